@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys"
+)
+
+// An app is the program put together: the parts, and how they are connected.
+type app struct {
+	*usersync.Reconciler
+	limiter *aimd.Dispatcher
+	genesys *genesys.Directory
+	log     *slog.Logger
+	screen  *screen
+}
+
+// newApp connects the parts for one directory of specs. With readOnly nothing can be changed: not in the
+// organization, not in the state file.
+func newApp(c *config, env environment, dir string, readOnly bool, stderr *screen) (*app, error) {
+	log := c.newLogger(stderr, env)
+	api, login, err := c.endpoints(env)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.findCredentials(env, log)
+	if err != nil {
+		return nil, err
+	}
+	limiter := aimd.NewDispatcher(aimd.NewController(aimd.Config{MaxRate: c.maxRate, MaxInFlight: c.maxInFlight}))
+	directory, err := genesys.New(genesys.Options{
+		API: api, Login: login, ClientID: found.id, ClientSecret: found.secret,
+		Limiter: limiter, ReadOnly: readOnly, MaxConns: c.maxInFlight, Logger: log, Version: version(),
+		Retry: &genesys.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait},
+	})
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	store, err := c.openState(env, readOnly, log)
+	if err != nil {
+		return nil, err
+	}
+	return &app{
+		limiter: limiter, genesys: directory, log: log, screen: stderr,
+		Reconciler: &usersync.Reconciler{
+			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
+			Policy:   usersync.Policy{Create: c.create, Adopt: c.adopt, Sends: genesys.Sends()},
+			Retry:    usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait},
+			Workers:  c.maxInFlight,
+			Refresh:  c.refreshInterval,
+			Settings: fmt.Sprint(version(), c.create, c.adopt),
+			Log:      log,
+			Rand:     rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		},
+	}, nil
+}
+
+func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*state.Store, error) {
+	path, err := c.statePath(env)
+	if err != nil {
+		return nil, err
+	}
+	open := state.Open
+	if readOnly {
+		open = state.OpenReadOnly
+	}
+	store, err := open(path, state.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if aside := store.SetAside(); aside != "" {
+		log.Warn("the state file was damaged: it was set aside, and what it held is read from the API again", "moved", aside)
+	}
+	return store, nil
+}
+
+// close gives the state file back.
+func (a *app) close(err error) error {
+	a.genesys.Close()
+	return errors.Join(err, a.Store.Close())
+}
+
+// calls counts the requests so far.
+func (a *app) calls() usersync.Calls {
+	n := a.genesys.Stats()
+	return usersync.Calls{Total: int(n.Reads + n.Writes), Reads: int(n.Reads), Writes: int(n.Writes),
+		Throttled: int(n.Throttled), Retried: int(n.Retried)}
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"usersyncd/spec"
+)
+
+// config is every setting, with its default in the one place where its flag is declared. A flag beats
+// its environment variable, that beats the configuration file, that beats the default.
+type config struct {
+	file string
+
+	once             bool
+	region           string
+	apiURL, loginURL string
+	clientID         string
+	clientSecretFile string
+
+	state           string
+	refreshInterval time.Duration
+	resyncInterval  time.Duration
+	noRefresh       bool
+	create, adopt   bool
+
+	maxRate                    float64
+	maxInFlight                int
+	retryMax                   int
+	retryMinWait, retryMaxWait time.Duration
+
+	output, logFormat, logLevel string
+}
+
+// commonFlags are understood by every command that reads settings.
+func (c *config) commonFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.file, "config", "", "settings as YAML; `FILE`'s keys are the names of these flags")
+	f.StringVar(&c.output, "output", "text", "what stdout gets: text or json")
+	f.StringVar(&c.logFormat, "log-format", "auto", "log lines on stderr: auto, text or json")
+	f.StringVar(&c.logLevel, "log-level", "info", "least level logged: debug, info, warn or error")
+}
+
+// orgFlags say which organization is spoken to, and as whom.
+func (c *config) orgFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.region, "region", "", "AWS `REGION` of the organization, such as eu-west-1")
+	f.StringVar(&c.apiURL, "api-url", "", "base `URL` of the API instead of the region's: a gateway, or the simulator")
+	f.StringVar(&c.loginURL, "login-url", "", "base `URL` of the login service; default: derived from the API's")
+	f.StringVar(&c.clientID, "client-id", "", "`ID` of the OAuth client (grant type client credentials)")
+	f.StringVar(&c.clientSecretFile, "client-secret-file", "", "`FILE` with the OAuth client's secret, readable by its owner alone")
+}
+
+// passFlags say how a pass is made.
+func (c *config) passFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.state, "state", "", "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)")
+	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
+	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
+	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
+	f.Float64Var(&c.maxRate, "max-rate", 0, "most calls a second; 0: what the API allows")
+	f.IntVar(&c.maxInFlight, "max-in-flight", 10, "most calls under way at once")
+	f.IntVar(&c.retryMax, "retry-max", 5, "how often a call without a usable answer is tried again in one pass")
+	f.DurationVar(&c.retryMinWait, "retry-min-wait", time.Second, "wait before the first of these tries; doubles")
+	f.DurationVar(&c.retryMaxWait, "retry-max-wait", 30*time.Second, "longest wait between these tries")
+}
+
+// daemonFlags are the root command's own.
+func (c *config) daemonFlags(f *pflag.FlagSet) {
+	f.BoolVar(&c.once, "once", false, "make one full pass, then exit")
+	f.DurationVar(&c.refreshInterval, "refresh-interval", 15*time.Minute, "how often the daemon reads the whole organization")
+	f.DurationVar(&c.resyncInterval, "resync-interval", time.Minute, "how often the daemon reads the whole tree, events or not")
+}
+
+// envName is the variable that sets a flag.
+func envName(flag string) string {
+	return "USERSYNCD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// environment looks a variable up in the process's environment, then in the .env of the working
+// directory, which is read only if nobody but its owner can read it.
+type environment struct {
+	lookup func(string) (string, bool)
+	dotEnv map[string]string
+}
+
+func newEnvironment(lookup func(string) (string, bool)) (environment, error) {
+	e := environment{lookup: lookup}
+	info, err := os.Lstat(".env")
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, nil
+	}
+	if err != nil {
+		return e, err
+	}
+	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return e, usage(".env holds secrets and others can read it: run \"chmod 600 .env\"")
+	}
+	e.dotEnv, err = godotenv.Read(".env")
+	if err != nil {
+		// The parser's error quotes the line, which may be a secret.
+		return e, usage(".env: not understood; write one NAME=value a line")
+	}
+	return e, nil
+}
+
+// get returns the variable's value and where it was found; empty counts as not set.
+func (e environment) get(name string) (value, source string) {
+	if v, ok := e.lookup(name); ok && v != "" {
+		return v, "environment variable " + name
+	}
+	if v := e.dotEnv[name]; v != "" {
+		return v, name + " in .env"
+	}
+	return "", ""
+}
+
+// load fills the flags that were not given on the command line from the environment and the file.
+func (c *config) load(cmd *cobra.Command, env environment) error {
+	if c.file == "" && !cmd.Flags().Changed("config") {
+		c.file, _ = env.get(envName("config"))
+	}
+	settings, err := readSettings(c.file, cmd.Root())
+	if err != nil {
+		return err
+	}
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "config" || f.Name == "help" || failed != nil {
+			return
+		}
+		value, source := env.get(envName(f.Name))
+		if source == "" {
+			s, ok := settings[f.Name]
+			if !ok {
+				return
+			}
+			value, source = s.Value, s.Pos.String()
+		}
+		if err := cmd.Flags().Set(f.Name, value); err != nil {
+			failed = usage("%s: %q is no value for --%s: %v", source, value, f.Name, err)
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	return c.check(cmd)
+}
+
+func readSettings(file string, root *cobra.Command) (map[string]spec.Setting, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usage("--config: %w", err)
+	}
+	settings, problems := spec.Settings(data, file)
+	known := []string{"dir"}
+	visit := func(f *pflag.Flag) {
+		if f.Name != "config" && f.Name != "help" && f.Name != "once" {
+			known = append(known, f.Name)
+		}
+	}
+	root.Flags().VisitAll(visit)
+	for _, cmd := range root.Commands() {
+		cmd.Flags().VisitAll(visit)
+	}
+	for name, s := range settings {
+		if slices.Contains(known, name) {
+			continue
+		}
+		problem := spec.Problem{Pos: s.Pos, Field: name, Message: "there is no such setting"}
+		if near := spec.Suggest(name, known); near != "" {
+			problem.Message += "; did you mean " + near + "?"
+		}
+		problems = append(problems, problem)
+	}
+	if len(problems) > 0 {
+		lines := make([]string, len(problems))
+		for i, p := range problems {
+			lines[i] = p.String()
+		}
+		slices.Sort(lines)
+		return nil, usage("the configuration file is wrong:\n%s", strings.Join(lines, "\n"))
+	}
+	return settings, nil
+}
+
+// check refuses values that make no sense, whatever they came from.
+func (c *config) check(cmd *cobra.Command) error {
+	rules := []struct {
+		flag string
+		ok   bool
+		want string
+	}{
+		{"output", slices.Contains([]string{"text", "json"}, c.output), "text or json"},
+		{"log-format", slices.Contains([]string{"auto", "text", "json"}, c.logFormat), "auto, text or json"},
+		{"log-level", slices.Contains([]string{"debug", "info", "warn", "error"}, c.logLevel), "debug, info, warn or error"},
+		{"max-rate", c.maxRate >= 0, "a number of calls a second"},
+		{"max-in-flight", c.maxInFlight >= 1, "at least 1"},
+		{"retry-max", c.retryMax >= 0, "0 or more"},
+		{"retry-min-wait", c.retryMinWait > 0, "a positive duration, such as 1s"},
+		{"retry-max-wait", c.retryMaxWait >= c.retryMinWait, "at least --retry-min-wait"},
+		{"refresh-interval", c.refreshInterval > 0, "a positive duration, such as 15m"},
+		{"resync-interval", c.resyncInterval > 0, "a positive duration, such as 1m"},
+	}
+	for _, r := range rules {
+		if f := cmd.Flags().Lookup(r.flag); f != nil && !r.ok {
+			return usage("--%s: %q is not %s", r.flag, f.Value, r.want)
+		}
+	}
+	return nil
+}
+
+// statePath is where the state file is unless a flag says so.
+func (c *config) statePath(env environment) (string, error) {
+	if c.state != "" {
+		return c.state, nil
+	}
+	if dir, _ := env.get("STATE_DIRECTORY"); dir != "" {
+		first, _, _ := strings.Cut(dir, ":") // systemd lists several with colons
+		return filepath.Join(first, "usersyncd.db"), nil
+	}
+	dir, _ := env.get("XDG_STATE_HOME")
+	if dir == "" {
+		home, _ := env.get("HOME")
+		if home == "" {
+			return "", usage("--state: no $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME to find a place; say where the state file is to be")
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "usersyncd", "usersyncd.db"), nil
+}
+
+// specDir is the one argument, or $USERSYNCD_DIR, or dir in the configuration file.
+func (c *config) specDir(cmd *cobra.Command, args []string, env environment) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	if dir, _ := env.get("USERSYNCD_DIR"); dir != "" {
+		return dir, nil
+	}
+	settings, err := readSettings(c.file, cmd.Root())
+	if err != nil {
+		return "", err
+	}
+	if s, ok := settings["dir"]; ok {
+		return s.Value, nil
+	}
+	return "", usage("which directory holds the specs? Give it as the argument: %s DIR", cmd.CommandPath())
+}

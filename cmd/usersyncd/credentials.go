@@ -1,0 +1,109 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"usersyncd/sync/genesys"
+)
+
+// credentials are those of an OAuth client.
+type credentials struct {
+	id     string
+	secret genesys.Secret
+}
+
+// findCredentials takes the first of: the flags; systemd's credentials directory; the variables that the
+// vendor's own tools use. Id and secret may come from different places.
+func (c *config) findCredentials(env environment, log *slog.Logger) (credentials, error) {
+	var found credentials
+	var from [2]string
+	dir, _ := env.get("CREDENTIALS_DIRECTORY")
+	fromDir := func(name string) (string, error) {
+		if dir == "" {
+			return "", nil
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if os.IsNotExist(err) {
+			return "", nil
+		}
+		return strings.TrimSpace(string(data)), err
+	}
+
+	switch id, err := fromDir("client_id"); {
+	case err != nil:
+		return found, err
+	case c.clientID != "":
+		found.id, from[0] = c.clientID, "--client-id"
+	case id != "":
+		found.id, from[0] = id, "systemd credential client_id"
+	default:
+		found.id, from[0] = env.get("GENESYSCLOUD_OAUTHCLIENT_ID")
+	}
+
+	switch secret, err := fromDir("client_secret"); {
+	case err != nil:
+		return found, err
+	case c.clientSecretFile != "":
+		secret, err := readSecret(c.clientSecretFile)
+		if err != nil {
+			return found, err
+		}
+		found.secret, from[1] = genesys.Secret(secret), "--client-secret-file"
+	case secret != "":
+		found.secret, from[1] = genesys.Secret(secret), "systemd credential client_secret"
+	default:
+		secret, source := env.get("GENESYSCLOUD_OAUTHCLIENT_SECRET")
+		found.secret, from[1] = genesys.Secret(secret), source
+	}
+
+	if found.id == "" || found.secret == "" {
+		return found, usage("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type client credentials), or use --client-id and --client-secret-file")
+	}
+	log.Debug("credentials found", "id", from[0], "secret", from[1])
+	return found, nil
+}
+
+// readSecret reads a file that holds a secret and nothing else.
+func readSecret(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", usage("--client-secret-file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", usage("--client-secret-file: others can read %s: run \"chmod 600 %s\"", path, path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", usage("--client-secret-file: %w", err)
+	}
+	secret := strings.TrimSpace(string(data))
+	if secret == "" {
+		return "", usage("--client-secret-file: %s is empty", path)
+	}
+	return secret, nil
+}
+
+// endpoints are the base URLs of API and login: those given, else the region's.
+func (c *config) endpoints(env environment) (api, login string, err error) {
+	if c.apiURL != "" {
+		return c.apiURL, c.loginURL, nil
+	}
+	region := c.region
+	if region == "" {
+		region, _ = env.get("GENESYSCLOUD_REGION")
+	}
+	if region == "" {
+		return "", "", usage("which region is the organization in? Set --region or GENESYSCLOUD_REGION to the AWS name, such as eu-west-1")
+	}
+	api, login, err = genesys.Endpoints(region)
+	if err != nil {
+		return "", "", usage("--region: %w", err)
+	}
+	if c.loginURL != "" {
+		login = c.loginURL
+	}
+	return api, login, nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	usersync "usersyncd/sync"
+)
+
+// Exit codes; the README and "usersyncd help" show this table.
+const (
+	exitDone    = 0  // done, or nothing to do
+	exitFatal   = 1  // nothing more could be done: credentials, API, state file
+	exitChanges = 2  // plan --detailed-exitcode: there are changes
+	exitInvalid = 3  // the specs are invalid
+	exitHeld    = 4  // a guard holds something; the rest is applied
+	exitFailed  = 5  // some users failed; the rest is applied
+	exitUsage   = 64 // the command line or the configuration is wrong
+)
+
+// An exitError ends the program with a code. Without an error inside there is nothing left to print.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func exitCode(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &e):
+		return e.code
+	case errors.Is(err, usersync.ErrProblems):
+		return exitInvalid
+	case errors.Is(err, usersync.ErrThrottled):
+		return exitFailed
+	}
+	return exitFatal
+}
+
+// outcome is the exit code of a pass that was carried out.
+func outcome(res *usersync.Result) error {
+	switch {
+	case res.Failed+res.Quarantined > 0:
+		return &exitError{code: exitFailed}
+	case res.Held > 0:
+		return &exitError{code: exitHeld}
+	}
+	return nil
+}

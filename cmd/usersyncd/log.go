@@ -1,0 +1,49 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+)
+
+// newLogger makes the logger that the settings ask for. On a terminal lines are for people, elsewhere
+// they are JSON, for whatever collects them.
+func (c *config) newLogger(s *screen, env environment) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	format := c.logFormat
+	if format == "auto" {
+		format = "json"
+		if isTerminal(s.w) {
+			format = "text"
+		}
+	}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(tint.NewHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)}))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// colours follows NO_COLOR, FORCE_COLOR and TERM as people know them from other programs.
+func colours(w io.Writer, env environment) bool {
+	if v, _ := env.get("NO_COLOR"); v != "" {
+		return false
+	}
+	if v, _ := env.get("FORCE_COLOR"); v != "" && v != "0" {
+		return true
+	}
+	if v, _ := env.get("TERM"); v == "dumb" {
+		return false
+	}
+	return isTerminal(w)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	usersync "usersyncd/sync"
+)
+
+// printResult writes what a pass did, as text or as JSON of the schema usersyncd.result/v1.
+func printResult(w io.Writer, format string, res *usersync.Result) error {
+	if format == "json" {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(res)
+	}
+	for _, c := range res.Changes {
+		if c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action == usersync.Unmanage {
+			if _, err := fmt.Fprintln(w, c); err != nil {
+				return err
+			}
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d users: %d applied, %d unchanged", res.Users, res.Applied, res.Unchanged)
+	for _, n := range []struct {
+		count int
+		word  string
+	}{
+		{res.Failed, "failed"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
+		{res.Skipped, "skipped"}, {res.Pending, "not reached"}, {len(res.Problems), "problems in the specs"},
+	} {
+		if n.count > 0 {
+			fmt.Fprintf(&b, ", %d %s", n.count, n.word)
+		}
+	}
+	fmt.Fprintf(&b, "; %d calls (%d reads, %d writes, %d throttled, %d retried) in %.1fs",
+		res.Calls.Total, res.Calls.Reads, res.Calls.Writes, res.Calls.Throttled, res.Calls.Retried, res.Seconds)
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}
+
+// printProblems writes one line for each problem, and how many there are in how many files.
+func printProblems(w io.Writer, e *usersync.ProblemsError) {
+	files := map[string]bool{}
+	for _, p := range e.Problems {
+		files[p.File] = true
+		fmt.Fprintln(w, p)
+	}
+	fmt.Fprintf(w, "%s in %s\n", plural(len(e.Problems), "error"), plural(len(files), "file"))
+}
+
+// counts says how many changes there are of each kind.
+func counts(changes []*usersync.Change) string {
+	n := map[usersync.Action]int{}
+	for _, c := range changes {
+		if c.Outcome == usersync.Planned {
+			n[c.Action]++
+		}
+	}
+	var parts []string
+	for _, a := range []usersync.Action{usersync.Create, usersync.Restore, usersync.Adopt, usersync.Update, usersync.Unmanage} {
+		if n[a] > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n[a], a))
+		}
+	}
+	if waiting := len(changes) - sum(n); waiting > 0 {
+		parts = append(parts, fmt.Sprintf("%d that wait or are skipped", waiting))
+	}
+	if len(parts) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func sum(n map[usersync.Action]int) int {
+	total := 0
+	for _, v := range n {
+		total += v
+	}
+	return total
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const longHelp = `usersyncd makes a Genesys Cloud organization look like a directory of YAML user
+specs. It compares them with what it last applied, and sends only the users that
+changed, as fast as the API accepts and no faster.
+
+  usersyncd plan ./users          what would change; nothing is written
+  usersyncd --once ./users        apply it, then exit: for CI and cron
+  usersyncd ./users               keep applying it, as a service does
+
+Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE) and
+a key of the --config file (max-rate:). The flag wins, then the variable, then
+the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID, _SECRET and
+GENESYSCLOUD_REGION, from systemd credentials, or from --client-id and
+--client-secret-file; a .env in the working directory is read too.`
+
+const exitHelp = `
+Exit codes:
+  0   done, or nothing to do
+  1   nothing more could be done (credentials, API, state file)
+  2   plan --detailed-exitcode found changes
+  3   the specs are invalid
+  4   a guard holds something, the rest is applied
+  5   some users failed, the rest is applied
+  64  the command line or the configuration is wrong
+`
+
+// newRoot builds the command tree. What all commands share hangs on one config.
+func newRoot(p process) *cobra.Command {
+	c := &config{}
+	root := &cobra.Command{
+		Use:   "usersyncd [--once] [flags] DIR",
+		Short: "Keep the users of a Genesys Cloud organization as YAML in git",
+		Long:  longHelp,
+		Example: `  usersyncd demo
+  usersyncd --once --region eu-west-1 ./users
+  usersyncd --config /etc/usersyncd/config.yaml /srv/users`,
+		Args:          rootArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runRoot(cmd, args, c, p)
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	f := root.Flags()
+	c.daemonFlags(f)
+	c.orgFlags(f)
+	c.passFlags(f)
+	c.commonFlags(f)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
+	root.AddCommand(newPlan(c, p), newValidate(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	return root
+}
+
+// rootArgs takes one directory, and takes a mistyped command for what it is.
+func rootArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(args[0]); err != nil && !strings.ContainsAny(args[0], `/\.`) {
+		text := fmt.Sprintf("%q is neither a command nor a directory", args[0])
+		cmd.SuggestionsMinimumDistance = 2
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			text += fmt.Sprintf("; did you mean %q?", near[0])
+		}
+		return usage("%s", text)
+	}
+	if len(args) > 1 {
+		return usage("one directory at a time; %q is too much", args[1])
+	}
+	return nil
+}
+
+// oneDir is for the commands that take at most one directory.
+func oneDir(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage("one directory at a time; %q is too much", args[1])
+	}
+	return nil
+}
+
+// noArgs is for the commands that take none.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s takes no argument; %q is too much", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// setup reads the settings of a command: what every one of them does first.
+func setup(cmd *cobra.Command, c *config, p process) (environment, error) {
+	env, err := newEnvironment(p.lookupEnv)
+	if err != nil {
+		return env, err
+	}
+	return env, c.load(cmd, env)
+}
+
+func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
+	env, err := setup(cmd, c, p)
+	if err != nil {
+		return err
+	}
+	dir, err := c.specDir(cmd, args, env)
+	if err != nil {
+		if !c.once && isTerminal(p.stdout) {
+			return cmd.Help() // somebody who wants to know what this is
+		}
+		return err
+	}
+	if c.once && isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
+		c.logLevel = "warn" // the bar shows the rest
+	}
+	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+	if err != nil {
+		return err
+	}
+	if c.once {
+		return a.close(once(cmd.Context(), a, c, p))
+	}
+	return a.close(newDaemon(a, c, dir).run(cmd.Context()))
+}

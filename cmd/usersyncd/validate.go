@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys"
+)
+
+func newValidate(c *config, p process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate [flags] DIR",
+		Short: "Check the specs offline, without credentials",
+		Long: `validate reads the specs and prints all that is wrong with them, one line a
+problem. It makes no call. What only the organization can tell, such as whether a
+manager exists, is checked by plan.`,
+		Example: `  usersyncd validate ./users`,
+		Args:    oneDir,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			dir, err := c.specDir(cmd, args, env)
+			if err != nil {
+				return err
+			}
+			loader := spec.NewLoader(dir)
+			scan, err := loader.Scan(cmd.Context())
+			if err != nil {
+				return &exitError{exitInvalid, err}
+			}
+			tree, err := loader.Load(cmd.Context(), scan)
+			if err != nil {
+				return &exitError{exitInvalid, err}
+			}
+			problems := tree.Problems
+			for _, u := range tree.Users {
+				problems = append(problems, usersync.Unsent(u, genesys.Sends())...)
+			}
+			if len(problems) > 0 {
+				return refused(p, &usersync.ProblemsError{Problems: problems})
+			}
+			_, err = fmt.Fprintf(p.stdout, "%s in %s, all good\n", plural(len(tree.Users), "user"), plural(tree.Files, "file"))
+			return err
+		},
+	}
+	c.commonFlags(cmd.Flags())
+	return cmd
+}
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the specs, for editors",
+		Long: `schema prints the JSON Schema (draft-07) of a spec file. Editors with a YAML
+language server complete and check specs that begin with
+  # yaml-language-server: $schema=user.schema.json`,
+		Example: `  usersyncd schema > user.schema.json`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(spec.Schema())
+			return err
+		},
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// build is what the binary knows of itself.
+type build struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+	Date    string `json:"date,omitempty"`
+	Dirty   bool   `json:"dirty,omitempty"`
+	Go      string `json:"go"`
+}
+
+func buildInfo() build {
+	b := build{Version: "devel", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		b.Version = v
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.time":
+			b.Date = s.Value
+		case "vcs.modified":
+			b.Dirty = s.Value == "true"
+		}
+	}
+	return b
+}
+
+func version() string { return buildInfo().Version }
+
+func newVersion(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: `  usersyncd version --output json`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.check(cmd); err != nil {
+				return err
+			}
+			b := buildInfo()
+			if c.output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+			}
+			text := "usersyncd " + b.Version
+			if b.Commit != "" {
+				text += " (" + b.Commit + ", " + b.Date + ")"
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), text+", "+b.Go)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&c.output, "output", "text", "text or json")
+	return cmd
+}

@@ -1,0 +1,93 @@
+package spec
+
+const declaresNobody = "declares no user; delete the file to remove its users"
+
+// declaration is one user as its file declares it.
+type declaration struct {
+	user *User // Key is "" if the address is unusable
+	ok   bool  // nothing is wrong with it, seen alone
+
+	path                      string // of the user within its document, such as users[3]; "" for all of it
+	emailAt, idAt, previousAt Pos
+}
+
+// readUsers reads the documents of one file.
+func readUsers(file string, docs []*node, above inherited) ([]declaration, []Problem) {
+	var r reader
+	var out []declaration
+	empty := true
+	for _, doc := range docs {
+		if isNothing(doc) {
+			continue
+		}
+		empty = false
+		if doc.kind != mapping || doc.get(keyUsers) == nil {
+			out = append(out, r.user(doc, above))
+			continue
+		}
+		r.mapping(doc, "", keyUsers)
+		users, ok := r.list(doc.get(keyUsers), "[{email: ana@example.com}]")
+		if ok && len(users) == 0 {
+			r.problem(doc.get(keyUsers), declaresNobody)
+		}
+		for _, u := range users {
+			out = append(out, r.user(u, above))
+		}
+	}
+	if empty {
+		r.problems = append(r.problems, Problem{Pos: Pos{file, 1, 1}, Message: declaresNobody})
+	}
+	return out, r.problems
+}
+
+// isNothing reports whether a document is empty, as the one after a last "---" is.
+func isNothing(doc *node) bool { return doc.isNull() && doc.text == "" }
+
+// user reads one user over what it inherits. What the user's own file overrides was checked where it stands.
+func (r *reader) user(own *node, above inherited) declaration {
+	before := len(r.problems)
+	d := declaration{user: &User{Pos: own.pos}, path: own.path()}
+	if _, ok := r.mapping(own, "{email: ana@example.com}", userKeys...); !ok && own.kind != mapping {
+		return d
+	}
+	u, n := d.user, merge(above.node, own)
+	u.Fields = make(Fields, len(n.entries))
+	u.At = make(map[Field]Pos, len(n.entries))
+	for _, e := range n.entries {
+		switch name := e.key.text; name {
+		case keyID:
+			u.ID, _ = r.id(e.value)
+			d.idAt = e.value.pos
+		case keyPreviousEmail:
+			u.PreviousEmail, _ = r.addressKey(e.value)
+			d.previousAt = e.value.pos
+		default:
+			info, known := Lookup(Field(name))
+			if !known {
+				continue
+			}
+			if v, ok := r.field(info, e.value); ok {
+				u.Fields[info.Field], u.At[info.Field] = v, e.key.pos
+			}
+		}
+	}
+	if v, ok := u.Fields[Email]; ok {
+		u.Key, _ = Decode[string](v)
+		d.emailAt = own.get(string(Email)).pos
+	} else if own.get(string(Email)) == nil && !own.bad {
+		r.problem(own, "needs an email: it says who the user is")
+	}
+	if u.PreviousEmail != "" && u.PreviousEmail == u.Key {
+		r.problem(own.get(keyPreviousEmail), "is the same as email; remove it")
+	}
+	d.ok = len(r.problems) == before && !own.bad && !above.bad
+	return d
+}
+
+func (r *reader) field(info Info, n *node) (Value, bool) {
+	if n.isNull() {
+		r.null(n, info.Empty)
+		return "", false
+	}
+	return info.read(r, n)
+}

@@ -1,0 +1,125 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unicode"
+	"unicode/utf8"
+)
+
+// errNotRegular, errTooBig: why a file is not read.
+var (
+	errNotRegular = errors.New("is not a regular file; put the file itself there")
+	errTooBig     = fmt.Errorf("is larger than %d KiB; split it into several files", maxFileSize>>10)
+)
+
+// opener reads files below a root. It keeps the last folder open, so that reading file after file of
+// one folder costs no walk from the root, and one buffer. It belongs to one goroutine.
+type opener struct {
+	root   *os.Root
+	folder string
+	open   *os.Root // of folder; nil at first
+	buf    []byte
+}
+
+func newOpener(root *os.Root) *opener {
+	return &opener{root: root, buf: make([]byte, maxFileSize+1)}
+}
+
+func (o *opener) close() {
+	if o.open != nil {
+		_ = o.open.Close() // only read from
+	}
+}
+
+// read gives a file's content, which the next read overwrites.
+// A symbolic link, FIFO or device is errNotRegular and is never waited for.
+func (o *opener) read(name string) (content []byte, err error) {
+	if folder := path.Dir(name); o.open == nil || folder != o.folder {
+		open, err := o.root.OpenRoot(folder)
+		if err != nil {
+			return nil, err
+		}
+		o.close()
+		o.open, o.folder = open, folder
+	}
+	// The walk sorted links out. One that appeared since is refused, or, as os.Root does in spite of
+	// O_NOFOLLOW, followed if it stays below the root: then it only repeats what the tree holds anyway.
+	f, err := o.open.OpenFile(path.Base(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNotRegular
+	case info.Size() > maxFileSize:
+		return nil, errTooBig
+	}
+	n := 0
+	for n < len(o.buf) {
+		m, err := f.Read(o.buf[n:])
+		n += m
+		if errors.Is(err, io.EOF) || err == nil && int64(n) == info.Size() {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if n > maxFileSize {
+		return nil, errTooBig
+	}
+	return o.buf[:n], nil
+}
+
+// isSpecFile reports whether a name is one that the format claims.
+func isSpecFile(name string) bool {
+	ext := path.Ext(name)
+	return !isHidden(name) && (ext == ".yaml" || ext == ".yml")
+}
+
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+func isDefaults(name string) bool {
+	base := path.Base(name)
+	return base == "_defaults.yaml" || base == "_defaults.yml"
+}
+
+// safeName reports whether a file or folder name shows what it is.
+func safeName(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+		return invisible(r) || !unicode.IsPrint(r)
+	})
+}
+
+// whyUnread says what a person can do about a file that could not be read.
+func whyUnread(err error) string {
+	switch {
+	case errors.Is(err, errNotRegular), errors.Is(err, errTooBig):
+		return err.Error()
+	case errors.Is(err, fs.ErrPermission):
+		return "may not be read by the user that usersyncd runs as; change its permissions"
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err // the place is said already
+	}
+	return "cannot be read: " + escape(err.Error())
+}
+
+// leadsToFolder reports whether a symbolic link, which may lead anywhere, ends at a folder.
+func leadsToFolder(root *os.Root, name string) bool {
+	info, err := os.Stat(filepath.Join(root.Name(), name))
+	return err == nil && info.IsDir()
+}

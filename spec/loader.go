@@ -1,0 +1,137 @@
+package spec
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"sync/atomic"
+)
+
+// Loader reads one tree of specs again and again, and parses only what changed in between.
+// It is for one goroutine at a time.
+type Loader struct {
+	dir      string
+	users    map[string]parsedUsers    // by path
+	defaults map[string]parsedDefaults // by path
+}
+
+// parsedUsers is a file of users as it was read under what it then inherited.
+type parsedUsers struct {
+	hash         [sha256.Size]byte
+	inherited    string // inherited.digest
+	declarations []declaration
+	problems     []Problem
+}
+
+// NewLoader makes a loader for the folder, which may be a symbolic link to one.
+func NewLoader(dir string) *Loader { return &Loader{dir: dir} }
+
+// Load parses the files whose content, or whose inherited defaults, changed since the last Load, and
+// checks the whole. What is wrong with the specs is in Tree.Problems; the error says that the tree
+// could not be read at all, or is ErrMoved if a file is no longer what the scan saw.
+//
+// Users of unchanged files are the same pointers in every Tree: they are not to be written to.
+func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
+	t, err := l.load(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("loading %s: %w", l.dir, err)
+	}
+	return t, nil
+}
+
+func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
+	root, err := os.OpenRoot(s.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s vanished: %w", s.root, ErrMoved)
+	} else if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+
+	var users, defaults []file
+	for _, f := range s.files {
+		if isDefaults(f.path) {
+			defaults = append(defaults, f)
+		} else {
+			users = append(users, f)
+		}
+	}
+	t := &Tree{Digest: s.Digest, Revision: s.Revision, Files: s.Files}
+	t.Problems = append(t.Problems, s.problems...)
+	inherit, err := l.loadDefaults(root, defaults, t)
+	if err != nil {
+		return nil, err
+	}
+	all, err := l.loadUsers(ctx, root, users, inherit, t)
+	if err != nil {
+		return nil, err
+	}
+	t.check(all)
+	return t, nil
+}
+
+func (l *Loader) loadUsers(ctx context.Context, root *os.Root, files []file, inherit *folders, t *Tree) ([]declaration, error) {
+	above := make([]inherited, len(files)) // worked out before the goroutines start
+	for i, f := range files {
+		above[i] = inherit.above(path.Dir(f.path))
+	}
+	read := make([]parsedUsers, len(files))
+	var parsed atomic.Int64
+	err := inChunks(ctx, len(files), root, func(o *opener, i int) (err error) {
+		f := &files[i]
+		old, hit := l.users[f.path]
+		switch {
+		case f.bad:
+		case hit && old.hash == f.hash && old.inherited == above[i].digest:
+			read[i] = old
+		default:
+			parsed.Add(1)
+			read[i], err = parseUsers(o, f, above[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Parsed += int(parsed.Load())
+
+	var all []declaration
+	l.users = make(map[string]parsedUsers, len(files)) // files that are gone are forgotten
+	for i, f := range files {
+		l.users[f.path] = read[i]
+		t.Problems = append(t.Problems, read[i].problems...)
+		all = append(all, read[i].declarations...)
+	}
+	return all, nil
+}
+
+func parseUsers(o *opener, f *file, above inherited) (parsedUsers, error) {
+	p := parsedUsers{hash: f.hash, inherited: above.digest}
+	docs, problems, err := parseFile(o, f)
+	if err != nil {
+		return p, err
+	}
+	p.problems = problems
+	if len(docs) > 0 || len(problems) == 0 {
+		p.declarations, problems = readUsers(f.path, docs, above)
+		p.problems = append(p.problems, problems...)
+	}
+	return p, nil
+}
+
+// parseFile parses a file that must still be what was scanned.
+func parseFile(o *opener, f *file) (docs []*node, problems []Problem, err error) {
+	content, err := o.read(f.path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrMoved)
+	}
+	if sha256.Sum256(content) != f.hash {
+		return nil, nil, fmt.Errorf("%s changed: %w", f.path, ErrMoved)
+	}
+	docs, problems = parse(f.path, content)
+	return docs, problems, nil
+}

@@ -1,0 +1,225 @@
+package spec
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// What a caller can act on.
+var (
+	// ErrMoved is returned when the checkout changed while it was read. Scan again.
+	ErrMoved = errors.New("the checkout is changing")
+	// ErrNoSpecs is returned when there is no spec file at all: rather a wrong folder than a wish to manage nobody.
+	ErrNoSpecs = errors.New("no spec file")
+)
+
+// Scan is what the files of a tree were at one moment. Two scans of a tree that rests have the same Digest.
+type Scan struct {
+	Digest   string // SHA-256, in hex, of every spec file's path and content
+	Revision string // git commit of the checkout; Digest outside git, or where the commit cannot be told
+	Files    int    // spec files, _defaults.yaml included
+
+	root     string // links resolved
+	files    []file // by path
+	problems []Problem
+}
+
+// file is one spec file. Its content is not kept.
+type file struct {
+	path string // slash-separated, relative to the root
+	hash [sha256.Size]byte
+	bad  bool // it cannot be read; a problem says why
+}
+
+// chunk is how many files a worker takes at a time.
+const chunk = 128
+
+// Scan lists, reads and hashes every spec file; it parses nothing. Its cost is one read a file, which
+// is all that a pass without changes costs. The error is ErrMoved, ErrNoSpecs, or says why the folder
+// cannot be read.
+func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
+	s, err := l.scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("scanning %s: %w", l.dir, err)
+	}
+	return s, nil
+}
+
+func (l *Loader) scan(ctx context.Context) (*Scan, error) {
+	dir, err := filepath.EvalSymlinks(l.dir) // git-sync publishes by moving a link
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+
+	checkout := findCheckout(dir)
+	before, err := checkout.head()
+	if err != nil {
+		return nil, err
+	}
+	s := &Scan{root: dir}
+	if err := s.list(ctx, root, "."); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(s.files, func(a, b file) int { return cmp.Compare(a.path, b.path) })
+	if err := s.hash(ctx, root); err != nil {
+		return nil, err
+	}
+	if after, err := checkout.head(); err != nil {
+		return nil, err
+	} else if after != before {
+		return nil, fmt.Errorf("HEAD moved: %w", ErrMoved)
+	}
+	if !slices.ContainsFunc(s.files, func(f file) bool { return !isDefaults(f.path) }) && len(s.problems) == 0 {
+		return nil, fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
+	}
+	sortProblems(s.problems)
+	s.Files = len(s.files)
+	s.Digest = s.digest()
+	s.Revision = cmp.Or(before.commit, s.Digest)
+	return s, nil
+}
+
+func (s *Scan) problem(name, format string, args ...any) {
+	s.problems = append(s.problems, Problem{Pos: Pos{escape(name), 1, 1}, Message: fmt.Sprintf(format, args...)})
+}
+
+// list walks a folder and notes its spec files. Hidden files and folders, such as .git, are passed over.
+func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := readDir(root, folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s vanished: %w", escape(folder), ErrMoved)
+	case err != nil && folder == ".":
+		return err
+	case err != nil:
+		s.problem(folder, "%s", whyUnread(err))
+		return nil
+	}
+	defaults := 0
+	for _, e := range entries {
+		name := path.Join(folder, e.Name())
+		switch {
+		case isHidden(e.Name()):
+		case !e.IsDir() && !isSpecFile(e.Name()):
+			if e.Type()&fs.ModeSymlink != 0 && leadsToFolder(root, name) {
+				s.problem(name, "is a symbolic link to a folder; put the folder itself there")
+			}
+		case !safeName(e.Name()):
+			s.problem(name, "has a name with characters that cannot be seen; rename it")
+		case e.IsDir() && isSpecFile(e.Name()):
+			s.problem(name, "is a folder with the name of a spec file; rename it")
+		case e.IsDir():
+			if err := s.list(ctx, root, name); err != nil {
+				return err
+			}
+		case e.Type()&fs.ModeSymlink != 0:
+			s.problem(name, "is a symbolic link; put the file itself there")
+		case !e.Type().IsRegular():
+			s.problem(name, "%s", errNotRegular)
+		case isDefaults(name):
+			defaults++
+			s.files = append(s.files, file{path: name})
+		default:
+			s.files = append(s.files, file{path: name})
+		}
+	}
+	if defaults > 1 {
+		s.problem(path.Join(folder, "_defaults.yml"), "stands beside a _defaults.yaml; keep one of the two")
+	}
+	return nil
+}
+
+func readDir(root *os.Root, folder string) ([]fs.DirEntry, error) {
+	f, err := root.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.ReadDir(-1)
+}
+
+// hash reads every file, on all cores, each worker a run of neighbours.
+func (s *Scan) hash(ctx context.Context, root *os.Root) error {
+	why := make([]string, len(s.files))
+	err := inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
+		content, err := o.read(s.files[i].path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s vanished: %w", s.files[i].path, ErrMoved)
+		case err != nil:
+			s.files[i].bad, why[i] = true, whyUnread(err)
+		default:
+			s.files[i].hash = sha256.Sum256(content)
+		}
+		return nil
+	})
+	for i, message := range why {
+		if message != "" {
+			s.problem(s.files[i].path, "%s", message)
+		}
+	}
+	return err
+}
+
+// inChunks calls do for 0..n-1 from as many goroutines as there are cores, each with an opener of its
+// own, and waits for them.
+func inChunks(ctx context.Context, n int, root *os.Root, do func(o *opener, i int) error) error {
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk) {
+		g.Go(func() error {
+			o := newOpener(root)
+			defer o.close()
+			for {
+				end := int(next.Add(chunk))
+				if end-chunk >= n {
+					return nil
+				}
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				for i := end - chunk; i < min(end, n); i++ {
+					if err := do(o, i); err != nil {
+						return err
+					}
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+func (s *Scan) digest() string {
+	h := sha256.New()
+	h.Write([]byte{formatVersion})
+	for i := range s.files {
+		_, _ = io.WriteString(h, s.files[i].path+"\x00") // a path holds no NUL
+		h.Write(s.files[i].hash[:])
+	}
+	for _, p := range s.problems { // a file that cannot be read is part of what the tree is
+		_, _ = io.WriteString(h, p.String()+"\x00")
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

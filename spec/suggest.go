@@ -1,0 +1,41 @@
+package spec
+
+import "strings"
+
+// closest is the candidate that a misspelt word most likely means, or "" if none is close.
+func closest(word string, candidates []string) string {
+	if len(word) > 40 {
+		return ""
+	}
+	best, limit := "", max(2, len(word)/3)
+	for _, c := range candidates {
+		if strings.EqualFold(word, c) {
+			return c
+		}
+		if d := distance(strings.ToLower(word), strings.ToLower(c)); d <= limit && d < len(c) {
+			best, limit = c, d-1
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,45 @@
+package spec
+
+import "fmt"
+
+// Pos is a place in a spec file; File is relative to the tree's root, Line and Column count from 1.
+type Pos struct {
+	File         string
+	Line, Column int
+}
+
+func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// A Problem is one thing that is wrong with a spec, in words that tell its author what to change.
+type Problem struct {
+	Pos
+	Field   string // the path inside the document, such as "phones[1].number"; empty for the whole file
+	Message string
+}
+
+func (p Problem) String() string {
+	if p.Field == "" {
+		return p.Pos.String() + ": " + p.Message
+	}
+	return p.Pos.String() + ": " + p.Field + ": " + p.Message
+}
+
+// User is one declared user, defaults applied.
+type User struct {
+	Key           string        // the e-mail address, lower case and NFC: the identity within a tree
+	Pos           Pos           // of the user's first line
+	ID            string        // pinned Genesys id, or ""
+	PreviousEmail string        // as a key, or ""
+	Fields        Fields        // what is managed; always holds Email
+	At            map[Field]Pos // where each field was set, which may be a _defaults.yaml
+}
+
+// Tree is a whole checkout, read.
+type Tree struct {
+	Digest   string    // hash of every file's path and content
+	Revision string    // git commit of the checkout, or Digest outside git
+	Users    []*User   // the users without problems, by Key
+	Problems []Problem // by file, line, column; not empty means that Users is not all that was meant
+	Files    int       // spec files, _defaults.yaml included
+	Parsed   int       // of them, those that had to be parsed: the rest was known already
+}

@@ -1,0 +1,160 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Commit writes c whole or not at all, and returns when it is on disk. Within one commit what is
+// taken away (Forget, Settled, Cleared) goes before what is put. A commit with Users, Forget, Intents or
+// Failures clears the Converged mark unless it brings one; one with a Refresh clears Rebuilt and Damaged.
+// After an error the store holds what it held before and stays usable.
+func (s *Store) Commit(c Commit) error {
+	if s.readOnly {
+		return fmt.Errorf("write state file %s: %w", s.path, ErrReadOnly)
+	}
+	puts, err := c.encode()
+	if err != nil {
+		return fmt.Errorf("write state file %s: %w", s.path, err)
+	}
+	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil {
+		return nil
+	}
+	if err := s.update(func(tx *bolt.Tx) error { return c.apply(tx, puts) }); err != nil {
+		return fmt.Errorf("write state file %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// put is a record ready to be written.
+type put struct {
+	recordID
+	record []byte
+}
+
+// encode makes the records, so that a value that cannot be stored is refused before anything is written.
+func (c *Commit) encode() ([]put, error) {
+	puts := make([]put, 0, len(c.Users)+len(c.Intents)+len(c.Failures))
+	add := func(bucket, key string, payload []byte, err error) error {
+		if err == nil && key == "" {
+			err = errors.New("no key")
+		}
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", bucket, key, err)
+		}
+		puts = append(puts, put{recordID{bucket, key}, seal(bucket, key, payload)})
+		return nil
+	}
+	for _, u := range c.Users {
+		if u == nil {
+			return nil, errors.New("users: nil")
+		}
+		payload, err := encodeUser(u)
+		if err := add(bucketUsers, u.ID, payload, err); err != nil {
+			return nil, err
+		}
+	}
+	for _, in := range c.Intents {
+		in.Started = in.Started.UTC()
+		payload, err := json.Marshal(in)
+		if err := add(bucketIntents, in.Key, payload, err); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range c.Failures {
+		f.Next = f.Next.UTC()
+		payload, err := json.Marshal(f)
+		if err := add(bucketFailures, f.Key, payload, err); err != nil {
+			return nil, err
+		}
+	}
+	return puts, nil
+}
+
+func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
+	if err := errors.Join(
+		deleteAll(tx, bucketUsers, c.Forget),
+		deleteAll(tx, bucketIntents, c.Settled),
+		deleteAll(tx, bucketFailures, c.Cleared),
+	); err != nil {
+		return err
+	}
+	for _, p := range puts {
+		if err := store(tx, p.bucket, p.key, p.record); err != nil {
+			return fmt.Errorf("%s %q: %w", p.bucket, p.key, err)
+		}
+	}
+	if c.Refresh != nil {
+		r := Refresh{At: c.Refresh.At.UTC(), Listed: c.Refresh.Listed}
+		if err := putMeta(tx, keyStatus, statusRecord{Refresh: &r}); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.Converged != nil:
+		return putMeta(tx, keyConverged, c.Converged)
+	case len(puts)+len(c.Forget) > 0:
+		return remove(tx, bucketMeta, keyConverged)
+	default:
+		return nil
+	}
+}
+
+func deleteAll(tx *bolt.Tx, bucket string, keys []string) error {
+	for _, key := range keys {
+		if err := remove(tx, bucket, key); err != nil {
+			return fmt.Errorf("%s %q: %w", bucket, key, err)
+		}
+	}
+	return nil
+}
+
+// Bind ties the file to an organization: the first call records it, later ones return ErrOtherOrg if
+// the API's base URL is another, or the id is and both are known. An id that was not known is added.
+func (s *Store) Bind(o Org) error {
+	o.API = strings.TrimRight(o.API, "/")
+	m, err := s.Meta()
+	if err != nil {
+		return err
+	}
+	if old := m.Org; old != nil {
+		if !strings.EqualFold(old.API, o.API) || (old.ID != "" && o.ID != "" && old.ID != o.ID) {
+			return fmt.Errorf("%w: %s holds %v, not %v: use another state file for each", ErrOtherOrg, s.path, *old, o)
+		}
+		if o.ID == "" || o.ID == old.ID {
+			return nil
+		}
+	}
+	if s.readOnly {
+		return nil
+	}
+	if err := s.update(func(tx *bolt.Tx) error { return putMeta(tx, keyOrg, o) }); err != nil {
+		return fmt.Errorf("bind state file %s to %v: %w", s.path, o, err)
+	}
+	return nil
+}
+
+func (o Org) String() string {
+	if o.ID == "" {
+		return o.API
+	}
+	return fmt.Sprintf("%s (organization %s)", o.API, o.ID)
+}
+
+func decodeIntent(key string, payload []byte) (Intent, bool) {
+	var in Intent
+	ok := json.Unmarshal(payload, &in) == nil
+	in.Key = key // JSON has no room for a key that is not UTF-8
+	return in, ok
+}
+
+func decodeFailure(key string, payload []byte) (Failure, bool) {
+	var f Failure
+	ok := json.Unmarshal(payload, &f) == nil
+	f.Key = key
+	return f, ok
+}

@@ -1,0 +1,444 @@
+package state_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/state"
+)
+
+const pageSize = 4096 // of the files below
+
+// history makes a closed file of many commits, and returns every user that was ever committed.
+func history(t testing.TB, path string) map[string][]*state.User {
+	t.Helper()
+	st := open(t, path)
+	all := map[string][]*state.User{}
+	if err := st.Bind(state.Org{API: "https://api.mypurecloud.de"}); err != nil {
+		t.Fatal(err)
+	}
+	for version := range 4 {
+		var us []*state.User
+		for n := range 60 {
+			if (n+version)%3 != 0 {
+				us = append(us, user(n, version))
+			}
+		}
+		for _, u := range us {
+			all[u.ID] = append(all[u.ID], u)
+		}
+		mustCommit(t, st, state.Commit{Users: us, Intents: []state.Intent{{Key: fmt.Sprint(version)}}})
+	}
+	mustCommit(t, st, state.Commit{Refresh: &state.Refresh{At: now, Listed: 60}, Converged: &state.Converged{Digest: "d"}})
+	mustClose(t, st)
+	return all
+}
+
+// Every fault of a whole file leads to an empty store and the old file beside it; none to an error or a crash.
+func TestDamagedFileIsSetAside(t *testing.T) {
+	origin := tempFile(t)
+	history(t, origin)
+	whole := read(t, origin)
+	if got := binary.NativeEndian.Uint32(whole[24:]); got != pageSize {
+		t.Skipf("pages of %d bytes", got)
+	}
+	cut := func(n int) []byte { return whole[:n] }
+	edit := func(change func(b []byte)) []byte {
+		b := bytes.Clone(whole)
+		change(b)
+		return b
+	}
+	random := make([]byte, 1<<20)
+	rnd := rand.NewChaCha8([32]byte{1})
+	_, _ = rnd.Read(random) // never fails
+	metas := func(offset int) func(b []byte) {
+		return func(b []byte) { b[16+offset] ^= 0xff; b[pageSize+16+offset] ^= 0xff }
+	}
+	for name, content := range map[string][]byte{
+		"0 bytes":               {},
+		"1 byte":                cut(1),
+		"1000 bytes":            cut(1000),
+		"4096 bytes":            cut(4096),
+		"8192 bytes":            cut(8192),
+		"12288 bytes":           cut(12288),
+		"16384 bytes":           cut(16384),
+		"half":                  cut(len(whole) / 2),
+		"text":                  []byte(strings.Repeat("users:\n- email: ana@example.com\n", 1000)),
+		"random":                random,
+		"zeroes":                make([]byte, len(whole)),
+		"magics wrong":          edit(metas(0)),
+		"versions wrong":        edit(metas(4)),
+		"page sizes wrong":      edit(metas(8)),
+		"checksums wrong":       edit(metas(56)),
+		"both metas zero":       edit(func(b []byte) { clear(b[:2*pageSize]) }),
+		"data pages zero":       edit(func(b []byte) { clear(b[2*pageSize:]) }),
+		"page 2 onward shifted": edit(func(b []byte) { copy(b[2*pageSize:], b[3*pageSize:]) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := tempFile(t)
+			write(t, path, content)
+			if snap := mustSnapshot(t, openReadOnly(t, path)); !snap.Rebuilt || len(snap.Users) != 0 {
+				t.Errorf("read only: %+v", snap)
+			}
+			if got := read(t, path); !bytes.Equal(got, content) || len(names(t, filepath.Dir(path))) != 1 {
+				t.Fatal("opening read only changed something")
+			}
+
+			st := open(t, path)
+			if !strings.HasPrefix(st.SetAside(), path+".bad-") || !bytes.Equal(read(t, st.SetAside()), content) {
+				t.Errorf("set aside as %q", st.SetAside())
+			}
+			if snap := mustSnapshot(t, st); !snap.Rebuilt || len(snap.Users) != 0 || !snap.Refresh.At.IsZero() {
+				t.Errorf("the new store is %+v", snap)
+			}
+			mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1)}})
+			mustClose(t, st)
+
+			st = open(t, path)
+			if !mustSnapshot(t, st).Rebuilt || !mustMeta(t, st).Rebuilt || st.SetAside() != "" {
+				t.Error("rebuilt was forgotten before a refresh")
+			}
+			mustCommit(t, st, state.Commit{Refresh: &state.Refresh{At: now, Listed: 1}})
+			if snap := mustSnapshot(t, st); snap.Rebuilt || snap.Refresh.Listed != 1 || len(snap.Users) != 1 {
+				t.Errorf("after the refresh: %+v", snap)
+			}
+		})
+	}
+}
+
+// A second file that is damaged in the same second does not overwrite the first.
+func TestSetAsideKeepsAll(t *testing.T) {
+	path := tempFile(t)
+	for n := range 3 {
+		write(t, path, []byte(fmt.Sprint("damage ", n)))
+		st := open(t, path)
+		if got := read(t, st.SetAside()); string(got) != fmt.Sprint("damage ", n) {
+			t.Errorf("%q", got)
+		}
+		mustClose(t, st)
+	}
+}
+
+// A crash between setting a file aside and creating the next does not make that one a first one.
+func TestRebuiltSurvivesACrash(t *testing.T) {
+	path := tempFile(t)
+	write(t, path+".bad-20260301T120000Z", []byte("damage"))
+	write(t, path+".new", bytes.Repeat([]byte("half "), 2000))
+	if snap := mustSnapshot(t, openReadOnly(t, path)); !snap.Rebuilt {
+		t.Error("read only: not rebuilt")
+	}
+	if snap := mustSnapshot(t, open(t, path)); !snap.Rebuilt {
+		t.Error("not rebuilt")
+	}
+}
+
+func TestOddFilesAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good.db")
+	mustClose(t, open(t, good))
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, err := range []error{
+		os.Symlink(good, at("link")),
+		os.Symlink(at("nowhere"), at("dangling")),
+		os.Mkdir(at("folder"), 0o700),
+		os.Link(good, at("hard")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustClose(t, open(t, at("shared")))
+	chmod(t, at("shared"), 0o620)
+	write(t, at("file"), nil)
+	for name, want := range map[string]string{
+		"link": "symbolic link", "dangling": "symbolic link", "folder": "is a directory",
+		"hard": "hard links", "shared": "chmod 600", "file/x.db": "not a directory",
+	} {
+		for _, open := range openers() {
+			if _, err := open(at(name), state.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v; want %q", name, err, want)
+			}
+		}
+	}
+	if _, err := os.Lstat(at("nowhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("created the target of a link")
+	}
+	for _, name := range names(t, dir) {
+		if strings.Contains(name, ".bad-") || strings.Contains(name, ".new") {
+			t.Errorf("left %s", name)
+		}
+	}
+}
+
+func TestModes(t *testing.T) {
+	path := tempFile(t)
+	mustClose(t, open(t, path))
+	chmod(t, path, 0o644)
+	mustClose(t, open(t, path))
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v: others can read it", info.Mode(), err)
+	}
+	chmod(t, path, 0o400)
+	st, err := state.Open(path, state.Options{})
+	if os.Geteuid() == 0 { // nothing is forbidden to root
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustClose(t, st)
+	} else if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("not writable: %v", err)
+	}
+	mustSnapshot(t, openReadOnly(t, path))
+	chmod(t, path, 0o600) // for the check at the end
+}
+
+// One invalid meta page can mean that the last commit is missing: what is there is used, and a refresh is due.
+func TestOneMetaPage(t *testing.T) {
+	for page := range 2 {
+		path := tempFile(t)
+		all := history(t, path)
+		b := read(t, path)
+		b[page*pageSize+16+56] ^= 1
+		write(t, path, b)
+		for _, st := range []*state.Store{openReadOnly(t, path), nil} {
+			if st != nil {
+				mustKnow(t, st, all)
+				mustClose(t, st)
+				continue
+			}
+			mustKnow(t, open(t, path), all)
+		}
+	}
+}
+
+func mustKnow(t *testing.T, st *state.Store, all map[string][]*state.User) {
+	t.Helper()
+	snap := mustSnapshot(t, st)
+	if len(snap.Users) != len(all) || snap.Damaged != 1 || !snap.Refresh.At.IsZero() || snap.Rebuilt || st.SetAside() != "" {
+		t.Errorf("%d users, %d damaged, refresh %v", len(snap.Users), snap.Damaged, snap.Refresh)
+	}
+}
+
+// A damaged record is dropped and counted; until the next refresh nothing else is taken for complete.
+func TestDamagedRecords(t *testing.T) {
+	for name, row := range map[string]struct {
+		bucket, key, record string
+		lost                string // a user that is not known any more
+	}{
+		"user, checksum":     {"users", "id-00001", "\x01\x00\x00\x00\x00{}\n", "id-00001"},
+		"user, short":        {"users", "id-00001", "\x01", "id-00001"},
+		"user, empty":        {"users", "id-00001", "", "id-00001"},
+		"user, format":       {"users", "id-00001", "\x02" + sealed("users", "id-00001", "{}\n")[1:], "id-00001"},
+		"user, other key":    {"users", "id-00001", sealed("users", "id-00002", "{}\n"), "id-00001"},
+		"user, other bucket": {"users", "id-00001", sealed("intents", "id-00001", "{}\n"), "id-00001"},
+		"intent":             {"intents", "0", "?", ""},
+		"intent, one more":   {"intents", "x", sealed("intents", "x", "{}"), ""}, // the number is wrong
+		"status":             {"meta", "status", "?", ""},
+		"org":                {"meta", "org", "?", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := tempFile(t)
+			history(t, path)
+			editBolt(t, path, func(tx *bolt.Tx) error {
+				return tx.Bucket([]byte(row.bucket)).Put([]byte(row.key), []byte(row.record))
+			})
+			writer := func(t testing.TB, path string) *state.Store { return open(t, path) }
+			for i, open := range []func(testing.TB, string) *state.Store{openReadOnly, writer, writer, openReadOnly} {
+				st := open(t, path)
+				snap := mustSnapshot(t, st)
+				if snap.Damaged != 1 || !snap.Refresh.At.IsZero() || snap.Users[row.lost] != nil {
+					t.Errorf("opening %d: %d damaged, refresh %v, %v", i, snap.Damaged, snap.Refresh, snap.Users[row.lost])
+				}
+				if snap.Rebuilt != (name == "status") {
+					t.Errorf("opening %d: rebuilt %v", i, snap.Rebuilt)
+				}
+				if m := mustMeta(t, st); m.Damaged != 1 || !m.Refresh.At.IsZero() || m.Converged != nil {
+					t.Errorf("opening %d: %+v", i, m)
+				}
+				mustClose(t, st)
+			}
+			st := open(t, path)
+			mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 9)}, Refresh: &state.Refresh{At: now}})
+			mustClose(t, st)
+			if snap := mustSnapshot(t, open(t, path)); snap.Damaged != 0 || snap.Refresh.At.IsZero() || len(snap.Users) != 60 {
+				t.Errorf("after a refresh: %d damaged, refresh %v, %d users", snap.Damaged, snap.Refresh, len(snap.Users))
+			}
+		})
+	}
+}
+
+// A record that is whole but makes no sense is as unknown as a damaged one.
+func TestRecordsThatMakeNoSense(t *testing.T) {
+	for _, payload := range []string{
+		"", "{", "{}", "[]\n", "{}\nx", "{}\n\n", "{}\n=title 1\n", "{}\n>title 1\n",
+		`{"managed":true}` + "\n?title 1\n", "{}\n< 1\n", "{}\n<title\n", "{}\n<title 1",
+	} {
+		path := tempFile(t)
+		history(t, path)
+		writeRecord(t, path, "users", "id-00001", payload)
+		if snap := mustSnapshot(t, openReadOnly(t, path)); snap.Damaged != 1 || !snap.Refresh.At.IsZero() || len(snap.Users) != 59 {
+			t.Errorf("%q read only: %d damaged, refresh %v", payload, snap.Damaged, snap.Refresh)
+		}
+	}
+}
+
+func TestFormatRecordIsVital(t *testing.T) {
+	for name, record := range map[string]string{"gone": "", "damaged": "?", "version 0": sealed("meta", "format", `{"version":0}`)} {
+		path := tempFile(t)
+		history(t, path)
+		editBolt(t, path, func(tx *bolt.Tx) error {
+			if record == "" {
+				return tx.Bucket([]byte("meta")).Delete([]byte("format"))
+			}
+			return tx.Bucket([]byte("meta")).Put([]byte("format"), []byte(record))
+		})
+		if st := open(t, path); st.SetAside() == "" {
+			t.Errorf("%s: not set aside", name)
+		}
+	}
+}
+
+// The law: whatever happens to some bytes, a snapshot shows only what was committed, and nothing goes
+// missing without notice.
+func TestRandomDamage(t *testing.T) {
+	const rounds = 400
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	origin := tempFile(t)
+	all := history(t, origin)
+	whole := read(t, origin)
+	used := len(whole) // the rest was never written
+	for used > 0 && whole[used-1] == 0 {
+		used--
+	}
+	path := tempFile(t)
+	unharmed, mended, aside := 0, 0, 0
+	for range rounds {
+		b := bytes.Clone(whole)
+		at := rnd.IntN(used)
+		switch sector := at / 512 * 512; rnd.IntN(4) {
+		case 0:
+			clear(b[sector:min(sector+512, len(b))])
+		case 1:
+			for i := sector; i < min(sector+512, len(b)); i++ {
+				b[i] = byte(rnd.Uint32())
+			}
+		case 2: // a sector that belongs elsewhere
+			copy(b[sector:min(sector+512, len(b))], whole[rnd.IntN(used/512)*512:])
+		default:
+			b[at] ^= 1 << rnd.IntN(8)
+		}
+		write(t, path, b)
+		st, err := state.Open(path, state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap := mustSnapshot(t, st)
+		for id, u := range snap.Users {
+			if !everCommitted(all[id], u) {
+				t.Fatalf("byte %d: user %s was never committed as %+v", at, id, u)
+			}
+		}
+		switch {
+		case snap.Rebuilt && st.SetAside() != "":
+			aside++
+		case snap.Damaged > 0 && snap.Refresh.At.IsZero():
+			mended++
+		default:
+			unharmed++
+			for id, versions := range all {
+				if d := diff(versions[len(versions)-1], snap.Users[id]); d != "" {
+					t.Fatalf("byte %d: lost without notice: %s", at, d)
+				}
+			}
+		}
+		mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 9)}, Forget: []string{"id-00002"}})
+		mustClose(t, st)
+		checkBolt(t, path)
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if st.SetAside() != "" {
+			if err := os.Remove(st.SetAside()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("%d files: %d unharmed, %d lost records, %d set aside", rounds, unharmed, mended, aside)
+	if mended == 0 || aside == 0 {
+		t.Error("the damage does not reach every defence")
+	}
+}
+
+// A file that is cut while it is open makes errors, no crash, and can be opened again.
+func TestFileCutWhileOpen(t *testing.T) {
+	path := tempFile(t)
+	history(t, path)
+	st, err := state.Open(path, state.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 2*pageSize); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Snapshot(); !errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), path) {
+		t.Errorf("snapshot: %v", err)
+	}
+	if err := st.Commit(state.Commit{Users: []*state.User{user(1, 9)}}); !errors.Is(err, state.ErrDamaged) {
+		t.Errorf("commit: %v", err)
+	}
+	mustClose(t, st)
+	if st := open(t, path); st.SetAside() == "" {
+		t.Error("not set aside")
+	}
+}
+
+func everCommitted(versions []*state.User, u *state.User) bool {
+	for _, v := range versions {
+		if diff(v, u) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// sealed makes a record as doc.go and README.md describe it.
+func sealed(bucket, key, payload string) string {
+	data := "\x01" + bucket + "\x00" + string(binary.BigEndian.AppendUint32(nil, uint32(len(key)))) + key + payload
+	crc := crc32.Checksum([]byte(data), crc32.MakeTable(crc32.Castagnoli))
+	return "\x01" + string(binary.BigEndian.AppendUint32(nil, crc)) + payload
+}
+
+func writeRecord(t testing.TB, path, bucket, key, payload string) {
+	t.Helper()
+	editBolt(t, path, func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(bucket)).Put([]byte(key), []byte(sealed(bucket, key, payload)))
+	})
+}
+
+func write(t testing.TB, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func chmod(t testing.TB, path string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}

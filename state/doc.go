@@ -1,0 +1,42 @@
+// Package state remembers what is known of an organization's users between passes and between
+// runs: what the API last told (observed), what was last written (applied), which creations are
+// under way (intents), who was refused (failures), and when everything was last read (refresh).
+//
+// All of it is a cache. Every byte can be read again from the API, so the package never repairs:
+// what is damaged becomes unknown, and the next refresh fills it in. What it guarantees instead is
+// that it never tells anything that was not committed.
+//
+// # Words
+//
+//   - record: one value of the file, with a format byte and a CRC-32C over its bucket, key and
+//     payload. bbolt itself checks only its two meta pages.
+//   - damaged record: one whose checksum or format is wrong. It is dropped, counted in
+//     [Snapshot.Damaged], and the refresh and the [Converged] mark are forgotten with it. An invalid
+//     meta page counts as one too, since it may have taken the last commit with it.
+//   - damaged file: one whose structure is wrong. [Open] renames it to PATH.bad-TIME and begins an
+//     empty one, whose [Snapshot.Rebuilt] holds until the next [Commit] with a Refresh.
+//   - holder: the one process that has the file open for writing. bbolt's lock (flock) is on the
+//     inode, so the package locks the file before it looks inside, and moves or replaces a file
+//     only while it has the lock of that very inode.
+//
+// # Use
+//
+//	st, err := state.Open("/var/lib/usersyncd/usersyncd.db", state.Options{})
+//	if err != nil { ... }                 // ErrLocked, ErrNewer, or why the file is refused
+//	defer st.Close()
+//	if aside := st.SetAside(); aside != "" { ... } // tell somebody
+//	err = st.Bind(state.Org{API: "https://api.mypurecloud.de", ID: id})
+//	snap, err := st.Snapshot()            // plan with it
+//	err = st.Commit(state.Commit{Users: []*state.User{ana}})
+//
+// # Caveats
+//
+//   - A commit is one bbolt transaction: two fsyncs, a fraction of a millisecond to some ten of
+//     them. No other input or output happens inside one, and every method returns decoded copies,
+//     so no transaction outlives a call and readers cannot deadlock a commit.
+//   - A failed commit (disk full) changes nothing and the store stays usable.
+//   - If the file is cut short or its pages rot while it is open, methods return [ErrDamaged]
+//     instead of crashing. From then on the store answers nothing else; opening it again sets the file aside.
+//   - The size is limited to 1 GiB: 50,000 users of 6 KB each, twice, since a commit that changes
+//     all of them writes every page anew before it frees the old ones. The file never shrinks.
+package state

@@ -1,0 +1,207 @@
+package state
+
+import (
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// The buckets of the file, and the keys of meta.
+const (
+	bucketMeta     = "meta"
+	bucketUsers    = "users"    // by Genesys id
+	bucketIntents  = "intents"  // by spec.User.Key
+	bucketFailures = "failures" // by spec.User.Key
+
+	keyFormat    = "format"
+	keyOrg       = "org"
+	keyStatus    = "status"
+	keyConverged = "converged"
+)
+
+// fileFormat is the version of everything inside; a change of any record's form raises it. The format
+// record itself keeps its form for ever.
+const fileFormat = 1
+
+type formatRecord struct {
+	Version int `json:"version"`
+}
+
+// statusRecord says how much the rest can be relied upon. Without one, not at all: see readStatus.
+type statusRecord struct {
+	Refresh *Refresh `json:"refresh,omitempty"` // nil: none since the file was created, rebuilt or damaged
+	Rebuilt bool     `json:"rebuilt,omitempty"` // an earlier file was set aside, and no refresh since
+	Damaged int      `json:"damaged,omitempty"` // records lost since the last refresh
+}
+
+// bucketNames returns every bucket of a state file.
+func bucketNames() []string {
+	return []string{bucketMeta, bucketUsers, bucketIntents, bucketFailures}
+}
+
+// layOut fills a new database. It is one commit, so that a file without a format record is never new.
+func layOut(rebuilt bool) func(*bolt.Tx) error {
+	return func(tx *bolt.Tx) error {
+		for _, name := range bucketNames() {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		if err := putMeta(tx, keyFormat, formatRecord{Version: fileFormat}); err != nil {
+			return err
+		}
+		return putMeta(tx, keyStatus, statusRecord{Rebuilt: rebuilt})
+	}
+}
+
+// checkFormat refuses a file that is sound but not ours to read.
+func checkFormat(path string) func(*bolt.Tx) error {
+	return func(tx *bolt.Tx) error {
+		ours, others := 0, 0
+		err := tx.ForEach(func([]byte, *bolt.Bucket) error { others++; return nil })
+		if err != nil {
+			return err
+		}
+		for _, name := range bucketNames() {
+			if tx.Bucket([]byte(name)) != nil {
+				ours++
+			}
+		}
+		if others -= ours; ours == 0 && others > 0 {
+			return fmt.Errorf("%s: %w, but the database of another program: use another state file", path, ErrForeign)
+		}
+		if ours != len(bucketNames()) {
+			return damagef("%d of %d buckets are missing", len(bucketNames())-ours, len(bucketNames()))
+		}
+		var f formatRecord
+		if !getMeta(tx, keyFormat, &f) || f.Version < 1 {
+			return damagef("no format record")
+		}
+		if f.Version > fileFormat {
+			return fmt.Errorf("%w: %s has format %d and this usersyncd knows %d: use a newer usersyncd, or another state file",
+				ErrNewer, path, f.Version, fileFormat)
+		}
+		return nil
+	}
+}
+
+// recordID names a record. The zero value stands for one that is not known.
+type recordID struct {
+	bucket string
+	key    string
+}
+
+// findDamaged returns the records whose checksum is wrong, and an unknown one for a bucket that does
+// not hold as many as it should.
+func findDamaged(tx *bolt.Tx) ([]recordID, error) {
+	var bad []recordID
+	for _, name := range bucketNames() {
+		b, n := tx.Bucket([]byte(name)), uint64(0)
+		err := b.ForEach(func(key, record []byte) error {
+			if record == nil {
+				return damagef("bucket %s holds a bucket", name)
+			}
+			n++
+			if _, ok := unseal(name, key, record); !ok {
+				bad = append(bad, recordID{name, string(key)})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n != b.Sequence() {
+			bad = append(bad, recordID{})
+		}
+	}
+	return bad, nil
+}
+
+// mend drops damaged records and records that something was lost, until the next refresh.
+func (s *Store) mend(bad []recordID) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	err := s.update(func(tx *bolt.Tx) error {
+		status := readStatus(tx)
+		status.Damaged += len(bad)
+		status.Refresh = nil
+		for _, id := range bad {
+			if id == (recordID{}) {
+				continue
+			}
+			if err := tx.Bucket([]byte(id.bucket)).Delete([]byte(id.key)); err != nil {
+				return err
+			}
+		}
+		if err := remove(tx, bucketMeta, keyConverged); err != nil {
+			return err
+		}
+		if err := putMeta(tx, keyStatus, status); err != nil {
+			return err
+		}
+		return recount(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("drop %d damaged records of state file %s: %w", len(bad), s.path, err)
+	}
+	return nil
+}
+
+// readStatus assumes the worst of a file without a status record.
+func readStatus(tx *bolt.Tx) statusRecord {
+	var status statusRecord
+	if !getMeta(tx, keyStatus, &status) {
+		return statusRecord{Rebuilt: true}
+	}
+	return status
+}
+
+func getMeta(tx *bolt.Tx, key string, v any) bool {
+	record := tx.Bucket([]byte(bucketMeta)).Get([]byte(key))
+	return record != nil && openJSON(bucketMeta, []byte(key), record, v)
+}
+
+func putMeta(tx *bolt.Tx, key string, v any) error {
+	record, err := sealJSON(bucketMeta, key, v)
+	if err != nil {
+		return err
+	}
+	return store(tx, bucketMeta, key, record)
+}
+
+// store and remove keep a bucket's sequence at the number of its records. A page that a disk forgot to
+// write holds older, whole records; the number tells that some are missing.
+func store(tx *bolt.Tx, bucket, key string, record []byte) error {
+	b := tx.Bucket([]byte(bucket))
+	if b.Get([]byte(key)) == nil {
+		if err := b.SetSequence(b.Sequence() + 1); err != nil {
+			return err
+		}
+	}
+	return b.Put([]byte(key), record)
+}
+
+func remove(tx *bolt.Tx, bucket, key string) error {
+	b := tx.Bucket([]byte(bucket))
+	if b.Get([]byte(key)) == nil {
+		return nil
+	}
+	if err := b.SetSequence(b.Sequence() - 1); err != nil {
+		return err
+	}
+	return b.Delete([]byte(key))
+}
+
+func recount(tx *bolt.Tx) error {
+	for _, name := range bucketNames() {
+		b, n := tx.Bucket([]byte(name)), uint64(0)
+		if err := b.ForEach(func(_, _ []byte) error { n++; return nil }); err != nil {
+			return err
+		}
+		if err := b.SetSequence(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package state_test
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// The store is a map: after any commits and restarts a snapshot shows what the commits say, no more and no less.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		path := filepath.Join(t.TempDir(), "usersyncd.db")
+		st, err := state.Open(path, state.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { _ = st.Close() }()
+		model := &state.Snapshot{Users: map[string]*state.User{}, Intents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}
+		var converged *state.Converged
+
+		rt.Repeat(map[string]func(*rapid.T){
+			"commit": func(rt *rapid.T) {
+				c := commits().Draw(rt, "commit")
+				if err := st.Commit(c); err != nil {
+					rt.Fatal(err)
+				}
+				converged = applyTo(model, converged, c)
+			},
+			"reopen": func(rt *rapid.T) {
+				if err := st.Close(); err != nil {
+					rt.Fatal(err)
+				}
+				if st, err = state.Open(path, state.Options{}); err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"": func(rt *rapid.T) {
+				snap, err := st.Snapshot()
+				if err != nil {
+					rt.Fatal(err)
+				}
+				if d := diff(model, snap); d != "" {
+					rt.Fatal(d)
+				}
+				m, err := st.Meta()
+				if err != nil {
+					rt.Fatal(err)
+				}
+				want := state.Meta{Refresh: model.Refresh, Converged: converged, Intents: len(model.Intents), Failures: len(model.Failures)}
+				if len(model.Failures) > 0 {
+					want.NextTry = slices.MinFunc(slices.Collect(maps.Values(model.Failures)),
+						func(a, b state.Failure) int { return a.Next.Compare(b.Next) }).Next
+				}
+				if d := diff(want, m); d != "" {
+					rt.Fatal(d)
+				}
+			},
+		})
+		if err := st.Close(); err != nil {
+			rt.Fatal(err)
+		}
+		checkBolt(t, path)
+	})
+}
+
+// applyTo is what a commit means.
+func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *state.Converged {
+	for _, id := range c.Forget {
+		delete(m.Users, id)
+	}
+	for _, key := range c.Settled {
+		delete(m.Intents, key)
+	}
+	for _, key := range c.Cleared {
+		delete(m.Failures, key)
+	}
+	for _, u := range c.Users {
+		m.Users[u.ID] = u
+	}
+	for _, in := range c.Intents {
+		m.Intents[in.Key] = in
+	}
+	for _, f := range c.Failures {
+		m.Failures[f.Key] = f
+	}
+	if c.Refresh != nil {
+		m.Refresh = *c.Refresh
+	}
+	if c.Converged != nil {
+		return c.Converged
+	}
+	if len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Failures) > 0 {
+		return nil
+	}
+	return converged
+}
+
+// commits draws from few keys, so that they meet.
+func commits() *rapid.Generator[state.Commit] {
+	return rapid.Custom(func(t *rapid.T) state.Commit {
+		c := state.Commit{
+			Users:   rapid.SliceOfN(users(), 0, 6).Draw(t, "users"),
+			Forget:  rapid.SliceOfN(keys(), 0, 2).Draw(t, "forget"),
+			Settled: rapid.SliceOfN(keys(), 0, 2).Draw(t, "settled"),
+			Cleared: rapid.SliceOfN(keys(), 0, 2).Draw(t, "cleared"),
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "intents") {
+			c.Intents = append(c.Intents, state.Intent{Key: keys().Draw(t, "key"), Plan: text().Draw(t, "plan"), Started: times().Draw(t, "started")})
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "failures") {
+			c.Failures = append(c.Failures, state.Failure{
+				Key: keys().Draw(t, "key"), Desired: text().Draw(t, "desired"), Attempts: rapid.Int().Draw(t, "attempts"),
+				Next: times().Draw(t, "next"), Status: rapid.IntRange(0, 599).Draw(t, "status"), Message: text().Draw(t, "message"),
+			})
+		}
+		if rapid.Bool().Draw(t, "refreshed") {
+			c.Refresh = &state.Refresh{At: times().Draw(t, "at"), Listed: rapid.Int().Draw(t, "listed")}
+		}
+		if rapid.Bool().Draw(t, "converged") {
+			c.Converged = &state.Converged{Digest: text().Draw(t, "digest"), Users: rapid.Int().Draw(t, "users")}
+		}
+		return c
+	})
+}
+
+func users() *rapid.Generator[*state.User] {
+	return rapid.Custom(func(t *rapid.T) *state.User {
+		u := &state.User{
+			Observed: state.Observed{ID: keys().Draw(t, "id"), Version: rapid.Int().Draw(t, "version"), Fields: fields().Draw(t, "fields")},
+			SeenAt:   times().Draw(t, "seenAt"),
+		}
+		if rapid.Bool().Draw(t, "managed") {
+			u.Applied = maps.Clone(u.Fields) // mostly equal, as in life
+			if u.Applied == nil {
+				u.Applied = spec.Fields{}
+			}
+			maps.Copy(u.Applied, fields().Draw(t, "applied"))
+			delete(u.Applied, spec.Title)
+		}
+		if rapid.Bool().Draw(t, "opaque") {
+			u.Opaque = json.RawMessage(values().Draw(t, "opaque"))
+		}
+		return u
+	})
+}
+
+func fields() *rapid.Generator[spec.Fields] {
+	names := rapid.SampledFrom([]spec.Field{spec.Email, spec.Name, spec.Title, spec.Skills, "x"})
+	return rapid.Custom(func(t *rapid.T) spec.Fields {
+		return rapid.MapOfN(names, values(), -1, 5).Draw(t, "fields")
+	})
+}
+
+// values draws JSON of all lengths, some longer than a page.
+func values() *rapid.Generator[spec.Value] {
+	return rapid.Custom(func(t *rapid.T) spec.Value {
+		v := any(text().Draw(t, "value"))
+		if rapid.Bool().Draw(t, "list") {
+			v = []any{v, rapid.Int32().Draw(t, "number"), nil}
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return spec.Value(b)
+	})
+}
+
+func text() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.String(), rapid.StringN(0, 12_000, 12_000))
+}
+
+func keys() *rapid.Generator[string] {
+	return rapid.SampledFrom([]string{"a", "b", "ab", "c\x00d", "é", "\xff"})
+}
+
+func times() *rapid.Generator[time.Time] {
+	return rapid.Map(rapid.Int64Range(0, 4e18), func(ns int64) time.Time { return time.Unix(0, ns).UTC() })
+}

@@ -1,0 +1,150 @@
+package state
+
+import (
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Meta is everything small: what a pass that finds nothing to do has to know.
+type Meta struct {
+	Org       *Org       // nil: Bind was never called
+	Refresh   Refresh    // as in Snapshot
+	Converged *Converged // nil: not converged, or something has changed since
+	Rebuilt   bool       // as in Snapshot
+	Damaged   int        // as in Snapshot
+	Intents   int        // creations whose outcome was not recorded
+	Failures  int        // users in quarantine
+	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
+}
+
+// Meta reads what is small; it does not touch the users.
+func (s *Store) Meta() (Meta, error) {
+	m := Meta{Rebuilt: s.rebuilt}
+	if s.db == nil {
+		return m, nil
+	}
+	err := s.view(func(tx *bolt.Tx) error {
+		m = s.readMeta(tx)
+		intents, _, err := readAll(tx, bucketIntents, decodeIntent)
+		if err != nil {
+			return err
+		}
+		failures, _, err := readAll(tx, bucketFailures, decodeFailure)
+		if err != nil {
+			return err
+		}
+		m.Intents, m.Failures = len(intents), len(failures)
+		for _, f := range failures {
+			if m.NextTry.IsZero() || f.Next.Before(m.NextTry) {
+				m.NextTry = f.Next
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Meta{}, fmt.Errorf("read state file %s: %w", s.path, err)
+	}
+	return m, nil
+}
+
+// Converged returns the mark of the last pass that left nothing to do, and whether there is one.
+func (s *Store) Converged() (Converged, bool, error) {
+	if s.db == nil {
+		return Converged{}, false, nil
+	}
+	var m Meta
+	if err := s.view(func(tx *bolt.Tx) error { m = s.readMeta(tx); return nil }); err != nil {
+		return Converged{}, false, fmt.Errorf("read state file %s: %w", s.path, err)
+	}
+	if m.Converged == nil {
+		return Converged{}, false, nil
+	}
+	return *m.Converged, true, nil
+}
+
+// Snapshot reads everything. The maps and users are the caller's own.
+func (s *Store) Snapshot() (*Snapshot, error) {
+	snap := &Snapshot{
+		Users:    map[string]*User{},
+		Intents:  map[string]Intent{},
+		Failures: map[string]Failure{},
+		Rebuilt:  s.rebuilt,
+	}
+	if s.db == nil {
+		return snap, nil
+	}
+	var bad []recordID
+	err := s.view(func(tx *bolt.Tx) (err error) {
+		m := s.readMeta(tx)
+		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
+		var badUsers, badIntents, badFailures []recordID
+		if snap.Users, badUsers, err = readAll(tx, bucketUsers, decodeUser); err != nil {
+			return err
+		}
+		if snap.Intents, badIntents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
+			return err
+		}
+		if snap.Failures, badFailures, err = readAll(tx, bucketFailures, decodeFailure); err != nil {
+			return err
+		}
+		bad = append(append(badUsers, badIntents...), badFailures...)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read state file %s: %w", s.path, err)
+	}
+	if rotted := len(bad) - s.lost; rotted > 0 { // since the file was opened
+		snap.Damaged += rotted
+		snap.Refresh = Refresh{}
+		if !s.readOnly {
+			return snap, s.mend(bad)
+		}
+	}
+	return snap, nil
+}
+
+// readMeta reads the records of the bucket meta.
+func (s *Store) readMeta(tx *bolt.Tx) Meta {
+	status := readStatus(tx)
+	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged + s.lost}
+	var org Org
+	if getMeta(tx, keyOrg, &org) {
+		m.Org = &org
+	}
+	if m.Damaged > 0 {
+		return m
+	}
+	if status.Refresh != nil {
+		m.Refresh = *status.Refresh
+	}
+	var converged Converged
+	if getMeta(tx, keyConverged, &converged) {
+		m.Converged = &converged
+	}
+	return m
+}
+
+// readAll decodes a bucket, and returns what could not be decoded apart.
+func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (map[string]T, []recordID, error) {
+	b := tx.Bucket([]byte(bucket))
+	all := make(map[string]T, min(b.Sequence(), 1<<20)) // the sequence may be damaged too
+	var bad []recordID
+	err := b.ForEach(func(k, record []byte) error {
+		key := string(k)
+		payload, ok := unseal(bucket, k, record)
+		if ok {
+			all[key], ok = decode(key, payload)
+		}
+		if !ok {
+			delete(all, key)
+			bad = append(bad, recordID{bucket, key})
+		}
+		return nil
+	})
+	if uint64(len(all)+len(bad)) != b.Sequence() {
+		bad = append(bad, recordID{})
+	}
+	return all, bad, err
+}

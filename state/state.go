@@ -1,0 +1,87 @@
+package state
+
+import (
+	"encoding/json"
+	"time"
+
+	"usersyncd/spec"
+)
+
+// Observed is what the API last told of one user.
+type Observed struct {
+	ID      string      `json:"id"`
+	Version int         `json:"version"`
+	Fields  spec.Fields `json:"fields"` // Fields[spec.State] may also be "deleted"; a field that is absent is unknown
+	// Opaque is what the directory must see again to write this user without loss
+	// (contacts that no spec manages); nobody else looks inside.
+	Opaque json.RawMessage `json:"opaque,omitempty"`
+}
+
+// User is all that is known of one Genesys user.
+type User struct {
+	Observed
+	// Applied holds each managed field as it was last written or found equal.
+	// It is nil for a user that was never managed.
+	Applied spec.Fields `json:"applied,omitempty"`
+	SeenAt  time.Time   `json:"seenAt"` // of the last answer that showed this user
+}
+
+// Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
+type Intent struct {
+	Key     string    `json:"key"` // spec.User.Key
+	Plan    string    `json:"plan"`
+	Started time.Time `json:"started"`
+}
+
+// Failure is a user in quarantine.
+type Failure struct {
+	Key           string    `json:"key"`     // spec.User.Key
+	Desired       string    `json:"desired"` // hash of the fields that were refused; another hash is tried at once
+	Attempts      int       `json:"attempts"`
+	Next          time.Time `json:"next"` // not tried before
+	Status        int       `json:"status,omitempty"`
+	Code          string    `json:"code,omitempty"`
+	Message       string    `json:"message"`
+	CorrelationID string    `json:"correlationId,omitempty"`
+}
+
+// Refresh records a complete reading of the organization.
+type Refresh struct {
+	At     time.Time `json:"at"`
+	Listed int       `json:"listed"` // users in the listing
+}
+
+// Converged says that a tree was wholly applied and nothing known has changed since.
+type Converged struct {
+	Digest string `json:"digest"` // spec.Tree.Digest, with whatever else the caller makes the answer depend on
+	Users  int    `json:"users"`
+}
+
+// Org is the organization that a state file belongs to.
+type Org struct {
+	API string `json:"api"` // base URL
+	ID  string `json:"id"`  // "" where it could not be read
+}
+
+// Snapshot is everything the store holds, decoded.
+type Snapshot struct {
+	Users    map[string]*User   // by Genesys id
+	Intents  map[string]Intent  // by key
+	Failures map[string]Failure // by key
+	Refresh  Refresh            // zero: never, or the file was rebuilt
+	Rebuilt  bool               // the file was set aside as damaged and has not seen a refresh since
+	Damaged  int                // records that failed their checksum and were dropped
+}
+
+// Commit is what one completed call changes. It is applied whole or not at all.
+// A commit that has users or failures and no Converged clears the Converged mark.
+type Commit struct {
+	Users     []*User
+	Forget    []string // Genesys ids
+	Intents   []Intent
+	Settled   []string // keys whose intent is cleared
+	Failures  []Failure
+	Cleared   []string // keys that leave quarantine
+	Refresh   *Refresh
+	Converged *Converged
+}

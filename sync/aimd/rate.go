@@ -1,0 +1,67 @@
+package aimd
+
+import "time"
+
+// allowance is the rate we may use at now, before the window's pace: what AIMD has proved, or what
+// slow start has reached while the headers vouch for it.
+func (c *Controller) allowance(now time.Time) float64 {
+	if c.vouched(now) {
+		return max(c.rate, c.ramp)
+	}
+	return c.rate
+}
+
+// vouched reports whether the headers show a budget, and no recent 429 has contradicted them.
+func (c *Controller) vouched(now time.Time) bool {
+	return c.win.live(now) && !now.Before(c.distrust)
+}
+
+// effective is the rate of the next request, in requests per second, and what decides it. The
+// window only ever lowers it.
+func (c *Controller) effective(now time.Time) (eff float64, why Reason) {
+	eff = c.allowance(now)
+	if !c.win.live(now) {
+		return eff, Rate
+	}
+	left := c.win.left(c.cfg.Reserve)
+	if c.vouched(now) && 0 < c.expect && c.expect <= left {
+		return eff, Rush
+	}
+	if pace := c.pace(left, c.win.wake().Sub(now)); pace < eff {
+		return max(pace, c.cfg.MinRate), Paced
+	}
+	return eff, Rate
+}
+
+// pace spreads left requests over the rest of a window, up to a margin before its end.
+func (c *Controller) pace(left int, rest time.Duration) float64 {
+	return float64(left) / max(rest-c.cfg.TailMargin, rest/2).Seconds()
+}
+
+// grow raises the rate after an accepted request, if the rate is what held that request back:
+// there is no growth on evidence we did not collect. Slow start is clocked by answers, as TCP's is;
+// the additive step by time, of which no more counts than passes between two calls at MinRate.
+func (c *Controller) grow(now time.Time, f flight) {
+	dt := min(now.Sub(c.grownAt).Seconds(), 1/c.cfg.MinRate)
+	c.grownAt = now
+	c.calm += dt
+	switch {
+	case f.reason != Rate && f.reason != Rush, f.seq <= c.decreasedAt:
+	case c.vouched(now):
+		c.ramp = min(max(c.rate, c.ramp)+slowStartStep, c.cfg.MaxRate)
+	default:
+		c.rate = min(c.rate+c.cfg.AddStep*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
+	}
+}
+
+// decrease shrinks what we did when f was sent: the window's pace where that was lower.
+func (c *Controller) decrease(f flight) {
+	c.stats.Decreases++
+	base := c.allowance(c.now)
+	if 0 < f.eff && f.eff < base*shrinkMin {
+		base = f.eff
+	}
+	c.rate = max(base*c.cfg.Beta, c.cfg.MinRate)
+	c.ramp, c.calm = 0, 0
+	c.decreasedAt = c.stats.Sent
+}

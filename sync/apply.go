@@ -1,0 +1,342 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+const (
+	// maxSilent is how many calls in a row may go without a trustworthy answer before the pass ends:
+	// then it is the API that fails, and not a user.
+	maxSilent = 30
+	// maxDenied is the same for answers that a permission is missing: then a role was lost.
+	maxDenied = 10
+	// beatEvery is how often a pass that waits shows that it is alive.
+	beatEvery = 5 * time.Second
+)
+
+// An applier carries out one plan. One goroutine, the pass's own, decides and commits; the others only
+// wait for the directory. A job is one user's calls, made one after another; jobs of different users
+// overlap, in the plan's order.
+type applier struct {
+	*Reconciler
+	plan   *Plan
+	roster *roster
+
+	jobs    map[*Change]*job
+	byKey   map[string]*job
+	order   []*job
+	fresh   int    // order[fresh:] were not looked at yet
+	waiting []*job // looked at, and not at their end
+
+	answers  chan answer
+	inFlight int
+	silent   int             // requests in a row without a trustworthy answer
+	denied   int             // requests in a row that lacked a permission
+	tally    map[Outcome]int // changes that have reached their end; Planned: all that are to
+	stopped  error           // why nothing more is sent; what is in flight is still awaited
+}
+
+// An answer is what came of one request to the directory.
+type answer struct {
+	job  *job
+	step step
+	call *Call
+	now  []state.Observed
+	err  error
+}
+
+// apply carries out the plan's changes and sets their outcomes. The error says why it ended early;
+// what failed for one user only is that change's.
+func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]state.Intent) error {
+	todo := plan.Todo()
+	a := &applier{
+		Reconciler: r, plan: plan, roster: plan.roster,
+		jobs: make(map[*Change]*job, len(todo)), byKey: make(map[string]*job, len(todo)),
+		answers: make(chan answer),
+		tally:   map[Outcome]int{Planned: len(todo)},
+	}
+	if err := a.local(todo); err != nil {
+		return err
+	}
+	for _, c := range todo {
+		if c.Outcome == Planned {
+			j := &job{change: c}
+			if intent, begun := intents[c.Key]; begun && c.Action == Create {
+				j.lookup, j.ours, j.sent = true, true, intent.Started
+			}
+			a.jobs[c], a.byKey[c.Key] = j, j
+			a.order = append(a.order, j)
+		}
+	}
+	changes := make([]*Change, len(a.order))
+	for i, j := range a.order {
+		changes[i] = j.change
+	}
+	for _, call := range r.Directory.Compile(changes) {
+		for _, c := range call.Changes {
+			a.jobs[c].calls = append(a.jobs[c].calls, call)
+		}
+	}
+	return a.run(ctx)
+}
+
+// local commits what needs no call: users found equal, users no longer managed.
+func (a *applier) local(todo []*Change) error {
+	commit := state.Commit{Users: a.plan.confirmed, Cleared: a.plan.recovered}
+	for _, c := range todo {
+		if c.Action != Unmanage {
+			continue
+		}
+		left := *c.Current
+		left.Applied = nil
+		commit.Users = append(commit.Users, &left)
+		a.end(c, Applied)
+	}
+	for _, u := range commit.Users {
+		a.roster.put(u)
+	}
+	if len(commit.Users) == 0 && len(commit.Cleared) == 0 {
+		return nil
+	}
+	return a.Store.Commit(commit)
+}
+
+func (a *applier) run(ctx context.Context) error {
+	// Once stopped, requests that were not sent yet need not wait for their turn.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for {
+		wait, delayed := a.dispatch(ctx)
+		a.progress()
+		if a.inFlight == 0 && !delayed {
+			break
+		}
+		timer := time.NewTimer(min(wait, beatEvery))
+		select {
+		case ans := <-a.answers:
+			a.inFlight--
+			if err := a.settle(ans); err != nil {
+				a.stop(err)
+				cancel()
+			}
+		case <-timer.C:
+		case <-a.done(ctx):
+			a.stop(context.Cause(ctx))
+		}
+		timer.Stop()
+	}
+	if a.stopped == nil {
+		a.abandon()
+	}
+	return a.stopped
+}
+
+func (a *applier) stop(err error) {
+	if a.stopped == nil {
+		a.stopped = err
+	}
+}
+
+// done is ctx's channel until the end has been noticed.
+func (a *applier) done(ctx context.Context) <-chan struct{} {
+	if a.stopped != nil {
+		return nil
+	}
+	return ctx.Done()
+}
+
+// dispatch starts what can be started, and says when to look again if something only waits for the time.
+func (a *applier) dispatch(ctx context.Context) (wait time.Duration, delayed bool) {
+	now := time.Now()
+	a.waiting = slices.DeleteFunc(a.waiting, func(j *job) bool { return j.change.Outcome != Planned })
+	for a.stopped == nil && a.inFlight < a.Workers {
+		j := a.next(now)
+		if j == nil {
+			break
+		}
+		a.start(ctx, j)
+	}
+	wait = time.Hour
+	if a.stopped != nil {
+		return wait, false
+	}
+	for _, j := range a.waiting {
+		if !j.busy && j.at.After(now) {
+			wait, delayed = min(wait, j.at.Sub(now)), true
+		}
+	}
+	return wait, delayed
+}
+
+// next finds the first job that is ready: one that was begun, else the next in the plan's order.
+func (a *applier) next(now time.Time) *job {
+	for _, j := range a.waiting {
+		if a.ready(j, now) {
+			return j
+		}
+	}
+	for a.fresh < len(a.order) {
+		j := a.order[a.fresh]
+		a.fresh++
+		a.waiting = append(a.waiting, j)
+		if a.ready(j, now) {
+			return j
+		}
+	}
+	return nil
+}
+
+// ready reports whether the job's next request may be made: nobody it serves has another one under
+// way or an earlier one to come, and the users it refers to exist.
+func (a *applier) ready(j *job, now time.Time) bool {
+	if j.busy || j.change.Outcome != Planned || j.at.After(now) || len(j.calls) == 0 {
+		return false
+	}
+	call := j.calls[0]
+	for _, c := range call.Changes {
+		if other := a.jobs[c]; other.busy || len(other.calls) == 0 || other.calls[0] != call {
+			return false
+		}
+	}
+	return call.Creates || a.missing(j.change) == ""
+}
+
+// missing names a user whom the change refers to and who does not exist yet.
+func (a *applier) missing(c *Change) string {
+	for _, key := range c.Needs {
+		if a.roster.live(key) == nil {
+			return key
+		}
+	}
+	return ""
+}
+
+// start makes one request in a goroutine of its own; run waits for its answer.
+func (a *applier) start(ctx context.Context, j *job) {
+	ans := answer{job: j, step: j.step(), call: j.calls[0]}
+	if ans.step == stepCall && ans.call.Creates {
+		intent := state.Intent{Key: j.change.Key, Plan: a.plan.ID, Started: time.Now()}
+		if err := a.Store.Commit(state.Commit{Intents: []state.Intent{intent}}); err != nil {
+			a.stop(err)
+			return
+		}
+		j.sent = intent.Started
+	}
+	for _, c := range ans.call.Changes {
+		a.jobs[c].busy = true
+	}
+	a.inFlight++
+	go func() {
+		switch ans.step {
+		case stepCall:
+			ans.now, ans.err = a.Directory.Do(ctx, ans.call)
+		case stepRead:
+			ans.now, ans.err = one(a.Directory.Get(ctx, j.change.Current.ID))
+		case stepFind:
+			ans.now, ans.err = one(a.Directory.Find(ctx, j.change.Key))
+		}
+		a.answers <- ans
+	}()
+}
+
+func one(u state.Observed, err error) ([]state.Observed, error) { return []state.Observed{u}, err }
+
+// settle takes an answer in: it commits what was achieved, and decides how the job goes on. The error
+// ends the pass.
+func (a *applier) settle(ans answer) error {
+	for _, c := range ans.call.Changes {
+		a.jobs[c].busy = false
+	}
+	if ans.step == stepCall && a.crash != nil {
+		a.crash(ans.call.Name)
+	}
+	uncertain, forbidden := errors.Is(ans.err, ErrUncertain), errors.Is(ans.err, ErrForbidden)
+	if !uncertain {
+		a.silent = 0
+	}
+	if !forbidden {
+		a.denied = 0
+	}
+	switch {
+	case uncertain:
+		if a.silent++; a.silent >= maxSilent {
+			return fmt.Errorf("the API gave no usable answer %d times in a row: %w", a.silent, ans.err)
+		}
+	case forbidden:
+		if a.denied++; a.denied >= maxDenied {
+			return fmt.Errorf("%d calls in a row lacked a permission: %w", a.denied, ans.err)
+		}
+	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled):
+		return ans.err
+	case errors.Is(ans.err, context.Canceled), errors.Is(ans.err, context.DeadlineExceeded):
+		return nil // not sent: the next pass finds it again
+	}
+	if ans.err != nil {
+		return a.refused(ans)
+	}
+	if ans.step == stepCall {
+		return a.achieved(ans)
+	}
+	return a.reread(ans.job, ans.step, ans.now[0])
+}
+
+// achieved commits a call that was answered well: what is now known, and what is therefore applied.
+func (a *applier) achieved(ans answer) error {
+	var commit state.Commit
+	for i, c := range ans.call.Changes {
+		j := a.jobs[c]
+		j.calls = j.calls[1:]
+		before := c.Current
+		c.Current = a.known(ans.now[i], before, c, ans.call.Fields)
+		a.roster.put(c.Current)
+		commit.Users = append(commit.Users, c.Current)
+		if ans.call.Creates {
+			commit.Settled = append(commit.Settled, c.Key)
+		}
+		if err := a.kept(c, ans.call.Fields); err != nil {
+			a.fail(j, err, &commit)
+		} else if len(j.calls) == 0 {
+			a.succeed(j, &commit)
+		}
+	}
+	return a.Store.Commit(commit)
+}
+
+// known merges an answer with what was known before. What the answer does not show is as we wrote it,
+// or as it was.
+func (a *applier) known(now state.Observed, before *state.User, c *Change, written []spec.Field) *state.User {
+	u := &state.User{Observed: now}
+	u.Fields = make(spec.Fields, len(now.Fields))
+	if before != nil {
+		u.Applied = before.Applied
+		maps.Copy(u.Fields, before.Fields)
+	}
+	for _, f := range written {
+		if want, ok := c.Desired[f]; ok {
+			u.Fields[f] = want
+		}
+	}
+	maps.Copy(u.Fields, now.Fields)
+	u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
+	return u
+}
+
+// kept checks that the answer shows what was written. An API that says yes and keeps something else
+// would be written to in every pass, for ever.
+func (a *applier) kept(c *Change, written []spec.Field) error {
+	for _, f := range written {
+		want, managed := c.Desired[f]
+		if have := c.Current.Fields[f]; managed && !a.roster.same(f, want, have) {
+			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), a.roster.named(have).Display())
+		}
+	}
+	return nil
+}

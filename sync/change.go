@@ -1,0 +1,117 @@
+package sync
+
+import (
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Cause says why a field, and so a user, differs.
+type Cause string
+
+// The causes of the three-way comparison of desired, observed and last applied.
+const (
+	Edit    Cause = "edit"    // desired moved
+	Drift   Cause = "drift"   // someone changed it in Genesys
+	Missing Cause = "missing" // declared, not there
+	Removed Cause = "removed" // no longer declared
+)
+
+// Action says what is done about it.
+type Action string
+
+// The actions of a change.
+const (
+	Create   Action = "create"
+	Adopt    Action = "adopt" // an existing user is managed from now on
+	Restore  Action = "restore"
+	Update   Action = "update"
+	Unmanage Action = "unmanage" // forgotten here, left alone there
+)
+
+// Outcome says what came of a change.
+type Outcome string
+
+// The outcomes of a change.
+const (
+	Planned     Outcome = "planned"
+	Applied     Outcome = "applied"
+	Failed      Outcome = "failed"
+	Held        Outcome = "held"        // a guard stopped it
+	Quarantined Outcome = "quarantined" // refused earlier; waits for its backoff or an edit
+	Skipped     Outcome = "skipped"     // switched off, or waits for another change
+)
+
+// FieldChange is one field that differs. Before is "" where nothing is known.
+type FieldChange struct {
+	Field         spec.Field
+	Before, After spec.Value
+	Cause         Cause
+}
+
+// Change is one user that differs, and what is to be done.
+type Change struct {
+	Key    string   // spec.User.Key
+	Pos    spec.Pos // where the user is declared; zero for Unmanage
+	Action Action
+	Cause  Cause
+	Lane   int           // 1 leavers, 2 access, 3 the rest; lower goes first
+	Fields []FieldChange // in the format's order
+	Needs  []string      // keys that must be the address of a live user before anything but the creation of this one
+
+	Desired spec.Fields // every managed field; nil for Unmanage
+	// Current is what is known of the user: nil before it is created, and renewed by every answer.
+	// A directory reads the id, the version and the opaque part from it when it makes a call.
+	Current *state.User
+
+	Outcome Outcome
+	Note    string // why it was skipped, or waits
+	Err     error  // why it failed
+}
+
+// Names reports whether the change touches the field.
+func (c *Change) Names(f spec.Field) bool {
+	for _, fc := range c.Fields {
+		if fc.Field == f {
+			return true
+		}
+	}
+	return false
+}
+
+// before reports whether c is to be applied before d: by lane, then by address.
+func (c *Change) before(d *Change) int {
+	if c.Lane != d.Lane {
+		return c.Lane - d.Lane
+	}
+	switch {
+	case c.Key < d.Key:
+		return -1
+	case c.Key > d.Key:
+		return 1
+	}
+	return 0
+}
+
+// classify sets what follows from the fields: the cause and the lane.
+func (c *Change) classify() {
+	c.Cause, c.Lane = Drift, 3
+	switch c.Action {
+	case Unmanage:
+		c.Cause, c.Lane = Removed, 1
+		return
+	case Create, Restore:
+		c.Cause, c.Lane = Missing, 2
+		return
+	}
+	for _, fc := range c.Fields {
+		if fc.Cause == Edit {
+			c.Cause = Edit
+		}
+		if fc.Field == spec.State && fc.After == spec.Text("inactive") {
+			c.Lane = 1
+		}
+		if info, ok := spec.Lookup(fc.Field); ok && info.Access && c.Lane > 2 {
+			c.Lane = 2
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package sync
+
+import (
+	"maps"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// newChange starts the change of one declared user from what is known of it; compare fills it in.
+func newChange(u *spec.User, current *state.User) *Change {
+	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned}
+}
+
+// compare finds the fields of c that must be written, and with them the action, the cause and the lane.
+func (r *roster) compare(c *Change) {
+	c.Fields = nil
+	switch {
+	case c.Current == nil:
+		c.Action = Create
+	case isDeleted(c.Current):
+		c.Action = Restore
+	case c.Current.Applied == nil:
+		c.Action = Adopt
+	default:
+		c.Action = Update
+	}
+	for _, info := range spec.All() {
+		want, managed := c.Desired[info.Field]
+		if info.Field == spec.State && c.Action == Restore && !managed {
+			want, managed = spec.Text("active"), true
+		}
+		if !managed {
+			continue
+		}
+		fc := FieldChange{Field: info.Field, After: want, Cause: Missing}
+		if c.Action != Create {
+			var differs bool
+			if fc.Before, fc.Cause, differs = r.differs(c.Current, info.Field, want); !differs {
+				continue
+			}
+		}
+		if c.Action == Restore {
+			fc.Cause = Missing
+		}
+		c.Fields = append(c.Fields, fc)
+	}
+	c.classify()
+}
+
+// differs makes the three-way comparison of one field.
+func (r *roster) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
+	have, known := current.Fields[f]
+	last, applied := current.Applied[f]
+	edited := !applied || last != want
+	switch {
+	case !known:
+		return "", Edit, edited
+	case have == want:
+		return have, "", false
+	case r.same(f, want, have):
+		// Equal as far as the API shows it (it rewrites a number that has an extension). What was
+		// edited since is sent; a person who was renamed is still the same person.
+		info, _ := spec.Lookup(f)
+		return r.named(have), Edit, applied && edited && !info.User
+	case edited:
+		return r.named(have), Edit, true
+	}
+	return r.named(have), Drift, true
+}
+
+// applied returns what is in force of the desired fields: those found equal, and those just written.
+func (r *roster) applied(c *Change, written []spec.Field) spec.Fields {
+	in := make(spec.Fields, len(c.Desired))
+	for f, want := range c.Desired {
+		if _, _, differs := r.differs(c.Current, f, want); !differs {
+			in[f] = want
+		}
+	}
+	for _, f := range written {
+		if want, ok := c.Desired[f]; ok {
+			in[f] = want
+		}
+	}
+	return in
+}
+
+func sameFields(a, b spec.Fields) bool { return (a == nil) == (b == nil) && maps.Equal(a, b) }

@@ -1,0 +1,111 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Directory is the organization's user directory as a pass needs it. Order and meaning are the
+// pass's; names and ids, batching and the wire are the directory's. Every error of a request is a
+// *CallError. Methods are safe for concurrent use.
+type Directory interface {
+	// Open begins a pass: it tells which users are known, so that a manager's address can be turned
+	// into an id and back, and returns the organization's id ("" where it may not be read).
+	// It costs one request in the life of the directory.
+	Open(ctx context.Context, known map[string]*state.User) (org string, err error)
+
+	// List reads every active and inactive user.
+	List(ctx context.Context) (Listing, error)
+
+	// Get reads one user, deleted ones included. ErrNotFound.
+	Get(ctx context.Context, id string) (state.Observed, error)
+
+	// Find looks a user up by e-mail address, deleted ones included. The search index behind it
+	// lags, so ErrNotFound shortly after a write proves nothing.
+	Find(ctx context.Context, email string) (state.Observed, error)
+
+	// Compile turns changes into the fewest calls. The calls of one user stand in the order in which
+	// they must be made; apart from that the order of the changes is kept. It sends nothing.
+	Compile(changes []*Change) []*Call
+
+	// Do makes a call once: 429 and an expired token are dealt with inside, everything else is
+	// returned. It returns what is now known of each of the call's users, in their order.
+	Do(ctx context.Context, call *Call) ([]state.Observed, error)
+}
+
+// Listing is a reading of the whole organization.
+type Listing struct {
+	Users []state.Observed
+	// Complete is false where the API stopped before the end (its cap on inactive users).
+	Complete bool
+}
+
+// A Call is one API request that writes. It is the unit of pacing, of retry and of commit.
+type Call struct {
+	Name    string       // for people, such as "PATCH /users/{id}"
+	Changes []*Change    // whom it serves: one user, or more where the API can batch
+	Fields  []spec.Field // what it settles for them
+	Creates bool         // it makes a new user, and is never sent again before the address is looked up
+	Op      any          // the directory's own note to itself
+}
+
+// What came of a call, for errors.Is.
+var (
+	// ErrNotFound is returned when the user does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict is returned when the version sent is not the current one, or when a value that must be unique is taken.
+	ErrConflict = errors.New("conflict")
+	// ErrUncertain is returned when no trustworthy answer came (timeout, reset, 408, 5xx):
+	// the call may have been carried out.
+	ErrUncertain = errors.New("outcome unknown")
+	// ErrForbidden is returned when the OAuth client lacks a permission.
+	ErrForbidden = errors.New("forbidden")
+	// ErrRefused is returned when the API says that the call is wrong; sending it again will not help.
+	ErrRefused = errors.New("refused")
+	// ErrUnauthorized is returned when the credentials are dead: no call can succeed.
+	ErrUnauthorized = errors.New("credentials refused")
+	// ErrThrottled is returned when the API asks for a longer pause than we are willing to wait.
+	ErrThrottled = errors.New("throttled")
+)
+
+// CallError says what was tried and what the API answered. It unwraps to one of the errors above and to Err.
+type CallError struct {
+	Kind          error  // one of the errors above
+	Op            string // what was tried, such as "PATCH /api/v2/users/3f0c"
+	Status        int    // HTTP status; 0 if no answer came
+	Code          string // the API's own code, such as "general.conflict"
+	Message       string // the API's own words
+	CorrelationID string // what the vendor's support asks for
+	RetryAfter    time.Duration
+	Err           error // the transport's error, if any
+}
+
+func (e *CallError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %v", e.Op, e.Kind)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d", e.Status)
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, " %s", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", e.Message)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.CorrelationID != "" {
+		fmt.Fprintf(&b, " (correlation id %s)", e.CorrelationID)
+	}
+	return b.String()
+}
+
+// Unwrap makes errors.Is find the kind as well as the cause.
+func (e *CallError) Unwrap() []error { return []error{e.Kind, e.Err} }

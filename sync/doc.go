@@ -1,0 +1,29 @@
+// Package sync reconciles: it makes a Genesys Cloud organization look like a directory of user specs.
+// Import it as usersync, since its name is also that of a standard package:
+//
+//	import usersync "usersyncd/sync"
+//
+// # The idea
+//
+// [Reconciler.Reconcile] makes one pass and is the whole program in one function: load the specs,
+// refresh what is known of the organization if that is due, plan, apply, report. It is level
+// triggered: a pass acts on what is there when it runs, so an event that was lost, a crash or a call
+// without an answer is found again by the next pass.
+//
+// # The words
+//
+// Desired is what the specs say, observed what the API last told, applied what was last written or
+// found equal. [NewPlan] compares the three, so that every difference has a [Cause]: an edit, a
+// drift, a user that is missing, a user that was removed. A [Change] is one user that differs; a
+// [Call] is one request. A [Directory] turns the first into the second and knows the wire; this
+// package knows order and meaning, and no HTTP.
+//
+// # What holds
+//
+//   - Only declared fields of declared users are ever written; a field that is not declared is not managed.
+//   - One call, one commit. Killed between the two, the next pass reads the user and finds it done.
+//   - The calls of one user never overlap. Calls of different users do, lower lanes first.
+//   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. A
+//     creation is preceded by an intent in the state file, and repeated only after the address was looked up.
+//   - One bad user never stops the others; it waits in quarantine, with a backoff of its own.
+package sync

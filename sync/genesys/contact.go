@@ -1,0 +1,207 @@
+package genesys
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"usersyncd/spec"
+)
+
+// A contact is one entry of a user's addresses (Contact in the vendor's SDK).
+type contact struct {
+	MediaType string `json:"mediaType"` // PHONE, SMS, EMAIL
+	Type      string `json:"type"`      // WORK, HOME, ...
+	Address   string `json:"address,omitempty"`
+	Extension string `json:"extension,omitempty"`
+	Display   string `json:"display,omitempty"` // never written
+}
+
+// What a spec can name, in its words. Other entries (PRIMARY, MAIN) are nobody's, and written back.
+var (
+	phoneTypes = []string{"work", "work2", "work3", "work4", "home", "mobile", "other"}
+	emailTypes = []string{"work", "home"}
+)
+
+// contacts decodes addresses; none at all is no contact.
+func contacts(addresses json.RawMessage) ([]contact, error) {
+	if len(addresses) == 0 {
+		return nil, nil
+	}
+	var list []contact
+	if err := json.Unmarshal(addresses, &list); err != nil {
+		return nil, fmt.Errorf("addresses: %w", err)
+	}
+	return list, nil
+}
+
+func phonesAndEmails(list []contact) (phones, emails spec.Value) {
+	var p []spec.Phone
+	var e []spec.EmailAddress
+	for _, c := range list {
+		if phone, ok := c.phone(); ok {
+			p = append(p, phone)
+		} else if email, ok := c.email(); ok {
+			e = append(e, email)
+		}
+	}
+	return spec.PhoneList(p), spec.EmailList(e)
+}
+
+// media is phone, sms or email; the API's default is phone.
+func (c contact) media() string { return strings.ToLower(cmp.Or(c.MediaType, "phone")) }
+
+// kind is work, home and so on; the API's default is work.
+func (c contact) kind() string { return strings.ToLower(cmp.Or(c.Type, "work")) }
+
+// dialled reads a telephone entry, which the API shows in one of four shapes (the vendor's Terraform
+// provider, flattenUserAddresses):
+//
+//	address                       a number
+//	extension, equal to display   an extension; an address besides is the server's own and means nothing
+//	extension, another display    a number, which is in display, and an extension
+//	display alone                 an extension that belongs to no pool yet
+func (c contact) dialled() (number, extension string) {
+	address, display := bare(c.Address), bare(c.Display)
+	switch ext := strings.TrimSpace(c.Extension); {
+	case ext == "" && address != "":
+		return address, ""
+	case ext == "" && strings.HasPrefix(display, "+"):
+		return display, ""
+	case ext == "":
+		return "", display
+	case display == bare(ext):
+		return "", ext
+	case isNumber(display):
+		return display, ext
+	default:
+		return address, ext
+	}
+}
+
+// bare drops what is put around and between the digits of a number.
+func bare(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\u00a0().-/", r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func isNumber(s string) bool {
+	digits := strings.TrimPrefix(s, "+")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+// phone returns the entry as a spec would write it, and whether one could.
+func (c contact) phone() (spec.Phone, bool) {
+	media, kind := c.media(), c.kind()
+	if media != "phone" && media != "sms" || !slices.Contains(phoneTypes, kind) {
+		return spec.Phone{}, false
+	}
+	number, extension := c.dialled()
+	return spec.Phone{Type: kind, Media: media, Number: number, Extension: extension}, number+extension != ""
+}
+
+// email returns the entry as a spec would write it, and whether one could. PRIMARY is the address to
+// log in with and no entry of its own.
+func (c contact) email() (spec.EmailAddress, bool) {
+	address := strings.TrimSpace(cmp.Or(c.Address, c.Display))
+	if c.media() != "email" || address == "" || !slices.Contains(emailTypes, c.kind()) {
+		return spec.EmailAddress{}, false
+	}
+	return spec.EmailAddress{Type: c.kind(), Address: address}, true
+}
+
+// merge returns the whole list to be written: the entries of known that are not managed as they were,
+// then those of the managed kinds as desired. A nil slice is a kind that is not managed. An entry that
+// is as desired already keeps what else the API knows of it, such as an integration.
+func merge(known json.RawMessage, phones *[]spec.Phone, emails *[]spec.EmailAddress) ([]map[string]json.RawMessage, error) {
+	var raw []map[string]json.RawMessage
+	if err := json.Unmarshal(known, &raw); err != nil {
+		return nil, fmt.Errorf("the contacts known so far: %w", err)
+	}
+	list, err := contacts(known)
+	if err != nil {
+		return nil, err
+	}
+	wantPhones, wantEmails := values(phones), values(emails)
+	out := make([]map[string]json.RawMessage, 0, len(raw)+len(wantPhones)+len(wantEmails))
+	for i, c := range list {
+		if p, ok := c.phone(); ok && phones != nil {
+			at := slices.Index(wantPhones, p)
+			if at < 0 {
+				continue
+			}
+			wantPhones = slices.Delete(wantPhones, at, at+1)
+		}
+		if e, ok := c.email(); ok && emails != nil {
+			at := slices.IndexFunc(wantEmails, func(w spec.EmailAddress) bool {
+				return w.Type == e.Type && spec.Key(w.Address) == spec.Key(e.Address)
+			})
+			if at < 0 {
+				continue
+			}
+			wantEmails = slices.Delete(wantEmails, at, at+1)
+		}
+		if c.media() != "email" || c.kind() != "primary" { // that one follows the user's email by itself
+			out = append(out, c.writable(raw[i]))
+		}
+	}
+	for _, p := range wantPhones {
+		out = append(out, fresh(contact{MediaType: p.Media, Type: p.Type, Address: p.Number, Extension: p.Extension}))
+	}
+	for _, e := range wantEmails {
+		out = append(out, fresh(contact{MediaType: "email", Type: e.Type, Address: e.Address}))
+	}
+	return out, nil
+}
+
+func values[T any](list *[]T) []T {
+	if list == nil {
+		return nil
+	}
+	return slices.Clone(*list)
+}
+
+// writable turns an entry as it was shown into one that can be written: display is read-only, and what
+// only display tells must go where it is read from.
+func (c contact) writable(raw map[string]json.RawMessage) map[string]json.RawMessage {
+	delete(raw, "display")
+	if c.media() == "email" {
+		return raw
+	}
+	number, extension := c.dialled()
+	if number != bare(c.Address) {
+		set(raw, "address", number)
+	}
+	if extension != strings.TrimSpace(c.Extension) {
+		set(raw, "extension", extension)
+	}
+	return raw
+}
+
+func set(raw map[string]json.RawMessage, name, text string) {
+	if delete(raw, name); text != "" {
+		raw[name] = quote(text)
+	}
+}
+
+func fresh(c contact) map[string]json.RawMessage {
+	raw := map[string]json.RawMessage{"mediaType": quote(strings.ToUpper(c.MediaType)), "type": quote(strings.ToUpper(c.Type))}
+	set(raw, "address", c.Address)
+	set(raw, "extension", c.Extension)
+	return raw
+}
+
+func quote(s string) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always has a text
+	return bytes.TrimSpace(b.Bytes())
+}

@@ -1,0 +1,183 @@
+package genesys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// The API's paths, below the base URL.
+const (
+	orgPath    = "/api/v2/organizations/me"
+	usersPath  = "/api/v2/users"
+	searchPath = "/api/v2/users/search"
+	oneUser    = "/api/v2/users/{id}" // for logs
+)
+
+// The permissions that the calls need, of a role that the OAuth client has in all divisions.
+const (
+	mayView = "directory:user:view"
+	mayAdd  = "directory:user:add"
+	mayEdit = "directory:user:edit"
+)
+
+// Directory is an organization of Genesys Cloud as a pass sees it. Make one with New.
+type Directory struct {
+	client   *client
+	index    index
+	expect   expectation
+	pageSize int
+
+	mu  sync.Mutex
+	org *string // once it was asked for
+}
+
+var _ usersync.Directory = (*Directory)(nil)
+
+// New checks the options and returns the directory. It sends nothing.
+func New(o Options) (*Directory, error) {
+	c, err := newClient(o)
+	if err != nil {
+		return nil, fmt.Errorf("genesys: %w", err)
+	}
+	d := &Directory{client: c, expect: expectation{limiter: o.Limiter}, pageSize: o.withDefaults().PageSize}
+	d.index.reset(nil)
+	d.expect.reset()
+	return d, nil
+}
+
+// API returns the base URL in its normal form: what a state file is bound to.
+func (d *Directory) API() string { return d.client.base }
+
+// Close closes idle connections.
+func (d *Directory) Close() {
+	if d.client.own != nil {
+		d.client.own.CloseIdleConnections()
+	}
+}
+
+// Stats is what a Directory asked for since it was made.
+type Stats struct {
+	Reads, Writes int64 // requests that were asked for once, however often they were sent
+	Throttled     int64 // answers 429
+	Retried       int64 // further tries of reads
+	Tokens        int64 // access tokens fetched
+}
+
+// Stats returns the counts so far.
+func (d *Directory) Stats() Stats {
+	n := &d.client.count
+	return Stats{
+		Reads: n.reads.Load(), Writes: n.writes.Load(), Throttled: n.throttled.Load(),
+		Retried: n.retried.Load(), Tokens: n.tokens.Load(),
+	}
+}
+
+// Open implements usersync.Directory. The organization is asked for once; where it may not be read, the
+// id is "".
+func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org string, err error) {
+	d.index.reset(known)
+	d.expect.reset()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.org != nil {
+		return *d.org, nil
+	}
+	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
+	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
+		return "", err
+	}
+	d.org = &me.ID
+	return me.ID, nil
+}
+
+// Get implements usersync.Directory.
+func (d *Directory) Get(ctx context.Context, id string) (state.Observed, error) {
+	return d.get(ctx, id, "", "deleted")
+}
+
+// get reads one user, trying one state after the other: the API hides deleted users unless they are
+// asked for. "" shows active and inactive ones.
+func (d *Directory) get(ctx context.Context, id string, states ...string) (state.Observed, error) {
+	var u user
+	var err error
+	for _, s := range states {
+		q := url.Values{"expand": {expand}}
+		if s != "" {
+			q.Set("state", s)
+		}
+		u, err = call[user](ctx, d.client, &request{
+			method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id), template: oneUser, query: q, needs: mayView,
+		})
+		if err == nil || !errors.Is(err, usersync.ErrNotFound) {
+			break
+		}
+	}
+	if err != nil {
+		return state.Observed{}, err
+	}
+	return d.seen(u), nil
+}
+
+func (d *Directory) seen(u user) state.Observed {
+	now := u.observed()
+	d.index.learn(now)
+	return now
+}
+
+// Find implements usersync.Directory. What the search shows may be out of date, so whom it names is read
+// and compared again.
+func (d *Directory) Find(ctx context.Context, email string) (state.Observed, error) {
+	r := &request{
+		method: http.MethodPost, path: searchPath, template: searchPath, needs: mayView,
+		body: search{PageSize: 25, PageNumber: 1, Query: []criterion{
+			{Type: "EXACT", Fields: []string{"email"}, Value: email},
+			{Type: "EXACT", Fields: []string{"state"}, Values: []string{"active", "inactive", "deleted"}},
+		}},
+	}
+	page, err := call[searchPage](ctx, d.client, r)
+	if err != nil {
+		return state.Observed{}, err
+	}
+	nobody := &usersync.CallError{Kind: usersync.ErrNotFound, Op: r.op(), Message: fmt.Sprintf("no user has the address %q", email)}
+	var hit *user
+	for i, u := range page.Results {
+		if spec.Key(u.Email) == spec.Key(email) && (hit == nil || hit.State == "deleted") {
+			hit = &page.Results[i]
+		}
+	}
+	if hit == nil {
+		return state.Observed{}, nobody
+	}
+	states := []string{"", "deleted"}
+	if hit.State == "deleted" {
+		states = []string{"deleted", ""}
+	}
+	now, err := d.get(ctx, hit.ID, states...)
+	switch {
+	case errors.Is(err, usersync.ErrNotFound):
+		return state.Observed{}, nobody
+	case err != nil:
+		return state.Observed{}, err
+	case now.Fields[spec.Email] != spec.Text(spec.Key(email)):
+		return state.Observed{}, nobody
+	}
+	return now, nil
+}
+
+// Compile implements usersync.Directory.
+func (d *Directory) Compile(changes []*usersync.Change) []*usersync.Call {
+	var calls []*usersync.Call
+	for _, c := range changes {
+		calls = append(calls, compile(c)...)
+	}
+	d.expect.compiled(changes, calls)
+	return calls
+}

@@ -1,0 +1,35 @@
+// Package genesys speaks the users API of Genesys Cloud and implements the usersync.Directory that a
+// pass works with.
+//
+// # The idea
+//
+// A pass knows users as fields with canonical values; the API knows them as JSON with ids, versions
+// and four ways to show a telephone number. This package is the only place that knows both. It
+// compiles a change into the fewest calls, sends each call once, and says what came of it in one of
+// the kinds of errors that the pass acts on.
+//
+// # The words
+//
+//   - ticket: the leave of the Limiter to put one request on the wire, handed back with the answer.
+//     It names the door, that is the token, the request is to go through.
+//   - door: one access token and the budget that the API counts against it.
+//   - expand: a field that the API shows only when it is asked for. One that is asked for and still
+//     missing is unknown, never empty.
+//   - opaque: the user's contacts as the API showed them, kept so that those which no spec manages
+//     are written back as they were. A PATCH replaces the whole list.
+//
+// # What is sent again, and what is not
+//
+// A 429 was not carried out: it is sent again as soon as the limiter allows, as often as it takes. A
+// 401 renews the token and is sent again once. A read that fails otherwise is tried again with
+// growing pauses. A write is not: after a timeout or a 5xx nobody knows whether it was carried out,
+// and only the pass, which can look, may decide.
+//
+// # Caveats
+//
+// The search index lags behind writes, so Find proves nothing just after one. A listing moves while
+// it is read, so it can miss a user who was changed meanwhile: a missing line proves nothing either. A
+// manager is observed as "id:" and the Genesys id, so that a manager who is renamed stays the same; it
+// is written by address. The API's own words in errors may name users; they never hold the secret or
+// a token.
+package genesys

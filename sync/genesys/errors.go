@@ -1,0 +1,162 @@
+package genesys
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	usersync "usersyncd/sync"
+)
+
+// ErrReadOnly is why a write was not sent: the directory was opened with Options.ReadOnly.
+var ErrReadOnly = errors.New("read-only: the request was not sent")
+
+// errorBody is the API's answer to what went wrong, as far as it is of use (the vendor's SDK, errorbody.go).
+type errorBody struct {
+	Message   string `json:"message"`
+	Code      string `json:"code"`
+	ContextID string `json:"contextId"`
+	Details   []struct {
+		ErrorCode string `json:"errorCode"`
+		FieldName string `json:"fieldName"`
+	} `json:"details"`
+	Errors []errorBody `json:"errors"`
+}
+
+// decodeError reads an error's body. It never fails: a gateway's HTML page, half an answer or none at
+// all leave the fields empty, and a member of an unexpected type leaves that member empty.
+func decodeError(body []byte) errorBody {
+	var e errorBody
+	_ = json.Unmarshal(body, &e) // what cannot be read stays empty
+	for i := 0; e.Message == "" && i < len(e.Errors); i++ {
+		e.Message = e.Errors[i].Message
+		if e.Code == "" {
+			e.Code = e.Errors[i].Code
+		}
+	}
+	var fields []string
+	for _, d := range e.Details {
+		if d.FieldName != "" && !strings.Contains(e.Message, d.FieldName) {
+			fields = append(fields, strings.TrimSpace(d.FieldName+" "+d.ErrorCode))
+		}
+	}
+	if len(fields) > 0 {
+		e.Message = strings.TrimSpace(e.Message + " (" + strings.Join(fields, ", ") + ")")
+	}
+	e.Message, e.Code, e.ContextID = printable(e.Message, 500), printable(e.Code, 100), printable(e.ContextID, 100)
+	return e
+}
+
+// printable makes foreign text fit for a terminal and a log line: one line, no control or direction
+// characters, at most limit runes.
+func printable(s string, limit int) string {
+	n := 0
+	return strings.Map(func(r rune) rune {
+		if n++; n > limit {
+			return -1
+		}
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// staleVersion is what a 400 says when it means 409; the vendor's Terraform provider matches the same
+// words (util_retries.go, IsVersionMismatch).
+const staleVersion = "does not match the current version"
+
+// kindOf sorts an answer that is not 2xx into what a pass can do about it.
+func kindOf(status int, message string) error {
+	switch {
+	case status == http.StatusUnauthorized:
+		return usersync.ErrUnauthorized
+	case status == http.StatusForbidden:
+		return usersync.ErrForbidden
+	case status == http.StatusNotFound, status == http.StatusGone:
+		return usersync.ErrNotFound
+	case status == http.StatusConflict,
+		status == http.StatusBadRequest && strings.Contains(strings.ToLower(message), staleVersion):
+		return usersync.ErrConflict
+	case status == http.StatusTooManyRequests:
+		return usersync.ErrThrottled
+	case status == http.StatusRequestTimeout, status >= 500, status < 300:
+		return usersync.ErrUncertain
+	}
+	return usersync.ErrRefused
+}
+
+// refusal makes the error of an answer that is not 2xx. permission is what the call needs, for a 403.
+func refusal(op, permission string, a answer) *usersync.CallError {
+	body := decodeError(a.body)
+	e := &usersync.CallError{
+		Kind: kindOf(a.status, body.Message), Op: op, Status: a.status, Code: body.Code, Message: body.Message,
+		CorrelationID: correlationID(a.header, body), RetryAfter: retryAfter(a.header, time.Now()),
+	}
+	if e.Message == "" {
+		e.Message = http.StatusText(a.status)
+	}
+	switch {
+	case a.status == http.StatusForbidden:
+		if permission != "" && !strings.Contains(e.Message, permission) {
+			e.Message += " (it needs " + permission + ")"
+		}
+		e.Message += "; give the OAuth client a role with this permission in all divisions"
+	case a.status >= 300 && a.status < 400:
+		e.Message = "redirects are not followed, they would carry the token elsewhere; correct the API URL" + target(a.header)
+	}
+	return e
+}
+
+// unusable makes the error of a request that got no answer, or a 2xx that cannot be read. Whether it
+// was carried out is not known.
+func unusable(op string, a answer, err error) *usersync.CallError {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err // its text repeats the method and the whole URL
+	}
+	e := &usersync.CallError{Kind: usersync.ErrUncertain, Op: op, Status: a.status, Err: err, CorrelationID: correlationID(a.header, errorBody{})}
+	switch {
+	case errors.Is(err, ErrReadOnly):
+		e.Kind = usersync.ErrRefused
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Message = "no answer in time"
+	}
+	return e
+}
+
+func correlationID(h http.Header, body errorBody) string {
+	if id := printable(h.Get("ININ-Correlation-Id"), 100); id != "" {
+		return id
+	}
+	return body.ContextID
+}
+
+func target(h http.Header) string {
+	u, err := url.Parse(h.Get("Location"))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (it points to %q)", u.Scheme+"://"+u.Host)
+}
+
+// retryAfter reads the header in either form; 0 where there is none or it makes no sense.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if n, err := strconv.Atoi(v); err == nil {
+		return time.Duration(min(max(n, 0), 24*60*60)) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return min(max(at.Sub(now), 0), 24*time.Hour)
+	}
+	return 0
+}

@@ -1,0 +1,218 @@
+package genesys_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"usersyncd/sync/genesys"
+)
+
+const (
+	apiURL = "https://api.example.test"
+	secret = "s3cr3t/with+signs="
+)
+
+// A reply is what the fake answers: after delay, with err instead of an answer, or cut off half way.
+type reply struct {
+	status int
+	header map[string]string
+	body   string
+	delay  time.Duration
+	cut    bool
+	err    error
+}
+
+func jsonReply(status int, body string) reply { return reply{status: status, body: body} }
+
+// A fake is an in-memory service for what the simulator does not do. It hands out tokens t1, t2, ... and
+// asks api about the rest.
+type fake struct {
+	t     testing.TB
+	api   func(r *http.Request, body string) reply
+	token func(n int) reply // nil: a good one of a day
+
+	mu     sync.Mutex
+	seen   []string // method and path, in the order of arrival
+	bodies []string
+	minted int
+	at     []time.Time // of the token requests
+}
+
+func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+		_ = r.Body.Close()
+	}
+	for k := range r.Header {
+		if strings.EqualFold(k, "Idempotency-Key") {
+			f.t.Errorf("%s %s has an Idempotency-Key", r.Method, r.URL)
+		}
+	}
+	var a reply
+	f.mu.Lock()
+	f.seen, f.bodies = append(f.seen, r.Method+" "+r.URL.Path), append(f.bodies, string(body))
+	if r.URL.Path == "/oauth/token" {
+		f.minted++
+		f.at = append(f.at, time.Now())
+		a = jsonReply(200, fmt.Sprintf(`{"access_token":"t%d","token_type":"bearer","expires_in":86400}`, f.minted))
+		if f.token != nil {
+			a = f.token(f.minted)
+		}
+		f.mu.Unlock()
+	} else {
+		f.mu.Unlock()
+		a = f.api(r, string(body))
+	}
+	if a.delay > 0 {
+		timer := time.NewTimer(a.delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	h := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	for k, v := range a.header {
+		h.Set(k, v)
+	}
+	var content io.Reader = strings.NewReader(a.body)
+	if a.cut {
+		content = io.MultiReader(strings.NewReader(a.body[:len(a.body)/2]), broken{})
+	}
+	return &http.Response{StatusCode: a.status, Header: h, Body: io.NopCloser(content), Request: r}, nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// count returns how many requests began with the text.
+func (f *fake) count(prefix string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, s := range f.seen {
+		if strings.HasPrefix(s, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fake) requests() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.seen)
+}
+
+// body returns the body of the last request.
+func (f *fake) body() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bodies[len(f.bodies)-1]
+}
+
+// books is a limiter that lets everything pass, and keeps books: every ticket is to come back once.
+type books struct {
+	mu       sync.Mutex
+	next     uint64
+	out      map[uint64]bool
+	wrong    error
+	statuses []int
+	cancels  int
+	expected []int
+	parked   error
+	door     int
+}
+
+func (b *books) Acquire(ctx context.Context) (uint64, int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.parked != nil {
+		return 0, 0, b.parked
+	}
+	if b.out == nil {
+		b.out = map[uint64]bool{}
+	}
+	b.next++
+	b.out[b.next] = true
+	return b.next, b.door, nil
+}
+
+func (b *books) Release(ticket uint64, status int, _ map[string][]string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.back(ticket)
+	b.statuses = append(b.statuses, status)
+}
+
+func (b *books) Cancel(ticket uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.back(ticket)
+	b.cancels++
+}
+
+func (b *books) back(ticket uint64) {
+	if !b.out[ticket] {
+		b.wrong = fmt.Errorf("ticket %d came back without being out", ticket)
+	}
+	delete(b.out, ticket)
+}
+
+func (b *books) Expect(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.expected = append(b.expected, n)
+}
+
+func (b *books) balance() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.out) > 0 {
+		return errors.Join(b.wrong, fmt.Errorf("%d tickets never came back", len(b.out)))
+	}
+	return b.wrong
+}
+
+// open makes a directory on the fake; adjust may change the options.
+func open(t testing.TB, f *fake, adjust func(*genesys.Options)) (*genesys.Directory, *books) {
+	t.Helper()
+	f.t = t
+	b := &books{}
+	o := genesys.Options{API: apiURL, ClientID: "client", ClientSecret: secret, Limiter: b, Transport: f, Version: "1.2.3"}
+	if adjust != nil {
+		adjust(&o)
+	}
+	d, err := genesys.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.balance(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d, b
+}
+
+// tries returns an adjustment: n further tries, 1 s to 30 s apart.
+func tries(n int) func(*genesys.Options) {
+	return func(o *genesys.Options) { o.Retry = &genesys.Retry{Max: n} }
+}

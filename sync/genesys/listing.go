@@ -1,0 +1,128 @@
+package genesys
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+const (
+	pagesAtOnce = 4      // of one listing; the vendor's Terraform provider goes from 1 to 75
+	listingCap  = 10_000 // users of one state that a listing shows before it answers 400 (the provider, DEVTOOLING-862)
+)
+
+// List implements usersync.Directory. Active and inactive users are listed one after the other, as the
+// vendor's Terraform provider does; one that is met twice, having moved meanwhile, counts as it was last.
+func (d *Directory) List(ctx context.Context) (usersync.Listing, error) {
+	defer d.expect.listing(0)
+	at := map[string]int{}
+	listing := usersync.Listing{Complete: true}
+	for i, state := range []string{"active", "inactive"} {
+		s := &sweep{Directory: d, state: state, pages: map[int][]user{}, others: 1 - i}
+		if err := s.run(ctx); err != nil {
+			return usersync.Listing{}, err
+		}
+		listing.Complete = listing.Complete && !s.capped
+		for _, n := range slices.Sorted(maps.Keys(s.pages)) {
+			listing.Users = appendNew(listing.Users, at, s.pages[n])
+		}
+	}
+	d.index.learn(listing.Users...)
+	return listing, nil
+}
+
+// appendNew appends users, of which at knows the places; of two readings of a user the newer stays.
+func appendNew(list []state.Observed, at map[string]int, users []user) []state.Observed {
+	for _, u := range users {
+		i, known := at[u.ID]
+		switch {
+		case !known:
+			at[u.ID] = len(list)
+			list = append(list, u.observed())
+		case u.Version > list[i].Version:
+			list[i] = u.observed()
+		}
+	}
+	return list
+}
+
+// A sweep reads all pages of the users in one state.
+type sweep struct {
+	*Directory
+	state  string
+	others int // requests that come after this sweep
+
+	mu     sync.Mutex
+	pages  map[int][]user
+	last   bool // a page was empty, or beyond the cap
+	capped bool
+}
+
+// run reads the first page alone, since it says how many there are, and then a few at a time. Without
+// that number it goes on until a page is empty.
+func (s *sweep) run(ctx context.Context) error {
+	count, err := s.page(ctx, 1)
+	if err != nil {
+		return err
+	}
+	if count == 0 {
+		for n := 2; !s.ended(); n++ {
+			if _, err := s.page(ctx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g, group := errgroup.WithContext(ctx)
+	g.SetLimit(pagesAtOnce)
+	for n := 2; n <= count && !s.ended() && group.Err() == nil; n++ {
+		s.expect.listing(count - n + 1 + s.others)
+		g.Go(func() error {
+			_, err := s.page(group, n)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx) // else pages that were not begun would count as read
+}
+
+func (s *sweep) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// page reads one page and returns how many the API says there are; 0 if it does not say.
+func (s *sweep) page(ctx context.Context, n int) (count int, err error) {
+	p, err := call[userPage](ctx, s.client, &request{
+		method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView,
+		query: url.Values{
+			"state": {s.state}, "expand": {expand},
+			"pageSize": {strconv.Itoa(s.pageSize)}, "pageNumber": {strconv.Itoa(n)},
+		},
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := (*usersync.CallError)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest && (n-1)*s.pageSize >= listingCap {
+		s.last, s.capped = true, true
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.pages[n] = p.Entities
+	s.last = s.last || len(p.Entities) == 0
+	return p.PageCount, nil
+}

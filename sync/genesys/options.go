@@ -1,0 +1,144 @@
+package genesys
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// Limiter grants the requests. Package aimd has one.
+type Limiter interface {
+	// Acquire waits until a request may be sent. It returns a ticket and the number of the token to
+	// send it with. An error that is not ctx's means that the wait would be too long.
+	Acquire(ctx context.Context) (ticket uint64, token int, err error)
+	// Release hands the ticket back with the answer's status and headers; status 0 is no answer.
+	Release(ticket uint64, status int, header map[string][]string)
+	// Cancel hands a ticket back that was not used.
+	Cancel(ticket uint64)
+	// Expect tells how many requests are still to come.
+	Expect(n int)
+}
+
+// Options says which organization a Directory speaks to and how. ClientID, ClientSecret, API and
+// Limiter are required; of the rest the zero value is a good choice.
+type Options struct {
+	API   string // base URL, such as "https://api.mypurecloud.com"; Endpoints knows it
+	Login string // base URL of the login service; derived from API if empty
+
+	ClientID     string
+	ClientSecret Secret
+	Tokens       int // how many access tokens the Limiter's numbers may name; 1
+
+	Limiter  Limiter
+	ReadOnly bool          // refuse every request that could change something
+	Timeout  time.Duration // of one request, from the moment it is granted; 30 s
+	Retry    *Retry        // of reads; DefaultRetry
+	PageSize int           // users in a page of a listing; 500, the most that the API is known to accept
+
+	Version   string            // ours, for the User-Agent
+	Transport http.RoundTripper // instead of a connection to the network
+	Proxy     func(*http.Request) (*url.URL, error)
+	TLS       *tls.Config // for a CA of one's own
+	MaxConns  int         // connections to a host; 10, no more than the limiter lets requests out
+
+	Rand   *rand.Rand   // for jitter; used under a lock
+	Logger *slog.Logger // each request at level debug; never headers or bodies
+}
+
+// Retry says how often a read that failed is tried again. A write never is.
+type Retry struct {
+	Max              int           // further tries; 0 is none
+	MinWait, MaxWait time.Duration // the pause doubles from the one to the other; half of it is random
+}
+
+// DefaultRetry is five further tries, 1 s to 30 s apart.
+func DefaultRetry() Retry { return Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second} }
+
+func (o Options) withDefaults() Options {
+	retry := DefaultRetry()
+	if o.Retry != nil {
+		retry.Max = max(o.Retry.Max, 0)
+		retry.MinWait = cmp.Or(max(o.Retry.MinWait, 0), retry.MinWait)
+		retry.MaxWait = max(cmp.Or(max(o.Retry.MaxWait, 0), retry.MaxWait), retry.MinWait)
+	}
+	o.Retry = &retry
+	o.Tokens = max(o.Tokens, 1)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
+	o.PageSize = cmp.Or(max(o.PageSize, 0), 500)
+	o.MaxConns = cmp.Or(max(o.MaxConns, 0), 10)
+	o.Version = cmp.Or(o.Version, "dev")
+	if o.Rand == nil {
+		o.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// newClient checks the options and wires a client from them.
+func newClient(o Options) (*client, error) {
+	o = o.withDefaults()
+	switch {
+	case o.ClientID == "" || o.ClientSecret == "":
+		return nil, errors.New("no credentials: an OAuth client's id and secret are needed (grant type client credentials)")
+	case o.Limiter == nil:
+		return nil, errors.New("no limiter given")
+	}
+	api, err := parseBase(o.API)
+	if err != nil {
+		return nil, fmt.Errorf("api url: %w", err)
+	}
+	login := loginFor(api)
+	if o.Login != "" {
+		if login, err = parseBase(o.Login); err != nil {
+			return nil, fmt.Errorf("login url: %w", err)
+		}
+	}
+	transport := o.Transport
+	var own *http.Transport
+	if transport == nil {
+		own = newTransport(o)
+		transport = own
+	}
+	tokenURL := login.String() + "/oauth/token"
+	if o.ReadOnly {
+		transport = readOnly{next: transport, posts: map[string]bool{tokenURL: true, api.String() + searchPath: true}}
+	}
+	c := &client{
+		base: api.String(), http: newHTTPClient(transport), own: own, limiter: o.Limiter, timeout: o.Timeout,
+		retry: *o.Retry, userAgent: "usersyncd/" + o.Version, log: o.Logger, jitter: &jitter{rand: o.Rand},
+	}
+	config := clientcredentials.Config{
+		ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader,
+	}
+	auth := newHTTPClient(basicAuth{next: transport, id: o.ClientID, secret: o.ClientSecret, userAgent: c.userAgent})
+	for range o.Tokens {
+		c.doors = append(c.doors, newDoor(config, auth, o, c.jitter, func() { c.count.tokens.Add(1) }))
+	}
+	return c, nil
+}
+
+// jitter spreads what would otherwise happen at once.
+type jitter struct {
+	mu   sync.Mutex
+	rand *rand.Rand
+}
+
+// equal returns a duration between half of d and d.
+func (j *jitter) equal(d time.Duration) time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return d/2 + time.Duration(j.rand.Int64N(int64(d/2)+1))
+}

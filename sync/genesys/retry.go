@@ -1,0 +1,72 @@
+package genesys
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	usersync "usersyncd/sync"
+)
+
+// retrying makes a read until it is answered in a way that another try would not change.
+func (c *client) retrying(ctx context.Context, r *request, try func() error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := try()
+		if err != nil && !passing(err) {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	},
+		backoff.WithBackOff(&pauses{left: c.retry.Max, next: c.retry.MinWait, retry: c.retry, jitter: c.jitter}),
+		backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(error, time.Duration) { c.count.retried.Add(1) }),
+	)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", r.op(), context.Cause(ctx))
+	}
+	return err
+}
+
+// passing reports whether what failed may go well another time.
+func passing(err error) bool {
+	certificate := (*tls.CertificateVerificationError)(nil)
+	return errors.Is(err, usersync.ErrUncertain) && !errors.As(err, &certificate)
+}
+
+// pauses doubles from MinWait to MaxWait, Max times, with equal jitter. (The library's own
+// exponential pauses draw from the global source, which a test cannot seed.)
+type pauses struct {
+	left   int
+	next   time.Duration
+	retry  Retry
+	jitter *jitter
+}
+
+// NextBackOff implements backoff.BackOff.
+func (p *pauses) NextBackOff() time.Duration {
+	if p.left == 0 {
+		return backoff.Stop
+	}
+	d := p.next
+	p.left, p.next = p.left-1, min(2*p.next, p.retry.MaxWait)
+	return p.jitter.equal(d)
+}
+
+// Reset implements backoff.BackOff.
+func (p *pauses) Reset() { p.left, p.next = p.retry.Max, p.retry.MinWait }
+
+// sleep waits for d, or for the end of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

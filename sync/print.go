@@ -1,0 +1,52 @@
+package sync
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// symbols lead the lines that people read, so that meaning never hangs on a colour.
+var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "~", Unmanage: "-"}
+
+// String prints the change as plan, log and page show it: a line for the user, a line a field. Text
+// that comes from specs or from Genesys is quoted, and cannot move a cursor.
+func (c *Change) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, printable(c.Key))
+	if c.Action == Unmanage {
+		b.WriteString(" (no longer declared; left in Genesys as it is)")
+	} else {
+		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.Pos)
+	}
+	if c.Outcome != Planned && c.Outcome != Applied {
+		fmt.Fprintf(&b, " %s", c.Outcome)
+		if c.Note != "" {
+			fmt.Fprintf(&b, ": %s", c.Note)
+		}
+		if c.Err != nil {
+			fmt.Fprintf(&b, ": %s", printable(c.Err.Error()))
+		}
+	}
+	for _, fc := range c.Fields {
+		b.WriteString("\n    " + fc.String())
+		if fc.Cause != c.Cause {
+			fmt.Fprintf(&b, " (%s)", fc.Cause)
+		}
+	}
+	return b.String()
+}
+
+// String prints one field: before and after, or what it will be.
+func (fc FieldChange) String() string {
+	if fc.Before == "" {
+		return fmt.Sprintf("%s: %s", fc.Field, fc.After.Display())
+	}
+	return fmt.Sprintf("%s: %s -> %s", fc.Field, fc.Before.Display(), fc.After.Display())
+}
+
+// printable escapes what is not, without putting quotes around.
+func printable(s string) string {
+	q := strconv.Quote(s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}

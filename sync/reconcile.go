@@ -1,0 +1,155 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Reconciler makes the organization look like the checkout, one pass at a time. Fields are set once,
+// before the first pass; only Status may be used while a pass is running.
+type Reconciler struct {
+	Specs     *spec.Loader
+	Store     *state.Store
+	Directory Directory
+	API       string // base URL: a state file belongs to one organization of one API
+	Policy    Policy
+	Retry     Retry
+	Workers   int           // requests under way at once, at most
+	Refresh   time.Duration // how old a reading of the organization may become
+	Settings  string        // whatever else a converged tree depends on
+	Log       *slog.Logger
+	Rand      *rand.Rand // jitter
+
+	status   atomic.Pointer[Status]
+	failures map[string]state.Failure // as the pass found them
+	crash    func(call string)        // between an answer and its commit; for tests
+}
+
+// Retry says how a call without a usable answer is repeated, within one pass.
+type Retry struct {
+	Max              int           // times
+	MinWait, MaxWait time.Duration // after the first, and at most
+}
+
+// Mode says what a pass is for.
+type Mode struct {
+	Strict    bool // refuse a tree with problems, instead of leaving out the users that have them
+	DryRun    bool // plan, and change nothing: not there, not in the state file
+	NoRefresh bool // trust what is known, unless nothing is
+	Reread    bool // refresh, however recent the last reading
+}
+
+// ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
+var ErrProblems = errors.New("the specs have problems")
+
+// Reconcile makes one pass:
+//
+//	1 load     the whole checkout, and nothing else if it is as it was when it was last wholly applied
+//	2 refresh  what is known of the organization, when due
+//	3 plan     compare desired, observed and last applied
+//	4 apply    what differs, call by call, each with its commit
+//	5 report
+//
+// It acts on what is there now, never on what an event said. The Result holds what was done even
+// when the error says why the pass ended early.
+func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
+	res, err := r.pass(ctx, mode)
+	if err != nil {
+		s := r.Status()
+		s.Phase, s.Err = "idle", err
+		r.set(s)
+	}
+	return res, err
+}
+
+func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
+	began := time.Now()
+	r.set(Status{Phase: "scan", Began: began})
+	scan, err := r.Specs.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := r.Store.Meta()
+	if err != nil {
+		return nil, err
+	}
+	refresh := mode.Reread || !mode.NoRefresh && began.Sub(meta.Refresh.At) >= r.Refresh || meta.Refresh.At.IsZero()
+	mark := scan.Digest + " " + r.Settings
+	if c := meta.Converged; !refresh && c != nil && c.Digest == mark {
+		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
+	}
+
+	tree, err := r.Specs.Load(ctx, scan)
+	if err != nil {
+		return nil, err
+	}
+	if mode.Strict && len(tree.Problems) > 0 {
+		return nil, &ProblemsError{tree.Problems, tree.Files}
+	}
+	snap, err := r.Store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	r.failures = snap.Failures
+	bound := false
+	bind := func() error { // before the first call that matters, and not for a pass that makes none
+		if bound {
+			return nil
+		}
+		org, err := r.Directory.Open(ctx, snap.Users)
+		if err != nil {
+			return err
+		}
+		bound = true
+		return r.Store.Bind(state.Org{API: r.API, ID: org})
+	}
+
+	if refresh {
+		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), Revision: tree.Revision})
+		if err := bind(); err != nil {
+			return nil, err
+		}
+		if err := r.refresh(ctx, snap, mode.DryRun); err != nil {
+			return nil, err
+		}
+	}
+
+	plan := NewPlan(tree, snap, r.Policy, began)
+	if mode.Strict && len(plan.Problems) > 0 {
+		return nil, &ProblemsError{plan.Problems, tree.Files}
+	}
+	if mode.DryRun {
+		return r.report(began, mode, tree.Revision, plan, tree.Problems), nil
+	}
+	if len(plan.Todo()) > 0 {
+		if err := bind(); err != nil {
+			return nil, err
+		}
+	}
+	stopped := r.apply(ctx, plan, snap.Intents)
+	if stopped == nil && len(tree.Problems) == 0 && plan.Converged() {
+		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: len(tree.Users)}})
+	}
+	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
+}
+
+// ProblemsError lists all that is wrong with a tree.
+type ProblemsError struct {
+	Problems []spec.Problem
+	Files    int
+}
+
+func (e *ProblemsError) Error() string {
+	return fmt.Sprintf("%d problems in the specs, the first: %s", len(e.Problems), e.Problems[0])
+}
+
+// Is makes errors.Is find ErrProblems.
+func (e *ProblemsError) Is(target error) bool { return target == ErrProblems }

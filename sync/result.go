@@ -1,0 +1,135 @@
+package sync
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"usersyncd/spec"
+)
+
+// Result is what a pass did, and what is left. Its JSON is a contract: schema usersyncd.result/v1.
+type Result struct {
+	Schema      string    `json:"schema"`
+	Mode        string    `json:"mode"` // once, plan or daemon
+	DryRun      bool      `json:"dryRun"`
+	Plan        string    `json:"plan"`
+	Revision    string    `json:"revision"` // git commit, or hash of the tree's content
+	Users       int       `json:"users"`    // declared
+	Changed     int       `json:"changed"`  // users that differed
+	Applied     int       `json:"applied"`
+	Failed      int       `json:"failed"`
+	Held        int       `json:"held"`
+	Quarantined int       `json:"quarantined"`
+	Skipped     int       `json:"skipped"`
+	Pending     int       `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
+	Unchanged   int       `json:"unchanged"`
+	Calls       Calls     `json:"calls"`
+	Seconds     float64   `json:"seconds"`
+	Changes     []*Change `json:"changes"`
+	Failures    []Failure `json:"failures"`
+
+	Problems []spec.Problem `json:"-"` // users that were left out because of them
+	Retry    time.Time      `json:"-"` // when the first user leaves quarantine; zero if none is in it
+}
+
+// Calls counts requests to the API.
+type Calls struct {
+	Total     int `json:"total"`
+	Reads     int `json:"reads"`
+	Writes    int `json:"writes"`
+	Throttled int `json:"throttled"` // answered 429
+	Retried   int `json:"retried"`   // sent again after no usable answer
+}
+
+// Failure is one user that could not be changed, with what its owner needs to mend it.
+type Failure struct {
+	Email         string `json:"email"`
+	File          string `json:"file,omitempty"`
+	Line          int    `json:"line,omitempty"`
+	Status        int    `json:"status,omitempty"`
+	Code          string `json:"code,omitempty"`
+	Message       string `json:"message"`
+	CorrelationID string `json:"correlationId,omitempty"`
+}
+
+// report sums a pass up.
+func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
+	res := &Result{
+		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
+		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
+		Changes: plan.Changes, Failures: []Failure{},
+		Problems: append(problems[:len(problems):len(problems)], plan.Problems...),
+		Seconds:  time.Since(began).Seconds(),
+	}
+	if res.Changes == nil {
+		res.Changes = []*Change{}
+	}
+	for _, c := range plan.Changes {
+		if c.Action != Unmanage {
+			res.Users++
+		}
+		switch c.Outcome {
+		case Applied:
+			res.Applied++
+		case Failed:
+			res.Failed++
+			res.Failures = append(res.Failures, c.failure())
+		case Quarantined:
+			res.Quarantined++
+			f := r.failures[c.Key]
+			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line,
+				Status: f.Status, Code: f.Code, Message: c.Note, CorrelationID: f.CorrelationID})
+		case Held:
+			res.Held++
+		case Skipped:
+			res.Skipped++
+		case Planned:
+			res.Pending++
+		}
+		if at := r.failures[c.Key].Next; c.Outcome == Quarantined && (res.Retry.IsZero() || at.Before(res.Retry)) {
+			res.Retry = at
+		}
+	}
+	s := Status{Phase: "idle", Began: began, Last: res}
+	s.from(res)
+	r.set(s)
+	return res
+}
+
+func (c *Change) failure() Failure {
+	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Message: c.Err.Error()}
+	if ce := (*CallError)(nil); errors.As(c.Err, &ce) {
+		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
+	}
+	return f
+}
+
+// MarshalJSON writes the change as the contract has it; values are JSON already.
+func (c *Change) MarshalJSON() ([]byte, error) {
+	type field struct {
+		Field  spec.Field      `json:"field"`
+		Before json.RawMessage `json:"before"`
+		After  json.RawMessage `json:"after"`
+	}
+	out := struct {
+		Email  string  `json:"email"`
+		File   string  `json:"file,omitempty"`
+		Line   int     `json:"line,omitempty"`
+		Cause  Cause   `json:"cause"`
+		Action Action  `json:"action"`
+		Fields []field `json:"fields"`
+		Result Outcome `json:"result"`
+		Note   string  `json:"note,omitempty"`
+	}{c.Key, c.Pos.File, c.Pos.Line, c.Cause, c.Action, []field{}, c.Outcome, c.Note}
+	raw := func(v spec.Value) json.RawMessage {
+		if v == "" {
+			return json.RawMessage("null") // not known
+		}
+		return json.RawMessage(v)
+	}
+	for _, fc := range c.Fields {
+		out.Fields = append(out.Fields, field{fc.Field, raw(fc.Before), raw(fc.After)})
+	}
+	return json.Marshal(out)
+}

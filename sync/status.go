@@ -1,0 +1,75 @@
+package sync
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Status is where the program stands. It is a value: whoever wants to know reads the current one.
+type Status struct {
+	Phase    string // scan, refresh, apply or idle
+	Began    time.Time
+	Revision string
+	Plan     string
+	Users    int // declared
+	Changed  int // to be changed in this pass
+	Applied  int
+	Failed   int
+	Beat     time.Time // of the last step; in apply there is one every few seconds
+	Last     *Result   // of the last pass, when idle
+	Err      error     // why the last pass ended early, when idle
+}
+
+// Done counts the users of this pass that have reached their end.
+func (s Status) Done() int { return s.Applied + s.Failed }
+
+func (s *Status) from(res *Result) {
+	s.Revision, s.Plan, s.Users = res.Revision, res.Plan, res.Users
+	s.Changed, s.Applied, s.Failed = res.Changed, res.Applied, res.Failed
+}
+
+// Status returns the current status. It is safe to call at any time.
+func (r *Reconciler) Status() Status {
+	if s := r.status.Load(); s != nil {
+		return *s
+	}
+	return Status{Phase: "idle"}
+}
+
+func (r *Reconciler) set(s Status) {
+	s.Beat = time.Now()
+	r.status.Store(&s)
+}
+
+// progress publishes how far the pass has come.
+func (a *applier) progress() {
+	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.plan.Unchanged + len(a.plan.Changes),
+		Changed: a.tally[Planned], Applied: a.tally[Applied], Failed: a.tally[Failed]}
+	a.set(s)
+}
+
+// end sets what came of a change, and writes the one line about it: who, what, why, and how it ended.
+func (a *applier) end(c *Change, outcome Outcome) {
+	c.Outcome = outcome
+	a.tally[outcome]++
+	level, attrs := slog.LevelInfo, []any{
+		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.Pos.String(),
+	}
+	var fields []string
+	for _, fc := range c.Fields {
+		fields = append(fields, fc.String())
+	}
+	if len(fields) > 0 {
+		attrs = append(attrs, "fields", fields)
+	}
+	switch {
+	case c.Err != nil:
+		level = slog.LevelWarn
+		attrs = append(attrs, "error", printable(c.Err.Error()))
+	case c.Note != "":
+		level = slog.LevelWarn
+		attrs = append(attrs, "note", c.Note)
+	}
+	a.Log.Log(context.Background(), level, "user "+string(c.Outcome), attrs...)
+}

@@ -1,0 +1,205 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// role says why a directory is watched, and so which of its events matter.
+type role int
+
+const (
+	way    role = iota + 1 // leads to the tree: only the next step matters
+	inside                 // of the tree: everything matters
+	git                    // the checkout's .git: everything directly in it matters
+)
+
+// tree is one complete set of watches. It is never mended: when a directory comes or goes, a new set
+// takes its place, as a watch follows its directory when that is moved, and keeps telling the old path.
+type tree struct {
+	n     *notifier
+	roles map[string]role     // watched directories, by absolute path without symbolic links
+	steps map[string]struct{} // every name on the way to the root, the root included
+	dirs  int                 // watched directories inside the tree
+	err   error               // the first reason why something that should be watched is not
+}
+
+func newTree(open func() (*notifier, error)) *tree {
+	t := &tree{roles: map[string]role{}, steps: map[string]struct{}{}}
+	n, err := open()
+	if err != nil {
+		t.fail(fmt.Errorf("start watching: %w", err))
+		n = &notifier{} // its channels are nil and never ready
+	}
+	t.n = n
+	return t
+}
+
+// watchAll watches the tree at dir, an absolute path, the way to it, and its .git.
+func (t *tree) watchAll(dir string) {
+	if t.n.add == nil {
+		return
+	}
+	root, ok := t.follow(dir)
+	if !ok {
+		return // missing: the way is watched, so its coming will be seen
+	}
+	if dir := gitDir(root); dir != "" {
+		t.add(dir, git)
+	}
+	t.walk(root)
+}
+
+// follow goes to dir step by step, as the kernel does, and watches each directory before it looks at the
+// next name there. It returns where the tree really is; false if a step is missing.
+func (t *tree) follow(dir string) (string, bool) {
+	const maxLinks = 40 // Linux' own limit, path_resolution(7)
+	sep := string(filepath.Separator)
+	at := filepath.VolumeName(dir) + sep
+	todo := strings.Split(filepath.Clean(dir)[len(at)-1:], sep)
+	for links := 0; len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at = filepath.Dir(at)
+			continue
+		}
+		t.add(at, way)
+		next := filepath.Join(at, name)
+		t.steps[next] = struct{}{}
+		info, err := os.Lstat(next)
+		if err != nil {
+			return "", false
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			at = next
+			continue
+		}
+		target, err := os.Readlink(next)
+		if links++; err != nil || links > maxLinks {
+			return "", false
+		}
+		if filepath.IsAbs(target) {
+			at = filepath.VolumeName(target) + sep
+			target = target[len(at)-1:]
+		}
+		todo = append(strings.Split(target, sep), todo...)
+	}
+	return at, true
+}
+
+// walk watches dir and every directory below that is not hidden. A directory is listed only after it is
+// watched, so one that is made meanwhile is either listed or reported.
+func (t *tree) walk(dir string) {
+	if !t.add(dir, inside) {
+		return
+	}
+	t.dirs++
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.fail(fmt.Errorf("list: %w", err))
+	}
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			t.walk(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// add watches one directory, and tells whether that worked.
+func (t *tree) add(dir string, r role) bool {
+	if t.roles[dir] >= r {
+		return true
+	}
+	if err := t.n.add(dir); err != nil {
+		// One that has just gone was reported by its parent. One on the way that we may not list is
+		// common, and no reason to poll: the one below it tells when it is moved.
+		expected := errors.Is(err, fs.ErrNotExist) || r != inside && errors.Is(err, fs.ErrPermission)
+		if !expected {
+			t.fail(fmt.Errorf("watch %s: %w", dir, err))
+		}
+		return false
+	}
+	t.roles[dir] = r
+	return true
+}
+
+func (t *tree) fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// judge tells whether an event can mean a change of the tree, and whether it outdates the watches.
+// It is called for every event, so it does next to nothing.
+func (t *tree) judge(ev fsnotify.Event) (relevant, outdated bool) {
+	name := filepath.Clean(ev.Name)
+	gone := ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename)
+	if _, step := t.steps[name]; step && (gone || ev.Has(fsnotify.Create)) {
+		return true, true
+	}
+	if t.roles[name] != 0 && gone {
+		return true, true
+	}
+	switch t.roles[filepath.Dir(name)] {
+	case inside:
+		return true, ev.Has(fsnotify.Create) && isDir(name)
+	case git:
+		return true, false
+	default:
+		return false, false
+	}
+}
+
+func (t *tree) close() {
+	if t.n.close != nil {
+		t.n.close()
+	}
+}
+
+func isDir(name string) bool {
+	info, err := os.Lstat(name)
+	return err == nil && info.IsDir()
+}
+
+// gitDir finds the .git directory of the checkout that root is in, or "". In a worktree or a submodule
+// .git is a small file that names it (gitrepository-layout(5)).
+func gitDir(root string) string {
+	for dir := root; ; dir = filepath.Dir(dir) {
+		name := filepath.Join(dir, ".git")
+		switch info, err := os.Lstat(name); {
+		case err != nil:
+			if dir == filepath.Dir(dir) {
+				return ""
+			}
+		case info.IsDir():
+			return name
+		case info.Mode().IsRegular() && info.Size() < 4096:
+			return gitLink(name)
+		default:
+			return ""
+		}
+	}
+}
+
+// gitLink reads a .git file: one line, "gitdir: PATH".
+func gitLink(name string) string {
+	text, err := os.ReadFile(name)
+	target, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
+	if err != nil || !ok {
+		return ""
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(name), target)
+	}
+	return filepath.Clean(target)
+}
