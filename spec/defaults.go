@@ -104,8 +104,9 @@ func readDefaults(file string, docs []*node) (*node, []Problem) {
 	for _, doc := range docs[1:] {
 		r.problem(doc, "a _defaults.yaml has one document; merge this one into the first")
 	}
-	doc := docs[0]
-	entries, _ := r.mapping(doc, "{department: Support}")
+	doc := *docs[0]
+	entries, _ := r.mapping(&doc, "{department: Support}")
+	doc.entries = nil
 	for _, e := range entries {
 		switch info, ok := Lookup(Field(e.key.text)); {
 		case info.PerUser, e.key.text == keyID, e.key.text == keyPreviousEmail:
@@ -114,7 +115,8 @@ func readDefaults(file string, docs []*node) (*node, []Problem) {
 			r.known(e.key, defaultKeys)
 		default:
 			r.field(info, e.value)
+			doc.entries = append(doc.entries, e)
 		}
 	}
-	return doc, r.problems
+	return &doc, r.problems
 }

@@ -219,7 +219,7 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 	n.entries = make([]entry, 0, len(y.Content)/2)
 	seen := make(map[string]Pos, len(y.Content)/2)
 	for pair := range slices.Chunk(y.Content, 2) {
-		key := c.convert(pair[0], &node{parent: n, name: pair[0].Value}, depth+1)
+		key := c.convert(pair[0], &node{parent: n, name: norm.NFC.String(pair[0].Value)}, depth+1)
 		key.text = clean(key.text)
 		value := c.convert(pair[1], &node{parent: n, name: key.text}, depth+1)
 		switch first, twice := seen[key.text]; {

@@ -149,18 +149,19 @@ func (r *reader) number(n *node, low, high float64, whole bool) (float64, bool) 
 	if whole {
 		what = "a whole number"
 	}
+	what += fmt.Sprintf(" from %.0f to %.0f", low, high)
 	switch {
 	case n.kind == broken:
 	case n.isNull():
 		r.null(n, "")
 	case n.kind != scalar || n.quoted || !plainNumber.MatchString(n.text):
-		r.problem(n, "must be %s from %v to %v, without quotes", what, low, high)
+		r.problem(n, "must be %s, without quotes", what)
 	default:
 		f, err := strconv.ParseFloat(n.text, 64)
 		if err == nil && f >= low && f <= high && (!whole || f == float64(int64(f))) {
 			return f, true
 		}
-		r.problem(n, "%s is out of range; it must be %s from %v to %v", quote(n.text), what, low, high)
+		r.problem(n, "%s is out of range; it must be %s", quote(n.text), what)
 	}
 	return 0, false
 }

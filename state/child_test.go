@@ -108,7 +108,8 @@ func startChild(t *testing.T, role, path string) *child {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(os.Environ(), childRole+"="+role, childPath+"="+path)
+	cmd.Env = append(os.Environ(), childRole+"="+role, childPath+"="+path,
+		"GORACE=atexit_sleep_ms=0") // of a race-enabled binary; the default is a second
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -244,7 +245,7 @@ func TestDamagedRecords(t *testing.T) {
 		"user, other key":    {"users", "id-00001", sealed("users", "id-00002", "{}\n"), "id-00001"},
 		"user, other bucket": {"users", "id-00001", sealed("intents", "id-00001", "{}\n"), "id-00001"},
 		"intent":             {"intents", "0", "?", ""},
-		"intent, one more":   {"intents", "x", sealed("intents", "x", "{}"), ""}, // the number is wrong
+		"intent, one more":   {"intents", "x", sealed("intents", "x", "{}"), ""}, // the tally is wrong
 		"status":             {"meta", "status", "?", ""},
 		"org":                {"meta", "org", "?", ""},
 	} {
@@ -408,7 +409,7 @@ func TestFileCutWhileOpen(t *testing.T) {
 
 func everCommitted(versions []*state.User, u *state.User) bool {
 	for _, v := range versions {
-		if diff(v, u) == "" {
+		if reflect.DeepEqual(v, u) {
 			return true
 		}
 	}

@@ -50,6 +50,8 @@ func lockFile(path string, flag int, deadline time.Time) (*os.File, error) {
 
 // waitLock takes the lock of f, or says who has it once the deadline has passed.
 func waitLock(f *os.File, shared bool, deadline time.Time) error {
+	poll := time.NewTicker(lockPoll)
+	defer poll.Stop()
 	for {
 		ok, err := tryLock(f, shared)
 		if err != nil || ok {
@@ -59,7 +61,7 @@ func waitLock(f *os.File, shared bool, deadline time.Time) error {
 			path := strings.TrimSuffix(f.Name(), newSuffix)
 			return &lockedError{path: path, pid: holder(path)}
 		}
-		time.Sleep(lockPoll)
+		<-poll.C
 	}
 }
 

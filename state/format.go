@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -91,17 +92,17 @@ type recordID struct {
 	key    string
 }
 
-// findDamaged returns the records whose checksum is wrong, and an unknown one for a bucket that does
-// not hold as many as it should.
+// findDamaged returns the records whose checksum is wrong, and an unknown one for a bucket whose tally
+// is wrong without that.
 func findDamaged(tx *bolt.Tx) ([]recordID, error) {
 	var bad []recordID
 	for _, name := range bucketNames() {
-		b, n := tx.Bucket([]byte(name)), uint64(0)
+		b, t, before := tx.Bucket([]byte(name)), tally(0), len(bad)
 		err := b.ForEach(func(key, record []byte) error {
 			if record == nil {
 				return damagef("bucket %s holds a bucket", name)
 			}
-			n++
+			t = t.with(record)
 			if _, ok := unseal(name, key, record); !ok {
 				bad = append(bad, recordID{name, string(key)})
 			}
@@ -110,7 +111,7 @@ func findDamaged(tx *bolt.Tx) ([]recordID, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n != b.Sequence() {
+		if t != tally(b.Sequence()) && len(bad) == before {
 			bad = append(bad, recordID{})
 		}
 	}
@@ -170,36 +171,54 @@ func putMeta(tx *bolt.Tx, key string, v any) error {
 	return store(tx, bucketMeta, key, record)
 }
 
-// store and remove keep a bucket's sequence at the number of its records. A page that a disk forgot to
-// write holds older, whole records; the number tells that some are missing.
+// tally is kept in a bucket's sequence: how many records it holds, and the XOR of their checksums. A
+// page that a disk forgot to write holds older records, each of them whole; the tally tells.
+type tally uint64
+
+func (t tally) with(record []byte) tally    { return (t + 1<<32) ^ checksum(record) }
+func (t tally) without(record []byte) tally { return (t - 1<<32) ^ checksum(record) }
+func (t tally) records() int                { return int(t >> 32) }
+
+func checksum(record []byte) tally {
+	if len(record) < recordHead {
+		return 0
+	}
+	return tally(binary.BigEndian.Uint32(record[1:]))
+}
+
+// store and remove are the only ways to change a record.
 func store(tx *bolt.Tx, bucket, key string, record []byte) error {
 	b := tx.Bucket([]byte(bucket))
-	if b.Get([]byte(key)) == nil {
-		if err := b.SetSequence(b.Sequence() + 1); err != nil {
-			return err
-		}
+	t := tally(b.Sequence())
+	if old := b.Get([]byte(key)); old != nil {
+		t = t.without(old)
+	}
+	if err := b.SetSequence(uint64(t.with(record))); err != nil {
+		return err
 	}
 	return b.Put([]byte(key), record)
 }
 
 func remove(tx *bolt.Tx, bucket, key string) error {
 	b := tx.Bucket([]byte(bucket))
-	if b.Get([]byte(key)) == nil {
+	old := b.Get([]byte(key))
+	if old == nil {
 		return nil
 	}
-	if err := b.SetSequence(b.Sequence() - 1); err != nil {
+	if err := b.SetSequence(uint64(tally(b.Sequence()).without(old))); err != nil {
 		return err
 	}
 	return b.Delete([]byte(key))
 }
 
+// recount sets every tally to what is there.
 func recount(tx *bolt.Tx) error {
 	for _, name := range bucketNames() {
-		b, n := tx.Bucket([]byte(name)), uint64(0)
-		if err := b.ForEach(func(_, _ []byte) error { n++; return nil }); err != nil {
+		b, t := tx.Bucket([]byte(name)), tally(0)
+		if err := b.ForEach(func(_, record []byte) error { t = t.with(record); return nil }); err != nil {
 			return err
 		}
-		if err := b.SetSequence(n); err != nil {
+		if err := b.SetSequence(uint64(t)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -113,6 +114,9 @@ func editBolt(t testing.TB, path string, fn func(*bolt.Tx) error) {
 // diff compares what was committed with what was read. A field map that is empty is one that is nil,
 // but Applied: nil there means never managed.
 func diff(want, got any) string {
+	if reflect.DeepEqual(want, got) { // far faster
+		return ""
+	}
 	fieldsOf := func(p cmp.Path) bool { return p.Last().String() == ".Fields" }
 	return cmp.Diff(want, got, cmp.FilterPath(fieldsOf, cmpopts.EquateEmpty()), cmpopts.EquateApproxTime(0))
 }

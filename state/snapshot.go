@@ -126,24 +126,25 @@ func (s *Store) readMeta(tx *bolt.Tx) Meta {
 	return m
 }
 
-// readAll decodes a bucket, and returns what could not be decoded apart.
+// readAll decodes a bucket, and returns apart what is damaged, as findDamaged does.
 func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (map[string]T, []recordID, error) {
-	b := tx.Bucket([]byte(bucket))
-	all := make(map[string]T, min(b.Sequence(), 1<<20)) // the sequence may be damaged too
+	b, t := tx.Bucket([]byte(bucket)), tally(0)
+	want := tally(b.Sequence())
+	all := make(map[string]T, min(want.records(), 1<<20)) // it may be damaged too
 	var bad []recordID
 	err := b.ForEach(func(k, record []byte) error {
+		t = t.with(record)
 		key := string(k)
-		payload, ok := unseal(bucket, k, record)
-		if ok {
-			all[key], ok = decode(key, payload)
+		if payload, ok := unseal(bucket, k, record); ok {
+			if v, ok := decode(key, payload); ok {
+				all[key] = v
+				return nil
+			}
 		}
-		if !ok {
-			delete(all, key)
-			bad = append(bad, recordID{bucket, key})
-		}
+		bad = append(bad, recordID{bucket, key})
 		return nil
 	})
-	if uint64(len(all)+len(bad)) != b.Sequence() {
+	if t != want && len(bad) == 0 {
 		bad = append(bad, recordID{})
 	}
 	return all, bad, err

@@ -21,8 +21,8 @@ import (
 //	>title "Senior agent"
 //
 // A value is canonical JSON, which is one line, so nothing needs quoting; observed and applied mostly
-// agree, so mostly one line serves both. Against JSON in JSON this halves the file and reads six
-// times faster, and it can still be read by eye.
+// agree, so mostly one line serves both. Against JSON in JSON this halves the file and is read
+// in a fifth of the time, and it can still be read by eye.
 const (
 	inBoth     = '='
 	inObserved = '<'
@@ -85,15 +85,12 @@ func writeField(b *bytes.Buffer, mark byte, f spec.Field, v spec.Value) error {
 
 // decodeUser reads a payload, and says whether it is one. The user holds nothing of payload itself.
 func decodeUser(id string, payload []byte) (*User, bool) {
-	end := bytes.IndexByte(payload, '\n')
-	if end < 0 {
-		return nil, false
-	}
+	first, rest, ok := bytes.Cut(payload, []byte("\n"))
 	var head userHead
-	if err := json.Unmarshal(payload[:end], &head); err != nil {
+	if !ok || json.Unmarshal(first, &head) != nil {
 		return nil, false
 	}
-	lines := string(payload[end+1:]) // one allocation, which all names and values share
+	lines := string(rest) // one allocation, which all names and values share
 	u := &User{
 		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque},
 		SeenAt:   head.SeenAt,

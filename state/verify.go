@@ -32,6 +32,7 @@ const (
 
 	branchPage   = 0x01
 	leafPage     = 0x02
+	metaPage     = 0x04
 	freelistPage = 0x10
 	bucketLeaf   = 0x01
 
@@ -45,6 +46,8 @@ const (
 var order = binary.NativeEndian
 
 type boltMeta struct {
+	page                                 uint64 // id in the page's head, which the checksum leaves out
+	flags                                uint16
 	pageSize, root, freelist, high, txid uint64
 }
 
@@ -78,42 +81,48 @@ func verify(r io.ReaderAt, size int64) (halfMeta bool, err error) {
 // first, and looks for the second at every possible size if the first is invalid.
 func newestMeta(r io.ReaderAt, size int64) (newest boltMeta, half bool, err error) {
 	first, ok0 := readMeta(r, 0)
-	second, ok1 := boltMeta{}, false
-	if ok0 {
-		second, ok1 = readMeta(r, int64(first.pageSize))
-		ok1 = ok1 && second.pageSize == first.pageSize
+	at := int64(first.pageSize)
+	second, ok1 := readMeta(r, at)
+	if !ok0 {
+		for at, ok1 = minPageSize, false; !ok1 && at <= maxPageSize && at < size; at *= 2 {
+			second, ok1 = readMeta(r, at)
+		}
+		at /= 2
 	}
-	for at := int64(minPageSize); !ok0 && !ok1 && at <= maxPageSize && at < size; at *= 2 {
-		second, ok1 = readMeta(r, at)
-		ok1 = ok1 && second.pageSize == uint64(at)
-	}
-	switch {
-	case !ok0 && !ok1:
+	if !ok0 && !ok1 {
 		return boltMeta{}, false, damagef("no valid meta page in %d bytes", size)
-	case !ok0, ok1 && second.txid > first.txid:
-		return second, !ok0, nil
-	default:
-		return first, !ok1, nil
 	}
+	newest, half = first, !ok0 || !ok1
+	if !ok0 || (ok1 && second.txid > first.txid) {
+		newest = second
+	}
+	if p := newest.pageSize; p != uint64(at) || p < minPageSize || p > maxPageSize || p&(p-1) != 0 || (!half && first.pageSize != second.pageSize) {
+		return boltMeta{}, false, damagef("a page size of %d bytes", p)
+	}
+	if (ok0 && (first.page != 0 || first.flags != metaPage)) || (ok1 && (second.page != 1 || second.flags != metaPage)) {
+		return boltMeta{}, false, damagef("the head of a meta page is wrong")
+	}
+	return newest, half, nil
 }
 
+// readMeta reads the meta page at an offset and says whether bbolt takes it for valid.
 func readMeta(r io.ReaderAt, at int64) (boltMeta, bool) {
-	var b [metaSize]byte
-	if _, err := r.ReadAt(b[:], at+pageHead); err != nil && err != io.EOF {
+	var page [pageHead + metaSize]byte
+	if _, err := r.ReadAt(page[:], at); err != nil {
 		return boltMeta{}, false
 	}
+	b := page[pageHead:]
 	h := fnv.New64a()
 	_, _ = h.Write(b[:metaSize-8]) // never fails
-	m := boltMeta{
+	return boltMeta{
+		page:     order.Uint64(page[0:]),
+		flags:    order.Uint16(page[8:]),
 		pageSize: uint64(order.Uint32(b[8:])),
 		root:     order.Uint64(b[16:]),
 		freelist: order.Uint64(b[32:]),
 		high:     order.Uint64(b[40:]),
 		txid:     order.Uint64(b[48:]),
-	}
-	ok := order.Uint32(b[0:]) == boltMagic && order.Uint32(b[4:]) == boltVersion && order.Uint64(b[56:]) == h.Sum64() &&
-		m.pageSize >= minPageSize && m.pageSize <= maxPageSize && m.pageSize&(m.pageSize-1) == 0
-	return m, ok
+	}, order.Uint32(b[0:]) == boltMagic && order.Uint32(b[4:]) == boltVersion && order.Uint64(b[56:]) == h.Sum64()
 }
 
 type verifier struct {

@@ -11,6 +11,7 @@ import (
 
 // once makes one full pass and prints what came of it.
 func once(ctx context.Context, a *app, c *config, p process) error {
+	a.Policy.Retry = true // somebody asks for it now
 	stop := a.showProgress()
 	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
 	stop()

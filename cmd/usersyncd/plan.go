@@ -48,6 +48,7 @@ state file nor anything else is changed.`,
 }
 
 func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) error {
+	a.Policy.Retry = true // as --once does
 	stop := a.showProgress()
 	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
 	stop()

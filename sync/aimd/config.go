@@ -40,12 +40,12 @@ const (
 	slowStartStep = 2.0              // req/s per vouched answer: grows e-fold in half a second, and stops when answers stop
 	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
 	shrinkMin     = 0.9              // a decrease takes at least a tenth
-	gateMin       = time.Second / 4  // Retry-After: 0 is no licence to hammer
+	shortestGate  = time.Second / 4  // Retry-After: 0 is no licence to hammer
 	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s used without a Retry-After
 	distrustSpan  = 10 * time.Minute // after a 429 the headers have not told all: no slow start, no rush
 	maxStrikes    = 8                // failed probes in a row, over at least the cap, that park the limiter
 	failureSpan   = 20               // answers over which failures are counted; more than half of them is one decrease
-	maxSeconds    = 24 * time.Hour   // longest time believed of a header
+	longestPause  = 24 * time.Hour   // longest time believed of a header
 	minWait       = 50 * time.Microsecond
 )
 
@@ -88,7 +88,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.ResetHeader == "" {
 		cfg.ResetHeader = DefaultResetHeader
 	}
-	if !(cfg.Reserve > 0 && cfg.Reserve < 1) {
+	if math.IsNaN(cfg.Reserve) || cfg.Reserve < 0 || cfg.Reserve >= 1 {
 		cfg.Reserve = 0
 	}
 	cfg.Beta = min(cfg.Beta, shrinkMin)
@@ -102,7 +102,7 @@ func (cfg Config) withDefaults() Config {
 
 // positive sets *v to def unless it is a positive, finite number.
 func positive[T int | float64 | time.Duration](v *T, def T) {
-	if !(*v > 0) || math.IsInf(float64(*v), 0) {
+	if math.IsNaN(float64(*v)) || *v <= 0 || math.IsInf(float64(*v), 0) {
 		*v = def
 	}
 }

@@ -130,7 +130,6 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 	if !ok {
 		return
 	}
-	unheard := int(c.stats.Sent - f.answered - 1)
 	probe := c.probe == seq
 	if probe {
 		c.probe = 0
@@ -143,7 +142,7 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 		c.throttled(now, f, probe, q, header)
 	}
 	if status != 0 {
-		c.win.observe(now, f, q, unheard)
+		c.win.observe(now, f, q, c.stats.Sent)
 		if q.hasReset {
 			c.length = max(c.length, q.reset)
 		}
@@ -184,7 +183,7 @@ func (c *Controller) Cancel(now time.Time, seq uint64) {
 
 // Expect tells how many requests are still to be sent. It decides whether the rest may be rushed,
 // so a number that is too low costs politeness and one that is too high costs time; neither costs
-// a 429. Every OnSend counts it down.
+// a 429. Every OnSend counts it down, and every 429 up again.
 func (c *Controller) Expect(n int) { c.told, c.expect = true, max(0, n) }
 
 func (c *Controller) clamp(now time.Time) time.Time {

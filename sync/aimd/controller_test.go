@@ -102,12 +102,53 @@ func TestOneDecreasePerEpisode(t *testing.T) {
 	}
 }
 
+// A 429 halves what we did, which is less than the rate where the window paced us.
+func TestDecreaseFromThePace(t *testing.T) {
+	c := exact()
+	call(t, c, epoch, 200, quota(184, 300, 60)) // 116 left: 2 a second
+	now := epoch.Add(time.Second)
+	call(t, c, now, 429, nil)
+	if s := c.Stats(now); s.Rate < 0.9 || s.Rate > 1.1 {
+		t.Errorf("rate %.2f after a 429 at a pace of 2/s", s.Rate)
+	}
+}
+
+// The good news of a request sent before the decrease is old news.
+func TestStragglersDoNotRaiseTheRate(t *testing.T) {
+	c, now := open(t, nil)
+	send(t, c, now)
+	wait, _ := c.Acquire(now)
+	now = now.Add(wait)
+	second := send(t, c, now) // held back by the rate, so its success would count
+	c.OnResponse(now, second-1, 429, nil)
+	c.OnResponse(now.Add(time.Second), second, 200, nil)
+	if s := c.Stats(now.Add(time.Second)); s.Rate != 2.5 {
+		t.Errorf("rate %v, want 2.5", s.Rate)
+	}
+}
+
+func TestExpectCounts(t *testing.T) {
+	c, now := open(t, nil)
+	c.Expect(3)
+	for i, step := range []struct{ status, expected int }{{200, 2}, {429, 2}, {200, 1}, {500, 0}, {200, 0}} {
+		call(t, c, now, step.status, nil)
+		if s := c.Stats(now); s.Expected != step.expected {
+			t.Errorf("after answer %d, a %d: %d expected, want %d", i+1, step.status, s.Expected, step.expected)
+		}
+		now = now.Add(10 * time.Second)
+	}
+	c.Expect(-1)
+	if s := c.Stats(now); s.Expected != 0 {
+		t.Errorf("%d expected, want 0", s.Expected)
+	}
+}
+
 // Even endless throttling leaves a pace.
 func TestRateStaysAboveMinimum(t *testing.T) {
 	c, now := open(t, nil)
 	for range 20 {
 		call(t, c, now, 429, nil)
-		now = now.Add(c.Stats(now).Gate)
+		now = now.Add(c.Stats(now).Gate + 2*time.Second) // the probe keeps the pace too
 		call(t, c, now, 200, nil)
 		now = now.Add(10 * time.Second)
 	}
@@ -136,8 +177,8 @@ func TestGrowth(t *testing.T) {
 		return c.Stats(now).Rate
 	}
 	// 2.5 + 0.02 x (t + t^2/60) at t = 120 s
-	if got := grow(true); got < 6.8 || got > 7.5 {
-		t.Errorf("rate %.2f two minutes after the decrease, want about 7.2", got)
+	if got := grow(true); got < 9.2 || got > 10 {
+		t.Errorf("rate %.2f two minutes after the decrease, want about 9.7", got)
 	}
 	if got := grow(false); got != 2.5 {
 		t.Errorf("rate %.2f, want 2.5: it held nobody back", got)
@@ -146,8 +187,8 @@ func TestGrowth(t *testing.T) {
 
 func TestFailuresOfTheServerSlowDownOnce(t *testing.T) {
 	c, now := open(t, nil)
-	for i := range 11 {
-		if s := c.Stats(now); s.Decreases != 0 {
+	for i := range 20 {
+		if s := c.Stats(now); i < 11 && s.Decreases != 0 {
 			t.Fatalf("decreased after %d failures", i)
 		}
 		call(t, c, now, 500, nil)

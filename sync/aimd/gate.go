@@ -55,10 +55,10 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	c.unproven = true
 	asked, hasAsked := retryAfter(header, now)
 
-	if probe && c.win.bias == 0 && c.win.over(f.sentAt) && c.win.left(0) < 1 && hasAsked && asked <= time.Second {
-		// The budget was spent and the window had up to a second left: the server rounds down.
+	if c.win.bias == 0 && c.win.over(now) && c.win.left(0) < 1 && hasAsked && asked <= time.Second {
+		// The budget was spent, and the window that should be over is not: the server rounds down.
 		c.win.bias = time.Second
-		c.gate.extend(later(c.win.wake(), now.Add(max(asked, gateMin))).Add(c.jitter()), false)
+		c.gate.extend(later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
 		return
 	}
 
@@ -73,7 +73,6 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	if fresh && !explained {
 		c.decrease(f)
 	}
-	c.ramp = 0
 	c.distrust = now.Add(distrustSpan)
 
 	k := max(c.strikes, 1)
@@ -84,7 +83,7 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 			d = max(d, backoff(k-2))
 		}
 	}
-	d = max(d, gateMin)
+	d = max(d, shortestGate)
 	hopeless := k >= maxStrikes && now.Sub(c.firstStrike) >= c.cfg.RetryAfterCap
 	c.gate.extend(now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap || hopeless)
 }
@@ -92,7 +91,7 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 // unavailable honours the Retry-After of a 502, 503 or 504. The rate is not to blame.
 func (c *Controller) unavailable(now time.Time, asked time.Duration) {
 	c.unproven = true
-	d := max(asked, gateMin)
+	d := max(asked, shortestGate)
 	c.gate.extend(now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap)
 }
 

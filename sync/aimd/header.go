@@ -26,7 +26,7 @@ func (cfg *Config) readQuota(header map[string][]string) (q quota) {
 				q.count, q.hasCount = max(q.count, n), true
 			}
 		case strings.EqualFold(key, cfg.AllowedHeader):
-			if n, ok := whole(values, false); ok && !(q.hasAllowed && q.allowed < n) {
+			if n, ok := whole(values, false); ok && (!q.hasAllowed || n < q.allowed) {
 				q.allowed, q.hasAllowed = n, true
 			}
 		case strings.EqualFold(key, cfg.ResetHeader):
@@ -98,7 +98,7 @@ func seconds(s string) (time.Duration, bool) {
 	if err != nil && !math.IsInf(f, 1) {
 		return 0, false
 	}
-	return time.Duration(min(f, maxSeconds.Seconds()) * float64(time.Second)), true
+	return time.Duration(min(f, longestPause.Seconds()) * float64(time.Second)), true
 }
 
 // retryAfter returns how long a Retry-After header asks to wait, 0 to 24 h: delta-seconds, a
@@ -116,7 +116,7 @@ func retryAfter(header map[string][]string, now time.Time) (d time.Duration, ok 
 			}
 		}
 		if valid {
-			d, ok = min(max(d, v), maxSeconds), true
+			d, ok = min(max(d, v), longestPause), true
 		}
 	}
 	return d, ok

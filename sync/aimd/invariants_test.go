@@ -146,7 +146,7 @@ func (l *laws) sent(now time.Time, seq uint64, s aimd.Stats) {
 	l.sends++
 }
 
-func (l *laws) answered(now time.Time, seq uint64, status int, before, after aimd.Stats) {
+func (l *laws) answered(_ time.Time, seq uint64, status int, before, after aimd.Stats) {
 	if seq == l.probe {
 		l.probe = 0
 	}
@@ -169,6 +169,9 @@ func (l *laws) answered(now time.Time, seq uint64, status int, before, after aim
 	case 0:
 	case 1:
 		low, high := min(before.Rate, l.effAt[seq])/2, before.Rate*0.9
+		if before.Windowed && !after.Windowed {
+			low = 0 // and what slow start had lent is gone with the window
+		}
 		if after.Rate < max(low, aimd.DefaultMinRate)-1e-9 || after.Rate > max(high, aimd.DefaultMinRate)+1e-9 {
 			l.t.Fatalf("decrease from %v (sent at %v) to %v", before.Rate, l.effAt[seq], after.Rate)
 		}

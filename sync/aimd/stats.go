@@ -30,7 +30,7 @@ type Stats struct {
 	Windowed bool          // the headers describe the current window, and the next four count
 	Allowed  int           // requests the window allows
 	Left     int           // requests we may still send in it
-	Others   int           // requests that others sent in it, at least
+	Others   int           // requests in it that this process did not send, at least
 	Reset    time.Duration // until it ends
 
 	Gate     time.Duration // until the gate opens; 0 if it is open

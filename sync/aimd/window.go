@@ -13,6 +13,7 @@ type window struct {
 	bias     time.Duration
 	allowed  int
 	newest   uint64 // the request that allowed was read from
+	since    uint64 // requests sent before it was opened; later ones are surely counted in it or after it
 	used     int    // requests counted or on their way; never falls within a window
 	maxCount int    // largest count the server has told
 	others   int    // part of used that is not ours, at least
@@ -35,9 +36,9 @@ func (w *window) left(reserve float64) int {
 	return quota - w.used
 }
 
-// observe takes in the quota headers of the answer to f, received at now. unheard is how many of
-// our requests the server may have counted after f: those not answered when f was sent.
-func (w *window) observe(now time.Time, f flight, q quota, unheard int) {
+// observe takes in the quota headers of the answer to f, received at now, when we have sent that
+// many requests in all.
+func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 	if q.hasAllowed && w.known && f.seq >= w.newest {
 		w.allowed, w.newest = q.allowed, f.seq
 	}
@@ -45,21 +46,25 @@ func (w *window) observe(now time.Time, f flight, q quota, unheard int) {
 		return
 	}
 	lo, hi := f.sentAt.Add(q.reset-time.Second), now.Add(q.reset)
-	next := *w
-	next.known, next.lo, next.hi = true, lo, hi
-	if f.seq >= w.newest {
-		next.allowed, next.newest = q.allowed, f.seq
+	unheard := int(sent - f.answered - 1) // the server may have counted these after f
+	ours := int(sent)                     // and at most these before
+	if w.known {
+		ours = unheard + 1
 	}
-	next.used, next.maxCount, next.others = q.count+unheard, q.count, max(0, q.count-1)
+	next := window{
+		known: true, lo: lo, hi: hi, bias: w.bias,
+		allowed: q.allowed, newest: f.seq, since: sent,
+		used: q.count + unheard, maxCount: q.count, others: max(0, q.count-ours),
+	}
 
 	switch afterEnd := w.over(f.sentAt); {
-	case !w.known || lo.After(w.wake()):
+	case !w.known || lo.After(w.hi):
 		*w = next
-	case afterEnd && w.bias == 0 && q.count > w.maxCount:
-		// We woke at the end and the count goes on: the server rounds the time left down, not up.
-		w.bias = time.Second
-		w.count(q.count)
 	case afterEnd:
+		if q.count > unheard+1 && q.count > w.maxCount-unheard {
+			// We woke at the end and the count goes on: the server rounds the time left down, not up.
+			next.bias = time.Second
+		}
 		*w = next
 	case hi.Before(w.lo):
 		// A straggler of an older window, or a contradiction: the later end stands.
@@ -67,11 +72,9 @@ func (w *window) observe(now time.Time, f flight, q quota, unheard int) {
 		if lo.After(w.lo) {
 			w.lo = lo
 		}
-		if hi.Before(w.hi) {
+		// A request sent earlier may have been counted in the window before, which ended sooner.
+		if hi.Before(w.hi) && f.seq > w.since {
 			w.hi = hi
-		}
-		if w.hi.Before(w.lo) {
-			w.hi = w.lo
 		}
 		w.count(q.count)
 	}

@@ -173,6 +173,9 @@ func (c *client) send(ctx context.Context, r *request, body []byte, token string
 	if err == nil && len(a.body) > maxAnswer {
 		a.body, err = nil, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 	}
+	if a.status > 299 {
+		a.body = bytes.ReplaceAll(a.body, []byte(token), []byte(redacted)) // a gateway may quote what it refuses
+	}
 	return a, err
 }
 

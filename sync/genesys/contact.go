@@ -69,6 +69,8 @@ func (c contact) dialled() (number, extension string) {
 	switch ext := strings.TrimSpace(c.Extension); {
 	case ext == "" && address != "":
 		return address, ""
+	case ext == "" && !isNumber(display):
+		return "", ""
 	case ext == "" && strings.HasPrefix(display, "+"):
 		return display, ""
 	case ext == "":
@@ -82,14 +84,18 @@ func (c contact) dialled() (number, extension string) {
 	}
 }
 
-// bare drops what is put around and between the digits of a number.
+// bare drops what is put around and between the digits of a number. Other text stays.
 func bare(s string) string {
-	return strings.Map(func(r rune) rune {
+	digits := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" \t\u00a0().-/", r) {
 			return -1
 		}
 		return r
 	}, s)
+	if isNumber(digits) {
+		return digits
+	}
+	return strings.TrimSpace(s)
 }
 
 func isNumber(s string) bool {
@@ -148,7 +154,7 @@ func merge(known json.RawMessage, phones *[]spec.Phone, emails *[]spec.EmailAddr
 			}
 			wantEmails = slices.Delete(wantEmails, at, at+1)
 		}
-		if c.media() != "email" || c.kind() != "primary" { // that one follows the user's email by itself
+		if raw[i] != nil && (c.media() != "email" || c.kind() != "primary") { // that one follows the user's email by itself
 			out = append(out, c.writable(raw[i]))
 		}
 	}
@@ -171,15 +177,15 @@ func values[T any](list *[]T) []T {
 // writable turns an entry as it was shown into one that can be written: display is read-only, and what
 // only display tells must go where it is read from.
 func (c contact) writable(raw map[string]json.RawMessage) map[string]json.RawMessage {
-	delete(raw, "display")
-	if c.media() == "email" {
+	number, extension := c.dialled()
+	if c.media() == "email" || number+extension == "" {
 		return raw
 	}
-	number, extension := c.dialled()
-	if number != bare(c.Address) {
+	delete(raw, "display")
+	if number != c.Address {
 		set(raw, "address", number)
 	}
-	if extension != strings.TrimSpace(c.Extension) {
+	if extension != c.Extension {
 		set(raw, "extension", extension)
 	}
 	return raw

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
+	"sync/atomic"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -34,9 +34,7 @@ type Directory struct {
 	index    index
 	expect   expectation
 	pageSize int
-
-	mu  sync.Mutex
-	org *string // once it was asked for
+	org      atomic.Pointer[string] // once it was asked for
 }
 
 var _ usersync.Directory = (*Directory)(nil)
@@ -85,16 +83,14 @@ func (d *Directory) Stats() Stats {
 func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org string, err error) {
 	d.index.reset(known)
 	d.expect.reset()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.org != nil {
-		return *d.org, nil
+	if org := d.org.Load(); org != nil {
+		return *org, nil
 	}
 	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
 	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
 		return "", err
 	}
-	d.org = &me.ID
+	d.org.Store(&me.ID)
 	return me.ID, nil
 }
 

@@ -107,6 +107,8 @@ func refusal(op, permission string, a answer) *usersync.CallError {
 		e.Message = http.StatusText(a.status)
 	}
 	switch {
+	case a.status == http.StatusUnauthorized:
+		e.Message += "; a new access token was refused as well"
 	case a.status == http.StatusForbidden:
 		if permission != "" && !strings.Contains(e.Message, permission) {
 			e.Message += " (it needs " + permission + ")"

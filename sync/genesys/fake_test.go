@@ -60,7 +60,7 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	var a reply
 	f.mu.Lock()
 	f.seen, f.bodies = append(f.seen, r.Method+" "+r.URL.Path), append(f.bodies, string(body))
-	if r.URL.Path == "/oauth/token" {
+	if strings.HasSuffix(r.URL.Path, "/oauth/token") {
 		f.minted++
 		f.at = append(f.at, time.Now())
 		a = jsonReply(200, fmt.Sprintf(`{"access_token":"t%d","token_type":"bearer","expires_in":86400}`, f.minted))
@@ -116,13 +116,6 @@ func (f *fake) requests() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.seen)
-}
-
-// body returns the body of the last request.
-func (f *fake) body() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.bodies[len(f.bodies)-1]
 }
 
 // books is a limiter that lets everything pass, and keeps books: every ticket is to come back once.

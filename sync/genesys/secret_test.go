@@ -17,7 +17,7 @@ func TestSecretShowsItselfToNobody(t *testing.T) {
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s, "options", genesys.Options{ClientSecret: s})
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", s, "options", genesys.Options{ClientSecret: s})
-	marshalled, err := json.Marshal(map[genesys.Secret]any{s: s})
+	marshalled, err := json.Marshal(map[string]any{"secret": s, "options": &s})
 	if err != nil {
 		t.Fatal(err)
 	}

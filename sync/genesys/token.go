@@ -116,6 +116,9 @@ func (d *door) renew(ctx context.Context) (token string, pause time.Duration, er
 	if pause, err := d.paused(now); pause > 0 {
 		return "", pause, err
 	}
+	if ctx.Err() != nil {
+		return "", 0, fmt.Errorf("fetching an access token: %w", context.Cause(ctx))
+	}
 	fetch, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, d.client), d.timeout)
 	defer cancel()
 	t, err := d.config.Token(fetch)

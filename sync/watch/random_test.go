@@ -34,7 +34,7 @@ func readerConverges(t *rapid.T, base string) (err error) {
 		return err
 	}
 	w := watch.New(dir, watch.Options{
-		Quiet: 5 * time.Millisecond, MaxDelay: 50 * time.Millisecond, Resync: time.Hour, Poll: time.Hour,
+		Quiet: 2 * time.Millisecond, MaxDelay: 20 * time.Millisecond, Resync: time.Hour, Poll: time.Hour,
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	done := make(chan error, 1)
@@ -63,7 +63,7 @@ func readerConverges(t *rapid.T, base string) (err error) {
 	}()
 
 	last := <-seen // the first hint: everything stands
-	for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
+	for i := range rapid.IntRange(1, 8).Draw(t, "steps") {
 		if err := step(t, base, dir, i); err != nil {
 			return err
 		}

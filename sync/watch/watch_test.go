@@ -252,17 +252,18 @@ func read(dir string) string {
 		return "missing"
 	}
 	var b strings.Builder
+	tree := os.DirFS(root)
 	// What cannot be read has just gone: its going is an event of its own.
-	_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") {
+	_ = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return fs.SkipDir
+		case d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case !d.IsDir():
+			text, _ := fs.ReadFile(tree, name)
+			fmt.Fprintf(&b, "%s %s\n", name, text)
 		}
-		if err != nil || d.IsDir() {
-			return nil
-		}
-		text, _ := os.ReadFile(name)
-		rel, _ := filepath.Rel(root, name)
-		fmt.Fprintf(&b, "%s %s\n", rel, text)
 		return nil
 	})
 	return b.String()

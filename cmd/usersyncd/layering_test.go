@@ -1,0 +1,89 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed says which of our packages each package may import: one direction, down the page.
+// Tests may import more. A new package needs a line here.
+var allowed = map[string][]string{
+	"usersyncd/cmd/usersyncd": {
+		"usersyncd/sync/control", "usersyncd/sync/genesys", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
+		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/state", "usersyncd/spec", "usersyncd/examples",
+	},
+	"usersyncd/sync/control":     {"usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/genesys":     {"usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync":             {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/state":            {"usersyncd/spec"},
+	"usersyncd/spec":             {},
+	"usersyncd/sync/aimd":        {},
+	"usersyncd/sync/watch":       {},
+	"usersyncd/sync/genesys/sim": {},
+	"usersyncd/examples":         {},
+}
+
+// offline packages never reach the network's HTTP, not even through somebody else's package.
+var offline = []string{"usersyncd/spec", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/aimd", "usersyncd/sync/watch"}
+
+type listed struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	packages := listPackages(t)
+	for name, p := range packages {
+		below, known := allowed[name]
+		if !known {
+			t.Errorf("%s has no place in the table of allowed imports", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if ours(imported) && !slices.Contains(below, imported) {
+				t.Errorf("%s imports %s, which it may not", name, imported)
+			}
+		}
+	}
+	for _, name := range offline {
+		p, ok := packages[name]
+		if !ok {
+			t.Errorf("%s is missing", name)
+			continue
+		}
+		if slices.Contains(p.Deps, "net/http") {
+			t.Errorf("%s reaches net/http", name)
+		}
+	}
+}
+
+func ours(path string) bool { return path == "usersyncd" || strings.HasPrefix(path, "usersyncd/") }
+
+// listPackages asks the go command for every package of the module, tests left out.
+func listPackages(t *testing.T) map[string]listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", "usersyncd/...")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, stderr.String())
+	}
+	packages := map[string]listed{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p
+	}
+}

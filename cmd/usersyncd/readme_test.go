@@ -1,0 +1,70 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables in the README")
+
+const readme = "../../README.md"
+
+// The settings that the README lists are those of the code, with their defaults.
+func TestReadmeSettings(t *testing.T) {
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| flag | default | meaning |\n| --- | --- | --- |\n"
+	before, rest, ok := strings.Cut(string(data), head)
+	if !ok {
+		t.Fatalf("the README has no table with the head\n%s", head)
+	}
+	_, after, _ := strings.Cut(rest, "\n\n")
+
+	var table strings.Builder
+	newRoot(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+		name, usage := pflag.UnquoteUsage(f)
+		value := f.DefValue
+		if value != "" {
+			value = "`" + value + "`"
+		}
+		if f.Value.Type() != "bool" {
+			name = " " + strings.ToUpper(name)
+		} else {
+			name = ""
+		}
+		fmt.Fprintf(&table, "| `--%s%s` | %s | %s |\n", f.Name, name, value, usage)
+	})
+	want := before + head + table.String() + "\n" + after
+	if want == string(data) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the README's table of settings is not that of the code; run: go test ./cmd/usersyncd -run TestReadmeSettings -update\n%s", table.String())
+	}
+	if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The exit codes that the README and the help list are the same.
+func TestReadmeExitCodes(t *testing.T) {
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []int{exitDone, exitFatal, exitChanges, exitInvalid, exitHeld, exitFailed, exitUsage} {
+		if !strings.Contains(string(data), fmt.Sprintf("\n| %d | ", code)) {
+			t.Errorf("the README does not list exit code %d", code)
+		}
+		if !strings.Contains(exitHelp, fmt.Sprintf("\n  %-3d ", code)) {
+			t.Errorf("the help does not list exit code %d", code)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package spec_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usersyncd/spec"
+)
+
+func seeds(f *testing.F) {
+	f.Add([]byte(everything))
+	f.Add([]byte("users:\n- email: a@x.example\n- {email: b@x.example, skills: {A: 1}}\n---\nemail: c@x.example\n"))
+	for _, c := range hostile {
+		f.Add([]byte(c.content))
+	}
+	for _, c := range fixtures {
+		f.Add([]byte("email: a@x.example\n" + string(c.field) + ": " + c.yaml + "\n"))
+	}
+}
+
+// FuzzLoad: whatever a file holds, loading ends, every problem can be printed and points into the file,
+// a user is either in order or left out, and another file's user is not touched by it.
+func FuzzLoad(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		tree := load(t, spec.NewLoader(checkout(t, map[string]string{"u.yaml": string(content), "sub/good.yaml": "email: good@good.example\n"})))
+		lines := 1 + strings.Count(string(content), "\n")
+		for _, p := range tree.Problems {
+			if p.Message == "" || p.Line < 1 || p.Line > lines+1 || p.Column < 1 {
+				t.Errorf("problem at %v: %q", p.Pos, p.Message)
+			}
+			if i := strings.IndexFunc(p.String(), func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+				t.Errorf("problem cannot be printed: %q", p.String())
+			}
+		}
+		declared := 0
+		for _, u := range tree.Users {
+			if u.Pos.File == "u.yaml" {
+				declared++
+			}
+			if u.Key == "" || u.Fields[spec.Email] != spec.Text(u.Key) || u.Key != spec.Key(u.Key) || u.PreviousEmail == u.Key {
+				t.Errorf("user %q has email %s, was %q", u.Key, u.Fields[spec.Email], u.PreviousEmail)
+			}
+			for field, v := range u.Fields {
+				if v == "" || u.At[field] == (spec.Pos{}) || !spec.Equal(field, v, v) {
+					t.Errorf("%s: %s at %v", field, v, u.At[field])
+				}
+			}
+		}
+		if declared == 0 && len(tree.Problems) == 0 {
+			t.Error("a file that declares nobody is no problem")
+		}
+		if !slices.ContainsFunc(tree.Users, func(u *spec.User) bool { return u.Pos.File == "sub/good.yaml" }) && !strings.Contains(strings.ToLower(string(content)), "good") && !strings.Contains(string(content), `\`) {
+			t.Error("the other file's user is lost")
+		}
+	})
+}
+
+// FuzzDefaults: the same as a _defaults.yaml. With problems, nobody below it is taken.
+func FuzzDefaults(f *testing.F) {
+	seeds(f)
+	f.Add([]byte("title: A\nskills: {A: 1}\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		tree := load(t, spec.NewLoader(checkout(t, map[string]string{"_defaults.yaml": string(content), "a/good.yaml": "email: good@x.example\n", "bad.yaml": "name: Ana\n"})))
+		if len(tree.Problems) == 0 {
+			t.Fatal("a user without email is no problem")
+		}
+		if ok := len(tree.Problems) == 1 && tree.Problems[0].File == "bad.yaml"; ok != (len(tree.Users) == 1) {
+			t.Errorf("users %q, problems %q", keys(tree), texts(tree.Problems))
+		}
+	})
+}
+
+// FuzzValue: what was loaded is written as YAML that loads to the same.
+func FuzzValue(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		first := load(t, spec.NewLoader(checkout(t, map[string]string{"u.yaml": string(content)})))
+		if len(first.Users) == 0 {
+			return
+		}
+		text, err := spec.Marshal(first.Users...)
+		must(t, err)
+		if len(text) > 60_000 { // it may be longer than what it was read from, and a file has a limit
+			return
+		}
+		second := load(t, spec.NewLoader(checkout(t, map[string]string{"u.yaml": string(text)})))
+		if diff := cmp.Diff(first.Users, second.Users, ignorePlaces); diff != "" || len(second.Problems) > 0 {
+			t.Errorf("%q\nbecomes %q\n%q\n%s", content, text, texts(second.Problems), diff)
+		}
+		for i, u := range second.Users {
+			if u.Fields.Hash() != first.Users[i].Fields.Hash() {
+				t.Error("another hash")
+			}
+		}
+	})
+}

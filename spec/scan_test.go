@@ -1,0 +1,189 @@
+package spec_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usersyncd/spec"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatIsNoRegularFileIsAProblem(t *testing.T) {
+	dir := checkout(t, map[string]string{
+		"good.yaml": "email: good@x.example\n", "target/in.yaml": "email: in@x.example\n",
+		"esc\x1b[31m.yaml": "email: e@x.example\n", "rtl\u202e.yaml": "email: e@x.example\n", "new\nline/x.yaml": "email: e@x.example\n",
+		"not utf8 \xff.yaml": "email: e@x.example\n", "big.yaml": "# " + strings.Repeat("x", 64<<10),
+		"esc\x1b.md": "not a spec file",
+	})
+	outside := checkout(t, map[string]string{"secret.yaml": "email: secret@x.example\n"})
+	in := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.Symlink(filepath.Join(outside, "secret.yaml"), in("out.yaml")))
+	must(t, os.Symlink("target/in.yaml", in("in.yaml")))
+	must(t, os.Symlink("loop.yaml", in("loop.yaml")))
+	must(t, os.Symlink(outside, in("outside")))
+	must(t, os.Symlink("target", in("inside")))
+	must(t, os.Symlink("good.yaml", in("README.md")))
+	must(t, os.Symlink("nowhere", in("broken.md")))
+	must(t, os.Mkdir(in("folder.yaml"), 0o755))
+	must(t, syscall.Mkfifo(in("fifo.yaml"), 0o644))
+	must(t, os.WriteFile(in("sparse.yaml"), nil, 0o644))
+	must(t, os.Truncate(in("sparse.yaml"), 10<<30))
+
+	tree := load(t, spec.NewLoader(dir))
+	const name, link = "has a name with characters that cannot be seen; rename it", "is a symbolic link; put the file itself there"
+	want := []string{
+		`big.yaml:1:1: is larger than 64 KiB; split it into several files`,
+		`esc\x1b[31m.yaml:1:1: ` + name,
+		`fifo.yaml:1:1: is not a regular file; put the file itself there`,
+		`folder.yaml:1:1: is a folder with the name of a spec file; rename it`,
+		`in.yaml:1:1: ` + link,
+		`inside:1:1: is a symbolic link to a folder; put the folder itself there`,
+		`loop.yaml:1:1: ` + link,
+		`new\nline:1:1: ` + name,
+		`not utf8 \xff.yaml:1:1: ` + name,
+		`out.yaml:1:1: ` + link,
+		`outside:1:1: is a symbolic link to a folder; put the folder itself there`,
+		`rtl\u202e.yaml:1:1: ` + name,
+		`sparse.yaml:1:1: is larger than 64 KiB; split it into several files`,
+	}
+	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"good@x.example", "in@x.example"}, keys(tree)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAFileOfExactlyTheLimitIsRead(t *testing.T) {
+	content := "email: a@x.example\n# "
+	content += strings.Repeat("x", 64<<10-len(content))
+	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"a.yaml": content})))
+	if len(tree.Problems) > 0 || len(tree.Users) != 1 {
+		t.Errorf("%q, %q", keys(tree), texts(tree.Problems))
+	}
+}
+
+func TestAListThatFillsAFileIsRead(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("users:\n")
+	n := 0
+	for ; b.Len() < 64<<10-40; n++ {
+		b.WriteString("- {email: u" + strings.Repeat("1", n%5+1) + "." + string(rune('a'+n%26)) + string(rune('a'+n/26%26)) + string(rune('a'+n/676)) + "@x.example}\n")
+	}
+	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"a.yaml": b.String()})))
+	if len(tree.Problems) > 0 || len(tree.Users) != n {
+		t.Errorf("%d users of %d, %q", len(tree.Users), n, texts(tree.Problems)[:1])
+	}
+}
+
+func TestUnreadableFileOrFolderIsAProblem(t *testing.T) {
+	if os.Geteuid() == 0 {
+		// Root may read everything: ask for what not even root can.
+		dir := checkout(t, map[string]string{"a.yaml": "email: a@x.example\n"})
+		must(t, os.Symlink("/proc/self/mem", filepath.Join(dir, "mem.yaml")))
+		if tree := load(t, spec.NewLoader(dir)); len(tree.Problems) != 1 || len(tree.Users) != 1 {
+			t.Errorf("%q, %q", keys(tree), texts(tree.Problems))
+		}
+		return
+	}
+	dir := checkout(t, map[string]string{"a.yaml": "email: a@x.example\n", "b.yaml": "email: b@x.example\n", "c/c.yaml": "email: c@x.example\n"})
+	must(t, os.Chmod(filepath.Join(dir, "b.yaml"), 0))
+	must(t, os.Chmod(filepath.Join(dir, "c"), 0))
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "c"), 0o755) })
+	tree := load(t, spec.NewLoader(dir))
+	const why = "may not be read by the user that usersyncd runs as; change its permissions"
+	want := []string{"b.yaml:1:1: " + why, "c:1:1: " + why}
+	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" || len(tree.Users) != 1 {
+		t.Errorf("%q, %s", keys(tree), diff)
+	}
+}
+
+func TestScanErrors(t *testing.T) {
+	for what, c := range map[string]struct {
+		files map[string]string
+		want  error
+		text  string
+	}{
+		"no files":      {nil, spec.ErrNoSpecs, "no spec file: expected *.yaml or *.yml in it or below it"},
+		"defaults only": {map[string]string{"_defaults.yaml": "title: A\n"}, spec.ErrNoSpecs, "no spec file"},
+		"other files":   {map[string]string{"README.md": "", ".git/x.yaml": ""}, spec.ErrNoSpecs, "no spec file"},
+	} {
+		_, err := spec.NewLoader(checkout(t, c.files)).Scan(t.Context())
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := spec.NewLoader(filepath.Join(t.TempDir(), "nowhere")).Scan(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	file := filepath.Join(checkout(t, map[string]string{"a.yaml": ""}), "a.yaml")
+	if _, err := spec.NewLoader(file).Scan(t.Context()); err == nil {
+		t.Error("a file is not a folder")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := spec.NewLoader(filepath.Dir(file)).Scan(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+// git-sync publishes a checkout by moving a link to it.
+func TestRootLinkIsFollowedAtEachScan(t *testing.T) {
+	one := checkout(t, map[string]string{"a.yaml": "email: one@x.example\n"})
+	two := checkout(t, map[string]string{"a.yaml": "email: two@x.example\n"})
+	link := filepath.Join(t.TempDir(), "current")
+	l := spec.NewLoader(link)
+	for _, target := range []string{one, two} {
+		must(t, os.Symlink(target, link+".new"))
+		must(t, os.Rename(link+".new", link))
+		want := load(t, spec.NewLoader(target))
+		if diff := cmp.Diff(want, load(t, l)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestDigest(t *testing.T) {
+	digest := func(files map[string]string) string {
+		s, err := spec.NewLoader(checkout(t, files)).Scan(t.Context())
+		must(t, err)
+		if s.Revision != s.Digest {
+			t.Errorf("outside git the revision is %s", s.Revision)
+		}
+		return s.Digest
+	}
+	base := map[string]string{"a.yaml": "A", "b.yaml": "B"}
+	if digest(base) != digest(map[string]string{"b.yaml": "B", "a.yaml": "A", "README.md": "C", ".x.yaml": "D"}) {
+		t.Error("the digest depends on more than the spec files")
+	}
+	seen := map[string]int{digest(base): -1}
+	for i, files := range []map[string]string{
+		{"a.yaml": "A"},
+		{"a.yaml": "B", "b.yaml": "A"},
+		{"a.yaml": "A", "b.yaml": "B", "c.yaml": ""},
+		{"a.yaml": "A", "c.yaml": "B"},
+		{"a.yaml": "A", "b.yaml": "B "},
+		{"a.yaml": "A", "b.yaml": "B", "c.yaml/x": ""},
+		{"a.yaml": "A", "b.yaml": "B", "c.yaml": strings.Repeat("x", 70_000)},
+	} {
+		d := digest(files)
+		if other, twice := seen[d]; twice {
+			t.Errorf("%d and %d have one digest", i, other)
+		}
+		seen[d] = i
+	}
+}

@@ -1,0 +1,39 @@
+package aimd_test
+
+import (
+	"testing"
+	"time"
+
+	"usersyncd/sync/aimd"
+)
+
+// A call of the limiter: permission, sending, answer with the headers of a real response.
+func BenchmarkCall(b *testing.B) {
+	h := quota(7, 1<<20, 60)
+	for _, key := range []string{"Content-Type", "Date", "Inin-Correlation-Id", "Cache-Control", "Strict-Transport-Security", "Vary"} {
+		h[key] = []string{"x"}
+	}
+	c := aimd.NewController(aimd.Config{})
+	now := epoch
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Second)
+		if _, ok := c.Acquire(now); !ok {
+			b.Fatal(c.Stats(now))
+		}
+		c.OnResponse(now, c.OnSend(now), 200, h)
+	}
+}
+
+// The same for one that is turned away.
+func BenchmarkRefusal(b *testing.B) {
+	c := aimd.NewController(aimd.Config{})
+	c.Acquire(epoch)
+	c.OnResponse(epoch, c.OnSend(epoch), 200, quota(7, 300, 60))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := c.Acquire(epoch); ok {
+			b.Fatal("allowed")
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package aimd_test
+
+import (
+	"testing"
+	"time"
+
+	"usersyncd/sync/aimd"
+)
+
+// The steps of a window: requests are sent and answered at whole seconds after the epoch.
+func TestWindow(t *testing.T) {
+	type answer struct {
+		sent, answered int // seconds
+		header         header
+	}
+	for _, tt := range []struct {
+		name    string
+		answers []answer // in the order in which they arrive
+		at      int
+		left    int // -1: no window is known
+		allowed int
+		reset   time.Duration
+	}{
+		{"the first answer", []answer{{0, 0, quota(1, 300, 60)}}, 0, 299, 300, 60 * time.Second},
+		{"a restart finds what was spent before", []answer{{0, 0, quota(120, 300, 31)}}, 1, 180, 300, 30 * time.Second},
+		{"own requests are counted when sent", []answer{{0, 0, quota(1, 300, 60)}, {1, 1, nil}, {2, 2, nil}}, 2, 297, 300, 58 * time.Second},
+		{"others' requests are noticed", []answer{{0, 0, quota(1, 300, 60)}, {1, 1, quota(22, 300, 59)}}, 1, 278, 300, 59 * time.Second},
+		{"the end is narrowed down", []answer{{0, 3, quota(1, 300, 60)}, {4, 4, quota(2, 300, 57)}}, 5, 298, 300, 56 * time.Second},
+		{"and not widened again", []answer{{0, 0, quota(1, 300, 60)}, {1, 5, quota(2, 300, 60)}}, 5, 298, 300, 55 * time.Second},
+		{"a contradiction keeps the later end", []answer{{0, 0, quota(1, 300, 60)}, {1, 1, quota(2, 300, 10)}}, 1, 298, 300, 59 * time.Second},
+		{"an old count raises nothing", []answer{{0, 0, quota(1, 300, 60)}, {2, 3, quota(9, 300, 58)}, {1, 4, quota(2, 300, 59)}}, 4, 291, 300, 56 * time.Second},
+		{"a new limit applies at once", []answer{{0, 0, quota(1, 300, 60)}, {1, 1, quota(2, 60, 59)}}, 1, 58, 60, 59 * time.Second},
+		{"upwards too", []answer{{0, 0, quota(1, 60, 60)}, {1, 1, quota(2, 300, 59)}}, 1, 298, 300, 59 * time.Second},
+		{"even on a response without a count", []answer{{0, 0, quota(1, 60, 60)}, {1, 1, header{"inin-ratelimit-allowed": {"90"}}}}, 1, 88, 90, 59 * time.Second},
+		{"but not from an older request", []answer{{0, 0, quota(1, 300, 60)}, {2, 3, quota(2, 60, 58)}, {1, 4, quota(3, 300, 59)}}, 4, 57, 60, 56 * time.Second},
+		{"the next window", []answer{{0, 0, quota(1, 300, 60)}, {61, 61, quota(1, 300, 60)}}, 61, 299, 300, 60 * time.Second},
+		{"a straggler of the old one is ignored", []answer{{0, 0, quota(1, 300, 60)}, {61, 61, quota(1, 300, 60)}, {59, 62, quota(250, 300, 1)}}, 62, 298, 300, 59 * time.Second},
+		{"over and not renewed", []answer{{0, 0, quota(1, 300, 60)}}, 60, -1, 0, 0},
+		{"more counted than allowed", []answer{{0, 0, quota(400, 300, 60)}}, 0, 0, 300, 60 * time.Second},
+
+		{"no headers", []answer{{0, 0, nil}}, 0, -1, 0, 0},
+		{"one is missing", []answer{{0, 0, header{"inin-ratelimit-count": {"1"}, "inin-ratelimit-allowed": {"300"}}}}, 0, -1, 0, 0},
+		{"garbled", []answer{{0, 0, header{"inin-ratelimit-count": {"one"}, "inin-ratelimit-allowed": {"300"}, "inin-ratelimit-reset": {"60"}}}}, 0, -1, 0, 0},
+		{"negative", []answer{{0, 0, header{"inin-ratelimit-count": {"1"}, "inin-ratelimit-allowed": {"-300"}, "inin-ratelimit-reset": {"60"}}}}, 0, -1, 0, 0},
+		{"huge", []answer{{0, 0, header{"inin-ratelimit-count": {"1"}, "inin-ratelimit-allowed": {"9999999999"}, "inin-ratelimit-reset": {"60"}}}}, 0, -1, 0, 0},
+		{"an epoch instead of seconds", []answer{{0, 0, quota(1, 300, 1772355677)}}, 0, -1, 0, 0},
+		{"upper case", []answer{{0, 0, header{"ININ-RATELIMIT-COUNT": {"1"}, "ININ-RATELIMIT-ALLOWED": {"300"}, "ININ-RATELIMIT-RESET": {"60"}}}}, 0, 299, 300, 60 * time.Second},
+		{"duplicated: the most careful", []answer{{0, 0, header{"inin-ratelimit-count": {"5", "7"}, "inin-ratelimit-allowed": {"300, 200"}, "inin-ratelimit-reset": {"30, 60"}}}}, 0, 193, 200, 60 * time.Second},
+		{"in two cases", []answer{{0, 0, header{"inin-ratelimit-count": {"5"}, "Inin-Ratelimit-Count": {"7"}, "inin-ratelimit-allowed": {"300"}, "inin-ratelimit-reset": {"60"}}}}, 0, 293, 300, 60 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := exact()
+			type moment struct {
+				at int
+				do func()
+			}
+			seqs := make([]uint64, len(tt.answers))
+			var moments []moment
+			for i, a := range tt.answers {
+				moments = append(moments,
+					moment{2 * a.sent, func() { seqs[i] = c.OnSend(epoch.Add(time.Duration(a.sent) * time.Second)) }},
+					moment{2*a.answered + 1, func() {
+						c.OnResponse(epoch.Add(time.Duration(a.answered)*time.Second), seqs[i], 200, a.header)
+					}})
+			}
+			for now := 0; len(moments) > 0; now++ {
+				rest := moments[:0:0]
+				for _, m := range moments {
+					if m.at == now {
+						m.do()
+					} else {
+						rest = append(rest, m)
+					}
+				}
+				moments = rest
+			}
+			s := c.Stats(epoch.Add(time.Duration(tt.at) * time.Second))
+			if tt.left == -1 {
+				if s.Windowed {
+					t.Errorf("believed: %v", s)
+				}
+				return
+			}
+			if !s.Windowed || s.Left != tt.left || s.Allowed != tt.allowed || s.Reset != tt.reset {
+				t.Errorf("left %d of %d, reset in %v; want %d of %d, %v", s.Left, s.Allowed, s.Reset, tt.left, tt.allowed, tt.reset)
+			}
+		})
+	}
+}
+
+func TestOthersAreCounted(t *testing.T) {
+	c := exact()
+	for i, step := range []struct{ at, count, others int }{
+		{0, 5, 4}, {1, 6, 4}, {2, 27, 24}, {3, 28, 24}, {70, 1, 0}, {71, 4, 2},
+	} {
+		now := epoch.Add(time.Duration(step.at) * time.Second)
+		call(t, c, now, 200, quota(step.count, 300, 60-step.at%70))
+		if s := c.Stats(now); s.Others != step.others || s.Left != 300-step.count {
+			t.Errorf("answer %d: %d by others, %d left; want %d, %d", i+1, s.Others, s.Left, step.others, 300-step.count)
+		}
+	}
+}
+
+func TestExhaustedWindowIsWaitedOut(t *testing.T) {
+	c := exact()
+	call(t, c, epoch, 200, quota(300, 300, 33))
+	now := epoch.Add(time.Second)
+	wait, ok := c.Acquire(now)
+	if s := c.Stats(now); ok || wait != 32*time.Second || s.Reason != aimd.Exhausted {
+		t.Errorf("Acquire says %v, %t; %v", wait, ok, s)
+	}
+	if s := c.Stats(now.Add(wait)); s.Reason != aimd.Probe {
+		t.Errorf("the next window begins with %v", s)
+	}
+	send(t, c, now.Add(wait))
+}
+
+// The reserve is left to others, but one call a window is ours in any case.
+func TestReserve(t *testing.T) {
+	c := aimd.NewController(aimd.Config{Reserve: 0.25})
+	call(t, c, epoch, 200, quota(1, 300, 60))
+	if s := c.Stats(epoch); s.Left != 224 {
+		t.Errorf("left %d of 300 with a reserve of a quarter, want 224", s.Left)
+	}
+	r := &run{
+		c:   aimd.NewController(aimd.Config{Reserve: 0.99}),
+		srv: &fixedWindow{allowed: 10, window: time.Minute}, latency: constant(time.Second), calls: 5,
+	}
+	if res := r.play(); res.done != 5 || res.took > 5*time.Minute {
+		t.Errorf("%v", res)
+	}
+}
+
+// Rush is for a rest that fits; whoever has been throttled lately paces.
+func TestRush(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		expect int
+		want   aimd.Reason
+	}{
+		{"nothing is told", -1, aimd.Paced}, {"nothing to come", 0, aimd.Paced},
+		{"fits", 199, aimd.Rush}, {"does not fit", 200, aimd.Paced},
+	} {
+		c := aimd.NewController(aimd.Config{})
+		call(t, c, epoch, 200, quota(101, 300, 60))
+		if tt.expect >= 0 {
+			c.Expect(tt.expect)
+		}
+		if s := c.Stats(epoch); s.Reason != tt.want {
+			t.Errorf("%s: %v, want %s", tt.name, s, tt.want)
+		}
+	}
+	c := aimd.NewController(aimd.Config{})
+	call(t, c, epoch, 429, header{"Retry-After": {"1"}})
+	now := epoch.Add(5 * time.Second)
+	call(t, c, now, 200, quota(1, 300, 60))
+	c.Expect(50)
+	if s := c.Stats(now); s.Reason != aimd.Rate {
+		t.Errorf("%v, want the rate to bind after a 429", s)
+	}
+}
+
+func TestHeaderNamesAreConfigured(t *testing.T) {
+	c := aimd.NewController(aimd.Config{CountHeader: "x-used", AllowedHeader: "x-limit", ResetHeader: "x-reset"})
+	call(t, c, epoch, 200, header{"X-Used": {"3"}, "X-Limit": {"10"}, "X-Reset": {"5"}})
+	if s := c.Stats(epoch); !s.Windowed || s.Left != 7 {
+		t.Errorf("%v, want left=7/10", s)
+	}
+}

@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Model is how a quota is counted.
+type Model string
+
+// The models. The real API looks like Fixed; nothing official says so.
+const (
+	Fixed   Model = "fixed"   // a window is opened by the token's first request
+	Aligned Model = "aligned" // windows begin at full multiples of their length
+	Sliding Model = "sliding" // requests of the last window's length
+	Bucket  Model = "bucket"  // tokens flow back at Limit/Window, at most a fifteenth of Limit
+)
+
+// Quota is what each token may do, and how the API tells.
+type Quota struct {
+	Model     Model
+	Limit     int           // requests a window; 300
+	Window    time.Duration // 60 s
+	NoHeaders bool          // ordinary answers do not carry the quota's headers
+	Floor     bool          // seconds are rounded down instead of up
+	CountAll  bool          // refused requests count, too
+	NoRetry   bool          // a 429 carries no Retry-After
+	Dated     bool          // a 429's Retry-After is a date
+	Hidden    int           // a lower limit a window that no header shows; 0: none
+}
+
+func (q Quota) withDefaults() Quota {
+	if q.Model == "" {
+		q.Model = Fixed
+	}
+	if q.Limit == 0 {
+		q.Limit = 300
+	}
+	if q.Window == 0 {
+		q.Window = time.Minute
+	}
+	return q
+}
+
+// A counter is one token's use of its quota.
+type counter struct {
+	start time.Time   // of the window
+	used  int         // in it
+	sent  []time.Time // of a sliding window
+	level float64     // of a bucket: requests that fit now
+	at    time.Time   // when level was right
+}
+
+// count takes one request out of the token's quota and says so in the headers, or refuses it. The
+// server's lock is held.
+func (t *token) count(s *Server, now time.Time, header http.Header) *answer {
+	q, c := s.o.Quota, &t.quota
+	left, reset := c.room(q, now)
+	if q.Hidden > 0 && q.Limit-left >= q.Hidden {
+		left = 0
+	}
+	if left < 1 {
+		if q.CountAll {
+			c.take(q, now)
+		}
+		return tooMany(q, now, reset)
+	}
+	c.take(q, now)
+	if !q.NoHeaders {
+		header.Set("inin-ratelimit-count", strconv.Itoa(q.Limit-left+1))
+		header.Set("inin-ratelimit-allowed", strconv.Itoa(q.Limit))
+		header.Set("inin-ratelimit-reset", strconv.Itoa(inSeconds(q, reset)))
+	}
+	return nil
+}
+
+// room says how many requests fit now, and how long until more do.
+func (c *counter) room(q Quota, now time.Time) (left int, reset time.Duration) {
+	switch q.Model {
+	case Sliding:
+		for len(c.sent) > 0 && now.Sub(c.sent[0]) >= q.Window {
+			c.sent = c.sent[1:]
+		}
+		if len(c.sent) > 0 {
+			reset = c.sent[0].Add(q.Window).Sub(now)
+		}
+		return q.Limit - len(c.sent), reset
+	case Bucket:
+		rate, burst := float64(q.Limit)/q.Window.Seconds(), math.Max(1, float64(q.Limit)/15)
+		if c.at.IsZero() {
+			c.level = burst
+		} else {
+			c.level = min(burst, c.level+rate*now.Sub(c.at).Seconds())
+		}
+		c.at = now
+		return int(c.level), time.Duration((1 - min(1, c.level)) / rate * float64(time.Second))
+	}
+	if c.start.IsZero() || now.Sub(c.start) >= q.Window {
+		c.start, c.used = now, 0
+		if q.Model == Aligned {
+			c.start = now.Truncate(q.Window)
+		}
+	}
+	return q.Limit - c.used, c.start.Add(q.Window).Sub(now)
+}
+
+func (c *counter) take(q Quota, now time.Time) {
+	c.used++
+	c.level--
+	if q.Model == Sliding {
+		c.sent = append(c.sent, now)
+	}
+}
+
+func inSeconds(q Quota, d time.Duration) int {
+	if q.Floor {
+		return int(d / time.Second)
+	}
+	return int((d + time.Second - 1) / time.Second)
+}
+
+// tooMany is the 429 as announced in 2021: no quota headers, always a Retry-After.
+func tooMany(q Quota, now time.Time, reset time.Duration) *answer {
+	seconds := max(inSeconds(q, reset), 0)
+	a := refuse(http.StatusTooManyRequests, "too.many.requests.retry.after",
+		"Rate limit exceeded the maximum. Retry the request in [%d] seconds", seconds)
+	a.header = http.Header{}
+	switch {
+	case q.NoRetry:
+	case q.Dated:
+		a.header.Set("Date", now.UTC().Format(http.TimeFormat))
+		a.header.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
+	default:
+		a.header.Set("Retry-After", fmt.Sprint(seconds))
+	}
+	return &a
+}
+
+// SetLimit changes the quota of every token from now on.
+func (s *Server) SetLimit(limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Quota.Limit = limit
+}
+
+// Consume takes n requests out of every token's quota, as another program with the same token would.
+func (s *Server) Consume(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for _, t := range s.tokens {
+		t.quota.room(s.o.Quota, now)
+		for range n {
+			t.quota.take(s.o.Quota, now)
+		}
+	}
+}
