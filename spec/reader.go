@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -94,10 +95,8 @@ func (r *reader) mapping(n *node, example string, keys ...string) ([]entry, bool
 
 // known refuses a key that the format does not have, and says which one was probably meant.
 func (r *reader) known(key *node, keys []string) bool {
-	for _, k := range keys {
-		if k == key.text {
-			return true
-		}
+	if slices.Contains(keys, key.text) {
+		return true
 	}
 	if key.text == "password" {
 		r.problem(key, "is not part of the format: a password cannot be read back, so it cannot be compared; remove it")
@@ -115,10 +114,8 @@ func (r *reader) choice(n *node, words ...string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	for _, w := range words {
-		if s == w {
-			return s, true
-		}
+	if slices.Contains(words, s) {
+		return s, true
 	}
 	hint := ""
 	if w := closest(s, words); w != "" {

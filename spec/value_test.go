@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -12,8 +13,6 @@ import (
 
 	"usersyncd/spec"
 )
-
-func ptr[T any](v T) *T { return &v }
 
 func TestValuesAreNormalised(t *testing.T) {
 	for _, c := range []struct {
@@ -44,7 +43,7 @@ func TestValuesAreNormalised(t *testing.T) {
 		{"employer", spec.EmployerOf(spec.EmployerInfo{EmployeeID: " 007 "}), `{"employeeId":"007"}`},
 		{"no employer", spec.EmployerOf(spec.EmployerInfo{}), `{}`},
 		{"utilization", spec.UtilizationOf(map[string]spec.MediaUtilization{"CALL": {InterruptedBy: []string{"email", "chat"}}}), `{"call":{"capacity":0,"interruptedBy":["chat","email"]}}`},
-		{"voicemail", spec.VoicemailOf(spec.VoicemailPolicy{AlertTimeoutSeconds: ptr(0), SendEmailNotifications: ptr(false)}), `{"alertTimeoutSeconds":0,"sendEmailNotifications":false}`},
+		{"voicemail", spec.VoicemailOf(spec.VoicemailPolicy{AlertTimeoutSeconds: new(0), SendEmailNotifications: new(false)}), `{"alertTimeoutSeconds":0,"sendEmailNotifications":false}`},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %s, want %s", c.what, c.got, c.want)
@@ -66,7 +65,7 @@ func TestDecodeIsTheInverse(t *testing.T) {
 	same(t, roles, spec.RoleList)
 	same(t, spec.EmployerInfo{OfficialName: "a", EmployeeID: "b", EmployeeType: "Full-time", DateHire: "2024-03-01"}, spec.EmployerOf)
 	same(t, map[string]spec.MediaUtilization{"call": {Capacity: 3, InterruptedBy: []string{"chat"}}}, spec.UtilizationOf)
-	same(t, spec.VoicemailPolicy{AlertTimeoutSeconds: ptr(3)}, spec.VoicemailOf)
+	same(t, spec.VoicemailPolicy{AlertTimeoutSeconds: new(3)}, spec.VoicemailOf)
 }
 
 func same[T any](t *testing.T, v T, value func(T) spec.Value) {
@@ -159,9 +158,7 @@ func TestHash(t *testing.T) {
 	one := spec.Fields{spec.Email: spec.Text("a@x.example"), spec.Title: spec.Text("A"), spec.Skills: spec.Proficiencies(nil)}
 	for range 20 { // a map's order is random
 		copied := spec.Fields{}
-		for f, v := range one {
-			copied[f] = v
-		}
+		maps.Copy(copied, one)
 		if copied.Hash() != one.Hash() {
 			t.Fatal("the hash depends on the order of a map")
 		}

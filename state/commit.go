@@ -9,10 +9,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Commit writes c whole or not at all, and returns when it is on disk. Within one commit what is
-// taken away (Forget, Settled, Cleared) goes before what is put. A commit with Users, Forget, Intents or
-// Failures clears the Converged mark unless it brings one; one with a Refresh clears Rebuilt and Damaged.
-// After an error the store holds what it held before and stays usable.
+// Commit applies c, and returns when it is on disk. After an error the store holds what it held before
+// and stays usable, unless it is ErrDamaged. A field's name must be one word and its value one line.
 func (s *Store) Commit(c Commit) error {
 	if s.readOnly {
 		return fmt.Errorf("write state file %s: %w", s.path, ErrReadOnly)

@@ -13,6 +13,7 @@ import (
 const (
 	lockTimeout = 2 * time.Second
 	lockPoll    = 20 * time.Millisecond
+	lockTries   = 100
 	newSuffix   = ".new"  // a file being created, until it is complete
 	badSuffix   = ".bad-" // then the time at which a damaged file was set aside
 )
@@ -21,7 +22,7 @@ const (
 // with the lock of the inode that path still names: flock alone would be content with one that was
 // renamed or deleted in the meantime. flag may create the file.
 func lockFile(path string, flag int, deadline time.Time) (*os.File, error) {
-	for {
+	for range lockTries {
 		if err := checkFile(path, flag); err != nil && (flag&os.O_CREATE == 0 || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
@@ -46,6 +47,7 @@ func lockFile(path string, flag int, deadline time.Time) (*os.File, error) {
 			return nil, err
 		}
 	}
+	return nil, fmt.Errorf("state file %s: replaced each time it was opened: keep it on a local file system", path)
 }
 
 // waitLock takes the lock of f, or says who has it once the deadline has passed.

@@ -21,7 +21,7 @@ const maxSize = 1 << 30
 // returns ErrLocked, with the process id in its text.
 func Open(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("directory of state file %s: %w", path, err)
 	}
 	deadline := o.deadline()
 	aside := ""

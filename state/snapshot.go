@@ -99,7 +99,9 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		snap.Damaged += rotted
 		snap.Refresh = Refresh{}
 		if !s.readOnly {
-			return snap, s.mend(bad)
+			if err := s.mend(bad); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return snap, nil

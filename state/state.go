@@ -68,13 +68,14 @@ type Snapshot struct {
 	Users    map[string]*User   // by Genesys id
 	Intents  map[string]Intent  // by key
 	Failures map[string]Failure // by key
-	Refresh  Refresh            // zero: never, or the file was rebuilt
+	Refresh  Refresh            // zero: never, or the file was rebuilt or damaged since
 	Rebuilt  bool               // the file was set aside as damaged and has not seen a refresh since
-	Damaged  int                // records that failed their checksum and were dropped
+	Damaged  int                // records that failed their checksum and were dropped since the last refresh
 }
 
-// Commit is what one completed call changes. It is applied whole or not at all.
-// A commit that has users or failures and no Converged clears the Converged mark.
+// Commit is what one completed call changes. It is applied whole or not at all, and what is taken
+// away goes before what is put. A commit that has Users, Forget, Intents or Failures and no Converged
+// clears the Converged mark; one that has a Refresh clears Rebuilt and Damaged.
 type Commit struct {
 	Users     []*User
 	Forget    []string // Genesys ids

@@ -42,7 +42,7 @@ const (
 	shrinkMin     = 0.9              // a decrease takes at least a tenth
 	shortestGate  = time.Second / 4  // Retry-After: 0 is no licence to hammer
 	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s used without a Retry-After
-	distrustSpan  = 10 * time.Minute // after a 429 the headers have not told all: no slow start, no rush
+	distrustSpan  = 10 * time.Minute // after a 429 in a window they describe, the headers have not told all: no slow start, no rush
 	maxStrikes    = 8                // failed probes in a row, over at least the cap, that park the limiter
 	failureSpan   = 20               // answers over which failures are counted; more than half of them is one decrease
 	longestPause  = 24 * time.Hour   // longest time believed of a header

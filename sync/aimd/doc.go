@@ -13,8 +13,8 @@
 //   - The pace: what the headers allow. The rest of the budget over the rest of the window.
 //
 // The headers are a ceiling. They lift the rate in one case only: while they vouch for a budget and
-// no 429 has contradicted them lately, slow start raises the rate with every answer. If all the work
-// that is left fits into the budget, pacing has no purpose and the rest is rushed.
+// no 429 has contradicted them in ten minutes, slow start raises the rate with every answer. If all
+// the work that is left fits into the budget, pacing has no purpose and the rest is rushed.
 //
 // # The states
 //

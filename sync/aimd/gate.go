@@ -23,23 +23,15 @@ func (e *ParkedError) Unwrap() error { return ErrParked }
 // gate holds back every request of a token. It never shortens.
 type gate struct {
 	until  time.Time
-	parked bool
+	parked bool // while it is shut
 }
 
-func (g *gate) extend(until time.Time, park bool) {
-	if until.After(g.until) {
-		g.until = until
-	}
-	g.parked = g.parked || park
-}
+func (g *gate) shut(now time.Time) bool { return now.Before(g.until) }
 
-// shut reports whether now is before the gate's end.
-func (g *gate) shut(now time.Time) bool {
-	if now.Before(g.until) {
-		return true
-	}
-	g.parked = false
-	return false
+// extend shuts the gate until a time, unless it is shut for longer.
+func (g *gate) extend(now, until time.Time, park bool) {
+	g.parked = park || g.parked && g.shut(now)
+	g.until = later(g.until, until)
 }
 
 // throttled shuts the gate after a 429, and shrinks the rate if this 429 begins an episode.
@@ -58,7 +50,7 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	if c.win.bias == 0 && c.win.over(now) && c.win.left(0) < 1 && hasAsked && asked <= time.Second {
 		// The budget was spent, and the window that should be over is not: the server rounds down.
 		c.win.bias = time.Second
-		c.gate.extend(later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
+		c.gate.extend(now, later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
 		return
 	}
 
@@ -73,7 +65,9 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	if fresh && !explained {
 		c.decrease(f)
 	}
-	c.distrust = now.Add(distrustSpan)
+	if c.win.live(now) {
+		c.distrust = now.Add(distrustSpan)
+	}
 
 	k := max(c.strikes, 1)
 	d := backoff(k - 1)
@@ -85,14 +79,14 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	}
 	d = max(d, shortestGate)
 	hopeless := k >= maxStrikes && now.Sub(c.firstStrike) >= c.cfg.RetryAfterCap
-	c.gate.extend(now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap || hopeless)
+	c.gate.extend(now, now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap || hopeless)
 }
 
 // unavailable honours the Retry-After of a 502, 503 or 504. The rate is not to blame.
 func (c *Controller) unavailable(now time.Time, asked time.Duration) {
 	c.unproven = true
 	d := max(asked, shortestGate)
-	c.gate.extend(now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap)
+	c.gate.extend(now, now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap)
 }
 
 // backoff returns 1, 2, 4 ... 60 s.

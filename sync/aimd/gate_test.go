@@ -146,6 +146,20 @@ func TestGateBacksOff(t *testing.T) {
 	}
 }
 
+// A park ends with its gate, also if nobody asked in between.
+func TestParkEnds(t *testing.T) {
+	c, now := open(t, nil)
+	first := send(t, c, now)
+	now = now.Add(time.Second)
+	second := send(t, c, now)
+	c.OnResponse(now, first, 429, header{"Retry-After": {"601"}})
+	now = now.Add(700 * time.Second)
+	c.OnResponse(now, second, 429, header{"Retry-After": {"5"}})
+	if _, parked := c.Parked(now); parked {
+		t.Errorf("parked by five seconds: %v", c.Stats(now))
+	}
+}
+
 // Nothing but 429 for longer than the cap is not waited out.
 func TestGateParksWhenNothingHelps(t *testing.T) {
 	c, now := open(t, nil)

@@ -66,21 +66,21 @@ func (c *Controller) Stats(now time.Time) Stats {
 		s.Allowed, s.Others = c.win.allowed, c.win.others
 		s.Left = max(0, c.win.left(c.cfg.Reserve))
 		s.Reset = c.win.wake().Sub(now)
-		if s.Left < 1 {
-			s.Reason = Exhausted
-		}
 	}
-	if len(c.flights) >= c.cfg.MaxInFlight {
-		s.Reason = InFlight
-	}
-	if c.probe != 0 || c.needsProbe(now) {
+	s.Gate = max(0, c.gate.until.Sub(now))
+	switch { // as in Acquire
+	case s.Gate > 0 && c.gate.parked:
+		s.Reason = Parked
+	case s.Gate > 0:
+		s.Reason = Gate
+	case c.probe != 0:
 		s.Reason = Probe
-	}
-	if now.Before(c.gate.until) {
-		s.Gate, s.Reason = c.gate.until.Sub(now), Gate
-		if c.gate.parked {
-			s.Reason = Parked
-		}
+	case s.InFlight >= c.cfg.MaxInFlight:
+		s.Reason = InFlight
+	case s.Windowed && s.Left < 1:
+		s.Reason = Exhausted
+	case c.needsProbe(now):
+		s.Reason = Probe
 	}
 	return s
 }

@@ -150,13 +150,23 @@ func TestRush(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tt.name, s, tt.want)
 		}
 	}
-	c := aimd.NewController(aimd.Config{})
-	call(t, c, epoch, 429, header{"Retry-After": {"1"}})
-	now := epoch.Add(5 * time.Second)
-	call(t, c, now, 200, quota(1, 300, 60))
-	c.Expect(50)
-	if s := c.Stats(now); s.Reason != aimd.Rate {
-		t.Errorf("%v, want the rate to bind after a 429", s)
+	for _, tt := range []struct {
+		name  string
+		first header // the answer before the 429
+		want  aimd.Reason
+	}{
+		{"the headers had promised a budget", quota(1, 300, 60), aimd.Rate},
+		{"the headers had said nothing", nil, aimd.Rush},
+	} {
+		c := exact()
+		call(t, c, epoch, 200, tt.first)
+		call(t, c, epoch.Add(time.Second), 429, header{"Retry-After": {"1"}})
+		now := epoch.Add(5 * time.Second)
+		call(t, c, now, 200, quota(3, 300, 55))
+		c.Expect(50)
+		if s := c.Stats(now); s.Reason != tt.want {
+			t.Errorf("after a 429, %s: %v, want %s", tt.name, s, tt.want)
+		}
 	}
 }
 
