@@ -111,8 +111,7 @@ func whyUnread(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "may not be read by the user that usersyncd runs as; change its permissions"
 	}
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err // the place is said already
 	}
 	return "cannot be read: " + escape(err.Error())

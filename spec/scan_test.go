@@ -90,28 +90,6 @@ func TestAListThatFillsAFileIsRead(t *testing.T) {
 	}
 }
 
-func TestUnreadableFileOrFolderIsAProblem(t *testing.T) {
-	if os.Geteuid() == 0 {
-		// Root may read everything: ask for what not even root can.
-		dir := checkout(t, map[string]string{"a.yaml": "email: a@x.example\n"})
-		must(t, os.Symlink("/proc/self/mem", filepath.Join(dir, "mem.yaml")))
-		if tree := load(t, spec.NewLoader(dir)); len(tree.Problems) != 1 || len(tree.Users) != 1 {
-			t.Errorf("%q, %q", keys(tree), texts(tree.Problems))
-		}
-		return
-	}
-	dir := checkout(t, map[string]string{"a.yaml": "email: a@x.example\n", "b.yaml": "email: b@x.example\n", "c/c.yaml": "email: c@x.example\n"})
-	must(t, os.Chmod(filepath.Join(dir, "b.yaml"), 0))
-	must(t, os.Chmod(filepath.Join(dir, "c"), 0))
-	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "c"), 0o755) })
-	tree := load(t, spec.NewLoader(dir))
-	const why = "may not be read by the user that usersyncd runs as; change its permissions"
-	want := []string{"b.yaml:1:1: " + why, "c:1:1: " + why}
-	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" || len(tree.Users) != 1 {
-		t.Errorf("%q, %s", keys(tree), diff)
-	}
-}
-
 func TestScanErrors(t *testing.T) {
 	for what, c := range map[string]struct {
 		files map[string]string

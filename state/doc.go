@@ -12,7 +12,8 @@
 //     payload. bbolt itself checks only its two meta pages.
 //   - damaged record: one whose checksum or format is wrong. It is dropped, counted in
 //     [Snapshot.Damaged], and the refresh and the [Converged] mark are forgotten with it. An invalid
-//     meta page counts as one too, since it may have taken the last commit with it.
+//     meta page counts as one too, since it may have taken the last commit with it, and so does a
+//     bucket whose tally of records and checksums is wrong.
 //   - damaged file: one whose structure is wrong. [Open] renames it to PATH.bad-TIME and begins an
 //     empty one, whose [Snapshot.Rebuilt] holds until the next [Commit] with a Refresh.
 //   - holder: the one process that has the file open for writing. bbolt's lock (flock) is on the

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxSilent is how many calls in a row may go without a trustworthy answer before the pass ends:
-	// then it is the API that fails, and not a user.
+	// maxSilent is for how many users in a row there may be no trustworthy answer before the pass
+	// ends: then it is the API that fails, and not a user.
 	maxSilent = 30
 	// maxDenied is the same for answers that a permission is missing: then a role was lost.
 	maxDenied = 10
@@ -38,8 +38,8 @@ type applier struct {
 
 	answers  chan answer
 	inFlight int
-	silent   int             // requests in a row without a trustworthy answer
-	denied   int             // requests in a row that lacked a permission
+	silent   map[*job]bool   // without a trustworthy answer since the last call that had one
+	denied   int             // calls in a row that lacked a permission
 	tally    map[Outcome]int // changes that have reached their end; Planned: all that are to
 	stopped  error           // why nothing more is sent; what is in flight is still awaited
 }
@@ -61,6 +61,7 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]s
 		Reconciler: r, plan: plan, roster: plan.roster,
 		jobs: make(map[*Change]*job, len(todo)), byKey: make(map[string]*job, len(todo)),
 		answers: make(chan answer),
+		silent:  map[*job]bool{},
 		tally:   map[Outcome]int{Planned: len(todo)},
 	}
 	if err := a.local(todo); err != nil {
@@ -259,16 +260,16 @@ func (a *applier) settle(ans answer) error {
 		a.crash(ans.call.Name)
 	}
 	uncertain, forbidden := errors.Is(ans.err, ErrUncertain), errors.Is(ans.err, ErrForbidden)
-	if !uncertain {
-		a.silent = 0
+	if ans.step == stepCall && !uncertain {
+		clear(a.silent)
 	}
-	if !forbidden {
+	if ans.step == stepCall && !forbidden {
 		a.denied = 0
 	}
 	switch {
 	case uncertain:
-		if a.silent++; a.silent >= maxSilent {
-			return fmt.Errorf("the API gave no usable answer %d times in a row: %w", a.silent, ans.err)
+		if a.silent[ans.job] = true; len(a.silent) >= maxSilent {
+			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(a.silent), ans.err)
 		}
 	case forbidden:
 		if a.denied++; a.denied >= maxDenied {

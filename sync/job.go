@@ -14,7 +14,7 @@ const (
 	roundWait   = 500 * time.Millisecond // after the first of them; the vendor's own provider waits as long
 	indexLag    = time.Minute            // how long a new user may be invisible to a search
 	indexPoll   = 3 * time.Second
-	quarantine  = time.Minute // after the first failure; doubles
+	quarantine  = 5 * time.Minute // after the first failure; doubles
 	longestWait = 6 * time.Hour
 )
 
@@ -148,20 +148,22 @@ func (a *applier) reread(j *job, step step, now state.Observed) error {
 	return a.replan(j)
 }
 
-// replan compares again and replaces the calls that are left.
+// replan compares again and replaces the calls that are left. If none is, the change is as it was
+// planned, and done.
 func (a *applier) replan(j *job) error {
 	c := j.change
 	j.read, j.lookup = false, false
-	action := c.Action
-	a.roster.compare(c)
-	if c.Action == Update {
-		c.Action = action // as it began: the answer alone does not make a managed user of it
-	}
-	if len(c.Fields) == 0 {
+	next := *c
+	a.roster.compare(&next)
+	if len(next.Fields) == 0 {
 		var commit state.Commit
 		a.succeed(j, &commit)
 		return a.Store.Commit(commit)
 	}
+	if c.Action != Update && next.Action == Update {
+		next.Action = Adopt
+	}
+	*c = next
 	j.calls = a.Directory.Compile([]*Change{c})
 	return nil
 }
@@ -169,6 +171,9 @@ func (a *applier) replan(j *job) error {
 // succeed ends a job well.
 func (a *applier) succeed(j *job, commit *state.Commit) {
 	j.calls = nil
+	if j.ours {
+		j.change.Action = Create // it was we who made the user, though the answer was lost
+	}
 	commit.Cleared = append(commit.Cleared, j.change.Key)
 	a.end(j.change, Applied)
 }

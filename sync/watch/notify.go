@@ -6,7 +6,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// notifier is what is used of fsnotify. The zero notifier watches nothing.
+// notifier is what is used of fsnotify.
 type notifier struct {
 	events <-chan fsnotify.Event
 	errors <-chan error

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -35,7 +36,7 @@ func newTree(open func() (*notifier, error)) *tree {
 	n, err := open()
 	if err != nil {
 		t.fail(fmt.Errorf("start watching: %w", err))
-		n = &notifier{} // its channels are nil and never ready
+		n = &notifier{add: func(string) error { return err }, close: func() {}} // without events
 	}
 	t.n = n
 	return t
@@ -43,12 +44,9 @@ func newTree(open func() (*notifier, error)) *tree {
 
 // watchAll watches the tree at dir, an absolute path, the way to it, and its .git.
 func (t *tree) watchAll(dir string) {
-	if t.n.add == nil {
-		return
-	}
 	root, ok := t.follow(dir)
 	if !ok {
-		return // missing: the way is watched, so its coming will be seen
+		return
 	}
 	if dir := gitDir(root); dir != "" {
 		t.add(dir, git)
@@ -57,7 +55,7 @@ func (t *tree) watchAll(dir string) {
 }
 
 // follow goes to dir step by step, as the kernel does, and watches each directory before it looks at the
-// next name there. It returns where the tree really is; false if a step is missing.
+// next name there. It returns where the tree really is; false if there is no way.
 func (t *tree) follow(dir string) (string, bool) {
 	const maxLinks = 40 // Linux' own limit, path_resolution(7)
 	sep := string(filepath.Separator)
@@ -78,6 +76,7 @@ func (t *tree) follow(dir string) (string, bool) {
 		t.steps[next] = struct{}{}
 		info, err := os.Lstat(next)
 		if err != nil {
+			t.missing(err)
 			return "", false
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
@@ -85,7 +84,11 @@ func (t *tree) follow(dir string) (string, bool) {
 			continue
 		}
 		target, err := os.Readlink(next)
-		if links++; err != nil || links > maxLinks {
+		if links++; links > maxLinks {
+			err = fmt.Errorf("follow %s: %w", dir, syscall.ELOOP)
+		}
+		if err != nil {
+			t.missing(err)
 			return "", false
 		}
 		if filepath.IsAbs(target) {
@@ -105,8 +108,8 @@ func (t *tree) walk(dir string) {
 	}
 	t.dirs++
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.fail(fmt.Errorf("list: %w", err))
+	if err != nil {
+		t.missing(err)
 	}
 	for _, e := range entries {
 		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
@@ -133,6 +136,14 @@ func (t *tree) add(dir string, r role) bool {
 	return true
 }
 
+// missing notes why a directory could not be looked at. That it does not exist is no failure: its coming
+// will be seen.
+func (t *tree) missing(err error) {
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.fail(err)
+	}
+}
+
 func (t *tree) fail(err error) {
 	if t.err == nil {
 		t.err = err
@@ -157,12 +168,6 @@ func (t *tree) judge(ev fsnotify.Event) (relevant, outdated bool) {
 		return true, false
 	default:
 		return false, false
-	}
-}
-
-func (t *tree) close() {
-	if t.n.close != nil {
-		t.n.close()
 	}
 }
 

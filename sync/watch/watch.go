@@ -81,7 +81,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 
 	tree := w.watch(dir)
-	defer func() { tree.close() }()
+	defer func() { tree.n.close() }() // whichever is the last
 	w.hint()
 
 	b := burst{quiet: w.o.Quiet, max: w.o.MaxDelay}
@@ -107,7 +107,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-timer.C:
 			// First the watches, then the hint: what happens between the two is not lost.
 			if stale || !time.Now().Before(look) {
-				tree.close()
+				tree.n.close()
 				tree, stale = w.watch(dir), false
 			}
 			w.hint()

@@ -1,0 +1,99 @@
+package spec
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// What the walk saw may be something else by the time it is opened.
+func TestOpenerTrustsNoEarlierLook(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, err := range []error{
+		os.WriteFile(at("file.yaml"), []byte("one"), 0o644),
+		os.WriteFile(at("big.yaml"), []byte(strings.Repeat("x", maxFileSize+1)), 0o644),
+		syscall.Mkfifo(at("fifo.yaml"), 0o644),
+		os.Mkdir(at("folder.yaml"), 0o755),
+		os.Symlink("/etc/passwd", at("out.yaml")),
+		os.Symlink("..", at("up")),
+		os.Mkdir(at("sub"), 0o755),
+		os.WriteFile(at("sub/file.yaml"), []byte("two"), 0o644),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	o := newOpener(root)
+	defer o.close()
+	for name, want := range map[string]string{"file.yaml": "one", "sub/file.yaml": "two"} {
+		if got, err := o.read(name); string(got) != want || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	for name, want := range map[string]error{
+		"fifo.yaml": errNotRegular, "folder.yaml": errNotRegular, "big.yaml": errTooBig, "gone.yaml": fs.ErrNotExist, "gone/a.yaml": fs.ErrNotExist,
+	} {
+		if got, err := o.read(name); !errors.Is(err, want) || got != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	for _, name := range []string{"out.yaml", "up/file.yaml"} {
+		if got, err := o.read(name); err == nil {
+			t.Errorf("%s leads out of the root and was read: %q", name, got)
+		}
+	}
+
+	s := Scan{files: []file{{path: "file.yaml"}, {path: "gone.yaml"}}}
+	if err := s.hash(t.Context(), root); !errors.Is(err, ErrMoved) {
+		t.Errorf("a file that vanished: %v", err)
+	}
+	s = Scan{files: []file{{path: "fifo.yaml"}, {path: "file.yaml"}}}
+	if err := s.hash(t.Context(), root); err != nil || len(s.problems) != 1 || !s.files[0].bad || s.files[1].bad {
+		t.Errorf("a file that became a FIFO: %v, %v", err, s.problems)
+	}
+
+	// What is no folder any more, or may not be read, is a problem; what is gone means that the tree moves.
+	s = Scan{}
+	if err := s.list(t.Context(), root, "file.yaml"); err != nil || len(s.problems) != 1 ||
+		s.problems[0].String() != "file.yaml:1:1: cannot be read: not a directory" {
+		t.Errorf("a folder that became a file: %v, %v", err, s.problems)
+	}
+	if err := s.list(t.Context(), root, "gone"); !errors.Is(err, ErrMoved) {
+		t.Errorf("a folder that vanished: %v", err)
+	}
+}
+
+func TestWhyUnread(t *testing.T) {
+	for want, err := range map[string]error{
+		"may not be read by the user that usersyncd runs as; change its permissions": &fs.PathError{Op: "openat", Path: "a.yaml", Err: syscall.EACCES},
+		"cannot be read: input/output error":                                         &fs.PathError{Op: "read", Path: "a.yaml", Err: syscall.EIO},
+		`cannot be read: a\x1b`:                                                      errors.New("a\x1b"),
+		"is larger than 64 KiB; split it into several files":                         errTooBig,
+	} {
+		if got := whyUnread(err); got != want {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+}
+
+func TestPositionOfSyntaxErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"yaml: line 7: did not find\x1b":      "a.yaml:7:1: not valid YAML near line 7: did not find\\x1b",
+		"yaml: unknown anchor 'a' referenced": "a.yaml:1:1: not valid YAML: unknown anchor 'a' referenced",
+		"the YAML library gave up: line 3: x": "a.yaml:1:1: not valid YAML: the YAML library gave up: line 3: x",
+	} {
+		if got := syntaxProblem("a.yaml", errors.New(text)).String(); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package sync_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/sim"
+)
+
+// A world is an organization, a checkout and the program between them. Nothing in it has a socket, so
+// that it runs in virtual time.
+type world struct {
+	*testing.T
+	sim     *sim.Server
+	dir     string
+	state   string
+	limiter *aimd.Dispatcher
+	genesys *genesys.Directory
+	*usersync.Reconciler
+}
+
+func newWorld(t *testing.T, o sim.Options) *world {
+	t.Helper()
+	w := &world{T: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db")}
+	w.open()
+	t.Cleanup(w.close)
+	return w
+}
+
+// open puts the program together, as a start of the process does.
+func (w *world) open() {
+	w.Helper()
+	w.limiter = aimd.NewDispatcher(aimd.NewController(aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
+	var err error
+	w.genesys, err = genesys.New(genesys.Options{
+		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: w.sim.Transport(),
+		Limiter: w.limiter, Rand: rand.New(rand.NewPCG(3, 4)),
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	store, err := state.Open(w.state, state.Options{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Reconciler = &usersync.Reconciler{
+		Specs: spec.NewLoader(w.dir), Store: store, Directory: w.genesys, API: w.genesys.API(),
+		Policy:  usersync.Policy{Create: true, Adopt: true, Retry: true, Sends: genesys.Sends()},
+		Retry:   usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
+		Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
+	}
+}
+
+func (w *world) close() {
+	w.Helper()
+	if err := w.Store.Close(); err != nil {
+		w.Error(err)
+	}
+}
+
+// write puts a spec file into the checkout.
+func (w *world) write(name, format string, args ...any) {
+	w.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.Fatal(err)
+	}
+	if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o644); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) remove(name string) {
+	w.Helper()
+	if err := os.Remove(filepath.Join(w.dir, name)); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// declareAll writes a spec for every user of the organization, with one more line each.
+func (w *world) declareAll(line string) {
+	for _, u := range w.sim.Users() {
+		w.write(u.Email+".yaml", "email: %s\n%s\n", u.Email, line)
+	}
+}
+
+// once makes a pass as --once does.
+func (w *world) once() (*usersync.Result, error) {
+	return w.Reconcile(context.Background(), usersync.Mode{Strict: true, Reread: true})
+}
+
+// pass makes a pass that must go well.
+func (w *world) pass() *usersync.Result {
+	w.Helper()
+	res, err := w.once()
+	if err != nil {
+		w.Fatal(err)
+	}
+	return res
+}
+
+// settled checks that a further pass finds nothing to do, and writes nothing.
+func (w *world) settled() {
+	w.Helper()
+	w.sim.ClearFaults()
+	w.sim.ResetLedger()
+	if res := w.pass(); res.Changed != 0 {
+		w.Errorf("a further pass still finds:\n%s", show(res))
+	}
+	for name := range w.sim.Ledger().Calls {
+		if !strings.HasPrefix(name, "GET ") && name != "POST /oauth/token" {
+			w.Errorf("a further pass sent %s", name)
+		}
+	}
+}
+
+func show(res *usersync.Result) string {
+	var b strings.Builder
+	for _, c := range res.Changes {
+		fmt.Fprintln(&b, c)
+	}
+	return b.String()
+}
+
+const patch = "PATCH /api/v2/users/{id}"
+
+func (w *world) user(email string) sim.User {
+	w.Helper()
+	u, ok := w.sim.User(email)
+	if !ok {
+		w.Fatalf("%s is not in the organization", email)
+	}
+	return u
+}
