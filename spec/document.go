@@ -25,19 +25,30 @@ func readUsers(file string, docs []*node, above inherited) ([]declaration, []Pro
 			out = append(out, r.user(doc, above))
 			continue
 		}
-		r.mapping(doc, "", keyUsers)
-		users, ok := r.list(doc.get(keyUsers), "[{email: ana@example.com}]")
-		if ok && len(users) == 0 {
-			r.problem(doc.get(keyUsers), declaresNobody)
-		}
-		for _, u := range users {
-			out = append(out, r.user(u, above))
-		}
+		out = append(out, r.users(doc, above)...)
 	}
 	if empty {
 		r.problems = append(r.problems, Problem{Pos: Pos{file, 1, 1}, Message: declaresNobody})
 	}
 	return out, r.problems
+}
+
+// users reads a document that is a list of users. What stands beside the list was meant for all of them.
+func (r *reader) users(doc *node, above inherited) (out []declaration) {
+	before := len(r.problems)
+	r.mapping(doc, "", keyUsers)
+	ok := len(r.problems) == before && !doc.dropped
+	value := doc.get(keyUsers)
+	users, isList := r.list(value, "[{email: ana@example.com}]")
+	if isList && len(users) == 0 {
+		r.problem(value, declaresNobody)
+	}
+	for _, u := range users {
+		d := r.user(u, above)
+		d.ok = d.ok && ok
+		out = append(out, d)
+	}
+	return out
 }
 
 // isNothing reports whether a document is empty, as the one after a last "---" is.

@@ -235,7 +235,9 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 		default:
 			seen[key.text] = key.pos
 			n.entries = append(n.entries, entry{key, value})
+			continue
 		}
+		n.dropped = true
 	}
 }
 

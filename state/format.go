@@ -30,9 +30,9 @@ type formatRecord struct {
 
 // statusRecord says how much the rest can be relied upon. Without one, not at all: see readStatus.
 type statusRecord struct {
-	Refresh *Refresh `json:"refresh,omitempty"` // nil: none since the file was created, rebuilt or damaged
+	Refresh *Refresh `json:"refresh,omitempty"` // nil: none since the file was created or rebuilt
 	Rebuilt bool     `json:"rebuilt,omitempty"` // an earlier file was set aside, and no refresh since
-	Damaged int      `json:"damaged,omitempty"` // records lost since the last refresh
+	Damaged int      `json:"damaged,omitempty"` // records lost since the last refresh, which does not count then
 }
 
 // bucketNames returns every bucket of a state file.
@@ -126,7 +126,6 @@ func (s *Store) mend(bad []recordID) error {
 	err := s.update(func(tx *bolt.Tx) error {
 		status := readStatus(tx)
 		status.Damaged += len(bad)
-		status.Refresh = nil
 		for _, id := range bad {
 			if id == (recordID{}) {
 				continue

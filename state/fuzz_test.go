@@ -26,7 +26,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(uint32(0), []byte{}, uint32(0), false)
 	f.Add(uint32(0), []byte{}, uint32(2*size), false)
 	f.Add(uint32(0), []byte{}, uint32(3*size), false)
-	for _, field := range []int{16, 20, 24, 28, 32, 40, 48, 56, 64, 72} { // of the metas
+	for _, field := range []int{0, 8, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72} { // of the metas
 		f.Add(uint32(field), []byte{0xff, 0xff, 0xff}, uint32(len(whole)), true)
 		f.Add(uint32(size+field), []byte{9}, uint32(len(whole)), true)
 	}

@@ -42,6 +42,12 @@ type Calls struct {
 	Retried   int `json:"retried"`   // sent again after no usable answer
 }
 
+// Since returns the calls made after an earlier count.
+func (c Calls) Since(earlier Calls) Calls {
+	return Calls{c.Total - earlier.Total, c.Reads - earlier.Reads, c.Writes - earlier.Writes,
+		c.Throttled - earlier.Throttled, c.Retried - earlier.Retried}
+}
+
 // Failure is one user that could not be changed, with what its owner needs to mend it.
 type Failure struct {
 	Email         string `json:"email"`

@@ -58,7 +58,7 @@ func newRoot(p process) *cobra.Command {
 	c.commonFlags(f)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
-	root.AddCommand(newPlan(c, p), newValidate(c, p), newSimulate(p), newSchema(), newVersion(c))
+	root.AddCommand(newPlan(c, p), newValidate(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	return root
 }
 

@@ -121,15 +121,23 @@ func writeSpecs(dir string, users []sim.User) error {
 		if u.State == "deleted" {
 			continue
 		}
-		folder := filepath.Join(dir, strings.ReplaceAll(strings.ToLower(u.Department), " ", "-"))
-		if err := os.MkdirAll(folder, 0o755); err != nil {
+		path := specPath(dir, u)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("write specs: %w", err)
 		}
-		name, _, _ := strings.Cut(u.Email, "@")
-		text := fmt.Sprintf("email: %s\nname: %q\ntitle: %q\ndepartment: %q\n", u.Email, u.Name, u.Title, u.Department)
-		if err := os.WriteFile(filepath.Join(folder, name+".yaml"), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(path, specOf(u), 0o644); err != nil {
 			return fmt.Errorf("write specs: %w", err)
 		}
 	}
 	return nil
+}
+
+// specPath is where a user's spec is put: in a folder by department, but a later move leaves it there.
+func specPath(dir string, u sim.User) string {
+	name, _, _ := strings.Cut(u.Email, "@")
+	return filepath.Join(dir, strings.ReplaceAll(strings.ToLower(u.Department), " ", "-"), name+".yaml")
+}
+
+func specOf(u sim.User) []byte {
+	return fmt.Appendf(nil, "email: %s\nname: %q\ntitle: %q\ndepartment: %q\n", u.Email, u.Name, u.Title, u.Department)
 }

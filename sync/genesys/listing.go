@@ -115,7 +115,7 @@ func (s *sweep) page(ctx context.Context, n int) (count int, err error) {
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := (*usersync.CallError)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest && (n-1)*s.pageSize >= listingCap {
+	if e := (*usersync.CallError)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest && n*s.pageSize > listingCap {
 		s.last, s.capped = true, true
 		return 0, nil
 	}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"usersyncd/examples"
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+)
+
+// The demo's organization: large enough to see pacing, with a window short enough to wait for.
+const (
+	demoUsers   = 500
+	demoLimit   = 300
+	demoWindow  = 8 * time.Second
+	demoLatency = 30 * time.Millisecond
+)
+
+func newDemo(p process) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "See it work on a simulated organization; needs nothing",
+		Long: `demo starts a simulated Genesys Cloud with 500 users and a short quota window,
+applies a change to all of them, repairs an edit that somebody makes by hand,
+rides out a throttled quota, and ends with what it cost. It takes less than half
+a minute, and leaves nothing behind.`,
+		Example: `  usersyncd demo`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			dir, err := os.MkdirTemp("", "usersyncd-demo-")
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+			return (&demo{process: p, dir: dir, specs: filepath.Join(dir, "users")}).run(cmd.Context())
+		},
+	}
+}
+
+// A demo is one showing: an organization, a checkout, and the program between them.
+type demo struct {
+	process
+	dir, specs string
+	sim        *sim.Server
+	*app
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	began := time.Now()
+	people, err := d.checkout(ctx)
+	if err != nil {
+		return err
+	}
+	base, stop, err := serve(d.sim, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if d.app, err = d.start(base); err != nil {
+		return err
+	}
+	defer func() { err = d.close(err) }()
+
+	d.say("A simulated Genesys Cloud with %d users is on %s: %d calls every %s.", demoUsers, base, demoLimit, demoWindow)
+	d.say("The specs say something new about each of them. Applying:\n")
+	first := time.Now()
+	res, err := d.pass(ctx)
+	if err != nil {
+		return err
+	}
+	took, calls := time.Since(first), d.calls()
+	bound := lowerBound(calls.Total, demoLimit, demoWindow, demoLatency, d.Workers)
+
+	d.say("\nSomebody changes a title in Genesys by hand. The next pass sees it and puts it back:\n")
+	who := people[len(people)/2]
+	d.sim.Edit(who, func(u *sim.User) { u.Title = "Chief of everything" })
+	if res, err = d.pass(ctx); err != nil {
+		return err
+	}
+	for _, c := range res.Changes {
+		fmt.Fprintln(d.stdout, c)
+	}
+
+	d.say("\nNow 100 people get a new department, while another program has used the quota up. Watch it wait:\n")
+	if err := d.rename(100); err != nil {
+		return err
+	}
+	d.sim.Consume(demoLimit)
+	if _, err = d.pass(ctx); err != nil {
+		return err
+	}
+
+	l, end := d.sim.Ledger(), d.calls()
+	d.say("\nIn all: %d calls (%d reads, %d writes), %d answered 429, nobody lost, in %s.",
+		end.Total, end.Reads, end.Writes, l.Throttled, seconds(time.Since(began)))
+	d.say("The first pass made %d calls in %s; %d is the least that %d changes need, and %s the least time",
+		calls.Total, seconds(took), demoUsers, demoUsers, seconds(bound))
+	d.say("in which that quota lets so many calls through.")
+	d.say("\nNext: usersyncd simulate --specs ./users, and try what you like; or \"First steps\" in the README.")
+	return nil
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.stdout, format+"\n", args...) }
+
+// checkout writes the example organization, and specs for as many made-up people as are missing to
+// demoUsers; all of them exist in the organization, and all of them differ from it. It returns the
+// addresses of the example's people.
+func (d *demo) checkout(ctx context.Context) ([]string, error) {
+	if err := os.CopyFS(d.specs, examples.Org()); err != nil {
+		return nil, err
+	}
+	loader := spec.NewLoader(d.specs)
+	scan, err := loader.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := loader.Load(ctx, scan)
+	if err != nil {
+		return nil, err
+	}
+	d.sim = sim.New(sim.Options{
+		Users: demoUsers - len(tree.Users), Seed: 1, Latency: demoLatency,
+		Quota: sim.Quota{Limit: demoLimit, Window: demoWindow},
+	})
+	more := filepath.Join(d.specs, "more")
+	if err := writeSpecs(more, d.sim.Users()); err != nil {
+		return nil, err
+	}
+	var people []string
+	for _, u := range tree.Users {
+		name, err := spec.Decode[string](u.Fields[spec.Name])
+		if err != nil {
+			return nil, err
+		}
+		d.sim.Add(sim.User{Email: u.Key, Name: name, Department: "Not sorted yet"})
+		people = append(people, u.Key)
+	}
+	defaults := "acdAutoAnswer: true\ncertifications: [Data protection]\n"
+	return people, os.WriteFile(filepath.Join(more, "_defaults.yaml"), []byte(defaults), 0o600)
+}
+
+// rename gives n of the made-up people a new department.
+func (d *demo) rename(n int) error {
+	for _, u := range d.sim.Users() {
+		if n == 0 {
+			break
+		}
+		path := specPath(filepath.Join(d.specs, "more"), u)
+		if _, err := os.Stat(path); err != nil {
+			continue // of the example
+		}
+		u.Department = "Customer happiness"
+		if err := os.WriteFile(path, specOf(u), 0o600); err != nil {
+			return err
+		}
+		n--
+	}
+	return nil
+}
+
+// start puts the program together as "usersyncd --once" does, with every setting at its default.
+func (d *demo) start(base string) (*app, error) {
+	c := &config{}
+	f := pflag.NewFlagSet("demo", pflag.ContinueOnError)
+	c.daemonFlags(f)
+	c.orgFlags(f)
+	c.passFlags(f)
+	c.commonFlags(f)
+	c.apiURL, c.state, c.logLevel = base, filepath.Join(d.dir, "state", "usersyncd.db"), "warn"
+	env := environment{lookup: func(name string) (string, bool) {
+		demo := map[string]string{"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo"}
+		if v, ok := demo[name]; ok {
+			return v, true
+		}
+		return d.lookupEnv(name)
+	}}
+	return newApp(c, env, d.specs, false, &screen{w: d.stderr})
+}
+
+func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
+	before := d.calls()
+	stop := d.showProgress()
+	res, err := d.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
+	stop()
+	if err != nil {
+		return nil, refused(d.process, err)
+	}
+	res.Calls = d.calls().Since(before)
+	summary := *res
+	summary.Changes = nil
+	return res, printResult(d.stdout, "text", &summary)
+}
+
+// lowerBound is the least time that n calls can take: all windows but the last are waited for, and
+// what is left goes out as fast as the connections allow.
+func lowerBound(n, limit int, window, latency time.Duration, workers int) time.Duration {
+	whole := (n - 1) / limit
+	return time.Duration(whole)*window + time.Duration(n-whole*limit)*latency/time.Duration(workers)
+}
