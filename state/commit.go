@@ -82,7 +82,7 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 		return err
 	}
 	for _, p := range puts {
-		if err := store(tx, p.bucket, p.key, p.record); err != nil {
+		if err := setRecord(tx, p.bucket, p.key, p.record); err != nil {
 			return fmt.Errorf("%s %q: %w", p.bucket, p.key, err)
 		}
 	}
@@ -96,7 +96,7 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 	case c.Converged != nil:
 		return putMeta(tx, keyConverged, c.Converged)
 	case len(puts)+len(c.Forget) > 0:
-		return remove(tx, bucketMeta, keyConverged)
+		return deleteRecord(tx, bucketMeta, keyConverged)
 	default:
 		return nil
 	}
@@ -104,7 +104,7 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 
 func deleteAll(tx *bolt.Tx, bucket string, keys []string) error {
 	for _, key := range keys {
-		if err := remove(tx, bucket, key); err != nil {
+		if err := deleteRecord(tx, bucket, key); err != nil {
 			return fmt.Errorf("%s %q: %w", bucket, key, err)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"usersyncd/state"
@@ -105,6 +107,72 @@ func TestOpenTogether(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever waits for a file that its holder replaces meanwhile gets the new one. The lock alone would
+// give him the old one, and have him move the new one aside for it.
+func TestReplacedWhileWaiting(t *testing.T) {
+	path := tempFile(t)
+	mustClose(t, open(t, path))
+	good := read(t, path)
+	synctest.Test(t, func(t *testing.T) {
+		write(t, path, []byte("damage"))
+		held := lock(t, path)
+		opened := make(chan error, 1)
+		go func() {
+			st, err := state.Open(path, state.Options{})
+			if err == nil {
+				if st.SetAside() != "" {
+					t.Errorf("moved the new file to %s", st.SetAside())
+				}
+				err = st.Close()
+			}
+			opened <- err
+		}()
+		synctest.Wait() // it waits for the lock
+		if err := os.Rename(path, path+".bad-x"); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, good)
+		if err := held.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-opened; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The lock of another process is waited for as long as was asked, by default 2 s.
+func TestLockTimeout(t *testing.T) {
+	path := tempFile(t)
+	mustClose(t, open(t, path))
+	synctest.Test(t, func(t *testing.T) {
+		held := lock(t, path)
+		for asked, want := range map[time.Duration]time.Duration{0: 2 * time.Second, time.Minute: time.Minute} {
+			start := time.Now()
+			_, err := state.Open(path, state.Options{Timeout: asked})
+			if waited := time.Since(start); !errors.Is(err, state.ErrLocked) || waited < want || waited > want+time.Second {
+				t.Errorf("asked for %v: %v after %v", asked, err, waited)
+			}
+		}
+		if err := held.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// lock takes the lock of a file as another process would.
+func lock(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func chmod(t testing.TB, path string, mode fs.FileMode) {

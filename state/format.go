@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -134,7 +133,7 @@ func (s *Store) mend(bad []recordID) error {
 				return err
 			}
 		}
-		if err := remove(tx, bucketMeta, keyConverged); err != nil {
+		if err := deleteRecord(tx, bucketMeta, keyConverged); err != nil {
 			return err
 		}
 		if err := putMeta(tx, keyStatus, status); err != nil {
@@ -167,59 +166,5 @@ func putMeta(tx *bolt.Tx, key string, v any) error {
 	if err != nil {
 		return err
 	}
-	return store(tx, bucketMeta, key, record)
-}
-
-// tally is kept in a bucket's sequence: how many records it holds, and the XOR of their checksums. A
-// page that a disk forgot to write holds older records, each of them whole; the tally tells.
-type tally uint64
-
-func (t tally) with(record []byte) tally    { return (t + 1<<32) ^ checksum(record) }
-func (t tally) without(record []byte) tally { return (t - 1<<32) ^ checksum(record) }
-func (t tally) records() int                { return int(t >> 32) }
-
-func checksum(record []byte) tally {
-	if len(record) < recordHead {
-		return 0
-	}
-	return tally(binary.BigEndian.Uint32(record[1:]))
-}
-
-// store and remove are the only ways to change a record.
-func store(tx *bolt.Tx, bucket, key string, record []byte) error {
-	b := tx.Bucket([]byte(bucket))
-	t := tally(b.Sequence())
-	if old := b.Get([]byte(key)); old != nil {
-		t = t.without(old)
-	}
-	if err := b.SetSequence(uint64(t.with(record))); err != nil {
-		return err
-	}
-	return b.Put([]byte(key), record)
-}
-
-func remove(tx *bolt.Tx, bucket, key string) error {
-	b := tx.Bucket([]byte(bucket))
-	old := b.Get([]byte(key))
-	if old == nil {
-		return nil
-	}
-	if err := b.SetSequence(uint64(tally(b.Sequence()).without(old))); err != nil {
-		return err
-	}
-	return b.Delete([]byte(key))
-}
-
-// recount sets every tally to what is there.
-func recount(tx *bolt.Tx) error {
-	for _, name := range bucketNames() {
-		b, t := tx.Bucket([]byte(name)), tally(0)
-		if err := b.ForEach(func(_, record []byte) error { t = t.with(record); return nil }); err != nil {
-			return err
-		}
-		if err := b.SetSequence(uint64(t)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return setRecord(tx, bucketMeta, key, record)
 }

@@ -93,8 +93,8 @@ func openExisting(path string, deadline time.Time) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, file: f}
-	if err = makePrivate(f); err == nil {
-		err = s.attach()
+	if err = s.attach(); err == nil {
+		err = makePrivate(f) // now that it is known to be ours
 	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, errors.Join(err, s.release())

@@ -255,10 +255,15 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 func TestOtherFormats(t *testing.T) {
 	path := tempFile(t)
 	editBolt(t, path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("grafana")); return err })
+	chmod(t, path, 0o644)
+	before := read(t, path)
 	for _, open := range openers() {
 		if _, err := open(path, state.Options{}); !errors.Is(err, state.ErrForeign) {
 			t.Errorf("another program's database: %v", err)
 		}
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o644 || string(before) != string(read(t, path)) {
+		t.Errorf("another program's database was changed: %v, %v", info.Mode(), err)
 	}
 
 	path = tempFile(t)

@@ -256,9 +256,6 @@ func (a *applier) settle(ans answer) error {
 	for _, c := range ans.call.Changes {
 		a.jobs[c].busy = false
 	}
-	if ans.step == stepCall && a.crash != nil {
-		a.crash(ans.call.Name)
-	}
 	uncertain, forbidden := errors.Is(ans.err, ErrUncertain), errors.Is(ans.err, ErrForbidden)
 	if ans.step == stepCall && !uncertain {
 		clear(a.silent)

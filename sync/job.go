@@ -12,9 +12,8 @@ import (
 const (
 	maxRounds   = 3                      // version conflicts of one user in one pass
 	roundWait   = 500 * time.Millisecond // after the first of them; the vendor's own provider waits as long
-	indexLag    = time.Minute            // how long a new user may be invisible to a search
-	indexPoll   = 3 * time.Second
-	quarantine  = 5 * time.Minute // after the first failure; doubles
+	lookupEvery = 3 * time.Second        // while a search may not show a new user yet
+	quarantine  = 5 * time.Minute        // after the first failure; doubles
 	longestWait = 6 * time.Hour
 )
 
@@ -90,8 +89,8 @@ func (a *applier) nobody(j *job) error {
 	switch conflict := errors.Is(j.last, ErrConflict); {
 	case conflict && j.change.Current != nil:
 		return a.failed(j, fmt.Errorf("the address is taken, by a user that a search does not show: %w", j.last))
-	case time.Since(j.sent) < indexLag:
-		j.at = time.Now().Add(indexPoll)
+	case time.Since(j.sent) < a.SearchLag:
+		j.at = time.Now().Add(min(lookupEvery, a.SearchLag))
 	case conflict:
 		return a.failed(j, fmt.Errorf("the address is taken, by a user that a search does not show: %w", j.last))
 	default:

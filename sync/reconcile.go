@@ -22,6 +22,7 @@ type Reconciler struct {
 	API       string // base URL: a state file belongs to one organization of one API
 	Policy    Policy
 	Retry     Retry
+	SearchLag time.Duration // how long the directory's Find may not see a new user
 	Workers   int           // requests under way at once, at most
 	Refresh   time.Duration // how old a reading of the organization may become
 	Settings  string        // whatever else a converged tree depends on
@@ -30,7 +31,6 @@ type Reconciler struct {
 
 	status   atomic.Pointer[Status]
 	failures map[string]state.Failure // as the pass found them
-	crash    func(call string)        // between an answer and its commit; for tests
 }
 
 // Retry says how a call without a usable answer is repeated, within one pass.

@@ -3,6 +3,7 @@ package sync
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -65,7 +66,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{},
-		Problems: append(problems[:len(problems):len(problems)], plan.Problems...),
+		Problems: append(slices.Clip(problems), plan.Problems...),
 		Seconds:  time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {

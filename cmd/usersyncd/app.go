@@ -51,13 +51,14 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		limiter: limiter, genesys: directory, log: log, screen: stderr,
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-			Policy:   usersync.Policy{Create: c.create, Adopt: c.adopt, Sends: genesys.Sends()},
-			Retry:    usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait},
-			Workers:  c.maxInFlight,
-			Refresh:  c.refreshInterval,
-			Settings: fmt.Sprint(version(), c.create, c.adopt),
-			Log:      log,
-			Rand:     rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			Policy:    usersync.Policy{Create: c.create, Adopt: c.adopt, Sends: genesys.Sends()},
+			Retry:     usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait},
+			SearchLag: c.searchLag,
+			Workers:   c.maxInFlight,
+			Refresh:   c.refreshInterval,
+			Settings:  fmt.Sprint(version(), c.create, c.adopt),
+			Log:       log,
+			Rand:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
 	}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -38,8 +39,11 @@ type config struct {
 	maxInFlight                int
 	retryMax                   int
 	retryMinWait, retryMaxWait time.Duration
+	searchLag                  time.Duration
 
 	output, logFormat, logLevel string
+
+	sources map[string]string // where the value of a flag that was not given came from
 }
 
 // commonFlags are understood by every command that reads settings.
@@ -69,6 +73,7 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.maxInFlight, "max-in-flight", 10, "most calls under way at once")
 	f.IntVar(&c.retryMax, "retry-max", 5, "how often a call without a usable answer is tried again in one pass")
 	f.DurationVar(&c.retryMinWait, "retry-min-wait", time.Second, "wait before the first of these tries; doubles")
+	f.DurationVar(&c.searchLag, "search-lag", time.Minute, "how long the API's search may not show a new user; a creation without an answer is not repeated before")
 	f.DurationVar(&c.retryMaxWait, "retry-max-wait", 30*time.Second, "longest wait between these tries")
 }
 
@@ -131,6 +136,7 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 	if err != nil {
 		return err
 	}
+	c.sources = map[string]string{}
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "config" || f.Name == "help" || failed != nil {
@@ -147,6 +153,7 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
 			failed = usage("%s: %q is no value for --%s: %v", source, value, f.Name, err)
 		}
+		c.sources[f.Name] = source
 	})
 	if failed != nil {
 		return failed
@@ -165,13 +172,15 @@ func readSettings(file string, root *cobra.Command) (map[string]spec.Setting, er
 	settings, problems := spec.Settings(data, file)
 	known := []string{"dir"}
 	visit := func(f *pflag.Flag) {
-		if f.Name != "config" && f.Name != "help" && f.Name != "once" {
+		if f.Name != "config" && f.Name != "help" {
 			known = append(known, f.Name)
 		}
 	}
 	root.Flags().VisitAll(visit)
 	for _, cmd := range root.Commands() {
-		cmd.Flags().VisitAll(visit)
+		if cmd.Flags().Lookup("config") != nil { // the others read no settings
+			cmd.Flags().VisitAll(visit)
+		}
 	}
 	for name, s := range settings {
 		if slices.Contains(known, name) {
@@ -209,12 +218,13 @@ func (c *config) check(cmd *cobra.Command) error {
 		{"retry-max", c.retryMax >= 0, "0 or more"},
 		{"retry-min-wait", c.retryMinWait > 0, "a positive duration, such as 1s"},
 		{"retry-max-wait", c.retryMaxWait >= c.retryMinWait, "at least --retry-min-wait"},
+		{"search-lag", c.searchLag > 0, "a positive duration, such as 1m"},
 		{"refresh-interval", c.refreshInterval > 0, "a positive duration, such as 15m"},
 		{"resync-interval", c.resyncInterval > 0, "a positive duration, such as 1m"},
 	}
 	for _, r := range rules {
 		if f := cmd.Flags().Lookup(r.flag); f != nil && !r.ok {
-			return usage("--%s: %q is not %s", r.flag, f.Value, r.want)
+			return usage("%s: %q is not %s", cmp.Or(c.sources[r.flag], "--"+r.flag), f.Value, r.want)
 		}
 	}
 	return nil
@@ -238,6 +248,16 @@ func (c *config) statePath(env environment) (string, error) {
 		dir = filepath.Join(home, ".local", "state")
 	}
 	return filepath.Join(dir, "usersyncd", "usersyncd.db"), nil
+}
+
+// existing refuses a directory of specs that is not there. The daemon waits for it instead.
+func existing(dir string) error {
+	if info, err := os.Stat(dir); err != nil {
+		return usage("%w: give the directory that holds the specs", err)
+	} else if !info.IsDir() {
+		return usage("%s is a file: give the directory that holds the specs", dir)
+	}
+	return nil
 }
 
 // specDir is the one argument, or $USERSYNCD_DIR, or dir in the configuration file.

@@ -27,6 +27,7 @@ type daemon struct {
 	c       *config
 	watcher *watch.Watcher
 	supervisor
+	said string // of the last pass that was worth a line
 }
 
 func newDaemon(a *app, c *config, dir string) *daemon {
@@ -44,7 +45,6 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return d.supervise(ctx, d.app) })
 	group.Go(func() error { return d.loop(ctx, hup) })
 	err := group.Wait()
-	d.notify("STOPPING=1")
 	if errors.Is(err, context.Canceled) {
 		d.log.Info("stopped; everything that was sent is recorded")
 		return nil
@@ -98,12 +98,18 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 	return nil
 }
 
-// sayHow writes one line for a pass that did something, or could not.
+// sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
+// again: a problem in the specs may stand for days.
 func (d *daemon) sayHow(res *usersync.Result, err error) {
 	if err != nil {
 		d.log.Error("the pass ended early", "error", err)
 	}
 	if res == nil {
+		return
+	}
+	said := fmt.Sprint(res.Problems, res.Failures, res.Held, res.Skipped)
+	news := said != d.said || res.Applied > 0
+	if d.said = said; !news {
 		return
 	}
 	for _, p := range res.Problems {

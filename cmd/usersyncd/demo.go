@@ -60,7 +60,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	base, stop, err := serve(d.sim, "127.0.0.1:0")
+	base, stop, err := serve(ctx, d.sim, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.say("A simulated Genesys Cloud with %d users is on %s: %d calls every %s.", demoUsers, base, demoLimit, demoWindow)
 	d.say("The specs say something new about each of them. Applying:\n")
 	first := time.Now()
-	res, err := d.pass(ctx)
-	if err != nil {
+	if _, err = d.pass(ctx); err != nil {
 		return err
 	}
 	took, calls := time.Since(first), d.calls()
@@ -83,7 +82,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.say("\nSomebody changes a title in Genesys by hand. The next pass sees it and puts it back:\n")
 	who := people[len(people)/2]
 	d.sim.Edit(who, func(u *sim.User) { u.Title = "Chief of everything" })
-	if res, err = d.pass(ctx); err != nil {
+	res, err := d.pass(ctx)
+	if err != nil {
 		return err
 	}
 	for _, c := range res.Changes {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 )
 
@@ -44,7 +45,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, usersync.ErrProblems):
+	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid
 	case errors.Is(err, usersync.ErrThrottled):
 		return exitFailed

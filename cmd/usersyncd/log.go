@@ -26,7 +26,7 @@ func (c *config) newLogger(s *screen, env environment) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)}))
+	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)}))
 }
 
 func isTerminal(w io.Writer) bool {

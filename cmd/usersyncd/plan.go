@@ -29,6 +29,9 @@ state file nor anything else is changed.`,
 			if err != nil {
 				return err
 			}
+			if err := existing(dir); err != nil {
+				return err
+			}
 			if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
 				c.logLevel = "warn"
 			}

@@ -74,14 +74,14 @@ func (o *simulation) run(ctx context.Context, p process) error {
 		}
 		server.AddFault(f)
 	}
-	if o.specs != "" {
-		if err := writeSpecs(o.specs, server.Users()); err != nil {
-			return err
-		}
-	}
-	base, stop, err := serve(server, o.listen)
+	base, stop, err := serve(ctx, server, o.listen)
 	if err != nil {
 		return err
+	}
+	if o.specs != "" {
+		if err := writeSpecs(o.specs, server.Users()); err != nil {
+			return errors.Join(err, stop())
+		}
 	}
 	fmt.Fprintf(p.stdout, `# %d users, %d requests a %s. Stop with Ctrl-C.
 export USERSYNCD_API_URL=%s
@@ -92,8 +92,8 @@ export GENESYSCLOUD_OAUTHCLIENT_ID=demo GENESYSCLOUD_OAUTHCLIENT_SECRET=demo
 }
 
 // serve makes a server reachable on a loopback address, and on no other.
-func serve(h http.Handler, address string) (base string, stop func() error, err error) {
-	l, err := net.Listen("tcp", address)
+func serve(ctx context.Context, h http.Handler, address string) (base string, stop func() error, err error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", nil, fmt.Errorf("serve the simulator: %w", err)
 	}

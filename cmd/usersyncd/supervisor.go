@@ -58,11 +58,12 @@ func (s *supervisor) supervise(ctx context.Context, a *app) error {
 	for {
 		select {
 		case <-ctx.Done():
+			s.notify("STOPPING=1\nSTATUS=stopping: what is in flight is waited for")
 			return ctx.Err()
 		case <-tick.C:
 		}
 		st := a.Status()
-		if !ready && st.Phase != "scan" {
+		if !ready && st.Phase != "scan" && !st.Began.IsZero() {
 			ready = true
 			s.notify("READY=1")
 		}

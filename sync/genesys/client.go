@@ -129,7 +129,7 @@ func (c *client) granted(ctx context.Context, r *request, body []byte, decode fu
 // notGranted explains why the limiter did not let r out.
 func (c *client) notGranted(ctx context.Context, r *request, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", r.op(), context.Cause(ctx))
+		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
 	}
 	return &usersync.CallError{Kind: usersync.ErrThrottled, Op: r.op(), Err: err}
 }
@@ -185,7 +185,7 @@ func (c *client) outcome(ctx context.Context, r *request, a answer, err error, d
 	case a.status != 0 && (a.status < 200 || a.status > 299):
 		return refusal(r.op(), r.needs, a)
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", r.op(), context.Cause(ctx))
+		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
 	case err != nil:
 		return unusable(r.op(), a, err)
 	}

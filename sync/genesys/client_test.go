@@ -170,7 +170,8 @@ func TestCancelled(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{api: func(*http.Request, string) reply { return answer }}
 				d, b := open(t, f, func(o *genesys.Options) { o.Timeout = 2 * time.Hour })
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				// A cause, such as the signal of signal.NotifyContext, must not hide what it is.
+				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("interrupt signal received"))
 				defer cancel()
 				_, err := d.Get(ctx, "u1")
 				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, usersync.ErrUncertain) {
@@ -259,7 +260,7 @@ func TestDebugLog(t *testing.T) {
 	})
 	get(t, d)
 	line := log.String()
-	for _, want := range []string{"method=GET", "path=/api/v2/users/{id}", "status=200", "correlationId=c-1", "ms="} {
+	for _, want := range []string{"method=GET", "path=/api/v2/users/{id}", "status=200", "correlationId=c-1", "ms=", "path=/oauth/token"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%q is missing in %s", want, line)
 		}

@@ -1,6 +1,7 @@
 package genesys
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,13 +79,7 @@ func inOrder(f spec.Fields) []spec.Field {
 		return len(sends)
 	}
 	return slices.SortedFunc(maps.Keys(f), func(a, b spec.Field) int {
-		if d := place(a) - place(b); d != 0 {
-			return d
-		}
-		if a < b {
-			return -1
-		}
-		return 1
+		return cmp.Or(place(a)-place(b), cmp.Compare(a, b))
 	})
 }
 

@@ -13,12 +13,13 @@ import (
 	usersync "usersyncd/sync"
 )
 
-// The API's paths, below the base URL.
+// Paths below the base URLs.
 const (
 	orgPath    = "/api/v2/organizations/me"
 	usersPath  = "/api/v2/users"
 	searchPath = "/api/v2/users/search"
 	oneUser    = "/api/v2/users/{id}" // for logs
+	tokenPath  = "/oauth/token"       // below the login service's
 )
 
 // The permissions that the calls need, of a role that the OAuth client has in all divisions.

@@ -75,9 +75,10 @@ func (d *Directory) request(ctx context.Context, call *usersync.Call) (*request,
 // complete returns what is known of the user, read anew if its contacts are to be written and not known:
 // the list is replaced as a whole, so nobody's entries would be lost.
 func (d *Directory) complete(ctx context.Context, c *usersync.Change, fields []spec.Field) (state.Observed, error) {
-	writes := slices.Contains(fields, spec.Phones) || slices.Contains(fields, spec.Emails)
-	if _, err := merge(c.Current.Opaque, nil, nil); writes && err != nil {
-		return d.Get(ctx, c.Current.ID)
+	if slices.Contains(fields, spec.Phones) || slices.Contains(fields, spec.Emails) {
+		if _, err := merge(c.Current.Opaque, nil, nil); err != nil {
+			return d.Get(ctx, c.Current.ID)
+		}
 	}
 	return c.Current.Observed, nil
 }

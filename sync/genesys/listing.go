@@ -95,7 +95,7 @@ func (s *sweep) run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return context.Cause(ctx) // else pages that were not begun would count as read
+	return ctx.Err() // else pages that were not begun would count as read
 }
 
 func (s *sweep) ended() bool {

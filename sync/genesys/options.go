@@ -112,7 +112,7 @@ func newClient(o Options) (*client, error) {
 		own = newTransport(o)
 		transport = own
 	}
-	tokenURL := login.String() + "/oauth/token"
+	tokenURL := login.String() + tokenPath
 	if o.ReadOnly {
 		transport = readOnly{next: transport, posts: map[string]bool{tokenURL: true, api.String() + searchPath: true}}
 	}
@@ -123,7 +123,7 @@ func newClient(o Options) (*client, error) {
 	config := clientcredentials.Config{
 		ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader,
 	}
-	auth := newHTTPClient(basicAuth{next: transport, id: o.ClientID, secret: o.ClientSecret, userAgent: c.userAgent})
+	auth := newHTTPClient(basicAuth{next: transport, id: o.ClientID, secret: o.ClientSecret, userAgent: c.userAgent, log: o.Logger})
 	for range o.Tokens {
 		c.doors = append(c.doors, newDoor(config, auth, o, c.jitter, func() { c.count.tokens.Add(1) }))
 	}

@@ -26,7 +26,7 @@ func (c *client) retrying(ctx context.Context, r *request, try func() error) err
 		backoff.WithNotify(func(error, time.Duration) { c.count.retried.Add(1) }),
 	)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", r.op(), context.Cause(ctx))
+		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
 	}
 	return err
 }
@@ -67,6 +67,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }

@@ -73,7 +73,7 @@ func (d *door) Token(ctx context.Context) (string, error) {
 			select {
 			case d.turn <- struct{}{}:
 			case <-ctx.Done():
-				return "", fmt.Errorf("waiting for an access token: %w", context.Cause(ctx))
+				return "", fmt.Errorf("waiting for an access token: %w", ctx.Err())
 			}
 		}
 		token, pause, err := d.renew(ctx)
@@ -117,14 +117,14 @@ func (d *door) renew(ctx context.Context) (token string, pause time.Duration, er
 		return "", pause, err
 	}
 	if ctx.Err() != nil {
-		return "", 0, fmt.Errorf("fetching an access token: %w", context.Cause(ctx))
+		return "", 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
 	}
 	fetch, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, d.client), d.timeout)
 	defer cancel()
 	t, err := d.config.Token(fetch)
 	if err != nil {
 		if ctx.Err() != nil {
-			return "", 0, fmt.Errorf("fetching an access token: %w", context.Cause(ctx))
+			return "", 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
 		}
 		d.failed(time.Now(), d.explain(err))
 		if token, _ := d.current(time.Now()); token != "" {
@@ -189,7 +189,7 @@ func (d *door) failed(now time.Time, e *usersync.CallError) {
 // explain turns what x/oauth2 reports into our own error. Its text may quote the whole answer, which
 // is nobody's business, so only the fields that the vendor's SDK defines are taken over.
 func (d *door) explain(err error) *usersync.CallError {
-	e := &usersync.CallError{Kind: usersync.ErrThrottled, Op: "POST /oauth/token"}
+	e := &usersync.CallError{Kind: usersync.ErrThrottled, Op: "POST " + tokenPath}
 	refused := (*oauth2.RetrieveError)(nil)
 	if !errors.As(err, &refused) {
 		e.Err = d.scrub(unusable(e.Op, answer{}, err).Err)

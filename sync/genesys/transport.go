@@ -2,6 +2,7 @@ package genesys
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -60,6 +61,7 @@ type basicAuth struct {
 	id        string
 	secret    Secret
 	userAgent string
+	log       *slog.Logger
 }
 
 func (t basicAuth) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -67,5 +69,11 @@ func (t basicAuth) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.SetBasicAuth(t.id, string(t.secret))
 	r.Header.Set("User-Agent", t.userAgent)
 	r.Header.Set("Accept", "application/json")
-	return t.next.RoundTrip(r)
+	began, status := time.Now(), 0
+	resp, err := t.next.RoundTrip(r)
+	if err == nil {
+		status = resp.StatusCode
+	}
+	t.log.DebugContext(r.Context(), "request", "method", r.Method, "path", tokenPath, "status", status, "ms", time.Since(began).Milliseconds())
+	return resp, err
 }

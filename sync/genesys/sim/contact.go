@@ -92,7 +92,7 @@ func parseContacts(list []wireContact) ([]Contact, *answer) {
 				return nil, invalid("The extension [%s] is not valid", w.Extension)
 			}
 			// Extensions that begin with 9 belong to no pool here.
-			c.Address, c.Extension, c.Pooled = number, w.Extension, !strings.HasPrefix(w.Extension, "9")
+			c.Address, c.Extension, c.Pooled = number, w.Extension, w.Extension != "" && !strings.HasPrefix(w.Extension, "9")
 		}
 		out = append(out, c)
 	}
