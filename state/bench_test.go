@@ -45,7 +45,7 @@ func agent(n, version, size int) *state.User {
 			Version: version, Fields: f,
 			Opaque: json.RawMessage(`{"primaryContactInfo":[{"address":"agent@contact-centre.example.com","mediaType":"EMAIL","type":"PRIMARY"}]}`),
 		},
-		Applied: applied, SeenAt: now,
+		Applied: applied,
 	}
 }
 

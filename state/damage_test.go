@@ -71,7 +71,7 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 		"8192 bytes":            cut(8192),
 		"12288 bytes":           cut(12288),
 		"16384 bytes":           cut(16384),
-		"half":                  cut(len(whole) / 2),
+		"a third":               cut(len(whole) / 3),
 		"text":                  []byte(strings.Repeat("users:\n- email: ana@example.com\n", 1000)),
 		"random":                random,
 		"zeroes":                make([]byte, len(whole)),

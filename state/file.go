@@ -93,6 +93,8 @@ func checkFile(path string, flag int) error {
 	case uid != os.Geteuid() && (os.Geteuid() != 0 || flag&os.O_RDWR != 0):
 		return refuse(fmt.Sprintf("belongs to user id %d, and usersyncd runs as %d", uid, os.Geteuid()),
 			"run it as the owner, or use another file")
+	case links == 0: // removed while we looked
+		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	case links != 1:
 		return refuse(fmt.Sprintf("has %d names (hard links)", links), "remove the others, or copy it and use the copy")
 	}

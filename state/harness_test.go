@@ -148,7 +148,6 @@ func user(n, version int) *state.User {
 			Opaque: json.RawMessage(fmt.Sprintf(`{"contact":%d}`, n)),
 		},
 		Applied: fields("set"),
-		SeenAt:  now.Add(time.Duration(version) * time.Second),
 	}
 }
 

@@ -135,7 +135,6 @@ func users() *rapid.Generator[*state.User] {
 	return rapid.Custom(func(t *rapid.T) *state.User {
 		u := &state.User{
 			Observed: state.Observed{ID: keys().Draw(t, "id"), Version: rapid.Int().Draw(t, "version"), Fields: fields().Draw(t, "fields")},
-			SeenAt:   times().Draw(t, "seenAt"),
 		}
 		if rapid.Bool().Draw(t, "managed") {
 			u.Applied = maps.Clone(u.Fields) // mostly equal, as in life

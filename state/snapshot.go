@@ -49,21 +49,6 @@ func (s *Store) Meta() (Meta, error) {
 	return m, nil
 }
 
-// Converged returns the mark of the last pass that left nothing to do, and whether there is one.
-func (s *Store) Converged() (Converged, bool, error) {
-	if s.db == nil {
-		return Converged{}, false, nil
-	}
-	var m Meta
-	if err := s.view(func(tx *bolt.Tx) error { m = s.readMeta(tx); return nil }); err != nil {
-		return Converged{}, false, fmt.Errorf("read state file %s: %w", s.path, err)
-	}
-	if m.Converged == nil {
-		return Converged{}, false, nil
-	}
-	return *m.Converged, true, nil
-}
-
 // Snapshot reads everything. The maps and users are the caller's own.
 func (s *Store) Snapshot() (*Snapshot, error) {
 	snap := &Snapshot{

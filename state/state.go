@@ -23,7 +23,6 @@ type User struct {
 	// Applied holds each managed field as it was last written or found equal.
 	// It is nil for a user that was never managed.
 	Applied spec.Fields `json:"applied,omitempty"`
-	SeenAt  time.Time   `json:"seenAt"` // of the last answer that showed this user
 }
 
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.

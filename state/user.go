@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"usersyncd/spec"
 )
@@ -33,7 +32,6 @@ const (
 type userHead struct {
 	Version int             `json:"version"`
 	Managed bool            `json:"managed,omitempty"` // Applied is not nil
-	SeenAt  time.Time       `json:"seenAt"`
 	Opaque  json.RawMessage `json:"opaque,omitempty"`
 }
 
@@ -42,7 +40,7 @@ func encodeUser(u *User) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b) // ends with the line's end
 	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
-	head := userHead{Version: u.Version, Managed: u.Applied != nil, SeenAt: u.SeenAt.UTC(), Opaque: u.Opaque}
+	head := userHead{Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque}
 	if err := enc.Encode(head); err != nil {
 		return nil, err
 	}
@@ -91,10 +89,7 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 		return nil, false
 	}
 	lines := string(rest) // one allocation, which all names and values share
-	u := &User{
-		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque},
-		SeenAt:   head.SeenAt,
-	}
+	u := &User{Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}}
 	observed, applied := countFields(lines)
 	u.Fields = make(spec.Fields, observed)
 	if head.Managed {

@@ -130,7 +130,7 @@ func (a *applier) run(ctx context.Context) error {
 			}
 		case <-timer.C:
 		case <-a.done(ctx):
-			a.stop(context.Cause(ctx))
+			a.stop(ctx.Err())
 		}
 		timer.Stop()
 	}

@@ -47,6 +47,12 @@ type Mode struct {
 	Reread    bool // refresh, however recent the last reading
 }
 
+// A checkout that is being changed is tried again for this long, in all.
+const (
+	stillTries = 10
+	stillWait  = 500 * time.Millisecond
+)
+
 // ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
 var ErrProblems = errors.New("the specs have problems")
 
@@ -62,6 +68,17 @@ var ErrProblems = errors.New("the specs have problems")
 // when the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
 	res, err := r.pass(ctx, mode)
+	for try := 1; errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
+		// Somebody is checking out; nothing was done yet. It rarely takes a second.
+		timer := time.NewTimer(stillWait)
+		select {
+		case <-timer.C:
+			res, err = r.pass(ctx, mode)
+		case <-ctx.Done():
+			timer.Stop()
+			err = ctx.Err()
+		}
+	}
 	if err != nil {
 		s := r.Status()
 		s.Phase, s.Err = "idle", err

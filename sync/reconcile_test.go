@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 )
@@ -311,6 +312,63 @@ func TestQuiet(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil || w.sim.Ledger().Count("GET /api/v2/users") == 0 {
 			t.Errorf("the refresh was due: calls %v, error %v", w.sim.Ledger().Calls, err)
+		}
+	})
+}
+
+// A pass waits for the end of a checkout instead of acting on half of one.
+func TestCheckoutInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5})
+		w.declareAll("department: Moved")
+		w.write(".git/HEAD", "ref: refs/heads/main\n")
+		w.write(".git/index.lock", "")
+		time.AfterFunc(2*time.Second, func() { w.remove(".git/index.lock") })
+		if res := w.pass(); res.Applied != 5 {
+			t.Errorf("applied %d:\n%s", res.Applied, show(res))
+		}
+		w.write(".git/index.lock", "")
+		if _, err := w.once(); !errors.Is(err, spec.ErrMoved) {
+			t.Errorf("a lock that stays ends in %v", err)
+		}
+	})
+}
+
+// One edited file is one call, whatever else is declared.
+func TestOneEdit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 400})
+		w.declareAll("acdAutoAnswer: false")
+		w.pass()
+		w.sim.ResetLedger()
+		who := w.sim.Users()[200].Email
+		w.write(who+".yaml", "email: %s\nacdAutoAnswer: true\n", who)
+		res, err := w.Reconcile(context.Background(), usersync.Mode{})
+		if err != nil || res.Applied != 1 || res.Unchanged != 399 {
+			t.Fatalf("applied %d, unchanged %d, error %v", res.Applied, res.Unchanged, err)
+		}
+		if diff := cmp.Diff(map[string]map[int]int{patch: {200: 1}}, w.sim.Ledger().Calls); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The daemon leaves out the users whose specs are broken, removes nobody meanwhile, and goes on.
+func TestBrokenSpec(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5})
+		w.declareAll("department: Moved")
+		w.pass()
+		users := w.sim.Users()
+		w.write(users[0].Email+".yaml", "email: %s\ndepartmnt: Typo\n", users[0].Email)
+		w.write(users[1].Email+".yaml", "email: %s\ndepartment: Again\n", users[1].Email)
+		w.remove(users[2].Email + ".yaml")
+		res, err := w.Reconcile(context.Background(), usersync.Mode{})
+		if err != nil || len(res.Problems) != 1 || res.Applied != 1 || res.Changed != 1 {
+			t.Errorf("problems %v, error %v:\n%s", res.Problems, err, show(res))
+		}
+		if _, err := w.once(); !errors.Is(err, usersync.ErrProblems) {
+			t.Errorf("a strict pass over a broken spec ends in %v", err)
 		}
 	})
 }

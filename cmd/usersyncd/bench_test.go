@@ -31,7 +31,7 @@ func BenchmarkTree(b *testing.B) {
 	dir := b.TempDir()
 	specs := filepath.Join(dir, "users")
 	for _, u := range server.Users() {
-		write(b, specPath(specs, u), string(specOf(u)))
+		declare(b, specPath(specs, u), u)
 	}
 	run := func(flags ...string) (took time.Duration, mb float64) {
 		b.Helper()
@@ -74,7 +74,7 @@ func BenchmarkTree(b *testing.B) {
 	edit := func() {
 		version++
 		who.Title = []string{"Agent of the month", "Agent"}[version%2]
-		write(b, specPath(specs, who), string(specOf(who)))
+		declare(b, specPath(specs, who), who)
 	}
 	measure("quiet", func() {}, []string{"--no-refresh"}, 0)
 	measure("edit", edit, []string{"--no-refresh"}, 1)

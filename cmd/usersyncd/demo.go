@@ -159,7 +159,7 @@ func (d *demo) rename(n int) error {
 			continue // of the example
 		}
 		u.Department = "Customer happiness"
-		if err := os.WriteFile(path, specOf(u), 0o600); err != nil {
+		if err := writeSpec(path, u); err != nil {
 			return err
 		}
 		n--

@@ -47,8 +47,6 @@ func exitCode(err error) int {
 		return e.code
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid
-	case errors.Is(err, usersync.ErrThrottled):
-		return exitFailed
 	}
 	return exitFatal
 }

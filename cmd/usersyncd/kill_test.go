@@ -50,7 +50,7 @@ func TestKilled(t *testing.T) {
 	for i, u := range before {
 		moved := u
 		moved.Department = "Moved"
-		write(t, filepath.Join(specs, u.Email+".yaml"), string(specOf(moved)))
+		declare(t, filepath.Join(specs, u.Email+".yaml"), moved)
 		if i%25 == 0 {
 			write(t, filepath.Join(specs, fmt.Sprintf("new%d.yaml", i)), fmt.Sprintf("email: new%d@example.com\nname: New\npreferredName: N\n", i))
 		}
@@ -100,6 +100,15 @@ func TestKilled(t *testing.T) {
 	if made := ledger.Count("POST /api/v2/users", 200); made != 20 {
 		t.Errorf("%d users were made, not 20", made)
 	}
+}
+
+func declare(t testing.TB, path string, u sim.User) {
+	t.Helper()
+	text, err := specOf(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(text))
 }
 
 func write(t testing.TB, path, text string) {

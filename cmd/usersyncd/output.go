@@ -12,10 +12,7 @@ import (
 // printResult writes what a pass did, as text or as JSON of the schema usersyncd.result/v1.
 func printResult(w io.Writer, format string, res *usersync.Result) error {
 	if format == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(res)
+		return printJSON(w, res)
 	}
 	for _, c := range res.Changes {
 		if c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action == usersync.Unmanage {
@@ -41,6 +38,13 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		res.Calls.Total, res.Calls.Reads, res.Calls.Writes, res.Calls.Throttled, res.Calls.Retried, res.Seconds)
 	_, err := fmt.Fprintln(w, b.String())
 	return err
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // printProblems writes one line for each problem, and how many there are in how many files.

@@ -54,7 +54,7 @@ func (a *app) showProgress() (stop func()) {
 				if st := a.Status(); tty {
 					s.step(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
 				} else if st.Phase != "idle" {
-					fmt.Fprintln(s.w, progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done())))
+					fmt.Fprintln(s, progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done())))
 				}
 			case <-quit:
 				s.clear()

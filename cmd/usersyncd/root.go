@@ -1,15 +1,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"usersyncd/spec"
 )
 
 const longHelp = `usersyncd makes a Genesys Cloud organization look like a directory of YAML user
@@ -47,7 +42,7 @@ func newRoot(p process) *cobra.Command {
 		Example: `  usersyncd demo
   usersyncd --once --region eu-west-1 ./users
   usersyncd --config /etc/usersyncd/config.yaml /srv/users`,
-		Args:          rootArgs,
+		Args: rootArgs,
 
 		SuggestionsMinimumDistance: 2,
 
@@ -67,65 +62,9 @@ func newRoot(p process) *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80") + exitHelp)
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd("completion") // cobra adds it to what is about to run with arguments
+	root.InitDefaultCompletionCmd()
 	strict(root)
 	return root
-}
-
-// strict makes cobra's own commands refuse what they do not know, instead of showing some help and
-// reporting success.
-func strict(root *cobra.Command) {
-	for _, cmd := range root.Commands() {
-		switch cmd.Name() {
-		case "help":
-			cmd.Args = func(_ *cobra.Command, args []string) error { return knownCommand(root, args) }
-			cmd.Example = "  usersyncd help plan"
-		case "completion":
-			cmd.Example = "  source <(usersyncd completion bash)"
-			cmd.Args = func(cmd *cobra.Command, args []string) error {
-				if len(args) == 0 {
-					return usage("for which shell? bash, zsh, fish or powershell")
-				}
-				return knownCommand(cmd, args)
-			}
-			cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args has refused
-			for _, shell := range cmd.Commands() {
-				shell.Args = noArgs
-			}
-		}
-	}
-}
-
-// knownCommand refuses a path that names no command below cmd.
-func knownCommand(cmd *cobra.Command, path []string) error {
-	for _, name := range path {
-		next, _, err := cmd.Find([]string{name})
-		if err != nil || next == cmd {
-			return usage("there is no command %q%s", name, didYouMean(cmd.SuggestionsFor(name)...))
-		}
-		cmd = next
-	}
-	return nil
-}
-
-// flagError explains a flag that pflag does not understand.
-func flagError(cmd *cobra.Command, err error) error {
-	hint := ""
-	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && len(e.GetSpecifiedName()) > 1 {
-		var known []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		if near := spec.Suggest(e.GetSpecifiedName(), known); near != "" {
-			hint = didYouMean("--" + near)
-		}
-	}
-	return usage("%w%s", err, hint)
-}
-
-func didYouMean(near ...string) string {
-	if len(near) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", near[0])
 }
 
 // rootArgs takes one directory, and takes a mistyped command for what it is.
@@ -134,7 +73,7 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if _, err := os.Stat(args[0]); err != nil && !strings.ContainsAny(args[0], `/\.`) {
-		return usage("%q is neither a command nor a directory%s", args[0], didYouMean(cmd.SuggestionsFor(args[0])...))
+		return usage("%q is neither a command nor a directory%s", args[0], didYouMean(cmd, args[0]))
 	}
 	if len(args) > 1 {
 		return usage("one directory at a time; %q is too much", args[1])
@@ -153,7 +92,7 @@ func oneDir(_ *cobra.Command, args []string) error {
 // noArgs is for the commands that take none.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("%s takes no argument; %q is too much", cmd.CommandPath(), args[0])
+		return usage("%s takes no argument; %q is too much", cmd.Name(), args[0])
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -125,9 +126,20 @@ func writeSpecs(dir string, users []sim.User) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("write specs: %w", err)
 		}
-		if err := os.WriteFile(path, specOf(u), 0o644); err != nil {
-			return fmt.Errorf("write specs: %w", err)
+		if err := writeSpec(path, u); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func writeSpec(path string, u sim.User) error {
+	text, err := specOf(u)
+	if err == nil {
+		err = os.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write specs: %w", err)
 	}
 	return nil
 }
@@ -138,6 +150,9 @@ func specPath(dir string, u sim.User) string {
 	return filepath.Join(dir, strings.ReplaceAll(strings.ToLower(u.Department), " ", "-"), name+".yaml")
 }
 
-func specOf(u sim.User) []byte {
-	return fmt.Appendf(nil, "email: %s\nname: %q\ntitle: %q\ndepartment: %q\n", u.Email, u.Name, u.Title, u.Department)
+func specOf(u sim.User) ([]byte, error) {
+	return spec.Marshal(&spec.User{Key: u.Email, Fields: spec.Fields{
+		spec.Email: spec.Text(u.Email), spec.Name: spec.Text(u.Name),
+		spec.Title: spec.Text(u.Title), spec.Department: spec.Text(u.Department),
+	}})
 }

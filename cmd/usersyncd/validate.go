@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +19,9 @@ func newValidate(c *config, p process) *cobra.Command {
 		Long: `validate reads the specs and prints all that is wrong with them, one line a
 problem. It makes no call. What only the organization can tell, such as whether a
 manager exists, is checked by plan.`,
-		Example: `  usersyncd validate ./users`,
-		Args:    oneDir,
+		Example: `  usersyncd validate ./users
+  usersyncd validate --output json ./users`,
+		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := setup(cmd, c, p)
 			if err != nil {
@@ -28,28 +31,65 @@ manager exists, is checked by plan.`,
 			if err != nil {
 				return err
 			}
+			if err := existing(dir); err != nil {
+				return err
+			}
 			loader := spec.NewLoader(dir)
 			scan, err := loader.Scan(cmd.Context())
 			if err != nil {
-				return &exitError{exitInvalid, err}
+				return err
 			}
 			tree, err := loader.Load(cmd.Context(), scan)
 			if err != nil {
-				return &exitError{exitInvalid, err}
+				return err
 			}
-			problems := tree.Problems
-			for _, u := range tree.Users {
-				problems = append(problems, usersync.Unsent(u, genesys.Sends())...)
-			}
-			if len(problems) > 0 {
-				return refused(p, &usersync.ProblemsError{Problems: problems})
-			}
-			_, err = fmt.Fprintf(p.stdout, "%s in %s, all good\n", plural(len(tree.Users), "user"), plural(tree.Files, "file"))
-			return err
+			return validated(tree, c, p)
 		},
 	}
 	c.commonFlags(cmd.Flags())
 	return cmd
+}
+
+// validated prints what is wrong with a tree: for people on stderr, as JSON of the schema
+// usersyncd.validate/v1 on stdout.
+func validated(tree *spec.Tree, c *config, p process) error {
+	problems := slices.Clone(tree.Problems)
+	for _, u := range tree.Users {
+		problems = append(problems, usersync.Unsent(u, genesys.Sends())...)
+	}
+	slices.SortStableFunc(problems, func(a, b spec.Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if c.output == "json" {
+		type problem struct {
+			File    string `json:"file"`
+			Line    int    `json:"line"`
+			Column  int    `json:"column"`
+			Field   string `json:"field,omitempty"`
+			Message string `json:"message"`
+		}
+		out := struct {
+			Schema   string    `json:"schema"`
+			Valid    bool      `json:"valid"`
+			Users    int       `json:"users"` // without problems in their own spec
+			Files    int       `json:"files"`
+			Problems []problem `json:"problems"`
+		}{"usersyncd.validate/v1", len(problems) == 0, len(tree.Users), tree.Files, []problem{}}
+		for _, p := range problems {
+			out.Problems = append(out.Problems, problem{p.File, p.Line, p.Column, p.Field, p.Message})
+		}
+		if err := printJSON(p.stdout, out); err != nil {
+			return err
+		}
+	}
+	if len(problems) > 0 {
+		return refused(p, &usersync.ProblemsError{Problems: problems})
+	}
+	if c.output == "json" {
+		return nil
+	}
+	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", plural(len(tree.Users), "user"), plural(tree.Files, "file"))
+	return err
 }
 
 func newSchema() *cobra.Command {

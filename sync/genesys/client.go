@@ -21,6 +21,10 @@ import (
 // most an organization could plausibly put into them it stays under 16.
 const maxAnswer = 16 << 20
 
+// grace is how long a write that is under way may go on when the program is told to stop. Its outcome
+// is worth more than the seconds; a read is given up at once.
+const grace = 20 * time.Second
+
 // client sends requests: with the limiter's leave, with a good token, and with everything that the
 // API wants sent again sent again.
 type client struct {
@@ -142,6 +146,11 @@ func (c *client) send(ctx context.Context, r *request, body []byte, token string
 		c.log.DebugContext(ctx, "request", "method", r.method, "path", r.template, "status", a.status,
 			"ms", time.Since(began).Milliseconds(), "correlationId", correlationID(a.header, errorBody{}))
 	}()
+	if r.writes {
+		var stop context.CancelFunc
+		ctx, stop = lingering(ctx, grace)
+		defer stop()
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	target := c.base + r.path
@@ -177,6 +186,16 @@ func (c *client) send(ctx context.Context, r *request, body []byte, token string
 		a.body = bytes.ReplaceAll(a.body, []byte(token), []byte(redacted)) // a gateway may quote what it refuses
 	}
 	return a, err
+}
+
+// lingering returns a context that ends d after ctx does.
+func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(d, cancel)
+		context.AfterFunc(late, func() { timer.Stop() })
+	})
+	return late, func() { stop(); cancel() }
 }
 
 // outcome decodes a good answer, or explains a bad one.
