@@ -234,6 +234,9 @@ func (a *applier) start(ctx context.Context, j *job) {
 	for _, c := range ans.call.Changes {
 		a.jobs[c].busy = true
 	}
+	if ans.step == stepCall && j.last != nil {
+		a.plan.resent++
+	}
 	a.inFlight++
 	go func() {
 		switch ans.step {

@@ -26,6 +26,7 @@ type Plan struct {
 	claimed   map[string]string // Genesys id -> key of the declared user behind it
 	revision  string
 	began     time.Time
+	resent    int // calls sent again, after no usable answer or a conflict
 }
 
 // Policy is what a plan may do.

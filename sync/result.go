@@ -25,7 +25,7 @@ type Result struct {
 	Skipped     int       `json:"skipped"`
 	Pending     int       `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
 	Unchanged   int       `json:"unchanged"`
-	Calls       Calls     `json:"calls"`
+	Calls       Calls     `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
 	Seconds     float64   `json:"seconds"`
 	Changes     []*Change `json:"changes"`
 	Failures    []Failure `json:"failures"`
@@ -40,13 +40,16 @@ type Calls struct {
 	Reads     int `json:"reads"`
 	Writes    int `json:"writes"`
 	Throttled int `json:"throttled"` // answered 429
-	Retried   int `json:"retried"`   // sent again after no usable answer
+	Retried   int `json:"retried"`   // sent again after no usable answer, or with a newer version
 }
 
-// Since returns the calls made after an earlier count.
-func (c Calls) Since(earlier Calls) Calls {
-	return Calls{c.Total - earlier.Total, c.Reads - earlier.Reads, c.Writes - earlier.Writes,
-		c.Throttled - earlier.Throttled, c.Retried - earlier.Retried}
+// Add counts the wire's requests since an earlier moment in.
+func (c *Calls) Add(now, earlier Calls) {
+	c.Total += now.Total - earlier.Total
+	c.Reads += now.Reads - earlier.Reads
+	c.Writes += now.Writes - earlier.Writes
+	c.Throttled += now.Throttled - earlier.Throttled
+	c.Retried += now.Retried - earlier.Retried
 }
 
 // Failure is one user that could not be changed, with what its owner needs to mend it.
@@ -66,6 +69,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{},
+		Calls:    Calls{Retried: plan.resent},
 		Problems: append(slices.Clip(problems), plan.Problems...),
 		Seconds:  time.Since(began).Seconds(),
 	}

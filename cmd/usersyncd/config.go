@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -213,7 +214,7 @@ func (c *config) check(cmd *cobra.Command) error {
 		{"output", slices.Contains([]string{"text", "json"}, c.output), "text or json"},
 		{"log-format", slices.Contains([]string{"auto", "text", "json"}, c.logFormat), "auto, text or json"},
 		{"log-level", slices.Contains([]string{"debug", "info", "warn", "error"}, c.logLevel), "debug, info, warn or error"},
-		{"max-rate", c.maxRate >= 0, "a number of calls a second"},
+		{"max-rate", c.maxRate >= 0 && !math.IsInf(c.maxRate, 1), "a number of calls a second"},
 		{"max-in-flight", c.maxInFlight >= 1, "at least 1"},
 		{"retry-max", c.retryMax >= 0, "0 or more"},
 		{"retry-min-wait", c.retryMinWait > 0, "a positive duration, such as 1s"},

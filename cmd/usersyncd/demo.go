@@ -194,7 +194,7 @@ func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	if err != nil {
 		return nil, refused(d.process, err)
 	}
-	res.Calls = d.calls().Since(before)
+	res.Calls.Add(d.calls(), before)
 	summary := *res
 	summary.Changes = nil
 	return res, printResult(d.stdout, "text", &summary)

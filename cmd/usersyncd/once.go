@@ -16,7 +16,8 @@ func once(ctx context.Context, a *app, c *config, p process) error {
 	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
 	stop()
 	if res != nil {
-		res.Mode, res.Calls = "once", a.calls()
+		res.Mode = "once"
+		res.Calls.Add(a.calls(), usersync.Calls{})
 		if perr := printResult(p.stdout, c.output, res); perr != nil {
 			return perr
 		}

@@ -65,7 +65,8 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		}
 	}
 	needed := len(a.genesys.Compile(todo))
-	res.Mode, res.Calls = "plan", a.calls()
+	res.Mode = "plan"
+	res.Calls.Add(a.calls(), usersync.Calls{})
 	if c.output == "json" {
 		if err := printResult(p.stdout, c.output, res); err != nil {
 			return err

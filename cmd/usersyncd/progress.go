@@ -74,8 +74,9 @@ func (s *screen) step(st usersync.Status, l aimd.Stats, left time.Duration) {
 	}
 	if s.bar == nil {
 		s.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(s.w), progressbar.OptionSetWidth(24),
-			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(false),
-			progressbar.OptionSetPredictTime(false), progressbar.OptionSetRenderBlankState(true))
+			progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(false),
+			progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws, for ever, over the log
 	}
 	s.bar.Describe(progressLine(st, l, left))
 	if st.Phase == "apply" && st.Changed > 0 {

@@ -15,9 +15,9 @@ changed, as fast as the API accepts and no faster.
   usersyncd --once ./users        apply it, then exit: for CI and cron
   usersyncd ./users               keep applying it, as a service does
 
-Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE) and
-a key of the --config file (max-rate:). The flag wins, then the variable, then
-the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID, _SECRET and
+Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
+and a key of the --config file (max-rate:). The flag wins, then the variable,
+then the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID, _SECRET and
 GENESYSCLOUD_REGION, from systemd credentials, or from --client-id and
 --client-secret-file; a .env in the working directory is read too.`
 
@@ -33,8 +33,9 @@ Exit codes:
 `
 
 // newRoot builds the command tree. What all commands share hangs on one config.
-func newRoot(p process) *cobra.Command {
-	c := &config{}
+func newRoot(p process) *cobra.Command { return newRootWith(&config{}, p) }
+
+func newRootWith(c *config, p process) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "usersyncd [--once] [flags] DIR",
 		Short: "Keep the users of a Genesys Cloud organization as YAML in git",
@@ -59,7 +60,8 @@ func newRoot(p process) *cobra.Command {
 	c.passFlags(f)
 	c.commonFlags(f)
 	root.SetFlagErrorFunc(flagError)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80") + exitHelp)
+	columns := strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", "for more information about a command", "for more")
+	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,16 +41,20 @@ import (
 //	schema FILE            the file is a JSON Schema that compiles
 //	waitfor FILE           until the file is there and not empty
 //	holdstate              this process holds the state file until the script ends; $PID is its id
-//	neworg                 the next commands meet another organization
+//	neworg                 another organization answers from now on, at the same address
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			server := sim.New(sim.Options{Users: 12, Seed: 7, Latency: time.Millisecond, IndexLag: -1})
-			loopback := httptest.NewServer(server)
+			current := new(atomic.Pointer[sim.Server])
+			current.Store(sim.New(sim.Options{Users: 12, Seed: 7, Latency: time.Millisecond, IndexLag: -1}))
+			loopback := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				current.Load().ServeHTTP(w, r)
+			}))
 			env.Defer(loopback.Close)
-			env.Values["sim"] = server
+			env.Values["sim"] = current
 			for name, value := range map[string]string{
+				"GORACE":                          os.Getenv("GORACE"),
 				"HOME":                            env.WorkDir,
 				"URL":                             loopback.URL,
 				"USERSYNCD_API_URL":               loopback.URL,
@@ -91,7 +97,9 @@ func needs(n int, cmd func(*testscript.TestScript, []string)) func(*testscript.T
 	}
 }
 
-func simOf(ts *testscript.TestScript) *sim.Server { return ts.Value("sim").(*sim.Server) }
+func simOf(ts *testscript.TestScript) *sim.Server {
+	return ts.Value("sim").(*atomic.Pointer[sim.Server]).Load()
+}
 
 func scriptSpecs(ts *testscript.TestScript, _ []string) {
 	ts.Check(writeSpecs(ts.MkAbs("users"), simOf(ts).Users()))
@@ -231,9 +239,8 @@ func scriptHoldState(ts *testscript.TestScript, _ []string) {
 }
 
 func scriptNewOrg(ts *testscript.TestScript, _ []string) {
-	other := httptest.NewServer(sim.New(sim.Options{Users: 12, Seed: 7, IndexLag: -1, OrgID: "0c5b1f4e-6f0e-4a53-8a35-5a6e5c6d9f10"}))
-	ts.Defer(other.Close)
-	ts.Setenv("USERSYNCD_API_URL", other.URL)
+	other := sim.New(sim.Options{Users: 12, Seed: 7, IndexLag: -1, OrgID: "0c5b1f4e-6f0e-4a53-8a35-5a6e5c6d9f10"})
+	ts.Value("sim").(*atomic.Pointer[sim.Server]).Store(other)
 }
 
 func scriptWaitFor(ts *testscript.TestScript, args []string) {

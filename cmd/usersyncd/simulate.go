@@ -30,8 +30,8 @@ func newSimulate(p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate [flags]",
 		Short: "Serve a simulated Genesys Cloud on this machine",
-		Long: `simulate serves an organization of made-up users, with the real API's quirks, on a
-loopback address, and prints the settings that make usersyncd use it. Under
+		Long: `simulate serves an organization of made-up users, with the real API's quirks, on
+a loopback address, and prints the settings that make usersyncd use it. Under
 /_sim/ it tells what it was asked for, and lets a script edit users by hand,
 change the quota and make calls fail.`,
 		Example: `  usersyncd simulate --users 500 --specs ./users

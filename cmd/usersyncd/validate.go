@@ -17,8 +17,8 @@ func newValidate(c *config, p process) *cobra.Command {
 		Use:   "validate [flags] DIR",
 		Short: "Check the specs offline, without credentials",
 		Long: `validate reads the specs and prints all that is wrong with them, one line a
-problem. It makes no call. What only the organization can tell, such as whether a
-manager exists, is checked by plan.`,
+problem. It makes no call. What only the organization can tell, such as whether
+a manager exists, is checked by plan.`,
 		Example: `  usersyncd validate ./users
   usersyncd validate --output json ./users`,
 		Args: oneDir,

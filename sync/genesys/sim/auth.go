@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -14,8 +15,8 @@ import (
 type token struct {
 	value   string
 	expires time.Time
-	revoked bool
 	quota   counter
+	narrow  counter // of Quota.Endpoint
 }
 
 // authError is what the login service answers; it is not the API's shape.
@@ -27,8 +28,7 @@ type authError struct {
 
 // serveToken is POST /oauth/token of the login service.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("ININ-Correlation-Id", s.correlation())
-	if !s.wait(r) {
+	if !pause(r, s.o.Latency) {
 		return
 	}
 	status, body := s.mint(r)
@@ -60,8 +60,8 @@ func (s *Server) mint(r *http.Request) (int, any) {
 	if form.Has("scope") || form.Has("client_secret") {
 		return fail(http.StatusBadRequest, "invalid_request", "credentials go into the Authorization header, and scopes do not apply to client credentials")
 	}
-	id, secret, ok := r.BasicAuth()
-	if !ok || id != url.QueryEscape(s.o.ClientID) || secret != url.QueryEscape(s.o.ClientSecret) {
+	// As they are, as the vendor's SDK sends them: RFC 6749 would have them escaped.
+	if id, secret, ok := r.BasicAuth(); !ok || id != s.o.ClientID || secret != s.o.ClientSecret {
 		return fail(s.o.BadClientStatus, "invalid_client", "client not found or secret wrong")
 	}
 
@@ -78,6 +78,7 @@ func (s *Server) mint(r *http.Request) (int, any) {
 		s.mints = append(s.mints, now)
 	}
 	t := &token{value: s.newID() + s.newID(), expires: now.Add(s.o.TokenLife)}
+	maps.DeleteFunc(s.tokens, func(_ string, old *token) bool { return !now.Before(old.expires) })
 	s.tokens[t.value] = t
 	s.ledger.Tokens++
 	return http.StatusOK, struct {
@@ -89,30 +90,32 @@ func (s *Server) mint(r *http.Request) (int, any) {
 
 // authorize finds the token of a request. The lock is held.
 func (s *Server) authorize(r *http.Request) (*token, *answer) {
-	value, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	value, ok := bearer(r)
 	if !ok {
 		a := refuse(http.StatusUnauthorized, "authentication.required", "No authentication bearer token specified in authorization header.")
 		return nil, &a
 	}
 	t := s.tokens[value]
-	if t == nil || t.revoked || !time.Now().Before(t.expires) {
-		a := refuse(http.StatusUnauthorized, "bad.credentials", "Invalid login credentials.")
+	if t == nil || !time.Now().Before(t.expires) {
+		a := badCredentials()
 		return nil, &a
 	}
 	return t, nil
+}
+
+func badCredentials() answer {
+	return refuse(http.StatusUnauthorized, "bad.credentials", "Invalid login credentials.")
+}
+
+func bearer(r *http.Request) (value string, ok bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 // Revoke makes every token that was given out so far invalid.
 func (s *Server) Revoke() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.revoke()
-}
-
-func (s *Server) revoke() {
-	for _, t := range s.tokens {
-		t.revoked = true
-	}
+	clear(s.tokens)
 }
 
 // permitted refuses a call that needs a permission which the client lacks. The lock is held.
@@ -120,6 +123,10 @@ func (s *Server) permitted(permission string) *answer {
 	if s.o.Forbid != permission {
 		return nil
 	}
+	return missing(permission)
+}
+
+func missing(permission string) *answer {
 	a := refuse(http.StatusForbidden, "missing.any.permissions",
 		"Unable to perform the requested action. You must have at least one of the following permissions assigned: [%s]", permission)
 	return &a

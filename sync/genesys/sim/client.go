@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 )
@@ -23,21 +24,25 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		inner.Body = http.NoBody
 	}
 	defer func() { _ = inner.Body.Close() }()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	inner.RequestURI = inner.URL.RequestURI()
 	w := &recorder{header: http.Header{}}
 	broken := w.serve(t.s, inner)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	if w.status == 0 {
+	if broken && w.status == 0 {
 		return nil, io.EOF // the connection was closed before an answer
 	}
+	w.WriteHeader(http.StatusOK) // as net/http does for a handler that wrote nothing
 	var body io.Reader = &w.body
 	if broken {
 		body = io.MultiReader(body, failing{})
 	}
 	return &http.Response{
-		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Status: fmt.Sprint(w.status, " ", http.StatusText(w.status)), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.header, Body: io.NopCloser(body), ContentLength: -1, Request: r,
 	}, nil
 }

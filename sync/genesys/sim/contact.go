@@ -10,8 +10,8 @@ type Contact struct {
 	MediaType, Type   string // PHONE, SMS or EMAIL; WORK, HOME, ...
 	Address           string // an e-mail address, or a number in E.164
 	Extension         string
-	Pooled            bool // the extension belongs to a pool
-	Integration, Land string
+	Pooled            bool   // the extension belongs to a pool
+	Integration, Land string // the tag of an external system; a country's code
 }
 
 // wireContact is the API's Contact. Display is computed: what a client sends there does not count.
@@ -66,20 +66,24 @@ func parseContacts(list []wireContact) ([]Contact, *answer) {
 	for _, w := range list {
 		c := Contact{MediaType: orElse(w.MediaType, "PHONE"), Type: orElse(w.Type, "WORK"), Land: w.CountryCode, Integration: w.Integration}
 		if !slices.Contains(mediaTypes, c.MediaType) {
-			return nil, invalid("Value [%s] is not valid for field type [mediaType]. Allowable values are: %s", c.MediaType, strings.Join(mediaTypes, ", "))
+			return nil, notAllowed(c.MediaType, "mediaType", mediaTypes...)
 		}
 		if !slices.Contains(contactTypes, c.Type) {
-			return nil, invalid("Value [%s] is not valid for field type [type]. Allowable values are: %s", c.Type, strings.Join(contactTypes, ", "))
+			return nil, notAllowed(c.Type, "type", contactTypes...)
 		}
-		if key := c.MediaType + " " + c.Type; seen[key] {
+		key := c.MediaType + " " + c.Type
+		if seen[key] {
 			return nil, invalid("There is more than one contact of media type %s and type %s", c.MediaType, c.Type)
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		switch {
-		case c.MediaType == "EMAIL" && (!validEmail(w.Address) || w.Extension != ""):
-			return nil, invalid("email [%s] is not valid", w.Address)
 		case c.MediaType == "EMAIL":
+			if bad := validEmail(w.Address); bad != nil {
+				return nil, bad
+			}
+			if w.Extension != "" {
+				return nil, invalid("An e-mail address has no extension [%s]", w.Extension)
+			}
 			c.Address = w.Address
 		case w.Address == "" && w.Extension == "":
 			return nil, invalid("A contact needs an address or an extension")
@@ -91,19 +95,16 @@ func parseContacts(list []wireContact) ([]Contact, *answer) {
 			if strings.Trim(w.Extension, "0123456789") != "" {
 				return nil, invalid("The extension [%s] is not valid", w.Extension)
 			}
-			// Extensions that begin with 9 belong to no pool here.
-			c.Address, c.Extension, c.Pooled = number, w.Extension, w.Extension != "" && !strings.HasPrefix(w.Extension, "9")
+			c.Address, c.Extension, c.Pooled = number, w.Extension, pooled(w.Extension)
 		}
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-func orElse(v, standard string) string {
-	if v == "" {
-		return standard
-	}
-	return v
+// pooled: extensions that begin with 9 belong to no pool here.
+func pooled(extension string) bool {
+	return extension != "" && !strings.HasPrefix(extension, "9")
 }
 
 // e164 brings a number into its normal form. No number is one, too.
@@ -113,5 +114,5 @@ func e164(s string) (string, bool) {
 		return "", s == ""
 	}
 	digits, plus := strings.CutPrefix(n, "+")
-	return n, plus && strings.Trim(digits, "0123456789") == "" && len(digits) >= 4 && len(digits) <= 15
+	return n, plus && strings.Trim(digits, "0123456789") == "" && !strings.HasPrefix(digits, "0") && len(digits) >= 4 && len(digits) <= 15
 }

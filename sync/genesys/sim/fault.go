@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,81 +24,27 @@ const (
 	Conflict400 Effect = "conflict400" // the same, said as 400 with a text
 	Spurious    Effect = "spurious"    // 409 about the version, though it was right
 	Edited      Effect = "edited"      // somebody else changed the title just before
+	Expired     Effect = "expired"     // the request's token has expired
 	Revoked     Effect = "revoked"     // every token is revoked
 )
 
-// A Fault is something that goes wrong for some of the requests. The first that applies is in force.
+// A Fault is something that goes wrong for some of the requests to the API. The first that applies is
+// in force.
 type Fault struct {
 	Method string  // "" or "*": any
 	Path   string  // "" or "*": any; a * at the end is anything
-	User   string  // only requests about the user with this address
-	Share  float64 // of the requests that match; 0: all
+	User   string  // only requests about the user with this address or id
+	After  int     // spares so many of the requests that match
+	Every  int     // of the rest only every n-th; 0: all
+	Share  float64 // of the rest, at random; 0: all
 	Times  int     // how often; 0: for ever
 	Effect Effect
 
 	Code       int           // of Status
 	RetryAfter int           // seconds, of Status; 0: none
 	Delay      time.Duration // of Slow
-}
 
-// ParseFault reads a fault in words: [METHOD] [PATH] [user=EMAIL] [N%] [xN] EFFECT [retry-after=N].
-// EFFECT is a status, or one of the effects; slow is slow=2s.
-//
-//	PATCH /api/v2/users/* 10% lost
-//	PATCH user=bob@example.com 500
-//	* 5% 503 retry-after=1
-func ParseFault(text string) (Fault, error) {
-	var f Fault
-	fail := func(word, why string) (Fault, error) {
-		return Fault{}, fmt.Errorf("fault %q: %q %s", text, word, why)
-	}
-	for _, word := range strings.Fields(text) {
-		name, value, hasValue := strings.Cut(word, "=")
-		switch {
-		case slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, word):
-			f.Method = word
-		case word == "*":
-		case strings.HasPrefix(word, "/"):
-			f.Path = word
-		case hasValue && name == "user":
-			f.User = strings.ToLower(value)
-		case hasValue && name == "retry-after":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 0 {
-				return fail(word, "is not a number of seconds")
-			}
-			f.RetryAfter = n
-		case hasValue && name == "slow":
-			d, err := time.ParseDuration(value)
-			if err != nil || d <= 0 {
-				return fail(word, "is not a duration, such as slow=2s")
-			}
-			f.Effect, f.Delay = Slow, d
-		case strings.HasSuffix(word, "%"):
-			p, err := strconv.ParseFloat(strings.TrimSuffix(word, "%"), 64)
-			if err != nil || !(p > 0 && p <= 100) {
-				return fail(word, "is not a share between 0% and 100%")
-			}
-			f.Share = p / 100
-		case len(word) > 1 && word[0] == 'x' && strings.Trim(word[1:], "0123456789") == "":
-			n, err := strconv.Atoi(word[1:])
-			if err != nil || n == 0 {
-				return fail(word, "is not a number of times, such as x3")
-			}
-			f.Times = n
-		case len(word) == 3 && word[0] >= '4' && word[0] <= '5' && strings.Trim(word, "0123456789") == "":
-			f.Effect = Status
-			f.Code, _ = strconv.Atoi(word)
-		case slices.Contains([]Effect{Drop, Lost, Truncated, HTML, Conflict409, Conflict400, Spurious, Edited, Revoked}, Effect(word)):
-			f.Effect = Effect(word)
-		default:
-			return fail(word, "is not understood; write [METHOD] [PATH] [user=EMAIL] [N%] [xN] and a status or an effect")
-		}
-	}
-	if f.Effect == "" {
-		return Fault{}, fmt.Errorf("fault %q: it says no status and no effect, such as 503 or lost", text)
-	}
-	return f, nil
+	met int // requests that matched
 }
 
 // AddFault puts a fault in force, after those that are.
@@ -116,6 +61,17 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
+// Faults returns the faults in force, as they are said in words.
+func (s *Server) Faults() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := []string{}
+	for _, f := range s.faults {
+		all = append(all, f.String())
+	}
+	return all
+}
+
 // withFaults handles a request under the fault that applies to it, if any. The lock is held.
 func (s *Server) withFaults(req *request, h handler) answer {
 	f := s.fault(req)
@@ -130,28 +86,28 @@ func (s *Server) withFaults(req *request, h handler) answer {
 	}
 	switch f.Effect {
 	case Status:
-		a := refuse(f.Code, faultCode(f.Code), "A fault of the simulator.")
-		if f.RetryAfter > 0 {
-			a.header = http.Header{"Retry-After": {strconv.Itoa(f.RetryAfter)}}
-		}
-		return a
+		return f.refusal()
 	case Drop:
 		return answer{cut: nothing}
 	case HTML:
 		return answer{status: http.StatusBadGateway, body: rawBody{"text/html", "<html><body><h1>502 Bad Gateway</h1></body></html>"}}
 	case Conflict409, Conflict400:
 		touch(func(u *User) { u.Biography += "." })
-		status := map[Effect]int{Conflict409: http.StatusConflict, Conflict400: http.StatusBadRequest}[f.Effect]
 		if target != nil {
+			status := map[Effect]int{Conflict409: http.StatusConflict, Conflict400: http.StatusBadRequest}[f.Effect]
 			return *conflictVersion(status, target.Version-1, target.Version)
 		}
 	case Spurious:
 		return *conflictVersion(http.StatusConflict, 0, 0)
 	case Edited:
 		touch(func(u *User) { u.Title = "Edited by hand" })
+	case Expired:
+		value, _ := bearer(req.Request)
+		delete(s.tokens, value)
+		return badCredentials()
 	case Revoked:
-		s.revoke()
-		return refuse(http.StatusUnauthorized, "bad.credentials", "Invalid login credentials.")
+		clear(s.tokens)
+		return badCredentials()
 	}
 	a := h(req)
 	switch f.Effect {
@@ -168,7 +124,11 @@ func (s *Server) withFaults(req *request, h handler) answer {
 // fault finds the first fault that applies, and counts it.
 func (s *Server) fault(req *request) *Fault {
 	for _, f := range s.faults {
-		if !f.matches(req, s.subject(req)) || f.Share > 0 && s.rand.Float64() >= f.Share {
+		if !f.matches(req, s.dir.byID[req.PathValue("id")]) {
+			continue
+		}
+		f.met++
+		if f.met <= f.After || f.Every > 0 && (f.met-f.After)%f.Every != 0 || f.Share > 0 && s.rand.Float64() >= f.Share {
 			continue
 		}
 		if f.Times > 0 {
@@ -181,34 +141,51 @@ func (s *Server) fault(req *request) *Fault {
 	return nil
 }
 
-func (f *Fault) matches(req *request, subject string) bool {
-	if f.Method != "" && f.Method != "*" && f.Method != req.Method || f.User != "" && f.User != subject {
+// matches reports whether a fault is about such a request; target is the user that its path names, if any.
+func (f *Fault) matches(req *request, target *record) bool {
+	if f.Method != "" && f.Method != "*" && f.Method != req.Method {
 		return false
 	}
 	prefix, open := strings.CutSuffix(f.Path, "*")
-	return f.Path == "" || req.URL.Path == f.Path || open && strings.HasPrefix(req.URL.Path, prefix)
-}
-
-// subject is the address of the user that a request is about, if it is about one.
-func (s *Server) subject(req *request) string {
-	if r := s.dir.byID[req.PathValue("id")]; r != nil {
-		return strings.ToLower(r.Email)
+	if rest, ok := strings.CutPrefix(req.URL.Path, prefix); prefix != "" && (!ok || rest != "" && !open) {
+		return false
+	}
+	switch {
+	case f.User == "":
+		return true
+	case target != nil:
+		return strings.EqualFold(f.User, target.Email) || f.User == target.ID
 	}
 	var body struct {
 		Email string `json:"email"`
 	}
 	_ = json.Unmarshal(req.body, &body) // most bodies have none
-	return strings.ToLower(body.Email)
+	return strings.EqualFold(f.User, body.Email)
+}
+
+// refusal is the answer of Status.
+func (f *Fault) refusal() answer {
+	var a answer
+	switch f.Code {
+	case http.StatusUnauthorized:
+		a = badCredentials()
+	case http.StatusNotFound:
+		a = notFound()
+	case http.StatusTooManyRequests:
+		a = refuse(f.Code, "too.many.requests.retry.after", "Rate limit exceeded the maximum. Retry the request in [%d] seconds", f.RetryAfter)
+	default:
+		a = refuse(f.Code, faultCode(f.Code), "A fault of the simulator.")
+	}
+	if f.RetryAfter > 0 {
+		a.header = http.Header{"Retry-After": {strconv.Itoa(f.RetryAfter)}}
+	}
+	return a
 }
 
 func faultCode(status int) string {
 	codes := map[int]string{
-		400: "bad.request", 401: "bad.credentials", 403: "missing.any.permissions", 404: "not.found", 408: "client.timeout",
-		409: "general.conflict", 429: "too.many.requests.retry.after", 500: "internal.server.error",
-		503: "service.unavailable", 504: "request.timeout",
+		400: "bad.request", 403: "missing.any.permissions", 408: "client.timeout", 409: "general.conflict",
+		500: "internal.server.error", 503: "service.unavailable", 504: "request.timeout",
 	}
-	if c, ok := codes[status]; ok {
-		return c
-	}
-	return "client.failed.request"
+	return orElse(codes[status], "client.failed.request")
 }

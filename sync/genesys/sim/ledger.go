@@ -85,10 +85,13 @@ func (s *Server) Edit(email string, edit func(*User)) bool {
 	defer s.mu.Unlock()
 	r := s.dir.byEmail[strings.ToLower(email)]
 	if r != nil {
-		s.dir.change(r, time.Now(), edit)
+		s.byHand(r, edit)
 	}
 	return r != nil
 }
+
+// byHand is no write of a client. The lock is held.
+func (s *Server) byHand(r *record, edit func(*User)) { s.dir.change(r, time.Now(), edit) }
 
 // Add puts a user into the organization; what is empty and must not be is made up. The address must be free.
 func (s *Server) Add(u User) User {
@@ -108,5 +111,5 @@ func (s *Server) add(u User) *record {
 		u.Division = homeDivision
 	}
 	u.Version = max(u.Version, 1)
-	return s.dir.add(u, time.Time{})
+	return s.dir.add(u)
 }

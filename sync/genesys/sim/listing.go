@@ -1,8 +1,10 @@
 package sim
 
 import (
-	"fmt"
+	"iter"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -22,37 +24,77 @@ type page struct {
 	PageNumber int        `json:"pageNumber"`
 	Total      int        `json:"total"`
 	PageCount  int        `json:"pageCount"`
-	FirstURI   string     `json:"firstUri"`
+	FirstURI   string     `json:"firstUri,omitempty"`
 	NextURI    string     `json:"nextUri,omitempty"`
 	PrevURI    string     `json:"previousUri,omitempty"`
-	LastURI    string     `json:"lastUri"`
-	SelfURI    string     `json:"selfUri"`
+	LastURI    string     `json:"lastUri,omitempty"`
+	SelfURI    string     `json:"selfUri,omitempty"`
 }
 
-func number(req *request, name string, standard, most int) (int, *answer) {
-	v := req.URL.Query().Get(name)
-	if v == "" {
-		return standard, nil
+// A selection is which users a listing shows, and how.
+type selection struct {
+	size    int
+	state   string
+	down    bool // the other way round
+	expand  []string
+	ids     []string // no others, if there are any
+	jabbers []string
+}
+
+func (s *Server) selection(req *request, orders ...string) (sel selection, bad *answer) {
+	if sel.size, bad = number(req, "pageSize", defaultPage, largestPage); bad != nil {
+		return sel, bad
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 || n > most {
-		return 0, badQuery(name, v)
+	if sel.state, bad = oneOf(req, "state", "active", "active", "inactive", "deleted", "any"); bad != nil {
+		return sel, bad
 	}
-	return n, nil
+	order, bad := oneOf(req, "sortOrder", "ASC", orders...)
+	if bad != nil {
+		return sel, bad
+	}
+	sel.down = order == "DESC" || order == "descending"
+	sel.expand, bad = expandOf(req)
+	return sel, bad
+}
+
+// all goes through a selection in the order in which users were made, which no change disturbs. The
+// key is a user's place in it.
+func (s *Server) all(sel selection) iter.Seq2[int, *User] {
+	now := time.Now()
+	return func(yield func(int, *User) bool) {
+		for i := range s.dir.order {
+			if sel.down {
+				i = len(s.dir.order) - 1 - i
+			}
+			r := s.dir.order[i]
+			u := r.shown(now, s.o.ReadLag)
+			switch {
+			case u == nil || r.hidden || sel.state != "any" && u.State != sel.state:
+			case sel.ids != nil && !slices.Contains(sel.ids, u.ID):
+			case sel.jabbers != nil && !slices.Contains(sel.jabbers, u.jabber()):
+			case !yield(i, u):
+				return
+			}
+		}
+	}
+}
+
+// entity shows the n-th user of a listing. Expansions are made with the "best effort".
+func (s *Server) entity(u *User, n int, expand []string) wireUser {
+	if s.o.DropExpands > 0 && n%s.o.DropExpands == 0 && len(expand) > 0 {
+		expand = expand[1:]
+	}
+	return u.wire(expand)
 }
 
 func (s *Server) listUsers(req *request) answer {
 	if a := s.permitted("directory:user:view"); a != nil {
 		return *a
 	}
-	for name := range req.URL.Query() {
-		switch name {
-		case "pageSize", "pageNumber", "sortOrder", "expand", "state":
-		default:
-			return *badQuery(name, req.URL.Query().Get(name))
-		}
+	if bad := onlyQuery(req, "pageSize", "pageNumber", "sortOrder", "expand", "state", "id", "jabberId"); bad != nil {
+		return *bad
 	}
-	size, bad := number(req, "pageSize", defaultPage, largestPage)
+	sel, bad := s.selection(req, "ASC", "DESC", "ascending", "descending")
 	if bad != nil {
 		return *bad
 	}
@@ -60,47 +102,41 @@ func (s *Server) listUsers(req *request) answer {
 	if bad != nil {
 		return *bad
 	}
-	state, bad := oneOf(req, "state", "active", "active", "inactive", "deleted", "any")
-	if bad != nil {
-		return *bad
+	sel.ids, sel.jabbers = list(req, "id"), list(req, "jabberId")
+	if n := max(len(sel.ids), len(sel.jabbers)); n > s.o.MaxIDs {
+		return *invalid("%d ids are more than the maximum of %d", n, s.o.MaxIDs)
 	}
-	if _, bad := oneOf(req, "sortOrder", "ASC", "ASC", "DESC", "ascending", "descending"); bad != nil {
-		return *bad
+	if sel.ids != nil && sel.jabbers != nil {
+		return *invalid("id and jabberId cannot be combined")
 	}
-	expand, bad := expandOf(req)
-	if bad != nil {
-		return *bad
-	}
-	if state == "inactive" && size*num > inactiveCap {
-		return refuse(http.StatusBadRequest, "bad.request", "The request is beyond the first %d results.", inactiveCap)
+	if sel.state == "inactive" && sel.size*num > inactiveCap {
+		return *invalid("The request is beyond the first %d results.", inactiveCap)
 	}
 
-	now, first := time.Now(), (num-1)*size
-	p := page{Entities: []wireUser{}, PageSize: size, PageNumber: num}
-	for _, r := range s.dir.order {
-		u := r.shown(now, s.o.ReadLag)
-		if u == nil || state != "any" && u.State != state {
-			continue
-		}
-		if p.Total >= first && len(p.Entities) < size {
-			lacks := expand
-			if s.o.DropExpands > 0 && (p.Total+1)%s.o.DropExpands == 0 && len(expand) > 0 {
-				lacks = expand[1:] // "best effort"
-			}
-			p.Entities = append(p.Entities, u.wire(lacks))
-		}
+	first := (num - 1) * sel.size
+	p := page{Entities: []wireUser{}, PageSize: sel.size, PageNumber: num}
+	for _, u := range s.all(sel) {
 		p.Total++
+		if p.Total > first && len(p.Entities) < sel.size {
+			p.Entities = append(p.Entities, s.entity(u, p.Total, sel.expand))
+		}
 	}
-	p.PageCount = (p.Total + size - 1) / size
-	uri := func(n int) string {
-		return fmt.Sprintf("/api/v2/users?pageSize=%d&pageNumber=%d&state=%s", size, n, state)
-	}
-	p.FirstURI, p.LastURI, p.SelfURI = uri(1), uri(max(p.PageCount, 1)), uri(num)
+	p.PageCount = (p.Total + sel.size - 1) / sel.size
+	p.FirstURI, p.LastURI, p.SelfURI = pageURI(req, 1), pageURI(req, max(p.PageCount, 1)), pageURI(req, num)
 	if num < p.PageCount {
-		p.NextURI = uri(num + 1)
+		p.NextURI = pageURI(req, num+1)
 	}
 	if num > 1 {
-		p.PrevURI = uri(num - 1)
+		p.PrevURI = pageURI(req, num-1)
 	}
 	return answer{status: http.StatusOK, body: p}
+}
+
+func pageURI(req *request, n int) string { return another(req, "pageNumber", strconv.Itoa(n)) }
+
+// another is the request's own path and query, with one parameter changed.
+func another(req *request, name, value string) string {
+	q := req.URL.Query()
+	q.Set(name, value)
+	return (&url.URL{Path: req.URL.Path, RawQuery: q.Encode()}).String()
 }

@@ -3,23 +3,10 @@ package sim
 import (
 	"encoding/json"
 	"net/http"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
 )
-
-// creation is CreateUser.
-type creation struct {
-	Name       string        `json:"name"`
-	Email      string        `json:"email"`
-	State      string        `json:"state"`
-	Title      string        `json:"title"`
-	Department string        `json:"department"`
-	DivisionID string        `json:"divisionId"`
-	Password   string        `json:"password"`
-	Addresses  []wireContact `json:"addresses"`
-}
 
 // update is UpdateUser. What is nil was not in the body.
 type update struct {
@@ -39,60 +26,6 @@ type update struct {
 	DivisionID     *string        `json:"divisionId"` // known, and ignored
 }
 
-// homeDivision is where a user is put who is not given a division.
-const homeDivision = "d0000000-0000-4000-8000-000000000001"
-
-func invalid(format string, args ...any) *answer {
-	a := refuse(http.StatusBadRequest, "bad.request", format, args...)
-	return &a
-}
-
-// conflict is the answer for an address that is taken, by a deleted user as well.
-func conflict() *answer {
-	a := refuse(http.StatusConflict, "general.conflict", "The request conflicts with the current state of the target resource.")
-	return &a
-}
-
-func validEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && strings.Contains(s, ".")
-}
-
-func (s *Server) createUser(req *request) answer {
-	if a := s.permitted("directory:user:add"); a != nil {
-		return *a
-	}
-	var c creation
-	if bad := s.decode(req, &c); bad != nil {
-		return *bad
-	}
-	s.ledger.Creates[strings.ToLower(c.Email)]++
-	switch {
-	case c.Name == "":
-		return *invalid("name is required")
-	case !validEmail(c.Email):
-		return *invalid("email [%s] is not valid", c.Email)
-	case c.State != "" && c.State != "active" && c.State != "inactive":
-		return *invalid("Value [%s] is not valid for field type [state]. Allowable values are: active, inactive", c.State)
-	case s.dir.byEmail[strings.ToLower(c.Email)] != nil:
-		return *conflict()
-	}
-	contacts, bad := parseContacts(c.Addresses)
-	if bad != nil {
-		return *bad
-	}
-	u := User{ID: s.newID(), Name: c.Name, Email: c.Email, State: c.State, Title: c.Title, Department: c.Department,
-		Division: c.DivisionID, Contacts: contacts, Version: 1, Writes: 1}
-	if u.State == "" {
-		u.State = "inactive" // no invitation is sent
-	}
-	if u.Division == "" {
-		u.Division = homeDivision
-	}
-	r := s.dir.add(u, time.Now())
-	return answer{status: s.o.CreatedStatus, body: r.wire(nil)}
-}
-
 func (s *Server) patchUser(req *request) answer {
 	if a := s.permitted("directory:user:edit"); a != nil {
 		return *a
@@ -101,9 +34,9 @@ func (s *Server) patchUser(req *request) answer {
 	if bad := s.decode(req, &up); bad != nil {
 		return *bad
 	}
-	r := s.dir.byID[req.PathValue("id")]
-	if r == nil {
-		return notFound()
+	r, bad := s.find(req)
+	if bad != nil {
+		return *bad
 	}
 	if r.State == "deleted" && up.State == nil {
 		return notFound()
@@ -117,8 +50,7 @@ func (s *Server) patchUser(req *request) answer {
 	if bad := s.check(r, &up); bad != nil {
 		return *bad
 	}
-	s.dir.change(r, time.Now(), func(u *User) { up.apply(u) })
-	r.Writes++
+	s.change(r, up.apply)
 	return answer{status: http.StatusOK, body: r.wire(nil)}
 }
 
@@ -141,8 +73,8 @@ func conflictVersion(status, sent, current int) *answer {
 // check refuses what the API would. It leaves in up what is to be applied.
 func (s *Server) check(r *record, up *update) *answer {
 	if up.State != nil {
-		if !slices.Contains([]string{"active", "inactive", "deleted"}, *up.State) {
-			return invalid("Value [%s] is not valid for field type [state]. Allowable values are: active, inactive, deleted", *up.State)
+		if bad := validState(*up.State); bad != nil {
+			return bad
 		}
 		alone := update{Version: up.Version, State: up.State}
 		if a, b := mustJSON(alone), mustJSON(up); a != b {
@@ -157,8 +89,8 @@ func (s *Server) check(r *record, up *update) *answer {
 		return invalid("name cannot be empty")
 	}
 	if up.Email != nil {
-		if !validEmail(*up.Email) {
-			return invalid("email [%s] is not valid", *up.Email)
+		if bad := validEmail(*up.Email); bad != nil {
+			return bad
 		}
 		if other := s.dir.byEmail[strings.ToLower(*up.Email)]; other != nil && other != r {
 			return conflict()
@@ -169,19 +101,34 @@ func (s *Server) check(r *record, up *update) *answer {
 			return invalid("manager [%s] is not a user", *up.Manager)
 		}
 	}
-	if e := up.EmployerInfo; e != nil && e.EmployeeType != "" && !slices.Contains([]string{"Full-time", "Part-time", "Contractor"}, e.EmployeeType) {
-		return invalid("Value [%s] is not valid for field type [employeeType]. Allowable values are: Full-time, Part-time, Contractor", e.EmployeeType)
-	}
-	if e := up.EmployerInfo; e != nil && e.DateHire != "" {
-		if _, err := time.Parse(time.DateOnly, e.DateHire); err != nil {
-			a := refuse(http.StatusBadRequest, "invalid.date", "dateHire [%s] is not a date", e.DateHire)
-			return &a
+	if up.EmployerInfo != nil {
+		if bad := up.EmployerInfo.check(); bad != nil {
+			return bad
 		}
 	}
 	if up.Addresses != nil {
 		if _, bad := parseContacts(*up.Addresses); bad != nil {
 			return bad
 		}
+	}
+	return nil
+}
+
+func (e *Employer) check() *answer {
+	kinds := []string{"Full-time", "Part-time", "Contractor"}
+	if e.EmployeeType != "" && !slices.Contains(kinds, e.EmployeeType) {
+		return notAllowed(e.EmployeeType, "employeeType", kinds...)
+	}
+	if _, err := time.Parse(time.DateOnly, e.DateHire); err != nil && e.DateHire != "" {
+		a := refuse(http.StatusBadRequest, "invalid.date", "dateHire [%s] is not a date", e.DateHire)
+		return &a
+	}
+	return nil
+}
+
+func validState(v string) *answer {
+	if states := []string{"active", "inactive", "deleted"}; !slices.Contains(states, v) {
+		return notAllowed(v, "state", states...)
 	}
 	return nil
 }
@@ -202,6 +149,7 @@ func (up *update) apply(u *User) {
 	set(&u.State, up.State)
 	set(&u.Name, up.Name)
 	set(&u.Email, up.Email)
+	set(&u.Username, up.Username)
 	set(&u.Title, up.Title)
 	set(&u.Department, up.Department)
 	set(&u.PreferredName, up.PreferredName)
@@ -218,35 +166,4 @@ func (up *update) apply(u *User) {
 	if up.Addresses != nil {
 		u.Contacts, _ = parseContacts(*up.Addresses) // checked before
 	}
-}
-
-// patchBulk is PATCH /users/bulk: nothing but acdAutoAnswer, of 50 users at the most.
-func (s *Server) patchBulk(req *request) answer {
-	if a := s.permitted("directory:user:edit"); a != nil {
-		return *a
-	}
-	var items []struct {
-		ID            string `json:"id"`
-		ACDAutoAnswer *bool  `json:"acdAutoAnswer"`
-	}
-	if bad := s.decode(req, &items); bad != nil {
-		return *bad
-	}
-	if len(items) > 50 {
-		return *invalid("Max 50 users can be updated at a time.")
-	}
-	p := page{Entities: []wireUser{}}
-	for _, item := range items {
-		r := s.dir.byID[item.ID]
-		if r == nil || r.State == "deleted" || item.ACDAutoAnswer == nil {
-			return *invalid("user [%s] cannot be updated", item.ID)
-		}
-	}
-	for _, item := range items {
-		r := s.dir.byID[item.ID]
-		s.dir.change(r, time.Now(), func(u *User) { u.ACDAutoAnswer = *item.ACDAutoAnswer })
-		r.Writes++
-		p.Entities = append(p.Entities, r.wire(nil))
-	}
-	return answer{status: http.StatusOK, body: p}
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -27,22 +26,15 @@ type Quota struct {
 	NoHeaders bool          // ordinary answers do not carry the quota's headers
 	Floor     bool          // seconds are rounded down instead of up
 	CountAll  bool          // refused requests count, too
-	NoRetry   bool          // a 429 carries no Retry-After
-	Dated     bool          // a 429's Retry-After is a date
-	Hidden    int           // a lower limit a window that no header shows; 0: none
-}
 
-func (q Quota) withDefaults() Quota {
-	if q.Model == "" {
-		q.Model = Fixed
-	}
-	if q.Limit == 0 {
-		q.Limit = 300
-	}
-	if q.Window == 0 {
-		q.Window = time.Minute
-	}
-	return q
+	NoRetry bool // a 429 carries no Retry-After
+	Dated   bool // a 429's Retry-After is a date
+	Seconds int  // a 429's Retry-After, whatever is left of the window; 0: what is left
+	Repeat  int  // so many more requests are refused after a Retry-After has passed
+
+	Hidden        int    // a lower limit a window that no header shows; 0: none
+	Endpoint      string // has a lower limit of its own, such as "PATCH /api/v2/users/{id}"
+	EndpointLimit int    // requests a window, token and Endpoint
 }
 
 // A counter is one token's use of its quota.
@@ -52,29 +44,55 @@ type counter struct {
 	sent  []time.Time // of a sliding window
 	level float64     // of a bucket: requests that fit now
 	at    time.Time   // when level was right
+	owed  int         // refusals to come
 }
 
-// count takes one request out of the token's quota and says so in the headers, or refuses it. The
-// server's lock is held.
-func (t *token) count(s *Server, now time.Time, header http.Header) *answer {
-	q, c := s.o.Quota, &t.quota
-	left, reset := c.room(q, now)
+// spend takes one request out of the token's quota and returns the headers that say so, or refuses it.
+func (t *token) spend(q Quota, name string, now time.Time) (http.Header, *answer) {
+	left, reset, refusal := t.quota.spend(q, now)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if name == q.Endpoint {
+		narrow := q
+		narrow.Model, narrow.Limit, narrow.Hidden = Fixed, q.EndpointLimit, 0
+		if _, _, refusal := t.narrow.spend(narrow, now); refusal != nil {
+			return nil, refusal
+		}
+	}
+	if q.NoHeaders {
+		return nil, nil
+	}
+	seconds := int(reset / time.Second)
+	if !q.Floor {
+		seconds++ // a window that was just opened says 61 in the trace of the vendor's SDK
+	}
+	header := http.Header{}
+	header.Set("inin-ratelimit-count", strconv.Itoa(q.Limit-left+1))
+	header.Set("inin-ratelimit-allowed", strconv.Itoa(q.Limit))
+	header.Set("inin-ratelimit-reset", strconv.Itoa(seconds))
+	return header, nil
+}
+
+func (c *counter) spend(q Quota, now time.Time) (left int, reset time.Duration, refusal *answer) {
+	left, reset = c.room(q, now)
 	if q.Hidden > 0 && q.Limit-left >= q.Hidden {
 		left = 0
 	}
-	if left < 1 {
+	switch {
+	case left < 1:
+		c.owed = q.Repeat
 		if q.CountAll {
 			c.take(q, now)
 		}
-		return tooMany(q, now, reset)
+	case c.owed > 0:
+		c.owed--
+		reset = time.Second
+	default:
+		c.take(q, now)
+		return left, reset, nil
 	}
-	c.take(q, now)
-	if !q.NoHeaders {
-		header.Set("inin-ratelimit-count", strconv.Itoa(q.Limit-left+1))
-		header.Set("inin-ratelimit-allowed", strconv.Itoa(q.Limit))
-		header.Set("inin-ratelimit-reset", strconv.Itoa(inSeconds(q, reset)))
-	}
-	return nil
+	return 0, 0, tooMany(q, now, reset)
 }
 
 // room says how many requests fit now, and how long until more do.
@@ -84,6 +102,7 @@ func (c *counter) room(q Quota, now time.Time) (left int, reset time.Duration) {
 		for len(c.sent) > 0 && now.Sub(c.sent[0]) >= q.Window {
 			c.sent = c.sent[1:]
 		}
+		reset = q.Window
 		if len(c.sent) > 0 {
 			reset = c.sent[0].Add(q.Window).Sub(now)
 		}
@@ -115,16 +134,13 @@ func (c *counter) take(q Quota, now time.Time) {
 	}
 }
 
-func inSeconds(q Quota, d time.Duration) int {
-	if q.Floor {
-		return int(d / time.Second)
-	}
-	return int((d + time.Second - 1) / time.Second)
-}
-
 // tooMany is the 429 as announced in 2021: no quota headers, always a Retry-After.
 func tooMany(q Quota, now time.Time, reset time.Duration) *answer {
-	seconds := max(inSeconds(q, reset), 0)
+	seconds := int((reset + time.Second - 1) / time.Second)
+	if q.Floor {
+		seconds = int(reset / time.Second)
+	}
+	seconds = orElse(q.Seconds, seconds)
 	a := refuse(http.StatusTooManyRequests, "too.many.requests.retry.after",
 		"Rate limit exceeded the maximum. Retry the request in [%d] seconds", seconds)
 	a.header = http.Header{}
@@ -134,7 +150,7 @@ func tooMany(q Quota, now time.Time, reset time.Duration) *answer {
 		a.header.Set("Date", now.UTC().Format(http.TimeFormat))
 		a.header.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
 	default:
-		a.header.Set("Retry-After", fmt.Sprint(seconds))
+		a.header.Set("Retry-After", strconv.Itoa(seconds))
 	}
 	return &a
 }

@@ -37,11 +37,11 @@ func (s *Server) seed() {
 		case 0:
 			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Address: number}}
 		case 1:
-			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Extension: fmt.Sprint(4000 + i), Pooled: true}}
+			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Extension: fmt.Sprintf("4%03d", i), Pooled: true}}
 		case 2:
-			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Address: number, Extension: fmt.Sprint(4000 + i), Pooled: true}}
+			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Address: number, Extension: fmt.Sprintf("4%03d", i), Pooled: true}}
 		case 3:
-			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Extension: fmt.Sprint(90000 + i)},
+			u.Contacts = []Contact{{MediaType: "PHONE", Type: "WORK", Extension: fmt.Sprintf("9%04d", i)},
 				{MediaType: "EMAIL", Type: "HOME", Address: address + "@home.example"}}
 		}
 		switch {
@@ -51,6 +51,7 @@ func (s *Server) seed() {
 			u.State = "inactive"
 		}
 		r := s.add(u)
+		r.hidden = s.o.Hide > 0 && (i+1)%s.o.Hide == 0
 		if i%20 == 0 && u.State == "active" {
 			lead = r.ID
 		}

@@ -7,193 +7,26 @@ import (
 	"time"
 )
 
-// A User is one user as the organization stores it.
-type User struct {
-	ID, Name, Email, State                    string // State: active, inactive, deleted
-	Title, Department, PreferredName, Manager string // Manager is a user's id
-	Division                                  string
-	ACDAutoAnswer                             bool
-	Certifications                            []string
-	Employer                                  Employer
-	Contacts                                  []Contact
-	Biography                                 string // nobody's business: it must survive everything
-	Version                                   int
-
-	Writes int // requests that changed this user
-}
-
-// Employer is EmployerInfo.
-type Employer struct {
-	OfficialName string `json:"officialName,omitempty"`
-	EmployeeID   string `json:"employeeId,omitempty"`
-	EmployeeType string `json:"employeeType,omitempty"`
-	DateHire     string `json:"dateHire,omitempty"`
-}
-
-// A record is a user, what the search index and the listings still show of it, and since when.
-type record struct {
-	User
-	before  *User // nil: it was not there
-	changed time.Time
-}
-
-// shown is the user as something that lags shows it; nil: not yet.
-func (r *record) shown(now time.Time, lag time.Duration) *User {
-	if lag > 0 && now.Sub(r.changed) < lag {
-		return r.before
+// find finds the user that a request is about, deleted or not, if the client may see it.
+func (s *Server) find(req *request) (*record, *answer) {
+	r := s.dir.byID[req.PathValue("id")]
+	if r == nil || r.hidden && s.o.HiddenStatus == http.StatusNotFound {
+		a := notFound()
+		return nil, &a
 	}
-	return &r.User
-}
-
-// A directory is the users of the organization, in the order in which they were made.
-type directory struct {
-	order   []*record
-	byID    map[string]*record
-	byEmail map[string]*record // lower case; deleted users keep their address
-}
-
-func newDirectory() directory {
-	return directory{byID: map[string]*record{}, byEmail: map[string]*record{}}
-}
-
-func (d *directory) add(u User, changed time.Time) *record {
-	r := &record{User: u, changed: changed}
-	d.order = append(d.order, r)
-	d.byID[u.ID], d.byEmail[strings.ToLower(u.Email)] = r, r
-	return r
-}
-
-// change edits a user and counts its version up. The address must be free.
-func (d *directory) change(r *record, now time.Time, edit func(*User)) {
-	before := r.clone()
-	edit(&r.User)
-	r.ID, r.Version = before.ID, before.Version+1
-	r.before, r.changed = &before, now
-	if old, fresh := strings.ToLower(before.Email), strings.ToLower(r.Email); old != fresh {
-		delete(d.byEmail, old)
-		d.byEmail[fresh] = r
+	if r.hidden {
+		a := refuse(http.StatusForbidden, "missing.division.permission", "You are not authorized to perform the requested action.")
+		return nil, &a
 	}
-}
-
-func (r *record) clone() User {
-	u := r.User
-	u.Certifications, u.Contacts = slices.Clone(u.Certifications), slices.Clone(u.Contacts)
-	return u
-}
-
-// wireUser is the API's User.
-type wireUser struct {
-	ID                 string        `json:"id"`
-	Name               string        `json:"name"`
-	Division           wireRef       `json:"division"`
-	Chat               wireChat      `json:"chat"`
-	Department         string        `json:"department,omitempty"`
-	Email              string        `json:"email"`
-	PrimaryContactInfo []wireContact `json:"primaryContactInfo"`
-	Addresses          []wireContact `json:"addresses"`
-	State              string        `json:"state"`
-	Title              string        `json:"title,omitempty"`
-	Username           string        `json:"username"`
-	PreferredName      string        `json:"preferredName,omitempty"`
-	Manager            *wireRef      `json:"manager,omitempty"`
-	Version            int           `json:"version"`
-	ACDAutoAnswer      bool          `json:"acdAutoAnswer"`
-	Certifications     *[]string     `json:"certifications,omitempty"` // on demand
-	EmployerInfo       *Employer     `json:"employerInfo,omitempty"`   // on demand
-	Biography          *wireBio      `json:"biography,omitempty"`      // on demand
-	SelfURI            string        `json:"selfUri"`
-}
-
-type wireRef struct {
-	ID      string `json:"id"`
-	Name    string `json:"name,omitempty"`
-	SelfURI string `json:"selfUri,omitempty"`
-}
-
-type wireChat struct {
-	JabberID string `json:"jabberId"`
-}
-
-type wireBio struct {
-	Biography string `json:"biography"`
-}
-
-func (u *User) wire(expand []string) wireUser {
-	self := "/api/v2/users/" + u.ID
-	w := wireUser{
-		ID: u.ID, Name: u.Name, Division: wireRef{ID: u.Division, Name: "Home"}, Chat: wireChat{u.ID + "@example.orgspan.com"},
-		Department: u.Department, Email: u.Email, State: u.State, Title: u.Title, Username: u.Email, PreferredName: u.PreferredName,
-		Version: u.Version, ACDAutoAnswer: u.ACDAutoAnswer, SelfURI: self,
-		PrimaryContactInfo: []wireContact{{Address: u.Email, MediaType: "EMAIL", Type: "PRIMARY"}},
-		Addresses:          []wireContact{},
-	}
-	for _, c := range u.Contacts {
-		w.Addresses = append(w.Addresses, c.wire())
-	}
-	if u.Manager != "" {
-		w.Manager = &wireRef{ID: u.Manager, SelfURI: "/api/v2/users/" + u.Manager}
-	}
-	if slices.Contains(expand, "certifications") {
-		list := append([]string{}, u.Certifications...)
-		w.Certifications = &list
-	}
-	if slices.Contains(expand, "employerInfo") {
-		w.EmployerInfo = &u.Employer
-	}
-	if slices.Contains(expand, "biography") {
-		w.Biography = &wireBio{u.Biography}
-	}
-	return w
-}
-
-// expansions are the values that the API's description lists for users.
-var expansions = strings.Fields(`routingStatus presence integrationPresence conversationSummary outOfOffice geolocation
-	station authorization lasttokenissued authorization.unusedRoles team workPlanBidRanks externalContactsSettings groups
-	customAttributes profileSkills certifications locations skills languages languagePreference employerInfo biography
-	dateLastLogin dateWelcomeSent`)
-
-// expandOf reads expand, which may be repeated or joined with commas.
-func expandOf(req *request) ([]string, *answer) {
-	var expand []string
-	for _, v := range req.URL.Query()["expand"] {
-		for _, e := range strings.Split(v, ",") {
-			if !slices.Contains(expansions, e) {
-				return nil, badQuery("expand", e)
-			}
-			expand = append(expand, e)
-		}
-	}
-	return expand, nil
-}
-
-func badQuery(name, value string) *answer {
-	a := refuse(http.StatusBadRequest, "invalid.query.param.value", "Value [%s] is not valid for query parameter [%s].", value, name)
-	return &a
-}
-
-// oneOf reads a query parameter that has a list of values; case does not count.
-func oneOf(req *request, name, standard string, allowed ...string) (string, *answer) {
-	v := req.URL.Query().Get(name)
-	if v == "" {
-		return standard, nil
-	}
-	if i := slices.IndexFunc(allowed, func(a string) bool { return strings.EqualFold(a, v) }); i >= 0 {
-		return allowed[i], nil
-	}
-	return "", badQuery(name, v)
-}
-
-func (s *Server) getOrganization(*request) answer {
-	return answer{status: http.StatusOK, body: struct {
-		ID      string `json:"id"`
-		Name    string `json:"name"`
-		SelfURI string `json:"selfUri"`
-	}{s.o.OrgID, "Example Contact Centre", "/api/v2/organizations/me"}}
+	return r, nil
 }
 
 func (s *Server) getUser(req *request) answer {
 	if a := s.permitted("directory:user:view"); a != nil {
 		return *a
+	}
+	if bad := onlyQuery(req, "expand", "state"); bad != nil {
+		return *bad
 	}
 	expand, bad := expandOf(req)
 	if bad != nil {
@@ -203,9 +36,12 @@ func (s *Server) getUser(req *request) answer {
 	if bad != nil {
 		return *bad
 	}
-	r := s.dir.byID[req.PathValue("id")]
+	r, bad := s.find(req)
+	if bad != nil {
+		return *bad
+	}
 	// The default shows inactive users, too; only deleted ones must be asked for.
-	if r == nil || (r.State == "deleted") != (state == "deleted") || r.before == nil && r.shown(time.Now(), s.o.ReadLag) == nil {
+	if (r.State == "deleted") != (state == "deleted") || r.shown(time.Now(), s.o.ReadLag) == nil {
 		return notFound()
 	}
 	return answer{status: http.StatusOK, body: r.wire(expand)}
@@ -216,11 +52,100 @@ func (s *Server) deleteUser(req *request) answer {
 	if a := s.permitted("directory:user:delete"); a != nil {
 		return *a
 	}
-	r := s.dir.byID[req.PathValue("id")]
+	r, bad := s.find(req)
+	if bad != nil && bad.status != http.StatusNotFound {
+		return *bad
+	}
 	if r == nil || r.State == "deleted" {
 		return refuse(http.StatusNotFound, "user.not.found.on.delete", "User not found on delete.")
 	}
-	s.dir.change(r, time.Now(), func(u *User) { u.State = "deleted" })
-	r.Writes++
+	s.change(r, func(u *User) { u.State = "deleted" })
 	return answer{status: http.StatusOK, body: struct{}{}}
+}
+
+// patchBulk is PATCH /users/bulk: nothing but acdAutoAnswer, of 50 users at the most.
+func (s *Server) patchBulk(req *request) answer {
+	if a := s.permitted("directory:user:edit"); a != nil {
+		return *a
+	}
+	var items []struct {
+		ID            string `json:"id"`
+		ACDAutoAnswer *bool  `json:"acdAutoAnswer"`
+	}
+	if bad := s.decode(req, &items); bad != nil {
+		return *bad
+	}
+	if len(items) > 50 {
+		return *invalid("Max 50 users can be updated at a time.")
+	}
+	for _, item := range items {
+		r := s.dir.byID[item.ID]
+		if r == nil || r.hidden || r.State == "deleted" || item.ACDAutoAnswer == nil {
+			return *invalid("user [%s] cannot be updated", item.ID)
+		}
+	}
+	p := page{Entities: []wireUser{}, PageSize: len(items), PageNumber: 1, Total: len(items), PageCount: 1}
+	for _, item := range items {
+		r := s.dir.byID[item.ID]
+		s.change(r, func(u *User) { u.ACDAutoAnswer = *item.ACDAutoAnswer })
+		p.Entities = append(p.Entities, r.wire(nil))
+	}
+	return answer{status: http.StatusOK, body: p}
+}
+
+// userState is the API's UserState.
+type userState struct {
+	State   string     `json:"state"`
+	Version int        `json:"version,omitempty"`
+	Reason  string     `json:"stateChangeReason,omitempty"`
+	Date    *time.Time `json:"stateChangeDate,omitempty"` // read-only
+}
+
+func (r *record) state() answer {
+	body := userState{State: r.State, Version: r.turn.version, Reason: r.turn.reason}
+	if date := r.turn.date.UTC(); !date.IsZero() {
+		body.Date = &date
+	}
+	return answer{status: http.StatusOK, body: body}
+}
+
+func (s *Server) getState(req *request) answer {
+	if a := s.permitted("directory:userStateChange:view"); a != nil {
+		return *a
+	}
+	r, bad := s.find(req)
+	if bad != nil {
+		return *bad
+	}
+	return r.state()
+}
+
+// putState changes the state with a reason. The version is the state's own, and need not be sent.
+func (s *Server) putState(req *request) answer {
+	if a := s.permitted("directory:user:edit"); a != nil {
+		return *a
+	}
+	var body userState
+	if bad := s.decode(req, &body); bad != nil {
+		return *bad
+	}
+	r, bad := s.find(req)
+	if bad != nil {
+		return *bad
+	}
+	if body.Version != 0 && body.Version != r.turn.version {
+		return *s.mismatch(body.Version, r.turn.version)
+	}
+	if bad := validState(body.State); bad != nil {
+		return *bad
+	}
+	const reasons = "Voluntary Seasonal Leave Performance Conduct Unknown"
+	if body.Reason != "" && !slices.Contains(strings.Fields(reasons), body.Reason) {
+		return *notAllowed(body.Reason, "stateChangeReason", strings.Fields(reasons)...)
+	}
+	if body.State != r.State {
+		s.change(r, func(u *User) { u.State = body.State })
+	}
+	r.turn.reason = body.Reason
+	return r.state()
 }

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+)
+
+// A manager is systemd's side of sd_notify.
+type manager struct {
+	mu   sync.Mutex
+	said []string
+}
+
+// listen serves NOTIFY_SOCKET until the test ends.
+func (m *manager) listen(t *testing.T) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sd") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { _ = conn.Close(); <-done })
+	go func() {
+		defer close(done)
+		for buffer := make([]byte, 1<<16); ; {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				return
+			}
+			m.mu.Lock()
+			m.said = append(m.said, string(buffer[:n]))
+			m.mu.Unlock()
+		}
+	}()
+	return socket
+}
+
+// when returns the position of the first message at or after from that matches, or -1.
+func (m *manager) when(from int, pattern string) int {
+	re := regexp.MustCompile(`(?m)` + pattern)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if from < 0 || from > len(m.said) {
+		return -1
+	}
+	if i := slices.IndexFunc(m.said[from:], re.MatchString); i >= 0 {
+		return from + i
+	}
+	return -1
+}
+
+func TestNotify(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	m := &manager{}
+	r.env = append(r.env, "NOTIFY_SOCKET="+m.listen(t), "WATCHDOG_USEC=3000000")
+	// The first listing hangs, so that what is said before it is known can be seen.
+	r.sim.AddFault(sim.Fault{Method: "GET", Path: "/api/v2/users", Times: 1, Effect: sim.Slow, Delay: 2 * time.Second})
+	r.declare(mei, "Captain")
+	r.start()
+
+	heard := func(from int, pattern string) int {
+		r.Helper()
+		r.waitFor(pattern, func() bool { return m.when(from, pattern) >= 0 })
+		return m.when(from, pattern)
+	}
+	ready := heard(0, `^READY=1$`)
+	if r.title(mei) == "Captain" {
+		t.Error("READY only after the specs were applied, which may take an hour")
+	}
+	heard(0, `^STATUS=6 users @[0-9a-f]{12}, refresh: `)
+	synced := heard(0, `^STATUS=6 users @[0-9a-f]{12}, all in sync$`)
+	heard(synced, `^WATCHDOG=1$`)
+
+	r.signal(syscall.SIGHUP)
+	reloading := heard(ready+1, `^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$`)
+	heard(reloading+1, `^READY=1$`)
+
+	r.signal(syscall.SIGTERM)
+	stopping := heard(reloading, `^STOPPING=1`)
+	if code := r.ends(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if at := m.when(stopping, `^(READY|WATCHDOG)`); at >= 0 {
+		t.Errorf("message %d says that it works, after %d said that it stops", at, stopping)
+	}
+}
+
+// STOPPING is said when the end begins, not when it is over.
+func TestNotifyStoppingComesFirst(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	m := &manager{}
+	r.env = append(r.env, "NOTIFY_SOCKET="+m.listen(t))
+	r.sim.AddFault(sim.Fault{Method: "PATCH", Effect: sim.Slow, Delay: 3 * time.Second})
+	r.declare(mei, "Captain")
+	r.start()
+	r.waitFor("the update is in flight", func() bool { return r.title(mei) == "Captain" })
+	r.signal(syscall.SIGTERM)
+	r.waitFor("STOPPING", func() bool { return m.when(0, `^STOPPING=1`) >= 0 })
+	if code := r.ends(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// The watchdog is fed only while whoever has to take the next step takes it.
+func TestAlive(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		phase      string
+		idle, step time.Duration // ago
+		want       bool
+	}{
+		{"idle", time.Second, time.Hour, true},
+		{"idle", time.Hour, time.Second, true}, // a pass has just ended
+		{"idle", 2 * time.Minute, 2 * time.Minute, false},
+		{"apply", time.Hour, 10 * time.Second, true},
+		{"apply", time.Second, 2 * time.Minute, false}, // the loop cannot idle meanwhile
+		{"refresh", time.Hour, 10 * time.Minute, true},
+		{"refresh", time.Second, 16 * time.Minute, false},
+		{"scan", time.Hour, 10 * time.Minute, true},
+		{"scan", time.Hour, 16 * time.Minute, false},
+	} {
+		s := &supervisor{}
+		s.beat.Store(now.Add(-test.idle).UnixNano())
+		if got := s.alive(usersync.Status{Phase: test.phase, Beat: now.Add(-test.step)}, now); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
+
+// What stands for days is said once; a user that was applied is always news.
+func TestSayHow(t *testing.T) {
+	var log strings.Builder
+	d := &daemon{app: newSilentApp(t, slog.New(slog.NewTextHandler(&log, nil)))}
+	count := func(res *usersync.Result, err error) int {
+		log.Reset()
+		d.sayHow(res, err)
+		return strings.Count(log.String(), "\n")
+	}
+	problem := spec.Problem{Pos: spec.Pos{File: "a.yaml", Line: 1, Column: 1}, Message: "is wrong"}
+	for i, test := range []struct {
+		res  usersync.Result
+		err  error
+		want int
+	}{
+		{usersync.Result{}, nil, 0},
+		{usersync.Result{Changed: 1, Applied: 1}, nil, 1},
+		{usersync.Result{Changed: 1, Applied: 1}, nil, 1},
+		{usersync.Result{Problems: []spec.Problem{problem}}, nil, 2},
+		{usersync.Result{Problems: []spec.Problem{problem}}, nil, 0},
+		{usersync.Result{Problems: []spec.Problem{problem, problem}}, nil, 3},
+		{usersync.Result{Changed: 1, Failed: 1, Failures: []usersync.Failure{{Email: ana, Message: "refused"}}}, nil, 1},
+		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: ana, Message: "waits"}}}, nil, 1},
+		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: ana, Message: "waits"}}}, nil, 0},
+		{usersync.Result{}, errors.New("no network"), 1},
+		{usersync.Result{}, context.DeadlineExceeded, 1},
+	} {
+		if got := count(&test.res, test.err); got != test.want {
+			t.Errorf("%d: %d lines, not %d:\n%s", i, got, test.want, log.String())
+		}
+	}
+}
+
+func newSilentApp(t *testing.T, log *slog.Logger) *app {
+	t.Helper()
+	c := &config{}
+	if err := newRootWith(c, process{}).ParseFlags([]string{"--api-url=http://127.0.0.1:1", "--state=" + filepath.Join(t.TempDir(), "usersyncd.db")}); err != nil {
+		t.Fatal(err)
+	}
+	env := environment{lookup: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") }}
+	a, err := newApp(c, env, t.TempDir(), true, &screen{w: &strings.Builder{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.close(nil); err != nil {
+			t.Error(err)
+		}
+	})
+	a.log = log
+	return a
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+)
+
+func TestExitCodes(t *testing.T) {
+	problems := &usersync.ProblemsError{Problems: []spec.Problem{{Message: "is wrong"}}}
+	for _, test := range []struct {
+		err  error
+		want int
+		text string // what main prints
+	}{
+		{nil, 0, ""},
+		{outcome(&usersync.Result{Changed: 3, Applied: 3}), 0, ""},
+		{errors.New("no state"), 1, "usersyncd: no state"},
+		{fmt.Errorf("list: %w", usersync.ErrUnauthorized), 1, "usersyncd: list: credentials refused"},
+		{fmt.Errorf("list: %w", usersync.ErrThrottled), 1, "usersyncd: list: throttled"},
+		{refused(process{}, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, the rest is for the next run"},
+		{&exitError{code: exitChanges}, 2, ""},
+		{refused(process{stderr: new(strings.Builder)}, problems), 3, ""},
+		{fmt.Errorf("load: %w", problems), 3, "usersyncd: load: 1 problems in the specs, the first: :0:0: is wrong"},
+		{fmt.Errorf("scanning d: %w", spec.ErrNoSpecs), 3, "usersyncd: scanning d: no spec file"},
+		{outcome(&usersync.Result{Held: 1}), 4, ""},
+		{outcome(&usersync.Result{Held: 1, Failed: 1}), 5, ""},
+		{outcome(&usersync.Result{Quarantined: 1}), 5, ""},
+		{usage("--output: %q is wrong", "x"), 64, `usersyncd: --output: "x" is wrong`},
+	} {
+		if got, text := exitCode(test.err), errorText(test.err); got != test.want || text != test.text {
+			t.Errorf("%v: exit code %d with %q, not %d with %q", test.err, got, text, test.want, test.text)
+		}
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	for _, test := range []struct {
+		st   usersync.Status
+		l    aimd.Stats
+		want string
+	}{
+		{usersync.Status{Phase: "refresh"}, aimd.Stats{Effective: 5}, "refresh: 5.0/s, quota ?, 0 throttled"},
+		{usersync.Status{Phase: "apply", Changed: 40, Applied: 7, Failed: 1}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2},
+			"8/40 users, 1 failed, 4.2/s, quota 12/300, 2 throttled, 1m30s left"},
+		{usersync.Status{Phase: "apply", Changed: 40}, aimd.Stats{Gate: 9e9}, "0/40 users, 0.0/s, quota ?, 0 throttled, waiting 9.0s, 1m30s left"},
+	} {
+		if got := progressLine(test.st, test.l, 90e9); got != test.want {
+			t.Errorf("%q, not %q", got, test.want)
+		}
+	}
+}
+
+// Nothing that a spec or Genesys holds can forge a line of the result or move the cursor.
+func TestResultIsPrintable(t *testing.T) {
+	res := &usersync.Result{Users: 1, Changes: []*usersync.Change{{
+		Key: "a@example.com\x1b[2J", Action: usersync.Update, Cause: usersync.Edit, Outcome: usersync.Failed,
+		Err:    errors.New("refused\n0 users: all good\x07"),
+		Fields: []usersync.FieldChange{{Field: spec.Title, Before: `"a\nb\u001b[31m"`, After: `"c"`}},
+	}}}
+	var b strings.Builder
+	if err := printResult(&b, "text", res); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(b.String(), "\x1b\x07\r") || strings.Count(b.String(), "\n") != 3 {
+		t.Errorf("%q", b.String())
+	}
+}
+
+func TestCounts(t *testing.T) {
+	change := func(a usersync.Action, o usersync.Outcome) *usersync.Change {
+		return &usersync.Change{Action: a, Outcome: o}
+	}
+	for want, changes := range map[string][]*usersync.Change{
+		"nothing to do": nil,
+		"2 to create, 1 to update, 1 that wait or are skipped": {
+			change(usersync.Update, usersync.Planned), change(usersync.Create, usersync.Planned),
+			change(usersync.Create, usersync.Planned), change(usersync.Update, usersync.Quarantined),
+		},
+		"1 to restore, 1 to adopt, 1 to unmanage": {
+			change(usersync.Unmanage, usersync.Planned), change(usersync.Adopt, usersync.Planned), change(usersync.Restore, usersync.Planned),
+		},
+	} {
+		if got := counts(slices.Clone(changes)); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/sim"
+)
+
+// Where nobody sees a bar, a pass that waits for its quota writes a line every ten seconds, and a short
+// one none.
+func TestLinesElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := sim.New(sim.Options{Users: 30, Seed: 5, Quota: sim.Quota{Limit: 15}})
+		users := server.Users()
+		for i := range users {
+			users[i].Title = "Moved"
+		}
+		dir := filepath.Join(t.TempDir(), "users")
+		if err := writeSpecs(dir, users); err != nil {
+			t.Fatal(err)
+		}
+		limiter := aimd.NewDispatcher(aimd.NewController(aimd.Config{MaxInFlight: 4}))
+		directory, err := genesys.New(genesys.Options{
+			API: "https://api.mypurecloud.com", ClientID: "demo", ClientSecret: "demo", Limiter: limiter, Transport: server.Transport(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := state.Open(filepath.Join(t.TempDir(), "usersyncd.db"), state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		a := &app{limiter: limiter, genesys: directory, screen: &screen{w: &out}, Reconciler: &usersync.Reconciler{
+			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(), Workers: 4, Refresh: time.Hour,
+			Policy: usersync.Policy{Create: true, Adopt: true, Sends: genesys.Sends()}, Retry: usersync.Retry{Max: 1, MinWait: time.Second, MaxWait: time.Minute},
+			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rand: rand.New(rand.NewPCG(1, 1)),
+		}}
+		defer func() {
+			if err := a.close(nil); err != nil {
+				t.Error(err)
+			}
+		}()
+		pass := func() (time.Duration, []string) {
+			out.Reset()
+			began := time.Now()
+			stop := a.showProgress()
+			res, err := a.Reconcile(t.Context(), usersync.Mode{Strict: true})
+			stop()
+			if err != nil || res.Applied+res.Unchanged != 30 {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			return time.Since(began), strings.FieldsFunc(out.String(), func(r rune) bool { return r == '\n' })
+		}
+
+		took, lines := pass()
+		if took < time.Minute || len(lines) != int(took/lineEvery) {
+			t.Errorf("%d lines in %s", len(lines), took)
+		}
+		good := regexp.MustCompile(`^(refresh: |\d+/30 users, )\d+\.\d/s, quota (\?|\d+/15), \d+ throttled(, waiting \S+)?(, \S+ left)?$`)
+		for _, line := range lines {
+			if !good.MatchString(line) {
+				t.Errorf("%q", line)
+			}
+		}
+		if _, lines := pass(); len(lines) > 0 {
+			t.Errorf("a pass with nothing to do: %q", lines)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+const marker = "mArker-s3cret_4711"
+
+// The client's secret and the access token appear in no output and in no file, whatever happens.
+func TestSecretsStaySecret(t *testing.T) {
+	server := sim.New(sim.Options{Users: 4, ClientID: "demo", ClientSecret: marker, IndexLag: -1})
+	var token atomic.Value // the last one
+	token.Store("")
+	t.Cleanup(func() {
+		if token.Load() == "" {
+			t.Error("no token was seen; the test says little")
+		}
+	})
+	// A login service and a gateway that repeat what they were given, which is their way to fail.
+	talkative := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, secret, _ := r.BasicAuth()
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error": "invalid_client", "description": "%s %s is wrong", "message": "%[2]s %[3]s", "code": "%[3]s"}`,
+			body, secret, r.Header.Get("Authorization"))
+	}
+	handler := func(kind string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			login := r.URL.Path == "/oauth/token"
+			if auth := r.Header.Get("Authorization"); strings.HasPrefix(auth, "Bearer ") {
+				token.Store(strings.TrimPrefix(auth, "Bearer "))
+			}
+			switch {
+			case kind == "talkative login" && login, kind == "talkative gateway" && !login:
+				talkative(w, r)
+			case kind == "talkative patch" && r.Method == http.MethodPatch:
+				talkative(w, r)
+			default:
+				server.ServeHTTP(w, r)
+			}
+		})
+	}
+	for _, kind := range []string{"healthy", "talkative login", "talkative gateway", "talkative patch", "nobody there"} {
+		for _, mode := range []string{"plan", "--once"} {
+			for _, format := range []string{"text", "json"} {
+				t.Run(strings.Join([]string{kind, mode, format}, "/"), func(t *testing.T) {
+					t.Parallel()
+					dir := t.TempDir()
+					specs := filepath.Join(dir, "users")
+					if err := writeSpecs(specs, server.Users()); err != nil {
+						t.Fatal(err)
+					}
+					server.Edit(ana, func(u *sim.User) { u.Title = "Chief" })
+					loopback := httptest.NewServer(handler(kind))
+					defer loopback.Close()
+					if kind == "nobody there" {
+						loopback.Close()
+					}
+					state := filepath.Join(dir, "state.db")
+					cmd := exec.Command("usersyncd", mode, "--log-level=debug", "--log-format="+format, "--output="+format, specs)
+					cmd.Dir = dir
+					cmd.Env = append(os.Environ(), "HOME="+dir, "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+state,
+						"USERSYNCD_RETRY_MAX=0", "USERSYNCD_RETRY_MIN_WAIT=1ms", "USERSYNCD_RETRY_MAX_WAIT=1ms",
+						"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET="+marker)
+					out, err := cmd.CombinedOutput()
+					if troubled := kind == "talkative login" || kind == "talkative gateway" || kind == "nobody there"; kind != "talkative patch" && troubled != (err != nil) {
+						t.Errorf("%v\n%s", err, out)
+					}
+					if data, err := os.ReadFile(state); err == nil {
+						out = append(out, data...)
+					}
+					for _, secret := range []string{marker, base64.StdEncoding.EncodeToString([]byte("demo:" + marker)), token.Load().(string)} {
+						if i := bytes.Index(out, []byte(secret)); secret != "" && i >= 0 {
+							t.Errorf("%q is shown: %q", secret, out[max(0, i-200):min(len(out), i+50)])
+						}
+					}
+				})
+			}
+		}
+	}
+}

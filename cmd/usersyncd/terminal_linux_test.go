@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// openTerminal returns the two ends of a pseudo-terminal: a person's, and a program's.
+func openTerminal(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = person.Close() })
+	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Close() })
+	if err := unix.IoctlSetWinsize(int(program.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 120}); err != nil {
+		t.Fatal(err)
+	}
+	return person, program
+}
+
+// Colours: on a terminal, unless NO_COLOR is set or it is dumb; elsewhere only on demand.
+func TestColours(t *testing.T) {
+	_, terminal := openTerminal(t)
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	writers := map[string]io.Writer{"terminal": terminal, "file": file, "buffer": io.Discard}
+	for _, test := range []struct {
+		no, force, term       string
+		onTerminal, elsewhere bool
+	}{
+		{"", "", "", true, false},
+		{"", "", "xterm", true, false},
+		{"", "", "dumb", false, false},
+		{"", "1", "", true, true},
+		{"", "1", "dumb", true, true},
+		{"", "0", "", true, false},
+		{"", "0", "dumb", false, false},
+		{"1", "", "", false, false},
+		{"1", "", "dumb", false, false},
+		{"1", "1", "", false, false},
+		{"0", "1", "xterm", false, false}, // any value counts, says no-color.org
+	} {
+		env := environment{lookup: func(name string) (string, bool) {
+			v := map[string]string{"NO_COLOR": test.no, "FORCE_COLOR": test.force, "TERM": test.term}[name]
+			return v, v != ""
+		}}
+		for name, w := range writers {
+			want := test.elsewhere
+			if name == "terminal" {
+				want = test.onTerminal
+			}
+			if got := colours(w, env); got != want {
+				t.Errorf("%+v: %v on a %s", test, got, name)
+			}
+		}
+	}
+}
+
+// screenOf runs the program with stderr on a terminal, and returns its stdout and what the person saw.
+func screenOf(r *running, args ...string) (stdout, seen string, code int) {
+	r.Helper()
+	person, program := openTerminal(r.T)
+	cmd := exec.Command("usersyncd", append(args, r.specs)...)
+	cmd.Env, cmd.Dir = append(r.env, "TERM=xterm"), r.TempDir()
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, program
+	if err := cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	_ = program.Close() // now the program has the only one, and reading ends with it
+	data := make(chan string)
+	go func() {
+		all, _ := io.ReadAll(person) // ends with EIO
+		data <- string(all)
+	}()
+	seen = <-data
+	if err := cmd.Wait(); err != nil {
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			r.Fatal(err)
+		}
+	}
+	return out.String(), seen, cmd.ProcessState.ExitCode()
+}
+
+var control = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+
+// left returns what a terminal shows at the end: a carriage return lets the next text cover the line.
+func left(seen string) string {
+	var screen strings.Builder
+	for line := range strings.SplitSeq(control.ReplaceAllString(seen, ""), "\n") {
+		shown := []rune{}
+		for text := range strings.SplitSeq(line, "\r") {
+			over := []rune(text)
+			shown = append(over, shown[min(len(over), len(shown)):]...)
+		}
+		screen.WriteString(strings.TrimRight(string(shown), " ") + "\n")
+	}
+	return screen.String()
+}
+
+// A person sees a bar with all that matters, log lines above it, and nothing of it at the end.
+func TestBar(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 8, Latency: 200 * time.Millisecond})
+	for _, u := range r.sim.Users() {
+		r.declare(u.Email, "Moved")
+	}
+	r.sim.AddFault(sim.Fault{Method: "PATCH", User: mei, Effect: sim.Status, Code: 400})
+	stdout, seen, code := screenOf(r, "--once")
+	if code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	for _, want := range []string{"refresh: ", "/8 users", "/s, quota ", " throttled", " left", "WRN", "user failed"} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("the terminal does not show %q", want)
+		}
+	}
+	if strings.Contains(seen, "user applied") {
+		t.Error("the log repeats what the bar shows")
+	}
+	left := strings.Split(strings.TrimSpace(left(seen)), "\n")
+	if len(left) != 1 || !strings.Contains(left[0], "user failed") || strings.Contains(left[0], "quota") {
+		t.Errorf("at the end the terminal shows more than one line of the log: %q", left)
+	}
+	if strings.ContainsAny(stdout, "\x1b\r") || !strings.HasSuffix(stdout, "s\n") {
+		t.Errorf("stdout: %q", stdout)
+	}
+	if t.Failed() {
+		t.Logf("%q", seen)
+	}
+}
+
+// plan shows that it reads, and colours only if the terminal can.
+func TestBarOfPlan(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 3, Latency: 250 * time.Millisecond})
+	stdout, seen, code := screenOf(r, "plan")
+	if code != 0 || !strings.Contains(seen, "refresh: ") || !strings.Contains(stdout, "nothing to do, 3 unchanged") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, seen)
+	}
+}

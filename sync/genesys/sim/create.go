@@ -1,0 +1,76 @@
+package sim
+
+import (
+	"net/http"
+	"net/mail"
+	"strings"
+	"time"
+)
+
+// creation is CreateUser.
+type creation struct {
+	Name       string        `json:"name"`
+	Email      string        `json:"email"`
+	State      string        `json:"state"`
+	Title      string        `json:"title"`
+	Department string        `json:"department"`
+	DivisionID string        `json:"divisionId"`
+	Password   string        `json:"password"` // write-only
+	Addresses  []wireContact `json:"addresses"`
+}
+
+// homeDivision is where a user is put who is not given a division. The API can create in no other here.
+const homeDivision = "d0000000-0000-4000-8000-000000000001"
+
+// conflict is the answer for an address that is taken, by a deleted user as well.
+func conflict() *answer {
+	a := refuse(http.StatusConflict, "general.conflict", "The request conflicts with the current state of the target resource.")
+	return &a
+}
+
+func validEmail(s string) *answer {
+	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || !strings.Contains(s, ".") {
+		return invalid("email [%s] is not valid", s)
+	}
+	return nil
+}
+
+func notAllowed(value, field string, allowed ...string) *answer {
+	return invalid("Value [%s] is not valid for field type [%s]. Allowable values are: %s", value, field, strings.Join(allowed, ", "))
+}
+
+func (s *Server) createUser(req *request) answer {
+	if a := s.permitted("directory:user:add"); a != nil {
+		return *a
+	}
+	var c creation
+	if bad := s.decode(req, &c); bad != nil {
+		return *bad
+	}
+	s.ledger.Creates[strings.ToLower(c.Email)]++
+	if c.Name == "" {
+		return *invalid("name is required")
+	}
+	if bad := validEmail(c.Email); bad != nil {
+		return *bad
+	}
+	switch {
+	case c.State != "" && c.State != "active" && c.State != "inactive":
+		return *notAllowed(c.State, "state", "active", "inactive")
+	case c.DivisionID != "" && c.DivisionID != homeDivision:
+		return *invalid("division [%s] does not exist", c.DivisionID)
+	case s.dir.byEmail[strings.ToLower(c.Email)] != nil:
+		return *conflict()
+	}
+	contacts, bad := parseContacts(c.Addresses)
+	if bad != nil {
+		return *bad
+	}
+	r := s.dir.add(User{
+		ID: s.newID(), Name: c.Name, Email: c.Email, Title: c.Title, Department: c.Department,
+		State:    orElse(c.State, "inactive"), // no invitation is sent
+		Division: homeDivision, Contacts: contacts, Version: 1, Writes: 1,
+	})
+	s.dir.remember(r, nil, time.Now())
+	return answer{status: s.o.CreatedStatus, body: r.wire(nil)}
+}

@@ -1,0 +1,188 @@
+package sim_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// emailsOf lists who is stored, in a state or any.
+func (w *org) emailsOf(state string) []string {
+	var all []string
+	for _, u := range w.Users() {
+		if state == "any" || u.State == state {
+			all = append(all, u.Email)
+		}
+	}
+	return all
+}
+
+func TestPages(t *testing.T) {
+	w := newOrg(t, sim.Options{Users: 130, Inactive: 31, Deleted: 12})
+	for _, c := range []struct {
+		query, state     string
+		size, count, num int
+	}{
+		{"", "active", 25, 4, 1},
+		{"?pageNumber=4", "active", 25, 4, 4},
+		{"?pageNumber=5", "active", 25, 4, 5}, // beyond the end
+		{"?pageSize=500", "active", 500, 1, 1},
+		{"?pageSize=33&pageNumber=2", "active", 33, 3, 2},
+		{"?pageSize=10&pageNumber=4&state=inactive", "inactive", 10, 4, 4},
+		{"?state=deleted", "deleted", 25, 1, 1},
+		{"?pageSize=71&pageNumber=2&state=any", "any", 71, 2, 2},
+	} {
+		want := w.emailsOf(c.state)
+		r := w.must(http.MethodGet, users+c.query, "")
+		if r.number("total") != len(want) || r.number("pageCount") != c.count || r.number("pageSize") != c.size || r.number("pageNumber") != c.num {
+			t.Errorf("%s: %.200s", c.query, r.body)
+		}
+		first := min((c.num-1)*c.size, len(want))
+		if got := r.emails("entities"); got != strings.Join(want[first:min(first+c.size, len(want))], " ") {
+			t.Errorf("%s: %s", c.query, got)
+		}
+		for name, there := range map[string]bool{"firstUri": true, "lastUri": true, "selfUri": true, "nextUri": c.num < c.count, "previousUri": c.num > 1} {
+			if (r.text(name) != "") != there {
+				t.Errorf("%s: %s is %q", c.query, name, r.text(name))
+			}
+		}
+	}
+}
+
+// Following the links from either end shows everybody once, whatever else the query says.
+func TestPageLinks(t *testing.T) {
+	w := newOrg(t, sim.Options{Users: 53})
+	want := w.emailsOf("any")
+	for _, order := range []string{"ASC", "DESC", "descending"} {
+		var got, back []string
+		uri, last := users+"?state=any&pageSize=10&expand=certifications&sortOrder="+order, ""
+		for uri != "" {
+			r := w.must(http.MethodGet, uri, "")
+			for _, u := range r.list("entities") {
+				got = append(got, fmt.Sprint(u["email"]))
+				if u["certifications"] == nil {
+					t.Fatalf("%s lost the expansion", uri)
+				}
+			}
+			uri, last = r.text("nextUri"), r.text("selfUri")
+		}
+		for uri = last; uri != ""; {
+			r := w.must(http.MethodGet, uri, "")
+			page := strings.Fields(r.emails("entities"))
+			back = append(page, back...)
+			uri = r.text("previousUri")
+		}
+		if order != "ASC" {
+			slices.Reverse(got)
+			slices.Reverse(back)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(back, want) {
+			t.Errorf("%s: forth %d, back %d, want %d users in order", order, len(got), len(back), len(want))
+		}
+	}
+}
+
+func TestInactiveCap(t *testing.T) {
+	w := newOrg(t, sim.Options{Users: 10_600, Inactive: 10_600, Quota: sim.Quota{Limit: 1000}})
+	if r := w.must(http.MethodGet, users+"?state=inactive&pageSize=500&pageNumber=20", ""); len(r.list("entities")) != 500 || r.number("pageCount") != 22 {
+		t.Errorf("%d users, pageCount %d", len(r.list("entities")), r.number("pageCount"))
+	}
+	w.refused(w.call(http.MethodGet, users+"?state=inactive&pageSize=500&pageNumber=21", ""), 400, "bad.request")
+	w.must(http.MethodGet, users+"?state=any&pageSize=500&pageNumber=21", "")
+}
+
+func TestByIDs(t *testing.T) {
+	w := newOrg(t, sim.Options{Users: 10, Inactive: 2, MaxIDs: 3})
+	all := w.Users()
+	for query, want := range map[string]string{
+		"?id=" + all[3].ID:                                     all[3].Email,
+		"?id=" + all[5].ID + "," + all[1].ID:                   all[1].Email + " " + all[5].Email,
+		"?id=" + all[5].ID + "&id=" + all[1].ID + "&id=nobody": all[1].Email + " " + all[5].Email,
+		"?id=" + all[9].ID:                                     "", // inactive
+		"?state=any&id=" + all[9].ID:                           all[9].Email,
+		"?jabberId=" + all[2].ID + "@example.orgspan.com":      all[2].Email,
+		"?id=nobody": "",
+	} {
+		if got := w.must(http.MethodGet, users+query, "").emails("entities"); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	w.refused(w.call(http.MethodGet, users+"?id=a,b&id=c,d", ""), 400, "bad.request")
+	w.refused(w.call(http.MethodGet, users+"?id=a&jabberId=b", ""), 400, "bad.request")
+}
+
+// A cursor goes on where the page ended, even if users come and go in between.
+func TestCursor(t *testing.T) {
+	for _, order := range []string{"ASC", "DESC"} {
+		w := newOrg(t, sim.Options{Users: 50, Inactive: 7, Deleted: 5})
+		want := w.emailsOf("active")
+		var got []string
+		uri := users + "/query?pageSize=10&sortOrder=" + order
+		for n := 0; uri != ""; n++ {
+			r := w.must(http.MethodGet, uri, "")
+			if r.number("results") != len(r.list("entities")) || r.json["total"] != nil || (r.text("cursor") == "") != (r.text("nextUri") == "") {
+				t.Fatalf("%s", r.body)
+			}
+			got = append(got, strings.Fields(r.emails("entities"))...)
+			if uri = r.text("nextUri"); n == 1 {
+				w.Edit(got[0], func(u *sim.User) { u.State = "inactive" }) // seen before: nobody is skipped
+				w.refused(w.call(http.MethodGet, users+"/query?state=any&sortOrder="+order+"&cursor="+r.text("cursor"), ""), 400, "invalid.query.param.value")
+			}
+		}
+		if order == "DESC" {
+			slices.Reverse(got)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %d users, want %d", order, len(got), len(want))
+		}
+	}
+	w := newOrg(t, sim.Options{Users: 10})
+	if r := w.must(http.MethodGet, users+"/query?pageSize=10", ""); r.text("cursor") != "" || r.number("results") != 10 {
+		t.Errorf("a full last page: %s", r.text("cursor"))
+	}
+}
+
+// With a read lag listings show what was, and a new user is not found for a while.
+func TestReadLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOrg(t, sim.Options{Users: 1, ReadLag: 4 * time.Second, IndexLag: -1})
+		was := w.first()
+		self := users + "/" + was.ID
+		title := func() string {
+			return fmt.Sprint(w.must(http.MethodGet, users, "").list("entities")[0]["title"])
+		}
+		for i := 1; i <= 3; i++ { // at 0 s, 1 s and 2 s
+			w.must(http.MethodPatch, self, fmt.Sprintf(`{"version":%d,"title":"T%d"}`, was.Version+i-1, i))
+			time.Sleep(time.Second)
+		}
+		if got := w.must(http.MethodGet, self, "").text("title"); got != "T3" {
+			t.Errorf("read alone: %s", got)
+		}
+		for _, want := range []string{was.Title, "T1", "T2", "T3", "T3"} { // at 3 s, 4 s, ...
+			if got := title(); got != want {
+				t.Errorf("listed: %s, want %s", got, want)
+			}
+			time.Sleep(time.Second)
+		}
+		made := w.must(http.MethodPost, users, `{"name":"Bob","email":"bob@example.com","state":"active"}`)
+		self = users + "/" + made.text("id")
+		w.refused(w.call(http.MethodGet, self, ""), 404, "not.found")
+		w.must(http.MethodPatch, self, `{"version":1,"title":"x"}`) // a write knows
+		time.Sleep(4*time.Second - 1)
+		w.refused(w.call(http.MethodGet, self, ""), 404, "not.found")
+		if n := w.must(http.MethodGet, users, "").number("total"); n != 1 {
+			t.Errorf("%d users are listed", n)
+		}
+		time.Sleep(time.Nanosecond)
+		w.must(http.MethodGet, self, "")
+		if n := w.must(http.MethodGet, users, "").number("total"); n != 2 {
+			t.Errorf("%d users are listed", n)
+		}
+	})
+}
