@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"flag"
 	"os"
 	"testing"
 
@@ -9,8 +11,13 @@ import (
 
 // The test binary is the program, too: tests that need a process of its own run "usersyncd" from PATH.
 func TestMain(m *testing.M) {
-	// A process under the race detector would wait a second before it exits.
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+	err := errors.Join(
+		// These tests wait for processes that wait for the rate limit; hardly any needs a processor.
+		flag.Set("test.parallel", "8"),
+		// A process under the race detector would wait a second before it exits.
+		os.Setenv("GORACE", "atexit_sleep_ms=0"),
+	)
+	if err != nil {
 		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"usersyncd": main})

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"usersyncd/spec"
 )
 
 // domains maps the AWS regions, as the vendor's SDK and Terraform provider name them, to their domains.
@@ -58,42 +60,10 @@ func Endpoints(region string) (api, login string, err error) {
 	if name == "" {
 		return "", "", fmt.Errorf("no region given: one of %s", strings.Join(Regions(), ", "))
 	}
-	if near := nearest(name); near != "" {
+	if near := spec.Suggest(name, Regions()); near != "" {
 		return "", "", fmt.Errorf("unknown region %q: did you mean %q?", region, near)
 	}
 	return "", "", fmt.Errorf("unknown region %q: one of %s", region, strings.Join(Regions(), ", "))
-}
-
-// nearest returns the region whose spelling is at most three edits away from name, or "". Of several
-// the first in the alphabet is taken, so that the message does not change from run to run.
-func nearest(name string) string {
-	best, at := "", 4
-	for _, r := range Regions() {
-		if d := distance(name, r); d < at {
-			best, at = r, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // parseBase checks a base URL: https, or http to this very machine, for a gateway's agent or a simulator.

@@ -19,7 +19,7 @@ func (s *Server) decode(req *request, v any) *answer {
 	if s.o.AllowUnknownFields {
 		return nil
 	}
-	if name := unknown(req.body, reflect.TypeOf(v)); name != "" {
+	if name, found := unknown(req.body, reflect.TypeOf(v)); found {
 		return invalid("Unrecognized field [%s]", name)
 	}
 	return nil
@@ -27,7 +27,7 @@ func (s *Server) decode(req *request, v any) *answer {
 
 // unknown finds the first field in a JSON text that a type does not have, by its exact name. What has
 // no fields, or a shape that is not the type's, is not looked into.
-func unknown(data []byte, t reflect.Type) string {
+func unknown(data []byte, t reflect.Type) (name string, found bool) {
 	switch t.Kind() {
 	case reflect.Pointer:
 		return unknown(data, t.Elem())
@@ -35,8 +35,8 @@ func unknown(data []byte, t reflect.Type) string {
 		var list []json.RawMessage
 		_ = json.Unmarshal(data, &list)
 		for _, item := range list {
-			if name := unknown(item, t.Elem()); name != "" {
-				return name
+			if name, found := unknown(item, t.Elem()); found {
+				return name, true
 			}
 		}
 	case reflect.Struct:
@@ -46,18 +46,19 @@ func unknown(data []byte, t reflect.Type) string {
 		}
 		types := map[string]reflect.Type{}
 		for _, f := range reflect.VisibleFields(t) {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			types[name] = f.Type
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" { // an embedded type has none
+				types[name] = f.Type
+			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			sub, ok := types[name]
-			if !ok || name == "" {
-				return name
+			if !ok {
+				return name, true
 			}
-			if inner := unknown(fields[name], sub); inner != "" {
-				return name + "." + inner
+			if inner, found := unknown(fields[name], sub); found {
+				return name + "." + inner, true
 			}
 		}
 	}
-	return ""
+	return "", false
 }

@@ -84,7 +84,7 @@ func TestOperatorEdits(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 	for body, status := range map[string]int{
-		`{"email":"nobody@example.com"}`: 404, `{}`: 404, ``: 400, `{"email":"ana@example.com","nonsense":1}`: 400, `{"email":"ana@example.com","state":"x"}`: 400,
+		`{"email":"nobody@example.com"}`: 404, `{}`: 404, ``: 400, `{"email":"ana@example.com","nonsense":1}`: 400, `{"email":"ana@example.com","":1}`: 400, `{"email":"ana@example.com","update":{}}`: 400, `{"email":"ana@example.com","state":"x"}`: 400,
 		`{"email":"ana@example.com","manager":"x"}`: 400, `{"email":"ana@example.com"}x`: 400, `{"email":"ana@example.com","addresses":[{}],"state":"active"}`: 400,
 	} {
 		w.operator(http.MethodPost, "edit", body, status)

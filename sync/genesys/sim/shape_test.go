@@ -99,6 +99,7 @@ func TestUnknownFields(t *testing.T) {
 		"manager":             `{"name":"Ana",` + email + `,"manager":"x"}`,
 		"Name":                `{"Name":"Ana",` + email + `}`,
 		"primaryContactInfo":  `{"name":"Ana",` + email + `,"primaryContactInfo":[]}`,
+		"":                    `{"name":"Ana",` + email + `,"":1}`,
 		"addresses.number":    `{"name":"Ana",` + email + `,"addresses":[{"number":"+1"}]}`,
 		"addresses.MediaType": `{"name":"Ana",` + email + `,"addresses":[{"MediaType":"PHONE"}]}`,
 	} {
