@@ -151,7 +151,7 @@ func TestAlive(t *testing.T) {
 // What stands for days is said once; a user that was applied is always news.
 func TestSayHow(t *testing.T) {
 	var log strings.Builder
-	d := &daemon{app: newSilentApp(t, slog.New(slog.NewTextHandler(&log, nil)))}
+	d := &daemon{app: readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.NewTextHandler(&log, nil)))}
 	count := func(res *usersync.Result, err error) int {
 		log.Reset()
 		d.sayHow(res, err)
@@ -179,24 +179,4 @@ func TestSayHow(t *testing.T) {
 			t.Errorf("%d: %d lines, not %d:\n%s", i, got, test.want, log.String())
 		}
 	}
-}
-
-func newSilentApp(t *testing.T, log *slog.Logger) *app {
-	t.Helper()
-	c := &config{}
-	if err := newRootWith(c, process{}).ParseFlags([]string{"--api-url=http://127.0.0.1:1", "--state=" + filepath.Join(t.TempDir(), "usersyncd.db")}); err != nil {
-		t.Fatal(err)
-	}
-	env := environment{lookup: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") }}
-	a, err := newApp(c, env, t.TempDir(), true, &screen{w: &strings.Builder{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.close(nil); err != nil {
-			t.Error(err)
-		}
-	})
-	a.log = log
-	return a
 }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/sim"
+)
+
+// readOnlyApp is the program as plan puts it together.
+func readOnlyApp(t *testing.T, url string, log *slog.Logger) *app {
+	t.Helper()
+	c := &config{}
+	if err := newRootWith(c, process{}).ParseFlags([]string{"--api-url=" + url, "--state=" + filepath.Join(t.TempDir(), "usersyncd.db")}); err != nil {
+		t.Fatal(err)
+	}
+	env := environment{lookup: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") }}
+	a, err := newApp(c, env, t.TempDir(), true, &screen{w: &strings.Builder{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.close(nil); err != nil {
+			t.Error(err)
+		}
+	})
+	a.log = log
+	return a
+}
+
+// Even a plan gone mad could not write: the client refuses to send it.
+func TestPlanCannotWrite(t *testing.T) {
+	server := sim.New(sim.Options{Users: 1, Seed: 5})
+	loopback := httptest.NewServer(server)
+	t.Cleanup(loopback.Close)
+	a := readOnlyApp(t, loopback.URL, slog.New(slog.DiscardHandler))
+	u, _ := server.User(ana)
+	calls := a.genesys.Compile([]*usersync.Change{{
+		Key: ana, Action: usersync.Update, Desired: spec.Fields{spec.Email: `"` + ana + `"`, spec.Title: `"Chief"`},
+		Fields:  []usersync.FieldChange{{Field: spec.Title, Before: `"Agent"`, After: `"Chief"`}},
+		Current: &state.User{Observed: state.Observed{ID: u.ID, Version: u.Version}},
+	}})
+	if len(calls) != 1 {
+		t.Fatalf("%d calls", len(calls))
+	}
+	if _, err := a.genesys.Do(t.Context(), calls[0]); !errors.Is(err, genesys.ErrReadOnly) {
+		t.Errorf("%v", err)
+	}
+	if u, _ := server.User(ana); u.Writes != 0 {
+		t.Errorf("it was written %d times", u.Writes)
+	}
+}
