@@ -40,6 +40,13 @@ func (f Fields) Hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// Hash is the SHA-256, in hex, of all that is desired of the user, and of what it is found by. It changes
+// whenever there is a reason to try a user again that the API refused.
+func (u *User) Hash() string {
+	sum := sha256.Sum256([]byte(u.Fields.Hash() + "\x00" + u.ID + "\x00" + u.PreviousEmail))
+	return hex.EncodeToString(sum[:])
+}
+
 // Key is the identity of a user within a tree: the e-mail address in lower case and NFC.
 func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }
 

@@ -35,7 +35,7 @@ type Intent struct {
 // Failure is a user in quarantine.
 type Failure struct {
 	Key           string    `json:"key"`     // spec.User.Key
-	Desired       string    `json:"desired"` // hash of the fields that were refused; another hash is tried at once
+	Desired       string    `json:"desired"` // spec.User.Hash of what was refused; another hash is tried at once
 	Attempts      int       `json:"attempts"`
 	Next          time.Time `json:"next"` // not tried before
 	Status        int       `json:"status,omitempty"`
@@ -48,6 +48,8 @@ type Failure struct {
 type Refresh struct {
 	At     time.Time `json:"at"`
 	Listed int       `json:"listed"` // users in the listing
+	// Held are the ids of managed users that it did not show, where they were too many to be believed.
+	Held []string `json:"held,omitempty"`
 }
 
 // Converged says that a tree was wholly applied and nothing known has changed since.

@@ -40,8 +40,10 @@ type applier struct {
 	inFlight int
 	silent   map[*job]bool   // without a trustworthy answer since the last call that had one
 	denied   int             // calls in a row that lacked a permission
+	ended    []*Change       // at their end, and not committed yet
 	tally    map[Outcome]int // changes that have reached their end; Planned: all that are to
-	stopped  error           // why nothing more is sent; what is in flight is still awaited
+	cancel   context.CancelFunc
+	stopped  error // why nothing more is sent; what is in flight is still awaited
 }
 
 // An answer is what came of one request to the directory.
@@ -69,9 +71,10 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]s
 	}
 	for _, c := range todo {
 		if c.Outcome == Planned {
-			j := &job{change: c}
-			if intent, begun := intents[c.Key]; begun && c.Action == Create {
-				j.lookup, j.ours, j.sent = true, true, intent.Started
+			j := &job{change: c, action: c.Action, fields: c.Fields}
+			if intent, begun := intents[c.Key]; begun {
+				j.ours, j.lookup = true, c.Action == Create
+				j.sent = earlier(intent.Started, plan.began) // clocks are set back at times
 			}
 			a.jobs[c], a.byKey[c.Key] = j, j
 			a.order = append(a.order, j)
@@ -91,7 +94,7 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]s
 
 // local commits what needs no call: users found equal, users no longer managed.
 func (a *applier) local(todo []*Change) error {
-	commit := state.Commit{Users: a.plan.confirmed, Cleared: a.plan.recovered}
+	commit := state.Commit{Users: a.plan.confirmed, Cleared: a.plan.recovered, Settled: a.plan.settled}
 	for _, c := range todo {
 		if c.Action != Unmanage {
 			continue
@@ -104,16 +107,23 @@ func (a *applier) local(todo []*Change) error {
 	for _, u := range commit.Users {
 		a.roster.put(u)
 	}
-	if len(commit.Users) == 0 && len(commit.Cleared) == 0 {
+	if len(commit.Users)+len(commit.Cleared)+len(commit.Settled) == 0 {
 		return nil
 	}
-	return a.Store.Commit(commit)
+	return a.commit(commit)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func (a *applier) run(ctx context.Context) error {
 	// Once stopped, requests that were not sent yet need not wait for their turn.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, a.cancel = context.WithCancel(ctx)
+	defer a.cancel()
 	for {
 		wait, delayed := a.dispatch(ctx)
 		a.progress()
@@ -126,7 +136,6 @@ func (a *applier) run(ctx context.Context) error {
 			a.inFlight--
 			if err := a.settle(ans); err != nil {
 				a.stop(err)
-				cancel()
 			}
 		case <-timer.C:
 		case <-a.done(ctx):
@@ -135,14 +144,16 @@ func (a *applier) run(ctx context.Context) error {
 		timer.Stop()
 	}
 	if a.stopped == nil {
-		a.abandon()
+		return a.abandon()
 	}
 	return a.stopped
 }
 
+// stop ends the pass: what waits for its turn is not sent, what is in flight is awaited.
 func (a *applier) stop(err error) {
 	if a.stopped == nil {
 		a.stopped = err
+		a.cancel()
 	}
 }
 
@@ -207,13 +218,18 @@ func (a *applier) ready(j *job, now time.Time) bool {
 			return false
 		}
 	}
-	return call.Creates || a.missing(j.change) == ""
+	return a.waitsFor(j.change, call) == ""
 }
 
-// missing names a user whom the change refers to and who does not exist yet.
-func (a *applier) missing(c *Change) string {
+// waitsFor names the user who must come, or give up an address, before the call can be made.
+func (a *applier) waitsFor(c *Change, call *Call) string {
+	if holder := a.roster.byKey[c.Key]; holder != nil && (call.Creates || slices.Contains(call.Fields, spec.Email)) {
+		if owner := a.plan.claimed[holder.ID]; owner != "" && owner != c.Key {
+			return owner
+		}
+	}
 	for _, key := range c.Needs {
-		if a.roster.live(key) == nil {
+		if !call.Creates && a.roster.live(key) == nil {
 			return key
 		}
 	}
@@ -225,7 +241,7 @@ func (a *applier) start(ctx context.Context, j *job) {
 	ans := answer{job: j, step: j.step(), call: j.calls[0]}
 	if ans.step == stepCall && ans.call.Creates {
 		intent := state.Intent{Key: j.change.Key, Plan: a.plan.ID, Started: time.Now()}
-		if err := a.Store.Commit(state.Commit{Intents: []state.Intent{intent}}); err != nil {
+		if err := a.commit(state.Commit{Intents: []state.Intent{intent}}); err != nil {
 			a.stop(err)
 			return
 		}
@@ -286,7 +302,7 @@ func (a *applier) settle(ans answer) error {
 	if ans.step == stepCall {
 		return a.achieved(ans)
 	}
-	return a.reread(ans.job, ans.step, ans.now[0])
+	return a.reread(ans.job, ans)
 }
 
 // achieved commits a call that was answered well: what is now known, and what is therefore applied.
@@ -300,15 +316,20 @@ func (a *applier) achieved(ans answer) error {
 		a.roster.put(c.Current)
 		commit.Users = append(commit.Users, c.Current)
 		if ans.call.Creates {
+			j.ours = true
 			commit.Settled = append(commit.Settled, c.Key)
 		}
-		if err := a.kept(c, ans.call.Fields); err != nil {
+		switch err := a.kept(c, ans.call.Fields); {
+		case err != nil:
 			a.fail(j, err, &commit)
-		} else if len(j.calls) == 0 {
+		case before != nil && isDeleted(before):
+			// What a restored user has kept is not known: read it, and plan the rest again.
+			j.read, j.calls = true, []*Call{ans.call}
+		case len(j.calls) == 0:
 			a.succeed(j, &commit)
 		}
 	}
-	return a.Store.Commit(commit)
+	return a.commit(commit)
 }
 
 // known merges an answer with what was known before. What the answer does not show is as we wrote it,

@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"time"
+
 	"usersyncd/spec"
 	"usersyncd/state"
 )
@@ -64,8 +66,12 @@ type Change struct {
 	Current *state.User
 
 	Outcome Outcome
-	Note    string // why it was skipped, or waits
+	Note    string // why it was skipped, or held
+	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
+
+	hash  string    // of all that is desired of the user; a failure is forgotten when it changes
+	retry time.Time // when it leaves quarantine
 }
 
 // Names reports whether the change touches the field.

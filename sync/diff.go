@@ -9,7 +9,8 @@ import (
 
 // newChange starts the change of one declared user from what is known of it; compare fills it in.
 func newChange(u *spec.User, current *state.User) *Change {
-	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned}
+	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned,
+		hash: u.Hash()}
 }
 
 // compare finds the fields of c that must be written, and with them the action, the cause and the lane.

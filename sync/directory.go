@@ -23,7 +23,8 @@ type Directory interface {
 	// List reads every active and inactive user.
 	List(ctx context.Context) (Listing, error)
 
-	// Get reads one user, deleted ones included. ErrNotFound.
+	// Get reads one user, deleted ones included. ErrNotFound. Like List and
+	// Find, it tries again by itself what had no usable answer, so that ErrUncertain is its last word.
 	Get(ctx context.Context, id string) (state.Observed, error)
 
 	// Find looks a user up by e-mail address, deleted ones included. The search index behind it

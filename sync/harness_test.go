@@ -144,3 +144,13 @@ func (w *world) user(email string) sim.User {
 	}
 	return u
 }
+
+// fault makes calls fail, in the simulator's words.
+func (w *world) fault(words string) {
+	w.Helper()
+	f, err := sim.ParseFault(words)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.sim.AddFault(f)
+}

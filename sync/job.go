@@ -15,6 +15,7 @@ const (
 	lookupEvery = 3 * time.Second        // while a search may not show a new user yet
 	quarantine  = 5 * time.Minute        // after the first failure; doubles
 	longestWait = 6 * time.Hour
+	outageWait  = 15 * time.Minute // longest for what the API did not answer: it may pass by itself
 )
 
 // A step is the kind of request that a job makes next.
@@ -29,14 +30,17 @@ const (
 // A job is one user's way through a pass: its calls in order, and what went wrong on the way.
 type job struct {
 	change *Change
-	calls  []*Call   // what is left to do
-	busy   bool      // a request is under way
-	at     time.Time // no request before
+	action Action        // what and
+	fields []FieldChange // which fields the change was planned with, while change says what is left to do
+	calls  []*Call       // what is left to do
+	busy   bool          // a request is under way
+	at     time.Time     // no request before
 
 	read     bool      // the user must be read before the next call
 	lookup   bool      // the address must be looked up before the next call
 	sent     time.Time // when its creation was last sent
-	ours     bool      // its creation was sent and not answered, in this pass or an earlier one
+	ours     bool      // it was we who made it, or may have: in this pass or an earlier one
+	polls    int       // look-ups that found nobody
 	rounds   int       // refused as stale
 	attempts int       // without a usable answer
 	last     error     // of these, for the report
@@ -62,23 +66,36 @@ func (a *applier) refused(ans answer) error {
 		return a.nobody(j)
 	case notFound && ans.step == stepRead:
 		return a.gone(j)
+	case errors.Is(ans.err, ErrUncertain) && ans.step != stepCall:
+		return a.failed(j, ans.err) // the directory has tried it as often as it may be
 	case errors.Is(ans.err, ErrUncertain):
 		if j.attempts++; j.attempts > a.Retry.Max {
 			return a.failed(j, ans.err)
 		}
 		j.at = time.Now().Add(a.backoff(a.Retry.MinWait, a.Retry.MaxWait, j.attempts))
-		j.ours = j.ours || ans.call.Creates && ans.step == stepCall
+		j.ours = j.ours || ans.call.Creates
 	case errors.Is(ans.err, ErrConflict), notFound && c.Current != nil:
-		if j.rounds++; j.rounds > maxRounds {
-			return a.failed(j, ans.err)
-		}
-		j.at = time.Now().Add(time.Duration(j.rounds) * roundWait)
+		return a.again(j, ans)
 	default:
 		return a.failed(j, ans.err)
 	}
-	j.last = ans.err
+	return a.doubt(j, ans)
+}
+
+// again gives the job another round, three at most: what it wrote was refused as stale.
+func (a *applier) again(j *job, ans answer) error {
+	if j.rounds++; j.rounds > maxRounds {
+		return a.failed(j, ans.err)
+	}
+	j.at = time.Now().Add(time.Duration(j.rounds) * roundWait)
+	return a.doubt(j, ans)
+}
+
+// doubt makes the job look before it writes again.
+func (a *applier) doubt(j *job, ans answer) error {
 	if ans.step == stepCall {
-		j.read, j.lookup = c.Current != nil, c.Current == nil
+		j.last = ans.err
+		j.read, j.lookup = j.change.Current != nil, j.change.Current == nil
 	}
 	return nil
 }
@@ -86,62 +103,70 @@ func (a *applier) refused(ans answer) error {
 // nobody goes on after a look-up that found nobody. A search shows a new user late, so a creation that
 // may have happened is looked for until the index must have caught up.
 func (a *applier) nobody(j *job) error {
+	hidden := a.because(j, "the address is taken, by a user that a search does not show")
 	switch conflict := errors.Is(j.last, ErrConflict); {
 	case conflict && j.change.Current != nil:
-		return a.failed(j, fmt.Errorf("the address is taken, by a user that a search does not show: %w", j.last))
+		return a.failed(j, hidden)
 	case time.Since(j.sent) < a.SearchLag:
-		j.at = time.Now().Add(min(lookupEvery, a.SearchLag))
+		j.at = time.Now().Add(min(lookupEvery<<min(j.polls, 8), a.SearchLag))
+		j.polls++
 	case conflict:
-		return a.failed(j, fmt.Errorf("the address is taken, by a user that a search does not show: %w", j.last))
+		return a.failed(j, hidden)
 	default:
 		j.lookup = false // nobody has the address: the creation did not happen
 	}
 	return nil
 }
 
-// gone makes a user anew that was deleted beyond restoring.
+// gone goes on after a read that found no such user: one just made may not be shown yet, any other was
+// deleted beyond restoring and is made anew.
 func (a *applier) gone(j *job) error {
 	c := j.change
+	if time.Since(j.sent) < a.SearchLag {
+		j.at = time.Now().Add(min(lookupEvery, a.SearchLag))
+		return nil
+	}
 	id := c.Current.ID
 	if j.rounds++; j.rounds > maxRounds {
-		return a.failed(j, j.last)
+		return a.failed(j, a.because(j, "the user comes and goes"))
 	}
 	a.roster.forget(id)
 	c.Current = nil
-	if err := a.Store.Commit(state.Commit{Forget: []string{id}}); err != nil {
+	if err := a.commit(state.Commit{Forget: []string{id}}); err != nil {
 		return err
 	}
 	if c.Desired[spec.Name] == "" {
 		return a.failed(j, errors.New("the user no longer exists, and cannot be created again without a name"))
-	}
-	if !a.Policy.Create {
-		return a.failed(j, errors.New("the user no longer exists, and creating users is switched off"))
 	}
 	return a.replan(j)
 }
 
 // reread goes on after a read or a look-up that found somebody: equal is success, else the rest is
 // planned again from what is there now.
-func (a *applier) reread(j *job, step step, now state.Observed) error {
-	c := j.change
-	conflict := errors.Is(j.last, ErrConflict)
-	if step == stepFind {
+func (a *applier) reread(j *job, ans answer) error {
+	c, now := j.change, ans.now[0]
+	switch {
+	case ans.step == stepFind:
 		if spec.Key(text(now.Fields[spec.Email])) != c.Key {
 			return a.nobody(j) // the index is behind: that user has another address by now
 		}
 		if owner := a.plan.claimed[now.ID]; c.Current != nil || owner != "" && owner != c.Key {
-			return a.failed(j, fmt.Errorf("the address is taken by user %s (%s): %w", now.ID, text(now.Fields[spec.State]), j.last))
+			return a.failed(j, a.because(j, fmt.Sprintf("the address is taken by user %s (%s)", now.ID, text(now.Fields[spec.State]))))
 		}
 		if !j.ours && !a.Policy.Adopt && text(now.Fields[spec.State]) != deleted {
-			return a.failed(j, fmt.Errorf("the address belongs to the existing user %s, and adopting users is switched off: %w", now.ID, j.last))
+			return a.failed(j, a.because(j, fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
 		}
-	} else if conflict && now.Version == c.Current.Version && c.Names(spec.Email) {
+	case now.Version < c.Current.Version:
+		// Older than what we know, so it says nothing.
+		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, c.Current.Version)
+		return a.again(j, ans)
+	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.Names(spec.Email):
 		j.read, j.lookup = false, true // the version was right, so it is the address: who has it?
 		return nil
 	}
 	c.Current = a.known(now, c.Current, c, nil)
 	a.roster.put(c.Current)
-	if err := a.Store.Commit(state.Commit{Users: []*state.User{c.Current}, Settled: []string{c.Key}}); err != nil {
+	if err := a.commit(state.Commit{Users: []*state.User{c.Current}}); err != nil {
 		return err
 	}
 	return a.replan(j)
@@ -154,57 +179,95 @@ func (a *applier) replan(j *job) error {
 	j.read, j.lookup = false, false
 	next := *c
 	a.roster.compare(&next)
+	if j.action == Create && !j.ours && next.Action != Create {
+		j.action, j.fields = next.Action, next.Fields // it is not made, but found
+		if next.Action == Update {
+			j.action = Adopt
+		}
+	}
 	if len(next.Fields) == 0 {
 		var commit state.Commit
 		a.succeed(j, &commit)
-		return a.Store.Commit(commit)
+		return a.commit(commit)
 	}
-	if c.Action != Update && next.Action == Update {
-		next.Action = Adopt
+	if (next.Action == Create || next.Action == Restore) && !a.Policy.Create {
+		return a.failed(j, errors.New("the user was deleted, and creating users is switched off"))
 	}
 	*c = next
 	j.calls = a.Directory.Compile([]*Change{c})
 	return nil
 }
 
+// finish leaves nothing to do, and the change as it was planned.
+func (j *job) finish() {
+	j.calls, j.change.Action, j.change.Fields = nil, j.action, j.fields
+}
+
+// because explains an end by what went before it.
+func (a *applier) because(j *job, text string) error {
+	if j.last == nil {
+		return errors.New(text)
+	}
+	return fmt.Errorf("%s: %w", text, j.last)
+}
+
 // succeed ends a job well.
 func (a *applier) succeed(j *job, commit *state.Commit) {
-	j.calls = nil
+	c := j.change
+	j.finish()
+	delete(a.silent, j)
+	commit.Cleared = append(commit.Cleared, c.Key)
 	if j.ours {
-		j.change.Action = Create // it was we who made the user, though the answer was lost
+		commit.Settled = append(commit.Settled, c.Key)
 	}
-	commit.Cleared = append(commit.Cleared, j.change.Key)
-	a.end(j.change, Applied)
+	a.end(c, Applied)
 }
 
 // failed ends a job badly and commits that.
 func (a *applier) failed(j *job, err error) error {
 	var commit state.Commit
 	a.fail(j, err, &commit)
-	return a.Store.Commit(commit)
+	return a.commit(commit)
 }
 
 // fail puts the user into quarantine: it is tried again after a while of its own, or when its spec changes.
 func (a *applier) fail(j *job, err error, commit *state.Commit) {
 	c := j.change
-	j.calls, c.Err = nil, err
-	f := state.Failure{Key: c.Key, Desired: c.Desired.Hash(), Attempts: a.failures[c.Key].Attempts + 1, Message: err.Error()}
-	f.Next = time.Now().Add(a.backoff(quarantine, longestWait, f.Attempts))
+	j.finish()
+	c.Err = err
+	f := state.Failure{Key: c.Key, Desired: c.hash, Attempts: 1, Message: err.Error()}
+	if before := a.failures[c.Key]; before.Desired == c.hash {
+		f.Attempts += before.Attempts
+	}
+	longest := longestWait
+	if errors.Is(err, ErrUncertain) {
+		longest = outageWait
+	}
+	f.Next = time.Now().Add(a.backoff(quarantine, longest, f.Attempts))
+	c.retry = f.Next
 	if ce := (*CallError)(nil); errors.As(err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
+	}
+	if c.Current == nil && !j.ours {
+		commit.Settled = append(commit.Settled, c.Key) // the creation was refused for certain
 	}
 	commit.Failures = append(commit.Failures, f)
 	a.end(c, Failed)
 }
 
-// abandon ends the jobs that wait for one another.
-func (a *applier) abandon() {
+// abandon ends the jobs that wait for one another, or for somebody who failed.
+func (a *applier) abandon() error {
 	for _, j := range a.order {
-		if c := j.change; c.Outcome == Planned {
-			c.Note = "waits for " + a.missing(c)
+		if c := j.change; c.Outcome == Planned && len(j.calls) > 0 {
+			c.Waits = a.waitsFor(c, j.calls[0])
+			j.finish()
 			a.end(c, Skipped)
 		}
 	}
+	if len(a.ended) == 0 {
+		return nil
+	}
+	return a.commit(state.Commit{})
 }
 
 // backoff is the wait after the n-th failure: doubling, half of it random, so that what failed

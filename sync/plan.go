@@ -16,17 +16,24 @@ import (
 // the same, to the order and the id.
 type Plan struct {
 	ID        string
-	Changes   []*Change      // every user that differs, in the order of application; Outcome is Planned for those to be applied
-	Unchanged int            // declared users that do not differ
-	Problems  []spec.Problem // what only the organization could show to be wrong, by file and line
+	Changes   []*Change // every user that differs, in the order of application; Outcome is Planned for those to be applied
+	Unchanged int       // declared users that do not differ
+	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
 
-	confirmed []*state.User // nothing to send: found equal, or no longer managed; to be recorded
+	confirmed []*state.User // nothing to send: found equal; to be recorded
 	recovered []string      // keys in quarantine that need nothing any more
+	settled   []string      // keys of intents that are of no more use
 	roster    *roster
 	claimed   map[string]string // Genesys id -> key of the declared user behind it
 	revision  string
 	began     time.Time
 	resent    int // calls sent again, after no usable answer or a conflict
+}
+
+// A Problem is what is wrong with one user's spec.
+type Problem struct {
+	Key string // spec.User.Key
+	spec.Problem
 }
 
 // Policy is what a plan may do.
@@ -50,6 +57,9 @@ type Policy struct {
 //	absent  | any      | any          | not managed: left alone, no longer remembered
 //	no user | any      | some         | removed: reported once and left alone
 //
+// While the tree has problems, a managed user that it does not show may be one of those: nobody counts
+// as removed, and everybody who is missing stays desired as last applied.
+//
 // It is pure: it reads no clock, logs nothing, and changes neither tree nor snapshot.
 func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, now time.Time) *Plan {
 	p := &planner{
@@ -70,17 +80,17 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, now time.Time
 	for _, u := range tree.Users {
 		p.user(u)
 	}
-	p.needs()
 	if len(tree.Problems)+len(p.Problems) == 0 {
-		p.removed(snap)
+		p.removed()
+	} else {
+		p.lastGood()
 	}
+	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
 	}
 	slices.SortFunc(p.Changes, (*Change).before)
-	slices.SortFunc(p.Problems, func(a, b spec.Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
-	})
+	slices.SortFunc(p.Problems, func(a, b Problem) int { return byPlace(a.Problem, b.Problem) })
 	p.ID = p.id()
 	return p.Plan
 }
@@ -96,6 +106,16 @@ func (p *Plan) Todo() []*Change {
 	return todo
 }
 
+// removes reports whether anybody counts as removed.
+func (p *Plan) removes() bool {
+	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Action == Unmanage })
+}
+
+// sends reports whether anything is to be sent.
+func (p *Plan) sends() bool {
+	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome == Planned && c.Action != Unmanage })
+}
+
 // Converged reports whether the tree was wholly applied: nothing failed, waits or was left out.
 func (p *Plan) Converged() bool {
 	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied })
@@ -105,41 +125,11 @@ type planner struct {
 	*Plan
 	policy   Policy
 	snap     *state.Snapshot
-	declared map[string]*spec.User
+	declared map[string]*spec.User  // by key
 	current  map[string]*state.User // by key of the declared user
 	changes  map[string]*Change     // by key
 	wrong    map[string]bool        // keys of users that have problems
 	now      time.Time
-}
-
-// match finds the known user behind each declared one. A pinned id or a former address goes first, so
-// that an address which somebody gives up is not taken for that somebody when another user takes it.
-func (p *planner) match(users []*spec.User) {
-	claim := func(u *spec.User, cur *state.User) {
-		if other, taken := p.claimed[cur.ID]; taken {
-			p.problem(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep one of them", cur.ID, other, p.declared[other].Pos))
-			return
-		}
-		p.claimed[cur.ID], p.current[u.Key], p.roster.alias[u.Key] = u.Key, cur, cur.ID
-	}
-	for _, u := range users {
-		if u.ID != "" {
-			if cur := p.roster.byID[u.ID]; cur != nil {
-				claim(u, cur)
-			} else {
-				p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
-			}
-		} else if u.PreviousEmail != "" && p.roster.byKey[u.Key] == nil {
-			if cur := p.roster.live(u.PreviousEmail); cur != nil {
-				claim(u, cur)
-			}
-		}
-	}
-	for _, u := range users {
-		if cur := p.roster.byKey[u.Key]; cur != nil && p.current[u.Key] == nil && u.ID == "" && p.claimed[cur.ID] == "" {
-			claim(u, cur)
-		}
-	}
 }
 
 // user plans one declared user.
@@ -149,39 +139,51 @@ func (p *planner) user(u *spec.User) {
 	}
 	c := newChange(u, p.current[u.Key])
 	p.roster.compare(c)
+	_, begun := p.snap.Intents[u.Key]
 	failure, failed := p.snap.Failures[u.Key]
-	if len(c.Fields) == 0 {
-		p.Unchanged++
-		if failed {
-			p.recovered = append(p.recovered, u.Key)
-		}
-		if applied := p.roster.applied(c, nil); !sameFields(applied, c.Current.Applied) {
-			confirmed := *c.Current
-			confirmed.Applied = applied
-			p.confirmed = append(p.confirmed, &confirmed)
-		}
+	switch {
+	case c.Current != nil && slices.Contains(p.snap.Refresh.Held, c.Current.ID):
+		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
+		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
+	case len(c.Fields) == 0:
+		p.unchanged(c, begun)
 		return
-	}
-	switch holder := p.roster.byKey[u.Key]; {
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
 		return
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, "creating users is switched off"
-	case c.Action == Adopt && !p.policy.Adopt:
+	case c.Action == Adopt && !p.policy.Adopt && !begun:
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
-	case holder != nil && (c.Current == nil || holder.ID != c.Current.ID):
-		// Another declared user still has this address and is about to give it up.
-		c.Outcome, c.Note = Skipped, "waits until "+p.claimed[holder.ID]+" has given up this address"
-	case failed && !p.policy.Retry && failure.Desired == u.Fields.Hash() && p.now.Before(failure.Next):
-		c.Outcome, c.Note = Quarantined, fmt.Sprintf("refused %d times, next try %s: %s", failure.Attempts, failure.Next.UTC().Format(time.RFC3339), failure.Message)
+	case failed && !p.policy.Retry && failure.Desired == c.hash && p.now.Before(failure.Next) && failure.Next.Sub(p.now) <= longestWait:
+		c.Outcome, c.retry = Quarantined, failure.Next
+		c.Note = fmt.Sprintf("refused %d times, next try %s: %s", failure.Attempts, failure.Next.UTC().Format(time.RFC3339), failure.Message)
 	}
 	p.changes[c.Key] = c
 }
 
+// unchanged records what a user that needs nothing is found to have.
+func (p *planner) unchanged(c *Change, begun bool) {
+	p.Unchanged++
+	if _, failed := p.snap.Failures[c.Key]; failed {
+		p.recovered = append(p.recovered, c.Key)
+	}
+	if begun {
+		p.settled = append(p.settled, c.Key)
+	}
+	if c.Current.Applied == nil && !p.policy.Adopt && !begun {
+		return // not ours, and not to become it
+	}
+	if applied := p.roster.applied(c, nil); !sameFields(applied, c.Current.Applied) {
+		confirmed := *c.Current
+		confirmed.Applied = applied
+		p.confirmed = append(p.confirmed, &confirmed)
+	}
+}
+
 // check finds what only now can be known to be wrong, before anything of the user is written.
 func (p *planner) check(u *spec.User) bool {
-	for _, problem := range Unsent(u, p.policy.Sends) {
+	for _, problem := range unsent(u, p.policy.Sends) {
 		p.problem(u, spec.Field(problem.Field), problem.Message)
 	}
 	for f, v := range u.Fields {
@@ -193,9 +195,24 @@ func (p *planner) check(u *spec.User) bool {
 	return !p.wrong[u.Key]
 }
 
-// Unsent reports the fields of a user that a directory cannot write. Leaving them out in silence would
+// Problems lists all that is wrong with a tree without asking the organization, by file and line:
+// its own problems, and the fields that a directory cannot write.
+func Problems(tree *spec.Tree, sends []spec.Field) []spec.Problem {
+	problems := slices.Clone(tree.Problems)
+	for _, u := range tree.Users {
+		problems = append(problems, unsent(u, sends)...)
+	}
+	slices.SortFunc(problems, byPlace)
+	return problems
+}
+
+func byPlace(a, b spec.Problem) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Field, b.Field))
+}
+
+// unsent reports the fields of a user that a directory cannot write. Leaving them out in silence would
 // break a promise, so they are refused.
-func Unsent(u *spec.User, sends []spec.Field) []spec.Problem {
+func unsent(u *spec.User, sends []spec.Field) []spec.Problem {
 	var problems []spec.Problem
 	for _, info := range spec.All() {
 		if _, declared := u.Fields[info.Field]; declared && !slices.Contains(sends, info.Field) {
@@ -212,7 +229,7 @@ func (p *planner) problem(u *spec.User, f spec.Field, message string) {
 	if !ok {
 		pos = u.Pos
 	}
-	p.Problems = append(p.Problems, spec.Problem{Pos: pos, Field: string(f), Message: message})
+	p.Problems = append(p.Problems, Problem{u.Key, spec.Problem{Pos: pos, Field: string(f), Message: message}})
 }
 
 // needs finds, for each change, the users that must exist before it can refer to them, and leaves out
@@ -235,21 +252,26 @@ func (p *planner) needs() {
 		for _, c := range p.changes {
 			i := slices.IndexFunc(c.Needs, func(key string) bool { return !comes(key) })
 			if c.Outcome == Planned && i >= 0 {
-				c.Outcome, c.Note, again = Skipped, "waits for "+c.Needs[i]+", who does not exist yet", true
+				c.Outcome, c.Waits, again = Skipped, c.Needs[i], true
 			}
 		}
 	}
 }
 
 // removed plans what is managed and no longer declared: it is reported, once, and left alone.
-func (p *planner) removed(snap *state.Snapshot) {
-	for key := range snap.Failures {
+func (p *planner) removed() {
+	for key := range p.snap.Failures {
 		if p.declared[key] == nil {
 			p.recovered = append(p.recovered, key)
 		}
 	}
-	for id, u := range snap.Users {
-		if p.claimed[id] != "" || u.Applied == nil || snap.Rebuilt {
+	for key := range p.snap.Intents {
+		if p.declared[key] == nil {
+			p.settled = append(p.settled, key)
+		}
+	}
+	for id, u := range p.snap.Users {
+		if p.claimed[id] != "" || u.Applied == nil {
 			continue
 		}
 		c := &Change{Key: keyOf(u), Action: Unmanage, Current: u, Outcome: Planned}
@@ -258,6 +280,21 @@ func (p *planner) removed(snap *state.Snapshot) {
 		}
 		c.classify()
 		p.changes[c.Key] = c
+	}
+}
+
+// lastGood keeps the managed users that a broken tree does not show as they were last applied.
+func (p *planner) lastGood() {
+	for id, u := range p.snap.Users {
+		key := text(u.Applied[spec.Email])
+		if p.claimed[id] != "" || key == "" || p.declared[key] != nil {
+			continue
+		}
+		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
+		p.roster.compare(c)
+		if c.Action == Update && len(c.Fields) > 0 && p.changes[key] == nil {
+			p.changes[key] = c
+		}
 	}
 }
 

@@ -176,7 +176,7 @@ func TestPlan(t *testing.T) {
 			tree: tree(pinned(declared("new@x.example"), "1"), declared("old@x.example", "name", "B")),
 			snap: snapshot(known("1", "old@x.example", fields())),
 			want: []string{
-				"+ create old@x.example (missing, u.yaml:1:1) skipped: waits until new@x.example has given up this address\n    email: \"old@x.example\"\n    name: \"B\"",
+				"+ create old@x.example (missing, u.yaml:1:1)\n    email: \"old@x.example\"\n    name: \"B\"",
 				"~ update new@x.example (edit, u.yaml:1:1)\n    email: \"old@x.example\" -> \"new@x.example\"",
 			},
 		}, {
@@ -249,7 +249,7 @@ func TestPlan(t *testing.T) {
 func TestPlanQuarantine(t *testing.T) {
 	user := declared("a@x.example", "title", "New")
 	snap := snapshot(known("1", "a@x.example", fields()))
-	snap.Failures["a@x.example"] = state.Failure{Key: "a@x.example", Desired: user.Fields.Hash(), Attempts: 2, Next: now.Add(time.Hour), Message: "refused"}
+	snap.Failures["a@x.example"] = state.Failure{Key: "a@x.example", Desired: user.Hash(), Attempts: 2, Next: now.Add(time.Hour), Message: "refused"}
 
 	for _, tt := range []struct {
 		name  string

@@ -17,12 +17,15 @@ func (c *Change) String() string {
 	if c.Action == Unmanage {
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
 	} else {
-		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.Pos)
+		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.where())
 	}
 	if c.Outcome != Planned && c.Outcome != Applied {
 		fmt.Fprintf(&b, " %s", c.Outcome)
 		if c.Note != "" {
 			fmt.Fprintf(&b, ": %s", c.Note)
+		}
+		if c.Waits != "" {
+			fmt.Fprintf(&b, ": waits for %s", printable(c.Waits))
 		}
 		if c.Err != nil {
 			fmt.Fprintf(&b, ": %s", printable(c.Err.Error()))
@@ -35,6 +38,14 @@ func (c *Change) String() string {
 		}
 	}
 	return b.String()
+}
+
+// where is the place of the spec, if there is one that can be read.
+func (c *Change) where() string {
+	if c.Pos.File == "" {
+		return "as last applied; the specs have problems"
+	}
+	return c.Pos.String()
 }
 
 // String prints one field: before and after, or what it will be.

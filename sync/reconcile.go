@@ -98,7 +98,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	refresh := mode.Reread || !mode.NoRefresh && began.Sub(meta.Refresh.At) >= r.Refresh || meta.Refresh.At.IsZero()
+	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
+	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
 	if c := meta.Converged; !refresh && c != nil && c.Digest == mark {
 		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
@@ -108,8 +109,10 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mode.Strict && len(tree.Problems) > 0 {
-		return nil, &ProblemsError{tree.Problems, tree.Files}
+	if mode.Strict {
+		if problems := Problems(tree, r.Policy.Sends); len(problems) > 0 {
+			return nil, &ProblemsError{problems}
+		}
 	}
 	snap, err := r.Store.Snapshot()
 	if err != nil {
@@ -140,32 +143,37 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	}
 
 	plan := NewPlan(tree, snap, r.Policy, began)
-	if mode.Strict && len(plan.Problems) > 0 {
-		return nil, &ProblemsError{plan.Problems, tree.Files}
+	if plan.removes() { // never from one look alone
+		if again, err := r.Specs.Scan(ctx); err != nil {
+			return nil, err
+		} else if again.Digest != scan.Digest {
+			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
+		}
 	}
 	if mode.DryRun {
 		return r.report(began, mode, tree.Revision, plan, tree.Problems), nil
 	}
-	if len(plan.Todo()) > 0 {
+	if plan.sends() {
 		if err := bind(); err != nil {
 			return nil, err
 		}
 	}
 	stopped := r.apply(ctx, plan, snap.Intents)
-	if stopped == nil && len(tree.Problems) == 0 && plan.Converged() {
+	switch converged := len(tree.Problems) == 0 && plan.Converged(); {
+	case stopped != nil:
+	case converged:
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: len(tree.Users)}})
+	case meta.Converged != nil:
+		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
 }
 
-// ProblemsError lists all that is wrong with a tree.
-type ProblemsError struct {
-	Problems []spec.Problem
-	Files    int
-}
+// ProblemsError lists all that is wrong with a tree, by itself.
+type ProblemsError struct{ Problems []spec.Problem }
 
 func (e *ProblemsError) Error() string {
-	return fmt.Sprintf("%d problems in the specs, the first: %s", len(e.Problems), e.Problems[0])
+	return fmt.Sprintf("the specs have problems, %d in all; the first: %s", len(e.Problems), e.Problems[0])
 }
 
 // Is makes errors.Is find ErrProblems.

@@ -118,7 +118,7 @@ func TestLife(t *testing.T) {
 		time.Sleep(time.Minute) // until the search knows it
 		w.write("new.yaml", "email: neo@example.com\nname: Neo again\n")
 		w.pass()
-		calls(map[string]int{"POST /api/v2/users": 1, "POST /api/v2/users/search": 1, "GET /api/v2/users/{id}": 1, patch: 2})
+		calls(map[string]int{"POST /api/v2/users": 1, "POST /api/v2/users/search": 1, "GET /api/v2/users/{id}": 2, patch: 2})
 		if u := w.user("neo@example.com"); u.ID != id || u.State != "active" || u.Name != "Neo again" {
 			t.Errorf("restored as %+v", u)
 		}
@@ -156,11 +156,7 @@ func TestPoisoned(t *testing.T) {
 				w.write(users[i].Email+".yaml", "email: taken@example.com\nid: %s\ndepartment: Moved\n", users[i].ID)
 				continue
 			}
-			f, err := sim.ParseFault("PATCH user=" + users[i].Email + " " + effect)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.sim.AddFault(f)
+			w.fault("PATCH user=" + users[i].Email + " " + effect)
 		}
 		res := w.pass()
 		if res.Applied != 495 || res.Failed != 5 || len(res.Failures) != 5 {
@@ -203,11 +199,7 @@ func TestTroubledAPI(t *testing.T) {
 		}
 		before := w.sim.Users()
 		for _, text := range []string{"PATCH 10% lost", "POST /api/v2/users 30% lost", "PATCH 2.5% conflict409", "PATCH 2.5% conflict400", "5% 503"} {
-			f, err := sim.ParseFault(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.sim.AddFault(f)
+			w.fault(text)
 		}
 		res := w.pass()
 		if res.Applied != 520 {

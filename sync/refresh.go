@@ -69,20 +69,24 @@ func merge(before *state.User, now state.Observed) *state.User {
 }
 
 // absent looks after known users that a whole listing did not show. Managed ones are asked for one by
-// one, because a missing line is no proof that a user was deleted; others are forgotten, which costs nothing.
+// one, because a missing line is no proof that a user was deleted; others are forgotten, which costs
+// nothing. Too many managed ones are held.
 func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, seen map[string]bool, commit *state.Commit) error {
-	var managed, missing int
+	managed := 0
+	var missing []string
 	for id, u := range snap.Users {
-		if u.Applied != nil {
+		if u.Applied != nil && !isDeleted(u) {
 			managed++
 			if !seen[id] {
-				missing++
+				missing = append(missing, id)
 			}
 		}
 	}
-	if missing > max(shortFloor, managed*shortPercent/100) {
-		r.Log.Warn("the listing misses many managed users; they are taken as unchanged. Does the OAuth client still hold its role in all divisions?",
-			"missing", missing, "managed", managed)
+	if len(missing) > max(shortFloor, managed*shortPercent/100) {
+		r.Log.Warn("the listing misses many managed users; they are held as they are. Does the OAuth client still have its role in all divisions?",
+			"missing", len(missing), "managed", managed)
+		slices.Sort(missing)
+		commit.Refresh.Held = missing
 		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(snap.Users)) {
@@ -92,14 +96,17 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, seen map[
 		}
 		if u.Applied != nil {
 			now, err := r.Directory.Get(ctx, id)
-			if err == nil {
+			switch {
+			case err == nil:
 				if renewed := merge(u, now); renewed != nil {
 					snap.Users[id] = renewed
 					commit.Users = append(commit.Users, renewed)
 				}
 				continue
-			}
-			if !errors.Is(err, ErrNotFound) {
+			case errors.Is(err, ErrForbidden), errors.Is(err, ErrUncertain), errors.Is(err, ErrRefused):
+				r.Log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", keyOf(u), "error", err)
+				continue
+			case !errors.Is(err, ErrNotFound):
 				return err
 			}
 		}

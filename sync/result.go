@@ -23,6 +23,7 @@ type Result struct {
 	Held        int       `json:"held"`
 	Quarantined int       `json:"quarantined"`
 	Skipped     int       `json:"skipped"`
+	Waiting     int       `json:"waiting"` // of those skipped: for another user, who did not come or go
 	Pending     int       `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
 	Unchanged   int       `json:"unchanged"`
 	Calls       Calls     `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
@@ -70,11 +71,19 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{},
 		Calls:    Calls{Retried: plan.resent},
-		Problems: append(slices.Clip(problems), plan.Problems...),
+		Problems: problems,
 		Seconds:  time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {
 		res.Changes = []*Change{}
+	}
+	for i, p := range plan.Problems {
+		res.Problems = append(slices.Clip(res.Problems), p.Problem)
+		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Message: p.Field + ": " + p.Message})
+		if i == 0 || plan.Problems[i-1].Key != p.Key {
+			res.Users++
+			res.Failed++
+		}
 	}
 	for _, c := range plan.Changes {
 		if c.Action != Unmanage {
@@ -95,11 +104,14 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 			res.Held++
 		case Skipped:
 			res.Skipped++
+			if c.Waits != "" {
+				res.Waiting++
+			}
 		case Planned:
 			res.Pending++
 		}
-		if at := r.failures[c.Key].Next; c.Outcome == Quarantined && (res.Retry.IsZero() || at.Before(res.Retry)) {
-			res.Retry = at
+		if !c.retry.IsZero() && (res.Retry.IsZero() || c.retry.Before(res.Retry)) {
+			res.Retry = c.retry
 		}
 	}
 	s := Status{Phase: "idle", Began: began, Last: res}
@@ -138,6 +150,9 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 			return json.RawMessage("null") // not known
 		}
 		return json.RawMessage(v)
+	}
+	if c.Waits != "" {
+		out.Note = "waits for " + c.Waits
 	}
 	for _, fc := range c.Fields {
 		out.Fields = append(out.Fields, field{fc.Field, raw(fc.Before), raw(fc.After)})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"usersyncd/state"
 )
 
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
@@ -49,12 +51,29 @@ func (a *applier) progress() {
 	a.set(s)
 }
 
-// end sets what came of a change, and writes the one line about it: who, what, why, and how it ended.
+// end sets what came of a change.
 func (a *applier) end(c *Change, outcome Outcome) {
 	c.Outcome = outcome
 	a.tally[outcome]++
+	a.ended = append(a.ended, c)
+}
+
+// commit records, and only then tells what has come to its end.
+func (a *applier) commit(c state.Commit) error {
+	if err := a.Store.Commit(c); err != nil {
+		return err
+	}
+	for _, c := range a.ended {
+		a.logChange(c)
+	}
+	a.ended = nil
+	return nil
+}
+
+// logChange writes the one line about a change: who, what, why, and how it ended.
+func (a *applier) logChange(c *Change) {
 	level, attrs := slog.LevelInfo, []any{
-		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.Pos.String(),
+		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.where(),
 	}
 	var fields []string
 	for _, fc := range c.Fields {
@@ -67,9 +86,9 @@ func (a *applier) end(c *Change, outcome Outcome) {
 	case c.Err != nil:
 		level = slog.LevelWarn
 		attrs = append(attrs, "error", printable(c.Err.Error()))
-	case c.Note != "":
+	case c.Waits != "":
 		level = slog.LevelWarn
-		attrs = append(attrs, "note", c.Note)
+		attrs = append(attrs, "waits for", c.Waits)
 	}
 	a.Log.Log(context.Background(), level, "user "+string(c.Outcome), attrs...)
 }

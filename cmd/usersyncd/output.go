@@ -21,6 +21,11 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 			}
 		}
 	}
+	for _, p := range res.Problems {
+		if _, err := fmt.Fprintln(w, p); err != nil {
+			return err
+		}
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d users: %d applied, %d unchanged", res.Users, res.Applied, res.Unchanged)
 	for _, n := range []struct {
@@ -28,7 +33,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		word  string
 	}{
 		{res.Failed, "failed"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
-		{res.Skipped, "skipped"}, {res.Pending, "not reached"}, {len(res.Problems), "problems in the specs"},
+		{res.Skipped, "skipped"}, {res.Pending, "not reached"},
 	} {
 		if n.count > 0 {
 			fmt.Fprintf(&b, ", %d %s", n.count, n.word)

@@ -28,11 +28,12 @@ func TestExitCodes(t *testing.T) {
 		{refused(process{}, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, the rest is for the next run"},
 		{&exitError{code: exitChanges}, 2, ""},
 		{refused(process{stderr: new(strings.Builder)}, problems), 3, ""},
-		{fmt.Errorf("load: %w", problems), 3, "usersyncd: load: 1 problems in the specs, the first: :0:0: is wrong"},
+		{fmt.Errorf("load: %w", problems), 3, "usersyncd: load: the specs have problems, 1 in all; the first: :0:0: is wrong"},
 		{fmt.Errorf("scanning d: %w", spec.ErrNoSpecs), 3, "usersyncd: scanning d: no spec file"},
 		{outcome(&usersync.Result{Held: 1}), 4, ""},
 		{outcome(&usersync.Result{Held: 1, Failed: 1}), 5, ""},
 		{outcome(&usersync.Result{Quarantined: 1}), 5, ""},
+		{outcome(&usersync.Result{Skipped: 1, Waiting: 1}), 5, ""},
 		{usage("--output: %q is wrong", "x"), 64, `usersyncd: --output: "x" is wrong`},
 	} {
 		if got, text := exitCode(test.err), errorText(test.err); got != test.want || text != test.text {

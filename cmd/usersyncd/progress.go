@@ -73,8 +73,8 @@ func (s *screen) step(st usersync.Status, l aimd.Stats, left time.Duration) {
 		return
 	}
 	if s.bar == nil {
-		s.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(s.w), progressbar.OptionSetWidth(24),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(false),
+		s.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(s.w),
+			progressbar.OptionUseANSICodes(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(false),
 			progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws, for ever, over the log
 	}

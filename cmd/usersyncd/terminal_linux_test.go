@@ -113,14 +113,23 @@ func screenOf(r *running, args ...string) (stdout, seen string, code int) {
 
 var control = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
-// left returns what a terminal shows at the end: a carriage return lets the next text cover the line.
+// left returns what a terminal shows at the end: a carriage return lets the next text cover the line,
+// ESC [2K empties it, and ESC [0K what is behind the cursor.
 func left(seen string) string {
+	seen = strings.NewReplacer("\x1b[2K", "\x00", "\x1b[0K", "\x01").Replace(seen)
 	var screen strings.Builder
 	for line := range strings.SplitSeq(control.ReplaceAllString(seen, ""), "\n") {
 		shown := []rune{}
 		for text := range strings.SplitSeq(line, "\r") {
-			over := []rune(text)
-			shown = append(over, shown[min(len(over), len(shown)):]...)
+			if before, after, empties := strings.Cut(text, "\x00"); empties {
+				shown, text = nil, strings.Repeat(" ", len(before))+after
+			}
+			over := []rune(strings.TrimSuffix(text, "\x01"))
+			if strings.HasSuffix(text, "\x01") {
+				shown = over
+			} else {
+				shown = append(over, shown[min(len(over), len(shown)):]...)
+			}
 		}
 		screen.WriteString(strings.TrimRight(string(shown), " ") + "\n")
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -53,13 +51,7 @@ a manager exists, is checked by plan.`,
 // validated prints what is wrong with a tree: for people on stderr, as JSON of the schema
 // usersyncd.validate/v1 on stdout.
 func validated(tree *spec.Tree, c *config, p process) error {
-	problems := slices.Clone(tree.Problems)
-	for _, u := range tree.Users {
-		problems = append(problems, usersync.Unsent(u, genesys.Sends())...)
-	}
-	slices.SortStableFunc(problems, func(a, b spec.Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	problems := usersync.Problems(tree, genesys.Sends())
 	if c.output == "json" {
 		type problem struct {
 			File    string `json:"file"`

@@ -137,10 +137,18 @@ func unusable(op string, a answer, err error) *usersync.CallError {
 }
 
 func correlationID(h http.Header, body errorBody) string {
-	if id := printable(h.Get("ININ-Correlation-Id"), 100); id != "" {
-		return id
+	for _, id := range []string{h.Get("ININ-Correlation-Id"), body.ContextID} {
+		if isID(id) {
+			return id
+		}
 	}
-	return body.ContextID
+	return ""
+}
+
+// isID reports whether a text can be a correlation id. Whatever else a gateway puts there, an echoed
+// token for one, must not get into a log.
+func isID(s string) bool {
+	return len(s) <= 64 && s != "" && strings.Trim(s, "0123456789abcdefABCDEF-") == ""
 }
 
 func target(h http.Header) string {

@@ -64,11 +64,11 @@ func TestClassification(t *testing.T) {
 }
 
 func TestCorrelationIDFromTheBody(t *testing.T) {
-	f := &fake{api: func(*http.Request, string) reply { return jsonReply(404, `{"contextId":"ctx-1"}`) }}
+	f := &fake{api: func(*http.Request, string) reply { return jsonReply(404, `{"contextId":"c0ffee-1"}`) }}
 	d, _ := open(t, f, nil)
 	_, err := d.Get(t.Context(), "u1")
 	var e *usersync.CallError
-	if !errors.As(err, &e) || e.CorrelationID != "ctx-1" {
+	if !errors.As(err, &e) || e.CorrelationID != "c0ffee-1" {
 		t.Errorf("%+v", err)
 	}
 }

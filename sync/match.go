@@ -1,0 +1,72 @@
+package sync
+
+import (
+	"fmt"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// match finds the known user behind each declared one. In this order:
+//
+//  1. a pinned id, and a former address: an address that somebody gives up must not be taken for that
+//     somebody when another user takes it;
+//  2. the address;
+//  3. the address that was last applied: somebody changed it in Genesys, and it is to be changed back.
+func (p *planner) match(users []*spec.User) {
+	for _, u := range users {
+		switch {
+		case u.ID != "":
+			if cur := p.roster.byID[u.ID]; cur != nil {
+				p.claim(u, cur)
+			} else {
+				p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
+			}
+		case u.PreviousEmail != "":
+			p.renamed(u)
+		}
+	}
+	for _, u := range users {
+		if cur := p.roster.byKey[u.Key]; cur != nil && p.unmatched(u) && p.claimed[cur.ID] == "" {
+			p.claim(u, cur)
+		}
+	}
+	applied := map[string]*state.User{}
+	for id, cur := range p.roster.byID {
+		key := text(cur.Applied[spec.Email])
+		if other := applied[key]; key != "" && p.claimed[id] == "" && !isDeleted(cur) && (other == nil || other.ID < id) {
+			applied[key] = cur
+		}
+	}
+	for _, u := range users {
+		if cur := applied[u.Key]; cur != nil && p.unmatched(u) && p.roster.byKey[u.Key] == nil {
+			p.claim(u, cur)
+		}
+	}
+}
+
+func (p *planner) unmatched(u *spec.User) bool {
+	return p.current[u.Key] == nil && u.ID == "" && !p.wrong[u.Key]
+}
+
+// renamed claims the user with the former address, unless the rename is done, and refuses to guess
+// when a stranger has the new one.
+func (p *planner) renamed(u *spec.User) {
+	old, holder := p.roster.live(u.PreviousEmail), p.roster.byKey[u.Key]
+	switch {
+	case old == nil:
+	case holder == nil:
+		p.claim(u, old)
+	case holder.ID != old.ID && holder.Applied == nil:
+		p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
+			spec.Text(u.PreviousEmail).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
+	}
+}
+
+func (p *planner) claim(u *spec.User, cur *state.User) {
+	if other, taken := p.claimed[cur.ID]; taken {
+		p.problem(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep one of them", cur.ID, other, p.declared[other].Pos))
+		return
+	}
+	p.claimed[cur.ID], p.current[u.Key], p.roster.alias[u.Key] = u.Key, cur, cur.ID
+}
