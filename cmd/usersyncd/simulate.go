@@ -51,10 +51,10 @@ change the quota and make calls fail.`,
 	f.StringVar((*string)(&o.Quota.Model), "quota", string(sim.Fixed), "how the quota counts: fixed, aligned, sliding or bucket")
 	f.BoolVar(&o.Quota.NoHeaders, "no-quota-headers", false, "leave the quota's headers out")
 	f.DurationVar(&o.Latency, "latency", 30*time.Millisecond, "time of an answer")
-	f.DurationVar(&o.Jitter, "jitter", 0, "added to it at random, up to this")
+	f.DurationVar(&o.Jitter, "jitter", 0, "random delay of each answer, up to this; answers overtake each other")
 	f.DurationVar(&o.IndexLag, "index-lag", 3*time.Second, "how far the search is behind")
 	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "how long an access token is good")
-	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `'[METHOD] [PATH] [user=EMAIL] [N%] [xN] EFFECT'`; EFFECT is a status, drop, lost, truncated, html, slow=2s, conflict409, conflict400, spurious, edited or revoked")
+	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `'[METHOD] [PATH] [user=EMAIL] [N%] [xN] EFFECT'`, also after=N and every=N; EFFECT is a status, drop, lost, truncated, html, slow=2s, conflict409, conflict400, spurious, edited, expired or revoked")
 	return cmd
 }
 
