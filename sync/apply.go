@@ -2,9 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -268,97 +265,3 @@ func (a *applier) start(ctx context.Context, j *job) {
 }
 
 func one(u state.Observed, err error) ([]state.Observed, error) { return []state.Observed{u}, err }
-
-// settle takes an answer in: it commits what was achieved, and decides how the job goes on. The error
-// ends the pass.
-func (a *applier) settle(ans answer) error {
-	for _, c := range ans.call.Changes {
-		a.jobs[c].busy = false
-	}
-	uncertain, forbidden := errors.Is(ans.err, ErrUncertain), errors.Is(ans.err, ErrForbidden)
-	if ans.step == stepCall && !uncertain {
-		clear(a.silent)
-	}
-	if ans.step == stepCall && !forbidden {
-		a.denied = 0
-	}
-	switch {
-	case uncertain:
-		if a.silent[ans.job] = true; len(a.silent) >= maxSilent {
-			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(a.silent), ans.err)
-		}
-	case forbidden:
-		if a.denied++; a.denied >= maxDenied {
-			return fmt.Errorf("%d calls in a row lacked a permission: %w", a.denied, ans.err)
-		}
-	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled):
-		return ans.err
-	case errors.Is(ans.err, context.Canceled), errors.Is(ans.err, context.DeadlineExceeded):
-		return nil // not sent: the next pass finds it again
-	}
-	if ans.err != nil {
-		return a.refused(ans)
-	}
-	if ans.step == stepCall {
-		return a.achieved(ans)
-	}
-	return a.reread(ans.job, ans)
-}
-
-// achieved commits a call that was answered well: what is now known, and what is therefore applied.
-func (a *applier) achieved(ans answer) error {
-	var commit state.Commit
-	for i, c := range ans.call.Changes {
-		j := a.jobs[c]
-		j.calls = j.calls[1:]
-		before := c.Current
-		c.Current = a.known(ans.now[i], before, c, ans.call.Fields)
-		a.roster.put(c.Current)
-		commit.Users = append(commit.Users, c.Current)
-		if ans.call.Creates {
-			j.ours = true
-			commit.Settled = append(commit.Settled, c.Key)
-		}
-		switch err := a.kept(c, ans.call.Fields); {
-		case err != nil:
-			a.fail(j, err, &commit)
-		case before != nil && isDeleted(before):
-			// What a restored user has kept is not known: read it, and plan the rest again.
-			j.read, j.calls = true, []*Call{ans.call}
-		case len(j.calls) == 0:
-			a.succeed(j, &commit)
-		}
-	}
-	return a.commit(commit)
-}
-
-// known merges an answer with what was known before. What the answer does not show is as we wrote it,
-// or as it was.
-func (a *applier) known(now state.Observed, before *state.User, c *Change, written []spec.Field) *state.User {
-	u := &state.User{Observed: now}
-	u.Fields = make(spec.Fields, len(now.Fields))
-	if before != nil {
-		u.Applied = before.Applied
-		maps.Copy(u.Fields, before.Fields)
-	}
-	for _, f := range written {
-		if want, ok := c.Desired[f]; ok {
-			u.Fields[f] = want
-		}
-	}
-	maps.Copy(u.Fields, now.Fields)
-	u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
-	return u
-}
-
-// kept checks that the answer shows what was written. An API that says yes and keeps something else
-// would be written to in every pass, for ever.
-func (a *applier) kept(c *Change, written []spec.Field) error {
-	for _, f := range written {
-		want, managed := c.Desired[f]
-		if have := c.Current.Fields[f]; managed && !a.roster.same(f, want, have) {
-			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), a.roster.named(have).Display())
-		}
-	}
-	return nil
-}
