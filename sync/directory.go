@@ -71,6 +71,8 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrUnauthorized is returned when the credentials are dead: no call can succeed.
 	ErrUnauthorized = errors.New("credentials refused")
+	// ErrUnreachable is returned when no access token is to be had, for want of an answer: no call can be made.
+	ErrUnreachable = errors.New("unreachable")
 	// ErrThrottled is returned when the API asks for a longer pause than we are willing to wait.
 	ErrThrottled = errors.New("throttled")
 )

@@ -26,6 +26,7 @@ type Plan struct {
 	claimed   map[string]string // Genesys id -> key of the declared user behind it
 	revision  string
 	began     time.Time
+	kept      int // managed users that a tree with problems does not show
 	resent    int // calls sent again, after no usable answer or a conflict
 }
 
@@ -232,6 +233,7 @@ func (p *planner) lastGood() {
 		if p.claimed[id] != "" || key == "" || p.declared[key] != nil {
 			continue
 		}
+		p.kept++
 		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
 		p.roster.compare(c)
 		if c.Action == Update && len(c.Fields) > 0 && p.changes[key] == nil {

@@ -32,6 +32,7 @@ type Result struct {
 	Failures    []Failure `json:"failures"`
 
 	Problems []spec.Problem `json:"-"` // users that were left out because of them
+	Kept     int            `json:"-"` // managed users that are not declared, and stay as last applied while there are problems
 	Retry    time.Time      `json:"-"` // when the first user leaves quarantine; zero if none is in it
 }
 
@@ -71,8 +72,8 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{},
 		Calls:    Calls{Retried: plan.resent},
-		Problems: problems,
-		Seconds:  time.Since(began).Seconds(),
+		Problems: problems, Kept: plan.kept,
+		Seconds: time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {
 		res.Changes = []*Change{}

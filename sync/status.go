@@ -72,6 +72,10 @@ func (a *applier) commit(c state.Commit) error {
 
 // logChange writes the one line about a change: who, what, why, and how it ended.
 func (a *applier) logChange(c *Change) {
+	if c.Action == Unmanage {
+		a.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; left in Genesys as it is")
+		return
+	}
 	level, attrs := slog.LevelInfo, []any{
 		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.where(),
 	}

@@ -27,7 +27,8 @@ type daemon struct {
 	c       *config
 	watcher *watch.Watcher
 	supervisor
-	said string // of the last pass that was worth a line
+	said   string // of the last pass that was worth a line
+	ailing string // why the last pass ended early
 }
 
 func newDaemon(a *app, c *config, dir string) *daemon {
@@ -101,21 +102,30 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 // sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
 // again: a problem in the specs may stand for days.
 func (d *daemon) sayHow(res *usersync.Result, err error) {
-	if err != nil {
+	switch {
+	case err != nil && err.Error() != d.ailing:
+		d.ailing = err.Error()
 		d.log.Error("the pass ended early", "error", err)
+	case err == nil && d.ailing != "":
+		d.ailing = ""
+		d.log.Info("the passes work again")
 	}
 	if res == nil {
 		return
 	}
-	said := fmt.Sprint(res.Problems, res.Failures, res.Held, res.Skipped)
+	said := fmt.Sprint(res.Problems, res.Failures, res.Held, res.Skipped, res.Kept)
+	first := d.said == ""
 	news := said != d.said || res.Applied > 0
 	if d.said = said; !news {
 		return
 	}
-	for _, p := range res.Problems {
-		d.log.Warn("left out because of a problem in the specs", "problem", p.String())
+	if res.Kept > 0 {
+		d.log.Warn("users that are not declared any more, or whose specs have problems, are kept as last applied until the specs are in order", "users", res.Kept)
 	}
-	if res.Changed > 0 || len(res.Problems) > 0 {
+	for _, p := range res.Problems {
+		d.log.Warn("a problem in the specs", "problem", p.String())
+	}
+	if first || res.Changed > 0 || len(res.Problems) > 0 {
 		c := d.calls()
 		d.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,
 			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped,

@@ -23,7 +23,7 @@ func (c *config) newLogger(s *screen, env environment) *slog.Logger {
 			format = "text"
 		}
 	}
-	if format == "json" {
+	if s.json = format == "json"; s.json {
 		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level}))
 	}
 	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)}))

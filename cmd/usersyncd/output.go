@@ -27,20 +27,26 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d users: %d applied, %d unchanged", res.Users, res.Applied, res.Unchanged)
+	unmanaged := 0
+	for _, c := range res.Changes {
+		if c.Action == usersync.Unmanage && c.Outcome == usersync.Applied {
+			unmanaged++
+		}
+	}
+	fmt.Fprintf(&b, "%s: %d applied, %d unchanged", plural(res.Users, "user"), res.Applied-unmanaged, res.Unchanged)
 	for _, n := range []struct {
 		count int
 		word  string
 	}{
-		{res.Failed, "failed"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
+		{unmanaged, "no longer declared"}, {res.Failed, "failed"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
 		{res.Skipped, "skipped"}, {res.Pending, "not reached"},
 	} {
 		if n.count > 0 {
 			fmt.Fprintf(&b, ", %d %s", n.count, n.word)
 		}
 	}
-	fmt.Fprintf(&b, "; %d calls (%d reads, %d writes, %d throttled, %d retried) in %.1fs",
-		res.Calls.Total, res.Calls.Reads, res.Calls.Writes, res.Calls.Throttled, res.Calls.Retried, res.Seconds)
+	fmt.Fprintf(&b, "; %s (%s, %s, %d throttled, %d retried) in %.1fs",
+		plural(res.Calls.Total, "call"), plural(res.Calls.Reads, "read"), plural(res.Calls.Writes, "write"), res.Calls.Throttled, res.Calls.Retried, res.Seconds)
 	_, err := fmt.Fprintln(w, b.String())
 	return err
 }

@@ -78,14 +78,19 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		if len(res.Changes) > 0 {
 			fmt.Fprintln(p.stdout)
 		}
-		fmt.Fprintf(p.stdout, "Plan %s: %s, %d unchanged; %s", res.Plan, counts(res.Changes), res.Unchanged, plural(needed, "call"))
+		fmt.Fprintf(p.stdout, "Plan %s: %s, %d unchanged", res.Plan, counts(res.Changes), res.Unchanged)
+		if res.Failed > 0 {
+			fmt.Fprintf(p.stdout, ", %d left out because of problems", res.Failed)
+		}
+		fmt.Fprintf(p.stdout, "; %s", plural(needed, "call"))
 		if needed > 0 {
 			fmt.Fprintf(p.stdout, ", about %s", seconds(max(a.limiter.Estimate(needed), 100*time.Millisecond)))
 		}
 		fmt.Fprintln(p.stdout)
 	}
-	if len(res.Problems) > 0 { // only the organization could show them
-		return refused(p, &usersync.ProblemsError{Problems: res.Problems})
+	if len(res.Problems) > 0 { // only the organization could show them; --once leaves these users out, too
+		printProblems(p.stderr, &usersync.ProblemsError{Problems: res.Problems})
+		return &exitError{code: exitFailed}
 	}
 	if detailed && len(res.Changes) > 0 {
 		return &exitError{code: exitChanges}

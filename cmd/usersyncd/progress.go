@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
@@ -20,8 +22,10 @@ const (
 // screen is stderr as the log and the progress share it: on a terminal a log line first takes the bar
 // away, which comes back with its next step.
 type screen struct {
+	w    io.Writer
+	json bool // the log is JSON
+
 	mu  sync.Mutex
-	w   io.Writer
 	bar *progressbar.ProgressBar // nil: none is shown
 }
 
@@ -54,7 +58,7 @@ func (a *app) showProgress() (stop func()) {
 				if st := a.Status(); tty {
 					s.step(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
 				} else if st.Phase != "idle" {
-					fmt.Fprintln(s, progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done())))
+					a.progress(st)
 				}
 			case <-quit:
 				s.clear()
@@ -63,6 +67,16 @@ func (a *app) showProgress() (stop func()) {
 		}
 	}()
 	return func() { close(quit); <-gone }
+}
+
+// progress writes one line: among JSON as JSON.
+func (a *app) progress(st usersync.Status) {
+	line := progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
+	if a.screen.json {
+		a.log.Info("progress", "phase", st.Phase, "done", st.Done(), "of", st.Changed, "status", line)
+		return
+	}
+	fmt.Fprintln(a.screen, line)
 }
 
 // step draws the bar.
@@ -78,7 +92,7 @@ func (s *screen) step(st usersync.Status, l aimd.Stats, left time.Duration) {
 			progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws, for ever, over the log
 	}
-	s.bar.Describe(progressLine(st, l, left))
+	s.bar.Describe(fit(s.w, progressLine(st, l, left)))
 	if st.Phase == "apply" && st.Changed > 0 {
 		s.bar.ChangeMax(st.Changed)
 		_ = s.bar.Set(st.Done())
@@ -94,22 +108,38 @@ func (s *screen) clear() {
 	}
 }
 
-// progressLine is the same for the bar, the ten-second line and systemd's status.
+// progressLine is the same for the bar, the ten-second line and systemd's status. While the limiter's
+// gate is shut, rate and quota mean nothing and the wait is all there is to say.
 func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	quota := "quota ?"
 	if l.Windowed {
 		quota = fmt.Sprintf("quota %d/%d", l.Left, l.Allowed)
 	}
 	limit := fmt.Sprintf("%.1f/s, %s, %d throttled", l.Effective, quota, l.Throttled)
-	switch {
-	case st.Phase != "apply":
+	if l.Gate > 0 {
+		limit = fmt.Sprintf("waiting %s, %d throttled", seconds(l.Gate), l.Throttled)
+	}
+	if st.Phase != "apply" {
 		return st.Phase + ": " + limit
-	case l.Gate > 0:
-		limit += fmt.Sprintf(", waiting %s", seconds(l.Gate))
 	}
 	failed := ""
 	if st.Failed > 0 {
 		failed = fmt.Sprintf(", %d failed", st.Failed)
 	}
 	return fmt.Sprintf("%d/%d users%s, %s, %s left", st.Done(), st.Changed, failed, limit, seconds(left))
+}
+
+// fit cuts a text to the terminal's width, less the percentage behind it: a bar that wraps cannot be
+// taken away again.
+func fit(w io.Writer, text string) string {
+	const behind = 16
+	f, ok := w.(*os.File)
+	if !ok {
+		return text
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= behind || len(text) <= width-behind {
+		return text
+	}
+	return text[:width-behind-3] + "..."
 }

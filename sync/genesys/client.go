@@ -88,10 +88,8 @@ func (c *client) do(ctx context.Context, r *request, decode func([]byte) error) 
 		}
 	}
 	if r.writes {
-		c.count.writes.Add(1)
 		return c.granted(ctx, r, body, decode)
 	}
-	c.count.reads.Add(1)
 	return c.retrying(ctx, r, func() error { return c.granted(ctx, r, body, decode) })
 }
 
@@ -147,9 +145,12 @@ func (c *client) send(ctx context.Context, r *request, body []byte, token string
 			"ms", time.Since(began).Milliseconds(), "correlationId", correlationID(a.header, errorBody{}))
 	}()
 	if r.writes {
+		c.count.writes.Add(1)
 		var stop context.CancelFunc
 		ctx, stop = lingering(ctx, grace)
 		defer stop()
+	} else {
+		c.count.reads.Add(1)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -64,7 +64,7 @@ func (d *Directory) Close() {
 
 // Stats is what a Directory asked for since it was made.
 type Stats struct {
-	Reads, Writes int64 // requests that were asked for once, however often they were sent
+	Reads, Writes int64 // requests that went over the wire, each as often as it was sent
 	Throttled     int64 // answers 429
 	Retried       int64 // further tries of reads
 	Tokens        int64 // access tokens fetched

@@ -192,8 +192,8 @@ func (d *door) explain(err error) *usersync.CallError {
 	e := &usersync.CallError{Kind: usersync.ErrThrottled, Op: "POST " + tokenPath}
 	refused := (*oauth2.RetrieveError)(nil)
 	if !errors.As(err, &refused) {
-		e.Err = d.scrub(unusable(e.Op, answer{}, err).Err)
-		e.Message = "no access token to be had; check the login URL and the network"
+		e.Kind, e.Err = usersync.ErrUnreachable, d.scrub(unusable(e.Op, answer{}, err).Err)
+		e.Message = "no access token to be had; check the region or login URL, and the network"
 		return e
 	}
 	var body struct {
