@@ -87,7 +87,8 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 		}
 	}
 	if c.Refresh != nil {
-		r := Refresh{At: c.Refresh.At.UTC(), Listed: c.Refresh.Listed}
+		r := *c.Refresh
+		r.At = r.At.UTC()
 		if err := putMeta(tx, keyStatus, statusRecord{Refresh: &r}); err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (s *Store) Bind(o Org) error {
 	}
 	if old := m.Org; old != nil {
 		if !strings.EqualFold(old.API, o.API) || (old.ID != "" && o.ID != "" && old.ID != o.ID) {
-			return fmt.Errorf("%w: %s holds %v, not %v: use another state file for each", ErrOtherOrg, s.path, *old, o)
+			return fmt.Errorf("%w: %s holds %v, not %v: give each organization its own with --state", ErrOtherOrg, s.path, *old, o)
 		}
 		if o.ID == "" || o.ID == old.ID {
 			return nil

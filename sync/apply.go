@@ -28,7 +28,6 @@ type applier struct {
 	roster *roster
 
 	jobs    map[*Change]*job
-	byKey   map[string]*job
 	order   []*job
 	fresh   int    // order[fresh:] were not looked at yet
 	waiting []*job // looked at, and not at their end
@@ -58,7 +57,7 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]s
 	todo := plan.Todo()
 	a := &applier{
 		Reconciler: r, plan: plan, roster: plan.roster,
-		jobs: make(map[*Change]*job, len(todo)), byKey: make(map[string]*job, len(todo)),
+		jobs:    make(map[*Change]*job, len(todo)),
 		answers: make(chan answer),
 		silent:  map[*job]bool{},
 		tally:   map[Outcome]int{Planned: len(todo)},
@@ -68,12 +67,12 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]s
 	}
 	for _, c := range todo {
 		if c.Outcome == Planned {
-			j := &job{change: c, action: c.Action, fields: c.Fields}
+			j := &job{change: c, action: c.Action, cause: c.Cause, fields: c.Fields}
 			if intent, begun := intents[c.Key]; begun {
 				j.ours, j.lookup = true, c.Action == Create
 				j.sent = earlier(intent.Started, plan.began) // clocks are set back at times
 			}
-			a.jobs[c], a.byKey[c.Key] = j, j
+			a.jobs[c] = j
 			a.order = append(a.order, j)
 		}
 	}
@@ -226,7 +225,7 @@ func (a *applier) waitsFor(c *Change, call *Call) string {
 		}
 	}
 	for _, key := range c.Needs {
-		if !call.Creates && a.roster.live(key) == nil {
+		if !call.Creates && !a.plan.stands(key) {
 			return key
 		}
 	}

@@ -53,7 +53,7 @@ type FieldChange struct {
 // Change is one user that differs, and what is to be done.
 type Change struct {
 	Key    string   // spec.User.Key
-	Pos    spec.Pos // where the user is declared; zero for Unmanage
+	Pos    spec.Pos // where the user is declared; zero if it is not
 	Action Action
 	Cause  Cause
 	Lane   int           // 1 leavers, 2 access, 3 the rest; lower goes first
@@ -66,7 +66,7 @@ type Change struct {
 	Current *state.User
 
 	Outcome Outcome
-	Note    string // why it was skipped, or held
+	Note    string // why it was skipped or held, or waits in quarantine
 	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
 

@@ -177,7 +177,7 @@ func TestManagerGone(t *testing.T) {
 func TestQuarantineIdentity(t *testing.T) {
 	a := declared("new@x.example", "title", "New")
 	snap := snapshot(known("1", "old@x.example", fields(), "title", "T"))
-	snap.Failures["new@x.example"] = state.Failure{Key: "new@x.example", Desired: a.Fields.Hash(), Attempts: 9, Next: now.Add(6 * time.Hour), Message: "refused"}
+	snap.Failures["new@x.example"] = state.Failure{Key: "new@x.example", Desired: a.Hash(), Attempts: 9, Next: now.Add(6 * time.Hour), Message: "refused"}
 	a.PreviousEmail = "old@x.example" // the mend
 	p := usersync.NewPlan(tree(a), snap, policy(), now)
 	if p.Changes[0].Outcome != usersync.Planned {

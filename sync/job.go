@@ -30,7 +30,8 @@ const (
 // A job is one user's way through a pass: its calls in order, and what went wrong on the way.
 type job struct {
 	change *Change
-	action Action        // what and
+	action Action        // what,
+	cause  Cause         // why and
 	fields []FieldChange // which fields the change was planned with, while change says what is left to do
 	calls  []*Call       // what is left to do
 	busy   bool          // a request is under way
@@ -113,7 +114,7 @@ func (a *applier) nobody(j *job) error {
 	case conflict:
 		return a.failed(j, hidden)
 	default:
-		j.lookup = false // nobody has the address: the creation did not happen
+		j.lookup, j.ours = false, false // nobody has the address: the creation did not happen
 	}
 	return nil
 }
@@ -165,8 +166,12 @@ func (a *applier) reread(j *job, ans answer) error {
 		return nil
 	}
 	c.Current = a.known(now, c.Current, c, nil)
-	a.roster.put(c.Current)
-	if err := a.commit(state.Commit{Users: []*state.User{c.Current}}); err != nil {
+	a.learn(c)
+	commit := state.Commit{Users: []*state.User{c.Current}}
+	if ans.step == stepFind {
+		commit.Settled, j.last = []string{c.Key}, nil
+	}
+	if err := a.commit(commit); err != nil {
 		return err
 	}
 	return a.replan(j)
@@ -179,11 +184,11 @@ func (a *applier) replan(j *job) error {
 	j.read, j.lookup = false, false
 	next := *c
 	a.roster.compare(&next)
-	if j.action == Create && !j.ours && next.Action != Create {
-		j.action, j.fields = next.Action, next.Fields // it is not made, but found
-		if next.Action == Update {
-			j.action = Adopt
-		}
+	switch {
+	case next.Action == Create || next.Action == Restore: // it was deleted meanwhile
+		j.action, j.cause, j.fields = next.Action, next.Cause, next.Fields
+	case j.action == Create && !j.ours: // it is not made, but found
+		j.action, j.cause, j.fields = Adopt, next.Cause, next.Fields
 	}
 	if len(next.Fields) == 0 {
 		var commit state.Commit
@@ -200,7 +205,7 @@ func (a *applier) replan(j *job) error {
 
 // finish leaves nothing to do, and the change as it was planned.
 func (j *job) finish() {
-	j.calls, j.change.Action, j.change.Fields = nil, j.action, j.fields
+	j.calls, j.change.Action, j.change.Cause, j.change.Fields = nil, j.action, j.cause, j.fields
 }
 
 // because explains an end by what went before it.

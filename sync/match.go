@@ -15,14 +15,17 @@ import (
 //  3. the address that was last applied: somebody changed it in Genesys, and it is to be changed back.
 func (p *planner) match(users []*spec.User) {
 	for _, u := range users {
-		switch {
-		case u.ID != "":
-			if cur := p.roster.byID[u.ID]; cur != nil {
-				p.claim(u, cur)
-			} else {
-				p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
-			}
-		case u.PreviousEmail != "":
+		if u.ID == "" {
+			continue
+		}
+		if cur := p.roster.byID[u.ID]; cur != nil {
+			p.claim(u, cur)
+		} else {
+			p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
+		}
+	}
+	for _, u := range users {
+		if u.ID == "" && u.PreviousEmail != "" {
 			p.renamed(u)
 		}
 	}
@@ -54,10 +57,10 @@ func (p *planner) unmatched(u *spec.User) bool {
 func (p *planner) renamed(u *spec.User) {
 	old, holder := p.roster.live(u.PreviousEmail), p.roster.byKey[u.Key]
 	switch {
-	case old == nil:
-	case holder == nil:
+	case old == nil, holder != nil && p.claimed[old.ID] != "": // done; the former address is somebody else's by now
+	case holder == nil, p.claimed[holder.ID] != "": // nobody has the new one, or gives it up
 		p.claim(u, old)
-	case holder.ID != old.ID && holder.Applied == nil:
+	case holder.Applied == nil || old.Applied != nil:
 		p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
 			spec.Text(u.PreviousEmail).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
 	}

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -65,19 +66,27 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, now time.Time
 		current:  make(map[string]*state.User, len(tree.Users)),
 		changes:  map[string]*Change{},
 		wrong:    map[string]bool{},
+		held:     map[string]bool{},
 		now:      now,
+	}
+	for _, id := range snap.Refresh.Held {
+		p.held[id] = true
 	}
 	for _, u := range tree.Users {
 		p.declared[u.Key] = u
 	}
 	p.match(tree.Users)
 	for _, u := range tree.Users {
+		p.roster.comes[u.Key] = p.current[u.Key] == nil
+	}
+	for _, u := range tree.Users {
 		p.user(u)
 	}
-	if len(tree.Problems)+len(p.Problems) == 0 {
-		p.removed()
-	} else {
+	switch {
+	case len(tree.Problems) > 0:
 		p.lastGood()
+	case len(p.Problems) == 0:
+		p.removed()
 	}
 	p.needs()
 	for _, c := range p.changes {
@@ -123,6 +132,7 @@ type planner struct {
 	current  map[string]*state.User // by key of the declared user
 	changes  map[string]*Change     // by key
 	wrong    map[string]bool        // keys of users that have problems
+	held     map[string]bool        // ids
 	now      time.Time
 }
 
@@ -134,9 +144,8 @@ func (p *planner) user(u *spec.User) {
 	c := newChange(u, p.current[u.Key])
 	p.roster.compare(c)
 	_, begun := p.snap.Intents[u.Key]
-	failure, failed := p.snap.Failures[u.Key]
 	switch {
-	case c.Current != nil && slices.Contains(p.snap.Refresh.Held, c.Current.ID):
+	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
 		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
 	case len(c.Fields) == 0:
@@ -149,11 +158,19 @@ func (p *planner) user(u *spec.User) {
 		c.Outcome, c.Note = Skipped, "creating users is switched off"
 	case c.Action == Adopt && !p.policy.Adopt && !begun:
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
-	case failed && !p.policy.Retry && failure.Desired == c.hash && p.now.Before(failure.Next) && failure.Next.Sub(p.now) <= longestWait:
-		c.Outcome, c.retry = Quarantined, failure.Next
-		c.Note = fmt.Sprintf("refused %d times, next try %s: %s", failure.Attempts, failure.Next.UTC().Format(time.RFC3339), failure.Message)
+	default:
+		p.quarantine(c)
 	}
 	p.changes[c.Key] = c
+}
+
+// quarantine lets a change wait that was refused not long ago, and is still the same.
+func (p *planner) quarantine(c *Change) {
+	f, failed := p.snap.Failures[c.Key]
+	if failed && !p.policy.Retry && f.Desired == c.hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= longestWait {
+		c.Outcome, c.retry = Quarantined, f.Next
+		c.Note = fmt.Sprintf("refused %d times, next try %s: %s", f.Attempts, f.Next.UTC().Format(time.RFC3339), f.Message)
+	}
 }
 
 // unchanged records what a user that needs nothing is found to have.
@@ -181,7 +198,7 @@ func (p *planner) needs() {
 	for _, c := range p.changes {
 		for _, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
-			if key := text(fc.After); info.User && key != "" && key != c.Key && p.roster.live(key) == nil {
+			if key := text(fc.After); info.User && key != "" && key != c.Key && !p.stands(key) {
 				c.Needs = append(c.Needs, key)
 			}
 		}
@@ -201,6 +218,16 @@ func (p *planner) needs() {
 	}
 }
 
+// stands reports whether an address is that of a live user who keeps it.
+func (p *Plan) stands(key string) bool {
+	u := p.roster.live(key)
+	if u == nil {
+		return false
+	}
+	owner := p.claimed[u.ID]
+	return owner == "" || owner == key
+}
+
 // removed plans what is managed and no longer declared: it is reported, once, and left alone.
 func (p *planner) removed() {
 	for key := range p.snap.Failures {
@@ -213,10 +240,7 @@ func (p *planner) removed() {
 			p.settled = append(p.settled, key)
 		}
 	}
-	for id, u := range p.snap.Users {
-		if p.claimed[id] != "" || u.Applied == nil {
-			continue
-		}
+	for _, u := range p.left() {
 		c := &Change{Key: keyOf(u), Action: Unmanage, Current: u, Outcome: Planned}
 		if p.changes[c.Key] != nil {
 			continue // the address went to another declared user: next time
@@ -226,17 +250,30 @@ func (p *planner) removed() {
 	}
 }
 
+// left returns the managed users whom nobody declares, by id.
+func (p *planner) left() []*state.User {
+	var left []*state.User
+	for id, u := range p.snap.Users {
+		if u.Applied != nil && p.claimed[id] == "" {
+			left = append(left, u)
+		}
+	}
+	slices.SortFunc(left, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
+	return left
+}
+
 // lastGood keeps the managed users that a broken tree does not show as they were last applied.
 func (p *planner) lastGood() {
-	for id, u := range p.snap.Users {
+	for _, u := range p.left() {
 		key := text(u.Applied[spec.Email])
-		if p.claimed[id] != "" || key == "" || p.declared[key] != nil {
+		if key == "" || p.declared[key] != nil || p.held[u.ID] {
 			continue
 		}
 		p.kept++
 		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
 		p.roster.compare(c)
 		if c.Action == Update && len(c.Fields) > 0 && p.changes[key] == nil {
+			p.quarantine(c)
 			p.changes[key] = c
 		}
 	}

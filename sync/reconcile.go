@@ -163,7 +163,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	case stopped != nil:
 	case converged:
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: len(tree.Users)}})
-	case meta.Converged != nil:
+	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped

@@ -78,10 +78,12 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 	if res.Changes == nil {
 		res.Changes = []*Change{}
 	}
-	for i, p := range plan.Problems {
+	wrong := map[string]bool{}
+	for _, p := range plan.Problems {
 		res.Problems = append(slices.Clip(res.Problems), p.Problem)
 		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Message: p.Field + ": " + p.Message})
-		if i == 0 || plan.Problems[i-1].Key != p.Key {
+		if !wrong[p.Key] {
+			wrong[p.Key] = true
 			res.Users++
 			res.Failed++
 		}

@@ -18,10 +18,11 @@ type roster struct {
 	byID  map[string]*state.User
 	byKey map[string]*state.User
 	alias map[string]string // address that a known user is about to get -> id
+	comes map[string]bool   // addresses of users who are about to be made, whoever has them now
 }
 
 func newRoster(users map[string]*state.User) *roster {
-	r := &roster{byID: users, byKey: make(map[string]*state.User, len(users)), alias: map[string]string{}}
+	r := &roster{byID: users, byKey: make(map[string]*state.User, len(users)), alias: map[string]string{}, comes: map[string]bool{}}
 	for _, u := range users {
 		r.index(u)
 	}
@@ -73,10 +74,16 @@ func (r *roster) person(v spec.Value) string {
 	if id, ok := strings.CutPrefix(name, idPrefix); ok {
 		return id
 	}
+	if r.comes[spec.Key(name)] {
+		return ""
+	}
+	if id := r.alias[spec.Key(name)]; id != "" { // who is to have it, and not who gives it up
+		return id
+	}
 	if u := r.byKey[spec.Key(name)]; u != nil {
 		return u.ID
 	}
-	return r.alias[spec.Key(name)]
+	return ""
 }
 
 // named shows a reference by the address of whom it means, where that is known.

@@ -51,10 +51,10 @@ func (a *applier) achieved(ans answer) error {
 	var commit state.Commit
 	for i, c := range ans.call.Changes {
 		j := a.jobs[c]
-		j.calls = j.calls[1:]
+		j.calls, j.last = j.calls[1:], nil
 		before := c.Current
 		c.Current = a.known(ans.now[i], before, c, ans.call.Fields)
-		a.roster.put(c.Current)
+		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		if ans.call.Creates {
 			j.ours = true
@@ -71,6 +71,14 @@ func (a *applier) achieved(ans answer) error {
 		}
 	}
 	return a.commit(commit)
+}
+
+// learn makes what is now known of a change's user findable.
+func (a *applier) learn(c *Change) {
+	a.roster.put(c.Current)
+	if keyOf(c.Current) == c.Key {
+		delete(a.roster.comes, c.Key)
+	}
 }
 
 // known merges an answer with what was known before. What the answer does not show is as we wrote it,

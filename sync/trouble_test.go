@@ -176,8 +176,6 @@ func TestUnmanageOnlyCalls(t *testing.T) {
 	})
 }
 
-// 101: email drift
-
 type staleDir struct {
 	usersync.Directory
 	old *state.Observed

@@ -70,7 +70,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = d.close(err) }()
 
-	d.say("A simulated Genesys Cloud with %d users is on %s: %d calls every %s.", demoUsers, base, demoLimit, demoWindow)
+	d.say("A simulated Genesys Cloud is on %s:", base)
+	d.say("%d users, and a quota of %d calls every %s.", demoUsers, demoLimit, demoWindow)
 	d.say("The specs say something new about each of them. Applying:\n")
 	first := time.Now()
 	if _, err = d.pass(ctx); err != nil {
@@ -90,7 +91,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 		fmt.Fprintln(d.stdout, c)
 	}
 
-	d.say("\nNow 100 people get a new department, while another program has used the quota up. Watch it wait:\n")
+	d.say("\nNow 100 people get a new department, while another program has used up the")
+	d.say("quota. Watch it wait:\n")
 	if err := d.rename(100); err != nil {
 		return err
 	}
@@ -102,10 +104,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	l, end := d.sim.Ledger(), d.calls()
 	d.say("\nIn all: %d calls (%d reads, %d writes), %d answered 429, nobody lost, in %s.",
 		end.Total, end.Reads, end.Writes, l.Throttled, seconds(time.Since(began)))
-	d.say("The first pass made %d calls in %s; %d is the least that %d changes need, and %s the least time",
-		calls.Total, seconds(took), demoUsers, demoUsers, seconds(bound))
-	d.say("in which that quota lets so many calls through.")
-	d.say("\nNext: usersyncd simulate --specs ./users, and try what you like; or \"First steps\" in the README.")
+	d.say("The first pass: %d writes for %d users (a change of state goes alone) and", calls.Writes, demoUsers)
+	d.say("%d reads, in %s. That quota lets so many calls through in %s at the least.", calls.Reads, seconds(took), seconds(bound))
+	d.say("\nNext: \"Try it\" and \"First steps\" in the README.")
 	return nil
 }
 

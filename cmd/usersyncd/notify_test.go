@@ -163,6 +163,7 @@ func TestSayHow(t *testing.T) {
 		err  error
 		want int
 	}{
+		{usersync.Result{}, nil, 1}, // at the start it is said that all is in order
 		{usersync.Result{}, nil, 0},
 		{usersync.Result{Changed: 1, Applied: 1}, nil, 1},
 		{usersync.Result{Changed: 1, Applied: 1}, nil, 1},
@@ -174,6 +175,8 @@ func TestSayHow(t *testing.T) {
 		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: ana, Message: "waits"}}}, nil, 0},
 		{usersync.Result{}, errors.New("no network"), 1},
 		{usersync.Result{}, context.DeadlineExceeded, 1},
+		{usersync.Result{}, context.DeadlineExceeded, 0},
+		{usersync.Result{}, nil, 1}, // the passes work again
 	} {
 		if got := count(&test.res, test.err); got != test.want {
 			t.Errorf("%d: %d lines, not %d:\n%s", i, got, test.want, log.String())

@@ -51,7 +51,7 @@ func TestProgressLine(t *testing.T) {
 		{usersync.Status{Phase: "refresh"}, aimd.Stats{Effective: 5}, "refresh: 5.0/s, quota ?, 0 throttled"},
 		{usersync.Status{Phase: "apply", Changed: 40, Applied: 7, Failed: 1}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2},
 			"8/40 users, 1 failed, 4.2/s, quota 12/300, 2 throttled, 1m30s left"},
-		{usersync.Status{Phase: "apply", Changed: 40}, aimd.Stats{Gate: 9e9}, "0/40 users, 0.0/s, quota ?, 0 throttled, waiting 9.0s, 1m30s left"},
+		{usersync.Status{Phase: "apply", Changed: 40}, aimd.Stats{Gate: 9e9}, "0/40 users, waiting 9.0s, 0 throttled, 1m30s left"},
 	} {
 		if got := progressLine(test.st, test.l, 90e9); got != test.want {
 			t.Errorf("%q, not %q", got, test.want)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/state"
 	usersync "usersyncd/sync"
 )
 
@@ -36,6 +38,9 @@ state file nor anything else is changed.`,
 				c.logLevel = "warn"
 			}
 			a, err := newApp(c, env, dir, true, &screen{w: p.stderr})
+			if errors.Is(err, state.ErrLocked) {
+				return fmt.Errorf("%w; or let plan work without: add --state FILE, which need not exist", err)
+			}
 			if err != nil {
 				return err
 			}

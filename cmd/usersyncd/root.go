@@ -17,9 +17,10 @@ changed, as fast as the API accepts and no faster.
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
-then the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID, _SECRET and
-GENESYSCLOUD_REGION, from systemd credentials, or from --client-id and
---client-secret-file; a .env in the working directory is read too.`
+then the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID,
+GENESYSCLOUD_OAUTHCLIENT_SECRET and GENESYSCLOUD_REGION, from systemd
+credentials, or from --client-id and --client-secret-file; a .env in the working
+directory is read too.`
 
 const exitHelp = `
 Exit codes:

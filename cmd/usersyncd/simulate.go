@@ -45,8 +45,8 @@ change the quota and make calls fail.`,
 	f.IntVar(&o.Users, "users", 500, "how many users to make up")
 	f.IntVar(&o.Inactive, "inactive", 0, "how many of them are inactive")
 	f.IntVar(&o.Deleted, "deleted", 0, "how many further users were deleted")
-	f.Uint64Var(&o.Seed, "seed", 1, "of people and of chance")
-	f.IntVar(&o.Quota.Limit, "limit", 300, "requests a window and token")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the made-up people, of delays and of faults")
+	f.IntVar(&o.Quota.Limit, "limit", 300, "requests per window and token")
 	f.DurationVar(&o.Quota.Window, "window", time.Minute, "length of the quota's window")
 	f.StringVar((*string)(&o.Quota.Model), "quota", string(sim.Fixed), "how the quota counts: fixed, aligned, sliding or bucket")
 	f.BoolVar(&o.Quota.NoHeaders, "no-quota-headers", false, "leave the quota's headers out")
@@ -54,7 +54,7 @@ change the quota and make calls fail.`,
 	f.DurationVar(&o.Jitter, "jitter", 0, "random delay of each answer, up to this; answers overtake each other")
 	f.DurationVar(&o.IndexLag, "index-lag", 3*time.Second, "how far the search is behind")
 	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "how long an access token is good")
-	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `'[METHOD] [PATH] [user=EMAIL] [N%] [xN] EFFECT'`, also after=N and every=N; EFFECT is a status, drop, lost, truncated, html, slow=2s, conflict409, conflict400, spurious, edited, expired or revoked")
+	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT; EFFECT is a status, drop, lost, truncated, html, slow=2s, conflict409, conflict400, spurious, edited, expired or revoked")
 	return cmd
 }
 
@@ -84,12 +84,18 @@ func (o *simulation) run(ctx context.Context, p process) error {
 			return errors.Join(err, stop())
 		}
 	}
-	fmt.Fprintf(p.stdout, `# %d users, %d requests a %s. Stop with Ctrl-C.
+	fmt.Fprintf(p.stdout, `# %d users, %d requests every %s. Stop with Ctrl-C.
 export USERSYNCD_API_URL=%s
+export USERSYNCD_STATE=%s
 export GENESYSCLOUD_OAUTHCLIENT_ID=demo GENESYSCLOUD_OAUTHCLIENT_SECRET=demo
-`, o.Users, o.Quota.Limit, o.Quota.Window, base)
+`, o.Users, o.Quota.Limit, o.Quota.Window, base, stateFor(base))
 	<-ctx.Done()
 	return stop()
+}
+
+// stateFor keeps what is learned of a simulated organization apart from what is known of a real one.
+func stateFor(base string) string {
+	return filepath.Join(os.TempDir(), "usersyncd-simulated-"+base[strings.LastIndex(base, ":")+1:], "usersyncd.db")
 }
 
 // serve makes a server reachable on a loopback address, and on no other.

@@ -21,8 +21,8 @@ a manager exists, is checked by plan.`,
   usersyncd validate --output json ./users`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
+			env := environment{lookup: p.lookupEnv} // no credentials, so no .env
+			if err := c.load(cmd, env); err != nil {
 				return err
 			}
 			dir, err := c.specDir(cmd, args, env)

@@ -9,13 +9,13 @@ import (
 // ErrParked is returned when the API asks for a longer pause than Config.RetryAfterCap, or has
 // answered nothing but 429 for as long. Nothing is sent until the pause is over; whoever wants to
 // go on asks again then.
-var ErrParked = errors.New("rate limiter parked")
+var ErrParked = errors.New("the API asks for a longer pause than is waited for")
 
 // ParkedError is an ErrParked that says until when.
 type ParkedError struct{ Until time.Time }
 
 func (e *ParkedError) Error() string {
-	return fmt.Sprintf("%v: the API wants no request before %s", ErrParked, e.Until.Format(time.RFC3339))
+	return fmt.Sprintf("%v: no request before %s", ErrParked, e.Until.Format(time.RFC3339))
 }
 
 func (e *ParkedError) Unwrap() error { return ErrParked }

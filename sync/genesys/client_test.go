@@ -118,7 +118,7 @@ func TestThrottledRequestsAreSentAgain(t *testing.T) {
 	if _, err := do(t, d, retitle()); err != nil {
 		t.Error(err)
 	}
-	if s := d.Stats(); s != (genesys.Stats{Reads: 1, Writes: 1, Throttled: 18, Tokens: 1}) {
+	if s := d.Stats(); s != (genesys.Stats{Reads: 10, Writes: 10, Throttled: 18, Tokens: 1}) {
 		t.Errorf("%+v", s)
 	}
 	if len(b.statuses) != 20 || b.statuses[8] != 429 || b.statuses[9] != 200 {
