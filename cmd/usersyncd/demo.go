@@ -80,7 +80,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	took, calls := time.Since(first), d.calls()
 	bound := lowerBound(calls.Total, demoLimit, demoWindow, demoLatency, d.Workers)
 
-	d.say("\nSomebody changes a title in Genesys by hand. The next pass sees it and puts it back:\n")
+	d.say("\nSomebody changes a title in Genesys by hand. The next pass puts it back:\n")
 	who := people[len(people)/2]
 	d.sim.Edit(who, func(u *sim.User) { u.Title = "Chief of everything" })
 	res, err := d.pass(ctx)

@@ -45,8 +45,14 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 			fmt.Fprintf(&b, ", %d %s", n.count, n.word)
 		}
 	}
-	fmt.Fprintf(&b, "; %s (%s, %s, %d throttled, %d retried) in %.1fs",
-		plural(res.Calls.Total, "call"), plural(res.Calls.Reads, "read"), plural(res.Calls.Writes, "write"), res.Calls.Throttled, res.Calls.Retried, res.Seconds)
+	fmt.Fprintf(&b, "; %s (%s, %s", plural(res.Calls.Total, "call"), plural(res.Calls.Reads, "read"), plural(res.Calls.Writes, "write"))
+	if n := res.Calls.Throttled; n > 0 {
+		fmt.Fprintf(&b, ", %d throttled", n)
+	}
+	if n := res.Calls.Retried; n > 0 {
+		fmt.Fprintf(&b, ", %d retried", n)
+	}
+	fmt.Fprintf(&b, ") in %.1fs", res.Seconds)
 	_, err := fmt.Fprintln(w, b.String())
 	return err
 }
