@@ -152,7 +152,7 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 			value, source = s.Value, s.Pos.String()
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = usage("%s: %q is no value for --%s: %v", source, value, f.Name, err)
+			failed = usage("%s: %q is no value for --%s: it takes %s", source, value, f.Name, taken(f))
 		}
 		c.sources[f.Name] = source
 	})

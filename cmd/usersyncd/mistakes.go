@@ -50,6 +50,9 @@ func knownCommand(cmd *cobra.Command, path []string) error {
 
 // flagError explains a flag that pflag does not understand.
 func flagError(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return usage("%q is no value for --%s: it takes %s", e.GetValue(), e.GetFlag().Name, taken(e.GetFlag()))
+	}
 	hint := ""
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && len(e.GetSpecifiedName()) > 1 {
 		var known []string
@@ -59,6 +62,21 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	return usage("%w%s", err, hint)
+}
+
+// taken says what a flag wants, in words.
+func taken(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "int", "uint64":
+		return "a whole number"
+	case "float64":
+		return "a number"
+	case "duration":
+		return "a duration, such as 30s or 15m"
+	}
+	return "another value"
 }
 
 // didYouMean names the command below cmd that a word may stand for.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"usersyncd/sync/genesys"
 )
 
 const longHelp = `usersyncd makes a Genesys Cloud organization look like a directory of YAML user
@@ -63,7 +65,25 @@ func newRootWith(c *config, p process) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	columns := strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", "for more information about a command", "for more")
 	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
+	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	root.ValidArgsFunction = dirs
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Name() == "plan" || cmd.Name() == "validate" {
+			cmd.ValidArgsFunction = dirs
+		}
+		for flag, values := range map[string][]string{
+			"output": {"text", "json"}, "log-format": {"auto", "text", "json"}, "log-level": {"debug", "info", "warn", "error"},
+			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"},
+		} {
+			if cmd.Flags().Lookup(flag) != nil {
+				// It fails only for a flag that is not there, or was given values already.
+				_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+			}
+		}
+	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)

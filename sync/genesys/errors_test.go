@@ -88,7 +88,7 @@ func FuzzErrorBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
 		if status < 200 || status > 599 || status == 429 { // 429 is sent again and no error
-			t.Skip()
+			return
 		}
 		answer := reply{status: status, body: body, header: map[string]string{"Content-Type": media, "ININ-Correlation-Id": body}}
 		d, _ := open(t, &fake{api: func(*http.Request, string) reply { return answer }}, tries(0))
