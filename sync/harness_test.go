@@ -154,3 +154,11 @@ func (w *world) fault(words string) {
 	}
 	w.sim.AddFault(f)
 }
+
+// lose deletes the first n users in Genesys, and waits until everything there knows.
+func (w *world) lose(n int) {
+	for _, u := range w.sim.Users()[:n] {
+		w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
+	}
+	time.Sleep(time.Minute)
+}

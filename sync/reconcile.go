@@ -69,7 +69,7 @@ var ErrProblems = errors.New("the specs have problems")
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
 	res, err := r.pass(ctx, mode)
 	for try := 1; errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
-		// Somebody is checking out; nothing was done yet. It rarely takes a second.
+		// Somebody is checking out; nothing was written yet. It rarely takes a second.
 		timer := time.NewTimer(stillWait)
 		select {
 		case <-timer.C:

@@ -19,10 +19,7 @@ func TestHeldForgotten(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 20})
 		w.declareAll("department: Moved")
 		w.pass()
-		for _, u := range w.sim.Users()[:12] {
-			w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
-		}
-		time.Sleep(time.Minute)
+		w.lose(12)
 		w.pass()
 		for range 2 {
 			res, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, NoRefresh: true})

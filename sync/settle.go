@@ -32,10 +32,9 @@ func (a *applier) settle(ans answer) error {
 		if a.denied++; a.denied >= maxDenied {
 			return fmt.Errorf("%d calls in a row lacked a permission: %w", a.denied, ans.err)
 		}
-	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable):
-		return ans.err
-	case errors.Is(ans.err, context.Canceled), errors.Is(ans.err, context.DeadlineExceeded):
-		return nil // not sent: the next pass finds it again
+	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable),
+		errors.Is(ans.err, context.Canceled), errors.Is(ans.err, context.DeadlineExceeded):
+		return ans.err // no call can be made, or none is wanted: the next pass finds this one again
 	}
 	if ans.err != nil {
 		return a.refused(ans)

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,10 +40,7 @@ func TestMassMissing(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 20})
 		w.declareAll("department: Moved")
 		w.pass()
-		for _, u := range w.sim.Users()[:12] {
-			w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
-		}
-		time.Sleep(time.Minute)
+		w.lose(12)
 		res := w.pass()
 		m, _ := w.Store.Meta()
 		if res.Held != 12 || res.Unchanged != 8 || m.Converged.Digest != "" {
@@ -206,6 +204,28 @@ func TestStaleRead(t *testing.T) {
 		m, _ := w.Store.Meta()
 		if got := w.user(u.Email).Department; got != "A" {
 			t.Errorf("reported applied %d, department is %q, converged %v", res.Applied, got, m.Converged)
+		}
+	})
+}
+
+// overdue answers every call as a directory would whose own time was up.
+type overdue struct{ usersync.Directory }
+
+func (overdue) Do(context.Context, *usersync.Call) ([]state.Observed, error) {
+	return nil, context.DeadlineExceeded
+}
+
+// A directory that gives up on its own account ends the pass: nobody is asked for ever.
+func TestOverdue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.declareAll("department: Moved")
+		w.Directory = overdue{w.genesys}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || res.Pending != 3 {
+			t.Errorf("pending %d, error %v", res.Pending, err)
 		}
 	})
 }

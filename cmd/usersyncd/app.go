@@ -56,7 +56,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 			SearchLag: c.searchLag,
 			Workers:   c.maxInFlight,
 			Refresh:   c.refreshInterval,
-			Settings:  fmt.Sprint(version(), c.create, c.adopt),
+			Settings:  fmt.Sprint(version(), " ", c.create, c.adopt, genesys.Sends()),
 			Log:       log,
 			Rand:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},

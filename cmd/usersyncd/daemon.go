@@ -128,7 +128,7 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	if first || res.Changed > 0 || len(res.Problems) > 0 {
 		c := d.calls()
 		d.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,
-			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped,
+			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held,
 			"pending", res.Pending, "unchanged", res.Unchanged, "seconds", fmt.Sprintf("%.1f", res.Seconds),
 			"calls_total", c.Total, "throttled_total", c.Throttled)
 	}

@@ -54,7 +54,7 @@ func exitCode(err error) int {
 // outcome is the exit code of a pass that was carried out.
 func outcome(res *usersync.Result) error {
 	switch {
-	case res.Failed+res.Quarantined+res.Waiting > 0:
+	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
 		return &exitError{code: exitFailed}
 	case res.Held > 0:
 		return &exitError{code: exitHeld}

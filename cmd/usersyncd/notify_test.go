@@ -183,3 +183,21 @@ func TestSayHow(t *testing.T) {
 		}
 	}
 }
+
+// The status never says that all is well while something waits for a person, and is one line whatever
+// an error holds, since a line of its own would be a message of its own to systemd.
+func TestStatusText(t *testing.T) {
+	a := readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
+	for _, test := range []struct {
+		st   usersync.Status
+		want string
+	}{
+		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Last: &usersync.Result{}}, "3 users @abc, all in sync"},
+		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Last: &usersync.Result{Held: 2}}, "3 users @abc, 0 failed or in quarantine, 0 skipped, 2 held, 0 problems in the specs"},
+		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Err: errors.New("a\nMAINPID=1")}, `3 users @abc, the last pass ended early: a MAINPID=1`},
+	} {
+		if got := a.statusText(test.st); got != test.want {
+			t.Errorf("%q, not %q", got, test.want)
+		}
+	}
+}

@@ -34,6 +34,7 @@ func TestExitCodes(t *testing.T) {
 		{outcome(&usersync.Result{Held: 1, Failed: 1}), 5, ""},
 		{outcome(&usersync.Result{Quarantined: 1}), 5, ""},
 		{outcome(&usersync.Result{Skipped: 1, Waiting: 1}), 5, ""},
+		{outcome(&usersync.Result{Pending: 1}), 5, ""},
 		{usage("--output: %q is wrong", "x"), 64, `usersyncd: --output: "x" is wrong`},
 	} {
 		if got, text := exitCode(test.err), errorText(test.err); got != test.want || text != test.text {

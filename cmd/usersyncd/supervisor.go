@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -89,10 +90,12 @@ func (a *app) statusText(st usersync.Status) string {
 	case st.Phase != "idle":
 		return at + ", " + progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
 	case st.Err != nil:
-		return at + ", the last pass ended early: " + st.Err.Error()
+		// A line of its own would be a message of its own.
+		return at + ", the last pass ended early: " + strings.Join(strings.Fields(st.Err.Error()), " ")
 	}
-	if r := st.Last; r != nil && r.Failed+r.Quarantined+r.Skipped+len(r.Problems) > 0 {
-		return fmt.Sprintf("%s, %d failed or in quarantine, %d skipped, %d problems in the specs", at, r.Failed+r.Quarantined, r.Skipped, len(r.Problems))
+	if r := st.Last; r != nil && r.Failed+r.Quarantined+r.Skipped+r.Held+len(r.Problems) > 0 {
+		return fmt.Sprintf("%s, %d failed or in quarantine, %d skipped, %d held, %d problems in the specs",
+			at, r.Failed+r.Quarantined, r.Skipped, r.Held, len(r.Problems))
 	}
 	return at + ", all in sync"
 }
