@@ -42,7 +42,7 @@ func newWorld(t *testing.T, o sim.Options) *world {
 // open puts the program together, as a start of the process does.
 func (w *world) open() {
 	w.Helper()
-	w.limiter = aimd.NewDispatcher(aimd.NewController(aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
+	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
 	var err error
 	w.genesys, err = genesys.New(genesys.Options{
 		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: w.sim.Transport(),

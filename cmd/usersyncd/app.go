@@ -34,7 +34,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, err
 	}
-	limiter := aimd.NewDispatcher(aimd.NewController(aimd.Config{MaxRate: c.maxRate, MaxInFlight: c.maxInFlight}))
+	limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: c.maxRate, MaxInFlight: c.maxInFlight}))
 	directory, err := genesys.New(genesys.Options{
 		API: api, Login: login, ClientID: found.id, ClientSecret: found.secret,
 		Limiter: limiter, ReadOnly: readOnly, MaxConns: c.maxInFlight, Logger: log, Version: version(),

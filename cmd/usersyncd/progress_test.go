@@ -32,7 +32,7 @@ func TestLinesElsewhere(t *testing.T) {
 		if err := writeSpecs(dir, users); err != nil {
 			t.Fatal(err)
 		}
-		limiter := aimd.NewDispatcher(aimd.NewController(aimd.Config{MaxInFlight: 4}))
+		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxInFlight: 4}))
 		directory, err := genesys.New(genesys.Options{
 			API: "https://api.mypurecloud.com", ClientID: "demo", ClientSecret: "demo", Limiter: limiter, Transport: server.Transport(),
 		})

@@ -163,8 +163,9 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 	}
 }
 
-// Cancel takes back a request that was never sent, such as one whose token could not be had.
-func (c *Controller) Cancel(now time.Time, seq uint64) {
+// Cancel takes back a request that was never sent, such as one whose token could not be had. If pause
+// is not 0, nothing else is sent for so long either.
+func (c *Controller) Cancel(now time.Time, seq uint64, pause time.Duration) {
 	now = c.clamp(now)
 	if _, ok := c.land(seq); !ok {
 		return
@@ -179,6 +180,9 @@ func (c *Controller) Cancel(now time.Time, seq uint64) {
 		c.expect++
 	}
 	c.stats.Cancelled++
+	if pause > 0 {
+		c.unavailable(now, pause)
+	}
 }
 
 // Expect tells how many requests are still to be sent. It decides whether the rest may be rushed,
@@ -236,4 +240,12 @@ func (c *Controller) note(failed bool) {
 	if failed {
 		c.failures |= 1
 	}
+}
+
+// budget is what the headers still vouch for; 0 if nothing can be sent.
+func (c *Controller) budget(now time.Time) int {
+	if !c.win.live(now) || c.gate.shut(now) {
+		return 0
+	}
+	return max(0, c.win.left(c.cfg.Reserve))
 }

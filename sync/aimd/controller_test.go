@@ -202,7 +202,7 @@ func TestFailuresOfTheServerSlowDownOnce(t *testing.T) {
 func TestCancelIsNoAnswer(t *testing.T) {
 	c := exact()
 	seq := send(t, c, epoch)
-	c.Cancel(epoch, seq)
+	c.Cancel(epoch, seq, 0)
 	if s := c.Stats(epoch); s.InFlight != 0 || s.Cancelled != 1 || s.Reason != aimd.Probe {
 		t.Errorf("after a cancelled probe: %v", s)
 	}
@@ -210,8 +210,8 @@ func TestCancelIsNoAnswer(t *testing.T) {
 	call(t, c, now, 200, quota(1, 300, 60))
 	c.Expect(100)
 	seq = send(t, c, now.Add(time.Second))
-	c.Cancel(now.Add(time.Second), seq)
-	c.Cancel(now.Add(time.Second), seq)
+	c.Cancel(now.Add(time.Second), seq, 0)
+	c.Cancel(now.Add(time.Second), seq, 0)
 	if s := c.Stats(now.Add(time.Second)); s.Left != 299 || s.Expected != 100 || s.Cancelled != 2 {
 		t.Errorf("left %d, expected %d, cancelled %d; want 299, 100, 2", s.Left, s.Expected, s.Cancelled)
 	}

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Dispatcher lets concurrent callers through a [Controller], first come, first served. It has no
+// Dispatcher lets concurrent callers through a [Pool], first come, first served. It has no
 // goroutine of its own: the caller at the head of the queue does the waiting, and asks again
 // whenever its time is up, an answer has come or the number of expected requests has changed.
 type Dispatcher struct {
 	mu    sync.Mutex
-	c     *Controller
+	p     *Pool
 	queue []*waiter
 }
 
 type waiter struct{ poke chan struct{} } // capacity 1
 
-// NewDispatcher returns a dispatcher around c, which it then owns.
-func NewDispatcher(c *Controller) *Dispatcher { return &Dispatcher{c: c} }
+// NewDispatcher returns a dispatcher around p, which it then owns.
+func NewDispatcher(p *Pool) *Dispatcher { return &Dispatcher{p: p} }
 
 // Acquire waits for permission to send one request. The ticket must be handed back exactly once,
 // with Release or Cancel. token is the number of the token to send it with. The error is the
@@ -38,12 +38,12 @@ func (d *Dispatcher) Acquire(ctx context.Context) (ticket uint64, token int, err
 		var wait time.Duration
 		if d.queue[0] == w {
 			now := time.Now()
-			if until, parked := d.c.Parked(now); parked {
+			if until, parked := d.p.Parked(now); parked {
 				return 0, 0, &ParkedError{Until: until}
 			}
 			var ok bool
-			if wait, ok = d.c.Acquire(now); ok {
-				return d.c.OnSend(now), 0, nil
+			if ticket, token, wait, ok = d.p.Acquire(now); ok {
+				return ticket, token, nil
 			}
 		}
 		d.sleep(ctx, w, wait)
@@ -89,15 +89,16 @@ func (d *Dispatcher) poke() {
 func (d *Dispatcher) Release(ticket uint64, status int, header map[string][]string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.c.OnResponse(time.Now(), ticket, status, header)
+	d.p.OnResponse(time.Now(), ticket, status, header)
 	d.poke()
 }
 
-// Cancel hands back a ticket whose request was never sent.
-func (d *Dispatcher) Cancel(ticket uint64) {
+// Cancel hands back a ticket whose request was never sent. If that was because its token cannot be
+// had for a while, pause says so: others may be.
+func (d *Dispatcher) Cancel(ticket uint64, pause time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.c.Cancel(time.Now(), ticket)
+	d.p.Cancel(time.Now(), ticket, pause)
 	d.poke()
 }
 
@@ -105,7 +106,7 @@ func (d *Dispatcher) Cancel(ticket uint64) {
 func (d *Dispatcher) Expect(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.c.Expect(n)
+	d.p.Expect(n)
 	d.poke()
 }
 
@@ -113,14 +114,28 @@ func (d *Dispatcher) Expect(n int) {
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := d.c.Stats(time.Now())
+	s := d.p.Stats(time.Now())
 	s.Waiting = len(d.queue)
 	return s
 }
 
-// Estimate says how long n more requests will take; see [Controller.Estimate].
+// Estimate says how long n more requests will take; see [Pool.Estimate].
 func (d *Dispatcher) Estimate(n int) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.c.Estimate(time.Now(), n)
+	return d.p.Estimate(time.Now(), n)
+}
+
+// Memory returns what was learned so far.
+func (d *Dispatcher) Memory() Memory {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.p.Memory(time.Now())
+}
+
+// Restore begins with what another process has learned; see [Pool.Restore].
+func (d *Dispatcher) Restore(m Memory) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.p.Restore(time.Now(), m)
 }

@@ -16,7 +16,7 @@ import (
 // opened is a dispatcher whose first probe has been accepted.
 func opened(t *testing.T, cfg aimd.Config) *aimd.Dispatcher {
 	t.Helper()
-	d := aimd.NewDispatcher(aimd.NewController(cfg))
+	d := aimd.NewDispatcher(aimd.NewPool(1, cfg))
 	d.Release(acquire(t, d), 200, nil)
 	return d
 }
@@ -64,7 +64,7 @@ func TestDispatcherIsFirstComeFirstServed(t *testing.T) {
 // Whoever gives up leaves neither a ticket nor a place in the queue.
 func TestDispatcherCancelledWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := aimd.NewDispatcher(aimd.NewController(aimd.Config{}))
+		d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
 		probe := acquire(t, d)
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make([]error, 5)
@@ -138,11 +138,11 @@ func TestDispatcherWakes(t *testing.T) {
 	}{
 		{"release", func(d *aimd.Dispatcher, probe uint64) { d.Release(probe, 200, nil) }},
 		{"lost", func(d *aimd.Dispatcher, probe uint64) { d.Release(probe, 0, nil) }},
-		{"cancel", func(d *aimd.Dispatcher, probe uint64) { d.Cancel(probe) }},
+		{"cancel", func(d *aimd.Dispatcher, probe uint64) { d.Cancel(probe, 0) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := aimd.NewDispatcher(aimd.NewController(aimd.Config{}))
+				d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
 				probe := acquire(t, d)
 				start := time.Now()
 				time.AfterFunc(5*time.Second, func() { tt.wake(d, probe) })
@@ -155,7 +155,7 @@ func TestDispatcherWakes(t *testing.T) {
 	}
 	t.Run("expect", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			d := aimd.NewDispatcher(aimd.NewController(aimd.Config{}))
+			d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
 			d.Release(acquire(t, d), 200, quota(295, 300, 60))
 			d.Release(acquire(t, d), 200, nil) // paced: the next one is due in 2 s
 			start := time.Now()
@@ -201,7 +201,7 @@ func TestDispatcherParks(t *testing.T) {
 func TestDispatcherUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const calls = 700
-		d := aimd.NewDispatcher(aimd.NewController(aimd.Config{Rand: seeded(1)}))
+		d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: seeded(1)}))
 		d.Expect(calls)
 		var mu sync.Mutex
 		srv := &fixedWindow{allowed: 300, window: time.Minute}
@@ -216,7 +216,7 @@ func TestDispatcherUnderLoad(t *testing.T) {
 				return false
 			}
 			if rnd.IntN(20) == 0 {
-				d.Cancel(ticket)
+				d.Cancel(ticket, 0)
 				return false
 			}
 			time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)

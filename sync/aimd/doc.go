@@ -53,7 +53,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	resp, err := send(token)              // or d.Cancel(ticket), if nothing was sent
+//	resp, err := send(token)              // or d.Cancel(ticket, 0), if nothing was sent
 //	d.Release(ticket, status, header)     // status 0 if no answer came
 //
 // Who knows how much is still to come says so with Expect: without it there is no rush.

@@ -37,6 +37,7 @@ type Stats struct {
 	InFlight int           // requests sent and not answered
 	Expected int           // requests still to be sent, as far as told
 	Waiting  int           // callers waiting for their turn
+	Tokens   int           // tokens in use, over which everything else is added up
 
 	Sent      uint64 // requests, cancelled ones included
 	Cancelled uint64 // tickets handed back unused

@@ -102,13 +102,13 @@ func (c *client) granted(ctx context.Context, r *request, body []byte, decode fu
 			return c.notGranted(ctx, r, err)
 		}
 		if n < 0 || n >= len(c.doors) {
-			c.limiter.Cancel(ticket)
+			c.limiter.Cancel(ticket, 0)
 			return &usersync.CallError{Kind: usersync.ErrRefused, Op: r.op(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.doors))}
 		}
 		door := c.doors[n]
 		token, err := door.Token(ctx)
 		if err != nil {
-			c.limiter.Cancel(ticket)
+			c.limiter.Cancel(ticket, 0)
 			return err
 		}
 		a, err := c.send(ctx, r, body, token)

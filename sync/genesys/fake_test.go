@@ -155,7 +155,7 @@ func (b *books) Release(ticket uint64, status int, _ map[string][]string) {
 	b.statuses = append(b.statuses, status)
 }
 
-func (b *books) Cancel(ticket uint64) {
+func (b *books) Cancel(ticket uint64, _ time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.back(ticket)

@@ -23,7 +23,7 @@ func TestParkedByTheAPI(t *testing.T) {
 		f := &fake{api: func(*http.Request, string) reply {
 			return reply{status: 429, body: `{}`, header: map[string]string{"Retry-After": "3600"}}
 		}}
-		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = aimd.NewDispatcher(aimd.NewController(aimd.Config{})) })
+		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})) })
 		_, err := d.Get(t.Context(), "u1")
 		if !errors.Is(err, usersync.ErrThrottled) || !errors.Is(err, aimd.ErrParked) || !strings.Contains(err.Error(), "T") {
 			t.Error(err)
@@ -59,7 +59,7 @@ func TestWindowIsRespected(t *testing.T) {
 			}
 			return a
 		}}
-		limiter := aimd.NewDispatcher(aimd.NewController(aimd.Config{}))
+		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
 		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = limiter })
 		changes := make([]*usersync.Change, 100)
 		for i := range changes {

@@ -24,8 +24,9 @@ type Limiter interface {
 	Acquire(ctx context.Context) (ticket uint64, token int, err error)
 	// Release hands the ticket back with the answer's status and headers; status 0 is no answer.
 	Release(ticket uint64, status int, header map[string][]string)
-	// Cancel hands a ticket back that was not used.
-	Cancel(ticket uint64)
+	// Cancel hands a ticket back that was not used. If that was because its token cannot be had for a
+	// while, pause says so: the limiter may have another.
+	Cancel(ticket uint64, pause time.Duration)
 	// Expect tells how many requests are still to come.
 	Expect(n int)
 }

@@ -342,7 +342,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 // Hours at the quota with short-lived tokens: nothing fails, no token more than needed, no 429.
 func TestSimulatedHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limiter := aimd.NewDispatcher(aimd.NewController(aimd.Config{Rand: rand.New(rand.NewPCG(1, 1))}))
+		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 1))}))
 		d, s := simulate(t, sim.Options{Users: 3000, Seed: 1, TokenLife: 5 * time.Minute, Quota: sim.Quota{Limit: 300}, Latency: 50 * time.Millisecond}, func(o *genesys.Options) {
 			o.Limiter = limiter
 		})

@@ -1,0 +1,66 @@
+package aimd
+
+import "time"
+
+// remembered is how long a learned rate is worth anything.
+const remembered = 15 * time.Minute
+
+// Memory is what a limiter has learned, to be kept over a restart. It holds no token. Times are wall
+// clock.
+type Memory struct {
+	Saved  time.Time     `json:"saved"`
+	Tokens []TokenMemory `json:"tokens"`
+}
+
+// TokenMemory is what was learned with one token.
+type TokenMemory struct {
+	Rate   float64       `json:"rate"`             // requests/s
+	Quota  int           `json:"quota,omitempty"`  // requests a window, as far as known
+	Window time.Duration `json:"window,omitempty"` // its length, in nanoseconds
+	Bias   time.Duration `json:"bias,omitempty"`   // 1 s where the server rounds the time left down
+	Gate   time.Time     `json:"gate,omitzero"`    // no request before
+	Parked bool          `json:"parked,omitempty"` // and not worth waiting for
+}
+
+// Memory returns what is worth keeping at now.
+func (p *Pool) Memory(now time.Time) Memory {
+	m := Memory{Saved: now.Round(0)}
+	for _, c := range p.tokens[:p.used] {
+		m.Tokens = append(m.Tokens, c.memory(now))
+	}
+	return m
+}
+
+// Restore begins with what another process has learned: rates that are younger than 15 minutes, at
+// nine tenths, and gates that are still shut. It is called before the first Acquire. A Memory that
+// makes no sense is not believed.
+func (p *Pool) Restore(now time.Time, m Memory) {
+	age := now.Sub(m.Saved)
+	for i, t := range m.Tokens {
+		if i < len(p.tokens) {
+			p.tokens[i].restore(now, t, age >= 0 && age < remembered)
+		}
+	}
+}
+
+func (c *Controller) memory(now time.Time) TokenMemory {
+	m := TokenMemory{Rate: c.rate, Quota: c.win.allowed, Window: c.length, Bias: c.win.bias}
+	if c.gate.shut(now) {
+		m.Gate, m.Parked = c.gate.until.Round(0), c.gate.parked
+	}
+	return m
+}
+
+func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
+	now = c.clamp(now)
+	if m.Gate.After(now) {
+		c.gate.extend(now, now.Add(min(m.Gate.Sub(now), longestPause)), m.Parked)
+	}
+	if !fresh {
+		return
+	}
+	if m.Rate > 0 {
+		c.rate = min(max(0.9*m.Rate, c.cfg.MinRate), c.cfg.MaxRate)
+	}
+	c.length = min(max(m.Window, 0), c.cfg.RetryAfterCap)
+}

@@ -1,0 +1,181 @@
+package aimd
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"time"
+)
+
+// MaxTokens is the largest Pool. The vendor asks not to mint tokens to get around the limits.
+const MaxTokens = 10
+
+// openAfter is how much work there must be, at the pace of the tokens in use, before another is
+// taken into use.
+const openAfter = time.Second
+
+// Pool spreads requests over several tokens, each with a [Controller] of its own as each has a quota
+// of its own. There is one queue: whichever token is allowed to send takes the next request, so a
+// token that is throttled slows nobody else. Tokens are taken into use one at a time, when there is
+// more work than those in use get done in a second, and the last one has answered. Like a
+// Controller, a Pool is told the time, and is not safe for concurrent use.
+type Pool struct {
+	tokens []*Controller
+	used   int // tokens[:used] are in use
+	told   bool
+	expect int
+}
+
+// NewPool returns a pool of 1 to MaxTokens tokens that knows nothing yet.
+func NewPool(tokens int, cfg Config) *Pool {
+	cfg = cfg.withDefaults()
+	p := &Pool{used: 1}
+	for range min(max(tokens, 1), MaxTokens) {
+		p.tokens = append(p.tokens, NewController(cfg))
+	}
+	return p
+}
+
+// Acquire asks to send one request. If ok, the caller sends it at once, with that token, and hands
+// the ticket back with OnResponse or Cancel. If not, it asks again after wait or the next answer, as
+// with [Controller.Acquire].
+func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Duration, ok bool) {
+	p.share(now)
+	for i, c := range p.tokens[:p.used] {
+		w, ok := c.Acquire(now)
+		if ok {
+			return p.send(now, i), i, 0, true
+		}
+		if w > 0 && (wait == 0 || w < wait) {
+			wait = w
+		}
+	}
+	if p.grows(now) {
+		p.used++
+		p.share(now)
+		if _, ok := p.tokens[p.used-1].Acquire(now); ok {
+			return p.send(now, p.used-1), p.used - 1, 0, true
+		}
+	}
+	return 0, 0, wait, false
+}
+
+func (p *Pool) send(now time.Time, token int) (ticket uint64) {
+	p.expect = max(0, p.expect-1)
+	return p.tokens[token].OnSend(now)*uint64(len(p.tokens)) + uint64(token)
+}
+
+// share tells each token how much of the work would be left to it if the others spent their budgets.
+func (p *Pool) share(now time.Time) {
+	if !p.told {
+		return
+	}
+	budget := 0
+	for _, c := range p.tokens[:p.used] {
+		budget += c.budget(now)
+	}
+	for _, c := range p.tokens[:p.used] {
+		c.Expect(max(min(1, p.expect), p.expect-(budget-c.budget(now))))
+	}
+}
+
+// grows reports whether another token is to be taken into use.
+func (p *Pool) grows(now time.Time) bool {
+	if p.used == len(p.tokens) || p.tokens[p.used-1].unproven {
+		return false
+	}
+	return p.estimate(now, p.expect, p.tokens[:p.used]) > openAfter
+}
+
+// OnResponse records the answer to a ticket's request, as [Controller.OnResponse] does.
+func (p *Pool) OnResponse(now time.Time, ticket uint64, status int, header map[string][]string) {
+	c, seq := p.find(ticket)
+	before := c.stats.Throttled
+	c.OnResponse(now, seq, status, header)
+	if p.told && c.stats.Throttled > before {
+		p.expect++ // it will come again
+	}
+}
+
+// Cancel takes back a request that was never sent. If its token cannot be had for a while, as the
+// login service is limited too, pause says so.
+func (p *Pool) Cancel(now time.Time, ticket uint64, pause time.Duration) {
+	c, seq := p.find(ticket)
+	before := c.stats.Cancelled
+	c.Cancel(now, seq, pause)
+	if p.told && c.stats.Cancelled > before {
+		p.expect++
+	}
+}
+
+func (p *Pool) find(ticket uint64) (c *Controller, seq uint64) {
+	n := uint64(len(p.tokens))
+	return p.tokens[ticket%n], ticket / n
+}
+
+// Expect tells how many requests are still to be sent; see [Controller.Expect].
+func (p *Pool) Expect(n int) { p.told, p.expect = true, max(0, n) }
+
+// Parked reports whether no token can be waited for, and when the first of them can.
+func (p *Pool) Parked(now time.Time) (until time.Time, parked bool) {
+	for _, c := range p.tokens[:p.used] {
+		t, parked := c.Parked(now)
+		if !parked {
+			return time.Time{}, false
+		}
+		if until.IsZero() || t.Before(until) {
+			until = t
+		}
+	}
+	return until, true
+}
+
+// Stats returns the view of all tokens in use at now: rates, budgets and counts are added up; the
+// gate, the reason and the reset are those of the token that may send first.
+func (p *Pool) Stats(now time.Time) Stats {
+	all := make([]Stats, p.used)
+	for i, c := range p.tokens[:p.used] {
+		all[i] = c.Stats(now)
+	}
+	slices.SortStableFunc(all, func(a, b Stats) int { return cmp.Compare(a.Gate, b.Gate) })
+	sum := all[0]
+	for _, s := range all[1:] {
+		sum.Rate += s.Rate
+		sum.Effective += s.Effective
+		if s.Windowed {
+			sum.Windowed = true
+			sum.Allowed, sum.Left, sum.Others = sum.Allowed+s.Allowed, sum.Left+s.Left, sum.Others+s.Others
+		}
+		sum.InFlight += s.InFlight
+		sum.Sent += s.Sent
+		sum.Cancelled += s.Cancelled
+		sum.Throttled += s.Throttled
+		sum.Decreases += s.Decreases
+	}
+	sum.Tokens, sum.Expected = p.used, p.expect
+	return sum
+}
+
+// Estimate says how long n more requests will take, over all tokens; see [Controller.Estimate].
+func (p *Pool) Estimate(now time.Time, n int) time.Duration {
+	return p.estimate(now, n, p.tokens)
+}
+
+func (p *Pool) estimate(now time.Time, n int, tokens []*Controller) time.Duration {
+	if len(tokens) == 1 || n <= 0 {
+		return tokens[0].Estimate(now, n)
+	}
+	alone := tokens[0].Estimate(now, n)
+	return time.Duration(sort.Search(int(alone/time.Millisecond), func(ms int) bool {
+		done := 0
+		for i, c := range tokens {
+			if i >= p.used { // not in use yet: as the first, with a window of its own
+				fresh := *p.tokens[0]
+				fresh.win.hi = now
+				c = &fresh
+			}
+			done += sort.Search(n, func(k int) bool { return c.Estimate(now, k+1) > time.Duration(ms)*time.Millisecond })
+		}
+		return done >= n
+	})) * time.Millisecond
+}
