@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxSilent is for how many users in a row there may be no trustworthy answer before the pass
-	// ends: then it is the API that fails, and not a user.
+	// maxSilent is for how many users in a row there may be no trustworthy answer before no other is begun,
+	// and the pass ends if reading them fails too: then it is the API that fails, and not a user.
 	maxSilent = 30
 	// maxDenied is the same for answers that a permission is missing: then a role was lost.
 	maxDenied = 10
@@ -191,7 +191,7 @@ func (a *applier) next(now time.Time) *job {
 			return j
 		}
 	}
-	for a.fresh < len(a.order) {
+	for a.fresh < len(a.order) && len(a.silent) < maxSilent {
 		j := a.order[a.fresh]
 		a.fresh++
 		a.waiting = append(a.waiting, j)

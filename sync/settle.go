@@ -25,7 +25,9 @@ func (a *applier) settle(ans answer) error {
 	}
 	switch {
 	case uncertain:
-		if a.silent[ans.job] = true; len(a.silent) >= maxSilent {
+		// A write is uncertain at once; it counts when what it did cannot be found out either.
+		last := ans.step != stepCall || ans.job.attempts >= a.Retry.Max
+		if a.silent[ans.job] = true; last && len(a.silent) >= maxSilent {
 			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(a.silent), ans.err)
 		}
 	case forbidden:

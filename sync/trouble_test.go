@@ -137,6 +137,38 @@ func TestAllLost(t *testing.T) {
 	})
 }
 
+// An outage of some seconds is waited out, however fast the calls go; one that lasts ends the pass, and
+// only as many users were begun as it takes to be sure.
+func TestOutage(t *testing.T) {
+	for _, lasts := range []time.Duration{5 * time.Second, time.Hour} {
+		t.Run(lasts.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 100})
+				w.declareAll("department: Moved")
+				w.pass()
+				w.declareAll("department: Moved again")
+				w.sim.ResetLedger()
+				w.fault("* drop")
+				over := time.AfterFunc(lasts, w.sim.ClearFaults)
+				defer over.Stop()
+				res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, NoRefresh: true})
+				if lasts == time.Hour {
+					if err == nil || res.Pending < 50 {
+						t.Errorf("pending %d, failed %d, %v", res.Pending, res.Failed, err)
+					}
+					if n := w.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n > 45 {
+						t.Errorf("%d writes into an outage", n)
+					}
+					return
+				}
+				if err != nil || res.Applied != 100 {
+					t.Errorf("applied %d, failed %d, pending %d, %v", res.Applied, res.Failed, res.Pending, err)
+				}
+			})
+		})
+	}
+}
+
 // A user of whom nothing can be read costs a bounded number of reads.
 func TestNested(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,13 +23,15 @@ var allowed = map[string][]string{
 	"usersyncd/state":            {"usersyncd/spec"},
 	"usersyncd/spec":             {},
 	"usersyncd/sync/aimd":        {},
+	"usersyncd/sync/aimd/lab":    {"usersyncd/sync/aimd"},
+	"usersyncd/sync/aimd/bench":  {"usersyncd/sync/aimd/lab"},
 	"usersyncd/sync/watch":       {},
 	"usersyncd/sync/genesys/sim": {},
 	"usersyncd/examples":         {},
 }
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
-var offline = []string{"usersyncd/spec", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/aimd", "usersyncd/sync/watch"}
+var offline = []string{"usersyncd/spec", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch"}
 
 type listed struct {
 	ImportPath    string

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/aimd/lab"
 )
 
 // A call of the limiter: permission, sending, answer with the headers of a real response.
 func BenchmarkCall(b *testing.B) {
-	h := quota(7, 1<<20, 60)
+	h := lab.Quota(7, 1<<20, 60)
 	for _, key := range []string{"Content-Type", "Date", "Inin-Correlation-Id", "Cache-Control", "Strict-Transport-Security", "Vary"} {
 		h[key] = []string{"x"}
 	}
@@ -29,11 +30,28 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkRefusal(b *testing.B) {
 	c := aimd.NewController(aimd.Config{})
 	c.Acquire(epoch)
-	c.OnResponse(epoch, c.OnSend(epoch), 200, quota(7, 300, 60))
+	c.OnResponse(epoch, c.OnSend(epoch), 200, lab.Quota(7, 300, 60))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := c.Acquire(epoch); ok {
 			b.Fatal("allowed")
 		}
+	}
+}
+
+// The same for a pool of ten.
+func BenchmarkPool(b *testing.B) {
+	p := aimd.NewPool(aimd.MaxTokens, aimd.Config{})
+	p.Expect(1 << 30)
+	h := lab.Quota(7, 1<<20, 60)
+	now := epoch
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Second)
+		ticket, _, _, ok := p.Acquire(now)
+		if !ok {
+			b.Fatal(p.Stats(now))
+		}
+		p.OnResponse(now, ticket, 200, h)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	// DefaultMinRate keeps the limiter alive: x/time/rate never recovers a waiter from SetLimit(0).
 	DefaultMinRate = 0.5
 	// DefaultMaxRate bounds a rush; the cap on requests in flight usually binds first.
-	DefaultMaxRate = 50.0
+	DefaultMaxRate = 100.0
 	// DefaultBeta is the multiplicative decrease of Chiu and Jain (1989) and of TCP Reno.
 	DefaultBeta = 0.5
 	// DefaultAddStep is the additive increase in requests per second, per second.
@@ -40,6 +40,7 @@ const (
 	slowStartStep = 2.0              // req/s per vouched answer: grows e-fold in half a second, and stops when answers stop
 	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
 	shrinkMin     = 0.9              // a decrease takes at least a tenth
+	goodputShare  = 0.9              // of what was accepted in the last minute, below which a decrease does not go
 	shortestGate  = time.Second / 4  // Retry-After: 0 is no licence to hammer
 	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s used without a Retry-After
 	distrustSpan  = 10 * time.Minute // after a 429 in a window they describe, the headers have not told all: no slow start, no rush

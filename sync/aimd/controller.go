@@ -31,6 +31,9 @@ type Controller struct {
 	firstStrike time.Time
 
 	win      window
+	learned  learned // in place of the window, where the headers tell of none
+	cold     bool    // nothing has limited the rate yet: no header, no 429, no memory
+	goodput  goodput
 	flights  []flight
 	answered uint64
 	told     bool // Expect has been called
@@ -61,7 +64,9 @@ func NewController(cfg Config) *Controller {
 		cfg:      cfg,
 		lim:      rate.NewLimiter(rate.Limit(cfg.StartRate), burst),
 		rate:     cfg.StartRate,
+		win:      window{share: share{reserve: cfg.Reserve}},
 		unproven: true,
+		cold:     true,
 		flights:  make([]flight, 0, cfg.MaxInFlight),
 	}
 }
@@ -81,7 +86,7 @@ func (c *Controller) Acquire(now time.Time) (wait time.Duration, ok bool) {
 	case len(c.flights) >= c.cfg.MaxInFlight:
 		c.reason = InFlight
 		return 0, false
-	case c.win.live(now) && c.win.left(c.cfg.Reserve) < 1:
+	case c.win.live(now) && c.win.left() < 1:
 		c.reason = Exhausted
 		return c.win.wake().Sub(now), false
 	}
@@ -146,6 +151,7 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 		if q.hasReset {
 			c.length = max(c.length, q.reset)
 		}
+		c.cold = c.cold && !c.win.known
 	}
 	switch {
 	case status == 429:
@@ -216,12 +222,15 @@ func (c *Controller) land(seq uint64) (f flight, ok bool) {
 func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 	c.note(false)
 	c.measure(now.Sub(f.sentAt))
+	c.goodput.add(now)
 	if probe {
 		c.unproven, c.strikes, c.ramp = false, 0, 0
+		c.learned.open(f.sentAt)
 		if !q.complete() && c.win.over(now) { // the headers have gone away
-			c.win = window{bias: c.win.bias}
+			c.win = window{bias: c.win.bias, share: c.win.share}
 		}
 	}
+	c.learned.accept(f.sentAt)
 	c.grow(now, f)
 }
 
@@ -231,7 +240,7 @@ func (c *Controller) failed(f flight) {
 	c.note(true)
 	if bits.OnesCount32(c.failures) > failureSpan/2 && f.seq > c.decreasedAt {
 		c.failures = 0
-		c.decrease(f)
+		c.decrease(f, c.now)
 	}
 }
 
@@ -247,5 +256,5 @@ func (c *Controller) budget(now time.Time) int {
 	if !c.win.live(now) || c.gate.shut(now) {
 		return 0
 	}
-	return max(0, c.win.left(c.cfg.Reserve))
+	return max(0, c.win.left())
 }

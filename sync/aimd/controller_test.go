@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/aimd/lab"
 )
 
 // What each kind of answer does to an open limiter at 5/s.
@@ -79,7 +80,7 @@ func TestProbe(t *testing.T) {
 
 func TestProbeOfAnExhaustedWindowDoesNotShrinkTheRate(t *testing.T) {
 	c := exact()
-	h := quota(300, 300, 20)
+	h := lab.Quota(300, 300, 20)
 	h["Retry-After"] = []string{"20"}
 	call(t, c, epoch, 429, h)
 	if s := c.Stats(epoch); s.Decreases != 0 || s.Rate != 5 || s.Gate != 20*time.Second {
@@ -105,7 +106,7 @@ func TestOneDecreasePerEpisode(t *testing.T) {
 // A 429 halves what we did, which is less than the rate where the window paced us.
 func TestDecreaseFromThePace(t *testing.T) {
 	c := exact()
-	call(t, c, epoch, 200, quota(184, 300, 60)) // 116 left: 2 a second
+	call(t, c, epoch, 200, lab.Quota(184, 300, 60)) // 116 left: 2 a second
 	now := epoch.Add(time.Second)
 	call(t, c, now, 429, nil)
 	if s := c.Stats(now); s.Rate < 0.9 || s.Rate > 1.1 {
@@ -207,7 +208,7 @@ func TestCancelIsNoAnswer(t *testing.T) {
 		t.Errorf("after a cancelled probe: %v", s)
 	}
 	now := epoch.Add(time.Second)
-	call(t, c, now, 200, quota(1, 300, 60))
+	call(t, c, now, 200, lab.Quota(1, 300, 60))
 	c.Expect(100)
 	seq = send(t, c, now.Add(time.Second))
 	c.Cancel(now.Add(time.Second), seq, 0)

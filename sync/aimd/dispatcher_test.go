@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/aimd/lab"
 )
 
 // opened is a dispatcher whose first probe has been accepted.
@@ -32,7 +33,7 @@ func acquire(t *testing.T, d *aimd.Dispatcher) uint64 {
 
 func TestDispatcherIsFirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := opened(t, aimd.Config{})
+		d := opened(t, aimd.Config{MaxRate: 5})
 		var order []int
 		var wg sync.WaitGroup
 		for i := range 20 {
@@ -156,7 +157,7 @@ func TestDispatcherWakes(t *testing.T) {
 	t.Run("expect", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
-			d.Release(acquire(t, d), 200, quota(295, 300, 60))
+			d.Release(acquire(t, d), 200, lab.Quota(295, 300, 60))
 			d.Release(acquire(t, d), 200, nil) // paced: the next one is due in 2 s
 			start := time.Now()
 			time.AfterFunc(time.Second, func() { d.Expect(3) })
@@ -201,10 +202,10 @@ func TestDispatcherParks(t *testing.T) {
 func TestDispatcherUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const calls = 700
-		d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: seeded(1)}))
+		d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: lab.Seeded(1)}))
 		d.Expect(calls)
 		var mu sync.Mutex
-		srv := &fixedWindow{allowed: 300, window: time.Minute}
+		srv := &lab.Fixed{Allowed: 300, Window: time.Minute}
 		jobs := make(chan int)
 		done := make([]int, calls)
 		throttled := 0
@@ -221,7 +222,7 @@ func TestDispatcherUnderLoad(t *testing.T) {
 			}
 			time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)
 			mu.Lock()
-			status, h := srv.serve(time.Now())
+			status, h := srv.Serve(time.Now())
 			mu.Unlock()
 			time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)
 			if rnd.IntN(50) == 0 {
@@ -238,7 +239,7 @@ func TestDispatcherUnderLoad(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 16 {
 			wg.Go(func() {
-				rnd := seeded(uint64(i))
+				rnd := lab.Seeded(uint64(i))
 				for job := range jobs {
 					for !attempt(rnd) {
 					}

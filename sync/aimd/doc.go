@@ -9,12 +9,29 @@
 //   - The rate: what experience allows. Multiplied by a half after a 429, slowly grown back by an
 //     additive step while it is what holds us up (AIMD, additive increase and multiplicative
 //     decrease: the rule that converges to a fair share among clients that do not know each other;
-//     Chiu and Jain, 1989).
-//   - The pace: what the headers allow. The rest of the budget over the rest of the window.
+//     Chiu and Jain, 1989). It does not fall far below what the server has accepted in the last
+//     minute: that much it evidently allows.
+//   - The pace: what the headers allow. The rest of the budget over the rest of the window, less what
+//     others who use the token may want of it.
 //
 // The headers are a ceiling. They lift the rate in one case only: while they vouch for a budget and
 // no 429 has contradicted them in ten minutes, slow start raises the rate with every answer. If all
 // the work that is left fits into the budget, pacing has no purpose and the rest is rushed.
+//
+// A server without headers is asked in the same way: slow start until the first 429, whose
+// Retry-After then gives the window away. From there on it is the rate alone, and a rush if the rest
+// fits into a window like that one.
+//
+//	req/s
+//	      cold start
+//	  20 |    /|
+//	     |   / |            decrease: at most a half,       rush: the rest
+//	     |  /  |            once an episode                 fits the window
+//	   5 | /   |    probe  __..--''|    __..--''|                /|
+//	     |/    |      |__--        |__--        |__--''..       / |
+//	   0 +-----+------+------------+------------+--------------+--+--> time
+//	           429    gate         429          429
+//	           Retry-After: 48
 //
 // # The states
 //
@@ -39,15 +56,20 @@
 //     it again, and neither does a probe that fails after a gate.
 //   - Window: the server's, as far as the headers tell. Its end is bracketed, and its budget counts
 //     what we sent and what others are seen to have sent; it never grows within the window.
+//   - Others: whoever else spends the budget, as the count rises by more than we sent. As much as they
+//     used in the window before, or will at their speed in this one, is left to them, but no more than
+//     half: two limiters that share a token meet in the middle. [Config].Reserve is left in any case.
 //   - Rush: the rest of the work goes at the rate, not at the pace, because it fits.
 //   - Parked: the gate is longer than anybody should wait ([Config].RetryAfterCap). Acquire then fails
 //     with [ErrParked] instead of waiting.
 //   - Ticket: the permission to send one request. It is handed back with what came of it.
+//   - Memory: what a restart needs not find out again: the rate, the window, and the gate above all.
 //
 // # How to use it
 //
-// [Controller] is the algorithm: it is told the time and has no other input, so that hours of
-// throttling can be tested in milliseconds. [Dispatcher] puts it to work for concurrent callers:
+// [Controller] is the algorithm for one token: it is told the time and has no other input, so that
+// hours of throttling can be tested in milliseconds. [Pool] spreads one queue over the controllers of
+// several tokens, and [Dispatcher] puts a pool to work for concurrent callers:
 //
 //	ticket, token, err := d.Acquire(ctx)
 //	if err != nil {
@@ -56,7 +78,10 @@
 //	resp, err := send(token)              // or d.Cancel(ticket, 0), if nothing was sent
 //	d.Release(ticket, status, header)     // status 0 if no answer came
 //
-// Who knows how much is still to come says so with Expect: without it there is no rush.
+// Who knows how much is still to come says so with Expect: without it there is no rush, and no
+// second token.
+//
+// The README in this folder compares it with other ways to deal with a quota, in simulated hours.
 //
 // # Caveats
 //
@@ -66,7 +91,9 @@
 //     (golang/go#65508). Nothing is ever reserved here, so each new rate holds from the next call on.
 //   - The retrying of a request is the caller's. A 429 never counts as an attempt.
 //   - The token's budget is shared with whoever else uses the token: that is noticed from the next
-//     header on, not before.
-//   - Without headers, a restart knows nothing of what was spent before it, and begins at
-//     [DefaultStartRate].
+//     header on, not before, and without headers not at all.
+//   - The learned window is a permission and never a budget: a client that held back by it would keep
+//     its share from whoever comes later (a Jain index of 0.85 in simulation).
+//   - Whether the quotas of several tokens are really separate is the server's secret. If they are not,
+//     each sees the others as others.
 package aimd

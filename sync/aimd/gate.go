@@ -47,7 +47,7 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	c.unproven = true
 	asked, hasAsked := retryAfter(header, now)
 
-	if c.win.bias == 0 && c.win.over(now) && c.win.left(0) < 1 && hasAsked && asked <= time.Second {
+	if c.win.bias == 0 && c.win.over(now) && c.win.used >= c.win.allowed && hasAsked && asked <= time.Second {
 		// The budget was spent, and the window that should be over is not: the server rounds down.
 		c.win.bias = time.Second
 		c.gate.extend(now, later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
@@ -62,13 +62,6 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 		}
 		c.strikes++
 	}
-	if fresh && !explained {
-		c.decrease(f)
-	}
-	if c.win.live(now) {
-		c.distrust = now.Add(distrustSpan)
-	}
-
 	k := max(c.strikes, 1)
 	d := backoff(k - 1)
 	if hasAsked {
@@ -78,6 +71,15 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 		}
 	}
 	d = max(d, shortestGate)
+	if hasAsked && !c.win.known {
+		c.learned.throttled(now, asked)
+	}
+	if fresh && !explained {
+		c.decrease(f, now.Add(d))
+	}
+	if c.win.live(now) {
+		c.distrust = now.Add(distrustSpan)
+	}
 	hopeless := k >= maxStrikes && now.Sub(c.firstStrike) >= c.cfg.RetryAfterCap
 	c.gate.extend(now, now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap || hopeless)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/aimd/lab"
 )
 
 // exact is a controller without jitter.
@@ -188,7 +189,7 @@ func TestGateParksWhenNothingHelps(t *testing.T) {
 func TestGateJitter(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for seed := range uint64(20) {
-		c := aimd.NewController(aimd.Config{Rand: seeded(seed)})
+		c := aimd.NewController(aimd.Config{Rand: lab.Seeded(seed)})
 		call(t, c, epoch, 429, header{"Retry-After": {"7"}})
 		gate := c.Stats(epoch).Gate
 		if gate < 7*time.Second || gate >= 7*time.Second+aimd.DefaultJitter {

@@ -44,7 +44,10 @@ func (p *Pool) Restore(now time.Time, m Memory) {
 }
 
 func (c *Controller) memory(now time.Time) TokenMemory {
-	m := TokenMemory{Rate: c.rate, Quota: c.win.allowed, Window: c.length, Bias: c.win.bias}
+	m := TokenMemory{Rate: c.rate, Quota: c.learned.quota, Window: c.learned.length, Bias: c.win.bias}
+	if c.win.known {
+		m.Quota, m.Window = c.win.allowed, c.length
+	}
 	if c.gate.shut(now) {
 		m.Gate, m.Parked = c.gate.until.Round(0), c.gate.parked
 	}
@@ -56,11 +59,15 @@ func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 	if m.Gate.After(now) {
 		c.gate.extend(now, now.Add(min(m.Gate.Sub(now), longestPause)), m.Parked)
 	}
-	if !fresh {
+	if !fresh || !(m.Rate > 0) {
 		return
 	}
-	if m.Rate > 0 {
-		c.rate = min(max(0.9*m.Rate, c.cfg.MinRate), c.cfg.MaxRate)
+	c.cold = false
+	c.rate = min(max(0.9*m.Rate, c.cfg.MinRate), c.cfg.MaxRate)
+	if m.Bias == time.Second {
+		c.win.bias = m.Bias
 	}
-	c.length = min(max(m.Window, 0), c.cfg.RetryAfterCap)
+	if m.Quota > 0 && 0 < m.Window && m.Window <= c.cfg.RetryAfterCap {
+		c.learned.quota, c.learned.length = m.Quota, m.Window
+	}
 }

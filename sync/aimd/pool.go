@@ -12,12 +12,12 @@ const MaxTokens = 10
 
 // openAfter is how much work there must be, at the pace of the tokens in use, before another is
 // taken into use.
-const openAfter = time.Second
+const openAfter = 2 * time.Second
 
 // Pool spreads requests over several tokens, each with a [Controller] of its own as each has a quota
 // of its own. There is one queue: whichever token is allowed to send takes the next request, so a
 // token that is throttled slows nobody else. Tokens are taken into use one at a time, when there is
-// more work than those in use get done in a second, and the last one has answered. Like a
+// more work than those in use get done in two seconds, and the last one has answered. Like a
 // Controller, a Pool is told the time, and is not safe for concurrent use.
 type Pool struct {
 	tokens []*Controller
@@ -81,7 +81,7 @@ func (p *Pool) share(now time.Time) {
 
 // grows reports whether another token is to be taken into use.
 func (p *Pool) grows(now time.Time) bool {
-	if p.used == len(p.tokens) || p.tokens[p.used-1].unproven {
+	if p.used == len(p.tokens) || p.tokens[p.used-1].unproven || p.tokens[0].Estimate(now, p.expect) <= openAfter {
 		return false
 	}
 	return p.estimate(now, p.expect, p.tokens[:p.used]) > openAfter
@@ -144,7 +144,7 @@ func (p *Pool) Stats(now time.Time) Stats {
 		sum.Effective += s.Effective
 		if s.Windowed {
 			sum.Windowed = true
-			sum.Allowed, sum.Left, sum.Others = sum.Allowed+s.Allowed, sum.Left+s.Left, sum.Others+s.Others
+			sum.Allowed, sum.Used, sum.Left, sum.Others = sum.Allowed+s.Allowed, sum.Used+s.Used, sum.Left+s.Left, sum.Others+s.Others
 		}
 		sum.InFlight += s.InFlight
 		sum.Sent += s.Sent

@@ -11,9 +11,13 @@ func (c *Controller) allowance(now time.Time) float64 {
 	return c.rate
 }
 
-// vouched reports whether the headers show a budget, and no recent 429 has contradicted them.
+// vouched reports whether the headers show a budget, and no recent 429 has contradicted them, or
+// whether a learned window has room for all that is left.
 func (c *Controller) vouched(now time.Time) bool {
-	return c.win.live(now) && !now.Before(c.distrust)
+	if c.win.known {
+		return c.win.live(now) && !now.Before(c.distrust)
+	}
+	return c.learned.fits(now, c.expect, len(c.flights))
 }
 
 // effective is the rate of the next request, in requests per second, and what decides it. The
@@ -21,9 +25,12 @@ func (c *Controller) vouched(now time.Time) bool {
 func (c *Controller) effective(now time.Time) (eff float64, why Reason) {
 	eff = c.allowance(now)
 	if !c.win.live(now) {
+		if c.vouched(now) {
+			return eff, Rush
+		}
 		return eff, Rate
 	}
-	left := c.win.left(c.cfg.Reserve)
+	left := c.win.left()
 	if c.vouched(now) && 0 < c.expect && c.expect <= left {
 		return eff, Rush
 	}
@@ -49,19 +56,31 @@ func (c *Controller) grow(now time.Time, f flight) {
 	case f.reason != Rate && f.reason != Rush, f.seq <= c.decreasedAt:
 	case c.vouched(now):
 		c.ramp = min(max(c.rate, c.ramp)+slowStartStep, c.cfg.MaxRate)
+	case c.cold:
+		c.rate = min(c.rate+slowStartStep, c.cfg.MaxRate)
 	default:
 		c.rate = min(c.rate+c.cfg.AddStep*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
 	}
 }
 
-// decrease shrinks what we did when f was sent: the window's pace where that was lower.
-func (c *Controller) decrease(f flight) {
+// decrease shrinks what we did when f was sent: the window's pace where that was lower. It is halved,
+// but not below nine tenths of what the server has accepted lately, the gate included: about that much
+// it does accept. A tenth goes in any case.
+func (c *Controller) decrease(f flight, gate time.Time) {
 	c.stats.Decreases++
 	base := c.allowance(c.now)
+	if !c.win.known {
+		base = c.rate // what a rush had lent goes back first
+	}
 	if 0 < f.eff && f.eff < base*shrinkMin {
 		base = f.eff
 	}
-	c.rate = max(base*c.cfg.Beta, c.cfg.MinRate)
+	lower := max(base*c.cfg.Beta, goodputShare*c.goodput.rate(c.now, gate))
+	if c.cold && c.learned.quota > 0 { // slow start has found the window, and gives back what it had borrowed
+		lower = max(float64(c.learned.quota)/c.learned.length.Seconds(), c.cfg.StartRate*c.cfg.Beta)
+	}
+	c.cold = false
+	c.rate = max(min(lower, base*shrinkMin), c.cfg.MinRate)
 	c.ramp, c.calm = 0, 0
 	c.decreasedAt = c.stats.Sent
 }

@@ -27,9 +27,10 @@ type Stats struct {
 	Rate      float64 // requests/s AIMD and slow start allow
 	Effective float64 // requests/s used now: Rate, or the window's pace if that is lower
 
-	Windowed bool          // the headers describe the current window, and the next four count
+	Windowed bool          // the headers describe the current window, and the next five count
 	Allowed  int           // requests the window allows
-	Left     int           // requests we may still send in it
+	Used     int           // of these, counted or on their way
+	Left     int           // of the rest, those that are not left to others
 	Others   int           // requests in it that this process did not send, at least
 	Reset    time.Duration // until it ends
 
@@ -64,8 +65,8 @@ func (c *Controller) Stats(now time.Time) Stats {
 	s.InFlight, s.Expected = len(c.flights), c.expect
 	if c.win.live(now) {
 		s.Windowed = true
-		s.Allowed, s.Others = c.win.allowed, c.win.others
-		s.Left = max(0, c.win.left(c.cfg.Reserve))
+		s.Allowed, s.Used, s.Others = c.win.allowed, c.win.used, c.win.others
+		s.Left = max(0, c.win.left())
 		s.Reset = c.win.wake().Sub(now)
 	}
 	s.Gate = max(0, c.gate.until.Sub(now))
@@ -86,30 +87,51 @@ func (c *Controller) Stats(now time.Time) Stats {
 	return s
 }
 
-// Estimate says how long n more requests will take, if the headers keep saying what they said last
-// and nobody else uses the token.
+// Estimate says how long n more requests will take, if the server keeps to the quota it told last,
+// or gave away last, and others keep to what is left to them.
 func (c *Controller) Estimate(now time.Time, n int) time.Duration {
 	if n <= 0 {
 		return 0
 	}
 	now = later(now, c.now)
 	gated := max(0, c.gate.until.Sub(now))
-	if !c.win.known {
+	at := now.Add(gated)
+	w := c.forecast(at)
+	if w.quota == 0 {
 		return gated + toDuration(float64(n)/c.rate)
 	}
-	at := now.Add(gated)
-	full := window{known: true, allowed: c.win.allowed}
-	quota, rest := max(1, full.left(c.cfg.Reserve)), max(c.length, time.Second)
-	first := quota
-	if c.win.live(at) {
-		first, rest = max(0, c.win.left(c.cfg.Reserve)), c.win.wake().Sub(at)
+	if n <= w.left {
+		return gated + c.spend(at, n, w.rest)
 	}
-	if n <= first {
-		return gated + c.spend(at, n, rest)
+	n -= w.left
+	whole := (n - 1) / w.quota
+	return gated + w.rest + time.Duration(whole)*w.length + c.spend(at, n-whole*w.quota, w.length)
+}
+
+// forecast is the quota of the windows to come, and what is left of the one at a time.
+type forecast struct {
+	quota, left  int // quota is 0 if nothing is known
+	length, rest time.Duration
+}
+
+func (c *Controller) forecast(at time.Time) (f forecast) {
+	switch l := c.learned; {
+	case c.win.known:
+		full := window{known: true, allowed: c.win.allowed, share: c.win.share}
+		f = forecast{quota: max(1, full.left()), length: max(c.length, time.Second)}
+		if c.win.live(at) {
+			f.left, f.rest = max(0, c.win.left()), c.win.wake().Sub(at)
+			return f
+		}
+	case l.quota > 0:
+		f = forecast{quota: l.quota, length: l.length}
+		if rest := l.opened.Add(l.length).Sub(at); rest > 0 {
+			f.left, f.rest = max(0, l.quota-l.accepted), rest
+			return f
+		}
 	}
-	n -= first
-	whole := (n - 1) / quota
-	return gated + rest + time.Duration(whole)*c.length + c.spend(at, n-whole*quota, c.length)
+	f.left, f.rest = f.quota, f.length
+	return f
 }
 
 // spend is how long n requests take that fit into a window with rest to go.

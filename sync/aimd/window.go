@@ -1,6 +1,9 @@
 package aimd
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // window is what the headers have told about the server's current window.
 //
@@ -12,11 +15,41 @@ type window struct {
 	lo, hi   time.Time // the end lies between
 	bias     time.Duration
 	allowed  int
-	newest   uint64 // the request that allowed was read from
-	since    uint64 // requests sent before it was opened; later ones are surely counted in it or after it
-	used     int    // requests counted or on their way; never falls within a window
-	maxCount int    // largest count the server has told
-	others   int    // part of used that is not ours, at least
+	newest   uint64    // the request that allowed was read from
+	since    uint64    // requests sent before it was opened; later ones are surely counted in it or after it
+	used     int       // requests counted or on their way; never falls within a window
+	maxCount int       // largest count the server has told
+	others   int       // part of used that is not ours, at least
+	began    time.Time // when it was first heard of
+	share    share
+}
+
+// share is what of each window is left to others who use the same token.
+type share struct {
+	reserve float64 // part of the window that is theirs in any case
+	before  float64 // requests they sent in the windows before
+	trend   float64 // requests they will have sent in this one, if they go on as they began
+}
+
+const (
+	fairShare   = 0.5             // no more of a window is left to others for what they have used: two who share a token meet in the middle
+	othersNoise = 0.02            // part of a window below which they are not noticed
+	trendAfter  = 5 * time.Second // in a younger window one request would look like a crowd
+)
+
+// wanted is how many requests of a window are left to others.
+func (s share) wanted(allowed int) int {
+	n := min(max(s.before, s.trend), fairShare*float64(allowed))
+	if n < othersNoise*float64(allowed) {
+		n = 0
+	}
+	return int(math.Ceil(max(n, s.reserve*float64(allowed))))
+}
+
+// next is the share in the window after one in which they sent so many. An unusually quiet one
+// lowers it by no more than half.
+func (s share) next(others int) share {
+	return share{reserve: s.reserve, before: max(float64(others), (s.before+float64(others))/2)}
 }
 
 // wake is when the window is surely over.
@@ -26,14 +59,14 @@ func (w *window) live(now time.Time) bool { return w.known && now.Before(w.wake(
 
 func (w *window) over(now time.Time) bool { return w.known && !now.Before(w.wake()) }
 
-// left is the budget that remains after share of the window is set aside for others. A window
-// that allows anything allows us one call, or we would never learn that it allows more.
-func (w *window) left(reserve float64) int {
-	quota := w.allowed
-	if quota > 0 {
-		quota = max(1, int(float64(quota)*(1-reserve)))
+// left is the budget that remains after what is left to others is set aside. A window that allows
+// anything allows us one call, or we would never learn that it allows more.
+func (w *window) left() int {
+	theirs := max(0, w.share.wanted(w.allowed)-w.others)
+	if w.used == 0 {
+		theirs = min(theirs, max(0, w.allowed-1))
 	}
-	return quota - w.used
+	return w.allowed - w.used - theirs
 }
 
 // observe takes in the quota headers of the answer to f, received at now, when we have sent that
@@ -55,6 +88,10 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 		known: true, lo: lo, hi: hi, bias: w.bias,
 		allowed: q.allowed, newest: f.seq, since: sent,
 		used: q.count + unheard, maxCount: q.count, others: max(0, q.count-ours),
+		share: w.share, began: now,
+	}
+	if w.known && lo.After(w.lo.Add(time.Second)) {
+		next.share = w.share.next(w.others)
 	}
 
 	switch afterEnd := w.over(f.sentAt); {
@@ -63,7 +100,7 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 	case afterEnd:
 		if q.count > unheard+1 && q.count > w.maxCount-unheard {
 			// We woke at the end and the count goes on: the server rounds the time left down, not up.
-			next.bias = time.Second
+			next.bias, next.others, next.share = time.Second, w.others, w.share
 		}
 		*w = next
 	case hi.Before(w.lo):
@@ -77,6 +114,9 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 			w.hi = hi
 		}
 		w.count(q.count)
+		if age := now.Sub(w.began); age > trendAfter {
+			w.share.trend = float64(w.others) * w.hi.Sub(w.began).Seconds() / age.Seconds()
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -93,9 +94,9 @@ func (c *client) do(ctx context.Context, r *request, decode func([]byte) error) 
 	return c.retrying(ctx, r, func() error { return c.granted(ctx, r, body, decode) })
 }
 
-// granted sends r once as far as its effect goes: a 429 and the first 401 were not carried out.
+// granted sends r once as far as its effect goes: a 429 and the first 401 of a door were not carried out.
 func (c *client) granted(ctx context.Context, r *request, body []byte, decode func([]byte) error) error {
-	renewed := false
+	var refused []int // doors that were renewed for this call
 	for {
 		ticket, n, err := c.limiter.Acquire(ctx)
 		if err != nil {
@@ -106,8 +107,12 @@ func (c *client) granted(ctx context.Context, r *request, body []byte, decode fu
 			return &usersync.CallError{Kind: usersync.ErrRefused, Op: r.op(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.doors))}
 		}
 		door := c.doors[n]
-		token, err := door.Token(ctx)
+		token, pause, err := door.Token(ctx)
 		if err != nil {
+			if c.waits(n, pause, err) {
+				c.limiter.Cancel(ticket, pause)
+				continue
+			}
 			c.limiter.Cancel(ticket, 0)
 			return err
 		}
@@ -116,11 +121,13 @@ func (c *client) granted(ctx context.Context, r *request, body []byte, decode fu
 		switch a.status {
 		case http.StatusTooManyRequests:
 			c.count.throttled.Add(1)
-			continue
+			if !c.retry.No429 {
+				continue
+			}
 		case http.StatusUnauthorized:
 			door.Invalidate(token)
-			if !renewed {
-				renewed = true
+			if !slices.Contains(refused, n) {
+				refused = append(refused, n)
 				continue
 			}
 		}

@@ -12,7 +12,10 @@
 //
 //   - ticket: the leave of the Limiter to put one request on the wire, handed back with the answer.
 //     It names the door, that is the token, the request is to go through.
-//   - door: one access token and the budget that the API counts against it.
+//   - door: one access token and the budget that the API counts against it. The first is needed; the
+//     others, if the Limiter has any, are spare.
+//   - pause: how long the login service is not asked. It holds for all doors; the ticket goes back with it,
+//     and the Limiter shuts that door alone.
 //   - expand: a field that the API shows only when it is asked for. One that is asked for and still
 //     missing is unknown, never empty.
 //   - opaque: the user's contacts as the API showed them, kept so that those which no spec manages
@@ -21,9 +24,16 @@
 // # What is sent again, and what is not
 //
 // A 429 was not carried out: it is sent again as soon as the limiter allows, as often as it takes. A
-// 401 renews the token and is sent again once. A read that fails otherwise is tried again with
-// growing pauses. A write is not: after a timeout or a 5xx nobody knows whether it was carried out,
-// and only the pass, which can look, may decide.
+// 401 renews the token and is sent again once for each door. A read that fails otherwise is tried again
+// with growing pauses, in which it holds no ticket. A write is not: after a timeout or a 5xx nobody knows
+// whether it was carried out, and only the pass, which can look, may decide. [Retry] has the settings,
+// and what the vendor's SDK means by them.
+//
+// A door without a token never fails a call that another door can make. Tokens are fetched one at a
+// time, when they are first named. After a failure the first door asks again in 1, 4, 16, 60 s, the spare
+// ones after a minute, and refused credentials are left alone for five. What fails a call is the first
+// door alone: credentials that are refused, or a pause longer than Retry.MaxWait while no other door has
+// a token.
 //
 // # Caveats
 //

@@ -118,7 +118,8 @@ func (f *fake) requests() []string {
 	return slices.Clone(f.seen)
 }
 
-// books is a limiter that lets everything pass, and keeps books: every ticket is to come back once.
+// books is a limiter that lets everything pass but a door that is shut, and keeps books: every ticket is
+// to come back once.
 type books struct {
 	mu       sync.Mutex
 	next     uint64
@@ -129,14 +130,27 @@ type books struct {
 	expected []int
 	parked   error
 	door     int
+	shut     map[int]time.Time
 }
 
 func (b *books) Acquire(ctx context.Context) (uint64, int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, 0, err
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		wait := time.Until(b.shut[b.door])
+		if wait <= 0 {
+			break
+		}
+		b.mu.Unlock()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		b.mu.Lock()
+	}
 	if b.parked != nil {
 		return 0, 0, b.parked
 	}
@@ -155,11 +169,15 @@ func (b *books) Release(ticket uint64, status int, _ map[string][]string) {
 	b.statuses = append(b.statuses, status)
 }
 
-func (b *books) Cancel(ticket uint64, _ time.Duration) {
+func (b *books) Cancel(ticket uint64, pause time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.back(ticket)
 	b.cancels++
+	if b.shut == nil {
+		b.shut = map[int]time.Time{}
+	}
+	b.shut[b.door] = time.Now().Add(pause)
 }
 
 func (b *books) back(ticket uint64) {

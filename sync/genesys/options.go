@@ -25,7 +25,7 @@ type Limiter interface {
 	// Release hands the ticket back with the answer's status and headers; status 0 is no answer.
 	Release(ticket uint64, status int, header map[string][]string)
 	// Cancel hands a ticket back that was not used. If that was because its token cannot be had for a
-	// while, pause says so: the limiter may have another.
+	// while, pause says so: until then the limiter must not name this token again, but may name another.
 	Cancel(ticket uint64, pause time.Duration)
 	// Expect tells how many requests are still to come.
 	Expect(n int)
@@ -39,7 +39,7 @@ type Options struct {
 
 	ClientID     string
 	ClientSecret Secret
-	Tokens       int // how many access tokens the Limiter's numbers may name; 1
+	Tokens       int // how many access tokens the Limiter's numbers may name, each fetched when it is first named; 1
 
 	Limiter  Limiter
 	ReadOnly bool          // refuse every request that could change something
@@ -51,16 +51,29 @@ type Options struct {
 	Transport http.RoundTripper // instead of a connection to the network
 	Proxy     func(*http.Request) (*url.URL, error)
 	TLS       *tls.Config // for a CA of one's own
-	MaxConns  int         // connections to a host; 10, no more than the limiter lets requests out
+	MaxConns  int         // connections to a host, for each token; 10, no more than the limiter lets requests out
 
 	Rand   *rand.Rand   // for jitter; used under a lock
-	Logger *slog.Logger // each request at level debug; never headers or bodies
+	Logger *slog.Logger // each request at level debug, waits for a token as warnings; never headers or bodies
 }
 
-// Retry says how often a read that failed is tried again. A write never is.
+// Retry says what is sent again, in the terms of the vendor's SDK (its RetryConfiguration, and
+// go-retryablehttp below it). Three things differ: the SDK retries nothing unless it is told to, it
+// retries writes like reads, and a 429 is one of its tries.
 type Retry struct {
-	Max              int           // further tries; 0 is none
-	MinWait, MaxWait time.Duration // the pause doubles from the one to the other; half of it is random
+	// Max is how often a read that failed is tried again; 0 is never. A write never is. The SDK's
+	// RetryMax, 20 in its README; 0 by default.
+	Max int
+	// MinWait and MaxWait bound the pause before such a try: it doubles from the one to the other, and half
+	// of it is random. The SDK's RetryWaitMin and RetryWaitMax, 5 s and 60 s in its README; it has no jitter.
+	MinWait, MaxWait time.Duration
+	// No429 returns a 429 as an error of the kind ErrThrottled, instead of sending the request again when the
+	// limiter allows; the limiter is told of it in any case. The SDK retries a 429 whose Retry-After is
+	// missing or at most 180 s, and returns others.
+	No429 bool
+	// No5xx returns an answer 5xx to a read, instead of trying again; a timeout or a broken connection is
+	// tried again all the same. The SDK retries every 5xx but 501.
+	No5xx bool
 }
 
 // DefaultRetry is five further tries, 1 s to 30 s apart.
@@ -69,7 +82,7 @@ func DefaultRetry() Retry { return Retry{Max: 5, MinWait: time.Second, MaxWait: 
 func (o Options) withDefaults() Options {
 	retry := DefaultRetry()
 	if o.Retry != nil {
-		retry.Max = max(o.Retry.Max, 0)
+		retry.Max, retry.No429, retry.No5xx = max(o.Retry.Max, 0), o.Retry.No429, o.Retry.No5xx
 		retry.MinWait = cmp.Or(max(o.Retry.MinWait, 0), retry.MinWait)
 		retry.MaxWait = max(cmp.Or(max(o.Retry.MaxWait, 0), retry.MaxWait), retry.MinWait)
 	}
@@ -77,7 +90,7 @@ func (o Options) withDefaults() Options {
 	o.Tokens = max(o.Tokens, 1)
 	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
 	o.PageSize = cmp.Or(max(o.PageSize, 0), 500)
-	o.MaxConns = cmp.Or(max(o.MaxConns, 0), 10)
+	o.MaxConns = cmp.Or(max(o.MaxConns, 0), 10) * o.Tokens
 	o.Version = cmp.Or(o.Version, "dev")
 	if o.Rand == nil {
 		o.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
@@ -101,9 +114,9 @@ func newClient(o Options) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api url: %w", err)
 	}
-	login := loginFor(api)
+	issuer := loginFor(api)
 	if o.Login != "" {
-		if login, err = parseBase(o.Login); err != nil {
+		if issuer, err = parseBase(o.Login); err != nil {
 			return nil, fmt.Errorf("login url: %w", err)
 		}
 	}
@@ -113,7 +126,7 @@ func newClient(o Options) (*client, error) {
 		own = newTransport(o)
 		transport = own
 	}
-	tokenURL := login.String() + tokenPath
+	tokenURL := issuer.String() + tokenPath
 	if o.ReadOnly {
 		transport = readOnly{next: transport, posts: map[string]bool{tokenURL: true, api.String() + searchPath: true}}
 	}
@@ -121,12 +134,15 @@ func newClient(o Options) (*client, error) {
 		base: api.String(), http: newHTTPClient(transport), own: own, limiter: o.Limiter, timeout: o.Timeout,
 		retry: *o.Retry, userAgent: "usersyncd/" + o.Version, log: o.Logger, jitter: &jitter{rand: o.Rand},
 	}
-	config := clientcredentials.Config{
-		ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader,
+	service := &login{
+		config: clientcredentials.Config{
+			ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader,
+		},
+		client:  newHTTPClient(basicAuth{next: transport, id: o.ClientID, secret: o.ClientSecret, userAgent: c.userAgent, log: o.Logger}),
+		timeout: o.Timeout, jitter: c.jitter, fetched: &c.count.tokens, log: o.Logger, turn: make(chan struct{}, 1),
 	}
-	auth := newHTTPClient(basicAuth{next: transport, id: o.ClientID, secret: o.ClientSecret, userAgent: c.userAgent, log: o.Logger})
-	for range o.Tokens {
-		c.doors = append(c.doors, newDoor(config, auth, o, c.jitter, func() { c.count.tokens.Add(1) }))
+	for n := range o.Tokens {
+		c.doors = append(c.doors, &door{login: service, number: n})
 	}
 	return c, nil
 }

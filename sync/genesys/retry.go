@@ -16,7 +16,7 @@ import (
 func (c *client) retrying(ctx context.Context, r *request, try func() error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := try()
-		if err != nil && !passing(err) {
+		if err != nil && !c.passing(err) {
 			return struct{}{}, backoff.Permanent(err)
 		}
 		return struct{}{}, err
@@ -32,8 +32,11 @@ func (c *client) retrying(ctx context.Context, r *request, try func() error) err
 }
 
 // passing reports whether what failed may go well another time.
-func passing(err error) bool {
-	certificate := (*tls.CertificateVerificationError)(nil)
+func (c *client) passing(err error) bool {
+	answered, certificate := (*usersync.CallError)(nil), (*tls.CertificateVerificationError)(nil)
+	if c.retry.No5xx && errors.As(err, &answered) && answered.Status >= 500 {
+		return false
+	}
 	return errors.Is(err, usersync.ErrUncertain) && !errors.As(err, &certificate)
 }
 
@@ -58,15 +61,3 @@ func (p *pauses) NextBackOff() time.Duration {
 
 // Reset implements backoff.BackOff.
 func (p *pauses) Reset() { p.left, p.next = p.retry.Max, p.retry.MinWait }
-
-// sleep waits for d, or for the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

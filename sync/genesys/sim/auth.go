@@ -14,9 +14,9 @@ import (
 // A token is an access token with the quota that is its own.
 type token struct {
 	value   string
+	number  int // the first given out is 1
 	expires time.Time
-	quota   counter
-	narrow  counter // of Quota.Endpoint
+	account
 }
 
 // authError is what the login service answers; it is not the API's shape.
@@ -77,7 +77,8 @@ func (s *Server) mint(r *http.Request) (int, any) {
 		}
 		s.mints = append(s.mints, now)
 	}
-	t := &token{value: s.newID() + s.newID(), expires: now.Add(s.o.TokenLife)}
+	s.minted++
+	t := &token{value: s.newID() + s.newID(), number: s.minted, expires: now.Add(s.o.TokenLife)}
 	maps.DeleteFunc(s.tokens, func(_ string, old *token) bool { return !now.Before(old.expires) })
 	s.tokens[t.value] = t
 	s.ledger.Tokens++

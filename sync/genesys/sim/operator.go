@@ -15,7 +15,7 @@ const operatorHelp = `GET    /_sim/ledger   what was asked for
 DELETE /_sim/ledger   begin a new one
 GET    /_sim/users    everything stored
 POST   /_sim/edit     {"email": "...", "title": "..."}: somebody edits a user by hand, any field of a PATCH
-POST   /_sim/limit    60: the quota from now on
+POST   /_sim/limit    60: the quota from now on; token=2 60: of the second token given out
 POST   /_sim/consume  100: requests of another program with the same tokens
 POST   /_sim/revoke   every token
 GET    /_sim/fault    the faults in force
@@ -50,11 +50,21 @@ func (s *Server) operate() {
 	on("GET users", func(string) (any, int) { return s.Users(), http.StatusOK })
 	on("POST edit", s.edit)
 	on("POST limit", func(body string) (any, int) {
-		n, err := positive(body)
-		if err != nil {
-			return "the limit is a positive number", http.StatusBadRequest
+		first, rest, _ := strings.Cut(body, " ")
+		name, one := strings.CutPrefix(first, "token=")
+		if !one {
+			name, rest = "1", body
 		}
-		s.SetLimit(n)
+		token, wrong := positive(name)
+		limit, err := positive(rest)
+		switch {
+		case err != nil || wrong != nil:
+			return "the limit is a positive number, or token=N and one", http.StatusBadRequest
+		case one:
+			s.SetTokenLimit(token, limit)
+		default:
+			s.SetLimit(limit)
+		}
 		return done()
 	})
 	on("POST consume", func(body string) (any, int) {

@@ -56,11 +56,21 @@ func TestOperator(t *testing.T) {
 		if got := quota(w.must(http.MethodGet, self, "")); got != "6/6/61" {
 			t.Errorf("quota %s", got)
 		}
+		w.operator(http.MethodPost, "limit", "token=1 7", 200)
+		if got := quota(w.must(http.MethodGet, self, "")); got != "7/7/61" {
+			t.Errorf("quota %s", got)
+		}
+		w.operator(http.MethodPost, "limit", "5", 200) // the first token's stays
+		w.refused(w.call(http.MethodGet, self, ""), 429, "too.many.requests.retry.after")
+		w.operator(http.MethodPost, "limit", "token=1 8", 200)
+		w.must(http.MethodGet, self, "")
 		w.operator(http.MethodPost, "revoke", "", 200)
 		w.refused(w.call(http.MethodGet, self, ""), 401, "bad.credentials")
 
 		for _, c := range [][3]string{
-			{http.MethodPost, "limit", "0"}, {http.MethodPost, "limit", "6x"}, {http.MethodPost, "limit", ""}, {http.MethodPost, "consume", "-1"},
+			{http.MethodPost, "limit", "0"}, {http.MethodPost, "limit", "6x"}, {http.MethodPost, "limit", ""},
+			{http.MethodPost, "limit", "token=1"}, {http.MethodPost, "limit", "token=0 5"}, {http.MethodPost, "limit", "token=x 5"},
+			{http.MethodPost, "limit", "token=1 0"}, {http.MethodPost, "limit", "5 token=1"}, {http.MethodPost, "consume", "-1"},
 			{http.MethodPost, "consume", "10000001"}, {http.MethodPost, "fault", "nonsense"}, {http.MethodPost, "fault", ""},
 		} {
 			w.operator(c[0], c[1], c[2], 400)

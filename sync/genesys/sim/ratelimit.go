@@ -18,7 +18,7 @@ const (
 	Bucket  Model = "bucket"  // tokens flow back at Limit/Window, at most a fifteenth of Limit
 )
 
-// Quota is what each token may do, and how the API tells.
+// Quota is what each token may do, or the OAuth client with all its tokens, and how the API tells.
 type Quota struct {
 	Model     Model
 	Limit     int           // requests a window; 300
@@ -32,12 +32,36 @@ type Quota struct {
 	Seconds int  // a 429's Retry-After, whatever is left of the window; 0: what is left
 	Repeat  int  // so many more requests are refused after a Retry-After has passed
 
-	Hidden        int    // a lower limit a window that no header shows; 0: none
-	Endpoint      string // has a lower limit of its own, such as "PATCH /api/v2/users/{id}"
-	EndpointLimit int    // requests a window, token and Endpoint
+	PerClient bool        // all tokens share one quota, which is the OAuth client's
+	Tokens    map[int]int // other limits: of the first token given out, the second and so on; not with PerClient
+
+	Hidden          int    // a lower limit a window that no header shows; 0: none
+	HiddenPerClient int    // the same, of all tokens together
+	Endpoint        string // has a lower limit of its own, such as "PATCH /api/v2/users/{id}"
+	EndpointLimit   int    // requests a window, token and Endpoint
 }
 
-// A counter is one token's use of its quota.
+// of is the quota that the n-th token given out has.
+func (q Quota) of(n int) Quota {
+	if limit, other := q.Tokens[n]; other && !q.PerClient {
+		q.Limit = limit
+	}
+	return q
+}
+
+// layer is a lower limit below the quota, which no header shows.
+func (q Quota) layer(limit int) Quota {
+	q.Model, q.Limit, q.Hidden = Fixed, limit, 0
+	return q
+}
+
+// An account is what a quota is counted for: a token, or a client with all its tokens.
+type account struct {
+	quota  counter
+	narrow counter // of Quota.Endpoint
+}
+
+// A counter is the use of one limit.
 type counter struct {
 	start time.Time   // of the window
 	used  int         // in it
@@ -47,18 +71,22 @@ type counter struct {
 	owed  int         // refusals to come
 }
 
-// spend takes one request out of the token's quota and returns the headers that say so, or refuses it.
-func (t *token) spend(q Quota, name string, now time.Time) (http.Header, *answer) {
-	left, reset, refusal := t.quota.spend(q, now)
+// spend takes one request of a token out of its quotas and returns the headers that say so, or refuses it.
+// The lock is held.
+func (s *Server) spend(t *token, name string, now time.Time) (http.Header, *answer) {
+	q, paying := s.o.Quota.of(t.number), &t.account
+	if q.PerClient {
+		paying = &s.client
+	}
+	left, reset, refusal := paying.quota.spend(q, now)
+	if refusal == nil && q.HiddenPerClient > 0 {
+		_, _, refusal = s.layer.spend(q.layer(q.HiddenPerClient), now)
+	}
+	if refusal == nil && name == q.Endpoint {
+		_, _, refusal = paying.narrow.spend(q.layer(q.EndpointLimit), now)
+	}
 	if refusal != nil {
 		return nil, refusal
-	}
-	if name == q.Endpoint {
-		narrow := q
-		narrow.Model, narrow.Limit, narrow.Hidden = Fixed, q.EndpointLimit, 0
-		if _, _, refusal := t.narrow.spend(narrow, now); refusal != nil {
-			return nil, refusal
-		}
 	}
 	if q.NoHeaders {
 		return nil, nil
@@ -155,22 +183,40 @@ func tooMany(q Quota, now time.Time, reset time.Duration) *answer {
 	return &a
 }
 
-// SetLimit changes the quota of every token from now on.
+// SetLimit changes the quota from now on. Tokens with another limit keep theirs.
 func (s *Server) SetLimit(limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Quota.Limit = limit
 }
 
-// Consume takes n requests out of every token's quota, as another program with the same token would.
+// SetTokenLimit changes the quota of the n-th token given out, from 1, which may be one still to come.
+func (s *Server) SetTokenLimit(n, limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.Quota.Tokens == nil {
+		s.o.Quota.Tokens = map[int]int{}
+	}
+	s.o.Quota.Tokens[n] = limit
+}
+
+// Consume takes n requests out of every token's quota, as another program with the same tokens would; out
+// of the client's, if that is what is counted.
 func (s *Server) Consume(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	for _, t := range s.tokens {
-		t.quota.room(s.o.Quota, now)
+	take := func(a *account, q Quota) {
+		a.quota.room(q, now)
 		for range n {
-			t.quota.take(s.o.Quota, now)
+			a.quota.take(q, now)
 		}
+	}
+	if s.o.Quota.PerClient {
+		take(&s.client, s.o.Quota)
+		return
+	}
+	for _, t := range s.tokens {
+		take(&t.account, s.o.Quota.of(t.number))
 	}
 }

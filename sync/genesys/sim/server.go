@@ -24,7 +24,10 @@ type Server struct {
 	mu     sync.Mutex // everything below
 	rand   *rand.Rand
 	tokens map[string]*token
-	mints  []time.Time
+	minted int         // tokens ever
+	mints  []time.Time // of the last minute
+	client account     // of Quota.PerClient
+	layer  counter     // of Quota.HiddenPerClient
 	dir    directory
 	faults []*Fault
 	ledger Ledger
@@ -34,6 +37,7 @@ type Server struct {
 // New makes a server with its users in place.
 func New(o Options) *Server {
 	o = o.withDefaults()
+	o.Quota.Tokens = maps.Clone(o.Quota.Tokens) // SetTokenLimit writes to it
 	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag))}
 	s.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	s.ledger.reset()
@@ -119,7 +123,7 @@ func (s *Server) admit(req *request, header http.Header, h handler) answer {
 	if refusal != nil {
 		return *refusal
 	}
-	quota, refusal := tok.spend(s.o.Quota, req.name, time.Now())
+	quota, refusal := s.spend(tok, req.name, time.Now())
 	if refusal != nil {
 		s.ledger.Throttled++
 		return *refusal

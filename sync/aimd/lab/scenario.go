@@ -1,0 +1,163 @@
+package lab
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"usersyncd/sync/aimd"
+)
+
+// A Policy begins a client's work: from then on it acts whenever something happens, until all the
+// calls have ended.
+type Policy func(c *Client, rnd *rand.Rand)
+
+// Limiter is the limiter of package aimd, with a token for each of the client's servers.
+func Limiter(cfg aimd.Config) Policy {
+	return func(c *Client, rnd *rand.Rand) {
+		cfg.Rand = rand.New(rand.NewPCG(rnd.Uint64(), rnd.Uint64()))
+		(&Ours{Pool: aimd.NewPool(len(c.Servers), cfg), Rand: rnd}).Start(c)
+	}
+}
+
+// Named is a policy with its name.
+type Named struct {
+	Name   string
+	Policy Policy
+}
+
+// Policies are those that are compared, ours last.
+func Policies() []Named {
+	return []Named{
+		{"script", Script(4)},
+		{"sequential", Sequential()},
+		{"naive AIMD", Naive(8)},
+		{"CUBIC", Cubic(8)},
+		{"usersyncd", Limiter(aimd.Config{})},
+	}
+}
+
+const (
+	limit       = 300 // requests a minute, the API's documented default
+	median      = 180 * time.Millisecond
+	breakage    = 0.01
+	secondStart = 17 * time.Second // of two clients
+	cutAt       = 130 * time.Second
+	restoredAt  = 430 * time.Second
+)
+
+// Scenario is a way in which an API may behave.
+type Scenario struct {
+	Name   string // short, for tables
+	What   string
+	Tokens int // a client has; 0 is 1. Only our limiter uses more than one
+	Pair   bool
+	build  func(s *setup)
+	bound  func(calls int) time.Duration // the least time for so many accepted requests; nil: as per minute
+}
+
+// setup is one run of a scenario, before anything has happened.
+type setup struct {
+	*Lab
+	rnd     *rand.Rand
+	servers []Server
+	rival   *Rival
+	bound   func(calls int) time.Duration
+}
+
+// minutes is how long so many calls take at a limit a minute, for a scheduler without latency.
+func minutes(calls, limit int) time.Duration {
+	return time.Duration((max(calls, 1)-1)/limit) * time.Minute
+}
+
+func perMinute(limit int) func(int) time.Duration {
+	return func(calls int) time.Duration { return minutes(calls, limit) }
+}
+
+// Scenarios are those that are compared. Each server breaks one answer in a hundred (503, after it was
+// counted), and the bound counts these, too.
+func Scenarios() []Scenario {
+	return []Scenario{
+		{Name: "S1", What: "fixed window, 300 a minute, with headers", build: func(b *setup) { b.servers = []Server{PerMinute(limit)} }},
+		{Name: "S1f", What: "the same, seconds rounded down", build: func(b *setup) {
+			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Floor: true}}
+		}},
+		{Name: "S2", What: "the same, Retry-After and no headers", build: func(b *setup) {
+			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true}}
+		}},
+		{Name: "S2b", What: "the same, a bare 429", build: func(b *setup) {
+			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true, NoRetryAfter: true}}
+		}},
+		{Name: "S3", What: "sliding window, 300 in any minute, Retry-After", build: func(b *setup) {
+			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
+		}},
+		{Name: "S4", What: "token bucket, 5 a second, burst 20, Retry-After", build: func(b *setup) {
+			b.servers = []Server{&Bucket{Rate: 5, Burst: 20}}
+		}, bound: func(calls int) time.Duration {
+			return time.Duration(max(0, float64(calls-20)/5) * float64(time.Second))
+		}},
+		{Name: "S5", What: "S1 with a rival that uses 30 to 70 %", build: rival(false)},
+		{Name: "S5b", What: "the same without headers", build: rival(true)},
+		{Name: "S6", What: "S1, halved for five minutes", build: cut(false), bound: cutBound},
+		{Name: "S6b", What: "S2, halved for five minutes", build: cut(true), bound: cutBound},
+		{Name: "S7", What: "headers say 300, a hidden layer allows 180", build: func(b *setup) {
+			b.servers = []Server{&Layered{Told: PerMinute(limit), Hidden: &Sliding{Allowed: 180, Window: time.Minute}}}
+		}, bound: perMinute(180)},
+		{Name: "S8", What: "two processes on S1, the second 17 s later", Pair: true, build: func(b *setup) { b.servers = []Server{PerMinute(limit)} }},
+		{Name: "S8b", What: "two processes on S2", Pair: true, build: func(b *setup) {
+			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true}}
+		}},
+		{Name: "S8c", What: "two processes on S4", Pair: true, build: func(b *setup) {
+			b.servers = []Server{&Bucket{Rate: 5, Burst: 20}}
+		}},
+		{Name: "S9", What: "three tokens, one allowed 60", Tokens: 3, build: func(b *setup) {
+			b.servers = []Server{PerMinute(limit), PerMinute(60), PerMinute(limit)}
+		}, bound: perMinute(2*limit + 60)},
+		{Name: "S9b", What: "three tokens that share one quota", Tokens: 3, build: func(b *setup) {
+			s := PerMinute(limit)
+			b.servers = []Server{s, s, s}
+		}},
+	}
+}
+
+// rival shares the quota with somebody; the bound is polite: it serves the rival first.
+func rival(bare bool) func(*setup) {
+	return func(b *setup) {
+		b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: bare}}
+		b.rival = NewRival(b.rnd, limit, 24*time.Hour)
+		used := map[int]int{}
+		for _, at := range b.rival.At {
+			used[int(at.Sub(Epoch())/time.Minute)]++
+		}
+		b.bound = func(calls int) time.Duration {
+			minute := 0
+			for ; calls > limit-used[minute]; minute++ {
+				calls -= limit - used[minute]
+			}
+			return max(time.Duration(minute)*time.Minute, time.Second)
+		}
+	}
+}
+
+// cut halves the limit for a while.
+func cut(bare bool) func(*setup) {
+	return func(b *setup) {
+		s := &Fixed{Allowed: limit, Window: time.Minute, Bare: bare}
+		b.servers = []Server{s}
+		b.After(cutAt, func() { s.Allowed = limit / 2 })
+		b.After(restoredAt, func() { s.Allowed = limit })
+	}
+}
+
+// cutBound spends each window at once, so the cut comes too late for the window that it falls into.
+func cutBound(calls int) time.Duration {
+	for at := time.Duration(0); ; at += time.Minute {
+		room := limit
+		if at > cutAt && at+time.Minute <= restoredAt {
+			room = limit / 2
+		}
+		if calls <= room {
+			return at
+		}
+		calls -= room
+	}
+}

@@ -1,0 +1,65 @@
+package lab
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Broken answers some requests with 503 and no Retry-After, after they were counted.
+type Broken struct {
+	Server
+	Share float64 // of the accepted requests
+	Rand  *rand.Rand
+	Count int // so far
+}
+
+// Serve implements Server.
+func (s *Broken) Serve(now time.Time) (int, Header) {
+	status, header := s.Server.Serve(now)
+	if status == 200 && s.Rand.Float64() < s.Share {
+		s.Count++
+		return 503, nil
+	}
+	return status, header
+}
+
+// Rival is another program with the same token: it makes its requests when it wants to, and does not
+// repeat those that are denied.
+type Rival struct {
+	At             []time.Time // its requests, in order
+	Served, Denied int
+}
+
+// NewRival uses between 30 and 70 % of a quota a minute, in two to five bursts of 50 requests a second.
+func NewRival(rnd *rand.Rand, quota int, span time.Duration) *Rival {
+	r := &Rival{}
+	for minute := time.Duration(0); minute < span; minute += time.Minute {
+		calls, bursts := int(float64(quota)*(0.3+0.4*rnd.Float64())), 2+rnd.IntN(4)
+		for range bursts {
+			begin := Epoch().Add(minute + time.Duration(rnd.Float64()*float64(55*time.Second)))
+			for i := range calls / bursts {
+				r.At = append(r.At, begin.Add(time.Duration(i)*20*time.Millisecond))
+			}
+		}
+	}
+	slices.SortFunc(r.At, time.Time.Compare)
+	return r
+}
+
+// Use makes the rival's requests.
+func (r *Rival) Use(l *Lab, s Server) {
+	var next func()
+	i := 0
+	next = func() {
+		if status, _ := s.Serve(l.now); status == 429 {
+			r.Denied++
+		} else {
+			r.Served++
+		}
+		if i++; i < len(r.At) {
+			l.After(r.At[i].Sub(l.now), next)
+		}
+	}
+	l.After(r.At[0].Sub(l.now), next)
+}

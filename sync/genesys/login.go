@@ -1,0 +1,168 @@
+package genesys
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	usersync "usersyncd/sync"
+)
+
+const (
+	refusedPause = 5 * time.Minute  // before refused credentials are tried again: they may be enabled, or rotated
+	longestPause = time.Minute      // between failing requests otherwise, a longer Retry-After apart
+	sparePause   = time.Minute      // before a further token is asked for after any failure; what limits there are count by the minute
+	failureLimit = 10               // failing requests
+	failureSpan  = 10 * time.Minute // in this time, and no more: the login service must survive our patience
+)
+
+// A login fetches access tokens, for all doors one at a time: the service counts tokens by the client,
+// so a pause that one door has to make is a pause for all. x/oauth2 makes the request.
+type login struct {
+	config  clientcredentials.Config
+	client  *http.Client
+	timeout time.Duration // of one request
+	jitter  *jitter
+	fetched *atomic.Int64
+	log     *slog.Logger
+
+	turn chan struct{} // of size 1: held by the door that fetches
+
+	mu       sync.Mutex
+	streak   int         // failures in a row
+	failures []time.Time // the last ones
+	again    time.Time   // no request before
+	err      *usersync.CallError
+}
+
+// fetch asks for a token for the door with that number; the caller holds the turn. Without a token there
+// is a pause to make before the next request, and the failure that it is for; or the end of ctx.
+func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause time.Duration, err error) {
+	if pause, err := l.paused(time.Now(), number); pause > 0 {
+		return nil, pause, err
+	}
+	if ctx.Err() != nil {
+		return nil, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
+	}
+	limited, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, l.client), l.timeout)
+	defer cancel()
+	t, err = l.config.Token(limited)
+	if err == nil {
+		l.fetched.Add(1)
+		l.succeeded()
+		return t, 0, nil
+	}
+	if ctx.Err() != nil {
+		return nil, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
+	}
+	now := time.Now()
+	l.failed(now, l.explain(err))
+	pause, err = l.paused(now, number)
+	l.log.WarnContext(ctx, "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
+	return nil, pause, err
+}
+
+// paused returns how long the door with that number may make no request, and why. The first door is
+// needed; the others can wait until the service is surely well again.
+func (l *login) paused(now time.Time, number int) (time.Duration, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		return 0, nil
+	}
+	again := l.again
+	if spare := l.failures[len(l.failures)-1].Add(sparePause); number > 0 && spare.After(again) {
+		again = spare
+	}
+	pause := again.Sub(now)
+	if pause <= 0 {
+		return 0, nil
+	}
+	e := *l.err
+	e.RetryAfter = pause
+	return pause, &e
+}
+
+func (l *login) succeeded() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streak, l.again, l.err = 0, time.Time{}, nil
+}
+
+// failed sets the pause after a failure: 1, 4, 16, 60 s and so on, half of it random, or what the
+// endpoint asks for if that is longer.
+func (l *login) failed(now time.Time, e *usersync.CallError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	pause := min(time.Second<<(2*min(l.streak, 3)), longestPause)
+	pause = max(l.jitter.equal(pause), e.RetryAfter)
+	if errors.Is(e, usersync.ErrUnauthorized) {
+		pause = max(pause, refusedPause)
+	}
+	l.streak++
+	l.failures = append(l.failures, now)
+	if n := len(l.failures) - failureLimit; n >= 0 {
+		l.failures = l.failures[n:]
+		pause = max(pause, l.failures[0].Add(failureSpan).Sub(now))
+	}
+	l.again, l.err = now.Add(pause), e
+}
+
+// explain turns what x/oauth2 reports into our own error. Its text may quote the whole answer, which
+// is nobody's business, so only the fields that the vendor's SDK defines are taken over.
+func (l *login) explain(err error) *usersync.CallError {
+	e := &usersync.CallError{Kind: usersync.ErrThrottled, Op: "POST " + tokenPath}
+	refused := (*oauth2.RetrieveError)(nil)
+	if !errors.As(err, &refused) {
+		e.Kind, e.Err = usersync.ErrUnreachable, l.scrub(unusable(e.Op, answer{}, err).Err)
+		e.Message = "no access token to be had; check the region or login URL, and the network"
+		return e
+	}
+	var body struct {
+		Error            string `json:"error"`
+		Description      string `json:"description"`
+		ErrorDescription string `json:"error_description"`
+	}
+	_ = json.Unmarshal(refused.Body, &body) // an HTML page leaves it empty
+	a := answer{status: refused.Response.StatusCode, header: refused.Response.Header}
+	e.Status, e.Code = a.status, l.redact(printable(body.Error, 100))
+	e.Message = l.redact(printable(cmp.Or(body.ErrorDescription, body.Description, http.StatusText(a.status)), 300))
+	e.RetryAfter = retryAfter(a.header, time.Now())
+	e.CorrelationID = correlationID(a.header, errorBody{})
+	limited := strings.Contains(strings.ToLower(string(refused.Body)), "rate limit exceeded")
+	switch {
+	case a.status >= 300 && a.status < 400:
+		e.Kind, e.Message = usersync.ErrUnauthorized, "the login service redirects, which is not followed; correct the login URL"+target(a.header)
+	case body.Error == "invalid_client":
+		e.Kind, e.Message = usersync.ErrUnauthorized, e.Message+"; check client id, client secret and region"
+	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && a.status != http.StatusRequestTimeout && !limited:
+		e.Kind, e.Message = usersync.ErrUnauthorized, e.Message+"; check that the OAuth client is active, of the grant type client credentials, and of this region"
+	}
+	return e
+}
+
+// scrub keeps the error's identity only if its text is free of the secret.
+func (l *login) scrub(err error) error {
+	if text := err.Error(); l.redact(text) != text {
+		return errors.New(l.redact(text))
+	}
+	return err
+}
+
+func (l *login) redact(s string) string {
+	if l.config.ClientSecret == "" {
+		return s
+	}
+	return strings.ReplaceAll(s, l.config.ClientSecret, redacted)
+}
