@@ -250,8 +250,11 @@ func TestRandomDamage(t *testing.T) {
 func TestFileCutWhileOpen(t *testing.T) {
 	snapshot := func(st *state.Store) error { _, err := st.Snapshot(); return err }
 	commit := func(st *state.Store) error { return st.Commit(state.Commit{Users: []*state.User{user(1, 9)}}) }
+	learned := func(st *state.Store) error { _, err := st.Limiter("a"); return err }
+	learn := func(st *state.Store) error { return st.SaveLimiter("a", nil) }
 	for name, calls := range map[string][]func(*state.Store) error{
 		"read first": {snapshot, commit, snapshot}, "write first": {commit, snapshot, commit},
+		"limiter read first": {learned, learn, snapshot}, "limiter write first": {learn, learned, commit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := tempFile(t)

@@ -1,6 +1,7 @@
 // Package state remembers what is known of an organization's users between passes and between
 // runs: what the API last told (observed), what was last written (applied), which creations are
-// under way (intents), who was refused (failures), and when everything was last read (refresh).
+// under way (intents), who was refused (failures), and when everything was last read (refresh). Beside
+// that it keeps, unread, what the rate limiter has learned.
 //
 // All of it is a cache. Every byte can be read again from the API, so the package never repairs:
 // what is damaged becomes unknown, and the next refresh fills it in. What it guarantees instead is

@@ -17,6 +17,7 @@ const (
 	keyOrg       = "org"
 	keyStatus    = "status"
 	keyConverged = "converged"
+	keyLimiter   = "limiter"
 )
 
 // fileFormat is the version of everything inside; a change of any record's form raises it. The format

@@ -27,6 +27,7 @@ func TestDamagedRecords(t *testing.T) {
 		"intent, one more":   {"intents", "x", sealed("intents", "x", "{}"), ""}, // the tally is wrong
 		"status":             {"meta", "status", "?", ""},
 		"org":                {"meta", "org", "?", ""},
+		"limiter":            {"meta", "limiter", "?", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := tempFile(t)

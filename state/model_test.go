@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"path/filepath"
@@ -25,6 +26,7 @@ func TestModel(t *testing.T) {
 		defer func() { _ = st.Close() }()
 		model := &state.Snapshot{Users: map[string]*state.User{}, Intents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}
 		var converged *state.Converged
+		limiter := map[string][]byte{}
 
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit": func(rt *rapid.T) {
@@ -33,6 +35,13 @@ func TestModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 				converged = applyTo(model, converged, c)
+			},
+			"learn": func(rt *rapid.T) {
+				client, data := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "client"), []byte(text().Draw(rt, "data"))
+				if err := st.SaveLimiter(client, data); err != nil {
+					rt.Fatal(err)
+				}
+				limiter = map[string][]byte{client: data}
 			},
 			"reopen": func(rt *rapid.T) {
 				if err := st.Close(); err != nil {
@@ -61,6 +70,11 @@ func TestModel(t *testing.T) {
 				}
 				if d := diff(want, m); d != "" {
 					rt.Fatal(d)
+				}
+				for _, client := range []string{"a", "b"} {
+					if got, err := st.Limiter(client); err != nil || !bytes.Equal(got, limiter[client]) {
+						rt.Fatalf("client %s: %q, %v; want %q", client, got, err, limiter[client])
+					}
 				}
 			},
 		})

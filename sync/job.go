@@ -3,6 +3,7 @@ package sync
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -45,6 +46,7 @@ type job struct {
 	rounds   int       // refused as stale
 	attempts int       // without a usable answer
 	last     error     // of these, for the report
+	final    *answer   // of a call that is not to be sent again; what it did is still read
 }
 
 func (j *job) step() step {
@@ -72,6 +74,9 @@ func (a *applier) refused(ans answer) error {
 	case errors.Is(ans.err, ErrUncertain):
 		if j.attempts++; j.attempts > a.Retry.Max {
 			return a.failed(j, ans.err)
+		}
+		if ce := (*CallError)(nil); a.Retry.No5xx && errors.As(ans.err, &ce) && ce.Status >= 500 {
+			j.final = &ans
 		}
 		j.at = time.Now().Add(a.backoff(a.Retry.MinWait, a.Retry.MaxWait, j.attempts))
 		j.ours = j.ours || ans.call.Creates
@@ -113,6 +118,8 @@ func (a *applier) nobody(j *job) error {
 		j.polls++
 	case conflict:
 		return a.failed(j, hidden)
+	case j.final != nil:
+		return a.failed(j, j.final.err)
 	default:
 		j.lookup, j.ours = false, false // nobody has the address: the creation did not happen
 	}
@@ -195,6 +202,10 @@ func (a *applier) replan(j *job) error {
 		a.succeed(j, &commit)
 		return a.commit(commit)
 	}
+	if j.final != nil && j.final.left(next) {
+		return a.failed(j, j.final.err)
+	}
+	j.final = nil
 	if (next.Action == Create || next.Action == Restore) && !a.Policy.Create {
 		return a.failed(j, errors.New("the user was deleted, and creating users is switched off"))
 	}
@@ -206,6 +217,11 @@ func (a *applier) replan(j *job) error {
 // finish leaves nothing to do, and the change as it was planned.
 func (j *job) finish() {
 	j.calls, j.change.Action, j.change.Cause, j.change.Fields = nil, j.action, j.cause, j.fields
+}
+
+// left reports whether the call of an answer has left something undone of what is now to be done.
+func (ans *answer) left(next Change) bool {
+	return ans.call.Creates && next.Action == Create || slices.ContainsFunc(ans.call.Fields, next.Names)
 }
 
 // because explains an end by what went before it.

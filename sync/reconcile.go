@@ -37,6 +37,7 @@ type Reconciler struct {
 type Retry struct {
 	Max              int           // times
 	MinWait, MaxWait time.Duration // after the first, and at most
+	No5xx            bool          // not after an answer 5xx: the user is read, and fails if it was not changed
 }
 
 // Mode says what a pass is for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -15,6 +16,9 @@ import (
 func (a *applier) settle(ans answer) error {
 	for _, c := range ans.call.Changes {
 		a.jobs[c].busy = false
+	}
+	if ans.step == stepCall && ans.call.Creates {
+		ans.job.sent = time.Now() // at the latest: it may have waited long for its turn
 	}
 	uncertain, forbidden := errors.Is(ans.err, ErrUncertain), errors.Is(ans.err, ErrForbidden)
 	if ans.step == stepCall && !uncertain {

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,60 @@ func TestAllLost(t *testing.T) {
 		w.fault("PATCH lost")
 		if res := w.pass(); res.Applied != 100 {
 			t.Errorf("applied %d, failed %d, pending %d", res.Applied, res.Failed, res.Pending)
+		}
+	})
+}
+
+// With No5xx a write is sent once: who was changed nevertheless is found out, who was not fails, and who
+// was not made is not made.
+func TestNo5xx(t *testing.T) {
+	for _, tt := range []struct {
+		name, fault             string
+		applied, failed, writes int
+	}{
+		{"refused", "PATCH 503", 0, 1, 1},
+		{"carried out", "PATCH lost", 1, 0, 1}, // no answer is no 5xx
+		{"lost before it arrived", "PATCH x1 drop", 1, 0, 2},
+		{"not made", "POST /api/v2/users 500", 0, 1, 1},
+		{"made, and the rest is written", "POST /api/v2/users done=502", 1, 0, 2},
+		{"changed, says a gateway with an error", "PATCH done=504", 1, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 1})
+				w.Retry.No5xx = true
+				if strings.HasPrefix(tt.fault, "POST") {
+					w.write("new.yaml", "email: new@example.com\nname: New\nmanager: %s\n", w.sim.Users()[0].Email)
+				} else {
+					w.declareAll("department: Moved")
+				}
+				w.fault(tt.fault)
+				res, err := w.once()
+				if err != nil {
+					t.Fatal(err)
+				}
+				l := w.sim.Ledger()
+				if n := l.Count("PATCH /api/v2/users/{id}") + l.Count("POST /api/v2/users"); res.Applied != tt.applied || res.Failed != tt.failed || n != tt.writes {
+					t.Errorf("applied %d, failed %d with %d writes; want %d, %d, %d: %v", res.Applied, res.Failed, n, tt.applied, tt.failed, tt.writes, res.Failures)
+				}
+			})
+		})
+	}
+}
+
+// A creation that waits for the rate limit is looked for long enough after it was sent, not after it was
+// ready to be sent: it is not made twice.
+func TestCreationAfterALongGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 1, IndexLag: 10 * time.Second})
+		w.write("new.yaml", "email: new@example.com\nname: New\n")
+		w.fault("POST /api/v2/users x1 429 retry-after=90")
+		w.fault("POST /api/v2/users x1 lost")
+		if res := w.pass(); res.Applied != 1 {
+			t.Errorf("applied %d, failed %d: %v", res.Applied, res.Failed, res.Failures)
+		}
+		if n := w.sim.Ledger().Count("POST /api/v2/users"); n != 2 {
+			t.Errorf("%d creations were sent, want the one that was throttled and one more", n)
 		}
 	})
 }

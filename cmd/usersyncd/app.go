@@ -18,8 +18,10 @@ type app struct {
 	*usersync.Reconciler
 	limiter *aimd.Dispatcher
 	genesys *genesys.Directory
+	memory  *memory
 	log     *slog.Logger
 	screen  *screen
+	stop    func() // what runs beside the passes
 }
 
 // newApp connects the parts for one directory of specs. With readOnly nothing can be changed: not in the
@@ -34,11 +36,13 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, err
 	}
-	limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: c.maxRate, MaxInFlight: c.maxInFlight}))
+	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{
+		MaxRate: c.maxRate, TotalRate: c.maxRate, MaxInFlight: c.maxInFlight, Reserve: float64(c.reserve),
+	}))
 	directory, err := genesys.New(genesys.Options{
 		API: api, Login: login, ClientID: found.id, ClientSecret: found.secret,
-		Limiter: limiter, ReadOnly: readOnly, MaxConns: c.maxInFlight, Logger: log, Version: version(),
-		Retry: &genesys.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait},
+		Limiter: limiter, Tokens: c.tokens, ReadOnly: readOnly, MaxConns: c.maxInFlight, Logger: log, Version: version(),
+		Retry: &genesys.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No429: !c.retry429, No5xx: !c.retry5xx},
 	})
 	if err != nil {
 		return nil, usage("%w", err)
@@ -47,20 +51,24 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, err
 	}
-	return &app{
+	a := &app{
 		limiter: limiter, genesys: directory, log: log, screen: stderr,
+		memory: newMemory(store, found.id, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
 			Policy:    usersync.Policy{Create: c.create, Adopt: c.adopt, Sends: genesys.Sends()},
-			Retry:     usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait},
+			Retry:     usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
 			SearchLag: c.searchLag,
-			Workers:   c.maxInFlight,
+			Workers:   c.maxInFlight * c.tokens,
 			Refresh:   c.refreshInterval,
 			Settings:  fmt.Sprint(version(), " ", c.create, c.adopt, genesys.Sends()),
 			Log:       log,
 			Rand:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
-	}, nil
+	}
+	a.memory.restore(limiter)
+	a.stop = a.attend()
+	return a, nil
 }
 
 func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*state.Store, error) {
@@ -82,8 +90,10 @@ func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*s
 	return store, nil
 }
 
-// close gives the state file back.
+// close ends what runs beside the passes, keeps what was learned, and gives the state file back.
 func (a *app) close(err error) error {
+	a.stop()
+	a.memory.save(a.limiter)
 	a.genesys.Close()
 	return errors.Join(err, a.Store.Close())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
+	"usersyncd/sync/aimd"
 )
 
 // config is every setting, with its default in the one place where its flag is declared. A flag beats
@@ -38,7 +40,10 @@ type config struct {
 
 	maxRate                    float64
 	maxInFlight                int
+	tokens                     int
+	reserve                    percent
 	retryMax                   int
+	retry429, retry5xx         bool
 	retryMinWait, retryMaxWait time.Duration
 	searchLag                  time.Duration
 
@@ -71,7 +76,11 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
 	f.Float64Var(&c.maxRate, "max-rate", 0, "most calls a second; 0: what the API allows")
-	f.IntVar(&c.maxInFlight, "max-in-flight", 10, "most calls under way at once")
+	f.IntVar(&c.maxInFlight, "max-in-flight", 10, "most calls under way at once, for each token")
+	f.IntVar(&c.tokens, "tokens", 1, "most access tokens in use at once, 1 to 10; see the README before you raise it")
+	f.Var(&c.reserve, "reserve", "share of the quota left to other programs, 0% to 90%; more is left to those that are seen to use it")
+	f.BoolVar(&c.retry429, "retry-429", true, "wait as long as a 429 asks for, and go on; false: the pass ends with the first one")
+	f.BoolVar(&c.retry5xx, "retry-5xx", true, "try again after an answer 5xx; false: the user fails, unless the call is found to have worked")
 	f.IntVar(&c.retryMax, "retry-max", 5, "how often a call without a usable answer is tried again in one pass")
 	f.DurationVar(&c.retryMinWait, "retry-min-wait", time.Second, "wait before the first of these tries; doubles")
 	f.DurationVar(&c.searchLag, "search-lag", time.Minute, "how long the API's search may not show a new user; a creation without an answer is not repeated before")
@@ -216,6 +225,7 @@ func (c *config) check(cmd *cobra.Command) error {
 		{"log-level", slices.Contains([]string{"debug", "info", "warn", "error"}, c.logLevel), "debug, info, warn or error"},
 		{"max-rate", c.maxRate >= 0 && !math.IsInf(c.maxRate, 1), "a number of calls a second"},
 		{"max-in-flight", c.maxInFlight >= 1, "at least 1"},
+		{"tokens", c.tokens >= 1 && c.tokens <= aimd.MaxTokens, fmt.Sprintf("a number from 1 to %d", aimd.MaxTokens)},
 		{"retry-max", c.retryMax >= 0, "0 or more"},
 		{"retry-min-wait", c.retryMinWait > 0, "a positive duration, such as 1s"},
 		{"retry-max-wait", c.retryMaxWait >= c.retryMinWait, "at least --retry-min-wait"},

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
 	"usersyncd/sync/watch"
 )
 
@@ -61,11 +62,15 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 			return ctx.Err()
 		}
 		d.sayHow(res, err)
-		var next time.Time // the watcher hints every --resync-interval; this is for what comes before
+		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
+		var next time.Time                   // the watcher hints every --resync-interval; this is for what comes before
 		switch {
 		case err != nil:
 			pause = min(max(2*pause, firstPause), longestPause)
 			next = time.Now().Add(pause)
+			if until, ok := throttledUntil(err, time.Now()); ok && until.After(next) {
+				pause, next = 0, until
+			}
 		case !res.Retry.IsZero():
 			pause, next = 0, res.Retry
 		default:
@@ -102,9 +107,15 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 // sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
 // again: a problem in the specs may stand for days.
 func (d *daemon) sayHow(res *usersync.Result, err error) {
+	ailing := ""
+	if parked := (*aimd.ParkedError)(nil); errors.As(err, &parked) {
+		ailing = parked.Error() // whichever call it was that met the pause
+	} else if err != nil {
+		ailing = err.Error()
+	}
 	switch {
-	case err != nil && err.Error() != d.ailing:
-		d.ailing = err.Error()
+	case err != nil && ailing != d.ailing:
+		d.ailing = ailing
 		d.log.Error("the pass ended early", "error", err)
 	case err == nil && d.ailing != "":
 		d.ailing = ""

@@ -295,3 +295,40 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// An API that asks for an hour is not asked again before, whatever happens meanwhile; the daemon stays,
+// and says so once. A restart, even after a kill, knows it, too.
+func TestDaemonParked(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 5})
+	r.start("--log-format", "json")
+	r.waitFor("the first pass", func() bool { return r.lines("pass done") == 1 })
+	f, err := sim.ParseFault("PATCH 429 retry-after=3600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sim.AddFault(f)
+	users := r.sim.Users()
+	r.declare(users[0].Email, "Moved")
+	r.waitFor("the pause", func() bool { return r.lines("the pass ended early") == 1 })
+	r.declare(users[1].Email, "Moved")
+	r.signal(syscall.SIGHUP)
+	r.waitFor("SIGHUP", func() bool { return r.lines("asked to look again (SIGHUP)") == 1 })
+	r.signal(syscall.SIGKILL)
+	r.ends()
+
+	r.sim.ClearFaults()
+	r.start("--log-format", "json")
+	r.waitFor("the pause, once more", func() bool { return r.lines("the pass ended early") == 2 })
+	r.signal(syscall.SIGHUP)
+	r.waitFor("SIGHUP", func() bool { return r.lines("asked to look again (SIGHUP)") == 2 })
+	r.signal(syscall.SIGTERM)
+	if code := r.ends(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 {
+		t.Errorf("%d writes, want the one that was refused", n)
+	}
+	if n := r.lines("the pass ended early"); n != 2 {
+		t.Errorf("said %d times, want once a process", n)
+	}
+}

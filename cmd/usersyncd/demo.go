@@ -193,7 +193,7 @@ func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	res, err := d.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
 	stop()
 	if err != nil {
-		return nil, refused(d.process, err)
+		return nil, refused(d.process, res, err)
 	}
 	res.Calls.Add(d.calls(), before)
 	summary := *res

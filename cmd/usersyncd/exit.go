@@ -15,7 +15,7 @@ const (
 	exitChanges = 2  // plan --detailed-exitcode: there are changes
 	exitInvalid = 3  // the specs are invalid
 	exitHeld    = 4  // a guard holds something; the rest is applied
-	exitFailed  = 5  // some users failed; the rest is applied
+	exitFailed  = 5  // some users failed, or the API asks for a long pause; the rest is applied
 	exitUsage   = 64 // the command line or the configuration is wrong
 )
 
@@ -45,6 +45,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
+	case errors.Is(err, usersync.ErrThrottled):
+		return exitFailed
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid
 	}

@@ -73,6 +73,8 @@ func taken(f *pflag.Flag) string {
 		return "a whole number"
 	case "float64":
 		return "a number"
+	case "percent":
+		return "a share from 0% to 90%, such as 20%"
 	case "duration":
 		return "a duration, such as 30s or 15m"
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
 )
 
 // once makes one full pass and prints what came of it.
@@ -23,15 +24,25 @@ func once(ctx context.Context, a *app, c *config, p process) error {
 		}
 	}
 	if err != nil {
-		return refused(p, err)
+		return refused(p, res, err)
 	}
 	return outcome(res)
 }
 
-// refused prints all that is wrong with a tree, one line a problem, and ends with the count.
-func refused(p process, err error) error {
+// refused explains why a pass ended early. All that is wrong with a tree is printed, one line a problem.
+// res is nil if the pass had no plan yet.
+func refused(p process, res *usersync.Result, err error) error {
 	var problems *usersync.ProblemsError
 	switch {
+	case errors.Is(err, usersync.ErrThrottled):
+		left := "nothing was changed"
+		if res != nil {
+			left = fmt.Sprintf("left to do: %d of %s", res.Pending, plural(res.Changed, "user"))
+		}
+		if until, ok := throttledUntil(err, time.Now()); ok {
+			left += "; run it again after " + until.Format(time.RFC3339)
+		}
+		return &exitError{exitFailed, fmt.Errorf("%w\n%s", err, left)}
 	case errors.As(err, &problems):
 		printProblems(p.stderr, problems)
 		return &exitError{code: exitInvalid}
@@ -39,6 +50,17 @@ func refused(p process, err error) error {
 		return errors.New("interrupted; what was sent is recorded, the rest is for the next run")
 	}
 	return err
+}
+
+// throttledUntil is when the API, or its login service, may be asked again.
+func throttledUntil(err error, now time.Time) (until time.Time, ok bool) {
+	if parked := (*aimd.ParkedError)(nil); errors.As(err, &parked) {
+		return parked.Until, true
+	}
+	if e := (*usersync.CallError)(nil); errors.As(err, &e) && errors.Is(e.Kind, usersync.ErrThrottled) && e.RetryAfter > 0 {
+		return now.Add(e.RetryAfter), true
+	}
+	return time.Time{}, false
 }
 
 // seconds rounds a duration for people.

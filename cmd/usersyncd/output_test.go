@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
@@ -24,10 +25,18 @@ func TestExitCodes(t *testing.T) {
 		{outcome(&usersync.Result{Changed: 3, Applied: 3}), 0, ""},
 		{errors.New("no state"), 1, "usersyncd: no state"},
 		{fmt.Errorf("list: %w", usersync.ErrUnauthorized), 1, "usersyncd: list: credentials refused"},
-		{fmt.Errorf("list: %w", usersync.ErrThrottled), 1, "usersyncd: list: throttled"},
-		{refused(process{}, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, the rest is for the next run"},
+		{fmt.Errorf("list: %w", usersync.ErrThrottled), 5, "usersyncd: list: throttled"},
+		{refused(process{}, nil, fmt.Errorf("list: %w", usersync.ErrThrottled)), 5, "usersyncd: list: throttled\nnothing was changed"},
+		{
+			refused(process{}, &usersync.Result{Changed: 500, Pending: 380}, &usersync.CallError{
+				Kind: usersync.ErrThrottled, Op: "PATCH /u", Err: &aimd.ParkedError{Until: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
+			}), 5,
+			"usersyncd: PATCH /u: throttled: the API asks for a longer pause than is waited for: no request before 2026-03-01T10:00:00Z\n" +
+				"left to do: 380 of 500 users; run it again after 2026-03-01T10:00:00Z",
+		},
+		{refused(process{}, nil, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, the rest is for the next run"},
 		{&exitError{code: exitChanges}, 2, ""},
-		{refused(process{stderr: new(strings.Builder)}, problems), 3, ""},
+		{refused(process{stderr: new(strings.Builder)}, nil, problems), 3, ""},
 		{fmt.Errorf("load: %w", problems), 3, "usersyncd: load: the specs have problems, 1 in all; the first: :0:0: is wrong"},
 		{fmt.Errorf("scanning d: %w", spec.ErrNoSpecs), 3, "usersyncd: scanning d: no spec file"},
 		{outcome(&usersync.Result{Held: 1}), 4, ""},
@@ -50,9 +59,11 @@ func TestProgressLine(t *testing.T) {
 		want string
 	}{
 		{usersync.Status{Phase: "refresh"}, aimd.Stats{Effective: 5}, "refresh: 5.0/s, quota ?, 0 throttled"},
-		{usersync.Status{Phase: "apply", Changed: 40, Applied: 7, Failed: 1}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2},
-			"8/40 users, 1 failed, 4.2/s, quota 12/300, 2 throttled, 1m30s left"},
-		{usersync.Status{Phase: "apply", Changed: 40}, aimd.Stats{Gate: 9e9}, "0/40 users, waiting 9.0s, 0 throttled, 1m30s left"},
+		{usersync.Status{Phase: "apply", Changed: 40, Applied: 7, Failed: 1}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2, Expected: 33},
+			"8/40 users, 1 failed, 4.2/s, quota 12/300, 2 throttled, 33 calls (1m30s) left"},
+		{usersync.Status{Phase: "apply", Changed: 40}, aimd.Stats{Reason: aimd.Exhausted, Windowed: true, Allowed: 300, Reset: 2e9, Expected: 40},
+			"0/40 users, quota spent, waiting 2.0s, 0 throttled, 40 calls (1m30s) left"},
+		{usersync.Status{Phase: "apply", Changed: 40}, aimd.Stats{Gate: 9e9, Expected: 1}, "0/40 users, waiting 9.0s, 0 throttled, 1 call (1m30s) left"},
 	} {
 		if got := progressLine(test.st, test.l, 90e9); got != test.want {
 			t.Errorf("%q, not %q", got, test.want)

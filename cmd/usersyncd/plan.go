@@ -61,7 +61,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
 	stop()
 	if err != nil {
-		return refused(p, err)
+		return refused(p, nil, err)
 	}
 	var todo []*usersync.Change
 	for _, ch := range res.Changes {

@@ -56,7 +56,7 @@ func (a *app) showProgress() (stop func()) {
 			select {
 			case <-tick.C:
 				if st := a.Status(); tty {
-					s.step(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
+					s.step(st, a.progressLine(st))
 				} else if st.Phase != "idle" {
 					a.progress(st)
 				}
@@ -71,7 +71,7 @@ func (a *app) showProgress() (stop func()) {
 
 // progress writes one line: among JSON as JSON.
 func (a *app) progress(st usersync.Status) {
-	line := progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
+	line := a.progressLine(st)
 	if a.screen.json {
 		a.log.Info("progress", "phase", st.Phase, "done", st.Done(), "of", st.Changed, "status", line)
 		return
@@ -80,7 +80,7 @@ func (a *app) progress(st usersync.Status) {
 }
 
 // step draws the bar.
-func (s *screen) step(st usersync.Status, l aimd.Stats, left time.Duration) {
+func (s *screen) step(st usersync.Status, line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st.Phase == "idle" {
@@ -92,7 +92,7 @@ func (s *screen) step(st usersync.Status, l aimd.Stats, left time.Duration) {
 			progressbar.OptionSetPredictTime(false),
 			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws, for ever, over the log
 	}
-	s.bar.Describe(fit(s.w, progressLine(st, l, left)))
+	s.bar.Describe(fit(s.w, line))
 	if st.Phase == "apply" && st.Changed > 0 {
 		s.bar.ChangeMax(st.Changed)
 		_ = s.bar.Set(st.Done())
@@ -108,6 +108,11 @@ func (s *screen) clear() {
 	}
 }
 
+func (a *app) progressLine(st usersync.Status) string {
+	l := a.limiter.Stats()
+	return progressLine(st, l, a.limiter.Estimate(l.Expected))
+}
+
 // progressLine is the same for the bar, the ten-second line and systemd's status. While the limiter's
 // gate is shut, rate and quota mean nothing and the wait is all there is to say.
 func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
@@ -116,7 +121,10 @@ func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 		quota = fmt.Sprintf("quota %d/%d", l.Left, l.Allowed)
 	}
 	limit := fmt.Sprintf("%.1f/s, %s, %d throttled", l.Effective, quota, l.Throttled)
-	if l.Gate > 0 {
+	switch {
+	case l.Gate == 0 && l.Reason == aimd.Exhausted:
+		limit = fmt.Sprintf("quota spent, waiting %s, %d throttled", seconds(l.Reset), l.Throttled)
+	case l.Gate > 0:
 		limit = fmt.Sprintf("waiting %s, %d throttled", seconds(l.Gate), l.Throttled)
 	}
 	if st.Phase != "apply" {
@@ -126,7 +134,7 @@ func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	if st.Failed > 0 {
 		failed = fmt.Sprintf(", %d failed", st.Failed)
 	}
-	return fmt.Sprintf("%d/%d users%s, %s, %s left", st.Done(), st.Changed, failed, limit, seconds(left))
+	return fmt.Sprintf("%d/%d users%s, %s, %s (%s) left", st.Done(), st.Changed, failed, limit, plural(l.Expected, "call"), seconds(left))
 }
 
 // fit cuts a text to the terminal's width, less the percentage behind it: a bar that wraps cannot be

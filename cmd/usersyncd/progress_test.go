@@ -49,6 +49,9 @@ func TestLinesElsewhere(t *testing.T) {
 			Policy: usersync.Policy{Create: true, Adopt: true, Sends: genesys.Sends()}, Retry: usersync.Retry{Max: 1, MinWait: time.Second, MaxWait: time.Minute},
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rand: rand.New(rand.NewPCG(1, 1)),
 		}}
+		a.log = a.Log
+		a.memory = newMemory(store, "demo", directory.API(), false, a.log)
+		a.stop = a.attend()
 		defer func() {
 			if err := a.close(nil); err != nil {
 				t.Error(err)
@@ -70,7 +73,7 @@ func TestLinesElsewhere(t *testing.T) {
 		if took < time.Minute || len(lines) != int(took/lineEvery) {
 			t.Errorf("%d lines in %s", len(lines), took)
 		}
-		good := regexp.MustCompile(`^(refresh: |\d+/30 users, )(\d+\.\d/s, quota (\?|\d+/15)|waiting \S+), \d+ throttled(, \S+ left)?$`)
+		good := regexp.MustCompile(`^(refresh: |\d+/30 users, )(\d+\.\d/s, quota (\?|\d+/15)|(quota spent, )?waiting \S+), \d+ throttled(, \d+ calls? \(\S+\) left)?$`)
 		for _, line := range lines {
 			if !good.MatchString(line) {
 				t.Errorf("%q", line)

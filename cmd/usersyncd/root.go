@@ -31,7 +31,7 @@ Exit codes:
   2   plan --detailed-exitcode found changes
   3   the specs are invalid
   4   a guard holds something, the rest is applied
-  5   some users failed, the rest is applied
+  5   some users failed, or the API asked for a long pause; the rest is applied
   64  the command line or the configuration is wrong
 `
 
@@ -76,7 +76,7 @@ func newRootWith(c *config, p process) *cobra.Command {
 		}
 		for flag, values := range map[string][]string{
 			"output": {"text", "json"}, "log-format": {"auto", "text", "json"}, "log-level": {"debug", "info", "warn", "error"},
-			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"},
+			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				// It fails only for a flag that is not there, or was given values already.

@@ -25,7 +25,12 @@ func settled(t *testing.T, root *cobra.Command, name string) *cobra.Command {
 
 // values returns three further values that a flag accepts, all different from its default.
 func values(f *pflag.Flag) [3]string {
+	if f.Name == "tokens" {
+		return [3]string{"2", "3", "4"}
+	}
 	switch f.Value.Type() {
+	case "percent":
+		return [3]string{"7%", "29%", "12.5%"}
 	case "bool":
 		other := map[string]string{"true": "false", "false": "true"}[f.DefValue]
 		return [3]string{other, f.DefValue, other} // the neighbours in rank differ
@@ -117,6 +122,8 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"max-rate", "NaN", "a number of calls a second"},
 		{"max-rate", "Inf", "a number of calls a second"},
 		{"max-in-flight", "0", "at least 1"},
+		{"tokens", "0", "a number from 1 to 10"},
+		{"tokens", "11", "a number from 1 to 10"},
 		{"retry-max", "-1", "0 or more"},
 		{"retry-min-wait", "0s", "a positive duration"},
 		{"retry-max-wait", "1ms", "at least --retry-min-wait"},
@@ -132,6 +139,19 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		err := c.check(root)
 		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "--"+test.flag+": ") || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("--%s=%s: %v", test.flag, test.value, err)
+		}
+	}
+}
+
+func TestPercent(t *testing.T) {
+	for text, want := range map[string]string{
+		"20%": "20%", "20 %": "20%", " 0.2 ": "20%", "0": "0%", "-0": "0%", "7%": "7%", "0.29": "29%", "90%": "90%", "12.5%": "12.5%",
+		"91%": "", "1": "", "-5": "", "-5%": "", "NaN": "", "Inf": "", "": "", "%": "", "half": "", "20%%": "",
+	} {
+		var p percent
+		err := p.Set(text)
+		if got := p.String(); want == "" && err == nil || want != "" && (err != nil || got != want) {
+			t.Errorf("%q: %s, %v; want %q", text, got, err, want)
 		}
 	}
 }

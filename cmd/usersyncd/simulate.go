@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,9 +21,11 @@ import (
 // simulation is what simulate's flags say.
 type simulation struct {
 	sim.Options
-	listen string
-	specs  string
-	faults []string
+	listen      string
+	specs       string
+	faults      []string
+	quotaPer    string
+	tokenLimits []string
 }
 
 func newSimulate(p process) *cobra.Command {
@@ -35,7 +38,8 @@ a loopback address, and prints the settings that make usersyncd use it. Under
 /_sim/ it tells what it was asked for, and lets a script edit users by hand,
 change the quota and make calls fail.`,
 		Example: `  usersyncd simulate --users 500 --specs ./users
-  usersyncd simulate --fault 'PATCH 10% lost' --fault '* 5% 503 retry-after=1'`,
+  usersyncd simulate --fault 'PATCH 10% lost' --fault '* 5% 503 retry-after=1'
+  usersyncd simulate --quota-per client --hidden-limit 200 --no-retry-after`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), p) },
 	}
@@ -46,26 +50,29 @@ change the quota and make calls fail.`,
 	f.IntVar(&o.Inactive, "inactive", 0, "how many of them are inactive")
 	f.IntVar(&o.Deleted, "deleted", 0, "how many further users were deleted")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the made-up people, of delays and of faults")
-	f.IntVar(&o.Quota.Limit, "limit", 300, "requests per window and token")
+	f.IntVar(&o.Quota.Limit, "limit", 300, "requests per window, for each token or for the client")
 	f.DurationVar(&o.Quota.Window, "window", time.Minute, "length of the quota's window")
 	f.StringVar((*string)(&o.Quota.Model), "quota", string(sim.Fixed), "how the quota counts: fixed, aligned, sliding or bucket")
+	f.StringVar(&o.quotaPer, "quota-per", "token", "whose the quota is: each token's, or the client's with all its tokens (token or client)")
+	f.StringArrayVar(&o.tokenLimits, "token-limit", nil, "another limit for one token: `N=LIMIT`, such as 2=60 for the second token given out")
+	f.IntVar(&o.Quota.Hidden, "hidden-limit", 0, "a lower limit that no header tells; 0: none")
 	f.BoolVar(&o.Quota.NoHeaders, "no-quota-headers", false, "leave the quota's headers out")
+	f.BoolVar(&o.Quota.NoRetry, "no-retry-after", false, "do not say with a 429 how long to wait")
+	f.BoolVar(&o.Quota.Floor, "round-down", false, "round the seconds of the quota's headers and of Retry-After down instead of up")
 	f.DurationVar(&o.Latency, "latency", 30*time.Millisecond, "time of an answer")
 	f.DurationVar(&o.Jitter, "jitter", 0, "random delay of each answer, up to this; answers overtake each other")
 	f.DurationVar(&o.IndexLag, "index-lag", 3*time.Second, "how far the search is behind")
 	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "how long an access token is good")
-	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT; EFFECT is a status, drop, lost, truncated, html, slow=2s, conflict409, conflict400, spurious, edited, expired or revoked")
+	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT; EFFECT is a status, drop, lost, truncated, html, slow=2s, done=502, conflict409, conflict400, spurious, edited, expired or revoked")
 	return cmd
 }
 
 func (o *simulation) run(ctx context.Context, p process) error {
-	switch o.Quota.Model {
-	case sim.Fixed, sim.Aligned, sim.Sliding, sim.Bucket:
-	default:
-		return usage("--quota: %q is not fixed, aligned, sliding or bucket", o.Quota.Model)
-	}
 	if o.Users < 0 || o.Inactive < 0 || o.Inactive > o.Users || o.Deleted < 0 || o.Quota.Limit < 1 || o.Quota.Window <= 0 {
 		return usage("--users, --inactive, --deleted, --limit and --window: these numbers make no organization")
+	}
+	if err := o.quota(); err != nil {
+		return err
 	}
 	server := sim.New(o.Options)
 	for _, text := range o.faults {
@@ -91,6 +98,41 @@ export GENESYSCLOUD_OAUTHCLIENT_ID=demo GENESYSCLOUD_OAUTHCLIENT_SECRET=demo
 `, o.Users, o.Quota.Limit, o.Quota.Window, base, stateFor(base))
 	<-ctx.Done()
 	return stop()
+}
+
+// quota checks what the flags say of the quota, and completes it.
+func (o *simulation) quota() error {
+	q := &o.Quota
+	switch q.Model {
+	case sim.Fixed, sim.Aligned, sim.Sliding, sim.Bucket:
+	default:
+		return usage("--quota: %q is not fixed, aligned, sliding or bucket", q.Model)
+	}
+	switch o.quotaPer {
+	case "token", "client":
+		q.PerClient = o.quotaPer == "client"
+	default:
+		return usage("--quota-per: %q is not token or client", o.quotaPer)
+	}
+	switch {
+	case q.Hidden < 0 || q.Hidden >= q.Limit:
+		return usage("--hidden-limit: %d is not below --limit %d; 0 is none", q.Hidden, q.Limit)
+	case q.Hidden > 0 && q.Model == sim.Bucket:
+		return usage("--hidden-limit: a bucket has no window to count in; use another --quota")
+	case q.PerClient && len(o.tokenLimits) > 0:
+		return usage("--token-limit: with --quota-per client no token has a limit of its own; leave one of them out")
+	}
+	q.Tokens = map[int]int{}
+	for _, text := range o.tokenLimits {
+		name, value, _ := strings.Cut(text, "=")
+		n, err := strconv.Atoi(name)
+		limit, wrong := strconv.Atoi(value)
+		if err != nil || wrong != nil || n < 1 || limit < 1 {
+			return usage("--token-limit: %q is not N=LIMIT with two positive numbers, such as 2=60", text)
+		}
+		q.Tokens[n] = limit
+	}
+	return nil
 }
 
 // stateFor keeps what is learned of a simulated organization apart from what is known of a real one.

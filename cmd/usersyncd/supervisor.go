@@ -88,7 +88,7 @@ func (a *app) statusText(st usersync.Status) string {
 	at := fmt.Sprintf("%d users @%s", st.Users, revision)
 	switch {
 	case st.Phase != "idle":
-		return at + ", " + progressLine(st, a.limiter.Stats(), a.limiter.Estimate(st.Changed-st.Done()))
+		return at + ", " + a.progressLine(st)
 	case st.Err != nil:
 		// A line of its own would be a message of its own.
 		return at + ", the last pass ended early: " + strings.Join(strings.Fields(st.Err.Error()), " ")

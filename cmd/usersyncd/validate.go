@@ -75,7 +75,7 @@ func validated(tree *spec.Tree, c *config, p process) error {
 		}
 	}
 	if len(problems) > 0 {
-		return refused(p, &usersync.ProblemsError{Problems: problems})
+		return refused(p, nil, &usersync.ProblemsError{Problems: problems})
 	}
 	if c.output == "json" {
 		return nil

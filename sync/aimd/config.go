@@ -40,7 +40,7 @@ const (
 	slowStartStep = 2.0              // req/s per vouched answer: grows e-fold in half a second, and stops when answers stop
 	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
 	shrinkMin     = 0.9              // a decrease takes at least a tenth
-	goodputShare  = 0.9              // of what was accepted in the last minute, below which a decrease does not go
+	goodputShare  = 0.8              // of what was accepted in the last minute, below which a decrease does not go
 	shortestGate  = time.Second / 4  // Retry-After: 0 is no licence to hammer
 	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s used without a Retry-After
 	distrustSpan  = 10 * time.Minute // after a 429 in a window they describe, the headers have not told all: no slow start, no rush
@@ -55,6 +55,7 @@ type Config struct {
 	StartRate     float64 // requests/s before anything is known
 	MinRate       float64 // requests/s, floor of every pace
 	MaxRate       float64 // requests/s, ceiling of every pace; may be below MinRate, which then follows
+	TotalRate     float64 // requests/s of all tokens of a Pool together; 0: no ceiling of its own
 	Beta          float64 // factor of a decrease; at most 0.9
 	AddStep       float64 // requests/s gained per second while the rate is what binds
 	MaxInFlight   int     // requests sent and not answered

@@ -25,8 +25,13 @@ type TokenMemory struct {
 // Memory returns what is worth keeping at now.
 func (p *Pool) Memory(now time.Time) Memory {
 	m := Memory{Saved: now.Round(0)}
-	for _, c := range p.tokens[:p.used] {
-		m.Tokens = append(m.Tokens, c.memory(now))
+	for i, c := range p.tokens {
+		if i < p.used || c.gate.shut(now) { // the latter from before a restart
+			for len(m.Tokens) < i {
+				m.Tokens = append(m.Tokens, TokenMemory{})
+			}
+			m.Tokens = append(m.Tokens, c.memory(now))
+		}
 	}
 	return m
 }

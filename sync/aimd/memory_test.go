@@ -84,6 +84,17 @@ func TestMemoryQuota(t *testing.T) {
 	}
 }
 
+// The pause of a token that is not in use again yet is not forgotten by the next restart.
+func TestMemoryOfFurtherTokens(t *testing.T) {
+	p := aimd.NewPool(3, aimd.Config{Jitter: -1})
+	until := epoch.Add(time.Hour)
+	p.Restore(epoch, aimd.Memory{Saved: epoch, Tokens: []aimd.TokenMemory{{Rate: 5}, {Rate: 5}, {Rate: 5, Gate: until}}})
+	m := p.Memory(epoch.Add(time.Minute))
+	if len(m.Tokens) != 3 || !m.Tokens[0].Gate.IsZero() || !m.Tokens[2].Gate.Equal(until) {
+		t.Errorf("%+v", m)
+	}
+}
+
 // A file may hold anything.
 func TestMemoryNonsense(t *testing.T) {
 	for _, tok := range []aimd.TokenMemory{

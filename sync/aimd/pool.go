@@ -20,6 +20,7 @@ const openAfter = 2 * time.Second
 // more work than those in use get done in two seconds, and the last one has answered. Like a
 // Controller, a Pool is told the time, and is not safe for concurrent use.
 type Pool struct {
+	total  float64 // requests/s of all tokens, or 0
 	tokens []*Controller
 	used   int // tokens[:used] are in use
 	told   bool
@@ -29,10 +30,11 @@ type Pool struct {
 // NewPool returns a pool of 1 to MaxTokens tokens that knows nothing yet.
 func NewPool(tokens int, cfg Config) *Pool {
 	cfg = cfg.withDefaults()
-	p := &Pool{used: 1}
+	p := &Pool{used: 1, total: cfg.TotalRate}
 	for range min(max(tokens, 1), MaxTokens) {
 		p.tokens = append(p.tokens, NewController(cfg))
 	}
+	p.divide()
 	return p
 }
 
@@ -52,6 +54,7 @@ func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Durat
 	}
 	if p.grows(now) {
 		p.used++
+		p.divide()
 		p.share(now)
 		if _, ok := p.tokens[p.used-1].Acquire(now); ok {
 			return p.send(now, p.used-1), p.used - 1, 0, true
@@ -65,18 +68,36 @@ func (p *Pool) send(now time.Time, token int) (ticket uint64) {
 	return p.tokens[token].OnSend(now)*uint64(len(p.tokens)) + uint64(token)
 }
 
+// divide gives each token in use its part of the total rate.
+func (p *Pool) divide() {
+	if p.total > 0 {
+		for _, c := range p.tokens[:p.used] {
+			c.limit(p.total / float64(p.used))
+		}
+	}
+}
+
 // share tells each token how much of the work would be left to it if the others spent their budgets.
 func (p *Pool) share(now time.Time) {
 	if !p.told {
 		return
 	}
+	n := p.shares(now)
+	for i, c := range p.tokens[:p.used] {
+		c.Expect(n[i])
+	}
+}
+
+// shares is how much of the work would be left to each token in use if the others spent their budgets.
+func (p *Pool) shares(now time.Time) (n [MaxTokens]int) {
 	budget := 0
 	for _, c := range p.tokens[:p.used] {
 		budget += c.budget(now)
 	}
-	for _, c := range p.tokens[:p.used] {
-		c.Expect(max(min(1, p.expect), p.expect-(budget-c.budget(now))))
+	for i, c := range p.tokens[:p.used] {
+		n[i] = max(min(1, p.expect), p.expect-(budget-c.budget(now)))
 	}
+	return n
 }
 
 // grows reports whether another token is to be taken into use.
@@ -134,8 +155,13 @@ func (p *Pool) Parked(now time.Time) (until time.Time, parked bool) {
 // gate, the reason and the reset are those of the token that may send first.
 func (p *Pool) Stats(now time.Time) Stats {
 	all := make([]Stats, p.used)
+	n := p.shares(now)
 	for i, c := range p.tokens[:p.used] {
-		all[i] = c.Stats(now)
+		seen := *c
+		if p.told {
+			seen.Expect(n[i]) // as the next Acquire will
+		}
+		all[i] = seen.Stats(now)
 	}
 	slices.SortStableFunc(all, func(a, b Stats) int { return cmp.Compare(a.Gate, b.Gate) })
 	sum := all[0]

@@ -167,6 +167,28 @@ func TestPoolEstimate(t *testing.T) {
 	}
 }
 
+// A ceiling for all is one token's as long as there is one, and then divided.
+func TestPoolTotalRate(t *testing.T) {
+	p := aimd.NewPool(4, aimd.Config{TotalRate: 8, StartRate: 50, Jitter: -1})
+	p.Expect(100_000)
+	if s := p.Stats(epoch); s.Rate != 8 {
+		t.Errorf("one token: %v, want 8/s", s)
+	}
+	sent := 0
+	for now := epoch; now.Before(epoch.Add(100 * time.Second)); {
+		ticket, _, wait, ok := p.Acquire(now)
+		if !ok {
+			now = now.Add(wait)
+			continue
+		}
+		sent++
+		p.OnResponse(now, ticket, 200, lab.Quota(1, 100_000, 60))
+	}
+	if s := p.Stats(epoch.Add(100 * time.Second)); s.Tokens != 4 || s.Rate > 8+1e-9 || sent > 8*100+4 || sent < 8*100-20 {
+		t.Errorf("%d sent in 100 s with %d tokens: %v", sent, s.Tokens, s)
+	}
+}
+
 // A number of tokens that makes no sense is the nearest one that does.
 func TestPoolSize(t *testing.T) {
 	for tokens, want := range map[int]int{-1: 1, 0: 1, 10: 10, 11: aimd.MaxTokens} {

@@ -11,6 +11,13 @@ func (c *Controller) allowance(now time.Time) float64 {
 	return c.rate
 }
 
+// limit lowers the ceiling of every pace.
+func (c *Controller) limit(rate float64) {
+	c.cfg.MaxRate = min(c.cfg.MaxRate, rate)
+	c.cfg.MinRate = min(c.cfg.MinRate, c.cfg.MaxRate)
+	c.rate, c.ramp = min(c.rate, c.cfg.MaxRate), min(c.ramp, c.cfg.MaxRate)
+}
+
 // vouched reports whether the headers show a budget, and no recent 429 has contradicted them, or
 // whether a learned window has room for all that is left.
 func (c *Controller) vouched(now time.Time) bool {
@@ -64,7 +71,7 @@ func (c *Controller) grow(now time.Time, f flight) {
 }
 
 // decrease shrinks what we did when f was sent: the window's pace where that was lower. It is halved,
-// but not below nine tenths of what the server has accepted lately, the gate included: about that much
+// but not below four fifths of what the server has accepted lately, the gate included: about that much
 // it does accept. A tenth goes in any case.
 func (c *Controller) decrease(f flight, gate time.Time) {
 	c.stats.Decreases++

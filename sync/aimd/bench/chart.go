@@ -41,7 +41,7 @@ func draw() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="t">`+"\n", chartWidth, height)
 	b.WriteString(chartStyle)
 	fmt.Fprintf(&b, `<text class="title" x="8" y="20" id="t">1,000 calls at a quota of 300 a minute: answers a second, and 429s</text>`+"\n")
-	fmt.Fprintf(&b, `<text class="note" x="8" y="38">blue: calls done a second; red marks: 429s, taller for more at once; one seed of scenario S1</text>`+"\n")
+	fmt.Fprintf(&b, `<text class="note" x="8" y="38">blue: calls done a second, a row is 40 high; red marks: 429s, taller for more at once; one seed of scenario S1</text>`+"\n")
 	for i, p := range policies {
 		clients, f := lab.Play(lab.Scenarios()[0], p.Policy, chartCalls, 1)
 		row(&b, chartHead+i*(rowHeight+rowGap), p.Name, clients[0], f)

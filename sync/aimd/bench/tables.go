@@ -39,6 +39,8 @@ func (o options) tables() string {
 	if o.calls == 0 && o.policy == "" && o.scenario == "" {
 		b.WriteString("### More of ours\n\n")
 		o.ours(&b)
+		b.WriteString("### The script with fewer and more workers\n\n")
+		o.scripts(&b)
 	}
 	return b.String()
 }
@@ -111,6 +113,19 @@ func (o options) ours(b *strings.Builder) {
 	row("S8c", 1500, jain)
 	row("S9", 5000, nothing)
 	row("S9b", 5000, nothing)
+	b.WriteString("\n")
+}
+
+// scripts is the recipe with as many workers as people give it.
+func (o options) scripts(b *strings.Builder) {
+	b.WriteString("| workers | 500 calls, S1 | 5,000 calls, S1 |\n| --- | --- | --- |\n")
+	for workers := 3; workers <= 5; workers++ {
+		fmt.Fprintf(b, "| %d |", workers)
+		for _, n := range []int{500, 5000} {
+			fmt.Fprintf(b, " %s |", cell(lab.Measure(lab.Scenarios()[0], lab.Script(workers), n, o.seeds), o.seeds))
+		}
+		b.WriteString("\n")
+	}
 	b.WriteString("\n")
 }
 

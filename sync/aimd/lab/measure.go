@@ -68,9 +68,12 @@ func Play(s Scenario, p Policy, calls int, seed uint64) ([]*Client, Figures) {
 	if b.rival != nil {
 		b.rival.Use(b.Lab, b.servers[0])
 	}
-	broken := &Broken{Server: b.servers[0], Share: breakage, Rand: b.rnd}
-	servers := slices.Clone(b.servers)
-	servers[0] = broken
+	broken := make([]*Broken, len(b.servers))
+	servers := make([]Server, len(b.servers))
+	for i, server := range b.servers {
+		broken[i] = &Broken{Server: server, Share: breakage, Rand: b.rnd}
+		servers[i] = broken[i]
+	}
 	latency := LogNormal(b.rnd, median)
 	clients := []*Client{NewClient(b.Lab, calls, latency, servers...)}
 	if s.Pair {
@@ -82,7 +85,11 @@ func Play(s Scenario, p Policy, calls int, seed uint64) ([]*Client, Figures) {
 	}
 	p(clients[0], b.rnd)
 	b.Run(longest, func() bool { return !slices.ContainsFunc(clients, func(c *Client) bool { return !c.Over() }) })
-	return clients, b.figures(clients, broken.Count)
+	spent := 0
+	for _, s := range broken {
+		spent += s.Count
+	}
+	return clients, b.figures(clients, spent)
 }
 
 func (b *setup) figures(clients []*Client, broken int) (f Figures) {

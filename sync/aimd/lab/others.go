@@ -147,7 +147,7 @@ func Cubic(workers int) Policy {
 					c.Lose()
 					work()
 				default:
-					wait := min(time.Second<<(attempt-1), longest)
+					wait := min(time.Second<<attempt, longest)
 					c.After(time.Duration(rnd.Float64()*float64(wait)), func() { try(call, attempt+1) })
 				}
 			})

@@ -14,6 +14,7 @@ type Policy func(c *Client, rnd *rand.Rand)
 // Limiter is the limiter of package aimd, with a token for each of the client's servers.
 func Limiter(cfg aimd.Config) Policy {
 	return func(c *Client, rnd *rand.Rand) {
+		cfg := cfg // runs go on beside each other
 		cfg.Rand = rand.New(rand.NewPCG(rnd.Uint64(), rnd.Uint64()))
 		(&Ours{Pool: aimd.NewPool(len(c.Servers), cfg), Rand: rnd}).Start(c)
 	}
@@ -73,6 +74,11 @@ func perMinute(limit int) func(int) time.Duration {
 	return func(calls int) time.Duration { return minutes(calls, limit) }
 }
 
+// bucketBound spends the burst at once, and the rest as it comes.
+func bucketBound(calls int) time.Duration {
+	return time.Duration(max(0, float64(calls-20)/5) * float64(time.Second))
+}
+
 // Scenarios are those that are compared. Each server breaks one answer in a hundred (503, after it was
 // counted), and the bound counts these, too.
 func Scenarios() []Scenario {
@@ -92,9 +98,7 @@ func Scenarios() []Scenario {
 		}},
 		{Name: "S4", What: "token bucket, 5 a second, burst 20, Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Bucket{Rate: 5, Burst: 20}}
-		}, bound: func(calls int) time.Duration {
-			return time.Duration(max(0, float64(calls-20)/5) * float64(time.Second))
-		}},
+		}, bound: bucketBound},
 		{Name: "S5", What: "S1 with a rival that uses 30 to 70 %", build: rival(false)},
 		{Name: "S5b", What: "the same without headers", build: rival(true)},
 		{Name: "S6", What: "S1, halved for five minutes", build: cut(false), bound: cutBound},
@@ -108,7 +112,7 @@ func Scenarios() []Scenario {
 		}},
 		{Name: "S8c", What: "two processes on S4", Pair: true, build: func(b *setup) {
 			b.servers = []Server{&Bucket{Rate: 5, Burst: 20}}
-		}},
+		}, bound: bucketBound},
 		{Name: "S9", What: "three tokens, one allowed 60", Tokens: 3, build: func(b *setup) {
 			b.servers = []Server{PerMinute(limit), PerMinute(60), PerMinute(limit)}
 		}, bound: perMinute(2*limit + 60)},
@@ -123,14 +127,15 @@ func Scenarios() []Scenario {
 func rival(bare bool) func(*setup) {
 	return func(b *setup) {
 		b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: bare}}
-		b.rival = NewRival(b.rnd, limit, 24*time.Hour)
-		used := map[int]int{}
+		const span = 24 * time.Hour
+		b.rival = NewRival(b.rnd, limit, span)
+		used := make([]int, span/time.Minute)
 		for _, at := range b.rival.At {
 			used[int(at.Sub(Epoch())/time.Minute)]++
 		}
 		b.bound = func(calls int) time.Duration {
 			minute := 0
-			for ; calls > limit-used[minute]; minute++ {
+			for ; minute < len(used) && calls > limit-used[minute]; minute++ {
 				calls -= limit - used[minute]
 			}
 			return max(time.Duration(minute)*time.Minute, time.Second)

@@ -33,17 +33,17 @@ type Rival struct {
 
 // NewRival uses between 30 and 70 % of a quota a minute, in two to five bursts of 50 requests a second.
 func NewRival(rnd *rand.Rand, quota int, span time.Duration) *Rival {
-	r := &Rival{}
+	r := &Rival{At: make([]time.Time, 0, int(span/time.Minute)*quota*3/4)}
 	for minute := time.Duration(0); minute < span; minute += time.Minute {
-		calls, bursts := int(float64(quota)*(0.3+0.4*rnd.Float64())), 2+rnd.IntN(4)
+		calls, bursts, first := int(float64(quota)*(0.3+0.4*rnd.Float64())), 2+rnd.IntN(4), len(r.At)
 		for range bursts {
 			begin := Epoch().Add(minute + time.Duration(rnd.Float64()*float64(55*time.Second)))
 			for i := range calls / bursts {
 				r.At = append(r.At, begin.Add(time.Duration(i)*20*time.Millisecond))
 			}
 		}
+		slices.SortFunc(r.At[first:], time.Time.Compare) // a burst that begins in a minute ends in it
 	}
-	slices.SortFunc(r.At, time.Time.Compare)
 	return r
 }
 

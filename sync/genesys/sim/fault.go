@@ -18,6 +18,7 @@ const (
 	Drop        Effect = "drop"        // the connection breaks before anything is done
 	Lost        Effect = "lost"        // it is carried out, and the answer is lost
 	Truncated   Effect = "truncated"   // it is carried out, and half of the answer arrives
+	Done        Effect = "done"        // it is carried out, and a gateway answers with Fault.Code
 	HTML        Effect = "html"        // a proxy's error page with status 502
 	Slow        Effect = "slow"        // it is carried out, and the answer is late by Fault.Delay
 	Conflict409 Effect = "conflict409" // somebody else changed the user just before; said as 409
@@ -40,8 +41,8 @@ type Fault struct {
 	Times  int     // how often; 0: for ever
 	Effect Effect
 
-	Code       int           // of Status
-	RetryAfter int           // seconds, of Status; 0: none
+	Code       int           // of Status and Done
+	RetryAfter string        // of Status, as it is sent; "date:90" is the date 90 s from then; "": none
 	Delay      time.Duration // of Slow
 
 	met int // requests that matched
@@ -117,6 +118,8 @@ func (s *Server) withFaults(req *request, h handler) answer {
 		a.cut = half
 	case Slow:
 		a.delay = f.Delay
+	case Done:
+		return refuse(f.Code, faultCode(f.Code), "A gateway of the simulator lost patience.")
 	}
 	return a
 }
@@ -172,12 +175,18 @@ func (f *Fault) refusal() answer {
 	case http.StatusNotFound:
 		a = notFound()
 	case http.StatusTooManyRequests:
-		a = refuse(f.Code, "too.many.requests.retry.after", "Rate limit exceeded the maximum. Retry the request in [%d] seconds", f.RetryAfter)
+		a = refuse(f.Code, "too.many.requests.retry.after", "Rate limit exceeded the maximum. Retry the request in [%s] seconds", f.RetryAfter)
 	default:
 		a = refuse(f.Code, faultCode(f.Code), "A fault of the simulator.")
 	}
-	if f.RetryAfter > 0 {
-		a.header = http.Header{"Retry-After": {strconv.Itoa(f.RetryAfter)}}
+	if f.RetryAfter != "" {
+		a.header = http.Header{"Retry-After": {f.RetryAfter}}
+	}
+	if n, dated := strings.CutPrefix(f.RetryAfter, "date:"); dated {
+		seconds, _ := strconv.Atoi(n) // ParseFault has seen to it
+		now := time.Now().UTC()
+		a.header.Set("Date", now.Format(http.TimeFormat))
+		a.header.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).Format(http.TimeFormat))
 	}
 	return a
 }

@@ -11,7 +11,7 @@ import (
 
 // ParseFault reads a fault in words, in any order:
 //
-//	[METHOD] [PATH] [user=EMAIL] [after=N] [every=N] [N%] [xN] EFFECT [retry-after=SECONDS]
+//	[METHOD] [PATH] [user=EMAIL] [after=N] [every=N] [N%] [xN] EFFECT [retry-after=VALUE]
 //
 // EFFECT is a status, or one of the effects; slow is slow=2s. A * is any method or path, and says nothing.
 //
@@ -34,7 +34,7 @@ func ParseFault(text string) (Fault, error) {
 	switch {
 	case f.Effect == "":
 		return Fault{}, fmt.Errorf("fault %q: it says no status and no effect, such as 503 or lost", text)
-	case f.RetryAfter > 0 && f.Effect != Status:
+	case f.RetryAfter != "" && f.Effect != Status:
 		return Fault{}, fmt.Errorf("fault %q: retry-after goes with a status, such as 503", text)
 	}
 	return f, nil
@@ -60,6 +60,12 @@ func (f *Fault) word(word string) (part string, err error) {
 			return "", errors.New("is not a duration, such as slow=2s")
 		}
 		f.Effect = Slow
+		return "effect", nil
+	case pair && name == "done":
+		if f.Code, err = positive(value); err != nil || f.Code < 400 || f.Code > 599 {
+			return "", errors.New("is not a status, such as done=502")
+		}
+		f.Effect = Done
 		return "effect", nil
 	case pair:
 		return name, f.pair(name, value)
@@ -96,9 +102,13 @@ func (f *Fault) pair(name, value string) (err error) {
 	case "every":
 		f.Every, err = positive(value)
 	case "retry-after":
-		f.RetryAfter, err = positive(value)
+		f.RetryAfter = value
+		_, wrong := strconv.Atoi(strings.TrimPrefix(value, "date:"))
+		if dated := strings.HasPrefix(value, "date:"); value == "" || dated && wrong != nil {
+			return errors.New("has no value, such as 30, 0, -1, soon or date:30")
+		}
 	default:
-		return errors.New("is not understood; what takes a value is user, after, every, retry-after and slow")
+		return errors.New("is not understood; what takes a value is user, after, every, retry-after, slow and done")
 	}
 	return err
 }
@@ -130,9 +140,11 @@ func (f *Fault) String() string {
 		say(true, "%d", f.Code)
 	case Slow:
 		say(true, "slow=%v", f.Delay)
+	case Done:
+		say(true, "done=%d", f.Code)
 	default:
 		say(true, "%s", f.Effect)
 	}
-	say(f.RetryAfter > 0, "retry-after=%d", f.RetryAfter)
+	say(f.RetryAfter != "", "retry-after=%s", f.RetryAfter)
 	return strings.Join(words, " ")
 }
