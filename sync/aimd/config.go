@@ -38,6 +38,7 @@ const (
 const (
 	burst         = 1                // a longer pause must not save up for a burst
 	slowStartStep = 2.0              // req/s per vouched answer: grows e-fold in half a second, and stops when answers stop
+	rushStart     = 20.0             // req/s with which slow start begins if all that is left fits
 	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
 	shrinkMin     = 0.9              // a decrease takes at least a tenth
 	goodputShare  = 0.8              // of what was accepted in the last minute, below which a decrease does not go

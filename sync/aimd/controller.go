@@ -226,6 +226,9 @@ func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 	if probe {
 		c.unproven, c.strikes, c.ramp = false, 0, 0
 		c.learned.open(f.sentAt)
+		if _, why := c.effective(now); why == Rush {
+			c.ramp = min(rushStart, c.cfg.MaxRate)
+		}
 		if !q.complete() && c.win.over(now) { // the headers have gone away
 			c.win = window{bias: c.win.bias, share: c.win.share}
 		}

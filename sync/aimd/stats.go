@@ -144,8 +144,8 @@ func (c *Controller) spend(at time.Time, n int, rest time.Duration) time.Duratio
 		top = min(top, max(c.rate, c.cfg.MinRate))
 		return c.latency + max(toDuration(float64(n)/top), toDuration(float64(n)/c.pace(n, rest)))
 	}
-	// Slow start gains slowStartStep per answer, so the rate grows exponentially from start to top.
-	start := min(c.rate, top)
+	// Slow start gains slowStartStep per answer, so the rate grows exponentially to top.
+	start := min(max(c.rate, rushStart), top)
 	ramp := (top - start) / slowStartStep
 	if float64(n) < ramp {
 		return c.latency + toDuration(math.Log(1+slowStartStep*float64(n)/start)/slowStartStep)

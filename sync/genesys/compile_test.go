@@ -193,7 +193,10 @@ func TestExpectedCalls(t *testing.T) {
 		}
 	}
 	d.Compile([]*usersync.Change{two})
-	if _, err := d.Open(t.Context(), nil); err != nil || last() != 0 {
-		t.Errorf("a new pass expects %d, %v", last(), err)
+	if _, err := d.Open(t.Context(), nil); err != nil || last() != 2 {
+		t.Errorf("a new pass expects %d, want the first pages of a listing alone, %v", last(), err)
+	}
+	if d.Compile(nil); last() != 0 {
+		t.Errorf("nothing to do, and %d expected", last())
 	}
 }

@@ -87,6 +87,8 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	if org := d.org.Load(); org != nil {
 		return *org, nil
 	}
+	d.expect.listing(3) // this one, and most often the first pages of a listing: so few need not wait for their turn
+	defer d.expect.listing(2)
 	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
 	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
 		return "", err

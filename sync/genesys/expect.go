@@ -25,10 +25,11 @@ func (e *expectation) reset() {
 	e.tell()
 }
 
-// compiled replaces what was expected of each change.
+// compiled replaces what was expected of each change. Listings are over by then.
 func (e *expectation) compiled(changes []*usersync.Change, calls []*usersync.Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.pages = 0
 	for _, c := range changes {
 		e.drop(c)
 	}

@@ -29,6 +29,7 @@ func (d *Directory) List(ctx context.Context) (usersync.Listing, error) {
 	listing := usersync.Listing{Complete: true}
 	for i, state := range []string{"active", "inactive"} {
 		s := &sweep{Directory: d, state: state, pages: map[int][]user{}, others: 1 - i}
+		d.expect.listing(1 + s.others)
 		if err := s.run(ctx); err != nil {
 			return usersync.Listing{}, err
 		}
