@@ -17,62 +17,72 @@ func retryAfter(h Header) (time.Duration, bool) {
 	return 0, false
 }
 
+// each lets so many workers begin a call at a time: the next one when they say so.
+func (c *Client) each(workers int, begin func(call int, next func())) {
+	var next func()
+	next = func() {
+		if call, ok := c.Take(); ok {
+			begin(call, next)
+		}
+	}
+	for range workers {
+		next()
+	}
+}
+
 // Script is the recipe of countless scripts: a few workers, each of which sends until it is turned away,
 // and then waits 2, 4, 8 ... 60 s, whatever the server asks for. After five attempts the call is lost.
 func Script(workers int) Policy {
 	const most, first, longest = 5, 2 * time.Second, time.Minute
 	return func(c *Client, _ *rand.Rand) {
-		var work func()
-		var try func(call, attempt int)
-		work = func() {
-			if call, ok := c.Take(); ok {
-				try(call, 1)
+		c.each(workers, func(_ int, next func()) {
+			var try func(attempt int)
+			try = func(attempt int) {
+				c.Send(0, func(status int, _ Header) {
+					if c.ended(status, attempt == most, next) {
+						return
+					}
+					c.After(min(first<<(attempt-1), longest), func() { try(attempt + 1) })
+				})
 			}
-		}
-		try = func(call, attempt int) {
-			c.Send(0, func(status int, _ Header) {
-				switch {
-				case status == 200:
-					c.Finish()
-					work()
-				case attempt == most:
-					c.Lose()
-					work()
-				default:
-					c.After(min(first<<(attempt-1), longest), func() { try(call, attempt+1) })
-				}
-			})
-		}
-		for range workers {
-			work()
-		}
+			try(1)
+		})
 	}
+}
+
+// ended ends a call that was answered well, or tried for the last time.
+func (c *Client) ended(status int, last bool, next func()) bool {
+	switch {
+	case status == 200:
+		c.Finish()
+	case last:
+		c.Lose()
+	default:
+		return false
+	}
+	next()
+	return true
 }
 
 // Sequential makes one request after the other, and waits as long as it is asked to.
 func Sequential() Policy {
 	return func(c *Client, _ *rand.Rand) {
-		var try func(call int, refusals int)
-		next := func() {
-			if call, ok := c.Take(); ok {
-				try(call, 0)
+		c.each(1, func(_ int, next func()) {
+			var try func(refusals int)
+			try = func(refusals int) {
+				c.Send(0, func(status int, header Header) {
+					if c.ended(status, false, next) {
+						return
+					}
+					wait, asked := retryAfter(header)
+					if !asked {
+						wait = min(time.Second<<min(refusals, 6), time.Minute)
+					}
+					c.After(wait, func() { try(refusals + 1) })
+				})
 			}
-		}
-		try = func(call, refusals int) {
-			c.Send(0, func(status int, header Header) {
-				if status == 200 {
-					c.Finish()
-					next()
-					return
-				}
-				wait, asked := retryAfter(header)
-				if !asked {
-					wait = min(time.Second<<min(refusals, 6), time.Minute)
-				}
-				c.After(wait, func() { try(call, refusals+1) })
-			})
-		}
-		next()
+			try(0)
+		})
 	}
 }
 
@@ -82,40 +92,30 @@ func Naive(workers int) Policy {
 	const start, least, step = 5.0, 0.5, 0.1
 	return func(c *Client, _ *rand.Rand) {
 		rate, grown, turn := start, c.now, c.now
-		var work func()
-		var try func(call int)
-		work = func() {
-			if call, ok := c.Take(); ok {
-				try(call)
+		c.each(workers, func(_ int, next func()) {
+			var try func()
+			answered := func(status int, _ Header) {
+				if status == 429 {
+					rate = max(rate/2, least)
+					try()
+					return
+				}
+				rate += step * c.now.Sub(grown).Seconds()
+				grown = c.now
+				if !c.ended(status, false, next) {
+					c.After(time.Second, try)
+				}
 			}
-		}
-		try = func(call int) {
-			if turn.Before(c.now) {
-				turn = c.now
+			try = func() {
+				if turn.Before(c.now) {
+					turn = c.now
+				}
+				wait := turn.Sub(c.now)
+				turn = turn.Add(time.Duration(float64(time.Second) / rate))
+				c.After(wait, func() { c.Send(0, answered) })
 			}
-			wait := turn.Sub(c.now)
-			turn = turn.Add(time.Duration(float64(time.Second) / rate))
-			c.After(wait, func() {
-				c.Send(0, func(status int, _ Header) {
-					if status == 429 {
-						rate = max(rate/2, least)
-						try(call)
-						return
-					}
-					rate += step * c.now.Sub(grown).Seconds()
-					grown = c.now
-					if status == 200 {
-						c.Finish()
-						work()
-					} else {
-						c.After(time.Second, func() { try(call) })
-					}
-				})
-			})
-		}
-		for range workers {
-			work()
-		}
+			try()
+		})
 	}
 }
 
@@ -125,36 +125,23 @@ func Cubic(workers int) Policy {
 	const most, longest = 5, 20 * time.Second
 	return func(c *Client, rnd *rand.Rand) {
 		b := &cubic{began: c.now}
-		var work func()
-		var try func(call, attempt int)
-		work = func() {
-			if call, ok := c.Take(); ok {
-				try(call, 1)
-			}
-		}
-		try = func(call, attempt int) {
-			if wait := b.acquire(c.now); wait > 0 {
-				c.After(wait, func() { try(call, attempt) })
-				return
-			}
-			c.Send(0, func(status int, _ Header) {
-				b.update(c.now, status == 429)
-				switch {
-				case status == 200:
-					c.Finish()
-					work()
-				case attempt == most:
-					c.Lose()
-					work()
-				default:
-					wait := min(time.Second<<attempt, longest)
-					c.After(time.Duration(rnd.Float64()*float64(wait)), func() { try(call, attempt+1) })
+		c.each(workers, func(_ int, next func()) {
+			var try func(attempt int)
+			try = func(attempt int) {
+				if wait := b.acquire(c.now); wait > 0 {
+					c.After(wait, func() { try(attempt) })
+					return
 				}
-			})
-		}
-		for range workers {
-			work()
-		}
+				c.Send(0, func(status int, _ Header) {
+					b.update(c.now, status == 429)
+					if !c.ended(status, attempt == most, next) {
+						wait := min(time.Second<<attempt, longest)
+						c.After(time.Duration(rnd.Float64()*float64(wait)), func() { try(attempt + 1) })
+					}
+				})
+			}
+			try(1)
+		})
 	}
 }
 
