@@ -2,18 +2,14 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -92,49 +88,6 @@ func (c *config) daemonFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.once, "once", false, "make one full pass, then exit")
 	f.DurationVar(&c.refreshInterval, "refresh-interval", 15*time.Minute, "how often the daemon reads the whole organization")
 	f.DurationVar(&c.resyncInterval, "resync-interval", time.Minute, "how often the daemon reads the whole tree, events or not")
-}
-
-// envName is the variable that sets a flag.
-func envName(flag string) string {
-	return "USERSYNCD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// environment looks a variable up in the process's environment, then in the .env of the working
-// directory, which is read only if nobody but its owner can read it.
-type environment struct {
-	lookup func(string) (string, bool)
-	dotEnv map[string]string
-}
-
-func newEnvironment(lookup func(string) (string, bool)) (environment, error) {
-	e := environment{lookup: lookup}
-	info, err := os.Lstat(".env")
-	if errors.Is(err, fs.ErrNotExist) {
-		return e, nil
-	}
-	if err != nil {
-		return e, err
-	}
-	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return e, usage(".env holds secrets and others can read it: run \"chmod 600 .env\"")
-	}
-	e.dotEnv, err = godotenv.Read(".env")
-	if err != nil {
-		// The parser's error quotes the line, which may be a secret.
-		return e, usage(".env: not understood; write one NAME=value a line")
-	}
-	return e, nil
-}
-
-// get returns the variable's value and where it was found; empty counts as not set.
-func (e environment) get(name string) (value, source string) {
-	if v, ok := e.lookup(name); ok && v != "" {
-		return v, "environment variable " + name
-	}
-	if v := e.dotEnv[name]; v != "" {
-		return v, name + " in .env"
-	}
-	return "", ""
 }
 
 // load fills the flags that were not given on the command line from the environment and the file.

@@ -55,3 +55,35 @@ func BenchmarkPool(b *testing.B) {
 		p.OnResponse(now, ticket, 200, h)
 	}
 }
+
+// Refusals of a pool that has a token in reserve which it need not use.
+func BenchmarkPoolRefusal(b *testing.B) {
+	p := aimd.NewPool(aimd.MaxTokens, aimd.Config{Jitter: -1})
+	now := epoch
+	p.Expect(100_000)
+	for i := range aimd.MaxTokens - 1 {
+		count := 1
+		if i == 0 {
+			count = 300
+		}
+		ticket, _, _, _ := p.Acquire(now)
+		p.OnResponse(now, ticket, 200, lab.Quota(count, 300, 60))
+	}
+	p.Expect(100)
+	now = now.Add(time.Second)
+	for {
+		ticket, _, _, ok := p.Acquire(now)
+		if !ok {
+			break
+		}
+		p.OnResponse(now, ticket, 200, nil)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Microsecond)
+		if ticket, _, _, ok := p.Acquire(now); ok {
+			p.OnResponse(now, ticket, 200, nil)
+			p.Expect(100)
+		}
+	}
+}

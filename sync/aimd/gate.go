@@ -77,7 +77,7 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	if fresh && !explained {
 		c.decrease(f, now.Add(d))
 	}
-	if c.win.live(now) {
+	if spent := q.hasCount && q.hasAllowed && q.count >= q.allowed; c.win.live(now) && !spent {
 		c.distrust = now.Add(distrustSpan)
 	}
 	hopeless := k >= maxStrikes && now.Sub(c.firstStrike) >= c.cfg.RetryAfterCap

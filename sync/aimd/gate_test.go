@@ -211,3 +211,40 @@ func TestParkedError(t *testing.T) {
 		t.Errorf("%q, want %q", err, want)
 	}
 }
+
+// A gate that shuts while a probe is away has a probe of its own.
+func TestProbeAfterEveryGate(t *testing.T) {
+	c, now := open(t, nil)
+	a := send(t, c, now)
+	now = now.Add(time.Second)
+	b := send(t, c, now)
+	c.OnResponse(now, a, 429, header{"Retry-After": {"1"}})
+	now = now.Add(3 * time.Second)
+	probe := send(t, c, now)
+	c.OnResponse(now, b, 429, header{"Retry-After": {"30"}})
+	c.OnResponse(now, probe, 200, nil)
+	if s := c.Stats(now.Add(31 * time.Second)); s.Reason != aimd.Probe {
+		t.Errorf("after the gate: %v, want a probe", s)
+	}
+}
+
+// A 429 that says itself that the window is spent does not contradict the headers.
+func TestExplained429IsNoContradiction(t *testing.T) {
+	for _, tt := range []struct {
+		count int
+		want  aimd.Reason
+	}{{300, aimd.Rush}, {200, aimd.Paced}} {
+		c := exact()
+		call(t, c, epoch, 200, lab.Quota(1, 300, 60))
+		h := lab.Quota(tt.count, 300, 59)
+		h["Retry-After"] = []string{"59"}
+		now := epoch.Add(time.Second)
+		call(t, c, now, 429, h)
+		now = now.Add(c.Stats(now).Gate + time.Second)
+		call(t, c, now, 200, lab.Quota(1, 300, 60))
+		c.Expect(100)
+		if s := c.Stats(now.Add(time.Second)); (s.Reason == aimd.Rush) != (tt.want == aimd.Rush) {
+			t.Errorf("a 429 with %d of 300 used: %v, want %s", tt.count, s, tt.want)
+		}
+	}
+}

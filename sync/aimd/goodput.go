@@ -2,10 +2,8 @@ package aimd
 
 import "time"
 
-const (
-	goodputSpan  = 60               // seconds over which accepted requests are counted
-	goodputStart = 15 * time.Second // of a younger run less is known than this span would say
-)
+// goodputSpan is for how many seconds accepted requests are counted.
+const goodputSpan = 60
 
 // goodput counts the accepted requests of the last minute, second by second.
 type goodput struct {
@@ -44,5 +42,5 @@ func (g *goodput) rate(now, gate time.Time) float64 {
 		n += g.counts[i%goodputSpan]
 	}
 	span := gate.Sub(g.start.Add(time.Duration(oldest) * time.Second))
-	return float64(n) / max(span, goodputStart).Seconds()
+	return float64(n) / max(span, time.Second).Seconds()
 }

@@ -201,7 +201,7 @@ func TestHeadersRemovedMidRun(t *testing.T) {
 		srv := lab.PerMinute(300)
 		at := time.Duration(rapid.IntRange(0, 150).Draw(t, "after")) * time.Second
 		r := &run{
-			p: pool(1), srv: srv, latency: lab.LogNormal(lab.Seeded(rapid.Uint64().Draw(t, "seed")), 100*time.Millisecond), calls: 900, limit: 10 * time.Minute,
+			p: pool(1), srv: srv, latency: lab.LogNormal(lab.Seeded(rapid.Uint64().Draw(t, "seed")), 700*time.Millisecond), calls: 900, limit: 6 * time.Minute,
 			onTime: map[time.Duration]func(){at: func() { srv.Bare = true }},
 		}
 		if res := r.play(); res.Done != r.calls || res.Throttled > 20 {

@@ -62,6 +62,45 @@ func TestLearnedWindowIsForgotten(t *testing.T) {
 	}
 }
 
+// Requests on their way may still come to be counted, and so may those that failed; a 503 is no end of a
+// window.
+func TestLearnedWindowIsNotLargerThanItIs(t *testing.T) {
+	c, now := spent(t, 50, "50")
+	call(t, c, now, 200, nil)
+	for range 5 {
+		now = now.Add(time.Second / 5)
+		send(t, c, now)
+	}
+	c.Expect(45)
+	if s := c.Stats(now.Add(time.Second)); s.Reason != aimd.Rate {
+		t.Errorf("50 in all, 1 answered, 5 on their way, 45 to come: %v, want rate", s)
+	}
+
+	c, now = spent(t, 50, "50")
+	call(t, c, now, 200, nil)
+	for range 5 {
+		now = now.Add(time.Second / 5)
+		call(t, c, now, 500, nil)
+	}
+	c.Expect(45)
+	if s := c.Stats(now.Add(time.Second)); s.Reason != aimd.Rate {
+		t.Errorf("50 in all, 1 answered, 5 failed, 45 to come: %v, want rate", s)
+	}
+
+	c, now = spent(t, 50, "50")
+	for range 30 {
+		call(t, c, now, 200, nil)
+		now = now.Add(300 * time.Millisecond)
+	}
+	call(t, c, now, 503, header{"Retry-After": {"1"}})
+	now = now.Add(c.Stats(now).Gate)
+	call(t, c, now, 200, nil)
+	c.Expect(45)
+	if s := c.Stats(now.Add(time.Second)); s.Reason != aimd.Rate {
+		t.Errorf("50 in all, 31 answered before and after a 503, 45 to come: %v, want rate", s)
+	}
+}
+
 // The estimate uses it.
 func TestLearnedWindowEstimate(t *testing.T) {
 	c, now := spent(t, 50, "55") // 50 a minute

@@ -14,7 +14,7 @@ type Memory struct {
 
 // TokenMemory is what was learned with one token.
 type TokenMemory struct {
-	Rate   float64       `json:"rate"`             // requests/s
+	Rate   float64       `json:"rate,omitempty"`   // requests/s; 0: nothing has limited it
 	Quota  int           `json:"quota,omitempty"`  // requests a window, as far as known
 	Window time.Duration `json:"window,omitempty"` // its length, in nanoseconds
 	Bias   time.Duration `json:"bias,omitempty"`   // 1 s where the server rounds the time left down
@@ -49,7 +49,10 @@ func (p *Pool) Restore(now time.Time, m Memory) {
 }
 
 func (c *Controller) memory(now time.Time) TokenMemory {
-	m := TokenMemory{Rate: c.rate, Quota: c.learned.quota, Window: c.learned.length, Bias: c.win.bias}
+	m := TokenMemory{Rate: c.kept, Quota: c.learned.quota, Window: c.learned.length, Bias: c.win.bias}
+	if c.kept == 0 && c.stats.Decreases > 0 { // else nothing has limited it yet, and a restart is no worse than a start
+		m.Rate = c.rate
+	}
 	if c.win.known {
 		m.Quota, m.Window = c.win.allowed, c.length
 	}
@@ -64,11 +67,13 @@ func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 	if m.Gate.After(now) {
 		c.gate.extend(now, now.Add(min(m.Gate.Sub(now), longestPause)), m.Parked)
 	}
-	if !fresh || !(m.Rate > 0) {
+	if !fresh {
 		return
 	}
-	c.cold = false
-	c.rate = min(max(0.9*m.Rate, c.cfg.MinRate), c.cfg.MaxRate)
+	if m.Rate > 0 {
+		c.cold, c.kept = false, min(m.Rate, c.cfg.MaxRate)
+		c.rate = min(max(0.9*m.Rate, c.cfg.MinRate), c.cfg.MaxRate)
+	}
 	if m.Bias == time.Second {
 		c.win.bias = m.Bias
 	}

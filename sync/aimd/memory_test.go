@@ -71,6 +71,50 @@ func TestMemoryRate(t *testing.T) {
 	}
 }
 
+// A rate that nothing has limited is not remembered, and one that was not tried does not fade with every
+// restart: small runs now and then do not make a large one slow.
+func TestMemoryDoesNotFade(t *testing.T) {
+	for _, throttled := range []bool{false, true} {
+		now := epoch
+		p := aimd.NewPool(1, aimd.Config{Jitter: -1})
+		if throttled {
+			ticket, _ := take(t, p, now)
+			p.OnResponse(now, ticket, 429, nil)
+			now = now.Add(2 * time.Second)
+		}
+		first := 0.0
+		for i := range 20 {
+			p.Expect(2)
+			for range 2 {
+				ticket, _ := take(t, p, now)
+				p.OnResponse(now, ticket, 200, nil)
+				now = now.Add(3 * time.Second)
+			}
+			p = restart(t, p, now, now.Add(5*time.Minute))
+			now = now.Add(5 * time.Minute)
+			if rate := p.Stats(now).Rate; i == 0 {
+				first = rate
+			} else if rate < first-1e-9 {
+				t.Fatalf("throttled %t: rate %v after %d restarts, %v after the first", throttled, rate, i+1, first)
+			}
+		}
+		if !throttled && first != aimd.DefaultStartRate {
+			t.Errorf("nothing was throttled, and a restart begins at %v", first)
+		}
+	}
+}
+
+// That the server rounds down is remembered.
+func TestMemoryBias(t *testing.T) {
+	p := aimd.NewPool(1, aimd.Config{Jitter: -1})
+	p.Restore(epoch, aimd.Memory{Saved: epoch, Tokens: []aimd.TokenMemory{{Bias: time.Second}, {Bias: time.Hour}}})
+	ticket, _ := take(t, p, epoch)
+	p.OnResponse(epoch, ticket, 200, lab.Quota(300, 300, 59))
+	if s := p.Stats(epoch); s.Reset != 60*time.Second || p.Memory(epoch).Tokens[0].Bias != time.Second {
+		t.Errorf("the window ends in %v, want a second more than the 59 s it says", s.Reset)
+	}
+}
+
 // The window is remembered for the estimate, with headers and without.
 func TestMemoryQuota(t *testing.T) {
 	p := aimd.NewPool(1, aimd.Config{Jitter: -1})

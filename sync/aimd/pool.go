@@ -10,9 +10,10 @@ import (
 // MaxTokens is the largest Pool. The vendor asks not to mint tokens to get around the limits.
 const MaxTokens = 10
 
-// openAfter is how much work there must be, at the pace of the tokens in use, before another is
-// taken into use.
-const openAfter = 2 * time.Second
+const (
+	openAfter = 2 * time.Second        // work for so long takes another token into use
+	lookEvery = 100 * time.Millisecond // how often it is asked whether there is so much
+)
 
 // Pool spreads requests over several tokens, each with a [Controller] of its own as each has a quota
 // of its own. There is one queue: whichever token is allowed to send takes the next request, so a
@@ -22,7 +23,8 @@ const openAfter = 2 * time.Second
 type Pool struct {
 	total  float64 // requests/s of all tokens, or 0
 	tokens []*Controller
-	used   int // tokens[:used] are in use
+	used   int       // tokens[:used] are in use
+	looked time.Time // when there was enough for one more was last asked, and denied
 	told   bool
 	expect int
 }
@@ -52,13 +54,20 @@ func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Durat
 			wait = w
 		}
 	}
-	if p.grows(now) {
+	for p.grows(now) {
 		p.used++
 		p.divide()
 		p.share(now)
-		if _, ok := p.tokens[p.used-1].Acquire(now); ok {
+		w, ok := p.tokens[p.used-1].Acquire(now)
+		if ok {
 			return p.send(now, p.used-1), p.used - 1, 0, true
 		}
+		if w > 0 && (wait == 0 || w < wait) {
+			wait = w
+		}
+	}
+	if wait > lookEvery && p.expect > 0 && p.used < len(p.tokens) {
+		wait = lookEvery
 	}
 	return 0, 0, wait, false
 }
@@ -100,12 +109,25 @@ func (p *Pool) shares(now time.Time) (n [MaxTokens]int) {
 	return n
 }
 
-// grows reports whether another token is to be taken into use.
+// grows reports whether another token is to be taken into use: the last one has answered, or cannot for
+// a while, and those in use neither get the work done soon nor are held back by the total rate alone.
 func (p *Pool) grows(now time.Time) bool {
-	if p.used == len(p.tokens) || p.tokens[p.used-1].unproven || p.tokens[0].Estimate(now, p.expect) <= openAfter {
+	if p.used == len(p.tokens) || now.Before(p.looked.Add(lookEvery)) {
 		return false
 	}
-	return p.estimate(now, p.expect, p.tokens[:p.used]) > openAfter
+	if last := p.tokens[p.used-1]; last.unproven && !last.gate.shut(now) {
+		return false
+	}
+	done, capped := 0, p.total > 0
+	for _, c := range p.tokens[:p.used] {
+		capped = capped && c.sustained(now) >= c.cfg.MaxRate
+		done += c.within(now, openAfter, p.expect)
+	}
+	if done >= p.expect || capped {
+		p.looked = now
+		return false
+	}
+	return true
 }
 
 // OnResponse records the answer to a ticket's request, as [Controller.OnResponse] does.
@@ -139,7 +161,11 @@ func (p *Pool) Expect(n int) { p.told, p.expect = true, max(0, n) }
 
 // Parked reports whether no token can be waited for, and when the first of them can.
 func (p *Pool) Parked(now time.Time) (until time.Time, parked bool) {
-	for _, c := range p.tokens[:p.used] {
+	tokens := p.tokens[:p.used]
+	if p.expect > 0 { // the others may be taken into use
+		tokens = p.tokens
+	}
+	for _, c := range tokens {
 		t, parked := c.Parked(now)
 		if !parked {
 			return time.Time{}, false
@@ -163,7 +189,7 @@ func (p *Pool) Stats(now time.Time) Stats {
 		}
 		all[i] = seen.Stats(now)
 	}
-	slices.SortStableFunc(all, func(a, b Stats) int { return cmp.Compare(a.Gate, b.Gate) })
+	slices.SortStableFunc(all, func(a, b Stats) int { return cmp.Compare(a.shut(), b.shut()) })
 	sum := all[0]
 	for _, s := range all[1:] {
 		sum.Rate += s.Rate
@@ -197,10 +223,10 @@ func (p *Pool) estimate(now time.Time, n int, tokens []*Controller) time.Duratio
 		for i, c := range tokens {
 			if i >= p.used { // not in use yet: as the first, with a window of its own
 				fresh := *p.tokens[0]
-				fresh.win.hi = now
+				fresh.win.hi, fresh.gate, fresh.learned.opened = now, gate{}, time.Time{}
 				c = &fresh
 			}
-			done += sort.Search(n, func(k int) bool { return c.Estimate(now, k+1) > time.Duration(ms)*time.Millisecond })
+			done += c.within(now, time.Duration(ms)*time.Millisecond, n)
 		}
 		return done >= n
 	})) * time.Millisecond

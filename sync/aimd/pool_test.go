@@ -113,17 +113,25 @@ func TestPoolGoesOnWithoutOne(t *testing.T) {
 			if _, parked := p.Parked(now); parked {
 				t.Error("parked with one token to go on with")
 			}
-			for now.Before(epoch.Add(time.Hour)) { // and then it is tried again
+			again := time.Time{} // and then it is tried again
+			p.Expect(1_000_000)
+			for now.Before(epoch.Add(2*time.Hour)) && again.IsZero() {
 				now = now.Add(30 * time.Second)
-				if ticket, token, _, ok := p.Acquire(now); ok {
-					p.OnResponse(now, ticket, 200, lab.Quota(1, 300, 60))
-					if token == 1 {
-						break
+				var tickets []uint64
+				for range 2 {
+					if ticket, token, _, ok := p.Acquire(now); ok {
+						tickets = append(tickets, ticket)
+						if token == 1 {
+							again = now
+						}
 					}
 				}
+				for _, ticket := range tickets {
+					p.OnResponse(now, ticket, 200, lab.Quota(1, 300, 60))
+				}
 			}
-			if now.Before(epoch.Add(time.Hour)) {
-				t.Errorf("token 1 was used again at %v", now)
+			if again.Before(epoch.Add(time.Hour)) {
+				t.Errorf("token 1 was used again at %v", again)
 			}
 		})
 	}
@@ -184,7 +192,7 @@ func TestPoolTotalRate(t *testing.T) {
 		sent++
 		p.OnResponse(now, ticket, 200, lab.Quota(1, 100_000, 60))
 	}
-	if s := p.Stats(epoch.Add(100 * time.Second)); s.Tokens != 4 || s.Rate > 8+1e-9 || sent > 8*100+4 || sent < 8*100-20 {
+	if s := p.Stats(epoch.Add(100 * time.Second)); s.Rate > 8+1e-9 || sent > 8*100+4 || sent < 8*100-20 {
 		t.Errorf("%d sent in 100 s with %d tokens: %v", sent, s.Tokens, s)
 	}
 }

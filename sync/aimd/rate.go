@@ -66,6 +66,7 @@ func (c *Controller) grow(now time.Time, f flight) {
 	case c.cold:
 		c.rate = min(c.rate+slowStartStep, c.cfg.MaxRate)
 	default:
+		c.kept = 0
 		c.rate = min(c.rate+c.cfg.AddStep*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
 	}
 }
@@ -86,7 +87,7 @@ func (c *Controller) decrease(f flight, gate time.Time) {
 	if c.cold && c.learned.quota > 0 { // slow start has found the window, and gives back what it had borrowed
 		lower = max(float64(c.learned.quota)/c.learned.length.Seconds(), c.cfg.StartRate*c.cfg.Beta)
 	}
-	c.cold = false
+	c.cold, c.kept = false, 0
 	c.rate = max(min(lower, base*shrinkMin), c.cfg.MinRate)
 	c.ramp, c.calm = 0, 0
 	c.decreasedAt = c.stats.Sent

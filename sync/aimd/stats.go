@@ -3,6 +3,7 @@ package aimd
 import (
 	"fmt"
 	"math"
+	"sort"
 	"time"
 )
 
@@ -54,6 +55,14 @@ func (s Stats) String() string {
 	}
 	return fmt.Sprintf("rate=%.1f eff=%.1f %s gate=%.0fs others=%d inflight=%d throttled=%d reason=%s",
 		s.Rate, s.Effective, window, s.Gate.Seconds(), s.Others, s.InFlight, s.Throttled, s.Reason)
+}
+
+// shut is for how long nothing is sent, gate and window taken together.
+func (s Stats) shut() time.Duration {
+	if s.Reason == Exhausted {
+		return s.Reset
+	}
+	return s.Gate
 }
 
 // Stats returns the controller's view at now. It changes nothing.
@@ -132,6 +141,19 @@ func (c *Controller) forecast(at time.Time) (f forecast) {
 	}
 	f.left, f.rest = f.quota, f.length
 	return f
+}
+
+// within is how many of n requests get done in d.
+func (c *Controller) within(now time.Time, d time.Duration, n int) int {
+	return sort.Search(n, func(k int) bool { return c.Estimate(now, k+1) > d })
+}
+
+// sustained is the rate that the quota allows in the long run, as far as known.
+func (c *Controller) sustained(now time.Time) float64 {
+	if f := c.forecast(now); f.quota > 0 {
+		return float64(f.quota) / f.length.Seconds()
+	}
+	return c.rate
 }
 
 // spend is how long n requests take that fit into a window with rest to go.

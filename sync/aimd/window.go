@@ -16,7 +16,6 @@ type window struct {
 	bias     time.Duration
 	allowed  int
 	newest   uint64    // the request that allowed was read from
-	since    uint64    // requests sent before it was opened; later ones are surely counted in it or after it
 	used     int       // requests counted or on their way; never falls within a window
 	maxCount int       // largest count the server has told
 	others   int       // part of used that is not ours, at least
@@ -86,7 +85,7 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 	}
 	next := window{
 		known: true, lo: lo, hi: hi, bias: w.bias,
-		allowed: q.allowed, newest: f.seq, since: sent,
+		allowed: q.allowed, newest: f.seq,
 		used: q.count + unheard, maxCount: q.count, others: max(0, q.count-ours),
 		share: w.share, began: now,
 	}
@@ -109,8 +108,7 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 		if lo.After(w.lo) {
 			w.lo = lo
 		}
-		// A request sent earlier may have been counted in the window before, which ended sooner.
-		if hi.Before(w.hi) && f.seq > w.since {
+		if hi.Before(w.hi) {
 			w.hi = hi
 		}
 		w.count(q.count)

@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	seeds = 20 // that the README speaks of
+
 	begin = "<!-- begin: written by go run ./sync/aimd/bench -write -->\n"
 	end   = "<!-- end -->\n"
 )
@@ -31,7 +33,7 @@ func main() {
 	write := flag.Bool("write", false, "write the tables into README.md, and the chart beside it")
 	check := flag.Bool("check", false, "fail if they are not current")
 	dir := flag.String("dir", filepath.Join("sync", "aimd"), "where README.md is")
-	flag.IntVar(&o.seeds, "seeds", 20, "runs of each scenario")
+	flag.IntVar(&o.seeds, "seeds", seeds, "runs of each scenario")
 	flag.IntVar(&o.calls, "n", 0, "calls of a client; 0: 500, and then 5,000")
 	flag.StringVar(&o.scenario, "scenario", "", "only this one, such as S1")
 	flag.StringVar(&o.policy, "policy", "", "only this one, such as usersyncd")
@@ -43,6 +45,9 @@ func main() {
 }
 
 func run(o options, stdout io.Writer, dir string, write, check bool) error {
+	if (write || check) && o != (options{seeds: seeds}) {
+		return errors.New("-write and -check are about all of it: leave -seeds, -n, -scenario and -policy out")
+	}
 	tables := o.tables()
 	if !write && !check {
 		_, err := io.WriteString(stdout, tables)

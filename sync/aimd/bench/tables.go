@@ -39,6 +39,8 @@ func (o options) tables() string {
 	if o.calls == 0 && o.policy == "" && o.scenario == "" {
 		b.WriteString("### More of ours\n\n")
 		o.ours(&b)
+		b.WriteString("### The worst of 20 seeds, ours\n\n")
+		o.worst(&b)
 		b.WriteString("### The script with fewer and more workers\n\n")
 		o.scripts(&b)
 	}
@@ -113,6 +115,26 @@ func (o options) ours(b *strings.Builder) {
 	row("S8c", 1500, jain)
 	row("S9", 5000, nothing)
 	row("S9b", 5000, nothing)
+	row("S9c", 5000, nothing)
+	b.WriteString("\n")
+}
+
+// worst is how far a run may be from the median.
+func (o options) worst(b *strings.Builder) {
+	policies := lab.Policies()
+	limiter := policies[len(policies)-1].Policy
+	b.WriteString("| | 500 calls | 5,000 calls |\n| --- | --- | --- |\n")
+	for _, s := range lab.Scenarios() {
+		if s.Pair || s.Tokens > 1 {
+			continue
+		}
+		fmt.Fprintf(b, "| %s |", s.Name)
+		for _, n := range []int{500, 5000} {
+			f := lab.Measure(s, limiter, n, o.seeds)
+			fmt.Fprintf(b, " %s |", cell(lab.Figures{Ratio: f.WorstRatio, Throttled: f.WorstThrottled, Denied: f.WorstDenied, Lost: f.Lost}, o.seeds))
+		}
+		b.WriteString("\n")
+	}
 	b.WriteString("\n")
 }
 

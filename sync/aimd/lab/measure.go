@@ -11,7 +11,8 @@ import (
 // longest is the longest run that is played.
 const longest = 100 * time.Hour
 
-// Figures are what came of a scenario: medians over all seeds but for Lost, which is their sum.
+// Figures are what came of a scenario: medians over all seeds but for Lost, which is their sum,
+// and the worst.
 type Figures struct {
 	Took      time.Duration
 	Ratio     float64 // of the time taken to the lower bound, where that is not zero
@@ -20,6 +21,8 @@ type Figures struct {
 	Denied    float64 // the rival's requests that were denied, percent
 	Recovery  float64 // seconds from the restoring of a quota until a minute delivers nine tenths of it
 	Jain      float64 // fairness between two clients: 1 is equal speed, 0.5 is all for one
+
+	WorstRatio, WorstThrottled, WorstDenied float64 // of any seed
 }
 
 // Measure plays a scenario with seeds 1 to seeds, each client with so many calls.
@@ -45,6 +48,7 @@ func Measure(s Scenario, p Policy, calls, seeds int) Figures {
 	}
 	for _, r := range runs {
 		f.Lost += r.Lost
+		f.WorstRatio, f.WorstThrottled, f.WorstDenied = max(f.WorstRatio, r.Ratio), max(f.WorstThrottled, r.Throttled), max(f.WorstDenied, r.Denied)
 	}
 	return f
 }

@@ -87,7 +87,7 @@ func Scenarios() []Scenario {
 		{Name: "S1f", What: "the same, seconds rounded down", build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Floor: true}}
 		}},
-		{Name: "S2", What: "the same, Retry-After and no headers", build: func(b *setup) {
+		{Name: "S2", What: "S1, Retry-After and no headers", build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true}}
 		}},
 		{Name: "S2b", What: "the same, a bare 429", build: func(b *setup) {
@@ -116,6 +116,9 @@ func Scenarios() []Scenario {
 		{Name: "S9", What: "three tokens, one allowed 60", Tokens: 3, build: func(b *setup) {
 			b.servers = []Server{PerMinute(limit), PerMinute(60), PerMinute(limit)}
 		}, bound: perMinute(2*limit + 60)},
+		{Name: "S9c", What: "three tokens, the first answers nothing but 429", Tokens: 3, build: func(b *setup) {
+			b.servers = []Server{Dead{}, PerMinute(limit), PerMinute(limit)}
+		}, bound: perMinute(2 * limit)},
 		{Name: "S9b", What: "three tokens that share one quota", Tokens: 3, build: func(b *setup) {
 			s := PerMinute(limit)
 			b.servers = []Server{s, s, s}
@@ -148,9 +151,13 @@ func cut(bare bool) func(*setup) {
 	return func(b *setup) {
 		s := &Fixed{Allowed: limit, Window: time.Minute, Bare: bare}
 		b.servers = []Server{s}
-		b.After(cutAt, func() { s.Allowed = limit / 2 })
-		b.After(restoredAt, func() { s.Allowed = limit })
+		b.cut(s)
 	}
+}
+
+func (b *setup) cut(s *Fixed) {
+	b.After(cutAt, func() { s.Allowed = limit / 2 })
+	b.After(restoredAt, func() { s.Allowed = limit })
 }
 
 // cutBound spends each window at once, so the cut comes too late for the window that it falls into.

@@ -132,3 +132,9 @@ func (s *Layered) Serve(now time.Time) (int, Header) {
 	}
 	return s.Told.Serve(now)
 }
+
+// Dead answers nothing but 429, and asks for an hour.
+type Dead struct{}
+
+// Serve implements Server.
+func (Dead) Serve(time.Time) (int, Header) { return refuse(3600) }
