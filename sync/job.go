@@ -119,7 +119,7 @@ func (a *applier) nobody(j *job) error {
 	case conflict:
 		return a.failed(j, hidden)
 	case j.final != nil:
-		return a.failed(j, j.final.err)
+		return a.failed(j, j.final.notDone())
 	default:
 		j.lookup, j.ours = false, false // nobody has the address: the creation did not happen
 	}
@@ -203,7 +203,7 @@ func (a *applier) replan(j *job) error {
 		return a.commit(commit)
 	}
 	if j.final != nil && j.final.left(next) {
-		return a.failed(j, j.final.err)
+		return a.failed(j, j.final.notDone())
 	}
 	j.final = nil
 	if (next.Action == Create || next.Action == Restore) && !a.Policy.Create {
@@ -222,6 +222,11 @@ func (j *job) finish() {
 // left reports whether the call of an answer has left something undone of what is now to be done.
 func (ans *answer) left(next Change) bool {
 	return ans.call.Creates && next.Action == Create || slices.ContainsFunc(ans.call.Fields, next.Names)
+}
+
+// notDone explains an end that was looked into.
+func (ans *answer) notDone() error {
+	return fmt.Errorf("it was not carried out, and is not sent again: %w", ans.err)
 }
 
 // because explains an end by what went before it.

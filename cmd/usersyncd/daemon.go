@@ -107,16 +107,17 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 // sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
 // again: a problem in the specs may stand for days.
 func (d *daemon) sayHow(res *usersync.Result, err error) {
-	ailing := ""
+	ailing, attrs := "", []any{"error", err}
 	if parked := (*aimd.ParkedError)(nil); errors.As(err, &parked) {
 		ailing = parked.Error() // whichever call it was that met the pause
+		attrs = append(attrs, "note", "nothing is lost; it goes on by itself then")
 	} else if err != nil {
 		ailing = err.Error()
 	}
 	switch {
 	case err != nil && ailing != d.ailing:
 		d.ailing = ailing
-		d.log.Error("the pass ended early", "error", err)
+		d.log.Error("the pass ended early", attrs...)
 	case err == nil && d.ailing != "":
 		d.ailing = ""
 		d.log.Info("the passes work again")

@@ -71,7 +71,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer func() { err = d.close(err) }()
 
 	d.say("A simulated Genesys Cloud is on %s:", base)
-	d.say("%d users, and a quota of %d calls every %s.", demoUsers, demoLimit, demoWindow)
+	d.say("%d users, and a quota of %d calls every %s (a real one is for a minute).", demoUsers, demoLimit, demoWindow)
 	d.say("The specs say something new about each of them. Applying:\n")
 	first := time.Now()
 	if _, err = d.pass(ctx); err != nil {

@@ -43,15 +43,18 @@ func (a *app) attend() (stop func()) {
 type news struct {
 	told, seen aimd.Reason
 	decreases  uint64
+	full       bool // as many calls were under way as may be, the last time too
 }
 
 func (n *news) worth(s aimd.Stats) bool {
 	now := s.Reason
+	full := n.full
+	n.full = now == aimd.InFlight
 	switch {
 	case s.Gate == 0 && s.Expected+s.Waiting+s.InFlight == 0: // idle
 		n.told, n.seen = "", ""
 		return false
-	case now == aimd.Probe, now == aimd.InFlight: // on the way from one state to the next
+	case now == aimd.Probe, now == aimd.InFlight && !full: // on the way from one state to the next
 		return false
 	case now == aimd.Exhausted && s.Reset <= windowTail:
 		now = aimd.Paced

@@ -28,6 +28,7 @@ func TestLimiterNews(t *testing.T) {
 		{"a window that others have emptied is not", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), empty, empty, empty}, []int{1, 3}},
 		{"what does not last", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), busy(aimd.Rush), busy(aimd.Paced), busy(aimd.Paced)}, []int{1}},
 		{"in flight and probe are on the way", []aimd.Stats{busy(aimd.Rush), busy(aimd.InFlight), busy(aimd.Rush), busy(aimd.InFlight), busy(aimd.Rush)}, []int{2}},
+		{"as many calls under way as may be, for longer", []aimd.Stats{busy(aimd.InFlight), busy(aimd.InFlight), busy(aimd.InFlight), busy(aimd.InFlight)}, []int{2}},
 		{"a cut is told at once", []aimd.Stats{busy(aimd.Rate), cut(gate, 1), cut(gate, 1), cut(busy(aimd.Rate), 1), cut(busy(aimd.Rate), 1)}, []int{1, 4}},
 		{"each of them", []aimd.Stats{cut(gate, 1), cut(gate, 2), cut(gate, 2)}, []int{0, 1}},
 		{"the next pass begins anew", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), idle, busy(aimd.Paced), busy(aimd.Paced)}, []int{1, 4}},

@@ -113,28 +113,38 @@ func (a *app) progressLine(st usersync.Status) string {
 	return progressLine(st, l, a.limiter.Estimate(l.Expected))
 }
 
-// progressLine is the same for the bar, the ten-second line and systemd's status. While the limiter's
-// gate is shut, rate and quota mean nothing and the wait is all there is to say.
+// progressLine is the same for the bar, the ten-second line and systemd's status. What matters most comes
+// first, as a narrow terminal cuts the end off.
 func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
-	quota := "quota ?"
-	if l.Windowed {
-		quota = fmt.Sprintf("quota %d/%d", l.Left, l.Allowed)
-	}
-	limit := fmt.Sprintf("%.1f/s, %s, %d throttled", l.Effective, quota, l.Throttled)
-	switch {
-	case l.Gate == 0 && l.Reason == aimd.Exhausted:
-		limit = fmt.Sprintf("quota spent, waiting %s, %d throttled", seconds(l.Reset), l.Throttled)
-	case l.Gate > 0:
-		limit = fmt.Sprintf("waiting %s, %d throttled", seconds(l.Gate), l.Throttled)
-	}
 	if st.Phase != "apply" {
-		return st.Phase + ": " + limit
+		return st.Phase + ": " + pace(l)
 	}
 	failed := ""
 	if st.Failed > 0 {
 		failed = fmt.Sprintf(", %d failed", st.Failed)
 	}
-	return fmt.Sprintf("%d/%d users%s, %s, %s (%s) left", st.Done(), st.Changed, failed, limit, plural(l.Expected, "call"), seconds(left))
+	return fmt.Sprintf("%d/%d users%s, %s left, %s, %s", st.Done(), st.Changed, failed, seconds(left), pace(l), plural(l.Expected, "call")+" to go")
+}
+
+// pace says how fast it goes, and why. While nothing may be sent, rate and quota mean nothing and the wait
+// is all there is to say.
+func pace(l aimd.Stats) string {
+	quota := "quota ?"
+	if l.Windowed {
+		quota = fmt.Sprintf("quota %d/%d", l.Left, l.Allowed)
+	}
+	speed := fmt.Sprintf("%.1f/s, %s", l.Effective, quota)
+	switch {
+	case l.Gate > 0:
+		speed = "waiting " + seconds(l.Gate)
+	case l.Reason == aimd.Exhausted:
+		speed = fmt.Sprintf("quota spent, waiting %s", seconds(l.Reset))
+	case l.Reason == aimd.InFlight:
+		speed = fmt.Sprintf("%d calls under way, %s", l.InFlight, quota)
+	case l.Reason == aimd.Rate && l.Throttled > 0:
+		speed = fmt.Sprintf("%.1f/s after 429s, %s", l.Effective, quota)
+	}
+	return fmt.Sprintf("%s, %d throttled", speed, l.Throttled)
 }
 
 // fit cuts a text to the terminal's width, less the percentage behind it: a bar that wraps cannot be

@@ -73,7 +73,7 @@ func TestLinesElsewhere(t *testing.T) {
 		if took < time.Minute || len(lines) != int(took/lineEvery) {
 			t.Errorf("%d lines in %s", len(lines), took)
 		}
-		good := regexp.MustCompile(`^(refresh: |\d+/30 users, )(\d+\.\d/s, quota (\?|\d+/15)|(quota spent, )?waiting \S+), \d+ throttled(, \d+ calls? \(\S+\) left)?$`)
+		good := regexp.MustCompile(`^(refresh: |\d+/30 users, \S+ left, )(\d+\.\d/s, quota (\?|\d+/15)|\d+ calls under way, quota \d+/15|(quota spent, )?waiting \S+), \d+ throttled(, \d+ calls? to go)?$`)
 		for _, line := range lines {
 			if !good.MatchString(line) {
 				t.Errorf("%q", line)

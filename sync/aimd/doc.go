@@ -58,12 +58,14 @@
 //     what we sent and what others are seen to have sent; it never grows within the window.
 //   - Others: whoever else spends the budget, as the count rises by more than we sent. As much as they
 //     used in the window before, or will at their speed in this one, is left to them, but no more than
-//     half: two limiters that share a token meet in the middle. [Config].Reserve is left in any case.
+//     half: two limiters that share a token meet in the middle. Towards the end of the window it is less,
+//     if they stay away. [Config].Reserve is left in any case.
 //   - Rush: the rest of the work goes at the rate, not at the pace, because it fits.
 //   - Parked: the gate is longer than anybody should wait ([Config].RetryAfterCap). Acquire then fails
 //     with [ErrParked] instead of waiting.
 //   - Ticket: the permission to send one request. It is handed back with what came of it.
-//   - Memory: what a restart needs not find out again: the rate, the window, and the gate above all.
+//   - Memory: what a restart needs not find out again: a rate that was cut, the window, that the headers
+//     do not tell all, and the gate above all.
 //
 // # How to use it
 //

@@ -73,6 +73,13 @@ func TestEstimate(t *testing.T) {
 			}
 		})
 	}
+	slow := aimd.NewController(aimd.Config{MaxRate: 4})
+	call(t, slow, epoch, 200, lab.Quota(1, 300, 60))
+	for _, n := range []int{299, 500, 1000} {
+		if got, least := slow.Estimate(epoch, n), time.Duration(n)*time.Second/4; got < least || got > least*11/10 {
+			t.Errorf("%d calls at 4/s: %v", n, got)
+		}
+	}
 	c := aimd.NewController(aimd.Config{})
 	if got := c.Estimate(epoch, 0); got != 0 {
 		t.Errorf("estimate of nothing: %v", got)

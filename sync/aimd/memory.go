@@ -20,6 +20,7 @@ type TokenMemory struct {
 	Bias   time.Duration `json:"bias,omitempty"`   // 1 s where the server rounds the time left down
 	Gate   time.Time     `json:"gate,omitzero"`    // no request before
 	Parked bool          `json:"parked,omitempty"` // and not worth waiting for
+	Doubt  time.Time     `json:"doubt,omitzero"`   // until then the headers vouch for nothing
 }
 
 // Memory returns what is worth keeping at now.
@@ -59,6 +60,9 @@ func (c *Controller) memory(now time.Time) TokenMemory {
 	if c.gate.shut(now) {
 		m.Gate, m.Parked = c.gate.until.Round(0), c.gate.parked
 	}
+	if now.Before(c.distrust) {
+		m.Doubt = c.distrust.Round(0)
+	}
 	return m
 }
 
@@ -69,6 +73,9 @@ func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 	}
 	if !fresh {
 		return
+	}
+	if m.Doubt.After(now) {
+		c.distrust = now.Add(min(m.Doubt.Sub(now), distrustSpan))
 	}
 	if m.Rate > 0 {
 		c.cold, c.kept = false, min(m.Rate, c.cfg.MaxRate)

@@ -104,6 +104,24 @@ func TestMemoryDoesNotFade(t *testing.T) {
 	}
 }
 
+// So is that the headers do not tell all: no rush on their word after a restart either.
+func TestMemoryDoubt(t *testing.T) {
+	p := aimd.NewPool(1, aimd.Config{Jitter: -1})
+	ticket, _ := take(t, p, epoch)
+	p.OnResponse(epoch, ticket, 200, lab.Quota(1, 300, 60))
+	now := epoch.Add(time.Second)
+	ticket, _ = take(t, p, now)
+	p.OnResponse(now, ticket, 429, header{"Retry-After": {"5"}})
+	p = restart(t, p, now, now.Add(10*time.Second))
+	now = now.Add(10 * time.Second)
+	p.Expect(100)
+	ticket, _ = take(t, p, now)
+	p.OnResponse(now, ticket, 200, lab.Quota(3, 300, 49))
+	if s := p.Stats(now.Add(time.Second)); s.Reason == aimd.Rush {
+		t.Errorf("%v, ten seconds after a 429 with quota left", s)
+	}
+}
+
 // That the server rounds down is remembered.
 func TestMemoryBias(t *testing.T) {
 	p := aimd.NewPool(1, aimd.Config{Jitter: -1})

@@ -58,8 +58,8 @@ func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 		if c.strikes > 0 { // after a 503 or a pause the window goes on
 			c.learned.open(f.sentAt)
 		}
-		c.unproven, c.strikes, c.ramp = c.gate.shut(now), 0, 0 // a straggler may have shut the gate meanwhile
-		if _, why := c.effective(now); why == Rush {
+		c.unproven, c.strikes, c.ramp = c.gate.shut(now), 0, 0      // a straggler may have shut the gate meanwhile
+		if _, why := c.effective(now); why == Rush && c.win.known { // a learned window gives back only what was used before
 			c.ramp = min(rushStart, c.cfg.MaxRate)
 		}
 		if !q.complete() && c.win.over(now) { // the headers have gone away

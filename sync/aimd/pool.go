@@ -210,7 +210,11 @@ func (p *Pool) Stats(now time.Time) Stats {
 
 // Estimate says how long n more requests will take, over all tokens; see [Controller.Estimate].
 func (p *Pool) Estimate(now time.Time, n int) time.Duration {
-	return p.estimate(now, n, p.tokens)
+	d := p.estimate(now, n, p.tokens)
+	if p.total > 0 { // which the tokens share
+		d = max(d, toDuration(float64(max(n, 0))/p.total))
+	}
+	return d
 }
 
 func (p *Pool) estimate(now time.Time, n int, tokens []*Controller) time.Duration {

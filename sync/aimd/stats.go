@@ -109,6 +109,9 @@ func (c *Controller) Estimate(now time.Time, n int) time.Duration {
 	if w.quota == 0 {
 		return gated + toDuration(float64(n)/c.rate)
 	}
+	// No window lets more through than the ceiling of the rate.
+	w.left = min(w.left, int(c.ceiling()*w.rest.Seconds()))
+	w.quota = max(1, min(w.quota, int(c.ceiling()*w.length.Seconds())))
 	if n <= w.left {
 		return gated + c.spend(at, n, w.rest)
 	}
@@ -156,12 +159,17 @@ func (c *Controller) sustained(now time.Time) float64 {
 	return c.rate
 }
 
+// ceiling is the highest rate that the configuration and the latency leave room for.
+func (c *Controller) ceiling() float64 {
+	if c.latency <= 0 {
+		return c.cfg.MaxRate
+	}
+	return min(c.cfg.MaxRate, float64(c.cfg.MaxInFlight)/c.latency.Seconds())
+}
+
 // spend is how long n requests take that fit into a window with rest to go.
 func (c *Controller) spend(at time.Time, n int, rest time.Duration) time.Duration {
-	top := c.cfg.MaxRate
-	if c.latency > 0 {
-		top = min(top, float64(c.cfg.MaxInFlight)/c.latency.Seconds())
-	}
+	top := c.ceiling()
 	if at.Before(c.distrust) {
 		top = min(top, max(c.rate, c.cfg.MinRate))
 		return c.latency + max(toDuration(float64(n)/top), toDuration(float64(n)/c.pace(n, rest)))

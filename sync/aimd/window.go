@@ -28,21 +28,25 @@ type share struct {
 	reserve float64 // part of the window that is theirs in any case
 	before  float64 // requests they sent in the windows before
 	trend   float64 // requests they will have sent in this one, if they go on as they began
+	gone    float64 // part of the window that is over
 }
 
 const (
 	fairShare   = 0.5             // no more of a window is left to others for what they have used: two who share a token meet in the middle
+	lateness    = 2.5             // who comes in bursts may be late with a part of them
 	othersNoise = 0.02            // part of a window below which they are not noticed
 	trendAfter  = 5 * time.Second // in a younger window one request would look like a crowd
 )
 
-// wanted is how many requests of a window are left to others.
-func (s share) wanted(allowed int) int {
+// ahead is how many more requests of a window are left to others, who have sent so many: as many as they
+// may want in the rest of it.
+func (s share) ahead(allowed, others int) int {
 	n := min(max(s.before, s.trend), fairShare*float64(allowed))
 	if n < othersNoise*float64(allowed) {
 		n = 0
 	}
-	return int(math.Ceil(max(n, s.reserve*float64(allowed))))
+	n = min(n-float64(others), n*lateness*(1-s.gone))
+	return int(math.Ceil(max(0, n, s.reserve*float64(allowed)-float64(others))))
 }
 
 // next is the share in the window after one in which they sent so many. An unusually quiet one
@@ -61,7 +65,7 @@ func (w *window) over(now time.Time) bool { return w.known && !now.Before(w.wake
 // left is the budget that remains after what is left to others is set aside. A window that allows
 // anything allows us one call, or we would never learn that it allows more.
 func (w *window) left() int {
-	theirs := max(0, w.share.wanted(w.allowed)-w.others)
+	theirs := w.share.ahead(w.allowed, w.others)
 	if w.used == 0 {
 		theirs = min(theirs, max(0, w.allowed-1))
 	}
@@ -112,8 +116,10 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 			w.hi = hi
 		}
 		w.count(q.count)
-		if age := now.Sub(w.began); age > trendAfter {
-			w.share.trend = float64(w.others) * w.hi.Sub(w.began).Seconds() / age.Seconds()
+		age, length := now.Sub(w.began).Seconds(), w.hi.Sub(w.began).Seconds()
+		w.share.gone = min(max(0, age/length), 1)
+		if age > trendAfter.Seconds() {
+			w.share.trend = float64(w.others) * length / age
 		}
 	}
 }

@@ -111,6 +111,21 @@ func TestOthersAreCounted(t *testing.T) {
 	}
 }
 
+// Who has not come by the end of a window will not use all that was left to them.
+func TestOthersWhoStayAway(t *testing.T) {
+	c := exact()
+	call(t, c, epoch, 200, lab.Quota(121, 300, 60))
+	for _, step := range []struct{ at, count, reset, left int }{
+		{70, 1, 60, 299 - 120}, {100, 2, 30, 298 - 120}, {118, 3, 12, 297 - 60}, {124, 4, 6, 296 - 30},
+	} {
+		now := epoch.Add(time.Duration(step.at) * time.Second)
+		call(t, c, now, 200, lab.Quota(step.count, 300, step.reset))
+		if s := c.Stats(now); s.Left != step.left {
+			t.Errorf("%d s into the window: %d left, want %d", step.at-70, s.Left, step.left)
+		}
+	}
+}
+
 // A server that rounds down is found out by a count that goes on after the end. What it counted before
 // was ours.
 func TestRoundedDownIsNotOthers(t *testing.T) {

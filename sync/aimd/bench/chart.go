@@ -65,7 +65,7 @@ func row(b *strings.Builder, top int, name string, c *lab.Client, f lab.Figures)
 	fmt.Fprintf(b, `<text class="note" x="%d" y="%d" text-anchor="end">%.0f s, %.1f %% of the calls 429, %d lost</text>`+"\n",
 		chartWidth-chartRight, top+8, f.Took.Seconds(), f.Throttled, f.Lost)
 	for t := time.Duration(0); t <= chartSpan; t += time.Minute {
-		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+"\n", across(t), across(t), top, base)
+		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+"\n", across(t), across(t), top+14, base)
 	}
 	done, bad := perStep(c.DoneAt), perStep(c.ThrottledAt)
 	fmt.Fprintf(b, `<path class="rate" d="M%.1f %d`, across(0), base)

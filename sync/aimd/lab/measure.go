@@ -79,6 +79,9 @@ func Play(s Scenario, p Policy, calls int, seed uint64) ([]*Client, Figures) {
 		servers[i] = broken[i]
 	}
 	latency := LogNormal(b.rnd, median)
+	if s.Fast {
+		latency = Constant(fast)
+	}
 	clients := []*Client{NewClient(b.Lab, calls, latency, servers...)}
 	if s.Pair {
 		clients = append(clients, NewClient(b.Lab, calls, latency, servers...))

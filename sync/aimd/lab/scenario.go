@@ -40,6 +40,7 @@ func Policies() []Named {
 const (
 	limit       = 300 // requests a minute, the API's documented default
 	median      = 180 * time.Millisecond
+	fast        = 30 * time.Millisecond
 	breakage    = 0.01
 	secondStart = 17 * time.Second // of two clients
 	cutAt       = 130 * time.Second
@@ -52,6 +53,7 @@ type Scenario struct {
 	What   string
 	Tokens int // a client has; 0 is 1. Only our limiter uses more than one
 	Pair   bool
+	Fast   bool // the API answers in 30 ms
 	build  func(s *setup)
 	bound  func(calls int) time.Duration // the least time for so many accepted requests; nil: as per minute
 }
@@ -94,6 +96,9 @@ func Scenarios() []Scenario {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true, NoRetryAfter: true}}
 		}},
 		{Name: "S3", What: "sliding window, 300 in any minute, Retry-After", build: func(b *setup) {
+			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
+		}},
+		{Name: "S3f", What: "the same, answers in 30 ms", Fast: true, build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
 		}},
 		{Name: "S4", What: "token bucket, 5 a second, burst 20, Retry-After", build: func(b *setup) {

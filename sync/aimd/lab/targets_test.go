@@ -30,6 +30,8 @@ func TestTargets(t *testing.T) {
 		{scenario: "S1", calls: 50_000, ratio: 1.03},
 		{scenario: "S2", calls: 5000, ratio: 1.12, throttled: 1},
 		{scenario: "S3", calls: 5000, ratio: 1.12, throttled: 1},
+		{scenario: "S3f", calls: 500, ratio: 1.12, throttled: 3},
+		{scenario: "S3f", calls: 5000, ratio: 1.12, throttled: 1},
 		{scenario: "S4", calls: 5000, ratio: 1.12, throttled: 1},
 		{scenario: "S5", calls: 500, ratio: 1.15, throttled: 1, denied: 10},
 		{scenario: "S5", calls: 5000, ratio: 1.15, throttled: 1, denied: 10},
