@@ -72,11 +72,11 @@ func (a *applier) refused(ans answer) error {
 	case errors.Is(ans.err, ErrUncertain) && ans.step != stepCall:
 		return a.failed(j, ans.err) // the directory has tried it as often as it may be
 	case errors.Is(ans.err, ErrUncertain):
-		if j.attempts++; j.attempts > a.Retry.Max {
+		j.attempts++
+		if a.once(ans.err) {
+			j.final = &ans // what it did is read, and that is all
+		} else if j.attempts > a.Retry.Max {
 			return a.failed(j, ans.err)
-		}
-		if ce := (*CallError)(nil); a.Retry.No5xx && errors.As(ans.err, &ce) && ce.Status >= 500 {
-			j.final = &ans
 		}
 		j.at = time.Now().Add(a.backoff(a.Retry.MinWait, a.Retry.MaxWait, j.attempts))
 		j.ours = j.ours || ans.call.Creates
@@ -86,6 +86,12 @@ func (a *applier) refused(ans answer) error {
 		return a.failed(j, ans.err)
 	}
 	return a.doubt(j, ans)
+}
+
+// once reports whether a call that failed so is not to be sent again, but looked into.
+func (a *applier) once(err error) bool {
+	e := (*CallError)(nil)
+	return a.Retry.No5xx && errors.As(err, &e) && e.Status >= 500
 }
 
 // again gives the job another round, three at most: what it wrote was refused as stale.
@@ -119,7 +125,7 @@ func (a *applier) nobody(j *job) error {
 	case conflict:
 		return a.failed(j, hidden)
 	case j.final != nil:
-		return a.failed(j, j.final.notDone())
+		return a.notDone(j)
 	default:
 		j.lookup, j.ours = false, false // nobody has the address: the creation did not happen
 	}
@@ -203,7 +209,7 @@ func (a *applier) replan(j *job) error {
 		return a.commit(commit)
 	}
 	if j.final != nil && j.final.left(next) {
-		return a.failed(j, j.final.notDone())
+		return a.notDone(j)
 	}
 	j.final = nil
 	if (next.Action == Create || next.Action == Restore) && !a.Policy.Create {
@@ -224,9 +230,11 @@ func (ans *answer) left(next Change) bool {
 	return ans.call.Creates && next.Action == Create || slices.ContainsFunc(ans.call.Fields, next.Names)
 }
 
-// notDone explains an end that was looked into.
-func (ans *answer) notDone() error {
-	return fmt.Errorf("it was not carried out, and is not sent again: %w", ans.err)
+// notDone ends a job whose call was answered 5xx, and is known by now not to have been carried out: the
+// API has answered, if not as one would wish.
+func (a *applier) notDone(j *job) error {
+	delete(a.silent, j)
+	return a.failed(j, fmt.Errorf("it was not carried out, and is not sent again: %w", j.final.err))
 }
 
 // because explains an end by what went before it.

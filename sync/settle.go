@@ -30,7 +30,7 @@ func (a *applier) settle(ans answer) error {
 	switch {
 	case uncertain:
 		// A write is uncertain at once; it counts when what it did cannot be found out either.
-		last := ans.step != stepCall || ans.job.attempts >= a.Retry.Max
+		last := ans.step != stepCall || ans.job.attempts >= a.Retry.Max && !a.once(ans.err)
 		if a.silent[ans.job] = true; last && len(a.silent) >= maxSilent {
 			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(a.silent), ans.err)
 		}

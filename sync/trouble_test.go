@@ -175,6 +175,22 @@ func TestNo5xx(t *testing.T) {
 	}
 }
 
+// Many users who are refused so are no outage: the API answers when they are read. That holds without any
+// further tries, too.
+func TestNo5xxManyUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 200})
+		w.Retry.No5xx, w.Retry.Max = true, 0
+		w.declareAll("department: Moved")
+		w.fault("PATCH x45 503")
+		w.fault("PATCH x10 done=504")
+		res, err := w.once()
+		if err != nil || res.Failed != 45 || res.Applied != 155 {
+			t.Errorf("applied %d, failed %d, skipped %d, pending %d, %v; want 155 and 45", res.Applied, res.Failed, res.Skipped, res.Pending, err)
+		}
+	})
+}
+
 // A creation that waits for the rate limit is looked for long enough after it was sent, not after it was
 // ready to be sent: it is not made twice.
 func TestCreationAfterALongGate(t *testing.T) {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -331,4 +333,41 @@ func TestDaemonParked(t *testing.T) {
 	if n := r.lines("the pass ended early"); n != 2 {
 		t.Errorf("said %d times, want once a process", n)
 	}
+}
+
+// A pause in the middle of a pass survives a kill, too.
+func TestDaemonKilledDuringAPause(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 5})
+	r.start("--log-format", "json")
+	r.waitFor("the first pass", func() bool { return r.lines("pass done") == 1 })
+	f, err := sim.ParseFault("PATCH x1 429 retry-after=60")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sim.AddFault(f)
+	r.declare(r.sim.Users()[0].Email, "Moved")
+	r.waitFor("a line that says why it is slow", func() bool { return r.lines("rate limit") == 1 })
+	r.waitFor("the pause in the state file", func() bool { return r.waits() })
+	r.signal(syscall.SIGKILL)
+	r.ends()
+	r.start("--log-format", "json")
+	r.waitFor("a line that says why it is slow, once more", func() bool { return r.lines("rate limit") == 2 })
+	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 {
+		t.Errorf("%d writes, want the one that was refused", n)
+	}
+}
+
+// waits reports whether a copy of the state file knows of a pause.
+func (r *running) waits() bool {
+	r.Helper()
+	for _, v := range r.env {
+		if path, ok := strings.CutPrefix(v, "USERSYNCD_STATE="); ok {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				r.Fatal(err)
+			}
+			return bytes.Contains(data, []byte(`"gate":"2`))
+		}
+	}
+	return false
 }

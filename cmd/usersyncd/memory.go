@@ -16,7 +16,7 @@ import (
 const rememberEvery = 30 * time.Second
 
 // A memory keeps what the limiter has learned in the state file. A pause that the API has asked for is
-// kept at once: a program that is killed and started again must not ask earlier.
+// kept within a second: a program that is killed and started again must not ask earlier.
 type memory struct {
 	store    *state.Store
 	client   string // whose quota it is; nothing of the credentials can be read from it

@@ -210,7 +210,11 @@ func (p *Pool) Stats(now time.Time) Stats {
 
 // Estimate says how long n more requests will take, over all tokens; see [Controller.Estimate].
 func (p *Pool) Estimate(now time.Time, n int) time.Duration {
-	d := p.estimate(now, n, p.tokens)
+	tokens := p.tokens
+	if p.tokens[p.used-1].gate.shut(now) { // so may those be that are to come
+		tokens = p.tokens[:p.used]
+	}
+	d := p.estimate(now, n, tokens)
 	if p.total > 0 { // which the tokens share
 		d = max(d, toDuration(float64(max(n, 0))/p.total))
 	}

@@ -3,11 +3,13 @@ package genesys
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,17 +138,19 @@ func (l *login) explain(err error) *usersync.CallError {
 	}
 	_ = json.Unmarshal(refused.Body, &body) // an HTML page leaves it empty
 	a := answer{status: refused.Response.StatusCode, header: refused.Response.Header}
-	e.Status, e.Code = a.status, l.redact(printable(body.Error, 100))
-	e.Message = l.redact(printable(cmp.Or(body.ErrorDescription, body.Description, http.StatusText(a.status)), 300))
+	e.Status, e.Code = a.status, printable(l.redact(body.Error), 100)
+	e.Message = printable(l.redact(cmp.Or(body.ErrorDescription, body.Description, http.StatusText(a.status))), 300)
 	e.RetryAfter = retryAfter(a.header, time.Now())
 	e.CorrelationID = correlationID(a.header, errorBody{})
 	limited := strings.Contains(strings.ToLower(string(refused.Body)), "rate limit exceeded")
 	switch {
+	case a.status >= 500 || a.status == http.StatusRequestTimeout:
+		e.Kind = usersync.ErrUnreachable
 	case a.status >= 300 && a.status < 400:
 		e.Kind, e.Message = usersync.ErrUnauthorized, "the login service redirects, which is not followed; correct the login URL"+target(a.header)
 	case body.Error == "invalid_client":
 		e.Kind, e.Message = usersync.ErrUnauthorized, e.Message+"; check client id, client secret and region"
-	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && a.status != http.StatusRequestTimeout && !limited:
+	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && !limited:
 		e.Kind, e.Message = usersync.ErrUnauthorized, e.Message+"; check that the OAuth client is active, of the grant type client credentials, and of this region"
 	}
 	return e
@@ -160,9 +164,23 @@ func (l *login) scrub(err error) error {
 	return err
 }
 
+// redact takes the secret out of a text, in every form in which it was sent or a service may quote it.
 func (l *login) redact(s string) string {
 	if l.config.ClientSecret == "" {
 		return s
 	}
-	return strings.ReplaceAll(s, l.config.ClientSecret, redacted)
+	for _, secret := range []string{
+		base64.StdEncoding.EncodeToString([]byte(l.config.ClientID + ":" + l.config.ClientSecret)),
+		l.config.ClientSecret, url.QueryEscape(l.config.ClientSecret),
+	} {
+		s = strings.ReplaceAll(s, secret, redacted)
+	}
+	return s
+}
+
+// failing is how often in a row it has failed.
+func (l *login) failing() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.streak
 }

@@ -112,7 +112,7 @@ func (c *client) waits(number int, pause time.Duration, failure error) bool {
 		return true
 	case errors.Is(failure, usersync.ErrUnauthorized):
 		return false
-	case pause <= c.retry.MaxWait:
+	case pause <= c.retry.MaxWait && (!errors.Is(failure, usersync.ErrUnreachable) || c.doors[0].login.failing() <= c.retry.Max):
 		return true
 	}
 	for _, d := range c.doors[1:] {

@@ -1,0 +1,59 @@
+package genesys_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys"
+)
+
+// However long a single pause may be, a login service that does not answer ends the pass, and is not said
+// to throttle.
+func TestLoginServiceIsDown(t *testing.T) {
+	for _, longest := range []time.Duration{30 * time.Second, 10 * time.Minute} {
+		t.Run(longest.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{t: t, token: func(int) reply { return jsonReply(500, `{}`) }}
+				d, _ := open(t, f, func(o *genesys.Options) {
+					o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
+					o.Retry = &genesys.Retry{Max: 5, MinWait: time.Second, MaxWait: longest}
+				})
+				began := time.Now()
+				_, err := d.Get(t.Context(), "u1")
+				if !errors.Is(err, usersync.ErrUnreachable) || errors.Is(err, usersync.ErrThrottled) {
+					t.Error(err)
+				}
+				if took := time.Since(began); took > 10*time.Minute {
+					t.Errorf("given up after %v", took)
+				}
+			})
+		})
+	}
+}
+
+// A service that quotes what it was sent gives nothing away.
+func TestLoginServiceQuotesTheSecret(t *testing.T) {
+	basic := base64.StdEncoding.EncodeToString([]byte("id:" + secret))
+	for _, quoted := range []string{secret, "Basic " + basic, strings.Repeat("x", 295) + secret} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{t: t, token: func(int) reply {
+				return jsonReply(400, fmt.Sprintf(`{"error":"invalid_client","description":%q}`, "no: "+quoted))
+			}}
+			d, _ := open(t, f, func(o *genesys.Options) { o.ClientID = "id" })
+			_, err := d.Get(t.Context(), "u1")
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if text := err.Error(); strings.Contains(text, basic) || strings.Contains(text, secret) || strings.Contains(text, secret[:4]) {
+				t.Errorf("%q", text)
+			}
+		})
+	}
+}
