@@ -110,7 +110,8 @@ func (p *Pool) shares(now time.Time) (n [MaxTokens]int) {
 }
 
 // grows reports whether another token is to be taken into use: the last one has answered, or cannot for
-// a while, and those in use neither get the work done soon nor are held back by the total rate alone.
+// a while, and those in use neither get the work done soon nor are held back by the total rate alone. A
+// token whose gate is shut counts for nothing.
 func (p *Pool) grows(now time.Time) bool {
 	if p.used == len(p.tokens) || now.Before(p.looked.Add(lookEvery)) {
 		return false
@@ -120,7 +121,7 @@ func (p *Pool) grows(now time.Time) bool {
 	}
 	done, capped := 0, p.total > 0
 	for _, c := range p.tokens[:p.used] {
-		capped = capped && c.sustained(now) >= c.cfg.MaxRate
+		capped = capped && !c.gate.shut(now) && c.sustained(now) >= c.cfg.MaxRate
 		done += c.within(now, openAfter, p.expect)
 	}
 	if done >= p.expect || capped {

@@ -36,6 +36,16 @@ func TestPoolFirstTokenParked(t *testing.T) {
 	}
 }
 
+// Under a total rate, too, another token takes the place of one that is parked.
+func TestPoolFirstTokenParkedUnderATotalRate(t *testing.T) {
+	p := aimd.NewPool(3, aimd.Config{Jitter: -1, TotalRate: 2})
+	p.Restore(epoch, aimd.Memory{Saved: epoch, Tokens: []aimd.TokenMemory{{Rate: 5, Gate: epoch.Add(time.Hour), Parked: true}}})
+	p.Expect(5000)
+	if _, token := take(t, p, epoch); token == 0 {
+		t.Errorf("sent with the token that is parked")
+	}
+}
+
 // The wait is the shortest of all tokens', one just taken into use included.
 func TestPoolWaitsForTheFirst(t *testing.T) {
 	p := aimd.NewPool(2, aimd.Config{Jitter: -1})
