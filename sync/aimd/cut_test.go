@@ -19,7 +19,7 @@ func TestLimitCutAndRestored(t *testing.T) {
 		use, cutUse, regain float64 // of the quota, at least: before, during, and in the minutes 2 to 4 after
 	}{
 		{"headers", false, 10, 0.97, 0.97, 0.97},
-		{"bare", true, 300, 0.95, 0.95, 0.95},
+		{"bare", true, 200, 0.95, 0.95, 0.95},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := &lab.Fixed{Allowed: 300, Window: time.Minute, Bare: tt.bare}

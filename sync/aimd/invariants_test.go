@@ -156,6 +156,7 @@ func TestJumpingClockMintsNothing(t *testing.T) {
 				sent++
 				c.OnResponse(now, c.OnSend(now), 200, nil)
 			}
+			// The limiter counts in whole nanoseconds, which is far from a token.
 			if most := 1 + rate*last.Sub(epoch).Seconds(); float64(sent) > most+1e-6 {
 				t.Fatalf("%d sent, %.1f tokens minted", sent, most)
 			}

@@ -55,6 +55,19 @@ func TestFiveHundredCallsAtThirtyMilliseconds(t *testing.T) {
 	}
 }
 
+// What fits into one window is not paced: slow start takes a second or two, the rest goes at the highest rate.
+func TestMakespanWithinAWindow(t *testing.T) {
+	for calls, most := range map[int]time.Duration{100: 2 * time.Second, 300: 4 * time.Second} {
+		for name, srv := range map[string]lab.Fixed{"ceil": {}, "aligned": {Aligned: true}, "floor": {Floor: true}} {
+			srv.Allowed, srv.Window = 300, time.Minute
+			r := &run{p: pool(1), srv: &srv, latency: lab.Constant(30 * time.Millisecond), calls: calls}
+			if res := r.play(); res.took > most || res.Throttled > 0 {
+				t.Errorf("%s: %d calls took %v with %d answers 429, want at most %v and none", name, calls, res.took, res.Throttled, most)
+			}
+		}
+	}
+}
+
 // What the bar shows must be near what then happens.
 func TestEstimate(t *testing.T) {
 	for _, n := range []int{50, 250, 400, 1000, 5000} {

@@ -86,7 +86,7 @@ func (p *Pool) divide() {
 	}
 }
 
-// share tells each token how much of the work would be left to it if the others spent their budgets.
+// share tells each token in use its share of the work.
 func (p *Pool) share(now time.Time) {
 	if !p.told {
 		return
