@@ -32,6 +32,8 @@ type Role struct {
 type MediaUtilization struct {
 	Capacity      int      `json:"capacity"`                // 0..25
 	InterruptedBy []string `json:"interruptedBy,omitempty"` // media: call, callback, chat, email, message
+	// Default says, of what is observed, that it is what the organization has for everybody.
+	Default bool `json:"default,omitempty"`
 }
 
 // VoicemailPolicy is the value of voicemail. A part that is nil is not managed.
@@ -93,9 +95,37 @@ func RoleList(roles []Role) Value {
 func UtilizationOf(byMedia map[string]MediaUtilization) Value {
 	out := make(map[string]MediaUtilization, len(byMedia))
 	for media, u := range byMedia {
-		out[strings.ToLower(clean(media))] = MediaUtilization{Capacity: u.Capacity, InterruptedBy: set(u.InterruptedBy)}
+		out[strings.ToLower(clean(media))] = MediaUtilization{Capacity: u.Capacity, InterruptedBy: set(lower(u.InterruptedBy)), Default: u.Default}
 	}
 	return encode(out)
+}
+
+func lower(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strings.ToLower(w)
+	}
+	return out
+}
+
+// sameUtilization reports whether a user who is observed so is as desired: every medium that is declared is
+// as declared, and every other as the organization has it.
+func sameUtilization(desired, observed map[string]MediaUtilization) bool {
+	for media, o := range observed {
+		d, declared := desired[media]
+		if !declared && !o.Default {
+			return false
+		}
+		if declared && (d.Capacity != o.Capacity || !slices.Equal(d.InterruptedBy, o.InterruptedBy)) {
+			return false
+		}
+	}
+	for media := range desired {
+		if _, shown := observed[media]; !shown {
+			return false
+		}
+	}
+	return true
 }
 
 // VoicemailOf is the value of voicemail.

@@ -53,7 +53,8 @@ func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }
 // Equal reports whether observed is what desired asks for. Values are compared as they are, but for:
 //   - phones: where an entry has an extension, media, type and extension decide and the number does not
 //     count, because the API rewrites it (the rule of the vendor's Terraform provider);
-//   - voicemail: only the settings that desired names count.
+//   - voicemail: only the settings that desired names count;
+//   - utilization: a medium that desired does not name is to be as the organization has it for everybody.
 func Equal(f Field, desired, observed Value) bool {
 	if desired == observed {
 		return true
@@ -63,6 +64,10 @@ func Equal(f Field, desired, observed Value) bool {
 		d, errD := Decode[[]Phone](desired)
 		o, errO := Decode[[]Phone](observed)
 		return errD == nil && errO == nil && dialled(d) == dialled(o)
+	case Utilization:
+		d, errD := Decode[map[string]MediaUtilization](desired)
+		o, errO := Decode[map[string]MediaUtilization](observed)
+		return errD == nil && errO == nil && sameUtilization(d, o)
 	case Voicemail:
 		d, errD := Decode[VoicemailPolicy](desired)
 		o, errO := Decode[VoicemailPolicy](observed)

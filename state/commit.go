@@ -19,7 +19,7 @@ func (s *Store) Commit(c Commit) error {
 	if err != nil {
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
-	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil {
+	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil && c.Guards == nil {
 		return nil
 	}
 	if err := s.update(func(tx *bolt.Tx) error { return c.apply(tx, puts) }); err != nil {
@@ -90,6 +90,11 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 		r := *c.Refresh
 		r.At = r.At.UTC()
 		if err := putMeta(tx, keyStatus, statusRecord{Refresh: &r}); err != nil {
+			return err
+		}
+	}
+	if c.Guards != nil {
+		if err := putMeta(tx, keyGuards, c.Guards); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ const (
 	keyStatus    = "status"
 	keyConverged = "converged"
 	keyLimiter   = "limiter"
+	keyGuards    = "guards"
 )
 
 // fileFormat is the version of everything inside; a change of any record's form raises it. The format

@@ -60,10 +60,15 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 	if s.db == nil {
 		return snap, nil
 	}
+	var err error
+	if snap.Requests, err = requests(s.path); err != nil {
+		return nil, fmt.Errorf("read requests for release: %w", err)
+	}
 	var bad []recordID
-	err := s.view(func(tx *bolt.Tx) (err error) {
+	err = s.view(func(tx *bolt.Tx) (err error) {
 		m := s.readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
+		getMeta(tx, keyGuards, &snap.Guards)
 		var badUsers, badIntents, badFailures []recordID
 		if snap.Users, badUsers, err = readAll(tx, bucketUsers, decodeUser); err != nil {
 			return err

@@ -23,6 +23,11 @@ type User struct {
 	// Applied holds each managed field as it was last written or found equal.
 	// It is nil for a user that was never managed.
 	Applied spec.Fields `json:"applied,omitempty"`
+	// ReadAt is when the fields that no listing shows were last read; zero if they never were.
+	ReadAt time.Time `json:"readAt,omitzero"`
+	// WroteAt is when the user was last written to by a call that carries no version, so that a reading of
+	// about that time may be older than what was written without showing it. To the second.
+	WroteAt time.Time `json:"wroteAt,omitzero"`
 }
 
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
@@ -50,6 +55,21 @@ type Refresh struct {
 	Listed int       `json:"listed"` // users in the listing
 	// Held are the ids of managed users that it did not show, where they were too many to be believed.
 	Held []string `json:"held,omitempty"`
+	// Fields are those that the listing was asked for.
+	Fields []spec.Field `json:"fields,omitempty"`
+}
+
+// Guards is what the guards against removals by mistake must remember over restarts.
+type Guards struct {
+	Done     []Tally  `json:"done,omitempty"`     // by time
+	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, in the pass's own words
+}
+
+// Tally counts what was done to users in one minute.
+type Tally struct {
+	At          time.Time `json:"at"` // to the minute
+	Removed     int       `json:"removed,omitempty"`
+	Deactivated int       `json:"deactivated,omitempty"`
 }
 
 // Converged says that a tree was wholly applied and nothing known has changed since.
@@ -69,9 +89,11 @@ type Snapshot struct {
 	Users    map[string]*User   // by Genesys id
 	Intents  map[string]Intent  // by key
 	Failures map[string]Failure // by key
-	Refresh  Refresh            // zero: never, or the file was rebuilt or damaged since
-	Rebuilt  bool               // the file was set aside as damaged and has not seen a refresh since
-	Damaged  int                // records that failed their checksum and were dropped since the last refresh
+	Guards   Guards
+	Requests []string // ids of plans: what they hold was asked to be released, see Release
+	Refresh  Refresh  // zero: never, or the file was rebuilt or damaged since
+	Rebuilt  bool     // the file was set aside as damaged and has not seen a refresh since
+	Damaged  int      // records that failed their checksum and were dropped since the last refresh
 }
 
 // Commit is what one completed call changes. It is applied whole or not at all, and what is taken
@@ -84,6 +106,7 @@ type Commit struct {
 	Settled   []string // keys whose intent is cleared
 	Failures  []Failure
 	Cleared   []string // keys that leave quarantine
+	Guards    *Guards  // replaces what was remembered
 	Refresh   *Refresh
 	Converged *Converged
 }

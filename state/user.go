@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"usersyncd/spec"
 )
@@ -33,6 +34,8 @@ type userHead struct {
 	Version int             `json:"version"`
 	Managed bool            `json:"managed,omitempty"` // Applied is not nil
 	Opaque  json.RawMessage `json:"opaque,omitempty"`
+	ReadAt  int64           `json:"readAt,omitempty"`  // Unix time
+	WroteAt int64           `json:"wroteAt,omitempty"` // Unix time
 }
 
 // encodeUser returns the payload of a user: the same bytes for the same user.
@@ -40,7 +43,7 @@ func encodeUser(u *User) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b) // ends with the line's end
 	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
-	head := userHead{Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque}
+	head := userHead{Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: unix(u.ReadAt), WroteAt: unix(u.WroteAt)}
 	if err := enc.Encode(head); err != nil {
 		return nil, err
 	}
@@ -89,7 +92,7 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 		return nil, false
 	}
 	lines := string(rest) // one allocation, which all names and values share
-	u := &User{Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}}
+	u := &User{Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, ReadAt: moment(head.ReadAt), WroteAt: moment(head.WroteAt)}
 	observed, applied := countFields(lines)
 	u.Fields = make(spec.Fields, observed)
 	if head.Managed {
@@ -115,6 +118,21 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 		lines = rest
 	}
 	return u, true
+}
+
+// unix and moment store a time; none is 0.
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func moment(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
 }
 
 // countFields returns how many lines go to each map, so that neither has to grow.

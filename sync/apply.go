@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type applier struct {
 
 	answers  chan answer
 	inFlight int
+	objects  map[string]bool // of the calls in flight
 	silent   map[*job]bool   // without a trustworthy answer since the last call that had one
 	denied   int             // calls in a row that lacked a permission
 	ended    []*Change       // at their end, and not committed yet
@@ -53,16 +55,17 @@ type answer struct {
 
 // apply carries out the plan's changes and sets their outcomes. The error says why it ended early;
 // what failed for one user only is that change's.
-func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]state.Intent) error {
-	todo := plan.Todo()
+func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot) error {
+	todo, intents := plan.Todo(), snap.Intents
 	a := &applier{
 		Reconciler: r, plan: plan, roster: plan.roster,
 		jobs:    make(map[*Change]*job, len(todo)),
 		answers: make(chan answer),
 		silent:  map[*job]bool{},
+		objects: map[string]bool{},
 		tally:   map[Outcome]int{Planned: len(todo)},
 	}
-	if err := a.local(todo); err != nil {
+	if err := a.local(todo, snap); err != nil {
 		return err
 	}
 	for _, c := range todo {
@@ -88,8 +91,8 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, intents map[string]s
 	return a.run(ctx)
 }
 
-// local commits what needs no call: users found equal, users no longer managed.
-func (a *applier) local(todo []*Change) error {
+// local commits what needs no call: users found equal, users no longer managed, what was released.
+func (a *applier) local(todo []*Change, snap *state.Snapshot) error {
 	commit := state.Commit{Users: a.plan.confirmed, Cleared: a.plan.recovered, Settled: a.plan.settled}
 	for _, c := range todo {
 		if c.Action != Unmanage {
@@ -98,15 +101,25 @@ func (a *applier) local(todo []*Change) error {
 		left := *c.Current
 		left.Applied = nil
 		commit.Users = append(commit.Users, &left)
+		a.plan.count(c, time.Now())
 		a.end(c, Applied)
 	}
 	for _, u := range commit.Users {
 		a.roster.put(u)
 	}
-	if len(commit.Users)+len(commit.Cleared)+len(commit.Settled) == 0 {
-		return nil
+	if !slices.Equal(a.plan.guards.Released, snap.Guards.Released) || !slices.Equal(a.plan.guards.Done, snap.Guards.Done) {
+		guards := a.plan.guards
+		commit.Guards = &guards
 	}
-	return a.commit(commit)
+	if len(commit.Users)+len(commit.Cleared)+len(commit.Settled) > 0 || commit.Guards != nil {
+		if err := a.commit(commit); err != nil {
+			return err
+		}
+	}
+	for _, id := range a.plan.unknown {
+		a.Log.Warn("nothing is held under the plan that is to be released; it may have changed since", "plan", id)
+	}
+	return a.Store.Requested(snap.Requests) // what they asked for is recorded now
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -124,6 +137,9 @@ func (a *applier) run(ctx context.Context) error {
 		wait, delayed := a.dispatch(ctx)
 		a.progress()
 		if a.inFlight == 0 && !delayed {
+			if a.stopped == nil && a.untangle() {
+				continue
+			}
 			break
 		}
 		timer := time.NewTimer(min(wait, beatEvery))
@@ -177,8 +193,12 @@ func (a *applier) dispatch(ctx context.Context) (wait time.Duration, delayed boo
 		return wait, false
 	}
 	for _, j := range a.waiting {
-		if !j.busy && j.at.After(now) {
-			wait, delayed = min(wait, j.at.Sub(now)), true
+		at := j.at
+		if len(j.calls) > 0 && j.step() == stepCall && j.calls[0].at.After(at) {
+			at = j.calls[0].at
+		}
+		if !j.busy && at.After(now) {
+			wait, delayed = min(wait, at.Sub(now)), true
 		}
 	}
 	return wait, delayed
@@ -205,16 +225,28 @@ func (a *applier) next(now time.Time) *job {
 // ready reports whether the job's next request may be made: nobody it serves has another one under
 // way or an earlier one to come, and the users it refers to exist.
 func (a *applier) ready(j *job, now time.Time) bool {
-	if j.busy || j.change.Outcome != Planned || j.at.After(now) || len(j.calls) == 0 {
+	if !j.free(now) {
 		return false
 	}
 	call := j.calls[0]
+	if j.step() != stepCall {
+		return a.waitsFor(j.change, call) == ""
+	}
+	if call.at.After(now) || a.objects[call.Object] {
+		return false
+	}
 	for _, c := range call.Changes {
-		if other := a.jobs[c]; other.busy || len(other.calls) == 0 || other.calls[0] != call {
+		other := a.jobs[c]
+		if !other.free(now) || other.calls[0] != call || other.step() != stepCall || a.waitsFor(c, call) != "" {
 			return false
 		}
 	}
-	return a.waitsFor(j.change, call) == ""
+	return true
+}
+
+// free reports whether a job can make a request, as far as it is its own affair.
+func (j *job) free(now time.Time) bool {
+	return !j.busy && j.change.Outcome == Planned && !j.at.After(now) && len(j.calls) > 0
 }
 
 // waitsFor names the user who must come, or give up an address, before the call can be made.
@@ -243,24 +275,51 @@ func (a *applier) start(ctx context.Context, j *job) {
 		}
 		j.sent = intent.Started
 	}
-	for _, c := range ans.call.Changes {
-		a.jobs[c].busy = true
+	for _, served := range a.served(ans) {
+		served.busy = true
 	}
-	if ans.step == stepCall && j.last != nil {
-		a.plan.resent++
+	if ans.step == stepCall {
+		if j.last != nil || ans.call.attempts+ans.call.rounds > 0 {
+			a.plan.resent++
+		}
+		if ans.call.Object != "" {
+			a.objects[ans.call.Object] = true
+		}
 	}
+	fields := j.unsure(ans.step)
 	a.inFlight++
 	go func() {
 		switch ans.step {
 		case stepCall:
 			ans.now, ans.err = a.Directory.Do(ctx, ans.call)
 		case stepRead:
-			ans.now, ans.err = one(a.Directory.Get(ctx, j.change.Current.ID))
+			ans.now, ans.err = one(a.Directory.Get(ctx, j.change.Current.ID, fields...))
 		case stepFind:
-			ans.now, ans.err = one(a.Directory.Find(ctx, j.change.Key))
+			ans.now, ans.err = one(a.Directory.Find(ctx, j.change.Key, fields...))
 		}
 		a.answers <- ans
 	}()
+}
+
+// served returns the jobs that a request is for. A look is for one alone, whomever the call serves.
+func (a *applier) served(ans answer) []*job {
+	if ans.step != stepCall {
+		return []*job{ans.job}
+	}
+	jobs := make([]*job, len(ans.call.Changes))
+	for i, c := range ans.call.Changes {
+		jobs[i] = a.jobs[c]
+	}
+	return jobs
+}
+
+// unsure returns the fields that a look must show: all of a user who was just found or restored, else those
+// of the call that it is about.
+func (j *job) unsure(s step) []spec.Field {
+	if s == stepFind || j.whole {
+		return slices.Sorted(maps.Keys(j.change.Desired))
+	}
+	return j.calls[0].Fields
 }
 
 func one(u state.Observed, err error) ([]state.Observed, error) { return []state.Observed{u}, err }

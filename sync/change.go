@@ -23,12 +23,18 @@ type Action string
 
 // The actions of a change.
 const (
-	Create   Action = "create"
-	Adopt    Action = "adopt" // an existing user is managed from now on
-	Restore  Action = "restore"
-	Update   Action = "update"
-	Unmanage Action = "unmanage" // forgotten here, left alone there
+	Create  Action = "create"
+	Adopt   Action = "adopt" // an existing user is managed from now on
+	Restore Action = "restore"
+	Update  Action = "update"
+	// What becomes of a user who is no longer declared; the policy says which.
+	Unmanage   Action = "unmanage" // forgotten here, left alone there
+	Deactivate Action = "deactivate"
+	Delete     Action = "delete"
 )
+
+// Removes reports whether the action is for a user who is no longer declared.
+func (a Action) Removes() bool { return a == Unmanage || a == Deactivate || a == Delete }
 
 // Outcome says what came of a change.
 type Outcome string
@@ -58,15 +64,17 @@ type Change struct {
 	Cause  Cause
 	Lane   int           // 1 leavers, 2 access, 3 the rest; lower goes first
 	Fields []FieldChange // in the format's order
+	Drift  []FieldChange // what else differs, and is only reported
 	Needs  []string      // keys that must be the address of a live user before anything but the creation of this one
 
-	Desired spec.Fields // every managed field; nil for Unmanage
+	Desired spec.Fields // every managed field; of a user who is removed, the state alone
 	// Current is what is known of the user: nil before it is created, and renewed by every answer.
 	// A directory reads the id, the version and the opaque part from it when it makes a call.
 	Current *state.User
 
 	Outcome Outcome
 	Note    string // why it was skipped or held, or waits in quarantine
+	Hold    string // id under which a person may release it, if it is held
 	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
 
@@ -102,7 +110,7 @@ func (c *Change) before(d *Change) int {
 func (c *Change) classify() {
 	c.Cause, c.Lane = Drift, 3
 	switch c.Action {
-	case Unmanage:
+	case Unmanage, Deactivate, Delete:
 		c.Cause, c.Lane = Removed, 1
 		return
 	case Create, Restore:

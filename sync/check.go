@@ -12,6 +12,7 @@ import (
 type Problem struct {
 	Key string // spec.User.Key
 	spec.Problem
+	name string // of what is wrong within the field, if that is more exact
 }
 
 // check finds what only now can be known to be wrong, before anything of the user is written.
@@ -26,6 +27,50 @@ func (p *planner) check(u *spec.User) bool {
 		}
 	}
 	return !p.wrong[u.Key]
+}
+
+// readable asks for the fields that are to be written and not known, since what they hold now decides what
+// must be sent. It is false if they could not be read.
+func (p *planner) readable(u *spec.User, c *Change) bool {
+	if isDeleted(c.Current) {
+		return true // read once it is restored
+	}
+	var unknown []spec.Field
+	for _, fc := range c.Fields {
+		if _, known := c.Current.Fields[fc.Field]; !known {
+			unknown = append(unknown, fc.Field)
+		}
+	}
+	if len(unknown) == 0 {
+		return true
+	}
+	err, asked := p.answers.Unread[c.Current.ID]
+	switch {
+	case !asked:
+		p.asks.fields[c.Current.ID] = unknown
+	case err != nil:
+		p.problem(u, unknown[0], fmt.Sprintf("what Genesys has now cannot be read, so nothing is written: %v", err))
+		return false
+	}
+	return true
+}
+
+// named asks whether the names exist that a change refers to. It is false if one is known not to.
+func (p *planner) named(u *spec.User, c *Change) bool {
+	ok := true
+	for _, fc := range c.Fields {
+		for _, ref := range spec.References(fc.Field, fc.After) {
+			wrong, asked := p.answers.Names[ref]
+			if !asked {
+				p.asks.names[ref] = true
+			} else if wrong != "" {
+				p.problem(u, fc.Field, wrong)
+				p.Problems[len(p.Problems)-1].name = ref.Name
+				ok = false
+			}
+		}
+	}
+	return ok
 }
 
 // Problems lists all that is wrong with a tree without asking the organization, by file and line:
@@ -62,5 +107,5 @@ func (p *planner) problem(u *spec.User, f spec.Field, message string) {
 	if !ok {
 		pos = u.Pos
 	}
-	p.Problems = append(p.Problems, Problem{u.Key, spec.Problem{Pos: pos, Field: string(f), Message: message}})
+	p.Problems = append(p.Problems, Problem{Key: u.Key, Problem: spec.Problem{Pos: pos, Field: string(f), Message: message}})
 }

@@ -15,8 +15,15 @@ func newChange(u *spec.User, current *state.User) *Change {
 
 // compare finds the fields of c that must be written, and with them the action, the cause and the lane.
 func (r *roster) compare(c *Change) {
-	c.Fields = nil
+	c.Fields, c.Drift = nil, nil
 	switch {
+	case c.Action.Removes():
+		want := c.Desired[spec.State]
+		if have := c.Current.Fields[spec.State]; c.Action != Unmanage && have != want {
+			c.Fields = []FieldChange{{Field: spec.State, Before: have, After: want, Cause: Removed}}
+		}
+		c.classify()
+		return
 	case c.Current == nil:
 		c.Action = Create
 	case isDeleted(c.Current):
@@ -44,7 +51,11 @@ func (r *roster) compare(c *Change) {
 		if c.Action == Restore {
 			fc.Cause = Missing
 		}
-		c.Fields = append(c.Fields, fc)
+		if r.lax && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
+			c.Drift = append(c.Drift, fc) // a managed user who was deleted by hand is drift, too
+		} else {
+			c.Fields = append(c.Fields, fc)
+		}
 	}
 	c.classify()
 }

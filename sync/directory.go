@@ -20,19 +20,32 @@ type Directory interface {
 	// It costs one request in the life of the directory.
 	Open(ctx context.Context, known map[string]*state.User) (org string, err error)
 
-	// List reads every active and inactive user.
-	List(ctx context.Context) (Listing, error)
+	// List reads every active and inactive user, with those of the fields that a listing can show.
+	List(ctx context.Context, fields ...spec.Field) (Listing, error)
 
-	// Get reads one user, deleted ones included. ErrNotFound. Like List and
-	// Find, it tries again by itself what had no usable answer, so that ErrUncertain is its last word.
-	Get(ctx context.Context, id string) (state.Observed, error)
+	// Get reads one user, deleted ones included, with the fields. ErrNotFound. Like the other reads, it
+	// tries again by itself what had no usable answer, so that ErrUncertain is its last word.
+	Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error)
 
 	// Find looks a user up by e-mail address, deleted ones included. The search index behind it
 	// lags, so ErrNotFound shortly after a write proves nothing.
-	Find(ctx context.Context, email string) (state.Observed, error)
+	Find(ctx context.Context, email string, fields ...spec.Field) (state.Observed, error)
+
+	// Details reads the fields that are asked for of each user, by id, in the fewest requests. It hands
+	// over what it has read as it comes, one call of got at a time; a user that cannot be read comes with
+	// an error instead. An error of got ends it. Only the id and the fields of what it hands over count.
+	Details(ctx context.Context, want map[string][]spec.Field, got func(now state.Observed, err error) error) error
+
+	// Check says what is wrong with each name, in words for whoever wrote it; "" is nothing.
+	Check(ctx context.Context, refs []spec.Ref) (map[spec.Ref]string, error)
+
+	// Holders returns the ids of the users who have one of the roles, through a group or not. A role that
+	// does not exist has none.
+	Holders(ctx context.Context, roles []string) ([]string, error)
 
 	// Compile turns changes into the fewest calls. The calls of one user stand in the order in which
-	// they must be made; apart from that the order of the changes is kept. It sends nothing.
+	// they must be made; apart from that the order of the changes is kept. Calls that serve several users
+	// stand in the same order for all of them. It sends nothing.
 	Compile(changes []*Change) []*Call
 
 	// Do makes a call once: 429 and an expired token are dealt with inside, everything else is
@@ -51,9 +64,16 @@ type Listing struct {
 type Call struct {
 	Name    string       // for people, such as "PATCH /users/{id}"
 	Changes []*Change    // whom it serves: one user, or more where the API can batch
-	Fields  []spec.Field // what it settles for them
+	Fields  []spec.Field // what it settles for them, unless a later call of theirs has the same field
 	Creates bool         // it makes a new user, and is never sent again before the address is looked up
-	Op      any          // the directory's own note to itself
+	// Repeatable calls do the same again when they are sent again: they carry no version, and set what
+	// they set whatever was before.
+	Repeatable bool
+	Object     string // calls with the same object, if it is not "", never overlap
+	Op         any    // the directory's own note to itself
+
+	at               time.Time // not sent before
+	attempts, rounds int       // sent without a usable answer; refused as stale
 }
 
 // What came of a call, for errors.Is.

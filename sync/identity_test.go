@@ -89,7 +89,7 @@ func TestPreviousEmailTaken(t *testing.T) {
 		a := declared("new@x.example", "title", "New")
 		a.PreviousEmail = "old@x.example"
 		snap := snapshot(known("1", "old@x.example", fields("title", "T"), "title", "T"), known("2", "new@x.example", nil, "title", "Somebody else", "state", st))
-		p := usersync.NewPlan(tree(a), snap, policy(), now)
+		p := usersync.NewPlan(tree(a), snap, policy(), nil, now)
 		for _, c := range p.Changes {
 			if c.Current.ID == "2" && c.Outcome == usersync.Planned {
 				t.Errorf("%s: renaming 1 writes user 2: %v", st, lines(p))
@@ -179,7 +179,7 @@ func TestQuarantineIdentity(t *testing.T) {
 	snap := snapshot(known("1", "old@x.example", fields(), "title", "T"))
 	snap.Failures["new@x.example"] = state.Failure{Key: "new@x.example", Desired: a.Hash(), Attempts: 9, Next: now.Add(6 * time.Hour), Message: "refused"}
 	a.PreviousEmail = "old@x.example" // the mend
-	p := usersync.NewPlan(tree(a), snap, policy(), now)
+	p := usersync.NewPlan(tree(a), snap, policy(), nil, now)
 	if p.Changes[0].Outcome != usersync.Planned {
 		t.Errorf("the file was edited, and: %v", lines(p))
 	}

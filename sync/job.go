@@ -39,6 +39,7 @@ type job struct {
 	at     time.Time     // no request before
 
 	read     bool      // the user must be read before the next call
+	whole    bool      // with every field that is managed: it was restored, and may have lost any
 	lookup   bool      // the address must be looked up before the next call
 	sent     time.Time // when its creation was last sent
 	ours     bool      // it was we who made it, or may have: in this pass or an earlier one
@@ -106,6 +107,7 @@ func (a *applier) again(j *job, ans answer) error {
 // doubt makes the job look before it writes again.
 func (a *applier) doubt(j *job, ans answer) error {
 	if ans.step == stepCall {
+		a.part(j)
 		j.last = ans.err
 		j.read, j.lookup = j.change.Current != nil, j.change.Current == nil
 	}
@@ -194,10 +196,12 @@ func (a *applier) reread(j *job, ans answer) error {
 // planned, and done.
 func (a *applier) replan(j *job) error {
 	c := j.change
-	j.read, j.lookup = false, false
+	j.read, j.lookup, j.whole = false, false, false
 	next := *c
 	a.roster.compare(&next)
 	switch {
+	case next.Action == Restore && len(next.Fields) == 0:
+		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))
 	case next.Action == Create || next.Action == Restore: // it was deleted meanwhile
 		j.action, j.cause, j.fields = next.Action, next.Cause, next.Fields
 	case j.action == Create && !j.ours: // it is not made, but found
@@ -215,13 +219,15 @@ func (a *applier) replan(j *job) error {
 	if (next.Action == Create || next.Action == Restore) && !a.Policy.Create {
 		return a.failed(j, errors.New("the user was deleted, and creating users is switched off"))
 	}
+	a.leave(j)
 	*c = next
 	j.calls = a.Directory.Compile([]*Change{c})
 	return nil
 }
 
 // finish leaves nothing to do, and the change as it was planned.
-func (j *job) finish() {
+func (a *applier) finish(j *job) {
+	a.leave(j)
 	j.calls, j.change.Action, j.change.Cause, j.change.Fields = nil, j.action, j.cause, j.fields
 }
 
@@ -248,11 +254,22 @@ func (a *applier) because(j *job, text string) error {
 // succeed ends a job well.
 func (a *applier) succeed(j *job, commit *state.Commit) {
 	c := j.change
-	j.finish()
+	a.finish(j)
 	delete(a.silent, j)
 	commit.Cleared = append(commit.Cleared, c.Key)
 	if j.ours {
 		commit.Settled = append(commit.Settled, c.Key)
+	}
+	if c.Action.Removes() {
+		left := *c.Current
+		left.Applied = nil
+		c.Current = &left
+		commit.Users = append(commit.Users, c.Current)
+		a.roster.put(c.Current)
+	}
+	if a.plan.count(c, time.Now()) {
+		guards := a.plan.guards
+		commit.Guards = &guards
 	}
 	a.end(c, Applied)
 }
@@ -267,7 +284,7 @@ func (a *applier) failed(j *job, err error) error {
 // fail puts the user into quarantine: it is tried again after a while of its own, or when its spec changes.
 func (a *applier) fail(j *job, err error, commit *state.Commit) {
 	c := j.change
-	j.finish()
+	a.finish(j)
 	c.Err = err
 	f := state.Failure{Key: c.Key, Desired: c.hash, Attempts: 1, Message: err.Error()}
 	if before := a.failures[c.Key]; before.Desired == c.hash {
@@ -294,7 +311,7 @@ func (a *applier) abandon() error {
 	for _, j := range a.order {
 		if c := j.change; c.Outcome == Planned && len(j.calls) > 0 {
 			c.Waits = a.waitsFor(c, j.calls[0])
-			j.finish()
+			a.finish(j)
 			a.end(c, Skipped)
 		}
 	}

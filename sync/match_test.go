@@ -16,7 +16,7 @@ func TestRenameOntoManaged(t *testing.T) {
 		a := declared("new@x.example", "title", "Ana")
 		a.PreviousEmail = "old@x.example"
 		snap := snapshot(known("1", "old@x.example", fields("title", "Ana"), "title", "Ana"), known("2", "new@x.example", fields("title", "Bob"), "title", "Bob", "state", st))
-		p := usersync.NewPlan(tree(a), snap, policy(), now)
+		p := usersync.NewPlan(tree(a), snap, policy(), nil, now)
 		for _, c := range p.Changes {
 			if c.Current != nil && c.Current.ID == "2" && c.Action != usersync.Unmanage {
 				t.Errorf("%s: wrong user", st)
@@ -37,7 +37,7 @@ func TestRenameChain(t *testing.T) {
 			if k > a.Key {
 				us = []*spec.User{a, b}
 			}
-			p := usersync.NewPlan(tree(us...), snapshot(known("1", "old@x.example", fields()), known("2", "new@x.example", ap)), policy(), now)
+			p := usersync.NewPlan(tree(us...), snapshot(known("1", "old@x.example", fields()), known("2", "new@x.example", ap)), policy(), nil, now)
 			for _, c := range p.Changes {
 				if c.Action == usersync.Create {
 					t.Error("second user made")
@@ -85,7 +85,7 @@ func TestManagerIsNewOwner(t *testing.T) {
 func TestRemovedOrder(t *testing.T) {
 	seen := map[string]bool{}
 	for range 200 {
-		p := usersync.NewPlan(tree(declared("b@x.example")), snapshot(known("1", "a@x.example", fields(), "state", "deleted"), known("2", "a@x.example", fields()), known("3", "b@x.example", fields())), policy(), now)
+		p := usersync.NewPlan(tree(declared("b@x.example")), snapshot(known("1", "a@x.example", fields(), "state", "deleted"), known("2", "a@x.example", fields()), known("3", "b@x.example", fields())), policy(), nil, now)
 		for _, c := range p.Changes {
 			seen[c.Current.ID] = true
 		}
@@ -102,7 +102,7 @@ func TestLastGoodOrder(t *testing.T) {
 		u1 := known("1", "a@x.example", fields("title", "T"), "title", "Drift")
 		u1.Fields[spec.Email] = spec.Text("typo@x.example")
 		u2 := known("2", "a@x.example", fields("title", "T"), "title", "Drift")
-		p := usersync.NewPlan(&spec.Tree{Problems: []spec.Problem{{}}}, snapshot(u1, u2), policy(), now)
+		p := usersync.NewPlan(&spec.Tree{Problems: []spec.Problem{{}}}, snapshot(u1, u2), policy(), nil, now)
 		for _, c := range p.Changes {
 			seen[c.Current.ID] = true
 		}

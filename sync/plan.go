@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -19,6 +18,7 @@ type Plan struct {
 	Changes   []*Change // every user that differs, in the order of application; Outcome is Planned for those to be applied
 	Unchanged int       // declared users that do not differ
 	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
+	Holds     []Hold    // what guards hold until a person releases it
 
 	confirmed []*state.User // nothing to send: found equal; to be recorded
 	recovered []string      // keys in quarantine that need nothing any more
@@ -29,14 +29,11 @@ type Plan struct {
 	began     time.Time
 	kept      int // managed users that a tree with problems does not show
 	resent    int // calls sent again, after no usable answer or a conflict
-}
 
-// Policy is what a plan may do.
-type Policy struct {
-	Create bool         // make declared users that do not exist, and restore deleted ones
-	Adopt  bool         // manage users that exist already
-	Retry  bool         // try users in quarantine whatever their backoff
-	Sends  []spec.Field // what the directory can write; other fields are problems
+	asks     asks         // what must be known before it may be carried out
+	guards   state.Guards // to be remembered; its Released are those that still have something to release
+	answered []string     // requests for release that were dealt with
+	unknown  []string     // requests for release of what nobody holds
 }
 
 // NewPlan compares desired, observed and last applied:
@@ -50,24 +47,35 @@ type Policy struct {
 //	a       | unknown  | a            | nothing; the API does not always show every field
 //	a       | no user  | any          | missing: create, or restore if it was deleted
 //	absent  | any      | any          | not managed: left alone, no longer remembered
-//	no user | any      | some         | removed: reported once and left alone
+//	no user | any      | some         | removed: what Policy.OnRemoval says, by default reported once and left alone
+//
+// What guards hold, the policy leaves out and selections do not select is not to be applied.
 //
 // While the tree has problems, a managed user that it does not show may be one of those: nobody counts
 // as removed, and everybody who is missing stays desired as last applied.
 //
-// It is pure: it reads no clock, logs nothing, and changes neither tree nor snapshot.
-func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, now time.Time) *Plan {
+// It is pure: it reads no clock, logs nothing, and changes neither tree nor snapshot. answers is what was
+// asked for it; nil is nothing.
+func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answers, now time.Time) *Plan {
+	if answers == nil {
+		answers = &Answers{}
+	}
 	p := &planner{
-		Plan: &Plan{roster: newRoster(snap.Users), claimed: make(map[string]string, len(tree.Users)),
-			revision: tree.Revision, began: now},
+		Plan: &Plan{roster: newRoster(snap.Users, policy.ReportDrift), claimed: make(map[string]string, len(tree.Users)),
+			revision: tree.Revision, began: now, asks: asks{names: map[spec.Ref]bool{}, fields: map[string][]spec.Field{}}},
 		policy:   policy,
+		answers:  answers,
 		snap:     snap,
 		declared: make(map[string]*spec.User, len(tree.Users)),
 		current:  make(map[string]*state.User, len(tree.Users)),
 		changes:  map[string]*Change{},
 		wrong:    map[string]bool{},
 		held:     map[string]bool{},
+		freed:    make(map[string]bool, len(snap.Guards.Released)),
 		now:      now,
+	}
+	for _, t := range snap.Guards.Released {
+		p.freed[t] = false
 	}
 	for _, id := range snap.Refresh.Held {
 		p.held[id] = true
@@ -80,14 +88,18 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, now time.Time
 		p.roster.comes[u.Key] = p.current[u.Key] == nil
 	}
 	for _, u := range tree.Users {
-		p.user(u)
+		if policy.Select.takes(u) {
+			p.user(u)
+		}
 	}
 	switch {
+	case !policy.Select.all(): // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
 	case len(p.Problems) == 0:
 		p.removed()
 	}
+	p.guard()
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
@@ -111,7 +123,7 @@ func (p *Plan) Todo() []*Change {
 
 // removes reports whether anybody counts as removed.
 func (p *Plan) removes() bool {
-	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Action == Unmanage })
+	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Action.Removes() })
 }
 
 // sends reports whether anything is to be sent.
@@ -127,12 +139,14 @@ func (p *Plan) Converged() bool {
 type planner struct {
 	*Plan
 	policy   Policy
+	answers  *Answers
 	snap     *state.Snapshot
 	declared map[string]*spec.User  // by key
 	current  map[string]*state.User // by key of the declared user
 	changes  map[string]*Change     // by key
 	wrong    map[string]bool        // keys of users that have problems
 	held     map[string]bool        // ids
+	freed    map[string]bool        // what a person has released; true once it is of use
 	now      time.Time
 }
 
@@ -141,16 +155,23 @@ func (p *planner) user(u *spec.User) {
 	if !p.check(u) {
 		return
 	}
-	c := newChange(u, p.current[u.Key])
+	current := p.current[u.Key]
+	c := newChange(u, current)
+	c.Desired = p.policy.managed(u.Fields, current)
 	p.roster.compare(c)
 	_, begun := p.snap.Intents[u.Key]
+	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
+		return
+	}
 	switch {
 	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
 		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
-	case len(c.Fields) == 0:
+	case len(c.Fields)+len(c.Drift) == 0:
 		p.unchanged(c, begun)
 		return
+	case len(c.Fields) == 0:
+		c.Outcome, c.Note = Skipped, "drift is only reported"
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
 		return
@@ -159,6 +180,9 @@ func (p *planner) user(u *spec.User) {
 	case c.Action == Adopt && !p.policy.Adopt && !begun:
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
+		if !p.granted(u, c) || !p.named(u, c) {
+			return
+		}
 		p.quarantine(c)
 	}
 	p.changes[c.Key] = c
@@ -226,57 +250,6 @@ func (p *Plan) stands(key string) bool {
 	}
 	owner := p.claimed[u.ID]
 	return owner == "" || owner == key
-}
-
-// removed plans what is managed and no longer declared: it is reported, once, and left alone.
-func (p *planner) removed() {
-	for key := range p.snap.Failures {
-		if p.declared[key] == nil {
-			p.recovered = append(p.recovered, key)
-		}
-	}
-	for key := range p.snap.Intents {
-		if p.declared[key] == nil {
-			p.settled = append(p.settled, key)
-		}
-	}
-	for _, u := range p.left() {
-		c := &Change{Key: keyOf(u), Action: Unmanage, Current: u, Outcome: Planned}
-		if p.changes[c.Key] != nil {
-			continue // the address went to another declared user: next time
-		}
-		c.classify()
-		p.changes[c.Key] = c
-	}
-}
-
-// left returns the managed users whom nobody declares, by id.
-func (p *planner) left() []*state.User {
-	var left []*state.User
-	for id, u := range p.snap.Users {
-		if u.Applied != nil && p.claimed[id] == "" {
-			left = append(left, u)
-		}
-	}
-	slices.SortFunc(left, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
-	return left
-}
-
-// lastGood keeps the managed users that a broken tree does not show as they were last applied.
-func (p *planner) lastGood() {
-	for _, u := range p.left() {
-		key := text(u.Applied[spec.Email])
-		if key == "" || p.declared[key] != nil || p.held[u.ID] {
-			continue
-		}
-		p.kept++
-		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
-		p.roster.compare(c)
-		if c.Action == Update && len(c.Fields) > 0 && p.changes[key] == nil {
-			p.quarantine(c)
-			p.changes[key] = c
-		}
-	}
 }
 
 // id names the plan by what it would do.

@@ -59,7 +59,12 @@ func policy() usersync.Policy {
 	for _, i := range spec.All() {
 		sends = append(sends, i.Field)
 	}
-	return usersync.Policy{Create: true, Adopt: true, Sends: sends}
+	return usersync.Policy{Create: true, Adopt: true, Sends: sends, Guard: anything()}
+}
+
+// anything may be given.
+func anything() usersync.Guard {
+	return usersync.Guard{Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}}
 }
 
 // lines shows a plan as people see it, one string a user.
@@ -233,11 +238,11 @@ func TestPlan(t *testing.T) {
 			if tt.with != nil {
 				tt.with(&p)
 			}
-			plan := usersync.NewPlan(tt.tree, tt.snap, p, now)
+			plan := usersync.NewPlan(tt.tree, tt.snap, p, nil, now)
 			if diff := cmp.Diff(tt.want, lines(plan)); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
-			again := usersync.NewPlan(tt.tree, tt.snap, p, now)
+			again := usersync.NewPlan(tt.tree, tt.snap, p, nil, now)
 			if again.ID != plan.ID {
 				t.Errorf("the same input made plan %s, then %s", plan.ID, again.ID)
 			}
@@ -266,7 +271,7 @@ func TestPlanQuarantine(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := policy()
 			p.Retry = tt.retry
-			plan := usersync.NewPlan(tree(tt.user), snap, p, tt.at)
+			plan := usersync.NewPlan(tree(tt.user), snap, p, nil, tt.at)
 			if len(plan.Changes) != 1 || plan.Changes[0].Outcome != tt.want {
 				t.Fatalf("got %v, want one change %s", lines(plan), tt.want)
 			}
@@ -281,7 +286,7 @@ func TestPlanQuarantine(t *testing.T) {
 func TestPlanNeeds(t *testing.T) {
 	a := declared("a@x.example", "name", "A", "manager", "b@x.example")
 	b := declared("b@x.example", "name", "B")
-	plan := usersync.NewPlan(tree(a, b), snapshot(), policy(), now)
+	plan := usersync.NewPlan(tree(a, b), snapshot(), policy(), nil, now)
 	if diff := cmp.Diff([]string{"b@x.example"}, plan.Changes[0].Needs); diff != "" {
 		t.Errorf("needs (-want +got):\n%s", diff)
 	}
@@ -289,7 +294,7 @@ func TestPlanNeeds(t *testing.T) {
 	p := policy()
 	p.Create = false
 	existing := snapshot(known("1", "a@x.example", fields()))
-	plan = usersync.NewPlan(tree(a, b), existing, p, now)
+	plan = usersync.NewPlan(tree(a, b), existing, p, nil, now)
 	for _, c := range plan.Changes {
 		if c.Outcome != usersync.Skipped {
 			t.Errorf("%s is %s; a report of somebody who will not be created cannot be applied", c.Key, c.Outcome)

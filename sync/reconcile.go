@@ -25,9 +25,11 @@ type Reconciler struct {
 	SearchLag time.Duration // how long the directory's Find may not see a new user
 	Workers   int           // requests under way at once, at most
 	Refresh   time.Duration // how old a reading of the organization may become
-	Settings  string        // whatever else a converged tree depends on
-	Log       *slog.Logger
-	Rand      *rand.Rand // jitter
+	// DetailInterval is within which time everybody's fields that no listing shows are read again; 0: never.
+	DetailInterval time.Duration
+	Settings       string // whatever else a converged tree depends on
+	Log            *slog.Logger
+	Rand           *rand.Rand // jitter
 
 	status   atomic.Pointer[Status]
 	failures map[string]state.Failure // as the pass found them
@@ -120,6 +122,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	r.failures = snap.Failures
+	fields := r.inUse(tree, snap)
+	refresh = refresh || !r.covers(snap.Refresh, fields)
 	bound := false
 	bind := func() error { // before the first call that matters, and not for a pass that makes none
 		if bound {
@@ -138,12 +142,15 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		if err := bind(); err != nil {
 			return nil, err
 		}
-		if err := r.refresh(ctx, snap, mode.DryRun); err != nil {
+		if err := r.refresh(ctx, snap, fields, mode.DryRun); err != nil {
 			return nil, err
 		}
 	}
 
-	plan := NewPlan(tree, snap, r.Policy, began)
+	plan, err := r.plan(ctx, tree, snap, began, bind, mode.DryRun)
+	if err != nil {
+		return nil, err
+	}
 	if plan.removes() { // never from one look alone
 		if again, err := r.Specs.Scan(ctx); err != nil {
 			return nil, err
@@ -159,8 +166,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, err
 		}
 	}
-	stopped := r.apply(ctx, plan, snap.Intents)
-	switch converged := len(tree.Problems) == 0 && plan.Converged(); {
+	stopped := r.apply(ctx, plan, snap)
+	switch converged := len(tree.Problems) == 0 && plan.Converged() && r.Policy.Select.all(); {
 	case stopped != nil:
 	case converged:
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: len(tree.Users)}})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"usersyncd/spec"
 	"usersyncd/state"
 )
 
@@ -18,60 +19,84 @@ const (
 	shortPercent = 5
 )
 
+// settleTime is how long a reading may still be of before a write that carries no version. (The vendor's
+// provider waits 4 s for grants, and says that caches may take a minute.)
+const settleTime = time.Minute
+
 // refresh reads the organization and merges it into the snapshot, in memory and in one commit.
-func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, dryRun bool) error {
-	listing, err := r.Directory.List(ctx)
+func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields []spec.Field, dryRun bool) error {
+	began, before := time.Now(), snap.Refresh.At
+	listing, err := r.Directory.List(ctx, fields...)
 	if err != nil {
 		return err
 	}
-	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users)}}
+	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields}}
 	seen := make(map[string]bool, len(listing.Users))
 	for _, now := range listing.Users {
 		seen[now.ID] = true
-		if u := merge(snap.Users[now.ID], now); u != nil {
+		if u := r.merge(snap.Users[now.ID], now, fields, began); u != nil {
 			snap.Users[now.ID] = u
 			commit.Users = append(commit.Users, u)
 		}
 	}
 	if listing.Complete {
-		if err := r.absent(ctx, snap, seen, &commit); err != nil {
+		if err := r.absent(ctx, snap, fields, seen, &commit); err != nil {
 			return err
 		}
 	} else {
 		r.Log.Warn("the API did not list every inactive user; users it left out are taken as unchanged", "listed", len(listing.Users))
 	}
 	snap.Refresh, snap.Rebuilt = *commit.Refresh, false
-	if dryRun {
-		return nil
+	if !dryRun {
+		if err := r.Store.Commit(commit); err != nil {
+			return err
+		}
 	}
-	return r.Store.Commit(commit)
+	since := r.DetailInterval
+	if !before.IsZero() {
+		since = began.Sub(before)
+	}
+	return r.rotate(ctx, snap, since, dryRun)
 }
 
 // merge returns the user as it is known after an observation, or nil if that adds nothing: a reading
-// older than what we know, or the same again.
-func merge(before *state.User, now state.Observed) *state.User {
+// older than what we know, or the same again. asked are the fields that the reading was asked for, at a time.
+func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.Field, at time.Time) *state.User {
 	if before == nil {
 		return &state.User{Observed: now}
 	}
 	if now.Version < before.Version {
 		return nil
 	}
-	u := &state.User{Observed: now, Applied: before.Applied}
-	if now.Version == before.Version {
-		// What the API left out this time is as it was.
-		u.Fields = maps.Clone(before.Fields)
-		maps.Copy(u.Fields, now.Fields)
-		if maps.Equal(u.Fields, before.Fields) && bytes.Equal(u.Opaque, before.Opaque) {
-			return nil
+	u := *before
+	u.Observed = now
+	u.Fields = make(spec.Fields, len(before.Fields))
+	fresh := at.Sub(before.WroteAt) < settleTime
+	for f, v := range before.Fields {
+		_, shown := now.Fields[f]
+		switch {
+		case fresh && slices.Contains(r.Policy.Loose, f): // as we wrote it; the reading may be of before
+			u.Fields[f] = v
+		case shown:
+		case now.Version == before.Version, slices.Contains(r.Policy.Apart, f), !slices.Contains(asked, f):
+			u.Fields[f] = v // what was left out is as it was
 		}
 	}
-	return u
+	for f, v := range now.Fields {
+		if _, kept := u.Fields[f]; !kept {
+			u.Fields[f] = v
+		}
+	}
+	if now.Version == before.Version && maps.Equal(u.Fields, before.Fields) && bytes.Equal(u.Opaque, before.Opaque) {
+		return nil
+	}
+	return &u
 }
 
 // absent looks after known users that a whole listing did not show. Managed ones are asked for one by
 // one, because a missing line is no proof that a user was deleted; others are forgotten, which costs
 // nothing. Too many managed ones are held.
-func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, seen map[string]bool, commit *state.Commit) error {
+func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []spec.Field, seen map[string]bool, commit *state.Commit) error {
 	managed := 0
 	var missing []string
 	for id, u := range snap.Users {
@@ -95,10 +120,10 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, seen map[
 			continue
 		}
 		if u.Applied != nil {
-			now, err := r.Directory.Get(ctx, id)
+			now, err := r.Directory.Get(ctx, id, r.listed(fields)...)
 			switch {
 			case err == nil:
-				if renewed := merge(u, now); renewed != nil {
+				if renewed := r.merge(u, now, fields, time.Now()); renewed != nil {
 					snap.Users[id] = renewed
 					commit.Users = append(commit.Users, renewed)
 				}
@@ -114,4 +139,36 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, seen map[
 		commit.Forget = append(commit.Forget, id)
 	}
 	return nil
+}
+
+// listed returns the fields that a listing can show.
+func (r *Reconciler) listed(fields []spec.Field) []spec.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(r.Policy.Apart, f) })
+}
+
+// inUse returns the fields that a pass must know: those that are declared, and those that were applied.
+func (r *Reconciler) inUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
+	used := map[spec.Field]bool{}
+	for _, u := range tree.Users {
+		for f := range u.Fields {
+			used[f] = true
+		}
+	}
+	for _, u := range snap.Users {
+		for f := range u.Applied {
+			used[f] = true
+		}
+	}
+	var fields []spec.Field
+	for _, info := range spec.All() {
+		if used[info.Field] {
+			fields = append(fields, info.Field)
+		}
+	}
+	return fields
+}
+
+// covers reports whether the last listing was asked for all of the fields.
+func (r *Reconciler) covers(last state.Refresh, fields []spec.Field) bool {
+	return !slices.ContainsFunc(r.listed(fields), func(f spec.Field) bool { return !slices.Contains(last.Fields, f) })
 }

@@ -19,10 +19,11 @@ type roster struct {
 	byKey map[string]*state.User
 	alias map[string]string // address that a known user is about to get -> id
 	comes map[string]bool   // addresses of users who are about to be made, whoever has them now
+	lax   bool              // drift is only reported
 }
 
-func newRoster(users map[string]*state.User) *roster {
-	r := &roster{byID: users, byKey: make(map[string]*state.User, len(users)), alias: map[string]string{}, comes: map[string]bool{}}
+func newRoster(users map[string]*state.User, lax bool) *roster {
+	r := &roster{lax: lax, byID: users, byKey: make(map[string]*state.User, len(users)), alias: map[string]string{}, comes: map[string]bool{}}
 	for _, u := range users {
 		r.index(u)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -14,8 +15,11 @@ import (
 // settle takes an answer in: it commits what was achieved, and decides how the job goes on. The error
 // ends the pass.
 func (a *applier) settle(ans answer) error {
-	for _, c := range ans.call.Changes {
-		a.jobs[c].busy = false
+	for _, j := range a.served(ans) {
+		j.busy = false
+	}
+	if ans.step == stepCall {
+		delete(a.objects, ans.call.Object)
 	}
 	if ans.step == stepCall && ans.call.Creates {
 		ans.job.sent = time.Now() // at the latest: it may have waited long for its turn
@@ -30,7 +34,7 @@ func (a *applier) settle(ans answer) error {
 	switch {
 	case uncertain:
 		// A write is uncertain at once; it counts when what it did cannot be found out either.
-		last := ans.step != stepCall || ans.job.attempts >= a.Retry.Max && !a.once(ans.err)
+		last := ans.step != stepCall || ans.job.attempts+ans.call.attempts >= a.Retry.Max && !a.once(ans.err)
 		if a.silent[ans.job] = true; last && len(a.silent) >= maxSilent {
 			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(a.silent), ans.err)
 		}
@@ -42,7 +46,10 @@ func (a *applier) settle(ans answer) error {
 		errors.Is(ans.err, context.Canceled), errors.Is(ans.err, context.DeadlineExceeded):
 		return ans.err // no call can be made, or none is wanted: the next pass finds this one again
 	}
-	if ans.err != nil {
+	switch {
+	case ans.err != nil && ans.step == stepCall && ans.call.Repeatable:
+		return a.repeat(ans)
+	case ans.err != nil:
 		return a.refused(ans)
 	}
 	if ans.step == stepCall {
@@ -58,19 +65,24 @@ func (a *applier) achieved(ans answer) error {
 		j := a.jobs[c]
 		j.calls, j.last = j.calls[1:], nil
 		before := c.Current
-		c.Current = a.known(ans.now[i], before, c, ans.call.Fields)
+		written := j.settled(ans.call)
+		c.Current = a.known(ans.now[i], before, c, written)
+		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
+			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)
+		}
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		if ans.call.Creates {
 			j.ours = true
 			commit.Settled = append(commit.Settled, c.Key)
 		}
-		switch err := a.kept(c, ans.call.Fields); {
+		switch err := a.kept(c, written); {
 		case err != nil:
 			a.fail(j, err, &commit)
 		case before != nil && isDeleted(before):
 			// What a restored user has kept is not known: read it, and plan the rest again.
-			j.read, j.calls = true, []*Call{ans.call}
+			a.leave(j)
+			j.read, j.whole, j.calls = true, true, []*Call{ans.call}
 		case len(j.calls) == 0:
 			a.succeed(j, &commit)
 		}
@@ -89,10 +101,12 @@ func (a *applier) learn(c *Change) {
 // known merges an answer with what was known before. What the answer does not show is as we wrote it,
 // or as it was.
 func (a *applier) known(now state.Observed, before *state.User, c *Change, written []spec.Field) *state.User {
-	u := &state.User{Observed: now}
-	u.Fields = make(spec.Fields, len(now.Fields))
+	u := &state.User{}
 	if before != nil {
-		u.Applied = before.Applied
+		*u = *before
+	}
+	u.Observed, u.Fields = now, make(spec.Fields, len(now.Fields))
+	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
 	}
 	for _, f := range written {
@@ -101,7 +115,9 @@ func (a *applier) known(now state.Observed, before *state.User, c *Change, writt
 		}
 	}
 	maps.Copy(u.Fields, now.Fields)
-	u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
+	if !c.Action.Removes() { // what was applied to them stays so, until they are no longer managed
+		u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
+	}
 	return u
 }
 

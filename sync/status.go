@@ -10,7 +10,7 @@ import (
 
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
 type Status struct {
-	Phase    string // scan, refresh, apply or idle
+	Phase    string // scan, refresh, read, apply or idle
 	Began    time.Time
 	Revision string
 	Plan     string
@@ -18,6 +18,8 @@ type Status struct {
 	Changed  int // to be changed in this pass
 	Applied  int
 	Failed   int
+	Reading  int // users whose further fields are read
+	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
 	Last     *Result   // of the last pass, when idle
 	Err      error     // why the last pass ended early, when idle

@@ -282,13 +282,13 @@ type staleDir struct {
 	old *state.Observed
 }
 
-func (d *staleDir) Get(ctx context.Context, id string) (state.Observed, error) {
+func (d *staleDir) Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error) {
 	if d.old != nil {
 		o := *d.old
 		d.old = nil
 		return o, nil
 	}
-	return d.Directory.Get(ctx, id)
+	return d.Directory.Get(ctx, id, fields...)
 }
 
 // A read that is older than what is known proves nothing.

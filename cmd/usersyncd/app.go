@@ -36,6 +36,11 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, err
 	}
+	policy, err := c.policy()
+	if err != nil {
+		return nil, err
+	}
+	policy.Sends, policy.Apart, policy.Loose = genesys.Sends(), genesys.Apart(), genesys.Loose()
 	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{
 		MaxRate: c.maxRate, TotalRate: c.maxRate, MaxInFlight: c.maxInFlight, Reserve: float64(c.reserve),
 	}))
@@ -56,19 +61,25 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		memory: newMemory(store, found.id, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-			Policy:    usersync.Policy{Create: c.create, Adopt: c.adopt, Sends: genesys.Sends()},
-			Retry:     usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
-			SearchLag: c.searchLag,
-			Workers:   c.maxInFlight * c.tokens,
-			Refresh:   c.refreshInterval,
-			Settings:  fmt.Sprint(version(), " ", c.create, c.adopt, genesys.Sends()),
-			Log:       log,
-			Rand:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			Policy:         policy,
+			Retry:          usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
+			SearchLag:      c.searchLag,
+			Workers:        c.maxInFlight * c.tokens,
+			Refresh:        c.refreshInterval,
+			DetailInterval: c.detailInterval,
+			Settings:       c.converges(),
+			Log:            log,
+			Rand:           rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
 	}
 	a.memory.restore(limiter)
 	a.stop = a.attend()
 	return a, nil
+}
+
+// converges is what a converged tree depends on beside itself: other settings may find something to do.
+func (c *config) converges() string {
+	return fmt.Sprint(version(), " ", c.create, c.adopt, genesys.Sends(), c.guards)
 }
 
 func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*state.Store, error) {

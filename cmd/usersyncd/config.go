@@ -43,6 +43,9 @@ type config struct {
 	retryMinWait, retryMaxWait time.Duration
 	searchLag                  time.Duration
 
+	guards
+	selection
+
 	output, logFormat, logLevel string
 
 	sources map[string]string // where the value of a flag that was not given came from
@@ -71,6 +74,8 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
 	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
+	c.guards.flags(f)
+	c.selection.flags(f)
 	f.Float64Var(&c.maxRate, "max-rate", 0, "most calls a second; 0: what the API allows")
 	f.IntVar(&c.maxInFlight, "max-in-flight", 10, "most calls under way at once, for each token")
 	f.IntVar(&c.tokens, "tokens", 1, "most access tokens in use at once, 1 to 10; see the README before you raise it")
@@ -124,6 +129,9 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 	return c.check(cmd)
 }
 
+func onRemoval() []string { return []string{"unmanage", "deactivate", "delete"} }
+func onDrift() []string   { return []string{"enforce", "report"} }
+
 func readSettings(file string, root *cobra.Command) (map[string]spec.Setting, error) {
 	if file == "" {
 		return nil, nil
@@ -176,6 +184,10 @@ func (c *config) check(cmd *cobra.Command) error {
 		{"output", slices.Contains([]string{"text", "json"}, c.output), "text or json"},
 		{"log-format", slices.Contains([]string{"auto", "text", "json"}, c.logFormat), "auto, text or json"},
 		{"log-level", slices.Contains([]string{"debug", "info", "warn", "error"}, c.logLevel), "debug, info, warn or error"},
+		{"on-removal", slices.Contains(onRemoval(), c.onRemoval), "unmanage, deactivate or delete"},
+		{"on-drift", slices.Contains(onDrift(), c.onDrift), "enforce or report"},
+		{"min-admins", c.minAdmins >= 0, "0 or more"},
+		{"detail-interval", c.detailInterval >= 0, "a duration, such as 24h, or 0"},
 		{"max-rate", c.maxRate >= 0 && !math.IsInf(c.maxRate, 1), "a number of calls a second"},
 		{"max-in-flight", c.maxInFlight >= 1, "at least 1"},
 		{"tokens", c.tokens >= 1 && c.tokens <= aimd.MaxTokens, fmt.Sprintf("a number from 1 to %d", aimd.MaxTokens)},

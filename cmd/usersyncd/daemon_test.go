@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -23,6 +24,7 @@ type running struct {
 	*testing.T
 	sim   *sim.Server
 	specs string
+	api   string
 	env   []string
 
 	cmd  *exec.Cmd
@@ -42,6 +44,7 @@ func newRunning(t *testing.T, o sim.Options) *running {
 	if err := writeSpecs(r.specs, r.sim.Users()); err != nil {
 		t.Fatal(err)
 	}
+	r.api = loopback.URL
 	r.env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+filepath.Join(t.TempDir(), "usersyncd.db"),
 		"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo",
 		"USERSYNCD_RETRY_MIN_WAIT=10ms", "USERSYNCD_RETRY_MAX_WAIT=50ms", "HOME="+t.TempDir())
@@ -357,17 +360,34 @@ func TestDaemonKilledDuringAPause(t *testing.T) {
 	}
 }
 
-// waits reports whether a copy of the state file knows of a pause.
+// waits reports whether a copy of the state file knows of a pause: what would be there after a kill.
 func (r *running) waits() bool {
 	r.Helper()
 	for _, v := range r.env {
-		if path, ok := strings.CutPrefix(v, "USERSYNCD_STATE="); ok {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				r.Fatal(err)
-			}
-			return bytes.Contains(data, []byte(`"gate":"2`))
+		path, ok := strings.CutPrefix(v, "USERSYNCD_STATE=")
+		if !ok {
+			continue
 		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			r.Fatal(err)
+		}
+		copied := filepath.Join(r.TempDir(), "copy.db")
+		if err := os.WriteFile(copied, data, 0o600); err != nil {
+			r.Fatal(err)
+		}
+		store, err := state.OpenReadOnly(copied, state.Options{})
+		if err != nil {
+			return false // copied in the middle of a commit
+		}
+		learned, err := store.Limiter(newMemory(nil, "demo", r.api, true, nil).client)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			r.Fatal(err)
+		}
+		return bytes.Contains(learned, []byte(`"gate":"2`))
 	}
 	return false
 }

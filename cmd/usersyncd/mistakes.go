@@ -75,6 +75,10 @@ func taken(f *pflag.Flag) string {
 		return "a number"
 	case "percent":
 		return "a share from 0% to 90%, such as 20%"
+	case "words":
+		return "words with commas between them"
+	case "limit":
+		return "a share and a number, such as 5%,10"
 	case "duration":
 		return "a duration, such as 30s or 15m"
 	}

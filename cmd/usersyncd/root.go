@@ -76,6 +76,7 @@ func newRootWith(c *config, p process) *cobra.Command {
 		}
 		for flag, values := range map[string][]string{
 			"output": {"text", "json"}, "log-format": {"auto", "text", "json"}, "log-level": {"debug", "info", "warn", "error"},
+			"on-removal": onRemoval(), "on-drift": onDrift(),
 			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
@@ -141,10 +142,13 @@ func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 		}
 		return err
 	}
-	if c.once {
+	switch {
+	case c.once:
 		if err := existing(dir); err != nil {
 			return err
 		}
+	case len(c.only.list) > 0 || c.where != "":
+		return usage("--only and --select are for plan, --once and export: a daemon looks after everybody")
 	}
 	if c.once && isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
 		c.logLevel = "warn" // the bar shows the rest

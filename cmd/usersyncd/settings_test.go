@@ -31,6 +31,8 @@ func values(f *pflag.Flag) [3]string {
 	switch f.Value.Type() {
 	case "percent":
 		return [3]string{"7%", "29%", "12.5%"}
+	case "limit":
+		return [3]string{"1%,2", "3%,4", "100%,0"}
 	case "bool":
 		other := map[string]string{"true": "false", "false": "true"}[f.DefValue]
 		return [3]string{other, f.DefValue, other} // the neighbours in rank differ
@@ -43,6 +45,7 @@ func values(f *pflag.Flag) [3]string {
 	}
 	for name, choices := range map[string][3]string{
 		"output": {"json", "text", "json"}, "log-format": {"json", "text", "json"}, "log-level": {"debug", "warn", "error"},
+		"on-removal": {"delete", "deactivate", "delete"}, "on-drift": {"report", "enforce", "report"},
 	} {
 		if f.Name == name {
 			return choices
@@ -124,6 +127,10 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"max-in-flight", "0", "at least 1"},
 		{"tokens", "0", "a number from 1 to 10"},
 		{"tokens", "11", "a number from 1 to 10"},
+		{"on-removal", "forget", "unmanage, deactivate or delete"},
+		{"on-drift", "ignore", "enforce or report"},
+		{"min-admins", "-1", "0 or more"},
+		{"detail-interval", "-1s", "a duration"},
 		{"retry-max", "-1", "0 or more"},
 		{"retry-min-wait", "0s", "a positive duration"},
 		{"retry-max-wait", "1ms", "at least --retry-min-wait"},

@@ -207,10 +207,13 @@ func lingering(ctx context.Context, d time.Duration) (context.Context, context.C
 }
 
 // outcome decodes a good answer, or explains a bad one.
+// Without decode nothing in it counts.
 func (c *client) outcome(ctx context.Context, r *request, a answer, err error, decode func([]byte) error) error {
 	switch {
 	case a.status != 0 && (a.status < 200 || a.status > 299):
 		return refusal(r.op(), r.needs, a)
+	case a.status != 0 && decode == nil:
+		return nil
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
 	case err != nil:

@@ -2,235 +2,267 @@ package genesys
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
 	"usersyncd/spec"
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 )
 
-// sends lists what this package writes and reads, in the order of the format.
-var sends = []spec.Field{
-	spec.Email, spec.Name, spec.State, spec.Title, spec.Department, spec.Manager, spec.PreferredName,
-	spec.ACDAutoAnswer, spec.Certs, spec.Employer, spec.Phones, spec.Emails,
-}
-
-// creatable is what POST /users takes (CreateUser); the rest needs a PATCH.
-var creatable = []spec.Field{spec.Email, spec.Name, spec.State, spec.Title, spec.Department, spec.Phones, spec.Emails}
-
-// Sends returns the fields that this version can write. Others must be refused before a call is compiled.
-func Sends() []spec.Field { return slices.Clone(sends) }
-
-// op says what a call is; it is the call's Op.
-type op int
+// An opKind is what a call does. The order is that in which one user's calls are made: who the user is and
+// whether it is active, then where it belongs and what it may do, then the rest.
+type opKind int
 
 const (
-	opCreate op = iota + 1 // POST /users
-	opState                // PATCH with state and version alone: the API ignores or refuses anything besides
-	opFields               // PATCH with everything else
+	opCreate        opKind = iota + 1 // POST /users
+	opDelete                          // DELETE /users/{id}
+	opState                           // PATCH with state and version alone: the API ignores or refuses anything besides
+	opFields                          // PATCH with everything else that a user itself has
+	opAutoAnswer                      // PATCH /users/bulk, of several users
+	opDivision                        // POST /authorization/divisions/{id}/objects/USER, of several users
+	opRoles                           // POST /authorization/subjects/{id}/bulkreplace
+	opSkills                          // PUT or PATCH /users/{id}/routingskills/bulk
+	opSkillGone                       // DELETE /users/{id}/routingskills/{id}
+	opLanguages                       // PATCH /users/{id}/routinglanguages/bulk
+	opLanguageGone                    // DELETE /users/{id}/routinglanguages/{id}
+	opProfileSkills                   // PUT /users/{id}/profileskills
+	opUtilization                     // PUT or DELETE /routing/users/{id}/utilization
+	opVoicemail                       // PATCH /voicemail/userpolicies/{id}
+	opExternalGone                    // DELETE /users/{id}/externalid/{authority}/{key}
+	opExternal                        // POST /users/{id}/externalid
+	opQueueLeave                      // POST /routing/queues/{id}/members?delete=true, of several users
+	opQueueJoin                       // POST /routing/queues/{id}/members, of several users
+	opGroupLeave                      // DELETE /groups/{id}/members, of several users
+	opGroupJoin                       // POST /groups/{id}/members, of several users
 )
 
-// compile turns one change into its calls: at most the creation or the state, then one PATCH.
-func compile(c *usersync.Change) []*usersync.Call {
-	one := func(o op, name string, fields []spec.Field) *usersync.Call {
-		return &usersync.Call{Name: name, Changes: []*usersync.Change{c}, Fields: fields, Creates: o == opCreate, Op: o}
+// The most that the API takes at once. For division moves it is not told; the vendor's other limits are no lower.
+const (
+	maxAutoAnswer = 50
+	maxMoves      = 50
+	maxRated      = 50 // skills or languages
+	maxQueue      = 100
+	maxGroup      = 50
+)
+
+// An op is the note that a call carries for Do.
+type op struct {
+	kind    opKind
+	target  string   // name of the division, queue, group, skill, language or authority
+	key     string   // of an external id
+	names   []string // of the skills or languages that go with it
+	replace bool     // of skills: all others go
+}
+
+func (o opKind) name() string {
+	switch o {
+	case opCreate:
+		return "POST /users"
+	case opDelete:
+		return "DELETE /users/{id}"
+	case opAutoAnswer:
+		return "PATCH /users/bulk"
+	case opDivision:
+		return "POST /authorization/divisions/{id}/objects/USER"
+	case opRoles:
+		return "POST /authorization/subjects/{id}/bulkreplace"
+	case opSkills:
+		return "PUT /users/{id}/routingskills/bulk"
+	case opSkillGone:
+		return "DELETE /users/{id}/routingskills/{id}"
+	case opLanguages:
+		return "PATCH /users/{id}/routinglanguages/bulk"
+	case opLanguageGone:
+		return "DELETE /users/{id}/routinglanguages/{id}"
+	case opProfileSkills:
+		return "PUT /users/{id}/profileskills"
+	case opUtilization:
+		return "PUT /routing/users/{id}/utilization"
+	case opVoicemail:
+		return "PATCH /voicemail/userpolicies/{id}"
+	case opExternalGone:
+		return "DELETE /users/{id}/externalid/{authority}/{key}"
+	case opExternal:
+		return "POST /users/{id}/externalid"
+	case opQueueLeave, opQueueJoin:
+		return "POST /routing/queues/{id}/members"
+	case opGroupLeave:
+		return "DELETE /groups/{id}/members"
+	case opGroupJoin:
+		return "POST /groups/{id}/members"
+	}
+	return "PATCH /users/{id}"
+}
+
+// most is how many users one call serves.
+func (o opKind) most() int {
+	switch o {
+	case opAutoAnswer:
+		return maxAutoAnswer
+	case opDivision:
+		return maxMoves
+	case opQueueLeave, opQueueJoin:
+		return maxQueue
+	case opGroupLeave, opGroupJoin:
+		return maxGroup
+	}
+	return 1
+}
+
+// A step is one call's part in one change.
+type step struct {
+	op
+	change *usersync.Change
+	fields []spec.Field
+}
+
+// Compile implements usersync.Directory. The calls are sorted by what they do, so that calls which several
+// users share come in the same order for each of them. Leavers share calls with leavers alone, so that they
+// wait for nobody.
+func (d *Directory) Compile(changes []*usersync.Change) []*usersync.Call {
+	byKind := map[opKind][]step{}
+	for _, c := range changes {
+		for _, s := range compile(c) {
+			byKind[s.kind] = append(byKind[s.kind], s)
+		}
+	}
+	if one := byKind[opAutoAnswer]; len(one) == 1 { // alone it goes as everything else does, with a version
+		one[0].kind = opFields
+		byKind[opFields] = append(byKind[opFields], one[0])
+		delete(byKind, opAutoAnswer)
 	}
 	var calls []*usersync.Call
-	var rest []spec.Field
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+		steps := byKind[kind]
+		if kind.most() > 1 {
+			slices.SortStableFunc(steps, func(a, b step) int {
+				return cmp.Or(cmp.Compare(urgency(a.change), urgency(b.change)), cmp.Compare(a.target, b.target))
+			})
+		}
+		var open *usersync.Call
+		var last step
+		for _, s := range steps {
+			if open == nil || len(open.Changes) == kind.most() || s.target != last.target || urgency(s.change) != urgency(last.change) {
+				open = s.call()
+				calls = append(calls, open)
+			}
+			open.Changes = append(open.Changes, s.change)
+			last = s
+		}
+	}
+	d.expect.compiled(changes, calls)
+	return calls
+}
+
+// urgency is 0 for leavers and 1 for everybody else.
+func urgency(c *usersync.Change) int { return min(c.Lane, 2) - 1 }
+
+func (s step) call() *usersync.Call {
+	call := &usersync.Call{Name: s.kind.name(), Fields: s.fields, Creates: s.kind == opCreate, Op: s.op}
+	switch s.kind {
+	case opCreate, opState, opFields, opExternal: // a version, or a refusal, would tell them apart
+	default:
+		call.Repeatable = true
+	}
+	if s.kind == opGroupJoin || s.kind == opGroupLeave {
+		call.Object = "group " + s.target // its version counts up with each
+	}
+	return call
+}
+
+// compile turns one change into its steps, in the order in which they must be made.
+func compile(c *usersync.Change) []step {
+	var steps []step
+	add := func(o op, fields ...spec.Field) { steps = append(steps, step{op: o, change: c, fields: fields}) }
+	var todo []spec.Field
 	switch c.Action {
 	case usersync.Unmanage:
 		return nil
+	case usersync.Delete:
+		add(op{kind: opDelete}, spec.State)
+		return steps
 	case usersync.Create:
 		var first []spec.Field
 		for _, f := range inOrder(c.Desired) {
 			if slices.Contains(creatable, f) || isEmpty(f, c.Desired[f]) {
 				first = append(first, f) // a new user has nothing, so what is to be empty is settled
 			} else {
-				rest = append(rest, f)
+				todo = append(todo, f)
 			}
 		}
-		calls = append(calls, one(opCreate, "POST /users", first))
+		add(op{kind: opCreate}, first...)
 	default:
 		for _, fc := range c.Fields {
 			if fc.Field != spec.State {
-				rest = append(rest, fc.Field)
+				todo = append(todo, fc.Field)
 			}
 		}
 		if c.Names(spec.State) || c.Action == usersync.Restore {
-			calls = append(calls, one(opState, "PATCH /users/{id}", []spec.Field{spec.State}))
+			add(op{kind: opState}, spec.State)
 		}
 	}
-	if len(rest) > 0 {
-		calls = append(calls, one(opFields, "PATCH /users/{id}", rest))
+	profile := slices.DeleteFunc(slices.Clone(todo), func(f spec.Field) bool { return !slices.Contains(patchable, f) })
+	switch {
+	case len(profile) == 1 && profile[0] == spec.ACDAutoAnswer:
+		add(op{kind: opAutoAnswer}, profile...)
+	case len(profile) > 0:
+		add(op{kind: opFields}, profile...)
 	}
-	return calls
-}
-
-// inOrder returns the fields in the order in which the API knows them; those it does not know come last.
-func inOrder(f spec.Fields) []spec.Field {
-	place := func(name spec.Field) int {
-		if i := slices.Index(sends, name); i >= 0 {
-			return i
+	for _, f := range todo {
+		for _, o := range apartSteps(c, f) {
+			add(o, f)
 		}
-		return len(sends)
 	}
-	return slices.SortedFunc(maps.Keys(f), func(a, b spec.Field) int {
-		return cmp.Or(place(a)-place(b), cmp.Compare(a, b))
-	})
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.kind, b.kind) })
+	return steps
 }
 
-// isEmpty reports whether a value of a field is what a new user has.
-func isEmpty(f spec.Field, v spec.Value) bool {
+// apartSteps are the steps of a field that is not the user's own but hangs under it, or is kept elsewhere.
+func apartSteps(c *usersync.Change, f spec.Field) []op {
+	have, want := spec.Value(""), after(c, f)
+	if c.Current != nil {
+		have = c.Current.Fields[f]
+	}
 	switch f {
-	case spec.Manager, spec.PreferredName:
-		return v == spec.Text("")
-	case spec.ACDAutoAnswer:
-		return v == spec.Bool(false)
-	case spec.Certs:
-		return v == spec.Strings(nil)
-	case spec.Employer:
-		return v == spec.EmployerOf(spec.EmployerInfo{})
+	case spec.Division:
+		name, _ := spec.Decode[string](want)
+		return []op{{kind: opDivision, target: name}}
+	case spec.Roles:
+		return []op{{kind: opRoles}}
+	case spec.Skills:
+		return skillSteps(have, want)
+	case spec.Languages:
+		return languageSteps(have, want)
+	case spec.ProfileSkills:
+		return []op{{kind: opProfileSkills}}
+	case spec.Utilization:
+		return []op{{kind: opUtilization}}
+	case spec.Voicemail:
+		return []op{{kind: opVoicemail}}
+	case spec.ExternalIDs:
+		return externalSteps(have, want)
+	case spec.Queues:
+		return memberSteps(have, want, opQueueLeave, opQueueJoin)
+	case spec.Groups:
+		return memberSteps(have, want, opGroupLeave, opGroupJoin)
 	}
-	return false
+	return nil
 }
 
-// after is what a field is to become.
-func after(c *usersync.Change, f spec.Field) spec.Value {
-	if v, ok := c.Desired[f]; ok {
-		return v
-	}
-	for _, fc := range c.Fields {
-		if fc.Field == f {
-			return fc.After
+// memberSteps leaves and joins what differs.
+func memberSteps(have, want spec.Value, leave, join opKind) []op {
+	before, _ := spec.Decode[[]string](have)
+	after, _ := spec.Decode[[]string](want)
+	var steps []op
+	for _, name := range before {
+		if !slices.Contains(after, name) {
+			steps = append(steps, op{kind: leave, target: name})
 		}
 	}
-	if f == spec.State {
-		return spec.Text("active")
-	}
-	return ""
-}
-
-// creation builds the body of POST /users. The state is always sent: the API's default is inactive
-// unless it sends an invitation.
-func creation(c *usersync.Change) (map[string]any, error) {
-	body := map[string]any{}
-	var err error
-	if body["state"], err = spec.Decode[string](after(c, spec.State)); err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
-	for _, f := range []spec.Field{spec.Email, spec.Name, spec.Title, spec.Department} {
-		v, managed := c.Desired[f]
-		if !managed {
-			continue
-		}
-		text, err := spec.Decode[string](v)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
-		}
-		if text != "" {
-			body[string(f)] = text
+	for _, name := range after {
+		if !slices.Contains(before, name) {
+			steps = append(steps, op{kind: join, target: name})
 		}
 	}
-	if body["email"] == nil || body["name"] == nil {
-		return nil, errors.New("a user cannot be created without email and name")
-	}
-	list, err := addresses(c, json.RawMessage("[]"))
-	if err != nil {
-		return nil, err
-	}
-	if len(list) > 0 {
-		body["addresses"] = list
-	}
-	return body, nil
-}
-
-// update builds the body of a PATCH with the given fields. manager turns an address into an id.
-func update(c *usersync.Change, current state.Observed, fields []spec.Field, manager func(key string) (id string, err error)) (map[string]any, error) {
-	body := map[string]any{"version": current.Version}
-	for _, f := range fields {
-		var value any
-		var err error
-		switch v := after(c, f); f {
-		case spec.Email, spec.Name, spec.State, spec.Title, spec.Department, spec.PreferredName:
-			value, err = spec.Decode[string](v)
-		case spec.ACDAutoAnswer:
-			value, err = spec.Decode[bool](v)
-		case spec.Certs:
-			value, err = spec.Decode[[]string](v)
-		case spec.Manager:
-			var key string
-			if key, err = spec.Decode[string](v); err == nil && key != "" {
-				key, err = manager(key)
-			}
-			value = key
-		case spec.Employer:
-			value, err = employment(v, current.Fields[spec.Employer])
-		case spec.Phones, spec.Emails:
-			value, err = addresses(c, current.Opaque)
-		default:
-			err = errors.New("this version does not send it")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
-		}
-		body[wireName(f)] = value
-	}
-	return body, nil
-}
-
-func wireName(f spec.Field) string {
-	switch f {
-	case spec.Employer:
-		return "employerInfo"
-	case spec.Phones, spec.Emails:
-		return "addresses"
-	}
-	return string(f)
-}
-
-// addresses merges the phones and emails that are managed into the contacts known.
-func addresses(c *usersync.Change, known json.RawMessage) ([]map[string]json.RawMessage, error) {
-	var phones *[]spec.Phone
-	var emails *[]spec.EmailAddress
-	if v := after(c, spec.Phones); v != "" {
-		list, err := spec.Decode[[]spec.Phone](v)
-		if err != nil {
-			return nil, err
-		}
-		phones = &list
-	}
-	if v := after(c, spec.Emails); v != "" {
-		list, err := spec.Decode[[]spec.EmailAddress](v)
-		if err != nil {
-			return nil, err
-		}
-		emails = &list
-	}
-	return merge(known, phones, emails)
-}
-
-// employment names every part that is to have a value, and those that are to lose one. Whether the API
-// replaces the object or merges it is not known; so it comes out the same.
-func employment(want, have spec.Value) (map[string]string, error) {
-	w, err := spec.Decode[spec.EmployerInfo](want)
-	if err != nil {
-		return nil, err
-	}
-	h, err := spec.Decode[spec.EmployerInfo](have)
-	known := err == nil
-	parts := map[string]string{}
-	put := func(name, want, have string) {
-		if want != "" || have != "" || !known {
-			parts[name] = want
-		}
-	}
-	put("officialName", w.OfficialName, h.OfficialName)
-	put("employeeId", w.EmployeeID, h.EmployeeID)
-	put("employeeType", w.EmployeeType, h.EmployeeType)
-	put("dateHire", w.DateHire, h.DateHire)
-	return parts, nil
+	return steps
 }

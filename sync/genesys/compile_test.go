@@ -142,12 +142,12 @@ func TestCompileAndDo(t *testing.T) {
 
 func TestDoRefusesWhatItCannotSend(t *testing.T) {
 	create := differing(usersync.Create, nil, spec.Fields{spec.Email: ana})
-	unknown := &usersync.Change{Action: usersync.Update, Current: known(nil), Desired: spec.Fields{spec.Skills: "{}"}, Fields: []usersync.FieldChange{{Field: spec.Skills}}}
+	unknown := differing(usersync.Update, known(nil), spec.Fields{spec.Skills: spec.Proficiencies(map[string]float64{"Billing": 3})})
 	homeless := differing(usersync.Update, nil, spec.Fields{spec.Title: spec.Text("x")})
 	broken := differing(usersync.Update, known(nil), spec.Fields{spec.Title: "not json"})
 	nobody := differing(usersync.Update, known(nil), spec.Fields{spec.Manager: spec.Text("nobody@example.com")})
 	for want, c := range map[string]*usersync.Change{
-		"without email and name": create, "does not send it": unknown, "not known to exist": homeless,
+		"without email and name": create, "no skill is called": unknown, "not known to exist": homeless,
 		"title: decoding": broken, `no user has the address "nobody@example.com"`: nobody,
 	} {
 		f := &fake{api: func(*http.Request, string) reply { return jsonReply(200, `{"results":[]}`) }}

@@ -32,10 +32,18 @@ const (
 // Directory is an organization of Genesys Cloud as a pass sees it. Make one with New.
 type Directory struct {
 	client   *client
+	clientID string
 	index    index
+	names    catalogues
+	groups   groupVersions
 	expect   expectation
 	pageSize int
+	atOnce   int                    // requests of one reading under way together
 	org      atomic.Pointer[string] // once it was asked for
+
+	// Until the next listing, under names' lock:
+	holders  map[string][]string // by the roles asked for
+	standard map[string]capacity // the organization's utilization, by medium
 }
 
 var _ usersync.Directory = (*Directory)(nil)
@@ -46,8 +54,10 @@ func New(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("genesys: %w", err)
 	}
-	d := &Directory{client: c, expect: expectation{limiter: o.Limiter}, pageSize: o.withDefaults().PageSize}
+	d := &Directory{client: c, clientID: o.ClientID, expect: expectation{limiter: o.Limiter}, pageSize: o.withDefaults().PageSize, atOnce: o.withDefaults().MaxConns}
 	d.index.reset(nil)
+	d.groups.known = map[string]int{}
+	d.forget()
 	d.expect.reset()
 	return d, nil
 }
@@ -98,17 +108,24 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 }
 
 // Get implements usersync.Directory.
-func (d *Directory) Get(ctx context.Context, id string) (state.Observed, error) {
-	return d.get(ctx, id, "", "deleted")
+func (d *Directory) Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error) {
+	now, err := d.get(ctx, id, fields, "", "deleted")
+	if err != nil {
+		return now, err
+	}
+	return d.withDetails(ctx, now, fields)
 }
 
 // get reads one user, trying one state after the other: the API hides deleted users unless they are
 // asked for. "" shows active and inactive ones.
-func (d *Directory) get(ctx context.Context, id string, states ...string) (state.Observed, error) {
+func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, states ...string) (state.Observed, error) {
+	reading, err := d.labels(ctx, fields)
+	if err != nil {
+		return state.Observed{}, err
+	}
 	var u user
-	var err error
 	for _, s := range states {
-		q := url.Values{"expand": {expand}}
+		q := expand(fields)
 		if s != "" {
 			q.Set("state", s)
 		}
@@ -122,18 +139,18 @@ func (d *Directory) get(ctx context.Context, id string, states ...string) (state
 	if err != nil {
 		return state.Observed{}, err
 	}
-	return d.seen(u), nil
+	return d.seen(u, reading), nil
 }
 
-func (d *Directory) seen(u user) state.Observed {
-	now := u.observed()
+func (d *Directory) seen(u user, r reading) state.Observed {
+	now := r.observed(u)
 	d.index.learn(now)
 	return now
 }
 
 // Find implements usersync.Directory. What the search shows may be out of date, so whom it names is read
 // and compared again.
-func (d *Directory) Find(ctx context.Context, email string) (state.Observed, error) {
+func (d *Directory) Find(ctx context.Context, email string, fields ...spec.Field) (state.Observed, error) {
 	r := &request{
 		method: http.MethodPost, path: searchPath, template: searchPath, needs: mayView,
 		body: search{PageSize: 25, PageNumber: 1, Query: []criterion{
@@ -159,7 +176,7 @@ func (d *Directory) Find(ctx context.Context, email string) (state.Observed, err
 	if hit.State == "deleted" {
 		states = []string{"deleted", ""}
 	}
-	now, err := d.get(ctx, hit.ID, states...)
+	now, err := d.get(ctx, hit.ID, fields, states...)
 	switch {
 	case errors.Is(err, usersync.ErrNotFound):
 		return state.Observed{}, nobody
@@ -168,15 +185,5 @@ func (d *Directory) Find(ctx context.Context, email string) (state.Observed, err
 	case now.Fields[spec.Email] != spec.Text(spec.Key(email)):
 		return state.Observed{}, nobody
 	}
-	return now, nil
-}
-
-// Compile implements usersync.Directory.
-func (d *Directory) Compile(changes []*usersync.Change) []*usersync.Call {
-	var calls []*usersync.Call
-	for _, c := range changes {
-		calls = append(calls, compile(c)...)
-	}
-	d.expect.compiled(changes, calls)
-	return calls
+	return d.withDetails(ctx, now, fields)
 }

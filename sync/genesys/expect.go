@@ -12,8 +12,8 @@ type expectation struct {
 	limiter Limiter
 
 	mu    sync.Mutex
-	calls map[*usersync.Change]int
-	total int
+	calls map[*usersync.Change][]*usersync.Call
+	users map[*usersync.Call]int // how many changes still count on a call
 	pages int
 }
 
@@ -21,7 +21,7 @@ type expectation struct {
 func (e *expectation) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls, e.total, e.pages = map[*usersync.Change]int{}, 0, 0
+	e.calls, e.users, e.pages = map[*usersync.Change][]*usersync.Call{}, map[*usersync.Call]int{}, 0
 	e.tell()
 }
 
@@ -35,25 +35,24 @@ func (e *expectation) compiled(changes []*usersync.Change, calls []*usersync.Cal
 	}
 	for _, call := range calls {
 		for _, c := range call.Changes {
-			e.calls[c]++
-			e.total++
+			e.calls[c] = append(e.calls[c], call)
 		}
+		e.users[call] = len(call.Changes)
 	}
 	e.tell()
 }
 
-// done counts a call as made. After an error the rest of its changes is compiled anew, if at all.
+// done counts a call as made. After an error the rest of its changes is compiled anew, if at all; but one that
+// is made again as it is still comes.
 func (e *expectation) done(call *usersync.Call, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, c := range call.Changes {
-		if err != nil {
+	switch {
+	case err == nil:
+		delete(e.users, call)
+	case !call.Repeatable:
+		for _, c := range call.Changes {
 			e.drop(c)
-		} else if e.calls[c] > 0 {
-			e.total--
-			if e.calls[c]--; e.calls[c] == 0 {
-				delete(e.calls, c)
-			}
 		}
 	}
 	e.tell()
@@ -67,9 +66,14 @@ func (e *expectation) listing(pages int) {
 	e.tell()
 }
 
+// drop takes back what a change counted on.
 func (e *expectation) drop(c *usersync.Change) {
-	e.total -= e.calls[c]
+	for _, call := range e.calls[c] {
+		if e.users[call]--; e.users[call] <= 0 {
+			delete(e.users, call)
+		}
+	}
 	delete(e.calls, c)
 }
 
-func (e *expectation) tell() { e.limiter.Expect(e.total + e.pages) }
+func (e *expectation) tell() { e.limiter.Expect(len(e.users) + e.pages) }

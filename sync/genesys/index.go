@@ -61,3 +61,10 @@ func (x *index) id(key string) string {
 	defer x.mu.RUnlock()
 	return x.ids[key].id
 }
+
+// size is how many users are known.
+func (x *index) size() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return len(x.keys)
+}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 )
@@ -23,19 +23,25 @@ const (
 
 // List implements usersync.Directory. Active and inactive users are listed one after the other, as the
 // vendor's Terraform provider does; one that is met twice, having moved meanwhile, counts as it was last.
-func (d *Directory) List(ctx context.Context) (usersync.Listing, error) {
+func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Listing, error) {
 	defer d.expect.listing(0)
+	d.forget()
+	reading, err := d.labels(ctx, fields)
+	if err != nil {
+		return usersync.Listing{}, err
+	}
 	at := map[string]int{}
 	listing := usersync.Listing{Complete: true}
 	for i, state := range []string{"active", "inactive"} {
-		s := &sweep{Directory: d, state: state, pages: map[int][]user{}, others: 1 - i}
+		s := &sweep{Directory: d, fields: fields, state: state, pages: map[int][]user{}, others: 1 - i}
 		d.expect.listing(1 + s.others)
 		if err := s.run(ctx); err != nil {
 			return usersync.Listing{}, err
 		}
 		listing.Complete = listing.Complete && !s.capped
 		for _, n := range slices.Sorted(maps.Keys(s.pages)) {
-			listing.Users = appendNew(listing.Users, at, s.pages[n])
+			listing.Users = appendNew(listing.Users, at, s.pages[n], &reading)
+			delete(s.pages, n) // a page is large
 		}
 	}
 	d.index.learn(listing.Users...)
@@ -43,15 +49,15 @@ func (d *Directory) List(ctx context.Context) (usersync.Listing, error) {
 }
 
 // appendNew appends users, of which at knows the places; of two readings of a user the newer stays.
-func appendNew(list []state.Observed, at map[string]int, users []user) []state.Observed {
+func appendNew(list []state.Observed, at map[string]int, users []user, r *reading) []state.Observed {
 	for _, u := range users {
 		i, known := at[u.ID]
 		switch {
 		case !known:
 			at[u.ID] = len(list)
-			list = append(list, u.observed())
+			list = append(list, r.observed(u))
 		case u.Version > list[i].Version:
-			list[i] = u.observed()
+			list[i] = r.observed(u)
 		}
 	}
 	return list
@@ -60,6 +66,7 @@ func appendNew(list []state.Observed, at map[string]int, users []user) []state.O
 // A sweep reads all pages of the users in one state.
 type sweep struct {
 	*Directory
+	fields []spec.Field
 	state  string
 	others int // requests that come after this sweep
 
@@ -107,13 +114,11 @@ func (s *sweep) ended() bool {
 
 // page reads one page and returns how many the API says there are; 0 if it does not say.
 func (s *sweep) page(ctx context.Context, n int) (count int, err error) {
-	p, err := call[userPage](ctx, s.client, &request{
-		method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView,
-		query: url.Values{
-			"state": {s.state}, "expand": {expand},
-			"pageSize": {strconv.Itoa(s.pageSize)}, "pageNumber": {strconv.Itoa(n)},
-		},
-	})
+	query := expand(s.fields)
+	query.Set("state", s.state)
+	query.Set("pageSize", strconv.Itoa(s.pageSize))
+	query.Set("pageNumber", strconv.Itoa(n))
+	p, err := call[userPage](ctx, s.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView, query: query})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := (*usersync.CallError)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest && n*s.pageSize > listingCap {

@@ -60,7 +60,7 @@ func apply(ctx context.Context, d *genesys.Directory, c *usersync.Change) (state
 
 func TestSimulatedListing(t *testing.T) {
 	d, s := simulate(t, sim.Options{Users: 1203, Inactive: 510, Deleted: 7, Seed: 1}, nil)
-	l, err := d.List(t.Context())
+	l, err := d.List(t.Context(), spec.Certs, spec.Employer)
 	if err != nil || len(l.Users) != 1203 || !l.Complete {
 		t.Fatalf("%d users, complete %t, %v", len(l.Users), l.Complete, err)
 	}
@@ -82,12 +82,12 @@ func TestSimulatedListing(t *testing.T) {
 			spec.Title: spec.Text(there.Title), spec.Department: spec.Text(there.Department), spec.PreferredName: spec.Text(there.PreferredName),
 			spec.Manager: manager, spec.ACDAutoAnswer: spec.Bool(there.ACDAutoAnswer), spec.Certs: spec.Strings(there.Certifications),
 			spec.Employer: spec.EmployerOf(spec.EmployerInfo(there.Employer)),
-			spec.Phones:   u.Fields[spec.Phones], spec.Emails: u.Fields[spec.Emails],
+			spec.Phones:   u.Fields[spec.Phones], spec.Emails: u.Fields[spec.Emails], spec.Division: spec.Text("Home"),
 		}
 		if diff := cmp.Diff(want, u.Fields); diff != "" || u.Version != there.Version {
 			t.Fatalf("%s (-there +observed):\n%s", there.Email, diff)
 		}
-		one, err := d.Get(t.Context(), u.ID)
+		one, err := d.Get(t.Context(), u.ID, spec.Certs, spec.Employer)
 		if err != nil || !cmp.Equal(one, u) {
 			t.Fatalf("read alone: %s, %v", cmp.Diff(u, one), err)
 		}
@@ -109,7 +109,7 @@ func TestSimulatedCap(t *testing.T) {
 // A field that the API left out of a listing is unknown, and not empty.
 func TestSimulatedDroppedExpands(t *testing.T) {
 	d, _ := simulate(t, sim.Options{Users: 30, Seed: 1, DropExpands: 3}, nil)
-	l, err := d.List(t.Context())
+	l, err := d.List(t.Context(), spec.Certs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestSimulatedLife(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
-			if now, err = d.Get(ctx, now.ID); err != nil {
+			if now, err = d.Get(ctx, now.ID, spec.Certs, spec.Employer); err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
 			for f, want := range desired {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/url"
+	"slices"
 	"strings"
 
 	"usersyncd/spec"
@@ -26,13 +28,60 @@ type user struct {
 	Addresses      json.RawMessage `json:"addresses"` // []contact; kept as it is
 	Certifications *[]string       `json:"certifications"`
 	EmployerInfo   *employer       `json:"employerInfo"`
+	Division       *named          `json:"division"`
+	Skills         *[]rated        `json:"skills"`
+	Languages      *[]rated        `json:"languages"`
+	ProfileSkills  *[]string       `json:"profileSkills"`
+	Groups         *[]named        `json:"groups"`
+	Locations      *[]place        `json:"locations"`
 }
 
-// expand asks for the fields that are not shown otherwise.
-const expand = "certifications,employerInfo"
+// expansion is what makes the API show a field; "" if it is shown anyway, or never with the user.
+func expansion(f spec.Field) string {
+	switch f {
+	case spec.Certs, spec.Skills, spec.Languages, spec.ProfileSkills, spec.Groups, spec.Locations:
+		return string(f)
+	case spec.Employer:
+		return "employerInfo"
+	}
+	return ""
+}
+
+// expand asks for the fields that are not shown otherwise, in the format's order.
+func expand(fields []spec.Field) url.Values {
+	var all []string
+	for _, info := range spec.All() {
+		if name := expansion(info.Field); name != "" && slices.Contains(fields, info.Field) {
+			all = append(all, name)
+		}
+	}
+	if len(all) == 0 {
+		return url.Values{}
+	}
+	return url.Values{"expand": {strings.Join(all, ",")}}
+}
 
 type reference struct {
 	ID string `json:"id"`
+}
+
+type named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// rated is a routing skill or language of a user (UserRoutingSkill, UserRoutingLanguage).
+type rated struct {
+	named
+	Proficiency float64 `json:"proficiency"`
+	State       string  `json:"state"`
+}
+
+// place is one of a user's locations as it is read; it is written as id and notes.
+type place struct {
+	ID         string `json:"id"`
+	Notes      string `json:"notes"`
+	Definition *named `json:"locationDefinition"`
 }
 
 type employer struct {
@@ -91,8 +140,14 @@ func checkAll(users []user) error {
 // managerPrefix marks a manager by id: the person stays the same when the address changes.
 const managerPrefix = "id:"
 
-// observed turns the API's user into fields. Only what was shown on demand can be missing from them.
-func (u user) observed() state.Observed {
+// A reading turns the API's users into fields: those that are always shown, and of the others those that
+// were asked for. What is shown on demand can be missing from them.
+type reading struct {
+	fields []spec.Field
+	labels map[spec.Kind]*catalogue // of what the fields refer to
+}
+
+func (r *reading) observed(u user) state.Observed {
 	f := spec.Fields{
 		spec.Email:         spec.Text(spec.Key(u.Email)),
 		spec.Name:          spec.Text(u.Name),
@@ -108,15 +163,67 @@ func (u user) observed() state.Observed {
 	if u.Manager != nil && u.Manager.ID != "" {
 		f[spec.Manager] = spec.Text(managerPrefix + u.Manager.ID)
 	}
-	if u.Certifications != nil {
-		f[spec.Certs] = spec.Strings(*u.Certifications)
-	}
-	if e := u.EmployerInfo; e != nil {
-		f[spec.Employer] = spec.EmployerOf(spec.EmployerInfo(*e))
+	if u.Division != nil && u.Division.Name != "" {
+		f[spec.Division] = spec.Text(u.Division.Name)
 	}
 	list, _ := contacts(u.Addresses) // checked when it was decoded
 	f[spec.Phones], f[spec.Emails] = phonesAndEmails(list)
+	for _, field := range r.fields {
+		if v := r.shown(field, u); v != "" {
+			f[field] = v
+		}
+	}
 	return state.Observed{ID: u.ID, Version: u.Version, Fields: f, Opaque: opaque(u.Addresses)}
+}
+
+// shown is the value of a field that is there on demand; "" if it is not.
+func (r *reading) shown(f spec.Field, u user) spec.Value {
+	switch {
+	case f == spec.Certs && u.Certifications != nil:
+		return spec.Strings(*u.Certifications)
+	case f == spec.ProfileSkills && u.ProfileSkills != nil:
+		return spec.Strings(*u.ProfileSkills)
+	case f == spec.Employer && u.EmployerInfo != nil:
+		return spec.EmployerOf(spec.EmployerInfo(*u.EmployerInfo))
+	case f == spec.Skills && u.Skills != nil:
+		return r.proficiencies(spec.KindSkill, *u.Skills)
+	case f == spec.Languages && u.Languages != nil:
+		return r.proficiencies(spec.KindLanguage, *u.Languages)
+	case f == spec.Groups && u.Groups != nil:
+		names := make([]string, 0, len(*u.Groups))
+		for _, g := range *u.Groups {
+			names = append(names, r.label(spec.KindGroup, g))
+		}
+		return spec.Strings(names)
+	case f == spec.Locations && u.Locations != nil:
+		places := make([]spec.Location, 0, len(*u.Locations))
+		for _, p := range *u.Locations {
+			at := named{ID: p.ID}
+			if p.Definition != nil {
+				at = *p.Definition
+			}
+			places = append(places, spec.Location{Name: r.label(spec.KindLocation, at), Notes: p.Notes})
+		}
+		return spec.LocationList(places)
+	}
+	return ""
+}
+
+func (r *reading) proficiencies(kind spec.Kind, list []rated) spec.Value {
+	all := make(map[string]float64, len(list))
+	for _, s := range list {
+		if !strings.EqualFold(s.State, "deleted") {
+			all[r.label(kind, s.named)] = s.Proficiency
+		}
+	}
+	return spec.Proficiencies(all)
+}
+
+func (r *reading) label(kind spec.Kind, n named) string {
+	if c := r.labels[kind]; c != nil {
+		return c.label(n.ID, n.Name)
+	}
+	return n.Name
 }
 
 // opaque is the contacts as the API showed them, without white space, so that the same contacts are

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+)
+
+// guards are the settings that say what may happen to whom.
+type guards struct {
+	onRemoval, onDrift                            string
+	maxRemovals, maxDeactivations, maxSkillLosses limit
+	protected, adminRoles                         words
+	minAdmins                                     int
+	allowRoles, allowDivisions, allowQueues       words
+	unmanaged                                     words
+	detailInterval                                time.Duration
+}
+
+// A selection is which of the declared users a command is about.
+type selection struct {
+	only  words
+	where string
+}
+
+func (g *guards) flags(f *pflag.FlagSet) {
+	g.maxRemovals = limit{Percent: 5, Floor: 10}
+	g.maxDeactivations = limit{Percent: 10, Floor: 20}
+	g.maxSkillLosses = limit{Percent: 50, Floor: 20}
+	g.adminRoles.list = []string{"Master Admin", "admin"}
+	g.allowDivisions.list, g.allowQueues.list = []string{"*"}, []string{"*"}
+	f.StringVar(&g.onRemoval, "on-removal", "unmanage", "what becomes of managed users whose spec is gone: unmanage, deactivate or delete")
+	f.StringVar(&g.onDrift, "on-drift", "enforce", "what becomes of edits made in Genesys: enforce (changed back) or report")
+	f.Var(&g.maxRemovals, "max-removals", "most users removed in 24 hours, as a share and a floor: more are held until released")
+	f.Var(&g.maxDeactivations, "max-deactivations", "most users set to inactive in 24 hours")
+	f.Var(&g.maxSkillLosses, "max-skill-losses", "most of a skill's holders who lose it in one plan")
+	f.Var(&g.protected, "protect", "`USERS`, by address or id, who are never changed")
+	f.Var(&g.adminRoles, "admin-roles", "`ROLES` of administrators")
+	f.IntVar(&g.minAdmins, "min-admins", 2, "how many active users must keep one of these roles; 0: do not look")
+	f.Var(&g.allowRoles, "allow-roles", "`ROLES` that specs may give to a user who does not have them; '*': any")
+	f.Var(&g.allowDivisions, "allow-divisions", "`DIVISIONS` that specs may put users and roles into")
+	f.Var(&g.allowQueues, "allow-queues", "`QUEUES` that specs may put users into")
+	f.Var(&g.unmanaged, "unmanaged-fields", "`FIELDS` that somebody else owns, given to new users only; scim: those of an identity provider")
+	f.DurationVar(&g.detailInterval, "detail-interval", 24*time.Hour, "within what time roles, queues, utilization, voicemail and external ids of everybody are read again; 0: never")
+}
+
+func (s *selection) flags(f *pflag.FlagSet) {
+	f.Var(&s.only, "only", "`ADDRESSES` of the users to look at; nobody else is touched")
+	f.StringVar(&s.where, "select", "", "`FIELD=VALUE,...`: look at the users who are declared so, and at nobody else")
+}
+
+// scim are the fields that an identity provider owns which provisions users by SCIM.
+var scim = []spec.Field{
+	spec.Email, spec.Name, spec.State, spec.Title, spec.Department, spec.Manager, spec.Division, spec.Phones, spec.Emails,
+	spec.Employer, spec.ExternalIDs,
+}
+
+// unmanagedFields reads --unmanaged-fields.
+func (g *guards) unmanagedFields() ([]spec.Field, error) {
+	var fields []spec.Field
+	known := []string{"scim"}
+	for _, info := range spec.All() {
+		known = append(known, string(info.Field))
+	}
+	for _, name := range g.unmanaged.list {
+		if name == "scim" {
+			fields = append(fields, scim...)
+			continue
+		}
+		if !slices.Contains(known, name) {
+			hint := ""
+			if near := spec.Suggest(name, known); near != "" {
+				hint = fmt.Sprintf("; did you mean %q?", near)
+			}
+			return nil, fmt.Errorf("--unmanaged-fields: there is no field %q%s", name, hint)
+		}
+		fields = append(fields, spec.Field(name))
+	}
+	return fields, nil
+}
+
+// policy puts the settings of what may be done together.
+func (c *config) policy() (usersync.Policy, error) {
+	g := &c.guards
+	unmanaged, err := g.unmanagedFields()
+	if err != nil {
+		return usersync.Policy{}, usage("%w", err)
+	}
+	where, err := spec.ParseSelection(c.where)
+	if err != nil {
+		return usersync.Policy{}, usage("--select: %w", err)
+	}
+	var only []string
+	for _, address := range c.only.list {
+		only = append(only, spec.Key(address))
+	}
+	removals, deactivations, losses := usersync.Limit(g.maxRemovals), usersync.Limit(g.maxDeactivations), usersync.Limit(g.maxSkillLosses)
+	return usersync.Policy{
+		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: usersync.Action(g.onRemoval),
+		Select: usersync.Selection{Only: only, Where: where}, Unmanaged: unmanaged,
+		Guard: usersync.Guard{
+			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
+			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,
+			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list,
+		},
+	}, nil
+}
+
+// limit is a flag such as 5%,10: a share, and a number that is always allowed.
+type limit usersync.Limit
+
+func (l *limit) String() string { return (*usersync.Limit)(l).String() }
+
+// Set implements pflag.Value.
+func (l *limit) Set(text string) error {
+	share, floor, ok := strings.Cut(text, ",")
+	share, hundredths := strings.CutSuffix(strings.TrimSpace(share), "%")
+	percent, err := strconv.Atoi(strings.TrimSpace(share))
+	least, wrong := strconv.Atoi(strings.TrimSpace(floor))
+	if !ok || !hundredths || err != nil || wrong != nil || percent < 0 || percent > 100 || least < 0 {
+		return errors.New("a share and a number, such as 5%,10")
+	}
+	*l = limit{Percent: percent, Floor: least}
+	return nil
+}
+
+// Type implements pflag.Value.
+func (l *limit) Type() string { return "limit" }

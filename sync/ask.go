@@ -1,0 +1,182 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Answers is what the organization was asked for a plan, beside the listing, and what it said. The zero
+// value has asked nothing.
+type Answers struct {
+	Names   map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
+	Unread  map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
+	Admins  []string            // ids of those who have an administrator's role, if
+	Counted bool                // that was asked for
+	NoCount error               // why it could not be told
+}
+
+// asks is what a plan still has to know before anything may be sent.
+type asks struct {
+	names  map[spec.Ref]bool
+	fields map[string][]spec.Field // by id: unknown ones
+	admins bool
+}
+
+func (a *asks) none() bool { return len(a.names)+len(a.fields) == 0 && !a.admins }
+
+// plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
+// not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
+// nothing.
+func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*Plan, error) {
+	answers := &Answers{Names: map[spec.Ref]string{}, Unread: map[string]error{}}
+	for {
+		plan := NewPlan(tree, snap, r.Policy, answers, now)
+		if plan.asks.none() {
+			for i, p := range plan.Problems {
+				if p.name != "" {
+					plan.Problems[i].Pos = r.Specs.Place(p.Pos, p.name)
+				}
+			}
+			slices.SortFunc(plan.Problems, func(a, b Problem) int { return byPlace(a.Problem, b.Problem) })
+			return plan, nil
+		}
+		if err := bind(); err != nil {
+			return nil, err
+		}
+		if err := r.ask(ctx, &plan.asks, snap, answers, dryRun); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *Reconciler) ask(ctx context.Context, a *asks, snap *state.Snapshot, answers *Answers, dryRun bool) error {
+	if len(a.names) > 0 {
+		wrong, err := r.Directory.Check(ctx, slices.SortedFunc(maps.Keys(a.names), func(x, y spec.Ref) int {
+			return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
+		}))
+		if err != nil {
+			return fmt.Errorf("look names up: %w", err)
+		}
+		for ref := range a.names {
+			answers.Names[ref] = wrong[ref]
+		}
+	}
+	if len(a.fields) > 0 {
+		unread, err := r.details(ctx, a.fields, snap, dryRun)
+		if err != nil {
+			return err
+		}
+		for id := range a.fields {
+			answers.Unread[id] = unread[id]
+		}
+	}
+	if a.admins {
+		answers.Counted = true
+		answers.Admins, answers.NoCount = r.Directory.Holders(ctx, r.Policy.Guard.AdminRoles)
+		if err := answers.NoCount; err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) {
+			return fmt.Errorf("look the administrators up: %w", err)
+		}
+	}
+	return nil
+}
+
+// detailsPerCommit bounds what is read again after a crash, and what is held in memory.
+const detailsPerCommit = 200
+
+// details reads fields that no listing shows and merges them into the snapshot, in memory and in the state
+// file. It returns why users could not be read.
+func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, snap *state.Snapshot, dryRun bool) (map[string]error, error) {
+	unread := map[string]error{}
+	var commit state.Commit
+	flush := func() error {
+		defer func() { commit = state.Commit{} }()
+		if dryRun {
+			return nil
+		}
+		return r.Store.Commit(commit)
+	}
+	s := r.Status()
+	s.Phase, s.Reading, s.Read = "read", len(want), 0
+	r.set(s)
+	denied := 0
+	err := r.Directory.Details(ctx, want, func(now state.Observed, err error) error {
+		s.Read++
+		r.set(s)
+		switch {
+		case errors.Is(err, ErrForbidden):
+			if denied++; denied >= maxDenied {
+				return fmt.Errorf("%d reads in a row lacked a permission: %w", denied, err)
+			}
+		case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrThrottled), errors.Is(err, ErrUnreachable):
+			return err
+		case err == nil:
+			denied = 0
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		u := snap.Users[now.ID]
+		if err != nil || u == nil {
+			unread[now.ID] = err
+			return nil
+		}
+		renewed := *u
+		renewed.Fields = make(spec.Fields, len(u.Fields)+len(now.Fields))
+		maps.Copy(renewed.Fields, u.Fields)
+		maps.Copy(renewed.Fields, now.Fields)
+		renewed.ReadAt = time.Now()
+		snap.Users[now.ID] = &renewed
+		if commit.Users = append(commit.Users, &renewed); len(commit.Users) >= detailsPerCommit {
+			return flush()
+		}
+		return nil
+	})
+	return unread, errors.Join(err, flush())
+}
+
+// rotate reads again what no listing shows, of the users who have waited longest, so that within
+// DetailInterval everybody's is read once.
+func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since time.Duration, dryRun bool) error {
+	if r.DetailInterval <= 0 || dryRun {
+		return nil
+	}
+	now := time.Now()
+	want, all := map[string][]spec.Field{}, 0
+	var due []*state.User
+	for _, u := range snap.Users {
+		var known []spec.Field
+		for _, f := range r.Policy.Apart {
+			if _, managed := u.Applied[f]; managed {
+				known = append(known, f)
+			}
+		}
+		if len(known) == 0 || isDeleted(u) {
+			continue
+		}
+		all++
+		if now.Sub(u.ReadAt) >= r.DetailInterval && now.Sub(u.WroteAt) >= settleTime {
+			due = append(due, u)
+			want[u.ID] = known
+		}
+	}
+	slices.SortFunc(due, func(a, b *state.User) int {
+		return cmp.Or(a.ReadAt.Compare(b.ReadAt), cmp.Compare(a.ID, b.ID))
+	})
+	share := min(1, float64(since)/float64(r.DetailInterval))
+	for _, u := range due[min(len(due), int(float64(all)*share)+1):] {
+		delete(want, u.ID)
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	_, err := r.details(ctx, want, snap, false) // who cannot be read stays as known
+	return err
+}

@@ -1,0 +1,331 @@
+package genesys
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// What no listing of users shows: one request for each user and field, but for what can be swept.
+
+const (
+	subjectsPath = "/api/v2/authorization/subjects/"
+	mayUtilize   = "routing:utilization:view"
+)
+
+func utilizationPath(id string) string {
+	return "/api/v2/routing/users/" + escaped(id) + "/utilization"
+}
+func voicemailPath(id string) string { return "/api/v2/voicemail/userpolicies/" + escaped(id) }
+
+// escaped leaves the name of a variable as it is, for logs.
+func escaped(id string) string {
+	if id == "{id}" {
+		return id
+	}
+	return url.PathEscape(id)
+}
+
+// capacity is what an agent can take of one medium (MediaUtilization; its spelling is the API's).
+type capacity struct {
+	Maximum       int      `json:"maximumCapacity"`
+	Interruptable []string `json:"interruptableMediaTypes"`
+	NonACD        bool     `json:"includeNonAcd,omitempty"`
+}
+
+// utilization is what a user, or the organization, can take at once. Labels are kept as they are.
+type utilization struct {
+	Media      map[string]capacity        `json:"utilization"`
+	Labels     map[string]json.RawMessage `json:"labelUtilizations"`
+	MaxInbound *int                       `json:"maxInboundCalls"`
+	Level      string                     `json:"level"` // Agent, or Organization: nothing of the user's own
+}
+
+// voicemail is a VoicemailUserPolicy, as far as it is managed here.
+type voicemail spec.VoicemailPolicy
+
+// subject is an AuthzSubject; with groups' grants among its own.
+type subject struct {
+	Grants []authzGrant `json:"grants"`
+}
+
+type authzGrant struct {
+	Subject  string `json:"subjectId"`
+	Division named  `json:"division"`
+	Role     named  `json:"role"`
+}
+
+type grantPage struct {
+	Entities  []authzGrant `json:"entities"`
+	PageCount int          `json:"pageCount"`
+}
+
+// externalIDs is the list of a user's identifiers elsewhere.
+type externalIDs []struct {
+	Authority string `json:"authorityName"`
+	Key       string `json:"externalKey"`
+}
+
+type memberPage struct {
+	Entities  []reference `json:"entities"`
+	PageCount int         `json:"pageCount"`
+}
+
+func (utilization) check() error { return nil }
+func (voicemail) check() error   { return nil }
+func (subject) check() error     { return nil }
+func (grantPage) check() error   { return nil }
+func (externalIDs) check() error { return nil }
+func (memberPage) check() error  { return nil }
+
+// Details implements usersync.Directory. Roles and queues of many users are swept, from the divisions' grants
+// and the queues' members, where that takes fewer requests than asking for each user.
+func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, got func(state.Observed, error) error) error {
+	defer d.expect.listing(0)
+	swept, done := map[string]spec.Fields{}, map[spec.Field]bool{}
+	for id := range want {
+		swept[id] = spec.Fields{}
+	}
+	for f, sweep := range map[spec.Field]func(context.Context, map[string][]spec.Field, map[string]spec.Fields) (bool, error){
+		spec.Roles: d.sweepRoles, spec.Queues: d.sweepQueues,
+	} {
+		var err error
+		if done[f], err = sweep(ctx, want, swept); err != nil {
+			return err
+		}
+	}
+	var mu sync.Mutex
+	hand := func(now state.Observed, err error) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return got(now, err)
+	}
+	var left atomic.Int64
+	rest := map[string][]spec.Field{}
+	for id, fields := range want {
+		rest[id] = slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return done[f] })
+		left.Add(int64(len(rest[id])))
+	}
+	d.expect.listing(int(left.Load()))
+	g, group := errgroup.WithContext(ctx)
+	g.SetLimit(d.atOnce)
+	for _, id := range slices.Sorted(maps.Keys(want)) {
+		if len(rest[id]) == 0 {
+			if err := hand(state.Observed{ID: id, Fields: swept[id]}, nil); err != nil {
+				return errors.Join(err, g.Wait())
+			}
+			continue
+		}
+		if group.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			fields, err := d.apart(group, id, rest[id])
+			d.expect.listing(int(left.Add(int64(-len(rest[id])))))
+			if group.Err() != nil {
+				return group.Err()
+			}
+			maps.Copy(fields, swept[id])
+			return hand(state.Observed{ID: id, Fields: fields}, err)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// apart reads fields of one user, each by a request of its own; those that the user itself has, by one together.
+func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (spec.Fields, error) {
+	out := spec.Fields{}
+	for _, f := range fields {
+		if !slices.Contains(Apart(), f) {
+			now, err := d.get(ctx, id, fields, "")
+			if err != nil {
+				return out, err
+			}
+			for _, f := range fields {
+				if v, ok := now.Fields[f]; ok {
+					out[f] = v
+				}
+			}
+			break
+		}
+	}
+	for _, f := range fields {
+		v, err := d.detail(ctx, id, f)
+		if err != nil {
+			return out, err
+		}
+		if v != "" {
+			out[f] = v
+		}
+	}
+	return out, nil
+}
+
+// detail reads one field of one user; "" for one that is not read alone.
+func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.Value, error) {
+	switch f {
+	case spec.Roles:
+		s, err := call[subject](ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(id), template: subjectsPath + "{id}",
+			query: url.Values{"includeDuplicates": {"true"}}, needs: "authorization:grant:view"})
+		if err != nil {
+			return "", err
+		}
+		return d.roles(ctx, s.Grants, id)
+	case spec.Queues:
+		return d.queuesOf(ctx, id)
+	case spec.Utilization:
+		u, err := call[utilization](ctx, d.client, &request{method: http.MethodGet, path: utilizationPath(id), template: utilizationPath("{id}"), needs: mayUtilize})
+		if err != nil {
+			return "", err
+		}
+		return d.utilization(ctx, u)
+	case spec.Voicemail:
+		v, err := call[voicemail](ctx, d.client, &request{method: http.MethodGet, path: voicemailPath(id), template: voicemailPath("{id}"),
+			needs: "voicemail:userPolicy:viewOther"})
+		if err != nil {
+			return "", err
+		}
+		return spec.VoicemailOf(spec.VoicemailPolicy(v)), nil
+	case spec.ExternalIDs:
+		list, err := call[externalIDs](ctx, d.client, &request{method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id) + "/externalid",
+			template: oneUser + "/externalid", needs: mayView})
+		if err != nil {
+			return "", err
+		}
+		byAuthority := map[string]string{}
+		for _, e := range list {
+			byAuthority[e.Authority] = strings.TrimPrefix(byAuthority[e.Authority]+keySeparator+e.Key, keySeparator)
+		}
+		return spec.ExternalIDMap(byAuthority), nil
+	}
+	return "", nil
+}
+
+// roles turns the grants of one subject into a value. Those that come with a group name the group.
+func (d *Directory) roles(ctx context.Context, grants []authzGrant, id string) (spec.Value, error) {
+	home, err := d.home(ctx)
+	if err != nil {
+		return "", err
+	}
+	divisions, err := d.catalogue(ctx, spec.KindDivision)
+	if err != nil {
+		return "", err
+	}
+	roles, err := d.catalogue(ctx, spec.KindRole)
+	if err != nil {
+		return "", err
+	}
+	var list []spec.Role
+	for _, g := range grants {
+		if g.Subject != id {
+			continue
+		}
+		r := spec.Role{Name: roles.label(g.Role.ID, g.Role.Name)}
+		switch g.Division.ID {
+		case home:
+		case allDivisions:
+			r.Divisions = []string{allDivisions}
+		default:
+			r.Divisions = []string{divisions.label(g.Division.ID, g.Division.Name)}
+		}
+		list = append(list, r)
+	}
+	return spec.RoleList(list), nil
+}
+
+// utilization compares what a user can take with the organization's default: only what differs is the
+// user's own.
+func (d *Directory) utilization(ctx context.Context, u utilization) (spec.Value, error) {
+	if strings.EqualFold(u.Level, "Organization") {
+		return spec.UtilizationOf(nil), nil
+	}
+	standard, err := d.organizationUtilization(ctx)
+	if err != nil {
+		return "", err
+	}
+	own := map[string]spec.MediaUtilization{}
+	for name, c := range u.Media {
+		m := spec.MediaUtilization{Capacity: c.Maximum, InterruptedBy: c.Interruptable}
+		if s, ok := standard[strings.ToLower(name)]; ok {
+			m.Default = s.Maximum == c.Maximum && sameWords(s.Interruptable, c.Interruptable)
+		}
+		own[name] = m
+	}
+	return spec.UtilizationOf(own), nil
+}
+
+func sameWords(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.EqualFunc(a, b, strings.EqualFold)
+}
+
+// organizationUtilization is read once in a run. Where it may not be read, everything is the user's own.
+func (d *Directory) organizationUtilization(ctx context.Context) (map[string]capacity, error) {
+	d.names.mu.Lock()
+	defer d.names.mu.Unlock()
+	if d.standard != nil {
+		return d.standard, nil
+	}
+	path := "/api/v2/routing/utilization"
+	u, err := call[utilization](ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize})
+	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
+		return nil, err
+	}
+	d.standard = map[string]capacity{}
+	for name, c := range u.Media {
+		d.standard[strings.ToLower(name)] = c
+	}
+	return d.standard, nil
+}
+
+// Holders implements usersync.Directory. What it has found holds until the next listing.
+func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, error) {
+	key := strings.Join(roles, "\x00")
+	d.names.mu.Lock()
+	ids, known := d.holders[key]
+	d.names.mu.Unlock()
+	if known {
+		return ids, nil
+	}
+	c, err := d.catalogue(ctx, spec.KindRole)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]bool{}
+	for _, name := range roles {
+		id, _ := c.find(name)
+		if id == "" {
+			continue
+		}
+		base := shelfOf(spec.KindRole).path
+		users, err := pages(ctx, d.client, base+"/"+url.PathEscape(id)+"/users", base+"/{id}/users", url.Values{"pageSize": {"100"}},
+			"authorization:role:view", func(p memberPage) ([]reference, int) { return p.Entities, p.PageCount })
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			all[u.ID] = true
+		}
+	}
+	ids = slices.Sorted(maps.Keys(all))
+	d.names.mu.Lock()
+	defer d.names.mu.Unlock()
+	d.holders = map[string][]string{key: ids}
+	return ids, nil
+}

@@ -1,0 +1,254 @@
+package sync
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Guard says what is not done without a person: mistakes that are made in a checkout must not reach an
+// organization whole. A limit that is nil is none; lists that are empty allow nothing to be given.
+type Guard struct {
+	Removals      *Limit // of managed users, who are no longer declared, in 24 hours
+	Deactivations *Limit // of declared users, in 24 hours
+	SkillLosses   *Limit // of the managed users who have a skill, in one plan
+
+	Protected  []string // addresses and ids of users who are never changed
+	AdminRoles []string // names of the roles whose last holders are protected
+	MinAdmins  int      // how many active users must keep one of them; 0: it is not looked at
+
+	// What may be given to a user who does not have it; "*" is anything. Roles are granted in divisions, so
+	// that both lists count for them.
+	Roles, Divisions, Queues []string
+}
+
+// Limit is a share of something, but never less than a number.
+type Limit struct {
+	Percent int
+	Floor   int
+}
+
+// allows reports whether so many of all are within the limit.
+func (l *Limit) allows(n, all int) bool { return l == nil || n <= max(l.Floor, all*l.Percent/100) }
+
+func (l *Limit) String() string { return fmt.Sprintf("%d%%,%d", l.Percent, l.Floor) }
+
+// Hold is what one guard holds.
+type Hold struct {
+	ID     string   `json:"id"` // what Release takes; it stays the same as long as the same is held
+	Guard  string   `json:"guard"`
+	Users  []string `json:"users"`
+	Reason string   `json:"reason"`
+}
+
+// The guards that a person may overrule.
+const (
+	guardRemovals      = "max-removals"
+	guardDeactivations = "max-deactivations"
+	guardSkills        = "max-skill-losses"
+	guardAdmins        = "min-admins"
+)
+
+const tallied = 24 * time.Hour // for how long removals and deactivations count
+
+// guard holds the changes that go too far.
+func (p *planner) guard() {
+	p.protect()
+	p.admins()
+	removed, deactivated := p.lately()
+	managed := 0
+	for _, u := range p.snap.Users {
+		if u.Applied != nil && !isDeleted(u) {
+			managed++
+		}
+	}
+	p.limit(guardRemovals, p.policy.Guard.Removals, removed, managed+removed, "removals", "managed users",
+		p.planned(func(c *Change) bool { return c.Action.Removes() }))
+	p.limit(guardDeactivations, p.policy.Guard.Deactivations, deactivated, managed, "deactivations", "managed users",
+		p.planned(func(c *Change) bool { return !c.Action.Removes() && c.deactivates() }))
+	p.skills()
+	p.remember()
+}
+
+// planned returns the changes that are to be made and meet a condition, in their order.
+func (p *planner) planned(is func(*Change) bool) []*Change {
+	var some []*Change
+	for _, c := range p.changes {
+		if c.Outcome == Planned && c.Current != nil && is(c) {
+			some = append(some, c)
+		}
+	}
+	slices.SortFunc(some, (*Change).before)
+	return some
+}
+
+// deactivates reports whether a user who is active will not be.
+func (c *Change) deactivates() bool {
+	return c.Current != nil && text(c.Current.Fields[spec.State]) == "active" && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+		return fc.Field == spec.State && fc.After != spec.Text("active")
+	})
+}
+
+// protect holds every change of the users whom the configuration names. Nobody can release these.
+func (p *planner) protect() {
+	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage }) {
+		name := func(who string) bool {
+			return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == keyOf(c.Current)
+		}
+		if slices.ContainsFunc(p.policy.Guard.Protected, name) {
+			c.Outcome, c.Note = Held, "a protected user, who is never changed"
+		}
+	}
+}
+
+// lately counts what was done within the time that counts.
+func (p *planner) lately() (removed, deactivated int) {
+	for _, t := range p.snap.Guards.Done {
+		if p.now.Sub(t.At) < tallied {
+			removed, deactivated = removed+t.Removed, deactivated+t.Deactivated
+		}
+	}
+	return removed, deactivated
+}
+
+// limit holds all of the changes if there are too many, with those that were done already. What was
+// released does not count.
+func (p *planner) limit(guard string, l *Limit, done, all int, what, ofWhat string, changes []*Change) {
+	changes = slices.DeleteFunc(changes, func(c *Change) bool { return p.released(guard, c) })
+	damaged := guard == guardRemovals && p.snap.Damaged > 0 // what was done may have been forgotten
+	if l == nil || len(changes) == 0 || l.allows(done+len(changes), all) && !damaged {
+		return
+	}
+	lately := ""
+	if done > 0 {
+		lately = fmt.Sprintf(", with %d in the last 24 hours", done)
+	}
+	reason := fmt.Sprintf("%d %s%s are more than %s of %d %s", len(changes), what, lately, l, all, ofWhat)
+	if damaged {
+		reason = fmt.Sprintf("%d %s, and the state file was damaged, so that earlier ones may be forgotten", len(changes), what)
+	}
+	p.hold(guard, reason, changes)
+}
+
+// skills holds the changes that take one skill from too many of those who have it.
+func (p *planner) skills() {
+	losers := map[string][]*Change{}
+	for _, c := range p.planned(func(c *Change) bool { return !c.Action.Removes() && c.Names(spec.Skills) }) {
+		before, after := names(c.Current.Fields[spec.Skills]), names(c.Desired[spec.Skills])
+		for skill := range before {
+			if !after[skill] && !p.released(guardSkills, c) {
+				losers[skill] = append(losers[skill], c)
+			}
+		}
+	}
+	if len(losers) == 0 {
+		return
+	}
+	have := map[string]int{}
+	for _, u := range p.snap.Users {
+		if u.Applied != nil && !isDeleted(u) {
+			for skill := range names(u.Fields[spec.Skills]) {
+				have[skill]++
+			}
+		}
+	}
+	held := map[*Change]bool{}
+	reason := ""
+	for _, skill := range slices.Sorted(maps.Keys(losers)) {
+		if n := len(losers[skill]); !p.policy.Guard.SkillLosses.allows(n, max(have[skill], n)) {
+			reason = cmp.Or(reason, fmt.Sprintf("%d users would lose the skill %s, more than %s of the %d who have it",
+				n, spec.Text(skill).Display(), p.policy.Guard.SkillLosses, max(have[skill], n)))
+			for _, c := range losers[skill] {
+				held[c] = true
+			}
+		}
+	}
+	p.hold(guardSkills, reason, slices.SortedFunc(maps.Keys(held), (*Change).before))
+}
+
+func names(v spec.Value) map[string]bool {
+	all := map[string]bool{}
+	for _, ref := range spec.References(spec.Skills, v) {
+		all[ref.Name] = true
+	}
+	return all
+}
+
+// hold holds changes, unless a person has asked to release exactly these.
+func (p *planner) hold(guard, reason string, changes []*Change) {
+	if len(changes) == 0 {
+		return
+	}
+	sum := sha256.New()
+	h := Hold{Guard: guard, Reason: reason}
+	for _, c := range changes {
+		fmt.Fprintln(sum, guard, c.Current.ID, c.Action, c.hash)
+		h.Users = append(h.Users, c.Key)
+	}
+	h.ID = "p-" + hex.EncodeToString(sum.Sum(nil)[:4])
+	if slices.Contains(p.snap.Requests, h.ID) {
+		p.answered = append(p.answered, h.ID)
+		for _, c := range changes {
+			p.guards.Released = append(p.guards.Released, token(guard, c))
+		}
+		return
+	}
+	p.Holds = append(p.Holds, h)
+	for _, c := range changes {
+		c.Outcome, c.Hold, c.Note = Held, h.ID, reason
+	}
+}
+
+// token names what is released: one guard's hold on one change of one user.
+func token(guard string, c *Change) string { return guard + " " + c.Current.ID + " " + c.hash }
+
+func (p *planner) released(guard string, c *Change) bool {
+	t := token(guard, c)
+	used, freed := p.freed[t]
+	if freed && !used {
+		p.freed[t] = true
+		p.guards.Released = append(p.guards.Released, t) // it is still of use
+	}
+	return freed
+}
+
+// remember keeps of the tally what still counts.
+func (p *planner) remember() {
+	for _, t := range p.snap.Guards.Done {
+		if p.now.Sub(t.At) < tallied {
+			p.guards.Done = append(p.guards.Done, t)
+		}
+	}
+	for _, id := range p.snap.Requests {
+		if !slices.Contains(p.answered, id) {
+			p.unknown = append(p.unknown, id)
+		}
+	}
+}
+
+// count adds what was done to the tally.
+func (p *Plan) count(c *Change, now time.Time) bool {
+	t := state.Tally{At: now.UTC().Truncate(time.Minute)}
+	switch {
+	case c.Action.Removes():
+		t.Removed = 1
+	case c.Names(spec.State) && c.Desired[spec.State] == spec.Text("inactive"):
+		t.Deactivated = 1
+	default:
+		return false
+	}
+	if n := len(p.guards.Done); n > 0 && p.guards.Done[n-1].At.Equal(t.At) {
+		t.Removed += p.guards.Done[n-1].Removed
+		t.Deactivated += p.guards.Done[n-1].Deactivated
+		p.guards.Done = p.guards.Done[:n-1]
+	}
+	p.guards.Done = append(slices.Clip(p.guards.Done), t)
+	return true
+}

@@ -1,0 +1,65 @@
+package sync
+
+import (
+	"maps"
+	"slices"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Policy is what a plan may do.
+type Policy struct {
+	Create      bool   // make declared users that do not exist, and restore deleted ones
+	Adopt       bool   // manage users that exist already
+	Retry       bool   // try users in quarantine whatever their backoff
+	OnRemoval   Action // of managed users who are no longer declared: Unmanage (also if empty), Deactivate or Delete
+	ReportDrift bool   // drift is reported, and not changed back
+	Select      Selection
+	Guard       Guard
+
+	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
+	// is created, and neither compared nor written from then on.
+	Unmanaged []spec.Field
+
+	Sends []spec.Field // what the directory can write; other fields are problems
+	Apart []spec.Field // of these, what no listing shows
+	Loose []spec.Field // of these, what is written without a version
+}
+
+// managed returns the fields that are compared and written, of those declared for a user.
+func (p *Policy) managed(declared spec.Fields, current *state.User) spec.Fields {
+	if len(p.Unmanaged) == 0 || current == nil {
+		return declared
+	}
+	fields := maps.Clone(declared)
+	for _, f := range p.Unmanaged {
+		if f != spec.Email {
+			delete(fields, f)
+		}
+	}
+	if slices.Contains(p.Unmanaged, spec.Email) { // whatever it is, it stays: the user is known by the declared one
+		fields[spec.Email] = current.Fields[spec.Email]
+	}
+	return fields
+}
+
+// Selection is a part of the declared users. The zero value is all of them. While it is not all, nobody
+// counts as removed.
+type Selection struct {
+	Only  []string       // keys; none: everybody
+	Where spec.Selection // what their fields are, as declared
+}
+
+func (s *Selection) all() bool { return len(s.Only) == 0 && s.Where.Empty() }
+
+func (s *Selection) takes(u *spec.User) bool {
+	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
+}
+
+// Unmatched returns the keys of Only that no user has.
+func (s *Selection) Unmatched(users []*spec.User) []string {
+	return slices.DeleteFunc(slices.Clone(s.Only), func(key string) bool {
+		return slices.ContainsFunc(users, func(u *spec.User) bool { return u.Key == key })
+	})
+}

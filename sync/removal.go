@@ -1,0 +1,85 @@
+package sync
+
+import (
+	"cmp"
+	"slices"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// removed plans what is managed and no longer declared, as the policy says. Whatever that is, the user is
+// no longer managed after it.
+func (p *planner) removed() {
+	for key := range p.snap.Intents {
+		if p.declared[key] == nil {
+			p.settled = append(p.settled, key)
+		}
+	}
+	for _, u := range p.left() {
+		c := p.removal(u)
+		if p.changes[c.Key] != nil {
+			continue // the address went to another declared user: next time
+		}
+		p.changes[c.Key] = c
+	}
+	for key := range p.snap.Failures {
+		if c := p.changes[key]; p.declared[key] == nil && (c == nil || c.Action == Unmanage) {
+			p.recovered = append(p.recovered, key)
+		}
+	}
+}
+
+// removal makes the change of a user who is no longer declared.
+func (p *planner) removal(u *state.User) *Change {
+	c := &Change{Key: keyOf(u), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
+	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: deleted}[c.Action])}
+	if isDeleted(u) {
+		c.Action = Unmanage // by hand, already
+	}
+	p.roster.compare(c)
+	c.hash = string(c.Action)
+	if c.Action != Unmanage {
+		if len(c.Fields) == 0 {
+			c.Action = Unmanage
+		} else {
+			p.quarantine(c)
+		}
+	}
+	return c
+}
+
+// left returns the managed users whom nobody declares, by id.
+func (p *planner) left() []*state.User {
+	var left []*state.User
+	for id, u := range p.snap.Users {
+		if u.Applied != nil && p.claimed[id] == "" {
+			left = append(left, u)
+		}
+	}
+	slices.SortFunc(left, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
+	return left
+}
+
+// lastGood keeps the managed users that a broken tree does not show as they were last applied.
+func (p *planner) lastGood() {
+	for _, u := range p.left() {
+		key := text(u.Applied[spec.Email])
+		if key == "" || p.declared[key] != nil || p.held[u.ID] {
+			continue
+		}
+		p.kept++
+		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
+		c.Desired = p.policy.managed(u.Applied, u)
+		p.roster.compare(c)
+		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil {
+			continue
+		}
+		if len(c.Fields) == 0 {
+			c.Outcome, c.Note = Skipped, "drift is only reported"
+		} else {
+			p.quarantine(c)
+		}
+		p.changes[key] = c
+	}
+}
