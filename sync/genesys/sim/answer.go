@@ -71,7 +71,7 @@ func (s *Server) write(w http.ResponseWriter, req *request, a answer) {
 		e.ContextID = req.id
 	}
 	s.mu.Lock()
-	s.ledger.record(req.name, a.status)
+	s.ledger.record(req.name, req.Method+" "+req.URL.Path, a.status)
 	if s.o.Jitter > 0 {
 		a.delay += time.Duration(s.rand.Int64N(int64(s.o.Jitter)))
 	}
@@ -86,6 +86,10 @@ func (s *Server) write(w http.ResponseWriter, req *request, a answer) {
 		w.Header().Set("Content-Type", raw.media)
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, raw.text)
+		return
+	}
+	if a.body == nil && a.cut == whole {
+		w.WriteHeader(a.status)
 		return
 	}
 	data, err := json.Marshal(a.body)

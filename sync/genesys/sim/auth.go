@@ -33,7 +33,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	status, body := s.mint(r)
 	s.mu.Lock()
-	s.ledger.record("POST /oauth/token", status)
+	s.ledger.record("POST /oauth/token", r.Method+" "+r.URL.Path, status)
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

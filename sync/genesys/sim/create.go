@@ -19,7 +19,7 @@ type creation struct {
 	Addresses  []wireContact `json:"addresses"`
 }
 
-// homeDivision is where a user is put who is not given a division. The API can create in no other here.
+// homeDivision is where a user is put who is not given a division.
 const homeDivision = "d0000000-0000-4000-8000-000000000001"
 
 // conflict is the answer for an address that is taken, by a deleted user as well.
@@ -57,7 +57,7 @@ func (s *Server) createUser(req *request) answer {
 	switch {
 	case c.State != "" && c.State != "active" && c.State != "inactive":
 		return *notAllowed(c.State, "state", "active", "inactive")
-	case c.DivisionID != "" && c.DivisionID != homeDivision:
+	case c.DivisionID != "" && s.shelves[Division].live(c.DivisionID) == nil:
 		return *invalid("division [%s] does not exist", c.DivisionID)
 	case s.dir.byEmail[strings.ToLower(c.Email)] != nil:
 		return *conflict()
@@ -69,8 +69,11 @@ func (s *Server) createUser(req *request) answer {
 	r := s.dir.add(User{
 		ID: s.newID(), Name: c.Name, Email: c.Email, Title: c.Title, Department: c.Department,
 		State:    orElse(c.State, "inactive"), // no invitation is sent
-		Division: homeDivision, Contacts: contacts, Version: 1, Writes: 1,
+		Division: orElse(c.DivisionID, homeDivision), Contacts: contacts, Version: 1, Writes: 1,
 	})
+	if c.Password != "" {
+		r.password = time.Now()
+	}
 	s.dir.remember(r, nil, time.Now())
-	return answer{status: s.o.CreatedStatus, body: r.wire(nil)}
+	return answer{status: s.o.CreatedStatus, body: s.wire(&r.User, nil)}
 }

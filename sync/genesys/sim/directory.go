@@ -6,41 +6,16 @@ import (
 	"time"
 )
 
-// A User is one user as the organization stores it.
-type User struct {
-	ID, Name, Email, State                              string // State: active, inactive, deleted
-	Title, Department, PreferredName, Username, Manager string // Manager is a user's id; no Username: Email
-	Division                                            string
-	ACDAutoAnswer                                       bool
-	Certifications                                      []string
-	Employer                                            Employer
-	Contacts                                            []Contact
-	Biography                                           string // nobody's business: it must survive everything
-	Version                                             int
-
-	Writes int // requests that changed this user
-}
-
-// Employer is EmployerInfo.
-type Employer struct {
-	OfficialName string `json:"officialName,omitempty"`
-	EmployeeID   string `json:"employeeId,omitempty"`
-	EmployeeType string `json:"employeeType,omitempty"`
-	DateHire     string `json:"dateHire,omitempty"`
-}
-
-func (u *User) clone() User {
-	c := *u
-	c.Certifications, c.Contacts = slices.Clone(u.Certifications), slices.Clone(u.Contacts)
-	return c
-}
-
 // A record is a user, and what else there is to know about it.
 type record struct {
 	User
 	hidden bool   // in a division that the client cannot see
 	past   []view // for what lags behind, oldest first
 	turn   turn   // of the state
+
+	granted  map[Grant]time.Time // when, of those given at run time
+	subject  int                 // the version of the grants
+	password time.Time           // when it was set
 }
 
 // A view is what a user was until then; nil: it was not there.
@@ -58,12 +33,18 @@ type turn struct {
 
 // shown is the user as something that lags shows it; nil: not yet.
 func (r *record) shown(now time.Time, lag time.Duration) *User {
+	u, _ := r.seen(now, lag)
+	return u
+}
+
+// seen is what shown is, and until when; the zero time: until the next change.
+func (r *record) seen(now time.Time, lag time.Duration) (u *User, until time.Time) {
 	for _, v := range r.past {
 		if now.Sub(v.until) < lag {
-			return v.user
+			return v.user, v.until.Add(lag)
 		}
 	}
-	return &r.User
+	return &r.User, time.Time{}
 }
 
 // A directory is the users of the organization, in the order in which they were made.
@@ -73,17 +54,24 @@ type directory struct {
 	byEmail map[string]*record // lower case; deleted users keep their address
 	moved   []*record          // with an address that was another: what lags still has that
 	memory  time.Duration      // how long the past is kept
+	foreign map[foreignKey]*record
+	changes int // of anything: what was worked out before the last one does not count
 }
 
+// A foreignKey is what another system calls a user.
+type foreignKey struct{ authority, key string }
+
 func newDirectory(memory time.Duration) directory {
-	return directory{byID: map[string]*record{}, byEmail: map[string]*record{}, memory: memory}
+	return directory{byID: map[string]*record{}, byEmail: map[string]*record{}, foreign: map[foreignKey]*record{}, memory: memory}
 }
 
 // add puts a user in who has always been there.
 func (d *directory) add(u User) *record {
-	r := &record{User: u, turn: turn{version: 1}}
+	r := &record{User: u, turn: turn{version: 1}, subject: 1}
 	d.order = append(d.order, r)
 	d.byID[u.ID], d.byEmail[strings.ToLower(u.Email)] = r, r
+	d.index(r, nil, u.ExternalIDs)
+	d.changes++
 	return r
 }
 
@@ -93,6 +81,9 @@ func (d *directory) change(r *record, now time.Time, edit func(*User)) {
 	edit(&r.User)
 	r.ID, r.Version = before.ID, before.Version+1
 	d.remember(r, &before, now)
+	d.changes++
+	d.index(r, before.ExternalIDs, r.ExternalIDs)
+	r.date(before.Grants, now)
 	if r.State != before.State {
 		r.turn = turn{version: r.turn.version + 1, date: now}
 	}
@@ -101,6 +92,34 @@ func (d *directory) change(r *record, now time.Time, edit func(*User)) {
 		d.byEmail[fresh] = r
 		if !slices.Contains(d.moved, r) {
 			d.moved = append(d.moved, r)
+		}
+	}
+}
+
+// index keeps track of what other systems call a user.
+func (d *directory) index(r *record, before, after map[string]string) {
+	for authority, key := range before {
+		if d.foreign[foreignKey{authority, key}] == r {
+			delete(d.foreign, foreignKey{authority, key})
+		}
+	}
+	for authority, key := range after {
+		d.foreign[foreignKey{authority, key}] = r
+	}
+}
+
+// date notes when grants were given.
+func (r *record) date(before []Grant, now time.Time) {
+	if slices.Equal(before, r.Grants) {
+		return
+	}
+	r.subject++
+	for _, g := range r.Grants {
+		if !slices.Contains(before, g) {
+			if r.granted == nil {
+				r.granted = map[Grant]time.Time{}
+			}
+			r.granted[g] = now
 		}
 	}
 }
@@ -120,7 +139,21 @@ func (s *Server) change(r *record, edit func(*User)) {
 		edit(u)
 		if gone && u.State != "deleted" && s.o.RestoreForgets {
 			u.Manager, u.Contacts, u.Certifications = "", nil, nil
+			u.Skills, u.Languages, u.ProfileSkills, u.Locations, u.Grants, u.Utilization = nil, nil, nil, nil, nil, nil
 		}
 	})
+	if gone && r.State != "deleted" && s.o.RestoreForgets {
+		s.leaveAll(r.ID)
+	}
 	r.Writes++
+}
+
+// changePart edits something that hangs under a user for a request. Whether that counts the user's
+// version up nobody outside knows.
+func (s *Server) changePart(r *record, edit func(*User)) {
+	version := r.Version
+	s.change(r, edit)
+	if s.o.NoVersionBump {
+		r.Version = version
+	}
 }

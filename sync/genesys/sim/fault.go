@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -79,7 +80,7 @@ func (s *Server) withFaults(req *request, h handler) answer {
 	if f == nil {
 		return h(req)
 	}
-	target := s.dir.byID[req.PathValue("id")]
+	target := s.target(f, req)
 	touch := func(edit func(*User)) {
 		if target != nil {
 			s.dir.change(target, time.Now(), edit)
@@ -94,9 +95,13 @@ func (s *Server) withFaults(req *request, h handler) answer {
 		return answer{status: http.StatusBadGateway, body: rawBody{"text/html", "<html><body><h1>502 Bad Gateway</h1></body></html>"}}
 	case Conflict409, Conflict400:
 		touch(func(u *User) { u.Biography += "." })
+		status := map[Effect]int{Conflict409: http.StatusConflict, Conflict400: http.StatusBadRequest}[f.Effect]
 		if target != nil {
-			status := map[Effect]int{Conflict409: http.StatusConflict, Conflict400: http.StatusBadRequest}[f.Effect]
 			return *conflictVersion(status, target.Version-1, target.Version)
+		}
+		if g := s.shelves[Group].live(req.PathValue("group")); g != nil && req.Method != http.MethodGet {
+			g.version++
+			return *conflictVersion(status, g.version-1, g.version)
 		}
 	case Spurious:
 		return *conflictVersion(http.StatusConflict, 0, 0)
@@ -127,7 +132,7 @@ func (s *Server) withFaults(req *request, h handler) answer {
 // fault finds the first fault that applies, and counts it.
 func (s *Server) fault(req *request) *Fault {
 	for _, f := range s.faults {
-		if !f.matches(req, s.dir.byID[req.PathValue("id")]) {
+		if !f.matches(req, s.target(f, req)) {
 			continue
 		}
 		f.met++
@@ -144,7 +149,23 @@ func (s *Server) fault(req *request) *Fault {
 	return nil
 }
 
-// matches reports whether a fault is about such a request; target is the user that its path names, if any.
+// target is the user that a request is about: the one of its path or, of a request about many, the one
+// that the fault names, if it is among them.
+func (s *Server) target(f *Fault, req *request) *record {
+	if r := s.dir.byID[req.PathValue("id")]; r != nil || f.User == "" {
+		return r
+	}
+	r := s.dir.byID[f.User]
+	if r == nil {
+		r = s.dir.byEmail[strings.ToLower(f.User)]
+	}
+	if r != nil && (bytes.Contains(req.body, []byte(strconv.Quote(r.ID))) || slices.Contains(list(req, "ids"), r.ID)) {
+		return r
+	}
+	return nil
+}
+
+// matches reports whether a fault is about such a request; target is the user that it is about, if any.
 func (f *Fault) matches(req *request, target *record) bool {
 	if f.Method != "" && f.Method != "*" && f.Method != req.Method {
 		return false

@@ -14,13 +14,22 @@ type Ledger struct {
 	Throttled int                    `json:"throttled"` // 429 of the quota
 	Creates   map[string]int         `json:"creates"`   // by address: creations asked for
 	Unreal    []string               `json:"unreal"`    // requests for what the API does not have
+	Log       []string               `json:"log"`       // the last 1,000 answered, in that order: "PATCH /api/v2/users/..."
 }
+
+// logged is how many lines of the log are kept.
+const logged = 1000
 
 func (l *Ledger) reset() {
 	*l = Ledger{Calls: map[string]map[int]int{}, Creates: map[string]int{}}
 }
 
-func (l *Ledger) record(name string, status int) {
+// record writes an answer down. Twice the log is kept, so that it is seldom moved.
+func (l *Ledger) record(name, line string, status int) {
+	if len(l.Log) == 2*logged {
+		l.Log = append(l.Log[:0], l.Log[logged:]...)
+	}
+	l.Log = append(l.Log, line)
 	if l.Calls[name] == nil {
 		l.Calls[name] = map[int]int{}
 	}
@@ -44,6 +53,7 @@ func (s *Server) Ledger() Ledger {
 	defer s.mu.Unlock()
 	l := s.ledger
 	l.Calls, l.Creates, l.Unreal = map[string]map[int]int{}, maps.Clone(l.Creates), slices.Clone(l.Unreal)
+	l.Log = slices.Clone(l.Log[max(len(l.Log)-logged, 0):])
 	for name, calls := range s.ledger.Calls {
 		l.Calls[name] = maps.Clone(calls)
 	}
@@ -91,7 +101,16 @@ func (s *Server) Edit(email string, edit func(*User)) bool {
 }
 
 // byHand is no write of a client. The lock is held.
-func (s *Server) byHand(r *record, edit func(*User)) { s.dir.change(r, time.Now(), edit) }
+func (s *Server) byHand(r *record, edit func(*User)) {
+	s.dir.change(r, time.Now(), func(u *User) {
+		unset := u.Voicemail
+		u.Voicemail = unset.OrDefault() // what the edit does not name is as it reads
+		standard := u.Voicemail
+		if edit(u); u.Voicemail == standard {
+			u.Voicemail = unset
+		}
+	})
+}
 
 // Add puts a user into the organization; what is empty and must not be is made up. The address must be free.
 func (s *Server) Add(u User) User {

@@ -3,9 +3,7 @@ package sim
 import (
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -16,20 +14,6 @@ const (
 	// vendor's Terraform provider, DEVTOOLING-862).
 	inactiveCap = 10_000
 )
-
-// page is UserEntityListing.
-type page struct {
-	Entities   []wireUser `json:"entities"`
-	PageSize   int        `json:"pageSize"`
-	PageNumber int        `json:"pageNumber"`
-	Total      int        `json:"total"`
-	PageCount  int        `json:"pageCount"`
-	FirstURI   string     `json:"firstUri,omitempty"`
-	NextURI    string     `json:"nextUri,omitempty"`
-	PrevURI    string     `json:"previousUri,omitempty"`
-	LastURI    string     `json:"lastUri,omitempty"`
-	SelfURI    string     `json:"selfUri,omitempty"`
-}
 
 // A selection is which users a listing shows, and how.
 type selection struct {
@@ -84,7 +68,7 @@ func (s *Server) entity(u *User, n int, expand []string) wireUser {
 	if s.o.DropExpands > 0 && n%s.o.DropExpands == 0 && len(expand) > 0 {
 		expand = expand[1:]
 	}
-	return u.wire(expand)
+	return s.wire(u, expand)
 }
 
 func (s *Server) listUsers(req *request) answer {
@@ -114,29 +98,13 @@ func (s *Server) listUsers(req *request) answer {
 	}
 
 	first := (num - 1) * sel.size
-	p := page{Entities: []wireUser{}, PageSize: sel.size, PageNumber: num}
+	p := page[wireUser]{Entities: []wireUser{}, PageSize: sel.size, PageNumber: num}
 	for _, u := range s.all(sel) {
 		p.Total++
 		if p.Total > first && len(p.Entities) < sel.size {
 			p.Entities = append(p.Entities, s.entity(u, p.Total, sel.expand))
 		}
 	}
-	p.PageCount = (p.Total + sel.size - 1) / sel.size
-	p.FirstURI, p.LastURI, p.SelfURI = pageURI(req, 1), pageURI(req, max(p.PageCount, 1)), pageURI(req, num)
-	if num < p.PageCount {
-		p.NextURI = pageURI(req, num+1)
-	}
-	if num > 1 {
-		p.PrevURI = pageURI(req, num-1)
-	}
+	p.finish(req)
 	return answer{status: http.StatusOK, body: p}
-}
-
-func pageURI(req *request, n int) string { return another(req, "pageNumber", strconv.Itoa(n)) }
-
-// another is the request's own path and query, with one parameter changed.
-func another(req *request, name, value string) string {
-	q := req.URL.Query()
-	q.Set(name, value)
-	return (&url.URL{Path: req.URL.Path, RawQuery: q.Encode()}).String()
 }

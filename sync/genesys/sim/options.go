@@ -11,6 +11,7 @@ type Options struct {
 	Users    int    // made up from Seed
 	Inactive int    // how many of them are inactive
 	Deleted  int    // further users that were deleted
+	Full     bool   // the users made up have every field
 	Seed     uint64 // of people and of chance
 	OrgID    string
 
@@ -30,6 +31,11 @@ type Options struct {
 	IndexLag  time.Duration // the search knows users as they were so long ago; 3 s, negative: none
 	ReadLag   time.Duration // a listing, too, and a user is not found for so long after the creation
 
+	CatalogLag  time.Duration // the lists of skills, queues and so on, which the API keeps for a minute; 0: none
+	GrantLag    time.Duration // reads of grants; 4 s, negative: none
+	QueueDelay  time.Duration // until a change of a queue's members is carried out; 0: at once
+	PasswordAge time.Duration // how old a password must be before it may be changed; 0: no matter
+
 	CreatedStatus      int  // of POST /users: 200 or 201; 200
 	RejectMixedState   bool // a PATCH with state and other fields is 400; otherwise the others are ignored
 	AllowUnknownFields bool // a body may have fields that the API does not know
@@ -37,6 +43,11 @@ type Options struct {
 	DropExpands        int  // every n-th user of a listing lacks an expanded field; 0: none
 	SearchPage         int  // the largest page of the search; 100
 	MaxIDs             int  // the most that the listing's filter id takes; 100
+	SkillsBatch        int  // the most skills that replace a user's in one request; 50
+	DivisionBatch      int  // the most users that move to a division in one request; 50
+	GrantBatch         int  // the most grants in one request; 0: no limit
+	NoVersionBump      bool // what hangs under a user does not count the user's version up
+	NoGlobalGrants     bool // the grants of division * cannot be listed
 }
 
 func (o Options) withDefaults() Options {
@@ -53,6 +64,9 @@ func (o Options) withDefaults() Options {
 	o.CreatedStatus = orElse(o.CreatedStatus, http.StatusOK)
 	o.SearchPage = orElse(o.SearchPage, 100)
 	o.MaxIDs = orElse(o.MaxIDs, 100)
+	o.GrantLag = orElse(o.GrantLag, 4*time.Second)
+	o.SkillsBatch = orElse(o.SkillsBatch, 50)
+	o.DivisionBatch = orElse(o.DivisionBatch, 50)
 	o.Quota.Model = orElse(o.Quota.Model, Fixed)
 	o.Quota.Limit = orElse(o.Quota.Limit, 300)
 	o.Quota.Window = orElse(o.Quota.Window, time.Minute)

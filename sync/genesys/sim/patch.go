@@ -23,7 +23,24 @@ type update struct {
 	Certifications *[]string      `json:"certifications"`
 	EmployerInfo   *Employer      `json:"employerInfo"`
 	Addresses      *[]wireContact `json:"addresses"`
-	DivisionID     *string        `json:"divisionId"` // known, and ignored
+	Biography      *biography     `json:"biography"`
+	ProfileSkills  *[]string      `json:"profileSkills"`
+	Locations      *[]placement   `json:"locations"`
+
+	// Known, and ignored here.
+	DivisionID *string `json:"divisionId"`
+	Groups     any     `json:"groups"`
+	Images     any     `json:"images"`
+	Chat       any     `json:"chat"`
+}
+
+// biography is the API's Biography, of which the text is stored.
+type biography struct {
+	Biography string   `json:"biography"`
+	Interests []string `json:"interests"`
+	Hobbies   []string `json:"hobbies"`
+	Spouse    string   `json:"spouse"`
+	Education any      `json:"education"`
 }
 
 func (s *Server) patchUser(req *request) answer {
@@ -51,7 +68,7 @@ func (s *Server) patchUser(req *request) answer {
 		return *bad
 	}
 	s.change(r, up.apply)
-	return answer{status: http.StatusOK, body: r.wire(nil)}
+	return answer{status: http.StatusOK, body: s.wire(&r.User, nil)}
 }
 
 // mismatch says that the version is not the current one, in one of its two forms by turns.
@@ -111,6 +128,9 @@ func (s *Server) check(r *record, up *update) *answer {
 			return bad
 		}
 	}
+	if up.Locations != nil {
+		return s.checkPlaces(*up.Locations)
+	}
 	return nil
 }
 
@@ -162,6 +182,15 @@ func (up *update) apply(u *User) {
 	}
 	if up.EmployerInfo != nil {
 		u.Employer = *up.EmployerInfo
+	}
+	if up.Biography != nil {
+		u.Biography = up.Biography.Biography
+	}
+	if up.ProfileSkills != nil {
+		u.ProfileSkills = slices.Clone(*up.ProfileSkills)
+	}
+	if up.Locations != nil {
+		u.Locations = placesOf(*up.Locations)
 	}
 	if up.Addresses != nil {
 		u.Contacts, _ = parseContacts(*up.Addresses) // checked before

@@ -63,3 +63,9 @@ func number(req *request, name string, standard, most int) (int, *answer) {
 	}
 	return n, nil
 }
+
+// truth reads a parameter that is true or false.
+func truth(req *request, name string, standard bool) (bool, *answer) {
+	v, bad := oneOf(req, name, strconv.FormatBool(standard), "true", "false")
+	return v == "true", bad
+}

@@ -69,7 +69,7 @@ func (s *Server) searchUsers(req *request) answer {
 		Types: []string{"users"}, Results: []wireUser{}}
 	first := min((q.PageNumber-1)*q.PageSize, len(found))
 	for _, u := range found[first:min(first+q.PageSize, len(found))] {
-		p.Results = append(p.Results, u.wire(q.Expand))
+		p.Results = append(p.Results, s.wire(u, q.Expand))
 	}
 	return answer{status: http.StatusOK, body: p}
 }

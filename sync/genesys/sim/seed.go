@@ -20,6 +20,7 @@ var (
 func (s *Server) seed() {
 	total := s.o.Users + s.o.Deleted
 	var lead string
+	full := s.filler()
 	for i := range total {
 		given, family := givenNames[i%len(givenNames)], familyNames[i/len(givenNames)%len(familyNames)]
 		address := strings.ToLower(given + "." + family)
@@ -51,6 +52,9 @@ func (s *Server) seed() {
 			u.State = "inactive"
 		}
 		r := s.add(u)
+		if s.o.Full {
+			full.fill(r, i)
+		}
 		r.hidden = s.o.Hide > 0 && (i+1)%s.o.Hide == 0
 		if i%20 == 0 && u.State == "active" {
 			lead = r.ID

@@ -29,6 +29,13 @@ type Server struct {
 	client account     // of Quota.PerClient
 	layer  counter     // of Quota.HiddenPerClient
 	dir    directory
+
+	shelves map[Kind]*shelf
+	waiting []deferred              // in the order in which they are due
+	rosters map[string]kept[member] // of queues and groups
+	granted map[string]kept[held]   // of divisions
+	holders map[string]kept[string] // of roles
+
 	faults []*Fault
 	ledger Ledger
 	serial int // of version mismatches
@@ -38,27 +45,15 @@ type Server struct {
 func New(o Options) *Server {
 	o = o.withDefaults()
 	o.Quota.Tokens = maps.Clone(o.Quota.Tokens) // SetTokenLimit writes to it
-	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag))}
+	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag, o.GrantLag)), shelves: newShelves(),
+		rosters: map[string]kept[member]{}, granted: map[string]kept[held]{}, holders: map[string]kept[string]{}}
 	s.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	s.ledger.reset()
+	s.seedCatalog()
 	s.seed()
 	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("/oauth/token", s.serveToken)
-	s.route("GET /api/v2/organizations/me", s.getOrganization)
-	s.route("GET /api/v2/organizations/limits/namespaces", s.listNamespaces)
-	s.route("GET /api/v2/organizations/limits/namespaces/{ns}", s.getLimits)
-	s.route("GET /api/v2/organizations/limits/namespaces/{ns}/defaults", s.getDefaultLimits)
-	s.route("GET /api/v2/users", s.listUsers)
-	s.route("POST /api/v2/users", s.createUser)
-	s.route("GET /api/v2/users/query", s.queryUsers)
-	s.route("POST /api/v2/users/search", s.searchUsers)
-	s.route("PATCH /api/v2/users/bulk", s.patchBulk)
-	s.route("GET /api/v2/users/{id}", s.getUser)
-	s.route("PATCH /api/v2/users/{id}", s.patchUser)
-	s.route("DELETE /api/v2/users/{id}", s.deleteUser)
-	s.route("GET /api/v2/users/{id}/state", s.getState)
-	s.route("PUT /api/v2/users/{id}/state", s.putState)
-	s.mux.HandleFunc("/api/v2/users/{id}", s.wrongMethod)
+	s.routes()
 	s.mux.HandleFunc("/", s.unreal)
 	s.operate()
 	return s
@@ -129,7 +124,8 @@ func (s *Server) admit(req *request, header http.Header, h handler) answer {
 		return *refusal
 	}
 	a := s.withFaults(req, func(req *request) answer {
-		if hasBody := req.Method != http.MethodGet && req.Method != http.MethodDelete; hasBody || len(req.body) > 0 {
+		hasBody := req.Method != http.MethodGet && req.Method != http.MethodDelete && req.name != grantRoute
+		if hasBody || len(req.body) > 0 {
 			if media, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type")); media != "application/json" {
 				return refuse(http.StatusUnsupportedMediaType, "unsupported.media.type", "Content-Type must be application/json")
 			}

@@ -33,7 +33,10 @@ func TestUnrealPaths(t *testing.T) {
 		{http.MethodGet, users + "/", 404},
 		{http.MethodGet, "/api/v2//users", 404},
 		{http.MethodGet, "/api/v2/users/../users", 404},
-		{http.MethodGet, users + "/ID/routingskills", 404},
+		{http.MethodPut, users + "/ID/routinglanguages/bulk", 404}, // languages can be merged, and not replaced
+		{http.MethodPatch, users + "/ID/routingskills", 404},
+		{http.MethodGet, users + "/ID/callforwarding", 404},
+		{http.MethodPost, "/api/v2/authorization/divisions/x/objects/USER/y", 404},
 		{http.MethodPatch, users + "/ID/state", 404},
 		{http.MethodGet, "/api/v2/nonsense", 404},
 		{http.MethodGet, "/", 404},

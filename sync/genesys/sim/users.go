@@ -8,8 +8,11 @@ import (
 )
 
 // find finds the user that a request is about, deleted or not, if the client may see it.
-func (s *Server) find(req *request) (*record, *answer) {
-	r := s.dir.byID[req.PathValue("id")]
+func (s *Server) find(req *request) (*record, *answer) { return s.visible(req.PathValue("id")) }
+
+// visible finds a user by id, deleted or not, if the client may see it.
+func (s *Server) visible(id string) (*record, *answer) {
+	r := s.dir.byID[id]
 	if r == nil || r.hidden && s.o.HiddenStatus == http.StatusNotFound {
 		a := notFound()
 		return nil, &a
@@ -19,6 +22,16 @@ func (s *Server) find(req *request) (*record, *answer) {
 		return nil, &a
 	}
 	return r, nil
+}
+
+// owner finds the user under whom a request's resource hangs. Nothing hangs under a deleted one.
+func (s *Server) owner(req *request) (*record, *answer) {
+	r, bad := s.find(req)
+	if bad == nil && r.State == "deleted" {
+		a := notFound()
+		return nil, &a
+	}
+	return r, bad
 }
 
 func (s *Server) getUser(req *request) answer {
@@ -44,7 +57,7 @@ func (s *Server) getUser(req *request) answer {
 	if (r.State == "deleted") != (state == "deleted") || r.shown(time.Now(), s.o.ReadLag) == nil {
 		return notFound()
 	}
-	return answer{status: http.StatusOK, body: r.wire(expand)}
+	return answer{status: http.StatusOK, body: s.wire(&r.User, expand)}
 }
 
 // deleteUser keeps the user, and the address.
@@ -84,11 +97,11 @@ func (s *Server) patchBulk(req *request) answer {
 			return *invalid("user [%s] cannot be updated", item.ID)
 		}
 	}
-	p := page{Entities: []wireUser{}, PageSize: len(items), PageNumber: 1, Total: len(items), PageCount: 1}
+	p := page[wireUser]{Entities: []wireUser{}, PageSize: len(items), PageNumber: 1, Total: len(items), PageCount: 1}
 	for _, item := range items {
 		r := s.dir.byID[item.ID]
 		s.change(r, func(u *User) { u.ACDAutoAnswer = *item.ACDAutoAnswer })
-		p.Entities = append(p.Entities, r.wire(nil))
+		p.Entities = append(p.Entities, s.wire(&r.User, nil))
 	}
 	return answer{status: http.StatusOK, body: p}
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // wireUser is the API's User.
@@ -26,16 +27,17 @@ type wireUser struct {
 	SelfURI string `json:"selfUri"`
 }
 
-// wireExpanded is what is there on demand alone. Nobody here has skills, languages, locations or groups.
+// wireExpanded is what is there on demand alone.
 type wireExpanded struct {
-	Certifications *[]string `json:"certifications,omitempty"`
-	EmployerInfo   *Employer `json:"employerInfo,omitempty"`
-	Biography      *wireBio  `json:"biography,omitempty"`
-	Skills         *[]any    `json:"skills,omitempty"`
-	Languages      *[]any    `json:"languages,omitempty"`
-	Locations      *[]any    `json:"locations,omitempty"`
-	ProfileSkills  *[]any    `json:"profileSkills,omitempty"`
-	Groups         *[]any    `json:"groups,omitempty"`
+	Certifications *[]string          `json:"certifications,omitempty"`
+	EmployerInfo   *Employer          `json:"employerInfo,omitempty"`
+	Biography      *wireBio           `json:"biography,omitempty"`
+	Skills         *[]wireRated       `json:"skills,omitempty"`
+	Languages      *[]wireRated       `json:"languages,omitempty"`
+	Locations      *[]wirePlace       `json:"locations,omitempty"`
+	ProfileSkills  *[]string          `json:"profileSkills,omitempty"`
+	Groups         *[]wireRef         `json:"groups,omitempty"`
+	Authorization  *wireAuthorization `json:"authorization,omitempty"`
 }
 
 type wireRef struct {
@@ -55,16 +57,13 @@ type wireBio struct {
 func (u *User) jabber() string { return u.ID + "@example.orgspan.com" }
 
 // wire shows a user. It shares nothing with what is stored.
-func (u *User) wire(expand []string) wireUser {
+func (s *Server) wire(u *User, expand []string) wireUser {
 	w := wireUser{
-		ID: u.ID, Name: u.Name, Division: wireRef{ID: u.Division}, Chat: wireChat{u.jabber()},
+		ID: u.ID, Name: u.Name, Division: s.divisionRef(u.Division), Chat: wireChat{u.jabber()},
 		Department: u.Department, Email: u.Email, State: u.State, Title: u.Title, Username: orElse(u.Username, u.Email), PreferredName: u.PreferredName,
-		Version: u.Version, ACDAutoAnswer: u.ACDAutoAnswer, wireExpanded: u.expanded(expand), SelfURI: "/api/v2/users/" + u.ID,
+		Version: u.Version, ACDAutoAnswer: u.ACDAutoAnswer, wireExpanded: s.expanded(u, expand), SelfURI: "/api/v2/users/" + u.ID,
 		PrimaryContactInfo: []wireContact{{Address: u.Email, MediaType: "EMAIL", Type: "PRIMARY"}},
 		Addresses:          []wireContact{},
-	}
-	if u.Division == homeDivision {
-		w.Division.Name = "Home"
 	}
 	for _, c := range u.Contacts {
 		w.Addresses = append(w.Addresses, c.wire())
@@ -78,31 +77,46 @@ func (u *User) wire(expand []string) wireUser {
 	return w
 }
 
-func (u *User) expanded(expand []string) (w wireExpanded) {
-	none := &[]any{}
+func (s *Server) divisionRef(id string) wireRef {
+	return wireRef{id, s.shelves[Division].nameOf(id), "/api/v2/authorization/divisions/" + id}
+}
+
+func (s *Server) expanded(u *User, expand []string) (w wireExpanded) {
 	for _, e := range expand {
 		switch e {
 		case "certifications":
-			list := append([]string{}, u.Certifications...)
-			w.Certifications = &list
+			w.Certifications = copied(u.Certifications)
 		case "employerInfo":
 			employer := u.Employer
 			w.EmployerInfo = &employer
 		case "biography":
 			w.Biography = &wireBio{u.Biography}
 		case "skills":
-			w.Skills = none
+			list := s.ratings(Skill, u)
+			w.Skills = &list
 		case "languages":
-			w.Languages = none
+			list := s.ratings(Language, u)
+			w.Languages = &list
 		case "locations":
-			w.Locations = none
+			list := s.places(u)
+			w.Locations = &list
 		case "profileSkills":
-			w.ProfileSkills = none
+			w.ProfileSkills = copied(u.ProfileSkills)
 		case "groups":
-			w.Groups = none
+			list := s.groupsOf(u)
+			w.Groups = &list
+		case "authorization":
+			auth := s.authorization(s.dir.byID[u.ID], time.Now())
+			w.Authorization = &auth
 		}
 	}
 	return w
+}
+
+// copied is a list that is never null.
+func copied(list []string) *[]string {
+	c := append([]string{}, list...)
+	return &c
 }
 
 // unknownExpansion finds what the API's description does not list for users.

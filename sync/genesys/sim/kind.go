@@ -1,0 +1,117 @@
+package sim
+
+import "time"
+
+// Kind is a kind of thing that users refer to.
+type Kind string
+
+// The kinds.
+const (
+	Skill    Kind = "skill"
+	Language Kind = "language"
+	Division Kind = "division"
+	Role     Kind = "role"
+	Queue    Kind = "queue"
+	Location Kind = "location"
+	Group    Kind = "group"
+)
+
+// kinds are all of them.
+var kinds = []Kind{Skill, Language, Division, Role, Queue, Location, Group}
+
+// unique reports whether a name of a kind is there once. The others may have a name twice.
+func (k Kind) unique() bool { return k != Queue && k != Location && k != Group }
+
+// A label is what a listing says of a thing.
+type label struct {
+	name  string
+	there bool
+}
+
+// A thing is one that users refer to: a skill, a queue and so on. What was removed is kept, as not there.
+type thing struct {
+	id string
+	label
+	past    []oldLabel // for listings that lag behind, oldest first
+	version int
+
+	division  string   // of a queue
+	defaultID string   // of a role that every organization has
+	allows    []string // the permissions of a role
+
+	members map[string]bool // of a queue or a group, by the user's id: joined or not
+	sources []*thing        // groups whose members are this queue's
+	feeds   []*thing        // queues whose members this group's are
+	grants  []Grant         // of a group, for its members
+}
+
+type oldLabel struct {
+	label
+	until time.Time
+}
+
+// shown is what a listing that lags behind says of a thing.
+func (t *thing) shown(now time.Time, lag time.Duration) label {
+	for _, l := range t.past {
+		if now.Sub(l.until) < lag {
+			return l.label
+		}
+	}
+	return t.label
+}
+
+// become changes what is said of a thing.
+func (t *thing) become(l label, now time.Time) {
+	t.past = append(t.past, oldLabel{t.label, now})
+	t.label = l
+	t.version++
+}
+
+// A shelf has the things of one kind, in the order in which they were made.
+type shelf struct {
+	order []*thing
+	byID  map[string]*thing
+	of    map[string][]*thing // by user: those that the user is a member of
+}
+
+func newShelves() map[Kind]*shelf {
+	shelves := map[Kind]*shelf{}
+	for _, k := range kinds {
+		shelves[k] = &shelf{byID: map[string]*thing{}, of: map[string][]*thing{}}
+	}
+	return shelves
+}
+
+// put adds a thing that is not there yet.
+func (f *shelf) put(id string) *thing {
+	t := &thing{id: id, version: 1, division: homeDivision, members: map[string]bool{}}
+	f.order = append(f.order, t)
+	f.byID[id] = t
+	return t
+}
+
+// live finds a thing that is there.
+func (f *shelf) live(id string) *thing {
+	if t := f.byID[id]; t != nil && t.there {
+		return t
+	}
+	return nil
+}
+
+// named finds the first thing with a name that is there.
+func (f *shelf) named(name string) *thing {
+	for _, t := range f.order {
+		if t.there && t.name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// nameOf is the name that a thing has or had.
+func (f *shelf) nameOf(id string) string {
+	if t := f.byID[id]; t != nil {
+		return t.name
+	}
+	return ""
+}

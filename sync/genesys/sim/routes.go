@@ -1,0 +1,87 @@
+package sim
+
+// routes is what the API has, and this server too. A user is {id} in every path, for the faults.
+func (s *Server) routes() {
+	s.route("GET /api/v2/organizations/me", s.getOrganization)
+	s.route("GET /api/v2/organizations/limits/namespaces", s.listNamespaces)
+	s.route("GET /api/v2/organizations/limits/namespaces/{ns}", s.getLimits)
+	s.route("GET /api/v2/organizations/limits/namespaces/{ns}/defaults", s.getDefaultLimits)
+	s.route("GET /api/v2/users", s.listUsers)
+	s.route("POST /api/v2/users", s.createUser)
+	s.route("GET /api/v2/users/query", s.queryUsers)
+	s.route("POST /api/v2/users/search", s.searchUsers)
+	s.route("PATCH /api/v2/users/bulk", s.patchBulk)
+	s.route("GET /api/v2/users/{id}", s.getUser)
+	s.route("PATCH /api/v2/users/{id}", s.patchUser)
+	s.route("DELETE /api/v2/users/{id}", s.deleteUser)
+	s.route("GET /api/v2/users/{id}/state", s.getState)
+	s.route("PUT /api/v2/users/{id}/state", s.putState)
+	s.mux.HandleFunc("/api/v2/users/{id}", s.wrongMethod)
+	s.partRoutes()
+	s.grantRoutes()
+	s.catalogRoutes()
+}
+
+// partRoutes is what hangs under a user.
+func (s *Server) partRoutes() {
+	s.route("GET /api/v2/users/{id}/routingskills", s.listRated(Skill))
+	s.route("POST /api/v2/users/{id}/routingskills", s.addRated(Skill))
+	s.route("PATCH /api/v2/users/{id}/routingskills/bulk", s.bulkRated(Skill, ratingBatch, false))
+	s.route("PUT /api/v2/users/{id}/routingskills/bulk", s.bulkRated(Skill, s.o.SkillsBatch, true))
+	s.route("PUT /api/v2/users/{id}/routingskills/{skill}", s.setRated(Skill))
+	s.route("DELETE /api/v2/users/{id}/routingskills/{skill}", s.removeRated(Skill))
+	s.route("GET /api/v2/users/{id}/routinglanguages", s.listRated(Language))
+	s.route("POST /api/v2/users/{id}/routinglanguages", s.addRated(Language))
+	s.route("PATCH /api/v2/users/{id}/routinglanguages/bulk", s.bulkRated(Language, ratingBatch, false))
+	s.route("PATCH /api/v2/users/{id}/routinglanguages/{language}", s.setRated(Language))
+	s.route("DELETE /api/v2/users/{id}/routinglanguages/{language}", s.removeRated(Language))
+	s.route("GET /api/v2/users/{id}/profileskills", s.getProfileSkills)
+	s.route("PUT /api/v2/users/{id}/profileskills", s.putProfileSkills)
+	s.route("GET /api/v2/users/{id}/queues", s.listUserQueues)
+	s.route("PATCH /api/v2/users/{id}/queues", s.joinQueues)
+	s.route("POST /api/v2/users/{id}/password", s.setPassword)
+	s.route("GET /api/v2/users/{id}/externalid", s.getExternalIDs)
+	s.route("POST /api/v2/users/{id}/externalid", s.addExternalID)
+	s.route("DELETE /api/v2/users/{id}/externalid/{authority}/{key}", s.removeExternalID)
+	s.route("GET /api/v2/users/externalid/{authority}/{key}", s.findExternalID)
+	s.route("GET /api/v2/routing/users/{id}/utilization", s.getUtilization)
+	s.route("PUT /api/v2/routing/users/{id}/utilization", s.putUtilization)
+	s.route("DELETE /api/v2/routing/users/{id}/utilization", s.deleteUtilization)
+	s.route("GET /api/v2/voicemail/userpolicies/{id}", s.getVoicemail)
+	s.route("PATCH /api/v2/voicemail/userpolicies/{id}", s.patchVoicemail)
+	s.route("PUT /api/v2/voicemail/userpolicies/{id}", s.putVoicemail)
+}
+
+func (s *Server) grantRoutes() {
+	s.route("GET /api/v2/users/{id}/roles", s.getRoles)
+	s.route("PUT /api/v2/users/{id}/roles", s.putRoles)
+	s.route("GET /api/v2/authorization/subjects/{id}", s.getSubject)
+	s.route("POST /api/v2/authorization/subjects/{id}/bulkadd", s.bulkAdd)
+	s.route("POST /api/v2/authorization/subjects/{id}/bulkreplace", s.bulkReplace)
+	s.route("POST /api/v2/authorization/subjects/{id}/bulkremove", s.bulkRemove)
+	s.route(grantRoute, s.addGrant)
+	s.route("DELETE /api/v2/authorization/subjects/{id}/divisions/{division}/roles/{role}", s.removeGrant)
+	s.route("GET /api/v2/authorization/divisions/{division}/grants", s.listGrants)
+	s.route("GET /api/v2/authorization/roles/{role}/users", s.listRoleUsers)
+	s.route("POST /api/v2/authorization/divisions/{division}/objects/USER", s.moveUsers)
+	s.route("POST /api/v2/authorization/divisions/{division}/objects/{type}", s.wrongObject)
+}
+
+// catalogRoutes is what users refer to, and who the members are.
+func (s *Server) catalogRoutes() {
+	s.route("GET /api/v2/routing/skills", s.listSkills)
+	s.route("GET /api/v2/routing/languages", s.listLanguages)
+	s.route("GET /api/v2/authorization/divisions", s.listDivisions)
+	s.route("GET /api/v2/authorization/divisions/home", s.getHome)
+	s.route("GET /api/v2/authorization/divisions/query", s.queryDivisions)
+	s.route("GET /api/v2/authorization/roles", s.listRoles)
+	s.route("GET /api/v2/locations", s.listLocations)
+	s.route("GET /api/v2/routing/queues", s.listQueues)
+	s.route("GET /api/v2/routing/queues/{queue}/members", s.listMembers)
+	s.route("POST /api/v2/routing/queues/{queue}/members", s.changeMembers)
+	s.route("GET /api/v2/groups", s.listGroups)
+	s.route("GET /api/v2/groups/{group}", s.getGroup)
+	s.route("GET /api/v2/groups/{group}/members", s.listGroupMembers)
+	s.route("POST /api/v2/groups/{group}/members", s.addGroupMembers)
+	s.route("DELETE /api/v2/groups/{group}/members", s.removeGroupMembers)
+}

@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+)
+
+// A User is one user as the organization stores it. Of queues and groups it is the queue or group that
+// knows its members: see Server.Members.
+type User struct {
+	ID, Name, Email, State                              string // State: active, inactive, deleted
+	Title, Department, PreferredName, Username, Manager string // Manager is a user's id; no Username: Email
+	Division                                            string // an id
+	ACDAutoAnswer                                       bool
+	Certifications                                      []string
+	Employer                                            Employer
+	Contacts                                            []Contact
+	Biography                                           string // nobody's business: it must survive everything
+	Skills, Languages                                   map[string]float64
+	ProfileSkills                                       []string
+	Locations                                           []Place
+	Grants                                              []Grant             // the user's own, none of a group's
+	Utilization                                         map[string]Capacity // by media; nil: the organization's
+	Voicemail                                           Voicemail           // its zero value: nobody has set it, the default counts
+	ExternalIDs                                         map[string]string   // by authority
+	Version                                             int
+
+	Writes int // requests that changed this user, or of what it is a member
+}
+
+// Employer is EmployerInfo.
+type Employer struct {
+	OfficialName string `json:"officialName,omitempty"`
+	EmployeeID   string `json:"employeeId,omitempty"`
+	EmployeeType string `json:"employeeType,omitempty"`
+	DateHire     string `json:"dateHire,omitempty"`
+}
+
+// A Place is a location of a user's.
+type Place struct{ ID, Notes string }
+
+// A Grant is a role in a division; both are ids, and the division may be AllDivisions.
+type Grant struct{ Role, Division string }
+
+// AllDivisions is the division of a grant that is good in every one.
+const AllDivisions = "*"
+
+// Capacity is MediaUtilization: how much of a medium a user handles at a time.
+type Capacity struct {
+	MaximumCapacity         int      `json:"maximumCapacity"`
+	InterruptableMediaTypes []string `json:"interruptableMediaTypes"`
+	IncludeNonACD           bool     `json:"includeNonAcd"`
+}
+
+// Voicemail is a user's policy.
+type Voicemail struct {
+	Enabled                bool
+	AlertTimeoutSeconds    int
+	SendEmailNotifications bool
+}
+
+// OrDefault is the policy in force: the organization's default where nobody has set one.
+func (v Voicemail) OrDefault() Voicemail {
+	return orElse(v, Voicemail{Enabled: true, AlertTimeoutSeconds: 20, SendEmailNotifications: true})
+}
+
+// clone shares nothing with the user but what is never changed in place.
+func (u *User) clone() User {
+	c := *u
+	c.Certifications, c.Contacts = slices.Clone(u.Certifications), slices.Clone(u.Contacts)
+	c.Skills, c.Languages = maps.Clone(u.Skills), maps.Clone(u.Languages)
+	c.ProfileSkills, c.Locations, c.Grants = slices.Clone(u.ProfileSkills), slices.Clone(u.Locations), slices.Clone(u.Grants)
+	c.Utilization, c.ExternalIDs = maps.Clone(u.Utilization), maps.Clone(u.ExternalIDs)
+	for media, capacity := range c.Utilization {
+		capacity.InterruptableMediaTypes = slices.Clone(capacity.InterruptableMediaTypes)
+		c.Utilization[media] = capacity
+	}
+	return c
+}
