@@ -39,6 +39,14 @@ func unknown(data []byte, t reflect.Type) (name string, found bool) {
 				return name, true
 			}
 		}
+	case reflect.Map:
+		var entries map[string]json.RawMessage
+		_ = json.Unmarshal(data, &entries)
+		for _, key := range slices.Sorted(maps.Keys(entries)) {
+			if name, found := unknown(entries[key], t.Elem()); found {
+				return name, true
+			}
+		}
 	case reflect.Struct:
 		var fields map[string]json.RawMessage
 		if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {

@@ -120,7 +120,13 @@ type wireGroup struct {
 }
 
 func (s *Server) group(t listed) wireGroup {
-	return wireGroup{t.id, t.name, len(s.roster(t.thing)), "active", t.version, "official", true, "public", true, "/api/v2/groups/" + t.id}
+	n := 0
+	for user := range t.members {
+		if s.sees(user) {
+			n++
+		}
+	}
+	return wireGroup{t.id, t.name, n, "active", t.version, "official", true, "public", true, "/api/v2/groups/" + t.id}
 }
 
 func (s *Server) listGroups(req *request) answer {

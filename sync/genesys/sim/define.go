@@ -66,6 +66,7 @@ func (s *Server) Remove(k Kind, id string) bool {
 		s.expel(k, t, user)
 	}
 	s.detach(t)
+	t.grants = nil
 	names := func(g Grant) bool { return k == Role && g.Role == id || k == Division && g.Division == id }
 	for _, g := range s.shelves[Group].order {
 		g.grants = slices.DeleteFunc(g.grants, names)

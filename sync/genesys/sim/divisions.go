@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -125,7 +126,9 @@ func (s *Server) moveUsers(req *request) answer {
 		if r.State == "deleted" {
 			return notFound()
 		}
-		moving = append(moving, r)
+		if !slices.Contains(moving, r) {
+			moving = append(moving, r)
+		}
 	}
 	for _, r := range moving {
 		s.changePart(r, func(u *User) { u.Division = to.id })

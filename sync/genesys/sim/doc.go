@@ -4,7 +4,7 @@
 // A [Server] is an http.Handler that answers three kinds of path:
 //
 //   - POST /oauth/token, as the login service does;
-//   - /api/v2/..., as the API does: users, search, the organization;
+//   - /api/v2/..., as the API does: users, search, what hangs under a user, what users refer to;
 //   - /_sim/..., for whoever runs it: ledger, users, edits, faults. No token, no quota.
 //
 // [Server.Client] reaches it without a socket, so that testing/synctest can run hours of rate limiting

@@ -52,6 +52,9 @@ func (s *Server) readGrants(req *request, permissions ...string) (*record, []Gra
 	if bad != nil {
 		return nil, nil, bad
 	}
+	if body.Grants == nil {
+		return nil, nil, invalid("grants is required")
+	}
 	if s.o.GrantBatch > 0 && len(body.Grants) > s.o.GrantBatch {
 		return nil, nil, invalid("%d grants are more than the maximum of %d", len(body.Grants), s.o.GrantBatch)
 	}
@@ -174,6 +177,9 @@ func (s *Server) putRoles(req *request) answer {
 	var roles []string
 	if bad := s.decode(req, &roles); bad != nil {
 		return *bad
+	}
+	if roles == nil {
+		return *invalid("The body must be a list of roles")
 	}
 	r, bad := s.owner(req)
 	if bad != nil {

@@ -129,8 +129,8 @@ func (s *Server) roster(t *thing) []member {
 	}
 	list = []member{}
 	see := func(user string, direct, joined bool) {
-		if r := s.dir.byID[user]; r != nil && !r.hidden && r.State != "deleted" {
-			list = append(list, member{r, direct, joined})
+		if s.sees(user) {
+			list = append(list, member{s.dir.byID[user], direct, joined})
 		}
 	}
 	for user, joined := range t.members {
@@ -148,6 +148,12 @@ func (s *Server) roster(t *thing) []member {
 	slices.SortFunc(list, func(a, b member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	s.rosters[t.id] = kept[member]{changes: s.dir.changes, list: list}
 	return list
+}
+
+// sees reports whether the client sees a user as a member.
+func (s *Server) sees(user string) bool {
+	r := s.dir.byID[user]
+	return r != nil && !r.hidden && r.State != "deleted"
 }
 
 // through reports whether a user is a member of a queue through a group.

@@ -17,21 +17,27 @@ type wireQueue struct {
 	ID              string  `json:"id"`
 	Name            string  `json:"name"`
 	Division        wireRef `json:"division"`
-	MemberCount     int     `json:"memberCount"`
-	UserMemberCount int     `json:"userMemberCount"`
+	MemberCount     *int    `json:"memberCount,omitempty"`
+	UserMemberCount *int    `json:"userMemberCount,omitempty"`
 	Joined          *bool   `json:"joined,omitempty"`
 	SelfURI         string  `json:"selfUri"`
 }
 
 func (s *Server) queue(t listed) wireQueue {
-	all := s.roster(t.thing)
-	direct := 0
+	return wireQueue{ID: t.id, Name: t.name, Division: s.divisionRef(t.division), SelfURI: "/api/v2/routing/queues/" + t.id}
+}
+
+// counted is a queue with the number of its members, and of its direct ones.
+func (s *Server) counted(t listed) wireQueue {
+	w, direct, all := s.queue(t), 0, s.roster(t.thing)
 	for _, m := range all {
 		if m.direct {
 			direct++
 		}
 	}
-	return wireQueue{t.id, t.name, s.divisionRef(t.division), len(all), direct, nil, "/api/v2/routing/queues/" + t.id}
+	n := len(all)
+	w.MemberCount, w.UserMemberCount = &n, &direct
+	return w
 }
 
 func (s *Server) listQueues(req *request) answer {
@@ -46,7 +52,7 @@ func (s *Server) listQueues(req *request) answer {
 	if divisions := list(req, "divisionId"); divisions != nil {
 		all = slices.DeleteFunc(all, func(t listed) bool { return !slices.Contains(divisions, t.division) })
 	}
-	return paged(req, all, s.queue)
+	return paged(req, all, s.counted)
 }
 
 // wireMember is QueueMember.
@@ -165,10 +171,12 @@ func (s *Server) changeMembers(req *request) answer {
 			return *invalid("user [%s] is a member through a group", item.ID)
 		}
 	}
+	seen := map[string]bool{}
 	for _, item := range body {
-		if _, is := q.members[item.ID]; is == remove {
+		if _, is := q.members[item.ID]; is == remove && !seen[item.ID] {
 			s.dir.byID[item.ID].Writes++
 		}
+		seen[item.ID] = true
 		s.later(func() {
 			if remove {
 				s.expel(Queue, q, item.ID)

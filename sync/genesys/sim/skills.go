@@ -168,6 +168,9 @@ func (s *Server) bulkRated(k Kind, most int, replace bool) handler {
 		if bad != nil {
 			return *bad
 		}
+		if body == nil {
+			return *invalid("The body must be a list of %ss", k)
+		}
 		if len(body) > most {
 			return *invalid("%d %ss are more than the maximum of %d", len(body), k, most)
 		}
