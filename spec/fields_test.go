@@ -90,6 +90,7 @@ var fixtures = []struct {
 	{field: "roles", yaml: `[{divisions: [X]}]`, problems: []string{`9: roles[0]: needs role, such as {role: Supervisor, divisions: [EMEA]}`}},
 	{field: "roles", yaml: `[A, {role: A}]`, problems: []string{`12: roles[1]: "A" is listed twice; the first is in line 2. Keep one`}, blind: true},
 	{field: "roles", yaml: `[{role: A, divisions: []}]`, problems: []string{`30: roles[0].divisions: is empty; name a division, or leave divisions out to grant the role in the home division`}},
+	{field: "roles", yaml: `[{role: A, divisions: ["*"]}]`, value: `[{"role":"A","divisions":["*"]}]`},
 	{field: "queues", yaml: `[Q]`, value: `["Q"]`},
 	{field: "groups", yaml: `[G]`, value: `["G"]`},
 	{field: "utilization", yaml: `{}`, value: `{}`},
