@@ -72,7 +72,9 @@ func flow(v Value) string {
 		}
 		return "{" + strings.Join(texts, ", ") + "}"
 	case strings.HasPrefix(string(v), `"`):
-		return scalarText(decoded[string](v))
+		var s string
+		_ = json.Unmarshal([]byte(v), &s) // it is checked to be JSON before the text is used
+		return scalarText(s)
 	}
 	return string(v)
 }

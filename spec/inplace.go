@@ -8,14 +8,17 @@ import (
 )
 
 // setParts changes a list or map entry by entry, so that comments and order survive. It does nothing, and says
-// so, where nothing of the old value would stay.
-func (o *ownText) setParts(old *yaml.Node, info Info, v Value) (done bool, err error) {
+// so, where a line would be written anew anyway.
+func (o *ownText) setParts(key, old *yaml.Node, info Info, v Value) (done bool, err error) {
 	if old.Kind == yaml.ScalarNode || (old.Kind == yaml.MappingNode) != isMap(v) {
 		return false, nil
 	}
 	e, err := o.entries(old)
 	if err != nil || !e.inLines() {
 		return false, err
+	}
+	if len(parts(v)) == 0 {
+		return e.clear(key, v)
 	}
 	has := entryValues(old, info)
 	if len(has) != len(e.all) {
@@ -36,10 +39,27 @@ func (o *ownText) setParts(old *yaml.Node, info Info, v Value) (done bool, err e
 			e.all[i].change = p.value
 		}
 	}
-	if !slices.ContainsFunc(e.all, func(t *textEntry) bool { return t.keep }) {
+	if e.flow && !slices.ContainsFunc(e.all, func(t *textEntry) bool { return t.keep }) {
 		return false, nil
 	}
 	return true, e.rewrite(missing)
+}
+
+// clear takes the entries out of a block, and leaves the comments between them.
+func (e *textEntries) clear(key *yaml.Node, empty Value) (done bool, err error) {
+	colon, err := e.end(key)
+	if err != nil || e.flow {
+		return false, err
+	}
+	for colon < len(e.text) && e.text[colon] == ' ' {
+		colon++
+	}
+	if !strings.HasPrefix(e.text[colon:], ":") {
+		return false, errShape
+	}
+	e.edit(colon+1, colon+1, " "+string(empty))
+	e.remove(0, len(e.all)-1)
+	return true, nil
 }
 
 // entryValues reads each entry alone: the value is what a list or map with it alone would hold.
@@ -127,11 +147,11 @@ func (e *textEntries) inLines() bool {
 
 // rewrite changes and removes entries, and puts the missing ones behind the last that stays.
 func (e *textEntries) rewrite(missing []part) error {
-	last := 0
-	for i, t := range e.all {
-		if t.keep {
-			last = i
-		}
+	last := len(e.all) - 1
+	if i := lastKept(e.all); i >= 0 {
+		last = i
+	}
+	for _, t := range e.all {
 		if t.change != "" {
 			if err := e.put(t.key, t.value, t.change); err != nil {
 				return err
@@ -160,6 +180,15 @@ func (e *textEntries) rewrite(missing []part) error {
 		e.remove(run, i)
 	}
 	return nil
+}
+
+func lastKept(all []*textEntry) int {
+	for i, t := range slices.Backward(all) {
+		if t.keep {
+			return i
+		}
+	}
+	return -1
 }
 
 // remove takes out neighbours, of which in a flow one side has an entry that stays.

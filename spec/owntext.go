@@ -55,7 +55,7 @@ func (o *ownText) set(key string, info Info, v Value) error {
 		o.adds = append(o.adds, part{key, v})
 		return nil
 	}
-	done, err := o.setParts(o.y.Content[i+1], info, v)
+	done, err := o.setParts(o.y.Content[i], o.y.Content[i+1], info, v)
 	if err != nil || done {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestWriteMakesAFileAUser(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "org")
 	report := export(t, dir, spec.WriteOptions{By: spec.Division},
 		person("Ana.Perez@x.example", "id", someID, "division", `"Sales & EMEA"`, "name", `"Ana Pérez"`, "title", `""`, "state", `"active"`, "acdAutoAnswer", "false",
-			"skills", `{"A":1,"B":2,"C":3,"2024":4}`, "queues", `["Q1","Q2"]`, "phones", `[{"type":"work","media":"phone","number":"+34600000001"},{"type":"home","media":"phone","number":"+34600000002"},{"type":"mobile","media":"phone","number":"+34600000003"}]`, "groups", `[]`),
+			"skills", `{"2024":4,"A":1,"B":2,"C":3}`, "queues", `["Q1","Q2"]`, "phones", `[{"type":"work","media":"phone","number":"+34600000001"},{"type":"home","media":"phone","number":"+34600000002"},{"type":"mobile","media":"phone","number":"+34600000003"}]`, "groups", `[]`),
 		person("b@x.example"))
 	want := map[string]string{
 		"sales-emea/ana.perez.yaml": `# yaml-language-server: $schema=../schema.json
@@ -74,10 +74,10 @@ phones:
   - {type: home, media: phone, number: "+34600000002"}
   - {type: mobile, media: phone, number: "+34600000003"}
 skills:
+  "2024": 4
   A: 1
   B: 2
   C: 3
-  "2024": 4
 queues: [Q1, Q2]
 `,
 		"b.yaml": "# yaml-language-server: $schema=schema.json\nemail: b@x.example\nname: \"N\"\n",
