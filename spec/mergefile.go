@@ -90,7 +90,8 @@ func (w *writer) compare(m matched) *difference {
 		if has && f == Voicemail { // what the spec does not name, it does not manage
 			want = VoicemailOf(decoded[VoicemailPolicy](want).only(decoded[VoicemailPolicy](got)))
 		}
-		if ok && !(has && Equal(f, got, want)) && (has || !IsEmpty(f, want)) {
+		same := has && Equal(f, got, want) || !has && IsEmpty(f, want)
+		if ok && !same {
 			d.fields = append(d.fields, wish{info, want})
 		}
 	}
