@@ -38,7 +38,7 @@ func (w *writer) newText(n *newcomer, above inherited, care bool) (text string, 
 		fmt.Fprintf(&b, "# %s: not exported: %s\n", field, why)
 		skipped = append(skipped, Problem{Pos: Pos{n.file, 1, 1}, Field: field, Message: escape(n.user.Key) + ": not exported: " + why.Error()})
 	}
-	for _, info := range w.newFields() {
+	for _, info := range w.forNew {
 		f := info.Field
 		want, ok := n.user.Fields[f]
 		if f == Email {
@@ -69,21 +69,6 @@ func (w *writer) newText(n *newcomer, above inherited, care bool) (text string, 
 }
 
 var errNoID = errors.New("it is not a Genesys id")
-
-// newFields are the fields of a new file.
-func (w *writer) newFields() []Info {
-	var out []Info
-	exported := map[Field]bool{Email: true, Name: true}
-	for _, info := range w.fields {
-		exported[info.Field] = true
-	}
-	for _, info := range table {
-		if exported[info.Field] {
-			out = append(out, info)
-		}
-	}
-	return out
-}
 
 // inherits reports whether a user without a text for the field has the value already, or has none.
 func (w *writer) inherits(info Info, want Value, above inherited) bool {

@@ -70,6 +70,7 @@ type writer struct {
 	inherit *folders
 	by      Field
 	fields  []Info // in the format's order
+	forNew  []Info // those of a new file
 	report  WriteReport
 
 	addresses    map[string]*User         // of the organization, by key
@@ -85,6 +86,9 @@ func newWriter(ctx context.Context, dir string, o WriteOptions) (*writer, error)
 	for _, info := range table {
 		if o.Fields == nil || slices.Contains(o.Fields, info.Field) {
 			w.fields = append(w.fields, info)
+			w.forNew = append(w.forNew, info)
+		} else if info.Field == Email || info.Field == Name {
+			w.forNew = append(w.forNew, info)
 		}
 	}
 	for _, f := range o.Fields {

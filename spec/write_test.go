@@ -311,10 +311,27 @@ func BenchmarkWrite(b *testing.B) {
 			"phones", `[{"type":"work","media":"phone","number":"+34600000001"}]`, "skills", `{"A":1,"B":2,"C":3,"D":4,"E":5}`, "languages", `{"A":1}`, "roles", `["A",{"role":"B","divisions":["X"]}]`,
 			"queues", `["A","B","C","D","E","F"]`, "groups", `["A"]`, "utilization", `{"call":{"capacity":1}}`, "voicemail", `{"alertTimeoutSeconds":30,"sendEmailNotifications":true}`))
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		dir := b.TempDir()
-		export(b, dir, spec.WriteOptions{By: spec.Division}, users...)
-		export(b, dir, spec.WriteOptions{By: spec.Division}, users...)
-	}
+	b.Run("new", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			export(b, b.TempDir(), spec.WriteOptions{By: spec.Division}, users...)
+		}
+	})
+	dir := b.TempDir()
+	export(b, dir, spec.WriteOptions{By: spec.Division}, users...)
+	b.Run("again", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			export(b, dir, spec.WriteOptions{By: spec.Division}, users...)
+		}
+	})
+	b.Run("changed", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			for _, u := range users {
+				u.Fields[spec.Title] = spec.Text(fmt.Sprint("Title ", i))
+			}
+			export(b, dir, spec.WriteOptions{By: spec.Division}, users...)
+		}
+	})
 }
