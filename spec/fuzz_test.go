@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +96,44 @@ func FuzzValue(f *testing.F) {
 		for i, u := range second.Users {
 			if u.Fields.Hash() != first.Users[i].Fields.Hash() {
 				t.Error("another hash")
+			}
+		}
+	})
+}
+
+// FuzzWrite: whatever a spec looks like, changing it gives what was asked for and nothing else, or an error
+// and the old text.
+func FuzzWrite(f *testing.F) {
+	seeds(f)
+	for _, text := range []string{"email: a@x.example\nqueues:\n- A # a\n-\n  B\n", "users: [{email: a@x.example, \"queues\": [A\n,B,]}, ]\n", "? email\n: a@x.example\n",
+		"email: a@x.example\ntitle: |2-\n   A\n  B\n\n# end\n", "email: a@x.example\nqueues: !!seq [A]\n", "--- {email: a@x.example, skills: {A: 1, ? B : 2}}\n...\n---\nemail: b@x.example\n"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		dir := checkout(t, map[string]string{"u.yaml": string(content)})
+		first := load(t, spec.NewLoader(dir))
+		if len(first.Problems) > 0 {
+			return
+		}
+		var users []*spec.User
+		for _, u := range first.Users {
+			fields := maps.Clone(u.Fields)
+			fields[spec.Title], fields[spec.Queues], fields[spec.Skills] = `"T"`, `["A","C"]`, `{"A":1,"C":2}`
+			users = append(users, &spec.User{Key: u.Key, ID: u.ID, Fields: fields})
+		}
+		if _, err := spec.Write(t.Context(), dir, users, spec.WriteOptions{}); err != nil {
+			if got := tree(t, dir)["u.yaml"]; got != string(content) {
+				t.Errorf("%q became %q, and %v", content, got, err)
+			}
+			return
+		}
+		second := load(t, spec.NewLoader(dir))
+		if len(second.Problems) > 0 || len(second.Users) != len(users) {
+			t.Fatalf("%q: %q", content, texts(second.Problems))
+		}
+		for i, u := range second.Users {
+			if diff := cmp.Diff(users[i].Fields, u.Fields); diff != "" {
+				t.Errorf("%q: %s", content, diff)
 			}
 		}
 	})

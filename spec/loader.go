@@ -125,13 +125,22 @@ func parseUsers(o *opener, f *file, above inherited) (parsedUsers, error) {
 
 // parseFile parses a file that must still be what was scanned.
 func parseFile(o *opener, f *file) (docs []*node, problems []Problem, err error) {
-	content, err := o.read(f.path)
+	content, err := readUnmoved(o, f)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrMoved)
-	}
-	if sha256.Sum256(content) != f.hash {
-		return nil, nil, fmt.Errorf("%s changed: %w", f.path, ErrMoved)
+		return nil, nil, err
 	}
 	docs, problems = parse(f.path, content)
 	return docs, problems, nil
+}
+
+// readUnmoved reads a file that must still be what was scanned.
+func readUnmoved(o *opener, f *file) ([]byte, error) {
+	content, err := o.read(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrMoved)
+	}
+	if sha256.Sum256(content) != f.hash {
+		return nil, fmt.Errorf("%s changed: %w", f.path, ErrMoved)
+	}
+	return content, nil
 }

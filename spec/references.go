@@ -25,7 +25,7 @@ type Ref struct {
 	Name string // as in the spec; "Name (id)" where several things have the name
 }
 
-// AllDivisions, among the divisions of a role, means all of them, those of tomorrow included. It is no name.
+// AllDivisions among the divisions of a role means all of them, those of tomorrow included. It is no name.
 const AllDivisions = "*"
 
 // References lists the things that must exist in the organization for the value to make sense, each

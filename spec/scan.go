@@ -53,12 +53,16 @@ const chunk = 128
 // cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	s, err := l.scan(ctx)
+	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !isDefaults(f.path) }) && len(s.problems) == 0 {
+		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("scanning %s: %w", l.dir, err)
 	}
 	return s, nil
 }
 
+// scan takes a folder without specs too.
 func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	dir, err := filepath.EvalSymlinks(l.dir) // git-sync publishes by moving a link
 	if err != nil {
@@ -87,9 +91,6 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 		return nil, err
 	} else if after != before {
 		return nil, fmt.Errorf("HEAD moved: %w", ErrMoved)
-	}
-	if !slices.ContainsFunc(s.files, func(f file) bool { return !isDefaults(f.path) }) && len(s.problems) == 0 {
-		return nil, fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
 	}
 	sortProblems(s.problems)
 	s.Files = len(s.files)
