@@ -47,6 +47,7 @@ change the quota and make calls fail.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8790", "loopback `ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.specs, "specs", "", "write a spec for every user into this new `DIR`")
 	f.IntVar(&o.Users, "users", 500, "how many users to make up")
+	f.BoolVar(&o.Full, "full", false, "give them every field: skills, roles, queues and so on")
 	f.IntVar(&o.Inactive, "inactive", 0, "how many of them are inactive")
 	f.IntVar(&o.Deleted, "deleted", 0, "how many further users were deleted")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the made-up people, of delays and of faults")

@@ -37,6 +37,17 @@ func (u *User) utilization() wireUtilization {
 	return w
 }
 
+// getStandardUtilization is what the organization has for everybody (UtilizationResponse).
+func (s *Server) getStandardUtilization(*request) answer {
+	if a := s.permitted("routing:utilization:view"); a != nil {
+		return *a
+	}
+	return answer{status: http.StatusOK, body: struct {
+		Utilization map[string]Capacity `json:"utilization"`
+		Labels      map[string]any      `json:"labelUtilizations"`
+	}{standardUtilization(), map[string]any{}}}
+}
+
 // utilizationRequest is UtilizationRequest. There are no labels here, so none can be named.
 type utilizationRequest struct {
 	Utilization     map[string]wireCapacity `json:"utilization"`
