@@ -2,6 +2,7 @@ package genesys
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,11 +31,11 @@ const (
 // An entity is something that users refer to by name: a skill, a queue, and so on. Its further fields are
 // those of the kinds that have them.
 type entity struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	State   string `json:"state"`        // of skills and languages: active, inactive, deleted
-	Home    bool   `json:"homeDivision"` // of divisions
-	Version int    `json:"version"`      // of groups
+	ID      string          `json:"id"`
+	Name    string          `json:"name"`
+	State   string          `json:"state"`        // of skills and languages: active, inactive, deleted
+	Home    bool            `json:"homeDivision"` // of divisions
+	Version json.RawMessage `json:"version"`      // a number, of groups; a text, of skills
 
 	// Of queues: all members, and those who are not there through a group.
 	Members *int `json:"memberCount"`
@@ -48,6 +49,12 @@ type entityPage struct {
 
 func (p entityPage) check() error { return nil }
 func (entity) check() error       { return nil }
+
+// version is a group's, or 0 if it has none.
+func (e *entity) version() int {
+	n, _ := strconv.Atoi(string(e.Version))
+	return n
+}
 
 // A shelf says where the entities of a kind are listed. The page sizes are those that the vendor's Terraform
 // provider uses.

@@ -30,8 +30,8 @@ func (g *groupVersions) version(ctx context.Context, c *client, id string) (int,
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known[id] = e.Version
-	return e.Version, nil
+	g.known[id] = e.version()
+	return e.version(), nil
 }
 
 // changed takes over what a write to a group says of its version. After an error it is read again.
@@ -50,6 +50,6 @@ func (g *groupVersions) learn(c *catalogue) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id, e := range c.byID {
-		g.known[id] = e.Version
+		g.known[id] = e.version()
 	}
 }
