@@ -19,7 +19,7 @@ type newcomer struct {
 
 const longestSlug = 120 // bytes; file systems take 255
 
-// place gives every newcomer a file of its own. What is taken says which paths there are, in lower case, as some
+// placeAll gives every newcomer a file of its own. What is taken says which paths there are, in lower case, as some
 // file systems do not tell cases apart. The names do not depend on the order of the newcomers.
 func placeAll(all []*newcomer, taken map[string]bool) {
 	names := []func(*newcomer) string{

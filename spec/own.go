@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // ownValue is what a user's own file must say so that the field has the value, laid over what the
@@ -84,12 +85,32 @@ func readable(info Info, text, want Value, far *node) error {
 	switch {
 	case !ok && len(r.problems) > 0:
 		return reason(info, r.problems[0])
-	case !Equal(info.Field, got, want) && far != nil && far.kind == mapping:
-		return fmt.Errorf("a _defaults.yaml above makes it %s, and nothing in the user's file can take that away", got.Display())
-	case !Equal(info.Field, got, want):
-		return fmt.Errorf("it would be read as %s", got.Display())
+	case Equal(info.Field, got, want):
+		return nil
+	case far != nil && far.kind == mapping && isMap(want):
+		return fmt.Errorf("a _defaults.yaml above sets %s too, and nothing in the user's file can take that away", brief(surplus(got, want)))
 	}
-	return nil
+	return fmt.Errorf("it would be read as %s", brief(got.Display()))
+}
+
+// surplus names the parts that a map has and should not have.
+func surplus(got, want Value) string {
+	var names []string
+	for _, p := range parts(got) {
+		if !slices.Contains(parts(want), p) {
+			names = append(names, plainOrQuoted(p.key))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// brief keeps a comment readable.
+func brief(s string) string {
+	const most = 120
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return s
 }
 
 // reason says what is wrong with a value, and where in it.

@@ -11,9 +11,10 @@ import (
 // ownText is the mapping of one user in the text of its file.
 type ownText struct {
 	*source
-	y    *yaml.Node
-	node *node
-	adds []part // what the user does not say yet
+	y       *yaml.Node
+	node    *node
+	adds    []part // what the user does not say yet
+	dropped string // a key that goes
 }
 
 func newOwnText(src *source, docs []*yaml.Node, at Pos) (*ownText, error) {
@@ -108,10 +109,11 @@ func rank(key string) int {
 func (o *ownText) addAll() error {
 	slices.SortStableFunc(o.adds, func(a, b part) int { return cmp.Compare(rank(a.key), rank(b.key)) })
 	for _, p := range o.adds {
-		anchor := -1
+		anchor, best := -1, -1
 		for i := 0; i < len(o.y.Content); i += 2 {
-			if here := rank(clean(o.y.Content[i].Value)); here < rank(p.key) && (anchor < 0 || here > rank(clean(o.y.Content[anchor].Value))) {
-				anchor = i
+			key := clean(o.y.Content[i].Value)
+			if here := rank(key); here > best && here < rank(p.key) && key != o.dropped {
+				anchor, best = i, here
 			}
 		}
 		if anchor < 0 {
@@ -138,6 +140,7 @@ func (o *ownText) drop(key string) error {
 	if i < 0 {
 		return nil
 	}
+	o.dropped = key
 	start, err := o.start(o.y.Content[i])
 	if err != nil {
 		return err

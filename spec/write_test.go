@@ -198,8 +198,8 @@ func TestWriteUnderDefaults(t *testing.T) {
 		"emea/c.yaml": `email: c@x.example
 name: "N"
 employer: {}
-# skills: not exported: a _defaults.yaml above makes it {A: 1, B: 2}, and nothing in the user's file can take that away
-# utilization: not exported: a _defaults.yaml above makes it {call: {capacity: 1, interruptedBy: ["chat"]}, chat: {capacity: 2}}, and nothing in the user's file can take that away
+# skills: not exported: a _defaults.yaml above sets A too, and nothing in the user's file can take that away
+# utilization: not exported: a _defaults.yaml above sets call too, and nothing in the user's file can take that away
 `,
 	} {
 		if diff := cmp.Diff("# yaml-language-server: $schema=../schema.json\n"+want, got[name]); diff != "" {
