@@ -3,6 +3,7 @@ package spec
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -106,6 +107,20 @@ func lower(words []string) []string {
 		out[i] = strings.ToLower(w)
 	}
 	return out
+}
+
+// Declarable is a value as a spec would have it: of what is observed, without what only says that it is
+// as the organization has it for everybody.
+func Declarable(f Field, v Value) Value {
+	if f != Utilization {
+		return v
+	}
+	all, err := Decode[map[string]MediaUtilization](v)
+	if err != nil {
+		return v
+	}
+	maps.DeleteFunc(all, func(_ string, m MediaUtilization) bool { return m.Default })
+	return UtilizationOf(all)
 }
 
 // sameUtilization reports whether a user who is observed so is as desired: every medium that is declared is

@@ -15,13 +15,16 @@ import (
 // file of its own because a running daemon has the state file's lock.
 const releaseSuffix = ".release-"
 
+// ErrPlanID is returned for a release of something that cannot be the id of a plan.
+var ErrPlanID = errors.New("is not the id of a plan, such as p-1f3ac24e")
+
 var planID = regexp.MustCompile(`^p-[0-9a-f]{1,64}$`)
 
 // Release asks the next pass that uses the state file at path to release what is held under a plan's id.
 // The state file must exist, and be one that we could use; it is not opened.
 func Release(path, plan string) error {
 	if !planID.MatchString(plan) {
-		return fmt.Errorf("%q is not the id of a plan, such as p-1f3ac24e", plan)
+		return fmt.Errorf("%q %w", plan, ErrPlanID)
 	}
 	if err := checkFile(path, os.O_RDONLY); err != nil {
 		return fmt.Errorf("ask for a release: %w", err)

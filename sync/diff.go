@@ -74,11 +74,11 @@ func (r *roster) differs(current *state.User, f spec.Field, want spec.Value) (be
 		// Equal as far as the API shows it (it rewrites a number that has an extension). What was
 		// edited since is sent; a person who was renamed is still the same person.
 		info, _ := spec.Lookup(f)
-		return r.named(have), Edit, applied && edited && !info.User
+		return r.named(f, have), Edit, applied && edited && !info.User
 	case edited:
-		return r.named(have), Edit, true
+		return r.named(f, have), Edit, true
 	}
-	return r.named(have), Drift, true
+	return r.named(f, have), Drift, true
 }
 
 // applied returns what is in force of the desired fields: those found equal, and those just written.

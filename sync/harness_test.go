@@ -58,7 +58,7 @@ func (w *world) open() {
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: w.genesys, API: w.genesys.API(),
 		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Guard: anything(),
-			Sends: genesys.Sends(), Apart: genesys.Apart(), Loose: genesys.Loose()},
+			Apart: genesys.Apart(), Loose: genesys.Loose()},
 		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, DetailInterval: 24 * time.Hour, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}

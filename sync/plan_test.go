@@ -55,11 +55,7 @@ func tree(users ...*spec.User) *spec.Tree {
 }
 
 func policy() usersync.Policy {
-	var sends []spec.Field
-	for _, i := range spec.All() {
-		sends = append(sends, i.Field)
-	}
-	return usersync.Policy{Create: true, Adopt: true, Sends: sends, Guard: anything()}
+	return usersync.Policy{Create: true, Adopt: true, Guard: anything()}
 }
 
 // anything may be given.
@@ -212,11 +208,11 @@ func TestPlan(t *testing.T) {
 			snap: snapshot(known("1", "a@x.example", fields())),
 			want: []string{"u.yaml:1:1: manager: no user has the address \"nobody@x.example\", neither in the organization nor in the specs"},
 		}, {
-			name: "a field that is not sent is refused",
-			tree: tree(declared("a@x.example", "title", "New")),
-			snap: snapshot(known("1", "a@x.example", fields())),
-			with: func(p *usersync.Policy) { p.Sends = []spec.Field{spec.Email} },
-			want: []string{"u.yaml:1:1: title: this version of usersyncd does not send this field yet; take it out of the spec (what Genesys has stays as it is)"},
+			name: "a division that may not be given is refused, before anything is written",
+			tree: tree(declared("a@x.example", "title", "New", "division", "Board")),
+			snap: snapshot(known("1", "a@x.example", fields(), "division", "Home")),
+			with: func(p *usersync.Policy) { p.Guard.Divisions = []string{"EMEA"} },
+			want: []string{"u.yaml:1:1: division: this division may not be given: \"Board\" is not in --allow-divisions; add it to allow-divisions in the configuration, if it is meant"},
 		}, {
 			name: "leavers first, then access, then the rest",
 			tree: tree(declared("a@x.example", "title", "New"), declared("b@x.example", "name", "B"), declared("c@x.example", "state", "inactive")),

@@ -22,9 +22,8 @@ type Policy struct {
 	// is created, and neither compared nor written from then on.
 	Unmanaged []spec.Field
 
-	Sends []spec.Field // what the directory can write; other fields are problems
-	Apart []spec.Field // of these, what no listing shows
-	Loose []spec.Field // of these, what is written without a version
+	Apart []spec.Field // what no listing of the directory shows
+	Loose []spec.Field // what the directory writes without a version
 }
 
 // managed returns the fields that are compared and written, of those declared for a user.

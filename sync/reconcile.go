@@ -113,8 +113,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	if mode.Strict {
-		if problems := Problems(tree, r.Policy.Sends); len(problems) > 0 {
-			return nil, &ProblemsError{problems}
+		if len(tree.Problems) > 0 {
+			return nil, &ProblemsError{tree.Problems}
 		}
 	}
 	snap, err := r.Store.Snapshot()

@@ -87,8 +87,10 @@ func (r *roster) person(v spec.Value) string {
 	return ""
 }
 
-// named shows a reference by the address of whom it means, where that is known.
-func (r *roster) named(v spec.Value) spec.Value {
+// named shows what is observed as a spec would have it: a reference by the address of whom it means, where
+// that is known.
+func (r *roster) named(f spec.Field, v spec.Value) spec.Value {
+	v = spec.Declarable(f, v)
 	if id, ok := strings.CutPrefix(text(v), idPrefix); ok {
 		if u := r.byID[id]; u != nil {
 			return spec.Text(keyOf(u))

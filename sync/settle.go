@@ -127,7 +127,7 @@ func (a *applier) kept(c *Change, written []spec.Field) error {
 	for _, f := range written {
 		want, managed := c.Desired[f]
 		if have := c.Current.Fields[f]; managed && !a.roster.same(f, want, have) {
-			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), a.roster.named(have).Display())
+			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), a.roster.named(f, have).Display())
 		}
 	}
 	return nil

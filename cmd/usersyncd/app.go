@@ -40,7 +40,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, err
 	}
-	policy.Sends, policy.Apart, policy.Loose = genesys.Sends(), genesys.Apart(), genesys.Loose()
+	policy.Apart, policy.Loose = genesys.Apart(), genesys.Loose()
 	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{
 		MaxRate: c.maxRate, TotalRate: c.maxRate, MaxInFlight: c.maxInFlight, Reserve: float64(c.reserve),
 	}))
@@ -79,7 +79,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 
 // converges is what a converged tree depends on beside itself: other settings may find something to do.
 func (c *config) converges() string {
-	return fmt.Sprint(version(), " ", c.create, c.adopt, genesys.Sends(), c.guards)
+	return fmt.Sprint(version(), " ", c.create, c.adopt, c.guards)
 }
 
 func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*state.Store, error) {

@@ -68,14 +68,30 @@ func (c *config) orgFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.clientSecretFile, "client-secret-file", "", "`FILE` with the OAuth client's secret, readable by its owner alone")
 }
 
-// passFlags say how a pass is made.
+// passFlags say what a pass may do, and how.
 func (c *config) passFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.state, "state", "", "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)")
+	c.stateFlags(f)
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
 	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
 	c.guards.flags(f)
 	c.selection.flags(f)
+	c.readFlags(f)
+	c.rateFlags(f)
+}
+
+func (c *config) stateFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.state, "state", "", "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)")
+}
+
+// readFlags say what of the organization is looked at.
+func (c *config) readFlags(f *pflag.FlagSet) {
+	f.Var(&c.unmanaged, "unmanaged-fields", "`FIELDS` that somebody else owns, given to new users only; scim: those of an identity provider")
+	f.DurationVar(&c.detailInterval, "detail-interval", 24*time.Hour, "within what time roles, queues, utilization, voicemail and external ids of everybody are read again; 0: never")
+}
+
+// rateFlags say how fast it goes, and what is tried again.
+func (c *config) rateFlags(f *pflag.FlagSet) {
 	f.Float64Var(&c.maxRate, "max-rate", 0, "most calls a second; 0: what the API allows")
 	f.IntVar(&c.maxInFlight, "max-in-flight", 10, "most calls under way at once, for each token")
 	f.IntVar(&c.tokens, "tokens", 1, "most access tokens in use at once, 1 to 10; see the README before you raise it")

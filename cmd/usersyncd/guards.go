@@ -48,8 +48,6 @@ func (g *guards) flags(f *pflag.FlagSet) {
 	f.Var(&g.allowRoles, "allow-roles", "`ROLES` that specs may give to a user who does not have them; '*': any")
 	f.Var(&g.allowDivisions, "allow-divisions", "`DIVISIONS` that specs may put users and roles into")
 	f.Var(&g.allowQueues, "allow-queues", "`QUEUES` that specs may put users into")
-	f.Var(&g.unmanaged, "unmanaged-fields", "`FIELDS` that somebody else owns, given to new users only; scim: those of an identity provider")
-	f.DurationVar(&g.detailInterval, "detail-interval", 24*time.Hour, "within what time roles, queues, utilization, voicemail and external ids of everybody are read again; 0: never")
 }
 
 func (s *selection) flags(f *pflag.FlagSet) {
@@ -65,22 +63,28 @@ var scim = []spec.Field{
 
 // unmanagedFields reads --unmanaged-fields.
 func (g *guards) unmanagedFields() ([]spec.Field, error) {
-	var fields []spec.Field
-	known := []string{"scim"}
+	names := slices.DeleteFunc(slices.Clone(g.unmanaged.list), func(name string) bool { return name == "scim" })
+	fields, err := fieldsOf("unmanaged-fields", names)
+	if len(names) < len(g.unmanaged.list) {
+		fields = append(fields, scim...)
+	}
+	return fields, err
+}
+
+// fieldsOf reads the names of fields that a flag was given.
+func fieldsOf(flag string, names []string) ([]spec.Field, error) {
+	var known []string
 	for _, info := range spec.All() {
 		known = append(known, string(info.Field))
 	}
-	for _, name := range g.unmanaged.list {
-		if name == "scim" {
-			fields = append(fields, scim...)
-			continue
-		}
+	var fields []spec.Field
+	for _, name := range names {
 		if !slices.Contains(known, name) {
-			hint := ""
+			hint := "the fields are " + strings.Join(known, ", ")
 			if near := spec.Suggest(name, known); near != "" {
-				hint = fmt.Sprintf("; did you mean %q?", near)
+				hint = fmt.Sprintf("did you mean %q?", near)
 			}
-			return nil, fmt.Errorf("--unmanaged-fields: there is no field %q%s", name, hint)
+			return nil, fmt.Errorf("--%s: there is no field %q; %s", flag, name, hint)
 		}
 		fields = append(fields, spec.Field(name))
 	}

@@ -93,9 +93,13 @@ func (s *screen) step(st usersync.Status, line string) {
 			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws, for ever, over the log
 	}
 	s.bar.Describe(fit(s.w, line))
-	if st.Phase == "apply" && st.Changed > 0 {
-		s.bar.ChangeMax(st.Changed)
-		_ = s.bar.Set(st.Done())
+	done, all := st.Done(), st.Changed
+	if st.Phase == "read" {
+		done, all = st.Read, st.Reading
+	}
+	if (st.Phase == "apply" || st.Phase == "read") && all > 0 {
+		s.bar.ChangeMax(all)
+		_ = s.bar.Set(done)
 	}
 }
 
@@ -116,7 +120,11 @@ func (a *app) progressLine(st usersync.Status) string {
 // progressLine is the same for the bar, the ten-second line and systemd's status. What matters most comes
 // first, as a narrow terminal cuts the end off.
 func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
-	if st.Phase != "apply" {
+	switch st.Phase {
+	case "apply":
+	case "read":
+		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, seconds(left), pace(l))
+	default:
 		return st.Phase + ": " + pace(l)
 	}
 	failed := ""

@@ -7,7 +7,6 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/genesys"
 )
 
 func newValidate(c *config, p process) *cobra.Command {
@@ -51,7 +50,7 @@ a manager exists, is checked by plan.`,
 // validated prints what is wrong with a tree: for people on stderr, as JSON of the schema
 // usersyncd.validate/v1 on stdout.
 func validated(tree *spec.Tree, c *config, p process) error {
-	problems := usersync.Problems(tree, genesys.Sends())
+	problems := tree.Problems
 	if c.output == "json" {
 		type problem struct {
 			File    string `json:"file"`

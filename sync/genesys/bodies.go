@@ -19,15 +19,6 @@ var patchable = []spec.Field{
 	spec.Certs, spec.Employer, spec.Phones, spec.Emails, spec.Locations,
 }
 
-// Sends returns the fields that this version can write: all of the format.
-func Sends() []spec.Field {
-	var all []spec.Field
-	for _, info := range spec.All() {
-		all = append(all, info.Field)
-	}
-	return all
-}
-
 // Apart returns the fields that no listing shows.
 func Apart() []spec.Field {
 	return []spec.Field{spec.Roles, spec.Queues, spec.Utilization, spec.Voicemail, spec.ExternalIDs}

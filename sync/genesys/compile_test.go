@@ -12,7 +12,6 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/genesys"
 )
 
 var (
@@ -27,9 +26,9 @@ var (
 // differing returns a change that touches all of the desired fields.
 func differing(action usersync.Action, current *state.User, desired spec.Fields) *usersync.Change {
 	c := &usersync.Change{Key: "ana@example.com", Action: action, Current: current, Desired: desired}
-	for _, f := range genesys.Sends() {
-		if v, ok := desired[f]; ok {
-			c.Fields = append(c.Fields, usersync.FieldChange{Field: f, After: v})
+	for _, info := range spec.All() {
+		if v, ok := desired[info.Field]; ok {
+			c.Fields = append(c.Fields, usersync.FieldChange{Field: info.Field, After: v})
 		}
 	}
 	return c

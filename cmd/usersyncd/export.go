@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// exported is what export says of itself as JSON.
+type exported struct {
+	Schema    string         `json:"schema"` // usersyncd.export/v1
+	Users     int            `json:"users"`
+	Created   int            `json:"created"` // specs
+	Updated   int            `json:"updated"`
+	Unchanged int            `json:"unchanged"`
+	Skipped   []leftOut      `json:"skipped"`
+	Calls     usersync.Calls `json:"calls"`
+}
+
+// leftOut is a value that the format cannot say, so that it is not managed.
+type leftOut struct {
+	File    string `json:"file"`
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+func newExport(c *config, p process) *cobra.Command {
+	var by string
+	var fields words
+	cmd := &cobra.Command{
+		Use:   "export [flags] DIR",
+		Short: "Write the organization's users as specs, by names",
+		Long: `export reads the organization and writes a spec for each active or inactive user
+into DIR, with the Genesys id pinned: a plan right after it is empty. Specs that
+are there already keep their place, their comments and their order; only values
+that differ are changed, and fields that are missing are added. It never deletes
+a file, and changes nothing in Genesys.
+
+Roles, queues, utilization, voicemail and external ids are no part of a listing:
+they may take a call for each user and field. If it is interrupted, run it again:
+what was read is not read twice.`,
+		Example: `  usersyncd export ./users
+  usersyncd export --by department --fields title,manager,skills,queues ./users
+  usersyncd export --select division=EMEA ./users/emea`,
+		Args: oneDir,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			dir, err := c.specDir(cmd, args, env)
+			if err != nil {
+				return err
+			}
+			chosen, err := exportFields(fields.list, &c.guards)
+			if err != nil {
+				return err
+			}
+			if by != "division" && by != "department" {
+				return usage("--by: %q is not division or department", by)
+			}
+			if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
+				c.logLevel = "warn"
+			}
+			a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+			if errors.Is(err, state.ErrLocked) {
+				return fmt.Errorf("%w; or let export keep what it reads elsewhere: add --state FILE, which need not exist", err)
+			}
+			if err != nil {
+				return err
+			}
+			return a.close(a.export(cmd.Context(), dir, chosen, spec.Field(by), c, p))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&by, "by", "division", "new files go into a folder for each division or department")
+	f.Var(&fields, "fields", "`FIELDS` to export, besides address and name; all, if there are none")
+	c.orgFlags(f)
+	c.stateFlags(f)
+	c.selection.flags(f)
+	c.readFlags(f)
+	c.rateFlags(f)
+	c.commonFlags(f)
+	return cmd
+}
+
+// exportFields are those asked for, or all; never those that belong to somebody else.
+func exportFields(names []string, g *guards) ([]spec.Field, error) {
+	fields, err := fieldsOf("fields", names)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	unmanaged, err := g.unmanagedFields()
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	if len(fields) == 0 {
+		for _, info := range spec.All() {
+			fields = append(fields, info.Field)
+		}
+	}
+	return slices.DeleteFunc(fields, func(f spec.Field) bool { return slices.Contains(unmanaged, f) }), nil
+}
+
+func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by spec.Field, c *config, p process) error {
+	stop := a.showProgress()
+	users, err := a.Export(ctx, fields)
+	stop()
+	if err != nil {
+		return refused(p, nil, err)
+	}
+	report, err := spec.Write(ctx, dir, users, spec.WriteOptions{By: by, Fields: fields})
+	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
+		printProblems(p.stderr, &usersync.ProblemsError{Problems: e.Problems})
+		return &exitError{exitInvalid, fmt.Errorf("nothing was written: the specs in %s have problems", dir)}
+	}
+	if err != nil {
+		return err
+	}
+	if c.output == "json" {
+		out := exported{Schema: "usersyncd.export/v1", Users: len(users), Created: report.Created, Updated: report.Updated,
+			Unchanged: report.Unchanged, Skipped: []leftOut{}, Calls: a.calls()}
+		for _, s := range report.Skipped {
+			out.Skipped = append(out.Skipped, leftOut{s.File, s.Field, s.Message})
+		}
+		return printJSON(p.stdout, out)
+	}
+	for _, s := range report.Skipped {
+		fmt.Fprintln(p.stderr, s)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were; %s\n", plural(len(users), "user"), dir,
+		report.Created, report.Updated, report.Unchanged, plural(a.calls().Total, "call"))
+	return err
+}

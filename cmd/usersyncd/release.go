@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/state"
+)
+
+func newRelease(c *config, p process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "release [flags] PLAN-ID",
+		Short: "Let through what a guard holds",
+		Long: `release lets the next pass do what a guard holds under a plan's id, and nothing
+else: if other users are held by then, they stay held. The id is printed by plan,
+--once and the service, with the reason. A running service takes it up with its
+next pass; "systemctl reload usersyncd" makes it look at once.
+
+What a configuration forbids (--protect, --allow-roles and so on) is not released
+but configured.`,
+		Example: `  usersyncd release p-1f3ac24e
+  sudo usersyncd release --state /var/lib/usersyncd/usersyncd.db p-1f3ac24e`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("which plan? Give the id that is printed with what is held, such as p-1f3ac24e")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			path, err := c.statePath(env)
+			if err != nil {
+				return err
+			}
+			switch err := state.Release(path, args[0]); {
+			case errors.Is(err, state.ErrPlanID):
+				return usage("%w", err)
+			case errors.Is(err, fs.ErrNotExist):
+				return fmt.Errorf("%w; say with --state which file the service, or the run that held it, uses", err)
+			case err != nil:
+				return err
+			}
+			_, err = fmt.Fprintf(p.stdout, "The next pass lets through what is held under %s.\n", args[0])
+			return err
+		},
+	}
+	c.stateFlags(cmd.Flags())
+	c.commonFlags(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,102 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Export reads the organization and returns its users as specs would declare them, by key: the fields that
+// are asked for, address and name in any case, with the Genesys id pinned. Policy.Select says whom. What it reads
+// is kept in the state file, so that it goes on where it was if it is interrupted, and the plan after it
+// need not read it again. Nobody counts as managed by it.
+func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.User, error) {
+	began := time.Now()
+	r.set(Status{Phase: "refresh", Began: began})
+	snap, err := r.Store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	org, err := r.Directory.Open(ctx, snap.Users)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Store.Bind(state.Org{API: r.API, ID: org}); err != nil {
+		return nil, err
+	}
+	listed := slices.Clone(fields)
+	for _, f := range snap.Refresh.Fields { // what was known stays known
+		if !slices.Contains(listed, f) {
+			listed = append(listed, f)
+		}
+	}
+	if err := r.refresh(ctx, snap, listed, false); err != nil {
+		return nil, err
+	}
+	roster := newRoster(snap.Users, false)
+	var chosen []string
+	for id, u := range snap.Users {
+		if !isDeleted(u) && r.Policy.Select.takes(roster.declarable(u, fields)) {
+			chosen = append(chosen, id)
+		}
+	}
+	if err := r.readDetails(ctx, snap, chosen, fields, began); err != nil {
+		return nil, err
+	}
+	users := make([]*spec.User, 0, len(chosen))
+	for _, id := range chosen {
+		users = append(users, roster.declarable(snap.Users[id], fields))
+	}
+	slices.SortFunc(users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
+	s := r.Status()
+	s.Phase = "idle"
+	r.set(s)
+	return users, nil
+}
+
+// readDetails reads the fields that no listing shows, where they are not known or were read too long ago.
+func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
+	want := map[string][]spec.Field{}
+	for _, id := range ids {
+		u := snap.Users[id]
+		old := r.DetailInterval > 0 && now.Sub(u.ReadAt) >= r.DetailInterval
+		for _, f := range fields {
+			_, known := u.Fields[f]
+			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {
+				want[id] = append(want[id], f)
+			}
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	unread, err := r.details(ctx, want, snap, false)
+	for id, why := range unread {
+		if why != nil {
+			r.Log.Warn("a user could not be read whole; what is missing is not exported", "user", keyOf(snap.Users[id]), "error", why)
+		}
+	}
+	return err
+}
+
+// declarable is what a spec of a known user would say. A manager who is not there any more, or cannot be
+// seen, is left out.
+func (r *roster) declarable(u *state.User, fields []spec.Field) *spec.User {
+	out := &spec.User{Key: keyOf(u), ID: u.ID, Fields: spec.Fields{}}
+	for f, v := range u.Fields {
+		if f != spec.Email && f != spec.Name && !slices.Contains(fields, f) {
+			continue
+		}
+		info, _ := spec.Lookup(f)
+		if v = r.named(f, v); info.User && (strings.HasPrefix(text(v), idPrefix) || text(v) != "" && r.live(text(v)) == nil) {
+			continue
+		}
+		out.Fields[f] = v
+	}
+	return out
+}
