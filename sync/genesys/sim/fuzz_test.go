@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,5 +84,48 @@ func FuzzPatchBody(f *testing.F) {
 			t.Fatalf("%q answered %s, and reads %s", body, r.body, again.body)
 		}
 		w.must(http.MethodPatch, users+"/u-1", fmt.Sprintf(`{"version":2,"state":%q}`, before[0].State))
+	})
+}
+
+// Whatever a write of what hangs under a user says, it is carried out whole, or refused and nothing is
+// changed; and what is stored can be read.
+func FuzzPartBody(f *testing.F) {
+	for i, p := range (&org{Server: sim.New(sim.Options{})}).parts() {
+		for _, body := range []string{p.body, `null`, `[]`, `{}`, `[null]`, `{"grants":[null]}`, `{"utilization":{"chat":null}}`, p.body[:len(p.body)-1]} {
+			f.Add(i, body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which int, body string) {
+		w := staff(t, sim.Options{})
+		all := w.parts()
+		p := all[(which%len(all)+len(all))%len(all)]
+		before := w.Users()
+		r := w.send(p.method, p.path, body, "Authorization", "Bearer "+w.token, "Content-Type", "application/json")
+		now := w.Users()
+		written := now[0].Writes == 1 && now[0].Version == 2
+		switch {
+		case r.status == 200 || r.status == 204:
+			others := slices.ContainsFunc(now[1:], func(u sim.User) bool { return u.Writes > 1 })
+			if !written && !strings.HasSuffix(p.path, "USER") || others {
+				t.Fatalf("%s %q: %+v", p.name, body, now[0])
+			}
+		case r.status != 400 && r.status != 404 && r.status != 409 && r.status != 413 || r.text("message") == "":
+			t.Fatalf("%s %q: %d %s", p.name, body, r.status, r.body)
+		case !cmp.Equal(before, now):
+			t.Fatalf("%s %q was refused as %s, and is %s", p.name, body, r.body, cmp.Diff(before, now))
+		}
+		for _, p := range now[0].Skills {
+			if !(p >= 0 && p <= 5) {
+				t.Fatalf("%q stored %+v", body, now[0])
+			}
+		}
+		for _, path := range []string{
+			users + "/u-1?expand=skills,languages,locations,profileSkills,groups,authorization", users + "/u-1/externalid", users + "/u-1/profileskills",
+			"/api/v2/routing/users/u-1/utilization", "/api/v2/voicemail/userpolicies/u-1", subjects + "/u-1",
+		} {
+			if r := w.must(http.MethodGet, path, ""); r.body == "" {
+				t.Fatalf("%s after %q is empty", path, body)
+			}
+		}
 	})
 }
