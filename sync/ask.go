@@ -131,13 +131,9 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 			unread[now.ID] = err
 			return nil
 		}
-		renewed := *u
-		renewed.Fields = make(spec.Fields, len(u.Fields)+len(now.Fields))
-		maps.Copy(renewed.Fields, u.Fields)
-		maps.Copy(renewed.Fields, now.Fields)
-		renewed.ReadAt = time.Now()
-		snap.Users[now.ID] = &renewed
-		if commit.Users = append(commit.Users, &renewed); len(commit.Users) >= detailsPerCommit {
+		renewed := r.detailed(u, now.Fields, time.Now())
+		snap.Users[now.ID] = renewed
+		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
 			return flush()
 		}
 		return nil
@@ -145,10 +141,32 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 	return unread, errors.Join(err, flush())
 }
 
+// detailed adds what was read to what is known of a user. ReadAt is the age of the oldest field that no
+// listing shows: of those that were not read now, the ones that nobody manages are forgotten.
+func (r *Reconciler) detailed(u *state.User, fields spec.Fields, now time.Time) *state.User {
+	renewed := *u
+	renewed.Fields = make(spec.Fields, len(u.Fields)+len(fields))
+	renewed.ReadAt = now
+	for f, v := range u.Fields {
+		_, read := fields[f]
+		if !read && slices.Contains(r.Policy.Apart, f) {
+			if _, managed := u.Applied[f]; !managed {
+				continue
+			}
+			if !u.ReadAt.IsZero() {
+				renewed.ReadAt = u.ReadAt
+			}
+		}
+		renewed.Fields[f] = v
+	}
+	maps.Copy(renewed.Fields, fields)
+	return &renewed
+}
+
 // rotate reads again what no listing shows, of the users who have waited longest, so that within
-// DetailInterval everybody's is read once.
+// Policy.DetailInterval everybody's is read once.
 func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since time.Duration, dryRun bool) error {
-	if r.DetailInterval <= 0 || dryRun {
+	if r.Policy.DetailInterval <= 0 || dryRun {
 		return nil
 	}
 	now := time.Now()
@@ -165,7 +183,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			continue
 		}
 		all++
-		if now.Sub(u.ReadAt) >= r.DetailInterval && now.Sub(u.WroteAt) >= settleTime {
+		if now.Sub(u.ReadAt) >= r.Policy.DetailInterval && now.Sub(u.WroteAt) >= settleTime {
 			due = append(due, u)
 			want[u.ID] = known
 		}
@@ -173,7 +191,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	slices.SortFunc(due, func(a, b *state.User) int {
 		return cmp.Or(a.ReadAt.Compare(b.ReadAt), cmp.Compare(a.ID, b.ID))
 	})
-	share := min(1, float64(since)/float64(r.DetailInterval))
+	share := min(1, float64(since)/float64(r.Policy.DetailInterval))
 	for _, u := range due[min(len(due), int(float64(all)*share)+1):] {
 		delete(want, u.ID)
 	}

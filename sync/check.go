@@ -26,7 +26,8 @@ func (p *planner) check(u *spec.User) bool {
 }
 
 // readable asks for the fields that are to be written and not known, since what they hold now decides what
-// must be sent. It is false if they could not be read.
+// must be sent, and for those that are newly managed and were read too long ago to be compared. It is false
+// if they could not be read.
 func (p *planner) readable(u *spec.User, c *Change) bool {
 	if isDeleted(c.Current) {
 		return true // read once it is restored
@@ -35,6 +36,15 @@ func (p *planner) readable(u *spec.User, c *Change) bool {
 	for _, fc := range c.Fields {
 		if _, known := c.Current.Fields[fc.Field]; !known {
 			unknown = append(unknown, fc.Field)
+		}
+	}
+	if every := p.policy.DetailInterval; every > 0 && p.now.Sub(c.Current.ReadAt) >= every {
+		for _, f := range p.policy.Apart {
+			_, declared := c.Desired[f]
+			_, known := c.Current.Fields[f]
+			if _, managed := c.Current.Applied[f]; declared && known && !managed {
+				unknown = append(unknown, f)
+			}
 		}
 	}
 	if len(unknown) == 0 {

@@ -64,7 +64,7 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 	want := map[string][]spec.Field{}
 	for _, id := range ids {
 		u := snap.Users[id]
-		old := r.DetailInterval > 0 && now.Sub(u.ReadAt) >= r.DetailInterval
+		old := r.Policy.DetailInterval > 0 && now.Sub(u.ReadAt) >= r.Policy.DetailInterval
 		for _, f := range fields {
 			_, known := u.Fields[f]
 			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {

@@ -58,9 +58,9 @@ func (w *world) open() {
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: w.genesys, API: w.genesys.API(),
 		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Guard: anything(),
-			Apart: genesys.Apart(), Loose: genesys.Loose()},
+			Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
 		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
-		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, DetailInterval: 24 * time.Hour, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
+		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 }
 

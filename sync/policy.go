@@ -3,6 +3,7 @@ package sync
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -21,6 +22,9 @@ type Policy struct {
 	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
 	// is created, and neither compared nor written from then on.
 	Unmanaged []spec.Field
+
+	// DetailInterval is within which time everybody's fields that no listing shows are read again; 0: never.
+	DetailInterval time.Duration
 
 	Apart []spec.Field // what no listing of the directory shows
 	Loose []spec.Field // what the directory writes without a version

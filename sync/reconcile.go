@@ -25,11 +25,9 @@ type Reconciler struct {
 	SearchLag time.Duration // how long the directory's Find may not see a new user
 	Workers   int           // requests under way at once, at most
 	Refresh   time.Duration // how old a reading of the organization may become
-	// DetailInterval is within which time everybody's fields that no listing shows are read again; 0: never.
-	DetailInterval time.Duration
-	Settings       string // whatever else a converged tree depends on
-	Log            *slog.Logger
-	Rand           *rand.Rand // jitter
+	Settings  string        // whatever else a converged tree depends on
+	Log       *slog.Logger
+	Rand      *rand.Rand // jitter
 
 	status   atomic.Pointer[Status]
 	failures map[string]state.Failure // as the pass found them

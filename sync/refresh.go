@@ -52,7 +52,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 			return err
 		}
 	}
-	since := r.DetailInterval
+	since := r.Policy.DetailInterval
 	if !before.IsZero() {
 		since = began.Sub(before)
 	}

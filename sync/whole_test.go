@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	usersync "usersyncd/sync"
@@ -214,10 +215,8 @@ func (sc *whole) declare(w *world, specs map[string]map[string]wish) {
 	b.WriteString("email: nobody@example.com\nname: Nobody\n") // so that there is a spec
 	for _, email := range slices.Sorted(maps.Keys(specs)) {
 		name, _, _ := strings.Cut(email, "@")
-		fmt.Fprintf(&b, "---\nemail: %s\n", email)
-		if strings.HasPrefix(email, "new") {
-			b.WriteString("name: New\n")
-		}
+		u, _ := w.sim.User(email)
+		fmt.Fprintf(&b, "---\nemail: %s\nname: %s\n", email, cmp.Or(u.Name, "New"))
 		for _, field := range slices.Sorted(maps.Keys(specs[email])) {
 			fmt.Fprintf(&b, "%s: %s\n", field, strings.ReplaceAll(specs[email][field].yaml, "%s", name))
 		}
@@ -255,7 +254,7 @@ func (sc *whole) edit(w *world, number int, before map[string]string) {
 func (sc *whole) check(w *world, was map[string]map[string]string, before map[string]string) error {
 	for _, u := range w.sim.Users() {
 		if sc.declared[u.Email] == nil && sc.later[u.Email] == nil && u.Email != "nobody@example.com" {
-			if diff := cmp.Diff(before[u.ID], w.sim.Snapshot(u.ID)); diff != "" {
+			if diff := gocmp.Diff(before[u.ID], w.sim.Snapshot(u.ID)); diff != "" {
 				return fmt.Errorf("%s is not declared and changed:\n%s", u.Email, diff)
 			}
 		}

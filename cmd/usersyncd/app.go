@@ -61,15 +61,14 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		memory: newMemory(store, found.id, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-			Policy:         policy,
-			Retry:          usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
-			SearchLag:      c.searchLag,
-			Workers:        c.maxInFlight * c.tokens,
-			Refresh:        c.refreshInterval,
-			DetailInterval: c.detailInterval,
-			Settings:       c.converges(),
-			Log:            log,
-			Rand:           rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			Policy:    policy,
+			Retry:     usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
+			SearchLag: c.searchLag,
+			Workers:   c.maxInFlight * c.tokens,
+			Refresh:   c.refreshInterval,
+			Settings:  c.converges(),
+			Log:       log,
+			Rand:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
 	}
 	a.memory.restore(limiter)

@@ -109,7 +109,7 @@ func (c *config) policy() (usersync.Policy, error) {
 	removals, deactivations, losses := usersync.Limit(g.maxRemovals), usersync.Limit(g.maxDeactivations), usersync.Limit(g.maxSkillLosses)
 	return usersync.Policy{
 		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: usersync.Action(g.onRemoval),
-		Select: usersync.Selection{Only: only, Where: where}, Unmanaged: unmanaged,
+		Select: usersync.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
 		Guard: usersync.Guard{
 			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,

@@ -1,0 +1,65 @@
+package sync_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// What was read long ago of a field that nobody managed since is not taken for what is there.
+func TestANewlyManagedFieldIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		u := w.sim.Users()[0]
+		employee := sim.Grant{Role: w.sim.IDOf(sim.Role, "Employee"), Division: u.Division}
+		w.sim.Edit(u.Email, func(u *sim.User) { u.Grants = []sim.Grant{employee} })
+		time.Sleep(time.Minute)
+		w.write("u.yaml", "email: %s\nroles: [Employee]\n", u.Email)
+		w.pass()
+		w.write("u.yaml", "email: %s\ntitle: T\n", u.Email)
+		w.pass()
+		w.sim.Edit(u.Email, func(u *sim.User) { u.Grants = nil })
+		time.Sleep(25 * time.Hour)
+		w.write("u.yaml", "email: %s\nroles: [Employee]\n", u.Email)
+		w.pass()
+		if got := w.user(u.Email).Grants; len(got) != 1 {
+			t.Errorf("grants are %v", got)
+		}
+	})
+}
+
+// What no listing shows is read again in turns: within the interval everybody's, and not all at once.
+func TestDetailsAreReadInTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 48, Full: true, Latency: 10 * time.Millisecond})
+		w.sim.SetLimit(100_000)
+		w.declareAll("voicemail: {alertTimeoutSeconds: 30}")
+		w.pass()
+		const policy = "GET /api/v2/voicemail/userpolicies/{id}"
+		if n := w.sim.Ledger().Count(policy); n != 48 {
+			t.Errorf("%d reads at first, want one for each user", n)
+		}
+		time.Sleep(24 * time.Hour)
+		u := w.sim.Users()[20]
+		w.sim.Edit(u.Email, func(u *sim.User) { u.Voicemail.AlertTimeoutSeconds = 99 })
+		w.pass() // a day since the last: all are due
+		time.Sleep(24 * time.Hour)
+		w.sim.ResetLedger()
+		for range 24 {
+			time.Sleep(time.Hour)
+			before := w.sim.Ledger().Count(policy)
+			w.pass()
+			if n := w.sim.Ledger().Count(policy) - before; n > 48 {
+				t.Errorf("%d reads in a pass", n)
+			}
+		}
+		if got := w.user(u.Email).Voicemail.AlertTimeoutSeconds; got != 30 {
+			t.Errorf("an edit by hand stays: %d", got)
+		}
+		if n := w.sim.Ledger().Count(policy); n < 48 || n > 2*48 {
+			t.Errorf("%d reads in a day, want about one for each of 48 users", n)
+		}
+	})
+}
