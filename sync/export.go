@@ -40,10 +40,15 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	}
 	roster := newRoster(snap.Users, false)
 	var chosen []string
+	there := make(map[string]bool, len(snap.Users))
 	for id, u := range snap.Users {
+		there[keyOf(u)] = there[keyOf(u)] || !isDeleted(u)
 		if !isDeleted(u) && r.Policy.Select.takes(roster.declarable(u, fields)) {
 			chosen = append(chosen, id)
 		}
+	}
+	if err := r.Policy.Select.check(there); err != nil {
+		return nil, err
 	}
 	if err := r.readDetails(ctx, snap, chosen, fields, began); err != nil {
 		return nil, err

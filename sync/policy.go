@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -60,9 +62,20 @@ func (s *Selection) takes(u *spec.User) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
 }
 
-// Unmatched returns the keys of Only that no user has.
-func (s *Selection) Unmatched(users []*spec.User) []string {
-	return slices.DeleteFunc(slices.Clone(s.Only), func(key string) bool {
-		return slices.ContainsFunc(users, func(u *spec.User) bool { return u.Key == key })
-	})
+// ErrNobody is returned when a selection names users who are not there.
+var ErrNobody = errors.New("nobody has the address")
+
+// check refuses a selection that names somebody who is not among the users.
+func (s *Selection) check(users map[string]bool) error {
+	for _, key := range s.Only {
+		if users[key] {
+			continue
+		}
+		hint := ""
+		if near := spec.Suggest(key, slices.Sorted(maps.Keys(users))); near != "" {
+			hint = fmt.Sprintf("; did you mean %s?", spec.Text(near).Display())
+		}
+		return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), hint)
+	}
+	return nil
 }

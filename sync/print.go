@@ -7,21 +7,26 @@ import (
 )
 
 // symbols lead the lines that people read, so that meaning never hangs on a colour.
-var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "~", Unmanage: "-"}
+var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "~", Unmanage: "-", Deactivate: "-", Delete: "-"}
 
 // String prints the change as plan, log and page show it: a line for the user, a line a field. Text
 // that comes from specs or from Genesys is quoted, and cannot move a cursor.
 func (c *Change) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, printable(c.Key))
-	if c.Action == Unmanage {
+	switch c.Action {
+	case Unmanage:
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
-	} else {
+	case Deactivate, Delete:
+		b.WriteString(" (no longer declared)")
+	default:
 		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.where())
 	}
 	if c.Outcome != Planned && c.Outcome != Applied {
 		fmt.Fprintf(&b, " %s", c.Outcome)
-		if c.Note != "" {
+		if c.Hold != "" {
+			fmt.Fprintf(&b, " under %s", c.Hold) // which says why, once for all of them
+		} else if c.Note != "" {
 			fmt.Fprintf(&b, ": %s", c.Note)
 		}
 		if c.Waits != "" {
@@ -37,7 +42,19 @@ func (c *Change) String() string {
 			fmt.Fprintf(&b, " (%s)", fc.Cause)
 		}
 	}
+	for _, fc := range c.Drift {
+		b.WriteString("\n    " + fc.String() + " (drift, only reported)")
+	}
 	return b.String()
+}
+
+// String says what is held, why, and what a person can do.
+func (h Hold) String() string {
+	users := "1 user"
+	if len(h.Users) != 1 {
+		users = fmt.Sprintf("%d users", len(h.Users))
+	}
+	return fmt.Sprintf("Held: %s, by --%s: %s.\n  If it is meant: usersyncd release %s", users, h.Guard, printable(h.Reason), h.ID)
 }
 
 // where is the place of the spec, if there is one that can be read.

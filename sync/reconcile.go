@@ -115,6 +115,15 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, &ProblemsError{tree.Problems}
 		}
 	}
+	if len(r.Policy.Select.Only) > 0 {
+		declared := make(map[string]bool, len(tree.Users))
+		for _, u := range tree.Users {
+			declared[u.Key] = true
+		}
+		if err := r.Policy.Select.check(declared); err != nil {
+			return nil, err
+		}
+	}
 	snap, err := r.Store.Snapshot()
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ type Result struct {
 	Unchanged   int       `json:"unchanged"`
 	Calls       Calls     `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
 	Seconds     float64   `json:"seconds"`
+	Estimate    *Estimate `json:"estimate,omitempty"` // of a plan
 	Holds       []Hold    `json:"holds"`
 	Changes     []*Change `json:"changes"`
 	Failures    []Failure `json:"failures"`
@@ -35,6 +36,21 @@ type Result struct {
 	Problems []spec.Problem `json:"-"` // users that were left out because of them
 	Kept     int            `json:"-"` // managed users that are not declared, and stay as last applied while there are problems
 	Retry    time.Time      `json:"-"` // when the first user leaves quarantine; zero if none is in it
+}
+
+// Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
+type Estimate struct {
+	Calls   int            `json:"calls"`
+	Seconds float64        `json:"seconds"`
+	Lanes   []LaneEstimate `json:"lanes"`
+}
+
+// LaneEstimate is when a lane will be through, with those before it.
+type LaneEstimate struct {
+	Lane    int     `json:"lane"`
+	Name    string  `json:"name"`
+	Calls   int     `json:"calls"`
+	Seconds float64 `json:"seconds"` // from the beginning
 }
 
 // Calls counts requests to the API.
@@ -151,7 +167,9 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 		Fields []field `json:"fields"`
 		Result Outcome `json:"result"`
 		Note   string  `json:"note,omitempty"`
-	}{c.Key, c.Pos.File, c.Pos.Line, c.Cause, c.Action, []field{}, c.Outcome, c.Note}
+		Hold   string  `json:"hold,omitempty"`  // what releases it
+		Drift  []field `json:"drift,omitempty"` // what is only reported
+	}{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Cause: c.Cause, Action: c.Action, Fields: []field{}, Result: c.Outcome, Note: c.Note, Hold: c.Hold}
 	raw := func(v spec.Value) json.RawMessage {
 		if v == "" {
 			return json.RawMessage("null") // not known
@@ -163,6 +181,9 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 	}
 	for _, fc := range c.Fields {
 		out.Fields = append(out.Fields, field{fc.Field, raw(fc.Before), raw(fc.After)})
+	}
+	for _, fc := range c.Drift {
+		out.Drift = append(out.Drift, field{fc.Field, raw(fc.Before), raw(fc.After)})
 	}
 	return json.Marshal(out)
 }

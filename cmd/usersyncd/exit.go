@@ -47,6 +47,8 @@ func exitCode(err error) int {
 		return e.code
 	case errors.Is(err, usersync.ErrThrottled):
 		return exitFailed
+	case errors.Is(err, usersync.ErrNobody):
+		return exitUsage
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid
 	}

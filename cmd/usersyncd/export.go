@@ -111,7 +111,7 @@ func exportFields(names []string, g *guards) ([]spec.Field, error) {
 
 func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by spec.Field, c *config, p process) error {
 	stop := a.showProgress()
-	users, err := a.Export(ctx, fields)
+	users, err := a.Export(ctx, append(slices.Clip(fields), by)) // the folder is told by it, exported or not
 	stop()
 	if err != nil {
 		return refused(p, nil, err)

@@ -15,7 +15,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		return printJSON(w, res)
 	}
 	for _, c := range res.Changes {
-		if c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action == usersync.Unmanage {
+		if c.Hold == "" && (c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action.Removes()) {
 			if _, err := fmt.Fprintln(w, c); err != nil {
 				return err
 			}
@@ -23,6 +23,11 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	}
 	for _, p := range res.Problems {
 		if _, err := fmt.Fprintln(w, p); err != nil {
+			return err
+		}
+	}
+	for _, h := range res.Holds {
+		if _, err := fmt.Fprintln(w, h); err != nil {
 			return err
 		}
 	}
@@ -76,19 +81,25 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 
 // counts says how many changes there are of each kind.
 func counts(changes []*usersync.Change) string {
-	n := map[usersync.Action]int{}
+	n, held := map[usersync.Action]int{}, 0
 	for _, c := range changes {
-		if c.Outcome == usersync.Planned {
+		switch c.Outcome {
+		case usersync.Planned:
 			n[c.Action]++
+		case usersync.Held:
+			held++
 		}
 	}
 	var parts []string
-	for _, a := range []usersync.Action{usersync.Create, usersync.Restore, usersync.Adopt, usersync.Update, usersync.Unmanage} {
+	for _, a := range []usersync.Action{usersync.Create, usersync.Restore, usersync.Adopt, usersync.Update, usersync.Deactivate, usersync.Delete, usersync.Unmanage} {
 		if n[a] > 0 {
 			parts = append(parts, fmt.Sprintf("%d to %s", n[a], a))
 		}
 	}
-	if waiting := len(changes) - sum(n); waiting > 0 {
+	if held > 0 {
+		parts = append(parts, fmt.Sprintf("%d held", held))
+	}
+	if waiting := len(changes) - sum(n) - held; waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d that wait or are skipped", waiting))
 	}
 	if len(parts) == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,8 +70,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 			todo = append(todo, ch)
 		}
 	}
-	needed := len(a.genesys.Compile(todo))
-	res.Mode = "plan"
+	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
 	res.Calls.Add(a.calls(), usersync.Calls{})
 	if c.output == "json" {
 		if err := printResult(p.stdout, c.output, res); err != nil {
@@ -83,22 +83,64 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		if len(res.Changes) > 0 {
 			fmt.Fprintln(p.stdout)
 		}
+		for _, h := range res.Holds {
+			fmt.Fprintln(p.stdout, h)
+		}
 		fmt.Fprintf(p.stdout, "Plan %s: %s, %d unchanged", res.Plan, counts(res.Changes), res.Unchanged)
 		if res.Failed > 0 {
 			fmt.Fprintf(p.stdout, ", %d left out because of problems", res.Failed)
 		}
-		fmt.Fprintf(p.stdout, "; %s", plural(needed, "call"))
-		if needed > 0 {
-			fmt.Fprintf(p.stdout, ", about %s", seconds(max(a.limiter.Estimate(needed), 100*time.Millisecond)))
-		}
-		fmt.Fprintln(p.stdout)
+		fmt.Fprintf(p.stdout, "; %s\n", estimated(res.Estimate))
 	}
 	if len(res.Problems) > 0 { // only the organization could show them; --once leaves these users out, too
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: res.Problems})
 		return &exitError{code: exitFailed}
 	}
+	if res.Held > 0 {
+		return &exitError{code: exitHeld}
+	}
 	if detailed && len(res.Changes) > 0 {
 		return &exitError{code: exitChanges}
 	}
 	return nil
+}
+
+// laneNames say for people what is in a lane.
+func laneNames() []string { return []string{"leavers", "access", "the rest"} }
+
+// estimate says how many calls a plan takes, and when each lane is through.
+func (a *app) estimate(calls []*usersync.Call) *usersync.Estimate {
+	var perLane [3]int
+	for _, call := range calls {
+		perLane[call.Changes[0].Lane-1]++
+	}
+	e := &usersync.Estimate{Calls: len(calls), Lanes: []usersync.LaneEstimate{}}
+	sum := 0
+	for i, n := range perLane {
+		if n == 0 {
+			continue
+		}
+		sum += n
+		e.Seconds = max(a.limiter.Estimate(sum), 100*time.Millisecond).Seconds()
+		e.Lanes = append(e.Lanes, usersync.LaneEstimate{Lane: i + 1, Name: laneNames()[i], Calls: n, Seconds: e.Seconds})
+	}
+	return e
+}
+
+// estimated is an estimate in words: the whole, and if there are several lanes, when each is through.
+func estimated(e *usersync.Estimate) string {
+	text := plural(e.Calls, "call")
+	if e.Calls == 0 {
+		return text
+	}
+	about := func(s float64) string { return seconds(time.Duration(s * float64(time.Second))) }
+	text += ", about " + about(e.Seconds)
+	if len(e.Lanes) < 2 {
+		return text
+	}
+	var parts []string
+	for _, l := range e.Lanes[:len(e.Lanes)-1] {
+		parts = append(parts, fmt.Sprintf("%s after %s", l.Name, about(l.Seconds)))
+	}
+	return text + " (" + strings.Join(parts, ", ") + ")"
 }

@@ -41,6 +41,7 @@ import (
 //	schema FILE            the file is a JSON Schema that compiles
 //	waitfor FILE           until the file is there and not empty
 //	holdstate              this process holds the state file until the script ends; $PID is its id
+//	full N                 an organization of N users with every field answers from now on
 //	neworg                 another organization answers from now on, at the same address
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -83,6 +84,7 @@ func TestScripts(t *testing.T) {
 
 			"holdstate": needs(0, scriptHoldState),
 			"neworg":    needs(0, scriptNewOrg),
+			"full":      needs(1, scriptFull),
 		},
 	})
 }
@@ -260,4 +262,11 @@ func eventually(happened func() bool) bool {
 		}
 	}
 	return false
+}
+
+func scriptFull(ts *testscript.TestScript, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Value("sim").(*atomic.Pointer[sim.Server]).Store(sim.New(sim.Options{Users: n, Full: true, Seed: 7, IndexLag: -1, GrantLag: -1,
+		Quota: sim.Quota{Limit: 100_000}}))
 }
