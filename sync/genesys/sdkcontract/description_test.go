@@ -1,0 +1,245 @@
+package sdkcontract
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A description is the API as the vendor describes it (Swagger 2.0): the file from which the SDK was made, and
+// which comes with it. It says what the models do not: paths, query parameters, what is required or
+// read-only, and fixed words.
+type description struct {
+	Paths       map[string]map[string]*operation `json:"paths"`
+	Definitions map[string]*schema               `json:"definitions"`
+}
+
+type operation struct {
+	path       string
+	Parameters []parameter `json:"parameters"`
+}
+
+type parameter struct {
+	Name     string  `json:"name"`
+	In       string  `json:"in"`
+	Required bool    `json:"required"`
+	Schema   *schema `json:"schema"` // of a body
+	schema           // of all others
+}
+
+type schema struct {
+	Ref        string             `json:"$ref"`
+	Type       string             `json:"type"`
+	Enum       []string           `json:"enum"`
+	ReadOnly   bool               `json:"readOnly"`
+	Required   []string           `json:"required"`
+	Properties map[string]*schema `json:"properties"`
+	Items      *schema            `json:"items"`
+	Additional *schema            `json:"additionalProperties"`
+}
+
+// UnmarshalJSON leaves out enumerations that are not of texts, and required that is a bool, of a parameter.
+func (s *schema) UnmarshalJSON(data []byte) error {
+	type plain schema
+	var loose struct {
+		*plain
+		Enum       json.RawMessage `json:"enum"`
+		Required   json.RawMessage `json:"required"`
+		Additional json.RawMessage `json:"additionalProperties"`
+	}
+	loose.plain = (*plain)(s)
+	if err := json.Unmarshal(data, &loose); err != nil {
+		return err
+	}
+	_ = json.Unmarshal(loose.Enum, &s.Enum)
+	_ = json.Unmarshal(loose.Required, &s.Required)
+	_ = json.Unmarshal(loose.Additional, &s.Additional)
+	return nil
+}
+
+func (p *parameter) UnmarshalJSON(data []byte) error {
+	var own struct {
+		Name, In string
+		Required bool
+		Schema   *schema
+	}
+	if err := json.Unmarshal(data, &own); err != nil {
+		return err
+	}
+	p.Name, p.In, p.Required, p.Schema = own.Name, own.In, own.Required, own.Schema
+	return json.Unmarshal(data, &p.schema)
+}
+
+const sdkModule = "github.com/mypurecloud/platform-client-sdk-go/v193"
+
+var readDescription = sync.OnceValues(func() (*description, error) {
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", sdkModule).Output()
+	if err != nil {
+		return nil, fmt.Errorf("where the SDK is: %w", err)
+	}
+	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "swagger.json"))
+	if err != nil {
+		return nil, err
+	}
+	d := &description{}
+	if err := json.Unmarshal(data, d); err != nil {
+		return nil, err
+	}
+	for path, methods := range d.Paths {
+		for _, o := range methods {
+			o.path = path
+		}
+	}
+	return d, nil
+})
+
+func describe(t *testing.T) *description {
+	t.Helper()
+	d, err := readDescription()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// find returns the operation that a request is for: of those that fit, the one with the fewest variables.
+func (d *description) find(method, path string) *operation {
+	var best *operation
+	for template, methods := range d.Paths {
+		o := methods[strings.ToLower(method)]
+		if o != nil && fits(template, path) && (best == nil || strings.Count(o.path, "{") < strings.Count(best.path, "{")) {
+			best = o
+		}
+	}
+	return best
+}
+
+func fits(template, path string) bool {
+	want, have := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return false
+	}
+	for i, part := range want {
+		if part != have[i] && (!strings.HasPrefix(part, "{") || have[i] == "") {
+			return false
+		}
+	}
+	return true
+}
+
+// body is the parameter that is the body.
+func (o *operation) body() *parameter {
+	for i, p := range o.Parameters {
+		if p.In == "body" {
+			return &o.Parameters[i]
+		}
+	}
+	return nil
+}
+
+// check returns what is wrong with a request: that there is no such operation, parameters, the body. What
+// strict finds is not looked for again.
+func (d *description) check(method, target string, body []byte) []string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	o := d.find(method, u.EscapedPath())
+	if o == nil {
+		return []string{"no such operation: " + method + " " + u.Path}
+	}
+	var w walk
+	d.checkQuery(&w, o, u.Query())
+	switch p := o.body(); {
+	case p == nil && len(body) > 0:
+		w.fault("body", "%s takes no body", o.path)
+	case p != nil && p.Required && len(body) == 0:
+		w.fault("body", "no body")
+	case len(body) > 0:
+		var value any
+		if err := json.Unmarshal(body, &value); err != nil {
+			w.fault("body", "%v", err)
+		}
+		d.checkValue(&w, "$", value, p.Schema)
+	}
+	return w.wrong
+}
+
+func (d *description) checkQuery(w *walk, o *operation, query url.Values) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		at := slices.IndexFunc(o.Parameters, func(p parameter) bool { return p.In == "query" && p.Name == name })
+		if at < 0 {
+			w.fault("query", "no query parameter %q", name)
+			continue
+		}
+		p := o.Parameters[at]
+		words, allowed := query[name], p.Enum
+		if p.Type == "array" { // the SDK joins the words with commas
+			words, allowed = strings.Split(strings.Join(words, ","), ","), p.Items.Enum
+		}
+		for _, word := range words {
+			var err error
+			switch p.Type {
+			case "integer":
+				_, err = strconv.Atoi(word)
+			case "boolean":
+				if word != "true" && word != "false" {
+					err = strconv.ErrSyntax
+				}
+			}
+			if err != nil || len(allowed) > 0 && !slices.Contains(allowed, word) {
+				w.fault("query", "%q for %q, allowed: %v", word, name, allowed)
+			}
+		}
+	}
+	for _, p := range o.Parameters {
+		if p.In == "query" && p.Required && !query.Has(p.Name) {
+			w.fault("query", "no %q", p.Name)
+		}
+	}
+}
+
+// checkValue looks for what a model in Go does not tell.
+func (d *description) checkValue(w *walk, at string, v any, s *schema) {
+	for s != nil && s.Ref != "" {
+		s = d.Definitions[strings.TrimPrefix(s.Ref, "#/definitions/")]
+	}
+	if s == nil {
+		return
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range s.Required {
+			if _, there := v[name]; !there {
+				w.fault(at, "no %q", name)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			p := s.Properties[name]
+			if p == nil {
+				p = s.Additional
+			}
+			if p != nil && p.ReadOnly {
+				w.wrong = append(w.wrong, at+"."+name+" is read-only")
+			}
+			d.checkValue(w, at+"."+name, v[name], p)
+		}
+	case []any:
+		for i, item := range v {
+			d.checkValue(w, fmt.Sprintf("%s[%d]", at, i), item, s.Items)
+		}
+	case string:
+		if len(s.Enum) > 0 && !slices.Contains(s.Enum, v) {
+			w.fault(at, "%q, allowed: %v", v, s.Enum)
+		}
+	}
+}
