@@ -26,6 +26,9 @@ type description struct {
 type operation struct {
 	path       string
 	Parameters []parameter `json:"parameters"`
+	Responses  map[string]struct {
+		Schema *schema `json:"schema"`
+	} `json:"responses"`
 }
 
 type parameter struct {
@@ -169,8 +172,23 @@ func (d *description) check(method, target string, body []byte) []string {
 		if err := json.Unmarshal(body, &value); err != nil {
 			w.fault("body", "%v", err)
 		}
-		d.checkValue(&w, "$", value, p.Schema)
+		d.checkValue(&w, "$", value, p.Schema, true)
 	}
+	return w.wrong
+}
+
+// checkAnswer returns the words in a body that was answered which are none of those that there may be.
+func (d *description) checkAnswer(method, path string, status int, body []byte) []string {
+	o := d.find(method, path)
+	if o == nil {
+		return []string{"no such operation: " + method + " " + path}
+	}
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return []string{err.Error()}
+	}
+	var w walk
+	d.checkValue(&w, "$", value, o.Responses[strconv.Itoa(status)].Schema, false)
 	return w.wrong
 }
 
@@ -209,7 +227,7 @@ func (d *description) checkQuery(w *walk, o *operation, query url.Values) {
 }
 
 // checkValue looks for what a model in Go does not tell.
-func (d *description) checkValue(w *walk, at string, v any, s *schema) {
+func (d *description) checkValue(w *walk, at string, v any, s *schema, sent bool) {
 	for s != nil && s.Ref != "" {
 		s = d.Definitions[strings.TrimPrefix(s.Ref, "#/definitions/")]
 	}
@@ -219,7 +237,7 @@ func (d *description) checkValue(w *walk, at string, v any, s *schema) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, name := range s.Required {
-			if _, there := v[name]; !there {
+			if _, there := v[name]; !there && sent { // answers have references where the description has all of a thing
 				w.fault(at, "no %q", name)
 			}
 		}
@@ -228,14 +246,14 @@ func (d *description) checkValue(w *walk, at string, v any, s *schema) {
 			if p == nil {
 				p = s.Additional
 			}
-			if p != nil && p.ReadOnly {
+			if p != nil && p.ReadOnly && sent {
 				w.wrong = append(w.wrong, at+"."+name+" is read-only")
 			}
-			d.checkValue(w, at+"."+name, v[name], p)
+			d.checkValue(w, at+"."+name, v[name], p, sent)
 		}
 	case []any:
 		for i, item := range v {
-			d.checkValue(w, fmt.Sprintf("%s[%d]", at, i), item, s.Items)
+			d.checkValue(w, fmt.Sprintf("%s[%d]", at, i), item, s.Items, sent)
 		}
 	case string:
 		if len(s.Enum) > 0 && !slices.Contains(s.Enum, v) {
