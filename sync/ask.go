@@ -30,6 +30,9 @@ type asks struct {
 	admins bool
 }
 
+// Asks reports whether something is to be asked before the plan is complete.
+func (p *Plan) Asks() bool { return !p.asks.none() }
+
 func (a *asks) none() bool { return len(a.names)+len(a.fields) == 0 && !a.admins }
 
 // plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
@@ -39,7 +42,7 @@ func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snap
 	answers := &Answers{Names: map[spec.Ref]string{}, Unread: map[string]error{}}
 	for {
 		plan := NewPlan(tree, snap, r.Policy, answers, now)
-		if plan.asks.none() {
+		if !plan.Asks() {
 			for i, p := range plan.Problems {
 				if p.name != "" {
 					plan.Problems[i].Pos = r.Specs.Place(p.Pos, p.name)

@@ -28,6 +28,7 @@ type Result struct {
 	Unchanged   int       `json:"unchanged"`
 	Calls       Calls     `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
 	Seconds     float64   `json:"seconds"`
+	Holds       []Hold    `json:"holds"`
 	Changes     []*Change `json:"changes"`
 	Failures    []Failure `json:"failures"`
 
@@ -70,13 +71,16 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
-		Changes: plan.Changes, Failures: []Failure{},
+		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds,
 		Calls:    Calls{Retried: plan.resent},
 		Problems: problems, Kept: plan.kept,
 		Seconds: time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {
 		res.Changes = []*Change{}
+	}
+	if res.Holds == nil {
+		res.Holds = []Hold{}
 	}
 	wrong := map[string]bool{}
 	for _, p := range plan.Problems {
@@ -89,7 +93,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		}
 	}
 	for _, c := range plan.Changes {
-		if c.Action != Unmanage {
+		if !c.Action.Removes() {
 			res.Users++
 		}
 		switch c.Outcome {

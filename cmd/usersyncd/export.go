@@ -43,8 +43,8 @@ are there already keep their place, their comments and their order; only values
 that differ are changed, and fields that are missing are added. It never deletes
 a file, and changes nothing in Genesys.
 
-Roles, queues, utilization, voicemail and external ids are no part of a listing:
-they may take a call for each user and field. If it is interrupted, run it again:
+Roles, queues, utilization, voicemail and external ids are no part of a listing,
+and may take a call for each user and field. If it is interrupted, run it again:
 what was read is not read twice.`,
 		Example: `  usersyncd export ./users
   usersyncd export --by department --fields title,manager,skills,queues ./users

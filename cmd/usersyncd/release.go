@@ -15,12 +15,12 @@ func newRelease(c *config, p process) *cobra.Command {
 		Use:   "release [flags] PLAN-ID",
 		Short: "Let through what a guard holds",
 		Long: `release lets the next pass do what a guard holds under a plan's id, and nothing
-else: if other users are held by then, they stay held. The id is printed by plan,
---once and the service, with the reason. A running service takes it up with its
+else: if other users are held by then, they stay held. plan, --once and the
+service print the id, with the reason. A running service takes it up with its
 next pass; "systemctl reload usersyncd" makes it look at once.
 
-What a configuration forbids (--protect, --allow-roles and so on) is not released
-but configured.`,
+What a configuration forbids (--protect, --allow-roles and so on) cannot be
+released: change the configuration.`,
 		Example: `  usersyncd release p-1f3ac24e
   sudo usersyncd release --state /var/lib/usersyncd/usersyncd.db p-1f3ac24e`,
 		Args: func(_ *cobra.Command, args []string) error {
