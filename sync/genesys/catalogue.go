@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"usersyncd/spec"
@@ -95,11 +94,30 @@ type catalogue struct {
 	missed map[string]time.Time
 }
 
-// catalogues are kept for the run, and read again with every listing.
+// catalogues are kept for the run, and read again with every listing. Whoever has the turn may read one;
+// the others wait for it, or for their context's end.
 type catalogues struct {
-	mu    sync.Mutex
+	turn  chan struct{} // holds one
 	known map[spec.Kind]*catalogue
+
+	holders  map[string][]string // ids of users, by the roles asked for
+	standard map[string]capacity // the organization's utilization, by medium
 }
+
+func newCatalogues() catalogues {
+	return catalogues{turn: make(chan struct{}, 1), known: map[spec.Kind]*catalogue{}}
+}
+
+func (x *catalogues) lock(ctx context.Context) error {
+	select {
+	case x.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (x *catalogues) unlock() { <-x.turn }
 
 func newCatalogue(kind spec.Kind, entities []entity, now time.Time) *catalogue {
 	c := &catalogue{kind: kind, read: now, byID: make(map[string]*entity, len(entities)),
@@ -178,15 +196,17 @@ func (c *catalogue) unknown(name string) string {
 
 // catalogue returns the entities of a kind, read once in a run and after forget.
 func (d *Directory) catalogue(ctx context.Context, kind spec.Kind) (*catalogue, error) {
-	d.names.mu.Lock()
-	defer d.names.mu.Unlock()
+	if err := d.names.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer d.names.unlock()
 	if c := d.names.known[kind]; c != nil {
 		return c, nil
 	}
 	return d.readCatalogue(ctx, kind)
 }
 
-// readCatalogue reads all pages. The lock is held.
+// readCatalogue reads all pages. It is the caller's turn.
 func (d *Directory) readCatalogue(ctx context.Context, kind spec.Kind) (*catalogue, error) {
 	s := shelfOf(kind)
 	began := time.Now()
@@ -226,11 +246,13 @@ func pages[P interface{ check() error }, T any](ctx context.Context, c *client, 
 }
 
 // forget makes every catalogue be read again when it is next needed.
-func (d *Directory) forget() {
-	d.names.mu.Lock()
-	defer d.names.mu.Unlock()
-	d.names.known = map[spec.Kind]*catalogue{}
-	d.holders, d.standard = nil, nil
+func (d *Directory) forget(ctx context.Context) error {
+	if err := d.names.lock(ctx); err != nil {
+		return err
+	}
+	defer d.names.unlock()
+	d.names.known, d.names.holders, d.names.standard = map[spec.Kind]*catalogue{}, nil, nil
+	return nil
 }
 
 // Check implements usersync.Directory. A name that is missing makes its catalogue be read again, if that
@@ -256,8 +278,10 @@ func (d *Directory) lookUp(ctx context.Context, ref spec.Ref) (id, wrong string,
 	if ref.Kind == spec.KindDivision && ref.Name == allDivisions {
 		return allDivisions, "", nil
 	}
-	d.names.mu.Lock()
-	defer d.names.mu.Unlock()
+	if err := d.names.lock(ctx); err != nil {
+		return "", "", err
+	}
+	defer d.names.unlock()
 	c := d.names.known[ref.Kind]
 	if c == nil {
 		if c, err = d.readCatalogue(ctx, ref.Kind); err != nil {

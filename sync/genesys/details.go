@@ -277,29 +277,33 @@ func sameWords(a, b []string) bool {
 
 // organizationUtilization is read once in a run. Where it may not be read, everything is the user's own.
 func (d *Directory) organizationUtilization(ctx context.Context) (map[string]capacity, error) {
-	d.names.mu.Lock()
-	defer d.names.mu.Unlock()
-	if d.standard != nil {
-		return d.standard, nil
+	if err := d.names.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer d.names.unlock()
+	if d.names.standard != nil {
+		return d.names.standard, nil
 	}
 	path := "/api/v2/routing/utilization"
 	u, err := call[utilization](ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize})
 	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
 		return nil, err
 	}
-	d.standard = map[string]capacity{}
+	d.names.standard = map[string]capacity{}
 	for name, c := range u.Media {
-		d.standard[strings.ToLower(name)] = c
+		d.names.standard[strings.ToLower(name)] = c
 	}
-	return d.standard, nil
+	return d.names.standard, nil
 }
 
 // Holders implements usersync.Directory. What it has found holds until the next listing.
 func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, error) {
 	key := strings.Join(roles, "\x00")
-	d.names.mu.Lock()
-	ids, known := d.holders[key]
-	d.names.mu.Unlock()
+	if err := d.names.lock(ctx); err != nil {
+		return nil, err
+	}
+	ids, known := d.names.holders[key]
+	d.names.unlock()
 	if known {
 		return ids, nil
 	}
@@ -324,8 +328,10 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 		}
 	}
 	ids = slices.Sorted(maps.Keys(all))
-	d.names.mu.Lock()
-	defer d.names.mu.Unlock()
-	d.holders = map[string][]string{key: ids}
+	if err := d.names.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer d.names.unlock()
+	d.names.holders = map[string][]string{key: ids}
 	return ids, nil
 }

@@ -40,10 +40,6 @@ type Directory struct {
 	pageSize int
 	atOnce   int                    // requests of one reading under way together
 	org      atomic.Pointer[string] // once it was asked for
-
-	// Until the next listing, under names' lock:
-	holders  map[string][]string // by the roles asked for
-	standard map[string]capacity // the organization's utilization, by medium
 }
 
 var _ usersync.Directory = (*Directory)(nil)
@@ -54,10 +50,9 @@ func New(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("genesys: %w", err)
 	}
-	d := &Directory{client: c, clientID: o.ClientID, expect: expectation{limiter: o.Limiter}, pageSize: o.withDefaults().PageSize, atOnce: o.withDefaults().MaxConns}
+	d := &Directory{client: c, clientID: o.ClientID, names: newCatalogues(), expect: expectation{limiter: o.Limiter}, pageSize: o.withDefaults().PageSize, atOnce: o.withDefaults().MaxConns}
 	d.index.reset(nil)
 	d.groups.known = map[string]int{}
-	d.forget()
 	d.expect.reset()
 	return d, nil
 }

@@ -25,7 +25,9 @@ const (
 // vendor's Terraform provider does; one that is met twice, having moved meanwhile, counts as it was last.
 func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Listing, error) {
 	defer d.expect.listing(0)
-	d.forget()
+	if err := d.forget(ctx); err != nil {
+		return usersync.Listing{}, err
+	}
 	reading, err := d.labels(ctx, fields)
 	if err != nil {
 		return usersync.Listing{}, err
