@@ -177,7 +177,7 @@ func TestEverythingSent(t *testing.T) {
 				there = append(there, u.Email)
 			}
 		}
-		all := map[string]string{"boss@example.com": "name: Boss\n", "new.boss@example.com": "name: New Boss\n"}
+		all := map[string]string{"boss@example.com": "name: Boss\nroles: [Master Admin]\n", "new.boss@example.com": "name: New Boss\n"}
 		variant := func(n int) {
 			for i := range 3 { // new ones, and some who were there with other values
 				all[fmt.Sprintf("new%d@example.com", i)] = everything(fmt.Sprint("N", i), n)
