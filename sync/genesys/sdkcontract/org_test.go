@@ -124,7 +124,7 @@ func val[T any](p *T) T {
 	return *p
 }
 
-// ids collects one text of each item of a list.
+// texts collects one text of each item of a list.
 func texts[T any](list *[]T, of func(T) *string) []string {
 	out := []string{}
 	for _, item := range val(list) {

@@ -225,7 +225,7 @@ func TestRefusals(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	if wrong := strictAs[sdk.Errorbody](body); err != nil || resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" || len(wrong) > 0 {
+	if wrong := strictAs[sdk.Errorbody](body); err != nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" || len(wrong) > 0 {
 		t.Errorf("%s %v %s %v %q", resp.Status, resp.Header, body, err, wrong)
 	}
 }
