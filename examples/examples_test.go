@@ -52,7 +52,7 @@ func TestOrgUsesSentFieldsAlone(t *testing.T) {
 		for f := range u.Fields {
 			used[f] = true
 			if !slices.Contains(sent, f) {
-				t.Errorf("%v: %s is not sent yet", u.At[f], f)
+				t.Errorf("%v: %s is not sent yet", at(u, f), f)
 			}
 		}
 	}
@@ -75,11 +75,11 @@ func TestManagersAreInTheTree(t *testing.T) {
 			continue
 		}
 		if _, ok := managers[boss]; !ok {
-			t.Errorf("%v: the manager %s is not in the tree", u.At[spec.Manager], boss)
+			t.Errorf("%v: the manager %s is not in the tree", at(u, spec.Manager), boss)
 		}
 		for steps := 0; boss != ""; boss = managers[boss] {
 			if steps++; steps > len(users) {
-				t.Errorf("%v: %s manages themselves, by a way round", u.At[spec.Manager], u.Key)
+				t.Errorf("%v: %s manages themselves, by a way round", at(u, spec.Manager), u.Key)
 				break
 			}
 		}
@@ -100,12 +100,12 @@ func TestNobodyIsReal(t *testing.T) {
 		for f, v := range u.Fields {
 			for _, m := range domain.FindAllStringSubmatch(string(v), -1) {
 				if m[1] != "example.com" && !strings.HasSuffix(m[1], ".example") { // RFC 2606
-					t.Errorf("%v: %s: the domain of %s may be somebody's", u.At[f], f, m[0])
+					t.Errorf("%v: %s: the domain of %s may be somebody's", at(u, f), f, m[0])
 				}
 			}
 			for _, n := range number.FindAllString(string(v), -1) {
 				if !reserved.MatchString(n) {
-					t.Errorf("%v: %s: the number %s may be somebody's", u.At[f], f, n)
+					t.Errorf("%v: %s: the number %s may be somebody's", at(u, f), f, n)
 				}
 			}
 		}
@@ -180,4 +180,10 @@ func TestOrgIsEmbeddedWhole(t *testing.T) {
 	if !slices.Contains(got, "madrid/_defaults.yaml") {
 		t.Error("the _defaults.yaml files are missing")
 	}
+}
+
+// at is where a field was set.
+func at(u *spec.User, f spec.Field) spec.Pos {
+	pos, _ := u.At.Of(f)
+	return pos
 }

@@ -39,7 +39,7 @@ func TestDefaultsMergeAndNearerWins(t *testing.T) {
 		got[u.Key] = u.Fields
 		place := map[string]string{"far@x.example": "_defaults.yaml:1:1", "other@x.example": "_defaults.yaml:1:1",
 			"near@x.example": "sub/_defaults.yml:1:1", "deep@x.example": "sub/_defaults.yml:1:1", "empty@x.example": "sub/empty.yaml:4:1"}
-		if at := u.At[spec.Title].String(); at != place[u.Key] {
+		if at := at(u, spec.Title).String(); at != place[u.Key] {
 			t.Errorf("%s: title is at %s", u.Key, at)
 		}
 	}

@@ -63,7 +63,7 @@ func (r *reader) user(own *node, above inherited) declaration {
 	}
 	u, n := d.user, merge(above.node, own)
 	u.Fields = make(Fields, len(n.entries))
-	u.At = make(map[Field]Pos, len(n.entries))
+	u.At = make(Positions, 0, len(n.entries))
 	for _, e := range n.entries {
 		switch name := e.key.text; name {
 		case keyID:
@@ -78,7 +78,7 @@ func (r *reader) user(own *node, above inherited) declaration {
 				continue
 			}
 			if v, ok := r.field(info, e.value); ok {
-				u.Fields[info.Field], u.At[info.Field] = v, e.key.pos
+				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.key.pos)
 			}
 		}
 	}

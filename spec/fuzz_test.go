@@ -47,8 +47,8 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("user %q has email %s, was %q", u.Key, u.Fields[spec.Email], u.PreviousEmail)
 			}
 			for field, v := range u.Fields {
-				if v == "" || u.At[field] == (spec.Pos{}) || !spec.Equal(field, v, v) {
-					t.Errorf("%s: %s at %v", field, v, u.At[field])
+				if v == "" || at(u, field) == (spec.Pos{}) || !spec.Equal(field, v, v) {
+					t.Errorf("%s: %s at %v", field, v, at(u, field))
 				}
 			}
 		}

@@ -92,7 +92,7 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 	if len(u.At) != len(spec.All()) || len(u.Fields) != len(spec.All()) {
 		t.Errorf("%d fields, %d places; the format has %d fields", len(u.Fields), len(u.At), len(spec.All()))
 	}
-	if got := u.At[spec.Skills].String(); got != "users/madrid/ana.yaml:19:1" {
+	if got := at(u, spec.Skills).String(); got != "users/madrid/ana.yaml:19:1" {
 		t.Errorf("skills is at %s", got)
 	}
 }
@@ -282,4 +282,10 @@ func TestDuplicateUsersAreBothRefused(t *testing.T) {
 	if diff := cmp.Diff([]string{"fine@x.example", "k@x.example"}, keys(tree)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// at is where a field was set; the zero Pos if it was not.
+func at(u *spec.User, f spec.Field) spec.Pos {
+	pos, _ := u.At.Of(f)
+	return pos
 }

@@ -121,7 +121,7 @@ func (w *writer) editUser(own *ownText, d *difference, above inherited) error {
 			err = readable(c.info, value, c.want, far)
 		}
 		if err != nil {
-			at, ok := d.spec.At[c.info.Field]
+			at, ok := d.spec.At.Of(c.info.Field)
 			if !ok {
 				at = d.spec.Pos
 			}

@@ -54,6 +54,16 @@ func decode(content []byte) (docs []*yaml.Node, err error) {
 			docs, err = nil, fmt.Errorf("the YAML library gave up: %v", p)
 		}
 	}()
+	if !bytes.Contains(content, []byte("---")) && !bytes.Contains(content, []byte("...")) {
+		var doc yaml.Node // one document: without a reader's buffers
+		if err := yaml.Unmarshal(content, &doc); err != nil {
+			return nil, err
+		}
+		if doc.Kind == 0 {
+			return nil, nil
+		}
+		return []*yaml.Node{&doc}, nil
+	}
 	d := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var doc yaml.Node
@@ -217,12 +227,12 @@ func (c *converter) scalar(y *yaml.Node, n *node) {
 func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 	n.kind = mapping
 	n.entries = make([]entry, 0, len(y.Content)/2)
-	seen := make(map[string]Pos, len(y.Content)/2)
+	seen := newKeys(len(y.Content) / 2)
 	for pair := range slices.Chunk(y.Content, 2) {
 		key := c.convert(pair[0], &node{parent: n, name: norm.NFC.String(pair[0].Value)}, depth+1)
 		key.text = clean(key.text)
 		value := c.convert(pair[1], &node{parent: n, name: key.text}, depth+1)
-		switch first, twice := seen[key.text]; {
+		switch first, twice := seen.find(n, key.text); {
 		case key.kind == broken:
 		case key.kind != scalar:
 			c.problem(key, "a key must be a word, not a list or a map")
@@ -233,12 +243,43 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 		case twice:
 			c.problem(key, fmt.Sprintf("is set twice; the first is in line %d. Keep one", first.Line))
 		default:
-			seen[key.text] = key.pos
+			seen.add(key)
 			n.entries = append(n.entries, entry{key, value})
 			continue
 		}
 		n.dropped = true
 	}
+}
+
+// keys finds a key among those before it: in a map, or where there are few, among the entries themselves.
+type keys map[string]Pos
+
+const fewKeys = 32
+
+func newKeys(n int) keys {
+	if n <= fewKeys {
+		return nil
+	}
+	return make(keys, n)
+}
+
+func (k keys) add(key *node) {
+	if k != nil {
+		k[key.text] = key.pos
+	}
+}
+
+func (k keys) find(n *node, text string) (Pos, bool) {
+	if k != nil {
+		pos, ok := k[text]
+		return pos, ok
+	}
+	for _, e := range n.entries {
+		if e.key.text == text {
+			return e.key.pos, true
+		}
+	}
+	return Pos{}, false
 }
 
 // isTyped reports whether an unquoted scalar with the tag would be read as something else than its text.

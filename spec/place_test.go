@@ -51,7 +51,7 @@ users:
 		{0, spec.Queues, "Nothing", "a.yaml:3:1"},
 		{1, spec.Queues, "Billing ES", "a.yaml:14:44"},
 	} {
-		if got := l.Place(tree.Users[c.user].At[c.field], c.name).String(); got != c.want {
+		if got := l.Place(at(tree.Users[c.user], c.field), c.name).String(); got != c.want {
 			t.Errorf("%s in %s of %s: got %s, want %s", c.name, c.field, tree.Users[c.user].Key, got, c.want)
 		}
 	}

@@ -59,13 +59,20 @@ func All() []Info { return append([]Info(nil), table...) }
 
 // Lookup finds a field; ok is false if the format has none of that name.
 func Lookup(f Field) (info Info, ok bool) {
-	for _, i := range table {
-		if i.Field == f {
-			return i, true
-		}
+	if i, ok := byName[f]; ok {
+		return table[i], true
 	}
 	return Info{}, false
 }
+
+// byName finds a field in the table.
+var byName = func() map[Field]int {
+	all := make(map[Field]int, len(table))
+	for i, info := range table {
+		all[info.Field] = i
+	}
+	return all
+}()
 
 var userKeys, defaultKeys = knownKeys(false), knownKeys(true)
 

@@ -26,12 +26,37 @@ func (p Problem) String() string {
 
 // User is one declared user, defaults applied.
 type User struct {
-	Key           string        // the e-mail address, lower case and NFC: the identity within a tree
-	Pos           Pos           // of the user's first line
-	ID            string        // pinned Genesys id, or ""
-	PreviousEmail string        // as a key, or ""
-	Fields        Fields        // what is managed; always holds Email
-	At            map[Field]Pos // where each field was set, which may be a _defaults.yaml
+	Key           string    // the e-mail address, lower case and NFC: the identity within a tree
+	Pos           Pos       // of the user's first line
+	ID            string    // pinned Genesys id, or ""
+	PreviousEmail string    // as a key, or ""
+	Fields        Fields    // what is managed; always holds Email
+	At            Positions // where each field was set, which may be a _defaults.yaml
+}
+
+// Positions are places of fields. (A map of so few would take three times the room, for each user.)
+type Positions []FieldPos
+
+// FieldPos is the place of one field.
+type FieldPos struct {
+	Field        Field
+	File         string
+	Line, Column int32
+}
+
+// Of returns where a field was set.
+func (p Positions) Of(f Field) (at Pos, ok bool) {
+	for _, fp := range p {
+		if fp.Field == f {
+			return Pos{fp.File, int(fp.Line), int(fp.Column)}, true
+		}
+	}
+	return Pos{}, false
+}
+
+// Add notes where a field was set.
+func (p Positions) Add(f Field, at Pos) Positions {
+	return append(p, FieldPos{f, at.File, int32(at.Line), int32(at.Column)})
 }
 
 // Tree is a whole checkout, read.

@@ -83,6 +83,10 @@ func Decode[T any](v Value) (T, error) {
 	if v == "" {
 		return zero, errors.New("decoding a field: no value")
 	}
+	if text, isText := any(&out).(*string); isText && plain(v) {
+		*text = string(v[1 : len(v)-1])
+		return out, nil
+	}
 	d := json.NewDecoder(strings.NewReader(string(v)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&out); err != nil {
@@ -92,6 +96,11 @@ func Decode[T any](v Value) (T, error) {
 		return zero, fmt.Errorf("decoding field value %q: text after its end", string(v))
 	}
 	return out, nil
+}
+
+// plain reports whether a value is a text in which nothing is escaped, as most are: it need not be decoded.
+func plain(v Value) bool {
+	return len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' && !strings.ContainsAny(string(v[1:len(v)-1]), `\"`)
 }
 
 // encode makes the canonical text. It is given only types that always have one:

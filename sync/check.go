@@ -16,9 +16,12 @@ type Problem struct {
 
 // check finds what only now can be known to be wrong, before anything of the user is written.
 func (p *planner) check(u *spec.User) bool {
-	for f, v := range u.Fields {
-		info, _ := spec.Lookup(f)
-		if key := text(v); info.User && key != "" && p.roster.live(key) == nil && p.declared[key] == nil {
+	for _, info := range p.roster.infos {
+		if !info.User {
+			continue
+		}
+		f, v := info.Field, u.Fields[info.Field]
+		if key := text(v); key != "" && p.roster.live(key) == nil && p.declared[key] == nil {
 			p.problem(u, f, fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs", v.Display()))
 		}
 	}
@@ -85,7 +88,7 @@ func byPlace(a, b spec.Problem) int {
 
 func (p *planner) problem(u *spec.User, f spec.Field, message string) {
 	p.wrong[u.Key] = true
-	pos, ok := u.At[f]
+	pos, ok := u.At.Of(f)
 	if !ok {
 		pos = u.Pos
 	}

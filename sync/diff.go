@@ -9,8 +9,7 @@ import (
 
 // newChange starts the change of one declared user from what is known of it; compare fills it in.
 func newChange(u *spec.User, current *state.User) *Change {
-	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned,
-		hash: u.Hash()}
+	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned}
 }
 
 // compare finds the fields of c that must be written, and with them the action, the cause and the lane.
@@ -33,7 +32,7 @@ func (r *roster) compare(c *Change) {
 	default:
 		c.Action = Update
 	}
-	for _, info := range spec.All() {
+	for _, info := range r.infos {
 		want, managed := c.Desired[info.Field]
 		if info.Field == spec.State && c.Action == Restore && !managed {
 			want, managed = spec.Text("active"), true

@@ -163,6 +163,9 @@ func (p *planner) user(u *spec.User) {
 	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
 		return
 	}
+	if len(c.Fields)+len(c.Drift) > 0 {
+		c.hash = u.Hash()
+	}
 	switch {
 	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
@@ -209,9 +212,9 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	if c.Current.Applied == nil && !p.policy.Adopt && !begun {
 		return // not ours, and not to become it
 	}
-	if applied := p.roster.applied(c, nil); !sameFields(applied, c.Current.Applied) {
+	if !sameFields(c.Desired, c.Current.Applied) { // nothing differs, so all of it is in force
 		confirmed := *c.Current
-		confirmed.Applied = applied
+		confirmed.Applied = c.Desired
 		p.confirmed = append(p.confirmed, &confirmed)
 	}
 }

@@ -16,7 +16,7 @@ var now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // declared makes a user as a loader would.
 func declared(email string, kv ...string) *spec.User {
-	u := &spec.User{Key: spec.Key(email), Pos: spec.Pos{File: "u.yaml", Line: 1, Column: 1}, Fields: fields(kv...), At: map[spec.Field]spec.Pos{}}
+	u := &spec.User{Key: spec.Key(email), Pos: spec.Pos{File: "u.yaml", Line: 1, Column: 1}, Fields: fields(kv...)}
 	u.Fields[spec.Email] = spec.Text(u.Key)
 	return u
 }

@@ -68,10 +68,13 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	if now.Version < before.Version {
 		return nil
 	}
+	fresh := at.Sub(before.WroteAt) < settleTime
+	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !r.tellsMore(before, now, fresh) {
+		return nil
+	}
 	u := *before
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
-	fresh := at.Sub(before.WroteAt) < settleTime
 	for f, v := range before.Fields {
 		_, shown := now.Fields[f]
 		switch {
@@ -87,10 +90,18 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 			u.Fields[f] = v
 		}
 	}
-	if now.Version == before.Version && maps.Equal(u.Fields, before.Fields) && bytes.Equal(u.Opaque, before.Opaque) {
-		return nil
-	}
 	return &u
+}
+
+// tellsMore reports whether a reading of a user shows anything else than what is known.
+func (r *Reconciler) tellsMore(before *state.User, now state.Observed, fresh bool) bool {
+	for f, v := range now.Fields {
+		have, known := before.Fields[f]
+		if (!known || have != v) && !(known && fresh && slices.Contains(r.Policy.Loose, f)) {
+			return true
+		}
+	}
+	return false
 }
 
 // absent looks after known users that a whole listing did not show. Managed ones are asked for one by

@@ -70,6 +70,7 @@ func (p *planner) lastGood() {
 		}
 		p.kept++
 		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
+		c.hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
 		c.Desired = p.policy.managed(u.Applied, u)
 		p.roster.compare(c)
 		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil {

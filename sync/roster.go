@@ -20,10 +20,11 @@ type roster struct {
 	alias map[string]string // address that a known user is about to get -> id
 	comes map[string]bool   // addresses of users who are about to be made, whoever has them now
 	lax   bool              // drift is only reported
+	infos []spec.Info       // of all fields, in the format's order
 }
 
 func newRoster(users map[string]*state.User, lax bool) *roster {
-	r := &roster{lax: lax, byID: users, byKey: make(map[string]*state.User, len(users)), alias: map[string]string{}, comes: map[string]bool{}}
+	r := &roster{lax: lax, infos: spec.All(), byID: users, byKey: make(map[string]*state.User, len(users)), alias: map[string]string{}, comes: map[string]bool{}}
 	for _, u := range users {
 		r.index(u)
 	}

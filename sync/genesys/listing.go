@@ -34,16 +34,15 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 	}
 	at := map[string]int{}
 	listing := usersync.Listing{Complete: true}
-	for i, state := range []string{"active", "inactive"} {
-		s := &sweep{Directory: d, fields: fields, state: state, pages: map[int][]user{}, others: 1 - i}
+	for i, name := range []string{"active", "inactive"} {
+		s := &sweep{Directory: d, reading: &reading, state: name, pages: map[int][]state.Observed{}, others: 1 - i}
 		d.expect.listing(1 + s.others)
 		if err := s.run(ctx); err != nil {
 			return usersync.Listing{}, err
 		}
 		listing.Complete = listing.Complete && !s.capped
 		for _, n := range slices.Sorted(maps.Keys(s.pages)) {
-			listing.Users = appendNew(listing.Users, at, s.pages[n], &reading)
-			delete(s.pages, n) // a page is large
+			listing.Users = appendNew(listing.Users, at, s.pages[n])
 		}
 	}
 	d.index.learn(listing.Users...)
@@ -51,15 +50,15 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 }
 
 // appendNew appends users, of which at knows the places; of two readings of a user the newer stays.
-func appendNew(list []state.Observed, at map[string]int, users []user, r *reading) []state.Observed {
+func appendNew(list []state.Observed, at map[string]int, users []state.Observed) []state.Observed {
 	for _, u := range users {
 		i, known := at[u.ID]
 		switch {
 		case !known:
 			at[u.ID] = len(list)
-			list = append(list, r.observed(u))
+			list = append(list, u)
 		case u.Version > list[i].Version:
-			list[i] = r.observed(u)
+			list[i] = u
 		}
 	}
 	return list
@@ -68,13 +67,13 @@ func appendNew(list []state.Observed, at map[string]int, users []user, r *readin
 // A sweep reads all pages of the users in one state.
 type sweep struct {
 	*Directory
-	fields []spec.Field
-	state  string
-	others int // requests that come after this sweep
+	reading *reading
+	state   string
+	others  int // requests that come after this sweep
 
 	mu     sync.Mutex
-	pages  map[int][]user
-	last   bool // a page was empty, or beyond the cap
+	pages  map[int][]state.Observed // taken over as they come: what the API sends is larger
+	last   bool                     // a page was empty, or beyond the cap
 	capped bool
 }
 
@@ -116,11 +115,15 @@ func (s *sweep) ended() bool {
 
 // page reads one page and returns how many the API says there are; 0 if it does not say.
 func (s *sweep) page(ctx context.Context, n int) (count int, err error) {
-	query := expand(s.fields)
+	query := expand(s.reading.fields)
 	query.Set("state", s.state)
 	query.Set("pageSize", strconv.Itoa(s.pageSize))
 	query.Set("pageNumber", strconv.Itoa(n))
 	p, err := call[userPage](ctx, s.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView, query: query})
+	users := make([]state.Observed, len(p.Entities))
+	for i, u := range p.Entities {
+		users[i] = s.reading.observed(u)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := (*usersync.CallError)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest && n*s.pageSize > listingCap {
@@ -130,7 +133,7 @@ func (s *sweep) page(ctx context.Context, n int) (count int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s.pages[n] = p.Entities
+	s.pages[n] = users
 	s.last = s.last || len(p.Entities) == 0
 	return p.PageCount, nil
 }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// BenchmarkWholeOrganization measures the program, as a process, over an organization of 50,000 users with
+// every field, each declared in a file of its own:
+//
+//	export  the whole organization read and written as specs
+//	cold    plan without a state file: everything is read again
+//	warm    plan with what export has kept
+//
+// cpu-s is the process's own processor time, MB its largest resident size; the simulator runs in the
+// benchmark's process and counts in neither. calls is how many it took.
+func BenchmarkWholeOrganization(b *testing.B) {
+	const users = 50_000
+	program := buildProgram(b)
+	server := sim.New(sim.Options{Users: users, Full: true, Quota: sim.Quota{Limit: 100_000_000}})
+	loopback := httptest.NewServer(server)
+	defer loopback.Close()
+	dir := b.TempDir()
+	specs := filepath.Join(dir, "users")
+	run := func(b *testing.B, args ...string) {
+		b.Helper()
+		cmd := exec.Command(program, append(args, "--log-level", "warn", "--max-rate", "100000", "--max-in-flight", "50", specs)...)
+		cmd.Env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+filepath.Join(dir, "state.db"),
+			"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo")
+		before := server.Ledger()
+		began := time.Now()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		if !ok {
+			b.Fatal("this system does not tell a process's size")
+		}
+		calls := 0
+		after := server.Ledger()
+		for name := range after.Calls {
+			calls += after.Count(name) - before.Count(name)
+		}
+		b.ReportMetric((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), "cpu-s")
+		b.ReportMetric(float64(usage.Maxrss)/1024, "MB")
+		b.ReportMetric(float64(calls), "calls")
+		b.Logf("%s in %s: %s", args[0], time.Since(began).Round(time.Second), out)
+	}
+	for _, step := range []struct {
+		name string
+		args []string
+	}{
+		{"export", []string{"export"}},
+		{"cold", []string{"plan", "--detailed-exitcode", "--state", filepath.Join(dir, "none.db")}},
+		{"warm", []string{"plan", "--detailed-exitcode"}},
+	} {
+		b.Run(step.name, func(b *testing.B) {
+			for b.Loop() {
+				run(b, step.args...)
+			}
+		})
+	}
+}
