@@ -40,7 +40,14 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 		if err := s.run(ctx); err != nil {
 			return usersync.Listing{}, err
 		}
-		listing.Complete = listing.Complete && !s.capped
+		if s.capped {
+			rest, whole, err := s.query(ctx)
+			if err != nil {
+				return usersync.Listing{}, err
+			}
+			s.pages[len(s.pages)+1] = rest
+			listing.Complete = listing.Complete && whole
+		}
 		for _, n := range slices.Sorted(maps.Keys(s.pages)) {
 			listing.Users = appendNew(listing.Users, at, s.pages[n])
 		}
@@ -105,6 +112,33 @@ func (s *sweep) run(ctx context.Context) error {
 		return err
 	}
 	return ctx.Err() // else pages that were not begun would count as read
+}
+
+// query reads all users of the state by cursor, which has no cap. It needs the permission to see every
+// division, so it is only done where pages do not go far enough; without it what the pages showed is all.
+func (s *sweep) query(ctx context.Context) (users []state.Observed, whole bool, err error) {
+	path, cursor := usersPath+"/query", ""
+	for {
+		query := expand(s.reading.fields)
+		query.Set("state", s.state)
+		query.Set("pageSize", strconv.Itoa(s.pageSize))
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		p, err := call[userPage](ctx, s.client, &request{method: http.MethodGet, path: path, template: path, needs: mayView, query: query})
+		switch {
+		case errors.Is(err, usersync.ErrForbidden), errors.Is(err, usersync.ErrRefused), errors.Is(err, usersync.ErrNotFound):
+			return users, false, nil
+		case err != nil:
+			return nil, false, err
+		}
+		for _, u := range p.Entities {
+			users = append(users, s.reading.observed(u))
+		}
+		if cursor = p.Cursor; cursor == "" || len(p.Entities) == 0 {
+			return users, true, nil
+		}
+	}
 }
 
 func (s *sweep) ended() bool {

@@ -96,13 +96,26 @@ func TestSimulatedListing(t *testing.T) {
 
 // The last page is the one that would end beyond the cap, even if it begins before.
 func TestSimulatedCap(t *testing.T) {
-	d, s := simulate(t, sim.Options{Users: 10_150, Inactive: 10_100, Seed: 1}, func(o *genesys.Options) { o.PageSize = 499 })
+	// A client that does not see every division may not go on by cursor.
+	d, s := simulate(t, sim.Options{Users: 10_151, Inactive: 10_100, Seed: 1, Hide: 10_151}, func(o *genesys.Options) { o.PageSize = 499 })
 	l, err := d.List(t.Context())
-	if err != nil || l.Complete || len(l.Users) != 50+20*499 {
+	if err != nil || l.Complete || len(l.Users) != 51+20*499 {
 		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete, err)
 	}
 	if n := s.Ledger().Count("GET /api/v2/users", 400); n != 1 {
 		t.Errorf("%d pages were refused", n)
+	}
+}
+
+// Beyond the cap it goes on by cursor, for whoever may see every division.
+func TestSimulatedBeyondTheCap(t *testing.T) {
+	d, s := simulate(t, sim.Options{Users: 10_750, Inactive: 10_700, Seed: 1}, nil)
+	l, err := d.List(t.Context())
+	if err != nil || !l.Complete || len(l.Users) != 10_750 {
+		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete, err)
+	}
+	if n := s.Ledger().Count("GET /api/v2/users/query", 200); n != 22 {
+		t.Errorf("%d pages by cursor", n)
 	}
 }
 

@@ -95,6 +95,7 @@ type employer struct {
 type userPage struct {
 	Entities  []user `json:"entities"`
 	PageCount int    `json:"pageCount"` // of all pages; may be missing
+	Cursor    string `json:"cursor"`    // of GET /users/query alone: where the next page begins; "" after the last
 }
 
 // searchPage is an answer of POST /users/search, which says results for entities.
