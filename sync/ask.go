@@ -110,25 +110,27 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 	s.Phase, s.Reading, s.Read = "read", len(want), 0
 	r.set(s)
 	denied := 0
-	err := r.Directory.Details(ctx, want, func(now state.Observed, err error) error {
+	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
 		s.Read++
 		r.set(s)
 		switch {
-		case errors.Is(err, ErrForbidden):
+		case errors.Is(why, ErrForbidden):
 			if denied++; denied >= maxDenied {
-				return fmt.Errorf("%d reads in a row lacked a permission: %w", denied, err)
+				return fmt.Errorf("%d reads in a row lacked a permission: %w", denied, why)
 			}
-		case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrThrottled), errors.Is(err, ErrUnreachable):
-			return err
-		case err == nil:
+		case errors.Is(why, ErrUnauthorized), errors.Is(why, ErrThrottled), errors.Is(why, ErrUnreachable):
+			return why
+		case why == nil:
 			denied = 0
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if unread[now.ID] = why; why != nil {
+			return nil //nolint:nilerr // it is this user's alone
+		}
 		u := snap.Users[now.ID]
-		if err != nil || u == nil {
-			unread[now.ID] = err
+		if u == nil {
 			return nil
 		}
 		renewed := r.detailed(u, now.Fields, time.Now())

@@ -97,9 +97,10 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 func (r *Reconciler) tellsMore(before *state.User, now state.Observed, fresh bool) bool {
 	for f, v := range now.Fields {
 		have, known := before.Fields[f]
-		if (!known || have != v) && !(known && fresh && slices.Contains(r.Policy.Loose, f)) {
-			return true
+		if known && (have == v || fresh && slices.Contains(r.Policy.Loose, f)) {
+			continue
 		}
+		return true
 	}
 	return false
 }

@@ -176,6 +176,7 @@ func (d *demo) start(base string) (*app, error) {
 	c.orgFlags(f)
 	c.passFlags(f)
 	c.commonFlags(f)
+	c.allowRoles.list = []string{"Employee", "Agent"} // as the configuration of a real organization would
 	c.apiURL, c.state, c.logLevel = base, filepath.Join(d.dir, "state", "usersyncd.db"), "warn"
 	env := environment{lookup: func(name string) (string, bool) {
 		demo := map[string]string{"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo"}

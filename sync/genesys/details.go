@@ -2,7 +2,6 @@ package genesys
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -16,19 +15,12 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 )
 
 // What no listing of users shows: one request for each user and field, but for what can be swept.
 
-const (
-	subjectsPath = "/api/v2/authorization/subjects/"
-	mayUtilize   = "routing:utilization:view"
-)
+const subjectsPath = "/api/v2/authorization/subjects/"
 
-func utilizationPath(id string) string {
-	return "/api/v2/routing/users/" + escaped(id) + "/utilization"
-}
 func voicemailPath(id string) string { return "/api/v2/voicemail/userpolicies/" + escaped(id) }
 
 // escaped leaves the name of a variable as it is, for logs.
@@ -37,21 +29,6 @@ func escaped(id string) string {
 		return id
 	}
 	return url.PathEscape(id)
-}
-
-// capacity is what an agent can take of one medium (MediaUtilization; its spelling is the API's).
-type capacity struct {
-	Maximum       int      `json:"maximumCapacity"`
-	Interruptable []string `json:"interruptableMediaTypes"`
-	NonACD        bool     `json:"includeNonAcd,omitempty"`
-}
-
-// utilization is what a user, or the organization, can take at once. Labels are kept as they are.
-type utilization struct {
-	Media      map[string]capacity        `json:"utilization"`
-	Labels     map[string]json.RawMessage `json:"labelUtilizations"`
-	MaxInbound *int                       `json:"maxInboundCalls"`
-	Level      string                     `json:"level"` // Agent, or Organization: nothing of the user's own
 }
 
 // voicemail is a VoicemailUserPolicy, as far as it is managed here.
@@ -84,7 +61,6 @@ type memberPage struct {
 	PageCount int         `json:"pageCount"`
 }
 
-func (utilization) check() error { return nil }
 func (voicemail) check() error   { return nil }
 func (subject) check() error     { return nil }
 func (grantPage) check() error   { return nil }
@@ -247,53 +223,6 @@ func (d *Directory) roles(ctx context.Context, grants []authzGrant, id string) (
 		list = append(list, r)
 	}
 	return spec.RoleList(list), nil
-}
-
-// utilization compares what a user can take with the organization's default: only what differs is the
-// user's own.
-func (d *Directory) utilization(ctx context.Context, u utilization) (spec.Value, error) {
-	if strings.EqualFold(u.Level, "Organization") {
-		return spec.UtilizationOf(nil), nil
-	}
-	standard, err := d.organizationUtilization(ctx)
-	if err != nil {
-		return "", err
-	}
-	own := map[string]spec.MediaUtilization{}
-	for name, c := range u.Media {
-		m := spec.MediaUtilization{Capacity: c.Maximum, InterruptedBy: c.Interruptable}
-		if s, ok := standard[strings.ToLower(name)]; ok {
-			m.Default = s.Maximum == c.Maximum && sameWords(s.Interruptable, c.Interruptable)
-		}
-		own[name] = m
-	}
-	return spec.UtilizationOf(own), nil
-}
-
-func sameWords(a, b []string) bool {
-	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
-	return slices.EqualFunc(a, b, strings.EqualFold)
-}
-
-// organizationUtilization is read once in a run. Where it may not be read, everything is the user's own.
-func (d *Directory) organizationUtilization(ctx context.Context) (map[string]capacity, error) {
-	if err := d.names.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer d.names.unlock()
-	if d.names.standard != nil {
-		return d.names.standard, nil
-	}
-	path := "/api/v2/routing/utilization"
-	u, err := call[utilization](ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize})
-	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
-		return nil, err
-	}
-	d.names.standard = map[string]capacity{}
-	for name, c := range u.Media {
-		d.names.standard[strings.ToLower(name)] = c
-	}
-	return d.names.standard, nil
 }
 
 // Holders implements usersync.Directory. What it has found holds until the next listing.

@@ -163,44 +163,6 @@ func (d *Directory) home(ctx context.Context) (string, error) {
 	return e.ID, err
 }
 
-// putUtilization sets the media that are declared; the others get the organization's default. What else a
-// user's utilization has (labels, conversations that do not count) is sent as it was, since the call
-// replaces all.
-func (d *Directory) putUtilization(ctx context.Context, c *usersync.Change) (state.Observed, error) {
-	want, err := spec.Decode[map[string]spec.MediaUtilization](after(c, spec.Utilization))
-	if err != nil {
-		return state.Observed{}, err
-	}
-	r := request{method: http.MethodGet, path: utilizationPath(c.Current.ID), template: utilizationPath("{id}"), needs: mayUtilize}
-	have, err := call[utilization](ctx, d.client, &r)
-	if err != nil {
-		return state.Observed{}, err
-	}
-	now := became(c, spec.Utilization, after(c, spec.Utilization))
-	if len(want) == 0 && len(have.Labels) == 0 {
-		r.method = http.MethodDelete
-		if err := d.send(ctx, &r); err != nil && !errors.Is(err, usersync.ErrNotFound) {
-			return state.Observed{}, err
-		}
-		return now, nil
-	}
-	body := map[string]any{}
-	media := map[string]capacity{}
-	for name, m := range want {
-		kept := have.Media[name]
-		media[name] = capacity{m.Capacity, append([]string{}, m.InterruptedBy...), kept.NonACD}
-	}
-	body["utilization"] = media
-	if len(have.Labels) > 0 {
-		body["labelUtilizations"] = have.Labels
-	}
-	if have.MaxInbound != nil {
-		body["maxInboundCalls"] = *have.MaxInbound
-	}
-	r.method, r.body = http.MethodPut, body
-	return now, d.send(ctx, &r)
-}
-
 func (d *Directory) patchVoicemail(ctx context.Context, c *usersync.Change) (state.Observed, error) {
 	v := after(c, spec.Voicemail)
 	policy, err := call[voicemail](ctx, d.client, &request{method: http.MethodPatch, path: voicemailPath(c.Current.ID), template: voicemailPath("{id}"),
