@@ -51,11 +51,7 @@ what was read is not read twice.`,
   usersyncd export --select division=EMEA ./users/emea`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
-			dir, err := c.specDir(cmd, args, env)
+			env, dir, err := prepare(cmd, args, c, p)
 			if err != nil {
 				return err
 			}
@@ -65,9 +61,6 @@ what was read is not read twice.`,
 			}
 			if by != "division" && by != "department" {
 				return usage("--by: %q is not division or department", by)
-			}
-			if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
-				c.logLevel = "warn"
 			}
 			a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
 			if errors.Is(err, state.ErrLocked) {

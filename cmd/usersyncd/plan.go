@@ -24,19 +24,12 @@ state file nor anything else is changed.`,
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
-			dir, err := c.specDir(cmd, args, env)
+			env, dir, err := prepare(cmd, args, c, p)
 			if err != nil {
 				return err
 			}
 			if err := existing(dir); err != nil {
 				return err
-			}
-			if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
-				c.logLevel = "warn"
 			}
 			a, err := newApp(c, env, dir, true, &screen{w: p.stderr})
 			if errors.Is(err, state.ErrLocked) {

@@ -130,6 +130,19 @@ func setup(cmd *cobra.Command, c *config, p process) (environment, error) {
 	return env, c.load(cmd, env)
 }
 
+// prepare reads the settings of a command that makes one pass over a directory of specs. On a terminal the bar
+// shows what the log would.
+func prepare(cmd *cobra.Command, args []string, c *config, p process) (env environment, dir string, err error) {
+	if env, err = setup(cmd, c, p); err != nil {
+		return env, "", err
+	}
+	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
+		c.logLevel = "warn"
+	}
+	dir, err = c.specDir(cmd, args, env)
+	return env, dir, err
+}
+
 func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 	env, err := setup(cmd, c, p)
 	if err != nil {

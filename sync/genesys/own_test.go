@@ -1,0 +1,31 @@
+package genesys_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// The grants of the OAuth client that usersyncd itself runs as are never written, whatever a spec pins.
+func TestOwnGrantsAreNotWritten(t *testing.T) {
+	f := &fake{api: func(*http.Request, string) reply {
+		return jsonReply(200, `{"entities":[{"id":"r1","name":"Agent"},{"id":"d1","name":"Home","homeDivision":true}],"pageCount":1}`)
+	}}
+	d, _ := open(t, f, nil)
+	for id, refused := range map[string]bool{"client": true, "u1": false} {
+		c := differing(usersync.Update, &state.User{Observed: state.Observed{ID: id, Version: 1}},
+			spec.Fields{spec.Roles: spec.RoleList([]spec.Role{{Name: "Agent"}})})
+		_, err := d.Do(t.Context(), d.Compile([]*usersync.Change{c})[0])
+		if errors.Is(err, usersync.ErrRefused) != refused || refused && !strings.Contains(err.Error(), "own OAuth client") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if n := f.count("POST /api/v2/authorization/subjects/u1/bulkreplace"); n != 1 || f.count("POST /api/v2/authorization/subjects/") != 1 {
+		t.Errorf("sent %v", f.requests())
+	}
+}
