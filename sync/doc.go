@@ -15,15 +15,23 @@
 // Desired is what the specs say, observed what the API last told, applied what was last written or
 // found equal. [NewPlan] compares the three, so that every difference has a [Cause]: an edit, a
 // drift, a user that is missing, a user that was removed. A [Change] is one user that differs; a
-// [Call] is one request. A [Directory] turns the first into the second and knows the wire; this
-// package knows order and meaning, and no HTTP.
+// [Call] is one request, for one user or for many. A [Directory] turns the first into the second and knows
+// the wire; this package knows order and meaning, and no HTTP.
+//
+// Apart are the fields that no listing shows. They are asked for when a plan turns out to need them, and
+// read again in turns. A [Guard] holds what goes too far until a person releases it: a [Hold] has an id that
+// stays the same as long as the same is held.
 //
 // # What holds
 //
 //   - Only declared fields of declared users are ever written; a field that is not declared is not managed.
 //   - One call, one commit. Killed between the two, the next pass reads the user and finds it done.
 //   - The calls of one user never overlap. Calls of different users do, lower lanes first.
-//   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. A
+//   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. (Calls
+//     that are [Call.Repeatable] set the same again, and are sent again.) A
 //     creation is preceded by an intent in the state file, and repeated only after the address was looked up.
-//   - One bad user never stops the others; it waits in quarantine, with a backoff of its own.
+//   - One bad user never stops the others; it waits in quarantine, with a backoff of its own. A call for
+//     many that is refused is made for each half of them.
+//   - Nobody is removed but managed users who are declared no longer, in a tree that is whole, clean and
+//     seen twice the same, and no more of them in a day than the configuration allows.
 package sync

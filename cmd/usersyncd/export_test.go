@@ -1,0 +1,68 @@
+package main
+
+import (
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// An organization of 2,000 users with every field: exported, planned, exported again. Nothing is written
+// there, nothing differs, and the second export changes no byte. (BenchmarkWholeOrganization has 50,000.)
+func TestExportThenPlan(t *testing.T) {
+	server := sim.New(sim.Options{Users: 2000, Inactive: 100, Deleted: 20, Full: true, Quota: sim.Quota{Limit: 1_000_000}})
+	loopback := httptest.NewServer(server)
+	defer loopback.Close()
+	dir := t.TempDir()
+	specs := filepath.Join(dir, "users")
+	run := func(want string, args ...string) {
+		t.Helper()
+		cmd := exec.Command("usersyncd", append(args, "--log-level", "warn", "--max-rate", "100000", "--max-in-flight", "50", specs)...)
+		cmd.Env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+filepath.Join(dir, "state.db"),
+			"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	run("2000 new", "export")
+	before := contents(t, specs)
+	run("nothing to do, 2000 unchanged; 0 calls", "plan", "--detailed-exitcode")
+	run("0 changed, 2000 as they were", "export")
+	for name, text := range contents(t, specs) {
+		if before[name] != text {
+			t.Errorf("%s was %q and is %q", name, before[name], text)
+		}
+	}
+	for name := range server.Ledger().Calls {
+		if !strings.HasPrefix(name, "GET ") && name != "POST /oauth/token" {
+			t.Errorf("%s was sent", name)
+		}
+	}
+}
+
+// contents reads every file below a folder, with the time it was last written.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		all[path] = info.ModTime().String() + "\n" + string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
