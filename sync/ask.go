@@ -165,6 +165,10 @@ func (r *Reconciler) detailed(u *state.User, fields spec.Fields, now time.Time) 
 	return &renewed
 }
 
+// suspect is the ReadAt of a user whose last reading may show what was before a restore: it is read again
+// with the next listing, whosever turn it is.
+func suspect() time.Time { return time.Unix(1, 0).UTC() }
+
 // rotate reads again what no listing shows, of the users who have waited longest, so that within
 // Policy.DetailInterval everybody's is read once.
 func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since time.Duration, dryRun bool) error {
@@ -195,7 +199,9 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	})
 	share := min(1, float64(since)/float64(r.Policy.DetailInterval))
 	for _, u := range due[min(len(due), int(float64(all)*share)+1):] {
-		delete(want, u.ID)
+		if !u.ReadAt.Equal(suspect()) {
+			delete(want, u.ID)
+		}
 	}
 	if len(want) == 0 {
 		return nil

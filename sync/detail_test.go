@@ -63,3 +63,22 @@ func TestDetailsAreReadInTurns(t *testing.T) {
 		}
 	})
 }
+
+// A restored user has lost roles, which a read just after it does not show yet: the next pass sees it.
+func TestWhatARestoreLostIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3, RestoreForgets: true})
+		u := w.sim.Users()[0]
+		w.write("u.yaml", "email: %s\nname: A\nroles: [Employee]\n", u.Email)
+		w.pass()
+		time.Sleep(time.Hour)
+		w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
+		time.Sleep(time.Minute)
+		w.pass()
+		time.Sleep(2 * time.Minute)
+		w.pass()
+		if got := w.user(u.Email); got.State != "active" || len(got.Grants) != 1 {
+			t.Errorf("%s, with grants %v", got.State, got.Grants)
+		}
+	})
+}

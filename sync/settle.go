@@ -80,7 +80,9 @@ func (a *applier) achieved(ans answer) error {
 		case err != nil:
 			a.fail(j, err, &commit)
 		case before != nil && isDeleted(before):
-			// What a restored user has kept is not known: read it, and plan the rest again.
+			// What a restored user has kept is not known: read it, and plan the rest again. What a read of
+			// grants or members shows so soon may still be of before; with the next listing it is read once more.
+			c.Current.ReadAt = suspect()
 			a.leave(j)
 			j.read, j.whole, j.calls = true, true, []*Call{ans.call}
 		case len(j.calls) == 0:

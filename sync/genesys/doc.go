@@ -18,12 +18,18 @@
 //     and the Limiter shuts that door alone.
 //   - expand: a field that the API shows only when it is asked for. One that is asked for and still
 //     missing is unknown, never empty.
+//   - catalogue: all skills, or queues, and so on, by which names become ids and ids names. It is kept until
+//     the next listing.
+//   - apart: a field that no listing shows. It is read for one user at a time, or swept: from the grants of all
+//     divisions, from the members of all queues.
+//   - loose: a field that is written without the user's version.
 //   - opaque: the user's contacts as the API showed them, kept so that those which no spec manages
 //     are written back as they were. A PATCH replaces the whole list.
 //
 // # What is sent again, and what is not
 //
-// A 429 was not carried out: it is sent again as soon as the limiter allows, as often as it takes. A
+// Of the calls that set the same again, whatever was before, the pass decides to send them again; of others it
+// finds out first what came of them. A 429 was not carried out: it is sent again as soon as the limiter allows, as often as it takes. A
 // 401 renews the token and is sent again once for each door. A read that fails otherwise is tried again
 // with growing pauses, in which it holds no ticket. A write is not: after a timeout or a 5xx nobody knows
 // whether it was carried out, and only the pass, which can look, may decide. [Retry] has the settings,
