@@ -70,6 +70,7 @@ type Tally struct {
 	At          time.Time `json:"at"` // to the minute
 	Removed     int       `json:"removed,omitempty"`
 	Deactivated int       `json:"deactivated,omitempty"`
+	Forgotten   bool      `json:"forgotten,omitempty"` // the file was damaged: there may have been more before
 }
 
 // Converged says that a tree was wholly applied and nothing known has changed since.

@@ -119,7 +119,7 @@ func (a *applier) local(todo []*Change, snap *state.Snapshot) error {
 	for _, id := range a.plan.unknown {
 		a.Log.Warn("nothing is held under the plan that is to be released; it may have changed since", "plan", id)
 	}
-	return a.Store.Requested(snap.Requests) // what they asked for is recorded now
+	return a.Store.Requested(append(a.plan.answered, a.plan.unknown...)) // what they asked for is recorded now
 }
 
 func earlier(a, b time.Time) time.Time {

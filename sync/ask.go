@@ -109,14 +109,15 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 	s := r.Status()
 	s.Phase, s.Reading, s.Read = "read", len(want), 0
 	r.set(s)
-	denied := 0
+	denied, lacking := 0, error(nil)
 	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
 		s.Read++
 		r.set(s)
 		switch {
 		case errors.Is(why, ErrForbidden):
 			if denied++; denied >= maxDenied {
-				return fmt.Errorf("%d reads in a row lacked a permission: %w", denied, why)
+				lacking = why
+				return errLacking
 			}
 		case errors.Is(why, ErrUnauthorized), errors.Is(why, ErrThrottled), errors.Is(why, ErrUnreachable):
 			return why
@@ -140,8 +141,19 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		}
 		return nil
 	})
+	if errors.Is(err, errLacking) { // so does everybody else
+		err = nil
+		for id := range want {
+			if _, read := unread[id]; !read {
+				unread[id] = lacking
+			}
+		}
+	}
 	return unread, errors.Join(err, flush())
 }
+
+// errLacking ends a reading for which the permission is missing.
+var errLacking = errors.New("the permission is missing")
 
 // detailed adds what was read to what is known of a user. ReadAt is the age of the oldest field that no
 // listing shows: of those that were not read now, the ones that nobody manages are forgotten.
@@ -189,7 +201,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			continue
 		}
 		all++
-		if now.Sub(u.ReadAt) >= r.Policy.DetailInterval && now.Sub(u.WroteAt) >= settleTime {
+		if age := now.Sub(u.ReadAt); (age < 0 || age >= r.Policy.DetailInterval) && now.Sub(u.WroteAt).Abs() >= settleTime {
 			due = append(due, u)
 			want[u.ID] = known
 		}
@@ -206,6 +218,15 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	if len(want) == 0 {
 		return nil
 	}
-	_, err := r.details(ctx, want, snap, false) // who cannot be read stays as known
-	return err
+	unread, err := r.details(ctx, want, snap, false)
+	var commit state.Commit
+	for id, why := range unread {
+		if u := snap.Users[id]; why != nil && u != nil { // who cannot be read stays as known, and takes nobody's turn
+			tried := *u
+			tried.ReadAt = now
+			snap.Users[id] = &tried
+			commit.Users = append(commit.Users, &tried)
+		}
+	}
+	return errors.Join(err, r.Store.Commit(commit))
 }

@@ -86,6 +86,8 @@ func (r *roster) applied(c *Change, written []spec.Field) spec.Fields {
 	for f, want := range c.Desired {
 		if _, _, differs := r.differs(c.Current, f, want); !differs {
 			in[f] = want
+		} else if last, ok := c.Current.Applied[f]; ok {
+			in[f] = last // so that what drifted is still drift when it was not changed back
 		}
 	}
 	for _, f := range written {

@@ -10,12 +10,29 @@ import (
 // granted reports whether everything that a change gives to a user may be given. What may is said by the
 // configuration alone: a checkout is written by more people than may hand out access.
 func (p *planner) granted(u *spec.User, c *Change) bool {
-	g, ok := &p.policy.Guard, true
-	refuse := func(f spec.Field, name, what, flag string) {
-		p.problem(u, f, fmt.Sprintf("%s may not be given: %s is not in --%s; add it to %s in the configuration, if it is meant", what, spec.Text(name).Display(), flag, flag))
-		p.Problems[len(p.Problems)-1].name = name
-		ok = false
+	refused := p.policy.Guard.refuses(c)
+	for _, r := range refused {
+		p.problem(u, r.field, r.String())
+		p.Problems[len(p.Problems)-1].name = r.name
 	}
+	return len(refused) == 0
+}
+
+// A refusal is one thing that may not be given.
+type refusal struct {
+	field            spec.Field
+	name, what, flag string
+}
+
+func (r refusal) String() string {
+	return fmt.Sprintf("%s may not be given: %s is not in --%s; add it to %s in the configuration, if it is meant",
+		r.what, spec.Text(r.name).Display(), r.flag, r.flag)
+}
+
+// refuses lists what a change would give and may not.
+func (g *Guard) refuses(c *Change) []refusal {
+	var all []refusal
+	refuse := func(f spec.Field, name, what, flag string) { all = append(all, refusal{f, name, what, flag}) }
 	for _, fc := range c.Fields {
 		switch fc.Field {
 		case spec.Roles:
@@ -35,16 +52,27 @@ func (p *planner) granted(u *spec.User, c *Change) bool {
 				refuse(spec.Division, name, "this division", "allow-divisions")
 			}
 		case spec.Queues:
-			have, _ := spec.Decode[[]string](fc.Before)
-			want, _ := spec.Decode[[]string](fc.After)
-			for _, name := range want {
-				if !slices.Contains(have, name) && !allows(g.Queues, name) {
+			for _, name := range joins(fc) {
+				if !allows(g.Queues, name) {
 					refuse(spec.Queues, name, "this queue", "allow-queues")
+				}
+			}
+		case spec.Groups:
+			for _, name := range joins(fc) {
+				if !allows(g.Groups, name) {
+					refuse(spec.Groups, name, "this group", "allow-groups")
 				}
 			}
 		}
 	}
-	return ok
+	return all
+}
+
+// joins are the names that a list gets and did not have.
+func joins(fc FieldChange) []string {
+	have, _ := spec.Decode[[]string](fc.Before)
+	want, _ := spec.Decode[[]string](fc.After)
+	return slices.DeleteFunc(want, func(name string) bool { return slices.Contains(have, name) })
 }
 
 func allows(list []string, name string) bool {
@@ -82,7 +110,14 @@ func (p *planner) admins() {
 	if g.MinAdmins <= 0 || len(g.AdminRoles) == 0 {
 		return
 	}
-	risky := p.planned(func(c *Change) bool { return c.ends(g.AdminRoles) && !p.released(guardAdmins, c) })
+	var risky, freed []*Change
+	for _, c := range p.planned(func(c *Change) bool { return c.ends(g.AdminRoles) }) {
+		if p.released(guardAdmins, c) {
+			freed = append(freed, c)
+		} else {
+			risky = append(risky, c)
+		}
+	}
 	switch {
 	case len(risky) == 0:
 		return
@@ -95,13 +130,18 @@ func (p *planner) admins() {
 	}
 	left := 0
 	for _, id := range p.answers.Admins {
-		if u := p.snap.Users[id]; u == nil || text(u.Fields[spec.State]) == "active" {
+		if u := p.snap.Users[id]; u != nil && text(u.Fields[spec.State]) == "active" { // whom we do not see may be nobody
 			left++
 		}
 	}
 	var losing []*Change
-	for _, c := range risky {
-		if slices.Contains(p.answers.Admins, c.Current.ID) && text(c.Current.Fields[spec.State]) == "active" {
+	for i, c := range append(freed, risky...) {
+		if !slices.Contains(p.answers.Admins, c.Current.ID) || text(c.Current.Fields[spec.State]) != "active" {
+			continue
+		}
+		if i < len(freed) {
+			left--
+		} else {
 			losing = append(losing, c)
 		}
 	}
@@ -119,6 +159,9 @@ func (c *Change) ends(roles []string) bool {
 		return true
 	}
 	for _, fc := range c.Fields {
+		if fc.Field == spec.Groups && len(joins(FieldChange{Before: fc.After, After: fc.Before})) > 0 {
+			return true // the role may come with the group
+		}
 		if fc.Field != spec.Roles {
 			continue
 		}

@@ -26,7 +26,7 @@ type Guard struct {
 
 	// What may be given to a user who does not have it; "*" is anything. Roles are granted in divisions, so
 	// that both lists count for them.
-	Roles, Divisions, Queues []string
+	Roles, Divisions, Queues, Groups []string
 }
 
 // Limit is a share of something, but never less than a number.
@@ -58,23 +58,23 @@ const (
 
 const tallied = 24 * time.Hour // for how long removals and deactivations count
 
-// guard holds the changes that go too far.
-func (p *planner) guard() {
+// guard holds the changes that go too far. whole is whether everybody was looked at.
+func (p *planner) guard(whole bool) {
 	p.protect()
 	p.admins()
-	removed, deactivated := p.lately()
+	removed, deactivated, forgotten := p.lately()
 	managed := 0
 	for _, u := range p.snap.Users {
 		if u.Applied != nil && !isDeleted(u) {
 			managed++
 		}
 	}
-	p.limit(guardRemovals, p.policy.Guard.Removals, removed, managed+removed, "removals", "managed users",
+	p.limit(guardRemovals, p.policy.Guard.Removals, removed, managed+removed, forgotten, "removals", "managed users",
 		p.planned(func(c *Change) bool { return c.Action.Removes() }))
-	p.limit(guardDeactivations, p.policy.Guard.Deactivations, deactivated, managed, "deactivations", "managed users",
+	p.limit(guardDeactivations, p.policy.Guard.Deactivations, deactivated, managed, false, "deactivations", "managed users",
 		p.planned(func(c *Change) bool { return !c.Action.Removes() && c.deactivates() }))
 	p.skills()
-	p.remember()
+	p.remember(whole)
 }
 
 // planned returns the changes that are to be made and meet a condition, in their order.
@@ -99,31 +99,34 @@ func (c *Change) deactivates() bool {
 // protect holds every change of the users whom the configuration names. Nobody can release these.
 func (p *planner) protect() {
 	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage }) {
-		name := func(who string) bool {
-			return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == keyOf(c.Current)
-		}
-		if slices.ContainsFunc(p.policy.Guard.Protected, name) {
+		if p.policy.Guard.protects(c) {
 			c.Outcome, c.Note = Held, "a protected user, who is never changed"
 		}
 	}
 }
 
-// lately counts what was done within the time that counts.
-func (p *planner) lately() (removed, deactivated int) {
+// protects reports whether a change is one of a protected user.
+func (g *Guard) protects(c *Change) bool {
+	return slices.ContainsFunc(g.Protected, func(who string) bool {
+		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == keyOf(c.Current)
+	})
+}
+
+// lately counts what was done within the time that counts. forgotten is whether there may have been more.
+func (p *planner) lately() (removed, deactivated int, forgotten bool) {
 	for _, t := range p.snap.Guards.Done {
 		if p.now.Sub(t.At) < tallied {
-			removed, deactivated = removed+t.Removed, deactivated+t.Deactivated
+			removed, deactivated, forgotten = removed+t.Removed, deactivated+t.Deactivated, forgotten || t.Forgotten
 		}
 	}
-	return removed, deactivated
+	return removed, deactivated, forgotten || p.snap.Damaged > 0
 }
 
 // limit holds all of the changes if there are too many, with those that were done already. What was
 // released does not count.
-func (p *planner) limit(guard string, l *Limit, done, all int, what, ofWhat string, changes []*Change) {
+func (p *planner) limit(guard string, l *Limit, done, all int, forgotten bool, what, ofWhat string, changes []*Change) {
 	changes = slices.DeleteFunc(changes, func(c *Change) bool { return p.released(guard, c) })
-	damaged := guard == guardRemovals && p.snap.Damaged > 0 // what was done may have been forgotten
-	if l == nil || len(changes) == 0 || l.allows(done+len(changes), all) && !damaged {
+	if l == nil || len(changes) == 0 || l.allows(done+len(changes), all) && !forgotten {
 		return
 	}
 	lately := ""
@@ -131,8 +134,8 @@ func (p *planner) limit(guard string, l *Limit, done, all int, what, ofWhat stri
 		lately = fmt.Sprintf(", with %d in the last 24 hours", done)
 	}
 	reason := fmt.Sprintf("%d %s%s are more than %s of %d %s", len(changes), what, lately, l, all, ofWhat)
-	if damaged {
-		reason = fmt.Sprintf("%d %s, and the state file was damaged, so that earlier ones may be forgotten", len(changes), what)
+	if forgotten {
+		reason = fmt.Sprintf("%d %s, and the state file was damaged within 24 hours, so that earlier ones may be forgotten", len(changes), what)
 	}
 	p.hold(guard, reason, changes)
 }
@@ -209,37 +212,48 @@ func (p *planner) hold(guard, reason string, changes []*Change) {
 // token names what is released: one guard's hold on one change of one user.
 func token(guard string, c *Change) string { return guard + " " + c.Current.ID + " " + c.hash }
 
-func (p *planner) released(guard string, c *Change) bool {
-	t := token(guard, c)
-	used, freed := p.freed[t]
-	if freed && !used {
-		p.freed[t] = true
-		p.guards.Released = append(p.guards.Released, t) // it is still of use
-	}
-	return freed
-}
+// released reports whether a person has let a change through.
+func (p *planner) released(guard string, c *Change) bool { return p.freed[token(guard, c)] }
 
-// remember keeps of the tally what still counts.
-func (p *planner) remember() {
+// remember keeps what is to be remembered: of the tally what still counts, of what was released what is still
+// to be done. What a plan did not look at, for a selection or a problem, stays as it is.
+func (p *planner) remember(whole bool) {
 	for _, t := range p.snap.Guards.Done {
 		if p.now.Sub(t.At) < tallied {
 			p.guards.Done = append(p.guards.Done, t)
 		}
 	}
+	if p.snap.Damaged > 0 {
+		p.guards.Done = append(p.guards.Done, state.Tally{At: p.now.UTC().Truncate(time.Minute), Forgotten: true})
+	}
+	open := map[string]bool{}
+	for _, c := range p.changes {
+		if c.Current != nil {
+			for _, guard := range []string{guardRemovals, guardDeactivations, guardSkills, guardAdmins} {
+				open[token(guard, c)] = true
+			}
+		}
+	}
+	for _, t := range p.snap.Guards.Released {
+		if (open[t] || !whole) && !slices.Contains(p.guards.Released, t) {
+			p.guards.Released = append(p.guards.Released, t)
+		}
+	}
 	for _, id := range p.snap.Requests {
-		if !slices.Contains(p.answered, id) {
+		if whole && !slices.Contains(p.answered, id) {
 			p.unknown = append(p.unknown, id)
 		}
 	}
 }
 
-// count adds what was done to the tally.
+// count adds to the tally that a call has taken a user out of service. What a person has released does not
+// count. It reports whether there is something to remember.
 func (p *Plan) count(c *Change, now time.Time) bool {
 	t := state.Tally{At: now.UTC().Truncate(time.Minute)}
 	switch {
-	case c.Action.Removes():
+	case c.Action.Removes() && !slices.Contains(p.guards.Released, token(guardRemovals, c)):
 		t.Removed = 1
-	case c.Names(spec.State) && c.Desired[spec.State] == spec.Text("inactive"):
+	case !c.Action.Removes() && !slices.Contains(p.guards.Released, token(guardDeactivations, c)):
 		t.Deactivated = 1
 	default:
 		return false
@@ -247,6 +261,7 @@ func (p *Plan) count(c *Change, now time.Time) bool {
 	if n := len(p.guards.Done); n > 0 && p.guards.Done[n-1].At.Equal(t.At) {
 		t.Removed += p.guards.Done[n-1].Removed
 		t.Deactivated += p.guards.Done[n-1].Deactivated
+		t.Forgotten = p.guards.Done[n-1].Forgotten
 		p.guards.Done = p.guards.Done[:n-1]
 	}
 	p.guards.Done = append(slices.Clip(p.guards.Done), t)

@@ -198,7 +198,11 @@ func (a *applier) replan(j *job) error {
 	c := j.change
 	j.read, j.lookup, j.whole = false, false, false
 	next := *c
+	next.Desired = a.roster.managers(a.Policy.managed(c.Desired, c.Current), &a.Policy)
 	a.roster.compare(&next)
+	if err := a.vet(j, &next); err != nil {
+		return a.failed(j, err)
+	}
 	switch {
 	case next.Action == Restore && len(next.Fields) == 0:
 		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))
@@ -222,6 +226,25 @@ func (a *applier) replan(j *job) error {
 	a.leave(j)
 	*c = next
 	j.calls = a.Directory.Compile([]*Change{c})
+	return nil
+}
+
+// vet refuses what came up only now, past the guards of the plan: whoever was found may be protected, and what
+// a user has lost since may not be given any more. What takes a user out of service is planned anew.
+func (a *applier) vet(j *job, next *Change) error {
+	if next.Current == nil {
+		return nil
+	}
+	if len(next.Fields) > 0 && a.Policy.Guard.protects(next) {
+		return errors.New("a protected user, who is never changed")
+	}
+	if refused := a.Policy.Guard.refuses(next); len(refused) > 0 {
+		return fmt.Errorf("%s: %s", refused[0].field, refused[0])
+	}
+	planned := slices.ContainsFunc(j.fields, func(fc FieldChange) bool { return fc.Field == spec.State && fc.Before != "" })
+	if next.deactivates() && !next.Action.Removes() && !planned {
+		return errors.New("the user exists and is active; that it is to be inactive is looked at with the next pass")
+	}
 	return nil
 }
 
@@ -266,10 +289,6 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 		c.Current = &left
 		commit.Users = append(commit.Users, c.Current)
 		a.roster.put(c.Current)
-	}
-	if a.plan.count(c, time.Now()) {
-		guards := a.plan.guards
-		commit.Guards = &guards
 	}
 	a.end(c, Applied)
 }

@@ -75,7 +75,7 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 		now:      now,
 	}
 	for _, t := range snap.Guards.Released {
-		p.freed[t] = false
+		p.freed[t] = true
 	}
 	for _, id := range snap.Refresh.Held {
 		p.held[id] = true
@@ -99,7 +99,7 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 	case len(p.Problems) == 0:
 		p.removed()
 	}
-	p.guard()
+	p.guard(policy.Select.all() && len(tree.Problems)+len(p.Problems) == 0)
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
@@ -146,7 +146,7 @@ type planner struct {
 	changes  map[string]*Change     // by key
 	wrong    map[string]bool        // keys of users that have problems
 	held     map[string]bool        // ids
-	freed    map[string]bool        // what a person has released; true once it is of use
+	freed    map[string]bool        // what a person has released
 	now      time.Time
 }
 
@@ -157,7 +157,7 @@ func (p *planner) user(u *spec.User) {
 	}
 	current := p.current[u.Key]
 	c := newChange(u, current)
-	c.Desired = p.policy.managed(u.Fields, current)
+	c.Desired = p.roster.managers(p.policy.managed(u.Fields, current), &p.policy)
 	p.roster.compare(c)
 	_, begun := p.snap.Intents[u.Key]
 	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {

@@ -60,7 +60,7 @@ func policy() usersync.Policy {
 
 // anything may be given.
 func anything() usersync.Guard {
-	return usersync.Guard{Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}}
+	return usersync.Guard{Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}
 }
 
 // lines shows a plan as people see it, one string a user.

@@ -68,7 +68,8 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	if now.Version < before.Version {
 		return nil
 	}
-	fresh := at.Sub(before.WroteAt) < settleTime
+	age := at.Sub(before.WroteAt) // negative if the clock was set back
+	fresh := age >= 0 && age < settleTime
 	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !r.tellsMore(before, now, fresh) {
 		return nil
 	}

@@ -73,7 +73,7 @@ func (p *planner) lastGood() {
 		c.hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
 		c.Desired = p.policy.managed(u.Applied, u)
 		p.roster.compare(c)
-		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil {
+		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil || len(p.policy.Guard.refuses(c)) > 0 {
 			continue
 		}
 		if len(c.Fields) == 0 {

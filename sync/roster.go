@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"usersyncd/spec"
@@ -121,3 +123,19 @@ func text(v spec.Value) string {
 func keyOf(u *state.User) string { return spec.Key(text(u.Fields[spec.Email])) }
 
 func isDeleted(u *state.User) bool { return text(u.Fields[spec.State]) == deleted }
+
+// managers names the users that fields refer to by the address that they have, if somebody else owns the
+// addresses: it is not going to become the declared one.
+func (r *roster) managers(fields spec.Fields, policy *Policy) spec.Fields {
+	if !slices.Contains(policy.Unmanaged, spec.Email) {
+		return fields
+	}
+	for _, info := range r.infos {
+		key := text(fields[info.Field])
+		if id := r.alias[key]; info.User && id != "" && r.byID[id] != nil {
+			fields = maps.Clone(fields)
+			fields[info.Field] = spec.Text(keyOf(r.byID[id]))
+		}
+	}
+	return fields
+}

@@ -72,6 +72,10 @@ func (a *applier) achieved(ans answer) error {
 		}
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
+		if before != nil && text(before.Fields[spec.State]) == "active" && text(c.Current.Fields[spec.State]) != "active" && a.plan.count(c, time.Now()) {
+			guards := a.plan.guards
+			commit.Guards = &guards
+		}
 		if ans.call.Creates {
 			j.ours = true
 			commit.Settled = append(commit.Settled, c.Key)

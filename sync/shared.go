@@ -27,6 +27,8 @@ func (a *applier) repeat(ans answer) error {
 	case errors.Is(ans.err, ErrConflict) && call.rounds < maxRounds:
 		call.rounds++
 		call.at = time.Now().Add(time.Duration(call.rounds) * roundWait)
+	case errors.Is(ans.err, ErrForbidden): // for each of them
+		return a.failAll(ans)
 	case len(call.Changes) > 1:
 		a.split(call)
 	case errors.Is(ans.err, ErrNotFound):
@@ -63,7 +65,7 @@ func (a *applier) split(call *Call) {
 	half := len(call.Changes) / 2
 	for _, part := range [][]*Change{call.Changes[:half], call.Changes[half:]} {
 		own := *call
-		own.Changes, own.attempts, own.rounds, own.at = slices.Clone(part), 0, 0, time.Time{}
+		own.Changes, own.attempts, own.at = slices.Clone(part), 0, time.Time{}
 		for _, c := range part {
 			a.jobs[c].calls[0] = &own
 		}

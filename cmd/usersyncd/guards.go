@@ -20,7 +20,8 @@ type guards struct {
 	maxRemovals, maxDeactivations, maxSkillLosses limit
 	protected, adminRoles                         words
 	minAdmins                                     int
-	allowRoles, allowDivisions, allowQueues       words
+	allowRoles, allowDivisions                    words
+	allowQueues, allowGroups                      words
 	unmanaged                                     words
 	detailInterval                                time.Duration
 }
@@ -36,7 +37,7 @@ func (g *guards) flags(f *pflag.FlagSet) {
 	g.maxDeactivations = limit{Percent: 10, Floor: 20}
 	g.maxSkillLosses = limit{Percent: 50, Floor: 20}
 	g.adminRoles.list = []string{"Master Admin", "admin"}
-	g.allowDivisions.list, g.allowQueues.list = []string{"*"}, []string{"*"}
+	g.allowDivisions.list, g.allowQueues.list, g.allowGroups.list = []string{"*"}, []string{"*"}, []string{"*"}
 	f.StringVar(&g.onRemoval, "on-removal", "unmanage", "what becomes of managed users whose spec is gone: unmanage, deactivate or delete")
 	f.StringVar(&g.onDrift, "on-drift", "enforce", "what becomes of edits made in Genesys: enforce (changed back) or report")
 	f.Var(&g.maxRemovals, "max-removals", "most users removed in 24 hours, as a share and a floor: more are held until released")
@@ -48,6 +49,7 @@ func (g *guards) flags(f *pflag.FlagSet) {
 	f.Var(&g.allowRoles, "allow-roles", "`ROLES` that specs may give to a user who does not have them; '*': any")
 	f.Var(&g.allowDivisions, "allow-divisions", "`DIVISIONS` that specs may put users and roles into")
 	f.Var(&g.allowQueues, "allow-queues", "`QUEUES` that specs may put users into")
+	f.Var(&g.allowGroups, "allow-groups", "`GROUPS` that specs may put users into; groups may grant roles")
 }
 
 func (s *selection) flags(f *pflag.FlagSet) {
@@ -113,7 +115,7 @@ func (c *config) policy() (usersync.Policy, error) {
 		Guard: usersync.Guard{
 			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,
-			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list,
+			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list, Groups: g.allowGroups.list,
 		},
 	}, nil
 }

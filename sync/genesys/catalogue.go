@@ -131,12 +131,21 @@ func (c *catalogue) find(name string) (id, wrong string) {
 		return "", fmt.Sprintf("%d %s are called %s; write the one that is meant as %s",
 			len(same), shelfOf(c.kind).plural, spec.Text(name).Display(), strings.Join(forms, " or "))
 	}
-	if open := strings.LastIndex(name, " ("); open >= 0 && strings.HasSuffix(name, ")") {
-		if id := name[open+2 : len(name)-1]; c.byID[id] != nil || name[:open] == "" {
-			return id, ""
+	if id := idIn(name); c.byID[id] != nil {
+		if label := c.labels[id]; label != name {
+			return "", fmt.Sprintf("that %s is called %s; write it so", c.kind, spec.Text(label).Display())
 		}
+		return id, ""
 	}
 	return "", c.unknown(name)
+}
+
+// idIn is the id in a name of the form "Name (id)"; "" if there is none.
+func idIn(name string) string {
+	if open := strings.LastIndex(name, " ("); open >= 0 && strings.HasSuffix(name, ")") {
+		return name[open+2 : len(name)-1]
+	}
+	return ""
 }
 
 func (c *catalogue) unknown(name string) string {

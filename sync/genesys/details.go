@@ -3,6 +3,7 @@ package genesys
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 )
 
 // What no listing of users shows: one request for each user and field, but for what can be swept.
@@ -225,42 +227,30 @@ func (d *Directory) roles(ctx context.Context, grants []authzGrant, id string) (
 	return spec.RoleList(list), nil
 }
 
-// Holders implements usersync.Directory. What it has found holds until the next listing.
+// Holders implements usersync.Directory. It is asked each time: the last answer may be of before a write.
 func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, error) {
-	key := strings.Join(roles, "\x00")
-	if err := d.names.lock(ctx); err != nil {
-		return nil, err
-	}
-	ids, known := d.names.holders[key]
-	d.names.unlock()
-	if known {
-		return ids, nil
-	}
 	c, err := d.catalogue(ctx, spec.KindRole)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]bool{}
+	all, found := map[string]bool{}, false
+	base := shelfOf(spec.KindRole).path
 	for _, name := range roles {
-		id, _ := c.find(name)
-		if id == "" {
-			continue
-		}
-		base := shelfOf(spec.KindRole).path
-		users, err := pages(ctx, d.client, base+"/"+url.PathEscape(id)+"/users", base+"/{id}/users", url.Values{"pageSize": {"100"}},
-			"authorization:role:view", func(p memberPage) ([]reference, int) { return p.Entities, p.PageCount })
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range users {
-			all[u.ID] = true
+		for _, role := range c.byName[name] {
+			found = true
+			users, err := pages(ctx, d.client, base+"/"+url.PathEscape(role.ID)+"/users", base+"/{id}/users", url.Values{"pageSize": {"100"}},
+				"authorization:role:view", func(p memberPage) ([]reference, int) { return p.Entities, p.PageCount })
+			if err != nil {
+				return nil, err
+			}
+			for _, u := range users {
+				all[u.ID] = true
+			}
 		}
 	}
-	ids = slices.Sorted(maps.Keys(all))
-	if err := d.names.lock(ctx); err != nil {
-		return nil, err
+	if !found {
+		return nil, &usersync.CallError{Kind: usersync.ErrRefused, Op: "GET " + base,
+			Message: fmt.Sprintf("no role is called %s; say with --admin-roles what they are called, or --min-admins 0", strings.Join(roles, " or "))}
 	}
-	defer d.names.unlock()
-	d.names.holders = map[string][]string{key: ids}
-	return ids, nil
+	return slices.Sorted(maps.Keys(all)), nil
 }

@@ -27,7 +27,6 @@ type catalogues struct {
 	turn  chan struct{} // holds one
 	known map[spec.Kind]*catalogue
 
-	holders  map[string][]string // ids of users, by the roles asked for
 	standard map[string]capacity // the organization's utilization, by medium
 }
 
@@ -103,7 +102,7 @@ func (d *Directory) forget(ctx context.Context) error {
 		return err
 	}
 	defer d.names.unlock()
-	d.names.known, d.names.holders, d.names.standard = map[spec.Kind]*catalogue{}, nil, nil
+	d.names.known, d.names.standard = map[spec.Kind]*catalogue{}, nil
 	return nil
 }
 
@@ -152,6 +151,16 @@ func (d *Directory) lookUp(ctx context.Context, ref spec.Ref) (id, wrong string,
 	c.missed[ref.Name] = now
 	id, wrong = c.find(ref.Name)
 	return id, wrong, nil
+}
+
+// left returns the id of what a user is to leave or lose. "" is for what does not exist any more; what cannot
+// be seen by that name is known by the id in it.
+func (d *Directory) left(ctx context.Context, kind spec.Kind, name string) (string, error) {
+	id, _, err := d.lookUp(ctx, spec.Ref{Kind: kind, Name: name})
+	if err == nil && id == "" {
+		id = idIn(name)
+	}
+	return id, err
 }
 
 // idOf is lookUp for a call that is to be made now.

@@ -77,12 +77,11 @@ func ratedPath(kind spec.Kind) string {
 
 // dropRated takes a skill or language away, and is content if it is gone already.
 func (d *Directory) dropRated(ctx context.Context, c *usersync.Change, f spec.Field, kind spec.Kind, name string) (state.Observed, error) {
-	id, err := d.idOf(ctx, kind, name)
-	if err != nil {
-		return state.Observed{}, err
+	id, err := d.left(ctx, kind, name)
+	if err == nil && id != "" {
+		err = d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ratedPath(kind)+"/"+url.PathEscape(id)),
+			template: oneUser + ratedPath(kind) + "/{id}", needs: mayAssign})
 	}
-	err = d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ratedPath(kind)+"/"+url.PathEscape(id)),
-		template: oneUser + ratedPath(kind) + "/{id}", needs: mayAssign})
 	if err != nil && !errors.Is(err, usersync.ErrNotFound) {
 		return state.Observed{}, err
 	}
@@ -138,6 +137,9 @@ func (d *Directory) putRoles(ctx context.Context, c *usersync.Change) (state.Obs
 			division, err := d.idOf(ctx, spec.KindDivision, name)
 			if err != nil {
 				return state.Observed{}, err
+			}
+			if home, err := d.home(ctx); err != nil || division == home {
+				return state.Observed{}, errors.Join(err, fmt.Errorf("%q is the home division: leave divisions out for it, as the role reads back so", name))
 			}
 			grants = append(grants, grantBody{role, division})
 		}
@@ -212,12 +214,18 @@ func (d *Directory) shared(ctx context.Context, changes []*usersync.Change, o op
 	case opGroupJoin, opGroupLeave:
 		field, kind = spec.Groups, spec.KindGroup
 	}
-	target, err := d.idOf(ctx, kind, o.target)
+	find := d.idOf
+	if o.kind == opQueueLeave || o.kind == opGroupLeave {
+		find = d.left
+	}
+	target, err := find(ctx, kind, o.target)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}
-	if err := d.sendShared(ctx, target, ids, o.kind); err != nil {
-		return nil, err
+	if target != "" {
+		if err := d.sendShared(ctx, target, ids, o.kind); err != nil {
+			return nil, err
+		}
 	}
 	now := make([]state.Observed, len(changes))
 	for i, c := range changes {

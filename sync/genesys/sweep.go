@@ -50,7 +50,7 @@ func (d *Directory) sweepRoles(ctx context.Context, want map[string][]spec.Field
 		grants, err := pages(ctx, d.client, base+"/"+url.PathEscape(id)+"/grants", base+"/{id}/grants",
 			url.Values{"pageSize": {strconv.Itoa(grantsPage)}}, "authorization:grant:view",
 			func(p grantPage) ([]authzGrant, int) { return p.Entities, p.PageCount })
-		if id == allDivisions && (errors.Is(err, usersync.ErrNotFound) || errors.Is(err, usersync.ErrRefused)) {
+		if isClosed(err) { // asking for each user may still do
 			return false, nil
 		}
 		if err != nil {
@@ -98,7 +98,11 @@ func (d *Directory) sweepQueues(ctx context.Context, want map[string][]spec.Fiel
 			continue
 		}
 		members, err := d.members(ctx, id)
-		if err != nil {
+		switch {
+		case errors.Is(err, usersync.ErrNotFound): // removed since the queues were listed
+		case isClosed(err):
+			return false, nil
+		case err != nil:
 			return false, err
 		}
 		for _, user := range members {
@@ -175,12 +179,23 @@ func (d *Directory) labels(ctx context.Context, fields []spec.Field) (reading, e
 		if !slices.Contains(fields, f) {
 			continue
 		}
-		var err error
-		if r.labels[kind], err = d.catalogue(ctx, kind); err != nil {
+		c, err := d.catalogue(ctx, kind)
+		switch {
+		case isClosed(err): // what cannot be named is not known; whoever declares it hears of it
+			d.client.log.Warn("a field cannot be read, for want of the names", "field", f, "error", err)
+			r.fields = slices.DeleteFunc(slices.Clone(r.fields), func(g spec.Field) bool { return g == f })
+		case err != nil:
 			return r, err
+		default:
+			r.labels[kind] = c
 		}
 	}
 	return r, nil
+}
+
+// isClosed reports whether an answer says that something is not to be had, as opposed to no answer.
+func isClosed(err error) bool {
+	return errors.Is(err, usersync.ErrForbidden) || errors.Is(err, usersync.ErrRefused) || errors.Is(err, usersync.ErrNotFound)
 }
 
 // withDetails adds the fields to what was read of a user that no listing shows.
