@@ -94,3 +94,12 @@ func selectionValue(s string) string {
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
+
+// Fields are those that the selection looks at.
+func (s Selection) Fields() []Field {
+	var all []Field
+	for _, w := range s.wants {
+		all = append(all, w.field)
+	}
+	return all
+}

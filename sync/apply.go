@@ -117,7 +117,11 @@ func (a *applier) local(todo []*Change, snap *state.Snapshot) error {
 		}
 	}
 	for _, id := range a.plan.unknown {
-		a.Log.Warn("nothing is held under the plan that is to be released; it may have changed since", "plan", id)
+		now := make([]string, len(a.plan.Holds))
+		for i, h := range a.plan.Holds {
+			now[i] = h.ID
+		}
+		a.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
 	}
 	return a.Store.Requested(append(a.plan.answered, a.plan.unknown...)) // what they asked for is recorded now
 }

@@ -18,6 +18,7 @@ import (
 type Answers struct {
 	Names   map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
 	Unread  map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
+	Looked  map[string]bool     // pinned ids of nobody known that were looked up
 	Admins  []string            // ids of those who have an administrator's role, if
 	Counted bool                // that was asked for
 	NoCount error               // why it could not be told
@@ -27,19 +28,20 @@ type Answers struct {
 type asks struct {
 	names  map[spec.Ref]bool
 	fields map[string][]spec.Field // by id: unknown ones
+	ids    []string                // pinned ones, of users who are not known
 	admins bool
 }
 
 // Asks reports whether something is to be asked before the plan is complete.
 func (p *Plan) Asks() bool { return !p.asks.none() }
 
-func (a *asks) none() bool { return len(a.names)+len(a.fields) == 0 && !a.admins }
+func (a *asks) none() bool { return len(a.names)+len(a.fields)+len(a.ids) == 0 && !a.admins }
 
 // plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
 func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*Plan, error) {
-	answers := &Answers{Names: map[spec.Ref]string{}, Unread: map[string]error{}}
+	answers := &Answers{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}}
 	for {
 		plan := NewPlan(tree, snap, r.Policy, answers, now)
 		if !plan.Asks() {
@@ -70,6 +72,15 @@ func (r *Reconciler) ask(ctx context.Context, a *asks, snap *state.Snapshot, ans
 		}
 		for ref := range a.names {
 			answers.Names[ref] = wrong[ref]
+		}
+	}
+	for _, id := range a.ids {
+		answers.Looked[id] = true
+		switch now, err := r.Directory.Get(ctx, id, snap.Refresh.Fields...); {
+		case err == nil && now.ID == id:
+			snap.Users[id] = &state.User{Observed: now}
+		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrForbidden):
+			return fmt.Errorf("look up a pinned id: %w", err)
 		}
 	}
 	if len(a.fields) > 0 {

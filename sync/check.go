@@ -3,6 +3,9 @@ package sync
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"usersyncd/spec"
 )
@@ -21,11 +24,55 @@ func (p *planner) check(u *spec.User) bool {
 			continue
 		}
 		f, v := info.Field, u.Fields[info.Field]
-		if key := text(v); key != "" && p.roster.live(key) == nil && p.declared[key] == nil {
-			p.problem(u, f, fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs", v.Display()))
+		switch key := text(v); {
+		case key == "":
+		case p.roster.live(key) == nil && p.declared[key] == nil:
+			p.problem(u, f, fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs%s", v.Display(), p.meant(key)))
+		default:
+			if way := p.circle(u.Key, f); way != "" {
+				p.Notes = append(p.Notes, fmt.Sprintf("%s: the %ss go in a circle: %s", u.Pos, f, way))
+			}
 		}
 	}
 	return !p.wrong[u.Key]
+}
+
+// meant suggests an address for one that nobody has.
+func (p *planner) meant(key string) string {
+	candidates := slices.Collect(maps.Keys(p.declared))
+	for known := range p.roster.byKey {
+		candidates = append(candidates, known)
+	}
+	slices.Sort(candidates)
+	if near := spec.Suggest(key, slices.Compact(candidates)); near != "" {
+		return "; did you mean " + spec.Text(near).Display() + "?"
+	}
+	return ""
+}
+
+// circle returns the way from a declared user over those that a field names back to the user; "" if there is
+// none, or if another one on it tells of it. Genesys Cloud takes a circle, so it is no error.
+func (p *planner) circle(key string, f spec.Field) string {
+	way := []string{key}
+	for next := key; len(way) <= len(p.declared); {
+		u := p.declared[next]
+		if u == nil {
+			return ""
+		}
+		if next = text(u.Fields[f]); next == "" {
+			return ""
+		}
+		if way = append(way, next); next == key {
+			return printable(strings.Join(way, " -> "))
+		}
+		if next < key {
+			return ""
+		}
+		if slices.Contains(way[:len(way)-1], next) {
+			return "" // a circle above, of others
+		}
+	}
+	return ""
 }
 
 // readable asks for the fields that are to be written and not known, since what they hold now decides what

@@ -72,8 +72,7 @@ func (r *roster) differs(current *state.User, f spec.Field, want spec.Value) (be
 	case r.same(f, want, have):
 		// Equal as far as the API shows it (it rewrites a number that has an extension). What was
 		// edited since is sent; a person who was renamed is still the same person.
-		info, _ := spec.Lookup(f)
-		return r.named(f, have), Edit, applied && edited && !info.User
+		return r.named(f, have), Edit, applied && edited && f == spec.Phones
 	case edited:
 		return r.named(f, have), Edit, true
 	}

@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,8 +30,15 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	if err := r.Store.Bind(state.Org{API: r.API, ID: org}); err != nil {
 		return nil, err
 	}
-	listed := slices.Clone(fields)
-	for _, f := range snap.Refresh.Fields { // what was known stays known
+	exporting := snap.Guards.Exporting // an export that was interrupted goes on
+	if exporting.IsZero() || began.Sub(exporting).Abs() > longestExport {
+		exporting = began.UTC().Truncate(time.Second)
+	}
+	if err := r.exporting(snap, exporting); err != nil {
+		return nil, err
+	}
+	listed, where := slices.Clone(fields), r.Policy.Select.Where.Fields()
+	for _, f := range append(slices.Clip(where), snap.Refresh.Fields...) { // what was known stays known
 		if !slices.Contains(listed, f) {
 			listed = append(listed, f)
 		}
@@ -38,19 +46,24 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	if err := r.refresh(ctx, snap, listed, false); err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.Apart, f) }) {
+		if err := r.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, exporting); err != nil {
+			return nil, err
+		}
+	}
 	roster := newRoster(snap.Users, false)
 	var chosen []string
 	there := make(map[string]bool, len(snap.Users))
 	for id, u := range snap.Users {
 		there[keyOf(u)] = there[keyOf(u)] || !isDeleted(u)
-		if !isDeleted(u) && r.Policy.Select.takes(roster.declarable(u, fields)) {
+		if !isDeleted(u) && r.Policy.Select.takes(roster.declarable(u, listed)) {
 			chosen = append(chosen, id)
 		}
 	}
 	if err := r.Policy.Select.check(there); err != nil {
 		return nil, err
 	}
-	if err := r.readDetails(ctx, snap, chosen, fields, began); err != nil {
+	if err := r.readDetails(ctx, snap, chosen, fields, exporting); err != nil {
 		return nil, err
 	}
 	users := make([]*spec.User, 0, len(chosen))
@@ -61,15 +74,28 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	s := r.Status()
 	s.Phase = "idle"
 	r.set(s)
-	return users, nil
+	return users, r.exporting(snap, time.Time{})
 }
 
-// readDetails reads the fields that no listing shows, where they are not known or were read too long ago.
-func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
+// longestExport is how long an export that was interrupted may be gone on with.
+const longestExport = 24 * time.Hour
+
+// exporting remembers since when an export reads; zero: it is done.
+func (r *Reconciler) exporting(snap *state.Snapshot, since time.Time) error {
+	snap.Guards.Exporting = since
+	guards := snap.Guards
+	return r.Store.Commit(state.Commit{Guards: &guards})
+}
+
+// readDetails reads the fields that no listing shows, where they were not read since a time.
+func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, since time.Time) error {
 	want := map[string][]spec.Field{}
 	for _, id := range ids {
 		u := snap.Users[id]
-		old := r.Policy.DetailInterval > 0 && now.Sub(u.ReadAt) >= r.Policy.DetailInterval
+		if isDeleted(u) {
+			continue
+		}
+		old := u.ReadAt.Before(since)
 		for _, f := range fields {
 			_, known := u.Fields[f]
 			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"usersyncd/spec"
+	"usersyncd/state"
 )
 
 // granted reports whether everything that a change gives to a user may be given. What may is said by the
@@ -130,7 +131,7 @@ func (p *planner) admins() {
 	}
 	left := 0
 	for _, id := range p.answers.Admins {
-		if u := p.snap.Users[id]; u != nil && text(u.Fields[spec.State]) == "active" { // whom we do not see may be nobody
+		if u := p.snap.Users[id]; u != nil && text(u.Fields[spec.State]) == "active" && !p.lost(u) { // whom we do not see may be nobody
 			left++
 		}
 	}
@@ -148,6 +149,14 @@ func (p *planner) admins() {
 	if left -= len(losing); left < g.MinAdmins {
 		p.hold(guardAdmins, fmt.Sprintf("%d active administrators would be left, and --min-admins is %d", left, g.MinAdmins), losing)
 	}
+}
+
+// lost reports whether a user has lost the roles by our own write, which the API may not show yet.
+func (p *planner) lost(u *state.User) bool {
+	roles, known := u.Fields[spec.Roles]
+	return known && p.now.Sub(u.WroteAt).Abs() < settleTime && !slices.ContainsFunc(grantList(roles), func(g grant) bool {
+		return slices.Contains(p.policy.Guard.AdminRoles, g.role)
+	})
 }
 
 // ends reports whether a change may take one of the roles from a user, or the user from them.

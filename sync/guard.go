@@ -38,6 +38,11 @@ type Limit struct {
 // allows reports whether so many of all are within the limit.
 func (l *Limit) allows(n, all int) bool { return l == nil || n <= max(l.Floor, all*l.Percent/100) }
 
+// exceeded says in words what more than the limit is.
+func (l *Limit) exceeded(all int) string {
+	return fmt.Sprintf("more than %d %% (%d), and more than %d,", l.Percent, all*l.Percent/100, l.Floor)
+}
+
 func (l *Limit) String() string { return fmt.Sprintf("%d%%,%d", l.Percent, l.Floor) }
 
 // Hold is what one guard holds.
@@ -133,7 +138,7 @@ func (p *planner) limit(guard string, l *Limit, done, all int, forgotten bool, w
 	if done > 0 {
 		lately = fmt.Sprintf(", with %d in the last 24 hours", done)
 	}
-	reason := fmt.Sprintf("%d %s%s are more than %s of %d %s", len(changes), what, lately, l, all, ofWhat)
+	reason := fmt.Sprintf("%d %s%s are %s of %d %s", len(changes), what, lately, l.exceeded(all), all, ofWhat)
 	if forgotten {
 		reason = fmt.Sprintf("%d %s, and the state file was damaged within 24 hours, so that earlier ones may be forgotten", len(changes), what)
 	}
@@ -166,8 +171,8 @@ func (p *planner) skills() {
 	reason := ""
 	for _, skill := range slices.Sorted(maps.Keys(losers)) {
 		if n := len(losers[skill]); !p.policy.Guard.SkillLosses.allows(n, max(have[skill], n)) {
-			reason = cmp.Or(reason, fmt.Sprintf("%d users would lose the skill %s, more than %s of the %d who have it",
-				n, spec.Text(skill).Display(), p.policy.Guard.SkillLosses, max(have[skill], n)))
+			reason = cmp.Or(reason, fmt.Sprintf("%d users would lose the skill %s, %s of the %d who have it",
+				n, spec.Text(skill).Display(), p.policy.Guard.SkillLosses.exceeded(max(have[skill], n)), max(have[skill], n)))
 			for _, c := range losers[skill] {
 				held[c] = true
 			}
@@ -218,6 +223,7 @@ func (p *planner) released(guard string, c *Change) bool { return p.freed[token(
 // remember keeps what is to be remembered: of the tally what still counts, of what was released what is still
 // to be done. What a plan did not look at, for a selection or a problem, stays as it is.
 func (p *planner) remember(whole bool) {
+	p.guards.Exporting = p.snap.Guards.Exporting
 	for _, t := range p.snap.Guards.Done {
 		if p.now.Sub(t.At) < tallied {
 			p.guards.Done = append(p.guards.Done, t)

@@ -16,7 +16,7 @@ const (
 	lookupEvery = 3 * time.Second        // while a search may not show a new user yet
 	quarantine  = 5 * time.Minute        // after the first failure; doubles
 	longestWait = 6 * time.Hour
-	outageWait  = 15 * time.Minute // longest for what the API did not answer: it may pass by itself
+	outageWait  = 8 * time.Minute // longest for what the API did not answer: it may pass by itself
 )
 
 // A step is the kind of request that a job makes next.

@@ -7,6 +7,9 @@ import (
 	"usersyncd/state"
 )
 
+// mostLooked is how many pinned ids of nobody known are looked up. More of them are a wrong organization.
+const mostLooked = 50
+
 // match finds the known user behind each declared one. In this order:
 //
 //  1. a pinned id, and a former address: an address that somebody gives up must not be taken for that
@@ -20,6 +23,9 @@ func (p *planner) match(users []*spec.User) {
 		}
 		if cur := p.roster.byID[u.ID]; cur != nil {
 			p.claim(u, cur)
+		} else if !p.answers.Looked[u.ID] && len(p.asks.ids) < mostLooked {
+			p.asks.ids = append(p.asks.ids, u.ID) // no listing shows who was deleted
+			p.wrong[u.Key] = true
 		} else {
 			p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
 		}

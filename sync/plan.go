@@ -19,6 +19,7 @@ type Plan struct {
 	Unchanged int       // declared users that do not differ
 	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
 	Holds     []Hold    // what guards hold until a person releases it
+	Notes     []string  // what is no error, and worth a look
 
 	confirmed []*state.User // nothing to send: found equal; to be recorded
 	recovered []string      // keys in quarantine that need nothing any more
@@ -77,6 +78,7 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
 	}
+	p.roster.steady = slices.Contains(policy.Unmanaged, spec.Email)
 	for _, id := range snap.Refresh.Held {
 		p.held[id] = true
 	}
@@ -96,7 +98,9 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 	case !policy.Select.all(): // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
-	case len(p.Problems) == 0:
+	case len(p.Problems) > 0:
+		p.kept = len(p.left())
+	default:
 		p.removed()
 	}
 	p.guard(policy.Select.all() && len(tree.Problems)+len(p.Problems) == 0)
@@ -152,9 +156,10 @@ type planner struct {
 
 // user plans one declared user.
 func (p *planner) user(u *spec.User) {
-	if !p.check(u) {
-		return
+	if p.wrong[u.Key] {
+		return // it is not known who that is
 	}
+	sound := p.check(u)
 	current := p.current[u.Key]
 	c := newChange(u, current)
 	c.Desired = p.roster.managers(p.policy.managed(u.Fields, current), &p.policy)
@@ -170,6 +175,10 @@ func (p *planner) user(u *spec.User) {
 	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
 		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
+	case !sound:
+		p.granted(u, c) // all that is wrong is said at once
+		p.named(u, c)
+		return
 	case len(c.Fields)+len(c.Drift) == 0:
 		p.unchanged(c, begun)
 		return
@@ -183,7 +192,8 @@ func (p *planner) user(u *spec.User) {
 	case c.Action == Adopt && !p.policy.Adopt && !begun:
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
-		if !p.granted(u, c) || !p.named(u, c) {
+		granted, named := p.granted(u, c), p.named(u, c)
+		if !granted || !named {
 			return
 		}
 		p.quarantine(c)
@@ -252,7 +262,7 @@ func (p *Plan) stands(key string) bool {
 		return false
 	}
 	owner := p.claimed[u.ID]
-	return owner == "" || owner == key
+	return owner == "" || owner == key || p.roster.steady
 }
 
 // id names the plan by what it would do.

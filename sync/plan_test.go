@@ -234,11 +234,12 @@ func TestPlan(t *testing.T) {
 			if tt.with != nil {
 				tt.with(&p)
 			}
-			plan := usersync.NewPlan(tt.tree, tt.snap, p, nil, now)
+			looked := &usersync.Answers{Looked: map[string]bool{"9": true}}
+			plan := usersync.NewPlan(tt.tree, tt.snap, p, looked, now)
 			if diff := cmp.Diff(tt.want, lines(plan)); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
-			again := usersync.NewPlan(tt.tree, tt.snap, p, nil, now)
+			again := usersync.NewPlan(tt.tree, tt.snap, p, looked, now)
 			if again.ID != plan.ID {
 				t.Errorf("the same input made plan %s, then %s", plan.ID, again.ID)
 			}

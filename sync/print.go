@@ -54,7 +54,12 @@ func (h Hold) String() string {
 	if len(h.Users) != 1 {
 		users = fmt.Sprintf("%d users", len(h.Users))
 	}
-	return fmt.Sprintf("Held: %s, by --%s: %s.\n  If it is meant: usersyncd release %s", users, h.Guard, printable(h.Reason), h.ID)
+	const most = 10
+	names := printable(strings.Join(h.Users[:min(len(h.Users), most)], ", "))
+	if n := len(h.Users) - most; n > 0 {
+		names += fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("Held: %s, by --%s: %s.\n  %s\n  If it is meant: usersyncd release %s", users, h.Guard, printable(h.Reason), names, h.ID)
 }
 
 // where is the place of the spec, if there is one that can be read.

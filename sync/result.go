@@ -30,12 +30,13 @@ type Result struct {
 	Seconds     float64   `json:"seconds"`
 	Estimate    *Estimate `json:"estimate,omitempty"` // of a plan
 	Holds       []Hold    `json:"holds"`
+	Notes       []string  `json:"notes,omitempty"` // what is no error, and worth a look
 	Changes     []*Change `json:"changes"`
 	Failures    []Failure `json:"failures"`
 
-	Problems []spec.Problem `json:"-"` // users that were left out because of them
-	Kept     int            `json:"-"` // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"` // when the first user leaves quarantine; zero if none is in it
+	Problems []spec.Problem `json:"-"`    // users that were left out because of them
+	Kept     int            `json:"kept"` // managed users that are not declared, and stay as last applied while there are problems
+	Retry    time.Time      `json:"-"`    // when the first user leaves quarantine; zero if none is in it
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -87,7 +88,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
-		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds,
+		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds, Notes: plan.Notes,
 		Calls:    Calls{Retried: plan.resent},
 		Problems: problems, Kept: plan.kept,
 		Seconds: time.Since(began).Seconds(),

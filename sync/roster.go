@@ -17,12 +17,13 @@ const deleted = "deleted" // the state of a user that the directory still knows 
 
 // A roster is the known users, findable by id and by address. It is what gives a reference its meaning.
 type roster struct {
-	byID  map[string]*state.User
-	byKey map[string]*state.User
-	alias map[string]string // address that a known user is about to get -> id
-	comes map[string]bool   // addresses of users who are about to be made, whoever has them now
-	lax   bool              // drift is only reported
-	infos []spec.Info       // of all fields, in the format's order
+	byID   map[string]*state.User
+	byKey  map[string]*state.User
+	alias  map[string]string // address that a known user is about to get -> id
+	comes  map[string]bool   // addresses of users who are about to be made, whoever has them now
+	lax    bool              // drift is only reported
+	steady bool              // addresses are somebody else's, and stay as they are
+	infos  []spec.Info       // of all fields, in the format's order
 }
 
 func newRoster(users map[string]*state.User, lax bool) *roster {

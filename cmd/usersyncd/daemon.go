@@ -125,7 +125,7 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	if res == nil {
 		return
 	}
-	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Held, res.Skipped, res.Kept)
+	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept)
 	first := d.said == ""
 	news := said != d.said || res.Applied > 0
 	if d.said = said; !news {
@@ -134,8 +134,11 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	if res.Kept > 0 {
 		d.log.Warn("users that are not declared any more, or whose specs have problems, are kept as last applied until the specs are in order", "users", res.Kept)
 	}
+	for _, note := range res.Notes {
+		d.log.Warn("worth a look", "note", note)
+	}
 	for _, h := range res.Holds {
-		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "reason", h.Reason, "release", "usersyncd release "+h.ID)
+		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
 	for _, p := range res.Problems {
 		d.log.Warn("a problem in the specs", "problem", p.String())

@@ -45,7 +45,7 @@ a file, and changes nothing in Genesys.
 
 Roles, queues, utilization, voicemail and external ids are no part of a listing,
 and may take a call for each user and field. If it is interrupted, run it again:
-what was read is not read twice.`,
+it goes on where it was.`,
 		Example: `  usersyncd export ./users
   usersyncd export --by department --fields title,manager,skills,queues ./users
   usersyncd export --select division=EMEA ./users/emea`,
@@ -106,8 +106,13 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	stop := a.showProgress()
 	users, err := a.Export(ctx, append(slices.Clip(fields), by)) // the folder is told by it, exported or not
 	stop()
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted: no file was written; run it again, and it goes on where it was")
+	case err != nil:
 		return refused(p, nil, err)
+	case len(users) == 0:
+		return errors.New("nobody in the organization is selected; no file was written")
 	}
 	report, err := spec.Write(ctx, dir, users, spec.WriteOptions{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
@@ -128,7 +133,11 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	for _, s := range report.Skipped {
 		fmt.Fprintln(p.stderr, s)
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were; %s\n", plural(len(users), "user"), dir,
-		report.Created, report.Updated, report.Unchanged, plural(a.calls().Total, "call"))
+	skipped := ""
+	if n := len(report.Skipped); n > 0 {
+		skipped = fmt.Sprintf(", %s not exported (see above)", plural(n, "value"))
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", plural(len(users), "user"), dir,
+		report.Created, report.Updated, report.Unchanged, skipped, plural(a.calls().Total, "call"))
 	return err
 }

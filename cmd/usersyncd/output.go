@@ -31,6 +31,9 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 			return err
 		}
 	}
+	if err := printKept(w, res); err != nil {
+		return err
+	}
 	var b strings.Builder
 	unmanaged := 0
 	for _, c := range res.Changes {
@@ -59,6 +62,20 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	}
 	fmt.Fprintf(&b, ") in %.1fs", res.Seconds)
 	_, err := fmt.Fprintln(w, b.String())
+	return err
+}
+
+// printKept prints the notes, and says that nobody is removed while something is wrong, if somebody would be.
+func printKept(w io.Writer, res *usersync.Result) error {
+	for _, note := range res.Notes {
+		if _, err := fmt.Fprintln(w, "Note:", note); err != nil {
+			return err
+		}
+	}
+	if res.Kept == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems are solved.\n", plural(res.Kept, "managed user"))
 	return err
 }
 

@@ -73,10 +73,19 @@ func (a *app) showProgress() (stop func()) {
 func (a *app) progress(st usersync.Status) {
 	line := a.progressLine(st)
 	if a.screen.json {
-		a.log.Info("progress", "phase", st.Phase, "done", st.Done(), "of", st.Changed, "status", line)
+		done, all := steps(st)
+		a.log.Info("progress", "phase", st.Phase, "done", done, "of", all, "status", line)
 		return
 	}
 	fmt.Fprintln(a.screen, line)
+}
+
+// steps says how many of how many users are through with the phase.
+func steps(st usersync.Status) (done, all int) {
+	if st.Phase == "read" {
+		return st.Read, st.Reading
+	}
+	return st.Done(), st.Changed
 }
 
 // step draws the bar.
@@ -93,10 +102,7 @@ func (s *screen) step(st usersync.Status, line string) {
 			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws, for ever, over the log
 	}
 	s.bar.Describe(fit(s.w, line))
-	done, all := st.Done(), st.Changed
-	if st.Phase == "read" {
-		done, all = st.Read, st.Reading
-	}
+	done, all := steps(st)
 	if (st.Phase == "apply" || st.Phase == "read") && all > 0 {
 		s.bar.ChangeMax(all)
 		_ = s.bar.Set(done)

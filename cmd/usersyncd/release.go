@@ -46,7 +46,7 @@ released: change the configuration.`,
 			case err != nil:
 				return err
 			}
-			_, err = fmt.Fprintf(p.stdout, "The next pass lets through what is held under %s.\n", args[0])
+			_, err = fmt.Fprintf(p.stdout, "The next pass lets through what is held under %s; if nothing is by then, its log says what is.\n", args[0])
 			return err
 		},
 	}
