@@ -13,9 +13,11 @@ const longHelp = `usersyncd makes a Genesys Cloud organization look like a direc
 specs. It compares them with what it last applied, and sends only the users that
 changed, as fast as the API accepts and no faster.
 
+  usersyncd export ./users        write the users of today as specs
   usersyncd plan ./users          what would change; nothing is written
   usersyncd --once ./users        apply it, then exit: for CI and cron
   usersyncd ./users               keep applying it, as a service does
+  usersyncd release PLAN-ID       let through what a guard holds
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
