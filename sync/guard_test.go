@@ -238,6 +238,16 @@ func TestRelease(t *testing.T) {
 	if n := outcomes(usersync.NewPlan(&more, snap, guarded(usersync.Deactivate), nil, now)); n[usersync.Held] != 21 {
 		t.Errorf("others are held by now: %v", n)
 	}
+	tr, snap = crowd(100) // as many, and one of them another
+	snap.Requests = []string{held.Holds[0].ID}
+	tr.Users = append(tr.Users[:1:1], tr.Users[21:]...)
+	if n := outcomes(usersync.NewPlan(tr, snap, guarded(usersync.Deactivate), nil, now)); n[usersync.Held] != 20 {
+		t.Errorf("others, as many: %v", n)
+	}
+	snap.Requests, snap.Guards.Released = nil, []string{"max-removals id0005 delete"} // the policy was another
+	if n := outcomes(usersync.NewPlan(tr, snap, guarded(usersync.Deactivate), nil, now)); n[usersync.Held] != 20 {
+		t.Errorf("released for something else: %v", n)
+	}
 }
 
 // The whole way: a third of the specs is deleted by mistake. Nobody is removed, every edit is applied, and
@@ -342,6 +352,11 @@ func TestWhoIsNeverRemoved(t *testing.T) {
 	broken.Problems = []spec.Problem{{Message: "x"}}
 	if p := usersync.NewPlan(&broken, snap, guarded(usersync.Delete), nil, now); slices.ContainsFunc(p.Changes, removes) {
 		t.Errorf("with problems: %v", lines(p))
+	}
+	wrong := *tr
+	wrong.Users = append([]*spec.User{declared("z@x.example", "manager", "nobody@x.example")}, tr.Users...)
+	if p := usersync.NewPlan(&wrong, snap, guarded(usersync.Delete), nil, now); slices.ContainsFunc(p.Changes, removes) || len(p.Problems) != 1 {
+		t.Errorf("with a problem that only the organization shows: %v", lines(p))
 	}
 	pol := guarded(usersync.Delete)
 	pol.Select.Only = []string{"u0003@x.example"}

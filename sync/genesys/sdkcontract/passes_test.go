@@ -46,10 +46,10 @@ func newWorld(t *testing.T, o sim.Options) *world {
 	t.Cleanup(func() { _ = store.Close() })
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: directory, API: directory.API(),
-		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(),
-			Guard: usersync.Guard{AdminRoles: []string{"Master Admin"}, MinAdmins: 1, Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}}},
+		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: time.Hour,
+			Guard: usersync.Guard{AdminRoles: []string{"Master Admin"}, MinAdmins: 1, Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}},
 		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
-		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, DetailInterval: time.Hour,
+		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute,
 		Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 	return w
