@@ -103,6 +103,11 @@ func (c *Change) deactivates() bool {
 
 // protect holds every change of the users whom the configuration names. Nobody can release these.
 func (p *planner) protect() {
+	for _, who := range p.policy.Guard.Protected {
+		if p.roster.byID[who] == nil && p.roster.byKey[spec.Key(who)] == nil && p.declared[spec.Key(who)] == nil {
+			p.Notes = append(p.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
+		}
+	}
 	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage }) {
 		if p.policy.Guard.protects(c) {
 			c.Outcome, c.Note = Held, "a protected user, who is never changed"

@@ -142,6 +142,16 @@ func TestProtectedUsersAreNeverChanged(t *testing.T) {
 	}
 }
 
+// A name that protects nobody, for a slip of the pen, is told.
+func TestProtectedNobody(t *testing.T) {
+	tr, snap := crowd(1)
+	pol := guarded("")
+	pol.Guard.Protected = []string{"u0000@x.example", "id0000", "u0001@x.example"}
+	if p := usersync.NewPlan(tr, snap, pol, nil, now); len(p.Notes) != 1 || !strings.Contains(p.Notes[0], `"u0001@x.example"`) {
+		t.Errorf("%v", p.Notes)
+	}
+}
+
 func TestTheLastAdministratorsStay(t *testing.T) {
 	admin := spec.RoleList([]spec.Role{{Name: "Master Admin"}})
 	for name, tt := range map[string]struct {
