@@ -198,7 +198,9 @@ func (a *applier) replan(j *job) error {
 	c := j.change
 	j.read, j.lookup, j.whole = false, false, false
 	next := *c
-	next.Desired = a.roster.managers(a.Policy.managed(c.Desired, c.Current), &a.Policy)
+	if !c.Action.Removes() {
+		next.Desired = a.roster.managers(a.Policy.managed(c.Desired, c.Current), &a.Policy)
+	}
 	a.roster.compare(&next)
 	if err := a.vet(j, &next); err != nil {
 		return a.failed(j, err)

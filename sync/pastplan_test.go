@@ -379,3 +379,20 @@ func TestARoleIsNotGivenAgain(t *testing.T) {
 		}
 	})
 }
+
+// A user who is removed is deactivated whoever owns the field, also when the answer got lost.
+func TestARemovalWhoseAnswerIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5})
+		w.Policy.OnRemoval, w.Policy.Unmanaged = usersync.Deactivate, []spec.Field{spec.State}
+		users := w.sim.Users()
+		w.declareAll("title: Agent")
+		w.pass()
+		w.remove(users[0].Email + ".yaml")
+		w.fault("PATCH x1 lost")
+		if res := w.pass(); res.Failed > 0 || w.user(users[0].Email).State != "inactive" {
+			t.Errorf("%s: %v", w.user(users[0].Email).State, res.Failures)
+		}
+		w.settled()
+	})
+}
