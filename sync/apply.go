@@ -217,6 +217,9 @@ func (a *applier) next(now time.Time) *job {
 	}
 	for a.fresh < len(a.order) && len(a.silent) < maxSilent {
 		j := a.order[a.fresh]
+		if j.change.Lane > 1 && slices.ContainsFunc(a.waiting, (*job).leaving) {
+			return nil // requests that are under way together overtake each other
+		}
 		a.fresh++
 		a.waiting = append(a.waiting, j)
 		if a.ready(j, now) {
@@ -225,6 +228,9 @@ func (a *applier) next(now time.Time) *job {
 	}
 	return nil
 }
+
+// leaving reports whether a leaver's request is under way.
+func (j *job) leaving() bool { return j.busy && j.change.Lane == 1 }
 
 // ready reports whether the job's next request may be made: nobody it serves has another one under
 // way or an earlier one to come, and the users it refers to exist.
