@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -19,10 +20,10 @@ func (s *Store) Commit(c Commit) error {
 	if err != nil {
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
-	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil && c.Guards == nil {
+	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil && c.Guards == nil && len(c.Events) == 0 && c.Pause == nil {
 		return nil
 	}
-	if err := s.update(func(tx *bolt.Tx) error { return c.apply(tx, puts) }); err != nil {
+	if err := s.update(func(tx *bolt.Tx) error { return errors.Join(c.apply(tx, puts), s.record(tx, c.Events)) }); err != nil {
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
 	return nil
@@ -98,8 +99,18 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 			return err
 		}
 	}
+	if c.Pause != nil {
+		if err := c.Pause.put(tx); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.Converged != nil:
+		if c.Converged.Revision != "" {
+			if err := putMeta(tx, keyApplied, Applied{c.Converged.Revision, time.Now().UTC()}); err != nil {
+				return err
+			}
+		}
 		return putMeta(tx, keyConverged, c.Converged)
 	case len(puts)+len(c.Forget) > 0:
 		return deleteRecord(tx, bucketMeta, keyConverged)

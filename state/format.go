@@ -12,6 +12,7 @@ const (
 	bucketUsers    = "users"    // by Genesys id
 	bucketIntents  = "intents"  // by spec.User.Key
 	bucketFailures = "failures" // by spec.User.Key
+	bucketHistory  = "history"  // by number, in order; a file of a usersyncd without history has none
 
 	keyFormat    = "format"
 	keyOrg       = "org"
@@ -19,6 +20,8 @@ const (
 	keyConverged = "converged"
 	keyLimiter   = "limiter"
 	keyGuards    = "guards"
+	keyApplied   = "applied"
+	keyPause     = "pause"
 )
 
 // fileFormat is the version of everything inside; a change of any record's form raises it. The format
@@ -38,7 +41,7 @@ type statusRecord struct {
 
 // bucketNames returns every bucket of a state file.
 func bucketNames() []string {
-	return []string{bucketMeta, bucketUsers, bucketIntents, bucketFailures}
+	return []string{bucketMeta, bucketUsers, bucketIntents, bucketFailures, bucketHistory}
 }
 
 // layOut fills a new database. It is one commit, so that a file without a format record is never new.
@@ -64,16 +67,20 @@ func checkFormat(path string) func(*bolt.Tx) error {
 		if err != nil {
 			return err
 		}
+		without := 0 // the history came later
 		for _, name := range bucketNames() {
-			if tx.Bucket([]byte(name)) != nil {
+			switch {
+			case tx.Bucket([]byte(name)) != nil:
 				ours++
+			case name == bucketHistory:
+				without = 1
 			}
 		}
 		if others -= ours; ours == 0 && others > 0 {
 			return fmt.Errorf("%s: %w, but the database of another program: use another state file", path, ErrForeign)
 		}
-		if ours != len(bucketNames()) {
-			return damagef("%d of %d buckets are missing", len(bucketNames())-ours, len(bucketNames()))
+		if missing := len(bucketNames()) - ours - without; missing > 0 {
+			return damagef("%d of %d buckets are missing", missing, len(bucketNames()))
 		}
 		var f formatRecord
 		if !getMeta(tx, keyFormat, &f) || f.Version < 1 {
@@ -99,6 +106,9 @@ func findDamaged(tx *bolt.Tx) ([]recordID, error) {
 	var bad []recordID
 	for _, name := range bucketNames() {
 		b, t, before := tx.Bucket([]byte(name)), tally(0), len(bad)
+		if b == nil {
+			continue
+		}
 		err := b.ForEach(func(key, record []byte) error {
 			if record == nil {
 				return damagef("bucket %s holds a bucket", name)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,7 +46,7 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.aside = aside
+		s.aside, s.events = aside, cmp.Or(o.Events, maxEvents)
 		writePID(path)
 		return s, nil
 	}
@@ -116,6 +117,9 @@ func (s *Store) attach() error {
 		return err
 	}
 	if err := s.view(checkFormat(s.path)); err != nil {
+		return err
+	}
+	if err := s.addHistory(); err != nil {
 		return err
 	}
 	var bad []recordID

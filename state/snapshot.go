@@ -17,6 +17,8 @@ type Meta struct {
 	Intents   int        // creations whose outcome was not recorded
 	Failures  int        // users in quarantine
 	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
+	Applied   *Applied   // the tree that was last wholly applied; nil: none was
+	Pause     *Pause     // nil: none
 }
 
 // Meta reads what is small; it does not touch the users.
@@ -104,6 +106,14 @@ func (s *Store) readMeta(tx *bolt.Tx) Meta {
 	var org Org
 	if getMeta(tx, keyOrg, &org) {
 		m.Org = &org
+	}
+	var applied Applied
+	if getMeta(tx, keyApplied, &applied) {
+		m.Applied = &applied
+	}
+	var pause Pause
+	if getMeta(tx, keyPause, &pause) {
+		m.Pause = &pause
 	}
 	if m.Damaged > 0 {
 		return m

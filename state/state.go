@@ -78,6 +78,44 @@ type Tally struct {
 type Converged struct {
 	Digest string `json:"digest"` // spec.Tree.Digest, with whatever else the caller makes the answer depend on
 	Users  int    `json:"users"`
+	// Revision is that of the tree. It is remembered as Applied when the mark is gone.
+	Revision string `json:"revision,omitempty"`
+}
+
+// Applied is the last tree that was wholly applied.
+type Applied struct {
+	Revision string    `json:"revision"`
+	At       time.Time `json:"at"`
+}
+
+// Pause is a person's wish that nothing is changed for a while.
+type Pause struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Event is one write to one user, as the API has confirmed it.
+type Event struct {
+	At       time.Time    `json:"at"`
+	Revision string       `json:"revision"` // of the checkout that asked for it
+	Plan     string       `json:"plan"`
+	ID       string       `json:"id"`    // Genesys id
+	Email    string       `json:"email"` // as declared: spec.User.Key
+	Action   string       `json:"action"`
+	Cause    string       `json:"cause"`
+	Fields   []FieldEvent `json:"fields"`
+	// CorrelationID is what the vendor's support asks for; "" if nobody knows which answer it was.
+	CorrelationID string `json:"correlationId,omitempty"`
+	// Undoes is, of a rollback, what is undone: a revision, or since when.
+	Undoes string `json:"undoes,omitempty"`
+}
+
+// FieldEvent is one field of an event. Before is "" where it was not known.
+type FieldEvent struct {
+	Field  spec.Field `json:"field"`
+	Before spec.Value `json:"before"`
+	After  spec.Value `json:"after"`
 }
 
 // Org is the organization that a state file belongs to.
@@ -111,4 +149,6 @@ type Commit struct {
 	Guards    *Guards  // replaces what was remembered
 	Refresh   *Refresh
 	Converged *Converged
+	Events    []Event // added to the history
+	Pause     *Pause  // replaces the one that is; the zero value ends it
 }

@@ -30,6 +30,7 @@ var (
 // Options of Open and OpenReadOnly. The zero value is ready to use.
 type Options struct {
 	Timeout time.Duration // how long to wait for the lock of another process; 0 means 2 s
+	Events  int           // how many events of the history are kept; 0 means 50,000
 }
 
 // Store is an open state file. Its methods are safe for concurrent use.
@@ -41,6 +42,7 @@ type Store struct {
 	rebuilt  bool   // of a store without db
 	aside    string // where Open moved the damaged file
 	lost     int    // damage that a read-only store may not mend
+	events   int    // that the history keeps
 	broken   atomic.Pointer[damage]
 	closed   atomic.Bool
 }

@@ -1,0 +1,119 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// maxEvents is how many events are kept unless Options say otherwise: at some 500 bytes each they take 25 MB,
+// and are what 50,000 changes leave behind.
+const maxEvents = 50_000
+
+// Query says which events are wanted. The zero value is all of them.
+type Query struct {
+	Since    time.Time // not older
+	Email    string    // of one user: spec.User.Key, as declared at the time
+	ID       string    // of one user, by Genesys id
+	Revision string    // of the checkout, or how it begins
+	Limit    int       // most events; 0: no limit
+}
+
+func (q *Query) wants(e *Event) bool {
+	return !e.At.Before(q.Since) && (q.Email == "" || e.Email == q.Email) && (q.ID == "" || e.ID == q.ID) && strings.HasPrefix(e.Revision, q.Revision)
+}
+
+// History returns the events that are wanted, the newest first.
+func (s *Store) History(q Query) ([]Event, error) {
+	var events []Event
+	if s.db == nil {
+		return nil, nil
+	}
+	err := s.view(func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte(bucketHistory))
+		if b == nil {
+			return nil
+		}
+		c := b.Cursor()
+		for key, record := c.Last(); key != nil; key, record = c.Prev() {
+			payload, ok := unseal(bucketHistory, key, record)
+			var e Event
+			if !ok || json.Unmarshal(payload, &e) != nil {
+				continue // it is dropped when the file is opened the next time
+			}
+			if q.wants(&e) {
+				events = append(events, e)
+			}
+			if q.Limit > 0 && len(events) == q.Limit {
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history in state file %s: %w", s.path, err)
+	}
+	return events, nil
+}
+
+// addHistory gives an older file its bucket.
+func (s *Store) addHistory() error {
+	missing := false
+	err := s.view(func(tx *bolt.Tx) error { missing = tx.Bucket([]byte(bucketHistory)) == nil; return nil })
+	if err != nil || !missing || s.readOnly {
+		return err
+	}
+	return s.update(func(tx *bolt.Tx) error {
+		_, err := tx.CreateBucket([]byte(bucketHistory))
+		return err
+	})
+}
+
+// eventKey numbers an event: hexadecimal, so that keys can be read and sort as the numbers do.
+func eventKey(n uint64) string { return fmt.Sprintf("%016x", n) }
+
+// record adds events, and drops as many of the oldest as there are too many.
+func (s *Store) record(tx *bolt.Tx, events []Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	b := tx.Bucket([]byte(bucketHistory))
+	var next uint64
+	if last, _ := b.Cursor().Last(); last != nil {
+		if _, err := fmt.Sscanf(string(last), "%016x", &next); err != nil {
+			return fmt.Errorf("history: key %q: %w", last, err)
+		}
+		next++
+	}
+	for i, e := range events {
+		e.At = e.At.UTC()
+		key := eventKey(next + uint64(i))
+		sealed, err := sealJSON(bucketHistory, key, e)
+		if err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+		if err := setRecord(tx, bucketHistory, key, sealed); err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+	}
+	for tally(b.Sequence()).records() > s.events {
+		oldest, _ := b.Cursor().First()
+		if err := deleteRecord(tx, bucketHistory, string(oldest)); err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+	}
+	return nil
+}
+
+// put begins a pause, or ends it.
+func (p *Pause) put(tx *bolt.Tx) error {
+	if p.At.IsZero() {
+		return deleteRecord(tx, bucketMeta, keyPause)
+	}
+	pause := *p
+	pause.At = pause.At.UTC()
+	return putMeta(tx, keyPause, pause)
+}

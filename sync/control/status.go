@@ -1,0 +1,97 @@
+package control
+
+import (
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// Status is how the daemon does at one moment: what "usersyncd status" prints, what the page draws and what
+// metrics and health are made of. Its JSON is a contract: schema usersyncd.status/v1. Times are UTC.
+type Status struct {
+	Schema  string    `json:"schema"`
+	Version string    `json:"version"`
+	PID     int       `json:"pid,omitempty"` // 0: no daemon runs, and this is what the state file says
+	Now     time.Time `json:"now"`           // when this was put together
+	Started time.Time `json:"started,omitzero"`
+	Dir     string    `json:"dir,omitempty"`
+	API     string    `json:"api,omitempty"` // base URL
+
+	Phase   string    `json:"phase"` // scan, refresh, read, apply or idle; "" if no daemon runs
+	Began   time.Time `json:"began,omitzero"`
+	Beat    time.Time `json:"beat,omitzero"`    // of the loop's, or its workers', last sign of life
+	Success time.Time `json:"success,omitzero"` // when the last pass ended that nothing stopped
+	Next    time.Time `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
+	Stuck   string    `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
+	Error   string    `json:"error,omitempty"`  // why the last pass ended early
+	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials.
+	CredentialsDead bool `json:"credentialsDead"`
+
+	Head    string         `json:"head"`              // revision of the checkout, as it was read last
+	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last wholly applied; nil if none was
+	Plan    string         `json:"plan,omitempty"`    // id of the plan that is, or was last, carried out
+	Paused  *state.Pause   `json:"paused,omitempty"`  // by a person: passes look, and change nothing
+	Refresh time.Time      `json:"refresh,omitzero"`  // when the organization was last read
+
+	Users       int `json:"users"` // declared
+	InSync      int `json:"inSync"`
+	Pending     int `json:"pending"` // to be changed, and not yet
+	Applying    int `json:"applying"`
+	Done        int `json:"done"` // of those that this pass changes
+	Failed      int `json:"failed"`
+	Held        int `json:"held"`
+	Quarantined int `json:"quarantined"`
+	Skipped     int `json:"skipped"`
+	Deferred    int `json:"deferred"` // wait for a change window
+	Problems    int `json:"problems"` // in the specs
+
+	Holds    []usersync.Hold    `json:"holds"`
+	Failures []usersync.Failure `json:"failures"`           // the first ones, failed or in quarantine
+	Specs    []spec.Problem     `json:"specs"`              // the first problems in the specs
+	Notes    []string           `json:"notes,omitempty"`    // what is no error, and worth a look
+	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
+
+	Watch   Watch   `json:"watch"`
+	Limiter Limiter `json:"limiter"`
+	// Totals are of this process.
+	Totals Totals `json:"totals"`
+}
+
+// Watch is how changes of the checkout are noticed.
+type Watch struct {
+	Mode   string `json:"mode"` // starting, watching or polling; "" if no daemon runs
+	Dirs   int    `json:"dirs"`
+	Reason string `json:"reason,omitempty"` // why it polls
+}
+
+// Limiter is how fast requests are made, and why. Rates are requests a second, times seconds.
+type Limiter struct {
+	Rate      float64 `json:"rate"` // used now
+	AIMD      float64 `json:"aimd"` // what AIMD and slow start allow
+	Reason    string  `json:"reason"`
+	Windowed  bool    `json:"windowed"` // the API's headers describe the window, and the next four count
+	Allowed   int     `json:"allowed"`
+	Left      int     `json:"left"`
+	Others    int     `json:"others"`
+	Reset     float64 `json:"reset"`
+	Gate      float64 `json:"gate"` // until the API may be asked again
+	InFlight  int     `json:"inFlight"`
+	Expected  int     `json:"expected"` // requests still to be made
+	Estimate  float64 `json:"estimate"` // how long they will take
+	Throttled uint64  `json:"throttled"`
+	Decreases uint64  `json:"decreases"`
+	Sent      uint64  `json:"sent"`
+	Tokens    int     `json:"tokens"`
+}
+
+// Totals count since the process began.
+type Totals struct {
+	Passes      uint64            `json:"passes"`
+	PassErrors  uint64            `json:"passErrors"`
+	PassSeconds float64           `json:"passSeconds"`
+	Changes     map[string]uint64 `json:"changes"` // by result: applied, failed
+	Calls       usersync.Calls    `json:"calls"`
+	Damaged     uint64            `json:"damaged"` // records of the state file that were lost
+}
