@@ -44,10 +44,8 @@ func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
 }
 
 func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
-	root, err := os.OpenRoot(s.root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s vanished: %w", s.root, ErrMoved)
-	} else if err != nil {
+	root, err := l.open(s)
+	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
@@ -72,6 +70,15 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
 	}
 	t.check(all)
 	return t, nil
+}
+
+// open opens the folder that was scanned.
+func (l *Loader) open(s *Scan) (*os.Root, error) {
+	root, err := os.OpenRoot(s.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s vanished: %w", s.root, ErrMoved)
+	}
+	return root, err
 }
 
 func (l *Loader) loadUsers(ctx context.Context, root *os.Root, files []file, inherit *folders, t *Tree) ([]declaration, error) {

@@ -71,6 +71,8 @@ type Call struct {
 	Repeatable bool
 	Object     string // calls with the same object, if it is not "", never overlap
 	Op         any    // the directory's own note to itself
+	// CorrelationID is that of the last answer to it, which Do notes; "" if there was none.
+	CorrelationID string
 
 	at               time.Time // not sent before
 	attempts, rounds int       // sent without a usable answer; refused as stale

@@ -38,16 +38,17 @@ type job struct {
 	busy   bool          // a request is under way
 	at     time.Time     // no request before
 
-	read     bool      // the user must be read before the next call
-	whole    bool      // with every field that is managed: it was restored, and may have lost any
-	lookup   bool      // the address must be looked up before the next call
-	sent     time.Time // when its creation was last sent
-	ours     bool      // it was we who made it, or may have: in this pass or an earlier one
-	polls    int       // look-ups that found nobody
-	rounds   int       // refused as stale
-	attempts int       // without a usable answer
-	last     error     // of these, for the report
-	final    *answer   // of a call that is not to be sent again; what it did is still read
+	read     bool         // the user must be read before the next call
+	whole    bool         // with every field that is managed: it was restored, and may have lost any
+	lookup   bool         // the address must be looked up before the next call
+	sent     time.Time    // when its creation was last sent
+	ours     bool         // it was we who made it, or may have: in this pass or an earlier one
+	polls    int          // look-ups that found nobody
+	rounds   int          // refused as stale
+	attempts int          // without a usable answer
+	last     error        // of these, for the report
+	final    *answer      // of a call that is not to be sent again; what it did is still read
+	lost     []spec.Field // of the last call, while nobody knows what came of it
 }
 
 func (j *job) step() step {
@@ -80,7 +81,7 @@ func (a *applier) refused(ans answer) error {
 			return a.failed(j, ans.err)
 		}
 		j.at = time.Now().Add(a.backoff(a.Retry.MinWait, a.Retry.MaxWait, j.attempts))
-		j.ours = j.ours || ans.call.Creates
+		j.ours, j.lost = j.ours || ans.call.Creates, ans.call.Fields
 	case errors.Is(ans.err, ErrConflict), notFound && c.Current != nil:
 		return a.again(j, ans)
 	default:
@@ -205,6 +206,7 @@ func (a *applier) replan(j *job) error {
 	if err := a.vet(j, &next); err != nil {
 		return a.failed(j, err)
 	}
+	found := a.found(j, &next)
 	switch {
 	case next.Action == Restore && len(next.Fields) == 0:
 		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))
@@ -214,9 +216,14 @@ func (a *applier) replan(j *job) error {
 		j.action, j.cause, j.fields = Adopt, next.Cause, next.Fields
 	}
 	if len(next.Fields) == 0 {
-		var commit state.Commit
+		commit := state.Commit{Events: found}
 		a.succeed(j, &commit)
 		return a.commit(commit)
+	}
+	if len(found) > 0 {
+		if err := a.commit(state.Commit{Events: found}); err != nil {
+			return err
+		}
 	}
 	if j.final != nil && j.final.left(next) {
 		return a.notDone(j)

@@ -27,6 +27,7 @@ type Plan struct {
 	roster    *roster
 	claimed   map[string]string // Genesys id -> key of the declared user behind it
 	revision  string
+	undoes    string // of a rollback: what it undoes
 	began     time.Time
 	kept      int // managed users that a tree with problems does not show
 	resent    int // calls sent again, after no usable answer or a conflict

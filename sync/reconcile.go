@@ -30,6 +30,9 @@ type Reconciler struct {
 	Rand      *rand.Rand // jitter
 
 	status   atomic.Pointer[Status]
+	view     atomic.Pointer[View]
+	policy   atomic.Pointer[Policy] // of the pass that has begun last, for Explain
+	standing Standing
 	failures map[string]state.Failure // as the pass found them
 }
 
@@ -80,17 +83,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 			err = ctx.Err()
 		}
 	}
-	if err != nil {
-		s := r.Status()
-		s.Phase, s.Err = "idle", err
-		r.set(s)
+	r.standing.Passes++
+	s := r.Status()
+	s.Phase, s.Err = "idle", err
+	switch {
+	case err == nil:
+		r.standing.Success = time.Now()
+	case ctx.Err() == nil:
+		r.standing.Ailing++
 	}
+	r.set(s)
 	return res, err
 }
 
 func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	began := time.Now()
-	r.set(Status{Phase: "scan", Began: began})
+	policy := r.Policy
+	r.policy.Store(&policy)
+	r.set(Status{Phase: "scan", Began: began, Users: r.Status().Users, Revision: r.Status().Revision})
 	scan, err := r.Specs.Scan(ctx)
 	if err != nil {
 		return nil, err
@@ -99,10 +109,16 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.standing.Refresh, r.standing.Applied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
 	if c := meta.Converged; !refresh && c != nil && c.Digest == mark {
+		if a := meta.Applied; a == nil || a.Revision != scan.Revision { // a commit that changes no spec
+			if err := r.converged(mark, scan.Revision, c.Users, mode.DryRun); err != nil {
+				return nil, err
+			}
+		}
 		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
 	}
 
@@ -165,7 +181,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
 		}
 	}
-	if mode.DryRun {
+	r.see(tree, plan)
+	if mode.DryRun || meta.Pause != nil {
 		return r.report(began, mode, tree.Revision, plan, tree.Problems), nil
 	}
 	if plan.sends() {
@@ -177,11 +194,20 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	switch converged := len(tree.Problems) == 0 && plan.Converged() && r.Policy.Select.all(); {
 	case stopped != nil:
 	case converged:
-		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: len(tree.Users)}})
+		stopped = r.converged(mark, tree.Revision, len(tree.Users), false)
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
+}
+
+// converged records that a tree is wholly applied.
+func (r *Reconciler) converged(mark, revision string, users int, dryRun bool) error {
+	if dryRun {
+		return nil
+	}
+	r.standing.Applied = &state.Applied{Revision: revision, At: time.Now().UTC()}
+	return r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
 }
 
 // ProblemsError lists all that is wrong with a tree, by itself.

@@ -7,32 +7,34 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/state"
 )
 
 // Result is what a pass did, and what is left. Its JSON is a contract: schema usersyncd.result/v1.
 type Result struct {
-	Schema      string    `json:"schema"`
-	Mode        string    `json:"mode"` // once, plan or daemon
-	DryRun      bool      `json:"dryRun"`
-	Plan        string    `json:"plan"`
-	Revision    string    `json:"revision"` // git commit, or hash of the tree's content
-	Users       int       `json:"users"`    // declared
-	Changed     int       `json:"changed"`  // users that differed
-	Applied     int       `json:"applied"`
-	Failed      int       `json:"failed"`
-	Held        int       `json:"held"`
-	Quarantined int       `json:"quarantined"`
-	Skipped     int       `json:"skipped"`
-	Waiting     int       `json:"waiting"` // of those skipped: for another user, who did not come or go
-	Pending     int       `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
-	Unchanged   int       `json:"unchanged"`
-	Calls       Calls     `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
-	Seconds     float64   `json:"seconds"`
-	Estimate    *Estimate `json:"estimate,omitempty"` // of a plan
-	Holds       []Hold    `json:"holds"`
-	Notes       []string  `json:"notes,omitempty"` // what is no error, and worth a look
-	Changes     []*Change `json:"changes"`
-	Failures    []Failure `json:"failures"`
+	Schema      string       `json:"schema"`
+	Mode        string       `json:"mode"` // once, plan or daemon
+	DryRun      bool         `json:"dryRun"`
+	Plan        string       `json:"plan"`
+	Revision    string       `json:"revision"` // git commit, or hash of the tree's content
+	Users       int          `json:"users"`    // declared
+	Changed     int          `json:"changed"`  // users that differed
+	Applied     int          `json:"applied"`
+	Failed      int          `json:"failed"`
+	Held        int          `json:"held"`
+	Quarantined int          `json:"quarantined"`
+	Skipped     int          `json:"skipped"`
+	Waiting     int          `json:"waiting"` // of those skipped: for another user, who did not come or go
+	Pending     int          `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
+	Unchanged   int          `json:"unchanged"`
+	Calls       Calls        `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
+	Seconds     float64      `json:"seconds"`
+	Estimate    *Estimate    `json:"estimate,omitempty"` // of a plan
+	Holds       []Hold       `json:"holds"`
+	Notes       []string     `json:"notes,omitempty"`  // what is no error, and worth a look
+	Paused      *state.Pause `json:"paused,omitempty"` // why nothing was applied
+	Changes     []*Change    `json:"changes"`
+	Failures    []Failure    `json:"failures"`
 
 	Problems []spec.Problem `json:"-"`    // users that were left out because of them
 	Kept     int            `json:"kept"` // managed users that are not declared, and stay as last applied while there are problems
@@ -138,9 +140,11 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 			res.Retry = c.retry
 		}
 	}
+	res.Paused = r.standing.Paused
 	s := Status{Phase: "idle", Began: began, Last: res}
 	s.from(res)
 	r.set(s)
+	r.seen(plan)
 	return res
 }
 
@@ -150,6 +154,14 @@ func (c *Change) failure() Failure {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	return f
+}
+
+// raw is a value as JSON: null where nothing is known.
+func raw(v spec.Value) json.RawMessage {
+	if v == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(v)
 }
 
 // MarshalJSON writes the change as the contract has it; values are JSON already.
@@ -171,12 +183,6 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 		Hold   string  `json:"hold,omitempty"`  // what releases it
 		Drift  []field `json:"drift,omitempty"` // what is only reported
 	}{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Cause: c.Cause, Action: c.Action, Fields: []field{}, Result: c.Outcome, Note: c.Note, Hold: c.Hold}
-	raw := func(v spec.Value) json.RawMessage {
-		if v == "" {
-			return json.RawMessage("null") // not known
-		}
-		return json.RawMessage(v)
-	}
 	if c.Waits != "" {
 		out.Note = "waits for " + c.Waits
 	}

@@ -66,12 +66,14 @@ func (a *applier) achieved(ans answer) error {
 		j.calls, j.last = j.calls[1:], nil
 		before := c.Current
 		written := j.settled(ans.call)
+		j.lost = nil
 		c.Current = a.known(ans.now[i], before, c, written)
 		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
 			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)
 		}
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
+		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
 		if before != nil && text(before.Fields[spec.State]) == "active" && text(c.Current.Fields[spec.State]) != "active" && a.plan.count(c, time.Now()) {
 			guards := a.plan.guards
 			commit.Guards = &guards

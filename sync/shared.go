@@ -44,7 +44,7 @@ func (a *applier) lookInto(ans answer) error {
 	for _, c := range slices.Clone(ans.call.Changes) {
 		j := a.jobs[c]
 		own := ans
-		own.job, j.final = j, &own
+		own.job, j.final, j.lost = j, &own, ans.call.Fields
 		if err := a.doubt(j, own); err != nil {
 			return err
 		}

@@ -21,8 +21,20 @@ type Status struct {
 	Reading  int // users whose further fields are read
 	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
-	Last     *Result   // of the last pass, when idle
+	Last     *Result   // of the last pass that had a plan, if it is over
 	Err      error     // why the last pass ended early, when idle
+	Standing
+}
+
+// Standing is what outlasts a pass.
+type Standing struct {
+	Success time.Time      // when the last pass ended that nothing stopped; zero if none did
+	Refresh time.Time      // when the organization was last read
+	Applied *state.Applied // the tree that was last wholly applied; nil if none was
+	Paused  *state.Pause   // nothing is changed until somebody ends it
+	Passes  uint64         // that have ended
+	Ailing  uint64         // of them, those that ended early
+	Damaged uint64         // records of the state file that were lost
 }
 
 // Done counts the users of this pass that have reached their end.
@@ -42,7 +54,10 @@ func (r *Reconciler) Status() Status {
 }
 
 func (r *Reconciler) set(s Status) {
-	s.Beat = time.Now()
+	s.Beat, s.Standing = time.Now(), r.standing
+	if s.Last == nil {
+		s.Last = r.Status().Last
+	}
 	r.status.Store(&s)
 }
 

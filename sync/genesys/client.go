@@ -118,6 +118,7 @@ func (c *client) granted(ctx context.Context, r *request, body []byte, decode fu
 		}
 		a, err := c.send(ctx, r, body, token)
 		c.limiter.Release(ticket, a.status, a.header)
+		note(ctx, r, a)
 		switch a.status {
 		case http.StatusTooManyRequests:
 			c.count.throttled.Add(1)

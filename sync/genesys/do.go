@@ -15,7 +15,7 @@ import (
 
 // Do implements usersync.Directory. The body is made now, from what is now known of the users.
 func (d *Directory) Do(ctx context.Context, call *usersync.Call) ([]state.Observed, error) {
-	now, err := d.do(ctx, call)
+	now, err := d.do(noting(ctx, &call.CorrelationID), call)
 	d.expect.done(call, err)
 	if e := (*usersync.CallError)(nil); err == nil || errors.As(err, &e) || ctx.Err() != nil {
 		return now, err
@@ -66,6 +66,21 @@ func (d *Directory) do(ctx context.Context, c *usersync.Call) ([]state.Observed,
 		return d.bulkAutoAnswer(ctx, c.Changes)
 	}
 	return d.shared(ctx, c.Changes, o)
+}
+
+// noteKey is where a request's context says who wants to know the correlation id of its answer. A call is
+// made of one request that writes, deep below, whose answer is otherwise nothing but what it tells of users.
+type noteKey struct{}
+
+func noting(ctx context.Context, id *string) context.Context {
+	return context.WithValue(ctx, noteKey{}, id)
+}
+
+// note leaves the correlation id of an answer to a write for who has asked for it.
+func note(ctx context.Context, r *request, a answer) {
+	if id, ok := ctx.Value(noteKey{}).(*string); ok && r.writes {
+		*id = correlationID(a.header, errorBody{})
+	}
 }
 
 func one(u state.Observed, err error) ([]state.Observed, error) {

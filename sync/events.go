@@ -1,0 +1,40 @@
+package sync
+
+import (
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// event is what the history tells of a call that was carried out for a user: nothing, if it settled none of
+// the fields that were to change.
+func (a *applier) event(c *Change, written []spec.Field, correlation string) []state.Event {
+	e := state.Event{
+		At: time.Now(), Revision: a.plan.revision, Plan: a.plan.ID, ID: c.Current.ID, Email: c.Key,
+		Action: string(c.Action), Cause: string(c.Cause), CorrelationID: correlation, Undoes: a.plan.undoes,
+	}
+	for _, fc := range c.Fields {
+		if slices.Contains(written, fc.Field) {
+			e.Fields = append(e.Fields, state.FieldEvent{Field: fc.Field, Before: fc.Before, After: fc.After})
+		}
+	}
+	if len(e.Fields) == 0 {
+		return nil
+	}
+	return []state.Event{e}
+}
+
+// found is what the history tells of a call whose answer was lost, once a look shows what it did: of the
+// fields that were still to change those that no longer are: it may be somebody else who changed them, which nobody can tell.
+func (a *applier) found(j *job, next *Change) []state.Event {
+	done := slices.DeleteFunc(slices.Clone(j.lost), next.Names)
+	j.lost = nil
+	c := *j.change
+	c.Current = next.Current
+	if c.Current == nil {
+		return nil
+	}
+	return a.event(&c, done, "")
+}

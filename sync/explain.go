@@ -1,0 +1,297 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Explanation is all there is to say about one user. Its JSON is a contract: schema usersyncd.explain/v1.
+type Explanation struct {
+	Schema   string `json:"schema"`
+	Email    string `json:"email"`
+	ID       string `json:"id,omitempty"` // Genesys id
+	Standing string `json:"standing"`     // in sync, planned, applied, failed, held, quarantined, skipped, wrong, not declared or unknown
+	Why      string `json:"why,omitempty"`
+	Action   Action `json:"action,omitempty"` // what is to be done
+	Cause    Cause  `json:"cause,omitempty"`
+	Release  string `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
+	// Next is when it is tried again without anybody doing anything; zero: with the next pass.
+	Next     time.Time     `json:"next,omitzero"`
+	Paused   *state.Pause  `json:"paused,omitempty"`
+	Plan     string        `json:"plan,omitempty"`
+	Revision string        `json:"revision,omitempty"` // of the checkout that was read
+	File     string        `json:"file,omitempty"`
+	Line     int           `json:"line,omitempty"`
+	Defaults []string      `json:"defaults"` // the _defaults.yaml files that set something for the user
+	Managed  bool          `json:"managed"`
+	Version  int           `json:"version,omitempty"`
+	Listed   time.Time     `json:"listed,omitzero"` // how old the live values are
+	Read     time.Time     `json:"read,omitzero"`   // the same of those that no listing shows
+	Fields   []FieldStory  `json:"fields"`
+	Problems []string      `json:"problems"` // of the files that declare the user
+	History  []state.Event `json:"history"`  // the last writes, newest first
+}
+
+// FieldStory is what is known of one field. A value is null where there is none, or nothing is known.
+type FieldStory struct {
+	Field     spec.Field      `json:"field"`
+	File      string          `json:"file,omitempty"` // where it is declared: the user's own file, or a _defaults.yaml
+	Line      int             `json:"line,omitempty"`
+	Inherited bool            `json:"inherited,omitempty"`
+	Desired   json.RawMessage `json:"desired"`
+	Applied   json.RawMessage `json:"applied"`
+	Live      json.RawMessage `json:"live"`
+	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, not managed, unknown
+
+	desired, applied, live spec.Value
+}
+
+// Values are the field's values for people.
+func (f *FieldStory) Values() (desired, applied, live string) {
+	return shown(f.Desired), shown(f.Applied), shown(f.Live)
+}
+
+func shown(v json.RawMessage) string {
+	if len(v) == 0 || string(v) == "null" {
+		return "-"
+	}
+	return spec.Value(v).Display()
+}
+
+// storyEvents is how many of the last writes an explanation has.
+const storyEvents = 5
+
+// Explain says what there is to say about the user with an address. It is safe to call at any time, and takes
+// part in no pass: it looks at what the last plan saw or, before there was one, at the files that mention the
+// address.
+func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, error) {
+	v := r.View()
+	if v == nil {
+		policy := r.policy.Load()
+		if policy == nil {
+			policy = &Policy{}
+		}
+		return Explain(ctx, r.Specs, r.Store, *policy, email)
+	}
+	e, err := v.explain(r.Store, spec.Key(email))
+	if err == nil {
+		e.Paused = r.Status().Paused
+	}
+	return e, err
+}
+
+// Explain says the same where no pass is made: from the specs and what the state file remembers. What only the
+// organization could show to be wrong is missing from it.
+func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy Policy, email string) (*Explanation, error) {
+	key := spec.Key(email)
+	tree, err := specs.Find(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	policy.Select = Selection{Only: []string{key}}
+	plan := NewPlan(tree, snap, policy, nil, time.Now())
+	v := &View{Revision: tree.Revision, tree: tree, claimed: plan.claimed}
+	v.take(plan)
+	e, err := v.explain(store, key)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := store.Meta()
+	e.Paused = meta.Pause
+	return e, err
+}
+
+func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
+	e := &Explanation{Schema: "usersyncd.explain/v1", Email: key, Plan: v.Plan, Revision: v.Revision,
+		Defaults: []string{}, Fields: []FieldStory{}, Problems: []string{}}
+	declared, change := v.user(key), v.change(key)
+	known, err := v.known(store, key, declared)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := store.Meta()
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
+		e.Listed, e.Read = meta.Refresh.At, known.ReadAt
+	}
+	query := state.Query{ID: e.ID, Limit: storyEvents}
+	if e.ID == "" {
+		query.Email = key
+	}
+	if e.History, err = store.History(query); err != nil {
+		return nil, err
+	}
+	if e.History == nil {
+		e.History = []state.Event{}
+	}
+	names := addresses{store, map[string]string{}}
+	if err := e.fields(declared, known, change, &names); err != nil {
+		return nil, err
+	}
+	e.place(v, declared, key)
+	e.stand(declared, known, change)
+	return e, nil
+}
+
+// known finds what is known of the user behind a declared one, or of whoever has the address.
+func (v *View) known(store *state.Store, key string, declared *spec.User) (*state.User, error) {
+	if id := v.id(key); id != "" {
+		return store.User(id)
+	}
+	if declared != nil && declared.ID != "" {
+		return store.User(declared.ID)
+	}
+	found, err := store.Lookup(key)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return slices.MinFunc(found, func(a, b *state.User) int { // a live one before a deleted one, as a plan would
+		if isDeleted(a) != isDeleted(b) {
+			return map[bool]int{true: 1, false: -1}[isDeleted(a)]
+		}
+		return cmp.Compare(b.ID, a.ID)
+	}), nil
+}
+
+// fields compares the fields that are declared, applied or known.
+func (e *Explanation) fields(declared *spec.User, known *state.User, change *Change, names *addresses) error {
+	var desired, applied, live spec.Fields
+	if declared != nil {
+		desired = declared.Fields
+	}
+	if known != nil {
+		applied, live = known.Applied, known.Fields
+	}
+	for _, info := range spec.All() {
+		f := info.Field
+		s := FieldStory{Field: f, desired: desired[f], applied: applied[f], live: spec.Declarable(f, live[f])}
+		if s.desired == "" && s.applied == "" && s.live == "" {
+			continue
+		}
+		if declared != nil {
+			if at, ok := declared.At.Of(f); ok {
+				s.File, s.Line = at.File, at.Line
+				s.Inherited = isDefaults(at.File)
+			}
+		}
+		var err error
+		if s.live, err = names.named(s.live); err != nil {
+			return err
+		}
+		s.Verdict = verdict(&s, change)
+		s.Desired, s.Applied, s.Live = raw(s.desired), raw(s.applied), raw(s.live)
+		e.Fields = append(e.Fields, s)
+		if s.Inherited && !slices.Contains(e.Defaults, s.File) {
+			e.Defaults = append(e.Defaults, s.File)
+		}
+	}
+	slices.Sort(e.Defaults)
+	return nil
+}
+
+// isDefaults reports whether a file of the tree holds what others inherit.
+func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_defaults.") }
+
+// verdict says in a word how a field stands.
+func verdict(s *FieldStory, change *Change) string {
+	if change != nil && change.Outcome != Applied {
+		for _, fc := range slices.Concat(change.Fields, change.Drift) {
+			if fc.Field == s.Field {
+				return string(fc.Cause)
+			}
+		}
+	}
+	switch {
+	case s.desired == "":
+		return "not managed"
+	case s.live == "" && s.applied != s.desired:
+		return "unknown"
+	case s.live != "" && s.live != s.desired && !spec.Equal(s.Field, s.desired, s.live) && s.applied != s.desired:
+		return string(Edit)
+	}
+	return "in sync"
+}
+
+// place says where the user is declared, and what is wrong there.
+func (e *Explanation) place(v *View, declared *spec.User, key string) {
+	if declared != nil {
+		e.File, e.Line = declared.Pos.File, declared.Pos.Line
+	}
+	for _, p := range v.problems {
+		if p.Key == key {
+			e.Problems = append(e.Problems, p.String())
+		}
+	}
+	for _, p := range v.tree.Problems {
+		mentioned := strings.Contains(strings.ToLower(p.Message), key)
+		if mentioned || declared != nil && (p.File == e.File || slices.Contains(e.Defaults, p.File)) {
+			e.Problems = append(e.Problems, p.String())
+		}
+	}
+}
+
+// stand sums up.
+func (e *Explanation) stand(declared *spec.User, known *state.User, change *Change) {
+	switch {
+	case change != nil:
+		e.Standing, e.Why, e.Action, e.Cause = string(change.Outcome), change.Note, change.Action, change.Cause
+		e.Release, e.Next = change.Hold, change.retry
+		if change.Waits != "" {
+			e.Why = "waits for " + change.Waits
+		}
+		if change.Err != nil {
+			e.Why = change.Err.Error()
+		}
+	case len(e.Problems) > 0:
+		e.Standing, e.Why = "wrong", "the spec has problems; until they are solved nothing of the user is changed"
+	case declared != nil:
+		e.Standing = "in sync"
+	case known != nil && known.Applied != nil:
+		e.Standing, e.Why = "not declared", "it is managed, and no file declares it any more"
+	case known != nil:
+		e.Standing, e.Why = "not declared", "it exists in the organization and no file declares it, so it is left alone"
+	default:
+		e.Standing, e.Why = "unknown", "no file declares the address, and nobody in the organization has it, as far as is known"
+	}
+}
+
+// addresses turns references by id into addresses, reading each user once.
+type addresses struct {
+	store *state.Store
+	known map[string]string
+}
+
+func (a *addresses) named(v spec.Value) (spec.Value, error) {
+	id, ok := strings.CutPrefix(text(v), idPrefix)
+	if !ok {
+		return v, nil
+	}
+	if _, asked := a.known[id]; !asked {
+		u, err := a.store.User(id)
+		if err != nil {
+			return v, err
+		}
+		if u != nil {
+			a.known[id] = keyOf(u)
+		}
+	}
+	if key := a.known[id]; key != "" {
+		return spec.Text(key), nil
+	}
+	return v, nil
+}

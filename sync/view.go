@@ -1,0 +1,81 @@
+package sync
+
+import (
+	"cmp"
+	"slices"
+
+	"usersyncd/spec"
+)
+
+// A View is what the last plan saw, for whoever wants to know more than Status while the pass goes on. It is
+// never written to.
+type View struct {
+	Revision string
+	Plan     string
+	Changes  []Change // in the order of application; as planned, or as they ended if the pass has ended
+
+	tree     *spec.Tree
+	claimed  map[string]string // Genesys id -> key of the declared user behind it
+	byKey    map[string]int    // of Changes
+	problems []Problem         // of the plan
+}
+
+// View returns what the last plan saw; nil before the first one. It is safe to call at any time.
+func (r *Reconciler) View() *View { return r.view.Load() }
+
+// see publishes a plan before it is carried out.
+func (r *Reconciler) see(tree *spec.Tree, plan *Plan) {
+	v := &View{Revision: tree.Revision, Plan: plan.ID, tree: tree, claimed: plan.claimed}
+	v.take(plan)
+	r.view.Store(v)
+}
+
+// change finds what is planned for a user; nil if nothing is.
+func (v *View) change(key string) *Change {
+	if i, ok := v.byKey[key]; ok {
+		return &v.Changes[i]
+	}
+	return nil
+}
+
+// seen publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
+func (r *Reconciler) seen(plan *Plan) {
+	old := r.view.Load()
+	if old == nil || plan.claimed == nil {
+		return
+	}
+	v := &View{Revision: old.Revision, Plan: plan.ID, tree: old.tree, claimed: old.claimed}
+	v.take(plan)
+	r.view.Store(v)
+}
+
+// take copies the changes: the pass goes on with its own, and replaces what they point to instead of
+// writing to it.
+func (v *View) take(plan *Plan) {
+	v.problems = plan.Problems
+	v.Changes = make([]Change, len(plan.Changes))
+	v.byKey = make(map[string]int, len(plan.Changes))
+	for i, c := range plan.Changes {
+		v.Changes[i] = *c
+		v.byKey[c.Key] = i
+	}
+}
+
+// user finds a declared user.
+func (v *View) user(key string) *spec.User {
+	i, ok := slices.BinarySearchFunc(v.tree.Users, key, func(u *spec.User, key string) int { return cmp.Compare(u.Key, key) })
+	if !ok {
+		return nil
+	}
+	return v.tree.Users[i]
+}
+
+// id finds the Genesys id of a declared user; "" if nobody was known.
+func (v *View) id(key string) string {
+	for id, k := range v.claimed {
+		if k == key {
+			return id
+		}
+	}
+	return ""
+}
