@@ -16,6 +16,7 @@ const (
 	Drift   Cause = "drift"   // someone changed it in Genesys
 	Missing Cause = "missing" // declared, not there
 	Removed Cause = "removed" // no longer declared
+	Undone  Cause = "undo"    // a person wants back what was, see Rollback
 )
 
 // Action says what is done about it.

@@ -247,6 +247,9 @@ func (a *applier) vet(j *job, next *Change) error {
 	if len(next.Fields) > 0 && a.Policy.Guard.protects(next) {
 		return errors.New("a protected user, who is never changed")
 	}
+	if a.plan.undoes != "" && next.moved(j.fields) {
+		return errors.New("somebody changes the user at this moment; nothing of theirs is undone")
+	}
 	if refused := a.Policy.Guard.refuses(next); len(refused) > 0 {
 		return fmt.Errorf("%s: %s", refused[0].field, refused[0])
 	}

@@ -110,6 +110,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	r.standing.Refresh, r.standing.Applied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
+	r.standing.Damaged = max(r.standing.Damaged, uint64(meta.Damaged))
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
@@ -147,18 +148,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	r.failures = snap.Failures
 	fields := r.inUse(tree, snap)
 	refresh = refresh || !r.covers(snap.Refresh, fields)
-	bound := false
-	bind := func() error { // before the first call that matters, and not for a pass that makes none
-		if bound {
-			return nil
-		}
-		org, err := r.Directory.Open(ctx, snap.Users)
-		if err != nil {
-			return err
-		}
-		bound = true
-		return r.Store.Bind(state.Org{API: r.API, ID: org})
-	}
+	bind := r.binder(ctx, snap)
 
 	if refresh {
 		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), Revision: tree.Revision})
@@ -199,6 +189,22 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
+}
+
+// binder returns what is to be called before the first call that matters, and not for a pass that makes none.
+func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() error {
+	bound := false
+	return func() error {
+		if bound {
+			return nil
+		}
+		org, err := r.Directory.Open(ctx, snap.Users)
+		if err != nil {
+			return err
+		}
+		bound = true
+		return r.Store.Bind(state.Org{API: r.API, ID: org})
+	}
 }
 
 // converged records that a tree is wholly applied.

@@ -85,8 +85,17 @@ type Failure struct {
 	CorrelationID string `json:"correlationId,omitempty"`
 }
 
-// report sums a pass up.
+// report sums a pass up, and publishes that.
 func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
+	res := r.sum(began, mode, revision, plan, problems)
+	s := Status{Phase: "idle", Began: began, Last: res}
+	s.from(res)
+	r.set(s)
+	r.seen(plan)
+	return res
+}
+
+func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
 		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
@@ -141,10 +150,6 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		}
 	}
 	res.Paused = r.standing.Paused
-	s := Status{Phase: "idle", Began: began, Last: res}
-	s.from(res)
-	r.set(s)
-	r.seen(plan)
 	return res
 }
 

@@ -123,7 +123,11 @@ func (a *applier) known(now state.Observed, before *state.User, c *Change, writt
 		}
 	}
 	maps.Copy(u.Fields, now.Fields)
-	if !c.Action.Removes() { // what was applied to them stays so, until they are no longer managed
+	switch {
+	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
+	case a.plan.undoes != "":
+		u.Applied = overlaid(u.Applied, c.Desired, written)
+	default:
 		u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
 	}
 	return u

@@ -18,6 +18,7 @@ type View struct {
 	claimed  map[string]string // Genesys id -> key of the declared user behind it
 	byKey    map[string]int    // of Changes
 	problems []Problem         // of the plan
+	partial  bool              // the tree is that of the files that mention one user
 }
 
 // View returns what the last plan saw; nil before the first one. It is safe to call at any time.
