@@ -87,7 +87,7 @@ type Failure struct {
 func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
-		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
+		Unchanged: plan.Unchanged, Users: plan.declared(), Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds, Notes: plan.Notes,
 		Calls:    Calls{Retried: plan.resent},
 		Problems: problems, Kept: plan.kept,
@@ -105,14 +105,10 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Message: p.Field + ": " + p.Message})
 		if !wrong[p.Key] {
 			wrong[p.Key] = true
-			res.Users++
 			res.Failed++
 		}
 	}
 	for _, c := range plan.Changes {
-		if !c.Action.Removes() {
-			res.Users++
-		}
 		switch c.Outcome {
 		case Applied:
 			res.Applied++
@@ -138,7 +134,12 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 			res.Retry = c.retry
 		}
 	}
-	s := Status{Phase: "idle", Began: began, Last: res}
+	s := Status{Phase: "idle", Began: began, Last: res, InSync: plan.Unchanged}
+	for _, c := range plan.Changes {
+		if c.Outcome == Applied && !c.Action.Removes() {
+			s.InSync++
+		}
+	}
 	s.from(res)
 	r.set(s)
 	return res
