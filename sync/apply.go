@@ -40,6 +40,8 @@ type applier struct {
 	denied   int             // calls in a row that lacked a permission
 	ended    []*Change       // at their end, and not committed yet
 	tally    map[Outcome]int // changes that have reached their end; Planned: all that are to
+	declared int             // users
+	arrived  int             // of those applied, who are declared
 	cancel   context.CancelFunc
 	stopped  error // why nothing more is sent; what is in flight is still awaited
 }
@@ -64,6 +66,8 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot
 		silent:  map[*job]bool{},
 		objects: map[string]bool{},
 		tally:   map[Outcome]int{Planned: len(todo)},
+
+		declared: plan.declared(),
 	}
 	if err := a.local(todo, snap); err != nil {
 		return err

@@ -136,6 +136,21 @@ func (p *Plan) sends() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome == Planned && c.Action != Unmanage })
 }
 
+// declared counts the declared users that the plan is about, those with problems included.
+func (p *Plan) declared() int {
+	n := p.Unchanged
+	for _, c := range p.Changes {
+		if !c.Action.Removes() {
+			n++
+		}
+	}
+	wrong := map[string]bool{}
+	for _, problem := range p.Problems {
+		wrong[problem.Key] = true
+	}
+	return n + len(wrong)
+}
+
 // Converged reports whether the tree was wholly applied: nothing failed, waits or was left out.
 func (p *Plan) Converged() bool {
 	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied })

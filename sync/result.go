@@ -88,7 +88,12 @@ type Failure struct {
 // report sums a pass up, and publishes that.
 func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
 	res := r.sum(began, mode, revision, plan, problems)
-	s := Status{Phase: "idle", Began: began, Last: res}
+	s := Status{Phase: "idle", Began: began, Last: res, InSync: plan.Unchanged}
+	for _, c := range plan.Changes {
+		if c.Outcome == Applied && !c.Action.Removes() {
+			s.InSync++
+		}
+	}
 	s.from(res)
 	r.set(s)
 	r.seen(plan)
@@ -98,7 +103,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
-		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
+		Unchanged: plan.Unchanged, Users: plan.declared(), Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds, Notes: plan.Notes,
 		Calls:    Calls{Retried: plan.resent},
 		Problems: problems, Kept: plan.kept,
@@ -116,14 +121,10 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Message: p.Field + ": " + p.Message})
 		if !wrong[p.Key] {
 			wrong[p.Key] = true
-			res.Users++
 			res.Failed++
 		}
 	}
 	for _, c := range plan.Changes {
-		if !c.Action.Removes() {
-			res.Users++
-		}
 		switch c.Outcome {
 		case Applied:
 			res.Applied++

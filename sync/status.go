@@ -15,9 +15,11 @@ type Status struct {
 	Revision string
 	Plan     string
 	Users    int // declared
+	InSync   int // of these, who are as declared, as far as known; in apply and idle
 	Changed  int // to be changed in this pass
 	Applied  int
 	Failed   int
+	InFlight int // requests under way, or waiting for their turn; in apply
 	Reading  int // users whose further fields are read
 	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
@@ -63,7 +65,8 @@ func (r *Reconciler) set(s Status) {
 
 // progress publishes how far the pass has come.
 func (a *applier) progress() {
-	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.plan.Unchanged + len(a.plan.Changes),
+	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.declared,
+		InSync: a.plan.Unchanged + a.arrived, InFlight: a.inFlight,
 		Changed: a.tally[Planned], Applied: a.tally[Applied], Failed: a.tally[Failed]}
 	a.set(s)
 }
@@ -72,6 +75,9 @@ func (a *applier) progress() {
 func (a *applier) end(c *Change, outcome Outcome) {
 	c.Outcome = outcome
 	a.tally[outcome]++
+	if outcome == Applied && !c.Action.Removes() {
+		a.arrived++
+	}
 	a.ended = append(a.ended, c)
 }
 

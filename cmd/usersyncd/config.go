@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,8 @@ type config struct {
 
 	output, logFormat, logLevel string
 
-	sources map[string]string // where the value of a flag that was not given came from
+	sources   map[string]string // where the value of a flag that was not given came from
+	transport http.RoundTripper // instead of the network; nil outside tests
 }
 
 // commonFlags are understood by every command that reads settings.

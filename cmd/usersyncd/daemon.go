@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	usersync "usersyncd/sync"
@@ -22,18 +23,52 @@ const (
 )
 
 // A daemon makes passes for ever: when the tree may have changed, when it is time to look anyway, when
-// a user leaves quarantine, and when somebody asks with SIGHUP.
+// a user leaves quarantine, and when somebody asks with SIGHUP, which also reads the settings anew.
 type daemon struct {
 	*app
-	c       *config
-	watcher *watch.Watcher
+	watcher  watcher
+	settings *settings
+	reread   func() (*settings, error) // what was told at the start, as it is now
+	at       func(step string)         // where a test stops it; nil in production
+
+	longestWait time.Duration // of a worker, between two tries
 	supervisor
 	said   string // of the last pass that was worth a line
 	ailing string // why the last pass ended early
 }
 
-func newDaemon(a *app, c *config, dir string) *daemon {
-	return &daemon{app: a, c: c, watcher: watch.New(dir, watch.Options{Resync: c.resyncInterval, Log: a.log})}
+// A watcher hints that the tree may have changed. *watch.Watcher is the one in production.
+type watcher interface {
+	Run(ctx context.Context) error
+	Changes() <-chan struct{}
+	State() watch.State
+	SetResync(d time.Duration)
+}
+
+// runDaemon is the root command without --once.
+func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p process) error {
+	s, err := newSettings(cmd, c, env, dir)
+	if err != nil {
+		return err
+	}
+	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+	if err != nil {
+		return err
+	}
+	d := newDaemon(a, s, watch.New(dir, watch.Options{Resync: s.resync, Log: a.log}))
+	d.reread = func() (*settings, error) { return rereadSettings(p) }
+	return a.close(d.run(cmd.Context()))
+}
+
+func newDaemon(a *app, s *settings, w watcher) *daemon {
+	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait}
+}
+
+// step is a place where a test can stop the loop.
+func (d *daemon) step(name string) {
+	if d.at != nil {
+		d.at(name)
+	}
 }
 
 // run returns when ctx ends, after what is in flight has come back.
@@ -44,7 +79,7 @@ func (d *daemon) run(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.watcher.Run(ctx) })
-	group.Go(func() error { return d.supervise(ctx, d.app) })
+	group.Go(func() error { return d.supervise(ctx) })
 	group.Go(func() error { return d.loop(ctx, hup) })
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -57,7 +92,8 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 	var pause time.Duration
 	for {
-		res, err := d.Reconcile(ctx, usersync.Mode{NoRefresh: d.c.noRefresh})
+		d.step("pass")
+		res, err := d.Reconcile(ctx, usersync.Mode{NoRefresh: d.tuned.Load().noRefresh})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -87,6 +123,7 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	for next.IsZero() || time.Now().Before(next) {
+		d.step("idle")
 		d.beat.Store(time.Now().UnixNano())
 		select {
 		case <-beat.C:
@@ -95,6 +132,7 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 		case <-hup:
 			d.log.Info("asked to look again (SIGHUP)")
 			d.reloading()
+			d.reload()
 			d.notify("READY=1")
 			return nil
 		case <-ctx.Done():

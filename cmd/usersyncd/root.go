@@ -157,23 +157,18 @@ func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 		}
 		return err
 	}
-	switch {
-	case c.once:
-		if err := existing(dir); err != nil {
-			return err
-		}
-	case len(c.only.list) > 0 || c.where != "":
-		return usage("--only and --select are for plan, --once and export: a daemon looks after everybody")
+	if !c.once {
+		return runDaemon(cmd, c, env, dir, p)
 	}
-	if c.once && isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
+	if err := existing(dir); err != nil {
+		return err
+	}
+	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
 		c.logLevel = "warn" // the bar shows the rest
 	}
 	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
 	if err != nil {
 		return err
 	}
-	if c.once {
-		return a.close(once(cmd.Context(), a, c, p))
-	}
-	return a.close(newDaemon(a, c, dir).run(cmd.Context()))
+	return a.close(once(cmd.Context(), a, c, p))
 }

@@ -194,6 +194,18 @@ func TestRunLooksEveryMinuteWithoutEvents(t *testing.T) {
 	})
 }
 
+func TestRunLooksAsOftenAsItIsToldMeanwhile(t *testing.T) {
+	inBubble(t, &fakeKernel{}, func(w *Watcher, _ string, hints func() []time.Duration) {
+		time.Sleep(50 * time.Second)
+		w.SetResync(20 * time.Second)
+		time.Sleep(45 * time.Second)
+		wantHints(t, hints(), 0, 70*time.Second, 90*time.Second)
+		w.SetResync(time.Hour)
+		time.Sleep(61 * time.Minute)
+		wantHints(t, hints(), 95*time.Second+time.Hour)
+	})
+}
+
 func TestRunPollsWhereItCannotWatch(t *testing.T) {
 	tests := map[string]*fakeKernel{
 		"no more inotify instances": {openIs: syscall.EMFILE},

@@ -41,6 +41,8 @@ type Watcher struct {
 	o       Options
 	changes chan struct{}
 	state   atomic.Pointer[State]
+	resync  atomic.Int64  // Options.Resync, as it is now
+	retimed chan struct{} // it was changed
 	open    func() (*notifier, error)
 }
 
@@ -54,7 +56,8 @@ func New(dir string, o Options) *Watcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &Watcher{dir: dir, o: o, changes: make(chan struct{}, 1), open: openNotifier}
+	w := &Watcher{dir: dir, o: o, changes: make(chan struct{}, 1), retimed: make(chan struct{}, 1), open: openNotifier}
+	w.resync.Store(int64(o.Resync))
 	w.state.Store(&State{Mode: Starting})
 	return w
 }
@@ -68,6 +71,15 @@ func orDefault(d, standard time.Duration) time.Duration {
 
 // Changes gives the hints. It holds one at most, and is never closed.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
+
+// SetResync changes Options.Resync, from now on. It is safe to call at any time.
+func (w *Watcher) SetResync(d time.Duration) {
+	w.resync.Store(int64(orDefault(d, time.Minute)))
+	select {
+	case w.retimed <- struct{}{}:
+	default:
+	}
+}
 
 // State tells how the watcher does. It is safe to call at any time.
 func (w *Watcher) State() State { return *w.state.Load() }
@@ -104,6 +116,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.o.Log.Warn("file events were lost; the tree is read anew", "dir", w.dir, "err", err)
 			b.hit(time.Now())
 			stale = true
+		case <-w.retimed:
+			look = time.Now().Add(w.interval())
 		case <-timer.C:
 			// First the watches, then the hint: what happens between the two is not lost.
 			if stale || !time.Now().Before(look) {
@@ -134,7 +148,7 @@ func (w *Watcher) interval() time.Duration {
 	if w.State().Mode == Polling {
 		return w.o.Poll
 	}
-	return w.o.Resync
+	return time.Duration(w.resync.Load())
 }
 
 // watch sets the watches, and publishes and logs how that went.
