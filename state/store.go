@@ -50,6 +50,9 @@ type Store struct {
 // SetAside returns the path to which Open moved a damaged file, or "".
 func (s *Store) SetAside() string { return s.aside }
 
+// Path returns where the file is.
+func (s *Store) Path() string { return s.path }
+
 // Close gives the file back. It waits for calls under way.
 func (s *Store) Close() error {
 	if s.db == nil || s.closed.Swap(true) {

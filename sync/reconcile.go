@@ -100,7 +100,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	began := time.Now()
 	policy := r.Policy
 	r.policy.Store(&policy)
-	r.set(Status{Phase: "scan", Began: began, Users: r.Status().Users, Revision: r.Status().Revision})
+	before := r.Status()
+	r.set(Status{Phase: "scan", Began: began, Users: before.Users, InSync: before.InSync, Revision: before.Revision})
 	scan, err := r.Specs.Scan(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.standing.Refresh, r.standing.Applied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
+	r.standing.Refresh, r.standing.LastApplied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
 	r.standing.Damaged = max(r.standing.Damaged, uint64(meta.Damaged))
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
@@ -212,7 +213,7 @@ func (r *Reconciler) converged(mark, revision string, users int, dryRun bool) er
 	if dryRun {
 		return nil
 	}
-	r.standing.Applied = &state.Applied{Revision: revision, At: time.Now().UTC()}
+	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
 	return r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
 }
 

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -36,9 +35,9 @@ type Result struct {
 	Changes     []*Change    `json:"changes"`
 	Failures    []Failure    `json:"failures"`
 
-	Problems []spec.Problem `json:"-"`    // users that were left out because of them
-	Kept     int            `json:"kept"` // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`    // when the first user leaves quarantine; zero if none is in it
+	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
+	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
+	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine; zero if none is in it
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -79,6 +78,7 @@ type Failure struct {
 	Email         string `json:"email"`
 	File          string `json:"file,omitempty"`
 	Line          int    `json:"line,omitempty"`
+	Column        int    `json:"column,omitempty"`
 	Status        int    `json:"status,omitempty"`
 	Code          string `json:"code,omitempty"`
 	Message       string `json:"message"`
@@ -118,7 +118,7 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 	wrong := map[string]bool{}
 	for _, p := range plan.Problems {
 		res.Problems = append(slices.Clip(res.Problems), p.Problem)
-		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Message: p.Field + ": " + p.Message})
+		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Column: p.Column, Message: p.Field + ": " + p.Message})
 		if !wrong[p.Key] {
 			wrong[p.Key] = true
 			res.Failed++
@@ -134,7 +134,7 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 		case Quarantined:
 			res.Quarantined++
 			f := r.failures[c.Key]
-			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line,
+			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column,
 				Status: f.Status, Code: f.Code, Message: c.Note, CorrelationID: f.CorrelationID})
 		case Held:
 			res.Held++
@@ -155,48 +155,9 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 }
 
 func (c *Change) failure() Failure {
-	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Message: c.Err.Error()}
+	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Message: c.Err.Error()}
 	if ce := (*CallError)(nil); errors.As(c.Err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	return f
-}
-
-// raw is a value as JSON: null where nothing is known.
-func raw(v spec.Value) json.RawMessage {
-	if v == "" {
-		return json.RawMessage("null")
-	}
-	return json.RawMessage(v)
-}
-
-// MarshalJSON writes the change as the contract has it; values are JSON already.
-func (c *Change) MarshalJSON() ([]byte, error) {
-	type field struct {
-		Field  spec.Field      `json:"field"`
-		Before json.RawMessage `json:"before"`
-		After  json.RawMessage `json:"after"`
-	}
-	out := struct {
-		Email  string  `json:"email"`
-		File   string  `json:"file,omitempty"`
-		Line   int     `json:"line,omitempty"`
-		Cause  Cause   `json:"cause"`
-		Action Action  `json:"action"`
-		Fields []field `json:"fields"`
-		Result Outcome `json:"result"`
-		Note   string  `json:"note,omitempty"`
-		Hold   string  `json:"hold,omitempty"`  // what releases it
-		Drift  []field `json:"drift,omitempty"` // what is only reported
-	}{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Cause: c.Cause, Action: c.Action, Fields: []field{}, Result: c.Outcome, Note: c.Note, Hold: c.Hold}
-	if c.Waits != "" {
-		out.Note = "waits for " + c.Waits
-	}
-	for _, fc := range c.Fields {
-		out.Fields = append(out.Fields, field{fc.Field, raw(fc.Before), raw(fc.After)})
-	}
-	for _, fc := range c.Drift {
-		out.Drift = append(out.Drift, field{fc.Field, raw(fc.Before), raw(fc.After)})
-	}
-	return json.Marshal(out)
 }

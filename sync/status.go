@@ -30,13 +30,13 @@ type Status struct {
 
 // Standing is what outlasts a pass.
 type Standing struct {
-	Success time.Time      // when the last pass ended that nothing stopped; zero if none did
-	Refresh time.Time      // when the organization was last read
-	Applied *state.Applied // the tree that was last wholly applied; nil if none was
-	Paused  *state.Pause   // nothing is changed until somebody ends it
-	Passes  uint64         // that have ended
-	Ailing  uint64         // of them, those that ended early
-	Damaged uint64         // records of the state file that were lost
+	Success     time.Time      // when the last pass ended that nothing stopped; zero if none did
+	Refresh     time.Time      // when the organization was last read
+	LastApplied *state.Applied // the tree that was last wholly applied; nil if none was
+	Paused      *state.Pause   // nothing is changed until somebody ends it
+	Passes      uint64         // that have ended
+	Ailing      uint64         // of them, those that ended early
+	Damaged     uint64         // records of the state file that were lost
 }
 
 // Done counts the users of this pass that have reached their end.

@@ -12,6 +12,8 @@ import (
 type View struct {
 	Revision string
 	Plan     string
+	Holds    []Hold
+	Notes    []string
 	Changes  []Change // in the order of application; as planned, or as they ended if the pass has ended
 
 	tree     *spec.Tree
@@ -53,13 +55,22 @@ func (r *Reconciler) seen(plan *Plan) {
 // take copies the changes: the pass goes on with its own, and replaces what they point to instead of
 // writing to it.
 func (v *View) take(plan *Plan) {
-	v.problems = plan.Problems
+	v.Holds, v.Notes, v.problems = plan.Holds, plan.Notes, plan.Problems
 	v.Changes = make([]Change, len(plan.Changes))
 	v.byKey = make(map[string]int, len(plan.Changes))
 	for i, c := range plan.Changes {
 		v.Changes[i] = *c
 		v.byKey[c.Key] = i
 	}
+}
+
+// Problems are those of the specs, and those that the organization has shown.
+func (v *View) Problems() []spec.Problem {
+	all := slices.Clone(v.tree.Problems)
+	for _, p := range v.problems {
+		all = append(all, p.Problem)
+	}
+	return all
 }
 
 // user finds a declared user.

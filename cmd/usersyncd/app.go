@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -23,6 +24,9 @@ type app struct {
 	level   *slog.LevelVar // of the log
 	tuned   atomic.Pointer[tuning]
 	screen  *screen
+	dir     string // of the specs
+	state   string // file
+	began   time.Time
 	stop    func() // what runs beside the passes
 }
 
@@ -58,7 +62,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		return nil, err
 	}
 	a := &app{
-		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr,
+		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: dir, state: store.Path(), began: time.Now(),
 		memory: newMemory(store, found.id, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),

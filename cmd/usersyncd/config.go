@@ -29,7 +29,7 @@ type config struct {
 	clientID         string
 	clientSecretFile string
 
-	state           string
+	state, socket   string
 	refreshInterval time.Duration
 	resyncInterval  time.Duration
 	noRefresh       bool
@@ -109,6 +109,7 @@ func (c *config) rateFlags(f *pflag.FlagSet) {
 // daemonFlags are the root command's own.
 func (c *config) daemonFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.once, "once", false, "make one full pass, then exit")
+	c.socketFlags(f)
 	f.DurationVar(&c.refreshInterval, "refresh-interval", 15*time.Minute, "how often the daemon reads the whole organization")
 	f.DurationVar(&c.resyncInterval, "resync-interval", time.Minute, "how often the daemon reads the whole tree, events or not")
 }

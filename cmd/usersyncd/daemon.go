@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,6 +34,15 @@ type daemon struct {
 
 	longestWait time.Duration // of a worker, between two tries
 	supervisor
+
+	orders  chan order    // what the loop is asked to do between two passes
+	kick    chan struct{} // a reason to look again; holds one
+	passing atomic.Pointer[context.CancelFunc]
+	next    atomic.Int64  // when the next pass is due, in Unix seconds; 0: when something happens
+	busy    atomic.Int64  // how long passes have taken in all, in nanoseconds
+	applied atomic.Uint64 // changes of the passes that have ended
+	failed  atomic.Uint64
+
 	said   string // of the last pass that was worth a line
 	ailing string // why the last pass ended early
 }
@@ -61,7 +71,7 @@ func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p pro
 }
 
 func newDaemon(a *app, s *settings, w watcher) *daemon {
-	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait}
+	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, orders: make(chan order), kick: make(chan struct{}, 1)}
 }
 
 // step is a place where a test can stop the loop.
@@ -81,6 +91,9 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return d.watcher.Run(ctx) })
 	group.Go(func() error { return d.supervise(ctx) })
 	group.Go(func() error { return d.loop(ctx, hup) })
+	if err := d.serve(ctx, group); err != nil {
+		d.log.Error("the commands that ask the daemon do not work", "error", err)
+	}
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
 		d.log.Info("stopped; everything that was sent is recorded")
@@ -91,11 +104,19 @@ func (d *daemon) run(ctx context.Context) error {
 
 func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 	var pause time.Duration
+	var asked *order // who wants to know what the next pass does
 	for {
 		d.step("pass")
-		res, err := d.Reconcile(ctx, usersync.Mode{NoRefresh: d.tuned.Load().noRefresh})
+		res, err, interrupted := d.pass(ctx, asked)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if asked != nil {
+			asked.reply <- reply{res, err}
+			asked = nil
+		}
+		if interrupted {
+			continue
 		}
 		d.sayHow(res, err)
 		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
@@ -112,14 +133,44 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		default:
 			pause = 0
 		}
-		if err := d.idle(ctx, next, hup); err != nil {
+		if asked, err = d.idle(ctx, next, hup); err != nil {
 			return err
 		}
 	}
 }
 
+// pass makes one, which ends early if somebody pauses it.
+func (d *daemon) pass(ctx context.Context, asked *order) (res *usersync.Result, err error, interrupted bool) { //nolint:revive // the error is what the pass says
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.passing.Store(&cancel) // before the pass looks whether it is paused
+	defer d.passing.Store(nil)
+	began, before := time.Now(), d.calls()
+	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: asked != nil && asked.reread}
+	res, err = d.Reconcile(own, mode)
+	d.busy.Add(int64(time.Since(began)))
+	if res != nil {
+		res.Mode = "daemon"
+		d.count(res)
+		if asked != nil {
+			res.Calls.Add(d.calls(), before)
+		}
+	}
+	return res, err, own.Err() != nil && ctx.Err() == nil
+}
+
+// count adds up what passes did.
+func (d *daemon) count(res *usersync.Result) {
+	d.applied.Add(uint64(res.Applied))
+	d.failed.Add(uint64(res.Failed))
+}
+
 // idle waits for the next reason to make a pass, and shows meanwhile that it is alive.
-func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) error {
+// It returns who has asked for the pass, if somebody has.
+func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) (*order, error) {
+	if d.next.Store(0); !next.IsZero() {
+		d.next.Store(next.Unix())
+	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	for next.IsZero() || time.Now().Before(next) {
@@ -128,18 +179,26 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 		select {
 		case <-beat.C:
 		case <-d.watcher.Changes():
-			return nil
+			return nil, nil
+		case <-d.kick:
+			return nil, nil
+		case o := <-d.orders:
+			if o.undo == nil {
+				return &o, nil
+			}
+			d.rollback(ctx, o)
+			return nil, ctx.Err()
 		case <-hup:
 			d.log.Info("asked to look again (SIGHUP)")
 			d.reloading()
 			d.reload()
 			d.notify("READY=1")
-			return nil
+			return nil, nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
