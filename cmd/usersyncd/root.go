@@ -17,6 +17,7 @@ changed, as fast as the API accepts and no faster.
   usersyncd plan ./users          what would change; nothing is written
   usersyncd --once ./users        apply it, then exit: for CI and cron
   usersyncd ./users               keep applying it, as a service does
+  usersyncd status                how it does; explain EMAIL: one user
   usersyncd release PLAN-ID       let through what a guard holds
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
@@ -71,7 +72,8 @@ func newRootWith(c *config, p process) *cobra.Command {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	root.ValidArgsFunction = dirs
-	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newRelease(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
+		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.Name() == "plan" || cmd.Name() == "validate" || cmd.Name() == "export" {
 			cmd.ValidArgsFunction = dirs
