@@ -17,11 +17,11 @@ func newExplain(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [flags] EMAIL [DIR]",
 		Short: "Say all that is known of one user, and what waits for what",
-		Long: `explain says where a user is declared and which _defaults.yaml files apply, and of
-each field what is desired, what was last applied and what Genesys last told;
-what is to be done, or why it is held, in quarantine or waiting, and when it is
-tried next; and the last writes. It asks the running daemon or, when none runs,
-the state file and the specs in DIR.`,
+		Long: `explain says where a user is declared and which _defaults.yaml files apply, and
+of each field what is desired, what was last applied and what Genesys last
+told; what is to be done, or why it is held, in quarantine or waiting, and when
+it is tried next; and the last writes. It asks the running daemon or, when none
+runs, the state file and the specs in DIR.`,
 		Example: `  usersyncd explain ana.perez@example.com
   usersyncd explain ana.perez@example.com ./users --output json`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -19,10 +19,10 @@ func newHistory(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [flags] [EMAIL]",
 		Short: "Show what was written: when, to whom, for which commit",
-		Long: `history shows the writes that Genesys has confirmed, the newest first: time, user,
-commit, each field before and after, and the correlation id that the vendor's
-support asks for. The newest 50,000 are kept, in the state file. It asks the
-running daemon or, when none runs, that file.`,
+		Long: `history shows the writes that Genesys has confirmed, the newest first: time,
+user, commit, each field before and after, and the correlation id that the
+vendor's support asks for. The newest 50,000 are kept, in the state file. It
+asks the running daemon or, when none runs, that file.`,
 		Example: `  usersyncd history --since 2h
   usersyncd history ana.perez@example.com --output json
   usersyncd history --revision 3f0c1d2e --limit 10`,

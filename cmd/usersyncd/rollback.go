@@ -16,14 +16,15 @@ func newRollback(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
 		Short: "Write back what a commit changed and nobody since",
-		Long: `rollback writes back what fields were before the writes of one commit, or before a
-time, from the history. Exactly the fields that nobody has changed since: what
-is not as it was left stays as it is, and is told. Users who were created stay.
+		Long: `rollback writes back what fields were before the writes of one commit, or
+before a time, from the history. Exactly the fields that nobody has changed
+since: what is not as it was left stays as it is, and is told. Users who were
+created stay.
 
 First it shows a plan, and changes nothing. With --confirm and the plan's id it
-carries that plan out, and no other; a pass under way is ended. Before it writes
-it pauses the passes, as the checkout still asks for what is undone: take it back
-there, too (git revert), then usersyncd resume.
+carries that plan out, and no other; a pass under way is ended. Before it
+writes it pauses the passes, as the checkout still asks for what is undone:
+take it back there, too (git revert), then usersyncd resume.
 
 It has the running daemon do it or, when none runs, does it itself.`,
 		Example: `  usersyncd rollback --revision 3f0c1d2e

@@ -17,8 +17,8 @@ func newStatus(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Say how the daemon does: in sync, pending, held, and why",
-		Long: `status asks the running daemon or, when none runs, the state file. It answers at
-once, whatever a pass is doing.`,
+		Long: `status asks the running daemon or, when none runs, the state file. It answers
+at once, whatever a pass is doing.`,
 		Example: `  usersyncd status
   sudo usersyncd status --output json | jq .held`,
 		Args: noArgs,

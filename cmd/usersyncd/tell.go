@@ -23,9 +23,9 @@ func newSync(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync [flags]",
 		Short: "Have the daemon make a pass now, and wait for what it does",
-		Long: `sync has the running daemon make a pass as soon as the one under way has ended, and
-prints what it did. With --refresh the daemon reads the organization first, so
-that edits made by hand are seen. The exit code is that of --once.`,
+		Long: `sync has the running daemon make a pass as soon as the one under way has ended,
+and prints what it did. With --refresh the daemon reads the organization first,
+so that edits made by hand are seen. The exit code is that of --once.`,
 		Example: `  usersyncd sync
   sudo usersyncd sync --refresh`,
 		Args: noArgs,
@@ -58,10 +58,10 @@ func newPause(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pause [flags]",
 		Short: "Change nothing until resume: passes only look",
-		Long: `pause ends the pass under way, once what is in flight has come back, and from then
-on passes change nothing: not in the organization. They go on looking, so that
-status shows what would be done. It outlasts a restart, and counts for --once
-with the same state file, too.`,
+		Long: `pause ends the pass under way, once what is in flight has come back, and from
+then on passes change nothing: not in the organization. They go on looking, so
+that status shows what would be done. It outlasts a restart, and counts for
+--once with the same state file, too.`,
 		Example: `  usersyncd pause --reason "incident 4711"
   sudo usersyncd pause`,
 		Args: noArgs,
@@ -81,8 +81,8 @@ func newResume(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume [flags]",
 		Short: "End a pause, or that of a rollback",
-		Long: `resume lets passes change things again, beginning with one now. After a rollback,
-see that the checkout does not ask any more for what was undone.`,
+		Long: `resume lets passes change things again, beginning with one now. After a
+rollback, see that the checkout does not ask any more for what was undone.`,
 		Example: `  usersyncd resume
   sudo usersyncd resume`,
 		Args: noArgs,
