@@ -30,6 +30,7 @@ type Reconciler struct {
 	Rand      *rand.Rand // jitter
 
 	status   atomic.Pointer[Status]
+	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
 }
 
@@ -52,6 +53,8 @@ type Mode struct {
 const (
 	stillTries = 10
 	stillWait  = 500 * time.Millisecond
+	// Two looks at a tree that is news are so far apart.
+	secondLook = 200 * time.Millisecond
 )
 
 // ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
@@ -106,6 +109,9 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
 	}
 
+	if scan, err = r.lookAgain(ctx, scan); err != nil {
+		return nil, err
+	}
 	tree, err := r.Specs.Load(ctx, scan)
 	if err != nil {
 		return nil, err
@@ -158,10 +164,11 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.removes() { // never from one look alone
+	if plan.removes() { // who is not declared must not be declared now: the refresh may have taken minutes
 		if again, err := r.Specs.Scan(ctx); err != nil {
 			return nil, err
 		} else if again.Digest != scan.Digest {
+			r.seen = ""
 			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
 		}
 	}
@@ -182,6 +189,31 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
+}
+
+// lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In
+// a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
+// with no sign of when they have finished.
+func (r *Reconciler) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {
+	if scan.Digest == r.seen {
+		return scan, nil
+	}
+	timer := time.NewTimer(secondLook)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	again, err := r.Specs.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if again.Digest != scan.Digest || again.Revision != scan.Revision {
+		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrMoved)
+	}
+	r.seen = again.Digest
+	return again, nil
 }
 
 // ProblemsError lists all that is wrong with a tree, by itself.
