@@ -33,6 +33,7 @@ type Reconciler struct {
 	view     atomic.Pointer[View]
 	policy   atomic.Pointer[Policy] // of the pass that has begun last, for Explain
 	standing Standing
+	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
 }
 
@@ -55,6 +56,8 @@ type Mode struct {
 const (
 	stillTries = 10
 	stillWait  = 500 * time.Millisecond
+	// Two looks at a tree that is news are so far apart.
+	secondLook = 200 * time.Millisecond
 )
 
 // ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
@@ -124,6 +127,9 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
 	}
 
+	if scan, err = r.lookAgain(ctx, scan); err != nil {
+		return nil, err
+	}
 	tree, err := r.Specs.Load(ctx, scan)
 	if err != nil {
 		return nil, err
@@ -165,10 +171,11 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.removes() { // never from one look alone
+	if plan.removes() { // who is not declared must not be declared now: the refresh may have taken minutes
 		if again, err := r.Specs.Scan(ctx); err != nil {
 			return nil, err
 		} else if again.Digest != scan.Digest {
+			r.seen = ""
 			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
 		}
 	}
@@ -215,6 +222,31 @@ func (r *Reconciler) converged(mark, revision string, users int, dryRun bool) er
 	}
 	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
 	return r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
+}
+
+// lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In
+// a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
+// with no sign of when they have finished.
+func (r *Reconciler) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {
+	if scan.Digest == r.seen {
+		return scan, nil
+	}
+	timer := time.NewTimer(secondLook)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	again, err := r.Specs.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if again.Digest != scan.Digest || again.Revision != scan.Revision {
+		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrMoved)
+	}
+	r.seen = again.Digest
+	return again, nil
 }
 
 // ProblemsError lists all that is wrong with a tree, by itself.

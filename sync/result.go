@@ -96,7 +96,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 	}
 	s.from(res)
 	r.set(s)
-	r.seen(plan)
+	r.saw(plan)
 	return res
 }
 

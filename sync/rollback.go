@@ -65,7 +65,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	if err := bind(); err != nil {
 		return nil, err
 	}
-	if err := r.lookAgain(ctx, wanted, snap, mode.DryRun); err != nil {
+	if err := r.readAgain(ctx, wanted, snap, mode.DryRun); err != nil {
 		return nil, err
 	}
 	plan, err := r.answered(ctx, snap, bind, mode.DryRun, func(answers *Answers) *Plan {
@@ -155,8 +155,8 @@ func undoing(events []state.Event, revision bool) []*undone {
 	return all
 }
 
-// lookAgain reads what the fields are now: the listing, and of the users in question what it does not show.
-func (r *Reconciler) lookAgain(ctx context.Context, wanted []*undone, snap *state.Snapshot, dryRun bool) error {
+// readAgain reads what the fields are now: the listing, and of the users in question what it does not show.
+func (r *Reconciler) readAgain(ctx context.Context, wanted []*undone, snap *state.Snapshot, dryRun bool) error {
 	used := map[spec.Field]bool{}
 	apart := map[string][]spec.Field{}
 	for _, u := range wanted {

@@ -41,8 +41,8 @@ func (v *View) change(key string) *Change {
 	return nil
 }
 
-// seen publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
-func (r *Reconciler) seen(plan *Plan) {
+// saw publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
+func (r *Reconciler) saw(plan *Plan) {
 	old := r.view.Load()
 	if old == nil || plan.claimed == nil {
 		return

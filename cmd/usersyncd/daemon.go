@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/watch"
@@ -43,6 +44,7 @@ type daemon struct {
 	applied atomic.Uint64 // changes of the passes that have ended
 	failed  atomic.Uint64
 
+	stillness
 	said   string // of the last pass that was worth a line
 	ailing string // why the last pass ended early
 }
@@ -124,6 +126,9 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		switch {
 		case err != nil:
 			pause = min(max(2*pause, firstPause), longestPause)
+			if errors.Is(err, spec.ErrMoved) {
+				pause = min(pause, longestUnstill)
+			}
 			next = time.Now().Add(pause)
 			if until, ok := throttledUntil(err, time.Now()); ok && until.After(next) {
 				pause, next = 0, until
@@ -210,6 +215,14 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 		attrs = append(attrs, "note", "nothing is lost; it goes on by itself then")
 	} else if err != nil {
 		ailing = err.Error()
+	}
+	if lasted, unstill := d.disturbed(err, time.Now()); unstill {
+		ailing = "the checkout is not still" // whatever it is this time
+		if lasted < alarmAfter {
+			d.log.Debug(ailing, "error", err)
+			return
+		}
+		attrs = append(attrs, "lasts", lasted.Round(time.Second).String(), "note", "what was applied before stays; it goes on by itself when the checkout is still")
 	}
 	switch {
 	case err != nil && ailing != d.ailing:

@@ -14,7 +14,7 @@ type Options struct {
 	Quiet    time.Duration // a burst is over after a pause this long; 500 ms
 	MaxDelay time.Duration // and in any case when it is this old; 5 s
 	Resync   time.Duration // a hint at least this often while everything is watched; 60 s
-	Poll     time.Duration // a hint at least this often while something is not; 15 s
+	Poll     time.Duration // a hint at least this often while something is not; 15 s, and no longer than Resync
 	Log      *slog.Logger  // nil: no log
 }
 
@@ -25,7 +25,7 @@ type Mode string
 const (
 	Starting Mode = "starting" // Run has not set the watches yet
 	Watching Mode = "watching" // every directory is watched
-	Polling  Mode = "polling"  // some directory is not; State.Reason says why
+	Polling  Mode = "polling"  // some directory is not, or its changes are not all reported; State.Reason says why
 )
 
 // State is how a watcher does at one moment.
@@ -52,7 +52,7 @@ func New(dir string, o Options) *Watcher {
 	o.Quiet = orDefault(o.Quiet, 500*time.Millisecond)
 	o.MaxDelay = orDefault(o.MaxDelay, 5*time.Second)
 	o.Resync = orDefault(o.Resync, time.Minute)
-	o.Poll = orDefault(o.Poll, 15*time.Second)
+	o.Poll = min(orDefault(o.Poll, 15*time.Second), o.Resync)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
