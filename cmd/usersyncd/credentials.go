@@ -13,13 +13,14 @@ import (
 type credentials struct {
 	id     string
 	secret genesys.Secret
+	from   [2]string // where id and secret were found
 }
 
 // findCredentials takes the first of: the flags; systemd's credentials directory; the variables that the
 // vendor's own tools use. Id and secret may come from different places.
 func (c *config) findCredentials(env environment, log *slog.Logger) (credentials, error) {
 	var found credentials
-	var from [2]string
+	from := &found.from
 	dir, _ := env.get("CREDENTIALS_DIRECTORY")
 	fromDir := func(name string) (string, error) {
 		if dir == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ changed, as fast as the API accepts and no faster.
   usersyncd --once ./users        apply it, then exit: for CI and cron
   usersyncd ./users               keep applying it, as a service does
   usersyncd release PLAN-ID       let through what a guard holds
+  usersyncd doctor ./users        what keeps it from working, and how to mend it
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
@@ -71,9 +73,9 @@ func newRootWith(c *config, p process) *cobra.Command {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	root.ValidArgsFunction = dirs
-	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newRelease(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newRelease(c, p), newDoctor(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
-		if cmd.Name() == "plan" || cmd.Name() == "validate" || cmd.Name() == "export" {
+		if slices.Contains([]string{"plan", "validate", "export", "doctor"}, cmd.Name()) {
 			cmd.ValidArgsFunction = dirs
 		}
 		for flag, values := range map[string][]string{

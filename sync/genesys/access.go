@@ -79,6 +79,9 @@ func (tokenInfo) check() error   { return nil }
 func (orgRole) check() error     { return nil }
 func (n named) check() error     { return nil }
 
+// TokenURL is where the login service gives out access tokens.
+func (d *Directory) TokenURL() string { return d.client.doors[0].login.config.TokenURL }
+
 // Login fetches an access token, in one try, unless there is a good one.
 func (d *Directory) Login(ctx context.Context) error {
 	_, _, err := d.client.doors[0].Token(ctx)
