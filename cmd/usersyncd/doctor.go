@@ -94,13 +94,12 @@ type doctor struct {
 	findings []finding
 	blocked  map[string]bool // checks that found nothing for others to use
 
-	found      credentials
-	api, login string
-	tree       *spec.Tree
-	snapshot   *state.Snapshot
-	org        *state.Org // that the state file belongs to
-	listener   *listener
-	genesys    *genesys.Directory
+	found    credentials
+	tree     *spec.Tree
+	snapshot *state.Snapshot
+	org      *state.Org // that the state file belongs to
+	listener *listener
+	genesys  *genesys.Directory
 }
 
 // patience bounds all that is asked of the network.

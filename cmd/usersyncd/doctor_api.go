@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,13 +64,12 @@ func (d *doctor) unreachable(name, base string, err error) {
 		}
 	}
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	_, plain := errors.AsType[tls.RecordHeaderError](err)
 	_, dns := errors.AsType[*net.DNSError](err)
 	timeout, _ := errors.AsType[net.Error](err)
 	switch {
 	case certificate:
 		d.problem(name, "if a proxy of yours opens TLS: SSL_CERT_FILE=/path/to/its-ca.pem; otherwise look who answers: "+curl, "the certificate of %s is not trusted%s (%v)", base, proxy, err)
-	case plain:
+	case errors.Is(err, http.ErrSchemeMismatch):
 		d.problem(name, curl, "who answers at %s speaks no TLS: a proxy, or another service%s", base, proxy)
 	case dns:
 		d.problem(name, "getent hosts "+shellWord(host), "the name of %s is not found%s (%v)", base, proxy, err)
