@@ -29,7 +29,7 @@ makes some three calls, a dozen if the client may not see its own roles.
 
 It exits with 1 if there is a problem; a warning is none.`,
 		Example: `  usersyncd doctor ./users
-  usersyncd doctor --output json ./users | jq '.checks[] | select(.verdict != "ok")'
+  usersyncd doctor --output json ./users | jq '.checks[].fix'
   sudo CREDENTIALS_DIRECTORY=/etc/usersyncd/credentials usersyncd doctor \
     --config /etc/usersyncd/config.yaml --state /var/lib/usersyncd/usersyncd.db`,
 		Args: oneDir,

@@ -11,12 +11,15 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
 )
+
+// shortPause is how long doctor waits where the API has asked for a pause.
+const shortPause = 5 * time.Second
 
 // checkLogin fetches an access token.
 func (d *doctor) checkLogin(ctx context.Context) {
@@ -88,6 +91,11 @@ func (d *doctor) checkOrganization(ctx context.Context) {
 	if !d.ready(name, "login") {
 		return
 	}
+	if gate := d.listener.Stats().Gate; gate > shortPause {
+		d.doubt(name, "wait "+span(gate)+", then run doctor again; the service waits, too", "the API has asked for a pause, says the state file: nothing is asked now")
+		d.blocked[name] = true
+		return
+	}
 	id, called, err := d.genesys.Organization(ctx)
 	if errors.Is(err, usersync.ErrForbidden) || errors.Is(err, usersync.ErrNotFound) {
 		d.doubt(name, "nothing has to be done", "it may not be read, so the state file is bound to the API's address alone")
@@ -112,13 +120,9 @@ func (d *doctor) checkOrganization(ctx context.Context) {
 // silent is about a call of the API that had no usable answer, after a login that worked.
 func (d *doctor) silent(name string, err error) {
 	e, _ := errors.AsType[*usersync.CallError](err)
-	parked, _ := errors.AsType[*aimd.ParkedError](err)
 	switch {
 	case e == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 		d.unchecked(name, "%v", err)
-	case parked != nil:
-		d.doubt(name, "wait; the service does, too", "the API has asked for a long pause: %v", parked)
-		d.blocked[name] = true
 	case errors.Is(err, usersync.ErrThrottled):
 		wait := "a while"
 		if e != nil && e.RetryAfter > 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/watch"
 )
@@ -180,6 +182,36 @@ func TestDoctorReadsTheState(t *testing.T) {
 	}
 	if code != 0 || found["quarantine"].Verdict != doubtful {
 		t.Errorf("code %d, %+v", code, found["quarantine"])
+	}
+}
+
+// A pause that the API has asked for holds for doctor, too: it says so instead of asking.
+func TestDoctorKeepsToAPause(t *testing.T) {
+	for _, pause := range []string{"120", "3600"} {
+		path := filepath.Join(t.TempDir(), "usersyncd.db")
+		asked := false
+		url := served(t, sim.Options{}, func(_ http.ResponseWriter, r *http.Request) bool {
+			asked = asked || r.URL.Path != "/oauth/token"
+			return false
+		})
+		store, err := state.Open(path, state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
+		ticket, _, err := limiter.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter.Release(ticket, 429, map[string][]string{"Retry-After": {pause}})
+		newMemory(store, "demo", url, false, slog.New(slog.DiscardHandler)).save(limiter)
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		found, _, code := examined(t, url, "--state="+path)
+		if f := found["organization"]; f.Verdict != doubtful || !strings.Contains(f.Fix, "minute") && !strings.Contains(f.Fix, "seconds") || code != 0 || asked {
+			t.Errorf("code %d, asked: %v, %+v", code, asked, found)
+		}
 	}
 }
 
