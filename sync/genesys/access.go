@@ -177,10 +177,10 @@ func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Acce
 		}
 		divisions[g.Role] = append(divisions[g.Role], g.Division)
 	}
-	base := shelfOf(spec.KindRole).path + "/"
+	base, query := shelfOf(spec.KindRole).path+"/", url.Values{"userCount": {"false"}}
 	var held []policy
 	for _, id := range order {
-		role, err := call[orgRole](ctx, d.client, &request{method: http.MethodGet, path: base + url.PathEscape(id), template: base + "{id}", needs: mayViewRoles})
+		role, err := call[orgRole](ctx, d.client, &request{method: http.MethodGet, path: base + url.PathEscape(id), template: base + "{id}", query: query, needs: mayViewRoles})
 		if errors.Is(err, usersync.ErrNotFound) {
 			continue // deleted: it grants nothing
 		}

@@ -32,18 +32,16 @@ func (s *Server) listRoles(req *request) answer {
 	if bad != nil {
 		return *bad
 	}
-	return paged(req, all, func(t listed) wireOrgRole {
-		w := s.wireOrgRole(t)
-		if count {
-			n := len(s.usersWith(t.id))
-			w.UserCount = &n
-		}
-		return w
-	})
+	return paged(req, all, func(t listed) wireOrgRole { return s.wireOrgRole(t, count) })
 }
 
-func (s *Server) wireOrgRole(t listed) wireOrgRole {
-	return wireOrgRole{t.id, t.name, t.defaultID, append([]string{}, t.allows...), nil, nil, false, t.defaultID != "", "/api/v2/authorization/roles/" + t.id}
+func (s *Server) wireOrgRole(t listed, count bool) wireOrgRole {
+	w := wireOrgRole{t.id, t.name, t.defaultID, append([]string{}, t.allows...), nil, nil, false, t.defaultID != "", "/api/v2/authorization/roles/" + t.id}
+	if count {
+		n := len(s.usersWith(t.id))
+		w.UserCount = &n
+	}
+	return w
 }
 
 // policy is DomainPermissionPolicy: what may be done to what.
@@ -58,14 +56,18 @@ func (s *Server) getRole(req *request) answer {
 	if a := s.permitted("authorization:role:view"); a != nil {
 		return *a
 	}
-	if bad := onlyQuery(req, "expand"); bad != nil {
+	if bad := onlyQuery(req, "userCount"); bad != nil {
+		return *bad
+	}
+	count, bad := truth(req, "userCount", true)
+	if bad != nil {
 		return *bad
 	}
 	role := s.shelves[Role].live(req.PathValue("role"))
 	if role == nil {
 		return notFound()
 	}
-	w := s.wireOrgRole(listed{role, role.name})
+	w := s.wireOrgRole(listed{role, role.name}, count)
 	w.Policies = s.policies(role)
 	return answer{status: http.StatusOK, body: w}
 }
