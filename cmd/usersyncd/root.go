@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ changed, as fast as the API accepts and no faster.
   usersyncd ./users               keep applying it, as a service does
   usersyncd status                how it does; explain EMAIL: one user
   usersyncd release PLAN-ID       let through what a guard holds
+  usersyncd doctor ./users        what keeps it from working, and how to mend it
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
@@ -73,9 +75,9 @@ func newRootWith(c *config, p process) *cobra.Command {
 	}
 	root.ValidArgsFunction = dirs
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
-		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
-		if cmd.Name() == "plan" || cmd.Name() == "validate" || cmd.Name() == "export" {
+		if slices.Contains([]string{"plan", "validate", "export", "doctor"}, cmd.Name()) {
 			cmd.ValidArgsFunction = dirs
 		}
 		for flag, values := range map[string][]string{
