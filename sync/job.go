@@ -48,6 +48,8 @@ type job struct {
 	attempts int       // without a usable answer
 	last     error     // of these, for the report
 	final    *answer   // of a call that is not to be sent again; what it did is still read
+
+	begun []spec.Field // of which some is written, or may be, and some is not
 }
 
 func (j *job) step() step {
@@ -213,6 +215,7 @@ func (a *applier) replan(j *job) error {
 	case j.action == Create && !j.ours: // it is not made, but found
 		j.action, j.cause, j.fields = Adopt, next.Cause, next.Fields
 	}
+	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
 		var commit state.Commit
 		a.succeed(j, &commit)
@@ -291,6 +294,10 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 		c.Current = &left
 		commit.Users = append(commit.Users, c.Current)
 		a.roster.put(c.Current)
+	}
+	if len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		a.end(c, Deferred) // the change window has closed on all of it
+		return
 	}
 	a.end(c, Applied)
 }

@@ -23,8 +23,9 @@ type Result struct {
 	Held        int       `json:"held"`
 	Quarantined int       `json:"quarantined"`
 	Skipped     int       `json:"skipped"`
-	Waiting     int       `json:"waiting"` // of those skipped: for another user, who did not come or go
-	Pending     int       `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
+	Waiting     int       `json:"waiting"`  // of those skipped: for another user, who did not come or go
+	Deferred    int       `json:"deferred"` // all of what differs waits for a change window
+	Pending     int       `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
 	Unchanged   int       `json:"unchanged"`
 	Calls       Calls     `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
 	Seconds     float64   `json:"seconds"`
@@ -36,7 +37,7 @@ type Result struct {
 
 	Problems []spec.Problem `json:"-"`    // users that were left out because of them
 	Kept     int            `json:"kept"` // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`    // when the first user leaves quarantine; zero if none is in it
+	Retry    time.Time      `json:"-"`    // when the first user leaves quarantine, or a change window opens for one; zero if there is none
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -131,12 +132,17 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 			if c.Waits != "" {
 				res.Waiting++
 			}
+		case Deferred:
+			res.Deferred++
 		case Planned:
 			res.Pending++
 		}
 		if !c.retry.IsZero() && (res.Retry.IsZero() || c.retry.Before(res.Retry)) {
 			res.Retry = c.retry
 		}
+	}
+	if waits, opens := res.Waits(); waits > 0 && (res.Retry.IsZero() || opens.Before(res.Retry)) {
+		res.Retry = opens
 	}
 	s := Status{Phase: "idle", Began: began, Last: res}
 	s.from(res)
@@ -170,6 +176,9 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 		Note   string  `json:"note,omitempty"`
 		Hold   string  `json:"hold,omitempty"`  // what releases it
 		Drift  []field `json:"drift,omitempty"` // what is only reported
+		// what waits for a change window, and when that opens, in UTC
+		Deferred []field   `json:"deferred,omitempty"`
+		Until    time.Time `json:"until,omitzero"`
 	}{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Cause: c.Cause, Action: c.Action, Fields: []field{}, Result: c.Outcome, Note: c.Note, Hold: c.Hold}
 	raw := func(v spec.Value) json.RawMessage {
 		if v == "" {
@@ -182,6 +191,9 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 	}
 	for _, fc := range c.Fields {
 		out.Fields = append(out.Fields, field{fc.Field, raw(fc.Before), raw(fc.After)})
+	}
+	for _, fc := range c.Deferred {
+		out.Deferred, out.Until = append(out.Deferred, field{fc.Field, raw(fc.Before), raw(fc.After)}), c.Until.UTC()
 	}
 	for _, fc := range c.Drift {
 		out.Drift = append(out.Drift, field{fc.Field, raw(fc.Before), raw(fc.After)})
