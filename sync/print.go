@@ -45,7 +45,7 @@ func (c *Change) String() string {
 	if len(c.Deferred) > 0 {
 		b.WriteString("\n    waits for the change window")
 		if !c.Until.IsZero() {
-			b.WriteString(", " + c.when())
+			b.WriteString(", " + WindowTime(c.Until))
 		}
 		b.WriteByte(':')
 	}

@@ -98,13 +98,8 @@ func (r *Result) Waits() (users int, opens time.Time) {
 	return users, opens
 }
 
-// when says for people when what waits will go.
-func (c *Change) when() string {
-	if c.Until.IsZero() {
-		return ""
-	}
-	return c.Until.Format("Mon 2006-01-02 15:04 MST")
-}
+// WindowTime shows people when a window opens, as the clock there will.
+func WindowTime(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
 // RoutingFields are the fields that decide which conversations reach a user.
 func RoutingFields() []spec.Field {

@@ -93,7 +93,7 @@ func (a *applier) logChange(c *Change) {
 		for _, fc := range c.Deferred {
 			waiting = append(waiting, fc.String())
 		}
-		attrs = append(attrs, "waiting", waiting, "until", c.when())
+		attrs = append(attrs, "waiting", waiting, "until", WindowTime(c.Until))
 	}
 	switch {
 	case c.Err != nil:
