@@ -209,8 +209,12 @@ func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_
 
 // verdict says in a word how a field stands.
 func verdict(s *FieldStory, change *Change) string {
-	if change != nil && change.Outcome != Applied {
-		for _, fc := range slices.Concat(change.Fields, change.Drift) {
+	if change != nil {
+		waiting := slices.Concat(change.Fields, change.Drift, change.Deferred)
+		if change.Outcome == Applied {
+			waiting = slices.Concat(change.Drift, change.Deferred)
+		}
+		for _, fc := range waiting {
 			if fc.Field == s.Field {
 				return string(fc.Cause)
 			}
@@ -254,6 +258,9 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
 		e.Release, e.Next = change.Hold, change.retry
+		if len(change.Deferred) > 0 {
+			e.Next, e.Why = change.Until, cmp.Or(e.Why, "what touches routing waits for the change window")
+		}
 		if change.Waits != "" {
 			e.Why = "waits for " + change.Waits
 		}

@@ -44,6 +44,16 @@ func (c *Change) String() string {
 			fmt.Fprintf(&b, " (%s)", fc.Cause)
 		}
 	}
+	if len(c.Deferred) > 0 {
+		b.WriteString("\n    waits for the change window")
+		if !c.Until.IsZero() {
+			b.WriteString(", " + WindowTime(c.Until))
+		}
+		b.WriteByte(':')
+	}
+	for _, fc := range c.Deferred {
+		b.WriteString("\n        " + fc.String())
+	}
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
 		if c.Cause == Undone {

@@ -158,7 +158,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	bind := r.binder(ctx, snap)
 
 	if refresh {
-		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), Revision: tree.Revision})
+		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), InSync: before.InSync, Revision: tree.Revision})
 		if err := bind(); err != nil {
 			return nil, err
 		}

@@ -23,8 +23,9 @@ type Result struct {
 	Held        int          `json:"held"`
 	Quarantined int          `json:"quarantined"`
 	Skipped     int          `json:"skipped"`
-	Waiting     int          `json:"waiting"` // of those skipped: for another user, who did not come or go
-	Pending     int          `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
+	Waiting     int          `json:"waiting"`  // of those skipped: for another user, who did not come or go
+	Deferred    int          `json:"deferred"` // all of what differs waits for a change window
+	Pending     int          `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
 	Unchanged   int          `json:"unchanged"`
 	Calls       Calls        `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
 	Seconds     float64      `json:"seconds"`
@@ -37,7 +38,7 @@ type Result struct {
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine; zero if none is in it
+	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, or a change window opens for one; zero if there is none
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -143,6 +144,8 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 			if c.Waits != "" {
 				res.Waiting++
 			}
+		case Deferred:
+			res.Deferred++
 		case Planned:
 			res.Pending++
 		}
@@ -151,6 +154,9 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 		}
 	}
 	res.Paused = r.standing.Paused
+	if waits, opens := res.Waits(); waits > 0 && (res.Retry.IsZero() || opens.Before(res.Retry)) {
+		res.Retry = opens
+	}
 	return res
 }
 

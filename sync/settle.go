@@ -21,6 +21,9 @@ func (a *applier) settle(ans answer) error {
 	if ans.step == stepCall {
 		delete(a.objects, ans.call.Object)
 	}
+	if ans.late {
+		return nil // it was not sent any more
+	}
 	if ans.step == stepCall && ans.call.Creates {
 		ans.job.sent = time.Now() // at the latest: it may have waited long for its turn
 	}
@@ -67,6 +70,7 @@ func (a *applier) achieved(ans answer) error {
 		before := c.Current
 		written := j.settled(ans.call)
 		j.lost = nil
+		j.begun = slices.DeleteFunc(slices.Clone(ans.call.Fields), func(f spec.Field) bool { return slices.Contains(written, f) })
 		c.Current = a.known(ans.now[i], before, c, written)
 		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
 			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)

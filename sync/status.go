@@ -67,7 +67,7 @@ func (r *Reconciler) set(s Status) {
 func (a *applier) progress() {
 	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.declared,
 		InSync: a.plan.Unchanged + a.arrived, InFlight: a.inFlight,
-		Changed: a.tally[Planned], Applied: a.tally[Applied], Failed: a.tally[Failed]}
+		Changed: a.tally[Planned] - a.tally[Deferred], Applied: a.tally[Applied], Failed: a.tally[Failed]}
 	a.set(s)
 }
 
@@ -108,6 +108,13 @@ func (a *applier) logChange(c *Change) {
 	}
 	if len(fields) > 0 {
 		attrs = append(attrs, "fields", fields)
+	}
+	if len(c.Deferred) > 0 {
+		var waiting []string
+		for _, fc := range c.Deferred {
+			waiting = append(waiting, fc.String())
+		}
+		attrs = append(attrs, "waiting", waiting, "until", WindowTime(c.Until))
 	}
 	switch {
 	case c.Err != nil:

@@ -3,6 +3,7 @@ package sync
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"usersyncd/spec"
 )
@@ -21,6 +22,9 @@ type changeJSON struct {
 	Note   string      `json:"note,omitempty"`  // why it was not applied
 	Hold   string      `json:"hold,omitempty"`  // what releases it
 	Drift  []fieldJSON `json:"drift,omitempty"` // what is only reported
+	// what waits for a change window, and when that opens, in UTC
+	Deferred []fieldJSON `json:"deferred,omitempty"`
+	Until    time.Time   `json:"until,omitzero"`
 }
 
 type fieldJSON struct {
@@ -73,6 +77,9 @@ func (c *Change) fromJSON(fields []fieldJSON) []FieldChange {
 func (c *Change) MarshalJSON() ([]byte, error) {
 	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
 		Fields: c.toJSON(c.Fields), Drift: c.toJSON(c.Drift), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
+	if out.Deferred = c.toJSON(c.Deferred); len(out.Deferred) > 0 {
+		out.Until = c.Until.UTC()
+	}
 	if out.Fields == nil {
 		out.Fields = []fieldJSON{}
 	}
@@ -94,6 +101,7 @@ func (c *Change) UnmarshalJSON(data []byte) error {
 	*c = Change{Key: in.Email, Pos: spec.Pos{File: in.File, Line: in.Line, Column: in.Column}, Cause: in.Cause, Action: in.Action,
 		Outcome: in.Result, Note: in.Note, Hold: in.Hold}
 	c.Fields, c.Drift = c.fromJSON(in.Fields), c.fromJSON(in.Drift)
+	c.Deferred, c.Until = c.fromJSON(in.Deferred), in.Until
 	if c.Outcome == Failed {
 		c.Err, c.Note = errors.New(in.Note), ""
 	}

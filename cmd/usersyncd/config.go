@@ -45,6 +45,7 @@ type config struct {
 	searchLag                  time.Duration
 
 	guards
+	changeWindows
 	selection
 
 	output, logFormat, logLevel string
@@ -77,6 +78,7 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
 	c.guards.flags(f)
+	c.changeWindows.flags(f)
 	c.selection.flags(f)
 	c.readFlags(f)
 	c.rateFlags(f)

@@ -235,7 +235,8 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	if res == nil {
 		return
 	}
-	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept)
+	waits, opens := res.Waits()
+	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept, waits, opens)
 	first := d.said == ""
 	news := said != d.said || res.Applied > 0
 	if d.said = said; !news {
@@ -250,13 +251,16 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	for _, h := range res.Holds {
 		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
+	if waits > 0 {
+		d.log.Info("waiting for the change window", "users", waits, "until", usersync.WindowTime(opens))
+	}
 	for _, p := range res.Problems {
 		d.log.Warn("a problem in the specs", "problem", p.String())
 	}
 	if first || res.Changed > 0 || len(res.Problems) > 0 {
 		c := d.calls()
 		d.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,
-			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held,
+			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held, "deferred", res.Deferred,
 			"pending", res.Pending, "unchanged", res.Unchanged, "seconds", fmt.Sprintf("%.1f", res.Seconds),
 			"calls_total", c.Total, "throttled_total", c.Throttled)
 	}

@@ -113,6 +113,10 @@ func (c *config) policy() (usersync.Policy, error) {
 	if err != nil {
 		return usersync.Policy{}, usage("%s--select: %w", c.at("select"), err)
 	}
+	schedule, err := c.schedule(c.sources)
+	if err != nil {
+		return usersync.Policy{}, usage("%w", err)
+	}
 	var only []string
 	for _, address := range c.only.list {
 		only = append(only, spec.Key(address))
@@ -121,6 +125,7 @@ func (c *config) policy() (usersync.Policy, error) {
 	return usersync.Policy{
 		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: usersync.Action(g.onRemoval),
 		Select: usersync.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
+		Schedule: schedule,
 		Guard: usersync.Guard{
 			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,

@@ -62,7 +62,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		return
 	}
 	s.Pending, s.Failed, s.Held, s.Quarantined, s.Skipped = last.Pending, last.Failed, last.Held, last.Quarantined, last.Skipped
-	s.Holds, s.Notes = last.Holds, last.Notes
+	s.Deferred, s.Holds, s.Notes = last.Deferred, last.Holds, last.Notes
 	s.Show(last.Failures, last.Problems, mostShown)
 }
 

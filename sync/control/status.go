@@ -108,6 +108,8 @@ func (s *Status) Count(o usersync.Outcome) {
 		s.Quarantined++
 	case usersync.Skipped:
 		s.Skipped++
+	case usersync.Deferred:
+		s.Deferred++
 	}
 }
 
