@@ -215,6 +215,6 @@ func (d *doctor) judgeAccess(a genesys.Access, fields int) {
 		d.doubt("divisions", "in Admin > Integrations > OAuth, give the client "+role+" in all divisions", "%d are not good in all divisions, so users of others are not seen: %s", n, list(genesys.Partly))
 	}
 	if len(by[genesys.Unknown]) > 0 {
-		d.note("write permissions", unchecked, "to have them checked, add authorization:role:view, and oauth:client:view or authorization:grant:view", "only writing would show them, and the client may not see its own roles; needed: %s", list(genesys.Unknown))
+		d.note("further permissions", unchecked, "to have them checked, add authorization:role:view, and oauth:client:view or authorization:grant:view", "the client may not see its own roles, and no read shows them; needed: %s", list(genesys.Unknown))
 	}
 }

@@ -159,7 +159,7 @@ func TestDoctorJudgesAccess(t *testing.T) {
 		"granted": {genesys.Access{ByRoles: true, Roles: []string{"R"}, Findings: []genesys.Finding{{Need: need("a:b:c", true), Met: genesys.Granted}}},
 			[]string{`permissions ok the OAuth client has those 1 of 1 that can be told (by "R"), for 1 field`}},
 		"all kinds": {genesys.Access{Client: "c", Findings: []genesys.Finding{{Need: need("a:b:c", false), Met: genesys.Missing}, {Need: need("d:e:f", false), Met: genesys.Partly}, {Need: need("g:h:i", true)}}},
-			[]string{`permissions problem the OAuth client "c" lacks 1 of the 3 that 1 field take: a:b:c (x)`, "divisions warning 1 are not good", "write permissions unchecked only writing would show them"}},
+			[]string{`permissions problem the OAuth client "c" lacks 1 of the 3 that 1 field take: a:b:c (x)`, "divisions warning 1 are not good", "further permissions unchecked the client may not see its own roles"}},
 	} {
 		d := &doctor{blocked: map[string]bool{}}
 		d.judgeAccess(c.a, 1)

@@ -13,10 +13,11 @@ import (
 type permissions struct{ read, write []string }
 
 const (
-	mayDelete        = "directory:user:delete"
-	mayViewRoles     = "authorization:role:view"
-	mayViewGrants    = "authorization:grant:view"
-	mayViewVoicemail = "voicemail:userPolicy:viewOther"
+	mayDelete          = "directory:user:delete"
+	mayAssignLanguages = "routing:language:assign"
+	mayViewRoles       = "authorization:role:view"
+	mayViewGrants      = "authorization:grant:view"
+	mayViewVoicemail   = "voicemail:userPolicy:viewOther"
 )
 
 // permissionsOf tells what a field takes, apart from creating and deleting users.
@@ -27,7 +28,7 @@ func permissionsOf(f spec.Field) permissions {
 	case spec.Skills:
 		return permissions{[]string{"routing:skill:view"}, []string{mayAssign}}
 	case spec.Languages:
-		return permissions{[]string{"routing:language:view"}, []string{"routing:language:assign"}}
+		return permissions{[]string{"routing:language:view"}, []string{mayAssignLanguages}}
 	case spec.ProfileSkills:
 		return permissions{nil, []string{"directory:userProfile:edit"}}
 	case spec.Locations, spec.ExternalIDs:
@@ -96,12 +97,20 @@ func (u Usage) Needs() []Need {
 	return needs
 }
 
-// alternatives are the permissions any of which does.
+// alternatives are the permissions any of which does: those named, and those that the vendor's description of
+// the API lists beside them for the same calls. Nobody need have the latter, but who has is not told that it lacks.
 func (n Need) alternatives() []string {
 	all := strings.Split(n.Permission, " or ")
-	for _, p := range all {
-		if p == mayEdit || p == mayDelete {
-			return append(all, "directory:organization:admin") // the vendor's CLI names it for these two calls
+	for _, p := range slices.Clone(all) {
+		switch p {
+		case mayEdit, mayDelete:
+			all = append(all, "directory:organization:admin")
+		case mayAssignLanguages:
+			all = append(all, mayAssign)
+		case mayUtilize:
+			all = append(all, "routing:utilization:manage")
+		case mayViewVoicemail, "telephony:plugin:all":
+			all = append(all, mayViewVoicemail, "telephony:plugin:all")
 		}
 	}
 	return all
