@@ -91,9 +91,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	s.Phase, s.Err = "idle", err
 	switch {
 	case err == nil:
-		r.standing.Success = time.Now()
+		r.standing.Success, r.standing.Trouble = time.Now(), nil
 	case ctx.Err() == nil:
 		r.standing.Ailing++
+		r.standing.Trouble = err
 	}
 	r.set(s)
 	return res, err

@@ -34,6 +34,7 @@ type Standing struct {
 	Refresh     time.Time      // when the organization was last read
 	LastApplied *state.Applied // the tree that was last wholly applied; nil if none was
 	Paused      *state.Pause   // nothing is changed until somebody ends it
+	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well
 	Passes      uint64         // that have ended
 	Ailing      uint64         // of them, those that ended early
 	Damaged     uint64         // records of the state file that were lost

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +52,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{MaxInFlight: c.maxInFlight}))
 	directory, err := genesys.New(genesys.Options{
 		API: api, Login: login, ClientID: found.id, ClientSecret: found.secret,
-		Limiter: limiter, Tokens: c.tokens, ReadOnly: readOnly, MaxConns: c.maxInFlight, Logger: log, Version: version(), Transport: c.transport,
+		Limiter: limiter, Tokens: c.tokens, ReadOnly: readOnly, MaxConns: c.maxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.transport,
 		Retry: &genesys.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No429: !c.retry429, No5xx: !c.retry5xx},
 	})
 	if err != nil {

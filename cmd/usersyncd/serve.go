@@ -84,7 +84,7 @@ func (d *daemon) serve(ctx context.Context, group *errgroup.Group) error {
 	if err := os.MkdirAll(filepath.Dir(d.settings.socket), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	s, err := control.Listen(d.settings.socket, d.log)
+	s, err := control.ListenSocket(d.settings.socket, d.log)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // mostShown is how many failures and problems a status lists; it counts all of them.
 const mostShown = 50
 
-// Status implements control.Source: it puts together how the daemon does now.
+// status puts together how the daemon does now.
 func (d *daemon) status(now time.Time) control.Status {
 	st := d.Reconciler.Status()
 	s := control.Status{
@@ -31,9 +31,9 @@ func (d *daemon) status(now time.Time) control.Status {
 	if ok, why := d.alive(now); !ok {
 		s.Stuck = why
 	}
-	if st.Err != nil {
-		s.Error = oneLine(st.Err.Error())
-		s.CredentialsDead = errors.Is(st.Err, usersync.ErrUnauthorized)
+	if st.Trouble != nil {
+		s.Error = oneLine(st.Trouble.Error())
+		s.CredentialsDead = errors.Is(st.Trouble, usersync.ErrUnauthorized)
 	}
 	if broken := d.misconfigured.Load(); broken != nil {
 		s.Settings = *broken

@@ -13,7 +13,7 @@ var (
 	ErrNoDaemon = errors.New("no usersyncd listens")
 	// ErrNotHeld is returned when nothing is held under an id.
 	ErrNotHeld = errors.New("nothing is held under the id")
-	// ErrRunning is returned by Listen when another daemon answers on the socket.
+	// ErrRunning is returned by ListenSocket when another daemon answers on the socket.
 	ErrRunning = errors.New("another usersyncd listens")
 )
 

@@ -29,9 +29,9 @@ type Socket struct {
 	log      *slog.Logger
 }
 
-// Listen makes the socket at path, mode 0660; its directory must exist. One that a daemon left behind is
+// ListenSocket makes the socket at path, mode 0660; its directory must exist. One that a daemon left behind is
 // replaced. ErrRunning: somebody answers there.
-func Listen(path string, log *slog.Logger) (*Socket, error) {
+func ListenSocket(path string, log *slog.Logger) (*Socket, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, and %d are the most that a socket can have", path, len(path), maxSocketPath)
 	}
