@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,7 @@ func (d *doctor) checkRegion() {
 	d.genesys, err = genesys.New(genesys.Options{
 		// The URLs are looked at without credentials, too; nothing is sent then.
 		API: api, Login: login, ClientID: cmp.Or(d.found.id, "none"), ClientSecret: cmp.Or(d.found.secret, "none"),
-		Limiter: d.listener, ReadOnly: true, Logger: d.log, Version: version(),
+		Limiter: d.listener, ReadOnly: true, Proxy: http.ProxyFromEnvironment, Logger: d.log, Version: version(),
 		// A 429 is reported, and not waited for.
 		Retry: &genesys.Retry{Max: min(d.c.retryMax, 1), MinWait: d.c.retryMinWait, MaxWait: d.c.retryMaxWait, No429: true},
 	})
