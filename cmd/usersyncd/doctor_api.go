@@ -63,7 +63,7 @@ func (d *doctor) unreachable(name, base string, err error) {
 	}
 	for _, v := range []string{"HTTPS_PROXY", "https_proxy"} {
 		if p, _ := d.env.get(v); p != "" {
-			proxy = "; $" + v + " is set, and usersyncd uses no proxy"
+			proxy = "; $" + v + " is set: it is asked through that proxy"
 		}
 	}
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)

@@ -50,7 +50,7 @@ func TestDoctorTellsFailedLoginsApart(t *testing.T) {
 		"throttled":   {served(t, sim.Options{}, answer(429, `{"error":"invalid_request"}`)), "asks for a pause", "wait", doubtful, 0},
 		"outage":      {served(t, sim.Options{}, answer(503, `<html>`)), "not well", "status.mypurecloud.com", ill, 1},
 		"a page":      {served(t, sim.Options{}, answer(200, `<html>Log in to the guest network</html>`, "Content-Type", "text/html")), "no usable answer", "curl -v", ill, 1},
-		"refused":     {closed.URL, "the connection is refused; $HTTPS_PROXY is set, and usersyncd uses no proxy", "curl -v " + closed.URL + "/oauth/token", ill, 1},
+		"refused":     {closed.URL, "the connection is refused; $HTTPS_PROXY is set: it is asked through that proxy", "curl -v " + closed.URL + "/oauth/token", ill, 1},
 		"certificate": {encrypted.URL, "is not trusted", "SSL_CERT_FILE", ill, 1},
 		"no TLS":      {strings.Replace(plain, "http:", "https:", 1), "speaks no TLS", "curl -v https://127.0.0.1", ill, 1},
 	} {
