@@ -38,7 +38,10 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, err
 	}
-	log, level := c.newLogger(stderr, env)
+	log, level, err := c.newLogger(stderr, env)
+	if err != nil {
+		return nil, err
+	}
 	level.Set(t.level)
 	api, login, err := c.endpoints(env)
 	if err != nil {

@@ -58,7 +58,7 @@ type config struct {
 func (c *config) commonFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.file, "config", "", "settings as YAML; `FILE`'s keys are the names of these flags")
 	f.StringVar(&c.output, "output", "text", "what stdout gets: text or json")
-	f.StringVar(&c.logFormat, "log-format", "auto", "log lines on stderr: auto, text or json")
+	f.StringVar(&c.logFormat, "log-format", "auto", "log lines: auto, text or json on stderr, or journal: systemd's, with fields")
 	f.StringVar(&c.logLevel, "log-level", "info", "least level logged: debug, info, warn or error")
 }
 
@@ -203,7 +203,7 @@ func (c *config) check(cmd *cobra.Command) error {
 		want string
 	}{
 		{"output", slices.Contains([]string{"text", "json"}, c.output), "text or json"},
-		{"log-format", slices.Contains([]string{"auto", "text", "json"}, c.logFormat), "auto, text or json"},
+		{"log-format", slices.Contains(logFormats(), c.logFormat), "auto, text, json or journal"},
 		{"log-level", slices.Contains([]string{"debug", "info", "warn", "error"}, c.logLevel), "debug, info, warn or error"},
 		{"on-removal", slices.Contains(onRemoval(), c.onRemoval), "unmanage, deactivate or delete"},
 		{"on-drift", slices.Contains(onDrift(), c.onDrift), "enforce or report"},

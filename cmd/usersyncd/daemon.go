@@ -122,7 +122,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		}
 		d.sayHow(res, err)
 		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
-		var next time.Time                   // the watcher hints every --resync-interval; this is for what comes before
+		var next time.Time                   // the watcher hints by itself; this is for what has a time of its own
 		switch {
 		case err != nil:
 			pause = min(max(2*pause, firstPause), longestPause)
@@ -133,10 +133,8 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 			if until, ok := throttledUntil(err, time.Now()); ok && until.After(next) {
 				pause, next = 0, until
 			}
-		case !res.Retry.IsZero():
-			pause, next = 0, res.Retry
 		default:
-			pause = 0
+			pause, next = 0, sooner(res.Retry, d.refreshDue())
 		}
 		if asked, err = d.idle(ctx, next, hup); err != nil {
 			return err
@@ -168,6 +166,23 @@ func (d *daemon) pass(ctx context.Context, asked *order) (res *usersync.Result, 
 func (d *daemon) count(res *usersync.Result) {
 	d.applied.Add(uint64(res.Applied))
 	d.failed.Add(uint64(res.Failed))
+}
+
+// refreshDue is when the organization is to be read again; zero if nobody knows.
+func (d *daemon) refreshDue() time.Time {
+	meta, err := d.Store.Meta()
+	if err != nil || meta.Refresh.At.IsZero() || d.tuned.Load().noRefresh {
+		return time.Time{} // the next pass will meet the error, too
+	}
+	return meta.Refresh.At.Add(d.Refresh)
+}
+
+// sooner is the first of two times, of which each may be unknown.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // idle waits for the next reason to make a pass, and shows meanwhile that it is alive.

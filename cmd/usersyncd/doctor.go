@@ -51,7 +51,10 @@ It exits with 1 if there is a problem; a warning is none.`,
 			if !cmd.Flags().Changed("log-level") {
 				c.logLevel = "error" // what goes wrong is in the findings
 			}
-			log, level := c.newLogger(&screen{w: p.stderr}, env)
+			log, level, err := c.newLogger(&screen{w: p.stderr}, env)
+			if err != nil {
+				return err
+			}
 			t, err := c.tuning()
 			if err != nil {
 				return err

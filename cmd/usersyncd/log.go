@@ -9,9 +9,12 @@ import (
 	"golang.org/x/term"
 )
 
-// newLogger makes the logger that the settings ask for. On a terminal lines are for people, elsewhere
-// they are JSON, for whatever collects them. The level can be changed while the logger is in use.
-func (c *config) newLogger(s *screen, env environment) (*slog.Logger, *slog.LevelVar) {
+func logFormats() []string { return []string{"auto", "text", "json", "journal"} }
+
+// newLogger makes the logger that the settings ask for. On a terminal lines are for people, in systemd's journal
+// they have fields, elsewhere they are JSON, for whatever collects them. The level can be changed while the logger
+// is in use.
+func (c *config) newLogger(s *screen, env environment) (*slog.Logger, *slog.LevelVar, error) {
 	level := new(slog.LevelVar)
 	format := c.logFormat
 	if format == "auto" {
@@ -20,10 +23,20 @@ func (c *config) newLogger(s *screen, env environment) (*slog.Logger, *slog.Leve
 			format = "text"
 		}
 	}
-	if s.json = format == "json"; s.json {
-		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level})), level
+	s.json = format != "text"
+	if c.logFormat == "journal" || c.logFormat == "auto" && isJournal(s.w) {
+		j, err := openJournal(journalSocket, s)
+		if err == nil {
+			return slog.New(&journalHandler{j: j, level: level}), level, nil
+		}
+		if c.logFormat == "journal" {
+			return nil, nil, usage("--log-format: %w; is systemd-journald running? Use auto, text or json", err)
+		}
 	}
-	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)})), level
+	if s.json {
+		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level})), level, nil
+	}
+	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)})), level, nil
 }
 
 func isTerminal(w io.Writer) bool {

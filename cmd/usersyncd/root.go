@@ -81,7 +81,7 @@ func newRootWith(c *config, p process) *cobra.Command {
 			cmd.ValidArgsFunction = dirs
 		}
 		for flag, values := range map[string][]string{
-			"output": {"text", "json"}, "log-format": {"auto", "text", "json"}, "log-level": {"debug", "info", "warn", "error"},
+			"output": {"text", "json"}, "log-format": logFormats(), "log-level": {"debug", "info", "warn", "error"},
 			"by": {"division", "department"}, "on-removal": onRemoval(), "on-drift": onDrift(),
 			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
 		} {

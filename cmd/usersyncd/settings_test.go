@@ -119,7 +119,7 @@ func setting(t *testing.T, command string, f *pflag.Flag, flag, variable, file s
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for _, test := range []struct{ flag, value, want string }{
 		{"output", "yaml", "text or json"},
-		{"log-format", "xml", "auto, text or json"},
+		{"log-format", "xml", "auto, text, json or journal"},
 		{"log-level", "loud", "debug, info, warn or error"},
 		{"max-rate", "-1", "a number of calls a second"},
 		{"max-rate", "NaN", "a number of calls a second"},

@@ -47,7 +47,7 @@ func (s *supervisor) watch(st usersync.Status, l aimd.Stats, now time.Time) {
 // alive reports whether whoever has to take the next step took one lately, and else who did not. The
 // watchdog and readiness go by it.
 func (d *daemon) alive(now time.Time) (ok bool, why string) {
-	gap := time.Duration(0)
+	var gap time.Duration
 	if rate := d.limiter.Stats().Effective; rate > 0 {
 		gap = time.Duration(float64(time.Second) / rate)
 	}
@@ -75,17 +75,16 @@ func (d *daemon) supervise(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		now := time.Now()
-		st := d.Status()
+		now, st, l := time.Now(), d.Status(), d.limiter.Stats()
 		if !ready && st.Phase != "scan" && !st.Began.IsZero() {
 			ready = true
 			d.notify("READY=1")
 		}
-		if text := d.statusText(st, now); text != "" && text != last {
+		if text := d.statusText(st, l, now); text != "" && text != last {
 			d.notify("STATUS=" + text)
 			last = text
 		}
-		d.watch(st, d.limiter.Stats(), now)
+		d.watch(st, l, now)
 		ok, why := d.alive(now)
 		if !ok && !stuck {
 			d.log.Error("it is stuck; the watchdog is not fed until it goes on", "reason", why)
@@ -100,11 +99,10 @@ func (d *daemon) supervise(ctx context.Context) error {
 
 // statusText is what "systemctl status" shows, or "" for what was shown before: a look at the tree takes
 // less than a second, as a rule, and happens every minute.
-func (d *daemon) statusText(st usersync.Status, now time.Time) string {
+func (d *daemon) statusText(st usersync.Status, l aimd.Stats, now time.Time) string {
 	if st.Phase == "scan" && now.Sub(st.Began) < 5*time.Second {
 		return ""
 	}
-	l := d.limiter.Stats()
 	text := statusText(st, l, d.limiter.Estimate(l.Expected))
 	if w := d.watcher.State(); w.Mode == watch.Polling {
 		text += ", polling instead of watching: " + oneLine(w.Reason)

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// Every setting can either be changed while the daemon runs, or is one that needs a restart, or one that a
+// daemon refuses; and a setting that is said to be changed is part of what reload changes.
+func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
+	tuned := func(args ...string) tuning {
+		c := &config{}
+		if err := newRootWith(c, process{}).ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		tuning, err := c.tuning()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tuning
+	}
+	before := tuned()
+	newRoot(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" {
+			return
+		}
+		places := 0
+		for _, list := range [][]string{reloadable(), fixed(), refusedByDaemon()} {
+			if slices.Contains(list, f.Name) {
+				places++
+			}
+		}
+		if places != 1 {
+			t.Errorf("--%s is in %d of the lists reloadable, fixed and refusedByDaemon", f.Name, places)
+		}
+		if slices.Contains(refusedByDaemon(), f.Name) {
+			return
+		}
+		value := values(f)[0]
+		if f.Name == "unmanaged-fields" {
+			value = "title"
+		}
+		changes := !reflect.DeepEqual(before, tuned("--"+f.Name+"="+value))
+		if want := slices.Contains(reloadable(), f.Name); changes != want {
+			t.Errorf("--%s changes the tuning: %v; it is in the list: %v", f.Name, changes, want)
+		}
+	})
+	known := newRoot(process{}).Flags()
+	for _, name := range slices.Concat(reloadable(), fixed(), refusedByDaemon()) {
+		if known.Lookup(name) == nil {
+			t.Errorf("there is no --%s any more", name)
+		}
+	}
+}
+
+// What a tuning holds is put into effect, all of it.
+func TestTune(t *testing.T) {
+	a := readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
+	next := tuning{
+		refresh: time.Hour, searchLag: 7 * time.Second, noRefresh: true, maxRate: 2, reserve: 0.5, level: slog.LevelError, converges: "otherwise",
+	}
+	next.policy.OnRemoval = "delete"
+	a.tune(next)
+	if !reflect.DeepEqual(a.Policy, next.policy) || a.Refresh != time.Hour || a.SearchLag != 7*time.Second || a.Settings != "otherwise" {
+		t.Errorf("%+v", a.Reconciler)
+	}
+	if a.level.Level() != slog.LevelError || !a.tuned.Load().noRefresh || a.limiter.Stats().Rate != 2 {
+		t.Errorf("level %v, no refresh %v, rate %v", a.level.Level(), a.tuned.Load().noRefresh, a.limiter.Stats().Rate)
+	}
+}
+
+// A reload changes what can be changed, between two passes, and names the rest, again and again.
+func TestReload(t *testing.T) {
+	inBubble(t, sim.Options{Users: 6}, "create: false\nresync-interval: 24h\n", func(b *bubble) {
+		write(t, filepath.Join(b.specs, "new.yaml"), "email: new@example.com\nname: Ada New\n")
+	}, func(b *bubble) {
+		time.Sleep(20 * time.Minute)
+		if _, there := b.sim.User("new@example.com"); there {
+			b.Fatal("it was created at once: the test says nothing")
+		}
+		log := b.reload("create: false\nresync-interval: 24h\n")
+		for _, msg := range []string{"the configuration has changed", "needs a restart: these settings have changed, and stay as they were until then"} {
+			if said(log, msg) != nil {
+				b.Errorf("nothing has changed, but the log says %v", log)
+			}
+		}
+
+		log = b.reload("create: true\nresync-interval: 5m\ntokens: 3\noutput: json\nlog-level: debug\n")
+		want := "[create: false -> true log-level: info -> debug resync-interval: 24h0m0s -> 5m0s]"
+		if line := said(log, "the configuration has changed"); line == nil || fmt.Sprint(line["settings"]) != want {
+			b.Errorf("%v, want the settings %s", line, want)
+		}
+		restart := "needs a restart: these settings have changed, and stay as they were until then"
+		if line := said(log, restart); line == nil || fmt.Sprint(line["settings"]) != "[output tokens]" {
+			b.Errorf("%v, want output and tokens", line)
+		}
+		time.Sleep(10 * time.Second)
+		if _, there := b.sim.User("new@example.com"); !there {
+			b.Error("the user is not created, although that is allowed now")
+		}
+		if said(append(log, b.log.take(b.T)...), "request") == nil {
+			b.Errorf("no line of the level debug: %v", log)
+		}
+		write(b.T, filepath.Join(b.specs, "new.yaml"), "email: new@example.com\nname: Ada New\ntitle: Pilot\n")
+		time.Sleep(6 * time.Minute) // a new interval, without any event
+		if u, _ := b.sim.User("new@example.com"); u.Title != "Pilot" {
+			b.Error("the tree was not looked at after the new --resync-interval")
+		}
+
+		log = b.reload("tokens: 3\nresync-interval: 5m\n")
+		if line := said(log, restart); line == nil || fmt.Sprint(line["settings"]) != "[tokens]" {
+			b.Errorf("%v, want tokens, which still differs from what is in use", line)
+		}
+	})
+}
+
+// A broken configuration changes nothing, whatever is wrong with it, and is told with its place and what to do.
+func TestReloadOfABrokenConfiguration(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"no value":      {"create: true\nmax-rate: fast\n", `config.yaml:2:1: "fast" is no value for --max-rate: it takes a number`},
+		"no such thing": {"create: true\nmax-rat: 5\n", `config.yaml:2:1: max-rat: there is no such setting; did you mean max-rate?`},
+		"no sense":      {"create: true\nrefresh-interval: 0s\n", `config.yaml:2:1: "0s" is not a positive duration, such as 15m`},
+		"no such field": {"create: true\nunmanaged-fields: tittle\n", `config.yaml:2:1: --unmanaged-fields: there is no field "tittle"; did you mean "title"?`},
+		"no YAML":       {"create: true\n  max-rate: 5\n", `config.yaml:2:`},
+		"a part":        {"create: true\nonly: " + mei + "\n", "--only and --select are for plan, --once and export"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, sim.Options{Users: 6}, "create: false\n", func(b *bubble) {
+				write(t, filepath.Join(b.specs, "new.yaml"), "email: new@example.com\nname: Ada New\n")
+			}, func(b *bubble) {
+				time.Sleep(time.Minute)
+				status := func() string { return b.d.statusText(b.d.Status(), b.d.limiter.Stats(), time.Now()) }
+				for range 2 {
+					line := said(b.reload(test.text), "the new configuration is broken; the one before stays in use. Mend it, and reload again")
+					if line == nil || line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), test.want) {
+						b.Errorf("%v, want an error with %q", line, test.want)
+					}
+					if s := status(); !strings.Contains(s, "6 in sync, 1 pending") || !strings.Contains(s, "the new configuration is broken, the one before is in use: ") ||
+						!strings.Contains(s, test.want) || strings.Contains(s, "\n") {
+						b.Errorf("the status is %q", s)
+					}
+				}
+				time.Sleep(time.Hour)
+				if _, there := b.sim.User("new@example.com"); there {
+					b.Error("a broken configuration has allowed something")
+				}
+				if said(b.reload("create: true\n"), "the configuration is in order again") == nil {
+					b.Error("nobody is told that it is mended")
+				}
+				time.Sleep(time.Minute)
+				if s := status(); !strings.HasSuffix(s, ", all in sync") {
+					b.Errorf("the status is %q", s)
+				}
+			})
+		})
+	}
+}
+
+// What comes from elsewhere than from flags needs a restart, too, and is named without its value.
+func TestReloadNamesWhatIsNoFlag(t *testing.T) {
+	dir := t.TempDir()
+	file, secret := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "secret")
+	read := func(config, region, key string) *settings {
+		t.Helper()
+		write(t, file, config)
+		if err := os.WriteFile(secret, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		env := map[string]string{"GENESYSCLOUD_REGION": region, "GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "STATE_DIRECTORY": dir}
+		s, err := rereadSettings(process{
+			args: []string{"--config=" + file, "--client-secret-file=" + secret}, lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := read("dir: /srv/a", "eu-west-1", "one")
+	for _, test := range []struct {
+		config, region, key string
+		want                []string
+	}{
+		{"dir: /srv/a", "eu-west-1", "one", nil},
+		{"dir: /srv/b", "eu-west-1", "one", []string{"dir"}},
+		{"dir: /srv/a", "us-east-1", "one", []string{"region"}},
+		{"dir: /srv/a\nregion: us-east-1", "eu-west-1", "one", []string{"region"}},
+		{"dir: /srv/a\nstate: /tmp/x.db", "eu-west-1", "two", []string{"credentials", "state"}},
+	} {
+		changed, restart := before.differences(read(test.config, test.region, test.key))
+		if len(changed) > 0 || !slices.Equal(restart, test.want) {
+			t.Errorf("%+v: %q, %q", test, changed, restart)
+		}
+	}
+}
+
+// systemd hears of both: that the configuration is read, and that it is broken, until it is not any more.
+func TestNotifyReload(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	m := &manager{}
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	write(t, config, "max-rate: 50\n")
+	r.env = append(r.env, "NOTIFY_SOCKET="+m.listen(t), "USERSYNCD_CONFIG="+config)
+	r.start()
+	heard := func(from int, pattern string) int {
+		r.Helper()
+		r.waitFor(pattern, func() bool { return m.when(from, pattern) >= 0 })
+		return m.when(from, pattern)
+	}
+	synced := heard(0, `^STATUS=6 users @[0-9a-f]{12}, all in sync$`)
+	write(t, config, "max-rate: 50\nmax-rat: 5\n")
+	r.signal(syscall.SIGHUP)
+	reloading := heard(synced, `^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$`)
+	ready := heard(reloading, `^READY=1$`)
+	broken := heard(reloading, `^STATUS=6 users @[0-9a-f]{12}, all in sync, the new configuration is broken, the one before is in use: .*config\.yaml:2:1: max-rat: there is no such setting`)
+
+	write(t, config, "max-rate: 40\n")
+	r.signal(syscall.SIGHUP)
+	heard(heard(ready+1, `^RELOADING=1`), `^READY=1$`)
+	heard(broken+1, `^STATUS=6 users @[0-9a-f]{12}, all in sync$`)
+	if r.lines("the configuration has changed") != 1 {
+		t.Error("it is not said what has changed")
+	}
+	r.signal(syscall.SIGTERM)
+	if code := r.ends(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
