@@ -21,6 +21,7 @@ type changeWindows struct {
 }
 
 func (c *changeWindows) flags(f *pflag.FlagSet) {
+	c.fields.list = nil
 	for _, field := range usersync.RoutingFields() {
 		c.fields.list = append(c.fields.list, string(field))
 	}
