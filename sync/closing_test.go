@@ -1,13 +1,9 @@
 package sync_test
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,54 +14,13 @@ import (
 	"usersyncd/sync/genesys/sim"
 )
 
-// A tap sees every request on its way to the organization, and may hold it or its answer up.
-type tap struct {
-	to     http.RoundTripper
-	before func(what string)
-	after  func(what string)
-
-	mu   sync.Mutex
-	sent []request
-}
-
-// A request that touches routing, or anything else.
-type request struct {
-	at   time.Time
-	what string // "PUT /api/v2/users/.../routingskills/bulk", with the body of a PATCH
-}
-
-func (tap *tap) RoundTrip(r *http.Request) (*http.Response, error) {
-	what := r.Method + " " + r.URL.RequestURI()
-	if r.Method == http.MethodPatch {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		what += " " + string(body)
-	}
-	if tap.before != nil {
-		tap.before(what)
-	}
-	tap.mu.Lock()
-	tap.sent = append(tap.sent, request{time.Now(), what})
-	tap.mu.Unlock()
-	answer, err := tap.to.RoundTrip(r)
-	if tap.after != nil {
-		tap.after(what)
-	}
-	return answer, err
-}
-
 // writes returns the writes of routing since a time, and how many other writes there were.
-func (tap *tap) writes(since time.Time) (routing []string, others int) {
-	tap.mu.Lock()
-	defer tap.mu.Unlock()
-	for _, r := range tap.sent {
+func writes(tap *sim.Tap, since time.Time) (routing []string, others int) {
+	for _, r := range tap.Sent() {
 		switch {
-		case r.at.Before(since), strings.HasPrefix(r.what, "GET "), strings.HasSuffix(r.what, "/oauth/token"):
-		case strings.Contains(r.what, "/routing"), strings.Contains(r.what, `"state"`):
-			routing = append(routing, r.what)
+		case r.At.Before(since), strings.HasPrefix(r.Line, "GET "), strings.HasSuffix(r.Line, "/oauth/token"):
+		case strings.Contains(r.Line, "/routing"), strings.Contains(r.Line, `"state"`):
+			routing = append(routing, r.Line)
 		default:
 			others++
 		}
@@ -74,14 +29,13 @@ func (tap *tap) writes(since time.Time) (routing []string, others int) {
 }
 
 // tapped is a world whose requests are seen. Its time begins on Saturday, 2000-01-01 00:00 UTC.
-func tapped(t *testing.T, o sim.Options) (*world, *tap) {
+func tapped(t *testing.T, o sim.Options) *world {
 	t.Helper()
 	w := newWorld(t, o)
-	tap := &tap{to: w.wire}
-	w.wire = tap
+	w.tap = w.sim.Tap()
 	w.close()
 	w.open()
-	return w, tap
+	return w
 }
 
 // Users change, 2,000 at that, and after some minutes the window closes: from then on nothing is sent that touches
@@ -93,7 +47,7 @@ func TestTheWindowClosesInAPass(t *testing.T) {
 		fault          string
 	}{{2000, 7, ""}, {400, 2, "PUT after=100 x3 429 retry-after=100"}} {
 		synctest.Test(t, func(t *testing.T) {
-			w, tap := tapped(t, sim.Options{Users: tt.users, Full: true, Latency: 50 * time.Millisecond})
+			w := tapped(t, sim.Options{Users: tt.users, Full: true, Latency: 50 * time.Millisecond})
 			w.declareAll("title: Moved\nskills: {Billing: 3}\nlanguages: {Spanish: 2}")
 			w.Policy.Schedule = hours(t, fmt.Sprintf("Sat 00:00-00:%02d UTC", tt.minutes))
 			closes := w.Policy.Schedule.Closes(time.Now())
@@ -101,8 +55,8 @@ func TestTheWindowClosesInAPass(t *testing.T) {
 				w.fault(tt.fault)
 			}
 			res := w.pass()
-			before, _ := tap.writes(time.Time{})
-			late, others := tap.writes(closes)
+			before, _ := writes(w.tap, time.Time{})
+			late, others := writes(w.tap, closes)
 			begun := slices.DeleteFunc(slices.Clone(late), func(what string) bool { return !strings.HasPrefix(what, "DELETE") })
 			if len(late) > len(begun) || len(begun) > w.Workers || // the new language is there, the old one is to go
 				len(before) < tt.users/4 || others < tt.users/4 {
@@ -166,7 +120,7 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, tap := tapped(t, sim.Options{Users: 3, Full: true, IndexLag: -1})
+				w := tapped(t, sim.Options{Users: 3, Full: true, IndexLag: -1})
 				email := w.sim.Users()[0].Email
 				w.write("other.yaml", "email: %s\n", w.sim.Users()[1].Email)
 				if tt.first == "" {
@@ -179,7 +133,7 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 				w.write("u.yaml", "email: %s\n%s\n", email, tt.spec)
 				w.Policy.Schedule = hours(t, "Sat 00:00-02:00 UTC")
 				closes := w.Policy.Schedule.Closes(time.Now())
-				tap.after = func(what string) {
+				w.tap.Hold = func(what string) {
 					if strings.Contains(what, tt.slow) && !strings.HasPrefix(what, "GET") && time.Now().Before(closes) {
 						time.Sleep(time.Until(closes) + 5*time.Second)
 					}
@@ -190,7 +144,7 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 				}
 				res := w.pass()
 				var late []string
-				routing, _ := tap.writes(closes)
+				routing, _ := writes(w.tap, closes)
 				for _, what := range routing {
 					method, path, _ := strings.Cut(what, " ")
 					late = append(late, method+" "+path[strings.LastIndex(path, "/")+1:])

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +26,7 @@ type world struct {
 	sim     *sim.Server
 	dir     string
 	state   string
-	wire    http.RoundTripper // to the organization
+	tap     *sim.Tap // on the way to the organization, if not nil
 	limiter *aimd.Dispatcher
 	genesys *genesys.Directory
 	*usersync.Reconciler
@@ -36,7 +35,6 @@ type world struct {
 func newWorld(t *testing.T, o sim.Options) *world {
 	t.Helper()
 	w := &world{T: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db")}
-	w.wire = w.sim.Transport()
 	w.open()
 	t.Cleanup(w.close)
 	return w
@@ -46,9 +44,13 @@ func newWorld(t *testing.T, o sim.Options) *world {
 func (w *world) open() {
 	w.Helper()
 	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
+	transport := w.sim.Transport()
+	if w.tap != nil {
+		transport = w.tap
+	}
 	var err error
 	w.genesys, err = genesys.New(genesys.Options{
-		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: w.wire,
+		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: transport,
 		Limiter: w.limiter, Rand: rand.New(rand.NewPCG(3, 4)),
 	})
 	if err != nil {

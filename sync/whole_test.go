@@ -114,6 +114,7 @@ type whole struct {
 	faults   []sim.Fault
 	edits    []int // what is edited by hand after each pass, by number
 	restart  bool
+	window   string // when routing may be changed; "": always
 }
 
 func drawWhole(r *rapid.T) *whole {
@@ -143,6 +144,7 @@ func drawWhole(r *rapid.T) *whole {
 	}
 	sc.edits = rapid.SliceOfN(rapid.IntRange(0, 1000), 1, 3).Draw(r, "edits by hand")
 	sc.restart = rapid.Bool().Draw(r, "restart")
+	sc.window = rapid.SampledFrom([]string{"", "", "Mon-Sun 01:00-03:00 UTC", "Fri-Mon 22:00-06:00 Europe/Madrid", "Mon-Sun 00:00-00:01 UTC", "Sat 00:00-00:03 UTC"}).Draw(r, "window")
 	return sc
 }
 
@@ -168,6 +170,12 @@ func (sc *whole) run(t *testing.T) error {
 	for _, f := range sc.faults {
 		w.sim.AddFault(f)
 	}
+	windows := []string{sc.window}
+	if sc.window == "" {
+		windows = nil
+	}
+	schedule := hours(t, windows...)
+	w.Policy.Schedule = schedule
 	before := map[string]string{} // of those who are never declared
 	for _, u := range w.sim.Users() {
 		before[u.ID] = w.sim.Snapshot(u.ID)
@@ -183,6 +191,7 @@ func (sc *whole) run(t *testing.T) error {
 		if sc.restart {
 			w.close()
 			w.open()
+			w.Policy.Schedule = schedule
 		}
 	}
 	sc.declare(w, sc.later)
@@ -195,6 +204,9 @@ func (sc *whole) run(t *testing.T) error {
 	time.Sleep(25 * time.Hour) // what is read in turns is read once more
 	var last *usersync.Result
 	for range 4 {
+		if now := time.Now(); schedule.Closes(now).Equal(now) {
+			time.Sleep(time.Until(schedule.Opens(now)))
+		}
 		res, err := w.once()
 		if err != nil {
 			return err

@@ -49,8 +49,10 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 			return
 		}
 		value := values(f)[0]
-		if f.Name == "unmanaged-fields" {
-			value = "title"
+		for name, valid := range map[string]string{"unmanaged-fields": "title", "change-window-fields": "skills", "change-window": "Mon-Fri 20:00-06:00 UTC"} {
+			if f.Name == name {
+				value = valid
+			}
 		}
 		changes := !reflect.DeepEqual(before, tuned("--"+f.Name+"="+value))
 		if want := slices.Contains(reloadable(), f.Name); changes != want {

@@ -24,7 +24,7 @@ type tuning struct {
 // reloadable are the settings that a tuning is made of.
 func reloadable() []string {
 	return []string{
-		"create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-skill-losses", "protect",
+		"change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-skill-losses", "protect",
 		"admin-roles", "min-admins", "allow-roles", "allow-divisions", "allow-queues", "allow-groups", "unmanaged-fields",
 		"refresh-interval", "resync-interval", "detail-interval", "search-lag", "no-refresh", "max-rate", "reserve", "log-level",
 	}

@@ -216,7 +216,7 @@ func (c *client) outcome(ctx context.Context, r *request, a answer, err error, d
 		return refusal(r.op(), r.needs, a)
 	case a.status != 0 && decode == nil:
 		return nil
-	case err != nil && ctx.Err() != nil && !(r.writes && errors.Is(ctx.Err(), context.DeadlineExceeded)):
+	case err != nil && ctx.Err() != nil && (!r.writes || !errors.Is(ctx.Err(), context.DeadlineExceeded)):
 		return fmt.Errorf("%s: %w", r.op(), ctx.Err()) // but a write that was sent in time may have been carried out
 	case err != nil:
 		return unusable(r.op(), a, err)
