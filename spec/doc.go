@@ -29,7 +29,14 @@
 // to build its node tree, where it neither panics nor takes quadratic time.
 //
 // A scan of a checkout in which git is at work sees files of two commits. Scan refuses that where it can
-// see it ([ErrMoved]); a caller that removes anything must also ask for two scans with one Digest.
+// see it ([ErrMoved]): git holds a lock, has a merge or the like open, or has changed HEAD or its index
+// meanwhile; or the folder is no longer the one that was read. Git is never run, as a repository's own
+// configuration can make it execute anything. Where others than git write, only time tells: a caller that
+// acts on what is new must ask for two scans with one Digest.
+//
+// [Scan.Revision] says what HEAD stood at while the files were read. It does not say that the files are as
+// committed: an edit that was not committed is desired state, too, under the last commit's name. Digest is
+// of the files themselves, and tells such trees apart.
 //
 // A user with a problem is missing from [Tree.Users], which is no sign that it was removed.
 package spec

@@ -117,6 +117,15 @@ func whyUnread(err error) string {
 	return "cannot be read: " + escape(err.Error())
 }
 
+// insteadOfLink says what a person can do about a symbolic link. In a volume that Kubernetes makes of a
+// ConfigMap every name is one, into the folder ..data, a link that moves when the ConfigMap changes.
+func insteadOfLink(root *os.Root, name, kind string) string {
+	if to, err := root.Readlink(name); err == nil && strings.HasPrefix(path.Clean(to), "..data/") {
+		return "in a Kubernetes volume, give the folder " + escape(filepath.Join(root.Name(), "..data")) + " instead of " + escape(root.Name())
+	}
+	return "put the " + kind + " itself there"
+}
+
 // leadsToFolder reports whether a symbolic link, which may lead anywhere, ends at a folder.
 func leadsToFolder(root *os.Root, name string) bool {
 	info, err := os.Stat(filepath.Join(root.Name(), name))

@@ -1,8 +1,10 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,47 +21,60 @@ type checkout struct {
 
 // head is what a checkout stands at.
 type head struct {
-	value  string // of HEAD: a ref or a commit
-	commit string // "" if it cannot be told: no commit yet, or a ref store other than files
+	value  string      // of HEAD: a ref or a commit
+	commit string      // "" if it cannot be told: no commit yet, or a ref store other than files
+	index  os.FileInfo // nil if there is none: nothing was ever checked out
 }
 
-// findCheckout walks up from dir to the first .git.
-func findCheckout(dir string) checkout {
+// findCheckout walks up from dir to the first .git. Without one the checkout is empty.
+func findCheckout(dir string) (checkout, error) {
 	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return checkout{}
-	}
-	for {
-		if gitDir, ok := gitDirOf(dir); ok {
+	for err == nil {
+		gitDir, found, bad := gitDirOf(dir)
+		switch {
+		case bad != nil:
+			return checkout{}, bad
+		case gitDir != "":
 			c := checkout{gitDir: gitDir, commonDir: gitDir}
 			if common := firstLine(filepath.Join(gitDir, "commondir")); common != "" {
 				c.commonDir = within(gitDir, common)
 			}
-			return c
+			return c, nil
+		case found || dir == filepath.Dir(dir):
+			return checkout{}, nil
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return checkout{}
-		}
-		dir = parent
+		dir = filepath.Dir(dir)
 	}
+	return checkout{}, err
 }
 
-// gitDirOf reads dir/.git, which is a folder, or in a worktree or submodule a file that names one.
-func gitDirOf(dir string) (gitDir string, ok bool) {
+// gitDirOf reads dir/.git, which is a folder, or in a worktree or submodule a file that names one. What it
+// names may be missing, as with a worktree that was copied elsewhere: then dir belongs to no repository
+// that can be found, and not to one further up either.
+func gitDirOf(dir string) (gitDir string, found bool, err error) {
 	git := filepath.Join(dir, ".git")
 	info, err := os.Stat(git)
 	if err != nil {
-		return "", false
+		return "", false, nil //nolint:nilerr // what we cannot reach is not there for us
 	}
 	if !info.IsDir() {
-		to, found := strings.CutPrefix(firstLine(git), "gitdir: ")
-		if !found {
-			return "", false
+		if err := mayRead(git); err != nil {
+			return "", false, err
 		}
-		git = within(dir, to)
+		to, names := strings.CutPrefix(firstLine(git), "gitdir: ")
+		if !names {
+			return "", false, nil
+		}
+		found, git = true, within(dir, to)
 	}
-	return git, firstLine(filepath.Join(git, "HEAD")) != ""
+	name := filepath.Join(git, "HEAD")
+	if err := mayRead(name); err != nil {
+		return "", false, err
+	}
+	if firstLine(name) == "" {
+		return "", found, nil
+	}
+	return git, true, nil
 }
 
 // head reads the commit. It is ErrMoved while git works in the checkout, as the files are then of two commits.
@@ -67,12 +82,15 @@ func (c checkout) head() (head, error) {
 	if c.gitDir == "" {
 		return head{}, nil
 	}
-	lock := filepath.Join(c.gitDir, "index.lock")
-	if _, err := os.Lstat(lock); err == nil {
-		return head{}, fmt.Errorf("git is at work in it, or left %s behind: %w", lock, ErrMoved)
+	if err := c.busy(); err != nil {
+		return head{}, err
 	}
 	value := firstLine(filepath.Join(c.gitDir, "HEAD"))
-	return head{value: value, commit: c.resolve(value)}, nil
+	h := head{value: value, commit: c.resolve(value)}
+	if info, err := os.Lstat(filepath.Join(c.gitDir, "index")); err == nil {
+		h.index = info
+	}
+	return h, nil
 }
 
 var (
@@ -131,6 +149,18 @@ func firstLine(name string) string {
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimSpace(line)
+}
+
+// mayRead is errUnreadable if a file may not be read. That it is missing is another matter.
+func mayRead(name string) error {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s %w", name, errUnreadable)
+	case err == nil:
+		_ = f.Close() // only looked at
+	}
+	return nil
 }
 
 func within(dir, name string) string {

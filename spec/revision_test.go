@@ -1,8 +1,6 @@
 package spec_test
 
 import (
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,6 +51,7 @@ func TestRevision(t *testing.T) {
 		{"reftable", map[string]string{"repo/.git/HEAD": "ref: refs/heads/.invalid\n", "repo/.git/refs/heads/.invalid": commit1}, ""},
 		{"ref that leads out", map[string]string{"repo/.git/HEAD": "ref: refs/../../secret\n", "repo/secret": commit1}, ""},
 		{"not a commit", map[string]string{"repo/.git/HEAD": "ref: refs/heads/main\n", "repo/.git/refs/heads/main": "hello\n"}, ""},
+		{"worktree whose repository is gone", map[string]string{"repo/.git": "gitdir: ../nowhere/.git/worktrees/repo\n", ".git/HEAD": commit1}, ""},
 		{".git that is none", map[string]string{"repo/.git/config": "x", ".git/HEAD": commit1}, commit1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -69,21 +68,5 @@ func TestRevision(t *testing.T) {
 				t.Errorf("got %s, want %s", tree.Revision, want)
 			}
 		})
-	}
-}
-
-func TestScanWaitsForGit(t *testing.T) {
-	dir := checkout(t, map[string]string{
-		"a.yaml": "email: a@x.example\n", ".git/HEAD": "ref: refs/heads/main\n", ".git/refs/heads/main": commit1, ".git/index.lock": "",
-	})
-	l := spec.NewLoader(dir)
-	_, err := l.Scan(t.Context())
-	lock := filepath.Join(dir, ".git", "index.lock")
-	if !errors.Is(err, spec.ErrMoved) || !strings.Contains(err.Error(), lock) {
-		t.Errorf("with index.lock: %v", err)
-	}
-	must(t, os.Remove(lock))
-	if tree := load(t, l); tree.Revision != commit1 {
-		t.Errorf("got %s", tree.Revision)
 	}
 }

@@ -30,7 +30,7 @@ var (
 // Scan is what the files of a tree were at one moment. Two scans of a tree that rests have the same Digest.
 type Scan struct {
 	Digest   string // SHA-256, in hex, of every spec file's path and content
-	Revision string // git commit of the checkout; Digest outside git, or where the commit cannot be told
+	Revision string // git commit that HEAD stands at, edited files or not; Digest outside git, or where it cannot be told
 	Files    int    // spec files, _defaults.yaml included
 
 	root     string // links resolved
@@ -69,12 +69,17 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s vanished: %w", dir, ErrMoved)
+	} else if err != nil {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
 
-	checkout := findCheckout(dir)
+	checkout, err := findCheckout(dir)
+	if err != nil {
+		return nil, err
+	}
 	before, err := checkout.head()
 	if err != nil {
 		return nil, err
@@ -89,14 +94,28 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	}
 	if after, err := checkout.head(); err != nil {
 		return nil, err
-	} else if after != before {
-		return nil, fmt.Errorf("HEAD moved: %w", ErrMoved)
+	} else if !before.same(after) {
+		return nil, fmt.Errorf("git changed it: %w", ErrMoved)
+	}
+	if !l.stillLeadsTo(root) {
+		return nil, fmt.Errorf("another folder took its place: %w", ErrMoved)
 	}
 	sortProblems(s.problems)
 	s.Files = len(s.files)
 	s.Digest = s.digest()
 	s.Revision = cmp.Or(before.commit, s.Digest)
 	return s, nil
+}
+
+// stillLeadsTo reports whether the folder is the one that was read. Whoever publishes by moving a link, or
+// by putting another folder in place, clears the old one away right after: it had only some of its files.
+func (l *Loader) stillLeadsTo(root *os.Root) bool {
+	was, err := root.Stat(".")
+	if err != nil {
+		return false
+	}
+	is, err := os.Stat(l.dir)
+	return err == nil && os.SameFile(was, is)
 }
 
 func (s *Scan) problem(name, format string, args ...any) {
@@ -125,7 +144,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 		case isHidden(e.Name()):
 		case !e.IsDir() && !isSpecFile(e.Name()):
 			if e.Type()&fs.ModeSymlink != 0 && leadsToFolder(root, name) {
-				s.problem(name, "is a symbolic link to a folder; put the folder itself there")
+				s.problem(name, "is a symbolic link to a folder; %s", insteadOfLink(root, name, "folder"))
 			}
 		case !safeName(e.Name()):
 			s.problem(name, "has a name with characters that cannot be seen; rename it")
@@ -136,7 +155,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 				return err
 			}
 		case e.Type()&fs.ModeSymlink != 0:
-			s.problem(name, "is a symbolic link; put the file itself there")
+			s.problem(name, "is a symbolic link; %s", insteadOfLink(root, name, "file"))
 		case !e.Type().IsRegular():
 			s.problem(name, "%s", errNotRegular)
 		case isDefaults(name):

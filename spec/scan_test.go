@@ -135,6 +135,31 @@ func TestRootLinkIsFollowedAtEachScan(t *testing.T) {
 	}
 }
 
+// A volume that Kubernetes makes of a ConfigMap is all links, through ..data, which moves.
+func TestKubernetesVolume(t *testing.T) {
+	dir := checkout(t, map[string]string{
+		"..2026_01/a.yaml": "email: one@x.example\n", "..2026_02/a.yaml": "email: two@x.example\n", "..2026_01/eu/b.yaml": "email: b@x.example\n",
+	})
+	for link, to := range map[string]string{"..data": "..2026_01", "a.yaml": "..data/a.yaml", "eu": "..data/eu"} {
+		must(t, os.Symlink(to, filepath.Join(dir, link)))
+	}
+	data := filepath.Join(dir, "..data")
+	instead := "in a Kubernetes volume, give the folder " + data + " instead of " + dir
+	want := []string{"a.yaml:1:1: is a symbolic link; " + instead, "eu:1:1: is a symbolic link to a folder; " + instead}
+	if diff := cmp.Diff(want, texts(load(t, spec.NewLoader(dir)).Problems)); diff != "" {
+		t.Error(diff)
+	}
+	l := spec.NewLoader(data)
+	if diff := cmp.Diff([]string{"b@x.example", "one@x.example"}, keys(load(t, l))); diff != "" {
+		t.Error(diff)
+	}
+	must(t, os.Symlink("..2026_02", data+"_tmp"))
+	must(t, os.Rename(data+"_tmp", data))
+	if diff := cmp.Diff([]string{"two@x.example"}, keys(load(t, l))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDigest(t *testing.T) {
 	digest := func(files map[string]string) string {
 		s, err := spec.NewLoader(checkout(t, files)).Scan(t.Context())

@@ -4,8 +4,9 @@ import "fmt"
 
 // Pos is a place in a spec file; File is relative to the tree's root, Line and Column count from 1.
 type Pos struct {
-	File         string
-	Line, Column int
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
@@ -13,8 +14,8 @@ func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.
 // A Problem is one thing that is wrong with a spec, in words that tell its author what to change.
 type Problem struct {
 	Pos
-	Field   string // the path inside the document, such as "phones[1].number"; empty for the whole file
-	Message string
+	Field   string `json:"field,omitempty"` // the path inside the document, such as "phones[1].number"; empty for the whole file
+	Message string `json:"message"`
 }
 
 func (p Problem) String() string {

@@ -50,6 +50,12 @@ type Store struct {
 // SetAside returns the path to which Open moved a damaged file, or "".
 func (s *Store) SetAside() string { return s.aside }
 
+// Path returns where the file is.
+func (s *Store) Path() string { return s.path }
+
+// Void reports that there is nothing to read: OpenReadOnly found no file, or a damaged one.
+func (s *Store) Void() bool { return s.db == nil }
+
 // Close gives the file back. It waits for calls under way.
 func (s *Store) Close() error {
 	if s.db == nil || s.closed.Swap(true) {

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -40,8 +41,13 @@ type applier struct {
 	denied   int             // calls in a row that lacked a permission
 	ended    []*Change       // at their end, and not committed yet
 	tally    map[Outcome]int // changes that have reached their end; Planned: all that are to
+	declared int             // users
+	arrived  int             // of those applied, who are declared
 	cancel   context.CancelFunc
 	stopped  error // why nothing more is sent; what is in flight is still awaited
+
+	closes time.Time // when the change window does in which the plan was made; see Schedule.Closes
+	open   []*job    // not looked at since
 }
 
 // An answer is what came of one request to the directory.
@@ -51,6 +57,7 @@ type answer struct {
 	call *Call
 	now  []state.Observed
 	err  error
+	late bool // it was not sent, as its change window had closed
 }
 
 // apply carries out the plan's changes and sets their outcomes. The error says why it ended early;
@@ -64,6 +71,9 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot
 		silent:  map[*job]bool{},
 		objects: map[string]bool{},
 		tally:   map[Outcome]int{Planned: len(todo)},
+
+		declared: plan.declared(),
+		closes:   r.Policy.Schedule.Closes(plan.began),
 	}
 	if err := a.local(todo, snap); err != nil {
 		return err
@@ -88,6 +98,7 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot
 			a.jobs[c].calls = append(a.jobs[c].calls, call)
 		}
 	}
+	a.open = slices.Clone(a.order)
 	return a.run(ctx)
 }
 
@@ -184,6 +195,9 @@ func (a *applier) done(ctx context.Context) <-chan struct{} {
 // dispatch starts what can be started, and says when to look again if something only waits for the time.
 func (a *applier) dispatch(ctx context.Context) (wait time.Duration, delayed bool) {
 	now := time.Now()
+	if err := a.shut(now); err != nil {
+		a.stop(err)
+	}
 	a.waiting = slices.DeleteFunc(a.waiting, func(j *job) bool { return j.change.Outcome != Planned })
 	for a.stopped == nil && a.inFlight < a.Workers {
 		j := a.next(now)
@@ -298,10 +312,13 @@ func (a *applier) start(ctx context.Context, j *job) {
 	}
 	fields := j.unsure(ans.step)
 	a.inFlight++
+	within, done := a.within(ctx, ans)
 	go func() {
+		defer done()
 		switch ans.step {
 		case stepCall:
-			ans.now, ans.err = a.Directory.Do(ctx, ans.call)
+			ans.now, ans.err = a.Directory.Do(within, ans.call)
+			ans.late = errors.Is(ans.err, context.DeadlineExceeded) && !errors.Is(ans.err, ErrUncertain) && within.Err() != nil && ctx.Err() == nil
 		case stepRead:
 			ans.now, ans.err = one(a.Directory.Get(ctx, j.change.Current.ID, fields...))
 		case stepFind:

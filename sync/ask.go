@@ -41,16 +41,27 @@ func (a *asks) none() bool { return len(a.names)+len(a.fields)+len(a.ids) == 0 &
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
 func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*Plan, error) {
+	plan, err := r.answered(ctx, snap, bind, dryRun, func(answers *Answers) *Plan {
+		return NewPlan(tree, snap, r.Policy, answers, now)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range plan.Problems {
+		if p.name != "" {
+			plan.Problems[i].Pos = r.Specs.Place(p.Pos, p.name)
+		}
+	}
+	slices.SortFunc(plan.Problems, func(a, b Problem) int { return byPlace(a.Problem, b.Problem) })
+	return plan, nil
+}
+
+// answered makes a plan again and again until it has nothing left to ask.
+func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, dryRun bool, make func(*Answers) *Plan) (*Plan, error) {
 	answers := &Answers{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}}
 	for {
-		plan := NewPlan(tree, snap, r.Policy, answers, now)
+		plan := make(answers)
 		if !plan.Asks() {
-			for i, p := range plan.Problems {
-				if p.name != "" {
-					plan.Problems[i].Pos = r.Specs.Place(p.Pos, p.name)
-				}
-			}
-			slices.SortFunc(plan.Problems, func(a, b Problem) int { return byPlace(a.Problem, b.Problem) })
 			return plan, nil
 		}
 		if err := bind(); err != nil {

@@ -16,6 +16,7 @@ const (
 	Drift   Cause = "drift"   // someone changed it in Genesys
 	Missing Cause = "missing" // declared, not there
 	Removed Cause = "removed" // no longer declared
+	Undone  Cause = "undo"    // a person wants back what was, see Rollback
 )
 
 // Action says what is done about it.
@@ -47,6 +48,7 @@ const (
 	Held        Outcome = "held"        // a guard stopped it
 	Quarantined Outcome = "quarantined" // refused earlier; waits for its backoff or an edit
 	Skipped     Outcome = "skipped"     // switched off, or waits for another change
+	Deferred    Outcome = "deferred"    // all of it waits for a change window
 )
 
 // FieldChange is one field that differs. Before is "" where nothing is known.
@@ -65,7 +67,10 @@ type Change struct {
 	Lane   int           // 1 leavers, 2 access, 3 the rest; lower goes first
 	Fields []FieldChange // in the format's order
 	Drift  []FieldChange // what else differs, and is only reported
-	Needs  []string      // keys that must be the address of a live user before anything but the creation of this one
+	// What else differs, and waits for a change window, and when that opens.
+	Deferred []FieldChange
+	Until    time.Time
+	Needs    []string // keys that must be the address of a live user before anything but the creation of this one
 
 	Desired spec.Fields // every managed field; of a user who is removed, the state alone
 	// Current is what is known of the user: nil before it is created, and renewed by every answer.

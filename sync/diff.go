@@ -2,6 +2,7 @@ package sync
 
 import (
 	"maps"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -14,7 +15,7 @@ func newChange(u *spec.User, current *state.User) *Change {
 
 // compare finds the fields of c that must be written, and with them the action, the cause and the lane.
 func (r *roster) compare(c *Change) {
-	c.Fields, c.Drift = nil, nil
+	c.Fields, c.Drift, c.Deferred, c.Until = nil, nil, nil, time.Time{}
 	switch {
 	case c.Action.Removes():
 		want := c.Desired[spec.State]

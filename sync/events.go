@@ -13,7 +13,10 @@ import (
 func (a *applier) event(c *Change, written []spec.Field, correlation string) []state.Event {
 	e := state.Event{
 		At: time.Now(), Revision: a.plan.revision, Plan: a.plan.ID, ID: c.Current.ID, Email: c.Key,
-		Action: string(c.Action), Cause: string(c.Cause), CorrelationID: correlation, Undoes: a.plan.undoes,
+		Action: string(c.Action), Cause: string(c.Cause), CorrelationID: correlation,
+	}
+	if e.Undoes = a.plan.undoes; e.Undoes != "" {
+		e.Cause = string(Undone) // a look in between compares as any pass does
 	}
 	for _, fc := range c.Fields {
 		if slices.Contains(written, fc.Field) {

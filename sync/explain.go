@@ -18,7 +18,7 @@ type Explanation struct {
 	Schema   string `json:"schema"`
 	Email    string `json:"email"`
 	ID       string `json:"id,omitempty"` // Genesys id
-	Standing string `json:"standing"`     // in sync, planned, applied, failed, held, quarantined, skipped, wrong, not declared or unknown
+	Standing string `json:"standing"`     // in sync, planned, failed, held, quarantined, skipped, wrong, not declared or unknown
 	Why      string `json:"why,omitempty"`
 	Action   Action `json:"action,omitempty"` // what is to be done
 	Cause    Cause  `json:"cause,omitempty"`
@@ -36,7 +36,7 @@ type Explanation struct {
 	Listed   time.Time     `json:"listed,omitzero"` // how old the live values are
 	Read     time.Time     `json:"read,omitzero"`   // the same of those that no listing shows
 	Fields   []FieldStory  `json:"fields"`
-	Problems []string      `json:"problems"` // of the files that declare the user
+	Problems []string      `json:"problems"` // of the files that declare the user, or seem to
 	History  []state.Event `json:"history"`  // the last writes, newest first
 }
 
@@ -74,7 +74,7 @@ const storyEvents = 5
 // address.
 func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, error) {
 	v := r.View()
-	if v == nil {
+	if v == nil || v.user(spec.Key(email)) == nil && len(v.tree.Problems) > 0 { // it may be the broken file that declares the user
 		policy := r.policy.Load()
 		if policy == nil {
 			policy = &Policy{}
@@ -102,7 +102,7 @@ func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy
 	}
 	policy.Select = Selection{Only: []string{key}}
 	plan := NewPlan(tree, snap, policy, nil, time.Now())
-	v := &View{Revision: tree.Revision, tree: tree, claimed: plan.claimed}
+	v := &View{Revision: tree.Revision, tree: tree, claimed: plan.claimed, partial: true}
 	v.take(plan)
 	e, err := v.explain(store, key)
 	if err != nil {
@@ -209,8 +209,12 @@ func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_
 
 // verdict says in a word how a field stands.
 func verdict(s *FieldStory, change *Change) string {
-	if change != nil && change.Outcome != Applied {
-		for _, fc := range slices.Concat(change.Fields, change.Drift) {
+	if change != nil {
+		waiting := slices.Concat(change.Fields, change.Drift, change.Deferred)
+		if change.Outcome == Applied {
+			waiting = slices.Concat(change.Drift, change.Deferred)
+		}
+		for _, fc := range waiting {
 			if fc.Field == s.Field {
 				return string(fc.Cause)
 			}
@@ -238,7 +242,7 @@ func (e *Explanation) place(v *View, declared *spec.User, key string) {
 		}
 	}
 	for _, p := range v.tree.Problems {
-		mentioned := strings.Contains(strings.ToLower(p.Message), key)
+		mentioned := v.partial && declared == nil || strings.Contains(strings.ToLower(p.Message), key)
 		if mentioned || declared != nil && (p.File == e.File || slices.Contains(e.Defaults, p.File)) {
 			e.Problems = append(e.Problems, p.String())
 		}
@@ -250,7 +254,13 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 	switch {
 	case change != nil:
 		e.Standing, e.Why, e.Action, e.Cause = string(change.Outcome), change.Note, change.Action, change.Cause
+		if change.Outcome == Applied {
+			e.Standing, e.Why = "in sync", "applied with the last pass"
+		}
 		e.Release, e.Next = change.Hold, change.retry
+		if len(change.Deferred) > 0 {
+			e.Next, e.Why = change.Until, cmp.Or(e.Why, "what touches routing waits for the change window")
+		}
 		if change.Waits != "" {
 			e.Why = "waits for " + change.Waits
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,7 @@ type world struct {
 	sim     *sim.Server
 	dir     string
 	state   string
+	wire    http.RoundTripper // to the organization
 	limiter *aimd.Dispatcher
 	genesys *genesys.Directory
 	*usersync.Reconciler
@@ -34,6 +36,7 @@ type world struct {
 func newWorld(t *testing.T, o sim.Options) *world {
 	t.Helper()
 	w := &world{T: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db")}
+	w.wire = w.sim.Transport()
 	w.open()
 	t.Cleanup(w.close)
 	return w
@@ -45,7 +48,7 @@ func (w *world) open() {
 	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
 	var err error
 	w.genesys, err = genesys.New(genesys.Options{
-		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: w.sim.Transport(),
+		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: w.wire,
 		Limiter: w.limiter, Rand: rand.New(rand.NewPCG(3, 4)),
 	})
 	if err != nil {

@@ -49,6 +49,7 @@ type job struct {
 	last     error        // of these, for the report
 	final    *answer      // of a call that is not to be sent again; what it did is still read
 	lost     []spec.Field // of the last call, while nobody knows what came of it
+	begun    []spec.Field // of which some is written, or may be, and some is not
 }
 
 func (j *job) step() step {
@@ -215,6 +216,7 @@ func (a *applier) replan(j *job) error {
 	case j.action == Create && !j.ours: // it is not made, but found
 		j.action, j.cause, j.fields = Adopt, next.Cause, next.Fields
 	}
+	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
 		commit := state.Commit{Events: found}
 		a.succeed(j, &commit)
@@ -246,6 +248,9 @@ func (a *applier) vet(j *job, next *Change) error {
 	}
 	if len(next.Fields) > 0 && a.Policy.Guard.protects(next) {
 		return errors.New("a protected user, who is never changed")
+	}
+	if a.plan.undoes != "" && next.moved(j.fields) {
+		return errors.New("somebody changes the user at this moment; nothing of theirs is undone")
 	}
 	if refused := a.Policy.Guard.refuses(next); len(refused) > 0 {
 		return fmt.Errorf("%s: %s", refused[0].field, refused[0])
@@ -298,6 +303,10 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 		c.Current = &left
 		commit.Users = append(commit.Users, c.Current)
 		a.roster.put(c.Current)
+	}
+	if len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		a.end(c, Deferred) // the change window has closed on all of it
+		return
 	}
 	a.end(c, Applied)
 }

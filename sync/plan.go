@@ -51,7 +51,8 @@ type Plan struct {
 //	absent  | any      | any          | not managed: left alone, no longer remembered
 //	no user | any      | some         | removed: what Policy.OnRemoval says, by default reported once and left alone
 //
-// What guards hold, the policy leaves out and selections do not select is not to be applied.
+// What guards hold, the policy leaves out and selections do not select is not to be applied, and what is kept to
+// change windows not outside of them.
 //
 // While the tree has problems, a managed user that it does not show may be one of those: nobody counts
 // as removed, and everybody who is missing stays desired as last applied.
@@ -105,6 +106,7 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 		p.removed()
 	}
 	p.guard(policy.Select.all() && len(tree.Problems)+len(p.Problems) == 0)
+	p.schedule()
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
@@ -136,9 +138,24 @@ func (p *Plan) sends() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome == Planned && c.Action != Unmanage })
 }
 
+// declared counts the declared users that the plan is about, those with problems included.
+func (p *Plan) declared() int {
+	n := p.Unchanged
+	for _, c := range p.Changes {
+		if !c.Action.Removes() {
+			n++
+		}
+	}
+	wrong := map[string]bool{}
+	for _, problem := range p.Problems {
+		wrong[problem.Key] = true
+	}
+	return n + len(wrong)
+}
+
 // Converged reports whether the tree was wholly applied: nothing failed, waits or was left out.
 func (p *Plan) Converged() bool {
-	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied })
+	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied || len(c.Deferred) > 0 })
 }
 
 type planner struct {
@@ -270,7 +287,9 @@ func (p *Plan) stands(key string) bool {
 func (p *Plan) id() string {
 	h := sha256.New()
 	for _, c := range p.Changes {
-		fmt.Fprintln(h, c.Outcome, c)
+		same := *c
+		same.Until = time.Time{} // who waits for one window after the other waits for the same
+		fmt.Fprintln(h, c.Outcome, &same)
 	}
 	return "p-" + hex.EncodeToString(h.Sum(nil)[:4])
 }

@@ -20,6 +20,7 @@ type Policy struct {
 	ReportDrift bool   // drift is reported, and not changed back
 	Select      Selection
 	Guard       Guard
+	Schedule    Schedule
 
 	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
 	// is created, and neither compared nor written from then on.

@@ -14,11 +14,13 @@ var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "
 func (c *Change) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, printable(c.Key))
-	switch c.Action {
-	case Unmanage:
+	switch {
+	case c.Action == Unmanage:
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
-	case Deactivate, Delete:
+	case c.Action.Removes():
 		b.WriteString(" (no longer declared)")
+	case c.Cause == Undone:
+		b.WriteString(" (undo)")
 	default:
 		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.where())
 	}
@@ -42,8 +44,22 @@ func (c *Change) String() string {
 			fmt.Fprintf(&b, " (%s)", fc.Cause)
 		}
 	}
+	if len(c.Deferred) > 0 {
+		b.WriteString("\n    waits for the change window")
+		if !c.Until.IsZero() {
+			b.WriteString(", " + WindowTime(c.Until))
+		}
+		b.WriteByte(':')
+	}
+	for _, fc := range c.Deferred {
+		b.WriteString("\n        " + fc.String())
+	}
 	for _, fc := range c.Drift {
-		b.WriteString("\n    " + fc.String() + " (drift, only reported)")
+		why := "drift, only reported"
+		if c.Cause == Undone {
+			why = "changed since; left as it is"
+		}
+		fmt.Fprintf(&b, "\n    %s (%s)", fc, why)
 	}
 	return b.String()
 }

@@ -33,6 +33,7 @@ type Reconciler struct {
 	view     atomic.Pointer[View]
 	policy   atomic.Pointer[Policy] // of the pass that has begun last, for Explain
 	standing Standing
+	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
 }
 
@@ -55,6 +56,8 @@ type Mode struct {
 const (
 	stillTries = 10
 	stillWait  = 500 * time.Millisecond
+	// Two looks at a tree that is news are so far apart.
+	secondLook = 200 * time.Millisecond
 )
 
 // ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
@@ -88,9 +91,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	s.Phase, s.Err = "idle", err
 	switch {
 	case err == nil:
-		r.standing.Success = time.Now()
+		r.standing.Success, r.standing.Trouble = time.Now(), nil
 	case ctx.Err() == nil:
 		r.standing.Ailing++
+		r.standing.Trouble = err
 	}
 	r.set(s)
 	return res, err
@@ -100,7 +104,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	began := time.Now()
 	policy := r.Policy
 	r.policy.Store(&policy)
-	r.set(Status{Phase: "scan", Began: began, Users: r.Status().Users, Revision: r.Status().Revision})
+	before := r.Status()
+	r.set(Status{Phase: "scan", Began: began, Users: before.Users, InSync: before.InSync, Revision: before.Revision})
 	scan, err := r.Specs.Scan(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +114,8 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.standing.Refresh, r.standing.Applied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
+	r.standing.Refresh, r.standing.LastApplied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
+	r.standing.Damaged = max(r.standing.Damaged, uint64(meta.Damaged))
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
@@ -122,6 +128,9 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
 	}
 
+	if scan, err = r.lookAgain(ctx, scan); err != nil {
+		return nil, err
+	}
 	tree, err := r.Specs.Load(ctx, scan)
 	if err != nil {
 		return nil, err
@@ -147,21 +156,10 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	r.failures = snap.Failures
 	fields := r.inUse(tree, snap)
 	refresh = refresh || !r.covers(snap.Refresh, fields)
-	bound := false
-	bind := func() error { // before the first call that matters, and not for a pass that makes none
-		if bound {
-			return nil
-		}
-		org, err := r.Directory.Open(ctx, snap.Users)
-		if err != nil {
-			return err
-		}
-		bound = true
-		return r.Store.Bind(state.Org{API: r.API, ID: org})
-	}
+	bind := r.binder(ctx, snap)
 
 	if refresh {
-		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), Revision: tree.Revision})
+		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), InSync: before.InSync, Revision: tree.Revision})
 		if err := bind(); err != nil {
 			return nil, err
 		}
@@ -174,10 +172,11 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.removes() { // never from one look alone
+	if plan.removes() { // who is not declared must not be declared now: the refresh may have taken minutes
 		if again, err := r.Specs.Scan(ctx); err != nil {
 			return nil, err
 		} else if again.Digest != scan.Digest {
+			r.seen = ""
 			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
 		}
 	}
@@ -201,13 +200,54 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
 }
 
+// binder returns what is to be called before the first call that matters, and not for a pass that makes none.
+func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() error {
+	bound := false
+	return func() error {
+		if bound {
+			return nil
+		}
+		org, err := r.Directory.Open(ctx, snap.Users)
+		if err != nil {
+			return err
+		}
+		bound = true
+		return r.Store.Bind(state.Org{API: r.API, ID: org})
+	}
+}
+
 // converged records that a tree is wholly applied.
 func (r *Reconciler) converged(mark, revision string, users int, dryRun bool) error {
 	if dryRun {
 		return nil
 	}
-	r.standing.Applied = &state.Applied{Revision: revision, At: time.Now().UTC()}
+	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
 	return r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
+}
+
+// lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In
+// a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
+// with no sign of when they have finished.
+func (r *Reconciler) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {
+	if scan.Digest == r.seen {
+		return scan, nil
+	}
+	timer := time.NewTimer(secondLook)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	again, err := r.Specs.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if again.Digest != scan.Digest || again.Revision != scan.Revision {
+		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrMoved)
+	}
+	r.seen = again.Digest
+	return again, nil
 }
 
 // ProblemsError lists all that is wrong with a tree, by itself.

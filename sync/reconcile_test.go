@@ -373,6 +373,7 @@ func TestOtherOrganization(t *testing.T) {
 		w.pass()
 		w.close()
 		w.sim = sim.New(sim.Options{Users: 5, OrgID: "another", Seed: 2})
+		w.wire = w.sim.Transport()
 		w.open()
 		if _, err := w.once(); err == nil {
 			t.Error("the state file of one organization was used for another")

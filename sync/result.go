@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -24,8 +23,9 @@ type Result struct {
 	Held        int          `json:"held"`
 	Quarantined int          `json:"quarantined"`
 	Skipped     int          `json:"skipped"`
-	Waiting     int          `json:"waiting"` // of those skipped: for another user, who did not come or go
-	Pending     int          `json:"pending"` // to be done, and not tried: a dry run, or a pass that ended early
+	Waiting     int          `json:"waiting"`  // of those skipped: for another user, who did not come or go
+	Deferred    int          `json:"deferred"` // all of what differs waits for a change window
+	Pending     int          `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
 	Unchanged   int          `json:"unchanged"`
 	Calls       Calls        `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
 	Seconds     float64      `json:"seconds"`
@@ -36,9 +36,9 @@ type Result struct {
 	Changes     []*Change    `json:"changes"`
 	Failures    []Failure    `json:"failures"`
 
-	Problems []spec.Problem `json:"-"`    // users that were left out because of them
-	Kept     int            `json:"kept"` // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`    // when the first user leaves quarantine; zero if none is in it
+	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
+	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
+	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, or a change window opens for one; zero if there is none
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -79,17 +79,32 @@ type Failure struct {
 	Email         string `json:"email"`
 	File          string `json:"file,omitempty"`
 	Line          int    `json:"line,omitempty"`
+	Column        int    `json:"column,omitempty"`
 	Status        int    `json:"status,omitempty"`
 	Code          string `json:"code,omitempty"`
 	Message       string `json:"message"`
 	CorrelationID string `json:"correlationId,omitempty"`
 }
 
-// report sums a pass up.
+// report sums a pass up, and publishes that.
 func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
+	res := r.sum(began, mode, revision, plan, problems)
+	s := Status{Phase: "idle", Began: began, Last: res, InSync: plan.Unchanged}
+	for _, c := range plan.Changes {
+		if c.Outcome == Applied && !c.Action.Removes() {
+			s.InSync++
+		}
+	}
+	s.from(res)
+	r.set(s)
+	r.saw(plan)
+	return res
+}
+
+func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
-		Unchanged: plan.Unchanged, Users: plan.Unchanged, Changed: len(plan.Changes),
+		Unchanged: plan.Unchanged, Users: plan.declared(), Changed: len(plan.Changes),
 		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds, Notes: plan.Notes,
 		Calls:    Calls{Retried: plan.resent},
 		Problems: problems, Kept: plan.kept,
@@ -104,17 +119,13 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 	wrong := map[string]bool{}
 	for _, p := range plan.Problems {
 		res.Problems = append(slices.Clip(res.Problems), p.Problem)
-		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Message: p.Field + ": " + p.Message})
+		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Column: p.Column, Message: p.Field + ": " + p.Message})
 		if !wrong[p.Key] {
 			wrong[p.Key] = true
-			res.Users++
 			res.Failed++
 		}
 	}
 	for _, c := range plan.Changes {
-		if !c.Action.Removes() {
-			res.Users++
-		}
 		switch c.Outcome {
 		case Applied:
 			res.Applied++
@@ -124,7 +135,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		case Quarantined:
 			res.Quarantined++
 			f := r.failures[c.Key]
-			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line,
+			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column,
 				Status: f.Status, Code: f.Code, Message: c.Note, CorrelationID: f.CorrelationID})
 		case Held:
 			res.Held++
@@ -133,6 +144,8 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 			if c.Waits != "" {
 				res.Waiting++
 			}
+		case Deferred:
+			res.Deferred++
 		case Planned:
 			res.Pending++
 		}
@@ -141,56 +154,16 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 		}
 	}
 	res.Paused = r.standing.Paused
-	s := Status{Phase: "idle", Began: began, Last: res}
-	s.from(res)
-	r.set(s)
-	r.seen(plan)
+	if waits, opens := res.Waits(); waits > 0 && (res.Retry.IsZero() || opens.Before(res.Retry)) {
+		res.Retry = opens
+	}
 	return res
 }
 
 func (c *Change) failure() Failure {
-	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Message: c.Err.Error()}
+	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Message: c.Err.Error()}
 	if ce := (*CallError)(nil); errors.As(c.Err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	return f
-}
-
-// raw is a value as JSON: null where nothing is known.
-func raw(v spec.Value) json.RawMessage {
-	if v == "" {
-		return json.RawMessage("null")
-	}
-	return json.RawMessage(v)
-}
-
-// MarshalJSON writes the change as the contract has it; values are JSON already.
-func (c *Change) MarshalJSON() ([]byte, error) {
-	type field struct {
-		Field  spec.Field      `json:"field"`
-		Before json.RawMessage `json:"before"`
-		After  json.RawMessage `json:"after"`
-	}
-	out := struct {
-		Email  string  `json:"email"`
-		File   string  `json:"file,omitempty"`
-		Line   int     `json:"line,omitempty"`
-		Cause  Cause   `json:"cause"`
-		Action Action  `json:"action"`
-		Fields []field `json:"fields"`
-		Result Outcome `json:"result"`
-		Note   string  `json:"note,omitempty"`
-		Hold   string  `json:"hold,omitempty"`  // what releases it
-		Drift  []field `json:"drift,omitempty"` // what is only reported
-	}{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Cause: c.Cause, Action: c.Action, Fields: []field{}, Result: c.Outcome, Note: c.Note, Hold: c.Hold}
-	if c.Waits != "" {
-		out.Note = "waits for " + c.Waits
-	}
-	for _, fc := range c.Fields {
-		out.Fields = append(out.Fields, field{fc.Field, raw(fc.Before), raw(fc.After)})
-	}
-	for _, fc := range c.Drift {
-		out.Drift = append(out.Drift, field{fc.Field, raw(fc.Before), raw(fc.After)})
-	}
-	return json.Marshal(out)
 }

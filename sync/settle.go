@@ -21,6 +21,9 @@ func (a *applier) settle(ans answer) error {
 	if ans.step == stepCall {
 		delete(a.objects, ans.call.Object)
 	}
+	if ans.late {
+		return nil // it was not sent any more
+	}
 	if ans.step == stepCall && ans.call.Creates {
 		ans.job.sent = time.Now() // at the latest: it may have waited long for its turn
 	}
@@ -67,6 +70,7 @@ func (a *applier) achieved(ans answer) error {
 		before := c.Current
 		written := j.settled(ans.call)
 		j.lost = nil
+		j.begun = slices.DeleteFunc(slices.Clone(ans.call.Fields), func(f spec.Field) bool { return slices.Contains(written, f) })
 		c.Current = a.known(ans.now[i], before, c, written)
 		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
 			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)
@@ -123,7 +127,11 @@ func (a *applier) known(now state.Observed, before *state.User, c *Change, writt
 		}
 	}
 	maps.Copy(u.Fields, now.Fields)
-	if !c.Action.Removes() { // what was applied to them stays so, until they are no longer managed
+	switch {
+	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
+	case a.plan.undoes != "":
+		u.Applied = overlaid(u.Applied, c.Desired, written)
+	default:
 		u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
 	}
 	return u

@@ -17,6 +17,9 @@ func (a *applier) repeat(ans answer) error {
 	call := ans.call
 	switch {
 	case errors.Is(ans.err, ErrUncertain):
+		for _, j := range a.served(ans) {
+			j.begun = call.Fields
+		}
 		if call.attempts++; a.once(ans.err) {
 			return a.lookInto(ans)
 		}

@@ -15,9 +15,11 @@ type Status struct {
 	Revision string
 	Plan     string
 	Users    int // declared
+	InSync   int // of these, who are as declared, as far as known; in apply and idle
 	Changed  int // to be changed in this pass
 	Applied  int
 	Failed   int
+	InFlight int // requests under way, or waiting for their turn; in apply
 	Reading  int // users whose further fields are read
 	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
@@ -28,13 +30,14 @@ type Status struct {
 
 // Standing is what outlasts a pass.
 type Standing struct {
-	Success time.Time      // when the last pass ended that nothing stopped; zero if none did
-	Refresh time.Time      // when the organization was last read
-	Applied *state.Applied // the tree that was last wholly applied; nil if none was
-	Paused  *state.Pause   // nothing is changed until somebody ends it
-	Passes  uint64         // that have ended
-	Ailing  uint64         // of them, those that ended early
-	Damaged uint64         // records of the state file that were lost
+	Success     time.Time      // when the last pass ended that nothing stopped; zero if none did
+	Refresh     time.Time      // when the organization was last read
+	LastApplied *state.Applied // the tree that was last wholly applied; nil if none was
+	Paused      *state.Pause   // nothing is changed until somebody ends it
+	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well
+	Passes      uint64         // that have ended
+	Ailing      uint64         // of them, those that ended early
+	Damaged     uint64         // records of the state file that were lost
 }
 
 // Done counts the users of this pass that have reached their end.
@@ -63,8 +66,9 @@ func (r *Reconciler) set(s Status) {
 
 // progress publishes how far the pass has come.
 func (a *applier) progress() {
-	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.plan.Unchanged + len(a.plan.Changes),
-		Changed: a.tally[Planned], Applied: a.tally[Applied], Failed: a.tally[Failed]}
+	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.declared,
+		InSync: a.plan.Unchanged + a.arrived, InFlight: a.inFlight,
+		Changed: a.tally[Planned] - a.tally[Deferred], Applied: a.tally[Applied], Failed: a.tally[Failed]}
 	a.set(s)
 }
 
@@ -72,6 +76,9 @@ func (a *applier) progress() {
 func (a *applier) end(c *Change, outcome Outcome) {
 	c.Outcome = outcome
 	a.tally[outcome]++
+	if outcome == Applied && !c.Action.Removes() {
+		a.arrived++
+	}
 	a.ended = append(a.ended, c)
 }
 
@@ -102,6 +109,13 @@ func (a *applier) logChange(c *Change) {
 	}
 	if len(fields) > 0 {
 		attrs = append(attrs, "fields", fields)
+	}
+	if len(c.Deferred) > 0 {
+		var waiting []string
+		for _, fc := range c.Deferred {
+			waiting = append(waiting, fc.String())
+		}
+		attrs = append(attrs, "waiting", waiting, "until", WindowTime(c.Until))
 	}
 	switch {
 	case c.Err != nil:

@@ -12,12 +12,15 @@ import (
 type View struct {
 	Revision string
 	Plan     string
+	Holds    []Hold
+	Notes    []string
 	Changes  []Change // in the order of application; as planned, or as they ended if the pass has ended
 
 	tree     *spec.Tree
 	claimed  map[string]string // Genesys id -> key of the declared user behind it
 	byKey    map[string]int    // of Changes
 	problems []Problem         // of the plan
+	partial  bool              // the tree is that of the files that mention one user
 }
 
 // View returns what the last plan saw; nil before the first one. It is safe to call at any time.
@@ -38,8 +41,8 @@ func (v *View) change(key string) *Change {
 	return nil
 }
 
-// seen publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
-func (r *Reconciler) seen(plan *Plan) {
+// saw publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
+func (r *Reconciler) saw(plan *Plan) {
 	old := r.view.Load()
 	if old == nil || plan.claimed == nil {
 		return
@@ -52,13 +55,22 @@ func (r *Reconciler) seen(plan *Plan) {
 // take copies the changes: the pass goes on with its own, and replaces what they point to instead of
 // writing to it.
 func (v *View) take(plan *Plan) {
-	v.problems = plan.Problems
+	v.Holds, v.Notes, v.problems = plan.Holds, plan.Notes, plan.Problems
 	v.Changes = make([]Change, len(plan.Changes))
 	v.byKey = make(map[string]int, len(plan.Changes))
 	for i, c := range plan.Changes {
 		v.Changes[i] = *c
 		v.byKey[c.Key] = i
 	}
+}
+
+// Problems are those of the specs, and those that the organization has shown.
+func (v *View) Problems() []spec.Problem {
+	all := slices.Clone(v.tree.Problems)
+	for _, p := range v.problems {
+		all = append(all, p.Problem)
+	}
+	return all
 }
 
 // user finds a declared user.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -20,33 +22,37 @@ type app struct {
 	genesys *genesys.Directory
 	memory  *memory
 	log     *slog.Logger
+	level   *slog.LevelVar // of the log
+	tuned   atomic.Pointer[tuning]
 	screen  *screen
+	dir     string // of the specs
+	state   string // file
+	began   time.Time
 	stop    func() // what runs beside the passes
 }
 
 // newApp connects the parts for one directory of specs. With readOnly nothing can be changed: not in the
 // organization, not in the state file.
 func newApp(c *config, env environment, dir string, readOnly bool, stderr *screen) (*app, error) {
-	log := c.newLogger(stderr, env)
+	t, err := c.tuning()
+	if err != nil {
+		return nil, err
+	}
+	log, level := c.newLogger(stderr, env)
+	level.Set(t.level)
 	api, login, err := c.endpoints(env)
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.findCredentials(env, log)
+	found, err := c.findCredentials(env)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := c.policy()
-	if err != nil {
-		return nil, err
-	}
-	policy.Apart, policy.Loose = genesys.Apart(), genesys.Loose()
-	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{
-		MaxRate: c.maxRate, TotalRate: c.maxRate, MaxInFlight: c.maxInFlight, Reserve: float64(c.reserve),
-	}))
+	log.Debug("credentials found", "id", found.idFrom, "secret", found.secretFrom)
+	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{MaxInFlight: c.maxInFlight}))
 	directory, err := genesys.New(genesys.Options{
 		API: api, Login: login, ClientID: found.id, ClientSecret: found.secret,
-		Limiter: limiter, Tokens: c.tokens, ReadOnly: readOnly, MaxConns: c.maxInFlight, Logger: log, Version: version(),
+		Limiter: limiter, Tokens: c.tokens, ReadOnly: readOnly, MaxConns: c.maxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.transport,
 		Retry: &genesys.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No429: !c.retry429, No5xx: !c.retry5xx},
 	})
 	if err != nil {
@@ -57,28 +63,20 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		return nil, err
 	}
 	a := &app{
-		limiter: limiter, genesys: directory, log: log, screen: stderr,
+		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: dir, state: store.Path(), began: time.Now(),
 		memory: newMemory(store, found.id, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-			Policy:    policy,
-			Retry:     usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
-			SearchLag: c.searchLag,
-			Workers:   c.maxInFlight * c.tokens,
-			Refresh:   c.refreshInterval,
-			Settings:  c.converges(),
-			Log:       log,
-			Rand:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			Retry:   usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
+			Workers: c.maxInFlight * c.tokens,
+			Log:     log,
+			Rand:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
 	}
+	a.tune(t)
 	a.memory.restore(limiter)
 	a.stop = a.attend()
 	return a, nil
-}
-
-// converges is what a converged tree depends on beside itself: other settings may find something to do.
-func (c *config) converges() string {
-	return fmt.Sprint(version(), " ", c.create, c.adopt, c.guards)
 }
 
 func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*state.Store, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +29,7 @@ type config struct {
 	clientID         string
 	clientSecretFile string
 
-	state           string
+	state, socket   string
 	refreshInterval time.Duration
 	resyncInterval  time.Duration
 	noRefresh       bool
@@ -44,11 +45,13 @@ type config struct {
 	searchLag                  time.Duration
 
 	guards
+	changeWindows
 	selection
 
 	output, logFormat, logLevel string
 
-	sources map[string]string // where the value of a flag that was not given came from
+	sources   map[string]string // where the value of a flag that was not given came from
+	transport http.RoundTripper // instead of the network; nil outside tests
 }
 
 // commonFlags are understood by every command that reads settings.
@@ -75,6 +78,7 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
 	c.guards.flags(f)
+	c.changeWindows.flags(f)
 	c.selection.flags(f)
 	c.readFlags(f)
 	c.rateFlags(f)
@@ -107,6 +111,7 @@ func (c *config) rateFlags(f *pflag.FlagSet) {
 // daemonFlags are the root command's own.
 func (c *config) daemonFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.once, "once", false, "make one full pass, then exit")
+	c.socketFlags(f)
 	f.DurationVar(&c.refreshInterval, "refresh-interval", 15*time.Minute, "how often the daemon reads the whole organization")
 	f.DurationVar(&c.resyncInterval, "resync-interval", time.Minute, "how often the daemon reads the whole tree, events or not")
 }

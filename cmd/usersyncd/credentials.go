@@ -1,7 +1,6 @@
 package main
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,13 +12,14 @@ import (
 type credentials struct {
 	id     string
 	secret genesys.Secret
+
+	idFrom, secretFrom string // where they were found
 }
 
 // findCredentials takes the first of: the flags; systemd's credentials directory; the variables that the
 // vendor's own tools use. Id and secret may come from different places.
-func (c *config) findCredentials(env environment, log *slog.Logger) (credentials, error) {
+func (c *config) findCredentials(env environment) (credentials, error) {
 	var found credentials
-	var from [2]string
 	dir, _ := env.get("CREDENTIALS_DIRECTORY")
 	fromDir := func(name string) (string, error) {
 		if dir == "" {
@@ -36,11 +36,11 @@ func (c *config) findCredentials(env environment, log *slog.Logger) (credentials
 	case err != nil:
 		return found, err
 	case c.clientID != "":
-		found.id, from[0] = c.clientID, "--client-id"
+		found.id, found.idFrom = c.clientID, "--client-id"
 	case id != "":
-		found.id, from[0] = id, "systemd credential client_id"
+		found.id, found.idFrom = id, "systemd credential client_id"
 	default:
-		found.id, from[0] = env.get("GENESYSCLOUD_OAUTHCLIENT_ID")
+		found.id, found.idFrom = env.get("GENESYSCLOUD_OAUTHCLIENT_ID")
 	}
 
 	switch secret, err := fromDir("client_secret"); {
@@ -51,18 +51,17 @@ func (c *config) findCredentials(env environment, log *slog.Logger) (credentials
 		if err != nil {
 			return found, err
 		}
-		found.secret, from[1] = genesys.Secret(secret), "--client-secret-file"
+		found.secret, found.secretFrom = genesys.Secret(secret), "--client-secret-file"
 	case secret != "":
-		found.secret, from[1] = genesys.Secret(secret), "systemd credential client_secret"
+		found.secret, found.secretFrom = genesys.Secret(secret), "systemd credential client_secret"
 	default:
 		secret, source := env.get("GENESYSCLOUD_OAUTHCLIENT_SECRET")
-		found.secret, from[1] = genesys.Secret(secret), source
+		found.secret, found.secretFrom = genesys.Secret(secret), source
 	}
 
 	if found.id == "" || found.secret == "" {
 		return found, usage("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type client credentials), or use --client-id and --client-secret-file")
 	}
-	log.Debug("credentials found", "id", from[0], "secret", from[1])
 	return found, nil
 }
 

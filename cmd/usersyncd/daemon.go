@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/watch"
@@ -22,18 +25,62 @@ const (
 )
 
 // A daemon makes passes for ever: when the tree may have changed, when it is time to look anyway, when
-// a user leaves quarantine, and when somebody asks with SIGHUP.
+// a user leaves quarantine, and when somebody asks with SIGHUP, which also reads the settings anew.
 type daemon struct {
 	*app
-	c       *config
-	watcher *watch.Watcher
+	watcher  watcher
+	settings *settings
+	reread   func() (*settings, error) // what was told at the start, as it is now
+	at       func(step string)         // where a test stops it; nil in production
+
+	longestWait time.Duration // of a worker, between two tries
 	supervisor
+
+	orders  chan order    // what the loop is asked to do between two passes
+	kick    chan struct{} // a reason to look again; holds one
+	passing atomic.Pointer[context.CancelFunc]
+	next    atomic.Int64  // when the next pass is due, in Unix seconds; 0: when something happens
+	busy    atomic.Int64  // how long passes have taken in all, in nanoseconds
+	applied atomic.Uint64 // changes of the passes that have ended
+	failed  atomic.Uint64
+
+	stillness
 	said   string // of the last pass that was worth a line
 	ailing string // why the last pass ended early
 }
 
-func newDaemon(a *app, c *config, dir string) *daemon {
-	return &daemon{app: a, c: c, watcher: watch.New(dir, watch.Options{Resync: c.resyncInterval, Log: a.log})}
+// A watcher hints that the tree may have changed. *watch.Watcher is the one in production.
+type watcher interface {
+	Run(ctx context.Context) error
+	Changes() <-chan struct{}
+	State() watch.State
+	SetResync(d time.Duration)
+}
+
+// runDaemon is the root command without --once.
+func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p process) error {
+	s, err := newSettings(cmd, c, env, dir)
+	if err != nil {
+		return err
+	}
+	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+	if err != nil {
+		return err
+	}
+	d := newDaemon(a, s, watch.New(dir, watch.Options{Resync: s.resync, Log: a.log}))
+	d.reread = func() (*settings, error) { return rereadSettings(p) }
+	return a.close(d.run(cmd.Context()))
+}
+
+func newDaemon(a *app, s *settings, w watcher) *daemon {
+	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, orders: make(chan order), kick: make(chan struct{}, 1)}
+}
+
+// step is a place where a test can stop the loop.
+func (d *daemon) step(name string) {
+	if d.at != nil {
+		d.at(name)
+	}
 }
 
 // run returns when ctx ends, after what is in flight has come back.
@@ -44,8 +91,11 @@ func (d *daemon) run(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.watcher.Run(ctx) })
-	group.Go(func() error { return d.supervise(ctx, d.app) })
+	group.Go(func() error { return d.supervise(ctx) })
 	group.Go(func() error { return d.loop(ctx, hup) })
+	if err := d.serve(ctx, group); err != nil {
+		d.log.Error("the commands that ask the daemon do not work", "error", err)
+	}
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
 		d.log.Info("stopped; everything that was sent is recorded")
@@ -56,10 +106,19 @@ func (d *daemon) run(ctx context.Context) error {
 
 func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 	var pause time.Duration
+	var asked *order // who wants to know what the next pass does
 	for {
-		res, err := d.Reconcile(ctx, usersync.Mode{NoRefresh: d.c.noRefresh})
+		d.step("pass")
+		res, err, interrupted := d.pass(ctx, asked)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if asked != nil {
+			asked.reply <- reply{res, err}
+			asked = nil
+		}
+		if interrupted {
+			continue
 		}
 		d.sayHow(res, err)
 		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
@@ -67,6 +126,9 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		switch {
 		case err != nil:
 			pause = min(max(2*pause, firstPause), longestPause)
+			if errors.Is(err, spec.ErrMoved) {
+				pause = min(pause, longestUnstill)
+			}
 			next = time.Now().Add(pause)
 			if until, ok := throttledUntil(err, time.Now()); ok && until.After(next) {
 				pause, next = 0, until
@@ -76,32 +138,72 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		default:
 			pause = 0
 		}
-		if err := d.idle(ctx, next, hup); err != nil {
+		if asked, err = d.idle(ctx, next, hup); err != nil {
 			return err
 		}
 	}
 }
 
+// pass makes one, which ends early if somebody pauses it.
+func (d *daemon) pass(ctx context.Context, asked *order) (res *usersync.Result, err error, interrupted bool) { //nolint:revive // the error is what the pass says
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.passing.Store(&cancel) // before the pass looks whether it is paused
+	defer d.passing.Store(nil)
+	began, before := time.Now(), d.calls()
+	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: asked != nil && asked.reread}
+	res, err = d.Reconcile(own, mode)
+	d.busy.Add(int64(time.Since(began)))
+	if res != nil {
+		res.Mode = "daemon"
+		d.count(res)
+		if asked != nil {
+			res.Calls.Add(d.calls(), before)
+		}
+	}
+	return res, err, own.Err() != nil && ctx.Err() == nil
+}
+
+// count adds up what passes did.
+func (d *daemon) count(res *usersync.Result) {
+	d.applied.Add(uint64(res.Applied))
+	d.failed.Add(uint64(res.Failed))
+}
+
 // idle waits for the next reason to make a pass, and shows meanwhile that it is alive.
-func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) error {
+// It returns who has asked for the pass, if somebody has.
+func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) (*order, error) {
+	if d.next.Store(0); !next.IsZero() {
+		d.next.Store(next.Unix())
+	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	for next.IsZero() || time.Now().Before(next) {
+		d.step("idle")
 		d.beat.Store(time.Now().UnixNano())
 		select {
 		case <-beat.C:
 		case <-d.watcher.Changes():
-			return nil
+			return nil, nil
+		case <-d.kick:
+			return nil, nil
+		case o := <-d.orders:
+			if o.undo == nil {
+				return &o, nil
+			}
+			d.rollback(ctx, o)
+			return nil, ctx.Err()
 		case <-hup:
 			d.log.Info("asked to look again (SIGHUP)")
 			d.reloading()
+			d.reload()
 			d.notify("READY=1")
-			return nil
+			return nil, nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
@@ -114,6 +216,14 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	} else if err != nil {
 		ailing = err.Error()
 	}
+	if lasted, unstill := d.disturbed(err, time.Now()); unstill {
+		ailing = "the checkout is not still" // whatever it is this time
+		if lasted < alarmAfter {
+			d.log.Debug(ailing, "error", err)
+			return
+		}
+		attrs = append(attrs, "lasts", lasted.Round(time.Second).String(), "note", "what was applied before stays; it goes on by itself when the checkout is still")
+	}
 	switch {
 	case err != nil && ailing != d.ailing:
 		d.ailing = ailing
@@ -125,7 +235,8 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	if res == nil {
 		return
 	}
-	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept)
+	waits, opens := res.Waits()
+	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept, waits, opens)
 	first := d.said == ""
 	news := said != d.said || res.Applied > 0
 	if d.said = said; !news {
@@ -140,13 +251,16 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	for _, h := range res.Holds {
 		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
+	if waits > 0 {
+		d.log.Info("waiting for the change window", "users", waits, "until", usersync.WindowTime(opens))
+	}
 	for _, p := range res.Problems {
 		d.log.Warn("a problem in the specs", "problem", p.String())
 	}
 	if first || res.Changed > 0 || len(res.Problems) > 0 {
 		c := d.calls()
 		d.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,
-			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held,
+			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held, "deferred", res.Deferred,
 			"pending", res.Pending, "unchanged", res.Unchanged, "seconds", fmt.Sprintf("%.1f", res.Seconds),
 			"calls_total", c.Total, "throttled_total", c.Throttled)
 	}

@@ -54,7 +54,13 @@ func newRunning(t *testing.T, o sim.Options) *running {
 // start starts the daemon, which dies with the test if it has not ended by then.
 func (r *running) start(args ...string) {
 	r.Helper()
-	r.cmd = exec.Command("usersyncd", append(args, r.specs)...)
+	r.launch(exec.Command("usersyncd", append(args, r.specs)...))
+}
+
+// launch starts the daemon by a command of the test's own.
+func (r *running) launch(cmd *exec.Cmd) {
+	r.Helper()
+	r.cmd = cmd
 	r.cmd.Env, r.cmd.Dir = r.env, r.TempDir()
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
@@ -63,7 +69,7 @@ func (r *running) start(args ...string) {
 	if err := r.cmd.Start(); err != nil {
 		r.Fatal(err)
 	}
-	cmd, gone := r.cmd, make(chan struct{})
+	gone := make(chan struct{})
 	r.gone = gone
 	go func() {
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {

@@ -58,6 +58,8 @@ func exitCode(err error) int {
 // outcome is the exit code of a pass that was carried out.
 func outcome(res *usersync.Result) error {
 	switch {
+	case res.Paused != nil && res.Pending > 0:
+		return pausedOutcome(res)
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
 		return &exitError{code: exitFailed}
 	case res.Held > 0:

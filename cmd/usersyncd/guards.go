@@ -93,16 +93,29 @@ func fieldsOf(flag string, names []string) ([]spec.Field, error) {
 	return fields, nil
 }
 
+// at is where the value of a flag came from, in front of a message that names the flag; nothing if it was
+// given on the command line.
+func (c *config) at(flag string) string {
+	if source := c.sources[flag]; source != "" {
+		return source + ": "
+	}
+	return ""
+}
+
 // policy puts the settings of what may be done together.
 func (c *config) policy() (usersync.Policy, error) {
 	g := &c.guards
 	unmanaged, err := g.unmanagedFields()
 	if err != nil {
-		return usersync.Policy{}, usage("%w", err)
+		return usersync.Policy{}, usage("%s%w", c.at("unmanaged-fields"), err)
 	}
 	where, err := spec.ParseSelection(c.where)
 	if err != nil {
-		return usersync.Policy{}, usage("--select: %w", err)
+		return usersync.Policy{}, usage("%s--select: %w", c.at("select"), err)
+	}
+	schedule, err := c.schedule(c.sources)
+	if err != nil {
+		return usersync.Policy{}, usage("%w", err)
 	}
 	var only []string
 	for _, address := range c.only.list {
@@ -112,6 +125,7 @@ func (c *config) policy() (usersync.Policy, error) {
 	return usersync.Policy{
 		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: usersync.Action(g.onRemoval),
 		Select: usersync.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
+		Schedule: schedule,
 		Guard: usersync.Guard{
 			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,

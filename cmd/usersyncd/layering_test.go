@@ -69,7 +69,13 @@ func ours(path string) bool { return path == "usersyncd" || strings.HasPrefix(pa
 // listPackages asks the go command for every package of the module, tests left out.
 func listPackages(t *testing.T) map[string]listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", "usersyncd/...")
+	return list(t, "usersyncd/...")
+}
+
+// list asks the go command for packages.
+func list(t *testing.T, names ...string) map[string]listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, names...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

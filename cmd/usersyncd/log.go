@@ -10,12 +10,9 @@ import (
 )
 
 // newLogger makes the logger that the settings ask for. On a terminal lines are for people, elsewhere
-// they are JSON, for whatever collects them.
-func (c *config) newLogger(s *screen, env environment) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
-		level = slog.LevelInfo
-	}
+// they are JSON, for whatever collects them. The level can be changed while the logger is in use.
+func (c *config) newLogger(s *screen, env environment) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
 	format := c.logFormat
 	if format == "auto" {
 		format = "json"
@@ -24,9 +21,9 @@ func (c *config) newLogger(s *screen, env environment) *slog.Logger {
 		}
 	}
 	if s.json = format == "json"; s.json {
-		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level})), level
 	}
-	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)}))
+	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)})), level
 }
 
 func isTerminal(w io.Writer) bool {

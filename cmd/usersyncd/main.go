@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], process{os.Stdin, os.Stdout, os.Stderr, os.LookupEnv}))
+	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv}))
 }
 
 // process is what a program is given by its surroundings.
@@ -21,6 +21,7 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(string) (string, bool)
+	args           []string // of the command line, for a daemon that reads its settings again
 }
 
 // run is main without the process: it returns the exit code.
@@ -30,6 +31,7 @@ func run(args []string, p process) int {
 	// The first signal ends the work in good order; the second one ends the process.
 	context.AfterFunc(ctx, stop)
 
+	p.args = args
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetIn(p.stdin)

@@ -17,6 +17,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -122,32 +123,6 @@ func TestNotifyStoppingComesFirst(t *testing.T) {
 	}
 }
 
-// The watchdog is fed only while whoever has to take the next step takes it.
-func TestAlive(t *testing.T) {
-	now := time.Now()
-	for _, test := range []struct {
-		phase      string
-		idle, step time.Duration // ago
-		want       bool
-	}{
-		{"idle", time.Second, time.Hour, true},
-		{"idle", time.Hour, time.Second, true}, // a pass has just ended
-		{"idle", 2 * time.Minute, 2 * time.Minute, false},
-		{"apply", time.Hour, 10 * time.Second, true},
-		{"apply", time.Second, 2 * time.Minute, false}, // the loop cannot idle meanwhile
-		{"refresh", time.Hour, 10 * time.Minute, true},
-		{"refresh", time.Second, 16 * time.Minute, false},
-		{"scan", time.Hour, 10 * time.Minute, true},
-		{"scan", time.Hour, 16 * time.Minute, false},
-	} {
-		s := &supervisor{}
-		s.beat.Store(now.Add(-test.idle).UnixNano())
-		if got := s.alive(usersync.Status{Phase: test.phase, Beat: now.Add(-test.step)}, now); got != test.want {
-			t.Errorf("%+v: %v", test, got)
-		}
-	}
-}
-
 // What stands for days is said once; a user that was applied is always news.
 func TestSayHow(t *testing.T) {
 	var log strings.Builder
@@ -187,16 +162,26 @@ func TestSayHow(t *testing.T) {
 // The status never says that all is well while something waits for a person, and is one line whatever
 // an error holds, since a line of its own would be a message of its own to systemd.
 func TestStatusText(t *testing.T) {
-	a := readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	problem := spec.Problem{Message: "is wrong"}
 	for _, test := range []struct {
 		st   usersync.Status
 		want string
 	}{
-		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Last: &usersync.Result{}}, "3 users @abc, all in sync"},
-		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Last: &usersync.Result{Held: 2}}, "3 users @abc, 0 failed or in quarantine, 0 skipped, 2 held, 0 problems in the specs"},
+		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Revision: "abc", Last: &usersync.Result{}}, "3 users @abc, all in sync"},
+		{usersync.Status{Phase: "idle", Users: 3, InSync: 2, Revision: commit, Last: &usersync.Result{Pending: 1}}, "3 users @0123456789ab, 2 in sync, 1 pending"},
+		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Last: &usersync.Result{Held: 2}}, "3 users @, 3 in sync, 0 pending, 2 held"}, // nobody declares them
+		{usersync.Status{Phase: "idle", Users: 9, InSync: 4, Failed: 1, Last: &usersync.Result{
+			Failed: 1, Quarantined: 2, Held: 1, Skipped: 1, Kept: 4, Problems: []spec.Problem{problem},
+		}}, "9 users @, 4 in sync, 5 pending, 1 failed, 2 in quarantine, 1 held, 1 skipped, 1 problems in the specs, 4 kept as last applied"},
 		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Err: errors.New("a\nMAINPID=1")}, `3 users @abc, the last pass ended early: a MAINPID=1`},
+		{usersync.Status{Phase: "apply", Users: 5000, InSync: 4998, Changed: 3, Applied: 1, Failed: 1, Revision: "abc123"},
+			"5000 users @abc123, 4998 in sync, 2 pending, 1 failed, 4.2/s, quota 212/300, 0 throttled, 1.5s left"},
+		{usersync.Status{Phase: "refresh", Users: 3, Revision: "abc"}, "3 users @abc, refresh: 4.2/s, quota 212/300, 0 throttled"},
+		{usersync.Status{Phase: "scan"}, "reading the specs, and comparing"},
 	} {
-		if got := a.statusText(test.st); got != test.want {
+		l := aimd.Stats{Effective: 4.2, Windowed: true, Allowed: 300, Left: 212}
+		if got := statusText(test.st, l, 1500*time.Millisecond); got != test.want {
 			t.Errorf("%q, not %q", got, test.want)
 		}
 	}

@@ -15,7 +15,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		return printJSON(w, res)
 	}
 	for _, c := range res.Changes {
-		if c.Hold == "" && (c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action.Removes()) {
+		if c.Hold == "" && (c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action.Removes() || len(c.Deferred) > 0) {
 			if _, err := fmt.Fprintln(w, c); err != nil {
 				return err
 			}
@@ -35,6 +35,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		return err
 	}
 	var b strings.Builder
+	b.WriteString(printWaiting(res))
 	unmanaged := 0
 	for _, c := range res.Changes {
 		if c.Action == usersync.Unmanage && c.Outcome == usersync.Applied {
@@ -47,7 +48,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		word  string
 	}{
 		{unmanaged, "no longer declared"}, {res.Failed, "failed"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
-		{res.Skipped, "skipped"}, {res.Pending, "not reached"},
+		{res.Skipped, "skipped"}, {res.Deferred, "deferred"}, {res.Pending, "not reached"},
 	} {
 		if n.count > 0 {
 			fmt.Fprintf(&b, ", %d %s", n.count, n.word)
@@ -98,13 +99,15 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 
 // counts says how many changes there are of each kind.
 func counts(changes []*usersync.Change) string {
-	n, held := map[usersync.Action]int{}, 0
+	n, held, deferred := map[usersync.Action]int{}, 0, 0
 	for _, c := range changes {
 		switch c.Outcome {
 		case usersync.Planned:
 			n[c.Action]++
 		case usersync.Held:
 			held++
+		case usersync.Deferred:
+			deferred++
 		}
 	}
 	var parts []string
@@ -116,7 +119,10 @@ func counts(changes []*usersync.Change) string {
 	if held > 0 {
 		parts = append(parts, fmt.Sprintf("%d held", held))
 	}
-	if waiting := len(changes) - sum(n) - held; waiting > 0 {
+	if deferred > 0 {
+		parts = append(parts, fmt.Sprintf("%d deferred", deferred))
+	}
+	if waiting := len(changes) - sum(n) - held - deferred; waiting > 0 {
 		parts = append(parts, fmt.Sprintf("%d that wait or are skipped", waiting))
 	}
 	if len(parts) == 0 {

@@ -82,6 +82,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		if err := printKept(p.stdout, res); err != nil {
 			return err
 		}
+		fmt.Fprint(p.stdout, printWaiting(res))
 		fmt.Fprintf(p.stdout, "Plan %s: %s, %d unchanged", res.Plan, counts(res.Changes), res.Unchanged)
 		if res.Failed > 0 {
 			fmt.Fprintf(p.stdout, ", %d left out because of problems", res.Failed)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/state"
+	"usersyncd/sync/control"
 )
 
 func newRelease(c *config, p process) *cobra.Command {
@@ -16,8 +17,7 @@ func newRelease(c *config, p process) *cobra.Command {
 		Short: "Let through what a guard holds",
 		Long: `release lets the next pass do what a guard holds under a plan's id, and nothing
 else: if other users are held by then, they stay held. plan, --once and the
-service print the id, with the reason. A running service takes it up with its
-next pass; "systemctl reload usersyncd" makes it look at once.
+service print the id, with the reason. A running service takes it up at once.
 
 What a configuration forbids (--protect, --allow-roles and so on) cannot be
 released: change the configuration.`,
@@ -32,6 +32,14 @@ released: change the configuration.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := setup(cmd, c, p)
 			if err != nil {
+				return err
+			}
+			client, err := c.dial(env)
+			if err == nil {
+				defer client.Close()
+				return releaseNow(cmd, p, client, args[0])
+			}
+			if !errors.Is(err, control.ErrNoDaemon) {
 				return err
 			}
 			path, err := c.statePath(env)
@@ -50,7 +58,19 @@ released: change the configuration.`,
 			return err
 		},
 	}
-	c.stateFlags(cmd.Flags())
-	c.commonFlags(cmd.Flags())
+	c.askFlags(cmd)
 	return cmd
+}
+
+// releaseNow has the daemon do it, which knows what is held.
+func releaseNow(cmd *cobra.Command, p process, client *control.Client, id string) error {
+	h, err := client.Release(cmd.Context(), id)
+	if errors.Is(err, control.ErrNotHeld) {
+		return usage("%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "Released: %s, held by --%s. The daemon makes a pass now.\n", plural(len(h.Users), "user"), h.Guard)
+	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,9 @@ changed, as fast as the API accepts and no faster.
   usersyncd plan ./users          what would change; nothing is written
   usersyncd --once ./users        apply it, then exit: for CI and cron
   usersyncd ./users               keep applying it, as a service does
+  usersyncd status                how it does; explain EMAIL: one user
   usersyncd release PLAN-ID       let through what a guard holds
+  usersyncd doctor ./users        what keeps it from working, and how to mend it
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
@@ -71,9 +74,10 @@ func newRootWith(c *config, p process) *cobra.Command {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	root.ValidArgsFunction = dirs
-	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newRelease(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
+		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
-		if cmd.Name() == "plan" || cmd.Name() == "validate" || cmd.Name() == "export" {
+		if slices.Contains([]string{"plan", "validate", "export", "doctor"}, cmd.Name()) {
 			cmd.ValidArgsFunction = dirs
 		}
 		for flag, values := range map[string][]string{
@@ -157,23 +161,18 @@ func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 		}
 		return err
 	}
-	switch {
-	case c.once:
-		if err := existing(dir); err != nil {
-			return err
-		}
-	case len(c.only.list) > 0 || c.where != "":
-		return usage("--only and --select are for plan, --once and export: a daemon looks after everybody")
+	if !c.once {
+		return runDaemon(cmd, c, env, dir, p)
 	}
-	if c.once && isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
+	if err := existing(dir); err != nil {
+		return err
+	}
+	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
 		c.logLevel = "warn" // the bar shows the rest
 	}
 	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
 	if err != nil {
 		return err
 	}
-	if c.once {
-		return a.close(once(cmd.Context(), a, c, p))
-	}
-	return a.close(newDaemon(a, c, dir).run(cmd.Context()))
+	return a.close(once(cmd.Context(), a, c, p))
 }

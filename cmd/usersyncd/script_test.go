@@ -42,6 +42,7 @@ import (
 //	waitfor FILE           until the file is there and not empty
 //	holdstate              this process holds the state file until the script ends; $PID is its id
 //	full N                 an organization of N users with every field answers from now on
+//	forbid PERMISSIONS     the OAuth client of the same organization lacks them from now on
 //	neworg                 another organization answers from now on, at the same address
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -85,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"holdstate": needs(0, scriptHoldState),
 			"neworg":    needs(0, scriptNewOrg),
 			"full":      needs(1, scriptFull),
+			"forbid":    needs(1, scriptForbid),
 		},
 	})
 }
@@ -243,6 +245,11 @@ func scriptHoldState(ts *testscript.TestScript, _ []string) {
 func scriptNewOrg(ts *testscript.TestScript, _ []string) {
 	other := sim.New(sim.Options{Users: 12, Seed: 7, IndexLag: -1, OrgID: "0c5b1f4e-6f0e-4a53-8a35-5a6e5c6d9f10"})
 	ts.Value("sim").(*atomic.Pointer[sim.Server]).Store(other)
+}
+
+func scriptForbid(ts *testscript.TestScript, args []string) {
+	lacking := sim.New(sim.Options{Users: 12, Seed: 7, IndexLag: -1, Forbid: strings.Join(args, " ")})
+	ts.Value("sim").(*atomic.Pointer[sim.Server]).Store(lacking)
 }
 
 func scriptWaitFor(ts *testscript.TestScript, args []string) {

@@ -54,7 +54,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		})
 	}
 	for _, kind := range []string{"healthy", "talkative login", "talkative gateway", "talkative patch", "nobody there"} {
-		for _, mode := range []string{"plan", "--once"} {
+		for _, mode := range []string{"plan", "--once", "doctor"} {
 			for _, format := range []string{"text", "json"} {
 				t.Run(strings.Join([]string{kind, mode, format}, "/"), func(t *testing.T) {
 					t.Parallel()

@@ -2,100 +2,115 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/watch"
 )
 
 const (
 	statusEvery = time.Second
 	beatEvery   = time.Second
-	// A loop without a step for so long is stuck. Applying and idling take a step every few seconds,
-	// however long the rate limit keeps them waiting; a listing of a large organization may take a while.
-	stuckAfter     = time.Minute
-	stuckReadAfter = 15 * time.Minute
 )
 
 // A supervisor speaks to systemd's service manager, if there is one: ready, status, watchdog.
 type supervisor struct {
-	beat atomic.Int64 // when the loop last showed that it idles, in Unix nanoseconds
+	beat          atomic.Int64           // when the loop last showed that it idles, in Unix nanoseconds
+	moved         atomic.Int64           // when the workers last were seen to move, in Unix nanoseconds
+	seen          aimd.Stats             // of the limiter, then
+	misconfigured atomic.Pointer[string] // what is wrong with the new configuration, on one line
 }
 
 func (*supervisor) notify(state string) { _, _ = sd.SdNotify(false, state) }
 
-// alive reports whether whoever has to take the next step took one lately.
-func (s *supervisor) alive(st usersync.Status, now time.Time) bool {
-	switch st.Phase {
-	case "idle":
-		return now.Sub(time.Unix(0, s.beat.Load())) < stuckAfter || now.Sub(st.Beat) < stuckAfter
-	case "apply":
-		return now.Sub(st.Beat) < stuckAfter
-	}
-	return now.Sub(st.Beat) < stuckReadAfter
-}
-
-// reloading announces that the tree is read again on request. systemd before 253 ignores the time.
+// reloading announces that the settings are read anew. systemd before 253 ignores the time.
 func (s *supervisor) reloading() {
 	s.notify(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec())
 }
 
+// watch takes a look at the workers. They move if a request has begun or was answered; they need not without
+// work, and cannot while the limiter holds all of them back, which the API has asked for.
+func (s *supervisor) watch(st usersync.Status, l aimd.Stats, now time.Time) {
+	moves := l.Sent != s.seen.Sent || l.Cancelled != s.seen.Cancelled || l.InFlight != s.seen.InFlight
+	free := st.Phase == "idle" || st.Phase == "apply" && st.InFlight == 0
+	shut := l.Waiting > 0 && (l.Gate > 0 || l.Reason == aimd.Exhausted)
+	if moves || free || shut {
+		s.moved.Store(now.UnixNano())
+	}
+	s.seen = l
+}
+
+// alive reports whether whoever has to take the next step took one lately, and else who did not. The
+// watchdog and readiness go by it.
+func (d *daemon) alive(now time.Time) (ok bool, why string) {
+	gap := time.Duration(0)
+	if rate := d.limiter.Stats().Effective; rate > 0 {
+		gap = time.Duration(float64(time.Second) / rate)
+	}
+	return alive(d.Status(), pulse{
+		loop: time.Unix(0, d.beat.Load()), workers: time.Unix(0, d.moved.Load()), patience: silentAfter + d.longestWait + gap,
+	}, now)
+}
+
 // supervise tells how the daemon is until ctx ends. It says READY when the specs were read for the
 // first time, and not only when they were applied, which may take an hour of rate limit.
-func (s *supervisor) supervise(ctx context.Context, a *app) error {
+func (d *daemon) supervise(ctx context.Context) error {
 	watchdog, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
 		return err
 	}
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
-	var ready bool
+	var ready, stuck bool
 	var last string
 	var fed time.Time
 	for {
 		select {
 		case <-ctx.Done():
-			s.notify("STOPPING=1\nSTATUS=stopping: what is in flight is waited for")
+			d.notify("STOPPING=1\nSTATUS=stopping: what is in flight is waited for")
 			return ctx.Err()
 		case <-tick.C:
 		}
-		st := a.Status()
+		now := time.Now()
+		st := d.Status()
 		if !ready && st.Phase != "scan" && !st.Began.IsZero() {
 			ready = true
-			s.notify("READY=1")
+			d.notify("READY=1")
 		}
-		if text := a.statusText(st); text != last {
-			s.notify("STATUS=" + text)
+		if text := d.statusText(st, now); text != "" && text != last {
+			d.notify("STATUS=" + text)
 			last = text
 		}
-		if watchdog > 0 && time.Since(fed) >= watchdog/3 && s.alive(st, time.Now()) {
-			s.notify("WATCHDOG=1")
-			fed = time.Now()
+		d.watch(st, d.limiter.Stats(), now)
+		ok, why := d.alive(now)
+		if !ok && !stuck {
+			d.log.Error("it is stuck; the watchdog is not fed until it goes on", "reason", why)
+		}
+		stuck = !ok
+		if watchdog > 0 && now.Sub(fed) >= watchdog/3 && ok {
+			d.notify("WATCHDOG=1")
+			fed = now
 		}
 	}
 }
 
-// statusText is what "systemctl status" shows.
-func (a *app) statusText(st usersync.Status) string {
-	revision := st.Revision
-	if len(revision) > 12 {
-		revision = revision[:12]
+// statusText is what "systemctl status" shows, or "" for what was shown before: a look at the tree takes
+// less than a second, as a rule, and happens every minute.
+func (d *daemon) statusText(st usersync.Status, now time.Time) string {
+	if st.Phase == "scan" && now.Sub(st.Began) < 5*time.Second {
+		return ""
 	}
-	at := fmt.Sprintf("%d users @%s", st.Users, revision)
-	switch {
-	case st.Phase != "idle":
-		return at + ", " + a.progressLine(st)
-	case st.Err != nil:
-		// A line of its own would be a message of its own.
-		return at + ", the last pass ended early: " + strings.Join(strings.Fields(st.Err.Error()), " ")
+	l := d.limiter.Stats()
+	text := statusText(st, l, d.limiter.Estimate(l.Expected))
+	if w := d.watcher.State(); w.Mode == watch.Polling {
+		text += ", polling instead of watching: " + oneLine(w.Reason)
 	}
-	if r := st.Last; r != nil && r.Failed+r.Quarantined+r.Skipped+r.Held+len(r.Problems) > 0 {
-		return fmt.Sprintf("%s, %d failed or in quarantine, %d skipped, %d held, %d problems in the specs",
-			at, r.Failed+r.Quarantined, r.Skipped, r.Held, len(r.Problems))
+	if broken := d.misconfigured.Load(); broken != nil {
+		text += ", the new configuration is broken, the one before is in use: " + *broken
 	}
-	return at + ", all in sync"
+	return text
 }

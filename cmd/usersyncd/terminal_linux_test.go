@@ -111,14 +111,14 @@ func screenOf(r *running, args ...string) (stdout, seen string, code int) {
 	return out.String(), seen, cmd.ProcessState.ExitCode()
 }
 
-var control = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+var escape = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 // left returns what a terminal shows at the end: a carriage return lets the next text cover the line,
 // ESC [2K empties it, and ESC [0K what is behind the cursor.
 func left(seen string) string {
 	seen = strings.NewReplacer("\x1b[2K", "\x00", "\x1b[0K", "\x01").Replace(seen)
 	var screen strings.Builder
-	for line := range strings.SplitSeq(control.ReplaceAllString(seen, ""), "\n") {
+	for line := range strings.SplitSeq(escape.ReplaceAllString(seen, ""), "\n") {
 		shown := []rune{}
 		for text := range strings.SplitSeq(line, "\r") {
 			if before, after, empties := strings.Cut(text, "\x00"); empties {

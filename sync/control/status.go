@@ -8,6 +8,9 @@ import (
 	usersync "usersyncd/sync"
 )
 
+// StatusSchema names the contract.
+const StatusSchema = "usersyncd.status/v1"
+
 // Status is how the daemon does at one moment: what "usersyncd status" prints, what the page draws and what
 // metrics and health are made of. Its JSON is a contract: schema usersyncd.status/v1. Times are UTC.
 type Status struct {
@@ -37,9 +40,9 @@ type Status struct {
 
 	Users       int `json:"users"` // declared
 	InSync      int `json:"inSync"`
-	Pending     int `json:"pending"` // to be changed, and not yet
-	Applying    int `json:"applying"`
-	Done        int `json:"done"` // of those that this pass changes
+	Pending     int `json:"pending"`  // to be changed, and not yet
+	Changing    int `json:"changing"` // in the pass under way
+	Done        int `json:"done"`     // of these
 	Failed      int `json:"failed"`
 	Held        int `json:"held"`
 	Quarantined int `json:"quarantined"`
@@ -94,4 +97,25 @@ type Totals struct {
 	Changes     map[string]uint64 `json:"changes"` // by result: applied, failed
 	Calls       usersync.Calls    `json:"calls"`
 	Damaged     uint64            `json:"damaged"` // records of the state file that were lost
+}
+
+// Count adds a change that a plan did not let go, or puts off.
+func (s *Status) Count(o usersync.Outcome) {
+	switch o {
+	case usersync.Held:
+		s.Held++
+	case usersync.Quarantined:
+		s.Quarantined++
+	case usersync.Skipped:
+		s.Skipped++
+	case usersync.Deferred:
+		s.Deferred++
+	}
+}
+
+// Show lists the first of the failures and problems.
+func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, most int) {
+	s.Problems = len(problems)
+	s.Failures = append([]usersync.Failure{}, failures[:min(len(failures), most)]...)
+	s.Specs = append([]spec.Problem{}, problems[:min(len(problems), most)]...)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -215,8 +216,8 @@ func (c *client) outcome(ctx context.Context, r *request, a answer, err error, d
 		return refusal(r.op(), r.needs, a)
 	case a.status != 0 && decode == nil:
 		return nil
-	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
+	case err != nil && ctx.Err() != nil && !(r.writes && errors.Is(ctx.Err(), context.DeadlineExceeded)):
+		return fmt.Errorf("%s: %w", r.op(), ctx.Err()) // but a write that was sent in time may have been carried out
 	case err != nil:
 		return unusable(r.op(), a, err)
 	}

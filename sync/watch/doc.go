@@ -28,8 +28,9 @@
 //
 // # Caveats
 //
-// Where inotify is unavailable or its limits are reached, the tree is polled: a hint every
-// [Options.Poll], and [Watcher.State] and the log say why. Each of these looks tries the watches again.
+// Where inotify is unavailable, its limits are reached, or the file system changes without events (NFS and
+// the like), the tree is polled: a hint every [Options.Poll], and [Watcher.State] and the log say why, with
+// what to do about it. Each of these looks tries the watches again, and what they report still counts.
 // Even when everything is watched there is a hint every [Options.Resync], for the changes that the
 // kernel does not report. Hidden directories are not watched, except a .git that the tree belongs to:
 // the end of a checkout is the moment its index.lock goes away. Symbolic links inside the tree are not

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -194,14 +193,25 @@ func TestRunLooksEveryMinuteWithoutEvents(t *testing.T) {
 	})
 }
 
+func TestRunLooksAsOftenAsItIsToldMeanwhile(t *testing.T) {
+	inBubble(t, &fakeKernel{}, func(w *Watcher, _ string, hints func() []time.Duration) {
+		time.Sleep(50 * time.Second)
+		w.SetResync(20 * time.Second)
+		time.Sleep(45 * time.Second)
+		wantHints(t, hints(), 0, 70*time.Second, 90*time.Second)
+		w.SetResync(time.Hour)
+		time.Sleep(61 * time.Minute)
+		wantHints(t, hints(), 95*time.Second+time.Hour)
+	})
+}
+
 func TestRunPollsWhereItCannotWatch(t *testing.T) {
 	tests := map[string]*fakeKernel{
-		"no more inotify instances": {openIs: syscall.EMFILE},
-		"no more inotify watches":   {addIs: syscall.ENOSPC},
+		"this user has no more inotify instances; raise fs.inotify.max_user_instances": {openIs: syscall.EMFILE},
+		"this user has no more inotify watches; raise fs.inotify.max_user_watches":     {addIs: syscall.ENOSPC},
 	}
-	for name, k := range tests {
-		t.Run(name, func(t *testing.T) {
-			reason := errors.Join(k.openIs, k.addIs).Error()
+	for reason, k := range tests {
+		t.Run(reason, func(t *testing.T) {
 			inBubble(t, k, func(w *Watcher, _ string, hints func() []time.Duration) {
 				time.Sleep(40 * time.Second)
 				wantHints(t, hints(), 0, 15*time.Second, 30*time.Second)
@@ -219,6 +229,15 @@ func TestRunPollsWhereItCannotWatch(t *testing.T) {
 				wantHints(t, hints(), 105*time.Second)
 			})
 		})
+	}
+}
+
+// Whoever asks for a look at least every few seconds gets it when the tree is polled, too.
+func TestPollsNoLessOftenThanItResyncs(t *testing.T) {
+	for resync, want := range map[time.Duration]time.Duration{0: 15 * time.Second, 5 * time.Second: 5 * time.Second, time.Hour: 15 * time.Second} {
+		if o := New(t.TempDir(), Options{Resync: resync}).o; o.Poll != want {
+			t.Errorf("resync every %v: polls every %v, want %v", resync, o.Poll, want)
+		}
 	}
 }
 

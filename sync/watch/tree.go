@@ -35,7 +35,7 @@ func newTree(open func() (*notifier, error)) *tree {
 	t := &tree{roles: map[string]role{}, steps: map[string]struct{}{}}
 	n, err := open()
 	if err != nil {
-		t.fail(fmt.Errorf("start watching: %w", err))
+		t.fail(fmt.Errorf("start watching: %w", explain(err)))
 		n = &notifier{add: func(string) error { return err }, close: func() {}} // without events
 	}
 	t.n = n
@@ -52,6 +52,9 @@ func (t *tree) watchAll(dir string) {
 		t.add(dir, git)
 	}
 	t.walk(root)
+	if err := unreported(root); err != nil {
+		t.fail(err)
+	}
 }
 
 // follow goes to dir step by step, as the kernel does, and watches each directory before it looks at the
@@ -128,12 +131,23 @@ func (t *tree) add(dir string, r role) bool {
 		// common, and no reason to poll: the one below it tells when it is moved.
 		expected := errors.Is(err, fs.ErrNotExist) || r != inside && errors.Is(err, fs.ErrPermission)
 		if !expected {
-			t.fail(fmt.Errorf("watch %s: %w", dir, err))
+			t.fail(fmt.Errorf("watch %s: %w", dir, explain(err)))
 		}
 		return false
 	}
 	t.roles[dir] = r
 	return true
+}
+
+// explain says what a limit of inotify is: the kernel's own words for it speak of disks and files.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w: this user has no more inotify watches; raise fs.inotify.max_user_watches with sysctl", err)
+	case errors.Is(err, syscall.EMFILE):
+		return fmt.Errorf("%w: this user has no more inotify instances; raise fs.inotify.max_user_instances with sysctl", err)
+	}
+	return err
 }
 
 // missing notes why a directory could not be looked at. That it does not exist is no failure: its coming

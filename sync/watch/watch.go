@@ -14,7 +14,7 @@ type Options struct {
 	Quiet    time.Duration // a burst is over after a pause this long; 500 ms
 	MaxDelay time.Duration // and in any case when it is this old; 5 s
 	Resync   time.Duration // a hint at least this often while everything is watched; 60 s
-	Poll     time.Duration // a hint at least this often while something is not; 15 s
+	Poll     time.Duration // a hint at least this often while something is not; 15 s, and no longer than Resync
 	Log      *slog.Logger  // nil: no log
 }
 
@@ -25,7 +25,7 @@ type Mode string
 const (
 	Starting Mode = "starting" // Run has not set the watches yet
 	Watching Mode = "watching" // every directory is watched
-	Polling  Mode = "polling"  // some directory is not; State.Reason says why
+	Polling  Mode = "polling"  // some directory is not, or its changes are not all reported; State.Reason says why
 )
 
 // State is how a watcher does at one moment.
@@ -41,6 +41,8 @@ type Watcher struct {
 	o       Options
 	changes chan struct{}
 	state   atomic.Pointer[State]
+	resync  atomic.Int64  // Options.Resync, as it is now
+	retimed chan struct{} // it was changed
 	open    func() (*notifier, error)
 }
 
@@ -50,11 +52,12 @@ func New(dir string, o Options) *Watcher {
 	o.Quiet = orDefault(o.Quiet, 500*time.Millisecond)
 	o.MaxDelay = orDefault(o.MaxDelay, 5*time.Second)
 	o.Resync = orDefault(o.Resync, time.Minute)
-	o.Poll = orDefault(o.Poll, 15*time.Second)
+	o.Poll = min(orDefault(o.Poll, 15*time.Second), o.Resync)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &Watcher{dir: dir, o: o, changes: make(chan struct{}, 1), open: openNotifier}
+	w := &Watcher{dir: dir, o: o, changes: make(chan struct{}, 1), retimed: make(chan struct{}, 1), open: openNotifier}
+	w.resync.Store(int64(o.Resync))
 	w.state.Store(&State{Mode: Starting})
 	return w
 }
@@ -68,6 +71,15 @@ func orDefault(d, standard time.Duration) time.Duration {
 
 // Changes gives the hints. It holds one at most, and is never closed.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
+
+// SetResync changes Options.Resync, from now on. It is safe to call at any time.
+func (w *Watcher) SetResync(d time.Duration) {
+	w.resync.Store(int64(orDefault(d, time.Minute)))
+	select {
+	case w.retimed <- struct{}{}:
+	default:
+	}
+}
 
 // State tells how the watcher does. It is safe to call at any time.
 func (w *Watcher) State() State { return *w.state.Load() }
@@ -104,6 +116,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.o.Log.Warn("file events were lost; the tree is read anew", "dir", w.dir, "err", err)
 			b.hit(time.Now())
 			stale = true
+		case <-w.retimed:
+			look = time.Now().Add(w.interval())
 		case <-timer.C:
 			// First the watches, then the hint: what happens between the two is not lost.
 			if stale || !time.Now().Before(look) {
@@ -134,7 +148,7 @@ func (w *Watcher) interval() time.Duration {
 	if w.State().Mode == Polling {
 		return w.o.Poll
 	}
-	return w.o.Resync
+	return time.Duration(w.resync.Load())
 }
 
 // watch sets the watches, and publishes and logs how that went.

@@ -121,7 +121,7 @@ func (s *Server) Revoke() {
 
 // permitted refuses a call that needs a permission which the client lacks. The lock is held.
 func (s *Server) permitted(permission string) *answer {
-	if s.o.Forbid != permission {
+	if s.allowed(permission) {
 		return nil
 	}
 	return missing(permission)

@@ -29,7 +29,7 @@ var catalogs = map[sim.Kind]struct {
 	path string
 	n    int
 }{
-	sim.Skill: {skills, 12}, sim.Language: {languages, 6}, sim.Division: {divisions, 4}, sim.Role: {roles, 4},
+	sim.Skill: {skills, 12}, sim.Language: {languages, 6}, sim.Division: {divisions, 4}, sim.Role: {roles, 5},
 	sim.Queue: {queues, 8}, sim.Location: {locations, 4}, sim.Group: {groups, 6},
 }
 

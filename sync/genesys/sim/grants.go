@@ -78,6 +78,13 @@ func (s *Server) getSubject(req *request) answer {
 	if bad != nil {
 		return *bad
 	}
+	if id := req.PathValue("id"); id == s.o.ClientID {
+		w := wireSubject{id, clientName, []wireGrant{}, 1, "/api/v2/authorization/subjects/" + id}
+		for _, g := range s.clientGrants() {
+			w.Grants = append(w.Grants, s.wireGrant(held{g, id, longAgo}))
+		}
+		return answer{status: http.StatusOK, body: w}
+	}
 	r, bad := s.owner(req)
 	if bad != nil {
 		return *bad

@@ -20,7 +20,8 @@ type Options struct {
 	BadClientStatus        int           // of a token request with wrong credentials: 400 or 401; 400
 	MintLimit              int           // tokens a minute and client; 0: no limit
 	MintLimitStatus        int           // 429, or 400 as the vendor's provider has met; 429
-	Forbid                 string        // a permission that the client lacks, such as directory:user:edit
+	Forbid                 string        // permissions that the client lacks, with spaces between them, such as directory:user:edit
+	BareToken              bool          // what is told of a token leaves its client's roles out
 	Hide                   int           // every n-th user made up is in a division that the client cannot see; 0: none
 	HiddenStatus           int           // of a request about such a user: 403 or 404; 403
 

@@ -2,12 +2,14 @@ package sim
 
 import "net/http"
 
+const orgName = "Example Contact Centre"
+
 func (s *Server) getOrganization(*request) answer {
 	return answer{status: http.StatusOK, body: struct {
 		ID      string `json:"id"`
 		Name    string `json:"name"`
 		SelfURI string `json:"selfUri"`
-	}{s.o.OrgID, "Example Contact Centre", "/api/v2/organizations/me"}}
+	}{s.o.OrgID, orgName, "/api/v2/organizations/me"}}
 }
 
 // limit is the API's Limit.

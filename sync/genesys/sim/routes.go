@@ -63,7 +63,10 @@ func (s *Server) grantRoutes() {
 	s.route(grantRoute, s.addGrant)
 	s.route("DELETE /api/v2/authorization/subjects/{id}/divisions/{division}/roles/{role}", s.removeGrant)
 	s.route("GET /api/v2/authorization/divisions/{division}/grants", s.listGrants)
+	s.route("GET /api/v2/authorization/roles/{role}", s.getRole)
 	s.route("GET /api/v2/authorization/roles/{role}/users", s.listRoleUsers)
+	s.route("GET /api/v2/tokens/me", s.getToken)
+	s.route("GET /api/v2/oauth/clients/{client}", s.getClient)
 	s.route("POST /api/v2/authorization/divisions/{division}/objects/USER", s.moveUsers)
 	s.route("POST /api/v2/authorization/divisions/{division}/objects/{type}", s.wrongObject)
 }

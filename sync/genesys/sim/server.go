@@ -51,6 +51,7 @@ func New(o Options) *Server {
 	s.ledger.reset()
 	s.seedCatalog()
 	s.seed()
+	s.seedClient()
 	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("/oauth/token", s.serveToken)
 	s.routes()

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys"
+)
+
+// checkCredentials looks where the credentials come from, as every command does, and never shows them.
+func (d *doctor) checkCredentials() {
+	const name = "credentials"
+	if d.dotEnv != nil {
+		d.problem(".env", "chmod 600 .env, and one NAME=value a line in it", "no command starts here: %v", d.dotEnv)
+	}
+	found, err := d.c.findCredentials(d.env)
+	secretFile := d.c.clientSecretFile
+	if secretFile == "" && strings.HasPrefix(found.secretFrom, "systemd") {
+		dir, _ := d.env.get("CREDENTIALS_DIRECTORY")
+		secretFile = filepath.Join(dir, "client_secret")
+	}
+	info, missing := os.Stat(secretFile)
+	switch {
+	case secretFile != "" && missing == nil && info.Mode().Perm()&0o077 != 0:
+		d.problem(name, "chmod 600 "+shellWord(secretFile), "others can read the secret in %s", secretFile)
+	case errors.Is(err, os.ErrPermission):
+		d.problem(name, "run it as the user whose file that is, or with sudo", "%v", err)
+	case secretFile != "" && err != nil:
+		d.problem(name, "put the OAuth client's secret, and nothing else, there, and: chmod 600 "+shellWord(secretFile), "%v", err)
+	case err != nil:
+		d.problem(name, "export GENESYSCLOUD_OAUTHCLIENT_ID=... GENESYSCLOUD_OAUTHCLIENT_SECRET=...",
+			"no OAuth client's id and secret: not in flags, $CREDENTIALS_DIRECTORY, environment or .env")
+	default:
+		d.found = found
+		d.fine(name, "client id from %s, secret from %s", found.idFrom, found.secretFrom)
+	}
+}
+
+// checkRegion finds the base URLs, and makes the client for them.
+func (d *doctor) checkRegion() {
+	const name = "region"
+	api, login, err := d.c.endpoints(d.env)
+	if err != nil {
+		d.problem(name, "--region NAME, one of: "+strings.Join(genesys.Regions(), " "), "%v", err)
+		return
+	}
+	d.listener = newListener(aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: d.c.maxRate, TotalRate: d.c.maxRate, MaxInFlight: 1})))
+	d.genesys, err = genesys.New(genesys.Options{
+		// The URLs are looked at without credentials, too; nothing is sent then.
+		API: api, Login: login, ClientID: cmp.Or(d.found.id, "none"), ClientSecret: cmp.Or(d.found.secret, "none"),
+		Limiter: d.listener, ReadOnly: true, Proxy: http.ProxyFromEnvironment, Logger: d.log, Version: version(),
+		// A 429 is reported, and not waited for.
+		Retry: &genesys.Retry{Max: min(d.c.retryMax, 1), MinWait: d.c.retryMinWait, MaxWait: d.c.retryMaxWait, No429: true},
+	})
+	if err != nil {
+		d.problem(name, "--api-url https://api.mypurecloud.ie, or --region instead of it", "%v", err)
+		return
+	}
+	from := "--api-url"
+	if d.c.apiURL == "" {
+		region, _ := d.env.get("GENESYSCLOUD_REGION")
+		from = cmp.Or(d.c.region, region)
+	}
+	d.fine(name, "%s: %s, tokens from %s", from, d.genesys.API(), d.genesys.TokenURL())
+}

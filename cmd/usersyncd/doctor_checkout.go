@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"usersyncd/spec"
+)
+
+// leftBehind is how old a lock of git's must be to be taken for one that nobody holds any more.
+const leftBehind = 10 * time.Minute
+
+// checkCheckout reads the specs, as a pass does.
+func (d *doctor) checkCheckout(ctx context.Context) {
+	const name = "checkout"
+	dir := shellWord(d.dir)
+	switch info, err := os.Stat(d.dir); {
+	case err != nil:
+		d.problem(name, "give the directory that holds the specs, and let usersyncd's user read it", "%v", err)
+		return
+	case !info.IsDir():
+		d.problem(name, "give the directory that holds the specs", "%s is a file", d.dir)
+		return
+	}
+	loader := spec.NewLoader(d.dir)
+	scan, err := loader.Scan(ctx)
+	var tree *spec.Tree
+	if err == nil {
+		tree, err = loader.Load(ctx, scan)
+	}
+	switch {
+	case ctx.Err() != nil:
+		d.unchecked(name, "%v", ctx.Err())
+		return
+	case errors.Is(err, spec.ErrMoved):
+		d.moving(name, err, time.Now())
+		return
+	case errors.Is(err, spec.ErrNoSpecs):
+		d.problem(name, "give the right directory, or begin with: usersyncd export "+dir, "%v", err)
+		return
+	case err != nil:
+		d.problem(name, "let usersyncd's user read it: chmod -R a+rX "+dir, "%v", err)
+		return
+	}
+	d.tree = tree
+	if n := len(tree.Problems); n > 0 {
+		files := map[string]bool{}
+		for _, p := range tree.Problems {
+			files[p.File] = true
+		}
+		d.problem(name, "usersyncd validate "+dir, "%s in %s; the first: %s", plural(n, "problem"), plural(len(files), "file"), tree.Problems[0])
+		delete(d.blocked, name) // what could be read shows most fields
+		return
+	}
+	d.fine(name, "%s in %s, %s", plural(len(tree.Users), "user"), plural(tree.Files, "file"), revision(d.dir, tree))
+}
+
+// revision says what state of the specs this is.
+func revision(dir string, tree *spec.Tree) string {
+	short := tree.Revision[:min(len(tree.Revision), 12)]
+	switch {
+	case spec.GitDir(dir) == "":
+		return "not in git (content " + short + ")"
+	case tree.Revision == tree.Digest:
+		return "in git, at a commit that cannot be told (content " + short + ")"
+	}
+	return "commit " + short
+}
+
+// moving is about a checkout that git is at work in, or has left as if it were.
+func (d *doctor) moving(name string, err error, now time.Time) {
+	lock := filepath.Join(spec.GitDir(d.dir), "index.lock") // it can have gone, or never been there: not all that moves is git's
+	info, gone := os.Lstat(lock)
+	if spec.GitDir(d.dir) == "" {
+		gone = os.ErrNotExist
+	}
+	switch {
+	case gone != nil:
+		d.doubt(name, "git -C "+shellWord(d.dir)+" status; then run doctor again", "%v: no pass begins meanwhile", err)
+	case now.Sub(info.ModTime()) < leftBehind:
+		d.doubt(name, "wait for git, then run doctor again", "git has been at work for %s (%s): no pass begins meanwhile", span(now.Sub(info.ModTime())), lock)
+	default:
+		d.problem(name, fmt.Sprintf("see that no git runs there (pgrep -a git), then: rm %s", shellWord(lock)),
+			"%s has been there for %s, so git was killed: no pass begins", lock, span(now.Sub(info.ModTime())))
+		return
+	}
+	d.blocked[name] = true
+}
+
+// span is a duration for people.
+func span(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < 2*time.Minute:
+		return plural(int(d.Seconds()), "second")
+	case d < 2*time.Hour:
+		return plural(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d.Hours()), "hour")
+	}
+	return plural(int(d.Hours()/24), "day")
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/watch"
+)
+
+// examined runs doctor on a directory of one user, with an API at url, and returns its findings by name, what
+// it printed, and its exit code.
+func examined(t *testing.T, url string, flags ...string) (found map[string]finding, out string, code int) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ana.yaml"), []byte("email: ana.perez@example.com\nname: Ana\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo", "USERSYNCD_API_URL": url,
+		"USERSYNCD_STATE": filepath.Join(t.TempDir(), "usersyncd.db"), "USERSYNCD_RETRY_MAX": "0", "HTTPS_PROXY": "http://proxy.example",
+	}
+	var stdout, stderr strings.Builder
+	code = run(append(append([]string{"doctor", "--output=json"}, flags...), dir), process{
+		stdout: &stdout, stderr: &stderr,
+		lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	})
+	var result struct{ Checks []finding }
+	if err := json.Unmarshal([]byte(stdout.String()), &result); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout.String(), stderr.String())
+	}
+	found = map[string]finding{}
+	for _, f := range result.Checks {
+		found[f.Name] = f
+	}
+	return found, stdout.String(), code
+}
+
+// served is an organization whose answers a test may change; nil answers as it does.
+func served(t *testing.T, o sim.Options, change func(w http.ResponseWriter, r *http.Request) (done bool)) string {
+	t.Helper()
+	s := sim.New(o)
+	loopback := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if change == nil || !change(w, r) {
+			s.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(loopback.Close)
+	return loopback.URL
+}
+
+// Nothing that an organization or a spec holds reaches the terminal as it is.
+func TestDoctorShowsHostileTextHarmlessly(t *testing.T) {
+	const evil = `\u001b[2J\u202e\u0007\nproblem  login`
+	url := served(t, sim.Options{}, func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("inin-ratelimit-allowed", "\u009b2J") // what a header may hold
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/organizations/me"):
+			fmt.Fprint(w, `{"id":"`+evil+`","name":"`+evil+`"}`)
+		case strings.HasSuffix(r.URL.Path, "/tokens/me"):
+			fmt.Fprint(w, `{"OAuthClient":{"name":"`+evil+`","roleDivisions":[{"roleId":"r","divisionId":"*"}]}}`)
+		case strings.HasSuffix(r.URL.Path, "/roles/r"):
+			fmt.Fprint(w, `{"name":"`+evil+`"}`)
+		default:
+			return false
+		}
+		return true
+	})
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("email: a@example.com\nname: A\n\"\\e[2J\\u202e\": x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr strings.Builder
+	code := run([]string{"doctor", "--state=" + filepath.Join(t.TempDir(), "\x1b[2J.db"), "--api-url=" + url, dir}, process{
+		stdout: &stdout, stderr: &stderr,
+		lookupEnv: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") },
+	})
+	out := stdout.String()
+	if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 || code != 1 {
+		t.Errorf("code %d: %q", code, out[max(i, 0):])
+	}
+	if strings.Count(out, "\nproblem ") != 2 { // the spec, and the permissions
+		t.Error(out)
+	}
+}
+
+func TestDoctorJudgesWatches(t *testing.T) {
+	for _, c := range []struct {
+		need, watches, instances int
+		want                     verdict
+		fix                      string
+	}{
+		{10, 8192, 128, fine, ""},
+		{5000, 8192, 128, doubtful, "fs.inotify.max_user_watches=524288"},
+		{9000, 8192, 128, doubtful, "fs.inotify.max_user_watches=524288"},
+		{400_000, 8192, 128, doubtful, "fs.inotify.max_user_watches=800000"},
+		{10, 8192, 0, doubtful, "fs.inotify.max_user_instances=128"},
+		{10, -1, 128, unchecked, ""},
+	} {
+		d := &doctor{blocked: map[string]bool{}}
+		d.judgeWatches(c.need, c.watches, c.instances)
+		if got := d.findings[0]; got.Verdict != c.want || !strings.Contains(got.Fix, c.fix) || (got.Fix == "") != (c.fix == "") {
+			t.Errorf("%v: %+v", c, got)
+		}
+	}
+}
+
+// As many directories are counted as are watched.
+func TestDoctorCountsWhatIsWatched(t *testing.T) {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"a/b", "a/.hidden/c", "d", ".git/refs/heads"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, ".git", "HEAD"), []byte("ref: refs/heads/main\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := watchesFor(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := watch.New(root, watch.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() { gone <- w.Run(ctx) }()
+	<-w.Changes() // the watches are set
+	inside := w.State().Dirs
+	stop()
+	if err := <-gone; err != nil {
+		t.Fatal(err)
+	}
+	if above := strings.Count(root, "/"); inside != 4 || got != inside+above+1 {
+		t.Errorf("%d counted, %d inside, %d above, and .git", got, inside, above)
+	}
+}
+
+// A state file with something to tell: quarantine, creations without an outcome.
+func TestDoctorReadsTheState(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "usersyncd.db")
+	store, err := state.Open(path, state.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Commit(state.Commit{
+		Refresh:  &state.Refresh{At: time.Now().Add(-3 * time.Hour), Listed: 1},
+		Users:    []*state.User{{Observed: state.Observed{ID: "u1", Fields: spec.Fields{spec.Email: `"a@example.com"`}}}},
+		Intents:  []state.Intent{{Key: "b@example.com", Started: time.Now()}},
+		Failures: []state.Failure{{Key: "c@example.com", Next: time.Now().Add(time.Hour), Message: "no"}},
+	})
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	found, _, code := examined(t, served(t, sim.Options{}, nil), "--state="+path)
+	for name, want := range map[string]string{
+		"state file": "1 user, 0 managed; the organization was read 3 hours ago", "quarantine": `the API refused 1 user, such as "c@example.com"`,
+		"creations": "1 creation whose outcome is not known yet",
+	} {
+		if !strings.Contains(found[name].Found, want) {
+			t.Errorf("%s: %+v", name, found[name])
+		}
+	}
+	if code != 0 || found["quarantine"].Verdict != doubtful {
+		t.Errorf("code %d, %+v", code, found["quarantine"])
+	}
+}
+
+// A pause that the API has asked for holds for doctor, too: it says so instead of asking.
+func TestDoctorKeepsToAPause(t *testing.T) {
+	for _, pause := range []string{"120", "3600"} {
+		path := filepath.Join(t.TempDir(), "usersyncd.db")
+		asked := false
+		url := served(t, sim.Options{}, func(_ http.ResponseWriter, r *http.Request) bool {
+			asked = asked || r.URL.Path != "/oauth/token"
+			return false
+		})
+		store, err := state.Open(path, state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
+		ticket, _, err := limiter.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		limiter.Release(ticket, 429, map[string][]string{"Retry-After": {pause}})
+		newMemory(store, "demo", url, false, slog.New(slog.DiscardHandler)).save(limiter)
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		found, _, code := examined(t, url, "--state="+path)
+		if f := found["organization"]; f.Verdict != doubtful || !strings.Contains(f.Fix, "minute") && !strings.Contains(f.Fix, "seconds") || code != 0 || asked {
+			t.Errorf("code %d, asked: %v, %+v", code, asked, found)
+		}
+	}
+}
+
+// A fix is typed as it stands.
+func TestShellWord(t *testing.T) {
+	for _, word := range []string{"users", "a b", "it's", "$(rm -rf x)", "`x`", "", "-n", "ü", "a;b", "x\\y", "~", "*", `"`, "#a"} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf '<%s>' "+shellWord(word)).Output()
+		if err != nil || string(out) != "<"+word+">" {
+			t.Errorf("%q is typed %s, and read as %s (%v)", word, shellWord(word), out, err)
+		}
+	}
+}
+
+// Every verdict has its place in the order of the report, and the worst is last.
+func TestDoctorReportsTheWorstLast(t *testing.T) {
+	d := &doctor{c: &config{}, blocked: map[string]bool{}}
+	d.problem("a", "f", "1")
+	d.fine("b", "2")
+	d.doubt("c", "f", "3")
+	d.unchecked("d", "4")
+	var order []string
+	for line := range strings.Lines(d.text(map[verdict]int{ill: 1}, 0)) {
+		order = append(order, strings.Fields(line + " -")[0])
+	}
+	if want := []string{"ok", "unchecked", "warning", "fix:", "problem", "fix:", "-", "1"}; !slices.Equal(order, want) {
+		t.Errorf("%q", order)
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+)
+
+func newExplain(c *config, p process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain [flags] EMAIL [DIR]",
+		Short: "Say all that is known of one user, and what waits for what",
+		Long: `explain says where a user is declared and which _defaults.yaml files apply, and
+of each field what is desired, what was last applied and what Genesys last
+told; what is to be done, or why it is held, in quarantine or waiting, and when
+it is tried next; and the last writes. It asks the running daemon or, when none
+runs, the state file and the specs in DIR.`,
+		Example: `  usersyncd explain ana.perez@example.com
+  usersyncd explain ana.perez@example.com ./users --output json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return usage("which user? usersyncd explain EMAIL [DIR]")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			r, err := c.reach(env)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			var e *usersync.Explanation
+			if r.client != nil {
+				e, err = r.client.Explain(cmd.Context(), args[0])
+			} else {
+				e, err = c.explainStored(cmd, args, env, r)
+			}
+			if err != nil {
+				return err
+			}
+			if c.output == "json" {
+				return printJSON(p.stdout, e)
+			}
+			return printExplanation(p.stdout, e, time.Now())
+		},
+	}
+	c.askFlags(cmd)
+	c.guards.flags(cmd.Flags())
+	return cmd
+}
+
+// explainStored explains from the specs and the state file.
+func (c *config) explainStored(cmd *cobra.Command, args []string, env environment, r reach) (*usersync.Explanation, error) {
+	dir, err := c.specDir(cmd, args[1:], env)
+	if err != nil {
+		return nil, fmt.Errorf("no daemon runs, so that the specs are read: %w", err)
+	}
+	t, err := c.tuning()
+	if err != nil {
+		return nil, err
+	}
+	t.policy.Create, t.policy.Adopt = true, true
+	return usersync.Explain(cmd.Context(), spec.NewLoader(dir), r.store, t.policy, args[0])
+}
+
+func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", shownText(e.Email), e.Standing)
+	if e.Action != "" && e.Standing != "in sync" {
+		fmt.Fprintf(&b, " (%s, %s)", e.Action, e.Cause)
+	}
+	b.WriteString("\n")
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	if e.Why != "" {
+		line("why", "%s", shownText(e.Why))
+	}
+	if e.Release != "" {
+		line("release", "usersyncd release %s", e.Release)
+	}
+	if !e.Next.IsZero() {
+		line("next try", "%s (in %s), or at once when the spec changes", e.Next.Local().Format(time.DateTime), seconds(e.Next.Sub(now)))
+	}
+	if e.Paused != nil {
+		line("paused", "%s", pausedText(e.Paused, now))
+	}
+	if e.File != "" {
+		line("declared", "%s:%d", shownText(e.File), e.Line)
+	}
+	if len(e.Defaults) > 0 {
+		line("defaults", "%s", shownText(strings.Join(e.Defaults, ", ")))
+	}
+	switch {
+	case e.ID != "" && e.Managed:
+		line("genesys", "%s, version %d, managed", e.ID, e.Version)
+	case e.ID != "":
+		line("genesys", "%s, version %d, not managed", e.ID, e.Version)
+	default:
+		line("genesys", "nobody is known by that address")
+	}
+	if !e.Listed.IsZero() {
+		line("live as of", "%s", e.Listed.Local().Format(time.DateTime))
+	}
+	if !e.Read.IsZero() {
+		line("", "%s of what no listing shows (roles, queues, utilization, voicemail, external ids)", e.Read.Local().Format(time.DateTime))
+	}
+	for _, p := range e.Problems {
+		line("problem", "%s", shownText(p))
+	}
+	if len(e.Fields) > 0 {
+		b.WriteString("\n")
+		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "  field\t\tdesired\tapplied\tlive\tdeclared at")
+		for i := range e.Fields {
+			f := &e.Fields[i]
+			desired, applied, live := f.Values()
+			at := ""
+			if f.File != "" {
+				at = fmt.Sprintf("%s:%d", shownText(f.File), f.Line)
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, f.Verdict, cut(desired), cut(applied), cut(live), at)
+		}
+		_ = t.Flush() // into memory
+	}
+	if len(e.History) > 0 {
+		b.WriteString("\nlast writes\n")
+		for _, ev := range e.History {
+			printEvent(&b, ev)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// cut keeps a table readable; --output json has all of it.
+func cut(text string) string {
+	const most = 40
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-3]) + "..."
+	}
+	return text
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+func newHistory(c *config, p process) *cobra.Command {
+	var since, revision string
+	limit := 100
+	cmd := &cobra.Command{
+		Use:   "history [flags] [EMAIL]",
+		Short: "Show what was written: when, to whom, for which commit",
+		Long: `history shows the writes that Genesys has confirmed, the newest first: time,
+user, commit, each field before and after, and the correlation id that the
+vendor's support asks for. The newest 50,000 are kept, in the state file. It
+asks the running daemon or, when none runs, that file.`,
+		Example: `  usersyncd history --since 2h
+  usersyncd history ana.perez@example.com --output json
+  usersyncd history --revision 3f0c1d2e --limit 10`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("one user at a time; %q is too much", args[1])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			q := state.Query{Revision: revision, Limit: limit}
+			if len(args) == 1 {
+				q.Email = spec.Key(args[0])
+			}
+			if since != "" {
+				if q.Since, err = parseSince(since, time.Now()); err != nil {
+					return err
+				}
+			}
+			if limit < 1 {
+				return usage("--limit: %d is not a number from 1 on", limit)
+			}
+			r, err := c.reach(env)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			var events []state.Event
+			if r.client != nil {
+				events, err = r.client.History(cmd.Context(), q)
+			} else {
+				events, err = r.store.History(q)
+			}
+			if err != nil {
+				return err
+			}
+			if c.output == "json" {
+				return printHistoryJSON(p.stdout, events)
+			}
+			for _, e := range events {
+				printEvent(p.stdout, e)
+			}
+			if len(events) == 0 {
+				fmt.Fprintln(p.stderr, "nothing was written that fits")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&since, "since", "", "not older than this: 90m, 2d, a day or a `TIME`")
+	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or how it begins")
+	cmd.Flags().IntVar(&limit, "limit", limit, "most writes shown")
+	c.askFlags(cmd)
+	return cmd
+}
+
+// printEvent writes one write, a line for the user and a line a field.
+func printEvent(w io.Writer, e state.Event) {
+	undo := ""
+	if e.Undoes != "" {
+		undo = ", undoes " + short(e.Undoes)
+	}
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), e.Action, shownText(e.Email), e.Cause, cmp.Or(short(e.Revision), "no revision"), undo)
+	if e.CorrelationID != "" {
+		fmt.Fprintf(w, " %s", e.CorrelationID)
+	}
+	fmt.Fprintln(w)
+	for _, f := range e.Fields {
+		if f.Before == "" {
+			fmt.Fprintf(w, "    %s: %s\n", f.Field, f.After.Display())
+		} else {
+			fmt.Fprintf(w, "    %s: %s -> %s\n", f.Field, f.Before.Display(), f.After.Display())
+		}
+	}
+}
+
+// printHistoryJSON writes one object of the schema usersyncd.history/v1, in which values are JSON.
+func printHistoryJSON(w io.Writer, events []state.Event) error {
+	type field struct {
+		Field  spec.Field      `json:"field"`
+		Before json.RawMessage `json:"before"`
+		After  json.RawMessage `json:"after"`
+	}
+	type event struct {
+		state.Event
+		Fields []field `json:"fields"`
+	}
+	out := struct {
+		Schema string  `json:"schema"`
+		Events []event `json:"events"`
+	}{"usersyncd.history/v1", []event{}}
+	for _, e := range events {
+		shown := event{Event: e, Fields: []field{}}
+		for _, f := range e.Fields {
+			shown.Fields = append(shown.Fields, field{f.Field, rawJSON(f.Before), rawJSON(f.After)})
+		}
+		out.Events = append(out.Events, shown)
+	}
+	return printJSON(w, out)
+}
+
+// rawJSON is a value as JSON; null where it is not known.
+func rawJSON(v spec.Value) json.RawMessage {
+	if v == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(v)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
+)
+
+// An order is what somebody asks the loop to do between two passes. The loop is the only one who makes passes.
+type order struct {
+	ctx    context.Context // of who waits for the answer
+	undo   *usersync.Undo  // a rollback; nil: a pass
+	reread bool            // the pass is to read the organization
+	agreed string          // the plan of a rollback
+	by     string
+	reply  chan<- reply // has room for one
+}
+
+type reply struct {
+	result *usersync.Result
+	err    error
+}
+
+// ask gives the loop an order and waits for what comes of it.
+func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
+	answer := make(chan reply, 1)
+	o.ctx, o.reply = ctx, answer
+	select {
+	case d.orders <- o:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case r := <-answer:
+		return r.result, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err() // it is done all the same, and the log says what came of it
+	}
+}
+
+// interrupt ends the pass under way, once what is in flight has come back.
+func (d *daemon) interrupt() {
+	if cancel := d.passing.Load(); cancel != nil {
+		(*cancel)()
+	}
+}
+
+// look makes the loop look again soon.
+func (d *daemon) look() {
+	select {
+	case d.kick <- struct{}{}:
+	default: // it is about to
+	}
+}
+
+// Explain implements control.Daemon.
+func (s source) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
+	return s.Reconciler.Explain(ctx, email)
+}
+
+// Sync implements control.Daemon.
+func (s source) Sync(ctx context.Context, refresh bool) (*usersync.Result, error) {
+	return s.ask(ctx, order{reread: refresh})
+}
+
+// Pause implements control.Daemon. A pass that begins from now on finds the pause; the one that may be under
+// way is ended.
+func (s source) Pause(by, reason string) error {
+	if err := s.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: by, Reason: reason}}); err != nil {
+		return err
+	}
+	s.log.Warn("paused: passes look, and change nothing until somebody resumes", "by", by, "reason", reason)
+	s.interrupt()
+	s.look()
+	return nil
+}
+
+// Resume implements control.Daemon.
+func (s source) Resume(by string) (bool, error) {
+	meta, err := s.Store.Meta()
+	if err != nil || meta.Pause == nil {
+		return false, err
+	}
+	if err := s.Store.Commit(state.Commit{Pause: &state.Pause{}}); err != nil {
+		return true, err
+	}
+	s.log.Info("resumed", "by", by)
+	s.look()
+	return true, nil
+}
+
+// Release implements control.Daemon.
+func (s source) Release(by, id string) (usersync.Hold, error) {
+	for _, h := range s.Status().Holds {
+		if h.ID != id {
+			continue
+		}
+		if err := state.Release(s.state, id); err != nil {
+			return h, err
+		}
+		s.log.Warn("released: the next pass lets it through", "id", id, "guard", h.Guard, "users", len(h.Users), "by", by)
+		s.look()
+		return h, nil
+	}
+	return usersync.Hold{}, fmt.Errorf("%w %s; usersyncd status shows what is held", control.ErrNotHeld, id)
+}
+
+// Rollback implements control.Daemon. What is agreed to is not kept waiting by a pass that goes on writing what
+// is to be undone: the pass is ended, and the pause that a rollback begins with begins now.
+func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by string) (*usersync.Result, error) {
+	o := order{undo: &undo, agreed: agreed, by: by}
+	if agreed == "" {
+		return s.ask(ctx, o)
+	}
+	meta, err := s.Store.Meta()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Pause(by, fmt.Sprintf("rollback of %s is about to begin", undo)); err != nil {
+		return nil, err
+	}
+	res, err := s.ask(ctx, o)
+	if err != nil && res == nil { // nothing was written
+		before := meta.Pause
+		if before == nil {
+			before = &state.Pause{}
+		}
+		err = errors.Join(err, s.Store.Commit(state.Commit{Pause: before}))
+		s.look()
+	}
+	return res, err
+}
+
+// rollback carries out an order between two passes.
+func (d *daemon) rollback(ctx context.Context, o order) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.agreed == "" { // a plan that nobody waits for any more is of no use; what writes goes on
+		defer context.AfterFunc(o.ctx, cancel)()
+	}
+	before := d.calls()
+	res, err := d.Reconciler.Rollback(ctx, *o.undo, o.agreed, o.by)
+	if res != nil {
+		res.Calls.Add(d.calls(), before)
+		d.log.Warn("rollback", "undo", o.undo.String(), "plan", res.Plan, "dryRun", res.DryRun, "by", o.by, "users", res.Changed,
+			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
+		d.count(res)
+	}
+	if err != nil {
+		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)
+	}
+	o.reply <- reply{res, err}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/state"
+	"usersyncd/sync/control"
+)
+
+// askFlags are those of the commands that ask the daemon, or the state file when none runs.
+func (c *config) askFlags(cmd *cobra.Command) {
+	c.stateFlags(cmd.Flags())
+	c.socketFlags(cmd.Flags())
+	c.commonFlags(cmd.Flags())
+}
+
+// A reach is what a command has got hold of: the daemon or, if none runs, the state file.
+type reach struct {
+	client *control.Client
+	store  *state.Store // read-only
+}
+
+// reach finds the daemon, or opens the state file for reading.
+func (c *config) reach(env environment) (reach, error) {
+	client, err := c.dial(env)
+	if err == nil {
+		return reach{client: client}, nil
+	}
+	if !errors.Is(err, control.ErrNoDaemon) {
+		return reach{}, err
+	}
+	path, failed := c.statePath(env)
+	if failed != nil {
+		return reach{}, failed
+	}
+	store, failed := state.OpenReadOnly(path, state.Options{})
+	if errors.Is(failed, state.ErrLocked) {
+		return reach{}, fmt.Errorf("%w, and %w; say with --socket where it listens", failed, err)
+	}
+	return reach{store: store}, failed
+}
+
+func (r reach) close() {
+	if r.client != nil {
+		r.client.Close()
+	} else {
+		_ = r.store.Close() // it was only read
+	}
+}
+
+// exactly takes n arguments, and says what they are for if there are others.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage("%s: usersyncd %s", what, cmd.Use)
+		}
+		return nil
+	}
+}
+
+// parseSince reads a time: how long ago (90m, 2d), a day, or a time with its zone.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	ago := text
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		if _, err := fmt.Sscanf(days+" ", "%d ", &n); err == nil {
+			ago = fmt.Sprintf("%dh", n*24)
+		}
+	}
+	if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage("--since: %q is not a time: say how long ago (90m, 2d), a day (2026-11-24), or a time (2026-11-24T03:00:00Z)", text)
+}

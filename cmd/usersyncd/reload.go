@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// settings are all that a daemon was told, at one time.
+type settings struct {
+	tuning
+	socket string            // "": none
+	flags  map[string]string // the values of all flags
+	given  []given
+}
+
+// A given is what may also come from elsewhere than from flags.
+type given struct {
+	name  string
+	value any
+	flags []string // that it may come from
+}
+
+// newSettings takes down what the root command was told. It refuses what a daemon cannot do.
+func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*settings, error) {
+	if len(c.only.list) > 0 || c.where != "" {
+		return nil, usage("--only and --select are for plan, --once and export: a daemon looks after everybody")
+	}
+	t, err := c.tuning()
+	if err != nil {
+		return nil, err
+	}
+	api, login, err := c.endpoints(env)
+	if err != nil {
+		return nil, err
+	}
+	client, err := c.findCredentials(env)
+	if err != nil {
+		return nil, err
+	}
+	state, err := c.statePath(env)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := c.socketPath(env)
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{tuning: t, socket: socket, flags: map[string]string{}, given: []given{
+		{"dir", dir, nil},
+		{"region", [2]string{api, login}, []string{"region", "api-url", "login-url"}},
+		{"credentials", [2]string{client.id, string(client.secret)}, []string{"client-id", "client-secret-file"}},
+		{"state", state, []string{"state"}},
+		{"socket", socket, []string{"socket", "state"}},
+	}}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { s.flags[f.Name] = f.Value.String() })
+	return s, nil
+}
+
+// rereadSettings reads the settings of a running daemon anew: the same command line, and environment, .env
+// and configuration file as they are now.
+func rereadSettings(p process) (*settings, error) {
+	c := &config{}
+	cmd := newRootWith(c, p)
+	if err := cmd.ParseFlags(p.args); err != nil {
+		return nil, err // cannot be: the daemon was started with them
+	}
+	env, err := setup(cmd, c, p)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := c.specDir(cmd, cmd.Flags().Args(), env)
+	if err != nil {
+		return nil, err
+	}
+	return newSettings(cmd, c, env, dir)
+}
+
+// differences are the settings that differ: those that can change meanwhile, with their values, and those that
+// need a restart, by name alone, as they may be secrets.
+func (s *settings) differences(next *settings) (changed, restart []string) {
+	for _, name := range slices.Sorted(maps.Keys(next.flags)) {
+		switch before, now := s.flags[name], next.flags[name]; {
+		case before == now:
+		case slices.Contains(reloadable(), name):
+			changed = append(changed, fmt.Sprintf("%s: %s -> %s", name, orNothing(before), orNothing(now)))
+		default:
+			restart = append(restart, name)
+		}
+	}
+	for i, now := range next.given {
+		told := slices.ContainsFunc(now.flags, func(name string) bool { return slices.Contains(restart, name) })
+		if s.given[i].value != now.value && !told {
+			restart = append(restart, now.name)
+		}
+	}
+	slices.Sort(restart)
+	return changed, restart
+}
+
+func orNothing(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return value
+}
+
+// reload reads the settings anew, and changes what can change while the daemon runs. If they are broken, all
+// stays as it is, and the status says so until they are mended.
+func (d *daemon) reload() {
+	next, err := d.reread()
+	if err != nil {
+		text := oneLine(err.Error())
+		d.misconfigured.Store(&text)
+		d.log.Error("the new configuration is broken; the one before stays in use. Mend it, and reload again", "error", err)
+		return
+	}
+	if d.misconfigured.Swap(nil) != nil {
+		d.log.Info("the configuration is in order again")
+	}
+	changed, restart := d.settings.differences(next)
+	d.tune(next.tuning)
+	d.watcher.SetResync(next.resync)
+	if len(changed) > 0 {
+		d.log.Info("the configuration has changed", "settings", changed)
+	}
+	if len(restart) > 0 {
+		d.log.Warn("needs a restart: these settings have changed, and stay as they were until then", "settings", restart)
+	}
+	// What needs a restart is still what it was, and is named again by the next reload.
+	for name := range next.flags {
+		if slices.Contains(reloadable(), name) {
+			d.settings.flags[name] = next.flags[name]
+		}
+	}
+}

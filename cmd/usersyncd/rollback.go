@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
+)
+
+func newRollback(c *config, p process) *cobra.Command {
+	var revision, since, agreed string
+	cmd := &cobra.Command{
+		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
+		Short: "Write back what a commit changed and nobody since",
+		Long: `rollback writes back what fields were before the writes of one commit, or
+before a time, from the history. Exactly the fields that nobody has changed
+since: what is not as it was left stays as it is, and is told. Users who were
+created stay.
+
+First it shows a plan, and changes nothing. With --confirm and the plan's id it
+carries that plan out, and no other; a pass under way is ended. Before it
+writes it pauses the passes, as the checkout still asks for what is undone:
+take it back there, too (git revert), then usersyncd resume.
+
+It has the running daemon do it or, when none runs, does it itself.`,
+		Example: `  usersyncd rollback --revision 3f0c1d2e
+  usersyncd rollback --revision 3f0c1d2e --confirm p-5b1a77c0
+  usersyncd rollback --since 2h`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			undo := usersync.Undo{Revision: revision}
+			switch {
+			case (revision == "") == (since == ""):
+				return usage("what is to be undone? Give --revision COMMIT, or --since TIME")
+			case since != "":
+				if undo.Since, err = parseSince(since, time.Now()); err != nil {
+					return err
+				}
+				// Said in the plan's own words, so that the id that is agreed to is that of the same time.
+				undo.Since = undo.Since.Truncate(time.Second)
+			}
+			res, err := c.rollback(cmd, env, p, undo, agreed)
+			if errors.Is(err, usersync.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
+				return usage("%w", err)
+			}
+			if errors.Is(err, usersync.ErrPlanMoved) {
+				return fmt.Errorf("%w; nothing was written. Look at it, and confirm that one", err)
+			}
+			if res != nil {
+				if err := printRollback(c, p, res, undo); err != nil {
+					return err
+				}
+			}
+			if err != nil {
+				return refused(p, res, err)
+			}
+			if res.DryRun {
+				return nil
+			}
+			return outcome(res)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for; its beginning will do")
+	f.StringVar(&since, "since", "", "undo everything since then: 90m, 2d, a day or a `TIME`")
+	f.StringVar(&agreed, "confirm", "", "carry the plan with this `PLAN-ID` out")
+	c.socketFlags(f)
+	c.orgFlags(f)
+	c.stateFlags(f)
+	c.guards.flags(f)
+	c.readFlags(f)
+	c.rateFlags(f)
+	c.commonFlags(f)
+	return cmd
+}
+
+// rollback has the daemon do it or, when none runs, puts the program together and does it.
+func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo usersync.Undo, agreed string) (*usersync.Result, error) {
+	client, err := c.dial(env)
+	if err == nil {
+		defer client.Close()
+		defer p.noteWait()()
+		return client.Rollback(cmd.Context(), undo, agreed)
+	}
+	if !errors.Is(err, control.ErrNoDaemon) {
+		return nil, err
+	}
+	c.create, c.adopt = true, true
+	a, err := newApp(c, env, ".", agreed == "", &screen{w: p.stderr})
+	if err != nil {
+		return nil, err
+	}
+	stop := a.showProgress()
+	res, err := a.Reconciler.Rollback(cmd.Context(), undo, agreed, whoami())
+	stop()
+	if res != nil {
+		res.Calls.Add(a.calls(), usersync.Calls{})
+	}
+	return res, a.close(err)
+}
+
+func printRollback(c *config, p process, res *usersync.Result, undo usersync.Undo) error {
+	if c.output == "json" {
+		return printJSON(p.stdout, res)
+	}
+	if !res.DryRun {
+		if err := printResult(p.stdout, c.output, res); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(p.stdout, "Paused. Take it back in the checkout, too (git revert), then: usersyncd resume")
+		return err
+	}
+	for _, ch := range res.Changes {
+		fmt.Fprintln(p.stdout, ch)
+	}
+	for _, h := range res.Holds {
+		fmt.Fprintln(p.stdout, h)
+	}
+	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, plural(res.Pending, "user"), res.Skipped)
+	if res.Held > 0 {
+		fmt.Fprintf(p.stdout, ", %d held", res.Held)
+	}
+	fmt.Fprintln(p.stdout)
+	if res.Pending == 0 {
+		return nil
+	}
+	what := "--revision " + undo.Revision
+	if undo.Revision == "" {
+		what = "--since " + undo.Since.UTC().Format(time.RFC3339)
+	}
+	_, err := fmt.Fprintf(p.stdout, "To carry it out: usersyncd rollback %s --confirm %s\n", what, res.Plan)
+	return err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"usersyncd/sync/control"
+)
+
+const (
+	socketName = "usersyncd.sock"
+	runSocket  = "/run/usersyncd/" + socketName // where usersyncd.service has it
+	noSocket   = "none"
+)
+
+// socketFlags say where daemon and commands meet.
+func (c *config) socketFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.socket, "socket", "", "`PATH` of the daemon's socket, or none (default $RUNTIME_DIRECTORY/usersyncd.sock, else the state file's path with .sock)")
+}
+
+// socketPath is where the daemon makes its socket; "" if it is to have none.
+func (c *config) socketPath(env environment) (string, error) {
+	if c.socket == noSocket {
+		return "", nil
+	}
+	if c.socket != "" {
+		return c.socket, nil
+	}
+	if dir, _ := env.get("RUNTIME_DIRECTORY"); dir != "" {
+		first, _, _ := strings.Cut(dir, ":") // systemd lists several with colons
+		return filepath.Join(first, socketName), nil
+	}
+	state, err := c.statePath(env)
+	return state + ".sock", err
+}
+
+// sockets are where a command looks for the daemon: where it was told to, else where one can be that uses the
+// same state file, or the service's.
+func (c *config) sockets(env environment) ([]string, error) {
+	first, err := c.socketPath(env)
+	if err != nil || c.socket != "" || c.state != "" {
+		return []string{first}, err
+	}
+	state, err := c.statePath(env)
+	return []string{first, runSocket, state + ".sock"}, err
+}
+
+// dial finds the daemon. control.ErrNoDaemon: none answers.
+func (c *config) dial(env environment) (*control.Client, error) {
+	paths, err := c.sockets(env)
+	if err != nil {
+		return nil, err
+	}
+	var missed error
+	for _, path := range paths {
+		if path == "" {
+			return nil, control.ErrNoDaemon
+		}
+		client, err := control.Dial(path)
+		if err == nil {
+			return client, nil
+		}
+		if !errors.Is(err, control.ErrNoDaemon) {
+			return nil, err
+		}
+		missed = cmp.Or(missed, err)
+	}
+	return nil, missed
+}
+
+// serve opens the socket. A daemon without one does its work all the same.
+func (d *daemon) serve(ctx context.Context, group *errgroup.Group) error {
+	if d.settings.socket == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(d.settings.socket), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	s, err := control.ListenSocket(d.settings.socket, d.log)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return s.Serve(ctx, source{d}) })
+	return nil
+}

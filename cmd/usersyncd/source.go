@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
+)
+
+// mostShown is how many failures and problems a status lists; it counts all of them.
+const mostShown = 50
+
+// status puts together how the daemon does now.
+func (d *daemon) status(now time.Time) control.Status {
+	st := d.Reconciler.Status()
+	s := control.Status{
+		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
+		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Success: utc(st.Success), Refresh: utc(st.Refresh),
+		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Paused: st.Paused,
+		Users: st.Users, InSync: st.InSync, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
+		Limiter: d.limiterStatus(),
+	}
+	if next := d.next.Load(); next != 0 && st.Phase == "idle" {
+		s.Next = time.Unix(0, next).UTC()
+	}
+	if ok, why := d.alive(now); !ok {
+		s.Stuck = why
+	}
+	if st.Trouble != nil {
+		s.Error = oneLine(st.Trouble.Error())
+		s.CredentialsDead = errors.Is(st.Trouble, usersync.ErrUnauthorized)
+	}
+	if broken := d.misconfigured.Load(); broken != nil {
+		s.Settings = *broken
+	}
+	w := d.watcher.State()
+	s.Watch = control.Watch{Mode: string(w.Mode), Dirs: w.Dirs, Reason: w.Reason}
+	d.countUsers(&s, st)
+	d.total(&s, st)
+	return s
+}
+
+// countUsers says how many users are where. While a pass applies, its plan says who waits for what.
+func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
+	v, last := d.View(), st.Last
+	if st.Phase == "apply" && v != nil && v.Plan == st.Plan {
+		s.Changing, s.Done, s.Failed = st.Changed, st.Done(), st.Failed
+		s.Pending = max(0, st.Changed-st.Done())
+		for i := range v.Changes {
+			s.Count(v.Changes[i].Outcome)
+		}
+		s.Holds, s.Notes = orEmpty(v.Holds), v.Notes
+		s.Show(nil, v.Problems(), mostShown)
+		return
+	}
+	if last == nil {
+		return
+	}
+	s.Pending, s.Failed, s.Held, s.Quarantined, s.Skipped = last.Pending, last.Failed, last.Held, last.Quarantined, last.Skipped
+	s.Deferred, s.Holds, s.Notes = last.Deferred, last.Holds, last.Notes
+	s.Show(last.Failures, last.Problems, mostShown)
+}
+
+// total counts since the process began, the pass under way included.
+func (d *daemon) total(s *control.Status, st usersync.Status) {
+	applied, failed := d.applied.Load(), d.failed.Load()
+	if st.Phase == "apply" {
+		applied, failed = applied+uint64(st.Applied), failed+uint64(st.Failed)
+	}
+	s.Totals = control.Totals{
+		Passes: st.Passes, PassErrors: st.Ailing, PassSeconds: time.Duration(d.busy.Load()).Seconds(), Damaged: st.Damaged,
+		Changes: map[string]uint64{"applied": applied, "failed": failed}, Calls: d.calls(),
+	}
+}
+
+func (a *app) limiterStatus() control.Limiter {
+	l := a.limiter.Stats()
+	return control.Limiter{
+		Rate: l.Effective, AIMD: l.Rate, Reason: string(l.Reason), Windowed: l.Windowed, Allowed: l.Allowed, Left: l.Left, Others: l.Others,
+		Reset: l.Reset.Seconds(), Gate: l.Gate.Seconds(), InFlight: l.InFlight, Expected: l.Expected,
+		Estimate: a.limiter.Estimate(l.Expected).Seconds(), Throttled: l.Throttled, Decreases: l.Decreases, Sent: l.Sent, Tokens: l.Tokens,
+	}
+}
+
+// A source is the daemon as the page, the metrics and the socket see it.
+type source struct{ *daemon }
+
+// Status implements control.Source.
+func (s source) Status() control.Status { return s.status(time.Now()) }
+
+// Plan implements control.Source.
+func (s source) Plan() []usersync.Change {
+	v, st := s.View(), s.Reconciler.Status()
+	if v == nil || v.Plan != st.Plan && st.Phase == "idle" {
+		return nil // the last pass had nothing to look at
+	}
+	return v.Changes
+}
+
+// History implements control.Source.
+func (s source) History(q state.Query) ([]state.Event, error) { return s.Store.History(q) }
+
+// storedStatus is what the state file alone says.
+func storedStatus(store *state.Store, now time.Time) (control.Status, error) {
+	meta, err := store.Meta()
+	if err != nil {
+		return control.Status{}, err
+	}
+	s := control.Status{
+		Schema: control.StatusSchema, Version: version(), Now: now.UTC(), Applied: meta.Applied, Paused: meta.Pause, Refresh: utc(meta.Refresh.At),
+		Quarantined: meta.Failures, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
+	}
+	if meta.Org != nil {
+		s.API = meta.Org.API
+	}
+	if meta.Converged != nil && meta.Converged.Digest != "" {
+		s.Users, s.InSync = meta.Converged.Users, meta.Converged.Users
+	}
+	return s, nil
+}
+
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

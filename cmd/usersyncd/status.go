@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	"usersyncd/sync/control"
+)
+
+func newStatus(c *config, p process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [flags]",
+		Short: "Say how the daemon does: in sync, pending, held, and why",
+		Long: `status asks the running daemon or, when none runs, the state file. It answers
+at once, whatever a pass is doing.`,
+		Example: `  usersyncd status
+  sudo usersyncd status --output json | jq .held`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			env, err := setup(cmd, c, p)
+			if err != nil {
+				return err
+			}
+			r, err := c.reach(env)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			var s control.Status
+			if r.client != nil {
+				s, err = r.client.Status(cmd.Context())
+			} else {
+				s, err = storedStatus(r.store, time.Now())
+			}
+			if err != nil {
+				return err
+			}
+			if c.output == "json" {
+				return printJSON(p.stdout, s)
+			}
+			return printStatus(p.stdout, s)
+		},
+	}
+	c.askFlags(cmd)
+	return cmd
+}
+
+// printStatus says how it is in some fifteen lines, what matters most first.
+func printStatus(w io.Writer, s control.Status) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	ago := func(t time.Time) string {
+		if t.IsZero() {
+			return "never"
+		}
+		return seconds(s.Now.Sub(t)) + " ago"
+	}
+	fmt.Fprintln(&b, s.Sentence())
+	if s.PID != 0 {
+		line("daemon", "pid %d, %s, up %s, looks after %s", s.PID, s.Version, seconds(s.Now.Sub(s.Started)), shownText(s.Dir))
+	} else {
+		line("daemon", "none runs, or listens; this is what the state file says")
+	}
+	if s.Paused != nil {
+		line("paused", "%s", pausedText(s.Paused, s.Now))
+	}
+	if s.Users > 0 || s.PID != 0 {
+		line("users", "%d declared: %s", s.Users, usersText(s))
+	} else if s.Quarantined > 0 {
+		line("users", "%d in quarantine", s.Quarantined)
+	}
+	if s.Head != "" {
+		line("checkout", "at %s, %s", short(s.Head), appliedText(s))
+	} else if s.Applied != nil {
+		line("applied", "%s, %s", short(s.Applied.Revision), ago(s.Applied.At))
+	}
+	if s.Phase != "" && s.Phase != "idle" {
+		line("pass", "%s since %s%s", s.Phase, seconds(s.Now.Sub(s.Began)), progressText(s))
+	}
+	line("read", "the organization %s", ago(s.Refresh))
+	if s.PID != 0 {
+		line("success", "the last pass that nothing stopped %s", ago(s.Success))
+		line("rate", "%s", paceText(s.Limiter))
+		if s.Watch.Mode == "polling" {
+			line("polling", "instead of watching: %s", shownText(s.Watch.Reason))
+		}
+	}
+	for name, text := range map[string]string{"error": s.Error, "stuck": s.Stuck, "settings": s.Settings} {
+		if text != "" {
+			line(name, "%s", shownText(text))
+		}
+	}
+	for _, h := range s.Holds {
+		fmt.Fprintln(&b, h)
+	}
+	const most = 5
+	for _, f := range s.Failures[:min(len(s.Failures), most)] {
+		line("refused", "%s (%s:%d): %s", shownText(f.Email), shownText(f.File), f.Line, shownText(f.Message))
+	}
+	for _, p := range s.Specs[:min(len(s.Specs), most)] {
+		line("problem", "%s", shownText(p.String()))
+	}
+	if n := len(s.Failures) + s.Problems - min(len(s.Failures), most) - min(len(s.Specs), most); n > 0 {
+		line("", "and %d more: usersyncd status --output json", n)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// usersText counts the users by what they wait for.
+func usersText(s control.Status) string {
+	parts := []string{fmt.Sprintf("%d in sync", s.InSync)}
+	for _, n := range []struct {
+		count int
+		what  string
+	}{
+		{s.Pending, "pending"}, {s.Failed, "failed"}, {s.Held, "held"}, {s.Quarantined, "in quarantine"}, {s.Skipped, "skipped"},
+		{s.Deferred, "waiting for a change window"}, {s.Problems, "problems in the specs"},
+	} {
+		if n.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func appliedText(s control.Status) string {
+	switch a := s.Applied; {
+	case a == nil:
+		return "never wholly applied yet"
+	case a.Revision == s.Head:
+		return "wholly applied " + seconds(s.Now.Sub(a.At)) + " ago"
+	default:
+		return fmt.Sprintf("while %s is what was last wholly applied, %s ago", short(a.Revision), seconds(s.Now.Sub(a.At)))
+	}
+}
+
+func progressText(s control.Status) string {
+	if s.Changing == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": %d of %d users, %s left", s.Done, s.Changing, seconds(time.Duration(s.Limiter.Estimate*float64(time.Second))))
+}
+
+func pausedText(p *state.Pause, now time.Time) string {
+	text := "nothing is changed"
+	if p.By != "" {
+		text += ", by " + shownText(p.By)
+	}
+	text += ", since " + seconds(now.Sub(p.At))
+	if p.Reason != "" {
+		text += ": " + shownText(p.Reason)
+	}
+	return text + " (usersyncd resume)"
+}
+
+// paceText says how fast it goes.
+func paceText(l control.Limiter) string {
+	quota := "the API tells no quota"
+	if l.Windowed {
+		quota = fmt.Sprintf("%d of %d requests left for %.0fs", l.Left, l.Allowed, l.Reset)
+	}
+	text := fmt.Sprintf("%.1f/s (%s), %s, %d throttled", l.Rate, l.Reason, quota, l.Throttled)
+	if l.Gate > 0 {
+		text = fmt.Sprintf("waiting %s, as the API asks; ", seconds(time.Duration(l.Gate*float64(time.Second)))) + text
+	}
+	return text
+}
+
+// short is enough of a revision to know it by.
+func short(revision string) string { return revision[:min(len(revision), 12)] }
+
+// shownText is a foreign text for a terminal: nothing in it moves the cursor.
+func shownText(s string) string {
+	q := spec.Text(s).Display()
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}

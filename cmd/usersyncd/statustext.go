@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+)
+
+// statusText says in one line how many users there are, of which commit, how many are in sync, what is with
+// the others, and how fast it goes.
+func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
+	revision := st.Revision
+	if len(revision) > 12 {
+		revision = revision[:12]
+	}
+	if st.Phase == "scan" {
+		return "reading the specs, and comparing"
+	}
+	text := fmt.Sprintf("%d users @%s", st.Users, revision)
+	if st.Phase != "apply" && st.Phase != "idle" {
+		return text + ", " + progressLine(st, l, left)
+	}
+	if st.Phase == "idle" && st.Err != nil {
+		return text + ", the last pass ended early: " + oneLine(st.Err.Error())
+	}
+	failed := st.Failed
+	var waits, wrong []string
+	add := func(to *[]string, n int, what string) {
+		if n > 0 {
+			*to = append(*to, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	if r := st.Last; r != nil {
+		failed = r.Failed
+		add(&waits, r.Quarantined, "in quarantine")
+		add(&waits, r.Held, "held")
+		add(&waits, r.Skipped, "skipped")
+		add(&wrong, len(r.Problems), "problems in the specs")
+		add(&wrong, r.Kept, "kept as last applied")
+	}
+	if failed > 0 {
+		waits = append([]string{fmt.Sprintf("%d failed", failed)}, waits...)
+	}
+	pending := max(0, st.Users-st.InSync)
+	if st.Phase == "idle" && pending == 0 && len(waits)+len(wrong) == 0 {
+		return text + ", all in sync"
+	}
+	parts := append([]string{text, fmt.Sprintf("%d in sync", st.InSync), fmt.Sprintf("%d pending", pending)}, append(waits, wrong...)...)
+	if st.Phase == "apply" {
+		parts = append(parts, pace(l), seconds(left)+" left")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// oneLine is a text without line breaks: to systemd, a line of its own would be a message of its own.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys"
+)
+
+// A tuning is what of the configuration can change while the daemon runs. It is a value, made in one
+// place from the settings, and put into effect between two passes.
+type tuning struct {
+	policy                     usersync.Policy
+	refresh, resync, searchLag time.Duration
+	noRefresh                  bool
+	maxRate                    float64
+	reserve                    percent
+	level                      slog.Level
+	converges                  string
+}
+
+// reloadable are the settings that a tuning is made of.
+func reloadable() []string {
+	return []string{
+		"create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-skill-losses", "protect",
+		"admin-roles", "min-admins", "allow-roles", "allow-divisions", "allow-queues", "allow-groups", "unmanaged-fields",
+		"refresh-interval", "resync-interval", "detail-interval", "search-lag", "no-refresh", "max-rate", "reserve", "log-level",
+	}
+}
+
+// fixed are the settings that a daemon is built around: they need a restart, which is cheap and loses nothing.
+func fixed() []string {
+	return []string{
+		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "state", "output", "log-format",
+		"socket", "tokens", "max-in-flight", "retry-max", "retry-429", "retry-5xx", "retry-min-wait", "retry-max-wait",
+	}
+}
+
+// refusedByDaemon are the settings of a part of the users. A daemon looks after everybody.
+func refusedByDaemon() []string { return []string{"only", "select"} }
+
+func (c *config) tuning() (tuning, error) {
+	policy, err := c.policy()
+	if err != nil {
+		return tuning{}, err
+	}
+	policy.Apart, policy.Loose = genesys.Apart(), genesys.Loose()
+	level := slog.LevelInfo
+	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
+		return tuning{}, usage("--log-level: %w", err)
+	}
+	return tuning{
+		policy: policy, refresh: c.refreshInterval, resync: c.resyncInterval, searchLag: c.searchLag, noRefresh: c.noRefresh,
+		maxRate: c.maxRate, reserve: c.reserve, level: level, converges: c.converges(),
+	}, nil
+}
+
+// converges is what a converged tree depends on beside itself: other settings may find something to do.
+func (c *config) converges() string {
+	return fmt.Sprint(version(), " ", c.create, c.adopt, c.guards)
+}
+
+// tune puts a tuning into effect. No pass may be running. Whoever else wants to know reads tuned.
+func (a *app) tune(t tuning) {
+	a.Policy, a.Refresh, a.SearchLag, a.Settings = t.policy, t.refresh, t.searchLag, t.converges
+	a.limiter.Retune(t.maxRate, float64(t.reserve))
+	a.level.Set(t.level)
+	a.tuned.Store(&t)
+}

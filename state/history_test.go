@@ -1,0 +1,158 @@
+package state_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+func event(n int) state.Event {
+	return state.Event{
+		At: now.Add(time.Duration(n) * time.Minute), Revision: fmt.Sprintf("%04d", n%3), Plan: "p-1", ID: fmt.Sprintf("id%d", n%5),
+		Email: fmt.Sprintf("u%d@example.com", n%5), Action: "update", Cause: "edit", CorrelationID: "c",
+		Fields: []state.FieldEvent{{Field: spec.Title, Before: `"a"`, After: `"b"`}},
+	}
+}
+
+func events(t *testing.T, st *state.Store, q state.Query) []state.Event {
+	t.Helper()
+	found, err := st.History(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// The history is read back as it was written, newest first, by user, revision and time, and stays bounded.
+func TestHistory(t *testing.T) {
+	path := tempFile(t)
+	st, err := state.Open(path, state.Options{Events: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < 40; n += 4 {
+		mustCommit(t, st, state.Commit{Events: []state.Event{event(n), event(n + 1), event(n + 2), event(n + 3)}})
+	}
+	all := events(t, st, state.Query{})
+	if len(all) != 30 {
+		t.Fatalf("%d events, not the newest 30", len(all))
+	}
+	for i, e := range all {
+		if d := diff(event(39-i), e); d != "" {
+			t.Fatal(d)
+		}
+	}
+	for name, tt := range map[string]struct {
+		q    state.Query
+		want int
+	}{
+		"a user by address":   {state.Query{Email: "u1@example.com"}, 6},
+		"a user by id":        {state.Query{ID: "id1"}, 6},
+		"a revision":          {state.Query{Revision: "0001"}, 10},
+		"how revisions begin": {state.Query{Revision: "000"}, 30},
+		"since a time":        {state.Query{Since: now.Add(35 * time.Minute)}, 5},
+		"a few":               {state.Query{Limit: 3}, 3},
+		"nobody":              {state.Query{ID: "nobody"}, 0},
+	} {
+		if got := len(events(t, st, tt.q)); got != tt.want {
+			t.Errorf("%s: %d events, not %d", name, got, tt.want)
+		}
+	}
+	mustClose(t, st)
+	checkBolt(t, path)
+	st = open(t, path)
+	if got := len(events(t, st, state.Query{})); got != 30 {
+		t.Errorf("opened again: %d events", got)
+	}
+	if m := mustMeta(t, st); m.Damaged != 0 {
+		t.Errorf("opened again: %d records count as damaged", m.Damaged)
+	}
+	// With a smaller bound the next event makes room.
+	mustClose(t, st)
+	if st, err = state.Open(path, state.Options{Events: 10}); err != nil {
+		t.Fatal(err)
+	}
+	mustCommit(t, st, state.Commit{Events: []state.Event{event(40)}})
+	if got := events(t, st, state.Query{}); len(got) != 10 || diff(event(40), got[0]) != "" {
+		t.Errorf("%d events", len(got))
+	}
+	mustClose(t, st)
+}
+
+// A file of a usersyncd that had no history is as good as any other: it can be read, and gets one.
+func TestAFileWithoutHistory(t *testing.T) {
+	path := tempFile(t)
+	st := open(t, path)
+	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 7)}})
+	mustClose(t, st)
+	editBolt(t, path, func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte("history")) })
+	ro := openReadOnly(t, path)
+	if n := len(events(t, ro, state.Query{})); n != 0 || len(mustSnapshot(t, ro).Users) != 1 {
+		t.Errorf("read-only: %d events, %d users", n, len(mustSnapshot(t, ro).Users))
+	}
+	mustClose(t, ro)
+	st = open(t, path)
+	if st.SetAside() != "" || len(mustSnapshot(t, st).Users) != 1 {
+		t.Error("it was taken for damaged")
+	}
+	mustCommit(t, st, state.Commit{Events: []state.Event{event(1)}})
+	if n := len(events(t, st, state.Query{})); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	mustClose(t, st)
+}
+
+// A pause outlasts a restart and ends with the zero value; the revision that was applied outlasts the mark.
+func TestPauseAndApplied(t *testing.T) {
+	path := tempFile(t)
+	st := open(t, path)
+	pause := state.Pause{At: now, By: "ana", Reason: "incident"}
+	mustCommit(t, st, state.Commit{Converged: &state.Converged{Digest: "d", Users: 1, Revision: "abc"}, Pause: &pause})
+	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 7)}})
+	mustClose(t, st)
+	st = open(t, path)
+	m := mustMeta(t, st)
+	if d := diff(&pause, m.Pause); d != "" || m.Converged != nil || m.Applied == nil || m.Applied.Revision != "abc" || m.Applied.At.IsZero() {
+		t.Errorf("%s; %+v", d, m)
+	}
+	mustCommit(t, st, state.Commit{Pause: &state.Pause{}})
+	if m := mustMeta(t, st); m.Pause != nil {
+		t.Errorf("still paused: %+v", m.Pause)
+	}
+	mustClose(t, st)
+}
+
+// A user is found by id, by the present address and by the one that was applied, in any case.
+func TestLookup(t *testing.T) {
+	st := open(t, tempFile(t))
+	ana, luis := user(1, 7), user(2, 3)
+	ana.Fields[spec.Email], ana.Applied = spec.Text("Ana@Example.com"), spec.Fields{spec.Email: spec.Text("old@example.com")}
+	luis.Fields[spec.Email], luis.Applied = spec.Text("luis@example.com"), nil
+	luis.Fields[spec.Manager] = spec.Text("ana@example.com") // a mention is no address
+	mustCommit(t, st, state.Commit{Users: []*state.User{ana, luis}})
+	for key, want := range map[string]string{"ana@example.com": ana.ID, "old@example.com": ana.ID, "luis@example.com": luis.ID, "nobody@example.com": ""} {
+		found, err := st.Lookup(key)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case want == "" && len(found) != 0, want != "" && (len(found) != 1 || found[0].ID != want):
+			t.Errorf("%s: found %+v", key, found)
+		}
+	}
+	if u, err := st.User(luis.ID); err != nil || u == nil || diff(luis, u) != "" {
+		t.Errorf("%+v %v", u, err)
+	}
+	if u, err := st.User("nobody"); err != nil || u != nil {
+		t.Errorf("%+v %v", u, err)
+	}
+	mustClose(t, st)
+	missing := openReadOnly(t, tempFile(t))
+	if found, err := missing.Lookup("ana@example.com"); err != nil || found != nil {
+		t.Error(found, err)
+	}
+}

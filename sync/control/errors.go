@@ -1,0 +1,49 @@
+package control
+
+import (
+	"errors"
+	"net/http"
+
+	usersync "usersyncd/sync"
+)
+
+// Why a command was not carried out, for errors.Is.
+var (
+	// ErrNoDaemon is returned by Dial when nobody listens on the socket.
+	ErrNoDaemon = errors.New("no usersyncd listens")
+	// ErrNotHeld is returned when nothing is held under an id.
+	ErrNotHeld = errors.New("nothing is held under the id")
+	// ErrRunning is returned by ListenSocket when another daemon answers on the socket.
+	ErrRunning = errors.New("another usersyncd listens")
+)
+
+// kinds name the errors that the other side can act on.
+func kinds() map[string]error {
+	return map[string]error{
+		"not-held": ErrNotHeld, "nothing-to-undo": usersync.ErrNothingToUndo, "plan-moved": usersync.ErrPlanMoved,
+		"ambiguous": usersync.ErrAmbiguous, "throttled": usersync.ErrThrottled, "unauthorized": usersync.ErrUnauthorized,
+		"problems": usersync.ErrProblems,
+	}
+}
+
+// failure is an error as it crosses the socket.
+type failure struct {
+	Kind    string `json:"kind,omitempty"`
+	Message string `json:"error"`
+}
+
+func failed(err error) (failure, int) {
+	f := failure{Message: err.Error()}
+	for kind, is := range kinds() {
+		if errors.Is(err, is) {
+			f.Kind = kind
+			return f, http.StatusConflict
+		}
+	}
+	return f, http.StatusInternalServerError
+}
+
+func (f failure) Error() string { return f.Message }
+
+// Unwrap makes errors.Is find on this side what it was on the other.
+func (f failure) Unwrap() error { return kinds()[f.Kind] }

@@ -1,0 +1,140 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// The routes of the socket. Their JSON is between one version's program and itself, but for what the commands
+// print: status, explain, history and results.
+
+const (
+	maxBody      = 64 << 10 // bytes of a command
+	mostEvents   = 50_000   // of the history in one answer
+	routeStatus  = "/v1/status"
+	routeExplain = "/v1/explain"
+	routeHistory = "/v1/history"
+	routeSync    = "/v1/sync"
+	routePause   = "/v1/pause"
+	routeResume  = "/v1/resume"
+	routeRelease = "/v1/release"
+	routeUndo    = "/v1/rollback"
+)
+
+// What a command says.
+type (
+	syncRequest    struct{ Refresh bool }
+	pauseRequest   struct{ Reason string }
+	resumeAnswer   struct{ WasPaused bool }
+	releaseRequest struct{ ID string }
+	undoRequest    struct {
+		Undo   usersync.Undo
+		Agreed string
+	}
+)
+
+// resultAnswer is a pass: what it did, and why it ended early, which may both be.
+type resultAnswer struct {
+	Result *usersync.Result
+	Err    *failure
+}
+
+func handler(d Daemon, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	get := func(route string, answer func(*http.Request) (any, error)) {
+		mux.HandleFunc("GET "+route, func(w http.ResponseWriter, r *http.Request) { respond(w, r, log, answer) })
+	}
+	get(routeStatus, func(*http.Request) (any, error) { return d.Status(), nil })
+	get(routeExplain, func(r *http.Request) (any, error) { return d.Explain(r.Context(), r.FormValue("email")) })
+	get(routeHistory, func(r *http.Request) (any, error) {
+		q, err := parseQuery(r)
+		if err != nil {
+			return nil, err
+		}
+		events, err := d.History(q)
+		return events, err
+	})
+	post(mux, log, routeSync, func(r *http.Request, c syncRequest) (any, error) {
+		res, err := d.Sync(r.Context(), c.Refresh)
+		return result(res, err), nil
+	})
+	post(mux, log, routePause, func(r *http.Request, c pauseRequest) (any, error) {
+		return struct{}{}, d.Pause(caller(r), c.Reason)
+	})
+	post(mux, log, routeResume, func(r *http.Request, _ struct{}) (any, error) {
+		was, err := d.Resume(caller(r))
+		return resumeAnswer{was}, err
+	})
+	post(mux, log, routeRelease, func(r *http.Request, c releaseRequest) (any, error) { return d.Release(caller(r), c.ID) })
+	post(mux, log, routeUndo, func(r *http.Request, c undoRequest) (any, error) {
+		res, err := d.Rollback(r.Context(), c.Undo, c.Agreed, caller(r))
+		return result(res, err), nil
+	})
+	return mux
+}
+
+func result(res *usersync.Result, err error) resultAnswer {
+	a := resultAnswer{Result: res}
+	if err != nil {
+		f, _ := failed(err)
+		a.Err = &f
+	}
+	return a
+}
+
+func post[C any](mux *http.ServeMux, log *slog.Logger, route string, do func(*http.Request, C) (any, error)) {
+	mux.HandleFunc("POST "+route, func(w http.ResponseWriter, r *http.Request) {
+		respond(w, r, log, func(r *http.Request) (any, error) {
+			var c C
+			d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&c); err != nil {
+				return nil, fmt.Errorf("the command cannot be read, which is of another version perhaps: %w", err)
+			}
+			return do(r, c)
+		})
+	})
+}
+
+func respond(w http.ResponseWriter, r *http.Request, log *slog.Logger, answer func(*http.Request) (any, error)) {
+	v, err := answer(r)
+	status := http.StatusOK
+	if err != nil {
+		v, status = failed(err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		data, status = []byte(`{"error":"the answer cannot be written"}`), http.StatusInternalServerError
+		log.Error("an answer on the socket cannot be written", "route", r.URL.Path, "error", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(data) // who asked has gone
+}
+
+// The query of history as it is in an address.
+func parseQuery(r *http.Request) (q state.Query, err error) {
+	q = state.Query{Email: spec.Key(r.FormValue("email")), ID: r.FormValue("id"), Revision: r.FormValue("revision"), Limit: mostEvents}
+	if s := r.FormValue("since"); s != "" {
+		if q.Since, err = time.Parse(time.RFC3339Nano, s); err != nil {
+			return q, fmt.Errorf("since: %w", err)
+		}
+	}
+	if s := r.FormValue("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return q, errors.New("limit: a number from 1 on")
+		}
+		q.Limit = min(n, mostEvents)
+	}
+	return q, nil
+}

@@ -1,0 +1,30 @@
+package control
+
+import (
+	"fmt"
+	"net"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// peer names the user at the other end of a connection, as the kernel knows it (SO_PEERCRED of unix(7)).
+func peer(c *net.UnixConn) string {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return ""
+	}
+	var cred *syscall.Ucred
+	var asked error
+	err = raw.Control(func(fd uintptr) {
+		cred, asked = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err != nil || asked != nil {
+		return ""
+	}
+	uid := strconv.FormatUint(uint64(cred.Uid), 10)
+	if u, err := user.LookupId(uid); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("user %s", uid)
+}

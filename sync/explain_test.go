@@ -1,0 +1,124 @@
+package sync_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+)
+
+// told returns the explanation of a user, from what the last plan saw, or with fresh from specs and state file.
+func (w *world) told(email string, fresh bool) *usersync.Explanation {
+	w.Helper()
+	explain := w.Explain
+	if fresh {
+		explain = func(ctx context.Context, email string) (*usersync.Explanation, error) {
+			return usersync.Explain(ctx, w.Specs, w.Store, w.Policy, email)
+		}
+	}
+	e, err := explain(context.Background(), email)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return e
+}
+
+func verdicts(e *usersync.Explanation) string {
+	var all []string
+	for _, f := range e.Fields {
+		if f.Verdict != "not managed" {
+			all = append(all, string(f.Field)+" "+f.Verdict)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestExplain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 60})
+		us := w.sim.Users()
+		boss, ana, bad, left := us[0].Email, us[1].Email, us[2].Email, us[3].Email
+		w.write("_defaults.yaml", "department: Support\n")
+		w.write("team/_defaults.yaml", "title: Agent\n")
+		w.write("team/ana.yaml", "email: %s\nmanager: %s\n", ana, boss)
+		w.write("bad.yaml", "email: %s\ntitle: Lead\n", bad)
+		w.write("left.yaml", "email: %s\ntitle: Lead\n", left)
+		w.fault("PATCH 400 user=" + bad)
+		w.Policy.Retry = false
+		w.pass()
+
+		for _, fresh := range []bool{false, true} {
+			e := w.told(strings.ToUpper(ana), fresh)
+			if e.Standing != "in sync" || !e.Managed || e.ID != us[1].ID || e.File != "team/ana.yaml" || e.Line != 1 {
+				t.Errorf("fresh %v: %+v", fresh, e)
+			}
+			if want := []string{"_defaults.yaml", "team/_defaults.yaml"}; !slices.Equal(e.Defaults, want) {
+				t.Errorf("fresh %v: the defaults that apply are %q", fresh, e.Defaults)
+			}
+			if got, want := verdicts(e), "email in sync, title in sync, department in sync, manager in sync"; got != want {
+				t.Errorf("fresh %v: %s", fresh, got)
+			}
+			for _, f := range e.Fields {
+				desired, applied, live := f.Values()
+				switch f.Field {
+				case "title":
+					if f.File != "team/_defaults.yaml" || !f.Inherited || desired != `"Agent"` || applied != desired || live != desired {
+						t.Errorf("fresh %v: title is %+v", fresh, f)
+					}
+				case "manager":
+					if f.Inherited || f.Line != 2 || live != `"`+boss+`"` {
+						t.Errorf("fresh %v: manager is %+v, live %s", fresh, f, live)
+					}
+				}
+			}
+			if len(e.History) == 0 || e.History[0].ID != us[1].ID {
+				t.Errorf("fresh %v: the last writes are %+v", fresh, e.History)
+			}
+
+			e = w.told(bad, fresh)
+			if (e.Standing != "failed" && e.Standing != "quarantined") || e.Why == "" || !e.Next.After(time.Now()) || !strings.Contains(verdicts(e), "title edit") {
+				t.Errorf("fresh %v: a user whom the API refuses: %+v, %s", fresh, e, verdicts(e))
+			}
+			if e := w.told(boss, fresh); e.Standing != "not declared" || e.Managed || e.ID != us[0].ID {
+				t.Errorf("fresh %v: an undeclared user: %+v", fresh, e)
+			}
+			if e := w.told("nobody@example.com", fresh); e.Standing != "unknown" || e.ID != "" {
+				t.Errorf("fresh %v: nobody: %+v", fresh, e)
+			}
+		}
+
+		// What happens next is told while nothing was applied yet.
+		w.remove("left.yaml")
+		w.Policy.Guard.Removals = &usersync.Limit{}
+		w.write("team/ana.yaml", "email: %s\ntitle: Chief\n", ana)
+		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: "somebody"}}); err != nil {
+			t.Fatal(err)
+		}
+		w.pass()
+		for _, fresh := range []bool{false, true} {
+			e := w.told(ana, fresh)
+			if e.Standing != "planned" || e.Paused == nil || !strings.Contains(verdicts(e), "title edit, department in sync") {
+				t.Errorf("fresh %v: %+v %s", fresh, e, verdicts(e))
+			}
+		}
+		if e := w.told(left, false); e.Standing != "held" || e.Release == "" || e.Action != usersync.Unmanage {
+			t.Errorf("who is held: %+v", e)
+		}
+		if e := w.told(left, true); e.Standing != "not declared" || !e.Managed {
+			t.Errorf("who is held, looked at from outside: %+v", e)
+		}
+		w.write("broken.yaml", "email: broken@example.com\ntitel: x\n")
+		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
+			t.Fatal(err)
+		}
+		if e := w.told("broken@example.com", true); e.Standing != "wrong" || len(e.Problems) == 0 {
+			t.Errorf("whose spec is wrong: %+v", e)
+		}
+	})
+}

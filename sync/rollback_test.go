@@ -1,0 +1,266 @@
+package sync_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+)
+
+// rollback plans an undo, agrees to the plan and carries it out.
+func (w *world) rollback(undo usersync.Undo) *usersync.Result {
+	w.Helper()
+	plan, err := w.Rollback(context.Background(), undo, "", "")
+	if err != nil {
+		w.Fatal(err)
+	}
+	res, err := w.Rollback(context.Background(), undo, plan.Plan, "the test")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return res
+}
+
+func (w *world) history(q state.Query) []state.Event {
+	w.Helper()
+	events, err := w.Store.History(q)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return events
+}
+
+// A bad commit changed 300 users, and people have edited five of them since: 295 are restored, five reported.
+func TestRollbackOfABadCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 500})
+		us := w.sim.Users()
+		for i, u := range us {
+			w.write(u.Email+".yaml", "email: %s\ndepartment: Support\ntitle: Agent %d\n", u.Email, i)
+		}
+		w.pass()
+		for i, u := range us[:300] {
+			w.write(u.Email+".yaml", "email: %s\ndepartment: Moved\ntitle: Agent %d\n", u.Email, i)
+		}
+		bad := w.pass()
+		if bad.Applied != 300 {
+			t.Fatalf("the bad commit changed %d users", bad.Applied)
+		}
+		for _, u := range us[:5] {
+			w.sim.Edit(u.Email, func(u *sim.User) { u.Department = "By hand" })
+		}
+		w.sim.Edit(us[5].Email, func(u *sim.User) { u.Title = "Another field" })
+
+		undo := usersync.Undo{Revision: bad.Revision[:12]}
+		w.sim.ResetLedger()
+		plan, err := w.Rollback(context.Background(), undo, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := w.writes(); len(n) > 0 || !plan.DryRun || plan.Pending != 295 || plan.Skipped != 5 {
+			t.Errorf("the plan wrote %v; pending %d, skipped %d:\n%s", n, plan.Pending, plan.Skipped, show(plan))
+		}
+		res, err := w.Rollback(context.Background(), undo, plan.Plan, "the test")
+		if err != nil || res.Applied != 295 || res.Skipped != 5 {
+			t.Fatalf("%v; applied %d, skipped %d:\n%s", err, res.Applied, res.Skipped, show(res))
+		}
+		if n := w.writes()["PATCH /users/{id}"]; n != 295 {
+			t.Errorf("%d users written", n)
+		}
+		for i, u := range w.sim.Users() {
+			want := "Support"
+			if i < 5 {
+				want = "By hand"
+			}
+			if u.Department != want {
+				t.Errorf("%s has department %q", u.Email, u.Department)
+			}
+		}
+		if u := w.user(us[5].Email); u.Title != "Another field" {
+			t.Errorf("a field that the commit had nothing to do with became %q", u.Title)
+		}
+
+		// The checkout still asks for it: nothing is applied until a person says so.
+		res = w.pass()
+		if res.Paused == nil || res.Applied != 0 || w.user(us[10].Email).Department != "Support" {
+			t.Errorf("after the rollback a pass applied %d; paused %+v", res.Applied, res.Paused)
+		}
+		for i, u := range us[:300] {
+			w.write(u.Email+".yaml", "email: %s\ndepartment: Support\ntitle: Agent %d\n", u.Email, i)
+		}
+		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{}}); err != nil {
+			t.Fatal(err)
+		}
+		res = w.pass() // the drift: five departments and a title
+		if res.Applied != 6 {
+			t.Errorf("reverted and resumed, a pass applied %d:\n%s", res.Applied, show(res))
+		}
+		w.settled()
+		if again, err := w.Rollback(context.Background(), undo, "", ""); err != nil || again.Pending > 0 {
+			t.Errorf("undone twice: %v\n%s", err, show(again))
+		}
+	})
+}
+
+// What the history tells: each write with its fields, its revision and its correlation id.
+func TestHistoryOfWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 2})
+		u := w.sim.Users()[0]
+		w.write("u.yaml", "email: %s\ntitle: Lead\nskills: {Billing: 3}\n", u.Email)
+		w.sim.Define(sim.Skill, "Billing")
+		w.write("n.yaml", "email: new@example.com\nname: New\ntitle: Agent\n")
+		res := w.pass()
+		events := w.history(state.Query{})
+		var lines []string
+		for _, e := range events {
+			if e.CorrelationID == "" || e.Revision != res.Revision || e.Plan != res.Plan || e.ID == "" || e.At.IsZero() {
+				t.Errorf("an event lacks something: %+v", e)
+			}
+			for _, f := range e.Fields {
+				lines = append(lines, fmt.Sprintf("%s %s %s: %s -> %s", e.Email, e.Action, f.Field, f.Before.Display(), f.After.Display()))
+			}
+		}
+		got := strings.Join(lines, "\n")
+		for _, want := range []string{
+			u.Email + ` adopt title: "` + u.Title + `" -> "Lead"`,
+			u.Email + ` adopt skills: {} -> {Billing: 3}`,
+			`new@example.com create name: (unknown) -> "New"`,
+			`new@example.com create title: (unknown) -> "Agent"`,
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %s in\n%s", want, got)
+			}
+		}
+		if n := len(w.history(state.Query{Email: "new@example.com"})); n == 0 || n == len(events) {
+			t.Errorf("%d of %d events are the new user's", n, len(events))
+		}
+		w.pass()
+		if n := len(w.history(state.Query{})); n != len(events) {
+			t.Errorf("a pass that wrote nothing left %d events", n-len(events))
+		}
+	})
+}
+
+// A write whose answer was lost is in the history once it is known to have been made, and once only.
+func TestHistoryOfALostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 40})
+		w.declareAll("title: Lead\nacdAutoAnswer: true")
+		w.fault("PATCH 50% lost")
+		res := w.pass()
+		if res.Failed > 0 {
+			t.Fatal(show(res))
+		}
+		told := map[string]int{}
+		for _, e := range w.history(state.Query{}) {
+			for _, f := range e.Fields {
+				if f.Field == spec.Title {
+					told[e.Email]++
+				}
+			}
+		}
+		for _, u := range w.sim.Users() {
+			if told[u.Email] != 1 {
+				t.Errorf("the title of %s is told %d times", u.Email, told[u.Email])
+			}
+		}
+	})
+}
+
+// Everything since a time, over all kinds of fields, and who was created or removed.
+func TestRollbackSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 4})
+		us := w.sim.Users()
+		for _, k := range []string{"Billing", "Refunds"} {
+			w.sim.Define(sim.Skill, k)
+		}
+		w.sim.Define(sim.Queue, "Q1")
+		w.sim.Define(sim.Division, "EMEA")
+		w.sim.Define(sim.Role, "Supervisor")
+		w.write("a.yaml", "email: %s\ntitle: One\nskills: {Billing: 2}\nqueues: []\nroles: []\nmanager: %s\n", us[0].Email, us[3].Email)
+		w.write("b.yaml", "email: %s\ntitle: One\n", us[1].Email)
+		w.write("c.yaml", "email: %s\ntitle: One\n", us[2].Email)
+		w.pass()
+		before := map[string]string{}
+		for _, u := range us {
+			before[u.ID] = fmt.Sprint(w.sim.Snapshot(u.ID))
+		}
+		w.Policy.OnRemoval = usersync.Deactivate
+		time.Sleep(2 * time.Minute)
+		since := time.Now()
+		w.write("a.yaml", "email: %s\ntitle: Two\nskills: {Refunds: 5}\nqueues: [Q1]\nroles: [Supervisor]\ndivision: EMEA\nmanager: %s\nstate: inactive\n", us[0].Email, us[2].Email)
+		w.remove("b.yaml")
+		w.write("n.yaml", "email: new@example.com\nname: New\n")
+		if res := w.pass(); res.Applied != 3 {
+			t.Fatal(show(res))
+		}
+		time.Sleep(2 * time.Minute)
+		res := w.rollback(usersync.Undo{Since: since})
+		if res.Applied != 2 || res.Skipped != 1 {
+			t.Errorf("applied %d, skipped %d:\n%s", res.Applied, res.Skipped, show(res))
+		}
+		for id, was := range before {
+			if now := fmt.Sprint(w.sim.Snapshot(id)); now != was {
+				t.Errorf("%s is not as it was:\n%v\n%v", id, was, now)
+			}
+		}
+		if w.user("new@example.com").State != "active" {
+			t.Error("who was created is gone")
+		}
+	})
+}
+
+// What is to be undone is agreed to as a plan. Another one is not carried out.
+func TestRollbackAgreed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.declareAll("title: One")
+		w.pass()
+		w.declareAll("title: Two")
+		bad := w.pass()
+		undo := usersync.Undo{Revision: bad.Revision}
+		plan, err := w.Rollback(context.Background(), undo, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.sim.Edit(w.sim.Users()[0].Email, func(u *sim.User) { u.Title = "By hand" })
+		w.sim.ResetLedger()
+		if _, err := w.Rollback(context.Background(), undo, plan.Plan, ""); !errors.Is(err, usersync.ErrPlanMoved) {
+			t.Errorf("it was carried out with another plan: %v", err)
+		}
+		if n := w.writes(); len(n) > 0 {
+			t.Error(n)
+		}
+		for _, revision := range []string{"ab", "ffffffffff"} {
+			if _, err := w.Rollback(context.Background(), usersync.Undo{Revision: revision}, "", ""); err == nil {
+				t.Errorf("revision %q was undone", revision)
+			}
+		}
+	})
+}
+
+// A protected user is protected from a rollback, too.
+func TestRollbackIsGuarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.declareAll("title: One")
+		w.pass()
+		w.declareAll("title: Two")
+		bad := w.pass()
+		w.Policy.Guard.Protected = []string{w.sim.Users()[0].Email}
+		res := w.rollback(usersync.Undo{Revision: bad.Revision})
+		if res.Applied != 2 || res.Held != 1 || w.user(w.sim.Users()[0].Email).Title != "Two" {
+			t.Errorf("applied %d, held %d:\n%s", res.Applied, res.Held, show(res))
+		}
+	})
+}

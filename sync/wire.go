@@ -1,0 +1,109 @@
+package sync
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"usersyncd/spec"
+)
+
+// The JSON of a change, which is part of two contracts: what a pass prints, and what the daemon answers.
+
+type changeJSON struct {
+	Email  string      `json:"email"`
+	File   string      `json:"file,omitempty"`
+	Line   int         `json:"line,omitempty"`
+	Column int         `json:"column,omitempty"`
+	Cause  Cause       `json:"cause"`
+	Action Action      `json:"action"`
+	Fields []fieldJSON `json:"fields"`
+	Result Outcome     `json:"result"`
+	Note   string      `json:"note,omitempty"`  // why it was not applied
+	Hold   string      `json:"hold,omitempty"`  // what releases it
+	Drift  []fieldJSON `json:"drift,omitempty"` // what is only reported
+	// what waits for a change window, and when that opens, in UTC
+	Deferred []fieldJSON `json:"deferred,omitempty"`
+	Until    time.Time   `json:"until,omitzero"`
+}
+
+type fieldJSON struct {
+	Field  spec.Field      `json:"field"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+	Cause  Cause           `json:"cause,omitempty"` // if it is not the change's
+}
+
+// raw is a value as JSON, which it is already: null where nothing is known.
+func raw(v spec.Value) json.RawMessage {
+	if v == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(v)
+}
+
+func cooked(v json.RawMessage) spec.Value {
+	if string(v) == "null" {
+		return ""
+	}
+	return spec.Value(v)
+}
+
+func (c *Change) toJSON(fields []FieldChange) []fieldJSON {
+	var out []fieldJSON
+	for _, fc := range fields {
+		f := fieldJSON{Field: fc.Field, Before: raw(fc.Before), After: raw(fc.After)}
+		if fc.Cause != c.Cause {
+			f.Cause = fc.Cause
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (c *Change) fromJSON(fields []fieldJSON) []FieldChange {
+	var out []FieldChange
+	for _, f := range fields {
+		fc := FieldChange{Field: f.Field, Before: cooked(f.Before), After: cooked(f.After), Cause: c.Cause}
+		if f.Cause != "" {
+			fc.Cause = f.Cause
+		}
+		out = append(out, fc)
+	}
+	return out
+}
+
+// MarshalJSON writes the change as the contracts have it.
+func (c *Change) MarshalJSON() ([]byte, error) {
+	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
+		Fields: c.toJSON(c.Fields), Drift: c.toJSON(c.Drift), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
+	if out.Deferred = c.toJSON(c.Deferred); len(out.Deferred) > 0 {
+		out.Until = c.Until.UTC()
+	}
+	if out.Fields == nil {
+		out.Fields = []fieldJSON{}
+	}
+	switch {
+	case c.Waits != "":
+		out.Note = "waits for " + c.Waits
+	case c.Err != nil:
+		out.Note = c.Err.Error()
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. What is not in it cannot be applied any more, only shown.
+func (c *Change) UnmarshalJSON(data []byte) error {
+	var in changeJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*c = Change{Key: in.Email, Pos: spec.Pos{File: in.File, Line: in.Line, Column: in.Column}, Cause: in.Cause, Action: in.Action,
+		Outcome: in.Result, Note: in.Note, Hold: in.Hold}
+	c.Fields, c.Drift = c.fromJSON(in.Fields), c.fromJSON(in.Drift)
+	c.Deferred, c.Until = c.fromJSON(in.Deferred), in.Until
+	if c.Outcome == Failed {
+		c.Err, c.Note = errors.New(in.Note), ""
+	}
+	return nil
+}
