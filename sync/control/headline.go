@@ -1,0 +1,159 @@
+package control
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// How much a line matters.
+const (
+	levelOK   = "ok"
+	levelBusy = "busy" // something is being done
+	levelWarn = "warn" // somebody should look at it, at some time
+	levelBad  = "bad"  // nothing goes on until somebody does
+)
+
+// A Line is one sentence about how the daemon does.
+type Line struct {
+	Level string `json:"level"` // ok, busy, warn or bad
+	Topic string `json:"topic"` // what it is about; stays while numbers in the text move
+	Text  string `json:"text"`
+}
+
+// lines says in words how the daemon does, the most important first: there is always one.
+func lines(s *Status) []Line {
+	var all []Line
+	say := func(level, topic, format string, args ...any) {
+		all = append(all, Line{level, topic, escaped(fmt.Sprintf(format, args...))})
+	}
+	if s.Stuck != "" {
+		say(levelBad, "stuck", "The daemon is stuck: %s", s.Stuck)
+	}
+	switch {
+	case s.CredentialsDead:
+		say(levelBad, "credentials", "Nothing was applied %s: the credentials are refused (%s)", s.idleFor(), cmp.Or(s.Error, "no details"))
+	case s.Error != "":
+		say(levelBad, "error", "Nothing was applied %s: %s", s.idleFor(), s.Error)
+	}
+	if s.Paused != nil {
+		by, why := "", ""
+		if s.Paused.By != "" {
+			by = " by " + s.Paused.By
+		}
+		if s.Paused.Reason != "" {
+			why = " (" + s.Paused.Reason + ")"
+		}
+		say(levelWarn, "paused", "Paused%s for %s%s: changes are planned, and none is made", by, span(s.Now.Sub(s.Paused.At)), why)
+	}
+	if s.Held > 0 {
+		switch {
+		case len(s.Holds) == 0:
+			say(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held, "user"))
+		case len(s.Holds) == 1 && len(s.Holds[0].Users) == s.Held:
+			say(levelWarn, "held", "%s held: %s", areOf(s.Held, "user"), s.Holds[0].Reason)
+		default:
+			say(levelWarn, "held", "%s held; a person has to look at %s", areOf(s.Held, "user"), countOf(len(s.Holds), "hold"))
+		}
+	}
+	if s.Problems > 0 {
+		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and nobody is removed", countOf(s.Problems, "problem"))
+	}
+	if n := s.Failed + s.Quarantined; n > 0 {
+		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n, "user"))
+	}
+	if s.Settings != "" {
+		say(levelWarn, "settings", "The configuration on disk is not in force: %s", s.Settings)
+	}
+	if s.Watch.Mode == "polling" {
+		say(levelWarn, "polling", "Changes of the checkout are found by polling: %s", cmp.Or(s.Watch.Reason, "it sends no events"))
+	}
+	switch {
+	case s.Phase == "apply" && s.Pending+s.Applying > 0:
+		left := ""
+		if s.Limiter.Estimate >= 1 {
+			left = ", about " + span(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
+		}
+		say(levelBusy, "apply", "Changing %s: %d done, %d to go%s", countOf(s.Done+s.Pending+s.Applying, "user"), s.Done, s.Pending+s.Applying, left)
+	case s.Success.IsZero() && s.Error == "" && s.Stuck == "":
+		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, "idle"))
+	case s.Pending+s.Applying > 0 && s.Paused == nil && s.Error == "":
+		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending+s.Applying, "user"))
+	}
+	if s.Deferred > 0 {
+		say(levelOK, "deferred", "%s for a change window", verbOf(s.Deferred, "user", "waits", "wait"))
+	}
+	if rest := s.Users - s.InSync; rest <= 0 && s.Problems == 0 && !s.Success.IsZero() {
+		if s.Users == 0 {
+			say(levelOK, "insync", "No user is declared")
+		} else {
+			say(levelOK, "insync", "%s as declared", everybody(s.Users))
+		}
+	} else if len(all) == 0 {
+		skipped := ""
+		if s.Skipped > 0 {
+			skipped = "; the plan says why " + areOf(s.Skipped, "user") + " skipped"
+		}
+		say(levelBusy, "some", "%d of %s as declared%s", s.InSync, areOf(s.Users, "user"), skipped)
+	}
+	rank := map[string]int{levelBad: 0, levelWarn: 1, levelBusy: 2, levelOK: 3}
+	slices.SortStableFunc(all, func(a, b Line) int { return rank[a.Level] - rank[b.Level] })
+	return all
+}
+
+// idleFor is for how long no pass has succeeded.
+func (s *Status) idleFor() string {
+	switch {
+	case !s.Success.IsZero():
+		return "for " + span(s.Now.Sub(s.Success))
+	case !s.Started.IsZero():
+		return "since the start, " + span(s.Now.Sub(s.Started)) + " ago"
+	}
+	return "so far"
+}
+
+// span is a length of time in the words of a sentence.
+func span(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return countOf(max(0, int(d.Round(time.Second).Seconds())), "second")
+	case d < 90*time.Minute:
+		return countOf(int(d.Round(time.Minute).Minutes()), "minute")
+	case d < 48*time.Hour:
+		return countOf(int(d.Round(time.Hour).Hours()), "hour")
+	}
+	return countOf(int(d.Hours()/24), "day")
+}
+
+func countOf(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+func verbOf(n int, what, one, more string) string {
+	if n == 1 {
+		return countOf(n, what) + " " + one
+	}
+	return countOf(n, what) + " " + more
+}
+
+func areOf(n int, what string) string { return verbOf(n, what, "is", "are") }
+
+func everybody(n int) string {
+	if n == 1 {
+		return "The one user is"
+	}
+	return fmt.Sprintf("All %d users are", n)
+}
+
+// escaped escapes what is not, as sync does for the terminal: control characters, and those that turn
+// text around.
+func escaped(s string) string {
+	q := strconv.Quote(s)
+	return strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`)
+}

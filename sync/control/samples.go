@@ -1,0 +1,84 @@
+package control
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+const (
+	sampleEvery = time.Second
+	samplesKept = 15 * 60 // of the last 15 minutes
+)
+
+// A Sample is how the limiter was at one moment, and what happened since the sample before. Rates are
+// requests a second.
+type Sample struct {
+	Seq       uint64  `json:"seq"`  // counts samples; one more than that of the sample before
+	At        float64 `json:"at"`   // Unix time, seconds
+	Rate      float64 `json:"rate"` // used
+	AIMD      float64 `json:"aimd"` // allowed by AIMD and slow start
+	Sent      float64 `json:"sent"` // really sent since the sample before
+	Left      *int    `json:"left"` // of the quota; null if the API has not told it
+	Allowed   int     `json:"allowed"`
+	Throttled uint64  `json:"throttled"` // answers 429 since the sample before
+}
+
+// samples are the last ones, in a ring. Safe for concurrent use.
+type samples struct {
+	mu   sync.Mutex
+	ring []Sample // at most size of them; the oldest is at next, once it is full
+	size int
+	next int
+	last struct {
+		at              time.Time
+		seq             uint64
+		sent, throttled uint64
+	}
+}
+
+// add takes a sample. What the first one counts happened before anybody looked, and is left out.
+func (s *samples) add(now time.Time, l *Limiter) Sample {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := Sample{Seq: s.last.seq + 1, At: float64(now.UnixMilli()) / 1000, Rate: finite(l.Rate), AIMD: finite(l.AIMD)}
+	if l.Windowed {
+		left := l.Left
+		one.Left, one.Allowed = &left, l.Allowed
+	}
+	if elapsed := now.Sub(s.last.at).Seconds(); !s.last.at.IsZero() && elapsed > 0 {
+		one.Sent = float64(since(l.Sent, s.last.sent)) / elapsed
+		one.Throttled = since(l.Throttled, s.last.throttled)
+	}
+	s.last.at, s.last.seq, s.last.sent, s.last.throttled = now, one.Seq, l.Sent, l.Throttled
+	if len(s.ring) < s.size {
+		s.ring = append(s.ring, one)
+	} else {
+		s.ring[s.next] = one
+		s.next = (s.next + 1) % s.size
+	}
+	return one
+}
+
+// all returns a copy, the oldest first.
+func (s *samples) all() []Sample {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(append(make([]Sample, 0, len(s.ring)), s.ring[s.next:]...), s.ring[:s.next]...)
+}
+
+// since is how far a counter went, also if it began anew.
+func since(now, earlier uint64) uint64 {
+	if now < earlier {
+		return now
+	}
+	return now - earlier
+}
+
+// finite makes a number fit for JSON.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
+}
