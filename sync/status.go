@@ -23,8 +23,10 @@ type Status struct {
 	Reading  int // users whose further fields are read
 	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
-	Last     *Result   // of the last pass that had a plan, if it is over
-	Err      error     // why the last pass ended early, when idle
+	// Moved is when the phase last changed, or a user came to its end or was read: Beat goes on without.
+	Moved time.Time
+	Last  *Result // of the last pass that had a plan, if it is over
+	Err   error   // why the last pass ended early, when idle
 	Standing
 }
 
@@ -57,9 +59,13 @@ func (r *Reconciler) Status() Status {
 }
 
 func (r *Reconciler) set(s Status) {
-	s.Beat, s.Standing = time.Now(), r.standing
+	last := r.Status()
+	s.Beat, s.Moved, s.Standing = time.Now(), last.Moved, r.standing
 	if s.Last == nil {
-		s.Last = r.Status().Last
+		s.Last = last.Last
+	}
+	if s.Phase != last.Phase || s.Done() != last.Done() || s.Read != last.Read || s.Began != last.Began {
+		s.Moved = s.Beat
 	}
 	r.status.Store(&s)
 }

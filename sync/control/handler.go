@@ -19,7 +19,7 @@ import (
 
 const (
 	maxBody      = 64 << 10 // bytes of a command
-	mostEvents   = 50_000   // of the history in one answer
+	mostRecords  = 50_000   // of the history in one answer
 	routeStatus  = "/v1/status"
 	routeExplain = "/v1/explain"
 	routeHistory = "/v1/history"
@@ -123,7 +123,7 @@ func respond(w http.ResponseWriter, r *http.Request, log *slog.Logger, answer fu
 
 // The query of history as it is in an address.
 func parseQuery(r *http.Request) (q state.Query, err error) {
-	q = state.Query{Email: spec.Key(r.FormValue("email")), ID: r.FormValue("id"), Revision: r.FormValue("revision"), Limit: mostEvents}
+	q = state.Query{Email: spec.Key(r.FormValue("email")), ID: r.FormValue("id"), Revision: r.FormValue("revision"), Limit: mostRecords}
 	if s := r.FormValue("since"); s != "" {
 		if q.Since, err = time.Parse(time.RFC3339Nano, s); err != nil {
 			return q, fmt.Errorf("since: %w", err)
@@ -134,7 +134,7 @@ func parseQuery(r *http.Request) (q state.Query, err error) {
 		if err != nil || n < 1 {
 			return q, errors.New("limit: a number from 1 on")
 		}
-		q.Limit = min(n, mostEvents)
+		q.Limit = min(n, mostRecords)
 	}
 	return q, nil
 }

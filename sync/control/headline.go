@@ -72,16 +72,16 @@ func lines(s *Status) []Line {
 		say(levelWarn, "polling", "Changes of the checkout are found by polling: %s", cmp.Or(s.Watch.Reason, "it sends no events"))
 	}
 	switch {
-	case s.Phase == "apply" && s.Pending+s.Applying > 0:
+	case s.Phase == "apply" && s.Pending > 0:
 		left := ""
 		if s.Limiter.Estimate >= 1 {
 			left = ", about " + span(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
 		}
-		say(levelBusy, "apply", "Changing %s: %d done, %d to go%s", countOf(s.Done+s.Pending+s.Applying, "user"), s.Done, s.Pending+s.Applying, left)
+		say(levelBusy, "apply", "Changing %s: %d done, %d to go%s", countOf(s.Changing, "user"), s.Done, s.Pending, left)
 	case s.Success.IsZero() && s.Error == "" && s.Stuck == "":
 		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, "idle"))
-	case s.Pending+s.Applying > 0 && s.Paused == nil && s.Error == "":
-		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending+s.Applying, "user"))
+	case s.Pending > 0 && s.Paused == nil && s.Error == "":
+		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending, "user"))
 	}
 	if s.Deferred > 0 {
 		say(levelOK, "deferred", "%s for a change window", verbOf(s.Deferred, "user", "waits", "wait"))

@@ -25,12 +25,15 @@ type Status struct {
 	Phase   string    `json:"phase"` // scan, refresh, read, apply or idle; "" if no daemon runs
 	Began   time.Time `json:"began,omitzero"`
 	Beat    time.Time `json:"beat,omitzero"`    // of the loop's, or its workers', last sign of life
+	Moved   time.Time `json:"moved,omitzero"`   // when the phase last changed, or a user came to its end or was read
 	Success time.Time `json:"success,omitzero"` // when the last pass ended that nothing stopped
 	Next    time.Time `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
 	Stuck   string    `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
-	Error   string    `json:"error,omitempty"`  // why the last pass ended early
+	Error   string    `json:"error,omitempty"`  // why the last pass that has ended did so early; it stands until one ends well
 	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials.
 	CredentialsDead bool `json:"credentialsDead"`
+	// StateError is why the state file cannot be read or written; "" as long as it can.
+	StateError string `json:"stateError,omitempty"`
 
 	Head    string         `json:"head"`              // revision of the checkout, as it was read last
 	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last wholly applied; nil if none was
@@ -43,6 +46,8 @@ type Status struct {
 	Pending     int `json:"pending"`  // to be changed, and not yet
 	Changing    int `json:"changing"` // in the pass under way
 	Done        int `json:"done"`     // of these
+	Reading     int `json:"reading"`  // whose further fields this pass reads
+	Read        int `json:"read"`     // of these, so far
 	Failed      int `json:"failed"`
 	Held        int `json:"held"`
 	Quarantined int `json:"quarantined"`

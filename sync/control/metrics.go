@@ -1,0 +1,66 @@
+package control
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// scrapesAtOnce is how many scrapes are answered at the same time; more get 503.
+const scrapesAtOnce = 4
+
+// MetricsHandler answers a Prometheus scrape: the daemon's own metrics, made of one Status for each scrape, and
+// those of the process. The limits are those of /readyz, which usersyncd_ready repeats.
+func MetricsHandler(src Source, l Limits) http.Handler {
+	return promhttp.HandlerFor(newRegistry(src, l), promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce})
+}
+
+// newRegistry has a registry of its own, so that no library adds to what is told.
+func newRegistry(src Source, l Limits) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(newCollector(src, l), collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// A collector makes constant metrics of a Status when it is asked: nothing is counted twice, and nothing can
+// differ from what "usersyncd status" says.
+type collector struct {
+	src    Source
+	limits Limits
+	all    []measure
+	descs  []*prometheus.Desc // of all, in its order
+}
+
+func newCollector(src Source, l Limits) *collector {
+	c := &collector{src: src, limits: l, all: measures()}
+	for _, m := range c.all {
+		c.descs = append(c.descs, prometheus.NewDesc(m.name, m.help, m.labels, nil))
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		descs <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(metrics chan<- prometheus.Metric) {
+	s, now := c.src.Status(), time.Now()
+	at := moment{Status: s, ready: len(Ready(s, c.limits, now)) == 0, live: Live(s, now) == ""}
+	for i, m := range c.all {
+		m.of(&at, func(value float64, labels ...string) {
+			metric, err := prometheus.NewConstMetric(c.descs[i], m.kind, value, labels...)
+			if err != nil { // a label that is no UTF-8: the scrape says so, and the rest is told
+				metric = prometheus.NewInvalidMetric(c.descs[i], err)
+			}
+			metrics <- metric
+		})
+	}
+}
