@@ -1,0 +1,97 @@
+package notify
+
+import (
+	"cmp"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Values of Message.Status.
+const (
+	firing   = "firing"   // it began, there is news of it, or it still lasts (Reminder)
+	resolved = "resolved" // it is over
+	info     = "info"     // about the messages themselves: test, more, lost
+)
+
+// Kinds of messages that are no trouble of the daemon's.
+const (
+	kindTest = "test" // somebody asked for one
+	kindMore = "more" // what the rate limit left out
+	kindLost = "lost" // what could not be delivered
+)
+
+// Message is one notification; its JSON is what a generic webhook gets, and a contract: schema
+// usersyncd.notification/v1. No text in it has markup, a line break or anything that is not printable.
+type Message struct {
+	Schema   string    `json:"schema"`
+	ID       string    `json:"id"`   // the same for all messages of an incident
+	Kind     string    `json:"kind"` // held, failing, credentials, stopped, specs, paused; test, more, lost
+	Status   string    `json:"status"`
+	Reminder bool      `json:"reminder"` // nothing is new: it still lasts
+	At       time.Time `json:"at"`
+	Name     string    `json:"name,omitempty"` // of the installation, as configured
+	API      string    `json:"api,omitempty"`
+	Dir      string    `json:"dir,omitempty"`
+	Revision string    `json:"revision,omitempty"` // of the checkout
+	Title    string    `json:"title"`
+	Text     string    `json:"text"`
+	Fix      string    `json:"fix,omitempty"` // what a person can do
+	Users    int       `json:"users"`         // how many are concerned; of specs: problems
+	Examples []string  `json:"examples"`      // the first ones
+}
+
+// Bounds in characters. With all of them reached, a message stays below what Slack (3,000 characters a text)
+// and Teams (28 KB a message, when each character takes six bytes) accept.
+const (
+	maxTitle    = 140 // a header of Slack's holds 150
+	maxText     = 1200
+	maxFix      = 400
+	maxExample  = 300
+	maxExamples = 3
+	maxPlace    = 200 // API, Dir, Revision and Name
+)
+
+// finish makes a message fit for sending, whatever its texts were put together from.
+func (m Message) finish() Message {
+	m.Schema = "usersyncd.notification/v1"
+	m.At = m.At.UTC()
+	m.Name, m.API, m.Dir, m.Revision = clean(m.Name, maxPlace), clean(m.API, maxPlace), clean(m.Dir, maxPlace), clean(m.Revision, maxPlace)
+	m.Title, m.Text, m.Fix = clean(m.Title, maxTitle), clean(m.Text, maxText), clean(m.Fix, maxFix)
+	examples := []string{} // a list in JSON, too
+	for _, e := range m.Examples[:min(len(m.Examples), maxExamples)] {
+		examples = append(examples, clean(e, maxExample))
+	}
+	m.Examples = examples
+	return m
+}
+
+// from says which installation speaks.
+func (m Message) from() string {
+	var parts []string
+	for _, p := range []string{m.Name, m.API, m.Dir} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if m.Revision != "" {
+		parts = append(parts, "@"+clean(m.Revision, 13))
+	}
+	return cmp.Or(strings.Join(parts, "  "), "usersyncd")
+}
+
+// clean keeps what can be printed, on one line, and at most limit characters of it. Marks that turn the
+// direction of a text around, or take no room, go with the control characters.
+func clean(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit-1]) + "…"
+	}
+	return s
+}
