@@ -29,7 +29,12 @@ type config struct {
 	clientID         string
 	clientSecretFile string
 
-	state, socket   string
+	state, socket string
+
+	listen                            string
+	listenHosts                       words
+	readyMaxHeld, readyMaxQuarantined int
+
 	refreshInterval time.Duration
 	resyncInterval  time.Duration
 	noRefresh       bool
@@ -112,6 +117,7 @@ func (c *config) rateFlags(f *pflag.FlagSet) {
 func (c *config) daemonFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.once, "once", false, "make one full pass, then exit")
 	c.socketFlags(f)
+	c.listenFlags(f)
 	f.DurationVar(&c.refreshInterval, "refresh-interval", 15*time.Minute, "how often the daemon reads the whole organization")
 	f.DurationVar(&c.resyncInterval, "resync-interval", time.Minute, "how often the daemon reads the whole tree, events or not")
 }

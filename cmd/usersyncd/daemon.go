@@ -90,6 +90,9 @@ func (d *daemon) run(ctx context.Context) error {
 	defer signal.Stop(hup)
 
 	group, ctx := errgroup.WithContext(ctx)
+	if err := d.listen(ctx, group); err != nil { // before anything runs: whoever asks for it relies on it
+		return err
+	}
 	group.Go(func() error { return d.watcher.Run(ctx) })
 	group.Go(func() error { return d.supervise(ctx) })
 	group.Go(func() error { return d.loop(ctx, hup) })

@@ -12,9 +12,14 @@ import (
 // settings are all that a daemon was told, at one time.
 type settings struct {
 	tuning
-	socket string            // "": none
-	flags  map[string]string // the values of all flags
-	given  []given
+	socket string // "": none
+
+	listen                            string // "": nowhere
+	listenHosts                       []string
+	readyMaxHeld, readyMaxQuarantined int
+
+	flags map[string]string // the values of all flags
+	given []given
 }
 
 // A given is what may also come from elsewhere than from flags.
@@ -49,13 +54,14 @@ func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{tuning: t, socket: socket, flags: map[string]string{}, given: []given{
-		{"dir", dir, nil},
-		{"region", [2]string{api, login}, []string{"region", "api-url", "login-url"}},
-		{"credentials", [2]string{client.id, string(client.secret)}, []string{"client-id", "client-secret-file"}},
-		{"state", state, []string{"state"}},
-		{"socket", socket, []string{"socket", "state"}},
-	}}
+	s := &settings{tuning: t, socket: socket, listen: c.listen, listenHosts: c.listenHosts.list,
+		readyMaxHeld: c.readyMaxHeld, readyMaxQuarantined: c.readyMaxQuarantined, flags: map[string]string{}, given: []given{
+			{"dir", dir, nil},
+			{"region", [2]string{api, login}, []string{"region", "api-url", "login-url"}},
+			{"credentials", [2]string{client.id, string(client.secret)}, []string{"client-id", "client-secret-file"}},
+			{"state", state, []string{"state"}},
+			{"socket", socket, []string{"socket", "state"}},
+		}}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { s.flags[f.Name] = f.Value.String() })
 	return s, nil
 }

@@ -26,6 +26,14 @@ func (c *config) socketFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.socket, "socket", "", "`PATH` of the daemon's socket, or none (default $RUNTIME_DIRECTORY/usersyncd.sock, else the state file's path with .sock)")
 }
 
+// listenFlags are those of the page, the metrics and the health checks.
+func (c *config) listenFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.listen, "listen", "", "serve the status page, metrics and health on this `HOST:PORT`, such as 127.0.0.1:8787; none: not at all")
+	f.Var(&c.listenHosts, "listen-hosts", "further `NAMES` under which a browser may ask for the page")
+	f.IntVar(&c.readyMaxHeld, "ready-max-held", 0, "/readyz fails with more users held than this; -1: whatever")
+	f.IntVar(&c.readyMaxQuarantined, "ready-max-quarantined", 10, "/readyz fails with more users in quarantine than this; -1: whatever")
+}
+
 // socketPath is where the daemon makes its socket; "" if it is to have none.
 func (c *config) socketPath(env environment) (string, error) {
 	if c.socket == noSocket {
@@ -74,6 +82,25 @@ func (c *config) dial(env environment) (*control.Client, error) {
 		missed = cmp.Or(missed, err)
 	}
 	return nil, missed
+}
+
+// listen serves the page, the metrics and the health checks, if they are asked for.
+func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
+	s := d.settings
+	if s.listen == "" {
+		return nil
+	}
+	src := source{d}
+	limits := control.Limits{Interval: s.resync, MaxHeld: s.readyMaxHeld, MaxQuarantined: s.readyMaxQuarantined}
+	mount := control.HealthHandlers(src, limits)
+	mount["/metrics"] = control.MetricsHandler(src, limits)
+	l, err := control.Listen(ctx, control.ListenOptions{Address: s.listen, Hosts: s.listenHosts, Source: src, Mount: mount, Log: d.log})
+	if err != nil {
+		return usage("--listen: %w", err)
+	}
+	d.log.Info("the page, metrics and health are served", "at", "http://"+l.Addr().String())
+	group.Go(func() error { return l.Run(ctx) })
+	return nil
 }
 
 // serve opens the socket. A daemon without one does its work all the same.

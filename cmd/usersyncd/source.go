@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"usersyncd/spec"
@@ -20,9 +21,9 @@ func (d *daemon) status(now time.Time) control.Status {
 	st := d.Reconciler.Status()
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
-		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Success: utc(st.Success), Refresh: utc(st.Refresh),
+		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),
 		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Paused: st.Paused,
-		Users: st.Users, InSync: st.InSync, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
+		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
 	}
 	if next := d.next.Load(); next != 0 && st.Phase == "idle" {
@@ -34,6 +35,9 @@ func (d *daemon) status(now time.Time) control.Status {
 	if st.Trouble != nil {
 		s.Error = oneLine(st.Trouble.Error())
 		s.CredentialsDead = errors.Is(st.Trouble, usersync.ErrUnauthorized)
+		if unkept(st.Trouble) {
+			s.StateError = s.Error
+		}
 	}
 	if broken := d.misconfigured.Load(); broken != nil {
 		s.Settings = *broken
@@ -43,6 +47,16 @@ func (d *daemon) status(now time.Time) control.Status {
 	d.countUsers(&s, st)
 	d.total(&s, st)
 	return s
+}
+
+// unkept reports whether a pass ended because the state file cannot be read or written.
+func unkept(err error) bool {
+	for _, why := range []error{state.ErrDamaged, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
+		if errors.Is(err, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // countUsers says how many users are where. While a pass applies, its plan says who waits for what.
