@@ -75,14 +75,14 @@ function show(s) {
   put($("where"), [s.api, s.dir].filter(Boolean).join(" · "));
   put($("version"), " · usersyncd " + s.version + (s.pid ? ", pid " + s.pid : ""));
 
-  const total = s.done + s.pending + s.applying;
+  const total = s.changing;
   $("progress-line").hidden = s.phase !== "apply" || total === 0;
   $("progress").max = total || 1;
   $("progress").value = s.done;
   put($("progress-text"), number.format(s.done) + " of " + number.format(total));
 
   fill($("counts"), [
-    ["In sync", s.inSync, ""], ["Pending", s.pending + s.applying, ""], ["Held", s.held, "warn"], ["Quarantined", s.quarantined, "warn"],
+    ["In sync", s.inSync, ""], ["Pending", s.pending, ""], ["Held", s.held, "warn"], ["Quarantined", s.quarantined, "warn"],
     ["Failed", s.failed, "bad"], ["Skipped", s.skipped, ""], ["Deferred", s.deferred, ""],
   ], ([name, n, weight]) => el("div", n ? weight : "zero", el("dt", "", name), el("dd", "", number.format(n))));
 
