@@ -33,7 +33,14 @@ func (s *Store) History(q Query) ([]Event, error) {
 	if s.db == nil {
 		return nil, nil
 	}
-	err := s.view(func(tx *bolt.Tx) error {
+	email, err := json.Marshal(q.Email) // as it stands in a record
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	if q.Email == "" {
+		email = nil
+	}
+	err = s.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte(bucketHistory))
 		if b == nil {
 			return nil
@@ -42,7 +49,7 @@ func (s *Store) History(q Query) ([]Event, error) {
 		for key, record := c.Last(); key != nil; key, record = c.Prev() {
 			payload, ok := unseal(bucketHistory, key, record)
 			var e Event
-			if !bytes.Contains(payload, []byte(q.ID)) { // saves decoding nearly all of them
+			if !bytes.Contains(payload, []byte(q.ID)) || !bytes.Contains(payload, email) { // saves decoding nearly all of them
 				continue
 			}
 			if !ok || json.Unmarshal(payload, &e) != nil {

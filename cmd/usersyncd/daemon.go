@@ -116,12 +116,12 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if interrupted {
+			continue // who has asked hears what the next one does, which knows why
+		}
 		if asked != nil {
 			asked.reply <- reply{res, err}
 			asked = nil
-		}
-		if interrupted {
-			continue
 		}
 		d.sayHow(res, err)
 		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause

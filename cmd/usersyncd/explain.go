@@ -28,6 +28,9 @@ runs, the state file and the specs in DIR.`,
 			if len(args) < 1 || len(args) > 2 {
 				return usage("which user? usersyncd explain EMAIL [DIR]")
 			}
+			if !strings.Contains(args[0], "@") {
+				return usage("%q is no address: usersyncd explain EMAIL [DIR]", args[0])
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -18,6 +18,7 @@ type order struct {
 	reread bool            // the pass is to read the organization
 	agreed string          // the plan of a rollback
 	by     string
+	before *state.Pause // the pause that a rollback which is agreed to has replaced; nil: none
 	reply  chan<- reply // has room for one
 }
 
@@ -33,7 +34,7 @@ func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 	select {
 	case d.orders <- o:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, errors.Join(ctx.Err(), d.unpause(o))
 	}
 	select {
 	case r := <-answer:
@@ -42,6 +43,29 @@ func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 		return nil, ctx.Err() // it is done all the same, and the log says what came of it
 	}
 }
+
+// unpause puts the pause back that was there before a rollback which has written nothing.
+func (d *daemon) unpause(o order) error {
+	if o.agreed == "" {
+		return nil
+	}
+	meta, err := d.Store.Meta()
+	if err != nil {
+		return err
+	}
+	if p := meta.Pause; p == nil || p.Reason != o.reason() || p.By != o.by {
+		return nil // somebody has ended it, or has paused for a reason of their own
+	}
+	before := o.before
+	if before == nil {
+		before = &state.Pause{}
+	}
+	defer d.look()
+	return d.Store.Commit(state.Commit{Pause: before})
+}
+
+// reason is why passes are paused before a rollback has begun.
+func (o order) reason() string { return fmt.Sprintf("rollback of %s is about to begin", *o.undo) }
 
 // interrupt ends the pass under way, once what is in flight has come back.
 func (d *daemon) interrupt() {
@@ -121,19 +145,11 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Pause(by, fmt.Sprintf("rollback of %s is about to begin", undo)); err != nil {
+	o.before = meta.Pause
+	if err := s.Pause(by, o.reason()); err != nil {
 		return nil, err
 	}
-	res, err := s.ask(ctx, o)
-	if err != nil && res == nil { // nothing was written
-		before := meta.Pause
-		if before == nil {
-			before = &state.Pause{}
-		}
-		err = errors.Join(err, s.Store.Commit(state.Commit{Pause: before}))
-		s.look()
-	}
-	return res, err
+	return s.ask(ctx, o)
 }
 
 // rollback carries out an order between two passes.
@@ -150,6 +166,9 @@ func (d *daemon) rollback(ctx context.Context, o order) {
 		d.log.Warn("rollback", "undo", o.undo.String(), "plan", res.Plan, "dryRun", res.DryRun, "by", o.by, "users", res.Changed,
 			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
 		d.count(res)
+	}
+	if err != nil && res == nil { // nothing was written
+		err = errors.Join(err, d.unpause(o))
 	}
 	if err != nil {
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)

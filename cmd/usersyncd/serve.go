@@ -115,6 +115,11 @@ func (d *daemon) serve(ctx context.Context, group *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return s.Serve(ctx, source{d}) })
+	group.Go(func() error {
+		if err := s.Serve(ctx, source{d}); err != nil {
+			d.log.Error("the commands that ask the daemon do not work any more", "error", err)
+		}
+		return nil
+	})
 	return nil
 }

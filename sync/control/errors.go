@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -15,6 +16,10 @@ var (
 	ErrNotHeld = errors.New("nothing is held under the id")
 	// ErrRunning is returned by ListenSocket when another daemon answers on the socket.
 	ErrRunning = errors.New("another usersyncd listens")
+	// ErrStopping is returned for a command that was not carried out, or not to its end, because the daemon stops.
+	ErrStopping = errors.New("the daemon is stopping; what was sent is recorded, and the rest is for the next one")
+	// ErrQuestion is returned for a question that is none.
+	ErrQuestion = errors.New("it cannot be asked like this")
 )
 
 // kinds name the errors that the other side can act on.
@@ -22,7 +27,7 @@ func kinds() map[string]error {
 	return map[string]error{
 		"not-held": ErrNotHeld, "nothing-to-undo": usersync.ErrNothingToUndo, "plan-moved": usersync.ErrPlanMoved,
 		"ambiguous": usersync.ErrAmbiguous, "throttled": usersync.ErrThrottled, "unauthorized": usersync.ErrUnauthorized,
-		"problems": usersync.ErrProblems,
+		"problems": usersync.ErrProblems, "stopping": ErrStopping, "question": ErrQuestion,
 	}
 }
 
@@ -33,6 +38,9 @@ type failure struct {
 }
 
 func failed(err error) (failure, int) {
+	if errors.Is(err, context.Canceled) { // who asked has gone and hears nothing, or it is the daemon that goes
+		err = ErrStopping
+	}
 	f := failure{Message: err.Error()}
 	for kind, is := range kinds() {
 		if errors.Is(err, is) {

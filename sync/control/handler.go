@@ -2,11 +2,11 @@ package control
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"usersyncd/spec"
@@ -54,7 +54,13 @@ func handler(d Daemon, log *slog.Logger) http.Handler {
 		mux.HandleFunc("GET "+route, func(w http.ResponseWriter, r *http.Request) { respond(w, r, log, answer) })
 	}
 	get(routeStatus, func(*http.Request) (any, error) { return d.Status(), nil })
-	get(routeExplain, func(r *http.Request) (any, error) { return d.Explain(r.Context(), r.FormValue("email")) })
+	get(routeExplain, func(r *http.Request) (any, error) {
+		email := r.FormValue("email")
+		if !strings.Contains(email, "@") {
+			return nil, fmt.Errorf("%w: email: %q is no address", ErrQuestion, email)
+		}
+		return d.Explain(r.Context(), email)
+	})
 	get(routeHistory, func(r *http.Request) (any, error) {
 		q, err := parseQuery(r)
 		if err != nil {
@@ -98,7 +104,7 @@ func post[C any](mux *http.ServeMux, log *slog.Logger, route string, do func(*ht
 			d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 			d.DisallowUnknownFields()
 			if err := d.Decode(&c); err != nil {
-				return nil, fmt.Errorf("the command cannot be read, which is of another version perhaps: %w", err)
+				return nil, fmt.Errorf("%w: the command cannot be read, which is of another version perhaps: %w", ErrQuestion, err)
 			}
 			return do(r, c)
 		})
@@ -126,13 +132,13 @@ func parseQuery(r *http.Request) (q state.Query, err error) {
 	q = state.Query{Email: spec.Key(r.FormValue("email")), ID: r.FormValue("id"), Revision: r.FormValue("revision"), Limit: mostRecords}
 	if s := r.FormValue("since"); s != "" {
 		if q.Since, err = time.Parse(time.RFC3339Nano, s); err != nil {
-			return q, fmt.Errorf("since: %w", err)
+			return q, fmt.Errorf("%w: since: %w", ErrQuestion, err)
 		}
 	}
 	if s := r.FormValue("limit"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
-			return q, errors.New("limit: a number from 1 on")
+			return q, fmt.Errorf("%w: limit: %q is not a number from 1 on", ErrQuestion, s)
 		}
 		q.Limit = min(n, mostRecords)
 	}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/user"
+	"syscall"
 	"time"
 )
 
@@ -42,9 +44,13 @@ func ListenSocket(path string, log *slog.Logger) (*Socket, error) {
 	case info.Mode()&fs.ModeSocket == 0:
 		return nil, fmt.Errorf("listen on socket %s: it is there, and is not a socket", path)
 	default:
-		if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("listen on socket %s: %w there", path, ErrRunning)
+		// A refusal is what a socket gives that nobody has open. Anything else, such as a full queue, is somebody.
+		conn, err := net.DialTimeout("unix", path, time.Second)
+		if err == nil {
+			_ = conn.Close() // it was to see whether somebody is there
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) {
+			return nil, errors.Join(fmt.Errorf("listen on socket %s: %w there", path, ErrRunning), err)
 		}
 	}
 	// Under another name until its mode is right.
@@ -94,7 +100,7 @@ func (s *Socket) Serve(ctx context.Context, d Daemon) error {
 	return gone
 }
 
-// peerKey is where a request's context has who is on the other end.
+// peerKey is where a request's context has the id of the user who is on the other end.
 type peerKey struct{}
 
 func withPeer(ctx context.Context, c net.Conn) context.Context {
@@ -104,8 +110,15 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// caller is who sent a request, for the log and for who asks who has paused it.
+// caller is who sent a request, for the log and for who asks who has paused it. The name is looked up now and not
+// for each connection: a directory service that does not answer keeps only this one waiting.
 func caller(r *http.Request) string {
-	who, _ := r.Context().Value(peerKey{}).(string)
-	return who
+	id, _ := r.Context().Value(peerKey{}).(string)
+	if id == "" {
+		return ""
+	}
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return "user " + id
 }
