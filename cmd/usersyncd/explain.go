@@ -38,7 +38,7 @@ runs, the state file and the specs in DIR.`,
 			if err != nil {
 				return err
 			}
-			r, err := c.reach(env)
+			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
 			}

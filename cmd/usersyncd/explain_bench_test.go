@@ -93,7 +93,7 @@ func askWhile(b *testing.B, socket string, whom func(n int) string) map[string][
 	b.Helper()
 	var client *control.Client
 	for deadline := time.Now().Add(time.Minute); client == nil; {
-		c, err := control.Dial(socket)
+		c, err := control.Dial(b.Context(), socket)
 		if err != nil && (!errors.Is(err, control.ErrNoDaemon) || time.Now().After(deadline)) {
 			b.Fatal(err)
 		}

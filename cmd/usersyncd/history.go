@@ -49,7 +49,7 @@ asks the running daemon or, when none runs, that file.`,
 			if limit < 1 {
 				return usage("--limit: %d is not a number from 1 on", limit)
 			}
-			r, err := c.reach(env)
+			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
 			}

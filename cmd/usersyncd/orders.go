@@ -13,7 +13,7 @@ import (
 
 // An order is what somebody asks the loop to do between two passes. The loop is the only one who makes passes.
 type order struct {
-	ctx    context.Context // of who waits for the answer
+	gone   <-chan struct{} // closed when nobody waits for the answer any more
 	undo   *usersync.Undo  // a rollback; nil: a pass
 	reread bool            // the pass is to read the organization
 	agreed string          // the plan of a rollback
@@ -30,7 +30,7 @@ type reply struct {
 // ask gives the loop an order and waits for what comes of it.
 func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 	answer := make(chan reply, 1)
-	o.ctx, o.reply = ctx, answer
+	o.gone, o.reply = ctx.Done(), answer
 	select {
 	case d.orders <- o:
 	case <-ctx.Done():
@@ -157,10 +157,16 @@ func (d *daemon) rollback(ctx context.Context, o order) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if o.agreed == "" { // a plan that nobody waits for any more is of no use; what writes goes on
-		defer context.AfterFunc(o.ctx, cancel)()
+		go func() {
+			select {
+			case <-o.gone:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
 	}
 	before := d.calls()
-	res, err := d.Reconciler.Rollback(ctx, *o.undo, o.agreed, o.by)
+	res, err := d.Rollback(ctx, *o.undo, o.agreed, o.by)
 	if res != nil {
 		res.Calls.Add(d.calls(), before)
 		d.log.Warn("rollback", "undo", o.undo.String(), "plan", res.Plan, "dryRun", res.DryRun, "by", o.by, "users", res.Changed,

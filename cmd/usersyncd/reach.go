@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,8 +27,8 @@ type reach struct {
 }
 
 // reach finds the daemon, or opens the state file for reading.
-func (c *config) reach(env environment) (reach, error) {
-	client, err := c.dial(env)
+func (c *config) reach(ctx context.Context, env environment) (reach, error) {
+	client, err := c.dial(ctx, env)
 	if err == nil {
 		return reach{client: client}, nil
 	}
@@ -50,16 +51,6 @@ func (r reach) close() {
 		r.client.Close()
 	} else {
 		_ = r.store.Close() // it was only read
-	}
-}
-
-// exactly takes n arguments, and says what they are for if there are others.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usage("%s: usersyncd %s", what, cmd.Use)
-		}
-		return nil
 	}
 }
 

@@ -34,7 +34,7 @@ released: change the configuration.`,
 			if err != nil {
 				return err
 			}
-			client, err := c.dial(env)
+			client, err := c.dial(cmd.Context(), env)
 			if err == nil {
 				defer client.Close()
 				return releaseNow(cmd, p, client, args[0])

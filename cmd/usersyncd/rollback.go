@@ -84,7 +84,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 
 // rollback has the daemon do it or, when none runs, puts the program together and does it.
 func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo usersync.Undo, agreed string) (*usersync.Result, error) {
-	client, err := c.dial(env)
+	client, err := c.dial(cmd.Context(), env)
 	if err == nil {
 		defer client.Close()
 		defer p.noteWait()()
@@ -99,7 +99,7 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo u
 		return nil, err
 	}
 	stop := a.showProgress()
-	res, err := a.Reconciler.Rollback(cmd.Context(), undo, agreed, whoami())
+	res, err := a.Rollback(cmd.Context(), undo, agreed, whoami())
 	stop()
 	if res != nil {
 		res.Calls.Add(a.calls(), usersync.Calls{})

@@ -62,7 +62,7 @@ func (c *config) sockets(env environment) ([]string, error) {
 }
 
 // dial finds the daemon. control.ErrNoDaemon: none answers.
-func (c *config) dial(env environment) (*control.Client, error) {
+func (c *config) dial(ctx context.Context, env environment) (*control.Client, error) {
 	paths, err := c.sockets(env)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (c *config) dial(env environment) (*control.Client, error) {
 		if path == "" {
 			return nil, control.ErrNoDaemon
 		}
-		client, err := control.Dial(path)
+		client, err := control.Dial(ctx, path)
 		if err == nil {
 			return client, nil
 		}
@@ -111,7 +111,7 @@ func (d *daemon) serve(ctx context.Context, group *errgroup.Group) error {
 	if err := os.MkdirAll(filepath.Dir(d.settings.socket), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	s, err := control.ListenSocket(d.settings.socket, d.log)
+	s, err := control.ListenSocket(ctx, d.settings.socket, d.log)
 	if err != nil {
 		return err
 	}

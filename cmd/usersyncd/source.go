@@ -18,7 +18,7 @@ const mostShown = 50
 
 // status puts together how the daemon does now.
 func (d *daemon) status(now time.Time) control.Status {
-	st := d.Reconciler.Status()
+	st := d.Status()
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
 		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),

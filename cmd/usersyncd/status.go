@@ -27,7 +27,7 @@ at once, whatever a pass is doing.`,
 			if err != nil {
 				return err
 			}
-			r, err := c.reach(env)
+			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
 			}

@@ -119,7 +119,7 @@ func (c *config) daemon(cmd *cobra.Command, p process, otherwise string) (*contr
 	if err != nil {
 		return nil, err
 	}
-	client, err := c.dial(env)
+	client, err := c.dial(cmd.Context(), env)
 	if errors.Is(err, control.ErrNoDaemon) {
 		return nil, fmt.Errorf("%w; %s", err, otherwise)
 	}
@@ -132,7 +132,7 @@ func (c *config) tell(cmd *cobra.Command, p process, daemon func(context.Context
 	if err != nil {
 		return err
 	}
-	client, err := c.dial(env)
+	client, err := c.dial(cmd.Context(), env)
 	switch {
 	case err == nil:
 		defer client.Close()

@@ -25,8 +25,9 @@ type Client struct {
 }
 
 // Dial makes a client of the daemon that listens on path. ErrNoDaemon: nobody does.
-func Dial(path string) (*Client, error) {
-	conn, err := net.DialTimeout("unix", path, 2*time.Second)
+func Dial(ctx context.Context, path string) (*Client, error) {
+	d := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := d.DialContext(ctx, "unix", path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w on %s", ErrNoDaemon, path)
@@ -36,7 +37,6 @@ func Dial(path string) (*Client, error) {
 		return nil, err
 	}
 	_ = conn.Close() // it was to see whether somebody is there
-	var d net.Dialer
 	return &Client{path: path, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) },
 	}}}, nil

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,10 +50,8 @@ var noted = []string{"Version", "Head", "Applied.Revision", "Stuck"}
 // spread puts a text into everything of a value that holds text, except for what is noted.
 func spread(t *testing.T, v reflect.Value, path, text string) {
 	t.Helper()
-	for _, name := range noted {
-		if path == name {
-			return
-		}
+	if slices.Contains(noted, path) {
+		return
 	}
 	switch v.Kind() {
 	case reflect.String:

@@ -52,18 +52,18 @@ func lines(s *Status) []Line {
 	if s.Held > 0 {
 		switch {
 		case len(s.Holds) == 0:
-			say(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held, "user"))
+			say(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held))
 		case len(s.Holds) == 1 && len(s.Holds[0].Users) == s.Held:
-			say(levelWarn, "held", "%s held: %s", areOf(s.Held, "user"), s.Holds[0].Reason)
+			say(levelWarn, "held", "%s held: %s", areOf(s.Held), s.Holds[0].Reason)
 		default:
-			say(levelWarn, "held", "%s held; a person has to look at %s", areOf(s.Held, "user"), countOf(len(s.Holds), "hold"))
+			say(levelWarn, "held", "%s held; a person has to look at %s", areOf(s.Held), countOf(len(s.Holds), "hold"))
 		}
 	}
 	if s.Problems > 0 {
 		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and nobody is removed", countOf(s.Problems, "problem"))
 	}
 	if n := s.Failed + s.Quarantined; n > 0 {
-		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n, "user"))
+		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n))
 	}
 	if s.Settings != "" {
 		say(levelWarn, "settings", "The configuration on disk is not in force: %s", s.Settings)
@@ -81,7 +81,7 @@ func lines(s *Status) []Line {
 	case s.Success.IsZero() && s.Error == "" && s.Stuck == "":
 		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, "idle"))
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
-		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending, "user"))
+		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending))
 	}
 	if s.Deferred > 0 {
 		say(levelOK, "deferred", "%s for a change window", verbOf(s.Deferred, "user", "waits", "wait"))
@@ -95,9 +95,9 @@ func lines(s *Status) []Line {
 	} else if len(all) == 0 {
 		skipped := ""
 		if s.Skipped > 0 {
-			skipped = "; the plan says why " + areOf(s.Skipped, "user") + " skipped"
+			skipped = "; the plan says why " + areOf(s.Skipped) + " skipped"
 		}
-		say(levelBusy, "some", "%d of %s as declared%s", s.InSync, areOf(s.Users, "user"), skipped)
+		say(levelBusy, "some", "%d of %s as declared%s", s.InSync, areOf(s.Users), skipped)
 	}
 	rank := map[string]int{levelBad: 0, levelWarn: 1, levelBusy: 2, levelOK: 3}
 	slices.SortStableFunc(all, func(a, b Line) int { return rank[a.Level] - rank[b.Level] })
@@ -142,7 +142,7 @@ func verbOf(n int, what, one, more string) string {
 	return countOf(n, what) + " " + more
 }
 
-func areOf(n int, what string) string { return verbOf(n, what, "is", "are") }
+func areOf(n int) string { return verbOf(n, "user", "is", "are") }
 
 func everybody(n int) string {
 	if n == 1 {

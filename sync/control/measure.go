@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,10 +71,8 @@ func oneOf(name, help, label string, all []string, is func(*moment) string) meas
 }
 
 func among(value string, all []string) string {
-	for _, known := range all {
-		if value == known {
-			return value
-		}
+	if slices.Contains(all, value) {
+		return value
 	}
 	return all[len(all)-1]
 }

@@ -33,7 +33,7 @@ type Socket struct {
 
 // ListenSocket makes the socket at path, mode 0660; its directory must exist. One that a daemon left behind is
 // replaced. ErrRunning: somebody answers there.
-func ListenSocket(path string, log *slog.Logger) (*Socket, error) {
+func ListenSocket(ctx context.Context, path string, log *slog.Logger) (*Socket, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, and %d are the most that a socket can have", path, len(path), maxSocketPath)
 	}
@@ -45,7 +45,7 @@ func ListenSocket(path string, log *slog.Logger) (*Socket, error) {
 		return nil, fmt.Errorf("listen on socket %s: it is there, and is not a socket", path)
 	default:
 		// A refusal is what a socket gives that nobody has open. Anything else, such as a full queue, is somebody.
-		conn, err := net.DialTimeout("unix", path, time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path)
 		if err == nil {
 			_ = conn.Close() // it was to see whether somebody is there
 		}
@@ -93,7 +93,7 @@ func (s *Socket) Serve(ctx context.Context, d Daemon) error {
 	if err := server.Shutdown(late); err != nil {
 		_ = server.Close()
 	}
-	<-served
+	_ = <-served // that it was shut down
 	if errors.Is(gone, fs.ErrNotExist) {
 		gone = nil
 	}
