@@ -21,7 +21,7 @@ type Status struct {
 	Reading  int // users whose further fields are read
 	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
-	Moved    time.Time // when the phase last changed, or a user came to its end or was read: Beat goes on without
+	Moved    time.Time // when the phase last changed, or a user was applied or read: Beat goes on without
 	Last     *Result   // of the last pass, when idle
 	Err      error     // why the last pass ended early, when idle
 }
@@ -45,7 +45,7 @@ func (r *Reconciler) Status() Status {
 func (r *Reconciler) set(s Status) {
 	last := r.Status()
 	s.Beat, s.Moved = time.Now(), last.Moved
-	if s.Phase != last.Phase || s.Done() != last.Done() || s.Read != last.Read || s.Began != last.Began {
+	if s.Phase != last.Phase || s.Applied != last.Applied || s.Read != last.Read || s.Began != last.Began {
 		s.Moved = s.Beat
 	}
 	r.status.Store(&s)
