@@ -23,7 +23,7 @@ type Status struct {
 	Reading  int // users whose further fields are read
 	Read     int
 	Beat     time.Time // of the last step; in apply there is one every few seconds
-	// Moved is when the phase last changed, or a user came to its end or was read: Beat goes on without.
+	// Moved is when the phase last changed, or a user was applied or read: Beat goes on without.
 	Moved time.Time
 	Last  *Result // of the last pass that had a plan, if it is over
 	Err   error   // why the last pass ended early, when idle
@@ -64,7 +64,7 @@ func (r *Reconciler) set(s Status) {
 	if s.Last == nil {
 		s.Last = last.Last
 	}
-	if s.Phase != last.Phase || s.Done() != last.Done() || s.Read != last.Read || s.Began != last.Began {
+	if s.Phase != last.Phase || s.Applied != last.Applied || s.Read != last.Read || s.Began != last.Began {
 		s.Moved = s.Beat
 	}
 	r.status.Store(&s)

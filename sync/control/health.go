@@ -20,7 +20,7 @@ const (
 	// when that is what hangs.
 	quietAfter     = 2 * time.Minute
 	quietReadAfter = 20 * time.Minute
-	// stillAfter is for how long a pass may bring nobody to an end, however short the interval: a call may
+	// stillAfter is for how long a pass may bring nobody through, however short the interval: a call may
 	// wait for the end of a window of a minute, and then be one of several.
 	stillAfter = 3 * time.Minute
 	// longestGate is the longest pause that a pass waits for; a longer one ends it. See package aimd.
@@ -143,8 +143,11 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 	return "", doing(s)
 }
 
-// waits reports whether nothing is sent because the API asked for a pause, or one call finds out whether it is over.
-func waits(s Status) bool { return s.Limiter.Gate > 0 || s.Limiter.Reason == "probe" }
+// waits reports whether nothing is sent because the API asked for a pause, or one call finds out whether it is
+// over. That the next one would be such a call is also said of a limiter that nobody asks.
+func waits(s Status) bool {
+	return s.Limiter.Gate > 0 || s.Limiter.Reason == "probe" && s.Limiter.InFlight > 0
+}
 
 // doing says in which phase the pass is.
 func doing(s Status) string {

@@ -54,10 +54,17 @@ func TestReady(t *testing.T) {
 		"everybody fails in the first":   {func(s *control.Status) { late(s); s.Success, s.Failed = time.Time{}, 400 }, default100, []string{"starting: no pass has ended yet, applying, 400"}},
 		"the first pass failed":          {func(s *control.Status) { fresh(s); s.Phase, s.Error = "idle", "x" }, default100, []string{"starting: no pass has ended well yet, the last one ended early"}},
 
-		"hours of work":            {late, default100, nil},
-		"it gets nowhere":          {func(s *control.Status) { late(s); s.Moved = ago(4 * time.Minute) }, default100, []string{"come no further for 4m0s, applying, 400 users done and 49600 pending"}},
-		"it waits at a gate":       {func(s *control.Status) { late(s); s.Moved, s.Limiter.Gate = ago(9*time.Minute), 60 }, default100, nil},
-		"its probe is out":         {func(s *control.Status) { late(s); s.Moved, s.Limiter.Reason = ago(10*time.Minute), "probe" }, default100, nil},
+		"hours of work":      {late, default100, nil},
+		"it gets nowhere":    {func(s *control.Status) { late(s); s.Moved = ago(4 * time.Minute) }, default100, []string{"come no further for 4m0s, applying, 400 users done and 49600 pending"}},
+		"it waits at a gate": {func(s *control.Status) { late(s); s.Moved, s.Limiter.Gate = ago(9*time.Minute), 60 }, default100, nil},
+		"its probe is out": {func(s *control.Status) {
+			late(s)
+			s.Moved, s.Limiter.Reason, s.Limiter.InFlight = ago(10*time.Minute), "probe", 1
+		}, default100, nil},
+		"nothing is asked": {func(s *control.Status) {
+			late(s)
+			s.Moved, s.Limiter.Reason, s.Limiter.InFlight = ago(4*time.Minute), "probe", 0
+		}, default100, []string{"come no further for 4m0s"}},
 		"one gate after another":   {func(s *control.Status) { late(s); s.Moved, s.Limiter.Gate = ago(14*time.Minute), 60 }, default100, []string{"come no further for 14m0s"}},
 		"a slow window, and often": {func(s *control.Status) { late(s); s.Moved = ago(2 * time.Minute) }, control.Limits{Interval: time.Second, MaxHeld: -1, MaxQuarantined: -1}, nil},
 		"users are read for long":  {func(s *control.Status) { late(s); s.Phase, s.Done, s.Read, s.Reading = "read", 0, 10, 50000 }, default100, nil},

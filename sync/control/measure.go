@@ -161,7 +161,7 @@ func passMeasures() []measure {
 		timestamp("usersyncd_last_refresh_timestamp_seconds", "When the organization was last read", func(at *moment) time.Time { return at.Refresh }),
 		flag("usersyncd_pass_in_progress", "Whether a pass is under way.", (*moment).underWay),
 		timestamp("usersyncd_pass_begun_timestamp_seconds", "When the pass under way, or else the last one, began", func(at *moment) time.Time { return at.Began }),
-		timestamp("usersyncd_pass_moved_timestamp_seconds", "When its phase last changed, or a user came to an end or was read", func(at *moment) time.Time { return at.Moved }),
+		timestamp("usersyncd_pass_moved_timestamp_seconds", "When its phase last changed, or a user was applied or read", func(at *moment) time.Time { return at.Moved }),
 		oneOf("usersyncd_pass_phase", "1 for the phase of the pass.", "phase", []string{"scan", "refresh", "read", "apply", "idle", "other"},
 			func(at *moment) string { return at.Phase }),
 		gauge("usersyncd_pass_done_users", "Users whom this pass was to change, and who are through.", func(at *moment) float64 { return float64(at.Done) }),

@@ -25,7 +25,7 @@ type Status struct {
 	Phase   string    `json:"phase"` // scan, refresh, read, apply or idle; "" if no daemon runs
 	Began   time.Time `json:"began,omitzero"`
 	Beat    time.Time `json:"beat,omitzero"`    // of the loop's, or its workers', last sign of life
-	Moved   time.Time `json:"moved,omitzero"`   // when the phase last changed, or a user came to its end or was read
+	Moved   time.Time `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
 	Success time.Time `json:"success,omitzero"` // when the last pass ended that nothing stopped
 	Next    time.Time `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
 	Stuck   string    `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
