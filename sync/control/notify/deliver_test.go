@@ -1,0 +1,333 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
+)
+
+// A stage is a source whose status a test sets.
+type stage struct {
+	control.Source
+	mu     sync.Mutex
+	st     control.Status
+	broken bool // no pass succeeds
+}
+
+func (s *stage) Status() control.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.st
+	st.Now = time.Now()
+	if !s.broken {
+		st.Success = st.Now
+	}
+	return st
+}
+
+func (s *stage) set(change func(*control.Status)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.st)
+}
+
+func (s *stage) hold(ids ...string) {
+	s.set(func(st *control.Status) { st.Holds, st.Held = held(ids...), len(ids) })
+}
+
+// A receiver is a webhook without a socket.
+type receiver struct {
+	answer func(try int, r *http.Request) (*http.Response, error) // nil: 200
+
+	mu    sync.Mutex
+	tries []time.Time
+	got   []Message // that were answered 2xx
+}
+
+func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.mu.Lock()
+	r.tries = append(r.tries, time.Now())
+	try := len(r.tries)
+	r.mu.Unlock()
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp := reply(http.StatusOK, "ok")
+	if r.answer != nil {
+		if resp, err = r.answer(try, req); err != nil {
+			return nil, err
+		}
+	}
+	if resp.StatusCode < 300 {
+		var m Message
+		if err := json.Unmarshal(body, &m); err != nil {
+			return nil, err
+		}
+		r.mu.Lock()
+		r.got = append(r.got, m)
+		r.mu.Unlock()
+	}
+	return resp, nil
+}
+
+func (r *receiver) said() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	said := []string{}
+	for _, m := range r.got {
+		said = append(said, m.Kind+" "+m.Status)
+	}
+	return said
+}
+
+func reply(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+// hang answers when nobody waits any more.
+func hang(_ int, r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+const secretURL = "https://hooks.example.com/services/T0SECRET/B0SECRET?sig=S1GNATURE"
+
+// A play is a Notifier that runs in a bubble until the test ends.
+type play struct {
+	stage    stage
+	receiver *receiver
+	log      bytes.Buffer
+	stop     func() time.Duration // ends it, and returns how long that took
+}
+
+func run(t *testing.T, r *receiver) *play {
+	t.Helper()
+	target, err := ParseTarget(secretURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &play{receiver: r}
+	n, err := New(Options{Target: target, Repeat: 24 * time.Hour, Details: true, Source: &p.stage, Transport: r,
+		Log: slog.New(slog.NewTextHandler(&p.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	p.stop = sync.OnceValue(func() time.Duration {
+		began := time.Now()
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+		return time.Since(began)
+	})
+	t.Cleanup(func() {
+		p.stop()
+		if s := p.log.String(); strings.Contains(s, "SECRET") || strings.Contains(s, "S1GNATURE") {
+			t.Errorf("the log has the URL:\n%s", s)
+		}
+	})
+	return p
+}
+
+func (p *play) want(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	if got := p.receiver.said(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("delivered %q, not %q\n%s", got, want, p.log.String())
+	}
+}
+
+func TestDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := run(t, &receiver{})
+		p.stage.hold("p-1")
+		time.Sleep(time.Minute)
+		p.want(t, "held firing")
+		p.stage.hold()
+		time.Sleep(time.Minute)
+		p.want(t, "held firing", "held resolved")
+		time.Sleep(24 * time.Hour)
+		p.want(t, "held firing", "held resolved")
+		if d := p.stop(); d != 0 {
+			t.Errorf("it took %s to end", d)
+		}
+	})
+}
+
+// A receiver that is down is tried again, and given up with one line in the log; when it is back, it is told
+// what it missed, though nothing new happens.
+func TestDeadReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		dead := true
+		p := run(t, &receiver{answer: func(int, *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if dead {
+				return nil, errors.New("connection refused: " + secretURL)
+			}
+			return reply(200, "ok"), nil
+		}})
+		p.stage.hold("p-1")
+		time.Sleep(10 * time.Minute)
+		if n := len(p.receiver.tries); n != maxTries {
+			t.Errorf("%d tries", n)
+		}
+		p.stage.hold("p-1", "p-2")
+		time.Sleep(10 * time.Minute)
+		if n := strings.Count(p.log.String(), "level=WARN"); n != 1 {
+			t.Errorf("%d warnings:\n%s", n, p.log.String())
+		}
+		mu.Lock()
+		dead = false
+		mu.Unlock()
+		time.Sleep(lostAgain)
+		p.want(t, "lost info")
+		if m := p.receiver.got[0]; m.Title != "2 more messages were not delivered" || !strings.Contains(m.Text, "held back") {
+			t.Errorf("%+v", m)
+		}
+		if !strings.Contains(p.log.String(), "notifications are delivered again") {
+			t.Error(p.log.String())
+		}
+		time.Sleep(time.Hour)
+		p.want(t, "lost info")
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	for header, least := range map[string]time.Duration{"100": 100 * time.Second, "100000": longestAfter, "-3": time.Second, "soon": time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p := run(t, &receiver{answer: func(try int, _ *http.Request) (*http.Response, error) {
+				if try > 1 {
+					return reply(200, "ok"), nil
+				}
+				resp := reply(http.StatusTooManyRequests, "rate_limited")
+				resp.Header.Set("Retry-After", header)
+				return resp, nil
+			}})
+			p.stage.hold("p-1")
+			time.Sleep(10 * time.Minute)
+			p.want(t, "held firing")
+			if d := p.receiver.tries[1].Sub(p.receiver.tries[0]); d < least || d > least+2*firstWait {
+				t.Errorf("Retry-After %s: tried again after %s", header, d)
+			}
+		})
+	}
+}
+
+func TestWhatIsTriedAgain(t *testing.T) {
+	for status, again := range map[int]bool{302: false, 307: false, 400: false, 401: false, 403: false, 404: false, 408: true, 410: false, 500: true, 502: true, 503: true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := run(t, &receiver{answer: func(int, *http.Request) (*http.Response, error) {
+				resp := reply(status, "no_service")
+				resp.Header.Set("Location", "https://elsewhere.example.com/")
+				return resp, nil
+			}})
+			p.stage.hold("p-1")
+			time.Sleep(9 * time.Minute)
+			synctest.Wait()
+			want := 1
+			if again {
+				want = maxTries
+			}
+			if n := len(p.receiver.tries); n != want {
+				t.Errorf("%d: %d tries, not %d", status, n, want)
+			}
+			if s := p.log.String(); !strings.Contains(s, fmt.Sprintf("hooks.example.com answered %d (no_service)", status)) || !strings.Contains(s, " fix=") {
+				t.Error(s)
+			}
+		})
+	}
+}
+
+// With a receiver that never answers, the queue fills up and nothing else does; the end takes five seconds.
+func TestHangingReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := run(t, &receiver{answer: hang})
+		for i := range 1000 {
+			p.stage.hold(fmt.Sprintf("p-%d", i))
+			time.Sleep(time.Minute)
+		}
+		for i, at := range p.receiver.tries[1:] {
+			if d := at.Sub(p.receiver.tries[i]); d < postTimeout {
+				t.Fatalf("the next try after %s", d)
+			}
+		}
+		p.stage.hold("p-last")
+		time.Sleep(time.Minute)
+		if d := p.stop(); d > lastEffort {
+			t.Errorf("it took %s to end", d)
+		}
+		if !strings.Contains(p.log.String(), "not delivered before the end") {
+			t.Error(p.log.String())
+		}
+	})
+}
+
+// What is queued when the daemon ends is sent, the pause before a second try notwithstanding.
+func TestTheEndSendsWhatIsQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := run(t, &receiver{answer: func(try int, _ *http.Request) (*http.Response, error) {
+			if try == 1 {
+				resp := reply(http.StatusServiceUnavailable, "")
+				resp.Header.Set("Retry-After", "300")
+				return resp, nil
+			}
+			time.Sleep(time.Second)
+			return reply(http.StatusAccepted, ""), nil
+		}})
+		p.stage.hold("p-1")
+		p.stage.set(func(st *control.Status) { st.Failures, st.Failed = []usersync.Failure{{Email: "a@x.org"}}, 1 })
+		time.Sleep(time.Minute)
+		p.want(t)
+		if d := p.stop(); d != 2*time.Second {
+			t.Errorf("it took %s to end", d)
+		}
+		p.want(t, "held firing", "failing firing")
+	})
+}
+
+// Trouble that comes and goes ends up in few messages, and a quota holds whatever happens.
+func TestFlappingAtTheReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := run(t, &receiver{})
+		for i := range 600 {
+			p.stage.hold(fmt.Sprintf("p-%d", i)) // another hold with each commit
+			p.stage.set(func(st *control.Status) { st.CredentialsDead = i%2 == 0 })
+			time.Sleep(40 * time.Second)
+		}
+		synctest.Wait()
+		got := p.receiver.got
+		for i, m := range got {
+			if i >= quotaMessages && m.At.Sub(got[i-quotaMessages].At) < quotaSpan {
+				t.Fatalf("%d messages in %s", quotaMessages+1, m.At.Sub(got[i-quotaMessages].At))
+			}
+		}
+		more := 0
+		for _, m := range got {
+			if m.Kind == kindMore {
+				more++
+			}
+		}
+		if len(got) > 410 || more == 0 {
+			t.Errorf("%d messages, %d of them for others", len(got), more)
+		}
+	})
+}
