@@ -47,11 +47,11 @@ func (s *Store) History(q Query) ([]Event, error) {
 		}
 		c := b.Cursor()
 		for key, record := c.Last(); key != nil; key, record = c.Prev() {
-			payload, ok := unseal(bucketHistory, key, record)
-			var e Event
-			if !bytes.Contains(payload, []byte(q.ID)) || !bytes.Contains(payload, email) { // saves decoding nearly all of them
+			if !bytes.Contains(record, []byte(q.ID)) || !bytes.Contains(record, email) { // saves decoding nearly all of them
 				continue
 			}
+			payload, ok := unseal(bucketHistory, key, record)
+			var e Event
 			if !ok || json.Unmarshal(payload, &e) != nil {
 				continue // it is dropped when the file is opened the next time
 			}

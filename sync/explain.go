@@ -70,47 +70,84 @@ func shown(v json.RawMessage) string {
 const storyEvents = 5
 
 // Explain says what there is to say about the user with an address. It is safe to call at any time, and takes
-// part in no pass: it looks at what the last plan saw or, before there was one, at the files that mention the
-// address.
+// part in no pass: it looks at what the last plan saw. Before there was one it looks at the tree that was read or,
+// while the very first is being read, at the state file alone, and says so.
 func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, error) {
-	v := r.View()
-	if v == nil || v.user(spec.Key(email)) == nil && len(v.tree.Problems) > 0 { // it may be the broken file that declares the user
-		policy := r.policy.Load()
-		if policy == nil {
-			policy = &Policy{}
+	key := spec.Key(email)
+	v, tree := r.View(), r.loaded.Load()
+	if v != nil {
+		tree = v.tree
+	}
+	// Who is not in a tree with problems may be declared by a file that could not be read.
+	whole := tree != nil && (findUser(tree, key) != nil || len(tree.Problems) == 0)
+	switch {
+	case v != nil && whole:
+		return v.explain(r.Store, key)
+	case whole:
+		one := &spec.Tree{Revision: tree.Revision, Problems: tree.Problems}
+		if u := findUser(tree, key); u != nil {
+			one.Users = []*spec.User{u}
 		}
-		return Explain(ctx, r.Specs, r.Store, *policy, email)
+		return explainOne(one, r.Store, r.inForce(), key, false)
+	case tree == nil && r.Status().Phase == "scan": // to read all files a second time, meanwhile, takes long
+		v := &View{tree: &spec.Tree{}}
+		e, err := v.explain(r.Store, key)
+		if err != nil {
+			return nil, err
+		}
+		e.Standing, e.Why = "unknown", "the specs are being read just now, and this is what was known before; ask again when they are"
+		for i := range e.Fields {
+			e.Fields[i].Verdict = "unknown"
+		}
+		return e, nil
 	}
-	e, err := v.explain(r.Store, spec.Key(email))
-	if err == nil {
-		e.Paused = r.Status().Paused
+	return Explain(ctx, r.Specs, r.Store, r.inForce(), email)
+}
+
+// inForce is the policy of the pass that has begun last.
+func (r *Reconciler) inForce() Policy {
+	if policy := r.policy.Load(); policy != nil {
+		return *policy
 	}
-	return e, err
+	return Policy{}
 }
 
 // Explain says the same where no pass is made: from the specs and what the state file remembers. What only the
-// organization could show to be wrong is missing from it.
+// organization, or a look at everybody, could show to be wrong is missing from it.
 func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy Policy, email string) (*Explanation, error) {
 	key := spec.Key(email)
 	tree, err := specs.Find(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := store.Snapshot()
+	return explainOne(tree, store, policy, key, true)
+}
+
+// explainOne plans for one user, from a tree that need hold nobody else. partial says that its problems are only
+// those of files that mention the user.
+func explainOne(tree *spec.Tree, store *state.Store, policy Policy, key string, partial bool) (*Explanation, error) {
+	keys, ids := []string{key}, []string{}
+	if u := findUser(tree, key); u != nil {
+		if u.PreviousEmail != "" {
+			keys = append(keys, u.PreviousEmail)
+		}
+		if u.ID != "" {
+			ids = append(ids, u.ID)
+		}
+		if manager := text(u.Fields[spec.Manager]); manager != "" {
+			keys = append(keys, spec.Key(manager))
+		}
+	}
+	snap, err := store.Part(keys, ids)
 	if err != nil {
 		return nil, err
 	}
 	policy.Select = Selection{Only: []string{key}}
+	policy.Guard.Removals, policy.Guard.Deactivations, policy.Guard.SkillLosses, policy.Guard.MinAdmins = nil, nil, nil, 0 // they count everybody
 	plan := NewPlan(tree, snap, policy, nil, time.Now())
-	v := &View{Revision: tree.Revision, tree: tree, claimed: plan.claimed, partial: true}
+	v := &View{Revision: tree.Revision, tree: tree, claimed: plan.claimed, partial: partial}
 	v.take(plan)
-	e, err := v.explain(store, key)
-	if err != nil {
-		return nil, err
-	}
-	meta, err := store.Meta()
-	e.Paused = meta.Pause
-	return e, err
+	return v.explain(store, key)
 }
 
 func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
@@ -129,6 +166,7 @@ func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
 		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
 		e.Listed, e.Read = meta.Refresh.At, known.ReadAt
 	}
+	e.Paused = meta.Pause
 	query := state.Query{ID: e.ID, Limit: storyEvents}
 	if e.ID == "" {
 		query.Email = key

@@ -31,7 +31,8 @@ type Reconciler struct {
 
 	status   atomic.Pointer[Status]
 	view     atomic.Pointer[View]
-	policy   atomic.Pointer[Policy] // of the pass that has begun last, for Explain
+	loaded   atomic.Pointer[spec.Tree] // that was read last, for Explain
+	policy   atomic.Pointer[Policy]    // of the pass that has begun last, for Explain
 	standing Standing
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
@@ -135,6 +136,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.loaded.Store(tree)
 	if mode.Strict {
 		if len(tree.Problems) > 0 {
 			return nil, &ProblemsError{tree.Problems}

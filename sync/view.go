@@ -74,12 +74,14 @@ func (v *View) Problems() []spec.Problem {
 }
 
 // user finds a declared user.
-func (v *View) user(key string) *spec.User {
-	i, ok := slices.BinarySearchFunc(v.tree.Users, key, func(u *spec.User, key string) int { return cmp.Compare(u.Key, key) })
+func (v *View) user(key string) *spec.User { return findUser(v.tree, key) }
+
+func findUser(tree *spec.Tree, key string) *spec.User {
+	i, ok := slices.BinarySearchFunc(tree.Users, key, func(u *spec.User, key string) int { return cmp.Compare(u.Key, key) })
 	if !ok {
 		return nil
 	}
-	return v.tree.Users[i]
+	return tree.Users[i]
 }
 
 // id finds the Genesys id of a declared user; "" if nobody was known.

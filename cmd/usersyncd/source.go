@@ -42,6 +42,9 @@ func (d *daemon) status(now time.Time) control.Status {
 	if broken := d.misconfigured.Load(); broken != nil {
 		s.Settings = *broken
 	}
+	if meta, err := d.Store.Meta(); err == nil { // a pause that no pass has met yet is one all the same
+		s.Paused = meta.Pause
+	}
 	w := d.watcher.State()
 	s.Watch = control.Watch{Mode: string(w.Mode), Dirs: w.Dirs, Reason: w.Reason}
 	d.countUsers(&s, st)
