@@ -1,7 +1,6 @@
 package aimd_test
 
 import (
-	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,7 +26,7 @@ func TestRetuneRate(t *testing.T) {
 							return
 						}
 						time.Sleep(10 * time.Millisecond)
-						d.Release(ticket, http.StatusOK, nil)
+						d.Release(ticket, 200, nil)
 					})
 				}
 				wg.Wait()
@@ -51,10 +50,10 @@ func TestRetuneRate(t *testing.T) {
 func TestRetuneWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := opened(t, aimd.Config{MaxRate: 0.001})
-		d.Release(acquire(t, d), http.StatusOK, nil)
+		d.Release(acquire(t, d), 200, nil)
 		start := time.Now()
 		time.AfterFunc(5*time.Second, func() { d.Retune(0, 0) })
-		d.Release(acquire(t, d), http.StatusOK, nil)
+		d.Release(acquire(t, d), 200, nil)
 		if took := time.Since(start); took > time.Minute {
 			t.Errorf("it waited %v", took)
 		}
@@ -65,7 +64,7 @@ func TestRetuneWakes(t *testing.T) {
 func TestRetuneReserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
-		d.Release(acquire(t, d), http.StatusOK, map[string][]string{
+		d.Release(acquire(t, d), 200, map[string][]string{
 			"Inin-Ratelimit-Count": {"1"}, "Inin-Ratelimit-Allowed": {"300"}, "Inin-Ratelimit-Reset": {"60"},
 		})
 		for _, test := range []struct {
