@@ -21,6 +21,8 @@ func (s *Status) Sentence() string {
 		return "Nothing is applied: the API refuses the credentials."
 	case s.Error != "":
 		return fmt.Sprintf("The last pass ended early%s.", since(s.Success, s.Now))
+	case s.Paused != nil && s.Pending == 0:
+		return "Paused: nothing is to be changed."
 	case s.Paused != nil:
 		return fmt.Sprintf("Paused: %s would be changed, and nothing is.", users(s.Pending))
 	case s.Success.IsZero() && s.Phase != "apply":
