@@ -83,7 +83,7 @@ func socketPath(t *testing.T) string {
 
 func listen(t *testing.T, path string) *control.Socket {
 	t.Helper()
-	s, err := control.Listen(path, slog.New(slog.DiscardHandler))
+	s, err := control.ListenSocket(t.Context(), path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func serve(t *testing.T, path string, d control.Daemon) (stop func() error) {
 
 func dial(t *testing.T, path string) *control.Client {
 	t.Helper()
-	c, err := control.Dial(path)
+	c, err := control.Dial(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestSocketIsMadeAndRemoved(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("%v; left behind: %v", err, left)
 	}
-	if _, err := control.Dial(path); !errors.Is(err, control.ErrNoDaemon) || !strings.Contains(err.Error(), path) {
+	if _, err := control.Dial(t.Context(), path); !errors.Is(err, control.ErrNoDaemon) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a daemon that is gone: %v", err)
 	}
 }
@@ -148,7 +148,7 @@ func TestSocketReplacesAStaleOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := control.Dial(path); !errors.Is(err, control.ErrNoDaemon) {
+	if _, err := control.Dial(t.Context(), path); !errors.Is(err, control.ErrNoDaemon) {
 		t.Errorf("a stale socket: %v", err)
 	}
 	serve(t, path, &fake{})
@@ -162,12 +162,12 @@ func TestSocketRefuses(t *testing.T) {
 	serve(t, path, &fake{})
 	refused := func(path, want string) {
 		t.Helper()
-		_, err := control.Listen(path, slog.New(slog.DiscardHandler))
+		_, err := control.ListenSocket(t.Context(), path, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, err := control.Listen(path, slog.New(slog.DiscardHandler)); !errors.Is(err, control.ErrRunning) || !strings.Contains(err.Error(), path) {
+	if _, err := control.ListenSocket(t.Context(), path, slog.New(slog.DiscardHandler)); !errors.Is(err, control.ErrRunning) || !strings.Contains(err.Error(), path) {
 		t.Errorf("another one answers: %v", err)
 	}
 	if _, err := dial(t, path).Status(t.Context()); err != nil {

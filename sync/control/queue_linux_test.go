@@ -42,7 +42,7 @@ func TestAFullQueueIsSomebody(t *testing.T) {
 	path := socketPath(t)
 	done := fullQueue(t, path)
 	defer done()
-	_, err := control.Listen(path, slog.New(slog.DiscardHandler))
+	_, err := control.ListenSocket(t.Context(), path, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, control.ErrRunning) {
 		t.Errorf("%v", err)
 	}
