@@ -14,20 +14,21 @@ import (
 // Tests may import more. A new package needs a line here.
 var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
-		"usersyncd/sync/control", "usersyncd/sync/genesys", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
+		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
 		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/state", "usersyncd/spec", "usersyncd/examples",
 	},
-	"usersyncd/sync/control":     {"usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/genesys":     {"usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync":             {"usersyncd/state", "usersyncd/spec"},
-	"usersyncd/state":            {"usersyncd/spec"},
-	"usersyncd/spec":             {},
-	"usersyncd/sync/aimd":        {},
-	"usersyncd/sync/aimd/lab":    {"usersyncd/sync/aimd"},
-	"usersyncd/sync/aimd/bench":  {"usersyncd/sync/aimd/lab"},
-	"usersyncd/sync/watch":       {},
-	"usersyncd/sync/genesys/sim": {},
-	"usersyncd/examples":         {},
+	"usersyncd/sync/control":        {"usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/genesys":        {"usersyncd/sync", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync":                {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/state":               {"usersyncd/spec"},
+	"usersyncd/spec":                {},
+	"usersyncd/sync/aimd":           {},
+	"usersyncd/sync/aimd/lab":       {"usersyncd/sync/aimd"},
+	"usersyncd/sync/aimd/bench":     {"usersyncd/sync/aimd/lab"},
+	"usersyncd/sync/watch":          {},
+	"usersyncd/sync/genesys/sim":    {},
+	"usersyncd/examples":            {},
 }
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.

@@ -71,7 +71,7 @@ func newRootWith(c *config, p process) *cobra.Command {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	root.ValidArgsFunction = dirs
-	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newRelease(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newRelease(c, p), newNotify(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.Name() == "plan" || cmd.Name() == "validate" || cmd.Name() == "export" {
 			cmd.ValidArgsFunction = dirs
@@ -79,7 +79,8 @@ func newRootWith(c *config, p process) *cobra.Command {
 		for flag, values := range map[string][]string{
 			"output": {"text", "json"}, "log-format": {"auto", "text", "json"}, "log-level": {"debug", "info", "warn", "error"},
 			"by": {"division", "department"}, "on-removal": onRemoval(), "on-drift": onDrift(),
-			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
+			"notify-format": notifyFormats(),
+			"region":        genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				// It fails only for a flag that is not there, or was given values already.

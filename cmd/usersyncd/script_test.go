@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,6 +43,7 @@ import (
 //	waitfor FILE           until the file is there and not empty
 //	holdstate              this process holds the state file until the script ends; $PID is its id
 //	full N                 an organization of N users with every field answers from now on
+//	receiver STATUS TEXT   a webhook answers so at $HOOK, and keeps what it gets in the file received
 //	neworg                 another organization answers from now on, at the same address
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -84,6 +86,7 @@ func TestScripts(t *testing.T) {
 
 			"holdstate": needs(0, scriptHoldState),
 			"neworg":    needs(0, scriptNewOrg),
+			"receiver":  needs(2, scriptReceiver),
 			"full":      needs(1, scriptFull),
 		},
 	})
@@ -243,6 +246,26 @@ func scriptHoldState(ts *testscript.TestScript, _ []string) {
 func scriptNewOrg(ts *testscript.TestScript, _ []string) {
 	other := sim.New(sim.Options{Users: 12, Seed: 7, IndexLag: -1, OrgID: "0c5b1f4e-6f0e-4a53-8a35-5a6e5c6d9f10"})
 	ts.Value("sim").(*atomic.Pointer[sim.Server]).Store(other)
+}
+
+func scriptReceiver(ts *testscript.TestScript, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	path := ts.MkAbs("received")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && r.Method == http.MethodPost && r.Header.Get("Content-Type") == "application/json; charset=utf-8" {
+			err = os.WriteFile(path, body, 0o600)
+		}
+		if err != nil {
+			status = http.StatusTeapot
+		}
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		fmt.Fprint(w, args[1])
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("HOOK", server.URL)
 }
 
 func scriptWaitFor(ts *testscript.TestScript, args []string) {

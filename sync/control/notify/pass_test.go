@@ -41,8 +41,8 @@ func TestAPassIsNotDelayed(t *testing.T) {
 		beside = passTime(t)
 		close(stop)
 		p.stop()
-		if len(p.receiver.tries) < 3 {
-			t.Errorf("the receiver was asked %d times: this says little", len(p.receiver.tries))
+		if len(p.receiver.asked()) < 3 {
+			t.Errorf("the receiver was asked %d times: this says little", len(p.receiver.asked()))
 		}
 	})
 	if alone != beside || alone < time.Minute {

@@ -2,9 +2,11 @@ package notify
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -67,13 +69,16 @@ func TestTargetShowsItsHostAlone(t *testing.T) {
 func TestErrorsDoNotHoldTheURL(t *testing.T) {
 	const path = "/services/T0SECRET%2Fa/B0SECRET"
 	for name, handler := range map[string]http.HandlerFunc{
-		"text": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(400); fmt.Fprint(w, r.RequestURI) },
+		"text": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, r.RequestURI)
+		},
 		"word": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, r.URL.Query().Get("sig"))
 		},
 		"code": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, `{"error": {"code": %q}}`, r.URL.Query().Get("sig"))
 		},
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
@@ -118,9 +123,11 @@ func TestErrorsDoNotHoldTheURL(t *testing.T) {
 	}
 }
 
-// A certificate that nobody vouches for, and TLS before 1.2, are no receiver; asking again does not help the first.
+// A certificate that nobody vouches for is not trusted, and asking again does not help.
 func TestCertificate(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
 	defer server.Close()
 	target, err := ParseTarget(server.URL + "/x")
 	if err != nil {
@@ -133,6 +140,25 @@ func TestCertificate(t *testing.T) {
 	_, err = n.Test(context.Background())
 	e, ok := errors.AsType[*DeliveryError](err)
 	if !ok || e.again || !strings.Contains(e.Error(), "certificate that is not trusted") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOldTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	defer server.Close()
+	target, err := ParseTarget(server.URL + "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := New(Options{Target: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Test(context.Background()); err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("%v", err)
 	}
 }
