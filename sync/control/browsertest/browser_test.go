@@ -54,7 +54,7 @@ func open(t *testing.T, origin string) *tab {
 		t.Fatalf("no browser can be started; this test needs one (apt-get install --no-install-recommends chromium): %v", err)
 	}
 	call(b, network.Enable, network.EnableParams{})
-	call(b, log.Enable, log.EnableParams{})
+	call(b, log.Enable, cdp.Empty{})
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchful})
 	b.size(1280, 900)
 	b.must(chromedp.Navigate(origin + "/"))
