@@ -1,0 +1,264 @@
+package browsertest
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"usersyncd/sync/control"
+)
+
+func start(t *testing.T) (*scene, *tab) {
+	t.Helper()
+	src, address := newScene(), free(t)
+	serve(t, address, src)
+	return src, open(t, originOf(address))
+}
+
+func TestThePageShowsWhatThereIs(t *testing.T) {
+	src, b := start(t)
+	b.until("the plan is there", `document.querySelectorAll("#plan > li").length === 200`)
+	b.until("the history is there", `document.querySelectorAll("#history > li").length === 50`)
+	text := ask[string](b, `document.body.innerText`)
+	for _, want := range []string{
+		"3 users are held: 3 removals", "usersyncd release p-77aa0be2", "madrid/jo.yaml:4:8", "did you mean", "kim.lee@example.com", "next try 2026-11-24", "9f3c1d7e2ab8",
+		"not the head", "watching 12 folders", "260 changes, the first 200", "user000@example.com", `"Sales" → "Support"`, `skills: {Billing: 4, Refunds: 2.5}`, "agent000@example.com",
+		"of 300 requests are left", "403: the OAuth client's role", "wait for a change window", "8 of 120",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not show %q", want)
+		}
+	}
+	if !b.asked("/assets/uplot/uPlot.iife.min.js") || !b.asked("/events") {
+		t.Error("the requests of the page are not seen")
+	}
+
+	// The chart moves, and so do the numbers.
+	count, picture := `chart.data[0].length`, `document.querySelector("#chart canvas").toDataURL()`
+	samples, before := ask[int](b, count), ask[string](b, picture)
+	b.until("the chart has two more samples", count+" >= "+ask[string](b, `String(`+count+` + 2)`))
+	if now := ask[int](b, count); now <= samples || before == ask[string](b, picture) {
+		t.Errorf("the chart stands still: %d samples, then %d", samples, now)
+	}
+
+	// A state that changes is told once, and drawn at once.
+	src.set(func(s *control.Status) { s.Error, s.CredentialsDead = "401 from the login service", true })
+	b.until("the headline is the news", `document.querySelector("#hero").dataset.level === "bad" && document.querySelector("#headline").textContent.startsWith("Nothing was applied for 3 minutes: the credentials are refused")`)
+	b.until("it is announced", `document.querySelector("#announce").textContent.includes("credentials are refused")`)
+
+	b.must(chromedp.Click(chromedp.ID("more")))
+	b.until("more of the history is there", `document.querySelectorAll("#history > li").length === 100`)
+}
+
+// A page that is opened late shows the past.
+func TestThePastIsThere(t *testing.T) {
+	_, b := start(t)
+	b.until("some samples", `chart.data[0].length >= 3`)
+	had := ask[int](b, `chart.data[0].length`)
+	b.must(chromedp.Navigate(b.origin + "/"))
+	b.until("the page has all of them at once", `chart.data[0].length > 0`)
+	b.until("live", `newest !== null`)
+	if got := ask[int](b, `chart.data[0].length`); got < had {
+		t.Errorf("%d samples after loading the page again, %d before", got, had)
+	}
+}
+
+func TestForeignTextIsText(t *testing.T) {
+	src, b := start(t)
+	elements := ask[int](b, `document.querySelectorAll("img, iframe, object, svg").length`)
+	src.attack()
+	b.until("the attack is shown", `document.querySelector("#plan").textContent.includes("<img src=x onerror") && document.querySelector("#history").textContent.includes("<img src=x onerror")`)
+	b.until("in the status, too", `document.querySelector("#facts").textContent.includes("<img src=x") && document.querySelector("#holds").textContent.includes("<img src=x")`)
+	if got := ask[int](b, `document.querySelectorAll("img, iframe, object, svg").length`); got != elements || strings.Contains(ask[string](b, `document.title`), "owned") {
+		t.Error("foreign text became markup")
+	}
+	text := ask[string](b, `document.body.textContent`)
+	if strings.ContainsAny(text, "\u202e\u202c\x1b") {
+		t.Error("control or direction characters reach the page")
+	}
+	for _, want := range []string{`\u202egnp.exe\u202c`, `\x1b[31m`, `two\nlines`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is not shown escaped", want)
+		}
+	}
+	for _, width := range []int64{360, 1280} {
+		b.size(width, 800)
+		b.fits()
+		shot(b, "hostile", width)
+	}
+}
+
+func TestTheKeyboardIsEnough(t *testing.T) {
+	_, b := start(t)
+	b.until("the plan is there", `document.querySelectorAll("#plan > li").length > 0`)
+	b.must(chromedp.Navigate(b.origin + "/"))
+	b.until("the plan is there again", `document.querySelectorAll("#plan > li").length > 0`)
+	visited := map[string]bool{}
+	for range 20 {
+		b.press(kb.Tab)
+		at := ask[string](b, `document.activeElement.id || document.activeElement.className || document.activeElement.tagName`)
+		visited[at] = true
+		if at != "BODY" && ask[string](b, `getComputedStyle(document.activeElement).outlineStyle`) == "none" {
+			t.Errorf("nobody sees that %s has the focus", at)
+		}
+	}
+	for _, want := range []string{"skip", "filter", "plan", "history", "more"} {
+		if !visited[want] {
+			t.Errorf("Tab does not reach %s; it reaches %v", want, visited)
+		}
+	}
+	ask[bool](b, `document.activeElement.blur() === undefined`)
+	b.press("/")
+	if at := ask[string](b, `document.activeElement.id`); at != "filter" || ask[string](b, `document.querySelector("#filter").value`) != "" {
+		t.Errorf("/ goes to %q", at)
+	}
+	b.press("USER00")
+	b.until("the plan is filtered", `document.querySelector("#plan-count").textContent.startsWith("10 of 260 changes") && document.querySelectorAll("#plan > li").length === 10`)
+	b.press(kb.Escape)
+	b.until("the filter is gone", `document.querySelectorAll("#plan > li").length === 200`)
+}
+
+func TestTheConnectionComesBack(t *testing.T) {
+	src, address := newScene(), free(t)
+	stop := serve(t, address, src)
+	b := open(t, originOf(address))
+	b.mu.Lock()
+	b.away = true
+	b.mu.Unlock()
+	stop()
+	b.until("the page says that it is alone", `document.querySelector("#link").textContent.includes("connection lost") && !document.querySelector("#lost").hidden && document.body.classList.contains("stale")`)
+	serve(t, address, src)
+	b.until("the page is live again", `document.querySelector("#link").dataset.state === "live" && document.querySelector("#lost").hidden && !document.body.classList.contains("stale")`)
+}
+
+// Dark is dark, light is light, and text can be read in both.
+func TestSchemes(t *testing.T) {
+	_, b := start(t)
+	b.until("the plan is there", `document.querySelectorAll("#plan > li").length > 0`)
+	chart := map[string]string{}
+	for scheme, dark := range map[string]bool{"light": false, "dark": true} {
+		b.media("prefers-color-scheme", scheme)
+		b.until("the colours are "+scheme, `(getComputedStyle(document.body).backgroundColor.match(/\d+/g).reduce((a, b) => a + +b, 0) < 300) === `+map[bool]string{true: "true", false: "false"}[dark])
+		chart[scheme] = ask[string](b, `String(chart.plot.series[2].stroke())`)
+		if poor := ask[[]string](b, contrast); len(poor) > 0 {
+			t.Errorf("%s: less contrast than 4.5: %q", scheme, poor)
+		}
+	}
+	if chart["light"] == chart["dark"] {
+		t.Errorf("the chart's colours do not follow: %v", chart)
+	}
+}
+
+// contrast lists the elements with text of their own whose contrast is below WCAG's AA.
+const contrast = `(() => {
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const parse = (s) => s.match(/[\d.]+/g).map(Number);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+  const poor = new Set();
+  for (const e of document.querySelectorAll("body *")) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !e.checkVisibility() || e.closest(".skip, noscript")) continue;
+    const a = light(parse(getComputedStyle(e).color).slice(0, 3)), b = light(behind(e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.add(e.tagName + "." + e.className + " " + e.textContent.slice(0, 30) + " " + ratio.toFixed(2));
+  }
+  return [...poor].slice(0, 8);
+})()`
+
+func TestNothingIsInline(t *testing.T) {
+	_, b := start(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.origin+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := new(http.Client).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	html, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inline := regexp.MustCompile(`(?i)<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:|<script(?:>|\s[^>]*>\s*[^<\s])`).FindAll(html, -1); inline != nil {
+		t.Errorf("inline script or style: %q", inline)
+	}
+	if n := ask[int](b, `[...document.querySelectorAll("script")].filter((s) => !s.src || s.textContent).length + document.querySelectorAll("style").length`); n != 0 {
+		t.Errorf("%d scripts or styles in the document", n)
+	}
+}
+
+// The test itself: what it promises to fail on is seen.
+func TestComplaintsAreSeen(t *testing.T) {
+	for name, c := range map[string]struct{ script, want string }{
+		"script error":        {`setTimeout(() => { throw new Error("boom") })`, "boom"},
+		"unhandled rejection": {`Promise.reject(new Error("broken promise")) && true`, "broken promise"},
+		"console":             {`console.error("oh no") === undefined`, "oh no"},
+		"other server":        {`fetch("http://127.0.0.1:9/x").catch(() => 0) && true`, "CSP"},
+		"image from there":    {`(new Image().src = "http://127.0.0.1:9/y.png") !== ""`, "CSP"},
+		"inline script":       {`document.body.append(Object.assign(document.createElement("div"), { className: "x" })) === undefined && document.body.lastChild.setAttribute("style", "color: red") === undefined`, "CSP: style-src"},
+		"markup":              {`(() => { try { document.body.innerHTML = "<b>x</b>"; } catch {} return true; })()`, "CSP"},
+		"not there":           {`fetch("/assets/nothing.js").then(() => 0) && true`, "404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, b := start(t)
+			ask[[]byte](b, c.script)
+			b.until("the browser has come round", `new Promise((done) => setTimeout(() => done(true), 100))`)
+			if said := strings.Join(b.forget(), "\n"); !strings.Contains(said, c.want) {
+				t.Errorf("nothing with %q among the complaints:\n%s", c.want, said)
+			}
+		})
+	}
+}
+
+func TestShots(t *testing.T) {
+	src, b := start(t)
+	b.until("the chart has some samples", `chart.data[0].length >= 5 && document.querySelectorAll("#history > li").length > 0`)
+	for _, scene := range []struct {
+		name  string
+		shift func(*control.Status)
+	}{
+		{"busy", func(*control.Status) {}},
+		{"dead", func(s *control.Status) { s.Phase, s.Error, s.CredentialsDead = "idle", "401 from https://login.mypurecloud.ie: invalid_client", true }},
+		{"calm", func(s *control.Status) {
+			s.Error, s.CredentialsDead, s.Phase = "", false, "idle"
+			s.InSync, s.Pending, s.Changing, s.Done, s.Held, s.Quarantined, s.Failed, s.Skipped, s.Deferred, s.Problems = 500, 0, 0, 0, 0, 0, 0, 0, 0, 0
+			s.Holds, s.Failures, s.Specs, s.Applied.Revision = nil, nil, nil, s.Head
+		}},
+	} {
+		src.set(scene.shift)
+		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "dead": `"idle"`, "calm": `", the head"`}[scene.name]+`)`)
+		for _, width := range []int64{360, 1280} {
+			for _, scheme := range []string{"light", "dark"} {
+				b.size(width, 900)
+				b.media("prefers-color-scheme", scheme)
+				b.until("the chart fits", `Math.abs(document.querySelector("#chart").clientWidth - chart.plot.width) < 2`)
+				b.fits()
+				shot(b, scene.name+"-"+scheme, width)
+			}
+		}
+	}
+}
+
+// shot writes what the page looks like, the whole of it.
+func shot(b *tab, name string, width int64) {
+	b.Helper()
+	dir := os.Getenv("USERSYNCD_SHOTS")
+	if dir == "" {
+		dir = b.TempDir()
+	}
+	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(dir, name+"-"+map[int64]string{360: "360", 1280: "1280"}[width]+".png")
+	if err := os.WriteFile(path, picture, 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
