@@ -75,8 +75,18 @@ func newRootWith(c *config, p process) *cobra.Command {
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
 		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
-		if cmd.Name() == "plan" || cmd.Name() == "validate" || cmd.Name() == "export" {
+		switch cmd.Name() {
+		case "plan", "validate", "export":
 			cmd.ValidArgsFunction = dirs
+		case "explain":
+			cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+				if len(args) == 1 { // behind the address
+					return nil, cobra.ShellCompDirectiveFilterDirs
+				}
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+		case "status", "history", "sync", "pause", "resume", "release", "rollback":
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
 		for flag, values := range map[string][]string{
 			"output": {"text", "json"}, "log-format": {"auto", "text", "json"}, "log-level": {"debug", "info", "warn", "error"},

@@ -39,7 +39,7 @@ import (
 //	json FILE PATH VALUE   the JSON has that value at changes.0.cause, say
 //	keys FILE WANT         all paths in the JSON are those listed in WANT
 //	schema FILE            the file is a JSON Schema that compiles
-//	waitfor FILE           until the file is there and not empty
+//	waitfor FILE           until the file is there and not empty, or a socket
 //	holdstate              this process holds the state file until the script ends; $PID is its id
 //	full N                 an organization of N users with every field answers from now on
 //	neworg                 another organization answers from now on, at the same address
@@ -247,7 +247,10 @@ func scriptNewOrg(ts *testscript.TestScript, _ []string) {
 
 func scriptWaitFor(ts *testscript.TestScript, args []string) {
 	path := ts.MkAbs(args[0])
-	if !eventually(func() bool { info, err := os.Stat(path); return err == nil && info.Size() > 0 }) {
+	if !eventually(func() bool {
+		info, err := os.Stat(path)
+		return err == nil && (info.Size() > 0 || info.Mode().Type() == os.ModeSocket)
+	}) {
 		ts.Fatalf("%s did not appear", args[0])
 	}
 }
