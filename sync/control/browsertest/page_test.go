@@ -76,7 +76,7 @@ func TestForeignTextIsText(t *testing.T) {
 	src.attack()
 	b.until("the attack is shown", `document.querySelector("#plan").textContent.includes("<img src=x onerror") && document.querySelector("#history").textContent.includes("<img src=x onerror")`)
 	b.until("in the status, too", `document.querySelector("#facts").textContent.includes("<img src=x") && document.querySelector("#holds").textContent.includes("<img src=x")`)
-	if got := ask[int](b, `document.querySelectorAll("img, iframe, object, svg").length`); got != elements || strings.Contains(ask[string](b, `document.title`), "owned") {
+	if got := ask[int](b, `document.querySelectorAll("img, iframe, object, svg").length`); got != elements || ask[string](b, `document.title`) == "owned" {
 		t.Error("foreign text became markup")
 	}
 	text := ask[string](b, `document.body.textContent`)
@@ -115,7 +115,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		}
 	}
 	ask[bool](b, `document.activeElement.blur() === undefined`)
-	b.press("/")
+	b.slash()
 	if at := ask[string](b, `document.activeElement.id`); at != "filter" || ask[string](b, `document.querySelector("#filter").value`) != "" {
 		t.Errorf("/ goes to %q", at)
 	}
@@ -196,7 +196,7 @@ func TestNothingIsInline(t *testing.T) {
 
 // The test itself: what it promises to fail on is seen.
 func TestComplaintsAreSeen(t *testing.T) {
-	for name, c := range map[string]struct{ script, want string }{
+	all := map[string]struct{ script, want string }{
 		"script error":        {`setTimeout(() => { throw new Error("boom") })`, "boom"},
 		"unhandled rejection": {`Promise.reject(new Error("broken promise")) && true`, "broken promise"},
 		"console":             {`console.error("oh no") === undefined`, "oh no"},
@@ -205,16 +205,13 @@ func TestComplaintsAreSeen(t *testing.T) {
 		"inline script":       {`document.body.append(Object.assign(document.createElement("div"), { className: "x" })) === undefined && document.body.lastChild.setAttribute("style", "color: red") === undefined`, "CSP: style-src"},
 		"markup":              {`(() => { try { document.body.innerHTML = "<b>x</b>"; } catch {} return true; })()`, "CSP"},
 		"not there":           {`fetch("/assets/nothing.js").then(() => 0) && true`, "404"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, b := start(t)
-			ask[[]byte](b, c.script)
-			b.until("the browser has come round", `new Promise((done) => setTimeout(() => done(true), 100))`)
-			if said := strings.Join(b.forget(), "\n"); !strings.Contains(said, c.want) {
-				t.Errorf("nothing with %q among the complaints:\n%s", c.want, said)
-			}
-		})
 	}
+	_, b := start(t)
+	for name, c := range all {
+		ask[[]byte](b, c.script)
+		b.hears(name, c.want)
+	}
+	b.forget()
 }
 
 func TestShots(t *testing.T) {
@@ -225,7 +222,9 @@ func TestShots(t *testing.T) {
 		shift func(*control.Status)
 	}{
 		{"busy", func(*control.Status) {}},
-		{"dead", func(s *control.Status) { s.Phase, s.Error, s.CredentialsDead = "idle", "401 from https://login.mypurecloud.ie: invalid_client", true }},
+		{"dead", func(s *control.Status) {
+			s.Phase, s.Error, s.CredentialsDead = "idle", "401 from https://login.mypurecloud.ie: invalid_client", true
+		}},
 		{"calm", func(s *control.Status) {
 			s.Error, s.CredentialsDead, s.Phase = "", false, "idle"
 			s.InSync, s.Pending, s.Changing, s.Done, s.Held, s.Quarantined, s.Failed, s.Skipped, s.Deferred, s.Problems = 500, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -253,7 +252,11 @@ func shot(b *tab, name string, width int64) {
 	if dir == "" {
 		dir = b.TempDir()
 	}
-	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	take := chromedp.FullScreenshot(100)
+	if name == "hostile" {
+		take = chromedp.CaptureScreenshot() // the whole of it is very long
+	}
+	picture, err := chromedp.Run(b.ctx, take)
 	if err != nil {
 		b.Fatal(err)
 	}
