@@ -88,9 +88,9 @@ type pageField struct {
 }
 
 func newPageField(f spec.Field, before, after spec.Value, note string) pageField {
-	p := pageField{Field: f, After: shortened(after.Display()), Note: note}
+	p := pageField{Field: f, After: shortened(after.Display(), longestText), Note: note}
 	if before != "" {
-		p.Before = shortened(before.Display())
+		p.Before = shortened(before.Display(), longestText)
 	}
 	return p
 }

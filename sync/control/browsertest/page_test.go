@@ -217,6 +217,9 @@ func TestComplaintsAreSeen(t *testing.T) {
 func TestShots(t *testing.T) {
 	src, b := start(t)
 	b.until("the chart has some samples", `chart.data[0].length >= 5 && document.querySelectorAll("#history > li").length > 0`)
+	// A quarter of an hour, for the picture's sake.
+	ask[bool](b, `(() => { const end = newest.at; chart.replace(Array.from({ length: 900 }, (_, i) => ({ at: end - 900 + i, aimd: 4 + (i % 180) / 40, rate: Math.min(5, 4 + (i % 180) / 40),
+		sent: i % 300 < 250 ? 3 + (i * 7919 % 13) / 10 : 0, left: i < 40 ? null : 300 - (i % 60) * 4, allowed: 300, throttled: i % 180 === 179 ? 1 : 0 }))); return true; })()`)
 	for _, scene := range []struct {
 		name  string
 		shift func(*control.Status)
