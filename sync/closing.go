@@ -82,6 +82,20 @@ func (a *applier) shut(now time.Time) error {
 	return a.commit(commit)
 }
 
+// reopen makes shut look again at whom a call was for that came too late.
+func (a *applier) reopen(ans answer) {
+	for _, j := range a.served(ans) {
+		if !slices.Contains(a.open, j) {
+			a.open = append(a.open, j)
+		}
+	}
+}
+
+// began notes of which of a call's fields some is written now, or may be, and some is not.
+func (j *job) began(fields, written []spec.Field) {
+	j.begun = slices.DeleteFunc(append(slices.Clone(j.begun), fields...), func(f spec.Field) bool { return slices.Contains(written, f) })
+}
+
 // postpone sets apart what of a job's change, or of what it has become, has to wait for the next window.
 func (a *applier) postpone(j *job, c *Change, now time.Time) {
 	if a.late(now) && j.action != Create && j.action != Restore {

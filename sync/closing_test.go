@@ -117,6 +117,8 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 			late: []string{"PUT bulk"}, result: "applied"},
 		{name: "who is made goes whole", spec: "name: New\nskills: {Billing: 1}", slow: "POST /api/v2/users",
 			late: []string{"PUT bulk"}, result: "applied"},
+		{name: "also if it is looked at again on the way", spec: "name: New\npreferredName: N\nskills: {Billing: 1}", slow: "POST /api/v2/users", fault: "PATCH x1 conflict409",
+			late: []string{"PUT bulk"}, result: "applied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -170,4 +172,28 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What waits is found again by a pass that reads nothing, and is not taken for done with what went at once.
+func TestWhatWaitsIsNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 1, Full: true})
+		w.Policy.Schedule = hours(t, "Mon 01:00-02:00 UTC")
+		w.declareAll("title: Moved\nskills: {Billing: 1}")
+		if res := w.pass(); res.Applied != 1 || len(res.Changes[0].Deferred) != 1 {
+			t.Fatal(show(res))
+		}
+		for range 2 {
+			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, NoRefresh: true})
+			if err != nil || res.Deferred != 1 || !res.Retry.Equal(time.Date(2000, 1, 3, 1, 0, 0, 0, time.UTC)) {
+				t.Errorf("%v, next %s: %s", err, res.Retry, show(res))
+			}
+		}
+		time.Sleep(time.Until(time.Date(2000, 1, 3, 1, 0, 0, 0, time.UTC)))
+		res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, NoRefresh: true})
+		if err != nil || res.Applied != 1 {
+			t.Errorf("%v: %s", err, show(res))
+		}
+		w.settled()
+	})
 }

@@ -22,7 +22,8 @@ func (a *applier) settle(ans answer) error {
 		delete(a.objects, ans.call.Object)
 	}
 	if ans.late {
-		return nil // it was not sent any more
+		a.reopen(ans) // it was not sent any more
+		return nil
 	}
 	if ans.step == stepCall && ans.call.Creates {
 		ans.job.sent = time.Now() // at the latest: it may have waited long for its turn
@@ -70,7 +71,7 @@ func (a *applier) achieved(ans answer) error {
 		before := c.Current
 		written := j.settled(ans.call)
 		j.lost = nil
-		j.begun = slices.DeleteFunc(slices.Clone(ans.call.Fields), func(f spec.Field) bool { return slices.Contains(written, f) })
+		j.began(ans.call.Fields, written)
 		c.Current = a.known(ans.now[i], before, c, written)
 		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
 			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)

@@ -18,7 +18,7 @@ func (a *applier) repeat(ans answer) error {
 	switch {
 	case errors.Is(ans.err, ErrUncertain):
 		for _, j := range a.served(ans) {
-			j.begun = call.Fields
+			j.began(call.Fields, nil)
 		}
 		if call.attempts++; a.once(ans.err) {
 			return a.lookInto(ans)

@@ -312,6 +312,7 @@ func BenchmarkCheckouts(b *testing.B) {
 					}
 					return time.Duration(chance.IntN(200)) * time.Millisecond
 				})
+				b.Logf("%d checkouts: %d plans, %d of them wrong; %+v", checkouts, s.plans, len(s.wrong), l)
 				if max(l.first, l.edit) > 5*time.Second {
 					b.Errorf("changes came late: %+v", l)
 				}

@@ -52,6 +52,7 @@ type config struct {
 	guards
 	changeWindows
 	selection
+	notifications
 
 	output, logFormat, logLevel string
 
@@ -120,6 +121,7 @@ func (c *config) daemonFlags(f *pflag.FlagSet) {
 	c.listenFlags(f)
 	f.DurationVar(&c.refreshInterval, "refresh-interval", 15*time.Minute, "how often the daemon reads the whole organization")
 	f.DurationVar(&c.resyncInterval, "resync-interval", time.Minute, "how often the daemon reads the whole tree, events or not")
+	c.notifyFlags(f)
 }
 
 // load fills the flags that were not given on the command line from the environment and the file.
@@ -221,6 +223,8 @@ func (c *config) check(cmd *cobra.Command) error {
 		{"retry-max", c.retryMax >= 0, "0 or more"},
 		{"retry-min-wait", c.retryMinWait > 0, "a positive duration, such as 1s"},
 		{"retry-max-wait", c.retryMaxWait >= c.retryMinWait, "at least --retry-min-wait"},
+		{"notify-format", slices.Contains(notifyFormats(), c.notifyFormat), "auto, generic, slack or teams"},
+		{"notify-repeat", c.notifyRepeat >= 0, "a duration, such as 24h, or 0"},
 		{"search-lag", c.searchLag > 0, "a positive duration, such as 1m"},
 		{"refresh-interval", c.refreshInterval > 0, "a positive duration, such as 15m"},
 		{"resync-interval", c.resyncInterval > 0, "a positive duration, such as 1m"},

@@ -20,19 +20,7 @@ type credentials struct {
 // vendor's own tools use. Id and secret may come from different places.
 func (c *config) findCredentials(env environment) (credentials, error) {
 	var found credentials
-	dir, _ := env.get("CREDENTIALS_DIRECTORY")
-	fromDir := func(name string) (string, error) {
-		if dir == "" {
-			return "", nil
-		}
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if os.IsNotExist(err) {
-			return "", nil
-		}
-		return strings.TrimSpace(string(data)), err
-	}
-
-	switch id, err := fromDir("client_id"); {
+	switch id, err := env.credential("client_id"); {
 	case err != nil:
 		return found, err
 	case c.clientID != "":
@@ -43,11 +31,11 @@ func (c *config) findCredentials(env environment) (credentials, error) {
 		found.id, found.idFrom = env.get("GENESYSCLOUD_OAUTHCLIENT_ID")
 	}
 
-	switch secret, err := fromDir("client_secret"); {
+	switch secret, err := env.credential("client_secret"); {
 	case err != nil:
 		return found, err
 	case c.clientSecretFile != "":
-		secret, err := readSecret(c.clientSecretFile)
+		secret, err := readSecret("--client-secret-file", c.clientSecretFile)
 		if err != nil {
 			return found, err
 		}
@@ -65,22 +53,35 @@ func (c *config) findCredentials(env environment) (credentials, error) {
 	return found, nil
 }
 
-// readSecret reads a file that holds a secret and nothing else.
-func readSecret(path string) (string, error) {
+// credential reads one that systemd passes on; "" if there is none.
+func (e environment) credential(name string) (string, error) {
+	dir, _ := e.get("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if os.IsNotExist(err) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
+}
+
+// readSecret reads a file that a flag names, and that holds a secret and nothing else.
+func readSecret(flag, path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", usage("--client-secret-file: %w", err)
+		return "", usage("%s: %w", flag, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return "", usage("--client-secret-file: others can read %s: run \"chmod 600 %s\"", path, path)
+		return "", usage("%s: others can read %s: run \"chmod 600 %s\"", flag, path, path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", usage("--client-secret-file: %w", err)
+		return "", usage("%s: %w", flag, err)
 	}
 	secret := strings.TrimSpace(string(data))
 	if secret == "" {
-		return "", usage("--client-secret-file: %s is empty", path)
+		return "", usage("%s: %s is empty", flag, path)
 	}
 	return secret, nil
 }

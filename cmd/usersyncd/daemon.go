@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,8 +91,9 @@ func (d *daemon) run(ctx context.Context) error {
 	defer signal.Stop(hup)
 
 	group, ctx := errgroup.WithContext(ctx)
-	if err := d.listen(ctx, group); err != nil { // before anything runs: whoever asks for it relies on it
-		return err
+	if err := cmp.Or(d.tellPeople(ctx, group), d.listen(ctx, group)); err != nil { // whoever asks for them relies on them
+		group.Go(func() error { return err })
+		return group.Wait()
 	}
 	group.Go(func() error { return d.watcher.Run(ctx) })
 	group.Go(func() error { return d.supervise(ctx) })

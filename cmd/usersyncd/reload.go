@@ -6,13 +6,17 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
 	"github.com/spf13/pflag"
+	"usersyncd/sync/control/notify"
 )
 
 // settings are all that a daemon was told, at one time.
 type settings struct {
 	tuning
 	socket string // "": none
+
+	notify notify.Options // without a target nobody is told
 
 	listen                            string // "": nowhere
 	listenHosts                       []string
@@ -54,7 +58,12 @@ func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{tuning: t, socket: socket, listen: c.listen, listenHosts: c.listenHosts.list,
+	told, err := c.notifyOptions(env)
+	if err != nil {
+		return nil, err
+	}
+	told.Transport = c.transport
+	s := &settings{tuning: t, socket: socket, notify: told, listen: c.listen, listenHosts: c.listenHosts.list,
 		readyMaxHeld: c.readyMaxHeld, readyMaxQuarantined: c.readyMaxQuarantined, flags: map[string]string{}, given: []given{
 			{"dir", dir, nil},
 			{"region", [2]string{api, login}, []string{"region", "api-url", "login-url"}},

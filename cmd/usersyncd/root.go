@@ -75,7 +75,7 @@ func newRootWith(c *config, p process) *cobra.Command {
 	}
 	root.ValidArgsFunction = dirs
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
-		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newNotify(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
 		if slices.Contains([]string{"plan", "validate", "export", "doctor"}, cmd.Name()) {
 			cmd.ValidArgsFunction = dirs
@@ -83,7 +83,8 @@ func newRootWith(c *config, p process) *cobra.Command {
 		for flag, values := range map[string][]string{
 			"output": {"text", "json"}, "log-format": logFormats(), "log-level": {"debug", "info", "warn", "error"},
 			"by": {"division", "department"}, "on-removal": onRemoval(), "on-drift": onDrift(),
-			"region": genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
+			"notify-format": notifyFormats(),
+			"region":        genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				// It fails only for a flag that is not there, or was given values already.

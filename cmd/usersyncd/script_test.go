@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,6 +44,7 @@ import (
 //	holdstate              this process holds the state file until the script ends; $PID is its id
 //	full N                 an organization of N users with every field answers from now on
 //	forbid PERMISSIONS     the OAuth client of the same organization lacks them from now on
+//	receiver STATUS TEXT   a webhook answers so at $HOOK, and keeps what it gets in the file received
 //	neworg                 another organization answers from now on, at the same address
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -85,6 +87,7 @@ func TestScripts(t *testing.T) {
 
 			"holdstate": needs(0, scriptHoldState),
 			"neworg":    needs(0, scriptNewOrg),
+			"receiver":  needs(2, scriptReceiver),
 			"full":      needs(1, scriptFull),
 			"forbid":    needs(1, scriptForbid),
 		},
@@ -250,6 +253,26 @@ func scriptNewOrg(ts *testscript.TestScript, _ []string) {
 func scriptForbid(ts *testscript.TestScript, args []string) {
 	lacking := sim.New(sim.Options{Users: 12, Seed: 7, IndexLag: -1, Forbid: strings.Join(args, " ")})
 	ts.Value("sim").(*atomic.Pointer[sim.Server]).Store(lacking)
+}
+
+func scriptReceiver(ts *testscript.TestScript, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	path := ts.MkAbs("received")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && r.Method == http.MethodPost && r.Header.Get("Content-Type") == "application/json; charset=utf-8" {
+			err = os.WriteFile(path, body, 0o600)
+		}
+		if err != nil {
+			status = http.StatusTeapot
+		}
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		fmt.Fprint(w, args[1])
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("HOOK", server.URL)
 }
 
 func scriptWaitFor(ts *testscript.TestScript, args []string) {

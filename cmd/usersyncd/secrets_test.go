@@ -92,3 +92,58 @@ func TestSecretsStaySecret(t *testing.T) {
 		}
 	}
 }
+
+// The URL of a webhook, which lets whoever has it post, appears in no output, whatever the receiver does.
+func TestWebhookStaysSecret(t *testing.T) {
+	const path = "/services/" + marker + "/x?sig=" + marker
+	for kind, handler := range map[string]http.HandlerFunc{
+		"healthy": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") },
+		"talkative": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, r.RequestURI)
+		},
+		"a word": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, marker)
+		},
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.RequestURI+"/", http.StatusPermanentRedirect)
+		},
+		"nobody there": nil,
+	} {
+		for _, from := range []string{"file", "variable", "credential"} {
+			for _, format := range []string{"text", "json"} {
+				t.Run(strings.Join([]string{kind, from, format}, "/"), func(t *testing.T) {
+					t.Parallel()
+					dir := t.TempDir()
+					loopback := httptest.NewServer(handler)
+					defer loopback.Close()
+					if kind == "nobody there" {
+						loopback.Close()
+					}
+					url, file := loopback.URL+path, filepath.Join(dir, "notify_url")
+					cmd := exec.Command("usersyncd", "notify", "test", "--log-level=debug", "--log-format="+format, "--output="+format)
+					cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
+					if from == "variable" {
+						cmd.Env = append(cmd.Env, "USERSYNCD_NOTIFY_URL="+url)
+					} else if err := os.WriteFile(file, []byte(url+"\n"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					switch from {
+					case "file":
+						cmd.Args = append(cmd.Args, "--notify-url-file="+file)
+					case "credential":
+						cmd.Env = append(cmd.Env, "CREDENTIALS_DIRECTORY="+dir)
+					}
+					out, err := cmd.CombinedOutput()
+					if (err == nil) != (kind == "healthy") || !bytes.Contains(out, []byte("127.0.0.1:")) {
+						t.Errorf("%v\n%s", err, out)
+					}
+					if bytes.Contains(out, []byte(marker)) {
+						t.Errorf("the URL is shown: %s", out)
+					}
+				})
+			}
+		}
+	}
+}

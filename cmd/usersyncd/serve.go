@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usersyncd/sync/control"
+	"usersyncd/sync/control/notify"
 )
 
 const (
@@ -100,6 +101,21 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 	}
 	d.log.Info("the page, metrics and health are served", "at", "http://"+l.Addr().String())
 	group.Go(func() error { return l.Run(ctx) })
+	return nil
+}
+
+// tellPeople runs the webhook's notifier, if there is a webhook.
+func (d *daemon) tellPeople(ctx context.Context, group *errgroup.Group) error {
+	o := d.settings.notify
+	if o.Target.IsZero() {
+		return nil
+	}
+	o.Source, o.Log = source{d}, d.log
+	n, err := notify.New(o)
+	if err != nil {
+		return usage("%w", err)
+	}
+	group.Go(func() error { return n.Run(ctx) })
 	return nil
 }
 

@@ -46,6 +46,7 @@ func values(f *pflag.Flag) [3]string {
 	for name, choices := range map[string][3]string{
 		"output": {"json", "text", "json"}, "log-format": {"json", "text", "json"}, "log-level": {"debug", "warn", "error"},
 		"on-removal": {"delete", "deactivate", "delete"}, "on-drift": {"report", "enforce", "report"},
+		"notify-format": {"slack", "teams", "generic"},
 	} {
 		if f.Name == name {
 			return choices
@@ -134,6 +135,8 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"retry-max", "-1", "0 or more"},
 		{"retry-min-wait", "0s", "a positive duration"},
 		{"retry-max-wait", "1ms", "at least --retry-min-wait"},
+		{"notify-format", "pigeon", "auto, generic, slack or teams"},
+		{"notify-repeat", "-1s", "a duration"},
 		{"search-lag", "-1s", "a positive duration"},
 		{"refresh-interval", "0s", "a positive duration"},
 		{"resync-interval", "-1m", "a positive duration"},

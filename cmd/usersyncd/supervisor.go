@@ -107,6 +107,9 @@ func (d *daemon) statusText(st usersync.Status, l aimd.Stats, now time.Time) str
 	if w := d.watcher.State(); w.Mode == watch.Polling {
 		text += ", polling instead of watching: " + oneLine(w.Reason)
 	}
+	if st.Paused != nil {
+		text += ", paused: nothing is changed"
+	}
 	if broken := d.misconfigured.Load(); broken != nil {
 		text += ", the new configuration is broken, the one before is in use: " + *broken
 	}

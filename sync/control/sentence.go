@@ -10,7 +10,7 @@ func (s *Status) Sentence() string {
 	case s.Paused != nil:
 		return "No daemon runs, and nothing is to be changed: paused."
 	case s.Users > 0 && s.Quarantined == 0:
-		return fmt.Sprintf("No daemon runs. When the last pass ended, %s as declared.", everybody(s.Users))
+		return fmt.Sprintf("No daemon runs. When the last pass ended, all %d users were as declared.", s.Users)
 	}
 	return "No daemon runs."
 }

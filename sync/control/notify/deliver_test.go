@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +85,13 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// asked is when the receiver was asked.
+func (r *receiver) asked() []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.tries)
+}
+
 func (r *receiver) said() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,11 +114,29 @@ func hang(_ int, r *http.Request) (*http.Response, error) {
 
 const secretURL = "https://hooks.example.com/services/T0SECRET/B0SECRET?sig=S1GNATURE"
 
+// A journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // A play is a Notifier that runs in a bubble until the test ends.
 type play struct {
 	stage    stage
 	receiver *receiver
-	log      bytes.Buffer
+	log      journal
 	stop     func() time.Duration // ends it, and returns how long that took
 }
 
@@ -187,7 +213,7 @@ func TestDeadReceiver(t *testing.T) {
 		}})
 		p.stage.hold("p-1")
 		time.Sleep(10 * time.Minute)
-		if n := len(p.receiver.tries); n != maxTries {
+		if n := len(p.receiver.asked()); n != maxTries {
 			t.Errorf("%d tries", n)
 		}
 		p.stage.hold("p-1", "p-2")
@@ -225,7 +251,7 @@ func TestRetryAfter(t *testing.T) {
 			p.stage.hold("p-1")
 			time.Sleep(10 * time.Minute)
 			p.want(t, "held firing")
-			if d := p.receiver.tries[1].Sub(p.receiver.tries[0]); d < least || d > least+2*firstWait {
+			if d := p.receiver.asked()[1].Sub(p.receiver.asked()[0]); d < least || d > least+2*firstWait {
 				t.Errorf("Retry-After %s: tried again after %s", header, d)
 			}
 		})
@@ -247,7 +273,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 			if again {
 				want = maxTries
 			}
-			if n := len(p.receiver.tries); n != want {
+			if n := len(p.receiver.asked()); n != want {
 				t.Errorf("%d: %d tries, not %d", status, n, want)
 			}
 			if s := p.log.String(); !strings.Contains(s, fmt.Sprintf("hooks.example.com answered %d (no_service)", status)) || !strings.Contains(s, " fix=") {
@@ -265,8 +291,9 @@ func TestHangingReceiver(t *testing.T) {
 			p.stage.hold(fmt.Sprintf("p-%d", i))
 			time.Sleep(time.Minute)
 		}
-		for i, at := range p.receiver.tries[1:] {
-			if d := at.Sub(p.receiver.tries[i]); d < postTimeout {
+		asked := p.receiver.asked()
+		for i, at := range asked[1:] {
+			if d := at.Sub(asked[i]); d < postTimeout {
 				t.Fatalf("the next try after %s", d)
 			}
 		}
