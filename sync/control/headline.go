@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // How much a line matters.
@@ -28,7 +29,7 @@ type Line struct {
 func lines(s *Status) []Line {
 	var all []Line
 	say := func(level, topic, format string, args ...any) {
-		all = append(all, Line{level, topic, escaped(fmt.Sprintf(format, args...))})
+		all = append(all, Line{level, topic, shortened(escaped(fmt.Sprintf(format, args...)), longestLine)})
 	}
 	if s.Stuck != "" {
 		say(levelBad, "stuck", "The daemon is stuck: %s", s.Stuck)
@@ -151,9 +152,27 @@ func everybody(n int) string {
 	return fmt.Sprintf("All %d users are", n)
 }
 
-// escaped escapes what is not, as sync does for the terminal: control characters, and those that turn
-// text around.
+// How many characters of one text are shown: what somebody writes into a title must not
+// make the page unreadable.
+const (
+	longestText = 1000
+	longestLine = 300
+)
+
+// escaped escapes what is not printable, as sync does for the terminal: control characters, and those that
+// turn text around. It shortens what is too long.
 func escaped(s string) string {
 	q := strconv.Quote(s)
-	return strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`)
+	return shortened(strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`), longestText)
+}
+
+func shortened(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n == most {
+			return fmt.Sprintf("%s… (%d characters)", s[:i], utf8.RuneCountInString(s))
+		}
+		n++
+	}
+	return s
 }

@@ -65,6 +65,11 @@ func newPageStatus(s Status) pageStatus {
 		f.Email, f.File, f.Code, f.Message, f.CorrelationID = escaped(f.Email), escaped(f.File), escaped(f.Code), escaped(f.Message), escaped(f.CorrelationID)
 		p.Failures = append(p.Failures, f)
 	}
+	p.Version, p.Dir, p.API, p.Head, p.Error, p.Settings, p.Stuck = escaped(s.Version), escaped(s.Dir), escaped(s.API), escaped(s.Head), escaped(s.Error), escaped(s.Settings), escaped(s.Stuck)
+	p.Watch.Reason = escaped(s.Watch.Reason)
+	if s.Paused != nil {
+		p.Paused = &state.Pause{At: s.Paused.At, By: escaped(s.Paused.By), Reason: escaped(s.Paused.Reason)}
+	}
 	p.Notes = nil
 	for _, note := range first(s.Notes, shownList) {
 		p.Notes = append(p.Notes, escaped(note))
@@ -83,9 +88,9 @@ type pageField struct {
 }
 
 func newPageField(f spec.Field, before, after spec.Value, note string) pageField {
-	p := pageField{Field: f, After: after.Display(), Note: note}
+	p := pageField{Field: f, After: shortened(after.Display(), longestText), Note: note}
 	if before != "" {
-		p.Before = before.Display()
+		p.Before = shortened(before.Display(), longestText)
 	}
 	return p
 }

@@ -93,7 +93,7 @@ function show(s) {
   const quota = l.windowed ? `; ${number.format(l.left)} of ${number.format(l.allowed)} requests are left for ${Math.ceil(l.reset)} s` : "; the API has told no quota yet";
   const others = l.windowed && l.others ? `, ${number.format(l.others)} were other programs'` : "";
   const gate = l.gate > 0 ? `; nothing is sent for ${Math.ceil(l.gate)} s` : "";
-  put($("pace"), `Pace: ${l.reason || "unknown"}${quota}${others}${gate}; ${number.format(l.throttled)} answers 429 since the start.`);
+  put($("pace"), `Pace: ${l.reason || "unknown"}${quota}${others}${gate}; 429 since the start: ${number.format(l.throttled)}.`);
 }
 
 function facts(s, now, ago) {
@@ -107,9 +107,10 @@ function facts(s, now, ago) {
     ["Head", short(s.head)],
     ["Applied", s.applied ? short(s.applied.revision) + (same ? ", the head" : ", not the head") + ", " + ago(s.applied.at) : "nothing yet", s.applied && !same ? "warn" : ""],
     ["Last success", ago(s.success), s.error ? "bad" : ""],
+    ...(s.error ? [["Error", s.error, "bad"]] : []),
     ["Organization", "read " + ago(s.refresh)],
     ["Checkout", watch[s.watch.mode] || s.watch.mode || "not watched", s.watch.mode === "polling" ? "warn" : ""],
-    ["Configuration", s.settings ? "on disk: broken, the old one is kept" : "in force", s.settings ? "warn" : ""],
+    ["Configuration", s.settings ? "the old one is kept: " + s.settings : "in force", s.settings ? "warn" : ""],
     ["Paused", s.paused ? "since " + clock(moment(s.paused.at)) + (s.paused.by ? " by " + s.paused.by : "") : "no", s.paused ? "warn" : ""],
     ["Requests", `${number.format(c.total)}: ${number.format(c.reads)} reads, ${number.format(c.writes)} writes, ${number.format(c.retried)} again`],
     ["Passes", `${number.format(s.totals.passes)}, of these ${number.format(s.totals.passErrors)} ended early`, ""],

@@ -16,12 +16,14 @@ class Chart {
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
     new ResizeObserver(() => {
-      if (this.plot && this.plot.width !== this.width()) this.plot.setSize({ width: this.width(), height: 230 });
+      if (this.plot && this.plot.width !== this.width()) this.plot.setSize({ width: this.width(), height: this.height() });
     }).observe(box);
     this.build();
   }
 
   width() { return Math.max(200, Math.floor(this.box.clientWidth)); }
+
+  height() { return innerWidth < 900 ? 220 : 290; }
 
   // replace takes samples as /api/samples lists them.
   replace(samples) {
@@ -61,7 +63,7 @@ class Chart {
     const axis = { stroke: colour("muted"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
     const two = (n) => String(n).padStart(2, "0");
     this.plot = new uPlot({
-      width: this.width(), height: 230,
+      width: this.width(), height: this.height(),
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -156,6 +157,31 @@ func (b *tab) media(name, value string) {
 func (b *tab) press(keys string, options ...chromedp.KeyOption) {
 	b.Helper()
 	b.must(chromedp.KeyEvent(keys, options...))
+}
+
+// slash presses the key as a person does: a script that takes it for itself keeps it out of the text.
+func (b *tab) slash() {
+	b.Helper()
+	call(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "/", Code: "Slash", Text: "/", WindowsVirtualKeyCode: 191})
+	call(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: "/", Code: "Slash", WindowsVirtualKeyCode: 191})
+}
+
+// hears waits for a complaint with a text in it.
+func (b *tab) hears(what, text string) {
+	b.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		said := strings.Join(b.forget(), "\n")
+		if strings.Contains(said, text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.Errorf("%s: nothing with %q among the complaints:\n%s", what, text, said)
+			return
+		}
+		if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`new Promise((done) => setTimeout(() => done(true), 20))`, chromedp.EvalAwaitPromise)); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // fits fails the test if the page is to be scrolled sideways.
