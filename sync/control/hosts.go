@@ -36,11 +36,7 @@ func newHosts(address string, more []string) (hosts, error) {
 // allows reports whether a request is for us. The port does not count: tunnels and proxies change it. An IP
 // address that is the one the connection came in on is ours as well, and cannot be rebound.
 func (h hosts) allows(r *http.Request) bool {
-	host := r.Host
-	if name, port, err := net.SplitHostPort(host); err == nil && digits(port) {
-		host = name
-	}
-	bare, ok := bareHost(host)
+	bare, ok := asked(r)
 	if !ok {
 		return false
 	}
@@ -50,6 +46,15 @@ func (h hosts) allows(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	ip, err := netip.ParseAddr(bare)
 	return ok && err == nil && local.AddrPort().Addr().Unmap() == ip
+}
+
+// asked is the host that a request names, without its port.
+func asked(r *http.Request) (string, bool) {
+	host := r.Host
+	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
+		host = name
+	}
+	return bareHost(host)
 }
 
 // bareHost is a host name or IP address in one spelling: lower case, no brackets, no final dot.
@@ -73,16 +78,10 @@ func bareHost(s string) (string, bool) {
 	return s, true
 }
 
-func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-
 // refuse says which setting lets a name in. The name is foreign: it is quoted.
 func (h hosts) refuse(w http.ResponseWriter, r *http.Request) {
 	text := fmt.Sprintf("this is usersyncd, and it is not known as %q.\n", r.Host)
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if bare, ok := bareHost(host); ok {
+	if bare, ok := asked(r); ok {
 		text += fmt.Sprintf("If it should be, start it with --listen-hosts %s (USERSYNCD_LISTEN_HOSTS, or listen-hosts: in the --config file).\n", bare)
 	}
 	http.Error(w, text, http.StatusMisdirectedRequest)

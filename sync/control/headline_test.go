@@ -1,0 +1,71 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+func TestTheMostImportantSentence(t *testing.T) {
+	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	well := Status{Now: now, Started: now.Add(-3 * time.Hour), Success: now.Add(-20 * time.Minute), Phase: "idle", Users: 500, InSync: 500}
+	three := []usersync.Hold{{ID: "p-1", Reason: "3 removals are too many", Users: []string{"a", "b", "c"}}}
+	for _, c := range []struct {
+		change      func(*Status)
+		level, want string
+		others      int
+	}{
+		{func(*Status) {}, "ok", "All 500 users are as declared", 0},
+		{func(s *Status) { s.Users, s.InSync = 1, 1 }, "ok", "The one user is as declared", 0},
+		{func(s *Status) { s.Users, s.InSync = 0, 0 }, "ok", "No user is declared", 0},
+		{func(s *Status) { s.Success, s.Phase = time.Time{}, "refresh" }, "busy", "Starting: the first pass is under way (refresh)", 0},
+		{func(s *Status) { s.Error, s.CredentialsDead = "401", true }, "bad", "Nothing was applied for 20 minutes: the credentials are refused (401)", 1},
+		{func(s *Status) { s.Error, s.Success = "no route to host", time.Time{} }, "bad", "Nothing was applied since the start, 3 hours ago: no route to host", 0},
+		{func(s *Status) { s.Stuck, s.Error = "no step for 2 minutes", "x" }, "bad", "The daemon is stuck: no step for 2 minutes", 2},
+		{func(s *Status) { s.Paused = &state.Pause{At: now.Add(-time.Minute), By: "ana", Reason: "migration"} }, "warn", "Paused by ana for 60 seconds (migration): changes are planned, and none is made", 1},
+		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held: 3 removals are too many", 0},
+		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; a person has to look at 1 hold", 0},
+		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 0},
+		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and nobody is removed", 0},
+		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not as declared because the API refused the change; each is tried again", 0},
+		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is not in force: config.yaml:3: unknown key", 1},
+		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "Changes of the checkout are found by polling: no watches left", 1},
+		{func(s *Status) {
+			s.Phase, s.Changing, s.Done, s.Pending, s.InSync, s.Limiter.Estimate = "apply", 120, 40, 80, 380, 150
+		}, "busy", "Changing 120 users: 40 done, 80 to go, about 3 minutes left", 0},
+		{func(s *Status) { s.Pending, s.InSync = 2, 498 }, "busy", "2 users are to be changed", 0},
+		{func(s *Status) { s.Deferred, s.InSync = 1, 499 }, "ok", "1 user waits for a change window", 0},
+		{func(s *Status) { s.Skipped, s.InSync = 3, 497 }, "busy", "497 of 500 users are as declared; the plan says why 3 users are skipped", 0},
+		{func(s *Status) { s.Error = "a\nb\u202e" }, "bad", `Nothing was applied for 20 minutes: a\nb\u202e`, 1},
+	} {
+		s := well
+		c.change(&s)
+		got := lines(&s)
+		if got[0].Level != c.level || got[0].Text != c.want || len(got) != 1+c.others {
+			t.Errorf("want %s %q and %d more, got %+v", c.level, c.want, c.others, got)
+		}
+		for _, line := range got {
+			if line.Topic == "" {
+				t.Errorf("no topic: %+v", line)
+			}
+		}
+	}
+}
+
+// A text that is made fit to be read stays the same when it is made so again.
+func FuzzEscaped(f *testing.F) {
+	for _, s := range []string{"plain", "C:\\x", "a\"b", "\u202e", "\x00\xff", "é\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once := escaped(s)
+		if len([]rune(s)) < longestText/10 && escaped(once) != once {
+			t.Errorf("%q, then %q", once, escaped(once))
+		}
+		if len([]rune(once)) > longestText+30 {
+			t.Errorf("%d characters", len([]rune(once)))
+		}
+	})
+}
