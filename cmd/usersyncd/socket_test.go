@@ -435,7 +435,7 @@ func (r *running) client() *control.Client {
 	r.Helper()
 	for _, v := range r.env {
 		if path, ok := strings.CutPrefix(v, "USERSYNCD_STATE="); ok {
-			c, err := control.Dial(r.Context(), path + ".sock")
+			c, err := control.Dial(r.Context(), path+".sock")
 			if err != nil {
 				r.Fatal(err)
 			}

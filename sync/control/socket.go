@@ -93,9 +93,11 @@ func (s *Socket) Serve(ctx context.Context, d Daemon) error {
 	if err := server.Shutdown(late); err != nil {
 		_ = server.Close()
 	}
-	_ = <-served // that it was shut down
 	if errors.Is(gone, fs.ErrNotExist) {
 		gone = nil
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		gone = errors.Join(gone, err)
 	}
 	return gone
 }

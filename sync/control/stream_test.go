@@ -50,8 +50,8 @@ func TestStream(t *testing.T) {
 	l := page(t, src)
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	answer, body := listen(t, server.URL)
-	if got := answer.Header.Get("Content-Type"); answer.StatusCode != 200 || !strings.HasPrefix(got, "text/event-stream") {
+	answer, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
+	if got := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || !strings.HasPrefix(got, "text/event-stream") {
 		t.Fatalf("%s, %s", answer.Status, got)
 	}
 	if got := next(t, body); got != "retry: 2000\n" {
@@ -94,7 +94,7 @@ func TestStreamBeginsWithTheNewest(t *testing.T) {
 	}
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	_, body := listen(t, server.URL)
+	_, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
 	next(t, body)
 	if got := next(t, body); !strings.HasPrefix(got, "id: 2\n") {
 		t.Errorf("the first event is %.40q", got)
@@ -106,7 +106,7 @@ func TestStreamHeartbeat(t *testing.T) {
 	l.heartbeat = time.Millisecond
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	_, body := listen(t, server.URL)
+	_, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
 	next(t, body)
 	for range 3 {
 		if got := next(t, body); got != ": still here\n" {
@@ -122,13 +122,13 @@ func TestStreamsAreLimited(t *testing.T) {
 	var last *http.Response
 	for range maxStreams {
 		answer, body := listen(t, server.URL)
-		if answer.StatusCode != 200 {
+		if answer.StatusCode != http.StatusOK {
 			t.Fatal(answer.Status)
 		}
 		next(t, body)
 		last = answer
 	}
-	answer, body := listen(t, server.URL)
+	answer, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
 	text, _ := io.ReadAll(body)
 	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || !strings.Contains(string(text), "16 pages are open") {
 		t.Errorf("one too many: %s, %s", answer.Status, text)
@@ -138,7 +138,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	for len(l.streams) == maxStreams {
 		runtime.Gosched()
 	}
-	if answer, _ := listen(t, server.URL); answer.StatusCode != 200 {
+	if answer, _ := listen(t, server.URL); answer.StatusCode != http.StatusOK { //nolint:bodyclose // closed when the test ends
 		t.Errorf("after one is closed: %s", answer.Status)
 	}
 }
@@ -173,8 +173,8 @@ func TestStuckClientIsDropped(t *testing.T) {
 // The end of the daemon is the end of its streams: nothing waits for a page that stays open.
 func TestStreamsEndWithTheListener(t *testing.T) {
 	l, stop := serving(t, &script{})
-	l.streams <- struct{}{} // of a page that was there before
-	_, body := listen(t, "http://"+l.Addr().String())
+	l.streams <- struct{}{}                           // of a page that was there before
+	_, body := listen(t, "http://"+l.Addr().String()) //nolint:bodyclose // closed when the test ends
 	next(t, body)
 	if got := next(t, body); !strings.HasPrefix(got, "id: ") {
 		t.Errorf("the listener samples nothing by itself: %q", got)
