@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,4 +156,46 @@ func TestLookup(t *testing.T) {
 	if found, err := missing.Lookup("ana@example.com"); err != nil || found != nil {
 		t.Error(found, err)
 	}
+}
+
+// Addresses with letters that JSON writes otherwise, or that are not of the alphabet, are found like others; so are
+// several at once, and the parts of a snapshot that are about nobody in particular are those of the whole.
+func TestPart(t *testing.T) {
+	st := open(t, tempFile(t))
+	odd := []string{"a&b@example.com", "<x>@example.com", "josé@example.com", "ana@exämple.com", "o'neil+x@example.com", `q"q@example.com`}
+	var all []*state.User
+	for i, email := range odd {
+		u := user(i+1, 1)
+		u.Fields[spec.Email] = spec.Text(strings.ToUpper(email[:1]) + email[1:])
+		all = append(all, u)
+	}
+	mustCommit(t, st, state.Commit{Users: all, Events: []state.Event{{At: now, Email: odd[0], ID: "1"}, {At: now, Email: odd[1], ID: "2"}},
+		Failures: []state.Failure{{Key: odd[1], Next: now}}})
+	for i, email := range odd {
+		found, err := st.Lookup(email)
+		if err != nil || len(found) != 1 || found[0].ID != all[i].ID {
+			t.Errorf("%s: %v, %+v", email, err, found)
+		}
+	}
+	for i := range 2 {
+		if got := events(t, st, state.Query{Email: odd[i]}); len(got) != 1 || got[0].Email != odd[i] {
+			t.Errorf("the history of %s: %+v", odd[i], got)
+		}
+	}
+	whole, err := st.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := st.Part(odd[:2], []string{all[4].ID, "nobody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(part.Users) != 3 || part.Users[all[0].ID] == nil || part.Users[all[1].ID] == nil || part.Users[all[4].ID] == nil {
+		t.Errorf("the part has %v", part.Users)
+	}
+	whole.Users, part.Users = nil, nil
+	if d := diff(whole, part); d != "" {
+		t.Error(d)
+	}
+	mustClose(t, st)
 }

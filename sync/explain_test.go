@@ -122,3 +122,72 @@ func TestExplain(t *testing.T) {
 		}
 	})
 }
+
+// Before there is a plan a user is explained from the tree that was read and, while the very first is being read,
+// from the state file alone, which is said.
+func TestExplainBeforeThePlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 60})
+		us := w.sim.Users()
+		boss, ana := us[0].Email, us[1].Email
+		w.write("_defaults.yaml", "department: Support\n")
+		w.write("ana.yaml", "email: %s\ntitle: Agent\nmanager: %s\n", ana, boss)
+		w.pass()
+		w.close()
+		w.open() // a restart
+		w.write("ana.yaml", "email: %s\ntitle: Chief\nmanager: %s\n", ana, boss)
+
+		// Somebody is checking out, so that nothing was read yet.
+		w.write(".git/HEAD", "ref: refs/heads/main\n")
+		w.write(".git/index.lock", "")
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = w.Reconcile(ctx, usersync.Mode{Reread: true}) // it is cancelled
+		}()
+		synctest.Wait()
+		e := w.told(ana, false)
+		if e.Standing != "unknown" || !strings.Contains(e.Why, "being read") || !e.Managed || e.ID != us[1].ID || len(e.History) == 0 {
+			t.Errorf("before the tree: %+v", e)
+		}
+		for _, f := range e.Fields {
+			if _, applied, _ := f.Values(); f.Verdict != "unknown" || f.Field == "title" && applied != `"Agent"` {
+				t.Errorf("before the tree: %+v", f)
+			}
+		}
+		cancel()
+		<-ended
+		w.remove(".git/index.lock")
+		w.remove(".git/HEAD")
+		w.remove(".git")
+
+		// The listing takes an hour: the tree is read, and there is no plan.
+		w.fault("GET /api/v2/users slow=1h")
+		ctx, cancel = context.WithCancel(context.Background())
+		ended = make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = w.Reconcile(ctx, usersync.Mode{Reread: true}) // it is cancelled
+		}()
+		for w.Status().Phase != "refresh" {
+			time.Sleep(time.Millisecond)
+		}
+		w.remove("ana.yaml") // it is not read again
+		if w.View() != nil {
+			t.Fatal("there is a plan; the test says nothing")
+		}
+		e = w.told(ana, false)
+		if e.Standing != "planned" || e.Action != usersync.Update || e.File != "ana.yaml" || e.Line != 1 || e.ID != us[1].ID {
+			t.Errorf("before the plan: %+v", e)
+		}
+		if got, want := verdicts(e), "email in sync, title edit, department in sync, manager in sync"; got != want {
+			t.Errorf("before the plan: %s", got)
+		}
+		if e := w.told(boss, false); e.Standing != "not declared" || e.ID != us[0].ID {
+			t.Errorf("before the plan, who is not declared: %+v", e)
+		}
+		cancel()
+		<-ended
+	})
+}

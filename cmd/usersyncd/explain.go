@@ -53,7 +53,10 @@ runs, the state file and the specs in DIR.`,
 				return err
 			}
 			if c.output == "json" {
-				return printJSON(p.stdout, e)
+				return printJSON(p.stdout, struct {
+					*usersync.Explanation
+					History []shownEvent `json:"history"`
+				}{e, shownEvents(e.History)})
 			}
 			return printExplanation(p.stdout, e, time.Now())
 		},

@@ -102,29 +102,36 @@ func printEvent(w io.Writer, e state.Event) {
 	}
 }
 
-// printHistoryJSON writes one object of the schema usersyncd.history/v1, in which values are JSON.
-func printHistoryJSON(w io.Writer, events []state.Event) error {
-	type field struct {
-		Field  spec.Field      `json:"field"`
-		Before json.RawMessage `json:"before"`
-		After  json.RawMessage `json:"after"`
-	}
-	type event struct {
-		state.Event
-		Fields []field `json:"fields"`
-	}
-	out := struct {
-		Schema string  `json:"schema"`
-		Events []event `json:"events"`
-	}{"usersyncd.history/v1", []event{}}
+// A shownEvent is a write as the contracts have it, in which values are JSON.
+type shownEvent struct {
+	state.Event
+	Fields []shownField `json:"fields"`
+}
+
+type shownField struct {
+	Field  spec.Field      `json:"field"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+}
+
+func shownEvents(events []state.Event) []shownEvent {
+	out := []shownEvent{}
 	for _, e := range events {
-		shown := event{Event: e, Fields: []field{}}
+		shown := shownEvent{Event: e, Fields: []shownField{}}
 		for _, f := range e.Fields {
-			shown.Fields = append(shown.Fields, field{f.Field, rawJSON(f.Before), rawJSON(f.After)})
+			shown.Fields = append(shown.Fields, shownField{f.Field, rawJSON(f.Before), rawJSON(f.After)})
 		}
-		out.Events = append(out.Events, shown)
+		out = append(out, shown)
 	}
-	return printJSON(w, out)
+	return out
+}
+
+// printHistoryJSON writes one object of the schema usersyncd.history/v1.
+func printHistoryJSON(w io.Writer, events []state.Event) error {
+	return printJSON(w, struct {
+		Schema string       `json:"schema"`
+		Events []shownEvent `json:"events"`
+	}{"usersyncd.history/v1", shownEvents(events)})
 }
 
 // rawJSON is a value as JSON; null where it is not known.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,8 +76,18 @@ func newRootWith(c *config, p process) *cobra.Command {
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
 		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newNotify(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
-		if slices.Contains([]string{"plan", "validate", "export", "doctor"}, cmd.Name()) {
+		switch cmd.Name() {
+		case "plan", "validate", "export", "doctor":
 			cmd.ValidArgsFunction = dirs
+		case "explain":
+			cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+				if len(args) == 1 { // behind the address
+					return nil, cobra.ShellCompDirectiveFilterDirs
+				}
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+		case "status", "history", "sync", "pause", "resume", "release", "rollback":
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
 		for flag, values := range map[string][]string{
 			"output": {"text", "json"}, "log-format": logFormats(), "log-level": {"debug", "info", "warn", "error"},

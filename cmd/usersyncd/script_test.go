@@ -40,7 +40,7 @@ import (
 //	json FILE PATH VALUE   the JSON has that value at changes.0.cause, say
 //	keys FILE WANT         all paths in the JSON are those listed in WANT
 //	schema FILE            the file is a JSON Schema that compiles
-//	waitfor FILE           until the file is there and not empty
+//	waitfor FILE           until the file is there and not empty, or a socket
 //	holdstate              this process holds the state file until the script ends; $PID is its id
 //	full N                 an organization of N users with every field answers from now on
 //	forbid PERMISSIONS     the OAuth client of the same organization lacks them from now on
@@ -277,7 +277,10 @@ func scriptReceiver(ts *testscript.TestScript, args []string) {
 
 func scriptWaitFor(ts *testscript.TestScript, args []string) {
 	path := ts.MkAbs(args[0])
-	if !eventually(func() bool { info, err := os.Stat(path); return err == nil && info.Size() > 0 }) {
+	if !eventually(func() bool {
+		info, err := os.Stat(path)
+		return err == nil && (info.Size() > 0 || info.Mode().Type() == os.ModeSocket)
+	}) {
 		ts.Fatalf("%s did not appear", args[0])
 	}
 }

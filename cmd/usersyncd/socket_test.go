@@ -1,0 +1,447 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"usersyncd/state"
+	"usersyncd/sync/control"
+	"usersyncd/sync/genesys/sim"
+)
+
+// An answer is what a command that asks the daemon has printed, and how it has ended.
+type answer struct {
+	out, err string
+	code     int
+}
+
+// begin starts a command beside the daemon; the answer comes when it has ended.
+func (r *running) begin(args ...string) <-chan answer {
+	r.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command("usersyncd", args...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = r.env, r.TempDir(), &out, &errs
+	if err := cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	ended := make(chan answer, 1)
+	go func() {
+		_ = cmd.Wait() // the exit code is looked at
+		ended <- answer{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	}()
+	return ended
+}
+
+// told runs a command, which must exit with a code, and returns what it printed.
+func (r *running) told(code int, args ...string) answer {
+	r.Helper()
+	a := <-r.begin(args...)
+	if a.code != code {
+		r.Fatalf("%v: exit code %d, not %d\n%s%s", args, a.code, code, a.out, a.err)
+	}
+	return a
+}
+
+// status asks the daemon; ok is false while none answers.
+func (r *running) status() (s control.Status, ok bool) {
+	a := <-r.begin("status", "--output", "json")
+	return s, a.code == 0 && json.Unmarshal([]byte(a.out), &s) == nil && s.PID != 0
+}
+
+// settled waits until a pass has ended well that began after the call.
+func (r *running) settled() control.Status {
+	r.Helper()
+	var s control.Status
+	r.waitFor("a pass that ends well", func() (ok bool) {
+		s, ok = r.status()
+		return ok && s.Phase == "idle" && !s.Success.IsZero()
+	})
+	return s
+}
+
+func (r *running) patches(status ...int) int {
+	return r.sim.Ledger().Count("PATCH /api/v2/users/{id}", status...)
+}
+
+// moveAll declares another title for everybody.
+func (r *running) moveAll(title string) {
+	r.Helper()
+	for _, u := range r.sim.Users() {
+		r.declare(u.Email, title)
+	}
+}
+
+// quiet fails if the daemon has logged an error.
+func (r *running) quiet() {
+	r.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range r.log {
+		if line["level"] == "ERROR" || strings.HasPrefix(line["msg"].(string), "time=") && strings.Contains(line["msg"].(string), "level=ERROR") {
+			r.Errorf("logged: %v", line)
+		}
+	}
+}
+
+// A pause in the middle of a long pass ends it: nothing more is written, and nothing is said to be wrong. Whoever
+// waits for a pass hears of the pause. It outlasts a restart and counts for --once. Once it is over the rest is
+// done, and nobody is written twice.
+func TestPauseDuringAPass(t *testing.T) {
+	const users = 60
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.moveAll("Moved")
+	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 3 })
+	waits := r.begin("sync")
+	r.told(0, "pause", "--reason", "incident 4711")
+	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == "idle" && s.Pending > 0 })
+	written := r.patches()
+	if written == users {
+		t.Fatal("it was over before it could be paused; the test says nothing")
+	}
+	if a := <-waits; a.code != exitHeld || !strings.Contains(a.err, "incident 4711") {
+		t.Errorf("who waits for a pass: exit code %d, %s%s", a.code, a.out, a.err)
+	}
+	s, _ := r.status()
+	if s.Paused == nil || s.Paused.Reason != "incident 4711" || s.Paused.By == "" || s.Error != "" || s.Pending+s.InSync != users {
+		t.Errorf("while paused: %+v", s)
+	}
+	if text := r.told(0, "status").out; !strings.Contains(text, "Paused by ") || !strings.Contains(text, "incident 4711 (usersyncd resume)") {
+		t.Errorf("while paused status says\n%s", text)
+	}
+	r.told(exitHeld, "sync")
+	r.quiet()
+
+	r.signal(syscall.SIGTERM)
+	if code := r.ends(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if a := r.told(exitHeld, "--once", r.specs); !strings.Contains(a.err, "incident 4711") {
+		t.Errorf("--once: %s", a.err)
+	}
+	if text := r.told(0, "status").out; !strings.Contains(text, "incident 4711") {
+		t.Errorf("without a daemon status says\n%s", text)
+	}
+	r.start("--log-format=json", "--resync-interval=1h")
+	r.settled()
+	if n := r.patches(); n != written {
+		t.Errorf("%d writes during the pause", n-written)
+	}
+	if a := r.told(0, "resume"); a.out != "Resumed.\n" {
+		t.Error(a.out)
+	}
+	r.told(0, "sync")
+	if a := r.told(0, "resume"); a.out != "Nothing was paused.\n" {
+		t.Error(a.out)
+	}
+	r.quiet()
+	for _, u := range r.sim.Users() {
+		if u.Title != "Moved" || u.Writes != 1 {
+			t.Errorf("%s has the title %q after %d writes", u.Email, u.Title, u.Writes)
+		}
+	}
+}
+
+// planOf takes the id of a plan out of what rollback prints.
+func planOf(t *testing.T, text string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\nPlan ")
+	id, _, _ := strings.Cut(rest, ":")
+	if !found {
+		t.Fatalf("there is no plan in\n%s", text)
+	}
+	return id
+}
+
+// A rollback that is agreed to ends the pass that still writes the bad commit, and takes back what it wrote. One
+// that is not, as the plan is another one, leaves everything as it was: that a pass was paused, or that none was.
+func TestRollbackDuringAPass(t *testing.T) {
+	const users = 40
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	before := map[string]string{}
+	for _, u := range r.sim.Users() {
+		before[u.Email] = u.Title
+	}
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+
+	// A first bad commit, wholly applied, and what is refused.
+	first := r.sim.Users()[0].Email
+	r.declare(first, "Wrong")
+	r.waitFor("the edit", func() bool { return r.title(first) == "Wrong" })
+	s := r.settled()
+	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", "p-0123"); !strings.Contains(a.err, "nothing was written") {
+		t.Errorf("another plan: %s", a.err)
+	}
+	if s := r.settled(); s.Paused != nil {
+		t.Errorf("nothing was paused before, and now: %+v", s.Paused)
+	}
+	r.told(0, "pause", "--reason", "mine")
+	r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", "p-0123")
+	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "mine" {
+		t.Errorf("it was paused before, and now: %+v", s.Paused)
+	}
+	r.told(0, "resume")
+	r.told(exitUsage, "rollback", "--revision", "fffffff0")
+	r.told(exitUsage, "rollback", "--revision", "f")
+
+	// A second one, which is still being written.
+	since := time.Now().UTC().Add(-time.Hour).Format(time.RFC3339)
+	r.moveAll("Bad")
+	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 4 })
+	r.told(0, "pause")
+	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == "idle" && s.Pending > 0 })
+	plan := planOf(t, r.told(0, "rollback", "--since", since).out)
+	r.told(0, "resume")
+	r.waitFor("the pass goes on", func() bool { s, _ := r.status(); return s.Phase == "apply" && s.Done > 0 })
+	a := r.told(exitFatal, "rollback", "--since", since, "--confirm", plan) // more was written since the plan
+	_, moved, _ := strings.Cut(a.err, "by now: ")
+	moved, _, _ = strings.Cut(moved, ";")
+	if !strings.HasPrefix(moved, "p-") || moved == plan {
+		t.Fatalf("the plan is another one: %s", a.err)
+	}
+}
+
+// The daemon ends the pass, restores what it wrote, and stays paused until somebody resumes.
+func TestRollbackEndsThePass(t *testing.T) {
+	const users = 60
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	before := map[string]string{}
+	for _, u := range r.sim.Users() {
+		before[u.Email] = u.Title
+	}
+	// What is undone is a first commit, of half of the users; the pass under way is of a later one, of the others.
+	half := r.sim.Users()[:users/2]
+	for _, u := range half {
+		r.declare(u.Email, "Bad")
+	}
+	r.told(0, "sync")
+	r.told(0, "sync")
+	s := r.settled()
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	written := r.patches()
+	for _, u := range r.sim.Users()[users/2:] {
+		r.declare(u.Email, "Next")
+	}
+	r.waitFor("the next pass is on its way", func() bool { return r.patches(200) >= written+3 })
+	a := r.told(0, "rollback", "--revision", s.Head, "--confirm", plan)
+	if !strings.Contains(a.out, "usersyncd resume") {
+		t.Errorf("it says\n%s", a.out)
+	}
+	for _, u := range half {
+		if r.title(u.Email) != before[u.Email] {
+			t.Errorf("%s has the title %q, not %q", u.Email, r.title(u.Email), before[u.Email])
+		}
+	}
+	next := 0
+	for _, u := range r.sim.Users()[users/2:] {
+		if u.Title == "Next" {
+			next++
+		}
+	}
+	if next == 0 || next == users/2 {
+		t.Errorf("%d of %d were written by the pass that was to be ended", next, users/2)
+	}
+	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "take it back in the checkout, too") {
+		t.Errorf("the pause is %+v", s.Paused)
+	}
+	if a := r.told(0, "history", "--limit", "1"); !strings.Contains(a.out, "undoes ") {
+		t.Errorf("the history says\n%s", a.out)
+	}
+	r.quiet()
+}
+
+// Whoever confirms a rollback and gives up waiting has still confirmed it: it goes on, and the passes stay paused.
+func TestRollbackOutlivesWhoAsked(t *testing.T) {
+	const users = 40
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.moveAll("Bad")
+	r.told(0, "sync")
+	r.told(0, "sync")
+	s := r.settled()
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	written := r.patches()
+	cmd := exec.Command("usersyncd", "rollback", "--revision", s.Head, "--confirm", plan)
+	cmd.Env = r.env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.waitFor("it is on its way", func() bool { return r.patches(200) >= written+3 })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	r.waitFor("it has ended", func() bool { return r.lines("rollback") == 2 })
+	s = r.settled()
+	if s.Paused == nil {
+		t.Error("the passes are not paused any more")
+	}
+	for _, u := range r.sim.Users() {
+		if u.Title == "Bad" {
+			t.Errorf("%s is as the bad commit left it", u.Email)
+		}
+	}
+}
+
+// Who waits for a pass of a daemon that is stopped hears that, soon.
+func TestStopWhileSomebodyWaits(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 30, Latency: 200 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.moveAll("Moved")
+	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 2 })
+	waits := r.begin("sync")
+	r.waitFor("it waits", func() bool { _, ok := r.status(); return ok })
+	r.signal(syscall.SIGTERM)
+	if code := r.ends(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if a := <-waits; a.code != exitFatal || !strings.Contains(a.err, control.ErrStopping.Error()) && !strings.Contains(a.err, control.ErrNoDaemon.Error()) {
+		t.Errorf("exit code %d: %s%s", a.code, a.out, a.err)
+	}
+	r.quiet()
+}
+
+// A daemon whose socket cannot be made says so and does its work; so does one whose socket another has.
+func TestDaemonWithoutASocket(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	dir, err := os.MkdirTemp("", "sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, "file")
+	write(t, file, "mine")
+	const refused = "the commands that ask the daemon do not work"
+	for i, socket := range []string{file, filepath.Join(file, "s"), filepath.Join(dir, strings.Repeat("x", 120))} {
+		title := "Captain " + string(rune('A'+i))
+		r.declare(mei, title)
+		r.start("--log-format=json", "--socket", socket)
+		r.waitFor("the edit is applied", func() bool { return r.title(mei) == title })
+		if n := r.lines(refused); n != i+1 {
+			t.Errorf("%s: said %d times", socket, n)
+		}
+		r.signal(syscall.SIGTERM)
+		if code := r.ends(); code != 0 {
+			t.Errorf("%s: exit code %d", socket, code)
+		}
+	}
+
+	// With none there is nothing to be found, and nothing to complain about.
+	before := r.lines("pass done")
+	r.start("--log-format=json", "--socket", "none")
+	r.waitFor("a pass", func() bool { return r.lines("pass done") > before })
+	if a := r.told(exitFatal, "status"); !strings.Contains(a.err, "say with --socket where it listens") {
+		t.Errorf("status: %s", a.err)
+	}
+	r.told(exitFatal, "sync", "--socket", "none")
+	if n := r.lines(refused); n != 3 {
+		t.Error("none is not what could not be made")
+	}
+	r.signal(syscall.SIGTERM)
+	r.ends()
+
+	// Two on one socket.
+	socket := filepath.Join(dir, "s")
+	r.start("--log-format=json", "--socket", socket)
+	r.waitFor("the socket", func() bool { _, err := os.Stat(socket); return err == nil })
+	other := &running{T: t, sim: r.sim, specs: r.specs, env: append(r.env, "USERSYNCD_STATE="+filepath.Join(dir, "other.db"))}
+	other.start("--log-format=json", "--socket", socket)
+	other.waitFor("a pass of the second", func() bool { return other.lines("pass done") == 1 })
+	if other.lines(refused) != 1 {
+		t.Error("the second does not say that the socket is taken")
+	}
+	other.signal(syscall.SIGTERM)
+	other.ends()
+	if a := r.told(0, "status", "--socket", socket, "--output", "json"); !strings.Contains(a.out, `"pid": `+itoa(r.cmd.Process.Pid)) {
+		t.Errorf("the first does not answer any more: %s", a.out)
+	}
+}
+
+func itoa(n int) string {
+	text, _ := json.Marshal(n) // a number always is
+	return string(text)
+}
+
+// What a guard holds is released through the daemon, which goes on at once; what it does not hold is no such thing.
+func TestReleaseThroughTheDaemon(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 12})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-deactivations=0%,0")
+	r.settled()
+	u, _ := r.sim.User(ana)
+	write(t, specPath(r.specs, u), "email: "+ana+"\nstate: inactive\n")
+	var s control.Status
+	r.waitFor("it is held", func() bool { s, _ = r.status(); return s.Held == 1 && len(s.Holds) == 1 })
+	id := s.Holds[0].ID
+	if a := r.told(0, "explain", ana); !strings.Contains(a.out, ": held") || !strings.Contains(a.out, "usersyncd release "+id) {
+		t.Errorf("explain says\n%s", a.out)
+	}
+	if a := r.told(exitUsage, "release", "p-0123abcd"); !strings.Contains(a.err, "nothing is held under the id p-0123abcd") {
+		t.Errorf("what is not held: %s", a.err)
+	}
+	r.told(exitHeld, "sync")
+	if a := r.told(0, "release", id); !strings.Contains(a.out, "Released: 1 user, held by --max-deactivations") {
+		t.Errorf("release says %s", a.out)
+	}
+	r.waitFor("it is let through", func() bool { u, _ := r.sim.User(ana); return u.State == "inactive" })
+	r.quiet()
+}
+
+// A pause is in the state file when the command has ended, whatever the loop is doing then.
+func TestStatusKnowsAPauseAtOnce(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	r.start("--resync-interval=1h")
+	r.settled()
+	client := r.client()
+	defer client.Close()
+	for range 20 {
+		if err := client.Pause(context.Background(), "now"); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := client.Status(context.Background()); err != nil || s.Paused == nil {
+			t.Fatalf("%v; the pause is %+v", err, s.Paused)
+		}
+		if e, err := client.Explain(context.Background(), ana); err != nil || e.Paused == nil {
+			t.Fatalf("%v; explain does not know the pause", err)
+		}
+		if was, err := client.Resume(context.Background()); err != nil || !was {
+			t.Fatalf("%v, was paused: %v", err, was)
+		}
+		if s, err := client.Status(context.Background()); err != nil || s.Paused != nil {
+			t.Fatalf("%v; the pause is still %+v", err, s.Paused)
+		}
+	}
+	if events, err := client.History(context.Background(), state.Query{}); err != nil || len(events) != 0 {
+		t.Errorf("%v; a pause writes nothing: %v", err, events)
+	}
+}
+
+// client speaks to the daemon without a command in between.
+func (r *running) client() *control.Client {
+	r.Helper()
+	for _, v := range r.env {
+		if path, ok := strings.CutPrefix(v, "USERSYNCD_STATE="); ok {
+			c, err := control.Dial(r.Context(), path + ".sock")
+			if err != nil {
+				r.Fatal(err)
+			}
+			return c
+		}
+	}
+	r.Fatal(errors.New("no state file"))
+	return nil
+}
