@@ -32,7 +32,7 @@ func (d *daemon) write(name, format string, args ...any) {
 // start starts the process; stop ends it as a service manager does.
 func (d *daemon) start() (stop func()) {
 	d.Helper()
-	cmd := exec.Command(d.program, "--listen", d.address, "--log-format", "text", d.specs) //nolint:noctx // it is ended by a signal
+	cmd := exec.Command(d.program, "--listen", d.address, "--log-format", "text", d.specs)
 	var said bytes.Buffer
 	cmd.Env, cmd.Dir, cmd.Stderr = d.env, d.TempDir(), &said
 	if err := cmd.Start(); err != nil {
@@ -58,6 +58,7 @@ func (d *daemon) start() (stop func()) {
 
 // The page of a real daemon: from the first pass over an edit, a removal that is held and a restart.
 func TestTheDaemonsPage(t *testing.T) {
+	t.Parallel()
 	const users = 60
 	org := sim.New(sim.Options{Users: users, Seed: 3, IndexLag: -1})
 	api := httptest.NewServer(org)
