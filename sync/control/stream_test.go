@@ -14,8 +14,16 @@ import (
 	"time"
 )
 
-// listen opens the stream of a server.
-func listen(t *testing.T, origin string) (*http.Response, *bufio.Reader) {
+// A watcher is a client of the stream.
+type watcher struct {
+	status int
+	header http.Header
+	*bufio.Reader
+	leave func() error
+}
+
+// watch opens the stream of a server.
+func watch(t *testing.T, origin string) watcher {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+"/events", nil)
 	if err != nil {
@@ -26,11 +34,11 @@ func listen(t *testing.T, origin string) (*http.Response, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = answer.Body.Close() })
-	return answer, bufio.NewReader(answer.Body)
+	return watcher{answer.StatusCode, answer.Header, bufio.NewReader(answer.Body), answer.Body.Close}
 }
 
 // next reads one event: its lines, without the empty one that ends it.
-func next(t *testing.T, r *bufio.Reader) string {
+func next(t *testing.T, r watcher) string {
 	t.Helper()
 	var event strings.Builder
 	for {
@@ -50,9 +58,9 @@ func TestStream(t *testing.T) {
 	l := page(t, src)
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	answer, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
-	if got := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || !strings.HasPrefix(got, "text/event-stream") {
-		t.Fatalf("%s, %s", answer.Status, got)
+	body := watch(t, server.URL)
+	if got := body.header.Get("Content-Type"); body.status != http.StatusOK || !strings.HasPrefix(got, "text/event-stream") {
+		t.Fatalf("%d, %s", body.status, got)
 	}
 	if got := next(t, body); got != "retry: 2000\n" {
 		t.Errorf("the stream begins with %q", got)
@@ -94,7 +102,7 @@ func TestStreamBeginsWithTheNewest(t *testing.T) {
 	}
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	_, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
+	body := watch(t, server.URL)
 	next(t, body)
 	if got := next(t, body); !strings.HasPrefix(got, "id: 2\n") {
 		t.Errorf("the first event is %.40q", got)
@@ -106,7 +114,7 @@ func TestStreamHeartbeat(t *testing.T) {
 	l.heartbeat = time.Millisecond
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	_, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
+	body := watch(t, server.URL)
 	next(t, body)
 	for range 3 {
 		if got := next(t, body); got != ": still here\n" {
@@ -119,27 +127,27 @@ func TestStreamsAreLimited(t *testing.T) {
 	l := page(t, &script{})
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	var last *http.Response
+	var last watcher
 	for range maxStreams {
-		answer, body := listen(t, server.URL)
-		if answer.StatusCode != http.StatusOK {
-			t.Fatal(answer.Status)
+		body := watch(t, server.URL)
+		if body.status != http.StatusOK {
+			t.Fatal(body.status)
 		}
 		next(t, body)
-		last = answer
+		last = body
 	}
-	answer, body := listen(t, server.URL) //nolint:bodyclose // closed when the test ends
+	body := watch(t, server.URL)
 	text, _ := io.ReadAll(body)
-	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || !strings.Contains(string(text), "16 pages are open") {
-		t.Errorf("one too many: %s, %s", answer.Status, text)
+	if body.status != http.StatusServiceUnavailable || body.header.Get("Retry-After") == "" || !strings.Contains(string(text), "16 pages are open") {
+		t.Errorf("one too many: %d, %s", body.status, text)
 	}
 	// One that goes makes room.
-	_ = last.Body.Close()
+	_ = last.leave()
 	for len(l.streams) == maxStreams {
 		runtime.Gosched()
 	}
-	if answer, _ := listen(t, server.URL); answer.StatusCode != http.StatusOK { //nolint:bodyclose // closed when the test ends
-		t.Errorf("after one is closed: %s", answer.Status)
+	if again := watch(t, server.URL); again.status != http.StatusOK {
+		t.Errorf("after one is closed: %d", again.status)
 	}
 }
 
@@ -173,8 +181,8 @@ func TestStuckClientIsDropped(t *testing.T) {
 // The end of the daemon is the end of its streams: nothing waits for a page that stays open.
 func TestStreamsEndWithTheListener(t *testing.T) {
 	l, stop := serving(t, &script{})
-	l.streams <- struct{}{}                           // of a page that was there before
-	_, body := listen(t, "http://"+l.Addr().String()) //nolint:bodyclose // closed when the test ends
+	l.streams <- struct{}{} // of a page that was there before
+	body := watch(t, "http://"+l.Addr().String())
 	next(t, body)
 	if got := next(t, body); !strings.HasPrefix(got, "id: ") {
 		t.Errorf("the listener samples nothing by itself: %q", got)

@@ -31,7 +31,7 @@ addEventListener("unhandledrejection", (e) => console.error("unhandled rejection
 // A tab is one page of a browser of its own. Everything that the browser complains about fails the test.
 type tab struct {
 	*testing.T
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // how chromedp names a page of the browser
 	origin string
 
 	mu         sync.Mutex
@@ -202,6 +202,21 @@ func free(t *testing.T) string {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
+}
+
+// reached waits until somebody listens.
+func reached(t *testing.T, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err == nil {
+			_ = c.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }
 
 func originOf(address string) string { return (&url.URL{Scheme: "http", Host: address}).String() }

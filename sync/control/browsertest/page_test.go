@@ -17,6 +17,7 @@ import (
 
 func start(t *testing.T) (*scene, *tab) {
 	t.Helper()
+	t.Parallel()
 	src, address := newScene(), free(t)
 	serve(t, address, src)
 	return src, open(t, originOf(address))
@@ -126,6 +127,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 }
 
 func TestTheConnectionComesBack(t *testing.T) {
+	t.Parallel()
 	src, address := newScene(), free(t)
 	stop := serve(t, address, src)
 	b := open(t, originOf(address))
