@@ -27,7 +27,7 @@ func (d *daemon) status(now time.Time) control.Status {
 		Limiter: d.limiterStatus(),
 	}
 	if next := d.next.Load(); next != 0 && st.Phase == "idle" {
-		s.Next = time.Unix(0, next).UTC()
+		s.Next = time.Unix(next, 0).UTC()
 	}
 	if ok, why := d.alive(now); !ok {
 		s.Stuck = why
