@@ -21,7 +21,7 @@ func TestStatusCountsWhoIsInSync(t *testing.T) {
 		w.remove(users[0].Email + ".yaml") // nobody declares this one any more
 		w.write(users[1].Email+".yaml", "email: %s\ntitle: Pilot\n", users[1].Email)
 		w.write(users[2].Email+".yaml", "email: %s\ntitle: Pilot\n", users[2].Email)
-		w.fault("PATCH x1 400")
+		w.fault("PATCH x1 400 user=" + users[1].Email) // so that one change alone is left for the next pass
 		res := w.pass()
 		if st := w.Status(); res.Applied != 2 || res.Failed != 1 || st.Users != 5 || st.InSync != 4 {
 			t.Errorf("%d of %d are in sync; %d applied, %d failed", st.InSync, st.Users, res.Applied, res.Failed)
