@@ -75,6 +75,9 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot
 		declared: plan.declared(),
 		closes:   r.Policy.Schedule.Closes(plan.began),
 	}
+	if plan.undoes != "" {
+		a.closes = time.Time{} // a person wants it now, and no later pass would carry out what waits
+	}
 	if err := a.local(todo, snap); err != nil {
 		return err
 	}

@@ -29,6 +29,18 @@ func (a *applier) event(c *Change, written []spec.Field, correlation string) []s
 	return []state.Event{e}
 }
 
+// landed returns which fields of a rollback's call, whose answer was lost, a look shows to be written. (Any
+// other pass finds what is in force by comparing everything that is desired.)
+func (a *applier) landed(j *job, now state.Observed) []spec.Field {
+	if a.plan.undoes == "" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(j.lost), func(f spec.Field) bool {
+		want, undone := j.change.Desired[f]
+		return !undone || !a.roster.same(f, want, now.Fields[f])
+	})
+}
+
 // found is what the history tells of a call whose answer was lost, once a look shows what it did: of the
 // fields that were still to change those that no longer are: it may be somebody else who changed them, which nobody can tell.
 func (a *applier) found(j *job, next *Change) []state.Event {

@@ -182,7 +182,7 @@ func (a *applier) reread(j *job, ans answer) error {
 		j.read, j.lookup = false, true // the version was right, so it is the address: who has it?
 		return nil
 	}
-	c.Current = a.known(now, c.Current, c, nil)
+	c.Current = a.known(now, c.Current, c, a.landed(j, now))
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
 	if ans.step == stepFind {
@@ -204,10 +204,14 @@ func (a *applier) replan(j *job) error {
 		next.Desired = a.roster.managers(a.Policy.managed(c.Desired, c.Current), &a.Policy)
 	}
 	a.roster.compare(&next)
+	if found := a.found(j, &next); len(found) > 0 { // whatever becomes of the rest
+		if err := a.commit(state.Commit{Events: found}); err != nil {
+			return err
+		}
+	}
 	if err := a.vet(j, &next); err != nil {
 		return a.failed(j, err)
 	}
-	found := a.found(j, &next)
 	switch {
 	case next.Action == Restore && len(next.Fields) == 0:
 		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))
@@ -218,14 +222,9 @@ func (a *applier) replan(j *job) error {
 	}
 	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
-		commit := state.Commit{Events: found}
+		var commit state.Commit
 		a.succeed(j, &commit)
 		return a.commit(commit)
-	}
-	if len(found) > 0 {
-		if err := a.commit(state.Commit{Events: found}); err != nil {
-			return err
-		}
 	}
 	if j.final != nil && j.final.left(next) {
 		return a.notDone(j)
@@ -293,7 +292,9 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 	c := j.change
 	a.finish(j)
 	delete(a.silent, j)
-	commit.Cleared = append(commit.Cleared, c.Key)
+	if a.plan.undoes == "" { // quarantine is of what the specs ask for
+		commit.Cleared = append(commit.Cleared, c.Key)
+	}
 	if j.ours {
 		commit.Settled = append(commit.Settled, c.Key)
 	}
@@ -339,7 +340,9 @@ func (a *applier) fail(j *job, err error, commit *state.Commit) {
 	if c.Current == nil && !j.ours {
 		commit.Settled = append(commit.Settled, c.Key) // the creation was refused for certain
 	}
-	commit.Failures = append(commit.Failures, f)
+	if a.plan.undoes == "" {
+		commit.Failures = append(commit.Failures, f)
+	}
 	a.end(c, Failed)
 }
 

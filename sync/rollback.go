@@ -40,8 +40,11 @@ var (
 // nobody has changed since: it reads the organization first, and what is not as we had left it stays as it is
 // and is reported. Users who were created stay, too.
 //
+// A person who undoes something does not wait for a change window: no pass would carry it out later.
+//
 // agreed is the id of the plan that a person has agreed to. Without one nothing is written, and the result is
-// that plan. With one the passes are paused first: the checkout still asks for what is undone.
+// that plan. With one, and something to write, the passes are paused first: the checkout still asks for what is
+// undone.
 func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string) (*Result, error) {
 	began := time.Now()
 	mode := Mode{DryRun: agreed == ""}
@@ -61,6 +64,10 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 		return nil, err
 	}
 	r.failures = snap.Failures
+	s := r.Status()
+	s.Phase, s.Began = "refresh", began
+	r.set(s)
+	defer r.rest()
 	bind := r.binder(ctx, snap)
 	if err := bind(); err != nil {
 		return nil, err
@@ -78,6 +85,9 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 		if plan.ID != agreed {
 			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanMoved, plan.ID)
 		}
+		if !plan.sends() {
+			return r.rolledBack(began, mode, undo, plan), nil
+		}
 		pause := state.Pause{At: began, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", undo)}
 		if err := r.Store.Commit(state.Commit{Pause: &pause}); err != nil {
 			return nil, err
@@ -85,14 +95,22 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 		r.standing.Paused = &pause
 		err = r.apply(ctx, plan, snap)
 	}
+	return r.rolledBack(began, mode, undo, plan), err
+}
+
+func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo Undo, plan *Plan) *Result {
 	res := r.sum(began, mode, undo.Revision, plan, nil)
 	res.Mode = "rollback"
+	return res
+}
+
+// rest publishes that nothing is under way, and how the last pass ended.
+func (r *Reconciler) rest() {
 	s := r.Status()
 	if s.Phase = "idle"; s.Last != nil {
 		s.from(s.Last)
 	}
 	r.set(s)
-	return res, err
 }
 
 // shortest is how much of a revision must be given.
