@@ -40,6 +40,7 @@ type daemon struct {
 	orders  chan order    // what the loop is asked to do between two passes
 	kick    chan struct{} // a reason to look again; holds one
 	passing atomic.Pointer[context.CancelFunc]
+	undoing atomic.Bool   // a rollback that was agreed to waits, or is under way
 	next    atomic.Int64  // when the next pass is due, in Unix seconds; 0: when something happens
 	busy    atomic.Int64  // how long passes have taken in all, in nanoseconds
 	applied atomic.Uint64 // changes of the passes that have ended

@@ -14,7 +14,7 @@ const (
 	exitFatal   = 1  // nothing more could be done: credentials, API, state file
 	exitChanges = 2  // plan --detailed-exitcode: there are changes
 	exitInvalid = 3  // the specs are invalid
-	exitHeld    = 4  // a guard holds something; the rest is applied
+	exitHeld    = 4  // a guard holds something, the rest is applied; or a pause, and nothing is
 	exitFailed  = 5  // some users failed, or the API asks for a long pause; the rest is applied
 	exitUsage   = 64 // the command line or the configuration is wrong
 )

@@ -110,9 +110,9 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 	}
 	switch {
 	case e.ID != "" && e.Managed:
-		line("genesys", "%s, version %d, managed", e.ID, e.Version)
+		line("genesys", "%s, version %d, managed", shownText(e.ID), e.Version)
 	case e.ID != "":
-		line("genesys", "%s, version %d, not managed", e.ID, e.Version)
+		line("genesys", "%s, version %d, not managed", shownText(e.ID), e.Version)
 	default:
 		line("genesys", "nobody is known by that address")
 	}

@@ -88,9 +88,9 @@ func printEvent(w io.Writer, e state.Event) {
 	if e.Undoes != "" {
 		undo = ", undoes " + short(e.Undoes)
 	}
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), e.Action, shownText(e.Email), e.Cause, cmp.Or(short(e.Revision), "no revision"), undo)
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(short(e.Revision)), "no revision"), shownText(undo))
 	if e.CorrelationID != "" {
-		fmt.Fprintf(w, " %s", e.CorrelationID)
+		fmt.Fprintf(w, " %s", shownText(e.CorrelationID))
 	}
 	fmt.Fprintln(w)
 	for _, f := range e.Fields {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -53,5 +55,20 @@ func errorText(err error) string {
 	if err == nil || errors.As(err, &quiet) && quiet.err == nil {
 		return ""
 	}
-	return "usersyncd: " + err.Error()
+	return "usersyncd: " + escapeLines(err.Error())
+}
+
+// escapeLines is a text of several lines for a terminal: what cannot be seen is escaped, as it may come from specs
+// or from the API.
+func escapeLines(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || r == '\t' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		q := strconv.QuoteRune(r)
+		b.WriteString(q[1 : len(q)-1])
+	}
+	return b.String()
 }

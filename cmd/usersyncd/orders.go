@@ -34,6 +34,9 @@ func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 	select {
 	case d.orders <- o:
 	case <-ctx.Done():
+		if o.agreed != "" {
+			d.undoing.Store(false)
+		}
 		return nil, errors.Join(ctx.Err(), d.unpause(o))
 	}
 	select {
@@ -145,18 +148,26 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 	if err != nil {
 		return nil, err
 	}
+	if !s.undoing.CompareAndSwap(false, true) { // their pauses would get into each other's way
+		return nil, fmt.Errorf("undo %s: %w", undo, control.ErrUndoing)
+	}
 	o.before = meta.Pause
 	if err := s.Pause(by, o.reason()); err != nil {
+		s.undoing.Store(false)
 		return nil, err
 	}
 	return s.ask(ctx, o)
 }
 
 // rollback carries out an order between two passes.
-func (d *daemon) rollback(ctx context.Context, o order) {
-	ctx, cancel := context.WithCancel(ctx)
+func (d *daemon) rollback(all context.Context, o order) {
+	ctx, cancel := context.WithCancel(all)
 	defer cancel()
-	if o.agreed == "" { // a plan that nobody waits for any more is of no use; what writes goes on
+	if o.agreed != "" {
+		defer d.undoing.Store(false)
+		d.passing.Store(&cancel) // a pause ends it, as it ends a pass
+		defer d.passing.Store(nil)
+	} else { // a plan that nobody waits for any more is of no use; what writes goes on
 		go func() {
 			select {
 			case <-o.gone:
@@ -173,8 +184,11 @@ func (d *daemon) rollback(ctx context.Context, o order) {
 			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
 		d.count(res)
 	}
-	if err != nil && res == nil { // nothing was written
+	switch {
+	case res == nil, err == nil && res.Applied+res.Failed == 0: // nothing was written
 		err = errors.Join(err, d.unpause(o))
+	case errors.Is(err, context.Canceled) && all.Err() == nil:
+		err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, plural(res.Pending, "user"))
 	}
 	if err != nil {
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)

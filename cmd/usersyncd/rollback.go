@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -88,7 +89,11 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo u
 	if err == nil {
 		defer client.Close()
 		defer p.noteWait()()
-		return client.Rollback(cmd.Context(), undo, agreed)
+		res, err := client.Rollback(cmd.Context(), undo, agreed)
+		if agreed != "" && errors.Is(err, context.Canceled) {
+			err = errors.New("nobody waits for it here any more; the daemon goes on with it, until usersyncd pause")
+		}
+		return res, err
 	}
 	if !errors.Is(err, control.ErrNoDaemon) {
 		return nil, err
@@ -114,6 +119,9 @@ func printRollback(c *config, p process, res *usersync.Result, undo usersync.Und
 	if !res.DryRun {
 		if err := printResult(p.stdout, c.output, res); err != nil {
 			return err
+		}
+		if res.Applied+res.Failed+res.Pending == 0 {
+			return nil // and so nothing is paused
 		}
 		_, err := fmt.Fprintln(p.stdout, "Paused. Take it back in the checkout, too (git revert), then: usersyncd resume")
 		return err

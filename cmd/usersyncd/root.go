@@ -34,7 +34,7 @@ Exit codes:
   1   nothing more could be done (credentials, API, state file)
   2   plan --detailed-exitcode found changes
   3   the specs are invalid
-  4   a guard holds something, the rest is applied
+  4   a guard holds something, the rest is applied; or it is paused
   5   some users failed, or the API asked for a long pause; the rest is applied
   64  the command line or the configuration is wrong
 `

@@ -45,7 +45,10 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 			if err != nil {
 				return refused(p, res, err)
 			}
-			return outcome(res)
+			if err := outcome(res); err != nil || len(res.Problems) == 0 {
+				return err
+			}
+			return &exitError{code: exitInvalid} // they are printed, and the others were looked after
 		},
 	}
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")

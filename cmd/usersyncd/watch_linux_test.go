@@ -64,7 +64,9 @@ func TestDaemonAfterAnOverflow(t *testing.T) {
 	}
 	r.signal(syscall.SIGCONT)
 	r.waitFor("what was lost is found", func() bool { return r.title(ana) == "Pilot" && r.title(mei) == "Major" })
-	if n := r.lines("file events were lost; the tree is read anew"); n != 1 {
+	const loss = "file events were lost; the tree is read anew" // told by another goroutine than the one that reads it
+	r.waitFor("the loss is told", func() bool { return r.lines(loss) > 0 })
+	if n := r.lines(loss); n != 1 {
 		t.Errorf("the loss was told %d times", n)
 	}
 	write(t, filepath.Join(folder, "mei.yaml"), fmt.Sprintf("email: %s\ntitle: General\n", mei))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 )
 
@@ -22,12 +23,21 @@ var (
 	ErrQuestion = errors.New("it cannot be asked like this")
 )
 
+// ErrUndoing and ErrPaused say what became of a rollback, for errors.Is.
+var (
+	// ErrUndoing is returned when another rollback is under way.
+	ErrUndoing = errors.New("another rollback is under way; wait for its end, or pause it")
+	// ErrPaused is returned when somebody has paused it.
+	ErrPaused = errors.New("it was paused")
+)
+
 // kinds name the errors that the other side can act on.
 func kinds() map[string]error {
 	return map[string]error{
 		"not-held": ErrNotHeld, "nothing-to-undo": usersync.ErrNothingToUndo, "plan-moved": usersync.ErrPlanMoved,
 		"ambiguous": usersync.ErrAmbiguous, "throttled": usersync.ErrThrottled, "unauthorized": usersync.ErrUnauthorized,
 		"problems": usersync.ErrProblems, "stopping": ErrStopping, "question": ErrQuestion,
+		"undoing": ErrUndoing, "paused": ErrPaused, "no-specs": spec.ErrNoSpecs, "nobody": usersync.ErrNobody,
 	}
 }
 

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// planOf takes the id of a plan out of what rollback prints.
+func planOf(t *testing.T, text string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\nPlan ")
+	id, _, _ := strings.Cut(rest, ":")
+	if !found {
+		t.Fatalf("there is no plan in\n%s", text)
+	}
+	return id
+}
+
+// A rollback that is agreed to ends the pass that still writes the bad commit, and takes back what it wrote. One
+// that is not, as the plan is another one, leaves everything as it was: that a pass was paused, or that none was.
+func TestRollbackDuringAPass(t *testing.T) {
+	const users = 40
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	before := map[string]string{}
+	for _, u := range r.sim.Users() {
+		before[u.Email] = u.Title
+	}
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+
+	// A first bad commit, wholly applied, and what is refused.
+	first := r.sim.Users()[0].Email
+	r.declare(first, "Wrong")
+	r.waitFor("the edit", func() bool { return r.title(first) == "Wrong" })
+	s := r.settled()
+	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", "p-0123"); !strings.Contains(a.err, "nothing was written") {
+		t.Errorf("another plan: %s", a.err)
+	}
+	if s := r.settled(); s.Paused != nil {
+		t.Errorf("nothing was paused before, and now: %+v", s.Paused)
+	}
+	r.told(0, "pause", "--reason", "mine")
+	r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", "p-0123")
+	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "mine" {
+		t.Errorf("it was paused before, and now: %+v", s.Paused)
+	}
+	r.told(0, "resume")
+	r.told(exitUsage, "rollback", "--revision", "fffffff0")
+	r.told(exitUsage, "rollback", "--revision", "f")
+
+	// A second one, which is still being written.
+	since := time.Now().UTC().Add(-time.Hour).Format(time.RFC3339)
+	r.moveAll("Bad")
+	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 4 })
+	r.told(0, "pause")
+	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == "idle" && s.Pending > 0 })
+	plan := planOf(t, r.told(0, "rollback", "--since", since).out)
+	r.told(0, "resume")
+	r.waitFor("the pass goes on", func() bool { s, _ := r.status(); return s.Phase == "apply" && s.Done > 0 })
+	a := r.told(exitFatal, "rollback", "--since", since, "--confirm", plan) // more was written since the plan
+	_, moved, _ := strings.Cut(a.err, "by now: ")
+	moved, _, _ = strings.Cut(moved, ";")
+	if !strings.HasPrefix(moved, "p-") || moved == plan {
+		t.Fatalf("the plan is another one: %s", a.err)
+	}
+}
+
+// The daemon ends the pass, restores what it wrote, and stays paused until somebody resumes.
+func TestRollbackEndsThePass(t *testing.T) {
+	const users = 60
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	before := map[string]string{}
+	for _, u := range r.sim.Users() {
+		before[u.Email] = u.Title
+	}
+	// What is undone is a first commit, of half of the users; the pass under way is of a later one, of the others.
+	half := r.sim.Users()[:users/2]
+	for _, u := range half {
+		r.declare(u.Email, "Bad")
+	}
+	r.told(0, "sync")
+	r.told(0, "sync")
+	s := r.settled()
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	written := r.patches()
+	for _, u := range r.sim.Users()[users/2:] {
+		r.declare(u.Email, "Next")
+	}
+	r.waitFor("the next pass is on its way", func() bool { return r.patches(200) >= written+3 })
+	a := r.told(0, "rollback", "--revision", s.Head, "--confirm", plan)
+	if !strings.Contains(a.out, "usersyncd resume") {
+		t.Errorf("it says\n%s", a.out)
+	}
+	for _, u := range half {
+		if r.title(u.Email) != before[u.Email] {
+			t.Errorf("%s has the title %q, not %q", u.Email, r.title(u.Email), before[u.Email])
+		}
+	}
+	next := 0
+	for _, u := range r.sim.Users()[users/2:] {
+		if u.Title == "Next" {
+			next++
+		}
+	}
+	if next == 0 || next == users/2 {
+		t.Errorf("%d of %d were written by the pass that was to be ended", next, users/2)
+	}
+	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "take it back in the checkout, too") {
+		t.Errorf("the pause is %+v", s.Paused)
+	}
+	if a := r.told(0, "history", "--limit", "1"); !strings.Contains(a.out, "undoes ") {
+		t.Errorf("the history says\n%s", a.out)
+	}
+	r.quiet()
+}
+
+// Whoever confirms a rollback and gives up waiting has still confirmed it: it goes on, and the passes stay paused.
+func TestRollbackOutlivesWhoAsked(t *testing.T) {
+	const users = 40
+	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.moveAll("Bad")
+	r.told(0, "sync")
+	r.told(0, "sync")
+	s := r.settled()
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	written := r.patches()
+	cmd := exec.Command("usersyncd", "rollback", "--revision", s.Head, "--confirm", plan)
+	cmd.Env = r.env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.waitFor("it is on its way", func() bool { return r.patches(200) >= written+3 })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	r.waitFor("it has ended", func() bool { return r.lines("rollback") == 2 })
+	s = r.settled()
+	if s.Paused == nil {
+		t.Error("the passes are not paused any more")
+	}
+	for _, u := range r.sim.Users() {
+		if u.Title == "Bad" {
+			t.Errorf("%s is as the bad commit left it", u.Email)
+		}
+	}
+}
+
+// A pause ends a rollback that is under way, which says so, and another one beside it is refused.
+func TestARollbackIsPaused(t *testing.T) {
+	const users = 40
+	r := newRunning(t, sim.Options{Users: users, Latency: 200 * time.Millisecond})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.moveAll("Bad")
+	r.told(0, "sync")
+	r.told(0, "sync")
+	s := r.settled()
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	written := r.patches()
+	first := r.begin("rollback", "--revision", s.Head, "--confirm", plan)
+	r.waitFor("it is on its way", func() bool { return r.patches(200) >= written+3 })
+	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", plan); !strings.Contains(a.err, "another rollback is under way") {
+		t.Errorf("a second one: %s", a.err)
+	}
+	r.told(0, "pause", "--reason", "stop that")
+	a := <-first
+	if a.code == 0 || !strings.Contains(a.err, "it was paused") {
+		t.Errorf("exit code %d: %s", a.code, a.err)
+	}
+	still := 0
+	for _, u := range r.sim.Users() {
+		if u.Title == "Bad" {
+			still++
+		}
+	}
+	if still == 0 || still == users {
+		t.Errorf("%d of %d are as the bad commit left them", still, users)
+	}
+	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "stop that" {
+		t.Errorf("the pause is %+v", s.Paused)
+	}
+}
+
+// A rollback with nothing to write leaves the daemon as it was, and says nothing of a pause.
+func TestARollbackOfNothing(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 4})
+	r.start("--log-format=json", "--resync-interval=1h")
+	r.settled()
+	r.moveAll("Bad")
+	r.told(0, "sync")
+	r.told(0, "sync")
+	s := r.settled()
+	for _, u := range r.sim.Users() {
+		r.sim.Edit(u.Email, func(u *sim.User) { u.Title = "By hand" })
+	}
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	if a := r.told(0, "rollback", "--revision", s.Head, "--confirm", plan); strings.Contains(a.out, "Paused") {
+		t.Errorf("it says\n%s", a.out)
+	}
+	if s := r.settled(); s.Paused != nil {
+		t.Errorf("paused: %+v", s.Paused)
+	}
+}
+
+// sync over specs with problems ends as --once does, and the next pass is told as a time to come.
+func TestSyncOverProblems(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 4})
+	r.start("--log-format=json", "--resync-interval=1h")
+	r.settled()
+	if s := r.settled(); s.Next.Before(s.Now) || s.Next.Sub(s.Now) > time.Hour {
+		t.Errorf("it is %s, and the next pass is due at %s", s.Now, s.Next)
+	}
+	write(t, r.specs+"/broken.yaml", "emial: x\n")
+	r.told(exitInvalid, "sync")
+	r.told(exitInvalid, "sync")
+}
+
+// What comes from elsewhere cannot move a cursor, in an error either.
+func TestErrorTextIsVisible(t *testing.T) {
+	got := errorText(usage("the API says \x1b[31m\"no\"\u202e\nC:\\x\tü"))
+	if want := "usersyncd: the API says \\x1b[31m\"no\"\\u202e\nC:\\x\tü"; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
