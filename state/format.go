@@ -62,8 +62,14 @@ func layOut(rebuilt bool) func(*bolt.Tx) error {
 // checkFormat refuses a file that is sound but not ours to read.
 func checkFormat(path string) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
-		ours, others := 0, 0
-		err := tx.ForEach(func([]byte, *bolt.Bucket) error { others++; return nil })
+		ours, others, noBucket := 0, 0, ""
+		err := tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+			others++
+			if b == nil { // bbolt writes only buckets there: a flag has flipped
+				noBucket = string(name)
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
@@ -78,6 +84,9 @@ func checkFormat(path string) func(*bolt.Tx) error {
 		}
 		if others -= ours; ours == 0 && others > 0 {
 			return fmt.Errorf("%s: %w, but the database of another program: use another state file", path, ErrForeign)
+		}
+		if noBucket != "" {
+			return damagef("%q is no bucket", noBucket)
 		}
 		if missing := len(bucketNames()) - ours - without; missing > 0 {
 			return damagef("%d of %d buckets are missing", missing, len(bucketNames()))

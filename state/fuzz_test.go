@@ -34,6 +34,7 @@ func FuzzOpen(f *testing.F) {
 		for _, field := range []int{0, 8, 10, 12, 16, 20, 24, 28, 32} { // of page heads and first elements
 			f.Add(uint32(at+field), []byte{0xff}, uint32(len(whole)), false)
 			f.Add(uint32(at+field), []byte{1, 0, 0, 0}, uint32(len(whole)), false)
+			f.Add(uint32(at+field), []byte{0, 0, 0, 0}, uint32(len(whole)), false)
 		}
 	}
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, length uint32, mend bool) {
