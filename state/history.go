@@ -70,6 +70,36 @@ func (s *Store) History(q Query) ([]Event, error) {
 	return events, nil
 }
 
+// HistoryBegins returns the time of the oldest event that is kept, if older ones were dropped for it; else the
+// zero time.
+func (s *Store) HistoryBegins() (time.Time, error) {
+	var first Event
+	if s.db == nil {
+		return first.At, nil
+	}
+	err := s.view(func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte(bucketHistory))
+		if b == nil {
+			return nil
+		}
+		c := b.Cursor()
+		key, record := c.First()
+		if string(key) == eventKey(0) {
+			return nil
+		}
+		for ; key != nil; key, record = c.Next() {
+			if payload, ok := unseal(bucketHistory, key, record); ok && json.Unmarshal(payload, &first) == nil {
+				return nil // those that are damaged are dropped when the file is opened the next time
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read history in state file %s: %w", s.path, err)
+	}
+	return first.At, nil
+}
+
 // addHistory gives an older file its bucket.
 func (s *Store) addHistory() error {
 	missing := false

@@ -36,12 +36,26 @@ func TestHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	begins := func() time.Time {
+		t.Helper()
+		at, err := st.HistoryBegins()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
 	for n := 0; n < 40; n += 4 {
+		if n < 30 && !begins().IsZero() {
+			t.Errorf("%d events were written, and the oldest that is kept is of %s", n, begins())
+		}
 		mustCommit(t, st, state.Commit{Events: []state.Event{event(n), event(n + 1), event(n + 2), event(n + 3)}})
 	}
 	all := events(t, st, state.Query{})
 	if len(all) != 30 {
 		t.Fatalf("%d events, not the newest 30", len(all))
+	}
+	if !begins().Equal(event(10).At) {
+		t.Errorf("the oldest that is kept is of %s", begins())
 	}
 	for i, e := range all {
 		if d := diff(event(39-i), e); d != "" {

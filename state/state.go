@@ -107,6 +107,8 @@ type Event struct {
 	Fields   []FieldEvent `json:"fields"`
 	// CorrelationID is what the vendor's support asks for; "" if nobody knows which answer it was.
 	CorrelationID string `json:"correlationId,omitempty"`
+	// Uncertain is whether the answer was lost, and the pass over before a look could show what came of it.
+	Uncertain bool `json:"uncertain,omitempty"`
 	// Undoes is, of a rollback, what is undone: a revision, or since when.
 	Undoes string `json:"undoes,omitempty"`
 }

@@ -176,6 +176,9 @@ func (a *applier) run(ctx context.Context) error {
 	if a.stopped == nil {
 		return a.abandon()
 	}
+	if err := a.tellUnknown(); err != nil {
+		return errors.Join(a.stopped, err)
+	}
 	return a.stopped
 }
 

@@ -29,6 +29,39 @@ func (a *applier) event(c *Change, written []spec.Field, correlation string) []s
 	return []state.Event{e}
 }
 
+// unknown is what the history tells of a call whose answer was lost, when there will be no look any more: a
+// rollback has to look at it. Tries that end alike are told once.
+func (a *applier) unknown(j *job) []state.Event {
+	if len(j.lost) == 0 || j.change.Current == nil {
+		return nil
+	}
+	events := a.event(j.change, j.lost, "")
+	if len(events) == 0 {
+		return nil
+	}
+	e := &events[0]
+	e.Uncertain = true
+	last, err := a.Store.History(state.Query{ID: e.ID, Limit: 1})
+	if err == nil && len(last) > 0 && last[0].Uncertain && last[0].Revision == e.Revision && slices.Equal(last[0].Fields, e.Fields) {
+		return nil
+	}
+	return events // twice rather than not at all
+}
+
+// tellUnknown records what is not known when a pass ends early.
+func (a *applier) tellUnknown() error {
+	var commit state.Commit
+	for _, j := range a.waiting {
+		if j.change.Outcome == Planned {
+			commit.Events = append(commit.Events, a.unknown(j)...)
+		}
+	}
+	if len(commit.Events) == 0 {
+		return nil
+	}
+	return a.commit(commit)
+}
+
 // landed returns which fields of a rollback's call, whose answer was lost, a look shows to be written. (Any
 // other pass finds what is in force by comparing everything that is desired.)
 func (a *applier) landed(j *job, now state.Observed) []spec.Field {

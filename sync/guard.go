@@ -51,6 +51,7 @@ type Hold struct {
 	Guard  string   `json:"guard"`
 	Users  []string `json:"users"`
 	Reason string   `json:"reason"`
+	Undo   bool     `json:"undo,omitempty"` // of a rollback
 }
 
 // The guards that a person may overrule.
@@ -200,7 +201,7 @@ func (p *planner) hold(guard, reason string, changes []*Change) {
 		return
 	}
 	sum := sha256.New()
-	h := Hold{Guard: guard, Reason: reason}
+	h := Hold{Guard: guard, Reason: reason, Undo: p.undoes != ""}
 	for _, c := range changes {
 		fmt.Fprintln(sum, guard, c.Current.ID, c.Action, c.hash)
 		h.Users = append(h.Users, c.Key)

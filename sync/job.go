@@ -322,6 +322,7 @@ func (a *applier) failed(j *job, err error) error {
 // fail puts the user into quarantine: it is tried again after a while of its own, or when its spec changes.
 func (a *applier) fail(j *job, err error, commit *state.Commit) {
 	c := j.change
+	commit.Events = append(commit.Events, a.unknown(j)...)
 	a.finish(j)
 	c.Err = err
 	f := state.Failure{Key: c.Key, Desired: c.hash, Attempts: 1, Message: err.Error()}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
@@ -27,15 +25,6 @@ func (w *world) rollback(undo usersync.Undo) *usersync.Result {
 		w.Fatal(err)
 	}
 	return res
-}
-
-func (w *world) history(q state.Query) []state.Event {
-	w.Helper()
-	events, err := w.Store.History(q)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return events
 }
 
 // A bad commit changed 300 users, and people have edited five of them since: 295 are restored, five reported.
@@ -106,72 +95,6 @@ func TestRollbackOfABadCommit(t *testing.T) {
 		w.settled()
 		if again, err := w.Rollback(context.Background(), undo, "", ""); err != nil || again.Pending > 0 {
 			t.Errorf("undone twice: %v\n%s", err, show(again))
-		}
-	})
-}
-
-// What the history tells: each write with its fields, its revision and its correlation id.
-func TestHistoryOfWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 2})
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\ntitle: Lead\nskills: {Billing: 3}\n", u.Email)
-		w.sim.Define(sim.Skill, "Billing")
-		w.write("n.yaml", "email: new@example.com\nname: New\ntitle: Agent\n")
-		res := w.pass()
-		events := w.history(state.Query{})
-		var lines []string
-		for _, e := range events {
-			if e.CorrelationID == "" || e.Revision != res.Revision || e.Plan != res.Plan || e.ID == "" || e.At.IsZero() {
-				t.Errorf("an event lacks something: %+v", e)
-			}
-			for _, f := range e.Fields {
-				lines = append(lines, fmt.Sprintf("%s %s %s: %s -> %s", e.Email, e.Action, f.Field, f.Before.Display(), f.After.Display()))
-			}
-		}
-		got := strings.Join(lines, "\n")
-		for _, want := range []string{
-			u.Email + ` adopt title: "` + u.Title + `" -> "Lead"`,
-			u.Email + ` adopt skills: {} -> {Billing: 3}`,
-			`new@example.com create name: (unknown) -> "New"`,
-			`new@example.com create title: (unknown) -> "Agent"`,
-		} {
-			if !strings.Contains(got, want) {
-				t.Errorf("no %s in\n%s", want, got)
-			}
-		}
-		if n := len(w.history(state.Query{Email: "new@example.com"})); n == 0 || n == len(events) {
-			t.Errorf("%d of %d events are the new user's", n, len(events))
-		}
-		w.pass()
-		if n := len(w.history(state.Query{})); n != len(events) {
-			t.Errorf("a pass that wrote nothing left %d events", n-len(events))
-		}
-	})
-}
-
-// A write whose answer was lost is in the history once it is known to have been made, and once only.
-func TestHistoryOfALostAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 40})
-		w.declareAll("title: Lead\nacdAutoAnswer: true")
-		w.fault("PATCH 50% lost")
-		res := w.pass()
-		if res.Failed > 0 {
-			t.Fatal(show(res))
-		}
-		told := map[string]int{}
-		for _, e := range w.history(state.Query{}) {
-			for _, f := range e.Fields {
-				if f.Field == spec.Title {
-					told[e.Email]++
-				}
-			}
-		}
-		for _, u := range w.sim.Users() {
-			if told[u.Email] != 1 {
-				t.Errorf("the title of %s is told %d times", u.Email, told[u.Email])
-			}
 		}
 	})
 }

@@ -19,6 +19,7 @@ func (a *applier) repeat(ans answer) error {
 	case errors.Is(ans.err, ErrUncertain):
 		for _, j := range a.served(ans) {
 			j.began(call.Fields, nil)
+			j.lost = call.Fields
 		}
 		if call.attempts++; a.once(ans.err) {
 			return a.lookInto(ans)

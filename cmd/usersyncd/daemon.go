@@ -37,10 +37,12 @@ type daemon struct {
 	longestWait time.Duration // of a worker, between two tries
 	supervisor
 
+	agreed  chan order    // a rollback that a person has agreed to
 	orders  chan order    // what the loop is asked to do between two passes
 	kick    chan struct{} // a reason to look again; holds one
 	passing atomic.Pointer[context.CancelFunc]
-	undoing atomic.Bool   // a rollback that was agreed to waits, or is under way
+	undoing atomic.Bool // a rollback that was agreed to waits, or is under way
+	undos   undoHolds
 	next    atomic.Int64  // when the next pass is due, in Unix seconds; 0: when something happens
 	busy    atomic.Int64  // how long passes have taken in all, in nanoseconds
 	applied atomic.Uint64 // changes of the passes that have ended
@@ -75,7 +77,7 @@ func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p pro
 }
 
 func newDaemon(a *app, s *settings, w watcher) *daemon {
-	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, orders: make(chan order), kick: make(chan struct{}, 1)}
+	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, agreed: make(chan order), orders: make(chan order), kick: make(chan struct{}, 1)}
 }
 
 // step is a place where a test can stop the loop.
@@ -114,6 +116,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 	var pause time.Duration
 	var asked *order // who wants to know what the next pass does
 	for {
+		d.undoFirst(ctx)
 		d.step("pass")
 		res, err, interrupted := d.pass(ctx, asked)
 		if ctx.Err() != nil {

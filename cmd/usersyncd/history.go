@@ -21,7 +21,8 @@ func newHistory(c *config, p process) *cobra.Command {
 		Short: "Show what was written: when, to whom, for which commit",
 		Long: `history shows the writes that Genesys has confirmed, the newest first: time,
 user, commit, each field before and after, and the correlation id that the
-vendor's support asks for. The newest 50,000 are kept, in the state file. It
+vendor's support asks for; and those whose answer was lost, if nobody could
+look what came of them. The newest 50,000 are kept, in the state file. It
 asks the running daemon or, when none runs, that file.`,
 		Example: `  usersyncd history --since 2h
   usersyncd history ana.perez@example.com --output json
@@ -89,6 +90,9 @@ func printEvent(w io.Writer, e state.Event) {
 		undo = ", undoes " + short(e.Undoes)
 	}
 	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(short(e.Revision)), "no revision"), shownText(undo))
+	if e.Uncertain {
+		fmt.Fprint(w, " the answer was lost: it may not have been done")
+	}
 	if e.CorrelationID != "" {
 		fmt.Fprintf(w, " %s", shownText(e.CorrelationID))
 	}

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 )
+
+// agreedWait is how often it is looked whether a rollback that was agreed to still is to come.
+const agreedWait = 100 * time.Millisecond
 
 // An order is what somebody asks the loop to do between two passes. The loop is the only one who makes passes.
 type order struct {
@@ -29,10 +34,13 @@ type reply struct {
 
 // ask gives the loop an order and waits for what comes of it.
 func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
-	answer := make(chan reply, 1)
+	answer, to := make(chan reply, 1), d.orders
+	if o.agreed != "" {
+		to = d.agreed
+	}
 	o.gone, o.reply = ctx.Done(), answer
 	select {
-	case d.orders <- o:
+	case to <- o:
 	case <-ctx.Done():
 		if o.agreed != "" {
 			d.undoing.Store(false)
@@ -123,6 +131,10 @@ func (s source) Resume(by string) (bool, error) {
 
 // Release implements control.Daemon.
 func (s source) Release(by, id string) (usersync.Hold, error) {
+	if h, ok := s.undos.release(id); ok {
+		s.log.Warn("released: the next rollback lets it through", "id", id, "guard", h.Guard, "users", len(h.Users), "by", by)
+		return h, nil
+	}
 	for _, h := range s.Status().Holds {
 		if h.ID != id {
 			continue
@@ -140,13 +152,17 @@ func (s source) Release(by, id string) (usersync.Hold, error) {
 // Rollback implements control.Daemon. What is agreed to is not kept waiting by a pass that goes on writing what
 // is to be undone: the pass is ended, and the pause that a rollback begins with begins now.
 func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by string) (*usersync.Result, error) {
+	meta, err := s.Store.Meta()
+	if err != nil {
+		return nil, err
+	}
+	undo.Released = s.undos.freed()
 	o := order{undo: &undo, agreed: agreed, by: by}
 	if agreed == "" {
 		return s.ask(ctx, o)
 	}
-	meta, err := s.Store.Meta()
-	if err != nil {
-		return nil, err
+	if meta.Pause != nil {
+		undo.Paused = meta.Pause.Reason
 	}
 	if !s.undoing.CompareAndSwap(false, true) { // their pauses would get into each other's way
 		return nil, fmt.Errorf("undo %s: %w", undo, control.ErrUndoing)
@@ -157,6 +173,56 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 		return nil, err
 	}
 	return s.ask(ctx, o)
+}
+
+// undoHolds is what guards hold of rollbacks. No pass knows of it, so that a request beside the state file would be
+// answered with "nothing is held".
+type undoHolds struct {
+	mu       sync.Mutex
+	holds    []usersync.Hold // of the last one that had a plan
+	released []string        // since the last one that was carried out
+}
+
+// held takes in what came of a rollback.
+func (u *undoHolds) held(res *usersync.Result) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.holds = res.Holds; res.Applied > 0 {
+		u.released = nil
+	}
+}
+
+func (u *undoHolds) release(id string) (usersync.Hold, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	i := slices.IndexFunc(u.holds, func(h usersync.Hold) bool { return h.ID == id })
+	if i < 0 {
+		return usersync.Hold{}, false
+	}
+	u.released = append(u.released, id)
+	return u.holds[i], true
+}
+
+func (u *undoHolds) freed() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.released)
+}
+
+// undoFirst carries out the rollback that was agreed to, if one was: a pass before it would read the organization
+// for minutes while what is to be undone is in force.
+func (d *daemon) undoFirst(ctx context.Context) {
+	for d.undoing.Load() {
+		timer := time.NewTimer(agreedWait)
+		select {
+		case o := <-d.agreed:
+			d.rollback(ctx, o)
+		case <-timer.C: // it is about to come, or who asked for it has gone
+		case <-ctx.Done():
+			return
+		}
+		timer.Stop()
+	}
 }
 
 // rollback carries out an order between two passes.
@@ -183,6 +249,7 @@ func (d *daemon) rollback(all context.Context, o order) {
 		d.log.Warn("rollback", "undo", o.undo.String(), "plan", res.Plan, "dryRun", res.DryRun, "by", o.by, "users", res.Changed,
 			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
 		d.count(res)
+		d.undos.held(res)
 	}
 	switch {
 	case res == nil, err == nil && res.Applied+res.Failed == 0: // nothing was written

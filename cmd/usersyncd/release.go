@@ -71,6 +71,10 @@ func releaseNow(cmd *cobra.Command, p process, client *control.Client, id string
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "Released: %s, held by --%s. The daemon makes a pass now.\n", plural(len(h.Users), "user"), h.Guard)
+	next := "The daemon makes a pass now."
+	if h.Undo {
+		next = "Plan the rollback again."
+	}
+	_, err = fmt.Fprintf(p.stdout, "Released: %s, held by --%s. %s\n", plural(len(h.Users), "user"), h.Guard, next)
 	return err
 }

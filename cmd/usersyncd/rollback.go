@@ -103,6 +103,13 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo u
 	if err != nil {
 		return nil, err
 	}
+	meta, err := a.Store.Meta()
+	if err != nil {
+		return nil, a.close(err)
+	}
+	if meta.Pause != nil {
+		undo.Paused = meta.Pause.Reason
+	}
 	stop := a.showProgress()
 	res, err := a.Rollback(cmd.Context(), undo, agreed, whoami())
 	stop()
@@ -131,6 +138,9 @@ func printRollback(c *config, p process, res *usersync.Result, undo usersync.Und
 	}
 	for _, h := range res.Holds {
 		fmt.Fprintln(p.stdout, h)
+	}
+	for _, note := range res.Notes {
+		fmt.Fprintln(p.stdout, "Note:", note)
 	}
 	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, plural(res.Pending, "user"), res.Skipped)
 	if res.Held > 0 {

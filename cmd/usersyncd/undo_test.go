@@ -211,6 +211,41 @@ func TestARollbackOfNothing(t *testing.T) {
 	}
 }
 
+// What a guard holds of a rollback is released through the daemon as anything else, whatever passes are made
+// meanwhile. The reason for which it was paused before is still there afterwards.
+func TestReleaseOfARollback(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 3})
+	for _, u := range r.sim.Users() {
+		r.sim.Edit(u.Email, func(u *sim.User) { u.State = "inactive" })
+		write(t, specPath(r.specs, u), "email: "+u.Email+"\nstate: active\n")
+	}
+	r.start("--log-format=json", "--resync-interval=1h", "--max-deactivations=0%,0")
+	r.settled()
+	s := r.settled()
+	r.told(0, "pause", "--reason", "incident 4711")
+	held := r.told(0, "rollback", "--revision", s.Head).out
+	_, id, found := strings.Cut(held, "usersyncd release ")
+	id = id[:min(len(id), len("p-01234567"))]
+	if !found || !strings.Contains(held, "0 users would be restored, 0 left as they are, 3 held") {
+		t.Fatalf("nothing is held of it:\n%s", held)
+	}
+	r.told(exitUsage, "release", "p-01234567")
+	if a := r.told(0, "release", id); !strings.Contains(a.out, "Released: 3 users, held by --max-deactivations. Plan the rollback again.") {
+		t.Errorf("it says\n%s", a.out)
+	}
+	r.told(0, "sync") // nothing is to be done
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	r.told(0, "rollback", "--revision", s.Head, "--confirm", plan)
+	for _, u := range r.sim.Users() {
+		if u.State != "inactive" {
+			t.Errorf("%s is %s", u.Email, u.State)
+		}
+	}
+	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "take it back in the checkout, too") || !strings.Contains(s.Paused.Reason, "incident 4711") {
+		t.Errorf("the pause is %+v", s.Paused)
+	}
+}
+
 // sync over specs with problems ends as --once does, and the next pass is told as a time to come.
 func TestSyncOverProblems(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 4})

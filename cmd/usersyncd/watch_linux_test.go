@@ -49,6 +49,10 @@ func TestDaemonAfterAnOverflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.signal(syscall.SIGSTOP)
+	r.waitFor("it has stopped", func() bool { // until then it reads what is to be too much
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
 	noise := [2]string{filepath.Join(r.specs, "noise.txt"), filepath.Join(r.specs, "more.txt")}
 	for n := range most + 100 { // of one file in a row they would be one event
 		if err := os.WriteFile(noise[n%2], nil, 0o644); err != nil {

@@ -156,13 +156,14 @@ type pageEvent struct {
 	Cause         string      `json:"cause"`
 	Revision      string      `json:"revision"`
 	CorrelationID string      `json:"correlationId,omitempty"`
+	Uncertain     bool        `json:"uncertain,omitempty"`
 	Undoes        string      `json:"undoes,omitempty"`
 	Fields        []pageField `json:"fields"`
 }
 
 func newPageEvent(e *state.Event) pageEvent {
 	p := pageEvent{At: e.At.UTC().Format("2006-01-02T15:04:05.000Z"), Email: escaped(e.Email), Action: escaped(e.Action), Cause: escaped(e.Cause),
-		Revision: escaped(e.Revision), CorrelationID: escaped(e.CorrelationID), Undoes: escaped(e.Undoes), Fields: []pageField{}}
+		Revision: escaped(e.Revision), CorrelationID: escaped(e.CorrelationID), Uncertain: e.Uncertain, Undoes: escaped(e.Undoes), Fields: []pageField{}}
 	for _, f := range e.Fields {
 		p.Fields = append(p.Fields, newPageField(f.Field, f.Before, f.After, ""))
 	}

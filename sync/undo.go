@@ -1,0 +1,181 @@
+package sync
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// Undo says which writes are to be undone: those that a revision asked for, or all since a time.
+type Undo struct {
+	Revision string // or how it begins; "" if Since counts
+	Since    time.Time
+	Released []string // ids of holds on earlier plans of it, which a person has let through
+	Paused   string   // why passes are paused already; it is said on
+}
+
+func (u Undo) String() string {
+	if u.Revision != "" {
+		return u.Revision
+	}
+	return "since " + u.Since.UTC().Format(time.RFC3339)
+}
+
+// shortest is how much of a revision must be given.
+const shortest = 4
+
+// one completes a revision that was given by how it begins.
+func (u Undo) one(events []state.Event) (string, error) {
+	if u.Revision == "" {
+		return "", nil
+	}
+	if len(u.Revision) < shortest {
+		return "", fmt.Errorf("%w %q is short: give %d characters of it or more", ErrAmbiguous, u.Revision, shortest)
+	}
+	revision := u.Revision
+	for _, e := range events {
+		if revision != u.Revision && e.Revision != revision {
+			return "", fmt.Errorf("%w %q begins both %s and %s", ErrAmbiguous, u.Revision, revision, e.Revision)
+		}
+		revision = e.Revision
+	}
+	return revision, nil
+}
+
+// An undone is one user's fields, as they were before the writes to be undone and as these left them.
+type undone struct {
+	id, key string
+	created bool
+	before  spec.Fields
+	after   spec.Fields
+}
+
+// undoing sums events up, which come newest first, by user and field. What they took back themselves is none, and of
+// one revision's writes those are none that changed back what was changed by hand.
+func undoing(events []state.Event, revision bool) []*undone {
+	byID := map[string]*undone{}
+	var all []*undone
+	for _, e := range events {
+		if revision && Cause(e.Cause) == Drift {
+			continue // what somebody had changed by hand is not what the commit did
+		}
+		u := byID[e.ID]
+		if u == nil {
+			u = &undone{id: e.ID, key: e.Email, before: spec.Fields{}, after: spec.Fields{}}
+			byID[e.ID] = u
+			all = append(all, u)
+		}
+		u.created = Action(e.Action) == Create
+		for _, f := range e.Fields {
+			if _, later := u.after[f.Field]; !later {
+				u.after[f.Field] = f.After
+			}
+			u.before[f.Field] = f.Before
+		}
+	}
+	for _, u := range all {
+		maps.DeleteFunc(u.before, func(f spec.Field, v spec.Value) bool { return v == u.after[f] })
+	}
+	all = slices.DeleteFunc(all, func(u *undone) bool { return len(u.before) == 0 })
+	slices.SortFunc(all, func(a, b *undone) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id)) })
+	return all
+}
+
+// newUndo plans a rollback. It is pure. The guards look at it as at any plan.
+func newUndo(undo Undo, wanted []*undone, snap *state.Snapshot, policy Policy, answers *Answers, now time.Time) *Plan {
+	p := &planner{
+		Plan:   &Plan{roster: newRoster(snap.Users, false), undoes: undo.String(), revision: undo.Revision, began: now},
+		policy: policy, answers: answers, snap: snap, changes: map[string]*Change{}, freed: map[string]bool{}, now: now,
+	}
+	for _, t := range snap.Guards.Released {
+		p.freed[t] = true
+	}
+	for _, u := range wanted {
+		key := u.key
+		if p.changes[key] != nil {
+			key = u.id // another user had the address by then
+		}
+		p.changes[key] = p.undo(u, snap.Users[u.id])
+	}
+	p.guard(false)
+	p.needs()
+	for _, c := range p.changes {
+		p.Changes = append(p.Changes, c)
+	}
+	slices.SortFunc(p.Changes, (*Change).before)
+	p.ID = p.id()
+	return p.Plan
+}
+
+// undo makes one user's change.
+func (p *planner) undo(u *undone, current *state.User) *Change {
+	c := &Change{Key: u.key, Action: Update, Cause: Undone, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
+	switch {
+	case u.created:
+		c.Outcome, c.Note = Skipped, "the user was created, and is left; deactivate or delete it by hand if it is not to be"
+		return c
+	case current == nil:
+		c.Outcome, c.Note = Skipped, "the user does not exist any more"
+		return c
+	}
+	for _, info := range p.roster.infos {
+		f := info.Field
+		before, ours := u.before[f]
+		have := current.Fields[f]
+		fc := FieldChange{Field: f, Before: p.roster.named(f, have), After: before, Cause: Undone}
+		switch {
+		case !ours, before != "" && p.roster.same(f, before, have):
+		case before == "", !p.roster.same(f, u.after[f], have):
+			c.Drift = append(c.Drift, fc)
+		default:
+			c.Fields = append(c.Fields, fc)
+			c.Desired[f] = before
+			if info.Access {
+				c.Lane = 2
+			}
+		}
+	}
+	if isDeleted(current) {
+		c.Action = Restore
+		if !c.Names(spec.State) {
+			c.Fields = nil
+		}
+	}
+	c.hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()
+	switch refused := p.policy.Guard.refuses(c); {
+	case len(c.Fields) == 0 && len(c.Drift) > 0:
+		c.Outcome, c.Note = Skipped, "changed since: left as it is"
+	case len(c.Fields) == 0:
+		c.Outcome, c.Note = Skipped, "it is as it was before already"
+	case len(refused) > 0:
+		c.Outcome, c.Note = Held, refused[0].String()
+	}
+	return c
+}
+
+// overlaid is what is in force after a rollback has written some of the desired fields. Who is not managed
+// does not become so.
+func overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
+	if applied == nil {
+		return nil
+	}
+	in := maps.Clone(applied)
+	for _, f := range written {
+		if want, ok := desired[f]; ok {
+			in[f] = want
+		}
+	}
+	return in
+}
+
+// moved reports whether fields are not as they were when the change was planned.
+func (c *Change) moved(planned []FieldChange) bool {
+	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+		return !slices.ContainsFunc(planned, func(was FieldChange) bool { return was.Field == fc.Field && was.Before == fc.Before })
+	})
+}
