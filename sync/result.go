@@ -153,6 +153,10 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 			res.Retry = c.retry
 		}
 	}
+	if !mode.DryRun { // published with the phase that follows, so that nobody counts them twice
+		r.standing.Succeeded += uint64(res.Applied)
+		r.standing.Failures += uint64(res.Failed)
+	}
 	res.Paused = r.standing.Paused
 	if waits, opens := res.Waits(); waits > 0 && (res.Retry.IsZero() || opens.Before(res.Retry)) {
 		res.Retry = opens

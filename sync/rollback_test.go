@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
@@ -168,6 +170,61 @@ func TestRollbackAgreed(t *testing.T) {
 			if _, err := w.Rollback(context.Background(), usersync.Undo{Revision: revision}, "", ""); err == nil {
 				t.Errorf("revision %q was undone", revision)
 			}
+		}
+	})
+}
+
+// What belongs to somebody else by now is not undone.
+func TestRollbackLeavesWhatOthersOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 2})
+		w.declareAll("title: One\ndepartment: One")
+		w.pass()
+		w.declareAll("title: Two\ndepartment: Two")
+		bad := w.pass()
+		w.Policy.Unmanaged = []spec.Field{spec.Title}
+		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 2 {
+			t.Error(show(res))
+		}
+		for _, u := range w.sim.Users() {
+			if u.Title != "Two" || u.Department != "One" {
+				t.Errorf("%s has title %s and department %s", u.Email, u.Title, u.Department)
+			}
+		}
+	})
+}
+
+// A history that is cut off says so: with a plan that is not all, and where nothing is left.
+func TestRollbackBeyondTheHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		began := time.Now()
+		w.declareAll("title: One")
+		first := w.pass().Revision
+		w.declareAll("title: Two")
+		second := w.pass().Revision
+		if plan, err := w.Rollback(context.Background(), usersync.Undo{Revision: second}, "", ""); err != nil || len(plan.Notes) > 0 {
+			t.Errorf("the history is whole: %v, %+v", err, plan)
+		}
+		if err := w.Store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if w.Store, err = state.Open(w.state, state.Options{Events: 2}); err != nil {
+			t.Fatal(err)
+		}
+		w.declareAll("title: Two\ndepartment: Three")
+		w.remove(w.sim.Users()[0].Email + ".yaml") // two events, where there is room for two
+		w.pass()
+		for _, undo := range []usersync.Undo{{Revision: first}, {Revision: second}} {
+			_, err := w.Rollback(context.Background(), undo, "", "")
+			if !errors.Is(err, usersync.ErrNothingToUndo) || !strings.Contains(err.Error(), "the history goes back to 20") {
+				t.Error(err)
+			}
+		}
+		plan, err := w.Rollback(context.Background(), usersync.Undo{Since: began}, "", "")
+		if err != nil || len(plan.Notes) != 1 || !strings.Contains(plan.Notes[0], "the history goes back to 20") || plan.Pending != 2 {
+			t.Errorf("%v, %+v", err, plan)
 		}
 	})
 }

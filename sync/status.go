@@ -39,6 +39,8 @@ type Standing struct {
 	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well
 	Passes      uint64         // that have ended
 	Ailing      uint64         // of them, those that ended early
+	Succeeded   uint64         // changes of all passes and rollbacks that have ended
+	Failures    uint64         // the same, of those that failed
 	Damaged     uint64         // records of the state file that were lost
 }
 

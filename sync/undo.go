@@ -123,6 +123,7 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 		c.Outcome, c.Note = Skipped, "the user does not exist any more"
 		return c
 	}
+	why := "changed since: left as it is"
 	for _, info := range p.roster.infos {
 		f := info.Field
 		before, ours := u.before[f]
@@ -130,6 +131,9 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 		fc := FieldChange{Field: f, Before: p.roster.named(f, have), After: before, Cause: Undone}
 		switch {
 		case !ours, before != "" && p.roster.same(f, before, have):
+		case slices.Contains(p.policy.Unmanaged, f): // since then
+			why = "a field that somebody else owns: left as it is"
+			c.Drift = append(c.Drift, fc)
 		case before == "", !p.roster.same(f, u.after[f], have):
 			c.Drift = append(c.Drift, fc)
 		default:
@@ -149,7 +153,7 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 	c.hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()
 	switch refused := p.policy.Guard.refuses(c); {
 	case len(c.Fields) == 0 && len(c.Drift) > 0:
-		c.Outcome, c.Note = Skipped, "changed since: left as it is"
+		c.Outcome, c.Note = Skipped, why
 	case len(c.Fields) == 0:
 		c.Outcome, c.Note = Skipped, "it is as it was before already"
 	case len(refused) > 0:

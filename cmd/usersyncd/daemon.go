@@ -43,10 +43,8 @@ type daemon struct {
 	passing atomic.Pointer[context.CancelFunc]
 	undoing atomic.Bool // a rollback that was agreed to waits, or is under way
 	undos   undoHolds
-	next    atomic.Int64  // when the next pass is due, in Unix seconds; 0: when something happens
-	busy    atomic.Int64  // how long passes have taken in all, in nanoseconds
-	applied atomic.Uint64 // changes of the passes that have ended
-	failed  atomic.Uint64
+	next    atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
+	busy    atomic.Int64 // how long passes have taken in all, in nanoseconds
 
 	stillness
 	said   string // of the last pass that was worth a line
@@ -163,18 +161,11 @@ func (d *daemon) pass(ctx context.Context, asked *order) (res *usersync.Result, 
 	d.busy.Add(int64(time.Since(began)))
 	if res != nil {
 		res.Mode = "daemon"
-		d.count(res)
 		if asked != nil {
 			res.Calls.Add(d.calls(), before)
 		}
 	}
 	return res, err, own.Err() != nil && ctx.Err() == nil
-}
-
-// count adds up what passes did.
-func (d *daemon) count(res *usersync.Result) {
-	d.applied.Add(uint64(res.Applied))
-	d.failed.Add(uint64(res.Failed))
 }
 
 // refreshDue is when the organization is to be read again; zero if nobody knows.

@@ -248,7 +248,6 @@ func (d *daemon) rollback(all context.Context, o order) {
 		res.Calls.Add(d.calls(), before)
 		d.log.Warn("rollback", "undo", o.undo.String(), "plan", res.Plan, "dryRun", res.DryRun, "by", o.by, "users", res.Changed,
 			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
-		d.count(res)
 		d.undos.held(res)
 	}
 	switch {

@@ -85,7 +85,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 
 // total counts since the process began, the pass under way included.
 func (d *daemon) total(s *control.Status, st usersync.Status) {
-	applied, failed := d.applied.Load(), d.failed.Load()
+	applied, failed := st.Succeeded, st.Failures
 	if st.Phase == "apply" {
 		applied, failed = applied+uint64(st.Applied), failed+uint64(st.Failed)
 	}

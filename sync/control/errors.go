@@ -23,7 +23,7 @@ var (
 	ErrQuestion = errors.New("it cannot be asked like this")
 )
 
-// ErrUndoing and ErrPaused say what became of a rollback, for errors.Is.
+// What became of a rollback, for errors.Is.
 var (
 	// ErrUndoing is returned when another rollback is under way.
 	ErrUndoing = errors.New("another rollback is under way; wait for its end, or pause it")
@@ -31,13 +31,19 @@ var (
 	ErrPaused = errors.New("it was paused")
 )
 
-// kinds name the errors that the other side can act on.
-func kinds() map[string]error {
-	return map[string]error{
-		"not-held": ErrNotHeld, "nothing-to-undo": usersync.ErrNothingToUndo, "plan-moved": usersync.ErrPlanMoved,
-		"ambiguous": usersync.ErrAmbiguous, "throttled": usersync.ErrThrottled, "unauthorized": usersync.ErrUnauthorized,
-		"problems": usersync.ErrProblems, "stopping": ErrStopping, "question": ErrQuestion,
-		"undoing": ErrUndoing, "paused": ErrPaused, "no-specs": spec.ErrNoSpecs, "nobody": usersync.ErrNobody,
+// A kind is the name of an error that the other side can act on.
+type kind struct {
+	name string
+	is   error
+}
+
+// kinds are in the order in which they are looked for: an error may be several.
+func kinds() []kind {
+	return []kind{
+		{"undoing", ErrUndoing}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToUndo},
+		{"plan-moved", usersync.ErrPlanMoved}, {"ambiguous", usersync.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
+		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", usersync.ErrNobody},
+		{"unauthorized", usersync.ErrUnauthorized}, {"throttled", usersync.ErrThrottled},
 	}
 }
 
@@ -52,9 +58,9 @@ func failed(err error) (failure, int) {
 		err = ErrStopping
 	}
 	f := failure{Message: err.Error()}
-	for kind, is := range kinds() {
-		if errors.Is(err, is) {
-			f.Kind = kind
+	for _, k := range kinds() {
+		if errors.Is(err, k.is) {
+			f.Kind = k.name
 			return f, http.StatusConflict
 		}
 	}
@@ -64,4 +70,11 @@ func failed(err error) (failure, int) {
 func (f failure) Error() string { return f.Message }
 
 // Unwrap makes errors.Is find on this side what it was on the other.
-func (f failure) Unwrap() error { return kinds()[f.Kind] }
+func (f failure) Unwrap() error {
+	for _, k := range kinds() {
+		if k.name == f.Kind {
+			return k.is
+		}
+	}
+	return nil
+}
