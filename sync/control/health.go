@@ -121,7 +121,8 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 	}
 	underWay := s.Phase != "idle" && s.Phase != ""
 	// That somebody came through it, or was read, is what sets a pass apart from those that failed before.
-	works := underWay && s.Done-s.Failed+s.Read > 0
+	// Failed is of the pass before, until it applies.
+	works := underWay && s.Read > 0 || s.Phase == "apply" && s.Done > s.Failed
 	switch {
 	case never && s.Error == "" && !works:
 		return "starting: no pass has ended yet, " + doing(s), ""

@@ -80,8 +80,12 @@ func TestReady(t *testing.T) {
 		"the API is down, idle":           {failed, default100, []string{"no pass has ended well for 1h0m0s, the last one ended early"}},
 		"the API is down, it tries again": {func(s *control.Status) { failed(s); s.Phase, s.Moved = "refresh", now }, default100, []string{"ended well for 1h0m0s"}},
 		"the API is down, all fail":       {func(s *control.Status) { failed(s); s.Phase, s.Moved, s.Done, s.Failed = "apply", now, 20, 20 }, default100, []string{"ended well for 1h0m0s"}},
-		"the API is back":                 {func(s *control.Status) { failed(s); s.Phase, s.Moved, s.Done, s.Failed = "apply", now, 20, 19 }, default100, nil},
-		"the API asks for an hour":        {func(s *control.Status) { failed(s); s.Limiter.Reason, s.Limiter.Gate = "parked", 3600 }, default100, []string{"the API asks for a pause of 1h0m0s"}},
+		"reads after a pass in which all failed": {func(s *control.Status) {
+			failed(s)
+			s.Phase, s.Moved, s.Done, s.Failed, s.Reading, s.Read = "read", now, 0, 4000, 500, 300
+		}, default100, nil},
+		"the API is back":          {func(s *control.Status) { failed(s); s.Phase, s.Moved, s.Done, s.Failed = "apply", now, 20, 19 }, default100, nil},
+		"the API asks for an hour": {func(s *control.Status) { failed(s); s.Limiter.Reason, s.Limiter.Gate = "parked", 3600 }, default100, []string{"the API asks for a pause of 1h0m0s"}},
 
 		"credentials are dead":    {func(s *control.Status) { s.CredentialsDead = true }, default100, []string{"credentials are refused"}},
 		"the state file is full":  {func(s *control.Status) { s.StateError = "no space left on device" }, default100, []string{"state file cannot be read or written"}},
