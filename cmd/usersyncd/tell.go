@@ -64,7 +64,8 @@ func newPause(c *config, p process) *cobra.Command {
 		Long: `pause ends the pass under way, once what is in flight has come back, and from
 then on passes change nothing: not in the organization. They go on looking, so
 that status shows what would be done. It outlasts a restart, and counts for
---once with the same state file, too.`,
+--once with the same state file, too. A --once that is under way has that file
+to itself: end it with Ctrl-C.`,
 		Example: `  usersyncd pause --reason "incident 4711"
   sudo usersyncd pause`,
 		Args: noArgs,
