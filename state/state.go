@@ -107,7 +107,8 @@ type Event struct {
 	Fields   []FieldEvent `json:"fields"`
 	// CorrelationID is what the vendor's support asks for; "" if nobody knows which answer it was.
 	CorrelationID string `json:"correlationId,omitempty"`
-	// Uncertain is whether the answer was lost, and the pass over before a look could show what came of it.
+	// Uncertain is whether the answer was lost, and nobody knows whether it was done or, if a look shows that it
+	// was, by whom.
 	Uncertain bool `json:"uncertain,omitempty"`
 	// Undoes is, of a rollback, what is undone: a revision, or since when.
 	Undoes string `json:"undoes,omitempty"`
@@ -118,6 +119,7 @@ type FieldEvent struct {
 	Field  spec.Field `json:"field"`
 	Before spec.Value `json:"before"`
 	After  spec.Value `json:"after"`
+	Cause  string     `json:"cause,omitempty"` // if it is not the event's
 }
 
 // Org is the organization that a state file belongs to.

@@ -20,7 +20,11 @@ func (a *applier) event(c *Change, written []spec.Field, correlation string) []s
 	}
 	for _, fc := range c.Fields {
 		if slices.Contains(written, fc.Field) {
-			e.Fields = append(e.Fields, state.FieldEvent{Field: fc.Field, Before: fc.Before, After: fc.After})
+			f := state.FieldEvent{Field: fc.Field, Before: fc.Before, After: fc.After}
+			if cause := string(fc.Cause); cause != e.Cause && e.Undoes == "" {
+				f.Cause = cause
+			}
+			e.Fields = append(e.Fields, f)
 		}
 	}
 	if len(e.Fields) == 0 {
@@ -32,7 +36,7 @@ func (a *applier) event(c *Change, written []spec.Field, correlation string) []s
 // unknown is what the history tells of a call whose answer was lost, when there will be no look any more: a
 // rollback has to look at it. Tries that end alike are told once.
 func (a *applier) unknown(j *job) []state.Event {
-	if len(j.lost) == 0 || j.change.Current == nil {
+	if len(j.lost) == 0 || j.guess || j.change.Current == nil {
 		return nil
 	}
 	events := a.event(j.change, j.lost, "")
@@ -84,5 +88,9 @@ func (a *applier) found(j *job, next *Change) []state.Event {
 	if c.Current == nil {
 		return nil
 	}
-	return a.event(&c, done, "")
+	events := a.event(&c, done, "")
+	for i := range events {
+		events[i].Uncertain = j.guess
+	}
+	return events
 }

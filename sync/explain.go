@@ -279,12 +279,22 @@ func (e *Explanation) place(v *View, declared *spec.User, key string) {
 			e.Problems = append(e.Problems, p.String())
 		}
 	}
+	if declared != nil {
+		return // and sound: what is wrong with the tree is about others
+	}
 	for _, p := range v.tree.Problems {
-		mentioned := v.partial && declared == nil || strings.Contains(strings.ToLower(p.Message), key)
-		if mentioned || declared != nil && (p.File == e.File || slices.Contains(e.Defaults, p.File)) {
+		if v.partial || mentions(p.Message, key) {
 			e.Problems = append(e.Problems, p.String())
 		}
 	}
+}
+
+// mentions reports whether a text has an address in it, and not only one that contains it.
+func mentions(text, key string) bool {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return r <= ' ' || strings.ContainsRune(`"'(),:;<>`, r)
+	})
+	return slices.ContainsFunc(words, func(w string) bool { return strings.TrimRight(w, ".") == key })
 }
 
 // stand sums up.

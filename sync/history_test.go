@@ -89,6 +89,31 @@ func TestHistoryOfALostAnswer(t *testing.T) {
 	})
 }
 
+// A process that was killed between an answer and its commit has written what no history tells. The next pass finds
+// it, and a rollback looks at it.
+func TestHistoryOfAKilledProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.declareAll("title: One")
+		w.pass()
+		w.declareAll("title: Two")
+		for _, u := range w.sim.Users() {
+			w.sim.Edit(u.Email, func(u *sim.User) { u.Title = "Two" }) // as the one that was killed has done
+		}
+		res, err := w.Reconcile(context.Background(), usersync.Mode{NoRefresh: true})
+		if err != nil || res.Applied != 3 {
+			t.Fatal(err, show(res))
+		}
+		told := w.history(state.Query{Revision: res.Revision})
+		if len(told) != 3 || !told[0].Uncertain || told[0].Fields[0].Before != spec.Text("One") {
+			t.Errorf("told is %+v", told)
+		}
+		if res := w.rollback(usersync.Undo{Revision: res.Revision}); res.Applied != 3 {
+			t.Error(show(res))
+		}
+	})
+}
+
 // A write of which nobody knows what came of it when the pass ends is in the history as that, once, so that a
 // rollback looks at it.
 func TestHistoryOfWhatNobodyKnows(t *testing.T) {

@@ -49,6 +49,7 @@ type job struct {
 	last     error        // of these, for the report
 	final    *answer      // of a call that is not to be sent again; what it did is still read
 	lost     []spec.Field // of the last call, while nobody knows what came of it
+	guess    bool         // it was refused, and an earlier one may have been ours
 	begun    []spec.Field // of which some is written, or may be, and some is not
 }
 
@@ -82,7 +83,7 @@ func (a *applier) refused(ans answer) error {
 			return a.failed(j, ans.err)
 		}
 		j.at = time.Now().Add(a.backoff(a.Retry.MinWait, a.Retry.MaxWait, j.attempts))
-		j.ours, j.lost = j.ours || ans.call.Creates, ans.call.Fields
+		j.ours, j.lost, j.guess = j.ours || ans.call.Creates, ans.call.Fields, false
 	case errors.Is(ans.err, ErrConflict), notFound && c.Current != nil:
 		return a.again(j, ans)
 	default:
@@ -103,6 +104,9 @@ func (a *applier) again(j *job, ans answer) error {
 		return a.failed(j, ans.err)
 	}
 	j.at = time.Now().Add(time.Duration(j.rounds) * roundWait)
+	if ans.step == stepCall && len(j.lost) == 0 {
+		j.lost, j.guess = ans.call.Fields, true // a process that was killed may have written it
+	}
 	return a.doubt(j, ans)
 }
 

@@ -224,8 +224,15 @@ func (p *planner) quarantine(c *Change) {
 	f, failed := p.snap.Failures[c.Key]
 	if failed && !p.policy.Retry && f.Desired == c.hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= longestWait {
 		c.Outcome, c.retry = Quarantined, f.Next
-		c.Note = fmt.Sprintf("refused %d times, next try %s: %s", f.Attempts, f.Next.UTC().Format(time.RFC3339), f.Message)
+		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
 	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // unchanged records what a user that needs nothing is found to have.

@@ -57,7 +57,7 @@ func (c *Change) String() string {
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
 		if c.Cause == Undone {
-			why = "changed since; left as it is"
+			why = "left as it is"
 		}
 		fmt.Fprintf(&b, "\n    %s (%s)", fc, why)
 	}
@@ -80,7 +80,12 @@ func (h Hold) String() string {
 
 // where is the place of the spec, if there is one that can be read.
 func (c *Change) where() string {
-	if c.Pos.File == "" {
+	switch {
+	case c.Cause == Undone:
+		return "rollback"
+	case c.Action.Removes():
+		return "no longer declared"
+	case c.Pos.File == "":
 		return "as last applied; the specs have problems"
 	}
 	return c.Pos.String()

@@ -16,6 +16,8 @@ import (
 var (
 	// ErrNothingToUndo is returned when the history has no such write.
 	ErrNothingToUndo = errors.New("the history has no such write")
+	// ErrCancelled is returned when the writes leave every field as it was before the first of them.
+	ErrCancelled = errors.New("nothing to undo: these writes cancel each other out")
 	// ErrAmbiguous is returned when the beginning of a revision fits several, or is too short to be meant.
 	ErrAmbiguous = errors.New("which revision?")
 	// ErrPlanMoved is returned when what would be done is not what was agreed to.
@@ -32,6 +34,9 @@ var (
 // that plan. With one, and something to write, the passes are paused first: the checkout still asks for what is
 // undone.
 func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string) (*Result, error) {
+	if (undo.Revision == "") == undo.Since.IsZero() {
+		return nil, fmt.Errorf("%w Give one revision, or a time since when", ErrAmbiguous)
+	}
 	began := time.Now()
 	mode := Mode{DryRun: agreed == ""}
 	events, err := r.Store.History(state.Query{Revision: undo.Revision, Since: undo.Since})
@@ -46,6 +51,9 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 		return nil, err
 	}
 	wanted := undoing(events, undo.Revision != "")
+	if len(wanted) == 0 && len(events) > 0 {
+		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrCancelled, lacks)
+	}
 	if len(wanted) == 0 {
 		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrNothingToUndo, lacks)
 	}
@@ -63,7 +71,9 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	if err := bind(); err != nil {
 		return nil, err
 	}
-	if err := r.readAgain(ctx, wanted, snap, mode.DryRun); err != nil {
+	// What it reads is for this look alone: a pass that found it in the state file would take for drift, and change
+	// back, what the rollback leaves as it is.
+	if err := r.readAgain(ctx, wanted, snap, true); err != nil {
 		return nil, err
 	}
 	plan, err := r.answered(ctx, snap, bind, mode.DryRun, func(answers *Answers) *Plan {
@@ -137,9 +147,6 @@ func (r *Reconciler) readAgain(ctx context.Context, wanted []*undone, snap *stat
 				apart[u.id] = append(apart[u.id], f)
 			}
 		}
-	}
-	for _, f := range snap.Refresh.Fields {
-		used[f] = true // so that the next pass need not read again
 	}
 	fields := slices.Sorted(maps.Keys(used))
 	if err := r.refresh(ctx, snap, fields, dryRun); err != nil {

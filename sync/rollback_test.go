@@ -174,6 +174,86 @@ func TestRollbackAgreed(t *testing.T) {
 	})
 }
 
+// Who had been deleted and was restored is left: a rollback never deletes. Of one revision it takes back what the
+// commit asked for, and not what somebody had changed by hand in the same call.
+func TestRollbackIsOfTheCommitAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.declareAll("title: One\ndepartment: One\nstate: active")
+		w.pass()
+		began := time.Now()
+		us := w.sim.Users()
+		w.sim.Edit(us[0].Email, func(u *sim.User) { u.State = "deleted" })
+		w.sim.Edit(us[1].Email, func(u *sim.User) { u.Department = "By hand" })
+		w.declareAll("title: Two\ndepartment: One\nstate: active")
+		bad := w.pass()
+		if bad.Applied != 3 {
+			t.Fatal(show(bad))
+		}
+		for _, undo := range []usersync.Undo{{Revision: bad.Revision}, {Since: began}} {
+			plan, err := w.Rollback(context.Background(), undo, "", "")
+			if err != nil || plan.Pending != 2 || plan.Skipped != 1 || strings.Contains(show(plan), "deleted\"") {
+				t.Errorf("%v\n%s", err, show(plan))
+			}
+		}
+		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 2 {
+			t.Error(show(res))
+		}
+		if u := w.user(us[0].Email); u.State != "active" || u.Title != "Two" {
+			t.Errorf("who was restored: %+v", u)
+		}
+		if u := w.user(us[1].Email); u.Department != "One" || u.Title != "One" {
+			t.Errorf("what was changed by hand before: %+v", u)
+		}
+	})
+}
+
+// A rollback that is not carried out leaves no reading behind, by which the next pass would change back at once
+// what the rollback leaves as it is.
+func TestRollbackThatIsRefusedChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 2})
+		w.declareAll("title: One")
+		w.pass()
+		w.declareAll("title: Two")
+		undo := usersync.Undo{Revision: w.pass().Revision}
+		first := w.sim.Users()[0].Email
+		w.sim.Edit(first, func(u *sim.User) { u.Title = "By hand" })
+		if _, err := w.Rollback(context.Background(), undo, "p-0123", "me"); !errors.Is(err, usersync.ErrPlanMoved) {
+			t.Fatal(err)
+		}
+		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
+			t.Fatal(err)
+		}
+		if u := w.user(first); u.Title != "By hand" {
+			t.Errorf("the title is %s", u.Title)
+		}
+	})
+}
+
+// What asks for nothing, or for what is undone already, is told so.
+func TestRollbackOfNothingAtAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 2})
+		w.declareAll("title: One")
+		w.pass()
+		time.Sleep(time.Minute)
+		began := time.Now()
+		for _, title := range []string{"Two", "One"} {
+			w.declareAll("title: " + title)
+			w.pass()
+		}
+		if _, err := w.Rollback(context.Background(), usersync.Undo{Since: began}, "", ""); !errors.Is(err, usersync.ErrCancelled) {
+			t.Error(err)
+		}
+		for _, undo := range []usersync.Undo{{}, {Revision: "abcd", Since: began}} {
+			if _, err := w.Rollback(context.Background(), undo, "", ""); !errors.Is(err, usersync.ErrAmbiguous) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // What belongs to somebody else by now is not undone.
 func TestRollbackLeavesWhatOthersOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

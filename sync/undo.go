@@ -50,7 +50,8 @@ func (u Undo) one(events []state.Event) (string, error) {
 // An undone is one user's fields, as they were before the writes to be undone and as these left them.
 type undone struct {
 	id, key string
-	created bool
+	created bool // by one of the writes,
+	back    bool // or restored
 	before  spec.Fields
 	after   spec.Fields
 }
@@ -61,17 +62,18 @@ func undoing(events []state.Event, revision bool) []*undone {
 	byID := map[string]*undone{}
 	var all []*undone
 	for _, e := range events {
-		if revision && Cause(e.Cause) == Drift {
-			continue // what somebody had changed by hand is not what the commit did
-		}
 		u := byID[e.ID]
 		if u == nil {
 			u = &undone{id: e.ID, key: e.Email, before: spec.Fields{}, after: spec.Fields{}}
 			byID[e.ID] = u
 			all = append(all, u)
 		}
-		u.created = Action(e.Action) == Create
+		u.created = u.created || Action(e.Action) == Create
+		u.back = u.back || Action(e.Action) == Restore && e.Undoes == ""
 		for _, f := range e.Fields {
+			if revision && cmp.Or(f.Cause, e.Cause) == string(Drift) {
+				continue // what somebody had changed by hand is not what the commit did
+			}
 			if _, later := u.after[f.Field]; !later {
 				u.after[f.Field] = f.After
 			}
@@ -119,8 +121,14 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 	case u.created:
 		c.Outcome, c.Note = Skipped, "the user was created, and is left; deactivate or delete it by hand if it is not to be"
 		return c
+	case u.back:
+		c.Outcome, c.Note = Skipped, "the user had been deleted and was restored, and is left; deactivate or delete it by hand if it is not to be"
+		return c
 	case current == nil:
 		c.Outcome, c.Note = Skipped, "the user does not exist any more"
+		if u.after[spec.State] == spec.Text(deleted) {
+			c.Note = "the user was deleted; the next pass restores it once the commit is taken back in the checkout"
+		}
 		return c
 	}
 	why := "changed since: left as it is"
@@ -131,6 +139,8 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 		fc := FieldChange{Field: f, Before: p.roster.named(f, have), After: before, Cause: Undone}
 		switch {
 		case !ours, before != "" && p.roster.same(f, before, have):
+		case f == spec.State && text(before) == deleted: // never
+			c.Drift = append(c.Drift, fc)
 		case slices.Contains(p.policy.Unmanaged, f): // since then
 			why = "a field that somebody else owns: left as it is"
 			c.Drift = append(c.Drift, fc)

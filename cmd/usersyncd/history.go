@@ -91,7 +91,7 @@ func printEvent(w io.Writer, e state.Event) {
 	}
 	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(short(e.Revision)), "no revision"), shownText(undo))
 	if e.Uncertain {
-		fmt.Fprint(w, " the answer was lost: it may not have been done")
+		fmt.Fprint(w, " uncertain: the answer was lost")
 	}
 	if e.CorrelationID != "" {
 		fmt.Fprintf(w, " %s", shownText(e.CorrelationID))

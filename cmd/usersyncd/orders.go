@@ -117,6 +117,9 @@ func (s source) Pause(by, reason string) error {
 
 // Resume implements control.Daemon.
 func (s source) Resume(by string) (bool, error) {
+	if s.undoing.Load() { // a pass would write again what it takes back
+		return false, control.ErrUndoing
+	}
 	meta, err := s.Store.Meta()
 	if err != nil || meta.Pause == nil {
 		return false, err
@@ -156,7 +159,7 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 	if err != nil {
 		return nil, err
 	}
-	undo.Released = s.undos.freed()
+	undo.Released, undo.Paused = s.undos.freed(), ""
 	o := order{undo: &undo, agreed: agreed, by: by}
 	if agreed == "" {
 		return s.ask(ctx, o)
@@ -250,11 +253,13 @@ func (d *daemon) rollback(all context.Context, o order) {
 			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
 		d.undos.held(res)
 	}
-	switch {
-	case res == nil, err == nil && res.Applied+res.Failed == 0: // nothing was written
+	if errors.Is(err, context.Canceled) && all.Err() == nil {
+		if err = fmt.Errorf("%w: nothing was written", control.ErrPaused); res != nil {
+			err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, plural(res.Pending, "user"))
+		}
+	}
+	if res == nil || err == nil && res.Applied+res.Failed == 0 { // nothing was written
 		err = errors.Join(err, d.unpause(o))
-	case errors.Is(err, context.Canceled) && all.Err() == nil:
-		err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, plural(res.Pending, "user"))
 	}
 	if err != nil {
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)

@@ -104,6 +104,9 @@ func TestReload(t *testing.T) {
 		if line := said(log, "the configuration has changed"); line == nil || fmt.Sprint(line["settings"]) != want {
 			b.Errorf("%v, want the settings %s", line, want)
 		}
+		if got := b.d.limits().Interval; got != 5*time.Minute {
+			b.Errorf("readiness is judged by an interval of %s", got)
+		}
 		restart := "needs a restart: these settings have changed, and stay as they were until then"
 		if line := said(log, restart); line == nil || fmt.Sprint(line["settings"]) != "[output tokens]" {
 			b.Errorf("%v, want output and tokens", line)

@@ -20,10 +20,12 @@ func newRollback(c *config, p process) *cobra.Command {
 		Long: `rollback writes back what fields were before the writes of one commit, or
 before a time, from the history. Exactly the fields that nobody has changed
 since: what is not as it was left stays as it is, and is told. Users who were
-created stay.
+created or restored stay; who was deleted is restored by the next pass once the
+commit is taken back in the checkout.
 
 First it shows a plan, and changes nothing. With --confirm and the plan's id it
-carries that plan out, and no other; a pass under way is ended. Before it
+carries that plan out, and no other; a pass under way is ended. (The plan waits
+for that pass; usersyncd pause ends it at once.) Before it
 writes it pauses the passes, as the checkout still asks for what is undone:
 take it back there, too (git revert), then usersyncd resume.
 
@@ -39,8 +41,10 @@ It has the running daemon do it or, when none runs, does it itself.`,
 			}
 			undo := usersync.Undo{Revision: revision}
 			switch {
-			case (revision == "") == (since == ""):
+			case revision == "" && since == "":
 				return usage("what is to be undone? Give --revision COMMIT, or --since TIME")
+			case revision != "" && since != "":
+				return usage("either --revision or --since, not both: a commit is undone, or all since a time")
 			case since != "":
 				if undo.Since, err = parseSince(since, time.Now()); err != nil {
 					return err
@@ -52,8 +56,12 @@ It has the running daemon do it or, when none runs, does it itself.`,
 			if errors.Is(err, usersync.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
 				return usage("%w", err)
 			}
+			if errors.Is(err, usersync.ErrCancelled) {
+				_, err = fmt.Fprintln(p.stdout, shownText(err.Error()))
+				return err
+			}
 			if errors.Is(err, usersync.ErrPlanMoved) {
-				return fmt.Errorf("%w; nothing was written. Look at it, and confirm that one", err)
+				return fmt.Errorf("%w; nothing was written. Look at that one, and confirm it: usersyncd rollback %s", err, argument(undo))
 			}
 			if res != nil {
 				if err := printRollback(c, p, res, undo); err != nil {
@@ -131,6 +139,9 @@ func printRollback(c *config, p process, res *usersync.Result, undo usersync.Und
 			return nil // and so nothing is paused
 		}
 		_, err := fmt.Fprintln(p.stdout, "Paused. Take it back in the checkout, too (git revert), then: usersyncd resume")
+		if err == nil && res.Skipped > 0 {
+			_, err = fmt.Fprintf(p.stdout, "%s left as they are; after resume the specs count again, so declare there what is to stay.\n", plural(res.Skipped, "user"))
+		}
 		return err
 	}
 	for _, ch := range res.Changes {
@@ -150,10 +161,14 @@ func printRollback(c *config, p process, res *usersync.Result, undo usersync.Und
 	if res.Pending == 0 {
 		return nil
 	}
-	what := "--revision " + undo.Revision
-	if undo.Revision == "" {
-		what = "--since " + undo.Since.UTC().Format(time.RFC3339)
-	}
-	_, err := fmt.Fprintf(p.stdout, "To carry it out: usersyncd rollback %s --confirm %s\n", what, res.Plan)
+	_, err := fmt.Fprintf(p.stdout, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(undo), res.Plan)
 	return err
+}
+
+// argument is how an undo is asked for.
+func argument(undo usersync.Undo) string {
+	if undo.Revision == "" {
+		return "--since " + undo.Since.UTC().Format(time.RFC3339)
+	}
+	return "--revision " + undo.Revision
 }

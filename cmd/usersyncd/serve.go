@@ -92,16 +92,19 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 		return nil
 	}
 	src := source{d}
-	limits := control.Limits{Interval: s.resync, MaxHeld: s.readyMaxHeld, MaxQuarantined: s.readyMaxQuarantined}
-	mount := control.HealthHandlers(src, limits)
-	mount["/metrics"] = control.MetricsHandler(src, limits)
+	mount := control.HealthHandlers(src, d.limits)
+	mount["/metrics"] = control.MetricsHandler(src, d.limits)
 	l, err := control.Listen(ctx, control.ListenOptions{Address: s.listen, Hosts: s.listenHosts, Source: src, Mount: mount, Log: d.log})
 	if err != nil {
 		return usage("--listen: %w", err)
 	}
-	d.log.Info("the page, metrics and health are served", "at", "http://"+l.Addr().String())
 	group.Go(func() error { return l.Run(ctx) })
 	return nil
+}
+
+// limits are what readiness is judged by; the interval may be another one after a reload.
+func (d *daemon) limits() control.Limits {
+	return control.Limits{Interval: d.tuned.Load().resync, MaxHeld: d.settings.readyMaxHeld, MaxQuarantined: d.settings.readyMaxQuarantined}
 }
 
 // tellPeople runs the webhook's notifier, if there is a webhook.

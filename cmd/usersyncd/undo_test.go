@@ -168,8 +168,11 @@ func TestARollbackIsPaused(t *testing.T) {
 	written := r.patches()
 	first := r.begin("rollback", "--revision", s.Head, "--confirm", plan)
 	r.waitFor("it is on its way", func() bool { return r.patches(200) >= written+3 })
-	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", plan); !strings.Contains(a.err, "another rollback is under way") {
+	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", plan); !strings.Contains(a.err, "a rollback is under way") {
 		t.Errorf("a second one: %s", a.err)
+	}
+	if a := r.told(exitFatal, "resume"); !strings.Contains(a.err, "a rollback is under way") {
+		t.Errorf("resume: %s", a.err)
 	}
 	r.told(0, "pause", "--reason", "stop that")
 	a := <-first

@@ -25,8 +25,8 @@ var (
 
 // What became of a rollback, for errors.Is.
 var (
-	// ErrUndoing is returned when another rollback is under way.
-	ErrUndoing = errors.New("another rollback is under way; wait for its end, or pause it")
+	// ErrUndoing is returned for another rollback, or the end of a pause, while one is under way.
+	ErrUndoing = errors.New("a rollback is under way; wait for its end, or end it with usersyncd pause")
 	// ErrPaused is returned when somebody has paused it.
 	ErrPaused = errors.New("it was paused")
 )
@@ -41,6 +41,7 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{"undoing", ErrUndoing}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToUndo},
+		{"cancelled", usersync.ErrCancelled},
 		{"plan-moved", usersync.ErrPlanMoved}, {"ambiguous", usersync.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
 		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", usersync.ErrNobody},
 		{"unauthorized", usersync.ErrUnauthorized}, {"throttled", usersync.ErrThrottled},

@@ -186,7 +186,7 @@ func rough(d time.Duration) string { return d.Round(time.Second).String() }
 
 // HealthHandlers returns what answers /livez and /readyz, by path: 200, or 503 with a reason a line. With
 // ?verbose /readyz lists every check, as Kubernetes does.
-func HealthHandlers(src Source, l Limits) map[string]http.Handler {
+func HealthHandlers(src Source, limits func() Limits) map[string]http.Handler {
 	return map[string]http.Handler{
 		"/livez": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if why := Live(src.Status(), time.Now()); why != "" {
@@ -196,7 +196,7 @@ func HealthHandlers(src Source, l Limits) map[string]http.Handler {
 			answerText(w, http.StatusOK, "ok\n")
 		}),
 		"/readyz": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			status, body := readiness(checks(src.Status(), l, time.Now()), r.URL.Query().Has("verbose"))
+			status, body := readiness(checks(src.Status(), limits(), time.Now()), r.URL.Query().Has("verbose"))
 			answerText(w, status, body)
 		}),
 	}

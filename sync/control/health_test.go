@@ -137,7 +137,7 @@ func TestLivez(t *testing.T) {
 	} {
 		s := healthy(time.Now())
 		tt.change(&s)
-		if status, body := probe(t, control.HealthHandlers(tell(s), control.Limits{}), "/livez"); status != tt.status || body != tt.body {
+		if status, body := probe(t, control.HealthHandlers(tell(s), always(control.Limits{})), "/livez"); status != tt.status || body != tt.body {
 			t.Errorf("%s: %d %q, want %d %q", name, status, body, tt.status, tt.body)
 		}
 	}
@@ -145,7 +145,7 @@ func TestLivez(t *testing.T) {
 
 func TestReadyzBodies(t *testing.T) {
 	now := time.Now()
-	limits := control.Limits{MaxHeld: 10, MaxQuarantined: 10}
+	limits := always(control.Limits{MaxHeld: 10, MaxQuarantined: 10})
 	s := healthy(now)
 	s.Paused = &state.Pause{At: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), By: "ana", Reason: "freeze"}
 	const paused = "paused since 2026-11-24T03:00:00Z: nothing is changed until usersyncd resume\n"
@@ -173,3 +173,6 @@ func TestReadyzBodies(t *testing.T) {
 		}
 	}
 }
+
+// always is limits that no reload changes.
+func always(l control.Limits) func() control.Limits { return func() control.Limits { return l } }

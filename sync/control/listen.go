@@ -146,7 +146,7 @@ func (l *Listener) Run(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l.socket) }()
-	l.log.Info("the status page is served", "url", "http://"+l.socket.Addr().String()+"/")
+	l.log.Info("the page, metrics and health are served", "url", "http://"+l.socket.Addr().String()+"/")
 	select {
 	case err := <-served:
 		_ = server.Close()

@@ -14,14 +14,14 @@ const scrapesAtOnce = 4
 
 // MetricsHandler answers a Prometheus scrape: the daemon's own metrics, made of one Status for each scrape, and
 // those of the process. The limits are those of /readyz, which usersyncd_ready repeats.
-func MetricsHandler(src Source, l Limits) http.Handler {
-	return promhttp.HandlerFor(newRegistry(src, l), promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce})
+func MetricsHandler(src Source, limits func() Limits) http.Handler {
+	return promhttp.HandlerFor(newRegistry(src, limits), promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce})
 }
 
 // newRegistry has a registry of its own, so that no library adds to what is told.
-func newRegistry(src Source, l Limits) *prometheus.Registry {
+func newRegistry(src Source, limits func() Limits) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(newCollector(src, l), collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+	r.MustRegister(newCollector(src, limits), collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
@@ -30,13 +30,13 @@ func newRegistry(src Source, l Limits) *prometheus.Registry {
 // differ from what "usersyncd status" says.
 type collector struct {
 	src    Source
-	limits Limits
+	limits func() Limits
 	all    []measure
 	descs  []*prometheus.Desc // of all, in its order
 }
 
-func newCollector(src Source, l Limits) *collector {
-	c := &collector{src: src, limits: l, all: measures()}
+func newCollector(src Source, limits func() Limits) *collector {
+	c := &collector{src: src, limits: limits, all: measures()}
 	for _, m := range c.all {
 		c.descs = append(c.descs, prometheus.NewDesc(m.name, m.help, m.labels, nil))
 	}
@@ -53,7 +53,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	s, now := c.src.Status(), time.Now()
-	at := moment{Status: s, ready: len(Ready(s, c.limits, now)) == 0, live: Live(s, now) == ""}
+	at := moment{Status: s, ready: len(Ready(s, c.limits(), now)) == 0, live: Live(s, now) == ""}
 	for i, m := range c.all {
 		m.of(&at, func(value float64, labels ...string) {
 			metric, err := prometheus.NewConstMetric(c.descs[i], m.kind, value, labels...)

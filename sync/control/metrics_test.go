@@ -22,7 +22,7 @@ import (
 func scrape(t *testing.T, src control.Source) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	control.MetricsHandler(src, control.Limits{MaxHeld: 10, MaxQuarantined: 10}).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	control.MetricsHandler(src, always(control.Limits{MaxHeld: 10, MaxQuarantined: 10})).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	if w.Code != http.StatusOK {
 		t.Fatalf("%d: %s", w.Code, w.Body)
 	}
@@ -198,7 +198,7 @@ func TestNothingNamesAUser(t *testing.T) {
 		t.Helper()
 		bodies := scrape(t, tell(s))
 		for _, target := range []string{"/livez", "/readyz", "/readyz?verbose"} {
-			_, body := probe(t, control.HealthHandlers(tell(s), control.Limits{}), target)
+			_, body := probe(t, control.HealthHandlers(tell(s), always(control.Limits{})), target)
 			bodies += body
 		}
 		if i := strings.Index(bodies, "ana.perez"); i >= 0 || strings.Contains(bodies, "Ana") {
@@ -219,7 +219,7 @@ func TestNothingNamesAUser(t *testing.T) {
 // The source moves while it is scraped; under -race this is a proof that nothing is shared.
 func TestScrapesWhileTheSourceMoves(t *testing.T) {
 	src := tell(healthy(time.Now()))
-	metrics, health := control.MetricsHandler(src, control.Limits{}), control.HealthHandlers(src, control.Limits{})
+	metrics, health := control.MetricsHandler(src, always(control.Limits{})), control.HealthHandlers(src, always(control.Limits{}))
 	quit := make(chan struct{})
 	var mover, scrapers sync.WaitGroup
 	mover.Go(func() {

@@ -132,7 +132,7 @@ func run(t *testing.T, o sim.Options) *running {
 		Refresh: 15 * time.Minute, Log: slog.New(d.log), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 	d.declare("Agent")
-	d.handlers = control.HealthHandlers(d, control.Limits{Interval: time.Minute})
+	d.handlers = control.HealthHandlers(d, always(control.Limits{Interval: time.Minute}))
 	ctx, cancel := context.WithCancel(t.Context())
 	var loop sync.WaitGroup
 	loop.Go(func() {

@@ -234,7 +234,7 @@ async function fetchHistory() {
     at.title = e.at;
     return el("li", "entry",
       el("div", "who", at, el("span", "sign", signs[e.action] || "?"), el("strong", "", e.email), el("span", "tag", e.action), el("span", "tag", e.cause),
-        e.undoes ? el("span", "tag warn", "undoes " + e.undoes) : "", e.uncertain ? el("span", "tag warn", "answer lost: it may not have been done") : "", el("span", "mono muted", short(e.revision))),
+        e.undoes ? el("span", "tag warn", "undoes " + e.undoes) : "", e.uncertain ? el("span", "tag warn", "uncertain: the answer was lost") : "", el("span", "mono muted", short(e.revision))),
       fields(e.fields), e.correlationId ? el("p", "small muted", "correlation id " + e.correlationId) : "");
   });
 }
