@@ -20,10 +20,17 @@ func (s *Store) Commit(c Commit) error {
 	if err != nil {
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
-	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil && c.Guards == nil && len(c.Events) == 0 && c.Pause == nil {
+	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil && c.Guards == nil && len(c.Events) == 0 && c.Pause == nil && !c.Undone {
 		return nil
 	}
+	if len(c.Events) > 0 {
+		s.history.Lock()
+		defer s.history.Unlock()
+	}
 	if err := s.update(func(tx *bolt.Tx) error { return errors.Join(c.apply(tx, puts), s.record(tx, c.Events)) }); err != nil {
+		if len(c.Events) > 0 {
+			s.measured = false // what was counted is not there
+		}
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
 	return nil
@@ -104,10 +111,16 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 			return err
 		}
 	}
+	if a := (Applied{}); c.Undone && getMeta(tx, keyApplied, &a) {
+		a.Undone = true
+		if err := putMeta(tx, keyApplied, a); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.Converged != nil:
 		if c.Converged.Revision != "" {
-			if err := putMeta(tx, keyApplied, Applied{c.Converged.Revision, time.Now().UTC()}); err != nil {
+			if err := putMeta(tx, keyApplied, Applied{Revision: c.Converged.Revision, At: time.Now().UTC()}); err != nil {
 				return err
 			}
 		}

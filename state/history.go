@@ -14,6 +14,10 @@ import (
 // and are what 50,000 changes leave behind.
 const maxEvents = 50_000
 
+// maxEventBytes is how much they may take together, unless Options say otherwise: long lists, such as the skills of
+// everybody, before and after, would fill the file.
+const maxEventBytes = 128 << 20
+
 // Query says which events are wanted. The zero value is all of them.
 type Query struct {
 	Since    time.Time // not older
@@ -129,6 +133,13 @@ func (s *Store) record(tx *bolt.Tx, events []Event) error {
 		}
 		next++
 	}
+	if !s.measured {
+		s.bytes = 0
+		if err := b.ForEach(func(_, record []byte) error { s.bytes += len(record); return nil }); err != nil {
+			return fmt.Errorf("history: %w", err)
+		}
+		s.measured = true
+	}
 	for i, e := range events {
 		e.At = e.At.UTC()
 		key := eventKey(next + uint64(i))
@@ -139,9 +150,14 @@ func (s *Store) record(tx *bolt.Tx, events []Event) error {
 		if err := setRecord(tx, bucketHistory, key, sealed); err != nil {
 			return fmt.Errorf("history: %w", err)
 		}
+		s.bytes += len(sealed)
 	}
-	for tally(b.Sequence()).records() > s.events {
-		oldest, _ := b.Cursor().First()
+	for {
+		oldest, record := b.Cursor().First()
+		if n := tally(b.Sequence()).records(); n <= len(events) || n <= s.events && s.bytes <= s.most {
+			break // what is new is kept, whatever it takes
+		}
+		s.bytes -= len(record)
 		if err := deleteRecord(tx, bucketHistory, string(oldest)); err != nil {
 			return fmt.Errorf("history: %w", err)
 		}

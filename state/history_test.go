@@ -62,6 +62,16 @@ func TestHistory(t *testing.T) {
 			t.Fatal(d)
 		}
 	}
+	small, err := state.Open(tempFile(t), state.Options{Bytes: 4000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 40 {
+		mustCommit(t, small, state.Commit{Events: []state.Event{event(n)}})
+	}
+	if kept := events(t, small, state.Query{}); len(kept) < 10 || len(kept) > 20 || diff(event(39), kept[0]) != "" {
+		t.Errorf("%d events are kept in 4,000 bytes, the newest is %+v", len(kept), kept[0])
+	}
 	for name, tt := range map[string]struct {
 		q    state.Query
 		want int

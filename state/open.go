@@ -46,7 +46,7 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.aside, s.events = aside, cmp.Or(o.Events, maxEvents)
+		s.aside, s.events, s.most = aside, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
 		writePID(path)
 		return s, nil
 	}

@@ -86,6 +86,8 @@ type Converged struct {
 type Applied struct {
 	Revision string    `json:"revision"`
 	At       time.Time `json:"at"`
+	// Undone is whether a rollback has taken some of it, or of a tree before it, back since.
+	Undone bool `json:"undone,omitempty"`
 }
 
 // Pause is a person's wish that nothing is changed for a while.
@@ -154,5 +156,6 @@ type Commit struct {
 	Refresh   *Refresh
 	Converged *Converged
 	Events    []Event // added to the history
+	Undone    bool    // some of what was last wholly applied is being taken back
 	Pause     *Pause  // replaces the one that is; the zero value ends it
 }

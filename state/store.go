@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ var (
 type Options struct {
 	Timeout time.Duration // how long to wait for the lock of another process; 0 means 2 s
 	Events  int           // how many events of the history are kept; 0 means 50,000
+	Bytes   int           // how much they may take, in bytes; 0 means 128 MiB
 }
 
 // Store is an open state file. Its methods are safe for concurrent use.
@@ -43,6 +45,10 @@ type Store struct {
 	aside    string // where Open moved the damaged file
 	lost     int    // damage that a read-only store may not mend
 	events   int    // that the history keeps
+	most     int    // bytes that they may take
+	history  sync.Mutex
+	bytes    int // that they take, if measured; both for whoever has the mutex
+	measured bool
 	broken   atomic.Pointer[damage]
 	closed   atomic.Bool
 }

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -85,6 +86,11 @@ type Change struct {
 
 	hash  string    // of all that is desired of the user; a failure is forgotten when it changes
 	retry time.Time // when it leaves quarantine
+}
+
+// Defers reports whether a field waits for the change window.
+func (c *Change) Defers(f spec.Field) bool {
+	return slices.ContainsFunc(c.Deferred, func(fc FieldChange) bool { return fc.Field == f })
 }
 
 // Names reports whether the change touches the field.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type Explanation struct {
 	Release  string `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
 	// Next is when it is tried again without anybody doing anything; zero: with the next pass.
 	Next     time.Time     `json:"next,omitzero"`
+	Opens    bool          `json:"opens,omitempty"` // it is when the change window opens
 	Paused   *state.Pause  `json:"paused,omitempty"`
 	Plan     string        `json:"plan,omitempty"`
 	Revision string        `json:"revision,omitempty"` // of the checkout that was read
@@ -49,7 +51,7 @@ type FieldStory struct {
 	Desired   json.RawMessage `json:"desired"`
 	Applied   json.RawMessage `json:"applied"`
 	Live      json.RawMessage `json:"live"`
-	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, not managed, unknown
+	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, not declared, not managed, unknown
 
 	desired, applied, live spec.Value
 }
@@ -164,8 +166,11 @@ func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
 	}
 	if known != nil {
 		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
-		e.Listed, e.Read = meta.Refresh.At, known.ReadAt
+		if e.Read = known.ReadAt; e.Read.Equal(suspect()) {
+			e.Read = time.Time{} // to be read anew
+		}
 	}
+	e.Listed = meta.Refresh.At
 	e.Paused = meta.Pause
 	query := state.Query{ID: e.ID, Limit: storyEvents}
 	if e.ID == "" {
@@ -248,9 +253,12 @@ func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_
 // verdict says in a word how a field stands.
 func verdict(s *FieldStory, change *Change) string {
 	if change != nil {
-		waiting := slices.Concat(change.Fields, change.Drift, change.Deferred)
+		if change.Defers(s.Field) {
+			return string(Deferred)
+		}
+		waiting := slices.Concat(change.Fields, change.Drift)
 		if change.Outcome == Applied {
-			waiting = slices.Concat(change.Drift, change.Deferred)
+			waiting = change.Drift
 		}
 		for _, fc := range waiting {
 			if fc.Field == s.Field {
@@ -259,6 +267,8 @@ func verdict(s *FieldStory, change *Change) string {
 		}
 	}
 	switch {
+	case s.desired == "" && s.applied != "":
+		return "not declared" // and applied when it was
 	case s.desired == "":
 		return "not managed"
 	case s.live == "" && s.applied != s.desired:
@@ -297,17 +307,25 @@ func mentions(text, key string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.TrimRight(w, ".") == key })
 }
 
+// neverRead is why nothing can be said of whom the state file does not know.
+const neverRead = "the organization was never read: whether the user exists is not known yet"
+
 // stand sums up.
 func (e *Explanation) stand(declared *spec.User, known *state.User, change *Change) {
 	switch {
+	case declared != nil && known == nil && e.Listed.IsZero(): // and so the plan makes up a new user
+		e.Standing, e.Why, e.Problems = "unknown", neverRead, []string{}
 	case change != nil:
 		e.Standing, e.Why, e.Action, e.Cause = string(change.Outcome), change.Note, change.Action, change.Cause
-		if change.Outcome == Applied {
+		switch {
+		case change.Outcome == Applied && change.Action.Removes():
+			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
+		case change.Outcome == Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
 		e.Release, e.Next = change.Hold, change.retry
 		if len(change.Deferred) > 0 {
-			e.Next, e.Why = change.Until, cmp.Or(e.Why, "what touches routing waits for the change window")
+			e.Next, e.Opens, e.Why = change.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
 		}
 		if change.Waits != "" {
 			e.Why = "waits for " + change.Waits
@@ -323,6 +341,8 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 		e.Standing, e.Why = "not declared", "it is managed, and no file declares it any more"
 	case known != nil:
 		e.Standing, e.Why = "not declared", "it exists in the organization and no file declares it, so it is left alone"
+	case e.Listed.IsZero():
+		e.Standing, e.Why = "unknown", "no file declares the address, and "+neverRead
 	default:
 		e.Standing, e.Why = "unknown", "no file declares the address, and nobody in the organization has it, as far as is known"
 	}

@@ -191,3 +191,55 @@ func TestExplainBeforeThePlan(t *testing.T) {
 		<-ended
 	})
 }
+
+// A user who is in order is not called wrong for what is wrong beside it, and what waits for a window is told so.
+func TestExplainBesideProblems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 4})
+		w.sim.Define(sim.Skill, "Billing")
+		us := w.sim.Users()
+		ana, gone, waits := us[0].Email, us[1].Email, us[2].Email
+		w.write("team.yaml", "users:\n- email: %s\n  title: Lead\n- email: xx%s\n  titel: Lead\n", ana, ana)
+		w.write("gone.yaml", "email: %s\ntitle: Lead\n", gone)
+		w.write("waits.yaml", "email: %s\nskills: {Billing: 3}\n", waits)
+		soon := time.Now().UTC().Add(2 * time.Hour)
+		w.Policy.Schedule = hours(t, soon.Format("Mon 15:04")+"-"+soon.Add(time.Hour).Format("15:04")+" UTC")
+		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, fresh := range []bool{false, true} {
+			if e := w.told(ana, fresh); e.Standing != "in sync" || len(e.Problems) > 0 {
+				t.Errorf("fresh %v: %s is %s: %s", fresh, ana, e.Standing, e.Problems)
+			}
+			if e := w.told("xx"+ana, fresh); e.Standing != "wrong" {
+				t.Errorf("fresh %v: xx%s is %s", fresh, ana, e.Standing)
+			}
+			if e := w.told(waits, fresh); !e.Opens || e.Next.IsZero() || !strings.Contains(verdicts(e), "skills deferred") {
+				t.Errorf("fresh %v: %s waits until %s, with %s", fresh, waits, e.Next, verdicts(e))
+			}
+		}
+		w.write("team.yaml", "email: %s\ntitle: Lead\n", ana)
+		w.remove("gone.yaml")
+		w.Policy.OnRemoval = usersync.Delete
+		w.pass()
+		for _, fresh := range []bool{false, true} {
+			if e := w.told(gone, fresh); e.Standing != "not declared" {
+				t.Errorf("fresh %v: who was deleted is %s: %s", fresh, e.Standing, e.Why)
+			}
+		}
+	})
+}
+
+// Before the organization was read nobody is said not to exist.
+func TestExplainBeforeTheOrganizationIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 2})
+		ana := w.sim.Users()[0].Email
+		w.write("ana.yaml", "email: %s\ntitle: Lead\n", ana)
+		for _, email := range []string{ana, "nobody@example.com"} {
+			if e := w.told(email, true); !strings.Contains(e.Why, "never read") {
+				t.Errorf("%s is %s: %s", email, e.Standing, e.Why)
+			}
+		}
+	})
+}

@@ -64,9 +64,10 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	r.failures = snap.Failures
 	snap.Requests = append(snap.Requests, undo.Released...)
 	s := r.Status()
-	s.Phase, s.Began = "refresh", began
+	before := s
+	s.Phase, s.Began, s.Undoes = "refresh", began, undo.String()
 	r.set(s)
-	defer r.rest()
+	defer r.rest(before)
 	bind := r.binder(ctx, snap)
 	if err := bind(); err != nil {
 		return nil, err
@@ -96,10 +97,15 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 		if undo.Paused != "" {
 			pause.Reason += "; it was paused before: " + undo.Paused
 		}
-		if err := r.Store.Commit(state.Commit{Pause: &pause}); err != nil {
+		if err := r.Store.Commit(state.Commit{Pause: &pause, Undone: true}); err != nil {
 			return nil, err
 		}
 		r.standing.Paused = &pause
+		if a := r.standing.LastApplied; a != nil {
+			undone := *a
+			undone.Undone = true
+			r.standing.LastApplied = &undone
+		}
 		err = r.apply(ctx, plan, snap)
 	}
 	return r.rolledBack(began, mode, undo, plan), err
@@ -127,13 +133,10 @@ func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo Undo, plan *Pla
 	return res
 }
 
-// rest publishes that nothing is under way, and how the last pass ended.
-func (r *Reconciler) rest() {
-	s := r.Status()
-	if s.Phase = "idle"; s.Last != nil {
-		s.from(s.Last)
-	}
-	r.set(s)
+// rest publishes that nothing is under way, and otherwise what was known before.
+func (r *Reconciler) rest(before Status) {
+	before.Phase, before.Undoes = "idle", ""
+	r.set(before)
 }
 
 // readAgain reads what the fields are now: the listing, and of the users in question what it does not show.

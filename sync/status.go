@@ -14,9 +14,10 @@ type Status struct {
 	Began    time.Time
 	Revision string
 	Plan     string
-	Users    int // declared
-	InSync   int // of these, who are as declared, as far as known; in apply and idle
-	Changed  int // to be changed in this pass
+	Undoes   string // a rollback is under way: of what
+	Users    int    // declared
+	InSync   int    // of these, who are as declared, as far as known; in apply and idle
+	Changed  int    // to be changed in this pass
 	Applied  int
 	Failed   int
 	InFlight int // requests under way, or waiting for their turn; in apply
@@ -77,6 +78,10 @@ func (a *applier) progress() {
 	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.declared,
 		InSync: a.plan.Unchanged + a.arrived, InFlight: a.inFlight,
 		Changed: a.tally[Planned] - a.tally[Deferred], Applied: a.tally[Applied], Failed: a.tally[Failed]}
+	if s.Undoes = a.plan.undoes; s.Undoes != "" { // the checkout is where it was
+		before := a.Status()
+		s.Revision, s.Users, s.InSync = before.Revision, before.Users, before.InSync
+	}
 	a.set(s)
 }
 

@@ -81,13 +81,18 @@ func (c *config) orgFlags(f *pflag.FlagSet) {
 func (c *config) passFlags(f *pflag.FlagSet) {
 	c.stateFlags(f)
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
+	c.planFlags(f)
+	c.selection.flags(f)
+	c.readFlags(f)
+	c.rateFlags(f)
+}
+
+// planFlags say what may be done to a user.
+func (c *config) planFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
 	c.guards.flags(f)
 	c.changeWindows.flags(f)
-	c.selection.flags(f)
-	c.readFlags(f)
-	c.rateFlags(f)
 }
 
 func (c *config) stateFlags(f *pflag.FlagSet) {
@@ -282,5 +287,9 @@ func (c *config) specDir(cmd *cobra.Command, args []string, env environment) (st
 	if s, ok := settings["dir"]; ok {
 		return s.Value, nil
 	}
-	return "", usage("which directory holds the specs? Give it as the argument: %s DIR", cmd.CommandPath())
+	before := ""
+	if strings.Contains(cmd.Use, "EMAIL") {
+		before = " EMAIL"
+	}
+	return "", usage("which directory holds the specs? Give it as the argument: %s%s DIR", cmd.CommandPath(), before)
 }

@@ -62,7 +62,8 @@ runs, the state file and the specs in DIR.`,
 		},
 	}
 	c.askFlags(cmd)
-	c.guards.flags(cmd.Flags())
+	c.planFlags(cmd.Flags())
+	c.readFlags(cmd.Flags())
 	return cmd
 }
 
@@ -76,7 +77,6 @@ func (c *config) explainStored(cmd *cobra.Command, args []string, env environmen
 	if err != nil {
 		return nil, err
 	}
-	t.policy.Create, t.policy.Adopt = true, true
 	return usersync.Explain(cmd.Context(), spec.NewLoader(dir), r.store, t.policy, args[0])
 }
 
@@ -96,7 +96,11 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 	if e.Release != "" {
 		line("release", "usersyncd release %s", e.Release)
 	}
-	if !e.Next.IsZero() {
+	switch {
+	case e.Next.IsZero():
+	case e.Opens:
+		line("goes at", "%s (in %s), when the window opens", e.Next.Local().Format(time.DateTime), seconds(e.Next.Sub(now)))
+	default:
 		line("next try", "%s (in %s), or at once when the spec changes", e.Next.Local().Format(time.DateTime), seconds(e.Next.Sub(now)))
 	}
 	if e.Paused != nil {
@@ -113,10 +117,12 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 		line("genesys", "%s, version %d, managed", shownText(e.ID), e.Version)
 	case e.ID != "":
 		line("genesys", "%s, version %d, not managed", shownText(e.ID), e.Version)
+	case e.Listed.IsZero():
+		line("genesys", "never read yet")
 	default:
 		line("genesys", "nobody is known by that address")
 	}
-	if !e.Listed.IsZero() {
+	if e.ID != "" && !e.Listed.IsZero() {
 		line("live as of", "%s", e.Listed.Local().Format(time.DateTime))
 	}
 	if !e.Read.IsZero() {

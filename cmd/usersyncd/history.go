@@ -55,6 +55,9 @@ asks the running daemon or, when none runs, that file.`,
 				return err
 			}
 			defer r.close()
+			if r.nothing != nil {
+				return r.nothing
+			}
 			var events []state.Event
 			if r.client != nil {
 				events, err = r.client.History(cmd.Context(), q)

@@ -106,7 +106,31 @@ func (s source) Sync(ctx context.Context, refresh bool) (*usersync.Result, error
 // Pause implements control.Daemon. A pass that begins from now on finds the pause; the one that may be under
 // way is ended.
 func (s source) Pause(by, reason string) error {
-	if err := s.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: by, Reason: reason}}); err != nil {
+	meta, err := s.Store.Meta()
+	if err != nil {
+		return err
+	}
+	return s.pause(pausedToo(meta.Pause, by, reason), by, reason)
+}
+
+// pausedToo is a pause that somebody makes over another one: since then, and for both reasons.
+func pausedToo(before *state.Pause, by, reason string) state.Pause {
+	p := state.Pause{At: time.Now(), By: by, Reason: reason}
+	if before == nil {
+		return p
+	}
+	p.At = before.At
+	switch {
+	case reason == "":
+		p.By, p.Reason = before.By, before.Reason
+	case before.Reason != "" && before.Reason != reason:
+		p.Reason = before.Reason + "; " + reason
+	}
+	return p
+}
+
+func (s source) pause(p state.Pause, by, reason string) error {
+	if err := s.Store.Commit(state.Commit{Pause: &p}); err != nil {
 		return err
 	}
 	s.log.Warn("paused: passes look, and change nothing until somebody resumes", "by", by, "reason", reason)
@@ -171,7 +195,7 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 		return nil, fmt.Errorf("undo %s: %w", undo, control.ErrUndoing)
 	}
 	o.before = meta.Pause
-	if err := s.Pause(by, o.reason()); err != nil {
+	if err := s.pause(state.Pause{At: time.Now(), By: by, Reason: o.reason()}, by, o.reason()); err != nil {
 		s.undoing.Store(false)
 		return nil, err
 	}
@@ -261,7 +285,10 @@ func (d *daemon) rollback(all context.Context, o order) {
 	if res == nil || err == nil && res.Applied+res.Failed == 0 { // nothing was written
 		err = errors.Join(err, d.unpause(o))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, usersync.ErrNothingToUndo), errors.Is(err, usersync.ErrCancelled), errors.Is(err, usersync.ErrAmbiguous), errors.Is(err, usersync.ErrPlanMoved):
+		d.log.Info("nothing was undone", "undo", o.undo.String(), "reason", err)
+	case err != nil:
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)
 	}
 	o.reply <- reply{res, err}

@@ -24,6 +24,8 @@ func (c *config) askFlags(cmd *cobra.Command) {
 type reach struct {
 	client *control.Client
 	store  *state.Store // read-only
+	// nothing is why the state file says nothing; nil if it does.
+	nothing error
 }
 
 // reach finds the daemon, or opens the state file for reading.
@@ -41,9 +43,22 @@ func (c *config) reach(ctx context.Context, env environment) (reach, error) {
 	}
 	store, failed := state.OpenReadOnly(path, state.Options{})
 	if errors.Is(failed, state.ErrLocked) {
-		return reach{}, fmt.Errorf("%w, and %w; say with --socket where it listens", failed, err)
+		return reach{}, fmt.Errorf("%w: the state file %s is in use, so one runs; say with --socket where it listens", err, path)
 	}
-	return reach{store: store}, failed
+	if failed != nil {
+		return reach{}, failed
+	}
+	r := reach{store: store}
+	meta, failed := store.Meta()
+	switch {
+	case failed != nil:
+		return reach{}, errors.Join(failed, store.Close())
+	case store.Void() && meta.Rebuilt:
+		r.nothing = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside, and reads the organization anew", err, path)
+	case store.Void():
+		r.nothing = fmt.Errorf("%w, and there is no state file %s: say with --state which one the service, or the run in CI, uses", err, path)
+	}
+	return r, nil
 }
 
 func (r reach) close() {

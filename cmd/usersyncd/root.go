@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/state"
 	"usersyncd/sync/genesys"
 )
 
@@ -181,6 +184,9 @@ func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 		c.logLevel = "warn" // the bar shows the rest
 	}
 	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+	if errors.Is(err, state.ErrLocked) {
+		return fmt.Errorf("%w; if it is the daemon, usersyncd sync has it make a pass now", err)
+	}
 	if err != nil {
 		return err
 	}

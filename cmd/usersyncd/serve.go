@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -95,7 +97,10 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 	mount := control.HealthHandlers(src, d.limits)
 	mount["/metrics"] = control.MetricsHandler(src, d.limits)
 	l, err := control.Listen(ctx, control.ListenOptions{Address: s.listen, Hosts: s.listenHosts, Source: src, Mount: mount, Log: d.log})
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--listen: %w; another program has that port: choose another one, or end that", err)
+	case err != nil:
 		return usage("--listen: %w", err)
 	}
 	group.Go(func() error { return l.Run(ctx) })

@@ -267,7 +267,10 @@ func TestStatusKnowsAPauseAtOnce(t *testing.T) {
 		if err := client.Pause(context.Background(), "now"); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := client.Status(context.Background()); err != nil || s.Paused == nil {
+		if err := client.Pause(context.Background(), "and this"); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := client.Status(context.Background()); err != nil || s.Paused == nil || s.Paused.Reason != "now; and this" {
 			t.Fatalf("%v; the pause is %+v", err, s.Paused)
 		}
 		if e, err := client.Explain(context.Background(), ana); err != nil || e.Paused == nil {

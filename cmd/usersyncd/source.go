@@ -22,7 +22,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
 		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),
-		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Paused: st.Paused,
+		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
 		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
 	}
@@ -69,7 +69,11 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		s.Changing, s.Done, s.Failed = st.Changed, st.Done(), st.Failed
 		s.Pending = max(0, st.Changed-st.Done())
 		for i := range v.Changes {
-			s.Count(v.Changes[i].Outcome)
+			c := &v.Changes[i]
+			s.Count(c.Outcome)
+			if until := c.Until; len(c.Deferred) > 0 && (s.Opens.IsZero() || until.Before(s.Opens)) {
+				s.Opens = until
+			}
 		}
 		s.Holds, s.Notes = orEmpty(v.Holds), v.Notes
 		s.Show(nil, v.Problems(), mostShown)
@@ -80,7 +84,11 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	}
 	s.Pending, s.Failed, s.Held, s.Quarantined, s.Skipped = last.Pending, last.Failed, last.Held, last.Quarantined, last.Skipped
 	s.Deferred, s.Holds, s.Notes = last.Deferred, last.Holds, last.Notes
+	_, s.Opens = last.Waits()
 	s.Show(last.Failures, last.Problems, mostShown)
+	if st.Phase == "apply" { // a rollback, which is not what the specs ask for
+		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())
+	}
 }
 
 // total counts since the process began, the pass under way included.

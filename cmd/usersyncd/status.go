@@ -32,6 +32,9 @@ at once, whatever a pass is doing.`,
 				return err
 			}
 			defer r.close()
+			if r.nothing != nil {
+				return r.nothing
+			}
 			var s control.Status
 			if r.client != nil {
 				s, err = r.client.Status(cmd.Context())
@@ -123,11 +126,14 @@ func usersText(s control.Status) string {
 		what  string
 	}{
 		{s.Pending, "pending"}, {s.Failed, "failed"}, {s.Held, "held"}, {s.Quarantined, "in quarantine"}, {s.Skipped, "skipped"},
-		{s.Deferred, "waiting for a change window"}, {s.Problems, "problems in the specs"},
+		{s.Deferred, "waiting for a change window"},
 	} {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
 		}
+	}
+	if s.Problems > 0 {
+		parts = append(parts, plural(s.Problems, "problem")+" in the specs")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -136,6 +142,8 @@ func appliedText(s control.Status) string {
 	switch a := s.Applied; {
 	case a == nil:
 		return "never wholly applied yet"
+	case a.Undone:
+		return short(a.Revision) + " was wholly applied " + seconds(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
 	case a.Revision == s.Head:
 		return "wholly applied " + seconds(s.Now.Sub(a.At)) + " ago"
 	default:

@@ -72,7 +72,12 @@ to itself: end it with Ctrl-C.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) error { return client.Pause(ctx, reason) },
 				func(store *state.Store) error {
-					return store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: whoami(), Reason: reason}})
+					meta, err := store.Meta()
+					if err != nil {
+						return err
+					}
+					p := pausedToo(meta.Pause, whoami(), reason)
+					return store.Commit(state.Commit{Pause: &p})
 				}, "Paused. usersyncd resume ends it.")
 		},
 	}

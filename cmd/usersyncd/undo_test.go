@@ -188,7 +188,7 @@ func TestARollbackIsPaused(t *testing.T) {
 	if still == 0 || still == users {
 		t.Errorf("%d of %d are as the bad commit left them", still, users)
 	}
-	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "stop that" {
+	if s := r.settled(); s.Paused == nil || !strings.HasSuffix(s.Paused.Reason, "; stop that") {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
 }

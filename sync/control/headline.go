@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	usersync "usersyncd/sync"
 )
 
 // How much a line matters.
@@ -67,7 +69,7 @@ func lines(s *Status) []Line {
 		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n))
 	}
 	if s.Settings != "" {
-		say(levelWarn, "settings", "The configuration on disk is not in force: %s", s.Settings)
+		say(levelWarn, "settings", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
 	}
 	if s.Watch.Mode == "polling" {
 		say(levelWarn, "polling", "Changes of the checkout are found by polling: %s", cmp.Or(s.Watch.Reason, "it sends no events"))
@@ -78,14 +80,18 @@ func lines(s *Status) []Line {
 		if s.Limiter.Estimate >= 1 {
 			left = ", about " + span(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
 		}
-		say(levelBusy, "apply", "Changing %s: %d done, %d to go%s", countOf(s.Changing, "user"), s.Done, s.Pending, left)
+		verb := "Changing"
+		if s.Undoes != "" {
+			verb = "Rolling back"
+		}
+		say(levelBusy, "apply", verb+" %s: %d done, %d to go%s", countOf(s.Changing, "user"), s.Done, s.Pending, left)
 	case s.Success.IsZero() && s.Error == "" && s.Stuck == "":
 		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, "idle"))
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
 		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending))
 	}
 	if s.Deferred > 0 {
-		say(levelOK, "deferred", "%s for a change window", verbOf(s.Deferred, "user", "waits", "wait"))
+		say(levelOK, "deferred", "%s for a change window%s", verbOf(s.Deferred, "user", "waits", "wait"), s.opens())
 	}
 	if rest := s.Users - s.InSync; rest <= 0 && s.Problems == 0 && !s.Success.IsZero() {
 		if s.Users == 0 {
@@ -103,6 +109,14 @@ func lines(s *Status) []Line {
 	rank := map[string]int{levelBad: 0, levelWarn: 1, levelBusy: 2, levelOK: 3}
 	slices.SortStableFunc(all, func(a, b Line) int { return rank[a.Level] - rank[b.Level] })
 	return all
+}
+
+// opens says when a change window does, if anybody knows.
+func (s *Status) opens() string {
+	if s.Opens.IsZero() {
+		return ""
+	}
+	return ", until " + usersync.WindowTime(s.Opens)
 }
 
 // idleFor is for how long no pass has succeeded.

@@ -30,13 +30,19 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 0},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and nobody is removed", 0},
 		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not as declared because the API refused the change; each is tried again", 0},
-		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is not in force: config.yaml:3: unknown key", 1},
+		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): config.yaml:3: unknown key", 1},
 		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "Changes of the checkout are found by polling: no watches left", 1},
 		{func(s *Status) {
 			s.Phase, s.Changing, s.Done, s.Pending, s.InSync, s.Limiter.Estimate = "apply", 120, 40, 80, 380, 150
 		}, "busy", "Changing 120 users: 40 done, 80 to go, about 3 minutes left", 0},
 		{func(s *Status) { s.Pending, s.InSync = 2, 498 }, "busy", "2 users are to be changed", 0},
 		{func(s *Status) { s.Deferred, s.InSync = 1, 499 }, "ok", "1 user waits for a change window", 0},
+		{func(s *Status) {
+			s.Deferred, s.InSync, s.Opens = 2, 498, time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
+		}, "ok", "2 users wait for a change window, until Wed 2026-11-25 20:00 UTC", 0},
+		{func(s *Status) {
+			s.Phase, s.Undoes, s.Changing, s.Done, s.Pending, s.InSync = "apply", "3f0c1d2e", 3, 1, 2, 500
+		}, "busy", "Rolling back 3 users: 1 done, 2 to go", 1},
 		{func(s *Status) { s.Skipped, s.InSync = 3, 497 }, "busy", "497 of 500 users are as declared; the plan says why 3 users are skipped", 0},
 		{func(s *Status) { s.Error = "a\nb\u202e" }, "bad", `Nothing was applied for 20 minutes: a\nb\u202e`, 1},
 	} {

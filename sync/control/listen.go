@@ -67,7 +67,7 @@ func Listen(ctx context.Context, o ListenOptions) (*Listener, error) {
 	}
 	l.socket, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", o.Address, err)
+		return nil, err // which names the address
 	}
 	if at, ok := l.socket.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
 		l.log.Warn("the status page is not only for this machine: whoever reaches it reads names and addresses of users; "+

@@ -135,7 +135,9 @@ func userMeasures() []measure {
 				}
 			}},
 		flag("usersyncd_in_step", "Whether the checkout's revision is the one last wholly applied.",
-			func(at *moment) bool { return at.Applied != nil && at.Head == at.Applied.Revision }),
+			func(at *moment) bool {
+				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision
+			}),
 		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last wholly applied", func(at *moment) time.Time {
 			if at.Applied == nil {
 				return time.Time{}

@@ -38,6 +38,7 @@ type Status struct {
 	Head    string         `json:"head"`              // revision of the checkout, as it was read last
 	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last wholly applied; nil if none was
 	Plan    string         `json:"plan,omitempty"`    // id of the plan that is, or was last, carried out
+	Undoes  string         `json:"undoes,omitempty"`  // a rollback is under way: of a revision, or since when
 	Paused  *state.Pause   `json:"paused,omitempty"`  // by a person: passes look, and change nothing
 	Refresh time.Time      `json:"refresh,omitzero"`  // when the organization was last read
 
@@ -54,6 +55,8 @@ type Status struct {
 	Skipped     int `json:"skipped"`
 	Deferred    int `json:"deferred"` // wait for a change window
 	Problems    int `json:"problems"` // in the specs
+	// Opens is when the change window opens for the first of those who wait for it.
+	Opens time.Time `json:"opens,omitzero"`
 
 	Holds    []usersync.Hold    `json:"holds"`
 	Failures []usersync.Failure `json:"failures"`           // the first ones, failed or in quarantine
