@@ -14,6 +14,7 @@ import (
 // An organization of 2,000 users with every field: exported, planned, exported again. Nothing is written
 // there, nothing differs, and the second export changes no byte. (BenchmarkWholeOrganization has 50,000.)
 func TestExportThenPlan(t *testing.T) {
+	t.Parallel()
 	server := sim.New(sim.Options{Users: 2000, Inactive: 100, Deleted: 20, Full: true, Quota: sim.Quota{Limit: 1_000_000}})
 	loopback := httptest.NewServer(server)
 	defer loopback.Close()

@@ -28,6 +28,7 @@ func buildProgram(t testing.TB) string {
 // Killed at 50 random moments of a pass over a troubled API, and started again each time, it ends as
 // declared: nobody is changed twice, nobody is made twice, nothing else is touched.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	const kills = 50
 	program := buildProgram(t)
 	server := sim.New(sim.Options{
