@@ -24,6 +24,9 @@ import (
 
 const patience = 30 * time.Second // until something must have happened
 
+// browserTries is how often a browser is started that does not come up.
+const browserTries = 3
+
 // watchful runs before any script of the page, and turns what the console may not show into exceptions.
 const watchful = `addEventListener("securitypolicyviolation", (e) => console.error("CSP: " + e.violatedDirective + " " + e.blockedURI));
 addEventListener("unhandledrejection", (e) => console.error("unhandled rejection: " + e.reason));`
@@ -46,13 +49,19 @@ func open(t *testing.T, origin string) *tab {
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	b := &tab{T: t, origin: origin}
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithListener(b.hear))
-	b.ctx = ctx
-	t.Cleanup(func() { cancel(); stop() })
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("no browser can be started; this test needs one (apt-get install --no-install-recommends chromium): %v", err)
+	for try := 1; ; try++ { // at times Chromium crashes on its way, before there is any page
+		allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+		ctx, cancel := chromedp.NewContext(allocator, chromedp.WithListener(b.hear))
+		t.Cleanup(func() { cancel(); stop() })
+		err := chromedp.Do(ctx)
+		if err == nil {
+			b.ctx = ctx
+			break
+		}
+		if try == browserTries {
+			t.Fatalf("no browser can be started; this test needs one (apt-get install --no-install-recommends chromium): %v", err)
+		}
 	}
 	call(b, network.Enable, network.EnableParams{})
 	call(b, log.Enable, cdp.Empty{})
