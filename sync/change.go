@@ -95,12 +95,7 @@ func (c *Change) Defers(f spec.Field) bool {
 
 // Names reports whether the change touches the field.
 func (c *Change) Names(f spec.Field) bool {
-	for _, fc := range c.Fields {
-		if fc.Field == f {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f })
 }
 
 // before reports whether c is to be applied before d: by lane, then by address.

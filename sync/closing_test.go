@@ -45,7 +45,7 @@ func TestTheWindowClosesInAPass(t *testing.T) {
 	for _, tt := range []struct {
 		users, minutes int
 		fault          string
-	}{{1200, 4, ""}, {400, 2, "PUT after=100 x3 429 retry-after=100"}} {
+	}{{2000, 7, ""}, {400, 2, "PUT after=100 x3 429 retry-after=100"}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := tapped(t, sim.Options{Users: tt.users, Full: true, Latency: 50 * time.Millisecond})
 			w.declareAll("title: Moved\nskills: {Billing: 3}\nlanguages: {Spanish: 2}")

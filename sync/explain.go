@@ -302,9 +302,9 @@ func (e *Explanation) place(v *View, declared *spec.User, key string) {
 // mentions reports whether a text has an address in it, and not only one that contains it.
 func mentions(text, key string) bool {
 	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return r <= ' ' || strings.ContainsRune(`"'(),:;<>`, r)
+		return r <= ' ' || strings.ContainsRune(`"(),:;<>`, r)
 	})
-	return slices.ContainsFunc(words, func(w string) bool { return strings.TrimRight(w, ".") == key })
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Trim(w, "'.") == key })
 }
 
 // neverRead is why nothing can be said of whom the state file does not know.

@@ -218,6 +218,14 @@ func TestExplainBesideProblems(t *testing.T) {
 				t.Errorf("fresh %v: %s waits until %s, with %s", fresh, waits, e.Next, verdicts(e))
 			}
 		}
+		w.write("twice.yaml", "users:\n- email: o'neil@example.com\n- email: o'neil@example.com\n")
+		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
+			t.Fatal(err)
+		}
+		if e := w.told("o'neil@example.com", false); e.Standing != "wrong" {
+			t.Errorf("who is declared twice is %s", e.Standing)
+		}
+		w.remove("twice.yaml")
 		w.write("team.yaml", "email: %s\ntitle: Lead\n", ana)
 		w.remove("gone.yaml")
 		w.Policy.OnRemoval = usersync.Delete

@@ -63,8 +63,8 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	}
 	r.failures = snap.Failures
 	snap.Requests = append(snap.Requests, undo.Released...)
-	s := r.Status()
-	before := s
+	before := r.Status()
+	s := before
 	s.Phase, s.Began, s.Undoes = "refresh", began, undo.String()
 	r.set(s)
 	defer r.rest(before)
@@ -74,10 +74,10 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	}
 	// What it reads is for this look alone: a pass that found it in the state file would take for drift, and change
 	// back, what the rollback leaves as it is.
-	if err := r.readAgain(ctx, wanted, snap, true); err != nil {
+	if err := r.readAgain(ctx, wanted, snap); err != nil {
 		return nil, err
 	}
-	plan, err := r.answered(ctx, snap, bind, mode.DryRun, func(answers *Answers) *Plan {
+	plan, err := r.answered(ctx, snap, bind, true, func(answers *Answers) *Plan {
 		return newUndo(undo, wanted, snap, r.Policy, answers, began)
 	})
 	if err != nil {
@@ -139,8 +139,9 @@ func (r *Reconciler) rest(before Status) {
 	r.set(before)
 }
 
-// readAgain reads what the fields are now: the listing, and of the users in question what it does not show.
-func (r *Reconciler) readAgain(ctx context.Context, wanted []*undone, snap *state.Snapshot, dryRun bool) error {
+// readAgain reads what the fields are now: the listing, and of the users in question what it does not show. The state
+// file learns nothing of it.
+func (r *Reconciler) readAgain(ctx context.Context, wanted []*undone, snap *state.Snapshot) error {
 	used := map[spec.Field]bool{}
 	apart := map[string][]spec.Field{}
 	for _, u := range wanted {
@@ -152,13 +153,13 @@ func (r *Reconciler) readAgain(ctx context.Context, wanted []*undone, snap *stat
 		}
 	}
 	fields := slices.Sorted(maps.Keys(used))
-	if err := r.refresh(ctx, snap, fields, dryRun); err != nil {
+	if err := r.refresh(ctx, snap, fields, true); err != nil {
 		return err
 	}
 	if len(apart) == 0 {
 		return nil
 	}
-	unread, err := r.details(ctx, apart, snap, dryRun)
+	unread, err := r.details(ctx, apart, snap, true)
 	for id, why := range unread {
 		if why != nil {
 			err = errors.Join(err, fmt.Errorf("read user %s: %w", id, why))

@@ -15,8 +15,8 @@ import (
 type Undo struct {
 	Revision string // or how it begins; "" if Since counts
 	Since    time.Time
-	Released []string // ids of holds on earlier plans of it, which a person has let through
-	Paused   string   // why passes are paused already; it is said on
+	Released []string `json:"-"` // ids of holds on earlier plans of it, which a person has let through
+	Paused   string   `json:"-"` // why passes are paused already; it is said on
 }
 
 func (u Undo) String() string {

@@ -42,10 +42,11 @@ func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 	select {
 	case to <- o:
 	case <-ctx.Done():
+		err := errors.Join(ctx.Err(), d.unpause(o))
 		if o.agreed != "" {
-			d.undoing.Store(false)
+			d.undoing.Store(false) // after its pause has gone: the next one would take that for somebody's
 		}
-		return nil, errors.Join(ctx.Err(), d.unpause(o))
+		return nil, err
 	}
 	select {
 	case r := <-answer:
@@ -257,7 +258,6 @@ func (d *daemon) rollback(all context.Context, o order) {
 	ctx, cancel := context.WithCancel(all)
 	defer cancel()
 	if o.agreed != "" {
-		defer d.undoing.Store(false)
 		d.passing.Store(&cancel) // a pause ends it, as it ends a pass
 		defer d.passing.Store(nil)
 	} else { // a plan that nobody waits for any more is of no use; what writes goes on
@@ -277,7 +277,7 @@ func (d *daemon) rollback(all context.Context, o order) {
 			"applied", res.Applied, "failed", res.Failed, "left", res.Skipped, "held", res.Held)
 		d.undos.held(res)
 	}
-	if errors.Is(err, context.Canceled) && all.Err() == nil {
+	if o.agreed != "" && errors.Is(err, context.Canceled) && all.Err() == nil {
 		if err = fmt.Errorf("%w: nothing was written", control.ErrPaused); res != nil {
 			err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, plural(res.Pending, "user"))
 		}
@@ -286,10 +286,13 @@ func (d *daemon) rollback(all context.Context, o order) {
 		err = errors.Join(err, d.unpause(o))
 	}
 	switch {
-	case errors.Is(err, usersync.ErrNothingToUndo), errors.Is(err, usersync.ErrCancelled), errors.Is(err, usersync.ErrAmbiguous), errors.Is(err, usersync.ErrPlanMoved):
+	case errors.Is(err, context.Canceled), errors.Is(err, usersync.ErrNothingToUndo), errors.Is(err, usersync.ErrCancelled), errors.Is(err, usersync.ErrAmbiguous), errors.Is(err, usersync.ErrPlanMoved):
 		d.log.Info("nothing was undone", "undo", o.undo.String(), "reason", err)
 	case err != nil:
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)
+	}
+	if o.agreed != "" {
+		d.undoing.Store(false) // before the answer: whoever has it may resume at once
 	}
 	o.reply <- reply{res, err}
 }

@@ -72,11 +72,10 @@ func releaseNow(cmd *cobra.Command, p process, client *control.Client, id string
 		return err
 	}
 	next := "The daemon makes a pass now."
-	if st, err := client.Status(cmd.Context()); err == nil && st.Paused != nil {
-		next = "Nothing is done before usersyncd resume: it is paused."
-	}
 	if h.Undo {
 		next = "Plan the rollback again."
+	} else if st, err := client.Status(cmd.Context()); err == nil && st.Paused != nil {
+		next = "Nothing is done before usersyncd resume: it is paused."
 	}
 	_, err = fmt.Fprintf(p.stdout, "Released: %s, held by --%s. %s\n", plural(len(h.Users), "user"), h.Guard, next)
 	return err

@@ -38,7 +38,9 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 		add(&waits, r.Quarantined, "in quarantine")
 		add(&waits, r.Held, "held")
 		add(&waits, r.Skipped, "skipped")
-		add(&wrong, len(r.Problems), "problems in the specs")
+		if n := len(r.Problems); n > 0 {
+			wrong = append(wrong, plural(n, "problem")+" in the specs")
+		}
 		add(&wrong, r.Kept, "kept as last applied")
 	}
 	if failed > 0 {

@@ -20,15 +20,21 @@ func planOf(t *testing.T, text string) string {
 	return id
 }
 
+// moved applies a bad commit, and returns its revision.
+func (r *running) moved() string {
+	r.Helper()
+	r.settled()
+	r.moveAll("Bad")
+	r.told(0, "sync")
+	r.told(0, "sync")
+	return r.settled().Head
+}
+
 // A rollback that is agreed to ends the pass that still writes the bad commit, and takes back what it wrote. One
 // that is not, as the plan is another one, leaves everything as it was: that a pass was paused, or that none was.
 func TestRollbackDuringAPass(t *testing.T) {
 	const users = 40
 	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
-	before := map[string]string{}
-	for _, u := range r.sim.Users() {
-		before[u.Email] = u.Title
-	}
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
 
@@ -125,14 +131,10 @@ func TestRollbackOutlivesWhoAsked(t *testing.T) {
 	const users = 40
 	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
-	r.settled()
-	r.moveAll("Bad")
-	r.told(0, "sync")
-	r.told(0, "sync")
-	s := r.settled()
-	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	head := r.moved()
+	plan := planOf(t, r.told(0, "rollback", "--revision", head).out)
 	written := r.patches()
-	cmd := exec.Command("usersyncd", "rollback", "--revision", s.Head, "--confirm", plan)
+	cmd := exec.Command("usersyncd", "rollback", "--revision", head, "--confirm", plan)
 	cmd.Env = r.env
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -143,8 +145,7 @@ func TestRollbackOutlivesWhoAsked(t *testing.T) {
 	}
 	_ = cmd.Wait() // it was killed
 	r.waitFor("it has ended", func() bool { return r.lines("rollback") == 2 })
-	s = r.settled()
-	if s.Paused == nil {
+	if s := r.settled(); s.Paused == nil {
 		t.Error("the passes are not paused any more")
 	}
 	for _, u := range r.sim.Users() {
@@ -159,16 +160,12 @@ func TestARollbackIsPaused(t *testing.T) {
 	const users = 40
 	r := newRunning(t, sim.Options{Users: users, Latency: 200 * time.Millisecond})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
-	r.settled()
-	r.moveAll("Bad")
-	r.told(0, "sync")
-	r.told(0, "sync")
-	s := r.settled()
-	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	head := r.moved()
+	plan := planOf(t, r.told(0, "rollback", "--revision", head).out)
 	written := r.patches()
-	first := r.begin("rollback", "--revision", s.Head, "--confirm", plan)
+	first := r.begin("rollback", "--revision", head, "--confirm", plan)
 	r.waitFor("it is on its way", func() bool { return r.patches(200) >= written+3 })
-	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", plan); !strings.Contains(a.err, "a rollback is under way") {
+	if a := r.told(exitFatal, "rollback", "--revision", head, "--confirm", plan); !strings.Contains(a.err, "a rollback is under way") {
 		t.Errorf("a second one: %s", a.err)
 	}
 	if a := r.told(exitFatal, "resume"); !strings.Contains(a.err, "a rollback is under way") {
@@ -188,7 +185,7 @@ func TestARollbackIsPaused(t *testing.T) {
 	if still == 0 || still == users {
 		t.Errorf("%d of %d are as the bad commit left them", still, users)
 	}
-	if s := r.settled(); s.Paused == nil || !strings.HasSuffix(s.Paused.Reason, "; stop that") {
+	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "rollback of "+head+"; take it back in the checkout, too, before you resume; stop that" {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
 }
@@ -197,16 +194,12 @@ func TestARollbackIsPaused(t *testing.T) {
 func TestARollbackOfNothing(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 4})
 	r.start("--log-format=json", "--resync-interval=1h")
-	r.settled()
-	r.moveAll("Bad")
-	r.told(0, "sync")
-	r.told(0, "sync")
-	s := r.settled()
+	head := r.moved()
 	for _, u := range r.sim.Users() {
 		r.sim.Edit(u.Email, func(u *sim.User) { u.Title = "By hand" })
 	}
-	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
-	if a := r.told(0, "rollback", "--revision", s.Head, "--confirm", plan); strings.Contains(a.out, "Paused") {
+	plan := planOf(t, r.told(0, "rollback", "--revision", head).out)
+	if a := r.told(0, "rollback", "--revision", head, "--confirm", plan); strings.Contains(a.out, "Paused") {
 		t.Errorf("it says\n%s", a.out)
 	}
 	if s := r.settled(); s.Paused != nil {
