@@ -274,3 +274,19 @@ func TestTheNextOpening(t *testing.T) {
 		}
 	})
 }
+
+// On the last day of a leap year, package time ends a zone's bounds before the time that was asked about, where a
+// zone goes by its rule and not by its table (golang/go#81583). The windows go on all the same.
+func TestTheLastDayOfALeapYear(t *testing.T) {
+	for _, zone := range zones {
+		s := hours(t, "Mon-Sun 20:00-06:00 "+zone)
+		for _, year := range []int{2024, 2028, 2040} {
+			for at := time.Date(year, 12, 30, 0, 0, 0, 0, time.UTC); at.Day() != 2; at = at.Add(7 * time.Hour) {
+				opens, ahead := s.Opens(at), s.Opens(at).Sub(at)
+				if clock := opens.Format("15:04"); clock != "20:00" || ahead <= 0 || ahead > 24*time.Hour {
+					t.Errorf("from %s it opens at %s", at, opens)
+				}
+			}
+		}
+	}
+}
