@@ -77,7 +77,7 @@ func TestRollbackDuringAPass(t *testing.T) {
 
 // The daemon ends the pass, restores what it wrote, and stays paused until somebody resumes.
 func TestRollbackEndsThePass(t *testing.T) {
-	const users = 60
+	const users, bad = 330, 30 // the pass under way takes 15 s, however late the command for its end comes
 	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
@@ -85,9 +85,8 @@ func TestRollbackEndsThePass(t *testing.T) {
 	for _, u := range r.sim.Users() {
 		before[u.Email] = u.Title
 	}
-	// What is undone is a first commit, of half of the users; the pass under way is of a later one, of the others.
-	half := r.sim.Users()[:users/2]
-	for _, u := range half {
+	// What is undone is a first commit, of some of the users; the pass under way is of a later one, of the others.
+	for _, u := range r.sim.Users()[:bad] {
 		r.declare(u.Email, "Bad")
 	}
 	r.told(0, "sync")
@@ -95,7 +94,7 @@ func TestRollbackEndsThePass(t *testing.T) {
 	s := r.settled()
 	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
 	written := r.patches()
-	for _, u := range r.sim.Users()[users/2:] {
+	for _, u := range r.sim.Users()[bad:] {
 		r.declare(u.Email, "Next")
 	}
 	r.waitFor("the next pass is on its way", func() bool { return r.patches(200) >= written+3 })
@@ -103,19 +102,19 @@ func TestRollbackEndsThePass(t *testing.T) {
 	if !strings.Contains(a.out, "usersyncd resume") {
 		t.Errorf("it says\n%s", a.out)
 	}
-	for _, u := range half {
+	for _, u := range r.sim.Users()[:bad] {
 		if r.title(u.Email) != before[u.Email] {
 			t.Errorf("%s has the title %q, not %q", u.Email, r.title(u.Email), before[u.Email])
 		}
 	}
 	next := 0
-	for _, u := range r.sim.Users()[users/2:] {
+	for _, u := range r.sim.Users()[bad:] {
 		if u.Title == "Next" {
 			next++
 		}
 	}
-	if next == 0 || next == users/2 {
-		t.Errorf("%d of %d were written by the pass that was to be ended", next, users/2)
+	if next == 0 || next == users-bad {
+		t.Errorf("%d of %d were written by the pass that was to be ended", next, users-bad)
 	}
 	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "take it back in the checkout, too") {
 		t.Errorf("the pause is %+v", s.Paused)
