@@ -249,7 +249,8 @@ func TestDaemonWaitsForTheCheckout(t *testing.T) {
 func TestStopFinishesWhatIsInFlight(t *testing.T) {
 	for _, mode := range [][]string{nil, {"--once"}} {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
-			r := newRunning(t, sim.Options{Users: 30, Latency: 300 * time.Millisecond})
+			r := newRunning(t, sim.Options{Users: 30})
+			r.slowly()
 			for _, u := range r.sim.Users() {
 				r.declare(u.Email, "Moved")
 			}
@@ -269,6 +270,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 			if n := l.Count("PATCH /api/v2/users/{id}", 0); n > 0 {
 				t.Errorf("%d updates in flight were given up", n)
 			}
+			r.sim.ClearFaults()
 			r.start("--once", "--no-refresh")
 			if code := r.ends(); code != 0 {
 				t.Errorf("the next run: exit code %d", code)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,6 +73,12 @@ func (r *running) patches(status ...int) int {
 	return r.sim.Ledger().Count("PATCH /api/v2/users/{id}", status...)
 }
 
+// slowly makes each write take a second from now on: a pass of many is still under way when a command comes, on a
+// slow machine too. What is written is no later for it.
+func (r *running) slowly() {
+	r.sim.AddFault(sim.Fault{Method: http.MethodPatch, Effect: sim.Slow, Delay: time.Second})
+}
+
 // moveAll declares another title for everybody.
 func (r *running) moveAll(title string) {
 	r.Helper()
@@ -97,9 +104,10 @@ func (r *running) quiet() {
 // done, and nobody is written twice.
 func TestPauseDuringAPass(t *testing.T) {
 	const users = 60
-	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r := newRunning(t, sim.Options{Users: users})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
+	r.slowly()
 	r.moveAll("Moved")
 	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 3 })
 	waits := r.begin("sync")
@@ -132,6 +140,7 @@ func TestPauseDuringAPass(t *testing.T) {
 	if text := r.told(0, "status").out; !strings.Contains(text, "incident 4711") {
 		t.Errorf("without a daemon status says\n%s", text)
 	}
+	r.sim.ClearFaults()
 	r.start("--log-format=json", "--resync-interval=1h")
 	r.settled()
 	if n := r.patches(); n != written {
@@ -154,9 +163,10 @@ func TestPauseDuringAPass(t *testing.T) {
 
 // Who waits for a pass of a daemon that is stopped hears that, soon.
 func TestStopWhileSomebodyWaits(t *testing.T) {
-	r := newRunning(t, sim.Options{Users: 30, Latency: 200 * time.Millisecond})
+	r := newRunning(t, sim.Options{Users: 30})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
+	r.slowly()
 	r.moveAll("Moved")
 	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 2 })
 	waits := r.begin("sync")

@@ -34,7 +34,7 @@ func (r *running) moved() string {
 // that is not, as the plan is another one, leaves everything as it was: that a pass was paused, or that none was.
 func TestRollbackDuringAPass(t *testing.T) {
 	const users = 40
-	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r := newRunning(t, sim.Options{Users: users})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
 
@@ -60,6 +60,7 @@ func TestRollbackDuringAPass(t *testing.T) {
 
 	// A second one, which is still being written.
 	since := time.Now().UTC().Add(-time.Hour).Format(time.RFC3339)
+	r.slowly()
 	r.moveAll("Bad")
 	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 4 })
 	r.told(0, "pause")
@@ -77,8 +78,8 @@ func TestRollbackDuringAPass(t *testing.T) {
 
 // The daemon ends the pass, restores what it wrote, and stays paused until somebody resumes.
 func TestRollbackEndsThePass(t *testing.T) {
-	const users, bad = 330, 30 // the pass under way takes 15 s, however late the command for its end comes
-	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	const users, bad = 60, 30
+	r := newRunning(t, sim.Options{Users: users})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
 	before := map[string]string{}
@@ -94,13 +95,16 @@ func TestRollbackEndsThePass(t *testing.T) {
 	s := r.settled()
 	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
 	written := r.patches()
+	r.slowly()
 	for _, u := range r.sim.Users()[bad:] {
 		r.declare(u.Email, "Next")
 	}
 	r.waitFor("the next pass is on its way", func() bool { return r.patches(200) >= written+3 })
-	a := r.told(0, "rollback", "--revision", s.Head, "--confirm", plan)
-	if !strings.Contains(a.out, "usersyncd resume") {
-		t.Errorf("it says\n%s", a.out)
+	rollback := r.begin("rollback", "--revision", s.Head, "--confirm", plan)
+	r.waitFor("the pass is to end", func() bool { s, _ := r.status(); return s.Paused != nil })
+	r.sim.ClearFaults()
+	if a := <-rollback; a.code != 0 || !strings.Contains(a.out, "usersyncd resume") {
+		t.Errorf("exit code %d, it says\n%s%s", a.code, a.out, a.err)
 	}
 	for _, u := range r.sim.Users()[:bad] {
 		if r.title(u.Email) != before[u.Email] {
@@ -128,11 +132,12 @@ func TestRollbackEndsThePass(t *testing.T) {
 // Whoever confirms a rollback and gives up waiting has still confirmed it: it goes on, and the passes stay paused.
 func TestRollbackOutlivesWhoAsked(t *testing.T) {
 	const users = 40
-	r := newRunning(t, sim.Options{Users: users, Latency: 100 * time.Millisecond})
+	r := newRunning(t, sim.Options{Users: users})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	head := r.moved()
 	plan := planOf(t, r.told(0, "rollback", "--revision", head).out)
 	written := r.patches()
+	r.slowly()
 	cmd := exec.Command("usersyncd", "rollback", "--revision", head, "--confirm", plan)
 	cmd.Env = r.env
 	if err := cmd.Start(); err != nil {
@@ -143,6 +148,7 @@ func TestRollbackOutlivesWhoAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
+	r.sim.ClearFaults()
 	r.waitFor("it has ended", func() bool { return r.lines("rollback") == 2 })
 	if s := r.settled(); s.Paused == nil {
 		t.Error("the passes are not paused any more")
@@ -157,11 +163,12 @@ func TestRollbackOutlivesWhoAsked(t *testing.T) {
 // A pause ends a rollback that is under way, which says so, and another one beside it is refused.
 func TestARollbackIsPaused(t *testing.T) {
 	const users = 40
-	r := newRunning(t, sim.Options{Users: users, Latency: 200 * time.Millisecond})
+	r := newRunning(t, sim.Options{Users: users})
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	head := r.moved()
 	plan := planOf(t, r.told(0, "rollback", "--revision", head).out)
 	written := r.patches()
+	r.slowly()
 	first := r.begin("rollback", "--revision", head, "--confirm", plan)
 	r.waitFor("it is on its way", func() bool { return r.patches(200) >= written+3 })
 	if a := r.told(exitFatal, "rollback", "--revision", head, "--confirm", plan); !strings.Contains(a.err, "a rollback is under way") {
