@@ -8,19 +8,22 @@ func closest(word string, candidates []string) string {
 		return ""
 	}
 	best, limit := "", max(2, len(word)/3)
+	if local := strings.IndexByte(word, '@'); local > 0 {
+		limit = max(1, local/3) // what is after it most addresses of an organization share
+	}
 	for _, c := range candidates {
 		if strings.EqualFold(word, c) {
 			return c
 		}
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d <= limit && d < len(c) {
+		if d := distance(strings.ToLower(word), strings.ToLower(c), limit); d <= limit && d < len(c) {
 			best, limit = c, d-1
 		}
 	}
 	return best
 }
 
-// distance is the Levenshtein distance, in bytes.
-func distance(a, b string) int {
+// distance is the Levenshtein distance, in bytes, or anything over a limit if it is over that.
+func distance(a, b string, limit int) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -28,6 +31,7 @@ func distance(a, b string) int {
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1
+		least := row[0]
 		for j := range len(b) {
 			change := diagonal
 			if a[i] != b[j] {
@@ -35,6 +39,10 @@ func distance(a, b string) int {
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(change, row[j]+1, diagonal+1)
+			least = min(least, row[j+1])
+		}
+		if least > limit { // it becomes no less
+			return least
 		}
 	}
 	return row[len(b)]

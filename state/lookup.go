@@ -47,6 +47,24 @@ func (s *Store) Lookup(keys ...string) ([]*User, error) {
 	return found, err
 }
 
+// Addresses returns the addresses of all users that are known, in lower case, deleted ones too.
+func (s *Store) Addresses() ([]string, error) {
+	var keys []string
+	err := s.users(func(b *bolt.Bucket) error {
+		return b.ForEach(func(id, record []byte) error {
+			u := openUser(id, record)
+			if u == nil {
+				return nil
+			}
+			if email, err := spec.Decode[string](u.Fields[spec.Email]); err == nil {
+				keys = append(keys, spec.Key(email))
+			}
+			return nil
+		})
+	})
+	return keys, err
+}
+
 // mayMention reports whether a record may have an address in it, in whatever case; few others do. It compares what
 // stands around each @, as far as JSON writes it without escapes, and copies nothing.
 func mayMention(record []byte, key string) bool {

@@ -43,8 +43,13 @@ func (p *planner) meant(key string) string {
 	for known := range p.roster.byKey {
 		candidates = append(candidates, known)
 	}
-	slices.Sort(candidates)
-	if near := spec.Suggest(key, slices.Compact(candidates)); near != "" {
+	return meant(key, candidates)
+}
+
+// meant suggests the one of some addresses, to go behind a sentence; "" if none is close.
+func meant(key string, candidates []string) string {
+	slices.Sort(candidates) // of two that are as close it is always the same
+	if near := spec.Suggest(key, candidates); near != "" {
 		return "; did you mean " + spec.Text(near).Display() + "?"
 	}
 	return ""

@@ -3,9 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -40,32 +38,6 @@ type Explanation struct {
 	Fields   []FieldStory  `json:"fields"`
 	Problems []string      `json:"problems"` // of the files that declare the user, or seem to
 	History  []state.Event `json:"history"`  // the last writes, newest first
-}
-
-// FieldStory is what is known of one field. A value is null where there is none, or nothing is known.
-type FieldStory struct {
-	Field     spec.Field      `json:"field"`
-	File      string          `json:"file,omitempty"` // where it is declared: the user's own file, or a _defaults.yaml
-	Line      int             `json:"line,omitempty"`
-	Inherited bool            `json:"inherited,omitempty"`
-	Desired   json.RawMessage `json:"desired"`
-	Applied   json.RawMessage `json:"applied"`
-	Live      json.RawMessage `json:"live"`
-	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, not declared, not managed, unknown
-
-	desired, applied, live spec.Value
-}
-
-// Values are the field's values for people.
-func (f *FieldStory) Values() (desired, applied, live string) {
-	return shown(f.Desired), shown(f.Applied), shown(f.Live)
-}
-
-func shown(v json.RawMessage) string {
-	if len(v) == 0 || string(v) == "null" {
-		return "-"
-	}
-	return spec.Value(v).Display()
 }
 
 // storyEvents is how many of the last writes an explanation has.
@@ -188,7 +160,28 @@ func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
 	}
 	e.place(v, declared, key)
 	e.stand(declared, known, change)
-	return e, nil
+	if declared == nil && e.Standing == "unknown" {
+		err = e.suggest(store, v)
+	}
+	return e, err
+}
+
+// suggest adds the address that may be meant by one that nobody has: a declared one, or where the tree is not at
+// hand any that is known, which takes longer to find.
+func (e *Explanation) suggest(store *state.Store, v *View) error {
+	var keys []string
+	for _, u := range v.tree.Users {
+		keys = append(keys, u.Key)
+	}
+	if v.partial {
+		known, err := store.Addresses()
+		if err != nil {
+			return err
+		}
+		keys = append(keys, known...)
+	}
+	e.Why += meant(e.Email, keys)
+	return nil
 }
 
 // known finds what is known of the user behind a declared one, or of whoever has the address.
@@ -209,74 +202,6 @@ func (v *View) known(store *state.Store, key string, declared *spec.User) (*stat
 		}
 		return cmp.Compare(b.ID, a.ID)
 	}), nil
-}
-
-// fields compares the fields that are declared, applied or known.
-func (e *Explanation) fields(declared *spec.User, known *state.User, change *Change, names *addresses) error {
-	var desired, applied, live spec.Fields
-	if declared != nil {
-		desired = declared.Fields
-	}
-	if known != nil {
-		applied, live = known.Applied, known.Fields
-	}
-	for _, info := range spec.All() {
-		f := info.Field
-		s := FieldStory{Field: f, desired: desired[f], applied: applied[f], live: spec.Declarable(f, live[f])}
-		if s.desired == "" && s.applied == "" && s.live == "" {
-			continue
-		}
-		if declared != nil {
-			if at, ok := declared.At.Of(f); ok {
-				s.File, s.Line = at.File, at.Line
-				s.Inherited = isDefaults(at.File)
-			}
-		}
-		var err error
-		if s.live, err = names.named(s.live); err != nil {
-			return err
-		}
-		s.Verdict = verdict(&s, change)
-		s.Desired, s.Applied, s.Live = raw(s.desired), raw(s.applied), raw(s.live)
-		e.Fields = append(e.Fields, s)
-		if s.Inherited && !slices.Contains(e.Defaults, s.File) {
-			e.Defaults = append(e.Defaults, s.File)
-		}
-	}
-	slices.Sort(e.Defaults)
-	return nil
-}
-
-// isDefaults reports whether a file of the tree holds what others inherit.
-func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_defaults.") }
-
-// verdict says in a word how a field stands.
-func verdict(s *FieldStory, change *Change) string {
-	if change != nil {
-		if change.Defers(s.Field) {
-			return string(Deferred)
-		}
-		waiting := slices.Concat(change.Fields, change.Drift)
-		if change.Outcome == Applied {
-			waiting = change.Drift
-		}
-		for _, fc := range waiting {
-			if fc.Field == s.Field {
-				return string(fc.Cause)
-			}
-		}
-	}
-	switch {
-	case s.desired == "" && s.applied != "":
-		return "not declared" // and applied when it was
-	case s.desired == "":
-		return "not managed"
-	case s.live == "" && s.applied != s.desired:
-		return "unknown"
-	case s.live != "" && s.live != s.desired && !spec.Equal(s.Field, s.desired, s.live) && s.applied != s.desired:
-		return string(Edit)
-	}
-	return "in sync"
 }
 
 // place says where the user is declared, and what is wrong there.
@@ -346,30 +271,4 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 	default:
 		e.Standing, e.Why = "unknown", "no file declares the address, and nobody in the organization has it, as far as is known"
 	}
-}
-
-// addresses turns references by id into addresses, reading each user once.
-type addresses struct {
-	store *state.Store
-	known map[string]string
-}
-
-func (a *addresses) named(v spec.Value) (spec.Value, error) {
-	id, ok := strings.CutPrefix(text(v), idPrefix)
-	if !ok {
-		return v, nil
-	}
-	if _, asked := a.known[id]; !asked {
-		u, err := a.store.User(id)
-		if err != nil {
-			return v, err
-		}
-		if u != nil {
-			a.known[id] = keyOf(u)
-		}
-	}
-	if key := a.known[id]; key != "" {
-		return spec.Text(key), nil
-	}
-	return v, nil
 }

@@ -88,8 +88,11 @@ func TestExplain(t *testing.T) {
 			if e := w.told(boss, fresh); e.Standing != "not declared" || e.Managed || e.ID != us[0].ID {
 				t.Errorf("fresh %v: an undeclared user: %+v", fresh, e)
 			}
-			if e := w.told("nobody@example.com", fresh); e.Standing != "unknown" || e.ID != "" {
+			if e := w.told("nobody@example.com", fresh); e.Standing != "unknown" || e.ID != "" || strings.Contains(e.Why, "did you mean") {
 				t.Errorf("fresh %v: nobody: %+v", fresh, e)
+			}
+			if e := w.told("x"+ana, fresh); e.Standing != "unknown" || !strings.HasSuffix(e.Why, `; did you mean "`+ana+`"?`) {
+				t.Errorf("fresh %v: a typing error: %+v", fresh, e)
 			}
 		}
 

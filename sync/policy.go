@@ -72,11 +72,7 @@ func (s *Selection) check(users map[string]bool) error {
 		if users[key] {
 			continue
 		}
-		hint := ""
-		if near := spec.Suggest(key, slices.Sorted(maps.Keys(users))); near != "" {
-			hint = fmt.Sprintf("; did you mean %s?", spec.Text(near).Display())
-		}
-		return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), hint)
+		return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), meant(key, slices.Collect(maps.Keys(users))))
 	}
 	return nil
 }
