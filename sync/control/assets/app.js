@@ -112,7 +112,7 @@ function facts(s, now, ago) {
     ["Checkout", watch[s.watch.mode] || s.watch.mode || "not watched", s.watch.mode === "polling" ? "warn" : ""],
     ["Configuration", s.settings ? "the old one is kept: " + s.settings : "in force", s.settings ? "warn" : ""],
     ["Paused", s.paused ? "since " + clock(moment(s.paused.at)) + (s.paused.by ? " by " + s.paused.by : "") : "no", s.paused ? "warn" : ""],
-    ["Requests", `${number.format(c.total)}: ${number.format(c.reads)} reads, ${number.format(c.writes)} writes, ${number.format(c.retried)} again`],
+    ["Requests", `${number.format(c.total)}: ${number.format(c.reads)} reads, ${number.format(c.writes)} writes, ${number.format(c.retried)} retried`],
     ["Passes", `${number.format(s.totals.passes)}, of these ${number.format(s.totals.passErrors)} ended early`, ""],
     ["Up", moment(s.started) ? "for " + span(now - moment(s.started)) : "unknown"],
   ].map(([name, text, weight]) => [name, text, weight || ""]);
