@@ -93,6 +93,15 @@ func (c *Change) Defers(f spec.Field) bool {
 	return slices.ContainsFunc(c.Deferred, func(fc FieldChange) bool { return fc.Field == f })
 }
 
+// Standing is the outcome as far as the user is concerned: deferred as long as anything waits for a change window,
+// whatever of the rest was applied.
+func (c *Change) Standing() Outcome {
+	if c.Outcome == Applied && len(c.Deferred) > 0 {
+		return Deferred
+	}
+	return c.Outcome
+}
+
 // Names reports whether the change touches the field.
 func (c *Change) Names(f spec.Field) bool {
 	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f })

@@ -183,6 +183,12 @@ func TestWhatWaitsIsNotDone(t *testing.T) {
 		if res := w.pass(); res.Applied != 1 || len(res.Changes[0].Deferred) != 1 {
 			t.Fatal(show(res))
 		}
+		if s := w.Status(); s.InSync != 0 {
+			t.Errorf("%d of %d are called in sync, of whom half waits", s.InSync, s.Users)
+		}
+		if e := w.told(w.sim.Users()[0].Email, false); e.Standing != "deferred" || !strings.Contains(e.Why, "waits for the change window") {
+			t.Errorf("who waits with half is %s: %s", e.Standing, e.Why)
+		}
 		for range 2 {
 			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, NoRefresh: true})
 			if err != nil || res.Deferred != 1 || !res.Retry.Equal(time.Date(2000, 1, 3, 1, 0, 0, 0, time.UTC)) {

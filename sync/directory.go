@@ -20,6 +20,9 @@ type Directory interface {
 	// It costs one request in the life of the directory.
 	Open(ctx context.Context, known map[string]*state.User) (org string, err error)
 
+	// Authorize asks the API whether it accepts the credentials by now. It costs one request.
+	Authorize(ctx context.Context) error
+
 	// List reads every active and inactive user, with those of the fields that a listing can show.
 	List(ctx context.Context, fields ...spec.Field) (Listing, error)
 

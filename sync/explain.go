@@ -245,6 +245,8 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 		switch {
 		case change.Outcome == Applied && change.Action.Removes():
 			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
+		case change.Standing() == Deferred:
+			e.Standing = string(Deferred)
 		case change.Outcome == Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
@@ -264,6 +266,8 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 		e.Standing = "in sync"
 	case known != nil && known.Applied != nil:
 		e.Standing, e.Why = "not declared", "it is managed, and no file declares it any more"
+	case known != nil && isDeleted(known):
+		e.Standing, e.Why = "not declared", "it is deleted in the organization, and no file declares it"
 	case known != nil:
 		e.Standing, e.Why = "not declared", "it exists in the organization and no file declares it, so it is left alone"
 	case e.Listed.IsZero():

@@ -234,7 +234,7 @@ func TestExplainBesideProblems(t *testing.T) {
 		w.Policy.OnRemoval = usersync.Delete
 		w.pass()
 		for _, fresh := range []bool{false, true} {
-			if e := w.told(gone, fresh); e.Standing != "not declared" {
+			if e := w.told(gone, fresh); e.Standing != "not declared" || !strings.HasPrefix(e.Why, "it is deleted") && !strings.Contains(e.Why, "(delete)") {
 				t.Errorf("fresh %v: who was deleted is %s: %s", fresh, e.Standing, e.Why)
 			}
 		}

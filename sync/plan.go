@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -257,8 +258,12 @@ func (p *planner) unchanged(c *Change, begun bool) {
 // needs finds, for each change, the users that must exist before it can refer to them, and leaves out
 // the changes whose wait would be in vain.
 func (p *planner) needs() {
+	brings := map[string]*Change{} // by the address that it gives: a rollback has it under the one of today
 	for _, c := range p.changes {
 		for _, fc := range c.Fields {
+			if fc.Field == spec.Email {
+				brings[spec.Key(text(fc.After))] = c
+			}
 			info, _ := spec.Lookup(fc.Field)
 			if key := text(fc.After); info.User && key != "" && key != c.Key && !p.stands(key) {
 				c.Needs = append(c.Needs, key)
@@ -266,7 +271,7 @@ func (p *planner) needs() {
 		}
 	}
 	comes := func(key string) bool {
-		c := p.changes[key]
+		c := cmp.Or(p.changes[key], brings[key])
 		return c != nil && c.Outcome == Planned
 	}
 	for again := true; again; {

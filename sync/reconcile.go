@@ -115,6 +115,12 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if errors.Is(r.standing.Trouble, ErrUnauthorized) { // a pass that asks nothing would show nothing of that
+		if err := r.Directory.Authorize(ctx); err != nil {
+			return nil, err
+		}
+		r.standing.Trouble = nil
+	}
 	r.standing.Refresh, r.standing.LastApplied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
 	r.standing.Damaged = max(r.standing.Damaged, uint64(meta.Damaged))
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back

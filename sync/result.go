@@ -91,7 +91,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *P
 	res := r.sum(began, mode, revision, plan, problems)
 	s := Status{Phase: "idle", Began: began, Last: res, InSync: plan.Unchanged}
 	for _, c := range plan.Changes {
-		if c.Outcome == Applied && !c.Action.Removes() {
+		if c.Standing() == Applied && !c.Action.Removes() {
 			s.InSync++
 		}
 	}

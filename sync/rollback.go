@@ -93,10 +93,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 		if !plan.sends() {
 			return r.rolledBack(began, mode, undo, plan), nil
 		}
-		pause := state.Pause{At: began, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", undo)}
-		if undo.Paused != "" {
-			pause.Reason += "; it was paused before: " + undo.Paused
-		}
+		pause := undo.pause(began, by)
 		if err := r.Store.Commit(state.Commit{Pause: &pause, Undone: true}); err != nil {
 			return nil, err
 		}

@@ -89,7 +89,7 @@ func (a *applier) progress() {
 func (a *applier) end(c *Change, outcome Outcome) {
 	c.Outcome = outcome
 	a.tally[outcome]++
-	if outcome == Applied && !c.Action.Removes() {
+	if c.Standing() == Applied && !c.Action.Removes() {
 		a.arrived++
 	}
 	a.ended = append(a.ended, c)

@@ -332,3 +332,56 @@ func TestOverdue(t *testing.T) {
 		}
 	})
 }
+
+// Whether refused credentials are accepted by now is known when the API says so, not when there is nothing to ask
+// it; and it is known at once then, however long the pass takes.
+func TestCredentialsAreAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 40})
+		w.declareAll("title: One")
+		w.pass()
+		w.fault("revoked")
+		w.declareAll("title: Two")
+		look := func() error {
+			_, err := w.Reconcile(t.Context(), usersync.Mode{})
+			return err
+		}
+		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) {
+			t.Fatal(err)
+		}
+		w.declareAll("title: One") // nothing is left to do
+		for range 2 {
+			if err := look(); !errors.Is(err, usersync.ErrUnauthorized) || !errors.Is(w.Status().Trouble, usersync.ErrUnauthorized) {
+				t.Fatalf("%v, and the trouble is %v", err, w.Status().Trouble)
+			}
+		}
+		w.sim.ClearFaults()
+		w.sim.ResetLedger()
+		if err := look(); err != nil || w.Status().Trouble != nil {
+			t.Fatalf("%v, and the trouble is %v", err, w.Status().Trouble)
+		}
+		if err := look(); err != nil {
+			t.Fatal(err)
+		}
+		if calls := w.sim.Ledger().Calls; len(calls) != 2 || w.sim.Ledger().Count("GET /api/v2/organizations/me") != 1 {
+			t.Errorf("to learn that took more than a token and a request: %v", calls)
+		}
+
+		w.fault("revoked")
+		w.declareAll("title: Three")
+		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) {
+			t.Fatal(err)
+		}
+		w.sim.ClearFaults()
+		w.fault("PATCH slow=5s")
+		done := make(chan error)
+		go func() { done <- look() }()
+		time.Sleep(12 * time.Second)
+		if s := w.Status(); s.Phase != "apply" || s.Applied == 0 || s.Trouble != nil {
+			t.Errorf("in %s, %d applied, and the trouble is %v", s.Phase, s.Applied, s.Trouble)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"usersyncd/spec"
@@ -15,8 +16,8 @@ import (
 type Undo struct {
 	Revision string // or how it begins; "" if Since counts
 	Since    time.Time
-	Released []string `json:"-"` // ids of holds on earlier plans of it, which a person has let through
-	Paused   string   `json:"-"` // why passes are paused already; it is said on
+	Released []string     `json:"-"` // ids of holds on earlier plans of it, which a person has let through
+	Paused   *state.Pause `json:"-"` // that passes are paused already; it is said on
 }
 
 func (u Undo) String() string {
@@ -24,6 +25,19 @@ func (u Undo) String() string {
 		return u.Revision
 	}
 	return "since " + u.Since.UTC().Format(time.RFC3339)
+}
+
+// pause is what a rollback begins with. One that goes on with what an earlier one left is paused since that one.
+func (u Undo) pause(at time.Time, by string) state.Pause {
+	p := state.Pause{At: at, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", u)}
+	switch before := u.Paused; {
+	case before == nil || before.Reason == "":
+	case strings.HasPrefix(before.Reason, p.Reason):
+		return *before
+	default:
+		p.Reason += "; it was paused before: " + before.Reason
+	}
+	return p
 }
 
 // shortest is how much of a revision must be given.

@@ -23,7 +23,6 @@ type order struct {
 	reread bool            // the pass is to read the organization
 	agreed string          // the plan of a rollback
 	by     string
-	before *state.Pause // the pause that a rollback which is agreed to has replaced; nil: none
 	reply  chan<- reply // has room for one
 }
 
@@ -68,7 +67,7 @@ func (d *daemon) unpause(o order) error {
 	if p := meta.Pause; p == nil || p.Reason != o.reason() || p.By != o.by {
 		return nil // somebody has ended it, or has paused for a reason of their own
 	}
-	before := o.before
+	before := o.undo.Paused
 	if before == nil {
 		before = &state.Pause{}
 	}
@@ -184,18 +183,14 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 	if err != nil {
 		return nil, err
 	}
-	undo.Released, undo.Paused = s.undos.freed(), ""
+	undo.Released, undo.Paused = s.undos.freed(), meta.Pause
 	o := order{undo: &undo, agreed: agreed, by: by}
 	if agreed == "" {
 		return s.ask(ctx, o)
 	}
-	if meta.Pause != nil {
-		undo.Paused = meta.Pause.Reason
-	}
 	if !s.undoing.CompareAndSwap(false, true) { // their pauses would get into each other's way
 		return nil, fmt.Errorf("undo %s: %w", undo, control.ErrUndoing)
 	}
-	o.before = meta.Pause
 	if err := s.pause(state.Pause{At: time.Now(), By: by, Reason: o.reason()}, by, o.reason()); err != nil {
 		s.undoing.Store(false)
 		return nil, err

@@ -66,3 +66,24 @@ func TestARollbackComesFirst(t *testing.T) {
 		})
 	}
 }
+
+// Who waits for a change window with a part of what is to be changed waits, and is not in sync, from the end of
+// the pass that has written the rest.
+func TestStatusCountsWhoWaitsWithAPart(t *testing.T) {
+	inBubble(t, sim.Options{Users: 6}, "resync-interval: 24h\nchange-window: Mon 01:00-02:00 UTC\n", nil, func(b *bubble) {
+		b.sim.Define(sim.Skill, "Billing")
+		time.Sleep(time.Minute)
+		for i, u := range b.sim.Users()[:3] {
+			title := "title: Two\n"
+			if i == 2 {
+				title = "" // and this one has nothing else
+			}
+			write(b.T, specPath(b.specs, u), "email: "+u.Email+"\n"+title+"skills: {Billing: 3}\n")
+		}
+		b.hints.changes <- struct{}{}
+		time.Sleep(time.Minute)
+		if s := (source{daemon: b.d}).Status(); s.Deferred != 3 || s.InSync != 3 || s.Users != 6 || s.Totals.Changes["applied"] != 2 || s.Opens.IsZero() {
+			b.Errorf("%d of %d are in sync, %d wait until %s, %d were applied", s.InSync, s.Users, s.Deferred, s.Opens, s.Totals.Changes["applied"])
+		}
+	})
+}

@@ -115,9 +115,7 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo u
 	if err != nil {
 		return nil, a.close(err)
 	}
-	if meta.Pause != nil {
-		undo.Paused = meta.Pause.Reason
-	}
+	undo.Paused = meta.Pause
 	stop := a.showProgress()
 	res, err := a.Rollback(cmd.Context(), undo, agreed, whoami())
 	stop()

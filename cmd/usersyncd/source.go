@@ -70,7 +70,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		s.Pending = max(0, st.Changed-st.Done())
 		for i := range v.Changes {
 			c := &v.Changes[i]
-			s.Count(c.Outcome)
+			s.Count(c.Standing())
 			if until := c.Until; len(c.Deferred) > 0 && (s.Opens.IsZero() || until.Before(s.Opens)) {
 				s.Opens = until
 			}
@@ -83,11 +83,17 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		return
 	}
 	s.Pending, s.Failed, s.Held, s.Quarantined, s.Skipped = last.Pending, last.Failed, last.Held, last.Quarantined, last.Skipped
-	s.Deferred, s.Holds, s.Notes = last.Deferred, last.Holds, last.Notes
+	for _, c := range last.Changes {
+		if c.Standing() == usersync.Deferred {
+			s.Deferred++
+		}
+	}
+	s.Holds, s.Notes = last.Holds, last.Notes
 	_, s.Opens = last.Waits()
 	s.Show(last.Failures, last.Problems, mostShown)
 	if st.Phase == "apply" { // a rollback, which is not what the specs ask for
 		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())
+		s.InSync = max(0, s.InSync-st.Changed) // they are, or are becoming, as the specs do not want them
 	}
 }
 

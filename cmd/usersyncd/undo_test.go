@@ -177,6 +177,9 @@ func TestARollbackIsPaused(t *testing.T) {
 	if a := r.told(exitFatal, "resume"); !strings.Contains(a.err, "a rollback is under way") {
 		t.Errorf("resume: %s", a.err)
 	}
+	if s, _ := r.status(); s.Pending == 0 || s.InSync+s.Pending > s.Users {
+		t.Errorf("meanwhile %d of %d are in sync and %d pending", s.InSync, s.Users, s.Pending)
+	}
 	r.told(0, "pause", "--reason", "stop that")
 	a := <-first
 	if a.code == 0 || !strings.Contains(a.err, "it was paused") {

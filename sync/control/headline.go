@@ -39,7 +39,7 @@ func lines(s *Status) []Line {
 	switch {
 	case s.CredentialsDead:
 		say(levelBad, "credentials", "Nothing was applied %s: the credentials are refused (%s)", s.idleFor(), cmp.Or(s.Error, "no details"))
-	case s.Error != "":
+	case s.Error != "" && !s.Works():
 		say(levelBad, "error", "Nothing was applied %s: %s", s.idleFor(), s.Error)
 	}
 	if s.Paused != nil {

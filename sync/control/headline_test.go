@@ -44,6 +44,12 @@ func TestTheMostImportantSentence(t *testing.T) {
 			s.Phase, s.Undoes, s.Changing, s.Done, s.Pending, s.InSync = "apply", "3f0c1d2e", 3, 1, 2, 500
 		}, "busy", "Rolling back 3 users: 1 done, 2 to go", 1},
 		{func(s *Status) { s.Skipped, s.InSync = 3, 497 }, "busy", "497 of 500 users are as declared; the plan says why 3 users are skipped", 0},
+		{func(s *Status) { // a pass is under way, and does better than the one before
+			s.Error, s.Phase, s.Changing, s.Done, s.Pending, s.InSync = "no route to host", "apply", 3, 1, 2, 498
+		}, "busy", "Changing 3 users: 1 done, 2 to go", 0},
+		{func(s *Status) { // and so far this one does not
+			s.Error, s.Phase, s.Changing, s.Pending, s.InSync = "no route to host", "apply", 3, 3, 497
+		}, "bad", "Nothing was applied for 20 minutes: no route to host", 1},
 		{func(s *Status) { s.Error = "a\nb\u202e" }, "bad", `Nothing was applied for 20 minutes: a\nb\u202e`, 1},
 	} {
 		s := well

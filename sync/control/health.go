@@ -119,10 +119,7 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 	if !never && now.Sub(s.Success) <= l.overdue() {
 		return "", ""
 	}
-	underWay := s.Phase != "idle" && s.Phase != ""
-	// That somebody came through it, or was read, is what sets a pass apart from those that failed before.
-	// Failed is of the pass before, until it applies.
-	works := underWay && s.Read > 0 || s.Phase == "apply" && s.Done > s.Failed
+	underWay, works := s.underWay(), s.Works()
 	switch {
 	case never && s.Error == "" && !works:
 		return "starting: no pass has ended yet, " + doing(s), ""
@@ -142,6 +139,15 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 		return fmt.Sprintf("the pass has come no further for %s, %s", rough(still), doing(s)), ""
 	}
 	return "", doing(s)
+}
+
+func (s *Status) underWay() bool { return s.Phase != "idle" && s.Phase != "" }
+
+// Works reports whether a pass is under way that gets somewhere: that somebody came through it, or was read, is
+// what sets it apart from those that failed before.
+func (s *Status) Works() bool {
+	// Failed is of the pass before, until it applies.
+	return s.underWay() && s.Read > 0 || s.Phase == "apply" && s.Done > s.Failed
 }
 
 // waits reports whether nothing is sent because the API asked for a pause, or one call finds out whether it is

@@ -94,12 +94,28 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	}
 	d.expect.listing(3) // this one, and most often the first pages of a listing: so few need not wait for their turn
 	defer d.expect.listing(2)
-	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
-	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
+	me, err := d.organization(ctx)
+	if err != nil {
 		return "", err
 	}
 	d.org.Store(&me.ID)
 	return me.ID, nil
+}
+
+// Authorize implements usersync.Directory.
+func (d *Directory) Authorize(ctx context.Context) error {
+	d.expect.reset()
+	_, err := d.organization(ctx)
+	return err
+}
+
+// organization reads which one it is, which every client may that has any permission: nothing if this one has not.
+func (d *Directory) organization(ctx context.Context) (reference, error) {
+	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
+	if errors.Is(err, usersync.ErrForbidden) || errors.Is(err, usersync.ErrNotFound) {
+		err = nil
+	}
+	return me, err
 }
 
 // Get implements usersync.Directory.

@@ -68,7 +68,7 @@ func seenStopped(st *control.Status) seen {
 	if st.Stuck != "" {
 		s.items = append(s.items, "stuck")
 	}
-	if st.Error != "" && !st.CredentialsDead && idle(st) >= outage {
+	if st.Error != "" && !st.CredentialsDead && !st.Works() && idle(st) >= outage {
 		s.items = append(s.items, "error")
 	}
 	return s
