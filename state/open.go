@@ -47,6 +47,9 @@ func Open(path string, o Options) (*Store, error) {
 			return nil, err
 		}
 		s.aside, s.events, s.most = aside, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
+		if s.named, err = s.file.Stat(); err != nil {
+			return nil, errors.Join(err, s.release())
+		}
 		writePID(path)
 		return s, nil
 	}

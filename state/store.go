@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -26,6 +27,9 @@ var (
 	ErrReadOnly = errors.New("state file is open for reading only")
 	// ErrDamaged is returned when the file turns out to be damaged while it is open.
 	ErrDamaged = errors.New("state file is damaged")
+	// ErrGone is returned when the file was removed or replaced while it is open: nothing that is written to
+	// it would be there after a restart, and another process may have taken its place.
+	ErrGone = errors.New("state file was removed or replaced")
 )
 
 // Options of Open and OpenReadOnly. The zero value is ready to use.
@@ -38,8 +42,9 @@ type Options struct {
 // Store is an open state file. Its methods are safe for concurrent use.
 type Store struct {
 	path     string
-	file     *os.File // bbolt's; kept to give the lock back when bbolt cannot
-	db       *bolt.DB // nil: there is nothing to read (OpenReadOnly alone)
+	file     *os.File    // bbolt's; kept to give the lock back when bbolt cannot
+	db       *bolt.DB    // nil: there is nothing to read (OpenReadOnly alone)
+	named    os.FileInfo // the file that path names, as long as it is this one; nil: it does not matter
 	readOnly bool
 	rebuilt  bool   // of a store without db
 	aside    string // where Open moved the damaged file
@@ -67,7 +72,7 @@ func (s *Store) Close() error {
 	if s.db == nil || s.closed.Swap(true) {
 		return nil
 	}
-	if !s.readOnly {
+	if !s.readOnly && s.gone() == nil {
 		removePID(s.path) // before the lock goes: afterwards the file may be the next holder's
 	}
 	if err := s.release(); err != nil {
@@ -101,6 +106,9 @@ func (s *Store) guard(transaction func() error) error {
 	if d := s.broken.Load(); d != nil {
 		return d
 	}
+	if err := s.gone(); err != nil {
+		return err
+	}
 	panicked, err := recovered(transaction)
 	if panicked != nil {
 		panicked.what += "; start again to rebuild it from the API"
@@ -108,6 +116,19 @@ func (s *Store) guard(transaction func() error) error {
 		return panicked
 	}
 	return err
+}
+
+// gone returns ErrGone if the path names another file by now, or none. That takes a microsecond or
+// two, and a commit a thousand.
+func (s *Store) gone() error {
+	if s.named == nil {
+		return nil
+	}
+	now, err := os.Lstat(s.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(s.named, now) {
+		return fmt.Errorf("%w while usersyncd has it open: put %s back, or start again, and what it held is read from the API", ErrGone, s.path)
+	}
+	return nil
 }
 
 // recovered runs fn and returns what it panics with as damage. It also catches reads of mapped pages

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 )
@@ -84,6 +88,32 @@ func TestStatusCountsWhoWaitsWithAPart(t *testing.T) {
 		time.Sleep(time.Minute)
 		if s := (source{daemon: b.d}).Status(); s.Deferred != 3 || s.InSync != 3 || s.Users != 6 || s.Totals.Changes["applied"] != 2 || s.Opens.IsZero() {
 			b.Errorf("%d of %d are in sync, %d wait until %s, %d were applied", s.InSync, s.Users, s.Deferred, s.Opens, s.Totals.Changes["applied"])
+		}
+	})
+}
+
+// A state file that goes away under the daemon is found by the next pass; nothing is promised that would be lost
+// with it.
+func TestTheStateFileGoesAway(t *testing.T) {
+	inBubble(t, sim.Options{Users: 6}, "resync-interval: 1m\n", nil, func(b *bubble) {
+		time.Sleep(time.Minute)
+		s, path := source{daemon: b.d}, b.d.Store.Path()
+		if err := os.Rename(path, path+".aside"); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Pause("me", "keep"); !errors.Is(err, state.ErrGone) {
+			b.Errorf("pause: %v", err)
+		}
+		time.Sleep(2 * time.Minute)
+		if st := s.Status(); !strings.Contains(st.StateError, "removed or replaced") || st.Paused != nil {
+			b.Errorf("the trouble is %q, the pause %+v", st.StateError, st.Paused)
+		}
+		if err := os.Rename(path+".aside", path); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if st := s.Status(); st.StateError != "" || st.Error != "" {
+			b.Errorf("it is back, and the trouble is %q", st.Error)
 		}
 	})
 }

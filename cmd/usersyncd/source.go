@@ -54,7 +54,7 @@ func (d *daemon) status(now time.Time) control.Status {
 
 // unkept reports whether a pass ended because the state file cannot be read or written.
 func unkept(err error) bool {
-	for _, why := range []error{state.ErrDamaged, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
+	for _, why := range []error{state.ErrDamaged, state.ErrGone, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
 		if errors.Is(err, why) {
 			return true
 		}
