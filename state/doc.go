@@ -37,7 +37,7 @@
 //     them. No other input or output happens inside one, and every method returns decoded copies,
 //     so no transaction outlives a call and readers cannot deadlock a commit.
 //   - A failed commit (disk full) changes nothing and the store stays usable.
-//   - If the file is removed or replaced while it is open, methods return [ErrGone], until it is put
+//   - If the file is removed or replaced while it is open for writing, methods return [ErrGone], until it is put
 //     back.
 //   - If the file is cut short or its pages rot while it is open, methods return [ErrDamaged]
 //     instead of crashing. From then on the store answers nothing else; opening it again sets the file aside.

@@ -17,7 +17,7 @@ type Explanation struct {
 	Schema   string `json:"schema"`
 	Email    string `json:"email"`
 	ID       string `json:"id,omitempty"` // Genesys id
-	Standing string `json:"standing"`     // in sync, planned, failed, held, quarantined, skipped, wrong, not declared or unknown
+	Standing string `json:"standing"`     // in sync, planned, failed, deferred, held, quarantined, skipped, wrong, not declared or unknown
 	Why      string `json:"why,omitempty"`
 	Action   Action `json:"action,omitempty"` // what is to be done
 	Cause    Cause  `json:"cause,omitempty"`

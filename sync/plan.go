@@ -27,6 +27,8 @@ type Plan struct {
 	settled   []string      // keys of intents that are of no more use
 	roster    *roster
 	claimed   map[string]string // Genesys id -> key of the declared user behind it
+	gives     map[string]string // address that a change gives -> Genesys id of the user who gets it,
+	gets      map[string]string // and the other way round
 	revision  string
 	undoes    string // of a rollback: what it undoes
 	began     time.Time
@@ -256,14 +258,21 @@ func (p *planner) unchanged(c *Change, begun bool) {
 }
 
 // needs finds, for each change, the users that must exist before it can refer to them, and leaves out
-// the changes whose wait would be in vain.
+// the changes whose wait would be in vain. Of those that wait for each other it leaves none out: users who are
+// created do so until all are there, and others are told of at the end of the pass.
 func (p *planner) needs() {
 	brings := map[string]*Change{} // by the address that it gives: a rollback has it under the one of today
+	p.gives, p.gets = map[string]string{}, map[string]string{}
 	for _, c := range p.changes {
 		for _, fc := range c.Fields {
-			if fc.Field == spec.Email {
-				brings[spec.Key(text(fc.After))] = c
+			if fc.Field == spec.Email && c.Outcome == Planned && c.Current != nil {
+				key := spec.Key(text(fc.After))
+				brings[key], p.gives[key], p.gets[c.Current.ID] = c, c.Current.ID, key
 			}
+		}
+	}
+	for _, c := range p.changes {
+		for _, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
 			if key := text(fc.After); info.User && key != "" && key != c.Key && !p.stands(key) {
 				c.Needs = append(c.Needs, key)
@@ -271,7 +280,7 @@ func (p *planner) needs() {
 		}
 	}
 	comes := func(key string) bool {
-		c := cmp.Or(p.changes[key], brings[key])
+		c := cmp.Or(brings[key], p.changes[key])
 		return c != nil && c.Outcome == Planned
 	}
 	for again := true; again; {
@@ -290,6 +299,9 @@ func (p *Plan) stands(key string) bool {
 	u := p.roster.live(key)
 	if u == nil {
 		return false
+	}
+	if id := p.gives[key]; id != "" {
+		return u.ID == id
 	}
 	owner := p.claimed[u.ID]
 	return owner == "" || owner == key || p.roster.steady

@@ -34,6 +34,7 @@ type Reconciler struct {
 	loaded   atomic.Pointer[spec.Tree] // that was read last, for Explain
 	policy   atomic.Pointer[Policy]    // of the pass that has begun last, for Explain
 	standing Standing
+	refused  bool                     // the API has refused the credentials, and accepted none since
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
 }
@@ -88,6 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 		}
 	}
 	r.standing.Passes++
+	r.refused = r.refused || errors.Is(err, ErrUnauthorized)
 	s := r.Status()
 	s.Phase, s.Err = "idle", err
 	switch {
@@ -115,18 +117,15 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if errors.Is(r.standing.Trouble, ErrUnauthorized) { // a pass that asks nothing would show nothing of that
-		if err := r.Directory.Authorize(ctx); err != nil {
-			return nil, err
-		}
-		r.standing.Trouble = nil
-	}
 	r.standing.Refresh, r.standing.LastApplied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
 	r.standing.Damaged = max(r.standing.Damaged, uint64(meta.Damaged))
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
 	if c := meta.Converged; !refresh && c != nil && c.Digest == mark {
+		if err := r.authorized(ctx); err != nil {
+			return nil, err
+		}
 		if a := meta.Applied; a == nil || a.Revision != scan.Revision { // a commit that changes no spec
 			if err := r.converged(mark, scan.Revision, c.Users, mode.DryRun); err != nil {
 				return nil, err
@@ -189,6 +188,9 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 	r.see(tree, plan)
+	if err := r.authorized(ctx); err != nil {
+		return r.report(began, mode, tree.Revision, plan, tree.Problems), err
+	}
 	if mode.DryRun || meta.Pause != nil {
 		return r.report(began, mode, tree.Revision, plan, tree.Problems), nil
 	}
@@ -206,6 +208,22 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
+}
+
+// authorized asks the API whether it accepts the credentials that it has refused: a pass that sends nothing would
+// end well, and show nothing of that. One that does is known to be over its trouble before it ends.
+func (r *Reconciler) authorized(ctx context.Context) error {
+	if !r.refused {
+		return nil
+	}
+	if err := r.Directory.Authorize(ctx); err != nil {
+		return err
+	}
+	r.refused = false
+	if errors.Is(r.standing.Trouble, ErrUnauthorized) {
+		r.standing.Trouble = nil
+	}
+	return nil
 }
 
 // binder returns what is to be called before the first call that matters, and not for a pass that makes none.

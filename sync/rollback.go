@@ -65,7 +65,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	snap.Requests = append(snap.Requests, undo.Released...)
 	before := r.Status()
 	s := before
-	s.Phase, s.Began, s.Undoes = "refresh", began, undo.String()
+	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = "refresh", began, undo.String(), 0, 0
 	r.set(s)
 	defer r.rest(before)
 	bind := r.binder(ctx, snap)

@@ -377,3 +377,31 @@ func TestRollbackThatGoesOnKeepsThePause(t *testing.T) {
 		}
 	})
 }
+
+// The manager who comes back is who it was, and not whom the commit gave the address to.
+func TestRollbackOfASuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 4})
+		us := w.sim.Users()
+		boss, successor, agent, other := us[0], us[1], us[2], us[3]
+		declare := func(bossIs, successorIs, manager string) {
+			w.write("boss.yaml", "id: %s\nemail: %s\n", boss.ID, bossIs)
+			w.write("successor.yaml", "id: %s\nemail: %s\n", successor.ID, successorIs)
+			w.write("agent.yaml", "email: %s\nmanager: %s\n", agent.Email, manager)
+		}
+		w.write("other.yaml", "email: %s\n", other.Email)
+		declare(boss.Email, successor.Email, boss.Email)
+		w.pass()
+		declare("aaa@example.com", boss.Email, other.Email)
+		bad := w.pass()
+		if bad.Applied != 3 {
+			t.Fatal(show(bad))
+		}
+		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 3 {
+			t.Error(show(res))
+		}
+		if u := w.user(agent.Email); u.Manager != boss.ID || w.user(boss.Email).ID != boss.ID || w.user(successor.Email).ID != successor.ID {
+			t.Errorf("the agent's manager is %s, not %s", u.Manager, boss.ID)
+		}
+	})
+}

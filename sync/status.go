@@ -37,7 +37,7 @@ type Standing struct {
 	Refresh     time.Time      // when the organization was last read
 	LastApplied *state.Applied // the tree that was last wholly applied; nil if none was
 	Paused      *state.Pause   // nothing is changed until somebody ends it
-	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well
+	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
 	Passes      uint64         // that have ended
 	Ailing      uint64         // of them, those that ended early
 	Succeeded   uint64         // changes of all passes and rollbacks that have ended

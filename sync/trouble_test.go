@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -355,6 +356,30 @@ func TestCredentialsAreAccepted(t *testing.T) {
 				t.Fatalf("%v, and the trouble is %v", err, w.Status().Trouble)
 			}
 		}
+		if err := os.Rename(w.dir, w.dir+".aside"); err != nil { // another trouble does not make up for it
+			t.Fatal(err)
+		}
+		if err := look(); err == nil || errors.Is(err, usersync.ErrUnauthorized) {
+			t.Fatal(err)
+		}
+		if err := os.Rename(w.dir+".aside", w.dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) {
+			t.Fatal(err)
+		}
+		// What is to be done, and that it is paused, is seen all the same.
+		w.declareAll("title: Two")
+		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: "ana"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) || len(w.View().Changes) != 40 || w.Status().Paused == nil {
+			t.Fatalf("%v, %d changes are seen, and the pause is %v", err, len(w.View().Changes), w.Status().Paused)
+		}
+		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{}}); err != nil {
+			t.Fatal(err)
+		}
+		w.declareAll("title: One")
 		w.sim.ClearFaults()
 		w.sim.ResetLedger()
 		if err := look(); err != nil || w.Status().Trouble != nil {

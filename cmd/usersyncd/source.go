@@ -70,7 +70,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		s.Pending = max(0, st.Changed-st.Done())
 		for i := range v.Changes {
 			c := &v.Changes[i]
-			s.Count(c.Standing())
+			s.Count(c.Outcome)
 			if until := c.Until; len(c.Deferred) > 0 && (s.Opens.IsZero() || until.Before(s.Opens)) {
 				s.Opens = until
 			}

@@ -33,13 +33,14 @@ func lines(s *Status) []Line {
 	say := func(level, topic, format string, args ...any) {
 		all = append(all, Line{level, topic, shortened(escaped(fmt.Sprintf(format, args...)), longestLine)})
 	}
+	recovers := s.Error != "" && !s.CredentialsDead && s.Works()
 	if s.Stuck != "" {
 		say(levelBad, "stuck", "The daemon is stuck: %s", s.Stuck)
 	}
 	switch {
 	case s.CredentialsDead:
 		say(levelBad, "credentials", "Nothing was applied %s: the credentials are refused (%s)", s.idleFor(), cmp.Or(s.Error, "no details"))
-	case s.Error != "" && !s.Works():
+	case s.Error != "" && !recovers:
 		say(levelBad, "error", "Nothing was applied %s: %s", s.idleFor(), s.Error)
 	}
 	if s.Paused != nil {
@@ -90,10 +91,13 @@ func lines(s *Status) []Line {
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
 		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending))
 	}
+	if recovers {
+		say(levelBusy, "error", "A pass is under way again; the one before it ended early: %s", s.Error)
+	}
 	if s.Deferred > 0 {
 		say(levelOK, "deferred", "%s for a change window%s", verbOf(s.Deferred, "user", "waits", "wait"), s.opens())
 	}
-	if rest := s.Users - s.InSync; rest <= 0 && s.Problems == 0 && !s.Success.IsZero() {
+	if rest := s.Users - s.InSync; rest <= 0 && s.Problems == 0 && !s.Success.IsZero() && !recovers {
 		if s.Users == 0 {
 			say(levelOK, "insync", "No user is declared")
 		} else {

@@ -46,7 +46,10 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Skipped, s.InSync = 3, 497 }, "busy", "497 of 500 users are as declared; the plan says why 3 users are skipped", 0},
 		{func(s *Status) { // a pass is under way, and does better than the one before
 			s.Error, s.Phase, s.Changing, s.Done, s.Pending, s.InSync = "no route to host", "apply", 3, 1, 2, 498
-		}, "busy", "Changing 3 users: 1 done, 2 to go", 0},
+		}, "busy", "Changing 3 users: 1 done, 2 to go", 1},
+		{func(s *Status) { // that everybody is as declared was hours ago
+			s.Error, s.Phase, s.Reading, s.Read = "no route to host", "read", 500, 1
+		}, "busy", "A pass is under way again; the one before it ended early: no route to host", 0},
 		{func(s *Status) { // and so far this one does not
 			s.Error, s.Phase, s.Changing, s.Pending, s.InSync = "no route to host", "apply", 3, 3, 497
 		}, "bad", "Nothing was applied for 20 minutes: no route to host", 1},

@@ -29,8 +29,9 @@ type Status struct {
 	Success time.Time `json:"success,omitzero"` // when the last pass ended that nothing stopped
 	Next    time.Time `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
 	Stuck   string    `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
-	Error   string    `json:"error,omitempty"`  // why the last pass that has ended did so early; it stands until one ends well
-	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials.
+	Error   string    `json:"error,omitempty"`  // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
+	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials,
+	// and has not accepted them since.
 	CredentialsDead bool `json:"credentialsDead"`
 	// StateError is why the state file cannot be read or written; "" as long as it can.
 	StateError string `json:"stateError,omitempty"`
