@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -138,7 +139,7 @@ func (c *Client) do(req *http.Request, out any) error {
 		if req.Context().Err() != nil {
 			return req.Context().Err()
 		}
-		return fmt.Errorf("ask the daemon on %s: %w", c.path, errors.Unwrap(err))
+		return c.unanswered(errors.Unwrap(err))
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, or given up
 	d := json.NewDecoder(resp.Body)
@@ -150,7 +151,17 @@ func (c *Client) do(req *http.Request, out any) error {
 		return f
 	}
 	if err := d.Decode(out); err != nil {
-		return fmt.Errorf("ask the daemon on %s: %w", c.path, err)
+		return c.unanswered(err)
 	}
 	return nil
+}
+
+// unanswered says why there is no whole answer of a daemon that was there when the client was made.
+func (c *Client) unanswered(err error) error {
+	for _, cut := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNREFUSED, fs.ErrNotExist} {
+		if errors.Is(err, cut) {
+			err = ErrEnded
+		}
+	}
+	return fmt.Errorf("ask the daemon on %s: %w", c.path, err)
 }

@@ -19,6 +19,8 @@ var (
 	ErrRunning = errors.New("another usersyncd listens")
 	// ErrStopping is returned for a command that was not carried out, or not to its end, because the daemon stops.
 	ErrStopping = errors.New("the daemon is stopping; what was sent is recorded, and the rest is for the next one")
+	// ErrEnded is returned if the daemon was there, and was gone before it had answered.
+	ErrEnded = errors.New("the daemon ended before it had answered")
 	// ErrQuestion is returned for a question that is none.
 	ErrQuestion = errors.New("it cannot be asked like this")
 )
