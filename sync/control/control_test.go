@@ -306,34 +306,15 @@ func TestQuestionsThatAreNone(t *testing.T) {
 	}
 }
 
-// Whoever asks a daemon that ends, or is killed, before it has answered, or in the middle of that, hears so.
-func TestDaemonThatEndsUnanswered(t *testing.T) {
-	for name, answer := range map[string]string{"before": "", "in the middle": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "gone": "gone"} {
-		t.Run(name, func(t *testing.T) {
-			path := socketPath(t)
-			l, err := net.Listen("unix", path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = l.Close() }() // it may be closed already
-			c := dial(t, path)
-			if answer == "gone" {
-				_ = l.Close()
-			}
-			go func() {
-				for {
-					conn, err := l.Accept()
-					if err != nil {
-						return
-					}
-					_, _ = conn.Read(make([]byte, 1000)) // whatever is asked, or the end of it
-					_, _ = conn.Write([]byte(answer))
-					_ = conn.Close()
-				}
-			}()
-			if _, err := c.Sync(t.Context(), false); !errors.Is(err, control.ErrEnded) {
-				t.Error(err)
-			}
-		})
+// Whoever asks a daemon that has gone since it was found hears so.
+func TestDaemonThatHasGone(t *testing.T) {
+	path := socketPath(t)
+	stop := serve(t, path, &fake{})
+	c := dial(t, path)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Sync(t.Context(), false); !errors.Is(err, control.ErrEnded) {
+		t.Error(err)
 	}
 }

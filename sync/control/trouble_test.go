@@ -24,7 +24,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"an unknown route", "HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\n404 page not found\n", "is it of another version?"},
 		{"no JSON", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "invalid character"},
 		{"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "malformed HTTP"},
-		{"nothing", "", "EOF"},
+		{"nothing", "", control.ErrEnded.Error()},
+		{"half an answer", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", control.ErrEnded.Error()},
 	} {
 		path := socketPath(t)
 		l, err := net.Listen("unix", path)
