@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -282,9 +281,8 @@ func (j *job) free(now time.Time) bool {
 
 // waitsFor names the user who must come, or give up an address, before the call can be made.
 func (a *applier) waitsFor(c *Change, call *Call) string {
-	address := cmp.Or(spec.Key(text(c.Desired[spec.Email])), c.Key) // a rollback has it under the one of today
-	if holder := a.roster.byKey[address]; holder != nil && (call.Creates || slices.Contains(call.Fields, spec.Email)) {
-		if owner := cmp.Or(a.plan.claimed[holder.ID], a.plan.gets[holder.ID]); owner != "" && owner != address {
+	if holder := a.roster.byKey[c.Key]; holder != nil && (call.Creates || slices.Contains(call.Fields, spec.Email)) {
+		if owner := a.plan.claimed[holder.ID]; owner != "" && owner != c.Key {
 			return owner
 		}
 	}

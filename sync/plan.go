@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -27,8 +26,6 @@ type Plan struct {
 	settled   []string      // keys of intents that are of no more use
 	roster    *roster
 	claimed   map[string]string // Genesys id -> key of the declared user behind it
-	gives     map[string]string // address that a change gives -> Genesys id of the user who gets it,
-	gets      map[string]string // and the other way round
 	revision  string
 	undoes    string // of a rollback: what it undoes
 	began     time.Time
@@ -261,16 +258,6 @@ func (p *planner) unchanged(c *Change, begun bool) {
 // the changes whose wait would be in vain. Of those that wait for each other it leaves none out: users who are
 // created do so until all are there, and others are told of at the end of the pass.
 func (p *planner) needs() {
-	brings := map[string]*Change{} // by the address that it gives: a rollback has it under the one of today
-	p.gives, p.gets = map[string]string{}, map[string]string{}
-	for _, c := range p.changes {
-		for _, fc := range c.Fields {
-			if fc.Field == spec.Email && c.Outcome == Planned && c.Current != nil {
-				key := spec.Key(text(fc.After))
-				brings[key], p.gives[key], p.gets[c.Current.ID] = c, c.Current.ID, key
-			}
-		}
-	}
 	for _, c := range p.changes {
 		for _, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
@@ -280,7 +267,7 @@ func (p *planner) needs() {
 		}
 	}
 	comes := func(key string) bool {
-		c := cmp.Or(brings[key], p.changes[key])
+		c := p.changes[key]
 		return c != nil && c.Outcome == Planned
 	}
 	for again := true; again; {
@@ -300,8 +287,8 @@ func (p *Plan) stands(key string) bool {
 	if u == nil {
 		return false
 	}
-	if id := p.gives[key]; id != "" {
-		return u.ID == id
+	if id := p.roster.alias[key]; id != "" && id != u.ID && !p.roster.steady {
+		return false // somebody else is to have it
 	}
 	owner := p.claimed[u.ID]
 	return owner == "" || owner == key || p.roster.steady

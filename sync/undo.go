@@ -105,18 +105,25 @@ func undoing(events []state.Event, revision bool) []*undone {
 // newUndo plans a rollback. It is pure. The guards look at it as at any plan.
 func newUndo(undo Undo, wanted []*undone, snap *state.Snapshot, policy Policy, answers *Answers, now time.Time) *Plan {
 	p := &planner{
-		Plan:   &Plan{roster: newRoster(snap.Users, false), undoes: undo.String(), revision: undo.Revision, began: now},
+		Plan:   &Plan{roster: newRoster(snap.Users, false), claimed: map[string]string{}, undoes: undo.String(), revision: undo.Revision, began: now},
 		policy: policy, answers: answers, snap: snap, changes: map[string]*Change{}, freed: map[string]bool{}, now: now,
 	}
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
 	}
 	for _, u := range wanted {
-		key := u.key
+		c := p.undo(u, snap.Users[u.id])
+		key := c.Key
 		if p.changes[key] != nil {
 			key = u.id // another user had the address by then
 		}
-		p.changes[key] = p.undo(u, snap.Users[u.id])
+		p.changes[key] = c
+	}
+	// After all are compared: until then an address means who has it today.
+	for _, c := range p.changes {
+		if c.Outcome == Planned && c.Names(spec.Email) {
+			p.claimed[c.Current.ID], p.roster.alias[c.Key] = c.Key, c.Current.ID
+		}
 	}
 	p.guard(false)
 	p.needs()
@@ -173,6 +180,9 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 		if !c.Names(spec.State) {
 			c.Fields = nil
 		}
+	}
+	if c.Names(spec.Email) {
+		c.Key = spec.Key(text(c.Desired[spec.Email])) // as in any plan
 	}
 	c.hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()
 	switch refused := p.policy.Guard.refuses(c); {
