@@ -76,6 +76,15 @@ func Equal(f Field, desired, observed Value) bool {
 	return false
 }
 
+// Text returns what Text was given; "" for the value of any other constructor, and for none.
+func (v Value) Text() string {
+	s, err := Decode[string](v)
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
 // Decode reads a value back into the type that its constructor takes: string for Text, bool for Bool,
 // []string for Strings, map[string]float64 for Proficiencies, []Phone for PhoneList, and so on.
 func Decode[T any](v Value) (T, error) {

@@ -30,6 +30,15 @@ type User struct {
 	WroteAt time.Time `json:"wroteAt,omitzero"`
 }
 
+// Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
+const Deleted = "deleted"
+
+// Key returns the address that the user was last seen with, in the form of spec.User.Key.
+func (u *User) Key() string { return spec.Key(u.Fields[spec.Email].Text()) }
+
+// Deleted reports whether the user was deleted when it was last seen.
+func (u *User) Deleted() bool { return u.Fields[spec.State].Text() == Deleted }
+
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
 type Intent struct {
 	Key     string    `json:"key"` // spec.User.Key

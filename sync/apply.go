@@ -9,6 +9,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 const (
@@ -26,23 +27,23 @@ const (
 // overlap, in the plan's order.
 type applier struct {
 	*Reconciler
-	plan   *Plan
-	roster *roster
+	plan  *plan.Plan
+	index *plan.Index
 
-	jobs    map[*Change]*job
+	jobs    map[*plan.Change]*job
 	order   []*job
 	fresh   int    // order[fresh:] were not looked at yet
 	waiting []*job // looked at, and not at their end
 
 	answers  chan answer
 	inFlight int
-	objects  map[string]bool // of the calls in flight
-	silent   map[*job]bool   // without a trustworthy answer since the last call that had one
-	denied   int             // calls in a row that lacked a permission
-	ended    []*Change       // at their end, and not committed yet
-	tally    map[Outcome]int // changes that have reached their end; Planned: all that are to
-	declared int             // users
-	arrived  int             // of those applied, who are declared
+	objects  map[string]bool      // of the calls in flight
+	silent   map[*job]bool        // without a trustworthy answer since the last call that had one
+	denied   int                  // calls in a row that lacked a permission
+	ended    []*plan.Change       // at their end, and not committed yet
+	tally    map[plan.Outcome]int // changes that have reached their end; Planned: all that are to
+	declared int                  // users
+	arrived  int                  // of those applied, who are declared
 	cancel   context.CancelFunc
 	stopped  error // why nothing more is sent; what is in flight is still awaited
 
@@ -62,37 +63,37 @@ type answer struct {
 
 // apply carries out the plan's changes and sets their outcomes. The error says why it ended early;
 // what failed for one user only is that change's.
-func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot) error {
-	todo, intents := plan.Todo(), snap.Intents
+func (r *Reconciler) apply(ctx context.Context, p *plan.Plan, snap *state.Snapshot) error {
+	todo, intents := p.Todo(), snap.Intents
 	a := &applier{
-		Reconciler: r, plan: plan, roster: plan.roster,
-		jobs:    make(map[*Change]*job, len(todo)),
+		Reconciler: r, plan: p, index: p.Index,
+		jobs:    make(map[*plan.Change]*job, len(todo)),
 		answers: make(chan answer),
 		silent:  map[*job]bool{},
 		objects: map[string]bool{},
-		tally:   map[Outcome]int{Planned: len(todo)},
+		tally:   map[plan.Outcome]int{plan.Planned: len(todo)},
 
-		declared: plan.declared(),
-		closes:   r.Policy.Schedule.Closes(plan.began),
+		declared: p.Declared(),
+		closes:   r.Policy.Schedule.Closes(p.Began),
 	}
-	if plan.undoes != "" {
+	if p.RollbackOf != "" {
 		a.closes = time.Time{} // a person wants it now, and no later pass would carry out what waits
 	}
-	if err := a.local(todo, snap); err != nil {
+	if err := a.local(todo); err != nil {
 		return err
 	}
 	for _, c := range todo {
-		if c.Outcome == Planned {
+		if c.Outcome == plan.Planned {
 			j := &job{change: c, action: c.Action, cause: c.Cause, fields: c.Fields}
 			if intent, begun := intents[c.Key]; begun {
-				j.ours, j.lookup = true, c.Action == Create
-				j.sent = earlier(intent.Started, plan.began) // clocks are set back at times
+				j.ours, j.lookup = true, c.Action == plan.Create
+				j.sent = earlier(intent.Started, p.Began) // clocks are set back at times
 			}
 			a.jobs[c] = j
 			a.order = append(a.order, j)
 		}
 	}
-	changes := make([]*Change, len(a.order))
+	changes := make([]*plan.Change, len(a.order))
 	for i, j := range a.order {
 		changes[i] = j.change
 	}
@@ -106,38 +107,26 @@ func (r *Reconciler) apply(ctx context.Context, plan *Plan, snap *state.Snapshot
 }
 
 // local commits what needs no call: users found equal, users no longer managed, what was released.
-func (a *applier) local(todo []*Change, snap *state.Snapshot) error {
-	commit := state.Commit{Users: a.plan.confirmed, Cleared: a.plan.recovered, Settled: a.plan.settled}
+func (a *applier) local(todo []*plan.Change) error {
+	for _, u := range a.plan.Record.Users {
+		a.index.Put(u)
+	}
 	for _, c := range todo {
-		if c.Action != Unmanage {
-			continue
-		}
-		left := *c.Current
-		left.Applied = nil
-		commit.Users = append(commit.Users, &left)
-		a.plan.count(c, time.Now())
-		a.end(c, Applied)
-	}
-	for _, u := range commit.Users {
-		a.roster.put(u)
-	}
-	if !slices.Equal(a.plan.guards.Released, snap.Guards.Released) || !slices.Equal(a.plan.guards.Done, snap.Guards.Done) {
-		guards := a.plan.guards
-		commit.Guards = &guards
-	}
-	if len(commit.Users)+len(commit.Cleared)+len(commit.Settled) > 0 || commit.Guards != nil {
-		if err := a.commit(commit); err != nil {
-			return err
+		if c.Action == plan.Unmanage {
+			a.end(c, plan.Applied)
 		}
 	}
-	for _, id := range a.plan.unknown {
+	if err := a.commit(a.plan.Record); err != nil { // nothing, for an empty one
+		return err
+	}
+	for _, id := range a.plan.UnknownReleases {
 		now := make([]string, len(a.plan.Holds))
 		for i, h := range a.plan.Holds {
 			now[i] = h.ID
 		}
 		a.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
 	}
-	return a.Store.Requested(append(a.plan.answered, a.plan.unknown...)) // what they asked for is recorded now
+	return a.Store.Requested(append(a.plan.Answered, a.plan.UnknownReleases...)) // what they asked for is recorded now
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -204,7 +193,7 @@ func (a *applier) dispatch(ctx context.Context) (wait time.Duration, delayed boo
 	if err := a.shut(now); err != nil {
 		a.stop(err)
 	}
-	a.waiting = slices.DeleteFunc(a.waiting, func(j *job) bool { return j.change.Outcome != Planned })
+	a.waiting = slices.DeleteFunc(a.waiting, func(j *job) bool { return j.change.Outcome != plan.Planned })
 	for a.stopped == nil && a.inFlight < a.Workers {
 		j := a.next(now)
 		if j == nil {
@@ -276,18 +265,18 @@ func (a *applier) ready(j *job, now time.Time) bool {
 
 // free reports whether a job can make a request, as far as it is its own affair.
 func (j *job) free(now time.Time) bool {
-	return !j.busy && j.change.Outcome == Planned && !j.at.After(now) && len(j.calls) > 0
+	return !j.busy && j.change.Outcome == plan.Planned && !j.at.After(now) && len(j.calls) > 0
 }
 
 // waitsFor names the user who must come, or give up an address, before the call can be made.
-func (a *applier) waitsFor(c *Change, call *Call) string {
-	if holder := a.roster.byKey[c.Key]; holder != nil && (call.Creates || slices.Contains(call.Fields, spec.Email)) {
-		if owner := a.plan.claimed[holder.ID]; owner != "" && owner != c.Key {
+func (a *applier) waitsFor(c *plan.Change, call *Call) string {
+	if holder := a.index.ByKey[c.Key]; holder != nil && (call.Creates || slices.Contains(call.Fields, spec.Email)) {
+		if owner := a.plan.OwnerOf[holder.ID]; owner != "" && owner != c.Key {
 			return owner
 		}
 	}
 	for _, key := range c.Needs {
-		if !call.Creates && !a.plan.stands(key) {
+		if !call.Creates && !a.plan.Reachable(key) {
 			return key
 		}
 	}
@@ -310,7 +299,7 @@ func (a *applier) start(ctx context.Context, j *job) {
 	}
 	if ans.step == stepCall {
 		if j.last != nil || ans.call.attempts+ans.call.rounds > 0 {
-			a.plan.resent++
+			a.plan.Resent++
 		}
 		if ans.call.Object != "" {
 			a.objects[ans.call.Object] = true

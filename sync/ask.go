@@ -11,81 +11,58 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
-
-// Answers is what the organization was asked for a plan, beside the listing, and what it said. The zero
-// value has asked nothing.
-type Answers struct {
-	Names   map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
-	Unread  map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
-	Looked  map[string]bool     // pinned ids of nobody known that were looked up
-	Admins  []string            // ids of those who have an administrator's role, if
-	Counted bool                // that was asked for
-	NoCount error               // why it could not be told
-}
-
-// asks is what a plan still has to know before anything may be sent.
-type asks struct {
-	names  map[spec.Ref]bool
-	fields map[string][]spec.Field // by id: unknown ones
-	ids    []string                // pinned ones, of users who are not known
-	admins bool
-}
-
-// Asks reports whether something is to be asked before the plan is complete.
-func (p *Plan) Asks() bool { return !p.asks.none() }
-
-func (a *asks) none() bool { return len(a.names)+len(a.fields)+len(a.ids) == 0 && !a.admins }
 
 // plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
-func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*Plan, error) {
-	plan, err := r.answered(ctx, snap, bind, dryRun, func(answers *Answers) *Plan {
-		return NewPlan(tree, snap, r.Policy, answers, now)
+func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*plan.Plan, error) {
+	p, err := r.answered(ctx, snap, bind, dryRun, func(answers *plan.LookupResults) *plan.Plan {
+		return plan.New(tree, snap, r.Policy, answers, now)
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range plan.Problems {
-		if p.name != "" {
-			plan.Problems[i].Pos = r.Specs.Place(p.Pos, p.name)
+	for i, problem := range p.Problems {
+		if problem.Name != "" {
+			p.Problems[i].Pos = r.Specs.Place(problem.Pos, problem.Name)
 		}
 	}
-	slices.SortFunc(plan.Problems, func(a, b Problem) int { return byPlace(a.Problem, b.Problem) })
-	return plan, nil
+	slices.SortFunc(p.Problems, func(a, b plan.Problem) int { return plan.ByPlace(a.Problem, b.Problem) })
+	return p, nil
 }
 
 // answered makes a plan again and again until it has nothing left to ask.
-func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, dryRun bool, make func(*Answers) *Plan) (*Plan, error) {
-	answers := &Answers{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}}
+func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, dryRun bool, make func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
+	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}}
 	for {
-		plan := make(answers)
-		if !plan.Asks() {
-			return plan, nil
+		p := make(answers)
+		if !p.NeedsLookups() {
+			return p, nil
 		}
 		if err := bind(); err != nil {
 			return nil, err
 		}
-		if err := r.ask(ctx, &plan.asks, snap, answers, dryRun); err != nil {
+		if err := r.ask(ctx, &p.Lookups, snap, answers, dryRun); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (r *Reconciler) ask(ctx context.Context, a *asks, snap *state.Snapshot, answers *Answers, dryRun bool) error {
-	if len(a.names) > 0 {
-		wrong, err := r.Directory.Check(ctx, slices.SortedFunc(maps.Keys(a.names), func(x, y spec.Ref) int {
+func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snapshot, answers *plan.LookupResults, dryRun bool) error {
+	if len(a.Names) > 0 {
+		wrong, err := r.Directory.Check(ctx, slices.SortedFunc(maps.Keys(a.Names), func(x, y spec.Ref) int {
 			return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
 		}))
 		if err != nil {
 			return fmt.Errorf("look names up: %w", err)
 		}
-		for ref := range a.names {
+		for ref := range a.Names {
 			answers.Names[ref] = wrong[ref]
 		}
 	}
-	for _, id := range a.ids {
+	for _, id := range a.IDs {
 		answers.Looked[id] = true
 		switch now, err := r.Directory.Get(ctx, id, snap.Refresh.Fields...); {
 		case err == nil && now.ID == id:
@@ -94,16 +71,16 @@ func (r *Reconciler) ask(ctx context.Context, a *asks, snap *state.Snapshot, ans
 			return fmt.Errorf("look up a pinned id: %w", err)
 		}
 	}
-	if len(a.fields) > 0 {
-		unread, err := r.details(ctx, a.fields, snap, dryRun)
+	if len(a.Fields) > 0 {
+		unread, err := r.details(ctx, a.Fields, snap, dryRun)
 		if err != nil {
 			return err
 		}
-		for id := range a.fields {
+		for id := range a.Fields {
 			answers.Unread[id] = unread[id]
 		}
 	}
-	if a.admins {
+	if a.Admins {
 		answers.Counted = true
 		answers.Admins, answers.NoCount = r.Directory.Holders(ctx, r.Policy.Guard.AdminRoles)
 		if err := answers.NoCount; err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) {
@@ -219,11 +196,11 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 				known = append(known, f)
 			}
 		}
-		if len(known) == 0 || isDeleted(u) {
+		if len(known) == 0 || u.Deleted() {
 			continue
 		}
 		all++
-		if age := now.Sub(u.ReadAt); (age < 0 || age >= r.Policy.DetailInterval) && now.Sub(u.WroteAt).Abs() >= settleTime {
+		if age := now.Sub(u.ReadAt); (age < 0 || age >= r.Policy.DetailInterval) && now.Sub(u.WroteAt).Abs() >= plan.ReadLag {
 			due = append(due, u)
 			want[u.ID] = known
 		}

@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // A pass may outlast the change window in which it was planned. What is kept to the window and has not been
@@ -17,7 +18,7 @@ func (a *applier) late(now time.Time) bool { return !a.closes.IsZero() && !now.B
 
 // keeps reports whether a call is kept to the windows for one of the users whom it serves.
 func (a *applier) keeps(j *job, call *Call) bool {
-	if j.action == Create || j.action == Restore || j.change.unscheduled() {
+	if j.action == plan.Create || j.action == plan.Restore || j.change.Unscheduled() {
 		return false
 	}
 	return slices.ContainsFunc(call.Fields, func(f spec.Field) bool {
@@ -47,7 +48,7 @@ func (a *applier) shut(now time.Time) error {
 			return false
 		}
 		// A job that looks first plans again after that, and by itself.
-		if j.change.Outcome == Planned && j.step() == stepCall && slices.ContainsFunc(j.calls, func(call *Call) bool { return a.keeps(j, call) }) {
+		if j.change.Outcome == plan.Planned && j.step() == stepCall && slices.ContainsFunc(j.calls, func(call *Call) bool { return a.keeps(j, call) }) {
 			late = append(late, j)
 		}
 		return true
@@ -55,10 +56,10 @@ func (a *applier) shut(now time.Time) error {
 	if len(late) == 0 {
 		return nil
 	}
-	changes := make([]*Change, len(late))
+	changes := make([]*plan.Change, len(late))
 	for i, j := range late {
 		c := j.change
-		c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(fc FieldChange) bool {
+		c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(fc plan.FieldChange) bool {
 			return !slices.ContainsFunc(j.calls, func(call *Call) bool { return slices.Contains(call.Fields, fc.Field) })
 		})
 		a.postpone(j, c, now)
@@ -97,12 +98,12 @@ func (j *job) began(fields, written []spec.Field) {
 }
 
 // postpone sets apart what of a job's change, or of what it has become, has to wait for the next window.
-func (a *applier) postpone(j *job, c *Change, now time.Time) {
-	if a.late(now) && j.action != Create && j.action != Restore {
-		a.Policy.Schedule.postpone(c, a.Policy.Schedule.Opens(now), j.begun)
+func (a *applier) postpone(j *job, c *plan.Change, now time.Time) {
+	if a.late(now) && j.action != plan.Create && j.action != plan.Restore {
+		a.Policy.Schedule.Postpone(c, a.Policy.Schedule.Opens(now), j.begun)
 	}
 	j.change.Deferred, j.change.Until = c.Deferred, c.Until
-	j.fields = slices.DeleteFunc(slices.Clone(j.fields), func(fc FieldChange) bool {
-		return slices.ContainsFunc(c.Deferred, func(d FieldChange) bool { return d.Field == fc.Field })
+	j.fields = slices.DeleteFunc(slices.Clone(j.fields), func(fc plan.FieldChange) bool {
+		return slices.ContainsFunc(c.Deferred, func(d plan.FieldChange) bool { return d.Field == fc.Field })
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // writes returns the writes of routing since a time, and how many other writes there were.
@@ -154,7 +155,7 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 				if diff := cmp.Diff(tt.late, late); diff != "" {
 					t.Errorf("after the end:\n%s", diff)
 				}
-				i := slices.IndexFunc(res.Changes, func(c *usersync.Change) bool { return c.Key == email })
+				i := slices.IndexFunc(res.Changes, func(c *plan.Change) bool { return c.Key == email })
 				if i < 0 {
 					t.Fatal(show(res))
 				}

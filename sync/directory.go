@@ -9,6 +9,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Directory is the organization's user directory as a pass needs it. Order and meaning are the
@@ -49,7 +50,7 @@ type Directory interface {
 	// Compile turns changes into the fewest calls. The calls of one user stand in the order in which
 	// they must be made; apart from that the order of the changes is kept. Calls that serve several users
 	// stand in the same order for all of them. It sends nothing.
-	Compile(changes []*Change) []*Call
+	Compile(changes []*plan.Change) []*Call
 
 	// Do makes a call once: 429 and an expired token are dealt with inside, everything else is
 	// returned. It returns what is now known of each of the call's users, in their order.
@@ -65,10 +66,10 @@ type Listing struct {
 
 // A Call is one API request that writes. It is the unit of pacing, of retry and of commit.
 type Call struct {
-	Name    string       // for people, such as "PATCH /users/{id}"
-	Changes []*Change    // whom it serves: one user, or more where the API can batch
-	Fields  []spec.Field // what it settles for them, unless a later call of theirs has the same field
-	Creates bool         // it makes a new user, and is never sent again before the address is looked up
+	Name    string         // for people, such as "PATCH /users/{id}"
+	Changes []*plan.Change // whom it serves: one user, or more where the API can batch
+	Fields  []spec.Field   // what it settles for them, unless a later call of theirs has the same field
+	Creates bool           // it makes a new user, and is never sent again before the address is looked up
 	// Repeatable calls do the same again when they are sent again: they carry no version, and set what
 	// they set whatever was before.
 	Repeatable bool

@@ -13,14 +13,12 @@
 // # The words
 //
 // Desired is what the specs say, observed what the API last told, applied what was last written or
-// found equal. [NewPlan] compares the three, so that every difference has a [Cause]: an edit, a
-// drift, a user that is missing, a user that was removed. A [Change] is one user that differs; a
-// [Call] is one request, for one user or for many. A [Directory] turns the first into the second and knows
-// the wire; this package knows order and meaning, and no HTTP.
+// found equal. Package plan compares the three and decides what is to be done: a [plan.Change] is one user
+// that differs. A [Call] is one request, for one user or for many. A [Directory] turns the first into the
+// second and knows the wire; this package carries a plan out in order, and knows no HTTP.
 //
 // Apart are the fields that no listing shows. They are asked for when a plan turns out to need them, and
-// read again in turns. A [Guard] holds what goes too far until a person releases it: a [Hold] has an id that
-// stays the same as long as the same is held.
+// read again in turns.
 //
 // # What holds
 //

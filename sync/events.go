@@ -6,17 +6,18 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // event is what the history tells of a call that was carried out for a user: nothing, if it settled none of
 // the fields that were to change.
-func (a *applier) event(c *Change, written []spec.Field, correlation string) []state.Event {
+func (a *applier) event(c *plan.Change, written []spec.Field, correlation string) []state.Event {
 	e := state.Event{
-		At: time.Now(), Revision: a.plan.revision, Plan: a.plan.ID, ID: c.Current.ID, Email: c.Key,
+		At: time.Now(), Revision: a.plan.Revision, Plan: a.plan.ID, ID: c.Current.ID, Email: c.Key,
 		Action: string(c.Action), Cause: string(c.Cause), CorrelationID: correlation,
 	}
-	if e.Undoes = a.plan.undoes; e.Undoes != "" {
-		e.Cause = string(Undone) // a look in between compares as any pass does
+	if e.Undoes = a.plan.RollbackOf; e.Undoes != "" {
+		e.Cause = string(plan.Undone) // a look in between compares as any pass does
 	}
 	for _, fc := range c.Fields {
 		if slices.Contains(written, fc.Field) {
@@ -56,7 +57,7 @@ func (a *applier) unknown(j *job) []state.Event {
 func (a *applier) tellUnknown() error {
 	var commit state.Commit
 	for _, j := range a.waiting {
-		if j.change.Outcome == Planned {
+		if j.change.Outcome == plan.Planned {
 			commit.Events = append(commit.Events, a.unknown(j)...)
 		}
 	}
@@ -69,18 +70,18 @@ func (a *applier) tellUnknown() error {
 // landed returns which fields of a rollback's call, whose answer was lost, a look shows to be written. (Any
 // other pass finds what is in force by comparing everything that is desired.)
 func (a *applier) landed(j *job, now state.Observed) []spec.Field {
-	if a.plan.undoes == "" {
+	if a.plan.RollbackOf == "" {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(j.lost), func(f spec.Field) bool {
 		want, undone := j.change.Desired[f]
-		return !undone || !a.roster.same(f, want, now.Fields[f])
+		return !undone || !a.index.Same(f, want, now.Fields[f])
 	})
 }
 
 // found is what the history tells of a call whose answer was lost, once a look shows what it did: of the
 // fields that were still to change those that no longer are: it may be somebody else who changed them, which nobody can tell.
-func (a *applier) found(j *job, next *Change) []state.Event {
+func (a *applier) found(j *job, next *plan.Change) []state.Event {
 	done := slices.DeleteFunc(slices.Clone(j.lost), next.Names)
 	j.lost = nil
 	c := *j.change

@@ -10,18 +10,19 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Explanation is all there is to say about one user. Its JSON is a contract: schema usersyncd.explain/v1.
 type Explanation struct {
-	Schema   string `json:"schema"`
-	Email    string `json:"email"`
-	ID       string `json:"id,omitempty"` // Genesys id
-	Standing string `json:"standing"`     // in sync, planned, failed, deferred, held, quarantined, skipped, wrong, not declared or unknown
-	Why      string `json:"why,omitempty"`
-	Action   Action `json:"action,omitempty"` // what is to be done
-	Cause    Cause  `json:"cause,omitempty"`
-	Release  string `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
+	Schema   string      `json:"schema"`
+	Email    string      `json:"email"`
+	ID       string      `json:"id,omitempty"` // Genesys id
+	Standing string      `json:"standing"`     // in sync, planned, failed, deferred, held, quarantined, skipped, wrong, not declared or unknown
+	Why      string      `json:"why,omitempty"`
+	Action   plan.Action `json:"action,omitempty"` // what is to be done
+	Cause    plan.Cause  `json:"cause,omitempty"`
+	Release  string      `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
 	// Next is when it is tried again without anybody doing anything; zero: with the next pass.
 	Next     time.Time     `json:"next,omitzero"`
 	Opens    bool          `json:"opens,omitempty"` // it is when the change window opens
@@ -79,16 +80,16 @@ func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, e
 }
 
 // inForce is the policy of the pass that has begun last.
-func (r *Reconciler) inForce() Policy {
+func (r *Reconciler) inForce() plan.Policy {
 	if policy := r.policy.Load(); policy != nil {
 		return *policy
 	}
-	return Policy{}
+	return plan.Policy{}
 }
 
 // Explain says the same where no pass is made: from the specs and what the state file remembers. What only the
 // organization, or a look at everybody, could show to be wrong is missing from it.
-func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy Policy, email string) (*Explanation, error) {
+func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy plan.Policy, email string) (*Explanation, error) {
 	key := spec.Key(email)
 	tree, err := specs.Find(ctx, key)
 	if err != nil {
@@ -99,7 +100,7 @@ func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy
 
 // explainOne plans for one user, from a tree that need hold nobody else. partial says that its problems are only
 // those of files that mention the user.
-func explainOne(tree *spec.Tree, store *state.Store, policy Policy, key string, partial bool) (*Explanation, error) {
+func explainOne(tree *spec.Tree, store *state.Store, policy plan.Policy, key string, partial bool) (*Explanation, error) {
 	keys, ids := []string{key}, []string{}
 	if u := findUser(tree, key); u != nil {
 		if u.PreviousEmail != "" {
@@ -108,7 +109,7 @@ func explainOne(tree *spec.Tree, store *state.Store, policy Policy, key string, 
 		if u.ID != "" {
 			ids = append(ids, u.ID)
 		}
-		if manager := text(u.Fields[spec.Manager]); manager != "" {
+		if manager := u.Fields[spec.Manager].Text(); manager != "" {
 			keys = append(keys, spec.Key(manager))
 		}
 	}
@@ -116,11 +117,11 @@ func explainOne(tree *spec.Tree, store *state.Store, policy Policy, key string, 
 	if err != nil {
 		return nil, err
 	}
-	policy.Select = Selection{Only: []string{key}}
+	policy.Select = plan.Selection{Only: []string{key}}
 	policy.Guard.Removals, policy.Guard.Deactivations, policy.Guard.SkillLosses, policy.Guard.MinAdmins = nil, nil, nil, 0 // they count everybody
-	plan := NewPlan(tree, snap, policy, nil, time.Now())
-	v := &View{Revision: tree.Revision, tree: tree, claimed: plan.claimed, partial: partial}
-	v.take(plan)
+	p := plan.New(tree, snap, policy, nil, time.Now())
+	v := &View{Revision: tree.Revision, tree: tree, claimed: p.OwnerOf, partial: partial}
+	v.take(p)
 	return v.explain(store, key)
 }
 
@@ -180,7 +181,7 @@ func (e *Explanation) suggest(store *state.Store, v *View) error {
 		}
 		keys = append(keys, known...)
 	}
-	e.Why += meant(e.Email, keys)
+	e.Why += plan.DidYouMean(e.Email, keys)
 	return nil
 }
 
@@ -197,8 +198,8 @@ func (v *View) known(store *state.Store, key string, declared *spec.User) (*stat
 		return nil, err
 	}
 	return slices.MinFunc(found, func(a, b *state.User) int { // a live one before a deleted one, as a plan would
-		if isDeleted(a) != isDeleted(b) {
-			return map[bool]int{true: 1, false: -1}[isDeleted(a)]
+		if a.Deleted() != b.Deleted() {
+			return map[bool]int{true: 1, false: -1}[a.Deleted()]
 		}
 		return cmp.Compare(b.ID, a.ID)
 	}), nil
@@ -236,21 +237,21 @@ func mentions(text, key string) bool {
 const neverRead = "the organization was never read: whether the user exists is not known yet"
 
 // stand sums up.
-func (e *Explanation) stand(declared *spec.User, known *state.User, change *Change) {
+func (e *Explanation) stand(declared *spec.User, known *state.User, change *plan.Change) {
 	switch {
 	case declared != nil && known == nil && e.Listed.IsZero(): // and so the plan makes up a new user
 		e.Standing, e.Why, e.Problems = "unknown", neverRead, []string{}
 	case change != nil:
 		e.Standing, e.Why, e.Action, e.Cause = string(change.Outcome), change.Note, change.Action, change.Cause
 		switch {
-		case change.Outcome == Applied && change.Action.Removes():
+		case change.Outcome == plan.Applied && change.Action.Removes():
 			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
-		case change.Standing() == Deferred:
-			e.Standing = string(Deferred)
-		case change.Outcome == Applied:
+		case change.UserOutcome() == plan.Deferred:
+			e.Standing = string(plan.Deferred)
+		case change.Outcome == plan.Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
-		e.Release, e.Next = change.Hold, change.retry
+		e.Release, e.Next = change.Hold, change.Retry
 		if len(change.Deferred) > 0 {
 			e.Next, e.Opens, e.Why = change.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
 		}
@@ -266,7 +267,7 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *Chan
 		e.Standing = "in sync"
 	case known != nil && known.Applied != nil:
 		e.Standing, e.Why = "not declared", "it is managed, and no file declares it any more"
-	case known != nil && isDeleted(known):
+	case known != nil && known.Deleted():
 		e.Standing, e.Why = "not declared", "it is deleted in the organization, and no file declares it"
 	case known != nil:
 		e.Standing, e.Why = "not declared", "it exists in the organization and no file declares it, so it is left alone"

@@ -11,6 +11,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // told returns the explanation of a user, from what the last plan saw, or with fresh from specs and state file.
@@ -98,7 +99,7 @@ func TestExplain(t *testing.T) {
 
 		// What happens next is told while nothing was applied yet.
 		w.remove("left.yaml")
-		w.Policy.Guard.Removals = &usersync.Limit{}
+		w.Policy.Guard.Removals = &plan.Limit{}
 		w.write("team/ana.yaml", "email: %s\ntitle: Chief\n", ana)
 		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: "somebody"}}); err != nil {
 			t.Fatal(err)
@@ -110,7 +111,7 @@ func TestExplain(t *testing.T) {
 				t.Errorf("fresh %v: %+v %s", fresh, e, verdicts(e))
 			}
 		}
-		if e := w.told(left, false); e.Standing != "held" || e.Release == "" || e.Action != usersync.Unmanage {
+		if e := w.told(left, false); e.Standing != "held" || e.Release == "" || e.Action != plan.Unmanage {
 			t.Errorf("who is held: %+v", e)
 		}
 		if e := w.told(left, true); e.Standing != "not declared" || !e.Managed {
@@ -181,7 +182,7 @@ func TestExplainBeforeThePlan(t *testing.T) {
 			t.Fatal("there is a plan; the test says nothing")
 		}
 		e = w.told(ana, false)
-		if e.Standing != "planned" || e.Action != usersync.Update || e.File != "ana.yaml" || e.Line != 1 || e.ID != us[1].ID {
+		if e.Standing != "planned" || e.Action != plan.Update || e.File != "ana.yaml" || e.Line != 1 || e.ID != us[1].ID {
 			t.Errorf("before the plan: %+v", e)
 		}
 		if got, want := verdicts(e), "email in sync, title edit, department in sync, manager in sync"; got != want {
@@ -231,7 +232,7 @@ func TestExplainBesideProblems(t *testing.T) {
 		w.remove("twice.yaml")
 		w.write("team.yaml", "email: %s\ntitle: Lead\n", ana)
 		w.remove("gone.yaml")
-		w.Policy.OnRemoval = usersync.Delete
+		w.Policy.OnRemoval = plan.Delete
 		w.pass()
 		for _, fresh := range []bool{false, true} {
 			if e := w.told(gone, fresh); e.Standing != "not declared" || !strings.HasPrefix(e.Why, "it is deleted") && !strings.Contains(e.Why, "(delete)") {

@@ -5,11 +5,11 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Export reads the organization and returns its users as specs would declare them, by key: the fields that
@@ -51,16 +51,16 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 			return nil, err
 		}
 	}
-	roster := newRoster(snap.Users, false)
+	index := plan.NewIndex(snap.Users, false)
 	var chosen []string
 	there := make(map[string]bool, len(snap.Users))
 	for id, u := range snap.Users {
-		there[keyOf(u)] = there[keyOf(u)] || !isDeleted(u)
-		if !isDeleted(u) && r.Policy.Select.takes(roster.declarable(u, listed)) {
+		there[u.Key()] = there[u.Key()] || !u.Deleted()
+		if !u.Deleted() && r.Policy.Select.Takes(index.Declarable(u, listed)) {
 			chosen = append(chosen, id)
 		}
 	}
-	if err := r.Policy.Select.check(there); err != nil {
+	if err := r.Policy.Select.Check(there); err != nil {
 		return nil, err
 	}
 	if err := r.readDetails(ctx, snap, chosen, fields, exporting); err != nil {
@@ -68,7 +68,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	}
 	users := make([]*spec.User, 0, len(chosen))
 	for _, id := range chosen {
-		users = append(users, roster.declarable(snap.Users[id], fields))
+		users = append(users, index.Declarable(snap.Users[id], fields))
 	}
 	slices.SortFunc(users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
 	s := r.Status()
@@ -92,7 +92,7 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 	want := map[string][]spec.Field{}
 	for _, id := range ids {
 		u := snap.Users[id]
-		if isDeleted(u) {
+		if u.Deleted() {
 			continue
 		}
 		old := u.ReadAt.Before(since)
@@ -109,25 +109,8 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 	unread, err := r.details(ctx, want, snap, false)
 	for id, why := range unread {
 		if why != nil {
-			r.Log.Warn("a user could not be read whole; what is missing is not exported", "user", keyOf(snap.Users[id]), "error", why)
+			r.Log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
 		}
 	}
 	return err
-}
-
-// declarable is what a spec of a known user would say. A manager who is not there any more, or cannot be
-// seen, is left out.
-func (r *roster) declarable(u *state.User, fields []spec.Field) *spec.User {
-	out := &spec.User{Key: keyOf(u), ID: u.ID, Fields: spec.Fields{}}
-	for f, v := range u.Fields {
-		if f != spec.Email && f != spec.Name && !slices.Contains(fields, f) {
-			continue
-		}
-		info, _ := spec.Lookup(f)
-		if v = r.named(f, v); info.User && (strings.HasPrefix(text(v), idPrefix) || text(v) != "" && r.live(text(v)) == nil) {
-			continue
-		}
-		out.Fields[f] = v
-	}
-	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // FieldStory is what is known of one field. A value is null where there is none, or nothing is known.
@@ -37,7 +38,7 @@ func shown(v json.RawMessage) string {
 }
 
 // fields compares the fields that are declared, applied or known.
-func (e *Explanation) fields(declared *spec.User, known *state.User, change *Change, names *addresses) error {
+func (e *Explanation) fields(declared *spec.User, known *state.User, change *plan.Change, names *addresses) error {
 	var desired, applied, live spec.Fields
 	if declared != nil {
 		desired = declared.Fields
@@ -62,7 +63,7 @@ func (e *Explanation) fields(declared *spec.User, known *state.User, change *Cha
 			return err
 		}
 		s.Verdict = verdict(&s, change)
-		s.Desired, s.Applied, s.Live = raw(s.desired), raw(s.applied), raw(s.live)
+		s.Desired, s.Applied, s.Live = plan.Raw(s.desired), plan.Raw(s.applied), plan.Raw(s.live)
 		e.Fields = append(e.Fields, s)
 		if s.Inherited && !slices.Contains(e.Defaults, s.File) {
 			e.Defaults = append(e.Defaults, s.File)
@@ -76,13 +77,13 @@ func (e *Explanation) fields(declared *spec.User, known *state.User, change *Cha
 func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_defaults.") }
 
 // verdict says in a word how a field stands.
-func verdict(s *FieldStory, change *Change) string {
+func verdict(s *FieldStory, change *plan.Change) string {
 	if change != nil {
 		if change.Defers(s.Field) {
-			return string(Deferred)
+			return string(plan.Deferred)
 		}
 		waiting := slices.Concat(change.Fields, change.Drift)
-		if change.Outcome == Applied {
+		if change.Outcome == plan.Applied {
 			waiting = change.Drift
 		}
 		for _, fc := range waiting {
@@ -99,7 +100,7 @@ func verdict(s *FieldStory, change *Change) string {
 	case s.live == "" && s.applied != s.desired:
 		return "unknown"
 	case s.live != "" && s.live != s.desired && !spec.Equal(s.Field, s.desired, s.live) && s.applied != s.desired:
-		return string(Edit)
+		return string(plan.Edit)
 	}
 	return "in sync"
 }
@@ -111,7 +112,7 @@ type addresses struct {
 }
 
 func (a *addresses) named(v spec.Value) (spec.Value, error) {
-	id, ok := strings.CutPrefix(text(v), idPrefix)
+	id, ok := strings.CutPrefix(v.Text(), plan.IDPrefix)
 	if !ok {
 		return v, nil
 	}
@@ -121,7 +122,7 @@ func (a *addresses) named(v spec.Value) (spec.Value, error) {
 			return v, err
 		}
 		if u != nil {
-			a.known[id] = keyOf(u)
+			a.known[id] = u.Key()
 		}
 	}
 	if key := a.known[id]; key != "" {

@@ -17,6 +17,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // A world is an organization, a checkout and the program between them. Nothing in it has a socket, so
@@ -62,7 +63,7 @@ func (w *world) open() {
 	}
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: w.genesys, API: w.genesys.API(),
-		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Guard: anything(),
+		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Guard: anything(),
 			Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
 		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
@@ -167,4 +168,23 @@ func (w *world) lose(n int) {
 		w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
 	}
 	time.Sleep(time.Minute)
+}
+
+// anything may be given.
+func anything() plan.Guard {
+	return plan.Guard{Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}
+}
+
+// hours is a schedule of some windows for the fields that touch routing.
+func hours(t testing.TB, windows ...string) plan.Schedule {
+	t.Helper()
+	s := plan.Schedule{Fields: plan.RoutingFields()}
+	for _, text := range windows {
+		w, err := plan.ParseWindow(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Windows = append(s.Windows, w)
+	}
+	return s
 }

@@ -6,9 +6,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // An address that somebody changed in Genesys is changed back; nobody is made.
@@ -83,21 +83,6 @@ func TestChain(t *testing.T) {
 	})
 }
 
-// A former address and a stranger with the new one: nobody is guessed at.
-func TestPreviousEmailTaken(t *testing.T) {
-	for _, st := range []string{"active", "deleted"} {
-		a := declared("new@x.example", "title", "New")
-		a.PreviousEmail = "old@x.example"
-		snap := snapshot(known("1", "old@x.example", fields("title", "T"), "title", "T"), known("2", "new@x.example", nil, "title", "Somebody else", "state", st))
-		p := usersync.NewPlan(tree(a), snap, policy(), nil, now)
-		for _, c := range p.Changes {
-			if c.Current.ID == "2" && c.Outcome == usersync.Planned {
-				t.Errorf("%s: renaming 1 writes user 2: %v", st, lines(p))
-			}
-		}
-	}
-}
-
 // What a restored user has kept is read, and the rest is written.
 func TestRestoreForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -107,7 +92,7 @@ func TestRestoreForgets(t *testing.T) {
 		w.pass()
 		w.sim.Edit(us[0].Email, func(u *sim.User) { u.State = "deleted" })
 		time.Sleep(time.Minute)
-		if res := w.pass(); res.Applied != 1 || res.Changes[0].Action != usersync.Restore {
+		if res := w.pass(); res.Applied != 1 || res.Changes[0].Action != plan.Restore {
 			t.Errorf("not restored:\n%s", show(res))
 		}
 		u := w.user(us[0].Email)
@@ -171,18 +156,6 @@ func TestManagerGone(t *testing.T) {
 			t.Errorf("nobody is changed any more: %v", err)
 		}
 	})
-}
-
-// Saying who is meant is an edit, too: it ends the quarantine.
-func TestQuarantineIdentity(t *testing.T) {
-	a := declared("new@x.example", "title", "New")
-	snap := snapshot(known("1", "old@x.example", fields(), "title", "T"))
-	snap.Failures["new@x.example"] = state.Failure{Key: "new@x.example", Desired: a.Hash(), Attempts: 9, Next: now.Add(6 * time.Hour), Message: "refused"}
-	a.PreviousEmail = "old@x.example" // the mend
-	p := usersync.NewPlan(tree(a), snap, policy(), nil, now)
-	if p.Changes[0].Outcome != usersync.Planned {
-		t.Errorf("the file was edited, and: %v", lines(p))
-	}
 }
 
 // A user whose spec is broken is held at what was last applied.

@@ -9,6 +9,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // Killed between a creation and its commit: the user is ours, and the next pass goes on with it.
@@ -117,7 +118,7 @@ func TestCreate503(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 1})
 		w.write("u.yaml", "email: new@example.com\nname: New\n")
 		w.fault("POST /api/v2/users x1 503")
-		if res := w.pass(); res.Applied != 1 || res.Changes[0].Action != usersync.Create {
+		if res := w.pass(); res.Applied != 1 || res.Changes[0].Action != plan.Create {
 			t.Errorf("not created:\n%s", show(res))
 		}
 		if n := w.sim.Ledger().Count("POST /api/v2/users/search"); n < 2 || n > 7 {

@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 const (
@@ -15,8 +16,7 @@ const (
 	roundWait   = 500 * time.Millisecond // after the first of them; the vendor's own provider waits as long
 	lookupEvery = 3 * time.Second        // while a search may not show a new user yet
 	quarantine  = 5 * time.Minute        // after the first failure; doubles
-	longestWait = 6 * time.Hour
-	outageWait  = 8 * time.Minute // longest for what the API did not answer: it may pass by itself
+	outageWait  = 8 * time.Minute        // longest for what the API did not answer: it may pass by itself
 )
 
 // A step is the kind of request that a job makes next.
@@ -30,13 +30,13 @@ const (
 
 // A job is one user's way through a pass: its calls in order, and what went wrong on the way.
 type job struct {
-	change *Change
-	action Action        // what,
-	cause  Cause         // why and
-	fields []FieldChange // which fields the change was planned with, while change says what is left to do
-	calls  []*Call       // what is left to do
-	busy   bool          // a request is under way
-	at     time.Time     // no request before
+	change *plan.Change
+	action plan.Action        // what,
+	cause  plan.Cause         // why and
+	fields []plan.FieldChange // which fields the change was planned with, while change says what is left to do
+	calls  []*Call            // what is left to do
+	busy   bool               // a request is under way
+	at     time.Time          // no request before
 
 	read     bool         // the user must be read before the next call
 	whole    bool         // with every field that is managed: it was restored, and may have lost any
@@ -152,7 +152,7 @@ func (a *applier) gone(j *job) error {
 	if j.rounds++; j.rounds > maxRounds {
 		return a.failed(j, a.because(j, "the user comes and goes"))
 	}
-	a.roster.forget(id)
+	a.index.Forget(id)
 	c.Current = nil
 	if err := a.commit(state.Commit{Forget: []string{id}}); err != nil {
 		return err
@@ -169,13 +169,13 @@ func (a *applier) reread(j *job, ans answer) error {
 	c, now := j.change, ans.now[0]
 	switch {
 	case ans.step == stepFind:
-		if spec.Key(text(now.Fields[spec.Email])) != c.Key {
+		if spec.Key(now.Fields[spec.Email].Text()) != c.Key {
 			return a.nobody(j) // the index is behind: that user has another address by now
 		}
-		if owner := a.plan.claimed[now.ID]; c.Current != nil || owner != "" && owner != c.Key {
-			return a.failed(j, a.because(j, fmt.Sprintf("the address is taken by user %s (%s)", now.ID, text(now.Fields[spec.State]))))
+		if owner := a.plan.OwnerOf[now.ID]; c.Current != nil || owner != "" && owner != c.Key {
+			return a.failed(j, a.because(j, fmt.Sprintf("the address is taken by user %s (%s)", now.ID, now.Fields[spec.State].Text())))
 		}
-		if !j.ours && !a.Policy.Adopt && text(now.Fields[spec.State]) != deleted {
+		if !j.ours && !a.Policy.Adopt && now.Fields[spec.State].Text() != state.Deleted {
 			return a.failed(j, a.because(j, fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
 		}
 	case now.Version < c.Current.Version:
@@ -205,9 +205,9 @@ func (a *applier) replan(j *job) error {
 	j.read, j.lookup, j.whole = false, false, false
 	next := *c
 	if !c.Action.Removes() {
-		next.Desired = a.roster.managers(a.Policy.managed(c.Desired, c.Current), &a.Policy)
+		next.Desired = a.index.Managers(a.Policy.Managed(c.Desired, c.Current), &a.Policy)
 	}
-	a.roster.compare(&next)
+	a.index.Compare(&next)
 	if found := a.found(j, &next); len(found) > 0 { // whatever becomes of the rest
 		if err := a.commit(state.Commit{Events: found}); err != nil {
 			return err
@@ -217,12 +217,12 @@ func (a *applier) replan(j *job) error {
 		return a.failed(j, err)
 	}
 	switch {
-	case next.Action == Restore && len(next.Fields) == 0:
+	case next.Action == plan.Restore && len(next.Fields) == 0:
 		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))
-	case next.Action == Create || next.Action == Restore: // it was deleted meanwhile
+	case next.Action == plan.Create || next.Action == plan.Restore: // it was deleted meanwhile
 		j.action, j.cause, j.fields = next.Action, next.Cause, next.Fields
-	case j.action == Create && !j.ours: // it is not made, but found
-		j.action, j.cause, j.fields = Adopt, next.Cause, next.Fields
+	case j.action == plan.Create && !j.ours: // it is not made, but found
+		j.action, j.cause, j.fields = plan.Adopt, next.Cause, next.Fields
 	}
 	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
@@ -234,32 +234,32 @@ func (a *applier) replan(j *job) error {
 		return a.notDone(j)
 	}
 	j.final = nil
-	if (next.Action == Create || next.Action == Restore) && !a.Policy.Create {
+	if (next.Action == plan.Create || next.Action == plan.Restore) && !a.Policy.Create {
 		return a.failed(j, errors.New("the user was deleted, and creating users is switched off"))
 	}
 	a.leave(j)
 	*c = next
-	j.calls = a.Directory.Compile([]*Change{c})
+	j.calls = a.Directory.Compile([]*plan.Change{c})
 	return nil
 }
 
 // vet refuses what came up only now, past the guards of the plan: whoever was found may be protected, and what
 // a user has lost since may not be given any more. What takes a user out of service is planned anew.
-func (a *applier) vet(j *job, next *Change) error {
+func (a *applier) vet(j *job, next *plan.Change) error {
 	if next.Current == nil {
 		return nil
 	}
-	if len(next.Fields) > 0 && a.Policy.Guard.protects(next) {
+	if len(next.Fields) > 0 && a.Policy.Guard.Protects(next) {
 		return errors.New("a protected user, who is never changed")
 	}
-	if a.plan.undoes != "" && next.moved(j.fields) {
+	if a.plan.RollbackOf != "" && next.Moved(j.fields) {
 		return errors.New("somebody changes the user at this moment; nothing of theirs is undone")
 	}
-	if refused := a.Policy.Guard.refuses(next); len(refused) > 0 {
-		return fmt.Errorf("%s: %s", refused[0].field, refused[0])
+	if refused := a.Policy.Guard.Refuses(next); len(refused) > 0 {
+		return fmt.Errorf("%s: %s", refused[0].Field, refused[0])
 	}
-	planned := slices.ContainsFunc(j.fields, func(fc FieldChange) bool { return fc.Field == spec.State && fc.Before != "" })
-	if next.deactivates() && !next.Action.Removes() && !planned {
+	planned := slices.ContainsFunc(j.fields, func(fc plan.FieldChange) bool { return fc.Field == spec.State && fc.Before != "" })
+	if next.Deactivates() && !next.Action.Removes() && !planned {
 		return errors.New("the user exists and is active; that it is to be inactive is looked at with the next pass")
 	}
 	return nil
@@ -272,8 +272,8 @@ func (a *applier) finish(j *job) {
 }
 
 // left reports whether the call of an answer has left something undone of what is now to be done.
-func (ans *answer) left(next Change) bool {
-	return ans.call.Creates && next.Action == Create || slices.ContainsFunc(ans.call.Fields, next.Names)
+func (ans *answer) left(next plan.Change) bool {
+	return ans.call.Creates && next.Action == plan.Create || slices.ContainsFunc(ans.call.Fields, next.Names)
 }
 
 // notDone ends a job whose call was answered 5xx, and is known by now not to have been carried out: the
@@ -296,7 +296,7 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 	c := j.change
 	a.finish(j)
 	delete(a.silent, j)
-	if a.plan.undoes == "" { // quarantine is of what the specs ask for
+	if a.plan.RollbackOf == "" { // quarantine is of what the specs ask for
 		commit.Cleared = append(commit.Cleared, c.Key)
 	}
 	if j.ours {
@@ -307,13 +307,13 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 		left.Applied = nil
 		c.Current = &left
 		commit.Users = append(commit.Users, c.Current)
-		a.roster.put(c.Current)
+		a.index.Put(c.Current)
 	}
 	if len(c.Fields) == 0 && len(c.Deferred) > 0 {
-		a.end(c, Deferred) // the change window has closed on all of it
+		a.end(c, plan.Deferred) // the change window has closed on all of it
 		return
 	}
-	a.end(c, Applied)
+	a.end(c, plan.Applied)
 }
 
 // failed ends a job badly and commits that.
@@ -329,35 +329,35 @@ func (a *applier) fail(j *job, err error, commit *state.Commit) {
 	commit.Events = append(commit.Events, a.unknown(j)...)
 	a.finish(j)
 	c.Err = err
-	f := state.Failure{Key: c.Key, Desired: c.hash, Attempts: 1, Message: err.Error()}
-	if before := a.failures[c.Key]; before.Desired == c.hash {
+	f := state.Failure{Key: c.Key, Desired: c.Hash, Attempts: 1, Message: err.Error()}
+	if before := a.failures[c.Key]; before.Desired == c.Hash {
 		f.Attempts += before.Attempts
 	}
-	longest := longestWait
+	longest := plan.LongestWait
 	if errors.Is(err, ErrUncertain) {
 		longest = outageWait
 	}
 	f.Next = time.Now().Add(a.backoff(quarantine, longest, f.Attempts))
-	c.retry = f.Next
+	c.Retry = f.Next
 	if ce := (*CallError)(nil); errors.As(err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	if c.Current == nil && !j.ours {
 		commit.Settled = append(commit.Settled, c.Key) // the creation was refused for certain
 	}
-	if a.plan.undoes == "" {
+	if a.plan.RollbackOf == "" {
 		commit.Failures = append(commit.Failures, f)
 	}
-	a.end(c, Failed)
+	a.end(c, plan.Failed)
 }
 
 // abandon ends the jobs that wait for one another, or for somebody who failed.
 func (a *applier) abandon() error {
 	for _, j := range a.order {
-		if c := j.change; c.Outcome == Planned && len(j.calls) > 0 {
+		if c := j.change; c.Outcome == plan.Planned && len(j.calls) > 0 {
 			c.Waits = a.waitsFor(c, j.calls[0])
 			a.finish(j)
-			a.end(c, Skipped)
+			a.end(c, plan.Skipped)
 		}
 	}
 	if len(a.ended) == 0 {

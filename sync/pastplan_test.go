@@ -12,6 +12,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 func TestWhatDriftedStaysDrift(t *testing.T) {
@@ -35,7 +36,7 @@ func TestCreatingInactiveUsersTakesNobodyAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
 		w.sim.SetLimit(10000)
-		w.Policy.Guard.Deactivations = &usersync.Limit{Percent: 10, Floor: 20}
+		w.Policy.Guard.Deactivations = &plan.Limit{Percent: 10, Floor: 20}
 		u := w.sim.Users()[0]
 		w.write("u.yaml", "email: %s\nstate: active\n", u.Email)
 		for i := range 25 {
@@ -53,7 +54,7 @@ func TestADeactivationCountsWhateverFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 60})
 		w.sim.SetLimit(10000)
-		w.Policy.Guard.Deactivations = &usersync.Limit{Percent: 10, Floor: 20}
+		w.Policy.Guard.Deactivations = &plan.Limit{Percent: 10, Floor: 20}
 		users := w.sim.Users()
 		w.declareAll("state: active")
 		w.pass()
@@ -76,7 +77,7 @@ func TestAReleaseOutlivesQuarantine(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 100})
 		w.sim.SetLimit(10000)
 		w.Policy.Retry = false // as the daemon
-		w.Policy.Guard.Removals, w.Policy.OnRemoval = &usersync.Limit{Percent: 5, Floor: 10}, usersync.Deactivate
+		w.Policy.Guard.Removals, w.Policy.OnRemoval = &plan.Limit{Percent: 5, Floor: 10}, plan.Deactivate
 		users := w.sim.Users()
 		w.declareAll("title: Agent")
 		w.pass()
@@ -112,7 +113,7 @@ func TestAProtectedUserWhoIsOnlyFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := conflictWorld(t)
 		w.Policy.Guard.Protected = []string{"ceo@example.com"}
-		w.Policy.Guard.Deactivations = &usersync.Limit{}
+		w.Policy.Guard.Deactivations = &plan.Limit{}
 		w.write("ceo.yaml", "email: ceo@example.com\nname: Mallory\ntitle: Nobody\nstate: inactive\n")
 		res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, NoRefresh: true})
 		if u := w.user("ceo@example.com"); u.Name != "CEO" || u.State != "active" {
@@ -206,15 +207,19 @@ func testForbid(t *testing.T, fault, line string, n int) {
 func TestForbiddenNamesStopNobodyElse(t *testing.T) {
 	testForbid(t, "GET /api/v2/routing/languages 403", "languages: {Spanish: 1}", 1)
 }
+
 func TestForbiddenReadsStopNobodyElse(t *testing.T) {
 	testForbid(t, "GET /api/v2/voicemail/* 403", "voicemail: {alertTimeoutSeconds: 44}", 12)
 }
+
 func TestAQueueThatIsGoneStopsNobodyElse(t *testing.T) {
 	testForbid(t, "GET /api/v2/routing/queues/* 404", "queues: [Billing ES]", 40)
 }
+
 func TestForbiddenGrantsStopNobodyElse(t *testing.T) {
 	testForbid(t, "GET /api/v2/authorization/divisions/* 403", "roles: [Employee]", 40)
 }
+
 func TestForbiddenQueuesStopNobodyElse(t *testing.T) {
 	testForbid(t, "POST /api/v2/routing/queues/* 403", "queues: [Billing ES]", 40)
 }
@@ -263,24 +268,6 @@ func TestWhoCannotBeReadTakesNobodysTurn(t *testing.T) {
 	})
 }
 
-// Leaving a group may take the role away, and a holder whom we do not see may be nobody.
-func TestAdministratorsWhoAreHardToTell(t *testing.T) {
-	pol := guarded("")
-	pol.Guard.AdminRoles, pol.Guard.MinAdmins = []string{"Master Admin"}, 2
-	tr, snap := crowd(5)
-	tr.Users[0].Fields[spec.Groups] = spec.Strings(nil)
-	snap.Users["id0000"].Fields[spec.Groups] = spec.Strings([]string{"Admins"})
-	snap.Users["id0000"].Applied[spec.Groups] = spec.Strings([]string{"Admins"})
-	if n := outcomes(usersync.NewPlan(tr, snap, pol, &usersync.Answers{Counted: true, Admins: []string{"id0000"}}, now)); n[usersync.Held] != 1 {
-		t.Errorf("out of the group: %v", n)
-	}
-	tr, snap = crowd(5)
-	leave(0)(tr)
-	if n := outcomes(usersync.NewPlan(tr, snap, pol, &usersync.Answers{Counted: true, Admins: []string{"id0000", "gone1", "gone2"}}, now)); n[usersync.Held] != 1 {
-		t.Errorf("holders whom nobody sees: %v", n)
-	}
-}
-
 // Roles that nobody knows protect nobody, so what may take administrators away is held until they are named.
 func TestAdministratorsOfUnknownRoles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -291,20 +278,6 @@ func TestAdministratorsOfUnknownRoles(t *testing.T) {
 			t.Errorf("held %d: %v", res.Held, res.Holds)
 		}
 	})
-}
-
-// Where somebody else owns the addresses, a manager is found by the declared one all the same.
-func TestAManagerWhoseAddressIsUnmanaged(t *testing.T) {
-	boss := declared("boss@new.example")
-	boss.ID = "b"
-	agent := declared("a@x.example", "manager", "boss@new.example")
-	snap := snapshot(known("b", "boss@old.example", fields()), known("a", "a@x.example", fields(), "manager", ""))
-	pol := policy()
-	pol.Unmanaged = []spec.Field{spec.Email}
-	p := usersync.NewPlan(tree(boss, agent), snap, pol, nil, now)
-	if len(p.Changes) != 1 || p.Changes[0].Key != "a@x.example" || p.Changes[0].Outcome != usersync.Planned {
-		t.Errorf("%v", lines(p))
-	}
 }
 
 func TestLeavingAQueueThatIsGone(t *testing.T) {
@@ -327,7 +300,7 @@ func TestAReleaseOutlivesASelection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 100})
 		w.sim.SetLimit(10000)
-		w.Policy.Guard.Removals, w.Policy.OnRemoval = &usersync.Limit{Percent: 5, Floor: 10}, usersync.Deactivate
+		w.Policy.Guard.Removals, w.Policy.OnRemoval = &plan.Limit{Percent: 5, Floor: 10}, plan.Deactivate
 		users := w.sim.Users()
 		w.declareAll("title: Agent")
 		w.pass()
@@ -345,17 +318,6 @@ func TestAReleaseOutlivesASelection(t *testing.T) {
 			t.Errorf("held %d: the request for release was lost by a pass of a selection", res.Held)
 		}
 	})
-}
-
-func TestDamageHoldsForADay(t *testing.T) {
-	for ago, want := range map[time.Duration]usersync.Outcome{time.Hour: usersync.Held, 25 * time.Hour: usersync.Planned} {
-		tr, snap := crowd(100)
-		tr.Users = tr.Users[1:]
-		snap.Guards.Done = []state.Tally{{At: now.Add(-ago), Forgotten: true}}
-		if n := outcomes(usersync.NewPlan(tr, snap, guarded(usersync.Delete), nil, now)); n[want] != 1 {
-			t.Errorf("damaged %s ago: %v", ago, n)
-		}
-	}
 }
 
 // A role that may not be given is not given again to a user who was deleted and is restored without it.
@@ -384,7 +346,7 @@ func TestARoleIsNotGivenAgain(t *testing.T) {
 func TestARemovalWhoseAnswerIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 5})
-		w.Policy.OnRemoval, w.Policy.Unmanaged = usersync.Deactivate, []spec.Field{spec.State}
+		w.Policy.OnRemoval, w.Policy.Unmanaged = plan.Deactivate, []spec.Field{spec.State}
 		users := w.sim.Users()
 		w.declareAll("title: Agent")
 		w.pass()

@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Reconciler makes the organization look like the checkout, one pass at a time. Fields are set once,
@@ -20,7 +21,7 @@ type Reconciler struct {
 	Store     *state.Store
 	Directory Directory
 	API       string // base URL: a state file belongs to one organization of one API
-	Policy    Policy
+	Policy    plan.Policy
 	Retry     Retry
 	SearchLag time.Duration // how long the directory's Find may not see a new user
 	Workers   int           // requests under way at once, at most
@@ -31,8 +32,8 @@ type Reconciler struct {
 
 	status   atomic.Pointer[Status]
 	view     atomic.Pointer[View]
-	loaded   atomic.Pointer[spec.Tree] // that was read last, for Explain
-	policy   atomic.Pointer[Policy]    // of the pass that has begun last, for Explain
+	loaded   atomic.Pointer[spec.Tree]   // that was read last, for Explain
+	policy   atomic.Pointer[plan.Policy] // of the pass that has begun last, for Explain
 	standing Standing
 	refused  bool                     // the API has refused the credentials, and accepted none since
 	seen     string                   // digest of the last tree that two looks agreed on
@@ -131,7 +132,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 				return nil, err
 			}
 		}
-		return r.report(began, mode, scan.Revision, &Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
+		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
 	}
 
 	if scan, err = r.lookAgain(ctx, scan); err != nil {
@@ -152,7 +153,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		for _, u := range tree.Users {
 			declared[u.Key] = true
 		}
-		if err := r.Policy.Select.check(declared); err != nil {
+		if err := r.Policy.Select.Check(declared); err != nil {
 			return nil, err
 		}
 	}
@@ -175,11 +176,11 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 
-	plan, err := r.plan(ctx, tree, snap, began, bind, mode.DryRun)
+	p, err := r.plan(ctx, tree, snap, began, bind, mode.DryRun)
 	if err != nil {
 		return nil, err
 	}
-	if plan.removes() { // who is not declared must not be declared now: the refresh may have taken minutes
+	if p.Removes() { // who is not declared must not be declared now: the refresh may have taken minutes
 		if again, err := r.Specs.Scan(ctx); err != nil {
 			return nil, err
 		} else if again.Digest != scan.Digest {
@@ -187,27 +188,27 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
 		}
 	}
-	r.see(tree, plan)
+	r.see(tree, p)
 	if err := r.authorized(ctx); err != nil {
-		return r.report(began, mode, tree.Revision, plan, tree.Problems), err
+		return r.report(began, mode, tree.Revision, p, tree.Problems), err
 	}
 	if mode.DryRun || meta.Pause != nil {
-		return r.report(began, mode, tree.Revision, plan, tree.Problems), nil
+		return r.report(began, mode, tree.Revision, p, tree.Problems), nil
 	}
-	if plan.sends() {
+	if p.Sends() {
 		if err := bind(); err != nil {
 			return nil, err
 		}
 	}
-	stopped := r.apply(ctx, plan, snap)
-	switch converged := len(tree.Problems) == 0 && plan.Converged() && r.Policy.Select.all(); {
+	stopped := r.apply(ctx, p, snap)
+	switch converged := len(tree.Problems) == 0 && p.Converged() && r.Policy.Select.All(); {
 	case stopped != nil:
 	case converged:
 		stopped = r.converged(mark, tree.Revision, len(tree.Users), false)
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
-	return r.report(began, mode, tree.Revision, plan, tree.Problems), stopped
+	return r.report(began, mode, tree.Revision, p, tree.Problems), stopped
 }
 
 // authorized asks the API whether it accepts the credentials that it has refused: a pass that sends nothing would

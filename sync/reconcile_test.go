@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // 500 users, a change to each: one call a user, and the second pass sends nothing.
@@ -92,7 +93,7 @@ func TestLife(t *testing.T) {
 		w.sim.Edit("new.user@example.com", func(u *sim.User) { u.Title, u.Biography = "Hacked", "mine" })
 		res := w.pass()
 		calls(map[string]int{patch: 1})
-		if u := w.user("new.user@example.com"); u.Title != "Agent" || u.Biography != "mine" || res.Changes[0].Cause != usersync.Drift {
+		if u := w.user("new.user@example.com"); u.Title != "Agent" || u.Biography != "mine" || res.Changes[0].Cause != plan.Drift {
 			t.Errorf("after drift %+v, cause %s", u, res.Changes[0].Cause)
 		}
 
@@ -108,7 +109,7 @@ func TestLife(t *testing.T) {
 		w.write("other.yaml", "email: %s\n", boss.Email)
 		res = w.pass()
 		calls(map[string]int{})
-		if res.Changed != 1 || res.Changes[0].Action != usersync.Unmanage {
+		if res.Changed != 1 || res.Changes[0].Action != plan.Unmanage {
 			t.Errorf("removed: %s", show(res))
 		}
 		w.settled()

@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // A listing that misses more managed users than this is not believed: a role that was narrowed hides
@@ -18,10 +19,6 @@ const (
 	shortFloor   = 10
 	shortPercent = 5
 )
-
-// settleTime is how long a reading may still be of before a write that carries no version. (The vendor's
-// provider waits 4 s for grants, and says that caches may take a minute.)
-const settleTime = time.Minute
 
 // refresh reads the organization and merges it into the snapshot, in memory and in one commit.
 func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields []spec.Field, dryRun bool) error {
@@ -69,7 +66,7 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 		return nil
 	}
 	age := at.Sub(before.WroteAt) // negative if the clock was set back
-	fresh := age >= 0 && age < settleTime
+	fresh := age >= 0 && age < plan.ReadLag
 	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !r.tellsMore(before, now, fresh) {
 		return nil
 	}
@@ -113,7 +110,7 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 	managed := 0
 	var missing []string
 	for id, u := range snap.Users {
-		if u.Applied != nil && !isDeleted(u) {
+		if u.Applied != nil && !u.Deleted() {
 			managed++
 			if !seen[id] {
 				missing = append(missing, id)
@@ -142,7 +139,7 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 				}
 				continue
 			case errors.Is(err, ErrForbidden), errors.Is(err, ErrUncertain), errors.Is(err, ErrRefused):
-				r.Log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", keyOf(u), "error", err)
+				r.Log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", u.Key(), "error", err)
 				continue
 			case !errors.Is(err, ErrNotFound):
 				return err

@@ -11,6 +11,7 @@ import (
 
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // Who is held stays held until a reading shows them, and does not count as in order.
@@ -59,7 +60,7 @@ func TestActionReported(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := res.Changes[0]; c.Action != usersync.Restore {
+		if c := res.Changes[0]; c.Action != plan.Restore {
 			t.Errorf("a deleted user was restored, and reported: %s %s", c.Outcome, c)
 		}
 	})
@@ -75,7 +76,7 @@ func TestCause(t *testing.T) {
 		w.sim.Edit(us[0].Email, func(u *sim.User) { u.State = "deleted" })
 		time.Sleep(time.Minute)
 		res := w.pass()
-		if c := res.Changes[0]; c.Cause != usersync.Missing {
+		if c := res.Changes[0]; c.Cause != plan.Missing {
 			t.Errorf("cause %s:\n%s", c.Cause, c)
 		}
 	})

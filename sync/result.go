@@ -7,34 +7,35 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Result is what a pass did, and what is left. Its JSON is a contract: schema usersyncd.result/v1.
 type Result struct {
-	Schema      string       `json:"schema"`
-	Mode        string       `json:"mode"` // once, plan or daemon
-	DryRun      bool         `json:"dryRun"`
-	Plan        string       `json:"plan"`
-	Revision    string       `json:"revision"` // git commit, or hash of the tree's content
-	Users       int          `json:"users"`    // declared
-	Changed     int          `json:"changed"`  // users that differed
-	Applied     int          `json:"applied"`
-	Failed      int          `json:"failed"`
-	Held        int          `json:"held"`
-	Quarantined int          `json:"quarantined"`
-	Skipped     int          `json:"skipped"`
-	Waiting     int          `json:"waiting"`  // of those skipped: for another user, who did not come or go
-	Deferred    int          `json:"deferred"` // all of what differs waits for a change window
-	Pending     int          `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
-	Unchanged   int          `json:"unchanged"`
-	Calls       Calls        `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
-	Seconds     float64      `json:"seconds"`
-	Estimate    *Estimate    `json:"estimate,omitempty"` // of a plan
-	Holds       []Hold       `json:"holds"`
-	Notes       []string     `json:"notes,omitempty"`  // what is no error, and worth a look
-	Paused      *state.Pause `json:"paused,omitempty"` // why nothing was applied
-	Changes     []*Change    `json:"changes"`
-	Failures    []Failure    `json:"failures"`
+	Schema      string         `json:"schema"`
+	Mode        string         `json:"mode"` // once, plan or daemon
+	DryRun      bool           `json:"dryRun"`
+	Plan        string         `json:"plan"`
+	Revision    string         `json:"revision"` // git commit, or hash of the tree's content
+	Users       int            `json:"users"`    // declared
+	Changed     int            `json:"changed"`  // users that differed
+	Applied     int            `json:"applied"`
+	Failed      int            `json:"failed"`
+	Held        int            `json:"held"`
+	Quarantined int            `json:"quarantined"`
+	Skipped     int            `json:"skipped"`
+	Waiting     int            `json:"waiting"`  // of those skipped: for another user, who did not come or go
+	Deferred    int            `json:"deferred"` // all of what differs waits for a change window
+	Pending     int            `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
+	Unchanged   int            `json:"unchanged"`
+	Calls       Calls          `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
+	Seconds     float64        `json:"seconds"`
+	Estimate    *Estimate      `json:"estimate,omitempty"` // of a plan
+	Holds       []plan.Hold    `json:"holds"`
+	Notes       []string       `json:"notes,omitempty"`  // what is no error, and worth a look
+	Paused      *state.Pause   `json:"paused,omitempty"` // why nothing was applied
+	Changes     []*plan.Change `json:"changes"`
+	Failures    []Failure      `json:"failures"`
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
@@ -87,70 +88,70 @@ type Failure struct {
 }
 
 // report sums a pass up, and publishes that.
-func (r *Reconciler) report(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
-	res := r.sum(began, mode, revision, plan, problems)
-	s := Status{Phase: "idle", Began: began, Last: res, InSync: plan.Unchanged}
-	for _, c := range plan.Changes {
-		if c.Standing() == Applied && !c.Action.Removes() {
+func (r *Reconciler) report(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem) *Result {
+	res := r.sum(began, mode, revision, p, problems)
+	s := Status{Phase: "idle", Began: began, Last: res, InSync: p.Unchanged}
+	for _, c := range p.Changes {
+		if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
 			s.InSync++
 		}
 	}
 	s.from(res)
 	r.set(s)
-	r.saw(plan)
+	r.saw(p)
 	return res
 }
 
-func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan, problems []spec.Problem) *Result {
+func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem) *Result {
 	res := &Result{
-		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: plan.ID, Revision: revision,
-		Unchanged: plan.Unchanged, Users: plan.declared(), Changed: len(plan.Changes),
-		Changes: plan.Changes, Failures: []Failure{}, Holds: plan.Holds, Notes: plan.Notes,
-		Calls:    Calls{Retried: plan.resent},
-		Problems: problems, Kept: plan.kept,
+		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: revision,
+		Unchanged: p.Unchanged, Users: p.Declared(), Changed: len(p.Changes),
+		Changes: p.Changes, Failures: []Failure{}, Holds: p.Holds, Notes: p.Notes,
+		Calls:    Calls{Retried: p.Resent},
+		Problems: problems, Kept: p.Retained,
 		Seconds: time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {
-		res.Changes = []*Change{}
+		res.Changes = []*plan.Change{}
 	}
 	if res.Holds == nil {
-		res.Holds = []Hold{}
+		res.Holds = []plan.Hold{}
 	}
 	wrong := map[string]bool{}
-	for _, p := range plan.Problems {
-		res.Problems = append(slices.Clip(res.Problems), p.Problem)
-		res.Failures = append(res.Failures, Failure{Email: p.Key, File: p.File, Line: p.Line, Column: p.Column, Message: p.Field + ": " + p.Message})
-		if !wrong[p.Key] {
-			wrong[p.Key] = true
+	for _, problem := range p.Problems {
+		res.Problems = append(slices.Clip(res.Problems), problem.Problem)
+		res.Failures = append(res.Failures, Failure{Email: problem.Key, File: problem.File, Line: problem.Line, Column: problem.Column, Message: problem.Field + ": " + problem.Message})
+		if !wrong[problem.Key] {
+			wrong[problem.Key] = true
 			res.Failed++
 		}
 	}
-	for _, c := range plan.Changes {
+	for _, c := range p.Changes {
 		switch c.Outcome {
-		case Applied:
+		case plan.Applied:
 			res.Applied++
-		case Failed:
+		case plan.Failed:
 			res.Failed++
-			res.Failures = append(res.Failures, c.failure())
-		case Quarantined:
+			res.Failures = append(res.Failures, failure(c))
+		case plan.Quarantined:
 			res.Quarantined++
 			f := r.failures[c.Key]
 			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column,
 				Status: f.Status, Code: f.Code, Message: c.Note, CorrelationID: f.CorrelationID})
-		case Held:
+		case plan.Held:
 			res.Held++
-		case Skipped:
+		case plan.Skipped:
 			res.Skipped++
 			if c.Waits != "" {
 				res.Waiting++
 			}
-		case Deferred:
+		case plan.Deferred:
 			res.Deferred++
-		case Planned:
+		case plan.Planned:
 			res.Pending++
 		}
-		if !c.retry.IsZero() && (res.Retry.IsZero() || c.retry.Before(res.Retry)) {
-			res.Retry = c.retry
+		if !c.Retry.IsZero() && (res.Retry.IsZero() || c.Retry.Before(res.Retry)) {
+			res.Retry = c.Retry
 		}
 	}
 	if !mode.DryRun { // published with the phase that follows, so that nobody counts them twice
@@ -164,10 +165,22 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, plan *Plan
 	return res
 }
 
-func (c *Change) failure() Failure {
+func failure(c *plan.Change) Failure {
 	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Message: c.Err.Error()}
 	if ce := (*CallError)(nil); errors.As(c.Err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	return f
+}
+
+// Waits counts the users of whom something waits for a change window, and says when the first of it goes.
+func (r *Result) Waits() (users int, opens time.Time) {
+	for _, c := range r.Changes {
+		if len(c.Deferred) > 0 {
+			if users++; opens.IsZero() || c.Until.Before(opens) {
+				opens = c.Until
+			}
+		}
+	}
+	return users, opens
 }

@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Why there is no rollback, for errors.Is.
@@ -18,8 +19,6 @@ var (
 	ErrNothingToUndo = errors.New("the history has no such write")
 	// ErrCancelled is returned when the writes leave every field as it was before the first of them.
 	ErrCancelled = errors.New("nothing to undo: these writes cancel each other out")
-	// ErrAmbiguous is returned when the beginning of a revision fits several, or is too short to be meant.
-	ErrAmbiguous = errors.New("which revision?")
 	// ErrPlanMoved is returned when what would be done is not what was agreed to.
 	ErrPlanMoved = errors.New("the plan is another one by now")
 )
@@ -33,9 +32,9 @@ var (
 // agreed is the id of the plan that a person has agreed to. Without one nothing is written, and the result is
 // that plan. With one, and something to write, the passes are paused first: the checkout still asks for what is
 // undone.
-func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string) (*Result, error) {
+func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*Result, error) {
 	if (undo.Revision == "") == undo.Since.IsZero() {
-		return nil, fmt.Errorf("%w Give one revision, or a time since when", ErrAmbiguous)
+		return nil, fmt.Errorf("%w Give one revision, or a time since when", plan.ErrAmbiguous)
 	}
 	began := time.Now()
 	mode := Mode{DryRun: agreed == ""}
@@ -43,14 +42,14 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	if err != nil {
 		return nil, err
 	}
-	if undo.Revision, err = undo.one(events); err != nil {
+	if undo.Revision, err = undo.Complete(events); err != nil {
 		return nil, err
 	}
 	lacks, err := r.lacks(undo, events)
 	if err != nil {
 		return nil, err
 	}
-	wanted := undoing(events, undo.Revision != "")
+	wanted := plan.Undoing(events, undo.Revision != "")
 	if len(wanted) == 0 && len(events) > 0 {
 		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrCancelled, lacks)
 	}
@@ -77,23 +76,23 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 	if err := r.readAgain(ctx, wanted, snap); err != nil {
 		return nil, err
 	}
-	plan, err := r.answered(ctx, snap, bind, true, func(answers *Answers) *Plan {
-		return newUndo(undo, wanted, snap, r.Policy, answers, began)
+	p, err := r.answered(ctx, snap, bind, true, func(answers *plan.LookupResults) *plan.Plan {
+		return plan.NewRollback(undo, wanted, snap, r.Policy, answers, began)
 	})
 	if err != nil {
 		return nil, err
 	}
 	if lacks != "" {
-		plan.Notes = append(plan.Notes, "not all of it may be undone"+lacks)
+		p.Notes = append(p.Notes, "not all of it may be undone"+lacks)
 	}
 	if agreed != "" {
-		if plan.ID != agreed {
-			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanMoved, plan.ID)
+		if p.ID != agreed {
+			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanMoved, p.ID)
 		}
-		if !plan.sends() {
-			return r.rolledBack(began, mode, undo, plan), nil
+		if !p.Sends() {
+			return r.rolledBack(began, mode, undo, p), nil
 		}
-		pause := undo.pause(began, by)
+		pause := undo.Pause(began, by)
 		if err := r.Store.Commit(state.Commit{Pause: &pause, Undone: true}); err != nil {
 			return nil, err
 		}
@@ -103,13 +102,13 @@ func (r *Reconciler) Rollback(ctx context.Context, undo Undo, agreed, by string)
 			undone.Undone = true
 			r.standing.LastApplied = &undone
 		}
-		err = r.apply(ctx, plan, snap)
+		err = r.apply(ctx, p, snap)
 	}
-	return r.rolledBack(began, mode, undo, plan), err
+	return r.rolledBack(began, mode, undo, p), err
 }
 
 // lacks says what is missing, if the history does not go back far enough.
-func (r *Reconciler) lacks(undo Undo, events []state.Event) (string, error) {
+func (r *Reconciler) lacks(undo plan.Undo, events []state.Event) (string, error) {
 	begins, err := r.Store.HistoryBegins()
 	if err != nil || begins.IsZero() {
 		return "", err
@@ -124,8 +123,8 @@ func (r *Reconciler) lacks(undo Undo, events []state.Event) (string, error) {
 	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before", begins.UTC().Format(time.RFC3339)), nil
 }
 
-func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo Undo, plan *Plan) *Result {
-	res := r.sum(began, mode, undo.Revision, plan, nil)
+func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *plan.Plan) *Result {
+	res := r.sum(began, mode, undo.Revision, p, nil)
 	res.Mode = "rollback"
 	return res
 }
@@ -138,14 +137,14 @@ func (r *Reconciler) rest(before Status) {
 
 // readAgain reads what the fields are now: the listing, and of the users in question what it does not show. The state
 // file learns nothing of it.
-func (r *Reconciler) readAgain(ctx context.Context, wanted []*undone, snap *state.Snapshot) error {
+func (r *Reconciler) readAgain(ctx context.Context, wanted []*plan.UserRollback, snap *state.Snapshot) error {
 	used := map[spec.Field]bool{}
 	apart := map[string][]spec.Field{}
 	for _, u := range wanted {
-		for f := range u.before {
+		for f := range u.Before {
 			used[f] = true
-			if slices.Contains(r.Policy.Apart, f) && snap.Users[u.id] != nil {
-				apart[u.id] = append(apart[u.id], f)
+			if slices.Contains(r.Policy.Apart, f) && snap.Users[u.ID] != nil {
+				apart[u.ID] = append(apart[u.ID], f)
 			}
 		}
 	}

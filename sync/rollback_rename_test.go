@@ -4,8 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // Who gets back a manager whom the same commit has renamed waits for the old address, and is not left as it is.
@@ -24,7 +24,7 @@ func TestRollbackOfARenamedManager(t *testing.T) {
 		if bad.Applied != 2 {
 			t.Fatal(show(bad))
 		}
-		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 2 || res.Skipped != 0 {
+		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 2 || res.Skipped != 0 {
 			t.Error(show(res))
 		}
 		if u := w.user(agent.Email); u.Title != "One" || u.Manager != boss.ID || w.user(boss.Email).ID != boss.ID {
@@ -52,7 +52,7 @@ func TestRollbackOfASuccessor(t *testing.T) {
 		if bad.Applied != 3 {
 			t.Fatal(show(bad))
 		}
-		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 3 {
+		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 3 {
 			t.Error(show(res))
 		}
 		if u := w.user(agent.Email); u.Manager != boss.ID || w.user(boss.Email).ID != boss.ID || w.user(successor.Email).ID != successor.ID {

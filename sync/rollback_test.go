@@ -13,16 +13,17 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // rollback plans an undo, agrees to the plan and carries it out.
-func (w *world) rollback(undo usersync.Undo) *usersync.Result {
+func (w *world) rollback(undo plan.Undo) *usersync.Result {
 	w.Helper()
-	plan, err := w.Rollback(context.Background(), undo, "", "")
+	dry, err := w.Rollback(context.Background(), undo, "", "")
 	if err != nil {
 		w.Fatal(err)
 	}
-	res, err := w.Rollback(context.Background(), undo, plan.Plan, "the test")
+	res, err := w.Rollback(context.Background(), undo, dry.Plan, "the test")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -50,16 +51,16 @@ func TestRollbackOfABadCommit(t *testing.T) {
 		}
 		w.sim.Edit(us[5].Email, func(u *sim.User) { u.Title = "Another field" })
 
-		undo := usersync.Undo{Revision: bad.Revision[:12]}
+		undo := plan.Undo{Revision: bad.Revision[:12]}
 		w.sim.ResetLedger()
-		plan, err := w.Rollback(context.Background(), undo, "", "")
+		dry, err := w.Rollback(context.Background(), undo, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := w.writes(); len(n) > 0 || !plan.DryRun || plan.Pending != 295 || plan.Skipped != 5 {
-			t.Errorf("the plan wrote %v; pending %d, skipped %d:\n%s", n, plan.Pending, plan.Skipped, show(plan))
+		if n := w.writes(); len(n) > 0 || !dry.DryRun || dry.Pending != 295 || dry.Skipped != 5 {
+			t.Errorf("the plan wrote %v; pending %d, skipped %d:\n%s", n, dry.Pending, dry.Skipped, show(dry))
 		}
-		res, err := w.Rollback(context.Background(), undo, plan.Plan, "the test")
+		res, err := w.Rollback(context.Background(), undo, dry.Plan, "the test")
 		if err != nil || res.Applied != 295 || res.Skipped != 5 {
 			t.Fatalf("%v; applied %d, skipped %d:\n%s", err, res.Applied, res.Skipped, show(res))
 		}
@@ -120,7 +121,7 @@ func TestRollbackSince(t *testing.T) {
 		for _, u := range us {
 			before[u.ID] = fmt.Sprint(w.sim.Snapshot(u.ID))
 		}
-		w.Policy.OnRemoval = usersync.Deactivate
+		w.Policy.OnRemoval = plan.Deactivate
 		time.Sleep(2 * time.Minute)
 		since := time.Now()
 		w.write("a.yaml", "email: %s\ntitle: Two\nskills: {Refunds: 5}\nqueues: [Q1]\nroles: [Supervisor]\ndivision: EMEA\nmanager: %s\nstate: inactive\n", us[0].Email, us[2].Email)
@@ -130,7 +131,7 @@ func TestRollbackSince(t *testing.T) {
 			t.Fatal(show(res))
 		}
 		time.Sleep(2 * time.Minute)
-		res := w.rollback(usersync.Undo{Since: since})
+		res := w.rollback(plan.Undo{Since: since})
 		if res.Applied != 2 || res.Skipped != 1 {
 			t.Errorf("applied %d, skipped %d:\n%s", res.Applied, res.Skipped, show(res))
 		}
@@ -153,21 +154,21 @@ func TestRollbackAgreed(t *testing.T) {
 		w.pass()
 		w.declareAll("title: Two")
 		bad := w.pass()
-		undo := usersync.Undo{Revision: bad.Revision}
-		plan, err := w.Rollback(context.Background(), undo, "", "")
+		undo := plan.Undo{Revision: bad.Revision}
+		dry, err := w.Rollback(context.Background(), undo, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.sim.Edit(w.sim.Users()[0].Email, func(u *sim.User) { u.Title = "By hand" })
 		w.sim.ResetLedger()
-		if _, err := w.Rollback(context.Background(), undo, plan.Plan, ""); !errors.Is(err, usersync.ErrPlanMoved) {
+		if _, err := w.Rollback(context.Background(), undo, dry.Plan, ""); !errors.Is(err, usersync.ErrPlanMoved) {
 			t.Errorf("it was carried out with another plan: %v", err)
 		}
 		if n := w.writes(); len(n) > 0 {
 			t.Error(n)
 		}
 		for _, revision := range []string{"ab", "ffffffffff"} {
-			if _, err := w.Rollback(context.Background(), usersync.Undo{Revision: revision}, "", ""); err == nil {
+			if _, err := w.Rollback(context.Background(), plan.Undo{Revision: revision}, "", ""); err == nil {
 				t.Errorf("revision %q was undone", revision)
 			}
 		}
@@ -190,13 +191,13 @@ func TestRollbackIsOfTheCommitAlone(t *testing.T) {
 		if bad.Applied != 3 {
 			t.Fatal(show(bad))
 		}
-		for _, undo := range []usersync.Undo{{Revision: bad.Revision}, {Since: began}} {
-			plan, err := w.Rollback(context.Background(), undo, "", "")
-			if err != nil || plan.Pending != 2 || plan.Skipped != 1 || strings.Contains(show(plan), "deleted\"") {
-				t.Errorf("%v\n%s", err, show(plan))
+		for _, undo := range []plan.Undo{{Revision: bad.Revision}, {Since: began}} {
+			dry, err := w.Rollback(context.Background(), undo, "", "")
+			if err != nil || dry.Pending != 2 || dry.Skipped != 1 || strings.Contains(show(dry), "deleted\"") {
+				t.Errorf("%v\n%s", err, show(dry))
 			}
 		}
-		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 2 {
+		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 2 {
 			t.Error(show(res))
 		}
 		if u := w.user(us[0].Email); u.State != "active" || u.Title != "Two" {
@@ -216,7 +217,7 @@ func TestRollbackThatIsRefusedChangesNothing(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := usersync.Undo{Revision: w.pass().Revision}
+		undo := plan.Undo{Revision: w.pass().Revision}
 		first := w.sim.Users()[0].Email
 		w.sim.Edit(first, func(u *sim.User) { u.Title = "By hand" })
 		if _, err := w.Rollback(context.Background(), undo, "p-0123", "me"); !errors.Is(err, usersync.ErrPlanMoved) {
@@ -243,11 +244,11 @@ func TestRollbackOfNothingAtAll(t *testing.T) {
 			w.declareAll("title: " + title)
 			w.pass()
 		}
-		if _, err := w.Rollback(context.Background(), usersync.Undo{Since: began}, "", ""); !errors.Is(err, usersync.ErrCancelled) {
+		if _, err := w.Rollback(context.Background(), plan.Undo{Since: began}, "", ""); !errors.Is(err, usersync.ErrCancelled) {
 			t.Error(err)
 		}
-		for _, undo := range []usersync.Undo{{}, {Revision: "abcd", Since: began}} {
-			if _, err := w.Rollback(context.Background(), undo, "", ""); !errors.Is(err, usersync.ErrAmbiguous) {
+		for _, undo := range []plan.Undo{{}, {Revision: "abcd", Since: began}} {
+			if _, err := w.Rollback(context.Background(), undo, "", ""); !errors.Is(err, plan.ErrAmbiguous) {
 				t.Error(err)
 			}
 		}
@@ -263,7 +264,7 @@ func TestRollbackLeavesWhatOthersOwn(t *testing.T) {
 		w.declareAll("title: Two\ndepartment: Two")
 		bad := w.pass()
 		w.Policy.Unmanaged = []spec.Field{spec.Title}
-		if res := w.rollback(usersync.Undo{Revision: bad.Revision}); res.Applied != 2 {
+		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 2 {
 			t.Error(show(res))
 		}
 		for _, u := range w.sim.Users() {
@@ -283,8 +284,8 @@ func TestRollbackBeyondTheHistory(t *testing.T) {
 		first := w.pass().Revision
 		w.declareAll("title: Two")
 		second := w.pass().Revision
-		if plan, err := w.Rollback(context.Background(), usersync.Undo{Revision: second}, "", ""); err != nil || len(plan.Notes) > 0 {
-			t.Errorf("the history is whole: %v, %+v", err, plan)
+		if dry, err := w.Rollback(context.Background(), plan.Undo{Revision: second}, "", ""); err != nil || len(dry.Notes) > 0 {
+			t.Errorf("the history is whole: %v, %+v", err, dry)
 		}
 		if err := w.Store.Close(); err != nil {
 			t.Fatal(err)
@@ -296,15 +297,15 @@ func TestRollbackBeyondTheHistory(t *testing.T) {
 		w.declareAll("title: Two\ndepartment: Three")
 		w.remove(w.sim.Users()[0].Email + ".yaml") // two events, where there is room for two
 		w.pass()
-		for _, undo := range []usersync.Undo{{Revision: first}, {Revision: second}} {
+		for _, undo := range []plan.Undo{{Revision: first}, {Revision: second}} {
 			_, err := w.Rollback(context.Background(), undo, "", "")
 			if !errors.Is(err, usersync.ErrNothingToUndo) || !strings.Contains(err.Error(), "the history goes back to 20") {
 				t.Error(err)
 			}
 		}
-		plan, err := w.Rollback(context.Background(), usersync.Undo{Since: began}, "", "")
-		if err != nil || len(plan.Notes) != 1 || !strings.Contains(plan.Notes[0], "the history goes back to 20") || plan.Pending != 2 {
-			t.Errorf("%v, %+v", err, plan)
+		dry, err := w.Rollback(context.Background(), plan.Undo{Since: began}, "", "")
+		if err != nil || len(dry.Notes) != 1 || !strings.Contains(dry.Notes[0], "the history goes back to 20") || dry.Pending != 2 {
+			t.Errorf("%v, %+v", err, dry)
 		}
 	})
 }
@@ -318,7 +319,7 @@ func TestRollbackIsGuarded(t *testing.T) {
 		w.declareAll("title: Two")
 		bad := w.pass()
 		w.Policy.Guard.Protected = []string{w.sim.Users()[0].Email}
-		res := w.rollback(usersync.Undo{Revision: bad.Revision})
+		res := w.rollback(plan.Undo{Revision: bad.Revision})
 		if res.Applied != 2 || res.Held != 1 || w.user(w.sim.Users()[0].Email).Title != "Two" {
 			t.Errorf("applied %d, held %d:\n%s", res.Applied, res.Held, show(res))
 		}
@@ -333,7 +334,7 @@ func TestRollbackThatGoesOnKeepsThePause(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := usersync.Undo{Revision: w.pass().Revision}
+		undo := plan.Undo{Revision: w.pass().Revision}
 		first := state.Pause{At: time.Now(), By: "ana", Reason: "incident 4711"}
 		w.fault("PATCH user=" + w.sim.Users()[0].Email + " 400")
 		undo.Paused = &first

@@ -8,12 +8,12 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // badSkills makes a commit that gives all users another skill, and returns what undoes it.
-func (w *world) badSkills() usersync.Undo {
+func (w *world) badSkills() plan.Undo {
 	w.Helper()
 	for _, name := range []string{"Billing", "Refunds"} {
 		w.sim.Define(sim.Skill, name)
@@ -26,7 +26,7 @@ func (w *world) badSkills() usersync.Undo {
 		w.Fatal(show(bad))
 	}
 	time.Sleep(2 * time.Minute) // until a reading of skills is believed again
-	return usersync.Undo{Revision: bad.Revision}
+	return plan.Undo{Revision: bad.Revision}
 }
 
 // A person who undoes at 3 a.m. what was wrong does not wait for a change window: no pass would carry it out later.
@@ -35,11 +35,11 @@ func TestRollbackOutsideTheWindow(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
 		undo := w.badSkills()
 		now := time.Now().UTC()
-		window, err := usersync.ParseWindow(now.Add(-2*time.Hour).Format("Mon 15:04") + "-" + now.Add(-time.Hour).Format("15:04") + " UTC")
+		window, err := plan.ParseWindow(now.Add(-2*time.Hour).Format("Mon 15:04") + "-" + now.Add(-time.Hour).Format("15:04") + " UTC")
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.Policy.Schedule = usersync.Schedule{Windows: []usersync.Window{window}, Fields: []spec.Field{spec.Skills}}
+		w.Policy.Schedule = plan.Schedule{Windows: []plan.Window{window}, Fields: []spec.Field{spec.Skills}}
 		if res := w.rollback(undo); res.Applied != 3 || res.Deferred != 0 {
 			t.Errorf("%d applied, %d deferred:\n%s", res.Applied, res.Deferred, show(res))
 		}
@@ -101,7 +101,7 @@ func TestRollbackLeavesQuarantine(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := usersync.Undo{Revision: w.pass().Revision}
+		undo := plan.Undo{Revision: w.pass().Revision}
 		u := w.sim.Users()[0]
 		before := state.Failure{Key: u.Email, Desired: "what the specs ask for", Attempts: 7, Next: time.Now().Add(time.Hour).UTC(), Message: "no"}
 		if err := w.Store.Commit(state.Commit{Failures: []state.Failure{before}}); err != nil {
@@ -125,7 +125,7 @@ func TestRollbackWithLostAnswers(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := usersync.Undo{Revision: w.pass().Revision}
+		undo := plan.Undo{Revision: w.pass().Revision}
 		w.fault("PATCH x1 lost")
 		if res := w.rollback(undo); res.Applied != 3 {
 			t.Fatal(show(res))

@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // settle takes an answer in: it commits what was achieved, and decides how the job goes on. The error
@@ -79,8 +80,8 @@ func (a *applier) achieved(ans answer) error {
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
-		if before != nil && text(before.Fields[spec.State]) == "active" && text(c.Current.Fields[spec.State]) != "active" && a.plan.count(c, time.Now()) {
-			guards := a.plan.guards
+		if before != nil && before.Fields[spec.State].Text() == "active" && c.Current.Fields[spec.State].Text() != "active" && a.plan.Count(c, time.Now()) {
+			guards := a.plan.Guards
 			commit.Guards = &guards
 		}
 		if ans.call.Creates {
@@ -90,7 +91,7 @@ func (a *applier) achieved(ans answer) error {
 		switch err := a.kept(c, written); {
 		case err != nil:
 			a.fail(j, err, &commit)
-		case before != nil && isDeleted(before):
+		case before != nil && before.Deleted():
 			// What a restored user has kept is not known: read it, and plan the rest again. What a read of
 			// grants or members shows so soon may still be of before; with the next listing it is read once more.
 			c.Current.ReadAt = suspect()
@@ -104,16 +105,16 @@ func (a *applier) achieved(ans answer) error {
 }
 
 // learn makes what is now known of a change's user findable.
-func (a *applier) learn(c *Change) {
-	a.roster.put(c.Current)
-	if keyOf(c.Current) == c.Key {
-		delete(a.roster.comes, c.Key)
+func (a *applier) learn(c *plan.Change) {
+	a.index.Put(c.Current)
+	if c.Current.Key() == c.Key {
+		delete(a.index.ToCreate, c.Key)
 	}
 }
 
 // known merges an answer with what was known before. What the answer does not show is as we wrote it,
 // or as it was.
-func (a *applier) known(now state.Observed, before *state.User, c *Change, written []spec.Field) *state.User {
+func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, written []spec.Field) *state.User {
 	u := &state.User{}
 	if before != nil {
 		*u = *before
@@ -130,21 +131,21 @@ func (a *applier) known(now state.Observed, before *state.User, c *Change, writt
 	maps.Copy(u.Fields, now.Fields)
 	switch {
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
-	case a.plan.undoes != "":
-		u.Applied = overlaid(u.Applied, c.Desired, written)
+	case a.plan.RollbackOf != "":
+		u.Applied = plan.Overlaid(u.Applied, c.Desired, written)
 	default:
-		u.Applied = a.roster.applied(&Change{Desired: c.Desired, Current: u}, written)
+		u.Applied = a.index.Applied(&plan.Change{Desired: c.Desired, Current: u}, written)
 	}
 	return u
 }
 
 // kept checks that the answer shows what was written. An API that says yes and keeps something else
 // would be written to in every pass, for ever.
-func (a *applier) kept(c *Change, written []spec.Field) error {
+func (a *applier) kept(c *plan.Change, written []spec.Field) error {
 	for _, f := range written {
 		want, managed := c.Desired[f]
-		if have := c.Current.Fields[f]; managed && !a.roster.same(f, want, have) {
-			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), a.roster.named(f, have).Display())
+		if have := c.Current.Fields[f]; managed && !a.index.Same(f, want, have) {
+			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), a.index.AsDeclared(f, have).Display())
 		}
 	}
 	return nil

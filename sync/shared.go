@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Calls that serve several users, and calls that can simply be sent again.
@@ -67,7 +68,7 @@ func (a *applier) failAll(ans answer) error {
 // split replaces a call by two of half the users each.
 func (a *applier) split(call *Call) {
 	half := len(call.Changes) / 2
-	for _, part := range [][]*Change{call.Changes[:half], call.Changes[half:]} {
+	for _, part := range [][]*plan.Change{call.Changes[:half], call.Changes[half:]} {
 		own := *call
 		own.Changes, own.attempts, own.at = slices.Clone(part), 0, time.Time{}
 		for _, c := range part {
@@ -80,7 +81,7 @@ func (a *applier) split(call *Call) {
 func (a *applier) leave(j *job) {
 	for _, call := range j.calls {
 		if len(call.Changes) > 1 {
-			call.Changes = slices.DeleteFunc(slices.Clone(call.Changes), func(c *Change) bool { return c == j.change })
+			call.Changes = slices.DeleteFunc(slices.Clone(call.Changes), func(c *plan.Change) bool { return c == j.change })
 		}
 	}
 }
@@ -90,7 +91,7 @@ func (a *applier) part(j *job) {
 	a.leave(j)
 	for i, call := range j.calls {
 		own := *call
-		own.Changes = []*Change{j.change}
+		own.Changes = []*plan.Change{j.change}
 		j.calls[i] = &own
 	}
 }
@@ -100,7 +101,7 @@ func (a *applier) part(j *job) {
 func (a *applier) untangle() bool {
 	freed := false
 	for _, j := range a.order {
-		if j.change.Outcome != Planned || len(j.calls) == 0 || a.waitsFor(j.change, j.calls[0]) == "" {
+		if j.change.Outcome != plan.Planned || len(j.calls) == 0 || a.waitsFor(j.change, j.calls[0]) == "" {
 			continue
 		}
 		if slices.ContainsFunc(j.calls, func(call *Call) bool { return len(call.Changes) > 1 }) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
@@ -75,10 +76,10 @@ func (r *Reconciler) set(s Status) {
 
 // progress publishes how far the pass has come.
 func (a *applier) progress() {
-	s := Status{Phase: "apply", Began: a.plan.began, Revision: a.plan.revision, Plan: a.plan.ID, Users: a.declared,
+	s := Status{Phase: "apply", Began: a.plan.Began, Revision: a.plan.Revision, Plan: a.plan.ID, Users: a.declared,
 		InSync: a.plan.Unchanged + a.arrived, InFlight: a.inFlight,
-		Changed: a.tally[Planned] - a.tally[Deferred], Applied: a.tally[Applied], Failed: a.tally[Failed]}
-	if s.Undoes = a.plan.undoes; s.Undoes != "" { // the checkout is where it was
+		Changed: a.tally[plan.Planned] - a.tally[plan.Deferred], Applied: a.tally[plan.Applied], Failed: a.tally[plan.Failed]}
+	if s.Undoes = a.plan.RollbackOf; s.Undoes != "" { // the checkout is where it was
 		before := a.Status()
 		s.Revision, s.Users, s.InSync = before.Revision, before.Users, before.InSync
 	}
@@ -86,10 +87,10 @@ func (a *applier) progress() {
 }
 
 // end sets what came of a change.
-func (a *applier) end(c *Change, outcome Outcome) {
+func (a *applier) end(c *plan.Change, outcome plan.Outcome) {
 	c.Outcome = outcome
 	a.tally[outcome]++
-	if c.Standing() == Applied && !c.Action.Removes() {
+	if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
 		a.arrived++
 	}
 	a.ended = append(a.ended, c)
@@ -108,13 +109,13 @@ func (a *applier) commit(c state.Commit) error {
 }
 
 // logChange writes the one line about a change: who, what, why, and how it ended.
-func (a *applier) logChange(c *Change) {
-	if c.Action == Unmanage {
+func (a *applier) logChange(c *plan.Change) {
+	if c.Action == plan.Unmanage {
 		a.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; left in Genesys as it is")
 		return
 	}
 	level, attrs := slog.LevelInfo, []any{
-		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.where(),
+		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.Where(),
 	}
 	var fields []string
 	for _, fc := range c.Fields {
@@ -128,12 +129,12 @@ func (a *applier) logChange(c *Change) {
 		for _, fc := range c.Deferred {
 			waiting = append(waiting, fc.String())
 		}
-		attrs = append(attrs, "waiting", waiting, "until", WindowTime(c.Until))
+		attrs = append(attrs, "waiting", waiting, "until", plan.WindowTime(c.Until))
 	}
 	switch {
 	case c.Err != nil:
 		level = slog.LevelWarn
-		attrs = append(attrs, "error", printable(c.Err.Error()))
+		attrs = append(attrs, "error", plan.Printable(c.Err.Error()))
 	case c.Waits != "":
 		level = slog.LevelWarn
 		attrs = append(attrs, "waits for", c.Waits)

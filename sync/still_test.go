@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // Outside git nothing says when a writer has finished: here every file is removed and written anew, one
@@ -18,7 +19,7 @@ import (
 func TestHalfWrittenTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 20})
-		w.Policy.OnRemoval = usersync.Deactivate
+		w.Policy.OnRemoval = plan.Deactivate
 		w.declareAll("department: Before")
 		w.pass()
 		w.sim.ResetLedger()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"usersyncd/spec"
+	"usersyncd/sync/plan"
 )
 
 // A View is what the last plan saw, for whoever wants to know more than Status while the pass goes on. It is
@@ -12,14 +13,14 @@ import (
 type View struct {
 	Revision string
 	Plan     string
-	Holds    []Hold
+	Holds    []plan.Hold
 	Notes    []string
-	Changes  []Change // in the order of application; as planned, or as they ended if the pass has ended
+	Changes  []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
 
 	tree     *spec.Tree
 	claimed  map[string]string // Genesys id -> key of the declared user behind it
 	byKey    map[string]int    // of Changes
-	problems []Problem         // of the plan
+	problems []plan.Problem    // of the plan
 	partial  bool              // the tree is that of the files that mention one user
 }
 
@@ -27,14 +28,14 @@ type View struct {
 func (r *Reconciler) View() *View { return r.view.Load() }
 
 // see publishes a plan before it is carried out.
-func (r *Reconciler) see(tree *spec.Tree, plan *Plan) {
-	v := &View{Revision: tree.Revision, Plan: plan.ID, tree: tree, claimed: plan.claimed}
-	v.take(plan)
+func (r *Reconciler) see(tree *spec.Tree, p *plan.Plan) {
+	v := &View{Revision: tree.Revision, Plan: p.ID, tree: tree, claimed: p.OwnerOf}
+	v.take(p)
 	r.view.Store(v)
 }
 
 // change finds what is planned for a user; nil if nothing is.
-func (v *View) change(key string) *Change {
+func (v *View) change(key string) *plan.Change {
 	if i, ok := v.byKey[key]; ok {
 		return &v.Changes[i]
 	}
@@ -42,23 +43,23 @@ func (v *View) change(key string) *Change {
 }
 
 // saw publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
-func (r *Reconciler) saw(plan *Plan) {
+func (r *Reconciler) saw(p *plan.Plan) {
 	old := r.view.Load()
-	if old == nil || plan.claimed == nil {
+	if old == nil || p.OwnerOf == nil {
 		return
 	}
-	v := &View{Revision: old.Revision, Plan: plan.ID, tree: old.tree, claimed: old.claimed}
-	v.take(plan)
+	v := &View{Revision: old.Revision, Plan: p.ID, tree: old.tree, claimed: old.claimed}
+	v.take(p)
 	r.view.Store(v)
 }
 
 // take copies the changes: the pass goes on with its own, and replaces what they point to instead of
 // writing to it.
-func (v *View) take(plan *Plan) {
-	v.Holds, v.Notes, v.problems = plan.Holds, plan.Notes, plan.Problems
-	v.Changes = make([]Change, len(plan.Changes))
-	v.byKey = make(map[string]int, len(plan.Changes))
-	for i, c := range plan.Changes {
+func (v *View) take(p *plan.Plan) {
+	v.Holds, v.Notes, v.problems = p.Holds, p.Notes, p.Problems
+	v.Changes = make([]plan.Change, len(p.Changes))
+	v.byKey = make(map[string]int, len(p.Changes))
+	for i, c := range p.Changes {
 		v.Changes[i] = *c
 		v.byKey[c.Key] = i
 	}

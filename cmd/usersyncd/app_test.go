@@ -10,9 +10,9 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // readOnlyApp is the program as plan puts it together.
@@ -43,9 +43,9 @@ func TestPlanCannotWrite(t *testing.T) {
 	t.Cleanup(loopback.Close)
 	a := readOnlyApp(t, loopback.URL, slog.New(slog.DiscardHandler))
 	u, _ := server.User(ana)
-	calls := a.genesys.Compile([]*usersync.Change{{
-		Key: ana, Action: usersync.Update, Desired: spec.Fields{spec.Email: `"` + ana + `"`, spec.Title: `"Chief"`},
-		Fields:  []usersync.FieldChange{{Field: spec.Title, Before: `"Agent"`, After: `"Chief"`}},
+	calls := a.genesys.Compile([]*plan.Change{{
+		Key: ana, Action: plan.Update, Desired: spec.Fields{spec.Email: `"` + ana + `"`, spec.Title: `"Chief"`},
+		Fields:  []plan.FieldChange{{Field: spec.Title, Before: `"Agent"`, After: `"Chief"`}},
 		Current: &state.User{Observed: state.Observed{ID: u.ID, Version: u.Version}},
 	}})
 	if len(calls) != 1 {

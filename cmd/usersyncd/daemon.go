@@ -17,6 +17,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/plan"
 	"usersyncd/sync/watch"
 )
 
@@ -267,7 +268,7 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
 	if waits > 0 {
-		d.log.Info("waiting for the change window", "users", waits, "until", usersync.WindowTime(opens))
+		d.log.Info("waiting for the change window", "users", waits, "until", plan.WindowTime(opens))
 	}
 	for _, p := range res.Problems {
 		d.log.Warn("a problem in the specs", "problem", p.String())

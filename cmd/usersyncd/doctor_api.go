@@ -16,6 +16,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 // shortPause is how long doctor waits where the API has asked for a pause.
@@ -155,7 +156,7 @@ func (d *doctor) usage() genesys.Usage {
 		}
 	}
 	unmanaged, _ := d.c.unmanagedFields() // checked before
-	u := genesys.Usage{Create: d.c.create, Delete: d.c.onRemoval == string(usersync.Delete), Admins: d.c.minAdmins > 0}
+	u := genesys.Usage{Create: d.c.create, Delete: d.c.onRemoval == string(plan.Delete), Admins: d.c.minAdmins > 0}
 	for _, info := range spec.All() {
 		// What somebody else owns is given to new users alone.
 		if used[info.Field] && (d.c.create || !slices.Contains(unmanaged, info.Field)) {

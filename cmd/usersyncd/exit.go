@@ -6,6 +6,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // Exit codes; the README and "usersyncd help" show this table.
@@ -47,7 +48,7 @@ func exitCode(err error) int {
 		return e.code
 	case errors.Is(err, usersync.ErrThrottled):
 		return exitFailed
-	case errors.Is(err, usersync.ErrNobody):
+	case errors.Is(err, plan.ErrNobody):
 		return exitUsage
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid

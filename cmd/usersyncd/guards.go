@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // guards are the settings that say what may happen to whom.
@@ -103,30 +103,30 @@ func (c *config) at(flag string) string {
 }
 
 // policy puts the settings of what may be done together.
-func (c *config) policy() (usersync.Policy, error) {
+func (c *config) policy() (plan.Policy, error) {
 	g := &c.guards
 	unmanaged, err := g.unmanagedFields()
 	if err != nil {
-		return usersync.Policy{}, usage("%s%w", c.at("unmanaged-fields"), err)
+		return plan.Policy{}, usage("%s%w", c.at("unmanaged-fields"), err)
 	}
 	where, err := spec.ParseSelection(c.where)
 	if err != nil {
-		return usersync.Policy{}, usage("%s--select: %w", c.at("select"), err)
+		return plan.Policy{}, usage("%s--select: %w", c.at("select"), err)
 	}
 	schedule, err := c.schedule(c.sources)
 	if err != nil {
-		return usersync.Policy{}, usage("%w", err)
+		return plan.Policy{}, usage("%w", err)
 	}
 	var only []string
 	for _, address := range c.only.list {
 		only = append(only, spec.Key(address))
 	}
-	removals, deactivations, losses := usersync.Limit(g.maxRemovals), usersync.Limit(g.maxDeactivations), usersync.Limit(g.maxSkillLosses)
-	return usersync.Policy{
-		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: usersync.Action(g.onRemoval),
-		Select: usersync.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
+	removals, deactivations, losses := plan.Limit(g.maxRemovals), plan.Limit(g.maxDeactivations), plan.Limit(g.maxSkillLosses)
+	return plan.Policy{
+		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: plan.Action(g.onRemoval),
+		Select: plan.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
 		Schedule: schedule,
-		Guard: usersync.Guard{
+		Guard: plan.Guard{
 			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,
 			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list, Groups: g.allowGroups.list,
@@ -135,9 +135,9 @@ func (c *config) policy() (usersync.Policy, error) {
 }
 
 // limit is a flag such as 5%,10: a share, and a number that is always allowed.
-type limit usersync.Limit
+type limit plan.Limit
 
-func (l *limit) String() string { return (*usersync.Limit)(l).String() }
+func (l *limit) String() string { return (*plan.Limit)(l).String() }
 
 // Set implements pflag.Value.
 func (l *limit) Set(text string) error {

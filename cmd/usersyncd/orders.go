@@ -11,6 +11,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 // agreedWait is how often it is looked whether a rollback that was agreed to still is to come.
@@ -19,7 +20,7 @@ const agreedWait = 100 * time.Millisecond
 // An order is what somebody asks the loop to do between two passes. The loop is the only one who makes passes.
 type order struct {
 	gone   <-chan struct{} // closed when nobody waits for the answer any more
-	undo   *usersync.Undo  // a rollback; nil: a pass
+	undo   *plan.Undo      // a rollback; nil: a pass
 	reread bool            // the pass is to read the organization
 	agreed string          // the plan of a rollback
 	by     string
@@ -157,7 +158,7 @@ func (s source) Resume(by string) (bool, error) {
 }
 
 // Release implements control.Daemon.
-func (s source) Release(by, id string) (usersync.Hold, error) {
+func (s source) Release(by, id string) (plan.Hold, error) {
 	if h, ok := s.undos.release(id); ok {
 		s.log.Warn("released: the next rollback lets it through", "id", id, "guard", h.Guard, "users", len(h.Users), "by", by)
 		return h, nil
@@ -173,12 +174,12 @@ func (s source) Release(by, id string) (usersync.Hold, error) {
 		s.look()
 		return h, nil
 	}
-	return usersync.Hold{}, fmt.Errorf("%w %s; usersyncd status shows what is held", control.ErrNotHeld, id)
+	return plan.Hold{}, fmt.Errorf("%w %s; usersyncd status shows what is held", control.ErrNotHeld, id)
 }
 
 // Rollback implements control.Daemon. What is agreed to is not kept waiting by a pass that goes on writing what
 // is to be undone: the pass is ended, and the pause that a rollback begins with begins now.
-func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by string) (*usersync.Result, error) {
+func (s source) Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error) {
 	meta, err := s.Store.Meta()
 	if err != nil {
 		return nil, err
@@ -202,8 +203,8 @@ func (s source) Rollback(ctx context.Context, undo usersync.Undo, agreed, by str
 // answered with "nothing is held".
 type undoHolds struct {
 	mu       sync.Mutex
-	holds    []usersync.Hold // of the last one that had a plan
-	released []string        // since the last one that was carried out
+	holds    []plan.Hold // of the last one that had a plan
+	released []string    // since the last one that was carried out
 }
 
 // held takes in what came of a rollback.
@@ -215,12 +216,12 @@ func (u *undoHolds) held(res *usersync.Result) {
 	}
 }
 
-func (u *undoHolds) release(id string) (usersync.Hold, bool) {
+func (u *undoHolds) release(id string) (plan.Hold, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	i := slices.IndexFunc(u.holds, func(h usersync.Hold) bool { return h.ID == id })
+	i := slices.IndexFunc(u.holds, func(h plan.Hold) bool { return h.ID == id })
 	if i < 0 {
-		return usersync.Hold{}, false
+		return plan.Hold{}, false
 	}
 	u.released = append(u.released, id)
 	return u.holds[i], true
@@ -281,7 +282,7 @@ func (d *daemon) rollback(all context.Context, o order) {
 		err = errors.Join(err, d.unpause(o))
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, usersync.ErrNothingToUndo), errors.Is(err, usersync.ErrCancelled), errors.Is(err, usersync.ErrAmbiguous), errors.Is(err, usersync.ErrPlanMoved):
+	case errors.Is(err, context.Canceled), errors.Is(err, usersync.ErrNothingToUndo), errors.Is(err, usersync.ErrCancelled), errors.Is(err, plan.ErrAmbiguous), errors.Is(err, usersync.ErrPlanMoved):
 		d.log.Info("nothing was undone", "undo", o.undo.String(), "reason", err)
 	case err != nil:
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", o.undo.String(), "error", err)

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // A rollback that is agreed to is carried out as soon as the pass under way has ended: no other pass comes first,
@@ -38,7 +38,7 @@ func TestARollbackComesFirst(t *testing.T) {
 			time.Sleep(time.Minute)
 			retitle("Bad")
 			time.Sleep(time.Minute)
-			undo := usersync.Undo{Revision: b.d.Status().Revision}
+			undo := plan.Undo{Revision: b.d.Status().Revision}
 			s := source{daemon: b.d}
 			plan, err := s.Rollback(b.Context(), undo, "", "me")
 			if err != nil || plan.Pending != 6 {

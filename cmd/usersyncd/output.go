@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // printResult writes what a pass did, as text or as JSON of the schema usersyncd.result/v1.
@@ -15,7 +16,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		return printJSON(w, res)
 	}
 	for _, c := range res.Changes {
-		if c.Hold == "" && (c.Outcome != usersync.Applied && c.Outcome != usersync.Planned || c.Action.Removes() || len(c.Deferred) > 0) {
+		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred) > 0) {
 			if _, err := fmt.Fprintln(w, c); err != nil {
 				return err
 			}
@@ -38,7 +39,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	b.WriteString(printWaiting(res))
 	unmanaged := 0
 	for _, c := range res.Changes {
-		if c.Action == usersync.Unmanage && c.Outcome == usersync.Applied {
+		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
 			unmanaged++
 		}
 	}
@@ -98,20 +99,20 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 }
 
 // counts says how many changes there are of each kind.
-func counts(changes []*usersync.Change) string {
-	n, held, deferred := map[usersync.Action]int{}, 0, 0
+func counts(changes []*plan.Change) string {
+	n, held, deferred := map[plan.Action]int{}, 0, 0
 	for _, c := range changes {
 		switch c.Outcome {
-		case usersync.Planned:
+		case plan.Planned:
 			n[c.Action]++
-		case usersync.Held:
+		case plan.Held:
 			held++
-		case usersync.Deferred:
+		case plan.Deferred:
 			deferred++
 		}
 	}
 	var parts []string
-	for _, a := range []usersync.Action{usersync.Create, usersync.Restore, usersync.Adopt, usersync.Update, usersync.Deactivate, usersync.Delete, usersync.Unmanage} {
+	for _, a := range []plan.Action{plan.Create, plan.Restore, plan.Adopt, plan.Update, plan.Deactivate, plan.Delete, plan.Unmanage} {
 		if n[a] > 0 {
 			parts = append(parts, fmt.Sprintf("%d to %s", n[a], a))
 		}
@@ -131,7 +132,7 @@ func counts(changes []*usersync.Change) string {
 	return strings.Join(parts, ", ")
 }
 
-func sum(n map[usersync.Action]int) int {
+func sum(n map[plan.Action]int) int {
 	total := 0
 	for _, v := range n {
 		total += v

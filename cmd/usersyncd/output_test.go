@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/plan"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -81,10 +82,10 @@ func TestProgressLine(t *testing.T) {
 
 // Nothing that a spec or Genesys holds can forge a line of the result or move the cursor.
 func TestResultIsPrintable(t *testing.T) {
-	res := &usersync.Result{Users: 1, Changes: []*usersync.Change{{
-		Key: "a@example.com\x1b[2J", Action: usersync.Update, Cause: usersync.Edit, Outcome: usersync.Failed,
+	res := &usersync.Result{Users: 1, Changes: []*plan.Change{{
+		Key: "a@example.com\x1b[2J", Action: plan.Update, Cause: plan.Edit, Outcome: plan.Failed,
 		Err:    errors.New("refused\n0 users: all good\x07"),
-		Fields: []usersync.FieldChange{{Field: spec.Title, Before: `"a\nb\u001b[31m"`, After: `"c"`}},
+		Fields: []plan.FieldChange{{Field: spec.Title, Before: `"a\nb\u001b[31m"`, After: `"c"`}},
 	}}}
 	var b strings.Builder
 	if err := printResult(&b, "text", res); err != nil {
@@ -96,17 +97,17 @@ func TestResultIsPrintable(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
-	change := func(a usersync.Action, o usersync.Outcome) *usersync.Change {
-		return &usersync.Change{Action: a, Outcome: o}
+	change := func(a plan.Action, o plan.Outcome) *plan.Change {
+		return &plan.Change{Action: a, Outcome: o}
 	}
-	for want, changes := range map[string][]*usersync.Change{
+	for want, changes := range map[string][]*plan.Change{
 		"nothing to do": nil,
 		"2 to create, 1 to update, 1 that wait or are skipped": {
-			change(usersync.Update, usersync.Planned), change(usersync.Create, usersync.Planned),
-			change(usersync.Create, usersync.Planned), change(usersync.Update, usersync.Quarantined),
+			change(plan.Update, plan.Planned), change(plan.Create, plan.Planned),
+			change(plan.Create, plan.Planned), change(plan.Update, plan.Quarantined),
 		},
 		"1 to restore, 1 to adopt, 1 to unmanage": {
-			change(usersync.Unmanage, usersync.Planned), change(usersync.Adopt, usersync.Planned), change(usersync.Restore, usersync.Planned),
+			change(plan.Unmanage, plan.Planned), change(plan.Adopt, plan.Planned), change(plan.Restore, plan.Planned),
 		},
 	} {
 		if got := counts(slices.Clone(changes)); got != want {

@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 func newPlan(c *config, p process) *cobra.Command {
@@ -57,9 +58,9 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 	if err != nil {
 		return refused(p, nil, err)
 	}
-	var todo []*usersync.Change
+	var todo []*plan.Change
 	for _, ch := range res.Changes {
-		if ch.Outcome == usersync.Planned && ch.Action != usersync.Unmanage {
+		if ch.Outcome == plan.Planned && ch.Action != plan.Unmanage {
 			todo = append(todo, ch)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 func newRollback(c *config, p process) *cobra.Command {
@@ -39,7 +40,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 			if err != nil {
 				return err
 			}
-			undo := usersync.Undo{Revision: revision}
+			undo := plan.Undo{Revision: revision}
 			switch {
 			case revision == "" && since == "":
 				return usage("what is to be undone? Give --revision COMMIT, or --since TIME")
@@ -53,7 +54,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				undo.Since = undo.Since.Truncate(time.Second)
 			}
 			res, err := c.rollback(cmd, env, p, undo, agreed)
-			if errors.Is(err, usersync.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
+			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
 				return usage("%w", err)
 			}
 			if errors.Is(err, usersync.ErrCancelled) {
@@ -92,7 +93,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 }
 
 // rollback has the daemon do it or, when none runs, puts the program together and does it.
-func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo usersync.Undo, agreed string) (*usersync.Result, error) {
+func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo plan.Undo, agreed string) (*usersync.Result, error) {
 	client, err := c.dial(cmd.Context(), env)
 	if err == nil {
 		defer client.Close()
@@ -125,7 +126,7 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo u
 	return res, a.close(err)
 }
 
-func printRollback(c *config, p process, res *usersync.Result, undo usersync.Undo) error {
+func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) error {
 	if c.output == "json" {
 		return printJSON(p.stdout, res)
 	}
@@ -164,7 +165,7 @@ func printRollback(c *config, p process, res *usersync.Result, undo usersync.Und
 }
 
 // argument is how an undo is asked for.
-func argument(undo usersync.Undo) string {
+func argument(undo plan.Undo) string {
 	if undo.Revision == "" {
 		return "--since " + undo.Since.UTC().Format(time.RFC3339)
 	}

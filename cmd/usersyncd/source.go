@@ -11,6 +11,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 // mostShown is how many failures and problems a status lists; it counts all of them.
@@ -23,7 +24,7 @@ func (d *daemon) status(now time.Time) control.Status {
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
 		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),
 		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
-		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
+		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
 	}
 	if next := d.next.Load(); next != 0 && st.Phase == "idle" {
@@ -84,7 +85,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	}
 	s.Pending, s.Failed, s.Held, s.Quarantined, s.Skipped = last.Pending, last.Failed, last.Held, last.Quarantined, last.Skipped
 	for _, c := range last.Changes {
-		if c.Standing() == usersync.Deferred {
+		if c.UserOutcome() == plan.Deferred {
 			s.Deferred++
 		}
 	}
@@ -125,7 +126,7 @@ type source struct{ *daemon }
 func (s source) Status() control.Status { return s.status(time.Now()) }
 
 // Plan implements control.Source.
-func (s source) Plan() []usersync.Change {
+func (s source) Plan() []plan.Change {
 	v, st := s.View(), s.Reconciler.Status()
 	if v == nil || v.Plan != st.Plan && st.Phase == "idle" {
 		return nil // the last pass had nothing to look at
@@ -144,7 +145,7 @@ func storedStatus(store *state.Store, now time.Time) (control.Status, error) {
 	}
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), Now: now.UTC(), Applied: meta.Applied, Paused: meta.Pause, Refresh: utc(meta.Refresh.At),
-		Quarantined: meta.Failures, Holds: []usersync.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
+		Quarantined: meta.Failures, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 	}
 	if meta.Org != nil {
 		s.API = meta.Org.API

@@ -5,14 +5,14 @@ import (
 	"log/slog"
 	"time"
 
-	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 // A tuning is what of the configuration can change while the daemon runs. It is a value, made in one
 // place from the settings, and put into effect between two passes.
 type tuning struct {
-	policy                     usersync.Policy
+	policy                     plan.Policy
 	refresh, resync, searchLag time.Duration
 	noRefresh                  bool
 	maxRate                    float64

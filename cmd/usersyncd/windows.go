@@ -12,6 +12,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // changeWindows are the settings that say when something may happen.
@@ -22,7 +23,7 @@ type changeWindows struct {
 
 func (c *changeWindows) flags(f *pflag.FlagSet) {
 	c.fields.list = nil
-	for _, field := range usersync.RoutingFields() {
+	for _, field := range plan.RoutingFields() {
 		c.fields.list = append(c.fields.list, string(field))
 	}
 	f.Var(&c.windows, "change-window", "`HOURS` in which routing may be changed, such as 'Mon-Fri 20:00-06:00 Europe/Madrid', several with semicolons between; none: always")
@@ -30,9 +31,9 @@ func (c *changeWindows) flags(f *pflag.FlagSet) {
 }
 
 // schedule reads both flags. source says where the value of a flag came from, if not from the command line.
-func (c *changeWindows) schedule(source map[string]string) (s usersync.Schedule, err error) {
+func (c *changeWindows) schedule(source map[string]string) (s plan.Schedule, err error) {
 	for _, text := range c.windows.list {
-		w, err := usersync.ParseWindow(text)
+		w, err := plan.ParseWindow(text)
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", cmp.Or(source["change-window"], "--change-window"), err)
 		}
@@ -56,7 +57,7 @@ func printWaiting(res *usersync.Result) string {
 	if users == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Waiting for the change window, %s: %s\n", usersync.WindowTime(opens), plural(users, "user"))
+	return fmt.Sprintf("Waiting for the change window, %s: %s\n", plan.WindowTime(opens), plural(users, "user"))
 }
 
 // windowList is a flag that is a list, joined with semicolons: windows have commas themselves. Given again, it

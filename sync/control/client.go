@@ -17,6 +17,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // A Client speaks to a daemon through its socket.
@@ -91,14 +92,14 @@ func (c *Client) Resume(ctx context.Context) (bool, error) {
 }
 
 // Release lets through what is held under an id.
-func (c *Client) Release(ctx context.Context, id string) (usersync.Hold, error) {
-	var h usersync.Hold
+func (c *Client) Release(ctx context.Context, id string) (plan.Hold, error) {
+	var h plan.Hold
 	err := c.post(ctx, routeRelease, releaseRequest{id}, &h)
 	return h, err
 }
 
 // Rollback plans a rollback or, with the id of its plan, carries it out.
-func (c *Client) Rollback(ctx context.Context, undo usersync.Undo, agreed string) (*usersync.Result, error) {
+func (c *Client) Rollback(ctx context.Context, undo plan.Undo, agreed string) (*usersync.Result, error) {
 	return c.result(ctx, routeUndo, undoRequest{undo, agreed})
 }
 

@@ -19,6 +19,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 // A fake is a daemon that answers what the test says, and notes what it is asked.
@@ -37,9 +38,9 @@ func (f *fake) note(v ...any) {
 }
 
 func (f *fake) Status() control.Status {
-	return control.Status{Schema: control.StatusSchema, PID: 7, Users: 3, Holds: []usersync.Hold{{ID: "p-1"}}}
+	return control.Status{Schema: control.StatusSchema, PID: 7, Users: 3, Holds: []plan.Hold{{ID: "p-1"}}}
 }
-func (f *fake) Plan() []usersync.Change { return nil }
+func (f *fake) Plan() []plan.Change { return nil }
 func (f *fake) History(q state.Query) ([]state.Event, error) {
 	f.note(q)
 	return []state.Event{{Email: q.Email, Fields: []state.FieldEvent{{Field: "title", Before: `"<a>"`, After: ""}}}}, f.err
@@ -61,11 +62,11 @@ func (f *fake) Sync(ctx context.Context, refresh bool) (*usersync.Result, error)
 }
 func (f *fake) Pause(by, reason string) error  { f.note(by, reason); return f.err }
 func (f *fake) Resume(by string) (bool, error) { f.note(by); return true, f.err }
-func (f *fake) Release(by, id string) (usersync.Hold, error) {
+func (f *fake) Release(by, id string) (plan.Hold, error) {
 	f.note(by, id)
-	return usersync.Hold{ID: id, Users: []string{"ana@example.com"}}, f.err
+	return plan.Hold{ID: id, Users: []string{"ana@example.com"}}, f.err
 }
-func (f *fake) Rollback(_ context.Context, undo usersync.Undo, agreed, by string) (*usersync.Result, error) {
+func (f *fake) Rollback(_ context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error) {
 	f.note(undo, agreed, by)
 	return f.res, f.err
 }
@@ -210,14 +211,14 @@ func TestCommandsCross(t *testing.T) {
 	err6 := c.Pause(ctx, "incident <4711>\n")
 	was, err7 := c.Resume(ctx)
 	released, err8 := c.Release(ctx, "p-2")
-	undone, err9 := c.Rollback(ctx, usersync.Undo{Since: since}, "p-3")
+	undone, err9 := c.Rollback(ctx, plan.Undo{Since: since}, "p-3")
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 		t.Fatal(err)
 	}
 	want := []any{
 		"ana+x&y@example.com", state.Query{Email: "ana@example.com", ID: "1", Revision: "3f", Since: since, Limit: 9},
 		state.Query{Limit: 50_000}, true, me.Username, "incident <4711>\n", me.Username, me.Username, "p-2",
-		usersync.Undo{Since: since}, "p-3", me.Username,
+		plan.Undo{Since: since}, "p-3", me.Username,
 	}
 	if !reflect.DeepEqual(f.asked, want) {
 		t.Errorf("it was asked\n%v, not\n%v", f.asked, want)
@@ -237,7 +238,7 @@ func TestErrorsCross(t *testing.T) {
 	serve(t, path, f)
 	c, ctx := dial(t, path), t.Context()
 	for _, kind := range []error{
-		control.ErrNotHeld, usersync.ErrNothingToUndo, usersync.ErrPlanMoved, usersync.ErrAmbiguous, usersync.ErrThrottled,
+		control.ErrNotHeld, usersync.ErrNothingToUndo, usersync.ErrPlanMoved, plan.ErrAmbiguous, usersync.ErrThrottled,
 		usersync.ErrUnauthorized, usersync.ErrProblems, nil,
 	} {
 		f.err = errors.New("the disk is full")
@@ -245,7 +246,7 @@ func TestErrorsCross(t *testing.T) {
 			f.err = errors.Join(kind, errors.New("in particular"))
 		}
 		_, released := c.Release(ctx, "p-1")
-		_, undone := c.Rollback(ctx, usersync.Undo{}, "")
+		_, undone := c.Rollback(ctx, plan.Undo{}, "")
 		for _, err := range []error{released, undone} {
 			if err == nil || err.Error() != f.err.Error() || kind != nil && !errors.Is(err, kind) {
 				t.Errorf("%v arrived as %v", f.err, err)

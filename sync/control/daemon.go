@@ -4,6 +4,7 @@ import (
 	"context"
 
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // Daemon is what the socket's commands are carried out by. Its methods are safe for concurrent use.
@@ -25,8 +26,8 @@ type Daemon interface {
 	Resume(by string) (bool, error)
 
 	// Release lets through what is held under an id. ErrNotHeld says that nothing is.
-	Release(by, id string) (usersync.Hold, error)
+	Release(by, id string) (plan.Hold, error)
 
 	// Rollback is Reconciler.Rollback, between two passes. Once it is agreed to, it waits for none.
-	Rollback(ctx context.Context, undo usersync.Undo, agreed, by string) (*usersync.Result, error)
+	Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error)
 }

@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // Why a command was not carried out, for errors.Is.
@@ -44,8 +45,8 @@ func kinds() []kind {
 	return []kind{
 		{"undoing", ErrUndoing}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToUndo},
 		{"cancelled", usersync.ErrCancelled},
-		{"plan-moved", usersync.ErrPlanMoved}, {"ambiguous", usersync.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
-		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", usersync.ErrNobody},
+		{"plan-moved", usersync.ErrPlanMoved}, {"ambiguous", plan.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
+		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", plan.ErrNobody},
 		{"unauthorized", usersync.ErrUnauthorized}, {"throttled", usersync.ErrThrottled},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 // A told source says what a test tells it.
@@ -25,7 +26,7 @@ func tell(s control.Status) *told {
 }
 
 func (t *told) Status() control.Status                   { return *t.status.Load() }
-func (*told) Plan() []usersync.Change                    { return nil }
+func (*told) Plan() []plan.Change                        { return nil }
 func (*told) History(state.Query) ([]state.Event, error) { return nil, nil }
 
 // healthy is a daemon between two passes, with everything in order; all that can be known of it is known.
@@ -35,7 +36,7 @@ func healthy(now time.Time) control.Status {
 		Phase: "idle", Began: now.Add(-31 * time.Second), Beat: now.Add(-time.Second), Moved: now.Add(-30 * time.Second), Success: now.Add(-30 * time.Second),
 		Head: "aaaa", Applied: &state.Applied{Revision: "aaaa", At: now.Add(-time.Minute)}, Refresh: now.Add(-2 * time.Minute),
 		Users: 500, InSync: 490, Pending: 1, Failed: 2, Held: 3, Quarantined: 4, Skipped: 5, Deferred: 6, Problems: 7,
-		Holds: []usersync.Hold{{ID: "p-1", Guard: "max-removals", Users: []string{"a@example.com", "b@example.com", "c@example.com"}, Reason: "too many"}},
+		Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Users: []string{"a@example.com", "b@example.com", "c@example.com"}, Reason: "too many"}},
 		Watch: control.Watch{Mode: "watching", Dirs: 12},
 		Limiter: control.Limiter{Rate: 4.5, AIMD: 9, Reason: "paced", Windowed: true, Allowed: 300, Left: 212, Others: 18, Reset: 43, InFlight: 2, Expected: 11,
 			Estimate: 2.5, Throttled: 3, Decreases: 1, Sent: 1234, Tokens: 1},

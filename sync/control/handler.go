@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // The routes of the socket. Their JSON is between one version's program and itself, but for what the commands
@@ -37,7 +38,7 @@ type (
 	resumeAnswer   struct{ WasPaused bool }
 	releaseRequest struct{ ID string }
 	undoRequest    struct {
-		Undo   usersync.Undo
+		Undo   plan.Undo
 		Agreed string
 	}
 )

@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // How much a line matters.
@@ -120,7 +119,7 @@ func (s *Status) opens() string {
 	if s.Opens.IsZero() {
 		return ""
 	}
-	return ", until " + usersync.WindowTime(s.Opens)
+	return ", until " + plan.WindowTime(s.Opens)
 }
 
 // idleFor is for how long no pass has succeeded.

@@ -12,14 +12,14 @@ import (
 	"testing"
 
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // A script is a source that says what a test gives it.
 type script struct {
 	mu     sync.Mutex
 	status Status
-	plan   []usersync.Change
+	plan   []plan.Change
 	events []state.Event
 	err    error
 }
@@ -29,7 +29,7 @@ func (s *script) Status() Status {
 	defer s.mu.Unlock()
 	return s.status
 }
-func (s *script) Plan() []usersync.Change { return s.plan }
+func (s *script) Plan() []plan.Change { return s.plan }
 func (s *script) History(q state.Query) ([]state.Event, error) {
 	return first(s.events, q.Limit), s.err
 }

@@ -16,6 +16,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 // scrape returns what Prometheus reads.
@@ -147,7 +148,7 @@ func TestMetricsTellTrouble(t *testing.T) {
 		{`usersyncd_limiter_quota_left_requests`, "", func(s *control.Status) { s.Limiter.Windowed = false }},
 		{`usersyncd_changes_total{result="other"}`, "7", func(s *control.Status) { s.Totals.Changes["adopted"] = 7 }},
 		{`usersyncd_guard_held_users{guard="other"}`, "2", func(s *control.Status) {
-			s.Holds = append(s.Holds, usersync.Hold{Guard: "new", Users: []string{"d@example.com", "e@example.com"}})
+			s.Holds = append(s.Holds, plan.Hold{Guard: "new", Users: []string{"d@example.com", "e@example.com"}})
 		}},
 	} {
 		s := healthy(time.Now())
@@ -175,7 +176,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	before := series(scrape(t, tell(s)))
 	for i := range 1000 {
 		email := fmt.Sprintf("u%d@example.com", i)
-		s.Holds = append(s.Holds, usersync.Hold{ID: email, Guard: email, Users: []string{email}})
+		s.Holds = append(s.Holds, plan.Hold{ID: email, Guard: email, Users: []string{email}})
 		s.Failures = append(s.Failures, usersync.Failure{Email: email, Code: email})
 		s.Totals.Changes[email] = 1
 	}

@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // How much one answer holds: a page has to stay small in an organization of 50,000 users.
@@ -106,7 +107,7 @@ type pageChange struct {
 	Fields []pageField `json:"fields"`
 }
 
-func newPageChange(c *usersync.Change) pageChange {
+func newPageChange(c *plan.Change) pageChange {
 	p := pageChange{Email: escaped(c.Key), Action: string(c.Action), Cause: string(c.Cause), Result: string(c.Outcome),
 		Note: escaped(c.Note), Hold: c.Hold, Fields: []pageField{}}
 	if c.Pos.File != "" {

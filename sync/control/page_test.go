@@ -13,6 +13,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // answer decodes what a path says.
@@ -37,12 +38,12 @@ type shownPlan struct {
 func TestPlanIsFilteredAndBounded(t *testing.T) {
 	src := &script{}
 	for i := range 450 {
-		src.plan = append(src.plan, usersync.Change{Key: fmt.Sprintf("user%03d@example.com", i), Pos: spec.Pos{File: "madrid/a.yaml", Line: i + 1}, Action: usersync.Update, Cause: usersync.Edit,
-			Outcome: usersync.Planned, Fields: []usersync.FieldChange{{Field: spec.Title, Before: spec.Text("Agent"), After: spec.Text("Señor"), Cause: usersync.Drift}}})
+		src.plan = append(src.plan, plan.Change{Key: fmt.Sprintf("user%03d@example.com", i), Pos: spec.Pos{File: "madrid/a.yaml", Line: i + 1}, Action: plan.Update, Cause: plan.Edit,
+			Outcome: plan.Planned, Fields: []plan.FieldChange{{Field: spec.Title, Before: spec.Text("Agent"), After: spec.Text("Señor"), Cause: plan.Drift}}})
 	}
-	src.plan[449].Outcome, src.plan[449].Err = usersync.Failed, errors.New("409: somebody has\nthis address")
-	src.plan[448].Waits, src.plan[448].Outcome = "boss@example.com", usersync.Skipped
-	src.plan[447].Hold, src.plan[447].Drift = "p-1f", []usersync.FieldChange{{Field: spec.Department, After: spec.Text("x")}}
+	src.plan[449].Outcome, src.plan[449].Err = plan.Failed, errors.New("409: somebody has\nthis address")
+	src.plan[448].Waits, src.plan[448].Outcome = "boss@example.com", plan.Skipped
+	src.plan[447].Hold, src.plan[447].Drift = "p-1f", []plan.FieldChange{{Field: spec.Department, After: spec.Text("x")}}
 	l := page(t, src)
 	for path, want := range map[string][3]int{ // total, matches, shown
 		"/api/plan": {450, 450, 200}, "/api/plan?limit=3": {450, 450, 3}, "/api/plan?q=USER44": {450, 10, 10}, "/api/plan?q=se%C3%B1OR": {450, 450, 200},
@@ -106,7 +107,7 @@ func TestHistoryIsBounded(t *testing.T) {
 
 // The status is the contract as it is; the page's own form of it is bounded and printable, and leaves the original alone.
 func TestStatusOfThePage(t *testing.T) {
-	s := Status{Schema: StatusSchema, Users: 3, Holds: []usersync.Hold{{ID: "p-1", Guard: "max-removals", Reason: "a\x1bb"}}, Error: "x\u2066y", Paused: &state.Pause{By: "\u202ebob"}}
+	s := Status{Schema: StatusSchema, Users: 3, Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Reason: "a\x1bb"}}, Error: "x\u2066y", Paused: &state.Pause{By: "\u202ebob"}}
 	for i := range 100 {
 		s.Holds[0].Users = append(s.Holds[0].Users, fmt.Sprintf("u%d\n@example.com", i))
 		s.Failures = append(s.Failures, usersync.Failure{Email: "a\tb", Message: strings.Repeat("ü", 1500)})

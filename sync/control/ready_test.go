@@ -21,6 +21,7 @@ import (
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // A failpoint stops whoever comes by while it is closed.
@@ -107,7 +108,7 @@ func (d *running) Status() control.Status {
 	return s
 }
 
-func (*running) Plan() []usersync.Change                    { return nil }
+func (*running) Plan() []plan.Change                        { return nil }
 func (*running) History(state.Query) ([]state.Event, error) { return nil, nil }
 
 // run starts a daemon for an organization in which everybody is declared, and ends it with the test.
@@ -127,7 +128,7 @@ func run(t *testing.T, o sim.Options) *running {
 	d.directory = &stopping{Directory: api}
 	d.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(d.dir), Store: store, Directory: d.directory, API: api.API(),
-		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
+		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
 		Retry:  usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second}, SearchLag: time.Minute, Workers: 10,
 		Refresh: 15 * time.Minute, Log: slog.New(d.log), Rand: rand.New(rand.NewPCG(5, 6)),
 	}

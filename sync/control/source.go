@@ -2,7 +2,7 @@ package control
 
 import (
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // Source is where the page, the metrics and the socket look. Its methods are safe for concurrent use, answer
@@ -13,7 +13,7 @@ type Source interface {
 
 	// Plan returns the changes of the pass that is under way, or else of the last one, in the order of
 	// application, as they were when they were planned or, of a pass that has ended, as they ended.
-	Plan() []usersync.Change
+	Plan() []plan.Change
 
 	// History returns what was written, the newest first.
 	History(q state.Query) ([]state.Event, error)

@@ -6,6 +6,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // StatusSchema names the contract.
@@ -59,7 +60,7 @@ type Status struct {
 	// Opens is when the change window opens for the first of those who wait for it.
 	Opens time.Time `json:"opens,omitzero"`
 
-	Holds    []usersync.Hold    `json:"holds"`
+	Holds    []plan.Hold        `json:"holds"`
 	Failures []usersync.Failure `json:"failures"`           // the first ones, failed or in quarantine
 	Specs    []spec.Problem     `json:"specs"`              // the first problems in the specs
 	Notes    []string           `json:"notes,omitempty"`    // what is no error, and worth a look
@@ -109,15 +110,15 @@ type Totals struct {
 }
 
 // Count adds a change that a plan did not let go, or puts off.
-func (s *Status) Count(o usersync.Outcome) {
+func (s *Status) Count(o plan.Outcome) {
 	switch o {
-	case usersync.Held:
+	case plan.Held:
 		s.Held++
-	case usersync.Quarantined:
+	case plan.Quarantined:
 		s.Quarantined++
-	case usersync.Skipped:
+	case plan.Skipped:
 		s.Skipped++
-	case usersync.Deferred:
+	case plan.Deferred:
 		s.Deferred++
 	}
 }

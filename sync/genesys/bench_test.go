@@ -5,8 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // A listing of 5,000 users: ten pages decoded and turned into fields.
@@ -44,7 +43,7 @@ func BenchmarkDo(b *testing.B) {
 	c := retitle()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := d.Do(b.Context(), d.Compile([]*usersync.Change{c})[0]); err != nil {
+		if _, err := d.Do(b.Context(), d.Compile([]*plan.Change{c})[0]); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // creatable is what POST /users takes (CreateUser); the rest needs further calls.
@@ -55,7 +55,7 @@ func isEmpty(f spec.Field, v spec.Value) bool {
 }
 
 // after is what a field is to become.
-func after(c *usersync.Change, f spec.Field) spec.Value {
+func after(c *plan.Change, f spec.Field) spec.Value {
 	if v, ok := c.Desired[f]; ok {
 		return v
 	}
@@ -72,7 +72,7 @@ func after(c *usersync.Change, f spec.Field) spec.Value {
 
 // creation builds the body of POST /users. The state is always sent: the API's default is inactive
 // unless it sends an invitation. division is an id; without one the user goes to the home division.
-func creation(c *usersync.Change, division string) (map[string]any, error) {
+func creation(c *plan.Change, division string) (map[string]any, error) {
 	body := map[string]any{}
 	var err error
 	if body["state"], err = spec.Decode[string](after(c, spec.State)); err != nil {
@@ -113,7 +113,7 @@ type lookup struct {
 }
 
 // update builds the body of a PATCH with the given fields.
-func update(c *usersync.Change, current state.Observed, fields []spec.Field, find lookup) (map[string]any, error) {
+func update(c *plan.Change, current state.Observed, fields []spec.Field, find lookup) (map[string]any, error) {
 	body := map[string]any{"version": current.Version}
 	for _, f := range fields {
 		var value any
@@ -180,7 +180,7 @@ func places(v spec.Value, find func(name string) (string, error)) ([]map[string]
 }
 
 // addresses merges the phones and emails that are managed into the contacts known.
-func addresses(c *usersync.Change, known json.RawMessage) ([]map[string]json.RawMessage, error) {
+func addresses(c *plan.Change, known json.RawMessage) ([]map[string]json.RawMessage, error) {
 	var phones *[]spec.Phone
 	var emails *[]spec.EmailAddress
 	if v := after(c, spec.Phones); v != "" {

@@ -16,6 +16,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 // known is a user that exists, with the version 7.
@@ -24,17 +25,17 @@ func known(f spec.Fields) *state.User {
 }
 
 // retitle is a change that costs one PATCH.
-func retitle() *usersync.Change {
-	return &usersync.Change{
-		Key: "ana@example.com", Action: usersync.Update, Current: known(nil),
-		Fields:  []usersync.FieldChange{{Field: spec.Title, After: spec.Text("Lead")}},
+func retitle() *plan.Change {
+	return &plan.Change{
+		Key: "ana@example.com", Action: plan.Update, Current: known(nil),
+		Fields:  []plan.FieldChange{{Field: spec.Title, After: spec.Text("Lead")}},
 		Desired: spec.Fields{spec.Email: spec.Text("ana@example.com"), spec.Title: spec.Text("Lead")},
 	}
 }
 
-func do(t *testing.T, d *genesys.Directory, c *usersync.Change) ([]state.Observed, error) {
+func do(t *testing.T, d *genesys.Directory, c *plan.Change) ([]state.Observed, error) {
 	t.Helper()
-	calls := d.Compile([]*usersync.Change{c})
+	calls := d.Compile([]*plan.Change{c})
 	if len(calls) != 1 {
 		t.Fatalf("%d calls", len(calls))
 	}
@@ -227,8 +228,8 @@ func TestReadOnly(t *testing.T) {
 		t.Error(err)
 	}
 	before := len(f.requests())
-	create := &usersync.Change{Action: usersync.Create, Desired: spec.Fields{spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text("B")}}
-	for _, c := range []*usersync.Change{retitle(), create} {
+	create := &plan.Change{Action: plan.Create, Desired: spec.Fields{spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text("B")}}
+	for _, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
 		if !errors.Is(err, genesys.ErrReadOnly) || !errors.Is(err, usersync.ErrRefused) {
 			t.Errorf("%s: %v", c.Action, err)

@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // An opKind is what a call does. The order is that in which one user's calls are made: who the user is and
@@ -112,14 +113,14 @@ func (o opKind) most() int {
 // A step is one call's part in one change.
 type step struct {
 	op
-	change *usersync.Change
+	change *plan.Change
 	fields []spec.Field
 }
 
 // Compile implements usersync.Directory. The calls are sorted by what they do, so that calls which several
 // users share come in the same order for each of them. Leavers share calls with leavers alone, so that they
 // wait for nobody.
-func (d *Directory) Compile(changes []*usersync.Change) []*usersync.Call {
+func (d *Directory) Compile(changes []*plan.Change) []*usersync.Call {
 	byKind := map[opKind][]step{}
 	for _, c := range changes {
 		for _, s := range compile(c) {
@@ -155,7 +156,7 @@ func (d *Directory) Compile(changes []*usersync.Change) []*usersync.Call {
 }
 
 // urgency is 0 for leavers and 1 for everybody else.
-func urgency(c *usersync.Change) int { return min(c.Lane, 2) - 1 }
+func urgency(c *plan.Change) int { return min(c.Lane, 2) - 1 }
 
 func (s step) call() *usersync.Call {
 	call := &usersync.Call{Name: s.kind.name(), Fields: s.fields, Creates: s.kind == opCreate, Op: s.op}
@@ -171,17 +172,17 @@ func (s step) call() *usersync.Call {
 }
 
 // compile turns one change into its steps, in the order in which they must be made.
-func compile(c *usersync.Change) []step {
+func compile(c *plan.Change) []step {
 	var steps []step
 	add := func(o op, fields ...spec.Field) { steps = append(steps, step{op: o, change: c, fields: fields}) }
 	var todo []spec.Field
 	switch c.Action {
-	case usersync.Unmanage:
+	case plan.Unmanage:
 		return nil
-	case usersync.Delete:
+	case plan.Delete:
 		add(op{kind: opDelete}, spec.State)
 		return steps
-	case usersync.Create:
+	case plan.Create:
 		var first []spec.Field
 		for _, f := range inOrder(c.Desired) {
 			if slices.Contains(creatable, f) || isEmpty(f, c.Desired[f]) {
@@ -197,7 +198,7 @@ func compile(c *usersync.Change) []step {
 				todo = append(todo, fc.Field)
 			}
 		}
-		if c.Names(spec.State) || c.Action == usersync.Restore {
+		if c.Names(spec.State) || c.Action == plan.Restore {
 			add(op{kind: opState}, spec.State)
 		}
 	}
@@ -218,7 +219,7 @@ func compile(c *usersync.Change) []step {
 }
 
 // apartSteps are the steps of a field that is not the user's own but hangs under it, or is kept elsewhere.
-func apartSteps(c *usersync.Change, f spec.Field) []op {
+func apartSteps(c *plan.Change, f spec.Field) []op {
 	have, want := spec.Value(""), after(c, f)
 	if c.Current != nil {
 		have = c.Current.Fields[f]

@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 var (
@@ -24,11 +25,11 @@ var (
 )
 
 // differing returns a change that touches all of the desired fields.
-func differing(action usersync.Action, current *state.User, desired spec.Fields) *usersync.Change {
-	c := &usersync.Change{Key: "ana@example.com", Action: action, Current: current, Desired: desired}
+func differing(action plan.Action, current *state.User, desired spec.Fields) *plan.Change {
+	c := &plan.Change{Key: "ana@example.com", Action: action, Current: current, Desired: desired}
 	for _, info := range spec.All() {
 		if v, ok := desired[info.Field]; ok {
-			c.Fields = append(c.Fields, usersync.FieldChange{Field: info.Field, After: v})
+			c.Fields = append(c.Fields, plan.FieldChange{Field: info.Field, After: v})
 		}
 	}
 	return c
@@ -38,17 +39,17 @@ func differing(action usersync.Action, current *state.User, desired spec.Fields)
 func TestCompileAndDo(t *testing.T) {
 	there := known(spec.Fields{spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: "A", EmployeeType: "Full-time"})})
 	for name, tt := range map[string]struct {
-		change *usersync.Change
+		change *plan.Change
 		want   []string // method and body
 		fields []string // what each call settles
 	}{
 		"create, the least": {
-			differing(usersync.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")}),
+			differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")}),
 			[]string{`POST {"email":"ana@example.com","name":"Ana","state":"active"}`},
 			[]string{"email name"},
 		},
 		"create with what POST takes, and nothing of the rest": {
-			differing(usersync.Create, nil, spec.Fields{
+			differing(plan.Create, nil, spec.Fields{
 				spec.Email: ana, spec.Name: spec.Text("Ana"), spec.State: inactive, spec.Title: spec.Text("Lead"), spec.Department: spec.Text(""),
 				spec.Phones: phones, spec.Emails: emails, spec.Manager: spec.Text(""), spec.PreferredName: spec.Text(""),
 				spec.ACDAutoAnswer: spec.Bool(false), spec.Certs: spec.Strings(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
@@ -58,7 +59,7 @@ func TestCompileAndDo(t *testing.T) {
 			[]string{"email name state title department manager preferredName acdAutoAnswer certifications employer phones emails"},
 		},
 		"create with everything": {
-			differing(usersync.Create, nil, spec.Fields{
+			differing(plan.Create, nil, spec.Fields{
 				spec.Email: ana, spec.Name: spec.Text("Ana"), spec.Manager: spec.Text("luis@example.com"), spec.PreferredName: spec.Text("Ani"),
 				spec.ACDAutoAnswer: spec.Bool(true), spec.Certs: spec.Strings([]string{"PCI", "A"}), spec.Employer: employer,
 			}),
@@ -70,29 +71,29 @@ func TestCompileAndDo(t *testing.T) {
 			[]string{"email name", "manager preferredName acdAutoAnswer certifications employer"},
 		},
 		"state alone and first": {
-			differing(usersync.Update, there, spec.Fields{spec.State: inactive, spec.Title: spec.Text("Lead")}),
+			differing(plan.Update, there, spec.Fields{spec.State: inactive, spec.Title: spec.Text("Lead")}),
 			[]string{`PATCH {"state":"inactive","version":7}`, `PATCH {"title":"Lead","version":8}`},
 			[]string{"state", "title"},
 		},
 		"restore": {
-			differing(usersync.Restore, there, spec.Fields{spec.Title: spec.Text("Lead")}),
+			differing(plan.Restore, there, spec.Fields{spec.Title: spec.Text("Lead")}),
 			[]string{`PATCH {"state":"active","version":7}`, `PATCH {"title":"Lead","version":8}`},
 			[]string{"state", "title"},
 		},
 		"restore as inactive": {
-			differing(usersync.Restore, there, spec.Fields{spec.State: inactive}),
+			differing(plan.Restore, there, spec.Fields{spec.State: inactive}),
 			[]string{`PATCH {"state":"inactive","version":7}`},
 			[]string{"state"},
 		},
 		"clear": {
-			differing(usersync.Adopt, there, spec.Fields{
+			differing(plan.Adopt, there, spec.Fields{
 				spec.Title: spec.Text(""), spec.Department: spec.Text(""), spec.PreferredName: spec.Text(""), spec.Manager: spec.Text(""),
 				spec.Certs: spec.Strings(nil), spec.Phones: spec.PhoneList(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
 			}),
 			[]string{`PATCH {"addresses":[],"certifications":[],"department":"","employerInfo":{"employeeType":"","officialName":""},"manager":"","preferredName":"","title":"","version":7}`},
 			[]string{"title department manager preferredName certifications employer phones"},
 		},
-		"unmanage": {&usersync.Change{Action: usersync.Unmanage, Current: there}, nil, nil},
+		"unmanage": {&plan.Change{Action: plan.Unmanage, Current: there}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got, fields []string
@@ -111,7 +112,7 @@ func TestCompileAndDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, version = nil, 7
-			for i, call := range d.Compile([]*usersync.Change{tt.change}) {
+			for i, call := range d.Compile([]*plan.Change{tt.change}) {
 				now, err := d.Do(t.Context(), call)
 				if err != nil {
 					t.Fatal(err)
@@ -140,12 +141,12 @@ func TestCompileAndDo(t *testing.T) {
 }
 
 func TestDoRefusesWhatItCannotSend(t *testing.T) {
-	create := differing(usersync.Create, nil, spec.Fields{spec.Email: ana})
-	unknown := differing(usersync.Update, known(nil), spec.Fields{spec.Skills: spec.Proficiencies(map[string]float64{"Billing": 3})})
-	homeless := differing(usersync.Update, nil, spec.Fields{spec.Title: spec.Text("x")})
-	broken := differing(usersync.Update, known(nil), spec.Fields{spec.Title: "not json"})
-	nobody := differing(usersync.Update, known(nil), spec.Fields{spec.Manager: spec.Text("nobody@example.com")})
-	for want, c := range map[string]*usersync.Change{
+	create := differing(plan.Create, nil, spec.Fields{spec.Email: ana})
+	unknown := differing(plan.Update, known(nil), spec.Fields{spec.Skills: spec.Proficiencies(map[string]float64{"Billing": 3})})
+	homeless := differing(plan.Update, nil, spec.Fields{spec.Title: spec.Text("x")})
+	broken := differing(plan.Update, known(nil), spec.Fields{spec.Title: "not json"})
+	nobody := differing(plan.Update, known(nil), spec.Fields{spec.Manager: spec.Text("nobody@example.com")})
+	for want, c := range map[string]*plan.Change{
 		"without email and name": create, "no skill is called": unknown, "not known to exist": homeless,
 		"title: decoding": broken, `no user has the address "nobody@example.com"`: nobody,
 	} {
@@ -176,22 +177,22 @@ func TestExpectedCalls(t *testing.T) {
 	}}
 	d, b := open(t, f, nil)
 	last := func() int { return b.expected[len(b.expected)-1] }
-	two := differing(usersync.Update, known(nil), spec.Fields{spec.State: inactive, spec.Title: spec.Text("x")})
-	calls := d.Compile([]*usersync.Change{two, retitle()})
+	two := differing(plan.Update, known(nil), spec.Fields{spec.State: inactive, spec.Title: spec.Text("x")})
+	calls := d.Compile([]*plan.Change{two, retitle()})
 	if last() != 3 {
 		t.Errorf("%d expected of 3", last())
 	}
 	if _, err := d.Do(t.Context(), calls[0]); err == nil || last() != 1 {
 		t.Errorf("after a failure %d expected, %v", last(), err)
 	}
-	calls = append(d.Compile([]*usersync.Change{two}), calls[2])
+	calls = append(d.Compile([]*plan.Change{two}), calls[2])
 	fail = false
 	for left := 2; left >= 0; left-- {
 		if _, err := d.Do(t.Context(), calls[2-left]); err != nil || last() != left {
 			t.Errorf("%d expected, want %d, %v", last(), left, err)
 		}
 	}
-	d.Compile([]*usersync.Change{two})
+	d.Compile([]*plan.Change{two})
 	if _, err := d.Open(t.Context(), nil); err != nil || last() != 2 {
 		t.Errorf("a new pass expects %d, want the first pages of a listing alone, %v", last(), err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 type object = map[string]any
@@ -110,12 +110,12 @@ func TestContactsReadBackAsWritten(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		o := &orgOfOne{version: 7, show: func(a object) object { return shape(a, rapid.IntRange(0, 5).Draw(rt, "shape")) }}
 		d, _ := open(t, &fake{api: o.api}, nil)
-		c := &usersync.Change{Action: usersync.Update, Current: known(nil)}
+		c := &plan.Change{Action: plan.Update, Current: known(nil)}
 		for _, round := range []string{"first ", "second "} {
 			c.Desired = spec.Fields{
 				spec.Phones: spec.PhoneList(drawPhones(rt, round)), spec.Emails: spec.EmailList(drawEmails(rt, round)),
 			}
-			c.Fields = []usersync.FieldChange{{Field: spec.Phones}, {Field: spec.Emails}}
+			c.Fields = []plan.FieldChange{{Field: spec.Phones}, {Field: spec.Emails}}
 			now, err := do(t, d, c)
 			if err != nil {
 				rt.Fatal(err)
@@ -160,13 +160,13 @@ func TestUnmanagedContactsSurvive(t *testing.T) {
 			rt.Fatal(err)
 		}
 		managed, other := spec.Phones, spec.Emails
-		c := &usersync.Change{Action: usersync.Update, Current: &state.User{Observed: before}}
+		c := &plan.Change{Action: plan.Update, Current: &state.User{Observed: before}}
 		c.Desired = spec.Fields{spec.Phones: spec.PhoneList(drawPhones(rt, "new "))}
 		if rapid.Bool().Draw(rt, "manage emails") {
 			managed, other = other, managed
 			c.Desired = spec.Fields{spec.Emails: spec.EmailList(drawEmails(rt, "new "))}
 		}
-		c.Fields = []usersync.FieldChange{{Field: managed}}
+		c.Fields = []plan.FieldChange{{Field: managed}}
 		kept := func() []object {
 			var list []object
 			for _, a := range o.addresses {
@@ -242,9 +242,9 @@ func TestUnknownContactsAreReadFirst(t *testing.T) {
 	f := &fake{api: o.api}
 	d, _ := open(t, f, nil)
 	for _, opaque := range []string{"", "null and void", "{}"} {
-		c := &usersync.Change{
-			Action: usersync.Update, Desired: spec.Fields{spec.Emails: spec.EmailList([]spec.EmailAddress{{Type: "home", Address: "a@b.example"}})},
-			Fields:  []usersync.FieldChange{{Field: spec.Emails}},
+		c := &plan.Change{
+			Action: plan.Update, Desired: spec.Fields{spec.Emails: spec.EmailList([]spec.EmailAddress{{Type: "home", Address: "a@b.example"}})},
+			Fields:  []plan.FieldChange{{Field: spec.Emails}},
 			Current: &state.User{Observed: state.Observed{ID: "u1", Version: 3, Opaque: json.RawMessage(opaque)}},
 		}
 		now, err := do(t, d, c)
@@ -284,8 +284,8 @@ func FuzzUser(f *testing.F) {
 				t.Errorf("%s is %q", field, v)
 			}
 		}
-		c := &usersync.Change{
-			Action: usersync.Update, Current: &state.User{Observed: u}, Fields: []usersync.FieldChange{{Field: spec.Phones}},
+		c := &plan.Change{
+			Action: plan.Update, Current: &state.User{Observed: u}, Fields: []plan.FieldChange{{Field: spec.Phones}},
 			Desired: spec.Fields{spec.Phones: u.Fields[spec.Phones]},
 		}
 		if _, err := do(t, d, c); err != nil || !json.Valid([]byte(written)) {

@@ -17,6 +17,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 func TestOpenAsksOnce(t *testing.T) {
@@ -285,12 +286,12 @@ func TestManagerIsFound(t *testing.T) {
 	if _, err := d.Get(t.Context(), "read"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := do(t, d, differing(usersync.Create, nil, spec.Fields{spec.Email: spec.Text("made@example.com"), spec.Name: spec.Text("M")})); err != nil {
+	if _, err := do(t, d, differing(plan.Create, nil, spec.Fields{spec.Email: spec.Text("made@example.com"), spec.Name: spec.Text("M")})); err != nil {
 		t.Fatal(err)
 	}
 	for _, who := range []string{"kept", "listed", "read", "made", "found"} {
 		sent = nil
-		if _, err := do(t, d, differing(usersync.Update, known(nil), spec.Fields{spec.Manager: spec.Text(who + "@example.com")})); err != nil {
+		if _, err := do(t, d, differing(plan.Update, known(nil), spec.Fields{spec.Manager: spec.Text(who + "@example.com")})); err != nil {
 			t.Fatal(err)
 		}
 		if want := fmt.Sprintf(`{"manager":%q,"version":7}`, who); len(sent) != 1 || sent[0] != want {

@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // Do implements usersync.Directory. The body is made now, from what is now known of the users.
@@ -90,7 +91,7 @@ func one(u state.Observed, err error) ([]state.Observed, error) {
 	return []state.Observed{u}, nil
 }
 
-func (d *Directory) create(ctx context.Context, c *usersync.Change) (state.Observed, error) {
+func (d *Directory) create(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	division := ""
 	if name, err := spec.Decode[string](c.Desired[spec.Division]); err == nil {
 		if division, err = d.idOf(ctx, spec.KindDivision, name); err != nil {
@@ -108,12 +109,12 @@ func (d *Directory) create(ctx context.Context, c *usersync.Change) (state.Obser
 	return d.seen(u, reading{}), nil
 }
 
-func userPath(c *usersync.Change, rest string) string {
+func userPath(c *plan.Change, rest string) string {
 	return usersPath + "/" + url.PathEscape(c.Current.ID) + rest
 }
 
 // delete is content with a user who is gone already.
-func (d *Directory) delete(ctx context.Context, c *usersync.Change) (state.Observed, error) {
+func (d *Directory) delete(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	err := d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ""), template: oneUser, needs: "directory:user:delete"})
 	if err != nil && !errors.Is(err, usersync.ErrNotFound) {
 		return state.Observed{}, err
@@ -122,7 +123,7 @@ func (d *Directory) delete(ctx context.Context, c *usersync.Change) (state.Obser
 }
 
 // patch sends what a user itself has: the given fields.
-func (d *Directory) patch(ctx context.Context, c *usersync.Change, fields []spec.Field) (state.Observed, error) {
+func (d *Directory) patch(ctx context.Context, c *plan.Change, fields []spec.Field) (state.Observed, error) {
 	current, err := d.complete(ctx, c, fields)
 	if err != nil {
 		return state.Observed{}, err
@@ -145,7 +146,7 @@ func (d *Directory) patch(ctx context.Context, c *usersync.Change, fields []spec
 
 // complete returns what is known of the user, read anew if its contacts are to be written and not known:
 // the list is replaced as a whole, so nobody's entries would be lost.
-func (d *Directory) complete(ctx context.Context, c *usersync.Change, fields []spec.Field) (state.Observed, error) {
+func (d *Directory) complete(ctx context.Context, c *plan.Change, fields []spec.Field) (state.Observed, error) {
 	if slices.Contains(fields, spec.Phones) || slices.Contains(fields, spec.Emails) {
 		if _, err := merge(c.Current.Opaque, nil, nil); err != nil {
 			return d.Get(ctx, c.Current.ID)
@@ -168,7 +169,7 @@ func (d *Directory) manager(ctx context.Context, key string) (string, error) {
 
 // bulkAutoAnswer sets the one field that the API takes for many users at once. It carries no version, and
 // tells the new ones.
-func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*usersync.Change) ([]state.Observed, error) {
+func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*plan.Change) ([]state.Observed, error) {
 	type item struct {
 		ID            string `json:"id"`
 		ACDAutoAnswer bool   `json:"acdAutoAnswer"`
@@ -202,7 +203,7 @@ func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*usersync.Chan
 }
 
 // became is what is known of a user after a write that tells nothing of it but that it was carried out.
-func became(c *usersync.Change, f spec.Field, v spec.Value) state.Observed {
+func became(c *plan.Change, f spec.Field, v spec.Value) state.Observed {
 	now := c.Current.Observed
 	now.Fields = spec.Fields{f: v}
 	return now

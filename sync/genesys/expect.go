@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // expectation counts the requests still to come, for the limiter: the calls of each change as last
@@ -12,7 +13,7 @@ type expectation struct {
 	limiter Limiter
 
 	mu    sync.Mutex
-	calls map[*usersync.Change][]*usersync.Call
+	calls map[*plan.Change][]*usersync.Call
 	users map[*usersync.Call]int // how many changes still count on a call
 	pages int
 }
@@ -21,12 +22,12 @@ type expectation struct {
 func (e *expectation) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls, e.users, e.pages = map[*usersync.Change][]*usersync.Call{}, map[*usersync.Call]int{}, 0
+	e.calls, e.users, e.pages = map[*plan.Change][]*usersync.Call{}, map[*usersync.Call]int{}, 0
 	e.tell()
 }
 
 // compiled replaces what was expected of each change. Listings are over by then.
-func (e *expectation) compiled(changes []*usersync.Change, calls []*usersync.Call) {
+func (e *expectation) compiled(changes []*plan.Change, calls []*usersync.Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.pages = 0
@@ -67,7 +68,7 @@ func (e *expectation) listing(pages int) {
 }
 
 // drop takes back what a change counted on.
-func (e *expectation) drop(c *usersync.Change) {
+func (e *expectation) drop(c *plan.Change) {
 	for _, call := range e.calls[c] {
 		if e.users[call]--; e.users[call] <= 0 {
 			delete(e.users, call)

@@ -13,6 +13,7 @@ import (
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 var _ genesys.Limiter = (*aimd.Dispatcher)(nil)
@@ -61,7 +62,7 @@ func TestWindowIsRespected(t *testing.T) {
 		}}
 		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
 		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = limiter })
-		changes := make([]*usersync.Change, 100)
+		changes := make([]*plan.Change, 100)
 		for i := range changes {
 			changes[i] = retitle()
 		}

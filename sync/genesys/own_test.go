@@ -9,6 +9,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // The grants of the OAuth client that usersyncd itself runs as are never written, whatever a spec pins.
@@ -18,9 +19,9 @@ func TestOwnGrantsAreNotWritten(t *testing.T) {
 	}}
 	d, _ := open(t, f, nil)
 	for id, refused := range map[string]bool{"client": true, "u1": false} {
-		c := differing(usersync.Update, &state.User{Observed: state.Observed{ID: id, Version: 1}},
+		c := differing(plan.Update, &state.User{Observed: state.Observed{ID: id, Version: 1}},
 			spec.Fields{spec.Roles: spec.RoleList([]spec.Role{{Name: "Agent"}})})
-		_, err := d.Do(t.Context(), d.Compile([]*usersync.Change{c})[0])
+		_, err := d.Do(t.Context(), d.Compile([]*plan.Change{c})[0])
 		if errors.Is(err, usersync.ErrRefused) != refused || refused && !strings.Contains(err.Error(), "own OAuth client") {
 			t.Errorf("%s: %v", id, err)
 		}

@@ -17,6 +17,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // These tests run everything there is between a change and the wire: directory, limiter and simulated
@@ -46,10 +47,10 @@ func newMember(t *testing.T, transport http.RoundTripper, tokens int, seed uint6
 // retitle gives each of the users another title: one call each. It returns when all are done, or ctx is.
 func (m *member) retitle(ctx context.Context, users []sim.User) {
 	m.Helper()
-	var changes []*usersync.Change
+	var changes []*plan.Change
 	for _, u := range users {
 		known := &state.User{Observed: state.Observed{ID: u.ID, Version: u.Version}}
-		changes = append(changes, differing(usersync.Update, known, spec.Fields{spec.Title: spec.Text("Coach")}))
+		changes = append(changes, differing(plan.Update, known, spec.Fields{spec.Title: spec.Text("Coach")}))
 	}
 	queue := make(chan *usersync.Call)
 	var wg sync.WaitGroup

@@ -19,6 +19,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // simulate makes a directory on a simulated organization. At its end nothing unreal was asked for.
@@ -46,9 +47,9 @@ func simulate(t *testing.T, so sim.Options, adjust func(*genesys.Options)) (*gen
 }
 
 // apply makes the calls of a change, as a pass would, and returns what is then known of the user.
-func apply(ctx context.Context, d *genesys.Directory, c *usersync.Change) (state.Observed, error) {
+func apply(ctx context.Context, d *genesys.Directory, c *plan.Change) (state.Observed, error) {
 	var now []state.Observed
-	for _, call := range d.Compile([]*usersync.Change{c}) {
+	for _, call := range d.Compile([]*plan.Change{c}) {
 		var err error
 		if now, err = d.Do(ctx, call); err != nil {
 			return state.Observed{}, err
@@ -172,7 +173,7 @@ func TestSimulatedLife(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.ResetLedger()
-		create := differing(usersync.Create, nil, desired)
+		create := differing(plan.Create, nil, desired)
 		now, err := apply(ctx, d, create)
 		holds("create", now, err)
 
@@ -182,7 +183,7 @@ func TestSimulatedLife(t *testing.T) {
 			spec.ACDAutoAnswer: spec.Bool(false), spec.Certs: spec.Strings(nil), spec.Phones: spec.PhoneList(nil),
 			spec.Emails: spec.EmailList(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
 		})
-		now, err = apply(ctx, d, differing(usersync.Update, create.Current, desired))
+		now, err = apply(ctx, d, differing(plan.Update, create.Current, desired))
 		holds("empty", now, err)
 
 		s.Edit("ana@example.com", func(u *sim.User) { u.State = "deleted" })
@@ -190,11 +191,11 @@ func TestSimulatedLife(t *testing.T) {
 		if err != nil || gone.Fields[spec.State] != spec.Text("deleted") {
 			t.Fatalf("%+v, %v", gone, err)
 		}
-		if _, err := apply(ctx, d, differing(usersync.Create, nil, desired)); !errors.Is(err, usersync.ErrConflict) {
+		if _, err := apply(ctx, d, differing(plan.Create, nil, desired)); !errors.Is(err, usersync.ErrConflict) {
 			t.Errorf("the address of a deleted user: %v", err)
 		}
 		desired[spec.State], desired[spec.Title], desired[spec.Email] = active, spec.Text("Coach"), spec.Text("ana.married@example.com")
-		now, err = apply(ctx, d, differing(usersync.Restore, &state.User{Observed: gone}, desired))
+		now, err = apply(ctx, d, differing(plan.Restore, &state.User{Observed: gone}, desired))
 		holds("restore", now, err)
 
 		ledger := s.Ledger()
@@ -230,7 +231,7 @@ func TestSimulatedUnmanagedStays(t *testing.T) {
 		if len(desired) == 0 {
 			continue
 		}
-		if _, err := apply(t.Context(), d, differing(usersync.Update, &state.User{Observed: u}, desired)); err != nil {
+		if _, err := apply(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, desired)); err != nil {
 			t.Fatal(err)
 		}
 		mail := spec.Key(before[u.ID].Email)
@@ -316,7 +317,7 @@ func TestSimulatedFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = apply(t.Context(), d, differing(usersync.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text("Lead")}))
+				_, err = apply(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text("Lead")}))
 				if !errors.Is(err, kind) {
 					t.Errorf("error %v, want %v", err, kind)
 				}
@@ -329,9 +330,9 @@ func TestSimulatedFaults(t *testing.T) {
 }
 
 func TestSimulatedPermissionAndReadOnly(t *testing.T) {
-	for forbid, change := range map[string]*usersync.Change{
-		"directory:user:edit": differing(usersync.Update, known(nil), spec.Fields{spec.Title: spec.Text("x")}),
-		"directory:user:add":  differing(usersync.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("A")}),
+	for forbid, change := range map[string]*plan.Change{
+		"directory:user:edit": differing(plan.Update, known(nil), spec.Fields{spec.Title: spec.Text("x")}),
+		"directory:user:add":  differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("A")}),
 	} {
 		d, _ := simulate(t, sim.Options{Users: 1, Forbid: forbid}, nil)
 		if _, err := apply(t.Context(), d, change); !errors.Is(err, usersync.ErrForbidden) {
@@ -346,7 +347,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 	if _, err := d.Find(t.Context(), s.Users()[0].Email); err != nil {
 		t.Error(err)
 	}
-	_, err = apply(t.Context(), d, differing(usersync.Update, &state.User{Observed: l.Users[0]}, spec.Fields{spec.Title: spec.Text("x")}))
+	_, err = apply(t.Context(), d, differing(plan.Update, &state.User{Observed: l.Users[0]}, spec.Fields{spec.Title: spec.Text("x")}))
 	if !errors.Is(err, genesys.ErrReadOnly) || s.Ledger().Count("PATCH /api/v2/users/{id}") > 0 {
 		t.Errorf("%v, %v", err, s.Ledger().Calls)
 	}
@@ -364,9 +365,9 @@ func TestSimulatedHours(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var changes []*usersync.Change
+		var changes []*plan.Change
 		for i, u := range l.Users {
-			changes = append(changes, differing(usersync.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text(fmt.Sprint("Agent ", i))}))
+			changes = append(changes, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text(fmt.Sprint("Agent ", i))}))
 		}
 		queue := make(chan *usersync.Call)
 		var wg sync.WaitGroup

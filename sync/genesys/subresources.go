@@ -14,6 +14,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // What hangs under a user: skills, languages, profile skills, roles, utilization, voicemail, external ids.
@@ -30,7 +31,7 @@ type ratedPost struct {
 }
 
 // putSkills replaces a user's skills by the first of those desired, or adds some.
-func (d *Directory) putSkills(ctx context.Context, c *usersync.Change, o op) (state.Observed, error) {
+func (d *Directory) putSkills(ctx context.Context, c *plan.Change, o op) (state.Observed, error) {
 	if !o.replace {
 		return d.addRated(ctx, c, spec.Skills, spec.KindSkill, http.MethodPatch, o.names)
 	}
@@ -43,7 +44,7 @@ func (d *Directory) putSkills(ctx context.Context, c *usersync.Change, o op) (st
 }
 
 // addRated sends the desired proficiencies of the names given; method PUT replaces all others.
-func (d *Directory) addRated(ctx context.Context, c *usersync.Change, f spec.Field, kind spec.Kind, method string, names []string) (state.Observed, error) {
+func (d *Directory) addRated(ctx context.Context, c *plan.Change, f spec.Field, kind spec.Kind, method string, names []string) (state.Observed, error) {
 	want, err := spec.Decode[map[string]float64](after(c, f))
 	if err != nil {
 		return state.Observed{}, err
@@ -76,7 +77,7 @@ func ratedPath(kind spec.Kind) string {
 }
 
 // dropRated takes a skill or language away, and is content if it is gone already.
-func (d *Directory) dropRated(ctx context.Context, c *usersync.Change, f spec.Field, kind spec.Kind, name string) (state.Observed, error) {
+func (d *Directory) dropRated(ctx context.Context, c *plan.Change, f spec.Field, kind spec.Kind, name string) (state.Observed, error) {
 	id, err := d.left(ctx, kind, name)
 	if err == nil && id != "" {
 		err = d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ratedPath(kind)+"/"+url.PathEscape(id)),
@@ -95,7 +96,7 @@ type texts []string
 
 func (texts) check() error { return nil }
 
-func (d *Directory) putProfileSkills(ctx context.Context, c *usersync.Change) (state.Observed, error) {
+func (d *Directory) putProfileSkills(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	want, err := spec.Decode[[]string](after(c, spec.ProfileSkills))
 	if err != nil {
 		return state.Observed{}, err
@@ -112,7 +113,7 @@ type grantBody struct {
 }
 
 // putRoles replaces a user's own grants. Those that come with a group stay.
-func (d *Directory) putRoles(ctx context.Context, c *usersync.Change) (state.Observed, error) {
+func (d *Directory) putRoles(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	if c.Current.ID == d.clientID {
 		return state.Observed{}, errors.New("these are the roles of usersyncd's own OAuth client, which it never changes")
 	}
@@ -165,14 +166,14 @@ func (d *Directory) home(ctx context.Context) (string, error) {
 	return e.ID, err
 }
 
-func (d *Directory) patchVoicemail(ctx context.Context, c *usersync.Change) (state.Observed, error) {
+func (d *Directory) patchVoicemail(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	v := after(c, spec.Voicemail)
 	policy, err := call[voicemail](ctx, d.client, &request{method: http.MethodPatch, path: voicemailPath(c.Current.ID), template: voicemailPath("{id}"),
 		body: json.RawMessage(v), writes: true, needs: "telephony:plugin:all"})
 	return became(c, spec.Voicemail, spec.VoicemailOf(spec.VoicemailPolicy(policy))), err
 }
 
-func (d *Directory) addExternal(ctx context.Context, c *usersync.Change, o op) (state.Observed, error) {
+func (d *Directory) addExternal(ctx context.Context, c *plan.Change, o op) (state.Observed, error) {
 	err := d.send(ctx, &request{method: http.MethodPost, path: userPath(c, "/externalid"), template: oneUser + "/externalid",
 		body: map[string]string{"authorityName": o.target, "externalKey": o.key}, needs: mayEdit})
 	if err != nil {
@@ -187,7 +188,7 @@ func (d *Directory) addExternal(ctx context.Context, c *usersync.Change, o op) (
 }
 
 // dropExternal removes one key, and is content if it is gone already.
-func (d *Directory) dropExternal(ctx context.Context, c *usersync.Change, o op) (state.Observed, error) {
+func (d *Directory) dropExternal(ctx context.Context, c *plan.Change, o op) (state.Observed, error) {
 	err := d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, "/externalid/"+url.PathEscape(o.target)+"/"+url.PathEscape(o.key)),
 		template: oneUser + "/externalid/{authority}/{key}", needs: mayEdit})
 	if err != nil && !errors.Is(err, usersync.ErrNotFound) {
@@ -202,7 +203,7 @@ func (d *Directory) dropExternal(ctx context.Context, c *usersync.Change, o op) 
 }
 
 // shared makes the calls whose target several users share: a division, a queue, a group.
-func (d *Directory) shared(ctx context.Context, changes []*usersync.Change, o op) ([]state.Observed, error) {
+func (d *Directory) shared(ctx context.Context, changes []*plan.Change, o op) ([]state.Observed, error) {
 	ids := make([]string, len(changes))
 	for i, c := range changes {
 		ids[i] = c.Current.ID

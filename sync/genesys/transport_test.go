@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 // serve answers token requests and hands the rest to api, over a real connection on loopback.
@@ -85,8 +86,8 @@ func TestLostAnswerIsNotSentAgain(t *testing.T) {
 		_ = c.Close()
 	})
 	get(t, d)
-	create := differing(usersync.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")})
-	for i, c := range []*usersync.Change{retitle(), create} {
+	create := differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")})
+	for i, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
 		if !errors.Is(err, usersync.ErrUncertain) || applied.Load() != int64(i+1) {
 			t.Errorf("applied %d times, %v", applied.Load(), err)

@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 const mayUtilize = "routing:utilization:view"
@@ -86,7 +87,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 // putUtilization sets the media that are declared; the others get the organization's default. What else a
 // user's utilization has (labels, conversations that do not count) is sent as it was, since the call
 // replaces all.
-func (d *Directory) putUtilization(ctx context.Context, c *usersync.Change) (state.Observed, error) {
+func (d *Directory) putUtilization(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	want, err := spec.Decode[map[string]spec.MediaUtilization](after(c, spec.Utilization))
 	if err != nil {
 		return state.Observed{}, err

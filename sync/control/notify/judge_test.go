@@ -15,6 +15,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 func began() time.Time { return time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC) }
@@ -67,10 +68,10 @@ func (s *story) want(t *testing.T, d time.Duration, what string, want ...string)
 
 func (s *story) last() Message { return s.told[len(s.told)-1] }
 
-func held(ids ...string) []usersync.Hold {
-	var holds []usersync.Hold
+func held(ids ...string) []plan.Hold {
+	var holds []plan.Hold
 	for _, id := range ids {
-		holds = append(holds, usersync.Hold{ID: id, Guard: "max-removals", Users: []string{"a@x.org", "b@x.org", "c@x.org", "d@x.org"}, Reason: "4 removals, and 2 are allowed"})
+		holds = append(holds, plan.Hold{ID: id, Guard: "max-removals", Users: []string{"a@x.org", "b@x.org", "c@x.org", "d@x.org"}, Reason: "4 removals, and 2 are allowed"})
 	}
 	return holds
 }
@@ -251,7 +252,7 @@ func TestWithoutDetails(t *testing.T) {
 	s := newStory()
 	s.judge.details = false
 	s.fails("hush@x.org")
-	s.st.Holds, s.st.Held = []usersync.Hold{{ID: "p-1", Guard: "min-admins", Users: []string{"hush@x.org"}, Reason: "hush"}}, 1
+	s.st.Holds, s.st.Held = []plan.Hold{{ID: "p-1", Guard: "min-admins", Users: []string{"hush@x.org"}, Reason: "hush"}}, 1
 	s.st.Specs, s.st.Problems = []spec.Problem{{Pos: spec.Pos{File: "hush.yaml"}, Message: "hush"}}, 1
 	s.st.CredentialsDead, s.st.Error, s.st.Stuck = true, "hush", "hush"
 	s.st.Paused = &state.Pause{At: s.now.Add(-48 * time.Hour), By: "hush", Reason: "hush"}

@@ -17,6 +17,7 @@ import (
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // A world is an organization, a checkout, and the program between them, without a socket and in virtual time.
@@ -46,8 +47,8 @@ func newWorld(t *testing.T, o sim.Options) *world {
 	t.Cleanup(func() { _ = store.Close() })
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: directory, API: directory.API(),
-		Policy: usersync.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: time.Hour,
-			Guard: usersync.Guard{AdminRoles: []string{"Master Admin"}, MinAdmins: 1, Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}},
+		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: time.Hour,
+			Guard: plan.Guard{AdminRoles: []string{"Master Admin"}, MinAdmins: 1, Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}},
 		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute,
 		Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
@@ -205,14 +206,14 @@ func TestEverythingSent(t *testing.T) {
 		all["renamed@example.com"] = everything("N0", 2)
 		all["new1@example.com"] = strings.ReplaceAll(everything("N1", 2), "state: active", "state: inactive")
 		w.pass("deactivate", all)
-		w.Policy.OnRemoval = usersync.Delete
+		w.Policy.OnRemoval = plan.Delete
 		delete(all, "new1@example.com")
 		delete(all, "new2@example.com")
 		w.pass("delete", all)
-		w.Policy.OnRemoval = usersync.Deactivate
+		w.Policy.OnRemoval = plan.Deactivate
 		delete(all, there[2])
 		w.pass("leave", all)
-		w.Policy.OnRemoval = usersync.Unmanage
+		w.Policy.OnRemoval = plan.Unmanage
 
 		for _, email := range there[3:] {
 			all[email] = "acdAutoAnswer: true\n"

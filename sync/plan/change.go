@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"slices"
@@ -84,8 +84,8 @@ type Change struct {
 	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
 
-	hash  string    // of all that is desired of the user; a failure is forgotten when it changes
-	retry time.Time // when it leaves quarantine
+	Hash  string    // of all that is desired of the user; a failure is forgotten when it changes
+	Retry time.Time // when it leaves quarantine
 }
 
 // Defers reports whether a field waits for the change window.
@@ -95,7 +95,7 @@ func (c *Change) Defers(f spec.Field) bool {
 
 // Standing is the outcome as far as the user is concerned: deferred as long as anything waits for a change window,
 // whatever of the rest was applied.
-func (c *Change) Standing() Outcome {
+func (c *Change) UserOutcome() Outcome {
 	if c.Outcome == Applied && len(c.Deferred) > 0 {
 		return Deferred
 	}

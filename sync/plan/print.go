@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "
 // that comes from specs or from Genesys is quoted, and cannot move a cursor.
 func (c *Change) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, printable(c.Key))
+	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, Printable(c.Key))
 	switch {
 	case c.Action == Unmanage:
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
@@ -22,7 +22,7 @@ func (c *Change) String() string {
 	case c.Cause == Undone:
 		b.WriteString(" (undo)")
 	default:
-		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.where())
+		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.Where())
 	}
 	if c.Outcome != Planned && c.Outcome != Applied {
 		fmt.Fprintf(&b, " %s", c.Outcome)
@@ -32,10 +32,10 @@ func (c *Change) String() string {
 			fmt.Fprintf(&b, ": %s", c.Note)
 		}
 		if c.Waits != "" {
-			fmt.Fprintf(&b, ": waits for %s", printable(c.Waits))
+			fmt.Fprintf(&b, ": waits for %s", Printable(c.Waits))
 		}
 		if c.Err != nil {
-			fmt.Fprintf(&b, ": %s", printable(c.Err.Error()))
+			fmt.Fprintf(&b, ": %s", Printable(c.Err.Error()))
 		}
 	}
 	for _, fc := range c.Fields {
@@ -71,15 +71,15 @@ func (h Hold) String() string {
 		users = fmt.Sprintf("%d users", len(h.Users))
 	}
 	const most = 10
-	names := printable(strings.Join(h.Users[:min(len(h.Users), most)], ", "))
+	names := Printable(strings.Join(h.Users[:min(len(h.Users), most)], ", "))
 	if n := len(h.Users) - most; n > 0 {
 		names += fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("Held: %s, by --%s: %s.\n  %s\n  If it is meant: usersyncd release %s", users, h.Guard, printable(h.Reason), names, h.ID)
+	return fmt.Sprintf("Held: %s, by --%s: %s.\n  %s\n  If it is meant: usersyncd release %s", users, h.Guard, Printable(h.Reason), names, h.ID)
 }
 
 // where is the place of the spec, if there is one that can be read.
-func (c *Change) where() string {
+func (c *Change) Where() string {
 	switch {
 	case c.Cause == Undone:
 		return "rollback"
@@ -100,7 +100,7 @@ func (fc FieldChange) String() string {
 }
 
 // printable escapes what is not, without putting quotes around.
-func printable(s string) string {
+func Printable(s string) string {
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }

@@ -1,22 +1,21 @@
-package sync_test
+package plan_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"usersyncd/sync/plan"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	usersync "usersyncd/sync"
-
 	_ "time/tzdata" // the tests do not depend on the machine's
 )
 
-func window(t testing.TB, text string) usersync.Window {
+func window(t testing.TB, text string) plan.Window {
 	t.Helper()
-	w, err := usersync.ParseWindow(text)
+	w, err := plan.ParseWindow(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,9 +23,9 @@ func window(t testing.TB, text string) usersync.Window {
 }
 
 // hours is a schedule of some windows for the fields that touch routing.
-func hours(t testing.TB, windows ...string) usersync.Schedule {
+func hours(t testing.TB, windows ...string) plan.Schedule {
 	t.Helper()
-	s := usersync.Schedule{Fields: usersync.RoutingFields()}
+	s := plan.Schedule{Fields: plan.RoutingFields()}
 	for _, text := range windows {
 		s.Windows = append(s.Windows, window(t, text))
 	}
@@ -67,7 +66,7 @@ func TestParseWindow(t *testing.T) {
 		"Mon 20:00-06:00 Local":                `which time zone is "Local"?`,
 		"Mon 20:00-06:00 UTC;Tue 01:00-02:00 ": `it takes days, hours and a time zone`,
 	} {
-		if _, err := usersync.ParseWindow(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := plan.ParseWindow(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; wanted %s", text, err, want)
 		}
 	}
@@ -78,14 +77,14 @@ func FuzzParseWindow(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		w, err := usersync.ParseWindow(text)
+		w, err := plan.ParseWindow(text)
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error that says nothing")
 			}
 			return
 		}
-		again, err := usersync.ParseWindow(w.String())
+		again, err := plan.ParseWindow(w.String())
 		if err != nil || again.String() != w.String() {
 			t.Errorf("%q prints as %q, and that as %q, %v", text, w, again, err)
 		}
@@ -147,7 +146,7 @@ func TestOpensAndCloses(t *testing.T) {
 
 func TestAlways(t *testing.T) {
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	for _, s := range []usersync.Schedule{{}, hours(t), hours(t, "Mon-Sun 00:00-24:00 Europe/Madrid"),
+	for _, s := range []plan.Schedule{{}, hours(t), hours(t, "Mon-Sun 00:00-24:00 Europe/Madrid"),
 		hours(t, "Mon-Sun 06:00-18:00 UTC", "Mon-Sun 18:00-06:00 UTC"), {Windows: hours(t, "Mon 00:00-01:00 UTC").Windows}} {
 		if closes := s.Closes(at); !closes.IsZero() {
 			t.Errorf("%v closes at %s", s, closes)

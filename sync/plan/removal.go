@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"cmp"
@@ -13,7 +13,7 @@ import (
 func (p *planner) removed() {
 	for key := range p.snap.Intents {
 		if p.declared[key] == nil {
-			p.settled = append(p.settled, key)
+			p.Record.Settled = append(p.Record.Settled, key)
 		}
 	}
 	for _, u := range p.left() {
@@ -25,20 +25,20 @@ func (p *planner) removed() {
 	}
 	for key := range p.snap.Failures {
 		if c := p.changes[key]; p.declared[key] == nil && (c == nil || c.Action == Unmanage) {
-			p.recovered = append(p.recovered, key)
+			p.Record.Cleared = append(p.Record.Cleared, key)
 		}
 	}
 }
 
 // removal makes the change of a user who is no longer declared.
 func (p *planner) removal(u *state.User) *Change {
-	c := &Change{Key: keyOf(u), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
-	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: deleted}[c.Action])}
-	if isDeleted(u) {
+	c := &Change{Key: u.Key(), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
+	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: state.Deleted}[c.Action])}
+	if u.Deleted() {
 		c.Action = Unmanage // by hand, already
 	}
-	p.roster.compare(c)
-	c.hash = string(c.Action)
+	p.Index.Compare(c)
+	c.Hash = string(c.Action)
 	if c.Action != Unmanage {
 		if len(c.Fields) == 0 {
 			c.Action = Unmanage
@@ -53,7 +53,7 @@ func (p *planner) removal(u *state.User) *Change {
 func (p *planner) left() []*state.User {
 	var left []*state.User
 	for id, u := range p.snap.Users {
-		if u.Applied != nil && p.claimed[id] == "" {
+		if u.Applied != nil && p.OwnerOf[id] == "" {
 			left = append(left, u)
 		}
 	}
@@ -64,16 +64,16 @@ func (p *planner) left() []*state.User {
 // lastGood keeps the managed users that a broken tree does not show as they were last applied.
 func (p *planner) lastGood() {
 	for _, u := range p.left() {
-		key := text(u.Applied[spec.Email])
+		key := u.Applied[spec.Email].Text()
 		if key == "" || p.declared[key] != nil || p.held[u.ID] {
 			continue
 		}
-		p.kept++
+		p.Retained++
 		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
-		c.hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
-		c.Desired = p.policy.managed(u.Applied, u)
-		p.roster.compare(c)
-		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil || len(p.policy.Guard.refuses(c)) > 0 {
+		c.Hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
+		c.Desired = p.policy.Managed(u.Applied, u)
+		p.Index.Compare(c)
+		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil || len(p.policy.Guard.Refuses(c)) > 0 {
 			continue
 		}
 		if len(c.Fields) == 0 {

@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"fmt"
@@ -21,10 +21,10 @@ func (p *planner) match(users []*spec.User) {
 		if u.ID == "" {
 			continue
 		}
-		if cur := p.roster.byID[u.ID]; cur != nil {
+		if cur := p.Index.ByID[u.ID]; cur != nil {
 			p.claim(u, cur)
-		} else if !p.answers.Looked[u.ID] && len(p.asks.ids) < mostLooked {
-			p.asks.ids = append(p.asks.ids, u.ID) // no listing shows who was deleted
+		} else if !p.answers.Looked[u.ID] && len(p.Lookups.IDs) < mostLooked {
+			p.Lookups.IDs = append(p.Lookups.IDs, u.ID) // no listing shows who was deleted
 			p.wrong[u.Key] = true
 		} else {
 			p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
@@ -36,19 +36,19 @@ func (p *planner) match(users []*spec.User) {
 		}
 	}
 	for _, u := range users {
-		if cur := p.roster.byKey[u.Key]; cur != nil && p.unmatched(u) && p.claimed[cur.ID] == "" {
+		if cur := p.Index.ByKey[u.Key]; cur != nil && p.unmatched(u) && p.OwnerOf[cur.ID] == "" {
 			p.claim(u, cur)
 		}
 	}
 	applied := map[string]*state.User{}
-	for id, cur := range p.roster.byID {
-		key := text(cur.Applied[spec.Email])
-		if other := applied[key]; key != "" && p.claimed[id] == "" && !isDeleted(cur) && (other == nil || other.ID < id) {
+	for id, cur := range p.Index.ByID {
+		key := cur.Applied[spec.Email].Text()
+		if other := applied[key]; key != "" && p.OwnerOf[id] == "" && !cur.Deleted() && (other == nil || other.ID < id) {
 			applied[key] = cur
 		}
 	}
 	for _, u := range users {
-		if cur := applied[u.Key]; cur != nil && p.unmatched(u) && p.roster.byKey[u.Key] == nil {
+		if cur := applied[u.Key]; cur != nil && p.unmatched(u) && p.Index.ByKey[u.Key] == nil {
 			p.claim(u, cur)
 		}
 	}
@@ -61,10 +61,10 @@ func (p *planner) unmatched(u *spec.User) bool {
 // renamed claims the user with the former address, unless the rename is done, and refuses to guess
 // when a stranger has the new one.
 func (p *planner) renamed(u *spec.User) {
-	old, holder := p.roster.live(u.PreviousEmail), p.roster.byKey[u.Key]
+	old, holder := p.Index.Live(u.PreviousEmail), p.Index.ByKey[u.Key]
 	switch {
-	case old == nil, holder != nil && p.claimed[old.ID] != "": // done; the former address is somebody else's by now
-	case holder == nil, p.claimed[holder.ID] != "": // nobody has the new one, or gives it up
+	case old == nil, holder != nil && p.OwnerOf[old.ID] != "": // done; the former address is somebody else's by now
+	case holder == nil, p.OwnerOf[holder.ID] != "": // nobody has the new one, or gives it up
 		p.claim(u, old)
 	case holder.Applied == nil || old.Applied != nil:
 		p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
@@ -73,9 +73,9 @@ func (p *planner) renamed(u *spec.User) {
 }
 
 func (p *planner) claim(u *spec.User, cur *state.User) {
-	if other, taken := p.claimed[cur.ID]; taken {
+	if other, taken := p.OwnerOf[cur.ID]; taken {
 		p.problem(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep one of them", cur.ID, other, p.declared[other].Pos))
 		return
 	}
-	p.claimed[cur.ID], p.current[u.Key], p.roster.alias[u.Key] = u.Key, cur, cur.ID
+	p.OwnerOf[cur.ID], p.current[u.Key], p.Index.RenamedTo[u.Key] = u.Key, cur, cur.ID
 }

@@ -1,4 +1,4 @@
-package sync_test
+package plan_test
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 var now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -54,17 +54,17 @@ func tree(users ...*spec.User) *spec.Tree {
 	return &spec.Tree{Digest: "d", Revision: "r", Users: users}
 }
 
-func policy() usersync.Policy {
-	return usersync.Policy{Create: true, Adopt: true, Guard: anything()}
+func policy() plan.Policy {
+	return plan.Policy{Create: true, Adopt: true, Guard: anything()}
 }
 
 // anything may be given.
-func anything() usersync.Guard {
-	return usersync.Guard{Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}
+func anything() plan.Guard {
+	return plan.Guard{Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}
 }
 
 // lines shows a plan as people see it, one string a user.
-func lines(p *usersync.Plan) []string {
+func lines(p *plan.Plan) []string {
 	out := []string{}
 	for _, c := range p.Changes {
 		out = append(out, c.String())
@@ -83,7 +83,7 @@ func TestPlan(t *testing.T) {
 		name string
 		tree *spec.Tree
 		snap *state.Snapshot
-		with func(*usersync.Policy)
+		with func(*plan.Policy)
 		want []string
 	}{
 		{
@@ -130,7 +130,7 @@ func TestPlan(t *testing.T) {
 			name: "adoption switched off",
 			tree: tree(declared("a@x.example", "title", "T")),
 			snap: snapshot(known("1", "a@x.example", nil, "title", "Other")),
-			with: func(p *usersync.Policy) { p.Adopt = false },
+			with: func(p *plan.Policy) { p.Adopt = false },
 			want: []string{"~ adopt a@x.example (edit, u.yaml:1:1) skipped: adopting users is switched off\n    title: \"Other\" -> \"T\""},
 		}, {
 			name: "missing",
@@ -211,7 +211,7 @@ func TestPlan(t *testing.T) {
 			name: "a division that may not be given is refused, before anything is written",
 			tree: tree(declared("a@x.example", "title", "New", "division", "Board")),
 			snap: snapshot(known("1", "a@x.example", fields(), "division", "Home")),
-			with: func(p *usersync.Policy) { p.Guard.Divisions = []string{"EMEA"} },
+			with: func(p *plan.Policy) { p.Guard.Divisions = []string{"EMEA"} },
 			want: []string{"u.yaml:1:1: division: this division may not be given: \"Board\" is not in --allow-divisions; add it to allow-divisions in the configuration, if it is meant"},
 		}, {
 			name: "leavers first, then access, then the rest",
@@ -234,14 +234,14 @@ func TestPlan(t *testing.T) {
 			if tt.with != nil {
 				tt.with(&p)
 			}
-			looked := &usersync.Answers{Looked: map[string]bool{"9": true}}
-			plan := usersync.NewPlan(tt.tree, tt.snap, p, looked, now)
-			if diff := cmp.Diff(tt.want, lines(plan)); diff != "" {
+			looked := &plan.LookupResults{Looked: map[string]bool{"9": true}}
+			got := plan.New(tt.tree, tt.snap, p, looked, now)
+			if diff := cmp.Diff(tt.want, lines(got)); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
-			again := usersync.NewPlan(tt.tree, tt.snap, p, looked, now)
-			if again.ID != plan.ID {
-				t.Errorf("the same input made plan %s, then %s", plan.ID, again.ID)
+			again := plan.New(tt.tree, tt.snap, p, looked, now)
+			if again.ID != got.ID {
+				t.Errorf("the same input made plan %s, then %s", got.ID, again.ID)
 			}
 		})
 	}
@@ -258,22 +258,22 @@ func TestPlanQuarantine(t *testing.T) {
 		user  *spec.User
 		at    time.Time
 		retry bool
-		want  usersync.Outcome
+		want  plan.Outcome
 	}{
-		{"before its time", user, now, false, usersync.Quarantined},
-		{"at its time", user, now.Add(time.Hour), false, usersync.Planned},
-		{"asked for", user, now, true, usersync.Planned},
-		{"edited", declared("a@x.example", "title", "Newer"), now, false, usersync.Planned},
+		{"before its time", user, now, false, plan.Quarantined},
+		{"at its time", user, now.Add(time.Hour), false, plan.Planned},
+		{"asked for", user, now, true, plan.Planned},
+		{"edited", declared("a@x.example", "title", "Newer"), now, false, plan.Planned},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := policy()
 			p.Retry = tt.retry
-			plan := usersync.NewPlan(tree(tt.user), snap, p, nil, tt.at)
-			if len(plan.Changes) != 1 || plan.Changes[0].Outcome != tt.want {
-				t.Fatalf("got %v, want one change %s", lines(plan), tt.want)
+			got := plan.New(tree(tt.user), snap, p, nil, tt.at)
+			if len(got.Changes) != 1 || got.Changes[0].Outcome != tt.want {
+				t.Fatalf("got %v, want one change %s", lines(got), tt.want)
 			}
-			if tt.want == usersync.Quarantined && !strings.Contains(plan.Changes[0].Note, "2026-03-01T10:00:00Z") {
-				t.Errorf("the note does not say when it is tried again: %s", plan.Changes[0].Note)
+			if tt.want == plan.Quarantined && !strings.Contains(got.Changes[0].Note, "2026-03-01T10:00:00Z") {
+				t.Errorf("the note does not say when it is tried again: %s", got.Changes[0].Note)
 			}
 		})
 	}
@@ -283,17 +283,17 @@ func TestPlanQuarantine(t *testing.T) {
 func TestPlanNeeds(t *testing.T) {
 	a := declared("a@x.example", "name", "A", "manager", "b@x.example")
 	b := declared("b@x.example", "name", "B")
-	plan := usersync.NewPlan(tree(a, b), snapshot(), policy(), nil, now)
-	if diff := cmp.Diff([]string{"b@x.example"}, plan.Changes[0].Needs); diff != "" {
+	got := plan.New(tree(a, b), snapshot(), policy(), nil, now)
+	if diff := cmp.Diff([]string{"b@x.example"}, got.Changes[0].Needs); diff != "" {
 		t.Errorf("needs (-want +got):\n%s", diff)
 	}
 
 	p := policy()
 	p.Create = false
 	existing := snapshot(known("1", "a@x.example", fields()))
-	plan = usersync.NewPlan(tree(a, b), existing, p, nil, now)
-	for _, c := range plan.Changes {
-		if c.Outcome != usersync.Skipped {
+	got = plan.New(tree(a, b), existing, p, nil, now)
+	for _, c := range got.Changes {
+		if c.Outcome != plan.Skipped {
 			t.Errorf("%s is %s; a report of somebody who will not be created cannot be applied", c.Key, c.Outcome)
 		}
 	}

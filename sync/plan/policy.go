@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"errors"
@@ -10,6 +10,10 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 )
+
+// settleTime is how long a reading may still be of before a write that carries no version. (The vendor's
+// provider waits 4 s for grants, and says that caches may take a minute.)
+const ReadLag = time.Minute
 
 // Policy is what a plan may do.
 type Policy struct {
@@ -34,7 +38,7 @@ type Policy struct {
 }
 
 // managed returns the fields that are compared and written, of those declared for a user.
-func (p *Policy) managed(declared spec.Fields, current *state.User) spec.Fields {
+func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields {
 	if len(p.Unmanaged) == 0 || current == nil {
 		return declared
 	}
@@ -57,9 +61,9 @@ type Selection struct {
 	Where spec.Selection // what their fields are, as declared
 }
 
-func (s *Selection) all() bool { return len(s.Only) == 0 && s.Where.Empty() }
+func (s *Selection) All() bool { return len(s.Only) == 0 && s.Where.Empty() }
 
-func (s *Selection) takes(u *spec.User) bool {
+func (s *Selection) Takes(u *spec.User) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
 }
 
@@ -67,12 +71,12 @@ func (s *Selection) takes(u *spec.User) bool {
 var ErrNobody = errors.New("nobody has the address")
 
 // check refuses a selection that names somebody who is not among the users.
-func (s *Selection) check(users map[string]bool) error {
+func (s *Selection) Check(users map[string]bool) error {
 	for _, key := range s.Only {
 		if users[key] {
 			continue
 		}
-		return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), meant(key, slices.Collect(maps.Keys(users))))
+		return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), DidYouMean(key, slices.Collect(maps.Keys(users))))
 	}
 	return nil
 }

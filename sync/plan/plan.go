@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"crypto/sha256"
@@ -11,6 +11,9 @@ import (
 	"usersyncd/state"
 )
 
+// LongestWait is how long a user may be in quarantine before the next attempt.
+const LongestWait = 6 * time.Hour
+
 // Plan is what would make the organization look like the tree. Two plans from the same input are
 // the same, to the order and the id.
 type Plan struct {
@@ -21,24 +24,24 @@ type Plan struct {
 	Holds     []Hold    // what guards hold until a person releases it
 	Notes     []string  // what is no error, and worth a look
 
-	confirmed []*state.User // nothing to send: found equal; to be recorded
-	recovered []string      // keys in quarantine that need nothing any more
-	settled   []string      // keys of intents that are of no more use
-	roster    *roster
-	claimed   map[string]string // Genesys id -> key of the declared user behind it
-	revision  string
-	undoes    string // of a rollback: what it undoes
-	began     time.Time
-	kept      int // managed users that a tree with problems does not show
-	resent    int // calls sent again, after no usable answer or a conflict
+	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
+	// that leave quarantine, intents of no more use, what was released.
+	Record     state.Commit
+	Index      *Index
+	OwnerOf    map[string]string // Genesys id -> key of the declared user behind it
+	Revision   string
+	RollbackOf string // of a rollback: what it undoes
+	Began      time.Time
+	Retained   int // managed users that a tree with problems does not show
+	Resent     int // calls sent again, after no usable answer or a conflict
 
-	asks     asks         // what must be known before it may be carried out
-	guards   state.Guards // to be remembered; its Released are those that still have something to release
-	answered []string     // requests for release that were dealt with
-	unknown  []string     // requests for release of what nobody holds
+	Lookups         Lookups      // what must be known before it may be carried out
+	Guards          state.Guards // to be remembered; its Released are those that still have something to release
+	Answered        []string     // requests for release that were dealt with
+	UnknownReleases []string     // requests for release of what nobody holds
 }
 
-// NewPlan compares desired, observed and last applied:
+// New compares desired, observed and last applied:
 //
 //	desired | observed | last applied | then
 //	--------+----------+--------------+------------------------------------------------
@@ -59,13 +62,13 @@ type Plan struct {
 //
 // It is pure: it reads no clock, logs nothing, and changes neither tree nor snapshot. answers is what was
 // asked for it; nil is nothing.
-func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answers, now time.Time) *Plan {
+func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
 	if answers == nil {
-		answers = &Answers{}
+		answers = &LookupResults{}
 	}
 	p := &planner{
-		Plan: &Plan{roster: newRoster(snap.Users, policy.ReportDrift), claimed: make(map[string]string, len(tree.Users)),
-			revision: tree.Revision, began: now, asks: asks{names: map[spec.Ref]bool{}, fields: map[string][]spec.Field{}}},
+		Plan: &Plan{Index: NewIndex(snap.Users, policy.ReportDrift), OwnerOf: make(map[string]string, len(tree.Users)),
+			Revision: tree.Revision, Began: now, Lookups: Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}}},
 		policy:   policy,
 		answers:  answers,
 		snap:     snap,
@@ -80,7 +83,7 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
 	}
-	p.roster.steady = slices.Contains(policy.Unmanaged, spec.Email)
+	p.Index.emailUnmanaged = slices.Contains(policy.Unmanaged, spec.Email)
 	for _, id := range snap.Refresh.Held {
 		p.held[id] = true
 	}
@@ -89,32 +92,49 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 	}
 	p.match(tree.Users)
 	for _, u := range tree.Users {
-		p.roster.comes[u.Key] = p.current[u.Key] == nil
+		p.Index.ToCreate[u.Key] = p.current[u.Key] == nil
 	}
 	for _, u := range tree.Users {
-		if policy.Select.takes(u) {
+		if policy.Select.Takes(u) {
 			p.user(u)
 		}
 	}
 	switch {
-	case !policy.Select.all(): // nobody else was looked at
+	case !policy.Select.All(): // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
 	case len(p.Problems) > 0:
-		p.kept = len(p.left())
+		p.Retained = len(p.left())
 	default:
 		p.removed()
 	}
-	p.guard(policy.Select.all() && len(tree.Problems)+len(p.Problems) == 0)
+	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.schedule()
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
 	}
 	slices.SortFunc(p.Changes, (*Change).before)
-	slices.SortFunc(p.Problems, func(a, b Problem) int { return byPlace(a.Problem, b.Problem) })
+	slices.SortFunc(p.Problems, func(a, b Problem) int { return ByPlace(a.Problem, b.Problem) })
 	p.ID = p.id()
+	p.record()
 	return p.Plan
+}
+
+// record adds what is done without a call: who is no longer managed, and what the guards remember.
+func (p *planner) record() {
+	for _, c := range p.Changes {
+		if c.Outcome == Planned && c.Action == Unmanage {
+			left := *c.Current
+			left.Applied = nil
+			p.Record.Users = append(p.Record.Users, &left)
+			p.Count(c, p.now)
+		}
+	}
+	if !slices.Equal(p.Guards.Released, p.snap.Guards.Released) || !slices.Equal(p.Guards.Done, p.snap.Guards.Done) {
+		guards := p.Guards
+		p.Record.Guards = &guards
+	}
 }
 
 // Todo returns the changes that are to be applied.
@@ -129,17 +149,17 @@ func (p *Plan) Todo() []*Change {
 }
 
 // removes reports whether anybody counts as removed.
-func (p *Plan) removes() bool {
+func (p *Plan) Removes() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Action.Removes() })
 }
 
 // sends reports whether anything is to be sent.
-func (p *Plan) sends() bool {
+func (p *Plan) Sends() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome == Planned && c.Action != Unmanage })
 }
 
 // declared counts the declared users that the plan is about, those with problems included.
-func (p *Plan) declared() int {
+func (p *Plan) Declared() int {
 	n := p.Unchanged
 	for _, c := range p.Changes {
 		if !c.Action.Removes() {
@@ -161,7 +181,7 @@ func (p *Plan) Converged() bool {
 type planner struct {
 	*Plan
 	policy   Policy
-	answers  *Answers
+	answers  *LookupResults
 	snap     *state.Snapshot
 	declared map[string]*spec.User  // by key
 	current  map[string]*state.User // by key of the declared user
@@ -180,22 +200,22 @@ func (p *planner) user(u *spec.User) {
 	sound := p.check(u)
 	current := p.current[u.Key]
 	c := newChange(u, current)
-	c.Desired = p.roster.managers(p.policy.managed(u.Fields, current), &p.policy)
-	p.roster.compare(c)
+	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
+	p.Index.Compare(c)
 	_, begun := p.snap.Intents[u.Key]
 	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
 		return
 	}
 	if len(c.Fields)+len(c.Drift) > 0 {
-		c.hash = u.Hash()
+		c.Hash = u.Hash()
 	}
 	switch {
 	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
 		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
 	case !sound:
-		p.granted(u, c) // all that is wrong is said at once
-		p.named(u, c)
+		p.checkAllowlists(u, c) // all that is wrong is said at once
+		p.checkNames(u, c)
 		return
 	case len(c.Fields)+len(c.Drift) == 0:
 		p.unchanged(c, begun)
@@ -210,7 +230,7 @@ func (p *planner) user(u *spec.User) {
 	case c.Action == Adopt && !p.policy.Adopt && !begun:
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
-		granted, named := p.granted(u, c), p.named(u, c)
+		granted, named := p.checkAllowlists(u, c), p.checkNames(u, c)
 		if !granted || !named {
 			return
 		}
@@ -222,8 +242,8 @@ func (p *planner) user(u *spec.User) {
 // quarantine lets a change wait that was refused not long ago, and is still the same.
 func (p *planner) quarantine(c *Change) {
 	f, failed := p.snap.Failures[c.Key]
-	if failed && !p.policy.Retry && f.Desired == c.hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= longestWait {
-		c.Outcome, c.retry = Quarantined, f.Next
+	if failed && !p.policy.Retry && f.Desired == c.Hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait {
+		c.Outcome, c.Retry = Quarantined, f.Next
 		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
 	}
 }
@@ -239,10 +259,10 @@ func times(n int) string {
 func (p *planner) unchanged(c *Change, begun bool) {
 	p.Unchanged++
 	if _, failed := p.snap.Failures[c.Key]; failed {
-		p.recovered = append(p.recovered, c.Key)
+		p.Record.Cleared = append(p.Record.Cleared, c.Key)
 	}
 	if begun {
-		p.settled = append(p.settled, c.Key)
+		p.Record.Settled = append(p.Record.Settled, c.Key)
 	}
 	if c.Current.Applied == nil && !p.policy.Adopt && !begun {
 		return // not ours, and not to become it
@@ -250,7 +270,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	if !sameFields(c.Desired, c.Current.Applied) { // nothing differs, so all of it is in force
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
-		p.confirmed = append(p.confirmed, &confirmed)
+		p.Record.Users = append(p.Record.Users, &confirmed)
 	}
 }
 
@@ -261,7 +281,7 @@ func (p *planner) needs() {
 	for _, c := range p.changes {
 		for _, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
-			if key := text(fc.After); info.User && key != "" && key != c.Key && !p.stands(key) {
+			if key := fc.After.Text(); info.User && key != "" && key != c.Key && !p.Reachable(key) {
 				c.Needs = append(c.Needs, key)
 			}
 		}
@@ -282,16 +302,16 @@ func (p *planner) needs() {
 }
 
 // stands reports whether an address is that of a live user who keeps it.
-func (p *Plan) stands(key string) bool {
-	u := p.roster.live(key)
+func (p *Plan) Reachable(key string) bool {
+	u := p.Index.Live(key)
 	if u == nil {
 		return false
 	}
-	if id := p.roster.alias[key]; id != "" && id != u.ID && !p.roster.steady {
+	if id := p.Index.RenamedTo[key]; id != "" && id != u.ID && !p.Index.emailUnmanaged {
 		return false // somebody else is to have it
 	}
-	owner := p.claimed[u.ID]
-	return owner == "" || owner == key || p.roster.steady
+	owner := p.OwnerOf[u.ID]
+	return owner == "" || owner == key || p.Index.emailUnmanaged
 }
 
 // id names the plan by what it would do.

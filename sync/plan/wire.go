@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"encoding/json"
@@ -35,14 +35,14 @@ type fieldJSON struct {
 }
 
 // raw is a value as JSON, which it is already: null where nothing is known.
-func raw(v spec.Value) json.RawMessage {
+func Raw(v spec.Value) json.RawMessage {
 	if v == "" {
 		return json.RawMessage("null")
 	}
 	return json.RawMessage(v)
 }
 
-func cooked(v json.RawMessage) spec.Value {
+func valueOf(v json.RawMessage) spec.Value {
 	if string(v) == "null" {
 		return ""
 	}
@@ -52,7 +52,7 @@ func cooked(v json.RawMessage) spec.Value {
 func (c *Change) toJSON(fields []FieldChange) []fieldJSON {
 	var out []fieldJSON
 	for _, fc := range fields {
-		f := fieldJSON{Field: fc.Field, Before: raw(fc.Before), After: raw(fc.After)}
+		f := fieldJSON{Field: fc.Field, Before: Raw(fc.Before), After: Raw(fc.After)}
 		if fc.Cause != c.Cause {
 			f.Cause = fc.Cause
 		}
@@ -64,7 +64,7 @@ func (c *Change) toJSON(fields []FieldChange) []fieldJSON {
 func (c *Change) fromJSON(fields []fieldJSON) []FieldChange {
 	var out []FieldChange
 	for _, f := range fields {
-		fc := FieldChange{Field: f.Field, Before: cooked(f.Before), After: cooked(f.After), Cause: c.Cause}
+		fc := FieldChange{Field: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Cause: c.Cause}
 		if f.Cause != "" {
 			fc.Cause = f.Cause
 		}

@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"maps"
@@ -14,7 +14,7 @@ func newChange(u *spec.User, current *state.User) *Change {
 }
 
 // compare finds the fields of c that must be written, and with them the action, the cause and the lane.
-func (r *roster) compare(c *Change) {
+func (r *Index) Compare(c *Change) {
 	c.Fields, c.Drift, c.Deferred, c.Until = nil, nil, nil, time.Time{}
 	switch {
 	case c.Action.Removes():
@@ -26,7 +26,7 @@ func (r *roster) compare(c *Change) {
 		return
 	case c.Current == nil:
 		c.Action = Create
-	case isDeleted(c.Current):
+	case c.Current.Deleted():
 		c.Action = Restore
 	case c.Current.Applied == nil:
 		c.Action = Adopt
@@ -51,7 +51,7 @@ func (r *roster) compare(c *Change) {
 		if c.Action == Restore {
 			fc.Cause = Missing
 		}
-		if r.lax && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
+		if r.reportDrift && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
 			c.Drift = append(c.Drift, fc) // a managed user who was deleted by hand is drift, too
 		} else {
 			c.Fields = append(c.Fields, fc)
@@ -61,7 +61,7 @@ func (r *roster) compare(c *Change) {
 }
 
 // differs makes the three-way comparison of one field.
-func (r *roster) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
+func (r *Index) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
 	have, known := current.Fields[f]
 	last, applied := current.Applied[f]
 	edited := !applied || last != want
@@ -70,18 +70,18 @@ func (r *roster) differs(current *state.User, f spec.Field, want spec.Value) (be
 		return "", Edit, edited
 	case have == want:
 		return have, "", false
-	case r.same(f, want, have):
+	case r.Same(f, want, have):
 		// Equal as far as the API shows it (it rewrites a number that has an extension). What was
 		// edited since is sent; a person who was renamed is still the same person.
-		return r.named(f, have), Edit, applied && edited && f == spec.Phones
+		return r.AsDeclared(f, have), Edit, applied && edited && f == spec.Phones
 	case edited:
-		return r.named(f, have), Edit, true
+		return r.AsDeclared(f, have), Edit, true
 	}
-	return r.named(f, have), Drift, true
+	return r.AsDeclared(f, have), Drift, true
 }
 
 // applied returns what is in force of the desired fields: those found equal, and those just written.
-func (r *roster) applied(c *Change, written []spec.Field) spec.Fields {
+func (r *Index) Applied(c *Change, written []spec.Field) spec.Fields {
 	in := make(spec.Fields, len(c.Desired))
 	for f, want := range c.Desired {
 		if _, _, differs := r.differs(c.Current, f, want); !differs {

@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"fmt"
@@ -10,30 +10,30 @@ import (
 
 // granted reports whether everything that a change gives to a user may be given. What may is said by the
 // configuration alone: a checkout is written by more people than may hand out access.
-func (p *planner) granted(u *spec.User, c *Change) bool {
-	refused := p.policy.Guard.refuses(c)
+func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
+	refused := p.policy.Guard.Refuses(c)
 	for _, r := range refused {
-		p.problem(u, r.field, r.String())
-		p.Problems[len(p.Problems)-1].name = r.name
+		p.problem(u, r.Field, r.String())
+		p.Problems[len(p.Problems)-1].Name = r.Name
 	}
 	return len(refused) == 0
 }
 
 // A refusal is one thing that may not be given.
-type refusal struct {
-	field            spec.Field
-	name, what, flag string
+type Refusal struct {
+	Field            spec.Field
+	Name, what, flag string
 }
 
-func (r refusal) String() string {
+func (r Refusal) String() string {
 	return fmt.Sprintf("%s may not be given: %s is not in --%s; add it to %s in the configuration, if it is meant",
-		r.what, spec.Text(r.name).Display(), r.flag, r.flag)
+		r.what, spec.Text(r.Name).Display(), r.flag, r.flag)
 }
 
 // refuses lists what a change would give and may not.
-func (g *Guard) refuses(c *Change) []refusal {
-	var all []refusal
-	refuse := func(f spec.Field, name, what, flag string) { all = append(all, refusal{f, name, what, flag}) }
+func (g *Guard) Refuses(c *Change) []Refusal {
+	var all []Refusal
+	refuse := func(f spec.Field, name, what, flag string) { all = append(all, Refusal{f, name, what, flag}) }
 	for _, fc := range c.Fields {
 		switch fc.Field {
 		case spec.Roles:
@@ -49,7 +49,7 @@ func (g *Guard) refuses(c *Change) []refusal {
 				}
 			}
 		case spec.Division:
-			if name := text(fc.After); !allows(g.Divisions, name) {
+			if name := fc.After.Text(); !allows(g.Divisions, name) {
 				refuse(spec.Division, name, "this division", "allow-divisions")
 			}
 		case spec.Queues:
@@ -123,7 +123,7 @@ func (p *planner) admins() {
 	case len(risky) == 0:
 		return
 	case !p.answers.Counted:
-		p.asks.admins = true
+		p.Lookups.Admins = true
 		return
 	case p.answers.NoCount != nil:
 		p.hold(guardAdmins, fmt.Sprintf("it cannot be told whether the last administrators are among them: %v", p.answers.NoCount), risky)
@@ -131,13 +131,13 @@ func (p *planner) admins() {
 	}
 	left := 0
 	for _, id := range p.answers.Admins {
-		if u := p.snap.Users[id]; u != nil && text(u.Fields[spec.State]) == "active" && !p.lost(u) { // whom we do not see may be nobody
+		if u := p.snap.Users[id]; u != nil && u.Fields[spec.State].Text() == "active" && !p.lost(u) { // whom we do not see may be nobody
 			left++
 		}
 	}
 	var losing []*Change
 	for i, c := range append(freed, risky...) {
-		if !slices.Contains(p.answers.Admins, c.Current.ID) || text(c.Current.Fields[spec.State]) != "active" {
+		if !slices.Contains(p.answers.Admins, c.Current.ID) || c.Current.Fields[spec.State].Text() != "active" {
 			continue
 		}
 		if i < len(freed) {
@@ -154,7 +154,7 @@ func (p *planner) admins() {
 // lost reports whether a user has lost the roles by our own write, which the API may not show yet.
 func (p *planner) lost(u *state.User) bool {
 	roles, known := u.Fields[spec.Roles]
-	return known && p.now.Sub(u.WroteAt).Abs() < settleTime && !slices.ContainsFunc(grantList(roles), func(g grant) bool {
+	return known && p.now.Sub(u.WroteAt).Abs() < ReadLag && !slices.ContainsFunc(grantList(roles), func(g grant) bool {
 		return slices.Contains(p.policy.Guard.AdminRoles, g.role)
 	})
 }
@@ -164,7 +164,7 @@ func (c *Change) ends(roles []string) bool {
 	if c.Action == Unmanage || c.Action == Create {
 		return false
 	}
-	if c.Action == Delete || c.deactivates() {
+	if c.Action == Delete || c.Deactivates() {
 		return true
 	}
 	for _, fc := range c.Fields {

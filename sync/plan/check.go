@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"cmp"
@@ -14,19 +14,19 @@ import (
 type Problem struct {
 	Key string // spec.User.Key
 	spec.Problem
-	name string // of what is wrong within the field, if that is more exact
+	Name string // of what is wrong within the field, if that is more exact
 }
 
 // check finds what only now can be known to be wrong, before anything of the user is written.
 func (p *planner) check(u *spec.User) bool {
-	for _, info := range p.roster.infos {
+	for _, info := range p.Index.infos {
 		if !info.User {
 			continue
 		}
 		f, v := info.Field, u.Fields[info.Field]
-		switch key := text(v); {
+		switch key := v.Text(); {
 		case key == "":
-		case p.roster.live(key) == nil && p.declared[key] == nil:
+		case p.Index.Live(key) == nil && p.declared[key] == nil:
 			p.problem(u, f, fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs%s", v.Display(), p.meant(key)))
 		default:
 			if way := p.circle(u.Key, f); way != "" {
@@ -40,14 +40,14 @@ func (p *planner) check(u *spec.User) bool {
 // meant suggests an address for one that nobody has.
 func (p *planner) meant(key string) string {
 	candidates := slices.Collect(maps.Keys(p.declared))
-	for known := range p.roster.byKey {
+	for known := range p.Index.ByKey {
 		candidates = append(candidates, known)
 	}
-	return meant(key, candidates)
+	return DidYouMean(key, candidates)
 }
 
 // meant suggests the one of some addresses, to go behind a sentence; "" if none is close.
-func meant(key string, candidates []string) string {
+func DidYouMean(key string, candidates []string) string {
 	slices.Sort(candidates) // of two that are as close it is always the same
 	if near := spec.Suggest(key, candidates); near != "" {
 		return "; did you mean " + spec.Text(near).Display() + "?"
@@ -64,11 +64,11 @@ func (p *planner) circle(key string, f spec.Field) string {
 		if u == nil {
 			return ""
 		}
-		if next = text(u.Fields[f]); next == "" {
+		if next = u.Fields[f].Text(); next == "" {
 			return ""
 		}
 		if way = append(way, next); next == key {
-			return printable(strings.Join(way, " -> "))
+			return Printable(strings.Join(way, " -> "))
 		}
 		if next < key {
 			return ""
@@ -84,7 +84,7 @@ func (p *planner) circle(key string, f spec.Field) string {
 // must be sent, and for those that are newly managed and were read too long ago to be compared. It is false
 // if they could not be read.
 func (p *planner) readable(u *spec.User, c *Change) bool {
-	if isDeleted(c.Current) {
+	if c.Current.Deleted() {
 		return true // read once it is restored
 	}
 	var unknown []spec.Field
@@ -108,7 +108,7 @@ func (p *planner) readable(u *spec.User, c *Change) bool {
 	err, asked := p.answers.Unread[c.Current.ID]
 	switch {
 	case !asked:
-		p.asks.fields[c.Current.ID] = unknown
+		p.Lookups.Fields[c.Current.ID] = unknown
 	case err != nil:
 		p.problem(u, unknown[0], fmt.Sprintf("what Genesys has now cannot be read, so nothing is written: %v", err))
 		return false
@@ -117,16 +117,16 @@ func (p *planner) readable(u *spec.User, c *Change) bool {
 }
 
 // named asks whether the names exist that a change refers to. It is false if one is known not to.
-func (p *planner) named(u *spec.User, c *Change) bool {
+func (p *planner) checkNames(u *spec.User, c *Change) bool {
 	ok := true
 	for _, fc := range c.Fields {
 		for _, ref := range spec.References(fc.Field, fc.After) {
 			wrong, asked := p.answers.Names[ref]
 			if !asked {
-				p.asks.names[ref] = true
+				p.Lookups.Names[ref] = true
 			} else if wrong != "" {
 				p.problem(u, fc.Field, wrong)
-				p.Problems[len(p.Problems)-1].name = ref.Name
+				p.Problems[len(p.Problems)-1].Name = ref.Name
 				ok = false
 			}
 		}
@@ -134,7 +134,7 @@ func (p *planner) named(u *spec.User, c *Change) bool {
 	return ok
 }
 
-func byPlace(a, b spec.Problem) int {
+func ByPlace(a, b spec.Problem) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Field, b.Field))
 }
 

@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"slices"
@@ -31,8 +31,8 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 
 // postpone sets apart which fields of a change wait until a window opens. Those in begun go on: half of what was
 // to be done to them may be worse than either.
-func (s *Schedule) postpone(c *Change, opens time.Time, begun []spec.Field) {
-	if c.unscheduled() {
+func (s *Schedule) Postpone(c *Change, opens time.Time, begun []spec.Field) {
+	if c.Unscheduled() {
 		return
 	}
 	waits := func(fc FieldChange) bool {
@@ -56,14 +56,14 @@ func (s *Schedule) postpone(c *Change, opens time.Time, begun []spec.Field) {
 
 // unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
 // brought back; who leaves must lose everything at once; and who is not active has no part in routing.
-func (c *Change) unscheduled() bool {
+func (c *Change) Unscheduled() bool {
 	if c.Action == Create || c.Action == Restore || c.Action.Removes() {
 		return true
 	}
-	state := text(c.Current.Fields[spec.State])
+	state := c.Current.Fields[spec.State].Text()
 	for _, fc := range c.Fields {
 		if fc.Field == spec.State {
-			state = text(fc.After)
+			state = fc.After.Text()
 		}
 	}
 	return state == "inactive"
@@ -80,22 +80,10 @@ func (p *planner) schedule() {
 		if c.Outcome != Planned {
 			continue
 		}
-		if p.policy.Schedule.postpone(c, opens, nil); len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		if p.policy.Schedule.Postpone(c, opens, nil); len(c.Fields) == 0 && len(c.Deferred) > 0 {
 			c.Outcome = Deferred
 		}
 	}
-}
-
-// Waits counts the users of whom something waits for a change window, and says when the first of it goes.
-func (r *Result) Waits() (users int, opens time.Time) {
-	for _, c := range r.Changes {
-		if len(c.Deferred) > 0 {
-			if users++; opens.IsZero() || c.Until.Before(opens) {
-				opens = c.Until
-			}
-		}
-	}
-	return users, opens
 }
 
 // WindowTime shows people when a window opens, as the clock there will.

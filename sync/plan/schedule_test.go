@@ -1,4 +1,4 @@
-package sync_test
+package plan_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // It is Sunday, 2026-03-01 09:00 UTC, in these tests.
@@ -36,7 +36,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 		name string
 		tree *spec.Tree
 		snap *state.Snapshot
-		with func(*usersync.Policy)
+		with func(*plan.Policy)
 		want []string
 	}{
 		{
@@ -53,7 +53,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			name: "within the window all of it goes",
 			tree: tree(skilled(declared("a@x.example"), five)),
 			snap: snapshot(has(known("1", "a@x.example", fields()), four)),
-			with: func(p *usersync.Policy) { p.Schedule = hours(t, "Sun 09:00-09:01 UTC") },
+			with: func(p *plan.Policy) { p.Schedule = hours(t, "Sun 09:00-09:01 UTC") },
 			want: []string{"planned: ~ update a@x.example (edit, u.yaml:1:1)\n    skills: {A: 4} -> {A: 5}"},
 		}, {
 			name: "drift waits, too",
@@ -84,7 +84,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			name: "a removal goes",
 			tree: tree(declared("b@x.example")),
 			snap: snapshot(has(known("1", "a@x.example", fields()), four), known("2", "b@x.example", fields())),
-			with: func(p *usersync.Policy) { p.OnRemoval = usersync.Deactivate },
+			with: func(p *plan.Policy) { p.OnRemoval = plan.Deactivate },
 			want: []string{"planned: - deactivate a@x.example (no longer declared)\n    state: \"active\" -> \"inactive\""},
 		}, {
 			name: "activation waits, and all that touches routing with it",
@@ -111,7 +111,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			name: "what a guard holds is held whole, and by day",
 			tree: tree(skilled(declared("a@x.example", "title", "New"), none)),
 			snap: snapshot(has(known("1", "a@x.example", fields("title", "T"), "title", "T"), four)),
-			with: func(p *usersync.Policy) { p.Guard.SkillLosses = &usersync.Limit{} },
+			with: func(p *plan.Policy) { p.Guard.SkillLosses = &plan.Limit{} },
 			want: []string{"held: ~ update a@x.example (edit, u.yaml:1:1) held under p-...\n    title: \"T\" -> \"New\"\n    skills: {A: 4} -> {}"},
 		}, {
 			name: "what a broken tree does not show waits, too",
@@ -126,7 +126,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			name: "other fields, if it is said so",
 			tree: tree(skilled(declared("a@x.example", "title", "New"), five)),
 			snap: snapshot(has(known("1", "a@x.example", fields("title", "T"), "title", "T"), four)),
-			with: func(p *usersync.Policy) { p.Schedule.Fields = []spec.Field{spec.Title} },
+			with: func(p *plan.Policy) { p.Schedule.Fields = []spec.Field{spec.Title} },
 			want: []string{"planned: ~ update a@x.example (edit, u.yaml:1:1)\n    skills: {A: 4} -> {A: 5}\n    " + until + "\n        title: \"T\" -> \"New\""},
 		},
 	} {
@@ -136,7 +136,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			if tt.with != nil {
 				tt.with(&p)
 			}
-			plan := usersync.NewPlan(tt.tree, tt.snap, p, nil, now)
+			plan := plan.New(tt.tree, tt.snap, p, nil, now)
 			got := []string{}
 			for _, c := range plan.Changes {
 				line := string(c.Outcome) + ": " + c.String()
@@ -159,9 +159,9 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 func TestWhatWaitsIsNamed(t *testing.T) {
 	p := policy()
 	p.Schedule = hours(t, nights)
-	plan := func(at time.Time) *usersync.Plan {
+	plan := func(at time.Time) *plan.Plan {
 		u := declared("a@x.example", "title", "New", "state", "active")
-		return usersync.NewPlan(tree(u), snapshot(known("1", "a@x.example", fields("title", "T"), "title", "T", "state", "inactive")), p, nil, at)
+		return plan.New(tree(u), snapshot(known("1", "a@x.example", fields("title", "T"), "title", "T", "state", "inactive")), p, nil, at)
 	}
 	sunday, tuesday, within := plan(now), plan(now.Add(48*time.Hour)), plan(now.Add(36*time.Hour))
 	if sunday.ID != tuesday.ID || sunday.ID == within.ID {
@@ -183,7 +183,7 @@ func TestWhatWaitsIsNamed(t *testing.T) {
 
 // Whether something waits changes nothing about what guards hold.
 func TestGuardsLookAtWhatWaits(t *testing.T) {
-	losing := func(p usersync.Policy) []usersync.Hold {
+	losing := func(p plan.Policy) []plan.Hold {
 		var declarations []*spec.User
 		var users []*state.User
 		for _, id := range []string{"a", "b", "c"} {
@@ -192,8 +192,8 @@ func TestGuardsLookAtWhatWaits(t *testing.T) {
 			u.Applied[spec.Skills] = u.Fields[spec.Skills]
 			declarations, users = append(declarations, d), append(users, u)
 		}
-		p.Guard.SkillLosses = &usersync.Limit{Percent: 50}
-		return usersync.NewPlan(tree(declarations...), snapshot(users...), p, nil, now).Holds
+		p.Guard.SkillLosses = &plan.Limit{Percent: 50}
+		return plan.New(tree(declarations...), snapshot(users...), p, nil, now).Holds
 	}
 	always, scheduled := policy(), policy()
 	scheduled.Schedule = hours(t, nights)

@@ -1,7 +1,8 @@
-package sync
+package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +29,7 @@ func (u Undo) String() string {
 }
 
 // pause is what a rollback begins with. One that goes on with what an earlier one left is paused since that one.
-func (u Undo) pause(at time.Time, by string) state.Pause {
+func (u Undo) Pause(at time.Time, by string) state.Pause {
 	p := state.Pause{At: at, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", u)}
 	switch before := u.Paused; {
 	case before == nil || before.Reason == "":
@@ -40,11 +41,14 @@ func (u Undo) pause(at time.Time, by string) state.Pause {
 	return p
 }
 
+// ErrAmbiguous is returned when the beginning of a revision fits several, or is too short to be meant.
+var ErrAmbiguous = errors.New("which revision?")
+
 // shortest is how much of a revision must be given.
 const shortest = 4
 
 // one completes a revision that was given by how it begins.
-func (u Undo) one(events []state.Event) (string, error) {
+func (u Undo) Complete(events []state.Event) (string, error) {
 	if u.Revision == "" {
 		return "", nil
 	}
@@ -62,23 +66,23 @@ func (u Undo) one(events []state.Event) (string, error) {
 }
 
 // An undone is one user's fields, as they were before the writes to be undone and as these left them.
-type undone struct {
-	id, key string
+type UserRollback struct {
+	ID, Key string
 	created bool // by one of the writes,
 	back    bool // or restored
-	before  spec.Fields
-	after   spec.Fields
+	Before  spec.Fields
+	After   spec.Fields
 }
 
 // undoing sums events up, which come newest first, by user and field. What they took back themselves is none, and of
 // one revision's writes those are none that changed back what was changed by hand.
-func undoing(events []state.Event, revision bool) []*undone {
-	byID := map[string]*undone{}
-	var all []*undone
+func Undoing(events []state.Event, revision bool) []*UserRollback {
+	byID := map[string]*UserRollback{}
+	var all []*UserRollback
 	for _, e := range events {
 		u := byID[e.ID]
 		if u == nil {
-			u = &undone{id: e.ID, key: e.Email, before: spec.Fields{}, after: spec.Fields{}}
+			u = &UserRollback{ID: e.ID, Key: e.Email, Before: spec.Fields{}, After: spec.Fields{}}
 			byID[e.ID] = u
 			all = append(all, u)
 		}
@@ -88,41 +92,41 @@ func undoing(events []state.Event, revision bool) []*undone {
 			if revision && cmp.Or(f.Cause, e.Cause) == string(Drift) {
 				continue // what somebody had changed by hand is not what the commit did
 			}
-			if _, later := u.after[f.Field]; !later {
-				u.after[f.Field] = f.After
+			if _, later := u.After[f.Field]; !later {
+				u.After[f.Field] = f.After
 			}
-			u.before[f.Field] = f.Before
+			u.Before[f.Field] = f.Before
 		}
 	}
 	for _, u := range all {
-		maps.DeleteFunc(u.before, func(f spec.Field, v spec.Value) bool { return v == u.after[f] })
+		maps.DeleteFunc(u.Before, func(f spec.Field, v spec.Value) bool { return v == u.After[f] })
 	}
-	all = slices.DeleteFunc(all, func(u *undone) bool { return len(u.before) == 0 })
-	slices.SortFunc(all, func(a, b *undone) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id)) })
+	all = slices.DeleteFunc(all, func(u *UserRollback) bool { return len(u.Before) == 0 })
+	slices.SortFunc(all, func(a, b *UserRollback) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
 
 // newUndo plans a rollback. It is pure. The guards look at it as at any plan.
-func newUndo(undo Undo, wanted []*undone, snap *state.Snapshot, policy Policy, answers *Answers, now time.Time) *Plan {
+func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
 	p := &planner{
-		Plan:   &Plan{roster: newRoster(snap.Users, false), claimed: map[string]string{}, undoes: undo.String(), revision: undo.Revision, began: now},
+		Plan:   &Plan{Index: NewIndex(snap.Users, false), OwnerOf: map[string]string{}, RollbackOf: undo.String(), Revision: undo.Revision, Began: now},
 		policy: policy, answers: answers, snap: snap, changes: map[string]*Change{}, freed: map[string]bool{}, now: now,
 	}
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
 	}
 	for _, u := range wanted {
-		c := p.undo(u, snap.Users[u.id])
+		c := p.undo(u, snap.Users[u.ID])
 		key := c.Key
 		if p.changes[key] != nil {
-			key = u.id // another user had the address by then
+			key = u.ID // another user had the address by then
 		}
 		p.changes[key] = c
 	}
 	// After all are compared: until then an address means who has it today.
 	for _, c := range p.changes {
 		if c.Outcome == Planned && c.Names(spec.Email) {
-			p.claimed[c.Current.ID], p.roster.alias[c.Key] = c.Key, c.Current.ID
+			p.OwnerOf[c.Current.ID], p.Index.RenamedTo[c.Key] = c.Key, c.Current.ID
 		}
 	}
 	p.guard(false)
@@ -132,12 +136,13 @@ func newUndo(undo Undo, wanted []*undone, snap *state.Snapshot, policy Policy, a
 	}
 	slices.SortFunc(p.Changes, (*Change).before)
 	p.ID = p.id()
+	p.record()
 	return p.Plan
 }
 
 // undo makes one user's change.
-func (p *planner) undo(u *undone, current *state.User) *Change {
-	c := &Change{Key: u.key, Action: Update, Cause: Undone, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
+func (p *planner) undo(u *UserRollback, current *state.User) *Change {
+	c := &Change{Key: u.Key, Action: Update, Cause: Undone, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
 	switch {
 	case u.created:
 		c.Outcome, c.Note = Skipped, "the user was created, and is left; deactivate or delete it by hand if it is not to be"
@@ -147,25 +152,25 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 		return c
 	case current == nil:
 		c.Outcome, c.Note = Skipped, "the user does not exist any more"
-		if u.after[spec.State] == spec.Text(deleted) {
+		if u.After[spec.State] == spec.Text(state.Deleted) {
 			c.Note = "the user was deleted; the next pass restores it once the commit is taken back in the checkout"
 		}
 		return c
 	}
 	why := "changed since: left as it is"
-	for _, info := range p.roster.infos {
+	for _, info := range p.Index.infos {
 		f := info.Field
-		before, ours := u.before[f]
+		before, ours := u.Before[f]
 		have := current.Fields[f]
-		fc := FieldChange{Field: f, Before: p.roster.named(f, have), After: before, Cause: Undone}
+		fc := FieldChange{Field: f, Before: p.Index.AsDeclared(f, have), After: before, Cause: Undone}
 		switch {
-		case !ours, before != "" && p.roster.same(f, before, have):
-		case f == spec.State && text(before) == deleted: // never
+		case !ours, before != "" && p.Index.Same(f, before, have):
+		case f == spec.State && before.Text() == state.Deleted: // never
 			c.Drift = append(c.Drift, fc)
 		case slices.Contains(p.policy.Unmanaged, f): // since then
 			why = "a field that somebody else owns: left as it is"
 			c.Drift = append(c.Drift, fc)
-		case before == "", !p.roster.same(f, u.after[f], have):
+		case before == "", !p.Index.Same(f, u.After[f], have):
 			c.Drift = append(c.Drift, fc)
 		default:
 			c.Fields = append(c.Fields, fc)
@@ -175,17 +180,17 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 			}
 		}
 	}
-	if isDeleted(current) {
+	if current.Deleted() {
 		c.Action = Restore
 		if !c.Names(spec.State) {
 			c.Fields = nil
 		}
 	}
 	if c.Names(spec.Email) {
-		c.Key = spec.Key(text(c.Desired[spec.Email])) // as in any plan
+		c.Key = spec.Key(c.Desired[spec.Email].Text()) // as in any plan
 	}
-	c.hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()
-	switch refused := p.policy.Guard.refuses(c); {
+	c.Hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()
+	switch refused := p.policy.Guard.Refuses(c); {
 	case len(c.Fields) == 0 && len(c.Drift) > 0:
 		c.Outcome, c.Note = Skipped, why
 	case len(c.Fields) == 0:
@@ -198,7 +203,7 @@ func (p *planner) undo(u *undone, current *state.User) *Change {
 
 // overlaid is what is in force after a rollback has written some of the desired fields. Who is not managed
 // does not become so.
-func overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
+func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
 	if applied == nil {
 		return nil
 	}
@@ -212,7 +217,7 @@ func overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
 }
 
 // moved reports whether fields are not as they were when the change was planned.
-func (c *Change) moved(planned []FieldChange) bool {
+func (c *Change) Moved(planned []FieldChange) bool {
 	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return !slices.ContainsFunc(planned, func(was FieldChange) bool { return was.Field == fc.Field && was.Before == fc.Before })
 	})

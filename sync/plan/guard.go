@@ -1,4 +1,4 @@
-package sync
+package plan
 
 import (
 	"cmp"
@@ -71,14 +71,14 @@ func (p *planner) guard(whole bool) {
 	removed, deactivated, forgotten := p.lately()
 	managed := 0
 	for _, u := range p.snap.Users {
-		if u.Applied != nil && !isDeleted(u) {
+		if u.Applied != nil && !u.Deleted() {
 			managed++
 		}
 	}
 	p.limit(guardRemovals, p.policy.Guard.Removals, removed, managed+removed, forgotten, "removals", "managed users",
 		p.planned(func(c *Change) bool { return c.Action.Removes() }))
 	p.limit(guardDeactivations, p.policy.Guard.Deactivations, deactivated, managed, false, "deactivations", "managed users",
-		p.planned(func(c *Change) bool { return !c.Action.Removes() && c.deactivates() }))
+		p.planned(func(c *Change) bool { return !c.Action.Removes() && c.Deactivates() }))
 	p.skills()
 	p.remember(whole)
 }
@@ -96,8 +96,8 @@ func (p *planner) planned(is func(*Change) bool) []*Change {
 }
 
 // deactivates reports whether a user who is active will not be.
-func (c *Change) deactivates() bool {
-	return c.Current != nil && text(c.Current.Fields[spec.State]) == "active" && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+func (c *Change) Deactivates() bool {
+	return c.Current != nil && c.Current.Fields[spec.State].Text() == "active" && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return fc.Field == spec.State && fc.After != spec.Text("active")
 	})
 }
@@ -105,21 +105,21 @@ func (c *Change) deactivates() bool {
 // protect holds every change of the users whom the configuration names. Nobody can release these.
 func (p *planner) protect() {
 	for _, who := range p.policy.Guard.Protected {
-		if p.roster.byID[who] == nil && p.roster.byKey[spec.Key(who)] == nil && p.declared[spec.Key(who)] == nil {
+		if p.Index.ByID[who] == nil && p.Index.ByKey[spec.Key(who)] == nil && p.declared[spec.Key(who)] == nil {
 			p.Notes = append(p.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
 		}
 	}
 	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage }) {
-		if p.policy.Guard.protects(c) {
+		if p.policy.Guard.Protects(c) {
 			c.Outcome, c.Note = Held, "a protected user, who is never changed"
 		}
 	}
 }
 
 // protects reports whether a change is one of a protected user.
-func (g *Guard) protects(c *Change) bool {
+func (g *Guard) Protects(c *Change) bool {
 	return slices.ContainsFunc(g.Protected, func(who string) bool {
-		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == keyOf(c.Current)
+		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == c.Current.Key()
 	})
 }
 
@@ -167,7 +167,7 @@ func (p *planner) skills() {
 	}
 	have := map[string]int{}
 	for _, u := range p.snap.Users {
-		if u.Applied != nil && !isDeleted(u) {
+		if u.Applied != nil && !u.Deleted() {
 			for skill := range names(u.Fields[spec.Skills]) {
 				have[skill]++
 			}
@@ -201,16 +201,16 @@ func (p *planner) hold(guard, reason string, changes []*Change) {
 		return
 	}
 	sum := sha256.New()
-	h := Hold{Guard: guard, Reason: reason, Undo: p.undoes != ""}
+	h := Hold{Guard: guard, Reason: reason, Undo: p.RollbackOf != ""}
 	for _, c := range changes {
-		fmt.Fprintln(sum, guard, c.Current.ID, c.Action, c.hash)
+		fmt.Fprintln(sum, guard, c.Current.ID, c.Action, c.Hash)
 		h.Users = append(h.Users, c.Key)
 	}
 	h.ID = "p-" + hex.EncodeToString(sum.Sum(nil)[:4])
 	if slices.Contains(p.snap.Requests, h.ID) {
-		p.answered = append(p.answered, h.ID)
+		p.Answered = append(p.Answered, h.ID)
 		for _, c := range changes {
-			p.guards.Released = append(p.guards.Released, token(guard, c))
+			p.Guards.Released = append(p.Guards.Released, token(guard, c))
 		}
 		return
 	}
@@ -221,7 +221,7 @@ func (p *planner) hold(guard, reason string, changes []*Change) {
 }
 
 // token names what is released: one guard's hold on one change of one user.
-func token(guard string, c *Change) string { return guard + " " + c.Current.ID + " " + c.hash }
+func token(guard string, c *Change) string { return guard + " " + c.Current.ID + " " + c.Hash }
 
 // released reports whether a person has let a change through.
 func (p *planner) released(guard string, c *Change) bool { return p.freed[token(guard, c)] }
@@ -229,14 +229,14 @@ func (p *planner) released(guard string, c *Change) bool { return p.freed[token(
 // remember keeps what is to be remembered: of the tally what still counts, of what was released what is still
 // to be done. What a plan did not look at, for a selection or a problem, stays as it is.
 func (p *planner) remember(whole bool) {
-	p.guards.Exporting = p.snap.Guards.Exporting
+	p.Guards.Exporting = p.snap.Guards.Exporting
 	for _, t := range p.snap.Guards.Done {
 		if p.now.Sub(t.At) < tallied {
-			p.guards.Done = append(p.guards.Done, t)
+			p.Guards.Done = append(p.Guards.Done, t)
 		}
 	}
 	if p.snap.Damaged > 0 {
-		p.guards.Done = append(p.guards.Done, state.Tally{At: p.now.UTC().Truncate(time.Minute), Forgotten: true})
+		p.Guards.Done = append(p.Guards.Done, state.Tally{At: p.now.UTC().Truncate(time.Minute), Forgotten: true})
 	}
 	open := map[string]bool{}
 	for _, c := range p.changes {
@@ -247,35 +247,35 @@ func (p *planner) remember(whole bool) {
 		}
 	}
 	for _, t := range p.snap.Guards.Released {
-		if (open[t] || !whole) && !slices.Contains(p.guards.Released, t) {
-			p.guards.Released = append(p.guards.Released, t)
+		if (open[t] || !whole) && !slices.Contains(p.Guards.Released, t) {
+			p.Guards.Released = append(p.Guards.Released, t)
 		}
 	}
 	for _, id := range p.snap.Requests {
-		if whole && !slices.Contains(p.answered, id) {
-			p.unknown = append(p.unknown, id)
+		if whole && !slices.Contains(p.Answered, id) {
+			p.UnknownReleases = append(p.UnknownReleases, id)
 		}
 	}
 }
 
 // count adds to the tally that a call has taken a user out of service. What a person has released does not
 // count. It reports whether there is something to remember.
-func (p *Plan) count(c *Change, now time.Time) bool {
+func (p *Plan) Count(c *Change, now time.Time) bool {
 	t := state.Tally{At: now.UTC().Truncate(time.Minute)}
 	switch {
-	case c.Action.Removes() && !slices.Contains(p.guards.Released, token(guardRemovals, c)):
+	case c.Action.Removes() && !slices.Contains(p.Guards.Released, token(guardRemovals, c)):
 		t.Removed = 1
-	case !c.Action.Removes() && !slices.Contains(p.guards.Released, token(guardDeactivations, c)):
+	case !c.Action.Removes() && !slices.Contains(p.Guards.Released, token(guardDeactivations, c)):
 		t.Deactivated = 1
 	default:
 		return false
 	}
-	if n := len(p.guards.Done); n > 0 && p.guards.Done[n-1].At.Equal(t.At) {
-		t.Removed += p.guards.Done[n-1].Removed
-		t.Deactivated += p.guards.Done[n-1].Deactivated
-		t.Forgotten = p.guards.Done[n-1].Forgotten
-		p.guards.Done = p.guards.Done[:n-1]
+	if n := len(p.Guards.Done); n > 0 && p.Guards.Done[n-1].At.Equal(t.At) {
+		t.Removed += p.Guards.Done[n-1].Removed
+		t.Deactivated += p.Guards.Done[n-1].Deactivated
+		t.Forgotten = p.Guards.Done[n-1].Forgotten
+		p.Guards.Done = p.Guards.Done[:n-1]
 	}
-	p.guards.Done = append(slices.Clip(p.guards.Done), t)
+	p.Guards.Done = append(slices.Clip(p.Guards.Done), t)
 	return true
 }

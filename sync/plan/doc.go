@@ -1,0 +1,17 @@
+// Package plan decides what a pass does. It is pure: [New] takes the desired state (package spec), what is known of
+// the organization (package state), a [Policy] and the time, and returns a [Plan]. It reads no clock, does no I/O
+// and changes neither of its inputs, so that the same input always gives the same plan.
+//
+// # From a spec to a change
+//
+// match finds the known user behind each declared one. compare makes the three-way comparison of desired, observed
+// and last applied, field by field: every difference has a [Cause]. check finds what only the organization could
+// show to be wrong. removal plans what becomes of managed users whom nobody declares. Then the guards look at all of
+// it together: what goes too far is a [Hold] until a person releases it. Last, the [Schedule] sets apart what waits
+// for a change window.
+//
+// # What a plan does not know
+//
+// A plan that depends on something nobody has asked the organization yet says so in [Plan.Lookups]. The caller asks,
+// and makes the plan again with the [LookupResults].
+package plan
