@@ -45,7 +45,8 @@ func agent(n, version, size int) *state.User {
 			Version: version, Fields: f,
 			Opaque: json.RawMessage(`{"primaryContactInfo":[{"address":"agent@contact-centre.example.com","mediaType":"EMAIL","type":"PRIMARY"}]}`),
 		},
-		Applied: applied,
+		Applied:  applied,
+		Declared: state.Declaration{Key: applied[spec.Email].Text(), File: fmt.Sprintf("users/madrid/agent-%05d.yaml", n)},
 	}
 }
 

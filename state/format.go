@@ -26,7 +26,10 @@ const (
 
 // fileFormat is the version of everything inside; a change of any record's form raises it. The format
 // record itself keeps its form for ever.
-const fileFormat = 1
+//
+//	1  users are who has the address last applied
+//	2  users have the declaration that they were matched to
+const fileFormat = 2
 
 type formatRecord struct {
 	Version int `json:"version"`
@@ -101,6 +104,33 @@ func checkFormat(path string) func(*bolt.Tx) error {
 		}
 		return nil
 	}
+}
+
+// upgrade makes an older file one of today's: it gets the buckets that came later, and the format's number, so that an
+// older usersyncd no longer drops what it does not know. Records are read in either form.
+func (s *Store) upgrade() error {
+	var missing []string
+	var f formatRecord
+	err := s.view(func(tx *bolt.Tx) error {
+		for _, name := range bucketNames() {
+			if tx.Bucket([]byte(name)) == nil {
+				missing = append(missing, name)
+			}
+		}
+		getMeta(tx, keyFormat, &f)
+		return nil
+	})
+	if err != nil || s.readOnly || len(missing) == 0 && f.Version == fileFormat {
+		return err
+	}
+	return s.update(func(tx *bolt.Tx) error {
+		for _, name := range missing {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return putMeta(tx, keyFormat, formatRecord{Version: fileFormat})
+	})
 }
 
 // recordID names a record. The zero value stands for one that is not known.

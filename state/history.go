@@ -104,19 +104,6 @@ func (s *Store) HistoryBegins() (time.Time, error) {
 	return first.At, nil
 }
 
-// addHistory gives an older file its bucket.
-func (s *Store) addHistory() error {
-	missing := false
-	err := s.view(func(tx *bolt.Tx) error { missing = tx.Bucket([]byte(bucketHistory)) == nil; return nil })
-	if err != nil || !missing || s.readOnly {
-		return err
-	}
-	return s.update(func(tx *bolt.Tx) error {
-		_, err := tx.CreateBucket([]byte(bucketHistory))
-		return err
-	})
-}
-
 // eventKey numbers an event: hexadecimal, so that keys can be read and sort as the numbers do.
 func eventKey(n uint64) string { return fmt.Sprintf("%016x", n) }
 

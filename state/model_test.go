@@ -157,6 +157,11 @@ func users() *rapid.Generator[*state.User] {
 			}
 			maps.Copy(u.Applied, fields().Draw(t, "applied"))
 			delete(u.Applied, spec.Title)
+			u.Declared = state.Declaration{Key: addresses().Draw(t, "declared"), File: text().Draw(t, "file"), Ordinal: rapid.IntRange(0, 3).Draw(t, "ordinal")}
+			u.Formerly = rapid.SliceOfN(addresses(), 1, 3).Draw(t, "formerly")
+			u.Suspended = text().Draw(t, "suspended")
+		} else if rapid.Bool().Draw(t, "removed") {
+			u.Removed = "delete"
 		}
 		if rapid.Bool().Draw(t, "opaque") {
 			u.Opaque = json.RawMessage(values().Draw(t, "opaque"))
@@ -193,6 +198,10 @@ func text() *rapid.Generator[string] {
 
 func keys() *rapid.Generator[string] {
 	return rapid.SampledFrom([]string{"a", "b", "ab", "c\x00d", "é", "\xff"})
+}
+
+func addresses() *rapid.Generator[string] {
+	return rapid.SampledFrom([]string{"a@x.example", "é@x.example", `"b c"@x.example`})
 }
 
 func times() *rapid.Generator[time.Time] {

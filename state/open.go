@@ -122,7 +122,7 @@ func (s *Store) attach() error {
 	if err := s.view(checkFormat(s.path)); err != nil {
 		return err
 	}
-	if err := s.addHistory(); err != nil {
+	if err := s.upgrade(); err != nil {
 		return err
 	}
 	var bad []recordID

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -28,6 +29,42 @@ type User struct {
 	// WroteAt is when the user was last written to by a call that carries no version, so that a reading of
 	// about that time may be older than what was written without showing it. To the second.
 	WroteAt time.Time `json:"wroteAt,omitzero"`
+
+	// Declared is the declaration that the user was last matched to; zero for who never was, or no longer is managed.
+	// It is who the user is for us, whatever becomes of the address in Genesys.
+	Declared Declaration `json:"declared,omitzero"`
+	// Formerly are the keys that the user was declared as before, the newest last; at most MaxFormerly.
+	Formerly []string `json:"formerly,omitempty"`
+	// Removed is what was done to the user when nobody declared it any more, deactivate or delete; "" for nothing.
+	// Who is declared again is brought back.
+	Removed string `json:"removed,omitempty"`
+	// Suspended is spec.User.OwnHash of the declaration at the time when somebody else was found to have deactivated
+	// or deleted the user; "" for nobody has.
+	Suspended string `json:"suspended,omitempty"`
+}
+
+// Declaration is where a user is declared.
+type Declaration struct {
+	Key     string `json:"key"`            // spec.User.Key
+	File    string `json:"file,omitempty"` // relative to the tree's root; "" in a record of an older usersyncd
+	Ordinal int    `json:"n,omitempty"`    // position among the users of that file, from 1; 0 if it declares one
+}
+
+// MaxFormerly is how many former keys of a user are remembered.
+const MaxFormerly = 10
+
+// Redeclare records that the user is declared so from now on.
+func (u *User) Redeclare(d Declaration) {
+	if old := u.Declared.Key; old != "" && old != d.Key {
+		u.Formerly = slices.DeleteFunc(slices.Clone(u.Formerly), func(key string) bool { return key == old || key == d.Key })
+		u.Formerly = append(u.Formerly[max(0, len(u.Formerly)-MaxFormerly+1):], old)
+	}
+	u.Declared = d
+}
+
+// Unmanage forgets what was applied, and as whom the user was declared.
+func (u *User) Unmanage() {
+	u.Applied, u.Declared, u.Formerly, u.Suspended = nil, Declaration{}, nil, ""
 }
 
 // Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
@@ -80,7 +117,11 @@ type Tally struct {
 	At          time.Time `json:"at"` // to the minute
 	Removed     int       `json:"removed,omitempty"`
 	Deactivated int       `json:"deactivated,omitempty"`
-	Forgotten   bool      `json:"forgotten,omitempty"` // the file was damaged: there may have been more before
+	Created     int       `json:"created,omitempty"` // and restored, of those whom somebody else had deleted
+	Renamed     int       `json:"renamed,omitempty"`
+	// Lost counts the users who lost something: by field and name, such as "queues Billing".
+	Lost      map[string]int `json:"lost,omitempty"`
+	Forgotten bool           `json:"forgotten,omitempty"` // the file was damaged: there may have been more before
 }
 
 // Converged says that a tree was wholly applied and nothing known has changed since.

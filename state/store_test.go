@@ -266,7 +266,7 @@ func TestOtherFormats(t *testing.T) {
 
 	path = tempFile(t)
 	mustClose(t, open(t, path))
-	writeRecord(t, path, "meta", "format", `{"version":2,"future":true}`)
+	writeRecord(t, path, "meta", "format", `{"version":3,"future":true}`)
 	for _, open := range openers() {
 		if _, err := open(path, state.Options{}); !errors.Is(err, state.ErrNewer) {
 			t.Errorf("a newer format: %v", err)

@@ -36,6 +36,13 @@ type userHead struct {
 	Opaque  json.RawMessage `json:"opaque,omitempty"`
 	ReadAt  int64           `json:"readAt,omitempty"`  // Unix time
 	WroteAt int64           `json:"wroteAt,omitempty"` // Unix time
+
+	As        string   `json:"as,omitempty"` // Declared.Key; left out where it is the address applied
+	File      string   `json:"file,omitempty"`
+	Ordinal   int      `json:"n,omitempty"`
+	Formerly  []string `json:"formerly,omitempty"`
+	Removed   string   `json:"removed,omitempty"`
+	Suspended string   `json:"suspended,omitempty"`
 }
 
 // encodeUser returns the payload of a user: the same bytes for the same user.
@@ -43,7 +50,13 @@ func encodeUser(u *User) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b) // ends with the line's end
 	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
-	head := userHead{Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: unix(u.ReadAt), WroteAt: unix(u.WroteAt)}
+	head := userHead{
+		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: unix(u.ReadAt), WroteAt: unix(u.WroteAt),
+		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended,
+	}
+	if head.As == appliedKey(u) {
+		head.As = ""
+	}
 	if err := enc.Encode(head); err != nil {
 		return nil, err
 	}
@@ -92,7 +105,10 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 		return nil, false
 	}
 	lines := string(rest) // one allocation, which all names and values share
-	u := &User{Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, ReadAt: moment(head.ReadAt), WroteAt: moment(head.WroteAt)}
+	u := &User{
+		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, ReadAt: moment(head.ReadAt), WroteAt: moment(head.WroteAt),
+		Declared: Declaration{head.As, head.File, head.Ordinal}, Formerly: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
+	}
 	observed, applied := countFields(lines)
 	u.Fields = make(spec.Fields, observed)
 	if head.Managed {
@@ -117,8 +133,17 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 		}
 		lines = rest
 	}
+	if len(u.Formerly) == 0 {
+		u.Formerly = nil
+	}
+	if u.Declared.Key == "" { // as a file of format 1 has it for everybody
+		u.Declared.Key = appliedKey(u)
+	}
 	return u, true
 }
+
+// appliedKey is the address last applied, as a key; "" for who is not managed.
+func appliedKey(u *User) string { return spec.Key(u.Applied[spec.Email].Text()) }
 
 // unix and moment store a time; none is 0.
 func unix(t time.Time) int64 {

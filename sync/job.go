@@ -186,9 +186,13 @@ func (a *applier) reread(j *job, ans answer) error {
 		j.read, j.lookup = false, true // the version was right, so it is the address: who has it?
 		return nil
 	}
-	c.Current = a.known(now, c.Current, c, a.landed(j, now))
+	before := c.Current
+	c.Current = a.known(now, before, c, a.landed(j, now))
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
+	if doubtful := j.lost; before == nil || len(doubtful) > 0 { // it may have been ours
+		a.count(c, before, doubtful, &commit)
+	}
 	if ans.step == stepFind {
 		commit.Settled, j.last = []string{c.Key}, nil
 	}
@@ -208,6 +212,7 @@ func (a *applier) replan(j *job) error {
 		next.Desired = a.index.Managers(a.Policy.Managed(c.Desired, c.Current), &a.Policy)
 	}
 	a.index.Compare(&next)
+	next.Keep(c.Withheld)
 	if found := a.found(j, &next); len(found) > 0 { // whatever becomes of the rest
 		if err := a.commit(state.Commit{Events: found}); err != nil {
 			return err
@@ -304,7 +309,8 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 	}
 	if c.Action.Removes() {
 		left := *c.Current
-		left.Applied = nil
+		left.Unmanage()
+		left.Removed = string(c.Action)
 		c.Current = &left
 		commit.Users = append(commit.Users, c.Current)
 		a.index.Put(c.Current)

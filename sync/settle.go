@@ -80,10 +80,7 @@ func (a *applier) achieved(ans answer) error {
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
-		if before != nil && before.Fields[spec.State].Text() == "active" && c.Current.Fields[spec.State].Text() != "active" && a.plan.Count(c, time.Now()) {
-			guards := a.plan.Guards
-			commit.Guards = &guards
-		}
+		a.count(c, before, ans.call.Fields, &commit)
 		if ans.call.Creates {
 			j.ours = true
 			commit.Settled = append(commit.Settled, c.Key)
@@ -102,6 +99,14 @@ func (a *applier) achieved(ans answer) error {
 		}
 	}
 	return a.commit(commit)
+}
+
+// count adds what was done to a user to what the guards remember.
+func (a *applier) count(c *plan.Change, before *state.User, fields []spec.Field, commit *state.Commit) {
+	if a.plan.Count(c, before, c.Current, fields, time.Now()) {
+		guards := a.plan.Guards
+		commit.Guards = &guards
+	}
 }
 
 // learn makes what is now known of a change's user findable.

@@ -29,17 +29,6 @@ func Loose() []spec.Field {
 	return append(Apart(), spec.Division, spec.Skills, spec.Languages, spec.ProfileSkills, spec.Groups)
 }
 
-// inOrder returns the fields in the order of the format.
-func inOrder(f spec.Fields) []spec.Field {
-	var all []spec.Field
-	for _, info := range spec.All() {
-		if _, ok := f[info.Field]; ok {
-			all = append(all, info.Field)
-		}
-	}
-	return all
-}
-
 // isEmpty reports whether a value of a field is what a new user has.
 func isEmpty(f spec.Field, v spec.Value) bool {
 	switch f {

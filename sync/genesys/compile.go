@@ -184,11 +184,11 @@ func compile(c *plan.Change) []step {
 		return steps
 	case plan.Create:
 		var first []spec.Field
-		for _, f := range inOrder(c.Desired) {
-			if slices.Contains(creatable, f) || isEmpty(f, c.Desired[f]) {
-				first = append(first, f) // a new user has nothing, so what is to be empty is settled
+		for _, fc := range c.Fields { // and not what is desired besides, and withheld
+			if slices.Contains(creatable, fc.Field) || isEmpty(fc.Field, fc.After) {
+				first = append(first, fc.Field) // a new user has nothing, so what is to be empty is settled
 			} else {
-				todo = append(todo, f)
+				todo = append(todo, fc.Field)
 			}
 		}
 		add(op{kind: opCreate}, first...)

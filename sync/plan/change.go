@@ -59,6 +59,26 @@ type FieldChange struct {
 	Cause         Cause
 }
 
+// Reason says why a field that differs is not written with this plan, while the rest of the user's change is.
+type Reason string
+
+// The reasons to withhold a field.
+const (
+	ByGuard   Reason = "held"      // a guard stopped it, and a person may release it
+	ByProblem Reason = "problem"   // what it refers to does not exist
+	ByContest Reason = "contested" // somebody else keeps changing it back
+	ByDoubt   Reason = "uncertain" // a process that was killed may have written it, and no reading shows that yet
+)
+
+// Withheld is a field that differs and is not written. What was applied before stays so.
+type Withheld struct {
+	FieldChange
+	Reason Reason
+	Note   string    // why, for people
+	Hold   string    // what releases it, if a guard stopped it
+	Until  time.Time // when it is looked at again by itself; zero: when somebody has done something
+}
+
 // Change is one user that differs, and what is to be done.
 type Change struct {
 	Key    string   // spec.User.Key
@@ -71,6 +91,7 @@ type Change struct {
 	// What else differs, and waits for a change window, and when that opens.
 	Deferred []FieldChange
 	Until    time.Time
+	Withheld []Withheld
 	Needs    []string // keys that must be the address of a live user before anything but the creation of this one
 
 	Desired spec.Fields // every managed field; of a user who is removed, the state alone
@@ -93,7 +114,41 @@ func (c *Change) Defers(f spec.Field) bool {
 	return slices.ContainsFunc(c.Deferred, func(fc FieldChange) bool { return fc.Field == f })
 }
 
-// Standing is the outcome as far as the user is concerned: deferred as long as anything waits for a change window,
+// Withholds reports whether a field is not written with this plan.
+func (c *Change) Withholds(f spec.Field) bool {
+	return slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Field == f })
+}
+
+// withhold sets apart the fields that meet a condition, and reports whether there are any.
+func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
+	before := len(c.Withheld)
+	var rest []FieldChange
+	for _, fc := range c.Fields {
+		if is(fc) {
+			w.FieldChange = fc
+			c.Withheld = append(c.Withheld, w)
+		} else {
+			rest = append(rest, fc)
+		}
+	}
+	if len(c.Withheld) == before {
+		return false
+	}
+	c.Fields = rest
+	c.classify() // what is left may be less urgent
+	return true
+}
+
+// Keep takes out of a comparison that was made again what the plan does not write.
+func (c *Change) Keep(withheld []Withheld) {
+	c.Withheld = withheld
+	if len(withheld) > 0 {
+		c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(fc FieldChange) bool { return c.Withholds(fc.Field) })
+		c.classify()
+	}
+}
+
+// UserOutcome is the outcome as far as the user is concerned: deferred as long as anything waits for a change window,
 // whatever of the rest was applied.
 func (c *Change) UserOutcome() Outcome {
 	if c.Outcome == Applied && len(c.Deferred) > 0 {

@@ -87,7 +87,7 @@ func (p *planner) guard(whole bool) {
 func (p *planner) planned(is func(*Change) bool) []*Change {
 	var some []*Change
 	for _, c := range p.changes {
-		if c.Outcome == Planned && c.Current != nil && is(c) {
+		if c.Outcome == Planned && is(c) {
 			some = append(some, c)
 		}
 	}
@@ -109,7 +109,7 @@ func (p *planner) protect() {
 			p.Notes = append(p.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
 		}
 	}
-	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage }) {
+	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage && c.Current != nil }) {
 		if p.policy.Guard.Protects(c) {
 			c.Outcome, c.Note = Held, "a protected user, who is never changed"
 		}
@@ -154,7 +154,7 @@ func (p *planner) limit(guard string, l *Limit, done, all int, forgotten bool, w
 // skills holds the changes that take one skill from too many of those who have it.
 func (p *planner) skills() {
 	losers := map[string][]*Change{}
-	for _, c := range p.planned(func(c *Change) bool { return !c.Action.Removes() && c.Names(spec.Skills) }) {
+	for _, c := range p.planned(func(c *Change) bool { return !c.Action.Removes() && c.Current != nil && c.Names(spec.Skills) }) {
 		before, after := names(c.Current.Fields[spec.Skills]), names(c.Desired[spec.Skills])
 		for skill := range before {
 			if !after[skill] && !p.released(guardSkills, c) {
@@ -203,7 +203,7 @@ func (p *planner) hold(guard, reason string, changes []*Change) {
 	sum := sha256.New()
 	h := Hold{Guard: guard, Reason: reason, Undo: p.RollbackOf != ""}
 	for _, c := range changes {
-		fmt.Fprintln(sum, guard, c.Current.ID, c.Action, c.Hash)
+		fmt.Fprintln(sum, guard, c.who(), c.Action, c.Hash)
 		h.Users = append(h.Users, c.Key)
 	}
 	h.ID = "p-" + hex.EncodeToString(sum.Sum(nil)[:4])
@@ -221,7 +221,16 @@ func (p *planner) hold(guard, reason string, changes []*Change) {
 }
 
 // token names what is released: one guard's hold on one change of one user.
-func token(guard string, c *Change) string { return guard + " " + c.Current.ID + " " + c.Hash }
+func token(guard string, c *Change) string { return guard + " " + c.who() + " " + c.Hash }
+
+// who names the user of a change in the same way as long as the change is to be made: by id, or by address if it is
+// to be created.
+func (c *Change) who() string {
+	if c.Current == nil || c.Action == Create {
+		return c.Key
+	}
+	return c.Current.ID
+}
 
 // released reports whether a person has let a change through.
 func (p *planner) released(guard string, c *Change) bool { return p.freed[token(guard, c)] }
@@ -240,10 +249,8 @@ func (p *planner) remember(whole bool) {
 	}
 	open := map[string]bool{}
 	for _, c := range p.changes {
-		if c.Current != nil {
-			for _, guard := range []string{guardRemovals, guardDeactivations, guardSkills, guardAdmins} {
-				open[token(guard, c)] = true
-			}
+		for _, guard := range []string{guardRemovals, guardDeactivations, guardSkills, guardAdmins} {
+			open[token(guard, c)] = true
 		}
 	}
 	for _, t := range p.snap.Guards.Released {
@@ -256,26 +263,4 @@ func (p *planner) remember(whole bool) {
 			p.UnknownReleases = append(p.UnknownReleases, id)
 		}
 	}
-}
-
-// count adds to the tally that a call has taken a user out of service. What a person has released does not
-// count. It reports whether there is something to remember.
-func (p *Plan) Count(c *Change, now time.Time) bool {
-	t := state.Tally{At: now.UTC().Truncate(time.Minute)}
-	switch {
-	case c.Action.Removes() && !slices.Contains(p.Guards.Released, token(guardRemovals, c)):
-		t.Removed = 1
-	case !c.Action.Removes() && !slices.Contains(p.Guards.Released, token(guardDeactivations, c)):
-		t.Deactivated = 1
-	default:
-		return false
-	}
-	if n := len(p.Guards.Done); n > 0 && p.Guards.Done[n-1].At.Equal(t.At) {
-		t.Removed += p.Guards.Done[n-1].Removed
-		t.Deactivated += p.Guards.Done[n-1].Deactivated
-		t.Forgotten = p.Guards.Done[n-1].Forgotten
-		p.Guards.Done = p.Guards.Done[:n-1]
-	}
-	p.Guards.Done = append(slices.Clip(p.Guards.Done), t)
-	return true
 }

@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -110,6 +112,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	}
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.schedule()
+	p.withheld()
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
@@ -121,17 +124,42 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	return p.Plan
 }
 
+// withheld ends the changes of which nothing is left to write.
+func (p *planner) withheld() {
+	for key, c := range p.changes {
+		if c.Outcome != Planned && c.Outcome != Deferred || len(c.Withheld) == 0 || len(c.Fields)+len(c.Deferred) > 0 {
+			continue
+		}
+		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
+		switch first.Reason {
+		case ByGuard:
+			c.Outcome, c.Hold, c.Note = Held, first.Hold, first.Note
+		case ByProblem:
+			if len(c.Drift) == 0 {
+				delete(p.changes, key) // the problem says it
+			} else {
+				c.Outcome = Skipped
+			}
+		default:
+			c.Outcome, c.Note, c.Retry = Skipped, first.Note, first.Until
+		}
+	}
+}
+
+// rank orders reasons by what a person has to know first.
+func rank(r Reason) int { return slices.Index([]Reason{ByGuard, ByContest, ByDoubt, ByProblem}, r) }
+
 // record adds what is done without a call: who is no longer managed, and what the guards remember.
 func (p *planner) record() {
 	for _, c := range p.Changes {
 		if c.Outcome == Planned && c.Action == Unmanage {
 			left := *c.Current
-			left.Applied = nil
+			left.Unmanage()
 			p.Record.Users = append(p.Record.Users, &left)
-			p.Count(c, p.now)
+			p.Count(c, c.Current, &left, nil, p.now)
 		}
 	}
-	if !slices.Equal(p.Guards.Released, p.snap.Guards.Released) || !slices.Equal(p.Guards.Done, p.snap.Guards.Done) {
+	if !reflect.DeepEqual(p.Guards, p.snap.Guards) {
 		guards := p.Guards
 		p.Record.Guards = &guards
 	}
@@ -175,7 +203,7 @@ func (p *Plan) Declared() int {
 
 // Converged reports whether the tree was wholly applied: nothing failed, waits or was left out.
 func (p *Plan) Converged() bool {
-	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied || len(c.Deferred) > 0 })
+	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied || len(c.Deferred)+len(c.Withheld) > 0 })
 }
 
 type planner struct {

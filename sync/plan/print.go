@@ -54,6 +54,9 @@ func (c *Change) String() string {
 	for _, fc := range c.Deferred {
 		b.WriteString("\n        " + fc.String())
 	}
+	for _, w := range c.Withheld {
+		fmt.Fprintf(&b, "\n    %s (%s)", w.FieldChange, w.why())
+	}
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
 		if c.Cause == Undone {
@@ -62,6 +65,18 @@ func (c *Change) String() string {
 		fmt.Fprintf(&b, "\n    %s (%s)", fc, why)
 	}
 	return b.String()
+}
+
+// why says for people why the field is not written.
+func (w Withheld) why() string {
+	text := string(w.Reason)
+	switch {
+	case w.Hold != "":
+		text += " under " + w.Hold // which says why, once for all of them
+	case w.Note != "":
+		text += ": " + Printable(w.Note)
+	}
+	return text
 }
 
 // String says what is held, why, and what a person can do.

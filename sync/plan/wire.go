@@ -25,6 +25,16 @@ type changeJSON struct {
 	// what waits for a change window, and when that opens, in UTC
 	Deferred []fieldJSON `json:"deferred,omitempty"`
 	Until    time.Time   `json:"until,omitzero"`
+	// what else differs and is not written, and why
+	Withheld []withheldJSON `json:"withheld,omitempty"`
+}
+
+type withheldJSON struct {
+	fieldJSON
+	Reason Reason    `json:"reason"`
+	Note   string    `json:"note,omitempty"`
+	Hold   string    `json:"hold,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
 }
 
 type fieldJSON struct {
@@ -73,12 +83,24 @@ func (c *Change) fromJSON(fields []fieldJSON) []FieldChange {
 	return out
 }
 
+func withheldFields(withheld []Withheld) []FieldChange {
+	var fields []FieldChange
+	for _, w := range withheld {
+		fields = append(fields, w.FieldChange)
+	}
+	return fields
+}
+
 // MarshalJSON writes the change as the contracts have it.
 func (c *Change) MarshalJSON() ([]byte, error) {
 	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
 		Fields: c.toJSON(c.Fields), Drift: c.toJSON(c.Drift), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
 	if out.Deferred = c.toJSON(c.Deferred); len(out.Deferred) > 0 {
 		out.Until = c.Until.UTC()
+	}
+	for i, f := range c.toJSON(withheldFields(c.Withheld)) {
+		w := c.Withheld[i]
+		out.Withheld = append(out.Withheld, withheldJSON{f, w.Reason, w.Note, w.Hold, w.Until.UTC()})
 	}
 	if out.Fields == nil {
 		out.Fields = []fieldJSON{}
@@ -102,6 +124,9 @@ func (c *Change) UnmarshalJSON(data []byte) error {
 		Outcome: in.Result, Note: in.Note, Hold: in.Hold}
 	c.Fields, c.Drift = c.fromJSON(in.Fields), c.fromJSON(in.Drift)
 	c.Deferred, c.Until = c.fromJSON(in.Deferred), in.Until
+	for _, w := range in.Withheld {
+		c.Withheld = append(c.Withheld, Withheld{c.fromJSON([]fieldJSON{w.fieldJSON})[0], w.Reason, w.Note, w.Hold, w.Until})
+	}
 	if c.Outcome == Failed {
 		c.Err, c.Note = errors.New(in.Note), ""
 	}
