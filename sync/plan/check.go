@@ -46,7 +46,7 @@ func (p *planner) meant(key string) string {
 	return DidYouMean(key, candidates)
 }
 
-// meant suggests the one of some addresses, to go behind a sentence; "" if none is close.
+// DidYouMean suggests the one of some addresses, to go behind a sentence; "" if none is close.
 func DidYouMean(key string, candidates []string) string {
 	slices.Sort(candidates) // of two that are as close it is always the same
 	if near := spec.Suggest(key, candidates); near != "" {
@@ -134,6 +134,7 @@ func (p *planner) checkNames(u *spec.User, c *Change) bool {
 	return ok
 }
 
+// ByPlace compares problems by file, line, column and field.
 func ByPlace(a, b spec.Problem) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Field, b.Field))
 }

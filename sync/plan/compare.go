@@ -13,7 +13,7 @@ func newChange(u *spec.User, current *state.User) *Change {
 	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned}
 }
 
-// compare finds the fields of c that must be written, and with them the action, the cause and the lane.
+// Compare finds the fields of c that must be written, and with them the action, the cause and the lane.
 func (r *Index) Compare(c *Change) {
 	c.Fields, c.Drift, c.Deferred, c.Until = nil, nil, nil, time.Time{}
 	switch {
@@ -80,7 +80,7 @@ func (r *Index) differs(current *state.User, f spec.Field, want spec.Value) (bef
 	return r.AsDeclared(f, have), Drift, true
 }
 
-// applied returns what is in force of the desired fields: those found equal, and those just written.
+// Applied returns what is in force of the desired fields: those found equal, and those just written.
 func (r *Index) Applied(c *Change, written []spec.Field) spec.Fields {
 	in := make(spec.Fields, len(c.Desired))
 	for f, want := range c.Desired {

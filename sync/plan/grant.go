@@ -19,7 +19,7 @@ func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
 	return len(refused) == 0
 }
 
-// A refusal is one thing that may not be given.
+// A Refusal is one thing that may not be given.
 type Refusal struct {
 	Field            spec.Field
 	Name, what, flag string
@@ -30,7 +30,7 @@ func (r Refusal) String() string {
 		r.what, spec.Text(r.Name).Display(), r.flag, r.flag)
 }
 
-// refuses lists what a change would give and may not.
+// Refuses lists what a change would give and may not.
 func (g *Guard) Refuses(c *Change) []Refusal {
 	var all []Refusal
 	refuse := func(f spec.Field, name, what, flag string) { all = append(all, Refusal{f, name, what, flag}) }

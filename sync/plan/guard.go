@@ -95,7 +95,7 @@ func (p *planner) planned(is func(*Change) bool) []*Change {
 	return some
 }
 
-// deactivates reports whether a user who is active will not be.
+// Deactivates reports whether a user who is active will not be.
 func (c *Change) Deactivates() bool {
 	return c.Current != nil && c.Current.Fields[spec.State].Text() == "active" && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return fc.Field == spec.State && fc.After != spec.Text("active")
@@ -116,7 +116,7 @@ func (p *planner) protect() {
 	}
 }
 
-// protects reports whether a change is one of a protected user.
+// Protects reports whether a change is one of a protected user.
 func (g *Guard) Protects(c *Change) bool {
 	return slices.ContainsFunc(g.Protected, func(who string) bool {
 		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == c.Current.Key()

@@ -9,7 +9,7 @@ import (
 	"usersyncd/state"
 )
 
-// idPrefix marks an observed reference to a user by id, as a directory reports it: a manager stays
+// IDPrefix marks an observed reference to a user by id, as a directory reports it: a manager stays
 // the same person when the address changes.
 const IDPrefix = "id:"
 
@@ -24,6 +24,7 @@ type Index struct {
 	infos          []spec.Info       // of all fields, in the format's order
 }
 
+// NewIndex makes the index of some users. lax says that drift is only reported.
 func NewIndex(users map[string]*state.User, lax bool) *Index {
 	r := &Index{reportDrift: lax, infos: spec.All(), ByID: users, ByKey: make(map[string]*state.User, len(users)), RenamedTo: map[string]string{}, ToCreate: map[string]bool{}}
 	for _, u := range users {
@@ -43,7 +44,7 @@ func (r *Index) index(u *state.User) {
 	}
 }
 
-// put replaces what is known of a user; its former address no longer leads to it.
+// Put replaces what is known of a user; its former address no longer leads to it.
 func (r *Index) Put(u *state.User) {
 	if old, ok := r.ByID[u.ID]; ok {
 		if k := old.Key(); r.ByKey[k] == old {
@@ -54,6 +55,7 @@ func (r *Index) Put(u *state.User) {
 	r.index(u)
 }
 
+// Forget takes out a user who does not exist any more.
 func (r *Index) Forget(id string) {
 	if old, ok := r.ByID[id]; ok {
 		if k := old.Key(); r.ByKey[k] == old {
@@ -63,7 +65,7 @@ func (r *Index) Forget(id string) {
 	}
 }
 
-// live returns the user with that address if it exists and is not deleted.
+// Live returns the user with that address if it exists and is not deleted.
 func (r *Index) Live(key string) *state.User {
 	if u := r.ByKey[key]; u != nil && !u.Deleted() {
 		return u
@@ -71,7 +73,7 @@ func (r *Index) Live(key string) *state.User {
 	return nil
 }
 
-// person returns the id that a reference means: "" where it names nobody known.
+// ResolveID returns the id that a reference means: "" where it names nobody known.
 func (r *Index) ResolveID(v spec.Value) string {
 	name := v.Text()
 	if id, ok := strings.CutPrefix(name, IDPrefix); ok {
@@ -89,7 +91,7 @@ func (r *Index) ResolveID(v spec.Value) string {
 	return ""
 }
 
-// named shows what is observed as a spec would have it: a reference by the address of whom it means, where
+// AsDeclared shows what is observed as a spec would have it: a reference by the address of whom it means, where
 // that is known.
 func (r *Index) AsDeclared(f spec.Field, v spec.Value) spec.Value {
 	v = spec.Declarable(f, v)
@@ -101,7 +103,7 @@ func (r *Index) AsDeclared(f spec.Field, v spec.Value) spec.Value {
 	return v
 }
 
-// same reports whether two values of a field mean the same.
+// Same reports whether two values of a field mean the same.
 func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 	if spec.Equal(f, desired, observed) {
 		return true
@@ -113,7 +115,7 @@ func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 	return a != "" && a == b
 }
 
-// managers names the users that fields refer to by the address that they have, if somebody else owns the
+// Managers names the users that fields refer to by the address that they have, if somebody else owns the
 // addresses: it is not going to become the declared one.
 func (r *Index) Managers(fields spec.Fields, policy *Policy) spec.Fields {
 	if !slices.Contains(policy.Unmanaged, spec.Email) {

@@ -4,7 +4,7 @@ import (
 	"usersyncd/spec"
 )
 
-// Answers is what the organization was asked for a plan, beside the listing, and what it said. The zero
+// LookupResults is what the organization was asked for a plan, beside the listing, and what it said. The zero
 // value has asked nothing.
 type LookupResults struct {
 	Names   map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
@@ -15,7 +15,7 @@ type LookupResults struct {
 	NoCount error               // why it could not be told
 }
 
-// asks is what a plan still has to know before anything may be sent.
+// Lookups is what a plan still has to know before anything may be sent.
 type Lookups struct {
 	Names  map[spec.Ref]bool
 	Fields map[string][]spec.Field // by id: unknown ones
@@ -23,7 +23,7 @@ type Lookups struct {
 	Admins bool
 }
 
-// Asks reports whether something is to be asked before the plan is complete.
+// NeedsLookups reports whether something is to be asked before the plan is complete.
 func (p *Plan) NeedsLookups() bool { return !p.Lookups.none() }
 
 func (a *Lookups) none() bool { return len(a.Names)+len(a.Fields)+len(a.IDs) == 0 && !a.Admins }

@@ -176,17 +176,17 @@ func (p *Plan) Todo() []*Change {
 	return todo
 }
 
-// removes reports whether anybody counts as removed.
+// Removes reports whether anybody counts as removed.
 func (p *Plan) Removes() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Action.Removes() })
 }
 
-// sends reports whether anything is to be sent.
+// Sends reports whether anything is to be sent.
 func (p *Plan) Sends() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome == Planned && c.Action != Unmanage })
 }
 
-// declared counts the declared users that the plan is about, those with problems included.
+// Declared counts the declared users that the plan is about, those with problems included.
 func (p *Plan) Declared() int {
 	n := p.Unchanged
 	for _, c := range p.Changes {
@@ -329,7 +329,7 @@ func (p *planner) needs() {
 	}
 }
 
-// stands reports whether an address is that of a live user who keeps it.
+// Reachable reports whether an address is that of a live user who keeps it.
 func (p *Plan) Reachable(key string) bool {
 	u := p.Index.Live(key)
 	if u == nil {

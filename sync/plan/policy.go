@@ -11,7 +11,7 @@ import (
 	"usersyncd/state"
 )
 
-// settleTime is how long a reading may still be of before a write that carries no version. (The vendor's
+// ReadLag is how long a reading may still be of before a write that carries no version. (The vendor's
 // provider waits 4 s for grants, and says that caches may take a minute.)
 const ReadLag = time.Minute
 
@@ -37,7 +37,7 @@ type Policy struct {
 	Loose []spec.Field // what the directory writes without a version
 }
 
-// managed returns the fields that are compared and written, of those declared for a user.
+// Managed returns the fields that are compared and written, of those declared for a user.
 func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields {
 	if len(p.Unmanaged) == 0 || current == nil {
 		return declared
@@ -61,8 +61,10 @@ type Selection struct {
 	Where spec.Selection // what their fields are, as declared
 }
 
+// All reports whether everybody is selected.
 func (s *Selection) All() bool { return len(s.Only) == 0 && s.Where.Empty() }
 
+// Takes reports whether a user is selected.
 func (s *Selection) Takes(u *spec.User) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
 }
@@ -70,7 +72,7 @@ func (s *Selection) Takes(u *spec.User) bool {
 // ErrNobody is returned when a selection names users who are not there.
 var ErrNobody = errors.New("nobody has the address")
 
-// check refuses a selection that names somebody who is not among the users.
+// Check refuses a selection that names somebody who is not among the users.
 func (s *Selection) Check(users map[string]bool) error {
 	for _, key := range s.Only {
 		if users[key] {

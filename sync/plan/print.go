@@ -93,7 +93,7 @@ func (h Hold) String() string {
 	return fmt.Sprintf("Held: %s, by --%s: %s.\n  %s\n  If it is meant: usersyncd release %s", users, h.Guard, Printable(h.Reason), names, h.ID)
 }
 
-// where is the place of the spec, if there is one that can be read.
+// Where is the place of the spec, if there is one that can be read.
 func (c *Change) Where() string {
 	switch {
 	case c.Cause == Undone:
@@ -114,7 +114,7 @@ func (fc FieldChange) String() string {
 	return fmt.Sprintf("%s: %s -> %s", fc.Field, fc.Before.Display(), fc.After.Display())
 }
 
-// printable escapes what is not, without putting quotes around.
+// Printable escapes what is not, without putting quotes around.
 func Printable(s string) string {
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)

@@ -28,7 +28,7 @@ func (u Undo) String() string {
 	return "since " + u.Since.UTC().Format(time.RFC3339)
 }
 
-// pause is what a rollback begins with. One that goes on with what an earlier one left is paused since that one.
+// Pause is what a rollback begins with. One that goes on with what an earlier one left is paused since that one.
 func (u Undo) Pause(at time.Time, by string) state.Pause {
 	p := state.Pause{At: at, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", u)}
 	switch before := u.Paused; {
@@ -47,7 +47,7 @@ var ErrAmbiguous = errors.New("which revision?")
 // shortest is how much of a revision must be given.
 const shortest = 4
 
-// one completes a revision that was given by how it begins.
+// Complete completes a revision that was given by how it begins.
 func (u Undo) Complete(events []state.Event) (string, error) {
 	if u.Revision == "" {
 		return "", nil
@@ -65,7 +65,7 @@ func (u Undo) Complete(events []state.Event) (string, error) {
 	return revision, nil
 }
 
-// An undone is one user's fields, as they were before the writes to be undone and as these left them.
+// A UserRollback is one user's fields, as they were before the writes to be undone and as these left them.
 type UserRollback struct {
 	ID, Key string
 	created bool // by one of the writes,
@@ -74,7 +74,7 @@ type UserRollback struct {
 	After   spec.Fields
 }
 
-// undoing sums events up, which come newest first, by user and field. What they took back themselves is none, and of
+// Undoing sums events up, which come newest first, by user and field. What they took back themselves is none, and of
 // one revision's writes those are none that changed back what was changed by hand.
 func Undoing(events []state.Event, revision bool) []*UserRollback {
 	byID := map[string]*UserRollback{}
@@ -106,7 +106,7 @@ func Undoing(events []state.Event, revision bool) []*UserRollback {
 	return all
 }
 
-// newUndo plans a rollback. It is pure. The guards look at it as at any plan.
+// NewRollback plans a rollback. It is pure. The guards look at it as at any plan.
 func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
 	p := &planner{
 		Plan:   &Plan{Index: NewIndex(snap.Users, false), OwnerOf: map[string]string{}, RollbackOf: undo.String(), Revision: undo.Revision, Began: now},
@@ -201,7 +201,7 @@ func (p *planner) undo(u *UserRollback, current *state.User) *Change {
 	return c
 }
 
-// overlaid is what is in force after a rollback has written some of the desired fields. Who is not managed
+// Overlaid is what is in force after a rollback has written some of the desired fields. Who is not managed
 // does not become so.
 func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
 	if applied == nil {
@@ -216,7 +216,7 @@ func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
 	return in
 }
 
-// moved reports whether fields are not as they were when the change was planned.
+// Moved reports whether fields are not as they were when the change was planned.
 func (c *Change) Moved(planned []FieldChange) bool {
 	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return !slices.ContainsFunc(planned, func(was FieldChange) bool { return was.Field == fc.Field && was.Before == fc.Before })

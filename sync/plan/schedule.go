@@ -29,7 +29,7 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 	return closes(s.Windows, now)
 }
 
-// postpone sets apart which fields of a change wait until a window opens. Those in begun go on: half of what was
+// Postpone sets apart which fields of a change wait until a window opens. Those in begun go on: half of what was
 // to be done to them may be worse than either.
 func (s *Schedule) Postpone(c *Change, opens time.Time, begun []spec.Field) {
 	if c.Unscheduled() {
@@ -54,7 +54,7 @@ func (s *Schedule) Postpone(c *Change, opens time.Time, begun []spec.Field) {
 	}
 }
 
-// unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
+// Unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
 // brought back; who leaves must lose everything at once; and who is not active has no part in routing.
 func (c *Change) Unscheduled() bool {
 	if c.Action == Create || c.Action == Restore || c.Action.Removes() {

@@ -44,7 +44,7 @@ type fieldJSON struct {
 	Cause  Cause           `json:"cause,omitempty"` // if it is not the change's
 }
 
-// raw is a value as JSON, which it is already: null where nothing is known.
+// Raw is a value as JSON, which it is already: null where nothing is known.
 func Raw(v spec.Value) json.RawMessage {
 	if v == "" {
 		return json.RawMessage("null")
