@@ -69,7 +69,7 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 	}
 	u := tree.Users[0]
 	want := &spec.User{
-		Key: "ana.perez@example.com", ID: "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f", PreviousEmail: "ana@example.com",
+		Key: "ana.perez@example.com", ID: "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f", PreviousEmails: []string{"ana@example.com"},
 		Pos: spec.Pos{File: "users/madrid/ana.yaml", Line: 2, Column: 1},
 		Fields: spec.Fields{
 			spec.Email: `"ana.perez@example.com"`, spec.Name: `"Ana Pérez"`, spec.State: `"active"`,
