@@ -86,6 +86,7 @@ func (r *reader) user(own *node, above inherited) declaration {
 			}
 			if v, ok := r.field(info, e.value); ok {
 				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.key.pos)
+				u.addOwnPart(info, own.get(name), e.value)
 			}
 		}
 	}

@@ -33,6 +33,7 @@ type User struct {
 	PreviousEmails []string  // the former addresses, as keys, in the order of the spec
 	Fields         Fields    // what is managed; always holds Email
 	At             Positions // where each field was set, which may be a _defaults.yaml
+	OwnParts       Fields    // of maps that are merged with an inherited one: what the user's own mapping says
 }
 
 // Positions are places of fields. (A map of so few would take three times the room, for each user.)

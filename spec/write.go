@@ -117,7 +117,7 @@ func (w *writer) open(ctx context.Context, dir string) (err error) {
 	if w.root, err = os.OpenRoot(w.scan.root); err != nil {
 		return err
 	}
-	defaults := slices.DeleteFunc(slices.Clone(w.scan.files), func(f file) bool { return !isDefaults(f.path) })
+	defaults := slices.DeleteFunc(slices.Clone(w.scan.files), func(f file) bool { return !IsDefaults(f.path) })
 	if w.inherit, err = w.loader.loadDefaults(w.root, defaults, &Tree{}); err != nil {
 		_ = w.root.Close()
 		return err
