@@ -38,6 +38,11 @@ func readUsers(file string, docs []*node, above inherited) ([]declaration, []Pro
 	if empty {
 		r.problems = append(r.problems, Problem{Pos: Pos{file, 1, 1}, Message: declaresNobody})
 	}
+	if len(out) > 1 { // users with problems have their places, so that the others keep theirs
+		for i := range out {
+			out[i].user.Ordinal = i + 1
+		}
+	}
 	return out, r.problems
 }
 

@@ -141,6 +141,34 @@ func TestLoadReadsEveryFormOfDocument(t *testing.T) {
 	}
 }
 
+// A user keeps its ordinal when other users of the file are edited, get a problem or come behind it.
+func TestOrdinal(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want map[string]int
+	}{
+		"one user":             {"email: a@x.example\n", map[string]int{"a": 0}},
+		"one user in a list":   {"users:\n- email: a@x.example\n", map[string]int{"a": 0}},
+		"an empty document":    {"email: a@x.example\n---\n", map[string]int{"a": 0}},
+		"a list":               {"users:\n- email: b@x.example\n- email: a@x.example\n", map[string]int{"b": 1, "a": 2}},
+		"documents":            {"email: b@x.example\n---\n---\nemail: a@x.example\n", map[string]int{"b": 1, "a": 2}},
+		"documents and a list": {"email: c@x.example\n---\nusers: [{email: b@x.example}, {email: a@x.example}]\n---\nemail: d@x.example\n", map[string]int{"c": 1, "b": 2, "a": 3, "d": 4}},
+		"one with a problem":   {"users:\n- email: b@x.example\n  titel: B\n- email: a@x.example\n", map[string]int{"a": 2}},
+		"one that is no user":  {"users:\n- b\n- email: a@x.example\n- &c {email: c@x.example}\n- email: d@x.example\n", map[string]int{"a": 2, "d": 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]int{}
+			for _, u := range load(t, spec.NewLoader(checkout(t, map[string]string{"u.yaml": c.text, "v.yaml": "email: v@x.example\n"}))).Users {
+				got[strings.TrimSuffix(u.Key, "@x.example")] = u.Ordinal
+			}
+			c.want["v"] = 0
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestOneBadUserLeavesTheOthersOfItsFile(t *testing.T) {
 	tree := load(t, spec.NewLoader(checkout(t, map[string]string{
 		"list.yaml": "users:\n" +

@@ -29,6 +29,7 @@ func (p Problem) String() string {
 type User struct {
 	Key            string    // the e-mail address, lower case and NFC: the identity within a tree
 	Pos            Pos       // of the user's first line
+	Ordinal        int       // place among the users of the file, from 1; 0 if the file declares one user
 	ID             string    // pinned Genesys id, or ""
 	PreviousEmails []string  // the former addresses, as keys, in the order of the spec
 	Fields         Fields    // what is managed; always holds Email
