@@ -27,6 +27,7 @@ func (t *Tree) check(all []declaration) {
 		c.duplicates(&all[i])
 		c.renames(&all[i])
 	}
+	c.successors()
 	for i := range all {
 		if all[i].ok {
 			t.Users = append(t.Users, all[i].user)
@@ -55,7 +56,7 @@ func (c *checker) duplicates(d *declaration) {
 	}
 }
 
-// renames refuses a former address that somebody else has.
+// renames refuses a former address that another user names too, or that the same person is still declared at.
 func (c *checker) renames(d *declaration) {
 	for _, f := range d.former {
 		if f.key == d.user.Key {
@@ -64,8 +65,36 @@ func (c *checker) renames(d *declaration) {
 		if other := c.byFormer.besides(f.key, d); other != nil {
 			c.refuse(d, f.at, f.field, quote(f.key)+" is also renamed at "+other.formerAt(f.key).String()+"; correct one of the two")
 		}
-		if holder := c.byEmail[f.key][0]; holder != nil {
+		if holder := c.byEmail[f.key][0]; holder != nil && !holder.succeeds(d) {
 			c.refuse(d, f.at, f.field, quote(f.key)+" is still declared at "+holder.emailAt.String()+"; remove one of the two")
+		}
+	}
+}
+
+// succeeds reports whether a user who is declared at a former address of another is another person, such as a new
+// hire. They must say so by their name, which a new hire has; else it may be the spec from before the rename.
+func (d *declaration) succeeds(renamed *declaration) bool {
+	name := d.user.Fields[Name]
+	return name != "" && name != renamed.user.Fields[Name]
+}
+
+// successors refuses whoever is declared at a former address of a user with a problem. Until that user can be
+// renamed, the account with the address is theirs.
+func (c *checker) successors() {
+	var refused []*declaration
+	for i := range c.all {
+		if !c.all[i].ok {
+			refused = append(refused, &c.all[i])
+		}
+	}
+	for len(refused) > 0 {
+		d := refused[len(refused)-1]
+		refused = refused[:len(refused)-1]
+		for _, f := range d.former {
+			if holder := c.byEmail[f.key][0]; holder != nil && holder != d && holder.ok && holder.succeeds(d) {
+				c.refuse(holder, holder.emailAt, holder.pathOf(string(Email)), quote(f.key)+" is also a former address of the user at "+d.user.Pos.String()+", whose spec has a problem; correct that first")
+				refused = append(refused, holder)
+			}
 		}
 	}
 }

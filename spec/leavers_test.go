@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,23 +132,25 @@ var leaverCases = map[string]struct {
 	"both inactive, two former addresses": {files: two(left+"previousEmail: o@x.example\n", left+"previousEmail: p@x.example\n"), want: []string{"a@x.example"}},
 
 	// What the user is found by.
-	"an id":                       {files: one(left + "id: " + strings.ToUpper(someID) + "\n"), want: []string{"a@x.example " + someID}},
-	"an id that is none":          {files: one("email: a@x.example\nstate: inactive\nid: 7\n"), want: []string{"a@x.example"}},
-	"two ids":                     {files: one("email: a@x.example\nstate: inactive\nid: " + someID + "\nid: " + otherID + "\n"), want: []string{"a@x.example"}},
-	"an id of another user":       {files: two(left+"id: "+someID+"\n", "email: b@x.example\nid: "+someID+"\n")},
-	"an id of another leaver":     {files: two(left+"id: "+someID+"\n", "email: b@x.example\nstate: inactive\nid: "+someID+"\n")},
-	"an id of a user with none":   {files: two(left+"id: "+someID+"\n", "id: "+someID+"\n")},
-	"an id of three":              {files: map[string]string{"u.yaml": left + "id: " + someID + "\n", "v.yaml": left + "id: " + someID + "\n", "w.yaml": "email: b@x.example\nid: " + someID + "\n"}},
-	"a former address":            {files: one(left + "previousEmail: O@x.example\n"), want: []string{"a@x.example o@x.example"}},
-	"former addresses":            {files: one(left + "previousEmail: [p@x.example, o@x.example]\n"), want: []string{"a@x.example p@x.example o@x.example"}},
-	"a former address is wrong":   {files: one(left + "previousEmail: [p@x.example, o]\n"), want: []string{"a@x.example"}},
-	"former addresses twice":      {files: one(left + "previousEmail: o@x.example\npreviousEmail: p@x.example\n"), want: []string{"a@x.example"}},
-	"former and own address":      {files: one("email: a@x.example\nstate: inactive\npreviousEmail: [o@x.example, a@x.example]\n"), want: []string{"a@x.example"}},
-	"a former address of another": {files: two(left+"previousEmail: [p@x.example, o@x.example]\n", "email: b@x.example\npreviousEmail: o@x.example\n"), want: []string{"a@x.example p@x.example"}},
-	"a former address of three":   {files: map[string]string{"u.yaml": left + "previousEmail: o@x.example\n", "v.yaml": left + "previousEmail: o@x.example\n", "w.yaml": "email: b@x.example\npreviousEmail: o@x.example\n"}, want: []string{"a@x.example"}},
-	"a former address in use":     {files: two(left+"previousEmail: o@x.example\n", "email: o@x.example\n"), want: []string{"a@x.example"}},
-	"renamed by a wrong spec":     {files: two(left, "email: b@x.example\npreviousEmail: a@x.example\ntitel: B\n")},
-	"renamed by a leaver":         {files: two(left, "email: b@x.example\nstate: inactive\npreviousEmail: a@x.example\n"), want: []string{"a@x.example", "b@x.example"}},
+	"an id":                                    {files: one(left + "id: " + strings.ToUpper(someID) + "\n"), want: []string{"a@x.example " + someID}},
+	"an id that is none":                       {files: one("email: a@x.example\nstate: inactive\nid: 7\n"), want: []string{"a@x.example"}},
+	"two ids":                                  {files: one("email: a@x.example\nstate: inactive\nid: " + someID + "\nid: " + otherID + "\n"), want: []string{"a@x.example"}},
+	"an id of another user":                    {files: two(left+"id: "+someID+"\n", "email: b@x.example\nid: "+someID+"\n")},
+	"an id of another leaver":                  {files: two(left+"id: "+someID+"\n", "email: b@x.example\nstate: inactive\nid: "+someID+"\n")},
+	"an id of a user with none":                {files: two(left+"id: "+someID+"\n", "id: "+someID+"\n")},
+	"an id of three":                           {files: map[string]string{"u.yaml": left + "id: " + someID + "\n", "v.yaml": left + "id: " + someID + "\n", "w.yaml": "email: b@x.example\nid: " + someID + "\n"}},
+	"a former address":                         {files: one(left + "previousEmail: O@x.example\n"), want: []string{"a@x.example o@x.example"}},
+	"former addresses":                         {files: one(left + "previousEmail: [p@x.example, o@x.example]\n"), want: []string{"a@x.example p@x.example o@x.example"}},
+	"a former address is wrong":                {files: one(left + "previousEmail: [p@x.example, o]\n"), want: []string{"a@x.example"}},
+	"former addresses twice":                   {files: one(left + "previousEmail: o@x.example\npreviousEmail: p@x.example\n"), want: []string{"a@x.example"}},
+	"former and own address":                   {files: one("email: a@x.example\nstate: inactive\npreviousEmail: [o@x.example, a@x.example]\n"), want: []string{"a@x.example"}},
+	"a former address of another":              {files: two(left+"previousEmail: [p@x.example, o@x.example]\n", "email: b@x.example\npreviousEmail: o@x.example\n"), want: []string{"a@x.example p@x.example"}},
+	"a former address of three":                {files: map[string]string{"u.yaml": left + "previousEmail: o@x.example\n", "v.yaml": left + "previousEmail: o@x.example\n", "w.yaml": "email: b@x.example\npreviousEmail: o@x.example\n"}, want: []string{"a@x.example"}},
+	"a former address in use":                  {files: two(left+"previousEmail: o@x.example\n", "email: o@x.example\n"), want: []string{"a@x.example"}},
+	"renamed by a wrong spec":                  {files: two(left, "email: b@x.example\npreviousEmail: a@x.example\ntitel: B\n")},
+	"at the address of a user who was renamed": {files: two(left+"name: A\n", "email: b@x.example\nname: B\npreviousEmail: a@x.example\n"), want: []string{"a@x.example"}},
+	"at the address of a user with a problem":  {files: two("email: a@x.example\nstate: inactive\nname: A\n", "email: b@x.example\nname: B\npreviousEmail: a@x.example\ntitel: B\n")},
+	"renamed by a leaver":                      {files: two(left, "email: b@x.example\nstate: inactive\npreviousEmail: a@x.example\n"), want: []string{"a@x.example", "b@x.example"}},
 }
 
 func one(text string) map[string]string { return map[string]string{"u.yaml": text} }
@@ -159,10 +162,8 @@ func two(first, second string) map[string]string {
 func TestLeavers(t *testing.T) {
 	for name, c := range leaverCases {
 		t.Run(name, func(t *testing.T) {
-			files := map[string]string{"fine/z.yaml": "email: z@z.example\nstate: inactive\n"}
-			for name, text := range c.files {
-				files[name] = text
-			}
+			files := maps.Clone(c.files)
+			files["fine/z.yaml"] = "email: z@z.example\nstate: inactive\n"
 			tree := load(t, spec.NewLoader(checkout(t, files)))
 			if diff := cmp.Diff(c.want, leaversOf(tree)); diff != "" {
 				t.Errorf("%s\n%q", diff, texts(tree.Problems))
