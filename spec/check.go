@@ -5,75 +5,137 @@ import (
 	"slices"
 )
 
-// check finds what is wrong between users, and fills in Users and Problems.
-func (t *Tree) check(all []declaration) {
-	byEmail := places(all, func(d *declaration) (string, Pos) { return d.user.Key, d.emailAt })
-	byID := places(all, func(d *declaration) (string, Pos) { return d.user.ID, d.idAt })
-	byPrevious := places(all, func(d *declaration) (string, Pos) { return d.user.PreviousEmail, d.previousAt })
+// checker finds what is wrong between users.
+type checker struct {
+	tree                    *Tree
+	all                     []declaration // ok is cleared of those with a problem
+	byEmail, byID, byFormer index
+}
 
+// check fills in Users, Leavers and Problems. It changes all.
+func (t *Tree) check(all []declaration) {
+	c := checker{t, all, make(index, len(all)), make(index), make(index)}
 	for i := range all {
 		d := &all[i]
-		ok := d.ok
-		refuse := func(at Pos, field, message string) {
-			if d.path != "" {
-				field = d.path + "." + field
-			}
-			t.Problems = append(t.Problems, Problem{Pos: at, Field: field, Message: message})
-			ok = false
-		}
-		if p, other := byEmail[d.user.Key].besides(d.emailAt); other {
-			refuse(d.emailAt, string(Email), quote(d.user.Key)+" is also declared at "+p.String()+"; keep one of the two")
-		}
-		if p, other := byID[d.user.ID].besides(d.idAt); other {
-			refuse(d.idAt, keyID, quote(d.user.ID)+" is also the id at "+p.String()+"; correct one of the two")
-		}
-		if previous := d.user.PreviousEmail; previous != "" && previous != d.user.Key {
-			if p, other := byPrevious[previous].besides(d.previousAt); other {
-				refuse(d.previousAt, keyPreviousEmail, quote(previous)+" is also renamed at "+p.String()+"; correct one of the two")
-			}
-			if p, declared := byEmail[previous].besides(Pos{}); declared {
-				refuse(d.previousAt, keyPreviousEmail, quote(previous)+" is still declared at "+p.String()+"; remove one of the two")
-			}
-		}
-		if ok {
-			t.Users = append(t.Users, d.user)
+		c.byEmail.add(d.user.Key, d)
+		c.byID.add(d.user.ID, d)
+		for _, f := range d.former {
+			c.byFormer.add(f.key, d)
 		}
 	}
-	slices.SortFunc(t.Users, func(a, b *User) int { return cmp.Compare(a.Key, b.Key) })
+	for i := range all {
+		c.duplicates(&all[i])
+		c.renames(&all[i])
+	}
+	c.successors()
+	for i := range all {
+		if all[i].ok {
+			t.Users = append(t.Users, all[i].user)
+		}
+	}
+	t.Leavers = c.leavers()
+	byKey := func(a, b *User) int { return cmp.Compare(a.Key, b.Key) }
+	slices.SortFunc(t.Users, byKey)
+	slices.SortFunc(t.Leavers, byKey)
 	sortProblems(t.Problems)
 	t.Problems = slices.Compact(t.Problems) // a bad default is found again by every user below it
 }
 
-// twoPlaces are the first two places where something is said.
-type twoPlaces [2]Pos
-
-func places(all []declaration, what func(*declaration) (string, Pos)) map[string]twoPlaces {
-	out := make(map[string]twoPlaces, len(all))
-	for i := range all {
-		name, at := what(&all[i])
-		if name == "" {
-			continue
-		}
-		p := out[name]
-		switch (Pos{}) {
-		case p[0]:
-			p[0] = at
-		case p[1]:
-			p[1] = at
-		}
-		out[name] = p
-	}
-	return out
+func (c *checker) refuse(d *declaration, at Pos, field, message string) {
+	c.tree.Problems = append(c.tree.Problems, Problem{Pos: at, Field: field, Message: message})
+	d.ok = false
 }
 
-// besides gives a place other than at.
-func (p twoPlaces) besides(at Pos) (Pos, bool) {
-	for _, other := range p {
-		if other != at && other != (Pos{}) {
-			return other, true
+// duplicates refuses a user who is declared twice.
+func (c *checker) duplicates(d *declaration) {
+	if other := c.byEmail.besides(d.user.Key, d); other != nil {
+		c.refuse(d, d.emailAt, d.pathOf(string(Email)), quote(d.user.Key)+" is also declared at "+other.emailAt.String()+"; keep one of the two")
+	}
+	if other := c.byID.besides(d.user.ID, d); other != nil {
+		c.refuse(d, d.idAt, d.pathOf(keyID), quote(d.user.ID)+" is also the id at "+other.idAt.String()+"; correct one of the two")
+	}
+}
+
+// renames refuses a former address that another user names too, or that the same person is still declared at.
+func (c *checker) renames(d *declaration) {
+	for _, f := range d.former {
+		if f.key == d.user.Key {
+			continue // a problem already
+		}
+		if other := c.byFormer.besides(f.key, d); other != nil {
+			c.refuse(d, f.at, f.field, quote(f.key)+" is also renamed at "+other.formerAt(f.key).String()+"; correct one of the two")
+		}
+		if holder := c.byEmail[f.key][0]; holder != nil && !holder.succeeds(d) {
+			c.refuse(d, f.at, f.field, quote(f.key)+" is still declared at "+holder.emailAt.String()+"; remove one of the two")
 		}
 	}
-	return Pos{}, false
+}
+
+// succeeds reports whether a user who is declared at a former address of another is another person, such as a new
+// hire. They must say so by their name, which a new hire has; else it may be the spec from before the rename.
+func (d *declaration) succeeds(renamed *declaration) bool {
+	name := d.user.Fields[Name]
+	return name != "" && name != renamed.user.Fields[Name]
+}
+
+// successors refuses whoever is declared at a former address of a user with a problem. Until that user can be
+// renamed, the account with the address is theirs.
+func (c *checker) successors() {
+	var refused []*declaration
+	for i := range c.all {
+		if !c.all[i].ok {
+			refused = append(refused, &c.all[i])
+		}
+	}
+	for len(refused) > 0 {
+		d := refused[len(refused)-1]
+		refused = refused[:len(refused)-1]
+		for _, f := range d.former {
+			if holder := c.byEmail[f.key][0]; holder != nil && holder != d && holder.ok && holder.succeeds(d) {
+				c.refuse(holder, holder.emailAt, holder.pathOf(string(Email)), quote(f.key)+" is also a former address of the user at "+d.user.Pos.String()+", whose spec has a problem; correct that first")
+				refused = append(refused, holder)
+			}
+		}
+	}
+}
+
+// pathOf is the path of a key of the user within its document.
+func (d *declaration) pathOf(key string) string {
+	if d.path == "" {
+		return key
+	}
+	return d.path + "." + key
+}
+
+// formerAt is where a former address stands.
+func (d *declaration) formerAt(key string) Pos {
+	i := slices.IndexFunc(d.former, func(f former) bool { return f.key == key })
+	return d.former[i].at
+}
+
+// index finds the first two users who say a name, as their address or as something else.
+type index map[string][2]*declaration
+
+func (x index) add(name string, d *declaration) {
+	p := x[name]
+	switch {
+	case name == "":
+		return
+	case p[0] == nil:
+		p[0] = d
+	case p[1] == nil:
+		p[1] = d
+	}
+	x[name] = p
+}
+
+// besides returns another user than d who says the name; nil if there is none.
+func (x index) besides(name string, d *declaration) *declaration {
+	p := x[name]
+	if p[0] == d {
+		return p[1]
+	}
+	return p[0]
 }
 
 func sortProblems(problems []Problem) {

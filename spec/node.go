@@ -26,8 +26,8 @@ type node struct {
 	name   string
 	index  int // in the parent, where that is a list
 
-	bad     bool // it or something below it is broken
-	dropped bool // a mapping that lost an entry for its key
+	bad  bool    // it or something below it is broken
+	lost []entry // of a mapping: those that were refused for their key
 }
 
 type entry struct{ key, value *node }
@@ -44,6 +44,25 @@ func (n *node) get(key string) *node {
 
 // isNull reports whether nothing was written, or null in one of its spellings.
 func (n *node) isNull() bool { return n.kind == scalar && n.tag == "!!null" && !n.quoted }
+
+// content is what the node says, for encode.
+func (n *node) content() any {
+	switch n.kind {
+	case list:
+		out := make([]any, len(n.items))
+		for i, item := range n.items {
+			out[i] = item.content()
+		}
+		return out
+	case mapping:
+		out := make(map[string]any, len(n.entries))
+		for _, e := range n.entries {
+			out[e.key.text] = e.value.content()
+		}
+		return out
+	}
+	return n.text
+}
 
 // path is where the node is in its document, such as phones[1].number.
 func (n *node) path() string {

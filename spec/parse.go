@@ -54,17 +54,7 @@ func decode(content []byte) (docs []*yaml.Node, err error) {
 			docs, err = nil, fmt.Errorf("the YAML library gave up: %v", p)
 		}
 	}()
-	if !bytes.Contains(content, []byte("---")) && !bytes.Contains(content, []byte("...")) {
-		var doc yaml.Node // one document: without a reader's buffers
-		if err := yaml.Unmarshal(content, &doc); err != nil {
-			return nil, err
-		}
-		if doc.Kind == 0 {
-			return nil, nil
-		}
-		return []*yaml.Node{&doc}, nil
-	}
-	d := yaml.NewDecoder(bytes.NewReader(content))
+	d := yaml.NewDecoder(bytes.NewReader(content)) // Unmarshal ignores what follows the first document
 	for {
 		var doc yaml.Node
 		if err := d.Decode(&doc); errors.Is(err, io.EOF) {
@@ -83,6 +73,9 @@ func syntaxProblem(file string, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)
 	text = escape(text[len(m[0]):])
+	if text == "did not find expected <document start>" {
+		text = "text follows the end of a document; write --- between two documents"
+	}
 	line, convErr := strconv.Atoi(m[1])
 	if convErr != nil || line < 1 {
 		return Problem{Pos: Pos{file, 1, 1}, Message: "not valid YAML: " + text}
@@ -230,7 +223,7 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 	seen := newKeys(len(y.Content) / 2)
 	for pair := range slices.Chunk(y.Content, 2) {
 		key := c.convert(pair[0], &node{parent: n, name: norm.NFC.String(pair[0].Value)}, depth+1)
-		key.text = clean(key.text)
+		key.text = keyText(pair[0])
 		value := c.convert(pair[1], &node{parent: n, name: key.text}, depth+1)
 		switch first, twice := seen.find(n, key.text); {
 		case key.kind == broken:
@@ -247,8 +240,16 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 			n.entries = append(n.entries, entry{key, value})
 			continue
 		}
-		n.dropped = true
+		n.lost = append(n.lost, entry{key, value})
 	}
+}
+
+// keyText is the text of a key, also of one that is refused.
+func keyText(y *yaml.Node) string {
+	if y.Kind == yaml.AliasNode {
+		y = y.Alias
+	}
+	return clean(y.Value)
 }
 
 // keys finds a key among those before it: in a map, or where there are few, among the entries themselves.
