@@ -182,7 +182,7 @@ func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*usersync.Chan
 		items[i] = item{c.Current.ID, on}
 	}
 	path := usersPath + "/bulk"
-	p, err := call[userPage](ctx, d.client, &request{method: http.MethodPatch, path: path, template: path, body: items, writes: true, needs: mayEdit})
+	p, err := call[page[user]](ctx, d.client, &request{method: http.MethodPatch, path: path, template: path, body: items, writes: true, needs: mayEdit})
 	if err != nil {
 		return nil, err
 	}
