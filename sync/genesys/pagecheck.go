@@ -115,6 +115,14 @@ func (c *pageCheck) distinct() int {
 	return len(seen)
 }
 
+// endBefore reports whether a page says that the listing ends before the n-th.
+func (f pageFacts) endBefore(n, size int) bool {
+	if f.total == unknown {
+		return f.pageCount != unknown && f.pageCount < n
+	}
+	return f.total <= (n-1)*size
+}
+
 // counts is what a page tells of all pages, for people.
 func (f pageFacts) counts() string {
 	text := "no total"

@@ -150,7 +150,7 @@ func (r *pager[T, U]) read(ctx context.Context, n int) error {
 	beyond := r.limit > 0 && n*r.size > r.limit
 	e := (*usersync.CallError)(nil)
 	switch {
-	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && facts.pageCount > n:
+	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size):
 		r.ended, r.capped = true, true
 		return nil
 	case err != nil:
@@ -223,7 +223,7 @@ func twice[R any](ctx context.Context, log *slog.Logger, read func() (R, error))
 	log.WarnContext(ctx, "an answer contradicts itself; it is asked for once more", "error", err)
 	out, err = read()
 	if e := (*usersync.CallError)(nil); errors.Is(err, usersync.ErrListing) && errors.As(err, &e) {
-		e.Message += "; it was read twice"
+		e.Message += "; it was read twice, try again later"
 	}
 	return out, err
 }
