@@ -169,7 +169,7 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 			}
 			users = append(users, p.Results...)
 		}
-		if odd, _ := check.verdict(0); odd != "" {
+		if odd, _ := check.verdict(check.entries(), 0); odd != "" {
 			return nil, contradiction(http.MethodPost+" "+searchPath, odd)
 		}
 		return users, nil

@@ -88,7 +88,7 @@ func newCatalogue(kind spec.Kind, entities []entity, now time.Time) *catalogue {
 		byName: make(map[string][]*entity, len(entities)), labels: make(map[string]string, len(entities)), missed: map[string]time.Time{}}
 	for i := range entities {
 		e := &entities[i]
-		if e.ID == "" || strings.EqualFold(e.State, "deleted") || c.byID[e.ID] != nil {
+		if strings.EqualFold(e.State, "deleted") || c.byID[e.ID] != nil {
 			continue
 		}
 		name, _ := spec.Decode[string](spec.Text(e.Name)) // as a spec would have it

@@ -57,13 +57,7 @@ func (voicemail) check() error   { return nil }
 func (subject) check() error     { return nil }
 func (authzGrant) check() error  { return nil }
 func (externalIDs) check() error { return nil }
-
-func (g authzGrant) key() string {
-	if g.Subject == "" {
-		return ""
-	}
-	return g.Subject + " " + g.Division.ID + " " + g.Role.ID
-}
+func (g authzGrant) key() string { return g.Subject + " " + g.Division.ID + " " + g.Role.ID }
 
 // Details implements usersync.Directory. Roles and queues of many users are swept, from the divisions' grants
 // and the queues' members, where that takes fewer requests than asking for each user.

@@ -91,9 +91,9 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 		}
 		users = append(users, rest...)
 	}
-	odd, gap := p.check.verdict(limit)
+	odd, gap := p.check.verdict(p.check.distinct(), limit)
 	if odd != "" {
-		return usersync.Listing{}, s.contradiction(odd)
+		return usersync.Listing{}, s.contradiction(odd + "; does the OAuth client have its role in all divisions?")
 	}
 	if closed != "" {
 		gap = closed

@@ -13,8 +13,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"usersyncd/spec"
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
@@ -131,7 +129,7 @@ func TestListingThatCannotBe(t *testing.T) {
 				t.Errorf("%s, twice: %d users, %d readings, %v", name, len(l.Users), b.begun, err)
 				continue
 			}
-			for _, want := range []string{"GET /api/v2/users: ", "active users: ", c.says, "; it was read twice"} {
+			for _, want := range []string{"GET /api/v2/users: ", "active users: ", c.says, "; it was read twice, try again later"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: %q is missing in %v", name, want, err)
 				}
@@ -227,180 +225,4 @@ func TestListingWhileOthersWrite(t *testing.T) {
 			seen[u.ID] = true
 		}
 	})
-}
-
-// A beyond answers a listing of 25,000 inactive users that stops at its cap: the pages after it are answered with a
-// page, and the cursor with pages of its own.
-func beyond(page reply, byCursor func(cursor string) reply) func(r *http.Request, _ string) reply {
-	var full []string
-	for n := range 20 {
-		full = append(full, shown(people(500*n, 500*n+500), 10_600, 22))
-	}
-	return func(r *http.Request, _ string) reply {
-		q := r.URL.Query()
-		n, _ := strconv.Atoi(q.Get("pageNumber"))
-		switch {
-		case q.Get("state") == "active":
-			return jsonReply(200, `{"entities":[],"total":0,"pageCount":0}`)
-		case strings.HasSuffix(r.URL.Path, "/query"):
-			return byCursor(q.Get("cursor"))
-		case n > 20:
-			return page
-		}
-		return jsonReply(200, full[n-1])
-	}
-}
-
-func TestListingBeyondTheCap(t *testing.T) {
-	cursors := func(pages ...string) func(string) reply {
-		return func(cursor string) reply {
-			n, _ := strconv.Atoi(cursor)
-			return jsonReply(200, pages[n])
-		}
-	}
-	byCursor := func(from, to, next int) string {
-		return fmt.Sprintf(`{"entities":%s,"results":%d,"cursor":"%d"}`, people(from, to), to-from, next)
-	}
-	last := `{"entities":` + people(10_100, 10_600) + `,"results":500}`
-	refused := jsonReply(400, `{"code":"bad.request"}`)
-	for name, c := range map[string]struct {
-		page     reply
-		byCursor func(string) reply
-		users    int
-		gap      string // its beginning
-		odd      string
-	}{
-		"400":                        {refused, cursors(byCursor(10_000, 10_100, 1), last), 10_600, "", ""},
-		"an empty page":              {jsonReply(200, shown(`[]`, 10_600, 22)), cursors(byCursor(10_000, 10_100, 1), last), 10_600, "", ""},
-		"no page":                    {jsonReply(200, `{"total":10600,"pageCount":22}`), cursors(byCursor(10_000, 10_100, 1), last), 10_600, "", ""},
-		"a further cursor, empty":    {refused, cursors(byCursor(10_000, 10_100, 1), byCursor(10_100, 10_600, 2), byCursor(0, 0, 3)), 10_600, "", ""},
-		"a few are missing":          {refused, cursors(byCursor(10_000, 10_100, 1), byCursor(10_100, 10_590, 2), byCursor(0, 0, 3)), 10_590, "inactive users: 10590 of 10600 were shown", ""},
-		"not every division":         {refused, func(string) reply { return jsonReply(403, `{}`) }, 10_000, "inactive users: a listing shows 10000, and by cursor they cannot be read: GET /api/v2/users/query: forbidden", ""},
-		"many are missing":           {refused, cursors(byCursor(0, 500, 1), byCursor(0, 0, 2)), 0, "", "10000 of 10600 were shown"},
-		"an empty object":            {refused, cursors(byCursor(10_000, 10_100, 1), `{}`), 0, "", "page 2 has no list (no total)"},
-		"results without entities":   {refused, cursors(`{"results":500}`), 0, "", "page 1 has no list (total 500)"},
-		"the same page again":        {refused, cursors(byCursor(0, 500, 1), byCursor(0, 500, 2)), 0, "", "page 2 shows the same 500 as page 1"},
-		"a cursor that goes nowhere": {refused, cursors(byCursor(0, 500, 1), byCursor(500, 1000, 1)), 0, "", "page 1 and page 2 are followed by the same"},
-	} {
-		f := &fake{api: beyond(c.page, c.byCursor)}
-		d, _ := open(t, f, nil)
-		l, err := d.List(t.Context())
-		switch {
-		case c.odd != "":
-			if !errors.Is(err, usersync.ErrListing) || !strings.Contains(err.Error(), c.odd) {
-				t.Errorf("%s: %d users, %v", name, len(l.Users), err)
-			}
-		case err != nil || len(l.Users) != c.users || l.Complete != (c.gap == "") || !strings.HasPrefix(l.Gap, c.gap):
-			t.Errorf("%s: %d users, complete %t, gap %q, %v", name, len(l.Users), l.Complete, l.Gap, err)
-		}
-	}
-}
-
-// A replacing answers requests below a path with a text, so many times, and the rest as the simulator does.
-type replacing struct {
-	to    http.RoundTripper
-	path  string // of which the request's is, or begins with it if it ends in /
-	body  string
-	mu    sync.Mutex
-	times int
-	met   int
-}
-
-func (p *replacing) RoundTrip(r *http.Request) (*http.Response, error) {
-	p.mu.Lock()
-	fits := r.URL.Path == p.path || strings.HasSuffix(p.path, "/") && strings.HasPrefix(r.URL.Path, p.path)
-	replace := fits && p.met < p.times
-	if fits {
-		p.met++
-	}
-	p.mu.Unlock()
-	if !replace {
-		return p.to.RoundTrip(r)
-	}
-	return (&fake{api: func(*http.Request, string) reply { return jsonReply(200, p.body) }}).RoundTrip(r)
-}
-
-// Every other list that a decision rests on is held to the same: once odd it is read again, twice odd it is an
-// error, and never the news that there is nothing.
-func TestOtherListsThatCannotBe(t *testing.T) {
-	const (
-		none  = `{"entities":null,"total":7,"pageCount":1}`
-		empty = `{"entities":[],"total":7,"pageCount":1}`
-		short = `{"entities":[{"id":"x","name":"X","subjectId":"s"}],"total":70,"pageCount":1}`
-	)
-	ids := func(s *sim.Server) (all []string) {
-		for _, u := range s.Users() {
-			all = append(all, u.ID)
-		}
-		return all
-	}
-	check := func(kind spec.Kind, name string) func(*genesys.Directory, *sim.Server) (any, error) {
-		return func(d *genesys.Directory, _ *sim.Server) (any, error) {
-			wrong, err := d.Check(t.Context(), []spec.Ref{{Kind: kind, Name: name}})
-			return wrong, err
-		}
-	}
-	details := func(f spec.Field, users int) func(*genesys.Directory, *sim.Server) (any, error) {
-		return func(d *genesys.Directory, s *sim.Server) (any, error) {
-			want, read := map[string][]spec.Field{}, map[string]spec.Value{}
-			for _, id := range ids(s)[:users] {
-				want[id] = []spec.Field{f}
-			}
-			var each error
-			err := d.Details(t.Context(), want, func(now state.Observed, err error) error {
-				read[now.ID] = now.Fields[f]
-				each = errors.Join(each, err)
-				return nil
-			})
-			return fmt.Sprint(read), errors.Join(err, each)
-		}
-	}
-	for name, c := range map[string]struct {
-		path  string
-		odd   []string
-		read  func(*genesys.Directory, *sim.Server) (any, error)
-		falls bool // to another way of reading, which goes well
-	}{
-		"skills":    {"/api/v2/routing/skills", []string{`{}`, none, empty, short}, check(spec.KindSkill, "Billing"), false},
-		"languages": {"/api/v2/routing/languages", []string{`{}`, none, empty, short}, check(spec.KindLanguage, "Spanish"), false},
-		"divisions": {"/api/v2/authorization/divisions", []string{`{}`, none, empty, short}, check(spec.KindDivision, "EMEA"), false},
-		"roles":     {"/api/v2/authorization/roles", []string{`{}`, none, empty, short}, check(spec.KindRole, "Supervisor"), false},
-		"queues":    {"/api/v2/routing/queues", []string{`{}`, none, empty, short}, check(spec.KindQueue, "Billing ES"), false},
-		"groups":    {"/api/v2/groups", []string{`{}`, none, empty, short}, check(spec.KindGroup, "Madrid"), false},
-		"locations": {"/api/v2/locations", []string{`{}`, none, empty, short}, check(spec.KindLocation, "Berlin"), false},
-		"holders": {"/api/v2/authorization/roles/ROLE/users", []string{`{}`, none, empty, short}, func(d *genesys.Directory, _ *sim.Server) (any, error) {
-			return d.Holders(t.Context(), []string{"Agent"})
-		}, false},
-		"own queues":   {"/api/v2/users/USER/queues", []string{`{}`, none, empty}, details(spec.Queues, 1), false},
-		"own grants":   {"/api/v2/authorization/subjects/USER", []string{`{}`, `{"grants":null}`}, details(spec.Roles, 1), false},
-		"external ids": {"/api/v2/users/USER/externalid", []string{`null`}, details(spec.ExternalIDs, 1), false},
-		"utilization":  {"/api/v2/routing/users/USER/utilization", []string{`{}`}, details(spec.Utilization, 1), false},
-		"standard":     {"/api/v2/routing/utilization", []string{`{}`}, details(spec.Utilization, 1), false},
-		"grants":       {"/api/v2/authorization/divisions/DIVISION/grants", []string{`{}`, none, empty, short}, details(spec.Roles, 60), true},
-		"members":      {"/api/v2/routing/queues/QUEUE/members", []string{`{}`, `{"entities":null}`}, details(spec.Queues, 60), true},
-	} {
-		for _, odd := range c.odd {
-			var right string
-			for _, times := range []int{0, 1, 2} {
-				r := &replacing{body: odd, times: times}
-				d, s := simulate(t, sim.Options{Users: 60, Full: true, Seed: 1, GrantLag: -1}, func(o *genesys.Options) { r.to, o.Transport = o.Transport, r })
-				r.path = strings.NewReplacer("USER", ids(s)[0], "ROLE", s.IDOf(sim.Role, "Agent"), "QUEUE", s.IDOf(sim.Queue, "Billing ES"),
-					"DIVISION", s.IDOf(sim.Division, "EMEA")).Replace(c.path)
-				got, err := c.read(d, s)
-				text := fmt.Sprint(got)
-				switch {
-				case times == 0:
-					if right = text; err != nil || r.met == 0 {
-						t.Fatalf("%s: %v, asked %d times", name, err, r.met)
-					}
-				case times == 1 || c.falls:
-					if err != nil || text != right || r.met < 2 {
-						t.Errorf("%s, %s %d times: %v, asked %d times\nhave %s\nwant %s", name, odd, times, err, r.met, text, right)
-					}
-				case !errors.Is(err, usersync.ErrListing) || !strings.Contains(err.Error(), "; it was read twice"):
-					t.Errorf("%s, %s twice: %v, %s", name, odd, err, text)
-				}
-			}
-		}
-	}
 }

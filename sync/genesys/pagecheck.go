@@ -53,9 +53,9 @@ func (c *pageCheck) add(n int, f pageFacts) (odd string) {
 	return ""
 }
 
-// verdict looks at all pages together: odd is what cannot be, gap what is missing beyond that and may be. A
-// limit, if it is not 0, is how many entities the API shows at most.
-func (c *pageCheck) verdict(limit int) (odd, gap string) {
+// verdict looks at all pages together, which show so many: odd is what cannot be, gap what may be missing. A limit,
+// if it is not 0, is how many the API shows at most.
+func (c *pageCheck) verdict(shown, limit int) (odd, gap string) {
 	last := c.last()
 	first, end := c.pages[1], c.pages[last]
 	for _, n := range slices.Sorted(maps.Keys(c.pages)) {
@@ -72,7 +72,6 @@ func (c *pageCheck) verdict(limit int) (odd, gap string) {
 	if limit > 0 {
 		total, atLeast = min(total, limit), min(atLeast, limit)
 	}
-	shown := c.distinct()
 	short := fmt.Sprintf("%d of %d were shown", shown, total)
 	switch {
 	case atLeast-shown > max(shortFloor, total*shortPercent/100):
@@ -104,9 +103,18 @@ func (c *pageCheck) last() int {
 	return last
 }
 
+// entries counts what was shown, as often as it was.
+func (c *pageCheck) entries() (n int) {
+	for _, f := range c.pages {
+		n += len(f.ids)
+	}
+	return n
+}
+
 // distinct counts the entities that were shown, each once.
 func (c *pageCheck) distinct() int {
-	seen := maps.Clone(c.more)
+	seen := make(map[string]bool, c.entries()+len(c.more))
+	maps.Copy(seen, c.more)
 	for _, f := range c.pages {
 		for _, id := range f.ids {
 			seen[id] = true

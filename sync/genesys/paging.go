@@ -178,21 +178,22 @@ func (r *pager[T, U]) count() int {
 
 // all is what the pages showed, in their order.
 func (r *pager[T, U]) all() []U {
-	var all []U
+	var pages [][]U
 	for _, n := range slices.Sorted(maps.Keys(r.pages)) {
-		all = append(all, r.pages[n]...)
+		pages = append(pages, r.pages[n])
 	}
-	return all
+	return slices.Concat(pages...)
 }
 
-// pages reads every page of a listing. A few that are missing are logged.
+// pages reads every page of a listing. A few that are missing are logged. An entry may be there twice and count
+// twice, such as a user who has a role in two divisions.
 func pages[T listed](ctx context.Context, c *client, s source) ([]T, error) {
 	return twice(ctx, c.log, func() ([]T, error) {
 		r := newPager(c, s, func(e T) T { return e })
 		if err := r.run(ctx); err != nil {
 			return nil, err
 		}
-		odd, gap := r.check.verdict(0)
+		odd, gap := r.check.verdict(r.check.entries(), 0)
 		if odd != "" {
 			return nil, s.contradiction(odd)
 		}
