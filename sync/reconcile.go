@@ -128,7 +128,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, err
 		}
 		if a := meta.Applied; a == nil || a.Revision != scan.Revision { // a commit that changes no spec
-			if err := r.converged(mark, scan.Revision, c.Users, mode.DryRun); err != nil {
+			if err := r.converged(mark, scan.Revision, c.Users, nil, mode.DryRun); err != nil {
 				return nil, err
 			}
 		}
@@ -204,7 +204,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	switch converged := len(tree.Problems) == 0 && p.Converged() && r.Policy.Select.All(); {
 	case stopped != nil:
 	case converged:
-		stopped = r.converged(mark, tree.Revision, len(tree.Users), false)
+		stopped = r.converged(mark, tree.Revision, len(tree.Users), p.Redeclared, false)
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
@@ -244,12 +244,12 @@ func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() er
 }
 
 // converged records that a tree is wholly applied.
-func (r *Reconciler) converged(mark, revision string, users int, dryRun bool) error {
+func (r *Reconciler) converged(mark, revision string, users int, redeclared []*state.User, dryRun bool) error {
 	if dryRun {
 		return nil
 	}
 	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
-	return r.Store.Commit(state.Commit{Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
+	return r.Store.Commit(state.Commit{Users: redeclared, Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
 }
 
 // lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In

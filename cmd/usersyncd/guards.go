@@ -127,6 +127,7 @@ func (c *config) policy() (plan.Policy, error) {
 		Select: plan.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
 		Schedule: schedule,
 		Guard: plan.Guard{
+			Renames:  true,
 			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,
 			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list, Groups: g.allowGroups.list,

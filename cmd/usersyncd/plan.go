@@ -53,6 +53,7 @@ state file nor anything else is changed.`,
 func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) error {
 	a.Policy.Retry = true // as --once does
 	stop := a.showProgress()
+	a.Policy.LookUpMissing = true
 	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
 	stop()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"usersyncd/spec"
@@ -19,6 +20,10 @@ type Guard struct {
 	Removals      *Limit // of managed users, who are no longer declared, in 24 hours
 	Deactivations *Limit // of declared users, in 24 hours
 	SkillLosses   *Limit // of the managed users who have a skill, in one plan
+
+	// Renames holds what looks like a rename and is not said to be one, and who was matched to an account that seems to
+	// be somebody else's.
+	Renames bool
 
 	Protected  []string // addresses and ids of users who are never changed
 	AdminRoles []string // names of the roles whose last holders are protected
@@ -249,12 +254,11 @@ func (p *planner) remember(whole bool) {
 	}
 	open := map[string]bool{}
 	for _, c := range p.changes {
-		for _, guard := range []string{guardRemovals, guardDeactivations, guardSkills, guardAdmins} {
-			open[token(guard, c)] = true
-		}
+		open[token("", c)] = true
 	}
 	for _, t := range p.snap.Guards.Released {
-		if (open[t] || !whole) && !slices.Contains(p.Guards.Released, t) {
+		_, change, _ := strings.Cut(t, " ")
+		if (open[" "+change] || !whole) && !slices.Contains(p.Guards.Released, t) {
 			p.Guards.Released = append(p.Guards.Released, t)
 		}
 	}
