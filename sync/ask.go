@@ -17,9 +17,9 @@ import (
 // plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
-func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*plan.Plan, error) {
+func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, policy plan.Policy, now time.Time, bind func() error, dryRun bool) (*plan.Plan, error) {
 	p, err := r.answered(ctx, snap, bind, dryRun, func(answers *plan.LookupResults) *plan.Plan {
-		return plan.New(tree, snap, r.Policy, answers, now)
+		return plan.New(tree, snap, policy, answers, now)
 	})
 	if err != nil {
 		return nil, err

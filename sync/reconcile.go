@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,10 +144,13 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	r.loaded.Store(tree)
-	if mode.Strict {
-		if len(tree.Problems) > 0 {
+	problems, invalid := tree.Problems, error(nil)
+	if mode.Strict && len(tree.Problems) > 0 {
+		if len(tree.Leavers) == 0 {
 			return nil, &ProblemsError{tree.Problems}
 		}
+		policy.LeaversOnly = true // and then it is refused
+		problems, invalid = nil, &ProblemsError{tree.Problems}
 	}
 	if len(r.Policy.Select.Only) > 0 {
 		declared := make(map[string]bool, len(tree.Users))
@@ -176,9 +180,12 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 
-	p, err := r.plan(ctx, tree, snap, began, bind, mode.DryRun)
+	p, err := r.plan(ctx, tree, snap, policy, began, bind, mode.DryRun)
 	if err != nil {
 		return nil, err
+	}
+	if invalid != nil && len(p.Changes) == 0 {
+		return nil, invalid
 	}
 	if p.Removes() { // who is not declared must not be declared now: the refresh may have taken minutes
 		if again, err := r.Specs.Scan(ctx); err != nil {
@@ -190,10 +197,10 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	}
 	r.see(tree, p)
 	if err := r.authorized(ctx); err != nil {
-		return r.report(began, mode, tree.Revision, p, tree.Problems), err
+		return r.report(began, mode, tree.Revision, p, problems), err
 	}
 	if mode.DryRun || meta.Pause != nil {
-		return r.report(began, mode, tree.Revision, p, tree.Problems), nil
+		return r.report(began, mode, tree.Revision, p, problems), invalid
 	}
 	if p.Sends() {
 		if err := bind(); err != nil {
@@ -208,7 +215,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
-	return r.report(began, mode, tree.Revision, p, tree.Problems), stopped
+	return r.report(began, mode, tree.Revision, p, problems), cmp.Or(stopped, invalid)
 }
 
 // authorized asks the API whether it accepts the credentials that it has refused: a pass that sends nothing would

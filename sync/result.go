@@ -20,7 +20,8 @@ type Result struct {
 	Users       int            `json:"users"`    // declared
 	Changed     int            `json:"changed"`  // users that differed
 	Applied     int            `json:"applied"`
-	Failed      int            `json:"failed"`
+	Failed      int            `json:"failed"`  // users, those included of whom only a part could not be done
+	Partial     int            `json:"partial"` // of these, those of whom the rest was planned or done: they count there, too
 	Held        int            `json:"held"`
 	Quarantined int            `json:"quarantined"`
 	Skipped     int            `json:"skipped"`
@@ -127,11 +128,16 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		}
 	}
 	for _, c := range p.Changes {
+		if wrong[c.Key] && !c.Action.Removes() {
+			res.Partial++
+		}
 		switch c.Outcome {
 		case plan.Applied:
 			res.Applied++
 		case plan.Failed:
-			res.Failed++
+			if !wrong[c.Key] {
+				res.Failed++
+			}
 			res.Failures = append(res.Failures, failure(c))
 		case plan.Quarantined:
 			res.Quarantined++

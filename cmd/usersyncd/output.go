@@ -48,7 +48,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		count int
 		word  string
 	}{
-		{unmanaged, "no longer declared"}, {res.Failed, "failed"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
+		{unmanaged, "no longer declared"}, {res.Failed - res.Partial, "failed"}, {res.Partial, "failed in part"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
 		{res.Skipped, "skipped"}, {res.Deferred, "deferred"}, {res.Pending, "not reached"},
 	} {
 		if n.count > 0 {

@@ -74,28 +74,37 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	}
 	p := newPlanner(snap, policy, answers, now)
 	p.Revision = tree.Revision
-	for _, u := range tree.Users {
+	declared := slices.Concat(tree.Users, tree.Leavers)
+	for _, u := range declared {
 		p.declared[u.Key] = u
 	}
-	p.match(tree.Users)
-	unclear := len(p.Problems) > 0 // who is meant: it may be one of those who seem to be gone
+	p.match(declared)
+	unclear := len(p.Problems) > 0 // who is meant may be one of those who seem to be gone
 	for _, u := range tree.Users {
 		p.Index.ToCreate[u.Key] = p.current[u.Key] == nil
 	}
-	for _, u := range tree.Users {
+	for _, u := range tree.Leavers {
 		if policy.Select.Takes(u) {
+			p.leaver(u)
+		}
+	}
+	for _, u := range tree.Users {
+		if policy.Select.Takes(u) && !policy.LeaversOnly {
 			p.user(u)
 		}
 	}
 	p.addresses()
 	switch {
-	case !policy.Select.All(): // nobody else was looked at
+	case !policy.Select.All(), policy.LeaversOnly: // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
 	case unclear:
 		p.Retained = len(p.left())
 	default:
 		p.removed()
+	}
+	if !policy.LeaversOnly {
+		p.references(tree.Users)
 	}
 	p.renames()
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
@@ -195,15 +204,14 @@ func (p *Plan) Sends() bool {
 
 // Declared counts the declared users that the plan is about, those with problems included.
 func (p *Plan) Declared() int {
-	n := p.Unchanged
-	for _, c := range p.Changes {
-		if !c.Action.Removes() {
-			n++
-		}
-	}
-	wrong := map[string]bool{}
+	n, wrong := p.Unchanged, map[string]bool{}
 	for _, problem := range p.Problems {
 		wrong[problem.Key] = true
+	}
+	for _, c := range p.Changes {
+		if !c.Action.Removes() && !wrong[c.Key] {
+			n++
+		}
 	}
 	return n + len(wrong)
 }
@@ -226,7 +234,7 @@ type planner struct {
 	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's
 	changes    map[string]*Change     // by key
 	removals   map[string]*Change     // by id
-	wrong      map[string]bool        // keys of users that have problems
+	wrong      map[string]bool        // keys of users of whom it is not known which account is meant
 	held       map[string]bool        // ids
 	freed      map[string]bool        // what a person has released
 	now        time.Time
@@ -254,7 +262,6 @@ func (p *planner) user(u *spec.User) {
 	if p.wrong[u.Key] {
 		return // it is not known who that is
 	}
-	sound := p.check(u)
 	current := p.redeclare(u, p.current[u.Key])
 	if current != nil && current.Deleted() && slices.Contains(p.policy.Unmanaged, spec.State) {
 		p.leaveDeleted(u, current)
@@ -265,24 +272,20 @@ func (p *planner) user(u *spec.User) {
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
 	_, begun := p.snap.Intents[u.Key]
-	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
-		return
-	}
 	if len(c.Fields)+len(c.Drift) > 0 {
 		c.Hash = u.Hash()
+	}
+	if c.Current != nil && !p.held[c.Current.ID] {
+		p.readable(u, c)
 	}
 	switch {
 	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
 		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
-	case !sound:
-		p.checkAllowlists(u, c) // all that is wrong is said at once
-		p.checkNames(u, c)
-		return
-	case len(c.Fields)+len(c.Drift) == 0:
+	case len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0:
 		p.unchanged(c, begun)
 		return
-	case len(c.Fields) == 0:
+	case len(c.Fields)+len(c.Withheld) == 0:
 		c.Outcome, c.Note = Skipped, "drift is only reported"
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
@@ -294,8 +297,8 @@ func (p *planner) user(u *spec.User) {
 	case c.Action == Adopt && !p.policy.Adopt && !begun && c.Current.Removed == "":
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
-		granted, named := p.checkAllowlists(u, c), p.checkNames(u, c)
-		if !granted || !named {
+		allowed, named := p.checkAllowlists(u, c), p.checkNames(u, c)
+		if !allowed && !p.onlyLeaves(u, c, "the user is not given what the configuration does not allow") || !named {
 			return
 		}
 		p.quarantine(c)

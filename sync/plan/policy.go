@@ -25,7 +25,9 @@ type Policy struct {
 	// LookUpMissing looks for those who are to be created among the deleted users, so that the plan says what becomes
 	// of them. To carry it out it is not needed.
 	LookUpMissing bool
-	Select        Selection
+	// LeaversOnly changes nobody but those who are certain to leave: the tree has problems, and is not applied.
+	LeaversOnly bool
+	Select      Selection
 	Guard         Guard
 	Schedule      Schedule
 

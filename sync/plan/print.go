@@ -71,6 +71,8 @@ func (c *Change) String() string {
 func (w Withheld) why() string {
 	text := string(w.Reason)
 	switch {
+	case w.Reason == ByProblem:
+		return "left out, for a problem" // which is told by itself
 	case w.Hold != "":
 		text += " under " + w.Hold // which says why, once for all of them
 	case w.Note != "":

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"usersyncd/spec"
@@ -80,6 +81,28 @@ func (p *planner) confirmRemovals() {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
 	p.hold(guardRemovals, reason, moved)
+}
+
+// leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
+// else stays as it was last applied.
+func (p *planner) leaver(u *spec.User) {
+	current := p.current[u.Key]
+	if p.wrong[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) {
+		return
+	}
+	c := newChange(u, current)
+	c.Desired = spec.Fields{}
+	maps.Copy(c.Desired, current.Applied)
+	c.Desired[spec.State] = u.Fields[spec.State]
+	c.Desired = p.policy.Managed(c.Desired, current)
+	p.Index.Compare(c)
+	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
+	if c.classify(); !c.Deactivates() {
+		return
+	}
+	c.Hash = u.Hash()
+	p.quarantine(c)
+	p.changes[c.Key] = c
 }
 
 // left returns the managed users whom nobody declares, by id.
