@@ -1,6 +1,10 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
+
+	"usersyncd/spec/checkout"
+)
 
 // Pos is a place in a spec file; File is relative to the tree's root, Line and Column count from 1.
 type Pos struct {
@@ -62,8 +66,9 @@ func (p Positions) Add(f Field, at Pos) Positions {
 
 // Tree is a whole checkout, read.
 type Tree struct {
-	Digest   string    // hash of every file's path and content
-	Revision string    // git commit of the checkout, or Digest outside git
+	Digest   string // hash of every file's path and content
+	Revision string // git commit of the checkout, with "-dirty" behind it if files differ from it, or Digest outside git
+	checkout.State
 	Users    []*User   // the users without problems, by Key
 	Problems []Problem // by file, line, column; not empty means that Users is not all that was meant
 	Files    int       // spec files, _defaults.yaml included
