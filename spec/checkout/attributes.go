@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,21 +52,22 @@ func newAttributes(r repo, c config) *attributes {
 
 // of is what may be done to a file, by path in the work tree.
 func (a *attributes) of(name string) conversion {
-	has := map[string]string{}
+	var all []assignment // what counts more comes later
 	for folder, rest := "", name; ; {
 		rules, read := a.folders[folder]
 		if !read {
 			rules = a.read(filepath.Join(a.workTree, filepath.FromSlash(folder), ".gitattributes"), folder == "")
 			a.folders[folder] = rules
 		}
-		a.apply(rules, rest, has)
+		all = appendFitting(all, rules, rest)
 		step, below, deeper := strings.Cut(rest, "/")
 		if !deeper {
 			break
 		}
 		folder, rest = pathBelow(folder, step), below
 	}
-	a.apply(a.info, name, has)
+	has := map[string]string{}
+	a.fill(has, appendFitting(all, a.info, name))
 
 	set := func(name string) bool { return has[name] != "" && has[name] != "false" }
 	text, specified := has["text"]
@@ -85,20 +87,26 @@ func (a *attributes) of(name string) conversion {
 	return none
 }
 
-// apply sets what the rules say of a file, by path relative to where they stand. Later ones count more.
-func (a *attributes) apply(rules []rule, name string, has map[string]string) {
+// appendFitting adds what the rules say of a file, by path relative to where they stand.
+func appendFitting(all []assignment, rules []rule, name string) []assignment {
 	segments := strings.Split(name, "/")
 	for _, r := range rules {
-		if !fits(r.pattern, segments) {
+		if fits(r.pattern, segments) {
+			all = append(all, r.assigns...)
+		}
+	}
+	return all
+}
+
+// fill goes from the last assignment to the first, and takes the first that it meets of each attribute. A macro that is
+// set stands for others.
+func (a *attributes) fill(has map[string]string, all []assignment) {
+	for _, s := range slices.Backward(all) {
+		if _, known := has[s.name]; known {
 			continue
 		}
-		for _, s := range r.assigns {
-			has[s.name] = s.value
-			if s.value == "true" {
-				for _, m := range a.macros[s.name] {
-					has[m.name] = m.value
-				}
-			}
+		if has[s.name] = s.value; s.value == "true" {
+			a.fill(has, a.macros[s.name])
 		}
 	}
 }

@@ -87,15 +87,15 @@ func (c config) parse(text string) error {
 			if err != nil {
 				return err
 			}
-			section = name
-		case !isAlpha(b) || section == "":
+			section = name + "."
+		case !isAlpha(b):
 			return p.errorf("a section or a variable is expected")
 		default:
 			name, value, err := p.variable(b)
 			if err != nil {
 				return err
 			}
-			name = section + "." + name
+			name = section + name
 			c[name] = append(slices.Clip(c[name]), value)
 		}
 	}

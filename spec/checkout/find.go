@@ -21,8 +21,9 @@ type repo struct {
 // GitDir is the repository of the checkout that a folder is in: its .git, or what that names in a worktree
 // or submodule. It is "" outside git, and where it cannot be told, which [Reader.Open] says.
 func GitDir(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	dir, err := realPath(dir)
+	if err != nil {
+		return ""
 	}
 	r, err := find(dir)
 	if err != nil {
@@ -31,14 +32,22 @@ func GitDir(dir string) string {
 	return r.gitDir
 }
 
-// find walks up from dir to the first .git. Without one the repo is empty.
-func find(dir string) (repo, error) {
+// realPath is an absolute path without links. A relative one may be relative to a link: the shell says where it is.
+func realPath(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
-	for err == nil {
-		gitDir, found, bad := gitDirOf(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
+// find walks up from dir, a real path, to the first .git. Without one the repo is empty.
+func find(dir string) (repo, error) {
+	for {
+		gitDir, found, err := gitDirOf(dir)
 		switch {
-		case bad != nil:
-			return repo{}, bad
+		case err != nil:
+			return repo{}, err
 		case gitDir != "":
 			r := repo{workTree: dir, gitDir: gitDir, commonDir: gitDir}
 			if common := firstLine(filepath.Join(gitDir, "commondir")); common != "" {
@@ -50,7 +59,6 @@ func find(dir string) (repo, error) {
 		}
 		dir = filepath.Dir(dir)
 	}
-	return repo{}, err
 }
 
 // gitDirOf reads dir/.git, which is a folder, or in a worktree or submodule a file that names one. What it

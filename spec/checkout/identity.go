@@ -42,13 +42,13 @@ func canonicalURL(remote, base string) string {
 		authority, name, _ := strings.Cut(rest, "/")
 		host := strings.ToLower(authority[strings.LastIndexByte(authority, '@')+1:])
 		if !known { // a remote helper's own: what it means by the scheme is not ours to say
-			return scheme + "://" + host + "/" + repository(name)
+			return scheme + "://" + path.Join(host, repository(name))
 		}
 		name, _, _ = strings.Cut(name, "?") // where some put a token
-		return strings.TrimSuffix(host, ":"+port) + "/" + repository(unescaped(strings.TrimLeft(name, "/")))
+		return path.Join(strings.TrimSuffix(host, ":"+port), repository(unescaped(name)))
 	}
 	if host, name, ok := scpLike(remote); ok {
-		return host + "/" + repository(strings.TrimLeft(name, "/"))
+		return path.Join(host, repository(name))
 	}
 	return repository(within(base, remote))
 }
@@ -68,7 +68,7 @@ func scpLike(remote string) (host, name string, ok bool) {
 	return host[strings.LastIndexByte(host, '@')+1:], remote[end+1:], true
 }
 
-// repository is the path of a repository without what may be left out of it.
+// repository is the path of a repository, from the root of its host on, without what may be left out of it.
 func repository(name string) string {
 	name = strings.TrimRight(name, "/")
 	for _, suffix := range []string{"/.git", ".git"} {
@@ -77,10 +77,7 @@ func repository(name string) string {
 			break
 		}
 	}
-	if name == "" {
-		return "/"
-	}
-	return path.Clean(name)
+	return path.Join("/", name)
 }
 
 func unescaped(name string) string {

@@ -10,10 +10,14 @@ import (
 	"hash"
 )
 
-// What an index may be at most: 256 MiB is more than two million files.
+// What an index may be at most: 256 MiB is more than two million files. Of version 4 the paths are longer than what they
+// take in it, and usually less than three times.
 const (
-	maxIndex = 256 << 20
-	maxPath  = 4096 // bytes
+	maxIndex  = 256 << 20
+	maxPath   = 1 << 14 // bytes
+	maxLonger = 8
+
+	smallestEntry = 62 + 2
 )
 
 var errDamaged = errors.New("is damaged")
@@ -106,10 +110,13 @@ func newIndexReader(data []byte, format objectFormat) (*indexReader, error) {
 func (r *indexReader) entries(each func(i int, e *record) error) error {
 	var e record
 	var before []byte
-	stage := byte(0)
+	stage, paths := byte(0), 0
 	for i := range int(r.count) {
 		if err := r.entry(&e); err != nil {
 			return err
+		}
+		if paths += len(e.path); paths > maxLonger*len(r.data) {
+			return errDamaged
 		}
 		if len(e.path) > 0 {
 			if c := bytes.Compare(before, e.path); c > 0 || c == 0 && stage >= e.stage {

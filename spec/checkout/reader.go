@@ -1,13 +1,12 @@
 package checkout
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -21,7 +20,7 @@ type Reader struct {
 // NewReader makes a reader. Wanted tells which files matter, and in which folders there may be any, by slash-separated
 // path relative to the folder that is looked at; "." is that folder itself.
 func NewReader(wanted func(name string, folder bool) bool) *Reader {
-	return &Reader{wanted: wanted, indexes: map[string]*index{}}
+	return &Reader{wanted: wanted}
 }
 
 // A Checkout is what there is around a folder at one moment.
@@ -43,15 +42,22 @@ type module struct {
 	below  []*module
 }
 
-// Open looks at the checkout that dir is in, a folder without links; given is how people call it. The error is ErrMoved
+// Open looks at the checkout that dir is in; given is how people call it, who may move a link. The error is ErrMoved
 // while git is at work there, or says what of .git may not be read.
 func (r *Reader) Open(dir, given string) (*Checkout, error) {
+	dir, err := realPath(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", err, ErrMoved)
+	} else if err != nil {
+		return nil, err
+	}
 	repo, err := find(dir)
 	if err != nil {
 		return nil, err
 	}
 	c := &Checkout{reader: r, given: given, module: module{repo: repo}}
 	if repo.gitDir == "" {
+		r.indexes = nil
 		return c, nil
 	}
 	if c.at, err = repo.head(); err != nil {
@@ -176,74 +182,6 @@ func (c *Checkout) Unchanged() error {
 		}
 	}
 	return nil
-}
-
-// An index is what matters of an index file. Paths are relative to the folder, or in a submodule to its work tree.
-type index struct {
-	file          os.FileInfo
-	format        objectFormat
-	folder, mount string
-	wanted        func(name string, folder bool) bool
-
-	entries    []entry     // of files, by path
-	submodules []submodule // by path
-	sparse     []string    // folders that are not checked out; "." is the folder itself or one around it
-}
-
-// A submodule is one that an index names, and the commit that it is to stand at.
-type submodule struct {
-	path   string
-	commit objectID
-}
-
-func (x *index) read(name string) error {
-	err := readIndex(name, x.format, x.add, func() { x.entries, x.submodules, x.sparse = nil, nil, nil })
-	if errors.Is(err, errTooLarge) {
-		err = fmt.Errorf("%w: more than %d MiB", err, maxIndex>>20)
-	}
-	if err != nil {
-		return err
-	}
-	slices.SortStableFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })             // a split index is not in order
-	x.entries = slices.Clip(slices.CompactFunc(x.entries, func(a, b entry) bool { return a.path == b.path })) // versions of what is unmerged
-	slices.SortFunc(x.submodules, func(a, b submodule) int { return cmp.Compare(a.path, b.path) })
-	slices.Sort(x.sparse)
-	return nil
-}
-
-// add takes what matters of an entry.
-func (x *index) add(e *record) {
-	name, ok := x.relative(string(e.path)) // the compiler knows no way without the copy
-	if !ok {
-		return
-	}
-	switch e.mode & typeMask {
-	case typeFile:
-		if name != "." && x.wanted(pathBelow(x.mount, name), false) {
-			e.entry.path = name
-			x.entries = append(x.entries, e.entry)
-		}
-	case typeDir:
-		if x.wanted(pathBelow(x.mount, name), true) {
-			x.sparse = append(x.sparse, name)
-		}
-	case typeGit:
-		if x.wanted(pathBelow(x.mount, name), true) {
-			x.submodules = append(x.submodules, submodule{name, e.id})
-		}
-	}
-}
-
-// relative is a path relative to the folder; "." for the folder and those around it.
-func (x *index) relative(name string) (string, bool) {
-	name = strings.TrimSuffix(name, "/")
-	if x.folder == "" {
-		return name, name != ""
-	}
-	if below, ok := strings.CutPrefix(name, x.folder+"/"); ok {
-		return below, true
-	}
-	return ".", name == x.folder || strings.HasPrefix(x.folder, name+"/")
 }
 
 // pathBelow is a path below another, which may be "".

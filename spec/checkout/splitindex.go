@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 )
 
-// readIndex calls each for every entry of an index file, not always in order. In a split index most are in a file
-// beside it, and reset is called before it begins again with that.
-func readIndex(name string, format objectFormat, each func(e *record), reset func()) error {
+// readIndex calls begin with about how many entries an index file has, and each for every one, not always in order. Of a
+// split index most are in a file beside it, which shows only behind the entries: then it begins once more.
+func readIndex(name string, format objectFormat, begin func(n int), each func(e *record)) error {
 	r, err := openIndex(name, format)
 	if err != nil {
 		return err
 	}
 	entries := r.at
+	begin(min(int(r.count), len(r.data)/smallestEntry))
 	if err := r.entries(func(_ int, e *record) error { each(e); return nil }); err != nil {
 		return fmt.Errorf("%s %w", name, err)
 	}
@@ -23,7 +24,7 @@ func readIndex(name string, format objectFormat, each func(e *record), reset fun
 	if err == nil && link != nil {
 		var own []record
 		r.at, r.path = entries, nil
-		reset()
+		begin(0)
 		err = r.entries(func(_ int, e *record) error {
 			own = append(own, *e)
 			own[len(own)-1].path = bytes.Clone(e.path)
