@@ -65,7 +65,7 @@ func NewPlan(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *Answ
 	}
 	p := &planner{
 		Plan: &Plan{roster: newRoster(snap.Users, policy.ReportDrift), claimed: make(map[string]string, len(tree.Users)),
-			revision: tree.Revision, began: now, asks: asks{names: map[spec.Ref]bool{}, fields: map[string][]spec.Field{}}},
+			Notes: slices.Clone(tree.Incomplete), revision: tree.Revision, began: now, asks: asks{names: map[spec.Ref]bool{}, fields: map[string][]spec.Field{}}},
 		policy:   policy,
 		answers:  answers,
 		snap:     snap,

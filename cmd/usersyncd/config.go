@@ -24,6 +24,7 @@ type config struct {
 	file string
 
 	once             bool
+	branch           string
 	region           string
 	apiURL, loginURL string
 	clientID         string
@@ -80,6 +81,7 @@ func (c *config) orgFlags(f *pflag.FlagSet) {
 // passFlags say what a pass may do, and how.
 func (c *config) passFlags(f *pflag.FlagSet) {
 	c.stateFlags(f)
+	f.StringVar(&c.branch, "branch", "", "`NAME` of the only branch whose specs are applied; none: whatever is checked out")
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
 	c.planFlags(f)
 	c.selection.flags(f)

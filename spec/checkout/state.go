@@ -122,7 +122,15 @@ func (s *State) incomplete(names []string, one, more, fix string) {
 		return
 	}
 	slices.Sort(names)
-	s.Incomplete = append(s.Incomplete, fmt.Sprintf("%s: %s; to complete the checkout: %s", countOf(len(names), one, more), some(names), fix))
+	s.Incomplete = append(s.Incomplete, fmt.Sprintf("%s: %s%s%s", countOf(len(names), one, more), some(names), toComplete, fix))
+}
+
+const toComplete = "; to complete the checkout: "
+
+// CutFix takes a sentence of State.Incomplete apart: what is missing, and what completes the checkout.
+func CutFix(sentence string) (what, fix string) {
+	what, fix, _ = strings.Cut(sentence, toComplete)
+	return what, fix
 }
 
 func countOf(n int, one, more string) string {
