@@ -14,7 +14,7 @@ import (
 )
 
 // teams is a repository of some teams' specs, and files that are none.
-func teams(t *testing.T, init ...string) repository {
+func teams(t testing.TB, init ...string) repository {
 	r := repository{t, t.TempDir()}
 	r.git(append([]string{"init", "--quiet", "--initial-branch=main"}, init...)...)
 	for name, content := range map[string]string{
@@ -29,9 +29,9 @@ func teams(t *testing.T, init ...string) repository {
 	return r
 }
 
-func (r repository) write(name, content string) { write(r.T, r.dir, name, content) }
+func (r repository) write(name, content string) { write(r.TB, r.dir, name, content) }
 
-func (r repository) remove(name string) { must(r.T, os.Remove(filepath.Join(r.dir, name))) }
+func (r repository) remove(name string) { must(r.TB, os.Remove(filepath.Join(r.dir, name))) }
 
 // checkDirty loads the users of a repository, whose revision must be that of HEAD, and dirty if any file is.
 func (r repository) checkDirty(l *spec.Loader, what string, want ...string) {
@@ -42,7 +42,7 @@ func (r repository) checkDirty(l *spec.Loader, what string, want ...string) {
 	}
 	slices.Sort(want)
 	s, err := l.Scan(r.Context())
-	must(r.T, err)
+	must(r.TB, err)
 	if s.Revision != revision || s.DirtyFiles != len(want) || !slices.Equal(s.Dirty, want) {
 		r.Errorf("%s: revision %s, not %s; %d dirty: %q, not %q; %q", what, s.Revision, revision, s.DirtyFiles, s.Dirty, want, s.Unjudged)
 	}
@@ -86,10 +86,10 @@ var edits = []struct {
 		r.write("users/eu/n.yaml", "email: n@x.example\n")
 	}, []string{"eu/n.yaml"}},
 	{"a file moved", func(r repository) {
-		must(r.T, os.Rename(filepath.Join(r.dir, "users/a.yaml"), filepath.Join(r.dir, "users/us/a.yaml")))
+		must(r.TB, os.Rename(filepath.Join(r.dir, "users/a.yaml"), filepath.Join(r.dir, "users/us/a.yaml")))
 	}, []string{"a.yaml", "us/a.yaml"}},
 	{"a folder replaced by a file", func(r repository) {
-		must(r.T, os.RemoveAll(filepath.Join(r.dir, "users/us")))
+		must(r.TB, os.RemoveAll(filepath.Join(r.dir, "users/us")))
 		r.write("users/us", "")
 	}, []string{"us/d.yaml"}},
 	{"an edit that git status does not look for", func(r repository) {
@@ -111,8 +111,8 @@ var edits = []struct {
 	}, nil},
 	{"times and modes alone", func(r repository) {
 		name := filepath.Join(r.dir, "users/a.yaml")
-		must(r.T, os.Chtimes(name, time.Now(), time.Now().Add(time.Hour)))
-		must(r.T, os.Chmod(name, 0o755))
+		must(r.TB, os.Chtimes(name, time.Now(), time.Now().Add(time.Hour)))
+		must(r.TB, os.Chmod(name, 0o755))
 	}, nil},
 	{"another file of the same content", func(r repository) {
 		r.remove("users/a.yaml")
@@ -123,7 +123,7 @@ var edits = []struct {
 		r.git("checkout", "--", "users/a.yaml")
 	}, nil},
 	{"everything", func(r repository) {
-		must(r.T, os.RemoveAll(filepath.Join(r.dir, "users/eu")))
+		must(r.TB, os.RemoveAll(filepath.Join(r.dir, "users/eu")))
 		r.remove("users/a.yaml")
 	},
 		[]string{"a.yaml", "eu/_defaults.yaml", "eu/c.yaml"}},
@@ -300,17 +300,17 @@ func TestIndexThatCannotBeJudged(t *testing.T) {
 		"empty":    {func(r repository) { r.write(".git/index", "") }, "/.git/index is damaged"},
 		"a folder": {func(r repository) {
 			r.remove(".git/index")
-			must(r.T, os.Mkdir(filepath.Join(r.dir, ".git/index"), 0o755))
+			must(r.TB, os.Mkdir(filepath.Join(r.dir, ".git/index"), 0o755))
 		}, "is not a regular file"},
-		"cut off":    {func(r repository) { must(r.T, os.Truncate(filepath.Join(r.dir, ".git/index"), 200)) }, "/.git/index is damaged"},
+		"cut off":    {func(r repository) { must(r.TB, os.Truncate(filepath.Join(r.dir, ".git/index"), 200)) }, "/.git/index is damaged"},
 		"config":     {func(r repository) { r.write(".git/config", "[core\n") }, "/.git/config: line 1"},
 		"object ids": {func(r repository) { r.write(".git/config", "[extensions]\nobjectFormat = md5\n") }, "names objects by md5"},
 		"other tree": {func(r repository) { r.git("config", "core.worktree", "/") }, "core.worktree is /"},
 		"shared gone": {func(r repository) {
 			r.git("update-index", "--split-index")
 			shared, err := filepath.Glob(filepath.Join(r.dir, ".git/sharedindex.*"))
-			must(r.T, err)
-			must(r.T, os.Remove(shared[0]))
+			must(r.TB, err)
+			must(r.TB, os.Remove(shared[0]))
 		}, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

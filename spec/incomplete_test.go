@@ -14,10 +14,10 @@ const lfsPointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2
 // submodule adds a repository of specs to r, at the path.
 func (r repository) submodule(path string) repository {
 	r.Helper()
-	inner := teams(r.T)
+	inner := teams(r.TB)
 	r.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner.dir, path)
 	r.git("commit", "--quiet", "--message", "submodule")
-	return repository{r.T, filepath.Join(r.dir, path)}
+	return repository{r.TB, filepath.Join(r.dir, path)}
 }
 
 // clone is a clone of r without its submodules.
@@ -25,7 +25,7 @@ func (r repository) clone(args ...string) repository {
 	r.Helper()
 	dir := filepath.Join(r.TempDir(), "clone")
 	r.git(append(append([]string{"clone", "--quiet"}, args...), "file://"+r.dir, dir)...)
-	return repository{r.T, dir}
+	return repository{r.TB, dir}
 }
 
 // A tree that is less than its commit says so, and how to complete it; git status shows none of it. The command that it
