@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,4 +199,14 @@ func TestNestedRepositoryIsDirty(t *testing.T) {
 	nested.git("add", "--all")
 	nested.git("commit", "--quiet", "--message", "nested")
 	r.checkDirty(spec.NewLoader(filepath.Join(r.dir, "users")), "a nested repository", "nested/n.yaml")
+}
+
+// A checkout of which nothing is left says where it went.
+func TestSparseCheckoutWithoutAnySpec(t *testing.T) {
+	r := teams(t)
+	r.git("sparse-checkout", "set", "--no-cone", "/other/", "/users/README.md")
+	_, err := spec.NewLoader(filepath.Join(r.dir, "users")).Scan(t.Context())
+	if !errors.Is(err, spec.ErrNoSpecs) || !strings.Contains(err.Error(), "git sparse-checkout disable") {
+		t.Error(err)
+	}
 }

@@ -60,6 +60,9 @@ func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	s, err := l.scan(ctx)
 	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !isDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
+		for _, sentence := range s.Incomplete {
+			err = fmt.Errorf("%w; %s", err, sentence)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("scanning %s: %w", l.dir, err)
@@ -213,12 +216,13 @@ func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Compa
 			return fmt.Errorf("%s vanished: %w", f.path, ErrMoved)
 		case err != nil:
 			f.bad, why[i] = true, err
-			return nil
-		case checkout.IsPointer(content):
-			f.bad, why[i] = true, errPointer
+		default:
+			if checkout.IsPointer(content) {
+				f.bad, why[i] = true, errPointer
+			}
+			f.hash = sha256.Sum256(content)
+			compared.File(i, o.info, content, f.hash)
 		}
-		f.hash = sha256.Sum256(content)
-		compared.File(i, o.info, content, f.hash)
 		return nil
 	})
 	for i, err := range why {

@@ -36,7 +36,7 @@ func (c config) read(name string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s cannot be read: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if err := c.parse(string(text)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)

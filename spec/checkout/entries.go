@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -44,10 +45,11 @@ func (x *index) read(name string) error {
 
 // add takes what matters of an entry.
 func (x *index) add(e *record) {
-	name, ok := x.relative(string(e.path)) // the compiler knows no way without the copy
+	below, ok := x.relative(e.path)
 	if !ok {
 		return
 	}
+	name := string(below)
 	switch e.mode & typeMask {
 	case typeFile:
 		if name != "." && x.wanted(pathBelow(x.mount, name), false) {
@@ -66,13 +68,13 @@ func (x *index) add(e *record) {
 }
 
 // relative is a path relative to the folder; "." for the folder and those around it.
-func (x *index) relative(name string) (string, bool) {
-	name = strings.TrimSuffix(name, "/")
+func (x *index) relative(name []byte) ([]byte, bool) {
+	name = bytes.TrimSuffix(name, []byte("/")) // of a sparse folder
 	if x.folder == "" {
-		return name, name != ""
+		return name, len(name) > 0
 	}
-	if below, ok := strings.CutPrefix(name, x.folder+"/"); ok {
-		return below, true
+	if len(name) > len(x.folder) {
+		return name[len(x.folder)+1:], name[len(x.folder)] == '/' && string(name[:len(x.folder)]) == x.folder
 	}
-	return ".", name == x.folder || strings.HasPrefix(x.folder, name+"/")
+	return []byte("."), x.folder == string(name) || strings.HasPrefix(x.folder, string(name)) && x.folder[len(name)] == '/'
 }

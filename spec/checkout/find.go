@@ -100,13 +100,14 @@ func firstLine(name string) string {
 	return strings.TrimSpace(line)
 }
 
-var errTooLarge = errors.New("is too large")
+var errTooLarge = errors.New("too large")
 
-// readFile reads a file of at most limit bytes. Of a larger one it returns the beginning, and errTooLarge.
+// readFile reads a file of at most limit bytes. Of a larger one it returns the beginning, and errTooLarge. Its errors do
+// not name the file.
 func readFile(name string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not make us wait
 	if err != nil {
-		return nil, err
+		return nil, cause(err)
 	}
 	defer func() { _ = f.Close() }()
 	size := 0
@@ -124,10 +125,18 @@ func readFile(name string, limit int64) ([]byte, error) {
 			return data, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, cause(err)
 		}
 	}
 	return data[:limit], errTooLarge
+}
+
+// cause is an error without the path, which the caller says.
+func cause(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return at.Err
+	}
+	return err
 }
 
 // errUnreadable: without its .git a checkout cannot be told to be still.

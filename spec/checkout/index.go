@@ -2,7 +2,7 @@ package checkout
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // what git names its objects by
+	"crypto/sha1" // what git names its objects by
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -20,7 +20,7 @@ const (
 	smallestEntry = 62 + 2
 )
 
-var errDamaged = errors.New("is damaged")
+var errDamaged = errors.New("damaged")
 
 // An objectID names what a file holds: SHA-1 or SHA-256, the rest zero.
 type objectID [sha256.Size]byte
@@ -94,7 +94,7 @@ func newIndexReader(data []byte, format objectFormat) (*indexReader, error) {
 	}
 	r := &indexReader{data: data[:end], at: header, format: format, version: binary.BigEndian.Uint32(data[4:]), count: binary.BigEndian.Uint32(data[8:])}
 	if r.version < 2 || r.version > 4 {
-		return nil, fmt.Errorf("has version %d, which is not known", r.version)
+		return nil, fmt.Errorf("version %d is not known", r.version)
 	}
 	if sum := data[end:]; !bytes.Equal(sum, make([]byte, format.size)) { // all zero: index.skipHash
 		h := format.new()
@@ -191,7 +191,7 @@ func (r *indexReader) entry(e *record) error {
 
 // varint reads a number as it is written in packs and in version 4.
 func (r *indexReader) varint() (n uint64, err error) {
-	for shift := 0; shift < 5; shift++ {
+	for range 5 { // 35 bits
 		if r.at >= len(r.data) {
 			break
 		}
@@ -225,7 +225,7 @@ func (r *indexReader) link() (link []byte, err error) {
 			link = content
 		case name == "sdir": // entries may be folders, which their mode says
 		case name[0] < 'A' || name[0] > 'Z':
-			return nil, fmt.Errorf("has an extension %q, which is not known", name)
+			return nil, fmt.Errorf("extension %q is not known", name)
 		}
 	}
 	return link, nil

@@ -18,7 +18,7 @@ func readIndex(name string, format objectFormat, begin func(n int), each func(e 
 	entries := r.at
 	begin(min(int(r.count), len(r.data)/smallestEntry))
 	if err := r.entries(func(_ int, e *record) error { each(e); return nil }); err != nil {
-		return fmt.Errorf("%s %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	link, err := r.link()
 	if err == nil && link != nil {
@@ -35,7 +35,7 @@ func readIndex(name string, format objectFormat, begin func(n int), each func(e 
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func openIndex(name string, format objectFormat) (*indexReader, error) {
 			return r, nil
 		}
 	}
-	return nil, fmt.Errorf("%s %w", name, err)
+	return nil, fmt.Errorf("%s: %w", name, err)
 }
 
 // readShared reads the file that a split index is a change of. link names it and says, each as a bitmap, which of its
