@@ -54,7 +54,6 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		return
 	}
 	d.tree = tree
-	d.checkCommitted(tree)
 	if n := len(tree.Problems); n > 0 {
 		files := map[string]bool{}
 		for _, p := range tree.Problems {
@@ -62,9 +61,10 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		}
 		d.problem(name, "usersyncd validate "+dir, "%s in %s; the first: %s", plural(n, "problem"), plural(len(files), "file"), tree.Problems[0])
 		delete(d.blocked, name) // what could be read shows most fields
-		return
+	} else {
+		d.fine(name, "%s in %s, %s", plural(len(tree.Users), "user"), plural(tree.Files, "file"), revision(d.dir, tree))
 	}
-	d.fine(name, "%s in %s, %s", plural(len(tree.Users), "user"), plural(tree.Files, "file"), revision(d.dir, tree))
+	d.checkCommitted(tree)
 }
 
 // checkCommitted says which checkout the specs are of, and whether they are as in its commit.
