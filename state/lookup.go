@@ -103,13 +103,14 @@ func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
 		return snap, nil
 	}
 	var err error
-	if snap.Requests, err = requests(s.path); err != nil {
+	if snap.Requests, err = s.requests(); err != nil {
 		return nil, fmt.Errorf("read requests for release: %w", err)
 	}
 	err = s.view(func(tx *bolt.Tx) (err error) {
 		m := s.readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
+		getMeta(tx, keyCheckout, &snap.Checkout)
 		if snap.Intents, _, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
 			return err
 		}

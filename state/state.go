@@ -99,6 +99,8 @@ type Failure struct {
 type Refresh struct {
 	At     time.Time `json:"at"`
 	Listed int       `json:"listed"` // users in the listing
+	// Gap is what is missing of the listing, for people; "" if it showed everybody, or as many as the API lists.
+	Gap string `json:"gap,omitempty"`
 	// Held are the ids of managed users that it did not show, where they were too many to be believed.
 	Held []string `json:"held,omitempty"`
 	// Fields are those that the listing was asked for.
@@ -187,6 +189,7 @@ type Snapshot struct {
 	Failures map[string]Failure // by key
 	Guards   Guards
 	Requests []string // ids of plans: what they hold was asked to be released, see Release
+	Checkout string   // identity of the checkout whose specs were applied; "" before there was one
 	Refresh  Refresh  // zero: never, or the file was rebuilt or damaged since
 	Rebuilt  bool     // the file was set aside as damaged and has not seen a refresh since
 	Damaged  int      // records that failed their checksum and were dropped since the last refresh
@@ -206,6 +209,7 @@ type Commit struct {
 	Refresh   *Refresh
 	Converged *Converged
 	Events    []Event // added to the history
+	Checkout  string  // replaces the one that is remembered, if it is not ""
 	Undone    bool    // some of what was last wholly applied is being taken back
 	Pause     *Pause  // replaces the one that is; the zero value ends it
 }

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -27,7 +28,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 	if err != nil {
 		return err
 	}
-	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields}}
+	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields, Gap: listing.Gap}}
 	seen := make(map[string]bool, len(listing.Users))
 	for _, now := range listing.Users {
 		seen[now.ID] = true
@@ -41,7 +42,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 			return err
 		}
 	} else {
-		r.Log.Warn("the API did not list every inactive user; users it left out are taken as unchanged", "listed", len(listing.Users))
+		r.Log.Warn("the API did not list every user; users it left out are taken as unchanged", "listed", len(listing.Users), "missing", cmp.Or(listing.Gap, listing.Cap))
 	}
 	snap.Refresh, snap.Rebuilt = *commit.Refresh, false
 	if !dryRun {

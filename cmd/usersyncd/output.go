@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
@@ -67,8 +68,13 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	return err
 }
 
-// printKept prints the notes, and says that nobody is removed while something is wrong, if somebody would be.
+// printKept prints whether the specs are as committed, and the notes, and says that nobody is removed while something is wrong, if somebody would be.
 func printKept(w io.Writer, res *usersync.Result) error {
+	if spec.IsDirty(res.Revision) {
+		if _, err := fmt.Fprintf(w, "Revision %s: the specs are not as committed; git status, or usersyncd doctor, lists the files.\n", spec.ShortRevision(res.Revision)); err != nil {
+			return err
+		}
+	}
 	for _, note := range res.Notes {
 		if _, err := fmt.Fprintln(w, "Note:", note); err != nil {
 			return err

@@ -23,7 +23,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
 		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),
-		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
+		Head: st.Revision, Dirty: spec.IsDirty(st.Revision), Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
 		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
 	}

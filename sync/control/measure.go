@@ -134,10 +134,11 @@ func userMeasures() []measure {
 					tell(1, "applied", at.Applied.Revision)
 				}
 			}},
-		flag("usersyncd_in_step", "Whether the checkout's revision is the one last wholly applied.",
+		flag("usersyncd_in_step", "Whether the checkout's revision is the one last wholly applied, without edits that are not committed.",
 			func(at *moment) bool {
-				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision
+				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision && !at.Dirty
 			}),
+		flag("usersyncd_checkout_dirty", "Whether spec files of the checkout differ from its commit.", func(at *moment) bool { return at.Dirty }),
 		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last wholly applied", func(at *moment) time.Time {
 			if at.Applied == nil {
 				return time.Time{}

@@ -38,6 +38,7 @@ type Status struct {
 	StateError string `json:"stateError,omitempty"`
 
 	Head    string         `json:"head"`              // revision of the checkout, as it was read last
+	Dirty   bool           `json:"dirty"`             // spec files differ from head's commit: its revision ends in -dirty
 	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last wholly applied; nil if none was
 	Plan    string         `json:"plan,omitempty"`    // id of the plan that is, or was last, carried out
 	Undoes  string         `json:"undoes,omitempty"`  // a rollback is under way: of a revision, or since when

@@ -73,7 +73,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		answers = &LookupResults{}
 	}
 	p := newPlanner(snap, policy, answers, now)
-	p.Revision = tree.Revision
+	p.Revision, p.Notes = tree.Revision, slices.Clone(tree.Incomplete)
 	declared := slices.Concat(tree.Users, tree.Leavers)
 	for _, u := range declared {
 		p.declared[u.Key] = u
@@ -98,7 +98,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	case !policy.Select.All(), policy.LeaversOnly: // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
-	case unclear:
+	case unclear, len(tree.Incomplete) > 0, snap.Refresh.Gap != "":
 		p.Retained = len(p.left())
 	default:
 		p.removed()
@@ -107,6 +107,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		p.references(tree.Users)
 	}
 	p.renames()
+	p.checkout(tree.Checkout)
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.confirmRemovals()
 	p.lookUpMissing()
@@ -292,6 +293,8 @@ func (p *planner) user(u *spec.User) {
 		return
 	case c.Action == Create && !p.policy.Create && p.Index.emailUnmanaged:
 		c.Outcome, c.Note = Skipped, "nobody has the address, and who has which is not managed here: add the id of the account; users are only created if create is set"
+	case c.Action == Create && p.snap.Refresh.Gap != "":
+		c.Outcome, c.Note = Skipped, "the user may exist: the organization did not list everybody ("+p.snap.Refresh.Gap+")"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, "creating users is switched off"
 	case c.Action == Adopt && !p.policy.Adopt && !begun && c.Current.Removed == "":

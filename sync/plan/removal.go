@@ -51,6 +51,27 @@ func (p *planner) removal(u *state.User) *Change {
 	return c
 }
 
+// checkout holds all removals while the specs are of another checkout than the state file remembers: whom that one
+// declared says nothing about whom this one leaves out. Only their release makes it the remembered one.
+func (p *planner) checkout(now string) {
+	switch known := p.snap.Checkout; {
+	case now == "" || now == known:
+		return
+	case known == "":
+		p.Record.Checkout = now
+		return
+	}
+	removals := p.planned(func(c *Change) bool { return c.Action.Removes() })
+	if len(removals) == 0 {
+		return
+	}
+	p.hold(guardRemovals, fmt.Sprintf("the state file is that of the checkout %s, and the specs are of %s: use another state file for another checkout (--state)",
+		Printable(p.snap.Checkout), Printable(now)), removals)
+	if removals[0].Outcome == Planned {
+		p.Record.Checkout = now
+	}
+}
+
 // confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
 // organization says in this very pass, and on nobody who got another address meanwhile.
 func (p *planner) confirmRemovals() {
