@@ -205,7 +205,8 @@ func (p *planner) matchRecord(u *spec.User) {
 	}
 }
 
-// swapped refuses a spec that says the address of one account and, by its name and its place, means another one.
+// swapped refuses a spec that says the address of one account and, by its name and its place, means another one,
+// unless that one has the address by now.
 func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 	if !otherName(u, cur) || cur.Declared.File == "" || at(u) == placeOf(cur.Declared) {
 		return false
@@ -213,6 +214,10 @@ func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 	meant := p.places[at(u)]
 	if meant == nil || meant == cur || otherName(u, meant) {
 		return false
+	}
+	if meant.Key() == u.Key && p.free(meant) != nil { // somebody has exchanged the addresses there already
+		p.claim(u, meant)
+		return true
 	}
 	p.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
 		"and give %s another address first if it is to be passed on",

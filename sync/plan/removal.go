@@ -41,6 +41,9 @@ func (p *planner) removal(u *state.User) *Change {
 	}
 	p.Index.Compare(c)
 	c.Hash = string(c.Action)
+	if p.moved(u) { // what was released before does not count
+		c.Hash += " " + u.Key()
+	}
 	if c.Action != Unmanage {
 		if len(c.Fields) == 0 {
 			c.Action = Unmanage
@@ -86,11 +89,9 @@ func (p *planner) confirmRemovals() {
 			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is removed without a reading of this pass, and the user cannot be read: %v", unread)
 			continue
 		}
-		last := spec.Key(c.Current.Applied[spec.Email].Text())
-		if p.Index.emailUnmanaged || c.Current.Key() == last || p.released(guardRemovals, c) {
-			continue
+		if p.moved(c.Current) && !p.released(guardRemovals, c) {
+			moved = append(moved, c)
 		}
-		moved = append(moved, c)
 	}
 	if len(moved) == 0 {
 		return
@@ -124,6 +125,11 @@ func (p *planner) leaver(u *spec.User) {
 	c.Hash = u.Hash()
 	p.quarantine(c)
 	p.changes[c.Key] = c
+}
+
+// moved reports whether a user has another address than the one last applied, which is ours to say.
+func (p *planner) moved(u *state.User) bool {
+	return !p.Index.emailUnmanaged && u.Key() != spec.Key(u.Applied[spec.Email].Text())
 }
 
 // left returns the managed users whom nobody declares, by id.
