@@ -96,7 +96,11 @@ func (c *config) openState(env environment, dir string, readOnly bool, log *slog
 	if readOnly {
 		open = state.OpenReadOnly
 	}
-	store, err := open(path, state.Options{NoRequests: inCheckout(path, dir)})
+	exposed := inCheckout(path, dir)
+	if exposed {
+		log.Warn("the state file is in the checkout: what usersyncd release leaves beside it does not count", "state", path)
+	}
+	store, err := open(path, state.Options{NoRequests: exposed})
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func (c *config) inCheckout(env environment, dir string) []string {
 	}
 	// Without one nothing works, which others say.
 	if path, err := c.statePath(env); err == nil && inCheckout(path, dir) {
-		found = append(found, "--state "+path+" (a request for release beside it does not count)")
+		found = append(found, "--state "+path)
 	}
 	return found
 }
