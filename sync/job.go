@@ -232,6 +232,12 @@ func (a *applier) replan(j *job) error {
 	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
 		var commit state.Commit
+		if u := next.Current; u.Applied == nil && a.plan.RollbackOf == "" && !next.Action.Removes() { // found to be as declared: managed from now on
+			managed := *u
+			managed.Applied = a.index.Applied(&next, nil)
+			c.Current, commit.Users = &managed, []*state.User{&managed}
+			a.index.Put(&managed)
+		}
 		a.succeed(j, &commit)
 		return a.commit(commit)
 	}

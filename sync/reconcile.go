@@ -192,8 +192,11 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err := r.authorized(ctx); err != nil {
 		return r.report(began, mode, tree.Revision, p, tree.Problems), err
 	}
-	if mode.DryRun || meta.Pause != nil {
+	if mode.DryRun {
 		return r.report(began, mode, tree.Revision, p, tree.Problems), nil
+	}
+	if meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
+		return r.report(began, mode, tree.Revision, p, tree.Problems), r.Store.Commit(state.Commit{Users: p.Bases()})
 	}
 	if p.Sends() {
 		if err := bind(); err != nil {

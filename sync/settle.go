@@ -138,6 +138,14 @@ func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, 
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
 	case a.plan.RollbackOf != "":
 		u.Applied = plan.Overlaid(u.Applied, c.Desired, written)
+	case len(written) > 0 && before != nil && before.Deleted():
+		// Restored: the rest may have been lost, so that it is not known to be in force.
+		if u.Applied == nil {
+			u.Applied = spec.Fields{}
+		}
+		u.Applied = plan.Overlaid(u.Applied, c.Desired, written)
+	case len(written) == 0 && u.Applied == nil && (!a.jobs[c].ours || u.Deleted()):
+		// Found, and not managed: that some fields happen to be as declared does not make it so.
 	default:
 		u.Applied = a.index.Applied(&plan.Change{Desired: c.Desired, Current: u}, written)
 	}

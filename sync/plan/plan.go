@@ -56,6 +56,10 @@ type Plan struct {
 //	absent  | any      | any          | not managed: left alone, no longer remembered
 //	no user | any      | some         | removed: what Policy.OnRemoval says, by default reported once and left alone
 //
+// Last applied is per field: what was declared when the field was last written or found equal. Every plan records it of
+// every managed user that it looks at, whatever becomes of the user's change: applied, skipped, held, deferred, in
+// quarantine, or only reported. So a field is an edit if its declared value has changed since then, and drift if not.
+//
 // What guards hold, the policy leaves out and selections do not select is not to be applied, and what is kept to
 // change windows not outside of them.
 //
@@ -230,6 +234,7 @@ func (p *planner) user(u *spec.User) {
 	c := newChange(u, current)
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
+	p.rebase(c)
 	_, begun := p.snap.Intents[u.Key]
 	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
 		return
@@ -295,7 +300,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	if c.Current.Applied == nil && !p.policy.Adopt && !begun {
 		return // not ours, and not to become it
 	}
-	if !sameFields(c.Desired, c.Current.Applied) { // nothing differs, so all of it is in force
+	if c.Current.Applied == nil { // nothing differs, so all of it is in force
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)
