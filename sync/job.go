@@ -187,7 +187,7 @@ func (a *applier) reread(j *job, ans answer) error {
 		return nil
 	}
 	before := c.Current
-	c.Current = a.known(now, before, c, a.landed(j, now))
+	c.Current = a.known(now, before, c, j.unsure(ans.step), a.landed(j, now))
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
 	if doubtful := j.lost; before == nil || len(doubtful) > 0 { // it may have been ours

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -73,10 +72,8 @@ func (a *applier) achieved(ans answer) error {
 		written := j.settled(ans.call)
 		j.lost = nil
 		j.began(ans.call.Fields, written)
-		c.Current = a.known(ans.now[i], before, c, written)
-		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
-			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)
-		}
+		c.Current = a.known(ans.now[i], before, c, ans.call.Fields, written)
+		a.wrote(c.Current, ans.call)
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
@@ -117,23 +114,30 @@ func (a *applier) learn(c *plan.Change) {
 	}
 }
 
-// known merges an answer with what was known before. What the answer does not show is as we wrote it,
-// or as it was.
-func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, written []spec.Field) *state.User {
+// known merges an answer, about some fields, with what was known before. What the answer does not show is as we wrote
+// it, or as it was.
+func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, about, written []spec.Field) *state.User {
 	u := &state.User{}
 	if before != nil {
 		*u = *before
 	}
 	u.Observed, u.Fields = now, make(spec.Fields, len(now.Fields))
+	shown := now.Fields
 	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
+		shown = a.believed(before, now.Fields, time.Now())
 	}
 	for _, f := range written {
 		if want, ok := c.Desired[f]; ok {
 			u.Fields[f] = want
 		}
 	}
-	maps.Copy(u.Fields, now.Fields)
+	maps.Copy(u.Fields, shown)
+	for _, f := range about {
+		if v, told := now.Fields[f]; told {
+			u.Fields[f] = v
+		}
+	}
 	switch {
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
 	case a.plan.RollbackOf != "":

@@ -80,13 +80,29 @@ func (p *planner) circle(key string, f spec.Field) string {
 	return ""
 }
 
-// readable asks for the fields that are to be written and not known, since what they hold now decides what
-// must be sent, and for those that are newly managed and were read too long ago to be compared. It is false
-// if they could not be read.
+// readable asks for the fields whose values now are not known. It is false if they could not be read.
 func (p *planner) readable(u *spec.User, c *Change) bool {
 	if c.Current.Deleted() {
 		return true // read once it is restored
 	}
+	unknown := p.unread(c)
+	if len(unknown) == 0 {
+		return true
+	}
+	err, asked := p.answers.Unread[c.Current.ID]
+	switch {
+	case !asked:
+		p.Lookups.Fields[c.Current.ID] = unknown
+	case err != nil:
+		p.problem(u, unknown[0], fmt.Sprintf("what Genesys has now cannot be read, so nothing is written: %v", err))
+		return false
+	}
+	return true
+}
+
+// unread returns the fields of a change that are to be written and not known, since what they hold now decides what
+// must be sent, and those that are newly managed and were read too long ago to be compared.
+func (p *planner) unread(c *Change) []spec.Field {
 	var unknown []spec.Field
 	for _, fc := range c.Fields {
 		if _, known := c.Current.Fields[fc.Field]; !known {
@@ -102,18 +118,7 @@ func (p *planner) readable(u *spec.User, c *Change) bool {
 			}
 		}
 	}
-	if len(unknown) == 0 {
-		return true
-	}
-	err, asked := p.answers.Unread[c.Current.ID]
-	switch {
-	case !asked:
-		p.Lookups.Fields[c.Current.ID] = unknown
-	case err != nil:
-		p.problem(u, unknown[0], fmt.Sprintf("what Genesys has now cannot be read, so nothing is written: %v", err))
-		return false
-	}
-	return true
+	return unknown
 }
 
 // named asks whether the names exist that a change refers to. It is false if one is known not to.

@@ -107,6 +107,11 @@ func (p *planner) rebase(c *Change) {
 		return
 	}
 	base := p.Index.Applied(c, nil)
+	for _, f := range p.unread(c) {
+		if _, managed := c.Current.Applied[f]; !managed {
+			delete(base, f) // whatever it was when it was last read
+		}
+	}
 	if maps.Equal(base, c.Current.Applied) {
 		return
 	}
