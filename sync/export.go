@@ -104,7 +104,8 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 	intent, begun := snap.Intents[u.Key()] // of its creation, by a process that did not live to record it
 	made := begun && read.Sub(intent.Started).Abs() < plan.ReadLag
 	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
-		return !r.doubtful(u, f, read) && !(r.unversioned(f) && (late.Rebuilt || made))
+		unrecorded := r.unversioned(f) && (late.Rebuilt || made)
+		return !unrecorded && !r.doubtful(u, f, read)
 	})
 	if len(unknown) > 0 {
 		late.Fields += len(unknown)

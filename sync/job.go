@@ -188,10 +188,14 @@ func (a *applier) reread(j *job, ans answer) error {
 	}
 	before := c.Current
 	c.Current = a.known(now, before, c, j.unsure(ans.step), a.landed(j, now))
+	a.wrote(c.Current, before == nil && j.ours, j.lost)
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
 	if doubtful := j.lost; before == nil || len(doubtful) > 0 { // it may have been ours
 		a.count(c, before, doubtful, &commit)
+		if !j.guess {
+			a.repaired(c, a.shown(j, now))
+		}
 	}
 	if ans.step == stepFind {
 		commit.Settled, j.last = []string{c.Key}, nil
@@ -213,6 +217,10 @@ func (a *applier) replan(j *job) error {
 	}
 	a.index.Compare(&next)
 	next.Keep(c.Withheld)
+	if next.WithholdContested(time.Now()) { // what was changed back while the pass was under way
+		c.Withheld = next.Withheld
+		j.fields = slices.DeleteFunc(slices.Clone(j.fields), func(fc plan.FieldChange) bool { return next.Withholds(fc.Field) })
+	}
 	if found := a.found(j, &next); len(found) > 0 { // whatever becomes of the rest
 		if err := a.commit(state.Commit{Events: found}); err != nil {
 			return err

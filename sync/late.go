@@ -14,10 +14,10 @@ import (
 // nothing in it tells. Every reading of a user is merged into what is known by believed, which is where that is
 // allowed for.
 
-// wrote notes when a call was carried out for a user, if that makes readings doubtful. A user who was just made may be
-// shown without what the organization gives to everybody.
-func (r *Reconciler) wrote(u *state.User, call *Call) {
-	if call.Creates || slices.ContainsFunc(call.Fields, r.unversioned) {
+// wrote notes that fields of a user were written now, or may have been, if that makes readings doubtful. A user who was
+// just made may be shown without what the organization gives to everybody.
+func (r *Reconciler) wrote(u *state.User, made bool, fields []spec.Field) {
+	if made || slices.ContainsFunc(fields, r.unversioned) {
 		u.WroteAt = time.Now().UTC().Truncate(time.Second)
 	}
 }

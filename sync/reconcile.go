@@ -38,6 +38,8 @@ type Reconciler struct {
 	refused  bool                     // the API has refused the credentials, and accepted none since
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
+
+	contested []plan.Contest // as the last pass that had a plan left them
 }
 
 // Retry says how a call without a usable answer is repeated, within one pass.
@@ -132,7 +134,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 				return nil, err
 			}
 		}
-		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
+		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Contested: plan.StillContested(r.contested, began)}, nil), nil
 	}
 
 	if scan, err = r.lookAgain(ctx, scan); err != nil {

@@ -73,11 +73,12 @@ func (a *applier) achieved(ans answer) error {
 		j.lost = nil
 		j.began(ans.call.Fields, written)
 		c.Current = a.known(ans.now[i], before, c, ans.call.Fields, written)
-		a.wrote(c.Current, ans.call)
+		a.wrote(c.Current, ans.call.Creates, ans.call.Fields)
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
 		a.count(c, before, ans.call.Fields, &commit)
+		a.repaired(c, written)
 		if ans.call.Creates {
 			j.ours = true
 			commit.Settled = append(commit.Settled, c.Key)
@@ -104,6 +105,11 @@ func (a *applier) count(c *plan.Change, before *state.User, fields []spec.Field,
 		guards := a.plan.Guards
 		commit.Guards = &guards
 	}
+}
+
+// repaired notes which of the fields that were written had been changed by somebody else.
+func (a *applier) repaired(c *plan.Change, written []spec.Field) {
+	a.standing.Repairs += uint64(a.plan.CountRepairs(c, c.Current, written, time.Now())) //nolint:gosec // it is not negative
 }
 
 // learn makes what is now known of a change's user findable.

@@ -48,8 +48,8 @@ a file, and changes nothing in Genesys.
 Roles, queues, utilization, voicemail and external ids are no part of a listing,
 and may take a call for each user and field. If it is interrupted, run it again:
 it goes on where it was. What usersyncd has written within the last minute may
-not be readable yet: where it does not know the value, export leaves the field in
-the file as it is, and says so.`,
+not be readable yet: where it does not know the value, export leaves the field
+in the file as it is, and says so.`,
 		Example: `  usersyncd export ./users
   usersyncd export --by department --fields title,manager,skills,queues ./users
   usersyncd export --select division=EMEA ./users/emea`,

@@ -30,6 +30,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 0},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and nobody is removed", 0},
 		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not as declared because the API refused the change; each is tried again", 0},
+		{func(s *Status) { s.Contested = 2 }, "warn", "Somebody else keeps changing 2 fields back; the notes say which", 1},
 		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): config.yaml:3: unknown key", 1},
 		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "Changes of the checkout are found by polling: no watches left", 1},
 		{func(s *Status) {

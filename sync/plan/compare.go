@@ -103,7 +103,8 @@ func (r *Index) Applied(c *Change, written []spec.Field) spec.Fields {
 // is as declared, one that differs is as it was last written or found equal, and one that is no longer declared is
 // forgotten. Later commits build on the record.
 func (p *planner) rebase(c *Change) {
-	if c.Current == nil || c.Current.Applied == nil || len(c.Fields)+len(c.Drift) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
+	if c.Current == nil || c.Current.Applied == nil ||
+		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
 		return
 	}
 	base := p.Index.Applied(c, nil)
@@ -112,11 +113,12 @@ func (p *planner) rebase(c *Change) {
 			delete(base, f) // whatever it was when it was last read
 		}
 	}
-	if maps.Equal(base, c.Current.Applied) {
+	repairs := p.stillRepaired(c, base)
+	if maps.Equal(base, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
 		return
 	}
 	rebased := *c.Current
-	rebased.Applied = base
+	rebased.Applied, rebased.Repairs = base, repairs
 	p.Record.Users = append(p.Record.Users, &rebased)
 	c.Current = &rebased
 }

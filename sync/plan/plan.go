@@ -24,7 +24,8 @@ type Plan struct {
 	Unchanged int       // declared users that do not differ
 	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
 	Holds     []Hold    // what guards hold until a person releases it
-	Notes     []string  // what is no error, and worth a look
+	Notes     []string  // what is no error, and worth a look; see AllNotes
+	Contested []Contest // by field and address; renewed as repairs are made
 
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
 	// that leave quarantine, intents of no more use, what was released.
@@ -114,6 +115,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	default:
 		p.removed()
 	}
+	p.contests()
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.schedule()
 	p.withheld()
