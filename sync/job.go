@@ -217,10 +217,7 @@ func (a *applier) replan(j *job) error {
 	}
 	a.index.Compare(&next)
 	next.Keep(c.Withheld)
-	if next.WithholdContested(time.Now()) { // what was changed back while the pass was under way
-		c.Withheld = next.Withheld
-		j.fields = slices.DeleteFunc(slices.Clone(j.fields), func(fc plan.FieldChange) bool { return next.Withholds(fc.Field) })
-	}
+	j.leaveContested(&next, time.Now())
 	if found := a.found(j, &next); len(found) > 0 { // whatever becomes of the rest
 		if err := a.commit(state.Commit{Events: found}); err != nil {
 			return err
@@ -240,12 +237,7 @@ func (a *applier) replan(j *job) error {
 	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
 		var commit state.Commit
-		if u := next.Current; u.Applied == nil && a.plan.RollbackOf == "" && !next.Action.Removes() { // found to be as declared: managed from now on
-			managed := *u
-			managed.Applied = a.index.Applied(&next, nil)
-			c.Current, commit.Users = &managed, []*state.User{&managed}
-			a.index.Put(&managed)
-		}
+		a.manage(j, &next, &commit)
 		a.succeed(j, &commit)
 		return a.commit(commit)
 	}

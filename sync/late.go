@@ -27,7 +27,7 @@ func (r *Reconciler) unversioned(f spec.Field) bool { return slices.Contains(r.P
 
 // believable reports whether a reading of a field, taken at a time, shows what we have written to the user.
 func (r *Reconciler) believable(u *state.User, f spec.Field, at time.Time) bool {
-	return !r.unversioned(f) || at.Sub(u.WroteAt).Abs() >= plan.ReadLag
+	return at.Sub(u.WroteAt).Abs() >= plan.ReadLag || !r.unversioned(f)
 }
 
 // believed returns what a reading of a known user, begun at a time, shows: in place of what is not believable stands what

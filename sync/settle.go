@@ -107,11 +107,6 @@ func (a *applier) count(c *plan.Change, before *state.User, fields []spec.Field,
 	}
 }
 
-// repaired notes which of the fields that were written had been changed by somebody else.
-func (a *applier) repaired(c *plan.Change, written []spec.Field) {
-	a.standing.Repairs += uint64(a.plan.CountRepairs(c, c.Current, written, time.Now())) //nolint:gosec // it is not negative
-}
-
 // learn makes what is now known of a change's user findable.
 func (a *applier) learn(c *plan.Change) {
 	a.index.Put(c.Current)
@@ -160,6 +155,18 @@ func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, 
 		u.Applied = a.index.Applied(&plan.Change{Desired: c.Desired, Current: u}, written)
 	}
 	return u
+}
+
+// manage makes a user managed who was found, and as declared, so that nothing is written.
+func (a *applier) manage(j *job, found *plan.Change, commit *state.Commit) {
+	if found.Current.Applied != nil || found.Action.Removes() || a.plan.RollbackOf != "" {
+		return
+	}
+	managed := *found.Current
+	managed.Applied = a.index.Applied(found, nil)
+	a.index.Put(&managed)
+	j.change.Current = &managed
+	commit.Users = append(commit.Users, &managed)
 }
 
 // kept checks that the answer shows what was written. An API that says yes and keeps something else
