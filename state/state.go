@@ -41,6 +41,8 @@ type User struct {
 	// Suspended is spec.User.OwnHash of the declaration at the time when somebody else was found to have deactivated
 	// or deleted the user; "" for nobody has.
 	Suspended string `json:"suspended,omitempty"`
+	// Repairs are the fields that were changed back within the last hours, because somebody else had changed them.
+	Repairs map[spec.Field]Repair `json:"repairs,omitempty"`
 }
 
 // Declaration is where a user is declared.
@@ -62,9 +64,9 @@ func (u *User) Redeclare(d Declaration) {
 	u.Declared = d
 }
 
-// Unmanage forgets what was applied, and as whom the user was declared.
+// Unmanage forgets what was applied and changed back, and as whom the user was declared.
 func (u *User) Unmanage() {
-	u.Applied, u.Declared, u.Formerly, u.Suspended = nil, Declaration{}, nil, ""
+	u.Applied, u.Declared, u.Formerly, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
 }
 
 // Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.

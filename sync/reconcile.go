@@ -39,6 +39,8 @@ type Reconciler struct {
 	refused  bool                     // the API has refused the credentials, and accepted none since
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
+
+	contested []plan.Contest // as the last pass that had a plan left them
 }
 
 // Retry says how a call without a usable answer is repeated, within one pass.
@@ -133,7 +135,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 				return nil, err
 			}
 		}
-		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Notes: scan.Incomplete}, nil), nil
+		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Notes: scan.Incomplete, Contested: plan.StillContested(r.contested, began)}, nil), nil
 	}
 
 	if scan, err = r.lookAgain(ctx, scan); err != nil {
@@ -199,8 +201,11 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if err := r.authorized(ctx); err != nil {
 		return r.report(began, mode, tree.Revision, p, problems), err
 	}
-	if mode.DryRun || meta.Pause != nil {
+	if mode.DryRun {
 		return r.report(began, mode, tree.Revision, p, problems), invalid
+	}
+	if meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
+		return r.report(began, mode, tree.Revision, p, problems), cmp.Or(r.Store.Commit(state.Commit{Users: p.Bases()}), invalid)
 	}
 	if p.Sends() {
 		if err := bind(); err != nil {

@@ -17,7 +17,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		return printJSON(w, res)
 	}
 	for _, c := range res.Changes {
-		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred) > 0) {
+		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0) {
 			if _, err := fmt.Fprintln(w, c); err != nil {
 				return err
 			}

@@ -78,6 +78,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		}
 		s.Holds, s.Notes = orEmpty(v.Holds), v.Notes
 		s.Show(nil, v.Problems(), mostShown)
+		s.ShowContests(v.Contests, mostShown)
 		return
 	}
 	if last == nil {
@@ -92,6 +93,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	s.Holds, s.Notes = last.Holds, last.Notes
 	_, s.Opens = last.Waits()
 	s.Show(last.Failures, last.Problems, mostShown)
+	s.ShowContests(last.Contested, mostShown)
 	if st.Phase == "apply" { // a rollback, which is not what the specs ask for
 		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())
 		s.InSync = max(0, s.InSync-st.Changed) // they are, or are becoming, as the specs do not want them
@@ -105,7 +107,7 @@ func (d *daemon) total(s *control.Status, st usersync.Status) {
 		applied, failed = applied+uint64(st.Applied), failed+uint64(st.Failed)
 	}
 	s.Totals = control.Totals{
-		Passes: st.Passes, PassErrors: st.Ailing, PassSeconds: time.Duration(d.busy.Load()).Seconds(), Damaged: st.Damaged,
+		Passes: st.Passes, PassErrors: st.Ailing, PassSeconds: time.Duration(d.busy.Load()).Seconds(), Damaged: st.Damaged, Repairs: st.Repairs,
 		Changes: map[string]uint64{"applied": applied, "failed": failed}, Calls: d.calls(),
 	}
 }

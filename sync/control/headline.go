@@ -73,6 +73,9 @@ func lines(s *Status) []Line {
 	if n := s.Failed + s.Quarantined; n > 0 {
 		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n))
 	}
+	if s.Contested > 0 {
+		say(levelWarn, "contested", "Somebody else keeps changing %s back; the notes say which", countOf(s.Contested, "field"))
+	}
 	if s.Settings != "" {
 		say(levelWarn, "settings", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
 	}

@@ -124,6 +124,9 @@ func userMeasures() []measure {
 				tell(float64(held[guard]), guard)
 			}
 		}},
+		counter("usersyncd_repairs_total", "Fields that somebody else had changed in Genesys Cloud, and that were changed back.",
+			func(at *moment) float64 { return float64(at.Totals.Repairs) }),
+		gauge("usersyncd_contested_fields", "Fields of users that somebody else keeps changing back.", func(at *moment) float64 { return float64(at.Contested) }),
 		gauge("usersyncd_spec_problems", "Problems in the specs; the users that have them stay as they are.", func(at *moment) float64 { return float64(at.Problems) }),
 		{"usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last wholly applied.", prometheus.GaugeValue, []string{"kind", "revision"},
 			func(at *moment, tell tell) {

@@ -78,6 +78,8 @@ func TestMetricsTellTheStatus(t *testing.T) {
 		`usersyncd_users{state="skipped"}`:                        "5",
 		`usersyncd_users{state="deferred"}`:                       "6",
 		`usersyncd_spec_problems`:                                 "7",
+		`usersyncd_repairs_total`:                                 "21",
+		`usersyncd_contested_fields`:                              "9",
 		`usersyncd_guard_held_users{guard="max-removals"}`:        "3",
 		`usersyncd_guard_held_users{guard="min-admins"}`:          "0",
 		`usersyncd_revision_info{kind="head",revision="aaaa"}`:    "1",

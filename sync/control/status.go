@@ -67,6 +67,9 @@ type Status struct {
 	Notes    []string           `json:"notes,omitempty"`    // what is no error, and worth a look
 	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
 
+	Contested int            `json:"contested"`          // fields that somebody else keeps changing back
+	Contests  []plan.Contest `json:"contests,omitempty"` // the first of them
+
 	Watch   Watch   `json:"watch"`
 	Limiter Limiter `json:"limiter"`
 	// Totals are of this process.
@@ -108,6 +111,7 @@ type Totals struct {
 	Changes     map[string]uint64 `json:"changes"` // by result: applied, failed
 	Calls       usersync.Calls    `json:"calls"`
 	Damaged     uint64            `json:"damaged"` // records of the state file that were lost
+	Repairs     uint64            `json:"repairs"` // fields that somebody else had changed, and that were changed back
 }
 
 // Count adds a change that a plan did not let go, or puts off.
@@ -129,4 +133,9 @@ func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, most
 	s.Problems = len(problems)
 	s.Failures = append([]usersync.Failure{}, failures[:min(len(failures), most)]...)
 	s.Specs = append([]spec.Problem{}, problems[:min(len(problems), most)]...)
+}
+
+// ShowContests lists the first of the fields that are contested.
+func (s *Status) ShowContests(contests []plan.Contest, most int) {
+	s.Contested, s.Contests = len(contests), contests[:min(len(contests), most)]
 }

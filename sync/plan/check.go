@@ -33,13 +33,29 @@ func (p *planner) onlyLeaves(u *spec.User, c *Change, why string) bool {
 	return true
 }
 
-// readable asks for the fields that are to be written and not known, since what they hold now decides what
-// must be sent, and for those that are newly managed and were read too long ago to be compared. Those that could not
-// be read are left out.
+// readable asks for the fields whose values now are not known. Those that could not be read are left out.
 func (p *planner) readable(u *spec.User, c *Change) {
 	if c.Current.Deleted() {
 		return // read once it is restored
 	}
+	unknown := p.unread(c)
+	if len(unknown) == 0 {
+		return
+	}
+	err, asked := p.answers.Unread[c.Current.ID]
+	switch {
+	case !asked:
+		p.Lookups.Fields[c.Current.ID] = unknown
+	case err != nil:
+		for _, f := range unknown {
+			p.leaveOut(u, c, f, fmt.Sprintf("what Genesys has now cannot be read, so it is not written: %v", err))
+		}
+	}
+}
+
+// unread returns the fields of a change that are to be written and not known, since what they hold now decides what
+// must be sent, and those that are newly managed and were read too long ago to be compared.
+func (p *planner) unread(c *Change) []spec.Field {
 	var unknown []spec.Field
 	for _, fc := range c.Fields {
 		if _, known := c.Current.Fields[fc.Field]; !known {
@@ -55,18 +71,7 @@ func (p *planner) readable(u *spec.User, c *Change) {
 			}
 		}
 	}
-	if len(unknown) == 0 {
-		return
-	}
-	err, asked := p.answers.Unread[c.Current.ID]
-	switch {
-	case !asked:
-		p.Lookups.Fields[c.Current.ID] = unknown
-	case err != nil:
-		for _, f := range unknown {
-			p.leaveOut(u, c, f, fmt.Sprintf("what Genesys has now cannot be read, so it is not written: %v", err))
-		}
-	}
+	return unknown
 }
 
 // checkNames asks whether the names exist that a change refers to, and leaves out the fields of which one does not. It

@@ -6,7 +6,8 @@
 //
 // match finds the known user behind each declared one. compare makes the three-way comparison of desired, observed
 // and last applied, field by field: every difference has a [Cause]. check finds what only the organization could
-// show to be wrong. removal plans what becomes of managed users whom nobody declares. Then the guards look at all of
+// show to be wrong. removal plans what becomes of managed users whom nobody declares. contest leaves alone what
+// somebody else keeps changing back. Then the guards look at all of
 // it together: what goes too far is a [Hold] until a person releases it. Last, the [Schedule] sets apart what waits
 // for a change window.
 //

@@ -24,7 +24,8 @@ type Plan struct {
 	Unchanged int       // declared users that do not differ
 	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
 	Holds     []Hold    // what guards hold until a person releases it
-	Notes     []string  // what is no error, and worth a look
+	Notes     []string  // what is no error, and worth a look; see AllNotes
+	Contested []Contest // by field and address; renewed as repairs are made
 
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
 	// that leave quarantine, intents of no more use, what was released.
@@ -59,6 +60,10 @@ type Plan struct {
 //	a       | no user  | any          | missing: create, or restore if it was deleted
 //	absent  | any      | any          | not managed: left alone, no longer remembered
 //	no user | any      | some         | removed: what Policy.OnRemoval says, by default reported once and left alone
+//
+// Last applied is per field: what was declared when the field was last written or found equal. Every plan records it of
+// every managed user that it looks at, whatever becomes of the user's change: applied, skipped, held, deferred, in
+// quarantine, or only reported. So a field is an edit if its declared value has changed since then, and drift if not.
 //
 // What guards hold, the policy leaves out and selections do not select is not to be applied, and what is kept to
 // change windows not outside of them.
@@ -108,6 +113,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	}
 	p.renames()
 	p.checkout(tree.Checkout)
+	p.contests()
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.confirmRemovals()
 	p.lookUpMissing()
@@ -272,6 +278,7 @@ func (p *planner) user(u *spec.User) {
 	c.Declared = p.declaration(u, p.current[u.Key])
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
+	p.rebase(c)
 	_, begun := p.snap.Intents[u.Key]
 	if len(c.Fields)+len(c.Drift) > 0 {
 		c.Hash = u.Hash()
@@ -349,7 +356,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	if c.Current.Applied == nil && !p.policy.Adopt && !begun && c.Current.Removed == "" {
 		return // not ours, and not to become it
 	}
-	if !sameFields(c.Desired, c.Current.Applied) { // nothing differs, so all of it is in force
+	if c.Current.Applied == nil { // nothing differs, so all of it is in force
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)

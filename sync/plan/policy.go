@@ -28,8 +28,8 @@ type Policy struct {
 	// LeaversOnly changes nobody but those who are certain to leave: the tree has problems, and is not applied.
 	LeaversOnly bool
 	Select      Selection
-	Guard         Guard
-	Schedule      Schedule
+	Guard       Guard
+	Schedule    Schedule
 
 	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
 	// is created, and neither compared nor written from then on.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // symbols lead the lines that people read, so that meaning never hangs on a colour.
@@ -55,7 +56,7 @@ func (c *Change) String() string {
 		b.WriteString("\n        " + fc.String())
 	}
 	for _, w := range c.Withheld {
-		fmt.Fprintf(&b, "\n    %s (%s)", w.FieldChange, w.why())
+		fmt.Fprintf(&b, "\n    %s (%s)", w.FieldChange, w.Why())
 	}
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
@@ -67,8 +68,8 @@ func (c *Change) String() string {
 	return b.String()
 }
 
-// why says for people why the field is not written.
-func (w Withheld) why() string {
+// Why says for people why the field is not written.
+func (w Withheld) Why() string {
 	text := string(w.Reason)
 	switch {
 	case w.Reason == ByProblem:
@@ -77,6 +78,9 @@ func (w Withheld) why() string {
 		text += " under " + w.Hold // which says why, once for all of them
 	case w.Note != "":
 		text += ": " + Printable(w.Note)
+	}
+	if !w.Until.IsZero() {
+		text += "; next try " + w.Until.UTC().Format(time.RFC3339)
 	}
 	return text
 }

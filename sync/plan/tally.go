@@ -21,7 +21,8 @@ func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, 
 			t.Removed = 1
 		}
 	case slices.Contains(fields, spec.State) && active(before) && !active(after):
-		if counts(guardDeactivations) {
+		// Who is activated by somebody else again and again is one user who is deactivated, however often.
+		if counts(guardDeactivations) && !recent(before.Repairs[spec.State], now) {
 			t.Deactivated = 1
 		}
 	}
