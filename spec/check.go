@@ -7,32 +7,37 @@ import (
 
 // check finds what is wrong between users, and fills in Users and Problems.
 func (t *Tree) check(all []declaration) {
-	byEmail := places(all, func(d *declaration) (string, Pos) { return d.user.Key, d.emailAt })
-	byID := places(all, func(d *declaration) (string, Pos) { return d.user.ID, d.idAt })
-	byPrevious := places(all, func(d *declaration) (string, Pos) { return d.user.PreviousEmail, d.previousAt })
-
+	byEmail, byID, byFormer := make(index, len(all)), make(index), make(index)
+	for i := range all {
+		d := &all[i]
+		byEmail.add(d.user.Key, d.emailAt)
+		byID.add(d.user.ID, d.idAt)
+		for _, f := range d.former {
+			byFormer.add(f.key, f.at)
+		}
+	}
 	for i := range all {
 		d := &all[i]
 		ok := d.ok
 		refuse := func(at Pos, field, message string) {
-			if d.path != "" {
-				field = d.path + "." + field
-			}
 			t.Problems = append(t.Problems, Problem{Pos: at, Field: field, Message: message})
 			ok = false
 		}
 		if p, other := byEmail[d.user.Key].besides(d.emailAt); other {
-			refuse(d.emailAt, string(Email), quote(d.user.Key)+" is also declared at "+p.String()+"; keep one of the two")
+			refuse(d.emailAt, d.pathOf(string(Email)), quote(d.user.Key)+" is also declared at "+p.String()+"; keep one of the two")
 		}
 		if p, other := byID[d.user.ID].besides(d.idAt); other {
-			refuse(d.idAt, keyID, quote(d.user.ID)+" is also the id at "+p.String()+"; correct one of the two")
+			refuse(d.idAt, d.pathOf(keyID), quote(d.user.ID)+" is also the id at "+p.String()+"; correct one of the two")
 		}
-		if previous := d.user.PreviousEmail; previous != "" && previous != d.user.Key {
-			if p, other := byPrevious[previous].besides(d.previousAt); other {
-				refuse(d.previousAt, keyPreviousEmail, quote(previous)+" is also renamed at "+p.String()+"; correct one of the two")
+		for _, f := range d.former {
+			if f.key == d.user.Key {
+				continue // a problem already
 			}
-			if p, declared := byEmail[previous].besides(Pos{}); declared {
-				refuse(d.previousAt, keyPreviousEmail, quote(previous)+" is still declared at "+p.String()+"; remove one of the two")
+			if p, other := byFormer[f.key].besides(f.at); other {
+				refuse(f.at, f.field, quote(f.key)+" is also renamed at "+p.String()+"; correct one of the two")
+			}
+			if p, declared := byEmail[f.key].besides(Pos{}); declared {
+				refuse(f.at, f.field, quote(f.key)+" is still declared at "+p.String()+"; remove one of the two")
 			}
 		}
 		if ok {
@@ -44,26 +49,31 @@ func (t *Tree) check(all []declaration) {
 	t.Problems = slices.Compact(t.Problems) // a bad default is found again by every user below it
 }
 
-// twoPlaces are the first two places where something is said.
+// pathOf is the path of a key of the user within its document.
+func (d *declaration) pathOf(key string) string {
+	if d.path == "" {
+		return key
+	}
+	return d.path + "." + key
+}
+
+// index finds the first two places where a name stands.
+type index map[string]twoPlaces
+
 type twoPlaces [2]Pos
 
-func places(all []declaration, what func(*declaration) (string, Pos)) map[string]twoPlaces {
-	out := make(map[string]twoPlaces, len(all))
-	for i := range all {
-		name, at := what(&all[i])
-		if name == "" {
-			continue
-		}
-		p := out[name]
-		switch (Pos{}) {
-		case p[0]:
-			p[0] = at
-		case p[1]:
-			p[1] = at
-		}
-		out[name] = p
+func (x index) add(name string, at Pos) {
+	if name == "" {
+		return
 	}
-	return out
+	p := x[name]
+	switch (Pos{}) {
+	case p[0]:
+		p[0] = at
+	case p[1]:
+		p[1] = at
+	}
+	x[name] = p
 }
 
 // besides gives a place other than at.

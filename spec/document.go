@@ -7,8 +7,16 @@ type declaration struct {
 	user *User // Key is "" if the address is unusable
 	ok   bool  // nothing is wrong with it, seen alone
 
-	path                      string // of the user within its document, such as users[3]; "" for all of it
-	emailAt, idAt, previousAt Pos
+	path          string // of the user within its document, such as users[3]; "" for all of it
+	emailAt, idAt Pos
+	former        []former
+}
+
+// former is an address that a previousEmail names.
+type former struct {
+	key   string
+	at    Pos
+	field string // within the document, such as users[3].previousEmail[1]
 }
 
 // readUsers reads the documents of one file.
@@ -29,6 +37,11 @@ func readUsers(file string, docs []*node, above inherited) ([]declaration, []Pro
 	}
 	if empty {
 		r.problems = append(r.problems, Problem{Pos: Pos{file, 1, 1}, Message: declaresNobody})
+	}
+	if len(out) > 1 { // users with problems have their places, so that the others keep theirs
+		for i := range out {
+			out[i].user.Ordinal = i + 1
+		}
 	}
 	return out, r.problems
 }
@@ -70,8 +83,7 @@ func (r *reader) user(own *node, above inherited) declaration {
 			u.ID, _ = r.id(e.value)
 			d.idAt = e.value.pos
 		case keyPreviousEmail:
-			u.PreviousEmail, _ = r.addressKey(e.value)
-			d.previousAt = e.value.pos
+			d.former = r.previousEmails(e.value)
 		default:
 			info, known := Lookup(Field(name))
 			if !known {
@@ -79,6 +91,7 @@ func (r *reader) user(own *node, above inherited) declaration {
 			}
 			if v, ok := r.field(info, e.value); ok {
 				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.key.pos)
+				u.addOwnPart(info, own.get(name), e.value)
 			}
 		}
 	}
@@ -88,8 +101,10 @@ func (r *reader) user(own *node, above inherited) declaration {
 	} else if own.get(string(Email)) == nil && !own.bad {
 		r.problem(own, "needs an email: it says who the user is")
 	}
-	if u.PreviousEmail != "" && u.PreviousEmail == u.Key {
-		r.problem(own.get(keyPreviousEmail), "is the same as email; remove it")
+	for _, f := range d.former {
+		if u.PreviousEmails = append(u.PreviousEmails, f.key); f.key == u.Key {
+			r.problems = append(r.problems, Problem{Pos: f.at, Field: f.field, Message: "is the same as email; remove it"})
+		}
 	}
 	d.ok = len(r.problems) == before && !own.bad && !above.bad
 	return d

@@ -91,7 +91,8 @@ func isSpecFile(name string) bool {
 
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-func isDefaults(name string) bool {
+// IsDefaults reports whether a file of the tree is a _defaults.yaml, whose fields others inherit.
+func IsDefaults(name string) bool {
 	base := path.Base(name)
 	return base == "_defaults.yaml" || base == "_defaults.yml"
 }

@@ -34,7 +34,7 @@ func (l *Loader) mentioning(ctx context.Context, s *Scan, text string) ([]file, 
 	has := make([]bool, len(s.files))
 	err = inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
 		f := &s.files[i]
-		if has[i] = isDefaults(f.path); has[i] || f.bad {
+		if has[i] = IsDefaults(f.path); has[i] || f.bad {
 			return nil
 		}
 		content, err := readUnmoved(o, f)

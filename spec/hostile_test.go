@@ -99,6 +99,8 @@ var hostile = []struct {
 	{"many values", "email: a@x.example\nroles: [" + strings.Repeat("A,", 20_000) + "]", []string{`1:1: has more than 20000 values; split it into several files`}},
 	{"syntax", "email: a@x.example\nroles: [A\n", []string{`1:1: not valid YAML near line 1: did not find expected ',' or ']'`}},
 	{"tab as indentation", "email: a@x.example\nemployer:\n\temployeeId: A\n", []string{`3:1: not valid YAML near line 3: found character that cannot start any token`}},
+	{"text after a document", "{email: a@x.example, state: inactive}\n]\n", []string{`1:1: not valid YAML near line 1: text follows the end of a document; write --- between two documents`}},
+	{"two users without a separator", "{email: a@x.example}\n{email: b@x.example}\n", []string{`1:1: not valid YAML near line 1: text follows the end of a document; write --- between two documents`}},
 	{"explicit key form is fine", "? email\n: a@x.example\n", nil},
 }
 

@@ -52,7 +52,7 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
 
 	var users, defaults []file
 	for _, f := range s.files {
-		if isDefaults(f.path) {
+		if IsDefaults(f.path) {
 			defaults = append(defaults, f)
 		} else {
 			users = append(users, f)

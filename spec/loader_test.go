@@ -69,7 +69,7 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 	}
 	u := tree.Users[0]
 	want := &spec.User{
-		Key: "ana.perez@example.com", ID: "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f", PreviousEmail: "ana@example.com",
+		Key: "ana.perez@example.com", ID: "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f", PreviousEmails: []string{"ana@example.com"},
 		Pos: spec.Pos{File: "users/madrid/ana.yaml", Line: 2, Column: 1},
 		Fields: spec.Fields{
 			spec.Email: `"ana.perez@example.com"`, spec.Name: `"Ana Pérez"`, spec.State: `"active"`,
@@ -138,6 +138,34 @@ func TestLoadReadsEveryFormOfDocument(t *testing.T) {
 	want := []string{"five@x.example", "four@x.example", "one@x.example", "seven@x.example", "six@x.example", "three@x.example", "two@x.example"}
 	if diff := cmp.Diff(want, keys(tree)); diff != "" || len(tree.Problems) > 0 || tree.Files != 5 {
 		t.Errorf("%d files, problems %q, users %s", tree.Files, texts(tree.Problems), diff)
+	}
+}
+
+// A user keeps its ordinal when other users of the file are edited, get a problem or come behind it.
+func TestOrdinal(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want map[string]int
+	}{
+		"one user":             {"email: a@x.example\n", map[string]int{"a": 0}},
+		"one user in a list":   {"users:\n- email: a@x.example\n", map[string]int{"a": 0}},
+		"an empty document":    {"email: a@x.example\n---\n", map[string]int{"a": 0}},
+		"a list":               {"users:\n- email: b@x.example\n- email: a@x.example\n", map[string]int{"b": 1, "a": 2}},
+		"documents":            {"email: b@x.example\n---\n---\nemail: a@x.example\n", map[string]int{"b": 1, "a": 2}},
+		"documents and a list": {"email: c@x.example\n---\nusers: [{email: b@x.example}, {email: a@x.example}]\n---\nemail: d@x.example\n", map[string]int{"c": 1, "b": 2, "a": 3, "d": 4}},
+		"one with a problem":   {"users:\n- email: b@x.example\n  titel: B\n- email: a@x.example\n", map[string]int{"a": 2}},
+		"one that is no user":  {"users:\n- b\n- email: a@x.example\n- &c {email: c@x.example}\n- email: d@x.example\n", map[string]int{"a": 2, "d": 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]int{}
+			for _, u := range load(t, spec.NewLoader(checkout(t, map[string]string{"u.yaml": c.text, "v.yaml": "email: v@x.example\n"}))).Users {
+				got[strings.TrimSuffix(u.Key, "@x.example")] = u.Ordinal
+			}
+			c.want["v"] = 0
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

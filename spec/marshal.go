@@ -51,11 +51,23 @@ func document(u *User) (*yaml.Node, error) {
 		if info.Field == Email && u.ID != "" {
 			put(keyID, textNode(u.ID))
 		}
-		if info.Field == Email && u.PreviousEmail != "" {
-			put(keyPreviousEmail, textNode(u.PreviousEmail))
+		if info.Field == Email && len(u.PreviousEmails) > 0 {
+			put(keyPreviousEmail, formerNode(u.PreviousEmails))
 		}
 	}
 	return doc, nil
+}
+
+// formerNode is the value of previousEmail: an address, or a list of them.
+func formerNode(keys []string) *yaml.Node {
+	if len(keys) == 1 {
+		return textNode(keys[0])
+	}
+	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, key := range keys {
+		n.Content = append(n.Content, textNode(key))
+	}
+	return n
 }
 
 // yamlNode turns the next JSON value into YAML: canonical values have the shape of the format.

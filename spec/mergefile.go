@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -13,10 +14,13 @@ type matched struct{ spec, user *User }
 // difference is what of a spec has to change.
 type difference struct {
 	matched
-	fields       []wish
-	id           string // to be written; "" if it is right
-	dropPrevious bool
+	fields   []wish
+	id       string   // to be written; "" if it is right
+	previous []string // the former addresses that stay
 }
+
+// dropsPrevious reports whether a former address goes.
+func (d *difference) dropsPrevious() bool { return len(d.previous) < len(d.spec.PreviousEmails) }
 
 type wish struct {
 	info Info
@@ -101,11 +105,12 @@ func (w *writer) compare(m matched) *difference {
 			w.skip(m.spec.Pos, m.user, keyID, errNoID)
 		}
 	}
-	if previous := m.spec.PreviousEmail; previous != "" {
-		other := w.addresses[previous]
-		d.dropPrevious = previous == key || other != nil && other != m.user
+	for _, previous := range m.spec.PreviousEmails {
+		if other := w.addresses[previous]; previous != key && (other == nil || other == m.user) {
+			d.previous = append(d.previous, previous)
+		}
 	}
-	if len(d.fields) == 0 && d.id == "" && !d.dropPrevious {
+	if len(d.fields) == 0 && d.id == "" && !d.dropsPrevious() {
 		return nil
 	}
 	return d
@@ -139,12 +144,28 @@ func (w *writer) editUser(own *ownText, d *difference, above inherited) error {
 			return err
 		}
 	}
-	if d.dropPrevious {
-		if err := own.drop(keyPreviousEmail); err != nil {
-			return err
-		}
+	if err := d.editPrevious(own); err != nil {
+		return err
 	}
 	return own.addAll()
+}
+
+// editPrevious takes former addresses out of the text.
+func (d *difference) editPrevious(own *ownText) error {
+	switch {
+	case !d.dropsPrevious():
+		return nil
+	case len(d.previous) == 0:
+		return own.drop(keyPreviousEmail)
+	}
+	info := Info{Field: keyPreviousEmail, read: func(r *reader, n *node) (Value, bool) {
+		var keys []string
+		for _, f := range r.previousEmails(n) {
+			keys = append(keys, f.key)
+		}
+		return encode(keys), len(keys) > 0
+	}}
+	return own.set(keyPreviousEmail, info, encode(d.previous))
 }
 
 // verify reads the changed text: it must mean what was meant, and nothing else may have changed.
@@ -174,16 +195,13 @@ func verify(name, text string, above inherited, before []declaration, differ []*
 
 func verifyUser(before, after *User, d *difference) error {
 	if d == nil {
-		d = &difference{}
+		d = &difference{previous: before.PreviousEmails}
 	}
-	id, previous, wanted := before.ID, before.PreviousEmail, Fields{}
+	id, wanted := before.ID, Fields{}
 	if d.id != "" {
 		id = d.id
 	}
-	if d.dropPrevious {
-		previous = ""
-	}
-	if after.ID != id || after.PreviousEmail != previous {
+	if after.ID != id || !slices.Equal(after.PreviousEmails, d.previous) {
 		return errors.New("another id or previousEmail")
 	}
 	for _, c := range d.fields {

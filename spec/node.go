@@ -45,6 +45,25 @@ func (n *node) get(key string) *node {
 // isNull reports whether nothing was written, or null in one of its spellings.
 func (n *node) isNull() bool { return n.kind == scalar && n.tag == "!!null" && !n.quoted }
 
+// content is what the node says, for encode.
+func (n *node) content() any {
+	switch n.kind {
+	case list:
+		out := make([]any, len(n.items))
+		for i, item := range n.items {
+			out[i] = item.content()
+		}
+		return out
+	case mapping:
+		out := make(map[string]any, len(n.entries))
+		for _, e := range n.entries {
+			out[e.key.text] = e.value.content()
+		}
+		return out
+	}
+	return n.text
+}
+
 // path is where the node is in its document, such as phones[1].number.
 func (n *node) path() string {
 	switch {

@@ -54,17 +54,7 @@ func decode(content []byte) (docs []*yaml.Node, err error) {
 			docs, err = nil, fmt.Errorf("the YAML library gave up: %v", p)
 		}
 	}()
-	if !bytes.Contains(content, []byte("---")) && !bytes.Contains(content, []byte("...")) {
-		var doc yaml.Node // one document: without a reader's buffers
-		if err := yaml.Unmarshal(content, &doc); err != nil {
-			return nil, err
-		}
-		if doc.Kind == 0 {
-			return nil, nil
-		}
-		return []*yaml.Node{&doc}, nil
-	}
-	d := yaml.NewDecoder(bytes.NewReader(content))
+	d := yaml.NewDecoder(bytes.NewReader(content)) // Unmarshal ignores what follows the first document
 	for {
 		var doc yaml.Node
 		if err := d.Decode(&doc); errors.Is(err, io.EOF) {
@@ -83,6 +73,9 @@ func syntaxProblem(file string, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)
 	text = escape(text[len(m[0]):])
+	if text == "did not find expected <document start>" {
+		text = "text follows the end of a document; write --- between two documents"
+	}
 	line, convErr := strconv.Atoi(m[1])
 	if convErr != nil || line < 1 {
 		return Problem{Pos: Pos{file, 1, 1}, Message: "not valid YAML: " + text}

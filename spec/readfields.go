@@ -100,6 +100,30 @@ func (r *reader) externalIDs(n *node) (Value, bool) {
 	return ExternalIDMap(byAuthority), ok
 }
 
+// maxPreviousEmails is how many former addresses a user may have.
+const maxPreviousEmails = 10
+
+// previousEmails reads an address, or a list of addresses, and returns those that are valid.
+func (r *reader) previousEmails(n *node) (valid []former) {
+	items := []*node{n}
+	if n.kind == list {
+		items = n.items
+		if len(items) == 0 {
+			r.problem(n, "lists no address; remove it")
+		}
+		if len(items) > maxPreviousEmails {
+			r.problem(n, "lists %d addresses; the most is %d", len(items), maxPreviousEmails)
+		}
+	}
+	seen := map[string]int{}
+	for _, item := range items {
+		if key, ok := r.addressKey(item); ok && r.unique(item, seen, key, quote(key)) {
+			valid = append(valid, former{key, item.pos, item.path()})
+		}
+	}
+	return valid
+}
+
 // id is a Genesys id: a UUID, in lower case.
 func (r *reader) id(n *node) (string, bool) {
 	s, ok := r.literal(n, "")

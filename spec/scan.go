@@ -53,7 +53,7 @@ const chunk = 128
 // cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	s, err := l.scan(ctx)
-	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !isDefaults(f.path) }) && len(s.problems) == 0 {
+	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !IsDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
 	}
 	if err != nil {
@@ -158,7 +158,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 			s.problem(name, "is a symbolic link; %s", insteadOfLink(root, name, "file"))
 		case !e.Type().IsRegular():
 			s.problem(name, "%s", errNotRegular)
-		case isDefaults(name):
+		case IsDefaults(name):
 			defaults++
 			s.files = append(s.files, file{path: name})
 		default:

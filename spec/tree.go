@@ -27,12 +27,14 @@ func (p Problem) String() string {
 
 // User is one declared user, defaults applied.
 type User struct {
-	Key           string    // the e-mail address, lower case and NFC: the identity within a tree
-	Pos           Pos       // of the user's first line
-	ID            string    // pinned Genesys id, or ""
-	PreviousEmail string    // as a key, or ""
-	Fields        Fields    // what is managed; always holds Email
-	At            Positions // where each field was set, which may be a _defaults.yaml
+	Key            string    // the e-mail address, lower case and NFC: the identity within a tree
+	Pos            Pos       // of the user's first line
+	Ordinal        int       // place among the users of the file, from 1; 0 if the file declares one user
+	ID             string    // pinned Genesys id, or ""
+	PreviousEmails []string  // the former addresses, as keys, in the order of the spec
+	Fields         Fields    // what is managed; always holds Email
+	At             Positions // where each field was set, which may be a _defaults.yaml
+	OwnParts       Fields    // of maps that are merged with an inherited one: what the user's own mapping says
 }
 
 // Positions are places of fields. (A map of so few would take three times the room, for each user.)

@@ -43,7 +43,7 @@ func (f Fields) Hash() string {
 // Hash is the SHA-256, in hex, of all that is desired of the user, and of what it is found by. It changes
 // whenever there is a reason to try a user again that the API refused.
 func (u *User) Hash() string {
-	sum := sha256.Sum256([]byte(u.Fields.Hash() + "\x00" + u.ID + "\x00" + u.PreviousEmail))
+	sum := sha256.Sum256([]byte(u.Fields.Hash() + "\x00" + u.ID + "\x00" + strings.Join(u.PreviousEmails, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -117,7 +117,7 @@ func (w *writer) open(ctx context.Context, dir string) (err error) {
 	if w.root, err = os.OpenRoot(w.scan.root); err != nil {
 		return err
 	}
-	defaults := slices.DeleteFunc(slices.Clone(w.scan.files), func(f file) bool { return !isDefaults(f.path) })
+	defaults := slices.DeleteFunc(slices.Clone(w.scan.files), func(f file) bool { return !IsDefaults(f.path) })
 	if w.inherit, err = w.loader.loadDefaults(w.root, defaults, &Tree{}); err != nil {
 		_ = w.root.Close()
 		return err
@@ -180,12 +180,20 @@ func (w *writer) match(users []*User) (known map[string][]matched, fresh []*newc
 	claimed, found := map[*User]bool{}, map[*User]*User{}
 	key := func(u *User) string { return u.Key }
 	id := func(u *User) string { return strings.ToLower(u.ID) }
-	for _, by := range []struct{ ofSpec, ofUser func(*User) string }{
-		{id, id}, {key, key}, {func(s *User) string { return s.PreviousEmail }, key},
+	only := func(name func(*User) string) func(*User) []string {
+		return func(s *User) []string { return []string{name(s)} }
+	}
+	for _, by := range []struct {
+		ofSpec func(*User) []string
+		ofUser func(*User) string
+	}{
+		{only(id), id}, {only(key), key}, {func(s *User) []string { return s.PreviousEmails }, key},
 	} {
 		specs := map[string]*User{}
 		for _, s := range w.tree.Users {
-			specs[by.ofSpec(s)] = s
+			for _, name := range by.ofSpec(s) {
+				specs[name] = s
+			}
 		}
 		delete(specs, "")
 		for _, u := range users {

@@ -103,9 +103,7 @@ func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy
 func explainOne(tree *spec.Tree, store *state.Store, policy plan.Policy, key string, partial bool) (*Explanation, error) {
 	keys, ids := []string{key}, []string{}
 	if u := findUser(tree, key); u != nil {
-		if u.PreviousEmail != "" {
-			keys = append(keys, u.PreviousEmail)
-		}
+		keys = append(keys, u.PreviousEmails...)
 		if u.ID != "" {
 			ids = append(ids, u.ID)
 		}

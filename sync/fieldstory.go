@@ -2,7 +2,6 @@ package sync
 
 import (
 	"encoding/json"
-	"path"
 	"slices"
 	"strings"
 
@@ -55,7 +54,7 @@ func (e *Explanation) fields(declared *spec.User, known *state.User, change *pla
 		if declared != nil {
 			if at, ok := declared.At.Of(f); ok {
 				s.File, s.Line = at.File, at.Line
-				s.Inherited = isDefaults(at.File)
+				s.Inherited = !declared.Own(f)
 			}
 		}
 		var err error
@@ -72,9 +71,6 @@ func (e *Explanation) fields(declared *spec.User, known *state.User, change *pla
 	slices.Sort(e.Defaults)
 	return nil
 }
-
-// isDefaults reports whether a file of the tree holds what others inherit.
-func isDefaults(file string) bool { return strings.HasPrefix(path.Base(file), "_defaults.") }
 
 // verdict says in a word how a field stands.
 func verdict(s *FieldStory, change *plan.Change) string {

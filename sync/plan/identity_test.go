@@ -12,7 +12,7 @@ import (
 func TestPreviousEmailTaken(t *testing.T) {
 	for _, st := range []string{"active", "deleted"} {
 		a := declared("new@x.example", "title", "New")
-		a.PreviousEmail = "old@x.example"
+		a.PreviousEmails = []string{"old@x.example"}
 		snap := snapshot(known("1", "old@x.example", fields("title", "T"), "title", "T"), known("2", "new@x.example", nil, "title", "Somebody else", "state", st))
 		p := plan.New(tree(a), snap, policy(), nil, now)
 		for _, c := range p.Changes {
@@ -28,7 +28,7 @@ func TestQuarantineIdentity(t *testing.T) {
 	a := declared("new@x.example", "title", "New")
 	snap := snapshot(known("1", "old@x.example", fields(), "title", "T"))
 	snap.Failures["new@x.example"] = state.Failure{Key: "new@x.example", Desired: a.Hash(), Attempts: 9, Next: now.Add(6 * time.Hour), Message: "refused"}
-	a.PreviousEmail = "old@x.example" // the mend
+	a.PreviousEmails = []string{"old@x.example"} // the mend
 	p := plan.New(tree(a), snap, policy(), nil, now)
 	if p.Changes[0].Outcome != plan.Planned {
 		t.Errorf("the file was edited, and: %v", lines(p))

@@ -31,8 +31,10 @@ func (p *planner) match(users []*spec.User) {
 		}
 	}
 	for _, u := range users {
-		if u.ID == "" && u.PreviousEmail != "" {
-			p.renamed(u)
+		for _, former := range u.PreviousEmails {
+			if p.unmatched(u) {
+				p.renamed(u, former)
+			}
 		}
 	}
 	for _, u := range users {
@@ -60,15 +62,15 @@ func (p *planner) unmatched(u *spec.User) bool {
 
 // renamed claims the user with the former address, unless the rename is done, and refuses to guess
 // when a stranger has the new one.
-func (p *planner) renamed(u *spec.User) {
-	old, holder := p.Index.Live(u.PreviousEmail), p.Index.ByKey[u.Key]
+func (p *planner) renamed(u *spec.User, former string) {
+	old, holder := p.Index.Live(former), p.Index.ByKey[u.Key]
 	switch {
 	case old == nil, holder != nil && p.OwnerOf[old.ID] != "": // done; the former address is somebody else's by now
 	case holder == nil, p.OwnerOf[holder.ID] != "": // nobody has the new one, or gives it up
 		p.claim(u, old)
 	case holder.Applied == nil || old.Applied != nil:
 		p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
-			spec.Text(u.PreviousEmail).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
+			spec.Text(former).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
 	}
 }
 

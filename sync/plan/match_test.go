@@ -11,7 +11,7 @@ import (
 func TestRenameOntoManaged(t *testing.T) {
 	for _, st := range []string{"active", "deleted"} {
 		a := declared("new@x.example", "title", "Ana")
-		a.PreviousEmail = "old@x.example"
+		a.PreviousEmails = []string{"old@x.example"}
 		snap := snapshot(known("1", "old@x.example", fields("title", "Ana"), "title", "Ana"), known("2", "new@x.example", fields("title", "Bob"), "title", "Bob", "state", st))
 		p := plan.New(tree(a), snap, policy(), nil, now)
 		for _, c := range p.Changes {
@@ -27,7 +27,7 @@ func TestRenameChain(t *testing.T) {
 	for _, ap := range []spec.Fields{nil, fields()} {
 		for _, k := range []string{"b2@x.example", "z2@x.example"} {
 			a := declared("new@x.example", "name", "Ana")
-			a.PreviousEmail = "old@x.example"
+			a.PreviousEmails = []string{"old@x.example"}
 			b := declared(k)
 			b.ID = "2"
 			us := []*spec.User{b, a}

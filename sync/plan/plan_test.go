@@ -78,7 +78,7 @@ func lines(p *plan.Plan) []string {
 func TestPlan(t *testing.T) {
 	titled := func(title string) spec.Fields { return fields("title", title) }
 	pinned := func(u *spec.User, id string) *spec.User { u.ID = id; return u }
-	renamed := func(u *spec.User, from string) *spec.User { u.PreviousEmail = from; return u }
+	renamed := func(u *spec.User, from string) *spec.User { u.PreviousEmails = []string{from}; return u }
 	for _, tt := range []struct {
 		name string
 		tree *spec.Tree
