@@ -116,7 +116,7 @@ func explainOne(tree *spec.Tree, store *state.Store, policy plan.Policy, key str
 		return nil, err
 	}
 	policy.Select = plan.Selection{Only: []string{key}}
-	policy.Guard.Removals, policy.Guard.Deactivations, policy.Guard.SkillLosses, policy.Guard.MinAdmins = nil, nil, nil, 0 // they count everybody
+	policy.Guard = policy.Guard.ForOne()
 	p := plan.New(tree, snap, policy, nil, time.Now())
 	v := &View{Revision: tree.Revision, tree: tree, claimed: p.OwnerOf, partial: partial}
 	v.take(p)
@@ -246,10 +246,15 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *plan
 			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
 		case change.UserOutcome() == plan.Deferred:
 			e.Standing = string(plan.Deferred)
+		case change.UserOutcome() == plan.Held:
+			e.Standing = string(plan.Held)
 		case change.Outcome == plan.Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
 		e.Release, e.Next = change.Hold, change.Retry
+		for _, w := range change.Withheld {
+			e.Release, e.Why = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note)
+		}
 		if len(change.Deferred) > 0 {
 			e.Next, e.Opens, e.Why = change.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
 		}

@@ -19,7 +19,7 @@ type FieldStory struct {
 	Desired   json.RawMessage `json:"desired"`
 	Applied   json.RawMessage `json:"applied"`
 	Live      json.RawMessage `json:"live"`
-	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, not declared, not managed, unknown
+	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
 
 	desired, applied, live spec.Value
 }
@@ -77,6 +77,11 @@ func verdict(s *FieldStory, change *plan.Change) string {
 	if change != nil {
 		if change.Defers(s.Field) {
 			return string(plan.Deferred)
+		}
+		for _, w := range change.Withheld {
+			if w.Field == s.Field {
+				return string(w.Reason)
+			}
 		}
 		waiting := slices.Concat(change.Fields, change.Drift)
 		if change.Outcome == plan.Applied {

@@ -22,6 +22,7 @@ type Result struct {
 	Applied     int            `json:"applied"`
 	Failed      int            `json:"failed"`
 	Held        int            `json:"held"`
+	HeldInPart  int            `json:"heldInPart,omitempty"` // of the others: a guard holds a field of theirs
 	Quarantined int            `json:"quarantined"`
 	Skipped     int            `json:"skipped"`
 	Waiting     int            `json:"waiting"`  // of those skipped: for another user, who did not come or go
@@ -149,6 +150,9 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 			res.Deferred++
 		case plan.Planned:
 			res.Pending++
+		}
+		if c.HeldInPart() {
+			res.HeldInPart++
 		}
 		if !c.Retry.IsZero() && (res.Retry.IsZero() || c.Retry.Before(res.Retry)) {
 			res.Retry = c.Retry

@@ -134,6 +134,9 @@ func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, 
 		}
 	}
 	maps.Copy(u.Fields, now.Fields)
+	if u.Fields[spec.State].Text() == "active" {
+		u.Suspended = ""
+	}
 	switch {
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
 	case a.plan.RollbackOf != "":

@@ -105,6 +105,9 @@ type Change struct {
 	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
 
+	leaves bool // the user is removed or deactivated
+	begun  bool // an intent to create the user was found
+
 	Hash  string    // of all that is desired of the user; a failure is forgotten when it changes
 	Retry time.Time // when it leaves quarantine
 }
@@ -135,7 +138,9 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 		return false
 	}
 	c.Fields = rest
-	c.classify() // what is left may be less urgent
+	if c.Cause != Undone && len(rest) > 0 {
+		c.classify() // what is left may be less urgent
+	}
 	return true
 }
 
@@ -149,12 +154,20 @@ func (c *Change) Keep(withheld []Withheld) {
 }
 
 // UserOutcome is the outcome as far as the user is concerned: deferred as long as anything waits for a change window,
-// whatever of the rest was applied.
+// held as long as a guard holds a field, whatever of the rest was applied.
 func (c *Change) UserOutcome() Outcome {
-	if c.Outcome == Applied && len(c.Deferred) > 0 {
+	switch {
+	case c.Outcome == Applied && len(c.Deferred) > 0:
 		return Deferred
+	case c.Outcome == Applied && c.HeldInPart():
+		return Held
 	}
 	return c.Outcome
+}
+
+// HeldInPart reports whether a guard holds some of a change, and the rest goes on.
+func (c *Change) HeldInPart() bool {
+	return c.Outcome != Held && slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Reason == ByGuard })
 }
 
 // Names reports whether the change touches the field.

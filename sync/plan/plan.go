@@ -85,6 +85,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
 	}
+	p.recall()
 	p.Index.emailUnmanaged = slices.Contains(policy.Unmanaged, spec.Email)
 	for _, id := range snap.Refresh.Held {
 		p.held[id] = true
@@ -217,6 +218,7 @@ type planner struct {
 	wrong    map[string]bool        // keys of users that have problems
 	held     map[string]bool        // ids
 	freed    map[string]bool        // what a person has released
+	users    census
 	now      time.Time
 }
 
@@ -231,6 +233,7 @@ func (p *planner) user(u *spec.User) {
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
 	_, begun := p.snap.Intents[u.Key]
+	c.begun = begun
 	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
 		return
 	}
@@ -299,6 +302,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)
+		p.countFound(c, &confirmed)
 	}
 }
 

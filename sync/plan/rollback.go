@@ -115,6 +115,7 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
 	}
+	p.recall()
 	for _, u := range wanted {
 		c := p.undo(u, snap.Users[u.ID])
 		key := c.Key
@@ -130,6 +131,7 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 		}
 	}
 	p.guard(false)
+	p.withheld()
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)
