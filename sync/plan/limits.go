@@ -217,9 +217,10 @@ func (p *planner) plainChanges() {
 // keepAddresses refers to whoever keeps the address for now by that: what is not held of others does not wait for it.
 func (p *planner) keepAddresses() {
 	keep := map[string]spec.Value{}
+	p.keeps = map[string]bool{}
 	for _, c := range p.changes {
 		if c.Withholds(spec.Email) {
-			keep[c.Key] = spec.Text(c.Current.Key())
+			keep[c.Key], p.keeps[c.Current.Key()] = spec.Text(c.Current.Key()), true
 		}
 	}
 	if len(keep) == 0 {

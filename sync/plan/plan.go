@@ -37,6 +37,8 @@ type Plan struct {
 	Retained   int // managed users that a tree with problems does not show
 	Resent     int // calls sent again, after no usable answer or a conflict
 
+	keeps map[string]bool // addresses that users keep for now, as their new ones are held
+
 	Lookups         Lookups      // what must be known before it may be carried out
 	Guards          state.Guards // to be remembered; its Released are those that still have something to release
 	Answered        []string     // requests for release that were dealt with
@@ -343,7 +345,7 @@ func (p *Plan) Reachable(key string) bool {
 		return false // somebody else is to have it
 	}
 	owner := p.OwnerOf[u.ID]
-	return owner == "" || owner == key || p.Index.emailUnmanaged
+	return owner == "" || owner == key || p.Index.emailUnmanaged || p.keeps[key]
 }
 
 // id names the plan by what it would do.
