@@ -148,7 +148,7 @@ func (c *config) policy() (plan.Policy, error) {
 		Schedule: schedule,
 		Guard: plan.Guard{
 			Removals: g.maxRemovals.orNone(), Deactivations: g.maxDeactivations.orNone(), Creations: g.maxCreations.orNone(),
-			Renames: g.maxRenames.orNone(), Losses: g.maxLosses.orNone(), Changes: g.maxChanges.orNone(), Reactivations: g.holdReactivations,
+			Addresses: g.maxRenames.orNone(), Losses: g.maxLosses.orNone(), Changes: g.maxChanges.orNone(), Reactivations: g.holdReactivations,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,
 			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list, Groups: g.allowGroups.list,
 		},

@@ -15,7 +15,7 @@ type Guard struct {
 	Removals      *Limit // of managed users, who are no longer declared, in 24 hours
 	Deactivations *Limit // of declared users, in 24 hours
 	Creations     *Limit // and restores, in 24 hours, against everybody whom the listing shows
-	Renames       *Limit // changes of an address, in 24 hours
+	Addresses     *Limit // that change, in 24 hours
 	Losses        *Limit // of those who have the same skill, language, queue, group, role or location, in 24 hours
 	Changes       *Limit // of users of whom anything else changes, in one plan
 	// Reactivations is whether whom somebody else deactivated or deleted waits for a person.
@@ -32,7 +32,7 @@ type Guard struct {
 
 // ForOne is what of a guard can be said where one user alone is looked at: nothing that counts the others.
 func (g Guard) ForOne() Guard {
-	g.Removals, g.Deactivations, g.Creations, g.Renames, g.Losses, g.Changes = nil, nil, nil, nil, nil, nil
+	g.Removals, g.Deactivations, g.Creations, g.Addresses, g.Losses, g.Changes = nil, nil, nil, nil, nil, nil
 	g.Reactivations, g.MinAdmins = false, 0
 	return g
 }
@@ -52,17 +52,17 @@ const (
 	guardRemovals      = "max-removals"
 	guardDeactivations = "max-deactivations"
 	guardCreations     = "max-creations"
-	guardRenames       = "max-renames"
+	guardMaxRenames    = "max-renames"
 	guardLosses        = "max-losses"
 	guardChanges       = "max-changes"
 	guardReactivations = "reactivations"
 	guardAdmins        = "min-admins"
-	guardIdentity      = "renames" // what only looks like a rename, and ids that were copied: see match and removal
+	guardRenames       = "renames" // what only looks like a rename, and ids that were copied: see match and removal
 )
 
 // Guards lists what Hold.Guard may be.
 func Guards() []string {
-	return []string{guardRemovals, guardDeactivations, guardCreations, guardRenames, guardLosses, guardChanges, guardReactivations, guardAdmins, guardIdentity}
+	return []string{guardRemovals, guardDeactivations, guardCreations, guardMaxRenames, guardLosses, guardChanges, guardReactivations, guardAdmins, guardRenames}
 }
 
 // guard holds the changes that go too far. whole is whether everybody was looked at. A guard sees what those before
@@ -73,7 +73,7 @@ func (p *planner) guard(whole bool) {
 		c.leaves = c.Action.Removes() || c.Deactivates()
 	}
 	p.protect()
-	p.renames() // a bulk change is one hold, administrators included
+	p.readdressed() // a bulk change is one hold, administrators included
 	p.admins()
 	p.reactivations()
 	p.removals()

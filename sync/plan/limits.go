@@ -173,15 +173,15 @@ func (p *Plan) EndImport() *state.Guards {
 	return &guards
 }
 
-// renames holds the changes of addresses, if there are too many.
-func (p *planner) renames() {
-	l, done, all, most := p.policy.Guard.Renames, p.users.done.Renamed, p.users.ours, p.users.most()
-	changes := p.planned(func(c *Change) bool { return c.renames() && !p.releasedField(c, spec.Email, guardRenames) })
+// readdressed holds the changes of addresses, if there are too many.
+func (p *planner) readdressed() {
+	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.most()
+	changes := p.planned(func(c *Change) bool { return c.renames() && !p.releasedField(c, spec.Email, guardMaxRenames) })
 	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
 		return
 	}
-	p.holdField(guardRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), p.users.ofWhom(all), p.amongThem(changes), after(done),
-		l.inWords(guardRenames, all, most)), spec.Email, changes)
+	p.holdField(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), p.users.ofWhom(all), p.amongThem(changes), after(done),
+		l.inWords(guardMaxRenames, all, most)), spec.Email, changes)
 }
 
 // renames reports whether a user gets another address.

@@ -16,7 +16,7 @@ import (
 func defaults(onRemoval plan.Action) plan.Policy {
 	p := guarded(onRemoval)
 	p.Guard.Creations = &plan.Limit{Percent: 10, Floor: 100}
-	p.Guard.Renames = &plan.Limit{Percent: 2, Floor: 5}
+	p.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
 	p.Guard.Reactivations = true
 	p.Guard.AdminRoles, p.Guard.MinAdmins = []string{"Master Admin"}, 2
 	return p
@@ -195,8 +195,8 @@ func trespasses() map[string]trespass {
 				}
 			},
 			done:  func(n int) state.Tally { return state.Tally{Renamed: n} },
-			off:   func(g *plan.Guard) { g.Renames = nil },
-			limit: func(g *plan.Guard, n int) { g.Renames = &plan.Limit{Floor: n} },
+			off:   func(g *plan.Guard) { g.Addresses = nil },
+			limit: func(g *plan.Guard, n int) { g.Addresses = &plan.Limit{Floor: n} },
 		},
 		"losses": {
 			guard: "max-losses",
@@ -550,7 +550,7 @@ func TestTheRestGoesOn(t *testing.T) {
 	trespasses()["renames"].does(o, 40)
 	o.tree.Users = append(o.tree.Users, declared("zz@x.example", "name", "New hire", "manager", "renamed.u0003@x.example"))
 	policy := policy()
-	policy.Guard.Renames = &plan.Limit{Percent: 2, Floor: 5}
+	policy.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
 	p := o.plan(policy, now)
 	if held(p, "max-renames") != 40 || len(p.Todo()) != 41 || p.Converged() {
 		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))

@@ -95,7 +95,7 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 		return t
 	}
 	if slices.Contains(fields, spec.Email) && before.Key() != after.Key() {
-		t.Renamed = one(fieldToken(guardRenames, c, spec.Email))
+		t.Renamed = one(fieldToken(guardMaxRenames, c, spec.Email))
 	}
 	for _, f := range fields {
 		for _, name := range losses(f, before.Fields[f], after.Fields[f]) {
