@@ -5,48 +5,98 @@ import (
 	"slices"
 )
 
-// check finds what is wrong between users, and fills in Users and Problems.
+// checker finds what is wrong between users.
+type checker struct {
+	tree                    *Tree
+	all                     []declaration // ok is cleared of those with a problem
+	byEmail, byID, byFormer index
+}
+
+// check fills in Users, Leavers and Problems. It changes all.
 func (t *Tree) check(all []declaration) {
-	byEmail, byID, byFormer := make(index, len(all)), make(index), make(index)
+	c := checker{t, all, make(index, len(all)), make(index), make(index)}
 	for i := range all {
 		d := &all[i]
-		byEmail.add(d.user.Key, d.emailAt)
-		byID.add(d.user.ID, d.idAt)
+		c.byEmail.add(d.user.Key, d)
+		c.byID.add(d.user.ID, d)
 		for _, f := range d.former {
-			byFormer.add(f.key, f.at)
+			c.byFormer.add(f.key, d)
 		}
 	}
 	for i := range all {
-		d := &all[i]
-		ok := d.ok
-		refuse := func(at Pos, field, message string) {
-			t.Problems = append(t.Problems, Problem{Pos: at, Field: field, Message: message})
-			ok = false
-		}
-		if p, other := byEmail[d.user.Key].besides(d.emailAt); other {
-			refuse(d.emailAt, d.pathOf(string(Email)), quote(d.user.Key)+" is also declared at "+p.String()+"; keep one of the two")
-		}
-		if p, other := byID[d.user.ID].besides(d.idAt); other {
-			refuse(d.idAt, d.pathOf(keyID), quote(d.user.ID)+" is also the id at "+p.String()+"; correct one of the two")
-		}
-		for _, f := range d.former {
-			if f.key == d.user.Key {
-				continue // a problem already
-			}
-			if p, other := byFormer[f.key].besides(f.at); other {
-				refuse(f.at, f.field, quote(f.key)+" is also renamed at "+p.String()+"; correct one of the two")
-			}
-			if p, declared := byEmail[f.key].besides(Pos{}); declared {
-				refuse(f.at, f.field, quote(f.key)+" is still declared at "+p.String()+"; remove one of the two")
-			}
-		}
-		if ok {
-			t.Users = append(t.Users, d.user)
+		c.duplicates(&all[i])
+		c.renames(&all[i])
+	}
+	c.successors()
+	for i := range all {
+		if all[i].ok {
+			t.Users = append(t.Users, all[i].user)
 		}
 	}
-	slices.SortFunc(t.Users, func(a, b *User) int { return cmp.Compare(a.Key, b.Key) })
+	t.Leavers = c.leavers()
+	byKey := func(a, b *User) int { return cmp.Compare(a.Key, b.Key) }
+	slices.SortFunc(t.Users, byKey)
+	slices.SortFunc(t.Leavers, byKey)
 	sortProblems(t.Problems)
 	t.Problems = slices.Compact(t.Problems) // a bad default is found again by every user below it
+}
+
+func (c *checker) refuse(d *declaration, at Pos, field, message string) {
+	c.tree.Problems = append(c.tree.Problems, Problem{Pos: at, Field: field, Message: message})
+	d.ok = false
+}
+
+// duplicates refuses a user who is declared twice.
+func (c *checker) duplicates(d *declaration) {
+	if other := c.byEmail.besides(d.user.Key, d); other != nil {
+		c.refuse(d, d.emailAt, d.pathOf(string(Email)), quote(d.user.Key)+" is also declared at "+other.emailAt.String()+"; keep one of the two")
+	}
+	if other := c.byID.besides(d.user.ID, d); other != nil {
+		c.refuse(d, d.idAt, d.pathOf(keyID), quote(d.user.ID)+" is also the id at "+other.idAt.String()+"; correct one of the two")
+	}
+}
+
+// renames refuses a former address that another user names too, or that the same person is still declared at.
+func (c *checker) renames(d *declaration) {
+	for _, f := range d.former {
+		if f.key == d.user.Key {
+			continue // a problem already
+		}
+		if other := c.byFormer.besides(f.key, d); other != nil {
+			c.refuse(d, f.at, f.field, quote(f.key)+" is also renamed at "+other.formerAt(f.key).String()+"; correct one of the two")
+		}
+		if holder := c.byEmail[f.key][0]; holder != nil && !holder.succeeds(d) {
+			c.refuse(d, f.at, f.field, quote(f.key)+" is still declared at "+holder.emailAt.String()+"; remove one of the two")
+		}
+	}
+}
+
+// succeeds reports whether a user who is declared at a former address of another is another person, such as a new
+// hire. They must say so by their name, which a new hire has; else it may be the spec from before the rename.
+func (d *declaration) succeeds(renamed *declaration) bool {
+	name := d.user.Fields[Name]
+	return name != "" && name != renamed.user.Fields[Name]
+}
+
+// successors refuses whoever is declared at a former address of a user with a problem. Until that user can be
+// renamed, the account with the address is theirs.
+func (c *checker) successors() {
+	var refused []*declaration
+	for i := range c.all {
+		if !c.all[i].ok {
+			refused = append(refused, &c.all[i])
+		}
+	}
+	for len(refused) > 0 {
+		d := refused[len(refused)-1]
+		refused = refused[:len(refused)-1]
+		for _, f := range d.former {
+			if holder := c.byEmail[f.key][0]; holder != nil && holder != d && holder.ok && holder.succeeds(d) {
+				c.refuse(holder, holder.emailAt, holder.pathOf(string(Email)), quote(f.key)+" is also a former address of the user at "+d.user.Pos.String()+", whose spec has a problem; correct that first")
+				refused = append(refused, holder)
+			}
+		}
+	}
 }
 
 // pathOf is the path of a key of the user within its document.
@@ -57,33 +107,35 @@ func (d *declaration) pathOf(key string) string {
 	return d.path + "." + key
 }
 
-// index finds the first two places where a name stands.
-type index map[string]twoPlaces
+// formerAt is where a former address stands.
+func (d *declaration) formerAt(key string) Pos {
+	i := slices.IndexFunc(d.former, func(f former) bool { return f.key == key })
+	return d.former[i].at
+}
 
-type twoPlaces [2]Pos
+// index finds the first two users who say a name, as their address or as something else.
+type index map[string][2]*declaration
 
-func (x index) add(name string, at Pos) {
-	if name == "" {
-		return
-	}
+func (x index) add(name string, d *declaration) {
 	p := x[name]
-	switch (Pos{}) {
-	case p[0]:
-		p[0] = at
-	case p[1]:
-		p[1] = at
+	switch {
+	case name == "":
+		return
+	case p[0] == nil:
+		p[0] = d
+	case p[1] == nil:
+		p[1] = d
 	}
 	x[name] = p
 }
 
-// besides gives a place other than at.
-func (p twoPlaces) besides(at Pos) (Pos, bool) {
-	for _, other := range p {
-		if other != at && other != (Pos{}) {
-			return other, true
-		}
+// besides returns another user than d who says the name; nil if there is none.
+func (x index) besides(name string, d *declaration) *declaration {
+	p := x[name]
+	if p[0] == d {
+		return p[1]
 	}
-	return Pos{}, false
+	return p[0]
 }
 
 func sortProblems(problems []Problem) {

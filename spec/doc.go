@@ -38,5 +38,7 @@
 // committed: an edit that was not committed is desired state, too, under the last commit's name. Digest is
 // of the files themselves, and tells such trees apart.
 //
-// A user with a problem is missing from [Tree.Users], which is no sign that it was removed.
+// A user with a problem is missing from [Tree.Users], which is no sign that it was removed. If its own mapping
+// says state: inactive, and no problem leaves that in doubt, it is in [Tree.Leavers]: access is taken away
+// whatever else is wrong.
 package spec

@@ -7,6 +7,9 @@ type declaration struct {
 	user *User // Key is "" if the address is unusable
 	ok   bool  // nothing is wrong with it, seen alone
 
+	inactive bool     // certainly so, whatever else is wrong: see leavers
+	doubtful []string // keys that are set twice, and previousEmail if it is not valid
+
 	path          string // of the user within its document, such as users[3]; "" for all of it
 	emailAt, idAt Pos
 	former        []former
@@ -50,16 +53,23 @@ func readUsers(file string, docs []*node, above inherited) ([]declaration, []Pro
 func (r *reader) users(doc *node, above inherited) (out []declaration) {
 	before := len(r.problems)
 	r.mapping(doc, "", keyUsers)
-	ok := len(r.problems) == before && !doc.dropped
-	value := doc.get(keyUsers)
-	users, isList := r.list(value, "[{email: ana@example.com}]")
-	if isList && len(users) == 0 {
-		r.problem(value, declaresNobody)
+	ok := len(r.problems) == before && len(doc.lost) == 0
+	lists := []*node{doc.get(keyUsers)}
+	for _, e := range doc.lost {
+		if e.key.text == keyUsers { // it may contradict the first list
+			lists = append(lists, e.value)
+		}
 	}
-	for _, u := range users {
-		d := r.user(u, above)
-		d.ok = d.ok && ok
-		out = append(out, d)
+	for _, value := range lists {
+		users, isList := r.list(value, "[{email: ana@example.com}]")
+		if isList && len(users) == 0 {
+			r.problem(value, declaresNobody)
+		}
+		for _, u := range users {
+			d := r.user(u, above)
+			d.ok = d.ok && ok
+			out = append(out, d)
+		}
 	}
 	return out
 }
@@ -83,7 +93,10 @@ func (r *reader) user(own *node, above inherited) declaration {
 			u.ID, _ = r.id(e.value)
 			d.idAt = e.value.pos
 		case keyPreviousEmail:
-			d.former = r.previousEmails(e.value)
+			found := len(r.problems)
+			if d.former = r.previousEmails(e.value); len(r.problems) > found {
+				d.doubtful = append(d.doubtful, keyPreviousEmail)
+			}
 		default:
 			info, known := Lookup(Field(name))
 			if !known {
@@ -104,8 +117,13 @@ func (r *reader) user(own *node, above inherited) declaration {
 	for _, f := range d.former {
 		if u.PreviousEmails = append(u.PreviousEmails, f.key); f.key == u.Key {
 			r.problems = append(r.problems, Problem{Pos: f.at, Field: f.field, Message: "is the same as email; remove it"})
+			d.doubtful = append(d.doubtful, keyPreviousEmail)
 		}
 	}
+	for _, e := range own.lost {
+		d.doubtful = append(d.doubtful, e.key.text)
+	}
+	d.inactive = u.Key != "" && u.Fields[State] == inactive && own.saysOnce(Email) && own.saysOnce(State)
 	d.ok = len(r.problems) == before && !own.bad && !above.bad
 	return d
 }

@@ -18,6 +18,9 @@ func seeds(f *testing.F) {
 	for _, c := range hostile {
 		f.Add([]byte(c.content))
 	}
+	for _, c := range leaverCases {
+		f.Add([]byte(c.files["u.yaml"]))
+	}
 	for _, c := range fixtures {
 		f.Add([]byte("email: a@x.example\n" + string(c.field) + ": " + c.yaml + "\n"))
 	}
@@ -38,6 +41,7 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("problem cannot be printed: %q", p.String())
 			}
 		}
+		checkLeavers(t, tree)
 		declared := 0
 		for _, u := range tree.Users {
 			if u.Pos.File == "u.yaml" {
@@ -61,17 +65,20 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzDefaults: the same as a _defaults.yaml. With problems, nobody below it is taken.
+// FuzzDefaults: the same as a _defaults.yaml. With problems, nobody below it is taken, but for who leaves.
 func FuzzDefaults(f *testing.F) {
 	seeds(f)
 	f.Add([]byte("title: A\nskills: {A: 1}\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		tree := load(t, spec.NewLoader(checkout(t, map[string]string{"_defaults.yaml": string(content), "a/good.yaml": "email: good@x.example\n", "bad.yaml": "name: Ana\n"})))
+		tree := load(t, spec.NewLoader(checkout(t, map[string]string{"_defaults.yaml": string(content), "a/good.yaml": "email: good@x.example\n",
+			"left.yaml": "email: left@x.example\nstate: inactive\n", "bad.yaml": "name: Ana\n"})))
 		if len(tree.Problems) == 0 {
 			t.Fatal("a user without email is no problem")
 		}
-		if ok := len(tree.Problems) == 1 && tree.Problems[0].File == "bad.yaml"; ok != (len(tree.Users) == 1) {
-			t.Errorf("users %q, problems %q", keys(tree), texts(tree.Problems))
+		checkLeavers(t, tree)
+		ok := len(tree.Problems) == 1 && tree.Problems[0].File == "bad.yaml"
+		if wrong := len(tree.Users) == 0 && len(tree.Leavers) == 1; ok != (len(tree.Users) == 2) || ok == wrong {
+			t.Errorf("users %q, leavers %q, problems %q", keys(tree), leaversOf(tree), texts(tree.Problems))
 		}
 	})
 }

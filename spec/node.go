@@ -26,8 +26,8 @@ type node struct {
 	name   string
 	index  int // in the parent, where that is a list
 
-	bad     bool // it or something below it is broken
-	dropped bool // a mapping that lost an entry for its key
+	bad  bool    // it or something below it is broken
+	lost []entry // of a mapping: those that were refused for their key
 }
 
 type entry struct{ key, value *node }

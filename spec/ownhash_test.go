@@ -86,7 +86,6 @@ func TestOwnHashUnderAnyDefaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		l := spec.NewLoader(dir)
 		read := func(defaults, own *spec.User) *spec.User {
 			for name, u := range map[string]*spec.User{"_defaults.yaml": defaults, "a.yaml": own} {
 				text, err := spec.Marshal(u)
@@ -97,13 +96,9 @@ func TestOwnHashUnderAnyDefaults(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s, err := l.Scan(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			tree, err := l.Load(t.Context(), s)
-			if err != nil || len(tree.Problems) > 0 {
-				t.Fatal(err, texts(tree.Problems))
+			tree := loadIn(t, dir)
+			if len(tree.Problems) > 0 {
+				t.Fatal(texts(tree.Problems))
 			}
 			return tree.Users[0]
 		}

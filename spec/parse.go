@@ -223,7 +223,7 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 	seen := newKeys(len(y.Content) / 2)
 	for pair := range slices.Chunk(y.Content, 2) {
 		key := c.convert(pair[0], &node{parent: n, name: norm.NFC.String(pair[0].Value)}, depth+1)
-		key.text = clean(key.text)
+		key.text = keyText(pair[0])
 		value := c.convert(pair[1], &node{parent: n, name: key.text}, depth+1)
 		switch first, twice := seen.find(n, key.text); {
 		case key.kind == broken:
@@ -240,8 +240,16 @@ func (c *converter) mapping(y *yaml.Node, n *node, depth int) {
 			n.entries = append(n.entries, entry{key, value})
 			continue
 		}
-		n.dropped = true
+		n.lost = append(n.lost, entry{key, value})
 	}
+}
+
+// keyText is the text of a key, also of one that is refused.
+func keyText(y *yaml.Node) string {
+	if y.Kind == yaml.AliasNode {
+		y = y.Alias
+	}
+	return clean(y.Value)
 }
 
 // keys finds a key among those before it: in a map, or where there are few, among the entries themselves.

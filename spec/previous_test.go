@@ -100,6 +100,46 @@ func TestAFormerAddressHasOneOwner(t *testing.T) {
 	}
 }
 
+// A new hire may have the address that somebody else gave up.
+func TestANewHireAtAFormerAddress(t *testing.T) {
+	const ana = "email: new@x.example\nname: Ana\npreviousEmail: a@x.example\n"
+	for name, c := range map[string]struct {
+		files    map[string]string
+		users    []string
+		problems []string
+	}{
+		"another name":          {files: two(ana, "email: a@x.example\nname: Bea\n"), users: []string{"a@x.example", "new@x.example"}},
+		"a name of one of them": {files: two("email: new@x.example\npreviousEmail: a@x.example\n", "email: a@x.example\nname: Bea\n"), users: []string{"a@x.example", "new@x.example"}},
+		"two exchange addresses": {files: two("email: b@x.example\nname: Ana\npreviousEmail: a@x.example\n", "email: a@x.example\nname: Bea\npreviousEmail: b@x.example\n"),
+			users: []string{"a@x.example", "b@x.example"}},
+		"one after the other": {files: map[string]string{"u.yaml": ana, "v.yaml": "email: a@x.example\nname: Bea\npreviousEmail: b@x.example\n", "w.yaml": "email: b@x.example\nname: Eve\n"},
+			users: []string{"a@x.example", "b@x.example", "new@x.example"}},
+		"the same name": {files: two(ana, "email: a@x.example\nname: Ana\n"), users: []string{"a@x.example"},
+			problems: []string{`u.yaml:3:16: previousEmail: "a@x.example" is still declared at v.yaml:1:8; remove one of the two`}},
+		"no name": {files: two(ana, "email: a@x.example\n"), users: []string{"a@x.example"},
+			problems: []string{`u.yaml:3:16: previousEmail: "a@x.example" is still declared at v.yaml:1:8; remove one of the two`}},
+		// Ana's rename waits until her spec is correct. Until then the account with her address is hers.
+		"Ana has a problem": {files: two(ana+"titel: A\n", "users:\n- {name: Bea, email: a@x.example}\n"), problems: []string{
+			`u.yaml:4:1: titel: unknown field; did you mean "title"?`,
+			`v.yaml:2:22: users[0].email: "a@x.example" is also a former address of the user at u.yaml:1:1, whose spec has a problem; correct that first`}},
+		"Ana has a problem, one after the other": {files: map[string]string{"w.yaml": ana + "titel: A\n", "v.yaml": "email: a@x.example\nname: Bea\npreviousEmail: b@x.example\n", "u.yaml": "email: b@x.example\nname: Eve\n", "t.yaml": "email: c@x.example\n"},
+			users: []string{"c@x.example"}, problems: []string{
+				`u.yaml:1:8: email: "b@x.example" is also a former address of the user at v.yaml:1:1, whose spec has a problem; correct that first`,
+				`v.yaml:1:8: email: "a@x.example" is also a former address of the user at w.yaml:1:1, whose spec has a problem; correct that first`,
+				`w.yaml:4:1: titel: unknown field; did you mean "title"?`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := load(t, spec.NewLoader(checkout(t, c.files)))
+			if diff := cmp.Diff(c.problems, texts(tree.Problems)); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(c.users, keys(tree)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // A hash that was stored when there was one former address is the same now.
 func TestHashOfFormerAddresses(t *testing.T) {
 	hash := func(former ...string) string {

@@ -67,6 +67,7 @@ type Tree struct {
 	Digest   string    // hash of every file's path and content
 	Revision string    // git commit of the checkout, or Digest outside git
 	Users    []*User   // the users without problems, by Key
+	Leavers  []*User   // users with problems who are certainly to be inactive, by Key; they have email and state alone
 	Problems []Problem // by file, line, column; not empty means that Users is not all that was meant
 	Files    int       // spec files, _defaults.yaml included
 	Parsed   int       // of them, those that had to be parsed: the rest was known already

@@ -20,7 +20,7 @@ func (s *Store) Commit(c Commit) error {
 	if err != nil {
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
-	if len(puts) == 0 && len(c.Forget)+len(c.Settled)+len(c.Cleared) == 0 && c.Refresh == nil && c.Converged == nil && c.Guards == nil && len(c.Events) == 0 && c.Pause == nil && !c.Undone {
+	if c.Empty() {
 		return nil
 	}
 	if len(c.Events) > 0 {
@@ -34,6 +34,12 @@ func (s *Store) Commit(c Commit) error {
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
 	return nil
+}
+
+// Empty reports whether there is nothing to commit.
+func (c *Commit) Empty() bool {
+	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Settled)+len(c.Failures)+len(c.Cleared)+len(c.Events) == 0 &&
+		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && !c.Undone
 }
 
 // put is a record ready to be written.

@@ -35,7 +35,8 @@ func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snap
 
 // answered makes a plan again and again until it has nothing left to ask.
 func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, dryRun bool, make func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}}
+	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{},
+		Fresh: map[string]error{}, Searched: map[string]bool{}}
 	for {
 		p := make(answers)
 		if !p.NeedsLookups() {
@@ -70,6 +71,12 @@ func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snaps
 		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrForbidden):
 			return fmt.Errorf("look up a pinned id: %w", err)
 		}
+	}
+	if err := r.readFresh(ctx, slices.Sorted(maps.Keys(a.Fresh)), snap, answers, dryRun); err != nil {
+		return fmt.Errorf("read users before they are removed: %w", err)
+	}
+	if err := r.searchDeleted(ctx, slices.Sorted(maps.Keys(a.Emails)), snap, answers, dryRun); err != nil {
+		return fmt.Errorf("look addresses up: %w", err)
 	}
 	if len(a.Fields) > 0 {
 		unread, err := r.details(ctx, a.Fields, snap, dryRun)

@@ -24,16 +24,27 @@ type Directory interface {
 	// Authorize asks the API whether it accepts the credentials by now. It costs one request.
 	Authorize(ctx context.Context) error
 
-	// List reads every active and inactive user, with those of the fields that a listing can show.
+	// List reads every active and inactive user, with those of the fields that a listing can show. ErrListing.
 	List(ctx context.Context, fields ...spec.Field) (Listing, error)
 
 	// Get reads one user, deleted ones included, with the fields. ErrNotFound. Like the other reads, it
 	// tries again by itself what had no usable answer, so that ErrUncertain is its last word.
 	Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error)
 
+	// Read reads users by id, deleted ones included, with those of the fields that a listing can show: up to 100
+	// in one request, and one by one whom that does not show. Who is not found, without an error, exists nowhere.
+	// If only some cannot be read, err tells of each of them, and found is all others. The order is that of the ids.
+	Read(ctx context.Context, ids []string, fields ...spec.Field) (found []state.Observed, err error)
+
 	// Find looks a user up by e-mail address, deleted ones included. The search index behind it
 	// lags, so ErrNotFound shortly after a write proves nothing.
 	Find(ctx context.Context, email string, fields ...spec.Field) (state.Observed, error)
+
+	// Search looks up who has one of the addresses, deleted users included: up to 50 addresses in one request. It
+	// shows the fields that need not be asked for. Unlike Find it reads nobody again, so that a result may be out of
+	// date, and who is not found may exist: it is for telling what is likely, and no write may follow from it. Users
+	// come in the order of the addresses, for each of these deleted ones last.
+	Search(ctx context.Context, emails []string) (found []state.Observed, err error)
 
 	// Details reads the fields that are asked for of each user, by id, in the fewest requests. It hands
 	// over what it has read as it comes, one call of got at a time; a user that cannot be read comes with
@@ -60,8 +71,10 @@ type Directory interface {
 // Listing is a reading of the whole organization.
 type Listing struct {
 	Users []state.Observed
-	// Complete is false where the API stopped before the end (its cap on inactive users).
+	// Complete is false where users are missing: the API stopped before the end (its cap of users in one state),
+	// or told a total that is a few above what it showed. Who is not listed may exist all the same.
 	Complete bool
+	Gap      string // what is missing, for people; "" if it is complete
 }
 
 // A Call is one API request that writes. It is the unit of pacing, of retry and of commit.
@@ -99,6 +112,9 @@ var (
 	ErrUnauthorized = errors.New("credentials refused")
 	// ErrUnreachable is returned when no access token is to be had, for want of an answer: no call can be made.
 	ErrUnreachable = errors.New("unreachable")
+	// ErrListing is returned when a list that the API shows contradicts itself, twice in a row: it has pages
+	// without entries, or far fewer entries than it says. Nothing follows from such a list.
+	ErrListing = errors.New("the list contradicts itself")
 	// ErrThrottled is returned when the API asks for a longer pause than we are willing to wait.
 	ErrThrottled = errors.New("throttled")
 )

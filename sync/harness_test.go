@@ -188,3 +188,13 @@ func hours(t testing.TB, windows ...string) plan.Schedule {
 	}
 	return s
 }
+
+// forget begins with a new state file, as a runner that keeps nothing does.
+func (w *world) forget() {
+	w.Helper()
+	policy := w.Policy
+	w.close()
+	w.state = filepath.Join(w.TempDir(), "state.db")
+	w.open()
+	w.Policy = policy
+}

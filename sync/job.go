@@ -222,6 +222,8 @@ func (a *applier) replan(j *job) error {
 		return a.failed(j, err)
 	}
 	switch {
+	case next.Action == plan.Restore && slices.Contains(a.Policy.Unmanaged, spec.State):
+		return a.skip(j, "the user is deleted in Genesys, and the state is not managed here: left as it is")
 	case next.Action == plan.Restore && len(next.Fields) == 0:
 		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))
 	case next.Action == plan.Create || next.Action == plan.Restore: // it was deleted meanwhile
@@ -324,6 +326,15 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 		return
 	}
 	a.end(c, plan.Applied)
+}
+
+// skip ends a job of which nothing is to be done after all.
+func (a *applier) skip(j *job, why string) error {
+	a.finish(j)
+	delete(a.silent, j)
+	j.change.Note = why
+	a.end(j.change, plan.Skipped)
+	return a.commit(state.Commit{Settled: []string{j.change.Key}, Cleared: []string{j.change.Key}})
 }
 
 // failed ends a job badly and commits that.

@@ -131,7 +131,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, err
 		}
 		if a := meta.Applied; a == nil || a.Revision != scan.Revision { // a commit that changes no spec
-			if err := r.converged(mark, scan.Revision, c.Users, nil, mode.DryRun); err != nil {
+			if err := r.converged(mark, scan.Revision, c.Users, state.Commit{}, mode.DryRun); err != nil {
 				return nil, err
 			}
 		}
@@ -210,7 +210,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	switch converged := len(tree.Problems) == 0 && p.Converged() && r.Policy.Select.All(); {
 	case stopped != nil:
 	case converged:
-		stopped = r.converged(mark, tree.Revision, len(tree.Users), p.EndImport(), false)
+		stopped = r.converged(mark, tree.Revision, len(tree.Users), state.Commit{Users: p.Redeclared, Guards: p.EndImport()}, false)
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
@@ -262,13 +262,14 @@ func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() er
 	}
 }
 
-// converged records that a tree is wholly applied, and with it what the guards remember if that has changed.
-func (r *Reconciler) converged(mark, revision string, users int, guards *state.Guards, dryRun bool) error {
+// converged records that a tree is wholly applied, and something else with it.
+func (r *Reconciler) converged(mark, revision string, users int, with state.Commit, dryRun bool) error {
 	if dryRun {
 		return nil
 	}
 	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
-	return r.Store.Commit(state.Commit{Guards: guards, Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
+	with.Converged = &state.Converged{Digest: mark, Users: users, Revision: revision}
+	return r.Store.Commit(with)
 }
 
 // lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In

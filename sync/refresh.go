@@ -83,6 +83,9 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}
+	if now.Fields[spec.State] == spec.Text("active") { // whoever did that
+		u.Removed, u.Suspended = "", ""
+	}
 	for f, v := range now.Fields {
 		if _, kept := u.Fields[f]; !kept {
 			u.Fields[f] = v
@@ -126,8 +129,8 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 	}
 	for _, id := range slices.Sorted(maps.Keys(snap.Users)) {
 		u := snap.Users[id]
-		if seen[id] {
-			continue
+		if seen[id] || u.Deleted() && u.Applied == nil && (u.Declared.Key != "" || u.Removed != "") {
+			continue // no listing shows who is deleted
 		}
 		if u.Applied != nil {
 			now, err := r.Directory.Get(ctx, id, r.listed(fields)...)

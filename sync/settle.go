@@ -134,8 +134,11 @@ func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, 
 		}
 	}
 	maps.Copy(u.Fields, now.Fields)
-	if u.Fields[spec.State].Text() == "active" {
-		u.Suspended = ""
+	if c.Declared.Key != "" {
+		u.Redeclare(c.Declared)
+	}
+	if u.Fields[spec.State] == spec.Text("active") {
+		u.Removed, u.Suspended = "", ""
 	}
 	switch {
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed

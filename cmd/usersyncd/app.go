@@ -43,6 +43,10 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		return nil, err
 	}
 	level.Set(t.level)
+	env.file.report(log)
+	for _, setting := range c.inCheckout(env, dir) {
+		log.Warn("a file that says what usersyncd does is in the checkout, where a commit can change it; keep it elsewhere", "setting", setting)
+	}
 	api, login, err := c.endpoints(env)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type config struct {
 	apiURL, loginURL string
 	clientID         string
 	clientSecretFile string
+	envFile          string
 
 	state, socket string
 
@@ -77,6 +78,7 @@ func (c *config) orgFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.loginURL, "login-url", "", "base `URL` of the login service; default: derived from the API's")
 	f.StringVar(&c.clientID, "client-id", "", "`ID` of the OAuth client (grant type client credentials)")
 	f.StringVar(&c.clientSecretFile, "client-secret-file", "", "`FILE` with the OAuth client's secret, readable by its owner alone")
+	f.StringVar(&c.envFile, "env-file", "", "`FILE` with GENESYSCLOUD_ variables, readable by its owner alone; default: .env in the working directory, outside of git")
 }
 
 // passFlags say what a pass may do, and how.
@@ -183,7 +185,7 @@ func readSettings(file string, root *cobra.Command) (map[string]spec.Setting, er
 	if file == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := readTrusted(file, false)
 	if err != nil {
 		return nil, usage("--config: %w", err)
 	}
@@ -265,10 +267,10 @@ func (c *config) statePath(env environment) (string, error) {
 		return filepath.Join(first, "usersyncd.db"), nil
 	}
 	dir, _ := env.get("XDG_STATE_HOME")
-	if dir == "" {
+	if !filepath.IsAbs(dir) { // which the XDG specification ignores; and it could be in a checkout
 		home, _ := env.get("HOME")
-		if home == "" {
-			return "", usage("--state: no $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME to find a place; say where the state file is to be")
+		if !filepath.IsAbs(home) {
+			return "", usage("--state: no $STATE_DIRECTORY, and no absolute $XDG_STATE_HOME or $HOME to find a place; say where the state file is to be")
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}

@@ -1,7 +1,8 @@
 package main
 
 import (
-	"os"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -17,7 +18,7 @@ type credentials struct {
 }
 
 // findCredentials takes the first of: the flags; systemd's credentials directory; the variables that the
-// vendor's own tools use. Id and secret may come from different places.
+// vendor's own tools use, in the environment or in an env file. Id and secret may come from different places.
 func (c *config) findCredentials(env environment) (credentials, error) {
 	var found credentials
 	switch id, err := env.credential("client_id"); {
@@ -28,7 +29,7 @@ func (c *config) findCredentials(env environment) (credentials, error) {
 	case id != "":
 		found.id, found.idFrom = id, "systemd credential client_id"
 	default:
-		found.id, found.idFrom = env.get("GENESYSCLOUD_OAUTHCLIENT_ID")
+		found.id, found.idFrom = env.account("GENESYSCLOUD_OAUTHCLIENT_ID")
 	}
 
 	switch secret, err := env.credential("client_secret"); {
@@ -43,12 +44,12 @@ func (c *config) findCredentials(env environment) (credentials, error) {
 	case secret != "":
 		found.secret, found.secretFrom = genesys.Secret(secret), "systemd credential client_secret"
 	default:
-		secret, source := env.get("GENESYSCLOUD_OAUTHCLIENT_SECRET")
+		secret, source := env.account("GENESYSCLOUD_OAUTHCLIENT_SECRET")
 		found.secret, found.secretFrom = genesys.Secret(secret), source
 	}
 
 	if found.id == "" || found.secret == "" {
-		return found, usage("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type client credentials), or use --client-id and --client-secret-file")
+		return found, usage("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type client credentials), or use --client-id and --client-secret-file%s", env.file.note())
 	}
 	return found, nil
 }
@@ -59,23 +60,19 @@ func (e environment) credential(name string) (string, error) {
 	if dir == "" {
 		return "", nil
 	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if os.IsNotExist(err) {
+	data, err := readTrusted(filepath.Join(dir, name), false) // systemd lets the service alone read it, in ways that a mode does not show
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
+	}
+	if mistrusted, ok := errors.AsType[*mistrustError](err); ok {
+		err = usage("systemd credential %s: %w", name, mistrusted)
 	}
 	return strings.TrimSpace(string(data)), err
 }
 
 // readSecret reads a file that a flag names, and that holds a secret and nothing else.
 func readSecret(flag, path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", usage("%s: %w", flag, err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", usage("%s: others can read %s: run \"chmod 600 %s\"", flag, path, path)
-	}
-	data, err := os.ReadFile(path)
+	data, err := readTrusted(path, true)
 	if err != nil {
 		return "", usage("%s: %w", flag, err)
 	}
@@ -93,10 +90,10 @@ func (c *config) endpoints(env environment) (api, login string, err error) {
 	}
 	region := c.region
 	if region == "" {
-		region, _ = env.get("GENESYSCLOUD_REGION")
+		region, _ = env.account("GENESYSCLOUD_REGION")
 	}
 	if region == "" {
-		return "", "", usage("which region is the organization in? Set --region or GENESYSCLOUD_REGION to the AWS name, such as eu-west-1")
+		return "", "", usage("which region is the organization in? Set --region or GENESYSCLOUD_REGION to the AWS name, such as eu-west-1%s", env.file.note())
 	}
 	api, login, err = genesys.Endpoints(region)
 	if err != nil {

@@ -21,11 +21,12 @@ func newDoctor(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [flags] DIR",
 		Short: "Check all that a pass needs, and say how to mend what is wrong",
-		Long: `doctor looks at the checkout, the state file, the credentials, the permissions
-that the fields in use take, the quota, the clock and the limits of inotify. For
-what is wrong it prints what to do. It takes the flags and the configuration of
-the service, may run beside it, and writes nothing, neither here nor there. It
-makes some three calls, a dozen if the client may not see its own roles.
+		Long: `doctor looks at the checkout, the configuration, the state file, the
+credentials, the permissions that the fields in use take, the quota, the clock
+and the limits of inotify. For what is wrong it prints what to do. It takes the
+flags and the configuration of the service, may run beside it, and writes
+nothing, neither here nor there. It makes some three calls, a dozen if the
+client may not see its own roles.
 
 It exits with 1 if there is a problem; a warning is none.`,
 		Example: `  usersyncd doctor ./users
@@ -34,8 +35,8 @@ It exits with 1 if there is a problem; a warning is none.`,
     --config /etc/usersyncd/config.yaml --state /var/lib/usersyncd/usersyncd.db`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, dotEnv := newEnvironment(p.lookupEnv) // a .env that cannot be used is a finding
-			if err := c.load(cmd, env); err != nil {
+			env, err := setup(cmd, c, p)
+			if err != nil {
 				return err
 			}
 			if len(c.only.list) > 0 || c.where != "" {
@@ -60,7 +61,7 @@ It exits with 1 if there is a problem; a warning is none.`,
 				return err
 			}
 			level.Set(t.level)
-			d := &doctor{c: c, env: env, dotEnv: dotEnv, dir: dir, log: log, blocked: map[string]bool{}}
+			d := &doctor{c: c, env: env, dir: dir, log: log, blocked: map[string]bool{}}
 			d.examine(cmd.Context())
 			return cmp.Or(d.report(p), cmd.Context().Err()) // an interrupted examination is no good news
 		},
@@ -94,11 +95,10 @@ type finding struct {
 // A doctor makes the checks, one after the other. What one has learned, later ones use; what cannot be
 // checked for want of it is said to be unchecked.
 type doctor struct {
-	c      *config
-	env    environment
-	dotEnv error // why .env is not used
-	dir    string
-	log    *slog.Logger
+	c   *config
+	env environment
+	dir string
+	log *slog.Logger
 
 	findings []finding
 	blocked  map[string]bool // checks that found nothing for others to use
@@ -117,6 +117,8 @@ const patience = time.Minute
 func (d *doctor) examine(ctx context.Context) {
 	d.checkCheckout(ctx)
 	d.checkWatches()
+	d.checkConfiguration()
+	d.checkEnvFile()
 	d.checkCredentials()
 	d.checkRegion()
 	d.checkState()

@@ -12,13 +12,46 @@ import (
 	"usersyncd/sync/genesys"
 )
 
+// checkConfiguration looks whether a commit can change what usersyncd does.
+func (d *doctor) checkConfiguration() {
+	const name = "configuration"
+	found := d.c.inCheckout(d.env, d.dir)
+	for _, setting := range found {
+		d.doubt(name, "move it to a directory outside of the checkout", "%s is in the checkout, where a commit can change it", setting)
+	}
+	if len(found) == 0 && d.c.file != "" {
+		d.fine(name, "%s, which is not in the checkout", d.c.file)
+	}
+}
+
+// checkEnvFile reads it for the checks that follow.
+func (d *doctor) checkEnvFile() {
+	const name, write = ".env", "one NAME=value a line in it"
+	f, err := d.c.findEnvFile(d.dir)
+	d.env.file = f
+	mistrusted, _ := errors.AsType[*mistrustError](cmp.Or(err, f.unread))
+	fix := write
+	if mistrusted != nil {
+		fix = mistrusted.fix
+	}
+	switch {
+	case err != nil:
+		d.problem(name, fix, "no command starts here: %v", err)
+	case f.unread != nil:
+		d.doubt(name, "if it is meant for usersyncd: "+fix, "%s is not read: %v", f.path, f.unread)
+	case len(f.ignored) > 0:
+		d.doubt(name, "settings belong in the environment or in the --config file", "%s gives %s and no other variable; it has %s",
+			f.path, strings.Join(accountVariables(), ", "), strings.Join(f.ignored, ", "))
+	case f.path != "":
+		d.fine(name, "%s gives %s", f.path, f.names())
+	}
+}
+
 // checkCredentials looks where the credentials come from, as every command does, and never shows them.
 func (d *doctor) checkCredentials() {
 	const name = "credentials"
-	if d.dotEnv != nil {
-		d.problem(".env", "chmod 600 .env, and one NAME=value a line in it", "no command starts here: %v", d.dotEnv)
-	}
 	found, err := d.c.findCredentials(d.env)
+	mistrusted, _ := errors.AsType[*mistrustError](err)
 	secretFile := d.c.clientSecretFile
 	if secretFile == "" && strings.HasPrefix(found.secretFrom, "systemd") {
 		dir, _ := d.env.get("CREDENTIALS_DIRECTORY")
@@ -28,13 +61,15 @@ func (d *doctor) checkCredentials() {
 	switch {
 	case secretFile != "" && missing == nil && info.Mode().Perm()&0o077 != 0:
 		d.problem(name, "chmod 600 "+shellWord(secretFile), "others can read the secret in %s", secretFile)
+	case mistrusted != nil:
+		d.problem(name, mistrusted.fix, "%s", mistrusted.wrong)
 	case errors.Is(err, os.ErrPermission):
 		d.problem(name, "run it as the user whose file that is, or with sudo", "%v", err)
 	case secretFile != "" && err != nil:
 		d.problem(name, "put the OAuth client's secret, and nothing else, there, and: chmod 600 "+shellWord(secretFile), "%v", err)
 	case err != nil:
 		d.problem(name, "export GENESYSCLOUD_OAUTHCLIENT_ID=... GENESYSCLOUD_OAUTHCLIENT_SECRET=...",
-			"no OAuth client's id and secret: not in flags, $CREDENTIALS_DIRECTORY, environment or .env")
+			"no OAuth client's id and secret: not in flags, $CREDENTIALS_DIRECTORY, environment or .env%s", d.env.file.note())
 	default:
 		d.found = found
 		d.fine(name, "client id from %s, secret from %s", found.idFrom, found.secretFrom)
@@ -63,7 +98,7 @@ func (d *doctor) checkRegion() {
 	}
 	from := "--api-url"
 	if d.c.apiURL == "" {
-		region, _ := d.env.get("GENESYSCLOUD_REGION")
+		region, _ := d.env.account("GENESYSCLOUD_REGION")
 		from = cmp.Or(d.c.region, region)
 	}
 	d.fine(name, "%s: %s, tokens from %s", from, d.genesys.API(), d.genesys.TokenURL())

@@ -18,6 +18,8 @@ var starters = map[string][]string{
 	"syscall": {"ForkExec", "StartProcess", "Exec", "RawSyscall", "Syscall"},
 	// golang.org/x/sys/unix
 	"unix": {"Exec", "Syscall", "RawSyscall"},
+
+	"godotenv": {"Exec"},
 }
 
 // The program runs nothing, git least of all: the configuration of a repository can make git execute
@@ -40,6 +42,37 @@ func TestNothingIsExecuted(t *testing.T) {
 		t.Errorf("os/exec is imported by %q, not by %q alone", got, want)
 	}
 
+	eachSource(t, func(path string, set *token.FileSet, file *ast.File) {
+		for _, spec := range file.Imports {
+			if name, _ := strconv.Unquote(spec.Path.Value); name == "os/exec" || name == "plugin" || name == "C" {
+				t.Errorf("%s: imports %s", set.Position(spec.Pos()), name)
+			}
+		}
+		uses(t, set, file, starters)
+	})
+}
+
+// surroundings are what a program can learn of its surroundings, or change in them, without being told.
+var surroundings = map[string][]string{
+	"os": {
+		"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Setenv", "Unsetenv", "Clearenv", "UserHomeDir", "UserConfigDir", "UserCacheDir",
+	},
+	"syscall":  {"Getenv", "Environ", "Setenv"},
+	"godotenv": {"Load", "Overload", "Read"}, // which open files by themselves
+}
+
+// Variables are looked up in one place, which knows where they may come from: the environment that main hands on.
+func TestEnvironmentIsReadInOnePlace(t *testing.T) {
+	eachSource(t, func(path string, set *token.FileSet, file *ast.File) {
+		if path != filepath.Join("..", "..", "cmd", "usersyncd", "main.go") {
+			uses(t, set, file, surroundings)
+		}
+	})
+}
+
+// eachSource parses every file of the program, whatever the system that it is built for.
+func eachSource(t *testing.T, look func(path string, set *token.FileSet, file *ast.File)) {
+	t.Helper()
 	files := 0
 	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -51,7 +84,12 @@ func TestNothingIsExecuted(t *testing.T) {
 			return nil
 		}
 		files++
-		return noStarter(t, path)
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err == nil {
+			look(path, set, file)
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,32 +99,19 @@ func TestNothingIsExecuted(t *testing.T) {
 	}
 }
 
-// noStarter looks for calls in one file, whatever the system that it is built for.
-func noStarter(t *testing.T, path string) error {
+// uses fails for what a file names of the packages, by their names.
+func uses(t *testing.T, set *token.FileSet, file *ast.File, banned map[string][]string) {
 	t.Helper()
-	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
-	if err != nil {
-		return err
-	}
-	for _, spec := range file.Imports {
-		if name, _ := strconv.Unquote(spec.Path.Value); name == "os/exec" || name == "plugin" || name == "C" {
-			t.Errorf("%s: imports %s", set.Position(spec.Pos()), name)
-		}
-	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		s, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
 		}
-		from, ok := s.X.(*ast.Ident)
-		if ok && slices.Contains(starters[from.Name], s.Sel.Name) ||
-			ok && from.Name == "godotenv" && s.Sel.Name == "Exec" {
+		if from, ok := s.X.(*ast.Ident); ok && slices.Contains(banned[from.Name], s.Sel.Name) {
 			t.Errorf("%s: %s.%s", set.Position(s.Pos()), from.Name, s.Sel.Name)
 		}
 		return true
 	})
-	return nil
 }
 
 // importers are those of the packages that are not the standard library's and import one that is.

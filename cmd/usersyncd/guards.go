@@ -147,6 +147,7 @@ func (c *config) policy() (plan.Policy, error) {
 		Select: plan.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
 		Schedule: schedule,
 		Guard: plan.Guard{
+			Renames:  true,
 			Removals: g.maxRemovals.orNone(), Deactivations: g.maxDeactivations.orNone(), Creations: g.maxCreations.orNone(),
 			Addresses: g.maxRenames.orNone(), Losses: g.maxLosses.orNone(), Changes: g.maxChanges.orNone(), Reactivations: g.holdReactivations,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,

@@ -60,6 +60,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		return err
 	}
 	stop := a.showProgress()
+	a.Policy.LookUpMissing = true
 	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
 	stop()
 	if err != nil {

@@ -69,8 +69,8 @@ func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*s
 	s := &settings{tuning: t, socket: socket, notify: told, listen: c.listen, listenHosts: c.listenHosts.list,
 		readyMaxHeld: c.readyMaxHeld, readyMaxQuarantined: c.readyMaxQuarantined, flags: map[string]string{}, given: []given{
 			{"dir", dir, nil},
-			{"region", [2]string{api, login}, []string{"region", "api-url", "login-url"}},
-			{"credentials", [2]string{client.id, string(client.secret)}, []string{"client-id", "client-secret-file"}},
+			{"region", [2]string{api, login}, []string{"region", "api-url", "login-url", "env-file"}},
+			{"credentials", [2]string{client.id, string(client.secret)}, []string{"client-id", "client-secret-file", "env-file"}},
 			{"state", state, []string{"state"}},
 			{"socket", socket, []string{"socket", "state"}},
 		}}
@@ -78,8 +78,8 @@ func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*s
 	return s, nil
 }
 
-// rereadSettings reads the settings of a running daemon anew: the same command line, and environment, .env
-// and configuration file as they are now.
+// rereadSettings reads the settings of a running daemon anew: the same command line, and environment, env
+// file and configuration file as they are now.
 func rereadSettings(p process) (*settings, error) {
 	c := &config{}
 	cmd := newRootWith(c, p)
@@ -92,6 +92,9 @@ func rereadSettings(p process) (*settings, error) {
 	}
 	dir, err := c.specDir(cmd, cmd.Flags().Args(), env)
 	if err != nil {
+		return nil, err
+	}
+	if env.file, err = c.findEnvFile(dir); err != nil {
 		return nil, err
 	}
 	return newSettings(cmd, c, env, dir)

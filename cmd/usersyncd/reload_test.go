@@ -176,7 +176,10 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 // What comes from elsewhere than from flags needs a restart, too, and is named without its value.
 func TestReloadNamesWhatIsNoFlag(t *testing.T) {
 	dir := t.TempDir()
-	file, secret := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "secret")
+	file, secret, account := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "secret"), filepath.Join(dir, "account")
+	if err := os.WriteFile(account, []byte("GENESYSCLOUD_REGION=us-east-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	read := func(config, region, key string) *settings {
 		t.Helper()
 		write(t, file, config)
@@ -201,6 +204,7 @@ func TestReloadNamesWhatIsNoFlag(t *testing.T) {
 		{"dir: /srv/b", "eu-west-1", "one", []string{"dir"}},
 		{"dir: /srv/a", "us-east-1", "one", []string{"region"}},
 		{"dir: /srv/a\nregion: us-east-1", "eu-west-1", "one", []string{"region"}},
+		{"dir: /srv/a\nenv-file: " + account, "", "one", []string{"env-file"}},
 		{"dir: /srv/a\nstate: /tmp/x.db", "eu-west-1", "two", []string{"credentials", "state"}},
 	} {
 		changed, restart := before.differences(read(test.config, test.region, test.key))

@@ -28,8 +28,9 @@ Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
 then the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID,
 GENESYSCLOUD_OAUTHCLIENT_SECRET and GENESYSCLOUD_REGION, from systemd
-credentials, or from --client-id and --client-secret-file; a .env in the working
-directory is read too.`
+credentials, or from --client-id and --client-secret-file. A .env in the working
+directory may give these three variables, and nothing else; in a git work tree
+it is read only if --env-file .env says so.`
 
 const exitHelp = `
 Exit codes:
@@ -142,10 +143,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // setup reads the settings of a command: what every one of them does first.
 func setup(cmd *cobra.Command, c *config, p process) (environment, error) {
-	env, err := newEnvironment(p.lookupEnv)
-	if err != nil {
-		return env, err
-	}
+	env := environment{lookup: p.lookupEnv}
 	return env, c.load(cmd, env)
 }
 
@@ -158,7 +156,10 @@ func prepare(cmd *cobra.Command, args []string, c *config, p process) (env envir
 	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
 		c.logLevel = "warn"
 	}
-	dir, err = c.specDir(cmd, args, env)
+	if dir, err = c.specDir(cmd, args, env); err != nil {
+		return env, "", err
+	}
+	env.file, err = c.findEnvFile(dir)
 	return env, dir, err
 }
 
@@ -172,6 +173,9 @@ func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 		if !c.once && isTerminal(p.stdout) {
 			return cmd.Help() // somebody who wants to know what this is
 		}
+		return err
+	}
+	if env.file, err = c.findEnvFile(dir); err != nil {
 		return err
 	}
 	if !c.once {

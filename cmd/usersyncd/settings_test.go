@@ -177,6 +177,8 @@ func TestStatePath(t *testing.T) {
 		{"", map[string]string{"STATE_DIRECTORY": "/var/lib/u:/var/lib/v"}, "/var/lib/u/usersyncd.db"},
 		{"", map[string]string{"XDG_STATE_HOME": "/xdg", "HOME": "/root"}, "/xdg/usersyncd/usersyncd.db"},
 		{"", map[string]string{"HOME": "/root"}, "/root/.local/state/usersyncd/usersyncd.db"},
+		{"", map[string]string{"XDG_STATE_HOME": "xdg", "HOME": "/root"}, "/root/.local/state/usersyncd/usersyncd.db"},
+		{"", map[string]string{"XDG_STATE_HOME": "xdg", "HOME": "."}, ""},
 		{"", nil, ""},
 	} {
 		env := environment{lookup: func(name string) (string, bool) { v, ok := test.env[name]; return v, ok }}

@@ -33,7 +33,7 @@ func reloadable() []string {
 // fixed are the settings that a daemon is built around: they need a restart, which is cheap and loses nothing.
 func fixed() []string {
 	return []string{
-		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "state", "output", "log-format",
+		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "env-file", "state", "output", "log-format",
 		"socket", "notify-url-file", "notify-format", "notify-name", "notify-repeat", "notify-details", "listen", "listen-hosts", "ready-max-held", "ready-max-quarantined", "tokens", "max-in-flight", "retry-max", "retry-429", "retry-5xx", "retry-min-wait", "retry-max-wait",
 	}
 }

@@ -20,8 +20,8 @@ a manager exists, is checked by plan.`,
   usersyncd validate --output json ./users`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env := environment{lookup: p.lookupEnv} // no credentials, so no .env
-			if err := c.load(cmd, env); err != nil {
+			env, err := setup(cmd, c, p)
+			if err != nil {
 				return err
 			}
 			dir, err := c.specDir(cmd, args, env)

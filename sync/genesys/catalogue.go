@@ -2,6 +2,7 @@ package genesys
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,13 +29,14 @@ type entity struct {
 	Users   *int `json:"userMemberCount"`
 }
 
-type entityPage struct {
-	Entities  []entity `json:"entities"`
-	PageCount int      `json:"pageCount"`
-}
+func (e entity) key() string { return e.ID }
 
-func (p entityPage) check() error { return nil }
-func (entity) check() error       { return nil }
+func (e entity) check() error {
+	if e.ID == "" {
+		return errors.New("an entry without an id")
+	}
+	return nil
+}
 
 // version is a group's, or 0 if it has none.
 func (e *entity) version() int {
@@ -60,9 +62,9 @@ func shelfOf(kind spec.Kind) shelf {
 	case spec.KindDivision:
 		return shelf{"/api/v2/authorization/divisions", 100, "authorization:division:view", "divisions"}
 	case spec.KindRole:
-		return shelf{"/api/v2/authorization/roles", 100, "authorization:role:view", "roles"}
+		return shelf{"/api/v2/authorization/roles", 100, mayViewRoles, "roles"}
 	case spec.KindQueue:
-		return shelf{"/api/v2/routing/queues", 500, "routing:queue:view", "queues"}
+		return shelf{"/api/v2/routing/queues", 500, mayViewQueues, "queues"}
 	case spec.KindLocation:
 		return shelf{"/api/v2/locations", 100, "", "locations"}
 	}
@@ -86,7 +88,7 @@ func newCatalogue(kind spec.Kind, entities []entity, now time.Time) *catalogue {
 		byName: make(map[string][]*entity, len(entities)), labels: make(map[string]string, len(entities)), missed: map[string]time.Time{}}
 	for i := range entities {
 		e := &entities[i]
-		if e.ID == "" || strings.EqualFold(e.State, "deleted") || c.byID[e.ID] != nil {
+		if strings.EqualFold(e.State, "deleted") || c.byID[e.ID] != nil {
 			continue
 		}
 		name, _ := spec.Decode[string](spec.Text(e.Name)) // as a spec would have it

@@ -150,7 +150,7 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 		"without email and name": create, "no skill is called": unknown, "not known to exist": homeless,
 		"title: decoding": broken, `no user has the address "nobody@example.com"`: nobody,
 	} {
-		f := &fake{api: func(*http.Request, string) reply { return jsonReply(200, `{"results":[]}`) }}
+		f := &fake{api: func(*http.Request, string) reply { return jsonReply(200, `{"entities":[],"results":[]}`) }}
 		d, _ := open(t, f, nil)
 		_, err := do(t, d, c)
 		if !errors.Is(err, usersync.ErrRefused) || !strings.Contains(err.Error(), want) {

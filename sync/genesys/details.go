@@ -47,27 +47,17 @@ type authzGrant struct {
 	Role     named  `json:"role"`
 }
 
-type grantPage struct {
-	Entities  []authzGrant `json:"entities"`
-	PageCount int          `json:"pageCount"`
-}
-
 // externalIDs is the list of a user's identifiers elsewhere.
 type externalIDs []struct {
 	Authority string `json:"authorityName"`
 	Key       string `json:"externalKey"`
 }
 
-type memberPage struct {
-	Entities  []reference `json:"entities"`
-	PageCount int         `json:"pageCount"`
-}
-
 func (voicemail) check() error   { return nil }
 func (subject) check() error     { return nil }
-func (grantPage) check() error   { return nil }
+func (authzGrant) check() error  { return nil }
 func (externalIDs) check() error { return nil }
-func (memberPage) check() error  { return nil }
+func (g authzGrant) key() string { return g.Subject + " " + g.Division.ID + " " + g.Role.ID }
 
 // Details implements usersync.Directory. Roles and queues of many users are swept, from the divisions' grants
 // and the queues' members, where that takes fewer requests than asking for each user.
@@ -159,8 +149,8 @@ func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (
 func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.Value, error) {
 	switch f {
 	case spec.Roles:
-		s, err := call[subject](ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(id), template: subjectsPath + "{id}",
-			query: url.Values{"includeDuplicates": {"true"}}, needs: "authorization:grant:view"})
+		s, err := whole(ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(id), template: subjectsPath + "{id}",
+			query: url.Values{"includeDuplicates": {"true"}}, needs: mayViewGrants}, func(s subject) bool { return s.Grants != nil })
 		if err != nil {
 			return "", err
 		}
@@ -168,7 +158,7 @@ func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.V
 	case spec.Queues:
 		return d.queuesOf(ctx, id)
 	case spec.Utilization:
-		u, err := call[utilization](ctx, d.client, &request{method: http.MethodGet, path: utilizationPath(id), template: utilizationPath("{id}"), needs: mayUtilize})
+		u, err := whole(ctx, d.client, &request{method: http.MethodGet, path: utilizationPath(id), template: utilizationPath("{id}"), needs: mayUtilize}, utilization.told)
 		if err != nil {
 			return "", err
 		}
@@ -181,8 +171,8 @@ func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.V
 		}
 		return spec.VoicemailOf(spec.VoicemailPolicy(v)), nil
 	case spec.ExternalIDs:
-		list, err := call[externalIDs](ctx, d.client, &request{method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id) + "/externalid",
-			template: oneUser + "/externalid", needs: mayView})
+		list, err := whole(ctx, d.client, &request{method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id) + "/externalid",
+			template: oneUser + "/externalid", needs: mayView}, func(list externalIDs) bool { return list != nil })
 		if err != nil {
 			return "", err
 		}
@@ -238,8 +228,8 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 	for _, name := range roles {
 		for _, role := range c.byName[name] {
 			found = true
-			users, err := pages(ctx, d.client, base+"/"+url.PathEscape(role.ID)+"/users", base+"/{id}/users", url.Values{"pageSize": {"100"}},
-				"authorization:role:view", func(p memberPage) ([]reference, int) { return p.Entities, p.PageCount })
+			users, err := pages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(role.ID) + "/users", template: base + "/{id}/users",
+				needs: mayViewRoles, noun: "users of the role " + spec.Text(name).Display(), size: 100})
 			if err != nil {
 				return nil, err
 			}

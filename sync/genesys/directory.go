@@ -162,22 +162,15 @@ func (d *Directory) seen(u user, r reading) state.Observed {
 // Find implements usersync.Directory. What the search shows may be out of date, so whom it names is read
 // and compared again.
 func (d *Directory) Find(ctx context.Context, email string, fields ...spec.Field) (state.Observed, error) {
-	r := &request{
-		method: http.MethodPost, path: searchPath, template: searchPath, needs: mayView,
-		body: search{PageSize: 25, PageNumber: 1, Query: []criterion{
-			{Type: "EXACT", Fields: []string{"email"}, Value: email},
-			{Type: "EXACT", Fields: []string{"state"}, Values: []string{"active", "inactive", "deleted"}},
-		}},
-	}
-	page, err := call[searchPage](ctx, d.client, r)
+	users, err := d.hits(ctx, []string{email})
 	if err != nil {
 		return state.Observed{}, err
 	}
-	nobody := &usersync.CallError{Kind: usersync.ErrNotFound, Op: r.op(), Message: fmt.Sprintf("no user has the address %q", email)}
+	nobody := &usersync.CallError{Kind: usersync.ErrNotFound, Op: http.MethodPost + " " + searchPath, Message: fmt.Sprintf("no user has the address %q", email)}
 	var hit *user
-	for i, u := range page.Results {
+	for i, u := range users {
 		if spec.Key(u.Email) == spec.Key(email) && (hit == nil || hit.State == "deleted") {
-			hit = &page.Results[i]
+			hit = &users[i]
 		}
 	}
 	if hit == nil {

@@ -183,7 +183,7 @@ func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*plan.Change) 
 		items[i] = item{c.Current.ID, on}
 	}
 	path := usersPath + "/bulk"
-	p, err := call[userPage](ctx, d.client, &request{method: http.MethodPatch, path: path, template: path, body: items, writes: true, needs: mayEdit})
+	p, err := call[page[user]](ctx, d.client, &request{method: http.MethodPatch, path: path, template: path, body: items, writes: true, needs: mayEdit})
 	if err != nil {
 		return nil, err
 	}

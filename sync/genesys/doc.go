@@ -43,8 +43,9 @@
 //
 // # Caveats
 //
-// The search index lags behind writes, so Find proves nothing just after one. A listing moves while
-// it is read, so it can miss a user who was changed meanwhile: a missing line proves nothing either. A
+// The search index lags behind writes, so Find proves nothing just after one, and Search nothing at all. A
+// listing moves while it is read, so it can miss a user who was changed meanwhile: a missing line proves
+// nothing either. One that contradicts itself is no answer: it is read once more, and is then an error. A
 // manager is observed as "id:" and the Genesys id, so that a manager who is renamed stays the same; it
 // is written by address. The API's own words in errors may name users; they never hold the secret or
 // a token.

@@ -2,14 +2,11 @@ package genesys
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"strings"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -32,26 +29,23 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 	if err != nil {
 		return usersync.Listing{}, err
 	}
+	var listing usersync.Listing
+	var gaps []string
 	at := map[string]int{}
-	listing := usersync.Listing{Complete: true}
 	for i, name := range []string{"active", "inactive"} {
-		s := &sweep{Directory: d, reading: &reading, state: name, pages: map[int][]state.Observed{}, others: 1 - i}
-		d.expect.listing(1 + s.others)
-		if err := s.run(ctx); err != nil {
+		others := 1 - i // requests that come after this state's
+		d.expect.listing(1 + others)
+		part, err := twice(ctx, d.client.log, func() (usersync.Listing, error) { return d.listState(ctx, &reading, name, others) })
+		if err != nil {
 			return usersync.Listing{}, err
 		}
-		if s.capped {
-			rest, whole, err := s.query(ctx)
-			if err != nil {
-				return usersync.Listing{}, err
-			}
-			s.pages[len(s.pages)+1] = rest
-			listing.Complete = listing.Complete && whole
+		if part.Gap != "" {
+			gaps = append(gaps, name+" users: "+part.Gap)
 		}
-		for _, n := range slices.Sorted(maps.Keys(s.pages)) {
-			listing.Users = appendNew(listing.Users, at, s.pages[n])
-		}
+		listing.Users = appendNew(listing.Users, at, part.Users)
 	}
+	listing.Gap = strings.Join(gaps, "; ")
+	listing.Complete = listing.Gap == ""
 	d.index.learn(listing.Users...)
 	return listing, nil
 }
@@ -71,103 +65,83 @@ func appendNew(list []state.Observed, at map[string]int, users []state.Observed)
 	return list
 }
 
-// A sweep reads all pages of the users in one state.
-type sweep struct {
-	*Directory
-	reading *reading
-	state   string
-	others  int // requests that come after this sweep
-
-	mu     sync.Mutex
-	pages  map[int][]state.Observed // taken over as they come: what the API sends is larger
-	last   bool                     // a page was empty, or beyond the cap
-	capped bool
-}
-
-// run reads the first page alone, since it says how many there are, and then a few at a time. Without
-// that number it goes on until a page is empty.
-func (s *sweep) run(ctx context.Context) error {
-	count, err := s.page(ctx, 1)
-	if err != nil {
-		return err
+// listState reads the users in one state: by pages and, where these do not go far enough, by cursor. others is
+// how many requests come after it.
+func (d *Directory) listState(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
+	s := source{
+		path: usersPath, template: usersPath, query: expand(r.fields), needs: mayView, noun: name + " users", size: d.pageSize,
+		limit: listingCap, atOnce: pagesAtOnce, left: func(pages int) { d.expect.listing(pages + others) },
 	}
-	if count == 0 {
-		for n := 2; !s.ended(); n++ {
-			if _, err := s.page(ctx, n); err != nil {
-				return err
-			}
+	s.query.Set("state", name)
+	p := newPager(d.client, s, r.observed)
+	if err := p.run(ctx); err != nil {
+		return usersync.Listing{}, err
+	}
+	users, limit, closed := p.all(), 0, ""
+	if p.capped {
+		rest, err := d.query(ctx, r, s)
+		switch {
+		case isClosed(err):
+			limit, closed = listingCap, fmt.Sprintf("a listing shows %d, and by cursor they cannot be read: %v", listingCap, err)
+		case err != nil:
+			return usersync.Listing{}, err
 		}
-		return nil
+		for _, u := range rest {
+			p.check.more[u.ID] = true
+		}
+		users = append(users, rest...)
 	}
-	g, group := errgroup.WithContext(ctx)
-	g.SetLimit(pagesAtOnce)
-	for n := 2; n <= count && !s.ended() && group.Err() == nil; n++ {
-		s.expect.listing(count - n + 1 + s.others)
-		g.Go(func() error {
-			_, err := s.page(group, n)
-			return err
-		})
+	odd, gap := p.check.verdict(p.check.distinct(), limit)
+	if odd != "" {
+		return usersync.Listing{}, s.contradiction(odd + "; does the OAuth client have its role in all divisions?")
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	if closed != "" {
+		gap = closed
 	}
-	return ctx.Err() // else pages that were not begun would count as read
+	return usersync.Listing{Users: users, Gap: gap}, nil
 }
 
-// query reads all users of the state by cursor, which has no cap. It needs the permission to see every
-// division, so it is only done where pages do not go far enough; without it what the pages showed is all.
-func (s *sweep) query(ctx context.Context) (users []state.Observed, whole bool, err error) {
-	path, cursor := usersPath+"/query", ""
-	for {
-		query := expand(s.reading.fields)
-		query.Set("state", s.state)
-		query.Set("pageSize", strconv.Itoa(s.pageSize))
+// cursorPage is a page of GET /users/query (UserCursorEntityListing).
+type cursorPage struct {
+	page[user]
+	Results *int   `json:"results"` // of this page
+	Cursor  string `json:"cursor"`  // where the next page begins; "" after the last
+}
+
+// query reads all users of a state by cursor, which has no cap. It needs the permission to see every division, so
+// it is only done where pages do not go far enough. A listing by cursor tells no total. Whether a page that is
+// empty, but names another, is the last one is not known: it is taken so, and the total that the pages told says
+// whether somebody is missing.
+func (d *Directory) query(ctx context.Context, r *reading, s source) (users []state.Observed, err error) {
+	s.path += "/query"
+	check, cursor := newPageCheck(), ""
+	pageOf := map[string]int{} // by cursor
+	for n := 1; ; n++ {
+		query := maps.Clone(s.query)
+		query.Set("pageSize", strconv.Itoa(s.size))
 		if cursor != "" {
 			query.Set("cursor", cursor)
 		}
-		p, err := call[userPage](ctx, s.client, &request{method: http.MethodGet, path: path, template: path, needs: mayView, query: query})
-		switch {
-		case errors.Is(err, usersync.ErrForbidden), errors.Is(err, usersync.ErrRefused), errors.Is(err, usersync.ErrNotFound):
-			return users, false, nil
-		case err != nil:
-			return nil, false, err
+		p, err := call[cursorPage](ctx, d.client, &request{method: http.MethodGet, path: s.path, template: s.path, needs: s.needs, query: query})
+		if err != nil {
+			return users, err
+		}
+		facts := p.facts()
+		if p.Results != nil {
+			facts.total = *p.Results
+		}
+		if odd := check.add(n, facts); odd != "" {
+			return nil, s.contradiction(odd)
 		}
 		for _, u := range p.Entities {
-			users = append(users, s.reading.observed(u))
+			users = append(users, r.observed(u))
 		}
 		if cursor = p.Cursor; cursor == "" || len(p.Entities) == 0 {
-			return users, true, nil
+			return users, nil
 		}
+		if other, again := pageOf[cursor]; again {
+			return nil, s.contradiction(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
+		}
+		pageOf[cursor] = n
 	}
-}
-
-func (s *sweep) ended() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last
-}
-
-// page reads one page and returns how many the API says there are; 0 if it does not say.
-func (s *sweep) page(ctx context.Context, n int) (count int, err error) {
-	query := expand(s.reading.fields)
-	query.Set("state", s.state)
-	query.Set("pageSize", strconv.Itoa(s.pageSize))
-	query.Set("pageNumber", strconv.Itoa(n))
-	p, err := call[userPage](ctx, s.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView, query: query})
-	users := make([]state.Observed, len(p.Entities))
-	for i, u := range p.Entities {
-		users[i] = s.reading.observed(u)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := (*usersync.CallError)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest && n*s.pageSize > listingCap {
-		s.last, s.capped = true, true
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	s.pages[n] = users
-	s.last = s.last || len(p.Entities) == 0
-	return p.PageCount, nil
 }

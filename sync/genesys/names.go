@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"usersyncd/spec"
@@ -61,11 +59,11 @@ func (d *Directory) catalogue(ctx context.Context, kind spec.Kind) (*catalogue, 
 func (d *Directory) readCatalogue(ctx context.Context, kind spec.Kind) (*catalogue, error) {
 	s := shelfOf(kind)
 	began := time.Now()
-	query := url.Values{"pageSize": {strconv.Itoa(s.pageSize)}}
+	query := url.Values{}
 	if kind == spec.KindRole {
 		query.Set("userCount", "false") // it "can lead to slower load times or timeouts"
 	}
-	all, err := pages(ctx, d.client, s.path, s.path, query, s.needs, func(p entityPage) ([]entity, int) { return p.Entities, p.PageCount })
+	all, err := pages[entity](ctx, d.client, source{path: s.path, template: s.path, query: query, needs: s.needs, noun: s.plural, size: s.pageSize})
 	if err != nil {
 		return nil, err
 	}
@@ -75,25 +73,6 @@ func (d *Directory) readCatalogue(ctx context.Context, kind spec.Kind) (*catalog
 		d.groups.learn(c)
 	}
 	return c, nil
-}
-
-// pages reads every page of a listing, one after the other. Without a count of pages it goes on until one is empty.
-func pages[P interface{ check() error }, T any](ctx context.Context, c *client, path, template string, query url.Values, needs string,
-	open func(P) (entities []T, count int)) ([]T, error) {
-	var all []T
-	for n, count := 1, 1; n <= count; n++ {
-		query.Set("pageNumber", strconv.Itoa(n))
-		p, err := call[P](ctx, c, &request{method: http.MethodGet, path: path, template: template, query: query, needs: needs})
-		if err != nil {
-			return nil, err
-		}
-		entities, told := open(p)
-		all = append(all, entities...)
-		if count = told; told == 0 && len(entities) > 0 {
-			count = n + 1
-		}
-	}
-	return all, nil
 }
 
 // forget makes every catalogue be read again when it is next needed.

@@ -17,6 +17,7 @@ const (
 	mayAssignLanguages = "routing:language:assign"
 	mayViewRoles       = "authorization:role:view"
 	mayViewGrants      = "authorization:grant:view"
+	mayViewQueues      = "routing:queue:view"
 	mayViewVoicemail   = "voicemail:userPolicy:viewOther"
 )
 
@@ -36,7 +37,7 @@ func permissionsOf(f spec.Field) permissions {
 	case spec.Roles:
 		return permissions{[]string{mayViewRoles, mayViewGrants}, []string{"authorization:grant:add", "authorization:grant:delete"}}
 	case spec.Queues:
-		return permissions{[]string{"routing:queue:view"}, []string{"routing:queue:edit or routing:queueMember:manage"}}
+		return permissions{[]string{mayViewQueues}, []string{"routing:queue:edit or routing:queueMember:manage"}}
 	case spec.Groups:
 		return permissions{[]string{"directory:group:view"}, []string{"directory:group:edit"}}
 	case spec.Utilization:

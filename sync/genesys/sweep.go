@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -47,10 +45,9 @@ func (d *Directory) sweepRoles(ctx context.Context, want map[string][]spec.Field
 	bySubject := map[string][]authzGrant{}
 	for _, id := range append([]string{allDivisions}, slices.Sorted(maps.Keys(divisions.byID))...) {
 		base := shelfOf(spec.KindDivision).path
-		grants, err := pages(ctx, d.client, base+"/"+url.PathEscape(id)+"/grants", base+"/{id}/grants",
-			url.Values{"pageSize": {strconv.Itoa(grantsPage)}}, "authorization:grant:view",
-			func(p grantPage) ([]authzGrant, int) { return p.Entities, p.PageCount })
-		if isClosed(err) { // asking for each user may still do
+		grants, err := pages[authzGrant](ctx, d.client, source{path: base + "/" + url.PathEscape(id) + "/grants", template: base + "/{id}/grants",
+			needs: mayViewGrants, noun: "grants", size: grantsPage})
+		if isClosed(err) || errors.Is(err, usersync.ErrListing) { // asking for each user may still do
 			return false, nil
 		}
 		if err != nil {
@@ -100,7 +97,7 @@ func (d *Directory) sweepQueues(ctx context.Context, want map[string][]spec.Fiel
 		members, err := d.members(ctx, id)
 		switch {
 		case errors.Is(err, usersync.ErrNotFound): // removed since the queues were listed
-		case isClosed(err):
+		case isClosed(err), errors.Is(err, usersync.ErrListing):
 			return false, nil
 		case err != nil:
 			return false, err
@@ -122,21 +119,13 @@ func (d *Directory) sweepQueues(ctx context.Context, want map[string][]spec.Fiel
 // members reads who is a member of a queue, and not through a group.
 func (d *Directory) members(ctx context.Context, queue string) ([]string, error) {
 	base := shelfOf(spec.KindQueue).path
+	list, err := pages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(queue) + "/members", template: base + "/{id}/members",
+		query: url.Values{"memberBy": {"user"}}, needs: mayViewQueues, noun: "members of the queue", size: membersPage, shortEnds: true})
 	var all []string
-	for n := 1; ; n++ {
-		p, err := call[memberPage](ctx, d.client, &request{method: http.MethodGet, path: base + "/" + url.PathEscape(queue) + "/members",
-			template: base + "/{id}/members", needs: "routing:queue:view",
-			query: url.Values{"pageSize": {strconv.Itoa(membersPage)}, "pageNumber": {strconv.Itoa(n)}, "memberBy": {"user"}}})
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range p.Entities {
-			all = append(all, m.ID)
-		}
-		if len(p.Entities) < membersPage {
-			return all, nil
-		}
+	for _, m := range list {
+		all = append(all, m.ID)
 	}
+	return all, err
 }
 
 // queuesOf reads the queues of one user: those it is joined to, and those it is not. Where a queue has members
@@ -148,9 +137,8 @@ func (d *Directory) queuesOf(ctx context.Context, id string) (spec.Value, error)
 	}
 	var names []string
 	for _, joined := range []string{"true", "false"} {
-		list, err := pages(ctx, d.client, usersPath+"/"+url.PathEscape(id)+"/queues", oneUser+"/queues",
-			url.Values{"pageSize": {"100"}, "joined": {joined}}, "routing:queue:view",
-			func(p entityPage) ([]entity, int) { return p.Entities, p.PageCount })
+		list, err := pages[entity](ctx, d.client, source{path: usersPath + "/" + url.PathEscape(id) + "/queues", template: oneUser + "/queues",
+			query: url.Values{"joined": {joined}}, needs: mayViewQueues, noun: "queues of the user", size: 100})
 		if err != nil {
 			return "", err
 		}

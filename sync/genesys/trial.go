@@ -79,7 +79,7 @@ func (t *trial) somebody(ctx context.Context) (id string, err error) {
 	if t.asked {
 		return t.user, nil
 	}
-	p, err := call[userPage](ctx, t.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView,
+	p, err := call[page[user]](ctx, t.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView,
 		query: url.Values{"pageSize": {"1"}}})
 	if err != nil && !isClosed(err) {
 		return "", err

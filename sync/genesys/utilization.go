@@ -37,6 +37,9 @@ type utilization struct {
 
 func (utilization) check() error { return nil }
 
+// told reports whether an answer has a utilization at all.
+func (u utilization) told() bool { return u.Media != nil || strings.EqualFold(u.Level, "Organization") }
+
 // utilization compares what a user can take with the organization's default: only what differs is the
 // user's own.
 func (d *Directory) utilization(ctx context.Context, u utilization) (spec.Value, error) {
@@ -73,7 +76,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 		return d.names.standard, nil
 	}
 	path := "/api/v2/routing/utilization"
-	u, err := call[utilization](ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize})
+	u, err := whole(ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize}, utilization.told)
 	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
 		return nil, err
 	}
@@ -93,7 +96,7 @@ func (d *Directory) putUtilization(ctx context.Context, c *plan.Change) (state.O
 		return state.Observed{}, err
 	}
 	r := request{method: http.MethodGet, path: utilizationPath(c.Current.ID), template: utilizationPath("{id}"), needs: mayUtilize}
-	have, err := call[utilization](ctx, d.client, &r)
+	have, err := whole(ctx, d.client, &r, utilization.told)
 	if err != nil {
 		return state.Observed{}, err
 	}

@@ -91,16 +91,11 @@ type employer struct {
 	DateHire     string `json:"dateHire"`
 }
 
-// userPage is a page of GET /users (UserEntityListing).
-type userPage struct {
-	Entities  []user `json:"entities"`
-	PageCount int    `json:"pageCount"` // of all pages; may be missing
-	Cursor    string `json:"cursor"`    // of GET /users/query alone: where the next page begins; "" after the last
-}
-
 // searchPage is an answer of POST /users/search, which says results for entities.
 type searchPage struct {
-	Results []user `json:"results"`
+	Results   []user `json:"results"`
+	Total     *int   `json:"total"`
+	PageCount *int   `json:"pageCount"`
 }
 
 // search asks for the users that meet every criterion (UserSearchRequest).
@@ -125,18 +120,20 @@ func (u user) check() error {
 	return err
 }
 
-func (p userPage) check() error   { return checkAll(p.Entities) }
-func (p searchPage) check() error { return checkAll(p.Results) }
-func (reference) check() error    { return nil }
+func (u user) key() string { return u.ID }
 
-func checkAll(users []user) error {
-	for _, u := range users {
-		if err := u.check(); err != nil {
-			return err
-		}
+func (p searchPage) check() error { return p.page().check() }
+
+// page is the answer in the envelope of the other listings. Without a hit the list may be left out.
+func (p searchPage) page() page[user] {
+	if p.Results == nil && p.Total != nil && *p.Total == 0 {
+		p.Results = []user{}
 	}
-	return nil
+	return page[user]{Entities: p.Results, Total: p.Total, PageCount: p.PageCount}
 }
+
+func (reference) check() error  { return nil }
+func (r reference) key() string { return r.ID }
 
 // managerPrefix marks a manager by id: the person stays the same when the address changes.
 const managerPrefix = "id:"

@@ -40,9 +40,9 @@ type takeover struct {
 // takeovers lists what of a change is one, and was not released.
 func (p *planner) takeovers(c *Change) []takeover {
 	switch {
-	case c.Action == Delete && !p.released(c, guardAdmins):
+	case c.Action == Delete && !p.released(guardAdmins, c):
 		return []takeover{{portion{Change: c}, "delete"}}
-	case c.Action == Restore && !p.released(c, guardAdmins):
+	case c.Action == Restore && !p.released(guardAdmins, c):
 		return []takeover{{portion{Change: c}, "restore"}}
 	case c.Action != Update && c.Action != Adopt:
 		return nil
@@ -125,7 +125,7 @@ func (p *planner) lastAdmins(changes []*Change) {
 	var risky, freed []*Change
 	for _, c := range changes {
 		switch {
-		case p.released(c, guardAdmins):
+		case p.released(guardAdmins, c):
 			freed = append(freed, c)
 		case c.Action != Delete: // which is held by itself
 			risky = append(risky, c)
@@ -220,7 +220,7 @@ func (p *planner) reactivations() {
 			p.amend(c.Current, func(known *state.User) { known.Suspended = u.OwnHash() })
 		}
 		switch {
-		case c.Action == Restore && !p.released(c, guardReactivations, guardAdmins):
+		case c.Action == Restore && !p.releasedUnder(c, guardReactivations, guardAdmins):
 			held = append(held, portion{Change: c})
 		case c.Action != Restore && !p.releasedField(c, spec.State, guardReactivations, guardAdmins):
 			held = append(held, portion{c, []spec.Field{spec.State}})
@@ -248,10 +248,9 @@ func (p *planner) suspended(c *Change) bool {
 	return last == spec.Text("active")
 }
 
-// resumed reports whether it is over that somebody had switched a user off: the user is on again, or the spec has come
-// to say the same.
+// resumed reports whether it is over that somebody had switched a user off: the spec has come to say the same.
 func (p *planner) resumed(known *state.User, declared *spec.User) bool {
-	return active(known) || declared != nil && !known.Deleted() && declared.Fields[spec.State] == known.Fields[spec.State]
+	return declared != nil && !known.Deleted() && declared.Fields[spec.State] == known.Fields[spec.State]
 }
 
 // amend changes what is known of a user, and records that with the plan.

@@ -94,6 +94,9 @@ type Change struct {
 	Withheld []Withheld
 	Needs    []string // keys that must be the address of a live user before anything but the creation of this one
 
+	// Declared is what is recorded with the first call that succeeds; zero for who is not declared, or not for certain.
+	Declared state.Declaration
+
 	Desired spec.Fields // every managed field; of a user who is removed, the state alone
 	// Current is what is known of the user: nil before it is created, and renewed by every answer.
 	// A directory reads the id, the version and the opaque part from it when it makes a call.

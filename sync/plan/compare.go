@@ -35,8 +35,8 @@ func (r *Index) Compare(c *Change) {
 	}
 	for _, info := range r.infos {
 		want, managed := c.Desired[info.Field]
-		if info.Field == spec.State && c.Action == Restore && !managed {
-			want, managed = spec.Text("active"), true
+		if info.Field == spec.State && !managed && (c.Action == Restore || c.Current != nil && c.Current.Removed != "") {
+			want, managed = spec.Text("active"), true // whom we took out of service is brought back
 		}
 		if !managed {
 			continue

@@ -21,6 +21,10 @@ type Guard struct {
 	// Reactivations is whether whom somebody else deactivated or deleted waits for a person.
 	Reactivations bool
 
+	// Renames holds what looks like a rename and is not said to be one, and who was matched to an account that seems to
+	// be somebody else's.
+	Renames bool
+
 	Protected  []string // addresses and ids of users who are never changed
 	AdminRoles []string // names of the roles whose last holders are protected
 	MinAdmins  int      // how many active users must keep one of them; 0: it is not looked at
@@ -57,7 +61,6 @@ const (
 	guardChanges       = "max-changes"
 	guardReactivations = "reactivations"
 	guardAdmins        = "min-admins"
-	guardRenames       = "renames" // what only looks like a rename, and ids that were copied: see match and removal
 )
 
 // Guards lists what Hold.Guard may be.
@@ -73,14 +76,14 @@ func (p *planner) guard(whole bool) {
 		c.leaves = c.Action.Removes() || c.Deactivates()
 	}
 	p.protect()
-	p.readdressed() // a bulk change is one hold, administrators included
+	p.limitAddresses() // a bulk change is one hold, administrators included
 	p.admins()
 	p.reactivations()
-	p.removals()
-	p.deactivations()
-	p.creations()
-	p.losses()
-	p.plainChanges()
+	p.limitRemovals()
+	p.limitDeactivations()
+	p.limitCreations()
+	p.limitLosses()
+	p.limitChanges()
 	p.keepAddresses()
 	p.remember(whole)
 }
@@ -220,9 +223,12 @@ func (c *Change) who(guard string) string {
 	return c.Current.ID
 }
 
-// released reports whether a person has let a change through under one of the guards.
-func (p *planner) released(c *Change, guards ...string) bool {
-	return slices.ContainsFunc(guards, func(guard string) bool { return p.freed[token(guard, c)] })
+// released reports whether a person has let a change through.
+func (p *planner) released(guard string, c *Change) bool { return p.freed[token(guard, c)] }
+
+// releasedUnder is released for any of some guards.
+func (p *planner) releasedUnder(c *Change, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return p.released(guard, c) })
 }
 
 // releasedField is released for one field.

@@ -275,8 +275,13 @@ func TestWhoIsNeverRemoved(t *testing.T) {
 	}
 	wrong := *tr
 	wrong.Users = append([]*spec.User{declared("z@x.example", "manager", "nobody@x.example")}, tr.Users...)
-	if p := plan.New(&wrong, snap, guarded(plan.Delete), nil, now); slices.ContainsFunc(p.Changes, removes) || len(p.Problems) != 1 {
-		t.Errorf("with a problem that only the organization shows: %v", lines(p))
+	if p := plan.New(&wrong, snap, guarded(plan.Delete), nil, now); !slices.ContainsFunc(p.Changes, removes) || len(p.Problems) != 1 {
+		t.Errorf("with a reference that does not exist, which says nothing about who is there: %v", lines(p))
+	}
+	wrong.Users = append([]*spec.User{{Key: "z@x.example", ID: "nobody", Fields: fields("email", "z@x.example")}}, tr.Users...)
+	nobody := &plan.LookupResults{Looked: map[string]bool{"nobody": true}}
+	if p := plan.New(&wrong, snap, guarded(plan.Delete), nobody, now); slices.ContainsFunc(p.Changes, removes) || len(p.Problems) != 1 {
+		t.Errorf("with a spec that may be of one of them: %v", lines(p))
 	}
 	pol := guarded(plan.Delete)
 	pol.Select.Only = []string{"u0003@x.example"}

@@ -84,11 +84,11 @@ func after(done int) string {
 	return fmt.Sprintf(", after %d in the last 24 hours", done)
 }
 
-// removals holds the users who are no longer declared, if there are too many. Where they are, creations wait with them:
+// limitRemovals holds the users who are no longer declared, if there are too many. Where they are, creations wait with them:
 // it may be the same people, in a tree that is another one's.
-func (p *planner) removals() {
+func (p *planner) limitRemovals() {
 	l, done := p.policy.Guard.Removals, p.users.done.Removed
-	changes := p.planned(func(c *Change) bool { return c.Action.Removes() && !p.released(c, guardRemovals) })
+	changes := p.planned(func(c *Change) bool { return c.Action.Removes() && !p.released(guardRemovals, c) })
 	if l == nil || len(changes) == 0 {
 		return
 	}
@@ -98,7 +98,7 @@ func (p *planner) removals() {
 		return
 	}
 	what := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
-	new := p.planned(func(c *Change) bool { return c.creates() && !p.released(c, guardRemovals) })
+	new := p.planned(func(c *Change) bool { return c.creates() && !p.released(guardRemovals, c) })
 	if len(new)+p.users.done.Created > most {
 		what += fmt.Sprintf(" and create %d", len(new))
 		changes = append(changes, new...)
@@ -110,11 +110,11 @@ func (p *planner) removals() {
 	p.hold(guardRemovals, reason, changes)
 }
 
-// deactivations holds the declared users who are switched off, if there are too many.
-func (p *planner) deactivations() {
+// limitDeactivations holds the declared users who are switched off, if there are too many.
+func (p *planner) limitDeactivations() {
 	l, done, all, most := p.policy.Guard.Deactivations, p.users.done.Deactivated, p.users.ours, p.users.most()
 	changes := p.planned(func(c *Change) bool {
-		return !c.Action.Removes() && c.Deactivates() && !p.released(c, guardDeactivations)
+		return !c.Action.Removes() && c.Deactivates() && !p.released(guardDeactivations, c)
 	})
 	if l != nil && done+len(changes) > l.within(most).of(all) {
 		p.hold(guardDeactivations, fmt.Sprintf("would deactivate %d of %s%s; %s", len(changes), p.users.ofWhom(all), after(done),
@@ -137,9 +137,9 @@ func (c *Change) creates() bool {
 // A new organization is one of at most so many users, of whom none is managed.
 const newOrganization = 10
 
-// creations holds the users who are created or restored, if there are too many. A first import is never held, also
+// limitCreations holds the users who are created or restored, if there are too many. A first import is never held, also
 // when it takes several passes.
-func (p *planner) creations() {
+func (p *planner) limitCreations() {
 	l, done := p.policy.Guard.Creations, p.users.done.Created
 	changes := p.planned(func(c *Change) bool { return c.creates() })
 	if len(changes) > 0 && p.users.managed == 0 && p.users.listed <= newOrganization && p.Guards.FirstImport.IsZero() {
@@ -149,7 +149,7 @@ func (p *planner) creations() {
 		return
 	}
 	changes = slices.DeleteFunc(changes, func(c *Change) bool {
-		return p.released(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
+		return p.releasedUnder(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
 	})
 	all := max(0, p.users.listed-done)
 	if len(changes) == 0 || done+len(changes) <= l.of(all) {
@@ -173,8 +173,8 @@ func (p *Plan) EndImport() *state.Guards {
 	return &guards
 }
 
-// readdressed holds the changes of addresses, if there are too many.
-func (p *planner) readdressed() {
+// limitAddresses holds the changes of addresses, if there are too many.
+func (p *planner) limitAddresses() {
 	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.most()
 	changes := p.planned(func(c *Change) bool { return c.renames() && !p.releasedField(c, spec.Email, guardMaxRenames) })
 	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
@@ -191,8 +191,8 @@ func (c *Change) renames() bool {
 	})
 }
 
-// plainChanges holds everything that no other guard is about, if too many users change.
-func (p *planner) plainChanges() {
+// limitChanges holds everything that no other guard is about, if too many users change.
+func (p *planner) limitChanges() {
 	l := p.policy.Guard.Changes
 	if l == nil {
 		return

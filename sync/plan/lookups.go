@@ -1,29 +1,60 @@
 package plan
 
 import (
+	"fmt"
+
 	"usersyncd/spec"
 )
-
-// LookupResults is what the organization was asked for a plan, beside the listing, and what it said. The zero
-// value has asked nothing.
-type LookupResults struct {
-	Names   map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
-	Unread  map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
-	Looked  map[string]bool     // pinned ids of nobody known that were looked up
-	Admins  []string            // ids of those who have an administrator's role, if
-	Counted bool                // that was asked for
-	NoCount error               // why it could not be told
-}
 
 // Lookups is what a plan still has to know before anything may be sent.
 type Lookups struct {
 	Names  map[spec.Ref]bool
 	Fields map[string][]spec.Field // by id: unknown ones
 	IDs    []string                // pinned ones, of users who are not known
+	Fresh  map[string]bool         // ids of known users who must be read in this very pass
+	Emails map[string]bool         // keys: addresses of users whom no listing shows, deleted ones
 	Admins bool
 }
 
-// NeedsLookups reports whether something is to be asked before the plan is complete.
-func (p *Plan) NeedsLookups() bool { return !p.Lookups.none() }
+func newLookups() Lookups {
+	return Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}, Fresh: map[string]bool{}, Emails: map[string]bool{}}
+}
 
-func (a *Lookups) none() bool { return len(a.Names)+len(a.Fields)+len(a.IDs) == 0 && !a.Admins }
+// LookupResults is what the organization was asked for a plan, beside the listing, and what it said. The zero
+// value has asked nothing.
+type LookupResults struct {
+	Names    map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
+	Unread   map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
+	Looked   map[string]bool     // pinned ids of nobody known that were looked up
+	Fresh    map[string]error    // ids that were to be read in this pass: why they could not be, nil for those that were
+	Searched map[string]bool     // addresses that were looked up
+	Admins   []string            // ids of those who have an administrator's role, if
+	Counted  bool                // that was asked for
+	NoCount  error               // why it could not be told
+}
+
+// NeedsLookups reports whether something is to be asked before the plan is complete.
+func (p *Plan) NeedsLookups() bool {
+	l := &p.Lookups
+	return len(l.Names)+len(l.Fields)+len(l.IDs)+len(l.Fresh)+len(l.Emails) > 0 || l.Admins
+}
+
+// mostSearched is how many addresses of users to be created are looked up to tell whom it will restore.
+const mostSearched = 500
+
+// lookUpMissing asks which of the users who are to be created exist, and are deleted: they will be restored.
+func (p *planner) lookUpMissing() {
+	if !p.policy.LookUpMissing {
+		return
+	}
+	missing := p.planned(func(c *Change) bool { return c.Action == Create })
+	if len(missing) > mostSearched {
+		p.Notes = append(p.Notes, fmt.Sprintf("%d users are to be created, too many to look each up: those who were deleted before will be restored instead", len(missing)))
+		return
+	}
+	for _, c := range missing {
+		if !p.answers.Searched[c.Key] {
+			p.Lookups.Emails[c.Key] = true
+		}
+	}
+}

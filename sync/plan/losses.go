@@ -70,9 +70,9 @@ type thing struct {
 	name  string
 }
 
-// losses holds what takes the same thing from too many of those who have it. Who is deactivated or removed does not
+// limitLosses holds what takes the same thing from too many of those who have it. Who is deactivated or removed does not
 // count.
-func (p *planner) losses() {
+func (p *planner) limitLosses() {
 	l := p.policy.Guard.Losses
 	if l == nil {
 		return

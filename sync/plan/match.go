@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -10,68 +11,54 @@ import (
 // mostLooked is how many pinned ids of nobody known are looked up. More of them are a wrong organization.
 const mostLooked = 50
 
-// match finds the known user behind each declared one. In this order:
+// match finds the known user behind each declared one. In this order, and whom an earlier step has claimed is not
+// there for a later one:
 //
-//  1. a pinned id, and a former address: an address that somebody gives up must not be taken for that
-//     somebody when another user takes it;
-//  2. the address;
-//  3. the address that was last applied: somebody changed it in Genesys, and it is to be changed back.
+//  1. a pinned id;
+//  2. a former address, unless that rename is done: whoever was declared by it, else whoever has it;
+//  3. the record: whoever was last matched to a declaration by this address, whatever its address is by now;
+//  4. the address.
 func (p *planner) match(users []*spec.User) {
+	p.recorded, p.places = recorded(p.snap.Users)
+	p.matchIDs(users)
 	for _, u := range users {
-		if u.ID == "" {
-			continue
-		}
-		if cur := p.Index.ByID[u.ID]; cur != nil {
-			p.claim(u, cur)
-		} else if !p.answers.Looked[u.ID] && len(p.Lookups.IDs) < mostLooked {
-			p.Lookups.IDs = append(p.Lookups.IDs, u.ID) // no listing shows who was deleted
-			p.wrong[u.Key] = true
-		} else {
-			p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
+		if p.unmatched(u) {
+			p.matchFormer(u)
 		}
 	}
 	for _, u := range users {
-		for _, former := range u.PreviousEmails {
-			if p.unmatched(u) {
-				p.renamed(u, former)
-			}
+		if p.unmatched(u) {
+			p.matchRecord(u)
 		}
 	}
 	for _, u := range users {
-		if cur := p.Index.ByKey[u.Key]; cur != nil && p.unmatched(u) && p.OwnerOf[cur.ID] == "" {
-			p.claim(u, cur)
+		if p.unmatched(u) {
+			p.matchAddress(u)
 		}
 	}
-	applied := map[string]*state.User{}
-	for id, cur := range p.Index.ByID {
-		key := cur.Applied[spec.Email].Text()
-		if other := applied[key]; key != "" && p.OwnerOf[id] == "" && !cur.Deleted() && (other == nil || other.ID < id) {
-			applied[key] = cur
-		}
+}
+
+// recorded indexes users by the key and by the place that they were last declared at. Of several the one who is not
+// deleted counts, then the one with the greater id, so that a plan does not depend on the order of a map.
+func recorded(users map[string]*state.User) (byKey map[string]*state.User, byPlace map[place]*state.User) {
+	byKey, byPlace = make(map[string]*state.User, len(users)), make(map[place]*state.User, len(users))
+	better := func(u, old *state.User) bool {
+		return old == nil || old.Deleted() && !u.Deleted() || old.Deleted() == u.Deleted() && u.ID > old.ID
 	}
 	for _, u := range users {
-		if cur := applied[u.Key]; cur != nil && p.unmatched(u) && p.Index.ByKey[u.Key] == nil {
-			p.claim(u, cur)
+		d := u.Declared
+		if d.Key != "" && better(u, byKey[d.Key]) {
+			byKey[d.Key] = u
+		}
+		if d.File != "" && better(u, byPlace[placeOf(d)]) {
+			byPlace[placeOf(d)] = u
 		}
 	}
+	return byKey, byPlace
 }
 
 func (p *planner) unmatched(u *spec.User) bool {
 	return p.current[u.Key] == nil && u.ID == "" && !p.wrong[u.Key]
-}
-
-// renamed claims the user with the former address, unless the rename is done, and refuses to guess
-// when a stranger has the new one.
-func (p *planner) renamed(u *spec.User, former string) {
-	old, holder := p.Index.Live(former), p.Index.ByKey[u.Key]
-	switch {
-	case old == nil, holder != nil && p.OwnerOf[old.ID] != "": // done; the former address is somebody else's by now
-	case holder == nil, p.OwnerOf[holder.ID] != "": // nobody has the new one, or gives it up
-		p.claim(u, old)
-	case holder.Applied == nil || old.Applied != nil:
-		p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
-			spec.Text(former).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
-	}
 }
 
 func (p *planner) claim(u *spec.User, cur *state.User) {
@@ -80,4 +67,163 @@ func (p *planner) claim(u *spec.User, cur *state.User) {
 		return
 	}
 	p.OwnerOf[cur.ID], p.current[u.Key], p.Index.RenamedTo[u.Key] = u.Key, cur, cur.ID
+}
+
+// matchIDs claims the users who are pinned by id. Two specs that name one account are both wrong: which of them is
+// meant nobody can tell.
+func (p *planner) matchIDs(users []*spec.User) {
+	pinned := map[string][]*spec.User{}
+	for _, u := range users {
+		if u.ID != "" {
+			pinned[u.ID] = append(pinned[u.ID], u)
+		}
+	}
+	for _, u := range users {
+		if u.ID == "" {
+			continue
+		}
+		cur := p.Index.ByID[u.ID]
+		switch {
+		case cur == nil && !p.answers.Looked[u.ID] && len(p.Lookups.IDs) < mostLooked:
+			p.Lookups.IDs = append(p.Lookups.IDs, u.ID) // no listing shows who was deleted
+			p.wrong[u.Key] = true
+			continue
+		case cur == nil:
+			p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
+			continue
+		case len(pinned[u.ID]) > 1:
+			other := pinned[u.ID][0]
+			if other == u {
+				other = pinned[u.ID][1]
+			}
+			p.sameAccount(u, other, cur)
+			continue
+		case !p.copied(u, cur):
+			p.claim(u, cur)
+			continue
+		}
+		for _, key := range []string{cur.Declared.Key, cur.Key()} {
+			if other := p.declared[key]; other != nil && other.ID == "" {
+				p.sameAccount(u, other, cur)
+				p.sameAccount(other, u, cur)
+				break
+			}
+		}
+		if !p.wrong[u.Key] {
+			p.claim(u, cur)
+			p.doubted[u.Key] = fmt.Sprintf("%s: id %s is that of %s (%s), whose name and address are others: "+
+				"leave the id out if the spec was copied, or add previousEmail: %s if it is the same person",
+				u.Pos, cur.ID, Printable(cur.Key()), cur.Fields[spec.Name].Display(), Printable(cur.Key()))
+		}
+	}
+}
+
+// sameAccount says that two specs declare one account. It is claimed for neither, and removed for none.
+func (p *planner) sameAccount(u, other *spec.User, cur *state.User) {
+	p.OwnerOf[cur.ID] = u.Key
+	if !p.wrong[u.Key] {
+		p.problem(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, Printable(other.Key), other.Pos))
+	}
+}
+
+// copied reports whether a spec seems to be a copy of another user's, with the id left in: everything that would tell
+// that the account is meant is different.
+func (p *planner) copied(u *spec.User, cur *state.User) bool {
+	return cur.Key() != u.Key && cur.Declared.Key != u.Key && otherName(u, cur) &&
+		!slices.Contains(u.PreviousEmails, cur.Key()) && !slices.Contains(u.PreviousEmails, cur.Declared.Key)
+}
+
+// otherName reports whether a spec names somebody else than the account does. A spec without a name says nothing.
+func otherName(u *spec.User, cur *state.User) bool {
+	want, have := u.Fields[spec.Name], cur.Fields[spec.Name]
+	return want != "" && have != "" && want != have
+}
+
+// matchFormer claims the user with a former address, unless the rename is done, and refuses to guess when a stranger
+// has the new one.
+func (p *planner) matchFormer(u *spec.User) {
+	holder, known := p.Index.ByKey[u.Key], p.recorded[u.Key]
+	if known != nil && p.OwnerOf[known.ID] != "" {
+		known = nil
+	}
+	for _, former := range u.PreviousEmails {
+		if known != nil && slices.Contains(known.Formerly, former) {
+			return // done: the former address is whoever's it is by now
+		}
+		old := p.free(p.recorded[former])
+		if old == nil {
+			old = p.free(p.Index.ByKey[former])
+		}
+		successor := p.declared[former] != nil // somebody else is declared by the former address
+		switch {
+		case old == nil && p.Index.ByKey[former] == nil && holder == nil && !p.answers.Searched[former]:
+			p.Lookups.Emails[former] = true // it may be that of a deleted user, whom no listing shows
+		case old == nil:
+		case holder == nil, holder == old, p.OwnerOf[holder.ID] != "": // nobody has the new address, or who has it gives it up
+			p.claim(u, old)
+			return
+		case successor && (known == holder || !otherName(u, holder) && otherName(u, old)):
+			return // done before there was a record of it
+		case holder.Applied == nil || old.Applied != nil:
+			p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
+				spec.Text(former).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
+			return
+		}
+	}
+}
+
+// free returns a user whom nobody has claimed; nil for one who is.
+func (p *planner) free(u *state.User) *state.User {
+	if u == nil || p.OwnerOf[u.ID] != "" {
+		return nil
+	}
+	return u
+}
+
+// matchRecord claims the user who was last matched to a declaration by the address.
+func (p *planner) matchRecord(u *spec.User) {
+	cur, live := p.free(p.recorded[u.Key]), p.free(p.Index.Live(u.Key))
+	switch {
+	case cur == nil:
+	case cur.Deleted() && live != nil:
+		// Somebody deleted the account, and made another one for the address.
+		if live.Declared.Key == "" && otherName(u, live) {
+			p.problem(u, spec.Email, fmt.Sprintf("the account that it was declared for (%s) is deleted, and the address is that of %s (%s) by now; pin the one you mean with id",
+				cur.ID, live.Fields[spec.Name].Display(), live.ID))
+		} else if live.Declared.Key == "" {
+			p.claim(u, live)
+		}
+	case p.swapped(u, cur):
+	default:
+		p.claim(u, cur)
+	}
+}
+
+// swapped refuses a spec that says the address of one account and, by its name and its place, means another one.
+func (p *planner) swapped(u *spec.User, cur *state.User) bool {
+	if !otherName(u, cur) || cur.Declared.File == "" || at(u) == placeOf(cur.Declared) {
+		return false
+	}
+	meant := p.places[at(u)]
+	if meant == nil || meant == cur || otherName(u, meant) {
+		return false
+	}
+	p.problem(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
+		"and give %s another address first if it is to be passed on",
+		cur.Fields[spec.Name].Display(), cur.ID, Printable(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
+	return true
+}
+
+// matchAddress claims the user who has the address. One who was declared by another address until now is asked about,
+// unless something else says that it is the same person.
+func (p *planner) matchAddress(u *spec.User) {
+	cur := p.free(p.Index.ByKey[u.Key])
+	if cur == nil {
+		return
+	}
+	p.claim(u, cur)
+	if cur.Applied != nil && cur.Declared.Key != u.Key && otherName(u, cur) && !p.alike(u, cur) {
+		p.doubted[u.Key] = fmt.Sprintf("%s: the address is that of %s, who was declared as %s: add previousEmail: %s or the id %s if it is the same person",
+			u.Pos, cur.Fields[spec.Name].Display(), Printable(cur.Declared.Key), Printable(cur.Declared.Key), cur.ID)
+	}
 }

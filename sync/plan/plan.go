@@ -28,7 +28,11 @@ type Plan struct {
 
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
 	// that leave quarantine, intents of no more use, what was released.
-	Record     state.Commit
+	Record state.Commit
+	// Redeclared are the users whose record of the declaration changes and nothing else does: they go with whatever is
+	// committed at the end of the pass.
+	Redeclared []*state.User
+
 	Index      *Index
 	OwnerOf    map[string]string // Genesys id -> key of the declared user behind it
 	Revision   string
@@ -70,32 +74,13 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	if answers == nil {
 		answers = &LookupResults{}
 	}
-	p := &planner{
-		Plan: &Plan{Index: NewIndex(snap.Users, policy.ReportDrift), OwnerOf: make(map[string]string, len(tree.Users)),
-			Revision: tree.Revision, Began: now, Lookups: Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}}},
-		policy:   policy,
-		answers:  answers,
-		snap:     snap,
-		declared: make(map[string]*spec.User, len(tree.Users)),
-		current:  make(map[string]*state.User, len(tree.Users)),
-		changes:  map[string]*Change{},
-		wrong:    map[string]bool{},
-		held:     map[string]bool{},
-		freed:    make(map[string]bool, len(snap.Guards.Released)),
-		now:      now,
-	}
-	for _, t := range snap.Guards.Released {
-		p.freed[t] = true
-	}
-	p.recall()
-	p.Index.emailUnmanaged = slices.Contains(policy.Unmanaged, spec.Email)
-	for _, id := range snap.Refresh.Held {
-		p.held[id] = true
-	}
+	p := newPlanner(snap, policy, answers, now)
+	p.Revision = tree.Revision
 	for _, u := range tree.Users {
 		p.declared[u.Key] = u
 	}
 	p.match(tree.Users)
+	unclear := len(p.Problems) > 0 // who is meant: it may be one of those who seem to be gone
 	for _, u := range tree.Users {
 		p.Index.ToCreate[u.Key] = p.current[u.Key] == nil
 	}
@@ -104,16 +89,20 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 			p.user(u)
 		}
 	}
+	p.addresses()
 	switch {
 	case !policy.Select.All(): // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
-	case len(p.Problems) > 0:
+	case unclear:
 		p.Retained = len(p.left())
 	default:
 		p.removed()
 	}
+	p.renames()
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
+	p.confirmRemovals()
+	p.lookUpMissing()
 	p.schedule()
 	p.withheld()
 	p.needs()
@@ -166,6 +155,23 @@ func (p *planner) record() {
 		guards := p.Guards
 		p.Record.Guards = &guards
 	}
+	committed := map[string]bool{} // with the record, or with the calls of their change
+	for _, u := range p.Record.Users {
+		committed[u.ID] = true
+	}
+	for _, c := range p.Changes {
+		if c.Outcome == Planned && c.Current != nil {
+			committed[c.Current.ID] = true
+		}
+	}
+	for _, u := range p.redeclared {
+		if !committed[u.ID] {
+			p.Redeclared = append(p.Redeclared, u)
+		}
+	}
+	if !p.Record.Empty() { // a commit of its own they do not get
+		p.Record.Users, p.Redeclared = append(p.Record.Users, p.Redeclared...), nil
+	}
 }
 
 // Todo returns the changes that are to be applied.
@@ -211,17 +217,40 @@ func (p *Plan) Converged() bool {
 
 type planner struct {
 	*Plan
-	policy   Policy
-	answers  *LookupResults
-	snap     *state.Snapshot
-	declared map[string]*spec.User  // by key
-	current  map[string]*state.User // by key of the declared user
-	changes  map[string]*Change     // by key
-	wrong    map[string]bool        // keys of users that have problems
-	held     map[string]bool        // ids
-	freed    map[string]bool        // what a person has released
-	users    census
-	now      time.Time
+	policy     Policy
+	answers    *LookupResults
+	snap       *state.Snapshot
+	declared   map[string]*spec.User  // by key
+	recorded   map[string]*state.User // by the key they were last declared as
+	places     map[place]*state.User  // by where they were last declared
+	current    map[string]*state.User // by key of the declared user
+	redeclared []*state.User          // whose record changes
+	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's
+	changes    map[string]*Change     // by key
+	removals   map[string]*Change     // by id
+	wrong      map[string]bool        // keys of users that have problems
+	held       map[string]bool        // ids
+	freed      map[string]bool        // what a person has released
+	users      census
+	now        time.Time
+}
+
+func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *planner {
+	p := &planner{
+		Plan:   &Plan{Index: NewIndex(snap.Users, policy.ReportDrift), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups()},
+		policy: policy, answers: answers, snap: snap, now: now,
+		declared: map[string]*spec.User{}, current: map[string]*state.User{}, doubted: map[string]string{},
+		changes: map[string]*Change{}, removals: map[string]*Change{}, wrong: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
+	}
+	for _, t := range snap.Guards.Released {
+		p.freed[t] = true
+	}
+	for _, id := range snap.Refresh.Held {
+		p.held[id] = true
+	}
+	p.Index.emailUnmanaged = slices.Contains(policy.Unmanaged, spec.Email)
+	p.recall()
+	return p
 }
 
 // user plans one declared user.
@@ -230,8 +259,13 @@ func (p *planner) user(u *spec.User) {
 		return // it is not known who that is
 	}
 	sound := p.check(u)
-	current := p.current[u.Key]
+	current := p.redeclare(u, p.current[u.Key])
+	if current != nil && current.Deleted() && slices.Contains(p.policy.Unmanaged, spec.State) {
+		p.leaveDeleted(u, current)
+		return
+	}
 	c := newChange(u, current)
+	c.Declared = p.declaration(u, p.current[u.Key])
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
 	_, begun := p.snap.Intents[u.Key]
@@ -258,9 +292,11 @@ func (p *planner) user(u *spec.User) {
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
 		return
+	case c.Action == Create && !p.policy.Create && p.Index.emailUnmanaged:
+		c.Outcome, c.Note = Skipped, "nobody has the address, and who has which is not managed here: add the id of the account; users are only created if create is set"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, "creating users is switched off"
-	case c.Action == Adopt && !p.policy.Adopt && !begun:
+	case c.Action == Adopt && !p.policy.Adopt && !begun && c.Current.Removed == "":
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
 		granted, named := p.checkAllowlists(u, c), p.checkNames(u, c)
@@ -270,6 +306,18 @@ func (p *planner) user(u *spec.User) {
 		p.quarantine(c)
 	}
 	p.changes[c.Key] = c
+}
+
+// leaveDeleted leaves a user deleted whose state somebody else owns, and says so once: the user is managed no longer.
+func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
+	p.Unchanged++
+	if current.Applied == nil {
+		return
+	}
+	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: left as it is", u.Pos, Printable(u.Key)))
+	left := *current
+	left.Applied = nil
+	p.Record.Users = append(p.Record.Users, &left)
 }
 
 // quarantine lets a change wait that was refused not long ago, and is still the same.
@@ -297,7 +345,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	if begun {
 		p.Record.Settled = append(p.Record.Settled, c.Key)
 	}
-	if c.Current.Applied == nil && !p.policy.Adopt && !begun {
+	if c.Current.Applied == nil && !p.policy.Adopt && !begun && c.Current.Removed == "" {
 		return // not ours, and not to become it
 	}
 	if !sameFields(c.Desired, c.Current.Applied) { // nothing differs, so all of it is in force

@@ -39,7 +39,11 @@ func known(id, email string, applied spec.Fields, kv ...string) *state.User {
 	if applied != nil {
 		applied[spec.Email] = spec.Text(email)
 	}
-	return &state.User{Observed: state.Observed{ID: id, Version: 3, Fields: f}, Applied: applied}
+	u := &state.User{Observed: state.Observed{ID: id, Version: 3, Fields: f}, Applied: applied}
+	if applied != nil {
+		u.Declared.Key = spec.Key(email)
+	}
+	return u
 }
 
 func snapshot(users ...*state.User) *state.Snapshot {
@@ -191,7 +195,10 @@ func TestPlan(t *testing.T) {
 			name: "two specs, one user",
 			tree: tree(pinned(declared("a@x.example"), "1"), pinned(declared("b@x.example"), "1")),
 			snap: snapshot(known("1", "a@x.example", fields())),
-			want: []string{"u.yaml:1:1: email: is the same Genesys user (1) as a@x.example, declared at u.yaml:1:1; keep one of them"},
+			want: []string{
+				"u.yaml:1:1: id: is the same Genesys user (1) as b@x.example, declared at u.yaml:1:1; keep the id in one of them",
+				"u.yaml:1:1: id: is the same Genesys user (1) as a@x.example, declared at u.yaml:1:1; keep the id in one of them",
+			},
 		}, {
 			name: "a manager is the same person under an id and an address",
 			tree: tree(declared("a@x.example", "manager", "m@x.example"), declared("m@x.example")),

@@ -22,9 +22,12 @@ type Policy struct {
 	Retry       bool   // try users in quarantine whatever their backoff
 	OnRemoval   Action // of managed users who are no longer declared: Unmanage (also if empty), Deactivate or Delete
 	ReportDrift bool   // drift is reported, and not changed back
-	Select      Selection
-	Guard       Guard
-	Schedule    Schedule
+	// LookUpMissing looks for those who are to be created among the deleted users, so that the plan says what becomes
+	// of them. To carry it out it is not needed.
+	LookUpMissing bool
+	Select        Selection
+	Guard         Guard
+	Schedule      Schedule
 
 	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
 	// is created, and neither compared nor written from then on.

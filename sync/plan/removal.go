@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"usersyncd/spec"
@@ -21,7 +22,7 @@ func (p *planner) removed() {
 		if p.changes[c.Key] != nil {
 			continue // the address went to another declared user: next time
 		}
-		p.changes[c.Key] = c
+		p.changes[c.Key], p.removals[u.ID] = c, c
 	}
 	for key := range p.snap.Failures {
 		if c := p.changes[key]; p.declared[key] == nil && (c == nil || c.Action == Unmanage) {
@@ -49,6 +50,38 @@ func (p *planner) removal(u *state.User) *Change {
 	return c
 }
 
+// confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
+// organization says in this very pass, and on nobody who got another address meanwhile.
+func (p *planner) confirmRemovals() {
+	var moved []*Change
+	for _, c := range p.planned(func(c *Change) bool { return c.Action == Deactivate || c.Action == Delete }) {
+		unread, asked := p.answers.Fresh[c.Current.ID]
+		if !asked {
+			p.Lookups.Fresh[c.Current.ID] = true
+			continue
+		}
+		if unread != nil {
+			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is removed without a reading of this pass, and the user cannot be read: %v", unread)
+			continue
+		}
+		last := spec.Key(c.Current.Applied[spec.Email].Text())
+		if p.Index.emailUnmanaged || c.Current.Key() == last || p.released(guardRemovals, c) {
+			continue
+		}
+		moved = append(moved, c)
+	}
+	if len(moved) == 0 {
+		return
+	}
+	first := moved[0]
+	reason := fmt.Sprintf("the address was changed since it was last applied, from %s to %s: is it still the same person's account?",
+		Printable(first.Current.Applied[spec.Email].Text()), Printable(first.Key))
+	if n := len(moved) - 1; n > 0 {
+		reason += fmt.Sprintf(" (and %d more)", n)
+	}
+	p.hold(guardRemovals, reason, moved)
+}
+
 // left returns the managed users whom nobody declares, by id.
 func (p *planner) left() []*state.User {
 	var left []*state.User
@@ -64,7 +97,7 @@ func (p *planner) left() []*state.User {
 // lastGood keeps the managed users that a broken tree does not show as they were last applied.
 func (p *planner) lastGood() {
 	for _, u := range p.left() {
-		key := u.Applied[spec.Email].Text()
+		key := u.Declared.Key
 		if key == "" || p.declared[key] != nil || p.held[u.ID] {
 			continue
 		}

@@ -108,14 +108,9 @@ func Undoing(events []state.Event, revision bool) []*UserRollback {
 
 // NewRollback plans a rollback. It is pure. The guards look at it as at any plan.
 func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
-	p := &planner{
-		Plan:   &Plan{Index: NewIndex(snap.Users, false), OwnerOf: map[string]string{}, RollbackOf: undo.String(), Revision: undo.Revision, Began: now},
-		policy: policy, answers: answers, snap: snap, changes: map[string]*Change{}, freed: map[string]bool{}, now: now,
-	}
-	for _, t := range snap.Guards.Released {
-		p.freed[t] = true
-	}
-	p.recall()
+	p := newPlanner(snap, policy, answers, now)
+	p.RollbackOf, p.Revision = undo.String(), undo.Revision
+	p.Index.reportDrift, p.Index.emailUnmanaged = false, false
 	for _, u := range wanted {
 		c := p.undo(u, snap.Users[u.ID])
 		key := c.Key

@@ -15,6 +15,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 // Text of people who mean harm: markup, a text that turns around, a line break, and one word without an end.
@@ -32,7 +33,7 @@ type scene struct {
 	mu      sync.Mutex
 	looks   int
 	status  control.Status
-	changes []usersync.Change
+	changes []plan.Change
 	events  []state.Event
 }
 
@@ -44,7 +45,7 @@ func newScene() *scene {
 		Phase: "apply", Began: now.Add(-2 * time.Minute), Success: now.Add(-3 * time.Minute), Refresh: now.Add(-4 * time.Minute),
 		Head: "9f3c1d7e2ab84455cc01", Applied: &state.Applied{Revision: "77aa0be2d1c94f2e8b6d", At: now.Add(-3 * time.Minute)}, Plan: "p-1f3ac24e",
 		Users: 500, InSync: 371, Pending: 112, Changing: 120, Done: 8, Held: 3, Quarantined: 2, Skipped: 1, Deferred: 4, Problems: 2,
-		Holds: []usersync.Hold{{ID: "p-77aa0be2", Guard: "max-removals", Users: []string{"ana.perez@example.com", "luis.gomez@example.com", "zoe.martin@example.com"},
+		Holds: []plan.Hold{{ID: "p-77aa0be2", Guard: "max-removals", Users: []string{"ana.perez@example.com", "luis.gomez@example.com", "zoe.martin@example.com"},
 			Reason: "3 removals, with 9 in the last 24 hours, are more than 5 % (2), and more than 10, of 52 managed users"}},
 		Failures: []usersync.Failure{{Email: "kim.lee@example.com", File: "madrid/kim.yaml", Line: 3, Status: 400, Code: "bad.request",
 			Message: "refused 3 times, next try 2026-11-24T03:20:00Z: the phone number is not E.164", CorrelationID: "3f0c5a2e-8a7e-4d0e-9a55-0d0b8c6a1f11"}},
@@ -55,15 +56,15 @@ func newScene() *scene {
 		Totals:  control.Totals{Passes: 1560, PassErrors: 2, Changes: map[string]uint64{"applied": 8}, Calls: usersync.Calls{Total: 9120, Reads: 7811, Writes: 1309, Throttled: 3, Retried: 2}},
 	}
 	for i := range 260 {
-		s.changes = append(s.changes, usersync.Change{Key: fmt.Sprintf("user%03d@example.com", i), Pos: spec.Pos{File: "madrid/team.yaml", Line: 3 * i, Column: 1},
-			Action: usersync.Update, Cause: usersync.Edit, Lane: 3, Outcome: usersync.Planned, Fields: []usersync.FieldChange{
-				{Field: spec.Department, Before: spec.Text("Sales"), After: spec.Text("Support"), Cause: usersync.Edit},
-				{Field: spec.Title, Before: spec.Text("Agent"), After: spec.Text("Senior agent"), Cause: usersync.Drift}}})
+		s.changes = append(s.changes, plan.Change{Key: fmt.Sprintf("user%03d@example.com", i), Pos: spec.Pos{File: "madrid/team.yaml", Line: 3 * i, Column: 1},
+			Action: plan.Update, Cause: plan.Edit, Lane: 3, Outcome: plan.Planned, Fields: []plan.FieldChange{
+				{Field: spec.Department, Before: spec.Text("Sales"), After: spec.Text("Support"), Cause: plan.Edit},
+				{Field: spec.Title, Before: spec.Text("Agent"), After: spec.Text("Senior agent"), Cause: plan.Drift}}})
 	}
-	s.changes[0].Action, s.changes[0].Cause, s.changes[0].Outcome, s.changes[0].Hold = usersync.Deactivate, usersync.Removed, usersync.Held, "p-77aa0be2"
-	s.changes[1].Action, s.changes[1].Cause, s.changes[1].Fields = usersync.Create, usersync.Missing, []usersync.FieldChange{
-		{Field: spec.Name, After: spec.Text("Ana Pérez"), Cause: usersync.Missing}, {Field: spec.Skills, After: spec.Proficiencies(map[string]float64{"Billing": 4, "Refunds": 2.5}), Cause: usersync.Missing}}
-	s.changes[2].Outcome, s.changes[2].Err = usersync.Failed, errors.New("403: the OAuth client's role lacks directory:user:edit in division Oslo")
+	s.changes[0].Action, s.changes[0].Cause, s.changes[0].Outcome, s.changes[0].Hold = plan.Deactivate, plan.Removed, plan.Held, "p-77aa0be2"
+	s.changes[1].Action, s.changes[1].Cause, s.changes[1].Fields = plan.Create, plan.Missing, []plan.FieldChange{
+		{Field: spec.Name, After: spec.Text("Ana Pérez"), Cause: plan.Missing}, {Field: spec.Skills, After: spec.Proficiencies(map[string]float64{"Billing": 4, "Refunds": 2.5}), Cause: plan.Missing}}
+	s.changes[2].Outcome, s.changes[2].Err = plan.Failed, errors.New("403: the OAuth client's role lacks directory:user:edit in division Oslo")
 	for i := range 130 {
 		s.events = append(s.events, event(now.Add(-time.Duration(i)*97*time.Second), fmt.Sprintf("agent%03d@example.com", i)))
 	}
@@ -82,7 +83,7 @@ func (s *scene) attack() {
 	all := strings.Join(hostile, " ")
 	for i, bad := range hostile {
 		s.changes[i].Key, s.changes[i].Pos.File, s.changes[i].Note = bad+"@example.com", bad, bad
-		s.changes[i].Fields = []usersync.FieldChange{{Field: spec.Name, Before: spec.Text(bad), After: spec.Text(bad), Cause: usersync.Edit}}
+		s.changes[i].Fields = []plan.FieldChange{{Field: spec.Name, Before: spec.Text(bad), After: spec.Text(bad), Cause: plan.Edit}}
 		s.events[i] = event(time.Now(), bad+"@example.com")
 		s.events[i].Fields, s.events[i].CorrelationID = []state.FieldEvent{{Field: spec.Title, Before: spec.Text(bad), After: spec.Text(bad)}}, bad
 	}
@@ -121,10 +122,10 @@ func (s *scene) Status() control.Status {
 	return st
 }
 
-func (s *scene) Plan() []usersync.Change {
+func (s *scene) Plan() []plan.Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]usersync.Change(nil), s.changes...)
+	return append([]plan.Change(nil), s.changes...)
 }
 
 func (s *scene) History(q state.Query) ([]state.Event, error) {

@@ -28,6 +28,7 @@ const (
 	Edited      Effect = "edited"      // somebody else changed the title just before
 	Expired     Effect = "expired"     // the request's token has expired
 	Revoked     Effect = "revoked"     // every token is revoked
+	Listing     Effect = "listing"     // the pages of a listing contradict themselves or each other, as Fault.Shape says
 )
 
 // A Fault is something that goes wrong for some of the requests to the API. The first that applies is
@@ -40,11 +41,12 @@ type Fault struct {
 	Every  int     // of the rest only every n-th; 0: all
 	Share  float64 // of the rest, at random; 0: all
 	Times  int     // how often; 0: for ever
-	Effect Effect
+	Effect Effect  // Listing spares and counts listings, each with all its pages, and is about users without a Path
 
 	Code       int           // of Status and Done
 	RetryAfter string        // of Status, as it is sent; "date:90" is the date 90 s from then; "": none
 	Delay      time.Duration // of Slow
+	Shape      string        // of Listing: null, hole, short:3 and so on
 
 	met int // requests that matched
 }
@@ -61,6 +63,7 @@ func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
+	clear(s.listings)
 }
 
 // Faults returns the faults in force, as they are said in words.
@@ -77,6 +80,7 @@ func (s *Server) Faults() []string {
 // withFaults handles a request under the fault that applies to it, if any. The lock is held.
 func (s *Server) withFaults(req *request, h handler) answer {
 	f := s.fault(req)
+	s.begin(req, f)
 	if f == nil {
 		return h(req)
 	}
@@ -123,16 +127,21 @@ func (s *Server) withFaults(req *request, h handler) answer {
 		a.cut = half
 	case Slow:
 		a.delay = f.Delay
+	case Listing:
+		return s.listings[listingOf(req)].distort(req, a)
 	case Done:
 		return refuse(f.Code, faultCode(f.Code), "A gateway of the simulator lost patience.")
 	}
 	return a
 }
 
-// fault finds the first fault that applies, and counts it.
+// fault finds the first fault that applies, and counts it. That of a listing holds for all its pages.
 func (s *Server) fault(req *request) *Fault {
+	if odd := s.listings[listingOf(req)]; odd != nil && !begins(req) {
+		return odd.fault
+	}
 	for _, f := range s.faults {
-		if !f.matches(req, s.target(f, req)) {
+		if !f.matches(req, s.target(f, req)) || f.Effect == Listing && !begins(req) {
 			continue
 		}
 		f.met++
@@ -170,7 +179,14 @@ func (f *Fault) matches(req *request, target *record) bool {
 	if f.Method != "" && f.Method != "*" && f.Method != req.Method {
 		return false
 	}
-	prefix, open := strings.CutSuffix(f.Path, "*")
+	if f.Effect == Listing && req.Method != http.MethodGet {
+		return false
+	}
+	path := f.Path
+	if path == "" && f.Effect == Listing {
+		path = usersListing
+	}
+	prefix, open := strings.CutSuffix(path, "*")
 	if rest, ok := strings.CutPrefix(req.URL.Path, prefix); prefix != "" && (!ok || rest != "" && !open) {
 		return false
 	}

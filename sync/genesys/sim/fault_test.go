@@ -242,6 +242,8 @@ func TestParseFault(t *testing.T) {
 		" x3  slow=1.5s  GET ":           {Method: "GET", Times: 3, Effect: sim.Slow, Delay: 1500 * time.Millisecond},
 		"every=2 after=1 conflict400":    {Every: 2, After: 1, Effect: sim.Conflict400},
 		"0.5% html":                      {Share: 0.005, Effect: sim.HTML},
+		"after=1 x2 listing=hole":        {After: 1, Times: 2, Effect: sim.Listing, Shape: "hole"},
+		"/api/v2/groups listing=short:3": {Path: "/api/v2/groups", Effect: sim.Listing, Shape: "short:3"},
 	} {
 		if f, err := sim.ParseFault(text); err != nil || f != want {
 			t.Errorf("%q: %+v, %v", text, f, err)
@@ -259,6 +261,8 @@ func TestParseFault(t *testing.T) {
 		"lost retry-after=3":        "goes with a status", "user= 500": "names no user", "colour=red 500": "takes a value",
 		"500 503": "two of one kind", "500 lost": "two of one kind", "lost slow=2s": "two of one kind", "GET PATCH 500": "two of one kind", "x1 x2 500": "two of one kind",
 		"user=a user=b 500": "two of one kind", "/a /b 500": "two of one kind", "/users/*/state 500": "not at its end", "status": "write [METHOD]",
+		"listing": "write [METHOD]", "listing=": "shape of a listing", "listing=odd": "shape of a listing", "listing=short": "shape of a listing",
+		"listing=short:0": "or short:3", "listing=null retry-after=1": "goes with a status", "listing=null 503": "two of one kind",
 	} {
 		if f, err := sim.ParseFault(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %+v, %v; want an error that says %q", text, f, err, says)

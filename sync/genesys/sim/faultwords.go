@@ -13,11 +13,13 @@ import (
 //
 //	[METHOD] [PATH] [user=EMAIL] [after=N] [every=N] [N%] [xN] EFFECT [retry-after=VALUE]
 //
-// EFFECT is a status, or one of the effects; slow is slow=2s. A * is any method or path, and says nothing.
+// EFFECT is a status, or one of the effects; slow is slow=2s, listing is listing=null or another shape. A * is any
+// method or path, and says nothing.
 //
 //	PATCH /api/v2/users/* 10% lost
 //	PATCH user=bob@example.com 500
 //	* 5% 503 retry-after=1
+//	x1 listing=hole
 func ParseFault(text string) (Fault, error) {
 	var f Fault
 	said := map[string]string{}
@@ -61,6 +63,9 @@ func (f *Fault) word(word string) (part string, err error) {
 		}
 		f.Effect = Slow
 		return "effect", nil
+	case pair && name == "listing":
+		f.Effect, f.Shape = Listing, value
+		return "effect", validShape(value)
 	case pair && name == "done":
 		if f.Code, err = positive(value); err != nil || f.Code < 400 || f.Code > 599 {
 			return "", errors.New("is not a status, such as done=502")
@@ -108,7 +113,7 @@ func (f *Fault) pair(name, value string) (err error) {
 			return errors.New("has no value, such as 30, 0, -1, soon or date:30")
 		}
 	default:
-		return errors.New("is not understood; what takes a value is user, after, every, retry-after, slow and done")
+		return errors.New("is not understood; what takes a value is user, after, every, retry-after, slow, done and listing")
 	}
 	return err
 }
@@ -142,6 +147,8 @@ func (f *Fault) String() string {
 		say(true, "slow=%v", f.Delay)
 	case Done:
 		say(true, "done=%d", f.Code)
+	case Listing:
+		say(true, "listing=%s", f.Shape)
 	default:
 		say(true, "%s", f.Effect)
 	}

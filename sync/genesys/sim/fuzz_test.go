@@ -18,6 +18,7 @@ func FuzzParseFault(f *testing.F) {
 	for _, text := range []string{
 		"PATCH /api/v2/users/* 10% lost", "PATCH user=bob@example.com 500", "* 5% 503 retry-after=1", "x3 slow=1.5s GET", "every=2 after=1 conflict400",
 		"GET PATCH 500", "0.1e-3% html", "/* user== truncated", "NaN% drop", "x+3 expired",
+		"x1 listing=hole", "/api/v2/groups listing=short:+3", "listing=listing=null",
 	} {
 		f.Add(text)
 	}

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -54,7 +55,7 @@ func (s *Server) all(sel selection) iter.Seq2[int, *User] {
 			u := r.shown(now, s.o.ReadLag)
 			switch {
 			case u == nil || r.hidden || sel.state != "any" && u.State != sel.state:
-			case sel.ids != nil && !slices.Contains(sel.ids, u.ID):
+			case sel.ids != nil && (!slices.Contains(sel.ids, u.ID) || !slices.Contains(strings.Fields(s.o.IDStates), u.State)):
 			case sel.jabbers != nil && !slices.Contains(sel.jabbers, u.jabber()):
 			case !yield(i, u):
 				return
@@ -88,7 +89,7 @@ func (s *Server) listUsers(req *request) answer {
 	}
 	sel.ids, sel.jabbers = list(req, "id"), list(req, "jabberId")
 	if n := max(len(sel.ids), len(sel.jabbers)); n > s.o.MaxIDs {
-		return *invalid("%d ids are more than the maximum of %d", n, s.o.MaxIDs)
+		return refuse(http.StatusBadRequest, "max.user.ids", "%d ids are more than the maximum of %d", n, s.o.MaxIDs)
 	}
 	if sel.ids != nil && sel.jabbers != nil {
 		return *invalid("id and jabberId cannot be combined")
@@ -104,6 +105,9 @@ func (s *Server) listUsers(req *request) answer {
 		if p.Total > first && len(p.Entities) < sel.size {
 			p.Entities = append(p.Entities, s.entity(u, p.Total, sel.expand))
 		}
+	}
+	if s.o.MissingIDs && sel.ids != nil && p.Total < len(slices.Compact(slices.Sorted(slices.Values(sel.ids)))) {
+		return refuse(http.StatusNotFound, "general.resource.not.found", "The requested resource was not found.")
 	}
 	p.finish(req)
 	return answer{status: http.StatusOK, body: p}

@@ -113,8 +113,53 @@ func TestByIDs(t *testing.T) {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
-	w.refused(w.call(http.MethodGet, users+"?id=a,b&id=c,d", ""), 400, "bad.request")
+	w.refused(w.call(http.MethodGet, users+"?id=a,b&id=c,d", ""), 400, "max.user.ids")
 	w.refused(w.call(http.MethodGet, users+"?id=a&jabberId=b", ""), 400, "bad.request")
+}
+
+// How many ids there may be, and what is unknown of them: which states are shown, and whether one who is missing
+// makes it a 404.
+func TestByIDsUnknown(t *testing.T) {
+	for name, c := range map[string]struct {
+		o      sim.Options
+		shown  string // of an active, an inactive and a deleted user
+		status int
+	}{
+		"all":             {sim.Options{}, "active inactive deleted", 200},
+		"not deleted":     {sim.Options{IDStates: "active inactive"}, "active inactive", 200},
+		"active alone":    {sim.Options{IDStates: "active"}, "active", 200},
+		"missing is 404":  {sim.Options{IDStates: "active", MissingIDs: true}, "", 404},
+		"nobody missing":  {sim.Options{MissingIDs: true}, "active inactive deleted", 200},
+		"the most is 100": {sim.Options{MaxIDs: 2}, "", 400},
+	} {
+		c.o.Users, c.o.Inactive, c.o.Deleted = 2, 1, 1
+		w := newOrg(t, c.o)
+		var ids []string
+		for _, u := range w.Users() {
+			ids = append(ids, u.ID, u.ID) // twice is once
+		}
+		if c.status == 400 {
+			ids = ids[:3]
+		}
+		r := w.call(http.MethodGet, users+"?state=any&id="+strings.Join(ids, ","), "")
+		var shown []string
+		for _, u := range r.list("entities") {
+			shown = append(shown, fmt.Sprint(u["state"]))
+		}
+		if got := strings.Join(shown, " "); r.status != c.status || got != c.shown {
+			t.Errorf("%s: %d %q, want %d %q", name, r.status, got, c.status, c.shown)
+		}
+		switch c.status {
+		case 404:
+			w.refused(r, 404, "general.resource.not.found")
+		case 400:
+			w.refused(r, 400, "max.user.ids")
+		}
+	}
+	w := newOrg(t, sim.Options{Users: 1})
+	many := func(n int) string { return users + "?id=" + strings.Repeat(w.first().ID+",", n-1) + w.first().ID }
+	w.must(http.MethodGet, many(100), "")
+	w.refused(w.call(http.MethodGet, many(101), ""), 400, "max.user.ids")
 }
 
 // A cursor goes on where the page ended, even if users come and go in between.

@@ -37,18 +37,21 @@ type Options struct {
 	QueueDelay  time.Duration // until a change of a queue's members is carried out; 0: at once
 	PasswordAge time.Duration // how old a password must be before it may be changed; 0: no matter
 
-	CreatedStatus      int  // of POST /users: 200 or 201; 200
-	RejectMixedState   bool // a PATCH with state and other fields is 400; otherwise the others are ignored
-	AllowUnknownFields bool // a body may have fields that the API does not know
-	RestoreForgets     bool // a restored user has lost manager, contacts and certifications
-	DropExpands        int  // every n-th user of a listing lacks an expanded field; 0: none
-	SearchPage         int  // the largest page of the search; 100
-	MaxIDs             int  // the most that the listing's filter id takes; 100
-	SkillsBatch        int  // the most skills that replace a user's in one request; 50
-	DivisionBatch      int  // the most users that move to a division in one request; 50
-	GrantBatch         int  // the most grants in one request; 0: no limit
-	NoVersionBump      bool // what hangs under a user does not count the user's version up
-	NoGlobalGrants     bool // the grants of division * cannot be listed
+	CreatedStatus      int    // of POST /users: 200 or 201; 200
+	RejectMixedState   bool   // a PATCH with state and other fields is 400; otherwise the others are ignored
+	AllowUnknownFields bool   // a body may have fields that the API does not know
+	RestoreForgets     bool   // a restored user has lost manager, contacts and certifications
+	DropExpands        int    // every n-th user of a listing lacks an expanded field; 0: none
+	SearchPage         int    // the largest page of the search; 100
+	SearchValues       int    // the most values in one criterion of the search; 50
+	MaxIDs             int    // the most that the listing's filter id takes; 100
+	MissingIDs         bool   // the filter id is 404 if one of the users is not shown
+	IDStates           string // the states that the filter id shows at most, such as "active inactive"; all
+	SkillsBatch        int    // the most skills that replace a user's in one request; 50
+	DivisionBatch      int    // the most users that move to a division in one request; 50
+	GrantBatch         int    // the most grants in one request; 0: no limit
+	NoVersionBump      bool   // what hangs under a user does not count the user's version up
+	NoGlobalGrants     bool   // the grants of division * cannot be listed
 }
 
 func (o Options) withDefaults() Options {
@@ -64,7 +67,9 @@ func (o Options) withDefaults() Options {
 	o.IndexLag = orElse(o.IndexLag, 3*time.Second)
 	o.CreatedStatus = orElse(o.CreatedStatus, http.StatusOK)
 	o.SearchPage = orElse(o.SearchPage, 100)
+	o.SearchValues = orElse(o.SearchValues, 50)
 	o.MaxIDs = orElse(o.MaxIDs, 100)
+	o.IDStates = orElse(o.IDStates, "active inactive deleted")
 	o.GrantLag = orElse(o.GrantLag, 4*time.Second)
 	o.SkillsBatch = orElse(o.SkillsBatch, 50)
 	o.DivisionBatch = orElse(o.DivisionBatch, 50)

@@ -99,6 +99,9 @@ func (s *Server) checkSearch(q *searchRequest) *answer {
 			return notAllowed(c.Operator, "operator", "AND", "NOT")
 		case len(c.Fields) == 0 || c.Value == nil && len(c.Values) == 0:
 			return invalid("a criterion needs fields, and a value or values")
+		case len(c.Values) > s.o.SearchValues:
+			a := refuse(http.StatusBadRequest, "search.criteria.values.exceed.limit", "%d values are more than the maximum of %d", len(c.Values), s.o.SearchValues)
+			return &a
 		}
 		for _, f := range c.Fields {
 			if !slices.Contains([]string{"email", "name", "state"}, f) {

@@ -78,6 +78,11 @@ func TestSearchRefuses(t *testing.T) {
 		w.refused(w.call(http.MethodPost, search, body), 400, "bad.request")
 	}
 	w.refused(w.call(http.MethodPost, search, `{"expand":["x"]}`), 400, "invalid.query.param.value")
+	values := func(n int) string {
+		return criterion(`{"type":"EXACT","fields":["email"],"values":["a@example.com"` + strings.Repeat(`,"b@example.com"`, n-1) + `]}`)
+	}
+	w.must(http.MethodPost, search, values(50))
+	w.refused(w.call(http.MethodPost, search, values(51)), 400, "search.criteria.values.exceed.limit")
 	w.must(http.MethodPost, search, `{"pageSize":50}`)
 }
 

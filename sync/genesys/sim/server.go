@@ -36,9 +36,10 @@ type Server struct {
 	granted map[string]kept[held]   // of divisions
 	holders map[string]kept[string] // of roles
 
-	faults []*Fault
-	ledger Ledger
-	serial int // of version mismatches
+	faults   []*Fault
+	listings map[string]*oddListing // by what is listed: those that are read under a fault
+	ledger   Ledger
+	serial   int // of version mismatches
 }
 
 // New makes a server with its users in place.
@@ -46,7 +47,7 @@ func New(o Options) *Server {
 	o = o.withDefaults()
 	o.Quota.Tokens = maps.Clone(o.Quota.Tokens) // SetTokenLimit writes to it
 	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag, o.GrantLag)), shelves: newShelves(),
-		rosters: map[string]kept[member]{}, granted: map[string]kept[held]{}, holders: map[string]kept[string]{}}
+		rosters: map[string]kept[member]{}, granted: map[string]kept[held]{}, holders: map[string]kept[string]{}, listings: map[string]*oddListing{}}
 	s.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	s.ledger.reset()
 	s.seedCatalog()

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// maxTrusted bounds a file of settings or secrets, in bytes.
+const maxTrusted = 1 << 20
+
+// A mistrustError says why a file is not to be relied on, and what to run, or to add to the command line.
+type mistrustError struct{ wrong, verb, fix string }
+
+func (e *mistrustError) Error() string { return fmt.Sprintf("%s: %s %q", e.wrong, e.verb, e.fix) }
+
+// readTrusted reads a file that says what the program does or holds a secret: every one but the specs and the
+// state file. It returns a *mistrustError for one that somebody else than its reader or root may have written, and for
+// a private one that somebody else can read.
+func readTrusted(path string, private bool) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode()&fs.ModeDevice == 0 { // what is written to /dev/null or a terminal is not read
+		owner, caller := ids{int(st.Uid), int(st.Gid)}, ids{os.Geteuid(), os.Getegid()}
+		if err := mistrust(path, info.Mode().Perm(), owner, caller, private); err != nil {
+			return nil, err
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxTrusted+1))
+	if err == nil && len(data) > maxTrusted {
+		err = fmt.Errorf("%s is larger than %d KiB", path, maxTrusted>>10)
+	}
+	return data, err
+}
+
+// ids are a user and a group, of a file or of a process.
+type ids struct{ user, group int }
+
+// mistrust is what is wrong with the owner and the mode of a file that the caller reads; nil if nothing is.
+func mistrust(path string, mode fs.FileMode, owner, caller ids, private bool) error {
+	wrong, fix := "", ""
+	switch {
+	case owner.user != 0 && owner.user != caller.user:
+		wrong = fmt.Sprintf("%s belongs to user id %d, and usersyncd runs as %d", path, owner.user, caller.user)
+		fix = "chown " + strconv.Itoa(caller.user)
+	case private && mode&0o077 != 0:
+		wrong, fix = "others can read "+path, "chmod 600"
+	case mode&0o002 != 0:
+		wrong, fix = "everybody can write "+path, "chmod o-w"
+	case mode&0o020 != 0 && owner.group != caller.group:
+		wrong, fix = fmt.Sprintf("group id %d can write %s", owner.group, path), "chmod g-w"
+	default:
+		return nil
+	}
+	return &mistrustError{wrong, "run", fix + " " + shellWord(path)}
+}
+
+// workTree is the root of the git work tree that a directory is in; "" outside of git. Other than for a revision
+// it does not count whether git can use the repository: files of a checkout stay files of a checkout.
+func workTree(dir string) (string, error) {
+	dir, err := physical(dir)
+	for err == nil {
+		if _, err = os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", nil
+		}
+		dir, err = parent, nil
+	}
+	return "", err
+}
+
+// within reports whether a file, or the link of that name, is in a directory, and returns where that is.
+func within(file, dir string) (root string, in bool, err error) {
+	root, err = physical(dir)
+	if err != nil {
+		return "", false, err
+	}
+	target, err := physical(file)
+	if err != nil {
+		return "", false, err
+	}
+	folder, err := physical(filepath.Dir(file))
+	if err != nil {
+		return "", false, err
+	}
+	for _, path := range []string{target, filepath.Join(folder, filepath.Base(file))} {
+		if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
+			return root, true, nil
+		}
+	}
+	return root, false, nil
+}
+
+// physical is the absolute path of what a path leads to, which need not be there yet.
+func physical(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.EvalSymlinks(path)
+	if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && parent != path {
+		found, err = physical(parent)
+		found = filepath.Join(found, filepath.Base(path))
+	}
+	return found, err
+}
+
+// inCheckout are the settings whose files say what the program does and are in the checkout of the specs in dir,
+// where a commit can change them.
+func (c *config) inCheckout(env environment, dir string) []string {
+	root, err := workTree(dir)
+	if err != nil || root == "" {
+		root = dir
+	}
+	state, _ := c.statePath(env) // without one nothing works, which others say
+	var found []string
+	for _, f := range []struct{ flag, path string }{{"--config", c.file}, {"--notify-url-file", c.notifyURLFile}, {"--state", state}} {
+		if f.path == "" {
+			continue
+		}
+		if _, in, err := within(f.path, root); err == nil && in {
+			found = append(found, f.flag+" "+f.path)
+		}
+	}
+	return found
+}

@@ -1,0 +1,197 @@
+package genesys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+)
+
+// Many users in one request: by id, and by address.
+
+const (
+	idsAtOnce       = 100 // the API says max.user.ids to more
+	addressesAtOnce = 50  // in one criterion of a search; how many the API takes is not documented
+)
+
+// Read implements usersync.Directory. Whether a listing by id shows inactive and deleted users, and whether it is
+// refused if one of them does not exist, is not documented. So whom it does not show is asked for alone.
+func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field) ([]state.Observed, error) {
+	defer d.expect.listing(0)
+	reading, err := d.labels(ctx, fields)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]state.Observed, len(ids))
+	asked := make(map[string]bool, len(ids))
+	var order, together []string
+	for _, id := range ids {
+		if id == "" || asked[id] {
+			continue
+		}
+		asked[id] = true
+		if order = append(order, id); !strings.Contains(id, ",") {
+			together = append(together, id)
+		}
+	}
+	err = inBatches(together, idsAtOnce, func(batch []string) error {
+		query := expand(reading.fields)
+		query.Set("id", strings.Join(batch, ","))
+		query.Set("state", "any")
+		query.Set("pageSize", strconv.Itoa(idsAtOnce))
+		p, err := call[page[user]](ctx, d.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView, query: query})
+		if len(batch) == 1 && notAsBatch(err) {
+			return nil
+		}
+		for _, u := range p.Entities {
+			if asked[u.ID] && (found[u.ID].ID == "" || found[u.ID].Version < u.Version) {
+				found[u.ID] = reading.observed(u)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	unread, err := d.readEach(ctx, slices.DeleteFunc(slices.Clone(order), func(id string) bool { return found[id].ID != "" }), fields, found)
+	if err != nil {
+		return nil, err
+	}
+	var list []state.Observed
+	for _, id := range order {
+		if now, ok := found[id]; ok {
+			list = append(list, now)
+		}
+	}
+	d.index.learn(list...)
+	return list, unread
+}
+
+// readEach reads users one by one, and adds those who exist to found. unread is of those of whom that is not known.
+func (d *Directory) readEach(ctx context.Context, ids []string, fields []spec.Field, found map[string]state.Observed) (unread, err error) {
+	var mu sync.Mutex
+	g, group := errgroup.WithContext(ctx)
+	g.SetLimit(d.atOnce)
+	for i, id := range ids {
+		if group.Err() != nil {
+			break
+		}
+		d.expect.listing(len(ids) - i)
+		g.Go(func() error {
+			now, err := d.get(group, id, fields, "", "deleted")
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				found[id] = now
+			case errors.Is(err, usersync.ErrNotFound):
+			case isClosed(err), errors.Is(err, usersync.ErrUncertain):
+				unread = errors.Join(unread, fmt.Errorf("user %s: %w", id, err))
+			default:
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return unread, ctx.Err()
+}
+
+// Search implements usersync.Directory.
+func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observed, error) {
+	var order []string
+	found := make(map[string][]state.Observed, len(emails)) // by key of the address
+	for _, email := range emails {
+		if key := spec.Key(email); key != "" && found[key] == nil {
+			found[key] = []state.Observed{}
+			order = append(order, key)
+		}
+	}
+	err := inBatches(order, addressesAtOnce, func(batch []string) error {
+		users, err := d.hits(ctx, batch)
+		for _, u := range users {
+			key := spec.Key(u.Email)
+			if same := found[key]; same != nil && !slices.ContainsFunc(same, func(now state.Observed) bool { return now.ID == u.ID }) {
+				found[key] = append(same, (&reading{}).observed(u))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []state.Observed
+	for _, key := range order {
+		for _, deleted := range []bool{false, true} {
+			for _, now := range found[key] {
+				if deleted == (now.Fields[spec.State] == spec.Text("deleted")) {
+					list = append(list, now)
+				}
+			}
+		}
+	}
+	return list, nil
+}
+
+// hits are the users whom the search shows for the addresses, deleted ones included.
+func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
+	byEmail := criterion{Type: "EXACT", Fields: []string{"email"}, Values: emails}
+	if len(emails) == 1 {
+		byEmail.Value, byEmail.Values = emails[0], nil
+	}
+	query := []criterion{byEmail, {Type: "EXACT", Fields: []string{"state"}, Values: []string{"active", "inactive", "deleted"}}}
+	return twice(ctx, d.client.log, func() (users []user, err error) {
+		check := newPageCheck()
+		for n := 1; n <= max(check.count(), 1); n++ {
+			r := &request{method: http.MethodPost, path: searchPath, template: searchPath, needs: mayView,
+				body: search{PageSize: max(25, len(emails)), PageNumber: n, Query: query}}
+			p, err := call[searchPage](ctx, d.client, r)
+			switch {
+			case errors.Is(err, usersync.ErrNotFound): // how it may say that there is nobody
+				return users, nil
+			case err != nil:
+				return nil, err
+			}
+			if odd := check.add(n, p.page().facts()); odd != "" {
+				return nil, contradiction(r.op(), odd)
+			}
+			users = append(users, p.Results...)
+		}
+		if odd, _ := check.verdict(check.entries(), 0); odd != "" {
+			return nil, contradiction(http.MethodPost+" "+searchPath, odd)
+		}
+		return users, nil
+	})
+}
+
+// inBatches reads so many at a time. What is refused is read again in halves: it may be too much at once, or one
+// of them may be what is refused.
+func inBatches(all []string, size int, read func(batch []string) error) error {
+	for batch := range slices.Chunk(all, size) {
+		err := read(batch)
+		if len(batch) > 1 && notAsBatch(err) {
+			err = inBatches(batch, (len(batch)+1)/2, read)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notAsBatch reports whether an error may be of one of a batch, or of its size.
+func notAsBatch(err error) bool {
+	return errors.Is(err, usersync.ErrRefused) || errors.Is(err, usersync.ErrNotFound)
+}

@@ -1,0 +1,144 @@
+package genesys
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// A listing may show fewer entities than its total by so many: both are counted while others write. More
+// means that the listing is wrong.
+const (
+	shortFloor   = 10
+	shortPercent = 5
+)
+
+// unknown is a count that an answer does not tell.
+const unknown = -1
+
+// A pageCheck collects what the pages of one listing show, and finds where they contradict themselves or each
+// other. People are hired and leave while a large organization is listed: somebody may be met twice or not at
+// all, a total may change from page to page, and the last page may be empty by the time it is read.
+type pageCheck struct {
+	pages map[int]pageFacts
+	begin map[string]int  // by the id that a page begins with: its number
+	more  map[string]bool // ids that another reading of the same entities showed
+}
+
+// pageFacts is what one page says of the listing.
+type pageFacts struct {
+	ids              []string // in order
+	listed           bool     // it has a list, be it empty
+	total, pageCount int      // of all pages, or unknown
+}
+
+func newPageCheck() pageCheck {
+	return pageCheck{pages: map[int]pageFacts{}, begin: map[string]int{}, more: map[string]bool{}}
+}
+
+// add takes a page in. It returns what is wrong with it, "" for nothing.
+func (c *pageCheck) add(n int, f pageFacts) (odd string) {
+	switch empty := len(f.ids) == 0; {
+	case !f.listed && (f.total != 0 || f.pageCount > 0):
+		return fmt.Sprintf("page %d has no list (%s)", n, f.counts())
+	case empty && (n == 1 && f.total > 0 || f.pageCount > n):
+		return fmt.Sprintf("page %d is empty (%s)", n, f.counts())
+	case !empty:
+		if other, again := c.begin[f.ids[0]]; again && slices.Equal(f.ids, c.pages[other].ids) {
+			return fmt.Sprintf("page %d shows the same %d as page %d (%s)", n, len(f.ids), other, f.counts())
+		}
+		c.begin[f.ids[0]] = n
+	}
+	c.pages[n] = f
+	return ""
+}
+
+// verdict looks at all pages together, which show so many: odd is what cannot be, gap what may be missing. A limit,
+// if it is not 0, is how many the API shows at most.
+func (c *pageCheck) verdict(shown, limit int) (odd, gap string) {
+	last := c.last()
+	first, end := c.pages[1], c.pages[last]
+	for _, n := range slices.Sorted(maps.Keys(c.pages)) {
+		if len(c.pages[n].ids) == 0 && (n < last || n < end.pageCount) {
+			return fmt.Sprintf("page %d is empty, and page %d shows %d (%s)", n, last, len(end.ids), end.counts()), ""
+		}
+	}
+	// Whoever was added meanwhile need not be on any page, but is in the last total.
+	total, atLeast := end.total, min(first.total, end.total)
+	if atLeast == unknown {
+		total = max(first.total, end.total)
+		atLeast = total
+	}
+	if limit > 0 {
+		total, atLeast = min(total, limit), min(atLeast, limit)
+	}
+	short := fmt.Sprintf("%d of %d were shown", shown, total)
+	switch {
+	case atLeast-shown > max(shortFloor, total*shortPercent/100):
+		return short, ""
+	case total > shown:
+		return "", short
+	}
+	return "", ""
+}
+
+// count is how many pages there are, says the last one that tells; 0 if none does.
+func (c *pageCheck) count() int {
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(c.pages))) {
+		if f := c.pages[n]; f.pageCount > 0 && len(f.ids) > 0 {
+			return f.pageCount
+		}
+	}
+	return 0
+}
+
+// last is the number of the last page that shows anything, or 1.
+func (c *pageCheck) last() int {
+	last := 1
+	for n, f := range c.pages {
+		if len(f.ids) > 0 {
+			last = max(last, n)
+		}
+	}
+	return last
+}
+
+// entries counts what was shown, as often as it was.
+func (c *pageCheck) entries() (n int) {
+	for _, f := range c.pages {
+		n += len(f.ids)
+	}
+	return n
+}
+
+// distinct counts the entities that were shown, each once.
+func (c *pageCheck) distinct() int {
+	seen := make(map[string]bool, c.entries()+len(c.more))
+	maps.Copy(seen, c.more)
+	for _, f := range c.pages {
+		for _, id := range f.ids {
+			seen[id] = true
+		}
+	}
+	return len(seen)
+}
+
+// endBefore reports whether a page says that the listing ends before the n-th.
+func (f pageFacts) endBefore(n, size int) bool {
+	if f.total == unknown {
+		return f.pageCount != unknown && f.pageCount < n
+	}
+	return f.total <= (n-1)*size
+}
+
+// counts is what a page tells of all pages, for people.
+func (f pageFacts) counts() string {
+	text := "no total"
+	if f.total != unknown {
+		text = fmt.Sprintf("total %d", f.total)
+	}
+	if f.pageCount != unknown {
+		text += fmt.Sprintf(", pageCount %d", f.pageCount)
+	}
+	return text
+}

@@ -1,0 +1,114 @@
+package sync_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
+)
+
+// shapes are the listings that cannot be, of an organization of 1,100 active users in three pages, and what is said.
+var shapes = map[string]string{
+	"empty-object": "page 1 has no list (no total)",
+	"null":         "page 1 has no list (total 1100, pageCount 3)",
+	"no-entities":  "page 1 has no list (total 1100, pageCount 3)",
+	"empty":        "page 1 is empty (total 1100, pageCount 3)",
+	"hole":         "page 2 is empty (total 1100, pageCount 3)",
+	"repeat":       "shows the same 500 as page ",
+	"short:56":     "1044 of 1100 were shown",
+	"short:1100":   "page 1 is empty (total 1100, pageCount 3)",
+}
+
+// declareSome writes one file with the specs of some users of the organization.
+func (w *world) declareSome(name string, users []sim.User) {
+	w.Helper()
+	text := "users:\n"
+	for _, u := range users {
+		text += fmt.Sprintf("- {email: %s, name: %q, state: active}\n", u.Email, u.Name)
+	}
+	w.write(name, "%s", text)
+}
+
+// On a first run nothing is known of anybody: a listing that shows nobody must not make everybody be created.
+func TestFirstRunBelievesNoOddListing(t *testing.T) {
+	for shape, says := range shapes {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 1100, Quota: sim.Quota{Limit: 1 << 20}})
+			w.declareSome("all.yaml", w.sim.Users()[:40])
+
+			w.fault("listing=" + shape)
+			res, err := w.once()
+			if !errors.Is(err, usersync.ErrListing) || !strings.Contains(fmt.Sprint(err), says) || !strings.Contains(fmt.Sprint(err), "it was read twice") {
+				t.Errorf("%s for ever: %+v, %v", shape, res, err)
+			}
+			if sent := w.writes(); len(sent) > 0 {
+				t.Errorf("%s for ever: sent %v", shape, sent)
+			}
+			snap, err := w.Store.Snapshot()
+			if err != nil || len(snap.Users) > 0 || !snap.Refresh.At.IsZero() {
+				t.Errorf("%s for ever: %d users are remembered of a listing at %v, %v", shape, len(snap.Users), snap.Refresh.At, err)
+			}
+
+			w.sim.ClearFaults()
+			w.fault("x1 listing=" + shape)
+			if res := w.pass(); res.Users != 40 || res.Failed+res.Held > 0 || len(w.writes()) > 0 {
+				t.Errorf("%s once: %+v, %v", shape, res, w.writes())
+			}
+			w.settled()
+		})
+	}
+}
+
+// Once users are managed, an odd listing changes nobody, and is forgotten with the next pass.
+func TestManagedUsersOutlastAnOddListing(t *testing.T) {
+	for shape := range shapes {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 1100, Inactive: 0, Quota: sim.Quota{Limit: 1 << 20}})
+			w.Policy.OnRemoval = plan.Delete
+			all := w.sim.Users()
+			w.declareSome("all.yaml", all[:40])
+			w.pass()
+			w.write("new.yaml", "email: new@example.com\nname: New\n")
+			gone := all[0].Email
+			w.declareSome("all.yaml", all[1:40])
+			w.sim.ResetLedger()
+
+			w.fault("listing=" + shape)
+			if res, err := w.once(); !errors.Is(err, usersync.ErrListing) || len(w.writes()) > 0 {
+				t.Errorf("%s: %+v, %v, %v", shape, res, err, w.writes())
+			}
+			w.sim.ClearFaults()
+			if res := w.pass(); res.Applied != 2 || w.user(gone).State != "deleted" || w.user("new@example.com").State != "active" {
+				t.Errorf("%s: the pass after it:\n%s", shape, show(res))
+			}
+			w.settled()
+		})
+	}
+}
+
+// A list of names that cannot be is no news that the names are gone: nothing is said to be wrong with a spec, and
+// nothing is taken from anybody.
+func TestOddListsOfNames(t *testing.T) {
+	for _, path := range []string{"routing/skills", "routing/queues", "authorization/roles", "authorization/divisions", "groups"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 3, GrantLag: -1})
+			u := w.sim.Users()[0].Email
+			w.write("u.yaml", "email: %s\nskills: {Billing: 3}\nqueues: [Billing ES]\ngroups: [Madrid]\nroles: [Agent]\ndivision: EMEA\n", u)
+			w.fault("/api/v2/" + path + " listing=null")
+			if res, err := w.once(); !errors.Is(err, usersync.ErrListing) || len(w.writes()) > 0 {
+				t.Errorf("%s for ever: %+v, %v, %v", path, res, err, w.writes())
+			}
+			w.sim.ClearFaults()
+			w.fault("/api/v2/" + path + " x1 listing=null")
+			if res := w.pass(); res.Applied != 1 || res.Failed > 0 {
+				t.Errorf("%s once:\n%s%+v", path, show(res), res.Failures)
+			}
+			w.settled()
+		})
+	}
+}

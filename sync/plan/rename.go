@@ -1,0 +1,162 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// What looks like a rename, and is not said to be one, is asked about: an address that was changed in the spec would
+// otherwise be a second account for somebody who has one, and the end of the first.
+
+const guardRenames = "renames"
+
+// A resemblance is a managed user whom nobody declares any more, and a declaration for which nobody is known.
+type resemblance struct {
+	old  *state.User
+	spec *spec.User
+	why  string
+}
+
+// renames holds what looks like a rename, and what was matched to an account that seems to be somebody else's.
+func (p *planner) renames() {
+	if !p.policy.Guard.Renames {
+		return
+	}
+	var reasons []string
+	held := map[*Change]bool{}
+	for _, r := range p.resemblances() {
+		if _, asked := p.answers.Fresh[r.old.ID]; !asked {
+			p.Lookups.Fresh[r.old.ID] = true // it may have the new address already
+			continue
+		}
+		created, removed := p.changes[r.spec.Key], p.removals[r.old.ID]
+		if p.released(guardRenames, created) {
+			continue
+		}
+		held[created] = true
+		if removed != nil && removed.Outcome == Planned {
+			held[removed] = true
+		}
+		reasons = append(reasons, fmt.Sprintf("%s: %s looks like %s under another address (%s): add previousEmail: %s if it is the same person",
+			r.spec.Pos, Printable(r.spec.Key), Printable(r.old.Declared.Key), r.why, Printable(r.old.Declared.Key)))
+	}
+	for key, why := range p.doubted {
+		if c := p.changes[key]; c != nil && c.Outcome == Planned && !p.released(guardRenames, c) {
+			held[c] = true
+			reasons = append(reasons, why)
+		}
+	}
+	if len(reasons) == 0 {
+		return
+	}
+	slices.Sort(reasons)
+	reason := reasons[0]
+	if n := len(reasons) - 1; n > 0 {
+		reason += fmt.Sprintf("; and %d more like it", n)
+	}
+	p.hold(guardRenames, reason, slices.SortedFunc(maps.Keys(held), (*Change).before))
+}
+
+// resemblances pairs the users whom nobody declares with the accounts that would be made, by the declaration's key.
+func (p *planner) resemblances() []resemblance {
+	var fresh []*spec.User
+	for key, c := range p.changes {
+		u := p.declared[key]
+		if c.Outcome == Planned && (c.Action == Create || c.Action == Restore && c.Current.Declared.Key == "") && u != nil && len(u.PreviousEmails) == 0 && u.ID == "" {
+			fresh = append(fresh, u)
+		}
+	}
+	left := slices.DeleteFunc(p.left(), func(u *state.User) bool { return u.Deleted() || p.held[u.ID] })
+	if len(fresh) == 0 || len(left) == 0 {
+		return nil
+	}
+	slices.SortFunc(fresh, func(a, b *spec.User) int { return cmp.Compare(a.Key, b.Key) })
+	byPlace, byName, byNumber := map[place]*state.User{}, map[spec.Value][]*state.User{}, map[string]*state.User{}
+	for _, old := range left {
+		if old.Declared.File != "" {
+			byPlace[placeOf(old.Declared)] = old
+		}
+		if name := old.Fields[spec.Name]; name != "" {
+			byName[name] = append(byName[name], old)
+		}
+		for _, number := range numbers(old.Fields, old.Applied) {
+			byNumber[number] = old
+		}
+	}
+	names := map[spec.Value]int{}
+	for _, u := range fresh {
+		names[u.Fields[spec.Name]]++
+	}
+	var pairs []resemblance
+	taken := map[string]bool{}
+	for _, u := range fresh {
+		add := func(old *state.User, why string) bool {
+			if old == nil || taken[old.ID] || otherEmployee(u, old) {
+				return false
+			}
+			taken[old.ID] = true
+			pairs = append(pairs, resemblance{old, u, why})
+			return true
+		}
+		if slices.ContainsFunc(numbers(u.Fields), func(number string) bool { return add(byNumber[number], "the same "+strings.SplitN(number, " ", 2)[0]) }) {
+			continue
+		}
+		if add(byPlace[at(u)], "the same file") {
+			continue
+		}
+		if name := u.Fields[spec.Name]; name != "" && names[name] == 1 && len(byName[name]) == 1 {
+			add(byName[name][0], "the same name")
+		}
+	}
+	return pairs
+}
+
+// alike reports whether something else than the name says that an account is the one a spec is about.
+func (p *planner) alike(u *spec.User, cur *state.User) bool {
+	if otherEmployee(u, cur) {
+		return false
+	}
+	have := numbers(cur.Fields, cur.Applied)
+	return cur.Declared.File != "" && placeOf(cur.Declared) == at(u) ||
+		slices.ContainsFunc(numbers(u.Fields), func(number string) bool { return slices.Contains(have, number) })
+}
+
+// numbers are what tells people apart whatever they are called: the employee id and the external ids.
+func numbers(all ...spec.Fields) []string {
+	var list []string
+	for _, fields := range all {
+		if id := employeeID(fields); id != "" {
+			list = append(list, "employeeId "+id)
+		}
+		ids, err := spec.Decode[map[string]string](fields[spec.ExternalIDs])
+		if err != nil {
+			continue // it has none
+		}
+		for authority, id := range ids {
+			list = append(list, "externalId "+authority+" "+id)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// otherEmployee reports whether a spec and an account are known to be of two people.
+func otherEmployee(u *spec.User, cur *state.User) bool {
+	want := employeeID(u.Fields)
+	have := cmp.Or(employeeID(cur.Fields), employeeID(cur.Applied))
+	return want != "" && have != "" && want != have
+}
+
+func employeeID(fields spec.Fields) string {
+	info, err := spec.Decode[spec.EmployerInfo](fields[spec.Employer])
+	if err != nil {
+		return "" // it has none
+	}
+	return info.EmployeeID
+}
