@@ -20,11 +20,19 @@ var ErrPlanID = errors.New("is not the id of a plan, such as p-1f3ac24e")
 
 var planID = regexp.MustCompile(`^p-[0-9a-f]{1,64}$`)
 
+// CheckPlanID returns ErrPlanID for what cannot be the id of a plan.
+func CheckPlanID(plan string) error {
+	if !planID.MatchString(plan) {
+		return fmt.Errorf("%q %w", plan, ErrPlanID)
+	}
+	return nil
+}
+
 // Release asks the next pass that uses the state file at path to release what is held under a plan's id.
 // The state file must exist, and be one that we could use; it is not opened.
 func Release(path, plan string) error {
-	if !planID.MatchString(plan) {
-		return fmt.Errorf("%q %w", plan, ErrPlanID)
+	if err := CheckPlanID(plan); err != nil {
+		return err
 	}
 	if err := checkFile(path, os.O_RDONLY); err != nil {
 		return fmt.Errorf("ask for a release: %w", err)

@@ -119,13 +119,6 @@ func (a *applier) local(todo []*plan.Change) error {
 	if err := a.commit(a.plan.Record); err != nil { // nothing, for an empty one
 		return err
 	}
-	for _, id := range a.plan.UnknownReleases {
-		now := make([]string, len(a.plan.Holds))
-		for i, h := range a.plan.Holds {
-			now[i] = h.ID
-		}
-		a.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
-	}
 	return a.Store.Requested(append(a.plan.Answered, a.plan.UnknownReleases...)) // what they asked for is recorded now
 }
 

@@ -116,7 +116,7 @@ func explainOne(tree *spec.Tree, store *state.Store, policy plan.Policy, key str
 		return nil, err
 	}
 	policy.Select = plan.Selection{Only: []string{key}}
-	policy.Guard.Removals, policy.Guard.Deactivations, policy.Guard.SkillLosses, policy.Guard.MinAdmins = nil, nil, nil, 0 // they count everybody
+	policy.Guard = policy.Guard.ForOne()
 	p := plan.New(tree, snap, policy, nil, time.Now())
 	v := &View{Revision: tree.Revision, tree: tree, claimed: p.OwnerOf, partial: partial}
 	v.take(p)
@@ -247,12 +247,13 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *plan
 		case change.UserOutcome() == plan.Deferred:
 			e.Standing = string(plan.Deferred)
 		case change.Outcome == plan.Applied && len(change.Withheld) > 0:
-			e.Standing, e.Why, e.Release = string(change.UserOutcome()), change.Withheld[0].Note, change.Withheld[0].Hold
+			e.Standing = string(change.UserOutcome())
 		case change.Outcome == plan.Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
-		e.Release, e.Next = cmp.Or(change.Hold, e.Release), change.Retry
+		e.Release, e.Next = change.Hold, change.Retry
 		for _, w := range change.Withheld {
+			e.Release, e.Why = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note)
 			if !w.Until.IsZero() && (e.Next.IsZero() || w.Until.Before(e.Next)) {
 				e.Next = w.Until
 			}

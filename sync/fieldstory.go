@@ -95,6 +95,11 @@ func difference(s *FieldStory, change *plan.Change) string {
 		if change.Defers(s.Field) {
 			return string(plan.Deferred)
 		}
+		for _, w := range change.Withheld {
+			if w.Field == s.Field {
+				return string(w.Reason)
+			}
+		}
 		waiting := slices.Concat(change.Fields, change.Drift)
 		if change.Outcome == plan.Applied {
 			waiting = change.Drift

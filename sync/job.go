@@ -191,11 +191,11 @@ func (a *applier) reread(j *job, ans answer) error {
 	a.wrote(c.Current, before == nil && j.ours, j.lost)
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
-	if doubtful := j.lost; before == nil || len(doubtful) > 0 { // it may have been ours
-		a.count(c, before, doubtful, &commit)
-		if !j.guess {
-			a.repaired(c, a.shown(j, now))
-		}
+	if before == nil && j.ours || before != nil && len(j.lost) > 0 { // it may have been our call
+		a.count(c, before, j.lost, &commit)
+	}
+	if len(j.lost) > 0 && !j.guess {
+		a.repaired(c, a.shown(j, now))
 	}
 	if ans.step == stepFind {
 		commit.Settled, j.last = []string{c.Key}, nil
@@ -274,6 +274,10 @@ func (a *applier) vet(j *job, next *plan.Change) error {
 	planned := slices.ContainsFunc(j.fields, func(fc plan.FieldChange) bool { return fc.Field == spec.State && fc.Before != "" })
 	if next.Deactivates() && !next.Action.Removes() && !planned {
 		return errors.New("the user exists and is active; that it is to be inactive is looked at with the next pass")
+	}
+	created := j.ours || next.Current.Deleted() && next.Current.Applied == nil // or restored in place of that
+	if a.Policy.Guard.Reactivations && next.Activates() && !planned && !created && j.action != plan.Restore {
+		return errors.New("the user exists and is not active; that it is to be active is looked at with the next pass")
 	}
 	return nil
 }

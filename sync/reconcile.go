@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,8 @@ type Mode struct {
 	DryRun    bool // plan, and change nothing: not there, not in the state file
 	NoRefresh bool // trust what is known, unless nothing is
 	Reread    bool // refresh, however recent the last reading
+	// Release are ids of what guards hold, which a person lets through in this pass.
+	Release []string
 }
 
 // A checkout that is being changed is tried again for this long, in all.
@@ -126,12 +129,12 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
-	if c := meta.Converged; !refresh && c != nil && c.Digest == mark {
+	if c := meta.Converged; !refresh && len(mode.Release) == 0 && c != nil && c.Digest == mark {
 		if err := r.authorized(ctx); err != nil {
 			return nil, err
 		}
 		if a := meta.Applied; a == nil || a.Revision != scan.Revision { // a commit that changes no spec
-			if err := r.converged(mark, scan.Revision, c.Users, nil, mode.DryRun); err != nil {
+			if err := r.converged(mark, scan.Revision, c.Users, state.Commit{}, mode.DryRun); err != nil {
 				return nil, err
 			}
 		}
@@ -168,6 +171,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	r.failures = snap.Failures
+	snap.Requests = append(snap.Requests, mode.Release...)
 	fields := r.inUse(tree, snap)
 	refresh = refresh || !r.covers(snap.Refresh, fields)
 	bind := r.binder(ctx, snap)
@@ -198,6 +202,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 	r.see(tree, p)
+	r.tellUnheld(p, mode.Release)
 	if err := r.authorized(ctx); err != nil {
 		return r.report(began, mode, tree.Revision, p, problems), err
 	}
@@ -207,6 +212,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
 		return r.report(began, mode, tree.Revision, p, problems), cmp.Or(r.Store.Commit(state.Commit{Users: p.Bases()}), invalid)
 	}
+	r.tellUnheld(p, slices.DeleteFunc(slices.Clone(p.UnknownReleases), func(id string) bool { return slices.Contains(mode.Release, id) }))
 	if p.Sends() {
 		if err := bind(); err != nil {
 			return nil, err
@@ -216,7 +222,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	switch converged := len(tree.Problems) == 0 && p.Converged() && r.Policy.Select.All(); {
 	case stopped != nil:
 	case converged:
-		stopped = r.converged(mark, tree.Revision, len(tree.Users), p.Redeclared, false)
+		stopped = r.converged(mark, tree.Revision, len(tree.Users), state.Commit{Users: p.Redeclared, Guards: p.EndImport()}, false)
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
@@ -239,6 +245,19 @@ func (r *Reconciler) authorized(ctx context.Context) error {
 	return nil
 }
 
+// tellUnheld warns of ids that are to be released and under which nothing is held.
+func (r *Reconciler) tellUnheld(p *plan.Plan, ids []string) {
+	now := make([]string, len(p.Holds))
+	for i, h := range p.Holds {
+		now[i] = h.ID
+	}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		if !slices.Contains(p.Answered, id) {
+			r.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
+		}
+	}
+}
+
 // binder returns what is to be called before the first call that matters, and not for a pass that makes none.
 func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() error {
 	bound := false
@@ -255,13 +274,14 @@ func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() er
 	}
 }
 
-// converged records that a tree is wholly applied.
-func (r *Reconciler) converged(mark, revision string, users int, redeclared []*state.User, dryRun bool) error {
+// converged records that a tree is wholly applied, and something else with it.
+func (r *Reconciler) converged(mark, revision string, users int, with state.Commit, dryRun bool) error {
 	if dryRun {
 		return nil
 	}
 	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
-	return r.Store.Commit(state.Commit{Users: redeclared, Converged: &state.Converged{Digest: mark, Users: users, Revision: revision}})
+	with.Converged = &state.Converged{Digest: mark, Users: users, Revision: revision}
+	return r.Store.Commit(with)
 }
 
 // lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In

@@ -23,6 +23,7 @@ type Result struct {
 	Failed      int            `json:"failed"`  // users, those included of whom only a part could not be done
 	Partial     int            `json:"partial"` // of these, those of whom the rest was planned or done: they count there, too
 	Held        int            `json:"held"`
+	HeldInPart  int            `json:"heldInPart,omitempty"` // of the others: a guard holds a field of theirs
 	Quarantined int            `json:"quarantined"`
 	Skipped     int            `json:"skipped"`
 	Waiting     int            `json:"waiting"`  // of those skipped: for another user, who did not come or go
@@ -157,6 +158,9 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 			res.Deferred++
 		case plan.Planned:
 			res.Pending++
+		}
+		if c.HeldInPart() {
+			res.HeldInPart++
 		}
 		res.retryAt(c.Retry)
 		for _, w := range c.Withheld {

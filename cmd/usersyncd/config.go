@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"os"
@@ -53,6 +54,7 @@ type config struct {
 	searchLag                  time.Duration
 
 	guards
+	release words
 	changeWindows
 	selection
 	notifications
@@ -88,6 +90,7 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
 	c.planFlags(f)
 	c.selection.flags(f)
+	f.Var(&c.release, "release", "`IDS` of what guards hold, which plan and --once let through in this run")
 	c.readFlags(f)
 	c.rateFlags(f)
 }
@@ -149,13 +152,12 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 		if f.Changed || f.Name == "config" || f.Name == "help" || failed != nil {
 			return
 		}
-		value, source := env.get(envName(f.Name))
+		value, source := lookUp(f.Name, env, settings)
+		if former := formerNames()[f.Name]; source == "" && former != "" {
+			value, source = lookUp(former, env, settings)
+		}
 		if source == "" {
-			s, ok := settings[f.Name]
-			if !ok {
-				return
-			}
-			value, source = s.Value, s.Pos.String()
+			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
 			failed = usage("%s: %q is no value for --%s: it takes %s", source, value, f.Name, taken(f))
@@ -167,6 +169,17 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 	}
 	c.createGiven = cmd.Flags().Changed("create")
 	return c.check(cmd)
+}
+
+// lookUp returns what the environment, or else the file, says of a setting; no source if neither does.
+func lookUp(name string, env environment, settings map[string]spec.Setting) (value, source string) {
+	if value, source = env.get(envName(name)); source != "" {
+		return value, source
+	}
+	if s, ok := settings[name]; ok {
+		return s.Value, s.Pos.String()
+	}
+	return "", ""
 }
 
 func onRemoval() []string { return []string{"unmanage", "deactivate", "delete"} }
@@ -181,7 +194,7 @@ func readSettings(file string, root *cobra.Command) (map[string]spec.Setting, er
 		return nil, usage("--config: %w", err)
 	}
 	settings, problems := spec.Settings(data, file)
-	known := []string{"dir"}
+	known := append([]string{"dir"}, slices.Collect(maps.Values(formerNames()))...)
 	visit := func(f *pflag.Flag) {
 		if f.Name != "config" && f.Name != "help" {
 			known = append(known, f.Name)

@@ -63,7 +63,7 @@ func outcome(res *usersync.Result) error {
 		return pausedOutcome(res)
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
 		return &exitError{code: exitFailed}
-	case res.Held > 0:
+	case res.Held+len(res.Holds) > 0:
 		return &exitError{code: exitHeld}
 	}
 	return nil

@@ -16,14 +16,17 @@ import (
 
 // guards are the settings that say what may happen to whom.
 type guards struct {
-	onRemoval, onDrift                            string
-	maxRemovals, maxDeactivations, maxSkillLosses limit
-	protected, adminRoles                         words
-	minAdmins                                     int
-	allowRoles, allowDivisions                    words
-	allowQueues, allowGroups                      words
-	unmanaged                                     words
-	detailInterval                                time.Duration
+	onRemoval, onDrift            string
+	maxRemovals, maxDeactivations limit
+	maxCreations, maxRenames      limit
+	maxLosses, maxChanges         limit
+	holdReactivations             bool
+	protected, adminRoles         words
+	minAdmins                     int
+	allowRoles, allowDivisions    words
+	allowQueues, allowGroups      words
+	unmanaged                     words
+	detailInterval                time.Duration
 }
 
 // A selection is which of the declared users a command is about.
@@ -33,16 +36,31 @@ type selection struct {
 }
 
 func (g *guards) flags(f *pflag.FlagSet) {
-	g.maxRemovals = limit{Percent: 5, Floor: 10}
-	g.maxDeactivations = limit{Percent: 10, Floor: 20}
-	g.maxSkillLosses = limit{Percent: 50, Floor: 20}
+	g.maxRemovals = limit{Limit: plan.Limit{Percent: 5, Floor: 10}}
+	g.maxDeactivations = limit{Limit: plan.Limit{Percent: 10, Floor: 20}}
+	g.maxCreations = limit{Limit: plan.Limit{Percent: 10, Floor: 100}}
+	g.maxRenames = limit{Limit: plan.Limit{Percent: 2, Floor: 5}}
+	g.maxLosses = limit{Limit: plan.Limit{Percent: 50, Floor: 20}}
 	g.adminRoles.list = []string{"Master Admin", "admin"}
 	g.allowDivisions.list, g.allowQueues.list, g.allowGroups.list = []string{"*"}, []string{"*"}, []string{"*"}
+	g.maxChanges.none = true
 	f.StringVar(&g.onRemoval, "on-removal", "unmanage", "what becomes of managed users whose spec is gone: unmanage, deactivate or delete")
 	f.StringVar(&g.onDrift, "on-drift", "enforce", "what becomes of edits made in Genesys: enforce (changed back) or report")
 	f.Var(&g.maxRemovals, "max-removals", "most users removed in 24 hours, as a share and a floor: more are held until released")
 	f.Var(&g.maxDeactivations, "max-deactivations", "most users set to inactive in 24 hours")
-	f.Var(&g.maxSkillLosses, "max-skill-losses", "most of a skill's holders who lose it in one plan")
+	f.Var(&g.maxCreations, "max-creations", "most users created or restored in 24 hours, of everybody in the organization; a first import is not held")
+	f.Var(&g.maxRenames, "max-renames", "most users whose address changes in 24 hours")
+	f.Var(&g.maxLosses, "max-losses", "most of those who have the same skill, language, queue, group, role or location who lose it in 24 hours")
+	f.Var(&g.maxChanges, "max-changes", "most users of whom other fields than address and state change in one plan")
+	f.BoolVar(&g.holdReactivations, "hold-reactivations", true, "hold users whom somebody else has deactivated or deleted, until they are released or their own spec is edited")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		for flag, old := range formerNames() {
+			if name == old {
+				name = flag
+			}
+		}
+		return pflag.NormalizedName(name)
+	})
 	f.Var(&g.protected, "protect", "`USERS`, by address or id, who are never changed")
 	f.Var(&g.adminRoles, "admin-roles", "`ROLES` of administrators")
 	f.IntVar(&g.minAdmins, "min-admins", 2, "how many active users must keep one of these roles; 0: do not look")
@@ -51,6 +69,9 @@ func (g *guards) flags(f *pflag.FlagSet) {
 	f.Var(&g.allowQueues, "allow-queues", "`QUEUES` that specs may put users into")
 	f.Var(&g.allowGroups, "allow-groups", "`GROUPS` that specs may put users into; groups may grant roles")
 }
+
+// formerNames are names that flags had before: each still means the flag, as a variable and in a file, too.
+func formerNames() map[string]string { return map[string]string{"max-losses": "max-skill-losses"} }
 
 func (s *selection) flags(f *pflag.FlagSet) {
 	f.Var(&s.only, "only", "`ADDRESSES` of the users to look at; nobody else is touched")
@@ -121,7 +142,6 @@ func (c *config) policy() (plan.Policy, error) {
 	for _, address := range c.only.list {
 		only = append(only, spec.Key(address))
 	}
-	removals, deactivations, losses := plan.Limit(g.maxRemovals), plan.Limit(g.maxDeactivations), plan.Limit(g.maxSkillLosses)
 	return plan.Policy{
 		// Who has which address is somebody else's affair then: nobody by the declared one does not mean that there is nobody.
 		Create: c.create && (c.createGiven || !slices.Contains(unmanaged, spec.Email)), Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: plan.Action(g.onRemoval),
@@ -129,28 +149,51 @@ func (c *config) policy() (plan.Policy, error) {
 		Schedule: schedule,
 		Guard: plan.Guard{
 			Renames:  true,
-			Removals: &removals, Deactivations: &deactivations, SkillLosses: &losses,
+			Removals: g.maxRemovals.orNone(), Deactivations: g.maxDeactivations.orNone(), Creations: g.maxCreations.orNone(),
+			Addresses: g.maxRenames.orNone(), Losses: g.maxLosses.orNone(), Changes: g.maxChanges.orNone(), Reactivations: g.holdReactivations,
 			Protected: g.protected.list, AdminRoles: g.adminRoles.list, MinAdmins: g.minAdmins,
 			Roles: g.allowRoles.list, Divisions: g.allowDivisions.list, Queues: g.allowQueues.list, Groups: g.allowGroups.list,
 		},
 	}, nil
 }
 
-// limit is a flag such as 5%,10: a share, and a number that is always allowed.
-type limit plan.Limit
+// limit is a flag such as 5%,10: a share, and a number that is always allowed; or none.
+type limit struct {
+	plan.Limit
+	none bool
+}
 
-func (l *limit) String() string { return (*plan.Limit)(l).String() }
+const noLimit = "none"
+
+// orNone is the limit for a plan.
+func (l limit) orNone() *plan.Limit {
+	if l.none {
+		return nil
+	}
+	return &l.Limit
+}
+
+func (l *limit) String() string {
+	if l.none {
+		return noLimit
+	}
+	return l.Limit.String()
+}
 
 // Set implements pflag.Value.
 func (l *limit) Set(text string) error {
+	if strings.TrimSpace(text) == noLimit {
+		*l = limit{none: true}
+		return nil
+	}
 	share, floor, ok := strings.Cut(text, ",")
 	share, hundredths := strings.CutSuffix(strings.TrimSpace(share), "%")
 	percent, err := strconv.Atoi(strings.TrimSpace(share))
 	least, wrong := strconv.Atoi(strings.TrimSpace(floor))
 	if !ok || !hundredths || err != nil || wrong != nil || percent < 0 || percent > 100 || least < 0 {
-		return errors.New("a share and a number, such as 5%,10")
+		return errors.New("a share and a number, such as 5%,10, or none")
 	}
-	*l = limit{Percent: percent, Floor: least}
+	*l = limit{Limit: plan.Limit{Percent: percent, Floor: least}}
 	return nil
 }
 

@@ -78,7 +78,7 @@ func taken(f *pflag.Flag) string {
 	case "words":
 		return "words with commas between them"
 	case "limit":
-		return "a share and a number, such as 5%,10"
+		return "a share and a number, such as 5%,10, or none"
 	case "duration":
 		return "a duration, such as 30s or 15m"
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 )
@@ -13,12 +15,22 @@ import (
 // once makes one full pass and prints what came of it.
 func once(ctx context.Context, a *app, c *config, p process) error {
 	a.Policy.Retry = true // somebody asks for it now
+	if err := c.checkReleases(); err != nil {
+		return err
+	}
+	note, err := a.stateless()
+	if err != nil {
+		return err
+	}
 	stop := a.showProgress()
-	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
+	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
 	stop()
 	if res != nil {
 		res.Mode = "once"
 		res.Calls.Add(a.calls(), usersync.Calls{})
+		if err := a.tellStateless(p.stdout, c.output, note); err != nil {
+			return err
+		}
 		if perr := printResult(p.stdout, c.output, res); perr != nil {
 			return perr
 		}
@@ -27,6 +39,39 @@ func once(ctx context.Context, a *app, c *config, p process) error {
 		return refused(p, res, err)
 	}
 	return outcome(res)
+}
+
+// checkReleases refuses ids that cannot be any.
+func (c *config) checkReleases() error {
+	for _, id := range c.release.list {
+		if err := state.CheckPlanID(id); err != nil {
+			return usage("%s--release: %w", c.at("release"), err)
+		}
+	}
+	return nil
+}
+
+// stateless is what a run cannot know that no earlier one has left a state file to; "" if one has. It is to be asked
+// before the pass.
+func (a *app) stateless() (note string, err error) {
+	meta, err := a.Store.Meta()
+	if err != nil || !meta.Refresh.At.IsZero() || meta.Rebuilt || meta.Damaged > 0 {
+		return "", err
+	}
+	return "no earlier run has left a state file (" + a.Store.Path() + "): whom to remove, and what was done in the last 24 hours, is not known", nil
+}
+
+// tellStateless says that beside the result of a pass: the JSON is of the pass alone.
+func (a *app) tellStateless(w io.Writer, format, note string) error {
+	if note == "" {
+		return nil
+	}
+	if format == "json" {
+		a.log.Warn(note)
+		return nil
+	}
+	_, err := fmt.Fprintln(w, "Note:", note)
+	return err
 }
 
 // refused explains why a pass ended early. All that is wrong with a tree is printed, one line a problem.

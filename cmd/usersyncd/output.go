@@ -49,7 +49,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		count int
 		word  string
 	}{
-		{unmanaged, "no longer declared"}, {res.Failed - res.Partial, "failed"}, {res.Partial, "failed in part"}, {res.Held, "held"}, {res.Quarantined, "in quarantine"},
+		{unmanaged, "no longer declared"}, {res.Failed - res.Partial, "failed"}, {res.Partial, "failed in part"}, {res.Held, "held"}, {res.HeldInPart, "held in part"}, {res.Quarantined, "in quarantine"},
 		{res.Skipped, "skipped"}, {res.Deferred, "deferred"}, {res.Pending, "not reached"},
 	} {
 		if n.count > 0 {
@@ -106,8 +106,11 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 
 // counts says how many changes there are of each kind.
 func counts(changes []*plan.Change) string {
-	n, held, deferred := map[plan.Action]int{}, 0, 0
+	n, held, deferred, inPart := map[plan.Action]int{}, 0, 0, 0
 	for _, c := range changes {
+		if c.HeldInPart() {
+			inPart++
+		}
 		switch c.Outcome {
 		case plan.Planned:
 			n[c.Action]++
@@ -125,6 +128,9 @@ func counts(changes []*plan.Change) string {
 	}
 	if held > 0 {
 		parts = append(parts, fmt.Sprintf("%d held", held))
+	}
+	if inPart > 0 {
+		parts = append(parts, fmt.Sprintf("%d held in part", inPart))
 	}
 	if deferred > 0 {
 		parts = append(parts, fmt.Sprintf("%d deferred", deferred))

@@ -52,9 +52,16 @@ state file nor anything else is changed.`,
 
 func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) error {
 	a.Policy.Retry = true // as --once does
+	if err := c.checkReleases(); err != nil {
+		return err
+	}
+	note, err := a.stateless()
+	if err != nil {
+		return err
+	}
 	stop := a.showProgress()
 	a.Policy.LookUpMissing = true
-	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh})
+	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
 	stop()
 	if res == nil {
 		return refused(p, nil, err)
@@ -67,6 +74,9 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
 	res.Calls.Add(a.calls(), usersync.Calls{})
+	if err := a.tellStateless(p.stdout, c.output, note); err != nil {
+		return err
+	}
 	if c.output == "json" {
 		if err := printResult(p.stdout, c.output, res); err != nil {
 			return err
@@ -101,7 +111,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: res.Problems})
 		return &exitError{code: exitFailed}
 	}
-	if res.Held > 0 {
+	if res.Held+len(res.Holds) > 0 {
 		return &exitError{code: exitHeld}
 	}
 	if detailed && len(res.Changes) > 0 {

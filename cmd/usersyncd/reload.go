@@ -39,6 +39,9 @@ func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*s
 	if len(c.only.list) > 0 || c.where != "" {
 		return nil, usage("--only and --select are for plan, --once and export: a daemon looks after everybody")
 	}
+	if len(c.release.list) > 0 {
+		return nil, usage("%s--release is for plan and --once; what a daemon holds is let through by: usersyncd release %s", c.at("release"), c.release.list[0])
+	}
 	t, err := c.tuning()
 	if err != nil {
 		return nil, err

@@ -86,8 +86,13 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	}
 	s.Pending, s.Failed, s.Held, s.Quarantined, s.Skipped = last.Pending, last.Failed, last.Held, last.Quarantined, last.Skipped
 	for _, c := range last.Changes {
-		if c.UserOutcome() == plan.Deferred {
+		switch c.UserOutcome() {
+		case plan.Deferred:
 			s.Deferred++
+		case plan.Held:
+			if c.Outcome != plan.Held { // in part
+				s.Held++
+			}
 		}
 	}
 	s.Holds, s.Notes = last.Holds, last.Notes

@@ -34,6 +34,7 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 		failed = r.Failed
 		add(&waits, r.Quarantined, "in quarantine")
 		add(&waits, r.Held, "held")
+		add(&waits, r.HeldInPart, "held in part")
 		add(&waits, r.Skipped, "skipped")
 		if n := len(r.Problems); n > 0 {
 			wrong = append(wrong, plural(n, "problem")+" in the specs")

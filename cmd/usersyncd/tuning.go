@@ -25,7 +25,7 @@ type tuning struct {
 // reloadable are the settings that a tuning is made of.
 func reloadable() []string {
 	return []string{
-		"branch", "change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-skill-losses", "protect",
+		"branch", "change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-creations", "max-renames", "max-losses", "max-changes", "hold-reactivations", "protect",
 		"admin-roles", "min-admins", "allow-roles", "allow-divisions", "allow-queues", "allow-groups", "unmanaged-fields",
 		"refresh-interval", "resync-interval", "detail-interval", "search-lag", "no-refresh", "max-rate", "reserve", "log-level",
 	}
@@ -39,8 +39,8 @@ func fixed() []string {
 	}
 }
 
-// refusedByDaemon are the settings of a part of the users. A daemon looks after everybody.
-func refusedByDaemon() []string { return []string{"only", "select"} }
+// refusedByDaemon are the settings of one pass: a part of the users, and what is released. A daemon looks after everybody.
+func refusedByDaemon() []string { return []string{"only", "select", "release"} }
 
 func (c *config) tuning() (tuning, error) {
 	policy, err := c.policy()

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"usersyncd/sync/plan"
 )
 
 // A measure is one metric. of hands over its values, of a moment; none where nothing is known. Every label
@@ -115,7 +117,7 @@ func userMeasures() []measure {
 			tell(float64(at.Deferred), "deferred")
 		}},
 		{"usersyncd_guard_held_users", "Users held, by the guard that a person may overrule.", prometheus.GaugeValue, []string{"guard"}, func(at *moment, tell tell) {
-			guards := []string{"max-removals", "max-deactivations", "max-skill-losses", "min-admins", "other"}
+			guards := append(plan.Guards(), "other")
 			held := map[string]int{}
 			for _, h := range at.Holds {
 				held[among(h.Guard, guards)] += len(h.Users)

@@ -108,6 +108,9 @@ type Change struct {
 	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
 
+	leaves bool // the user is removed or deactivated
+	begun  bool // an intent to create the user was found
+
 	Hash  string    // of all that is desired of the user; a failure is forgotten when it changes
 	Retry time.Time // when it leaves quarantine
 }
@@ -138,7 +141,9 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 		return false
 	}
 	c.Fields = rest
-	c.classify() // what is left may be less urgent
+	if c.Cause != Undone && len(rest) > 0 {
+		c.classify() // what is left may be less urgent
+	}
 	return true
 }
 
@@ -164,6 +169,11 @@ func (c *Change) UserOutcome() Outcome {
 		return Skipped
 	}
 	return c.Outcome
+}
+
+// HeldInPart reports whether a guard holds some of a change, and the rest goes on.
+func (c *Change) HeldInPart() bool {
+	return c.Outcome != Held && slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Reason == ByGuard })
 }
 
 // Names reports whether the change touches the field.

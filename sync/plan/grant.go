@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"usersyncd/spec"
-	"usersyncd/state"
 )
 
 // granted reports whether everything that a change gives to a user may be given. What may is said by the
@@ -103,83 +102,4 @@ func grants(v spec.Value) map[grant]bool {
 		all[g] = true
 	}
 	return all
-}
-
-// admins holds the changes after which too few active users would have an administrator's role.
-func (p *planner) admins() {
-	g := &p.policy.Guard
-	if g.MinAdmins <= 0 || len(g.AdminRoles) == 0 {
-		return
-	}
-	var risky, freed []*Change
-	for _, c := range p.planned(func(c *Change) bool { return c.ends(g.AdminRoles) }) {
-		if p.released(guardAdmins, c) {
-			freed = append(freed, c)
-		} else {
-			risky = append(risky, c)
-		}
-	}
-	switch {
-	case len(risky) == 0:
-		return
-	case !p.answers.Counted:
-		p.Lookups.Admins = true
-		return
-	case p.answers.NoCount != nil:
-		p.hold(guardAdmins, fmt.Sprintf("it cannot be told whether the last administrators are among them: %v", p.answers.NoCount), risky)
-		return
-	}
-	left := 0
-	for _, id := range p.answers.Admins {
-		if u := p.snap.Users[id]; u != nil && u.Fields[spec.State].Text() == "active" && !p.lost(u) { // whom we do not see may be nobody
-			left++
-		}
-	}
-	var losing []*Change
-	for i, c := range append(freed, risky...) {
-		if !slices.Contains(p.answers.Admins, c.Current.ID) || c.Current.Fields[spec.State].Text() != "active" {
-			continue
-		}
-		if i < len(freed) {
-			left--
-		} else {
-			losing = append(losing, c)
-		}
-	}
-	if left -= len(losing); left < g.MinAdmins {
-		p.hold(guardAdmins, fmt.Sprintf("%d active administrators would be left, and --min-admins is %d", left, g.MinAdmins), losing)
-	}
-}
-
-// lost reports whether a user has lost the roles by our own write, which the API may not show yet.
-func (p *planner) lost(u *state.User) bool {
-	roles, known := u.Fields[spec.Roles]
-	return known && p.now.Sub(u.WroteAt).Abs() < ReadLag && !slices.ContainsFunc(grantList(roles), func(g grant) bool {
-		return slices.Contains(p.policy.Guard.AdminRoles, g.role)
-	})
-}
-
-// ends reports whether a change may take one of the roles from a user, or the user from them.
-func (c *Change) ends(roles []string) bool {
-	if c.Action == Unmanage || c.Action == Create {
-		return false
-	}
-	if c.Action == Delete || c.Deactivates() {
-		return true
-	}
-	for _, fc := range c.Fields {
-		if fc.Field == spec.Groups && len(joins(FieldChange{Before: fc.After, After: fc.Before})) > 0 {
-			return true // the role may come with the group
-		}
-		if fc.Field != spec.Roles {
-			continue
-		}
-		kept := grants(fc.After)
-		for _, g := range grantList(fc.Before) {
-			if slices.Contains(roles, g.role) && !kept[g] {
-				return true
-			}
-		}
-	}
-	return false
 }

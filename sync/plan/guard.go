@@ -1,17 +1,12 @@
 package plan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"usersyncd/spec"
-	"usersyncd/state"
 )
 
 // Guard says what is not done without a person: mistakes that are made in a checkout must not reach an
@@ -19,7 +14,12 @@ import (
 type Guard struct {
 	Removals      *Limit // of managed users, who are no longer declared, in 24 hours
 	Deactivations *Limit // of declared users, in 24 hours
-	SkillLosses   *Limit // of the managed users who have a skill, in one plan
+	Creations     *Limit // and restores, in 24 hours, against everybody whom the listing shows
+	Addresses     *Limit // that change, in 24 hours
+	Losses        *Limit // of those who have the same skill, language, queue, group, role or location, in 24 hours
+	Changes       *Limit // of users of whom anything else changes, in one plan
+	// Reactivations is whether whom somebody else deactivated or deleted waits for a person.
+	Reactivations bool
 
 	// Renames holds what looks like a rename and is not said to be one, and who was matched to an account that seems to
 	// be somebody else's.
@@ -34,58 +34,56 @@ type Guard struct {
 	Roles, Divisions, Queues, Groups []string
 }
 
-// Limit is a share of something, but never less than a number.
-type Limit struct {
-	Percent int
-	Floor   int
+// ForOne is what of a guard can be said where one user alone is looked at: nothing that counts the others.
+func (g Guard) ForOne() Guard {
+	g.Removals, g.Deactivations, g.Creations, g.Addresses, g.Losses, g.Changes = nil, nil, nil, nil, nil, nil
+	g.Reactivations, g.MinAdmins = false, 0
+	return g
 }
-
-// allows reports whether so many of all are within the limit.
-func (l *Limit) allows(n, all int) bool { return l == nil || n <= max(l.Floor, all*l.Percent/100) }
-
-// exceeded says in words what more than the limit is.
-func (l *Limit) exceeded(all int) string {
-	return fmt.Sprintf("more than %d %% (%d), and more than %d,", l.Percent, all*l.Percent/100, l.Floor)
-}
-
-func (l *Limit) String() string { return fmt.Sprintf("%d%%,%d", l.Percent, l.Floor) }
 
 // Hold is what one guard holds.
 type Hold struct {
-	ID     string   `json:"id"` // what Release takes; it stays the same as long as the same is held
-	Guard  string   `json:"guard"`
-	Users  []string `json:"users"`
-	Reason string   `json:"reason"`
-	Undo   bool     `json:"undo,omitempty"` // of a rollback
+	ID     string       `json:"id"` // what Release takes; it stays the same as long as the same is held
+	Guard  string       `json:"guard"`
+	Users  []string     `json:"users"`
+	Fields []spec.Field `json:"fields,omitempty"` // what is held of the users; none: all of their changes
+	Reason string       `json:"reason"`
+	Undo   bool         `json:"undo,omitempty"` // of a rollback
 }
 
 // The guards that a person may overrule.
 const (
 	guardRemovals      = "max-removals"
 	guardDeactivations = "max-deactivations"
-	guardSkills        = "max-skill-losses"
+	guardCreations     = "max-creations"
+	guardMaxRenames    = "max-renames"
+	guardLosses        = "max-losses"
+	guardChanges       = "max-changes"
+	guardReactivations = "reactivations"
 	guardAdmins        = "min-admins"
 )
 
-const tallied = 24 * time.Hour // for how long removals and deactivations count
+// Guards lists what Hold.Guard may be.
+func Guards() []string {
+	return []string{guardRemovals, guardDeactivations, guardCreations, guardMaxRenames, guardLosses, guardChanges, guardReactivations, guardAdmins, guardRenames}
+}
 
-// guard holds the changes that go too far. whole is whether everybody was looked at.
-func (p *planner) guard(whole bool) {
-	p.protect()
-	p.admins()
-	removed, deactivated, forgotten := p.lately()
-	managed := 0
-	for _, u := range p.snap.Users {
-		if u.Applied != nil && !u.Deleted() {
-			managed++
-		}
+// guard holds the changes that go too far. A guard sees what those before it have left.
+func (p *planner) guard() {
+	p.count()
+	for _, c := range p.changes {
+		c.leaves = c.Action.Removes() || c.Deactivates()
 	}
-	p.limit(guardRemovals, p.policy.Guard.Removals, removed, managed+removed, forgotten, "removals", "managed users",
-		p.planned(func(c *Change) bool { return c.Action.Removes() }))
-	p.limit(guardDeactivations, p.policy.Guard.Deactivations, deactivated, managed, false, "deactivations", "managed users",
-		p.planned(func(c *Change) bool { return !c.Action.Removes() && c.Deactivates() }))
-	p.skills()
-	p.remember(whole)
+	p.protect()
+	p.limitAddresses() // a bulk change is one hold, administrators included
+	p.admins()
+	p.reactivations()
+	p.limitRemovals()
+	p.limitDeactivations()
+	p.limitCreations()
+	p.limitLosses()
+	p.limitChanges()
+	p.keepAddresses()
 }
 
 // planned returns the changes that are to be made and meet a condition, in their order.
@@ -98,13 +96,6 @@ func (p *planner) planned(is func(*Change) bool) []*Change {
 	}
 	slices.SortFunc(some, (*Change).before)
 	return some
-}
-
-// Deactivates reports whether a user who is active will not be.
-func (c *Change) Deactivates() bool {
-	return c.Current != nil && c.Current.Fields[spec.State].Text() == "active" && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return fc.Field == spec.State && fc.After != spec.Text("active")
-	})
 }
 
 // protect holds every change of the users whom the configuration names. Nobody can release these.
@@ -128,110 +119,103 @@ func (g *Guard) Protects(c *Change) bool {
 	})
 }
 
-// lately counts what was done within the time that counts. forgotten is whether there may have been more.
-func (p *planner) lately() (removed, deactivated int, forgotten bool) {
-	for _, t := range p.snap.Guards.Done {
-		if p.now.Sub(t.At) < tallied {
-			removed, deactivated, forgotten = removed+t.Removed, deactivated+t.Deactivated, forgotten || t.Forgotten
-		}
-	}
-	return removed, deactivated, forgotten || p.snap.Damaged > 0
+// A portion is what a guard holds of one change: some of its fields, or all of it if there are none.
+type portion struct {
+	*Change
+	fields []spec.Field
 }
 
-// limit holds all of the changes if there are too many, with those that were done already. What was
-// released does not count.
-func (p *planner) limit(guard string, l *Limit, done, all int, forgotten bool, what, ofWhat string, changes []*Change) {
-	changes = slices.DeleteFunc(changes, func(c *Change) bool { return p.released(guard, c) })
-	if l == nil || len(changes) == 0 || l.allows(done+len(changes), all) && !forgotten {
-		return
+// tokens name the portion.
+func (w portion) tokens(guard string) []string {
+	if len(w.fields) == 0 {
+		return []string{token(guard, w.Change)}
 	}
-	lately := ""
-	if done > 0 {
-		lately = fmt.Sprintf(", with %d in the last 24 hours", done)
-	}
-	reason := fmt.Sprintf("%d %s%s are %s of %d %s", len(changes), what, lately, l.exceeded(all), all, ofWhat)
-	if forgotten {
-		reason = fmt.Sprintf("%d %s, and the state file was damaged within 24 hours, so that earlier ones may be forgotten", len(changes), what)
-	}
-	p.hold(guard, reason, changes)
-}
-
-// skills holds the changes that take one skill from too many of those who have it.
-func (p *planner) skills() {
-	losers := map[string][]*Change{}
-	for _, c := range p.planned(func(c *Change) bool { return !c.Action.Removes() && c.Current != nil && c.Names(spec.Skills) }) {
-		before, after := names(c.Current.Fields[spec.Skills]), names(c.Desired[spec.Skills])
-		for skill := range before {
-			if !after[skill] && !p.released(guardSkills, c) {
-				losers[skill] = append(losers[skill], c)
-			}
-		}
-	}
-	if len(losers) == 0 {
-		return
-	}
-	have := map[string]int{}
-	for _, u := range p.snap.Users {
-		if u.Applied != nil && !u.Deleted() {
-			for skill := range names(u.Fields[spec.Skills]) {
-				have[skill]++
-			}
-		}
-	}
-	held := map[*Change]bool{}
-	reason := ""
-	for _, skill := range slices.Sorted(maps.Keys(losers)) {
-		if n := len(losers[skill]); !p.policy.Guard.SkillLosses.allows(n, max(have[skill], n)) {
-			reason = cmp.Or(reason, fmt.Sprintf("%d users would lose the skill %s, %s of the %d who have it",
-				n, spec.Text(skill).Display(), p.policy.Guard.SkillLosses.exceeded(max(have[skill], n)), max(have[skill], n)))
-			for _, c := range losers[skill] {
-				held[c] = true
-			}
-		}
-	}
-	p.hold(guardSkills, reason, slices.SortedFunc(maps.Keys(held), (*Change).before))
-}
-
-func names(v spec.Value) map[string]bool {
-	all := map[string]bool{}
-	for _, ref := range spec.References(spec.Skills, v) {
-		all[ref.Name] = true
+	var all []string
+	for _, f := range w.fields {
+		all = append(all, fieldToken(guard, w.Change, f))
 	}
 	return all
 }
 
-// hold holds changes, unless a person has asked to release exactly these.
+// hold holds whole changes.
 func (p *planner) hold(guard, reason string, changes []*Change) {
-	if len(changes) == 0 {
+	portions := make([]portion, len(changes))
+	for i, c := range changes {
+		portions[i] = portion{Change: c}
+	}
+	p.holdPortions(guard, reason, portions)
+}
+
+// holdField holds one field of each change.
+func (p *planner) holdField(guard, reason string, f spec.Field, changes []*Change) {
+	portions := make([]portion, len(changes))
+	for i, c := range changes {
+		portions[i] = portion{c, []spec.Field{f}}
+	}
+	p.holdPortions(guard, reason, portions)
+}
+
+// holdPortions holds what a guard has found, unless a person has asked to release exactly this.
+func (p *planner) holdPortions(guard, reason string, portions []portion) {
+	if len(portions) == 0 {
 		return
 	}
-	sum := sha256.New()
 	h := Hold{Guard: guard, Reason: reason, Undo: p.RollbackOf != ""}
-	for _, c := range changes {
-		fmt.Fprintln(sum, guard, c.who(), c.Action, c.Hash)
-		h.Users = append(h.Users, c.Key)
+	var tokens []string
+	held := map[spec.Field]bool{}
+	for _, w := range portions {
+		tokens = append(tokens, w.tokens(guard)...)
+		h.Users = append(h.Users, w.Key)
+		for _, f := range w.fields {
+			held[f] = true
+		}
 	}
-	h.ID = "p-" + hex.EncodeToString(sum.Sum(nil)[:4])
+	for _, info := range p.Index.infos {
+		if held[info.Field] {
+			h.Fields = append(h.Fields, info.Field)
+		}
+	}
+	h.ID = holdID(tokens)
 	if slices.Contains(p.snap.Requests, h.ID) {
 		p.Answered = append(p.Answered, h.ID)
-		for _, c := range changes {
-			p.Guards.Released = append(p.Guards.Released, token(guard, c))
+		p.Guards.Released = append(p.Guards.Released, tokens...)
+		for _, t := range tokens {
+			p.freed[t] = true
 		}
 		return
 	}
 	p.Holds = append(p.Holds, h)
-	for _, c := range changes {
-		c.Outcome, c.Hold, c.Note = Held, h.ID, reason
+	for _, w := range portions {
+		if len(w.fields) == 0 {
+			w.Outcome, w.Hold, w.Note = Held, h.ID, reason
+			continue
+		}
+		w.withhold(Withheld{Reason: ByGuard, Hold: h.ID, Note: reason}, func(fc FieldChange) bool { return slices.Contains(w.fields, fc.Field) })
 	}
 }
 
+// holdID names a hold by what it holds, whatever the order.
+func holdID(tokens []string) string {
+	sum := sha256.New()
+	for _, t := range slices.Sorted(slices.Values(tokens)) {
+		fmt.Fprintln(sum, t)
+	}
+	return "p-" + hex.EncodeToString(sum.Sum(nil)[:4])
+}
+
 // token names what is released: one guard's hold on one change of one user.
-func token(guard string, c *Change) string { return guard + " " + c.who() + " " + c.Hash }
+func token(guard string, c *Change) string { return guard + " " + c.who(guard) + " " + c.Hash }
+
+// fieldToken is token for one field of a change: it stays the same whatever else changes of the user.
+func fieldToken(guard string, c *Change, f spec.Field) string {
+	sum := sha256.Sum256([]byte(c.Desired[f]))
+	return guard + " " + c.who(guard) + " " + string(f) + " " + hex.EncodeToString(sum[:8])
+}
 
 // who names the user of a change in the same way as long as the change is to be made: by id, or by address if it is
-// to be created.
-func (c *Change) who() string {
-	if c.Current == nil || c.Action == Create {
+// to be created. A creation may turn out to be a restore.
+func (c *Change) who(guard string) string {
+	if c.Current == nil || c.Action == Create || guard == guardCreations || guard == guardRemovals && !c.Action.Removes() {
 		return c.Key
 	}
 	return c.Current.ID
@@ -240,31 +224,43 @@ func (c *Change) who() string {
 // released reports whether a person has let a change through.
 func (p *planner) released(guard string, c *Change) bool { return p.freed[token(guard, c)] }
 
-// remember keeps what is to be remembered: of the tally what still counts, of what was released what is still
-// to be done. What a plan did not look at, for a selection or a problem, stays as it is.
+// releasedUnder is released for any of some guards.
+func (p *planner) releasedUnder(c *Change, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return p.released(guard, c) })
+}
+
+// releasedField is released for one field.
+func (p *planner) releasedField(c *Change, f spec.Field, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return p.freed[fieldToken(guard, c, f)] })
+}
+
+// remember keeps of what was released what is still to be done. What a plan did not look at, for a selection or a
+// problem, stays as it is; whole is whether everybody was looked at.
 func (p *planner) remember(whole bool) {
-	p.Guards.Exporting = p.snap.Guards.Exporting
-	for _, t := range p.snap.Guards.Done {
-		if p.now.Sub(t.At) < tallied {
-			p.Guards.Done = append(p.Guards.Done, t)
-		}
-	}
-	if p.snap.Damaged > 0 {
-		p.Guards.Done = append(p.Guards.Done, state.Tally{At: p.now.UTC().Truncate(time.Minute), Forgotten: true})
-	}
-	open := map[string]bool{}
-	for _, c := range p.changes {
-		open[token("", c)] = true
-	}
-	for _, t := range p.snap.Guards.Released {
-		_, change, _ := strings.Cut(t, " ")
-		if (open[" "+change] || !whole) && !slices.Contains(p.Guards.Released, t) {
-			p.Guards.Released = append(p.Guards.Released, t)
-		}
+	if whole && len(p.Guards.Released) > 0 {
+		open := p.openTokens()
+		p.Guards.Released = slices.DeleteFunc(p.Guards.Released, func(t string) bool { return !open[t] })
 	}
 	for _, id := range p.snap.Requests {
 		if whole && !slices.Contains(p.Answered, id) {
 			p.UnknownReleases = append(p.UnknownReleases, id)
 		}
 	}
+}
+
+// openTokens are the tokens of all that is to be done.
+func (p *planner) openTokens() map[string]bool {
+	open := map[string]bool{}
+	for _, c := range p.changes {
+		for _, guard := range Guards() {
+			open[token(guard, c)] = true
+			for _, fc := range c.Fields {
+				open[fieldToken(guard, c, fc.Field)] = true
+			}
+			for _, w := range c.Withheld {
+				open[fieldToken(guard, c, w.Field)] = true
+			}
+		}
+	}
+	return open
 }

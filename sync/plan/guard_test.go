@@ -19,7 +19,7 @@ func guarded(onRemoval plan.Action) plan.Policy {
 	p.OnRemoval = onRemoval
 	p.Guard.Removals = &plan.Limit{Percent: 5, Floor: 10}
 	p.Guard.Deactivations = &plan.Limit{Percent: 10, Floor: 20}
-	p.Guard.SkillLosses = &plan.Limit{Percent: 50, Floor: 20}
+	p.Guard.Losses = &plan.Limit{Percent: 50, Floor: 20}
 	return p
 }
 
@@ -115,7 +115,7 @@ func TestASkillIsNotTakenFromMany(t *testing.T) {
 		if n := outcomes(p); tt.held != (n[plan.Held] == tt.losers) || tt.held == (n[plan.Planned] == tt.losers) {
 			t.Errorf("%+v: %v", tt, n)
 		}
-		if tt.held && !strings.Contains(p.Holds[0].Reason, `lose the skill "Billing"`) {
+		if tt.held && !strings.Contains(p.Holds[0].Reason, `take the skill "Billing"`) {
 			t.Errorf("held because %s", p.Holds[0].Reason)
 		}
 	}

@@ -42,6 +42,8 @@ type Plan struct {
 	Retained   int // managed users that a tree with problems does not show
 	Resent     int // calls sent again, after no usable answer or a conflict
 
+	keeps map[string]bool // addresses that users keep for now, as their new ones are held
+
 	Lookups         Lookups      // what must be known before it may be carried out
 	Guards          state.Guards // to be remembered; its Released are those that still have something to release
 	Answered        []string     // requests for release that were dealt with
@@ -114,8 +116,9 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	p.renames()
 	p.checkout(tree.Checkout)
 	p.contests()
-	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
+	p.guard()
 	p.confirmRemovals()
+	p.remember(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.lookUpMissing()
 	p.schedule()
 	p.withheld()
@@ -244,6 +247,7 @@ type planner struct {
 	wrong      map[string]bool        // keys of users of whom it is not known which account is meant
 	held       map[string]bool        // ids
 	freed      map[string]bool        // what a person has released
+	users      census
 	now        time.Time
 }
 
@@ -261,6 +265,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 		p.held[id] = true
 	}
 	p.Index.emailUnmanaged = slices.Contains(policy.Unmanaged, spec.Email)
+	p.recall()
 	return p
 }
 
@@ -280,6 +285,7 @@ func (p *planner) user(u *spec.User) {
 	p.Index.Compare(c)
 	p.rebase(c)
 	_, begun := p.snap.Intents[u.Key]
+	c.begun = begun
 	if len(c.Fields)+len(c.Drift) > 0 {
 		c.Hash = u.Hash()
 	}
@@ -360,6 +366,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)
+		p.countFound(c, &confirmed)
 	}
 }
 
@@ -400,7 +407,7 @@ func (p *Plan) Reachable(key string) bool {
 		return false // somebody else is to have it
 	}
 	owner := p.OwnerOf[u.ID]
-	return owner == "" || owner == key || p.Index.emailUnmanaged
+	return owner == "" || owner == key || p.Index.emailUnmanaged || p.keeps[key]
 }
 
 // id names the plan by what it would do.

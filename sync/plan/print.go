@@ -85,18 +85,27 @@ func (w Withheld) Why() string {
 	return text
 }
 
-// String says what is held, why, and what a person can do.
+// String says what is held, why, and what a person can do; then who it is.
 func (h Hold) String() string {
-	users := "1 user"
-	if len(h.Users) != 1 {
-		users = fmt.Sprintf("%d users", len(h.Users))
-	}
+	return fmt.Sprintf("Held: %s. If this is intended: usersyncd release %s\n  %s", Printable(h.Reason), h.ID, Printable(someOf(h.Users)))
+}
+
+// someOf lists what people can take in.
+func someOf(names []string) string {
 	const most = 10
-	names := Printable(strings.Join(h.Users[:min(len(h.Users), most)], ", "))
-	if n := len(h.Users) - most; n > 0 {
-		names += fmt.Sprintf(" and %d more", n)
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("Held: %s, by --%s: %s.\n  %s\n  If it is meant: usersyncd release %s", users, h.Guard, Printable(h.Reason), names, h.ID)
+	return text
+}
+
+// number counts in words.
+func number(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // Where is the place of the spec, if there is one that can be read.

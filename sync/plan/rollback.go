@@ -125,7 +125,9 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 			p.OwnerOf[c.Current.ID], p.Index.RenamedTo[c.Key] = c.Key, c.Current.ID
 		}
 	}
-	p.guard(false)
+	p.guard()
+	p.remember(false)
+	p.withheld()
 	p.needs()
 	for _, c := range p.changes {
 		p.Changes = append(p.Changes, c)

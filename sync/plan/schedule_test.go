@@ -108,11 +108,17 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			snap: snapshot(has(known("1", "a@x.example", nil), four)),
 			want: []string{"deferred: ~ adopt a@x.example (edit, u.yaml:1:1) deferred\n    " + until + "\n        skills: {A: 4} -> {A: 5}"},
 		}, {
-			name: "what a guard holds is held whole, and by day",
+			name: "what a guard holds is held by day",
+			tree: tree(skilled(declared("a@x.example"), none)),
+			snap: snapshot(has(known("1", "a@x.example", fields()), four)),
+			with: func(p *plan.Policy) { p.Guard.Losses = &plan.Limit{} },
+			want: []string{"held: ~ update a@x.example (edit, u.yaml:1:1) held under p-...\n    skills: {A: 4} -> {} (held under p-...)"},
+		}, {
+			name: "and the user's other fields are not",
 			tree: tree(skilled(declared("a@x.example", "title", "New"), none)),
 			snap: snapshot(has(known("1", "a@x.example", fields("title", "T"), "title", "T"), four)),
-			with: func(p *plan.Policy) { p.Guard.SkillLosses = &plan.Limit{} },
-			want: []string{"held: ~ update a@x.example (edit, u.yaml:1:1) held under p-...\n    title: \"T\" -> \"New\"\n    skills: {A: 4} -> {}"},
+			with: func(p *plan.Policy) { p.Guard.Losses = &plan.Limit{} },
+			want: []string{"planned: ~ update a@x.example (edit, u.yaml:1:1)\n    title: \"T\" -> \"New\"\n    skills: {A: 4} -> {} (held under p-...)"},
 		}, {
 			name: "what a broken tree does not show waits, too",
 			tree: &spec.Tree{Problems: []spec.Problem{{Message: "broken"}}},
@@ -140,8 +146,8 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			got := []string{}
 			for _, c := range plan.Changes {
 				line := string(c.Outcome) + ": " + c.String()
-				if c.Hold != "" {
-					line = strings.ReplaceAll(line, c.Hold, "p-...")
+				for _, h := range plan.Holds {
+					line = strings.ReplaceAll(line, h.ID, "p-...")
 				}
 				got = append(got, line)
 			}
@@ -192,7 +198,7 @@ func TestGuardsLookAtWhatWaits(t *testing.T) {
 			u.Applied[spec.Skills] = u.Fields[spec.Skills]
 			declarations, users = append(declarations, d), append(users, u)
 		}
-		p.Guard.SkillLosses = &plan.Limit{Percent: 50}
+		p.Guard.Losses = &plan.Limit{Percent: 50}
 		return plan.New(tree(declarations...), snapshot(users...), p, nil, now).Holds
 	}
 	always, scheduled := policy(), policy()

@@ -1,0 +1,583 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	"usersyncd/sync/plan"
+)
+
+// defaults is a policy with all of the program's own limits, and a limit of plain changes besides.
+func defaults(onRemoval plan.Action) plan.Policy {
+	p := guarded(onRemoval)
+	p.Guard.Creations = &plan.Limit{Percent: 10, Floor: 100}
+	p.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
+	p.Guard.Reactivations = true
+	p.Guard.AdminRoles, p.Guard.MinAdmins = []string{"Master Admin"}, 2
+	return p
+}
+
+// An orgTest is an organization with its checkout, of which a test makes plans and applies them in memory.
+type orgTest struct {
+	tree   *spec.Tree
+	snap   *state.Snapshot
+	admins []string // ids
+}
+
+// org is an organization of n managed users, all of them as declared.
+func org(n int, kv ...string) *orgTest {
+	o := &orgTest{admins: []string{"root1", "root2", "root3"}}
+	o.tree, o.snap = crowd(n, kv...)
+	return o
+}
+
+// stateless is the same organization to a run without a state file.
+func (o *orgTest) stateless() *orgTest {
+	for _, u := range o.snap.Users {
+		u.Applied = nil
+	}
+	o.snap.Guards = state.Guards{}
+	return o
+}
+
+// id pins the ids of all declared users, as an export does.
+func (o *orgTest) pinned() *orgTest {
+	for i, u := range o.tree.Users {
+		u.ID = fmt.Sprintf("id%04d", i)
+	}
+	return o
+}
+
+// plan makes a plan at a time, with an answer to all that it asks for.
+func (o *orgTest) plan(policy plan.Policy, at time.Time) *plan.Plan {
+	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}, Fresh: map[string]error{}, Searched: map[string]bool{}}
+	for range 10 {
+		p := plan.New(o.tree, o.snap, policy, answers, at)
+		if !p.NeedsLookups() {
+			return p
+		}
+		for ref := range p.Lookups.Names {
+			answers.Names[ref] = ""
+		}
+		for id, fields := range p.Lookups.Fields {
+			answers.Unread[id] = nil
+			for _, f := range fields {
+				o.snap.Users[id].Fields[f] = spec.Strings(nil)
+			}
+		}
+		for _, id := range p.Lookups.IDs {
+			answers.Looked[id] = true
+		}
+		for id := range p.Lookups.Fresh {
+			answers.Fresh[id] = nil
+		}
+		for key := range p.Lookups.Emails {
+			answers.Searched[key] = true
+		}
+		if p.Lookups.Admins {
+			answers.Counted, answers.Admins = true, o.admins
+		}
+	}
+	panic("a plan that asks for ever")
+}
+
+// apply carries a plan out as if every call went well, and remembers what a state file would.
+func (o *orgTest) apply(p *plan.Plan, at time.Time) { o.begin(p, len(p.Changes), at) }
+
+// begin carries out the first of a plan's changes.
+func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
+	for _, u := range p.Record.Users {
+		o.snap.Users[u.ID] = u
+	}
+	for _, c := range p.Todo()[:min(most, len(p.Todo()))] {
+		c.Outcome = plan.Applied
+		if c.Action == plan.Unmanage {
+			continue
+		}
+		var before *state.User
+		now := &state.User{Observed: state.Observed{ID: "new " + c.Key, Fields: spec.Fields{spec.State: spec.Text("active")}}}
+		if before = c.Current; before != nil {
+			copied := *before
+			now = &copied
+		}
+		now.Fields, now.Applied = cloned(now.Fields), cloned(now.Applied)
+		var fields []spec.Field
+		for _, fc := range c.Fields {
+			now.Fields[fc.Field] = fc.After
+			fields = append(fields, fc.Field)
+		}
+		for f, v := range c.Desired {
+			if !c.Withholds(f) {
+				now.Applied[f] = v
+			}
+		}
+		p.Count(c, before, now, fields, at)
+		if c.Action.Removes() {
+			now.Unmanage()
+			now.Removed = string(c.Action)
+		}
+		o.snap.Users[now.ID] = now
+	}
+	if p.Converged() {
+		p.EndImport()
+	}
+	o.snap.Guards, o.snap.Requests = p.Guards, nil
+}
+
+func cloned(f spec.Fields) spec.Fields {
+	out := spec.Fields{}
+	for k, v := range f {
+		out[k] = v
+	}
+	return out
+}
+
+// held counts the users of whom a guard holds something.
+func held(p *plan.Plan, guard string) int {
+	n := 0
+	for _, h := range p.Holds {
+		if h.Guard == guard {
+			n += len(h.Users)
+		}
+	}
+	return n
+}
+
+// A trespass is what a guard limits.
+type trespass struct {
+	guard string
+	does  func(o *orgTest, n int)      // n users more than before
+	done  func(n int) state.Tally      // nil: it does not count from plan to plan
+	whole bool                         // the whole change is held
+	off   func(g *plan.Guard)          // takes the guard out
+	limit func(g *plan.Guard, max int) // of all that there are
+}
+
+func trespasses() map[string]trespass {
+	return map[string]trespass{
+		"removals": {
+			guard: "max-removals", whole: true,
+			does:  func(o *orgTest, n int) { o.tree.Users = o.tree.Users[:len(o.tree.Users)-n] },
+			done:  func(n int) state.Tally { return state.Tally{Removed: n} },
+			off:   func(g *plan.Guard) { g.Removals = nil },
+			limit: func(g *plan.Guard, n int) { g.Removals = &plan.Limit{Floor: n} },
+		},
+		"deactivations": {
+			guard: "max-deactivations", whole: true,
+			does: func(o *orgTest, n int) {
+				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.State] == spec.Text("active") }) {
+					u.Fields[spec.State] = spec.Text("inactive")
+				}
+			},
+			done:  func(n int) state.Tally { return state.Tally{Deactivated: n} },
+			off:   func(g *plan.Guard) { g.Deactivations = nil },
+			limit: func(g *plan.Guard, n int) { g.Deactivations = &plan.Limit{Floor: n} },
+		},
+		"creations": {
+			guard: "max-creations", whole: true,
+			does: func(o *orgTest, n int) {
+				for range n {
+					o.tree.Users = append(o.tree.Users, declared(fmt.Sprintf("zz%04d@x.example", len(o.tree.Users)), "name", "New", "state", "active"))
+				}
+			},
+			done:  func(n int) state.Tally { return state.Tally{Created: n} },
+			off:   func(g *plan.Guard) { g.Creations = nil },
+			limit: func(g *plan.Guard, n int) { g.Creations = &plan.Limit{Floor: n} },
+		},
+		"renames": {
+			guard: "max-renames",
+			does: func(o *orgTest, n int) {
+				for i, u := range o.tree.Users {
+					if n > 0 && u.ID == "" {
+						n--
+						u.ID = fmt.Sprintf("id%04d", i)
+						u.Key = "renamed." + u.Key
+						u.Fields[spec.Email] = spec.Text(u.Key)
+					}
+				}
+			},
+			done:  func(n int) state.Tally { return state.Tally{Renamed: n} },
+			off:   func(g *plan.Guard) { g.Addresses = nil },
+			limit: func(g *plan.Guard, n int) { g.Addresses = &plan.Limit{Floor: n} },
+		},
+		"losses": {
+			guard: "max-losses",
+			does: func(o *orgTest, n int) {
+				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.Queues] == "" }) {
+					u.Fields[spec.Queues] = spec.Strings([]string{"Sales"})
+				}
+				for _, u := range o.snap.Users {
+					if u.Fields[spec.Queues] == "" {
+						u.Fields[spec.Queues] = spec.Strings([]string{"Billing", "Sales"})
+					}
+				}
+			},
+			done:  func(n int) state.Tally { return state.Tally{Lost: map[string]int{"queues Billing": n}} },
+			off:   func(g *plan.Guard) { g.Losses = nil },
+			limit: func(g *plan.Guard, n int) { g.Losses = &plan.Limit{Floor: n} },
+		},
+		"plain changes": {
+			guard: "max-changes",
+			does: func(o *orgTest, n int) {
+				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.Title] == "" }) {
+					u.Fields[spec.Title] = spec.Text("New")
+				}
+			},
+			off:   func(g *plan.Guard) { g.Changes = nil },
+			limit: func(g *plan.Guard, n int) { g.Changes = &plan.Limit{Floor: n} },
+		},
+	}
+}
+
+func pick(o *orgTest, n int, is func(*spec.User) bool) []*spec.User {
+	var some []*spec.User
+	for _, u := range o.tree.Users {
+		if len(some) < n && is(u) {
+			some = append(some, u)
+		}
+	}
+	return some
+}
+
+// policyFor limits what a test is about alone.
+func (tt trespass) policyFor(limit int) plan.Policy {
+	p := policy()
+	p.OnRemoval = plan.Deactivate
+	tt.limit(&p.Guard, limit)
+	return p
+}
+
+// Up to the limit all goes, above it nothing does, and what is released does; a title of somebody else always goes, and
+// so does one of those whose field is held.
+func TestLimits(t *testing.T) {
+	for name, tt := range trespasses() {
+		t.Run(name, func(t *testing.T) {
+			for _, n := range []int{9, 10, 11} {
+				o := org(40)
+				tt.does(o, n)
+				policy := tt.policyFor(10)
+				p := o.plan(policy, now)
+				if n <= 10 {
+					if len(p.Holds) > 0 || outcomes(p)[plan.Planned] != n {
+						t.Errorf("%d of 10 are held: %v", n, p.Holds)
+					}
+					continue
+				}
+				if held(p, tt.guard) != n || len(p.Holds) != 1 || outcomes(p)[plan.Held] != n {
+					t.Fatalf("%d, the limit is 10: %v, %v", n, p.Holds, outcomes(p))
+				}
+				if fields := len(p.Holds[0].Fields); (fields == 0) != tt.whole {
+					t.Errorf("%d fields are held, whole changes: %v", fields, tt.whole)
+				}
+				for _, want := range []string{fmt.Sprint(n), "the limit is 10 (--" + tt.guard + " 0%,10)"} {
+					if !strings.Contains(p.Holds[0].Reason, want) {
+						t.Errorf("the reason is %q, without %q", p.Holds[0].Reason, want)
+					}
+				}
+				again := o.plan(policy, now.Add(time.Hour))
+				if again.Holds[0].ID != p.Holds[0].ID {
+					t.Errorf("the hold is %s, and was %s", again.Holds[0].ID, p.Holds[0].ID)
+				}
+				o.snap.Requests = []string{p.Holds[0].ID}
+				freed := o.plan(policy, now)
+				if len(freed.Holds) > 0 || outcomes(freed)[plan.Planned] != n {
+					t.Errorf("released: %v, %v", freed.Holds, outcomes(freed))
+				}
+				o.snap.Requests, o.snap.Guards = nil, freed.Guards // of a pass that ended before it could do it
+				if later := o.plan(policy, now); len(later.Holds) > 0 {
+					t.Errorf("released with the pass before: %v", later.Holds)
+				}
+				o.apply(freed, now)
+				if done := o.plan(policy, now); len(done.Todo()) > 0 || len(done.Guards.Released) > 0 {
+					t.Errorf("done: still %d to do, released %v", len(done.Todo()), done.Guards.Released)
+				}
+				if tally := o.snap.Guards.Done; len(tally) > 0 {
+					t.Errorf("what was released counts: %+v", tally)
+				}
+			}
+		})
+	}
+}
+
+// What was done counts for 24 hours, whatever the clock does in between.
+func TestLimitsCountForADay(t *testing.T) {
+	for name, tt := range trespasses() {
+		t.Run(name, func(t *testing.T) {
+			o := org(60)
+			tt.does(o, 10)
+			policy := tt.policyFor(10)
+			p := o.plan(policy, now)
+			if len(p.Holds) > 0 {
+				t.Fatalf("ten are held: %v", p.Holds)
+			}
+			o.apply(p, now)
+			tt.does(o, 1)
+			at := func(ago time.Duration) int { return held(o.plan(policy, now.Add(ago)), tt.guard) }
+			if tt.done == nil {
+				if at(time.Minute) > 0 {
+					t.Error("what was done with another plan counts")
+				}
+				return
+			}
+			for ago, want := range map[time.Duration]int{
+				time.Minute: 1, 23*time.Hour + 59*time.Minute: 1, 24 * time.Hour: 0, 25 * time.Hour: 0,
+				-time.Hour: 1, -30 * time.Hour: 1, -1000 * time.Hour: 1, // the clock was set back
+			} {
+				if n := at(ago); n != want {
+					t.Errorf("one more %s later: %d held, want %d", ago, n, want)
+				}
+			}
+			back := now.Add(-1000 * time.Hour)
+			o.snap.Guards = o.plan(policy, back).Guards
+			for ago, want := range map[time.Duration]int{23 * time.Hour: 1, 24 * time.Hour: 0} {
+				if n := held(o.plan(policy, back.Add(ago)), tt.guard); n != want {
+					t.Errorf("%s after the clock was set back: %d held, want %d", ago, n, want)
+				}
+			}
+			o.snap.Guards.Done = []state.Tally{tt.done(10)}
+			o.snap.Guards.Done[0].At = now
+			o.snap.Guards = o.plan(policy, now.Add(3*24*time.Hour)).Guards // the clock was ahead for a while
+			if n := at(time.Hour); n != 1 {
+				t.Errorf("set back to what it was: %d held", n)
+			}
+		})
+	}
+}
+
+// The floor of removals, deactivations, renames and losses is at most half of the users; that of creations and of plain
+// changes stays. The message names the limit in force.
+func TestFloorsInASmallOrganization(t *testing.T) {
+	for name, tt := range trespasses() {
+		for _, stateless := range []bool{false, true} {
+			if stateless && name == "removals" {
+				continue // nobody is known to be managed
+			}
+			t.Run(fmt.Sprint(name, " stateless ", stateless), func(t *testing.T) {
+				keeps := tt.guard == "max-creations" || tt.guard == "max-changes"
+				for _, size := range []struct{ users, half int }{{12, 6}, {11, 6}, {1, 1}} {
+					for n := 1; n <= size.users; n++ {
+						o := org(size.users)
+						if stateless {
+							o.stateless()
+						}
+						tt.does(o, n)
+						p := o.plan(tt.policyFor(10), now)
+						want := 0
+						if !keeps && n > size.half || keeps && n > 10 {
+							want = n
+						}
+						if tt.guard == "max-creations" && stateless && size.users <= 10 {
+							want = 0 // a new organization
+						}
+						if held(p, tt.guard) != want {
+							t.Errorf("%d of %d: %d held, want %d", n, size.users, held(p, tt.guard), want)
+						}
+						if want > 0 && !keeps && !strings.Contains(p.Holds[0].Reason, fmt.Sprintf("the limit is %d (--%s 0%%,10; its floor is at most half of %d users)", size.half, tt.guard, size.users)) {
+							t.Errorf("%q does not name the limit in force", p.Holds[0].Reason)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// The floor does not shrink while it is used up.
+func TestTheFloorIsOfTheUsersOfYesterday(t *testing.T) {
+	o := org(12)
+	policy := trespasses()["removals"].policyFor(10)
+	for _, n := range []int{4, 2} {
+		trespasses()["removals"].does(o, n)
+		p := o.plan(policy, now)
+		if len(p.Holds) > 0 {
+			t.Fatalf("six of twelve: %v", p.Holds)
+		}
+		o.apply(p, now)
+	}
+	trespasses()["removals"].does(o, 1)
+	if p := o.plan(policy, now); len(p.Holds) != 1 {
+		t.Errorf("the seventh of twelve is removed")
+	}
+}
+
+// A share is one of the users whom the guard is about.
+func TestShares(t *testing.T) {
+	for _, tt := range []struct {
+		name, guard string
+		users, n    int
+		held        bool
+	}{
+		{"renames", "max-renames", 1000, 20, false},
+		{"renames", "max-renames", 1000, 21, true},
+		{"renames", "max-renames", 100, 5, false},
+		{"renames", "max-renames", 100, 6, true},
+		{"creations", "max-creations", 3000, 300, false},
+		{"creations", "max-creations", 3000, 301, true},
+		{"creations", "max-creations", 500, 100, false},
+		{"creations", "max-creations", 500, 101, true},
+		{"losses", "max-losses", 100, 50, false},
+		{"losses", "max-losses", 100, 51, true},
+		{"plain changes", "max-changes", 500, 50, false},
+		{"plain changes", "max-changes", 500, 51, true},
+	} {
+		o := org(tt.users)
+		trespasses()[tt.name].does(o, tt.n)
+		policy := defaults("")
+		policy.Guard.Changes = &plan.Limit{Percent: 10, Floor: 20}
+		if tt.guard != "max-changes" {
+			policy.Guard.Changes = nil
+		}
+		p := o.plan(policy, now)
+		if got := held(p, tt.guard); got > 0 != tt.held || got > 0 && got != tt.n {
+			t.Errorf("%+v: %d held", tt, got)
+		}
+	}
+}
+
+// A first import is not held, however many passes it takes; it does not count either, and is over when all is applied
+// or after a day.
+func TestFirstImport(t *testing.T) {
+	o := org(0)
+	o.snap.Users["boss"] = known("boss", "boss@x.example", nil)
+	create := trespasses()["creations"]
+	create.does(o, 300)
+	policy := defaults("")
+	p := o.plan(policy, now)
+	if len(p.Holds) > 0 || len(p.Todo()) != 300 {
+		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
+	}
+	o.begin(p, 120, now) // it is interrupted
+	if len(o.snap.Guards.Done) > 0 || !o.snap.Guards.FirstImport.Equal(now) {
+		t.Errorf("remembered of the first import: %+v", o.snap.Guards)
+	}
+	more := o.plan(policy, now.Add(time.Hour))
+	if len(more.Holds) > 0 || len(more.Todo()) != 180 {
+		t.Fatalf("goes on: %v, %d to do", more.Holds, len(more.Todo()))
+	}
+	if late := o.plan(policy, now.Add(24*time.Hour)); held(late, "max-creations") != 180 {
+		t.Errorf("a day later: %v", late.Holds)
+	}
+	if back := o.plan(policy, now.Add(-time.Hour)); len(back.Holds) > 0 || !back.Guards.FirstImport.Equal(now.Add(-time.Hour)) {
+		t.Errorf("the clock was set back: %v, since %s", back.Holds, back.Guards.FirstImport)
+	}
+	o.apply(more, now.Add(time.Hour)) // and ends
+	if !o.snap.Guards.FirstImport.IsZero() || len(o.snap.Guards.Done) > 0 {
+		t.Errorf("after it: %+v", o.snap.Guards)
+	}
+	create.does(o, 101)
+	if p := o.plan(policy, now.Add(2*time.Hour)); held(p, "max-creations") != 101 {
+		t.Errorf("a second import of 101: %v", outcomes(p))
+	}
+}
+
+// Eleven users, or one who is managed, are no new organization.
+func TestNoFirstImport(t *testing.T) {
+	for name, o := range map[string]*orgTest{"eleven users": org(11).stateless(), "a managed user": org(1)} {
+		trespasses()["creations"].does(o, 101)
+		if p := o.plan(defaults(""), now); held(p, "max-creations") != 101 {
+			t.Errorf("%s: %v", name, outcomes(p))
+		}
+	}
+}
+
+// While removals are held, as many creations are held with them, under one id.
+func TestCreationsWaitForRemovals(t *testing.T) {
+	for _, tt := range []struct {
+		removed, created, held int
+	}{{31, 31, 62}, {31, 11, 42}, {31, 10, 31}, {10, 31, 0}} {
+		o := org(100)
+		trespasses()["removals"].does(o, tt.removed)
+		trespasses()["creations"].does(o, tt.created)
+		p := o.plan(defaults(plan.Delete), now)
+		if held(p, "max-removals") != tt.held || len(p.Holds) > 1 {
+			t.Fatalf("%+v: %v", tt, p.Holds)
+		}
+		if tt.held == 0 {
+			continue
+		}
+		if tt.held > tt.removed && !strings.Contains(p.Holds[0].Reason, fmt.Sprintf("would remove 31 of 100 managed users and create %d", tt.created)) {
+			t.Errorf("%+v: %s", tt, p.Holds[0].Reason)
+		}
+		o.snap.Requests = []string{p.Holds[0].ID}
+		if p = o.plan(defaults(plan.Delete), now); len(p.Holds) > 0 {
+			t.Errorf("%+v, released: %v", tt, p.Holds)
+		}
+	}
+	o := org(300) // and what is released under the one guard is not held by the other
+	trespasses()["removals"].does(o, 150)
+	trespasses()["creations"].does(o, 150)
+	o.snap.Requests = []string{o.plan(defaults(plan.Delete), now).Holds[0].ID}
+	if p := o.plan(defaults(plan.Delete), now); len(p.Holds) > 0 {
+		t.Errorf("150 for 150: %v", p.Holds)
+	}
+}
+
+// A restore counts as a creation, unless usersyncd had removed the user itself.
+func TestRestoresAreCreations(t *testing.T) {
+	for _, ours := range []bool{false, true} {
+		o := org(200)
+		for _, u := range o.snap.Users {
+			if u.ID >= "id0120" {
+				continue
+			}
+			u.Fields[spec.State], u.Applied = spec.Text(state.Deleted), nil
+			if ours {
+				u.Removed = "delete"
+			}
+		}
+		p := o.plan(defaults(""), now)
+		if got := held(p, "max-creations"); ours != (got == 0) || got > 0 && (got != 120 || !strings.Contains(p.Holds[0].Reason, "would create or restore 120 users")) {
+			t.Errorf("ours %v: %v", ours, p.Holds)
+		}
+		policy := policy()
+		q := o.plan(policy, now)
+		o.apply(q, now)
+		n := 0
+		for _, tally := range o.snap.Guards.Done {
+			n += tally.Created
+		}
+		if want := map[bool]int{false: 120, true: 0}[ours]; n != want {
+			t.Errorf("ours %v: %d count", ours, n)
+		}
+	}
+}
+
+// The other fields of a user go on while one is held, and whoever refers to somebody whose new address is held refers
+// to the old one.
+func TestTheRestGoesOn(t *testing.T) {
+	o := org(40)
+	for _, u := range o.tree.Users {
+		u.Fields[spec.Title] = spec.Text("New")
+	}
+	trespasses()["renames"].does(o, 40)
+	o.tree.Users = append(o.tree.Users, declared("zz@x.example", "name", "New hire", "manager", "renamed.u0003@x.example"))
+	policy := policy()
+	policy.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
+	p := o.plan(policy, now)
+	if held(p, "max-renames") != 40 || len(p.Todo()) != 41 || p.Converged() {
+		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
+	}
+	if !slices.Equal(p.Holds[0].Fields, []spec.Field{spec.Email}) {
+		t.Errorf("held are %v", p.Holds[0].Fields)
+	}
+	for _, c := range p.Changes {
+		switch {
+		case c.Action == plan.Create:
+			if c.Desired[spec.Manager] != spec.Text("u0003@x.example") || len(c.Needs) > 0 {
+				t.Errorf("the hire's manager is %s, who is waited for as %v", c.Desired[spec.Manager], c.Needs)
+			}
+		case c.Names(spec.Email) || !c.Names(spec.Title) || !c.Withholds(spec.Email) || !c.HeldInPart():
+			t.Errorf("%s", c)
+		}
+	}
+	o.apply(p, now)
+	o.snap.Requests = []string{p.Holds[0].ID} // the titles are done by then
+	if q := o.plan(policy, now); len(q.Holds) > 0 || len(q.UnknownReleases) > 0 || outcomes(q)[plan.Planned] != 40 {
+		t.Errorf("released: %v, %v", q.Holds, outcomes(q))
+	}
+}
