@@ -1,11 +1,14 @@
 package plan_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
 
@@ -49,5 +52,111 @@ func TestDamageHoldsForADay(t *testing.T) {
 		if n := outcomes(plan.New(tr, snap, guarded(plan.Delete), nil, now)); n[want] != 1 {
 			t.Errorf("damaged %s ago: %v", ago, n)
 		}
+	}
+}
+
+// An administrator's account is not given into other hands without a person: whatever the number, and whatever else of
+// the user goes on.
+func TestAdministratorsAccounts(t *testing.T) {
+	was := func(state string) func(*orgTest, int) {
+		return func(o *orgTest, i int) { o.snap.Users[o.tree.Users[i].ID].Fields[spec.State] = spec.Text(state) }
+	}
+	for name, tt := range map[string]struct {
+		change func(o *orgTest, i int) // of one user
+		fields []spec.Field            // that are held; none: all of the change
+		what   string
+	}{
+		"another address": {change: func(o *orgTest, i int) {
+			o.tree.Users[i].Key = "evil@x.example"
+			o.tree.Users[i].Fields[spec.Email] = spec.Text("evil@x.example")
+			o.tree.Users[i].Fields[spec.Title] = spec.Text("New")
+		}, fields: []spec.Field{spec.Email}, what: "would change the address of 1 of 3 administrators"},
+		"an address that drifted": {change: func(o *orgTest, i int) {
+			o.snap.Users[o.tree.Users[i].ID].Fields[spec.Email] = spec.Text("other@x.example")
+			o.tree.Users[i].Fields[spec.Title] = spec.Text("New")
+		}, fields: []spec.Field{spec.Email}, what: "would change the address of 1 of 3 administrators"},
+		"deletion":   {change: func(o *orgTest, i int) { o.tree.Users = slices.Delete(o.tree.Users, i, i+1) }, what: "would delete 1 of 3 administrators"},
+		"restore":    {change: was(state.Deleted), what: "would restore 1 of 3 administrators"},
+		"activation": {change: was("inactive"), fields: []spec.Field{spec.State}, what: "would activate 1 of 3 administrators"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := policy()
+			policy.OnRemoval = plan.Delete
+			policy.Guard.AdminRoles, policy.Guard.MinAdmins = []string{"Master Admin"}, 2
+			for _, admin := range []bool{true, false} {
+				o := org(20).pinned()
+				if o.admins = []string{"id0005", "id0006", "id0007"}; admin {
+					o.admins[0] = "id0000"
+					o.snap.Users["id0000"].Fields[spec.Roles] = spec.RoleList([]spec.Role{{Name: "Master Admin"}})
+				}
+				tt.change(o, 0)
+				p := o.plan(policy, now)
+				if !admin {
+					if len(p.Holds) > 0 || len(p.Todo()) != 1 {
+						t.Errorf("somebody else: %v", p.Holds)
+					}
+					continue
+				}
+				if held(p, "min-admins") != 1 || len(p.Holds) != 1 || !slices.Equal(p.Holds[0].Fields, tt.fields) {
+					t.Fatalf("%v", p.Holds)
+				}
+				if want := tt.what + " (--min-admins 2)"; p.Holds[0].Reason != want {
+					t.Errorf("%q, want %q", p.Holds[0].Reason, want)
+				}
+				if c := p.Changes[0]; c.Names(spec.Title) && (c.Outcome != plan.Planned || c.Names(spec.Email)) {
+					t.Errorf("%s", c)
+				}
+				o.snap.Requests = []string{p.Holds[0].ID}
+				if q := o.plan(policy, now); len(q.Holds) > 0 || len(q.Todo()) != 1 || len(q.Todo()[0].Withheld) > 0 {
+					t.Errorf("released: %v, %v", q.Holds, lines(q))
+				}
+				o.snap.Requests = nil
+				policy := policy
+				policy.Guard.MinAdmins = 0
+				if q := o.plan(policy, now); len(q.Holds) > 0 {
+					t.Errorf("switched off: %v", q.Holds)
+				}
+			}
+		})
+	}
+}
+
+// Who is an administrator is asked only for a plan that needs to know. If it cannot be told, what needs it is held.
+func TestAdministratorsWhoCannotBeTold(t *testing.T) {
+	policy := policy()
+	policy.Guard.AdminRoles, policy.Guard.MinAdmins = []string{"Master Admin"}, 2
+	for name, tt := range map[string]struct {
+		change func(o *orgTest)
+		held   int
+	}{
+		"a title":       {change: func(o *orgTest) { o.tree.Users[0].Fields[spec.Title] = spec.Text("New") }},
+		"a hire":        {change: func(o *orgTest) { trespasses()["creations"].does(o, 1) }},
+		"three renames": {change: func(o *orgTest) { trespasses()["renames"].does(o, 3) }, held: 3},
+		"an activation": {change: func(o *orgTest) { o.snap.Users["id0000"].Fields[spec.State] = spec.Text("inactive") }, held: 1},
+	} {
+		o := org(20)
+		tt.change(o)
+		if p := plan.New(o.tree, o.snap, policy, nil, now); p.Lookups.Admins != (tt.held > 0) {
+			t.Errorf("%s: asks %v", name, p.Lookups.Admins)
+		}
+		p := plan.New(o.tree, o.snap, policy, &plan.LookupResults{Counted: true, NoCount: usersync.ErrForbidden}, now)
+		if held(p, "min-admins") != tt.held || tt.held > 0 && !strings.Contains(p.Holds[0].Reason, "cannot be told whether administrators are among them: forbidden") {
+			t.Errorf("%s: %v", name, p.Holds)
+		}
+	}
+}
+
+// A bulk change of addresses is one hold, which says what administrators are in it; one release lets all of it through.
+func TestAdministratorsInABulk(t *testing.T) {
+	o := org(500)
+	o.admins = []string{"id0007", "id0123", "id0400"}
+	trespasses()["renames"].does(o, 500)
+	p := o.plan(defaults(""), now)
+	if len(p.Holds) != 1 || held(p, "max-renames") != 500 || !strings.Contains(p.Holds[0].Reason, "(3 administrators among them: renamed.u0007@x.example, ") {
+		t.Fatalf("%v", p.Holds)
+	}
+	o.snap.Requests = []string{p.Holds[0].ID}
+	if q := o.plan(defaults(""), now); len(q.Holds) > 0 || len(q.Todo()) != 500 {
+		t.Errorf("released: %v", q.Holds)
 	}
 }

@@ -17,7 +17,7 @@ func defaults(onRemoval plan.Action) plan.Policy {
 	p := guarded(onRemoval)
 	p.Guard.Creations = &plan.Limit{Percent: 10, Floor: 100}
 	p.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
-	p.Guard.Reactivations = true
+	p.Guard.Reactivations, p.Guard.Renames = true, true
 	p.Guard.AdminRoles, p.Guard.MinAdmins = []string{"Master Admin"}, 2
 	return p
 }
@@ -48,7 +48,7 @@ func (o *orgTest) stateless() *orgTest {
 // id pins the ids of all declared users, as an export does.
 func (o *orgTest) pinned() *orgTest {
 	for i, u := range o.tree.Users {
-		u.ID = fmt.Sprintf("id%04d", i)
+		u.ID = idOf(i)
 	}
 	return o
 }
@@ -195,7 +195,7 @@ func trespasses() map[string]trespass {
 				for i, u := range o.tree.Users {
 					if n > 0 && u.ID == "" {
 						n--
-						u.ID = fmt.Sprintf("id%04d", i)
+						u.ID = idOf(i)
 						u.Key = "renamed." + u.Key
 						u.Fields[spec.Email] = spec.Text(u.Key)
 					}
@@ -581,3 +581,6 @@ func TestTheRestGoesOn(t *testing.T) {
 		t.Errorf("released: %v, %v", q.Holds, outcomes(q))
 	}
 }
+
+// idOf is the id of the i-th user of a crowd.
+func idOf(i int) string { return fmt.Sprintf("id%04d", i) }

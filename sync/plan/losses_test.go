@@ -45,7 +45,7 @@ func TestLosses(t *testing.T) {
 			o := org(100)
 			for i := range 21 {
 				o.tree.Users[i].Fields[tt.field] = tt.want
-				u := o.snap.Users[fmt.Sprintf("id%04d", i)]
+				u := o.snap.Users[idOf(i)]
 				u.Fields[tt.field], u.Applied[tt.field] = tt.have, tt.have
 			}
 			p := o.plan(defaults(""), now)
@@ -69,7 +69,7 @@ func TestLeaversAreNoLosers(t *testing.T) {
 		o := org(100)
 		trespasses()["losses"].does(o, 23)
 		for i := 23; i < 100; i++ {
-			o.snap.Users[fmt.Sprintf("id%04d", i)].Fields[spec.Queues] = spec.Strings(nil)
+			o.snap.Users[idOf(i)].Fields[spec.Queues] = spec.Strings(nil)
 		}
 		for i := range leavers {
 			o.tree.Users[i].Fields[spec.State] = spec.Text("inactive")
@@ -107,7 +107,7 @@ func TestHoldersAreThoseOfYesterday(t *testing.T) {
 		o := org(100)
 		trespasses()["losses"].does(o, tt.losers)
 		for i := tt.holders; i < 100; i++ {
-			o.snap.Users[fmt.Sprintf("id%04d", i)].Fields[spec.Queues] = spec.Strings(nil)
+			o.snap.Users[idOf(i)].Fields[spec.Queues] = spec.Strings(nil)
 		}
 		o.snap.Guards.Done = []state.Tally{{At: now, Lost: map[string]int{"queues Billing": tt.lost}}}
 		p := o.plan(defaults(""), now)
@@ -126,7 +126,7 @@ func TestOnlyTheFieldIsHeld(t *testing.T) {
 	trespasses()["losses"].does(o, 60)
 	for i := range 10 {
 		skills := spec.Proficiencies(map[string]float64{"A": 1})
-		u := o.snap.Users[fmt.Sprintf("id%04d", i)]
+		u := o.snap.Users[idOf(i)]
 		u.Fields[spec.Skills], u.Applied[spec.Skills], o.tree.Users[i].Fields[spec.Skills] = skills, skills, spec.Proficiencies(nil)
 	}
 	p := o.plan(defaults(""), now)
