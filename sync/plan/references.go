@@ -13,6 +13,7 @@ import (
 // followed, whoever is deleted with it is gone. A wrong reference costs the field alone.
 func (p *planner) references(users []*spec.User) {
 	leaving := map[string]int{} // users who refer to somebody who is inactive after this plan, by key
+	gone := map[string]string{} // why nobody has an address: many may refer to one
 	for _, u := range users {
 		if p.wrong[u.Key] || !p.policy.Select.Takes(u) {
 			continue
@@ -22,7 +23,12 @@ func (p *planner) references(users []*spec.User) {
 			if !info.User || key == "" {
 				continue
 			}
-			if why := p.gone(key); why != "" {
+			why, checked := gone[key]
+			if !checked {
+				why = p.gone(key)
+				gone[key] = why
+			}
+			if why != "" {
 				c := p.changes[u.Key]
 				if c == nil {
 					p.Unchanged-- // as it was, and not as declared any more
