@@ -87,7 +87,11 @@ func (w Withheld) Why() string {
 
 // String says what is held, why, and what a person can do; then who it is.
 func (h Hold) String() string {
-	return fmt.Sprintf("Held: %s. If this is intended: usersyncd release %s\n  %s", Printable(h.Reason), h.ID, Printable(someOf(h.Users)))
+	when := "If this is intended"
+	if h.Guard == guardRenames {
+		when = "If they are two people"
+	}
+	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", Printable(h.Reason), when, h.ID, Printable(someOf(h.Users)))
 }
 
 // someOf lists what people can take in.

@@ -45,16 +45,8 @@ func (p *planner) references(users []*spec.User) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(leaving)) {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", Printable(key), countUsers(leaving[key])))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", Printable(key), number(leaving[key], "user")))
 	}
-}
-
-// countUsers counts users in words.
-func countUsers(n int) string {
-	if n == 1 {
-		return "1 user"
-	}
-	return fmt.Sprintf("%d users", n)
 }
 
 // gone says why nobody has an address that a field names, or will have it after this plan; "" if somebody does.
