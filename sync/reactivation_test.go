@@ -127,3 +127,24 @@ func TestAFirstImportThatIsInterrupted(t *testing.T) {
 		}
 	})
 }
+
+// An address that somebody changes in the middle of a pass is changed back with the next one, which the guards look at.
+func TestAnAddressChangedDuringAPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		u := w.sim.Users()[0]
+		w.write("u.yaml", "email: %s\ntitle: T\n", u.Email)
+		w.pass()
+		w.Policy.Guard.Addresses = &plan.Limit{}
+		w.sim.Edit(u.Email, func(u *sim.User) { u.Email = "other@example.com" })
+		w.write("u.yaml", "email: %s\ntitle: New\n", u.Email)
+		res, err := w.Reconcile(t.Context(), usersync.Mode{NoRefresh: true}) // which does not know
+		if _, changed := w.sim.User(u.Email); err != nil || changed || res.Failed != 1 {
+			t.Errorf("changed back %v, failed %d, %v\n%s", changed, res.Failed, err, show(res))
+		}
+		res = w.pass()
+		if _, changed := w.sim.User(u.Email); changed || heldUsers(res) != 1 || w.user("other@example.com").Title != "New" {
+			t.Errorf("with the next pass: changed back %v, %v\n%s", changed, res.Holds, show(res))
+		}
+	})
+}

@@ -168,8 +168,14 @@ func (d *demo) rename(n int) error {
 	return nil
 }
 
-// start puts the program together as "usersyncd --once" does, with every setting at its default.
+// start puts the program together as "usersyncd --once" does.
 func (d *demo) start(base string) (*app, error) {
+	c, env := d.settings(base)
+	return newApp(c, env, d.specs, false, &screen{w: d.stderr})
+}
+
+// settings are the defaults, but for the roles that may be given.
+func (d *demo) settings(base string) (*config, environment) {
 	c := &config{}
 	f := pflag.NewFlagSet("demo", pflag.ContinueOnError)
 	c.daemonFlags(f)
@@ -185,7 +191,7 @@ func (d *demo) start(base string) (*app, error) {
 		}
 		return d.lookupEnv(name)
 	}}
-	return newApp(c, env, d.specs, false, &screen{w: d.stderr})
+	return c, env
 }
 
 func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"usersyncd/sync/plan"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables in the README")
@@ -50,6 +52,43 @@ func TestReadmeSettings(t *testing.T) {
 	}
 	if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The README's table of guards has every guard, with the default that the help shows.
+func TestReadmeGuards(t *testing.T) {
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(data), "| guard | what it holds | by default |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	flags := newRoot(process{}).Flags()
+	for _, guard := range plan.Guards() {
+		name := guard
+		if guard == "reactivations" {
+			name = "hold-reactivations"
+		}
+		f := flags.Lookup(name)
+		switch {
+		case f == nil && guard == "renames": // it has no flag
+			name = "`renames`"
+		case f == nil:
+			t.Errorf("--%s is no flag", name)
+			continue
+		case f.Value.Type() == "limit" && f.DefValue != noLimit, f.Value.Type() == "int":
+			name = "`--" + name + " " + f.DefValue + "`"
+		default:
+			name = "`--" + name
+		}
+		if !strings.Contains(table, "| "+name) {
+			t.Errorf("the README's table of guards has no row %s", name)
+		}
+	}
+	for _, name := range []string{"protect", "allow-roles", "allow-divisions", "allow-queues", "allow-groups"} {
+		if !strings.Contains(table, "`--"+name) {
+			t.Errorf("the README's table of guards does not name --%s", name)
+		}
 	}
 }
 

@@ -17,7 +17,8 @@ func newRelease(c *config, p process) *cobra.Command {
 		Short: "Let through what a guard holds",
 		Long: `release lets the next pass do what a guard holds under a plan's id, and nothing
 else: if other users are held by then, they stay held. plan, --once and the
-service print the id, with the reason. A running service takes it up at once.
+service print the id, with the reason. A running service takes it up at once. A
+run without a state file, in CI for one, takes the id itself: --once --release.
 
 What a configuration forbids (--protect, --allow-roles and so on) cannot be
 released: change the configuration.`,

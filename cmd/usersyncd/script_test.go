@@ -32,6 +32,7 @@ import (
 //	fault TEXT             makes calls fail, as simulate --fault does
 //	healthy                ends that
 //	edit EMAIL TITLE       changes a title by hand
+//	deactivate EMAIL       deactivates a user by hand
 //	calls NAME [STATUS] N  there were N such calls since the last reset
 //	reset                  counts calls anew
 //	person EMAIL FIELD V   the organization has V there
@@ -76,6 +77,9 @@ func TestScripts(t *testing.T) {
 			"fault":   needs(1, scriptFault),
 			"healthy": needs(0, func(ts *testscript.TestScript, _ []string) { simOf(ts).ClearFaults() }),
 			"edit":    needs(2, scriptEdit),
+			"deactivate": needs(1, func(ts *testscript.TestScript, args []string) {
+				simOf(ts).Edit(args[0], func(u *sim.User) { u.State = "inactive" })
+			}),
 			"calls":   needs(2, scriptCalls),
 			"reset":   needs(0, func(ts *testscript.TestScript, _ []string) { simOf(ts).ResetLedger() }),
 			"person":  needs(3, scriptPerson),

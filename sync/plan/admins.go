@@ -48,7 +48,7 @@ func (p *planner) takeovers(c *Change) []takeover {
 		return nil
 	}
 	var all []takeover
-	if c.renames() && !p.releasedField(c, spec.Email, guardAdmins, guardMaxRenames) {
+	if c.ChangesAddress() && !p.releasedField(c, spec.Email, guardAdmins, guardMaxRenames) {
 		all = append(all, takeover{portion{c, []spec.Field{spec.Email}}, "change the address of"})
 	}
 	if c.Activates() && !p.releasedField(c, spec.State, guardAdmins) {

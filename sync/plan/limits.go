@@ -182,7 +182,7 @@ func (p *Plan) EndImport() *state.Guards {
 // limitAddresses holds the changes of addresses, if there are too many.
 func (p *planner) limitAddresses() {
 	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.most()
-	changes := p.planned(func(c *Change) bool { return c.renames() && !p.releasedField(c, spec.Email, guardMaxRenames) })
+	changes := p.planned(func(c *Change) bool { return c.ChangesAddress() && !p.releasedField(c, spec.Email, guardMaxRenames) })
 	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
 		return
 	}
@@ -190,8 +190,8 @@ func (p *planner) limitAddresses() {
 		l.inWords(guardMaxRenames, all, most)), spec.Email, changes)
 }
 
-// renames reports whether a user gets another address.
-func (c *Change) renames() bool {
+// ChangesAddress reports whether a user gets another address.
+func (c *Change) ChangesAddress() bool {
 	return c.Current != nil && c.Action != Create && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return fc.Field == spec.Email && spec.Key(fc.After.Text()) != c.Current.Key()
 	})
