@@ -95,10 +95,9 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 		if u.Deleted() {
 			continue
 		}
-		old := u.ReadAt.Before(since)
 		for _, f := range fields {
 			_, known := u.Fields[f]
-			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {
+			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && (u.Stale || u.Times.ReadAt(f).Before(since)) {
 				want[id] = append(want[id], f)
 			}
 		}

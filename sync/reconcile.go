@@ -123,7 +123,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
-	if c := meta.Converged; !refresh && c != nil && c.Digest == mark {
+	if c := meta.Converged; !refresh && c != nil && c.Digest == mark && meta.Writes == 0 {
 		if err := r.authorized(ctx); err != nil {
 			return nil, err
 		}
@@ -162,6 +162,10 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	r.failures = snap.Failures
+	if err := r.awaitWrites(ctx, snap, mode); err != nil {
+		return nil, err
+	}
+	now := time.Now()
 	fields := r.inUse(tree, snap)
 	refresh = refresh || !r.covers(snap.Refresh, fields)
 	bind := r.binder(ctx, snap)
@@ -176,7 +180,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 
-	p, err := r.plan(ctx, tree, snap, began, bind, mode.DryRun)
+	p, err := r.plan(ctx, tree, snap, now, bind, mode.DryRun)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/plan"
 )
 
 // A listing that misses more managed users than this is not believed: a role that was narrowed hides
@@ -65,40 +64,38 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	if now.Version < before.Version {
 		return nil
 	}
-	age := at.Sub(before.WroteAt) // negative if the clock was set back
-	fresh := age >= 0 && age < plan.ReadLag
-	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !r.tellsMore(before, now, fresh) {
+	now.Fields = believed(before, now.Fields, at)
+	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !tellsMore(before, now) {
 		return nil
 	}
 	u := *before
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		_, shown := now.Fields[f]
-		switch {
-		case fresh && slices.Contains(r.Policy.Loose, f): // as we wrote it; the reading may be of before
-			u.Fields[f] = v
-		case shown:
-		case now.Version == before.Version, slices.Contains(r.Policy.Apart, f), !slices.Contains(asked, f):
+		if now.Version == before.Version || slices.Contains(r.Policy.Apart, f) || !slices.Contains(asked, f) || !before.Times.Shows(f, at) {
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}
-	for f, v := range now.Fields {
-		if _, kept := u.Fields[f]; !kept {
-			u.Fields[f] = v
-		}
-	}
+	maps.Copy(u.Fields, now.Fields)
 	return &u
 }
 
+// believed returns those fields of a reading of a user that cannot be of before our own last write to them.
+func believed(u *state.User, fields spec.Fields, at time.Time) spec.Fields {
+	believed := maps.Clone(fields)
+	maps.DeleteFunc(believed, func(f spec.Field, _ spec.Value) bool {
+		_, known := u.Fields[f]
+		return known && !u.Times.Shows(f, at)
+	})
+	return believed
+}
+
 // tellsMore reports whether a reading of a user shows anything else than what is known.
-func (r *Reconciler) tellsMore(before *state.User, now state.Observed, fresh bool) bool {
+func tellsMore(before *state.User, now state.Observed) bool {
 	for f, v := range now.Fields {
-		have, known := before.Fields[f]
-		if known && (have == v || fresh && slices.Contains(r.Policy.Loose, f)) {
-			continue
+		if have, known := before.Fields[f]; !known || have != v {
+			return true
 		}
-		return true
 	}
 	return false
 }

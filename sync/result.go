@@ -39,7 +39,7 @@ type Result struct {
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, or a change window opens for one; zero if there is none
+	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a withheld field is looked at again; zero if there is none
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -150,8 +150,9 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		case plan.Planned:
 			res.Pending++
 		}
-		if !c.Retry.IsZero() && (res.Retry.IsZero() || c.Retry.Before(res.Retry)) {
-			res.Retry = c.Retry
+		res.retryAt(c.Retry)
+		for _, w := range c.Withheld {
+			res.retryAt(w.Until)
 		}
 	}
 	if !mode.DryRun { // published with the phase that follows, so that nobody counts them twice
@@ -159,10 +160,16 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		r.standing.Failures += uint64(res.Failed)
 	}
 	res.Paused = r.standing.Paused
-	if waits, opens := res.Waits(); waits > 0 && (res.Retry.IsZero() || opens.Before(res.Retry)) {
-		res.Retry = opens
-	}
+	_, opens := res.Waits()
+	res.retryAt(opens)
 	return res
+}
+
+// retryAt makes the next pass come no later; zero: whenever.
+func (r *Result) retryAt(at time.Time) {
+	if !at.IsZero() && (r.Retry.IsZero() || at.Before(r.Retry)) {
+		r.Retry = at
+	}
 }
 
 func failure(c *plan.Change) Failure {

@@ -20,6 +20,7 @@ func (a *applier) settle(ans answer) error {
 		j.busy = false
 	}
 	if ans.step == stepCall {
+		delete(a.calls, ans.call)
 		delete(a.objects, ans.call.Object)
 	}
 	if ans.late {
@@ -38,6 +39,12 @@ func (a *applier) settle(ans answer) error {
 	}
 	switch {
 	case uncertain:
+		if ans.step == stepCall {
+			for _, j := range a.served(ans) {
+				j.lost, j.guess = ans.call.Fields, false
+			}
+			a.intend(ans.call, time.Now()) // it may have waited long for its turn
+		}
 		// A write is uncertain at once; it counts when what it did cannot be found out either.
 		last := ans.step != stepCall || ans.job.attempts+ans.call.attempts >= a.Retry.Max && !a.once(ans.err)
 		if a.silent[ans.job] = true; last && len(a.silent) >= maxSilent {
@@ -72,10 +79,11 @@ func (a *applier) achieved(ans answer) error {
 		before := c.Current
 		written := j.settled(ans.call)
 		j.lost = nil
+		a.clear(j, &commit)
 		j.began(ans.call.Fields, written)
 		c.Current = a.known(ans.now[i], before, c, written)
-		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
-			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)
+		if loose := slices.DeleteFunc(slices.Clone(ans.call.Fields), func(f spec.Field) bool { return !slices.Contains(a.Policy.Loose, f) }); len(loose) > 0 {
+			c.Current.Times = c.Current.Times.WithWritten(time.Now(), loose...)
 		}
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
@@ -91,7 +99,7 @@ func (a *applier) achieved(ans answer) error {
 		case before != nil && before.Deleted():
 			// What a restored user has kept is not known: read it, and plan the rest again. What a read of
 			// grants or members shows so soon may still be of before; with the next listing it is read once more.
-			c.Current.ReadAt = suspect()
+			c.Current.Stale = true
 			a.leave(j)
 			j.read, j.whole, j.calls = true, true, []*Call{ans.call}
 		case len(j.calls) == 0:

@@ -81,26 +81,16 @@ func (p *planner) circle(key string, f spec.Field) string {
 }
 
 // readable asks for the fields that are to be written and not known, since what they hold now decides what
-// must be sent, and for those that are newly managed and were read too long ago to be compared. It is false
-// if they could not be read.
+// must be sent, for those that are newly managed and were read too long ago to be compared, and for those that an
+// interrupted call may have written. It is false if they could not be read.
 func (p *planner) readable(u *spec.User, c *Change) bool {
-	if c.Current.Deleted() {
-		return true // read once it is restored
+	unknown, undeclared := p.doubt(c)
+	p.drop(c.Current.ID, undeclared...)
+	if len(unknown) > 0 && p.inQuarantine(c.Key, u.Hash()) {
+		unknown = nil // nothing is to be written yet
 	}
-	var unknown []spec.Field
-	for _, fc := range c.Fields {
-		if _, known := c.Current.Fields[fc.Field]; !known {
-			unknown = append(unknown, fc.Field)
-		}
-	}
-	if every := p.policy.DetailInterval; every > 0 && p.now.Sub(c.Current.ReadAt) >= every {
-		for _, f := range p.policy.Apart {
-			_, declared := c.Desired[f]
-			_, known := c.Current.Fields[f]
-			if _, managed := c.Current.Applied[f]; declared && known && !managed {
-				unknown = append(unknown, f)
-			}
-		}
+	if !c.Current.Deleted() { // who is, is read once it is restored
+		unknown = append(unknown, p.unknown(c)...)
 	}
 	if len(unknown) == 0 {
 		return true
@@ -114,6 +104,26 @@ func (p *planner) readable(u *spec.User, c *Change) bool {
 		return false
 	}
 	return true
+}
+
+// unknown returns the fields of an existing user that must be read before they are written.
+func (p *planner) unknown(c *Change) []spec.Field {
+	var unknown []spec.Field
+	for _, fc := range c.Fields {
+		if _, known := c.Current.Fields[fc.Field]; !known {
+			unknown = append(unknown, fc.Field)
+		}
+	}
+	for _, f := range p.policy.Apart {
+		_, declared := c.Desired[f]
+		_, known := c.Current.Fields[f]
+		_, managed := c.Current.Applied[f]
+		every := p.policy.DetailInterval
+		if declared && known && !managed && every > 0 && p.now.Sub(c.Current.Times.ReadAt(f)) >= every && !c.Withholds(f) {
+			unknown = append(unknown, f)
+		}
+	}
+	return unknown
 }
 
 // named asks whether the names exist that a change refers to. It is false if one is known not to.

@@ -154,7 +154,7 @@ func (p *planner) admins() {
 // lost reports whether a user has lost the roles by our own write, which the API may not show yet.
 func (p *planner) lost(u *state.User) bool {
 	roles, known := u.Fields[spec.Roles]
-	return known && p.now.Sub(u.WroteAt).Abs() < ReadLag && !slices.ContainsFunc(grantList(roles), func(g grant) bool {
+	return known && !u.Times.Shows(spec.Roles, p.now) && !slices.ContainsFunc(grantList(roles), func(g grant) bool {
 		return slices.Contains(p.policy.Guard.AdminRoles, g.role)
 	})
 }

@@ -109,6 +109,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		p.Retained = len(p.left())
 	default:
 		p.removed()
+		p.undeclared()
 	}
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.schedule()
@@ -155,6 +156,10 @@ func (p *planner) record() {
 		if c.Outcome == Planned && c.Action == Unmanage {
 			left := *c.Current
 			left.Unmanage()
+			if done := p.finished(&left); done != "" {
+				left.Removed = done
+				p.drop(left.ID, spec.State)
+			}
 			p.Record.Users = append(p.Record.Users, &left)
 			p.Count(c, c.Current, &left, nil, p.now)
 		}
@@ -234,7 +239,7 @@ func (p *planner) user(u *spec.User) {
 	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
 		return
 	}
-	if len(c.Fields)+len(c.Drift) > 0 {
+	if len(c.Fields)+len(c.Drift)+len(c.Withheld) > 0 {
 		c.Hash = u.Hash()
 	}
 	switch {
@@ -245,9 +250,11 @@ func (p *planner) user(u *spec.User) {
 		p.checkAllowlists(u, c) // all that is wrong is said at once
 		p.checkNames(u, c)
 		return
-	case len(c.Fields)+len(c.Drift) == 0:
+	case len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0:
 		p.unchanged(c, begun)
 		return
+	case len(c.Fields) == 0 && len(c.Withheld) > 0:
+		p.quarantine(c) // else withheld says what comes of it
 	case len(c.Fields) == 0:
 		c.Outcome, c.Note = Skipped, "drift is only reported"
 	case c.Action == Create && u.Fields[spec.Name] == "":
@@ -269,11 +276,16 @@ func (p *planner) user(u *spec.User) {
 
 // quarantine lets a change wait that was refused not long ago, and is still the same.
 func (p *planner) quarantine(c *Change) {
-	f, failed := p.snap.Failures[c.Key]
-	if failed && !p.policy.Retry && f.Desired == c.Hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait {
+	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
 		c.Outcome, c.Retry = Quarantined, f.Next
 		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
 	}
+}
+
+// inQuarantine reports whether what is desired of a user waits there.
+func (p *planner) inQuarantine(key, hash string) bool {
+	f, failed := p.snap.Failures[key]
+	return failed && !p.policy.Retry && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
 }
 
 func times(n int) string {
