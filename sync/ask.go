@@ -178,14 +178,15 @@ var errLacking = errors.New("the permission is missing")
 
 // detailed adds what was read of a user, at a time, to what is known: of the fields that were asked for, and of those
 // in doubt whatever we wrote before. Of those that no listing shows and were not asked for, the ones that nobody manages
-// are forgotten.
+// are forgotten once they are too old to be compared.
 func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	renewed := *u
 	renewed.Fields = make(spec.Fields, len(u.Fields)+len(read))
 	var apart, kept []spec.Field
 	for f, v := range u.Fields {
 		if slices.Contains(r.Policy.Apart, f) && !slices.Contains(asked, f) {
-			if _, managed := u.Applied[f]; !managed {
+			every := r.Policy.DetailInterval
+			if _, managed := u.Applied[f]; !managed && every > 0 && at.Sub(u.Times.ReadAt(f)) >= every {
 				continue
 			}
 			kept = append(kept, f)

@@ -20,7 +20,7 @@ type FieldStory struct {
 	Desired   json.RawMessage `json:"desired"`
 	Applied   json.RawMessage `json:"applied"`
 	Live      json.RawMessage `json:"live"`
-	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, not declared, not managed, unknown
+	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
 
 	desired, applied, live spec.Value
 }
@@ -81,6 +81,9 @@ func verdict(s *FieldStory, change *plan.Change) string {
 	if change != nil {
 		if change.Defers(s.Field) {
 			return string(plan.Deferred)
+		}
+		if i := slices.IndexFunc(change.Withheld, func(w plan.Withheld) bool { return w.Field == s.Field }); i >= 0 {
+			return string(change.Withheld[i].Reason)
 		}
 		waiting := slices.Concat(change.Fields, change.Drift)
 		if change.Outcome == plan.Applied {

@@ -2,12 +2,14 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,6 +71,60 @@ func (w *world) open() {
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 }
+
+// A moment is when a process is killed.
+type moment int
+
+const (
+	unsent     moment = iota // the call was about to be sent
+	unrecorded               // it was carried out, and answered
+	unanswered               // it was carried out, and the answer was lost: nobody has looked yet
+)
+
+// kill makes a pass that ends as if the process were killed at a moment of the n-th call that writes and matches,
+// starts the program again, and reports whether there was such a call. What the state file had by then is all that is
+// left.
+func (w *world) kill(at moment, n int, matches func(line string) bool) bool {
+	w.Helper()
+	w.close()
+	policy, killed := w.Policy, atomic.Bool{}
+	w.tap = w.sim.Tap()
+	var met atomic.Int64
+	w.tap.Break = func(line string, answered bool) error {
+		if killed.Load() {
+			return errors.New("killed")
+		}
+		if strings.HasPrefix(line, "GET ") || strings.Contains(line, "/oauth/token") || strings.Contains(line, "/search") || !matches(line) || answered != (at != unsent) {
+			return nil
+		}
+		if met.Add(1) != int64(n) {
+			return nil
+		}
+		if err := os.Rename(w.state, w.state+".killed"); err != nil { // nothing is recorded from now on
+			w.Error(err)
+		}
+		killed.Store(true)
+		if at == unrecorded {
+			return nil
+		}
+		return errors.New("killed")
+	}
+	w.open()
+	w.Policy = policy
+	_, _ = w.once()
+	w.close()
+	if killed.Load() {
+		if err := os.Rename(w.state+".killed", w.state); err != nil {
+			w.Fatal(err)
+		}
+	}
+	w.tap = nil
+	w.open()
+	w.Policy = policy
+	return killed.Load()
+}
+
+func anyCall(string) bool { return true }
 
 func (w *world) close() {
 	w.Helper()

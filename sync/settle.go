@@ -82,9 +82,10 @@ func (a *applier) achieved(ans answer) error {
 		a.clear(j, &commit)
 		j.began(ans.call.Fields, written)
 		c.Current = a.known(ans.now[i], before, c, written)
-		if loose := slices.DeleteFunc(slices.Clone(ans.call.Fields), func(f spec.Field) bool { return !slices.Contains(a.Policy.Loose, f) }); len(loose) > 0 {
-			c.Current.Times = c.Current.Times.WithWritten(time.Now(), loose...)
+		if half := without(ans.call.Fields, written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
+			c.Current.Applied = plan.Overlaid(c.Current.Applied, c.Current.Fields, half)
 		}
+		c.Current.Times = c.Current.Times.WithWritten(time.Now(), a.loose(ans.call.Fields)...)
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
@@ -107,6 +108,15 @@ func (a *applier) achieved(ans answer) error {
 		}
 	}
 	return a.commit(commit)
+}
+
+// loose are those of some fields that are written without a version.
+func (a *applier) loose(fields []spec.Field) []spec.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return !slices.Contains(a.Policy.Loose, f) })
+}
+
+func without(fields, others []spec.Field) []spec.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(others, f) })
 }
 
 // count adds what was done to a user to what the guards remember.

@@ -85,7 +85,7 @@ func (p *planner) circle(key string, f spec.Field) string {
 // interrupted call may have written. It is false if they could not be read.
 func (p *planner) readable(u *spec.User, c *Change) bool {
 	unknown, undeclared := p.doubt(c)
-	p.drop(c.Current.ID, undeclared...)
+	c.Current = p.forget(c.Current, undeclared)
 	if len(unknown) > 0 && p.inQuarantine(c.Key, u.Hash()) {
 		unknown = nil // nothing is to be written yet
 	}

@@ -17,8 +17,8 @@ import (
 // doubtful is the note on a field that is withheld for that.
 const doubtful = "a call that was interrupted may have changed it; it is compared when it was read"
 
-// doubt withholds the declared fields that an interrupted call may have written. It returns those that a reading shows
-// by now, and those of which nobody has to know what became of them.
+// doubt withholds the declared fields that an interrupted call may have written. Of all that a reading shows by now it
+// returns those that are to be read, and those of which nobody has to know what became of them.
 func (p *planner) doubt(c *Change) (readable, undeclared []spec.Field) {
 	writes := p.snap.Writes[c.Current.ID]
 	if len(writes) == 0 {
@@ -34,11 +34,13 @@ func (p *planner) doubt(c *Change) (readable, undeclared []spec.Field) {
 			continue
 		case f == spec.State: // whatever is declared: it may be what a removal has left
 		case !declared, c.Current.Deleted(): // who is restored is read whole
-			undeclared = append(undeclared, f)
+			if p.shown(f, w) {
+				undeclared = append(undeclared, f)
+			}
 			continue
 		}
 		until := p.policy.ShownBy(f, w.At)
-		if !until.After(p.now) {
+		if p.shown(f, w) {
 			readable, until = append(readable, f), time.Time{}
 		}
 		if declared && !c.Current.Deleted() {
@@ -58,11 +60,23 @@ func (p *planner) lookInto(c *Change) {
 	}
 }
 
-// drop clears the intents of some writes.
-func (p *planner) drop(id string, fields ...spec.Field) {
-	if len(fields) > 0 {
-		p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: id, Fields: fields})
+// forget drops the intents of fields that nobody declares, and what was known of them: should they be declared again,
+// they are read first. Who the user is stays known.
+func (p *planner) forget(u *state.User, fields []spec.Field) *state.User {
+	if len(fields) == 0 {
+		return u
 	}
+	p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: u.ID, Fields: fields})
+	next := *u
+	next.Fields, next.Applied = maps.Clone(u.Fields), maps.Clone(u.Applied)
+	for _, f := range fields {
+		if f != spec.Email && f != spec.Name && f != spec.State {
+			delete(next.Fields, f)
+			delete(next.Applied, f)
+		}
+	}
+	p.Record.Users = append(p.Record.Users, &next)
+	return &next
 }
 
 // ShownBy returns when a reading shows what a call wrote that had no answer yet at a time.
@@ -73,22 +87,26 @@ func (p *Policy) ShownBy(f spec.Field, at time.Time) time.Time {
 	return at
 }
 
-// undeclared drops the intents of users whom nobody declares. One of a removal is kept until the user is no longer
-// managed: it tells that it was us.
-func (p *planner) undeclared() {
+// shown reports whether a reading that is made now shows what an interrupted call has written.
+func (p *planner) shown(f spec.Field, w state.Event) bool { return !p.policy.ShownBy(f, w.At).After(p.now) }
+
+// unmanaged drops the intents of users who are not managed any more.
+func (p *planner) unmanaged() {
 	for _, id := range slices.Sorted(maps.Keys(p.snap.Writes)) {
-		if p.OwnerOf[id] != "" {
-			continue
-		}
 		u := p.snap.Users[id]
-		var dropped []spec.Field
+		var fields []spec.Field
 		for f, w := range p.snap.Writes[id] {
-			if u == nil || u.Applied == nil || !Action(w.Action).Removes() {
-				dropped = append(dropped, f)
+			if p.shown(f, w) {
+				fields = append(fields, f)
 			}
 		}
-		slices.Sort(dropped)
-		p.drop(id, dropped...)
+		slices.Sort(fields)
+		switch {
+		case u == nil:
+			p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: id, Fields: fields})
+		case u.Applied == nil && p.OwnerOf[id] == "":
+			p.forget(u, fields)
+		}
 	}
 }
 

@@ -109,7 +109,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		p.Retained = len(p.left())
 	default:
 		p.removed()
-		p.undeclared()
+		p.unmanaged()
 	}
 	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.schedule()
@@ -158,7 +158,7 @@ func (p *planner) record() {
 			left.Unmanage()
 			if done := p.finished(&left); done != "" {
 				left.Removed = done
-				p.drop(left.ID, spec.State)
+				p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: left.ID, Fields: []spec.Field{spec.State}})
 			}
 			p.Record.Users = append(p.Record.Users, &left)
 			p.Count(c, c.Current, &left, nil, p.now)
