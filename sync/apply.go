@@ -165,13 +165,13 @@ func (a *applier) run(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
-	err, told := a.stopped, a.broken != nil
+	err, reported := a.stopped, a.broken != nil
 	if err == nil {
 		err = a.abandon()
 	} else {
 		a.tellUnknown()
 	}
-	if broken := a.flush(); broken != nil && !told {
+	if broken := a.flush(); broken != nil && !reported {
 		err = errors.Join(err, broken)
 	}
 	return err

@@ -76,6 +76,9 @@ func TestTheDaemonLeavesAFieldInDoubtOut(t *testing.T) {
 		if w.user(other.Email).Title != "Two" || w.user(u.Email).Title != "Two" || len(w.user(u.Email).Grants) != 1 || w.reads() != 0 {
 			t.Errorf("titles %q and %q, grants %v, %d readings", w.user(other.Email).Title, w.user(u.Email).Title, w.user(u.Email).Grants, w.reads())
 		}
+		if n := w.Status().InSync; n != 1 {
+			t.Errorf("%d users are said to be in sync", n)
+		}
 		i := 0
 		for i < len(res.Changes) && res.Changes[i].Key != spec.Key(u.Email) {
 			i++
@@ -440,13 +443,8 @@ func TestKilledWhileAUserIsRemoved(t *testing.T) {
 					if got := snap.Users[u.ID]; got == nil || got.Removed != string(action) || got.Applied != nil || w.intents() != 0 {
 						t.Errorf("remembered is %+v, %d intents", got, w.intents())
 					}
-					if n := 0; true {
-						for _, d := range snap.Guards.Done {
-							n += d.Removed
-						}
-						if n != 1 {
-							t.Errorf("%d removals count", n)
-						}
+					if done := snap.Guards.Done; len(done) != 1 || done[0].Removed != 1 {
+						t.Errorf("%+v counts", done)
 					}
 				})
 			})

@@ -248,6 +248,8 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *plan
 			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
 		case change.UserOutcome() == plan.Deferred:
 			e.Standing = string(plan.Deferred)
+		case change.Outcome == plan.Applied && len(change.Withheld) > 0:
+			e.Standing, e.Why = string(change.UserOutcome()), change.Withheld[0].Note
 		case change.Outcome == plan.Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}

@@ -25,19 +25,25 @@ import (
 // A world is an organization, a checkout and the program between them. Nothing in it has a socket, so
 // that it runs in virtual time.
 type world struct {
-	*testing.T
+	testing.TB
 	sim     *sim.Server
 	dir     string
 	state   string
-	tap     *sim.Tap // on the way to the organization, if not nil
+	tap     *sim.Tap    // on the way to the organization, if not nil
+	limits  aimd.Config // of the program's own
 	limiter *aimd.Dispatcher
 	genesys *genesys.Directory
 	*usersync.Reconciler
 }
 
-func newWorld(t *testing.T, o sim.Options) *world {
+func newWorld(t testing.TB, o sim.Options) *world {
 	t.Helper()
-	w := &world{T: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db")}
+	return newLimitedWorld(t, o, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))})
+}
+
+func newLimitedWorld(t testing.TB, o sim.Options, limits aimd.Config) *world {
+	t.Helper()
+	w := &world{TB: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db"), limits: limits}
 	w.open()
 	t.Cleanup(w.close)
 	return w
@@ -46,7 +52,7 @@ func newWorld(t *testing.T, o sim.Options) *world {
 // open puts the program together, as a start of the process does.
 func (w *world) open() {
 	w.Helper()
-	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
+	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, w.limits))
 	transport := w.sim.Transport()
 	if w.tap != nil {
 		transport = w.tap

@@ -113,7 +113,7 @@ func (r *Reconciler) resolve(index *plan.Index, u *state.User, asked []spec.Fiel
 			u.Removed = w.Action
 		case done && u.Applied != nil:
 			u.Applied = plan.Overlaid(u.Applied, spec.Fields{f: fc.After}, []spec.Field{f})
-		case applied && !(known && index.Same(f, last, have)):
+		case applied && (!known || !index.Same(f, last, have)):
 			u.Applied = maps.Clone(u.Applied)
 			delete(u.Applied, f)
 		}

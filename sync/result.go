@@ -165,10 +165,10 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 	return res
 }
 
-// retryAt makes the next pass come no later; zero: whenever.
-func (r *Result) retryAt(at time.Time) {
-	if !at.IsZero() && (r.Retry.IsZero() || at.Before(r.Retry)) {
-		r.Retry = at
+// retryAt makes Retry that time, if it is one and no earlier one is known.
+func (r *Result) retryAt(t time.Time) {
+	if !t.IsZero() && (r.Retry.IsZero() || t.Before(r.Retry)) {
+		r.Retry = t
 	}
 }
 

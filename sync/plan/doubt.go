@@ -88,7 +88,9 @@ func (p *Policy) ShownBy(f spec.Field, at time.Time) time.Time {
 }
 
 // shown reports whether a reading that is made now shows what an interrupted call has written.
-func (p *planner) shown(f spec.Field, w state.Event) bool { return !p.policy.ShownBy(f, w.At).After(p.now) }
+func (p *planner) shown(f spec.Field, w state.Event) bool {
+	return !p.policy.ShownBy(f, w.At).After(p.now)
+}
 
 // unmanaged drops the intents of users who are not managed any more.
 func (p *planner) unmanaged() {

@@ -56,6 +56,8 @@ type Plan struct {
 //	absent  | any      | any          | not managed: left alone, no longer remembered
 //	no user | any      | some         | removed: what Policy.OnRemoval says, by default reported once and left alone
 //
+// A field that an interrupted call may have written is none of these until it was read: it is withheld.
+//
 // What guards hold, the policy leaves out and selections do not select is not to be applied, and what is kept to
 // change windows not outside of them.
 //
