@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -46,16 +47,23 @@ func agent(n, version, size int) *state.User {
 			Opaque: json.RawMessage(`{"primaryContactInfo":[{"address":"agent@contact-centre.example.com","mediaType":"EMAIL","type":"PRIMARY"}]}`),
 		},
 		Applied:  applied,
+		Times:    state.Times{}.WithRead(now, []spec.Field{spec.Roles, spec.Queues}, nil).WithWritten(time.Now(), spec.Skills),
 		Declared: state.Declaration{Key: applied[spec.Email].Text(), File: fmt.Sprintf("users/madrid/agent-%05d.yaml", n)},
 	}
 }
 
 // filled makes a file of many users, in commits of 5,000.
-func filled(b *testing.B, users, size int) string {
+func filled(b *testing.B, users, size int, edits ...func(*state.User)) string {
 	path := tempFile(b)
 	st := open(b, path)
 	for from := 0; from < users; from += 5000 {
-		mustCommit(b, st, state.Commit{Users: agents(from, min(from+5000, users), 1, size)})
+		some := agents(from, min(from+5000, users), 1, size)
+		for _, edit := range edits {
+			for _, u := range some {
+				edit(u)
+			}
+		}
+		mustCommit(b, st, state.Commit{Users: some})
 	}
 	mustClose(b, st)
 	return path
@@ -77,10 +85,19 @@ func reportFile(b *testing.B, path string) {
 	b.ReportMetric(float64(info.Size())/1e6, "file-MB")
 }
 
+// In apart everybody's queues were read at another time than the roles.
 func BenchmarkSnapshot(b *testing.B) {
-	for _, size := range []int{1000, 3000} {
-		b.Run(fmt.Sprintf("users=50000/bytes=%d", size), func(b *testing.B) {
-			path := filled(b, 50_000, size)
+	together := func(*state.User) {}
+	apart := func(u *state.User) {
+		u.Times = u.Times.WithRead(now.Add(time.Hour), []spec.Field{spec.Queues}, []spec.Field{spec.Roles})
+	}
+	for _, row := range []struct {
+		name string
+		size int
+		edit func(*state.User)
+	}{{"bytes=1000", 1000, together}, {"bytes=3000", 3000, together}, {"bytes=1000/apart", 1000, apart}} {
+		b.Run("users=50000/"+row.name, func(b *testing.B) {
+			path := filled(b, 50_000, row.size, row.edit)
 			st := open(b, path)
 			b.ReportAllocs()
 			before := heap()

@@ -4,31 +4,47 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/spec"
 )
 
-// Commit applies c, and returns when it is on disk. After an error the store holds what it held before
-// and stays usable, unless it is ErrDamaged. A field's name must be one word and its value one line.
-func (s *Store) Commit(c Commit) error {
+// Commit applies commits one after the other, all of them or none, and returns when they are on disk. After an error
+// the store holds what it held before and stays usable, unless it is ErrDamaged. A field's name must be one word and
+// its value one line.
+func (s *Store) Commit(commits ...Commit) error {
 	if s.readOnly {
 		return fmt.Errorf("write state file %s: %w", s.path, ErrReadOnly)
 	}
-	puts, err := c.encode()
-	if err != nil {
-		return fmt.Errorf("write state file %s: %w", s.path, err)
+	puts, events := make([][]put, len(commits)), 0
+	for i, c := range commits {
+		var err error
+		if puts[i], err = c.encode(); err != nil {
+			return fmt.Errorf("write state file %s: %w", s.path, err)
+		}
+		events += len(c.Events)
 	}
-	if c.Empty() {
+	if !slices.ContainsFunc(commits, func(c Commit) bool { return !c.Empty() }) {
 		return nil
 	}
-	if len(c.Events) > 0 {
+	if events > 0 {
 		s.history.Lock()
 		defer s.history.Unlock()
 	}
-	if err := s.update(func(tx *bolt.Tx) error { return errors.Join(c.apply(tx, puts), s.record(tx, c.Events)) }); err != nil {
-		if len(c.Events) > 0 {
+	err := s.update(func(tx *bolt.Tx) error {
+		for i, c := range commits {
+			if err := errors.Join(c.apply(tx, puts[i]), s.record(tx, c.Events)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		if events > 0 {
 			s.measured = false // what was counted is not there
 		}
 		return fmt.Errorf("write state file %s: %w", s.path, err)
@@ -38,7 +54,7 @@ func (s *Store) Commit(c Commit) error {
 
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
-	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Settled)+len(c.Failures)+len(c.Cleared)+len(c.Events) == 0 &&
+	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Settled)+len(c.Writes)+len(c.Resolved)+len(c.Failures)+len(c.Cleared)+len(c.Events) == 0 &&
 		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.Undone
 }
 
@@ -77,6 +93,17 @@ func (c *Commit) encode() ([]put, error) {
 			return nil, err
 		}
 	}
+	for _, e := range c.Writes {
+		e.At = e.At.UTC()
+		for _, f := range e.Fields {
+			one := e
+			one.Fields = []FieldEvent{f}
+			payload, err := json.Marshal(one)
+			if err := add(bucketWrites, writeKey(e.ID, f.Field), payload, err); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, f := range c.Failures {
 		f.Next = f.Next.UTC()
 		payload, err := json.Marshal(f)
@@ -88,9 +115,16 @@ func (c *Commit) encode() ([]put, error) {
 }
 
 func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
+	var resolved []string
+	for _, u := range c.Resolved {
+		for _, f := range u.Fields {
+			resolved = append(resolved, writeKey(u.ID, f))
+		}
+	}
 	if err := errors.Join(
 		deleteAll(tx, bucketUsers, c.Forget),
 		deleteAll(tx, bucketIntents, c.Settled),
+		deleteAll(tx, bucketWrites, resolved),
 		deleteAll(tx, bucketFailures, c.Cleared),
 	); err != nil {
 		return err
@@ -191,6 +225,35 @@ func decodeIntent(key string, payload []byte) (Intent, bool) {
 	ok := json.Unmarshal(payload, &in) == nil
 	in.Key = key // JSON has no room for a key that is not UTF-8
 	return in, ok
+}
+
+// writeKey is where the intent of a write stands. No field has a space in its name.
+func writeKey(id string, f spec.Field) string { return id + " " + string(f) }
+
+// readWrites reads the intents of writes, and returns apart what is damaged, as readAll does.
+func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, []recordID, error) {
+	all, bad, err := readAll(tx, bucketWrites, decodeWrite)
+	var byUser map[string]map[spec.Field]Event
+	for _, e := range all {
+		if byUser == nil {
+			byUser = map[string]map[spec.Field]Event{}
+		}
+		if byUser[e.ID] == nil {
+			byUser[e.ID] = map[spec.Field]Event{}
+		}
+		byUser[e.ID][e.Fields[0].Field] = e
+	}
+	return byUser, bad, err
+}
+
+func decodeWrite(key string, payload []byte) (Event, bool) {
+	var e Event
+	at := strings.LastIndexByte(key, ' ')
+	if json.Unmarshal(payload, &e) != nil || len(e.Fields) != 1 || at < 0 || key[at+1:] != string(e.Fields[0].Field) {
+		return e, false
+	}
+	e.ID = key[:at]
+	return e, true
 }
 
 func decodeFailure(key string, payload []byte) (Failure, bool) {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -12,7 +13,8 @@ const (
 	bucketUsers    = "users"    // by Genesys id
 	bucketIntents  = "intents"  // by spec.User.Key
 	bucketFailures = "failures" // by spec.User.Key
-	bucketHistory  = "history"  // by number, in order; a file of a usersyncd without history has none
+	bucketHistory  = "history"  // by number, in order
+	bucketWrites   = "writes"   // by Genesys id, a space and the field
 
 	keyFormat    = "format"
 	keyOrg       = "org"
@@ -45,8 +47,11 @@ type statusRecord struct {
 
 // bucketNames returns every bucket of a state file.
 func bucketNames() []string {
-	return []string{bucketMeta, bucketUsers, bucketIntents, bucketFailures, bucketHistory}
+	return append([]string{bucketMeta, bucketUsers, bucketIntents, bucketFailures}, laterBuckets()...)
 }
+
+// laterBuckets returns those that a file of an older usersyncd does not have until it is opened for writing.
+func laterBuckets() []string { return []string{bucketHistory, bucketWrites} }
 
 // layOut fills a new database. It is one commit, so that a file without a format record is never new.
 func layOut(rebuilt bool) func(*bolt.Tx) error {
@@ -77,13 +82,13 @@ func checkFormat(path string) func(*bolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		without := 0 // the history came later
+		without := 0
 		for _, name := range bucketNames() {
 			switch {
 			case tx.Bucket([]byte(name)) != nil:
 				ours++
-			case name == bucketHistory:
-				without = 1
+			case slices.Contains(laterBuckets(), name):
+				without++
 			}
 		}
 		if others -= ours; ours == 0 && others > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	bolt "go.etcd.io/bbolt"
@@ -119,6 +120,9 @@ func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
 		if snap.Intents, _, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
 			return err
 		}
+		if snap.Writes, _, err = readWrites(tx); err != nil {
+			return err
+		}
 		snap.Failures, _, err = readAll(tx, bucketFailures, decodeFailure)
 		return err
 	})
@@ -161,7 +165,7 @@ func openUser(id, record []byte) *User {
 	if !ok {
 		return nil
 	}
-	if u, ok := decodeUser(string(id), payload); ok {
+	if u, ok := decodeUser(string(id), payload, time.Now()); ok {
 		return u
 	}
 	return nil

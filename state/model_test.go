@@ -30,11 +30,13 @@ func TestModel(t *testing.T) {
 
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit": func(rt *rapid.T) {
-				c := commits().Draw(rt, "commit")
-				if err := st.Commit(c); err != nil {
+				all := rapid.SliceOfN(commits(), 1, 3).Draw(rt, "commits")
+				if err := st.Commit(all...); err != nil {
 					rt.Fatal(err)
 				}
-				converged = applyTo(model, converged, c)
+				for _, c := range all {
+					converged = applyTo(model, converged, c)
+				}
 			},
 			"learn": func(rt *rapid.T) {
 				client, data := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "client"), []byte(text().Draw(rt, "data"))
@@ -64,6 +66,9 @@ func TestModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 				want := state.Meta{Refresh: model.Refresh, Converged: converged, Intents: len(model.Intents), Failures: len(model.Failures)}
+				for _, fields := range model.Writes {
+					want.Writes += len(fields)
+				}
 				if len(model.Failures) > 0 {
 					want.NextTry = slices.MinFunc(slices.Collect(maps.Values(model.Failures)),
 						func(a, b state.Failure) int { return a.Next.Compare(b.Next) }).Next
@@ -96,6 +101,29 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 	for _, key := range c.Cleared {
 		delete(m.Failures, key)
 	}
+	for _, u := range c.Resolved {
+		for _, f := range u.Fields {
+			if delete(m.Writes[u.ID], f); len(m.Writes[u.ID]) == 0 {
+				delete(m.Writes, u.ID)
+			}
+		}
+	}
+	for _, e := range c.Writes {
+		for _, f := range e.Fields {
+			one := e
+			one.Fields = []state.FieldEvent{f}
+			if m.Writes == nil {
+				m.Writes = map[string]map[spec.Field]state.Event{}
+			}
+			if m.Writes[e.ID] == nil {
+				m.Writes[e.ID] = map[spec.Field]state.Event{}
+			}
+			m.Writes[e.ID][f.Field] = one
+		}
+	}
+	if len(m.Writes) == 0 {
+		m.Writes = nil
+	}
 	for _, u := range c.Users {
 		m.Users[u.ID] = u
 	}
@@ -111,7 +139,7 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 	if c.Converged != nil {
 		return c.Converged
 	}
-	if len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Failures) > 0 {
+	if len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Writes)+len(c.Failures) > 0 {
 		return nil
 	}
 	return converged
@@ -128,6 +156,16 @@ func commits() *rapid.Generator[state.Commit] {
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "intents") {
 			c.Intents = append(c.Intents, state.Intent{Key: keys().Draw(t, "key"), Plan: text().Draw(t, "plan"), Started: times().Draw(t, "started")})
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "writes") {
+			e := state.Event{At: times().Draw(t, "at"), ID: keys().Draw(t, "id"), Plan: text().Draw(t, "plan")}
+			for _, f := range rapid.SliceOfNDistinct(fieldNames(), 1, 3, rapid.ID).Draw(t, "fields") {
+				e.Fields = append(e.Fields, state.FieldEvent{Field: f, After: values().Draw(t, "after")})
+			}
+			c.Writes = append(c.Writes, e)
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "resolved") {
+			c.Resolved = append(c.Resolved, state.UserFields{ID: keys().Draw(t, "id"), Fields: rapid.SliceOfN(fieldNames(), 0, 3).Draw(t, "fields")})
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "failures") {
 			c.Failures = append(c.Failures, state.Failure{
@@ -166,6 +204,13 @@ func users() *rapid.Generator[*state.User] {
 		} else if rapid.Bool().Draw(t, "removed") {
 			u.Removed = "delete"
 		}
+		if rapid.Bool().Draw(t, "read") { // of fields that are known: what is not has no line in the file
+			known := slices.Sorted(maps.Keys(u.Fields))
+			times := rapid.Map(times(), func(at time.Time) time.Time { return at.Add(time.Hour) }) // 1 is what older records have for Stale
+			u.Times = u.Times.WithRead(times.Draw(t, "read at"), known[:len(known)/2], nil)
+			u.Times = u.Times.WithRead(times.Draw(t, "read later"), known[len(known)/2:], known[:len(known)/2])
+			u.Stale = rapid.Bool().Draw(t, "stale")
+		}
 		if rapid.Bool().Draw(t, "opaque") {
 			u.Opaque = json.RawMessage(values().Draw(t, "opaque"))
 		}
@@ -174,10 +219,13 @@ func users() *rapid.Generator[*state.User] {
 }
 
 func fields() *rapid.Generator[spec.Fields] {
-	names := rapid.SampledFrom([]spec.Field{spec.Email, spec.Name, spec.Title, spec.Skills, "x"})
 	return rapid.Custom(func(t *rapid.T) spec.Fields {
-		return rapid.MapOfN(names, values(), -1, 5).Draw(t, "fields")
+		return rapid.MapOfN(fieldNames(), values(), -1, 5).Draw(t, "fields")
 	})
+}
+
+func fieldNames() *rapid.Generator[spec.Field] {
+	return rapid.SampledFrom([]spec.Field{spec.Email, spec.Name, spec.Title, spec.Skills, "x"})
 }
 
 // values draws JSON of all lengths, some longer than a page.

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,10 +51,18 @@ func FuzzDecodeUser(f *testing.F) {
 		}
 		f.Add(payload)
 	}
+	now := time.Unix(1_767_323_045, 0)
+	times := Times{}.WithRead(now, []spec.Field{"a"}, nil).WithRead(now.Add(time.Minute), []spec.Field{"b"}, []spec.Field{"a"}).WithWritten(now, "a", "d")
+	payload, err := encodeUser(&User{Observed: Observed{Fields: spec.Fields{"a": "1", "b": "2"}}, Applied: spec.Fields{"d": "1"}, Times: times, Stale: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(payload)
+	f.Add([]byte(`{"managed":true,"readAt":1,"wroteAt":1767323040}` + "\n=a 1\n>b 2\n"))
 	f.Add([]byte("{}\n=a 1\n"))
 	f.Add([]byte("{\"managed\":true}\n=a 1\n<a 2\n>a 3\n"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		u, ok := decodeUser("id", payload)
+		u, ok := decodeUser("id", payload, now)
 		if !ok {
 			if u != nil {
 				t.Error("refused, and a user")
@@ -64,7 +73,7 @@ func FuzzDecodeUser(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, ok := decodeUser("id", again)
+		back, ok := decodeUser("id", again, now)
 		if !ok {
 			t.Fatalf("%q cannot be read", again)
 		}

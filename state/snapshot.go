@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -15,6 +16,7 @@ type Meta struct {
 	Rebuilt   bool       // as in Snapshot
 	Damaged   int        // as in Snapshot
 	Intents   int        // creations whose outcome was not recorded
+	Writes    int        // fields of users of whose last write the outcome was not recorded
 	Failures  int        // users in quarantine
 	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
 	Applied   *Applied   // the tree that was last wholly applied; nil: none was
@@ -38,6 +40,9 @@ func (s *Store) Meta() (Meta, error) {
 			return err
 		}
 		m.Intents, m.Failures = len(intents), len(failures)
+		if b := tx.Bucket([]byte(bucketWrites)); b != nil {
+			m.Writes = tally(b.Sequence()).records()
+		}
 		for _, f := range failures {
 			if m.NextTry.IsZero() || f.Next.Before(m.NextTry) {
 				m.NextTry = f.Next
@@ -72,17 +77,22 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
 		getMeta(tx, keyCheckout, &snap.Checkout)
-		var badUsers, badIntents, badFailures []recordID
-		if snap.Users, badUsers, err = readAll(tx, bucketUsers, decodeUser); err != nil {
+		var badUsers, badIntents, badWrites, badFailures []recordID
+		now := time.Now()
+		decode := func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) }
+		if snap.Users, badUsers, err = readAll(tx, bucketUsers, decode); err != nil {
 			return err
 		}
 		if snap.Intents, badIntents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
 			return err
 		}
+		if snap.Writes, badWrites, err = readWrites(tx); err != nil {
+			return err
+		}
 		if snap.Failures, badFailures, err = readAll(tx, bucketFailures, decodeFailure); err != nil {
 			return err
 		}
-		bad = append(append(badUsers, badIntents...), badFailures...)
+		bad = slices.Concat(badUsers, badIntents, badWrites, badFailures)
 		return nil
 	})
 	if err != nil {
@@ -132,6 +142,9 @@ func (s *Store) readMeta(tx *bolt.Tx) Meta {
 // readAll decodes a bucket, and returns apart what is damaged, as findDamaged does.
 func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (map[string]T, []recordID, error) {
 	b, t := tx.Bucket([]byte(bucket)), tally(0)
+	if b == nil { // it came later than the file, which is open for reading only
+		return map[string]T{}, nil, nil
+	}
 	want := tally(b.Sequence())
 	all := make(map[string]T, min(want.records(), 1<<20)) // it may be damaged too
 	var bad []recordID

@@ -24,11 +24,13 @@ type User struct {
 	// Applied holds each managed field as it was last written or found equal.
 	// It is nil for a user that was never managed.
 	Applied spec.Fields `json:"applied,omitempty"`
-	// ReadAt is when the fields that no listing shows were last read; zero if they never were.
-	ReadAt time.Time `json:"readAt,omitzero"`
-	// WroteAt is when the user was last written to by a call that carries no version, so that a reading of
-	// about that time may be older than what was written without showing it. To the second.
-	WroteAt time.Time `json:"wroteAt,omitzero"`
+	Times   Times       `json:"times,omitzero"`
+	// Made is when the account was made by us, in Unix time, as long as a reading may not show all that the organization
+	// gives to a new one; 0 otherwise.
+	Made int64 `json:"made,omitempty"`
+	// Stale is whether the fields that no listing shows were read so soon after the user was restored that the reading
+	// may be of before: they are read again with the next listing.
+	Stale bool `json:"stale,omitempty"`
 
 	// Declared is the declaration that the user was last matched to; zero for who never was, or no longer is managed.
 	// It is who the user is for us, whatever becomes of the address in Genesys.
@@ -83,6 +85,12 @@ type Intent struct {
 	Key     string    `json:"key"` // spec.User.Key
 	Plan    string    `json:"plan"`
 	Started time.Time `json:"started"`
+}
+
+// UserFields are some fields of one user.
+type UserFields struct {
+	ID     string // Genesys id
+	Fields []spec.Field
 }
 
 // Failure is a user in quarantine.
@@ -188,8 +196,12 @@ type Org struct {
 
 // Snapshot is everything the store holds, decoded.
 type Snapshot struct {
-	Users    map[string]*User   // by Genesys id
-	Intents  map[string]Intent  // by key
+	Users   map[string]*User  // by Genesys id
+	Intents map[string]Intent // by key
+	// Writes are the fields that a call may have written of which no commit says what came of it, by Genesys id: what
+	// is known of them may be of before. Each event is of one field, and is what the history tells if it was done;
+	// its time is when there was no answer yet.
+	Writes   map[string]map[spec.Field]Event
 	Failures map[string]Failure // by key
 	Guards   Guards
 	Requests []string // ids of plans: what they hold was asked to be released, see Release
@@ -200,13 +212,15 @@ type Snapshot struct {
 }
 
 // Commit is what one completed call changes. It is applied whole or not at all, and what is taken
-// away goes before what is put. A commit that has Users, Forget, Intents or Failures and no Converged
+// away goes before what is put. A commit that has Users, Forget, Intents, Writes or Failures and no Converged
 // clears the Converged mark; one that has a Refresh clears Rebuilt and Damaged.
 type Commit struct {
 	Users     []*User
 	Forget    []string // Genesys ids
 	Intents   []Intent
-	Settled   []string // keys whose intent is cleared
+	Settled   []string     // keys whose intent is cleared
+	Writes    []Event      // that are about to be made: of each field an intent, in place of the one that there is
+	Resolved  []UserFields // whose intents are cleared
 	Failures  []Failure
 	Cleared   []string // keys that leave quarantine
 	Guards    *Guards  // replaces what was remembered

@@ -50,7 +50,7 @@ func deleteRecord(tx *bolt.Tx, bucket, key string) error {
 func recount(tx *bolt.Tx) error {
 	for _, name := range bucketNames() {
 		b, t := tx.Bucket([]byte(name)), tally(0)
-		if b == nil { // only the history, and only in an old file
+		if b == nil { // in an old file, see laterBuckets
 			continue
 		}
 		if err := b.ForEach(func(_, record []byte) error { t = t.with(record); return nil }); err != nil {

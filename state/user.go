@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,10 +14,14 @@ import (
 )
 
 // The payload of a user is a line of JSON, then a line a field: who holds the value, the field, a
-// space, the value as it is.
+// space, the value as it is. Behind the field's name stands when it was written, if a reading may still be of before,
+// and when it was read, if that is not when the others were: ~ how long before wroteAt, + how long after readAt, in
+// seconds.
 //
-//	{"version":7,"managed":true,"seenAt":"2026-01-02T03:04:05Z"}
+//	{"version":7,"managed":true,"readAt":1767323000,"wroteAt":1767323045}
 //	=department "Support"
+//	=queues~0 ["Billing ES"]
+//	=roles~12+3600 ["Employee"]
 //	<title "Agent"
 //	>title "Senior agent"
 //
@@ -27,6 +32,9 @@ const (
 	inBoth     = '='
 	inObserved = '<'
 	inApplied  = '>'
+
+	wroteMark = '~'
+	readMark  = '+'
 )
 
 // userHead is what the first line holds. The id is the record's key.
@@ -34,8 +42,10 @@ type userHead struct {
 	Version int             `json:"version"`
 	Managed bool            `json:"managed,omitempty"` // Applied is not nil
 	Opaque  json.RawMessage `json:"opaque,omitempty"`
-	ReadAt  int64           `json:"readAt,omitempty"`  // Unix time
-	WroteAt int64           `json:"wroteAt,omitempty"` // Unix time
+	ReadAt  int64           `json:"readAt,omitempty"`  // Times.Read; 1 in a record of an older usersyncd is Stale
+	WroteAt int64           `json:"wroteAt,omitempty"` // the newest of the times of writing; without one behind a field it is of all
+	Made    int64           `json:"made,omitempty"`    // Unix time
+	Stale   bool            `json:"stale,omitempty"`
 
 	As        string   `json:"as,omitempty"` // Declared.Key; left out where it is the address applied
 	File      string   `json:"file,omitempty"`
@@ -53,12 +63,15 @@ func encodeUser(u *User) ([]byte, error) {
 	enc := json.NewEncoder(&b) // ends with the line's end
 	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
 	head := userHead{
-		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: unix(u.ReadAt), WroteAt: unix(u.WroteAt),
+		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Made: u.Made, Stale: u.Stale,
 		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended,
 		Repairs: u.Repairs,
 	}
 	if head.As == appliedKey(u) {
 		head.As = ""
+	}
+	for _, o := range u.Times.Others {
+		head.WroteAt = max(head.WroteAt, o.Wrote)
 	}
 	if err := enc.Encode(head); err != nil {
 		return nil, err
@@ -70,23 +83,56 @@ func encodeUser(u *User) ([]byte, error) {
 		if managed && applied == observed {
 			mark = inBoth
 		}
-		if err := writeField(&b, mark, f, observed); err != nil {
+		if err := writeField(&b, mark, f, u.Times.suffix(f, head.WroteAt), observed); err != nil {
 			return nil, err
 		}
 	}
 	for _, f := range slices.Sorted(maps.Keys(u.Applied)) {
-		if observed, known := u.Fields[f]; known && observed == u.Applied[f] {
+		observed, known := u.Fields[f]
+		if known && observed == u.Applied[f] {
 			continue
 		}
-		if err := writeField(&b, inApplied, f, u.Applied[f]); err != nil {
+		times := ""
+		if !known {
+			times = u.Times.suffix(f, head.WroteAt)
+		}
+		if err := writeField(&b, inApplied, f, times, u.Applied[f]); err != nil {
 			return nil, err
 		}
 	}
 	return b.Bytes(), nil
 }
 
-func writeField(b *bytes.Buffer, mark byte, f spec.Field, v spec.Value) error {
-	if f == "" || strings.ContainsAny(string(f), " \n") {
+// suffix is what stands behind a field's name; wrote is the newest of the times of writing.
+func (t Times) suffix(f spec.Field, wrote int64) string {
+	o, text := t.of(f), ""
+	if o.Wrote != 0 {
+		text = string(wroteMark) + strconv.FormatInt(wrote-o.Wrote, 10)
+	}
+	if o.Read != 0 {
+		text += string(readMark) + strconv.FormatInt(o.Read-t.Read, 10)
+	}
+	return text
+}
+
+// splitName takes the times from a field's name as it is written: a record without times costs nothing.
+func splitName(text string, head *userHead) (o FieldTime, ok bool) {
+	name, later, read := strings.Cut(text, string(readMark))
+	name, ago, wrote := strings.Cut(name, string(wroteMark))
+	o.Field, ok = spec.Field(name), true
+	if read {
+		n, err := strconv.ParseInt(later, 10, 64)
+		o.Read, ok = head.ReadAt+n, err == nil
+	}
+	if wrote {
+		n, err := strconv.ParseInt(ago, 10, 64)
+		o.Wrote, ok = head.WroteAt-n, ok && err == nil
+	}
+	return o, ok
+}
+
+func writeField(b *bytes.Buffer, mark byte, f spec.Field, times string, v spec.Value) error {
+	if f == "" || strings.ContainsAny(string(f), " \n~+") {
 		return fmt.Errorf("field name %q: must be one word", f)
 	}
 	if strings.Contains(string(v), "\n") {
@@ -94,22 +140,30 @@ func writeField(b *bytes.Buffer, mark byte, f spec.Field, v spec.Value) error {
 	}
 	b.WriteByte(mark)
 	b.WriteString(string(f))
+	b.WriteString(times)
 	b.WriteByte(' ')
 	b.WriteString(string(v))
 	b.WriteByte('\n')
 	return nil
 }
 
-// decodeUser reads a payload, and says whether it is one. The user holds nothing of payload itself.
-func decodeUser(id string, payload []byte) (*User, bool) {
+// decodeUser reads a payload, and says whether it is one. The user holds nothing of payload itself. now tells which
+// times of writing still matter.
+func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	first, rest, ok := bytes.Cut(payload, []byte("\n"))
 	var head userHead
 	if !ok || json.Unmarshal(first, &head) != nil {
 		return nil, false
 	}
+	if head.ReadAt == 1 {
+		head.ReadAt, head.Stale = 0, true
+	}
+	if !recent(head.Made, now) {
+		head.Made = 0
+	}
 	lines := string(rest) // one allocation, which all names and values share
 	u := &User{
-		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, ReadAt: moment(head.ReadAt), WroteAt: moment(head.WroteAt),
+		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, Times: Times{Read: head.ReadAt}, Made: head.Made, Stale: head.Stale,
 		Declared: Declaration{head.As, head.File, head.Ordinal}, Formerly: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
 		Repairs: head.Repairs,
 	}
@@ -118,13 +172,18 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 	if head.Managed {
 		u.Applied = make(spec.Fields, applied)
 	}
+	said := false // behind a field when it was written
 	for lines != "" {
 		line, rest, ended := strings.Cut(lines, "\n")
 		name, value, ok := strings.Cut(line, " ")
 		if !ended || !ok || len(name) < 2 || (name[0] != inObserved && !head.Managed) {
 			return nil, false
 		}
-		f, v := spec.Field(name[1:]), spec.Value(value)
+		o, ok := splitName(name[1:], &head)
+		if !ok || o.Field == "" {
+			return nil, false
+		}
+		f, v := o.Field, spec.Value(value)
 		switch name[0] {
 		case inBoth:
 			u.Fields[f], u.Applied[f] = v, v
@@ -135,7 +194,16 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 		default:
 			return nil, false
 		}
+		if said = said || o.Wrote != 0; !recent(o.Wrote, now) {
+			o.Wrote = 0
+		}
+		if o.Wrote != 0 || o.Read != 0 {
+			u.Times = u.Times.with(o)
+		}
 		lines = rest
+	}
+	if !said && recent(head.WroteAt, now) {
+		u.Times = u.Times.WithWritten(moment(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.Applied)))...)
 	}
 	if len(u.Formerly) == 0 {
 		u.Formerly = nil
@@ -151,21 +219,6 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 
 // appliedKey is the address last applied, as a key; "" for who is not managed.
 func appliedKey(u *User) string { return spec.Key(u.Applied[spec.Email].Text()) }
-
-// unix and moment store a time; none is 0.
-func unix(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
-}
-
-func moment(seconds int64) time.Time {
-	if seconds == 0 {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0).UTC()
-}
 
 // countFields returns how many lines go to each map, so that neither has to grow.
 func countFields(lines string) (observed, applied int) {

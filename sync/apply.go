@@ -37,10 +37,13 @@ type applier struct {
 
 	answers  chan answer
 	inFlight int
-	objects  map[string]bool      // of the calls in flight
+	calls    map[*Call]bool       // in flight
+	objects  map[string]bool      // of these
 	silent   map[*job]bool        // without a trustworthy answer since the last call that had one
 	denied   int                  // calls in a row that lacked a permission
+	commits  []state.Commit       // of this turn, for flush
 	ended    []*plan.Change       // at their end, and not committed yet
+	broken   error                // of the store: nothing is recorded any more
 	tally    map[plan.Outcome]int // changes that have reached their end; Planned: all that are to
 	declared int                  // users
 	arrived  int                  // of those applied, who are declared
@@ -53,12 +56,13 @@ type applier struct {
 
 // An answer is what came of one request to the directory.
 type answer struct {
-	job  *job
-	step step
-	call *Call
-	now  []state.Observed
-	err  error
-	late bool // it was not sent, as its change window had closed
+	job   *job
+	step  step
+	call  *Call
+	began time.Time
+	now   []state.Observed
+	err   error
+	late  bool // it was not sent, as its change window had closed
 }
 
 // apply carries out the plan's changes and sets their outcomes. The error says why it ended early;
@@ -70,6 +74,7 @@ func (r *Reconciler) apply(ctx context.Context, p *plan.Plan, snap *state.Snapsh
 		jobs:    make(map[*plan.Change]*job, len(todo)),
 		answers: make(chan answer),
 		silent:  map[*job]bool{},
+		calls:   map[*Call]bool{},
 		objects: map[string]bool{},
 		tally:   map[plan.Outcome]int{plan.Planned: len(todo)},
 
@@ -116,7 +121,7 @@ func (a *applier) local(todo []*plan.Change) error {
 			a.end(c, plan.Applied)
 		}
 	}
-	if err := a.commit(a.plan.Record); err != nil { // nothing, for an empty one
+	if err := errors.Join(a.commit(a.plan.Record), a.flush()); err != nil { // nothing, for an empty one
 		return err
 	}
 	return a.Store.Requested(append(a.plan.Answered, a.plan.UnknownReleases...)) // what they asked for is recorded now
@@ -129,6 +134,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// run takes turns: it takes in what was answered, decides what comes next, records both in one commit, and sends.
 func (a *applier) run(ctx context.Context) error {
 	// Once stopped, requests that were not sent yet need not wait for their turn.
 	ctx, a.cancel = context.WithCancel(ctx)
@@ -145,23 +151,38 @@ func (a *applier) run(ctx context.Context) error {
 		timer := time.NewTimer(min(wait, beatEvery))
 		select {
 		case ans := <-a.answers:
-			a.inFlight--
-			if err := a.settle(ans); err != nil {
-				a.stop(err)
-			}
+			a.take(ans)
 		case <-timer.C:
 		case <-a.done(ctx):
 			a.stop(ctx.Err())
 		}
 		timer.Stop()
 	}
-	if a.stopped == nil {
-		return a.abandon()
+	err, reported := a.stopped, a.broken != nil
+	if err == nil {
+		err = a.abandon()
+	} else {
+		a.tellUnknown()
 	}
-	if err := a.tellUnknown(); err != nil {
-		return errors.Join(a.stopped, err)
+	if broken := a.flush(); broken != nil && !reported {
+		err = errors.Join(err, broken)
 	}
-	return a.stopped
+	return err
+}
+
+// take takes an answer in, and those that have come meanwhile.
+func (a *applier) take(ans answer) {
+	for more := true; more; {
+		a.inFlight--
+		if err := a.settle(ans); err != nil {
+			a.stop(err)
+		}
+		select {
+		case ans = <-a.answers:
+		default:
+			more = false
+		}
+	}
 }
 
 // stop ends the pass: what waits for its turn is not sent, what is in flight is awaited.
@@ -187,12 +208,22 @@ func (a *applier) dispatch(ctx context.Context) (wait time.Duration, delayed boo
 		a.stop(err)
 	}
 	a.waiting = slices.DeleteFunc(a.waiting, func(j *job) bool { return j.change.Outcome != plan.Planned })
+	var begun []answer
 	for a.stopped == nil && a.inFlight < a.Workers {
 		j := a.next(now)
 		if j == nil {
 			break
 		}
-		a.start(ctx, j)
+		begun = append(begun, a.begin(j, now))
+	}
+	a.renew(now)
+	if err := a.flush(); err != nil {
+		a.stop(err)
+		a.inFlight -= len(begun)
+		begun = nil
+	}
+	for _, ans := range begun {
+		a.send(ctx, ans)
 	}
 	wait = time.Hour
 	if a.stopped != nil {
@@ -276,30 +307,31 @@ func (a *applier) waitsFor(c *plan.Change, call *Call) string {
 	return ""
 }
 
-// start makes one request in a goroutine of its own; run waits for its answer.
-func (a *applier) start(ctx context.Context, j *job) {
-	ans := answer{job: j, step: j.step(), call: j.calls[0]}
-	if ans.step == stepCall && ans.call.Creates {
-		intent := state.Intent{Key: j.change.Key, Plan: a.plan.ID, Started: time.Now()}
-		if err := a.commit(state.Commit{Intents: []state.Intent{intent}}); err != nil {
-			a.stop(err)
-			return
-		}
-		j.sent = intent.Started
-	}
+// begin prepares one request. What a call is about to do is recorded before it is sent.
+func (a *applier) begin(j *job, now time.Time) answer {
+	ans := answer{job: j, step: j.step(), call: j.calls[0], began: now}
 	for _, served := range a.served(ans) {
 		served.busy = true
 	}
-	if ans.step == stepCall {
-		if j.last != nil || ans.call.attempts+ans.call.rounds > 0 {
-			a.plan.Resent++
-		}
-		if ans.call.Object != "" {
-			a.objects[ans.call.Object] = true
-		}
-	}
-	fields := j.unsure(ans.step)
 	a.inFlight++
+	if ans.step != stepCall {
+		return ans
+	}
+	a.calls[ans.call] = true
+	a.intend(ans.call, now)
+	if j.last != nil || ans.call.attempts+ans.call.rounds > 0 {
+		a.plan.Resent++
+	}
+	if ans.call.Object != "" {
+		a.objects[ans.call.Object] = true
+	}
+	return ans
+}
+
+// send makes a request in a goroutine of its own; run waits for its answer.
+func (a *applier) send(ctx context.Context, ans answer) {
+	j := ans.job
+	fields := j.unsure(ans.step)
 	within, done := a.within(ctx, ans)
 	go func() {
 		defer done()
@@ -328,10 +360,10 @@ func (a *applier) served(ans answer) []*job {
 	return jobs
 }
 
-// unsure returns the fields that a look must show: all of a user who was just found or restored, else those
+// unsure returns the fields that a look must show: all of a user who was just found, or may be restored, else those
 // of the call that it is about.
 func (j *job) unsure(s step) []spec.Field {
-	if s == stepFind || j.whole {
+	if s == stepFind || j.whole || s == stepRead && j.change.Current.Deleted() {
 		return slices.Sorted(maps.Keys(j.change.Desired))
 	}
 	return j.calls[0].Fields

@@ -100,8 +100,8 @@ func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snaps
 // detailsPerCommit bounds what is read again after a crash, and what is held in memory.
 const detailsPerCommit = 200
 
-// details reads fields that no listing shows and merges them into the snapshot, in memory and in the state
-// file. It returns why users could not be read.
+// details reads fields of single users, those that no listing shows for one, and merges them into the snapshot, in
+// memory and in the state file. It resolves the intents of what it reads. It returns why users could not be read.
 func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, snap *state.Snapshot, dryRun bool) (map[string]error, error) {
 	unread := map[string]error{}
 	var commit state.Commit
@@ -116,7 +116,11 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 	s.Phase, s.Reading, s.Read = "read", len(want), 0
 	r.set(s)
 	began := time.Now()
-	denied, lacking := 0, error(nil)
+	denied, unanswered, lacking := 0, 0, error(nil)
+	var index *plan.Index
+	if len(snap.Writes) > 0 {
+		index = plan.NewIndex(snap.Users, false)
+	}
 	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
 		s.Read++
 		r.set(s)
@@ -126,10 +130,14 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 				lacking = why
 				return errLacking
 			}
+		case errors.Is(why, ErrUncertain):
+			if unanswered++; unanswered >= maxSilent {
+				return why
+			}
 		case errors.Is(why, ErrUnauthorized), errors.Is(why, ErrThrottled), errors.Is(why, ErrUnreachable):
 			return why
 		case why == nil:
-			denied = 0
+			denied, unanswered = 0, 0
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -141,7 +149,20 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		if u == nil {
 			return nil
 		}
-		renewed := r.detailed(u, now.Fields, began)
+		if now.Version > 0 && now.Version < u.Version {
+			unread[now.ID] = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, u.Version)
+			return nil
+		}
+		asked, writes := want[now.ID], snap.Writes[now.ID]
+		if now.Version > 0 { // it was read itself, and not only what hangs under it
+			if merged := r.merge(u, now, asked, began); merged != nil {
+				u = merged
+			}
+		}
+		renewed := r.detailed(u, now.Fields, asked, writes, began)
+		if len(writes) > 0 {
+			r.resolve(index, renewed, asked, snap, &commit)
+		}
 		snap.Users[now.ID] = renewed
 		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
 			return flush()
@@ -162,37 +183,45 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 // errLacking ends a reading for which the permission is missing.
 var errLacking = errors.New("the permission is missing")
 
-// detailed adds what was read, beginning at a time, to what is known of a user. ReadAt is the age of the oldest field that
-// no listing shows: of those that were not read now, the ones that nobody manages are forgotten.
-func (r *Reconciler) detailed(u *state.User, read spec.Fields, began time.Time) *state.User {
-	shown := r.believed(u, read, began)
+// detailed adds what was read of a user, at a time, to what is known: of the fields that were asked for, and of those
+// in doubt whatever we wrote before. Of those that no listing shows and were not asked for, the ones that nobody manages
+// are forgotten once they are too old to be compared.
+func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	renewed := *u
-	renewed.Fields = make(spec.Fields, len(u.Fields)+len(shown))
-	renewed.ReadAt = time.Now()
+	renewed.Fields = make(spec.Fields, len(u.Fields)+len(read))
+	var apart, kept []spec.Field
 	for f, v := range u.Fields {
-		_, now := read[f]
-		if old := !now || !r.believable(u, f, began); old && slices.Contains(r.Policy.Apart, f) {
-			if _, managed := u.Applied[f]; !managed && shown[f] == "" {
+		if slices.Contains(r.Policy.Apart, f) && !slices.Contains(asked, f) {
+			every := r.Policy.DetailInterval
+			if _, managed := u.Applied[f]; !managed && every > 0 && at.Sub(u.Times.ReadAt(f)) >= every {
 				continue
 			}
-			if !u.ReadAt.IsZero() {
-				renewed.ReadAt = u.ReadAt
-			}
+			kept = append(kept, f)
 		}
 		renewed.Fields[f] = v
 	}
-	maps.Copy(renewed.Fields, shown)
-	for f := range read {
-		if u.Fields[f] == "" && !r.believable(u, f, began) {
-			renewed.ReadAt = suspect()
+	for _, f := range asked {
+		_, known := u.Fields[f]
+		_, doubtful := writes[f]
+		v, shown := read[f]
+		if doubtful && !shown {
+			delete(renewed.Fields, f)
 		}
+		if !shown || known && !doubtful && !r.believable(u, f, at) {
+			continue
+		}
+		renewed.Fields[f] = v
+		if slices.Contains(r.Policy.Apart, f) {
+			apart = append(apart, f)
+		}
+	}
+	if len(apart) > 0 {
+		renewed.Times = u.Times.WithRead(at, apart, kept)
+		// What was written just now and was not known is read again with the next listing: it may show what was before.
+		renewed.Stale = u.Stale && len(kept) > 0 || slices.ContainsFunc(apart, func(f spec.Field) bool { return !r.believable(u, f, at) })
 	}
 	return &renewed
 }
-
-// suspect is the ReadAt of a user whose last reading may show what was before a restore or a write: it is read again
-// with the next listing, whosever turn it is.
-func suspect() time.Time { return time.Unix(1, 0).UTC() }
 
 // rotate reads again what no listing shows, of the users who have waited longest, so that within
 // Policy.DetailInterval everybody's is read once.
@@ -214,17 +243,18 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			continue
 		}
 		all++
-		if age := now.Sub(u.ReadAt); (age < 0 || age >= r.Policy.DetailInterval) && !slices.ContainsFunc(known, func(f spec.Field) bool { return !r.believable(u, f, now) }) {
+		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !r.believable(u, f, now) })
+		if age := now.Sub(u.Times.Oldest()); len(known) > 0 && (u.Stale || age < 0 || age >= r.Policy.DetailInterval) {
 			due = append(due, u)
 			want[u.ID] = known
 		}
 	}
 	slices.SortFunc(due, func(a, b *state.User) int {
-		return cmp.Or(a.ReadAt.Compare(b.ReadAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.Times.Oldest().Compare(b.Times.Oldest()), cmp.Compare(a.ID, b.ID))
 	})
 	share := min(1, float64(since)/float64(r.Policy.DetailInterval))
 	for _, u := range due[min(len(due), int(float64(all)*share)+1):] {
-		if !u.ReadAt.Equal(suspect()) {
+		if !u.Stale {
 			delete(want, u.ID)
 		}
 	}
@@ -236,7 +266,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	for id, why := range unread {
 		if u := snap.Users[id]; why != nil && u != nil { // who cannot be read stays as known, and takes nobody's turn
 			tried := *u
-			tried.ReadAt = now
+			tried.Times, tried.Stale = u.Times.WithRead(now, want[id], nil), false
 			snap.Users[id] = &tried
 			commit.Users = append(commit.Users, &tried)
 		}

@@ -77,9 +77,6 @@ func (a *applier) shut(now time.Time) error {
 			a.succeed(j, &commit)
 		}
 	}
-	if len(a.ended) == 0 {
-		return nil
-	}
 	return a.commit(commit)
 }
 

@@ -139,7 +139,7 @@ func TestOtherFieldsOfAContestedUser(t *testing.T) {
 func TestTwoInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, email := fighting(t)
-		other := &world{T: t, sim: w.sim, dir: t.TempDir(), state: filepath.Join(t.TempDir(), "other.db")}
+		other := &world{TB: t, sim: w.sim, dir: t.TempDir(), state: filepath.Join(t.TempDir(), "other.db")}
 		other.open()
 		defer other.close()
 		other.write("u.yaml", "email: %s\ntitle: Of the other\n", email)

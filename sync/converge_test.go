@@ -38,7 +38,11 @@ type scenario struct {
 }
 
 // trouble is one pass while things go wrong, and what happens after it.
-type trouble struct{ edited, restarted bool }
+type trouble struct {
+	edited, restarted bool
+	killed            int // at which call; 0: not
+	at                moment
+}
 
 func drawScenario(r *rapid.T) *scenario {
 	n := rapid.IntRange(1, 12).Draw(r, "users")
@@ -67,9 +71,19 @@ func drawScenario(r *rapid.T) *scenario {
 		sc.faults = append(sc.faults, f)
 	}
 	for range rapid.IntRange(0, 2).Draw(r, "troubled passes") {
-		sc.passes = append(sc.passes, trouble{rapid.Bool().Draw(r, "edit by hand"), rapid.Bool().Draw(r, "restart")})
+		p := trouble{edited: rapid.Bool().Draw(r, "edit by hand"), restarted: rapid.Bool().Draw(r, "restart")}
+		p.killed, p.at = drawKill(r)
+		sc.passes = append(sc.passes, p)
 	}
 	return sc
+}
+
+// drawKill draws at which call a process is killed, and when; 0 is not at all.
+func drawKill(r *rapid.T) (n int, at moment) {
+	if rapid.Bool().Draw(r, "killed") {
+		n = rapid.IntRange(1, 15).Draw(r, "at the call")
+	}
+	return n, rapid.SampledFrom([]moment{unsent, unrecorded, unanswered}).Draw(r, "moment")
 }
 
 func (sc *scenario) declare(r *rapid.T, email string, named bool) {
@@ -114,7 +128,11 @@ func (sc *scenario) run(t *testing.T) error {
 		w.sim.AddFault(f)
 	}
 	for _, p := range sc.passes {
-		_, _ = w.once() // however it ends
+		if p.killed > 0 {
+			w.kill(p.at, p.killed, anyCall)
+		} else {
+			_, _ = w.once() // however it ends
+		}
 		if p.edited {
 			w.sim.Edit("new0@example.com", func(u *sim.User) { u.Title = "Edited by hand" })
 		}

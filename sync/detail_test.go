@@ -82,3 +82,21 @@ func TestWhatARestoreLostIsFound(t *testing.T) {
 		}
 	})
 }
+
+// A write says nothing of a reading of another field: what somebody changes by hand just after it is seen.
+func TestAReadingOfAFieldBesidesOneJustWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		u := w.sim.Users()[0]
+		w.write("u.yaml", "email: %s\nskills: {Billing: 1}\ngroups: [Madrid]\n", u.Email)
+		w.pass()
+		time.Sleep(time.Hour)
+		w.write("u.yaml", "email: %s\nskills: {Billing: 2}\ngroups: [Madrid]\n", u.Email)
+		w.pass()
+		time.Sleep(10 * time.Second)
+		w.sim.SetMembers(sim.Group, w.sim.IDOf(sim.Group, "Madrid"))
+		if w.pass(); w.under(w.user(u.Email))["groups"] != `["Madrid"]` {
+			t.Error("a write of skills hides that somebody has left a group")
+		}
+	})
+}

@@ -48,7 +48,8 @@ type Directory interface {
 
 	// Details reads the fields that are asked for of each user, by id, in the fewest requests. It hands
 	// over what it has read as it comes, one call of got at a time; a user that cannot be read comes with
-	// an error instead. An error of got ends it. Only the id and the fields of what it hands over count.
+	// an error instead. An error of got ends it. What it hands over has the user's version, as Get does, if
+	// the user itself had to be read, and otherwise only the id and the fields.
 	Details(ctx context.Context, want map[string][]spec.Field, got func(now state.Observed, err error) error) error
 
 	// Check says what is wrong with each name, in words for whoever wrote it; "" is nothing.
@@ -93,6 +94,7 @@ type Call struct {
 	CorrelationID string
 
 	at               time.Time // not sent before
+	intended         time.Time // when its intents were last recorded
 	attempts, rounds int       // sent without a usable answer; refused as stale
 }
 

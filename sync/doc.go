@@ -23,7 +23,8 @@
 // # What holds
 //
 //   - Only declared fields of declared users are ever written; a field that is not declared is not managed.
-//   - One call, one commit. Killed between the two, the next pass reads the user and finds it done.
+//   - Every call is preceded by an intent in the state file, and its outcome is recorded before the next call of
+//     the user. Killed in between, the next pass reads what the call may have written before it compares.
 //   - The calls of one user never overlap. Calls of different users do, lower lanes first.
 //   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. (Calls
 //     that are [Call.Repeatable] set the same again, and are sent again.) A

@@ -137,8 +137,8 @@ func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
 	}
 	if known != nil {
 		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
-		if e.Read = known.ReadAt; e.Read.Equal(suspect()) {
-			e.Read = time.Time{} // to be read anew
+		if !known.Stale { // else it is to be read again
+			e.Read = known.Times.Oldest()
 		}
 	}
 	e.Listed = meta.Refresh.At

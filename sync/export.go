@@ -104,7 +104,8 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 	intent, begun := snap.Intents[u.Key()] // of its creation, by a process that did not live to record it
 	made := begun && read.Sub(intent.Started).Abs() < plan.ReadLag
 	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
-		unrecorded := r.unversioned(f) && (late.Rebuilt || made)
+		_, interrupted := snap.Writes[id][f] // a call, and nobody has looked yet
+		unrecorded := r.unversioned(f) && (late.Rebuilt || made) || interrupted
 		return !unrecorded && !r.doubtful(u, f, read)
 	})
 	if len(unknown) > 0 {
@@ -133,10 +134,9 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 		if u.Deleted() {
 			continue
 		}
-		old := u.ReadAt.Before(since)
 		for _, f := range fields {
 			_, known := u.Fields[f]
-			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {
+			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && (u.Stale || u.Times.ReadAt(f).Before(since)) {
 				want[id] = append(want[id], f)
 			}
 		}

@@ -95,7 +95,7 @@ func TestAllThatIsDoneCounts(t *testing.T) {
 						w.fault("POST /api/v2/users/search 500")
 					}
 					res := w.pass()
-					if got := unanswered(w); (got > 0) != (road != "answered") {
+					if got := answersLost(w); (got > 0) != (road != "answered") {
 						t.Errorf("%d calls got no answer", got)
 					}
 					w.sim.ClearFaults()
@@ -124,8 +124,8 @@ func TestAllThatIsDoneCounts(t *testing.T) {
 	}
 }
 
-// unanswered counts the calls that were carried out without a usable answer.
-func unanswered(w *world) int {
+// answersLost counts the calls that were carried out without a usable answer.
+func answersLost(w *world) int {
 	n, l := 0, w.sim.Ledger()
 	for name := range l.Calls {
 		n += l.Count(name, http.StatusGatewayTimeout)

@@ -2,12 +2,14 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,19 +25,25 @@ import (
 // A world is an organization, a checkout and the program between them. Nothing in it has a socket, so
 // that it runs in virtual time.
 type world struct {
-	*testing.T
+	testing.TB
 	sim     *sim.Server
 	dir     string
 	state   string
-	tap     *sim.Tap // on the way to the organization, if not nil
+	tap     *sim.Tap    // on the way to the organization, if not nil
+	limits  aimd.Config // of the program's own
 	limiter *aimd.Dispatcher
 	genesys *genesys.Directory
 	*usersync.Reconciler
 }
 
-func newWorld(t *testing.T, o sim.Options) *world {
+func newWorld(t testing.TB, o sim.Options) *world {
 	t.Helper()
-	w := &world{T: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db")}
+	return newLimitedWorld(t, o, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))})
+}
+
+func newLimitedWorld(t testing.TB, o sim.Options, limits aimd.Config) *world {
+	t.Helper()
+	w := &world{TB: t, sim: sim.New(o), dir: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db"), limits: limits}
 	w.open()
 	t.Cleanup(w.close)
 	return w
@@ -44,7 +52,7 @@ func newWorld(t *testing.T, o sim.Options) *world {
 // open puts the program together, as a start of the process does.
 func (w *world) open() {
 	w.Helper()
-	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
+	w.limiter = aimd.NewDispatcher(aimd.NewPool(1, w.limits))
 	transport := w.sim.Transport()
 	if w.tap != nil {
 		transport = w.tap
@@ -69,6 +77,60 @@ func (w *world) open() {
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 }
+
+// A moment is when a process is killed.
+type moment int
+
+const (
+	unsent     moment = iota // the call was about to be sent
+	unrecorded               // it was carried out, and answered
+	unanswered               // it was carried out, and the answer was lost: nobody has looked yet
+)
+
+// kill makes a pass that ends as if the process were killed at a moment of the n-th call that writes and matches,
+// starts the program again, and reports whether there was such a call. What the state file had by then is all that is
+// left.
+func (w *world) kill(at moment, n int, matches func(line string) bool) bool {
+	w.Helper()
+	w.close()
+	policy, killed := w.Policy, atomic.Bool{}
+	w.tap = w.sim.Tap()
+	var met atomic.Int64
+	w.tap.Break = func(line string, answered bool) error {
+		if killed.Load() {
+			return errors.New("killed")
+		}
+		if strings.HasPrefix(line, "GET ") || strings.Contains(line, "/oauth/token") || strings.Contains(line, "/search") || !matches(line) || answered != (at != unsent) {
+			return nil
+		}
+		if met.Add(1) != int64(n) {
+			return nil
+		}
+		if err := os.Rename(w.state, w.state+".killed"); err != nil { // nothing is recorded from now on
+			w.Error(err)
+		}
+		killed.Store(true)
+		if at == unrecorded {
+			return nil
+		}
+		return errors.New("killed")
+	}
+	w.open()
+	w.Policy = policy
+	_, _ = w.once()
+	w.close()
+	if killed.Load() {
+		if err := os.Rename(w.state+".killed", w.state); err != nil {
+			w.Fatal(err)
+		}
+	}
+	w.tap = nil
+	w.open()
+	w.Policy = policy
+	return killed.Load()
+}
+
+func anyCall(string) bool { return true }
 
 func (w *world) close() {
 	w.Helper()

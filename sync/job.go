@@ -50,6 +50,7 @@ type job struct {
 	final    *answer      // of a call that is not to be sent again; what it did is still read
 	lost     []spec.Field // of the last call, while nobody knows what came of it
 	guess    bool         // it was refused, and an earlier one may have been ours
+	intended []spec.Field // of the last call, while the state file has its intents
 	begun    []spec.Field // of which some is written, or may be, and some is not
 }
 
@@ -62,6 +63,9 @@ func (j *job) step() step {
 	}
 	return stepCall
 }
+
+// inDoubt reports whether the last call may have been carried out without an answer.
+func (j *job) inDoubt() bool { return len(j.lost) > 0 && !j.guess }
 
 // refused decides what an error means for the job. What cannot be known is read; what cannot be
 // helped is the end of this user's job, and of no other's.
@@ -83,7 +87,7 @@ func (a *applier) refused(ans answer) error {
 			return a.failed(j, ans.err)
 		}
 		j.at = time.Now().Add(a.backoff(a.Retry.MinWait, a.Retry.MaxWait, j.attempts))
-		j.ours, j.lost, j.guess = j.ours || ans.call.Creates, ans.call.Fields, false
+		j.ours = j.ours || ans.call.Creates
 	case errors.Is(ans.err, ErrConflict), notFound && c.Current != nil:
 		return a.again(j, ans)
 	default:
@@ -110,10 +114,15 @@ func (a *applier) again(j *job, ans answer) error {
 	return a.doubt(j, ans)
 }
 
-// doubt makes the job look before it writes again.
+// doubt makes the job look before it writes again, and not before a look shows what it wrote.
 func (a *applier) doubt(j *job, ans answer) error {
 	if ans.step == stepCall {
 		a.part(j)
+		for _, f := range ans.call.Fields {
+			if shown := a.Policy.ShownBy(f, ans.call.intended); j.inDoubt() && shown.After(j.at) && !ans.call.Creates {
+				j.at = shown
+			}
+		}
 		j.last = ans.err
 		j.read, j.lookup = j.change.Current != nil, j.change.Current == nil
 	}
@@ -152,9 +161,12 @@ func (a *applier) gone(j *job) error {
 	if j.rounds++; j.rounds > maxRounds {
 		return a.failed(j, a.because(j, "the user comes and goes"))
 	}
+	commit := state.Commit{Forget: []string{id}}
+	j.lost = nil
+	a.clear(j, &commit)
 	a.index.Forget(id)
 	c.Current = nil
-	if err := a.commit(state.Commit{Forget: []string{id}}); err != nil {
+	if err := a.commit(commit); err != nil {
 		return err
 	}
 	if c.Desired[spec.Name] == "" {
@@ -187,8 +199,11 @@ func (a *applier) reread(j *job, ans answer) error {
 		return nil
 	}
 	before := c.Current
-	c.Current = a.known(now, before, c, j.unsure(ans.step), a.landed(j, now))
-	a.wrote(c.Current, before == nil && j.ours, j.lost)
+	c.Current = a.known(now, before, c, j.unsure(ans.step), a.landed(j, now), ans.began)
+	a.wrote(c.Current, before == nil && j.ours, nil)
+	if before != nil && before.Deleted() && !c.Current.Deleted() {
+		c.Current.Stale = true // as when the answer tells it
+	}
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
 	if before == nil && j.ours || before != nil && len(j.lost) > 0 { // it may have been our call
@@ -196,6 +211,9 @@ func (a *applier) reread(j *job, ans answer) error {
 	}
 	if len(j.lost) > 0 && !j.guess {
 		a.repaired(c, a.shown(j, now))
+	}
+	if len(j.intended) > 0 { // it was asked for them, and late enough
+		commit.Resolved, j.intended = []state.UserFields{{ID: now.ID, Fields: j.intended}}, nil
 	}
 	if ans.step == stepFind {
 		commit.Settled, j.last = []string{c.Key}, nil
@@ -324,6 +342,7 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 	if j.ours {
 		commit.Settled = append(commit.Settled, c.Key)
 	}
+	a.clear(j, commit)
 	if c.Action.Removes() {
 		left := *c.Current
 		left.Unmanage()
@@ -359,6 +378,7 @@ func (a *applier) failed(j *job, err error) error {
 func (a *applier) fail(j *job, err error, commit *state.Commit) {
 	c := j.change
 	commit.Events = append(commit.Events, a.unknown(j)...)
+	a.clear(j, commit)
 	a.finish(j)
 	c.Err = err
 	f := state.Failure{Key: c.Key, Desired: c.Hash, Attempts: 1, Message: err.Error()}
@@ -385,17 +405,16 @@ func (a *applier) fail(j *job, err error, commit *state.Commit) {
 
 // abandon ends the jobs that wait for one another, or for somebody who failed.
 func (a *applier) abandon() error {
+	var commit state.Commit
 	for _, j := range a.order {
 		if c := j.change; c.Outcome == plan.Planned && len(j.calls) > 0 {
 			c.Waits = a.waitsFor(c, j.calls[0])
+			a.clear(j, &commit)
 			a.finish(j)
 			a.end(c, plan.Skipped)
 		}
 	}
-	if len(a.ended) == 0 {
-		return nil
-	}
-	return a.commit(state.Commit{})
+	return a.commit(commit)
 }
 
 // backoff is the wait after the n-th failure: doubling, half of it random, so that what failed

@@ -7,7 +7,6 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/plan"
 )
 
 // What is written without a version is read late: for up to plan.ReadLag a reading may show what was before, and
@@ -17,8 +16,11 @@ import (
 // wrote notes that fields of a user were written now, or may have been, if that makes readings doubtful. A user who was
 // just made may be shown without what the organization gives to everybody.
 func (r *Reconciler) wrote(u *state.User, made bool, fields []spec.Field) {
-	if made || slices.ContainsFunc(fields, r.unversioned) {
-		u.WroteAt = time.Now().UTC().Truncate(time.Second)
+	if made {
+		u.Made = time.Now().Unix()
+	}
+	if late := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return !r.unversioned(f) }); len(late) > 0 {
+		u.Times = u.Times.WithWritten(time.Now(), late...)
 	}
 }
 
@@ -27,7 +29,7 @@ func (r *Reconciler) unversioned(f spec.Field) bool { return slices.Contains(r.P
 
 // believable reports whether a reading of a field, taken at a time, shows what we have written to the user.
 func (r *Reconciler) believable(u *state.User, f spec.Field, at time.Time) bool {
-	return at.Sub(u.WroteAt).Abs() >= plan.ReadLag || !r.unversioned(f)
+	return u.Times.Shows(f, at) && (u.ShowsAll(at) || !r.unversioned(f))
 }
 
 // believed returns what a reading of a known user, begun at a time, shows: in place of what is not believable stands what

@@ -226,12 +226,15 @@ func TestPlanAndRollbackStraightAfterAPass(t *testing.T) {
 	})
 }
 
-// lateDivisions is a directory that shows a user in the home division still.
-type lateDivisions struct{ usersync.Directory }
+// lateDivisions is a directory that shows a user in the home division until a time.
+type lateDivisions struct {
+	usersync.Directory
+	until time.Time
+}
 
 func (d lateDivisions) Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error) {
 	now, err := d.Directory.Get(ctx, id, fields...)
-	if err == nil {
+	if err == nil && time.Now().Before(d.until) {
 		now.Fields[spec.Division] = spec.Text("Home")
 	}
 	return now, err
@@ -242,7 +245,7 @@ func (d lateDivisions) Get(ctx context.Context, id string, fields ...spec.Field)
 func TestReadAgainInTheMiddleOfAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, late())
-		w.Directory = lateDivisions{w.Directory}
+		w.Directory = lateDivisions{w.Directory, time.Now().Add(plan.ReadLag)}
 		u := w.sim.Users()[0]
 		w.write("u.yaml", "email: %s\ndivision: EMEA\ngroups: [Madrid]\n", u.Email)
 		w.Retry.No5xx = true

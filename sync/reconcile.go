@@ -129,7 +129,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
 	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
 	mark := scan.Digest + " " + r.Settings
-	if c := meta.Converged; !refresh && len(mode.Release) == 0 && c != nil && c.Digest == mark {
+	if c := meta.Converged; !refresh && len(mode.Release) == 0 && c != nil && c.Digest == mark && meta.Writes == 0 {
 		if err := r.authorized(ctx); err != nil {
 			return nil, err
 		}
@@ -172,6 +172,10 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	}
 	r.failures = snap.Failures
 	snap.Requests = append(snap.Requests, mode.Release...)
+	if err := r.awaitWrites(ctx, snap, mode); err != nil {
+		return nil, err
+	}
+	now := time.Now()
 	fields := r.inUse(tree, snap)
 	refresh = refresh || !r.covers(snap.Refresh, fields)
 	bind := r.binder(ctx, snap)
@@ -186,7 +190,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 
-	p, err := r.plan(ctx, tree, snap, policy, began, bind, mode.DryRun)
+	p, err := r.plan(ctx, tree, snap, policy, now, bind, mode.DryRun)
 	if err != nil {
 		return nil, err
 	}

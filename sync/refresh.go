@@ -73,7 +73,7 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		if now.Version == before.Version || slices.Contains(r.Policy.Apart, f) || !slices.Contains(asked, f) {
+		if now.Version == before.Version || slices.Contains(r.Policy.Apart, f) || !slices.Contains(asked, f) || !r.believable(before, f, at) {
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}

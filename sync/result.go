@@ -42,7 +42,7 @@ type Result struct {
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a field is looked at again; zero if there is none
+	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a withheld field is looked at again; zero if there is none
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.

@@ -61,6 +61,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 		return nil, err
 	}
 	r.failures = snap.Failures
+	snap.Writes = nil // the next pass finds out what came of them
 	snap.Requests = append(snap.Requests, undo.Released...)
 	before := r.Status()
 	s := before
@@ -107,20 +108,28 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	return r.rolledBack(began, mode, undo, p), err
 }
 
-// lacks says what is missing, if the history does not go back far enough.
+// lacks says what is missing, if the history does not go back far enough, or a call was interrupted.
 func (r *Reconciler) lacks(undo plan.Undo, events []state.Event) (string, error) {
+	meta, err := r.Store.Meta()
+	if err != nil {
+		return "", err
+	}
+	interrupted := ""
+	if meta.Writes > 0 {
+		interrupted = ": calls were interrupted, and the history has what they did after the next pass; ask again then"
+	}
 	begins, err := r.Store.HistoryBegins()
 	if err != nil || begins.IsZero() {
-		return "", err
+		return interrupted, err
 	}
 	cut := undo.Since.Before(begins)
 	if undo.Revision != "" { // the events of another one are in between, or all of its own are gone
 		cut = len(events) == 0 || events[len(events)-1].At.Equal(begins)
 	}
 	if !cut {
-		return "", nil
+		return interrupted, nil
 	}
-	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before", begins.UTC().Format(time.RFC3339)), nil
+	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before%s", begins.UTC().Format(time.RFC3339), interrupted), nil
 }
 
 func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *plan.Plan) *Result {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -19,6 +20,7 @@ func (a *applier) settle(ans answer) error {
 		j.busy = false
 	}
 	if ans.step == stepCall {
+		delete(a.calls, ans.call)
 		delete(a.objects, ans.call.Object)
 	}
 	if ans.late {
@@ -37,6 +39,12 @@ func (a *applier) settle(ans answer) error {
 	}
 	switch {
 	case uncertain:
+		if ans.step == stepCall {
+			for _, j := range a.served(ans) {
+				j.lost, j.guess = ans.call.Fields, false
+			}
+			a.intend(ans.call, time.Now()) // it may have waited long for its turn
+		}
 		// A write is uncertain at once; it counts when what it did cannot be found out either.
 		last := ans.step != stepCall || ans.job.attempts+ans.call.attempts >= a.Retry.Max && !a.once(ans.err)
 		if a.silent[ans.job] = true; last && len(a.silent) >= maxSilent {
@@ -71,8 +79,12 @@ func (a *applier) achieved(ans answer) error {
 		before := c.Current
 		written := j.settled(ans.call)
 		j.lost = nil
+		a.clear(j, &commit)
 		j.began(ans.call.Fields, written)
-		c.Current = a.known(ans.now[i], before, c, ans.call.Fields, written)
+		c.Current = a.known(ans.now[i], before, c, ans.call.Fields, written, time.Now())
+		if half := without(ans.call.Fields, written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
+			c.Current.Applied = plan.Overlaid(c.Current.Applied, c.Current.Fields, half)
+		}
 		a.wrote(c.Current, ans.call.Creates, ans.call.Fields)
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
@@ -89,7 +101,7 @@ func (a *applier) achieved(ans answer) error {
 		case before != nil && before.Deleted():
 			// What a restored user has kept is not known: read it, and plan the rest again. What a read of
 			// grants or members shows so soon may still be of before; with the next listing it is read once more.
-			c.Current.ReadAt = suspect()
+			c.Current.Stale = true
 			a.leave(j)
 			j.read, j.whole, j.calls = true, true, []*Call{ans.call}
 		case len(j.calls) == 0:
@@ -97,6 +109,10 @@ func (a *applier) achieved(ans answer) error {
 		}
 	}
 	return a.commit(commit)
+}
+
+func without(fields, others []spec.Field) []spec.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(others, f) })
 }
 
 // count adds what was done to a user to what the guards remember.
@@ -117,7 +133,7 @@ func (a *applier) learn(c *plan.Change) {
 
 // known merges an answer, about some fields, with what was known before. What the answer does not show is as we wrote
 // it, or as it was.
-func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, about, written []spec.Field) *state.User {
+func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, about, written []spec.Field, at time.Time) *state.User {
 	u := &state.User{}
 	if before != nil {
 		*u = *before
@@ -126,7 +142,7 @@ func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, 
 	shown := now.Fields
 	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
-		shown = a.believed(before, now.Fields, time.Now())
+		shown = a.believed(before, now.Fields, at)
 	}
 	for _, f := range written {
 		if want, ok := c.Desired[f]; ok {

@@ -20,7 +20,6 @@ func (a *applier) repeat(ans answer) error {
 	case errors.Is(ans.err, ErrUncertain):
 		for _, j := range a.served(ans) {
 			j.began(call.Fields, nil)
-			j.lost = call.Fields
 		}
 		if call.attempts++; a.once(ans.err) {
 			return a.lookInto(ans)
@@ -49,7 +48,7 @@ func (a *applier) lookInto(ans answer) error {
 	for _, c := range slices.Clone(ans.call.Changes) {
 		j := a.jobs[c]
 		own := ans
-		own.job, j.final, j.lost = j, &own, ans.call.Fields
+		own.job, j.final = j, &own
 		if err := a.doubt(j, own); err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
 type Status struct {
-	Phase    string // scan, refresh, read, apply or idle
+	Phase    string // scan, wait, refresh, read, apply or idle
 	Began    time.Time
 	Revision string
 	Plan     string
@@ -97,15 +97,23 @@ func (a *applier) end(c *plan.Change, outcome plan.Outcome) {
 	a.ended = append(a.ended, c)
 }
 
-// commit records, and only then tells what has come to its end.
+// commit adds to what this turn records; see flush. The error is of an earlier turn.
 func (a *applier) commit(c state.Commit) error {
-	if err := a.Store.Commit(c); err != nil {
+	a.commits = append(a.commits, c)
+	return a.broken
+}
+
+// flush records what this turn has to, in one commit, and only then tells who has come to the end. What could not be
+// recorded is tried once more with the next turn's.
+func (a *applier) flush() error {
+	if err := a.Store.Commit(a.commits...); err != nil {
+		a.broken = err
 		return err
 	}
 	for _, c := range a.ended {
 		a.logChange(c)
 	}
-	a.ended = nil
+	a.commits, a.ended = nil, nil
 	return nil
 }
 

@@ -113,6 +113,8 @@ type whole struct {
 	later    map[string]map[string]wish // what is declared instead, after the first pass
 	faults   []sim.Fault
 	edits    []int // what is edited by hand after each pass, by number
+	kills    []int // at which call of each pass the process is killed; 0: not
+	at       moment
 	restart  bool
 	window   string // when routing may be changed; "": always
 }
@@ -143,6 +145,10 @@ func drawWhole(r *rapid.T) *whole {
 		sc.faults = append(sc.faults, f)
 	}
 	sc.edits = rapid.SliceOfN(rapid.IntRange(0, 1000), 1, 3).Draw(r, "edits by hand")
+	for range sc.edits {
+		n, at := drawKill(r)
+		sc.kills, sc.at = append(sc.kills, n), at
+	}
 	sc.restart = rapid.Bool().Draw(r, "restart")
 	sc.window = rapid.SampledFrom([]string{"", "", "Mon-Sun 01:00-03:00 UTC", "Fri-Mon 22:00-06:00 Europe/Madrid", "Mon-Sun 00:00-00:01 UTC", "Sat 00:00-00:03 UTC"}).Draw(r, "window")
 	return sc
@@ -186,7 +192,11 @@ func (sc *whole) run(t *testing.T) error {
 			specs = sc.later
 		}
 		sc.declare(w, specs)
-		_, _ = w.once() // however it ends
+		if n := sc.kills[i]; n > 0 {
+			w.kill(sc.at, n, anyCall)
+		} else {
+			_, _ = w.once() // however it ends
+		}
 		sc.edit(w, number, before)
 		if sc.restart {
 			w.close()
@@ -270,6 +280,13 @@ func (sc *whole) check(w *world, was map[string]map[string]string, before map[st
 				return fmt.Errorf("%s is not declared and changed:\n%s", u.Email, diff)
 			}
 		}
+	}
+	return sc.asDeclared(w, was)
+}
+
+// asDeclared compares everybody with what is declared in the end; was is what others were, nil if it does not matter.
+func (sc *whole) asDeclared(w *world, was map[string]map[string]string) error {
+	for _, u := range w.sim.Users() {
 		fields := sc.later[u.Email]
 		if fields == nil || u.State == "deleted" && fields == nil {
 			continue

@@ -130,6 +130,9 @@ func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta,
 	if n := meta.Intents; n > 0 {
 		d.fine("creations", "%s whose outcome is not known yet; the next pass looks first, and creates nobody twice", plural(n, "creation"))
 	}
+	if n := meta.Writes; n > 0 {
+		d.fine("interrupted calls", "%s that a call may have changed, and no answer was recorded; the next pass reads them before it compares", plural(n, "field"))
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		d.doubt("state file mode", "chmod 600 "+shellWord(path), "others can read %s, which holds names and telephone numbers", path)
 	}

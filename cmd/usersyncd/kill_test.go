@@ -3,15 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -101,6 +105,108 @@ func TestKilled(t *testing.T) {
 	if made := ledger.Count("POST /api/v2/users", 200); made != 20 {
 		t.Errorf("%d users were made, not 20", made)
 	}
+}
+
+// Killed when a role was granted, or taken away, and before that could be recorded; then the commit is taken back: the
+// next run ends well, and the user has the roles of before.
+func TestKilledAndTakenBack(t *testing.T) {
+	t.Parallel()
+	program := buildProgram(t)
+	for name, roles := range map[string][2]string{"granted": {"[]", "[Supervisor]"}, "taken away": {"[Supervisor]", "[]"}} {
+		t.Run(name, func(t *testing.T) {
+			server := sim.New(sim.Options{Users: 3, GrantLag: -1, Quota: sim.Quota{Limit: 100_000}})
+			u := server.Users()[0]
+			var process atomic.Pointer[os.Process] // to be killed
+			loopback := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answer := httptest.NewRecorder()
+				server.ServeHTTP(answer, r)
+				if p := process.Load(); p != nil && strings.HasSuffix(r.URL.Path, "/bulkreplace") {
+					if err := p.Kill(); err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				maps.Copy(w.Header(), answer.Header())
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes())
+			}))
+			defer loopback.Close()
+			dir := t.TempDir()
+			specs, file := filepath.Join(dir, "users"), filepath.Join(dir, "state.db")
+			command := func(args ...string) *exec.Cmd {
+				cmd := exec.CommandContext(t.Context(), program, append(args, "--allow-roles", "*", "--log-level", "warn", specs)...)
+				cmd.Env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+file,
+					"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo")
+				return cmd
+			}
+			run := func(args ...string) {
+				t.Helper()
+				if out, err := command(args...).CombinedOutput(); err != nil {
+					t.Fatalf("%v: %v\n%s", args, err, out)
+				}
+			}
+			declare := func(title, roles string) {
+				write(t, filepath.Join(specs, "u.yaml"), fmt.Sprintf("email: %s\ntitle: %s\nroles: %s\n", u.Email, title, roles))
+			}
+			had := func() int {
+				u, _ := server.User(u.Email)
+				return len(u.Grants)
+			}
+			declare("One", roles[0])
+			run("--once")
+			before := had()
+			minuteLater(t, file)
+
+			declare("Two", roles[1])
+			cmd := command("--once")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			process.Store(cmd.Process)
+			if err := cmd.Wait(); err == nil || had() == before {
+				t.Fatalf("it was not killed, or the call was not carried out: %v", err)
+			}
+			process.Store(nil)
+			if minuteLater(t, file) == 0 {
+				t.Error("nothing tells of the call")
+			}
+			declare("One", roles[0])
+			run("--once")
+			run("plan", "--detailed-exitcode")
+			if u, _ := server.User(u.Email); len(u.Grants) != before || u.Title != "One" {
+				t.Errorf("%d roles, not %d, and the title %s", len(u.Grants), before, u.Title)
+			}
+		})
+	}
+}
+
+// minuteLater makes the state file one of a minute ago, and counts the calls of which it has no outcome.
+func minuteLater(t *testing.T, file string) int {
+	t.Helper()
+	store, err := state.Open(file, state.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	snap, err := store.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commit state.Commit
+	for _, u := range snap.Users {
+		u.Times = state.Times{Read: u.Times.Read}
+		commit.Users = append(commit.Users, u)
+	}
+	for _, fields := range snap.Writes {
+		for _, w := range fields {
+			w.At = w.At.Add(-time.Minute)
+			commit.Writes = append(commit.Writes, w)
+		}
+	}
+	if err := store.Commit(commit); err != nil {
+		t.Fatal(err)
+	}
+	return len(commit.Writes)
 }
 
 func declare(t testing.TB, path string, u sim.User) {

@@ -128,6 +128,8 @@ func (a *app) progressLine(st usersync.Status) string {
 func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	switch st.Phase {
 	case "apply":
+	case "wait":
+		return "wait: until the API shows what calls that were interrupted have changed"
 	case "read":
 		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, seconds(left), pace(l))
 	default:

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -216,8 +215,8 @@ func (c *client) outcome(ctx context.Context, r *request, a answer, err error, d
 		return refusal(r.op(), r.needs, a)
 	case a.status != 0 && decode == nil:
 		return nil
-	case err != nil && ctx.Err() != nil && (!r.writes || !errors.Is(ctx.Err(), context.DeadlineExceeded)):
-		return fmt.Errorf("%s: %w", r.op(), ctx.Err()) // but a write that was sent in time may have been carried out
+	case err != nil && ctx.Err() != nil && !r.writes:
+		return fmt.Errorf("%s: %w", r.op(), ctx.Err()) // but a write that was sent may have been carried out
 	case err != nil:
 		return unusable(r.op(), a, err)
 	}

@@ -101,13 +101,13 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 			break
 		}
 		g.Go(func() error {
-			fields, err := d.apart(group, id, rest[id])
+			now, err := d.apart(group, id, rest[id])
 			d.expect.listing(int(left.Add(int64(-len(rest[id])))))
 			if group.Err() != nil {
 				return group.Err()
 			}
-			maps.Copy(fields, swept[id])
-			return hand(state.Observed{ID: id, Fields: fields}, err)
+			maps.Copy(now.Fields, swept[id])
+			return hand(now, err)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -116,33 +116,17 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 	return ctx.Err()
 }
 
-// apart reads fields of one user, each by a request of its own; those that the user itself has, by one together.
-func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (spec.Fields, error) {
-	out := spec.Fields{}
-	for _, f := range fields {
-		if !slices.Contains(Apart(), f) {
-			now, err := d.get(ctx, id, fields, "")
-			if err != nil {
-				return out, err
-			}
-			for _, f := range fields {
-				if v, ok := now.Fields[f]; ok {
-					out[f] = v
-				}
-			}
-			break
-		}
-	}
-	for _, f := range fields {
-		v, err := d.detail(ctx, id, f)
+// apart reads fields of one user, each by a request of its own; the user itself is read if it has some of them.
+func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (state.Observed, error) {
+	now := state.Observed{ID: id, Fields: spec.Fields{}}
+	if slices.ContainsFunc(fields, func(f spec.Field) bool { return !slices.Contains(Apart(), f) }) {
+		u, err := d.get(ctx, id, fields, "", "deleted")
 		if err != nil {
-			return out, err
+			return now, err
 		}
-		if v != "" {
-			out[f] = v
-		}
+		now = u
 	}
-	return out, nil
+	return d.withDetails(ctx, now, fields)
 }
 
 // detail reads one field of one user; "" for one that is not read alone.

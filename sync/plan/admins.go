@@ -165,7 +165,7 @@ func (p *planner) lastAdmins(changes []*Change) {
 // lost reports whether a user has lost the roles by our own write, which the API may not show yet.
 func (p *planner) lost(u *state.User) bool {
 	roles, known := u.Fields[spec.Roles]
-	return known && p.now.Sub(u.WroteAt).Abs() < ReadLag && !p.grantsAdmin(roles)
+	return known && !u.Times.Shows(spec.Roles, p.now) && !p.grantsAdmin(roles)
 }
 
 // ends reports whether a change may take one of the roles from a user, or the user from them.

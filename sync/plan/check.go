@@ -35,10 +35,14 @@ func (p *planner) onlyLeaves(u *spec.User, c *Change, why string) bool {
 
 // readable asks for the fields whose values now are not known. Those that could not be read are left out.
 func (p *planner) readable(u *spec.User, c *Change) {
-	if c.Current.Deleted() {
-		return // read once it is restored
+	unknown, undeclared := p.doubt(c)
+	c.Current = p.forget(c.Current, undeclared)
+	if len(unknown) > 0 && p.inQuarantine(c.Key, u.Hash()) {
+		unknown = nil // nothing is to be written yet
 	}
-	unknown := p.unread(c)
+	if !c.Current.Deleted() { // who is, is read once it is restored
+		unknown = append(unknown, p.unread(c)...)
+	}
 	if len(unknown) == 0 {
 		return
 	}
@@ -62,13 +66,13 @@ func (p *planner) unread(c *Change) []spec.Field {
 			unknown = append(unknown, fc.Field)
 		}
 	}
-	if every := p.policy.DetailInterval; every > 0 && p.now.Sub(c.Current.ReadAt) >= every {
-		for _, f := range p.policy.Apart {
-			_, declared := c.Desired[f]
-			_, known := c.Current.Fields[f]
-			if _, managed := c.Current.Applied[f]; declared && known && !managed {
-				unknown = append(unknown, f)
-			}
+	for _, f := range p.policy.Apart {
+		_, declared := c.Desired[f]
+		_, known := c.Current.Fields[f]
+		_, managed := c.Current.Applied[f]
+		every := p.policy.DetailInterval
+		if declared && known && !managed && every > 0 && p.now.Sub(c.Current.Times.ReadAt(f)) >= every && !c.Withholds(f) {
+			unknown = append(unknown, f)
 		}
 	}
 	return unknown

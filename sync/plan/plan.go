@@ -67,6 +67,8 @@ type Plan struct {
 // every managed user that it looks at, whatever becomes of the user's change: applied, skipped, held, deferred, in
 // quarantine, or only reported. So a field is an edit if its declared value has changed since then, and drift if not.
 //
+// A field that an interrupted call may have written is none of these until it was read: it is withheld.
+//
 // What guards hold, the policy leaves out and selections do not select is not to be applied, and what is kept to
 // change windows not outside of them.
 //
@@ -109,6 +111,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		p.Retained = len(p.left())
 	default:
 		p.removed()
+		p.unmanaged()
 	}
 	if !policy.LeaversOnly {
 		p.references(tree.Users)
@@ -164,6 +167,10 @@ func (p *planner) record() {
 		if c.Outcome == Planned && c.Action == Unmanage {
 			left := *c.Current
 			left.Unmanage()
+			if done := p.finished(&left); done != "" {
+				left.Removed = done
+				p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: left.ID, Fields: []spec.Field{spec.State}})
+			}
 			p.Record.Users = append(p.Record.Users, &left)
 			p.Count(c, c.Current, &left, nil, p.now)
 		}
@@ -286,11 +293,11 @@ func (p *planner) user(u *spec.User) {
 	p.rebase(c)
 	_, begun := p.snap.Intents[u.Key]
 	c.begun = begun
-	if len(c.Fields)+len(c.Drift) > 0 {
-		c.Hash = u.Hash()
-	}
 	if c.Current != nil && !p.held[c.Current.ID] {
 		p.readable(u, c)
+	}
+	if len(c.Fields)+len(c.Drift)+len(c.Withheld) > 0 {
+		c.Hash = u.Hash()
 	}
 	switch {
 	case c.Current != nil && p.held[c.Current.ID]:
@@ -299,7 +306,9 @@ func (p *planner) user(u *spec.User) {
 	case len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0:
 		p.unchanged(c, begun)
 		return
-	case len(c.Fields)+len(c.Withheld) == 0:
+	case len(c.Fields) == 0 && len(c.Withheld) > 0:
+		p.quarantine(c) // else withheld says what comes of it
+	case len(c.Fields) == 0:
 		c.Outcome, c.Note = Skipped, "drift is only reported"
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
@@ -336,11 +345,16 @@ func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 
 // quarantine lets a change wait that was refused not long ago, and is still the same.
 func (p *planner) quarantine(c *Change) {
-	f, failed := p.snap.Failures[c.Key]
-	if failed && !p.policy.Retry && f.Desired == c.Hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait {
+	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
 		c.Outcome, c.Retry = Quarantined, f.Next
 		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
 	}
+}
+
+// inQuarantine reports whether what is desired of a user waits there.
+func (p *planner) inQuarantine(key, hash string) bool {
+	f, failed := p.snap.Failures[key]
+	return failed && !p.policy.Retry && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
 }
 
 func times(n int) string {

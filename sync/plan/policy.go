@@ -11,9 +11,8 @@ import (
 	"usersyncd/state"
 )
 
-// ReadLag is how long a reading may still be of before a write that carries no version. (The vendor's
-// provider waits 4 s for grants, and says that caches may take a minute.)
-const ReadLag = time.Minute
+// ReadLag is how long a reading may still be of before a write that carries no version.
+const ReadLag = state.ReadLag
 
 // Policy is what a plan may do.
 type Policy struct {

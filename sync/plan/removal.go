@@ -156,10 +156,11 @@ func (p *planner) lastGood() {
 		c.Hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
 		c.Desired = p.policy.Managed(u.Applied, u)
 		p.Index.Compare(c)
-		if c.Action != Update || len(c.Fields)+len(c.Drift) == 0 || p.changes[key] != nil || len(p.policy.Guard.Refuses(c)) > 0 {
+		p.lookInto(c)
+		if c.Action != Update || len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0 || p.changes[key] != nil || len(p.policy.Guard.Refuses(c)) > 0 {
 			continue
 		}
-		if len(c.Fields) == 0 {
+		if len(c.Fields)+len(c.Withheld) == 0 {
 			c.Outcome, c.Note = Skipped, "drift is only reported"
 		} else {
 			p.quarantine(c)

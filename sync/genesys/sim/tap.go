@@ -13,6 +13,9 @@ import (
 type Tap struct {
 	// Hold, if it is not nil, is called when a request was answered, and before its sender gets the answer.
 	Hold func(line string)
+	// Break, if it is not nil, is called before a request is sent, and again when it was answered. Its error is what
+	// the sender gets instead: of the first call the request is not sent.
+	Break func(line string, answered bool) error
 
 	to   http.RoundTripper
 	mu   sync.Mutex
@@ -50,9 +53,19 @@ func (t *Tap) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	t.sent = append(t.sent, Sent{time.Now(), line})
 	t.mu.Unlock()
+	if t.Break != nil {
+		if err := t.Break(line, false); err != nil {
+			return nil, err
+		}
+	}
 	answer, err := t.to.RoundTrip(r)
 	if t.Hold != nil {
 		t.Hold(line)
+	}
+	if t.Break != nil {
+		if err := t.Break(line, true); err != nil {
+			return nil, err
+		}
 	}
 	return answer, err
 }

@@ -1,0 +1,131 @@
+package sync_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// A commit changes the title and a field that is written without a version, and the process is killed at each moment
+// of a call. The next commit takes it back: the pass after that ends well, and everything is as it was. It does not
+// matter whether the field is given or taken away, whether the pass corrects drift, or which call of several it was.
+func TestKilledAndTakenBack(t *testing.T) {
+	for field, values := range wishes {
+		for from := range values {
+			for to := range values {
+				if from == to {
+					continue
+				}
+				for at, moment := range []string{"unsent", "unrecorded", "unanswered"} {
+					for _, report := range []bool{false, true} {
+						name := fmt.Sprintf("%s/%s to %s/%s/report=%v", field, values[from].there, values[to].there, moment, report)
+						t.Run(name, func(t *testing.T) {
+							synctest.Test(t, func(t *testing.T) { killedAndTakenBack(t, field, values[from], values[to], at, report) })
+						})
+					}
+				}
+			}
+		}
+	}
+}
+
+func killedAndTakenBack(t *testing.T, field string, from, to wish, at int, report bool) {
+	w := newWorld(t, sim.Options{Users: 3, Full: true, GrantLag: 20 * time.Second, QueueDelay: 20 * time.Second, ReadLag: 20 * time.Second})
+	w.Policy.ReportDrift = report
+	u := w.sim.Users()[0]
+	name, _, _ := strings.Cut(u.Email, "@")
+	declare := func(title string, value wish) {
+		w.write("u.yaml", "email: %s\ntitle: %s\n%s: %s\n", u.Email, title, field, strings.ReplaceAll(value.yaml, "%s", name))
+	}
+	is := func() string { return w.under(w.user(u.Email))[field] }
+	want := strings.ReplaceAll(from.there, "%s", name)
+	declare("One", from)
+	w.pass()
+	time.Sleep(time.Hour)
+	if w.pass(); is() != want {
+		t.Fatalf("%s is %s, not %s", field, is(), want)
+	}
+	for n := 1; ; n++ {
+		declare("Two", to)
+		own := func(line string) bool { // a call of the field, and not of the title
+			return field == "locations" || !strings.HasPrefix(line, "PATCH /api/v2/users/"+u.ID+" ")
+		}
+		if !w.kill(moment(at), n, own) {
+			break
+		}
+		time.Sleep(time.Second)
+		declare("One", from)
+		res := w.pass()
+		if time.Sleep(time.Minute); res.Failed > 0 || is() != want || w.user(u.Email).Title != "One" {
+			t.Errorf("killed at call %d: %s is %s, not %s, title %s:\n%s%v", n, field, is(), want, w.user(u.Email).Title, show(res), res.Failures)
+		}
+		w.settled()
+		time.Sleep(time.Hour)
+	}
+}
+
+// Wherever a pass is killed, and whatever is declared next: the pass after that leaves everything as declared, in both
+// modes of drift. Nobody had to wait for what is read in turns.
+func TestConvergesAfterAKill(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		org := sim.Options{
+			Users: rapid.IntRange(1, 5).Draw(r, "users"), Full: true, Seed: rapid.Uint64Range(0, 9).Draw(r, "seed"), Latency: 20 * time.Millisecond,
+			ReadLag: time.Duration(rapid.IntRange(0, 40).Draw(r, "read lag")) * time.Second, GrantLag: time.Duration(rapid.IntRange(0, 40).Draw(r, "grant lag")) * time.Second,
+			QueueDelay: time.Duration(rapid.IntRange(0, 40).Draw(r, "queue delay")) * time.Second, NoVersionBump: rapid.Bool().Draw(r, "no bump"),
+		}
+		sc := &whole{org: org}
+		var people []string
+		for _, u := range sim.New(org).Users() {
+			people = append(people, u.Email)
+		}
+		people = append(people, "new0@example.com")
+		first, report := drawWishes(r, people), rapid.Bool().Draw(r, "drift is only reported")
+		var later []map[string]map[string]wish
+		for range rapid.IntRange(1, 3).Draw(r, "kills") {
+			n, at := drawKill(r)
+			sc.kills, sc.at = append(sc.kills, n), at
+			if rapid.Bool().Draw(r, "taken back") {
+				later = append(later, first)
+			} else {
+				later = append(later, drawWishes(r, people))
+			}
+		}
+		sc.later = rapid.SampledFrom(append(later, first)).Draw(r, "in the end")
+		var failure error
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, org)
+			defer w.close()
+			w.Policy.ReportDrift = report
+			sc.declare(w, first)
+			w.pass()
+			time.Sleep(time.Hour)
+			w.pass()
+			for i, specs := range later {
+				sc.declare(w, specs)
+				w.kill(sc.at, sc.kills[i], anyCall)
+				time.Sleep(time.Second)
+			}
+			sc.declare(w, sc.later)
+			res, err := w.once()
+			if time.Sleep(time.Minute); err != nil || res.Failed > 0 {
+				failure = fmt.Errorf("the pass after it: %w\n%s%v", err, show(res), res.Failures)
+				return
+			}
+			if failure = sc.asDeclared(w, nil); failure != nil {
+				return
+			}
+			if res, err = w.once(); err != nil || res.Changed > 0 {
+				failure = fmt.Errorf("a further pass: %w\n%s", err, show(res))
+			}
+		})
+		if failure != nil {
+			r.Fatal(failure)
+		}
+	})
+}
