@@ -125,8 +125,8 @@ func (c *Change) Withholds(f spec.Field) bool {
 	return slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Field == f })
 }
 
-// withhold sets apart the fields that meet a condition, and reports whether there are any.
-func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
+// withhold sets apart the fields that meet a condition.
+func (c *Change) withhold(w Withheld, is func(FieldChange) bool) {
 	before := len(c.Withheld)
 	var rest []FieldChange
 	for _, fc := range c.Fields {
@@ -138,13 +138,12 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 		}
 	}
 	if len(c.Withheld) == before {
-		return false
+		return
 	}
 	c.Fields = rest
 	if c.Cause != Undone && len(rest) > 0 {
 		c.classify() // what is left may be less urgent
 	}
-	return true
 }
 
 // Keep takes out of a comparison that was made again what the plan does not write.

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -131,9 +132,7 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 
 func cloned(f spec.Fields) spec.Fields {
 	out := spec.Fields{}
-	for k, v := range f {
-		out[k] = v
-	}
+	maps.Copy(out, f)
 	return out
 }
 

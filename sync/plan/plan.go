@@ -232,6 +232,7 @@ type planner struct {
 	held       map[string]bool        // ids
 	freed      map[string]bool        // what a person has released
 	users      census
+	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed
 	now        time.Time
 }
 
