@@ -583,3 +583,35 @@ func TestTheRestGoesOn(t *testing.T) {
 
 // idOf is the id of the i-th user of a crowd.
 func idOf(i int) string { return fmt.Sprintf("id%04d", i) }
+
+// A rollback is looked at as any plan is: what goes too far of it is held, field by field.
+func TestARollbackIsLimited(t *testing.T) {
+	o := org(40)
+	var events []state.Event
+	for i := range 6 {
+		u := o.snap.Users[idOf(i)]
+		u.Fields[spec.Email], u.Fields[spec.Title] = spec.Text(fmt.Sprintf("new%d@x.example", i)), spec.Text("New")
+		events = append(events, state.Event{At: now, Revision: "r", ID: u.ID, Email: u.Key(), Action: "update", Cause: "edit", Fields: []state.FieldEvent{
+			{Field: spec.Email, Before: spec.Text(fmt.Sprintf("u%04d@x.example", i)), After: u.Fields[spec.Email]},
+			{Field: spec.Title, Before: spec.Text("Old"), After: u.Fields[spec.Title]},
+		}})
+	}
+	policy := policy()
+	policy.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
+	p := plan.NewRollback(plan.Undo{Revision: "r"}, plan.Undoing(events, true), o.snap, policy, nil, now)
+	if held(p, "max-renames") != 6 || !p.Holds[0].Undo || len(p.Todo()) != 6 {
+		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
+	}
+	for _, c := range p.Todo() {
+		if c.Names(spec.Email) || !c.Names(spec.Title) || c.Cause != plan.Undone {
+			t.Errorf("%s", c)
+		}
+	}
+	for i := range events {
+		events[i].Fields = events[i].Fields[:1]
+	}
+	p = plan.NewRollback(plan.Undo{Revision: "r"}, plan.Undoing(events, true), o.snap, policy, nil, now)
+	if len(p.Todo()) > 0 || outcomes(p)[plan.Held] != 6 {
+		t.Errorf("with nothing else to do: %v", lines(p))
+	}
+}
