@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"usersyncd/spec"
 )
@@ -34,19 +35,22 @@ queues: [Billing ES, Refunds ES]
 	return checkout(b, files)
 }
 
-// BenchmarkScan is what a quiet pass costs. Plain is the least that any implementation does, one file after the other.
+// BenchmarkScan is what a quiet pass costs, outside git, in a checkout, and in one that was copied, so that every file has
+// another time than the index knows. Plain is the least that any implementation does, one file after the other.
 func BenchmarkScan(b *testing.B) {
 	dir := bigTree(b)
-	b.Run("usersyncd", func(b *testing.B) {
+	scan := func(b *testing.B) {
+		l := spec.NewLoader(dir)
 		b.ReportAllocs()
 		for b.Loop() {
-			s, err := spec.NewLoader(dir).Scan(b.Context())
-			if err != nil || s.Files != benchUsers+1 {
+			s, err := l.Scan(b.Context())
+			if err != nil || s.Files != benchUsers+1 || s.DirtyFiles > 0 || len(s.Unjudged) > 0 {
 				b.Fatal(s, err)
 			}
 		}
 		perFile(b)
-	})
+	}
+	b.Run("usersyncd", scan)
 	b.Run("plain", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -67,6 +71,20 @@ func BenchmarkScan(b *testing.B) {
 		}
 		perFile(b)
 	})
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, {"commit", "--quiet", "--message", "all"}} {
+		r := repository{b, dir}
+		r.git(args...)
+	}
+	b.Run("checkout", scan)
+	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") {
+			return err
+		}
+		return os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour))
+	}); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("copy", scan)
 }
 
 // BenchmarkLoad is a first pass (everything is parsed) and one after an edit of one file.

@@ -34,9 +34,9 @@
 // configuration can make it execute anything. Where others than git write, only time tells: a caller that
 // acts on what is new must ask for two scans with one Digest.
 //
-// [Scan.Revision] says what HEAD stood at while the files were read. It does not say that the files are as
-// committed: an edit that was not committed is desired state, too, under the last commit's name. Digest is
-// of the files themselves, and tells such trees apart.
+// [Scan.Revision] says what HEAD stood at while the files were read, and ends in "-dirty" if they are not as committed:
+// an edit that was not committed is desired state, too. Digest is of the files themselves, and tells two such trees
+// apart. What else there is to know of the checkout is in [checkout.State], a part of Scan and Tree.
 //
 // A user with a problem is missing from [Tree.Users], which is no sign that it was removed. If its own mapping
 // says state: inactive, and no problem leaves that in doubt, it is in [Tree.Leavers]: access is taken away

@@ -14,9 +14,10 @@ import (
 	"unicode/utf8"
 )
 
-// errNotRegular, errTooBig: why a file is not read.
+// errNotRegular, errTooBig, errPointer: why a file is not read.
 var (
 	errNotRegular = errors.New("is not a regular file; put the file itself there")
+	errPointer    = errors.New("is a Git LFS pointer, not the file itself; run git lfs pull in the checkout")
 	errTooBig     = fmt.Errorf("is larger than %d KiB; split it into several files", maxFileSize>>10)
 )
 
@@ -27,6 +28,7 @@ type opener struct {
 	folder string
 	open   *os.Root // of folder; nil at first
 	buf    []byte
+	info   fs.FileInfo // of the file that was read last
 }
 
 func newOpener(root *os.Root) *opener {
@@ -66,6 +68,7 @@ func (o *opener) read(name string) (content []byte, err error) {
 	case info.Size() > maxFileSize:
 		return nil, errTooBig
 	}
+	o.info = info
 	n := 0
 	for n < len(o.buf) {
 		m, err := f.Read(o.buf[n:])
@@ -89,6 +92,14 @@ func isSpecFile(name string) bool {
 	return !isHidden(name) && (ext == ".yaml" || ext == ".yml")
 }
 
+// ofSpecs reports whether a path, relative to the root, is a spec file's, or a folder's that may have some.
+func ofSpecs(name string, folder bool) bool {
+	if name == "." {
+		return folder
+	}
+	return (folder || isSpecFile(path.Base(name))) && !isHidden(name) && !strings.Contains(name, "/.")
+}
+
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // IsDefaults reports whether a file of the tree is a _defaults.yaml, whose fields others inherit.
@@ -107,7 +118,7 @@ func safeName(name string) bool {
 // whyUnread says what a person can do about a file that could not be read.
 func whyUnread(err error) string {
 	switch {
-	case errors.Is(err, errNotRegular), errors.Is(err, errTooBig):
+	case errors.Is(err, errNotRegular), errors.Is(err, errTooBig), errors.Is(err, errPointer):
 		return err.Error()
 	case errors.Is(err, fs.ErrPermission):
 		return "may not be read by the user that usersyncd runs as; change its permissions"

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"usersyncd/spec/checkout"
 )
 
 // What the walk saw may be something else by the time it is opened.
@@ -53,12 +55,16 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 		}
 	}
 
+	git, err := checkout.NewReader(ofSpecs).Open(dir, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := Scan{files: []file{{path: "file.yaml"}, {path: "gone.yaml"}}}
-	if err := s.hash(t.Context(), root); !errors.Is(err, ErrMoved) {
+	if _, err := s.hash(t.Context(), root, git.Compare(s.paths())); !errors.Is(err, ErrMoved) {
 		t.Errorf("a file that vanished: %v", err)
 	}
 	s = Scan{files: []file{{path: "fifo.yaml"}, {path: "file.yaml"}}}
-	if err := s.hash(t.Context(), root); err != nil || len(s.problems) != 1 || !s.files[0].bad || s.files[1].bad {
+	if _, err := s.hash(t.Context(), root, git.Compare(s.paths())); err != nil || len(s.problems) != 1 || !s.files[0].bad || s.files[1].bad {
 		t.Errorf("a file that became a FIFO: %v, %v", err, s.problems)
 	}
 

@@ -9,12 +9,17 @@ import (
 	"os"
 	"path"
 	"sync/atomic"
+
+	"usersyncd/spec/checkout"
 )
 
 // Loader reads one tree of specs again and again, and parses only what changed in between.
 // It is for one goroutine at a time.
 type Loader struct {
+	Branch string // the one that the checkout must be on; "": any. It may be changed between two scans
+
 	dir      string
+	git      *checkout.Reader
 	users    map[string]parsedUsers    // by path
 	defaults map[string]parsedDefaults // by path
 }
@@ -28,7 +33,7 @@ type parsedUsers struct {
 }
 
 // NewLoader makes a loader for the folder, which may be a symbolic link to one.
-func NewLoader(dir string) *Loader { return &Loader{dir: dir} }
+func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewReader(ofSpecs)} }
 
 // Load parses the files whose content, or whose inherited defaults, changed since the last Load, and
 // checks the whole. What is wrong with the specs is in Tree.Problems; the error says that the tree
@@ -58,7 +63,7 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
 			users = append(users, f)
 		}
 	}
-	t := &Tree{Digest: s.Digest, Revision: s.Revision, Files: s.Files}
+	t := &Tree{Digest: s.Digest, Revision: s.Revision, State: s.State, Files: s.Files}
 	t.Problems = append(t.Problems, s.problems...)
 	inherit, err := l.loadDefaults(root, defaults, t)
 	if err != nil {

@@ -17,12 +17,16 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"usersyncd/spec/checkout"
 )
 
 // What a caller can act on.
 var (
 	// ErrMoved is returned when the checkout changed while it was read. Scan again.
-	ErrMoved = errors.New("the checkout is changing")
+	ErrMoved = checkout.ErrMoved
+	// ErrBranch is returned when the checkout is not on the branch that is wanted.
+	ErrBranch = checkout.ErrBranch
 	// ErrNoSpecs is returned when there is no spec file at all: rather a wrong folder than a wish to manage nobody.
 	ErrNoSpecs = errors.New("no spec file")
 )
@@ -30,8 +34,9 @@ var (
 // Scan is what the files of a tree were at one moment. Two scans of a tree that rests have the same Digest.
 type Scan struct {
 	Digest   string // SHA-256, in hex, of every spec file's path and content
-	Revision string // git commit that HEAD stands at, edited files or not; Digest outside git, or where it cannot be told
+	Revision string // git commit that HEAD stands at, with "-dirty" behind it if files differ from it; Digest outside git, or where it cannot be told
 	Files    int    // spec files, _defaults.yaml included
+	checkout.State
 
 	root     string // links resolved
 	files    []file // by path
@@ -49,12 +54,15 @@ type file struct {
 const chunk = 128
 
 // Scan lists, reads and hashes every spec file; it parses nothing. Its cost is one read a file, which
-// is all that a pass without changes costs. The error is ErrMoved, ErrNoSpecs, or says why the folder
-// cannot be read.
+// is all that a pass without changes costs. The error is ErrMoved, ErrBranch, ErrNoSpecs, or says why the
+// folder cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	s, err := l.scan(ctx)
 	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !IsDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
+		for _, sentence := range s.Incomplete {
+			err = fmt.Errorf("%w; %s", err, sentence)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("scanning %s: %w", l.dir, err)
@@ -76,26 +84,34 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	}
 	defer func() { _ = root.Close() }()
 
-	checkout, err := findCheckout(dir)
+	git, err := l.git.Open(dir, l.dir)
 	if err != nil {
 		return nil, err
 	}
-	before, err := checkout.head()
-	if err != nil {
-		return nil, err
+	if l.Branch != "" {
+		if err := git.OnBranch(l.Branch); err != nil {
+			return nil, err
+		}
 	}
 	s := &Scan{root: dir}
 	if err := s.list(ctx, root, "."); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(s.files, func(a, b file) int { return cmp.Compare(a.path, b.path) })
-	if err := s.hash(ctx, root); err != nil {
+	compared := git.Compare(s.paths())
+	pointers, err := s.hash(ctx, root, compared)
+	if err != nil {
 		return nil, err
 	}
-	if after, err := checkout.head(); err != nil {
+	s.State = compared.State(pointers)
+	s.Checkout = escape(s.Checkout)
+	for _, sentences := range [][]string{s.Incomplete, s.Unjudged} { // which quote paths
+		for i := range sentences {
+			sentences[i] = escape(sentences[i])
+		}
+	}
+	if err := git.Unchanged(); err != nil {
 		return nil, err
-	} else if !before.same(after) {
-		return nil, fmt.Errorf("git changed it: %w", ErrMoved)
 	}
 	if !l.stillLeadsTo(root) {
 		return nil, fmt.Errorf("another folder took its place: %w", ErrMoved)
@@ -103,7 +119,7 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	sortProblems(s.problems)
 	s.Files = len(s.files)
 	s.Digest = s.digest()
-	s.Revision = cmp.Or(before.commit, s.Digest)
+	s.Revision = revision(git.Commit(), s.DirtyFiles > 0, s.Digest)
 	return s, nil
 }
 
@@ -180,27 +196,44 @@ func readDir(root *os.Root, folder string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// hash reads every file, on all cores, each worker a run of neighbours.
-func (s *Scan) hash(ctx context.Context, root *os.Root) error {
-	why := make([]string, len(s.files))
-	err := inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
-		content, err := o.read(s.files[i].path)
+func (s *Scan) paths() []string {
+	paths := make([]string, len(s.files))
+	for i := range s.files {
+		paths[i] = s.files[i].path
+	}
+	return paths
+}
+
+// hash reads every file, on all cores, each worker a run of neighbours, and compares it with the commit. It returns
+// those that hold what Git LFS keeps in place of a file.
+func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Comparison) (pointers []string, err error) {
+	why := make([]error, len(s.files))
+	err = inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
+		f := &s.files[i]
+		content, err := o.read(f.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("%s vanished: %w", s.files[i].path, ErrMoved)
+			return fmt.Errorf("%s vanished: %w", f.path, ErrMoved)
 		case err != nil:
-			s.files[i].bad, why[i] = true, whyUnread(err)
+			f.bad, why[i] = true, err
 		default:
-			s.files[i].hash = sha256.Sum256(content)
+			if checkout.IsPointer(content) {
+				f.bad, why[i] = true, errPointer
+			}
+			f.hash = sha256.Sum256(content)
+			compared.File(i, o.info, content, f.hash)
 		}
 		return nil
 	})
-	for i, message := range why {
-		if message != "" {
-			s.problem(s.files[i].path, "%s", message)
+	for i, err := range why {
+		if err != nil {
+			s.problem(s.files[i].path, "%s", whyUnread(err))
+		}
+		if errors.Is(err, errPointer) {
+			pointers = append(pointers, s.files[i].path)
 		}
 	}
-	return err
+	return pointers, err
 }
 
 // inChunks calls do for 0..n-1 from as many goroutines as there are cores, each with an opener of its

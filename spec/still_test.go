@@ -14,7 +14,7 @@ import (
 
 // A repository is one that git itself has made, with two branches that do not merge.
 type repository struct {
-	*testing.T
+	testing.TB
 	dir string
 }
 
@@ -54,7 +54,7 @@ func (r repository) git(args ...string) string {
 
 func (r repository) commit(message, line string) {
 	r.Helper()
-	write(r.T, r.dir, "users/a.yaml", "email: a@x.example\n"+line)
+	write(r.TB, r.dir, "users/a.yaml", "email: a@x.example\n"+line)
 	r.git("add", "--all")
 	r.git("commit", "--quiet", "--message", message)
 }

@@ -1,6 +1,10 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
+
+	"usersyncd/spec/checkout"
+)
 
 // Pos is a place in a spec file; File is relative to the tree's root, Line and Column count from 1.
 type Pos struct {
@@ -64,8 +68,9 @@ func (p Positions) Add(f Field, at Pos) Positions {
 
 // Tree is a whole checkout, read.
 type Tree struct {
-	Digest   string    // hash of every file's path and content
-	Revision string    // git commit of the checkout, or Digest outside git
+	Digest   string // hash of every file's path and content
+	Revision string // git commit of the checkout, with "-dirty" behind it if files differ from it, or Digest outside git
+	checkout.State
 	Users    []*User   // the users without problems, by Key
 	Leavers  []*User   // users with problems who are certainly to be inactive, by Key; they have email and state alone
 	Problems []Problem // by file, line, column; not empty means that Users is not all that was meant

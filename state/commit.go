@@ -39,7 +39,7 @@ func (s *Store) Commit(c Commit) error {
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
 	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Settled)+len(c.Failures)+len(c.Cleared)+len(c.Events) == 0 &&
-		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && !c.Undone
+		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.Undone
 }
 
 // put is a record ready to be written.
@@ -112,6 +112,11 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 			return err
 		}
 	}
+	if c.Checkout != "" {
+		if err := putMeta(tx, keyCheckout, c.Checkout); err != nil {
+			return err
+		}
+	}
 	if c.Pause != nil {
 		if err := c.Pause.put(tx); err != nil {
 			return err
@@ -147,8 +152,9 @@ func deleteAll(tx *bolt.Tx, bucket string, keys []string) error {
 	return nil
 }
 
-// Bind ties the file to an organization: the first call records it, later ones return ErrOtherOrg if
-// the API's base URL is another, or the id is and both are known. An id that was not known is added.
+// Bind ties the file to an organization: the first call records it, later ones return ErrOtherOrg for another
+// one. An organization is its id, behind whatever URL; only where one of the ids is not known its API's base URL
+// counts. An id that was not known is added.
 func (s *Store) Bind(o Org) error {
 	o.API = strings.TrimRight(o.API, "/")
 	m, err := s.Meta()
@@ -156,10 +162,11 @@ func (s *Store) Bind(o Org) error {
 		return err
 	}
 	if old := m.Org; old != nil {
-		if !strings.EqualFold(old.API, o.API) || (old.ID != "" && o.ID != "" && old.ID != o.ID) {
+		known := old.ID != "" && o.ID != ""
+		if known && old.ID != o.ID || !known && !strings.EqualFold(old.API, o.API) {
 			return fmt.Errorf("%w: %s holds %v, not %v: give each organization its own with --state", ErrOtherOrg, s.path, *old, o)
 		}
-		if o.ID == "" || o.ID == old.ID {
+		if o.ID == "" || o.ID == old.ID && strings.EqualFold(old.API, o.API) {
 			return nil
 		}
 	}

@@ -22,6 +22,7 @@ const (
 	keyGuards    = "guards"
 	keyApplied   = "applied"
 	keyPause     = "pause"
+	keyCheckout  = "checkout"
 )
 
 // fileFormat is the version of everything inside; a change of any record's form raises it. The format

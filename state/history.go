@@ -8,6 +8,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/spec"
 )
 
 // maxEvents is how many events are kept unless Options say otherwise: at some 500 bytes each they take 25 MB,
@@ -23,12 +25,19 @@ type Query struct {
 	Since    time.Time // not older
 	Email    string    // of one user: spec.User.Key, as declared at the time
 	ID       string    // of one user, by Genesys id
-	Revision string    // of the checkout, or how it begins
+	Revision string    // of the checkout, or how it begins: a commit, or with "-dirty" behind it the edits on top of that
 	Limit    int       // most events; 0: no limit
 }
 
 func (q *Query) wants(e *Event) bool {
-	return !e.At.Before(q.Since) && (q.Email == "" || e.Email == q.Email) && (q.ID == "" || e.ID == q.ID) && strings.HasPrefix(e.Revision, q.Revision)
+	return !e.At.Before(q.Since) && (q.Email == "" || e.Email == q.Email) && (q.ID == "" || e.ID == q.ID) && q.wantsRevision(e.Revision)
+}
+
+// wantsRevision tells what a commit asked for from what was edited on top of it and not committed.
+func (q *Query) wantsRevision(revision string) bool {
+	commit, dirty := spec.CutDirty(revision)
+	begins, wantsDirty := spec.CutDirty(q.Revision)
+	return q.Revision == "" || dirty == wantsDirty && strings.HasPrefix(commit, begins)
 }
 
 // History returns the events that are wanted, the newest first.

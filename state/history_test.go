@@ -223,3 +223,20 @@ func TestPart(t *testing.T) {
 	}
 	mustClose(t, st)
 }
+
+// What a commit asked for is told from what was edited on top of it and not committed.
+func TestHistoryOfUncommittedEdits(t *testing.T) {
+	st := open(t, tempFile(t))
+	for i, revision := range []string{"abcd1111", "abcd1111-dirty", "abcd2222-dirty", "ffff"} {
+		e := event(i)
+		e.Revision = revision
+		mustCommit(t, st, state.Commit{Events: []state.Event{e}})
+	}
+	for revision, want := range map[string]int{
+		"": 4, "abcd": 1, "abcd1111": 1, "abcd1111-dirty": 1, "abcd-dirty": 2, "abcd2222": 0, "abcd2222-dirty": 1, "-dirty": 2, "abcd1111-d": 0,
+	} {
+		if got := events(t, st, state.Query{Revision: revision}); len(got) != want {
+			t.Errorf("%q: %d events, not %d", revision, len(got), want)
+		}
+	}
+}

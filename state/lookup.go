@@ -22,7 +22,8 @@ func (s *Store) User(id string) (*User, error) {
 	return u, err
 }
 
-// Lookup reads the users who have one of some addresses (spec.User.Key), or had it when they were last written to.
+// Lookup reads the users who have one of some addresses (spec.User.Key), had it when they were last written to, or are
+// declared by it.
 // It reads past all the others, which takes some ten milliseconds for 50,000 of them.
 func (s *Store) Lookup(keys ...string) ([]*User, error) {
 	var found []*User
@@ -33,6 +34,10 @@ func (s *Store) Lookup(keys ...string) ([]*User, error) {
 			}
 			u := openUser(id, record)
 			if u == nil {
+				return nil
+			}
+			if slices.Contains(keys, u.Declared.Key) {
+				found = append(found, u)
 				return nil
 			}
 			for _, fields := range []spec.Fields{u.Fields, u.Applied} {
@@ -103,13 +108,14 @@ func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
 		return snap, nil
 	}
 	var err error
-	if snap.Requests, err = requests(s.path); err != nil {
+	if snap.Requests, err = s.requests(); err != nil {
 		return nil, fmt.Errorf("read requests for release: %w", err)
 	}
 	err = s.view(func(tx *bolt.Tx) (err error) {
 		m := s.readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
+		getMeta(tx, keyCheckout, &snap.Checkout)
 		if snap.Intents, _, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
 			return err
 		}

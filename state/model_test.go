@@ -160,6 +160,9 @@ func users() *rapid.Generator[*state.User] {
 			u.Declared = state.Declaration{Key: addresses().Draw(t, "declared"), File: text().Draw(t, "file"), Ordinal: rapid.IntRange(0, 3).Draw(t, "ordinal")}
 			u.Formerly = rapid.SliceOfN(addresses(), 1, 3).Draw(t, "formerly")
 			u.Suspended = text().Draw(t, "suspended")
+			if at := rapid.SliceOfN(times(), 0, 3).Draw(t, "repaired"); len(at) > 0 {
+				u.Repairs = map[spec.Field]state.Repair{spec.Title: {At: at, Pause: time.Duration(rapid.IntRange(0, 6).Draw(t, "pause")) * time.Hour}}
+			}
 		} else if rapid.Bool().Draw(t, "removed") {
 			u.Removed = "delete"
 		}

@@ -46,6 +46,7 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.deaf = o.NoRequests
 		s.aside, s.events, s.most = aside, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
 		if s.named, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
@@ -65,12 +66,12 @@ func OpenReadOnly(path string, o Options) (*Store, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		return &Store{path: path, readOnly: true, rebuilt: aside}, nil
+		return &Store{path: path, readOnly: true, rebuilt: aside, deaf: o.NoRequests}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f, readOnly: true}
+	s := &Store{path: path, file: f, readOnly: true, deaf: o.NoRequests}
 	err = s.attach()
 	if errors.Is(err, ErrDamaged) {
 		return &Store{path: path, readOnly: true, rebuilt: true}, s.release()

@@ -63,7 +63,7 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		return snap, nil
 	}
 	var err error
-	if snap.Requests, err = requests(s.path); err != nil {
+	if snap.Requests, err = s.requests(); err != nil {
 		return nil, fmt.Errorf("read requests for release: %w", err)
 	}
 	var bad []recordID
@@ -71,6 +71,7 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		m := s.readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
+		getMeta(tx, keyCheckout, &snap.Checkout)
 		var badUsers, badIntents, badFailures []recordID
 		if snap.Users, badUsers, err = readAll(tx, bucketUsers, decodeUser); err != nil {
 			return err

@@ -41,6 +41,8 @@ type User struct {
 	// Suspended is spec.User.OwnHash of the declaration at the time when somebody else was found to have deactivated
 	// or deleted the user; "" for nobody has.
 	Suspended string `json:"suspended,omitempty"`
+	// Repairs are the fields that were changed back within the last hours, because somebody else had changed them.
+	Repairs map[spec.Field]Repair `json:"repairs,omitempty"`
 }
 
 // Declaration is where a user is declared.
@@ -62,9 +64,9 @@ func (u *User) Redeclare(d Declaration) {
 	u.Declared = d
 }
 
-// Unmanage forgets what was applied, and as whom the user was declared.
+// Unmanage forgets what was applied and changed back, and as whom the user was declared.
 func (u *User) Unmanage() {
-	u.Applied, u.Declared, u.Formerly, u.Suspended = nil, Declaration{}, nil, ""
+	u.Applied, u.Declared, u.Formerly, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
 }
 
 // Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
@@ -99,6 +101,8 @@ type Failure struct {
 type Refresh struct {
 	At     time.Time `json:"at"`
 	Listed int       `json:"listed"` // users in the listing
+	// Gap is what is missing of the listing, for people; "" if it showed everybody, or as many as the API lists.
+	Gap string `json:"gap,omitempty"`
 	// Held are the ids of managed users that it did not show, where they were too many to be believed.
 	Held []string `json:"held,omitempty"`
 	// Fields are those that the listing was asked for.
@@ -189,6 +193,7 @@ type Snapshot struct {
 	Failures map[string]Failure // by key
 	Guards   Guards
 	Requests []string // ids of plans: what they hold was asked to be released, see Release
+	Checkout string   // identity of the checkout whose specs were applied; "" before there was one
 	Refresh  Refresh  // zero: never, or the file was rebuilt or damaged since
 	Rebuilt  bool     // the file was set aside as damaged and has not seen a refresh since
 	Damaged  int      // records that failed their checksum and were dropped since the last refresh
@@ -208,6 +213,7 @@ type Commit struct {
 	Refresh   *Refresh
 	Converged *Converged
 	Events    []Event // added to the history
+	Checkout  string  // replaces the one that is remembered, if it is not ""
 	Undone    bool    // some of what was last wholly applied is being taken back
 	Pause     *Pause  // replaces the one that is; the zero value ends it
 }

@@ -37,6 +37,8 @@ type Options struct {
 	Timeout time.Duration // how long to wait for the lock of another process; 0 means 2 s
 	Events  int           // how many events of the history are kept; 0 means 50,000
 	Bytes   int           // how much they may take, in bytes; 0 means 128 MiB
+	// NoRequests is for a file that lies where others may write: what stands beside it releases nothing, see Release.
+	NoRequests bool
 }
 
 // Store is an open state file. Its methods are safe for concurrent use.
@@ -47,6 +49,7 @@ type Store struct {
 	named    os.FileInfo // the file that path names, as long as it is this one; nil: it does not matter
 	readOnly bool
 	rebuilt  bool   // of a store without db
+	deaf     bool   // to requests for release
 	aside    string // where Open moved the damaged file
 	lost     int    // damage that a read-only store may not mend
 	events   int    // that the history keeps

@@ -164,7 +164,9 @@ func TestBind(t *testing.T) {
 		"spelling":         {state.Org{API: de + "/", ID: "1"}, state.Org{API: strings.ToUpper(de), ID: "1"}, false, state.Org{API: de, ID: "1"}},
 		"id becomes known": {state.Org{API: de}, state.Org{API: de, ID: "1"}, false, state.Org{API: de, ID: "1"}},
 		"id not readable":  {state.Org{API: de, ID: "1"}, state.Org{API: de}, false, state.Org{API: de, ID: "1"}},
-		"other API":        {state.Org{API: de, ID: "1"}, state.Org{API: us, ID: "1"}, true, state.Org{API: de, ID: "1"}},
+		"another URL":      {state.Org{API: de, ID: "1"}, state.Org{API: us, ID: "1"}, false, state.Org{API: us, ID: "1"}},
+		"other API":        {state.Org{API: de, ID: "1"}, state.Org{API: us}, true, state.Org{API: de, ID: "1"}},
+		"other API, no id": {state.Org{API: de}, state.Org{API: us, ID: "1"}, true, state.Org{API: de}},
 		"other id":         {state.Org{API: de, ID: "1"}, state.Org{API: de, ID: "2"}, true, state.Org{API: de, ID: "1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

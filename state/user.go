@@ -43,6 +43,8 @@ type userHead struct {
 	Formerly  []string `json:"formerly,omitempty"`
 	Removed   string   `json:"removed,omitempty"`
 	Suspended string   `json:"suspended,omitempty"`
+
+	Repairs map[spec.Field]Repair `json:"repairs,omitempty"`
 }
 
 // encodeUser returns the payload of a user: the same bytes for the same user.
@@ -53,6 +55,7 @@ func encodeUser(u *User) ([]byte, error) {
 	head := userHead{
 		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: unix(u.ReadAt), WroteAt: unix(u.WroteAt),
 		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended,
+		Repairs: u.Repairs,
 	}
 	if head.As == appliedKey(u) {
 		head.As = ""
@@ -108,6 +111,7 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 	u := &User{
 		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, ReadAt: moment(head.ReadAt), WroteAt: moment(head.WroteAt),
 		Declared: Declaration{head.As, head.File, head.Ordinal}, Formerly: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
+		Repairs: head.Repairs,
 	}
 	observed, applied := countFields(lines)
 	u.Fields = make(spec.Fields, observed)
@@ -135,6 +139,9 @@ func decodeUser(id string, payload []byte) (*User, bool) {
 	}
 	if len(u.Formerly) == 0 {
 		u.Formerly = nil
+	}
+	if len(u.Repairs) == 0 {
+		u.Repairs = nil
 	}
 	if u.Declared.Key == "" { // as a file of format 1 has it for everybody
 		u.Declared.Key = appliedKey(u)

@@ -17,9 +17,9 @@ import (
 // plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
-func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, now time.Time, bind func() error, dryRun bool) (*plan.Plan, error) {
+func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, policy plan.Policy, now time.Time, bind func() error, dryRun bool) (*plan.Plan, error) {
 	p, err := r.answered(ctx, snap, bind, dryRun, func(answers *plan.LookupResults) *plan.Plan {
-		return plan.New(tree, snap, r.Policy, answers, now)
+		return plan.New(tree, snap, policy, answers, now)
 	})
 	if err != nil {
 		return nil, err
@@ -115,6 +115,7 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 	s := r.Status()
 	s.Phase, s.Reading, s.Read = "read", len(want), 0
 	r.set(s)
+	began := time.Now()
 	denied, lacking := 0, error(nil)
 	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
 		s.Read++
@@ -140,7 +141,7 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		if u == nil {
 			return nil
 		}
-		renewed := r.detailed(u, now.Fields, time.Now())
+		renewed := r.detailed(u, now.Fields, began)
 		snap.Users[now.ID] = renewed
 		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
 			return flush()
@@ -161,16 +162,17 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 // errLacking ends a reading for which the permission is missing.
 var errLacking = errors.New("the permission is missing")
 
-// detailed adds what was read to what is known of a user. ReadAt is the age of the oldest field that no
-// listing shows: of those that were not read now, the ones that nobody manages are forgotten.
-func (r *Reconciler) detailed(u *state.User, fields spec.Fields, now time.Time) *state.User {
+// detailed adds what was read, beginning at a time, to what is known of a user. ReadAt is the age of the oldest field that
+// no listing shows: of those that were not read now, the ones that nobody manages are forgotten.
+func (r *Reconciler) detailed(u *state.User, read spec.Fields, began time.Time) *state.User {
+	shown := r.believed(u, read, began)
 	renewed := *u
-	renewed.Fields = make(spec.Fields, len(u.Fields)+len(fields))
-	renewed.ReadAt = now
+	renewed.Fields = make(spec.Fields, len(u.Fields)+len(shown))
+	renewed.ReadAt = time.Now()
 	for f, v := range u.Fields {
-		_, read := fields[f]
-		if !read && slices.Contains(r.Policy.Apart, f) {
-			if _, managed := u.Applied[f]; !managed {
+		_, now := read[f]
+		if old := !now || !r.believable(u, f, began); old && slices.Contains(r.Policy.Apart, f) {
+			if _, managed := u.Applied[f]; !managed && shown[f] == "" {
 				continue
 			}
 			if !u.ReadAt.IsZero() {
@@ -179,11 +181,16 @@ func (r *Reconciler) detailed(u *state.User, fields spec.Fields, now time.Time) 
 		}
 		renewed.Fields[f] = v
 	}
-	maps.Copy(renewed.Fields, fields)
+	maps.Copy(renewed.Fields, shown)
+	for f := range read {
+		if u.Fields[f] == "" && !r.believable(u, f, began) {
+			renewed.ReadAt = suspect()
+		}
+	}
 	return &renewed
 }
 
-// suspect is the ReadAt of a user whose last reading may show what was before a restore: it is read again
+// suspect is the ReadAt of a user whose last reading may show what was before a restore or a write: it is read again
 // with the next listing, whosever turn it is.
 func suspect() time.Time { return time.Unix(1, 0).UTC() }
 
@@ -207,7 +214,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			continue
 		}
 		all++
-		if age := now.Sub(u.ReadAt); (age < 0 || age >= r.Policy.DetailInterval) && now.Sub(u.WroteAt).Abs() >= plan.ReadLag {
+		if age := now.Sub(u.ReadAt); (age < 0 || age >= r.Policy.DetailInterval) && !slices.ContainsFunc(known, func(f spec.Field) bool { return !r.believable(u, f, now) }) {
 			due = append(due, u)
 			want[u.ID] = known
 		}

@@ -74,7 +74,8 @@ type Listing struct {
 	// Complete is false where users are missing: the API stopped before the end (its cap of users in one state),
 	// or told a total that is a few above what it showed. Who is not listed may exist all the same.
 	Complete bool
-	Gap      string // what is missing, for people; "" if it is complete
+	Gap      string // what the API counts and does not show, for people; "" for nothing
+	Cap      string // why users beyond the API's cap are not listed, for people; "" if they are, or there are none
 }
 
 // A Call is one API request that writes. It is the unit of pacing, of retry and of commit.

@@ -28,6 +28,8 @@
 //   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. (Calls
 //     that are [Call.Repeatable] set the same again, and are sent again.) A
 //     creation is preceded by an intent in the state file, and repeated only after the address was looked up.
+//   - What is written without a version is read late: within plan.ReadLag of a write of ours no reading of such a field
+//     is believed, whoever reads it.
 //   - One bad user never stops the others; it waits in quarantine, with a backoff of its own. A call for
 //     many that is refused is made for each half of them.
 //   - Nobody is removed but managed users who are declared no longer, in a tree that is whole, clean and

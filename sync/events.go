@@ -73,9 +73,14 @@ func (a *applier) landed(j *job, now state.Observed) []spec.Field {
 	if a.plan.RollbackOf == "" {
 		return nil
 	}
+	return a.shown(j, now)
+}
+
+// shown returns which fields of a call, whose answer was lost, a look shows as they were to be.
+func (a *applier) shown(j *job, now state.Observed) []spec.Field {
 	return slices.DeleteFunc(slices.Clone(j.lost), func(f spec.Field) bool {
-		want, undone := j.change.Desired[f]
-		return !undone || !a.index.Same(f, want, now.Fields[f])
+		want, desired := j.change.Desired[f]
+		return !desired || !a.index.Same(f, want, now.Fields[f])
 	})
 }
 

@@ -246,14 +246,17 @@ func (e *Explanation) stand(declared *spec.User, known *state.User, change *plan
 			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
 		case change.UserOutcome() == plan.Deferred:
 			e.Standing = string(plan.Deferred)
-		case change.UserOutcome() == plan.Held:
-			e.Standing = string(plan.Held)
+		case change.Outcome == plan.Applied && len(change.Withheld) > 0:
+			e.Standing = string(change.UserOutcome())
 		case change.Outcome == plan.Applied:
 			e.Standing, e.Why = "in sync", "applied with the last pass"
 		}
 		e.Release, e.Next = change.Hold, change.Retry
 		for _, w := range change.Withheld {
 			e.Release, e.Why = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note)
+			if !w.Until.IsZero() && (e.Next.IsZero() || w.Until.Before(e.Next)) {
+				e.Next = w.Until
+			}
 		}
 		if len(change.Deferred) > 0 {
 			e.Next, e.Opens, e.Why = change.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")

@@ -12,11 +12,27 @@ import (
 	"usersyncd/sync/plan"
 )
 
+// Exported is what an export has found.
+type Exported struct {
+	Users []*spec.User // by key
+	Late  Late
+}
+
+// Late counts what an export leaves out, because we wrote so shortly before that a reading may be of before.
+type Late struct {
+	Fields, Users int
+	Until         time.Time // when all of it can be read; zero if nothing is left out
+	Rebuilt       bool      // the state file was rebuilt, so that nobody knows what was written last
+}
+
 // Export reads the organization and returns its users as specs would declare them, by key: the fields that
 // are asked for, address and name in any case, with the Genesys id pinned. Policy.Select says whom. What it reads
 // is kept in the state file, so that it goes on where it was if it is interrupted, and the plan after it
 // need not read it again. Nobody counts as managed by it.
-func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.User, error) {
+//
+// A field that cannot be known yet is left out: whoever writes the specs leaves it in the files as it is. by is read in
+// any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
+func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*Exported, error) {
 	began := time.Now()
 	r.set(Status{Phase: "refresh", Began: began})
 	snap, err := r.Store.Snapshot()
@@ -37,12 +53,17 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	if err := r.exporting(snap, exporting); err != nil {
 		return nil, err
 	}
-	listed, where := slices.Clone(fields), r.Policy.Select.Where.Fields()
+	read := slices.Clone(fields)
+	if !slices.Contains(read, by) {
+		read = append(read, by)
+	}
+	listed, where := slices.Clone(read), r.Policy.Select.Where.Fields()
 	for _, f := range append(slices.Clip(where), snap.Refresh.Fields...) { // what was known stays known
 		if !slices.Contains(listed, f) {
 			listed = append(listed, f)
 		}
 	}
+	out := &Exported{Users: []*spec.User{}, Late: Late{Rebuilt: snap.Rebuilt}}
 	if err := r.refresh(ctx, snap, listed, false); err != nil {
 		return nil, err
 	}
@@ -63,18 +84,35 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field) ([]*spec.U
 	if err := r.Policy.Select.Check(there); err != nil {
 		return nil, err
 	}
-	if err := r.readDetails(ctx, snap, chosen, fields, exporting); err != nil {
+	if err := r.readDetails(ctx, snap, chosen, read, exporting); err != nil {
 		return nil, err
 	}
-	users := make([]*spec.User, 0, len(chosen))
 	for _, id := range chosen {
-		users = append(users, index.Declarable(snap.Users[id], fields))
+		unknown := r.leaveOut(snap, id, fields, began, &out.Late)
+		out.Users = append(out.Users, index.Declarable(snap.Users[id], slices.DeleteFunc(slices.Clone(read), func(f spec.Field) bool { return slices.Contains(unknown, f) })))
 	}
-	slices.SortFunc(users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
 	s := r.Status()
 	s.Phase = "idle"
 	r.set(s)
-	return users, r.exporting(snap, time.Time{})
+	return out, r.exporting(snap, time.Time{})
+}
+
+// leaveOut returns those of the fields of a user, read since a time, of which nobody knows what they are, and counts them.
+func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Field, read time.Time, late *Late) []spec.Field {
+	u := snap.Users[id]
+	intent, begun := snap.Intents[u.Key()] // of its creation, by a process that did not live to record it
+	made := begun && read.Sub(intent.Started).Abs() < plan.ReadLag
+	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
+		unrecorded := r.unversioned(f) && (late.Rebuilt || made)
+		return !unrecorded && !r.doubtful(u, f, read)
+	})
+	if len(unknown) > 0 {
+		late.Fields += len(unknown)
+		late.Users++
+		late.Until = read.Add(plan.ReadLag)
+	}
+	return unknown
 }
 
 // longestExport is how long an export that was interrupted may be gone on with.

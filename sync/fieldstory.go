@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -19,7 +20,8 @@ type FieldStory struct {
 	Desired   json.RawMessage `json:"desired"`
 	Applied   json.RawMessage `json:"applied"`
 	Live      json.RawMessage `json:"live"`
-	Verdict   string          `json:"verdict"` // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
+	Verdict   string          `json:"verdict"`        // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
+	Until     time.Time       `json:"until,omitzero"` // of one that is contested or uncertain: it is not changed before
 
 	desired, applied, live spec.Value
 }
@@ -61,7 +63,7 @@ func (e *Explanation) fields(declared *spec.User, known *state.User, change *pla
 		if s.live, err = names.named(s.live); err != nil {
 			return err
 		}
-		s.Verdict = verdict(&s, change)
+		s.Verdict, s.Until = verdict(&s, known, change)
 		s.Desired, s.Applied, s.Live = plan.Raw(s.desired), plan.Raw(s.applied), plan.Raw(s.live)
 		e.Fields = append(e.Fields, s)
 		if s.Inherited && !slices.Contains(e.Defaults, s.File) {
@@ -72,8 +74,23 @@ func (e *Explanation) fields(declared *spec.User, known *state.User, change *pla
 	return nil
 }
 
-// verdict says in a word how a field stands.
-func verdict(s *FieldStory, change *plan.Change) string {
+// verdict says in a word how a field stands and, if that has an end, until when.
+func verdict(s *FieldStory, known *state.User, change *plan.Change) (word string, until time.Time) {
+	if change != nil {
+		if i := slices.IndexFunc(change.Withheld, func(w plan.Withheld) bool { return w.Field == s.Field }); i >= 0 {
+			return string(change.Withheld[i].Reason), change.Withheld[i].Until
+		}
+	}
+	if known != nil {
+		if until, contested := plan.Contested(known, s.Field, time.Now()); contested {
+			return string(plan.ByContest), until
+		}
+	}
+	return difference(s, change), time.Time{}
+}
+
+// difference says why a field differs, if it does.
+func difference(s *FieldStory, change *plan.Change) string {
 	if change != nil {
 		if change.Defers(s.Field) {
 			return string(plan.Deferred)

@@ -187,11 +187,15 @@ func (a *applier) reread(j *job, ans answer) error {
 		return nil
 	}
 	before := c.Current
-	c.Current = a.known(now, before, c, a.landed(j, now))
+	c.Current = a.known(now, before, c, j.unsure(ans.step), a.landed(j, now))
+	a.wrote(c.Current, before == nil && j.ours, j.lost)
 	a.learn(c)
 	commit := state.Commit{Users: []*state.User{c.Current}}
 	if before == nil && j.ours || before != nil && len(j.lost) > 0 { // it may have been our call
 		a.count(c, before, j.lost, &commit)
+	}
+	if len(j.lost) > 0 && !j.guess {
+		a.repaired(c, a.shown(j, now))
 	}
 	if ans.step == stepFind {
 		commit.Settled, j.last = []string{c.Key}, nil
@@ -213,6 +217,7 @@ func (a *applier) replan(j *job) error {
 	}
 	a.index.Compare(&next)
 	next.Keep(c.Withheld)
+	j.leaveContested(&next, time.Now())
 	if found := a.found(j, &next); len(found) > 0 { // whatever becomes of the rest
 		if err := a.commit(state.Commit{Events: found}); err != nil {
 			return err
@@ -234,6 +239,7 @@ func (a *applier) replan(j *job) error {
 	a.postpone(j, &next, time.Now())
 	if len(next.Fields) == 0 {
 		var commit state.Commit
+		a.manage(j, &next, &commit)
 		a.succeed(j, &commit)
 		return a.commit(commit)
 	}

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type Reconciler struct {
 	refused  bool                     // the API has refused the credentials, and accepted none since
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
+
+	contested []plan.Contest // as the last pass that had a plan left them
 }
 
 // Retry says how a call without a usable answer is repeated, within one pass.
@@ -135,7 +138,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 				return nil, err
 			}
 		}
-		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users}, nil), nil
+		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Notes: scan.Incomplete, Contested: plan.StillContested(r.contested, began)}, nil), nil
 	}
 
 	if scan, err = r.lookAgain(ctx, scan); err != nil {
@@ -146,10 +149,13 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		return nil, err
 	}
 	r.loaded.Store(tree)
-	if mode.Strict {
-		if len(tree.Problems) > 0 {
+	problems, invalid := tree.Problems, error(nil)
+	if mode.Strict && len(tree.Problems) > 0 {
+		if len(tree.Leavers) == 0 {
 			return nil, &ProblemsError{tree.Problems}
 		}
+		policy.LeaversOnly = true // and then it is refused
+		problems, invalid = nil, &ProblemsError{tree.Problems}
 	}
 	if len(r.Policy.Select.Only) > 0 {
 		declared := make(map[string]bool, len(tree.Users))
@@ -180,9 +186,12 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 		}
 	}
 
-	p, err := r.plan(ctx, tree, snap, began, bind, mode.DryRun)
+	p, err := r.plan(ctx, tree, snap, policy, began, bind, mode.DryRun)
 	if err != nil {
 		return nil, err
+	}
+	if invalid != nil && len(p.Changes) == 0 {
+		return nil, invalid
 	}
 	if p.Removes() { // who is not declared must not be declared now: the refresh may have taken minutes
 		if again, err := r.Specs.Scan(ctx); err != nil {
@@ -195,10 +204,13 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	r.see(tree, p)
 	r.tellUnheld(p, mode.Release)
 	if err := r.authorized(ctx); err != nil {
-		return r.report(began, mode, tree.Revision, p, tree.Problems), err
+		return r.report(began, mode, tree.Revision, p, problems), err
 	}
-	if mode.DryRun || meta.Pause != nil {
-		return r.report(began, mode, tree.Revision, p, tree.Problems), nil
+	if mode.DryRun {
+		return r.report(began, mode, tree.Revision, p, problems), invalid
+	}
+	if meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
+		return r.report(began, mode, tree.Revision, p, problems), cmp.Or(r.Store.Commit(state.Commit{Users: p.Bases()}), invalid)
 	}
 	r.tellUnheld(p, slices.DeleteFunc(slices.Clone(p.UnknownReleases), func(id string) bool { return slices.Contains(mode.Release, id) }))
 	if p.Sends() {
@@ -214,7 +226,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	case meta.Converged != nil && meta.Converged.Digest != "":
 		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
-	return r.report(began, mode, tree.Revision, p, tree.Problems), stopped
+	return r.report(began, mode, tree.Revision, p, problems), cmp.Or(stopped, invalid)
 }
 
 // authorized asks the API whether it accepts the credentials that it has refused: a pass that sends nothing would

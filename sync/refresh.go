@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -10,7 +11,6 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/plan"
 )
 
 // A listing that misses more managed users than this is not believed: a role that was narrowed hides
@@ -27,7 +27,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 	if err != nil {
 		return err
 	}
-	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields}}
+	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields, Gap: listing.Gap}}
 	seen := make(map[string]bool, len(listing.Users))
 	for _, now := range listing.Users {
 		seen[now.ID] = true
@@ -41,7 +41,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 			return err
 		}
 	} else {
-		r.Log.Warn("the API did not list every inactive user; users it left out are taken as unchanged", "listed", len(listing.Users))
+		r.Log.Warn("the API did not list every user; users it left out are taken as unchanged", "listed", len(listing.Users), "missing", cmp.Or(listing.Gap, listing.Cap))
 	}
 	snap.Refresh, snap.Rebuilt = *commit.Refresh, false
 	if !dryRun {
@@ -65,43 +65,31 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	if now.Version < before.Version {
 		return nil
 	}
-	age := at.Sub(before.WroteAt) // negative if the clock was set back
-	fresh := age >= 0 && age < plan.ReadLag
-	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !r.tellsMore(before, now, fresh) {
+	now.Fields = r.believed(before, now.Fields, at)
+	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !tellsMore(before, now) {
 		return nil
 	}
 	u := *before
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		_, shown := now.Fields[f]
-		switch {
-		case fresh && slices.Contains(r.Policy.Loose, f): // as we wrote it; the reading may be of before
-			u.Fields[f] = v
-		case shown:
-		case now.Version == before.Version, slices.Contains(r.Policy.Apart, f), !slices.Contains(asked, f):
+		if now.Version == before.Version || slices.Contains(r.Policy.Apart, f) || !slices.Contains(asked, f) {
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}
-	if now.Fields[spec.State] == spec.Text("active") { // whoever did that
+	maps.Copy(u.Fields, now.Fields)
+	if u.Fields[spec.State] == spec.Text("active") { // whoever did that
 		u.Removed, u.Suspended = "", ""
-	}
-	for f, v := range now.Fields {
-		if _, kept := u.Fields[f]; !kept {
-			u.Fields[f] = v
-		}
 	}
 	return &u
 }
 
 // tellsMore reports whether a reading of a user shows anything else than what is known.
-func (r *Reconciler) tellsMore(before *state.User, now state.Observed, fresh bool) bool {
+func tellsMore(before *state.User, now state.Observed) bool {
 	for f, v := range now.Fields {
-		have, known := before.Fields[f]
-		if known && (have == v || fresh && slices.Contains(r.Policy.Loose, f)) {
-			continue
+		if before.Fields[f] != v {
+			return true
 		}
-		return true
 	}
 	return false
 }
@@ -133,10 +121,11 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 			continue // no listing shows who is deleted
 		}
 		if u.Applied != nil {
+			at := time.Now()
 			now, err := r.Directory.Get(ctx, id, r.listed(fields)...)
 			switch {
 			case err == nil:
-				if renewed := r.merge(u, now, fields, time.Now()); renewed != nil {
+				if renewed := r.merge(u, now, fields, at); renewed != nil {
 					snap.Users[id] = renewed
 					commit.Users = append(commit.Users, renewed)
 				}

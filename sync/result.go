@@ -20,7 +20,8 @@ type Result struct {
 	Users       int            `json:"users"`    // declared
 	Changed     int            `json:"changed"`  // users that differed
 	Applied     int            `json:"applied"`
-	Failed      int            `json:"failed"`
+	Failed      int            `json:"failed"`  // users, those included of whom only a part could not be done
+	Partial     int            `json:"partial"` // of these, those of whom the rest was planned or done: they count there, too
 	Held        int            `json:"held"`
 	HeldInPart  int            `json:"heldInPart,omitempty"` // of the others: a guard holds a field of theirs
 	Quarantined int            `json:"quarantined"`
@@ -33,14 +34,15 @@ type Result struct {
 	Seconds     float64        `json:"seconds"`
 	Estimate    *Estimate      `json:"estimate,omitempty"` // of a plan
 	Holds       []plan.Hold    `json:"holds"`
-	Notes       []string       `json:"notes,omitempty"`  // what is no error, and worth a look
-	Paused      *state.Pause   `json:"paused,omitempty"` // why nothing was applied
+	Notes       []string       `json:"notes,omitempty"`     // what is no error, and worth a look
+	Contested   []plan.Contest `json:"contested,omitempty"` // fields that somebody else keeps changing back
+	Paused      *state.Pause   `json:"paused,omitempty"`    // why nothing was applied
 	Changes     []*plan.Change `json:"changes"`
 	Failures    []Failure      `json:"failures"`
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, or a change window opens for one; zero if there is none
+	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a field is looked at again; zero if there is none
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -100,6 +102,7 @@ func (r *Reconciler) report(began time.Time, mode Mode, revision string, p *plan
 	s.from(res)
 	r.set(s)
 	r.saw(p)
+	r.contested = p.Contested
 	return res
 }
 
@@ -107,7 +110,7 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: revision,
 		Unchanged: p.Unchanged, Users: p.Declared(), Changed: len(p.Changes),
-		Changes: p.Changes, Failures: []Failure{}, Holds: p.Holds, Notes: p.Notes,
+		Changes: p.Changes, Failures: []Failure{}, Holds: p.Holds, Notes: p.AllNotes(), Contested: slices.Clone(p.Contested),
 		Calls:    Calls{Retried: p.Resent},
 		Problems: problems, Kept: p.Retained,
 		Seconds: time.Since(began).Seconds(),
@@ -128,11 +131,16 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		}
 	}
 	for _, c := range p.Changes {
+		if wrong[c.Key] && !c.Action.Removes() {
+			res.Partial++
+		}
 		switch c.Outcome {
 		case plan.Applied:
 			res.Applied++
 		case plan.Failed:
-			res.Failed++
+			if !wrong[c.Key] {
+				res.Failed++
+			}
 			res.Failures = append(res.Failures, failure(c))
 		case plan.Quarantined:
 			res.Quarantined++
@@ -154,8 +162,9 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		if c.HeldInPart() {
 			res.HeldInPart++
 		}
-		if !c.Retry.IsZero() && (res.Retry.IsZero() || c.Retry.Before(res.Retry)) {
-			res.Retry = c.Retry
+		res.retryAt(c.Retry)
+		for _, w := range c.Withheld {
+			res.retryAt(w.Until)
 		}
 	}
 	if !mode.DryRun { // published with the phase that follows, so that nobody counts them twice
@@ -163,10 +172,16 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		r.standing.Failures += uint64(res.Failed)
 	}
 	res.Paused = r.standing.Paused
-	if waits, opens := res.Waits(); waits > 0 && (res.Retry.IsZero() || opens.Before(res.Retry)) {
-		res.Retry = opens
-	}
+	_, opens := res.Waits()
+	res.retryAt(opens)
 	return res
+}
+
+// retryAt makes Retry that time, if it is one and no earlier one is known.
+func (r *Result) retryAt(t time.Time) {
+	if !t.IsZero() && (r.Retry.IsZero() || t.Before(r.Retry)) {
+		r.Retry = t
+	}
 }
 
 func failure(c *plan.Change) Failure {

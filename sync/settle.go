@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -73,14 +72,13 @@ func (a *applier) achieved(ans answer) error {
 		written := j.settled(ans.call)
 		j.lost = nil
 		j.began(ans.call.Fields, written)
-		c.Current = a.known(ans.now[i], before, c, written)
-		if slices.ContainsFunc(ans.call.Fields, func(f spec.Field) bool { return slices.Contains(a.Policy.Loose, f) }) {
-			c.Current.WroteAt = time.Now().UTC().Truncate(time.Second)
-		}
+		c.Current = a.known(ans.now[i], before, c, ans.call.Fields, written)
+		a.wrote(c.Current, ans.call.Creates, ans.call.Fields)
 		a.learn(c)
 		commit.Users = append(commit.Users, c.Current)
 		commit.Events = append(commit.Events, a.event(c, written, ans.call.CorrelationID)...)
 		a.count(c, before, ans.call.Fields, &commit)
+		a.repaired(c, written)
 		if ans.call.Creates {
 			j.ours = true
 			commit.Settled = append(commit.Settled, c.Key)
@@ -117,23 +115,30 @@ func (a *applier) learn(c *plan.Change) {
 	}
 }
 
-// known merges an answer with what was known before. What the answer does not show is as we wrote it,
-// or as it was.
-func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, written []spec.Field) *state.User {
+// known merges an answer, about some fields, with what was known before. What the answer does not show is as we wrote
+// it, or as it was.
+func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, about, written []spec.Field) *state.User {
 	u := &state.User{}
 	if before != nil {
 		*u = *before
 	}
 	u.Observed, u.Fields = now, make(spec.Fields, len(now.Fields))
+	shown := now.Fields
 	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
+		shown = a.believed(before, now.Fields, time.Now())
 	}
 	for _, f := range written {
 		if want, ok := c.Desired[f]; ok {
 			u.Fields[f] = want
 		}
 	}
-	maps.Copy(u.Fields, now.Fields)
+	maps.Copy(u.Fields, shown)
+	for _, f := range about {
+		if v, told := now.Fields[f]; told {
+			u.Fields[f] = v
+		}
+	}
 	if c.Declared.Key != "" {
 		u.Redeclare(c.Declared)
 	}
@@ -144,10 +149,30 @@ func (a *applier) known(now state.Observed, before *state.User, c *plan.Change, 
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
 	case a.plan.RollbackOf != "":
 		u.Applied = plan.Overlaid(u.Applied, c.Desired, written)
+	case len(written) > 0 && before != nil && before.Deleted():
+		// Restored: the rest may have been lost, so that it is not known to be in force.
+		if u.Applied == nil {
+			u.Applied = spec.Fields{}
+		}
+		u.Applied = plan.Overlaid(u.Applied, c.Desired, written)
+	case len(written) == 0 && u.Applied == nil && (!a.jobs[c].ours || u.Deleted()):
+		// Found, and not managed: that some fields happen to be as declared does not make it so.
 	default:
 		u.Applied = a.index.Applied(&plan.Change{Desired: c.Desired, Current: u}, written)
 	}
 	return u
+}
+
+// manage makes a user managed who was found, and as declared, so that nothing is written.
+func (a *applier) manage(j *job, found *plan.Change, commit *state.Commit) {
+	if found.Current.Applied != nil || found.Action.Removes() || a.plan.RollbackOf != "" {
+		return
+	}
+	managed := *found.Current
+	managed.Applied = a.index.Applied(found, nil)
+	a.index.Put(&managed)
+	j.change.Current = &managed
+	commit.Users = append(commit.Users, &managed)
 }
 
 // kept checks that the answer shows what was written. An API that says yes and keeps something else

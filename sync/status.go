@@ -43,6 +43,7 @@ type Standing struct {
 	Ailing      uint64         // of them, those that ended early
 	Succeeded   uint64         // changes of all passes and rollbacks that have ended
 	Failures    uint64         // the same, of those that failed
+	Repairs     uint64         // fields that somebody else had changed, and that were changed back
 	Damaged     uint64         // records of the state file that were lost
 }
 

@@ -15,6 +15,7 @@ type View struct {
 	Plan     string
 	Holds    []plan.Hold
 	Notes    []string
+	Contests []plan.Contest
 	Changes  []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
 
 	tree     *spec.Tree
@@ -56,7 +57,7 @@ func (r *Reconciler) saw(p *plan.Plan) {
 // take copies the changes: the pass goes on with its own, and replaces what they point to instead of
 // writing to it.
 func (v *View) take(p *plan.Plan) {
-	v.Holds, v.Notes, v.problems = p.Holds, p.Notes, p.Problems
+	v.Holds, v.Notes, v.Contests, v.problems = p.Holds, p.AllNotes(), slices.Clone(p.Contested), p.Problems
 	v.Changes = make([]plan.Change, len(p.Changes))
 	v.byKey = make(map[string]int, len(p.Changes))
 	for i, c := range p.Changes {

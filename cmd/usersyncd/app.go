@@ -65,7 +65,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	store, err := c.openState(env, readOnly, log)
+	store, err := c.openState(env, dir, readOnly, log)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,8 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	return a, nil
 }
 
-func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*state.Store, error) {
+// openState opens the state file. What is committed beside one that is in the checkout releases nothing.
+func (c *config) openState(env environment, dir string, readOnly bool, log *slog.Logger) (*state.Store, error) {
 	path, err := c.statePath(env)
 	if err != nil {
 		return nil, err
@@ -95,7 +96,11 @@ func (c *config) openState(env environment, readOnly bool, log *slog.Logger) (*s
 	if readOnly {
 		open = state.OpenReadOnly
 	}
-	store, err := open(path, state.Options{})
+	exposed := inCheckout(path, dir)
+	if exposed {
+		log.Warn("the state file is in the checkout: what usersyncd release leaves beside it does not count", "state", path)
+	}
+	store, err := open(path, state.Options{NoRequests: exposed})
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type config struct {
 	file string
 
 	once             bool
+	branch           string
 	region           string
 	apiURL, loginURL string
 	clientID         string
@@ -41,6 +42,7 @@ type config struct {
 	resyncInterval  time.Duration
 	noRefresh       bool
 	create, adopt   bool
+	createGiven     bool // create is not the default
 
 	maxRate                    float64
 	maxInFlight                int
@@ -84,6 +86,7 @@ func (c *config) orgFlags(f *pflag.FlagSet) {
 // passFlags say what a pass may do, and how.
 func (c *config) passFlags(f *pflag.FlagSet) {
 	c.stateFlags(f)
+	f.StringVar(&c.branch, "branch", "", "`NAME` of the only branch whose specs are applied; none: whatever is checked out")
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
 	c.planFlags(f)
 	c.selection.flags(f)
@@ -94,7 +97,7 @@ func (c *config) passFlags(f *pflag.FlagSet) {
 
 // planFlags say what may be done to a user.
 func (c *config) planFlags(f *pflag.FlagSet) {
-	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones")
+	f.BoolVar(&c.create, "create", true, "create declared users that do not exist, and restore deleted ones; while email is unmanaged the default is false")
 	f.BoolVar(&c.adopt, "adopt", true, "manage declared users that exist already")
 	c.guards.flags(f)
 	c.changeWindows.flags(f)
@@ -164,6 +167,7 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 	if failed != nil {
 		return failed
 	}
+	c.createGiven = cmd.Flags().Changed("create")
 	return c.check(cmd)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -48,8 +49,9 @@ type daemon struct {
 	busy    atomic.Int64 // how long passes have taken in all, in nanoseconds
 
 	stillness
-	said   string // of the last pass that was worth a line
-	ailing string // why the last pass ended early
+	said   string   // of the last pass that was worth a line
+	notes  []string // of that pass
+	ailing string   // why the last pass ended early
 }
 
 // A watcher hints that the tree may have changed. *watch.Watcher is the one in production.
@@ -262,8 +264,11 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 		d.log.Warn("users that are not declared any more, or whose specs have problems, are kept as last applied until the specs are in order", "users", res.Kept)
 	}
 	for _, note := range res.Notes {
-		d.log.Warn("worth a look", "note", note)
+		if !slices.Contains(d.notes, note) { // it stands as long as what it is about
+			d.log.Warn("worth a look", "note", note)
+		}
 	}
+	d.notes = res.Notes
 	for _, h := range res.Holds {
 		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/checkout"
 )
 
 // leftBehind is how old a lock of git's must be to be taken for one that nobody holds any more.
@@ -27,6 +29,7 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		return
 	}
 	loader := spec.NewLoader(d.dir)
+	loader.Branch = d.c.branch
 	scan, err := loader.Scan(ctx)
 	var tree *spec.Tree
 	if err == nil {
@@ -38,6 +41,10 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		return
 	case errors.Is(err, spec.ErrMoved):
 		d.moving(name, err, time.Now())
+		return
+	case errors.Is(err, spec.ErrBranch):
+		d.problem("branch", "git -C "+dir+" switch "+shellWord(d.c.branch)+", or another --branch", "%v: no pass begins", err)
+		d.blocked[name] = true
 		return
 	case errors.Is(err, spec.ErrNoSpecs):
 		d.problem(name, "give the right directory, or begin with: usersyncd export "+dir, "%v", err)
@@ -54,16 +61,49 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		}
 		d.problem(name, "usersyncd validate "+dir, "%s in %s; the first: %s", plural(n, "problem"), plural(len(files), "file"), tree.Problems[0])
 		delete(d.blocked, name) // what could be read shows most fields
-		return
+	} else {
+		d.fine(name, "%s in %s, %s", plural(len(tree.Users), "user"), plural(tree.Files, "file"), revision(d.dir, tree))
 	}
-	d.fine(name, "%s in %s, %s", plural(len(tree.Users), "user"), plural(tree.Files, "file"), revision(d.dir, tree))
+	d.checkCommitted(tree)
+}
+
+// checkCommitted says which checkout the specs are of, and whether they are as in its commit.
+func (d *doctor) checkCommitted(tree *spec.Tree) {
+	git := "git -C " + shellWord(d.dir)
+	d.fine("identity", "this checkout is known as %s", tree.Checkout)
+	if d.c.branch != "" {
+		d.fine("branch", "%s, as --branch asks", d.c.branch)
+	}
+	if n := tree.DirtyFiles; n > 0 {
+		const most = 5
+		names := strings.Join(tree.Dirty[:min(n, most)], ", ")
+		if n > most {
+			names += fmt.Sprintf(" and %d more", n-most)
+		}
+		d.doubt("uncommitted edits", git+" status; commit them, or take them back", "%s not as in the commit, and applied as %s: %s",
+			isOrAre(n, "file"), spec.ShortRevision(tree.Revision), names)
+	}
+	for _, why := range tree.Unjudged {
+		d.unchecked("uncommitted edits", "cannot all be told: %s", why)
+	}
+	for _, sentence := range tree.Incomplete {
+		what, fix := checkout.CutFix(sentence)
+		d.doubt("incomplete", strings.ReplaceAll(fix, "git ", git+" "), "%s: nobody is removed meanwhile", what)
+	}
+}
+
+func isOrAre(n int, word string) string {
+	if n == 1 {
+		return "1 " + word + " is"
+	}
+	return plural(n, word) + " are"
 }
 
 // revision says what state of the specs this is.
 func revision(dir string, tree *spec.Tree) string {
-	short := tree.Revision[:min(len(tree.Revision), 12)]
+	short := spec.ShortRevision(tree.Revision)
 	switch {
-	case spec.GitDir(dir) == "":
+	case checkout.GitDir(dir) == "":
 		return "not in git (content " + short + ")"
 	case tree.Revision == tree.Digest:
 		return "in git, at a commit that cannot be told (content " + short + ")"
@@ -73,9 +113,9 @@ func revision(dir string, tree *spec.Tree) string {
 
 // moving is about a checkout that git is at work in, or has left as if it were.
 func (d *doctor) moving(name string, err error, now time.Time) {
-	lock := filepath.Join(spec.GitDir(d.dir), "index.lock") // it can have gone, or never been there: not all that moves is git's
+	lock := filepath.Join(checkout.GitDir(d.dir), "index.lock") // it can have gone, or never been there: not all that moves is git's
 	info, gone := os.Lstat(lock)
-	if spec.GitDir(d.dir) == "" {
+	if checkout.GitDir(d.dir) == "" {
 		gone = os.ErrNotExist
 	}
 	switch {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"usersyncd/spec"
+	"usersyncd/spec/checkout"
 )
 
 // pollEvery is how often package watch looks by itself where it cannot watch: its default.
@@ -68,7 +68,7 @@ func (d *doctor) judgeWatches(need, watches, instances int) {
 
 // watchesFor counts the directories that a daemon watches: those of the tree, those on the way there, and .git.
 func watchesFor(dir string) (n int, err error) {
-	if spec.GitDir(dir) != "" {
+	if checkout.GitDir(dir) != "" {
 		n++
 	}
 	for at, parent := dir, filepath.Dir(dir); at != parent; at, parent = parent, filepath.Dir(parent) {

@@ -142,7 +142,11 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 			if f.File != "" {
 				at = fmt.Sprintf("%s:%d", shownText(f.File), f.Line)
 			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, f.Verdict, cut(desired), cut(applied), cut(live), at)
+			verdict := f.Verdict
+			if !f.Until.IsZero() {
+				verdict += " until " + f.Until.Local().Format(time.DateTime)
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, verdict, cut(desired), cut(applied), cut(live), at)
 		}
 		_ = t.Flush() // into memory
 	}

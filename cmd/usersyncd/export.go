@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type exported struct {
 	Updated   int            `json:"updated"`
 	Unchanged int            `json:"unchanged"`
 	Skipped   []leftOut      `json:"skipped"`
+	Late      int            `json:"late,omitempty"` // fields of users that were left as they are in the files, see Late
 	Calls     usersync.Calls `json:"calls"`
 }
 
@@ -45,7 +47,9 @@ a file, and changes nothing in Genesys.
 
 Roles, queues, utilization, voicemail and external ids are no part of a listing,
 and may take a call for each user and field. If it is interrupted, run it again:
-it goes on where it was.`,
+it goes on where it was. What usersyncd has written within the last minute may
+not be readable yet: where it does not know the value, export leaves the field
+in the file as it is, and says so.`,
 		Example: `  usersyncd export ./users
   usersyncd export --by department --fields title,manager,skills,queues ./users
   usersyncd export --select division=EMEA ./users/emea`,
@@ -104,17 +108,17 @@ func exportFields(names []string, g *guards) ([]spec.Field, error) {
 
 func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by spec.Field, c *config, p process) error {
 	stop := a.showProgress()
-	users, err := a.Export(ctx, append(slices.Clip(fields), by)) // the folder is told by it, exported or not
+	found, err := a.Export(ctx, fields, by)
 	stop()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted: no file was written; run it again, and it goes on where it was")
 	case err != nil:
 		return refused(p, nil, err)
-	case len(users) == 0:
+	case len(found.Users) == 0:
 		return errors.New("nobody in the organization is selected; no file was written")
 	}
-	report, err := spec.Write(ctx, dir, users, spec.WriteOptions{By: by, Fields: fields})
+	report, err := spec.Write(ctx, dir, found.Users, spec.WriteOptions{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: e.Problems})
 		return &exitError{exitInvalid, fmt.Errorf("nothing was written: the specs in %s have problems", dir)}
@@ -123,8 +127,8 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 		return err
 	}
 	if c.output == "json" {
-		out := exported{Schema: "usersyncd.export/v1", Users: len(users), Created: report.Created, Updated: report.Updated,
-			Unchanged: report.Unchanged, Skipped: []leftOut{}, Calls: a.calls()}
+		out := exported{Schema: "usersyncd.export/v1", Users: len(found.Users), Created: report.Created, Updated: report.Updated,
+			Unchanged: report.Unchanged, Skipped: []leftOut{}, Late: found.Late.Fields, Calls: a.calls()}
 		for _, s := range report.Skipped {
 			out.Skipped = append(out.Skipped, leftOut{s.File, s.Field, s.Message})
 		}
@@ -133,11 +137,24 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	for _, s := range report.Skipped {
 		fmt.Fprintln(p.stderr, s)
 	}
+	if late := found.Late; late.Fields > 0 {
+		fmt.Fprintln(p.stderr, lateText(late))
+	}
 	skipped := ""
 	if n := len(report.Skipped); n > 0 {
 		skipped = fmt.Sprintf(", %s not exported (see above)", plural(n, "value"))
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", plural(len(users), "user"), dir,
+	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", plural(len(found.Users), "user"), dir,
 		report.Created, report.Updated, report.Unchanged, skipped, plural(a.calls().Total, "call"))
 	return err
+}
+
+// lateText says what was left out, why, and what to do about it.
+func lateText(late usersync.Late) string {
+	why := "usersyncd changed these users within the last minute, and the API may not show that yet"
+	if late.Rebuilt {
+		why = "the state file was rebuilt, so what usersyncd wrote last is not known, and the API may not show that yet"
+	}
+	return fmt.Sprintf("%s of %s not exported and left as in the files: %s; run export again after %s",
+		plural(late.Fields, "field"), plural(late.Users, "user"), why, late.Until.Local().Format(time.TimeOnly))
 }

@@ -80,7 +80,7 @@ asks the running daemon or, when none runs, that file.`,
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "not older than this: 90m, 2d, a day or a `TIME`")
-	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or how it begins")
+	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; or how it begins")
 	cmd.Flags().IntVar(&limit, "limit", limit, "most writes shown")
 	c.askFlags(cmd)
 	return cmd
@@ -90,9 +90,9 @@ asks the running daemon or, when none runs, that file.`,
 func printEvent(w io.Writer, e state.Event) {
 	undo := ""
 	if e.Undoes != "" {
-		undo = ", undoes " + short(e.Undoes)
+		undo = ", undoes " + spec.ShortRevision(e.Undoes)
 	}
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(short(e.Revision)), "no revision"), shownText(undo))
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(spec.ShortRevision(e.Revision)), "no revision"), shownText(undo))
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: the answer was lost")
 	}

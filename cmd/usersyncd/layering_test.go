@@ -15,7 +15,7 @@ import (
 var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
 		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
-		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec", "usersyncd/examples",
+		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/examples",
 	},
 	"usersyncd/sync/control":        {"usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
@@ -23,7 +23,8 @@ var allowed = map[string][]string{
 	"usersyncd/sync":                {"usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan":           {"usersyncd/state", "usersyncd/spec"},
 	"usersyncd/state":               {"usersyncd/spec"},
-	"usersyncd/spec":                {},
+	"usersyncd/spec":                {"usersyncd/spec/checkout"},
+	"usersyncd/spec/checkout":       {},
 	"usersyncd/sync/aimd":           {},
 	"usersyncd/sync/aimd/lab":       {"usersyncd/sync/aimd"},
 	"usersyncd/sync/aimd/bench":     {"usersyncd/sync/aimd/lab"},
@@ -33,7 +34,7 @@ var allowed = map[string][]string{
 }
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
-var offline = []string{"usersyncd/spec", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch"}
+var offline = []string{"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch"}
 
 type listed struct {
 	ImportPath    string

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
@@ -16,7 +17,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		return printJSON(w, res)
 	}
 	for _, c := range res.Changes {
-		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred) > 0) {
+		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0) {
 			if _, err := fmt.Fprintln(w, c); err != nil {
 				return err
 			}
@@ -48,7 +49,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 		count int
 		word  string
 	}{
-		{unmanaged, "no longer declared"}, {res.Failed, "failed"}, {res.Held, "held"}, {res.HeldInPart, "held in part"}, {res.Quarantined, "in quarantine"},
+		{unmanaged, "no longer declared"}, {res.Failed - res.Partial, "failed"}, {res.Partial, "failed in part"}, {res.Held, "held"}, {res.HeldInPart, "held in part"}, {res.Quarantined, "in quarantine"},
 		{res.Skipped, "skipped"}, {res.Deferred, "deferred"}, {res.Pending, "not reached"},
 	} {
 		if n.count > 0 {
@@ -67,8 +68,13 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	return err
 }
 
-// printKept prints the notes, and says that nobody is removed while something is wrong, if somebody would be.
+// printKept prints whether the specs are as committed, and the notes, and says that nobody is removed while something is wrong, if somebody would be.
 func printKept(w io.Writer, res *usersync.Result) error {
+	if spec.IsDirty(res.Revision) {
+		if _, err := fmt.Fprintf(w, "Revision %s: the specs are not as committed; git status, or usersyncd doctor, lists the files.\n", spec.ShortRevision(res.Revision)); err != nil {
+			return err
+		}
+	}
 	for _, note := range res.Notes {
 		if _, err := fmt.Fprintln(w, "Note:", note); err != nil {
 			return err

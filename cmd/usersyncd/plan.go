@@ -63,7 +63,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 	a.Policy.LookUpMissing = true
 	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
 	stop()
-	if err != nil {
+	if res == nil {
 		return refused(p, nil, err)
 	}
 	var todo []*plan.Change
@@ -96,10 +96,16 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		}
 		fmt.Fprint(p.stdout, printWaiting(res))
 		fmt.Fprintf(p.stdout, "Plan %s: %s, %d unchanged", res.Plan, counts(res.Changes), res.Unchanged)
-		if res.Failed > 0 {
-			fmt.Fprintf(p.stdout, ", %d left out because of problems", res.Failed)
+		if n := res.Failed - res.Partial; n > 0 {
+			fmt.Fprintf(p.stdout, ", %d left out because of problems", n)
+		}
+		if res.Partial > 0 {
+			fmt.Fprintf(p.stdout, ", %d in part", res.Partial)
 		}
 		fmt.Fprintf(p.stdout, "; %s\n", estimated(res.Estimate))
+	}
+	if err != nil { // the specs have problems, and this is what is done all the same
+		return refused(p, res, err)
 	}
 	if len(res.Problems) > 0 { // only the organization could show them; --once leaves these users out, too
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: res.Problems})

@@ -7,8 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/spf13/pflag"
 	"usersyncd/sync/control/notify"
+
+	"github.com/spf13/pflag"
 )
 
 // settings are all that a daemon was told, at one time.

@@ -79,7 +79,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for; its beginning will do")
+	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; its beginning will do")
 	f.StringVar(&since, "since", "", "undo everything since then: 90m, 2d, a day or a `TIME`")
 	f.StringVar(&agreed, "confirm", "", "carry the plan with this `PLAN-ID` out")
 	c.socketFlags(f)

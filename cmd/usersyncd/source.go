@@ -23,7 +23,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
 		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),
-		Head: st.Revision, Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
+		Head: st.Revision, Dirty: spec.IsDirty(st.Revision), Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
 		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
 	}
@@ -78,6 +78,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		}
 		s.Holds, s.Notes = orEmpty(v.Holds), v.Notes
 		s.Show(nil, v.Problems(), mostShown)
+		s.ShowContests(v.Contests, mostShown)
 		return
 	}
 	if last == nil {
@@ -97,6 +98,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	s.Holds, s.Notes = last.Holds, last.Notes
 	_, s.Opens = last.Waits()
 	s.Show(last.Failures, last.Problems, mostShown)
+	s.ShowContests(last.Contested, mostShown)
 	if st.Phase == "apply" { // a rollback, which is not what the specs ask for
 		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())
 		s.InSync = max(0, s.InSync-st.Changed) // they are, or are becoming, as the specs do not want them
@@ -110,7 +112,7 @@ func (d *daemon) total(s *control.Status, st usersync.Status) {
 		applied, failed = applied+uint64(st.Applied), failed+uint64(st.Failed)
 	}
 	s.Totals = control.Totals{
-		Passes: st.Passes, PassErrors: st.Ailing, PassSeconds: time.Duration(d.busy.Load()).Seconds(), Damaged: st.Damaged,
+		Passes: st.Passes, PassErrors: st.Ailing, PassSeconds: time.Duration(d.busy.Load()).Seconds(), Damaged: st.Damaged, Repairs: st.Repairs,
 		Changes: map[string]uint64{"applied": applied, "failed": failed}, Calls: d.calls(),
 	}
 }

@@ -81,9 +81,9 @@ func printStatus(w io.Writer, s control.Status) error {
 		line("users", "%d in quarantine", s.Quarantined)
 	}
 	if s.Head != "" {
-		line("checkout", "at %s, %s", short(s.Head), appliedText(s))
+		line("checkout", "at %s, %s", spec.ShortRevision(s.Head), appliedText(s))
 	} else if s.Applied != nil {
-		line("applied", "%s, %s", short(s.Applied.Revision), ago(s.Applied.At))
+		line("applied", "%s, %s", spec.ShortRevision(s.Applied.Revision), ago(s.Applied.At))
 	}
 	if s.Phase != "" && s.Phase != "idle" {
 		line("pass", "%s since %s%s", s.Phase, seconds(s.Now.Sub(s.Began)), progressText(s))
@@ -107,6 +107,9 @@ func printStatus(w io.Writer, s control.Status) error {
 	const most = 5
 	for _, f := range s.Failures[:min(len(s.Failures), most)] {
 		line("refused", "%s (%s:%d): %s", shownText(f.Email), shownText(f.File), f.Line, shownText(f.Message))
+	}
+	for _, note := range s.Notes[:min(len(s.Notes), most)] {
+		line("note", "%s", shownText(note))
 	}
 	for _, p := range s.Specs[:min(len(s.Specs), most)] {
 		line("problem", "%s", shownText(p.String()))
@@ -143,11 +146,13 @@ func appliedText(s control.Status) string {
 	case a == nil:
 		return "never wholly applied yet"
 	case a.Undone:
-		return short(a.Revision) + " was wholly applied " + seconds(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
+		return spec.ShortRevision(a.Revision) + " was wholly applied " + seconds(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
+	case a.Revision == s.Head && s.Dirty:
+		return "applied " + seconds(s.Now.Sub(a.At)) + " ago with edits that are not committed"
 	case a.Revision == s.Head:
 		return "wholly applied " + seconds(s.Now.Sub(a.At)) + " ago"
 	default:
-		return fmt.Sprintf("while %s is what was last wholly applied, %s ago", short(a.Revision), seconds(s.Now.Sub(a.At)))
+		return fmt.Sprintf("while %s is what was last wholly applied, %s ago", spec.ShortRevision(a.Revision), seconds(s.Now.Sub(a.At)))
 	}
 }
 
@@ -182,9 +187,6 @@ func paceText(l control.Limiter) string {
 	}
 	return text
 }
-
-// short is enough of a revision to know it by.
-func short(revision string) string { return revision[:min(len(revision), 12)] }
 
 // shownText is a foreign text for a terminal: nothing in it moves the cursor.
 func shownText(s string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 )
@@ -12,14 +13,10 @@ import (
 // statusText says in one line how many users there are, of which commit, how many are in sync, what is with
 // the others, and how fast it goes.
 func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
-	revision := st.Revision
-	if len(revision) > 12 {
-		revision = revision[:12]
-	}
 	if st.Phase == "scan" {
 		return "reading the specs, and comparing"
 	}
-	text := fmt.Sprintf("%d users @%s", st.Users, revision)
+	text := fmt.Sprintf("%d users @%s", st.Users, spec.ShortRevision(st.Revision))
 	if st.Phase != "apply" && st.Phase != "idle" {
 		return text + ", " + progressLine(st, l, left)
 	}

@@ -126,19 +126,25 @@ func physical(path string) (string, error) {
 // inCheckout are the settings whose files say what the program does and are in the checkout of the specs in dir,
 // where a commit can change them.
 func (c *config) inCheckout(env environment, dir string) []string {
+	var found []string
+	for _, f := range []struct{ flag, path string }{{"--config", c.file}, {"--notify-url-file", c.notifyURLFile}} {
+		if inCheckout(f.path, dir) {
+			found = append(found, f.flag+" "+f.path)
+		}
+	}
+	// Without one nothing works, which others say.
+	if path, err := c.statePath(env); err == nil && inCheckout(path, dir) {
+		found = append(found, "--state "+path)
+	}
+	return found
+}
+
+// inCheckout reports whether a file is in the work tree of the folder of specs, or below that folder.
+func inCheckout(file, dir string) bool {
 	root, err := workTree(dir)
 	if err != nil || root == "" {
 		root = dir
 	}
-	state, _ := c.statePath(env) // without one nothing works, which others say
-	var found []string
-	for _, f := range []struct{ flag, path string }{{"--config", c.file}, {"--notify-url-file", c.notifyURLFile}, {"--state", state}} {
-		if f.path == "" {
-			continue
-		}
-		if _, in, err := within(f.path, root); err == nil && in {
-			found = append(found, f.flag+" "+f.path)
-		}
-	}
-	return found
+	_, in, err := within(file, root)
+	return file != "" && err == nil && in
 }

@@ -19,12 +19,13 @@ type tuning struct {
 	reserve                    percent
 	level                      slog.Level
 	converges                  string
+	branch                     string
 }
 
 // reloadable are the settings that a tuning is made of.
 func reloadable() []string {
 	return []string{
-		"change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-creations", "max-renames", "max-losses", "max-changes", "hold-reactivations", "protect",
+		"branch", "change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-creations", "max-renames", "max-losses", "max-changes", "hold-reactivations", "protect",
 		"admin-roles", "min-admins", "allow-roles", "allow-divisions", "allow-queues", "allow-groups", "unmanaged-fields",
 		"refresh-interval", "resync-interval", "detail-interval", "search-lag", "no-refresh", "max-rate", "reserve", "log-level",
 	}
@@ -53,7 +54,7 @@ func (c *config) tuning() (tuning, error) {
 	}
 	return tuning{
 		policy: policy, refresh: c.refreshInterval, resync: c.resyncInterval, searchLag: c.searchLag, noRefresh: c.noRefresh,
-		maxRate: c.maxRate, reserve: c.reserve, level: level, converges: c.converges(),
+		maxRate: c.maxRate, reserve: c.reserve, level: level, converges: c.converges(), branch: c.branch,
 	}, nil
 }
 
@@ -65,6 +66,7 @@ func (c *config) converges() string {
 // tune puts a tuning into effect. No pass may be running. Whoever else wants to know reads tuned.
 func (a *app) tune(t tuning) {
 	a.Policy, a.Refresh, a.SearchLag, a.Settings = t.policy, t.refresh, t.searchLag, t.converges
+	a.Specs.Branch = t.branch
 	a.limiter.Retune(t.maxRate, float64(t.reserve))
 	a.level.Set(t.level)
 	a.tuned.Store(&t)

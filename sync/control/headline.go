@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"usersyncd/spec"
 	"usersyncd/sync/plan"
 )
 
@@ -65,8 +67,14 @@ func lines(s *Status) []Line {
 	if s.Problems > 0 {
 		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and nobody is removed", countOf(s.Problems, "problem"))
 	}
+	if s.Dirty {
+		say(levelWarn, "dirty", "The checkout has edits that are not committed: its revision is %s", spec.ShortRevision(s.Head))
+	}
 	if n := s.Failed + s.Quarantined; n > 0 {
 		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n))
+	}
+	if s.Contested > 0 {
+		say(levelWarn, "contested", "Somebody else keeps changing %s back; the notes say which", countOf(s.Contested, "field"))
 	}
 	if s.Settings != "" {
 		say(levelWarn, "settings", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))

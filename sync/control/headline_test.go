@@ -29,7 +29,10 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; a person has to look at 1 hold", 0},
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 0},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and nobody is removed", 0},
+		{func(s *Status) { s.Dirty, s.Head = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",
+			"The checkout has edits that are not committed: its revision is 3f0c1a2b4d5e-dirty", 1},
 		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not as declared because the API refused the change; each is tried again", 0},
+		{func(s *Status) { s.Contested = 2 }, "warn", "Somebody else keeps changing 2 fields back; the notes say which", 1},
 		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): config.yaml:3: unknown key", 1},
 		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "Changes of the checkout are found by polling: no watches left", 1},
 		{func(s *Status) {

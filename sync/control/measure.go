@@ -126,6 +126,9 @@ func userMeasures() []measure {
 				tell(float64(held[guard]), guard)
 			}
 		}},
+		counter("usersyncd_repairs_total", "Fields that somebody else had changed in Genesys Cloud, and that were changed back.",
+			func(at *moment) float64 { return float64(at.Totals.Repairs) }),
+		gauge("usersyncd_contested_fields", "Fields of users that somebody else keeps changing back.", func(at *moment) float64 { return float64(at.Contested) }),
 		gauge("usersyncd_spec_problems", "Problems in the specs; the users that have them stay as they are.", func(at *moment) float64 { return float64(at.Problems) }),
 		{"usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last wholly applied.", prometheus.GaugeValue, []string{"kind", "revision"},
 			func(at *moment, tell tell) {
@@ -136,10 +139,11 @@ func userMeasures() []measure {
 					tell(1, "applied", at.Applied.Revision)
 				}
 			}},
-		flag("usersyncd_in_step", "Whether the checkout's revision is the one last wholly applied.",
+		flag("usersyncd_in_step", "Whether the checkout's revision is the one last wholly applied, without edits that are not committed.",
 			func(at *moment) bool {
-				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision
+				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision && !at.Dirty
 			}),
+		flag("usersyncd_checkout_dirty", "Whether spec files of the checkout differ from its commit.", func(at *moment) bool { return at.Dirty }),
 		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last wholly applied", func(at *moment) time.Time {
 			if at.Applied == nil {
 				return time.Time{}

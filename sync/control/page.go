@@ -71,6 +71,7 @@ func newPageStatus(s Status) pageStatus {
 	if s.Paused != nil {
 		p.Paused = &state.Pause{At: s.Paused.At, By: escaped(s.Paused.By), Reason: escaped(s.Paused.Reason)}
 	}
+	p.Contests = nil // the notes say it
 	p.Notes = nil
 	for _, note := range first(s.Notes, shownList) {
 		p.Notes = append(p.Notes, escaped(note))
@@ -125,6 +126,9 @@ func newPageChange(c *plan.Change) pageChange {
 			note = string(fc.Cause)
 		}
 		p.Fields = append(p.Fields, newPageField(fc.Field, fc.Before, fc.After, note))
+	}
+	for _, w := range c.Withheld {
+		p.Fields = append(p.Fields, newPageField(w.Field, w.Before, w.After, escaped(w.Why())))
 	}
 	for _, fc := range c.Drift {
 		p.Fields = append(p.Fields, newPageField(fc.Field, fc.Before, fc.After, "drift, only reported"))

@@ -44,6 +44,7 @@ func TestPlanIsFilteredAndBounded(t *testing.T) {
 	src.plan[449].Outcome, src.plan[449].Err = plan.Failed, errors.New("409: somebody has\nthis address")
 	src.plan[448].Waits, src.plan[448].Outcome = "boss@example.com", plan.Skipped
 	src.plan[447].Hold, src.plan[447].Drift = "p-1f", []plan.FieldChange{{Field: spec.Department, After: spec.Text("x")}}
+	src.plan[446].Withheld = []plan.Withheld{{FieldChange: plan.FieldChange{Field: spec.Department, Before: spec.Text("a"), After: spec.Text("b")}, Reason: plan.ByContest, Note: "somebody else keeps\nchanging it back"}}
 	l := page(t, src)
 	for path, want := range map[string][3]int{ // total, matches, shown
 		"/api/plan": {450, 450, 200}, "/api/plan?limit=3": {450, 450, 3}, "/api/plan?q=USER44": {450, 10, 10}, "/api/plan?q=se%C3%B1OR": {450, 450, 200},
@@ -54,6 +55,10 @@ func TestPlanIsFilteredAndBounded(t *testing.T) {
 		if got.Total != want[0] || got.Matches != want[1] || len(got.Changes) != want[2] {
 			t.Errorf("%s: %d, %d, %d; want %v", path, got.Total, got.Matches, len(got.Changes), want)
 		}
+	}
+	withheld := answer[shownPlan](t, l, "/api/plan?q=user446").Changes[0]
+	if n := len(withheld.Fields); n != 2 || withheld.Fields[1].Note != `contested: somebody else keeps\nchanging it back` || withheld.Fields[1].Before != `"a"` {
+		t.Errorf("%+v", withheld)
 	}
 	one := answer[shownPlan](t, l, "/api/plan?q=user449").Changes[0]
 	if one.Note != `409: somebody has\nthis address` || one.At != "madrid/a.yaml:450" || one.Fields[0].Before != `"Agent"` || one.Fields[0].After != `"Señor"` || one.Fields[0].Note != "drift" {

@@ -18,6 +18,8 @@ func TestSentence(t *testing.T) {
 		{"No daemon runs.", control.Status{}},
 		{"No daemon runs.", control.Status{Users: 5, Quarantined: 1}},
 		{"No daemon runs. When the last pass ended, all 5 users were as declared.", control.Status{Users: 5}},
+		{"No daemon runs. When the last pass ended, all 5 users were as declared, with edits that were not committed.",
+			control.Status{Users: 5, Applied: &state.Applied{Revision: "3f0c-dirty"}}},
 		{"No daemon runs, and nothing is to be changed: paused.", control.Status{Users: 5, Paused: paused}},
 		{"The daemon is stuck: silent.", control.Status{PID: 1, Stuck: "silent", Error: "x"}},
 		{"All 5 users are as declared.", control.Status{PID: 1, Phase: "idle", Success: now, Users: 5, InSync: 5}},

@@ -38,6 +38,7 @@ type Status struct {
 	StateError string `json:"stateError,omitempty"`
 
 	Head    string         `json:"head"`              // revision of the checkout, as it was read last
+	Dirty   bool           `json:"dirty"`             // spec files differ from head's commit: its revision ends in -dirty
 	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last wholly applied; nil if none was
 	Plan    string         `json:"plan,omitempty"`    // id of the plan that is, or was last, carried out
 	Undoes  string         `json:"undoes,omitempty"`  // a rollback is under way: of a revision, or since when
@@ -65,6 +66,9 @@ type Status struct {
 	Specs    []spec.Problem     `json:"specs"`              // the first problems in the specs
 	Notes    []string           `json:"notes,omitempty"`    // what is no error, and worth a look
 	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
+
+	Contested int            `json:"contested"`          // fields that somebody else keeps changing back
+	Contests  []plan.Contest `json:"contests,omitempty"` // the first of them
 
 	Watch   Watch   `json:"watch"`
 	Limiter Limiter `json:"limiter"`
@@ -107,6 +111,7 @@ type Totals struct {
 	Changes     map[string]uint64 `json:"changes"` // by result: applied, failed
 	Calls       usersync.Calls    `json:"calls"`
 	Damaged     uint64            `json:"damaged"` // records of the state file that were lost
+	Repairs     uint64            `json:"repairs"` // fields that somebody else had changed, and that were changed back
 }
 
 // Count adds a change that a plan did not let go, or puts off.
@@ -128,4 +133,9 @@ func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, most
 	s.Problems = len(problems)
 	s.Failures = append([]usersync.Failure{}, failures[:min(len(failures), most)]...)
 	s.Specs = append([]spec.Problem{}, problems[:min(len(problems), most)]...)
+}
+
+// ShowContests lists the first of the fields that are contested.
+func (s *Status) ShowContests(contests []plan.Contest, most int) {
+	s.Contested, s.Contests = len(contests), contests[:min(len(contests), most)]
 }

@@ -30,7 +30,7 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 		return usersync.Listing{}, err
 	}
 	var listing usersync.Listing
-	var gaps []string
+	var gaps, caps []string
 	at := map[string]int{}
 	for i, name := range []string{"active", "inactive"} {
 		others := 1 - i // requests that come after this state's
@@ -42,10 +42,13 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 		if part.Gap != "" {
 			gaps = append(gaps, name+" users: "+part.Gap)
 		}
+		if part.Cap != "" {
+			caps = append(caps, name+" users: "+part.Cap)
+		}
 		listing.Users = appendNew(listing.Users, at, part.Users)
 	}
-	listing.Gap = strings.Join(gaps, "; ")
-	listing.Complete = listing.Gap == ""
+	listing.Gap, listing.Cap = strings.Join(gaps, "; "), strings.Join(caps, "; ")
+	listing.Complete = listing.Gap+listing.Cap == ""
 	d.index.learn(listing.Users...)
 	return listing, nil
 }
@@ -95,10 +98,7 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 	if odd != "" {
 		return usersync.Listing{}, s.contradiction(odd + "; does the OAuth client have its role in all divisions?")
 	}
-	if closed != "" {
-		gap = closed
-	}
-	return usersync.Listing{Users: users, Gap: gap}, nil
+	return usersync.Listing{Users: users, Gap: gap, Cap: closed}, nil
 }
 
 // cursorPage is a page of GET /users/query (UserCursorEntityListing).

@@ -156,13 +156,16 @@ func (c *Change) Keep(withheld []Withheld) {
 }
 
 // UserOutcome is the outcome as far as the user is concerned: deferred as long as anything waits for a change window,
-// held as long as a guard holds a field, whatever of the rest was applied.
+// held or skipped if anything else is withheld, whatever of the rest was applied.
 func (c *Change) UserOutcome() Outcome {
 	switch {
-	case c.Outcome == Applied && len(c.Deferred) > 0:
+	case c.Outcome != Applied:
+	case len(c.Deferred) > 0:
 		return Deferred
-	case c.Outcome == Applied && c.HeldInPart():
+	case slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Reason == ByGuard }):
 		return Held
+	case len(c.Withheld) > 0:
+		return Skipped
 	}
 	return c.Outcome
 }

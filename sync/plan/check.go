@@ -3,9 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"usersyncd/spec"
 )
@@ -17,76 +15,47 @@ type Problem struct {
 	Name string // of what is wrong within the field, if that is more exact
 }
 
-// check finds what only now can be known to be wrong, before anything of the user is written.
-func (p *planner) check(u *spec.User) bool {
-	for _, info := range p.Index.infos {
-		if !info.User {
-			continue
-		}
-		f, v := info.Field, u.Fields[info.Field]
-		switch key := v.Text(); {
-		case key == "":
-		case p.Index.Live(key) == nil && p.declared[key] == nil:
-			p.problem(u, f, fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs%s", v.Display(), p.meant(key)))
-		default:
-			if way := p.circle(u.Key, f); way != "" {
-				p.Notes = append(p.Notes, fmt.Sprintf("%s: the %ss go in a circle: %s", u.Pos, f, way))
-			}
-		}
+// leaveOut withholds a field of which something is wrong: what was applied stays, and the user's other fields go on.
+func (p *planner) leaveOut(u *spec.User, c *Change, f spec.Field, message string) {
+	p.problem(u, f, message)
+	if c != nil {
+		c.withhold(Withheld{Reason: ByProblem, Note: message}, func(fc FieldChange) bool { return fc.Field == f })
 	}
-	return !p.wrong[u.Key]
 }
 
-// meant suggests an address for one that nobody has.
-func (p *planner) meant(key string) string {
-	candidates := slices.Collect(maps.Keys(p.declared))
-	for known := range p.Index.ByKey {
-		candidates = append(candidates, known)
+// onlyLeaves reduces a change that may not be made to the end of the user's work, if it has that: whatever is wrong
+// with the rest, who is to be inactive becomes it.
+func (p *planner) onlyLeaves(u *spec.User, c *Change, why string) bool {
+	if !c.Deactivates() || !u.Own(spec.State) {
+		return false
 	}
-	return DidYouMean(key, candidates)
+	c.withhold(Withheld{Reason: ByProblem, Note: why}, func(fc FieldChange) bool { return fc.Field != spec.State })
+	return true
 }
 
-// DidYouMean suggests the one of some addresses, to go behind a sentence; "" if none is close.
-func DidYouMean(key string, candidates []string) string {
-	slices.Sort(candidates) // of two that are as close it is always the same
-	if near := spec.Suggest(key, candidates); near != "" {
-		return "; did you mean " + spec.Text(near).Display() + "?"
-	}
-	return ""
-}
-
-// circle returns the way from a declared user over those that a field names back to the user; "" if there is
-// none, or if another one on it tells of it. Genesys Cloud takes a circle, so it is no error.
-func (p *planner) circle(key string, f spec.Field) string {
-	way := []string{key}
-	for next := key; len(way) <= len(p.declared); {
-		u := p.declared[next]
-		if u == nil {
-			return ""
-		}
-		if next = u.Fields[f].Text(); next == "" {
-			return ""
-		}
-		if way = append(way, next); next == key {
-			return Printable(strings.Join(way, " -> "))
-		}
-		if next < key {
-			return ""
-		}
-		if slices.Contains(way[:len(way)-1], next) {
-			return "" // a circle above, of others
-		}
-	}
-	return ""
-}
-
-// readable asks for the fields that are to be written and not known, since what they hold now decides what
-// must be sent, and for those that are newly managed and were read too long ago to be compared. It is false
-// if they could not be read.
-func (p *planner) readable(u *spec.User, c *Change) bool {
+// readable asks for the fields whose values now are not known. Those that could not be read are left out.
+func (p *planner) readable(u *spec.User, c *Change) {
 	if c.Current.Deleted() {
-		return true // read once it is restored
+		return // read once it is restored
 	}
+	unknown := p.unread(c)
+	if len(unknown) == 0 {
+		return
+	}
+	err, asked := p.answers.Unread[c.Current.ID]
+	switch {
+	case !asked:
+		p.Lookups.Fields[c.Current.ID] = unknown
+	case err != nil:
+		for _, f := range unknown {
+			p.leaveOut(u, c, f, fmt.Sprintf("what Genesys has now cannot be read, so it is not written: %v", err))
+		}
+	}
+}
+
+// unread returns the fields of a change that are to be written and not known, since what they hold now decides what
+// must be sent, and those that are newly managed and were read too long ago to be compared.
+func (p *planner) unread(c *Change) []spec.Field {
 	var unknown []spec.Field
 	for _, fc := range c.Fields {
 		if _, known := c.Current.Fields[fc.Field]; !known {
@@ -102,36 +71,24 @@ func (p *planner) readable(u *spec.User, c *Change) bool {
 			}
 		}
 	}
-	if len(unknown) == 0 {
-		return true
-	}
-	err, asked := p.answers.Unread[c.Current.ID]
-	switch {
-	case !asked:
-		p.Lookups.Fields[c.Current.ID] = unknown
-	case err != nil:
-		p.problem(u, unknown[0], fmt.Sprintf("what Genesys has now cannot be read, so nothing is written: %v", err))
-		return false
-	}
-	return true
+	return unknown
 }
 
-// named asks whether the names exist that a change refers to. It is false if one is known not to.
+// checkNames asks whether the names exist that a change refers to, and leaves out the fields of which one does not. It
+// is false if the user cannot be made without.
 func (p *planner) checkNames(u *spec.User, c *Change) bool {
-	ok := true
-	for _, fc := range c.Fields {
+	for _, fc := range slices.Clone(c.Fields) {
 		for _, ref := range spec.References(fc.Field, fc.After) {
 			wrong, asked := p.answers.Names[ref]
 			if !asked {
 				p.Lookups.Names[ref] = true
 			} else if wrong != "" {
-				p.problem(u, fc.Field, wrong)
+				p.leaveOut(u, c, fc.Field, wrong)
 				p.Problems[len(p.Problems)-1].Name = ref.Name
-				ok = false
 			}
 		}
 	}
-	return ok
+	return (c.Action != Create && c.Action != Restore) || !c.Withholds(spec.Division)
 }
 
 // ByPlace compares problems by file, line, column and field.
@@ -140,7 +97,6 @@ func ByPlace(a, b spec.Problem) int {
 }
 
 func (p *planner) problem(u *spec.User, f spec.Field, message string) {
-	p.wrong[u.Key] = true
 	pos, ok := u.At.Of(f)
 	if !ok {
 		pos = u.Pos

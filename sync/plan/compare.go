@@ -2,6 +2,7 @@ package plan
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -98,4 +99,35 @@ func (r *Index) Applied(c *Change, written []spec.Field) spec.Fields {
 	return in
 }
 
-func sameFields(a, b spec.Fields) bool { return (a == nil) == (b == nil) && maps.Equal(a, b) }
+// rebase records what is in force of a managed user's fields, whatever becomes of the change: one that was found equal
+// is as declared, one that differs is as it was last written or found equal, and one that is no longer declared is
+// forgotten. Later commits build on the record.
+func (p *planner) rebase(c *Change) {
+	if c.Current == nil || c.Current.Applied == nil ||
+		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
+		return
+	}
+	base := p.Index.Applied(c, nil)
+	for _, f := range p.unread(c) {
+		if _, managed := c.Current.Applied[f]; !managed {
+			delete(base, f) // whatever it was when it was last read
+		}
+	}
+	repairs := p.stillRepaired(c, base)
+	if maps.Equal(base, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
+		return
+	}
+	rebased := *c.Current
+	rebased.Applied, rebased.Repairs = base, repairs
+	p.Record.Users = append(p.Record.Users, &rebased)
+	c.Current = &rebased
+}
+
+// Bases returns the users of Record of whom nothing but what is in force has changed. That is recorded also while
+// nothing may be changed.
+func (p *Plan) Bases() []*state.User {
+	return slices.DeleteFunc(slices.Clone(p.Record.Users), func(u *state.User) bool {
+		before := p.Index.ByID[u.ID]
+		return u.Applied == nil || before == nil || before.Applied == nil
+	})
+}

@@ -69,9 +69,8 @@ func Guards() []string {
 	return []string{guardRemovals, guardDeactivations, guardCreations, guardMaxRenames, guardLosses, guardChanges, guardReactivations, guardAdmins, guardRenames}
 }
 
-// guard holds the changes that go too far. whole is whether everybody was looked at. A guard sees what those before
-// it have left.
-func (p *planner) guard(whole bool) {
+// guard holds the changes that go too far. A guard sees what those before it have left.
+func (p *planner) guard() {
 	p.count()
 	for _, c := range p.changes {
 		c.leaves = c.Action.Removes() || c.Deactivates()
@@ -86,7 +85,6 @@ func (p *planner) guard(whole bool) {
 	p.limitLosses()
 	p.limitChanges()
 	p.keepAddresses()
-	p.remember(whole)
 }
 
 // planned returns the changes that are to be made and meet a condition, in their order.
@@ -238,7 +236,7 @@ func (p *planner) releasedField(c *Change, f spec.Field, guards ...string) bool 
 }
 
 // remember keeps of what was released what is still to be done. What a plan did not look at, for a selection or a
-// problem, stays as it is.
+// problem, stays as it is; whole is whether everybody was looked at.
 func (p *planner) remember(whole bool) {
 	if whole && len(p.Guards.Released) > 0 {
 		open := p.openTokens()

@@ -274,7 +274,7 @@ func TestWhoIsNeverRemoved(t *testing.T) {
 		t.Errorf("with problems: %v", lines(p))
 	}
 	wrong := *tr
-	wrong.Users = append([]*spec.User{declared("z@x.example", "manager", "nobody@x.example")}, tr.Users...)
+	wrong.Users = append([]*spec.User{declared("z@x.example", "name", "Z", "manager", "nobody@x.example")}, tr.Users...)
 	if p := plan.New(&wrong, snap, guarded(plan.Delete), nil, now); !slices.ContainsFunc(p.Changes, removes) || len(p.Problems) != 1 {
 		t.Errorf("with a reference that does not exist, which says nothing about who is there: %v", lines(p))
 	}

@@ -114,7 +114,7 @@ func (p *planner) limitRemovals() {
 func (p *planner) limitDeactivations() {
 	l, done, all, most := p.policy.Guard.Deactivations, p.users.done.Deactivated, p.users.ours, p.users.most()
 	changes := p.planned(func(c *Change) bool {
-		return !c.Action.Removes() && c.Deactivates() && !p.released(guardDeactivations, c)
+		return !c.Action.Removes() && c.Deactivates() && !p.released(guardDeactivations, c) && !c.again(c.Current)
 	})
 	if l != nil && done+len(changes) > l.within(most).of(all) {
 		p.hold(guardDeactivations, fmt.Sprintf("would deactivate %d of %s%s; %s", len(changes), p.users.ofWhom(all), after(done),
@@ -127,6 +127,12 @@ func (c *Change) Deactivates() bool {
 	return active(c.Current) && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return fc.Field == spec.State && fc.After != spec.Text("active")
 	})
+}
+
+// again reports whether a user was deactivated before, as declared, and somebody else has activated it: that counted
+// the first time, and is done every time.
+func (c *Change) again(before *state.User) bool {
+	return before.Applied[spec.State] != "" && before.Applied[spec.State] == c.Desired[spec.State]
 }
 
 // creates reports whether somebody is there afterwards who was not, and whom usersyncd did not take away itself.

@@ -61,9 +61,15 @@ func (p *planner) unmatched(u *spec.User) bool {
 	return p.current[u.Key] == nil && u.ID == "" && !p.wrong[u.Key]
 }
 
+// unclear leaves a user out of whom it is not known which account is meant.
+func (p *planner) unclear(u *spec.User, f spec.Field, message string) {
+	p.wrong[u.Key] = true
+	p.problem(u, f, message)
+}
+
 func (p *planner) claim(u *spec.User, cur *state.User) {
 	if other, taken := p.OwnerOf[cur.ID]; taken {
-		p.problem(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep one of them", cur.ID, other, p.declared[other].Pos))
+		p.unclear(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep one of them", cur.ID, other, p.declared[other].Pos))
 		return
 	}
 	p.OwnerOf[cur.ID], p.current[u.Key], p.Index.RenamedTo[u.Key] = u.Key, cur, cur.ID
@@ -89,7 +95,7 @@ func (p *planner) matchIDs(users []*spec.User) {
 			p.wrong[u.Key] = true
 			continue
 		case cur == nil:
-			p.problem(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
+			p.unclear(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
 			continue
 		case len(pinned[u.ID]) > 1:
 			other := pinned[u.ID][0]
@@ -122,7 +128,7 @@ func (p *planner) matchIDs(users []*spec.User) {
 func (p *planner) sameAccount(u, other *spec.User, cur *state.User) {
 	p.OwnerOf[cur.ID] = u.Key
 	if !p.wrong[u.Key] {
-		p.problem(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, Printable(other.Key), other.Pos))
+		p.unclear(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, Printable(other.Key), other.Pos))
 	}
 }
 
@@ -165,7 +171,7 @@ func (p *planner) matchFormer(u *spec.User) {
 		case successor && (known == holder || !otherName(u, holder) && otherName(u, old)):
 			return // done before there was a record of it
 		case holder.Applied == nil || old.Applied != nil:
-			p.problem(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
+			p.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
 				spec.Text(former).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
 			return
 		}
@@ -188,7 +194,7 @@ func (p *planner) matchRecord(u *spec.User) {
 	case cur.Deleted() && live != nil:
 		// Somebody deleted the account, and made another one for the address.
 		if live.Declared.Key == "" && otherName(u, live) {
-			p.problem(u, spec.Email, fmt.Sprintf("the account that it was declared for (%s) is deleted, and the address is that of %s (%s) by now; pin the one you mean with id",
+			p.unclear(u, spec.Email, fmt.Sprintf("the account that it was declared for (%s) is deleted, and the address is that of %s (%s) by now; pin the one you mean with id",
 				cur.ID, live.Fields[spec.Name].Display(), live.ID))
 		} else if live.Declared.Key == "" {
 			p.claim(u, live)
@@ -199,7 +205,8 @@ func (p *planner) matchRecord(u *spec.User) {
 	}
 }
 
-// swapped refuses a spec that says the address of one account and, by its name and its place, means another one.
+// swapped refuses a spec that says the address of one account and, by its name and its place, means another one,
+// unless that one has the address by now.
 func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 	if !otherName(u, cur) || cur.Declared.File == "" || at(u) == placeOf(cur.Declared) {
 		return false
@@ -208,7 +215,11 @@ func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 	if meant == nil || meant == cur || otherName(u, meant) {
 		return false
 	}
-	p.problem(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
+	if meant.Key() == u.Key && p.free(meant) != nil { // somebody has exchanged the addresses there already
+		p.claim(u, meant)
+		return true
+	}
+	p.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
 		"and give %s another address first if it is to be passed on",
 		cur.Fields[spec.Name].Display(), cur.ID, Printable(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
 	return true

@@ -24,7 +24,8 @@ type Plan struct {
 	Unchanged int       // declared users that do not differ
 	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
 	Holds     []Hold    // what guards hold until a person releases it
-	Notes     []string  // what is no error, and worth a look
+	Notes     []string  // what is no error, and worth a look; see AllNotes
+	Contested []Contest // by field and address; renewed as repairs are made
 
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
 	// that leave quarantine, intents of no more use, what was released.
@@ -62,6 +63,10 @@ type Plan struct {
 //	absent  | any      | any          | not managed: left alone, no longer remembered
 //	no user | any      | some         | removed: what Policy.OnRemoval says, by default reported once and left alone
 //
+// Last applied is per field: what was declared when the field was last written or found equal. Every plan records it of
+// every managed user that it looks at, whatever becomes of the user's change: applied, skipped, held, deferred, in
+// quarantine, or only reported. So a field is an edit if its declared value has changed since then, and drift if not.
+//
 // What guards hold, the policy leaves out and selections do not select is not to be applied, and what is kept to
 // change windows not outside of them.
 //
@@ -75,33 +80,45 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		answers = &LookupResults{}
 	}
 	p := newPlanner(snap, policy, answers, now)
-	p.Revision = tree.Revision
-	for _, u := range tree.Users {
+	p.Revision, p.Notes = tree.Revision, slices.Clone(tree.Incomplete)
+	declared := slices.Concat(tree.Users, tree.Leavers)
+	for _, u := range declared {
 		p.declared[u.Key] = u
 	}
-	p.match(tree.Users)
-	unclear := len(p.Problems) > 0 // who is meant: it may be one of those who seem to be gone
+	p.match(declared)
+	unclear := len(p.Problems) > 0 // who is meant may be one of those who seem to be gone
 	for _, u := range tree.Users {
 		p.Index.ToCreate[u.Key] = p.current[u.Key] == nil
 	}
-	for _, u := range tree.Users {
+	for _, u := range tree.Leavers {
 		if policy.Select.Takes(u) {
+			p.leaver(u)
+		}
+	}
+	for _, u := range tree.Users {
+		if policy.Select.Takes(u) && !policy.LeaversOnly {
 			p.user(u)
 		}
 	}
 	p.addresses()
 	switch {
-	case !policy.Select.All(): // nobody else was looked at
+	case !policy.Select.All(), policy.LeaversOnly: // nobody else was looked at
 	case len(tree.Problems) > 0:
 		p.lastGood()
-	case unclear:
+	case unclear, len(tree.Incomplete) > 0, snap.Refresh.Gap != "":
 		p.Retained = len(p.left())
 	default:
 		p.removed()
 	}
+	if !policy.LeaversOnly {
+		p.references(tree.Users)
+	}
 	p.renames()
-	p.guard(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
+	p.checkout(tree.Checkout)
+	p.contests()
+	p.guard()
 	p.confirmRemovals()
+	p.remember(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.lookUpMissing()
 	p.schedule()
 	p.withheld()
@@ -197,15 +214,14 @@ func (p *Plan) Sends() bool {
 
 // Declared counts the declared users that the plan is about, those with problems included.
 func (p *Plan) Declared() int {
-	n := p.Unchanged
-	for _, c := range p.Changes {
-		if !c.Action.Removes() {
-			n++
-		}
-	}
-	wrong := map[string]bool{}
+	n, wrong := p.Unchanged, map[string]bool{}
 	for _, problem := range p.Problems {
 		wrong[problem.Key] = true
+	}
+	for _, c := range p.Changes {
+		if !c.Action.Removes() && !wrong[c.Key] {
+			n++
+		}
 	}
 	return n + len(wrong)
 }
@@ -228,7 +244,7 @@ type planner struct {
 	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's
 	changes    map[string]*Change     // by key
 	removals   map[string]*Change     // by id
-	wrong      map[string]bool        // keys of users that have problems
+	wrong      map[string]bool        // keys of users of whom it is not known which account is meant
 	held       map[string]bool        // ids
 	freed      map[string]bool        // what a person has released
 	users      census
@@ -259,7 +275,6 @@ func (p *planner) user(u *spec.User) {
 	if p.wrong[u.Key] {
 		return // it is not known who that is
 	}
-	sound := p.check(u)
 	current := p.redeclare(u, p.current[u.Key])
 	if current != nil && current.Deleted() && slices.Contains(p.policy.Unmanaged, spec.State) {
 		p.leaveDeleted(u, current)
@@ -269,39 +284,38 @@ func (p *planner) user(u *spec.User) {
 	c.Declared = p.declaration(u, p.current[u.Key])
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
+	p.rebase(c)
 	_, begun := p.snap.Intents[u.Key]
 	c.begun = begun
-	if c.Current != nil && !p.held[c.Current.ID] && !p.readable(u, c) {
-		return
-	}
 	if len(c.Fields)+len(c.Drift) > 0 {
 		c.Hash = u.Hash()
+	}
+	if c.Current != nil && !p.held[c.Current.ID] {
+		p.readable(u, c)
 	}
 	switch {
 	case c.Current != nil && p.held[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
 		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
-	case !sound:
-		p.checkAllowlists(u, c) // all that is wrong is said at once
-		p.checkNames(u, c)
-		return
-	case len(c.Fields)+len(c.Drift) == 0:
+	case len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0:
 		p.unchanged(c, begun)
 		return
-	case len(c.Fields) == 0:
+	case len(c.Fields)+len(c.Withheld) == 0:
 		c.Outcome, c.Note = Skipped, "drift is only reported"
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
 		return
 	case c.Action == Create && !p.policy.Create && p.Index.emailUnmanaged:
 		c.Outcome, c.Note = Skipped, "nobody has the address, and who has which is not managed here: add the id of the account; users are only created if create is set"
+	case c.Action == Create && p.snap.Refresh.Gap != "":
+		c.Outcome, c.Note = Skipped, "the user may exist: the organization did not list everybody ("+p.snap.Refresh.Gap+")"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, "creating users is switched off"
 	case c.Action == Adopt && !p.policy.Adopt && !begun && c.Current.Removed == "":
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
-		granted, named := p.checkAllowlists(u, c), p.checkNames(u, c)
-		if !granted || !named {
+		allowed, named := p.checkAllowlists(u, c), p.checkNames(u, c)
+		if !allowed && !p.onlyLeaves(u, c, "the user is not given what the configuration does not allow") || !named {
 			return
 		}
 		p.quarantine(c)
@@ -349,7 +363,7 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	if c.Current.Applied == nil && !p.policy.Adopt && !begun && c.Current.Removed == "" {
 		return // not ours, and not to become it
 	}
-	if !sameFields(c.Desired, c.Current.Applied) { // nothing differs, so all of it is in force
+	if c.Current.Applied == nil { // nothing differs, so all of it is in force
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)

@@ -210,10 +210,13 @@ func TestPlan(t *testing.T) {
 			snap: snapshot(known("1", "a@x.example", fields("manager", "old@x.example"), "manager", "id:2"), known("2", "old@x.example", fields())),
 			want: []string{"~ update new@x.example (edit, u.yaml:1:1)\n    email: \"old@x.example\" -> \"new@x.example\""},
 		}, {
-			name: "an unknown manager is an error, before anything is written",
+			name: "an unknown manager is left out, and the rest is written",
 			tree: tree(declared("a@x.example", "title", "New", "manager", "nobody@x.example")),
 			snap: snapshot(known("1", "a@x.example", fields())),
-			want: []string{"u.yaml:1:1: manager: no user has the address \"nobody@x.example\", neither in the organization nor in the specs"},
+			want: []string{
+				"~ update a@x.example (edit, u.yaml:1:1)\n    title: \"New\"\n    manager: \"nobody@x.example\" (left out, for a problem)",
+				"u.yaml:1:1: manager: no user has the address \"nobody@x.example\", neither in the organization nor in the specs",
+			},
 		}, {
 			name: "a division that may not be given is refused, before anything is written",
 			tree: tree(declared("a@x.example", "title", "New", "division", "Board")),

@@ -25,9 +25,11 @@ type Policy struct {
 	// LookUpMissing looks for those who are to be created among the deleted users, so that the plan says what becomes
 	// of them. To carry it out it is not needed.
 	LookUpMissing bool
-	Select        Selection
-	Guard         Guard
-	Schedule      Schedule
+	// LeaversOnly changes nobody but those who are certain to leave: the tree has problems, and is not applied.
+	LeaversOnly bool
+	Select      Selection
+	Guard       Guard
+	Schedule    Schedule
 
 	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
 	// is created, and neither compared nor written from then on.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // symbols lead the lines that people read, so that meaning never hangs on a colour.
@@ -55,7 +56,7 @@ func (c *Change) String() string {
 		b.WriteString("\n        " + fc.String())
 	}
 	for _, w := range c.Withheld {
-		fmt.Fprintf(&b, "\n    %s (%s)", w.FieldChange, w.why())
+		fmt.Fprintf(&b, "\n    %s (%s)", w.FieldChange, w.Why())
 	}
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
@@ -67,21 +68,30 @@ func (c *Change) String() string {
 	return b.String()
 }
 
-// why says for people why the field is not written.
-func (w Withheld) why() string {
+// Why says for people why the field is not written.
+func (w Withheld) Why() string {
 	text := string(w.Reason)
 	switch {
+	case w.Reason == ByProblem:
+		return "left out, for a problem" // which is told by itself
 	case w.Hold != "":
 		text += " under " + w.Hold // which says why, once for all of them
 	case w.Note != "":
 		text += ": " + Printable(w.Note)
+	}
+	if !w.Until.IsZero() {
+		text += "; next try " + w.Until.UTC().Format(time.RFC3339)
 	}
 	return text
 }
 
 // String says what is held, why, and what a person can do; then who it is.
 func (h Hold) String() string {
-	return fmt.Sprintf("Held: %s. If this is intended: usersyncd release %s\n  %s", Printable(h.Reason), h.ID, Printable(someOf(h.Users)))
+	when := "If this is intended"
+	if h.Guard == guardRenames {
+		when = "If they are two people"
+	}
+	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", Printable(h.Reason), when, h.ID, Printable(someOf(h.Users)))
 }
 
 // someOf lists what people can take in.

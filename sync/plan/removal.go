@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"usersyncd/spec"
@@ -40,6 +41,9 @@ func (p *planner) removal(u *state.User) *Change {
 	}
 	p.Index.Compare(c)
 	c.Hash = string(c.Action)
+	if p.moved(u) { // what was released before does not count
+		c.Hash += " " + u.Key()
+	}
 	if c.Action != Unmanage {
 		if len(c.Fields) == 0 {
 			c.Action = Unmanage
@@ -48,6 +52,27 @@ func (p *planner) removal(u *state.User) *Change {
 		}
 	}
 	return c
+}
+
+// checkout holds all removals while the specs are of another checkout than the state file remembers: whom that one
+// declared says nothing about whom this one leaves out. Only their release makes it the remembered one.
+func (p *planner) checkout(now string) {
+	switch known := p.snap.Checkout; {
+	case now == "" || now == known:
+		return
+	case known == "":
+		p.Record.Checkout = now
+		return
+	}
+	removals := p.planned(func(c *Change) bool { return c.Action.Removes() })
+	if len(removals) == 0 {
+		return
+	}
+	p.hold(guardRemovals, fmt.Sprintf("the state file is that of the checkout %s, and the specs are of %s: use another state file for another checkout (--state)",
+		Printable(p.snap.Checkout), Printable(now)), removals)
+	if removals[0].Outcome == Planned {
+		p.Record.Checkout = now
+	}
 }
 
 // confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
@@ -64,11 +89,9 @@ func (p *planner) confirmRemovals() {
 			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is removed without a reading of this pass, and the user cannot be read: %v", unread)
 			continue
 		}
-		last := spec.Key(c.Current.Applied[spec.Email].Text())
-		if p.Index.emailUnmanaged || c.Current.Key() == last || p.released(guardRemovals, c) {
-			continue
+		if p.moved(c.Current) && !p.released(guardRemovals, c) {
+			moved = append(moved, c)
 		}
-		moved = append(moved, c)
 	}
 	if len(moved) == 0 {
 		return
@@ -80,6 +103,33 @@ func (p *planner) confirmRemovals() {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
 	p.hold(guardRemovals, reason, moved)
+}
+
+// leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
+// else stays as it was last applied.
+func (p *planner) leaver(u *spec.User) {
+	current := p.current[u.Key]
+	if p.wrong[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) {
+		return
+	}
+	c := newChange(u, current)
+	c.Desired = spec.Fields{}
+	maps.Copy(c.Desired, current.Applied)
+	c.Desired[spec.State] = u.Fields[spec.State]
+	c.Desired = p.policy.Managed(c.Desired, current)
+	p.Index.Compare(c)
+	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
+	if c.classify(); !c.Deactivates() {
+		return
+	}
+	c.Hash = u.Hash()
+	p.quarantine(c)
+	p.changes[c.Key] = c
+}
+
+// moved reports whether a user has another address than the one last applied, which is ours to say.
+func (p *planner) moved(u *state.User) bool {
+	return !p.Index.emailUnmanaged && u.Key() != spec.Key(u.Applied[spec.Email].Text())
 }
 
 // left returns the managed users whom nobody declares, by id.

@@ -52,7 +52,7 @@ func (u Undo) Complete(events []state.Event) (string, error) {
 	if u.Revision == "" {
 		return "", nil
 	}
-	if len(u.Revision) < shortest {
+	if commit, _ := spec.CutDirty(u.Revision); len(commit) < shortest {
 		return "", fmt.Errorf("%w %q is short: give %d characters of it or more", ErrAmbiguous, u.Revision, shortest)
 	}
 	revision := u.Revision
@@ -125,7 +125,8 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 			p.OwnerOf[c.Current.ID], p.Index.RenamedTo[c.Key] = c.Key, c.Current.ID
 		}
 	}
-	p.guard(false)
+	p.guard()
+	p.remember(false)
 	p.withheld()
 	p.needs()
 	for _, c := range p.changes {

@@ -60,7 +60,7 @@ func (p *planner) lately() state.Tally {
 // nil for nobody, and after what is known now. It is to be asked on every way on which a change succeeds. What a
 // person has released does not count. It reports whether there is something to remember.
 func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, now time.Time) bool {
-	t := p.tallyOf(c, before, after, fields)
+	t := p.tallyOf(c, before, after, fields, now)
 	t.At = minute(now)
 	spent := !active(before) && active(after) && p.spend(token(guardReactivations, c), fieldToken(guardReactivations, c, spec.State))
 	if t.Removed+t.Deactivated+t.Created+t.Renamed+len(t.Lost) == 0 {
@@ -71,7 +71,7 @@ func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, 
 }
 
 // tallyOf is what of that counts.
-func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field) state.Tally {
+func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field, now time.Time) state.Tally {
 	var t state.Tally
 	one := func(tokens ...string) int {
 		if slices.ContainsFunc(tokens, func(t string) bool { return slices.Contains(p.Guards.Released, t) }) {
@@ -88,7 +88,7 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 		if !ours && !after.Deleted() && p.Guards.FirstImport.IsZero() {
 			t.Created = one(token(guardCreations, c), token(guardRemovals, c), token(guardReactivations, c))
 		}
-	case slices.Contains(fields, spec.State) && active(before) && !active(after):
+	case slices.Contains(fields, spec.State) && active(before) && !active(after) && !c.again(before):
 		t.Deactivated = one(token(guardDeactivations, c))
 	}
 	if before == nil || c.leaves {
@@ -98,6 +98,9 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 		t.Renamed = one(fieldToken(guardMaxRenames, c, spec.Email))
 	}
 	for _, f := range fields {
+		if recent(before.Repairs[f], now) {
+			continue // what somebody else gives again and again is lost by one user, however often it is taken
+		}
 		for _, name := range losses(f, before.Fields[f], after.Fields[f]) {
 			if one(fieldToken(guardLosses, c, f)) > 0 {
 				if t.Lost == nil {

@@ -48,7 +48,7 @@ function span(ms) {
 
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-const short = (revision) => (revision || "none").slice(0, 12);
+const short = (revision) => (revision || "none").replace(/^(.{12}).*?(-dirty)?$/, "$1$2");
 
 // --- the status
 
@@ -99,12 +99,12 @@ function show(s) {
 function facts(s, now, ago) {
   const doing = { scan: "reading the checkout", refresh: "reading the organization", read: "reading details of users", apply: "changing users", idle: "idle" };
   const next = moment(s.next) > now ? ", next pass in " + span(moment(s.next) - now) : "";
-  const same = s.applied && !s.applied.undone && s.applied.revision === s.head;
+  const same = s.applied && !s.applied.undone && s.applied.revision === s.head && !s.dirty;
   const watch = { watching: `watching ${number.format(s.watch.dirs)} folders`, polling: "polling: " + (s.watch.reason || "no events"), starting: "starting" };
   const c = s.totals.calls;
   return [
     ["Now", (doing[s.phase] || s.phase || "not running") + (s.phase === "idle" ? next : moment(s.began) ? ", for " + span(now - moment(s.began)) : ""), s.stuck ? "bad" : ""],
-    ["Head", short(s.head)],
+    ["Head", short(s.head) + (s.dirty ? ", with edits that are not committed" : ""), s.dirty ? "warn" : ""],
     ["Applied", s.applied ? short(s.applied.revision) + (s.applied.undone ? ", taken back by a rollback" : same ? ", the head" : ", not the head") + ", " + ago(s.applied.at) : "nothing yet", s.applied && !same ? "warn" : ""],
     ["Last success", ago(s.success), s.error ? "bad" : ""],
     ...(s.error ? [["Error", s.error, "bad"]] : []),

@@ -231,6 +231,32 @@ func TestSpecsAndPause(t *testing.T) {
 	s.want(t, time.Minute, "ended", "paused resolved")
 }
 
+func contested(users ...string) []plan.Contest {
+	var all []plan.Contest
+	for _, u := range users {
+		all = append(all, plan.Contest{Email: u, Field: spec.Title, Until: began()})
+	}
+	return all
+}
+
+// What somebody else keeps changing back is told once, as long as it stays so; those who join are told together.
+func TestContestedIsTold(t *testing.T) {
+	s := newStory()
+	s.st.ShowContests(contested("a@x.org"), 50)
+	s.want(t, time.Hour, "one field", "contested firing")
+	if m := s.last(); m.Title != "1 field is changed back by somebody else" || m.Users != 1 || !slices.Equal(m.Examples, []string{"a@x.org: title"}) ||
+		!strings.Contains(m.Fix, "audit log") {
+		t.Errorf("%+v", m)
+	}
+	s.st.ShowContests(contested("a@x.org", "b@x.org", "c@x.org"), 50)
+	s.want(t, time.Hour, "two more", "contested firing")
+	if m := s.last(); m.Title != "3 fields are changed back by somebody else" || !slices.Equal(m.Examples, []string{"b@x.org: title", "c@x.org: title"}) {
+		t.Errorf("%+v", m)
+	}
+	s.st.ShowContests(nil, 50)
+	s.want(t, time.Hour, "it is over", "contested resolved")
+}
+
 func TestFlappingIsDamped(t *testing.T) {
 	s := newStory()
 	for range 12 * 12 { // half a day, with a hold that lasts 2 of 5 minutes

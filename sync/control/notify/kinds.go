@@ -41,6 +41,7 @@ func kinds() []kind {
 		{name: "stopped", settle: settle, gather: gather, over: "passes succeed again", seen: seenStopped, tell: tellStopped},
 		{name: "held", settle: settle, over: "nothing is held any more", seen: seenHeld, tell: tellHeld},
 		{name: "failing", settle: settle, gather: gather, over: "no user fails any more", seen: seenFailing, tell: tellFailing},
+		{name: "contested", settle: settle, gather: gather, over: "no field is contested any more", seen: seenContested, tell: tellContested},
 		{name: "specs", settle: settle, gather: gather, over: "the specs have no problems any more", seen: seenSpecs, tell: tellSpecs},
 		{name: "paused", settle: settle, gather: gather, sure: true, over: "the daemon is not paused any more", seen: seenPaused, tell: tellPaused},
 	}
@@ -160,6 +161,31 @@ func place(file string, line int) string {
 		return "(" + file + ")"
 	}
 	return fmt.Sprintf("(%s:%d)", file, line)
+}
+
+func seenContested(st *control.Status) seen {
+	s := seen{partial: st.Contested > len(st.Contests)}
+	users := map[string]bool{}
+	for _, c := range st.Contests {
+		s.items = append(s.items, fmt.Sprintf("%q %q", c.Field, c.Email))
+		users[c.Email] = true
+	}
+	s.users = len(users)
+	return s
+}
+
+func tellContested(st *control.Status, fresh map[string]bool) words {
+	w := words{
+		title: count(st.Contested, "field is changed back by somebody else", "fields are changed back by somebody else"),
+		text:  "They are set again at longer and longer intervals; what takes access away is done in every pass.",
+		fix:   "Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs; usersyncd explain EMAIL says more.",
+	}
+	for i, name := range seenContested(st).items {
+		if c := st.Contests[i]; len(fresh) == 0 || fresh[name] {
+			w.examples = append(w.examples, fmt.Sprintf("%s: %s", c.Email, c.Field))
+		}
+	}
+	return w
 }
 
 // seenSpecs leaves lines out: a problem that moves is no other one.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"usersyncd/spec"
 )
 
 // Values of Message.Status.
@@ -75,7 +77,12 @@ func (m Message) from() string {
 		}
 	}
 	if m.Revision != "" {
-		parts = append(parts, "@"+clean(m.Revision, 13))
+		commit, dirty := spec.CutDirty(m.Revision)
+		from := "@" + clean(commit, 13)
+		if dirty {
+			from += " (with edits that are not committed)"
+		}
+		parts = append(parts, from)
 	}
 	return cmp.Or(strings.Join(parts, "  "), "usersyncd")
 }

@@ -124,3 +124,16 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+// A message names the commit, and says if there are edits on top of it.
+func TestMessageSaysThatEditsAreNotCommitted(t *testing.T) {
+	m := sample()
+	for revision, want := range map[string]string{
+		m.Revision: "@3f0c1a2b4d5e…", m.Revision + "-dirty": "@3f0c1a2b4d5e… (with edits that are not committed)",
+	} {
+		m.Revision = revision
+		if got := m.finish().from(); !strings.HasSuffix(got, want) || m.finish().Revision != revision {
+			t.Errorf("%s: %q", revision, got)
+		}
+	}
+}

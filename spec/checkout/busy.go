@@ -1,4 +1,4 @@
-package spec
+package checkout
 
 import (
 	"errors"
@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// errUnreadable: without its .git a checkout cannot be told to be still.
-var errUnreadable = errors.New("may not be read by the user that usersyncd runs as, so it cannot tell whether git is at work in the checkout; change its permissions")
+// ErrMoved is returned when the checkout changed while it was read, or git has not finished what it does there.
+// Look again.
+var ErrMoved = errors.New("the checkout is changing")
 
 // unfinished is what git leaves in its directory while the files of a checkout are of no commit that
 // anybody has chosen, and what ends that (gitrepository-layout(5), and what git status tells from).
@@ -36,9 +37,9 @@ func (e *busyError) Error() string        { return e.text }
 func (e *busyError) Is(target error) bool { return target == ErrMoved }
 
 // busy says what git has not finished, where that can be seen, and what ends it; nil if there is nothing.
-func (c checkout) busy() error {
+func (r repo) busy() error {
 	for _, u := range unfinished {
-		name := filepath.Join(c.gitDir, u.name)
+		name := filepath.Join(r.gitDir, u.name)
 		switch info, err := os.Lstat(name); {
 		case err == nil:
 			return &busyError{fmt.Sprintf("%s: %s (%s is there since %s; %s)",
@@ -48,14 +49,4 @@ func (c checkout) busy() error {
 		}
 	}
 	return nil
-}
-
-// same reports whether git has changed nothing between two looks. Whatever git does to files, it
-// puts a new index in place when it is done, even if HEAD is what it was: reset, stash, restore.
-func (h head) same(later head) bool {
-	if h.value != later.value || h.commit != later.commit || (h.index == nil) != (later.index == nil) {
-		return false
-	}
-	return h.index == nil ||
-		os.SameFile(h.index, later.index) && h.index.ModTime().Equal(later.index.ModTime()) && h.index.Size() == later.index.Size()
 }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/control"
+)
+
+// Edits that are not committed show wherever the status names the revision, and never as wholly applied.
+func TestStatusShowsUncommittedEdits(t *testing.T) {
+	const revision = "0123456789abcdef0123456789abcdef01234567-dirty"
+	now := time.Now()
+	s := control.Status{PID: 1, Now: now, Started: now, Success: now, Phase: "idle", Users: 5, InSync: 5, Head: revision, Dirty: true,
+		Applied: &state.Applied{Revision: revision, At: now.Add(-time.Second)}, Notes: []string{"1 path of the commit is not checked out"}}
+	var out strings.Builder
+	if err := printStatus(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"The checkout has edits that are not committed: its revision is 0123456789ab-dirty.\n",
+		"checkout   at 0123456789ab-dirty, applied 1.0s ago with edits that are not committed\n",
+		"note       1 path of the commit is not checked out\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "wholly") {
+		t.Error(out.String())
+	}
+	if text := statusText(usersync.Status{Phase: "idle", Revision: revision, Users: 5, InSync: 5}, aimd.Stats{}, 0); !strings.HasPrefix(text, "5 users @0123456789ab-dirty, ") {
+		t.Error(text)
+	}
+}

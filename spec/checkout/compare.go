@@ -1,0 +1,143 @@
+package checkout
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// A Comparison holds the files of the folder against the index.
+type Comparison struct {
+	checkout *Checkout
+	paths    []string
+	parts    []part
+	files    []compared
+
+	missing []unmatched // wanted entries without a file
+}
+
+// A part is a run of neighbours that belong to one work tree.
+type part struct {
+	*module
+	begin, end int
+}
+
+// compared is one file.
+type compared struct {
+	entry  *entry // nil: not in the index
+	result result
+	id     objectID          // of its content, if that was hashed,
+	digest [sha256.Size]byte // and its SHA-256
+}
+
+type result uint8
+
+const (
+	unjudged      result = iota // not read, or there is no index
+	same                        // as in the index
+	differs                     // from it
+	differsWithCR               // and holds carriage returns, which git may have put there
+)
+
+type unmatched struct {
+	*module
+	*entry
+}
+
+// Compare looks the files up that are in the folder, by sorted slash-separated path relative to it.
+func (c *Checkout) Compare(paths []string) *Comparison {
+	all := &Comparison{checkout: c, paths: paths, files: make([]compared, len(paths))}
+	for _, m := range c.all() { // the submodules come after those that they are in
+		begin, end := 0, len(paths)
+		if m.mount != "" { // what begins alike stands together
+			begin, _ = slices.BinarySearch(paths, m.mount+"/")
+			end, _ = slices.BinarySearch(paths, m.mount+"0") // "0" comes after "/"
+		}
+		all.parts = append(all.parts, part{m, begin, end})
+		all.pair(m, begin, end)
+	}
+	return all
+}
+
+// pair finds the entries of a work tree's files, both in order.
+func (c *Comparison) pair(m *module, begin, end int) {
+	for i := begin; i < end; i++ {
+		c.files[i].entry = nil
+	}
+	if m.index == nil {
+		return
+	}
+	entries, i := m.index.entries, begin
+	for k := range entries {
+		path := pathBelow(m.mount, entries[k].path)
+		for i < end && c.paths[i] < path {
+			i++
+		}
+		if i < end && c.paths[i] == path {
+			c.files[i].entry = &entries[k]
+			i++
+		} else {
+			c.missing = append(c.missing, unmatched{m, &entries[k]})
+		}
+	}
+}
+
+// part is the work tree that a file belongs to.
+func (c *Comparison) part(i int) *module {
+	for _, p := range slices.Backward(c.parts) {
+		if i >= p.begin && i < p.end {
+			return p.module
+		}
+	}
+	return nil
+}
+
+// File compares one of the files, as it was read: content, and its SHA-256. Several may be compared at once.
+func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha256.Size]byte) {
+	m, f := c.part(i), &c.files[i]
+	switch {
+	case m == nil || m.index == nil:
+		return
+	case f.entry == nil || f.entry.flags&unmerged != 0:
+		f.result = differs
+		return
+	case f.entry.unchanged(info, m.index.file):
+		f.result = same
+		return
+	}
+	id, known := c.checkout.reader.ids[digest]
+	if !known {
+		id = m.index.format.blob(content)
+	}
+	f.id, f.digest = id, digest
+	switch {
+	case id == f.entry.id:
+		f.result = same
+	case bytes.IndexByte(content, '\r') >= 0:
+		f.result = differsWithCR
+	default:
+		f.result = differs
+	}
+}
+
+// unchanged reports whether a file is as the index was told, without reading it: size and time are the same. A file of
+// the time of the index, or later, may have changed since in the same tick of the clock (git calls that racy).
+func (e *entry) unchanged(info, index os.FileInfo) bool {
+	told := time.Unix(int64(e.sec), int64(e.nsec))
+	return e.size == uint32(info.Size()) && uint32(info.ModTime().Unix()) == e.sec && uint32(info.ModTime().Nanosecond()) == e.nsec &&
+		told.Before(index.ModTime())
+}
+
+// remember keeps the ids of what was hashed, for the next comparison.
+func (c *Comparison) remember() {
+	ids := map[[sha256.Size]byte]objectID{}
+	for i := range c.files {
+		if f := &c.files[i]; f.id != (objectID{}) {
+			ids[f.digest] = f.id
+		}
+	}
+	c.checkout.reader.ids = ids
+}

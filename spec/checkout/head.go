@@ -1,0 +1,115 @@
+package checkout
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// ErrBranch is returned when the checkout is not on the branch that is wanted.
+var ErrBranch = errors.New("the checkout is not on the wanted branch")
+
+// head is what a checkout stands at.
+type head struct {
+	value  string      // of HEAD: a ref or a commit
+	commit string      // "" if it cannot be told: no commit yet, or a ref store other than files
+	index  os.FileInfo // nil if there is none: nothing was ever checked out
+}
+
+// head reads the commit. It is ErrMoved while git works in the checkout, as the files are then of two commits.
+func (r repo) head() (head, error) {
+	if r.gitDir == "" {
+		return head{}, nil
+	}
+	if err := r.busy(); err != nil {
+		return head{}, err
+	}
+	value := firstLine(filepath.Join(r.gitDir, "HEAD"))
+	h := head{value: value, commit: r.resolve(value)}
+	if info, err := os.Lstat(r.indexPath()); err == nil {
+		h.index = info
+	}
+	return h, nil
+}
+
+// same reports whether git has changed nothing between two looks. Whatever git does to files, it
+// puts a new index in place when it is done, even if HEAD is what it was: reset, stash, restore.
+func (h head) same(later head) bool {
+	return h.value == later.value && h.commit == later.commit && sameFile(h.index, later.index)
+}
+
+// sameFile reports whether two looks at a file, nil if it was not there, saw the same content.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+const branches = "refs/heads/"
+
+// onBranch is ErrBranch unless HEAD is the wanted branch.
+func (h head) onBranch(wanted string) error {
+	ref, symbolic := strings.CutPrefix(h.value, "ref: ")
+	branch, isBranch := strings.CutPrefix(strings.TrimSpace(ref), branches)
+	is := "on branch " + branch
+	switch {
+	case symbolic && isBranch && branch == wanted:
+		return nil
+	case h.value == "":
+		is = "not in git"
+	case !symbolic:
+		is = "at commit " + h.value[:min(len(h.value), 12)] + ", with a detached HEAD"
+	case branch == ".invalid": // how a repository whose refs are no files says so
+		is = "in a repository whose branch cannot be read (its ref format is not files)"
+	case !isBranch:
+		is = "at " + ref
+	}
+	return fmt.Errorf("%w: it is %s, and --branch is %s: git switch %s, or change --branch", ErrBranch, is, wanted, wanted)
+}
+
+var (
+	commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	refName  = regexp.MustCompile(`^refs(/[^/.][^/]*)+$`)
+)
+
+// resolve follows symbolic refs to a commit.
+func (r repo) resolve(value string) string {
+	for range 5 { // git's own limit
+		name, symbolic := strings.CutPrefix(value, "ref: ")
+		if !symbolic {
+			break
+		}
+		if name = strings.TrimSpace(name); !refName.MatchString(name) {
+			return ""
+		}
+		value = firstLine(filepath.Join(r.gitDir, name))
+		if value == "" {
+			value = firstLine(filepath.Join(r.commonDir, name))
+		}
+		if value == "" {
+			value = r.packed(name)
+		}
+	}
+	if !commitID.MatchString(value) {
+		return ""
+	}
+	return value
+}
+
+// packed finds a ref in packed-refs, whose lines are "<commit> <name>".
+func (r repo) packed(name string) string {
+	text, err := os.ReadFile(filepath.Join(r.commonDir, "packed-refs"))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if commit, found := strings.CutSuffix(strings.TrimRight(line, "\r\n"), " "+name); found {
+			return commit
+		}
+	}
+	return ""
+}

@@ -1,0 +1,193 @@
+package checkout
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Reader looks at the checkout that a folder is in, again and again. It is for one goroutine at a time.
+type Reader struct {
+	wanted  func(name string, folder bool) bool
+	indexes map[string]*index              // by git directory
+	ids     map[[sha256.Size]byte]objectID // of files that had to be hashed, by the SHA-256 of their content
+}
+
+// NewReader makes a reader. Wanted tells which files matter, and in which folders there may be any, by slash-separated
+// path relative to the folder that is looked at; "." is that folder itself.
+func NewReader(wanted func(name string, folder bool) bool) *Reader {
+	return &Reader{wanted: wanted}
+}
+
+// A Checkout is what there is around a folder at one moment.
+type Checkout struct {
+	reader *Reader
+	given  string // the folder as people call it
+	module
+}
+
+// A module is a work tree: the one that the folder is in, or a submodule below it.
+type module struct {
+	repo
+	at     head
+	folder string // the folder's path in the work tree; "" if it is that
+	mount  string // the work tree's path in the folder; "" if it is not below it
+	config config
+	index  *index // nil if it cannot be judged
+	why    string // it cannot
+	below  []*module
+}
+
+// Open looks at the checkout that dir is in; given is how people call it, who may move a link. The error is ErrMoved
+// while git is at work there, or says what of .git may not be read.
+func (r *Reader) Open(dir, given string) (*Checkout, error) {
+	dir, err := realPath(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", err, ErrMoved)
+	} else if err != nil {
+		return nil, err
+	}
+	repo, err := find(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checkout{reader: r, given: given, module: module{repo: repo}}
+	if repo.gitDir == "" {
+		r.indexes = nil
+		return c, nil
+	}
+	if c.at, err = repo.head(); err != nil {
+		return nil, err
+	}
+	used := map[string]*index{}
+	if c.config, err = repo.readConfig(); err != nil {
+		c.why = err.Error()
+	}
+	if folder, err := filepath.Rel(repo.workTree, dir); err == nil && folder != "." { // find has walked up from dir
+		c.folder = filepath.ToSlash(folder)
+	}
+	err = r.open(&c.module, used)
+	r.indexes = used
+	return c, err
+}
+
+// open reads a work tree's index, and looks at the submodules that it names below the folder.
+func (r *Reader) open(m *module, used map[string]*index) error {
+	if m.why == "" {
+		m.index, m.why = r.readIndex(m)
+	}
+	if m.index == nil {
+		return nil
+	}
+	used[m.gitDir] = m.index
+	for _, sub := range m.index.submodules {
+		if sub.path == "." {
+			continue // the folder is to be a submodule's, and is not yet
+		}
+		s, err := openSubmodule(filepath.Join(m.workTree, filepath.FromSlash(m.folder), filepath.FromSlash(sub.path)))
+		if err != nil {
+			return err
+		}
+		if s == nil || used[s.gitDir] != nil {
+			continue
+		}
+		s.mount = pathBelow(m.mount, sub.path)
+		if s.config, err = s.readConfig(); err != nil {
+			s.why = err.Error()
+		}
+		if err := r.open(s, used); err != nil {
+			return err
+		}
+		m.below = append(m.below, s)
+	}
+	return nil
+}
+
+// openSubmodule looks at a submodule's work tree; nil if it is not initialised.
+func openSubmodule(dir string) (*module, error) {
+	gitDir, _, err := gitDirOf(dir)
+	if err != nil || gitDir == "" {
+		return nil, err
+	}
+	s := &module{repo: repo{workTree: dir, gitDir: gitDir, commonDir: gitDir}}
+	s.at, err = s.head()
+	return s, err
+}
+
+// readIndex reads a work tree's index, unless the file is still the one that was read before, or says why it cannot be
+// judged.
+func (r *Reader) readIndex(m *module) (x *index, why string) {
+	format := sha1Format()
+	switch name := m.config.last("extensions.objectformat"); strings.ToLower(name) {
+	case "", "sha1":
+	case "sha256":
+		format = sha256Format()
+	default:
+		return nil, fmt.Sprintf("%s names objects by %s, which is not known", m.gitDir, name)
+	}
+	if tree := m.config.last("core.worktree"); tree != "" && m.gitDir == m.commonDir && !sameFolder(within(m.gitDir, tree), m.workTree) {
+		return nil, fmt.Sprintf("%s has its work tree elsewhere (core.worktree is %s)", m.gitDir, tree)
+	}
+	switch {
+	case m.at.index == nil:
+		return nil, m.indexPath() + " is missing: git never checked anything out"
+	case !m.at.index.Mode().IsRegular():
+		return nil, m.indexPath() + " is not a regular file"
+	}
+	if old := r.indexes[m.gitDir]; old != nil && old.folder == m.folder && old.mount == m.mount && sameFile(old.file, m.at.index) {
+		return old, ""
+	}
+	x = &index{file: m.at.index, format: format, folder: m.folder, mount: m.mount, wanted: r.wanted}
+	if err := x.read(m.indexPath()); err != nil {
+		return nil, err.Error()
+	}
+	return x, ""
+}
+
+func (r repo) indexPath() string { return filepath.Join(r.gitDir, "index") }
+
+func sameFolder(a, b string) bool {
+	is, err := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(is, other)
+}
+
+// all are the work tree and the submodules below the folder, each after the one that it is in.
+func (m *module) all() []*module {
+	all := []*module{m}
+	for _, s := range m.below {
+		all = append(all, s.all()...)
+	}
+	return all
+}
+
+// Commit is what HEAD stands at: "" outside git, before the first commit, and where it cannot be told.
+func (c *Checkout) Commit() string { return c.at.commit }
+
+// OnBranch is ErrBranch unless the checkout is on a branch.
+func (c *Checkout) OnBranch(name string) error { return c.at.onBranch(name) }
+
+// Unchanged is ErrMoved if git has changed something since the checkout was opened, or is about to.
+func (c *Checkout) Unchanged() error {
+	for _, m := range c.all() {
+		switch now, err := m.head(); {
+		case err != nil:
+			return err
+		case !m.at.same(now):
+			return fmt.Errorf("git changed it: %w", ErrMoved)
+		}
+	}
+	return nil
+}
+
+// pathBelow is a path below another, which may be "".
+func pathBelow(above, name string) string {
+	if above == "" {
+		return name
+	}
+	return above + "/" + name
+}

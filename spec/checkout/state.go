@@ -1,0 +1,176 @@
+package checkout
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// mostNamed is how many of the files that differ are named; all are counted.
+const mostNamed = 20
+
+// State is what a checkout's files are, compared with its commit.
+type State struct {
+	// Checkout says which checkout it is, alike for every clone and worktree of a repository: the URL of the remote
+	// origin without scheme, user and ".git", and behind "//" the folder within the work tree, as in
+	// "github.com/example/users//emea". Without a remote, or outside git, it is the path of the folder.
+	Checkout string
+	// Dirty are spec files that are not as in the index: changed, not in it, or missing from disk; the first of them, by
+	// path relative to the folder. There are none where no commit can be told.
+	Dirty      []string
+	DirtyFiles int // how many there are
+	// Incomplete says, a sentence each, what of the commit is not on disk, and how to complete it. While there is
+	// something, a user who is not declared may only be one whose file is missing.
+	Incomplete []string
+	// Unjudged says, a sentence each, what could not be compared, and why.
+	Unjudged []string
+}
+
+// State sums up, when all files have been compared. pointers are the files that hold what Git LFS keeps in place of
+// a file, by path.
+func (c *Comparison) State(pointers []string) State {
+	c.remember()
+	git := c.checkout
+	s := State{Checkout: git.identity(git.config, git.folder, git.given)}
+	dirty := c.differing(&s)
+	var sparse, hidden []string
+	for _, u := range c.missing {
+		name := pathBelow(u.mount, u.path)
+		switch {
+		case !u.gone(): // what is there and was not read is a problem of its own
+		case u.flags&skipWorktree != 0:
+			sparse = append(sparse, name)
+		case u.flags&assumed != 0:
+			hidden = append(hidden, name)
+		default:
+			dirty = append(dirty, name)
+		}
+	}
+	var uninitialised []string
+	for _, m := range git.all() {
+		if m.why != "" {
+			s.Unjudged = append(s.Unjudged, m.why)
+		}
+		if m.index == nil {
+			continue
+		}
+		for _, folder := range m.index.sparse {
+			sparse = append(sparse, pathBelow(m.mount, folder)+"/")
+		}
+		for _, sub := range m.index.submodules {
+			below := m.submodule(sub)
+			switch name := pathBelow(m.mount, sub.path); {
+			case below == nil:
+				uninitialised = append(uninitialised, name)
+			case below.at.commit != sub.commit.text(below.at.commit):
+				dirty = append(dirty, name)
+			}
+		}
+	}
+	s.incomplete(sparse, "path of the commit is not checked out (sparse checkout)", "paths of the commit are not checked out (sparse checkout)", "git sparse-checkout disable")
+	s.incomplete(hidden, "file is missing, which git status does not show (assume-unchanged)", "files are missing, which git status does not show (assume-unchanged)",
+		"git update-index --no-assume-unchanged FILE, and git checkout -- FILE")
+	s.incomplete(pointers, "file is only a Git LFS pointer", "files are only Git LFS pointers", "git lfs pull")
+	s.incomplete(uninitialised, "submodule is not initialised", "submodules are not initialised", "git submodule update --init --recursive")
+	if git.Commit() != "" {
+		slices.Sort(dirty)
+		s.DirtyFiles = len(dirty)
+		s.Dirty = slices.Clip(dirty[:min(len(dirty), mostNamed)])
+	}
+	return s
+}
+
+// differing are the files that are not as in the index. Those that git may have converted are not judged by their ids.
+func (c *Comparison) differing(s *State) (dirty []string) {
+	rules := map[*module]*attributes{}
+	var converted []string
+	for i := range c.files {
+		f := &c.files[i]
+		if f.result != differs && f.result != differsWithCR {
+			continue
+		}
+		m := c.part(i)
+		may := none
+		if f.entry != nil && f.entry.flags&unmerged == 0 {
+			if rules[m] == nil {
+				rules[m] = newAttributes(m.repo, m.config)
+			}
+			may = rules[m].of(pathBelow(m.folder, f.entry.path))
+		}
+		if may == anything || may == lineBreaks && f.result == differsWithCR {
+			converted = append(converted, c.paths[i])
+		} else {
+			dirty = append(dirty, c.paths[i])
+		}
+	}
+	if len(converted) > 0 {
+		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, eol, text, ident, working-tree-encoding, core.autocrlf): %s",
+			countOf(len(converted), "file is not compared", "files are not compared"), some(converted)))
+	}
+	return dirty
+}
+
+// incomplete adds a sentence about what is not on disk.
+func (s *State) incomplete(names []string, one, more, fix string) {
+	if len(names) == 0 {
+		return
+	}
+	slices.Sort(names)
+	s.Incomplete = append(s.Incomplete, fmt.Sprintf("%s: %s%s%s", countOf(len(names), one, more), some(names), toComplete, fix))
+}
+
+const toComplete = "; to complete the checkout: "
+
+// CutFix takes a sentence of State.Incomplete apart: what is missing, and what completes the checkout.
+func CutFix(sentence string) (what, fix string) {
+	what, fix, _ = strings.Cut(sentence, toComplete)
+	return what, fix
+}
+
+func countOf(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// some names the first of a list.
+func some(names []string) string {
+	const most = 5
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// submodule is the work tree of a submodule; nil if it is not initialised.
+func (m *module) submodule(sub submodule) *module {
+	for _, s := range m.below {
+		if s.mount == pathBelow(m.mount, sub.path) {
+			return s
+		}
+	}
+	return nil
+}
+
+// text is an id as a commit is written, as long as another one.
+func (id objectID) text(like string) string { return hex.EncodeToString(id[:])[:len(like)] }
+
+// gone reports whether a wanted entry's file is not on disk.
+func (u unmatched) gone() bool {
+	_, err := os.Lstat(filepath.Join(u.workTree, filepath.FromSlash(u.folder), filepath.FromSlash(u.path)))
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// IsPointer reports whether a file is what Git LFS keeps in place of a file that is kept elsewhere.
+func IsPointer(content []byte) bool {
+	const begins = "version https://git-lfs.github.com/spec/"
+	return len(content) >= len(begins) && string(content[:len(begins)]) == begins
+}

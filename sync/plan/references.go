@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"usersyncd/spec"
+)
+
+// references checks whom the declared users refer to against what the plan leads to: whoever is renamed with it is
+// followed, whoever is deleted with it is gone. A wrong reference costs the field alone.
+func (p *planner) references(users []*spec.User) {
+	leaving := map[string]int{} // users who refer to somebody who is inactive after this plan, by key
+	gone := map[string]string{} // why nobody has an address: many may refer to one
+	for _, u := range users {
+		if p.wrong[u.Key] || !p.policy.Select.Takes(u) {
+			continue
+		}
+		for _, info := range p.Index.infos {
+			key := u.Fields[info.Field].Text()
+			if !info.User || key == "" {
+				continue
+			}
+			why, checked := gone[key]
+			if !checked {
+				why = p.gone(key)
+				gone[key] = why
+			}
+			if why != "" {
+				c := p.changes[u.Key]
+				if c == nil {
+					p.Unchanged-- // as it was, and not as declared any more
+				}
+				p.leaveOut(u, c, info.Field, why)
+				continue
+			}
+			if p.leaves(key) {
+				leaving[key]++
+			}
+			if way := p.circle(u.Key, info.Field); way != "" {
+				p.Notes = append(p.Notes, fmt.Sprintf("%s: the %ss go in a circle: %s", u.Pos, info.Field, way))
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(leaving)) {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", Printable(key), number(leaving[key], "user")))
+	}
+}
+
+// gone says why nobody has an address that a field names, or will have it after this plan; "" if somebody does.
+func (p *planner) gone(key string) string {
+	if p.declared[key] != nil {
+		return "" // who cannot be made is waited for
+	}
+	u := p.Index.Live(key)
+	if u == nil {
+		return fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs%s", spec.Text(key).Display(), p.meant(key))
+	}
+	if owner := p.OwnerOf[u.ID]; owner != "" && owner != key && !p.Index.emailUnmanaged {
+		return fmt.Sprintf("%s is the address that %s has until now; write the new one", spec.Text(key).Display(), Printable(owner))
+	}
+	if c := p.removals[u.ID]; c != nil && c.Outcome == Planned && c.Action == Delete {
+		return fmt.Sprintf("%s is no longer declared, and is deleted with this plan", spec.Text(key).Display())
+	}
+	return ""
+}
+
+// leaves reports whether a user is active and will not be.
+func (p *planner) leaves(key string) bool {
+	c := p.changes[key]
+	return c != nil && c.Outcome == Planned && c.Deactivates()
+}
+
+// meant suggests an address for one that nobody has.
+func (p *planner) meant(key string) string {
+	candidates := slices.Collect(maps.Keys(p.declared))
+	for known, u := range p.Index.ByKey {
+		if !u.Deleted() {
+			candidates = append(candidates, known)
+		}
+	}
+	return DidYouMean(key, slices.DeleteFunc(candidates, func(known string) bool { return known == key }))
+}
+
+// DidYouMean suggests the one of some addresses, to go behind a sentence; "" if none is close.
+func DidYouMean(key string, candidates []string) string {
+	slices.Sort(candidates) // of two that are as close it is always the same
+	if near := spec.Suggest(key, candidates); near != "" {
+		return "; did you mean " + spec.Text(near).Display() + "?"
+	}
+	return ""
+}
+
+// circle returns the way from a declared user over those that a field names back to the user; "" if there is
+// none, or if another one on it tells of it. Genesys Cloud takes a circle, so it is no error.
+func (p *planner) circle(key string, f spec.Field) string {
+	way := []string{key}
+	for next := key; len(way) <= len(p.declared); {
+		u := p.declared[next]
+		if u == nil {
+			return ""
+		}
+		if next = u.Fields[f].Text(); next == "" {
+			return ""
+		}
+		if way = append(way, next); next == key {
+			return Printable(strings.Join(way, " -> "))
+		}
+		if next < key {
+			return ""
+		}
+		if slices.Contains(way[:len(way)-1], next) {
+			return "" // a circle above, of others
+		}
+	}
+	return ""
+}
