@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -125,8 +126,8 @@ func (c *Change) Withholds(f spec.Field) bool {
 	return slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Field == f })
 }
 
-// withhold sets apart the fields that meet a condition.
-func (c *Change) withhold(w Withheld, is func(FieldChange) bool) {
+// withhold sets apart the fields that meet a condition, and reports whether there are any.
+func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 	before := len(c.Withheld)
 	var rest []FieldChange
 	for _, fc := range c.Fields {
@@ -138,13 +139,39 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) {
 		}
 	}
 	if len(c.Withheld) == before {
-		return
+		return false
 	}
 	c.Fields = rest
 	if c.Cause != Undone && len(rest) > 0 {
 		c.classify() // what is left may be less urgent
 	}
+	return true
 }
+
+// withheld ends the changes of which nothing is left to write.
+func (p *planner) withheld() {
+	for key, c := range p.changes {
+		if c.Outcome != Planned && c.Outcome != Deferred || len(c.Withheld) == 0 || len(c.Fields)+len(c.Deferred) > 0 {
+			continue
+		}
+		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
+		switch first.Reason {
+		case ByGuard:
+			c.Outcome, c.Hold, c.Note = Held, first.Hold, first.Note
+		case ByProblem:
+			if len(c.Drift) == 0 {
+				delete(p.changes, key) // the problem says it
+			} else {
+				c.Outcome = Skipped
+			}
+		default:
+			c.Outcome, c.Note, c.Retry = Skipped, first.Note, first.Until
+		}
+	}
+}
+
+// rank orders reasons by what a person has to know first.
+func rank(r Reason) int { return slices.Index([]Reason{ByGuard, ByContest, ByDoubt, ByProblem}, r) }
 
 // Keep takes out of a comparison that was made again what the plan does not write.
 func (c *Change) Keep(withheld []Withheld) {
