@@ -258,7 +258,9 @@ func (p *planner) user(u *spec.User) {
 	c.Declared = p.declaration(u, p.current[u.Key])
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
+	was := c.Current
 	p.rebase(c)
+	p.countFound(u, c, was)
 	_, begun := p.snap.Intents[u.Key]
 	c.begun = begun
 	if len(c.Fields)+len(c.Drift) > 0 {
@@ -341,7 +343,9 @@ func (p *planner) unchanged(c *Change, begun bool) {
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)
-		p.countFound(c, &confirmed)
+		if begun { // an earlier pass created the user, and could not record it
+			p.Count(c, c.Current, &confirmed, nil, p.now)
+		}
 	}
 }
 
