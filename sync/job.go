@@ -274,37 +274,6 @@ func (a *applier) replan(j *job) error {
 	return nil
 }
 
-// vet refuses what came up only now, past the guards of the plan: whoever was found may be protected, and what
-// a user has lost since may not be given any more. What takes a user out of service is planned anew.
-func (a *applier) vet(j *job, next *plan.Change) error {
-	if next.Current == nil {
-		return nil
-	}
-	if len(next.Fields) > 0 && a.Policy.Guard.Protects(next) {
-		return errors.New("a protected user, who is never changed")
-	}
-	if a.plan.RollbackOf != "" && next.Moved(j.fields) {
-		return errors.New("somebody changes the user at this moment; nothing of theirs is undone")
-	}
-	if refused := a.Policy.Guard.Refuses(next); len(refused) > 0 {
-		return fmt.Errorf("%s: %s", refused[0].Field, refused[0])
-	}
-	was := func(f spec.Field) bool {
-		return slices.ContainsFunc(j.fields, func(fc plan.FieldChange) bool { return fc.Field == f && fc.Before != "" })
-	}
-	if next.Deactivates() && !next.Action.Removes() && !was(spec.State) {
-		return errors.New("the user exists and is active; that it is to be inactive is looked at with the next pass")
-	}
-	created := j.ours || next.Current.Deleted() && next.Current.Applied == nil // or restored in place of that
-	if a.Policy.Guard.Reactivations && next.Activates() && !was(spec.State) && !created && j.action != plan.Restore {
-		return errors.New("the user exists and is not active; that it is to be active is looked at with the next pass")
-	}
-	if (a.Policy.Guard.Addresses != nil || a.Policy.Guard.MinAdmins > 0) && next.ChangesAddress() && !was(spec.Email) && j.action != plan.Restore {
-		return errors.New("somebody has changed the address; that it is to be changed back is looked at with the next pass")
-	}
-	return nil
-}
-
 // finish leaves nothing to do, and the change as it was planned.
 func (a *applier) finish(j *job) {
 	a.leave(j)

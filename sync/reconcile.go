@@ -278,7 +278,7 @@ func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() er
 	}
 }
 
-// converged records that a tree is wholly applied, and something else with it.
+// converged records that a tree is fully applied, and what else is to be recorded with that.
 func (r *Reconciler) converged(mark, revision string, users int, with state.Commit, dryRun bool) error {
 	if dryRun {
 		return nil

@@ -255,13 +255,20 @@ func (p *planner) resumed(known *state.User, declared *spec.User) bool {
 
 // amend changes what is known of a user, and records that with the plan.
 func (p *planner) amend(u *state.User, edit func(*state.User)) {
-	i := slices.IndexFunc(p.Record.Users, func(r *state.User) bool { return r.ID == u.ID })
-	if i < 0 {
-		amended := *u
-		i, p.Record.Users = len(p.Record.Users), append(p.Record.Users, &amended)
+	if p.amended == nil {
+		p.amended = make(map[string]*state.User, len(p.Record.Users))
+		for _, r := range p.Record.Users {
+			p.amended[r.ID] = r
+		}
 	}
-	edit(p.Record.Users[i])
+	r := p.amended[u.ID]
+	if r == nil {
+		r = new(state.User)
+		*r = *u
+		p.amended[u.ID], p.Record.Users = r, append(p.Record.Users, r)
+	}
+	edit(r)
 	if c := p.changes[p.OwnerOf[u.ID]]; c != nil {
-		c.Current = p.Record.Users[i]
+		c.Current = r
 	}
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -146,6 +147,31 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 	}
 	return true
 }
+
+// withheld ends the changes of which nothing is left to write.
+func (p *planner) withheld() {
+	for key, c := range p.changes {
+		if c.Outcome != Planned && c.Outcome != Deferred || len(c.Withheld) == 0 || len(c.Fields)+len(c.Deferred) > 0 {
+			continue
+		}
+		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
+		switch first.Reason {
+		case ByGuard:
+			c.Outcome, c.Hold, c.Note = Held, first.Hold, first.Note
+		case ByProblem:
+			if len(c.Drift) == 0 {
+				delete(p.changes, key) // the problem says it
+			} else {
+				c.Outcome = Skipped
+			}
+		default:
+			c.Outcome, c.Note, c.Retry = Skipped, first.Note, first.Until
+		}
+	}
+}
+
+// rank orders reasons by what a person has to know first.
+func rank(r Reason) int { return slices.Index([]Reason{ByGuard, ByContest, ByDoubt, ByProblem}, r) }
 
 // Keep takes out of a comparison that was made again what the plan does not write.
 func (c *Change) Keep(withheld []Withheld) {

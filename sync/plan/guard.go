@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"usersyncd/spec"
 )
@@ -248,10 +249,19 @@ func (p *planner) remember(whole bool) {
 	}
 }
 
-// openTokens are the tokens of all that is to be done.
+// openTokens are the tokens of what is to be done to those of whom something was released.
 func (p *planner) openTokens() map[string]bool {
+	named := map[string]bool{}
+	for _, t := range p.Guards.Released {
+		_, who, _ := strings.Cut(t, " ")
+		who, _, _ = strings.Cut(who, " ")
+		named[who] = true
+	}
 	open := map[string]bool{}
 	for _, c := range p.changes {
+		if !named[c.Key] && (c.Current == nil || !named[c.Current.ID]) {
+			continue
+		}
 		for _, guard := range Guards() {
 			open[token(guard, c)] = true
 			for _, fc := range c.Fields {

@@ -12,246 +12,6 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// defaults is a policy with all of the program's own limits, and a limit of plain changes besides.
-func defaults(onRemoval plan.Action) plan.Policy {
-	p := guarded(onRemoval)
-	p.Guard.Creations = &plan.Limit{Percent: 10, Floor: 100}
-	p.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
-	p.Guard.Reactivations, p.Guard.Renames = true, true
-	p.Guard.AdminRoles, p.Guard.MinAdmins = []string{"Master Admin"}, 2
-	return p
-}
-
-// An orgTest is an organization with its checkout, of which a test makes plans and applies them in memory.
-type orgTest struct {
-	tree   *spec.Tree
-	snap   *state.Snapshot
-	admins []string // ids
-}
-
-// org is an organization of n managed users, all of them as declared.
-func org(n int, kv ...string) *orgTest {
-	o := &orgTest{admins: []string{"root1", "root2", "root3"}}
-	o.tree, o.snap = crowd(n, kv...)
-	return o
-}
-
-// stateless is the same organization to a run without a state file.
-func (o *orgTest) stateless() *orgTest {
-	for _, u := range o.snap.Users {
-		u.Applied = nil
-	}
-	o.snap.Guards = state.Guards{}
-	return o
-}
-
-// id pins the ids of all declared users, as an export does.
-func (o *orgTest) pinned() *orgTest {
-	for i, u := range o.tree.Users {
-		u.ID = idOf(i)
-	}
-	return o
-}
-
-// plan makes a plan at a time, with an answer to all that it asks for.
-func (o *orgTest) plan(policy plan.Policy, at time.Time) *plan.Plan {
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}, Fresh: map[string]error{}, Searched: map[string]bool{}}
-	for range 10 {
-		p := plan.New(o.tree, o.snap, policy, answers, at)
-		if !p.NeedsLookups() {
-			return p
-		}
-		for ref := range p.Lookups.Names {
-			answers.Names[ref] = ""
-		}
-		for id, fields := range p.Lookups.Fields {
-			answers.Unread[id] = nil
-			for _, f := range fields {
-				o.snap.Users[id].Fields[f] = spec.Strings(nil)
-			}
-		}
-		for _, id := range p.Lookups.IDs {
-			answers.Looked[id] = true
-		}
-		for id := range p.Lookups.Fresh {
-			answers.Fresh[id] = nil
-		}
-		for key := range p.Lookups.Emails {
-			answers.Searched[key] = true
-		}
-		if p.Lookups.Admins {
-			answers.Counted, answers.Admins = true, o.admins
-		}
-	}
-	panic("a plan that asks for ever")
-}
-
-// apply carries a plan out as if every call went well, and remembers what a state file would.
-func (o *orgTest) apply(p *plan.Plan, at time.Time) { o.begin(p, len(p.Changes), at) }
-
-// begin carries out the first of a plan's changes.
-func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
-	for _, u := range p.Record.Users {
-		o.snap.Users[u.ID] = u
-	}
-	for _, c := range p.Todo()[:min(most, len(p.Todo()))] {
-		c.Outcome = plan.Applied
-		if c.Action == plan.Unmanage {
-			continue
-		}
-		var before *state.User
-		now := &state.User{Observed: state.Observed{ID: "new " + c.Key, Fields: spec.Fields{spec.State: spec.Text("active")}}}
-		if before = c.Current; before != nil {
-			copied := *before
-			now = &copied
-		}
-		now.Fields, now.Applied = cloned(now.Fields), cloned(now.Applied)
-		var fields []spec.Field
-		for _, fc := range c.Fields {
-			now.Fields[fc.Field] = fc.After
-			fields = append(fields, fc.Field)
-		}
-		for f, v := range c.Desired {
-			if !c.Withholds(f) {
-				now.Applied[f] = v
-			}
-		}
-		p.Count(c, before, now, fields, at)
-		if c.Action.Removes() {
-			now.Unmanage()
-			now.Removed = string(c.Action)
-		}
-		o.snap.Users[now.ID] = now
-	}
-	if p.Converged() {
-		p.EndImport()
-	}
-	o.snap.Guards, o.snap.Requests = p.Guards, nil
-}
-
-func cloned(f spec.Fields) spec.Fields {
-	out := spec.Fields{}
-	for k, v := range f {
-		out[k] = v
-	}
-	return out
-}
-
-// held counts the users of whom a guard holds something.
-func held(p *plan.Plan, guard string) int {
-	n := 0
-	for _, h := range p.Holds {
-		if h.Guard == guard {
-			n += len(h.Users)
-		}
-	}
-	return n
-}
-
-// A trespass is what a guard limits.
-type trespass struct {
-	guard string
-	does  func(o *orgTest, n int)      // n users more than before
-	done  func(n int) state.Tally      // nil: it does not count from plan to plan
-	whole bool                         // the whole change is held
-	off   func(g *plan.Guard)          // takes the guard out
-	limit func(g *plan.Guard, max int) // of all that there are
-}
-
-func trespasses() map[string]trespass {
-	return map[string]trespass{
-		"removals": {
-			guard: "max-removals", whole: true,
-			does:  func(o *orgTest, n int) { o.tree.Users = o.tree.Users[:len(o.tree.Users)-n] },
-			done:  func(n int) state.Tally { return state.Tally{Removed: n} },
-			off:   func(g *plan.Guard) { g.Removals = nil },
-			limit: func(g *plan.Guard, n int) { g.Removals = &plan.Limit{Floor: n} },
-		},
-		"deactivations": {
-			guard: "max-deactivations", whole: true,
-			does: func(o *orgTest, n int) {
-				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.State] == spec.Text("active") }) {
-					u.Fields[spec.State] = spec.Text("inactive")
-				}
-			},
-			done:  func(n int) state.Tally { return state.Tally{Deactivated: n} },
-			off:   func(g *plan.Guard) { g.Deactivations = nil },
-			limit: func(g *plan.Guard, n int) { g.Deactivations = &plan.Limit{Floor: n} },
-		},
-		"creations": {
-			guard: "max-creations", whole: true,
-			does: func(o *orgTest, n int) {
-				for range n {
-					o.tree.Users = append(o.tree.Users, declared(fmt.Sprintf("zz%04d@x.example", len(o.tree.Users)), "name", "New", "state", "active"))
-				}
-			},
-			done:  func(n int) state.Tally { return state.Tally{Created: n} },
-			off:   func(g *plan.Guard) { g.Creations = nil },
-			limit: func(g *plan.Guard, n int) { g.Creations = &plan.Limit{Floor: n} },
-		},
-		"renames": {
-			guard: "max-renames",
-			does: func(o *orgTest, n int) {
-				for i, u := range o.tree.Users {
-					if n > 0 && u.ID == "" {
-						n--
-						u.ID = idOf(i)
-						u.Key = "renamed." + u.Key
-						u.Fields[spec.Email] = spec.Text(u.Key)
-					}
-				}
-			},
-			done:  func(n int) state.Tally { return state.Tally{Renamed: n} },
-			off:   func(g *plan.Guard) { g.Addresses = nil },
-			limit: func(g *plan.Guard, n int) { g.Addresses = &plan.Limit{Floor: n} },
-		},
-		"losses": {
-			guard: "max-losses",
-			does: func(o *orgTest, n int) {
-				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.Queues] == "" }) {
-					u.Fields[spec.Queues] = spec.Strings([]string{"Sales"})
-				}
-				for _, u := range o.snap.Users {
-					if u.Fields[spec.Queues] == "" {
-						u.Fields[spec.Queues] = spec.Strings([]string{"Billing", "Sales"})
-					}
-				}
-			},
-			done:  func(n int) state.Tally { return state.Tally{Lost: map[string]int{"queues Billing": n}} },
-			off:   func(g *plan.Guard) { g.Losses = nil },
-			limit: func(g *plan.Guard, n int) { g.Losses = &plan.Limit{Floor: n} },
-		},
-		"plain changes": {
-			guard: "max-changes",
-			does: func(o *orgTest, n int) {
-				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.Title] == "" }) {
-					u.Fields[spec.Title] = spec.Text("New")
-				}
-			},
-			off:   func(g *plan.Guard) { g.Changes = nil },
-			limit: func(g *plan.Guard, n int) { g.Changes = &plan.Limit{Floor: n} },
-		},
-	}
-}
-
-func pick(o *orgTest, n int, is func(*spec.User) bool) []*spec.User {
-	var some []*spec.User
-	for _, u := range o.tree.Users {
-		if len(some) < n && is(u) {
-			some = append(some, u)
-		}
-	}
-	return some
-}
-
-// policyFor limits what a test is about alone.
-func (tt trespass) policyFor(limit int) plan.Policy {
-	p := policy()
-	p.OnRemoval = plan.Deactivate
-	tt.limit(&p.Guard, limit)
-	return p
-}
-
 // Up to the limit all goes, above it nothing does, and what is released does; a title of somebody else always goes, and
 // so does one of those whose field is held.
 func TestLimits(t *testing.T) {
@@ -582,5 +342,34 @@ func TestTheRestGoesOn(t *testing.T) {
 	}
 }
 
-// idOf is the id of the i-th user of a crowd.
-func idOf(i int) string { return fmt.Sprintf("id%04d", i) }
+// A rollback is looked at as any plan is: what goes too far of it is held, field by field.
+func TestARollbackIsLimited(t *testing.T) {
+	o := org(40)
+	var events []state.Event
+	for i := range 6 {
+		u := o.snap.Users[idOf(i)]
+		u.Fields[spec.Email], u.Fields[spec.Title] = spec.Text(fmt.Sprintf("new%d@x.example", i)), spec.Text("New")
+		events = append(events, state.Event{At: now, Revision: "r", ID: u.ID, Email: u.Key(), Action: "update", Cause: "edit", Fields: []state.FieldEvent{
+			{Field: spec.Email, Before: spec.Text(fmt.Sprintf("u%04d@x.example", i)), After: u.Fields[spec.Email]},
+			{Field: spec.Title, Before: spec.Text("Old"), After: u.Fields[spec.Title]},
+		}})
+	}
+	policy := policy()
+	policy.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
+	p := plan.NewRollback(plan.Undo{Revision: "r"}, plan.Undoing(events, true), o.snap, policy, nil, now)
+	if held(p, "max-renames") != 6 || !p.Holds[0].Undo || len(p.Todo()) != 6 {
+		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
+	}
+	for _, c := range p.Todo() {
+		if c.Names(spec.Email) || !c.Names(spec.Title) || c.Cause != plan.Undone {
+			t.Errorf("%s", c)
+		}
+	}
+	for i := range events {
+		events[i].Fields = events[i].Fields[:1]
+	}
+	p = plan.NewRollback(plan.Undo{Revision: "r"}, plan.Undoing(events, true), o.snap, policy, nil, now)
+	if len(p.Todo()) > 0 || outcomes(p)[plan.Held] != 6 {
+		t.Errorf("with nothing else to do: %v", lines(p))
+	}
+}

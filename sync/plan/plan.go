@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -136,31 +135,6 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	return p.Plan
 }
 
-// withheld ends the changes of which nothing is left to write.
-func (p *planner) withheld() {
-	for key, c := range p.changes {
-		if c.Outcome != Planned && c.Outcome != Deferred || len(c.Withheld) == 0 || len(c.Fields)+len(c.Deferred) > 0 {
-			continue
-		}
-		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
-		switch first.Reason {
-		case ByGuard:
-			c.Outcome, c.Hold, c.Note = Held, first.Hold, first.Note
-		case ByProblem:
-			if len(c.Drift) == 0 {
-				delete(p.changes, key) // the problem says it
-			} else {
-				c.Outcome = Skipped
-			}
-		default:
-			c.Outcome, c.Note, c.Retry = Skipped, first.Note, first.Until
-		}
-	}
-}
-
-// rank orders reasons by what a person has to know first.
-func rank(r Reason) int { return slices.Index([]Reason{ByGuard, ByContest, ByDoubt, ByProblem}, r) }
-
 // record adds what is done without a call: who is no longer managed, and what the guards remember.
 func (p *planner) record() {
 	for _, c := range p.Changes {
@@ -255,6 +229,7 @@ type planner struct {
 	held       map[string]bool        // ids
 	freed      map[string]bool        // what a person has released
 	users      census
+	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed
 	now        time.Time
 }
 
@@ -290,7 +265,9 @@ func (p *planner) user(u *spec.User) {
 	c.Declared = p.declaration(u, p.current[u.Key])
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
+	was := c.Current
 	p.rebase(c)
+	p.countFound(u, c, was)
 	_, begun := p.snap.Intents[u.Key]
 	c.begun = begun
 	if c.Current != nil && !p.held[c.Current.ID] {
@@ -380,7 +357,9 @@ func (p *planner) unchanged(c *Change, begun bool) {
 		confirmed := *c.Current
 		confirmed.Applied = c.Desired
 		p.Record.Users = append(p.Record.Users, &confirmed)
-		p.countFound(c, &confirmed)
+		if begun { // an earlier pass created the user, and could not record it
+			p.Count(c, c.Current, &confirmed, nil, p.now)
+		}
 	}
 }
 

@@ -113,22 +113,21 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 	return t
 }
 
-// countFound counts what is found done without anybody having recorded it: somebody whom an earlier pass created, and
-// what it sent without ever getting an answer.
-func (p *planner) countFound(c *Change, confirmed *state.User) {
-	if f, failed := p.snap.Failures[c.Key]; failed && c.Current.Applied != nil {
-		unanswered := f.Status == 0 || f.Status == 408 || f.Status >= 500
-		if c.Hash = p.declared[c.Key].Hash(); !unanswered || f.Desired != c.Hash {
-			return
-		}
-		before := *c.Current
-		before.Fields = maps.Clone(before.Fields)
-		maps.Copy(before.Fields, before.Applied)
-		c.leaves = active(&before) && !active(confirmed)
-		p.Count(c, &before, confirmed, slices.Sorted(maps.Keys(c.Desired)), p.now)
-	} else if c.begun {
-		p.Count(c, c.Current, confirmed, nil, p.now)
+// countFound counts what is found done of what an earlier pass sent and never got an answer to: was is what was known
+// until now, and the change's user has what is in force since.
+func (p *planner) countFound(u *spec.User, c *Change, was *state.User) {
+	f, failed := p.snap.Failures[u.Key]
+	unanswered := f.Status == 0 || f.Status == 408 || f.Status >= 500
+	if !failed || !unanswered || c.Current == was || f.Desired != u.Hash() {
+		return
 	}
+	before, after := *was, *c.Current
+	for _, known := range []*state.User{&before, &after} {
+		known.Fields = maps.Clone(known.Fields)
+		maps.Copy(known.Fields, known.Applied)
+	}
+	c.Hash, c.leaves = f.Desired, active(&before) && !active(&after)
+	p.Count(c, &before, &after, slices.Sorted(maps.Keys(c.Desired)), p.now)
 }
 
 // recovers reports whether somebody who was found is whom an earlier pass began to create, and could not record.
