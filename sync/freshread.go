@@ -37,7 +37,11 @@ func (r *Reconciler) readFresh(ctx context.Context, ids []string, snap *state.Sn
 			seen[now.ID] = true
 		}
 		for _, id := range ids {
-			if !seen[id] {
+			switch {
+			case seen[id]:
+			case unshown(snap.Users[id]):
+				answers.Fresh[id] = errUnshown
+			default:
 				delete(snap.Users, id)
 				commit.Forget = append(commit.Forget, id)
 			}
@@ -48,6 +52,11 @@ func (r *Reconciler) readFresh(ctx context.Context, ids []string, snap *state.Sn
 	}
 	return r.Store.Commit(commit)
 }
+
+var errUnshown = errors.New("it was made a moment ago, and the API does not show it yet")
+
+// unshown reports whether a user was made so recently that it is no news if the API does not show it.
+func unshown(u *state.User) bool { return u != nil && !u.ShowsAll(time.Now()) }
 
 // searchDeleted finds deleted users by their addresses, which no listing shows. Whom the search names is read: it
 // may be behind.

@@ -153,7 +153,7 @@ func (a *applier) nobody(j *job) error {
 // deleted beyond restoring and is made anew.
 func (a *applier) gone(j *job) error {
 	c := j.change
-	if time.Since(j.sent) < a.SearchLag {
+	if time.Since(j.sent) < a.SearchLag || unshown(c.Current) {
 		j.at = time.Now().Add(min(lookupEvery, a.SearchLag))
 		return nil
 	}
@@ -194,6 +194,10 @@ func (a *applier) reread(j *job, ans answer) error {
 		// Older than what we know, so it says nothing.
 		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, c.Current.Version)
 		return a.again(j, ans)
+	case j.action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && spec.Key(now.Fields[spec.Email].Text()) != c.Key:
+		// It was found by an address that it has no more, so it may be somebody else's.
+		return a.failed(j, fmt.Errorf("the user %s had the address when it was listed, and has %s by now; the next pass looks again",
+			now.ID, plan.Printable(now.Fields[spec.Email].Text())))
 	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.Names(spec.Email):
 		j.read, j.lookup = false, true // the version was right, so it is the address: who has it?
 		return nil
@@ -245,7 +249,7 @@ func (a *applier) replan(j *job) error {
 		return a.failed(j, err)
 	}
 	switch {
-	case next.Action == plan.Restore && slices.Contains(a.Policy.Unmanaged, spec.State):
+	case next.Action == plan.Restore && c.Current.Removed == "" && slices.Contains(a.Policy.Unmanaged, spec.State):
 		return a.skip(j, "the user is deleted in Genesys, and the state is not managed here: left as it is")
 	case next.Action == plan.Restore && len(next.Fields) == 0:
 		return a.failed(j, errors.New("the user was deleted, and drift is only reported"))

@@ -135,6 +135,8 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 				continue
 			case !errors.Is(err, ErrNotFound):
 				return err
+			case unshown(u):
+				continue
 			}
 		}
 		delete(snap.Users, id)

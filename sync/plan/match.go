@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -152,29 +153,43 @@ func (p *planner) matchFormer(u *spec.User) {
 	if known != nil && p.OwnerOf[known.ID] != "" {
 		known = nil
 	}
+	taken := ""
 	for _, former := range u.PreviousEmails {
 		if known != nil && slices.Contains(known.Formerly, former) {
 			return // done: the former address is whoever's it is by now
+		}
+		if slices.ContainsFunc(u.PreviousEmails, func(later string) bool {
+			next := p.recorded[later]
+			return later != former && next != nil && slices.Contains(next.Formerly, former)
+		}) {
+			continue // done, and renamed again
 		}
 		old := p.free(p.recorded[former])
 		if old == nil {
 			old = p.free(p.Index.ByKey[former])
 		}
-		successor := p.declared[former] != nil // somebody else is declared by the former address
+		next := p.declared[former] // somebody else is declared by the former address
+		successor := next != nil
 		switch {
 		case old == nil && p.Index.ByKey[former] == nil && holder == nil && !p.answers.Searched[former]:
 			p.Lookups.Emails[former] = true // it may be that of a deleted user, whom no listing shows
 		case old == nil:
+		case successor && otherName(u, old) && !p.alike(u, old) && !otherName(next, old): // that is the successor's account
+			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
+				Printable(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
 		case holder == nil, holder == old, p.OwnerOf[holder.ID] != "": // nobody has the new address, or who has it gives it up
 			p.claim(u, old)
 			return
-		case successor && (known == holder || !otherName(u, holder) && otherName(u, old)):
+		case successor && (known == holder || otherName(u, old)) && !otherName(u, holder) && !p.alike(u, old):
 			return // done before there was a record of it
 		case holder.Applied == nil || old.Applied != nil:
 			p.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
 				spec.Text(former).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
 			return
 		}
+	}
+	if taken != "" && holder == nil && known == nil {
+		p.unclear(u, "previousEmail", taken)
 	}
 }
 
@@ -199,7 +214,7 @@ func (p *planner) matchRecord(u *spec.User) {
 		} else if live.Declared.Key == "" {
 			p.claim(u, live)
 		}
-	case p.swapped(u, cur):
+	case p.swapped(u, cur), p.passedOn(u, cur):
 	default:
 		p.claim(u, cur)
 	}
@@ -208,12 +223,12 @@ func (p *planner) matchRecord(u *spec.User) {
 // swapped refuses a spec that says the address of one account and, by its name and its place, means another one,
 // unless that one has the address by now.
 func (p *planner) swapped(u *spec.User, cur *state.User) bool {
-	if !otherName(u, cur) || cur.Declared.File == "" || at(u) == placeOf(cur.Declared) {
+	if !otherName(u, cur) || cur.Declared.File == "" || p.alike(u, cur) {
 		return false
 	}
 	meant := p.places[at(u)]
-	if meant == nil || meant == cur || otherName(u, meant) {
-		return false
+	if meant == nil || meant == cur || otherEmployee(u, meant) || otherName(u, meant) && u.Ordinal+meant.Declared.Ordinal > 0 {
+		return false // in a list of users a place says nothing by itself: they are sorted at times
 	}
 	if meant.Key() == u.Key && p.free(meant) != nil { // somebody has exchanged the addresses there already
 		p.claim(u, meant)
@@ -222,6 +237,30 @@ func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 	p.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
 		"and give %s another address first if it is to be passed on",
 		cur.Fields[spec.Name].Display(), cur.ID, Printable(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
+	return true
+}
+
+// passedOn refuses a spec that says the address of an account and, by its name and its place, means somebody else, while
+// another spec looks like that account under a new address: a rename that is not said, and a hire at the former address.
+func (p *planner) passedOn(u *spec.User, cur *state.User) bool {
+	if !otherName(u, cur) || p.alike(u, cur) {
+		return false
+	}
+	renamed := p.lookalike(cur)
+	switch {
+	case renamed == nil:
+		return false
+	case renamed.Key == cur.Key() && p.unmatched(renamed) && !otherName(renamed, cur): // by hand, and the spec follows
+		p.claim(renamed, cur)
+		return true
+	}
+	p.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), who seems to be declared at %s now: add previousEmail: %s there, or id: %s here if the account is this person's",
+		cur.Fields[spec.Name].Display(), cur.ID, renamed.Pos, Printable(u.Key), cur.ID))
+	if p.wrong[renamed.Key] {
+		return true
+	}
+	p.unclear(renamed, spec.Email, fmt.Sprintf("looks like a new address of %s (%s): add previousEmail: %s if it is the same person, or id: %s to the spec at %s if not",
+		cur.Fields[spec.Name].Display(), cur.ID, Printable(u.Key), cur.ID, u.Pos))
 	return true
 }
 

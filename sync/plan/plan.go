@@ -220,6 +220,7 @@ type planner struct {
 	declared   map[string]*spec.User  // by key
 	recorded   map[string]*state.User // by the key they were last declared as
 	places     map[place]*state.User  // by where they were last declared
+	newcomers  map[string]*spec.User  // by what they can be recognized by; see lookalike
 	current    map[string]*state.User // by key of the declared user
 	redeclared []*state.User          // whose record changes
 	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's
@@ -257,7 +258,7 @@ func (p *planner) user(u *spec.User) {
 		return // it is not known who that is
 	}
 	current := p.redeclare(u, p.current[u.Key])
-	if current != nil && current.Deleted() && slices.Contains(p.policy.Unmanaged, spec.State) {
+	if current != nil && current.Deleted() && current.Removed == "" && slices.Contains(p.policy.Unmanaged, spec.State) {
 		p.leaveDeleted(u, current)
 		return
 	}

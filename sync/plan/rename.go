@@ -31,17 +31,24 @@ func (p *planner) renames() {
 	var reasons []string
 	held := map[*Change]bool{}
 	for _, r := range p.resemblances() {
+		if p.changes[r.spec.Key] == nil && p.removals[r.old.ID] == nil {
+			continue // neither is about to be done
+		}
 		if _, asked := p.answers.Fresh[r.old.ID]; !asked {
 			p.Lookups.Fresh[r.old.ID] = true // it may have the new address already
 			continue
 		}
 		created, removed := p.changes[r.spec.Key], p.removals[r.old.ID]
-		if p.released(guardRenames, created) {
+		if p.released(guardRenames, cmp.Or(created, removed)) {
 			continue
 		}
-		held[created] = true
-		if removed != nil && removed.Outcome == Planned {
-			held[removed] = true
+		for _, c := range []*Change{created, removed} {
+			if c != nil && (c == created || c.Outcome == Planned) {
+				held[c] = true
+			}
+		}
+		if known := p.current[r.spec.Key]; known != nil { // not who it is declared as
+			p.redeclared = slices.DeleteFunc(p.redeclared, func(u *state.User) bool { return u.ID == known.ID })
 		}
 		reasons = append(reasons, fmt.Sprintf("%s: %s looks like %s under another address (%s): add previousEmail: %s if it is the same person",
 			r.spec.Pos, Printable(r.spec.Key), Printable(r.old.Declared.Key), r.why, Printable(r.old.Declared.Key)))
@@ -63,16 +70,25 @@ func (p *planner) renames() {
 	p.hold(guardRenames, reason, slices.SortedFunc(maps.Keys(held), (*Change).before))
 }
 
-// resemblances pairs the users whom nobody declares with the accounts that would be made, by the declaration's key.
+// resemblances pairs the users whom nobody declares with the declarations for which nobody is known, by the declaration's key.
 func (p *planner) resemblances() []resemblance {
 	var fresh []*spec.User
-	for key, c := range p.changes {
-		u := p.declared[key]
-		if c.Outcome == Planned && (c.Action == Create || c.Action == Restore && c.Current.Declared.Key == "") && u != nil && len(u.PreviousEmails) == 0 && u.ID == "" {
+	for key, u := range p.declared { // also who will not be made, for whatever reason: the account that is left is theirs all the same
+		known, c := p.current[key], p.changes[key]
+		stranger := known != nil && c != nil && known.Applied == nil && known.Removed == "" &&
+			(c.Action == Restore || c.Action == Adopt && otherName(u, known)) // whose address it is
+		if u.ID == "" && !p.wrong[key] && (known == nil || stranger) {
 			fresh = append(fresh, u)
 		}
 	}
-	left := slices.DeleteFunc(p.left(), func(u *state.User) bool { return u.Deleted() || p.held[u.ID] })
+	var left []*state.User // those whom nobody declares, and those of whom it is not certain who does
+	for id, u := range p.snap.Users {
+		owner := p.OwnerOf[id]
+		if u.Applied != nil && !u.Deleted() && !p.held[id] && (owner == "" || p.wrong[owner] || p.doubted[owner] != "") {
+			left = append(left, u)
+		}
+	}
+	slices.SortFunc(left, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
 	if len(fresh) == 0 || len(left) == 0 {
 		return nil
 	}
@@ -94,13 +110,11 @@ func (p *planner) resemblances() []resemblance {
 		names[u.Fields[spec.Name]]++
 	}
 	var pairs []resemblance
-	taken := map[string]bool{}
 	for _, u := range fresh {
 		add := func(old *state.User, why string) bool {
-			if old == nil || taken[old.ID] || otherEmployee(u, old) {
+			if old == nil || otherEmployee(u, old) {
 				return false
 			}
-			taken[old.ID] = true
 			pairs = append(pairs, resemblance{old, u, why})
 			return true
 		}
@@ -115,6 +129,37 @@ func (p *planner) resemblances() []resemblance {
 		}
 	}
 	return pairs
+}
+
+// lookalike returns the spec that looks like an account under another address: at its place, or with its name where that
+// is the only one, or with a number of its. nil if there is none.
+func (p *planner) lookalike(cur *state.User) *spec.User {
+	if p.newcomers == nil {
+		p.newcomers = map[string]*spec.User{}
+		for _, key := range slices.Sorted(maps.Keys(p.declared)) {
+			u := p.declared[key]
+			if known := p.free(p.recorded[u.Key]); u.ID != "" || known != nil && (!otherName(u, known) || p.alike(u, known)) {
+				continue
+			}
+			p.newcomers[fmt.Sprint("at ", at(u))] = u
+			for _, number := range numbers(u.Fields) {
+				p.newcomers[number] = u
+			}
+			if name := u.Fields[spec.Name]; name != "" {
+				_, several := p.newcomers["named "+string(name)]
+				if p.newcomers["named "+string(name)] = u; several {
+					p.newcomers["named "+string(name)] = nil
+				}
+			}
+		}
+	}
+	signs := append(numbers(cur.Fields, cur.Applied), fmt.Sprint("at ", placeOf(cur.Declared)), "named "+string(cur.Fields[spec.Name]))
+	for _, sign := range signs {
+		if u := p.newcomers[sign]; u != nil && p.current[u.Key] == nil && !otherEmployee(u, cur) {
+			return u
+		}
+	}
+	return nil
 }
 
 // alike reports whether something else than the name says that an account is the one a spec is about.

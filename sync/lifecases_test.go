@@ -1,0 +1,274 @@
+package sync_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
+)
+
+// adopted declares some accounts, each in a file of its own, and returns the organization's accounts as they are then.
+func (w *world) adopted(users ...sim.User) map[string]string {
+	w.Helper()
+	for _, u := range users {
+		w.write(u.ID+".yaml", "email: %s\nname: %q\n", u.Email, u.Name)
+	}
+	w.pass()
+	return w.accounts()
+}
+
+// sameNames checks that nobody's account became somebody else's.
+func (w *world) sameNames(users ...sim.User) {
+	w.Helper()
+	for _, u := range users {
+		if got := w.byID(u.ID); got.Name != u.Name {
+			w.Errorf("the account of %s is %s, %s", u.Name, got.Name, got.Email)
+		}
+	}
+}
+
+// What a random life has shown to go wrong: a rename that is not said, or wrongly, beside something else.
+func TestARenameThatIsNotSaid(t *testing.T) {
+	inWorld(t, "previousEmail is an address that was never carried out", func(w *world) {
+		ana := w.sim.Users()[0]
+		before := w.adopted(ana)
+		w.remove(ana.ID + ".yaml")
+		w.write("moved.yaml", "email: two@example.com\nname: %q\npreviousEmail: one@example.com\n", ana.Name)
+		if res := w.pass(); res.Held != 2 {
+			w.Errorf("held %d\n%s", res.Held, show(res))
+		}
+		w.sameAccounts(before)
+	})
+
+	for name, create := range map[string]bool{"creating is off": false, "the spec has no name": true} {
+		inWorld(t, name, func(w *world) {
+			ana := w.sim.Users()[0]
+			w.Policy.Create = create
+			w.write("ana.yaml", "email: %s\ntitle: T\n", ana.Email)
+			w.pass()
+			before := w.accounts()
+			w.write("ana.yaml", "email: two@example.com\ntitle: T\n")
+			if res := w.pass(); len(res.Holds) != 1 {
+				w.Errorf("%v\n%s", res.Holds, show(res))
+			}
+			w.sameAccounts(before)
+		})
+	}
+
+	inWorld(t, "with somebody else in the former file", func(w *world) {
+		ana := w.sim.Users()[0]
+		before := w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: a.hire@example.com\nname: Hire\n")
+		w.write("moved.yaml", "email: two@example.com\nname: %q\n", ana.Name)
+		if res := w.pass(); res.Held != 3 {
+			w.Errorf("held %d\n%s", res.Held, show(res))
+		}
+		w.sameAccounts(before)
+	})
+
+	inWorld(t, "to the address of somebody who is not declared", func(w *world) {
+		us := w.sim.Users()
+		before, other := w.adopted(us[0]), w.sim.Snapshot(us[1].ID)
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\n", us[1].Email, us[0].Name)
+		for range 2 {
+			if res := w.pass(); res.Held != 2 {
+				w.Errorf("held %d\n%s", res.Held, show(res))
+			}
+			w.sameAccounts(before)
+		}
+		if w.sim.Snapshot(us[1].ID) != other {
+			w.Errorf("the other account is %+v", w.byID(us[1].ID))
+		}
+	})
+
+	inWorld(t, "with a copy of the spec, its id left in", func(w *world) {
+		ana := w.sim.Users()[0]
+		before := w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: two@example.com\nname: %q\n", ana.Name)
+		w.write("copy.yaml", "email: bo@example.com\nname: Bo\nid: %s\n", ana.ID)
+		if res := w.pass(); res.Held != 2 {
+			w.Errorf("held %d\n%s", res.Held, show(res))
+		}
+		w.sameAccounts(before)
+		w.sameNames(ana)
+	})
+}
+
+// An account that was made a moment ago is not forgotten because the API does not show it yet.
+func TestAnAccountMadeAMomentAgo(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"renamed, which is not said": func(w *world) { w.write("hire.yaml", "email: hired@example.com\nname: Hire\n") },
+		"renamed by hand": func(w *world) {
+			w.sim.Edit("hire@example.com", func(u *sim.User) { u.Email = "hired@example.com" })
+			w.write("hire.yaml", "email: hire@example.com\nname: Hire\ntitle: T\n")
+		},
+		"no longer declared": func(w *world) { w.remove("hire.yaml") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 5, ReadLag: 10 * time.Second})
+				w.Policy.Guard.Renames = true
+				w.write("other.yaml", "email: other@example.com\nname: Other\n")
+				w.write("hire.yaml", "email: hire@example.com\nname: Hire\n")
+				w.pass()
+				before, hire := w.accounts(), w.user("hire@example.com")
+				change(w)
+				w.Policy.OnRemoval = plan.Delete
+				_, _ = w.once() // however it ends
+				if name == "no longer declared" {
+					before[hire.ID] = "deleted"
+					time.Sleep(time.Minute)
+					w.pass()
+				}
+				w.sameAccounts(before)
+			})
+		})
+	}
+}
+
+// A hire at the former address gets nobody's account.
+func TestAHireAtAFormerAddress(t *testing.T) {
+	for name, where := range map[string]string{"in the same file": "", "in another file": "moved.yaml"} {
+		inWorld(t, "of a rename that is not said, "+name, func(w *world) {
+			ana := w.sim.Users()[0]
+			before := w.adopted(ana)
+			if where == "" {
+				where = ana.ID + ".yaml"
+			}
+			w.remove(ana.ID + ".yaml")
+			w.write(where, "email: two@example.com\nname: %q\n", ana.Name)
+			w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+			for range 2 {
+				if res := w.pass(); res.Failed != 2 || len(res.Problems) != 2 {
+					w.Errorf("failed %d: %v\n%s", res.Failed, res.Problems, show(res))
+				}
+			}
+			w.sameAccounts(before)
+			w.sameNames(ana)
+			w.write(where, "email: two@example.com\nname: %q\npreviousEmail: %s\n", ana.Name, ana.Email) // as it is told
+			w.pass()
+			w.settled()
+			w.sameNames(ana)
+		})
+	}
+
+	inWorld(t, "of a rename by hand that the spec follows", func(w *world) {
+		ana := w.sim.Users()[0]
+		w.adopted(ana)
+		w.sim.Edit(ana.Email, func(u *sim.User) { u.Email = "two@example.com" })
+		w.write(ana.ID+".yaml", "email: two@example.com\nname: %q\n", ana.Name)
+		w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+		if res := w.pass(); res.Failed+res.Held > 0 {
+			w.Errorf("failed %d, held %d\n%s", res.Failed, res.Held, show(res))
+		}
+		w.sameNames(ana)
+		if hire := w.user(ana.Email); hire.ID == ana.ID || hire.Name != "Hire" {
+			w.Errorf("the hire is %+v", hire)
+		}
+	})
+
+	inWorld(t, "of somebody whose spec says the address of a third person", func(w *world) {
+		us := w.sim.Users()
+		before := w.adopted(us[:2]...)
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\n", us[1].Email, us[0].Name)
+		w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\n", us[1].Name)
+		w.write("hire.yaml", "email: %s\nname: Hire\n", us[0].Email)
+		w.pass()
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
+
+	inWorld(t, "with previousEmail, and a second rename later", func(w *world) {
+		ana := w.sim.Users()[0]
+		w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", ana.Name, ana.Email)
+		w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+		w.pass()
+		before := w.accounts()
+		hire := w.user(ana.Email)
+		w.write(ana.ID+".yaml", "email: three@example.com\nname: %q\npreviousEmail: [%s, two@example.com]\n", ana.Name, ana.Email)
+		w.pass()
+		w.sameAccounts(before)
+		w.sameNames(ana, hire)
+		w.settled()
+	})
+}
+
+// Addresses that are exchanged in the specs exchange nobody, also if somebody gets a new name with that.
+func TestAnExchangeWithANewName(t *testing.T) {
+	for name, said := range map[string]bool{"by the address alone": false, "with previousEmail": true} {
+		inWorld(t, name, func(w *world) {
+			us := w.sim.Users()
+			before := w.adopted(us[:2]...)
+			for i, u := range us[:2] {
+				text := ""
+				if said {
+					text = "previousEmail: " + u.Email + "\n"
+				}
+				w.write(u.ID+".yaml", "email: %s\nname: %q\n%s", us[1-i].Email, []string{u.Name, "New Name"}[i], text)
+			}
+			if res := w.pass(); res.Failed != 2 || res.Applied > 0 {
+				w.Errorf("failed %d, applied %d\n%s", res.Failed, res.Applied, show(res))
+			}
+			w.sameAccounts(before)
+			w.sameNames(us[:2]...)
+		})
+	}
+
+	inWorld(t, "a former address is by now that of the other one", func(w *world) {
+		us := w.sim.Users()
+		before := w.adopted(us[:2]...)
+		w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", us[1].Name, us[1].Email)
+		w.pass()
+		w.write(us[0].ID+".yaml", "email: three@example.com\nname: %q\npreviousEmail: two@example.com\n", us[0].Name)
+		w.pass()
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
+}
+
+// Who was found by an address that is not theirs any more stays as they are.
+func TestAnAddressThatIsGivenAwayMeanwhile(t *testing.T) {
+	inWorld(t, "between the listing and the call", func(w *world) {
+		other := w.sim.Users()[0]
+		w.write("other.yaml", "email: nobody@example.com\nname: Nobody\n")
+		w.pass()
+		w.write("hire.yaml", "email: %s\nname: Hire\n", other.Email)
+		w.sim.Edit(other.Email, func(u *sim.User) { u.Email = "moved@example.com" })
+		if _, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, NoRefresh: true}); err != nil {
+			w.Fatal(err)
+		}
+		w.sameNames(other)
+		time.Sleep(time.Hour)
+		w.pass()
+		w.sameNames(other)
+		if hire := w.user(other.Email); hire.ID == other.ID || hire.Name != "Hire" {
+			w.Errorf("the hire is %+v", hire)
+		}
+	})
+}
+
+// Whom we deleted is ours to restore, whoever owns the state.
+func TestARemovalIsRevertedWhereTheStateIsNotManaged(t *testing.T) {
+	inWorld(t, "delete", func(w *world) {
+		w.Policy.Unmanaged = []spec.Field{spec.State}
+		w.Policy.OnRemoval = plan.Delete
+		us := w.sim.Users()
+		w.adopted(us[:2]...)
+		w.remove(us[0].ID + ".yaml")
+		w.pass()
+		if got := w.byID(us[0].ID).State; got != "deleted" {
+			w.Fatalf("not removed: %s", got)
+		}
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\n", us[0].Email, us[0].Name)
+		w.pass()
+		if got := w.byID(us[0].ID).State; got != "active" {
+			w.Errorf("declared again, and %s", got)
+		}
+		w.settled()
+	})
+}
