@@ -196,8 +196,7 @@ func (a *applier) reread(j *job, ans answer) error {
 		return a.again(j, ans)
 	case j.action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && spec.Key(now.Fields[spec.Email].Text()) != c.Key:
 		// It was found by an address that it has no more, so it may be somebody else's.
-		return a.failed(j, fmt.Errorf("the user %s had the address when it was listed, and has %s by now; the next pass looks again",
-			now.ID, plan.Printable(now.Fields[spec.Email].Text())))
+		return a.failed(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", now.ID))
 	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.Names(spec.Email):
 		j.read, j.lookup = false, true // the version was right, so it is the address: who has it?
 		return nil

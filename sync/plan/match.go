@@ -174,7 +174,7 @@ func (p *planner) matchFormer(u *spec.User) {
 		case old == nil && p.Index.ByKey[former] == nil && holder == nil && !p.answers.Searched[former]:
 			p.Lookups.Emails[former] = true // it may be that of a deleted user, whom no listing shows
 		case old == nil:
-		case successor && otherName(u, old) && !p.alike(u, old) && !otherName(next, old): // that is the successor's account
+		case successor && otherName(u, old) && !p.alike(u, old) && (!otherName(next, old) || p.alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
 				Printable(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
 		case holder == nil, holder == old, p.OwnerOf[holder.ID] != "": // nobody has the new address, or who has it gives it up
