@@ -332,6 +332,9 @@ func (a *applier) begin(j *job, now time.Time) answer {
 func (a *applier) send(ctx context.Context, ans answer) {
 	j := ans.job
 	fields := j.unsure(ans.step)
+	if guard := &a.Policy.Guard; ans.step == stepFind && guard.MinAdmins > 0 && len(guard.AdminRoles) > 0 && !slices.Contains(fields, spec.Roles) {
+		fields = append(fields, spec.Roles) // who is found may be an administrator who was deleted
+	}
 	within, done := a.within(ctx, ans)
 	go func() {
 		defer done()

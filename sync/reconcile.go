@@ -151,7 +151,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	r.loaded.Store(tree)
 	problems, invalid := tree.Problems, error(nil)
 	if mode.Strict && len(tree.Problems) > 0 {
-		if len(tree.Leavers) == 0 {
+		if !plan.Leavers(tree) {
 			return nil, &ProblemsError{tree.Problems}
 		}
 		policy.LeaversOnly = true // and then it is refused
@@ -166,14 +166,21 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 			return nil, err
 		}
 	}
+	unread := func(err error) error { // the problems are told all the same
+		if invalid == nil {
+			return err
+		}
+		r.Log.Warn("users who are to be inactive cannot be looked at", "error", err)
+		return errors.Join(invalid, err)
+	}
 	snap, err := r.Store.Snapshot()
 	if err != nil {
-		return nil, err
+		return nil, unread(err)
 	}
 	r.failures = snap.Failures
 	snap.Requests = append(snap.Requests, mode.Release...)
 	if err := r.awaitWrites(ctx, snap, mode); err != nil {
-		return nil, err
+		return nil, unread(err)
 	}
 	now := time.Now()
 	fields := r.inUse(tree, snap)
@@ -183,16 +190,16 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 	if refresh {
 		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), InSync: before.InSync, Revision: tree.Revision})
 		if err := bind(); err != nil {
-			return nil, err
+			return nil, unread(err)
 		}
 		if err := r.refresh(ctx, snap, fields, mode.DryRun); err != nil {
-			return nil, err
+			return nil, unread(err)
 		}
 	}
 
 	p, err := r.plan(ctx, tree, snap, policy, now, bind, mode.DryRun)
 	if err != nil {
-		return nil, err
+		return nil, unread(err)
 	}
 	if invalid != nil && len(p.Changes) == 0 {
 		return nil, invalid

@@ -24,6 +24,12 @@ func (a *applier) vet(j *job, next *plan.Change) error {
 	if refused := a.Policy.Guard.Refuses(next); len(refused) > 0 {
 		return fmt.Errorf("%s: %s", refused[0].Field, refused[0])
 	}
+	if next.Action.Removes() && len(next.Fields) > 0 && next.Current.Key() != next.Key && !slices.Contains(a.Policy.Unmanaged, spec.Email) {
+		return errors.New("somebody has changed the address; whether the account is still that of who left is looked at with the next pass")
+	}
+	if a.Policy.Guard.RestoresAdmin(next) && j.action != plan.Restore {
+		return errors.New("the address is that of a deleted user who is, or may be, an administrator; that it is to be restored is looked at with the next pass")
+	}
 	was := func(f spec.Field) bool {
 		return slices.ContainsFunc(j.fields, func(fc plan.FieldChange) bool { return fc.Field == f && fc.Before != "" })
 	}

@@ -85,15 +85,36 @@ func (p *planner) holdTakeovers(changes []*Change) {
 		what, len(portions), number(len(p.answers.Admins), "administrator"), p.policy.Guard.MinAdmins), portions)
 }
 
-// administrator reports whether a user has an administrator's role. Of a deleted one only what was known before counts:
-// the organization does not show it.
+// administrator reports whether a user has an administrator's role. The holders of a role do not show who is deleted:
+// the roles of those are read, and who cannot be read may have any.
 func (p *planner) administrator(u *state.User) bool {
-	return slices.Contains(p.answers.Admins, u.ID) || u.Deleted() && p.grantsAdmin(u.Fields[spec.Roles])
+	if !u.Deleted() {
+		return slices.Contains(p.answers.Admins, u.ID)
+	}
+	if roles, known := u.Fields[spec.Roles]; known {
+		return p.grantsAdmin(roles)
+	}
+	err, asked := p.answers.Unread[u.ID]
+	if !asked {
+		p.Lookups.Fields[u.ID] = append(p.Lookups.Fields[u.ID], spec.Roles)
+	}
+	return err != nil
+}
+
+// RestoresAdmin reports whether a change brings back a deleted user who has an administrator's role, or may have.
+func (g *Guard) RestoresAdmin(c *Change) bool {
+	if c.Action != Restore || g.MinAdmins <= 0 || len(g.AdminRoles) == 0 {
+		return false
+	}
+	roles, known := c.Current.Fields[spec.Roles]
+	return !known || g.grantsAdmin(roles)
 }
 
 // grantsAdmin reports whether an administrator's role is among some.
-func (p *planner) grantsAdmin(roles spec.Value) bool {
-	return slices.ContainsFunc(grantList(roles), func(g grant) bool { return slices.Contains(p.policy.Guard.AdminRoles, g.role) })
+func (p *planner) grantsAdmin(roles spec.Value) bool { return p.policy.Guard.grantsAdmin(roles) }
+
+func (g *Guard) grantsAdmin(roles spec.Value) bool {
+	return slices.ContainsFunc(grantList(roles), func(r grant) bool { return slices.Contains(g.AdminRoles, r.role) })
 }
 
 // amongThem says in words how many administrators are among those who are held for their number.
@@ -263,6 +284,9 @@ func (p *planner) amend(u *state.User, edit func(*state.User)) {
 	}
 	r := p.amended[u.ID]
 	if r == nil {
+		if known := p.current[p.OwnerOf[u.ID]]; known != nil {
+			u = known // with the record of its declaration
+		}
 		r = new(state.User)
 		*r = *u
 		p.amended[u.ID], p.Record.Users = r, append(p.Record.Users, r)

@@ -105,24 +105,31 @@ func (p *planner) matchIDs(users []*spec.User) {
 			}
 			p.sameAccount(u, other, cur)
 			continue
-		case !p.copied(u, cur):
-			p.claim(u, cur)
+		}
+		if other := p.rival(u, cur); other != nil {
+			p.sameAccount(u, other, cur)
+			p.sameAccount(other, u, cur)
 			continue
 		}
-		for _, key := range []string{cur.Declared.Key, cur.Key()} {
-			if other := p.declared[key]; other != nil && other.ID == "" {
-				p.sameAccount(u, other, cur)
-				p.sameAccount(other, u, cur)
-				break
-			}
-		}
-		if !p.wrong[u.Key] {
-			p.claim(u, cur)
+		p.claim(u, cur)
+		if p.copied(u, cur) {
 			p.doubted[u.Key] = fmt.Sprintf("%s: id %s is that of %s (%s), whose name and address are others: "+
 				"leave the id out if the spec was copied, or add previousEmail: %s if it is the same person",
 				u.Pos, cur.ID, Printable(cur.Key()), cur.Fields[spec.Name].Display(), Printable(cur.Key()))
 		}
 	}
+}
+
+// rival returns another spec that declares a pinned account, by record or address. A hire at the address of a user who
+// is renamed is none: the name, or a former address of its own, tells.
+func (p *planner) rival(u *spec.User, cur *state.User) *spec.User {
+	for _, key := range []string{cur.Declared.Key, cur.Key()} {
+		other := p.declared[key]
+		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (p.copied(u, cur) || other.Fields[spec.Name] == "" || other.Fields[spec.Name] == cur.Fields[spec.Name]) {
+			return other
+		}
+	}
+	return nil
 }
 
 // sameAccount says that two specs declare one account. It is claimed for neither, and removed for none.
@@ -177,6 +184,12 @@ func (p *planner) matchFormer(u *spec.User) {
 		case successor && otherName(u, old) && !p.alike(u, old) && (!otherName(next, old) || p.alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
 				Printable(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
+		case known != nil && known != old && !known.Deleted() && successor:
+			return // done, whatever the address is by now
+		case known != nil && known != old && !known.Deleted():
+			p.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and the user declared so until now (id %s, with the address %s) exist; pin the one you mean with id, or leave previousEmail out",
+				spec.Text(former).Display(), old.ID, known.ID, Printable(known.Key())))
+			return
 		case holder == nil, holder == old, p.OwnerOf[holder.ID] != "": // nobody has the new address, or who has it gives it up
 			p.claim(u, old)
 			return
@@ -215,8 +228,14 @@ func (p *planner) matchRecord(u *spec.User) {
 			p.claim(u, live)
 		}
 	case p.swapped(u, cur), p.passedOn(u, cur):
+	case !otherName(u, cur) || p.alike(u, cur) || cur.Key() == u.Key && !otherEmployee(u, cur):
+		p.claim(u, cur)
+	case live != nil && live.Declared.Key == "" && !otherName(u, live): // who was given the address there
+		p.claim(u, live)
 	default:
 		p.claim(u, cur)
+		p.doubted[u.Key] = fmt.Sprintf("%s: the account %s was declared by this address until now, and is that of %s (%s): add id: %s if it is the same person",
+			u.Pos, cur.ID, cur.Fields[spec.Name].Display(), Printable(cur.Key()), cur.ID)
 	}
 }
 

@@ -97,8 +97,12 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		}
 	}
 	for _, u := range tree.Users {
-		if policy.Select.Takes(u) && !policy.LeaversOnly {
+		switch {
+		case !policy.Select.Takes(u):
+		case !policy.LeaversOnly:
 			p.user(u)
+		case leaves(u):
+			p.leaver(u)
 		}
 	}
 	p.addresses()
@@ -226,10 +230,12 @@ type planner struct {
 	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's
 	changes    map[string]*Change     // by key
 	removals   map[string]*Change     // by id
+	quiet      map[string]bool        // keys of users who need nothing
 	wrong      map[string]bool        // keys of users of whom it is not known which account is meant
 	held       map[string]bool        // ids
 	freed      map[string]bool        // what a person has released
 	users      census
+	suggested  int // addresses
 	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed
 	now        time.Time
 }
@@ -239,7 +245,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 		Plan:   &Plan{Index: NewIndex(snap.Users, policy.ReportDrift), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups()},
 		policy: policy, answers: answers, snap: snap, now: now,
 		declared: map[string]*spec.User{}, current: map[string]*state.User{}, doubted: map[string]string{},
-		changes: map[string]*Change{}, removals: map[string]*Change{}, wrong: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
+		changes: map[string]*Change{}, removals: map[string]*Change{}, wrong: map[string]bool{}, quiet: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
 	}
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
@@ -257,13 +263,15 @@ func (p *planner) user(u *spec.User) {
 	if p.wrong[u.Key] {
 		return // it is not known who that is
 	}
-	current := p.redeclare(u, p.current[u.Key])
+	matched := p.current[u.Key]
+	current := p.redeclare(u, matched)
+	p.current[u.Key] = current
 	if current != nil && current.Deleted() && current.Removed == "" && slices.Contains(p.policy.Unmanaged, spec.State) {
 		p.leaveDeleted(u, current)
 		return
 	}
 	c := newChange(u, current)
-	c.Declared = p.declaration(u, p.current[u.Key])
+	c.Declared = p.declaration(u, matched)
 	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
 	p.Index.Compare(c)
 	was := c.Current
@@ -345,6 +353,7 @@ func times(n int) string {
 // unchanged records what a user that needs nothing is found to have.
 func (p *planner) unchanged(c *Change, begun bool) {
 	p.Unchanged++
+	p.quiet[c.Key] = true
 	if _, failed := p.snap.Failures[c.Key]; failed {
 		p.Record.Cleared = append(p.Record.Cleared, c.Key)
 	}

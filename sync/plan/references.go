@@ -30,8 +30,9 @@ func (p *planner) references(users []*spec.User) {
 			}
 			if why != "" {
 				c := p.changes[u.Key]
-				if c == nil {
+				if c == nil && p.quiet[u.Key] {
 					p.Unchanged-- // as it was, and not as declared any more
+					delete(p.quiet, u.Key)
 				}
 				p.leaveOut(u, c, info.Field, why)
 				continue
@@ -73,15 +74,21 @@ func (p *planner) leaves(key string) bool {
 	return c != nil && c.Outcome == Planned && c.Deactivates()
 }
 
+// mostSuggested is for how many addresses that nobody has one is suggested.
+const mostSuggested = 20
+
 // meant suggests an address for one that nobody has.
 func (p *planner) meant(key string) string {
+	if p.suggested++; p.suggested > mostSuggested {
+		return "" // a suggestion looks through everybody
+	}
 	candidates := slices.Collect(maps.Keys(p.declared))
 	for known, u := range p.Index.ByKey {
-		if !u.Deleted() {
+		if !u.Deleted() && known != key && p.declared[known] == nil {
 			candidates = append(candidates, known)
 		}
 	}
-	return DidYouMean(key, slices.DeleteFunc(candidates, func(known string) bool { return known == key }))
+	return DidYouMean(key, candidates)
 }
 
 // DidYouMean suggests the one of some addresses, to go behind a sentence; "" if none is close.

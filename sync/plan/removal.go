@@ -97,7 +97,7 @@ func (p *planner) confirmRemovals() {
 		return
 	}
 	first := moved[0]
-	reason := fmt.Sprintf("the address was changed since it was last applied, from %s to %s: is it still the same person's account?",
+	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be somebody else's by now",
 		Printable(first.Current.Applied[spec.Email].Text()), Printable(first.Key))
 	if n := len(moved) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
@@ -105,11 +105,17 @@ func (p *planner) confirmRemovals() {
 	p.hold(guardRemovals, reason, moved)
 }
 
+// Leavers reports whether a tree says of anybody for certain that the user is to be inactive, whatever else is wrong.
+func Leavers(tree *spec.Tree) bool { return len(tree.Leavers) > 0 || slices.ContainsFunc(tree.Users, leaves) }
+
+func leaves(u *spec.User) bool { return u.Own(spec.State) && u.Fields[spec.State] == spec.Text("inactive") }
+
 // leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
 // else stays as it was last applied.
 func (p *planner) leaver(u *spec.User) {
 	current := p.current[u.Key]
-	if p.wrong[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) {
+	if p.wrong[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
+		current.Applied == nil && !p.policy.Adopt {
 		return
 	}
 	c := newChange(u, current)
