@@ -106,9 +106,13 @@ func (p *planner) confirmRemovals() {
 }
 
 // Leavers reports whether a tree says of anybody for certain that the user is to be inactive, whatever else is wrong.
-func Leavers(tree *spec.Tree) bool { return len(tree.Leavers) > 0 || slices.ContainsFunc(tree.Users, leaves) }
+func Leavers(tree *spec.Tree) bool {
+	return len(tree.Leavers) > 0 || slices.ContainsFunc(tree.Users, leaves)
+}
 
-func leaves(u *spec.User) bool { return u.Own(spec.State) && u.Fields[spec.State] == spec.Text("inactive") }
+func leaves(u *spec.User) bool {
+	return u.Own(spec.State) && u.Fields[spec.State] == spec.Text("inactive")
+}
 
 // leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
 // else stays as it was last applied.
