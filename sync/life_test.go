@@ -54,7 +54,7 @@ type life struct {
 	unmanaged []spec.Field
 	create    bool // also while addresses are not managed
 	numbered  bool // everybody has an employee id
-	forgetful bool // the state file may be lost
+	forgetful bool // the state file may be lost: from then on an account is its owner's only by id, or by the address that it has
 	steps     []step
 
 	*world

@@ -156,6 +156,19 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 		})
 	}
 
+	inWorld(t, "of a rename whose spec has a problem", func(w *world) {
+		ana := w.sim.Users()[0]
+		before := w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: two@example.com\nname: %q\nid: %s\ndepartmnt: Typo\n", ana.Name, ana.ID)
+		w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+		res, err := w.Reconcile(w.Context(), usersync.Mode{Reread: true})
+		if err != nil || len(res.Problems) != 2 {
+			w.Errorf("%v: %v\n%s", err, res.Problems, show(res))
+		}
+		w.sameAccounts(before)
+		w.sameNames(ana)
+	})
+
 	inWorld(t, "of a rename by hand that the spec follows", func(w *world) {
 		ana := w.sim.Users()[0]
 		w.adopted(ana)
@@ -218,6 +231,19 @@ func TestAnExchangeWithANewName(t *testing.T) {
 			w.sameNames(us[:2]...)
 		})
 	}
+
+	inWorld(t, "in another file, and who had the address is gone", func(w *world) {
+		us := w.sim.Users()
+		before := w.adopted(us[:2]...)
+		w.remove(us[0].ID + ".yaml")
+		w.remove(us[1].ID + ".yaml")
+		w.write("moved.yaml", "email: %s\nname: %q\n", us[0].Email, us[1].Name)
+		if res := w.pass(); res.Failed != 1 || res.Applied > 0 {
+			w.Errorf("failed %d, applied %d\n%s", res.Failed, res.Applied, show(res))
+		}
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
 
 	inWorld(t, "a former address is by now that of the other one", func(w *world) {
 		us := w.sim.Users()

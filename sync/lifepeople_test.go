@@ -179,6 +179,12 @@ func (sc *life) correct() {
 		p.pinned, p.previous = p.account, nil
 		if rec := sc.record(p); rec != nil && rec.Declared.Key != "" && rec.Declared.Key != p.key {
 			p.previous = []string{rec.Declared.Key} // it is the same person, whatever the name is
+			for _, q := range sc.people {           // an address is a former one of one spec alone
+				if q != p && q.declared && slices.Contains(q.previous, rec.Declared.Key) {
+					q.previous = slices.DeleteFunc(q.previous, func(key string) bool { return key == rec.Declared.Key })
+					sc.declare(q)
+				}
+			}
 		}
 		if taken, ok := sc.sim.User(p.key); ok && taken.ID != p.account || sc.last == nil {
 			p.key = sc.fresh(p)

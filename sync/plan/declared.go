@@ -17,6 +17,8 @@ type planner struct {
 	declared   map[string]*spec.User  // by key
 	recorded   map[string]*state.User // by the key they were last declared as
 	places     map[place]*state.User  // by where they were last declared
+	broken     bool                   // the tree has problems: some specs are left out
+	known      map[string]*state.User // by what they can be recognized by; see recognized
 	newcomers  map[string]*spec.User  // by what they can be recognized by; see lookalike
 	current    map[string]*state.User // by key of the declared user
 	redeclared []*state.User          // whose record changes

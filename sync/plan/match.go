@@ -247,7 +247,10 @@ func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 	}
 	meant := p.places[at(u)]
 	if meant == nil || meant == cur || otherEmployee(u, meant) || otherName(u, meant) && u.Ordinal+meant.Declared.Ordinal > 0 {
-		return false // in a list of users a place says nothing by itself: they are sorted at times
+		meant = p.recognized(u) // in a list of users a place says nothing by itself: they are sorted at times
+	}
+	if meant == nil || meant == cur || otherEmployee(u, meant) {
+		return false
 	}
 	if meant.Key() == u.Key && p.free(meant) != nil { // somebody has exchanged the addresses there already
 		p.claim(u, meant)
@@ -267,6 +270,10 @@ func (p *planner) passedOn(u *spec.User, cur *state.User) bool {
 	}
 	renamed := p.lookalike(cur)
 	switch {
+	case renamed == nil && p.broken: // it may be that of a spec that was left out
+		p.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and a spec with problems may be theirs: correct those first, or pin the user you mean with id",
+			cur.Fields[spec.Name].Display(), cur.ID))
+		return true
 	case renamed == nil:
 		return false
 	case renamed.Key == cur.Key() && p.unmatched(renamed) && !otherName(renamed, cur): // by hand, and the spec follows

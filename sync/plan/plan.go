@@ -86,6 +86,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	for _, u := range declared {
 		p.declared[u.Key] = u
 	}
+	p.broken = len(tree.Problems) > 0
 	p.match(declared)
 	unclear := len(p.Problems) > 0 // who is meant may be one of those who seem to be gone
 	for _, u := range tree.Users {

@@ -162,6 +162,33 @@ func (p *planner) lookalike(cur *state.User) *spec.User {
 	return nil
 }
 
+// recognized returns the managed user who has a number of a spec's, or alone its name; nil if there is none.
+func (p *planner) recognized(u *spec.User) *state.User {
+	if p.known == nil {
+		p.known = map[string]*state.User{}
+		for _, id := range slices.Sorted(maps.Keys(p.snap.Users)) {
+			user := p.snap.Users[id]
+			if user.Applied == nil || user.Deleted() {
+				continue
+			}
+			for _, number := range numbers(user.Fields, user.Applied) {
+				p.known[number] = user
+			}
+			name := "named " + string(user.Fields[spec.Name])
+			_, several := p.known[name]
+			if p.known[name] = user; several {
+				p.known[name] = nil
+			}
+		}
+	}
+	for _, sign := range append(numbers(u.Fields), "named "+string(u.Fields[spec.Name])) {
+		if user := p.known[sign]; user != nil {
+			return user
+		}
+	}
+	return nil
+}
+
 // alike reports whether something else than the name says that an account is the one a spec is about.
 func (p *planner) alike(u *spec.User, cur *state.User) bool {
 	if otherEmployee(u, cur) {
