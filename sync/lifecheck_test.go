@@ -120,7 +120,7 @@ func (sc *life) compare(before map[string]sim.User, exact map[string]string) err
 			p.account = "" // the removal is done
 		case p.account == "" && p.declared:
 			for id, u := range snap.Users {
-				if u.Applied == nil || u.Declared.Key != p.key || sc.owner(id) != nil {
+				if u.Applied == nil || u.Declared.Key != p.key || u.Declared.File != p.file || sc.owner(id) != nil {
 					continue
 				}
 				if !p.may[id] {
@@ -177,7 +177,7 @@ func (sc *life) asDeclared() error {
 		switch {
 		case found && u.State == "deleted" && slices.Contains(sc.unmanaged, spec.State):
 			continue // that was told once
-		case p.account == "":
+		case p.account == "" && (!found || u.Name != p.name): // the record of who was found by address may be written later
 			return fmt.Errorf("%s has no account, and nothing is told", p)
 		}
 		for field, v := range map[spec.Field][2]string{spec.Email: {u.Email, p.key}, spec.Name: {u.Name, p.name}, spec.Title: {u.Title, p.title},

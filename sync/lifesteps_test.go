@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 )
@@ -279,16 +278,8 @@ var lifeSteps = map[string]act{
 	"the state file is lost": {2, func(sc *life, _, _ int) (string, error) {
 		sc.forget()
 		sc.settings()
-		// What is left is the id and the addresses: who has none of them there is not known any more.
-		for _, p := range sc.people {
-			if p.account == "" {
-				continue
-			}
-			u := sc.byID(p.account)
-			if !p.declared || p.pinned != p.account && spec.Key(u.Email) != p.key {
-				p.account = ""
-			}
-			p.may = map[string]bool{}
+		for _, p := range sc.people { // until the next pass has found it by id or address, an account is nobody's
+			p.account, p.may = "", map[string]bool{}
 		}
 		return "and all is to be found by id or address", nil
 	}},
