@@ -122,7 +122,9 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		index = plan.NewIndex(snap.Users, false)
 	}
 	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
-		s.Read++
+		if !errors.Is(why, ErrUncertain) { // no answer is no progress
+			s.Read++
+		}
 		r.set(s)
 		switch {
 		case errors.Is(why, ErrForbidden):
