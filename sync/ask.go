@@ -163,7 +163,7 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		}
 		renewed := r.detailed(u, now.Fields, asked, writes, began)
 		if len(writes) > 0 {
-			r.resolve(index, renewed, asked, snap, &commit)
+			r.resolve(index, renewed, asked, began, snap, &commit)
 		}
 		snap.Users[now.ID] = renewed
 		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
@@ -185,42 +185,47 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 // errLacking ends a reading for which the permission is missing.
 var errLacking = errors.New("the permission is missing")
 
-// detailed adds what was read of a user, at a time, to what is known: of the fields that were asked for, and of those
-// in doubt whatever we wrote before. Of those that no listing shows and were not asked for, the ones that nobody manages
-// are forgotten once they are too old to be compared.
+// detailed adds what was read of a user, at a time, to what is known: of the fields that were asked for, those of which
+// a reading counts. Of the others that no listing shows, the ones that nobody manages are forgotten once they are too
+// old to be compared.
 func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	renewed := *u
-	renewed.Fields = make(spec.Fields, len(u.Fields)+len(read))
-	var apart, kept []spec.Field
-	for f, v := range u.Fields {
-		if slices.Contains(r.Policy.Apart, f) && !slices.Contains(asked, f) {
-			every := r.Policy.DetailInterval
-			if _, managed := u.Applied[f]; !managed && every > 0 && at.Sub(u.Times.ReadAt(f)) >= every {
-				continue
-			}
-			kept = append(kept, f)
-		}
-		renewed.Fields[f] = v
-	}
+	renewed.Fields = maps.Clone(u.Fields)
+	var fresh, kept []spec.Field
+	unsure := false // whether a reading may be of before our own write, and nothing else is known
 	for _, f := range asked {
-		_, known := u.Fields[f]
-		_, doubtful := writes[f]
 		v, shown := read[f]
-		if doubtful && !shown {
+		_, known := u.Fields[f]
+		w, doubtful := writes[f]
+		switch {
+		case doubtful && r.Policy.ShownBy(f, w.At).After(at):
+			continue
+		case doubtful && !shown:
 			delete(renewed.Fields, f)
+		case !shown, known && !doubtful && !r.believable(u, f, at):
+			continue
+		default:
+			renewed.Fields[f] = v
+			unsure = unsure || !doubtful && !r.believable(u, f, at)
 		}
-		if !shown || known && !doubtful && !r.believable(u, f, at) {
+		if slices.Contains(r.Policy.Apart, f) {
+			fresh = append(fresh, f)
+		}
+	}
+	for f := range u.Fields {
+		if !slices.Contains(r.Policy.Apart, f) || slices.Contains(fresh, f) {
 			continue
 		}
-		renewed.Fields[f] = v
-		if slices.Contains(r.Policy.Apart, f) {
-			apart = append(apart, f)
+		_, managed := u.Applied[f]
+		if every := r.Policy.DetailInterval; managed || every <= 0 || at.Sub(u.Times.ReadAt(f)) < every {
+			kept = append(kept, f)
+		} else {
+			delete(renewed.Fields, f)
 		}
 	}
-	if len(apart) > 0 {
-		renewed.Times = u.Times.WithRead(at, apart, kept)
-		// What was written just now and was not known is read again with the next listing: it may show what was before.
-		renewed.Stale = u.Stale && len(kept) > 0 || slices.ContainsFunc(apart, func(f spec.Field) bool { return !r.believable(u, f, at) })
+	if len(fresh) > 0 {
+		renewed.Times = u.Times.WithRead(at, fresh, kept)
+		renewed.Stale = unsure || u.Stale && len(kept) > 0
 	}
 	return &renewed
 }

@@ -3,7 +3,6 @@ package sync_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,6 +114,22 @@ func TestTheDaemonLeavesAFieldInDoubtOut(t *testing.T) {
 	})
 }
 
+// A reading that is made for another reason proves nothing either, if it is too early.
+func TestAFieldInDoubtThatIsReadInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, u := interruptedWorld(t)
+		w.Policy.DetailInterval = time.Second
+		res, err := w.Reconcile(t.Context(), usersync.Mode{Reread: true})
+		if err != nil || w.reads() == 0 || len(res.Changes) != 1 {
+			t.Fatalf("%d readings, %v", w.reads(), err)
+		}
+		time.Sleep(time.Until(res.Retry))
+		if w.tick(); len(w.user(u.Email).Grants) != 0 {
+			t.Errorf("grants are %v", w.user(u.Email).Grants)
+		}
+	})
+}
+
 // plan and --once wait, once and no longer than it takes, and say that they do.
 func TestPlanAndOnceWaitForAFieldInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -171,6 +186,39 @@ func TestHistoryOfAnInterruptedCall(t *testing.T) {
 	})
 }
 
+// An export after a kill, too, has what the call did.
+func TestExportAfterAnInterruptedCall(t *testing.T) {
+	for _, field := range []struct{ name, before, after, want string }{
+		{"roles", "[]", "[Supervisor]", `["Supervisor"]`}, {"groups", "[Madrid]", "[]", `[]`},
+	} {
+		t.Run(field.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 3, GrantLag: 50 * time.Second, ReadLag: 50 * time.Second})
+				u := w.sim.Users()[0]
+				w.write("u.yaml", "email: %s\n%s: %s\n", u.Email, field.name, field.before)
+				w.pass()
+				time.Sleep(time.Hour)
+				w.pass()
+				w.write("u.yaml", "email: %s\n%s: %s\n", u.Email, field.name, field.after)
+				if !w.kill(unrecorded, 1, anyCall) {
+					t.Fatal("not killed")
+				}
+				out, err := w.Export(t.Context(), []spec.Field{spec.Roles, spec.Groups}, spec.Division)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range out.Users {
+					if e.Key == spec.Key(u.Email) && string(e.Fields[spec.Field(field.name)]) != field.want {
+						t.Errorf("exported are %s", e.Fields[spec.Field(field.name)])
+					}
+				}
+				w.pass()
+				w.settled()
+			})
+		})
+	}
+}
+
 // A rollback says that it does not know what calls did that were interrupted.
 func TestRollbackOfAnInterruptedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -224,111 +272,14 @@ func TestAFieldInDoubtWhileTheSpecsHaveProblems(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		w.tick()
+		snap, err := w.Store.Snapshot()
+		if err != nil || snap.Users[u.ID].Applied[spec.Roles] != `["Supervisor"]` || w.intents() != 0 {
+			t.Errorf("%v, applied is %s, %d intents", err, snap.Users[u.ID].Applied[spec.Roles], w.intents())
+		}
 		w.write("u.yaml", "email: %s\ntitle: One\nroles: []\n", u.Email)
 		w.tick()
 		if grants := w.user(u.Email).Grants; len(grants) != 0 {
 			t.Errorf("grants are %v", grants)
-		}
-		w.settled()
-	})
-}
-
-// A call that was refused has done nothing: nothing is in doubt. One that was never answered is, if the process goes
-// on or not.
-func TestWhatACallWithoutSuccessLeaves(t *testing.T) {
-	for _, tt := range []struct {
-		fault   string
-		intents int
-	}{{"400", 0}, {"403", 0}, {"404", 0}, {"lost", 1}, {"503", 1}, {"done=502", 1}} {
-		t.Run(tt.fault, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, sim.Options{Users: 3})
-				u := w.sim.Users()[0]
-				w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-				w.pass()
-				time.Sleep(time.Hour)
-				w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
-				w.fault("POST /api/v2/authorization/* " + tt.fault)
-				if res := w.pass(); res.Failed != 1 || w.intents() != tt.intents {
-					t.Errorf("failed %d, %d intents are left, want %d", res.Failed, w.intents(), tt.intents)
-				}
-				w.sim.ClearFaults()
-				w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-				if w.pass(); len(w.user(u.Email).Grants) != 0 || w.intents() != 0 {
-					t.Errorf("grants %v, %d intents", w.user(u.Email).Grants, w.intents())
-				}
-				w.settled()
-			})
-		})
-	}
-}
-
-// A refusal says nothing of an earlier try that was not answered.
-func TestARefusalAfterALostAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3})
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		w.pass()
-		time.Sleep(time.Hour)
-		w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
-		w.fault("POST /api/v2/authorization/* x1 lost")
-		w.fault("POST /api/v2/authorization/* 403")
-		if res := w.pass(); res.Failed != 1 || len(w.user(u.Email).Grants) != 1 {
-			t.Fatalf("failed %d, grants %v", res.Failed, w.user(u.Email).Grants)
-		}
-		w.sim.ClearFaults()
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		if w.pass(); len(w.user(u.Email).Grants) != 0 {
-			t.Errorf("grants %v", w.user(u.Email).Grants)
-		}
-	})
-}
-
-// A pass that is stopped leaves nothing in doubt that was not sent.
-func TestAStoppedPassLeavesNoIntents(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 40, Quota: sim.Quota{Limit: 45}})
-		w.declareAll("voicemail: {alertTimeoutSeconds: 31}")
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(30*time.Second, cancel) // calls wait for the next minute's quota
-		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
-		if err == nil || w.intents() != 0 {
-			t.Errorf("%v, applied %d, pending %d, and %d intents are left", err, res.Applied, res.Pending, w.intents())
-		}
-	})
-}
-
-// A full disk ends a pass; what could not be recorded is read when there is room again, by the same process.
-func TestAFullDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3, QueueDelay: 10 * time.Second})
-		u := w.sim.Users()[0]
-		w.tap = w.sim.Tap()
-		w.close()
-		w.open()
-		w.write("u.yaml", "email: %s\ntitle: One\nqueues: [Billing ES]\n", u.Email)
-		w.pass()
-		time.Sleep(time.Hour)
-		w.pass()
-		w.write("u.yaml", "email: %s\ntitle: Two\nqueues: []\n", u.Email)
-		full := false
-		w.tap.Hold = func(line string) {
-			if strings.Contains(line, "delete=true") && !full {
-				full = os.Rename(w.state, w.state+".away") == nil
-			}
-		}
-		if _, err := w.once(); err == nil || !full {
-			t.Fatalf("nothing could be recorded, and the pass says %v", err)
-		}
-		if err := os.Rename(w.state+".away", w.state); err != nil {
-			t.Fatal(err)
-		}
-		w.write("u.yaml", "email: %s\ntitle: One\nqueues: [Billing ES]\n", u.Email)
-		w.pass()
-		time.Sleep(time.Minute)
-		if got := w.under(w.user(u.Email))["queues"]; got != `["Billing ES"]` || w.user(u.Email).Title != "One" {
-			t.Errorf("queues are %s, the title %s", got, w.user(u.Email).Title)
 		}
 		w.settled()
 	})
@@ -354,146 +305,6 @@ func TestAnIntentFromTheFuture(t *testing.T) {
 		time.Sleep(time.Until(res.Retry))
 		if w.tick(); len(w.user(u.Email).Grants) != 0 || w.intents() != 0 {
 			t.Errorf("grants %v, %d intents", w.user(u.Email).Grants, w.intents())
-		}
-	})
-}
-
-// A call may wait long for its turn before it is sent. Its intent is renewed meanwhile, so that it is never much older
-// than what the call does.
-func TestAnIntentOfACallThatWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3, GrantLag: 50 * time.Second})
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		w.pass()
-		time.Sleep(time.Hour)
-		w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
-		w.fault("POST /api/v2/authorization/* x1 429 retry-after=90")
-		answers := 0
-		if !w.kill(unrecorded, 1, func(line string) bool {
-			if grants(line) {
-				answers++
-			}
-			return answers > 1 // the first is the 429
-		}) {
-			t.Fatal("not killed")
-		}
-		time.Sleep(time.Second)
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		if w.pass(); len(w.user(u.Email).Grants) != 0 {
-			t.Errorf("grants are %v", w.user(u.Email).Grants)
-		}
-	})
-}
-
-// A user who is being restored may have lost anything: killed before that is recorded, the next pass reads it.
-func TestKilledWhileAUserIsRestored(t *testing.T) {
-	for _, at := range []moment{unsent, unrecorded, unanswered} {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, sim.Options{Users: 3, RestoreForgets: true})
-				u := w.sim.Users()[0]
-				w.write("u.yaml", "email: %s\nname: A\nroles: [Employee]\nqueues: [Billing ES]\n", u.Email)
-				w.pass()
-				time.Sleep(time.Hour)
-				w.pass()
-				w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
-				time.Sleep(time.Minute)
-				if !w.kill(at, 1, anyCall) {
-					t.Fatal("not killed")
-				}
-				w.pass()
-				time.Sleep(2 * time.Minute)
-				w.pass()
-				if got := w.user(u.Email); got.State != "active" || len(got.Grants) != 1 || w.under(got)["queues"] != `["Billing ES"]` {
-					t.Errorf("%s, with grants %v and queues %s", got.State, got.Grants, w.under(got)["queues"])
-				}
-				w.settled()
-			})
-		})
-	}
-}
-
-// Whom a removal has deactivated or deleted is known to be so by us, although the process was killed before it could
-// say so.
-func TestKilledWhileAUserIsRemoved(t *testing.T) {
-	for _, action := range []plan.Action{plan.Deactivate, plan.Delete} {
-		for _, redeclared := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/redeclared=%v", action, redeclared), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, sim.Options{Users: 3})
-					w.Policy.OnRemoval = action
-					u := w.sim.Users()[0]
-					w.write("o.yaml", "email: %s\n", w.sim.Users()[1].Email)
-					w.write("u.yaml", "email: %s\nname: A\n", u.Email)
-					w.pass()
-					w.remove("u.yaml")
-					if !w.kill(unrecorded, 1, anyCall) || w.user(u.Email).State == "active" {
-						t.Fatal("not killed, or not removed")
-					}
-					if redeclared {
-						w.write("u.yaml", "email: %s\nname: A\n", u.Email)
-						w.Policy.Create, w.Policy.Adopt = false, false // so that it is seen what is remembered
-					}
-					w.pass()
-					snap, err := w.Store.Snapshot()
-					if err != nil {
-						t.Fatal(err)
-					}
-					if redeclared && action == plan.Deactivate { // and so brought back, whatever may be adopted
-						if got := snap.Users[u.ID]; got == nil || got.Removed != "" || w.user(u.Email).State != "active" || w.intents() != 0 {
-							t.Errorf("remembered is %+v, %d intents, and there it is %s", got, w.intents(), w.user(u.Email).State)
-						}
-					} else if got := snap.Users[u.ID]; got == nil || got.Removed != string(action) || got.Applied != nil || w.intents() != 0 {
-						t.Errorf("remembered is %+v, %d intents", got, w.intents())
-					}
-					if done := snap.Guards.Done; len(done) != 1 || done[0].Removed != 1 {
-						t.Errorf("%+v counts", done)
-					}
-				})
-			})
-		}
-	}
-}
-
-// A deactivation that was not recorded counts for the guards, and is no deactivation by somebody else.
-func TestKilledWhileAUserIsDeactivated(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3})
-		w.Policy.ReportDrift = true
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\nstate: active\n", u.Email)
-		w.pass()
-		w.write("u.yaml", "email: %s\nstate: inactive\n", u.Email)
-		if !w.kill(unrecorded, 1, anyCall) || w.user(u.Email).State != "inactive" {
-			t.Fatal("not killed, or not deactivated")
-		}
-		w.write("u.yaml", "email: %s\nstate: active\n", u.Email)
-		w.pass()
-		snap, err := w.Store.Snapshot()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if done := snap.Guards.Done; w.user(u.Email).State != "active" || len(done) != 1 || done[0].Deactivated != 1 {
-			t.Errorf("the user is %s, and %+v counts", w.user(u.Email).State, done)
-		}
-	})
-}
-
-// Without a listing, too, nothing is taken as it was that an interrupted call may have written.
-func TestKilledAndNotListed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3})
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\ntitle: One\n", u.Email)
-		w.pass()
-		w.write("u.yaml", "email: %s\ntitle: Two\n", u.Email)
-		if !w.kill(unrecorded, 1, anyCall) {
-			t.Fatal("not killed")
-		}
-		w.write("u.yaml", "email: %s\ntitle: One\n", u.Email)
-		if w.tick(); w.user(u.Email).Title != "One" {
-			t.Errorf("the title is %s", w.user(u.Email).Title)
 		}
 	})
 }

@@ -39,6 +39,10 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err != nil {
 		return nil, err
 	}
+	if err := r.awaitWrites(ctx, snap, Mode{Strict: true}); err != nil {
+		return nil, err
+	}
+	began = time.Now() // what is read from now on shows what was interrupted
 	org, err := r.Directory.Open(ctx, snap.Users)
 	if err != nil {
 		return nil, err
@@ -47,7 +51,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		return nil, err
 	}
 	exporting := snap.Guards.Exporting // an export that was interrupted goes on
-	if exporting.IsZero() || began.Sub(exporting).Abs() > longestExport {
+	if exporting.IsZero() || len(snap.Writes) > 0 || began.Sub(exporting).Abs() > longestExport {
 		exporting = began.UTC().Truncate(time.Second)
 	}
 	if err := r.exporting(snap, exporting); err != nil {
@@ -104,7 +108,8 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 	intent, begun := snap.Intents[u.Key()] // of its creation, by a process that did not live to record it
 	made := begun && read.Sub(intent.Started).Abs() < plan.ReadLag
 	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
-		_, interrupted := snap.Writes[id][f] // a call, and nobody has looked yet
+		w, interrupted := snap.Writes[id][f] // a call, and a reading may not show yet what it did
+		interrupted = interrupted && r.Policy.ShownBy(f, w.At).After(read)
 		unrecorded := r.unversioned(f) && (late.Rebuilt || made) || interrupted
 		return !unrecorded && !r.doubtful(u, f, read)
 	})

@@ -100,7 +100,7 @@ func (w *world) kill(at moment, n int, matches func(line string) bool) bool {
 		if killed.Load() {
 			return errors.New("killed")
 		}
-		if strings.HasPrefix(line, "GET ") || strings.Contains(line, "/oauth/token") || strings.Contains(line, "/search") || !matches(line) || answered != (at != unsent) {
+		if strings.HasPrefix(line, "GET ") || strings.Contains(line, "/oauth/token") || strings.Contains(line, "/search") || answered != (at != unsent) || !matches(line) {
 			return nil
 		}
 		if met.Add(1) != int64(n) {

@@ -78,15 +78,16 @@ func (a *applier) renew(now time.Time) {
 	}
 }
 
-// resolve takes in what a reading shows of the fields of a user in which a call was interrupted. What the call wanted
-// counts as applied if it is there. Else, unless the field is as it was, nothing does: what is declared is written, and
-// what is there is not taken for what somebody else has changed. The history and the guards hear of what was done.
-func (r *Reconciler) resolve(index *plan.Index, u *state.User, asked []spec.Field, snap *state.Snapshot, commit *state.Commit) {
+// resolve takes in what a reading, at a time, shows of the fields of a user in which a call was interrupted. What the
+// call wanted counts as applied if it is there. Else, unless the field is as it was, nothing does: what is declared is
+// written, and what is there is not taken for what somebody else has changed. The history and the guards hear of what
+// was done.
+func (r *Reconciler) resolve(index *plan.Index, u *state.User, asked []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
 	guards := plan.Plan{Guards: snap.Guards}
 	resolved, events := state.UserFields{ID: u.ID}, []state.Event(nil)
 	for _, f := range asked {
 		w, begun := snap.Writes[u.ID][f]
-		if !begun {
+		if !begun || r.Policy.ShownBy(f, w.At).After(at) {
 			continue
 		}
 		resolved.Fields = append(resolved.Fields, f)
@@ -119,7 +120,9 @@ func (r *Reconciler) resolve(index *plan.Index, u *state.User, asked []spec.Fiel
 		}
 		delete(snap.Writes[u.ID], f)
 	}
-	commit.Resolved = append(commit.Resolved, resolved)
+	if len(resolved.Fields) > 0 {
+		commit.Resolved = append(commit.Resolved, resolved)
+	}
 	for _, e := range events {
 		if !r.told(e) {
 			commit.Events = append(commit.Events, e)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // A commit changes the title and a field that is written without a version, and the process is killed at each moment
@@ -126,6 +127,118 @@ func TestConvergesAfterAKill(t *testing.T) {
 		})
 		if failure != nil {
 			r.Fatal(failure)
+		}
+	})
+}
+
+// A user who is being restored may have lost anything: killed before that is recorded, the next pass reads it.
+func TestKilledWhileAUserIsRestored(t *testing.T) {
+	for _, at := range []moment{unsent, unrecorded, unanswered} {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 3, RestoreForgets: true})
+				u := w.sim.Users()[0]
+				w.write("u.yaml", "email: %s\nname: A\nroles: [Employee]\nqueues: [Billing ES]\n", u.Email)
+				w.pass()
+				time.Sleep(time.Hour)
+				w.pass()
+				w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
+				time.Sleep(time.Minute)
+				if !w.kill(at, 1, anyCall) {
+					t.Fatal("not killed")
+				}
+				w.pass()
+				time.Sleep(2 * time.Minute)
+				w.pass()
+				if got := w.user(u.Email); got.State != "active" || len(got.Grants) != 1 || w.under(got)["queues"] != `["Billing ES"]` {
+					t.Errorf("%s, with grants %v and queues %s", got.State, got.Grants, w.under(got)["queues"])
+				}
+				w.settled()
+			})
+		})
+	}
+}
+
+// Whom a removal has deactivated or deleted is known to be so by us, although the process was killed before it could
+// say so.
+func TestKilledWhileAUserIsRemoved(t *testing.T) {
+	for _, action := range []plan.Action{plan.Deactivate, plan.Delete} {
+		for _, redeclared := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/redeclared=%v", action, redeclared), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, sim.Options{Users: 3})
+					w.Policy.OnRemoval = action
+					u := w.sim.Users()[0]
+					w.write("o.yaml", "email: %s\n", w.sim.Users()[1].Email)
+					w.write("u.yaml", "email: %s\nname: A\n", u.Email)
+					w.pass()
+					w.remove("u.yaml")
+					if !w.kill(unrecorded, 1, anyCall) || w.user(u.Email).State == "active" {
+						t.Fatal("not killed, or not removed")
+					}
+					if redeclared {
+						w.write("u.yaml", "email: %s\nname: A\n", u.Email)
+						w.Policy.Create, w.Policy.Adopt = false, false // so that it is seen what is remembered
+					}
+					w.pass()
+					snap, err := w.Store.Snapshot()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if redeclared && action == plan.Deactivate { // and so brought back, whatever may be adopted
+						if got := snap.Users[u.ID]; got == nil || got.Removed != "" || w.user(u.Email).State != "active" || w.intents() != 0 {
+							t.Errorf("remembered is %+v, %d intents, and there it is %s", got, w.intents(), w.user(u.Email).State)
+						}
+					} else if got := snap.Users[u.ID]; got == nil || got.Removed != string(action) || got.Applied != nil || w.intents() != 0 {
+						t.Errorf("remembered is %+v, %d intents", got, w.intents())
+					}
+					if done := snap.Guards.Done; len(done) != 1 || done[0].Removed != 1 {
+						t.Errorf("%+v counts", done)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A deactivation that was not recorded counts for the guards, and is no deactivation by somebody else.
+func TestKilledWhileAUserIsDeactivated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.Policy.ReportDrift = true
+		u := w.sim.Users()[0]
+		w.write("u.yaml", "email: %s\nstate: active\n", u.Email)
+		w.pass()
+		w.write("u.yaml", "email: %s\nstate: inactive\n", u.Email)
+		if !w.kill(unrecorded, 1, anyCall) || w.user(u.Email).State != "inactive" {
+			t.Fatal("not killed, or not deactivated")
+		}
+		w.write("u.yaml", "email: %s\nstate: active\n", u.Email)
+		w.pass()
+		snap, err := w.Store.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done := snap.Guards.Done; w.user(u.Email).State != "active" || len(done) != 1 || done[0].Deactivated != 1 {
+			t.Errorf("the user is %s, and %+v counts", w.user(u.Email).State, done)
+		}
+	})
+}
+
+// Without a listing, too, nothing is taken as it was that an interrupted call may have written.
+func TestKilledAndNotListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		u := w.sim.Users()[0]
+		w.write("u.yaml", "email: %s\ntitle: One\n", u.Email)
+		w.pass()
+		w.write("u.yaml", "email: %s\ntitle: Two\n", u.Email)
+		if !w.kill(unrecorded, 1, anyCall) {
+			t.Fatal("not killed")
+		}
+		w.write("u.yaml", "email: %s\ntitle: One\n", u.Email)
+		if w.tick(); w.user(u.Email).Title != "One" {
+			t.Errorf("the title is %s", w.user(u.Email).Title)
 		}
 	})
 }
