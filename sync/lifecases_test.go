@@ -232,6 +232,19 @@ func TestAnExchangeWithANewName(t *testing.T) {
 		})
 	}
 
+	inWorld(t, "a previousEmail that is done, and the address was given to the other one by hand", func(w *world) {
+		us := w.sim.Users()
+		before := w.adopted(us[:2]...)
+		w.write(us[0].ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", us[0].Name, us[0].Email)
+		w.pass()
+		w.sim.Edit(us[1].Email, func(u *sim.User) { u.Email = us[0].Email })
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\npreviousEmail: %s\n", us[1].Email, us[0].Name, us[0].Email)
+		w.write(us[1].ID+".yaml", "email: two@example.com\nname: New Name\n")
+		w.pass()
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
+
 	inWorld(t, "in another file, and who had the address is gone", func(w *world) {
 		us := w.sim.Users()
 		before := w.adopted(us[:2]...)

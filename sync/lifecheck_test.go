@@ -76,7 +76,7 @@ func (sc *life) passOn(snap *state.Snapshot) {
 			continue
 		}
 		if h := sc.at(rec.Declared.Key); h != nil && h.account == "" {
-			h.take(p.account)
+			h.may[p.account], sc.let[p.account] = true, true // h may get it, else the leaver's is removed
 			p.account = ""
 		}
 	}

@@ -16,6 +16,7 @@ type planner struct {
 	snap       *state.Snapshot
 	declared   map[string]*spec.User  // by key
 	recorded   map[string]*state.User // by the key they were last declared as
+	formerly   map[string]bool        // keys that somebody was declared as before
 	places     map[place]*state.User  // by where they were last declared
 	broken     bool                   // the tree has problems: some specs are left out
 	known      map[string]*state.User // by what they can be recognized by; see recognized
@@ -39,7 +40,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 	p := &planner{
 		Plan:   &Plan{Index: NewIndex(snap.Users, policy.ReportDrift), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups()},
 		policy: policy, answers: answers, snap: snap, now: now,
-		declared: map[string]*spec.User{}, current: map[string]*state.User{}, doubted: map[string]string{},
+		declared: map[string]*spec.User{}, formerly: map[string]bool{}, current: map[string]*state.User{}, doubted: map[string]string{},
 		changes: map[string]*Change{}, removals: map[string]*Change{}, wrong: map[string]bool{}, quiet: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
 	}
 	for _, t := range snap.Guards.Released {

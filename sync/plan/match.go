@@ -21,6 +21,11 @@ const mostLooked = 50
 //  4. the address.
 func (p *planner) match(users []*spec.User) {
 	p.recorded, p.places = recorded(p.snap.Users)
+	for _, u := range p.snap.Users {
+		for _, key := range u.Formerly {
+			p.formerly[key] = true
+		}
+	}
 	p.matchIDs(users)
 	for _, u := range users {
 		if p.unmatched(u) {
@@ -170,6 +175,9 @@ func (p *planner) matchFormer(u *spec.User) {
 			return later != former && next != nil && slices.Contains(next.Formerly, former)
 		}) {
 			continue // done, and renamed again
+		}
+		if p.recorded[former] == nil && p.formerly[former] {
+			continue // done; who has the address by now was given it by hand
 		}
 		old := p.free(p.recorded[former])
 		if old == nil {
