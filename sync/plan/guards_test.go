@@ -72,6 +72,17 @@ func sentences() []sentence {
 			o.tree.Users[0] = declared("ana.perez@x.example", "name", "Ana", "state", "active")
 			return o
 		}, harm: does(plan.Create), off: func(g *plan.Guard) { g.Renames = false }},
+		{says: "who looks renamed", make: func() *orgTest {
+			o := org(100)
+			o.snap.Users["id0000"].Fields[spec.Name] = spec.Text("Ana")
+			o.tree.Users[0] = declared("ana.perez@x.example", "name", "Ana", "state", "active")
+			return o
+		}, harm: does(plan.Delete), off: func(g *plan.Guard) { g.Renames = false }},
+		{says: "an id that was copied", make: with(func(o *orgTest) {
+			o.snap.Users["id0000"].Fields[spec.Name] = spec.Text("Ana")
+			o.tree.Users[0] = declared("bo@x.example", "name", "Bo")
+			o.tree.Users[0].ID = "id0000"
+		}), harm: names(spec.Name), off: func(g *plan.Guard) { g.Renames = false }},
 		{says: "plain changes", make: trespass("plain changes", 21), harm: names(spec.Title), off: func(g *plan.Guard) { g.Changes = nil }},
 		{says: "deactivated by somebody else", make: with(func(o *orgTest) { o.snap.Users["id0000"].Fields[spec.State] = spec.Text("inactive") }),
 			harm: names(spec.State), off: func(g *plan.Guard) { g.Reactivations = false }},
