@@ -190,7 +190,8 @@ var errLacking = errors.New("the permission is missing")
 // old to be compared.
 func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	renewed := *u
-	renewed.Fields = maps.Clone(u.Fields)
+	renewed.Fields = make(spec.Fields, len(u.Fields)+len(asked))
+	maps.Copy(renewed.Fields, u.Fields)
 	var fresh, kept []spec.Field
 	unsure := false // whether a reading may be of before our own write, and nothing else is known
 	for _, f := range asked {

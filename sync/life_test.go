@@ -61,7 +61,8 @@ type life struct {
 	people    []*person
 	let       map[string]bool // ids of accounts whose removal was released
 	last      *usersync.Result
-	addresses int // made up so far
+	changed   bool // something, since the last pass
+	addresses int  // made up so far
 	history   []string
 }
 
@@ -107,7 +108,7 @@ func (sc *life) run(t *testing.T) error {
 	for _, s := range sc.steps {
 		did, err := lifeSteps[s.name].do(sc, s.a, s.b)
 		if did != "" {
-			sc.history = append(sc.history, s.name+": "+did)
+			sc.history, sc.changed = append(sc.history, s.name+": "+did), true
 		}
 		if err != nil {
 			return sc.failure(err)
@@ -171,6 +172,9 @@ func (sc *life) end() error {
 			break
 		}
 		sc.release(sc.last.Holds...)
+		if err := sc.look("the pass after it", usersync.Mode{Strict: true, Reread: true}); err != nil {
+			return err
+		}
 	}
 	if sc.last == nil {
 		return fmt.Errorf("the specs are refused after their correction")

@@ -29,6 +29,7 @@ func (sc *life) look(name string, mode usersync.Mode) error {
 	sc.sim.ResetLedger()
 	res, err := sc.Reconcile(context.Background(), mode)
 	said := ""
+	sc.changed = false
 	if sc.last = res; res != nil {
 		said = show(res)
 		for _, h := range res.Holds {

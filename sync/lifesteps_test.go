@@ -289,7 +289,7 @@ var lifeSteps = map[string]act{
 		return d.String(), nil
 	}},
 	"a person releases a hold": {2, func(sc *life, a, _ int) (string, error) {
-		if sc.last == nil || len(sc.last.Holds) == 0 {
+		if sc.last == nil || len(sc.last.Holds) == 0 || sc.changed { // a release is of what is held now
 			return "", nil
 		}
 		sc.release(sc.last.Holds[a%len(sc.last.Holds)])
