@@ -65,7 +65,7 @@ func TestSwap(t *testing.T) {
 		w.write("u.yaml", "users:\n- {email: %s, id: %s}\n- {email: %s, id: %s}\n", us[1].Email, us[0].ID, us[0].Email, us[1].ID)
 		for range 3 {
 			res := w.pass()
-			if res.Failed != 2 || len(res.Problems) != 2 || !strings.Contains(res.Problems[0].Message, "passed on in a circle") {
+			if res.Failed != 2 || len(res.Problems) != 2 || !strings.Contains(res.Problems[0].Message, "exchange addresses") {
 				t.Errorf("failed %d: %v\n%s", res.Failed, res.Problems, show(res))
 			}
 		}

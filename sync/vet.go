@@ -25,23 +25,23 @@ func (a *applier) vet(j *job, next *plan.Change) error {
 		return fmt.Errorf("%s: %s", refused[0].Field, refused[0])
 	}
 	if next.Action.Removes() && len(next.Fields) > 0 && next.Current.Key() != next.Key && !slices.Contains(a.Policy.Unmanaged, spec.Email) {
-		return errors.New("somebody has changed the address; whether the account is still that of who left is looked at with the next pass")
+		return errors.New("somebody has changed the address; the next pass decides whether the account is still that of the leaver")
 	}
 	if a.Policy.Guard.RestoresAdmin(next) && j.action != plan.Restore {
-		return errors.New("the address is that of a deleted user who is, or may be, an administrator; that it is to be restored is looked at with the next pass")
+		return errors.New("the address is that of a deleted user who is, or may be, an administrator; the next pass decides whether to restore it")
 	}
 	was := func(f spec.Field) bool {
 		return slices.ContainsFunc(j.fields, func(fc plan.FieldChange) bool { return fc.Field == f && fc.Before != "" })
 	}
 	if next.Deactivates() && !next.Action.Removes() && !was(spec.State) {
-		return errors.New("the user exists and is active; that it is to be inactive is looked at with the next pass")
+		return errors.New("the user exists and is active; its deactivation is decided in the next pass")
 	}
 	created := j.ours || next.Current.Deleted() && next.Current.Applied == nil // or restored in place of that
 	if a.Policy.Guard.Reactivations && next.Activates() && !was(spec.State) && !created && j.action != plan.Restore {
-		return errors.New("the user exists and is not active; that it is to be active is looked at with the next pass")
+		return errors.New("the user exists and is not active; its activation is decided in the next pass")
 	}
 	if (a.Policy.Guard.Addresses != nil || a.Policy.Guard.MinAdmins > 0) && next.ChangesAddress() && !was(spec.Email) && j.action != plan.Restore {
-		return errors.New("somebody has changed the address; that it is to be changed back is looked at with the next pass")
+		return errors.New("somebody has changed the address; the next pass decides whether to change it back")
 	}
 	return nil
 }

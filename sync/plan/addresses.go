@@ -51,7 +51,7 @@ func (p *planner) unavailable(c *Change) (refused []*Change, why string) {
 			for _, c := range refused {
 				keys = append(keys, Printable(c.Key))
 			}
-			return refused, fmt.Sprintf("is passed on in a circle (%s -> %s), and an address is never in two places: give one of these users another address first",
+			return refused, fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
 				strings.Join(keys, " -> "), keys[0])
 		case owner != "" && change != nil && change.Action != Create && change.Names(spec.Email) && !slices.Contains(refused, change):
 			next = change // who has it gives it up, if that can be done

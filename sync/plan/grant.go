@@ -7,7 +7,7 @@ import (
 	"usersyncd/spec"
 )
 
-// granted reports whether everything that a change gives to a user may be given. What may is said by the
+// checkAllowlists reports whether everything that a change gives to a user may be given. What may is said by the
 // configuration alone: a checkout is written by more people than may hand out access.
 func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
 	refused := p.policy.Guard.Refuses(c)

@@ -24,16 +24,16 @@ type Index struct {
 	infos          []spec.Info       // of all fields, in the format's order
 }
 
-// NewIndex makes the index of some users. lax says that drift is only reported.
-func NewIndex(users map[string]*state.User, lax bool) *Index {
-	r := &Index{reportDrift: lax, infos: spec.All(), ByID: users, ByKey: make(map[string]*state.User, len(users)), RenamedTo: map[string]string{}, ToCreate: map[string]bool{}}
+// NewIndex makes the index of some users. reportDrift says that drift is only reported.
+func NewIndex(users map[string]*state.User, reportDrift bool) *Index {
+	r := &Index{reportDrift: reportDrift, infos: spec.All(), ByID: users, ByKey: make(map[string]*state.User, len(users)), RenamedTo: map[string]string{}, ToCreate: map[string]bool{}}
 	for _, u := range users {
 		r.index(u)
 	}
 	return r
 }
 
-// add makes u findable by its address. Of two users with one address (one was deleted and purged,
+// index makes u findable by its address. Of two users with one address (one was deleted and purged,
 // and the file has not heard) the live one counts, then the one with the greater id, so that a plan
 // does not depend on the order of a map.
 func (r *Index) index(u *state.User) {

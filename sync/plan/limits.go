@@ -98,10 +98,10 @@ func (p *planner) limitRemovals() {
 		return
 	}
 	what := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
-	new := p.planned(func(c *Change) bool { return c.creates() && !p.released(guardRemovals, c) })
-	if len(new)+p.users.done.Created > most {
-		what += fmt.Sprintf(" and create %d", len(new))
-		changes = append(changes, new...)
+	created := p.planned(func(c *Change) bool { return c.creates() && !p.released(guardRemovals, c) })
+	if len(created)+p.users.done.Created > most {
+		what += fmt.Sprintf(" and create %d", len(created))
+		changes = append(changes, created...)
 	}
 	reason := what + after(done) + "; " + l.inWords(guardRemovals, all, all)
 	if p.users.done.Forgotten {
