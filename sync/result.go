@@ -34,7 +34,7 @@ type Result struct {
 	Seconds     float64        `json:"seconds"`
 	Estimate    *Estimate      `json:"estimate,omitempty"` // of a plan
 	Holds       []plan.Hold    `json:"holds"`
-	Notes       []string       `json:"notes,omitempty"`     // what is no error, and worth a look
+	Notes       []string       `json:"notes,omitempty"`     // warnings
 	Contested   []plan.Contest `json:"contested,omitempty"` // fields that somebody else keeps changing back
 	Paused      *state.Pause   `json:"paused,omitempty"`    // why nothing was applied
 	Changes     []*plan.Change `json:"changes"`

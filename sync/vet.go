@@ -10,7 +10,7 @@ import (
 )
 
 // vet refuses what came up only now, past the guards of the plan: whoever was found may be protected, and what
-// a user has lost since may not be given any more. What takes a user out of service is planned anew.
+// a user has lost since may not be given any more. What takes a user out of service is planned again.
 func (a *applier) vet(j *job, next *plan.Change) error {
 	if next.Current == nil {
 		return nil

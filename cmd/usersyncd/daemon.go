@@ -265,7 +265,7 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 	}
 	for _, note := range res.Notes {
 		if !slices.Contains(d.notes, note) { // it stands as long as what it is about
-			d.log.Warn("worth a look", "note", note)
+			d.log.Warn("warning", "note", note)
 		}
 	}
 	d.notes = res.Notes

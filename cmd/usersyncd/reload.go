@@ -79,7 +79,7 @@ func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*s
 	return s, nil
 }
 
-// rereadSettings reads the settings of a running daemon anew: the same command line, and environment, env
+// rereadSettings reads the settings of a running daemon again: the same command line, and environment, env
 // file and configuration file as they are now.
 func rereadSettings(p process) (*settings, error) {
 	c := &config{}

@@ -33,14 +33,14 @@ var remotes = []struct{ remote, want string }{
 	{"file:///srv/git/repo.git", "/srv/git/repo"},
 	{"/srv/git/repo.git", "/srv/git/repo"},
 	{"/srv/git/repo/.git", "/srv/git/repo"},
-	{"../repo.git", "/work/repo"},
-	{"./a:b", "/work/all/a:b"},
+	{"../repo.git", "/srv/repo"},
+	{"./a:b", "/srv/all/a:b"},
 	{"codecommit::eu-west-1://user:s3cret@repo", "codecommit::eu-west-1://repo"},
 }
 
 func TestRemotesThatAreOne(t *testing.T) {
 	for _, c := range remotes {
-		if got := canonicalURL(c.remote, "/work/all"); got != c.want {
+		if got := canonicalURL(c.remote, "/srv/all"); got != c.want {
 			t.Errorf("%s: %s, not %s", c.remote, got, c.want)
 		}
 	}
@@ -55,8 +55,8 @@ func FuzzRemote(f *testing.F) {
 		if remote = strings.TrimSpace(remote); remote == "" {
 			return // there is none
 		}
-		got := canonicalURL(remote, "/work/all")
-		if got == "" || got != canonicalURL(remote+"/", "/work/all") && !strings.Contains(remote, "?") && !strings.HasSuffix(remote, ":/") {
+		got := canonicalURL(remote, "/srv/all")
+		if got == "" || got != canonicalURL(remote+"/", "/srv/all") && !strings.Contains(remote, "?") && !strings.HasSuffix(remote, ":/") {
 			t.Errorf("%q: %q", remote, got)
 		}
 		if !strings.ContainsAny(remote, "/@:?[]") {

@@ -64,7 +64,7 @@ type Status struct {
 	Holds    []plan.Hold        `json:"holds"`
 	Failures []usersync.Failure `json:"failures"`           // the first ones, failed or in quarantine
 	Specs    []spec.Problem     `json:"specs"`              // the first problems in the specs
-	Notes    []string           `json:"notes,omitempty"`    // what is no error, and worth a look
+	Notes    []string           `json:"notes,omitempty"`    // warnings
 	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
 
 	Contested int            `json:"contested"`          // fields that somebody else keeps changing back

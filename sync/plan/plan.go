@@ -23,7 +23,7 @@ type Plan struct {
 	Unchanged int       // declared users that do not differ
 	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
 	Holds     []Hold    // what guards hold until a person releases it
-	Notes     []string  // what is no error, and worth a look; see AllNotes
+	Notes     []string  // warnings; see AllNotes
 	Contested []Contest // by field and address; renewed as repairs are made
 
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
@@ -212,7 +212,7 @@ func (p *Plan) Declared() int {
 	return n + len(wrong)
 }
 
-// Converged reports whether the tree was wholly applied: nothing failed, waits or was left out.
+// Converged reports whether the tree was fully applied: nothing failed, waits or was left out.
 func (p *Plan) Converged() bool {
 	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied || len(c.Deferred)+len(c.Withheld) > 0 })
 }
