@@ -187,6 +187,10 @@ func (a *applier) reread(j *job, ans answer) error {
 		if owner := a.plan.OwnerOf[now.ID]; c.Current != nil || owner != "" && owner != c.Key {
 			return a.failed(j, a.because(j, fmt.Sprintf("the address is taken by user %s (%s)", now.ID, now.Fields[spec.State].Text())))
 		}
+		if known := a.index.ByID[now.ID]; !j.ours && known != nil && known.Applied != nil && known.Declared.Key != "" && known.Declared.Key != c.Key {
+			// Somebody has given the address to a user whom we know under another one: whose account it is the next plan tells.
+			return a.failed(j, a.because(j, fmt.Sprintf("the address is that of user %s by now, who was declared as %s; the next pass looks again", now.ID, known.Declared.Key)))
+		}
 		if !j.ours && !a.Policy.Adopt && now.Fields[spec.State].Text() != state.Deleted {
 			return a.failed(j, a.because(j, fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
 		}
