@@ -195,6 +195,18 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 		w.sameNames(us[:2]...)
 	})
 
+	inWorld(t, "of somebody whose spec has moved, with a new name", func(w *world) {
+		ana := w.sim.Users()[0]
+		w.adopted(ana)
+		w.remove(ana.ID + ".yaml")
+		w.write("moved.yaml", "email: two@example.com\nname: New Name\n")
+		w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+		if res := w.pass(); res.Held != 1 {
+			w.Errorf("held %d\n%s", res.Held, show(res))
+		}
+		w.sameNames(ana)
+	})
+
 	inWorld(t, "with previousEmail, and a second rename later", func(w *world) {
 		ana := w.sim.Users()[0]
 		w.adopted(ana)
@@ -264,6 +276,19 @@ func TestAnExchangeWithANewName(t *testing.T) {
 		w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", us[1].Name, us[1].Email)
 		w.pass()
 		w.write(us[0].ID+".yaml", "email: three@example.com\nname: %q\npreviousEmail: two@example.com\n", us[0].Name)
+		w.pass()
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
+
+	inWorld(t, "a former address is by hand that of the other one, and another spec has the id", func(w *world) {
+		us := w.sim.Users()
+		w.adopted(us[:2]...)
+		w.write("copy.yaml", "email: copy@example.com\nname: Copy\nid: %s\n", us[1].ID)
+		w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", us[1].Name, us[1].Email)
+		w.sim.Edit(us[1].Email, func(u *sim.User) { u.Email = "old@example.com" })
+		w.sim.Edit(us[0].Email, func(u *sim.User) { u.Email = us[1].Email })
+		before := w.accounts()
 		w.pass()
 		w.sameAccounts(before)
 		w.sameNames(us[:2]...)

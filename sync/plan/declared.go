@@ -21,6 +21,7 @@ type planner struct {
 	broken     bool                   // the tree has problems: some specs are left out
 	known      map[string]*state.User // by what they can be recognized by; see recognized
 	newcomers  map[string]*spec.User  // by what they can be recognized by; see lookalike
+	unknown    []*spec.User           // for whom nobody is known; see replaced
 	current    map[string]*state.User // by key of the declared user
 	redeclared []*state.User          // whose record changes
 	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's

@@ -189,6 +189,9 @@ func (p *planner) matchFormer(u *spec.User) {
 		case old == nil && p.Index.ByKey[former] == nil && holder == nil && !p.answers.Searched[former]:
 			p.Lookups.Emails[former] = true // it may be that of a deleted user, whom no listing shows
 		case old == nil:
+		case old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former && otherName(u, old) && !p.alike(u, old): // given there to somebody else
+			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s) by now, who was declared as %s; correct it, or pin the user you mean with id",
+				Printable(former), old.Fields[spec.Name].Display(), old.ID, Printable(old.Declared.Key)))
 		case successor && otherName(u, old) && !p.alike(u, old) && (!otherName(next, old) || p.alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
 				Printable(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
@@ -236,7 +239,7 @@ func (p *planner) matchRecord(u *spec.User) {
 			p.claim(u, live)
 		}
 	case p.swapped(u, cur), p.passedOn(u, cur):
-	case !otherName(u, cur) || p.alike(u, cur) || cur.Key() == u.Key && !otherEmployee(u, cur):
+	case !otherName(u, cur) || p.alike(u, cur) || cur.Key() == u.Key && !otherEmployee(u, cur) && !p.replaced(u, cur):
 		p.claim(u, cur)
 	case live != nil && live.Declared.Key == "" && !otherName(u, live): // who was given the address there
 		p.claim(u, live)
@@ -245,6 +248,21 @@ func (p *planner) matchRecord(u *spec.User) {
 		p.doubted[u.Key] = fmt.Sprintf("%s: the account %s was declared by this address until now, and is that of %s (%s): add id: %s if it is the same person",
 			u.Pos, cur.ID, cur.Fields[spec.Name].Display(), Printable(cur.Key()), cur.ID)
 	}
+}
+
+// replaced reports whether a spec with another name may be a hire at the address of an account, and the account that of
+// somebody else by now: the spec is in another file, and some declaration has no account.
+func (p *planner) replaced(u *spec.User, cur *state.User) bool {
+	if p.unknown == nil {
+		p.unknown = []*spec.User{}
+		for _, other := range p.declared {
+			if other.ID == "" && p.recorded[other.Key] == nil && p.Index.ByKey[other.Key] == nil {
+				p.unknown = append(p.unknown, other)
+			}
+		}
+	}
+	return cur.Declared.File != "" && cur.Declared.File != u.Pos.File &&
+		slices.ContainsFunc(p.unknown, func(other *spec.User) bool { return p.current[other.Key] == nil })
 }
 
 // swapped refuses a spec that says the address of one account and, by its name and its place, means another one,
