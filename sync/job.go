@@ -307,7 +307,9 @@ func (a *applier) succeed(j *job, commit *state.Commit) {
 	if c.Action.Removes() {
 		left := *c.Current
 		left.Unmanage()
-		left.Removed = string(c.Action)
+		if left.Fields[spec.State] == c.Desired[spec.State] { // else somebody has deleted the user meanwhile
+			left.Removed = string(c.Action)
+		}
 		c.Current = &left
 		commit.Users = append(commit.Users, c.Current)
 		a.index.Put(c.Current)

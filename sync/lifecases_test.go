@@ -281,6 +281,36 @@ func TestAnExchangeWithANewName(t *testing.T) {
 		w.sameNames(us[:2]...)
 	})
 
+	inWorld(t, "a previousEmail that is somebody else's, while a third has another one", func(w *world) {
+		us := w.sim.Users()
+		before := w.adopted(us[:3]...)
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\npreviousEmail: %s\n", us[2].Email, us[0].Name, us[1].Email)
+		w.write(us[1].ID+".yaml", "email: %s\nname: %q\n", us[0].Email, us[1].Name)
+		w.write(us[2].ID+".yaml", "email: three@example.com\nname: %q\nid: %s\n", us[2].Name, us[2].ID)
+		if res := w.pass(); res.Failed != 2 {
+			w.Errorf("failed %d: %v\n%s", res.Failed, res.Problems, show(res))
+		}
+		w.sameAccounts(before)
+		w.sameNames(us[:3]...)
+	})
+
+	inWorld(t, "a previousEmail that is that of another employee, who is gone", func(w *world) {
+		us := w.sim.Users()
+		for i, u := range us[:2] {
+			w.write(u.ID+".yaml", "email: %s\nname: %q\nemployer: {employeeId: E%d}\n", u.Email, u.Name, i)
+		}
+		w.pass()
+		before := w.accounts()
+		w.remove(us[0].ID + ".yaml")
+		w.remove(us[1].ID + ".yaml")
+		w.write("moved.yaml", "email: two@example.com\nname: New Name\npreviousEmail: %s\nemployer: {employeeId: E1}\n", us[0].Email)
+		if res := w.pass(); res.Failed != 1 {
+			w.Errorf("failed %d: %v\n%s", res.Failed, res.Problems, show(res))
+		}
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
+
 	inWorld(t, "a former address is by hand that of the other one, and another spec has the id", func(w *world) {
 		us := w.sim.Users()
 		w.adopted(us[:2]...)
@@ -334,5 +364,23 @@ func TestARemovalIsRevertedWhereTheStateIsNotManaged(t *testing.T) {
 			w.Errorf("declared again, and %s", got)
 		}
 		w.settled()
+	})
+}
+
+// Who was deleted by hand a moment ago is not brought back to be deactivated.
+func TestALeaverWhomSomebodyDeletesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5, ReadLag: 10 * time.Second})
+		w.Policy.OnRemoval = plan.Deactivate
+		ana := w.sim.Users()[0]
+		w.write("other.yaml", "email: other@example.com\nname: Other\n")
+		w.adopted(ana)
+		time.Sleep(time.Minute)
+		w.sim.Edit(ana.Email, func(u *sim.User) { u.State = "deleted" })
+		w.remove(ana.ID + ".yaml")
+		w.pass()
+		if got := w.byID(ana.ID); got.State != "deleted" {
+			t.Errorf("the account is %s", got.State)
+		}
 	})
 }

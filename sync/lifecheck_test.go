@@ -172,13 +172,14 @@ func (sc *life) asDeclared() error {
 			continue
 		}
 		u, found := sc.sim.User(p.key)
-		if p.account != "" {
-			u, found = sc.byID(p.account), true
+		account := cmp.Or(p.account, p.pinned)
+		if account != "" {
+			u, found = sc.byID(account), true
 		}
 		switch {
 		case found && u.State == "deleted" && slices.Contains(sc.unmanaged, spec.State):
 			continue // that was told once
-		case p.account == "" && (!found || u.Name != p.name): // the record of who was found by address may be written later
+		case account == "" && (!found || u.Name != p.name): // the record of who was found by address may be written later
 			return fmt.Errorf("%s has no account, and nothing is told", p)
 		}
 		for field, v := range map[spec.Field][2]string{spec.Email: {u.Email, p.key}, spec.Name: {u.Name, p.name}, spec.Title: {u.Title, p.title},

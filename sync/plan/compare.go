@@ -20,7 +20,7 @@ func (r *Index) Compare(c *Change) {
 	switch {
 	case c.Action.Removes():
 		want := c.Desired[spec.State]
-		if have := c.Current.Fields[spec.State]; c.Action != Unmanage && have != want {
+		if have := c.Current.Fields[spec.State]; c.Action != Unmanage && have != want && !c.Current.Deleted() {
 			c.Fields = []FieldChange{{Field: spec.State, Before: have, After: want, Cause: Removed}}
 		}
 		c.classify()

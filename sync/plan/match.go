@@ -184,14 +184,20 @@ func (p *planner) matchFormer(u *spec.User) {
 			old = p.free(p.Index.ByKey[former])
 		}
 		next := p.declared[former] // somebody else is declared by the former address
-		successor := next != nil
+		successor, own := next != nil, (*state.User)(nil)
+		if old != nil {
+			own = p.ownAccount(u, old)
+		}
 		switch {
 		case old == nil && p.Index.ByKey[former] == nil && holder == nil && !p.answers.Searched[former]:
 			p.Lookups.Emails[former] = true // it may be that of a deleted user, whom no listing shows
 		case old == nil:
-		case old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former && otherName(u, old) && !p.alike(u, old): // given there to somebody else
-			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s) by now, who was declared as %s; correct it, or pin the user you mean with id",
-				Printable(former), old.Fields[spec.Name].Display(), old.ID, Printable(old.Declared.Key)))
+		case otherName(u, old) && !p.alike(u, old) && (otherEmployee(u, old) || old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former):
+			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who was declared as %s; correct it, or pin the user you mean with id",
+				Printable(former), old.Fields[spec.Name].Display(), old.ID, Printable(cmp.Or(old.Declared.Key, former))))
+		case own != nil:
+			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), and the spec was that of %s (%s) until now; correct it, or pin the user you mean with id",
+				Printable(former), old.Fields[spec.Name].Display(), old.ID, Printable(own.Declared.Key), own.ID))
 		case successor && otherName(u, old) && !p.alike(u, old) && (!otherName(next, old) || p.alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
 				Printable(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
@@ -212,7 +218,7 @@ func (p *planner) matchFormer(u *spec.User) {
 			return
 		}
 	}
-	if taken != "" && holder == nil && known == nil {
+	if taken != "" && p.free(holder) == nil && known == nil {
 		p.unclear(u, "previousEmail", taken)
 	}
 }
@@ -265,17 +271,27 @@ func (p *planner) replaced(u *spec.User, cur *state.User) bool {
 		slices.ContainsFunc(p.unknown, func(other *spec.User) bool { return p.current[other.Key] == nil })
 }
 
-// swapped refuses a spec that says the address of one account and, by its name and its place, means another one,
-// unless that one has the address by now.
-func (p *planner) swapped(u *spec.User, cur *state.User) bool {
+// ownAccount returns the account of which a spec says by its name and its place that it is the one, where it says the address
+// of another one; nil if there is none.
+func (p *planner) ownAccount(u *spec.User, cur *state.User) *state.User {
 	if !otherName(u, cur) || cur.Declared.File == "" || p.alike(u, cur) {
-		return false
+		return nil
 	}
 	meant := p.places[at(u)]
 	if meant == nil || meant == cur || otherEmployee(u, meant) || otherName(u, meant) && u.Ordinal+meant.Declared.Ordinal > 0 {
 		meant = p.recognized(u) // in a list of users a place says nothing by itself: they are sorted at times
 	}
 	if meant == nil || meant == cur || otherEmployee(u, meant) {
+		return nil
+	}
+	return meant
+}
+
+// swapped refuses a spec that says the address of one account and means another one, unless that one has the address by
+// now.
+func (p *planner) swapped(u *spec.User, cur *state.User) bool {
+	meant := p.ownAccount(u, cur)
+	if meant == nil {
 		return false
 	}
 	if meant.Key() == u.Key && p.free(meant) != nil { // somebody has exchanged the addresses there already

@@ -36,9 +36,6 @@ func (p *planner) removed() {
 func (p *planner) removal(u *state.User) *Change {
 	c := &Change{Key: u.Key(), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
 	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: state.Deleted}[c.Action])}
-	if u.Deleted() {
-		c.Action = Unmanage // by hand, already
-	}
 	p.Index.Compare(c)
 	c.Hash = string(c.Action)
 	if p.moved(u) { // what was released before does not count
