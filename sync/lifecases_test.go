@@ -184,6 +184,28 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 		}
 	})
 
+	inWorld(t, "of a rename by hand that the spec follows in another file, with a new name", func(w *world) {
+		ana := w.sim.Users()[0]
+		w.Policy.Unmanaged, w.Policy.Create = []spec.Field{spec.Email, spec.Name, spec.State}, false
+		before := w.adopted(ana)
+		w.sim.Edit(ana.Email, func(u *sim.User) { u.Email = "two@example.com" })
+		w.remove(ana.ID + ".yaml")
+		w.write("moved.yaml", "email: two@example.com\nname: New Name\n")
+		w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+		for range 2 {
+			if res := w.pass(); len(res.Problems) != 2 {
+				w.Errorf("%v\n%s", res.Problems, show(res))
+			}
+		}
+		w.sameNames(ana)
+		w.write("moved.yaml", "email: two@example.com\nname: New Name\nid: %s\n", ana.ID) // as it is told
+		w.pass()
+		w.sameNames(ana)
+		if got := w.accounts(); len(got) != len(before) {
+			w.Errorf("%d accounts became %d", len(before), len(got))
+		}
+	})
+
 	inWorld(t, "of somebody whose spec says the address of a third person", func(w *world) {
 		us := w.sim.Users()
 		before := w.adopted(us[:2]...)

@@ -131,8 +131,8 @@ func (p *planner) resemblances() []resemblance {
 	return pairs
 }
 
-// lookalike returns the spec that looks like an account under another address: at its place, or with its name where that
-// is the only one, or with a number of its. nil if there is none.
+// lookalike returns the spec that looks like an account under another address: with the address that the account has by
+// now, at its place, with its name where that is the only one, or with a number of its. nil if there is none.
 func (p *planner) lookalike(cur *state.User) *spec.User {
 	if p.newcomers == nil {
 		p.newcomers = map[string]*spec.User{}
@@ -141,6 +141,7 @@ func (p *planner) lookalike(cur *state.User) *spec.User {
 			if known := p.free(p.recorded[u.Key]); u.ID != "" || known != nil && (!otherName(u, known) || p.alike(u, known)) {
 				continue
 			}
+			p.newcomers["addressed "+u.Key] = u
 			p.newcomers[fmt.Sprint("at ", at(u))] = u
 			for _, number := range numbers(u.Fields) {
 				p.newcomers[number] = u
@@ -154,6 +155,9 @@ func (p *planner) lookalike(cur *state.User) *spec.User {
 		}
 	}
 	signs := append(numbers(cur.Fields, cur.Applied), fmt.Sprint("at ", placeOf(cur.Declared)), "named "+string(cur.Fields[spec.Name]))
+	if cur.Key() != cur.Declared.Key {
+		signs = append(signs, "addressed "+cur.Key())
+	}
 	for _, sign := range signs {
 		if u := p.newcomers[sign]; u != nil && p.current[u.Key] == nil && !otherEmployee(u, cur) {
 			return u
@@ -199,7 +203,7 @@ func (p *planner) alike(u *spec.User, cur *state.User) bool {
 		slices.ContainsFunc(numbers(u.Fields), func(number string) bool { return slices.Contains(have, number) })
 }
 
-// numbers are what tells people apart whatever they are called: the employee id and the external ids.
+// numbers are what identifies a person besides the name and the address: the employee id and the external ids.
 func numbers(all ...spec.Fields) []string {
 	var list []string
 	for _, fields := range all {
