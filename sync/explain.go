@@ -120,7 +120,11 @@ func explainOne(tree *spec.Tree, store *state.Store, policy plan.Policy, key str
 	p := plan.New(tree, snap, policy, nil, time.Now())
 	v := &View{Revision: tree.Revision, tree: tree, claimed: p.OwnerOf, partial: partial}
 	v.take(p)
-	return v.explain(store, key)
+	e, err := v.explain(store, key)
+	if err == nil && e.Standing == string(plan.Planned) {
+		e.Why = cmp.Or(e.Why, "unless a guard holds it: most of them count other users, too, and usersyncd plan shows what they hold")
+	}
+	return e, err
 }
 
 func (v *View) explain(store *state.Store, key string) (*Explanation, error) {

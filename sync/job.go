@@ -150,7 +150,7 @@ func (a *applier) nobody(j *job) error {
 }
 
 // gone goes on after a read that found no such user: one just made may not be shown yet, any other was
-// deleted beyond restoring and is made anew.
+// deleted beyond restoring and is created again.
 func (a *applier) gone(j *job) error {
 	c := j.change
 	if time.Since(j.sent) < a.SearchLag || unshown(c.Current) {

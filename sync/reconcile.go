@@ -74,7 +74,7 @@ var ErrProblems = errors.New("the specs have problems")
 
 // Reconcile makes one pass:
 //
-//	1 load     the whole checkout, and nothing else if it is as it was when it was last wholly applied
+//	1 load     the whole checkout, and nothing else if it is as it was when it was last fully applied
 //	2 refresh  what is known of the organization, when due
 //	3 plan     compare desired, observed and last applied
 //	4 apply    what differs, call by call, each with its commit

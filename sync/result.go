@@ -78,7 +78,7 @@ func (c *Calls) Add(now, earlier Calls) {
 	c.Retried += now.Retried - earlier.Retried
 }
 
-// Failure is one user that could not be changed, with what its owner needs to mend it.
+// Failure is one user that could not be changed, with what its owner needs to fix it.
 type Failure struct {
 	Email         string `json:"email"`
 	File          string `json:"file,omitempty"`

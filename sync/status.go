@@ -36,7 +36,7 @@ type Status struct {
 type Standing struct {
 	Success     time.Time      // when the last pass ended that nothing stopped; zero if none did
 	Refresh     time.Time      // when the organization was last read
-	LastApplied *state.Applied // the tree that was last wholly applied; nil if none was
+	LastApplied *state.Applied // the tree that was last fully applied; nil if none was
 	Paused      *state.Pause   // nothing is changed until somebody ends it
 	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
 	Passes      uint64         // that have ended

@@ -14,7 +14,7 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// Outside git nothing says when a writer has finished: here every file is removed and written anew, one
+// Outside git nothing says when a writer has finished: here every file is removed and written again, one
 // after the other. Whoever looks meanwhile acts on nothing of it, and afterwards on all.
 func TestHalfWrittenTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -293,7 +293,7 @@ func TestCheckouts(t *testing.T) {
 //
 //	go test -run '^$' -bench Checkouts -benchtime 1x -timeout 2h ./cmd/usersyncd
 //
-// plans is how many passes changed something in between. A plan that is not wholly of the commit that it says
+// plans is how many passes changed something in between. A plan that is not entirely of the commit that it says
 // it is of fails it. The rest is how long after the end of a checkout its changes are in the organization:
 // s-first and s-whole of the last one, that changes 400 users, s-edit of one more, that changes one user. What
 // comes first has 5 s.

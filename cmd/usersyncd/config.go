@@ -42,7 +42,6 @@ type config struct {
 	resyncInterval  time.Duration
 	noRefresh       bool
 	create, adopt   bool
-	createGiven     bool // create is not the default
 
 	maxRate                    float64
 	maxInFlight                int
@@ -86,11 +85,11 @@ func (c *config) orgFlags(f *pflag.FlagSet) {
 // passFlags say what a pass may do, and how.
 func (c *config) passFlags(f *pflag.FlagSet) {
 	c.stateFlags(f)
-	f.StringVar(&c.branch, "branch", "", "`NAME` of the only branch whose specs are applied; none: whatever is checked out")
+	f.StringVar(&c.branch, "branch", "", "`NAME` of the only branch whose specs are applied; none: any branch")
 	f.BoolVar(&c.noRefresh, "no-refresh", false, "do not read the organization first, unless nothing is known of it")
 	c.planFlags(f)
 	c.selection.flags(f)
-	f.Var(&c.release, "release", "`IDS` of what guards hold, which plan and --once let through in this run")
+	f.Var(&c.release, "release", "release these held `IDS` in this run (plan and --once only)")
 	c.readFlags(f)
 	c.rateFlags(f)
 }
@@ -153,31 +152,40 @@ func (c *config) load(cmd *cobra.Command, env environment) error {
 			return
 		}
 		value, source := lookUp(f.Name, env, settings)
-		if former := formerNames()[f.Name]; source == "" && former != "" {
-			value, source = lookUp(former, env, settings)
-		}
 		if source == "" {
 			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = usage("%s: %q is no value for --%s: it takes %s", source, value, f.Name, taken(f))
+			failed = usage("%s: %q is not a value of --%s: it takes %s", source, value, f.Name, taken(f))
 		}
 		c.sources[f.Name] = source
 	})
 	if failed != nil {
 		return failed
 	}
-	c.createGiven = cmd.Flags().Changed("create")
+	if unmanaged, _ := c.unmanagedFields(); slices.Contains(unmanaged, spec.Email) && !cmd.Flags().Changed("create") {
+		// Who has which address is somebody else's affair then: nobody by the declared one does not mean that there is nobody.
+		c.create = false
+	}
 	return c.check(cmd)
 }
 
-// lookUp returns what the environment, or else the file, says of a setting; no source if neither does.
+// lookUp returns what the environment, or else the file, says of a setting, by its name or by a former one; no source
+// if neither does.
 func lookUp(name string, env environment, settings map[string]spec.Setting) (value, source string) {
-	if value, source = env.get(envName(name)); source != "" {
-		return value, source
+	names := []string{name}
+	if former := formerNames()[name]; former != "" {
+		names = append(names, former)
 	}
-	if s, ok := settings[name]; ok {
-		return s.Value, s.Pos.String()
+	for _, name := range names {
+		if value, source = env.get(envName(name)); source != "" {
+			return value, source
+		}
+	}
+	for _, name := range names {
+		if s, ok := settings[name]; ok {
+			return s.Value, s.Pos.String()
+		}
 	}
 	return "", ""
 }
@@ -215,6 +223,11 @@ func readSettings(file string, root *cobra.Command) (map[string]spec.Setting, er
 			problem.Message += "; did you mean " + near + "?"
 		}
 		problems = append(problems, problem)
+	}
+	for name, former := range formerNames() {
+		if _, both := settings[name]; both && settings[former].Pos.Line > 0 {
+			problems = append(problems, spec.Problem{Pos: settings[former].Pos, Field: former, Message: "is the former name of " + name + ", which is set, too; remove it"})
+		}
 	}
 	if len(problems) > 0 {
 		lines := make([]string, len(problems))

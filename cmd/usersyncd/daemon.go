@@ -28,7 +28,7 @@ const (
 )
 
 // A daemon makes passes for ever: when the tree may have changed, when it is time to look anyway, when
-// a user leaves quarantine, and when somebody asks with SIGHUP, which also reads the settings anew.
+// a user leaves quarantine, and when somebody asks with SIGHUP, which also reads the settings again.
 type daemon struct {
 	*app
 	watcher  watcher

@@ -11,7 +11,7 @@ import (
 	"usersyncd/sync/control"
 )
 
-// Edits that are not committed show wherever the status names the revision, and never as wholly applied.
+// Edits that are not committed show wherever the status names the revision, and never as fully applied.
 func TestStatusShowsUncommittedEdits(t *testing.T) {
 	const revision = "0123456789abcdef0123456789abcdef01234567-dirty"
 	now := time.Now()
@@ -30,7 +30,7 @@ func TestStatusShowsUncommittedEdits(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "wholly") {
+	if strings.Contains(out.String(), "fully") {
 		t.Error(out.String())
 	}
 	if text := statusText(usersync.Status{Phase: "idle", Revision: revision, Users: 5, InSync: 5}, aimd.Stats{}, 0); !strings.HasPrefix(text, "5 users @0123456789ab-dirty, ") {

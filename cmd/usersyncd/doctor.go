@@ -20,7 +20,7 @@ import (
 func newDoctor(c *config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [flags] DIR",
-		Short: "Check all that a pass needs, and say how to mend what is wrong",
+		Short: "Check all that a pass needs, and say how to fix what is wrong",
 		Long: `doctor looks at the checkout, the configuration, the state file, the
 credentials, the permissions that the fields in use take, the quota, the clock
 and the limits of inotify. For what is wrong it prints what to do. It takes the
@@ -28,7 +28,7 @@ flags and the configuration of the service, may run beside it, and writes
 nothing, neither here nor there. It makes some three calls, a dozen if the
 client may not see its own roles.
 
-It exits with 1 if there is a problem; a warning is none.`,
+It exits with 1 if there is a problem; warnings do not count.`,
 		Example: `  usersyncd doctor ./users
   usersyncd doctor --output json ./users | jq '.checks[].fix'
   sudo CREDENTIALS_DIRECTORY=/etc/usersyncd/credentials usersyncd doctor \

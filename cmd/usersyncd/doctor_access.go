@@ -38,7 +38,11 @@ func (d *doctor) checkEnvFile() {
 	case err != nil:
 		d.problem(name, fix, "no command starts here: %v", err)
 	case f.unread != nil:
-		d.doubt(name, "if it is meant for usersyncd: "+fix, "%s is not read: %v", f.path, f.unread)
+		why := f.unread.Error()
+		if mistrusted != nil {
+			why = mistrusted.wrong
+		}
+		d.doubt(name, "if it is meant for usersyncd: "+fix, "%s is not read: %s", f.path, why)
 	case len(f.ignored) > 0:
 		d.doubt(name, "settings belong in the environment or in the --config file", "%s gives %s and no other variable; it has %s",
 			f.path, strings.Join(accountVariables(), ", "), strings.Join(f.ignored, ", "))
@@ -52,14 +56,14 @@ func (d *doctor) checkCredentials() {
 	const name = "credentials"
 	found, err := d.c.findCredentials(d.env)
 	mistrusted, _ := errors.AsType[*mistrustError](err)
-	secretFile := d.c.clientSecretFile
+	secretFile, others := d.c.clientSecretFile, os.FileMode(0o077)
 	if secretFile == "" && strings.HasPrefix(found.secretFrom, "systemd") {
 		dir, _ := d.env.get("CREDENTIALS_DIRECTORY")
-		secretFile = filepath.Join(dir, "client_secret")
+		secretFile, others = filepath.Join(dir, "client_secret"), 0o007 // systemd shows its access list as the group's mode
 	}
 	info, missing := os.Stat(secretFile)
 	switch {
-	case secretFile != "" && missing == nil && info.Mode().Perm()&0o077 != 0:
+	case secretFile != "" && missing == nil && info.Mode().Perm()&others != 0:
 		d.problem(name, "chmod 600 "+shellWord(secretFile), "others can read the secret in %s", secretFile)
 	case mistrusted != nil:
 		d.problem(name, mistrusted.fix, "%s", mistrusted.wrong)

@@ -76,7 +76,7 @@ func (d *doctor) readState(name, path string, info fs.FileInfo) {
 	snapshot, meta, err := d.take(store)
 	void := store.Void()
 	if err = errors.Join(err, store.Close()); err != nil {
-		d.problem(name, "usersyncd --once sets it aside and reads everything anew; or restore it", "%v", err)
+		d.problem(name, "usersyncd --once sets it aside and reads everything again; or restore it", "%v", err)
 		return
 	}
 	if void {

@@ -28,7 +28,7 @@ type envFile struct {
 }
 
 // findEnvFile reads the file of --env-file. Without the flag it is the .env of the working directory, which is
-// left unread if it may have come with the specs in dir, or if others can read it.
+// left unread if it may have come with the specs in dir, or if others can read it. dir is "" if no specs are read.
 func (c *config) findEnvFile(dir string) (envFile, error) {
 	path, stat, named := ".env", os.Lstat, false // a link may lead to a file that was meant for another program
 	if c.envFile != "" {
@@ -65,7 +65,7 @@ func (c *config) findEnvFile(dir string) (envFile, error) {
 func mayComeWith(dir string) error {
 	root, err := workTree(".")
 	in, wrong := root != "", "it is in the git work tree "+root+", so a commit may have put it there"
-	if err == nil && !in {
+	if err == nil && !in && dir != "" {
 		root, in, err = within(".", dir)
 		wrong = "it is in the directory of specs, " + root + ", so it may have come with them"
 	}

@@ -143,8 +143,7 @@ func (c *config) policy() (plan.Policy, error) {
 		only = append(only, spec.Key(address))
 	}
 	return plan.Policy{
-		// Who has which address is somebody else's affair then: nobody by the declared one does not mean that there is nobody.
-		Create: c.create && (c.createGiven || !slices.Contains(unmanaged, spec.Email)), Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: plan.Action(g.onRemoval),
+		Create: c.create, Adopt: c.adopt, ReportDrift: g.onDrift == "report", OnRemoval: plan.Action(g.onRemoval),
 		Select: plan.Selection{Only: only, Where: where}, Unmanaged: unmanaged, DetailInterval: g.detailInterval,
 		Schedule: schedule,
 		Guard: plan.Guard{

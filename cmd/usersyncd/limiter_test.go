@@ -31,7 +31,7 @@ func TestLimiterNews(t *testing.T) {
 		{"as many calls under way as may be, for longer", []aimd.Stats{busy(aimd.InFlight), busy(aimd.InFlight), busy(aimd.InFlight), busy(aimd.InFlight)}, []int{2}},
 		{"a cut is told at once", []aimd.Stats{busy(aimd.Rate), cut(gate, 1), cut(gate, 1), cut(busy(aimd.Rate), 1), cut(busy(aimd.Rate), 1)}, []int{1, 4}},
 		{"each of them", []aimd.Stats{cut(gate, 1), cut(gate, 2), cut(gate, 2)}, []int{0, 1}},
-		{"the next pass begins anew", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), idle, busy(aimd.Paced), busy(aimd.Paced)}, []int{1, 4}},
+		{"the next pass starts again", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), idle, busy(aimd.Paced), busy(aimd.Paced)}, []int{1, 4}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var n news

@@ -46,7 +46,7 @@ func (m *memory) restore(l *aimd.Dispatcher) {
 		err = json.Unmarshal(data, &learned)
 	}
 	if err != nil {
-		m.log.Debug("what the rate limiter had learned cannot be read; it begins anew", "error", err)
+		m.log.Debug("what the rate limiter had learned cannot be read; it starts from scratch", "error", err)
 		return
 	}
 	l.Restore(learned)
@@ -94,6 +94,6 @@ func (m *memory) write(l *aimd.Dispatcher, now time.Time, pause time.Duration) {
 		m.sent, m.kept = sent, learned.Tokens
 	case !m.failed:
 		m.failed = true
-		m.log.Warn("what the rate limiter has learned cannot be kept; it is tried again, and without it a restart learns anew", "error", err)
+		m.log.Warn("what the rate limiter has learned cannot be kept; it is tried again, and without it a restart learns from scratch", "error", err)
 	}
 }

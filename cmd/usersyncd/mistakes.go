@@ -51,7 +51,7 @@ func knownCommand(cmd *cobra.Command, path []string) error {
 // flagError explains a flag that pflag does not understand.
 func flagError(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return usage("%q is no value for --%s: it takes %s", e.GetValue(), e.GetFlag().Name, taken(e.GetFlag()))
+		return usage("%q is not a value of --%s: it takes %s", e.GetValue(), e.GetFlag().Name, taken(e.GetFlag()))
 	}
 	hint := ""
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && len(e.GetSpecifiedName()) > 1 {

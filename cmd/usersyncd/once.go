@@ -58,7 +58,7 @@ func (a *app) stateless() (note string, err error) {
 	if err != nil || !meta.Refresh.At.IsZero() || meta.Rebuilt || meta.Damaged > 0 {
 		return "", err
 	}
-	return "no earlier run has left a state file (" + a.Store.Path() + "): whom to remove, and what was done in the last 24 hours, is not known", nil
+	return "no earlier run has left a state file (" + a.Store.Path() + "): whom to remove, what was done in the last 24 hours, and who was deactivated by somebody else, is not known", nil
 }
 
 // tellStateless says that beside the result of a pass: the JSON is of the pass alone.

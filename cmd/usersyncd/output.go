@@ -83,7 +83,7 @@ func printKept(w io.Writer, res *usersync.Result) error {
 	if res.Kept == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems are solved.\n", plural(res.Kept, "managed user"))
+	_, err := fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", plural(res.Kept, "managed user"))
 	return err
 }
 

@@ -100,7 +100,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 			fmt.Fprintf(p.stdout, ", %d left out because of problems", n)
 		}
 		if res.Partial > 0 {
-			fmt.Fprintf(p.stdout, ", %d in part", res.Partial)
+			fmt.Fprintf(p.stdout, ", %d left out in part because of problems", res.Partial)
 		}
 		fmt.Fprintf(p.stdout, "; %s\n", estimated(res.Estimate))
 	}

@@ -54,7 +54,7 @@ func (c *config) reach(ctx context.Context, env environment) (reach, error) {
 	case failed != nil:
 		return reach{}, errors.Join(failed, store.Close())
 	case store.Void() && meta.Rebuilt:
-		r.nothing = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside, and reads the organization anew", err, path)
+		r.nothing = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside, and reads the organization again", err, path)
 	case store.Void():
 		r.nothing = fmt.Errorf("%w, and there is no state file %s: say with --state which one the service, or the run in CI, uses", err, path)
 	}

@@ -91,11 +91,8 @@ func rereadSettings(p process) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := c.specDir(cmd, cmd.Flags().Args(), env)
+	dir, err := c.locate(cmd, cmd.Flags().Args(), &env)
 	if err != nil {
-		return nil, err
-	}
-	if env.file, err = c.findEnvFile(dir); err != nil {
 		return nil, err
 	}
 	return newSettings(cmd, c, env, dir)
@@ -130,14 +127,14 @@ func orNothing(value string) string {
 	return value
 }
 
-// reload reads the settings anew, and changes what can change while the daemon runs. If they are broken, all
-// stays as it is, and the status says so until they are mended.
+// reload reads the settings again, and changes what can change while the daemon runs. If they are broken, all
+// stays as it is, and the status says so until they are fixed.
 func (d *daemon) reload() {
 	next, err := d.reread()
 	if err != nil {
 		text := oneLine(err.Error())
 		d.misconfigured.Store(&text)
-		d.log.Error("the new configuration is broken; the one before stays in use. Mend it, and reload again", "error", err)
+		d.log.Error("the new configuration is broken; the one before stays in use. Fix it, and reload again", "error", err)
 		return
 	}
 	if d.misconfigured.Swap(nil) != nil {

@@ -134,7 +134,7 @@ func TestReload(t *testing.T) {
 // A broken configuration changes nothing, whatever is wrong with it, and is told with its place and what to do.
 func TestReloadOfABrokenConfiguration(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
-		"no value":      {"create: true\nmax-rate: fast\n", `config.yaml:2:1: "fast" is no value for --max-rate: it takes a number`},
+		"no value":      {"create: true\nmax-rate: fast\n", `config.yaml:2:1: "fast" is not a value of --max-rate: it takes a number`},
 		"no such thing": {"create: true\nmax-rat: 5\n", `config.yaml:2:1: max-rat: there is no such setting; did you mean max-rate?`},
 		"no sense":      {"create: true\nrefresh-interval: 0s\n", `config.yaml:2:1: "0s" is not a positive duration, such as 15m`},
 		"no such field": {"create: true\nunmanaged-fields: tittle\n", `config.yaml:2:1: --unmanaged-fields: there is no field "tittle"; did you mean "title"?`},
@@ -148,7 +148,7 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 				time.Sleep(time.Minute)
 				status := func() string { return b.d.statusText(b.d.Status(), b.d.limiter.Stats(), time.Now()) }
 				for range 2 {
-					line := said(b.reload(test.text), "the new configuration is broken; the one before stays in use. Mend it, and reload again")
+					line := said(b.reload(test.text), "the new configuration is broken; the one before stays in use. Fix it, and reload again")
 					if line == nil || line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), test.want) {
 						b.Errorf("%v, want an error with %q", line, test.want)
 					}

@@ -108,7 +108,14 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo p
 		return nil, err
 	}
 	c.create, c.adopt = true, true
-	a, err := newApp(c, env, ".", agreed == "", &screen{w: p.stderr})
+	dir, err := c.specDir(cmd, nil, env)
+	if err != nil {
+		dir = "" // it is enough to have the state file
+	}
+	if env.file, err = c.findEnvFile(dir); err != nil {
+		return nil, err
+	}
+	a, err := newApp(c, env, dir, agreed == "", &screen{w: p.stderr})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ changed, as fast as the API accepts and no faster.
   usersyncd ./users               keep applying it, as a service does
   usersyncd status                how it does; explain EMAIL: one user
   usersyncd release PLAN-ID       let through what a guard holds
-  usersyncd doctor ./users        what keeps it from working, and how to mend it
+  usersyncd doctor ./users        what keeps it from working, and how to fix it
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
 and a key of the --config file (max-rate:). The flag wins, then the variable,
@@ -156,11 +156,17 @@ func prepare(cmd *cobra.Command, args []string, c *config, p process) (env envir
 	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
 		c.logLevel = "warn"
 	}
-	if dir, err = c.specDir(cmd, args, env); err != nil {
-		return env, "", err
+	dir, err = c.locate(cmd, args, &env)
+	return env, dir, err
+}
+
+// locate finds the directory of specs, and the env file, which depends on it. dir is "" if there is none.
+func (c *config) locate(cmd *cobra.Command, args []string, env *environment) (dir string, err error) {
+	if dir, err = c.specDir(cmd, args, *env); err != nil {
+		return "", err
 	}
 	env.file, err = c.findEnvFile(dir)
-	return env, dir, err
+	return dir, err
 }
 
 func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
@@ -168,14 +174,11 @@ func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
 	if err != nil {
 		return err
 	}
-	dir, err := c.specDir(cmd, args, env)
+	dir, err := c.locate(cmd, args, &env)
 	if err != nil {
-		if !c.once && isTerminal(p.stdout) {
+		if dir == "" && !c.once && isTerminal(p.stdout) {
 			return cmd.Help() // somebody who wants to know what this is
 		}
-		return err
-	}
-	if env.file, err = c.findEnvFile(dir); err != nil {
 		return err
 	}
 	if !c.once {

@@ -34,7 +34,7 @@ import (
 //	edit EMAIL TITLE       changes a title by hand
 //	deactivate EMAIL       deactivates a user by hand
 //	calls NAME [STATUS] N  there were N such calls since the last reset
-//	reset                  counts calls anew
+//	reset                  counts calls from zero
 //	person EMAIL FIELD V   the organization has V there
 //
 //	exits CODE CMD...      runs a command that must exit with CODE

@@ -33,8 +33,8 @@ func (c *config) socketFlags(f *pflag.FlagSet) {
 func (c *config) listenFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.listen, "listen", "", "serve the status page, metrics and health on this `HOST:PORT`, such as 127.0.0.1:8787; none: not at all")
 	f.Var(&c.listenHosts, "listen-hosts", "further `NAMES` under which a browser may ask for the page")
-	f.IntVar(&c.readyMaxHeld, "ready-max-held", control.DefaultReadyMax, "/readyz fails with more users held than this; -1: whatever")
-	f.IntVar(&c.readyMaxQuarantined, "ready-max-quarantined", control.DefaultReadyMax, "/readyz fails with more users in quarantine than this; -1: whatever")
+	f.IntVar(&c.readyMaxHeld, "ready-max-held", control.DefaultReadyMax, "/readyz fails with more users held than this; -1: no limit")
+	f.IntVar(&c.readyMaxQuarantined, "ready-max-quarantined", control.DefaultReadyMax, "/readyz fails with more users in quarantine than this; -1: no limit")
 }
 
 // socketPath is where the daemon makes its socket; "" if it is to have none.

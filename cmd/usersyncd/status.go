@@ -90,7 +90,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	line("read", "the organization %s", ago(s.Refresh))
 	if s.PID != 0 {
-		line("success", "the last pass that nothing stopped %s", ago(s.Success))
+		line("success", "the last successful pass %s", ago(s.Success))
 		line("rate", "%s", paceText(s.Limiter))
 		if s.Watch.Mode == "polling" {
 			line("polling", "instead of watching: %s", shownText(s.Watch.Reason))
@@ -144,15 +144,15 @@ func usersText(s control.Status) string {
 func appliedText(s control.Status) string {
 	switch a := s.Applied; {
 	case a == nil:
-		return "never wholly applied yet"
+		return "never fully applied yet"
 	case a.Undone:
-		return spec.ShortRevision(a.Revision) + " was wholly applied " + seconds(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
+		return spec.ShortRevision(a.Revision) + " was fully applied " + seconds(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
 	case a.Revision == s.Head && s.Dirty:
 		return "applied " + seconds(s.Now.Sub(a.At)) + " ago with edits that are not committed"
 	case a.Revision == s.Head:
-		return "wholly applied " + seconds(s.Now.Sub(a.At)) + " ago"
+		return "fully applied " + seconds(s.Now.Sub(a.At)) + " ago"
 	default:
-		return fmt.Sprintf("while %s is what was last wholly applied, %s ago", spec.ShortRevision(a.Revision), seconds(s.Now.Sub(a.At)))
+		return fmt.Sprintf("while %s is what was last fully applied, %s ago", spec.ShortRevision(a.Revision), seconds(s.Now.Sub(a.At)))
 	}
 }
 

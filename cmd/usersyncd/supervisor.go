@@ -27,7 +27,7 @@ type supervisor struct {
 
 func (*supervisor) notify(state string) { _, _ = sd.SdNotify(false, state) }
 
-// reloading announces that the settings are read anew. systemd before 253 ignores the time.
+// reloading announces that the settings are read again. systemd before 253 ignores the time.
 func (s *supervisor) reloading() {
 	s.notify(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec())
 }

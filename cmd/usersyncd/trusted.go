@@ -139,8 +139,12 @@ func (c *config) inCheckout(env environment, dir string) []string {
 	return found
 }
 
-// inCheckout reports whether a file is in the work tree of the folder of specs, or below that folder.
+// inCheckout reports whether a file is in the work tree of the folder of specs, or below that folder; dir is "" if no
+// specs are read.
 func inCheckout(file, dir string) bool {
+	if dir == "" {
+		return false
+	}
 	root, err := workTree(dir)
 	if err != nil || root == "" {
 		root = dir

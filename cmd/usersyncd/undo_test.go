@@ -38,7 +38,7 @@ func TestRollbackDuringAPass(t *testing.T) {
 	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
 	r.settled()
 
-	// A first bad commit, wholly applied, and what is refused.
+	// A first bad commit, fully applied, and what is refused.
 	first := r.sim.Users()[0].Email
 	r.declare(first, "Wrong")
 	r.waitFor("the edit", func() bool { return r.title(first) == "Wrong" })

@@ -68,7 +68,7 @@ func TestDaemonAfterAnOverflow(t *testing.T) {
 	}
 	r.signal(syscall.SIGCONT)
 	r.waitFor("what was lost is found", func() bool { return r.title(ana) == "Pilot" && r.title(mei) == "Major" })
-	const loss = "file events were lost; the tree is read anew" // told by another goroutine than the one that reads it
+	const loss = "file events were lost; the tree is read again" // told by another goroutine than the one that reads it
 	r.waitFor("the loss is told", func() bool { return r.lines(loss) > 0 })
 	if n := r.lines(loss); n != 1 {
 		t.Errorf("the loss was told %d times", n)

@@ -156,7 +156,7 @@ func TestWatchdogOfAStuckWorker(t *testing.T) {
 	}
 }
 
-// A pause that the API has asked for is no reason to start anew, and none to take long to stop.
+// A pause that the API has asked for is no reason to restart, and none to take long to stop.
 func TestWatchdogDuringALongPause(t *testing.T) {
 	m := mind(t)
 	inBubble(t, sim.Options{Users: 6}, "", nil, func(b *bubble) {

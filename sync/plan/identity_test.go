@@ -28,7 +28,7 @@ func TestQuarantineIdentity(t *testing.T) {
 	a := declared("new@x.example", "title", "New")
 	snap := snapshot(known("1", "old@x.example", fields(), "title", "T"))
 	snap.Failures["new@x.example"] = state.Failure{Key: "new@x.example", Desired: a.Hash(), Attempts: 9, Next: now.Add(6 * time.Hour), Message: "refused"}
-	a.PreviousEmails = []string{"old@x.example"} // the mend
+	a.PreviousEmails = []string{"old@x.example"} // the fix
 	p := plan.New(tree(a), snap, policy(), nil, now)
 	if p.Changes[0].Outcome != plan.Planned {
 		t.Errorf("the file was edited, and: %v", lines(p))

@@ -113,7 +113,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			b.hit(time.Now())
 			stale = stale || outdated
 		case err := <-tree.n.errors:
-			w.o.Log.Warn("file events were lost; the tree is read anew", "dir", w.dir, "err", err)
+			w.o.Log.Warn("file events were lost; the tree is read again", "dir", w.dir, "err", err)
 			b.hit(time.Now())
 			stale = true
 		case <-w.retimed:
