@@ -151,6 +151,7 @@ var lifeSteps = map[string]act{
 		if p == nil || slices.ContainsFunc(sc.people, func(q *person) bool { return q != p && q.key == p.key && (q.declared || owning(q)) }) {
 			return "", nil
 		}
+		p.previous = slices.DeleteFunc(p.previous, sc.spoken) // it would ask for the account of whoever has the address by now
 		sc.freeFile(p)
 		if !sc.recognizable(p) {
 			return "", nil
