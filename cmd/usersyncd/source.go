@@ -77,8 +77,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 			}
 		}
 		s.Holds, s.Notes = orEmpty(v.Holds), v.Notes
-		s.Show(nil, v.Problems(), mostShown)
-		s.ShowContests(v.Contests, mostShown)
+		s.Show(nil, v.Problems(), v.Contests, mostShown)
 		return
 	}
 	if last == nil {
@@ -97,8 +96,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	}
 	s.Holds, s.Notes = last.Holds, last.Notes
 	_, s.Opens = last.Waits()
-	s.Show(last.Failures, last.Problems, mostShown)
-	s.ShowContests(last.Contested, mostShown)
+	s.Show(last.Failures, last.Problems, last.Contested, mostShown)
 	if st.Phase == "apply" { // a rollback, which is not what the specs ask for
 		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())
 		s.InSync = max(0, s.InSync-st.Changed) // they are, or are becoming, as the specs do not want them

@@ -13,10 +13,12 @@ func (s *Status) Sentence() string {
 		return lines(s)[0].Text + "."
 	case s.Paused != nil:
 		return "No daemon runs, and nothing is to be changed: paused."
-	case s.Users > 0 && s.Quarantined == 0 && s.Applied != nil && spec.IsDirty(s.Applied.Revision):
-		return fmt.Sprintf("No daemon runs. When the last pass ended, all %d users were as declared, with edits that were not committed.", s.Users)
 	case s.Users > 0 && s.Quarantined == 0:
-		return fmt.Sprintf("No daemon runs. When the last pass ended, all %d users were as declared.", s.Users)
+		edits := ""
+		if s.Applied != nil && spec.IsDirty(s.Applied.Revision) {
+			edits = ", with edits that were not committed"
+		}
+		return fmt.Sprintf("No daemon runs. When the last pass ended, all %d users were as declared%s.", s.Users, edits)
 	}
 	return "No daemon runs."
 }

@@ -39,7 +39,7 @@ type Status struct {
 
 	Head    string         `json:"head"`              // revision of the checkout, as it was read last
 	Dirty   bool           `json:"dirty"`             // spec files differ from head's commit: its revision ends in -dirty
-	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last wholly applied; nil if none was
+	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last fully applied; nil if none was
 	Plan    string         `json:"plan,omitempty"`    // id of the plan that is, or was last, carried out
 	Undoes  string         `json:"undoes,omitempty"`  // a rollback is under way: of a revision, or since when
 	Paused  *state.Pause   `json:"paused,omitempty"`  // by a person: passes look, and change nothing
@@ -67,8 +67,9 @@ type Status struct {
 	Notes    []string           `json:"notes,omitempty"`    // warnings
 	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
 
-	Contested int            `json:"contested"`          // fields that somebody else keeps changing back
-	Contests  []plan.Contest `json:"contests,omitempty"` // the first of them
+	Contested      int            `json:"contested"`          // fields that somebody else keeps changing back
+	ContestedUsers int            `json:"contestedUsers"`     // whose fields these are
+	Contests       []plan.Contest `json:"contests,omitempty"` // the first of the fields
 
 	Watch   Watch   `json:"watch"`
 	Limiter Limiter `json:"limiter"`
@@ -128,14 +129,15 @@ func (s *Status) Count(o plan.Outcome) {
 	}
 }
 
-// Show lists the first of the failures and problems.
-func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, most int) {
+// Show lists the first of the failures, problems and contests, and counts all of them.
+func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, contests []plan.Contest, most int) {
 	s.Problems = len(problems)
 	s.Failures = append([]usersync.Failure{}, failures[:min(len(failures), most)]...)
 	s.Specs = append([]spec.Problem{}, problems[:min(len(problems), most)]...)
-}
-
-// ShowContests lists the first of the fields that are contested.
-func (s *Status) ShowContests(contests []plan.Contest, most int) {
 	s.Contested, s.Contests = len(contests), contests[:min(len(contests), most)]
+	users := map[string]bool{}
+	for _, c := range contests {
+		users[c.Email] = true
+	}
+	s.ContestedUsers = len(users)
 }

@@ -99,13 +99,15 @@ function show(s) {
 function facts(s, now, ago) {
   const doing = { scan: "reading the checkout", refresh: "reading the organization", read: "reading details of users", apply: "changing users", idle: "idle" };
   const next = moment(s.next) > now ? ", next pass in " + span(moment(s.next) - now) : "";
-  const same = s.applied && !s.applied.undone && s.applied.revision === s.head && !s.dirty;
+  const same = s.applied && !s.applied.undone && s.applied.revision === s.head; // uncommitted edits are part of both
   const watch = { watching: `watching ${number.format(s.watch.dirs)} folders`, polling: "polling: " + (s.watch.reason || "no events"), starting: "starting" };
   const c = s.totals.calls;
+  const edits = s.dirty ? ", with edits that are not committed" : "";
+  const how = !s.applied ? "" : s.applied.undone ? ", taken back in part by a rollback" : same ? ", the head" + edits : ", not the head";
   return [
     ["Now", (doing[s.phase] || s.phase || "not running") + (s.phase === "idle" ? next : moment(s.began) ? ", for " + span(now - moment(s.began)) : ""), s.stuck ? "bad" : ""],
-    ["Head", short(s.head) + (s.dirty ? ", with edits that are not committed" : ""), s.dirty ? "warn" : ""],
-    ["Applied", s.applied ? short(s.applied.revision) + (s.applied.undone ? ", taken back by a rollback" : same ? ", the head" : ", not the head") + ", " + ago(s.applied.at) : "nothing yet", s.applied && !same ? "warn" : ""],
+    ["Head", short(s.head) + edits, s.dirty ? "warn" : ""],
+    ["Applied", s.applied ? short(s.applied.revision) + how + ", " + ago(s.applied.at) : "nothing yet", s.applied && !same ? "warn" : ""],
     ["Last success", ago(s.success), s.error ? "bad" : ""],
     ...(s.error ? [["Error", s.error, "bad"]] : []),
     ["Organization", "read " + ago(s.refresh)],

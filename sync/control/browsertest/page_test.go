@@ -8,10 +8,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"usersyncd/state"
 	"usersyncd/sync/control"
 )
 
@@ -56,6 +58,22 @@ func TestThePageShowsWhatThereIs(t *testing.T) {
 
 	b.must(chromedp.Click(chromedp.ID("more")))
 	b.until("more of the history is there", `document.querySelectorAll("#history > li").length === 100`)
+}
+
+// Edits that are not committed are applied like a commit, and "usersyncd status" says so, too.
+func TestUncommittedEdits(t *testing.T) {
+	src, b := start(t)
+	const revision = "9f3c1d7e2ab84455cc01-dirty"
+	applied := `[...document.querySelectorAll("#facts > div")].find((e) => e.firstChild.textContent === "Applied")`
+	src.set(func(s *control.Status) {
+		s.Head, s.Dirty, s.Applied = revision, true, &state.Applied{Revision: revision, At: time.Now()}
+	})
+	b.until("the edits are the head", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, the head, with edits that are not committed, ")`)
+	if class := ask[string](b, applied+`.className`); class != "" {
+		t.Errorf("what is applied is marked as %q", class)
+	}
+	src.set(func(s *control.Status) { s.Head, s.Dirty = "9f3c1d7e2ab84455cc01", false })
+	b.until("the edits are taken back", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, not the head, ") && `+applied+`.className === "warn"`)
 }
 
 // A page that is opened late shows the past.

@@ -242,19 +242,41 @@ func contested(users ...string) []plan.Contest {
 // What somebody else keeps changing back is told once, as long as it stays so; those who join are told together.
 func TestContestedIsTold(t *testing.T) {
 	s := newStory()
-	s.st.ShowContests(contested("a@x.org"), 50)
+	s.st.Show(nil, nil, contested("a@x.org"), 50)
 	s.want(t, time.Hour, "one field", "contested firing")
 	if m := s.last(); m.Title != "1 field is changed back by somebody else" || m.Users != 1 || !slices.Equal(m.Examples, []string{"a@x.org: title"}) ||
 		!strings.Contains(m.Fix, "audit log") {
 		t.Errorf("%+v", m)
 	}
-	s.st.ShowContests(contested("a@x.org", "b@x.org", "c@x.org"), 50)
+	s.st.Show(nil, nil, contested("a@x.org", "b@x.org", "c@x.org"), 50)
 	s.want(t, time.Hour, "two more", "contested firing")
 	if m := s.last(); m.Title != "3 fields are changed back by somebody else" || !slices.Equal(m.Examples, []string{"b@x.org: title", "c@x.org: title"}) {
 		t.Errorf("%+v", m)
 	}
-	s.st.ShowContests(nil, 50)
+	s.st.Show(nil, nil, nil, 50)
 	s.want(t, time.Hour, "it is over", "contested resolved")
+}
+
+// The users are counted, listed or not: one with several fields once.
+func TestContestedUsersAreCounted(t *testing.T) {
+	s := newStory()
+	all := contested("a@x.org", "a@x.org", "b@x.org")
+	all[1].Field = spec.Department
+	s.st.Show(nil, nil, all, 50)
+	s.want(t, time.Hour, "two users", "contested firing")
+	if m := s.last(); m.Users != 2 || m.Title != "3 fields are changed back by somebody else" {
+		t.Errorf("%+v", m)
+	}
+	s = newStory()
+	var many []string
+	for i := range 60 {
+		many = append(many, fmt.Sprintf("u%02d@x.org", i))
+	}
+	s.st.Show(nil, nil, contested(many...), 50)
+	s.want(t, time.Hour, "more than are listed", "contested firing")
+	if m := s.last(); m.Users != 60 || m.Title != "60 fields are changed back by somebody else" {
+		t.Errorf("%+v", m)
+	}
 }
 
 func TestFlappingIsDamped(t *testing.T) {

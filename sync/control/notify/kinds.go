@@ -164,13 +164,10 @@ func place(file string, line int) string {
 }
 
 func seenContested(st *control.Status) seen {
-	s := seen{partial: st.Contested > len(st.Contests)}
-	users := map[string]bool{}
+	s := seen{users: st.ContestedUsers, partial: st.Contested > len(st.Contests)}
 	for _, c := range st.Contests {
 		s.items = append(s.items, fmt.Sprintf("%q %q", c.Field, c.Email))
-		users[c.Email] = true
 	}
-	s.users = len(users)
 	return s
 }
 

@@ -28,7 +28,7 @@ const (
 type Message struct {
 	Schema   string    `json:"schema"`
 	ID       string    `json:"id"`   // the same for all messages of an incident
-	Kind     string    `json:"kind"` // held, failing, credentials, stopped, specs, paused; test, more, lost
+	Kind     string    `json:"kind"` // held, failing, contested, credentials, stopped, specs, paused; test, more, lost
 	Status   string    `json:"status"`
 	Reminder bool      `json:"reminder"` // nothing is new: it still lasts
 	At       time.Time `json:"at"`
