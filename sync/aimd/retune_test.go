@@ -38,7 +38,7 @@ func TestRetuneRate(t *testing.T) {
 				t.Errorf("%d tokens: 30 calls at 2/s took %v", tokens, slow)
 			}
 			d.Retune(0, 0)
-			took(300) // the rate is earned anew
+			took(300) // the rate is earned again
 			if fast := took(30); fast > 6*time.Second {
 				t.Errorf("%d tokens: 30 calls took %v with the ceiling lifted", tokens, fast)
 			}

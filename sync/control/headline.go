@@ -77,7 +77,7 @@ func lines(s *Status) []Line {
 		say(levelWarn, "contested", "Somebody else keeps changing %s back; the notes say which", countOf(s.Contested, "field"))
 	}
 	if s.Settings != "" {
-		say(levelWarn, "settings", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
+		say(levelWarn, "settings", "The configuration on disk is broken and not in force; fix it, and reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
 	}
 	if s.Watch.Mode == "polling" {
 		say(levelWarn, "polling", "Changes of the checkout are found by polling: %s", cmp.Or(s.Watch.Reason, "it sends no events"))

@@ -33,7 +33,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 			"The checkout has edits that are not committed: its revision is 3f0c1a2b4d5e-dirty", 1},
 		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not as declared because the API refused the change; each is tried again", 0},
 		{func(s *Status) { s.Contested = 2 }, "warn", "Somebody else keeps changing 2 fields back; the notes say which", 1},
-		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is broken and not in force; mend it, and reload (SIGHUP): config.yaml:3: unknown key", 1},
+		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The configuration on disk is broken and not in force; fix it, and reload (SIGHUP): config.yaml:3: unknown key", 1},
 		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "Changes of the checkout are found by polling: no watches left", 1},
 		{func(s *Status) {
 			s.Phase, s.Changing, s.Done, s.Pending, s.InSync, s.Limiter.Estimate = "apply", 120, 40, 80, 380, 150

@@ -62,7 +62,7 @@ func Ready(s Status, l Limits, now time.Time) []string {
 	return reasons
 }
 
-// Live says why the process must be started anew; "" if it need not. That the API is down, or refuses, is no
+// Live says why the process must be restarted; "" if it need not. That the API is down, or refuses, is no
 // reason: a restart does not help.
 func Live(s Status, now time.Time) string {
 	if s.Stuck != "" {
@@ -84,7 +84,7 @@ func checks(s Status, l Limits, now time.Time) []check {
 		{name: "pass"},
 		{name: "credentials"},
 		{name: "state-file"},
-		{name: "held", wrong: tooMany(s.Held, l.MaxHeld, "held", "a guard stopped them: usersyncd status, then release them or mend the specs")},
+		{name: "held", wrong: tooMany(s.Held, l.MaxHeld, "held", "a guard stopped them: usersyncd status, then release them or fix the specs")},
 		{name: "quarantined", wrong: tooMany(s.Quarantined, l.MaxQuarantined, "in quarantine", "the API refused them: usersyncd status lists why")},
 		{name: "paused"},
 		{name: "settings"},
@@ -92,7 +92,7 @@ func checks(s Status, l Limits, now time.Time) []check {
 	pass, credentials, file, paused, settings := &all[1], &all[2], &all[3], &all[6], &all[7]
 	pass.wrong, pass.note = passes(s, l, now)
 	if s.CredentialsDead {
-		credentials.wrong = "the credentials are refused: mend or renew the OAuth client, see usersyncd doctor"
+		credentials.wrong = "the credentials are refused: fix or renew the OAuth client, see usersyncd doctor"
 	}
 	if s.StateError != "" {
 		file.wrong = "the state file cannot be read or written: usersyncd status says why"

@@ -152,8 +152,8 @@ func TestReadyzBodies(t *testing.T) {
 	well := control.HealthHandlers(tell(s), limits)
 	s.Held, s.CredentialsDead = 11, true
 	ill := control.HealthHandlers(tell(s), limits)
-	const dead, held = "the credentials are refused: mend or renew the OAuth client, see usersyncd doctor\n",
-		"11 users are held, more than 10: a guard stopped them: usersyncd status, then release them or mend the specs\n"
+	const dead, held = "the credentials are refused: fix or renew the OAuth client, see usersyncd doctor\n",
+		"11 users are held, more than 10: a guard stopped them: usersyncd status, then release them or fix the specs\n"
 
 	for _, tt := range []struct {
 		handlers map[string]http.Handler

@@ -130,7 +130,7 @@ func userMeasures() []measure {
 			func(at *moment) float64 { return float64(at.Totals.Repairs) }),
 		gauge("usersyncd_contested_fields", "Fields of users that somebody else keeps changing back.", func(at *moment) float64 { return float64(at.Contested) }),
 		gauge("usersyncd_spec_problems", "Problems in the specs; the users that have them stay as they are.", func(at *moment) float64 { return float64(at.Problems) }),
-		{"usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last wholly applied.", prometheus.GaugeValue, []string{"kind", "revision"},
+		{"usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last fully applied.", prometheus.GaugeValue, []string{"kind", "revision"},
 			func(at *moment, tell tell) {
 				if at.Head != "" {
 					tell(1, "head", at.Head)
@@ -139,12 +139,12 @@ func userMeasures() []measure {
 					tell(1, "applied", at.Applied.Revision)
 				}
 			}},
-		flag("usersyncd_in_step", "Whether the checkout's revision is the one last wholly applied, without edits that are not committed.",
+		flag("usersyncd_in_step", "Whether the checkout's revision is the one last fully applied, without edits that are not committed.",
 			func(at *moment) bool {
 				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision && !at.Dirty
 			}),
 		flag("usersyncd_checkout_dirty", "Whether spec files of the checkout differ from its commit.", func(at *moment) bool { return at.Dirty }),
-		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last wholly applied", func(at *moment) time.Time {
+		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last fully applied", func(at *moment) time.Time {
 			if at.Applied == nil {
 				return time.Time{}
 			}

@@ -67,7 +67,7 @@ func (s *samples) all() []Sample {
 	return append(append(make([]Sample, 0, len(s.ring)), s.ring[s.next:]...), s.ring[:s.next]...)
 }
 
-// since is how far a counter went, also if it began anew.
+// since is how far a counter went, also if it began again at 0.
 func since(now, earlier uint64) uint64 {
 	if now < earlier {
 		return now

@@ -20,7 +20,7 @@ func TestSamplesCountWhatHappened(t *testing.T) {
 	if second.Sent != 4.5 || second.Throttled != 1 || second.Left == nil || *second.Left != 0 || second.Allowed != 300 || second.Seq != 2 {
 		t.Errorf("%+v", second)
 	}
-	third := s.add(at.Add(3*time.Second), &Limiter{Sent: 3, Throttled: 1}) // a limiter that began anew
+	third := s.add(at.Add(3*time.Second), &Limiter{Sent: 3, Throttled: 1}) // a limiter that began again at 0
 	if third.Sent != 3 || third.Throttled != 1 {
 		t.Errorf("%+v", third)
 	}

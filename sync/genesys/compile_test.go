@@ -166,7 +166,7 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 	}
 }
 
-// The limiter hears how many calls are to come, of which a change compiled anew counts once.
+// The limiter hears how many calls are to come, of which a change compiled again counts once.
 func TestExpectedCalls(t *testing.T) {
 	fail := true
 	f := &fake{api: func(r *http.Request, body string) reply {

@@ -144,7 +144,7 @@ func (d *Directory) patch(ctx context.Context, c *plan.Change, fields []spec.Fie
 	return d.seen(u, reading{}), nil
 }
 
-// complete returns what is known of the user, read anew if its contacts are to be written and not known:
+// complete returns what is known of the user, read again if its contacts are to be written and not known:
 // the list is replaced as a whole, so nobody's entries would be lost.
 func (d *Directory) complete(ctx context.Context, c *plan.Change, fields []spec.Field) (state.Observed, error) {
 	if slices.Contains(fields, spec.Phones) || slices.Contains(fields, spec.Emails) {

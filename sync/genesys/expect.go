@@ -43,7 +43,7 @@ func (e *expectation) compiled(changes []*plan.Change, calls []*usersync.Call) {
 	e.tell()
 }
 
-// done counts a call as made. After an error the rest of its changes is compiled anew, if at all; but one that
+// done counts a call as made. After an error the rest of its changes is compiled again, if at all; but one that
 // is made again as it is still comes.
 func (e *expectation) done(call *usersync.Call, err error) {
 	e.mu.Lock()

@@ -41,7 +41,7 @@ class Chart {
     const at = this.data[0];
     const last = at[at.length - 1];
     if (last !== undefined && s.at <= last) return;
-    // Nobody looked for a while: the lines end, and begin anew.
+    // Nobody looked for a while: the lines end, and begin again.
     if (last !== undefined && s.at - last > 5) this.row({ at: last + 1 });
     this.row(s);
     if (s.left !== null) this.allowed = s.allowed;

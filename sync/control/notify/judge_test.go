@@ -219,7 +219,7 @@ func TestSpecsAndPause(t *testing.T) {
 	s.st.Specs = []spec.Problem{problem}
 	s.want(t, time.Hour, "the same two lines down, in another revision")
 	s.st.Specs, s.st.Problems = nil, 0
-	s.want(t, 5*time.Minute, "mended", "specs resolved")
+	s.want(t, 5*time.Minute, "fixed", "specs resolved")
 
 	s.st.Paused = &state.Pause{At: s.now, By: "eva", Reason: "migration"}
 	s.want(t, 23*time.Hour, "a pause")

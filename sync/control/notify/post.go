@@ -102,7 +102,7 @@ func (p *poster) silence(err error) *DeliveryError {
 		e.reason = fmt.Sprintf("did not answer within %s", postTimeout)
 	case errors.As(err, &certificate):
 		e.again = false
-		e.reason, e.Fix = "has a certificate that is not trusted: "+p.target.scrub(err.Error()), "install the certificate authority, or mend the receiver"
+		e.reason, e.Fix = "has a certificate that is not trusted: "+p.target.scrub(err.Error()), "install the certificate authority, or fix the receiver"
 	default:
 		e.reason = "did not answer: " + clean(p.target.scrub(err.Error()), maxExample)
 	}

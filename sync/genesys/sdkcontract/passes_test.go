@@ -219,7 +219,7 @@ func TestEverythingSent(t *testing.T) {
 			all[email] = "acdAutoAnswer: true\n"
 		}
 		w.pass("answer automatically", all)
-		conflict, err := sim.ParseFault("POST /api/v2/groups/* x1 conflict409") // the group's version is read anew
+		conflict, err := sim.ParseFault("POST /api/v2/groups/* x1 conflict409") // the group's version is read again
 		if err != nil {
 			t.Fatal(err)
 		}
