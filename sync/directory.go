@@ -72,11 +72,18 @@ type Directory interface {
 // Listing is a reading of the whole organization.
 type Listing struct {
 	Users []state.Observed
-	// Complete is false where users are missing: the API stopped before the end (its cap of users in one state),
-	// or told a total that is a few above what it showed. Who is not listed may exist all the same.
-	Complete bool
-	Gap      string // what the API counts and does not show, for people; "" for nothing
-	Cap      string // why users beyond the API's cap are not listed, for people; "" if they are, or there are none
+	Gap   string // what the API counts and does not show, for people; "" for nothing
+	Cap   string // why users beyond the API's cap of one state are not listed, for people; "" if they are, or there are none
+}
+
+// Complete reports whether no user is missing. Otherwise who is not listed may exist all the same.
+func (l Listing) Complete() bool { return l.Gap == "" && l.Cap == "" }
+
+// TooFew reports whether a list shows so much less than was expected that it is wrong: more than 10 entries and more
+// than 5 % are missing. So many are counted and not shown, or known and not shown, while others write.
+func TooFew(shown, expected int) bool {
+	const floor, percent = 10, 5
+	return expected-shown > max(floor, expected*percent/100)
 }
 
 // A Call is one API request that writes. It is the unit of pacing, of retry and of commit.

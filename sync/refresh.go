@@ -13,13 +13,6 @@ import (
 	"usersyncd/state"
 )
 
-// A listing that misses more managed users than this is not believed: a role that was narrowed hides
-// users just as a deletion does.
-const (
-	shortFloor   = 10
-	shortPercent = 5
-)
-
 // refresh reads the organization and merges it into the snapshot, in memory and in one commit.
 func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields []spec.Field, dryRun bool) error {
 	began, before := time.Now(), snap.Refresh.At
@@ -36,7 +29,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 			commit.Users = append(commit.Users, u)
 		}
 	}
-	if listing.Complete {
+	if listing.Complete() {
 		if err := r.absent(ctx, snap, fields, seen, &commit); err != nil {
 			return err
 		}
@@ -108,7 +101,7 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 			}
 		}
 	}
-	if len(missing) > max(shortFloor, managed*shortPercent/100) {
+	if TooFew(managed-len(missing), managed) { // a role that was narrowed hides users just as a deletion does
 		r.Log.Warn("the listing misses many managed users; they are held as they are. Does the OAuth client still have its role in all divisions?",
 			"missing", len(missing), "managed", managed)
 		slices.Sort(missing)

@@ -199,8 +199,8 @@ func TestList(t *testing.T) {
 			f := &fake{api: pages(tt.active, tt.inactive, tt.limit, tt.pageCount)}
 			d, b := open(t, f, func(o *genesys.Options) { o.PageSize = tt.size })
 			l, err := d.List(t.Context())
-			if err != nil || len(l.Users) != tt.users || f.count("GET ") != tt.calls || l.Complete != tt.complete {
-				t.Fatalf("%d users in %d calls, complete %t, %v", len(l.Users), f.count("GET "), l.Complete, err)
+			if err != nil || len(l.Users) != tt.users || f.count("GET ") != tt.calls || l.Complete() != tt.complete {
+				t.Fatalf("%d users in %d calls, complete %t, %v", len(l.Users), f.count("GET "), l.Complete(), err)
 			}
 			if last := b.expected[len(b.expected)-1]; last != 0 {
 				t.Errorf("%d requests still expected", last)
@@ -211,8 +211,8 @@ func TestList(t *testing.T) {
 	f := &fake{api: pages(10, 25000, 21, true)}
 	d, b := open(t, f, nil)
 	l, err := d.List(t.Context())
-	if err != nil || len(l.Users) != 10010 || l.Complete || f.count("GET ") > 2+20+4+1 {
-		t.Errorf("%d users in %d calls, complete %t, %v", len(l.Users), f.count("GET "), l.Complete, err)
+	if err != nil || len(l.Users) != 10010 || l.Complete() || f.count("GET ") > 2+20+4+1 {
+		t.Errorf("%d users in %d calls, complete %t, %v", len(l.Users), f.count("GET "), l.Complete(), err)
 	}
 	if most := slices.Max(b.expected); most != 49 {
 		t.Errorf("at most %d pages expected, want the 49 after the first inactive one", most)

@@ -72,8 +72,8 @@ func TestListingBeyondTheCap(t *testing.T) {
 			if !errors.Is(err, usersync.ErrListing) || !strings.Contains(err.Error(), c.odd) {
 				t.Errorf("%s: %d users, %v", name, len(l.Users), err)
 			}
-		case err != nil || len(l.Users) != c.users || l.Complete != (c.gap == "") || !strings.HasPrefix(l.Gap+l.Cap, c.gap):
-			t.Errorf("%s: %d users, complete %t, gap %q, %v", name, len(l.Users), l.Complete, l.Gap+l.Cap, err)
+		case err != nil || len(l.Users) != c.users || l.Complete() != (c.gap == "") || !strings.HasPrefix(l.Gap+l.Cap, c.gap):
+			t.Errorf("%s: %d users, complete %t, gap %q, %v", name, len(l.Users), l.Complete(), l.Gap+l.Cap, err)
 		}
 	}
 }

@@ -48,7 +48,6 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 		listing.Users = appendNew(listing.Users, at, part.Users)
 	}
 	listing.Gap, listing.Cap = strings.Join(gaps, "; "), strings.Join(caps, "; ")
-	listing.Complete = listing.Gap+listing.Cap == ""
 	d.index.learn(listing.Users...)
 	return listing, nil
 }

@@ -4,13 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-)
 
-// A listing may show fewer entities than its total by so many: both are counted while others write. More
-// means that the listing is wrong.
-const (
-	shortFloor   = 10
-	shortPercent = 5
+	usersync "usersyncd/sync"
 )
 
 // unknown is a count that an answer does not tell.
@@ -74,7 +69,7 @@ func (c *pageCheck) verdict(shown, limit int) (odd, gap string) {
 	}
 	short := fmt.Sprintf("%d of %d were shown", shown, total)
 	switch {
-	case atLeast-shown > max(shortFloor, total*shortPercent/100):
+	case usersync.TooFew(shown, atLeast):
 		return short, ""
 	case total > shown:
 		return "", short

@@ -62,8 +62,8 @@ func apply(ctx context.Context, d *genesys.Directory, c *plan.Change) (state.Obs
 func TestSimulatedListing(t *testing.T) {
 	d, s := simulate(t, sim.Options{Users: 1203, Inactive: 510, Deleted: 7, Seed: 1}, nil)
 	l, err := d.List(t.Context(), spec.Certs, spec.Employer)
-	if err != nil || len(l.Users) != 1203 || !l.Complete {
-		t.Fatalf("%d users, complete %t, %v", len(l.Users), l.Complete, err)
+	if err != nil || len(l.Users) != 1203 || !l.Complete() {
+		t.Fatalf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
 	if n := s.Ledger().Count("GET /api/v2/users"); n != 4 {
 		t.Errorf("%d pages, want 2 and 2", n)
@@ -100,8 +100,8 @@ func TestSimulatedCap(t *testing.T) {
 	// A client that does not see every division may not go on by cursor.
 	d, s := simulate(t, sim.Options{Users: 10_151, Inactive: 10_100, Seed: 1, Hide: 10_151}, func(o *genesys.Options) { o.PageSize = 499 })
 	l, err := d.List(t.Context())
-	if err != nil || l.Complete || len(l.Users) != 51+20*499 {
-		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete, err)
+	if err != nil || l.Complete() || len(l.Users) != 51+20*499 {
+		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
 	if n := s.Ledger().Count("GET /api/v2/users", 400); n != 1 {
 		t.Errorf("%d pages were refused", n)
@@ -112,8 +112,8 @@ func TestSimulatedCap(t *testing.T) {
 func TestSimulatedBeyondTheCap(t *testing.T) {
 	d, s := simulate(t, sim.Options{Users: 10_750, Inactive: 10_700, Seed: 1}, nil)
 	l, err := d.List(t.Context())
-	if err != nil || !l.Complete || len(l.Users) != 10_750 {
-		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete, err)
+	if err != nil || !l.Complete() || len(l.Users) != 10_750 {
+		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
 	if n := s.Ledger().Count("GET /api/v2/users/query", 200); n != 22 {
 		t.Errorf("%d pages by cursor", n)
