@@ -152,11 +152,12 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 		byEmail.Value, byEmail.Values = emails[0], nil
 	}
 	query := []criterion{byEmail, {Type: "EXACT", Fields: []string{"state"}, Values: []string{"active", "inactive", "deleted"}}}
-	return twice(ctx, d.client.log, func() (users []user, err error) {
-		check := newPageCheck()
+	return retryInconsistent(ctx, d.client.log, func() (users []user, err error) {
+		size := max(25, len(emails))
+		check := newPageCheck(size)
 		for n := 1; n <= max(check.count(), 1); n++ {
 			r := &request{method: http.MethodPost, path: searchPath, template: searchPath, needs: mayView,
-				body: search{PageSize: max(25, len(emails)), PageNumber: n, Query: query}}
+				body: search{PageSize: size, PageNumber: n, Query: query}}
 			p, err := call[searchPage](ctx, d.client, r)
 			switch {
 			case errors.Is(err, usersync.ErrNotFound): // how it may say that there is nobody
@@ -164,13 +165,13 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 			case err != nil:
 				return nil, err
 			}
-			if odd := check.add(n, p.page().facts()); odd != "" {
-				return nil, contradiction(r.op(), odd)
+			if problem := check.add(n, p.page().facts()); problem != "" {
+				return nil, inconsistent(r.op(), problem)
 			}
 			users = append(users, p.Results...)
 		}
-		if odd, _ := check.verdict(check.entries(), 0); odd != "" {
-			return nil, contradiction(http.MethodPost+" "+searchPath, odd)
+		if problem, _ := check.verdict(len(users), 0); problem != "" {
+			return nil, inconsistent(http.MethodPost+" "+searchPath, problem)
 		}
 		return users, nil
 	})

@@ -133,7 +133,7 @@ func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (
 func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.Value, error) {
 	switch f {
 	case spec.Roles:
-		s, err := whole(ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(id), template: subjectsPath + "{id}",
+		s, err := readList(ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(id), template: subjectsPath + "{id}",
 			query: url.Values{"includeDuplicates": {"true"}}, needs: mayViewGrants}, func(s subject) bool { return s.Grants != nil })
 		if err != nil {
 			return "", err
@@ -142,7 +142,7 @@ func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.V
 	case spec.Queues:
 		return d.queuesOf(ctx, id)
 	case spec.Utilization:
-		u, err := whole(ctx, d.client, &request{method: http.MethodGet, path: utilizationPath(id), template: utilizationPath("{id}"), needs: mayUtilize}, utilization.told)
+		u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: utilizationPath(id), template: utilizationPath("{id}"), needs: mayUtilize}, utilization.told)
 		if err != nil {
 			return "", err
 		}
@@ -155,7 +155,7 @@ func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.V
 		}
 		return spec.VoicemailOf(spec.VoicemailPolicy(v)), nil
 	case spec.ExternalIDs:
-		list, err := whole(ctx, d.client, &request{method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id) + "/externalid",
+		list, err := readList(ctx, d.client, &request{method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id) + "/externalid",
 			template: oneUser + "/externalid", needs: mayView}, func(list externalIDs) bool { return list != nil })
 		if err != nil {
 			return "", err
@@ -212,7 +212,7 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 	for _, name := range roles {
 		for _, role := range c.byName[name] {
 			found = true
-			users, err := pages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(role.ID) + "/users", template: base + "/{id}/users",
+			users, err := readPages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(role.ID) + "/users", template: base + "/{id}/users",
 				needs: mayViewRoles, noun: "users of the role " + spec.Text(name).Display(), size: 100})
 			if err != nil {
 				return nil, err

@@ -35,7 +35,7 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 	for i, name := range []string{"active", "inactive"} {
 		others := 1 - i // requests that come after this state's
 		d.expect.listing(1 + others)
-		part, err := twice(ctx, d.client.log, func() (usersync.Listing, error) { return d.listState(ctx, &reading, name, others) })
+		part, err := retryInconsistent(ctx, d.client.log, func() (usersync.Listing, error) { return d.listState(ctx, &reading, name, others) })
 		if err != nil {
 			return usersync.Listing{}, err
 		}
@@ -72,7 +72,7 @@ func appendNew(list []state.Observed, at map[string]int, users []state.Observed)
 func (d *Directory) listState(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
 	s := source{
 		path: usersPath, template: usersPath, query: expand(r.fields), needs: mayView, noun: name + " users", size: d.pageSize,
-		limit: listingCap, atOnce: pagesAtOnce, left: func(pages int) { d.expect.listing(pages + others) },
+		limit: listingCap, parallel: pagesAtOnce, expect: func(pages int) { d.expect.listing(pages + others) },
 	}
 	s.query.Set("state", name)
 	p := newPager(d.client, s, r.observed)
@@ -80,7 +80,7 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 		return usersync.Listing{}, err
 	}
 	users, limit, closed := p.all(), 0, ""
-	if p.capped {
+	if p.atLimit {
 		rest, err := d.query(ctx, r, s)
 		switch {
 		case isClosed(err):
@@ -88,14 +88,12 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 		case err != nil:
 			return usersync.Listing{}, err
 		}
-		for _, u := range rest {
-			p.check.more[u.ID] = true
-		}
 		users = append(users, rest...)
 	}
-	odd, gap := p.check.verdict(p.check.distinct(), limit)
-	if odd != "" {
-		return usersync.Listing{}, s.contradiction(odd + "; does the OAuth client have its role in all divisions?")
+	users = appendNew(nil, map[string]int{}, users)
+	problem, gap := p.check.verdict(len(users), limit)
+	if problem != "" {
+		return usersync.Listing{}, s.inconsistent(problem + "; does the OAuth client have its role in all divisions?")
 	}
 	return usersync.Listing{Users: users, Gap: gap, Cap: closed}, nil
 }
@@ -113,7 +111,7 @@ type cursorPage struct {
 // whether somebody is missing.
 func (d *Directory) query(ctx context.Context, r *reading, s source) (users []state.Observed, err error) {
 	s.path += "/query"
-	check, cursor := newPageCheck(), ""
+	check, cursor := newPageCheck(s.size), ""
 	pageOf := map[string]int{} // by cursor
 	for n := 1; ; n++ {
 		query := maps.Clone(s.query)
@@ -129,8 +127,8 @@ func (d *Directory) query(ctx context.Context, r *reading, s source) (users []st
 		if p.Results != nil {
 			facts.total = *p.Results
 		}
-		if odd := check.add(n, facts); odd != "" {
-			return nil, s.contradiction(odd)
+		if problem := check.add(n, facts); problem != "" {
+			return nil, s.inconsistent(problem)
 		}
 		for _, u := range p.Entities {
 			users = append(users, r.observed(u))
@@ -139,7 +137,7 @@ func (d *Directory) query(ctx context.Context, r *reading, s source) (users []st
 			return users, nil
 		}
 		if other, again := pageOf[cursor]; again {
-			return nil, s.contradiction(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
+			return nil, s.inconsistent(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
 		}
 		pageOf[cursor] = n
 	}

@@ -106,7 +106,7 @@ func TestListingThatCannotBe(t *testing.T) {
 		"the same page again":          {with(seven, 2, seven[0]), "shows the same 3 as page "},
 		"the same page for ever":       {slices.Repeat([]string{shown(people(0, 3), -1, -1)}, 99), "page 2 shows the same 3 as page 1 (no total)"},
 		"an end before the total":      {[]string{shown(people(0, 3), 14, 1)}, "3 of 14 were shown"},
-		"short pages":                  {[]string{shown(people(0, 1), 40, 2), shown(people(3, 5), 40, 2)}, "3 of 40 were shown"},
+		"short pages":                  {[]string{shown(people(0, 1), 40, 2), shown(people(3, 5), 40, 2)}, "3 of 40 were shown; page 1 shows 1 of 3, and 1 more page is short"},
 		"a total on the first page":    {[]string{shown(people(0, 3), 40, 2), shown(people(3, 6), -1, 2)}, "6 of 40 were shown"},
 		"a total on the last page":     {[]string{shown(people(0, 3), -1, 2), shown(people(3, 6), 40, 2)}, "6 of 40 were shown"},
 	} {
@@ -156,9 +156,10 @@ func TestListingThatMoves(t *testing.T) {
 		"many more":                     {[]string{shown(people(0, 3), 6, 2), shown(people(3, 6), 90, 2)}, 6, "active users: 6 of 90 were shown"},
 		"a total that lags behind":      {[]string{shown(people(0, 3), 5, 2), shown(people(3, 6), 5, 2)}, 6, ""},
 		"ten missing":                   {[]string{shown(people(0, 3), 13, 1)}, 3, "active users: 3 of 13 were shown"},
-		"an empty last page":            {[]string{shown(people(0, 3), 7, 3), shown(people(3, 6), 7, 3), shown(`[]`, 7, 3)}, 6, "active users: 6 of 7 were shown"},
-		"pages that are not full":       {[]string{shown(people(0, 2), 7, 3), shown(people(3, 5), 7, 3), shown(people(6, 7), 7, 3)}, 5, "active users: 5 of 7 were shown"},
-		"two pages of the same one":     {[]string{shown(people(0, 3), 5, 2), shown(people(2, 3), 5, 2)}, 3, "active users: 3 of 5 were shown"},
+		"an empty last page":            {[]string{shown(people(0, 3), 7, 3), shown(people(3, 6), 7, 3), shown(`[]`, 7, 3)}, 6, "active users: 6 of 7 were shown; page 3 shows 0 of 1"},
+		"a page that is not full":       {[]string{shown(people(0, 3), 7, 3), shown(people(3, 5), 7, 3), shown(people(6, 7), 7, 3)}, 6, "active users: 6 of 7 were shown; page 2 shows 2 of 3"},
+		"pages that are not full":       {[]string{shown(people(0, 2), 7, 3), shown(people(3, 5), 7, 3), shown(people(6, 7), 7, 3)}, 5, "active users: 5 of 7 were shown; page 1 shows 2 of 3, and 1 more page is short"},
+		"two pages of the same one":     {[]string{shown(people(0, 3), 5, 2), shown(people(2, 3), 5, 2)}, 3, "active users: 3 of 5 were shown; page 2 shows 1 of 2"},
 		"null beyond the end":           {[]string{shown(people(0, 3), -1, -1), `{"total":0}`}, 3, ""},
 		"the last page tells no counts": {[]string{shown(people(0, 3), 6, 2), shown(people(3, 6), -1, -1)}, 6, ""},
 	} {

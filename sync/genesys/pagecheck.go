@@ -15,9 +15,9 @@ const unknown = -1
 // other. People are hired and leave while a large organization is listed: somebody may be met twice or not at
 // all, a total may change from page to page, and the last page may be empty by the time it is read.
 type pageCheck struct {
-	pages map[int]pageFacts
-	begin map[string]int  // by the id that a page begins with: its number
-	more  map[string]bool // ids that another reading of the same entities showed
+	size   int // of a full page
+	pages  map[int]pageFacts
+	starts map[string]int // by the id that a page starts with: its number
 }
 
 // pageFacts is what one page says of the listing.
@@ -27,30 +27,30 @@ type pageFacts struct {
 	total, pageCount int      // of all pages, or unknown
 }
 
-func newPageCheck() pageCheck {
-	return pageCheck{pages: map[int]pageFacts{}, begin: map[string]int{}, more: map[string]bool{}}
+func newPageCheck(size int) pageCheck {
+	return pageCheck{size: size, pages: map[int]pageFacts{}, starts: map[string]int{}}
 }
 
 // add takes a page in. It returns what is wrong with it, "" for nothing.
-func (c *pageCheck) add(n int, f pageFacts) (odd string) {
+func (c *pageCheck) add(n int, f pageFacts) (problem string) {
 	switch empty := len(f.ids) == 0; {
 	case !f.listed && (f.total != 0 || f.pageCount > 0):
 		return fmt.Sprintf("page %d has no list (%s)", n, f.counts())
 	case empty && (n == 1 && f.total > 0 || f.pageCount > n):
 		return fmt.Sprintf("page %d is empty (%s)", n, f.counts())
 	case !empty:
-		if other, again := c.begin[f.ids[0]]; again && slices.Equal(f.ids, c.pages[other].ids) {
+		if other, again := c.starts[f.ids[0]]; again && slices.Equal(f.ids, c.pages[other].ids) {
 			return fmt.Sprintf("page %d shows the same %d as page %d (%s)", n, len(f.ids), other, f.counts())
 		}
-		c.begin[f.ids[0]] = n
+		c.starts[f.ids[0]] = n
 	}
 	c.pages[n] = f
 	return ""
 }
 
-// verdict looks at all pages together, which show so many: odd is what cannot be, gap what may be missing. A limit,
-// if it is not 0, is how many the API shows at most.
-func (c *pageCheck) verdict(shown, limit int) (odd, gap string) {
+// verdict looks at all pages together, which show so many entries: problem is what cannot be, gap how many are missing
+// and where. A limit, if it is not 0, is how many the API shows at most.
+func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 	last := c.last()
 	first, end := c.pages[1], c.pages[last]
 	for _, n := range slices.Sorted(maps.Keys(c.pages)) {
@@ -67,14 +67,37 @@ func (c *pageCheck) verdict(shown, limit int) (odd, gap string) {
 	if limit > 0 {
 		total, atLeast = min(total, limit), min(atLeast, limit)
 	}
-	short := fmt.Sprintf("%d of %d were shown", shown, total)
+	text := fmt.Sprintf("%d of %d were shown%s", shown, total, c.shortPages())
 	switch {
 	case usersync.TooFew(shown, atLeast):
-		return short, ""
+		return text, ""
 	case total > shown:
-		return "", short
+		return "", text
 	}
 	return "", ""
+}
+
+// shortPages names the first page that shows fewer entries than its total says, and counts the others.
+func (c *pageCheck) shortPages() string {
+	text, others := "", 0
+	for _, n := range slices.Sorted(maps.Keys(c.pages)) {
+		f := c.pages[n]
+		full := min(c.size, f.total-(n-1)*c.size) // negative if the total is unknown, or has shrunk
+		switch {
+		case len(f.ids) >= full:
+		case text == "":
+			text = fmt.Sprintf("; page %d shows %d of %d", n, len(f.ids), full)
+		default:
+			others++
+		}
+	}
+	switch others {
+	case 0:
+		return text
+	case 1:
+		return text + ", and 1 more page is short"
+	}
+	return fmt.Sprintf("%s, and %d more pages are short", text, others)
 }
 
 // count is how many pages there are, says the last one that tells; 0 if none does.
@@ -96,26 +119,6 @@ func (c *pageCheck) last() int {
 		}
 	}
 	return last
-}
-
-// entries counts what was shown, as often as it was.
-func (c *pageCheck) entries() (n int) {
-	for _, f := range c.pages {
-		n += len(f.ids)
-	}
-	return n
-}
-
-// distinct counts the entities that were shown, each once.
-func (c *pageCheck) distinct() int {
-	seen := make(map[string]bool, c.entries()+len(c.more))
-	maps.Copy(seen, c.more)
-	for _, f := range c.pages {
-		for _, id := range f.ids {
-			seen[id] = true
-		}
-	}
-	return len(seen)
 }
 
 // endBefore reports whether a page says that the listing ends before the n-th.

@@ -64,36 +64,36 @@ type source struct {
 	noun           string     // what is listed, in the plural
 	size           int        // of a page
 
-	shortEnds bool            // the pages tell no count: one with fewer than size entities is the last
-	limit     int             // after so many entities the API may stop, with a 400 or an empty page; 0: it does not
-	atOnce    int             // pages under way together, once the first has told how many there are; 0: 1
-	left      func(pages int) // is told how many are still to come; may be nil
+	noCounts bool            // the pages tell no count: one with fewer than size entities is the last
+	limit    int             // after so many entities the API may stop, with a 400 or an empty page; 0: it does not
+	parallel int             // pages under way together, once the first has told how many there are; 0: 1
+	expect   func(pages int) // is told how many are still to come; may be nil
 }
 
-// contradiction is the error of a listing that cannot be.
-func (s source) contradiction(odd string) error {
-	return contradiction(http.MethodGet+" "+s.path, s.noun+": "+odd)
+// inconsistent is the error of a listing that contradicts itself.
+func (s source) inconsistent(problem string) error {
+	return inconsistent(http.MethodGet+" "+s.path, s.noun+": "+problem)
 }
 
-func contradiction(op, odd string) error {
-	return &usersync.CallError{Kind: usersync.ErrListing, Op: op, Message: odd}
+func inconsistent(op, problem string) error {
+	return &usersync.CallError{Kind: usersync.ErrListing, Op: op, Message: problem}
 }
 
-// A pager reads a listing page by page, of turns each entity into what is kept of it.
+// A pager reads a listing page by page, and converts each entity into what is kept of it.
 type pager[T listed, U any] struct {
 	source
-	client *client
-	of     func(T) U
+	client  *client
+	convert func(T) U
 
-	mu     sync.Mutex
-	check  pageCheck
-	pages  map[int][]U // taken over as they come: what the API sends is larger
-	ended  bool
-	capped bool // at the limit
+	mu      sync.Mutex
+	check   pageCheck
+	pages   map[int][]U // converted as they come: what the API sends is larger
+	done    bool
+	atLimit bool // the API has stopped there
 }
 
-func newPager[T listed, U any](c *client, s source, of func(T) U) *pager[T, U] {
-	return &pager[T, U]{source: s, client: c, of: of, check: newPageCheck(), pages: map[int][]U{}}
+func newPager[T listed, U any](c *client, s source, convert func(T) U) *pager[T, U] {
+	return &pager[T, U]{source: s, client: c, convert: convert, check: newPageCheck(s.size), pages: map[int][]U{}}
 }
 
 // run reads the first page alone, since it says how many there are, and then a few at a time. Without that
@@ -102,7 +102,7 @@ func (r *pager[T, U]) run(ctx context.Context) error {
 	if err := r.read(ctx, 1); err != nil {
 		return err
 	}
-	for n := 2; !r.done(); {
+	for n := 2; !r.isDone(); {
 		to := r.count()
 		if to == 0 { // not told
 			to = n
@@ -121,10 +121,10 @@ func (r *pager[T, U]) run(ctx context.Context) error {
 // readTo reads the pages from one to another, or to the end if that comes before.
 func (r *pager[T, U]) readTo(ctx context.Context, from, to int) error {
 	g, group := errgroup.WithContext(ctx)
-	g.SetLimit(max(r.atOnce, 1))
-	for n := from; n <= to && !r.done() && group.Err() == nil; n++ {
-		if r.left != nil {
-			r.left(to - n + 1)
+	g.SetLimit(max(r.parallel, 1))
+	for n := from; n <= to && !r.isDone() && group.Err() == nil; n++ {
+		if r.expect != nil {
+			r.expect(to - n + 1)
 		}
 		g.Go(func() error { return r.read(group, n) })
 	}
@@ -143,7 +143,7 @@ func (r *pager[T, U]) read(ctx context.Context, n int) error {
 	p, err := call[page[T]](ctx, r.client, &request{method: http.MethodGet, path: r.path, template: r.template, query: query, needs: r.needs})
 	kept, facts := make([]U, len(p.Entities)), p.facts()
 	for i, e := range p.Entities {
-		kept[i] = r.of(e)
+		kept[i] = r.convert(e)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,23 +151,23 @@ func (r *pager[T, U]) read(ctx context.Context, n int) error {
 	e := (*usersync.CallError)(nil)
 	switch {
 	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size):
-		r.ended, r.capped = true, true
+		r.done, r.atLimit = true, true
 		return nil
 	case err != nil:
 		return err
 	}
-	if odd := r.check.add(n, facts); odd != "" {
-		return r.contradiction(odd)
+	if problem := r.check.add(n, facts); problem != "" {
+		return r.inconsistent(problem)
 	}
 	r.pages[n] = kept
-	r.ended = r.ended || len(kept) == 0 || r.shortEnds && len(kept) < r.size
+	r.done = r.done || len(kept) == 0 || r.noCounts && len(kept) < r.size
 	return nil
 }
 
-func (r *pager[T, U]) done() bool {
+func (r *pager[T, U]) isDone() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.ended
+	return r.done
 }
 
 func (r *pager[T, U]) count() int {
@@ -176,7 +176,7 @@ func (r *pager[T, U]) count() int {
 	return r.check.count()
 }
 
-// all is what the pages showed, in their order.
+// all returns what the pages showed, in their order.
 func (r *pager[T, U]) all() []U {
 	var pages [][]U
 	for _, n := range slices.Sorted(maps.Keys(r.pages)) {
@@ -185,38 +185,39 @@ func (r *pager[T, U]) all() []U {
 	return slices.Concat(pages...)
 }
 
-// pages reads every page of a listing. A few that are missing are logged. An entry may be there twice and count
+// readPages reads every page of a listing. A few missing entries are logged. An entry may be there twice and count
 // twice, such as a user who has a role in two divisions.
-func pages[T listed](ctx context.Context, c *client, s source) ([]T, error) {
-	return twice(ctx, c.log, func() ([]T, error) {
+func readPages[T listed](ctx context.Context, c *client, s source) ([]T, error) {
+	return retryInconsistent(ctx, c.log, func() ([]T, error) {
 		r := newPager(c, s, func(e T) T { return e })
 		if err := r.run(ctx); err != nil {
 			return nil, err
 		}
-		odd, gap := r.check.verdict(r.check.entries(), 0)
-		if odd != "" {
-			return nil, s.contradiction(odd)
+		all := r.all()
+		problem, gap := r.check.verdict(len(all), 0)
+		if problem != "" {
+			return nil, s.inconsistent(problem)
 		}
 		if gap != "" {
 			c.log.WarnContext(ctx, "a listing is not complete", "path", s.template, "gap", gap)
 		}
-		return r.all(), nil
+		return all, nil
 	})
 }
 
-// whole makes a read whose answer is a list without pages. One that does not have the list is not an empty one.
-func whole[T interface{ check() error }](ctx context.Context, c *client, r *request, has func(T) bool) (T, error) {
-	return twice(ctx, c.log, func() (T, error) {
+// readList makes a read whose answer is a list without pages. An answer without the list is not an empty list.
+func readList[T interface{ check() error }](ctx context.Context, c *client, r *request, has func(T) bool) (T, error) {
+	return retryInconsistent(ctx, c.log, func() (T, error) {
 		out, err := call[T](ctx, c, r)
 		if err == nil && !has(out) {
-			err = contradiction(r.op(), "the answer has no list")
+			err = inconsistent(r.op(), "the answer has no list")
 		}
 		return out, err
 	})
 }
 
-// twice reads something, and once more from the start if that contradicted itself.
-func twice[R any](ctx context.Context, log *slog.Logger, read func() (R, error)) (R, error) {
+// retryInconsistent reads a list, and once more from the start if it contradicted itself.
+func retryInconsistent[R any](ctx context.Context, log *slog.Logger, read func() (R, error)) (R, error) {
 	out, err := read()
 	if !errors.Is(err, usersync.ErrListing) {
 		return out, err

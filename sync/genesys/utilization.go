@@ -76,7 +76,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 		return d.names.standard, nil
 	}
 	path := "/api/v2/routing/utilization"
-	u, err := whole(ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize}, utilization.told)
+	u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize}, utilization.told)
 	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (d *Directory) putUtilization(ctx context.Context, c *plan.Change) (state.O
 		return state.Observed{}, err
 	}
 	r := request{method: http.MethodGet, path: utilizationPath(c.Current.ID), template: utilizationPath("{id}"), needs: mayUtilize}
-	have, err := whole(ctx, d.client, &r, utilization.told)
+	have, err := readList(ctx, d.client, &r, utilization.told)
 	if err != nil {
 		return state.Observed{}, err
 	}
