@@ -44,7 +44,7 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 			together = append(together, id)
 		}
 	}
-	err = inBatches(together, idsAtOnce, func(batch []string) error {
+	err = d.inBatches(together, idsAtOnce, 0, func(batch []string) error {
 		query := expand(reading.fields)
 		query.Set("id", strings.Join(batch, ","))
 		query.Set("state", "any")
@@ -111,6 +111,7 @@ func (d *Directory) readEach(ctx context.Context, ids []string, fields []spec.Fi
 
 // Search implements usersync.Directory.
 func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observed, error) {
+	defer d.expect.listing(0)
 	var order []string
 	found := make(map[string][]state.Observed, len(emails)) // by key of the address
 	for _, email := range emails {
@@ -119,7 +120,7 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 			order = append(order, key)
 		}
 	}
-	err := inBatches(order, addressesAtOnce, func(batch []string) error {
+	err := d.inBatches(order, addressesAtOnce, 0, func(batch []string) error {
 		users, err := d.hits(ctx, batch)
 		for _, u := range users {
 			key := spec.Key(u.Email)
@@ -145,7 +146,8 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 	return list, nil
 }
 
-// hits are the users whom the search shows for the addresses, deleted ones included.
+// hits are the users whom the search shows for the addresses, deleted ones included. All of them, or it is an error:
+// nobody could tell which address is that of a missing one.
 func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 	byEmail := criterion{Type: "EXACT", Fields: []string{"email"}, Values: emails}
 	if len(emails) == 1 {
@@ -170,20 +172,23 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 			}
 			users = append(users, p.Results...)
 		}
-		if problem, _ := check.verdict(len(users), 0); problem != "" {
-			return nil, inconsistent(http.MethodPost+" "+searchPath, problem)
+		if problem, gap := check.verdict(len(users), 0); problem+gap != "" {
+			return nil, inconsistent(http.MethodPost+" "+searchPath, problem+gap)
 		}
 		return users, nil
 	})
 }
 
 // inBatches reads so many at a time. What is refused is read again in halves: it may be too much at once, or one
-// of them may be what is refused.
-func inBatches(all []string, size int, read func(batch []string) error) error {
+// of them may be what is refused. It tells the limiter of the requests still to come, with those after it.
+func (d *Directory) inBatches(all []string, size, after int, read func(batch []string) error) error {
+	left := (len(all) + size - 1) / size
 	for batch := range slices.Chunk(all, size) {
+		d.expect.listing(left + after)
+		left--
 		err := read(batch)
 		if len(batch) > 1 && notAsBatch(err) {
-			err = inBatches(batch, (len(batch)+1)/2, read)
+			err = d.inBatches(batch, (len(batch)+1)/2, left+after, read)
 		}
 		if err != nil {
 			return err

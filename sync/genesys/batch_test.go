@@ -213,8 +213,9 @@ func TestSearchThatCannotBe(t *testing.T) {
 	const (
 		right = `{"results":[{"id":"a","version":1,"email":"ana@example.com","state":"active"}],"total":1,"pageCount":1}`
 		none  = `{"total":0,"pageCount":1}`
+		other = `{"results":[{"id":"b","version":1,"email":"ana@example.com","state":"deleted"}],"total":2,"pageCount":1}`
 	)
-	for answer, odd := range map[string]bool{`{}`: true, `{"results":null,"total":1}`: true, `{"results":[],"total":1}`: true, `{"total":1,"pageCount":1}`: true, none: false, right: false} {
+	for answer, odd := range map[string]bool{other: true, `{}`: true, `{"results":null,"total":1}`: true, `{"results":[],"total":1}`: true, `{"total":1,"pageCount":1}`: true, none: false, right: false} {
 		for _, times := range []int{1, 2} {
 			n := 0
 			f := &fake{api: func(r *http.Request, _ string) reply {
@@ -243,6 +244,53 @@ func TestSearchThatCannotBe(t *testing.T) {
 			case !errors.Is(err, usersync.ErrListing) || !errors.Is(find, usersync.ErrListing) || asked != 2:
 				t.Errorf("%s, twice: %v, %v; %v", answer, found, err, find)
 			}
+		}
+	}
+}
+
+// Reads and searches of many tell the limiter how many requests are to come, as a listing does.
+func TestRequestsForManyAreExpected(t *testing.T) {
+	var ids []string
+	for i := range 240 {
+		ids = append(ids, fmt.Sprintf("u%d", i))
+	}
+	for _, tt := range []struct {
+		most            int // ids or addresses in one request
+		reads, searches []int
+	}{
+		{100, []int{3, 2, 1, 0}, []int{3, 2, 1, 0}},
+		{60, []int{3, 4, 3, 2, 3, 2, 1, 0}, []int{3, 2, 1, 0}},
+		{40, []int{3, 4, 5, 4, 3, 4, 3, 2, 3, 4, 3, 2, 3, 2, 1, 0}, []int{3, 4, 3, 2, 3, 2, 1, 0}},
+	} {
+		f := &fake{api: func(r *http.Request, body string) reply {
+			if r.Method == http.MethodPost {
+				if strings.Count(body, "@") > tt.most {
+					return jsonReply(400, `{"code":"search.criteria.values.exceed.limit"}`)
+				}
+				return jsonReply(200, `{"results":[],"total":0}`)
+			}
+			asked := strings.Split(r.URL.Query().Get("id"), ",")
+			if len(asked) > tt.most {
+				return jsonReply(400, `{"code":"max.user.ids"}`)
+			}
+			var users []string
+			for _, id := range asked {
+				users = append(users, fmt.Sprintf(`{"id":%q,"version":1,"email":"%s@example.com","state":"active"}`, id, id))
+			}
+			return jsonReply(200, `{"entities":[`+strings.Join(users, ",")+`]}`)
+		}}
+		d, limiter := open(t, f, nil)
+		limiter.expected = nil
+		if found, err := d.Read(t.Context(), ids); err != nil || len(found) != len(ids) || !slices.Equal(limiter.expected, tt.reads) {
+			t.Errorf("%d at most: %d users, %v; expected were %v, want %v", tt.most, len(found), err, limiter.expected, tt.reads)
+		}
+		var emails []string
+		for _, id := range ids[:120] {
+			emails = append(emails, id+"@example.com")
+		}
+		limiter.expected = nil
+		if _, err := d.Search(t.Context(), emails); err != nil || !slices.Equal(limiter.expected, tt.searches) {
+			t.Errorf("%d at most: %v; expected were %v, want %v", tt.most, err, limiter.expected, tt.searches)
 		}
 	}
 }

@@ -149,7 +149,7 @@ func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.V
 		return d.utilization(ctx, u)
 	case spec.Voicemail:
 		v, err := call[voicemail](ctx, d.client, &request{method: http.MethodGet, path: voicemailPath(id), template: voicemailPath("{id}"),
-			needs: "voicemail:userPolicy:viewOther"})
+			needs: mayViewVoicemail})
 		if err != nil {
 			return "", err
 		}
@@ -201,7 +201,8 @@ func (d *Directory) roles(ctx context.Context, grants []authzGrant, id string) (
 	return spec.RoleList(list), nil
 }
 
-// Holders implements usersync.Directory. It is asked each time: the last answer may be of before a write.
+// Holders implements usersync.Directory. It is asked each time: the last answer may be of before a write. Nobody may be
+// missing: who is not shown would count as no administrator.
 func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, error) {
 	c, err := d.catalogue(ctx, spec.KindRole)
 	if err != nil {
@@ -213,7 +214,7 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 		for _, role := range c.byName[name] {
 			found = true
 			users, err := readPages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(role.ID) + "/users", template: base + "/{id}/users",
-				needs: mayViewRoles, noun: "users of the role " + spec.Text(name).Display(), size: 100})
+				needs: mayViewRoles, noun: "users of the role " + spec.Text(name).Display(), size: 100, complete: true})
 			if err != nil {
 				return nil, err
 			}

@@ -30,6 +30,27 @@ func TestHoldersShownTwice(t *testing.T) {
 	}
 }
 
+// Of the holders of a role nobody may be missing, however few there are: who is not shown would count as none.
+func TestHoldersAreAll(t *testing.T) {
+	for _, times := range []int{1, 2} {
+		asked := 0
+		f := &fake{api: func(r *http.Request, _ string) reply {
+			if !strings.HasSuffix(r.URL.Path, "/users") {
+				return jsonReply(200, `{"entities":[{"id":"r1","name":"Admin"}],"total":1,"pageCount":1}`)
+			}
+			if asked++; asked > times {
+				return jsonReply(200, `{"entities":[{"id":"u1"},{"id":"u2"}],"total":2,"pageCount":1}`)
+			}
+			return jsonReply(200, `{"entities":[{"id":"u1"}],"total":2,"pageCount":1}`)
+		}}
+		d, _ := open(t, f, nil)
+		ids, err := d.Holders(t.Context(), []string{"Admin"})
+		if times == 1 && (err != nil || len(ids) != 2) || times == 2 && !errors.Is(err, usersync.ErrListing) || asked != 2 {
+			t.Errorf("incomplete %d times: %v, %v, asked %d times", times, ids, err, asked)
+		}
+	}
+}
+
 // A replacing answers requests below a path with a text, so many times, and the rest as the simulator does.
 type replacing struct {
 	to    http.RoundTripper

@@ -64,6 +64,7 @@ type source struct {
 	noun           string     // what is listed, in the plural
 	size           int        // of a page
 
+	complete bool            // a few missing entries are an error, too
 	noCounts bool            // the pages tell no count: one with fewer than size entities is the last
 	limit    int             // after so many entities the API may stop, with a 400 or an empty page; 0: it does not
 	parallel int             // pages under way together, once the first has told how many there are; 0: 1
@@ -185,7 +186,7 @@ func (r *pager[T, U]) all() []U {
 	return slices.Concat(pages...)
 }
 
-// readPages reads every page of a listing. A few missing entries are logged. An entry may be there twice and count
+// readPages reads every page of a listing. A few missing entries are logged, unless it must be complete. An entry may be there twice and count
 // twice, such as a user who has a role in two divisions.
 func readPages[T listed](ctx context.Context, c *client, s source) ([]T, error) {
 	return retryInconsistent(ctx, c.log, func() ([]T, error) {
@@ -194,11 +195,10 @@ func readPages[T listed](ctx context.Context, c *client, s source) ([]T, error) 
 			return nil, err
 		}
 		all := r.all()
-		problem, gap := r.check.verdict(len(all), 0)
-		if problem != "" {
-			return nil, s.inconsistent(problem)
-		}
-		if gap != "" {
+		switch problem, gap := r.check.verdict(len(all), 0); {
+		case problem != "", s.complete && gap != "":
+			return nil, s.inconsistent(problem + gap)
+		case gap != "":
 			c.log.WarnContext(ctx, "a listing is not complete", "path", s.template, "gap", gap)
 		}
 		return all, nil
