@@ -36,7 +36,7 @@ func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snap
 // answered makes a plan again and again until it has nothing left to ask.
 func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, dryRun bool, make func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
 	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{},
-		Fresh: map[string]error{}, Searched: map[string]bool{}}
+		Fresh: map[string]error{}, Searched: map[string]error{}}
 	for {
 		p := make(answers)
 		if !p.NeedsLookups() {
@@ -90,7 +90,7 @@ func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snaps
 	if a.Admins {
 		answers.Counted = true
 		answers.Admins, answers.NoCount = r.Directory.Holders(ctx, r.Policy.Guard.AdminRoles)
-		if err := answers.NoCount; err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) {
+		if err := answers.NoCount; err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrListing) {
 			return fmt.Errorf("look the administrators up: %w", err)
 		}
 	}

@@ -43,7 +43,7 @@ type Directory interface {
 	// Search looks up who has one of the addresses, deleted users included: up to 50 addresses in one request. It
 	// shows the fields that need not be asked for. Unlike Find it reads nobody again, so that a result may be out of
 	// date, and who is not found may exist: it is for telling what is likely, and no write may follow from it. Users
-	// come in the order of the addresses, for each of these deleted ones last.
+	// come in the order of the addresses, for each of these deleted ones last. ErrListing if some are missing.
 	Search(ctx context.Context, emails []string) (found []state.Observed, err error)
 
 	// Details reads the fields that are asked for of each user, by id, in the fewest requests. It hands
@@ -55,8 +55,8 @@ type Directory interface {
 	// Check says what is wrong with each name, in words for whoever wrote it; "" is nothing.
 	Check(ctx context.Context, refs []spec.Ref) (map[spec.Ref]string, error)
 
-	// Holders returns the ids of the users who have one of the roles, through a group or not. A role that
-	// does not exist has none.
+	// Holders returns the ids of all users who have one of the roles, through a group or not. A role that
+	// does not exist has none. ErrListing if some are missing.
 	Holders(ctx context.Context, roles []string) ([]string, error)
 
 	// Compile turns changes into the fewest calls. The calls of one user stand in the order in which

@@ -59,13 +59,13 @@ var errUnshown = errors.New("it was made a moment ago, and the API does not show
 func unshown(u *state.User) bool { return u != nil && !u.ShowsAll(time.Now()) }
 
 // searchDeleted finds deleted users by their addresses, which no listing shows. Whom the search names is read: it
-// may be behind.
+// may be behind. A search that failed does not tell that nobody has an address.
 func (r *Reconciler) searchDeleted(ctx context.Context, emails []string, snap *state.Snapshot, answers *plan.LookupResults, dryRun bool) error {
 	if len(emails) == 0 {
 		return nil
 	}
 	found, err := r.Directory.Search(ctx, emails)
-	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) {
+	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrListing) {
 		return err
 	}
 	var ids []string
@@ -75,7 +75,7 @@ func (r *Reconciler) searchDeleted(ctx context.Context, emails []string, snap *s
 		}
 	}
 	for _, email := range emails {
-		answers.Searched[email] = true
+		answers.Searched[email] = err
 	}
 	return r.readFresh(ctx, ids, snap, answers, dryRun)
 }

@@ -1,12 +1,15 @@
 package sync_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -87,6 +90,82 @@ func TestManagedUsersOutlastAnOddListing(t *testing.T) {
 				t.Errorf("%s: the pass after it:\n%s", shape, show(res))
 			}
 			w.settled()
+		})
+	}
+}
+
+// Who is an administrator cannot be told from an inconsistent list: what could take the last ones away is held, and
+// everything else goes on.
+func TestInconsistentListOfHolders(t *testing.T) {
+	for _, shape := range []string{"null", "empty", "short:1"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 12, Full: true})
+			w.Policy.Guard.AdminRoles, w.Policy.Guard.MinAdmins = []string{"Agent"}, 1
+			us := w.sim.Users()
+			w.write("a.yaml", "email: %s\nstate: active\n", us[0].Email)
+			w.write("b.yaml", "email: %s\ntitle: One\n", us[1].Email)
+			w.pass()
+			w.write("a.yaml", "email: %s\nstate: inactive\n", us[0].Email)
+			w.write("b.yaml", "email: %s\ntitle: Two\n", us[1].Email)
+			w.fault("/api/v2/authorization/roles/* listing=" + shape)
+			res := w.pass()
+			if res.Applied != 1 || w.user(us[1].Email).Title != "Two" || w.user(us[0].Email).State != "active" {
+				t.Errorf("%s: applied %d, title %s, state %s", shape, res.Applied, w.user(us[1].Email).Title, w.user(us[0].Email).State)
+			}
+			if len(res.Holds) != 1 || res.Holds[0].Guard != "min-admins" || !strings.Contains(res.Holds[0].Reason, usersync.ErrListing.Error()) {
+				t.Errorf("%s: %+v", shape, res.Holds)
+			}
+			w.sim.ClearFaults()
+			w.fault("/api/v2/authorization/roles/* x1 listing=" + shape)
+			if res := w.pass(); res.Held > 0 || w.user(us[0].Email).State != "inactive" {
+				t.Errorf("%s once: %+v", shape, res.Holds)
+			}
+			w.settled()
+		})
+	}
+}
+
+// A searchless is a directory whose search fails.
+type searchless struct {
+	usersync.Directory
+	err error
+}
+
+func (d searchless) Search(context.Context, []string) ([]state.Observed, error) { return nil, d.err }
+
+// A search that failed does not tell that no deleted user has an address: nobody is created in that one's place, and
+// everything else goes on.
+func TestSearchThatFails(t *testing.T) {
+	for _, kind := range []error{usersync.ErrListing, usersync.ErrRefused, usersync.ErrForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 3})
+			us := w.sim.Users()
+			w.sim.Edit(us[0].Email, func(u *sim.User) { u.State = "deleted" })
+			time.Sleep(time.Hour)
+			w.write("a.yaml", "email: new@example.com\npreviousEmail: %s\nname: %q\n", us[0].Email, us[0].Name)
+			w.write("b.yaml", "email: %s\ntitle: Two\n", us[1].Email)
+			directory := w.Directory
+			w.Directory = searchless{directory, &usersync.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}
+			res := w.pass()
+			if res.Applied != 1 || w.user(us[1].Email).Title != "Two" || w.user(us[0].Email).State != "deleted" {
+				t.Errorf("%v: %s", kind, show(res))
+			}
+			if _, created := w.sim.User("new@example.com"); created || len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Message, "it cannot be told whether a deleted user has the address "+us[0].Email) {
+				t.Errorf("%v: created %t, %+v", kind, created, res.Failures)
+			}
+			w.Directory = directory
+			if res := w.pass(); res.Applied != 1 || w.byID(us[0].ID).State != "active" || w.byID(us[0].ID).Email != "new@example.com" {
+				t.Errorf("%v, and it works again: %s", kind, show(res))
+			}
+			w.settled()
+
+			// The command plan says that it is not known.
+			w.write("c.yaml", "email: other@example.com\nname: Other\n")
+			w.Directory, w.Policy.LookUpMissing = searchless{directory, &usersync.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}, true
+			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, Reread: true, DryRun: true})
+			if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "1 user to be created: it cannot be told who was deleted before") {
+				t.Errorf("%v: %v, %v", kind, err, res.Notes)
+			}
 		})
 	}
 }

@@ -186,8 +186,8 @@ func (r *pager[T, U]) all() []U {
 	return slices.Concat(pages...)
 }
 
-// readPages reads every page of a listing. A few missing entries are logged, unless it must be complete. An entry may be there twice and count
-// twice, such as a user who has a role in two divisions.
+// readPages reads every page of a listing. A few missing entries are logged, unless it must be complete. An entry may
+// be there twice and count twice, such as a user who has a role in two divisions.
 func readPages[T listed](ctx context.Context, c *client, s source) ([]T, error) {
 	return retryInconsistent(ctx, c.log, func() ([]T, error) {
 		r := newPager(c, s, func(e T) T { return e })

@@ -90,7 +90,7 @@ func TestAdministratorsAccounts(t *testing.T) {
 					o.snap.Users["id0000"].Fields[spec.Roles] = spec.RoleList([]spec.Role{{Name: "Master Admin"}})
 				}
 				tt.change(o, 0)
-				p := o.plan(policy, now)
+				p := o.plan(t, policy, now)
 				if !admin {
 					if len(p.Holds) > 0 || len(p.Todo()) != 1 {
 						t.Errorf("somebody else: %v", p.Holds)
@@ -107,13 +107,13 @@ func TestAdministratorsAccounts(t *testing.T) {
 					t.Errorf("%s", c)
 				}
 				o.snap.Requests = []string{p.Holds[0].ID}
-				if q := o.plan(policy, now); len(q.Holds) > 0 || len(q.Todo()) != 1 || len(q.Todo()[0].Withheld) > 0 {
+				if q := o.plan(t, policy, now); len(q.Holds) > 0 || len(q.Todo()) != 1 || len(q.Todo()[0].Withheld) > 0 {
 					t.Errorf("released: %v, %v", q.Holds, lines(q))
 				}
 				o.snap.Requests = nil
 				policy := policy
 				policy.Guard.MinAdmins = 0
-				if q := o.plan(policy, now); len(q.Holds) > 0 {
+				if q := o.plan(t, policy, now); len(q.Holds) > 0 {
 					t.Errorf("switched off: %v", q.Holds)
 				}
 			}
@@ -151,12 +151,12 @@ func TestAdministratorsInABulk(t *testing.T) {
 	o := org(500)
 	o.admins = []string{"id0007", "id0123", "id0400"}
 	trespasses()["renames"].does(o, 500)
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	if len(p.Holds) != 1 || held(p, "max-renames") != 500 || !strings.Contains(p.Holds[0].Reason, "(3 administrators among them: renamed.u0007@x.example, ") {
 		t.Fatalf("%v", p.Holds)
 	}
 	o.snap.Requests = []string{p.Holds[0].ID}
-	if q := o.plan(defaults(""), now); len(q.Holds) > 0 || len(q.Todo()) != 500 {
+	if q := o.plan(t, defaults(""), now); len(q.Holds) > 0 || len(q.Todo()) != 500 {
 		t.Errorf("released: %v", q.Holds)
 	}
 }

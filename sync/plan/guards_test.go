@@ -162,7 +162,7 @@ func TestEachGuardIsNeeded(t *testing.T) {
 			}
 			harmed := func() int {
 				n := 0
-				for _, c := range s.make().plan(policy, now).Todo() {
+				for _, c := range s.make().plan(t, policy, now).Todo() {
 					if s.harm(c) {
 						n++
 					}

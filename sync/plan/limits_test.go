@@ -21,7 +21,7 @@ func TestLimits(t *testing.T) {
 				o := org(40)
 				tt.does(o, n)
 				policy := tt.policyFor(10)
-				p := o.plan(policy, now)
+				p := o.plan(t, policy, now)
 				if n <= 10 {
 					if len(p.Holds) > 0 || outcomes(p)[plan.Planned] != n {
 						t.Errorf("%d of 10 are held: %v", n, p.Holds)
@@ -39,21 +39,21 @@ func TestLimits(t *testing.T) {
 						t.Errorf("the reason is %q, without %q", p.Holds[0].Reason, want)
 					}
 				}
-				again := o.plan(policy, now.Add(time.Hour))
+				again := o.plan(t, policy, now.Add(time.Hour))
 				if again.Holds[0].ID != p.Holds[0].ID {
 					t.Errorf("the hold is %s, and was %s", again.Holds[0].ID, p.Holds[0].ID)
 				}
 				o.snap.Requests = []string{p.Holds[0].ID}
-				freed := o.plan(policy, now)
+				freed := o.plan(t, policy, now)
 				if len(freed.Holds) > 0 || outcomes(freed)[plan.Planned] != n {
 					t.Errorf("released: %v, %v", freed.Holds, outcomes(freed))
 				}
 				o.snap.Requests, o.snap.Guards = nil, freed.Guards // of a pass that ended before it could do it
-				if later := o.plan(policy, now); len(later.Holds) > 0 {
+				if later := o.plan(t, policy, now); len(later.Holds) > 0 {
 					t.Errorf("released with the pass before: %v", later.Holds)
 				}
 				o.apply(freed, now)
-				if done := o.plan(policy, now); len(done.Todo()) > 0 || len(done.Guards.Released) > 0 {
+				if done := o.plan(t, policy, now); len(done.Todo()) > 0 || len(done.Guards.Released) > 0 {
 					t.Errorf("done: still %d to do, released %v", len(done.Todo()), done.Guards.Released)
 				}
 				if tally := o.snap.Guards.Done; len(tally) > 0 {
@@ -71,13 +71,13 @@ func TestLimitsCountForADay(t *testing.T) {
 			o := org(60)
 			tt.does(o, 10)
 			policy := tt.policyFor(10)
-			p := o.plan(policy, now)
+			p := o.plan(t, policy, now)
 			if len(p.Holds) > 0 {
 				t.Fatalf("ten are held: %v", p.Holds)
 			}
 			o.apply(p, now)
 			tt.does(o, 1)
-			at := func(ago time.Duration) int { return held(o.plan(policy, now.Add(ago)), tt.guard) }
+			at := func(ago time.Duration) int { return held(o.plan(t, policy, now.Add(ago)), tt.guard) }
 			if tt.done == nil {
 				if at(time.Minute) > 0 {
 					t.Error("what was done with another plan counts")
@@ -93,15 +93,15 @@ func TestLimitsCountForADay(t *testing.T) {
 				}
 			}
 			back := now.Add(-1000 * time.Hour)
-			o.snap.Guards = o.plan(policy, back).Guards
+			o.snap.Guards = o.plan(t, policy, back).Guards
 			for ago, want := range map[time.Duration]int{23 * time.Hour: 1, 24 * time.Hour: 0} {
-				if n := held(o.plan(policy, back.Add(ago)), tt.guard); n != want {
+				if n := held(o.plan(t, policy, back.Add(ago)), tt.guard); n != want {
 					t.Errorf("%s after the clock was set back: %d held, want %d", ago, n, want)
 				}
 			}
 			o.snap.Guards.Done = []state.Tally{tt.done(10)}
 			o.snap.Guards.Done[0].At = now
-			o.snap.Guards = o.plan(policy, now.Add(3*24*time.Hour)).Guards // the clock was ahead for a while
+			o.snap.Guards = o.plan(t, policy, now.Add(3*24*time.Hour)).Guards // the clock was ahead for a while
 			if n := at(time.Hour); n != 1 {
 				t.Errorf("set back to what it was: %d held", n)
 			}
@@ -126,7 +126,7 @@ func TestFloorsInASmallOrganization(t *testing.T) {
 							o.stateless()
 						}
 						tt.does(o, n)
-						p := o.plan(tt.policyFor(10), now)
+						p := o.plan(t, tt.policyFor(10), now)
 						want := 0
 						if !keeps && n > size.half || keeps && n > 10 {
 							want = n
@@ -153,14 +153,14 @@ func TestTheFloorIsOfTheUsersOfYesterday(t *testing.T) {
 	policy := trespasses()["removals"].policyFor(10)
 	for _, n := range []int{4, 2} {
 		trespasses()["removals"].does(o, n)
-		p := o.plan(policy, now)
+		p := o.plan(t, policy, now)
 		if len(p.Holds) > 0 {
 			t.Fatalf("six of twelve: %v", p.Holds)
 		}
 		o.apply(p, now)
 	}
 	trespasses()["removals"].does(o, 1)
-	if p := o.plan(policy, now); len(p.Holds) != 1 {
+	if p := o.plan(t, policy, now); len(p.Holds) != 1 {
 		t.Errorf("the seventh of twelve is removed")
 	}
 }
@@ -192,7 +192,7 @@ func TestShares(t *testing.T) {
 		if tt.guard != "max-changes" {
 			policy.Guard.Changes = nil
 		}
-		p := o.plan(policy, now)
+		p := o.plan(t, policy, now)
 		if got := held(p, tt.guard); got > 0 != tt.held || got > 0 && got != tt.n {
 			t.Errorf("%+v: %d held", tt, got)
 		}
@@ -207,7 +207,7 @@ func TestFirstImport(t *testing.T) {
 	create := trespasses()["creations"]
 	create.does(o, 300)
 	policy := defaults("")
-	p := o.plan(policy, now)
+	p := o.plan(t, policy, now)
 	if len(p.Holds) > 0 || len(p.Todo()) != 300 {
 		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
 	}
@@ -215,14 +215,14 @@ func TestFirstImport(t *testing.T) {
 	if len(o.snap.Guards.Done) > 0 || !o.snap.Guards.FirstImport.Equal(now) {
 		t.Errorf("remembered of the first import: %+v", o.snap.Guards)
 	}
-	more := o.plan(policy, now.Add(time.Hour))
+	more := o.plan(t, policy, now.Add(time.Hour))
 	if len(more.Holds) > 0 || len(more.Todo()) != 180 {
 		t.Fatalf("goes on: %v, %d to do", more.Holds, len(more.Todo()))
 	}
-	if late := o.plan(policy, now.Add(24*time.Hour)); held(late, "max-creations") != 180 {
+	if late := o.plan(t, policy, now.Add(24*time.Hour)); held(late, "max-creations") != 180 {
 		t.Errorf("a day later: %v", late.Holds)
 	}
-	if back := o.plan(policy, now.Add(-time.Hour)); len(back.Holds) > 0 || !back.Guards.FirstImport.Equal(now.Add(-time.Hour)) {
+	if back := o.plan(t, policy, now.Add(-time.Hour)); len(back.Holds) > 0 || !back.Guards.FirstImport.Equal(now.Add(-time.Hour)) {
 		t.Errorf("the clock was set back: %v, since %s", back.Holds, back.Guards.FirstImport)
 	}
 	o.apply(more, now.Add(time.Hour)) // and ends
@@ -230,7 +230,7 @@ func TestFirstImport(t *testing.T) {
 		t.Errorf("after it: %+v", o.snap.Guards)
 	}
 	create.does(o, 101)
-	if p := o.plan(policy, now.Add(2*time.Hour)); held(p, "max-creations") != 101 {
+	if p := o.plan(t, policy, now.Add(2*time.Hour)); held(p, "max-creations") != 101 {
 		t.Errorf("a second import of 101: %v", outcomes(p))
 	}
 }
@@ -239,7 +239,7 @@ func TestFirstImport(t *testing.T) {
 func TestNoFirstImport(t *testing.T) {
 	for name, o := range map[string]*orgTest{"eleven users": org(11).stateless(), "a managed user": org(1)} {
 		trespasses()["creations"].does(o, 101)
-		if p := o.plan(defaults(""), now); held(p, "max-creations") != 101 {
+		if p := o.plan(t, defaults(""), now); held(p, "max-creations") != 101 {
 			t.Errorf("%s: %v", name, outcomes(p))
 		}
 	}
@@ -253,7 +253,7 @@ func TestCreationsWaitForRemovals(t *testing.T) {
 		o := org(100)
 		trespasses()["removals"].does(o, tt.removed)
 		trespasses()["creations"].does(o, tt.created)
-		p := o.plan(defaults(plan.Delete), now)
+		p := o.plan(t, defaults(plan.Delete), now)
 		if held(p, "max-removals") != tt.held || len(p.Holds) > 1 {
 			t.Fatalf("%+v: %v", tt, p.Holds)
 		}
@@ -264,15 +264,15 @@ func TestCreationsWaitForRemovals(t *testing.T) {
 			t.Errorf("%+v: %s", tt, p.Holds[0].Reason)
 		}
 		o.snap.Requests = []string{p.Holds[0].ID}
-		if p = o.plan(defaults(plan.Delete), now); len(p.Holds) > 0 {
+		if p = o.plan(t, defaults(plan.Delete), now); len(p.Holds) > 0 {
 			t.Errorf("%+v, released: %v", tt, p.Holds)
 		}
 	}
 	o := org(300) // and what is released under the one guard is not held by the other
 	trespasses()["removals"].does(o, 150)
 	trespasses()["creations"].does(o, 150)
-	o.snap.Requests = []string{o.plan(defaults(plan.Delete), now).Holds[0].ID}
-	if p := o.plan(defaults(plan.Delete), now); len(p.Holds) > 0 {
+	o.snap.Requests = []string{o.plan(t, defaults(plan.Delete), now).Holds[0].ID}
+	if p := o.plan(t, defaults(plan.Delete), now); len(p.Holds) > 0 {
 		t.Errorf("150 for 150: %v", p.Holds)
 	}
 }
@@ -290,12 +290,12 @@ func TestRestoresAreCreations(t *testing.T) {
 				u.Removed = "delete"
 			}
 		}
-		p := o.plan(defaults(""), now)
+		p := o.plan(t, defaults(""), now)
 		if got := held(p, "max-creations"); ours != (got == 0) || got > 0 && (got != 120 || !strings.Contains(p.Holds[0].Reason, "would create or restore 120 users")) {
 			t.Errorf("ours %v: %v", ours, p.Holds)
 		}
 		policy := policy()
-		q := o.plan(policy, now)
+		q := o.plan(t, policy, now)
 		o.apply(q, now)
 		n := 0
 		for _, tally := range o.snap.Guards.Done {
@@ -318,7 +318,7 @@ func TestTheRestGoesOn(t *testing.T) {
 	o.tree.Users = append(o.tree.Users, declared("zz@x.example", "name", "New hire", "manager", "renamed.u0003@x.example"))
 	policy := policy()
 	policy.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
-	p := o.plan(policy, now)
+	p := o.plan(t, policy, now)
 	if held(p, "max-renames") != 40 || len(p.Todo()) != 41 || p.Converged() {
 		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
 	}
@@ -337,7 +337,7 @@ func TestTheRestGoesOn(t *testing.T) {
 	}
 	o.apply(p, now)
 	o.snap.Requests = []string{p.Holds[0].ID} // the titles are done by then
-	if q := o.plan(policy, now); len(q.Holds) > 0 || len(q.UnknownReleases) > 0 || outcomes(q)[plan.Planned] != 40 {
+	if q := o.plan(t, policy, now); len(q.Holds) > 0 || len(q.UnknownReleases) > 0 || outcomes(q)[plan.Planned] != 40 {
 		t.Errorf("released: %v, %v", q.Holds, outcomes(q))
 	}
 }

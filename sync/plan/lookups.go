@@ -27,7 +27,7 @@ type LookupResults struct {
 	Unread   map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
 	Looked   map[string]bool     // pinned ids of nobody known that were looked up
 	Fresh    map[string]error    // ids that were to be read in this pass: why they could not be, nil for those that were
-	Searched map[string]bool     // addresses that were looked up
+	Searched map[string]error    // addresses that were looked up: why they could not be, nil for those that were
 	Admins   []string            // ids of those who have an administrator's role, if
 	Counted  bool                // that was asked for
 	NoCount  error               // why it could not be told
@@ -52,9 +52,16 @@ func (p *planner) lookUpMissing() {
 		p.Notes = append(p.Notes, fmt.Sprintf("%d users are to be created, too many to look each up: those who were deleted before will be restored instead", len(missing)))
 		return
 	}
+	failed, why := 0, error(nil)
 	for _, c := range missing {
-		if !p.answers.Searched[c.Key] {
+		switch err, asked := p.answers.Searched[c.Key]; {
+		case !asked:
 			p.Lookups.Emails[c.Key] = true
+		case err != nil:
+			failed, why = failed+1, err
 		}
+	}
+	if failed > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s to be created: it cannot be told who was deleted before, and will be restored instead: %v", number(failed, "user"), why))
 	}
 }

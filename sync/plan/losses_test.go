@@ -48,7 +48,7 @@ func TestLosses(t *testing.T) {
 				u := o.snap.Users[idOf(i)]
 				u.Fields[tt.field], u.Applied[tt.field] = tt.have, tt.have
 			}
-			p := o.plan(defaults(""), now)
+			p := o.plan(t, defaults(""), now)
 			if tt.lost == "" {
 				if len(p.Holds) > 0 || outcomes(p)[plan.Planned] != 21 {
 					t.Errorf("%v, %v", p.Holds, outcomes(p))
@@ -74,7 +74,7 @@ func TestLeaversAreNoLosers(t *testing.T) {
 		for i := range leavers {
 			o.tree.Users[i].Fields[spec.State] = spec.Text("inactive")
 		}
-		p := o.plan(defaults(""), now)
+		p := o.plan(t, defaults(""), now)
 		if want := map[int]int{0: 23, 5: 0}[leavers]; held(p, "max-losses") != want {
 			t.Errorf("%d of 23 leave: %v", leavers, p.Holds)
 		}
@@ -86,7 +86,7 @@ func TestLeaversAreNoLosers(t *testing.T) {
 	o := org(100)
 	trespasses()["losses"].does(o, 60)
 	o.tree.Users[0].Fields[spec.State] = spec.Text("inactive")
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	if held(p, "max-losses") != 59 || outcomes(p)[plan.Planned] != 1 || p.Todo()[0].Key != "u0000@x.example" || len(p.Todo()[0].Fields) != 2 {
 		t.Errorf("%v, %v", p.Holds, outcomes(p))
 	}
@@ -110,7 +110,7 @@ func TestHoldersAreThoseOfYesterday(t *testing.T) {
 			o.snap.Users[idOf(i)].Fields[spec.Queues] = spec.Strings(nil)
 		}
 		o.snap.Guards.Done = []state.Tally{{At: now, Lost: map[string]int{"queues Billing": tt.lost}}}
-		p := o.plan(defaults(""), now)
+		p := o.plan(t, defaults(""), now)
 		if held(p, "max-losses") > 0 != tt.held {
 			t.Errorf("%+v: %v", tt, p.Holds)
 		}
@@ -129,7 +129,7 @@ func TestOnlyTheFieldIsHeld(t *testing.T) {
 		u := o.snap.Users[idOf(i)]
 		u.Fields[spec.Skills], u.Applied[spec.Skills], o.tree.Users[i].Fields[spec.Skills] = skills, skills, spec.Proficiencies(nil)
 	}
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	if held(p, "max-losses") != 60 || outcomes(p)[plan.Held] != 50 || outcomes(p)[plan.Planned] != 10 {
 		t.Fatalf("%v, %v", p.Holds, outcomes(p))
 	}

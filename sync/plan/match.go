@@ -159,13 +159,13 @@ func otherName(u *spec.User, cur *state.User) bool {
 }
 
 // matchFormer claims the user with a former address, unless the rename is done, and refuses to guess when a stranger
-// has the new one.
+// has the new one, or nobody could look up who has the former one.
 func (p *planner) matchFormer(u *spec.User) {
 	holder, known := p.Index.ByKey[u.Key], p.recorded[u.Key]
 	if known != nil && p.OwnerOf[known.ID] != "" {
 		known = nil
 	}
-	taken := ""
+	taken, unsearched := "", ""
 	for _, former := range u.PreviousEmails {
 		if known != nil && slices.Contains(known.Formerly, former) {
 			return // done: the former address is whoever's it is by now
@@ -189,8 +189,13 @@ func (p *planner) matchFormer(u *spec.User) {
 			own = p.ownAccount(u, old)
 		}
 		switch {
-		case old == nil && p.Index.ByKey[former] == nil && holder == nil && !p.answers.Searched[former]:
-			p.Lookups.Emails[former] = true // it may be that of a deleted user, whom no listing shows
+		case old == nil && p.Index.ByKey[former] == nil && holder == nil:
+			switch err, asked := p.answers.Searched[former]; { // it may be that of a deleted user, whom no listing shows
+			case !asked:
+				p.Lookups.Emails[former] = true
+			case err != nil:
+				unsearched = cmp.Or(unsearched, fmt.Sprintf("it cannot be told whether a deleted user has the address %s: %v", Printable(former), err))
+			}
 		case old == nil:
 		case otherName(u, old) && !p.alike(u, old) && (otherEmployee(u, old) || old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former):
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who was declared as %s; correct it, or pin the user you mean with id",
@@ -218,8 +223,8 @@ func (p *planner) matchFormer(u *spec.User) {
 			return
 		}
 	}
-	if taken != "" && p.free(holder) == nil && known == nil {
-		p.unclear(u, "previousEmail", taken)
+	if why := cmp.Or(taken, unsearched); why != "" && p.free(holder) == nil && known == nil {
+		p.unclear(u, "previousEmail", why)
 	}
 }
 

@@ -19,13 +19,13 @@ func releases(t *testing.T, o *orgTest, stateless bool, interrupted int) int {
 		if stateless {
 			o.stateless()
 		}
-		p := o.plan(defaults(""), at)
+		p := o.plan(t, defaults(""), at)
 		if len(p.Holds) > 0 {
 			n++
 			for _, h := range p.Holds {
 				o.snap.Requests = append(o.snap.Requests, h.ID)
 			}
-			p = o.plan(defaults(""), at) // --once --release, and the daemon's next pass
+			p = o.plan(t, defaults(""), at) // --once --release, and the daemon's next pass
 		}
 		if len(p.Todo())+len(p.Holds) == 0 {
 			return n
@@ -114,7 +114,7 @@ func TestABulkHoldsItsFieldAlone(t *testing.T) {
 		u.ID, u.Key = idOf(i), fmt.Sprintf("u%04d@new.example", i)
 		u.Fields[spec.Email], u.Fields[spec.Title] = spec.Text(u.Key), spec.Text("Agent")
 	}
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	for _, c := range p.Todo() {
 		if !c.Names(spec.Title) || c.Names(spec.Email) {
 			t.Fatalf("%s", c)
@@ -145,7 +145,7 @@ func TestHoldsKeepTheirIDs(t *testing.T) {
 			if name == "plain changes" && i > 1 {
 				continue // a department is one, too
 			}
-			p := o.plan(policy, now.Add(time.Duration(i)*time.Hour))
+			p := o.plan(t, policy, now.Add(time.Duration(i)*time.Hour))
 			if len(p.Holds) != 1 {
 				t.Fatalf("%s: %v", name, p.Holds)
 			}
@@ -157,9 +157,9 @@ func TestHoldsKeepTheirIDs(t *testing.T) {
 	}
 	o := org(100) // and for a user who turns out to be deleted: plan looks that up, and a pass does not
 	trespasses()["creations"].does(o, 101)
-	before := o.plan(defaults(""), now).Holds[0].ID
+	before := o.plan(t, defaults(""), now).Holds[0].ID
 	o.snap.Users["deleted"] = known("deleted", o.tree.Users[150].Key, nil, "state", "deleted")
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	if p.Holds[0].ID != before || p.Changes[50].Action != plan.Restore && outcomes(p)[plan.Held] != 101 {
 		t.Errorf("%v, and was %s", p.Holds, before)
 	}

@@ -59,7 +59,7 @@ func TestReactivations(t *testing.T) {
 			o := &orgTest{tree: tree(tt.spec), snap: snapshot(tt.known)}
 			policy := policy()
 			policy.Guard.Reactivations = true
-			p := o.plan(policy, now)
+			p := o.plan(t, policy, now)
 			if got := held(p, "reactivations"); got > 0 != tt.held {
 				t.Fatalf("%v, %v", p.Holds, lines(p))
 			}
@@ -73,16 +73,16 @@ func TestReactivations(t *testing.T) {
 				t.Error("what the spec said is not recorded")
 			}
 			o.apply(p, now)
-			if again := o.plan(policy, now); held(again, "reactivations") != 1 || again.Holds[0].ID != p.Holds[0].ID {
+			if again := o.plan(t, policy, now); held(again, "reactivations") != 1 || again.Holds[0].ID != p.Holds[0].ID {
 				t.Errorf("with the next plan: %v, was %s", again.Holds, p.Holds[0].ID)
 			}
 			off := policy
 			off.Guard.Reactivations = false
-			if q := o.plan(off, now); len(q.Holds) > 0 || len(q.Todo()) != 1 {
+			if q := o.plan(t, off, now); len(q.Holds) > 0 || len(q.Todo()) != 1 {
 				t.Errorf("switched off: %v", lines(q))
 			}
 			o.snap.Requests = []string{p.Holds[0].ID}
-			q := o.plan(policy, now)
+			q := o.plan(t, policy, now)
 			if len(q.Holds) > 0 || len(q.Todo()) != 1 {
 				t.Fatalf("released: %v", lines(q))
 			}
@@ -91,7 +91,7 @@ func TestReactivations(t *testing.T) {
 			off1.Suspended, off1.Fields = "", cloned(off1.Fields)
 			off1.Fields[spec.State] = tt.known.Fields[spec.State]
 			o.snap.Users["1"] = &off1
-			if q := o.plan(policy, now); held(q, "reactivations") != 1 {
+			if q := o.plan(t, policy, now); held(q, "reactivations") != 1 {
 				t.Errorf("off once more: %v", lines(q))
 			}
 		})
@@ -108,12 +108,12 @@ func TestASuspensionEnds(t *testing.T) {
 	o := &orgTest{tree: tree(off), snap: snapshot(suspended(known("1", "a@x.example", fields("state", "active"), "state", "inactive"), declared("a@x.example")))}
 	policy := policy()
 	policy.Guard.Reactivations = true
-	o.apply(o.plan(policy, now), now)
+	o.apply(o.plan(t, policy, now), now)
 	if u := o.snap.Users["1"]; u.Suspended != "" || u.Applied[spec.State] != spec.Text("inactive") {
 		t.Fatalf("%+v", u)
 	}
 	o.tree = tree(declared("a@x.example", "state", "active"))
-	if p := o.plan(policy, now); len(p.Holds) > 0 || len(p.Todo()) != 1 {
+	if p := o.plan(t, policy, now); len(p.Holds) > 0 || len(p.Todo()) != 1 {
 		t.Errorf("%v", lines(p))
 	}
 }
@@ -125,7 +125,7 @@ func TestReactivationsAreOneHold(t *testing.T) {
 		u.Fields[spec.Title] = spec.Text("New")
 		o.snap.Users[idOf(i)].Fields[spec.State] = spec.Text("inactive")
 	}
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	if len(p.Holds) != 1 || held(p, "reactivations") != 60 || !slices.Equal(p.Holds[0].Fields, []spec.Field{spec.State}) || len(p.Todo()) != 60 {
 		t.Errorf("%v, %d to do", p.Holds, len(p.Todo()))
 	}
@@ -134,7 +134,7 @@ func TestReactivationsAreOneHold(t *testing.T) {
 	}
 	o.apply(p, now)
 	o.snap.Requests = []string{p.Holds[0].ID}
-	if q := o.plan(defaults(""), now.Add(time.Hour)); len(q.Holds) > 0 || len(q.Todo()) != 60 {
+	if q := o.plan(t, defaults(""), now.Add(time.Hour)); len(q.Holds) > 0 || len(q.Todo()) != 60 {
 		t.Errorf("one release: %v", q.Holds)
 	}
 }
@@ -145,12 +145,12 @@ func TestOneReleaseForRestores(t *testing.T) {
 	for i := range 150 {
 		o.snap.Users[idOf(i)].Fields[spec.State] = spec.Text(state.Deleted)
 	}
-	p := o.plan(defaults(""), now)
+	p := o.plan(t, defaults(""), now)
 	if len(p.Holds) != 1 || held(p, "reactivations") != 150 {
 		t.Fatalf("%v", p.Holds)
 	}
 	o.snap.Requests = []string{p.Holds[0].ID}
-	if q := o.plan(defaults(""), now); len(q.Holds) > 0 || outcomes(q)[plan.Planned] != 150 {
+	if q := o.plan(t, defaults(""), now); len(q.Holds) > 0 || outcomes(q)[plan.Planned] != 150 {
 		t.Errorf("%v", q.Holds)
 	}
 }

@@ -32,7 +32,7 @@ func TestWhatIsFoundDoneCounts(t *testing.T) {
 			o := &orgTest{tree: tree(tt.spec), snap: snapshot(known("1", "a@x.example", fields("state", "active", "title", "T"), "state", "inactive", "title", "T"))}
 			o.snap.Failures["a@x.example"] = state.Failure{Key: "a@x.example", Desired: desire.Hash(), Status: tt.status, Next: now.Add(-time.Minute)}
 			for pass := range 2 {
-				p := o.plan(policy(), now)
+				p := o.plan(t, policy(), now)
 				n := 0
 				for _, tally := range p.Guards.Done {
 					n += tally.Deactivated
