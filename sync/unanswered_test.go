@@ -13,6 +13,27 @@ import (
 	"usersyncd/sync/genesys/sim"
 )
 
+// promoted is a world in which a user without roles for an hour is declared with one by now.
+func promoted(t *testing.T, o sim.Options) (*world, sim.User) {
+	t.Helper()
+	w := newWorld(t, o)
+	u := w.sim.Users()[0]
+	w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
+	w.pass()
+	time.Sleep(time.Hour)
+	w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
+	return w, u
+}
+
+// demoted declares the user without roles again, and checks that the next pass leaves none.
+func (w *world) demoted(u sim.User) {
+	w.Helper()
+	w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
+	if w.pass(); len(w.user(u.Email).Grants) != 0 {
+		w.Errorf("grants are %v", w.user(u.Email).Grants)
+	}
+}
+
 // A call that was refused has done nothing: nothing is in doubt. One that was never answered is, if the process goes
 // on or not.
 func TestWhatACallWithoutSuccessLeaves(t *testing.T) {
@@ -22,20 +43,14 @@ func TestWhatACallWithoutSuccessLeaves(t *testing.T) {
 	}{{"400", 0}, {"403", 0}, {"404", 0}, {"lost", 1}, {"503", 1}, {"done=502", 1}} {
 		t.Run(tt.fault, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, sim.Options{Users: 3})
-				u := w.sim.Users()[0]
-				w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-				w.pass()
-				time.Sleep(time.Hour)
-				w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
+				w, u := promoted(t, sim.Options{Users: 3})
 				w.fault("POST /api/v2/authorization/* " + tt.fault)
 				if res := w.pass(); res.Failed != 1 || w.intents() != tt.intents {
 					t.Errorf("failed %d, %d intents are left, want %d", res.Failed, w.intents(), tt.intents)
 				}
 				w.sim.ClearFaults()
-				w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-				if w.pass(); len(w.user(u.Email).Grants) != 0 || w.intents() != 0 {
-					t.Errorf("grants %v, %d intents", w.user(u.Email).Grants, w.intents())
+				if w.demoted(u); w.intents() != 0 {
+					t.Errorf("%d intents are left", w.intents())
 				}
 				w.settled()
 			})
@@ -46,22 +61,14 @@ func TestWhatACallWithoutSuccessLeaves(t *testing.T) {
 // A refusal says nothing of an earlier try that was not answered.
 func TestARefusalAfterALostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3})
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		w.pass()
-		time.Sleep(time.Hour)
-		w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
+		w, u := promoted(t, sim.Options{Users: 3})
 		w.fault("POST /api/v2/authorization/* x1 lost")
 		w.fault("POST /api/v2/authorization/* 403")
 		if res := w.pass(); res.Failed != 1 || len(w.user(u.Email).Grants) != 1 {
 			t.Fatalf("failed %d, grants %v", res.Failed, w.user(u.Email).Grants)
 		}
 		w.sim.ClearFaults()
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		if w.pass(); len(w.user(u.Email).Grants) != 0 {
-			t.Errorf("grants %v", w.user(u.Email).Grants)
-		}
+		w.demoted(u)
 	})
 }
 
@@ -118,12 +125,7 @@ func TestAFullDisk(t *testing.T) {
 // than what the call does.
 func TestAnIntentOfACallThatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3, GrantLag: 50 * time.Second})
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		w.pass()
-		time.Sleep(time.Hour)
-		w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
+		w, u := promoted(t, sim.Options{Users: 3, GrantLag: 50 * time.Second})
 		w.fault("POST /api/v2/authorization/* x1 429 retry-after=90")
 		answers := 0
 		if !w.kill(unrecorded, 1, func(line string) bool {
@@ -135,31 +137,20 @@ func TestAnIntentOfACallThatWaits(t *testing.T) {
 			t.Fatal("not killed")
 		}
 		time.Sleep(time.Second)
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		if w.pass(); len(w.user(u.Email).Grants) != 0 {
-			t.Errorf("grants are %v", w.user(u.Email).Grants)
-		}
+		w.demoted(u)
 	})
 }
 
 // A look at what a call without an answer did is not made before it shows that.
 func TestALookThatIsTooEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 3, GrantLag: 50 * time.Second})
+		w, u := promoted(t, sim.Options{Users: 3, GrantLag: 50 * time.Second})
 		w.Retry.No5xx = true
-		u := w.sim.Users()[0]
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		w.pass()
-		time.Sleep(time.Hour)
-		w.write("u.yaml", "email: %s\nroles: [Supervisor]\n", u.Email)
 		w.fault("POST /api/v2/authorization/* x1 done=502")
 		if res := w.pass(); res.Applied != 1 || w.intents() != 0 {
 			t.Errorf("it was carried out, and the look says otherwise: %v; %d intents", res.Failures, w.intents())
 		}
-		w.write("u.yaml", "email: %s\nroles: []\n", u.Email)
-		if w.pass(); len(w.user(u.Email).Grants) != 0 {
-			t.Errorf("grants are %v", w.user(u.Email).Grants)
-		}
+		w.demoted(u)
 	})
 }
 
