@@ -96,7 +96,7 @@ func (w *world) kill(at moment, n int, matches func(line string) bool) bool {
 	policy, killed := w.Policy, atomic.Bool{}
 	w.tap = w.sim.Tap()
 	var met atomic.Int64
-	w.tap.Break = func(line string, answered bool) error {
+	w.tap.Hook = func(line string, answered bool) error {
 		if killed.Load() {
 			return errors.New("killed")
 		}

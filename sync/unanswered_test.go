@@ -100,10 +100,11 @@ func TestAFullDisk(t *testing.T) {
 		w.pass()
 		w.write("u.yaml", "email: %s\ntitle: Two\nqueues: []\n", u.Email)
 		full := false
-		w.tap.Hold = func(line string) {
-			if strings.Contains(line, "delete=true") && !full {
+		w.tap.Hook = func(line string, answered bool) error {
+			if answered && strings.Contains(line, "delete=true") && !full {
 				full = os.Rename(w.state, w.state+".away") == nil
 			}
+			return nil
 		}
 		if _, err := w.once(); err == nil || !full {
 			t.Fatalf("nothing could be recorded, and the pass says %v", err)

@@ -198,7 +198,10 @@ func TestListingWhileOthersWrite(t *testing.T) {
 		tap := s.Tap()
 		added := 0
 		var mu sync.Mutex
-		tap.Hold = func(string) {
+		tap.Hook = func(_ string, answered bool) error {
+			if !answered {
+				return nil
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			for range r.IntN(moves + 1) {
@@ -209,6 +212,7 @@ func TestListingWhileOthersWrite(t *testing.T) {
 				}
 				s.Edit(all[r.IntN(len(all))].Email, func(u *sim.User) { u.State = []string{"active", "inactive", "deleted"}[r.IntN(3)] })
 			}
+			return nil
 		}
 		d, err := genesys.New(genesys.Options{API: apiURL, ClientID: "demo", ClientSecret: "demo", Limiter: &books{}, Transport: tap, PageSize: 10})
 		if err != nil {

@@ -41,12 +41,12 @@ type Fault struct {
 	Every  int     // of the rest only every n-th; 0: all
 	Share  float64 // of the rest, at random; 0: all
 	Times  int     // how often; 0: for ever
-	Effect Effect  // Listing spares and counts listings, each with all its pages, and is about users without a Path
+	Effect Effect  // Listing spares and counts listings, each with all its pages; without a Path, or with *, it is that of users
 
 	Code       int           // of Status and Done
 	RetryAfter string        // of Status, as it is sent; "date:90" is the date 90 s from then; "": none
 	Delay      time.Duration // of Slow
-	Shape      string        // of Listing: null, hole, short:3 and so on
+	Shape      string        // of Listing: null, hole, short:3 and so on; "": empty
 
 	met int // requests that matched
 }
@@ -55,6 +55,9 @@ type Fault struct {
 func (s *Server) AddFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f.Effect == Listing {
+		f.Shape = orElse(f.Shape, defaultShape)
+	}
 	s.faults = append(s.faults, &f)
 }
 
@@ -183,8 +186,8 @@ func (f *Fault) matches(req *request, target *record) bool {
 		return false
 	}
 	path := f.Path
-	if path == "" && f.Effect == Listing {
-		path = usersListing
+	if (path == "" || path == "*") && f.Effect == Listing {
+		path = defaultListing
 	}
 	prefix, open := strings.CutSuffix(path, "*")
 	if rest, ok := strings.CutPrefix(req.URL.Path, prefix); prefix != "" && (!ok || rest != "" && !open) {

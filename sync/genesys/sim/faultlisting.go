@@ -8,8 +8,11 @@ import (
 	"strings"
 )
 
-// usersListing is the listing that a fault of listings is about if it names none.
-const usersListing = "/api/v2/users"
+// What a fault of listings is about, and does, unless it says something else.
+const (
+	defaultListing = "/api/v2/users"
+	defaultShape   = "empty"
+)
 
 // shapes are how a listing can contradict itself, besides short:N. The counts that a page tells stay right.
 var shapes = []string{

@@ -98,3 +98,21 @@ func TestOddListingsAreCountedWhole(t *testing.T) {
 		t.Errorf("after the faults: %s", got)
 	}
 }
+
+// Without a path, or with any, it is the listing of users; without a shape it shows nobody.
+func TestOddListingByDefault(t *testing.T) {
+	for _, f := range []sim.Fault{{Effect: sim.Listing}, {Effect: sim.Listing, Path: "*"}, {Effect: sim.Listing, Shape: "empty"}} {
+		w := newOrg(t, sim.Options{Users: 25})
+		w.AddFault(f)
+		if got := w.listing(users); got != "0 of 25, 0 of 25, 0 of 25" {
+			t.Errorf("%+v: %s", f, got)
+		}
+		if r := w.must(http.MethodGet, "/api/v2/groups", ""); len(r.list("entities")) == 0 {
+			t.Errorf("%+v: groups are %s", f, r.body)
+		}
+		words := w.Faults()[0]
+		if again, err := sim.ParseFault(words); err != nil || words != "* listing=empty" || again.String() != words {
+			t.Errorf("%+v: %q, %v", f, words, err)
+		}
+	}
+}

@@ -11,11 +11,9 @@ import (
 // A Tap is the way to a server on which every request is seen, and its answer may be held up: for tests of what
 // is sent when.
 type Tap struct {
-	// Hold, if it is not nil, is called when a request was answered, and before its sender gets the answer.
-	Hold func(line string)
-	// Break, if it is not nil, is called before a request is sent, and again when it was answered. Its error is what
-	// the sender gets instead: of the first call the request is not sent.
-	Break func(line string, answered bool) error
+	// Hook, if it is not nil, is called before a request is sent, and again when it was answered and its sender has not
+	// got the answer yet. Its error is what the sender gets instead: after the first call the request is not sent.
+	Hook func(line string, answered bool) error
 
 	to   http.RoundTripper
 	mu   sync.Mutex
@@ -53,17 +51,14 @@ func (t *Tap) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	t.sent = append(t.sent, Sent{time.Now(), line})
 	t.mu.Unlock()
-	if t.Break != nil {
-		if err := t.Break(line, false); err != nil {
+	if t.Hook != nil {
+		if err := t.Hook(line, false); err != nil {
 			return nil, err
 		}
 	}
 	answer, err := t.to.RoundTrip(r)
-	if t.Hold != nil {
-		t.Hold(line)
-	}
-	if t.Break != nil {
-		if err := t.Break(line, true); err != nil {
+	if t.Hook != nil {
+		if err := t.Hook(line, true); err != nil {
 			return nil, err
 		}
 	}
