@@ -100,6 +100,29 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// What reading voicemail takes is asked for once if the field is in use, and not otherwise.
+func TestAccessToVoicemail(t *testing.T) {
+	for _, fields := range [][]spec.Field{{spec.Title}, {spec.Voicemail, spec.Title, spec.Voicemail}} {
+		d, s := simulate(t, sim.Options{Users: 1, BareToken: true, Forbid: ownRoles}, nil)
+		a, err := d.Access(t.Context(), genesys.Usage{Fields: fields}.Needs())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, f := range a.Findings {
+			if slices.Contains(f.For, string(spec.Voicemail)) {
+				found = append(found, fmt.Sprint(f.Permission, " ", f.Met))
+			}
+		}
+		asked := s.Ledger().Count("GET /api/v2/voicemail/userpolicies/{id}")
+		want := []string{fmt.Sprint("voicemail:userPolicy:viewOther ", genesys.Granted), fmt.Sprint("telephony:plugin:all ", genesys.Unknown)}
+		switch used := len(fields) > 1; {
+		case used && (!slices.Equal(found, want) || asked != 1), !used && len(found)+asked > 0:
+			t.Errorf("%v: found %q, asked %d times", fields, found, asked)
+		}
+	}
+}
+
 // A policy may name everything, and hold under a condition alone; a role that is gone allows nothing; a client
 // without roles has no permission.
 func TestPoliciesOfAnotherShape(t *testing.T) {

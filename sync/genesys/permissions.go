@@ -19,6 +19,7 @@ const (
 	mayViewGrants      = "authorization:grant:view"
 	mayViewQueues      = "routing:queue:view"
 	mayViewVoicemail   = "voicemail:userPolicy:viewOther"
+	mayEditVoicemail   = "telephony:plugin:all"
 )
 
 // permissionsOf tells what a field takes, apart from creating and deleting users.
@@ -43,7 +44,7 @@ func permissionsOf(f spec.Field) permissions {
 	case spec.Utilization:
 		return permissions{[]string{mayUtilize}, []string{"routing:utilization:manage"}}
 	case spec.Voicemail:
-		return permissions{[]string{mayViewVoicemail}, []string{"telephony:plugin:all"}}
+		return permissions{[]string{mayViewVoicemail}, []string{mayEditVoicemail}}
 	}
 	return permissions{[]string{mayView}, []string{mayEdit}}
 }
@@ -110,8 +111,10 @@ func (n Need) alternatives() []string {
 			all = append(all, mayAssign)
 		case mayUtilize:
 			all = append(all, "routing:utilization:manage")
-		case mayViewVoicemail, "telephony:plugin:all":
-			all = append(all, mayViewVoicemail, "telephony:plugin:all")
+		case mayViewVoicemail:
+			all = append(all, mayEditVoicemail)
+		case mayEditVoicemail:
+			all = append(all, mayViewVoicemail)
 		}
 	}
 	return all

@@ -169,7 +169,7 @@ func (d *Directory) home(ctx context.Context) (string, error) {
 func (d *Directory) patchVoicemail(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	v := after(c, spec.Voicemail)
 	policy, err := call[voicemail](ctx, d.client, &request{method: http.MethodPatch, path: voicemailPath(c.Current.ID), template: voicemailPath("{id}"),
-		body: json.RawMessage(v), writes: true, needs: "telephony:plugin:all"})
+		body: json.RawMessage(v), writes: true, needs: mayEditVoicemail})
 	return became(c, spec.Voicemail, spec.VoicemailOf(spec.VoicemailPolicy(policy))), err
 }
 
