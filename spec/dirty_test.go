@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"usersyncd/spec"
+	"usersyncd/spec/checkout/gittest"
 )
 
 // teams is a repository of some teams' specs, and files that are none.
@@ -80,7 +81,7 @@ var edits = []struct {
 		r.git("stash", "--quiet")
 		r.write("users/a.yaml", "email: a@x.example\ntitle: Committed\n")
 		r.git("commit", "--quiet", "--all", "--message", "conflict")
-		if out, err := r.try("stash", "pop"); err == nil {
+		if out, err := gittest.Try(r.TB, r.dir, "stash", "pop"); err == nil {
 			r.Fatalf("no conflict: %s", out)
 		}
 		r.git("checkout", "--ours", "--", "users/a.yaml")

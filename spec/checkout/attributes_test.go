@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"usersyncd/spec/checkout/gittest"
 )
 
 // rulesets are attributes of a work tree, by file.
@@ -25,7 +27,7 @@ func TestAttributesAreReadAsGitReadsThem(t *testing.T) {
 	names := []string{"a.yaml", "users/a.yaml", "users/b.yaml", "users/a b.yaml", "users/eu/c.yaml", "users/eu/a.yaml", "users/d.yaml", "users/eu/deep/e.yaml", "users/deep/e.yaml", "#x.yaml"}
 	for i, files := range rulesets {
 		dir := t.TempDir()
-		mustGit(t, dir, "init", "--quiet")
+		gittest.Run(t, dir, "init", "--quiet")
 		for name, text := range files {
 			write(t, dir, name, text)
 		}
@@ -34,7 +36,7 @@ func TestAttributesAreReadAsGitReadsThem(t *testing.T) {
 			a := newAttributes(r, config{"core.autocrlf": {autocrlf}})
 			for _, name := range names {
 				has := map[string]string{}
-				for line := range strings.Lines(mustGit(t, dir, "check-attr", "filter", "ident", "working-tree-encoding", "text", "eol", "crlf", "--", name)) {
+				for line := range strings.Lines(gittest.Run(t, dir, "check-attr", "filter", "ident", "working-tree-encoding", "text", "eol", "crlf", "--", name)) {
 					fields := strings.Split(strings.TrimSpace(line), ": ")
 					has[fields[len(fields)-2]] = fields[len(fields)-1]
 				}

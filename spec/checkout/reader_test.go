@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"usersyncd/spec/checkout/gittest"
 )
 
 // compare compares the files of a folder, as a scan does.
@@ -62,7 +64,7 @@ func TestReaderKeepsWhatIsExpensive(t *testing.T) {
 		t.Errorf("the files were hashed again: %+v", s)
 	}
 	r.ids = nil
-	mustGit(t, dir, "update-index", "--refresh", "--force-write-index")
+	gittest.Run(t, dir, "update-index", "--refresh", "--force-write-index")
 	if again, s := compare(t, r, users); again.index == first.index || s.DirtyFiles != 0 || len(r.ids) > 2 {
 		t.Errorf("after git wrote another index: %+v, %d hashed", s, len(r.ids))
 	}
