@@ -36,10 +36,10 @@ type compared struct {
 type result uint8
 
 const (
-	unjudged      result = iota // not read, or there is no index
-	same                        // as in the index
-	differs                     // from it
-	differsWithCR               // and holds carriage returns, which git may have put there
+	unjudged          result = iota // not read, or there is no index
+	same                            // as in the index
+	differs                         // from it
+	differsByLineEnds               // from it, and with LF for each CR LF would not
 )
 
 type unmatched struct {
@@ -116,8 +116,8 @@ func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha25
 	switch {
 	case id == f.entry.id:
 		f.result = same
-	case bytes.IndexByte(content, '\r') >= 0:
-		f.result = differsWithCR
+	case bytes.IndexByte(content, '\r') >= 0 && m.index.format.blob(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))) == f.entry.id:
+		f.result = differsByLineEnds
 	default:
 		f.result = differs
 	}

@@ -86,13 +86,14 @@ func (c *Comparison) State(pointers []string) State {
 	return s
 }
 
-// differing are the files that are not as in the index. Those that git may have converted are not judged by their ids.
+// differing are the files that are not as in the index. One that git may have converted is not judged, unless the
+// conversion is known: that of line breaks.
 func (c *Comparison) differing(s *State) (dirty []string) {
 	rules := map[*module]*attributes{}
 	var converted []string
 	for i := range c.files {
 		f := &c.files[i]
-		if f.result != differs && f.result != differsWithCR {
+		if f.result != differs && f.result != differsByLineEnds {
 			continue
 		}
 		m := c.part(i)
@@ -103,14 +104,16 @@ func (c *Comparison) differing(s *State) (dirty []string) {
 			}
 			may = rules[m].of(pathBelow(m.folder, f.entry.path))
 		}
-		if may == anything || may == lineBreaks && f.result == differsWithCR {
+		switch {
+		case may == anything:
 			converted = append(converted, c.paths[i])
-		} else {
+		case may == lineBreaks && f.result == differsByLineEnds: // to git it is the same
+		default:
 			dirty = append(dirty, c.paths[i])
 		}
 	}
 	if len(converted) > 0 {
-		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, eol, text, ident, working-tree-encoding, core.autocrlf): %s",
+		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, ident, working-tree-encoding): %s",
 			countOf(len(converted), "file is not compared", "files are not compared"), some(converted)))
 	}
 	return dirty
