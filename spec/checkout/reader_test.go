@@ -2,9 +2,11 @@ package checkout
 
 import (
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,5 +75,34 @@ func TestReaderKeepsWhatIsExpensive(t *testing.T) {
 	}
 	if compare(t, r, users); len(r.indexes) != 0 {
 		t.Errorf("%d indexes are kept", len(r.indexes))
+	}
+}
+
+// What may not be read to its end, or never ends, tells no commit.
+func TestPackedRefsThatCannotBeRead(t *testing.T) {
+	dir := newRepository(t, 1)
+	gittest.Run(t, dir, "pack-refs", "--all")
+	commit := func() string {
+		c, err := NewReader(func(string, bool) bool { return true }).Open(dir, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Commit()
+	}
+	if got, want := commit(), gittest.Run(t, dir, "rev-parse", "HEAD"); got != want {
+		t.Errorf("packed: %q, not %q", got, want)
+	}
+	refs := filepath.Join(dir, ".git/packed-refs")
+	if err := os.Truncate(refs, maxRefs+1); err != nil {
+		t.Fatal(err)
+	}
+	if got := commit(); got != "" {
+		t.Errorf("too large: %q", got)
+	}
+	if err := errors.Join(os.Remove(refs), syscall.Mkfifo(refs, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := commit(); got != "" {
+		t.Errorf("a FIFO: %q", got)
 	}
 }

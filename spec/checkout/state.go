@@ -96,8 +96,7 @@ func (c *Comparison) differing(s *State) (dirty []string) {
 		if f.result != differs && f.result != differsByLineEnds {
 			continue
 		}
-		m := c.part(i)
-		may := none
+		m, may := f.module, none
 		if f.entry != nil && f.entry.flags&unmerged == 0 {
 			if rules[m] == nil {
 				rules[m] = newAttributes(m.repo, m.config)
