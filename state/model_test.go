@@ -204,9 +204,9 @@ func users() *rapid.Generator[*state.User] {
 		} else if rapid.Bool().Draw(t, "removed") {
 			u.Removed = "delete"
 		}
-		some := func(what string) []spec.Field {
+		some := func(what string) []spec.Field { // also of which no value is known
 			return rapid.SliceOfNDistinct(fieldNames(), 0, 5, rapid.ID).Draw(t, what)
-		} // also of which no value is known
+		}
 		if rapid.Bool().Draw(t, "read") {
 			times := rapid.Map(times(), func(at time.Time) time.Time { return at.Add(time.Hour) }) // 1 is what older records have for Stale
 			first := some("fields")

@@ -74,8 +74,11 @@ func (u *User) Unmanage() {
 // Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
 const Deleted = "deleted"
 
-// Key returns the address that the user was last seen with, in the form of spec.User.Key.
-func (u *User) Key() string { return spec.Key(u.Fields[spec.Email].Text()) }
+// Key returns the address that the user was last seen with, in the form of spec.User.Key; "" for none.
+func (o *Observed) Key() string { return spec.Key(o.Fields[spec.Email].Text()) }
+
+// AppliedKey returns the address last applied, in the form of spec.User.Key; "" for who is not managed.
+func (u *User) AppliedKey() string { return spec.Key(u.Applied[spec.Email].Text()) }
 
 // Deleted reports whether the user was deleted when it was last seen.
 func (u *User) Deleted() bool { return u.Fields[spec.State].Text() == Deleted }

@@ -68,7 +68,7 @@ func encodeUser(u *User) ([]byte, error) {
 		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended,
 		Repairs: u.Repairs,
 	}
-	if head.As == appliedKey(u) {
+	if head.As == u.AppliedKey() {
 		head.As = ""
 	}
 	for _, o := range u.Times.Others {
@@ -231,13 +231,10 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 		u.Repairs = nil
 	}
 	if u.Declared.Key == "" { // as a file of format 1 has it for everybody
-		u.Declared.Key = appliedKey(u)
+		u.Declared.Key = u.AppliedKey()
 	}
 	return u, true
 }
-
-// appliedKey is the address last applied, as a key; "" for who is not managed.
-func appliedKey(u *User) string { return spec.Key(u.Applied[spec.Email].Text()) }
 
 // countFields returns how many lines go to each map, so that neither has to grow.
 func countFields(lines string) (observed, applied int) {
