@@ -27,7 +27,7 @@ var (
 	ErrMoved = checkout.ErrMoved
 	// ErrBranch is returned when the checkout is not on the branch that is wanted.
 	ErrBranch = checkout.ErrBranch
-	// ErrNoSpecs is returned when there is no spec file at all: rather a wrong folder than a wish to manage nobody.
+	// ErrNoSpecs is returned when there is no spec file at all: more likely a wrong folder than a wish to manage nobody.
 	ErrNoSpecs = errors.New("no spec file")
 )
 

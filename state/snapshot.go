@@ -19,7 +19,7 @@ type Meta struct {
 	Writes    int        // fields of users of whose last write the outcome was not recorded
 	Failures  int        // users in quarantine
 	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
-	Applied   *Applied   // the tree that was last wholly applied; nil: none was
+	Applied   *Applied   // the tree that was last fully applied; nil: none was
 	Pause     *Pause     // nil: none
 }
 
@@ -69,7 +69,7 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		snap.Damaged += rotted
 		snap.Refresh = Refresh{}
 		if !s.readOnly {
-			if err := s.mend(bad); err != nil {
+			if err := s.dropDamaged(bad); err != nil {
 				return nil, err
 			}
 		}

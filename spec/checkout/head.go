@@ -66,7 +66,7 @@ func (h head) onBranch(wanted string) error {
 		is = "not in git"
 	case !symbolic:
 		is = "at commit " + h.value[:min(len(h.value), 12)] + ", with a detached HEAD"
-	case branch == ".invalid": // how a repository whose refs are no files says so
+	case branch == ".invalid": // how a repository whose refs are not files says so
 		is = "in a repository whose branch cannot be read (its ref format is not files)"
 	case !isBranch:
 		is = "at " + ref
