@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3" //nolint:depguard // a file of Kubernetes, no spec
+
+	"usersyncd/spec/checkout/gittest"
 )
 
 // container is what is checked of one.
@@ -112,32 +114,24 @@ type puller struct {
 }
 
 func newPuller(t *testing.T) *puller {
-	p := &puller{t, filepath.Join(t.TempDir(), "upstream"), filepath.Join(t.TempDir(), "users")}
-	p.git("init", "--quiet", "--initial-branch=main", p.upstream)
+	p := &puller{t, t.TempDir(), filepath.Join(t.TempDir(), "users")}
+	p.git("init", "--quiet", "--initial-branch=main")
 	p.commit("first")
-	p.git("clone", "--quiet", p.upstream, p.checkout)
+	p.git("clone", "--quiet", ".", p.checkout)
 	return p
 }
 
+// git runs git in the upstream repository.
 func (p *puller) git(args ...string) {
 	p.Helper()
-	if out, err := p.command("git", args...).CombinedOutput(); err != nil {
-		p.Fatalf("git %v: %v (this test needs git)\n%s", args, err, out)
-	}
-}
-
-func (p *puller) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(p.Context(), name, args...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@x.example", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@x.example")
-	return cmd
+	gittest.Run(p.T, p.upstream, args...)
 }
 
 func (p *puller) commit(text string) {
 	p.Helper()
 	p.write(p.upstream, text)
-	p.git("-C", p.upstream, "add", "--all")
-	p.git("-C", p.upstream, "commit", "--quiet", "--message", text)
+	p.git("add", "--all")
+	p.git("commit", "--quiet", "--message", text)
 }
 
 func (p *puller) write(dir, text string) {
@@ -162,7 +156,9 @@ func (p *puller) pull() error {
 		}
 		n++
 		words := strings.Fields(strings.ReplaceAll(command, "/srv/users", p.checkout))
-		if err := p.command(words[0], words[1:]...).Run(); err != nil {
+		cmd := exec.CommandContext(p.Context(), words[0], words[1:]...)
+		cmd.Env = gittest.Env()
+		if err := cmd.Run(); err != nil {
 			return err
 		}
 	}
@@ -200,7 +196,7 @@ func TestGitPull(t *testing.T) {
 	pulls("third")
 
 	p.write(p.upstream, "rewritten")
-	p.git("-C", p.upstream, "commit", "--quiet", "--all", "--amend", "--message", "rewritten")
+	p.git("commit", "--quiet", "--all", "--amend", "--message", "rewritten")
 	if err := p.pull(); err == nil {
 		t.Error("a rewritten branch was taken")
 	}

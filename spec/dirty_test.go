@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"usersyncd/spec"
+	"usersyncd/spec/checkout/gittest"
 )
 
 // teams is a repository of some teams' specs, and files that are none.
@@ -80,7 +81,7 @@ var edits = []struct {
 		r.git("stash", "--quiet")
 		r.write("users/a.yaml", "email: a@x.example\ntitle: Committed\n")
 		r.git("commit", "--quiet", "--all", "--message", "conflict")
-		if out, err := r.try("stash", "pop"); err == nil {
+		if out, err := gittest.Try(r.TB, r.dir, "stash", "pop"); err == nil {
 			r.Fatalf("no conflict: %s", out)
 		}
 		r.git("checkout", "--ours", "--", "users/a.yaml")
@@ -241,30 +242,38 @@ func TestCopiedCheckoutIsNotDirty(t *testing.T) {
 	r.checkDirty(l, "a copy, edited", "b.yaml")
 }
 
-// What git converts between the file and what it keeps cannot be told from an edit without git. That it is there can.
-func TestConvertedFilesAreNotJudged(t *testing.T) {
-	const edited = "email: a@x.example\ntitle: Another\n"
+// Line breaks are converted here as git converts them, so a file that differs in more is dirty. What other conversions
+// make of a file cannot be told without git: it is not compared, and is named.
+func TestConvertedFiles(t *testing.T) {
+	const edited, crlf, crlfEdited = "email: a@x.example\ntitle: Another\n", "email: a@x.example\r\ntitle: One\r\n", "email: a@x.example\r\ntitle: Another\r\n"
+	const clean, dirty, unjudged = "clean", "dirty", "unjudged"
 	for _, c := range []struct {
-		name, attributes, config, content string
-		dirty                             bool
+		name, attributes, config, content, want string
 	}{
-		{"no attributes", "", "", edited, true},
-		{"another file's", "b.yaml filter=x\n", "", edited, true},
-		{"a filter", "*.yaml filter=x\n", "", edited, false},
-		{"a filter in a folder", "/users/** filter=x\n", "", edited, false},
-		{"a filter elsewhere", "/other/** filter=x\n", "", edited, true},
-		{"a filter that is taken back", "*.yaml filter=x\nusers/*.yaml -filter\n", "", edited, true},
-		{"line endings", "* text=auto eol=crlf\n", "", edited, false},
-		{"ident", "* ident\n", "", edited, false},
-		{"an encoding", "*.yaml working-tree-encoding=UTF-16LE\n", "", edited, false},
-		{"a macro", "[attr]secret filter=crypt\n*.yaml secret\n", "", edited, false},
-		{"text, without carriage returns", "* text=auto\n", "", edited, true},
-		{"text, with them", "* text=auto\n", "", "email: a@x.example\r\ntitle: One\r\n", false},
-		{"no text, with them", "", "", "email: a@x.example\r\ntitle: One\r\n", true},
-		{"core.autocrlf", "", "true", edited, false},
-		{"core.autocrlf=input", "", "input", edited, false},
-		{"core.autocrlf, but this is binary", "* binary\n", "true", edited, true},
-		{"core.autocrlf=false", "", "false", edited, true},
+		{"no attributes", "", "", edited, dirty},
+		{"another file's", "b.yaml filter=x\n", "", edited, dirty},
+		{"a filter", "*.yaml filter=x\n", "", edited, unjudged},
+		{"a filter in a folder", "/users/** filter=x\n", "", edited, unjudged},
+		{"a filter elsewhere", "/other/** filter=x\n", "", edited, dirty},
+		{"a filter that is taken back", "*.yaml filter=x\nusers/*.yaml -filter\n", "", edited, dirty},
+		{"a filter, and line endings", "* eol=crlf filter=x\n", "", crlf, unjudged},
+		{"ident", "* ident\n", "", edited, unjudged},
+		{"an encoding", "*.yaml working-tree-encoding=UTF-16LE\n", "", edited, unjudged},
+		{"a macro", "[attr]secret filter=crypt\n*.yaml secret\n", "", edited, unjudged},
+		{"no conversion, with carriage returns", "", "", crlf, dirty},
+		{"text, edited", "* text=auto\n", "", edited, dirty},
+		{"text, with carriage returns", "* text=auto\n", "", crlf, clean},
+		{"text, with carriage returns and edited", "* text=auto\n", "", crlfEdited, dirty},
+		{"eol, edited", "* text=auto eol=crlf\n", "", edited, dirty},
+		{"eol, with carriage returns", "* eol=crlf\n", "", crlf, clean},
+		{"eol, with carriage returns and edited", "* text eol=lf\n", "", crlfEdited, dirty},
+		{"core.autocrlf, edited", "", "true", edited, dirty},
+		{"core.autocrlf, with carriage returns", "", "true", crlf, clean},
+		{"core.autocrlf, with carriage returns and edited", "", "true", crlfEdited, dirty},
+		{"core.autocrlf=input, edited", "", "input", edited, dirty},
+		{"core.autocrlf=input, with carriage returns", "", "input", crlf, clean},
+		{"core.autocrlf, but this is binary", "* binary\n", "true", crlf, dirty},
+		{"core.autocrlf=false", "", "false", crlf, dirty},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -281,13 +290,16 @@ func TestConvertedFilesAreNotJudged(t *testing.T) {
 			r.checkDirty(l, "before")
 			r.write("users/a.yaml", c.content)
 			var want []string
-			if c.dirty {
+			if c.want == dirty {
 				want = []string{"a.yaml"}
 			}
 			r.checkDirty(l, "after", want...)
 			said := strings.Join(load(t, l).Unjudged, "\n")
-			if says := strings.Contains(said, "1 file is not compared") && strings.Contains(said, "a.yaml"); says == c.dirty {
+			if says := strings.Contains(said, "1 file is not compared") && strings.Contains(said, "a.yaml"); says != (c.want == unjudged) {
 				t.Errorf("said: %q", said)
+			}
+			if differs := r.git("diff", "--name-only"); c.want != unjudged && (differs != "") != (c.want == dirty) { // git status looks at the size, too
+				t.Errorf("git diff: %q", differs)
 			}
 			r.remove("users/b.yaml")
 			r.write("users/n.yaml", "email: n@x.example\n")

@@ -111,8 +111,8 @@ func TestIncomplete(t *testing.T) {
 				t.Fatalf("%q, dirty: %q", s.Incomplete, s.Dirty)
 			}
 			for _, text := range c.says {
-				if !strings.Contains(s.Incomplete[0], text) {
-					t.Errorf("%q does not say %q", s.Incomplete[0], text)
+				if !strings.Contains(s.Incomplete[0].String(), text) {
+					t.Errorf("%q does not say %q", s.Incomplete[0].String(), text)
 				}
 			}
 			for _, args := range c.end {
@@ -162,7 +162,7 @@ func TestSubmodulesBelow(t *testing.T) {
 	more.remove("users/b.yaml")
 	s, err := l.Scan(t.Context())
 	must(t, err)
-	if len(s.Incomplete) != 1 || !strings.Contains(s.Incomplete[0], ": more/users/b.yaml;") || s.DirtyFiles != 0 {
+	if len(s.Incomplete) != 1 || !strings.Contains(s.Incomplete[0].What, ": more/users/b.yaml") || s.DirtyFiles != 0 {
 		t.Errorf("%+v", s.State)
 	}
 
@@ -178,13 +178,13 @@ func TestSubmodulesBelow(t *testing.T) {
 	clone := r.clone()
 	s, err = spec.NewLoader(filepath.Join(clone.dir, "users")).Scan(t.Context())
 	must(t, err)
-	if len(s.Incomplete) != 1 || !strings.Contains(s.Incomplete[0], "1 submodule is not initialised: more;") {
+	if len(s.Incomplete) != 1 || !strings.Contains(s.Incomplete[0].What, "1 submodule is not initialised: more") {
 		t.Errorf("%q", s.Incomplete)
 	}
 	clone.write("users/more/left.yaml", "email: left@x.example\n")
 	s, err = spec.NewLoader(filepath.Join(clone.dir, "users/more")).Scan(t.Context())
 	must(t, err)
-	if len(s.Incomplete) != 1 || !strings.Contains(s.Incomplete[0], "1 submodule is not initialised: .;") {
+	if len(s.Incomplete) != 1 || !strings.Contains(s.Incomplete[0].What, "1 submodule is not initialised: .") {
 		t.Errorf("%q", s.Incomplete)
 	}
 }

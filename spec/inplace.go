@@ -8,7 +8,7 @@ import (
 )
 
 // setParts changes a list or map entry by entry, so that comments and order survive. It does nothing, and says
-// so, where a line would be written anew anyway.
+// so, where a line would be written from scratch anyway.
 func (o *ownText) setParts(key, old *yaml.Node, info Info, v Value) (done bool, err error) {
 	if old.Kind == yaml.ScalarNode || (old.Kind == yaml.MappingNode) != isMap(v) {
 		return false, nil

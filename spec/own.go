@@ -71,7 +71,7 @@ func withEmptyParts(want, inherited Value) Value {
 // readable reports why a text does not give the wanted value when it is read over what is farther away.
 func readable(info Info, text, want Value, far *node) error {
 	if !json.Valid([]byte(text)) {
-		return errors.New("it is no value")
+		return errors.New("it is not a value")
 	}
 	docs, problems := parse("", []byte(string(info.Field)+": "+flow(text)+"\n"))
 	if len(problems) > 0 {

@@ -27,7 +27,7 @@ var (
 	ErrMoved = checkout.ErrMoved
 	// ErrBranch is returned when the checkout is not on the branch that is wanted.
 	ErrBranch = checkout.ErrBranch
-	// ErrNoSpecs is returned when there is no spec file at all: rather a wrong folder than a wish to manage nobody.
+	// ErrNoSpecs is returned when there is no spec file at all: more likely a wrong folder than a wish to manage nobody.
 	ErrNoSpecs = errors.New("no spec file")
 )
 
@@ -60,8 +60,8 @@ func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	s, err := l.scan(ctx)
 	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !IsDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
-		for _, sentence := range s.Incomplete {
-			err = fmt.Errorf("%w; %s", err, sentence)
+		for _, gap := range s.Incomplete {
+			err = fmt.Errorf("%w; %s", err, gap)
 		}
 	}
 	if err != nil {
@@ -105,10 +105,11 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	}
 	s.State = compared.State(pointers)
 	s.Checkout = escape(s.Checkout)
-	for _, sentences := range [][]string{s.Incomplete, s.Unjudged} { // which quote paths
-		for i := range sentences {
-			sentences[i] = escape(sentences[i])
-		}
+	for i := range s.Incomplete {
+		s.Incomplete[i].What = escape(s.Incomplete[i].What) // it quotes paths
+	}
+	for i := range s.Unjudged {
+		s.Unjudged[i] = escape(s.Unjudged[i])
 	}
 	if err := git.Unchanged(); err != nil {
 		return nil, err

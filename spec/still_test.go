@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"usersyncd/spec"
+	"usersyncd/spec/checkout/gittest"
 )
 
 // A repository is one that git itself has made, with two branches that do not merge.
@@ -29,27 +30,9 @@ func newRepository(t *testing.T) repository {
 	return r
 }
 
-// try runs git, with nothing of the machine's own configuration.
-func (r repository) try(args ...string) (string, error) {
-	r.Helper()
-	cmd := exec.CommandContext(r.Context(), "git", append([]string{"-c", "core.fsync=none"}, args...)...)
-	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "HOME="+r.dir, "GIT_EDITOR=true",
-		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@x.example", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@x.example")
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		r.Fatalf("these tests need git: %v", err)
-	}
-	return strings.TrimSpace(string(out)), err
-}
-
 func (r repository) git(args ...string) string {
 	r.Helper()
-	out, err := r.try(args...)
-	if err != nil {
-		r.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return out
+	return gittest.Run(r.TB, r.dir, args...)
 }
 
 func (r repository) commit(message, line string) {
@@ -93,7 +76,7 @@ func TestScanWaitsForGit(t *testing.T) {
 					t.Errorf("at first: %s", tree.Revision)
 				}
 				for _, args := range c.begin {
-					_, _ = r.try(args...) // a conflict is a failure to git
+					_, _ = gittest.Try(t, r.dir, args...) // a conflict is a failure to git
 					if c.file == "sequencer" {
 						r.git("add", "--all")
 					}

@@ -151,7 +151,7 @@ name: "N"
 # phones: not exported: phones[0].number: "600" is not an international number; write "+", the country code and the number, such as "+34600000001"
 # skills: not exported: skills.A: "6" is out of range; it must be a number from 0 to 5
 # languages: not exported: languages.A: "1.5" is out of range; it must be a whole number from 0 to 5
-# queues: not exported: it is no value
+# queues: not exported: it is not a value
 groups: [G]
 `
 	got := tree(t, dir)

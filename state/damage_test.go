@@ -188,7 +188,7 @@ func TestRandomDamage(t *testing.T) {
 		used--
 	}
 	path := tempFile(t)
-	unharmed, mended, aside := 0, 0, 0
+	unharmed, dropped, aside := 0, 0, 0
 	for range rounds {
 		b := bytes.Clone(whole)
 		at := rnd.IntN(used)
@@ -219,7 +219,7 @@ func TestRandomDamage(t *testing.T) {
 		case snap.Rebuilt && st.SetAside() != "":
 			aside++
 		case snap.Damaged > 0 && snap.Refresh.At.IsZero():
-			mended++
+			dropped++
 		default:
 			unharmed++
 			for id, versions := range all {
@@ -240,8 +240,8 @@ func TestRandomDamage(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d files: %d unharmed, %d lost records, %d set aside", rounds, unharmed, mended, aside)
-	if mended == 0 || aside == 0 {
+	t.Logf("%d files: %d unharmed, %d lost records, %d set aside", rounds, unharmed, dropped, aside)
+	if dropped == 0 || aside == 0 {
 		t.Error("the damage does not reach every defence")
 	}
 }

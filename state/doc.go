@@ -42,5 +42,5 @@
 //   - If the file is cut short or its pages rot while it is open, methods return [ErrDamaged]
 //     instead of crashing. From then on the store answers nothing else; opening it again sets the file aside.
 //   - The size is limited to 1 GiB: 50,000 users of 6 KB each, twice, since a commit that changes
-//     all of them writes every page anew before it frees the old ones. The file never shrinks.
+//     all of them writes a copy of every page before it frees the old ones. The file never shrinks.
 package state

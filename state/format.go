@@ -95,7 +95,7 @@ func checkFormat(path string) func(*bolt.Tx) error {
 			return fmt.Errorf("%s: %w, but the database of another program: use another state file", path, ErrForeign)
 		}
 		if noBucket != "" {
-			return damagef("%q is no bucket", noBucket)
+			return damagef("%q is not a bucket", noBucket)
 		}
 		if missing := len(bucketNames()) - ours - without; missing > 0 {
 			return damagef("%d of %d buckets are missing", missing, len(bucketNames()))
@@ -174,8 +174,8 @@ func findDamaged(tx *bolt.Tx) ([]recordID, error) {
 	return bad, nil
 }
 
-// mend drops damaged records and records that something was lost, until the next refresh.
-func (s *Store) mend(bad []recordID) error {
+// dropDamaged drops damaged records, and notes that something was lost, until the next refresh.
+func (s *Store) dropDamaged(bad []recordID) error {
 	if len(bad) == 0 {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Whatever is written over a file, it opens, or is set aside, or is refused as somebody else's; and
-// what opens can be read, written and checked. Mended checksums of the meta pages let the fuzzer
+// what opens can be read, written and checked. Fixed checksums of the meta pages let the fuzzer
 // reach what bbolt believes without a look: page ids, sizes and counts.
 func FuzzOpen(f *testing.F) {
 	origin := tempFile(f)
@@ -37,11 +37,11 @@ func FuzzOpen(f *testing.F) {
 			f.Add(uint32(at+field), []byte{0, 0, 0, 0}, uint32(len(whole)), false)
 		}
 	}
-	f.Fuzz(func(t *testing.T, at uint32, patch []byte, length uint32, mend bool) {
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte, length uint32, fix bool) {
 		b := bytes.Clone(whole)
 		copy(b[min(int(at), len(b)):], patch)
 		b = b[:min(int(length), len(b))]
-		for meta := 16; mend && meta+64 <= len(b) && meta <= 16+size; meta += size {
+		for meta := 16; fix && meta+64 <= len(b) && meta <= 16+size; meta += size {
 			h := fnv.New64a()
 			_, _ = h.Write(b[meta : meta+56]) // never fails
 			binary.NativeEndian.PutUint64(b[meta+56:], h.Sum64())

@@ -158,6 +158,7 @@ func TestLookup(t *testing.T) {
 	ana, luis := user(1, 7), user(2, 3)
 	ana.Fields[spec.Email], ana.Applied = spec.Text("Ana@Example.com"), spec.Fields{spec.Email: spec.Text("old@example.com")}
 	luis.Fields[spec.Email], luis.Applied = spec.Text("luis@example.com"), nil
+	luis.Declared = state.Declaration{}
 	luis.Fields[spec.Manager] = spec.Text("ana@example.com") // a mention is no address
 	mustCommit(t, st, state.Commit{Users: []*state.User{ana, luis}})
 	for key, want := range map[string]string{"ana@example.com": ana.ID, "old@example.com": ana.ID, "luis@example.com": luis.ID, "nobody@example.com": ""} {
@@ -168,6 +169,9 @@ func TestLookup(t *testing.T) {
 		case want == "" && len(found) != 0, want != "" && (len(found) != 1 || found[0].ID != want):
 			t.Errorf("%s: found %+v", key, found)
 		}
+	}
+	if found, err := st.Lookup("", "ana@example.com"); err != nil || len(found) != 1 || found[0].ID != ana.ID { // not who is declared by nothing
+		t.Errorf("none and another one: %+v %v", found, err)
 	}
 	if u, err := st.User(luis.ID); err != nil || u == nil || diff(luis, u) != "" {
 		t.Errorf("%+v %v", u, err)

@@ -9,8 +9,6 @@ import (
 	"unicode"
 
 	bolt "go.etcd.io/bbolt"
-
-	"usersyncd/spec"
 )
 
 // User reads what is known of one user, by Genesys id; nil if nothing is.
@@ -26,29 +24,23 @@ func (s *Store) User(id string) (*User, error) {
 // Lookup reads the users who have one of some addresses (spec.User.Key), had it when they were last written to, or are
 // declared by it.
 // It reads past all the others, which takes some ten milliseconds for 50,000 of them.
-func (s *Store) Lookup(keys ...string) ([]*User, error) {
-	var found []*User
-	err := s.users(func(b *bolt.Bucket) error {
-		return b.ForEach(func(id, record []byte) error {
-			if !slices.ContainsFunc(keys, func(key string) bool { return mayMention(record, key) }) {
-				return nil
-			}
-			u := openUser(id, record)
-			if u == nil {
-				return nil
-			}
-			if slices.Contains(keys, u.Declared.Key) {
-				found = append(found, u)
-				return nil
-			}
-			for _, fields := range []spec.Fields{u.Fields, u.Applied} {
-				if email, err := spec.Decode[string](fields[spec.Email]); err == nil && slices.Contains(keys, spec.Key(email)) {
-					found = append(found, u)
-					return nil
-				}
-			}
+func (s *Store) Lookup(keys ...string) (found []*User, err error) {
+	err = s.users(func(b *bolt.Bucket) error {
+		found, err = lookup(b, keys)
+		return err
+	})
+	return found, err
+}
+
+func lookup(b *bolt.Bucket, keys []string) (found []*User, err error) {
+	err = b.ForEach(func(id, record []byte) error {
+		if !slices.ContainsFunc(keys, func(key string) bool { return mayMention(record, key) }) {
 			return nil
-		})
+		}
+		if u := openUser(id, record); u != nil && slices.ContainsFunc([]string{u.Declared.Key, u.Key(), u.AppliedKey()}, func(key string) bool { return key != "" && slices.Contains(keys, key) }) {
+			found = append(found, u)
+		}
+		return nil
 	})
 	return found, err
 }
@@ -58,12 +50,8 @@ func (s *Store) Addresses() ([]string, error) {
 	var keys []string
 	err := s.users(func(b *bolt.Bucket) error {
 		return b.ForEach(func(id, record []byte) error {
-			u := openUser(id, record)
-			if u == nil {
-				return nil
-			}
-			if email, err := spec.Decode[string](u.Fields[spec.Email]); err == nil {
-				keys = append(keys, spec.Key(email))
+			if u := openUser(id, record); u != nil && u.Key() != "" {
+				keys = append(keys, u.Key())
 			}
 			return nil
 		})
@@ -102,50 +90,23 @@ func mayMention(record []byte, key string) bool {
 }
 
 // Part reads what Snapshot does, but of the users only those who have one of some addresses, as Lookup finds them,
-// or one of some ids. Damage is left for Snapshot to mend. It is for a look at few users while a pass goes on.
+// or one of some ids. Damage is left for Snapshot to repair. It is for a look at few users while a pass goes on.
 func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
-	snap := &Snapshot{Users: map[string]*User{}, Intents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
-	if s.db == nil {
-		return snap, nil
-	}
-	var err error
-	if snap.Requests, err = s.requests(); err != nil {
-		return nil, fmt.Errorf("read requests for release: %w", err)
-	}
-	err = s.view(func(tx *bolt.Tx) (err error) {
-		m := s.readMeta(tx)
-		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
-		getMeta(tx, keyGuards, &snap.Guards)
-		getMeta(tx, keyCheckout, &snap.Checkout)
-		if snap.Intents, _, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
-			return err
+	snap, _, err := s.read(func(tx *bolt.Tx) (map[string]*User, []recordID, error) {
+		b := tx.Bucket([]byte(bucketUsers))
+		found, err := lookup(b, keys)
+		for _, id := range ids {
+			if u := openUser([]byte(id), b.Get([]byte(id))); u != nil {
+				found = append(found, u)
+			}
 		}
-		if snap.Writes, _, err = readWrites(tx); err != nil {
-			return err
+		users := map[string]*User{}
+		for _, u := range found {
+			users[u.ID] = u
 		}
-		snap.Failures, _, err = readAll(tx, bucketFailures, decodeFailure)
-		return err
+		return users, nil, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read state file %s: %w", s.path, err)
-	}
-	found, err := s.Lookup(keys...)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		u, err := s.User(id)
-		if err != nil {
-			return nil, err
-		}
-		if u != nil {
-			found = append(found, u)
-		}
-	}
-	for _, u := range found {
-		snap.Users[u.ID] = u
-	}
-	return snap, nil
+	return snap, err
 }
 
 // users runs fn over the bucket of users, if there is one.

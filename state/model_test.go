@@ -204,12 +204,19 @@ func users() *rapid.Generator[*state.User] {
 		} else if rapid.Bool().Draw(t, "removed") {
 			u.Removed = "delete"
 		}
-		if rapid.Bool().Draw(t, "read") { // of fields that are known: what is not has no line in the file
-			known := slices.Sorted(maps.Keys(u.Fields))
+		some := func(what string) []spec.Field { // also of which no value is known
+			return rapid.SliceOfNDistinct(fieldNames(), 0, 5, rapid.ID).Draw(t, what)
+		}
+		if rapid.Bool().Draw(t, "read") {
 			times := rapid.Map(times(), func(at time.Time) time.Time { return at.Add(time.Hour) }) // 1 is what older records have for Stale
-			u.Times = u.Times.WithRead(times.Draw(t, "read at"), known[:len(known)/2], nil)
-			u.Times = u.Times.WithRead(times.Draw(t, "read later"), known[len(known)/2:], known[:len(known)/2])
+			first := some("fields")
+			u.Times = u.Times.WithRead(times.Draw(t, "read at"), first, nil)
+			u.Times = u.Times.WithRead(times.Draw(t, "read later"), some("later fields"), first)
 			u.Stale = rapid.Bool().Draw(t, "stale")
+		}
+		if rapid.Bool().Draw(t, "written") {
+			u.Times = u.Times.WithWritten(time.Now().Add(-20*time.Second), some("written before")...)
+			u.Times = u.Times.WithWritten(time.Now(), some("written fields")...)
 		}
 		if rapid.Bool().Draw(t, "opaque") {
 			u.Opaque = json.RawMessage(values().Draw(t, "opaque"))

@@ -137,7 +137,7 @@ func (s *Store) attach() error {
 		s.lost = len(bad)
 		return nil
 	}
-	return s.mend(bad)
+	return s.dropDamaged(bad)
 }
 
 // create makes an empty state file under another name and renames it when it is complete, so that a

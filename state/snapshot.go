@@ -19,7 +19,7 @@ type Meta struct {
 	Writes    int        // fields of users of whose last write the outcome was not recorded
 	Failures  int        // users in quarantine
 	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
-	Applied   *Applied   // the tree that was last wholly applied; nil: none was
+	Applied   *Applied   // the tree that was last fully applied; nil: none was
 	Pause     *Pause     // nil: none
 }
 
@@ -58,29 +58,41 @@ func (s *Store) Meta() (Meta, error) {
 
 // Snapshot reads everything. The maps and users are the caller's own.
 func (s *Store) Snapshot() (*Snapshot, error) {
-	snap := &Snapshot{
-		Users:    map[string]*User{},
-		Intents:  map[string]Intent{},
-		Failures: map[string]Failure{},
-		Rebuilt:  s.rebuilt,
+	snap, bad, err := s.read(func(tx *bolt.Tx) (map[string]*User, []recordID, error) {
+		now := time.Now()
+		return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
+	})
+	if err != nil {
+		return nil, err
 	}
+	if rotted := len(bad) - s.lost; rotted > 0 { // since the file was opened
+		snap.Damaged += rotted
+		snap.Refresh = Refresh{}
+		if !s.readOnly {
+			if err := s.dropDamaged(bad); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return snap, nil
+}
+
+// read makes a snapshot with the users that readUsers returns, and returns apart what is damaged, as readAll does.
+func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, []recordID, error)) (snap *Snapshot, bad []recordID, err error) {
+	snap = &Snapshot{Users: map[string]*User{}, Intents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
 	if s.db == nil {
-		return snap, nil
+		return snap, nil, nil
 	}
-	var err error
 	if snap.Requests, err = s.requests(); err != nil {
-		return nil, fmt.Errorf("read requests for release: %w", err)
+		return nil, nil, fmt.Errorf("read requests for release: %w", err)
 	}
-	var bad []recordID
 	err = s.view(func(tx *bolt.Tx) (err error) {
 		m := s.readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
 		getMeta(tx, keyCheckout, &snap.Checkout)
 		var badUsers, badIntents, badWrites, badFailures []recordID
-		now := time.Now()
-		decode := func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) }
-		if snap.Users, badUsers, err = readAll(tx, bucketUsers, decode); err != nil {
+		if snap.Users, badUsers, err = readUsers(tx); err != nil {
 			return err
 		}
 		if snap.Intents, badIntents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
@@ -96,18 +108,9 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read state file %s: %w", s.path, err)
+		return nil, nil, fmt.Errorf("read state file %s: %w", s.path, err)
 	}
-	if rotted := len(bad) - s.lost; rotted > 0 { // since the file was opened
-		snap.Damaged += rotted
-		snap.Refresh = Refresh{}
-		if !s.readOnly {
-			if err := s.mend(bad); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return snap, nil
+	return snap, bad, nil
 }
 
 // readMeta reads the records of the bucket meta.

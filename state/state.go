@@ -74,8 +74,11 @@ func (u *User) Unmanage() {
 // Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
 const Deleted = "deleted"
 
-// Key returns the address that the user was last seen with, in the form of spec.User.Key.
-func (u *User) Key() string { return spec.Key(u.Fields[spec.Email].Text()) }
+// Key returns the address that the user was last seen with, in the form of spec.User.Key; "" for none.
+func (o *Observed) Key() string { return spec.Key(o.Fields[spec.Email].Text()) }
+
+// AppliedKey returns the address last applied, in the form of spec.User.Key; "" for who is not managed.
+func (u *User) AppliedKey() string { return spec.Key(u.Applied[spec.Email].Text()) }
 
 // Deleted reports whether the user was deleted when it was last seen.
 func (u *User) Deleted() bool { return u.Fields[spec.State].Text() == Deleted }
@@ -138,7 +141,7 @@ type Tally struct {
 	Forgotten bool           `json:"forgotten,omitempty"` // the file was damaged: there may have been more before
 }
 
-// Converged says that a tree was wholly applied and nothing known has changed since.
+// Converged says that a tree was fully applied and nothing known has changed since.
 type Converged struct {
 	Digest string `json:"digest"` // spec.Tree.Digest, with whatever else the caller makes the answer depend on
 	Users  int    `json:"users"`
@@ -146,7 +149,7 @@ type Converged struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// Applied is the last tree that was wholly applied.
+// Applied is the last tree that was fully applied.
 type Applied struct {
 	Revision string    `json:"revision"`
 	At       time.Time `json:"at"`
@@ -228,6 +231,6 @@ type Commit struct {
 	Converged *Converged
 	Events    []Event // added to the history
 	Checkout  string  // replaces the one that is remembered, if it is not ""
-	Undone    bool    // some of what was last wholly applied is being taken back
+	Undone    bool    // some of what was last fully applied is being taken back
 	Pause     *Pause  // replaces the one that is; the zero value ends it
 }

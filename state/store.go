@@ -51,7 +51,7 @@ type Store struct {
 	rebuilt  bool   // of a store without db
 	deaf     bool   // to requests for release
 	aside    string // where Open moved the damaged file
-	lost     int    // damage that a read-only store may not mend
+	lost     int    // damage that a read-only store may not repair
 	events   int    // that the history keeps
 	most     int    // bytes that they may take
 	history  sync.Mutex

@@ -22,9 +22,9 @@ type Times struct {
 
 // FieldTime is what sets one field apart.
 type FieldTime struct {
-	Field spec.Field
-	Read  int64 // 0: as Times.Read
-	Wrote int64 // when a call without a version last wrote it; 0: not within ReadLag
+	Field spec.Field `json:"field"`
+	Read  int64      `json:"read,omitempty"`  // 0: as Times.Read
+	Wrote int64      `json:"wrote,omitempty"` // when a call without a version last wrote it; 0: not within ReadLag
 }
 
 // ReadAt returns when a field that no listing shows was last read; zero if it never was.
@@ -33,13 +33,9 @@ func (t Times) ReadAt(f spec.Field) time.Time { return moment(cmp.Or(t.of(f).Rea
 // Oldest returns when that field was read whose reading is the oldest; zero if one never was.
 func (t Times) Oldest() time.Time { return moment(t.Read) }
 
-// WroteAt returns when a field was last written by a call without a version; zero if that is not known any more.
-func (t Times) WroteAt(f spec.Field) time.Time { return moment(t.of(f).Wrote) }
-
 // Shows reports whether a reading of a field that was begun at a time shows what was last written to it.
 func (t Times) Shows(f spec.Field, at time.Time) bool {
-	wrote := t.of(f).Wrote
-	return wrote == 0 || at.Sub(moment(wrote)).Abs() >= ReadLag // the clock may have been set back
+	return !recent(t.of(f).Wrote, at)
 }
 
 func (t Times) of(f spec.Field) FieldTime {
@@ -109,7 +105,8 @@ func (t Times) with(o FieldTime) Times {
 // without what the organization gives to everybody.
 func (u *User) ShowsAll(at time.Time) bool { return !recent(u.Made, at) }
 
-// recent reports whether a reading may still be of before something that was written then.
+// recent reports whether a reading may still be of before something that was written then. The clock may have been set
+// back since.
 func recent(wrote int64, now time.Time) bool {
 	return wrote != 0 && now.Sub(moment(wrote)).Abs() < ReadLag
 }

@@ -54,7 +54,7 @@ func TestTimesOfFields(t *testing.T) {
 					rt.Errorf("%s was read %s, not %s: %+v", f, got, read[f], u.Times)
 				}
 				recent := !wrote[f].IsZero() && now.Sub(wrote[f]) < state.ReadLag
-				if got := u.Times.WroteAt(f); recent && !got.Equal(wrote[f]) {
+				if got := writtenAt(u, f); recent && !got.Equal(wrote[f]) {
 					rt.Errorf("%s was written %s, not %s: %+v", f, got, wrote[f], u.Times)
 				}
 				if u.Times.Shows(f, now) == recent {
@@ -73,6 +73,36 @@ func TestTimesOfFields(t *testing.T) {
 		}
 		check(back, time.Now())
 	})
+}
+
+func writtenAt(u *state.User, f spec.Field) time.Time {
+	i := slices.IndexFunc(u.Times.Others, func(o state.FieldTime) bool { return o.Field == f })
+	if i < 0 {
+		return time.Time{}
+	}
+	return time.Unix(u.Times.Others[i].Wrote, 0)
+}
+
+// A write to a field of which no value is known is of that field alone, also when it comes from the file.
+func TestTimesOfAFieldWithoutAValue(t *testing.T) {
+	st := open(t, tempFile(t))
+	u := user(1, 1)
+	u.Fields[spec.Roles] = `[]`
+	delete(u.Fields, spec.Queues)
+	delete(u.Applied, spec.Queues)
+	at := time.Now()
+	u.Times = u.Times.WithRead(at.Add(-time.Hour), []spec.Field{spec.Roles}, nil).WithRead(at.Add(-time.Minute), []spec.Field{spec.Skills}, []spec.Field{spec.Roles}).WithWritten(at, spec.Queues)
+	mustCommit(t, st, state.Commit{Users: []*state.User{u}})
+	back, err := st.User(u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(u.Times, back.Times); d != "" {
+		t.Error(d)
+	}
+	if back.Times.Shows(spec.Queues, at) || !back.Times.Shows(spec.Roles, at) || !back.Times.Shows(spec.Email, at) {
+		t.Errorf("written: %+v", back.Times)
+	}
 }
 
 // The records of a usersyncd that knew one time of reading and one of writing for each user say the same as before.
@@ -101,7 +131,7 @@ func TestTimesOfAnOlderRecord(t *testing.T) {
 		snap := mustSnapshot(t, st)
 		one, two, three := snap.Users["id-00001"], snap.Users["id-00002"], snap.Users["id-00003"]
 		for _, f := range []spec.Field{spec.Queues, spec.Roles} {
-			if !one.Times.ReadAt(f).Equal(read) || !one.Times.WroteAt(f).Equal(wrote) || one.Times.Shows(f, wrote.Add(time.Second)) || one.Stale {
+			if !one.Times.ReadAt(f).Equal(read) || !writtenAt(one, f).Equal(wrote) || one.Times.Shows(f, wrote.Add(time.Second)) || one.Stale {
 				t.Errorf("%s: %+v", f, one)
 			}
 			if !two.Times.ReadAt(f).IsZero() || !two.Times.Shows(f, time.Now()) || !two.Stale {

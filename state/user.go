@@ -16,7 +16,7 @@ import (
 // The payload of a user is a line of JSON, then a line a field: who holds the value, the field, a
 // space, the value as it is. Behind the field's name stands when it was written, if a reading may still be of before,
 // and when it was read, if that is not when the others were: ~ how long before wroteAt, + how long after readAt, in
-// seconds.
+// seconds. A field of which no value is known has no line: its times are in the first one.
 //
 //	{"version":7,"managed":true,"readAt":1767323000,"wroteAt":1767323045}
 //	=department "Support"
@@ -43,7 +43,8 @@ type userHead struct {
 	Managed bool            `json:"managed,omitempty"` // Applied is not nil
 	Opaque  json.RawMessage `json:"opaque,omitempty"`
 	ReadAt  int64           `json:"readAt,omitempty"`  // Times.Read; 1 in a record of an older usersyncd is Stale
-	WroteAt int64           `json:"wroteAt,omitempty"` // the newest of the times of writing; without one behind a field it is of all
+	WroteAt int64           `json:"wroteAt,omitempty"` // the newest of the times of writing behind a field; without one there it is of all
+	Times   []FieldTime     `json:"times,omitempty"`   // those of fields without a value, which have no line
 	Made    int64           `json:"made,omitempty"`    // Unix time
 	Stale   bool            `json:"stale,omitempty"`
 
@@ -67,11 +68,15 @@ func encodeUser(u *User) ([]byte, error) {
 		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended,
 		Repairs: u.Repairs,
 	}
-	if head.As == appliedKey(u) {
+	if head.As == u.AppliedKey() {
 		head.As = ""
 	}
 	for _, o := range u.Times.Others {
-		head.WroteAt = max(head.WroteAt, o.Wrote)
+		if u.hasValue(o.Field) {
+			head.WroteAt = max(head.WroteAt, o.Wrote)
+		} else {
+			head.Times = append(head.Times, o)
+		}
 	}
 	if err := enc.Encode(head); err != nil {
 		return nil, err
@@ -101,6 +106,13 @@ func encodeUser(u *User) ([]byte, error) {
 		}
 	}
 	return b.Bytes(), nil
+}
+
+// hasValue reports whether a value of a field is known: that it has a line.
+func (u *User) hasValue(f spec.Field) bool {
+	_, observed := u.Fields[f]
+	_, applied := u.Applied[f]
+	return observed || applied
 }
 
 // suffix is what stands behind a field's name; wrote is the newest of the times of writing.
@@ -172,6 +184,17 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	if head.Managed {
 		u.Applied = make(spec.Fields, applied)
 	}
+	add := func(o FieldTime) {
+		if !recent(o.Wrote, now) {
+			o.Wrote = 0
+		}
+		if o.Wrote != 0 || o.Read != 0 {
+			u.Times = u.Times.with(o)
+		}
+	}
+	for _, o := range head.Times {
+		add(o)
+	}
 	said := false // behind a field when it was written
 	for lines != "" {
 		line, rest, ended := strings.Cut(lines, "\n")
@@ -194,12 +217,8 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 		default:
 			return nil, false
 		}
-		if said = said || o.Wrote != 0; !recent(o.Wrote, now) {
-			o.Wrote = 0
-		}
-		if o.Wrote != 0 || o.Read != 0 {
-			u.Times = u.Times.with(o)
-		}
+		said = said || o.Wrote != 0
+		add(o)
 		lines = rest
 	}
 	if !said && recent(head.WroteAt, now) {
@@ -212,13 +231,10 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 		u.Repairs = nil
 	}
 	if u.Declared.Key == "" { // as a file of format 1 has it for everybody
-		u.Declared.Key = appliedKey(u)
+		u.Declared.Key = u.AppliedKey()
 	}
 	return u, true
 }
-
-// appliedKey is the address last applied, as a key; "" for who is not managed.
-func appliedKey(u *User) string { return spec.Key(u.Applied[spec.Email].Text()) }
 
 // countFields returns how many lines go to each map, so that neither has to grow.
 func countFields(lines string) (observed, applied int) {

@@ -257,7 +257,7 @@ func (v *verifier) bucket(value []byte, id uint64, depth int) error {
 	}
 	inline := value[bucketHead:]
 	if len(inline) < pageHead || order.Uint16(inline[8:]) != leafPage {
-		return damagef("page %d: an inline bucket that is no leaf", id)
+		return damagef("page %d: an inline bucket that is not a leaf", id)
 	}
 	return v.leaf(inline, int(order.Uint16(inline[10:])), id, depth, nil, nil)
 }

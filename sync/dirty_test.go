@@ -3,30 +3,22 @@ package sync_test
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"usersyncd/spec"
+	"usersyncd/spec/checkout/gittest"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
 
-// git runs git in the checkout, with nothing of the machine's own configuration.
+// git runs git in the checkout.
 func (w *world) git(args ...string) string {
 	w.Helper()
-	cmd := exec.CommandContext(w.Context(), "git", append([]string{"-C", w.dir, "-c", "core.fsync=none"}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@x.example", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@x.example")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		w.Fatalf("git %v: %v (this test needs git)\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	return gittest.Run(w.TB, w.dir, args...)
 }
 
 // commit commits all there is, and returns the commit.

@@ -181,7 +181,7 @@ func (a *applier) reread(j *job, ans answer) error {
 	c, now := j.change, ans.now[0]
 	switch {
 	case ans.step == stepFind:
-		if spec.Key(now.Fields[spec.Email].Text()) != c.Key {
+		if now.Key() != c.Key {
 			return a.nobody(j) // the index is behind: that user has another address by now
 		}
 		if owner := a.plan.OwnerOf[now.ID]; c.Current != nil || owner != "" && owner != c.Key {
@@ -198,7 +198,7 @@ func (a *applier) reread(j *job, ans answer) error {
 		// Older than what we know, so it says nothing.
 		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, c.Current.Version)
 		return a.again(j, ans)
-	case j.action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && spec.Key(now.Fields[spec.Email].Text()) != c.Key:
+	case j.action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && now.Key() != c.Key:
 		// It was found by an address that it has no more, so it may be somebody else's.
 		return a.failed(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", now.ID))
 	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.Names(spec.Email):

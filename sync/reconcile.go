@@ -138,7 +138,7 @@ func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
 				return nil, err
 			}
 		}
-		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Notes: scan.Incomplete, Contested: plan.StillContested(r.contested, began)}, nil), nil
+		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Notes: scan.Gaps(), Contested: plan.StillContested(r.contested, began)}, nil), nil
 	}
 
 	if scan, err = r.lookAgain(ctx, scan); err != nil {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"usersyncd/spec/checkout/gittest"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -80,14 +81,7 @@ func newSwitcher(t testing.TB, files int) *switcher {
 
 func (s *switcher) git(args ...string) string {
 	s.Helper()
-	cmd := exec.CommandContext(s.Context(), "git", append([]string{"-C", s.dir, "-c", "core.fsync=none"}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@x.example", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@x.example")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.Fatalf("git %v: %v (this test needs git)\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	return gittest.Run(s.TB, s.dir, args...)
 }
 
 // commit writes one branch's files. titles are of single users.

@@ -75,28 +75,15 @@ func (d *doctor) checkCommitted(tree *spec.Tree) {
 		d.fine("branch", "%s, as --branch asks", d.c.branch)
 	}
 	if n := tree.DirtyFiles; n > 0 {
-		const most = 5
-		names := strings.Join(tree.Dirty[:min(n, most)], ", ")
-		if n > most {
-			names += fmt.Sprintf(" and %d more", n-most)
-		}
-		d.doubt("uncommitted edits", git+" status; commit them, or take them back", "%s not as in the commit, and applied as %s: %s",
-			isOrAre(n, "file"), spec.ShortRevision(tree.Revision), names)
+		d.doubt("uncommitted edits", git+" status; commit them, or take them back", "in %s, applied as %s: %s",
+			plural(n, "file"), spec.ShortRevision(tree.Revision), spec.FirstNames(tree.Dirty, 5, n))
 	}
 	for _, why := range tree.Unjudged {
 		d.unchecked("uncommitted edits", "cannot all be told: %s", why)
 	}
-	for _, sentence := range tree.Incomplete {
-		what, fix := checkout.CutFix(sentence)
-		d.doubt("incomplete", strings.ReplaceAll(fix, "git ", git+" "), "%s: nobody is removed meanwhile", what)
+	for _, gap := range tree.Incomplete {
+		d.doubt("incomplete", strings.ReplaceAll(gap.Fix, "git ", git+" "), "%s: nobody is removed meanwhile", gap.What)
 	}
-}
-
-func isOrAre(n int, word string) string {
-	if n == 1 {
-		return "1 " + word + " is"
-	}
-	return plural(n, word) + " are"
 }
 
 // revision says what state of the specs this is.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"usersyncd/spec/checkout/gittest"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -144,35 +145,24 @@ func TestDaemonBehindGitSync(t *testing.T) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	git := func(dir string, args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir}, args...)...)
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-			"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@x.example", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@x.example")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %v: %v (this test needs git)\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
 	upstream := filepath.Dir(r.specs)
-	git(upstream, "init", "--quiet", "--initial-branch=main")
-	git(root, "init", "--quiet")
+	gittest.Run(t, upstream, "init", "--quiet", "--initial-branch=main")
+	gittest.Run(t, root, "init", "--quiet")
 	published := ""
 	sync := func(title string) string {
 		t.Helper()
 		r.specs = filepath.Join(upstream, "users")
 		r.declare(ana, title)
-		git(upstream, "add", "--all")
-		git(upstream, "commit", "--quiet", "--allow-empty", "--message", title)
-		git(root, "fetch", "--quiet", upstream, "main")
-		commit := git(root, "rev-parse", "FETCH_HEAD")
+		gittest.Run(t, upstream, "add", "--all")
+		gittest.Run(t, upstream, "commit", "--quiet", "--allow-empty", "--message", title)
+		gittest.Run(t, root, "fetch", "--quiet", upstream, "main")
+		commit := gittest.Run(t, root, "rev-parse", "FETCH_HEAD")
 		tree := filepath.Join(root, ".worktrees", commit)
-		git(root, "worktree", "add", "--quiet", "--force", "--detach", tree, commit, "--no-checkout")
+		gittest.Run(t, root, "worktree", "add", "--quiet", "--force", "--detach", tree, commit, "--no-checkout")
 		if err := os.WriteFile(filepath.Join(tree, ".git"), []byte("gitdir: ../../.git/worktrees/"+commit+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		git(tree, "reset", "--quiet", "--hard", commit, "--")
+		gittest.Run(t, tree, "reset", "--quiet", "--hard", commit, "--")
 		if err := os.Symlink(filepath.Join(".worktrees", commit), filepath.Join(root, "tmp-link")); err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +173,7 @@ func TestDaemonBehindGitSync(t *testing.T) {
 			if err := os.RemoveAll(published); err != nil {
 				t.Fatal(err)
 			}
-			git(root, "worktree", "prune")
+			gittest.Run(t, root, "worktree", "prune")
 		}
 		published = tree
 		r.specs = filepath.Join(root, "current", "users")

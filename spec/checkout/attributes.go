@@ -15,7 +15,7 @@ type conversion uint8
 
 const (
 	none       conversion = iota
-	lineBreaks            // carriage returns, if the file has any
+	lineBreaks            // CR LF in the file, LF in the index
 	anything
 )
 
@@ -44,7 +44,7 @@ func unreadable() []rule {
 
 func newAttributes(r repo, c config) *attributes {
 	convert, known := c.truth("core.autocrlf")
-	a := &attributes{workTree: r.workTree, autocrlf: convert || !known, folders: map[string][]rule{}, // "input" is no truth value
+	a := &attributes{workTree: r.workTree, autocrlf: convert || !known, folders: map[string][]rule{}, // "input" is not a truth value
 		macros: map[string][]assignment{"binary": {{"diff", "false"}, {"merge", "false"}, {"text", "false"}}}}
 	a.info = a.read(filepath.Join(r.commonDir, "info", "attributes"), true)
 	return a
@@ -70,21 +70,24 @@ func (a *attributes) of(name string) conversion {
 	a.fill(has, appendFitting(all, a.info, name))
 
 	set := func(name string) bool { return has[name] != "" && has[name] != "false" }
-	text, specified := has["text"]
-	if !specified || text == "" {
-		text = has["crlf"] // its old name
+	text, known := isText(has["text"])
+	if !known {
+		text, known = isText(has["crlf"]) // its old name
 	}
 	switch {
 	case set("filter") || set("ident") || set("working-tree-encoding"):
 		return anything
-	case text == "false":
+	case known && !text:
 		return none
-	case set("eol") || a.autocrlf:
-		return anything
-	case text != "":
+	case known || has["eol"] == "lf" || has["eol"] == "crlf" || a.autocrlf:
 		return lineBreaks
 	}
 	return none
+}
+
+// isText reports what a value of the attribute text means. git ignores one that it does not know.
+func isText(value string) (text, known bool) {
+	return value != "false", value == "true" || value == "false" || value == "auto" || value == "input"
 }
 
 // appendFitting adds what the rules say of a file, by path relative to where they stand.

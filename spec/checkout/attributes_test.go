@@ -1,9 +1,15 @@
 package checkout
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usersyncd/spec/checkout/gittest"
 )
 
 // rulesets are attributes of a work tree, by file.
@@ -25,7 +31,7 @@ func TestAttributesAreReadAsGitReadsThem(t *testing.T) {
 	names := []string{"a.yaml", "users/a.yaml", "users/b.yaml", "users/a b.yaml", "users/eu/c.yaml", "users/eu/a.yaml", "users/d.yaml", "users/eu/deep/e.yaml", "users/deep/e.yaml", "#x.yaml"}
 	for i, files := range rulesets {
 		dir := t.TempDir()
-		mustGit(t, dir, "init", "--quiet")
+		gittest.Run(t, dir, "init", "--quiet")
 		for name, text := range files {
 			write(t, dir, name, text)
 		}
@@ -34,13 +40,14 @@ func TestAttributesAreReadAsGitReadsThem(t *testing.T) {
 			a := newAttributes(r, config{"core.autocrlf": {autocrlf}})
 			for _, name := range names {
 				has := map[string]string{}
-				for line := range strings.Lines(mustGit(t, dir, "check-attr", "filter", "ident", "working-tree-encoding", "text", "eol", "crlf", "--", name)) {
+				for line := range strings.Lines(gittest.Run(t, dir, "check-attr", "filter", "ident", "working-tree-encoding", "text", "eol", "crlf", "--", name)) {
 					fields := strings.Split(strings.TrimSpace(line), ": ")
 					has[fields[len(fields)-2]] = fields[len(fields)-1]
 				}
 				set := func(name string) bool { return has[name] != "unspecified" && has[name] != "unset" }
+				known := []string{"set", "unset", "auto", "input"}
 				text := has["text"]
-				if text == "unspecified" {
+				if !slices.Contains(known, text) {
 					text = has["crlf"]
 				}
 				want := none
@@ -48,15 +55,47 @@ func TestAttributesAreReadAsGitReadsThem(t *testing.T) {
 				case set("filter") || set("ident") || set("working-tree-encoding"):
 					want = anything
 				case text == "unset":
-				case set("eol") || autocrlf == "true" || autocrlf == "input":
-					want = anything
-				case text != "unspecified":
+				case slices.Contains(known, text), has["eol"] == "lf", has["eol"] == "crlf", autocrlf == "true", autocrlf == "input":
 					want = lineBreaks
 				}
 				if got := a.of(name); got != want {
 					t.Errorf("rules %d, autocrlf=%s: %s: %d, not %d: %v", i, autocrlf, name, got, want, has)
 				}
 			}
+		}
+	}
+}
+
+// A file that differs from the index is dirty if git says so, whatever line breaks it has there and here.
+func TestLineBreaksAreComparedAsGitComparesThem(t *testing.T) {
+	contents := []string{"email: a\ntitle: b\n", "email: a\r\ntitle: b\r\n", "email: a\r\ntitle: b\n", "email: a\ntitle: c\n", "email: a\r\ntitle: c\r\n"}
+	for _, attributes := range []string{"", "text", "text=auto", "-text", "text=other", "text=other crlf", "crlf=input", "-crlf", "eol=lf", "eol=crlf", "eol=other", "text=auto eol=crlf", "-text eol=crlf", "text=other eol=lf"} {
+		for _, autocrlf := range []string{"true", "input", "false"} {
+			t.Run(attributes+" autocrlf="+autocrlf, func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				gittest.Run(t, dir, "init", "--quiet")
+				each := func(do func(name string, there, here int)) {
+					for there := range contents {
+						for here := range contents {
+							if here != there {
+								do(fmt.Sprintf("users/%d/%d.yaml", there, here), there, here)
+							}
+						}
+					}
+				}
+				each(func(name string, there, _ int) { write(t, dir, name, contents[there]) })
+				gittest.Run(t, dir, "add", "--all")
+				gittest.Run(t, dir, "commit", "--quiet", "--message", "as it is")
+				write(t, dir, ".gitattributes", "*.yaml "+attributes+"\n")
+				gittest.Run(t, dir, "config", "core.autocrlf", autocrlf)
+				each(func(name string, _, here int) { write(t, dir, name, contents[here]) })
+				_, s := compare(t, NewReader(func(string, bool) bool { return true }), filepath.Join(dir, "users"))
+				want := strings.Fields(gittest.Run(t, dir, "diff", "--name-only", "--relative=users"))
+				if diff := cmp.Diff(want, s.Dirty); diff != "" || len(s.Unjudged) > 0 {
+					t.Errorf("%q: %s", s.Unjudged, diff)
+				}
+			})
 		}
 	}
 }

@@ -13,21 +13,15 @@ import (
 type Comparison struct {
 	checkout *Checkout
 	paths    []string
-	parts    []part
 	files    []compared
 
 	missing []unmatched // wanted entries without a file
 }
 
-// A part is a run of neighbours that belong to one work tree.
-type part struct {
-	*module
-	begin, end int
-}
-
 // compared is one file.
 type compared struct {
-	entry  *entry // nil: not in the index
+	module *module // the work tree that it belongs to
+	entry  *entry  // nil: not in the index
 	result result
 	id     objectID          // of its content, if that was hashed,
 	digest [sha256.Size]byte // and its SHA-256
@@ -36,10 +30,10 @@ type compared struct {
 type result uint8
 
 const (
-	unjudged      result = iota // not read, or there is no index
-	same                        // as in the index
-	differs                     // from it
-	differsWithCR               // and holds carriage returns, which git may have put there
+	unjudged          result = iota // not read, or there is no index
+	same                            // as in the index
+	differs                         // from it
+	differsByLineEnds               // from it, and with LF for each CR LF would not
 )
 
 type unmatched struct {
@@ -56,7 +50,6 @@ func (c *Checkout) Compare(paths []string) *Comparison {
 			begin, _ = slices.BinarySearch(paths, m.mount+"/")
 			end, _ = slices.BinarySearch(paths, m.mount+"0") // "0" comes after "/"
 		}
-		all.parts = append(all.parts, part{m, begin, end})
 		all.pair(m, begin, end)
 	}
 	return all
@@ -65,7 +58,7 @@ func (c *Checkout) Compare(paths []string) *Comparison {
 // pair finds the entries of a work tree's files, both in order.
 func (c *Comparison) pair(m *module, begin, end int) {
 	for i := begin; i < end; i++ {
-		c.files[i].entry = nil
+		c.files[i].module, c.files[i].entry = m, nil
 	}
 	if m.index == nil {
 		return
@@ -85,39 +78,30 @@ func (c *Comparison) pair(m *module, begin, end int) {
 	}
 }
 
-// part is the work tree that a file belongs to.
-func (c *Comparison) part(i int) *module {
-	for _, p := range slices.Backward(c.parts) {
-		if i >= p.begin && i < p.end {
-			return p.module
-		}
-	}
-	return nil
-}
-
 // File compares one of the files, as it was read: content, and its SHA-256. Several may be compared at once.
 func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha256.Size]byte) {
-	m, f := c.part(i), &c.files[i]
+	f := &c.files[i]
+	index := f.module.index
 	switch {
-	case m == nil || m.index == nil:
+	case index == nil:
 		return
 	case f.entry == nil || f.entry.flags&unmerged != 0:
 		f.result = differs
 		return
-	case f.entry.unchanged(info, m.index.file):
+	case f.entry.unchanged(info, index.file):
 		f.result = same
 		return
 	}
 	id, known := c.checkout.reader.ids[digest]
 	if !known {
-		id = m.index.format.blob(content)
+		id = index.format.blob(content)
 	}
 	f.id, f.digest = id, digest
 	switch {
 	case id == f.entry.id:
 		f.result = same
-	case bytes.IndexByte(content, '\r') >= 0:
-		f.result = differsWithCR
+	case bytes.IndexByte(content, '\r') >= 0 && index.format.blob(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))) == f.entry.id:
+		f.result = differsByLineEnds
 	default:
 		f.result = differs
 	}

@@ -3,42 +3,14 @@ package checkout
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"usersyncd/spec/checkout/gittest"
 )
-
-// git runs git in a folder, with nothing of the machine's own configuration.
-func git(t testing.TB, dir string, args ...string) (string, error) {
-	t.Helper()
-	return gitWithInput(t, dir, "", args...)
-}
-
-func gitWithInput(t testing.TB, dir, input string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "core.fsync=none"}, args...)...)
-	cmd.Dir, cmd.Stdin = dir, strings.NewReader(input)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1", "HOME="+dir, "XDG_CONFIG_HOME="+dir,
-		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@x.example", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@x.example")
-	out, err := cmd.Output()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Fatalf("these tests need git: %v", err)
-	}
-	return string(out), err
-}
-
-// mustGit is git that must work.
-func mustGit(t testing.TB, dir string, args ...string) string {
-	t.Helper()
-	out, err := git(t, dir, args...)
-	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return out
-}
 
 func write(t testing.TB, dir, name, content string) {
 	t.Helper()
@@ -68,7 +40,7 @@ func TestConfigIsReadAsGitReadsIt(t *testing.T) {
 	for _, text := range configs {
 		name := filepath.Join(t.TempDir(), "config")
 		write(t, filepath.Dir(name), "config", text)
-		out, gitErr := git(t, filepath.Dir(name), "config", "--null", "--no-includes", "--list", "--file", name)
+		out, gitErr := gittest.Try(t, filepath.Dir(name), "config", "--null", "--no-includes", "--list", "--file", name)
 		want := config{}
 		for field := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
 			key, value, hasValue := strings.Cut(field, "\n")

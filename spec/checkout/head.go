@@ -51,6 +51,9 @@ func sameFile(a, b os.FileInfo) bool {
 
 const branches = "refs/heads/"
 
+// maxRefs is how large packed-refs may be, in bytes: about a million refs.
+const maxRefs = 64 << 20
+
 // onBranch is ErrBranch unless HEAD is the wanted branch.
 func (h head) onBranch(wanted string) error {
 	ref, symbolic := strings.CutPrefix(h.value, "ref: ")
@@ -63,7 +66,7 @@ func (h head) onBranch(wanted string) error {
 		is = "not in git"
 	case !symbolic:
 		is = "at commit " + h.value[:min(len(h.value), 12)] + ", with a detached HEAD"
-	case branch == ".invalid": // how a repository whose refs are no files says so
+	case branch == ".invalid": // how a repository whose refs are not files says so
 		is = "in a repository whose branch cannot be read (its ref format is not files)"
 	case !isBranch:
 		is = "at " + ref
@@ -102,7 +105,7 @@ func (r repo) resolve(value string) string {
 
 // packed finds a ref in packed-refs, whose lines are "<commit> <name>".
 func (r repo) packed(name string) string {
-	text, err := os.ReadFile(filepath.Join(r.commonDir, "packed-refs"))
+	text, err := readFile(filepath.Join(r.commonDir, "packed-refs"), maxRefs)
 	if err != nil {
 		return ""
 	}

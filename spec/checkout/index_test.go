@@ -14,19 +14,30 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"usersyncd/spec/checkout/gittest"
 )
 
 // newRepository is one with n files in some folders, committed.
 func newRepository(t testing.TB, n int, init ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	mustGit(t, dir, append([]string{"init", "--quiet"}, init...)...)
+	gittest.Run(t, dir, append([]string{"init", "--quiet"}, init...)...)
 	for i := range n {
 		write(t, dir, fmt.Sprintf("users/team %d/agent.%05d.yaml", i%7, i), fmt.Sprintf("email: agent.%d@x.example\n", i))
 	}
-	mustGit(t, dir, "add", "--all")
-	mustGit(t, dir, "commit", "--quiet", "--message", "first")
+	gittest.Run(t, dir, "add", "--all")
+	gittest.Run(t, dir, "commit", "--quiet", "--message", "first")
 	return dir
+}
+
+func gitWithInput(t testing.TB, dir, input string, args ...string) {
+	t.Helper()
+	cmd := gittest.Command(t, dir, args...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %q: %v\n%s", args, err, out)
+	}
 }
 
 // listed are the entries of an index, as git ls-files --stage prints them.
@@ -53,12 +64,10 @@ func TestIndexIsReadAsGitReadsIt(t *testing.T) {
 				write(t, dir, name, "email: changed@x.example\n")
 			}
 		}
-		if out, err := gitWithInput(t, dir, removed, "update-index", "--force-remove", "--stdin"); err != nil {
-			t.Fatal(err, out)
-		}
+		gitWithInput(t, dir, removed, "update-index", "--force-remove", "--stdin")
 		write(t, dir, "users/new.yaml", "email: new@x.example\n")
-		mustGit(t, dir, "add", "--intent-to-add", "users/new.yaml") // makes it version 3
-		mustGit(t, dir, "add", "--update")
+		gittest.Run(t, dir, "add", "--intent-to-add", "users/new.yaml") // makes it version 3
+		gittest.Run(t, dir, "add", "--update")
 	}
 	for name, c := range map[string]struct {
 		format  objectFormat
@@ -68,69 +77,67 @@ func TestIndexIsReadAsGitReadsIt(t *testing.T) {
 		"version 3": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 20)
 			write(t, dir, "n.yaml", "")
-			mustGit(t, dir, "add", "--intent-to-add", "n.yaml")
+			gittest.Run(t, dir, "add", "--intent-to-add", "n.yaml")
 			return dir
 		}},
 		"version 4": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 200)
-			mustGit(t, dir, "update-index", "--index-version=4")
+			gittest.Run(t, dir, "update-index", "--index-version=4")
 			return dir
 		}},
 		"version 4 in blocks": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 200)
-			mustGit(t, dir, "config", "index.threads", "4")
-			mustGit(t, dir, "update-index", "--index-version=4", "--force-write-index")
+			gittest.Run(t, dir, "config", "index.threads", "4")
+			gittest.Run(t, dir, "update-index", "--index-version=4", "--force-write-index")
 			return dir
 		}},
 		"SHA-256": {sha256Format(), func(t *testing.T) string { return newRepository(t, 20, "--object-format=sha256") }},
 		"SHA-256, version 4": {sha256Format(), func(t *testing.T) string {
 			dir := newRepository(t, 20, "--object-format=sha256")
-			mustGit(t, dir, "update-index", "--index-version=4")
+			gittest.Run(t, dir, "update-index", "--index-version=4")
 			return dir
 		}},
 		"split": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 300)
-			mustGit(t, dir, "config", "splitIndex.maxPercentChange", "100")
-			mustGit(t, dir, "update-index", "--split-index")
+			gittest.Run(t, dir, "config", "splitIndex.maxPercentChange", "100")
+			gittest.Run(t, dir, "update-index", "--split-index")
 			change(t, dir)
 			return dir
 		}},
 		"split, version 4": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 300)
-			mustGit(t, dir, "config", "splitIndex.maxPercentChange", "100")
-			mustGit(t, dir, "update-index", "--index-version=4")
-			mustGit(t, dir, "update-index", "--split-index")
+			gittest.Run(t, dir, "config", "splitIndex.maxPercentChange", "100")
+			gittest.Run(t, dir, "update-index", "--index-version=4")
+			gittest.Run(t, dir, "update-index", "--split-index")
 			change(t, dir)
 			return dir
 		}},
 		"sparse": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 20)
-			mustGit(t, dir, "sparse-checkout", "set", "--cone", "--sparse-index", "users/team 3")
+			gittest.Run(t, dir, "sparse-checkout", "set", "--cone", "--sparse-index", "users/team 3")
 			return dir
 		}},
 		"unmerged, with links and a submodule": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 5)
-			id := strings.TrimSpace(mustGit(t, dir, "hash-object", "-w", "users/team 0/agent.00000.yaml"))
-			mustGit(t, dir, "update-index", "--force-remove", "users/team 0/agent.00000.yaml")
+			id := strings.TrimSpace(gittest.Run(t, dir, "hash-object", "-w", "users/team 0/agent.00000.yaml"))
+			gittest.Run(t, dir, "update-index", "--force-remove", "users/team 0/agent.00000.yaml")
 			cmd := "0 0000000000000000000000000000000000000000\tx.yaml\n"
 			for stage := 1; stage <= 3; stage++ {
 				cmd += fmt.Sprintf("100644 %s %d\tx.yaml\n", id, stage)
 			}
 			write(t, dir, "info", cmd)
-			if out, err := gitWithInput(t, dir, cmd, "update-index", "--index-info"); err != nil {
-				t.Fatal(err, out)
-			}
-			mustGit(t, dir, "update-index", "--add", "--cacheinfo", "120000,"+id+",link", "--cacheinfo", "160000,"+id+",sub")
+			gitWithInput(t, dir, cmd, "update-index", "--index-info")
+			gittest.Run(t, dir, "update-index", "--add", "--cacheinfo", "120000,"+id+",link", "--cacheinfo", "160000,"+id+",sub")
 			return dir
 		}},
 		"a path of more than 4,095 bytes": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 5)
-			mustGit(t, dir, "update-index", "--add", "--cacheinfo", "100644,"+strings.Repeat("1", 40)+",users/"+strings.Repeat("long/", 900)+"name.yaml")
+			gittest.Run(t, dir, "update-index", "--add", "--cacheinfo", "100644,"+strings.Repeat("1", 40)+",users/"+strings.Repeat("long/", 900)+"name.yaml")
 			return dir
 		}},
 		"empty": {sha1Format(), func(t *testing.T) string {
 			dir := newRepository(t, 1)
-			mustGit(t, dir, "rm", "-r", "--quiet", "users")
+			gittest.Run(t, dir, "rm", "-r", "--quiet", "users")
 			return dir
 		}},
 	} {
@@ -145,7 +152,7 @@ func TestIndexIsReadAsGitReadsIt(t *testing.T) {
 			if name == "sparse" {
 				args = append(args, "--sparse")
 			}
-			out := strings.TrimSuffix(mustGit(t, dir, args...), "\n")
+			out := gittest.Run(t, dir, args...)
 			if diff := cmp.Diff(strings.Split(out, "\n"), append([]string{}, got...)); diff != "" && len(out)+len(got) > 0 {
 				t.Error(diff)
 			}
@@ -294,7 +301,7 @@ func FuzzIndex(f *testing.F) {
 	for _, args := range [][]string{nil, {"update-index", "--index-version=4"}, {"update-index", "--split-index"}, {"update-index", "--untracked-cache"}} {
 		dir := newRepository(f, 4)
 		if args != nil {
-			mustGit(f, dir, args...)
+			gittest.Run(f, dir, args...)
 		}
 		shared, _ := filepath.Glob(filepath.Join(dir, ".git/sharedindex.*"))
 		for _, name := range append(shared, filepath.Join(dir, ".git/index")) {
@@ -338,16 +345,14 @@ func FuzzIndex(f *testing.F) {
 func BenchmarkIndex(b *testing.B) {
 	const files = 50_000
 	dir := b.TempDir()
-	mustGit(b, dir, "init", "--quiet")
+	gittest.Run(b, dir, "init", "--quiet")
 	var info strings.Builder
 	for i := range files {
 		fmt.Fprintf(&info, "100644 %040x 0\tusers/team%02d/agent.%05d.yaml\n", i+1, i%100, i)
 	}
-	if out, err := gitWithInput(b, dir, info.String(), "update-index", "--index-info"); err != nil {
-		b.Fatal(err, out)
-	}
+	gitWithInput(b, dir, info.String(), "update-index", "--index-info")
 	for _, version := range []string{"2", "4"} {
-		mustGit(b, dir, "update-index", "--index-version="+version)
+		gittest.Run(b, dir, "update-index", "--index-version="+version)
 		b.Run("version "+version, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

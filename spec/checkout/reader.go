@@ -63,21 +63,21 @@ func (r *Reader) Open(dir, given string) (*Checkout, error) {
 	if c.at, err = repo.head(); err != nil {
 		return nil, err
 	}
-	used := map[string]*index{}
-	if c.config, err = repo.readConfig(); err != nil {
-		c.why = err.Error()
-	}
 	if folder, err := filepath.Rel(repo.workTree, dir); err == nil && folder != "." { // find has walked up from dir
 		c.folder = filepath.ToSlash(folder)
 	}
+	used := map[string]*index{}
 	err = r.open(&c.module, used)
 	r.indexes = used
 	return c, err
 }
 
-// open reads a work tree's index, and looks at the submodules that it names below the folder.
+// open reads a work tree's configuration and index, and looks at the submodules that it names below the folder.
 func (r *Reader) open(m *module, used map[string]*index) error {
-	if m.why == "" {
+	var err error
+	if m.config, err = m.readConfig(); err != nil {
+		m.why = err.Error()
+	} else {
 		m.index, m.why = r.readIndex(m)
 	}
 	if m.index == nil {
@@ -96,9 +96,6 @@ func (r *Reader) open(m *module, used map[string]*index) error {
 			continue
 		}
 		s.mount = pathBelow(m.mount, sub.path)
-		if s.config, err = s.readConfig(); err != nil {
-			s.why = err.Error()
-		}
 		if err := r.open(s, used); err != nil {
 			return err
 		}

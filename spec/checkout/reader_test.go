@@ -2,11 +2,15 @@ package checkout
 
 import (
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"usersyncd/spec/checkout/gittest"
 )
 
 // compare compares the files of a folder, as a scan does.
@@ -62,7 +66,7 @@ func TestReaderKeepsWhatIsExpensive(t *testing.T) {
 		t.Errorf("the files were hashed again: %+v", s)
 	}
 	r.ids = nil
-	mustGit(t, dir, "update-index", "--refresh", "--force-write-index")
+	gittest.Run(t, dir, "update-index", "--refresh", "--force-write-index")
 	if again, s := compare(t, r, users); again.index == first.index || s.DirtyFiles != 0 || len(r.ids) > 2 {
 		t.Errorf("after git wrote another index: %+v, %d hashed", s, len(r.ids))
 	}
@@ -71,5 +75,49 @@ func TestReaderKeepsWhatIsExpensive(t *testing.T) {
 	}
 	if compare(t, r, users); len(r.indexes) != 0 {
 		t.Errorf("%d indexes are kept", len(r.indexes))
+	}
+}
+
+// What may not be read to its end, or never ends, tells no commit.
+func TestPackedRefsThatCannotBeRead(t *testing.T) {
+	dir := newRepository(t, 1)
+	gittest.Run(t, dir, "pack-refs", "--all")
+	commit := func() string {
+		c, err := NewReader(func(string, bool) bool { return true }).Open(dir, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Commit()
+	}
+	if got, want := commit(), gittest.Run(t, dir, "rev-parse", "HEAD"); got != want {
+		t.Errorf("packed: %q, not %q", got, want)
+	}
+	refs := filepath.Join(dir, ".git/packed-refs")
+	if err := os.Truncate(refs, maxRefs+1); err != nil {
+		t.Fatal(err)
+	}
+	if got := commit(); got != "" {
+		t.Errorf("too large: %q", got)
+	}
+	if err := errors.Join(os.Remove(refs), syscall.Mkfifo(refs, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := commit(); got != "" {
+		t.Errorf("a FIFO: %q", got)
+	}
+}
+
+func TestFirstNames(t *testing.T) {
+	names := []string{"a", "b", "c"}
+	for _, c := range []struct {
+		names     []string
+		most, all int
+		want      string
+	}{
+		{nil, 2, 0, ""}, {names[:1], 2, 1, "a"}, {names, 3, 3, "a, b, c"}, {names, 2, 3, "a, b and 1 more"}, {names, 5, 30, "a, b, c and 27 more"},
+	} {
+		if got := FirstNames(c.names, c.most, c.all); got != c.want {
+			t.Errorf("%d of %d: %q", c.most, c.all, got)
+		}
 	}
 }

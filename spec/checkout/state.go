@@ -25,11 +25,28 @@ type State struct {
 	// path relative to the folder. There are none where no commit can be told.
 	Dirty      []string
 	DirtyFiles int // how many there are
-	// Incomplete says, a sentence each, what of the commit is not on disk, and how to complete it. While there is
-	// something, a user who is not declared may only be one whose file is missing.
-	Incomplete []string
+	// Incomplete is what of the commit is not on disk. While there is something, a user who is not declared may only be
+	// one whose file is missing.
+	Incomplete []Gap
 	// Unjudged says, a sentence each, what could not be compared, and why.
 	Unjudged []string
+}
+
+// A Gap is something of the commit that is not on disk.
+type Gap struct {
+	What string // which files, such as "1 submodule is not initialised: more"
+	Fix  string // the command that completes the checkout
+}
+
+func (g Gap) String() string { return g.What + "; to complete the checkout: " + g.Fix }
+
+// Gaps returns Incomplete as a sentence each.
+func (s *State) Gaps() []string {
+	var sentences []string
+	for _, g := range s.Incomplete {
+		sentences = append(sentences, g.String())
+	}
+	return sentences
 }
 
 // State sums up, when all files have been compared. pointers are the files that hold what Git LFS keeps in place of
@@ -86,51 +103,45 @@ func (c *Comparison) State(pointers []string) State {
 	return s
 }
 
-// differing are the files that are not as in the index. Those that git may have converted are not judged by their ids.
+// differing are the files that are not as in the index. One that git may have converted is not judged, unless the
+// conversion is known: that of line breaks.
 func (c *Comparison) differing(s *State) (dirty []string) {
 	rules := map[*module]*attributes{}
 	var converted []string
 	for i := range c.files {
 		f := &c.files[i]
-		if f.result != differs && f.result != differsWithCR {
+		if f.result != differs && f.result != differsByLineEnds {
 			continue
 		}
-		m := c.part(i)
-		may := none
+		m, may := f.module, none
 		if f.entry != nil && f.entry.flags&unmerged == 0 {
 			if rules[m] == nil {
 				rules[m] = newAttributes(m.repo, m.config)
 			}
 			may = rules[m].of(pathBelow(m.folder, f.entry.path))
 		}
-		if may == anything || may == lineBreaks && f.result == differsWithCR {
+		switch {
+		case may == anything:
 			converted = append(converted, c.paths[i])
-		} else {
+		case may == lineBreaks && f.result == differsByLineEnds: // to git it is the same
+		default:
 			dirty = append(dirty, c.paths[i])
 		}
 	}
 	if len(converted) > 0 {
-		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, eol, text, ident, working-tree-encoding, core.autocrlf): %s",
-			countOf(len(converted), "file is not compared", "files are not compared"), some(converted)))
+		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, ident, working-tree-encoding): %s",
+			countOf(len(converted), "file is not compared", "files are not compared"), someOf(converted)))
 	}
 	return dirty
 }
 
-// incomplete adds a sentence about what is not on disk.
+// incomplete adds a gap, if anything is not on disk.
 func (s *State) incomplete(names []string, one, more, fix string) {
 	if len(names) == 0 {
 		return
 	}
 	slices.Sort(names)
-	s.Incomplete = append(s.Incomplete, fmt.Sprintf("%s: %s%s%s", countOf(len(names), one, more), some(names), toComplete, fix))
-}
-
-const toComplete = "; to complete the checkout: "
-
-// CutFix takes a sentence of State.Incomplete apart: what is missing, and what completes the checkout.
-func CutFix(sentence string) (what, fix string) {
-	what, fix, _ = strings.Cut(sentence, toComplete)
-	return what, fix
+	s.Incomplete = append(s.Incomplete, Gap{countOf(len(names), one, more) + ": " + someOf(names), fix})
 }
 
 func countOf(n int, one, more string) string {
@@ -140,11 +151,15 @@ func countOf(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// some names the first of a list.
-func some(names []string) string {
-	const most = 5
-	text := strings.Join(names[:min(len(names), most)], ", ")
-	if n := len(names) - most; n > 0 {
+// someOf names as many files as a sentence has room for.
+func someOf(names []string) string { return FirstNames(names, 5, len(names)) }
+
+// FirstNames lists the first names, and counts the rest: "a, b and 7 more". all is how many there are, of which names
+// may be only the first.
+func FirstNames(names []string, most, all int) string {
+	names = names[:min(len(names), most)]
+	text := strings.Join(names, ", ")
+	if n := all - len(names); n > 0 {
 		text += fmt.Sprintf(" and %d more", n)
 	}
 	return text

@@ -186,7 +186,7 @@ func (d *Directory) Find(ctx context.Context, email string, fields ...spec.Field
 		return state.Observed{}, nobody
 	case err != nil:
 		return state.Observed{}, err
-	case now.Fields[spec.Email] != spec.Text(spec.Key(email)):
+	case now.Key() != spec.Key(email):
 		return state.Observed{}, nobody
 	}
 	return d.withDetails(ctx, now, fields)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"usersyncd/spec"
@@ -208,11 +207,7 @@ func (p *Plan) AllNotes() []string {
 }
 
 func contestNote(f spec.Field, users []string) string {
-	const most = 3
-	who := strings.Join(users[:min(len(users), most)], ", ")
-	if n := len(users) - most; n > 0 {
-		who += fmt.Sprintf(" and %d more", n)
-	}
+	who := spec.FirstNames(users, 3, len(users))
 	how := "It is set again at longer and longer intervals"
 	if slices.Contains([]spec.Field{spec.State, spec.Roles, spec.Groups, spec.Division}, f) {
 		how += ", and in every pass where that takes access away"

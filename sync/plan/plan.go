@@ -81,7 +81,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		answers = &LookupResults{}
 	}
 	p := newPlanner(snap, policy, answers, now)
-	p.Revision, p.Notes = tree.Revision, slices.Clone(tree.Incomplete)
+	p.Revision, p.Notes = tree.Revision, tree.Gaps()
 	declared := slices.Concat(tree.Users, tree.Leavers)
 	for _, u := range declared {
 		p.declared[u.Key] = u

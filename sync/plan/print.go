@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"usersyncd/spec"
 )
 
 // symbols lead the lines that people read, so that meaning never hangs on a colour.
@@ -95,14 +97,7 @@ func (h Hold) String() string {
 }
 
 // someOf lists what people can take in.
-func someOf(names []string) string {
-	const most = 10
-	text := strings.Join(names[:min(len(names), most)], ", ")
-	if n := len(names) - most; n > 0 {
-		text += fmt.Sprintf(" and %d more", n)
-	}
-	return text
-}
+func someOf(names []string) string { return spec.FirstNames(names, 10, len(names)) }
 
 // number counts in words.
 func number(n int, noun string) string {

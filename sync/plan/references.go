@@ -101,7 +101,7 @@ func DidYouMean(key string, candidates []string) string {
 }
 
 // circle returns the way from a declared user over those that a field names back to the user; "" if there is
-// none, or if another one on it tells of it. Genesys Cloud takes a circle, so it is no error.
+// none, or if another one on it tells of it. Genesys Cloud takes a circle, so it is not an error.
 func (p *planner) circle(key string, f spec.Field) string {
 	way := []string{key}
 	for next := key; len(way) <= len(p.declared); {

@@ -136,7 +136,7 @@ func (p *planner) leaver(u *spec.User) {
 
 // moved reports whether a user has another address than the one last applied, which is ours to say.
 func (p *planner) moved(u *state.User) bool {
-	return !p.Index.emailUnmanaged && u.Key() != spec.Key(u.Applied[spec.Email].Text())
+	return !p.Index.emailUnmanaged && u.Key() != u.AppliedKey()
 }
 
 // left returns the managed users whom nobody declares, by id.
