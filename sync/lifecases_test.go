@@ -245,6 +245,25 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 	})
 }
 
+// A hire at the address of somebody who was removed, and whose deleted account has another one by now, gets an account of
+// its own.
+func TestAHireAtTheAddressOfARemovedUser(t *testing.T) {
+	inWorld(t, "which somebody has changed", func(w *world) {
+		us := w.sim.Users()
+		w.adopted(us[:2]...)
+		w.remove(us[0].ID + ".yaml")
+		w.pass()
+		time.Sleep(time.Hour)
+		w.sim.Edit(us[0].Email, func(u *sim.User) { u.Email = "elsewhere@example.com" })
+		w.write("hire.yaml", "email: %s\nname: Hire\n", us[0].Email)
+		res := w.pass()
+		if got := w.byID(us[0].ID); got.State != "deleted" || got.Name != us[0].Name || w.user(us[0].Email).Name != "Hire" {
+			w.Errorf("who was removed is %s, %q\n%s", got.State, got.Name, show(res))
+		}
+		w.settled()
+	})
+}
+
 // Addresses that are exchanged in the specs exchange nobody, also if somebody gets a new name with that.
 func TestAnExchangeWithANewName(t *testing.T) {
 	for name, said := range map[string]bool{"by the address alone": false, "with previousEmail": true} {

@@ -125,6 +125,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	p.contests()
 	p.guard()
 	p.confirmRemovals()
+	p.confirmRestores()
 	p.remember(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.lookUpMissing()
 	p.schedule()

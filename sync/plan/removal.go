@@ -72,6 +72,20 @@ func (p *planner) checkout(now string) {
 	}
 }
 
+// confirmRestores makes sure of deleted accounts that are about to be restored for their address alone: no listing shows
+// them, so that the address which is known may be one of long ago. Who has another one by now is not found again.
+func (p *planner) confirmRestores() {
+	for _, c := range p.planned(func(c *Change) bool { return c.Action == Restore && p.snap.Users[c.Current.ID].Declared.Key != c.Key }) {
+		unread, asked := p.answers.Fresh[c.Current.ID]
+		switch {
+		case !asked:
+			p.Lookups.Fresh[c.Current.ID] = true
+		case unread != nil:
+			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is restored without a reading of this pass, and the user cannot be read: %v", unread)
+		}
+	}
+}
+
 // confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
 // organization says in this very pass, and on nobody who got another address meanwhile.
 func (p *planner) confirmRemovals() {
