@@ -111,7 +111,7 @@ func (sc *life) compare(before map[string]sim.User, exact map[string]string) err
 			p.take(u.ID)
 		case exact[u.ID] == sc.exactly(u.ID):
 		case owner == nil && sc.let[u.ID] && sc.removal(b, u):
-		case owner == nil && sc.halfRestored(b, u):
+		case owner == nil && sc.halfTaken(b, u):
 		case owner == nil:
 			if owner = sc.called(u.Department); owner == nil || !owner.declared || owner.account != "" || !owner.may[u.ID] {
 				return fmt.Errorf("account %s (%s, %s) is nobody's who is declared, and changed from\n%s\nto\n%s", u.ID, u.Email, u.Name, exact[u.ID], sc.exactly(u.ID))
@@ -146,12 +146,12 @@ func (sc *life) compare(before map[string]sim.User, exact map[string]string) err
 	return nil
 }
 
-// halfRestored reports whether an account was activated for somebody who was declared by its address, and nothing else
-// was done, as it had another one since a moment ago: that was told.
-func (sc *life) halfRestored(b, u sim.User) bool {
+// halfTaken reports whether an account was activated for somebody who is declared by its address, and the rest was not
+// done, which was told: a call has failed, or the account has another address since a moment ago.
+func (sc *life) halfTaken(b, u sim.User) bool {
 	active := b
 	active.State, active.Version, active.Writes = u.State, u.Version, u.Writes
-	return sc.org.ReadLag > 0 && b.State == "deleted" && u.State == "active" && fmt.Sprint(active) == fmt.Sprint(u) &&
+	return b.State != "active" && u.State == "active" && fmt.Sprint(active) == fmt.Sprint(u) &&
 		slices.ContainsFunc(sc.people, func(p *person) bool { return p.declared && p.account == "" && p.may[u.ID] && sc.told(p) })
 }
 
