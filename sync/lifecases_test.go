@@ -206,6 +206,24 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 		}
 	})
 
+	inWorld(t, "of a rename by hand, with the name that the account has, as names are not managed", func(w *world) {
+		ana := w.sim.Users()[0]
+		w.Policy.Unmanaged, w.Policy.Create = []spec.Field{spec.Email, spec.Name, spec.State}, false
+		w.write("bo.yaml", "email: %s\nname: Bo\ndepartment: Bo\n", ana.Email) // who has taken Ana's account over
+		w.pass()
+		w.sim.Edit(ana.Email, func(u *sim.User) { u.Email = "bo@example.com" })
+		w.write("bo.yaml", "email: bo@example.com\nname: Bo\ndepartment: Bo\n")
+		w.write("ana.yaml", "email: %s\nname: %q\ndepartment: Ana\n", ana.Email, ana.Name) // who is back
+		for range 2 {
+			if res := w.pass(); len(res.Problems) != 2 {
+				w.Errorf("%v\n%s", res.Problems, show(res))
+			}
+		}
+		if got := w.byID(ana.ID); got.Department != "Bo" {
+			w.Errorf("the account's department is %s", got.Department)
+		}
+	})
+
 	inWorld(t, "of somebody whose spec says the address of a third person", func(w *world) {
 		us := w.sim.Users()
 		before := w.adopted(us[:2]...)

@@ -311,11 +311,17 @@ func (p *planner) swapped(u *spec.User, cur *state.User) bool {
 
 // passedOn refuses a spec that says the address of an account and, by its name and its place, means somebody else, while
 // another spec looks like that account under a new address: a rename that is not said, and a hire at the former address.
+// Where the other spec has the account's place, that the name is the account's proves nothing if it was never written, or if
+// the other spec has the account's address, too.
 func (p *planner) passedOn(u *spec.User, cur *state.User) bool {
-	if !otherName(u, cur) || p.alike(u, cur) {
+	if p.alike(u, cur) {
 		return false
 	}
 	renamed := p.lookalike(cur)
+	inPlace := renamed != nil && renamed.Ordinal+cur.Declared.Ordinal == 0 && placeOf(cur.Declared) == at(renamed)
+	if !otherName(u, cur) && (!inPlace || renamed.Key != cur.Key() && !slices.Contains(p.policy.Unmanaged, spec.Name)) {
+		return false
+	}
 	switch {
 	case renamed == nil && p.broken: // it may be that of a spec that was left out
 		p.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and a spec with problems may be theirs: correct those first, or pin the user you mean with id",
