@@ -144,6 +144,9 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(why, ErrNotFound) && unshown(snap.Users[now.ID]) {
+			why = plan.ErrUnshown
+		}
 		if unread[now.ID] = why; why != nil {
 			return nil //nolint:nilerr // it is this user's alone
 		}

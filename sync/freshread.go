@@ -40,7 +40,7 @@ func (r *Reconciler) readFresh(ctx context.Context, ids []string, snap *state.Sn
 			switch {
 			case seen[id]:
 			case unshown(snap.Users[id]):
-				answers.Fresh[id] = errUnshown
+				answers.Fresh[id] = plan.ErrUnshown
 			default:
 				delete(snap.Users, id)
 				commit.Forget = append(commit.Forget, id)
@@ -52,8 +52,6 @@ func (r *Reconciler) readFresh(ctx context.Context, ids []string, snap *state.Sn
 	}
 	return r.Store.Commit(commit)
 }
-
-var errUnshown = errors.New("it was made a moment ago, and the API does not show it yet")
 
 // unshown reports whether a user was made so recently that it is no news if the API does not show it.
 func unshown(u *state.User) bool { return u != nil && !u.ShowsAll(time.Now()) }

@@ -153,7 +153,12 @@ func asBefore(u *state.User, f state.FieldEvent) *state.User {
 func (r *Reconciler) awaitWrites(ctx context.Context, snap *state.Snapshot, mode Mode) error {
 	now, shown := time.Now(), time.Time{}
 	var future state.Commit
-	for _, writes := range snap.Writes {
+	for id, writes := range snap.Writes {
+		if u := snap.Users[id]; unshown(u) { // nor the user
+			if at := time.Unix(u.Made, 0).Add(state.ReadLag); at.After(shown) {
+				shown = at
+			}
+		}
 		for f, w := range writes {
 			if w.At.After(now) {
 				w.At = now

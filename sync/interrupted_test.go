@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -129,6 +130,33 @@ func TestConvergesAfterAKill(t *testing.T) {
 			r.Fatal(failure)
 		}
 	})
+}
+
+// Who was created a moment ago cannot be read yet, which is no failure: the next pass waits for that, and a daemon's leaves
+// out what it has to read.
+func TestKilledRightAfterACreation(t *testing.T) {
+	for _, at := range []moment{unsent, unrecorded, unanswered} {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 3, Full: true, ReadLag: 40 * time.Second})
+				w.write("new.yaml", "email: new@example.com\nname: New\nskills: {Billing: 3}\nlocations: [{name: Madrid HQ}]\nutilization: {call: {capacity: 1}}\n")
+				for n := 2; w.kill(at, n, anyCall); n++ {
+					time.Sleep(time.Second)
+					res, err := w.Reconcile(t.Context(), usersync.Mode{})
+					if err != nil || res.Failed > 0 {
+						t.Errorf("killed at call %d, a daemon's pass: %v\n%s%v", n, err, show(res), res.Failures)
+					}
+					if res, err = w.once(); err != nil || res.Failed > 0 {
+						t.Errorf("killed at call %d: %v\n%s%v", n, err, show(res), res.Failures)
+					}
+					time.Sleep(time.Hour)
+					w.settled()
+					w.sim.Edit("new@example.com", func(u *sim.User) { u.Email = fmt.Sprintf("old%d@example.com", n) })
+					w.forget()
+				}
+			})
+		})
+	}
 }
 
 // A user who is being restored may have lost anything: killed before that is recorded, the next pass reads it.

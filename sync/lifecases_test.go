@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -224,6 +225,26 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 		}
 	})
 
+	for _, first := range []int{0, 1} {
+		inWorld(t, fmt.Sprint("that somebody else was declared by, too, in vain; ", first), func(w *world) {
+			us := w.sim.Users()
+			ana, bo := us[first], us[1-first]
+			w.adopted(us[:2]...)
+			w.write(ana.ID+".yaml", "email: %s\nname: %q\nid: %s\n", bo.Email, ana.Name, ana.ID)
+			w.write(bo.ID+".yaml", "email: %s\nname: %q\nid: %s\ntitle: Two\n", ana.Email, bo.Name, bo.ID)
+			w.pass()
+			w.write(bo.ID+".yaml", "email: bo2@example.com\nname: %q\nid: %s\ntitle: Two\n", bo.Name, bo.ID)
+			w.write(ana.ID+".yaml", "email: two@example.com\nname: New Name\n")
+			w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
+			for range 2 {
+				w.pass()
+			}
+			if got := w.byID(ana.ID); got.Name != ana.Name || got.Email != ana.Email {
+				w.Errorf("the account of %s is that of %s, %s", ana.Name, got.Name, got.Email)
+			}
+		})
+	}
+
 	inWorld(t, "of somebody whose spec says the address of a third person", func(w *world) {
 		us := w.sim.Users()
 		before := w.adopted(us[:2]...)
@@ -424,6 +445,29 @@ func TestARemovalIsRevertedWhereTheStateIsNotManaged(t *testing.T) {
 		}
 		w.settled()
 	})
+}
+
+// Whose spec is taken for somebody else's is not removed meanwhile.
+func TestNobodyIsRemovedWhoseSpecIsDoubted(t *testing.T) {
+	for name, unmanaged := range map[string][]spec.Field{"addresses are managed": nil, "addresses are not managed": {spec.Email}} {
+		inWorld(t, name, func(w *world) {
+			us := w.sim.Users()
+			w.Policy.Unmanaged, w.Policy.OnRemoval = unmanaged, plan.Deactivate
+			w.adopted(us[:2]...)
+			// The second one gets another address by hand, and is declared no more; the first one's spec says that address.
+			w.sim.Edit(us[1].Email, func(u *sim.User) { u.Email = "new@example.com" })
+			w.write(us[0].ID+".yaml", "email: new@example.com\nname: New Name\n")
+			w.remove(us[1].ID + ".yaml")
+			for range 3 {
+				w.pass()
+			}
+			for _, u := range us[:2] {
+				if got := w.byID(u.ID); got.State != "active" || got.Name != u.Name {
+					w.Errorf("%s is %s, %q", u.Name, got.State, got.Name)
+				}
+			}
+		})
+	}
 }
 
 // Who was deleted by hand a moment ago is not brought back to be deactivated.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,6 +51,9 @@ func (p *planner) readable(u *spec.User, c *Change) {
 	switch {
 	case !asked:
 		p.Lookups.Fields[c.Current.ID] = unknown
+	case errors.Is(err, ErrUnshown):
+		until := p.now.Add(ReadLag)
+		c.withhold(Withheld{Reason: ByDoubt, Note: err.Error(), Until: until}, func(fc FieldChange) bool { return slices.Contains(unknown, fc.Field) })
 	case err != nil:
 		for _, f := range unknown {
 			p.leaveOut(u, c, f, fmt.Sprintf("what Genesys has now cannot be read, so it is not written: %v", err))

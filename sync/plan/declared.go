@@ -14,23 +14,24 @@ type planner struct {
 	policy     Policy
 	answers    *LookupResults
 	snap       *state.Snapshot
-	declared   map[string]*spec.User  // by key
-	recorded   map[string]*state.User // by the key they were last declared as
-	formerly   map[string]bool        // keys that somebody was declared as before
-	places     map[place]*state.User  // by where they were last declared
-	broken     bool                   // the tree has problems: some specs are left out
-	known      map[string]*state.User // by what they can be recognized by; see recognized
-	newcomers  map[string]*spec.User  // by what they can be recognized by; see lookalike
-	unknown    []*spec.User           // for whom nobody is known; see replaced
-	current    map[string]*state.User // by key of the declared user
-	redeclared []*state.User          // whose record changes
-	doubted    map[string]string      // by key: why the account it is matched to may be somebody else's
-	changes    map[string]*Change     // by key
-	removals   map[string]*Change     // by id
-	quiet      map[string]bool        // keys of users who need nothing
-	wrong      map[string]bool        // keys of users of whom it is not known which account is meant
-	held       map[string]bool        // ids
-	freed      map[string]bool        // what a person has released
+	declared   map[string]*spec.User    // by key
+	recorded   map[string]*state.User   // by the key they were last declared as
+	doubles    map[string][]*state.User // the others who were declared so
+	formerly   map[string]bool          // keys that somebody was declared as before
+	places     map[place]*state.User    // by where they were last declared
+	broken     bool                     // the tree has problems: some specs are left out
+	known      map[string]*state.User   // by what they can be recognized by; see recognized
+	newcomers  map[string]*spec.User    // by what they can be recognized by; see lookalike
+	unknown    []*spec.User             // for whom nobody is known; see replaced
+	current    map[string]*state.User   // by key of the declared user
+	redeclared []*state.User            // whose record changes
+	doubted    map[string]string        // by key: why the account it is matched to may be somebody else's
+	changes    map[string]*Change       // by key
+	removals   map[string]*Change       // by id
+	quiet      map[string]bool          // keys of users who need nothing
+	wrong      map[string]bool          // keys of users of whom it is not known which account is meant
+	held       map[string]bool          // ids
+	freed      map[string]bool          // what a person has released
 	users      census
 	suggested  int                    // addresses
 	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed

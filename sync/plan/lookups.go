@@ -1,10 +1,14 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
 	"usersyncd/spec"
 )
+
+// ErrUnshown is why a user could not be read who was created so recently that it is no news if the API does not show it.
+var ErrUnshown = errors.New("it was created a moment ago, and the API does not show it yet")
 
 // Lookups is what a plan still has to know before anything may be sent.
 type Lookups struct {

@@ -20,7 +20,7 @@ const mostLooked = 50
 //  3. the record: whoever was last matched to a declaration by this address, whatever its address is by now;
 //  4. the address.
 func (p *planner) match(users []*spec.User) {
-	p.recorded, p.places = recorded(p.snap.Users)
+	p.recorded, p.doubles, p.places = recorded(p.snap.Users)
 	for _, u := range p.snap.Users {
 		for _, key := range u.Formerly {
 			p.formerly[key] = true
@@ -45,22 +45,38 @@ func (p *planner) match(users []*spec.User) {
 }
 
 // recorded indexes users by the key and by the place that they were last declared at. Of several the one who is not
-// deleted counts, then the one with the greater id, so that a plan does not depend on the order of a map.
-func recorded(users map[string]*state.User) (byKey map[string]*state.User, byPlace map[place]*state.User) {
-	byKey, byPlace = make(map[string]*state.User, len(users)), make(map[place]*state.User, len(users))
+// deleted counts, then the one with the greater id, so that a plan does not depend on the order of a map. doubles are the
+// others with a key, the best last: an address that was refused may have been declared for two.
+func recorded(users map[string]*state.User) (byKey map[string]*state.User, doubles map[string][]*state.User, byPlace map[place]*state.User) {
+	byKey, doubles, byPlace = make(map[string]*state.User, len(users)), map[string][]*state.User{}, make(map[place]*state.User, len(users))
 	better := func(u, old *state.User) bool {
 		return old == nil || old.Deleted() && !u.Deleted() || old.Deleted() == u.Deleted() && u.ID > old.ID
 	}
 	for _, u := range users {
 		d := u.Declared
-		if d.Key != "" && better(u, byKey[d.Key]) {
-			byKey[d.Key] = u
+		if old := byKey[d.Key]; d.Key != "" {
+			if better(u, old) {
+				byKey[d.Key], u = u, old
+			}
+			if u != nil {
+				doubles[d.Key] = append(doubles[d.Key], u)
+			}
 		}
-		if d.File != "" && better(u, byPlace[placeOf(d)]) {
+	}
+	for _, u := range users {
+		if d := u.Declared; d.File != "" && better(u, byPlace[placeOf(d)]) {
 			byPlace[placeOf(d)] = u
 		}
 	}
-	return byKey, byPlace
+	for _, list := range doubles {
+		slices.SortFunc(list, func(a, b *state.User) int {
+			if better(a, b) {
+				return 1
+			}
+			return -1
+		})
+	}
+	return byKey, doubles, byPlace
 }
 
 func (p *planner) unmatched(u *spec.User) bool {
@@ -79,6 +95,10 @@ func (p *planner) claim(u *spec.User, cur *state.User) {
 		return
 	}
 	p.OwnerOf[cur.ID], p.current[u.Key], p.Index.RenamedTo[u.Key] = u.Key, cur, cur.ID
+	key := cur.Declared.Key
+	if list := p.doubles[key]; len(list) > 0 && p.recorded[key] == cur { // then it is another one's, who was declared so, too
+		p.recorded[key], p.doubles[key] = list[len(list)-1], list[:len(list)-1]
+	}
 }
 
 // matchIDs claims the users who are pinned by id. Two specs that name one account are both wrong: which of them is
@@ -347,7 +367,7 @@ func (p *planner) passedOn(u *spec.User, cur *state.User) bool {
 // unless something else says that it is the same person.
 func (p *planner) matchAddress(u *spec.User) {
 	cur := p.free(p.Index.ByKey[u.Key])
-	if cur == nil {
+	if cur == nil || cur.Applied != nil && p.swapped(u, cur) {
 		return
 	}
 	p.claim(u, cur)

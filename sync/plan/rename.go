@@ -16,7 +16,8 @@ import (
 
 const guardRenames = "renames"
 
-// A resemblance is a managed user whom nobody declares any more, and a declaration for which nobody is known.
+// A resemblance is a managed user whom nobody declares any more, and a declaration for which nobody is known, or for which
+// it is doubted who it is.
 type resemblance struct {
 	old  *state.User
 	spec *spec.User
@@ -70,14 +71,14 @@ func (p *planner) renames() {
 	p.hold(guardRenames, reason, slices.SortedFunc(maps.Keys(held), (*Change).before))
 }
 
-// resemblances pairs the users whom nobody declares with the declarations for which nobody is known, by the declaration's key.
+// resemblances pairs them, by the declaration's key.
 func (p *planner) resemblances() []resemblance {
 	var fresh []*spec.User
 	for key, u := range p.declared { // also who will not be made, for whatever reason: the account that is left is theirs all the same
 		known, c := p.current[key], p.changes[key]
 		stranger := known != nil && c != nil && known.Applied == nil && known.Removed == "" &&
 			(c.Action == Restore || c.Action == Adopt && otherName(u, known)) // whose address it is
-		if u.ID == "" && !p.wrong[key] && (known == nil || stranger) {
+		if u.ID == "" && !p.wrong[key] && (known == nil || stranger || p.doubted[key] != "") {
 			fresh = append(fresh, u)
 		}
 	}
