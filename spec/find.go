@@ -12,7 +12,7 @@ import (
 // many. The tree's other users are missing from it, so it says nothing about who is declared but this one. An
 // address that is written with escapes is not found.
 func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
-	own := NewLoader(l.dir) // what l has parsed stays as it is, and l may be in use
+	own := NewLoader(l.dir) // what l has parsed stays as it is, and nobody waits for l
 	s, err := own.Scan(ctx)
 	if err != nil {
 		return nil, err

@@ -8,16 +8,18 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 	"sync/atomic"
 
 	"usersyncd/spec/checkout"
 )
 
 // Loader reads one tree of specs again and again, and parses only what changed in between.
-// It is for one goroutine at a time.
+// Several goroutines may use it, and wait for each other.
 type Loader struct {
-	Branch string // the one that the checkout must be on; "": any. It may be changed between two scans
+	Branch string // the one that the checkout must be on; "": any. It may be changed while nobody uses the loader
 
+	mu       sync.Mutex
 	dir      string
 	git      *checkout.Reader
 	users    map[string]parsedUsers    // by path
@@ -41,6 +43,8 @@ func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewR
 //
 // Users of unchanged files are the same pointers in every Tree: they are not to be written to.
 func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	t, err := l.load(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", l.dir, err)

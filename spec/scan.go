@@ -57,6 +57,8 @@ const chunk = 128
 // is all that a pass without changes costs. The error is ErrMoved, ErrBranch, ErrNoSpecs, or says why the
 // folder cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	s, err := l.scan(ctx)
 	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !IsDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)

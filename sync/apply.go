@@ -49,9 +49,7 @@ type applier struct {
 	arrived  int                  // of those applied, who are declared
 	cancel   context.CancelFunc
 	stopped  error // why nothing more is sent; what is in flight is still awaited
-
-	closes time.Time // when the change window does in which the plan was made; see Schedule.Closes
-	open   []*job    // not looked at since
+	schedule plan.Schedule
 }
 
 // An answer is what came of one request to the directory.
@@ -62,7 +60,6 @@ type answer struct {
 	began time.Time
 	now   []state.Observed
 	err   error
-	late  bool // it was not sent, as its change window had closed
 }
 
 // apply carries out the plan's changes and sets their outcomes. The error says why it ended early;
@@ -79,10 +76,10 @@ func (r *Reconciler) apply(ctx context.Context, p *plan.Plan, snap *state.Snapsh
 		tally:   map[plan.Outcome]int{plan.Planned: len(todo)},
 
 		declared: p.Declared(),
-		closes:   r.Policy.Schedule.Closes(p.Began),
+		schedule: r.Policy.Schedule,
 	}
-	if p.RollbackOf != "" {
-		a.closes = time.Time{} // a person wants it now, and no later pass would carry out what waits
+	if a.schedule.Begun = r.unfinished; p.RollbackOf != "" {
+		a.schedule = plan.Schedule{} // a person wants it now, and no later pass would carry out what waits
 	}
 	if err := a.local(todo); err != nil {
 		return err
@@ -107,7 +104,11 @@ func (r *Reconciler) apply(ctx context.Context, p *plan.Plan, snap *state.Snapsh
 			a.jobs[c].calls = append(a.jobs[c].calls, call)
 		}
 	}
-	a.open = slices.Clone(a.order)
+	if turns := a.schedule.Turns(p); !turns.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, turns, errWindow)
+		defer cancel()
+	}
 	return a.run(ctx)
 }
 
@@ -124,7 +125,11 @@ func (a *applier) local(todo []*plan.Change) error {
 	if err := errors.Join(a.commit(a.plan.Record), a.flush()); err != nil { // nothing, for an empty one
 		return err
 	}
-	return a.Store.Requested(append(a.plan.Answered, a.plan.UnknownReleases...)) // what they asked for is recorded now
+	answered := a.plan.Answered // what they asked for is recorded now
+	if !a.plan.Urgent {         // which knows not all that is held
+		answered = append(answered, a.plan.UnknownReleases...)
+	}
+	return a.Store.Requested(answered)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -135,9 +140,10 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // run takes turns: it takes in what was answered, decides what comes next, records both in one commit, and sends.
-func (a *applier) run(ctx context.Context) error {
+func (a *applier) run(outer context.Context) error {
 	// Once stopped, requests that were not sent yet need not wait for their turn.
-	ctx, a.cancel = context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(outer)
+	a.cancel = cancel
 	defer a.cancel()
 	for {
 		wait, delayed := a.dispatch(ctx)
@@ -154,15 +160,24 @@ func (a *applier) run(ctx context.Context) error {
 			a.take(ans)
 		case <-timer.C:
 		case <-a.done(ctx):
-			a.stop(ctx.Err())
+			a.stop(context.Cause(ctx))
 		}
 		timer.Stop()
 	}
 	err, reported := a.stopped, a.broken != nil
+	a.unfinished = map[string][]spec.Field{}
 	if err == nil {
 		err = a.abandon()
 	} else {
+		if ended(err) && outer.Err() != nil { // an answer that has come before the end was noticed
+			err = context.Cause(outer)
+		}
 		a.tellUnknown()
+		for _, j := range a.waiting {
+			if begun := j.cut(); j.change.Outcome == plan.Planned && len(begun) > 0 {
+				a.unfinished[j.change.Key] = begun
+			}
+		}
 	}
 	if broken := a.flush(); broken != nil && !reported {
 		err = errors.Join(err, broken)
@@ -204,9 +219,6 @@ func (a *applier) done(ctx context.Context) <-chan struct{} {
 // dispatch starts what can be started, and says when to look again if something only waits for the time.
 func (a *applier) dispatch(ctx context.Context) (wait time.Duration, delayed bool) {
 	now := time.Now()
-	if err := a.shut(now); err != nil {
-		a.stop(err)
-	}
 	a.waiting = slices.DeleteFunc(a.waiting, func(j *job) bool { return j.change.Outcome != plan.Planned })
 	var begun []answer
 	for a.stopped == nil && a.inFlight < a.Workers {
@@ -335,13 +347,10 @@ func (a *applier) send(ctx context.Context, ans answer) {
 	if guard := &a.Policy.Guard; ans.step == stepFind && guard.MinAdmins > 0 && len(guard.AdminRoles) > 0 && !slices.Contains(fields, spec.Roles) {
 		fields = append(fields, spec.Roles) // who is found may be an administrator who was deleted
 	}
-	within, done := a.within(ctx, ans)
 	go func() {
-		defer done()
 		switch ans.step {
 		case stepCall:
-			ans.now, ans.err = a.Directory.Do(within, ans.call)
-			ans.late = errors.Is(ans.err, context.DeadlineExceeded) && !errors.Is(ans.err, ErrUncertain) && within.Err() != nil && ctx.Err() == nil
+			ans.now, ans.err = a.Directory.Do(ctx, ans.call)
 		case stepRead:
 			ans.now, ans.err = one(a.Directory.Get(ctx, j.change.Current.ID, fields...))
 		case stepFind:

@@ -14,27 +14,9 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
-// not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
-// nothing.
-func (r *Reconciler) plan(ctx context.Context, tree *spec.Tree, snap *state.Snapshot, policy plan.Policy, now time.Time, bind func() error, dryRun bool) (*plan.Plan, error) {
-	p, err := r.answered(ctx, snap, bind, dryRun, func(answers *plan.LookupResults) *plan.Plan {
-		return plan.New(tree, snap, policy, answers, now)
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i, problem := range p.Problems {
-		if problem.Name != "" {
-			p.Problems[i].Pos = r.Specs.Place(problem.Pos, problem.Name)
-		}
-	}
-	slices.SortFunc(p.Problems, func(a, b plan.Problem) int { return plan.ByPlace(a.Problem, b.Problem) })
-	return p, nil
-}
-
-// answered makes a plan again and again until it has nothing left to ask.
-func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, dryRun bool, make func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
+// answered makes a plan again and again until it has nothing left to ask. What takes a request or more for each user is
+// asked last, and before that the plan is returned of what is urgent, if anything is and urgent says that it may be.
+func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, urgent, dryRun bool, make func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
 	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{},
 		Fresh: map[string]error{}, Searched: map[string]error{}}
 	for {
@@ -42,10 +24,18 @@ func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind fu
 		if !p.NeedsLookups() {
 			return p, nil
 		}
+		next, quick := p.Lookups.Quick()
+		if !quick {
+			answers.Urgent = urgent
+			if u := make(answers); urgent && u.Sends() && !u.NeedsLookups() {
+				return u, nil
+			}
+			next, answers.Urgent = p.Lookups, false
+		}
 		if err := bind(); err != nil {
 			return nil, err
 		}
-		if err := r.ask(ctx, &p.Lookups, snap, answers, dryRun); err != nil {
+		if err := r.ask(ctx, &next, snap, answers, dryRun); err != nil {
 			return nil, err
 		}
 	}
@@ -111,6 +101,9 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 			return nil
 		}
 		return r.Store.Commit(commit)
+	}
+	if u := r.under.Load(); u != nil {
+		u.sending()
 	}
 	s := r.Status()
 	s.Phase, s.Reading, s.Read = "read", len(want), 0

@@ -10,6 +10,13 @@
 // triggered: a pass acts on what is there when it runs, so an event that was lost, a crash or a call
 // without an answer is found again by the next pass.
 //
+// # One interruption
+//
+// A pass whose premises have changed ends early, see [Reconciler.Interrupt] and [Reconciler.Recheck]: what is in flight
+// is awaited and recorded, nothing else is begun, and the next pass plans again from what is true then. When a change
+// window opens or closes, the pass goes on itself, with another plan. There is no other way to influence a pass
+// under way.
+//
 // # The words
 //
 // Desired is what the specs say, observed what the API last told, applied what was last written or

@@ -68,7 +68,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		}
 	}
 	out := &Exported{Users: []*spec.User{}, Late: Late{Rebuilt: snap.Rebuilt}}
-	if err := r.refresh(ctx, snap, listed, false); err != nil {
+	if err := r.refresh(ctx, ctx, snap, listed, false); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.Apart, f) }) {

@@ -1,13 +1,10 @@
 package sync
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +14,7 @@ import (
 )
 
 // Reconciler makes the organization look like the checkout, one pass at a time. Fields are set once,
-// before the first pass; only Status may be used while a pass is running.
+// before the first pass; only Status, View, Interrupt and Recheck may be used while a pass is running.
 type Reconciler struct {
 	Specs     *spec.Loader
 	Store     *state.Store
@@ -34,14 +31,18 @@ type Reconciler struct {
 
 	status   atomic.Pointer[Status]
 	view     atomic.Pointer[View]
+	under    atomic.Pointer[underway]
 	loaded   atomic.Pointer[spec.Tree]   // that was read last, for Explain
 	policy   atomic.Pointer[plan.Policy] // of the pass that has begun last, for Explain
 	standing Standing
 	refused  bool                     // the API has refused the credentials, and accepted none since
+	resumes  bool                     // the last pass was interrupted, so that this one goes on with it
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
 
 	contested []plan.Contest // as the last pass that had a plan left them
+	// unfinished are, by address, fields of which the last pass that carried out a plan has written some, and not all.
+	unfinished map[string][]spec.Field
 }
 
 // Retry says how a call without a usable answer is repeated, within one pass.
@@ -61,17 +62,6 @@ type Mode struct {
 	Release []string
 }
 
-// A checkout that is being changed is tried again for this long, in all.
-const (
-	stillTries = 10
-	stillWait  = 500 * time.Millisecond
-	// Two looks at a tree that is news are so far apart.
-	secondLook = 200 * time.Millisecond
-)
-
-// ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
-var ErrProblems = errors.New("the specs have problems")
-
 // Reconcile makes one pass:
 //
 //	1 load     the whole checkout, and nothing else if it is as it was when it was last fully applied
@@ -80,29 +70,37 @@ var ErrProblems = errors.New("the specs have problems")
 //	4 apply    what differs, call by call, each with its commit
 //	5 report
 //
-// It acts on what is there now, never on what an event said. The Result holds what was done even
-// when the error says why the pass ended early.
+// When a change window opens or closes on the way, it goes back to 3. Interrupt ends it. It acts on what is there now,
+// never on what an event said. The Result holds what was done even when the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
-	res, err := r.pass(ctx, mode)
+	until, under := r.begin(ctx)
+	res, err := r.pass(ctx, until, under, mode)
 	for try := 1; errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
 		// Somebody is checking out; nothing was written yet. It rarely takes a second.
 		timer := time.NewTimer(stillWait)
 		select {
 		case <-timer.C:
-			res, err = r.pass(ctx, mode)
-		case <-ctx.Done():
+			res, err = r.pass(ctx, until, under, mode)
+		case <-until.Done():
 			timer.Stop()
-			err = ctx.Err()
+			err = context.Cause(until)
 		}
 	}
+	if cause := context.Cause(until); ended(err) && ctx.Err() == nil && cause != nil {
+		err = cause
+	}
+	r.end(under)
 	r.standing.Passes++
 	r.refused = r.refused || errors.Is(err, ErrUnauthorized)
+	r.resumes = errors.Is(err, ErrInterrupted)
 	s := r.Status()
-	s.Phase, s.Err = "idle", err
+	if s.Phase, s.Err = "idle", err; r.resumes {
+		s.Err = nil
+	}
 	switch {
-	case err == nil:
+	case err == nil, r.resumes && res != nil && res.Applied > 0:
 		r.standing.Success, r.standing.Trouble = time.Now(), nil
-	case ctx.Err() == nil:
+	case !r.resumes && ctx.Err() == nil:
 		r.standing.Ailing++
 		r.standing.Trouble = err
 	}
@@ -110,222 +108,48 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	return res, err
 }
 
-func (r *Reconciler) pass(ctx context.Context, mode Mode) (*Result, error) {
-	began := time.Now()
-	policy := r.Policy
-	r.policy.Store(&policy)
-	before := r.Status()
-	r.set(Status{Phase: "scan", Began: began, Users: before.Users, InSync: before.InSync, Revision: before.Revision})
-	scan, err := r.Specs.Scan(ctx)
-	if err != nil {
-		return nil, err
+func (r *Reconciler) pass(ctx, until context.Context, under *underway, mode Mode) (*Result, error) {
+	p := &pass{Reconciler: r, mode: mode, under: under, began: time.Now(), policy: r.Policy, releases: mode.Release}
+	if done, err := p.load(ctx); done != nil || err != nil {
+		return done, err
 	}
-	meta, err := r.Store.Meta()
-	if err != nil {
-		return nil, err
-	}
-	r.standing.Refresh, r.standing.LastApplied, r.standing.Paused = meta.Refresh.At, meta.Applied, meta.Pause
-	r.standing.Damaged = max(r.standing.Damaged, uint64(meta.Damaged))
-	age := began.Sub(meta.Refresh.At) // negative if the clock was set back
-	refresh := mode.Reread || !mode.NoRefresh && (age >= r.Refresh || age < 0) || meta.Refresh.At.IsZero()
-	mark := scan.Digest + " " + r.Settings
-	if c := meta.Converged; !refresh && len(mode.Release) == 0 && c != nil && c.Digest == mark && meta.Writes == 0 {
-		if err := r.authorized(ctx); err != nil {
-			return nil, err
-		}
-		if a := meta.Applied; a == nil || a.Revision != scan.Revision { // a commit that changes no spec
-			if err := r.converged(mark, scan.Revision, c.Users, state.Commit{}, mode.DryRun); err != nil {
-				return nil, err
-			}
-		}
-		return r.report(began, mode, scan.Revision, &plan.Plan{ID: "p-0", Unchanged: c.Users, Notes: scan.Gaps(), Contested: plan.StillContested(r.contested, began)}, nil), nil
-	}
-
-	if scan, err = r.lookAgain(ctx, scan); err != nil {
-		return nil, err
-	}
-	tree, err := r.Specs.Load(ctx, scan)
-	if err != nil {
-		return nil, err
-	}
-	r.loaded.Store(tree)
-	problems, invalid := tree.Problems, error(nil)
-	if mode.Strict && len(tree.Problems) > 0 {
-		if !plan.Leavers(tree) {
-			return nil, &ProblemsError{tree.Problems}
-		}
-		policy.LeaversOnly = true // and then it is refused
-		problems, invalid = nil, &ProblemsError{tree.Problems}
-	}
-	if len(r.Policy.Select.Only) > 0 {
-		declared := make(map[string]bool, len(tree.Users))
-		for _, u := range tree.Users {
-			declared[u.Key] = true
-		}
-		if err := r.Policy.Select.Check(declared); err != nil {
-			return nil, err
-		}
-	}
-	unread := func(err error) error { // the problems are told all the same
-		if invalid == nil {
-			return err
-		}
-		r.Log.Warn("users who are to be inactive cannot be looked at", "error", err)
-		return errors.Join(invalid, err)
-	}
-	snap, err := r.Store.Snapshot()
-	if err != nil {
-		return nil, unread(err)
-	}
-	r.failures = snap.Failures
-	snap.Requests = append(snap.Requests, mode.Release...)
-	if err := r.awaitWrites(ctx, snap, mode); err != nil {
-		return nil, unread(err)
-	}
-	now := time.Now()
-	fields := r.inUse(tree, snap)
-	refresh = refresh || !r.covers(snap.Refresh, fields)
-	bind := r.binder(ctx, snap)
-
-	if refresh {
-		r.set(Status{Phase: "refresh", Began: began, Users: len(tree.Users), InSync: before.InSync, Revision: tree.Revision})
-		if err := bind(); err != nil {
-			return nil, unread(err)
-		}
-		if err := r.refresh(ctx, snap, fields, mode.DryRun); err != nil {
-			return nil, unread(err)
-		}
-	}
-
-	p, err := r.plan(ctx, tree, snap, policy, now, bind, mode.DryRun)
-	if err != nil {
-		return nil, unread(err)
-	}
-	if invalid != nil && len(p.Changes) == 0 {
-		return nil, invalid
-	}
-	if p.Removes() { // who is not declared must not be declared now: the refresh may have taken minutes
-		if again, err := r.Specs.Scan(ctx); err != nil {
-			return nil, err
-		} else if again.Digest != scan.Digest {
-			r.seen = ""
-			return nil, fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
-		}
-	}
-	r.see(tree, p)
-	r.tellUnheld(p, mode.Release)
-	if err := r.authorized(ctx); err != nil {
-		return r.report(began, mode, tree.Revision, p, problems), err
-	}
-	if mode.DryRun {
-		return r.report(began, mode, tree.Revision, p, problems), invalid
-	}
-	if meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
-		return r.report(began, mode, tree.Revision, p, problems), cmp.Or(r.Store.Commit(state.Commit{Users: p.Bases()}), invalid)
-	}
-	r.tellUnheld(p, slices.DeleteFunc(slices.Clone(p.UnknownReleases), func(id string) bool { return slices.Contains(mode.Release, id) }))
-	if p.Sends() {
-		if err := bind(); err != nil {
-			return nil, err
-		}
-	}
-	stopped := r.apply(ctx, p, snap)
-	switch converged := len(tree.Problems) == 0 && p.Converged() && r.Policy.Select.All(); {
-	case stopped != nil:
-	case converged:
-		stopped = r.converged(mark, tree.Revision, len(tree.Users), state.Commit{Users: p.Redeclared, Guards: p.EndImport()}, false)
-	case meta.Converged != nil && meta.Converged.Digest != "":
-		stopped = r.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
-	}
-	return r.report(began, mode, tree.Revision, p, problems), cmp.Or(stopped, invalid)
-}
-
-// authorized asks the API whether it accepts the credentials that it has refused: a pass that sends nothing would
-// end well, and show nothing of that. One that does is known to be over its trouble before it ends.
-func (r *Reconciler) authorized(ctx context.Context) error {
-	if !r.refused {
-		return nil
-	}
-	if err := r.Directory.Authorize(ctx); err != nil {
-		return err
-	}
-	r.refused = false
-	if errors.Is(r.standing.Trouble, ErrUnauthorized) {
-		r.standing.Trouble = nil
-	}
-	return nil
-}
-
-// tellUnheld warns of ids that are to be released and under which nothing is held.
-func (r *Reconciler) tellUnheld(p *plan.Plan, ids []string) {
-	now := make([]string, len(p.Holds))
-	for i, h := range p.Holds {
-		now[i] = h.ID
-	}
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		if !slices.Contains(p.Answered, id) {
-			r.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
-		}
-	}
-}
-
-// binder returns what is to be called before the first call that matters, and not for a pass that makes none.
-func (r *Reconciler) binder(ctx context.Context, snap *state.Snapshot) func() error {
-	bound := false
-	return func() error {
-		if bound {
-			return nil
-		}
-		org, err := r.Directory.Open(ctx, snap.Users)
+	for first := true; ; first = false {
+		snap, err := p.known(ctx, until, first)
 		if err != nil {
-			return err
+			return nil, p.unread(err)
 		}
-		bound = true
-		return r.Store.Bind(state.Org{API: r.API, ID: org})
+		under.plans(p.scan.Digest)
+		next, err := p.plan(until, snap)
+		switch {
+		case err != nil:
+			return nil, p.unread(err)
+		case p.invalid != nil && len(next.Changes) == 0:
+			return nil, p.invalid
+		}
+		if err := p.stillThere(ctx, next); err != nil {
+			return nil, err
+		}
+		p.see(p.tree, next)
+		if !next.Urgent {
+			p.tellUnheld(next, p.releases)
+		}
+		if err := p.authorized(ctx); err != nil || mode.DryRun {
+			return p.report(next, err)
+		}
+		if p.meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
+			return p.report(next, p.Store.Commit(state.Commit{Users: next.Bases()}))
+		}
+		if !next.Urgent {
+			p.tellUnheld(next, without(next.UnknownReleases, p.releases))
+		}
+		p.releases = without(p.releases, next.Answered)
+		stopped := p.carryOut(ctx, until, next, snap)
+		if !first {
+			next.Continue(p.planned)
+		}
+		p.planned = next
+		if stopped != nil && !errors.Is(stopped, errWindow) || stopped == nil && !next.Urgent {
+			return p.report(next, stopped)
+		}
 	}
 }
-
-// converged records that a tree is fully applied, and what else is to be recorded with that.
-func (r *Reconciler) converged(mark, revision string, users int, with state.Commit, dryRun bool) error {
-	if dryRun {
-		return nil
-	}
-	r.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
-	with.Converged = &state.Converged{Digest: mark, Users: users, Revision: revision}
-	return r.Store.Commit(with)
-}
-
-// lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In
-// a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
-// with no sign of when they have finished.
-func (r *Reconciler) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {
-	if scan.Digest == r.seen {
-		return scan, nil
-	}
-	timer := time.NewTimer(secondLook)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	again, err := r.Specs.Scan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if again.Digest != scan.Digest || again.Revision != scan.Revision {
-		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrMoved)
-	}
-	r.seen = again.Digest
-	return again, nil
-}
-
-// ProblemsError lists all that is wrong with a tree, by itself.
-type ProblemsError struct{ Problems []spec.Problem }
-
-func (e *ProblemsError) Error() string {
-	return fmt.Sprintf("the specs have problems, %d in all; the first: %s", len(e.Problems), e.Problems[0])
-}
-
-// Is makes errors.Is find ErrProblems.
-func (e *ProblemsError) Is(target error) bool { return target == ErrProblems }

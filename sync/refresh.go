@@ -13,8 +13,9 @@ import (
 	"usersyncd/state"
 )
 
-// refresh reads the organization and merges it into the snapshot, in memory and in one commit.
-func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields []spec.Field, dryRun bool) error {
+// refresh reads the organization and merges it into the snapshot, in memory and in one commit. until ends the reading of
+// single users after that.
+func (r *Reconciler) refresh(ctx, until context.Context, snap *state.Snapshot, fields []spec.Field, dryRun bool) error {
 	began, before := time.Now(), snap.Refresh.At
 	listing, err := r.Directory.List(ctx, fields...)
 	if err != nil {
@@ -46,7 +47,7 @@ func (r *Reconciler) refresh(ctx context.Context, snap *state.Snapshot, fields [
 	if !before.IsZero() {
 		since = began.Sub(before)
 	}
-	return r.rotate(ctx, snap, since, dryRun)
+	return r.rotate(until, snap, since, dryRun)
 }
 
 // merge returns the user as it is known after an observation, or nil if that adds nothing: a reading

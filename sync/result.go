@@ -90,8 +90,8 @@ type Failure struct {
 	CorrelationID string `json:"correlationId,omitempty"`
 }
 
-// report sums a pass up, and publishes that.
-func (r *Reconciler) report(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem) *Result {
+// sumUp sums a pass up, and publishes that.
+func (r *Reconciler) sumUp(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem) *Result {
 	res := r.sum(began, mode, revision, p, problems)
 	s := Status{Phase: "idle", Began: began, Last: res, InSync: p.Unchanged}
 	for _, c := range p.Changes {

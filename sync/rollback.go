@@ -68,6 +68,8 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = "refresh", began, undo.String(), 0, 0
 	r.set(s)
 	defer r.rest(before)
+	until, under := r.begin(ctx)
+	defer r.end(under)
 	bind := r.binder(ctx, snap)
 	if err := bind(); err != nil {
 		return nil, err
@@ -77,7 +79,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	if err := r.readAgain(ctx, wanted, snap); err != nil {
 		return nil, err
 	}
-	p, err := r.answered(ctx, snap, bind, true, func(answers *plan.LookupResults) *plan.Plan {
+	p, err := r.answered(ctx, snap, bind, false, true, func(answers *plan.LookupResults) *plan.Plan {
 		return plan.NewRollback(undo, wanted, snap, r.Policy, answers, began)
 	})
 	if err != nil {
@@ -103,7 +105,10 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 			undone.Undone = true
 			r.standing.LastApplied = &undone
 		}
-		err = r.apply(ctx, p, snap)
+		if err := context.Cause(until); err != nil {
+			return nil, err
+		}
+		err = r.apply(until, p, snap)
 	}
 	return r.rolledBack(began, mode, undo, p), err
 }
@@ -158,7 +163,7 @@ func (r *Reconciler) readAgain(ctx context.Context, wanted []*plan.UserRollback,
 		}
 	}
 	fields := slices.Sorted(maps.Keys(used))
-	if err := r.refresh(ctx, snap, fields, true); err != nil {
+	if err := r.refresh(ctx, ctx, snap, fields, true); err != nil {
 		return err
 	}
 	if len(apart) == 0 {

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,10 +21,6 @@ func (a *applier) settle(ans answer) error {
 	if ans.step == stepCall {
 		delete(a.calls, ans.call)
 		delete(a.objects, ans.call.Object)
-	}
-	if ans.late {
-		a.reopen(ans) // it was not sent any more
-		return nil
 	}
 	if ans.step == stepCall && ans.call.Creates {
 		ans.job.sent = time.Now() // at the latest: it may have waited long for its turn
@@ -54,8 +49,12 @@ func (a *applier) settle(ans answer) error {
 		if a.denied++; a.denied >= maxDenied {
 			return fmt.Errorf("%d calls in a row lacked a permission: %w", a.denied, ans.err)
 		}
-	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable),
-		errors.Is(ans.err, context.Canceled), errors.Is(ans.err, context.DeadlineExceeded):
+	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable), ended(ans.err):
+		if ans.step == stepCall && ans.call.Creates && !ans.job.ours { // it was not sent, nor was one before it
+			if err := a.commit(state.Commit{Settled: []string{ans.job.change.Key}}); err != nil {
+				return err
+			}
+		}
 		return ans.err // no call can be made, or none is wanted: the next pass finds this one again
 	}
 	switch {
@@ -111,8 +110,9 @@ func (a *applier) achieved(ans answer) error {
 	return a.commit(commit)
 }
 
-func without(fields, others []spec.Field) []spec.Field {
-	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(others, f) })
+// without returns what is not among others.
+func without[T comparable](all, others []T) []T {
+	return slices.DeleteFunc(slices.Clone(all), func(one T) bool { return slices.Contains(others, one) })
 }
 
 // count adds what was done to a user to what the guards remember.

@@ -34,7 +34,7 @@ type Status struct {
 
 // Standing is what outlasts a pass.
 type Standing struct {
-	Success     time.Time      // when the last pass ended that nothing stopped; zero if none did
+	Success     time.Time      // when the last pass ended that nothing stopped, or that was interrupted and had applied something; zero if none did
 	Refresh     time.Time      // when the organization was last read
 	LastApplied *state.Applied // the tree that was last fully applied; nil if none was
 	Paused      *state.Pause   // nothing is changed until somebody ends it

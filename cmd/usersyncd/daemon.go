@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -39,12 +40,12 @@ type daemon struct {
 	longestWait time.Duration // of a worker, between two tries
 	supervisor
 
-	agreed  chan order    // a rollback that a person has agreed to
 	orders  chan order    // what the loop is asked to do between two passes
 	kick    chan struct{} // a reason to look again; holds one
-	passing atomic.Pointer[context.CancelFunc]
-	undoing atomic.Bool // a rollback that was agreed to waits, or is under way
+	undoing atomic.Bool   // a rollback that was agreed to is under way
 	undos   undoHolds
+	due     due
+	asked   []order      // who wants to know what the next pass does
 	next    atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
 	busy    atomic.Int64 // how long passes have taken in all, in nanoseconds
 
@@ -78,7 +79,7 @@ func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p pro
 }
 
 func newDaemon(a *app, s *settings, w watcher) *daemon {
-	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, agreed: make(chan order), orders: make(chan order), kick: make(chan struct{}, 1)}
+	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, orders: make(chan order), kick: make(chan struct{}, 1)}
 }
 
 // step is a place where a test can stop the loop.
@@ -115,24 +116,24 @@ func (d *daemon) run(ctx context.Context) error {
 
 func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 	var pause time.Duration
-	var asked *order // who wants to know what the next pass does
 	for {
-		d.undoFirst(ctx)
 		d.step("pass")
-		res, err, interrupted := d.pass(ctx, asked)
+		res, err := d.pass(ctx, hup)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if interrupted {
+		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
+		if errors.Is(err, usersync.ErrInterrupted) {
+			d.tellInterrupted(res, err)
+			d.attend(ctx)
 			continue // who has asked hears what the next one does, which knows why
 		}
-		if asked != nil {
-			asked.reply <- reply{res, err}
-			asked = nil
+		for _, o := range d.asked {
+			o.reply <- reply{res, err}
 		}
+		d.asked = nil
 		d.sayHow(res, err)
-		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
-		var next time.Time                   // the watcher hints by itself; this is for what has a time of its own
+		var next time.Time // the watcher hints by itself; this is for what has a time of its own
 		switch {
 		case err != nil:
 			pause = min(max(2*pause, firstPause), longestPause)
@@ -146,29 +147,36 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		default:
 			pause, next = 0, sooner(res.Retry, d.refreshDue())
 		}
-		if asked, err = d.idle(ctx, next, hup); err != nil {
+		if err := d.idle(ctx, next, hup); err != nil {
 			return err
 		}
 	}
 }
 
-// pass makes one, which ends early if somebody pauses it.
-func (d *daemon) pass(ctx context.Context, asked *order) (res *usersync.Result, err error, interrupted bool) { //nolint:revive // the error is what the pass says
-	own, cancel := context.WithCancel(ctx)
-	defer cancel()
-	d.passing.Store(&cancel) // before the pass looks whether it is paused
-	defer d.passing.Store(nil)
+// pass makes one, and listens meanwhile.
+func (d *daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Result, error) {
+	listening, stop := context.WithCancel(ctx)
+	var listeners sync.WaitGroup
+	listeners.Go(func() { d.heedTree(listening) })
+	listeners.Go(func() { d.heedPeople(listening, hup) })
 	began, before := time.Now(), d.calls()
-	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: asked != nil && asked.reread}
-	res, err = d.Reconcile(own, mode)
+	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: slices.ContainsFunc(d.asked, func(o order) bool { return o.reread })}
+	res, err := d.Reconcile(ctx, mode)
+	stop()
+	listeners.Wait()
 	d.busy.Add(int64(time.Since(began)))
 	if res != nil {
 		res.Mode = "daemon"
-		if asked != nil {
+		if len(d.asked) > 0 {
 			res.Calls.Add(d.calls(), before)
 		}
 	}
-	return res, err, own.Err() != nil && ctx.Err() == nil
+	if d.Status().Refresh.After(began) {
+		for i := range d.asked {
+			d.asked[i].reread = false // it was read, if the next pass has to go on with it
+		}
+	}
+	return res, err
 }
 
 // refreshDue is when the organization is to be read again; zero if nobody knows.
@@ -189,39 +197,30 @@ func sooner(a, b time.Time) time.Time {
 }
 
 // idle waits for the next reason to make a pass, and shows meanwhile that it is alive.
-// It returns who has asked for the pass, if somebody has.
-func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) (*order, error) {
+func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) error {
 	if d.next.Store(0); !next.IsZero() {
 		d.next.Store(next.Unix())
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
-	for next.IsZero() || time.Now().Before(next) {
+	for !d.attend(ctx) && (next.IsZero() || time.Now().Before(next)) {
 		d.step("idle")
 		d.beat.Store(time.Now().UnixNano())
 		select {
 		case <-beat.C:
 		case <-d.watcher.Changes():
-			return nil, nil
+			return nil
 		case <-d.kick:
-			return nil, nil
+			return nil
 		case o := <-d.orders:
-			if o.undo == nil {
-				return &o, nil
-			}
-			d.rollback(ctx, o)
-			return nil, ctx.Err()
+			d.due.orders = append(d.due.orders, o)
 		case <-hup:
-			d.log.Info("asked to look again (SIGHUP)")
-			d.reloading()
-			d.reload()
-			d.notify("READY=1")
-			return nil, nil
+			d.due.reload = true
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	return nil, nil
+	return ctx.Err()
 }
 
 // sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said

@@ -108,6 +108,8 @@ type Change struct {
 	Hold    string // id under which a person may release it, if it is held
 	Waits   string // key of the user it was skipped for, who has to come or go first
 	Err     error  // why it failed
+	// Written are, of a change that an interruption has cut short, the fields that were written until then, or may be.
+	Written []FieldChange
 
 	leaves bool // the user is removed or deactivated
 	begun  bool // an intent to create the user was found

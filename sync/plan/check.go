@@ -49,6 +49,8 @@ func (p *planner) readable(u *spec.User, c *Change) {
 	}
 	err, asked := p.answers.Unread[c.Current.ID]
 	switch {
+	case !asked && p.Urgent:
+		c.withhold(Withheld{Reason: ByDoubt, Note: "it is read first"}, func(fc FieldChange) bool { return slices.Contains(unknown, fc.Field) })
 	case !asked:
 		p.Lookups.Fields[c.Current.ID] = unknown
 	case errors.Is(err, ErrUnshown):

@@ -55,7 +55,7 @@ func (p *planner) doubt(c *Change) (readable, undeclared []spec.Field) {
 // lookInto asks for what an interrupted call may have written to a user who stays as last applied.
 func (p *planner) lookInto(c *Change) {
 	readable, _ := p.doubt(c) // what is declared is not known
-	if _, asked := p.answers.Unread[c.Current.ID]; !asked && len(readable) > 0 && !p.inQuarantine(c.Key, c.Hash) {
+	if _, asked := p.answers.Unread[c.Current.ID]; !asked && !p.Urgent && len(readable) > 0 && !p.inQuarantine(c.Key, c.Hash) {
 		p.Lookups.Fields[c.Current.ID] = readable
 	}
 }

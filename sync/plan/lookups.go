@@ -35,12 +35,24 @@ type LookupResults struct {
 	Admins   []string            // ids of those who have an administrator's role, if
 	Counted  bool                // that was asked for
 	NoCount  error               // why it could not be told
+	// Urgent leaves fields out that are not known instead of asking for them: reading them may take hours, and what is
+	// urgent needs none of it. See Plan.Urgent.
+	Urgent bool
 }
 
 // NeedsLookups reports whether something is to be asked before the plan is complete.
-func (p *Plan) NeedsLookups() bool {
-	l := &p.Lookups
-	return len(l.Names)+len(l.Fields)+len(l.IDs)+len(l.Fresh)+len(l.Emails) > 0 || l.Admins
+func (p *Plan) NeedsLookups() bool { return p.Lookups.needsQuick() || len(p.Lookups.Fields) > 0 }
+
+// needsQuick reports whether there is anything but the fields of single users to ask for.
+func (l *Lookups) needsQuick() bool {
+	return len(l.Names)+len(l.IDs)+len(l.Fresh)+len(l.Emails) > 0 || l.Admins
+}
+
+// Quick returns the look-ups without those that take a request or more for each user; false if there are no others.
+func (l Lookups) Quick() (Lookups, bool) {
+	quick := l.needsQuick()
+	l.Fields = nil
+	return l, quick
 }
 
 // mostSearched is how many addresses of users to be created are looked up to tell whom it will restore.

@@ -43,6 +43,10 @@ type Plan struct {
 
 	keeps map[string]bool // addresses that users keep for now, as their new ones are held
 
+	// Urgent plans carry out who leaves and who is created or restored, and of these only what needs no field that is
+	// not known: see LookupResults.Urgent. Everything else is for the plan after it.
+	Urgent bool
+
 	Lookups         Lookups      // what must be known before it may be carried out
 	Guards          state.Guards // to be remembered; its Released are those that still have something to release
 	Answered        []string     // requests for release that were dealt with
@@ -81,6 +85,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		answers = &LookupResults{}
 	}
 	p := newPlanner(snap, policy, answers, now)
+	p.Urgent = answers.Urgent
 	p.Revision, p.Notes = tree.Revision, tree.Gaps()
 	declared := slices.Concat(tree.Users, tree.Leavers)
 	for _, u := range declared {
@@ -182,12 +187,15 @@ func (p *planner) record() {
 func (p *Plan) Todo() []*Change {
 	var todo []*Change
 	for _, c := range p.Changes {
-		if c.Outcome == Planned {
+		if c.Outcome == Planned && (!p.Urgent || c.urgent()) {
 			todo = append(todo, c)
 		}
 	}
 	return todo
 }
+
+// urgent reports whether a change must not wait until what is not known was read.
+func (c *Change) urgent() bool { return c.Lane == 1 || c.Action == Create || c.Action == Restore }
 
 // Removes reports whether anybody counts as removed.
 func (p *Plan) Removes() bool {
@@ -196,7 +204,7 @@ func (p *Plan) Removes() bool {
 
 // Sends reports whether anything is to be sent.
 func (p *Plan) Sends() bool {
-	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome == Planned && c.Action != Unmanage })
+	return slices.ContainsFunc(p.Todo(), func(c *Change) bool { return c.Action != Unmanage })
 }
 
 // Declared counts the declared users that the plan is about, those with problems included.

@@ -11,6 +11,9 @@ import (
 type Schedule struct {
 	Windows []Window     // none: always
 	Fields  []spec.Field // which of them are kept to the windows; all others go at once
+	// Begun are, by address, the fields that go on at any hour, as a pass that ended early has written some of what is to
+	// be done to them: half of that may be worse than either.
+	Begun map[string][]spec.Field
 }
 
 // Opens returns when a window opens next, in its time zone; zero if that does not matter, as none ever closes.
@@ -29,34 +32,58 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 	return closes(s.Windows, now)
 }
 
-// Postpone sets apart which fields of a change wait until a window opens. Those in begun go on: half of what was
-// to be done to them may be worse than either.
-func (s *Schedule) Postpone(c *Change, opens time.Time, begun []spec.Field) {
-	if c.Unscheduled() {
+// Turns returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
+// something is kept to it, or one opens, and something waits for it. Zero if neither matters.
+func (s *Schedule) Turns(p *Plan) time.Time {
+	var at time.Time
+	for _, c := range p.Changes {
+		switch {
+		case len(c.Deferred) > 0:
+			at = earliest(at, c.Until)
+		case c.Outcome == Planned && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return s.keeps(c, fc) }):
+			at = earliest(at, s.Closes(p.Began))
+		}
+	}
+	return at
+}
+
+// earliest is the first of two times, of which each may be unknown.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// keeps reports whether a field of a change may only be written while a window is open.
+func (s *Schedule) keeps(c *Change, fc FieldChange) bool {
+	return !c.unscheduled() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Begun[c.Key], fc.Field)
+}
+
+// Postpone sets apart which fields of a change wait until a window opens, if none is open.
+func (s *Schedule) Postpone(c *Change, now time.Time) {
+	if closes := s.Closes(now); closes.IsZero() || now.Before(closes) {
 		return
 	}
-	waits := func(fc FieldChange) bool {
-		return slices.Contains(s.Fields, fc.Field) && !slices.Contains(begun, fc.Field)
-	}
-	var now []FieldChange
+	var rest []FieldChange
 	for _, fc := range c.Fields {
-		if waits(fc) {
+		if s.keeps(c, fc) {
 			c.Deferred = append(c.Deferred, fc)
 		} else {
-			now = append(now, fc)
+			rest = append(rest, fc)
 		}
 	}
 	if len(c.Deferred) == 0 {
 		return
 	}
-	if c.Fields, c.Until = now, opens; len(now) > 0 {
+	if c.Fields, c.Until = rest, s.Opens(now); len(rest) > 0 {
 		c.classify() // what is left may be less urgent
 	}
 }
 
-// Unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
+// unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
 // brought back; who leaves must lose everything at once; and who is not active has no part in routing.
-func (c *Change) Unscheduled() bool {
+func (c *Change) unscheduled() bool {
 	if c.Action == Create || c.Action == Restore || c.Action.Removes() {
 		return true
 	}
@@ -72,15 +99,11 @@ func (c *Change) Unscheduled() bool {
 // schedule sets apart what waits for a window. Guards have looked at all of it before: who is to release
 // something learns of it by day.
 func (p *planner) schedule() {
-	if closes := p.policy.Schedule.Closes(p.now); closes.IsZero() || p.now.Before(closes) {
-		return
-	}
-	opens := p.policy.Schedule.Opens(p.now)
 	for _, c := range p.changes {
 		if c.Outcome != Planned {
 			continue
 		}
-		if p.policy.Schedule.Postpone(c, opens, nil); len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		if p.policy.Schedule.Postpone(c, p.now); len(c.Fields) == 0 && len(c.Deferred) > 0 {
 			c.Outcome = Deferred
 		}
 	}
