@@ -55,7 +55,7 @@ func (s *Store) Commit(commits ...Commit) error {
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
 	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Settled)+len(c.Writes)+len(c.Resolved)+len(c.Failures)+len(c.Cleared)+len(c.Events) == 0 &&
-		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.Undone
+		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.Undone && len(c.Release)+len(c.Answered) == 0
 }
 
 // put is a record ready to be written.
@@ -76,6 +76,11 @@ func (c *Commit) encode() ([]put, error) {
 		}
 		puts = append(puts, put{recordID{bucket, key}, seal(bucket, key, payload)})
 		return nil
+	}
+	for _, id := range c.Release {
+		if err := CheckPlanID(id); err != nil {
+			return nil, err
+		}
 	}
 	for _, u := range c.Users {
 		if u == nil {
@@ -155,6 +160,9 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 		if err := c.Pause.put(tx); err != nil {
 			return err
 		}
+	}
+	if err := putReleases(tx, c.Release, c.Answered); err != nil {
+		return err
 	}
 	if a := (Applied{}); c.Undone && getMeta(tx, keyApplied, &a) {
 		a.Undone = true

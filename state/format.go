@@ -25,6 +25,7 @@ const (
 	keyApplied   = "applied"
 	keyPause     = "pause"
 	keyCheckout  = "checkout"
+	keyReleases  = "releases"
 )
 
 // fileFormat is the version of everything inside; a change of any record's form raises it. The format

@@ -46,7 +46,7 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.deaf = o.NoRequests
+		s.untrusted = o.Untrusted
 		s.aside, s.events, s.most = aside, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
 		if s.named, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
@@ -66,12 +66,12 @@ func OpenReadOnly(path string, o Options) (*Store, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		return &Store{path: path, readOnly: true, rebuilt: aside, deaf: o.NoRequests}, nil
+		return &Store{path: path, readOnly: true, rebuilt: aside, untrusted: o.Untrusted}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f, readOnly: true, deaf: o.NoRequests}
+	s := &Store{path: path, file: f, readOnly: true, untrusted: o.Untrusted}
 	err = s.attach()
 	if errors.Is(err, ErrDamaged) {
 		return &Store{path: path, readOnly: true, rebuilt: true}, s.release()

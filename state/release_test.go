@@ -1,27 +1,55 @@
 package state_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"usersyncd/state"
 )
 
-// What stands beside a state file that others may write to releases nothing.
-func TestRequestsBesideAFileOfOthers(t *testing.T) {
-	path := tempFile(t)
-	mustClose(t, open(t, path))
-	if err := state.Release(path, "p-1f3ac24e"); err != nil {
-		t.Fatal(err)
+// What a person asks for stands until it is answered, and is not lost by whatever else is committed.
+func TestReleases(t *testing.T) {
+	st := open(t, tempFile(t))
+	defer mustClose(t, st)
+	has := func(want ...string) {
+		t.Helper()
+		part, err := st.Part(nil, nil)
+		if got := mustSnapshot(t, st).Requests; err != nil || !slices.Equal(got, want) || !slices.Equal(part.Requests, want) {
+			t.Errorf("%v and %v, not %v: %v", got, part.Requests, want, err)
+		}
 	}
-	for _, deaf := range []bool{false, true} {
+	has()
+	mustCommit(t, st, state.Commit{Answered: []string{"p-3"}})
+	mustCommit(t, st, state.Commit{Release: []string{"p-2"}})
+	mustCommit(t, st, state.Commit{Release: []string{"p-1", "p-2"}})
+	mustCommit(t, st, state.Commit{Guards: &state.Guards{}})
+	has("p-1", "p-2")
+	mustCommit(t, st, state.Commit{Answered: []string{"p-1", "p-3"}})
+	has("p-2")
+	mustCommit(t, st, state.Commit{Answered: []string{"p-2"}})
+	has()
+	if err := st.Commit(state.Commit{Release: []string{"31"}}); !errors.Is(err, state.ErrPlanID) {
+		t.Error(err)
+	}
+}
+
+// What a state file says that others may write to releases nothing.
+func TestReleasesInAFileOfOthers(t *testing.T) {
+	path := tempFile(t)
+	st := open(t, path)
+	mustCommit(t, st, state.Commit{Release: []string{"p-1f3ac24e"}, Guards: &state.Guards{Released: []string{"max-removals id0005 delete"}}})
+	mustClose(t, st)
+	for _, untrusted := range []bool{false, true} {
 		for _, open := range openers() {
-			st, err := open(path, state.Options{NoRequests: deaf})
+			st, err := open(path, state.Options{Untrusted: untrusted})
 			if err != nil {
 				t.Fatal(err)
 			}
 			part, err := st.Part(nil, nil)
-			if n := len(mustSnapshot(t, st).Requests); err != nil || n != len(part.Requests) || (n == 0) != deaf {
-				t.Errorf("NoRequests %t: %d requests, of a part %d, %v", deaf, n, len(part.Requests), err)
+			snap := mustSnapshot(t, st)
+			if n := len(snap.Requests); err != nil || n != len(part.Requests) || (n == 0) != untrusted || (len(snap.Guards.Released) == 0) != untrusted {
+				t.Errorf("Untrusted %t: %d requests, of a part %d, %v released, %v", untrusted, n, len(part.Requests), snap.Guards.Released, err)
 			}
 			mustClose(t, st)
 		}

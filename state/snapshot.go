@@ -83,13 +83,13 @@ func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, []recordID, err
 	if s.db == nil {
 		return snap, nil, nil
 	}
-	if snap.Requests, err = s.requests(); err != nil {
-		return nil, nil, fmt.Errorf("read requests for release: %w", err)
-	}
 	err = s.view(func(tx *bolt.Tx) (err error) {
 		m := s.readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
+		if snap.Requests = releases(tx); s.untrusted {
+			snap.Requests, snap.Guards.Released = nil, nil
+		}
 		getMeta(tx, keyCheckout, &snap.Checkout)
 		var badUsers, badIntents, badWrites, badFailures []recordID
 		if snap.Users, badUsers, err = readUsers(tx); err != nil {

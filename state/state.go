@@ -233,4 +233,7 @@ type Commit struct {
 	Checkout  string  // replaces the one that is remembered, if it is not ""
 	Undone    bool    // some of what was last fully applied is being taken back
 	Pause     *Pause  // replaces the one that is; the zero value ends it
+
+	Release  []string // ids of what guards hold, which a person asks the next pass to release
+	Answered []string // of those, the ones that were dealt with
 }

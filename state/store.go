@@ -37,28 +37,28 @@ type Options struct {
 	Timeout time.Duration // how long to wait for the lock of another process; 0 means 2 s
 	Events  int           // how many events of the history are kept; 0 means 50,000
 	Bytes   int           // how much they may take, in bytes; 0 means 128 MiB
-	// NoRequests is for a file that lies where others may write: what stands beside it releases nothing, see Release.
-	NoRequests bool
+	// Untrusted is for a file that lies where others may write: what it says of releases does not count.
+	Untrusted bool
 }
 
 // Store is an open state file. Its methods are safe for concurrent use.
 type Store struct {
-	path     string
-	file     *os.File    // bbolt's; kept to give the lock back when bbolt cannot
-	db       *bolt.DB    // nil: there is nothing to read (OpenReadOnly alone)
-	named    os.FileInfo // the file that path names, as long as it is this one; nil: it does not matter
-	readOnly bool
-	rebuilt  bool   // of a store without db
-	deaf     bool   // to requests for release
-	aside    string // where Open moved the damaged file
-	lost     int    // damage that a read-only store may not repair
-	events   int    // that the history keeps
-	most     int    // bytes that they may take
-	history  sync.Mutex
-	bytes    int // that they take, if measured; both for whoever has the mutex
-	measured bool
-	broken   atomic.Pointer[damage]
-	closed   atomic.Bool
+	path      string
+	file      *os.File    // bbolt's; kept to give the lock back when bbolt cannot
+	db        *bolt.DB    // nil: there is nothing to read (OpenReadOnly alone)
+	named     os.FileInfo // the file that path names, as long as it is this one; nil: it does not matter
+	readOnly  bool
+	rebuilt   bool   // of a store without db
+	untrusted bool   // see Options
+	aside     string // where Open moved the damaged file
+	lost      int    // damage that a read-only store may not repair
+	events    int    // that the history keeps
+	most      int    // bytes that they may take
+	history   sync.Mutex
+	bytes     int // that they take, if measured; both for whoever has the mutex
+	measured  bool
+	broken    atomic.Pointer[damage]
+	closed    atomic.Bool
 }
 
 // SetAside returns the path to which Open moved a damaged file, or "".

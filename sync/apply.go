@@ -122,14 +122,11 @@ func (a *applier) local(todo []*plan.Change) error {
 			a.end(c, plan.Applied)
 		}
 	}
-	if err := errors.Join(a.commit(a.plan.Record), a.flush()); err != nil { // nothing, for an empty one
-		return err
+	record := a.plan.Record
+	if record.Answered = a.plan.Answered; !a.plan.Urgent { // which knows not all that is held
+		record.Answered = append(slices.Clip(record.Answered), a.plan.UnknownReleases...)
 	}
-	answered := a.plan.Answered // what they asked for is recorded now
-	if !a.plan.Urgent {         // which knows not all that is held
-		answered = append(answered, a.plan.UnknownReleases...)
-	}
-	return a.Store.Requested(answered)
+	return errors.Join(a.commit(record), a.flush()) // nothing, for an empty one
 }
 
 func earlier(a, b time.Time) time.Time {

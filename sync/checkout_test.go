@@ -65,7 +65,7 @@ func TestAStateFileIsOfOneCheckout(t *testing.T) {
 		}
 	}
 	w.sameAccounts(before)
-	if err := state.Release(w.state, res.Holds[0].ID); err != nil {
+	if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
 		w.Fatal(err)
 	}
 	w.pass()

@@ -188,7 +188,7 @@ func (sc *life) end() error {
 // release asks for the release of holds. What they are about is asked for from then on.
 func (sc *life) release(holds ...plan.Hold) {
 	for _, h := range holds {
-		if err := state.Release(sc.state, h.ID); err != nil {
+		if err := sc.Store.Commit(state.Commit{Release: []string{h.ID}}); err != nil {
 			sc.Fatal(err)
 		}
 		sc.history = append(sc.history, fmt.Sprintf("released: %s of %v", h.Guard, h.Users))

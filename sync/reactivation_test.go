@@ -55,7 +55,7 @@ func TestSwitchedOffByHand(t *testing.T) {
 		w.write(users[0].Email+".yaml", "email: %s\ntitle: New\n", users[0].Email)
 		id = w.pass().Holds[0].ID
 		is("active", "inactive", "deleted")
-		if err := state.Release(w.state, id); err != nil {
+		if err := w.Store.Commit(state.Commit{Release: []string{id}}); err != nil {
 			t.Fatal(err)
 		}
 		w.pass()

@@ -61,7 +61,7 @@ func TestWhatLooksLikeARename(t *testing.T) {
 					return // two people cannot have the same one
 				}
 				// A person says that they are two people.
-				if err := state.Release(w.state, res.Holds[0].ID); err != nil {
+				if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
 					w.Fatal(err)
 				}
 				if res := w.pass(); res.Applied != 2 || len(res.Holds) > 0 {

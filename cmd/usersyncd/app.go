@@ -86,7 +86,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	return a, nil
 }
 
-// openState opens the state file. What is committed beside one that is in the checkout releases nothing.
+// openState opens the state file. One that is in the checkout releases nothing: somebody may have committed it.
 func (c *config) openState(env environment, dir string, readOnly bool, log *slog.Logger) (*state.Store, error) {
 	path, err := c.statePath(env)
 	if err != nil {
@@ -98,9 +98,9 @@ func (c *config) openState(env environment, dir string, readOnly bool, log *slog
 	}
 	exposed := inCheckout(path, dir)
 	if exposed {
-		log.Warn("the state file is in the checkout: what usersyncd release leaves beside it does not count", "state", path)
+		log.Warn("the state file is in the checkout: what usersyncd release leaves in it does not count", "state", path)
 	}
-	store, err := open(path, state.Options{NoRequests: exposed})
+	store, err := open(path, state.Options{Untrusted: exposed})
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (s source) Release(by, id string) (plan.Hold, error) {
 		if h.ID != id {
 			continue
 		}
-		if err := state.Release(s.state, id); err != nil {
+		if err := s.Store.Commit(state.Commit{Release: []string{id}}); err != nil {
 			return h, err
 		}
 		s.log.Warn("released: the next pass lets it through", "id", id, "guard", h.Guard, "users", len(h.Users), "by", by)

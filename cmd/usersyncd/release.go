@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -31,31 +31,19 @@ released: change the configuration.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
-			client, err := c.dial(cmd.Context(), env)
-			if err == nil {
-				defer client.Close()
-				return releaseNow(cmd, p, client, args[0])
-			}
-			if !errors.Is(err, control.ErrNoDaemon) {
-				return err
-			}
-			path, err := c.statePath(env)
-			if err != nil {
-				return err
-			}
-			switch err := state.Release(path, args[0]); {
-			case errors.Is(err, state.ErrPlanID):
+			id := args[0]
+			if err := state.CheckPlanID(id); err != nil {
 				return usage("%w", err)
-			case errors.Is(err, fs.ErrNotExist):
-				return fmt.Errorf("%w; say with --state which file the service, or the run that held it, uses", err)
-			case err != nil:
+			}
+			said := fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id)
+			err := c.tell(cmd, p, func(ctx context.Context, client *control.Client) (err error) {
+				said, err = releaseNow(ctx, client, id)
+				return err
+			}, func(store *state.Store) error { return store.Commit(state.Commit{Release: []string{id}}) }, "")
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(p.stdout, "The next pass lets through what is held under %s; if nothing is by then, its log says what is.\n", args[0])
+			_, err = fmt.Fprintln(p.stdout, said)
 			return err
 		},
 	}
@@ -63,21 +51,20 @@ released: change the configuration.`,
 	return cmd
 }
 
-// releaseNow has the daemon do it, which knows what is held.
-func releaseNow(cmd *cobra.Command, p process, client *control.Client, id string) error {
-	h, err := client.Release(cmd.Context(), id)
+// releaseNow has the daemon do it, which knows what is held, and returns what is to be said.
+func releaseNow(ctx context.Context, client *control.Client, id string) (string, error) {
+	h, err := client.Release(ctx, id)
 	if errors.Is(err, control.ErrNotHeld) {
-		return usage("%w", err)
+		return "", usage("%w", err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	next := "The daemon makes a pass now."
 	if h.Undo {
 		next = "Plan the rollback again."
-	} else if st, err := client.Status(cmd.Context()); err == nil && st.Paused != nil {
+	} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
 		next = "Nothing is done before usersyncd resume: it is paused."
 	}
-	_, err = fmt.Fprintf(p.stdout, "Released: %s, held by --%s. %s\n", plural(len(h.Users), "user"), h.Guard, next)
-	return err
+	return fmt.Sprintf("Released: %s, held by --%s. %s", plural(len(h.Users), "user"), h.Guard, next), nil
 }
