@@ -122,9 +122,8 @@ type Refresh struct {
 
 // Guards is what the guards against removals by mistake must remember over restarts.
 type Guards struct {
-	Done      []Tally   `json:"done,omitempty"`     // by time
-	Exporting time.Time `json:"exporting,omitzero"` // since when an export reads that was not finished; no guard, but as small
-	Released  []string  `json:"released,omitempty"` // what a person has released and was not done yet, in the pass's own words
+	Done     []Tally  `json:"done,omitempty"`     // by time
+	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, in the pass's own words
 	// FirstImport is since when users are created in what was a new organization; zero once a tree was fully applied.
 	FirstImport time.Time `json:"firstImport,omitzero"`
 }

@@ -27,8 +27,8 @@ type Late struct {
 
 // Export reads the organization and returns its users as specs would declare them, by key: the fields that
 // are asked for, address and name in any case, with the Genesys id pinned. Policy.Select says whom. What it reads
-// is kept in the state file, so that it goes on where it was if it is interrupted, and the plan after it
-// need not read it again. Nobody counts as managed by it.
+// is kept in the state file, and what no listing shows is not read again within an hour: so it goes on where it was if it
+// is interrupted, and the plan after it need not read it again. Nobody counts as managed by it.
 //
 // A field that cannot be known yet is left out: whoever writes the specs leaves it in the files as it is. by is read in
 // any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
@@ -50,13 +50,6 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := r.Store.Bind(state.Org{API: r.API, ID: org}); err != nil {
 		return nil, err
 	}
-	exporting := snap.Guards.Exporting // an export that was interrupted goes on
-	if exporting.IsZero() || len(snap.Writes) > 0 || began.Sub(exporting).Abs() > longestExport {
-		exporting = began.UTC().Truncate(time.Second)
-	}
-	if err := r.exporting(snap, exporting); err != nil {
-		return nil, err
-	}
 	read := slices.Clone(fields)
 	if !slices.Contains(read, by) {
 		read = append(read, by)
@@ -72,7 +65,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		return nil, err
 	}
 	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.Apart, f) }) {
-		if err := r.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, exporting); err != nil {
+		if err := r.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +81,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := r.Policy.Select.Check(there); err != nil {
 		return nil, err
 	}
-	if err := r.readDetails(ctx, snap, chosen, read, exporting); err != nil {
+	if err := r.readDetails(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
 	for _, id := range chosen {
@@ -99,7 +92,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	s := r.Status()
 	s.Phase = "idle"
 	r.set(s)
-	return out, r.exporting(snap, time.Time{})
+	return out, nil
 }
 
 // leaveOut returns those of the fields of a user, read since a time, of which nobody knows what they are, and counts them.
@@ -121,18 +114,12 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 	return unknown
 }
 
-// longestExport is how long an export that was interrupted may be gone on with.
-const longestExport = 24 * time.Hour
+// exportsAgain is how old what no listing shows may be.
+const exportsAgain = time.Hour
 
-// exporting remembers since when an export reads; zero: it is done.
-func (r *Reconciler) exporting(snap *state.Snapshot, since time.Time) error {
-	snap.Guards.Exporting = since
-	guards := snap.Guards
-	return r.Store.Commit(state.Commit{Guards: &guards})
-}
-
-// readDetails reads the fields that no listing shows, where they were not read since a time.
-func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, since time.Time) error {
+// readDetails reads the fields that no listing shows, where they were not read lately, or an interrupted call may have
+// written one since.
+func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
 	want := map[string][]spec.Field{}
 	for _, id := range ids {
 		u := snap.Users[id]
@@ -141,7 +128,8 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 		}
 		for _, f := range fields {
 			_, known := u.Fields[f]
-			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && (u.Stale || u.Times.ReadAt(f).Before(since)) {
+			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
+			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {
 				want[id] = append(want[id], f)
 			}
 		}

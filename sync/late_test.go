@@ -150,7 +150,7 @@ func TestExportKeepsTheLineOfWhatIsNotKnown(t *testing.T) {
 		w.write("new.yaml", "email: new@example.com\nname: New\nroles: [Employee]\n")
 		w.pass()
 		w.write("new.yaml", "email: new@example.com\nname: New\nroles: [Employee]\nqueues: [Complaints] # not applied yet\n")
-		w.export(spec.Queues)
+		w.export(spec.Utilization)
 		if text := w.text("new.yaml"); !strings.Contains(text, "queues: [Complaints] # not applied yet") {
 			t.Errorf("exported:\n%s", text)
 		}
@@ -256,6 +256,30 @@ func TestReadAgainInTheMiddleOfAPass(t *testing.T) {
 		}
 		if got := w.sim.NameOf(sim.Division, w.user(u.Email).Division); got != "EMEA" {
 			t.Errorf("the user is in %s", got)
+		}
+	})
+}
+
+// What no listing shows is not read again within an hour, so that an export which was interrupted goes on.
+func TestExportGoesOnWhereItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 400, Full: true, Latency: 100 * time.Millisecond})
+		reads := func() int { return w.sim.Ledger().Count("GET /api/v2/routing/users/{id}/utilization") }
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := w.Export(ctx, []spec.Field{spec.Utilization}, spec.Division); err == nil {
+			t.Fatal("it was over before it could be interrupted")
+		}
+		first := reads()
+		w.export(spec.Utilization)
+		if first == 0 || reads() > 400+w.Workers {
+			t.Errorf("%d were read before the interruption, %d in all", first, reads())
+		}
+		time.Sleep(time.Hour)
+		before := reads()
+		w.export(spec.Utilization)
+		if n := reads() - before; n != 400 {
+			t.Errorf("%d are read after an hour", n)
 		}
 	})
 }

@@ -46,8 +46,9 @@ that differ are changed, and fields that are missing are added. It never deletes
 a file, and changes nothing in Genesys.
 
 Roles, queues, utilization, voicemail and external ids are no part of a listing,
-and may take a call for each user and field. If it is interrupted, run it again:
-it goes on where it was. What usersyncd has written within the last minute may
+and may take a call for each user and field. They are not read again within an
+hour, so an export that was interrupted goes on where it was when it is run
+again. What usersyncd has written within the last minute may
 not be readable yet: where it does not know the value, export leaves the field
 in the file as it is, and says so.`,
 		Example: `  usersyncd export ./users

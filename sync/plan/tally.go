@@ -18,7 +18,7 @@ const (
 // recall takes over what the guards remember. What is dated in the future, by a clock that was set back since, is
 // taken as of now: it counts, and not for ever.
 func (p *planner) recall() {
-	p.Guards.Exporting, p.Guards.Released = p.snap.Guards.Exporting, slices.Clone(p.snap.Guards.Released)
+	p.Guards.Released = slices.Clone(p.snap.Guards.Released)
 	if first := p.snap.Guards.FirstImport; !first.IsZero() && p.now.Sub(first) < tallied {
 		p.Guards.FirstImport = notAfter(first, p.now)
 	}
