@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -104,7 +105,7 @@ func (r *Reconciler) apply(ctx context.Context, p *plan.Plan, snap *state.Snapsh
 			a.jobs[c].calls = append(a.jobs[c].calls, call)
 		}
 	}
-	if turns := a.schedule.Turns(p); !turns.IsZero() {
+	if turns := a.schedule.NextTurn(p); !turns.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadlineCause(ctx, turns, errWindow)
 		defer cancel()
@@ -161,8 +162,7 @@ func (a *applier) run(outer context.Context) error {
 		}
 		timer.Stop()
 	}
-	err, reported := a.stopped, a.broken != nil
-	a.unfinished = map[string][]spec.Field{}
+	err := a.stopped
 	if err == nil {
 		err = a.abandon()
 	} else {
@@ -170,16 +170,39 @@ func (a *applier) run(outer context.Context) error {
 			err = context.Cause(outer)
 		}
 		a.tellUnknown()
-		for _, j := range a.waiting {
-			if begun := j.cut(); j.change.Outcome == plan.Planned && len(begun) > 0 {
-				a.unfinished[j.change.Key] = begun
+	}
+	a.noteUnfinished()
+	if broken := a.flush(); broken != nil {
+		err = broken
+	}
+	return cmp.Or(a.broken, err) // what is not recorded is more than an interruption
+}
+
+// noteUnfinished remembers of which fields the pass has written some, and not all, for whoever goes on with them.
+func (a *applier) noteUnfinished() {
+	if a.plan.RollbackOf != "" {
+		return
+	}
+	if a.unfinished == nil {
+		a.unfinished = map[string][]spec.Field{}
+	}
+	for _, j := range a.order {
+		key := j.change.Key
+		before := a.unfinished[key]
+		delete(a.unfinished, key)
+		if j.change.Outcome != plan.Planned {
+			continue
+		}
+		begun := j.stopShort()
+		for _, f := range before { // by an earlier pass, which nobody has gone on with
+			if j.has(f) && !slices.Contains(begun, f) {
+				begun = append(begun, f)
 			}
 		}
+		if len(begun) > 0 {
+			a.unfinished[key] = begun
+		}
 	}
-	if broken := a.flush(); broken != nil && !reported {
-		err = errors.Join(err, broken)
-	}
-	return err
 }
 
 // take takes an answer in, and those that have come meanwhile.

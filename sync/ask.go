@@ -102,9 +102,7 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		}
 		return r.Store.Commit(commit)
 	}
-	if u := r.under.Load(); u != nil {
-		u.sending()
-	}
+	r.sending()
 	s := r.Status()
 	s.Phase, s.Reading, s.Read = "read", len(want), 0
 	r.set(s)

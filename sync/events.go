@@ -71,7 +71,7 @@ func (r *Reconciler) told(e state.Event) bool {
 // tellUnknown records what is not known when a pass ends early, and that the rest of what was begun is known.
 func (a *applier) tellUnknown() {
 	var commit state.Commit
-	for _, j := range a.waiting {
+	for _, j := range a.order { // also who was only served by somebody else's call
 		if j.change.Outcome == plan.Planned {
 			commit.Events = append(commit.Events, a.unknown(j)...)
 			a.clear(j, &commit)

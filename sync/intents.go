@@ -185,6 +185,7 @@ func (r *Reconciler) awaitWrites(ctx context.Context, snap *state.Snapshot, mode
 	r.set(s)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	defer r.waited(now)
 	select {
 	case <-timer.C:
 		return nil

@@ -19,73 +19,87 @@ type interruption string
 func (i interruption) Error() string        { return "interrupted: " + string(i) }
 func (i interruption) Is(target error) bool { return target == ErrInterrupted }
 
-// errWindow ends what a pass carries out when a change window opens or closes. The pass goes on with another plan.
-const errWindow = interruption("a change window has opened or closed")
+const (
+	// errWindow ends what a pass carries out when a change window opens or closes. The pass goes on with another plan.
+	errWindow = interruption("a change window has opened or closed")
+	// errPaused ends a rollback that somebody has paused before it began.
+	errPaused = interruption("somebody has paused it")
+	// errCheckout ends a pass whose checkout is another one by now.
+	errCheckout = interruption("the checkout has changed")
+)
 
 // ended reports whether an error says that a request was not made, as nobody wants it any more.
 func ended(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// underway is what others may know of the pass that is under way.
-type underway struct {
+// activePass is what others may know of the pass, or the rollback, that is under way.
+type activePass struct {
 	interrupt context.CancelCauseFunc
-	sends     chan struct{} // closed when it has begun to read or change single users
-	over      chan struct{} // closed when it has ended
+	scan      atomic.Pointer[spec.Scan] // of the tree that it works on
+	sends     chan struct{}             // closed when it has begun to read or change single users
+	over      chan struct{}             // closed when it has ended
 
-	digest  atomic.Pointer[string] // of the tree that it works on
-	planned time.Time              // when it has begun to plan
-	until   time.Time              // once it sends: when it has done so for as long as it has taken to plan
+	planning time.Time // when it has begun to load and to plan, later by what it has waited since
+	until    time.Time // once it sends: when it has done so for as long as it has taken to plan
 }
 
-// begin registers a pass. What it returns ends when somebody interrupts the pass.
-func (r *Reconciler) begin(ctx context.Context) (context.Context, *underway) {
+// begin registers a pass. The context that it returns ends when somebody interrupts the pass.
+func (r *Reconciler) begin(ctx context.Context) (context.Context, *activePass) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	u := &underway{interrupt: cancel, sends: make(chan struct{}), over: make(chan struct{})}
-	r.under.Store(u)
-	return ctx, u
+	a := &activePass{interrupt: cancel, sends: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
+	r.active.Store(a)
+	return ctx, a
 }
 
 // end is the end of a pass.
-func (r *Reconciler) end(u *underway) {
-	r.under.Store(nil)
-	u.interrupt(nil)
-	close(u.over)
+func (r *Reconciler) end(a *activePass) {
+	r.active.Store(nil)
+	a.interrupt(nil)
+	close(a.over)
 }
 
-// plans says that the pass begins to plan, with a tree of this digest.
-func (u *underway) plans(digest string) {
-	u.digest.Store(&digest)
-	u.planned = time.Now()
+// waited leaves out of what it has taken to plan what was spent with waiting for the organization.
+func (r *Reconciler) waited(since time.Time) {
+	if a := r.active.Load(); a != nil {
+		a.planning = a.planning.Add(time.Since(since))
+	}
 }
 
 // sending says that the pass begins to read or change single users.
-func (u *underway) sending() {
+func (r *Reconciler) sending() {
+	a := r.active.Load()
+	if a == nil {
+		return // an export
+	}
 	select {
-	case <-u.sends:
+	case <-a.sends:
 	default:
 		now := time.Now()
-		u.until = now.Add(now.Sub(u.planned))
-		close(u.sends)
+		a.until = now.Add(now.Sub(a.planning))
+		close(a.sends)
 	}
 }
 
-// Interrupt ends the pass under way, if there is one: what is in flight is awaited and recorded, and nothing else is
-// begun. A listing under way is finished first. It returns at once; the pass returns ErrInterrupted with the reason.
-// A pass that begins after it finds whatever the reason is.
-func (r *Reconciler) Interrupt(why string) {
-	if u := r.under.Load(); u != nil {
-		u.interrupt(interruption(why))
+// Interrupt ends the pass or the rollback under way, and reports whether there is one: what is in flight is awaited and
+// recorded, and nothing else is begun. A listing under way is finished first. It returns at once; the pass returns
+// ErrInterrupted with the reason. What is in the state file or the checkout by then is found by the next pass.
+func (r *Reconciler) Interrupt(why string) bool {
+	a := r.active.Load()
+	if a != nil {
+		a.interrupt(interruption(why))
 	}
+	return a != nil
 }
 
 // Recheck interrupts the pass under way if the checkout is another one than it works on, once that is still. It
-// returns when that is decided, or ctx or the pass has ended; and whether it was decided.
+// returns when that is decided, or ctx or the pass has ended. If it reports false, another pass has to look: it has
+// interrupted this one, or could not tell, or there is a new commit that changes no spec.
 //
 // A pass gets at least as long to send as it has taken to plan: whoever edits all the time does not stop it.
-func (r *Reconciler) Recheck(ctx context.Context) (decided bool) {
-	u := r.under.Load()
-	if u == nil {
+func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
+	a := r.active.Load()
+	if a == nil {
 		return false
 	}
 	wait := func(d time.Duration) bool {
@@ -94,25 +108,26 @@ func (r *Reconciler) Recheck(ctx context.Context) (decided bool) {
 		select {
 		case <-timer.C:
 			return true
-		case <-u.over:
+		case <-a.over:
 		case <-ctx.Done():
 		}
 		return false
 	}
 	select {
-	case <-u.sends:
-	case <-u.over:
+	case <-a.sends:
+	case <-a.over:
 		return false
 	case <-ctx.Done():
 		return false
 	}
-	if !wait(time.Until(u.until)) {
+	if !wait(time.Until(a.until)) {
 		return false
 	}
 	for pause := stillWait; ; pause = min(2*pause, longestStillWait) {
+		works := a.scan.Load()
 		first, err := r.Specs.Scan(ctx)
-		if err == nil && first.Digest == *u.digest.Load() {
-			return true
+		if err == nil && first.Digest == works.Digest {
+			return first.Revision == works.Revision
 		}
 		if !wait(secondLook) {
 			return false
@@ -123,8 +138,8 @@ func (r *Reconciler) Recheck(ctx context.Context) (decided bool) {
 			return false
 		case err == nil && again == nil && first.Digest == second.Digest,
 			err != nil && again != nil && !errors.Is(again, spec.ErrMoved): // it cannot be applied, which the next pass tells
-			u.interrupt(interruption("the checkout has changed"))
-			return true
+			a.interrupt(errCheckout)
+			return false
 		}
 		if !wait(pause) {
 			return false

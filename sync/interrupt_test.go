@@ -3,6 +3,8 @@ package sync_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -19,7 +22,6 @@ import (
 type daemon struct {
 	*world
 	interrupted int // passes
-	longest     time.Duration
 	errs        []error
 	done        chan struct{}
 }
@@ -76,150 +78,6 @@ func after(tap *sim.Tap, since time.Time) []string {
 	return lines
 }
 
-// Somebody who leaves while a long pass is under way is the next but those who are in flight.
-func TestALeaverInterruptsAPass(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := tapped(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond})
-		w.titleAll("Before")
-		w.daemon().end()
-		w.titleAll("After")
-		d := w.daemon()
-		time.Sleep(3 * time.Second)
-		u := w.sim.Users()[400]
-		w.write(u.Email+".yaml", "email: %s\ntitle: After\nstate: inactive\n", u.Email)
-		still := time.Now()
-		if !w.Recheck(t.Context()) {
-			t.Error("it was not looked at the checkout")
-		}
-		decided := time.Since(still)
-		d.end()
-		since := after(w.tap, still.Add(decided))
-		at := -1
-		for i, line := range since {
-			if at < 0 && strings.Contains(line, u.ID) && strings.Contains(line, "inactive") {
-				at = i
-			}
-		}
-		if at < 0 || at > w.Workers || decided > time.Second || d.interrupted != 1 {
-			t.Errorf("the leaver's is the %d. of %d writes, decided after %s; %d passes were interrupted", at+1, len(since), decided, d.interrupted)
-		}
-		for _, u := range w.sim.Users() {
-			if u.Title != "After" {
-				t.Fatalf("%s has the title %q", u.Email, u.Title)
-			}
-		}
-		if n := w.writesOf(); n > 2*600+w.Workers+1 {
-			t.Errorf("%d writes", n)
-		}
-		w.settled()
-	})
-}
-
-// writesOf counts the writes since the beginning.
-func (w *world) writesOf() int { return len(after(w.tap, time.Time{})) }
-
-// A wrong commit that is reverted does no more harm a second after the tree is still.
-func TestARevertInterruptsAPass(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := tapped(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond})
-		w.titleAll("Right")
-		w.daemon().end()
-		before := w.writesOf()
-		w.titleAll("Wrong")
-		d := w.daemon()
-		time.Sleep(3 * time.Second)
-		w.titleAll("Right")
-		still := time.Now()
-		w.Recheck(t.Context())
-		d.end()
-		wrong, late := 0, 0
-		for _, r := range w.tap.Sent() {
-			if strings.Contains(r.Line, "Wrong") {
-				if wrong++; r.At.Sub(still) > time.Second {
-					late++
-				}
-			}
-		}
-		if wrong == 0 || late > 0 || wrong > 100 {
-			t.Errorf("%d wrong titles were written, %d of them too late", wrong, late)
-		}
-		if n := w.writesOf() - before; n > 2*wrong {
-			t.Errorf("%d writes for %d wrong ones and their reverts", n, wrong)
-		}
-		for _, u := range w.sim.Users() {
-			if u.Title != "Right" {
-				t.Fatalf("%s has the title %q", u.Email, u.Title)
-			}
-		}
-		w.settled()
-	})
-}
-
-// Who edits all the time stops nobody else: under an edit every three seconds all the others come through, in the time
-// that the quota takes, and the edits as well.
-func TestEditsStarveNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := tapped(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond})
-		w.titleAll("Before")
-		w.daemon().end()
-		w.titleAll("After")
-		began, edits, edited := time.Now(), 0, w.sim.Users()[599]
-		d := w.daemon()
-		for ; ; edits++ {
-			select {
-			case <-d.done:
-			case <-time.After(3 * time.Second):
-				if edits < 60 {
-					w.write(edited.Email+".yaml", "email: %s\ntitle: Edit %d\n", edited.Email, edits)
-				}
-				w.Recheck(t.Context())
-				continue
-			}
-			break
-		}
-		d.end()
-		took := time.Since(began)
-		if d.interrupted < 20 || took > 4*time.Minute {
-			t.Errorf("%d passes were interrupted, and it took %s", d.interrupted, took)
-		}
-		for _, u := range w.sim.Users()[:599] {
-			if u.Title != "After" {
-				t.Fatalf("%s has the title %q", u.Email, u.Title)
-			}
-		}
-		w.settled()
-	})
-}
-
-// A checkout that is touched, and is what it was, interrupts nothing; one that is being changed does so when it is still.
-func TestWhatInterruptsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond})
-		w.titleAll("Before")
-		d := w.daemon()
-		time.Sleep(2 * time.Second)
-		w.titleAll("Before")
-		if !w.Recheck(t.Context()) {
-			t.Error("undecided")
-		}
-		w.write("broken.yaml", "email: [\n")
-		go func() {
-			for i := range 20 {
-				w.write("moving.yaml", "email: moving@example.com\nname: Moving\ntitle: %d\n", i)
-				time.Sleep(100 * time.Millisecond)
-			}
-		}()
-		began := time.Now()
-		if !w.Recheck(t.Context()) || time.Since(began) < 1900*time.Millisecond {
-			t.Errorf("it was decided after %s, while files were written", time.Since(began))
-		}
-		<-d.done
-		if d.interrupted != 1 || w.Recheck(t.Context()) {
-			t.Errorf("%d passes were interrupted", d.interrupted)
-		}
-	})
-}
-
 // Interrupted whenever, and for whatever, nothing is lost and nothing is done twice.
 func TestInterruptedAtRandom(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
@@ -273,50 +131,6 @@ func TestInterruptedAtRandom(t *testing.T) {
 	})
 }
 
-// Who leaves does not wait until what nobody knows of all others was read.
-func TestALeaverOnAFreshState(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := tapped(t, sim.Options{Users: 1000, Full: true, Latency: 50 * time.Millisecond, Quota: sim.Quota{Limit: 600}})
-		users := w.sim.Users()
-		const fields = "title: T\nskills: {Billing: 3}\nlanguages: {Spanish: 2}\nqueues: [Billing ES]\ngroups: [Madrid]\nroles: [Employee]\n" +
-			"utilization: {call: {capacity: 1}}\nvoicemail: {alertTimeoutSeconds: 30}\nexternalIds: {}\nlocations: []\n"
-		for i, u := range users {
-			state := "active"
-			if i == 700 {
-				state = "inactive"
-			}
-			w.write(u.Email+".yaml", "email: %s\nstate: %s\n%s", u.Email, state, fields)
-		}
-		w.write("new.yaml", "email: new@example.com\nname: New\n%s", fields)
-		res := w.pass()
-		var names []string
-		leaver, hire, others := 0, 0, 0
-		for _, r := range w.tap.Sent() {
-			name, _, _ := strings.Cut(r.Line, "?")
-			switch names = append(names, name); {
-			case strings.Contains(r.Line, "inactive") && strings.Contains(r.Line, users[700].ID):
-				leaver = len(names)
-			case r.Line == "POST /api/v2/users":
-				hire = len(names)
-			case strings.HasPrefix(r.Line, "PATCH ") || strings.HasPrefix(r.Line, "PUT "):
-				others++
-			}
-		}
-		listed := 0
-		for i, name := range names {
-			if name == "GET /api/v2/users" || strings.HasPrefix(name, "GET /api/v2/authorization/roles/") {
-				listed = i + 1
-			}
-		}
-		if leaver == 0 || leaver-listed > 20 || hire-listed > 20 || others < 1000 || res.Failed+res.Held+res.Pending > 0 || res.Applied != 1001 {
-			t.Errorf("the leaver's is call %d, the new user's %d, %d after the listing; applied %d, held %v, failed %v", leaver, hire, leaver-listed, res.Applied, res.Holds, res.Failures)
-		}
-		t.Logf("the leaver's is call %d, the new user's %d, the listing ends with %d", leaver, hire, listed)
-		time.Sleep(time.Hour)
-		w.settled()
-	})
-}
-
 // A pass that is interrupted while it reads the organization finishes that, and what was read is kept.
 func TestAListingIsFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -359,6 +173,130 @@ func TestTheResultOfAnInterruptedPass(t *testing.T) {
 			if c.Outcome != plan.Applied && c.Outcome != plan.Planned {
 				t.Errorf("%s", c)
 			}
+		}
+	})
+}
+
+// A commit to the state file that fails is told, though the pass is interrupted at that moment.
+func TestTheStateFileFailsAtAnInterruption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 100, Latency: 100 * time.Millisecond})
+		w.declareAll("title: New")
+		time.AfterFunc(1500*time.Millisecond, func() {
+			w.Interrupt("of a test")
+			synctest.Wait()
+			if err := os.Rename(w.state, w.state+".aside"); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := w.Reconcile(t.Context(), usersync.Mode{})
+		if errors.Is(err, usersync.ErrInterrupted) || !errors.Is(err, state.ErrGone) || w.Status().Ailing != 1 {
+			t.Errorf("%v; %d passes have ended early", err, w.Status().Ailing)
+		}
+		if err := os.Rename(w.state+".aside", w.state); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A call for many users that was not sent leaves no intents behind, of nobody.
+func TestAnInterruptedCallForMany(t *testing.T) {
+	for ms := 100; ms < 1400; ms += 300 {
+		synctest.Test(t, func(t *testing.T) {
+			w := tapped(t, sim.Options{Users: 250, Full: true, Latency: 100 * time.Millisecond, Quota: sim.Quota{Limit: 30}})
+			w.Workers = 1
+			w.declareAll("queues: [Billing ES]")
+			w.pass()
+			time.Sleep(time.Hour)
+			w.declareAll("queues: [Sales EN]")
+			w.fault("POST after=1 x1 429 retry-after=30")
+			time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { w.Interrupt("of a test") })
+			_, err := w.Reconcile(t.Context(), usersync.Mode{NoRefresh: true})
+			snap, failed := w.Store.Snapshot()
+			if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || len(snap.Writes) > 0 {
+				t.Errorf("after %d ms: %v, intents of %d users, %v", ms, err, len(snap.Writes), failed)
+			}
+		})
+	}
+}
+
+// What was begun goes on whatever happens in between, though the window has closed: half of a change of queues is worse
+// than either.
+func TestWhatWasBegunGoesOn(t *testing.T) {
+	for _, between := range []string{"nothing", "urgent work", "a leaver", "another interruption"} {
+		t.Run(between, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := tapped(t, sim.Options{Users: 6, Full: true, IndexLag: -1})
+				us := w.sim.Users()
+				w.write("u.yaml", "email: %s\nqueues: [Billing ES]\n", us[0].Email)
+				w.write("v.yaml", "email: %s\nstate: active\n", us[1].Email)
+				w.write("x.yaml", "email: %s\ntitle: A\n", us[2].Email)
+				w.pass()
+				time.Sleep(time.Hour)
+				w.Policy.Schedule = hours(t, "Sat 00:00-02:00 UTC")
+				closes := w.Policy.Schedule.Closes(time.Now())
+				time.Sleep(time.Until(closes) - 10*time.Second)
+				w.write("u.yaml", "email: %s\nqueues: [Sales EN]\n", us[0].Email)
+				interruptAfter := func(what string) {
+					w.tap.Hook = func(line string, answered bool) error {
+						if answered && strings.Contains(line, what) {
+							w.Interrupt("of a test")
+							time.Sleep(time.Second)
+						}
+						return nil
+					}
+					if _, err := w.Reconcile(t.Context(), usersync.Mode{}); !errors.Is(err, usersync.ErrInterrupted) {
+						t.Fatal(err)
+					}
+					w.tap.Hook = nil
+				}
+				interruptAfter("members?delete=true")
+				time.Sleep(time.Until(closes) + time.Second)
+				if between != "nothing" {
+					w.write("v.yaml", "email: %s\nstate: inactive\n", us[1].Email)
+				}
+				switch between {
+				case "urgent work":
+					w.write("x.yaml", "email: %s\ntitle: B\nvoicemail: {alertTimeoutSeconds: 30}\n", us[2].Email)
+				case "another interruption":
+					w.Workers = 1
+					interruptAfter("inactive")
+				}
+				res, err := w.Reconcile(t.Context(), usersync.Mode{})
+				if err != nil || res.Deferred > 0 || !slices.Contains(w.sim.Members(sim.Queue, w.sim.IDOf(sim.Queue, "Sales EN")), us[0].ID) {
+					t.Errorf("%v: deferred %d\n%s", err, res.Deferred, show(res))
+				}
+			})
+		})
+	}
+}
+
+// A pause that comes while a rollback still reads ends it before anything is recorded.
+func TestAPauseWhileARollbackReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 20, Latency: 100 * time.Millisecond})
+		w.declareAll("title: Right")
+		w.pass()
+		w.declareAll("title: Bad")
+		undo := plan.Undo{Revision: w.pass().Revision}
+		dry, err := w.Rollback(t.Context(), undo, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.fault("GET /api/v2/users x1 slow=20s")
+		time.AfterFunc(2*time.Second, func() {
+			if err := w.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: "Ana", Reason: "incident"}}); err != nil {
+				t.Error(err)
+			}
+			w.Interrupt("somebody has paused it")
+		})
+		_, err = w.Rollback(t.Context(), undo, dry.Plan, "me")
+		meta, failed := w.Store.Meta()
+		if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || meta.Pause == nil || meta.Pause.Reason != "incident" || meta.Applied.Undone {
+			t.Errorf("%v; pause %+v, applied %+v, %v", err, meta.Pause, meta.Applied, failed)
+		}
+		if _, err := w.Rollback(t.Context(), undo, dry.Plan, "me"); !errors.Is(err, usersync.ErrInterrupted) {
+			t.Errorf("a rollback that was asked for before the pause: %v", err)
 		}
 	})
 }

@@ -297,12 +297,20 @@ func (j *job) began(fields, written []spec.Field) {
 	j.begun = slices.DeleteFunc(append(slices.Clone(j.begun), fields...), func(f spec.Field) bool { return slices.Contains(written, f) })
 }
 
-// cut notes what was done of a change that is not at its end when the pass is, and returns of which fields the rest
+// has reports whether a field is in one of the calls that are left.
+func (j *job) has(f spec.Field) bool {
+	return slices.ContainsFunc(j.calls, func(call *Call) bool { return slices.Contains(call.Fields, f) })
+}
+
+// stopShort notes what was done of a change that is not at its end when the pass is, and returns of which fields the rest
 // should not wait for a change window.
-func (j *job) cut() (begun []spec.Field) {
+func (j *job) stopShort() (begun []spec.Field) {
 	c := j.change
 	for _, fc := range j.fields {
-		left := slices.ContainsFunc(j.calls, func(call *Call) bool { return slices.Contains(call.Fields, fc.Field) })
+		left := j.has(fc.Field)
+		if j.whole { // restored, and to be read: the call is the one that was made
+			left = !left
+		}
 		if !left || j.inDoubt() && slices.Contains(j.lost, fc.Field) { // of the latter the next plan has what is left
 			c.Written = append(c.Written, fc)
 		}
@@ -310,7 +318,7 @@ func (j *job) cut() (begun []spec.Field) {
 	if (j.action == plan.Create || j.action == plan.Restore) && c.Current != nil && !c.Current.Deleted() {
 		return slices.Collect(maps.Keys(c.Desired))
 	}
-	return j.begun
+	return slices.Clone(j.begun)
 }
 
 // finish leaves nothing to do, and the change as it was planned.

@@ -17,7 +17,7 @@ import (
 type pass struct {
 	*Reconciler
 	mode   Mode
-	under  *underway
+	active *activePass
 	began  time.Time
 	policy plan.Policy
 
@@ -29,8 +29,10 @@ type pass struct {
 	invalid  error          // why a strict pass refuses the tree, apart from those in it who are to be inactive
 	bind     func() error   // see binder
 	releases []string       // of mode.Release, those that no plan has answered
-	asOf     time.Time      // what is known of the organization is at least as young
-	planned  *plan.Plan     // the last that was carried out
+
+	urgentDone bool       // what is urgent was carried out, and the rest waits for what is to be read
+	asOf       time.Time  // what is known of the organization is at least as young
+	planned    *plan.Plan // the last that was carried out
 }
 
 // mark is what the state file remembers of a tree that is fully applied.
@@ -57,6 +59,7 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	if p.scan, err = p.lookAgain(ctx, p.scan); err != nil {
 		return nil, err
 	}
+	p.active.scan.Store(p.scan)
 	if p.tree, err = p.Specs.Load(ctx, p.scan); err != nil {
 		return nil, err
 	}
@@ -110,7 +113,7 @@ func (p *pass) nothing(ctx context.Context) (*Result, error) {
 }
 
 // known returns what is known of the organization, and reads that first if it is due.
-func (p *pass) known(ctx, until context.Context, first bool) (*state.Snapshot, error) {
+func (p *pass) known(ctx, until context.Context) (*state.Snapshot, error) {
 	snap, err := p.Store.Snapshot()
 	if err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func (p *pass) known(ctx, until context.Context, first bool) (*state.Snapshot, e
 	p.asOf = time.Now() // a plan is no younger than what it is made of
 	fields := p.inUse(p.tree, snap)
 	p.bind = p.binder(ctx, snap)
-	if first && (p.due || !p.covers(snap.Refresh, fields)) {
+	if p.planned == nil && (p.due || !p.covers(snap.Refresh, fields)) {
 		s := p.Status()
 		p.set(Status{Phase: "refresh", Began: p.began, Users: len(p.tree.Users), InSync: s.InSync, Revision: p.tree.Revision})
 		if err := p.bind(); err != nil {
@@ -140,8 +143,8 @@ func (p *pass) known(ctx, until context.Context, first bool) (*state.Snapshot, e
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
 func (p *pass) plan(ctx context.Context, snap *state.Snapshot) (*plan.Plan, error) {
-	p.policy.Schedule.Begun = p.unfinished
-	urgent := p.planned == nil && !p.mode.DryRun && p.meta.Pause == nil
+	p.policy.Schedule.Begun, p.policy.Earlier = p.unfinished, p.planned
+	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil
 	next, err := p.answered(ctx, snap, p.bind, urgent, p.mode.DryRun, func(answers *plan.LookupResults) *plan.Plan {
 		return plan.New(p.tree, snap, p.policy, answers, p.asOf)
 	})
@@ -157,13 +160,20 @@ func (p *pass) plan(ctx context.Context, snap *state.Snapshot) (*plan.Plan, erro
 	return next, nil
 }
 
-// unread is why a pass ends that knows too little of the organization. What is wrong with the specs is told all the same.
-func (p *pass) unread(err error) error {
-	if p.invalid == nil {
-		return err
+// early is the end of a pass that has no plan, or none after the one that it has carried out. What is wrong with the specs
+// is told all the same.
+func (p *pass) early(until context.Context, err error) (*Result, error) {
+	if cause := context.Cause(until); ended(err) && cause != nil {
+		err = cause
 	}
-	p.Log.Warn("users who are to be inactive cannot be looked at", "error", err)
-	return errors.Join(p.invalid, err)
+	if p.invalid != nil {
+		p.Log.Warn("users who are to be inactive cannot be looked at", "error", err)
+		err = errors.Join(p.invalid, err)
+	}
+	if p.planned == nil {
+		return nil, err
+	}
+	return p.report(p.planned, err)
 }
 
 // stillThere checks that who is about to count as removed is not declared by now: the refresh may have taken minutes.
@@ -172,21 +182,27 @@ func (p *pass) stillThere(ctx context.Context, next *plan.Plan) error {
 		return nil
 	}
 	again, err := p.Specs.Scan(ctx)
-	if err == nil && again.Digest != p.scan.Digest {
-		p.seen = ""
+	if err == nil && again.Digest == p.scan.Digest {
+		return nil
+	}
+	p.seen = ""
+	switch {
+	case p.planned != nil:
+		return errCheckout
+	case err == nil:
 		return fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
 	}
 	return err
 }
 
 // carryOut applies a plan, and records that the tree is applied if it is.
-func (p *pass) carryOut(ctx, until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
+func (p *pass) carryOut(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
 	if next.Sends() {
 		if err := p.bind(); err != nil {
 			return err
 		}
 	}
-	p.under.sending()
+	p.sending()
 	stopped = p.apply(until, next, snap)
 	switch converged := len(p.tree.Problems) == 0 && next.Converged() && p.policy.Select.All(); {
 	case stopped != nil:
@@ -201,6 +217,9 @@ func (p *pass) carryOut(ctx, until context.Context, next *plan.Plan, snap *state
 
 // report sums the pass up, with why it has ended early, if it has.
 func (p *pass) report(last *plan.Plan, stopped error) (*Result, error) {
+	if last.Urgent { // what it would do else is not known yet
+		last.Holds = nil
+	}
 	return p.sumUp(p.began, p.mode, p.tree.Revision, last, p.problems), cmp.Or(stopped, p.invalid)
 }
 

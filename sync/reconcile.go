@@ -14,7 +14,7 @@ import (
 )
 
 // Reconciler makes the organization look like the checkout, one pass at a time. Fields are set once,
-// before the first pass; only Status, View, Interrupt and Recheck may be used while a pass is running.
+// before the first pass; only Status, View, Explain, Interrupt and Recheck may be used while a pass is running.
 type Reconciler struct {
 	Specs     *spec.Loader
 	Store     *state.Store
@@ -31,7 +31,7 @@ type Reconciler struct {
 
 	status   atomic.Pointer[Status]
 	view     atomic.Pointer[View]
-	under    atomic.Pointer[underway]
+	active   atomic.Pointer[activePass]
 	loaded   atomic.Pointer[spec.Tree]   // that was read last, for Explain
 	policy   atomic.Pointer[plan.Policy] // of the pass that has begun last, for Explain
 	standing Standing
@@ -73,23 +73,20 @@ type Mode struct {
 // When a change window opens or closes on the way, it goes back to 3. Interrupt ends it. It acts on what is there now,
 // never on what an event said. The Result holds what was done even when the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
-	until, under := r.begin(ctx)
-	res, err := r.pass(ctx, until, under, mode)
-	for try := 1; errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
+	until, active := r.begin(ctx)
+	res, err := r.pass(ctx, until, active, mode)
+	for try := 1; res == nil && errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
 		// Somebody is checking out; nothing was written yet. It rarely takes a second.
 		timer := time.NewTimer(stillWait)
 		select {
 		case <-timer.C:
-			res, err = r.pass(ctx, until, under, mode)
+			res, err = r.pass(ctx, until, active, mode)
 		case <-until.Done():
 			timer.Stop()
 			err = context.Cause(until)
 		}
 	}
-	if cause := context.Cause(until); ended(err) && ctx.Err() == nil && cause != nil {
-		err = cause
-	}
-	r.end(under)
+	r.end(active)
 	r.standing.Passes++
 	r.refused = r.refused || errors.Is(err, ErrUnauthorized)
 	r.resumes = errors.Is(err, ErrInterrupted)
@@ -108,29 +105,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	return res, err
 }
 
-func (r *Reconciler) pass(ctx, until context.Context, under *underway, mode Mode) (*Result, error) {
-	p := &pass{Reconciler: r, mode: mode, under: under, began: time.Now(), policy: r.Policy, releases: mode.Release}
+func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode Mode) (*Result, error) {
+	p := &pass{Reconciler: r, mode: mode, active: active, began: time.Now(), policy: r.Policy, releases: mode.Release}
 	if done, err := p.load(ctx); done != nil || err != nil {
 		return done, err
 	}
-	for first := true; ; first = false {
-		snap, err := p.known(ctx, until, first)
+	for {
+		snap, err := p.known(ctx, until)
 		if err != nil {
-			return nil, p.unread(err)
+			return p.early(until, err)
 		}
-		under.plans(p.scan.Digest)
 		next, err := p.plan(until, snap)
 		switch {
 		case err != nil:
-			return nil, p.unread(err)
-		case p.invalid != nil && len(next.Changes) == 0:
+			return p.early(until, err)
+		case p.invalid != nil && len(next.Changes) == 0 && p.planned == nil:
 			return nil, p.invalid
 		}
 		if err := p.stillThere(ctx, next); err != nil {
-			return nil, err
+			return p.early(until, err)
 		}
-		p.see(p.tree, next)
 		if !next.Urgent {
+			p.see(p.tree, next)
 			p.tellUnheld(next, p.releases)
 		}
 		if err := p.authorized(ctx); err != nil || mode.DryRun {
@@ -143,12 +139,13 @@ func (r *Reconciler) pass(ctx, until context.Context, under *underway, mode Mode
 			p.tellUnheld(next, without(next.UnknownReleases, p.releases))
 		}
 		p.releases = without(p.releases, next.Answered)
-		stopped := p.carryOut(ctx, until, next, snap)
-		if !first {
+		stopped := p.carryOut(until, next, snap)
+		if p.planned != nil {
 			next.Continue(p.planned)
 		}
-		p.planned = next
-		if stopped != nil && !errors.Is(stopped, errWindow) || stopped == nil && !next.Urgent {
+		turned := stopped == errWindow //nolint:errorlint // joined with another error it is not the window alone
+		p.planned, p.urgentDone = next, p.urgentDone || next.Urgent && !turned
+		if !turned && (stopped != nil || !next.Urgent) {
 			return p.report(next, stopped)
 		}
 	}

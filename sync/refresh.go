@@ -42,7 +42,9 @@ func (r *Reconciler) refresh(ctx, until context.Context, snap *state.Snapshot, f
 		if err := r.Store.Commit(commit); err != nil {
 			return err
 		}
+		r.standing.Refresh = snap.Refresh.At
 	}
+	r.waited(began)
 	since := r.Policy.DetailInterval
 	if !before.IsZero() {
 		since = began.Sub(before)

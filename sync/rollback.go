@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,11 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 		return nil, fmt.Errorf("%w Give one revision, or a time since when", plan.ErrAmbiguous)
 	}
 	began := time.Now()
+	until, active := r.begin(ctx)
+	defer r.end(active)
+	if meta, err := r.Store.Meta(); err != nil || !undo.Wanted(meta.Pause) {
+		return nil, cmp.Or(err, error(errPaused))
+	}
 	mode := Mode{DryRun: agreed == ""}
 	events, err := r.Store.History(state.Query{Revision: undo.Revision, Since: undo.Since})
 	if err != nil {
@@ -68,8 +74,6 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = "refresh", began, undo.String(), 0, 0
 	r.set(s)
 	defer r.rest(before)
-	until, under := r.begin(ctx)
-	defer r.end(under)
 	bind := r.binder(ctx, snap)
 	if err := bind(); err != nil {
 		return nil, err
@@ -95,6 +99,9 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 		if !p.Sends() {
 			return r.rolledBack(began, mode, undo, p), nil
 		}
+		if err := context.Cause(until); err != nil { // before anything else is recorded
+			return nil, err
+		}
 		pause := undo.Pause(began, by)
 		if err := r.Store.Commit(state.Commit{Pause: &pause, Undone: true}); err != nil {
 			return nil, err
@@ -104,9 +111,6 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 			undone := *a
 			undone.Undone = true
 			r.standing.LastApplied = &undone
-		}
-		if err := context.Cause(until); err != nil {
-			return nil, err
 		}
 		err = r.apply(until, p, snap)
 	}

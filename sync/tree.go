@@ -14,7 +14,7 @@ const (
 	stillTries       = 10
 	stillWait        = 500 * time.Millisecond
 	longestStillWait = 30 * time.Second // of whoever waits for it beside a pass
-	// Two looks at a tree that is news are so far apart.
+	// Two scans of a tree that has changed are so far apart.
 	secondLook = 200 * time.Millisecond
 )
 
@@ -31,7 +31,7 @@ func (e *ProblemsError) Error() string {
 // Is makes errors.Is find ErrProblems.
 func (e *ProblemsError) Is(target error) bool { return target == ErrProblems }
 
-// lookAgain returns a second scan of a tree that is news, and ErrMoved if it is not the same as the first. In
+// lookAgain returns a second scan of a tree that has changed, and ErrMoved if it is not the same as the first. In
 // a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
 // with no sign of when they have finished.
 func (r *Reconciler) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {

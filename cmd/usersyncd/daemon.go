@@ -40,14 +40,14 @@ type daemon struct {
 	longestWait time.Duration // of a worker, between two tries
 	supervisor
 
-	orders  chan order    // what the loop is asked to do between two passes
-	kick    chan struct{} // a reason to look again; holds one
-	undoing atomic.Bool   // a rollback that was agreed to is under way
-	undos   undoHolds
-	due     due
-	asked   []order      // who wants to know what the next pass does
-	next    atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
-	busy    atomic.Int64 // how long passes have taken in all, in nanoseconds
+	orders   chan order    // what the loop is asked to do between two passes
+	kick     chan struct{} // a reason to look again; holds one
+	undoing  atomic.Bool   // a rollback that was agreed to is under way
+	undos    undoHolds
+	requests requests
+	asked    []order      // who wants to know what the next pass does
+	next     atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
+	busy     atomic.Int64 // how long passes have taken in all, in nanoseconds
 
 	stillness
 	said   string   // of the last pass that was worth a line
@@ -125,7 +125,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
 		if errors.Is(err, usersync.ErrInterrupted) {
 			d.tellInterrupted(res, err)
-			d.attend(ctx)
+			d.serveRequests(ctx)
 			continue // who has asked hears what the next one does, which knows why
 		}
 		for _, o := range d.asked {
@@ -157,8 +157,8 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 func (d *daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Result, error) {
 	listening, stop := context.WithCancel(ctx)
 	var listeners sync.WaitGroup
-	listeners.Go(func() { d.heedTree(listening) })
-	listeners.Go(func() { d.heedPeople(listening, hup) })
+	listeners.Go(func() { d.watchTree(listening) })
+	listeners.Go(func() { d.watchRequests(listening, hup) })
 	began, before := time.Now(), d.calls()
 	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: slices.ContainsFunc(d.asked, func(o order) bool { return o.reread })}
 	res, err := d.Reconcile(ctx, mode)
@@ -203,7 +203,7 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
-	for !d.attend(ctx) && (next.IsZero() || time.Now().Before(next)) {
+	for !d.serveRequests(ctx) && (next.IsZero() || time.Now().Before(next)) {
 		d.step("idle")
 		d.beat.Store(time.Now().UnixNano())
 		select {
@@ -213,9 +213,9 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 		case <-d.kick:
 			return nil
 		case o := <-d.orders:
-			d.due.orders = append(d.due.orders, o)
+			d.requests.orders = append(d.requests.orders, o)
 		case <-hup:
-			d.due.reload = true
+			d.requests.reload = true
 		case <-ctx.Done():
 			return ctx.Err()
 		}

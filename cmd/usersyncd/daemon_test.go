@@ -23,7 +23,7 @@ func TestDaemonApplies(t *testing.T) {
 
 	// Nothing else: a rename alone is no news, and no user is touched twice.
 	r.signal(syscall.SIGHUP)
-	r.waitFor("SIGHUP is heard", func() bool { return r.lines("asked to look again (SIGHUP)") == 1 })
+	r.waitFor("SIGHUP is heard", func() bool { return r.lines("reload requested (SIGHUP)") == 1 })
 	r.declare(ana, "Pilot")
 	r.signal(syscall.SIGHUP)
 	r.waitFor("the second edit is applied", func() bool { return r.title(ana) == "Pilot" })
@@ -171,7 +171,7 @@ func TestDaemonParked(t *testing.T) {
 	r.waitFor("the pause", func() bool { return r.lines("the pass ended early") == 1 })
 	r.declare(users[1].Email, "Moved")
 	r.signal(syscall.SIGHUP)
-	r.waitFor("SIGHUP", func() bool { return r.lines("asked to look again (SIGHUP)") == 1 })
+	r.waitFor("SIGHUP", func() bool { return r.lines("reload requested (SIGHUP)") == 1 })
 	r.signal(syscall.SIGKILL)
 	r.ends()
 
@@ -179,7 +179,7 @@ func TestDaemonParked(t *testing.T) {
 	r.start("--log-format", "json")
 	r.waitFor("the pause, once more", func() bool { return r.lines("the pass ended early") == 2 })
 	r.signal(syscall.SIGHUP)
-	r.waitFor("SIGHUP", func() bool { return r.lines("asked to look again (SIGHUP)") == 2 })
+	r.waitFor("SIGHUP", func() bool { return r.lines("reload requested (SIGHUP)") == 2 })
 	r.signal(syscall.SIGTERM)
 	if code := r.ends(); code != 0 {
 		t.Errorf("exit code %d", code)

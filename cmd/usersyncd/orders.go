@@ -16,7 +16,7 @@ import (
 
 // An order is what somebody asks the loop to do between two passes. The loop is the only one who makes passes.
 type order struct {
-	wanted context.Context // ends when nobody waits for the answer any more
+	gone   <-chan struct{} // closed when nobody waits for the answer any more
 	undo   *plan.Undo      // a rollback; nil: a pass
 	reread bool            // the pass is to read the organization
 	agreed string          // the plan of a rollback
@@ -32,10 +32,11 @@ type reply struct {
 // ask gives the loop an order and waits for what comes of it.
 func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 	answer := make(chan reply, 1)
-	o.wanted, o.reply = ctx, answer
+	o.gone, o.reply = ctx.Done(), answer
 	select {
 	case d.orders <- o:
 	case <-ctx.Done():
+		d.undone(o)
 		return nil, ctx.Err()
 	}
 	select {
@@ -49,7 +50,7 @@ func (d *daemon) ask(ctx context.Context, o order) (*usersync.Result, error) {
 // interrupt makes a pass begin at once: the one under way ends as soon as what is in flight has come back. A rollback
 // goes on.
 func (d *daemon) interrupt(why string) {
-	if !d.undoing.Load() {
+	if !d.undoing.Load() && d.Status().Undoes == "" {
 		d.Interrupt(why)
 	}
 	d.look()
@@ -146,15 +147,17 @@ func (s source) Release(by, id string) (plan.Hold, error) {
 // Rollback implements control.Daemon. It ends the pass under way, which may go on writing what is to be undone, and no
 // pass comes before it.
 func (s source) Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error) {
-	if agreed != "" && s.undoing.Load() {
+	if agreed != "" && !s.undoing.CompareAndSwap(false, true) { // their pauses would get into each other's way
 		return nil, fmt.Errorf("undo %s: %w", undo, control.ErrUndoing)
 	}
+	o := order{undo: &undo, agreed: agreed, by: by}
 	meta, err := s.Store.Meta()
 	if err != nil {
+		s.undone(o)
 		return nil, err
 	}
 	undo.Released, undo.Paused = s.undos.freed(), meta.Pause
-	return s.ask(ctx, order{undo: &undo, agreed: agreed, by: by})
+	return s.ask(ctx, o)
 }
 
 // undoHolds is what guards hold of rollbacks. No pass knows of it, so that a request beside the state file would be
@@ -191,19 +194,30 @@ func (u *undoHolds) freed() []string {
 	return slices.Clone(u.released)
 }
 
+// undone is the end of a rollback that was agreed to.
+func (d *daemon) undone(o order) {
+	if o.agreed != "" {
+		d.undoing.Store(false)
+	}
+}
+
 // rollback carries out an order between two passes.
 func (d *daemon) rollback(ctx context.Context, o order) {
-	if o.agreed != "" {
-		d.undoing.Store(true)
-	} else { // a plan that nobody waits for any more is of no use; what writes goes on
+	if o.agreed == "" { // a plan that nobody waits for any more is of no use; what writes goes on
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(o.wanted, cancel)()
+		go func() {
+			select {
+			case <-o.gone:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
 	}
 	before := d.calls()
 	res, err := d.Rollback(ctx, *o.undo, o.agreed, o.by)
-	d.undoing.Store(false) // before the answer: whoever has it may resume at once
+	d.undone(o) // before the answer: whoever has it may resume at once
 	if res != nil {
 		res.Calls.Add(d.calls(), before)
 		d.log.Warn("rollback", "undo", o.undo.String(), "plan", res.Plan, "dryRun", res.DryRun, "by", o.by, "users", res.Changed,

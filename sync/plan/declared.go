@@ -32,9 +32,9 @@ type planner struct {
 	wrong      map[string]bool          // keys of users of whom it is not known which account is meant
 	held       map[string]bool          // ids
 	freed      map[string]bool          // what a person has released
-	users      census
-	suggested  int                    // addresses
-	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed
+	tried      map[string]bool          // keys of whom the plan before has failed, in the same pass
+	suggested  int                      // addresses
+	amended    map[string]*state.User   // by id: those of Record.Users, once one of them was changed
 	now        time.Time
 }
 
@@ -44,6 +44,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 		policy: policy, answers: answers, snap: snap, now: now,
 		declared: map[string]*spec.User{}, formerly: map[string]bool{}, current: map[string]*state.User{}, doubted: map[string]string{},
 		changes: map[string]*Change{}, removals: map[string]*Change{}, wrong: map[string]bool{}, quiet: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
+		tried: map[string]bool{},
 	}
 	for _, t := range snap.Guards.Released {
 		p.freed[t] = true
@@ -138,7 +139,7 @@ func (p *planner) quarantine(c *Change) {
 // inQuarantine reports whether what is desired of a user waits there.
 func (p *planner) inQuarantine(key, hash string) bool {
 	f, failed := p.snap.Failures[key]
-	return failed && !p.policy.Retry && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
+	return failed && (!p.policy.Retry || p.tried[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
 }
 
 func times(n int) string {

@@ -43,6 +43,7 @@ type census struct {
 	listed  int // managed or not
 	ours    int // managed, or declared and there
 	done    state.Tally
+	floor   int // how many users a floor is measured against
 }
 
 // count makes the census.
@@ -60,13 +61,14 @@ func (p *planner) count() {
 			p.users.ours++
 		}
 	}
+	p.users.floor = cmp.Or(p.users.managed, p.users.listed)
+	if e := p.policy.Earlier; e != nil { // which may have been the first
+		p.users.floor = e.users.floor
+	}
 }
 
 // ours reports whether a known user is looked after.
 func (p *planner) ours(id string) bool { return p.snap.Users[id].Applied != nil || p.OwnerOf[id] != "" }
-
-// most is how many users a floor is measured against.
-func (n census) most() int { return cmp.Or(n.managed, n.listed) }
 
 // ofWhom names the users that a limit is a share of.
 func (n census) ofWhom(all int) string {
@@ -112,7 +114,7 @@ func (p *planner) limitRemovals() {
 
 // limitDeactivations holds the declared users who are switched off, if there are too many.
 func (p *planner) limitDeactivations() {
-	l, done, all, most := p.policy.Guard.Deactivations, p.users.done.Deactivated, p.users.ours, p.users.most()
+	l, done, all, most := p.policy.Guard.Deactivations, p.users.done.Deactivated, p.users.ours, p.users.floor
 	changes := p.planned(func(c *Change) bool {
 		return !c.Action.Removes() && c.Deactivates() && !p.released(guardDeactivations, c) && !c.again(c.Current)
 	})
@@ -181,7 +183,7 @@ func (p *Plan) EndImport() *state.Guards {
 
 // limitAddresses holds the changes of addresses, if there are too many.
 func (p *planner) limitAddresses() {
-	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.most()
+	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.floor
 	changes := p.planned(func(c *Change) bool { return c.ChangesAddress() && !p.releasedField(c, spec.Email, guardMaxRenames) })
 	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
 		return

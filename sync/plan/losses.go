@@ -99,7 +99,7 @@ func (p *planner) limitLosses() {
 		return cmp.Or(len(losers[b])-len(losers[a]), cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name))
 	}) {
 		done := p.users.done.Lost[lossKey(t.field, t.name)]
-		if len(losers[t])+done <= l.within(p.users.most()).of(holders[t]+done) {
+		if len(losers[t])+done <= l.within(p.users.floor).of(holders[t]+done) {
 			continue
 		}
 		if worst.field == "" {
@@ -122,7 +122,7 @@ func (p *planner) limitLosses() {
 	}
 	done := p.users.done.Lost[lossKey(worst.field, worst.name)]
 	reason := fmt.Sprintf("would %s%s; %s", worst.lostBy(len(losers[worst]), holders[worst]+done), after(done),
-		l.inWords(guardLosses, holders[worst]+done, p.users.most()))
+		l.inWords(guardLosses, holders[worst]+done, p.users.floor))
 	if others > 0 {
 		reason += fmt.Sprintf("; the same for %d more", others)
 	}

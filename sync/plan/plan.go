@@ -41,6 +41,7 @@ type Plan struct {
 	Retained   int // managed users that a tree with problems does not show
 	Resent     int // calls sent again, after no usable answer or a conflict
 
+	users census          // as it was when the pass began
 	keeps map[string]bool // addresses that users keep for now, as their new ones are held
 
 	// Urgent plans carry out who leaves and who is created or restored, and of these only what needs no field that is
@@ -86,6 +87,11 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	}
 	p := newPlanner(snap, policy, answers, now)
 	p.Urgent = answers.Urgent
+	if policy.Earlier != nil {
+		for _, c := range policy.Earlier.Changes {
+			p.tried[c.Key] = c.Outcome == Failed
+		}
+	}
 	p.Revision, p.Notes = tree.Revision, tree.Gaps()
 	declared := slices.Concat(tree.Users, tree.Leavers)
 	for _, u := range declared {
@@ -148,6 +154,13 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 
 // record adds what is done without a call: who is no longer managed, and what the guards remember.
 func (p *planner) record() {
+	if p.Urgent { // of all others too little is known
+		p.Record = state.Commit{Checkout: p.Record.Checkout}
+		if !reflect.DeepEqual(p.Guards, p.snap.Guards) {
+			p.Record.Guards = &p.Guards
+		}
+		return
+	}
 	for _, c := range p.Changes {
 		if c.Outcome == Planned && c.Action == Unmanage {
 			left := *c.Current
@@ -195,11 +208,13 @@ func (p *Plan) Todo() []*Change {
 }
 
 // urgent reports whether a change must not wait until what is not known was read.
-func (c *Change) urgent() bool { return c.Lane == 1 || c.Action == Create || c.Action == Restore }
+func (c *Change) urgent() bool {
+	return (c.Lane == 1 || c.Action == Create || c.Action == Restore) && c.Action != Unmanage
+}
 
-// Removes reports whether anybody counts as removed.
+// Removes reports whether anybody is to be removed.
 func (p *Plan) Removes() bool {
-	return slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Action.Removes() })
+	return slices.ContainsFunc(p.Todo(), func(c *Change) bool { return c.Action.Removes() })
 }
 
 // Sends reports whether anything is to be sent.

@@ -37,6 +37,8 @@ type Policy struct {
 	// DetailInterval is within which time everybody's fields that no listing shows are read again; 0: never.
 	DetailInterval time.Duration
 
+	Earlier *Plan // that was carried out before, in the same pass; nil: none
+
 	Apart []spec.Field // what no listing of the directory shows
 	Loose []spec.Field // what the directory writes without a version
 }

@@ -28,6 +28,11 @@ func (u Undo) String() string {
 	return "since " + u.Since.UTC().Format(time.RFC3339)
 }
 
+// Wanted reports whether nobody has paused the passes since the rollback was asked for.
+func (u Undo) Wanted(now *state.Pause) bool {
+	return now == nil || u.Paused != nil && u.Paused.At.Equal(now.At) && u.Paused.By == now.By && u.Paused.Reason == now.Reason
+}
+
 // Pause is what a rollback begins with. One that goes on with what an earlier one left is paused since that one.
 func (u Undo) Pause(at time.Time, by string) state.Pause {
 	p := state.Pause{At: at, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", u)}

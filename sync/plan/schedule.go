@@ -32,9 +32,9 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 	return closes(s.Windows, now)
 }
 
-// Turns returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
+// NextTurn returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
 // something is kept to it, or one opens, and something waits for it. Zero if neither matters.
-func (s *Schedule) Turns(p *Plan) time.Time {
+func (s *Schedule) NextTurn(p *Plan) time.Time {
 	var at time.Time
 	for _, c := range p.Changes {
 		switch {

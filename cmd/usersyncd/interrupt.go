@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	usersync "usersyncd/sync"
 )
@@ -10,19 +11,22 @@ import (
 // A pass hears of nothing by itself. Whatever would make it another one if it began now interrupts it, and the next
 // one begins: there is no other way to influence a pass under way.
 
-// due is what happened while a pass was under way, and is dealt with before the next one.
-type due struct {
+// interruptEvery is how often it is tried to interrupt a pass that is about to begin.
+const interruptEvery = 10 * time.Millisecond
+
+// requests are what came in while a pass was under way, and is dealt with before the next one.
+type requests struct {
 	reload bool // the settings are to be read again
 	orders []order
 }
 
-// heedTree interrupts the pass under way when the checkout has changed.
-func (d *daemon) heedTree(ctx context.Context) {
+// watchTree interrupts the pass under way when the checkout has changed.
+func (d *daemon) watchTree(ctx context.Context) {
 	for {
 		select {
 		case <-d.watcher.Changes():
 			if !d.Recheck(ctx) {
-				d.look() // the pass has ended before
+				d.look()
 			}
 		case <-ctx.Done():
 			return
@@ -30,29 +34,37 @@ func (d *daemon) heedTree(ctx context.Context) {
 	}
 }
 
-// heedPeople interrupts the pass under way when somebody wants something. Only the loop, which waits for its end,
-// looks at what is due.
-func (d *daemon) heedPeople(ctx context.Context, hup <-chan os.Signal) {
+// watchRequests interrupts the pass under way when somebody wants something. Only the loop, which waits for its end,
+// looks at what was requested.
+func (d *daemon) watchRequests(ctx context.Context, hup <-chan os.Signal) {
 	for {
+		why := "sync requested"
 		select {
 		case o := <-d.orders:
-			d.due.orders = append(d.due.orders, o)
-			d.Interrupt("somebody has asked for something else")
+			if d.requests.orders = append(d.requests.orders, o); o.undo != nil {
+				why = "rollback requested"
+			}
 		case <-hup:
-			d.due.reload = true
-			d.Interrupt("the configuration is to be read again")
+			d.requests.reload, why = true, "reload requested"
 		case <-ctx.Done():
 			return
+		}
+		for !d.Interrupt(why) { // it is about to begin, or has ended
+			select {
+			case <-time.After(interruptEvery):
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
 }
 
-// attend deals with what is due, and reports whether a pass is to follow.
-func (d *daemon) attend(ctx context.Context) bool {
-	was := d.due
-	d.due = due{}
+// serveRequests deals with what was requested, and reports whether a pass is to follow.
+func (d *daemon) serveRequests(ctx context.Context) bool {
+	was := d.requests
+	d.requests = requests{}
 	if was.reload {
-		d.log.Info("asked to look again (SIGHUP)")
+		d.log.Info("reload requested (SIGHUP)")
 		d.reloading()
 		d.reload()
 		d.notify("READY=1")
