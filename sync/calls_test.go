@@ -41,6 +41,7 @@ func (w *world) perUser() int {
 
 // The targets of the design: how many calls a change costs, beside the listing's pages.
 func TestCallsOfAChange(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	many := func(n int, line string) func(w *world) {
 		return func(w *world) {
 			for _, u := range w.sim.Users()[:n] {
@@ -173,6 +174,7 @@ func TestCallsOfAChange(t *testing.T) {
 
 // A leaver and 12,000 new titles in one commit: the leaver is done within the first five calls of the pass.
 func TestALeaverGoesFirst(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	synctest.Test(t, func(t *testing.T) {
 		const users = 12_001
 		w := newWorld(t, sim.Options{Users: users, Latency: 20 * time.Millisecond})

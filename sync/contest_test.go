@@ -137,6 +137,7 @@ func TestOtherFieldsOfAContestedUser(t *testing.T) {
 
 // Two usersyncd with a state file and a checkout each want different things: neither writes more than now and then.
 func TestTwoInstances(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	synctest.Test(t, func(t *testing.T) {
 		w, email := fighting(t)
 		other := &world{TB: t, sim: w.sim, dir: t.TempDir(), state: filepath.Join(t.TempDir(), "other.db")}

@@ -19,6 +19,7 @@ import (
 // the faults stop, a pass or two make everything as declared, the next one finds nothing to do, and
 // what is not declared is as it was.
 func TestConverges(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	rapid.Check(t, func(r *rapid.T) {
 		sc := drawScenario(r)
 		var failure error

@@ -77,6 +77,7 @@ func (d deed) restart(w *world) {
 // Ten are done, and count: with an answer, with one that was lost, and where nobody ever found out in that pass. A limit
 // of ten does not become twenty, after a restart neither; a day later it counts no more.
 func TestAllThatIsDoneCounts(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	for _, d := range deeds() {
 		for _, road := range []string{"answered", "lost, and found by reading", "given up, and found by the next pass"} {
 			t.Run(d.name+", "+road, func(t *testing.T) {
@@ -143,6 +144,7 @@ func heldUsers(res *usersync.Result) int {
 
 // What is released does not count, however it was found to be done.
 func TestWhatIsReleasedDoesNotCount(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	for _, d := range deeds() {
 		for _, lost := range []bool{false, true} {
 			t.Run(fmt.Sprint(d.name, " lost ", lost), func(t *testing.T) {

@@ -80,6 +80,7 @@ func after(tap *sim.Tap, since time.Time) []string {
 
 // Interrupted whenever, and for whatever, nothing is lost and nothing is done twice.
 func TestInterruptedAtRandom(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	rapid.Check(t, func(r *rapid.T) {
 		org := sim.Options{Users: rapid.IntRange(1, 12).Draw(r, "users"), Full: true, Latency: 100 * time.Millisecond,
 			Seed: rapid.Uint64Range(0, 5).Draw(r, "seed")}

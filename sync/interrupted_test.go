@@ -18,6 +18,7 @@ import (
 // of a call. The next commit takes it back: the pass after that ends well, and everything is as it was. It does not
 // matter whether the field is given or taken away, whether the pass corrects drift, or which call of several it was.
 func TestKilledAndTakenBack(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	for field, values := range wishes {
 		for from := range values {
 			for to := range values {
@@ -75,6 +76,7 @@ func killedAndTakenBack(t *testing.T, field string, from, to wish, at int, repor
 // Wherever a pass is killed, and whatever is declared next: the pass after that leaves everything as declared, in both
 // modes of drift. Nobody had to wait for what is read in turns.
 func TestConvergesAfterAKill(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	rapid.Check(t, func(r *rapid.T) {
 		org := sim.Options{
 			Users: rapid.IntRange(1, 5).Draw(r, "users"), Full: true, Seed: rapid.Uint64Range(0, 9).Draw(r, "seed"), Latency: 20 * time.Millisecond,

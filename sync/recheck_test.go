@@ -95,6 +95,7 @@ func TestARevertInterruptsAPass(t *testing.T) {
 // Who edits all the time stops nobody else: under an edit every three seconds all the others come through, in the time
 // that the quota takes, and the edits as well.
 func TestEditsStarveNobody(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	synctest.Test(t, func(t *testing.T) {
 		w := tapped(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond})
 		w.titleAll("Before")

@@ -230,6 +230,7 @@ func TestTroubledAPI(t *testing.T) {
 
 // Two hours of throttling: the quota is cut to a fifth, then restored; nobody is lost, and 429s stay rare.
 func TestLongThrottle(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 7600, Latency: 50 * time.Millisecond, Quota: sim.Quota{Limit: 300}})
 		w.declareAll("department: Moved")

@@ -29,6 +29,7 @@ func (w *world) declareFresh(n int) (leaver sim.User) {
 
 // Who leaves does not wait until what nobody knows of all others was read.
 func TestALeaverOnAFreshState(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	synctest.Test(t, func(t *testing.T) {
 		w := tapped(t, sim.Options{Users: 300, Full: true, Latency: 50 * time.Millisecond, Quota: sim.Quota{Limit: 600}})
 		users := w.sim.Users()

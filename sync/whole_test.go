@@ -96,6 +96,7 @@ func (w *world) under(u sim.User) map[string]string {
 // declared and a plan is empty. Who is not declared, and what is not, is byte for byte as it was, or as
 // somebody else has made it.
 func TestTheWholeUserConverges(t *testing.T) {
+	t.Parallel() // it is one of the longest
 	rapid.Check(t, func(r *rapid.T) {
 		sc := drawWhole(r)
 		var failure error

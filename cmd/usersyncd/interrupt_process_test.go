@@ -1,0 +1,42 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// In a real process: a leaver who is committed in the middle of a long pass goes next, and a reload does not wait for
+// its end. The test has one PATCH a second for each of two workers; the pass takes half a minute.
+func TestARealPassIsInterrupted(t *testing.T) {
+	const users = 60
+	r := newRunning(t, sim.Options{Users: users})
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.slowly()
+	r.moveAll("Moved")
+	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 4 })
+	leaver := r.sim.Users()[users-1]
+	write(t, specPath(r.specs, leaver), "email: "+leaver.Email+"\ntitle: Moved\nstate: inactive\n")
+	r.waitFor("the leaver is out", func() bool { u, _ := r.sim.User(leaver.Email); return u.State == "inactive" })
+	if n := r.patches(200); n > users/2 {
+		t.Errorf("%d of %d users came before the leaver", n, users)
+	}
+	r.signal(syscall.SIGHUP)
+	r.waitFor("SIGHUP", func() bool { return r.lines("reload requested (SIGHUP)") == 1 })
+	if n := r.patches(200); n > users/2 {
+		t.Errorf("%d of %d users came before the reload", n, users)
+	}
+	if n := r.lines("the pass ends early, and the next one goes on"); n != 2 {
+		t.Errorf("%d passes were interrupted", n)
+	}
+	r.sim.ClearFaults()
+	r.settled()
+	for _, u := range r.sim.Users() {
+		if u.Title != "Moved" {
+			t.Errorf("%s has the title %q", u.Email, u.Title)
+		}
+	}
+	r.quiet()
+}
