@@ -178,33 +178,6 @@ func (a *applier) run(outer context.Context) error {
 	return cmp.Or(a.broken, err) // what is not recorded is more than an interruption
 }
 
-// noteUnfinished remembers of which fields the pass has written some, and not all, for whoever goes on with them.
-func (a *applier) noteUnfinished() {
-	if a.plan.RollbackOf != "" {
-		return
-	}
-	if a.unfinished == nil {
-		a.unfinished = map[string][]spec.Field{}
-	}
-	for _, j := range a.order {
-		key := j.change.Key
-		before := a.unfinished[key]
-		delete(a.unfinished, key)
-		if j.change.Outcome != plan.Planned {
-			continue
-		}
-		begun := j.stopShort()
-		for _, f := range before { // by an earlier pass, which nobody has gone on with
-			if j.has(f) && !slices.Contains(begun, f) {
-				begun = append(begun, f)
-			}
-		}
-		if len(begun) > 0 {
-			a.unfinished[key] = begun
-		}
-	}
-}
-
 // take takes an answer in, and those that have come meanwhile.
 func (a *applier) take(ans answer) {
 	for more := true; more; {
