@@ -84,7 +84,7 @@ func TestNobodyIsReal(t *testing.T) {
 	domain := regexp.MustCompile(`[a-z0-9.-]+@([a-z0-9.-]+)`)
 	number := regexp.MustCompile(`\+[0-9]+`)
 	reserved := regexp.MustCompile(`^\+(` + strings.Join([]string{
-		`3532091\d{5}`,               // Ireland: ComReg, 020 91X XXXX
+		`3532091\d{5}`,               // Ireland: ComReg, 020 91 and five digits
 		`493023125\d{3}`,             // Berlin: Bundesnetzagentur, (0)30 23125 000 to 999
 		`46701740(60[5-9]|6[1-9]\d)`, // Sweden: PTS, 070-174 06 05 to 99
 		`1\d{3}55501\d{2}`,           // North America: NANPA, 555-0100 to 555-0199

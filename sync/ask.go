@@ -26,11 +26,14 @@ func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind fu
 		}
 		next, quick := p.Lookups.Quick()
 		if !quick {
-			answers.Urgent = urgent
-			if u := make(answers); urgent && u.Sends() && !u.NeedsLookups() {
-				return u, nil
+			if urgent {
+				answers.Urgent = true
+				if u := make(answers); u.Sends() && !u.NeedsLookups() {
+					return u, nil
+				}
+				answers.Urgent = false
 			}
-			next, answers.Urgent = p.Lookups, false
+			next = p.Lookups
 		}
 		if err := bind(); err != nil {
 			return nil, err

@@ -143,7 +143,7 @@ func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode M
 		if p.planned != nil {
 			next.Continue(p.planned)
 		}
-		turned := stopped == errWindow //nolint:errorlint // joined with another error it is not the window alone
+		turned := errors.Is(stopped, errWindow)
 		p.planned, p.urgentDone = next, p.urgentDone || next.Urgent && !turned
 		if !turned && (stopped != nil || !next.Urgent) {
 			return p.report(next, stopped)

@@ -179,9 +179,7 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 
 // retryAt makes Retry that time, if it is one and no earlier one is known.
 func (r *Result) retryAt(t time.Time) {
-	if !t.IsZero() && (r.Retry.IsZero() || t.Before(r.Retry)) {
-		r.Retry = t
-	}
+	r.Retry = plan.Earliest(r.Retry, t)
 }
 
 func failure(c *plan.Change) Failure {

@@ -145,7 +145,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 				pause, next = 0, until
 			}
 		default:
-			pause, next = 0, sooner(res.Retry, d.refreshDue())
+			pause, next = 0, plan.Earliest(res.Retry, d.refreshDue())
 		}
 		if err := d.idle(ctx, next, hup); err != nil {
 			return err
@@ -186,14 +186,6 @@ func (d *daemon) refreshDue() time.Time {
 		return time.Time{} // the next pass will meet the error, too
 	}
 	return meta.Refresh.At.Add(d.Refresh)
-}
-
-// sooner is the first of two times, of which each may be unknown.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // idle waits for the next reason to make a pass, and shows meanwhile that it is alive.

@@ -155,3 +155,41 @@ func TestAPersonInterruptsAPass(t *testing.T) {
 		})
 	})
 }
+
+// What a person releases in the middle of a long pass does not wait for its end.
+func TestAReleaseInterruptsAPass(t *testing.T) {
+	inBubble(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond}, "resync-interval: 1h\non-removal: deactivate\nmax-removals: 0%,1\n", func(b *bubble) {
+		if err := os.RemoveAll(b.specs); err != nil {
+			t.Fatal(err)
+		}
+		b.everybody("Before")
+	}, func(b *bubble) {
+		time.Sleep(10 * time.Minute)
+		gone := b.sim.Users()[500:505]
+		b.everybody("After")
+		for _, u := range gone {
+			if err := os.Remove(filepath.Join(b.specs, u.Email+".yaml")); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.hint()
+		time.Sleep(3 * time.Second)
+		s := source{b.d}
+		holds := s.Status().Holds
+		if len(holds) != 1 || len(holds[0].Users) != len(gone) {
+			b.Fatalf("held: %+v", holds)
+		}
+		if _, err := s.Release("Ana", holds[0].ID); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		for _, u := range gone {
+			if now, _ := b.sim.User(u.Email); now.State != "inactive" {
+				b.Errorf("%s is %s five seconds after the release", u.Email, now.State)
+			}
+		}
+		if n := b.titled("After"); n > 150 {
+			b.Errorf("%d others came first", n)
+		}
+	})
+}

@@ -160,7 +160,7 @@ func (s source) Rollback(ctx context.Context, undo plan.Undo, agreed, by string)
 	return s.ask(ctx, o)
 }
 
-// undoHolds is what guards hold of rollbacks. No pass knows of it, so that a request beside the state file would be
+// undoHolds is what guards hold of rollbacks. No pass knows of it, so that a request in the state file would be
 // answered with "nothing is held".
 type undoHolds struct {
 	mu       sync.Mutex

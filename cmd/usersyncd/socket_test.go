@@ -88,6 +88,17 @@ func (r *running) moveAll(title string) {
 	}
 }
 
+// startsToMove starts the daemon, and returns in the middle of a pass that moves everybody, two at a time and each in a
+// second.
+func (r *running) startsToMove() {
+	r.Helper()
+	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
+	r.settled()
+	r.slowly()
+	r.moveAll("Moved")
+	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 3 })
+}
+
 // quiet fails if the daemon has logged an error.
 func (r *running) quiet() {
 	r.Helper()
@@ -106,11 +117,7 @@ func (r *running) quiet() {
 func TestPauseDuringAPass(t *testing.T) {
 	const users = 60
 	r := newRunning(t, sim.Options{Users: users})
-	r.start("--log-format=json", "--resync-interval=1h", "--max-in-flight=2")
-	r.settled()
-	r.slowly()
-	r.moveAll("Moved")
-	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 3 })
+	r.startsToMove()
 	waits := r.begin("sync")
 	r.told(0, "pause", "--reason", "incident 4711")
 	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == "idle" && s.Pending > 0 })

@@ -35,20 +35,20 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 // NextTurn returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
 // something is kept to it, or one opens, and something waits for it. Zero if neither matters.
 func (s *Schedule) NextTurn(p *Plan) time.Time {
-	var at time.Time
+	at, closes := time.Time{}, s.Closes(p.Began)
 	for _, c := range p.Changes {
 		switch {
 		case len(c.Deferred) > 0:
-			at = earliest(at, c.Until)
+			at = Earliest(at, c.Until)
 		case c.Outcome == Planned && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return s.keeps(c, fc) }):
-			at = earliest(at, s.Closes(p.Began))
+			at = Earliest(at, closes)
 		}
 	}
 	return at
 }
 
-// earliest is the first of two times, of which each may be unknown.
-func earliest(a, b time.Time) time.Time {
+// Earliest is the first of two times, of which each may be unknown: the zero time.
+func Earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
@@ -60,11 +60,20 @@ func (s *Schedule) keeps(c *Change, fc FieldChange) bool {
 	return !c.unscheduled() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Begun[c.Key], fc.Field)
 }
 
+// shut reports whether no window is open.
+func (s *Schedule) shut(now time.Time) bool {
+	closes := s.Closes(now)
+	return !closes.IsZero() && !now.Before(closes)
+}
+
 // Postpone sets apart which fields of a change wait until a window opens, if none is open.
 func (s *Schedule) Postpone(c *Change, now time.Time) {
-	if closes := s.Closes(now); closes.IsZero() || now.Before(closes) {
-		return
+	if s.shut(now) {
+		s.postpone(c, s.Opens(now))
 	}
+}
+
+func (s *Schedule) postpone(c *Change, opens time.Time) {
 	var rest []FieldChange
 	for _, fc := range c.Fields {
 		if s.keeps(c, fc) {
@@ -76,7 +85,7 @@ func (s *Schedule) Postpone(c *Change, now time.Time) {
 	if len(c.Deferred) == 0 {
 		return
 	}
-	if c.Fields, c.Until = rest, s.Opens(now); len(rest) > 0 {
+	if c.Fields, c.Until = rest, opens; len(rest) > 0 {
 		c.classify() // what is left may be less urgent
 	}
 }
@@ -99,11 +108,16 @@ func (c *Change) unscheduled() bool {
 // schedule sets apart what waits for a window. Guards have looked at all of it before: who is to release
 // something learns of it by day.
 func (p *planner) schedule() {
+	s := &p.policy.Schedule
+	if !s.shut(p.now) {
+		return
+	}
+	opens := s.Opens(p.now)
 	for _, c := range p.changes {
 		if c.Outcome != Planned {
 			continue
 		}
-		if p.policy.Schedule.Postpone(c, p.now); len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		if s.postpone(c, opens); len(c.Fields) == 0 && len(c.Deferred) > 0 {
 			c.Outcome = Deferred
 		}
 	}
