@@ -35,6 +35,23 @@ func TestACopiedID(t *testing.T) {
 		}
 	})
 
+	inWorld(t, "of an account that has the copy's name from before", func(w *world) {
+		w.Policy.Unmanaged = []spec.Field{spec.Name}
+		ana := w.sim.Users()[0]
+		w.write("bo.yaml", "email: %s\nname: Bo\nemployer: {employeeId: BO}\n", ana.Email)
+		w.pass()
+		w.write("ana.yaml", "email: two@example.com\nname: %q\nid: %s\nemployer: {employeeId: ANA}\n", ana.Name, ana.ID)
+		before := w.sim.Snapshot(ana.ID)
+		for range 2 {
+			if res := w.pass(); res.Failed != 2 {
+				w.Errorf("failed %d: %v\n%s", res.Failed, res.Problems, show(res))
+			}
+		}
+		if after := w.sim.Snapshot(ana.ID); after != before {
+			w.Errorf("Bo's account was\n%s\nand is\n%s", before, after)
+		}
+	})
+
 	for name, original := range map[string]string{
 		"by id too": "id: %[3]s\n", "by record": "", "by address": "",
 	} {

@@ -187,9 +187,9 @@ func (a *applier) reread(j *job, ans answer) error {
 		if owner := a.plan.OwnerOf[now.ID]; c.Current != nil || owner != "" && owner != c.Key {
 			return a.failed(j, a.because(j, fmt.Sprintf("the address is taken by user %s (%s)", now.ID, now.Fields[spec.State].Text())))
 		}
-		if known := a.index.ByID[now.ID]; !j.ours && known != nil && known.Applied != nil && known.Declared.Key != "" && known.Declared.Key != c.Key {
+		if as := a.declaredAs(now.ID); !j.ours && as != "" && as != c.Key {
 			// Somebody has given the address to a user whom we know under another one: whose account it is the next plan tells.
-			return a.failed(j, a.because(j, fmt.Sprintf("the address is that of user %s by now, who was declared as %s; the next pass looks again", now.ID, known.Declared.Key)))
+			return a.failed(j, a.because(j, fmt.Sprintf("the address is that of user %s by now, who was declared as %s; the next pass looks again", now.ID, as)))
 		}
 		if !j.ours && !a.Policy.Adopt && now.Fields[spec.State].Text() != state.Deleted {
 			return a.failed(j, a.because(j, fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
@@ -229,6 +229,20 @@ func (a *applier) reread(j *job, ans answer) error {
 		return err
 	}
 	return a.replan(j)
+}
+
+// declaredAs returns the key that a user was last declared as, also of one whom this pass removes; "" for who was not
+// managed.
+func (a *applier) declaredAs(id string) string {
+	for _, c := range a.plan.Changes {
+		if c.Action.Removes() && c.Current.ID == id {
+			return c.Key
+		}
+	}
+	if known := a.index.ByID[id]; known != nil && known.Applied != nil {
+		return known.Declared.Key
+	}
+	return ""
 }
 
 // replan compares again and replaces the calls that are left. If none is, the change is as it was

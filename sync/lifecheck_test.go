@@ -3,6 +3,7 @@ package sync_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,10 @@ func (sc *life) look(name string, mode usersync.Mode) error {
 	res, err := sc.Reconcile(context.Background(), mode)
 	said := ""
 	sc.changed = false
+	sc.refused = nil
+	if refused := (*usersync.ProblemsError)(nil); errors.As(err, &refused) {
+		sc.refused = refused.Problems
+	}
 	if sc.last = res; res != nil {
 		said = show(res)
 		for _, h := range res.Holds {
@@ -217,6 +222,7 @@ func (sc *life) asDeclared() error {
 func (sc *life) told(p *person) bool {
 	res := sc.last
 	return slices.ContainsFunc(res.Failures, func(f usersync.Failure) bool { return f.Email == p.key }) ||
+		slices.ContainsFunc(sc.refused, func(problem spec.Problem) bool { return problem.File == p.file }) ||
 		slices.ContainsFunc(res.Holds, func(h plan.Hold) bool { return slices.Contains(h.Users, p.key) }) ||
 		slices.ContainsFunc(res.Notes, func(note string) bool { return strings.Contains(note, p.key) }) ||
 		slices.ContainsFunc(res.Changes, func(c *plan.Change) bool {

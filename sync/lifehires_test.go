@@ -3,11 +3,13 @@ package sync_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // A hire at the former address gets nobody's account.
@@ -180,4 +182,24 @@ func TestAHireAtTheAddressOfARemovedUser(t *testing.T) {
 		}
 		w.settled()
 	})
+
+	for _, action := range []plan.Action{plan.Unmanage, plan.Deactivate, plan.Delete} {
+		t.Run(fmt.Sprintf("which somebody has given to them since the listing, %s", action), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 10, ReadLag: 5 * time.Second})
+				defer w.close()
+				us := w.sim.Users()
+				w.Policy.OnRemoval = action
+				w.adopted(us[:2]...)
+				w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\nid: %s\n", us[1].Name, us[1].ID)
+				w.write("hire.yaml", "email: %s\nname: Hire\n", us[1].Email)
+				w.remove(us[0].ID + ".yaml")
+				w.sim.Edit(us[1].Email, func(u *sim.User) { u.Email = "elsewhere@example.com" })
+				w.sim.Edit(us[0].Email, func(u *sim.User) { u.Email = us[1].Email })
+				if res := w.pass(); w.byID(us[0].ID).Name != us[0].Name {
+					w.Errorf("who was removed is %q\n%s", w.byID(us[0].ID).Name, show(res))
+				}
+			})
+		})
+	}
 }

@@ -70,9 +70,14 @@ func exchange(say func(p *person, old string)) act {
 		if p == nil || p == q {
 			return "", nil
 		}
+		before := [2]person{*p, *q}
 		p.key, q.key = q.key, p.key
 		say(p, q.key)
 		say(q, p.key)
+		if !sc.recognizable(p) || !sc.recognizable(q) {
+			*p, *q = before[0], before[1]
+			return "", nil
+		}
 		sc.declare(p)
 		sc.declare(q)
 		return fmt.Sprintf("%s and %s", p, q), nil

@@ -146,11 +146,12 @@ func (p *planner) matchIDs(users []*spec.User) {
 }
 
 // rival returns another spec that declares a pinned account, by record or address. A hire at the address of a user who
-// is renamed is none: the name, or a former address of its own, tells.
+// is renamed is none: the name, or a former address of its own, tells. An employee id that is not the account's tells that
+// the spec with the id is a copy.
 func (p *planner) rival(u *spec.User, cur *state.User) *spec.User {
 	for _, key := range []string{cur.Declared.Key, cur.Key()} {
 		other := p.declared[key]
-		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (p.copied(u, cur) || other.Fields[spec.Name] == "" || other.Fields[spec.Name] == cur.Fields[spec.Name]) {
+		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (p.copied(u, cur) || otherEmployee(u, cur) || other.Fields[spec.Name] == "" || other.Fields[spec.Name] == cur.Fields[spec.Name]) {
 			return other
 		}
 	}
