@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -61,7 +62,7 @@ func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snaps
 		switch now, err := r.Directory.Get(ctx, id, snap.Refresh.Fields...); {
 		case err == nil && now.ID == id:
 			snap.Users[id] = &state.User{Observed: now}
-		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrForbidden):
+		case err != nil && !errors.Is(err, apply.ErrNotFound) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrForbidden):
 			return fmt.Errorf("look up a pinned id: %w", err)
 		}
 	}
@@ -83,7 +84,7 @@ func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snaps
 	if a.Admins {
 		answers.Counted = true
 		answers.Admins, answers.NoCount = r.Directory.Holders(ctx, r.Policy.Guard.AdminRoles)
-		if err := answers.NoCount; err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrListing) {
+		if err := answers.NoCount; err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
 			return fmt.Errorf("look the administrators up: %w", err)
 		}
 	}
@@ -116,21 +117,21 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		index = plan.NewIndex(snap.Users, false)
 	}
 	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
-		if !errors.Is(why, ErrUncertain) { // no answer is no progress
+		if !errors.Is(why, apply.ErrUncertain) { // no answer is no progress
 			s.Read++
 		}
 		r.set(s)
 		switch {
-		case errors.Is(why, ErrForbidden):
-			if denied++; denied >= maxDenied {
+		case errors.Is(why, apply.ErrForbidden):
+			if denied++; denied >= apply.MaxForbidden {
 				lacking = why
 				return errLacking
 			}
-		case errors.Is(why, ErrUncertain):
-			if unanswered++; unanswered >= maxSilent {
+		case errors.Is(why, apply.ErrUncertain):
+			if unanswered++; unanswered >= apply.MaxUnanswered {
 				return why
 			}
-		case errors.Is(why, ErrUnauthorized), errors.Is(why, ErrThrottled), errors.Is(why, ErrUnreachable):
+		case errors.Is(why, apply.ErrUnauthorized), errors.Is(why, apply.ErrThrottled), errors.Is(why, apply.ErrUnreachable):
 			return why
 		case why == nil:
 			denied, unanswered = 0, 0
@@ -138,7 +139,7 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(why, ErrNotFound) && unshown(snap.Users[now.ID]) {
+		if errors.Is(why, apply.ErrNotFound) && unshown(snap.Users[now.ID]) {
 			why = plan.ErrUnshown
 		}
 		if unread[now.ID] = why; why != nil {
@@ -160,7 +161,7 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		}
 		renewed := r.detailed(u, now.Fields, asked, writes, began)
 		if len(writes) > 0 {
-			r.resolve(index, renewed, asked, began, snap, &commit)
+			apply.Resolve(r.Store, &r.Policy, index, renewed, asked, began, snap, &commit)
 		}
 		snap.Users[now.ID] = renewed
 		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
@@ -200,18 +201,18 @@ func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Fiel
 			continue
 		case doubtful && !shown:
 			delete(renewed.Fields, f)
-		case !shown, known && !doubtful && !r.believable(u, f, at):
+		case !shown, known && !doubtful && !r.Policy.Believable(u, f, at):
 			continue
 		default:
 			renewed.Fields[f] = v
-			unsure = unsure || !doubtful && !r.believable(u, f, at)
+			unsure = unsure || !doubtful && !r.Policy.Believable(u, f, at)
 		}
-		if slices.Contains(r.Policy.Apart, f) {
+		if slices.Contains(r.Policy.DetailFields, f) {
 			fresh = append(fresh, f)
 		}
 	}
 	for f := range u.Fields {
-		if !slices.Contains(r.Policy.Apart, f) || slices.Contains(fresh, f) {
+		if !slices.Contains(r.Policy.DetailFields, f) || slices.Contains(fresh, f) {
 			continue
 		}
 		_, managed := u.Applied[f]
@@ -239,7 +240,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	var due []*state.User
 	for _, u := range snap.Users {
 		var known []spec.Field
-		for _, f := range r.Policy.Apart {
+		for _, f := range r.Policy.DetailFields {
 			if _, managed := u.Applied[f]; managed {
 				known = append(known, f)
 			}
@@ -248,7 +249,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			continue
 		}
 		all++
-		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !r.believable(u, f, now) })
+		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !r.Policy.Believable(u, f, now) })
 		if age := now.Sub(u.Times.Oldest()); len(known) > 0 && (u.Stale || age < 0 || age >= r.Policy.DetailInterval) {
 			due = append(due, u)
 			want[u.ID] = known

@@ -13,6 +13,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -200,7 +201,7 @@ func TestALeaverGoesFirst(t *testing.T) {
 		declare(func(sim.User) string { return "New" }, "inactive")
 		w.sim.ResetLedger()
 		w.fault("after=5 403") // what is later than that is refused, until the pass gives up
-		if _, err := w.Reconcile(t.Context(), usersync.Mode{NoRefresh: true}); !errors.Is(err, usersync.ErrForbidden) {
+		if _, err := w.Reconcile(t.Context(), usersync.Mode{NoRefresh: true}); !errors.Is(err, apply.ErrForbidden) {
 			t.Fatal(err)
 		}
 		if state := w.user(leaver.Email).State; state != "inactive" {

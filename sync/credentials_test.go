@@ -9,6 +9,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -25,25 +26,25 @@ func TestCredentialsAreAccepted(t *testing.T) {
 			_, err := w.Reconcile(t.Context(), usersync.Mode{})
 			return err
 		}
-		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) {
+		if err := look(); !errors.Is(err, apply.ErrUnauthorized) {
 			t.Fatal(err)
 		}
 		w.declareAll("title: One") // nothing is left to do
 		for range 2 {
-			if err := look(); !errors.Is(err, usersync.ErrUnauthorized) || !errors.Is(w.Status().Trouble, usersync.ErrUnauthorized) {
+			if err := look(); !errors.Is(err, apply.ErrUnauthorized) || !errors.Is(w.Status().Trouble, apply.ErrUnauthorized) {
 				t.Fatalf("%v, and the trouble is %v", err, w.Status().Trouble)
 			}
 		}
 		if err := os.Rename(w.dir, w.dir+".aside"); err != nil { // another trouble does not make up for it
 			t.Fatal(err)
 		}
-		if err := look(); err == nil || errors.Is(err, usersync.ErrUnauthorized) {
+		if err := look(); err == nil || errors.Is(err, apply.ErrUnauthorized) {
 			t.Fatal(err)
 		}
 		if err := os.Rename(w.dir+".aside", w.dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) {
+		if err := look(); !errors.Is(err, apply.ErrUnauthorized) {
 			t.Fatal(err)
 		}
 		// What is to be done, and that it is paused, is seen all the same.
@@ -51,7 +52,7 @@ func TestCredentialsAreAccepted(t *testing.T) {
 		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{At: time.Now(), By: "ana"}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) || len(w.View().Changes) != 40 || w.Status().Paused == nil {
+		if err := look(); !errors.Is(err, apply.ErrUnauthorized) || len(w.View().Changes) != 40 || w.Status().Paused == nil {
 			t.Fatalf("%v, %d changes are seen, and the pause is %v", err, len(w.View().Changes), w.Status().Paused)
 		}
 		if err := w.Store.Commit(state.Commit{Pause: &state.Pause{}}); err != nil {
@@ -72,7 +73,7 @@ func TestCredentialsAreAccepted(t *testing.T) {
 
 		w.fault("revoked")
 		w.declareAll("title: Three")
-		if err := look(); !errors.Is(err, usersync.ErrUnauthorized) {
+		if err := look(); !errors.Is(err, apply.ErrUnauthorized) {
 			t.Fatal(err)
 		}
 		w.sim.ClearFaults()

@@ -24,7 +24,7 @@
 // that differs. A [Call] is one request, for one user or for many. A [Directory] turns the first into the
 // second and knows the wire; this package carries a plan out in order, and knows no HTTP.
 //
-// Apart are the fields that no listing shows. They are asked for when a plan turns out to need them, and
+// Detail fields are the fields that no listing shows. They are asked for when a plan turns out to need them, and
 // read again in turns.
 //
 // # What holds

@@ -34,6 +34,7 @@ type Late struct {
 // any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
 func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*Exported, error) {
 	began := time.Now()
+	r.Policy.Limits = r.Directory.Limits()
 	r.set(Status{Phase: "refresh", Began: began})
 	snap, err := r.Store.Snapshot()
 	if err != nil {
@@ -64,7 +65,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := r.refresh(ctx, ctx, snap, listed, false); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.Apart, f) }) {
+	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) }) {
 		if err := r.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
 			return nil, err
 		}
@@ -103,8 +104,8 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
 		w, interrupted := snap.Writes[id][f] // a call, and a reading may not show yet what it did
 		interrupted = interrupted && r.Policy.ShownBy(f, w.At).After(read)
-		unrecorded := r.unversioned(f) && (late.Rebuilt || made) || interrupted
-		return !unrecorded && !r.doubtful(u, f, read)
+		unrecorded := r.Policy.Unversioned(f) && (late.Rebuilt || made) || interrupted
+		return !unrecorded && !r.Policy.Doubtful(u, f, read)
 	})
 	if len(unknown) > 0 {
 		late.Fields += len(unknown)
@@ -129,7 +130,7 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 		for _, f := range fields {
 			_, known := u.Fields[f]
 			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
-			if apart := slices.Contains(r.Policy.Apart, f); !known || apart && old {
+			if apart := slices.Contains(r.Policy.DetailFields, f); !known || apart && old {
 				want[id] = append(want[id], f)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -17,7 +18,7 @@ func (r *Reconciler) readFresh(ctx context.Context, ids []string, snap *state.Sn
 	}
 	began, fields := time.Now(), r.listed(snap.Refresh.Fields)
 	found, err := r.Directory.Read(ctx, ids, fields...)
-	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUncertain) && !errors.Is(err, ErrRefused) {
+	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrUncertain) && !errors.Is(err, apply.ErrRefused) {
 		return err
 	}
 	for _, id := range ids {
@@ -63,7 +64,7 @@ func (r *Reconciler) searchDeleted(ctx context.Context, emails []string, snap *s
 		return nil
 	}
 	found, err := r.Directory.Search(ctx, emails)
-	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrListing) {
+	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
 		return err
 	}
 	var ids []string

@@ -17,6 +17,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -72,8 +73,8 @@ func (w *world) open() {
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: w.genesys, API: w.genesys.API(),
 		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Guard: anything(),
-			Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
-		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
+			DetailInterval: 24 * time.Hour},
+		Retry:     apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 }

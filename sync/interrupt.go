@@ -28,11 +28,6 @@ const (
 	errCheckout = interruption("the checkout has changed")
 )
 
-// ended reports whether an error says that a request was not made, as nobody wants it any more.
-func ended(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
 // activePass is what others may know of the pass, or the rollback, that is under way.
 type activePass struct {
 	interrupt context.CancelCauseFunc
@@ -49,6 +44,7 @@ func (r *Reconciler) begin(ctx context.Context) (context.Context, *activePass) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	a := &activePass{interrupt: cancel, sends: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
 	r.active.Store(a)
+	r.Policy.Limits = r.Directory.Limits()
 	return ctx, a
 }
 

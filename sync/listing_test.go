@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -46,7 +47,7 @@ func TestFirstRunBelievesNoOddListing(t *testing.T) {
 
 			w.fault("listing=" + shape)
 			res, err := w.once()
-			if !errors.Is(err, usersync.ErrListing) || !strings.Contains(fmt.Sprint(err), says) || !strings.Contains(fmt.Sprint(err), "it was read twice") {
+			if !errors.Is(err, apply.ErrListing) || !strings.Contains(fmt.Sprint(err), says) || !strings.Contains(fmt.Sprint(err), "it was read twice") {
 				t.Errorf("%s for ever: %+v, %v", shape, res, err)
 			}
 			if sent := w.writes(); len(sent) > 0 {
@@ -82,7 +83,7 @@ func TestManagedUsersOutlastAnOddListing(t *testing.T) {
 			w.sim.ResetLedger()
 
 			w.fault("listing=" + shape)
-			if res, err := w.once(); !errors.Is(err, usersync.ErrListing) || len(w.writes()) > 0 {
+			if res, err := w.once(); !errors.Is(err, apply.ErrListing) || len(w.writes()) > 0 {
 				t.Errorf("%s: %+v, %v, %v", shape, res, err, w.writes())
 			}
 			w.sim.ClearFaults()
@@ -112,7 +113,7 @@ func TestInconsistentListOfHolders(t *testing.T) {
 			if res.Applied != 1 || w.user(us[1].Email).Title != "Two" || w.user(us[0].Email).State != "active" {
 				t.Errorf("%s: applied %d, title %s, state %s", shape, res.Applied, w.user(us[1].Email).Title, w.user(us[0].Email).State)
 			}
-			if len(res.Holds) != 1 || res.Holds[0].Guard != "min-admins" || !strings.Contains(res.Holds[0].Reason, usersync.ErrListing.Error()) {
+			if len(res.Holds) != 1 || res.Holds[0].Guard != "min-admins" || !strings.Contains(res.Holds[0].Reason, apply.ErrListing.Error()) {
 				t.Errorf("%s: %+v", shape, res.Holds)
 			}
 			w.sim.ClearFaults()
@@ -136,7 +137,7 @@ func (d searchless) Search(context.Context, []string) ([]state.Observed, error) 
 // A search that failed does not tell that no deleted user has an address: nobody is created in that one's place, and
 // everything else goes on.
 func TestSearchThatFails(t *testing.T) {
-	for _, kind := range []error{usersync.ErrListing, usersync.ErrRefused, usersync.ErrForbidden} {
+	for _, kind := range []error{apply.ErrListing, apply.ErrRefused, apply.ErrForbidden} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, sim.Options{Users: 3})
 			us := w.sim.Users()
@@ -145,7 +146,7 @@ func TestSearchThatFails(t *testing.T) {
 			w.write("a.yaml", "email: new@example.com\npreviousEmail: %s\nname: %q\n", us[0].Email, us[0].Name)
 			w.write("b.yaml", "email: %s\ntitle: Two\n", us[1].Email)
 			directory := w.Directory
-			w.Directory = searchless{directory, &usersync.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}
+			w.Directory = searchless{directory, &apply.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}
 			res := w.pass()
 			if res.Applied != 1 || w.user(us[1].Email).Title != "Two" || w.user(us[0].Email).State != "deleted" {
 				t.Errorf("%v: %s", kind, show(res))
@@ -161,7 +162,7 @@ func TestSearchThatFails(t *testing.T) {
 
 			// The command plan says that it is not known.
 			w.write("c.yaml", "email: other@example.com\nname: Other\n")
-			w.Directory, w.Policy.LookUpMissing = searchless{directory, &usersync.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}, true
+			w.Directory, w.Policy.LookUpMissing = searchless{directory, &apply.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}, true
 			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, Reread: true, DryRun: true})
 			if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "1 user to be created: it cannot be told who was deleted before") {
 				t.Errorf("%v: %v, %v", kind, err, res.Notes)
@@ -179,7 +180,7 @@ func TestOddListsOfNames(t *testing.T) {
 			u := w.sim.Users()[0].Email
 			w.write("u.yaml", "email: %s\nskills: {Billing: 3}\nqueues: [Billing ES]\ngroups: [Madrid]\nroles: [Agent]\ndivision: EMEA\n", u)
 			w.fault("/api/v2/" + path + " listing=null")
-			if res, err := w.once(); !errors.Is(err, usersync.ErrListing) || len(w.writes()) > 0 {
+			if res, err := w.once(); !errors.Is(err, apply.ErrListing) || len(w.writes()) > 0 {
 				t.Errorf("%s for ever: %+v, %v, %v", path, res, err, w.writes())
 			}
 			w.sim.ClearFaults()

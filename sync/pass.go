@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -143,7 +144,7 @@ func (p *pass) known(ctx, until context.Context) (*state.Snapshot, error) {
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
 func (p *pass) plan(ctx context.Context, snap *state.Snapshot) (*plan.Plan, error) {
-	p.policy.Schedule.Begun, p.policy.Earlier = p.unfinished, p.planned
+	p.policy.Schedule.Begun, p.policy.Earlier = p.partial, p.planned
 	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil
 	next, err := p.answered(ctx, snap, p.bind, urgent, p.mode.DryRun, func(answers *plan.LookupResults) *plan.Plan {
 		return plan.New(p.tree, snap, p.policy, answers, p.asOf)
@@ -163,7 +164,7 @@ func (p *pass) plan(ctx context.Context, snap *state.Snapshot) (*plan.Plan, erro
 // early is the end of a pass that has no plan, or none after the one that it has carried out. What is wrong with the specs
 // is told all the same.
 func (p *pass) early(until context.Context, err error) (*Result, error) {
-	if cause := context.Cause(until); ended(err) && cause != nil {
+	if cause := context.Cause(until); apply.Ended(err) && cause != nil {
 		err = cause
 	}
 	if p.invalid != nil {
@@ -195,15 +196,20 @@ func (p *pass) stillThere(ctx context.Context, next *plan.Plan) error {
 	return err
 }
 
-// carryOut applies a plan, and records that the tree is applied if it is.
-func (p *pass) carryOut(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
+// apply carries a plan out, and records that the tree is applied if it is.
+func (p *pass) apply(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
 	if next.Sends() {
 		if err := p.bind(); err != nil {
 			return err
 		}
 	}
 	p.sending()
-	stopped = p.apply(until, next, snap)
+	if turns := p.policy.Schedule.NextTurn(next); !turns.IsZero() {
+		var cancel context.CancelFunc
+		until, cancel = context.WithDeadlineCause(until, turns, errWindow)
+		defer cancel()
+	}
+	p.partial, stopped = p.carryOut(until, next, snap, &p.policy, Status{Revision: next.Revision, Users: next.Declared()})
 	switch converged := len(p.tree.Problems) == 0 && next.Converged() && p.policy.Select.All(); {
 	case stopped != nil:
 		return stopped
@@ -233,7 +239,7 @@ func (r *Reconciler) authorized(ctx context.Context) error {
 		return err
 	}
 	r.refused = false
-	if errors.Is(r.standing.Trouble, ErrUnauthorized) {
+	if errors.Is(r.standing.Trouble, apply.ErrUnauthorized) {
 		r.standing.Trouble = nil
 	}
 	return nil

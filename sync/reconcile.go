@@ -5,11 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -21,7 +23,7 @@ type Reconciler struct {
 	Directory Directory
 	API       string // base URL: a state file belongs to one organization of one API
 	Policy    plan.Policy
-	Retry     Retry
+	Retry     apply.Retry
 	SearchLag time.Duration // how long the directory's Find may not see a new user
 	Workers   int           // requests under way at once, at most
 	Refresh   time.Duration // how old a reading of the organization may become
@@ -41,15 +43,8 @@ type Reconciler struct {
 	failures map[string]state.Failure // as the pass found them
 
 	contested []plan.Contest // as the last pass that had a plan left them
-	// unfinished are, by address, fields of which the last pass that carried out a plan has written some, and not all.
-	unfinished map[string][]spec.Field
-}
-
-// Retry says how a call without a usable answer is repeated, within one pass.
-type Retry struct {
-	Max              int           // times
-	MinWait, MaxWait time.Duration // after the first, and at most
-	No5xx            bool          // not after an answer 5xx: the user is read, and fails if it was not changed
+	// partial are, by address, fields of which the last pass that carried out a plan has written some, and not all.
+	partial map[string][]spec.Field
 }
 
 // Mode says what a pass is for.
@@ -88,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	}
 	r.end(active)
 	r.standing.Passes++
-	r.refused = r.refused || errors.Is(err, ErrUnauthorized)
+	r.refused = r.refused || errors.Is(err, apply.ErrUnauthorized)
 	r.resumes = errors.Is(err, ErrInterrupted)
 	s := r.Status()
 	if s.Phase, s.Err = "idle", err; r.resumes {
@@ -136,10 +131,10 @@ func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode M
 			return p.report(next, p.Store.Commit(state.Commit{Users: next.Bases()}))
 		}
 		if !next.Urgent {
-			p.tellUnheld(next, without(next.UnknownReleases, p.releases))
+			p.tellUnheld(next, remaining(next.UnknownReleases, p.releases))
 		}
-		p.releases = without(p.releases, next.Answered)
-		stopped := p.carryOut(until, next, snap)
+		p.releases = remaining(p.releases, next.Answered)
+		stopped := p.apply(until, next, snap)
 		if p.planned != nil {
 			next.Continue(p.planned)
 		}
@@ -149,4 +144,9 @@ func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode M
 			return p.report(next, stopped)
 		}
 	}
+}
+
+// remaining returns what of a list is not done.
+func remaining(all, done []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(done, one) })
 }

@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -257,7 +258,7 @@ func TestAPIDown(t *testing.T) {
 		w.declareAll("department: Moved")
 		w.sim.AddFault(sim.Fault{Method: "PATCH", Effect: sim.Drop})
 		res, err := w.once()
-		if !errors.Is(err, usersync.ErrUncertain) || res.Pending == 0 {
+		if !errors.Is(err, apply.ErrUncertain) || res.Pending == 0 {
 			t.Fatalf("pending %d, error %v", res.Pending, err)
 		}
 		w.sim.ClearFaults()

@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 )
 
 // refresh reads the organization and merges it into the snapshot, in memory and in one commit. until ends the reading of
@@ -61,7 +62,7 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	if now.Version < before.Version {
 		return nil
 	}
-	now.Fields = r.believed(before, now.Fields, at)
+	now.Fields = r.Policy.Believed(before, now.Fields, at)
 	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !tellsMore(before, now) {
 		return nil
 	}
@@ -69,7 +70,7 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		if now.Version == before.Version || slices.Contains(r.Policy.Apart, f) || !slices.Contains(asked, f) || !r.believable(before, f, at) {
+		if now.Version == before.Version || slices.Contains(r.Policy.DetailFields, f) || !slices.Contains(asked, f) || !r.Policy.Believable(before, f, at) {
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}
@@ -126,10 +127,10 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 					commit.Users = append(commit.Users, renewed)
 				}
 				continue
-			case errors.Is(err, ErrForbidden), errors.Is(err, ErrUncertain), errors.Is(err, ErrRefused):
+			case errors.Is(err, apply.ErrForbidden), errors.Is(err, apply.ErrUncertain), errors.Is(err, apply.ErrRefused):
 				r.Log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", u.Key(), "error", err)
 				continue
-			case !errors.Is(err, ErrNotFound):
+			case !errors.Is(err, apply.ErrNotFound):
 				return err
 			case unshown(u):
 				continue
@@ -143,7 +144,7 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 
 // listed returns the fields that a listing can show.
 func (r *Reconciler) listed(fields []spec.Field) []spec.Field {
-	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(r.Policy.Apart, f) })
+	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) })
 }
 
 // inUse returns the fields that a pass must know: those that are declared, and those that were applied.

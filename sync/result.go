@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -184,7 +185,7 @@ func (r *Result) retryAt(t time.Time) {
 
 func failure(c *plan.Change) Failure {
 	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Message: c.Err.Error()}
-	if ce := (*CallError)(nil); errors.As(c.Err, &ce) {
+	if ce := (*apply.CallError)(nil); errors.As(c.Err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	return f

@@ -112,7 +112,9 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 			undone.Undone = true
 			r.standing.LastApplied = &undone
 		}
-		err = r.apply(until, p, snap)
+		policy := r.Policy
+		policy.Schedule = plan.Schedule{} // a person wants it now, and no later pass would carry out what waits
+		_, err = r.carryOut(until, p, snap, &policy, r.Status())
 	}
 	return r.rolledBack(began, mode, undo, p), err
 }
@@ -161,7 +163,7 @@ func (r *Reconciler) readAgain(ctx context.Context, wanted []*plan.UserRollback,
 	for _, u := range wanted {
 		for f := range u.Before {
 			used[f] = true
-			if slices.Contains(r.Policy.Apart, f) && snap.Users[u.ID] != nil {
+			if slices.Contains(r.Policy.DetailFields, f) && snap.Users[u.ID] != nil {
 				apart[u.ID] = append(apart[u.ID], f)
 			}
 		}

@@ -2,10 +2,11 @@ package sync
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
+	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -75,78 +76,19 @@ func (r *Reconciler) set(s Status) {
 	r.status.Store(&s)
 }
 
-// progress publishes how far the pass has come.
-func (a *applier) progress() {
-	s := Status{Phase: "apply", Began: a.plan.Began, Revision: a.plan.Revision, Plan: a.plan.ID, Users: a.declared,
-		InSync: a.plan.Unchanged + a.arrived, InFlight: a.inFlight,
-		Changed: a.tally[plan.Planned] - a.tally[plan.Deferred], Applied: a.tally[plan.Applied], Failed: a.tally[plan.Failed]}
-	if s.Undoes = a.plan.RollbackOf; s.Undoes != "" { // the checkout is where it was
-		before := a.Status()
-		s.Revision, s.Users, s.InSync = before.Revision, before.Users, before.InSync
-	}
-	a.set(s)
-}
-
-// end sets what came of a change.
-func (a *applier) end(c *plan.Change, outcome plan.Outcome) {
-	c.Outcome = outcome
-	a.tally[outcome]++
-	if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
-		a.arrived++
-	}
-	a.ended = append(a.ended, c)
-}
-
-// commit adds to what this turn records; see flush. The error is of an earlier turn.
-func (a *applier) commit(c state.Commit) error {
-	a.commits = append(a.commits, c)
-	return a.broken
-}
-
-// flush records what this turn has to, in one commit, and only then tells who has come to the end. What could not be
-// recorded is tried once more with the next turn's.
-func (a *applier) flush() error {
-	if err := a.Store.Commit(a.commits...); err != nil {
-		a.broken = err
-		return err
-	}
-	for _, c := range a.ended {
-		a.logChange(c)
-	}
-	a.commits, a.ended = nil, nil
-	return nil
-}
-
-// logChange writes the one line about a change: who, what, why, and how it ended.
-func (a *applier) logChange(c *plan.Change) {
-	if c.Action == plan.Unmanage {
-		a.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; left in Genesys as it is")
-		return
-	}
-	level, attrs := slog.LevelInfo, []any{
-		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.Where(),
-	}
-	var fields []string
-	for _, fc := range c.Fields {
-		fields = append(fields, fc.String())
-	}
-	if len(fields) > 0 {
-		attrs = append(attrs, "fields", fields)
-	}
-	if len(c.Deferred) > 0 {
-		var waiting []string
-		for _, fc := range c.Deferred {
-			waiting = append(waiting, fc.String())
-		}
-		attrs = append(attrs, "waiting", waiting, "until", plan.WindowTime(c.Until))
-	}
-	switch {
-	case c.Err != nil:
-		level = slog.LevelWarn
-		attrs = append(attrs, "error", plan.Printable(c.Err.Error()))
-	case c.Waits != "":
-		level = slog.LevelWarn
-		attrs = append(attrs, "waits for", c.Waits)
-	}
-	a.Log.Log(context.Background(), level, "user "+string(c.Outcome), attrs...)
+// carryOut carries a plan out, and publishes how far it is with a status.
+func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy, s Status) (partial map[string][]spec.Field, err error) {
+	repairs := r.standing.Repairs
+	s.Phase, s.Began, s.Plan = "apply", p.Began, p.ID
+	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
+		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
+		Report: func(now apply.Progress) {
+			s.Changed, s.Applied, s.Failed, s.InFlight = now.Changed, now.Applied, now.Failed, now.InFlight
+			if s.Undoes == "" { // else the checkout is where it was
+				s.InSync = now.InSync
+			}
+			r.standing.Repairs = repairs + uint64(now.Repairs) //nolint:gosec // it is not negative
+			r.set(s)
+		},
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -314,7 +315,7 @@ func TestStaleRead(t *testing.T) {
 // overdue answers every call as a directory would whose own time was up.
 type overdue struct{ usersync.Directory }
 
-func (overdue) Do(context.Context, *usersync.Call) ([]state.Observed, error) {
+func (overdue) Do(context.Context, *apply.Call) ([]state.Observed, error) {
 	return nil, context.DeadlineExceeded
 }
 

@@ -12,6 +12,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 )
 
@@ -74,7 +75,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 		memory: newMemory(store, found.id, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-			Retry:   usersync.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
+			Retry:   apply.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
 			Workers: c.maxInFlight * c.tokens,
 			Log:     log,
 			Rand:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
 )
@@ -33,7 +33,7 @@ func (d *doctor) checkLogin(ctx context.Context) {
 		d.fine(name, "an access token was given out")
 		return
 	}
-	e, _ := errors.AsType[*usersync.CallError](err)
+	e, _ := errors.AsType[*apply.CallError](err)
 	switch {
 	case e == nil || ctx.Err() != nil:
 		d.unchecked(name, "%v", err)
@@ -42,11 +42,11 @@ func (d *doctor) checkLogin(ctx context.Context) {
 			"%s does not know this client id with this secret: one of them is wrong, or of another region (%v)", d.genesys.TokenURL(), e.Message)
 	case e.Code == "unauthorized_client", e.Code == "unsupported_grant_type":
 		d.problem(name, "in Admin > Integrations > OAuth, make a client with grant type Client Credentials", "the OAuth client is of another grant type: %v", e.Message)
-	case errors.Is(e, usersync.ErrUnauthorized) && e.Status/100 == 3:
+	case errors.Is(e, apply.ErrUnauthorized) && e.Status/100 == 3:
 		d.problem(name, "--login-url, or --region instead of it", "%v", e.Message)
-	case errors.Is(e, usersync.ErrUnauthorized):
+	case errors.Is(e, apply.ErrUnauthorized):
 		d.problem(name, "in Admin > Integrations > OAuth, see that the client is active, of grant type Client Credentials, and may be used from this address", "%v", err)
-	case errors.Is(e, usersync.ErrThrottled):
+	case errors.Is(e, apply.ErrThrottled):
 		d.doubt(name, "wait, then run doctor again", "the login service asks for a pause: %v", e.Message)
 		d.blocked[name] = true
 	case e.Status != 0:
@@ -98,7 +98,7 @@ func (d *doctor) checkOrganization(ctx context.Context) {
 		return
 	}
 	id, called, err := d.genesys.Organization(ctx)
-	if errors.Is(err, usersync.ErrForbidden) || errors.Is(err, usersync.ErrNotFound) {
+	if errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrNotFound) {
 		d.doubt(name, "nothing has to be done", "it may not be read, so the state file is bound to the API's address alone")
 		return
 	}
@@ -120,18 +120,18 @@ func (d *doctor) checkOrganization(ctx context.Context) {
 
 // silent is about a call of the API that had no usable answer, after a login that worked.
 func (d *doctor) silent(name string, err error) {
-	e, _ := errors.AsType[*usersync.CallError](err)
+	e, _ := errors.AsType[*apply.CallError](err)
 	switch {
 	case e == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 		d.unchecked(name, "%v", err)
-	case errors.Is(err, usersync.ErrThrottled):
+	case errors.Is(err, apply.ErrThrottled):
 		wait := "a while"
 		if e != nil && e.RetryAfter > 0 {
 			wait = span(e.RetryAfter)
 		}
 		d.doubt(name, "wait "+wait+", then run doctor again", "the API answered 429")
 		d.blocked[name] = true
-	case errors.Is(err, usersync.ErrUnauthorized):
+	case errors.Is(err, apply.ErrUnauthorized):
 		d.problem(name, "see that --api-url and --login-url are of the same region", "the API refuses the token that the login service gave out: %v", err)
 	case e != nil && e.Status == 0:
 		d.unreachable(name, d.genesys.API(), cmp.Or(e.Err, error(e)))

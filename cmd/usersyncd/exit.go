@@ -6,6 +6,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -46,7 +47,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, usersync.ErrThrottled):
+	case errors.Is(err, apply.ErrThrottled):
 		return exitFailed
 	case errors.Is(err, plan.ErrNobody):
 		return exitUsage

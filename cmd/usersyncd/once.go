@@ -10,6 +10,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 )
 
 // once makes one full pass and prints what came of it.
@@ -79,7 +80,7 @@ func (a *app) tellStateless(w io.Writer, format, note string) error {
 func refused(p process, res *usersync.Result, err error) error {
 	var problems *usersync.ProblemsError
 	switch {
-	case errors.Is(err, usersync.ErrThrottled):
+	case errors.Is(err, apply.ErrThrottled):
 		left := "nothing was changed"
 		if res != nil {
 			left = fmt.Sprintf("left to do: %d of %s", res.Pending, plural(res.Changed, "user"))
@@ -102,7 +103,7 @@ func throttledUntil(err error, now time.Time) (until time.Time, ok bool) {
 	if parked := (*aimd.ParkedError)(nil); errors.As(err, &parked) {
 		return parked.Until, true
 	}
-	if e := (*usersync.CallError)(nil); errors.As(err, &e) && errors.Is(e.Kind, usersync.ErrThrottled) && e.RetryAfter > 0 {
+	if e := (*apply.CallError)(nil); errors.As(err, &e) && errors.Is(e.Kind, apply.ErrThrottled) && e.RetryAfter > 0 {
 		return now.Add(e.RetryAfter), true
 	}
 	return time.Time{}, false

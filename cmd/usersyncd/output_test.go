@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -25,12 +26,12 @@ func TestExitCodes(t *testing.T) {
 		{nil, 0, ""},
 		{outcome(&usersync.Result{Changed: 3, Applied: 3}), 0, ""},
 		{errors.New("no state"), 1, "usersyncd: no state"},
-		{fmt.Errorf("list: %w", usersync.ErrUnauthorized), 1, "usersyncd: list: credentials refused"},
-		{fmt.Errorf("list: %w", usersync.ErrThrottled), 5, "usersyncd: list: throttled"},
-		{refused(process{}, nil, fmt.Errorf("list: %w", usersync.ErrThrottled)), 5, "usersyncd: list: throttled\nnothing was changed"},
+		{fmt.Errorf("list: %w", apply.ErrUnauthorized), 1, "usersyncd: list: credentials refused"},
+		{fmt.Errorf("list: %w", apply.ErrThrottled), 5, "usersyncd: list: throttled"},
+		{refused(process{}, nil, fmt.Errorf("list: %w", apply.ErrThrottled)), 5, "usersyncd: list: throttled\nnothing was changed"},
 		{
-			refused(process{}, &usersync.Result{Changed: 500, Pending: 380}, &usersync.CallError{
-				Kind: usersync.ErrThrottled, Op: "PATCH /u", Err: &aimd.ParkedError{Until: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
+			refused(process{}, &usersync.Result{Changed: 500, Pending: 380}, &apply.CallError{
+				Kind: apply.ErrThrottled, Op: "PATCH /u", Err: &aimd.ParkedError{Until: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
 			}), 5,
 			"usersyncd: PATCH /u: throttled: the API asks for a longer pause than is waited for: no request before 2026-03-01T10:00:00Z\n" +
 				"left to do: 380 of 500 users; run it again after 2026-03-01T10:00:00Z",

@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -124,7 +125,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 func laneNames() []string { return []string{"leavers", "access", "the rest"} }
 
 // estimate says how many calls a plan takes, and when each lane is through.
-func (a *app) estimate(calls []*usersync.Call) *usersync.Estimate {
+func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 	var perLane [3]int
 	for _, call := range calls {
 		perLane[call.Changes[0].Lane-1]++

@@ -15,6 +15,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -47,7 +48,7 @@ func TestLinesElsewhere(t *testing.T) {
 		var out strings.Builder
 		a := &app{limiter: limiter, genesys: directory, screen: &screen{w: &out}, Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(), Workers: 4, Refresh: time.Hour,
-			Policy: plan.Policy{Create: true, Adopt: true}, Retry: usersync.Retry{Max: 1, MinWait: time.Second, MaxWait: time.Minute},
+			Policy: plan.Policy{Create: true, Adopt: true}, Retry: apply.Retry{Max: 1, MinWait: time.Second, MaxWait: time.Minute},
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rand: rand.New(rand.NewPCG(1, 1)),
 		}}
 		a.log = a.Log

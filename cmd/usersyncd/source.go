@@ -10,6 +10,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
 )
@@ -35,7 +36,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	}
 	if st.Trouble != nil {
 		s.Error = oneLine(st.Trouble.Error())
-		s.CredentialsDead = errors.Is(st.Trouble, usersync.ErrUnauthorized)
+		s.CredentialsDead = errors.Is(st.Trouble, apply.ErrUnauthorized)
 		if unkept(st.Trouble) {
 			s.StateError = s.Error
 		}

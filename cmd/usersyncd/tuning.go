@@ -47,7 +47,7 @@ func (c *config) tuning() (tuning, error) {
 	if err != nil {
 		return tuning{}, err
 	}
-	policy.Apart, policy.Loose = genesys.Apart(), genesys.Loose()
+	policy.Limits = genesys.Limits() // explain plans without a directory
 	level := slog.LevelInfo
 	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
 		return tuning{}, usage("--log-level: %w", err)

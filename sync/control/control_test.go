@@ -18,6 +18,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
 )
@@ -238,8 +239,8 @@ func TestErrorsCross(t *testing.T) {
 	serve(t, path, f)
 	c, ctx := dial(t, path), t.Context()
 	for _, kind := range []error{
-		control.ErrNotHeld, usersync.ErrNothingToUndo, usersync.ErrPlanMoved, plan.ErrAmbiguous, usersync.ErrThrottled,
-		usersync.ErrUnauthorized, usersync.ErrProblems, nil,
+		control.ErrNotHeld, usersync.ErrNothingToUndo, usersync.ErrPlanMoved, plan.ErrAmbiguous, apply.ErrThrottled,
+		apply.ErrUnauthorized, usersync.ErrProblems, nil,
 	} {
 		f.err = errors.New("the disk is full")
 		if kind != nil {

@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -47,7 +48,7 @@ func kinds() []kind {
 		{"cancelled", usersync.ErrCancelled},
 		{"plan-moved", usersync.ErrPlanMoved}, {"ambiguous", plan.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
 		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", plan.ErrNobody},
-		{"unauthorized", usersync.ErrUnauthorized}, {"throttled", usersync.ErrThrottled},
+		{"unauthorized", apply.ErrUnauthorized}, {"throttled", apply.ErrThrottled},
 	}
 }
 

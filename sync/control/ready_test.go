@@ -18,6 +18,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
@@ -65,7 +66,7 @@ func (d *stopping) List(ctx context.Context, fields ...spec.Field) (usersync.Lis
 	return d.Directory.List(ctx, fields...)
 }
 
-func (d *stopping) Do(ctx context.Context, call *usersync.Call) ([]state.Observed, error) {
+func (d *stopping) Do(ctx context.Context, call *apply.Call) ([]state.Observed, error) {
 	d.do.pass()
 	return d.Directory.Do(ctx, call)
 }
@@ -128,8 +129,8 @@ func run(t *testing.T, o sim.Options) *running {
 	d.directory = &stopping{Directory: api}
 	d.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(d.dir), Store: store, Directory: d.directory, API: api.API(),
-		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
-		Retry:  usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second}, SearchLag: time.Minute, Workers: 10,
+		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, DetailInterval: 24 * time.Hour},
+		Retry:  apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second}, SearchLag: time.Minute, Workers: 10,
 		Refresh: 15 * time.Minute, Log: slog.New(d.log), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 	d.declare("Agent")

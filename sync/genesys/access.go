@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // What the OAuth client may do, found without writing: from its roles' policies, or where it may not see
@@ -186,7 +186,7 @@ func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Acce
 	var held []policy
 	for _, id := range order {
 		role, err := call[orgRole](ctx, d.client, &request{method: http.MethodGet, path: base + url.PathEscape(id), template: base + "{id}", query: query, needs: mayViewRoles})
-		if errors.Is(err, usersync.ErrNotFound) {
+		if errors.Is(err, apply.ErrNotFound) {
 			continue // deleted: it grants nothing
 		}
 		if err != nil {

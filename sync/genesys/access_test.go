@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 )
@@ -170,7 +170,7 @@ func TestAccessWithoutAnAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.AddFault(f)
-		if a, err := d.Access(t.Context(), everything().Needs()); !errors.Is(err, usersync.ErrUncertain) {
+		if a, err := d.Access(t.Context(), everything().Needs()); !errors.Is(err, apply.ErrUncertain) {
 			t.Errorf("%s: %v, %+v", fault, err, a)
 		}
 	}
@@ -188,7 +188,7 @@ func TestLoginAndOrganization(t *testing.T) {
 		t.Errorf("%q %q %v, %d tokens", id, name, err, s.Ledger().Tokens)
 	}
 	d, _ = simulate(t, sim.Options{}, func(o *genesys.Options) { o.ClientSecret = "wrong" })
-	if err := d.Login(t.Context()); !errors.Is(err, usersync.ErrUnauthorized) {
+	if err := d.Login(t.Context()); !errors.Is(err, apply.ErrUnauthorized) {
 		t.Error(err)
 	}
 }

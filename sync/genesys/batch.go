@@ -14,7 +14,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // Many users in one request: by id, and by address.
@@ -24,7 +24,7 @@ const (
 	addressesAtOnce = 50  // in one criterion of a search; how many the API takes is not documented
 )
 
-// Read implements usersync.Directory. Whether a listing by id shows inactive and deleted users, and whether it is
+// Read implements usersync.Reader. Whether a listing by id shows inactive and deleted users, and whether it is
 // refused if one of them does not exist, is not documented. So whom it does not show is asked for alone.
 func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field) ([]state.Observed, error) {
 	defer d.expect.listing(0)
@@ -94,8 +94,8 @@ func (d *Directory) readEach(ctx context.Context, ids []string, fields []spec.Fi
 			switch {
 			case err == nil:
 				found[id] = now
-			case errors.Is(err, usersync.ErrNotFound):
-			case isClosed(err), errors.Is(err, usersync.ErrUncertain):
+			case errors.Is(err, apply.ErrNotFound):
+			case isClosed(err), errors.Is(err, apply.ErrUncertain):
 				unread = errors.Join(unread, fmt.Errorf("user %s: %w", id, err))
 			default:
 				return err
@@ -109,7 +109,7 @@ func (d *Directory) readEach(ctx context.Context, ids []string, fields []spec.Fi
 	return unread, ctx.Err()
 }
 
-// Search implements usersync.Directory.
+// Search implements usersync.Reader.
 func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observed, error) {
 	defer d.expect.listing(0)
 	var order []string
@@ -162,7 +162,7 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 				body: search{PageSize: size, PageNumber: n, Query: query}}
 			p, err := call[searchPage](ctx, d.client, r)
 			switch {
-			case errors.Is(err, usersync.ErrNotFound): // how it may say that there is nobody
+			case errors.Is(err, apply.ErrNotFound): // how it may say that there is nobody
 				return users, nil
 			case err != nil:
 				return nil, err
@@ -199,5 +199,5 @@ func (d *Directory) inBatches(all []string, size, after int, read func(batch []s
 
 // notAsBatch reports whether an error may be of one of a batch, or of its size.
 func notAsBatch(err error) bool {
-	return errors.Is(err, usersync.ErrRefused) || errors.Is(err, usersync.ErrNotFound)
+	return errors.Is(err, apply.ErrRefused) || errors.Is(err, apply.ErrNotFound)
 }

@@ -14,7 +14,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 )
@@ -82,11 +82,11 @@ func TestReadNobodyAndDetails(t *testing.T) {
 	if found, err := d.Read(t.Context(), []string{""}); err != nil || len(found) > 0 || d.Stats().Reads != 0 {
 		t.Errorf("%v, %v, %+v", found, err, d.Stats())
 	}
-	found, err := d.Read(t.Context(), []string{s.Users()[1].ID}, genesys.Apart()...)
+	found, err := d.Read(t.Context(), []string{s.Users()[1].ID}, genesys.Limits().DetailFields...)
 	if err != nil || len(found) != 1 || d.Stats().Reads != 1 {
 		t.Fatalf("%v, %v, %+v", found, err, d.Stats())
 	}
-	for _, f := range genesys.Apart() {
+	for _, f := range genesys.Limits().DetailFields {
 		if v := found[0].Fields[f]; v != "" {
 			t.Errorf("%s is %s", f, v)
 		}
@@ -107,7 +107,7 @@ func TestReadSome(t *testing.T) {
 		}}
 		d, b := open(t, f, nil)
 		found, err := d.Read(t.Context(), []string{"d", "c", "a", "b", "e,f"})
-		if !slices.Equal(idsOf(found), []string{"a"}) || !errors.Is(err, usersync.ErrForbidden) || !errors.Is(err, usersync.ErrUncertain) || !errors.Is(err, usersync.ErrRefused) {
+		if !slices.Equal(idsOf(found), []string{"a"}) || !errors.Is(err, apply.ErrForbidden) || !errors.Is(err, apply.ErrUncertain) || !errors.Is(err, apply.ErrRefused) {
 			t.Errorf("%v, %v", idsOf(found), err)
 		}
 		for id, says := range map[string]bool{"user a:": false, "user b:": true, "user c:": false, "user d:": true, "user e,f:": true} {
@@ -119,7 +119,7 @@ func TestReadSome(t *testing.T) {
 			t.Errorf("%d requests still expected", last)
 		}
 		answers["d"] = jsonReply(401, `{}`)
-		if found, err := d.Read(t.Context(), []string{"a", "d"}); !errors.Is(err, usersync.ErrUnauthorized) || len(found) > 0 {
+		if found, err := d.Read(t.Context(), []string{"a", "d"}); !errors.Is(err, apply.ErrUnauthorized) || len(found) > 0 {
 			t.Errorf("%v, %v", found, err)
 		}
 	})
@@ -234,14 +234,14 @@ func TestSearchThatCannotBe(t *testing.T) {
 			one, find := d.Find(t.Context(), "ana@example.com")
 			switch {
 			case !odd:
-				if err != nil || asked != 1 || len(found) != strings.Count(answer, `"id"`) || (find == nil) != (answer == right) || find != nil && !errors.Is(find, usersync.ErrNotFound) {
+				if err != nil || asked != 1 || len(found) != strings.Count(answer, `"id"`) || (find == nil) != (answer == right) || find != nil && !errors.Is(find, apply.ErrNotFound) {
 					t.Errorf("%s: %v, %v; %v", answer, found, err, find)
 				}
 			case times == 1:
 				if err != nil || find != nil || len(found) != 1 || one.ID != "a" || asked != 2 {
 					t.Errorf("%s, once: %v, %v; %v", answer, found, err, find)
 				}
-			case !errors.Is(err, usersync.ErrListing) || !errors.Is(find, usersync.ErrListing) || asked != 2:
+			case !errors.Is(err, apply.ErrListing) || !errors.Is(find, apply.ErrListing) || asked != 2:
 				t.Errorf("%s, twice: %v, %v; %v", answer, found, err, find)
 			}
 		}

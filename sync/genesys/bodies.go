@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -19,15 +20,14 @@ var patchable = []spec.Field{
 	spec.Certs, spec.Employer, spec.Phones, spec.Emails, spec.Locations,
 }
 
-// Apart returns the fields that no listing shows.
-func Apart() []spec.Field {
-	return []spec.Field{spec.Roles, spec.Queues, spec.Utilization, spec.Voicemail, spec.ExternalIDs}
+// Limits returns what the API cannot do.
+func Limits() plan.Limits {
+	detail := []spec.Field{spec.Roles, spec.Queues, spec.Utilization, spec.Voicemail, spec.ExternalIDs}
+	return plan.Limits{DetailFields: detail, UnversionedFields: append(slices.Clip(detail), spec.Division, spec.Skills, spec.Languages, spec.ProfileSkills, spec.Groups)}
 }
 
-// Loose returns the fields that are written without the user's version.
-func Loose() []spec.Field {
-	return append(Apart(), spec.Division, spec.Skills, spec.Languages, spec.ProfileSkills, spec.Groups)
-}
+// Limits returns the same, for a pass.
+func (*Directory) Limits() plan.Limits { return Limits() }
 
 // isEmpty reports whether a value of a field is what a new user has.
 func isEmpty(f spec.Field, v spec.Value) bool {

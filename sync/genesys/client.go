@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // maxAnswer limits an answer. A page of 500 users with the fields we ask for is about 1 MiB; with the
@@ -85,7 +85,7 @@ func (c *client) do(ctx context.Context, r *request, decode func([]byte) error) 
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return &usersync.CallError{Kind: usersync.ErrRefused, Op: r.op(), Err: err}
+			return &apply.CallError{Kind: apply.ErrRefused, Op: r.op(), Err: err}
 		}
 	}
 	if r.writes {
@@ -104,7 +104,7 @@ func (c *client) granted(ctx context.Context, r *request, body []byte, decode fu
 		}
 		if n < 0 || n >= len(c.doors) {
 			c.limiter.Cancel(ticket, 0)
-			return &usersync.CallError{Kind: usersync.ErrRefused, Op: r.op(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.doors))}
+			return &apply.CallError{Kind: apply.ErrRefused, Op: r.op(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.doors))}
 		}
 		door := c.doors[n]
 		token, pause, err := door.Token(ctx)
@@ -141,7 +141,7 @@ func (c *client) notGranted(ctx context.Context, r *request, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
 	}
-	return &usersync.CallError{Kind: usersync.ErrThrottled, Op: r.op(), Err: err}
+	return &apply.CallError{Kind: apply.ErrThrottled, Op: r.op(), Err: err}
 }
 
 // send makes one request. The time starts here, after the limiter's leave. The answer holds what came

@@ -14,7 +14,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
 )
@@ -58,7 +58,7 @@ func TestOnlyReadsAreTriedAgain(t *testing.T) {
 				f := &fake{api: func(*http.Request, string) reply { at = append(at, time.Now()); return bad }}
 				d, _ := open(t, f, nil)
 				_, err := d.Get(t.Context(), "u1")
-				if !errors.Is(err, usersync.ErrUncertain) || f.count("GET ") != 6 || d.Stats().Retried != 5 {
+				if !errors.Is(err, apply.ErrUncertain) || f.count("GET ") != 6 || d.Stats().Retried != 5 {
 					t.Errorf("%d reads, %v", f.count("GET "), err)
 				}
 				for i := 1; i < len(at); i++ {
@@ -71,7 +71,7 @@ func TestOnlyReadsAreTriedAgain(t *testing.T) {
 						t.Errorf("pause %d was %v, want half of %v to all of it", i, pause, longest)
 					}
 				}
-				if _, err := do(t, d, retitle()); !errors.Is(err, usersync.ErrUncertain) || f.count("PATCH ") != 1 {
+				if _, err := do(t, d, retitle()); !errors.Is(err, apply.ErrUncertain) || f.count("PATCH ") != 1 {
 					t.Errorf("%d writes, %v", f.count("PATCH "), err)
 				}
 			})
@@ -100,7 +100,7 @@ func TestReadSucceedsAfterFailures(t *testing.T) {
 func TestNoRetriesIfNoneAreWanted(t *testing.T) {
 	f := &fake{api: func(*http.Request, string) reply { return jsonReply(503, `{}`) }}
 	d, _ := open(t, f, tries(0))
-	if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, usersync.ErrUncertain) || f.count("GET ") != 1 {
+	if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrUncertain) || f.count("GET ") != 1 {
 		t.Errorf("%d reads, %v", f.count("GET "), err)
 	}
 }
@@ -132,7 +132,7 @@ func TestParkedLimiter(t *testing.T) {
 	d, b := open(t, f, nil)
 	b.parked = errors.New("no request before 2026-03-01T12:00:00Z")
 	_, err := d.Get(t.Context(), "u1")
-	if !errors.Is(err, usersync.ErrThrottled) || !errors.Is(err, b.parked) || !strings.Contains(err.Error(), "before 2026-03-01T12:00:00Z") {
+	if !errors.Is(err, apply.ErrThrottled) || !errors.Is(err, b.parked) || !strings.Contains(err.Error(), "before 2026-03-01T12:00:00Z") {
 		t.Error(err)
 	}
 	if len(f.requests()) != 0 {
@@ -175,7 +175,7 @@ func TestCancelled(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("interrupt signal received"))
 				defer cancel()
 				_, err := d.Get(ctx, "u1")
-				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, usersync.ErrUncertain) {
+				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, apply.ErrUncertain) {
 					t.Error(err)
 				}
 				if b.statuses[0] == 200 {
@@ -205,10 +205,10 @@ func TestRedirectsAreRefused(t *testing.T) {
 		}
 		d, _ := open(t, f, nil)
 		_, err := d.Get(t.Context(), "u1")
-		if !errors.Is(err, usersync.ErrRefused) || !strings.Contains(err.Error(), `"https://evil.example.test"`) || f.count("GET ") != 1 {
+		if !errors.Is(err, apply.ErrRefused) || !strings.Contains(err.Error(), `"https://evil.example.test"`) || f.count("GET ") != 1 {
 			t.Errorf("%d: %v, %v", status, err, f.requests())
 		}
-		if _, err := do(t, d, retitle()); !errors.Is(err, usersync.ErrRefused) || f.count("PATCH ") != 1 {
+		if _, err := do(t, d, retitle()); !errors.Is(err, apply.ErrRefused) || f.count("PATCH ") != 1 {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
@@ -231,7 +231,7 @@ func TestReadOnly(t *testing.T) {
 	create := &plan.Change{Action: plan.Create, Desired: spec.Fields{spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text("B")}}
 	for _, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
-		if !errors.Is(err, genesys.ErrReadOnly) || !errors.Is(err, usersync.ErrRefused) {
+		if !errors.Is(err, genesys.ErrReadOnly) || !errors.Is(err, apply.ErrRefused) {
 			t.Errorf("%s: %v", c.Action, err)
 		}
 	}
@@ -245,7 +245,7 @@ func TestAnswersAreLimited(t *testing.T) {
 		return jsonReply(200, `{"id":"u1","version":1,"title":"`+strings.Repeat("x", 16<<20)+`"}`)
 	}}
 	d, _ := open(t, f, tries(0))
-	if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, usersync.ErrUncertain) || !strings.Contains(err.Error(), "larger than 16 MiB") {
+	if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrUncertain) || !strings.Contains(err.Error(), "larger than 16 MiB") {
 		t.Error(err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -117,10 +117,10 @@ type step struct {
 	fields []spec.Field
 }
 
-// Compile implements usersync.Directory. The calls are sorted by what they do, so that calls which several
+// Compile implements apply.Writer. The calls are sorted by what they do, so that calls which several
 // users share come in the same order for each of them. Leavers share calls with leavers alone, so that they
 // wait for nobody.
-func (d *Directory) Compile(changes []*plan.Change) []*usersync.Call {
+func (d *Directory) Compile(changes []*plan.Change) []*apply.Call {
 	byKind := map[opKind][]step{}
 	for _, c := range changes {
 		for _, s := range compile(c) {
@@ -132,7 +132,7 @@ func (d *Directory) Compile(changes []*plan.Change) []*usersync.Call {
 		byKind[opFields] = append(byKind[opFields], one[0])
 		delete(byKind, opAutoAnswer)
 	}
-	var calls []*usersync.Call
+	var calls []*apply.Call
 	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 		steps := byKind[kind]
 		if kind.most() > 1 {
@@ -140,7 +140,7 @@ func (d *Directory) Compile(changes []*plan.Change) []*usersync.Call {
 				return cmp.Or(cmp.Compare(urgency(a.change), urgency(b.change)), cmp.Compare(a.target, b.target))
 			})
 		}
-		var open *usersync.Call
+		var open *apply.Call
 		var last step
 		for _, s := range steps {
 			if open == nil || len(open.Changes) == kind.most() || s.target != last.target || urgency(s.change) != urgency(last.change) {
@@ -158,8 +158,8 @@ func (d *Directory) Compile(changes []*plan.Change) []*usersync.Call {
 // urgency is 0 for leavers and 1 for everybody else.
 func urgency(c *plan.Change) int { return min(c.Lane, 2) - 1 }
 
-func (s step) call() *usersync.Call {
-	call := &usersync.Call{Name: s.kind.name(), Fields: s.fields, Creates: s.kind == opCreate, Op: s.op}
+func (s step) call() *apply.Call {
+	call := &apply.Call{Name: s.kind.name(), Fields: s.fields, Creates: s.kind == opCreate, Op: s.op}
 	switch s.kind {
 	case opCreate, opState, opFields, opExternal: // a version, or a refusal, would tell them apart
 	default:

@@ -11,7 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -153,7 +153,7 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 		f := &fake{api: func(*http.Request, string) reply { return jsonReply(200, `{"entities":[],"results":[]}`) }}
 		d, _ := open(t, f, nil)
 		_, err := do(t, d, c)
-		if !errors.Is(err, usersync.ErrRefused) || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, apply.ErrRefused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q: %v", want, err)
 		}
 		if f.count("PATCH ")+f.count("POST /api/v2/users ") > 0 {
@@ -161,7 +161,7 @@ func TestDoRefusesWhatItCannotSend(t *testing.T) {
 		}
 	}
 	d, _ := open(t, &fake{api: userReply}, nil)
-	if _, err := d.Do(t.Context(), &usersync.Call{Name: "PUT /users/{id}"}); err == nil {
+	if _, err := d.Do(t.Context(), &apply.Call{Name: "PUT /users/{id}"}); err == nil {
 		t.Error("a foreign call was made")
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // What no listing of users shows: one request for each user and field, but for what can be swept.
@@ -59,7 +59,7 @@ func (authzGrant) check() error  { return nil }
 func (externalIDs) check() error { return nil }
 func (g authzGrant) key() string { return g.Subject + " " + g.Division.ID + " " + g.Role.ID }
 
-// Details implements usersync.Directory. Roles and queues of many users are swept, from the divisions' grants
+// Details implements usersync.Reader. Roles and queues of many users are swept, from the divisions' grants
 // and the queues' members, where that takes fewer requests than asking for each user.
 func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, got func(state.Observed, error) error) error {
 	defer d.expect.listing(0)
@@ -119,7 +119,7 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 // apart reads fields of one user, each by a request of its own; the user itself is read if it has some of them.
 func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (state.Observed, error) {
 	now := state.Observed{ID: id, Fields: spec.Fields{}}
-	if slices.ContainsFunc(fields, func(f spec.Field) bool { return !slices.Contains(Apart(), f) }) {
+	if slices.ContainsFunc(fields, func(f spec.Field) bool { return !slices.Contains(Limits().DetailFields, f) }) {
 		u, err := d.get(ctx, id, fields, "", "deleted")
 		if err != nil {
 			return now, err
@@ -201,7 +201,7 @@ func (d *Directory) roles(ctx context.Context, grants []authzGrant, id string) (
 	return spec.RoleList(list), nil
 }
 
-// Holders implements usersync.Directory. It is asked each time: the last answer may be of before a write. Nobody may be
+// Holders implements usersync.Reader. It is asked each time: the last answer may be of before a write. Nobody may be
 // missing: who is not shown would count as no administrator.
 func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, error) {
 	c, err := d.catalogue(ctx, spec.KindRole)
@@ -224,7 +224,7 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 		}
 	}
 	if !found {
-		return nil, &usersync.CallError{Kind: usersync.ErrRefused, Op: "GET " + base,
+		return nil, &apply.CallError{Kind: apply.ErrRefused, Op: "GET " + base,
 			Message: fmt.Sprintf("no role is called %s; say with --admin-roles what they are called, or --min-admins 0", strings.Join(roles, " or "))}
 	}
 	return slices.Sorted(maps.Keys(all)), nil

@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // Paths below the base URLs.
@@ -84,7 +85,7 @@ func (d *Directory) Stats() Stats {
 	}
 }
 
-// Open implements usersync.Directory. The organization is asked for once; where it may not be read, the
+// Open implements usersync.Reader. The organization is asked for once; where it may not be read, the
 // id is "".
 func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org string, err error) {
 	d.index.reset(known)
@@ -102,7 +103,7 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	return me.ID, nil
 }
 
-// Authorize implements usersync.Directory.
+// Authorize implements usersync.Reader.
 func (d *Directory) Authorize(ctx context.Context) error {
 	d.expect.reset()
 	_, err := d.organization(ctx)
@@ -112,13 +113,13 @@ func (d *Directory) Authorize(ctx context.Context) error {
 // organization reads which one it is, which every client may that has any permission: nothing if this one has not.
 func (d *Directory) organization(ctx context.Context) (reference, error) {
 	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
-	if errors.Is(err, usersync.ErrForbidden) || errors.Is(err, usersync.ErrNotFound) {
+	if errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrNotFound) {
 		err = nil
 	}
 	return me, err
 }
 
-// Get implements usersync.Directory.
+// Get implements usersync.Reader.
 func (d *Directory) Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error) {
 	now, err := d.get(ctx, id, fields, "", "deleted")
 	if err != nil {
@@ -143,7 +144,7 @@ func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, sta
 		u, err = call[user](ctx, d.client, &request{
 			method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id), template: oneUser, query: q, needs: mayView,
 		})
-		if err == nil || !errors.Is(err, usersync.ErrNotFound) {
+		if err == nil || !errors.Is(err, apply.ErrNotFound) {
 			break
 		}
 	}
@@ -159,14 +160,14 @@ func (d *Directory) seen(u user, r reading) state.Observed {
 	return now
 }
 
-// Find implements usersync.Directory. What the search shows may be out of date, so whom it names is read
+// Find implements apply.Writer. What the search shows may be out of date, so whom it names is read
 // and compared again.
 func (d *Directory) Find(ctx context.Context, email string, fields ...spec.Field) (state.Observed, error) {
 	users, err := d.hits(ctx, []string{email})
 	if err != nil {
 		return state.Observed{}, err
 	}
-	nobody := &usersync.CallError{Kind: usersync.ErrNotFound, Op: http.MethodPost + " " + searchPath, Message: fmt.Sprintf("no user has the address %q", email)}
+	nobody := &apply.CallError{Kind: apply.ErrNotFound, Op: http.MethodPost + " " + searchPath, Message: fmt.Sprintf("no user has the address %q", email)}
 	var hit *user
 	for i, u := range users {
 		if spec.Key(u.Email) == spec.Key(email) && (hit == nil || hit.State == "deleted") {
@@ -182,7 +183,7 @@ func (d *Directory) Find(ctx context.Context, email string, fields ...spec.Field
 	}
 	now, err := d.get(ctx, hit.ID, fields, states...)
 	switch {
-	case errors.Is(err, usersync.ErrNotFound):
+	case errors.Is(err, apply.ErrNotFound):
 		return state.Observed{}, nobody
 	case err != nil:
 		return state.Observed{}, err

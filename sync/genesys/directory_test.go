@@ -15,7 +15,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
 )
@@ -99,7 +99,7 @@ func TestGetLooksAmongTheDeleted(t *testing.T) {
 	if err != nil || u.Fields[spec.State] != spec.Text("deleted") {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := d.Get(t.Context(), "gone"); !errors.Is(err, usersync.ErrNotFound) || f.count("GET ") != 4 {
+	if _, err := d.Get(t.Context(), "gone"); !errors.Is(err, apply.ErrNotFound) || f.count("GET ") != 4 {
 		t.Errorf("%v, %v", err, f.requests())
 	}
 	f.api = func(r *http.Request, _ string) reply {
@@ -108,7 +108,7 @@ func TestGetLooksAmongTheDeleted(t *testing.T) {
 		}
 		return jsonReply(400, `{}`)
 	}
-	if _, err := d.Get(t.Context(), "../organizations/me?x"); !errors.Is(err, usersync.ErrRefused) {
+	if _, err := d.Get(t.Context(), "../organizations/me?x"); !errors.Is(err, apply.ErrRefused) {
 		t.Error(err)
 	}
 }
@@ -147,7 +147,7 @@ func TestFind(t *testing.T) {
 			}
 			d, _ := open(t, f, nil)
 			u, err := d.Find(t.Context(), "Ana@example.com")
-			if u.ID != tt.want || (tt.want == "") != errors.Is(err, usersync.ErrNotFound) || f.count("GET ") != tt.gets {
+			if u.ID != tt.want || (tt.want == "") != errors.Is(err, apply.ErrNotFound) || f.count("GET ") != tt.gets {
 				t.Errorf("%+v, %v, %v", u, err, f.requests())
 			}
 		})
@@ -230,7 +230,7 @@ func TestListFails(t *testing.T) {
 	for name, tt := range map[string]struct {
 		limit int
 		kind  error
-	}{"first page": {1, usersync.ErrRefused}, "third page": {3, usersync.ErrRefused}} {
+	}{"first page": {1, apply.ErrRefused}, "third page": {3, apply.ErrRefused}} {
 		f := &fake{api: pages(5000, 0, tt.limit, true)}
 		d, _ := open(t, f, nil)
 		if l, err := d.List(t.Context()); !errors.Is(err, tt.kind) || len(l.Users) > 0 {

@@ -10,21 +10,21 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
-// Do implements usersync.Directory. The body is made now, from what is now known of the users.
-func (d *Directory) Do(ctx context.Context, call *usersync.Call) ([]state.Observed, error) {
+// Do implements apply.Writer. The body is made now, from what is now known of the users.
+func (d *Directory) Do(ctx context.Context, call *apply.Call) ([]state.Observed, error) {
 	now, err := d.do(noting(ctx, &call.CorrelationID), call)
 	d.expect.done(call, err)
-	if e := (*usersync.CallError)(nil); err == nil || errors.As(err, &e) || ctx.Err() != nil {
+	if e := (*apply.CallError)(nil); err == nil || errors.As(err, &e) || ctx.Err() != nil {
 		return now, err
 	}
-	return nil, &usersync.CallError{Kind: usersync.ErrRefused, Op: call.Name, Err: err} // what cannot be sent is refused as the API would
+	return nil, &apply.CallError{Kind: apply.ErrRefused, Op: call.Name, Err: err} // what cannot be sent is refused as the API would
 }
 
-func (d *Directory) do(ctx context.Context, c *usersync.Call) ([]state.Observed, error) {
+func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, error) {
 	o, ours := c.Op.(op)
 	if !ours || len(c.Changes) == 0 || len(c.Changes) > o.kind.most() {
 		return nil, errors.New("not a call that this directory compiled")
@@ -116,7 +116,7 @@ func userPath(c *plan.Change, rest string) string {
 // delete is content with a user who is gone already.
 func (d *Directory) delete(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	err := d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ""), template: oneUser, needs: "directory:user:delete"})
-	if err != nil && !errors.Is(err, usersync.ErrNotFound) {
+	if err != nil && !errors.Is(err, apply.ErrNotFound) {
 		return state.Observed{}, err
 	}
 	return became(c, spec.State, spec.Text("deleted")), nil
@@ -161,7 +161,7 @@ func (d *Directory) manager(ctx context.Context, key string) (string, error) {
 		return id, nil
 	}
 	u, err := d.Find(ctx, key)
-	if errors.Is(err, usersync.ErrNotFound) {
+	if errors.Is(err, apply.ErrNotFound) {
 		return "", fmt.Errorf("no user has the address %q; declare one, or correct the address", key)
 	}
 	return u.ID, err

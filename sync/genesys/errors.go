@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // ErrReadOnly is why a write was not sent: the directory was opened with Options.ReadOnly.
@@ -80,26 +80,26 @@ const staleVersion = "does not match the current version"
 func kindOf(status int, message string) error {
 	switch {
 	case status == http.StatusUnauthorized:
-		return usersync.ErrUnauthorized
+		return apply.ErrUnauthorized
 	case status == http.StatusForbidden:
-		return usersync.ErrForbidden
+		return apply.ErrForbidden
 	case status == http.StatusNotFound, status == http.StatusGone:
-		return usersync.ErrNotFound
+		return apply.ErrNotFound
 	case status == http.StatusConflict,
 		status == http.StatusBadRequest && strings.Contains(strings.ToLower(message), staleVersion):
-		return usersync.ErrConflict
+		return apply.ErrConflict
 	case status == http.StatusTooManyRequests:
-		return usersync.ErrThrottled
+		return apply.ErrThrottled
 	case status == http.StatusRequestTimeout, status >= 500, status < 300:
-		return usersync.ErrUncertain
+		return apply.ErrUncertain
 	}
-	return usersync.ErrRefused
+	return apply.ErrRefused
 }
 
 // refusal makes the error of an answer that is not 2xx. permission is what the call needs, for a 403.
-func refusal(op, permission string, a answer) *usersync.CallError {
+func refusal(op, permission string, a answer) *apply.CallError {
 	body := decodeError(a.body)
-	e := &usersync.CallError{
+	e := &apply.CallError{
 		Kind: kindOf(a.status, body.Message), Op: op, Status: a.status, Code: body.Code, Message: body.Message,
 		CorrelationID: correlationID(a.header, body), RetryAfter: retryAfter(a.header, time.Now()),
 	}
@@ -122,14 +122,14 @@ func refusal(op, permission string, a answer) *usersync.CallError {
 
 // unusable makes the error of a request that got no answer, or a 2xx that cannot be read. Whether it
 // was carried out is not known.
-func unusable(op string, a answer, err error) *usersync.CallError {
+func unusable(op string, a answer, err error) *apply.CallError {
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		err = u.Err // its text repeats the method and the whole URL
 	}
-	e := &usersync.CallError{Kind: usersync.ErrUncertain, Op: op, Status: a.status, Err: err, CorrelationID: correlationID(a.header, errorBody{})}
+	e := &apply.CallError{Kind: apply.ErrUncertain, Op: op, Status: a.status, Err: err, CorrelationID: correlationID(a.header, errorBody{})}
 	switch {
 	case errors.Is(err, ErrReadOnly):
-		e.Kind = usersync.ErrRefused
+		e.Kind = apply.ErrRefused
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Message = "no answer in time"
 	}

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 func TestClassification(t *testing.T) {
@@ -18,25 +18,25 @@ func TestClassification(t *testing.T) {
 		kind    error
 		message string // a part of it
 	}{
-		"gone":               {jsonReply(404, `{"message":"The requested resource was not found.","code":"not.found"}`), usersync.ErrNotFound, "not.found"},
-		"gone for good":      {jsonReply(410, ``), usersync.ErrNotFound, "Gone"},
-		"version, as 409":    {jsonReply(409, `{"message":"The version number of the modified resource must match","code":"general.conflict"}`), usersync.ErrConflict, "must match"},
-		"version, as 400":    {jsonReply(400, version), usersync.ErrConflict, "current version 4"},
-		"malformed":          {jsonReply(400, `{"message":"malformed","code":"bad.request"}`), usersync.ErrRefused, "malformed"},
-		"too large":          {jsonReply(413, `{}`), usersync.ErrRefused, "Request Entity Too Large"},
-		"wrong type":         {jsonReply(415, `{}`), usersync.ErrRefused, ""},
-		"timeout":            {jsonReply(408, `{"code":"client.timeout"}`), usersync.ErrUncertain, "client.timeout"},
-		"server":             {jsonReply(500, `{}`), usersync.ErrUncertain, ""},
-		"unimplemented":      {jsonReply(501, `{}`), usersync.ErrUncertain, ""},
-		"html":               {reply{status: 502, body: "<html>Bad Gateway</html>", header: map[string]string{"Content-Type": "text/html"}}, usersync.ErrUncertain, "Bad Gateway"},
-		"half an error":      {reply{status: 404, body: `{"message":"The requested res`, cut: true}, usersync.ErrNotFound, "Not Found"},
-		"error, then reset":  {reply{status: 409, body: `{}`, cut: true}, usersync.ErrConflict, ""},
-		"odd types":          {jsonReply(400, `{"message":"m","status":"400","code":7,"details":{}}`), usersync.ErrRefused, "m"},
-		"nested":             {jsonReply(400, `{"errors":[{"message":"inner","code":"invalid.value"}]}`), usersync.ErrRefused, "invalid.value: inner"},
-		"fields":             {jsonReply(400, `{"message":"bad","details":[{"fieldName":"email","errorCode":"x"}]}`), usersync.ErrRefused, "bad (email x)"},
-		"no permission":      {jsonReply(403, `{"message":"You must have at least one of the following permissions assigned: [directory:user:edit]"}`), usersync.ErrForbidden, "all divisions"},
-		"no permission said": {jsonReply(403, `{"message":"not authorized"}`), usersync.ErrForbidden, "needs directory:user:edit"},
-		"escape":             {jsonReply(400, "{\"message\":\"a\\u001b[31m\\u202eb\\nc\"}"), usersync.ErrRefused, "a\uFFFD[31m\uFFFDb c"},
+		"gone":               {jsonReply(404, `{"message":"The requested resource was not found.","code":"not.found"}`), apply.ErrNotFound, "not.found"},
+		"gone for good":      {jsonReply(410, ``), apply.ErrNotFound, "Gone"},
+		"version, as 409":    {jsonReply(409, `{"message":"The version number of the modified resource must match","code":"general.conflict"}`), apply.ErrConflict, "must match"},
+		"version, as 400":    {jsonReply(400, version), apply.ErrConflict, "current version 4"},
+		"malformed":          {jsonReply(400, `{"message":"malformed","code":"bad.request"}`), apply.ErrRefused, "malformed"},
+		"too large":          {jsonReply(413, `{}`), apply.ErrRefused, "Request Entity Too Large"},
+		"wrong type":         {jsonReply(415, `{}`), apply.ErrRefused, ""},
+		"timeout":            {jsonReply(408, `{"code":"client.timeout"}`), apply.ErrUncertain, "client.timeout"},
+		"server":             {jsonReply(500, `{}`), apply.ErrUncertain, ""},
+		"unimplemented":      {jsonReply(501, `{}`), apply.ErrUncertain, ""},
+		"html":               {reply{status: 502, body: "<html>Bad Gateway</html>", header: map[string]string{"Content-Type": "text/html"}}, apply.ErrUncertain, "Bad Gateway"},
+		"half an error":      {reply{status: 404, body: `{"message":"The requested res`, cut: true}, apply.ErrNotFound, "Not Found"},
+		"error, then reset":  {reply{status: 409, body: `{}`, cut: true}, apply.ErrConflict, ""},
+		"odd types":          {jsonReply(400, `{"message":"m","status":"400","code":7,"details":{}}`), apply.ErrRefused, "m"},
+		"nested":             {jsonReply(400, `{"errors":[{"message":"inner","code":"invalid.value"}]}`), apply.ErrRefused, "invalid.value: inner"},
+		"fields":             {jsonReply(400, `{"message":"bad","details":[{"fieldName":"email","errorCode":"x"}]}`), apply.ErrRefused, "bad (email x)"},
+		"no permission":      {jsonReply(403, `{"message":"You must have at least one of the following permissions assigned: [directory:user:edit]"}`), apply.ErrForbidden, "all divisions"},
+		"no permission said": {jsonReply(403, `{"message":"not authorized"}`), apply.ErrForbidden, "needs directory:user:edit"},
+		"escape":             {jsonReply(400, "{\"message\":\"a\\u001b[31m\\u202eb\\nc\"}"), apply.ErrRefused, "a\uFFFD[31m\uFFFDb c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.answer.header == nil {
@@ -46,7 +46,7 @@ func TestClassification(t *testing.T) {
 			f := &fake{api: func(*http.Request, string) reply { return tt.answer }}
 			d, _ := open(t, f, nil)
 			_, err := do(t, d, retitle())
-			var e *usersync.CallError
+			var e *apply.CallError
 			if !errors.As(err, &e) {
 				t.Fatalf("%T: %v", err, err)
 			}
@@ -67,7 +67,7 @@ func TestCorrelationIDFromTheBody(t *testing.T) {
 	f := &fake{api: func(*http.Request, string) reply { return jsonReply(404, `{"contextId":"c0ffee-1"}`) }}
 	d, _ := open(t, f, nil)
 	_, err := d.Get(t.Context(), "u1")
-	var e *usersync.CallError
+	var e *apply.CallError
 	if !errors.As(err, &e) || e.CorrelationID != "c0ffee-1" {
 		t.Errorf("%+v", err)
 	}
@@ -83,8 +83,8 @@ func FuzzErrorBody(f *testing.F) {
 	f.Add(204, "application/json", ``)
 	f.Add(401, "application/json", strings.Repeat(`{"errors":[`, 100))
 	kinds := []error{
-		usersync.ErrNotFound, usersync.ErrConflict, usersync.ErrUncertain, usersync.ErrForbidden,
-		usersync.ErrRefused, usersync.ErrUnauthorized,
+		apply.ErrNotFound, apply.ErrConflict, apply.ErrUncertain, apply.ErrForbidden,
+		apply.ErrRefused, apply.ErrUnauthorized,
 	}
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
 		if status < 200 || status > 599 || status == 429 { // 429 is sent again and no error
@@ -99,7 +99,7 @@ func FuzzErrorBody(f *testing.F) {
 			}
 			return
 		}
-		var e *usersync.CallError
+		var e *apply.CallError
 		if !errors.As(err, &e) {
 			t.Fatalf("%T: %v", err, err)
 		}

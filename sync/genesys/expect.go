@@ -3,7 +3,7 @@ package genesys
 import (
 	"sync"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -13,8 +13,8 @@ type expectation struct {
 	limiter Limiter
 
 	mu    sync.Mutex
-	calls map[*plan.Change][]*usersync.Call
-	users map[*usersync.Call]int // how many changes still count on a call
+	calls map[*plan.Change][]*apply.Call
+	users map[*apply.Call]int // how many changes still count on a call
 	pages int
 }
 
@@ -22,12 +22,12 @@ type expectation struct {
 func (e *expectation) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls, e.users, e.pages = map[*plan.Change][]*usersync.Call{}, map[*usersync.Call]int{}, 0
+	e.calls, e.users, e.pages = map[*plan.Change][]*apply.Call{}, map[*apply.Call]int{}, 0
 	e.tell()
 }
 
 // compiled replaces what was expected of each change. Listings are over by then.
-func (e *expectation) compiled(changes []*plan.Change, calls []*usersync.Call) {
+func (e *expectation) compiled(changes []*plan.Change, calls []*apply.Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.pages = 0
@@ -45,7 +45,7 @@ func (e *expectation) compiled(changes []*plan.Change, calls []*usersync.Call) {
 
 // done counts a call as made. After an error the rest of its changes is compiled again, if at all; but one that
 // is made again as it is still comes.
-func (e *expectation) done(call *usersync.Call, err error) {
+func (e *expectation) done(call *apply.Call, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
 )
@@ -26,7 +26,7 @@ func TestParkedByTheAPI(t *testing.T) {
 		}}
 		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})) })
 		_, err := d.Get(t.Context(), "u1")
-		if !errors.Is(err, usersync.ErrThrottled) || !errors.Is(err, aimd.ErrParked) || !strings.Contains(err.Error(), "T") {
+		if !errors.Is(err, apply.ErrThrottled) || !errors.Is(err, aimd.ErrParked) || !strings.Contains(err.Error(), "T") {
 			t.Error(err)
 		}
 		if n := f.count("GET "); n != 1 {
@@ -66,7 +66,7 @@ func TestWindowIsRespected(t *testing.T) {
 		for i := range changes {
 			changes[i] = retitle()
 		}
-		calls := make(chan *usersync.Call)
+		calls := make(chan *apply.Call)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // beyond answers a listing of 25,000 inactive users that stops at its cap: the pages after it are answered with a
@@ -69,7 +69,7 @@ func TestListingBeyondTheCap(t *testing.T) {
 		l, err := d.List(t.Context())
 		switch {
 		case c.odd != "":
-			if !errors.Is(err, usersync.ErrListing) || !strings.Contains(err.Error(), c.odd) {
+			if !errors.Is(err, apply.ErrListing) || !strings.Contains(err.Error(), c.odd) {
 				t.Errorf("%s: %d users, %v", name, len(l.Users), err)
 			}
 		case err != nil || len(l.Users) != c.users || l.Complete() != (c.gap == "") || !strings.HasPrefix(l.Gap+l.Cap, c.gap):

@@ -18,7 +18,7 @@ const (
 	listingCap  = 10_000 // users of one state that a listing shows before it answers 400 (the provider, DEVTOOLING-862)
 )
 
-// List implements usersync.Directory. Active and inactive users are listed one after the other, as the
+// List implements usersync.Reader. Active and inactive users are listed one after the other, as the
 // vendor's Terraform provider does; one that is met twice, having moved meanwhile, counts as it was last.
 func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Listing, error) {
 	defer d.expect.listing(0)

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 const (
@@ -45,7 +45,7 @@ type login struct {
 	streak   int         // failures in a row
 	failures []time.Time // the last ones
 	again    time.Time   // no request before
-	err      *usersync.CallError
+	err      *apply.CallError
 }
 
 // fetch asks for a token for the door with that number; the caller holds the turn. Without a token there
@@ -104,12 +104,12 @@ func (l *login) succeeded() {
 
 // failed sets the pause after a failure: 1, 4, 16, 60 s and so on, half of it random, or what the
 // endpoint asks for if that is longer.
-func (l *login) failed(now time.Time, e *usersync.CallError) {
+func (l *login) failed(now time.Time, e *apply.CallError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pause := min(time.Second<<(2*min(l.streak, 3)), longestPause)
 	pause = max(l.jitter.equal(pause), e.RetryAfter)
-	if errors.Is(e, usersync.ErrUnauthorized) {
+	if errors.Is(e, apply.ErrUnauthorized) {
 		pause = max(pause, refusedPause)
 	}
 	l.streak++
@@ -123,11 +123,11 @@ func (l *login) failed(now time.Time, e *usersync.CallError) {
 
 // explain turns what x/oauth2 reports into our own error. Its text may quote the whole answer, which
 // is nobody's business, so only the fields that the vendor's SDK defines are taken over.
-func (l *login) explain(err error) *usersync.CallError {
-	e := &usersync.CallError{Kind: usersync.ErrThrottled, Op: "POST " + tokenPath}
+func (l *login) explain(err error) *apply.CallError {
+	e := &apply.CallError{Kind: apply.ErrThrottled, Op: "POST " + tokenPath}
 	refused := (*oauth2.RetrieveError)(nil)
 	if !errors.As(err, &refused) {
-		e.Kind, e.Err = usersync.ErrUnreachable, l.scrub(unusable(e.Op, answer{}, err).Err)
+		e.Kind, e.Err = apply.ErrUnreachable, l.scrub(unusable(e.Op, answer{}, err).Err)
 		e.Message = "no access token to be had; check the region or login URL, and the network"
 		return e
 	}
@@ -145,13 +145,13 @@ func (l *login) explain(err error) *usersync.CallError {
 	limited := strings.Contains(strings.ToLower(string(refused.Body)), "rate limit exceeded")
 	switch {
 	case a.status >= 500 || a.status == http.StatusRequestTimeout:
-		e.Kind = usersync.ErrUnreachable
+		e.Kind = apply.ErrUnreachable
 	case a.status >= 300 && a.status < 400:
-		e.Kind, e.Message = usersync.ErrUnauthorized, "the login service redirects, which is not followed; correct the login URL"+target(a.header)
+		e.Kind, e.Message = apply.ErrUnauthorized, "the login service redirects, which is not followed; correct the login URL"+target(a.header)
 	case body.Error == "invalid_client":
-		e.Kind, e.Message = usersync.ErrUnauthorized, e.Message+"; check client id, client secret and region"
+		e.Kind, e.Message = apply.ErrUnauthorized, e.Message+"; check client id, client secret and region"
 	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && !limited:
-		e.Kind, e.Message = usersync.ErrUnauthorized, e.Message+"; check that the OAuth client is active, of the grant type client credentials, and of this region"
+		e.Kind, e.Message = apply.ErrUnauthorized, e.Message+"; check that the OAuth client is active, of the grant type client credentials, and of this region"
 	}
 	return e
 }

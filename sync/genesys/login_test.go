@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 )
 
@@ -27,7 +27,7 @@ func TestLoginServiceIsDown(t *testing.T) {
 				})
 				began := time.Now()
 				_, err := d.Get(t.Context(), "u1")
-				if !errors.Is(err, usersync.ErrUnreachable) || errors.Is(err, usersync.ErrThrottled) {
+				if !errors.Is(err, apply.ErrUnreachable) || errors.Is(err, apply.ErrThrottled) {
 					t.Error(err)
 				}
 				if took := time.Since(began); took > 10*time.Minute {

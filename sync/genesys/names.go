@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 const (
@@ -85,14 +85,14 @@ func (d *Directory) forget(ctx context.Context) error {
 	return nil
 }
 
-// Check implements usersync.Directory. A name that is missing makes its catalogue be read again, if that
+// Check implements usersync.Reader. A name that is missing makes its catalogue be read again, if that
 // is not fresh.
 func (d *Directory) Check(ctx context.Context, refs []spec.Ref) (map[spec.Ref]string, error) {
 	wrong := map[spec.Ref]string{}
 	for _, ref := range refs {
 		_, message, err := d.lookUp(ctx, ref)
 		switch {
-		case errors.Is(err, usersync.ErrForbidden), errors.Is(err, usersync.ErrRefused):
+		case errors.Is(err, apply.ErrForbidden), errors.Is(err, apply.ErrRefused):
 			wrong[ref] = fmt.Sprintf("the %s cannot be listed, so nothing is written: %v", shelfOf(ref.Kind).plural, err)
 		case err != nil:
 			return nil, err

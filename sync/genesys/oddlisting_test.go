@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 )
@@ -124,8 +124,8 @@ func TestListingThatCannotBe(t *testing.T) {
 				}
 				continue
 			}
-			e := (*usersync.CallError)(nil)
-			if !errors.Is(err, usersync.ErrListing) || !errors.As(err, &e) || len(l.Users) > 0 || b.begun != 2 {
+			e := (*apply.CallError)(nil)
+			if !errors.Is(err, apply.ErrListing) || !errors.As(err, &e) || len(l.Users) > 0 || b.begun != 2 {
 				t.Errorf("%s, twice: %d users, %d readings, %v", name, len(l.Users), b.begun, err)
 				continue
 			}
@@ -181,7 +181,7 @@ func TestHowManyMayBeMissing(t *testing.T) {
 			f := &fake{api: b.answer}
 			d, _ := open(t, f, nil)
 			l, err := d.List(t.Context())
-			if errors.Is(err, usersync.ErrListing) != (more == 1) || err == nil && l.Complete() {
+			if errors.Is(err, apply.ErrListing) != (more == 1) || err == nil && l.Complete() {
 				t.Errorf("%d of %d missing: complete %t, %v", c.missing+more, c.total, l.Complete(), err)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 )
@@ -45,7 +45,7 @@ func TestHoldersAreAll(t *testing.T) {
 		}}
 		d, _ := open(t, f, nil)
 		ids, err := d.Holders(t.Context(), []string{"Admin"})
-		if times == 1 && (err != nil || len(ids) != 2) || times == 2 && !errors.Is(err, usersync.ErrListing) || asked != 2 {
+		if times == 1 && (err != nil || len(ids) != 2) || times == 2 && !errors.Is(err, apply.ErrListing) || asked != 2 {
 			t.Errorf("incomplete %d times: %v, %v, asked %d times", times, ids, err, asked)
 		}
 	}
@@ -152,7 +152,7 @@ func TestOtherListsThatCannotBe(t *testing.T) {
 					if err != nil || text != right || r.met < 2 {
 						t.Errorf("%s, %s %d times: %v, asked %d times\nhave %s\nwant %s", name, odd, times, err, r.met, text, right)
 					}
-				case !errors.Is(err, usersync.ErrListing) || !strings.Contains(err.Error(), "; it was read twice"):
+				case !errors.Is(err, apply.ErrListing) || !strings.Contains(err.Error(), "; it was read twice"):
 					t.Errorf("%s, %s twice: %v, %s", name, odd, err, text)
 				}
 			}

@@ -8,7 +8,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -22,7 +22,7 @@ func TestOwnGrantsAreNotWritten(t *testing.T) {
 		c := differing(plan.Update, &state.User{Observed: state.Observed{ID: id, Version: 1}},
 			spec.Fields{spec.Roles: spec.RoleList([]spec.Role{{Name: "Agent"}})})
 		_, err := d.Do(t.Context(), d.Compile([]*plan.Change{c})[0])
-		if errors.Is(err, usersync.ErrRefused) != refused || refused && !strings.Contains(err.Error(), "own OAuth client") {
+		if errors.Is(err, apply.ErrRefused) != refused || refused && !strings.Contains(err.Error(), "own OAuth client") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}

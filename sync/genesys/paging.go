@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // page is one answer of a listing, in the envelope that all listings of the API share. What it does not tell is nil.
@@ -77,7 +77,7 @@ func (s source) inconsistent(problem string) error {
 }
 
 func inconsistent(op, problem string) error {
-	return &usersync.CallError{Kind: usersync.ErrListing, Op: op, Message: problem}
+	return &apply.CallError{Kind: apply.ErrListing, Op: op, Message: problem}
 }
 
 // A pager reads a listing page by page, and converts each entity into what is kept of it.
@@ -149,7 +149,7 @@ func (r *pager[T, U]) read(ctx context.Context, n int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	beyond := r.limit > 0 && n*r.size > r.limit
-	e := (*usersync.CallError)(nil)
+	e := (*apply.CallError)(nil)
 	switch {
 	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size):
 		r.done, r.atLimit = true, true
@@ -219,12 +219,12 @@ func readList[T interface{ check() error }](ctx context.Context, c *client, r *r
 // retryInconsistent reads a list, and once more from the start if it contradicted itself.
 func retryInconsistent[R any](ctx context.Context, log *slog.Logger, read func() (R, error)) (R, error) {
 	out, err := read()
-	if !errors.Is(err, usersync.ErrListing) {
+	if !errors.Is(err, apply.ErrListing) {
 		return out, err
 	}
 	log.WarnContext(ctx, "an answer contradicts itself; it is asked for once more", "error", err)
 	out, err = read()
-	if e := (*usersync.CallError)(nil); errors.Is(err, usersync.ErrListing) && errors.As(err, &e) {
+	if e := (*apply.CallError)(nil); errors.Is(err, apply.ErrListing) && errors.As(err, &e) {
 		e.Message += "; it was read twice, try again later"
 	}
 	return out, err

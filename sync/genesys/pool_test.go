@@ -13,8 +13,8 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -52,7 +52,7 @@ func (m *member) retitle(ctx context.Context, users []sim.User) {
 		known := &state.User{Observed: state.Observed{ID: u.ID, Version: u.Version}}
 		changes = append(changes, differing(plan.Update, known, spec.Fields{spec.Title: spec.Text("Coach")}))
 	}
-	queue := make(chan *usersync.Call)
+	queue := make(chan *apply.Call)
 	var wg sync.WaitGroup
 	for range m.tokens * aimd.DefaultMaxInFlight {
 		wg.Go(func() {

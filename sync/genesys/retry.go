@@ -9,7 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // retrying makes a read until it is answered in a way that another try would not change.
@@ -33,11 +33,11 @@ func (c *client) retrying(ctx context.Context, r *request, try func() error) err
 
 // passing reports whether what failed may go well another time.
 func (c *client) passing(err error) bool {
-	answered, certificate := (*usersync.CallError)(nil), (*tls.CertificateVerificationError)(nil)
+	answered, certificate := (*apply.CallError)(nil), (*tls.CertificateVerificationError)(nil)
 	if c.retry.No5xx && errors.As(err, &answered) && answered.Status >= 500 {
 		return false
 	}
-	return errors.Is(err, usersync.ErrUncertain) && !errors.As(err, &certificate)
+	return errors.Is(err, apply.ErrUncertain) && !errors.As(err, &certificate)
 }
 
 // pauses doubles from MinWait to MaxWait, Max times, with equal jitter. (The library's own

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 )
 
@@ -27,8 +27,8 @@ func TestThrottledRequestsAreReturnedIfWanted(t *testing.T) {
 	_, read := d.Get(t.Context(), "u1")
 	_, write := do(t, d, retitle())
 	for _, err := range []error{read, write} {
-		e := (*usersync.CallError)(nil)
-		if !errors.As(err, &e) || !errors.Is(err, usersync.ErrThrottled) || e.Status != 429 || e.RetryAfter != 42*time.Second ||
+		e := (*apply.CallError)(nil)
+		if !errors.As(err, &e) || !errors.Is(err, apply.ErrThrottled) || e.Status != 429 || e.RetryAfter != 42*time.Second ||
 			e.CorrelationID != id || e.Code != "too.many.requests.retry.after" {
 			t.Errorf("%+v", err)
 		}
@@ -70,7 +70,7 @@ func TestServerErrorsAreReturnedIfWanted(t *testing.T) {
 				if n := f.count("GET "); n != c.tries {
 					t.Errorf("sent %d times, want %d", n, c.tries)
 				}
-				if (err == nil) != (c.tries == 3) || err != nil && !errors.Is(err, usersync.ErrUncertain) {
+				if (err == nil) != (c.tries == 3) || err != nil && !errors.Is(err, apply.ErrUncertain) {
 					t.Error(err)
 				}
 			})
@@ -100,7 +100,7 @@ func TestNoTicketIsHeldInAPause(t *testing.T) {
 					}
 					select {
 					case err := <-end:
-						if try != 4 || !errors.Is(err, usersync.ErrUncertain) || d.Stats().Retried != 3 {
+						if try != 4 || !errors.Is(err, apply.ErrUncertain) || d.Stats().Retried != 3 {
 							t.Errorf("%d tries, %v", try, err)
 						}
 						return

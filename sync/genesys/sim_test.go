@@ -15,8 +15,8 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -47,7 +47,7 @@ func simulate(t *testing.T, so sim.Options, adjust func(*genesys.Options)) (*gen
 }
 
 // apply makes the calls of a change, as a pass would, and returns what is then known of the user.
-func apply(ctx context.Context, d *genesys.Directory, c *plan.Change) (state.Observed, error) {
+func applyAll(ctx context.Context, d *genesys.Directory, c *plan.Change) (state.Observed, error) {
 	var now []state.Observed
 	for _, call := range d.Compile([]*plan.Change{c}) {
 		var err error
@@ -174,7 +174,7 @@ func TestSimulatedLife(t *testing.T) {
 		}
 		s.ResetLedger()
 		create := differing(plan.Create, nil, desired)
-		now, err := apply(ctx, d, create)
+		now, err := applyAll(ctx, d, create)
 		holds("create", now, err)
 
 		desired[spec.State] = inactive
@@ -183,7 +183,7 @@ func TestSimulatedLife(t *testing.T) {
 			spec.ACDAutoAnswer: spec.Bool(false), spec.Certs: spec.Strings(nil), spec.Phones: spec.PhoneList(nil),
 			spec.Emails: spec.EmailList(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
 		})
-		now, err = apply(ctx, d, differing(plan.Update, create.Current, desired))
+		now, err = applyAll(ctx, d, differing(plan.Update, create.Current, desired))
 		holds("empty", now, err)
 
 		s.Edit("ana@example.com", func(u *sim.User) { u.State = "deleted" })
@@ -191,11 +191,11 @@ func TestSimulatedLife(t *testing.T) {
 		if err != nil || gone.Fields[spec.State] != spec.Text("deleted") {
 			t.Fatalf("%+v, %v", gone, err)
 		}
-		if _, err := apply(ctx, d, differing(plan.Create, nil, desired)); !errors.Is(err, usersync.ErrConflict) {
+		if _, err := applyAll(ctx, d, differing(plan.Create, nil, desired)); !errors.Is(err, apply.ErrConflict) {
 			t.Errorf("the address of a deleted user: %v", err)
 		}
 		desired[spec.State], desired[spec.Title], desired[spec.Email] = active, spec.Text("Coach"), spec.Text("ana.married@example.com")
-		now, err = apply(ctx, d, differing(plan.Restore, &state.User{Observed: gone}, desired))
+		now, err = applyAll(ctx, d, differing(plan.Restore, &state.User{Observed: gone}, desired))
 		holds("restore", now, err)
 
 		ledger := s.Ledger()
@@ -231,7 +231,7 @@ func TestSimulatedUnmanagedStays(t *testing.T) {
 		if len(desired) == 0 {
 			continue
 		}
-		if _, err := apply(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, desired)); err != nil {
+		if _, err := applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, desired)); err != nil {
 			t.Fatal(err)
 		}
 		mail := spec.Key(before[u.ID].Email)
@@ -279,21 +279,21 @@ func TestSimulatedUnmanagedStays(t *testing.T) {
 // What the simulator's faults do to a write, and how often it is sent.
 func TestSimulatedFaults(t *testing.T) {
 	for fault, kind := range map[string]error{
-		"PATCH lost":             usersync.ErrUncertain,
-		"PATCH drop":             usersync.ErrUncertain,
-		"PATCH truncated":        usersync.ErrUncertain,
-		"PATCH html":             usersync.ErrUncertain,
-		"PATCH slow=31s":         usersync.ErrUncertain,
-		"PATCH 503":              usersync.ErrUncertain,
-		"PATCH 408":              usersync.ErrUncertain,
-		"PATCH 400":              usersync.ErrRefused,
-		"PATCH 403":              usersync.ErrForbidden,
-		"PATCH 404":              usersync.ErrNotFound,
-		"PATCH conflict409":      usersync.ErrConflict,
-		"PATCH conflict400":      usersync.ErrConflict,
-		"PATCH spurious":         usersync.ErrConflict,
-		"PATCH edited":           usersync.ErrConflict,
-		"PATCH revoked":          usersync.ErrUnauthorized,
+		"PATCH lost":             apply.ErrUncertain,
+		"PATCH drop":             apply.ErrUncertain,
+		"PATCH truncated":        apply.ErrUncertain,
+		"PATCH html":             apply.ErrUncertain,
+		"PATCH slow=31s":         apply.ErrUncertain,
+		"PATCH 503":              apply.ErrUncertain,
+		"PATCH 408":              apply.ErrUncertain,
+		"PATCH 400":              apply.ErrRefused,
+		"PATCH 403":              apply.ErrForbidden,
+		"PATCH 404":              apply.ErrNotFound,
+		"PATCH conflict409":      apply.ErrConflict,
+		"PATCH conflict400":      apply.ErrConflict,
+		"PATCH spurious":         apply.ErrConflict,
+		"PATCH edited":           apply.ErrConflict,
+		"PATCH revoked":          apply.ErrUnauthorized,
 		"PATCH x1 revoked":       nil,
 		"PATCH x3 429":           nil,
 		"GET x3 503":             nil,
@@ -317,7 +317,7 @@ func TestSimulatedFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = apply(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text("Lead")}))
+				_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text("Lead")}))
 				if !errors.Is(err, kind) {
 					t.Errorf("error %v, want %v", err, kind)
 				}
@@ -335,7 +335,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 		"directory:user:add":  differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("A")}),
 	} {
 		d, _ := simulate(t, sim.Options{Users: 1, Forbid: forbid}, nil)
-		if _, err := apply(t.Context(), d, change); !errors.Is(err, usersync.ErrForbidden) {
+		if _, err := applyAll(t.Context(), d, change); !errors.Is(err, apply.ErrForbidden) {
 			t.Errorf("%s: %v", forbid, err)
 		}
 	}
@@ -347,7 +347,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 	if _, err := d.Find(t.Context(), s.Users()[0].Email); err != nil {
 		t.Error(err)
 	}
-	_, err = apply(t.Context(), d, differing(plan.Update, &state.User{Observed: l.Users[0]}, spec.Fields{spec.Title: spec.Text("x")}))
+	_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: l.Users[0]}, spec.Fields{spec.Title: spec.Text("x")}))
 	if !errors.Is(err, genesys.ErrReadOnly) || s.Ledger().Count("PATCH /api/v2/users/{id}") > 0 {
 		t.Errorf("%v, %v", err, s.Ledger().Calls)
 	}
@@ -369,7 +369,7 @@ func TestSimulatedHours(t *testing.T) {
 		for i, u := range l.Users {
 			changes = append(changes, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text(fmt.Sprint("Agent ", i))}))
 		}
-		queue := make(chan *usersync.Call)
+		queue := make(chan *apply.Call)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {

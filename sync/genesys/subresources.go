@@ -13,7 +13,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -83,7 +83,7 @@ func (d *Directory) dropRated(ctx context.Context, c *plan.Change, f spec.Field,
 		err = d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ratedPath(kind)+"/"+url.PathEscape(id)),
 			template: oneUser + ratedPath(kind) + "/{id}", needs: mayAssign})
 	}
-	if err != nil && !errors.Is(err, usersync.ErrNotFound) {
+	if err != nil && !errors.Is(err, apply.ErrNotFound) {
 		return state.Observed{}, err
 	}
 	now, _ := spec.Decode[map[string]float64](c.Current.Fields[f])
@@ -191,7 +191,7 @@ func (d *Directory) addExternal(ctx context.Context, c *plan.Change, o op) (stat
 func (d *Directory) dropExternal(ctx context.Context, c *plan.Change, o op) (state.Observed, error) {
 	err := d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, "/externalid/"+url.PathEscape(o.target)+"/"+url.PathEscape(o.key)),
 		template: oneUser + "/externalid/{authority}/{key}", needs: mayEdit})
-	if err != nil && !errors.Is(err, usersync.ErrNotFound) {
+	if err != nil && !errors.Is(err, apply.ErrNotFound) {
 		return state.Observed{}, err
 	}
 	now, _ := spec.Decode[map[string]string](c.Current.Fields[spec.ExternalIDs])

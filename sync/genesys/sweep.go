@@ -9,7 +9,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 const (
@@ -47,7 +47,7 @@ func (d *Directory) sweepRoles(ctx context.Context, want map[string][]spec.Field
 		base := shelfOf(spec.KindDivision).path
 		grants, err := readPages[authzGrant](ctx, d.client, source{path: base + "/" + url.PathEscape(id) + "/grants", template: base + "/{id}/grants",
 			needs: mayViewGrants, noun: "grants", size: grantsPage})
-		if isClosed(err) || errors.Is(err, usersync.ErrListing) { // asking for each user may still do
+		if isClosed(err) || errors.Is(err, apply.ErrListing) { // asking for each user may still do
 			return false, nil
 		}
 		if err != nil {
@@ -96,8 +96,8 @@ func (d *Directory) sweepQueues(ctx context.Context, want map[string][]spec.Fiel
 		}
 		members, err := d.members(ctx, id)
 		switch {
-		case errors.Is(err, usersync.ErrNotFound): // removed since the queues were listed
-		case isClosed(err), errors.Is(err, usersync.ErrListing):
+		case errors.Is(err, apply.ErrNotFound): // removed since the queues were listed
+		case isClosed(err), errors.Is(err, apply.ErrListing):
 			return false, nil
 		case err != nil:
 			return false, err
@@ -183,7 +183,7 @@ func (d *Directory) labels(ctx context.Context, fields []spec.Field) (reading, e
 
 // isClosed reports whether an answer says that something is not to be had, as opposed to no answer.
 func isClosed(err error) bool {
-	return errors.Is(err, usersync.ErrForbidden) || errors.Is(err, usersync.ErrRefused) || errors.Is(err, usersync.ErrNotFound)
+	return errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrRefused) || errors.Is(err, apply.ErrNotFound)
 }
 
 // withDetails adds the fields to what was read of a user that no listing shows.

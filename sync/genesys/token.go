@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 const (
@@ -110,9 +110,9 @@ func (c *client) waits(number int, pause time.Duration, failure error) bool {
 		return false // the caller's own end
 	case number > 0:
 		return true
-	case errors.Is(failure, usersync.ErrUnauthorized):
+	case errors.Is(failure, apply.ErrUnauthorized):
 		return false
-	case pause <= c.retry.MaxWait && (!errors.Is(failure, usersync.ErrUnreachable) || c.doors[0].login.failing() <= c.retry.Max):
+	case pause <= c.retry.MaxWait && (!errors.Is(failure, apply.ErrUnreachable) || c.doors[0].login.failing() <= c.retry.Max):
 		return true
 	}
 	for _, d := range c.doors[1:] {

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 )
 
@@ -165,7 +165,7 @@ func TestRevokedTokenIsReplacedOnce(t *testing.T) {
 		err    error
 	}{
 		{"t2", 2, nil},
-		{"none", 2, usersync.ErrUnauthorized},
+		{"none", 2, apply.ErrUnauthorized},
 	} {
 		f := &fake{api: func(r *http.Request, body string) reply {
 			if r.Header.Get("Authorization") == "Bearer "+tt.good {
@@ -237,7 +237,7 @@ func TestFailingLoginServiceIsSpared(t *testing.T) {
 					wg.Go(func() {
 						for ctx.Err() == nil {
 							_, err := d.Get(ctx, "u1")
-							if ctx.Err() == nil && !errors.Is(err, usersync.ErrThrottled) && !errors.Is(err, usersync.ErrUnreachable) {
+							if ctx.Err() == nil && !errors.Is(err, apply.ErrThrottled) && !errors.Is(err, apply.ErrUnreachable) {
 								t.Errorf("error %v", err)
 							}
 							if err != nil && strings.Contains(err.Error(), secret) {
@@ -274,7 +274,7 @@ func TestRefusedCredentials(t *testing.T) {
 			d, b := open(t, f, nil)
 			for range 3 {
 				_, err := d.Get(t.Context(), "u1")
-				if !errors.Is(err, usersync.ErrUnauthorized) || strings.Contains(err.Error(), secret) {
+				if !errors.Is(err, apply.ErrUnauthorized) || strings.Contains(err.Error(), secret) {
 					t.Errorf("%d: %v", answer.status, err)
 				}
 			}

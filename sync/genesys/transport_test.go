@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
 )
@@ -55,10 +55,10 @@ func TestRedirectOverARealConnection(t *testing.T) {
 	defer evil.Close()
 	for _, status := range []int{302, 307, 308} {
 		d, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, evil.URL+r.URL.Path, status) })
-		if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, usersync.ErrRefused) {
+		if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrRefused) {
 			t.Errorf("%d: %v", status, err)
 		}
-		if _, err := do(t, d, retitle()); !errors.Is(err, usersync.ErrRefused) {
+		if _, err := do(t, d, retitle()); !errors.Is(err, apply.ErrRefused) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestLostAnswerIsNotSentAgain(t *testing.T) {
 	create := differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")})
 	for i, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
-		if !errors.Is(err, usersync.ErrUncertain) || applied.Load() != int64(i+1) {
+		if !errors.Is(err, apply.ErrUncertain) || applied.Load() != int64(i+1) {
 			t.Errorf("applied %d times, %v", applied.Load(), err)
 		}
 		get(t, d)

@@ -7,7 +7,7 @@ import (
 	"net/url"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // A trial reads a little to see whether it may.
@@ -31,9 +31,9 @@ func (t *trial) reading(ctx context.Context, f *Finding) error {
 	switch {
 	case err == nil:
 		f.Met = Granted
-	case errors.Is(err, usersync.ErrForbidden) && f.Permission == mayView && t.user != "": // all divisions were asked for
+	case errors.Is(err, apply.ErrForbidden) && f.Permission == mayView && t.user != "": // all divisions were asked for
 		f.Met = Partly
-	case errors.Is(err, usersync.ErrForbidden):
+	case errors.Is(err, apply.ErrForbidden):
 		f.Met = Missing
 	case isClosed(err):
 		f.Note = err.Error()

@@ -10,7 +10,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -77,7 +77,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 	}
 	path := "/api/v2/routing/utilization"
 	u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize}, utilization.told)
-	if err != nil && !errors.Is(err, usersync.ErrForbidden) && !errors.Is(err, usersync.ErrNotFound) {
+	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrNotFound) {
 		return nil, err
 	}
 	d.names.standard = map[string]capacity{}
@@ -103,7 +103,7 @@ func (d *Directory) putUtilization(ctx context.Context, c *plan.Change) (state.O
 	now := became(c, spec.Utilization, after(c, spec.Utilization))
 	if len(want) == 0 && len(have.Labels) == 0 {
 		r.method = http.MethodDelete
-		if err := d.send(ctx, &r); err != nil && !errors.Is(err, usersync.ErrNotFound) {
+		if err := d.send(ctx, &r); err != nil && !errors.Is(err, apply.ErrNotFound) {
 			return state.Observed{}, err
 		}
 		return now, nil

@@ -8,7 +8,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -139,7 +139,7 @@ func TestAdministratorsWhoCannotBeTold(t *testing.T) {
 		if p := plan.New(o.tree, o.snap, policy, nil, now); p.Lookups.Admins != (tt.held > 0) {
 			t.Errorf("%s: asks %v", name, p.Lookups.Admins)
 		}
-		p := plan.New(o.tree, o.snap, policy, &plan.LookupResults{Counted: true, NoCount: usersync.ErrForbidden}, now)
+		p := plan.New(o.tree, o.snap, policy, &plan.LookupResults{Counted: true, NoCount: apply.ErrForbidden}, now)
 		if held(p, "min-admins") != tt.held || tt.held > 0 && !strings.Contains(p.Holds[0].Reason, "cannot be told whether administrators are among them: forbidden") {
 			t.Errorf("%s: %v", name, p.Holds)
 		}

@@ -111,6 +111,11 @@ type Change struct {
 	// Written are, of a change that an interruption has cut short, the fields that were written until then, or may be.
 	Written []FieldChange
 
+	// OneOff changes are made once, since a person asked for exactly that: only the fields that the plan names are
+	// written, and only while they are as it found them. Nobody becomes managed by one, what else was applied stays, and a
+	// failure is not tried again.
+	OneOff bool
+
 	leaves bool // the user is removed or deactivated
 	begun  bool // an intent to create the user was found
 

@@ -72,7 +72,7 @@ func (p *planner) unread(c *Change) []spec.Field {
 			unknown = append(unknown, fc.Field)
 		}
 	}
-	for _, f := range p.policy.Apart {
+	for _, f := range p.policy.DetailFields {
 		_, declared := c.Desired[f]
 		_, known := c.Current.Fields[f]
 		_, managed := c.Current.Applied[f]

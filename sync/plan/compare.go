@@ -83,6 +83,9 @@ func (r *Index) differs(current *state.User, f spec.Field, want spec.Value) (bef
 
 // Applied returns what is in force of the desired fields: those found equal, and those just written.
 func (r *Index) Applied(c *Change, written []spec.Field) spec.Fields {
+	if c.OneOff {
+		return Overlaid(c.Current.Applied, c.Desired, written)
+	}
 	in := make(spec.Fields, len(c.Desired))
 	for f, want := range c.Desired {
 		if _, _, differs := r.differs(c.Current, f, want); !differs {

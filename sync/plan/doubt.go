@@ -79,14 +79,6 @@ func (p *planner) forget(u *state.User, fields []spec.Field) *state.User {
 	return &next
 }
 
-// ShownBy returns when a reading shows what a call wrote that had no answer yet at a time.
-func (p *Policy) ShownBy(f spec.Field, at time.Time) time.Time {
-	if slices.Contains(p.Loose, f) {
-		return at.Add(ReadLag)
-	}
-	return at
-}
-
 // shown reports whether a reading that is made now shows what an interrupted call has written.
 func (p *planner) shown(f spec.Field, w state.Event) bool {
 	return !p.policy.ShownBy(f, w.At).After(p.now)

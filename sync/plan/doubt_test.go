@@ -47,7 +47,7 @@ func TestAFieldInDoubt(t *testing.T) {
 				snap.Failures[u.Key] = state.Failure{Key: u.Key, Desired: u.Hash(), Attempts: 1, Next: now.Add(time.Minute)}
 			}
 			policy := policy()
-			policy.Loose = []spec.Field{spec.Division}
+			policy.UnversionedFields = []spec.Field{spec.Division}
 			p := plan.New(tree(u), snap, policy, nil, now)
 			text := strings.Join(lines(p), "\n")
 			if (tt.want == "") != (text == "") || !strings.Contains(text, tt.want) || tt.want != "" && p.Unchanged != 0 {

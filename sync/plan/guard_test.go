@@ -9,7 +9,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -168,7 +168,7 @@ func TestTheLastAdministratorsStay(t *testing.T) {
 		"one of two loses the role": {change: func(tr *spec.Tree) { tr.Users[0].Fields[spec.Roles] = spec.RoleList(nil) }, held: 1,
 			answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001"}}},
 		"others leave":      {change: leave(4), answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001"}}},
-		"it cannot be told": {change: leave(4), held: 1, answers: &plan.LookupResults{Counted: true, NoCount: usersync.ErrForbidden}},
+		"it cannot be told": {change: leave(4), held: 1, answers: &plan.LookupResults{Counted: true, NoCount: apply.ErrForbidden}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, snap := crowd(5)

@@ -39,8 +39,13 @@ type Policy struct {
 
 	Earlier *Plan // that was carried out before, in the same pass; nil: none
 
-	Apart []spec.Field // what no listing of the directory shows
-	Loose []spec.Field // what the directory writes without a version
+	Limits // of the directory's API; a pass asks the directory for them
+}
+
+// Limits is what the API of a directory cannot do.
+type Limits struct {
+	DetailFields      []spec.Field // no listing shows them: they are asked for, user by user
+	UnversionedFields []spec.Field // they are written without a version: for ReadLag a reading may be of before that
 }
 
 // Managed returns the fields that are compared and written, of those declared for a user.

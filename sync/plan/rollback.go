@@ -145,7 +145,7 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 
 // undo makes one user's change.
 func (p *planner) undo(u *UserRollback, current *state.User) *Change {
-	c := &Change{Key: u.Key, Action: Update, Cause: Undone, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
+	c := &Change{Key: u.Key, Action: Update, Cause: Undone, OneOff: true, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
 	switch {
 	case u.created:
 		c.Outcome, c.Note = Skipped, "the user was created, and is left; deactivate or delete it by hand if it is not to be"
@@ -204,8 +204,8 @@ func (p *planner) undo(u *UserRollback, current *state.User) *Change {
 	return c
 }
 
-// Overlaid is what is in force after a rollback has written some of the desired fields. Who is not managed
-// does not become so.
+// Overlaid is what is in force after some of the desired fields were written, and nothing else is known. Who is not
+// managed does not become so.
 func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
 	if applied == nil {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
@@ -80,8 +81,8 @@ func passTime(t *testing.T) time.Duration {
 	}()
 	r := &usersync.Reconciler{
 		Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: 24 * time.Hour},
-		Retry:  usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
+		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, DetailInterval: 24 * time.Hour},
+		Retry:  apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		// One worker: with more, which of them is first is up to the scheduler, and a pass alone varies by milliseconds.
 		SearchLag: time.Minute, Workers: 1, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}

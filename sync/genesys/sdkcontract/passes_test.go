@@ -15,6 +15,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -47,9 +48,9 @@ func newWorld(t *testing.T, o sim.Options) *world {
 	t.Cleanup(func() { _ = store.Close() })
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: directory, API: directory.API(),
-		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Apart: genesys.Apart(), Loose: genesys.Loose(), DetailInterval: time.Hour,
+		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, DetailInterval: time.Hour,
 			Guard: plan.Guard{AdminRoles: []string{"Master Admin"}, MinAdmins: 1, Roles: []string{"*"}, Divisions: []string{"*"}, Queues: []string{"*"}, Groups: []string{"*"}}},
-		Retry:     usersync.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
+		Retry:     apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute,
 		Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}

@@ -1,0 +1,74 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What came of a call, for errors.Is.
+var (
+	// ErrNotFound is returned when the user does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict is returned when the version sent is not the current one, or when a value that must be unique is taken.
+	ErrConflict = errors.New("conflict")
+	// ErrUncertain is returned when no trustworthy answer came (timeout, reset, 408, 5xx):
+	// the call may have been carried out.
+	ErrUncertain = errors.New("outcome unknown")
+	// ErrForbidden is returned when the OAuth client lacks a permission.
+	ErrForbidden = errors.New("forbidden")
+	// ErrRefused is returned when the API says that the call is wrong; sending it again will not help.
+	ErrRefused = errors.New("refused")
+	// ErrUnauthorized is returned when the credentials are dead: no call can succeed.
+	ErrUnauthorized = errors.New("credentials refused")
+	// ErrUnreachable is returned when no access token is to be had, for want of an answer: no call can be made.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrListing is returned when a list that the API shows contradicts itself, twice in a row: it has pages
+	// without entries, or far fewer entries than it says. Nothing follows from such a list.
+	ErrListing = errors.New("the list contradicts itself")
+	// ErrThrottled is returned when the API asks for a longer pause than we are willing to wait.
+	ErrThrottled = errors.New("throttled")
+)
+
+// CallError says what was tried and what the API answered. It unwraps to one of the errors above and to Err.
+type CallError struct {
+	Kind          error  // one of the errors above
+	Op            string // what was tried, such as "PATCH /api/v2/users/3f0c"
+	Status        int    // HTTP status; 0 if no answer came
+	Code          string // the API's own code, such as "general.conflict"
+	Message       string // the API's own words
+	CorrelationID string // what the vendor's support asks for
+	RetryAfter    time.Duration
+	Err           error // the transport's error, if any
+}
+
+func (e *CallError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %v", e.Op, e.Kind)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d", e.Status)
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, " %s", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", e.Message)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.CorrelationID != "" {
+		fmt.Fprintf(&b, " (correlation id %s)", e.CorrelationID)
+	}
+	return b.String()
+}
+
+// Unwrap makes errors.Is find the kind as well as the cause.
+func (e *CallError) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// Ended reports whether an error says that a request was not made, as nobody wants it any more.
+func Ended(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
