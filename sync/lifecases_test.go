@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,6 +235,34 @@ func TestAnExchangeWithANewName(t *testing.T) {
 
 // Who was found by an address that is not theirs any more stays as they are.
 func TestAnAddressThatIsGivenAwayMeanwhile(t *testing.T) {
+	inWorld(t, "to another declared user, and the account is deleted", func(w *world) {
+		us := w.sim.Users()
+		w.adopted(us[:2]...)
+		before := w.accounts()
+		w.sim.Edit(us[0].Email, func(u *sim.User) { u.Email, u.State = "elsewhere@example.com", "deleted" })
+		w.sim.Edit(us[1].Email, func(u *sim.User) { u.Email = us[0].Email })
+		w.pass()
+		w.pass()
+		w.sameAccounts(before)
+		w.settled()
+	})
+	inWorld(t, "in exchange for that of an account that is deleted", func(w *world) {
+		us := w.sim.Users()
+		w.adopted(us[:2]...)
+		before := w.accounts()
+		w.sim.Edit(us[1].Email, func(u *sim.User) { u.Email, u.State = "elsewhere@example.com", "deleted" })
+		before[us[1].ID] = "deleted"
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\npreviousEmail: %s\n", us[1].Email, us[0].Name, us[0].Email)
+		w.write(us[1].ID+".yaml", "email: %s\nname: %q\npreviousEmail: %s\n", us[0].Email, us[1].Name, us[1].Email)
+		for range 2 {
+			if res := w.pass(); res.Failed == 0 {
+				w.Errorf("not told: %v\n%s", res.Problems, show(res))
+			}
+		}
+		w.sameAccounts(before)
+		w.sameNames(us[:2]...)
+	})
+
 	inWorld(t, "between the listing and the call", func(w *world) {
 		other := w.sim.Users()[0]
 		w.write("other.yaml", "email: nobody@example.com\nname: Nobody\n")
@@ -295,6 +324,22 @@ func TestNobodyIsRemovedWhoseSpecIsDoubted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whose access is to end is certain, or nobody's ends: two specs are exchanged, and say so wrongly.
+func TestALeaverAtAnAddressThatIsPassedOn(t *testing.T) {
+	inWorld(t, "in a tree with problems", func(w *world) {
+		us := w.sim.Users()
+		before := w.adopted(us[:2]...)
+		w.write(us[0].ID+".yaml", "email: %s\nname: %q\nstate: inactive\npreviousEmail: %s\n", us[1].Email, us[0].Name, us[0].Email)
+		w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", us[1].Name, us[0].Email)
+		for range 2 {
+			if _, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, Reread: true}); !errors.Is(err, usersync.ErrProblems) {
+				w.Errorf("not refused: %v", err)
+			}
+			w.sameAccounts(before)
+		}
+	})
 }
 
 // Who was deleted by hand a moment ago is not brought back to be deactivated.

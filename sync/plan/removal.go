@@ -133,6 +133,9 @@ func (p *planner) leaver(u *spec.User) {
 		current.Applied == nil && !p.policy.Adopt {
 		return
 	}
+	if other := p.places[at(u)]; other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
+		return // the file was somebody else's until now, and no name says who is meant
+	}
 	c := newChange(u, current)
 	c.Desired = spec.Fields{}
 	maps.Copy(c.Desired, current.Applied)
