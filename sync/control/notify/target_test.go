@@ -146,7 +146,7 @@ func TestCertificate(t *testing.T) {
 	}
 	_, err = n.Test(context.Background())
 	e, ok := errors.AsType[*DeliveryError](err)
-	if !ok || e.again || !strings.Contains(e.Error(), "certificate that is not trusted") {
+	if !ok || e.retry || !strings.Contains(e.Error(), "certificate that is not trusted") {
 		t.Errorf("%v", err)
 	}
 }
