@@ -44,7 +44,7 @@ func notifyFormats() []string {
 // notifyOptions finds the webhook: the file of the flag; systemd's credential; the variable. Without any of
 // them the target is zero, and nobody is told.
 func (c *notifications) notifyOptions(env environment) (notify.Options, error) {
-	o := notify.Options{Name: c.notifyName, Repeat: c.notifyRepeat, Details: c.notifyDetails, Version: version()}
+	o := notify.Options{Name: c.notifyName, RepeatInterval: c.notifyRepeat, Details: c.notifyDetails, Version: version()}
 	if c.notifyFormat != "auto" {
 		o.Format = notify.Format(c.notifyFormat)
 	}

@@ -91,7 +91,7 @@ func TestTheDaemonTellsPeople(t *testing.T) {
 		move(false)
 		time.Sleep(5 * time.Minute)
 		move(true)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(20 * time.Minute)
 		cancel()
 		_ = group.Wait() // that it was cancelled
 		if got := strings.Join(h.said(), ", "); got != "held firing, held resolved" {

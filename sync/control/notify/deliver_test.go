@@ -46,7 +46,7 @@ func (s *stage) set(change func(*control.Status)) {
 }
 
 func (s *stage) hold(ids ...string) {
-	s.set(func(st *control.Status) { st.Holds, st.Held = held(ids...), len(ids) })
+	s.set(func(st *control.Status) { st.Holds, st.Held = holds(ids...), len(ids) })
 }
 
 // A receiver is a webhook without a socket.
@@ -147,7 +147,7 @@ func run(t *testing.T, r *receiver) *play {
 		t.Fatal(err)
 	}
 	p := &play{receiver: r}
-	n, err := New(Options{Target: target, Repeat: 24 * time.Hour, Details: true, Source: &p.stage, Transport: r,
+	n, err := New(Options{Target: target, RepeatInterval: 24 * time.Hour, Details: true, Source: &p.stage, Transport: r,
 		Log: slog.New(slog.NewTextHandler(&p.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestDelivered(t *testing.T) {
 		time.Sleep(time.Minute)
 		p.want(t, "held firing")
 		p.stage.hold()
-		time.Sleep(time.Minute)
+		time.Sleep(groupInterval)
 		p.want(t, "held firing", "held resolved")
 		time.Sleep(24 * time.Hour)
 		p.want(t, "held firing", "held resolved")
@@ -197,8 +197,8 @@ func TestDelivered(t *testing.T) {
 	})
 }
 
-// A receiver that is down is tried again, and given up with one line in the log; when it is back, it is told
-// what it missed, though nothing new happens.
+// A receiver that is down is tried again, with one warning in the log. When it is back, it is told what it missed and
+// still lasts, though nothing new happens.
 func TestDeadReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -212,11 +212,13 @@ func TestDeadReceiver(t *testing.T) {
 			return reply(200, "ok"), nil
 		}})
 		p.stage.hold("p-1")
+		p.stage.set(func(st *control.Status) { st.Failures, st.Failed = []usersync.Failure{{Email: "a@x.org"}}, 1 })
 		time.Sleep(10 * time.Minute)
-		if n := len(p.receiver.asked()); n != maxTries {
+		if n := len(p.receiver.asked()); n < 8 || n > 10 {
 			t.Errorf("%d tries", n)
 		}
 		p.stage.hold("p-1", "p-2")
+		p.stage.set(func(st *control.Status) { st.Failures, st.Failed = nil, 0 })
 		time.Sleep(10 * time.Minute)
 		if n := strings.Count(p.log.String(), "level=WARN"); n != 1 {
 			t.Errorf("%d warnings:\n%s", n, p.log.String())
@@ -224,21 +226,21 @@ func TestDeadReceiver(t *testing.T) {
 		mu.Lock()
 		dead = false
 		mu.Unlock()
-		time.Sleep(lostAgain)
-		p.want(t, "lost info")
-		if m := p.receiver.got[0]; m.Title != "2 more messages were not delivered" || !strings.Contains(m.Text, "held back") {
+		time.Sleep(maxBackoff + pollInterval)
+		p.want(t, "held firing")
+		if m := p.receiver.got[0]; m.Title != "2 users are held back by a guard" || !strings.Contains(m.Fix, "p-1") || !strings.Contains(m.Fix, "p-2") {
 			t.Errorf("%+v", m)
 		}
 		if !strings.Contains(p.log.String(), "notifications are delivered again") {
 			t.Error(p.log.String())
 		}
 		time.Sleep(time.Hour)
-		p.want(t, "lost info")
+		p.want(t, "held firing")
 	})
 }
 
 func TestRetryAfter(t *testing.T) {
-	for header, least := range map[string]time.Duration{"100": 100 * time.Second, "100000": longestAfter, "-3": time.Second, "soon": time.Second} {
+	for header, least := range map[string]time.Duration{"100": 100 * time.Second, "100000": maxRetryAfter, "-3": time.Second, "soon": time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			p := run(t, &receiver{answer: func(try int, _ *http.Request) (*http.Response, error) {
 				if try > 1 {
@@ -251,7 +253,7 @@ func TestRetryAfter(t *testing.T) {
 			p.stage.hold("p-1")
 			time.Sleep(10 * time.Minute)
 			p.want(t, "held firing")
-			if d := p.receiver.asked()[1].Sub(p.receiver.asked()[0]); d < least || d > least+2*firstWait {
+			if d := p.receiver.asked()[1].Sub(p.receiver.asked()[0]); d < least || d > least+2*minBackoff {
 				t.Errorf("Retry-After %s: tried again after %s", header, d)
 			}
 		})
@@ -269,12 +271,8 @@ func TestWhatIsTriedAgain(t *testing.T) {
 			p.stage.hold("p-1")
 			time.Sleep(9 * time.Minute)
 			synctest.Wait()
-			want := 1
-			if again {
-				want = maxTries
-			}
-			if n := len(p.receiver.asked()); n != want {
-				t.Errorf("%d: %d tries, not %d", status, n, want)
+			if n := len(p.receiver.asked()); (n > 1) != again || n > 10 {
+				t.Errorf("%d: %d tries", status, n)
 			}
 			if s := p.log.String(); !strings.Contains(s, fmt.Sprintf("hooks.example.com answered %d (no_service)", status)) || !strings.Contains(s, " fix=") {
 				t.Error(s)
@@ -283,7 +281,25 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	}
 }
 
-// With a receiver that never answers, the queue fills up and nothing else does; the end takes five seconds.
+// A message that is refused for good is tried again after groupInterval, and keeps back no other kind.
+func TestRefusedMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := run(t, &receiver{answer: func(try int, _ *http.Request) (*http.Response, error) {
+			if try == 1 {
+				return reply(http.StatusBadRequest, "invalid_payload"), nil
+			}
+			return reply(http.StatusOK, "ok"), nil
+		}})
+		p.stage.hold("p-1")
+		p.stage.set(func(st *control.Status) { st.Failures, st.Failed = []usersync.Failure{{Email: "a@x.org"}}, 1 })
+		time.Sleep(time.Minute)
+		p.want(t, "failing firing")
+		time.Sleep(groupInterval)
+		p.want(t, "failing firing", "held firing")
+	})
+}
+
+// A receiver that never answers is asked one message at a time; the end takes five seconds.
 func TestHangingReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := run(t, &receiver{answer: hang})
@@ -299,7 +315,7 @@ func TestHangingReceiver(t *testing.T) {
 		}
 		p.stage.hold("p-last")
 		time.Sleep(time.Minute)
-		if d := p.stop(); d > lastEffort {
+		if d := p.stop(); d > shutdownTimeout {
 			t.Errorf("it took %s to end", d)
 		}
 		if !strings.Contains(p.log.String(), "not delivered before the end") {
@@ -308,8 +324,8 @@ func TestHangingReceiver(t *testing.T) {
 	})
 }
 
-// What is queued when the daemon ends is sent, the pause before a second try notwithstanding.
-func TestTheEndSendsWhatIsQueued(t *testing.T) {
+// What is due when the daemon ends is sent, the pause before a second try notwithstanding.
+func TestTheEndSendsWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := run(t, &receiver{answer: func(try int, _ *http.Request) (*http.Response, error) {
 			if try == 1 {
@@ -331,30 +347,27 @@ func TestTheEndSendsWhatIsQueued(t *testing.T) {
 	})
 }
 
-// Trouble that comes and goes ends up in few messages, and a quota holds whatever happens.
+// Trouble that comes and goes ends up in few messages, and never in many at once.
 func TestFlappingAtTheReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := run(t, &receiver{})
 		for i := range 600 {
 			p.stage.hold(fmt.Sprintf("p-%d", i)) // another hold with each commit
-			p.stage.set(func(st *control.Status) { st.CredentialsDead = i%2 == 0 })
+			p.stage.set(func(st *control.Status) {
+				st.CredentialsDead = i%2 == 0
+				st.Failures = []usersync.Failure{{Email: "a@x.org"}}[:i/10%2] // away for longer than resolveTimeout
+			})
 			time.Sleep(40 * time.Second)
 		}
 		synctest.Wait()
 		got := p.receiver.got
 		for i, m := range got {
-			if i >= quotaMessages && m.At.Sub(got[i-quotaMessages].At) < quotaSpan {
-				t.Fatalf("%d messages in %s", quotaMessages+1, m.At.Sub(got[i-quotaMessages].At))
+			if i >= 10 && m.At.Sub(got[i-10].At) < 10*time.Minute {
+				t.Fatalf("11 messages in %s", m.At.Sub(got[i-10].At))
 			}
 		}
-		more := 0
-		for _, m := range got {
-			if m.Kind == kindMore {
-				more++
-			}
-		}
-		if len(got) > 410 || more == 0 {
-			t.Errorf("%d messages, %d of them for others", len(got), more)
+		if len(got) > 90 {
+			t.Errorf("%d messages", len(got))
 		}
 	})
 }

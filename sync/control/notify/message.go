@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -11,16 +12,9 @@ import (
 
 // Values of Message.Status.
 const (
-	firing   = "firing"   // it began, there is news of it, or it still lasts (Reminder)
+	firing   = "firing"   // it began, there are new alerts, or it still lasts (Reminder)
 	resolved = "resolved" // it is over
-	info     = "info"     // about the messages themselves: test, more, lost
-)
-
-// Kinds of messages that are no trouble of the daemon's.
-const (
-	kindTest = "test" // somebody asked for one
-	kindMore = "more" // what the rate limit left out
-	kindLost = "lost" // what could not be delivered
+	info     = "info"     // a test
 )
 
 // Message is one notification; its JSON is what a generic webhook gets, and a contract: schema
@@ -28,7 +22,7 @@ const (
 type Message struct {
 	Schema   string    `json:"schema"`
 	ID       string    `json:"id"`   // the same for all messages of an incident
-	Kind     string    `json:"kind"` // held, failing, contested, credentials, stopped, specs, paused; test, more, lost
+	Kind     string    `json:"kind"` // held, failing, contested, credentials, stopped, specs, paused; test
 	Status   string    `json:"status"`
 	Reminder bool      `json:"reminder"` // nothing is new: it still lasts
 	At       time.Time `json:"at"`
@@ -58,7 +52,9 @@ const (
 func (m Message) finish() Message {
 	m.Schema = "usersyncd.notification/v1"
 	m.At = m.At.UTC()
-	m.Name, m.API, m.Dir, m.Revision = clean(m.Name, maxPlace), clean(m.API, maxPlace), clean(m.Dir, maxPlace), clean(m.Revision, maxPlace)
+	for _, s := range []*string{&m.Name, &m.API, &m.Dir, &m.Revision} {
+		*s = clean(*s, maxPlace)
+	}
 	m.Title, m.Text, m.Fix = clean(m.Title, maxTitle), clean(m.Text, maxText), clean(m.Fix, maxFix)
 	examples := []string{} // a list in JSON, too
 	for _, e := range m.Examples[:min(len(m.Examples), maxExamples)] {
@@ -68,22 +64,16 @@ func (m Message) finish() Message {
 	return m
 }
 
-// from says which installation speaks.
+// from says which installation sends it.
 func (m Message) from() string {
-	var parts []string
-	for _, p := range []string{m.Name, m.API, m.Dir} {
-		if p != "" {
-			parts = append(parts, p)
-		}
-	}
+	var revision string
 	if m.Revision != "" {
 		commit, dirty := spec.CutDirty(m.Revision)
-		from := "@" + clean(commit, 13)
-		if dirty {
-			from += " (with edits that are not committed)"
+		if revision = "@" + clean(commit, 13); dirty {
+			revision += " (with edits that are not committed)"
 		}
-		parts = append(parts, from)
 	}
+	parts := slices.DeleteFunc([]string{m.Name, m.API, m.Dir, revision}, func(s string) bool { return s == "" })
 	return cmp.Or(strings.Join(parts, "  "), "usersyncd")
 }
 

@@ -7,209 +7,169 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"usersyncd/sync/control"
 )
 
 const (
-	lookEvery  = 5 * time.Second
-	queueSize  = 64
-	maxTries   = 8                // of one message: some four minutes, and what the receiver asks for
-	firstWait  = 2 * time.Second  // before the second; doubles
-	longWait   = 2 * time.Minute  // between two
-	lostAgain  = 10 * time.Minute // between tries to say what was lost
-	lastEffort = 5 * time.Second  // for what is queued when the daemon ends
+	pollInterval    = 5 * time.Second
+	minBackoff      = 2 * time.Second // doubles with each failed try
+	maxBackoff      = 2 * time.Minute
+	shutdownTimeout = 5 * time.Second // for what is due when the daemon ends
 )
 
 // Options are what a Notifier needs.
 type Options struct {
-	Target  Target
-	Format  Format // "": the one that the host takes
-	Name    string // of this installation, for who gets messages of several
-	Repeat  time.Duration
-	Details bool // users are named, and errors quoted
+	Target         Target
+	Format         Format        // "": the one that the host takes
+	Name           string        // of this installation, for who gets messages of several
+	RepeatInterval time.Duration // between reminders; 0: none
+	Details        bool          // users are named, and errors quoted
 
-	Source    control.Source    // what Run looks at
-	Log       *slog.Logger      // nil: none
+	Source    control.Source    // what Run polls
+	Log       *slog.Logger      // of Run
 	Version   string            // of the program
 	Transport http.RoundTripper // nil: the network
 }
 
-// A Notifier watches one source, and tells one target.
+// A Notifier watches one source, and sends to one target.
 type Notifier struct {
-	source control.Source
-	format Format
-	judge  judge
-	quota  quota
-	poster poster
-	log    *slog.Logger
+	opts   Options
+	client *http.Client
+	groups map[string]*group // by kind
 
-	overflow atomic.Int64 // messages that found the queue full
+	backoff time.Duration // after the last message was not delivered; 0: it was
+	retryAt time.Time     // the receiver is not asked before
 }
 
-// New returns a Notifier that has said nothing yet.
+// New returns a Notifier that has sent nothing yet.
 func New(o Options) (*Notifier, error) {
 	if o.Target.IsZero() {
 		return nil, errors.New("no webhook to notify")
 	}
-	if o.Repeat < 0 {
-		return nil, fmt.Errorf("a reminder every %s makes no sense", o.Repeat)
-	}
-	format := cmp.Or(o.Format, o.Target.Guess())
-	if _, err := render(Message{}, format); err != nil {
-		return nil, err
-	}
+	o.Format = cmp.Or(o.Format, o.Target.Guess())
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true} // messages are rare
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Notifier{
-		source: o.Source, format: format, log: o.Log,
-		judge: judge{name: o.Name, repeat: o.Repeat, details: o.Details},
-		poster: poster{target: o.Target, version: cmp.Or(o.Version, "unknown"), client: &http.Client{
-			Transport: o.Transport,
-			// A redirect would carry the message to somebody else, and what is learned of users with it.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}},
-	}, nil
+	return &Notifier{opts: o, groups: map[string]*group{}, client: &http.Client{
+		Transport: o.Transport,
+		// A redirect would carry the message, and what it says of users, to somebody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
 }
 
-// Run looks and tells until ctx ends, and then tries for five seconds to send what is queued. It returns the
+// Run polls and sends until ctx ends, and then tries for up to shutdownTimeout to send what is due. It returns the
 // error of ctx: that a message is not delivered is for the log, and ends nothing.
 func (n *Notifier) Run(ctx context.Context) error {
-	queue := make(chan Message, queueSize)
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastEffort, cancel) })()
-
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		n.deliver(ctx, work, queue)
-	}()
-	n.watch(ctx, queue)
-	close(queue)
-	<-done
-	return ctx.Err()
-}
-
-// watch puts into the queue what there is to tell. It never waits for the queue.
-func (n *Notifier) watch(ctx context.Context, queue chan<- Message) {
-	tick := time.NewTicker(lookEvery)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(shutdownTimeout, cancel) })()
+	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
+	var st control.Status
 	for {
 		select {
-		case <-ctx.Done():
-			return
 		case <-tick.C:
-		}
-		st := n.source.Status()
-		for _, m := range n.quota.take(st.Now, n.judge.look(&st)) {
-			select {
-			case queue <- m:
-			default:
-				n.overflow.Add(1)
+			st = n.opts.Source.Status()
+			n.dispatch(sending, &st)
+		case <-ctx.Done():
+			n.retryAt = time.Time{}
+			if undelivered := n.dispatch(sending, &st); undelivered > 0 {
+				n.opts.Log.Warn("notifications were not delivered before the end", "receiver", n.opts.Target, "messages", undelivered)
 			}
+			return ctx.Err()
 		}
 	}
 }
 
-// deliver sends what is queued, in order, until the queue is closed and empty. What cannot be delivered is
-// counted, and told as soon as something can be. ctx ends when there is no more time for second tries, work
-// when there is none for first ones.
-func (n *Notifier) deliver(ctx, work context.Context, queue <-chan Message) {
-	var lost digest
-	for {
-		var again <-chan time.Time
-		if lost.n > 0 {
-			again = time.After(lostAgain)
+// dispatch updates the groups, sends what is due, and returns how many messages were not delivered. A later call sends
+// them as they are by then.
+func (n *Notifier) dispatch(ctx context.Context, st *control.Status) (undelivered int) {
+	for _, c := range conditions(st) {
+		g := n.groups[c.kind]
+		if g == nil {
+			g = &group{}
+			n.groups[c.kind] = g
 		}
-		var m Message
-		open := true
-		select {
-		case m, open = <-queue:
-		case <-again:
+		g.update(c.alerts, st)
+		m := g.message(c, st.Now, n.opts.RepeatInterval, n.opts.Details)
+		switch {
+		case m == nil:
+			continue
+		case time.Now().Before(n.retryAt):
+			undelivered++
+			continue
 		}
-		if open && m.Kind != "" {
-			if err := n.persist(ctx, work, m); err != nil {
-				n.lose(&lost, m, err)
-				continue
-			}
+		m.ID, m.Kind, m.At = g.id(c.kind), c.kind, st.Now
+		m.Name, m.API, m.Dir, m.Revision = n.opts.Name, st.API, st.Dir, st.Head
+		if _, _, err := n.post(ctx, m.finish()); err != nil {
+			undelivered++
+			g.notBefore = st.Now.Add(n.failed(m, err))
+			continue
 		}
-		lost.n += int(n.overflow.Swap(0))
-		if lost.n > 0 && work.Err() == nil {
-			n.confess(work, &lost)
-		}
-		if !open {
-			if lost.n > 0 {
-				n.log.Warn("notifications were not delivered before the end", "receiver", n.poster.target, "messages", lost.n)
-			}
-			return
+		g.delivered(m, st.Now)
+		if n.backoff > 0 {
+			n.opts.Log.Info("notifications are delivered again", "receiver", n.opts.Target)
+			n.backoff = 0
 		}
 	}
+	return undelivered
 }
 
-// lose notes that a message is lost. The log has one line for each time that the receiver fails.
-func (n *Notifier) lose(lost *digest, m Message, err error) {
-	level := slog.LevelDebug
-	if lost.n == 0 {
-		level = slog.LevelWarn
+// failed records that a message was not delivered. It returns how long its group is to wait: not at all, unless
+// another try does not help. The log has one warning for each time that the receiver fails.
+func (n *Notifier) failed(m *Message, err error) (wait time.Duration) {
+	level := slog.LevelWarn
+	if n.backoff > 0 {
+		level = slog.LevelDebug
 	}
-	lost.add(m)
-	attrs := []any{"receiver", n.poster.target, "kind", m.Kind, "title", m.Title, "error", err}
-	if e, ok := errors.AsType[*DeliveryError](err); ok && e.Fix != "" {
+	n.backoff = min(max(2*n.backoff, minBackoff), maxBackoff)
+	attrs := []any{"receiver", n.opts.Target, "kind", m.Kind, "title", m.Title, "error", err}
+	if e, ok := errors.AsType[*DeliveryError](err); ok {
 		attrs = append(attrs, "fix", e.Fix)
-	}
-	n.log.Log(context.Background(), level, "a notification was not delivered", attrs...)
-}
-
-// confess says what was lost, if the receiver takes it now.
-func (n *Notifier) confess(work context.Context, lost *digest) {
-	m := lost.message(kindLost, time.Now(), "not delivered")
-	m.Name = clean(n.judge.name, maxPlace)
-	if _, err := n.send(work, m); err != nil {
-		n.log.Debug("what was lost could not be told either", "receiver", n.poster.target, "error", err)
-		return
-	}
-	n.log.Info("notifications are delivered again", "receiver", n.poster.target, "lost", lost.n)
-	*lost = digest{}
-}
-
-// persist sends a message, and tries again if that may help.
-func (n *Notifier) persist(ctx, work context.Context, m Message) error {
-	pauses := &backoff.ExponentialBackOff{
-		InitialInterval: firstWait, Multiplier: 2, MaxInterval: longWait, RandomizationFactor: backoff.DefaultRandomizationFactor,
-	}
-	pauses.Reset()
-	for try := 1; ; try++ {
-		last := ctx.Err() != nil || try == maxTries
-		_, err := n.send(work, m)
-		e, ok := errors.AsType[*DeliveryError](err)
-		if err == nil || !ok || !e.again || last {
-			return err
-		}
-		wait := max(pauses.NextBackOff(), e.after)
-		n.log.Debug("a notification is tried again", "receiver", n.poster.target, "kind", m.Kind, "pause", wait.Round(time.Second).String(), "error", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done(): // one more try, at once
-			timer.Stop()
+		if e.retry {
+			n.retryAt = time.Now().Add(max(n.backoff, e.after))
+		} else {
+			wait = groupInterval
 		}
 	}
+	n.opts.Log.Log(context.Background(), level, "a notification was not delivered", attrs...)
+	return wait
 }
 
-// send makes one try.
-func (n *Notifier) send(ctx context.Context, m Message) (answer, error) {
-	body, err := render(m, n.format)
+// Receipt is what came of a test message. Its JSON is a contract: schema usersyncd.notify-test/v1.
+type Receipt struct {
+	Schema    string  `json:"schema"`
+	Host      string  `json:"host"`
+	Format    Format  `json:"format"`
+	Title     string  `json:"title"`
+	Delivered bool    `json:"delivered"`
+	Status    int     `json:"status"` // of the answer; 0: none came
+	Code      string  `json:"code,omitempty"`
+	Error     string  `json:"error,omitempty"`
+	Fix       string  `json:"fix,omitempty"`
+	Seconds   float64 `json:"seconds"`
+}
+
+// Test sends one message that says that it is a test, once. The receipt is complete with an error, too.
+func (n *Notifier) Test(ctx context.Context) (Receipt, error) {
+	now := time.Now()
+	m := Message{
+		ID: fmt.Sprintf("test-%d", now.Unix()), Kind: "test", Status: info, At: now, Name: n.opts.Name,
+		Title: "this is a test",
+		Text:  "Somebody ran usersyncd notify test. Nothing happened, and there is nothing to do: messages arrive here.",
+	}.finish()
+	status, code, err := n.post(ctx, m)
+	r := Receipt{
+		Schema: "usersyncd.notify-test/v1", Host: n.opts.Target.Host(), Format: n.opts.Format, Title: m.headline(),
+		Delivered: err == nil, Status: status, Code: code, Seconds: time.Since(now).Seconds(),
+	}
 	if err != nil {
-		return answer{}, err
+		r.Error = err.Error()
 	}
-	return n.poster.post(ctx, body)
+	if e, ok := errors.AsType[*DeliveryError](err); ok {
+		r.Fix = e.Fix
+	}
+	return r, err
 }

@@ -36,7 +36,7 @@ func TestAPassIsNotDelayed(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				case <-time.After(lookEvery):
+				case <-time.After(pollInterval):
 				}
 			}
 		}()

@@ -31,10 +31,7 @@ func render(m Message, f Format) ([]byte, error) {
 
 // headline is the first line.
 func (m Message) headline() string {
-	if m.Name != "" {
-		return clean("usersyncd "+m.Name+": "+m.Title, maxTitle)
-	}
-	return clean("usersyncd: "+m.Title, maxTitle)
+	return clean(join("usersyncd", m.Name)+": "+m.Title, maxTitle)
 }
 
 type object = map[string]any
@@ -42,52 +39,47 @@ type object = map[string]any
 // slackMessage is what an incoming webhook takes: blocks, and the text that notifications show, which alone
 // has markup and is escaped for it.
 func slackMessage(m Message) object {
-	run := func(text string, style ...string) object {
+	run := func(text, style string) object {
 		o := object{"type": "text", "text": text}
-		for _, s := range style {
-			o["style"] = object{s: true}
+		if style != "" {
+			o["style"] = object{style: true}
 		}
 		return o
 	}
 	section := func(runs ...object) object { return object{"type": "rich_text_section", "elements": runs} }
 	parts := []object{section(run(m.headline(), "bold"))}
 	if m.Text != "" {
-		parts = append(parts, section(run(m.Text)))
+		parts = append(parts, section(run(m.Text, "")))
 	}
 	if len(m.Examples) > 0 {
-		items := []object{}
+		var items []object
 		for _, e := range m.Examples {
-			items = append(items, section(run(e)))
+			items = append(items, section(run(e, "")))
 		}
 		parts = append(parts, object{"type": "rich_text_list", "style": "bullet", "elements": items})
 	}
 	if m.Fix != "" {
-		parts = append(parts, section(run("What to do: "), run(m.Fix, "code")))
+		parts = append(parts, section(run("What to do: ", ""), run(m.Fix, "code")))
 	}
 	parts = append(parts, section(run(m.from(), "italic")))
+	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;") // what begins a mention, a link or an entity
 	return object{
-		"text": slackEscape(join(m.headline(), m.Text)), "mrkdwn": false, "parse": "none", "link_names": false,
+		"text": escape.Replace(join(m.headline(), m.Text)), "mrkdwn": false, "parse": "none", "link_names": false,
 		"unfurl_links": false, "unfurl_media": false,
 		"blocks": []object{{"type": "rich_text", "elements": parts}},
 	}
 }
 
-// slackEscape escapes what begins a mention, a link or an entity.
-func slackEscape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-}
-
 // teamsMessage is what a Workflows webhook takes: Adaptive Cards as attachments. TextBlocks would read Markdown.
 func teamsMessage(m Message) object {
-	colour := map[string]string{firing: "attention", resolved: "good"}[m.Status]
 	block := func(spacing string, runs ...object) object {
 		return object{"type": "RichTextBlock", "spacing": spacing, "inlines": runs}
 	}
 	run := func(text string) object { return object{"type": "TextRun", "text": teamsText(text)} }
 	title := run(m.headline())
 	title["weight"], title["size"] = "bolder", "medium"
-	if colour != "" {
-		title["color"] = colour
+	if color := map[string]string{firing: "attention", resolved: "good"}[m.Status]; color != "" {
+		title["color"] = color
 	}
 	body := []object{block("none", title)}
 	if m.Text != "" {

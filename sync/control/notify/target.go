@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/url"
 	"slices"
@@ -34,7 +33,7 @@ func ParseTarget(raw string) (Target, error) {
 	switch {
 	case err != nil, u.Opaque != "", u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
 		return Target{}, errors.New("not the URL of a webhook: it begins with https://, and is one line")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !strings.EqualFold(u.Hostname(), "localhost") && !net.ParseIP(u.Hostname()).IsLoopback():
 		return Target{}, fmt.Errorf("the URL of %s would be sent in the clear: use https (plain http is for loopback only)", u.Host)
 	}
 	u.Fragment, u.RawFragment = "", ""
@@ -46,66 +45,47 @@ func (t Target) IsZero() bool { return t.u == nil }
 
 // Host is what may be shown of a target: host, and port if it has one.
 func (t Target) Host() string {
-	if t.u == nil {
+	if t.IsZero() {
 		return ""
 	}
 	return t.u.Host
 }
 
-// String returns the host.
-func (t Target) String() string { return t.Host() }
-
 // Format writes the host for every verb and flag.
 func (t Target) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.Host()) }
 
-// LogValue returns the host.
-func (t Target) LogValue() slog.Value { return slog.StringValue(t.Host()) }
-
-// MarshalText returns the host.
+// MarshalText returns the host, which is also what log/slog shows.
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.Host()), nil }
 
 // Guess is the format that the host takes. webhook.office.com is here for those that still answer: Microsoft
 // has retired them, and Workflows have URLs of logic.azure.com or, newer, of api.powerplatform.com.
 func (t Target) Guess() Format {
-	host := strings.ToLower(t.u.Hostname())
-	under := func(domains ...string) bool {
-		return slices.ContainsFunc(domains, func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
-	}
-	switch {
-	case under("hooks.slack.com", "hooks.slack-gov.com"):
-		return Slack
-	case under("webhook.office.com", "logic.azure.com", "api.powerplatform.com"):
-		return Teams
+	host := "." + strings.ToLower(t.u.Hostname())
+	for domain, format := range map[string]Format{
+		".hooks.slack.com": Slack, ".hooks.slack-gov.com": Slack,
+		".webhook.office.com": Teams, ".logic.azure.com": Teams, ".api.powerplatform.com": Teams,
+	} {
+		if strings.HasSuffix(host, domain) {
+			return format
+		}
 	}
 	return Generic
 }
 
-// scrub takes out of a text whatever of the URL is in it but the host: errors of the network quote it, and
-// receivers repeat it.
+// scrub removes the parts of the URL from a text, except for the host: errors of the network quote them, and
+// receivers repeat them.
 func (t Target) scrub(text string) string {
-	parts := []string{t.u.String(), t.u.RequestURI(), t.u.Path, t.u.EscapedPath(), t.u.RawQuery}
-	if t.u.User != nil {
-		password, _ := t.u.User.Password()
-		parts = append(parts, t.u.User.String(), t.u.User.Username(), password)
-	}
-	parts = append(parts, strings.Split(t.u.Path, "/")...)
-	parts = append(parts, strings.Split(t.u.EscapedPath(), "/")...)
+	parts := strings.FieldsFunc(t.u.String()+"/"+t.u.Path, func(r rune) bool { return strings.ContainsRune("/?&=:@", r) })
 	for _, values := range t.u.Query() {
 		parts = append(parts, values...)
 	}
+	password, _ := t.u.User.Password()
+	parts = append(parts, t.u.User.Username(), password)
 	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
 	for _, p := range parts {
-		if len(p) >= 6 { // shorter ones are words, such as v1
+		if len(p) >= 6 && p != t.u.Hostname() { // shorter ones are words, such as v1
 			text = strings.ReplaceAll(text, p, "[redacted]")
 		}
 	}
 	return text
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -57,8 +57,15 @@ func TestTargetShowsItsHostAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var log strings.Builder
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(handler).Info("printed", "target", target)
+	}
+	if strings.Count(log.String(), "hooks.slack.com") != 2 {
+		t.Error(log.String())
+	}
 	for _, s := range []string{fmt.Sprint(target), fmt.Sprintf("%v %+v %#v %q %s %d", target, target, target, target, target, target),
-		fmt.Sprintf("%+v", Options{Target: target}), target.LogValue().String(), string(data)} {
+		fmt.Sprintf("%+v", Options{Target: target}), slog.AnyValue(target).String(), log.String(), string(data)} {
 		if strings.Contains(s, "SECRET") || !strings.Contains(s, "hooks.slack.com") {
 			t.Errorf("%q", s)
 		}
@@ -139,7 +146,7 @@ func TestCertificate(t *testing.T) {
 	}
 	_, err = n.Test(context.Background())
 	e, ok := errors.AsType[*DeliveryError](err)
-	if !ok || e.again || !strings.Contains(e.Error(), "certificate that is not trusted") {
+	if !ok || e.retry || !strings.Contains(e.Error(), "certificate that is not trusted") {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,34 +19,45 @@ import (
 
 func began() time.Time { return time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC) }
 
-// A story shows a judge a status every five seconds. Unless broken, a pass ends well every minute.
+// A story shows a Notifier a status every five seconds. Unless broken, a pass ends well every minute.
 type story struct {
-	judge  judge
-	now    time.Time
-	st     control.Status
-	broken bool
-	told   []Message
+	n        *Notifier
+	receiver receiver
+	now      time.Time
+	st       control.Status
+	broken   bool
+	told     []Message
 }
 
-func newStory() *story {
-	return &story{
-		judge: judge{repeat: 24 * time.Hour, details: true}, now: began(),
-		st: control.Status{Started: began(), Success: began(), Dir: "/srv/users", API: "https://api.example.com", Head: "abc"},
+func newStory(t rapid.TB) *story {
+	t.Helper()
+	target, err := ParseTarget(secretURL)
+	if err != nil {
+		t.Fatal(err)
 	}
+	s := &story{
+		now: began(),
+		st:  control.Status{Started: began(), Success: began(), Dir: "/srv/users", API: "https://api.example.com", Head: "abc"},
+	}
+	if s.n, err = New(Options{Target: target, RepeatInterval: 24 * time.Hour, Details: true, Transport: &s.receiver}); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // lasts lets time go by, and returns what is told meanwhile as "kind status".
 func (s *story) lasts(d time.Duration) []string {
 	from := len(s.told)
 	for end := s.now.Add(d); s.now.Before(end); {
-		s.now = s.now.Add(lookEvery)
+		s.now = s.now.Add(pollInterval)
 		if !s.broken && s.now.Sub(s.st.Success) >= time.Minute {
 			s.st.Success = s.now
 		}
 		s.st.Now = s.now
 		st := s.st
-		s.told = append(s.told, s.judge.look(&st)...)
+		s.n.dispatch(context.Background(), &st)
 	}
+	s.told = s.receiver.got
 	said := []string{}
 	for _, m := range s.told[from:] {
 		word := m.Status
@@ -66,12 +78,12 @@ func (s *story) want(t *testing.T, d time.Duration, what string, want ...string)
 
 func (s *story) last() Message { return s.told[len(s.told)-1] }
 
-func held(ids ...string) []plan.Hold {
-	var holds []plan.Hold
+func holds(ids ...string) []plan.Hold {
+	var all []plan.Hold
 	for _, id := range ids {
-		holds = append(holds, plan.Hold{ID: id, Guard: "max-removals", Users: []string{"a@x.org", "b@x.org", "c@x.org", "d@x.org"}, Reason: "4 removals, and 2 are allowed"})
+		all = append(all, plan.Hold{ID: id, Guard: "max-removals", Users: []string{"a@x.org", "b@x.org", "c@x.org", "d@x.org"}, Reason: "4 removals, and 2 are allowed"})
 	}
-	return holds
+	return all
 }
 
 func (s *story) fails(emails ...string) {
@@ -83,9 +95,9 @@ func (s *story) fails(emails ...string) {
 }
 
 func TestHeldIsToldOnceAndWhenItIsOver(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	s.want(t, time.Hour, "all is well")
-	s.st.Holds, s.st.Held = held("p-1"), 4
+	s.st.Holds, s.st.Held = holds("p-1"), 4
 	s.want(t, 20*time.Second, "it has not lasted")
 	s.want(t, 20*time.Second, "it lasts", "held firing")
 	m := s.last()
@@ -102,28 +114,40 @@ func TestHeldIsToldOnceAndWhenItIsOver(t *testing.T) {
 	if !strings.HasPrefix(s.last().Text, "It has lasted 24 h. ") {
 		t.Error(s.last().Text)
 	}
-	s.st.Holds, s.st.Held = held("p-1", "p-2"), 8
+	s.st.Holds, s.st.Held = holds("p-1", "p-2"), 8
 	s.want(t, time.Minute, "another hold", "held firing")
 	if s.last().Fix != "If it is meant: usersyncd release p-2" || s.last().ID != m.ID {
 		t.Errorf("%+v", s.last())
 	}
-	s.st.Holds, s.st.Held = held("p-2"), 4
+	s.st.Holds, s.st.Held = holds("p-2"), 4
 	s.want(t, 10*time.Minute, "one is released")
 	s.st.Holds, s.st.Held = nil, 0
 	s.want(t, 10*time.Minute, "so is the other", "held resolved")
 	if s.last().ID != m.ID || s.last().Title != "Over: nothing is held any more" {
 		t.Errorf("%+v", s.last())
 	}
-	s.st.Holds, s.st.Held = held("p-1"), 4
+	s.st.Holds, s.st.Held = holds("p-1"), 4
 	s.want(t, 10*time.Minute, "it is back", "held firing")
 	if s.last().ID == m.ID {
 		t.Error("a new incident has the id of the old one")
 	}
 }
 
+func TestWhatLastsSecondsIsNotTold(t *testing.T) {
+	s := newStory(t)
+	for range 60 {
+		s.st.Holds, s.st.Held, s.st.CredentialsDead = holds("p-1"), 4, true
+		s.fails("a@x.org")
+		s.want(t, groupWait-pollInterval, "it comes")
+		s.st.Holds, s.st.Held, s.st.CredentialsDead = nil, 0, false
+		s.fails()
+		s.want(t, 2*time.Minute, "it is gone")
+	}
+}
+
 func TestAnEarlyEndIsNoRecovery(t *testing.T) {
-	s := newStory()
-	s.st.Holds, s.st.Held = held("p-1"), 4
+	s := newStory(t)
+	s.st.Holds, s.st.Held = holds("p-1"), 4
 	s.want(t, time.Minute, "held", "held firing")
 	// The passes do not come to the guard any more: that nothing is held cannot be said.
 	s.broken, s.st.Holds, s.st.Held, s.st.CredentialsDead, s.st.Error = true, nil, 0, true, "401 invalid_client"
@@ -136,7 +160,7 @@ func TestAnEarlyEndIsNoRecovery(t *testing.T) {
 }
 
 func TestFailuresComeInGroups(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	s.fails("a@x.org", "b@x.org", "c@x.org", "d@x.org", "e@x.org")
 	s.want(t, 10*time.Minute, "five users fail", "failing firing")
 	if diff := cmp.Diff([]string{"a@x.org (users/x.yaml:3): phone is wrong", "b@x.org (users/x.yaml:4): phone is wrong", "c@x.org (users/x.yaml:5): phone is wrong"}, s.last().Examples); diff != "" {
@@ -158,24 +182,26 @@ func TestFailuresComeInGroups(t *testing.T) {
 	s.want(t, 10*time.Minute, "all is well", "failing resolved")
 }
 
-// A status lists the first failures only. That others are first now is no recovery, and twice as many are news.
+// A status lists the first failures only: all are counted, and that others are first now is no recovery.
 func TestMoreFailuresThanAreListed(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	s.fails("a@x.org")
 	s.st.Failed = 20
 	s.want(t, time.Hour, "twenty", "failing firing")
-	s.st.Failed = 39
-	s.want(t, time.Hour, "not twice as many")
-	s.st.Failed = 40
-	s.want(t, time.Hour, "twice as many", "failing firing")
-	if s.last().Users != 40 {
-		t.Errorf("%+v", s.last())
+	if m := s.last(); m.Users != 20 || m.Title != "20 users fail" {
+		t.Errorf("%+v", m)
+	}
+	s.fails("b@x.org")
+	s.st.Failed = 20
+	s.want(t, time.Hour, "another one is first", "failing firing")
+	if m := s.last(); m.Users != 20 || m.Title != "20 users fail, 1 of them new" {
+		t.Errorf("%+v", m)
 	}
 }
 
 // A user who fails now and then, beside one who always does, is told once a day.
 func TestOneThatComesAndGoes(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	for range 24 * 6 {
 		s.fails("a@x.org", "b@x.org")
 		s.lasts(5 * time.Minute)
@@ -188,9 +214,9 @@ func TestOneThatComesAndGoes(t *testing.T) {
 }
 
 func TestFlappingIsDamped(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	for range 12 * 12 { // half a day, with a hold that lasts 2 of 5 minutes
-		s.st.Holds, s.st.Held = held("p-1"), 4
+		s.st.Holds, s.st.Held = holds("p-1"), 4
 		s.lasts(2 * time.Minute)
 		s.st.Holds, s.st.Held = nil, 0
 		s.lasts(3 * time.Minute)
@@ -205,13 +231,15 @@ func TestFlappingIsDamped(t *testing.T) {
 }
 
 // Whatever happens: an incident begins with a firing that is no reminder, has one end at most, and nothing
-// after it; reminders keep their distance; what was told is not told again in the same incident; kinds with
-// many items keep theirs; and when all has been well for long enough, everything is resolved.
-func TestJudgeKeepsItsRules(t *testing.T) {
+// after it; two of its messages are at least groupInterval apart, and reminders the repeat interval; what was told
+// is not told again in the same incident unless it was gone; and when all has been well for long enough, everything
+// is resolved.
+func TestGroupsKeepTheirRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newStory()
-		s.judge.repeat = rapid.SampledFrom([]time.Duration{0, time.Hour, 24 * time.Hour}).Draw(t, "repeat")
+		s := newStory(t)
+		s.n.opts.RepeatInterval = rapid.SampledFrom([]time.Duration{0, time.Hour, 24 * time.Hour}).Draw(t, "repeat")
 		flag := func(name string) bool { return rapid.IntRange(0, 3).Draw(t, name) == 0 }
+		present, gone := map[string]time.Time{}, map[string][]time.Time{} // when a hold was last, and when it had been absent for long
 		for range rapid.IntRange(1, 15).Draw(t, "steps") {
 			s.broken = flag("broken")
 			s.st.CredentialsDead, s.st.Error, s.st.Stuck = s.broken && flag("dead"), "", ""
@@ -223,13 +251,21 @@ func TestJudgeKeepsItsRules(t *testing.T) {
 			}
 			s.fails(subset(t, "failing", "a@x.org", "b@x.org", "c@x.org")...)
 			s.st.Quarantined = rapid.IntRange(0, 3).Draw(t, "unlisted")
-			s.st.Holds = held(subset(t, "held", "p-1", "p-2")...)
+			s.st.Holds = holds(subset(t, "held", "p-1", "p-2")...)
 			s.st.Held = 4 * len(s.st.Holds)
 			s.lasts(rapid.SampledFrom([]time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 20 * time.Minute, 80 * time.Minute}).Draw(t, "lasts"))
+			for _, h := range s.st.Holds {
+				present[h.ID] = s.now
+			}
+			for id, at := range present {
+				if s.now.Sub(at) > resolveTimeout {
+					gone[id] = append(gone[id], s.now)
+				}
+			}
 		}
 		s.broken, s.st.CredentialsDead, s.st.Error, s.st.Stuck, s.st.Quarantined, s.st.Held, s.st.Holds = false, false, "", "", 0, 0, nil
 		s.fails()
-		s.lasts(longestGone + 2*time.Minute)
+		s.lasts(groupInterval + resolveTimeout + time.Minute)
 
 		open, ended, lastOf := map[string]string{}, map[string]bool{}, map[string]Message{}
 		released := map[string]time.Time{} // when an incident told a hold last
@@ -240,9 +276,9 @@ func TestJudgeKeepsItsRules(t *testing.T) {
 				t.Fatalf("after its end: %+v", m)
 			case !known && (m.Status != firing || m.Reminder):
 				t.Fatalf("begins so: %+v", m)
-			case m.Reminder && (s.judge.repeat == 0 || m.At.Sub(last.At) < s.judge.repeat):
+			case m.Reminder && (s.n.opts.RepeatInterval == 0 || m.At.Sub(last.At) < s.n.opts.RepeatInterval):
 				t.Fatalf("a reminder %s after the last message: %+v", m.At.Sub(last.At), m)
-			case known && m.Kind == "failing" && m.Status == firing && m.At.Sub(last.At) < gather:
+			case known && m.At.Sub(last.At) < groupInterval:
 				t.Fatalf("%s after the last one: %+v", m.At.Sub(last.At), m)
 			}
 			if m.Kind == "held" && m.Status == firing {
@@ -250,8 +286,10 @@ func TestJudgeKeepsItsRules(t *testing.T) {
 					if !strings.Contains(m.Fix, id) {
 						continue
 					}
-					if at, ok := released[m.ID+id]; ok && (s.judge.repeat == 0 || m.At.Sub(at) < s.judge.repeat) {
-						t.Fatalf("%s is told again after %s: %+v", id, m.At.Sub(at), m)
+					told, ok := released[m.ID+id]
+					back := slices.ContainsFunc(gone[id], func(at time.Time) bool { return at.After(told) && at.Before(m.At) })
+					if ok && !m.Reminder && !back {
+						t.Fatalf("%s is told again after %s: %+v", id, m.At.Sub(told), m)
 					}
 					released[m.ID+id] = m.At
 				}
@@ -275,42 +313,4 @@ func subset(t *rapid.T, label string, of ...string) []string {
 		}
 	}
 	return some
-}
-
-func TestQuota(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var q quota
-		var sent []time.Time
-		now, in, out, folded := began(), 0, 0, 0
-		for range rapid.IntRange(1, 60).Draw(t, "looks") {
-			now = now.Add(rapid.SampledFrom([]time.Duration{5 * time.Second, time.Minute, 11 * time.Minute}).Draw(t, "pause"))
-			n := rapid.IntRange(0, 6).Draw(t, "messages")
-			in += n
-			for _, m := range q.take(now, make([]Message, n)) {
-				sent = append(sent, now)
-				if m.Kind != kindMore {
-					out++
-					continue
-				}
-				var k int
-				if _, err := fmt.Sscanf(m.Title, "%d more", &k); err != nil || k < 1 {
-					t.Fatalf("%q: %v", m.Title, err)
-				}
-				folded += k
-			}
-			for i, at := range sent {
-				if i >= quotaMessages && at.Sub(sent[i-quotaMessages]) < quotaSpan {
-					t.Fatalf("%d messages in %s", quotaMessages+1, at.Sub(sent[i-quotaMessages]))
-				}
-			}
-		}
-		for _, m := range q.take(now.Add(quotaSpan), nil) {
-			var k int
-			_, _ = fmt.Sscanf(m.Title, "%d more", &k)
-			folded += k
-		}
-		if in != out+folded {
-			t.Fatalf("%d messages: %d sent, %d told of", in, out, folded)
-		}
-	})
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func TestAnOutageIsToldWhenItLasts(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	s.broken, s.st.Error = true, "dial tcp: connection refused"
 	s.want(t, 14*time.Minute, "short")
 	s.want(t, 3*time.Minute, "long", "stopped firing")
@@ -31,7 +31,7 @@ func TestAnOutageIsToldWhenItLasts(t *testing.T) {
 }
 
 func TestSpecsAndPause(t *testing.T) {
-	s := newStory()
+	s := newStory(t)
 	problem := spec.Problem{Pos: spec.Pos{File: "users/a.yaml", Line: 7, Column: 3}, Field: "title", Message: "is no text"}
 	s.st.Specs, s.st.Problems = []spec.Problem{problem}, 1
 	s.want(t, time.Minute, "a problem", "specs firing")
@@ -42,7 +42,7 @@ func TestSpecsAndPause(t *testing.T) {
 	s.st.Specs = []spec.Problem{problem}
 	s.want(t, time.Hour, "the same two lines down, in another revision")
 	s.st.Specs, s.st.Problems = nil, 0
-	s.want(t, 5*time.Minute, "fixed", "specs resolved")
+	s.want(t, 10*time.Minute, "fixed", "specs resolved")
 
 	s.st.Paused = &state.Pause{At: s.now, By: "eva", Reason: "migration"}
 	s.want(t, 23*time.Hour, "a pause")
@@ -50,11 +50,11 @@ func TestSpecsAndPause(t *testing.T) {
 	if m := s.last(); m.Text != "Passes look, and change nothing, until somebody ends the pause. Paused by eva. Reason: migration" || m.Fix != "usersyncd resume" {
 		t.Errorf("%+v", m)
 	}
-	s.broken, s.st.Paused = true, nil
-	s.want(t, time.Minute, "ended", "paused resolved")
+	s.st.Paused = nil
+	s.want(t, groupInterval, "ended", "paused resolved")
 }
 
-func contested(users ...string) []plan.Contest {
+func contests(users ...string) []plan.Contest {
 	var all []plan.Contest
 	for _, u := range users {
 		all = append(all, plan.Contest{Email: u, Field: spec.Title, Until: began()})
@@ -64,14 +64,14 @@ func contested(users ...string) []plan.Contest {
 
 // What somebody else keeps changing back is told once, as long as it stays so; those who join are told together.
 func TestContestedIsTold(t *testing.T) {
-	s := newStory()
-	s.st.Show(nil, nil, contested("a@x.org"), 50)
+	s := newStory(t)
+	s.st.Show(nil, nil, contests("a@x.org"), 50)
 	s.want(t, time.Hour, "one field", "contested firing")
 	if m := s.last(); m.Title != "1 field is changed back by somebody else" || m.Users != 1 || !slices.Equal(m.Examples, []string{"a@x.org: title"}) ||
 		!strings.Contains(m.Fix, "audit log") {
 		t.Errorf("%+v", m)
 	}
-	s.st.Show(nil, nil, contested("a@x.org", "b@x.org", "c@x.org"), 50)
+	s.st.Show(nil, nil, contests("a@x.org", "b@x.org", "c@x.org"), 50)
 	s.want(t, time.Hour, "two more", "contested firing")
 	if m := s.last(); m.Title != "3 fields are changed back by somebody else" || !slices.Equal(m.Examples, []string{"b@x.org: title", "c@x.org: title"}) {
 		t.Errorf("%+v", m)
@@ -82,20 +82,20 @@ func TestContestedIsTold(t *testing.T) {
 
 // The users are counted, listed or not: one with several fields once.
 func TestContestedUsersAreCounted(t *testing.T) {
-	s := newStory()
-	all := contested("a@x.org", "a@x.org", "b@x.org")
+	s := newStory(t)
+	all := contests("a@x.org", "a@x.org", "b@x.org")
 	all[1].Field = spec.Department
 	s.st.Show(nil, nil, all, 50)
 	s.want(t, time.Hour, "two users", "contested firing")
 	if m := s.last(); m.Users != 2 || m.Title != "3 fields are changed back by somebody else" {
 		t.Errorf("%+v", m)
 	}
-	s = newStory()
+	s = newStory(t)
 	var many []string
 	for i := range 60 {
 		many = append(many, fmt.Sprintf("u%02d@x.org", i))
 	}
-	s.st.Show(nil, nil, contested(many...), 50)
+	s.st.Show(nil, nil, contests(many...), 50)
 	s.want(t, time.Hour, "more than are listed", "contested firing")
 	if m := s.last(); m.Users != 60 || m.Title != "60 fields are changed back by somebody else" {
 		t.Errorf("%+v", m)
@@ -103,8 +103,8 @@ func TestContestedUsersAreCounted(t *testing.T) {
 }
 
 func TestWithoutDetails(t *testing.T) {
-	s := newStory()
-	s.judge.details = false
+	s := newStory(t)
+	s.n.opts.Details = false
 	s.fails("hush@x.org")
 	s.st.Holds, s.st.Held = []plan.Hold{{ID: "p-1", Guard: "min-admins", Users: []string{"hush@x.org"}, Reason: "hush"}}, 1
 	s.st.Specs, s.st.Problems = []spec.Problem{{Pos: spec.Pos{File: "hush.yaml"}, Message: "hush"}}, 1
