@@ -227,7 +227,7 @@ func (p *planner) matchFormer(u *spec.User) {
 		case successor && otherName(u, old) && !p.alike(u, old) && (!otherName(next, old) || p.alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
 				Printable(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
-		case known != nil && known != old && !known.Deleted() && successor && !(old.Deleted() && !otherName(u, old) && otherName(u, known)):
+		case known != nil && known != old && !known.Deleted() && successor && (!old.Deleted() || otherName(u, old) || !otherName(u, known)):
 			return // done, whatever the address is by now
 		case known != nil && known != old && !known.Deleted():
 			p.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and the user declared so until now (id %s, with the address %s) exist; pin the one you mean with id, or leave previousEmail out",
