@@ -21,6 +21,7 @@ import (
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // A world is an organization, a checkout and the program between them. Nothing in it has a socket, so
@@ -243,7 +244,7 @@ func hours(t testing.TB, windows ...string) plan.Schedule {
 	t.Helper()
 	s := plan.Schedule{Fields: plan.RoutingFields()}
 	for _, text := range windows {
-		w, err := plan.ParseWindow(text)
+		w, err := window.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // badSkills makes a commit that gives all users another skill, and returns what undoes it.
@@ -35,11 +36,11 @@ func TestRollbackOutsideTheWindow(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
 		undo := w.badSkills()
 		now := time.Now().UTC()
-		window, err := plan.ParseWindow(now.Add(-2*time.Hour).Format("Mon 15:04") + "-" + now.Add(-time.Hour).Format("15:04") + " UTC")
+		parsed, err := window.Parse(now.Add(-2*time.Hour).Format("Mon 15:04") + "-" + now.Add(-time.Hour).Format("15:04") + " UTC")
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.Policy.Schedule = plan.Schedule{Windows: []plan.Window{window}, Fields: []spec.Field{spec.Skills}}
+		w.Policy.Schedule = plan.Schedule{Windows: window.List{parsed}, Fields: []spec.Field{spec.Skills}}
 		if res := w.rollback(undo); res.Applied != 3 || res.Deferred != 0 {
 			t.Errorf("%d applied, %d deferred:\n%s", res.Applied, res.Deferred, show(res))
 		}

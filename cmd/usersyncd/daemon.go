@@ -20,6 +20,7 @@ import (
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 	"usersyncd/sync/watch"
 )
 
@@ -264,7 +265,7 @@ func (d *daemon) sayHow(res *usersync.Result, err error) {
 		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
 	if waits > 0 {
-		d.log.Info("waiting for the change window", "users", waits, "until", plan.WindowTime(opens))
+		d.log.Info("waiting for the change window", "users", waits, "until", window.Format(opens))
 	}
 	for _, p := range res.Problems {
 		d.log.Warn("a problem in the specs", "problem", p.String())

@@ -13,6 +13,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // changeWindows are the settings that say when something may happen.
@@ -33,7 +34,7 @@ func (c *changeWindows) flags(f *pflag.FlagSet) {
 // schedule reads both flags. source says where the value of a flag came from, if not from the command line.
 func (c *changeWindows) schedule(source map[string]string) (s plan.Schedule, err error) {
 	for _, text := range c.windows.list {
-		w, err := plan.ParseWindow(text)
+		w, err := window.Parse(text)
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", cmp.Or(source["change-window"], "--change-window"), err)
 		}
@@ -57,7 +58,7 @@ func printWaiting(res *usersync.Result) string {
 	if users == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Waiting for the change window, %s: %s\n", plan.WindowTime(opens), plural(users, "user"))
+	return fmt.Sprintf("Waiting for the change window, %s: %s\n", window.Format(opens), plural(users, "user"))
 }
 
 // windowList is a flag that is a list, joined with semicolons: windows have commas themselves. Given again, it
@@ -71,8 +72,8 @@ func (w *windowList) Set(text string) error {
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	for window := range strings.SplitSeq(text, ";") {
-		w.list = append(w.list, strings.TrimSpace(window))
+	for part := range strings.SplitSeq(text, ";") {
+		w.list = append(w.list, strings.TrimSpace(part))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // Progress is how far a plan is carried out. It counts users.
@@ -119,7 +120,7 @@ func (r *recorder) logChange(c *plan.Change) {
 		attrs = append(attrs, "fields", texts(c.Fields))
 	}
 	if len(c.Deferred) > 0 {
-		attrs = append(attrs, "waiting", texts(c.Deferred), "until", plan.WindowTime(c.Until))
+		attrs = append(attrs, "waiting", texts(c.Deferred), "until", window.Format(c.Until))
 	}
 	switch {
 	case c.Err != nil:

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"usersyncd/spec"
-	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // How much a line matters.
@@ -127,7 +127,7 @@ func (s *Status) opens() string {
 	if s.Opens.IsZero() {
 		return ""
 	}
-	return ", until " + plan.WindowTime(s.Opens)
+	return ", until " + window.Format(s.Opens)
 }
 
 // idleFor is for how long no pass has succeeded.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/sync/plan/window"
 )
 
 // symbols lead the lines that people read, so that meaning never hangs on a colour.
@@ -50,7 +51,7 @@ func (c *Change) String() string {
 	if len(c.Deferred) > 0 {
 		b.WriteString("\n    waits for the change window")
 		if !c.Until.IsZero() {
-			b.WriteString(", " + WindowTime(c.Until))
+			b.WriteString(", " + window.Format(c.Until))
 		}
 		b.WriteByte(':')
 	}

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/sync/plan/window"
 )
 
 // Schedule says when fields that touch routing may be changed. The zero value is always.
 type Schedule struct {
-	Windows []Window     // none: always
+	Windows window.List  // none: always
 	Fields  []spec.Field // which of them are kept to the windows; all others go at once
 	// Begun are, by address, the fields that go on at any hour, as a pass that ended early has written some of what is to
 	// be done to them: half of that may be worse than either.
@@ -17,19 +18,14 @@ type Schedule struct {
 }
 
 // Opens returns when a window opens next, in its time zone; zero if that does not matter, as none ever closes.
-func (s *Schedule) Opens(now time.Time) time.Time {
-	if len(s.Windows) == 0 {
-		return time.Time{}
-	}
-	return opens(s.Windows, now)
-}
+func (s *Schedule) Opens(now time.Time) time.Time { return s.Windows.Opens(now) }
 
 // Closes returns until when the fields may be changed: now itself if they may not, zero if they always may.
 func (s *Schedule) Closes(now time.Time) time.Time {
-	if len(s.Windows) == 0 || len(s.Fields) == 0 {
+	if len(s.Fields) == 0 {
 		return time.Time{}
 	}
-	return closes(s.Windows, now)
+	return s.Windows.Closes(now)
 }
 
 // NextTurn returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
@@ -122,9 +118,6 @@ func (p *planner) schedule() {
 		}
 	}
 }
-
-// WindowTime shows people when a window opens, as the clock there will.
-func WindowTime(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
 // RoutingFields are the fields that decide which conversations reach a user.
 func RoutingFields() []spec.Field {

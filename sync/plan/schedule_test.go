@@ -12,12 +12,29 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
+
+	_ "time/tzdata" // the tests do not depend on the machine's
 )
 
 // It is Sunday, 2026-03-01 09:00 UTC, in these tests.
 const nights = "Mon-Fri 20:00-06:00 Europe/Madrid"
 
 const until = "waits for the change window, Mon 2026-03-02 20:00 CET:"
+
+// hours is a schedule of some windows for the fields that touch routing.
+func hours(t testing.TB, windows ...string) plan.Schedule {
+	t.Helper()
+	s := plan.Schedule{Fields: plan.RoutingFields()}
+	for _, text := range windows {
+		w, err := window.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Windows = append(s.Windows, w)
+	}
+	return s
+}
 
 func TestPlanOutsideOfChangeWindows(t *testing.T) {
 	skilled := func(u *spec.User, skills map[string]float64) *spec.User {
@@ -208,5 +225,15 @@ func TestGuardsLookAtWhatWaits(t *testing.T) {
 	}
 	if !slices.Equal(losing(scheduled)[0].Users, []string{"a@x.example", "b@x.example", "c@x.example"}) {
 		t.Error(losing(scheduled))
+	}
+}
+
+func TestAlways(t *testing.T) {
+	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	for _, s := range []plan.Schedule{{}, hours(t), hours(t, "Mon-Sun 00:00-24:00 Europe/Madrid"),
+		hours(t, "Mon-Sun 06:00-18:00 UTC", "Mon-Sun 18:00-06:00 UTC"), {Windows: hours(t, "Mon 00:00-01:00 UTC").Windows}} {
+		if closes := s.Closes(at); !closes.IsZero() {
+			t.Errorf("%v closes at %s", s, closes)
+		}
 	}
 }

@@ -1,38 +1,38 @@
-package plan_test
+package window_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-	"usersyncd/sync/plan"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"usersyncd/sync/plan/window"
+
 	_ "time/tzdata" // the tests do not depend on the machine's
 )
 
-func window(t testing.TB, text string) plan.Window {
+func parse(t testing.TB, text string) window.Window {
 	t.Helper()
-	w, err := plan.ParseWindow(text)
+	w, err := window.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// hours is a schedule of some windows for the fields that touch routing.
-func hours(t testing.TB, windows ...string) plan.Schedule {
+func list(t testing.TB, windows ...string) window.List {
 	t.Helper()
-	s := plan.Schedule{Fields: plan.RoutingFields()}
+	var l window.List
 	for _, text := range windows {
-		s.Windows = append(s.Windows, window(t, text))
+		l = append(l, parse(t, text))
 	}
-	return s
+	return l
 }
 
-func TestParseWindow(t *testing.T) {
+func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
 		"Mon-Fri 20:00-06:00 Europe/Madrid":     "Mon-Fri 20:00-06:00 Europe/Madrid",
 		"  sat,SUN  00:00-24:00\tUTC ":          "Sat,Sun 00:00-24:00 UTC",
@@ -42,7 +42,7 @@ func TestParseWindow(t *testing.T) {
 		"Sun-Mon,Wed-Wed 01:00-02:00 Etc/GMT+5": "Mon,Wed,Sun 01:00-02:00 Etc/GMT+5",
 		"Tue-Mon 01:00-02:00 UTC":               "Mon-Sun 01:00-02:00 UTC",
 	} {
-		if got := window(t, text).String(); got != want {
+		if got := parse(t, text).String(); got != want {
 			t.Errorf("%q reads as %q, not %q", text, got, want)
 		}
 	}
@@ -66,25 +66,25 @@ func TestParseWindow(t *testing.T) {
 		"Mon 20:00-06:00 Local":                `which time zone is "Local"?`,
 		"Mon 20:00-06:00 UTC;Tue 01:00-02:00 ": `it takes days, hours and a time zone`,
 	} {
-		if _, err := plan.ParseWindow(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := window.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; wanted %s", text, err, want)
 		}
 	}
 }
 
-func FuzzParseWindow(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, text := range []string{"Mon-Fri 20:00-06:00 Europe/Madrid", "Sat,Sun 00:00-24:00 UTC", "Fri-Mon 22:00-00:00 Asia/Tokyo", "", "Mon 1:2-3:4 x"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		w, err := plan.ParseWindow(text)
+		w, err := window.Parse(text)
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error that says nothing")
 			}
 			return
 		}
-		again, err := plan.ParseWindow(w.String())
+		again, err := window.Parse(w.String())
 		if err != nil || again.String() != w.String() {
 			t.Errorf("%q prints as %q, and that as %q, %v", text, w, again, err)
 		}
@@ -123,7 +123,7 @@ func TestOpensAndCloses(t *testing.T) {
 			[]string{"2012-01-05T20:00:00Z", "2012-01-05T21:00:00Z"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := hours(t, tt.windows...)
+			s := list(t, tt.windows...)
 			at, err := time.Parse(time.RFC3339, tt.from)
 			if err != nil {
 				t.Fatal(err)
@@ -141,16 +141,6 @@ func TestOpensAndCloses(t *testing.T) {
 				t.Error(diff)
 			}
 		})
-	}
-}
-
-func TestAlways(t *testing.T) {
-	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	for _, s := range []plan.Schedule{{}, hours(t), hours(t, "Mon-Sun 00:00-24:00 Europe/Madrid"),
-		hours(t, "Mon-Sun 06:00-18:00 UTC", "Mon-Sun 18:00-06:00 UTC"), {Windows: hours(t, "Mon 00:00-01:00 UTC").Windows}} {
-		if closes := s.Closes(at); !closes.IsZero() {
-			t.Errorf("%v closes at %s", s, closes)
-		}
 	}
 }
 
@@ -221,7 +211,7 @@ func (w *wall) open(at time.Time) bool {
 func TestWindowsMinuteByMinute(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		texts := drawWindows(r)
-		s := hours(t, texts...)
+		s := list(t, texts...)
 		var walls []*wall
 		for _, text := range texts {
 			walls = append(walls, newWall(r, text))
@@ -255,7 +245,7 @@ func TestWindowsMinuteByMinute(t *testing.T) {
 // From any moment, the next opening is later, it is open then, and it was closed just before.
 func TestTheNextOpening(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		s := hours(t, drawWindows(r)...)
+		s := list(t, drawWindows(r)...)
 		from := time.Unix(rapid.Int64Range(1.3e9, 2.5e9).Draw(r, "time"), rapid.Int64Range(0, 999_999_999).Draw(r, "nanoseconds"))
 		isOpen := func(at time.Time) bool { return !s.Closes(at).Equal(at) }
 		if closes := s.Closes(from); !closes.IsZero() && (closes.Before(from) || isOpen(closes) || closes.After(from) && !isOpen(closes.Add(-1))) {
@@ -278,7 +268,7 @@ func TestTheNextOpening(t *testing.T) {
 // zone goes by its rule and not by its table (golang/go#81583). The windows go on all the same.
 func TestTheLastDayOfALeapYear(t *testing.T) {
 	for _, zone := range zones {
-		s := hours(t, "Mon-Sun 20:00-06:00 "+zone)
+		s := list(t, "Mon-Sun 20:00-06:00 "+zone)
 		for _, year := range []int{2024, 2028, 2040} {
 			for at := time.Date(year, 12, 30, 0, 0, 0, 0, time.UTC); at.Day() != 2; at = at.Add(7 * time.Hour) {
 				opens, ahead := s.Opens(at), s.Opens(at).Sub(at)

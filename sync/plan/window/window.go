@@ -1,4 +1,6 @@
-package plan
+// Package window has change windows: hours on days of the week, in a time zone. [Parse] reads one, and a [List] says when
+// the next of several opens or closes.
+package window
 
 import (
 	"errors"
@@ -26,10 +28,10 @@ const windowExample = "such as 'Mon-Fri 20:00-06:00 Europe/Madrid'"
 // weekdays are the days as a window names them, in the order of the week.
 var weekdays = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 
-// ParseWindow reads a window: days, hours and a time zone, such as "Mon-Fri 20:00-06:00 Europe/Madrid". Days
+// Parse reads a window: days, hours and a time zone, such as "Mon-Fri 20:00-06:00 Europe/Madrid". Days
 // are names, ranges (Fri-Mon too) and lists of these, with commas. Hours that pass midnight belong to the day
 // on which they begin. The zone is a name of the IANA database, or UTC.
-func ParseWindow(text string) (Window, error) {
+func Parse(text string) (Window, error) {
 	parts := strings.Fields(text)
 	if len(parts) != 3 {
 		return Window{}, fmt.Errorf("%q is not a window: it takes days, hours and a time zone, %s", text, windowExample)
@@ -122,7 +124,7 @@ func parseZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// String is what ParseWindow reads; days that follow each other are put together.
+// String is what Parse reads; days that follow each other are put together.
 func (w Window) String() string {
 	var days []string
 	for i := 0; i < len(weekdays); i++ {
@@ -178,14 +180,20 @@ func (w Window) edge(t time.Time) time.Time {
 	return next
 }
 
+// Format shows people when a window opens, as the clock there will.
+func Format(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
+
+// A List is several windows, that count as one.
+type List []Window
+
 // horizon is how far ahead an opening is looked for: the same week comes again, and at most one of a window's
 // days is lost when the clock is changed.
 const horizon = 22 * 24 * time.Hour
 
-// edge returns the next time at which any of the windows may open or close, and the one that does.
-func edge(windows []Window, t time.Time) time.Time {
-	next := windows[0].edge(t)
-	for _, w := range windows[1:] {
+// edge returns the next time at which any of the windows may open or close.
+func (l List) edge(t time.Time) time.Time {
+	next := l[0].edge(t)
+	for _, w := range l[1:] {
 		if e := w.edge(t); e.Before(next) {
 			next = e
 		}
@@ -194,31 +202,37 @@ func edge(windows []Window, t time.Time) time.Time {
 }
 
 // open reports whether t is in one of the windows.
-func open(windows []Window, t time.Time) bool {
-	return slices.ContainsFunc(windows, func(w Window) bool { return w.open(t) })
+func (l List) open(t time.Time) bool {
+	return slices.ContainsFunc(l, func(w Window) bool { return w.open(t) })
 }
 
-// opens returns the first time after t at which one of the windows opens while all were closed before, in its
-// zone; zero if they never do, as they are always open.
-func opens(windows []Window, t time.Time) time.Time {
-	for was, at := open(windows, t), edge(windows, t); at.Sub(t) < horizon; at = edge(windows, at) {
-		i := slices.IndexFunc(windows, func(w Window) bool { return w.open(at) })
+// Opens returns the first time after t at which one of the windows opens while all were closed before, in its
+// zone; zero if they never do, as they are always open or there are none.
+func (l List) Opens(t time.Time) time.Time {
+	if len(l) == 0 {
+		return time.Time{}
+	}
+	for was, at := l.open(t), l.edge(t); at.Sub(t) < horizon; at = l.edge(at) {
+		i := slices.IndexFunc(l, func(w Window) bool { return w.open(at) })
 		if i >= 0 && !was {
-			return at.In(windows[i].zone)
+			return at.In(l[i].zone)
 		}
 		was = i >= 0
 	}
 	return time.Time{}
 }
 
-// closes returns until when it stays so that one of the windows is open: t itself if none is, zero if one
-// always is.
-func closes(windows []Window, t time.Time) time.Time {
-	if !open(windows, t) {
+// Closes returns until when it stays so that one of the windows is open: t itself if none is, zero if one
+// always is or there are none.
+func (l List) Closes(t time.Time) time.Time {
+	if len(l) == 0 {
+		return time.Time{}
+	}
+	if !l.open(t) {
 		return t
 	}
-	for at := edge(windows, t); at.Sub(t) < horizon; at = edge(windows, at) {
-		if !open(windows, at) {
+	for at := l.edge(t); at.Sub(t) < horizon; at = l.edge(at) {
+		if !l.open(at) {
 			return at
 		}
 	}
