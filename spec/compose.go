@@ -36,7 +36,7 @@ func (w *writer) newText(n *newcomer, above inherited, care bool) (text string, 
 	wanted = Fields{}
 	cannot := func(field string, why error) {
 		fmt.Fprintf(&b, "# %s: not exported: %s\n", field, why)
-		skipped = append(skipped, Problem{Pos: Pos{n.file, 1, 1}, Field: field, Message: escape(n.user.Key) + ": not exported: " + why.Error()})
+		skipped = append(skipped, Problem{Pos: Pos{n.file, 1, 1}, Field: field, Message: Escape(n.user.Key) + ": not exported: " + why.Error()})
 	}
 	for _, info := range w.forNew {
 		f := info.Field

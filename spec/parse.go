@@ -72,7 +72,7 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?`)
 func syntaxProblem(file string, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)
-	text = escape(text[len(m[0]):])
+	text = Escape(text[len(m[0]):])
 	if text == "did not find expected <document start>" {
 		text = "text follows the end of a document; write --- between two documents"
 	}
@@ -140,8 +140,8 @@ func describe(r rune) string {
 	return fmt.Sprintf("%s (%U)", what, r)
 }
 
-// escape makes foreign text safe to print on a line.
-func escape(s string) string {
+// Escape makes foreign text safe to print on a line.
+func Escape(s string) string {
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }

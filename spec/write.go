@@ -224,7 +224,7 @@ func (w *writer) match(users []*User) (known map[string][]matched, fresh []*newc
 }
 
 func (w *writer) skip(at Pos, u *User, field string, why error) {
-	w.report.Skipped = append(w.report.Skipped, Problem{Pos: at, Field: field, Message: fmt.Sprintf("%s: not exported: %s", escape(u.Key), why)})
+	w.report.Skipped = append(w.report.Skipped, Problem{Pos: at, Field: field, Message: fmt.Sprintf("%s: not exported: %s", Escape(u.Key), why)})
 }
 
 // taken lists the paths in the folders of new users, in lower case.

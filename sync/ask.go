@@ -13,6 +13,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/identity"
 )
 
 // answered makes a plan again and again until it has nothing left to ask. What takes a request or more for each user is
@@ -112,9 +113,9 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 	r.set(s)
 	began := time.Now()
 	denied, unanswered, lacking := 0, 0, error(nil)
-	var index *plan.Index
+	var index *identity.Index
 	if len(snap.Writes) > 0 {
-		index = plan.NewIndex(snap.Users, false)
+		index = identity.NewIndex(snap.Users)
 	}
 	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
 		if !errors.Is(why, apply.ErrUncertain) { // no answer is no progress

@@ -10,6 +10,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/identity"
 )
 
 // Exported is what an export has found.
@@ -70,7 +71,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 			return nil, err
 		}
 	}
-	index := plan.NewIndex(snap.Users, false)
+	index := identity.NewIndex(snap.Users)
 	var chosen []string
 	there := make(map[string]bool, len(snap.Users))
 	for id, u := range snap.Users {

@@ -9,6 +9,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/identity"
 )
 
 // FieldStory is what is known of one field. A value is null where there is none, or nothing is known.
@@ -130,7 +131,7 @@ type addresses struct {
 }
 
 func (a *addresses) named(v spec.Value) (spec.Value, error) {
-	id, ok := strings.CutPrefix(v.Text(), plan.IDPrefix)
+	id, ok := strings.CutPrefix(v.Text(), identity.IDPrefix)
 	if !ok {
 		return v, nil
 	}

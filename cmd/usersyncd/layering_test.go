@@ -20,9 +20,10 @@ var allowed = map[string][]string{
 	"usersyncd/sync/control":          {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/control/notify":   {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/genesys":          {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync":                  {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/apply":            {"usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/plan":             {"usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync":                  {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/apply":            {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan":             {"usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/identity":    {"usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan/window":      {},
 	"usersyncd/state":                 {"usersyncd/spec"},
 	"usersyncd/spec":                  {"usersyncd/spec/checkout"},
@@ -37,7 +38,7 @@ var allowed = map[string][]string{
 }
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
-var offline = []string{"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch"}
+var offline = []string{"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch"}
 
 type listed struct {
 	ImportPath    string

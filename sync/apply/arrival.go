@@ -123,7 +123,7 @@ func (e *engine) known(j *job, before *state.User, a arrival) *state.User {
 	case u.Applied == nil && (u.Deleted() || len(a.written) == 0 && !j.created):
 		// Found, and not managed: that some fields happen to be as declared does not make it so.
 	default:
-		u.Applied = e.index.Applied(&plan.Change{Desired: c.Desired, Current: u, OneOff: c.OneOff}, a.written)
+		u.Applied = e.plan.Applied(&plan.Change{Desired: c.Desired, Current: u, OneOff: c.OneOff}, a.written)
 	}
 	return u
 }
@@ -146,9 +146,9 @@ func (e *engine) compare(j *job) move {
 	c, policy := j.change, e.Policy
 	next := *c
 	if !c.Action.Removes() {
-		next.Desired = e.index.Managers(policy.Managed(c.Desired, c.Current), policy)
+		next.Desired = policy.Managers(policy.Managed(c.Desired, c.Current), e.index)
 	}
-	e.index.Compare(&next)
+	e.plan.Compare(&next)
 	next.Keep(c.Withheld)
 	if next.WithholdContested(time.Now()) { // somebody has changed them back since the pass began
 		c.Withheld = next.Withheld
@@ -194,7 +194,7 @@ func (e *engine) manage(c, found *plan.Change) {
 		return
 	}
 	managed := *found.Current
-	if managed.Applied = e.index.Applied(found, nil); managed.Applied == nil {
+	if managed.Applied = e.plan.Applied(found, nil); managed.Applied == nil {
 		return
 	}
 	e.index.Put(&managed)

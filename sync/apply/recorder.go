@@ -9,6 +9,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/identity"
 	"usersyncd/sync/plan/window"
 )
 
@@ -26,7 +27,7 @@ type Progress struct {
 type recorder struct {
 	Options
 	plan     *plan.Plan
-	index    *plan.Index
+	index    *identity.Index
 	failures map[string]state.Failure // as the pass found them
 
 	commits []state.Commit       // of this turn
@@ -125,7 +126,7 @@ func (r *recorder) logChange(c *plan.Change) {
 	switch {
 	case c.Err != nil:
 		level = slog.LevelWarn
-		attrs = append(attrs, "error", plan.Printable(c.Err.Error()))
+		attrs = append(attrs, "error", spec.Escape(c.Err.Error()))
 	case c.Waits != "":
 		level = slog.LevelWarn
 		attrs = append(attrs, "waits for", c.Waits)

@@ -7,13 +7,14 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/identity"
 )
 
 // Resolve takes in what a reading, at a time, shows of the fields of a user in which a call was interrupted. What the
 // call wanted counts as applied if it is there. Else, unless the field is as it was, nothing does: what is declared is
 // written, and what is there is not taken for what somebody else has changed. The history and the guards hear of what
 // was done.
-func Resolve(store *state.Store, policy *plan.Policy, index *plan.Index, u *state.User, asked []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
+func Resolve(store *state.Store, policy *plan.Policy, index *identity.Index, u *state.User, asked []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
 	guards := plan.Plan{Guards: snap.Guards}
 	resolved, events := state.UserFields{ID: u.ID}, []state.Event(nil)
 	for _, f := range asked {

@@ -49,7 +49,7 @@ func (p *planner) unavailable(c *Change) (refused []*Change, why string) {
 		case owner != "" && change == c:
 			keys := []string{}
 			for _, c := range refused {
-				keys = append(keys, Printable(c.Key))
+				keys = append(keys, spec.Escape(c.Key))
 			}
 			return refused, fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
 				strings.Join(keys, " -> "), keys[0])
@@ -60,14 +60,14 @@ func (p *planner) unavailable(c *Change) (refused []*Change, why string) {
 		case owner == "":
 			return refused, fmt.Sprintf("is the address of another user (%s, id %s), whom no spec declares; change it there, or pin that user with id", holder.Fields[spec.Name].Display(), holder.ID)
 		default:
-			return refused, fmt.Sprintf("is the address of another user (%s, id %s), declared at %s, who keeps it", holder.Fields[spec.Name].Display(), holder.ID, p.declared[owner].Pos)
+			return refused, fmt.Sprintf("is the address of another user (%s, id %s), declared at %s, who keeps it", holder.Fields[spec.Name].Display(), holder.ID, p.match.Declared[owner].Pos)
 		}
 	}
 }
 
 // refuseAddress leaves the address as it is, and out a user who cannot be made without it.
 func (p *planner) refuseAddress(c *Change, why string) {
-	if u := p.declared[c.Key]; u != nil {
+	if u := p.match.Declared[c.Key]; u != nil {
 		p.problem(u, spec.Email, why)
 	}
 	if c.Action == Create {

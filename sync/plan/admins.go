@@ -231,13 +231,13 @@ func (p *planner) reactivations() {
 		return
 	}
 	for id, u := range p.snap.Users {
-		if key := p.OwnerOf[id]; u.Suspended != "" && key != "" && p.resumed(u, p.declared[key]) {
+		if key := p.OwnerOf[id]; u.Suspended != "" && key != "" && p.resumed(u, p.match.Declared[key]) {
 			p.amend(u, func(u *state.User) { u.Suspended = "" })
 		}
 	}
 	var held []portion
 	for _, c := range p.planned(func(c *Change) bool { return c.Activates() && p.suspended(c) }) {
-		if u := p.declared[c.Key]; u != nil && c.Current.Suspended == "" {
+		if u := p.match.Declared[c.Key]; u != nil && c.Current.Suspended == "" {
 			p.amend(c.Current, func(known *state.User) { known.Suspended = u.OwnHash() })
 		}
 		switch {
@@ -254,7 +254,7 @@ func (p *planner) reactivations() {
 // suspended reports whether somebody else has switched a user off, and the spec has not been edited since. Of who is
 // managed from now on it is taken to be so, unless the user's own spec says otherwise.
 func (p *planner) suspended(c *Change) bool {
-	known, u := c.Current, p.declared[c.Key]
+	known, u := c.Current, p.match.Declared[c.Key]
 	last, managed := known.Applied[spec.State]
 	switch {
 	case known.Removed != "":
@@ -284,7 +284,7 @@ func (p *planner) amend(u *state.User, edit func(*state.User)) {
 	}
 	r := p.amended[u.ID]
 	if r == nil {
-		if known := p.current[p.OwnerOf[u.ID]]; known != nil {
+		if known := p.match.Accounts[p.OwnerOf[u.ID]]; known != nil {
 			u = known // with the record of its declaration
 		}
 		r = new(state.User)

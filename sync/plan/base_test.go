@@ -209,7 +209,7 @@ func TestEditOrDrift(t *testing.T) {
 					written = append(written, fc.Field)
 				}
 				c.Current = &after
-				after.Applied = p.Index.Applied(c, written)
+				after.Applied = p.Applied(c, written)
 				snap.Users["1"] = &after
 			}
 		}

@@ -15,7 +15,7 @@ func newChange(u *spec.User, current *state.User) *Change {
 }
 
 // Compare finds the fields of c that must be written, and with them the action, the cause and the lane.
-func (r *Index) Compare(c *Change) {
+func (p *Plan) Compare(c *Change) {
 	c.Fields, c.Drift, c.Deferred, c.Until = nil, nil, nil, time.Time{}
 	switch {
 	case c.Action.Removes():
@@ -34,7 +34,7 @@ func (r *Index) Compare(c *Change) {
 	default:
 		c.Action = Update
 	}
-	for _, info := range r.infos {
+	for _, info := range p.infos {
 		want, managed := c.Desired[info.Field]
 		if info.Field == spec.State && !managed && (c.Action == Restore || c.Current != nil && c.Current.Removed != "") {
 			want, managed = spec.Text("active"), true // whom we took out of service is brought back
@@ -45,14 +45,14 @@ func (r *Index) Compare(c *Change) {
 		fc := FieldChange{Field: info.Field, After: want, Cause: Missing}
 		if c.Action != Create {
 			var differs bool
-			if fc.Before, fc.Cause, differs = r.differs(c.Current, info.Field, want); !differs {
+			if fc.Before, fc.Cause, differs = p.differs(c.Current, info.Field, want); !differs {
 				continue
 			}
 		}
 		if c.Action == Restore {
 			fc.Cause = Missing
 		}
-		if r.reportDrift && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
+		if p.reportDrift && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
 			c.Drift = append(c.Drift, fc) // a managed user who was deleted by hand is drift, too
 		} else {
 			c.Fields = append(c.Fields, fc)
@@ -62,7 +62,7 @@ func (r *Index) Compare(c *Change) {
 }
 
 // differs makes the three-way comparison of one field.
-func (r *Index) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
+func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
 	have, known := current.Fields[f]
 	last, applied := current.Applied[f]
 	edited := !applied || last != want
@@ -71,24 +71,24 @@ func (r *Index) differs(current *state.User, f spec.Field, want spec.Value) (bef
 		return "", Edit, edited
 	case have == want:
 		return have, "", false
-	case r.Same(f, want, have):
+	case p.Index.Same(f, want, have):
 		// Equal as far as the API shows it (it rewrites a number that has an extension). What was
 		// edited since is sent; a person who was renamed is still the same person.
-		return r.AsDeclared(f, have), Edit, applied && edited && f == spec.Phones
+		return p.Index.AsDeclared(f, have), Edit, applied && edited && f == spec.Phones
 	case edited:
-		return r.AsDeclared(f, have), Edit, true
+		return p.Index.AsDeclared(f, have), Edit, true
 	}
-	return r.AsDeclared(f, have), Drift, true
+	return p.Index.AsDeclared(f, have), Drift, true
 }
 
 // Applied returns what is in force of the desired fields: those found equal, and those just written.
-func (r *Index) Applied(c *Change, written []spec.Field) spec.Fields {
+func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	if c.OneOff {
 		return Overlaid(c.Current.Applied, c.Desired, written)
 	}
 	in := make(spec.Fields, len(c.Desired))
 	for f, want := range c.Desired {
-		if _, _, differs := r.differs(c.Current, f, want); !differs {
+		if _, _, differs := p.differs(c.Current, f, want); !differs {
 			in[f] = want
 		} else if last, ok := c.Current.Applied[f]; ok {
 			in[f] = last // so that what drifted is still drift when it was not changed back
@@ -110,7 +110,7 @@ func (p *planner) rebase(c *Change) {
 		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
 		return
 	}
-	base := p.Index.Applied(c, nil)
+	base := p.Applied(c, nil)
 	for _, f := range p.unread(c) {
 		if _, managed := c.Current.Applied[f]; !managed {
 			delete(base, f) // whatever it was when it was last read

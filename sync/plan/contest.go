@@ -131,7 +131,7 @@ func (p *planner) stillRepaired(c *Change, base spec.Fields) map[spec.Field]stat
 // contests withholds what is contested, and lists it. Where drift is only reported nothing is repaired, and so
 // nothing contested.
 func (p *planner) contests() {
-	if p.Index.reportDrift {
+	if p.reportDrift {
 		return
 	}
 	for _, c := range p.changes {
@@ -199,7 +199,7 @@ func (p *Plan) AllNotes() []string {
 		field := p.Contested[i].Field
 		var users []string
 		for ; i < len(p.Contested) && p.Contested[i].Field == field; i++ {
-			users = append(users, Printable(p.Contested[i].Email))
+			users = append(users, spec.Escape(p.Contested[i].Email))
 		}
 		notes = append(notes, contestNote(field, users))
 	}

@@ -33,7 +33,7 @@ func repairOnce(t *testing.T, snap *state.Snapshot, u *spec.User, p plan.Policy,
 			written = append(written, fc.Field)
 		}
 		c.Current = &after
-		after.Applied = made.Index.Applied(c, written)
+		after.Applied = made.Applied(c, written)
 		made.CountRepairs(c, &after, written, at)
 		snap.Users[after.ID] = &after
 	}

@@ -7,6 +7,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/identity"
 )
 
 type planner struct {
@@ -14,36 +15,25 @@ type planner struct {
 	policy     Policy
 	answers    *LookupResults
 	snap       *state.Snapshot
-	declared   map[string]*spec.User    // by key
-	recorded   map[string]*state.User   // by the key they were last declared as
-	doubles    map[string][]*state.User // the others who were declared so
-	formerly   map[string]bool          // keys that somebody was declared as before
-	places     map[place]*state.User    // by where they were last declared
-	broken     bool                     // the tree has problems: some specs are left out
-	known      map[string]*state.User   // by what they can be recognized by; see recognized
-	newcomers  map[string]*spec.User    // by what they can be recognized by; see lookalike
-	unknown    []*spec.User             // for whom nobody is known; see replaced
-	current    map[string]*state.User   // by key of the declared user
-	redeclared []*state.User            // whose record changes
-	doubted    map[string]string        // by key: why the account it is matched to may be somebody else's
-	changes    map[string]*Change       // by key
-	removals   map[string]*Change       // by id
-	quiet      map[string]bool          // keys of users who need nothing
-	wrong      map[string]bool          // keys of users of whom it is not known which account is meant
-	held       map[string]bool          // ids
-	freed      map[string]bool          // what a person has released
-	tried      map[string]bool          // keys of whom the plan before has failed, in the same pass
-	suggested  int                      // addresses
-	amended    map[string]*state.User   // by id: those of Record.Users, once one of them was changed
+	match      *identity.Matches
+	redeclared []*state.User          // whose record changes
+	changes    map[string]*Change     // by key
+	removals   map[string]*Change     // by id
+	quiet      map[string]bool        // keys of users who need nothing
+	held       map[string]bool        // ids
+	freed      map[string]bool        // what a person has released
+	tried      map[string]bool        // keys of whom the plan before has failed, in the same pass
+	suggested  int                    // addresses
+	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed
 	now        time.Time
 }
 
 func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *planner {
 	p := &planner{
-		Plan:   &Plan{Index: NewIndex(snap.Users, policy.ReportDrift), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups()},
-		policy: policy, answers: answers, snap: snap, now: now,
-		declared: map[string]*spec.User{}, formerly: map[string]bool{}, current: map[string]*state.User{}, doubted: map[string]string{},
-		changes: map[string]*Change{}, removals: map[string]*Change{}, wrong: map[string]bool{}, quiet: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
+		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups(),
+			infos: spec.All(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
+		policy: policy, answers: answers, snap: snap, now: now, match: &identity.Matches{},
+		changes: map[string]*Change{}, removals: map[string]*Change{}, quiet: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
 		tried: map[string]bool{},
 	}
 	for _, t := range snap.Guards.Released {
@@ -52,27 +42,38 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 	for _, id := range snap.Refresh.Held {
 		p.held[id] = true
 	}
-	p.Index.emailUnmanaged = slices.Contains(policy.Unmanaged, spec.Email)
 	p.recall()
 	return p
 }
 
+// matchUsers finds who the declared users are.
+func (p *planner) matchUsers(tree *spec.Tree) {
+	p.match = identity.Match(identity.Input{
+		Users: slices.Concat(tree.Users, tree.Leavers), Index: p.Index, Incomplete: len(tree.Problems) > 0,
+		NameUnmanaged: slices.Contains(p.policy.Unmanaged, spec.Name), Looked: p.answers.Looked, Searched: p.answers.Searched,
+	})
+	p.OwnerOf, p.Lookups.IDs, p.Lookups.Emails = p.match.OwnerOf, p.match.IDs, p.match.Emails
+	for _, wrong := range p.match.Problems {
+		p.problem(wrong.User, wrong.Field, wrong.Message)
+	}
+}
+
 // user plans one declared user.
 func (p *planner) user(u *spec.User) {
-	if p.wrong[u.Key] {
+	if p.match.Unclear[u.Key] {
 		return // it is not known who that is
 	}
-	matched := p.current[u.Key]
+	matched := p.match.Accounts[u.Key]
 	current := p.redeclare(u, matched)
-	p.current[u.Key] = current
+	p.match.Accounts[u.Key] = current
 	if current != nil && current.Deleted() && current.Removed == "" && slices.Contains(p.policy.Unmanaged, spec.State) {
 		p.leaveDeleted(u, current)
 		return
 	}
 	c := newChange(u, current)
 	c.Declared = p.declaration(u, matched)
-	c.Desired = p.Index.Managers(p.policy.Managed(u.Fields, current), &p.policy)
-	p.Index.Compare(c)
+	c.Desired = p.policy.Managers(p.policy.Managed(u.Fields, current), p.Index)
+	p.Compare(c)
 	was := c.Current
 	p.rebase(c)
 	p.countFound(u, c, was)
@@ -98,7 +99,7 @@ func (p *planner) user(u *spec.User) {
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.problem(u, spec.Name, "is required to create this user")
 		return
-	case c.Action == Create && !p.policy.Create && p.Index.emailUnmanaged:
+	case c.Action == Create && !p.policy.Create && p.emailUnmanaged:
 		c.Outcome, c.Note = Skipped, "nobody has the address, and who has which is not managed here: add the id of the account; users are only created if create is set"
 	case c.Action == Create && p.snap.Refresh.Gap != "":
 		c.Outcome, c.Note = Skipped, "the user may exist: the organization did not list everybody ("+p.snap.Refresh.Gap+")"
@@ -122,7 +123,7 @@ func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 	if current.Applied == nil {
 		return
 	}
-	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: left as it is", u.Pos, Printable(u.Key)))
+	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: left as it is", u.Pos, spec.Escape(u.Key)))
 	left := *current
 	left.Applied = nil
 	p.Record.Users = append(p.Record.Users, &left)

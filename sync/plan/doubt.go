@@ -25,7 +25,7 @@ func (p *planner) doubt(c *Change) (readable, undeclared []spec.Field) {
 		return nil, nil
 	}
 	withheld := slices.Clone(c.Withheld)
-	for _, info := range p.Index.infos {
+	for _, info := range p.infos {
 		f := info.Field
 		w, begun := writes[f]
 		want, declared := c.Desired[f]

@@ -102,7 +102,7 @@ func (p *planner) planned(is func(*Change) bool) []*Change {
 // protect holds every change of the users whom the configuration names. Nobody can release these.
 func (p *planner) protect() {
 	for _, who := range p.policy.Guard.Protected {
-		if p.Index.ByID[who] == nil && p.Index.ByKey[spec.Key(who)] == nil && p.declared[spec.Key(who)] == nil {
+		if p.Index.ByID[who] == nil && p.Index.ByKey[spec.Key(who)] == nil && p.match.Declared[spec.Key(who)] == nil {
 			p.Notes = append(p.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
 		}
 	}
@@ -171,7 +171,7 @@ func (p *planner) holdPortions(guard, reason string, portions []portion) {
 			held[f] = true
 		}
 	}
-	for _, info := range p.Index.infos {
+	for _, info := range p.infos {
 		if held[info.Field] {
 			h.Fields = append(h.Fields, info.Field)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/identity"
 )
 
 // LongestWait is how long a user may be in quarantine before the next attempt.
@@ -33,7 +34,7 @@ type Plan struct {
 	// committed at the end of the pass.
 	Redeclared []*state.User
 
-	Index      *Index
+	Index      *identity.Index
 	OwnerOf    map[string]string // Genesys id -> key of the declared user behind it
 	Revision   string
 	RollbackOf string // of a rollback: what it undoes
@@ -41,8 +42,11 @@ type Plan struct {
 	Retained   int // managed users that a tree with problems does not show
 	Resent     int // calls sent again, after no usable answer or a conflict
 
-	users census          // as it was when the pass began
-	keeps map[string]bool // addresses that users keep for now, as their new ones are held
+	infos          []spec.Info     // of all fields, in the format's order
+	reportDrift    bool            // drift is only reported
+	emailUnmanaged bool            // addresses are somebody else's, and stay as they are
+	users          census          // as it was when the pass began
+	keeps          map[string]bool // addresses that users keep for now, as their new ones are held
 
 	// Urgent plans carry out who leaves and who is created or restored, and of these only what needs no field that is
 	// not known: see LookupResults.Urgent. Everything else is for the plan after it.
@@ -93,15 +97,10 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		}
 	}
 	p.Revision, p.Notes = tree.Revision, tree.Gaps()
-	declared := slices.Concat(tree.Users, tree.Leavers)
-	for _, u := range declared {
-		p.declared[u.Key] = u
-	}
-	p.broken = len(tree.Problems) > 0
-	p.match(declared)
+	p.matchUsers(tree)
 	unclear := len(p.Problems) > 0 // who is meant may be one of those who seem to be gone
 	for _, u := range tree.Users {
-		p.Index.ToCreate[u.Key] = p.current[u.Key] == nil
+		p.Index.ToCreate[u.Key] = p.match.Accounts[u.Key] == nil
 	}
 	for _, u := range tree.Leavers {
 		if policy.Select.Takes(u) {
@@ -274,11 +273,11 @@ func (p *Plan) Reachable(key string) bool {
 	if u == nil {
 		return false
 	}
-	if id := p.Index.RenamedTo[key]; id != "" && id != u.ID && !p.Index.emailUnmanaged {
+	if id := p.Index.RenamedTo[key]; id != "" && id != u.ID && !p.emailUnmanaged {
 		return false // somebody else is to have it
 	}
 	owner := p.OwnerOf[u.ID]
-	return owner == "" || owner == key || p.Index.emailUnmanaged || p.keeps[key]
+	return owner == "" || owner == key || p.emailUnmanaged || p.keeps[key]
 }
 
 // id names the plan by what it would do.

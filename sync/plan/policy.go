@@ -9,6 +9,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/identity"
 )
 
 // ReadLag is how long a reading may still be of before a write that carries no version.
@@ -61,6 +62,22 @@ func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields 
 	}
 	if slices.Contains(p.Unmanaged, spec.Email) { // whatever it is, it stays: the user is known by the declared one
 		fields[spec.Email] = current.Fields[spec.Email]
+	}
+	return fields
+}
+
+// Managers names the users that fields refer to by the address that they have, if somebody else owns the
+// addresses: it is not going to become the declared one.
+func (p *Policy) Managers(fields spec.Fields, index *identity.Index) spec.Fields {
+	if !slices.Contains(p.Unmanaged, spec.Email) {
+		return fields
+	}
+	for _, info := range spec.All() {
+		key := fields[info.Field].Text()
+		if id := index.RenamedTo[key]; info.User && id != "" && index.ByID[id] != nil {
+			fields = maps.Clone(fields)
+			fields[info.Field] = spec.Text(index.ByID[id].Key())
+		}
 	}
 	return fields
 }

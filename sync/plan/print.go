@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "
 // that comes from specs or from Genesys is quoted, and cannot move a cursor.
 func (c *Change) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, Printable(c.Key))
+	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, spec.Escape(c.Key))
 	switch {
 	case c.Action == Unmanage:
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
@@ -36,10 +35,10 @@ func (c *Change) String() string {
 			fmt.Fprintf(&b, ": %s", c.Note)
 		}
 		if c.Waits != "" {
-			fmt.Fprintf(&b, ": waits for %s", Printable(c.Waits))
+			fmt.Fprintf(&b, ": waits for %s", spec.Escape(c.Waits))
 		}
 		if c.Err != nil {
-			fmt.Fprintf(&b, ": %s", Printable(c.Err.Error()))
+			fmt.Fprintf(&b, ": %s", spec.Escape(c.Err.Error()))
 		}
 	}
 	for _, fc := range c.Fields {
@@ -80,7 +79,7 @@ func (w Withheld) Why() string {
 	case w.Hold != "":
 		text += " under " + w.Hold // which says why, once for all of them
 	case w.Note != "":
-		text += ": " + Printable(w.Note)
+		text += ": " + spec.Escape(w.Note)
 	}
 	if !w.Until.IsZero() {
 		text += "; next try " + w.Until.UTC().Format(time.RFC3339)
@@ -94,7 +93,7 @@ func (h Hold) String() string {
 	if h.Guard == guardRenames {
 		when = "If they are two people"
 	}
-	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", Printable(h.Reason), when, h.ID, Printable(someOf(h.Users)))
+	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", spec.Escape(h.Reason), when, h.ID, spec.Escape(someOf(h.Users)))
 }
 
 // someOf lists what people can take in.
@@ -127,10 +126,4 @@ func (fc FieldChange) String() string {
 		return fmt.Sprintf("%s: %s", fc.Field, fc.After.Display())
 	}
 	return fmt.Sprintf("%s: %s -> %s", fc.Field, fc.Before.Display(), fc.After.Display())
-}
-
-// Printable escapes what is not, without putting quotes around.
-func Printable(s string) string {
-	q := strconv.Quote(s)
-	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }

@@ -10,7 +10,7 @@ import (
 // declaration is what is recorded of a user who is matched to a spec. The record of whom a plan doubts, or does not
 // come to manage, stays as it is: the zero value.
 func (p *planner) declaration(u *spec.User, cur *state.User) state.Declaration {
-	if p.doubted[u.Key] != "" && p.policy.Guard.Renames || cur != nil && cur.Applied == nil && !p.policy.Adopt && cur.Removed == "" {
+	if p.match.Doubts[u.Key] != "" && p.policy.Guard.Renames || cur != nil && cur.Applied == nil && !p.policy.Adopt && cur.Removed == "" {
 		return state.Declaration{}
 	}
 	return state.Declaration{Key: u.Key, File: u.Pos.File, Ordinal: u.Ordinal}
@@ -38,13 +38,3 @@ func (p *planner) redeclare(u *spec.User, cur *state.User) *state.User {
 	p.redeclared = append(p.redeclared, &renewed)
 	return &renewed
 }
-
-// A place is where a user is declared, whoever that is.
-type place struct {
-	file    string
-	ordinal int
-}
-
-func at(u *spec.User) place { return place{u.Pos.File, max(u.Ordinal, 1)} }
-
-func placeOf(d state.Declaration) place { return place{d.File, max(d.Ordinal, 1)} }

@@ -15,10 +15,10 @@ func (p *planner) references(users []*spec.User) {
 	leaving := map[string]int{} // users who refer to somebody who is inactive after this plan, by key
 	gone := map[string]string{} // why nobody has an address: many may refer to one
 	for _, u := range users {
-		if p.wrong[u.Key] || !p.policy.Select.Takes(u) {
+		if p.match.Unclear[u.Key] || !p.policy.Select.Takes(u) {
 			continue
 		}
-		for _, info := range p.Index.infos {
+		for _, info := range p.infos {
 			key := u.Fields[info.Field].Text()
 			if !info.User || key == "" {
 				continue
@@ -46,21 +46,21 @@ func (p *planner) references(users []*spec.User) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(leaving)) {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", Printable(key), number(leaving[key], "user")))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", spec.Escape(key), number(leaving[key], "user")))
 	}
 }
 
 // gone says why nobody has an address that a field names, or will have it after this plan; "" if somebody does.
 func (p *planner) gone(key string) string {
-	if p.declared[key] != nil {
+	if p.match.Declared[key] != nil {
 		return "" // who cannot be made is waited for
 	}
 	u := p.Index.Live(key)
 	if u == nil {
 		return fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs%s", spec.Text(key).Display(), p.meant(key))
 	}
-	if owner := p.OwnerOf[u.ID]; owner != "" && owner != key && !p.Index.emailUnmanaged {
-		return fmt.Sprintf("%s is the address that %s has until now; write the new one", spec.Text(key).Display(), Printable(owner))
+	if owner := p.OwnerOf[u.ID]; owner != "" && owner != key && !p.emailUnmanaged {
+		return fmt.Sprintf("%s is the address that %s has until now; write the new one", spec.Text(key).Display(), spec.Escape(owner))
 	}
 	if c := p.removals[u.ID]; c != nil && c.Outcome == Planned && c.Action == Delete {
 		return fmt.Sprintf("%s is no longer declared, and is deleted with this plan", spec.Text(key).Display())
@@ -82,9 +82,9 @@ func (p *planner) meant(key string) string {
 	if p.suggested++; p.suggested > mostSuggested {
 		return "" // a suggestion looks through everybody
 	}
-	candidates := slices.Collect(maps.Keys(p.declared))
+	candidates := slices.Collect(maps.Keys(p.match.Declared))
 	for known, u := range p.Index.ByKey {
-		if !u.Deleted() && known != key && p.declared[known] == nil {
+		if !u.Deleted() && known != key && p.match.Declared[known] == nil {
 			candidates = append(candidates, known)
 		}
 	}
@@ -104,8 +104,8 @@ func DidYouMean(key string, candidates []string) string {
 // none, or if another one on it tells of it. Genesys Cloud takes a circle, so it is not an error.
 func (p *planner) circle(key string, f spec.Field) string {
 	way := []string{key}
-	for next := key; len(way) <= len(p.declared); {
-		u := p.declared[next]
+	for next := key; len(way) <= len(p.match.Declared); {
+		u := p.match.Declared[next]
 		if u == nil {
 			return ""
 		}
@@ -113,7 +113,7 @@ func (p *planner) circle(key string, f spec.Field) string {
 			return ""
 		}
 		if way = append(way, next); next == key {
-			return Printable(strings.Join(way, " -> "))
+			return spec.Escape(strings.Join(way, " -> "))
 		}
 		if next < key {
 			return ""

@@ -14,7 +14,7 @@ import (
 // no longer managed after it.
 func (p *planner) removed() {
 	for key := range p.snap.Intents {
-		if p.declared[key] == nil {
+		if p.match.Declared[key] == nil {
 			p.Record.Settled = append(p.Record.Settled, key)
 		}
 	}
@@ -26,7 +26,7 @@ func (p *planner) removed() {
 		p.changes[c.Key], p.removals[u.ID] = c, c
 	}
 	for key := range p.snap.Failures {
-		if c := p.changes[key]; p.declared[key] == nil && (c == nil || c.Action == Unmanage) {
+		if c := p.changes[key]; p.match.Declared[key] == nil && (c == nil || c.Action == Unmanage) {
 			p.Record.Cleared = append(p.Record.Cleared, key)
 		}
 	}
@@ -36,7 +36,7 @@ func (p *planner) removed() {
 func (p *planner) removal(u *state.User) *Change {
 	c := &Change{Key: u.Key(), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
 	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: state.Deleted}[c.Action])}
-	p.Index.Compare(c)
+	p.Compare(c)
 	c.Hash = string(c.Action)
 	if p.moved(u) { // what was released before does not count
 		c.Hash += " " + u.Key()
@@ -66,7 +66,7 @@ func (p *planner) checkout(now string) {
 		return
 	}
 	p.hold(guardRemovals, fmt.Sprintf("the state file is that of the checkout %s, and the specs are of %s: use another state file for another checkout (--state)",
-		Printable(p.snap.Checkout), Printable(now)), removals)
+		spec.Escape(p.snap.Checkout), spec.Escape(now)), removals)
 	if removals[0].Outcome == Planned {
 		p.Record.Checkout = now
 	}
@@ -109,7 +109,7 @@ func (p *planner) confirmRemovals() {
 	}
 	first := moved[0]
 	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be somebody else's by now",
-		Printable(first.Current.Applied[spec.Email].Text()), Printable(first.Key))
+		spec.Escape(first.Current.Applied[spec.Email].Text()), spec.Escape(first.Key))
 	if n := len(moved) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
@@ -128,12 +128,12 @@ func leaves(u *spec.User) bool {
 // leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
 // else stays as it was last applied.
 func (p *planner) leaver(u *spec.User) {
-	current := p.current[u.Key]
-	if p.wrong[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
+	current := p.match.Accounts[u.Key]
+	if p.match.Unclear[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
 		current.Applied == nil && !p.policy.Adopt {
 		return
 	}
-	if other := p.places[at(u)]; other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
+	if other := p.match.DeclaredAt(u); other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
 		return // the file was somebody else's until now, and no name says who is meant
 	}
 	c := newChange(u, current)
@@ -141,7 +141,7 @@ func (p *planner) leaver(u *spec.User) {
 	maps.Copy(c.Desired, current.Applied)
 	c.Desired[spec.State] = u.Fields[spec.State]
 	c.Desired = p.policy.Managed(c.Desired, current)
-	p.Index.Compare(c)
+	p.Compare(c)
 	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
 	if c.classify(); !c.Deactivates() {
 		return
@@ -153,7 +153,7 @@ func (p *planner) leaver(u *spec.User) {
 
 // moved reports whether a user has another address than the one last applied, which is ours to say.
 func (p *planner) moved(u *state.User) bool {
-	return !p.Index.emailUnmanaged && u.Key() != u.AppliedKey()
+	return !p.emailUnmanaged && u.Key() != u.AppliedKey()
 }
 
 // left returns the managed users whom nobody declares, by id.
@@ -172,14 +172,14 @@ func (p *planner) left() []*state.User {
 func (p *planner) lastGood() {
 	for _, u := range p.left() {
 		key := u.Declared.Key
-		if key == "" || p.declared[key] != nil || p.held[u.ID] {
+		if key == "" || p.match.Declared[key] != nil || p.held[u.ID] {
 			continue
 		}
 		p.Retained++
 		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
 		c.Hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
 		c.Desired = p.policy.Managed(u.Applied, u)
-		p.Index.Compare(c)
+		p.Compare(c)
 		p.lookInto(c)
 		if c.Action != Update || len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0 || p.changes[key] != nil || len(p.policy.Guard.Refuses(c)) > 0 {
 			continue

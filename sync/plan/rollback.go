@@ -115,7 +115,7 @@ func Undoing(events []state.Event, revision bool) []*UserRollback {
 func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
 	p := newPlanner(snap, policy, answers, now)
 	p.RollbackOf, p.Revision = undo.String(), undo.Revision
-	p.Index.reportDrift, p.Index.emailUnmanaged = false, false
+	p.reportDrift, p.emailUnmanaged = false, false
 	for _, u := range wanted {
 		c := p.undo(u, snap.Users[u.ID])
 		key := c.Key
@@ -161,7 +161,7 @@ func (p *planner) undo(u *UserRollback, current *state.User) *Change {
 		return c
 	}
 	why := "changed since: left as it is"
-	for _, info := range p.Index.infos {
+	for _, info := range p.infos {
 		f := info.Field
 		before, ours := u.Before[f]
 		have := current.Fields[f]

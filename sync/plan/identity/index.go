@@ -1,7 +1,9 @@
-package plan
+// Package identity tells who is who. An [Index] finds the known users by address and by id, and says whom a reference
+// means. [Match] finds the known user behind each declared one, and refuses to guess; [Resemblances] finds who looks like
+// the same person under another address.
+package identity
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,18 +17,15 @@ const IDPrefix = "id:"
 
 // An Index is the known users, findable by id and by address. It is what gives a reference its meaning.
 type Index struct {
-	ByID           map[string]*state.User
-	ByKey          map[string]*state.User
-	RenamedTo      map[string]string // address that a known user is about to get -> id
-	ToCreate       map[string]bool   // addresses of users who are about to be made, whoever has them now
-	reportDrift    bool              // drift is only reported
-	emailUnmanaged bool              // addresses are somebody else's, and stay as they are
-	infos          []spec.Info       // of all fields, in the format's order
+	ByID      map[string]*state.User
+	ByKey     map[string]*state.User
+	RenamedTo map[string]string // address that a known user is about to get -> id
+	ToCreate  map[string]bool   // addresses of users who are about to be made, whoever has them now
 }
 
-// NewIndex makes the index of some users. reportDrift says that drift is only reported.
-func NewIndex(users map[string]*state.User, reportDrift bool) *Index {
-	r := &Index{reportDrift: reportDrift, infos: spec.All(), ByID: users, ByKey: make(map[string]*state.User, len(users)), RenamedTo: map[string]string{}, ToCreate: map[string]bool{}}
+// NewIndex makes the index of some users.
+func NewIndex(users map[string]*state.User) *Index {
+	r := &Index{ByID: users, ByKey: make(map[string]*state.User, len(users)), RenamedTo: map[string]string{}, ToCreate: map[string]bool{}}
 	for _, u := range users {
 		r.index(u)
 	}
@@ -113,22 +112,6 @@ func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 	}
 	a, b := r.ResolveID(desired), r.ResolveID(observed)
 	return a != "" && a == b
-}
-
-// Managers names the users that fields refer to by the address that they have, if somebody else owns the
-// addresses: it is not going to become the declared one.
-func (r *Index) Managers(fields spec.Fields, policy *Policy) spec.Fields {
-	if !slices.Contains(policy.Unmanaged, spec.Email) {
-		return fields
-	}
-	for _, info := range r.infos {
-		key := fields[info.Field].Text()
-		if id := r.RenamedTo[key]; info.User && id != "" && r.ByID[id] != nil {
-			fields = maps.Clone(fields)
-			fields[info.Field] = spec.Text(r.ByID[id].Key())
-		}
-	}
-	return fields
 }
 
 // Declarable is what a spec of a known user would say. A manager who is not there any more, or cannot be

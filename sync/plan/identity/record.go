@@ -1,0 +1,130 @@
+package identity
+
+import (
+	"fmt"
+	"slices"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+// matchRecord claims the user who was last matched to a declaration by the address.
+func (m *matcher) matchRecord(u *spec.User) {
+	cur, live := m.free(m.recorded[u.Key]), m.free(m.Index.Live(u.Key))
+	switch {
+	case cur == nil:
+	case cur.Deleted() && live != nil && m.Declared[live.Declared.Key] == nil: // else it has the address for now, and is another one's
+		// Somebody deleted the account, and made another one for the address.
+		if live.Declared.Key == "" && OtherName(u, live) {
+			m.unclear(u, spec.Email, fmt.Sprintf("the account that it was declared for (%s) is deleted, and the address is that of %s (%s) by now; pin the one you mean with id",
+				cur.ID, live.Fields[spec.Name].Display(), live.ID))
+		} else if live.Declared.Key == "" {
+			m.claim(u, live)
+		}
+	case m.swapped(u, cur), m.passedOn(u, cur):
+	case !OtherName(u, cur) || alike(u, cur) || cur.Key() == u.Key && !otherEmployee(u, cur) && !m.replaced(u, cur):
+		m.claim(u, cur)
+	case live != nil && live.Declared.Key == "" && !OtherName(u, live): // who was given the address there
+		m.claim(u, live)
+	default:
+		m.claim(u, cur)
+		m.Doubts[u.Key] = fmt.Sprintf("%s: the account %s was declared by this address until now, and is that of %s (%s): add id: %s if it is the same person",
+			u.Pos, cur.ID, cur.Fields[spec.Name].Display(), spec.Escape(cur.Key()), cur.ID)
+	}
+}
+
+// replaced reports whether a spec with another name may be a hire at the address of an account, and the account that of
+// somebody else by now: the spec is in another file, and some declaration has no account.
+func (m *matcher) replaced(u *spec.User, cur *state.User) bool {
+	if m.unknown == nil {
+		m.unknown = []*spec.User{}
+		for _, other := range m.Declared {
+			if other.ID == "" && m.recorded[other.Key] == nil && m.Index.ByKey[other.Key] == nil {
+				m.unknown = append(m.unknown, other)
+			}
+		}
+	}
+	return cur.Declared.File != "" && cur.Declared.File != u.Pos.File &&
+		slices.ContainsFunc(m.unknown, func(other *spec.User) bool { return m.Accounts[other.Key] == nil })
+}
+
+// ownAccount returns the account of which a spec says by its name and its place that it is the one, where it says the address
+// of another one; nil if there is none.
+func (m *matcher) ownAccount(u *spec.User, cur *state.User) *state.User {
+	if !OtherName(u, cur) || cur.Declared.File == "" || alike(u, cur) {
+		return nil
+	}
+	meant := m.places[at(u)]
+	if meant == nil || meant == cur || otherEmployee(u, meant) || OtherName(u, meant) && u.Ordinal+meant.Declared.Ordinal > 0 {
+		meant = m.recognized(u) // in a list of users a place says nothing by itself: they are sorted at times
+	}
+	if meant == nil || meant == cur || otherEmployee(u, meant) {
+		return nil
+	}
+	return meant
+}
+
+// swapped refuses a spec that says the address of one account and means another one, unless that one has the address by
+// now.
+func (m *matcher) swapped(u *spec.User, cur *state.User) bool {
+	meant := m.ownAccount(u, cur)
+	if meant == nil {
+		return false
+	}
+	if meant.Key() == u.Key && m.free(meant) != nil { // somebody has exchanged the addresses there already
+		m.claim(u, meant)
+		return true
+	}
+	m.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
+		"and give %s another address first if it is to be passed on",
+		cur.Fields[spec.Name].Display(), cur.ID, spec.Escape(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
+	return true
+}
+
+// passedOn refuses a spec that says the address of an account and, by its name and its place, means somebody else, while
+// another spec looks like that account under a new address: a rename that is not said, and a hire at the former address.
+// Where the other spec has the account's place, that the name is the account's proves nothing if it was never written, or if
+// the other spec has the account's address, too.
+func (m *matcher) passedOn(u *spec.User, cur *state.User) bool {
+	if alike(u, cur) {
+		return false
+	}
+	renamed := m.lookalike(cur)
+	inPlace := renamed != nil && renamed.Ordinal+cur.Declared.Ordinal == 0 && placeOf(cur.Declared) == at(renamed)
+	if !OtherName(u, cur) && (!inPlace || renamed.Key != cur.Key() && !m.NameUnmanaged) {
+		return false
+	}
+	switch {
+	case renamed == nil && m.Incomplete: // it may be that of a spec that was left out
+		m.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and a spec with problems may be theirs: correct those first, or pin the user you mean with id",
+			cur.Fields[spec.Name].Display(), cur.ID))
+		return true
+	case renamed == nil:
+		return false
+	case renamed.Key == cur.Key() && m.unmatched(renamed) && !OtherName(renamed, cur): // by hand, and the spec follows
+		m.claim(renamed, cur)
+		return true
+	}
+	m.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), who seems to be declared at %s now: add previousEmail: %s there, or id: %s here if the account is this person's",
+		cur.Fields[spec.Name].Display(), cur.ID, renamed.Pos, spec.Escape(u.Key), cur.ID))
+	if m.Unclear[renamed.Key] {
+		return true
+	}
+	m.unclear(renamed, spec.Email, fmt.Sprintf("looks like a new address of %s (%s): add previousEmail: %s if it is the same person, or id: %s to the spec at %s if not",
+		cur.Fields[spec.Name].Display(), cur.ID, spec.Escape(u.Key), cur.ID, u.Pos))
+	return true
+}
+
+// matchAddress claims the user who has the address. One who was declared by another address until now is asked about,
+// unless something else says that it is the same person.
+func (m *matcher) matchAddress(u *spec.User) {
+	cur := m.free(m.Index.ByKey[u.Key])
+	if cur == nil || cur.Applied != nil && m.swapped(u, cur) {
+		return
+	}
+	m.claim(u, cur)
+	if cur.Applied != nil && cur.Declared.Key != u.Key && OtherName(u, cur) && !alike(u, cur) {
+		m.Doubts[u.Key] = fmt.Sprintf("%s: the address is that of %s, who was declared as %s: add previousEmail: %s or the id %s if it is the same person",
+			u.Pos, cur.Fields[spec.Name].Display(), spec.Escape(cur.Declared.Key), spec.Escape(cur.Declared.Key), cur.ID)
+	}
+}
