@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/reference"
 )
 
 // Explanation is all there is to say about one user. Its JSON is a contract: schema usersyncd.explain/v1.
@@ -183,7 +184,7 @@ func (e *Explanation) suggest(store *state.Store, v *View) error {
 		}
 		keys = append(keys, known...)
 	}
-	e.Why += plan.DidYouMean(e.Email, keys)
+	e.Why += reference.DidYouMean(e.Email, keys)
 	return nil
 }
 

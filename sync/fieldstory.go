@@ -9,6 +9,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 	"usersyncd/sync/plan/identity"
 )
 
@@ -83,7 +84,7 @@ func verdict(s *FieldStory, known *state.User, change *plan.Change) (word string
 		}
 	}
 	if known != nil {
-		if until, contested := plan.Contested(known, s.Field, time.Now()); contested {
+		if until, contested := contest.Of(known, s.Field, time.Now()); contested {
 			return string(plan.ByContest), until
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // A pass is one way from the checkout to the organization; see Reconcile.
@@ -110,7 +111,7 @@ func (p *pass) nothing(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 	}
-	return p.sumUp(p.began, p.mode, p.scan.Revision, &plan.Plan{ID: "p-0", Unchanged: users, Notes: p.scan.Gaps(), Contested: plan.StillContested(p.contested, p.began)}, nil), nil
+	return p.sumUp(p.began, p.mode, p.scan.Revision, &plan.Plan{ID: "p-0", Unchanged: users, Notes: p.scan.Gaps(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
 }
 
 // known returns what is known of the organization, and reads that first if it is due.

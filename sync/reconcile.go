@@ -13,6 +13,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // Reconciler makes the organization look like the checkout, one pass at a time. Fields are set once,
@@ -42,7 +43,7 @@ type Reconciler struct {
 	seen     string                   // digest of the last tree that two looks agreed on
 	failures map[string]state.Failure // as the pass found them
 
-	contested []plan.Contest // as the last pass that had a plan left them
+	contested []contest.Contest // as the last pass that had a plan left them
 	// partial are, by address, fields of which the last pass that carried out a plan has written some, and not all.
 	partial map[string][]spec.Field
 }

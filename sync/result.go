@@ -9,37 +9,38 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // Result is what a pass did, and what is left. Its JSON is a contract: schema usersyncd.result/v1.
 type Result struct {
-	Schema      string         `json:"schema"`
-	Mode        string         `json:"mode"` // once, plan or daemon
-	DryRun      bool           `json:"dryRun"`
-	Plan        string         `json:"plan"`
-	Revision    string         `json:"revision"` // git commit, or hash of the tree's content
-	Users       int            `json:"users"`    // declared
-	Changed     int            `json:"changed"`  // users that differed
-	Applied     int            `json:"applied"`
-	Failed      int            `json:"failed"`  // users, those included of whom only a part could not be done
-	Partial     int            `json:"partial"` // of these, those of whom the rest was planned or done: they count there, too
-	Held        int            `json:"held"`
-	HeldInPart  int            `json:"heldInPart,omitempty"` // of the others: a guard holds a field of theirs
-	Quarantined int            `json:"quarantined"`
-	Skipped     int            `json:"skipped"`
-	Waiting     int            `json:"waiting"`  // of those skipped: for another user, who did not come or go
-	Deferred    int            `json:"deferred"` // all of what differs waits for a change window
-	Pending     int            `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
-	Unchanged   int            `json:"unchanged"`
-	Calls       Calls          `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
-	Seconds     float64        `json:"seconds"`
-	Estimate    *Estimate      `json:"estimate,omitempty"` // of a plan
-	Holds       []plan.Hold    `json:"holds"`
-	Notes       []string       `json:"notes,omitempty"`     // warnings
-	Contested   []plan.Contest `json:"contested,omitempty"` // fields that somebody else keeps changing back
-	Paused      *state.Pause   `json:"paused,omitempty"`    // why nothing was applied
-	Changes     []*plan.Change `json:"changes"`
-	Failures    []Failure      `json:"failures"`
+	Schema      string            `json:"schema"`
+	Mode        string            `json:"mode"` // once, plan or daemon
+	DryRun      bool              `json:"dryRun"`
+	Plan        string            `json:"plan"`
+	Revision    string            `json:"revision"` // git commit, or hash of the tree's content
+	Users       int               `json:"users"`    // declared
+	Changed     int               `json:"changed"`  // users that differed
+	Applied     int               `json:"applied"`
+	Failed      int               `json:"failed"`  // users, those included of whom only a part could not be done
+	Partial     int               `json:"partial"` // of these, those of whom the rest was planned or done: they count there, too
+	Held        int               `json:"held"`
+	HeldInPart  int               `json:"heldInPart,omitempty"` // of the others: a guard holds a field of theirs
+	Quarantined int               `json:"quarantined"`
+	Skipped     int               `json:"skipped"`
+	Waiting     int               `json:"waiting"`  // of those skipped: for another user, who did not come or go
+	Deferred    int               `json:"deferred"` // all of what differs waits for a change window
+	Pending     int               `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
+	Unchanged   int               `json:"unchanged"`
+	Calls       Calls             `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
+	Seconds     float64           `json:"seconds"`
+	Estimate    *Estimate         `json:"estimate,omitempty"` // of a plan
+	Holds       []plan.Hold       `json:"holds"`
+	Notes       []string          `json:"notes,omitempty"`     // warnings
+	Contested   []contest.Contest `json:"contested,omitempty"` // fields that somebody else keeps changing back
+	Paused      *state.Pause      `json:"paused,omitempty"`    // why nothing was applied
+	Changes     []*plan.Change    `json:"changes"`
+	Failures    []Failure         `json:"failures"`
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems

@@ -6,6 +6,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // A View is what the last plan saw, for whoever wants to know more than Status while the pass goes on. It is
@@ -15,7 +16,7 @@ type View struct {
 	Plan     string
 	Holds    []plan.Hold
 	Notes    []string
-	Contests []plan.Contest
+	Contests []contest.Contest
 	Changes  []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
 
 	tree     *spec.Tree

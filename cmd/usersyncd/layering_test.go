@@ -17,12 +17,19 @@ var allowed = map[string][]string{
 		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
 		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/examples",
 	},
-	"usersyncd/sync/control":          {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/control/notify":   {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/genesys":          {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync":                  {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/apply":            {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/plan":             {"usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control":        {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/genesys":        {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync":                {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/apply":          {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan": {
+		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
+		"usersyncd/state", "usersyncd/spec",
+	},
+	"usersyncd/sync/plan/access":      {"usersyncd/spec"},
+	"usersyncd/sync/plan/contest":     {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/reference":   {"usersyncd/sync/plan/identity", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/tally":       {"usersyncd/state"},
 	"usersyncd/sync/plan/identity":    {"usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan/window":      {},
 	"usersyncd/state":                 {"usersyncd/spec"},
@@ -38,7 +45,11 @@ var allowed = map[string][]string{
 }
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
-var offline = []string{"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch"}
+var offline = []string{
+	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/apply",
+	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
+	"usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch",
+}
 
 type listed struct {
 	ImportPath    string

@@ -7,6 +7,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // StatusSchema names the contract.
@@ -67,9 +68,9 @@ type Status struct {
 	Notes    []string           `json:"notes,omitempty"`    // warnings
 	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
 
-	Contested      int            `json:"contested"`          // fields that somebody else keeps changing back
-	ContestedUsers int            `json:"contestedUsers"`     // whose fields these are
-	Contests       []plan.Contest `json:"contests,omitempty"` // the first of the fields
+	Contested      int               `json:"contested"`          // fields that somebody else keeps changing back
+	ContestedUsers int               `json:"contestedUsers"`     // whose fields these are
+	Contests       []contest.Contest `json:"contests,omitempty"` // the first of the fields
 
 	Watch   Watch   `json:"watch"`
 	Limiter Limiter `json:"limiter"`
@@ -130,7 +131,7 @@ func (s *Status) Count(o plan.Outcome) {
 }
 
 // Show lists the first of the failures, problems and contests, and counts all of them.
-func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, contests []plan.Contest, most int) {
+func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, contests []contest.Contest, most int) {
 	s.Problems = len(problems)
 	s.Failures = append([]usersync.Failure{}, failures[:min(len(failures), most)]...)
 	s.Specs = append([]spec.Problem{}, problems[:min(len(problems), most)]...)

@@ -1,12 +1,13 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/access"
+	"usersyncd/sync/plan/contest"
 )
 
 // Cause says why a field, and so a user, differs.
@@ -123,6 +124,11 @@ type Change struct {
 	Retry time.Time // when it leaves quarantine
 }
 
+// newChange starts the change of one declared user from what is known of it; compare fills it in.
+func newChange(u *spec.User, current *state.User) *Change {
+	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned}
+}
+
 // Defers reports whether a field waits for the change window.
 func (c *Change) Defers(f spec.Field) bool {
 	return slices.ContainsFunc(c.Deferred, func(fc FieldChange) bool { return fc.Field == f })
@@ -131,6 +137,11 @@ func (c *Change) Defers(f spec.Field) bool {
 // Withholds reports whether a field is not written with this plan.
 func (c *Change) Withholds(f spec.Field) bool {
 	return slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Field == f })
+}
+
+// Names reports whether the change touches the field.
+func (c *Change) Names(f spec.Field) bool {
+	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f })
 }
 
 // withhold sets apart the fields that meet a condition, and reports whether there are any.
@@ -155,30 +166,24 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 	return true
 }
 
-// withheld ends the changes of which nothing is left to write.
-func (p *planner) withheld() {
-	for key, c := range p.changes {
-		if c.Outcome != Planned && c.Outcome != Deferred || len(c.Withheld) == 0 || len(c.Fields)+len(c.Deferred) > 0 {
+// WithholdContested sets apart the repairs of contested fields until their pause is over, and reports whether there
+// are any. What takes access away is repaired all the same.
+func (c *Change) WithholdContested(now time.Time) bool {
+	if c.Current == nil {
+		return false
+	}
+	withheld := false
+	for f := range c.Current.Repairs {
+		until, contested := contest.Of(c.Current, f, now)
+		if !contested || !now.Before(until) {
 			continue
 		}
-		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
-		switch first.Reason {
-		case ByGuard:
-			c.Outcome, c.Hold, c.Note = Held, first.Hold, first.Note
-		case ByProblem:
-			if len(c.Drift) == 0 {
-				delete(p.changes, key) // the problem says it
-			} else {
-				c.Outcome = Skipped
-			}
-		default:
-			c.Outcome, c.Note, c.Retry = Skipped, first.Note, first.Until
-		}
+		withheld = c.withhold(Withheld{Reason: ByContest, Note: "somebody else keeps changing it back", Until: until}, func(fc FieldChange) bool {
+			return fc.Field == f && fc.Cause == Drift && !access.Reduced(f, fc.Before, fc.After)
+		}) || withheld
 	}
+	return withheld
 }
-
-// rank orders reasons by what a person has to know first.
-func rank(r Reason) int { return slices.Index([]Reason{ByGuard, ByContest, ByDoubt, ByProblem}, r) }
 
 // Keep takes out of a comparison that was made again what the plan does not write.
 func (c *Change) Keep(withheld []Withheld) {
@@ -207,11 +212,6 @@ func (c *Change) UserOutcome() Outcome {
 // HeldInPart reports whether a guard holds some of a change, and the rest goes on.
 func (c *Change) HeldInPart() bool {
 	return c.Outcome != Held && slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Reason == ByGuard })
-}
-
-// Names reports whether the change touches the field.
-func (c *Change) Names(f spec.Field) bool {
-	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f })
 }
 
 // before reports whether c is to be applied before d: by lane, then by address.
@@ -250,4 +250,30 @@ func (c *Change) classify() {
 			c.Lane = 2
 		}
 	}
+}
+
+// add makes a change one with what was done of it before.
+func (c *Change) add(was *Change, written []FieldChange) {
+	c.Action, c.Cause = was.Action, was.Cause
+	fields := slices.Clone(c.Fields)
+	for _, fc := range written {
+		if !c.Names(fc.Field) && !c.Defers(fc.Field) && !c.Withholds(fc.Field) {
+			fields = append(fields, fc)
+		}
+	}
+	order := map[spec.Field]int{}
+	for i, info := range spec.All() {
+		order[info.Field] = i
+	}
+	slices.SortFunc(fields, func(a, b FieldChange) int { return order[a.Field] - order[b.Field] })
+	if c.Fields = fields; c.Outcome == Deferred {
+		c.Outcome = Applied
+	}
+}
+
+// Moved reports whether fields are not as they were when the change was planned.
+func (c *Change) Moved(planned []FieldChange) bool {
+	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+		return !slices.ContainsFunc(planned, func(was FieldChange) bool { return was.Field == fc.Field && was.Before == fc.Before })
+	})
 }

@@ -7,12 +7,8 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/access"
 )
-
-// newChange starts the change of one declared user from what is known of it; compare fills it in.
-func newChange(u *spec.User, current *state.User) *Change {
-	return &Change{Key: u.Key, Pos: u.Pos, Desired: u.Fields, Current: current, Outcome: Planned}
-}
 
 // Compare finds the fields of c that must be written, and with them the action, the cause and the lane.
 func (p *Plan) Compare(c *Change) {
@@ -102,35 +98,105 @@ func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	return in
 }
 
-// rebase records what is in force of a managed user's fields, whatever becomes of the change: one that was found equal
-// is as declared, one that differs is as it was last written or found equal, and one that is no longer declared is
-// forgotten. Later commits build on the record.
-func (p *planner) rebase(c *Change) {
-	if c.Current == nil || c.Current.Applied == nil ||
-		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
-		return
+// Overlaid is what is in force after some of the desired fields were written, and nothing else is known. Who is not
+// managed does not become so.
+func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
+	if applied == nil {
+		return nil
 	}
-	base := p.Applied(c, nil)
-	for _, f := range p.unread(c) {
-		if _, managed := c.Current.Applied[f]; !managed {
-			delete(base, f) // whatever it was when it was last read
+	in := maps.Clone(applied)
+	for _, f := range written {
+		if want, ok := desired[f]; ok {
+			in[f] = want
 		}
 	}
-	repairs := p.stillRepaired(c, base)
-	if maps.Equal(base, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
-		return
-	}
-	rebased := *c.Current
-	rebased.Applied, rebased.Repairs = base, repairs
-	p.Record.Users = append(p.Record.Users, &rebased)
-	c.Current = &rebased
+	return in
 }
 
-// Bases returns the users of Record of whom nothing but what is in force has changed. That is recorded also while
-// nothing may be changed.
-func (p *Plan) Bases() []*state.User {
-	return slices.DeleteFunc(slices.Clone(p.Record.Users), func(u *state.User) bool {
-		before := p.Index.ByID[u.ID]
-		return u.Applied == nil || before == nil || before.Applied == nil
+// Deactivates reports whether a user who is active will not be.
+func (c *Change) Deactivates() bool {
+	return active(c.Current) && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+		return fc.Field == spec.State && fc.After != spec.Text("active")
 	})
+}
+
+// Activates reports whether a user who is not active will be.
+func (c *Change) Activates() bool {
+	if c.Current == nil || c.Action.Removes() || active(c.Current) {
+		return false
+	}
+	return c.Action == Restore || slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+		return fc.Field == spec.State && fc.After == spec.Text("active")
+	})
+}
+
+func stateOf(u *state.User) string {
+	if u == nil {
+		return ""
+	}
+	return u.Fields[spec.State].Text()
+}
+
+func active(u *state.User) bool { return stateOf(u) == "active" }
+
+// ChangesAddress reports whether a user gets another address.
+func (c *Change) ChangesAddress() bool {
+	return c.Current != nil && c.Action != Create && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
+		return fc.Field == spec.Email && spec.Key(fc.After.Text()) != c.Current.Key()
+	})
+}
+
+// creates reports whether somebody is there afterwards who was not, and whom usersyncd did not take away itself.
+func (c *Change) creates() bool {
+	return c.Action == Create || c.Action == Restore && c.Current.Removed == ""
+}
+
+// again reports whether a user was deactivated before, as declared, and somebody else has activated it: that counted
+// the first time, and is done every time.
+func (c *Change) again(before *state.User) bool {
+	return before.Applied[spec.State] != "" && before.Applied[spec.State] == c.Desired[spec.State]
+}
+
+// recovers reports whether somebody who was found is whom an earlier pass began to create, and could not record.
+func (c *Change) recovers(before, after *state.User) bool {
+	return c.begun && before.Applied == nil && after.Applied != nil
+}
+
+// ends reports whether a change may take one of the roles from a user, or the user from them.
+func (c *Change) ends(roles []string) bool {
+	if c.Action == Unmanage || c.Action == Create {
+		return false
+	}
+	if c.Action == Delete || c.Deactivates() {
+		return true
+	}
+	for _, fc := range c.Fields {
+		if fc.Field == spec.Groups && len(access.Joined(fc.After, fc.Before)) > 0 {
+			return true // the role may come with the group
+		}
+		if fc.Field == spec.Roles && slices.ContainsFunc(access.Granted(fc.After, fc.Before), func(g access.Grant) bool { return slices.Contains(roles, g.Role) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// urgent reports whether a change must not wait until what is not known was read.
+func (c *Change) urgent() bool {
+	return (c.Lane == 1 || c.Action == Create || c.Action == Restore) && c.Action != Unmanage
+}
+
+// unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
+// brought back; who leaves must lose everything at once; and who is not active has no part in routing.
+func (c *Change) unscheduled() bool {
+	if c.Action == Create || c.Action == Restore || c.Action.Removes() {
+		return true
+	}
+	state := c.Current.Fields[spec.State].Text()
+	for _, fc := range c.Fields {
+		if fc.Field == spec.State {
+			state = fc.After.Text()
+		}
+	}
+	return state == "inactive"
 }

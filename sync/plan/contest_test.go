@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // repairOnce makes a plan at a time, of a user in whom somebody has changed fields, and records what was written.
@@ -189,7 +190,7 @@ func TestWhatTakesAccessAwayIsAlwaysRepaired(t *testing.T) {
 		if repaired != want || told != 57 {
 			t.Errorf("%s %s instead of %s: repaired %d times, want %d, and told %d times", tt.field, tt.other, tt.ours, repaired, want, told)
 		}
-		if until, contested := plan.Contested(snap.Users["1"], tt.field, now.Add(time.Minute)); !contested || until.After(now.Add(16*time.Minute)) {
+		if until, contested := contest.Of(snap.Users["1"], tt.field, now.Add(time.Minute)); !contested || until.After(now.Add(16*time.Minute)) {
 			t.Errorf("%s: contested %v until %s", tt.field, contested, until)
 		}
 	}

@@ -2,61 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/plan/identity"
+	"usersyncd/sync/plan/contest"
 )
-
-type planner struct {
-	*Plan
-	policy     Policy
-	answers    *LookupResults
-	snap       *state.Snapshot
-	match      *identity.Matches
-	redeclared []*state.User          // whose record changes
-	changes    map[string]*Change     // by key
-	removals   map[string]*Change     // by id
-	quiet      map[string]bool        // keys of users who need nothing
-	held       map[string]bool        // ids
-	freed      map[string]bool        // what a person has released
-	tried      map[string]bool        // keys of whom the plan before has failed, in the same pass
-	suggested  int                    // addresses
-	amended    map[string]*state.User // by id: those of Record.Users, once one of them was changed
-	now        time.Time
-}
-
-func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *planner {
-	p := &planner{
-		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups(),
-			infos: spec.All(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
-		policy: policy, answers: answers, snap: snap, now: now, match: &identity.Matches{},
-		changes: map[string]*Change{}, removals: map[string]*Change{}, quiet: map[string]bool{}, held: map[string]bool{}, freed: map[string]bool{},
-		tried: map[string]bool{},
-	}
-	for _, t := range snap.Guards.Released {
-		p.freed[t] = true
-	}
-	for _, id := range snap.Refresh.Held {
-		p.held[id] = true
-	}
-	p.recall()
-	return p
-}
-
-// matchUsers finds who the declared users are.
-func (p *planner) matchUsers(tree *spec.Tree) {
-	p.match = identity.Match(identity.Input{
-		Users: slices.Concat(tree.Users, tree.Leavers), Index: p.Index, Incomplete: len(tree.Problems) > 0,
-		NameUnmanaged: slices.Contains(p.policy.Unmanaged, spec.Name), Looked: p.answers.Looked, Searched: p.answers.Searched,
-	})
-	p.OwnerOf, p.Lookups.IDs, p.Lookups.Emails = p.match.OwnerOf, p.match.IDs, p.match.Emails
-	for _, wrong := range p.match.Problems {
-		p.problem(wrong.User, wrong.Field, wrong.Message)
-	}
-}
 
 // user plans one declared user.
 func (p *planner) user(u *spec.User) {
@@ -129,27 +82,6 @@ func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 	p.Record.Users = append(p.Record.Users, &left)
 }
 
-// quarantine lets a change wait that was refused not long ago, and is still the same.
-func (p *planner) quarantine(c *Change) {
-	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
-		c.Outcome, c.Retry = Quarantined, f.Next
-		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
-	}
-}
-
-// inQuarantine reports whether what is desired of a user waits there.
-func (p *planner) inQuarantine(key, hash string) bool {
-	f, failed := p.snap.Failures[key]
-	return failed && (!p.policy.Retry || p.tried[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
-}
-
 // unchanged records what a user that needs nothing is found to have.
 func (p *planner) unchanged(c *Change, begun bool) {
 	p.Unchanged++
@@ -171,4 +103,148 @@ func (p *planner) unchanged(c *Change, begun bool) {
 			p.Count(c, c.Current, &confirmed, nil, p.now)
 		}
 	}
+}
+
+// quarantine lets a change wait that was refused not long ago, and is still the same.
+func (p *planner) quarantine(c *Change) {
+	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
+		c.Outcome, c.Retry = Quarantined, f.Next
+		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
+	}
+}
+
+// inQuarantine reports whether what is desired of a user waits there.
+func (p *planner) inQuarantine(key, hash string) bool {
+	f, failed := p.snap.Failures[key]
+	return failed && (!p.policy.Retry || p.tried[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// checkAllowlists reports whether everything that a change gives to a user may be given. What may is said by the
+// configuration alone: a checkout is written by more people than may hand out access.
+func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
+	refused := p.policy.Guard.Refuses(c)
+	for _, r := range refused {
+		p.problem(u, r.Field, r.String())
+		p.Problems[len(p.Problems)-1].Name = r.Name
+	}
+	return len(refused) == 0
+}
+
+// checkNames asks whether the names exist that a change refers to, and leaves out the fields of which one does not. It
+// is false if the user cannot be made without.
+func (p *planner) checkNames(u *spec.User, c *Change) bool {
+	for _, fc := range slices.Clone(c.Fields) {
+		for _, ref := range spec.References(fc.Field, fc.After) {
+			wrong, asked := p.answers.Names[ref]
+			if !asked {
+				p.Lookups.Names[ref] = true
+			} else if wrong != "" {
+				p.leaveOut(u, c, fc.Field, wrong)
+				p.Problems[len(p.Problems)-1].Name = ref.Name
+			}
+		}
+	}
+	return (c.Action != Create && c.Action != Restore) || !c.Withholds(spec.Division)
+}
+
+// onlyLeaves reduces a change that may not be made to the end of the user's work, if it has that: whatever is wrong
+// with the rest, who is to be inactive becomes it.
+func (p *planner) onlyLeaves(u *spec.User, c *Change, why string) bool {
+	if !c.Deactivates() || !u.Own(spec.State) {
+		return false
+	}
+	c.withhold(Withheld{Reason: ByProblem, Note: why}, func(fc FieldChange) bool { return fc.Field != spec.State })
+	return true
+}
+
+// declaration is what is recorded of a user who is matched to a spec. The record of whom a plan doubts, or does not
+// come to manage, stays as it is: the zero value.
+func (p *planner) declaration(u *spec.User, cur *state.User) state.Declaration {
+	if p.match.Doubts[u.Key] != "" && p.policy.Guard.Renames || cur != nil && cur.Applied == nil && !p.policy.Adopt && cur.Removed == "" {
+		return state.Declaration{}
+	}
+	return state.Declaration{Key: u.Key, File: u.Pos.File, Ordinal: u.Ordinal}
+}
+
+// redeclare returns what is known of a matched user with the record of the declaration that it is matched to.
+func (p *planner) redeclare(u *spec.User, cur *state.User) *state.User {
+	d := p.declaration(u, cur)
+	if cur == nil || d == (state.Declaration{}) {
+		return cur
+	}
+	renewed := *cur
+	renewed.Redeclare(d)
+	if cur.Key() == u.Key { // a rename that was done before there was a record of it
+		for _, former := range u.PreviousEmails {
+			if !slices.Contains(renewed.Formerly, former) {
+				renewed.Formerly = append(slices.Clip(renewed.Formerly), former)
+			}
+		}
+		renewed.Formerly = renewed.Formerly[max(0, len(renewed.Formerly)-state.MaxFormerly):]
+	}
+	if renewed.Declared == cur.Declared && slices.Equal(renewed.Formerly, cur.Formerly) {
+		return cur
+	}
+	p.redeclared = append(p.redeclared, &renewed)
+	return &renewed
+}
+
+// rebase records what is in force of a managed user's fields, whatever becomes of the change: one that was found equal
+// is as declared, one that differs is as it was last written or found equal, and one that is no longer declared is
+// forgotten. Later commits build on the record.
+func (p *planner) rebase(c *Change) {
+	if c.Current == nil || c.Current.Applied == nil ||
+		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
+		return
+	}
+	base := p.Applied(c, nil)
+	for _, f := range p.unread(c) {
+		if _, managed := c.Current.Applied[f]; !managed {
+			delete(base, f) // whatever it was when it was last read
+		}
+	}
+	repairs := stillRepaired(c, base, p.now)
+	if maps.Equal(base, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
+		return
+	}
+	rebased := *c.Current
+	rebased.Applied, rebased.Repairs = base, repairs
+	p.Record.Users = append(p.Record.Users, &rebased)
+	c.Current = &rebased
+}
+
+// stillRepaired returns what counts of a user's repairs for fields that are in force: an edit ends a contest.
+func stillRepaired(c *Change, base spec.Fields, now time.Time) map[spec.Field]state.Repair {
+	still := maps.Clone(c.Current.Repairs)
+	maps.DeleteFunc(still, func(f spec.Field, r state.Repair) bool {
+		return !contest.Recent(r, now) || base[f] == "" || base[f] != c.Current.Applied[f] || base[f] != c.Desired[f]
+	})
+	if len(still) == 0 {
+		return nil
+	}
+	return still
+}
+
+// countFound counts what is found done of what an earlier pass sent and never got an answer to: was is what was known
+// until now, and the change's user has what is in force since.
+func (p *planner) countFound(u *spec.User, c *Change, was *state.User) {
+	f, failed := p.snap.Failures[u.Key]
+	unanswered := f.Status == 0 || f.Status == 408 || f.Status >= 500
+	if !failed || !unanswered || c.Current == was || f.Desired != u.Hash() {
+		return
+	}
+	before, after := *was, *c.Current
+	for _, known := range []*state.User{&before, &after} {
+		known.Fields = maps.Clone(known.Fields)
+		maps.Copy(known.Fields, known.Applied)
+	}
+	c.Hash, c.leaves = f.Desired, active(&before) && !active(&after)
+	p.Count(c, &before, &after, slices.Sorted(maps.Keys(c.Desired)), p.now)
 }

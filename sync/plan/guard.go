@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/state"
+	"usersyncd/sync/plan/access"
 )
 
 // Guard says what is not done without a person: mistakes that are made in a checkout must not reach an
@@ -42,6 +44,63 @@ func (g Guard) ForOne() Guard {
 	return g
 }
 
+// Protects reports whether a change is one of a protected user.
+func (g *Guard) Protects(c *Change) bool {
+	return slices.ContainsFunc(g.Protected, func(who string) bool {
+		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == c.Current.Key()
+	})
+}
+
+// A Refusal is one thing that may not be given.
+type Refusal struct {
+	Field            spec.Field
+	Name, what, flag string
+}
+
+func (r Refusal) String() string {
+	return fmt.Sprintf("%s may not be given: %s is not in --%s; add it to %s in the configuration, if it is meant",
+		r.what, spec.Text(r.Name).Display(), r.flag, r.flag)
+}
+
+// Refuses lists what a change would give and may not.
+func (g *Guard) Refuses(c *Change) []Refusal {
+	var all []Refusal
+	refuse := func(f spec.Field, name, what, flag string) { all = append(all, Refusal{f, name, what, flag}) }
+	for _, fc := range c.Fields {
+		switch fc.Field {
+		case spec.Roles:
+			for _, grant := range access.Granted(fc.Before, fc.After) {
+				if !allows(g.Roles, grant.Role) {
+					refuse(spec.Roles, grant.Role, "this role", "allow-roles")
+				} else if grant.Division != "" && !allows(g.Divisions, grant.Division) {
+					refuse(spec.Roles, grant.Division, "a role in this division", "allow-divisions")
+				}
+			}
+		case spec.Division:
+			if name := fc.After.Text(); !allows(g.Divisions, name) {
+				refuse(spec.Division, name, "this division", "allow-divisions")
+			}
+		case spec.Queues:
+			for _, name := range access.Joined(fc.Before, fc.After) {
+				if !allows(g.Queues, name) {
+					refuse(spec.Queues, name, "this queue", "allow-queues")
+				}
+			}
+		case spec.Groups:
+			for _, name := range access.Joined(fc.Before, fc.After) {
+				if !allows(g.Groups, name) {
+					refuse(spec.Groups, name, "this group", "allow-groups")
+				}
+			}
+		}
+	}
+	return all
+}
+
+func allows(list []string, name string) bool {
+	return slices.Contains(list, "*") || slices.Contains(list, name)
+}
+
 // Hold is what one guard holds.
 type Hold struct {
 	ID     string       `json:"id"` // what Release takes; it stays the same as long as the same is held
@@ -69,55 +128,51 @@ func Guards() []string {
 	return []string{guardRemovals, guardDeactivations, guardCreations, guardMaxRenames, guardLosses, guardChanges, guardReactivations, guardAdmins, guardRenames}
 }
 
-// guard holds the changes that go too far. A guard sees what those before it have left.
-func (p *planner) guard() {
-	p.count()
-	for _, c := range p.changes {
-		c.leaves = c.Action.Removes() || c.Deactivates()
-	}
-	p.protect()
-	p.limitAddresses() // a bulk change is one hold, administrators included
-	p.admins()
-	p.reactivations()
-	p.limitRemovals()
-	p.limitDeactivations()
-	p.limitCreations()
-	p.limitLosses()
-	p.limitChanges()
-	p.keepAddresses()
+// guards look at a plan.
+type guards struct {
+	*planner
+	freed   map[string]bool        // what a person has released
+	amended map[string]*state.User // by id: those of Record.Users, once one of them was changed
 }
 
-// planned returns the changes that are to be made and meet a condition, in their order.
-func (p *planner) planned(is func(*Change) bool) []*Change {
-	var some []*Change
-	for _, c := range p.changes {
-		if c.Outcome == Planned && is(c) {
-			some = append(some, c)
-		}
+func newGuards(p *planner) *guards {
+	g := &guards{planner: p, freed: map[string]bool{}}
+	for _, t := range p.snap.Guards.Released {
+		g.freed[t] = true
 	}
-	slices.SortFunc(some, (*Change).before)
-	return some
+	return g
+}
+
+// run holds the changes that go too far. A guard sees what those before it have left.
+func (g *guards) run() {
+	g.count()
+	for _, c := range g.changes {
+		c.leaves = c.Action.Removes() || c.Deactivates()
+	}
+	g.protect()
+	g.limitAddresses() // a bulk change is one hold, administrators included
+	g.admins()
+	g.reactivations()
+	g.limitRemovals()
+	g.limitDeactivations()
+	g.limitCreations()
+	g.limitLosses()
+	g.limitChanges()
+	g.keepAddresses()
 }
 
 // protect holds every change of the users whom the configuration names. Nobody can release these.
-func (p *planner) protect() {
-	for _, who := range p.policy.Guard.Protected {
-		if p.Index.ByID[who] == nil && p.Index.ByKey[spec.Key(who)] == nil && p.match.Declared[spec.Key(who)] == nil {
-			p.Notes = append(p.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
+func (g *guards) protect() {
+	for _, who := range g.policy.Guard.Protected {
+		if g.Index.ByID[who] == nil && g.Index.ByKey[spec.Key(who)] == nil && g.match.Declared[spec.Key(who)] == nil {
+			g.Notes = append(g.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
 		}
 	}
-	for _, c := range p.planned(func(c *Change) bool { return c.Action != Unmanage && c.Current != nil }) {
-		if p.policy.Guard.Protects(c) {
+	for _, c := range g.planned(func(c *Change) bool { return c.Action != Unmanage && c.Current != nil }) {
+		if g.policy.Guard.Protects(c) {
 			c.Outcome, c.Note = Held, "a protected user, who is never changed"
 		}
 	}
-}
-
-// Protects reports whether a change is one of a protected user.
-func (g *Guard) Protects(c *Change) bool {
-	return slices.ContainsFunc(g.Protected, func(who string) bool {
-		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == c.Current.Key()
-	})
 }
 
 // A portion is what a guard holds of one change: some of its fields, or all of it if there are none.
@@ -139,29 +194,29 @@ func (w portion) tokens(guard string) []string {
 }
 
 // hold holds whole changes.
-func (p *planner) hold(guard, reason string, changes []*Change) {
+func (g *guards) hold(guard, reason string, changes []*Change) {
 	portions := make([]portion, len(changes))
 	for i, c := range changes {
 		portions[i] = portion{Change: c}
 	}
-	p.holdPortions(guard, reason, portions)
+	g.holdPortions(guard, reason, portions)
 }
 
 // holdField holds one field of each change.
-func (p *planner) holdField(guard, reason string, f spec.Field, changes []*Change) {
+func (g *guards) holdField(guard, reason string, f spec.Field, changes []*Change) {
 	portions := make([]portion, len(changes))
 	for i, c := range changes {
 		portions[i] = portion{c, []spec.Field{f}}
 	}
-	p.holdPortions(guard, reason, portions)
+	g.holdPortions(guard, reason, portions)
 }
 
 // holdPortions holds what a guard has found, unless a person has asked to release exactly this.
-func (p *planner) holdPortions(guard, reason string, portions []portion) {
+func (g *guards) holdPortions(guard, reason string, portions []portion) {
 	if len(portions) == 0 {
 		return
 	}
-	h := Hold{Guard: guard, Reason: reason, Undo: p.RollbackOf != ""}
+	h := Hold{Guard: guard, Reason: reason, Undo: g.RollbackOf != ""}
 	var tokens []string
 	held := map[spec.Field]bool{}
 	for _, w := range portions {
@@ -171,21 +226,21 @@ func (p *planner) holdPortions(guard, reason string, portions []portion) {
 			held[f] = true
 		}
 	}
-	for _, info := range p.infos {
+	for _, info := range g.infos {
 		if held[info.Field] {
 			h.Fields = append(h.Fields, info.Field)
 		}
 	}
 	h.ID = holdID(tokens)
-	if slices.Contains(p.snap.Requests, h.ID) {
-		p.Answered = append(p.Answered, h.ID)
-		p.Guards.Released = append(p.Guards.Released, tokens...)
+	if slices.Contains(g.snap.Requests, h.ID) {
+		g.Answered = append(g.Answered, h.ID)
+		g.Guards.Released = append(g.Guards.Released, tokens...)
 		for _, t := range tokens {
-			p.freed[t] = true
+			g.freed[t] = true
 		}
 		return
 	}
-	p.Holds = append(p.Holds, h)
+	g.Holds = append(g.Holds, h)
 	for _, w := range portions {
 		if len(w.fields) == 0 {
 			w.Outcome, w.Hold, w.Note = Held, h.ID, reason
@@ -223,42 +278,42 @@ func (c *Change) who(guard string) string {
 }
 
 // released reports whether a person has let a change through.
-func (p *planner) released(guard string, c *Change) bool { return p.freed[token(guard, c)] }
+func (g *guards) released(guard string, c *Change) bool { return g.freed[token(guard, c)] }
 
 // releasedUnder is released for any of some guards.
-func (p *planner) releasedUnder(c *Change, guards ...string) bool {
-	return slices.ContainsFunc(guards, func(guard string) bool { return p.released(guard, c) })
+func (g *guards) releasedUnder(c *Change, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return g.released(guard, c) })
 }
 
 // releasedField is released for one field.
-func (p *planner) releasedField(c *Change, f spec.Field, guards ...string) bool {
-	return slices.ContainsFunc(guards, func(guard string) bool { return p.freed[fieldToken(guard, c, f)] })
+func (g *guards) releasedField(c *Change, f spec.Field, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return g.freed[fieldToken(guard, c, f)] })
 }
 
 // remember keeps of what was released what is still to be done. What a plan did not look at, for a selection or a
 // problem, stays as it is; whole is whether everybody was looked at.
-func (p *planner) remember(whole bool) {
-	if whole && len(p.Guards.Released) > 0 {
-		open := p.openTokens()
-		p.Guards.Released = slices.DeleteFunc(p.Guards.Released, func(t string) bool { return !open[t] })
+func (g *guards) remember(whole bool) {
+	if whole && len(g.Guards.Released) > 0 {
+		open := g.openTokens()
+		g.Guards.Released = slices.DeleteFunc(g.Guards.Released, func(t string) bool { return !open[t] })
 	}
-	for _, id := range p.snap.Requests {
-		if whole && !slices.Contains(p.Answered, id) {
-			p.UnknownReleases = append(p.UnknownReleases, id)
+	for _, id := range g.snap.Requests {
+		if whole && !slices.Contains(g.Answered, id) {
+			g.UnknownReleases = append(g.UnknownReleases, id)
 		}
 	}
 }
 
 // openTokens are the tokens of what is to be done to those of whom something was released.
-func (p *planner) openTokens() map[string]bool {
+func (g *guards) openTokens() map[string]bool {
 	named := map[string]bool{}
-	for _, t := range p.Guards.Released {
+	for _, t := range g.Guards.Released {
 		_, who, _ := strings.Cut(t, " ")
 		who, _, _ = strings.Cut(who, " ")
 		named[who] = true
 	}
 	open := map[string]bool{}
-	for _, c := range p.changes {
+	for _, c := range g.changes {
 		if !named[c.Key] && (c.Current == nil || !named[c.Current.ID]) {
 			continue
 		}

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/access"
+	"usersyncd/sync/plan/tally"
 )
 
 // Limit is a share of something, but never less than a number.
@@ -47,28 +48,28 @@ type census struct {
 }
 
 // count makes the census.
-func (p *planner) count() {
-	p.users = census{done: p.lately()}
-	for id, u := range p.snap.Users {
+func (g *guards) count() {
+	g.users = census{done: tally.Lately(g.Guards.Done, g.now)}
+	for id, u := range g.snap.Users {
 		if u.Deleted() {
 			continue
 		}
-		p.users.listed++
+		g.users.listed++
 		if u.Applied != nil {
-			p.users.managed++
+			g.users.managed++
 		}
-		if p.ours(id) {
-			p.users.ours++
+		if g.ours(id) {
+			g.users.ours++
 		}
 	}
-	p.users.floor = cmp.Or(p.users.managed, p.users.listed)
-	if e := p.policy.Earlier; e != nil { // which may have been the first
-		p.users.floor = e.users.floor
+	g.users.floor = cmp.Or(g.users.managed, g.users.listed)
+	if e := g.policy.Earlier; e != nil { // which may have been the first
+		g.users.floor = e.users.floor
 	}
 }
 
 // ours reports whether a known user is looked after.
-func (p *planner) ours(id string) bool { return p.snap.Users[id].Applied != nil || p.OwnerOf[id] != "" }
+func (g *guards) ours(id string) bool { return g.snap.Users[id].Applied != nil || g.OwnerOf[id] != "" }
 
 // ofWhom names the users that a limit is a share of.
 func (n census) ofWhom(all int) string {
@@ -88,58 +89,40 @@ func after(done int) string {
 
 // limitRemovals holds the users who are no longer declared, if there are too many. Where they are, creations wait with them:
 // it may be the same people, in a tree that is another one's.
-func (p *planner) limitRemovals() {
-	l, done := p.policy.Guard.Removals, p.users.done.Removed
-	changes := p.planned(func(c *Change) bool { return c.Action.Removes() && !p.released(guardRemovals, c) })
+func (g *guards) limitRemovals() {
+	l, done := g.policy.Guard.Removals, g.users.done.Removed
+	changes := g.planned(func(c *Change) bool { return c.Action.Removes() && !g.released(guardRemovals, c) })
 	if l == nil || len(changes) == 0 {
 		return
 	}
-	all := p.users.managed + done
+	all := g.users.managed + done
 	most := l.within(all).of(all)
-	if done+len(changes) <= most && !p.users.done.Forgotten {
+	if done+len(changes) <= most && !g.users.done.Forgotten {
 		return
 	}
 	what := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
-	created := p.planned(func(c *Change) bool { return c.creates() && !p.released(guardRemovals, c) })
-	if len(created)+p.users.done.Created > most {
+	created := g.planned(func(c *Change) bool { return c.creates() && !g.released(guardRemovals, c) })
+	if len(created)+g.users.done.Created > most {
 		what += fmt.Sprintf(" and create %d", len(created))
 		changes = append(changes, created...)
 	}
 	reason := what + after(done) + "; " + l.inWords(guardRemovals, all, all)
-	if p.users.done.Forgotten {
+	if g.users.done.Forgotten {
 		reason = fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier removals may be forgotten (--%s %s)", what, guardRemovals, l)
 	}
-	p.hold(guardRemovals, reason, changes)
+	g.hold(guardRemovals, reason, changes)
 }
 
 // limitDeactivations holds the declared users who are switched off, if there are too many.
-func (p *planner) limitDeactivations() {
-	l, done, all, most := p.policy.Guard.Deactivations, p.users.done.Deactivated, p.users.ours, p.users.floor
-	changes := p.planned(func(c *Change) bool {
-		return !c.Action.Removes() && c.Deactivates() && !p.released(guardDeactivations, c) && !c.again(c.Current)
+func (g *guards) limitDeactivations() {
+	l, done, all, most := g.policy.Guard.Deactivations, g.users.done.Deactivated, g.users.ours, g.users.floor
+	changes := g.planned(func(c *Change) bool {
+		return !c.Action.Removes() && c.Deactivates() && !g.released(guardDeactivations, c) && !c.again(c.Current)
 	})
 	if l != nil && done+len(changes) > l.within(most).of(all) {
-		p.hold(guardDeactivations, fmt.Sprintf("would deactivate %d of %s%s; %s", len(changes), p.users.ofWhom(all), after(done),
+		g.hold(guardDeactivations, fmt.Sprintf("would deactivate %d of %s%s; %s", len(changes), g.users.ofWhom(all), after(done),
 			l.inWords(guardDeactivations, all, most)), changes)
 	}
-}
-
-// Deactivates reports whether a user who is active will not be.
-func (c *Change) Deactivates() bool {
-	return active(c.Current) && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return fc.Field == spec.State && fc.After != spec.Text("active")
-	})
-}
-
-// again reports whether a user was deactivated before, as declared, and somebody else has activated it: that counted
-// the first time, and is done every time.
-func (c *Change) again(before *state.User) bool {
-	return before.Applied[spec.State] != "" && before.Applied[spec.State] == c.Desired[spec.State]
-}
-
-// creates reports whether somebody is there afterwards who was not, and whom usersyncd did not take away itself.
-func (c *Change) creates() bool {
-	return c.Action == Create || c.Action == Restore && c.Current.Removed == ""
 }
 
 // A new organization is one of at most so many users, of whom none is managed.
@@ -147,19 +130,19 @@ const newOrganization = 10
 
 // limitCreations holds the users who are created or restored, if there are too many. A first import is never held, also
 // when it takes several passes.
-func (p *planner) limitCreations() {
-	l, done := p.policy.Guard.Creations, p.users.done.Created
-	changes := p.planned(func(c *Change) bool { return c.creates() })
-	if len(changes) > 0 && p.users.managed == 0 && p.users.listed <= newOrganization && p.Guards.FirstImport.IsZero() {
-		p.Guards.FirstImport = minute(p.now)
+func (g *guards) limitCreations() {
+	l, done := g.policy.Guard.Creations, g.users.done.Created
+	changes := g.planned(func(c *Change) bool { return c.creates() })
+	if len(changes) > 0 && g.users.managed == 0 && g.users.listed <= newOrganization && g.Guards.FirstImport.IsZero() {
+		g.Guards.FirstImport = tally.Minute(g.now)
 	}
-	if l == nil || !p.Guards.FirstImport.IsZero() {
+	if l == nil || !g.Guards.FirstImport.IsZero() {
 		return
 	}
 	changes = slices.DeleteFunc(changes, func(c *Change) bool {
-		return p.releasedUnder(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
+		return g.releasedUnder(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
 	})
-	all := max(0, p.users.listed-done)
+	all := max(0, g.users.listed-done)
 	if len(changes) == 0 || done+len(changes) <= l.of(all) {
 		return
 	}
@@ -167,49 +150,31 @@ func (p *planner) limitCreations() {
 	if slices.ContainsFunc(changes, func(c *Change) bool { return c.Action == Restore }) {
 		what = fmt.Sprintf("would create or restore %d users", len(changes))
 	}
-	p.hold(guardCreations, fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0)), changes)
-}
-
-// EndImport ends the first import of a new organization, once the tree is fully applied. It returns what is to be
-// remembered; nil if there was none.
-func (p *Plan) EndImport() *state.Guards {
-	if p.Guards.FirstImport.IsZero() {
-		return nil
-	}
-	p.Guards.FirstImport = time.Time{}
-	guards := p.Guards
-	return &guards
+	g.hold(guardCreations, fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0)), changes)
 }
 
 // limitAddresses holds the changes of addresses, if there are too many.
-func (p *planner) limitAddresses() {
-	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.floor
-	changes := p.planned(func(c *Change) bool { return c.ChangesAddress() && !p.releasedField(c, spec.Email, guardMaxRenames) })
+func (g *guards) limitAddresses() {
+	l, done, all, most := g.policy.Guard.Addresses, g.users.done.Renamed, g.users.ours, g.users.floor
+	changes := g.planned(func(c *Change) bool { return c.ChangesAddress() && !g.releasedField(c, spec.Email, guardMaxRenames) })
 	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
 		return
 	}
-	p.holdField(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), p.users.ofWhom(all), p.amongThem(changes), after(done),
+	g.holdField(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), g.users.ofWhom(all), g.amongThem(changes), after(done),
 		l.inWords(guardMaxRenames, all, most)), spec.Email, changes)
 }
 
-// ChangesAddress reports whether a user gets another address.
-func (c *Change) ChangesAddress() bool {
-	return c.Current != nil && c.Action != Create && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return fc.Field == spec.Email && spec.Key(fc.After.Text()) != c.Current.Key()
-	})
-}
-
 // limitChanges holds everything that no other guard is about, if too many users change.
-func (p *planner) limitChanges() {
-	l := p.policy.Guard.Changes
+func (g *guards) limitChanges() {
+	l := g.policy.Guard.Changes
 	if l == nil {
 		return
 	}
 	var held []portion
-	for _, c := range p.planned(func(c *Change) bool { return c.Action == Update || c.Action == Adopt }) {
+	for _, c := range g.planned(func(c *Change) bool { return c.Action == Update || c.Action == Adopt }) {
 		w := portion{Change: c}
 		for _, fc := range c.Fields {
-			if fc.Field != spec.Email && fc.Field != spec.State && !p.releasedField(c, fc.Field, guardChanges) {
+			if fc.Field != spec.Email && fc.Field != spec.State && !g.releasedField(c, fc.Field, guardChanges) {
 				w.fields = append(w.fields, fc.Field)
 			}
 		}
@@ -217,24 +182,24 @@ func (p *planner) limitChanges() {
 			held = append(held, w)
 		}
 	}
-	if all := p.users.ours; len(held) > l.of(all) {
-		p.holdPortions(guardChanges, fmt.Sprintf("would change %d of %s; %s", len(held), p.users.ofWhom(all), l.inWords(guardChanges, all, 0)), held)
+	if all := g.users.ours; len(held) > l.of(all) {
+		g.holdPortions(guardChanges, fmt.Sprintf("would change %d of %s; %s", len(held), g.users.ofWhom(all), l.inWords(guardChanges, all, 0)), held)
 	}
 }
 
 // keepAddresses refers to whoever keeps the address for now by that: what is not held of others does not wait for it.
-func (p *planner) keepAddresses() {
+func (g *guards) keepAddresses() {
 	keep := map[string]spec.Value{}
-	p.keeps = map[string]bool{}
-	for _, c := range p.changes {
+	g.keeps = map[string]bool{}
+	for _, c := range g.changes {
 		if c.Withholds(spec.Email) {
-			keep[c.Key], p.keeps[c.Current.Key()] = spec.Text(c.Current.Key()), true
+			keep[c.Key], g.keeps[c.Current.Key()] = spec.Text(c.Current.Key()), true
 		}
 	}
 	if len(keep) == 0 {
 		return
 	}
-	for _, c := range p.changes {
+	for _, c := range g.changes {
 		for i, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
 			if now, kept := keep[fc.After.Text()]; info.User && kept {
@@ -245,4 +210,111 @@ func (p *planner) keepAddresses() {
 			}
 		}
 	}
+}
+
+// A thing is what users may lose: a name in a field.
+type thing struct {
+	field spec.Field
+	name  string
+}
+
+// limitLosses holds what takes the same thing from too many of those who have it. Who is deactivated or removed does not
+// count.
+func (g *guards) limitLosses() {
+	l := g.policy.Guard.Losses
+	if l == nil {
+		return
+	}
+	losers := map[thing][]*Change{}
+	for _, c := range g.planned(func(c *Change) bool { return (c.Action == Update || c.Action == Adopt) && !c.leaves }) {
+		for _, fc := range c.Fields {
+			if g.releasedField(c, fc.Field, guardLosses) {
+				continue
+			}
+			for _, name := range access.Lost(fc.Field, c.Current.Fields[fc.Field], fc.After) {
+				losers[thing{fc.Field, name}] = append(losers[thing{fc.Field, name}], c)
+			}
+		}
+	}
+	if len(losers) == 0 {
+		return
+	}
+	holders := g.holders(losers)
+	held := map[*Change][]spec.Field{}
+	var worst thing
+	others := 0
+	for _, t := range slices.SortedFunc(maps.Keys(losers), func(a, b thing) int {
+		return cmp.Or(len(losers[b])-len(losers[a]), cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name))
+	}) {
+		done := g.users.done.Lost[lossKey(t.field, t.name)]
+		if len(losers[t])+done <= l.within(g.users.floor).of(holders[t]+done) {
+			continue
+		}
+		if worst.field == "" {
+			worst = t
+		} else {
+			others++
+		}
+		for _, c := range losers[t] {
+			if !slices.Contains(held[c], t.field) {
+				held[c] = append(held[c], t.field)
+			}
+		}
+	}
+	var portions []portion
+	for _, c := range g.planned(func(c *Change) bool { return held[c] != nil }) {
+		portions = append(portions, portion{c, held[c]})
+	}
+	if len(portions) == 0 {
+		return
+	}
+	done := g.users.done.Lost[lossKey(worst.field, worst.name)]
+	reason := fmt.Sprintf("would %s%s; %s", worst.lostBy(len(losers[worst]), holders[worst]+done), after(done),
+		l.inWords(guardLosses, holders[worst]+done, g.users.floor))
+	if others > 0 {
+		reason += fmt.Sprintf("; the same for %d more", others)
+	}
+	g.holdPortions(guardLosses, reason, portions)
+}
+
+// holders counts who has each of the things, of the users who are looked after.
+func (g *guards) holders(losers map[thing][]*Change) map[thing]int {
+	byField := map[spec.Field]bool{}
+	for t := range losers {
+		byField[t.field] = true
+	}
+	holders := map[thing]int{}
+	for id, u := range g.snap.Users {
+		if u.Deleted() || !g.ours(id) {
+			continue
+		}
+		for f := range byField {
+			v, known := u.Fields[f]
+			if !known {
+				continue
+			}
+			if f != spec.Utilization {
+				for _, name := range access.Names(f, v) {
+					holders[thing{f, name}]++
+				}
+				continue
+			}
+			for t := range losers {
+				if t.field == f && !slices.Contains(access.Off(v), t.name) {
+					holders[t]++
+				}
+			}
+		}
+	}
+	return holders
+}
+
+// lostBy says in words what some of those who have the thing lose.
+func (t thing) lostBy(n, holders int) string {
+	name := spec.Text(t.name).Display()
+	if t.field == spec.Utilization {
+		return fmt.Sprintf("set the capacity for %s to 0 for %d of the %d users who take it", name, n, holders)
+	}
+	kinds := map[spec.Field]string{spec.Skills: "skill", spec.Languages: "language", spec.Queues: "queue", spec.Groups: "group", spec.Roles: "role", spec.Locations: "location"}
+	return fmt.Sprintf("take the %s %s from %d of the %d users who have it", kinds[t.field], name, n, holders)
 }

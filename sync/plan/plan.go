@@ -1,15 +1,16 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/contest"
 	"usersyncd/sync/plan/identity"
 )
 
@@ -20,12 +21,12 @@ const LongestWait = 6 * time.Hour
 // the same, to the order and the id.
 type Plan struct {
 	ID        string
-	Changes   []*Change // every user that differs, in the order of application; Outcome is Planned for those to be applied
-	Unchanged int       // declared users that do not differ
-	Problems  []Problem // what only the organization could show to be wrong, by file and line; these users are left out
-	Holds     []Hold    // what guards hold until a person releases it
-	Notes     []string  // warnings; see AllNotes
-	Contested []Contest // by field and address; renewed as repairs are made
+	Changes   []*Change         // every user that differs, in the order of application; Outcome is Planned for those to be applied
+	Unchanged int               // declared users that do not differ
+	Problems  []Problem         // what only the organization could show to be wrong, by file and line; these users are left out
+	Holds     []Hold            // what guards hold until a person releases it
+	Notes     []string          // warnings; see AllNotes
+	Contested []contest.Contest // by field and address; renewed as repairs are made
 
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
 	// that leave quarantine, intents of no more use, what was released.
@@ -42,12 +43,6 @@ type Plan struct {
 	Retained   int // managed users that a tree with problems does not show
 	Resent     int // calls sent again, after no usable answer or a conflict
 
-	infos          []spec.Info     // of all fields, in the format's order
-	reportDrift    bool            // drift is only reported
-	emailUnmanaged bool            // addresses are somebody else's, and stay as they are
-	users          census          // as it was when the pass began
-	keeps          map[string]bool // addresses that users keep for now, as their new ones are held
-
 	// Urgent plans carry out who leaves and who is created or restored, and of these only what needs no field that is
 	// not known: see LookupResults.Urgent. Everything else is for the plan after it.
 	Urgent bool
@@ -56,6 +51,12 @@ type Plan struct {
 	Guards          state.Guards // to be remembered; its Released are those that still have something to release
 	Answered        []string     // requests for release that were dealt with
 	UnknownReleases []string     // requests for release of what nobody holds
+
+	infos          []spec.Info     // of all fields, in the format's order
+	reportDrift    bool            // drift is only reported
+	emailUnmanaged bool            // addresses are somebody else's, and stay as they are
+	users          census          // as it was when the pass began
+	keeps          map[string]bool // addresses that users keep for now, as their new ones are held
 }
 
 // New compares desired, observed and last applied:
@@ -116,7 +117,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 			p.leaver(u)
 		}
 	}
-	p.addresses()
+	withholdAddresses(p)
 	switch {
 	case !policy.Select.All(), policy.LeaversOnly: // nobody else was looked at
 	case len(tree.Problems) > 0:
@@ -130,69 +131,34 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	if !policy.LeaversOnly {
 		p.references(tree.Users)
 	}
-	p.renames()
-	p.checkout(tree.Checkout)
-	p.contests()
-	p.guard()
-	p.confirmRemovals()
-	p.confirmRestores()
-	p.remember(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
-	p.lookUpMissing()
-	p.schedule()
-	p.withheld()
-	p.needs()
-	for _, c := range p.changes {
-		p.Changes = append(p.Changes, c)
+	g := newGuards(p)
+	g.renames()
+	g.checkout(tree.Checkout)
+	if !p.reportDrift { // else nothing is repaired, and so nothing contested
+		p.withholdContested(p.changes, snap.Users, now)
 	}
-	slices.SortFunc(p.Changes, (*Change).before)
+	g.run()
+	g.confirmRemovals()
+	g.confirmRestores()
+	g.remember(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
+	p.lookUpMissing()
+	policy.Schedule.apply(p.changes, now)
+	p.order()
 	slices.SortFunc(p.Problems, func(a, b Problem) int { return ByPlace(a.Problem, b.Problem) })
-	p.ID = p.id()
 	p.record()
 	return p.Plan
 }
 
-// record adds what is done without a call: who is no longer managed, and what the guards remember.
-func (p *planner) record() {
-	if p.Urgent { // of all others too little is known
-		p.Record = state.Commit{Checkout: p.Record.Checkout}
-		if !reflect.DeepEqual(p.Guards, p.snap.Guards) {
-			p.Record.Guards = &p.Guards
-		}
-		return
-	}
-	for _, c := range p.Changes {
-		if c.Outcome == Planned && c.Action == Unmanage {
-			left := *c.Current
-			left.Unmanage()
-			if done := p.finished(&left); done != "" {
-				left.Removed = done
-				p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: left.ID, Fields: []spec.Field{spec.State}})
-			}
-			p.Record.Users = append(p.Record.Users, &left)
-			p.Count(c, c.Current, &left, nil, p.now)
-		}
-	}
-	if !reflect.DeepEqual(p.Guards, p.snap.Guards) {
-		guards := p.Guards
-		p.Record.Guards = &guards
-	}
-	committed := map[string]bool{} // with the record, or with the calls of their change
-	for _, u := range p.Record.Users {
-		committed[u.ID] = true
-	}
-	for _, c := range p.Changes {
-		if c.Outcome == Planned && c.Current != nil {
-			committed[c.Current.ID] = true
-		}
-	}
-	for _, u := range p.redeclared {
-		if !committed[u.ID] {
-			p.Redeclared = append(p.Redeclared, u)
-		}
-	}
-	if !p.Record.Empty() { // a commit of its own they do not get
-		p.Record.Users, p.Redeclared = append(p.Record.Users, p.Redeclared...), nil
-	}
+// A Problem is what is wrong with one user's spec.
+type Problem struct {
+	Key string // spec.User.Key
+	spec.Problem
+	Name string // of what is wrong within the field, if that is more exact
+}
+
+// ByPlace compares problems by file, line, column and field.
+func ByPlace(a, b spec.Problem) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Field, b.Field))
 }
 
 // Todo returns the changes that are to be applied.
@@ -206,11 +172,6 @@ func (p *Plan) Todo() []*Change {
 	return todo
 }
 
-// urgent reports whether a change must not wait until what is not known was read.
-func (c *Change) urgent() bool {
-	return (c.Lane == 1 || c.Action == Create || c.Action == Restore) && c.Action != Unmanage
-}
-
 // Removes reports whether anybody is to be removed.
 func (p *Plan) Removes() bool {
 	return slices.ContainsFunc(p.Todo(), func(c *Change) bool { return c.Action.Removes() })
@@ -220,6 +181,9 @@ func (p *Plan) Removes() bool {
 func (p *Plan) Sends() bool {
 	return slices.ContainsFunc(p.Todo(), func(c *Change) bool { return c.Action != Unmanage })
 }
+
+// NeedsLookups reports whether something is to be asked before the plan is complete.
+func (p *Plan) NeedsLookups() bool { return p.Lookups.needsQuick() || len(p.Lookups.Fields) > 0 }
 
 // Declared counts the declared users that the plan is about, those with problems included.
 func (p *Plan) Declared() int {
@@ -238,33 +202,6 @@ func (p *Plan) Declared() int {
 // Converged reports whether the tree was fully applied: nothing failed, waits or was left out.
 func (p *Plan) Converged() bool {
 	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied || len(c.Deferred)+len(c.Withheld) > 0 })
-}
-
-// needs finds, for each change, the users that must exist before it can refer to them, and leaves out
-// the changes whose wait would be in vain. Of those that wait for each other it leaves none out: users who are
-// created do so until all are there, and others are told of at the end of the pass.
-func (p *planner) needs() {
-	for _, c := range p.changes {
-		for _, fc := range c.Fields {
-			info, _ := spec.Lookup(fc.Field)
-			if key := fc.After.Text(); info.User && key != "" && key != c.Key && !p.Reachable(key) {
-				c.Needs = append(c.Needs, key)
-			}
-		}
-	}
-	comes := func(key string) bool {
-		c := p.changes[key]
-		return c != nil && c.Outcome == Planned
-	}
-	for again := true; again; {
-		again = false
-		for _, c := range p.changes {
-			i := slices.IndexFunc(c.Needs, func(key string) bool { return !comes(key) })
-			if c.Outcome == Planned && i >= 0 {
-				c.Outcome, c.Waits, again = Skipped, c.Needs[i], true
-			}
-		}
-	}
 }
 
 // Reachable reports whether an address is that of a live user who keeps it.
@@ -289,4 +226,72 @@ func (p *Plan) id() string {
 		fmt.Fprintln(h, c.Outcome, &same)
 	}
 	return "p-" + hex.EncodeToString(h.Sum(nil)[:4])
+}
+
+// Bases returns the users of Record of whom nothing but what is in force has changed. That is recorded also while
+// nothing may be changed.
+func (p *Plan) Bases() []*state.User {
+	return slices.DeleteFunc(slices.Clone(p.Record.Users), func(u *state.User) bool {
+		before := p.Index.ByID[u.ID]
+		return u.Applied == nil || before == nil || before.Applied == nil
+	})
+}
+
+// EndImport ends the first import of a new organization, once the tree is fully applied. It returns what is to be
+// remembered; nil if there was none.
+func (p *Plan) EndImport() *state.Guards {
+	if p.Guards.FirstImport.IsZero() {
+		return nil
+	}
+	p.Guards.FirstImport = time.Time{}
+	guards := p.Guards
+	return &guards
+}
+
+// AllNotes are Notes, and one for each field that is contested.
+func (p *Plan) AllNotes() []string {
+	return append(slices.Clone(p.Notes), contest.Notes(p.Contested)...)
+}
+
+// Continue adds to a plan that was carried out what the one before it had done in the same pass, until it was cut
+// short.
+func (p *Plan) Continue(before *Plan) {
+	if p.Resent += before.Resent; !before.Urgent {
+		p.ID = before.ID
+	}
+	type who struct {
+		key     string
+		removed bool
+	}
+	now := make(map[who]*Change, len(p.Changes))
+	for _, c := range p.Changes {
+		now[who{c.Key, c.Action.Removes()}] = c
+	}
+	var again []*Change
+	for _, was := range before.Changes {
+		c := now[who{was.Key, was.Action.Removes()}]
+		ended := was.Outcome == Applied || was.Outcome == Failed
+		switch {
+		case c != nil && was.Outcome == Failed && c.Outcome == Quarantined:
+			now[who{c.Key, c.Action.Removes()}] = was
+		case c != nil && was.Outcome == Applied:
+			c.add(was, was.Fields)
+		case c != nil && len(was.Written) > 0:
+			c.add(was, was.Written)
+		case c != nil:
+		case ended, len(was.Written) > 0: // what is left of the latter turned out to be as declared
+			if !ended {
+				was.Outcome, was.Fields = Applied, was.Written
+			}
+			again = append(again, was)
+			if !was.Action.Removes() {
+				p.Unchanged--
+			}
+		}
+	}
+	p.Changes = again // whoever has seen the plan keeps its changes
+	for _, c := range now {
+		p.Changes = append(p.Changes, c)
+	}
+	slices.SortFunc(p.Changes, (*Change).before)
 }

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -70,6 +72,27 @@ func (c *Change) String() string {
 	return b.String()
 }
 
+// Where is the place of the spec, if there is one that can be read.
+func (c *Change) Where() string {
+	switch {
+	case c.Cause == Undone:
+		return "rollback"
+	case c.Action.Removes():
+		return "no longer declared"
+	case c.Pos.File == "":
+		return "as last applied; the specs have problems"
+	}
+	return c.Pos.String()
+}
+
+// String prints one field: before and after, or what it will be.
+func (fc FieldChange) String() string {
+	if fc.Before == "" {
+		return fmt.Sprintf("%s: %s", fc.Field, fc.After.Display())
+	}
+	return fmt.Sprintf("%s: %s -> %s", fc.Field, fc.Before.Display(), fc.After.Display())
+}
+
 // Why says for people why the field is not written.
 func (w Withheld) Why() string {
 	text := string(w.Reason)
@@ -107,23 +130,127 @@ func number(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Where is the place of the spec, if there is one that can be read.
-func (c *Change) Where() string {
-	switch {
-	case c.Cause == Undone:
-		return "rollback"
-	case c.Action.Removes():
-		return "no longer declared"
-	case c.Pos.File == "":
-		return "as last applied; the specs have problems"
-	}
-	return c.Pos.String()
+// The JSON of a change, which is part of two contracts: what a pass prints, and what the daemon answers.
+
+type changeJSON struct {
+	Email  string      `json:"email"`
+	File   string      `json:"file,omitempty"`
+	Line   int         `json:"line,omitempty"`
+	Column int         `json:"column,omitempty"`
+	Cause  Cause       `json:"cause"`
+	Action Action      `json:"action"`
+	Fields []fieldJSON `json:"fields"`
+	Result Outcome     `json:"result"`
+	Note   string      `json:"note,omitempty"`  // why it was not applied
+	Hold   string      `json:"hold,omitempty"`  // what releases it
+	Drift  []fieldJSON `json:"drift,omitempty"` // what is only reported
+	// what waits for a change window, and when that opens, in UTC
+	Deferred []fieldJSON `json:"deferred,omitempty"`
+	Until    time.Time   `json:"until,omitzero"`
+	// what else differs and is not written, and why
+	Withheld []withheldJSON `json:"withheld,omitempty"`
 }
 
-// String prints one field: before and after, or what it will be.
-func (fc FieldChange) String() string {
-	if fc.Before == "" {
-		return fmt.Sprintf("%s: %s", fc.Field, fc.After.Display())
+type withheldJSON struct {
+	fieldJSON
+	Reason Reason    `json:"reason"`
+	Note   string    `json:"note,omitempty"`
+	Hold   string    `json:"hold,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+type fieldJSON struct {
+	Field  spec.Field      `json:"field"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+	Cause  Cause           `json:"cause,omitempty"` // if it is not the change's
+}
+
+// Raw is a value as JSON, which it is already: null where nothing is known.
+func Raw(v spec.Value) json.RawMessage {
+	if v == "" {
+		return json.RawMessage("null")
 	}
-	return fmt.Sprintf("%s: %s -> %s", fc.Field, fc.Before.Display(), fc.After.Display())
+	return json.RawMessage(v)
+}
+
+func valueOf(v json.RawMessage) spec.Value {
+	if string(v) == "null" {
+		return ""
+	}
+	return spec.Value(v)
+}
+
+func (c *Change) toJSON(fields []FieldChange) []fieldJSON {
+	var out []fieldJSON
+	for _, fc := range fields {
+		f := fieldJSON{Field: fc.Field, Before: Raw(fc.Before), After: Raw(fc.After)}
+		if fc.Cause != c.Cause {
+			f.Cause = fc.Cause
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (c *Change) fromJSON(fields []fieldJSON) []FieldChange {
+	var out []FieldChange
+	for _, f := range fields {
+		fc := FieldChange{Field: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Cause: c.Cause}
+		if f.Cause != "" {
+			fc.Cause = f.Cause
+		}
+		out = append(out, fc)
+	}
+	return out
+}
+
+func withheldFields(withheld []Withheld) []FieldChange {
+	var fields []FieldChange
+	for _, w := range withheld {
+		fields = append(fields, w.FieldChange)
+	}
+	return fields
+}
+
+// MarshalJSON writes the change as the contracts have it.
+func (c *Change) MarshalJSON() ([]byte, error) {
+	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
+		Fields: c.toJSON(c.Fields), Drift: c.toJSON(c.Drift), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
+	if out.Deferred = c.toJSON(c.Deferred); len(out.Deferred) > 0 {
+		out.Until = c.Until.UTC()
+	}
+	for i, f := range c.toJSON(withheldFields(c.Withheld)) {
+		w := c.Withheld[i]
+		out.Withheld = append(out.Withheld, withheldJSON{f, w.Reason, w.Note, w.Hold, w.Until.UTC()})
+	}
+	if out.Fields == nil {
+		out.Fields = []fieldJSON{}
+	}
+	switch {
+	case c.Waits != "":
+		out.Note = "waits for " + c.Waits
+	case c.Err != nil:
+		out.Note = c.Err.Error()
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. What is not in it cannot be applied any more, only shown.
+func (c *Change) UnmarshalJSON(data []byte) error {
+	var in changeJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*c = Change{Key: in.Email, Pos: spec.Pos{File: in.File, Line: in.Line, Column: in.Column}, Cause: in.Cause, Action: in.Action,
+		Outcome: in.Result, Note: in.Note, Hold: in.Hold}
+	c.Fields, c.Drift = c.fromJSON(in.Fields), c.fromJSON(in.Drift)
+	c.Deferred, c.Until = c.fromJSON(in.Deferred), in.Until
+	for _, w := range in.Withheld {
+		c.Withheld = append(c.Withheld, Withheld{c.fromJSON([]fieldJSON{w.fieldJSON})[0], w.Reason, w.Note, w.Hold, w.Until})
+	}
+	if c.Outcome == Failed {
+		c.Err, c.Note = errors.New(in.Note), ""
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/plan/identity"
 )
 
 // removed plans what is managed and no longer declared, as the policy says. Whatever that is, the user is
@@ -51,106 +52,6 @@ func (p *planner) removal(u *state.User) *Change {
 	return c
 }
 
-// checkout holds all removals while the specs are of another checkout than the state file remembers: whom that one
-// declared says nothing about whom this one leaves out. Only their release makes it the remembered one.
-func (p *planner) checkout(now string) {
-	switch known := p.snap.Checkout; {
-	case now == "" || now == known:
-		return
-	case known == "":
-		p.Record.Checkout = now
-		return
-	}
-	removals := p.planned(func(c *Change) bool { return c.Action.Removes() })
-	if len(removals) == 0 {
-		return
-	}
-	p.hold(guardRemovals, fmt.Sprintf("the state file is that of the checkout %s, and the specs are of %s: use another state file for another checkout (--state)",
-		spec.Escape(p.snap.Checkout), spec.Escape(now)), removals)
-	if removals[0].Outcome == Planned {
-		p.Record.Checkout = now
-	}
-}
-
-// confirmRestores makes sure of deleted accounts that are about to be restored for their address alone: no listing shows
-// them, so that the address which is known may be one of long ago. Who has another one by now is not found again.
-func (p *planner) confirmRestores() {
-	for _, c := range p.planned(func(c *Change) bool { return c.Action == Restore && p.snap.Users[c.Current.ID].Declared.Key != c.Key }) {
-		unread, asked := p.answers.Fresh[c.Current.ID]
-		switch {
-		case !asked:
-			p.Lookups.Fresh[c.Current.ID] = true
-		case unread != nil:
-			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is restored without a reading of this pass, and the user cannot be read: %v", unread)
-		}
-	}
-}
-
-// confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
-// organization says in this very pass, and on nobody who got another address meanwhile.
-func (p *planner) confirmRemovals() {
-	var moved []*Change
-	for _, c := range p.planned(func(c *Change) bool { return c.Action == Deactivate || c.Action == Delete }) {
-		unread, asked := p.answers.Fresh[c.Current.ID]
-		if !asked {
-			p.Lookups.Fresh[c.Current.ID] = true
-			continue
-		}
-		if unread != nil {
-			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is removed without a reading of this pass, and the user cannot be read: %v", unread)
-			continue
-		}
-		if p.moved(c.Current) && !p.released(guardRemovals, c) {
-			moved = append(moved, c)
-		}
-	}
-	if len(moved) == 0 {
-		return
-	}
-	first := moved[0]
-	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be somebody else's by now",
-		spec.Escape(first.Current.Applied[spec.Email].Text()), spec.Escape(first.Key))
-	if n := len(moved) - 1; n > 0 {
-		reason += fmt.Sprintf(" (and %d more)", n)
-	}
-	p.hold(guardRemovals, reason, moved)
-}
-
-// Leavers reports whether a tree says of anybody for certain that the user is to be inactive, whatever else is wrong.
-func Leavers(tree *spec.Tree) bool {
-	return len(tree.Leavers) > 0 || slices.ContainsFunc(tree.Users, leaves)
-}
-
-func leaves(u *spec.User) bool {
-	return u.Own(spec.State) && u.Fields[spec.State] == spec.Text("inactive")
-}
-
-// leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
-// else stays as it was last applied.
-func (p *planner) leaver(u *spec.User) {
-	current := p.match.Accounts[u.Key]
-	if p.match.Unclear[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
-		current.Applied == nil && !p.policy.Adopt {
-		return
-	}
-	if other := p.match.DeclaredAt(u); other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
-		return // the file was somebody else's until now, and no name says who is meant
-	}
-	c := newChange(u, current)
-	c.Desired = spec.Fields{}
-	maps.Copy(c.Desired, current.Applied)
-	c.Desired[spec.State] = u.Fields[spec.State]
-	c.Desired = p.policy.Managed(c.Desired, current)
-	p.Compare(c)
-	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
-	if c.classify(); !c.Deactivates() {
-		return
-	}
-	c.Hash = u.Hash()
-	p.quarantine(c)
-	p.changes[c.Key] = c
-}
-
 // moved reports whether a user has another address than the one last applied, which is ours to say.
 func (p *planner) moved(u *state.User) bool {
 	return !p.emailUnmanaged && u.Key() != u.AppliedKey()
@@ -191,4 +92,177 @@ func (p *planner) lastGood() {
 		}
 		p.changes[key] = c
 	}
+}
+
+// Leavers reports whether a tree says of anybody for certain that the user is to be inactive, whatever else is wrong.
+func Leavers(tree *spec.Tree) bool {
+	return len(tree.Leavers) > 0 || slices.ContainsFunc(tree.Users, leaves)
+}
+
+func leaves(u *spec.User) bool {
+	return u.Own(spec.State) && u.Fields[spec.State] == spec.Text("inactive")
+}
+
+// leaver ends the work of a user whose spec has problems, and says for certain that the user is to be inactive. All
+// else stays as it was last applied.
+func (p *planner) leaver(u *spec.User) {
+	current := p.match.Accounts[u.Key]
+	if p.match.Unclear[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
+		current.Applied == nil && !p.policy.Adopt {
+		return
+	}
+	if other := p.match.DeclaredAt(u); other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
+		return // the file was somebody else's until now, and no name says who is meant
+	}
+	c := newChange(u, current)
+	c.Desired = spec.Fields{}
+	maps.Copy(c.Desired, current.Applied)
+	c.Desired[spec.State] = u.Fields[spec.State]
+	c.Desired = p.policy.Managed(c.Desired, current)
+	p.Compare(c)
+	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
+	if c.classify(); !c.Deactivates() {
+		return
+	}
+	c.Hash = u.Hash()
+	p.quarantine(c)
+	p.changes[c.Key] = c
+}
+
+// checkout holds all removals while the specs are of another checkout than the state file remembers: whom that one
+// declared says nothing about whom this one leaves out. Only their release makes it the remembered one.
+func (g *guards) checkout(now string) {
+	switch known := g.snap.Checkout; {
+	case now == "" || now == known:
+		return
+	case known == "":
+		g.Record.Checkout = now
+		return
+	}
+	removals := g.planned(func(c *Change) bool { return c.Action.Removes() })
+	if len(removals) == 0 {
+		return
+	}
+	g.hold(guardRemovals, fmt.Sprintf("the state file is that of the checkout %s, and the specs are of %s: use another state file for another checkout (--state)",
+		spec.Escape(g.snap.Checkout), spec.Escape(now)), removals)
+	if removals[0].Outcome == Planned {
+		g.Record.Checkout = now
+	}
+}
+
+// confirmRestores makes sure of deleted accounts that are about to be restored for their address alone: no listing shows
+// them, so that the address which is known may be one of long ago. Who has another one by now is not found again.
+func (g *guards) confirmRestores() {
+	for _, c := range g.planned(func(c *Change) bool { return c.Action == Restore && g.snap.Users[c.Current.ID].Declared.Key != c.Key }) {
+		unread, asked := g.answers.Fresh[c.Current.ID]
+		switch {
+		case !asked:
+			g.Lookups.Fresh[c.Current.ID] = true
+		case unread != nil:
+			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is restored without a reading of this pass, and the user cannot be read: %v", unread)
+		}
+	}
+}
+
+// confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
+// organization says in this very pass, and on nobody who got another address meanwhile.
+func (g *guards) confirmRemovals() {
+	var moved []*Change
+	for _, c := range g.planned(func(c *Change) bool { return c.Action == Deactivate || c.Action == Delete }) {
+		unread, asked := g.answers.Fresh[c.Current.ID]
+		if !asked {
+			g.Lookups.Fresh[c.Current.ID] = true
+			continue
+		}
+		if unread != nil {
+			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is removed without a reading of this pass, and the user cannot be read: %v", unread)
+			continue
+		}
+		if g.moved(c.Current) && !g.released(guardRemovals, c) {
+			moved = append(moved, c)
+		}
+	}
+	if len(moved) == 0 {
+		return
+	}
+	first := moved[0]
+	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be somebody else's by now",
+		spec.Escape(first.Current.Applied[spec.Email].Text()), spec.Escape(first.Key))
+	if n := len(moved) - 1; n > 0 {
+		reason += fmt.Sprintf(" (and %d more)", n)
+	}
+	g.hold(guardRemovals, reason, moved)
+}
+
+// What looks like a rename, and is not said to be one, is asked about: an address that was changed in the spec would
+// otherwise be a second account for somebody who has one, and the end of the first.
+
+const guardRenames = "renames"
+
+// renames holds what looks like a rename, and what was matched to an account that seems to be somebody else's.
+func (g *guards) renames() {
+	if !g.policy.Guard.Renames {
+		return
+	}
+	var reasons []string
+	held := map[*Change]bool{}
+	for _, r := range g.resemblances() {
+		if g.changes[r.Spec.Key] == nil && g.removals[r.Old.ID] == nil {
+			continue // neither is about to be done
+		}
+		if _, asked := g.answers.Fresh[r.Old.ID]; !asked {
+			g.Lookups.Fresh[r.Old.ID] = true // it may have the new address already
+			continue
+		}
+		created, removed := g.changes[r.Spec.Key], g.removals[r.Old.ID]
+		if g.released(guardRenames, cmp.Or(created, removed)) {
+			continue
+		}
+		for _, c := range []*Change{created, removed} {
+			if c != nil && (c == created || c.Outcome == Planned) {
+				held[c] = true
+			}
+		}
+		if known := g.match.Accounts[r.Spec.Key]; known != nil { // not who it is declared as
+			g.redeclared = slices.DeleteFunc(g.redeclared, func(u *state.User) bool { return u.ID == known.ID })
+		}
+		reasons = append(reasons, fmt.Sprintf("%s: %s looks like %s under another address (%s): add previousEmail: %s if it is the same person",
+			r.Spec.Pos, spec.Escape(r.Spec.Key), spec.Escape(r.Old.Declared.Key), r.Why, spec.Escape(r.Old.Declared.Key)))
+	}
+	for key, why := range g.match.Doubts {
+		if c := g.changes[key]; c != nil && c.Outcome == Planned && !g.released(guardRenames, c) {
+			held[c] = true
+			reasons = append(reasons, why)
+		}
+	}
+	if len(reasons) == 0 {
+		return
+	}
+	slices.Sort(reasons)
+	reason := reasons[0]
+	if n := len(reasons) - 1; n > 0 {
+		reason += fmt.Sprintf("; and %d more like it", n)
+	}
+	g.hold(guardRenames, reason, slices.SortedFunc(maps.Keys(held), (*Change).before))
+}
+
+// resemblances pairs whom nobody is known for with whom nobody declares.
+func (g *guards) resemblances() []identity.Resemblance {
+	var fresh []*spec.User
+	for key, u := range g.match.Declared { // also who will not be made, for whatever reason: the account that is left is theirs all the same
+		known, c := g.match.Accounts[key], g.changes[key]
+		stranger := known != nil && c != nil && known.Applied == nil && known.Removed == "" &&
+			(c.Action == Restore || c.Action == Adopt && identity.OtherName(u, known)) // whose address it is
+		if u.ID == "" && !g.match.Unclear[key] && (known == nil || stranger || g.match.Doubts[key] != "") {
+			fresh = append(fresh, u)
+		}
+	}
+	var left []*state.User // those whom nobody declares, and those of whom it is not certain who does
+	for id, u := range g.snap.Users {
+		owner := g.OwnerOf[id]
+		if u.Applied != nil && !u.Deleted() && !g.held[id] && (owner == "" || g.match.Unclear[owner] || g.match.Doubts[owner] != "") {
+			left = append(left, u)
+		}
+	}
+	return identity.Resemblances(fresh, left)
 }

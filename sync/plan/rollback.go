@@ -117,7 +117,7 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 	p.RollbackOf, p.Revision = undo.String(), undo.Revision
 	p.reportDrift, p.emailUnmanaged = false, false
 	for _, u := range wanted {
-		c := p.undo(u, snap.Users[u.ID])
+		c := changeBack(p, u, snap.Users[u.ID])
 		key := c.Key
 		if p.changes[key] != nil {
 			key = u.ID // another user had the address by then
@@ -130,21 +130,16 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 			p.OwnerOf[c.Current.ID], p.Index.RenamedTo[c.Key] = c.Key, c.Current.ID
 		}
 	}
-	p.guard()
-	p.remember(false)
-	p.withheld()
-	p.needs()
-	for _, c := range p.changes {
-		p.Changes = append(p.Changes, c)
-	}
-	slices.SortFunc(p.Changes, (*Change).before)
-	p.ID = p.id()
+	g := newGuards(p)
+	g.run()
+	g.remember(false)
+	p.order()
 	p.record()
 	return p.Plan
 }
 
-// undo makes one user's change.
-func (p *planner) undo(u *UserRollback, current *state.User) *Change {
+// changeBack makes one user's change.
+func changeBack(p *planner, u *UserRollback, current *state.User) *Change {
 	c := &Change{Key: u.Key, Action: Update, Cause: Undone, OneOff: true, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
 	switch {
 	case u.created:
@@ -202,26 +197,4 @@ func (p *planner) undo(u *UserRollback, current *state.User) *Change {
 		c.Outcome, c.Note = Held, refused[0].String()
 	}
 	return c
-}
-
-// Overlaid is what is in force after some of the desired fields were written, and nothing else is known. Who is not
-// managed does not become so.
-func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
-	if applied == nil {
-		return nil
-	}
-	in := maps.Clone(applied)
-	for _, f := range written {
-		if want, ok := desired[f]; ok {
-			in[f] = want
-		}
-	}
-	return in
-}
-
-// Moved reports whether fields are not as they were when the change was planned.
-func (c *Change) Moved(planned []FieldChange) bool {
-	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return !slices.ContainsFunc(planned, func(was FieldChange) bool { return was.Field == fc.Field && was.Before == fc.Before })
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 func TestAnOutageIsToldWhenItLasts(t *testing.T) {
@@ -54,10 +55,10 @@ func TestSpecsAndPause(t *testing.T) {
 	s.want(t, groupInterval, "ended", "paused resolved")
 }
 
-func contests(users ...string) []plan.Contest {
-	var all []plan.Contest
+func contests(users ...string) []contest.Contest {
+	var all []contest.Contest
 	for _, u := range users {
-		all = append(all, plan.Contest{Email: u, Field: spec.Title, Until: began()})
+		all = append(all, contest.Contest{Email: u, Field: spec.Title, Until: began()})
 	}
 	return all
 }

@@ -1,0 +1,108 @@
+// Package access says what a field's value gives to a user, and what another value takes away.
+package access
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"usersyncd/spec"
+)
+
+// A Grant is a role in a division; "" is the home division.
+type Grant struct{ Role, Division string }
+
+// Grants lists the grants of a user's roles.
+func Grants(roles spec.Value) []Grant {
+	decoded, _ := spec.Decode[[]spec.Role](roles)
+	var list []Grant
+	for _, r := range decoded {
+		if len(r.Divisions) == 0 {
+			list = append(list, Grant{Role: r.Name})
+		}
+		for _, d := range r.Divisions {
+			list = append(list, Grant{r.Name, d})
+		}
+	}
+	return list
+}
+
+// Granted lists the grants that are among the roles afterwards and were not before.
+func Granted(before, after spec.Value) []Grant {
+	have := Grants(before)
+	return slices.DeleteFunc(Grants(after), func(g Grant) bool { return slices.Contains(have, g) })
+}
+
+// Joined lists the names that are in a list afterwards and were not before.
+func Joined(before, after spec.Value) []string {
+	have, _ := spec.Decode[[]string](before)
+	want, _ := spec.Decode[[]string](after)
+	return slices.DeleteFunc(want, func(name string) bool { return slices.Contains(have, name) })
+}
+
+// Lost lists what a user has of a field before, by name, and has not afterwards. A role counts by its name, and by
+// each division in which it is granted; a medium is lost when its capacity becomes 0.
+func Lost(f spec.Field, before, after spec.Value) []string {
+	if before == after || before == "" || after == "" {
+		return nil
+	}
+	if f == spec.Utilization {
+		switchedOff := Off(before)
+		return slices.DeleteFunc(Off(after), func(medium string) bool { return slices.Contains(switchedOff, medium) })
+	}
+	has := map[string]bool{}
+	for _, name := range Names(f, after) {
+		has[name] = true
+	}
+	return slices.DeleteFunc(Names(f, before), func(name string) bool { return has[name] })
+}
+
+// Names lists what a user has of a field, by name.
+func Names(f spec.Field, v spec.Value) []string {
+	switch f {
+	case spec.Skills, spec.Languages:
+		rated, _ := spec.Decode[map[string]float64](v)
+		return slices.Sorted(maps.Keys(rated))
+	case spec.Queues, spec.Groups:
+		names, _ := spec.Decode[[]string](v)
+		return names
+	case spec.Locations:
+		places, _ := spec.Decode[[]spec.Location](v)
+		var names []string
+		for _, l := range places {
+			names = append(names, l.Name)
+		}
+		return slices.Compact(names) // they are sorted
+	case spec.Roles:
+		var names []string
+		for _, g := range Grants(v) {
+			names = append(names, g.Role)
+			names = append(names, g.Role+" in "+cmp.Or(g.Division, "the home division"))
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
+	}
+	return nil
+}
+
+// Off lists the media of which a user takes nothing. One that is not named is as the organization has it.
+func Off(utilization spec.Value) []string {
+	media, _ := spec.Decode[map[string]spec.MediaUtilization](utilization)
+	maps.DeleteFunc(media, func(_ string, m spec.MediaUtilization) bool { return m.Capacity > 0 })
+	return slices.Sorted(maps.Keys(media))
+}
+
+// Reduced reports whether another value of a field takes access away from a user.
+func Reduced(f spec.Field, before, after spec.Value) bool {
+	switch f {
+	case spec.State:
+		return after == spec.Text("inactive")
+	case spec.Division:
+		return true // all that the one before gave
+	case spec.Groups:
+		return len(Joined(after, before)) > 0
+	case spec.Roles:
+		return len(Granted(after, before)) > 0
+	}
+	return false
+}

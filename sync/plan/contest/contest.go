@@ -1,0 +1,106 @@
+// Package contest tells which fields somebody else keeps changing back. Two programs that want different things of a field
+// change it back and forth for ever. A field that was repaired three times within an hour is contested: it is left alone
+// for a pause, which doubles with each repair after it. It is over when the spec changes the field, or when nobody has
+// changed it back for an hour after a pause.
+package contest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+)
+
+const (
+	after        = 3 // repairs
+	within       = time.Hour
+	firstPause   = 15 * time.Minute
+	longestPause = 6 * time.Hour
+)
+
+// A Contest is a field of a user that somebody else keeps changing back.
+type Contest struct {
+	Email string     `json:"email"` // spec.User.Key
+	Field spec.Field `json:"field"`
+	Until time.Time  `json:"until"` // it is not repaired before, unless that takes access away; in UTC
+}
+
+// Compare orders contests by field and address.
+func (a Contest) Compare(b Contest) int {
+	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Email, b.Email))
+}
+
+// Insert adds a contest to some that are in order, or renews it.
+func Insert(contests []Contest, now Contest) []Contest {
+	i, found := slices.BinarySearchFunc(contests, now, Contest.Compare)
+	if !found {
+		return slices.Insert(contests, i, now)
+	}
+	contests[i] = now
+	return contests
+}
+
+// Remaining returns those of some contests that are not over, as far as that is known without a look: it is when
+// nobody has changed the field back for a while after the pause.
+func Remaining(contests []Contest, now time.Time) []Contest {
+	return slices.DeleteFunc(slices.Clone(contests), func(c Contest) bool { return now.Sub(c.Until) >= within })
+}
+
+// Notes tell people of contests that are in order, one note for each field.
+func Notes(contests []Contest) []string {
+	var notes []string
+	for i := 0; i < len(contests); {
+		field := contests[i].Field
+		var users []string
+		for ; i < len(contests) && contests[i].Field == field; i++ {
+			users = append(users, spec.Escape(contests[i].Email))
+		}
+		how := "It is set again at longer and longer intervals"
+		if slices.Contains([]spec.Field{spec.State, spec.Roles, spec.Groups, spec.Division}, field) {
+			how += ", and in every pass where that takes access away"
+		}
+		notes = append(notes, fmt.Sprintf("%s is contested for %s: somebody else keeps changing it back. %s. Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs",
+			field, spec.FirstNames(users, 3, len(users)), how))
+	}
+	return notes
+}
+
+// Recent reports whether repairs still count. Those that are dated in the future, as the clock was set back, do not.
+func Recent(r state.Repair, now time.Time) bool {
+	if len(r.At) == 0 {
+		return false
+	}
+	age := now.Sub(r.At[len(r.At)-1])
+	return age >= 0 && age < within+r.Pause
+}
+
+// Of reports whether somebody else keeps changing a field of a user back, and when it is repaired next.
+func Of(u *state.User, f spec.Field, now time.Time) (until time.Time, contested bool) {
+	r, repaired := u.Repairs[f]
+	if !repaired || r.Pause == 0 || !Recent(r, now) {
+		return time.Time{}, false
+	}
+	return r.At[len(r.At)-1].Add(r.Pause), true
+}
+
+// Repaired counts one more repair.
+func Repaired(r state.Repair, now time.Time) state.Repair {
+	if !Recent(r, now) {
+		r = state.Repair{}
+	}
+	paused := len(r.At) > 0 && now.Sub(r.At[len(r.At)-1]) < r.Pause
+	at := slices.DeleteFunc(slices.Clone(r.At), func(t time.Time) bool { return t.After(now) || now.Sub(t) >= within })
+	at = append(at, now)
+	r.At = at[max(0, len(at)-after):]
+	switch {
+	case paused: // what takes access away does not wait for the end of the pause
+	case r.Pause > 0:
+		r.Pause = min(2*r.Pause, longestPause)
+	case len(r.At) == after:
+		r.Pause = firstPause
+	}
+	return r
+}

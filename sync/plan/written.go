@@ -1,0 +1,181 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/state"
+	"usersyncd/sync/plan/access"
+	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/tally"
+)
+
+// Event is what the history tells of a write of some fields of a change, at a time: none, if the change names none of
+// them.
+func (p *Plan) Event(c *Change, written []spec.Field, at time.Time) (e state.Event, any bool) {
+	e = p.eventOf(c, at)
+	for _, fc := range c.Fields {
+		if slices.Contains(written, fc.Field) {
+			e.Fields = append(e.Fields, fieldEvent(&e, fc))
+		}
+	}
+	return e, len(e.Fields) > 0
+}
+
+// Intent is the same of a write that is about to be made to all of the fields. One that the change does not name is to be
+// as it is.
+func (p *Plan) Intent(c *Change, fields []spec.Field, at time.Time) state.Event {
+	e := p.eventOf(c, at)
+	for _, f := range fields {
+		fc := FieldChange{Field: f, Before: c.Desired[f], After: c.Desired[f], Cause: c.Cause}
+		if i := slices.IndexFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f }); i >= 0 {
+			fc = c.Fields[i]
+		}
+		e.Fields = append(e.Fields, fieldEvent(&e, fc))
+	}
+	return e
+}
+
+func (p *Plan) eventOf(c *Change, at time.Time) state.Event {
+	e := state.Event{
+		At: at, Revision: p.Revision, Plan: p.ID, ID: c.Current.ID, Email: c.Key,
+		Action: string(c.Action), Cause: string(c.Cause), Undoes: p.RollbackOf,
+	}
+	if c.OneOff {
+		e.Cause = string(Undone) // to compare it again gives it another one
+	}
+	return e
+}
+
+func fieldEvent(e *state.Event, fc FieldChange) state.FieldEvent {
+	f := state.FieldEvent{Field: fc.Field, Before: fc.Before, After: fc.After}
+	if cause := string(fc.Cause); cause != e.Cause && e.Undoes == "" {
+		f.Cause = cause
+	}
+	return f
+}
+
+// Count adds to the tally what was done to a user, with some fields of a change: before is what was known until then,
+// nil for nobody, and after what is known now. It is to be asked on every way on which a change succeeds. What a
+// person has released does not count. It reports whether there is something to remember.
+func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, now time.Time) bool {
+	t := p.tallyOf(c, before, after, fields, now)
+	spent := !active(before) && active(after) && p.spend(token(guardReactivations, c), fieldToken(guardReactivations, c, spec.State))
+	if t.Removed+t.Deactivated+t.Created+t.Renamed+len(t.Lost) == 0 {
+		return spent
+	}
+	p.Guards.Done = tally.Add(p.Guards.Done, t, now)
+	return true
+}
+
+// tallyOf is what of that counts.
+func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field, now time.Time) state.Tally {
+	var t state.Tally
+	one := func(tokens ...string) int {
+		if slices.ContainsFunc(tokens, func(t string) bool { return slices.Contains(p.Guards.Released, t) }) {
+			return 0
+		}
+		return 1
+	}
+	switch {
+	case c.Action == Unmanage, c.Action.Removes() && before != nil && stateOf(before) != stateOf(after) && after.Fields[spec.State] == c.Desired[spec.State]:
+		t.Removed = one(token(guardRemovals, c))
+	case c.Action.Removes():
+	case before == nil || before.Deleted() || c.recovers(before, after):
+		ours := before != nil && before.Removed != "" // and only brought back
+		if !ours && !after.Deleted() && p.Guards.FirstImport.IsZero() {
+			t.Created = one(token(guardCreations, c), token(guardRemovals, c), token(guardReactivations, c))
+		}
+	case slices.Contains(fields, spec.State) && active(before) && !active(after) && !c.again(before):
+		t.Deactivated = one(token(guardDeactivations, c))
+	}
+	if before == nil || c.leaves {
+		return t
+	}
+	if slices.Contains(fields, spec.Email) && before.Key() != after.Key() {
+		t.Renamed = one(fieldToken(guardMaxRenames, c, spec.Email))
+	}
+	for _, f := range fields {
+		if contest.Recent(before.Repairs[f], now) {
+			continue // what somebody else gives again and again is lost by one user, however often it is taken
+		}
+		for _, name := range access.Lost(f, before.Fields[f], after.Fields[f]) {
+			if one(fieldToken(guardLosses, c, f)) > 0 {
+				if t.Lost == nil {
+					t.Lost = map[string]int{}
+				}
+				t.Lost[lossKey(f, name)] = 1
+			}
+		}
+	}
+	return t
+}
+
+// lossKey names what users lose, as state.Tally does.
+func lossKey(f spec.Field, name string) string { return string(f) + " " + name }
+
+// spend forgets what was released and is done now: done again it is to be asked about again.
+func (p *Plan) spend(tokens ...string) bool {
+	left := slices.DeleteFunc(slices.Clone(p.Guards.Released), func(t string) bool { return slices.Contains(tokens, t) })
+	spent := len(left) < len(p.Guards.Released)
+	p.Guards.Released = left
+	return spent
+}
+
+// CountRepairs notes in what is known of a user, after some fields of the change were written, which of them were
+// repairs. It is to be asked on every way on which a change succeeds. What was written for another reason is no longer
+// contested. It returns how many were repairs.
+func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, now time.Time) int {
+	repairs, n := maps.Clone(after.Repairs), 0
+	for _, fc := range c.Fields {
+		switch {
+		case !slices.Contains(written, fc.Field):
+		case fc.Cause != Drift:
+			delete(repairs, fc.Field)
+		default:
+			if repairs == nil {
+				repairs = map[spec.Field]state.Repair{}
+			}
+			repairs[fc.Field] = contest.Repaired(repairs[fc.Field], now.UTC().Truncate(time.Second))
+			n++
+		}
+	}
+	if len(repairs) == 0 {
+		repairs = nil
+	}
+	after.Repairs = repairs
+	for _, fc := range c.Fields {
+		if until, contested := contest.Of(after, fc.Field, now); contested && slices.Contains(written, fc.Field) {
+			p.Contested = contest.Insert(p.Contested, contest.Contest{Email: c.Key, Field: fc.Field, Until: until})
+		}
+	}
+	return n
+}
+
+// withholdContested withholds what is contested, and lists it.
+func (p *Plan) withholdContested(changes map[string]*Change, known map[string]*state.User, now time.Time) {
+	for _, c := range changes {
+		if c.Outcome == Planned {
+			c.WithholdContested(now)
+		}
+	}
+	rebased := map[string]*state.User{}
+	for _, u := range p.Record.Users {
+		rebased[u.ID] = u
+	}
+	for id, u := range known {
+		if u.Applied == nil || len(u.Repairs) == 0 {
+			continue
+		}
+		u = cmp.Or(rebased[id], u)
+		for f := range u.Repairs {
+			if until, contested := contest.Of(u, f, now); contested {
+				p.Contested = append(p.Contested, contest.Contest{Email: cmp.Or(p.OwnerOf[id], u.Key()), Field: f, Until: until})
+			}
+		}
+	}
+	slices.SortFunc(p.Contested, contest.Contest.Compare)
+}
