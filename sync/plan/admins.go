@@ -13,7 +13,7 @@ import (
 // admins holds the changes by which somebody could take over an administrator's account, whatever their number, and
 // those after which too few active users would have an administrator's role.
 func (g *guards) admins() {
-	if !g.guardsAdmins() {
+	if !g.policy.Guard.countsAdmins() {
 		return
 	}
 	takeovers := g.planned(func(c *Change) bool { return len(g.takeovers(c)) > 0 })
@@ -28,9 +28,7 @@ func (g *guards) admins() {
 	}
 }
 
-func (g *guards) guardsAdmins() bool {
-	return g.policy.Guard.MinAdmins > 0 && len(g.policy.Guard.AdminRoles) > 0
-}
+func (g *Guard) countsAdmins() bool { return g.MinAdmins > 0 && len(g.AdminRoles) > 0 }
 
 // A takeover is a change that gives an account into other hands, and what a person releases of it.
 type takeover struct {
@@ -41,9 +39,9 @@ type takeover struct {
 // takeovers lists what of a change is one, and was not released.
 func (g *guards) takeovers(c *Change) []takeover {
 	switch {
-	case c.Action == Delete && !g.released(guardAdmins, c):
+	case c.Action == Delete && !g.released(c, guardAdmins):
 		return []takeover{{portion{Change: c}, "delete"}}
-	case c.Action == Restore && !g.released(guardAdmins, c):
+	case c.Action == Restore && !g.released(c, guardAdmins):
 		return []takeover{{portion{Change: c}, "restore"}}
 	case c.Action != Update && c.Action != Adopt:
 		return nil
@@ -93,7 +91,7 @@ func (g *guards) administrator(u *state.User) bool {
 		return slices.Contains(g.answers.Admins, u.ID)
 	}
 	if roles, known := u.Fields[spec.Roles]; known {
-		return g.grantsAdmin(roles)
+		return g.policy.Guard.grantsAdmin(roles)
 	}
 	err, asked := g.answers.Unread[u.ID]
 	if !asked {
@@ -104,7 +102,7 @@ func (g *guards) administrator(u *state.User) bool {
 
 // RestoresAdmin reports whether a change brings back a deleted user who has an administrator's role, or may have.
 func (g *Guard) RestoresAdmin(c *Change) bool {
-	if c.Action != Restore || g.MinAdmins <= 0 || len(g.AdminRoles) == 0 {
+	if c.Action != Restore || !g.countsAdmins() {
 		return false
 	}
 	roles, known := c.Current.Fields[spec.Roles]
@@ -112,15 +110,13 @@ func (g *Guard) RestoresAdmin(c *Change) bool {
 }
 
 // grantsAdmin reports whether an administrator's role is among some.
-func (g *guards) grantsAdmin(roles spec.Value) bool { return g.policy.Guard.grantsAdmin(roles) }
-
 func (g *Guard) grantsAdmin(roles spec.Value) bool {
 	return slices.ContainsFunc(access.Grants(roles), func(r access.Grant) bool { return slices.Contains(g.AdminRoles, r.Role) })
 }
 
 // amongThem says in words how many administrators are among those who are held for their number.
 func (g *guards) amongThem(changes []*Change) string {
-	if !g.guardsAdmins() {
+	if !g.policy.Guard.countsAdmins() {
 		return ""
 	}
 	if !g.answers.Counted {
@@ -147,7 +143,7 @@ func (g *guards) lastAdmins(changes []*Change) {
 	var risky, freed []*Change
 	for _, c := range changes {
 		switch {
-		case g.released(guardAdmins, c):
+		case g.released(c, guardAdmins):
 			freed = append(freed, c)
 		case c.Action != Delete: // which is held by itself
 			risky = append(risky, c)
@@ -187,7 +183,7 @@ func (g *guards) lastAdmins(changes []*Change) {
 // lost reports whether a user has lost the roles by our own write, which the API may not show yet.
 func (g *guards) lost(u *state.User) bool {
 	roles, known := u.Fields[spec.Roles]
-	return known && !u.Times.Shows(spec.Roles, g.now) && !g.grantsAdmin(roles)
+	return known && !u.Times.Shows(spec.Roles, g.now) && !g.policy.Guard.grantsAdmin(roles)
 }
 
 // reactivations holds the users who are switched on again after somebody else had switched them off: it may have been
@@ -197,7 +193,8 @@ func (g *guards) reactivations() {
 		return
 	}
 	for id, u := range g.snap.Users {
-		if key := g.OwnerOf[id]; u.Suspended != "" && key != "" && g.resumed(u, g.match.Declared[key]) {
+		declared := g.match.Declared[g.OwnerOf[id]]
+		if u.Suspended != "" && declared != nil && !u.Deleted() && declared.Fields[spec.State] == u.Fields[spec.State] { // the spec has come to say the same
 			g.amend(u, func(u *state.User) { u.Suspended = "" })
 		}
 	}
@@ -207,7 +204,7 @@ func (g *guards) reactivations() {
 			g.amend(c.Current, func(known *state.User) { known.Suspended = u.OwnHash() })
 		}
 		switch {
-		case c.Action == Restore && !g.releasedUnder(c, guardReactivations, guardAdmins):
+		case c.Action == Restore && !g.released(c, guardReactivations, guardAdmins):
 			held = append(held, portion{Change: c})
 		case c.Action != Restore && !g.releasedField(c, spec.State, guardReactivations, guardAdmins):
 			held = append(held, portion{c, []spec.Field{spec.State}})
@@ -233,11 +230,6 @@ func (g *guards) suspended(c *Change) bool {
 		return u != nil && !u.Own(spec.State)
 	}
 	return last == spec.Text("active")
-}
-
-// resumed reports whether it is over that somebody had switched a user off: the spec has come to say the same.
-func (g *guards) resumed(known *state.User, declared *spec.User) bool {
-	return declared != nil && !known.Deleted() && declared.Fields[spec.State] == known.Fields[spec.State]
 }
 
 // amend changes what is known of a user, and records that with the plan.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -214,19 +215,10 @@ func (c *Change) HeldInPart() bool {
 	return c.Outcome != Held && slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Reason == ByGuard })
 }
 
+func (c *Change) planned() bool { return c != nil && c.Outcome == Planned }
+
 // before reports whether c is to be applied before d: by lane, then by address.
-func (c *Change) before(d *Change) int {
-	if c.Lane != d.Lane {
-		return c.Lane - d.Lane
-	}
-	switch {
-	case c.Key < d.Key:
-		return -1
-	case c.Key > d.Key:
-		return 1
-	}
-	return 0
-}
+func (c *Change) before(d *Change) int { return cmp.Or(c.Lane-d.Lane, cmp.Compare(c.Key, d.Key)) }
 
 // classify sets what follows from the fields: the cause and the lane.
 func (c *Change) classify() {

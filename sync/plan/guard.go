@@ -65,40 +65,32 @@ func (r Refusal) String() string {
 // Refuses lists what a change would give and may not.
 func (g *Guard) Refuses(c *Change) []Refusal {
 	var all []Refusal
-	refuse := func(f spec.Field, name, what, flag string) { all = append(all, Refusal{f, name, what, flag}) }
+	check := func(f spec.Field, what, flag string, allowed []string, names ...string) (ok bool) {
+		before := len(all)
+		for _, name := range names {
+			if !slices.Contains(allowed, "*") && !slices.Contains(allowed, name) {
+				all = append(all, Refusal{f, name, what, flag})
+			}
+		}
+		return len(all) == before
+	}
 	for _, fc := range c.Fields {
 		switch fc.Field {
 		case spec.Roles:
 			for _, grant := range access.Granted(fc.Before, fc.After) {
-				if !allows(g.Roles, grant.Role) {
-					refuse(spec.Roles, grant.Role, "this role", "allow-roles")
-				} else if grant.Division != "" && !allows(g.Divisions, grant.Division) {
-					refuse(spec.Roles, grant.Division, "a role in this division", "allow-divisions")
+				if check(spec.Roles, "this role", "allow-roles", g.Roles, grant.Role) && grant.Division != "" {
+					check(spec.Roles, "a role in this division", "allow-divisions", g.Divisions, grant.Division)
 				}
 			}
 		case spec.Division:
-			if name := fc.After.Text(); !allows(g.Divisions, name) {
-				refuse(spec.Division, name, "this division", "allow-divisions")
-			}
+			check(spec.Division, "this division", "allow-divisions", g.Divisions, fc.After.Text())
 		case spec.Queues:
-			for _, name := range access.Joined(fc.Before, fc.After) {
-				if !allows(g.Queues, name) {
-					refuse(spec.Queues, name, "this queue", "allow-queues")
-				}
-			}
+			check(spec.Queues, "this queue", "allow-queues", g.Queues, access.Joined(fc.Before, fc.After)...)
 		case spec.Groups:
-			for _, name := range access.Joined(fc.Before, fc.After) {
-				if !allows(g.Groups, name) {
-					refuse(spec.Groups, name, "this group", "allow-groups")
-				}
-			}
+			check(spec.Groups, "this group", "allow-groups", g.Groups, access.Joined(fc.Before, fc.After)...)
 		}
 	}
 	return all
-}
-
-func allows(list []string, name string) bool {
-	return slices.Contains(list, "*") || slices.Contains(list, name)
 }
 
 // Hold is what one guard holds.
@@ -193,20 +185,11 @@ func (w portion) tokens(guard string) []string {
 	return all
 }
 
-// hold holds whole changes.
-func (g *guards) hold(guard, reason string, changes []*Change) {
+// hold holds some fields of changes; whole changes if there are none.
+func (g *guards) hold(guard, reason string, changes []*Change, fields ...spec.Field) {
 	portions := make([]portion, len(changes))
 	for i, c := range changes {
-		portions[i] = portion{Change: c}
-	}
-	g.holdPortions(guard, reason, portions)
-}
-
-// holdField holds one field of each change.
-func (g *guards) holdField(guard, reason string, f spec.Field, changes []*Change) {
-	portions := make([]portion, len(changes))
-	for i, c := range changes {
-		portions[i] = portion{c, []spec.Field{f}}
+		portions[i] = portion{c, fields}
 	}
 	g.holdPortions(guard, reason, portions)
 }
@@ -277,12 +260,9 @@ func (c *Change) who(guard string) string {
 	return c.Current.ID
 }
 
-// released reports whether a person has let a change through.
-func (g *guards) released(guard string, c *Change) bool { return g.freed[token(guard, c)] }
-
-// releasedUnder is released for any of some guards.
-func (g *guards) releasedUnder(c *Change, guards ...string) bool {
-	return slices.ContainsFunc(guards, func(guard string) bool { return g.released(guard, c) })
+// released reports whether a person has let a change through, under any of some guards.
+func (g *guards) released(c *Change, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return g.freed[token(guard, c)] })
 }
 
 // releasedField is released for one field.

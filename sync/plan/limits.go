@@ -91,7 +91,7 @@ func after(done int) string {
 // it may be the same people, in a tree that is another one's.
 func (g *guards) limitRemovals() {
 	l, done := g.policy.Guard.Removals, g.users.done.Removed
-	changes := g.planned(func(c *Change) bool { return c.Action.Removes() && !g.released(guardRemovals, c) })
+	changes := g.planned(func(c *Change) bool { return c.Action.Removes() && !g.released(c, guardRemovals) })
 	if l == nil || len(changes) == 0 {
 		return
 	}
@@ -101,7 +101,7 @@ func (g *guards) limitRemovals() {
 		return
 	}
 	what := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
-	created := g.planned(func(c *Change) bool { return c.creates() && !g.released(guardRemovals, c) })
+	created := g.planned(func(c *Change) bool { return c.creates() && !g.released(c, guardRemovals) })
 	if len(created)+g.users.done.Created > most {
 		what += fmt.Sprintf(" and create %d", len(created))
 		changes = append(changes, created...)
@@ -117,7 +117,7 @@ func (g *guards) limitRemovals() {
 func (g *guards) limitDeactivations() {
 	l, done, all, most := g.policy.Guard.Deactivations, g.users.done.Deactivated, g.users.ours, g.users.floor
 	changes := g.planned(func(c *Change) bool {
-		return !c.Action.Removes() && c.Deactivates() && !g.released(guardDeactivations, c) && !c.again(c.Current)
+		return !c.Action.Removes() && c.Deactivates() && !g.released(c, guardDeactivations) && !c.again(c.Current)
 	})
 	if l != nil && done+len(changes) > l.within(most).of(all) {
 		g.hold(guardDeactivations, fmt.Sprintf("would deactivate %d of %s%s; %s", len(changes), g.users.ofWhom(all), after(done),
@@ -140,7 +140,7 @@ func (g *guards) limitCreations() {
 		return
 	}
 	changes = slices.DeleteFunc(changes, func(c *Change) bool {
-		return g.releasedUnder(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
+		return g.released(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
 	})
 	all := max(0, g.users.listed-done)
 	if len(changes) == 0 || done+len(changes) <= l.of(all) {
@@ -160,8 +160,8 @@ func (g *guards) limitAddresses() {
 	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
 		return
 	}
-	g.holdField(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), g.users.ofWhom(all), g.amongThem(changes), after(done),
-		l.inWords(guardMaxRenames, all, most)), spec.Email, changes)
+	g.hold(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), g.users.ofWhom(all), g.amongThem(changes), after(done),
+		l.inWords(guardMaxRenames, all, most)), changes, spec.Email)
 }
 
 // limitChanges holds everything that no other guard is about, if too many users change.

@@ -24,10 +24,6 @@ type Lookups struct {
 	Admins bool
 }
 
-func newLookups() Lookups {
-	return Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}, Fresh: map[string]bool{}, Emails: map[string]bool{}}
-}
-
 // needsQuick reports whether there is anything but the fields of single users to ask for.
 func (l *Lookups) needsQuick() bool {
 	return len(l.Names)+len(l.IDs)+len(l.Fresh)+len(l.Emails) > 0 || l.Admins

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -289,9 +290,6 @@ func (p *Plan) Continue(before *Plan) {
 			}
 		}
 	}
-	p.Changes = again // whoever has seen the plan keeps its changes
-	for _, c := range now {
-		p.Changes = append(p.Changes, c)
-	}
+	p.Changes = slices.AppendSeq(again, maps.Values(now)) // whoever has seen the plan keeps its changes
 	slices.SortFunc(p.Changes, (*Change).before)
 }

@@ -34,8 +34,9 @@ type planner struct {
 
 func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *planner {
 	p := &planner{
-		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, Began: now, Lookups: newLookups(),
-			infos: spec.All(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
+		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, Began: now,
+			Lookups: Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}, Fresh: map[string]bool{}, Emails: map[string]bool{}},
+			infos:   spec.All(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
 		policy: policy, answers: answers, snap: snap, now: now, match: &identity.Matches{},
 		changes: map[string]*Change{}, removals: map[string]*Change{}, quiet: map[string]bool{}, held: map[string]bool{},
 		tried: map[string]bool{},
@@ -104,14 +105,8 @@ func (p *planner) references(users []*spec.User) {
 	users = slices.DeleteFunc(slices.Clone(users), func(u *spec.User) bool { return p.match.Unclear[u.Key] || !p.policy.Select.Takes(u) })
 	wrong, notes := reference.Check(users, reference.Input{
 		Declared: p.match.Declared, Index: p.Index, OwnerOf: p.OwnerOf, EmailUnmanaged: p.emailUnmanaged,
-		Deletes: func(u *state.User) bool {
-			c := p.removals[u.ID]
-			return c != nil && c.Outcome == Planned && c.Action == Delete
-		},
-		Deactivates: func(key string) bool {
-			c := p.changes[key]
-			return c != nil && c.Outcome == Planned && c.Deactivates()
-		},
+		Deletes:     func(u *state.User) bool { c := p.removals[u.ID]; return c.planned() && c.Action == Delete },
+		Deactivates: func(key string) bool { c := p.changes[key]; return c.planned() && c.Deactivates() },
 	})
 	for _, w := range wrong {
 		c := p.changes[w.User.Key]
@@ -213,14 +208,10 @@ func (p *planner) needs() {
 			}
 		}
 	}
-	isPlanned := func(key string) bool {
-		c := p.changes[key]
-		return c != nil && c.Outcome == Planned
-	}
 	for again := true; again; {
 		again = false
 		for _, c := range p.changes {
-			i := slices.IndexFunc(c.Needs, func(key string) bool { return !isPlanned(key) })
+			i := slices.IndexFunc(c.Needs, func(key string) bool { return !p.changes[key].planned() })
 			if c.Outcome == Planned && i >= 0 {
 				c.Outcome, c.Waits, again = Skipped, c.Needs[i], true
 			}

@@ -72,10 +72,9 @@ var ErrNobody = errors.New("nobody has the address")
 // Check refuses a selection that names somebody who is not among the users.
 func (s *Selection) Check(users map[string]bool) error {
 	for _, key := range s.Only {
-		if users[key] {
-			continue
+		if !users[key] {
+			return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), reference.DidYouMean(key, slices.Collect(maps.Keys(users))))
 		}
-		return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), reference.DidYouMean(key, slices.Collect(maps.Keys(users))))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -181,48 +182,35 @@ func valueOf(v json.RawMessage) spec.Value {
 	return spec.Value(v)
 }
 
-func (c *Change) toJSON(fields []FieldChange) []fieldJSON {
-	var out []fieldJSON
-	for _, fc := range fields {
-		f := fieldJSON{Field: fc.Field, Before: Raw(fc.Before), After: Raw(fc.After)}
-		if fc.Cause != c.Cause {
-			f.Cause = fc.Cause
-		}
-		out = append(out, f)
+func (c *Change) fieldToJSON(fc FieldChange) fieldJSON {
+	f := fieldJSON{Field: fc.Field, Before: Raw(fc.Before), After: Raw(fc.After)}
+	if fc.Cause != c.Cause {
+		f.Cause = fc.Cause
 	}
-	return out
+	return f
 }
 
-func (c *Change) fromJSON(fields []fieldJSON) []FieldChange {
-	var out []FieldChange
-	for _, f := range fields {
-		fc := FieldChange{Field: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Cause: c.Cause}
-		if f.Cause != "" {
-			fc.Cause = f.Cause
-		}
-		out = append(out, fc)
-	}
-	return out
+func (c *Change) fieldFromJSON(f fieldJSON) FieldChange {
+	return FieldChange{Field: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Cause: cmp.Or(f.Cause, c.Cause)}
 }
 
-func withheldFields(withheld []Withheld) []FieldChange {
-	var fields []FieldChange
-	for _, w := range withheld {
-		fields = append(fields, w.FieldChange)
+// each converts a list; of none it makes nil.
+func each[A, B any](list []A, convert func(A) B) (out []B) {
+	for _, a := range list {
+		out = append(out, convert(a))
 	}
-	return fields
+	return out
 }
 
 // MarshalJSON writes the change as the contracts have it.
 func (c *Change) MarshalJSON() ([]byte, error) {
 	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
-		Fields: c.toJSON(c.Fields), Drift: c.toJSON(c.Drift), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
-	if out.Deferred = c.toJSON(c.Deferred); len(out.Deferred) > 0 {
+		Fields: each(c.Fields, c.fieldToJSON), Drift: each(c.Drift, c.fieldToJSON), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
+	if out.Deferred = each(c.Deferred, c.fieldToJSON); len(out.Deferred) > 0 {
 		out.Until = c.Until.UTC()
 	}
-	for i, f := range c.toJSON(withheldFields(c.Withheld)) {
-		w := c.Withheld[i]
-		out.Withheld = append(out.Withheld, withheldJSON{f, w.Reason, w.Note, w.Hold, w.Until.UTC()})
+	for _, w := range c.Withheld {
+		out.Withheld = append(out.Withheld, withheldJSON{c.fieldToJSON(w.FieldChange), w.Reason, w.Note, w.Hold, w.Until.UTC()})
 	}
 	if out.Fields == nil {
 		out.Fields = []fieldJSON{}
@@ -244,10 +232,10 @@ func (c *Change) UnmarshalJSON(data []byte) error {
 	}
 	*c = Change{Key: in.Email, Pos: spec.Pos{File: in.File, Line: in.Line, Column: in.Column}, Cause: in.Cause, Action: in.Action,
 		Outcome: in.Result, Note: in.Note, Hold: in.Hold}
-	c.Fields, c.Drift = c.fromJSON(in.Fields), c.fromJSON(in.Drift)
-	c.Deferred, c.Until = c.fromJSON(in.Deferred), in.Until
+	c.Fields, c.Drift = each(in.Fields, c.fieldFromJSON), each(in.Drift, c.fieldFromJSON)
+	c.Deferred, c.Until = each(in.Deferred, c.fieldFromJSON), in.Until
 	for _, w := range in.Withheld {
-		c.Withheld = append(c.Withheld, Withheld{c.fromJSON([]fieldJSON{w.fieldJSON})[0], w.Reason, w.Note, w.Hold, w.Until})
+		c.Withheld = append(c.Withheld, Withheld{c.fieldFromJSON(w.fieldJSON), w.Reason, w.Note, w.Hold, w.Until})
 	}
 	if c.Outcome == Failed {
 		c.Err, c.Note = errors.New(in.Note), ""

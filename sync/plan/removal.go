@@ -154,14 +154,20 @@ func (g *guards) checkout(now string) {
 // them, so that the address which is known may be one of long ago. Who has another one by now is not found again.
 func (g *guards) confirmRestores() {
 	for _, c := range g.planned(func(c *Change) bool { return c.Action == Restore && g.snap.Users[c.Current.ID].Declared.Key != c.Key }) {
-		unread, asked := g.answers.Fresh[c.Current.ID]
-		switch {
-		case !asked:
-			g.Lookups.Fresh[c.Current.ID] = true
-		case unread != nil:
-			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is restored without a reading of this pass, and the user cannot be read: %v", unread)
-		}
+		g.reread(c, "restored")
 	}
+}
+
+// reread reports whether the user of a change was read in this very pass, without which it is not made.
+func (g *guards) reread(c *Change, done string) bool {
+	unread, asked := g.answers.Fresh[c.Current.ID]
+	switch {
+	case !asked:
+		g.Lookups.Fresh[c.Current.ID] = true
+	case unread != nil:
+		c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is %s without a reading of this pass, and the user cannot be read: %v", done, unread)
+	}
+	return asked && unread == nil
 }
 
 // confirmRemovals makes sure of those who are about to be deactivated or deleted: the act is on what the
@@ -169,16 +175,7 @@ func (g *guards) confirmRestores() {
 func (g *guards) confirmRemovals() {
 	var moved []*Change
 	for _, c := range g.planned(func(c *Change) bool { return c.Action == Deactivate || c.Action == Delete }) {
-		unread, asked := g.answers.Fresh[c.Current.ID]
-		if !asked {
-			g.Lookups.Fresh[c.Current.ID] = true
-			continue
-		}
-		if unread != nil {
-			c.Outcome, c.Note = Skipped, fmt.Sprintf("nobody is removed without a reading of this pass, and the user cannot be read: %v", unread)
-			continue
-		}
-		if g.moved(c.Current) && !g.released(guardRemovals, c) {
+		if g.reread(c, "removed") && g.moved(c.Current) && !g.released(c, guardRemovals) {
 			moved = append(moved, c)
 		}
 	}
@@ -215,7 +212,7 @@ func (g *guards) renames() {
 			continue
 		}
 		created, removed := g.changes[r.Spec.Key], g.removals[r.Old.ID]
-		if g.released(guardRenames, cmp.Or(created, removed)) {
+		if g.released(cmp.Or(created, removed), guardRenames) {
 			continue
 		}
 		for _, c := range []*Change{created, removed} {
@@ -230,7 +227,7 @@ func (g *guards) renames() {
 			r.Spec.Pos, spec.Escape(r.Spec.Key), spec.Escape(r.Old.Declared.Key), r.Why, spec.Escape(r.Old.Declared.Key)))
 	}
 	for key, why := range g.match.Doubts {
-		if c := g.changes[key]; c != nil && c.Outcome == Planned && !g.released(guardRenames, c) {
+		if c := g.changes[key]; c.planned() && !g.released(c, guardRenames) {
 			held[c] = true
 			reasons = append(reasons, why)
 		}

@@ -45,11 +45,7 @@ func (r *Index) index(u *state.User) {
 
 // Put replaces what is known of a user; its former address no longer leads to it.
 func (r *Index) Put(u *state.User) {
-	if old, ok := r.ByID[u.ID]; ok {
-		if k := old.Key(); r.ByKey[k] == old {
-			delete(r.ByKey, k)
-		}
-	}
+	r.Forget(u.ID)
 	r.ByID[u.ID] = u
 	r.index(u)
 }

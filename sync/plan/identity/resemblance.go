@@ -80,11 +80,8 @@ func (m *matcher) lookalike(cur *state.User) *spec.User {
 			for _, number := range numbers(u.Fields) {
 				m.newcomers[number] = u
 			}
-			if name := u.Fields[spec.Name]; name != "" {
-				_, several := m.newcomers["named "+string(name)]
-				if m.newcomers["named "+string(name)] = u; several {
-					m.newcomers["named "+string(name)] = nil
-				}
+			if u.Fields[spec.Name] != "" {
+				addName(m.newcomers, u.Fields, u)
 			}
 		}
 	}
@@ -112,11 +109,7 @@ func (m *matcher) recognized(u *spec.User) *state.User {
 			for _, number := range numbers(user.Fields, user.Applied) {
 				m.known[number] = user
 			}
-			name := "named " + string(user.Fields[spec.Name])
-			_, several := m.known[name]
-			if m.known[name] = user; several {
-				m.known[name] = nil
-			}
+			addName(m.known, user.Fields, user)
 		}
 	}
 	for _, sign := range append(numbers(u.Fields), "named "+string(u.Fields[spec.Name])) {
@@ -125,6 +118,15 @@ func (m *matcher) recognized(u *spec.User) *state.User {
 		}
 	}
 	return nil
+}
+
+// addName makes a user findable by the name, and nobody by a name that several have.
+func addName[T any](index map[string]*T, fields spec.Fields, user *T) {
+	name := "named " + string(fields[spec.Name])
+	if _, several := index[name]; several {
+		user = nil
+	}
+	index[name] = user
 }
 
 // alike reports whether something else than the name says that an account is the one a spec is about.

@@ -76,10 +76,8 @@ func sum(a, b state.Tally) state.Tally {
 	b.Created += a.Created
 	b.Renamed += a.Renamed
 	if len(a.Lost) > 0 {
-		lost := maps.Clone(b.Lost)
-		if lost == nil {
-			lost = map[string]int{}
-		}
+		lost := map[string]int{}
+		maps.Copy(lost, b.Lost)
 		for key, n := range a.Lost {
 			lost[key] += n
 		}

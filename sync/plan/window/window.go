@@ -190,10 +190,10 @@ type List []Window
 // days is lost when the clock is changed.
 const horizon = 22 * 24 * time.Hour
 
-// edge returns the next time at which any of the windows may open or close.
+// edge returns the next time at which any of the windows may open or close, within the horizon.
 func (l List) edge(t time.Time) time.Time {
-	next := l[0].edge(t)
-	for _, w := range l[1:] {
+	next := t.Add(horizon)
+	for _, w := range l {
 		if e := w.edge(t); e.Before(next) {
 			next = e
 		}
@@ -209,9 +209,6 @@ func (l List) open(t time.Time) bool {
 // Opens returns the first time after t at which one of the windows opens while all were closed before, in its
 // zone; zero if they never do, as they are always open or there are none.
 func (l List) Opens(t time.Time) time.Time {
-	if len(l) == 0 {
-		return time.Time{}
-	}
 	for was, at := l.open(t), l.edge(t); at.Sub(t) < horizon; at = l.edge(at) {
 		i := slices.IndexFunc(l, func(w Window) bool { return w.open(at) })
 		if i >= 0 && !was {
@@ -225,10 +222,7 @@ func (l List) Opens(t time.Time) time.Time {
 // Closes returns until when it stays so that one of the windows is open: t itself if none is, zero if one
 // always is or there are none.
 func (l List) Closes(t time.Time) time.Time {
-	if len(l) == 0 {
-		return time.Time{}
-	}
-	if !l.open(t) {
+	if len(l) > 0 && !l.open(t) {
 		return t
 	}
 	for at := l.edge(t); at.Sub(t) < horizon; at = l.edge(at) {

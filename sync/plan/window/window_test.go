@@ -14,20 +14,14 @@ import (
 	_ "time/tzdata" // the tests do not depend on the machine's
 )
 
-func parse(t testing.TB, text string) window.Window {
+func list(t testing.TB, windows ...string) (l window.List) {
 	t.Helper()
-	w, err := window.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func list(t testing.TB, windows ...string) window.List {
-	t.Helper()
-	var l window.List
 	for _, text := range windows {
-		l = append(l, parse(t, text))
+		w, err := window.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l = append(l, w)
 	}
 	return l
 }
@@ -42,7 +36,7 @@ func TestParse(t *testing.T) {
 		"Sun-Mon,Wed-Wed 01:00-02:00 Etc/GMT+5": "Mon,Wed,Sun 01:00-02:00 Etc/GMT+5",
 		"Tue-Mon 01:00-02:00 UTC":               "Mon-Sun 01:00-02:00 UTC",
 	} {
-		if got := parse(t, text).String(); got != want {
+		if got := list(t, text)[0].String(); got != want {
 			t.Errorf("%q reads as %q, not %q", text, got, want)
 		}
 	}
