@@ -14,7 +14,6 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
-	"usersyncd/sync/plan/window"
 )
 
 // based is what a plan records as in force of a user, or what is recorded of it if the plan leaves that as it is.
@@ -55,11 +54,8 @@ func TestTheBaseAdvancesPerField(t *testing.T) {
 		}},
 		{name: "adoption is off", want: plan.Planned, with: func(p *plan.Policy) { p.Adopt, p.Create = false, false }},
 		{name: "deferred", want: plan.Deferred, with: func(p *plan.Policy) {
-			w, err := window.Parse("Sun 00:00-00:01 UTC")
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.Schedule = plan.Schedule{Windows: window.List{w}, Fields: []spec.Field{"title", "name", "department"}}
+			p.Schedule = hours(t, "Sun 00:00-00:01 UTC")
+			p.Schedule.Fields = []spec.Field{"title", "name", "department"}
 		}},
 	} {
 		// The title is drift, the department edited, the name as it is by hand; preferredName is no longer declared.
