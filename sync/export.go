@@ -40,15 +40,12 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err != nil {
 		return nil, err
 	}
-	if err := r.awaitWrites(ctx, snap, Mode{Strict: true}); err != nil {
+	org := r.observer(Mode{Strict: true})
+	if err := org.awaitWrites(ctx, snap); err != nil {
 		return nil, err
 	}
 	began = time.Now() // what is read from now on shows what was interrupted
-	org, err := r.Directory.Open(ctx, snap.Users)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.Store.Bind(state.Org{API: r.API, ID: org}); err != nil {
+	if err := org.binder(ctx, snap)(); err != nil {
 		return nil, err
 	}
 	read := slices.Clone(fields)
@@ -62,11 +59,11 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		}
 	}
 	out := &Exported{Users: []*spec.User{}, Late: Late{Rebuilt: snap.Rebuilt}}
-	if err := r.refresh(ctx, ctx, snap, listed, false); err != nil {
+	if err := org.refresh(ctx, ctx, snap, listed); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) }) {
-		if err := r.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
+		if err := org.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +79,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := r.Policy.Select.Check(there); err != nil {
 		return nil, err
 	}
-	if err := r.readDetails(ctx, snap, chosen, read, began); err != nil {
+	if err := org.readDetails(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
 	for _, id := range chosen {
@@ -120,7 +117,7 @@ const exportsAgain = time.Hour
 
 // readDetails reads the fields that no listing shows, where they were not read lately, or an interrupted call may have
 // written one since.
-func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
+func (o *observer) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
 	want := map[string][]spec.Field{}
 	for _, id := range ids {
 		u := snap.Users[id]
@@ -130,7 +127,7 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 		for _, f := range fields {
 			_, known := u.Fields[f]
 			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
-			if apart := slices.Contains(r.Policy.DetailFields, f); !known || apart && old {
+			if apart := slices.Contains(o.policy.DetailFields, f); !known || apart && old {
 				want[id] = append(want[id], f)
 			}
 		}
@@ -138,10 +135,10 @@ func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids 
 	if len(want) == 0 {
 		return nil
 	}
-	unread, err := r.details(ctx, want, snap, false)
+	unread, err := o.details(ctx, want, snap)
 	for id, why := range unread {
 		if why != nil {
-			r.Log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
+			o.log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
 		}
 	}
 	return err

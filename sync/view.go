@@ -26,13 +26,13 @@ type View struct {
 }
 
 // View returns what the last plan saw; nil before the first one. It is safe to call at any time.
-func (r *Reconciler) View() *View { return r.view.Load() }
+func (p *publisher) View() *View { return p.view.Load() }
 
 // see publishes a plan before it is carried out.
-func (r *Reconciler) see(tree *spec.Tree, p *plan.Plan) {
-	v := &View{Revision: tree.Revision, Plan: p.ID, tree: tree, claimed: p.OwnerOf}
-	v.take(p)
-	r.view.Store(v)
+func (p *publisher) see(tree *spec.Tree, next *plan.Plan) {
+	v := &View{Revision: tree.Revision, Plan: next.ID, tree: tree, claimed: next.OwnerOf}
+	v.take(next)
+	p.view.Store(v)
 }
 
 // change finds what is planned for a user; nil if nothing is.
@@ -44,14 +44,14 @@ func (v *View) change(key string) *plan.Change {
 }
 
 // saw publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
-func (r *Reconciler) saw(p *plan.Plan) {
-	old := r.view.Load()
-	if old == nil || p.OwnerOf == nil {
+func (p *publisher) saw(last *plan.Plan) {
+	old := p.view.Load()
+	if old == nil || last.OwnerOf == nil {
 		return
 	}
-	v := &View{Revision: old.Revision, Plan: p.ID, tree: old.tree, claimed: old.claimed}
-	v.take(p)
-	r.view.Store(v)
+	v := &View{Revision: old.Revision, Plan: last.ID, tree: old.tree, claimed: old.claimed}
+	v.take(last)
+	p.view.Store(v)
 }
 
 // take copies the changes: the pass goes on with its own, and replaces what they point to instead of
