@@ -203,3 +203,64 @@ func (o *observer) rotate(ctx context.Context, snap *state.Snapshot, since time.
 	}
 	return errors.Join(err, o.store.Commit(commit))
 }
+
+// exportsAgain is how old what no listing shows may be.
+const exportsAgain = time.Hour
+
+// readDetails reads the fields that no listing shows, where they were not read lately, or an interrupted call may have
+// written one since.
+func (o *observer) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
+	want := map[string][]spec.Field{}
+	for _, id := range ids {
+		u := snap.Users[id]
+		if u.Deleted() {
+			continue
+		}
+		for _, f := range fields {
+			_, known := u.Fields[f]
+			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
+			if apart := slices.Contains(o.policy.DetailFields, f); !known || apart && old {
+				want[id] = append(want[id], f)
+			}
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	unread, err := o.details(ctx, want, snap)
+	for id, why := range unread {
+		if why != nil {
+			o.log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
+		}
+	}
+	return err
+}
+
+// readAgain reads what the fields are now: the listing, and of the users in question what it does not show. The state
+// file learns nothing of it.
+func (o *observer) readAgain(ctx context.Context, wanted []*plan.UserRollback, snap *state.Snapshot) error {
+	used := map[spec.Field]bool{}
+	apart := map[string][]spec.Field{}
+	for _, u := range wanted {
+		for f := range u.Before {
+			used[f] = true
+			if slices.Contains(o.policy.DetailFields, f) && snap.Users[u.ID] != nil {
+				apart[u.ID] = append(apart[u.ID], f)
+			}
+		}
+	}
+	fields := slices.Sorted(maps.Keys(used))
+	if err := o.refresh(ctx, ctx, snap, fields); err != nil {
+		return err
+	}
+	if len(apart) == 0 {
+		return nil
+	}
+	unread, err := o.details(ctx, apart, snap)
+	for id, why := range unread {
+		if why != nil {
+			err = errors.Join(err, fmt.Errorf("read user %s: %w", id, why))
+		}
+	}
+	return err
+}

@@ -111,35 +111,3 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 	}
 	return unknown
 }
-
-// exportsAgain is how old what no listing shows may be.
-const exportsAgain = time.Hour
-
-// readDetails reads the fields that no listing shows, where they were not read lately, or an interrupted call may have
-// written one since.
-func (o *observer) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
-	want := map[string][]spec.Field{}
-	for _, id := range ids {
-		u := snap.Users[id]
-		if u.Deleted() {
-			continue
-		}
-		for _, f := range fields {
-			_, known := u.Fields[f]
-			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
-			if apart := slices.Contains(o.policy.DetailFields, f); !known || apart && old {
-				want[id] = append(want[id], f)
-			}
-		}
-	}
-	if len(want) == 0 {
-		return nil
-	}
-	unread, err := o.details(ctx, want, snap)
-	for id, why := range unread {
-		if why != nil {
-			o.log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
-		}
-	}
-	return err
-}

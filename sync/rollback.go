@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
-	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 )
@@ -154,33 +151,4 @@ func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *p
 func (r *Reconciler) rest(before Status) {
 	before.Phase, before.Undoes = "idle", ""
 	r.set(before)
-}
-
-// readAgain reads what the fields are now: the listing, and of the users in question what it does not show. The state
-// file learns nothing of it.
-func (o *observer) readAgain(ctx context.Context, wanted []*plan.UserRollback, snap *state.Snapshot) error {
-	used := map[spec.Field]bool{}
-	apart := map[string][]spec.Field{}
-	for _, u := range wanted {
-		for f := range u.Before {
-			used[f] = true
-			if slices.Contains(o.policy.DetailFields, f) && snap.Users[u.ID] != nil {
-				apart[u.ID] = append(apart[u.ID], f)
-			}
-		}
-	}
-	fields := slices.Sorted(maps.Keys(used))
-	if err := o.refresh(ctx, ctx, snap, fields); err != nil {
-		return err
-	}
-	if len(apart) == 0 {
-		return nil
-	}
-	unread, err := o.details(ctx, apart, snap)
-	for id, why := range unread {
-		if why != nil {
-			err = errors.Join(err, fmt.Errorf("read user %s: %w", id, why))
-		}
-	}
-	return err
 }
