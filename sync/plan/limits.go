@@ -107,9 +107,14 @@ func (p *planner) limitRemovals() {
 	}
 	reason := what + after(done) + "; " + l.inWords(guardRemovals, all, all)
 	if p.users.done.Forgotten {
-		reason = fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier removals may be forgotten (--%s %s)", what, guardRemovals, l)
+		reason = forgottenReason(what, "removals", guardRemovals, l)
 	}
 	p.hold(guardRemovals, reason, changes)
+}
+
+// forgottenReason is why a limit holds everything that it is about: how much was done in 24 hours is not known.
+func forgottenReason(what, earlier, guard string, l *Limit) string {
+	return fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier %s may be forgotten (--%s %s)", what, earlier, guard, l)
 }
 
 // limitDeactivations holds the declared users who are switched off, if there are too many.
@@ -146,28 +151,32 @@ func (c *Change) creates() bool {
 const newOrganization = 10
 
 // limitCreations holds the users who are created or restored, if there are too many. A first import is never held, also
-// when it takes several passes.
+// when it takes several passes; nothing is one while the state file was damaged of late.
 func (p *planner) limitCreations() {
-	l, done := p.policy.Guard.Creations, p.users.done.Created
+	l, done, forgotten := p.policy.Guard.Creations, p.users.done.Created, p.users.done.Forgotten
 	changes := p.planned(func(c *Change) bool { return c.creates() })
-	if len(changes) > 0 && p.users.managed == 0 && p.users.listed <= newOrganization && p.Guards.FirstImport.IsZero() {
+	if len(changes) > 0 && !forgotten && p.users.managed == 0 && p.users.listed <= newOrganization && p.Guards.FirstImport.IsZero() {
 		p.Guards.FirstImport = minute(p.now)
 	}
-	if l == nil || !p.Guards.FirstImport.IsZero() {
+	if l == nil || !forgotten && !p.Guards.FirstImport.IsZero() {
 		return
 	}
 	changes = slices.DeleteFunc(changes, func(c *Change) bool {
 		return p.releasedUnder(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
 	})
 	all := max(0, p.users.listed-done)
-	if len(changes) == 0 || done+len(changes) <= l.of(all) {
+	if len(changes) == 0 || !forgotten && done+len(changes) <= l.of(all) {
 		return
 	}
 	what := fmt.Sprintf("would create %d users", len(changes))
 	if slices.ContainsFunc(changes, func(c *Change) bool { return c.Action == Restore }) {
 		what = fmt.Sprintf("would create or restore %d users", len(changes))
 	}
-	p.hold(guardCreations, fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0)), changes)
+	reason := fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0))
+	if forgotten {
+		reason = forgottenReason(what, "creations", guardCreations, l)
+	}
+	p.hold(guardCreations, reason, changes)
 }
 
 // EndImport ends the first import of a new organization, once the tree is fully applied. It returns what is to be
@@ -184,12 +193,17 @@ func (p *Plan) EndImport() *state.Guards {
 // limitAddresses holds the changes of addresses, if there are too many.
 func (p *planner) limitAddresses() {
 	l, done, all, most := p.policy.Guard.Addresses, p.users.done.Renamed, p.users.ours, p.users.floor
+	forgotten := p.users.done.Forgotten
 	changes := p.planned(func(c *Change) bool { return c.ChangesAddress() && !p.releasedField(c, spec.Email, guardMaxRenames) })
-	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
+	if l == nil || len(changes) == 0 || !forgotten && done+len(changes) <= l.within(most).of(all) {
 		return
 	}
-	p.holdField(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), p.users.ofWhom(all), p.amongThem(changes), after(done),
-		l.inWords(guardMaxRenames, all, most)), spec.Email, changes)
+	what := fmt.Sprintf("would change the address of %d of %s%s", len(changes), p.users.ofWhom(all), p.amongThem(changes))
+	reason := what + after(done) + "; " + l.inWords(guardMaxRenames, all, most)
+	if forgotten {
+		reason = forgottenReason(what, "changes of addresses", guardMaxRenames, l)
+	}
+	p.holdField(guardMaxRenames, reason, spec.Email, changes)
 }
 
 // ChangesAddress reports whether a user gets another address.
