@@ -64,11 +64,6 @@ func (d *daemon) look() {
 	}
 }
 
-// Explain implements control.Daemon.
-func (s source) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
-	return s.Reconciler.Explain(ctx, email)
-}
-
 // Sync implements control.Daemon.
 func (s source) Sync(ctx context.Context, refresh bool) (*usersync.Result, error) {
 	return s.ask(ctx, order{reread: refresh})
