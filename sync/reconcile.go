@@ -126,7 +126,7 @@ func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode M
 			return p.early(until, err)
 		}
 		if !next.Urgent {
-			p.see(p.tree, next)
+			p.publishPlan(next)
 			p.tellUnheld(next, p.releases)
 		}
 		if err := p.authorized(ctx); err != nil || mode.DryRun {

@@ -101,7 +101,7 @@ func (r *Reconciler) sumUp(began time.Time, mode Mode, revision string, p *plan.
 	}
 	s.from(res)
 	r.set(s)
-	r.saw(p)
+	r.publishPlan(p)
 	r.contested = p.Contested
 	return res
 }
