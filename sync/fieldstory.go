@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -22,8 +23,6 @@ type FieldStory struct {
 	Live      json.RawMessage `json:"live"`
 	Verdict   string          `json:"verdict"`        // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
 	Until     time.Time       `json:"until,omitzero"` // of one that is contested or uncertain: it is not changed before
-
-	desired, applied, live spec.Value
 }
 
 // Values are the field's values for people.
@@ -38,113 +37,79 @@ func shown(v json.RawMessage) string {
 	return spec.Value(v).Display()
 }
 
-// fields compares the fields that are declared, applied or known.
-func (e *Explanation) fields(declared *spec.User, known *state.User, change *plan.Change, names *addresses) error {
-	var desired, applied, live spec.Fields
-	if declared != nil {
-		desired = declared.Fields
-	}
-	if known != nil {
-		applied, live = known.Applied, known.Fields
-	}
+// addFields compares the fields that are declared, applied or known.
+func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) error {
+	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
+	known = cmp.Or(known, &state.User{})
 	for _, info := range spec.All() {
 		f := info.Field
-		s := FieldStory{Field: f, desired: desired[f], applied: applied[f], live: spec.Declarable(f, live[f])}
-		if s.desired == "" && s.applied == "" && s.live == "" {
-			continue
-		}
-		if declared != nil {
-			if at, ok := declared.At.Of(f); ok {
-				s.File, s.Line = at.File, at.Line
-				s.Inherited = !declared.Own(f)
-			}
-		}
-		var err error
-		if s.live, err = names.named(s.live); err != nil {
+		desired, applied := declared.Fields[f], known.Applied[f]
+		live, err := named(store, spec.Declarable(f, known.Fields[f]))
+		if err != nil {
 			return err
 		}
-		s.Verdict, s.Until = verdict(&s, known, change)
-		s.Desired, s.Applied, s.Live = plan.Raw(s.desired), plan.Raw(s.applied), plan.Raw(s.live)
-		e.Fields = append(e.Fields, s)
+		if desired == "" && applied == "" && live == "" {
+			continue
+		}
+		s := FieldStory{Field: f, Desired: plan.Raw(desired), Applied: plan.Raw(applied), Live: plan.Raw(live), Verdict: "unknown"}
+		if v.tree != nil {
+			s.Verdict, s.Until = verdict(f, desired, applied, live, known, change)
+		}
+		if at, ok := declared.At.Of(f); ok {
+			s.File, s.Line, s.Inherited = at.File, at.Line, !declared.Own(f)
+		}
 		if s.Inherited && !slices.Contains(e.Defaults, s.File) {
 			e.Defaults = append(e.Defaults, s.File)
 		}
+		e.Fields = append(e.Fields, s)
 	}
 	slices.Sort(e.Defaults)
 	return nil
 }
 
 // verdict says in a word how a field stands and, if that has an end, until when.
-func verdict(s *FieldStory, known *state.User, change *plan.Change) (word string, until time.Time) {
-	if change != nil {
-		if i := slices.IndexFunc(change.Withheld, func(w plan.Withheld) bool { return w.Field == s.Field }); i >= 0 {
-			return string(change.Withheld[i].Reason), change.Withheld[i].Until
+func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User, change *plan.Change) (word string, until time.Time) {
+	for _, w := range change.Withheld {
+		if w.Field == f {
+			return string(w.Reason), w.Until
 		}
 	}
-	if known != nil {
-		if until, contested := plan.Contested(known, s.Field, time.Now()); contested {
-			return string(plan.ByContest), until
-		}
+	if until, contested := plan.Contested(known, f, time.Now()); contested {
+		return string(plan.ByContest), until
 	}
-	return difference(s, change), time.Time{}
-}
-
-// difference says why a field differs, if it does.
-func difference(s *FieldStory, change *plan.Change) string {
-	if change != nil {
-		if change.Defers(s.Field) {
-			return string(plan.Deferred)
-		}
-		for _, w := range change.Withheld {
-			if w.Field == s.Field {
-				return string(w.Reason)
-			}
-		}
-		waiting := slices.Concat(change.Fields, change.Drift)
-		if change.Outcome == plan.Applied {
-			waiting = change.Drift
-		}
-		for _, fc := range waiting {
-			if fc.Field == s.Field {
-				return string(fc.Cause)
-			}
-		}
+	differs := change.Drift
+	if change.Outcome != plan.Applied {
+		differs = slices.Concat(change.Fields, differs)
 	}
+	i := slices.IndexFunc(differs, func(fc plan.FieldChange) bool { return fc.Field == f })
 	switch {
-	case s.desired == "" && s.applied != "":
-		return "not declared" // and applied when it was
-	case s.desired == "":
-		return "not managed"
-	case s.live == "" && s.applied != s.desired:
-		return "unknown"
-	case s.live != "" && s.live != s.desired && !spec.Equal(s.Field, s.desired, s.live) && s.applied != s.desired:
-		return string(plan.Edit)
+	case change.Defers(f):
+		word = string(plan.Deferred)
+	case i >= 0:
+		word = string(differs[i].Cause)
+	case desired == "" && applied != "":
+		word = "not declared" // and applied when it was
+	case desired == "":
+		word = "not managed"
+	case live == "" && applied != desired:
+		word = "unknown"
+	case live != "" && live != desired && !spec.Equal(f, desired, live) && applied != desired:
+		word = string(plan.Edit)
+	default:
+		word = "in sync"
 	}
-	return "in sync"
+	return word, time.Time{}
 }
 
-// addresses turns references by id into addresses, reading each user once.
-type addresses struct {
-	store *state.Store
-	known map[string]string
-}
-
-func (a *addresses) named(v spec.Value) (spec.Value, error) {
+// named turns a reference by id into one by address, where that is known.
+func named(store *state.Store, v spec.Value) (spec.Value, error) {
 	id, ok := strings.CutPrefix(v.Text(), plan.IDPrefix)
 	if !ok {
 		return v, nil
 	}
-	if _, asked := a.known[id]; !asked {
-		u, err := a.store.User(id)
-		if err != nil {
-			return v, err
-		}
-		if u != nil {
-			a.known[id] = u.Key()
-		}
+	u, err := store.User(id)
+	if err != nil || u == nil || u.Key() == "" {
+		return v, err
 	}
-	if key := a.known[id]; key != "" {
-		return spec.Text(key), nil
-	}
-	return v, nil
+	return spec.Text(u.Key()), nil
 }

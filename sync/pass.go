@@ -87,7 +87,7 @@ func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Pla
 		return nil, err
 	}
 	if !next.Urgent && (p.invalid == nil || len(next.Changes) > 0 || p.planned != nil) {
-		p.see(p.tree, next)
+		p.publishPlan(next)
 		p.tellUnheld(next, p.releases)
 	}
 	return next, nil

@@ -33,7 +33,6 @@ type Reconciler struct {
 
 	publisher
 	interrupter
-	loaded  atomic.Pointer[spec.Tree]   // that was read last, for Explain
 	policy  atomic.Pointer[plan.Policy] // of the pass that has begun last, for Explain
 	refused bool                        // the API has refused the credentials, and accepted none since
 	resumes bool                        // the last pass was interrupted, so that this one goes on with it

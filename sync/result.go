@@ -102,7 +102,7 @@ func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) 
 	}
 	s.from(res)
 	p.set(s)
-	p.saw(last)
+	p.publishPlan(last)
 	p.contested = last.Contested
 	return res
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"usersyncd/spec"
 	"usersyncd/state"
 )
 
@@ -57,6 +58,7 @@ func (s *Status) from(res *Result) {
 type publisher struct {
 	status   atomic.Pointer[Status]
 	view     atomic.Pointer[View]
+	loaded   atomic.Pointer[spec.Tree] // that was read last
 	standing Standing
 }
 

@@ -60,11 +60,6 @@ func (d *daemon) look() {
 	}
 }
 
-// Explain implements control.Daemon.
-func (s source) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
-	return s.Reconciler.Explain(ctx, email)
-}
-
 // Sync implements control.Daemon.
 func (s source) Sync(ctx context.Context, refresh bool) (*usersync.Result, error) {
 	res, _, err := s.ask(ctx, command{why: "sync requested", reread: refresh})
