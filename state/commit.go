@@ -238,9 +238,9 @@ func decodeIntent(key string, payload []byte) (Intent, bool) {
 // writeKey is where the intent of a write stands. No field has a space in its name.
 func writeKey(id string, f spec.Field) string { return id + " " + string(f) }
 
-// readWrites reads the intents of writes, and returns apart what is damaged, as readAll does.
-func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, []recordID, error) {
-	all, bad, err := readAll(tx, bucketWrites, decodeWrite)
+// readWrites reads the intents of writes, and says whether all was sound, as readAll does.
+func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, bool, error) {
+	all, sound, err := readAll(tx, bucketWrites, decodeWrite)
 	var byUser map[string]map[spec.Field]Event
 	for _, e := range all {
 		if byUser == nil {
@@ -251,7 +251,7 @@ func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, []recordID, error
 		}
 		byUser[e.ID][e.Fields[0].Field] = e
 	}
-	return byUser, bad, err
+	return byUser, sound, err
 }
 
 func decodeWrite(key string, payload []byte) (Event, bool) {

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -43,7 +44,7 @@ type formatRecord struct {
 type statusRecord struct {
 	Refresh *Refresh `json:"refresh,omitempty"` // nil: none since the file was created or rebuilt
 	Rebuilt bool     `json:"rebuilt,omitempty"` // an earlier file was set aside, and no refresh since
-	Damaged int      `json:"damaged,omitempty"` // records lost since the last refresh, which does not count then
+	Damaged int      `json:"damaged,omitempty"` // records and pages that were lost then
 }
 
 // bucketNames returns every bucket of a state file.
@@ -54,8 +55,9 @@ func bucketNames() []string {
 // laterBuckets returns those that a file of an older usersyncd does not have until it is opened for writing.
 func laterBuckets() []string { return []string{bucketHistory, bucketWrites} }
 
-// layOut fills a new database. It is one commit, so that a file without a format record is never new.
-func layOut(rebuilt bool) func(*bolt.Tx) error {
+// layOut fills a new database. It is one commit, so that a file without a format record is never new. kept is what it
+// takes over of a damaged one; nil if there was none.
+func layOut(kept *salvaged) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
 		for _, name := range bucketNames() {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
@@ -65,7 +67,10 @@ func layOut(rebuilt bool) func(*bolt.Tx) error {
 		if err := putMeta(tx, keyFormat, formatRecord{Version: fileFormat}); err != nil {
 			return err
 		}
-		return putMeta(tx, keyStatus, statusRecord{Rebuilt: rebuilt})
+		if kept != nil {
+			return kept.put(tx, time.Now())
+		}
+		return putMeta(tx, keyStatus, statusRecord{})
 	}
 }
 
@@ -106,11 +111,18 @@ func checkFormat(path string) func(*bolt.Tx) error {
 			return damagef("no format record")
 		}
 		if f.Version > fileFormat {
-			return fmt.Errorf("%w: %s has format %d and this usersyncd knows %d: use a newer usersyncd, or another state file",
-				ErrNewer, path, f.Version, fileFormat)
+			return newerError(path, f.Version)
+		}
+		if others > 0 {
+			return damagef("%d buckets have other names", others)
 		}
 		return nil
 	}
+}
+
+func newerError(path string, version int) error {
+	return fmt.Errorf("%w: %s has format %d and this usersyncd knows %d: use a newer usersyncd, or another state file",
+		ErrNewer, path, version, fileFormat)
 }
 
 // upgrade makes an older file one of today's: it gets the buckets that came later, and the format's number, so that an
@@ -140,18 +152,16 @@ func (s *Store) upgrade() error {
 	})
 }
 
-// recordID names a record. The zero value stands for one that is not known.
+// recordID names a record.
 type recordID struct {
 	bucket string
 	key    string
 }
 
-// findDamaged returns the records whose checksum is wrong, and an unknown one for a bucket whose tally
-// is wrong without that.
-func findDamaged(tx *bolt.Tx) ([]recordID, error) {
-	var bad []recordID
+// checkRecords returns ErrDamaged if the checksum of a record is wrong, or the tally of a bucket.
+func checkRecords(tx *bolt.Tx) error {
 	for _, name := range bucketNames() {
-		b, t, before := tx.Bucket([]byte(name)), tally(0), len(bad)
+		b, t := tx.Bucket([]byte(name)), tally(0)
 		if b == nil {
 			continue
 		}
@@ -159,48 +169,18 @@ func findDamaged(tx *bolt.Tx) ([]recordID, error) {
 			if record == nil {
 				return damagef("bucket %s holds a bucket", name)
 			}
-			t = t.with(record)
 			if _, ok := unseal(name, key, record); !ok {
-				bad = append(bad, recordID{name, string(key)})
+				return damagef("%s %q has a wrong checksum", name, key)
 			}
+			t = t.with(record)
 			return nil
 		})
 		if err != nil {
-			return nil, err
-		}
-		if t != tally(b.Sequence()) && len(bad) == before {
-			bad = append(bad, recordID{})
-		}
-	}
-	return bad, nil
-}
-
-// dropDamaged drops damaged records, and notes that something was lost, until the next refresh.
-func (s *Store) dropDamaged(bad []recordID) error {
-	if len(bad) == 0 {
-		return nil
-	}
-	err := s.update(func(tx *bolt.Tx) error {
-		status := readStatus(tx)
-		status.Damaged += len(bad)
-		for _, id := range bad {
-			if id == (recordID{}) {
-				continue
-			}
-			if err := tx.Bucket([]byte(id.bucket)).Delete([]byte(id.key)); err != nil {
-				return err
-			}
-		}
-		if err := deleteRecord(tx, bucketMeta, keyConverged); err != nil {
 			return err
 		}
-		if err := putMeta(tx, keyStatus, status); err != nil {
-			return err
+		if t != tally(b.Sequence()) {
+			return damagef("bucket %s has a wrong tally", name)
 		}
-		return recount(tx)
-	})
-	if err != nil {
-		return fmt.Errorf("drop %d damaged records of state file %s: %w", len(bad), s.path, err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (q *Query) wantsRevision(revision string) bool {
 // History returns the events that are wanted, the newest first.
 func (s *Store) History(q Query) ([]Event, error) {
 	var events []Event
-	if s.db == nil {
+	if s.Void() {
 		return nil, nil
 	}
 	email, err := json.Marshal(q.Email) // as it stands in a record
@@ -66,7 +66,7 @@ func (s *Store) History(q Query) ([]Event, error) {
 			payload, ok := unseal(bucketHistory, key, record)
 			var e Event
 			if !ok || json.Unmarshal(payload, &e) != nil {
-				continue // it is dropped when the file is opened the next time
+				continue // it is left out when the file is opened the next time
 			}
 			if q.wants(&e) {
 				events = append(events, e)
@@ -87,7 +87,7 @@ func (s *Store) History(q Query) ([]Event, error) {
 // zero time.
 func (s *Store) HistoryBegins() (time.Time, error) {
 	var first Event
-	if s.db == nil {
+	if s.Void() {
 		return first.At, nil
 	}
 	err := s.view(func(tx *bolt.Tx) error {
@@ -102,7 +102,7 @@ func (s *Store) HistoryBegins() (time.Time, error) {
 		}
 		for ; key != nil; key, record = c.Next() {
 			if payload, ok := unseal(bucketHistory, key, record); ok && json.Unmarshal(payload, &first) == nil {
-				return nil // those that are damaged are dropped when the file is opened the next time
+				return nil // those that are damaged are left out when the file is opened the next time
 			}
 		}
 		return nil

@@ -162,7 +162,7 @@ func TestLimiterDamaged(t *testing.T) {
 			mustClose(t, ro)
 
 			st := open(t, path)
-			if got := learned(t, st, "a"); got != "nothing" || st.SetAside() != "" {
+			if got := learned(t, st, "a"); got != "nothing" || st.SetAside() == "" {
 				t.Errorf("client a gets %q", got)
 			}
 			if snap := mustSnapshot(t, st); snap.Damaged != 1 || len(snap.Users) != 60 {

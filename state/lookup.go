@@ -90,9 +90,9 @@ func mayMention(record []byte, key string) bool {
 }
 
 // Part reads what Snapshot does, but of the users only those who have one of some addresses, as Lookup finds them,
-// or one of some ids. Damage is left for Snapshot to repair. It is for a look at few users while a pass goes on.
+// or one of some ids. Damage is left to Snapshot. It is for a look at few users while a pass goes on.
 func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
-	snap, _, err := s.read(func(tx *bolt.Tx) (map[string]*User, []recordID, error) {
+	snap, _, err := s.read(func(tx *bolt.Tx) (map[string]*User, bool, error) {
 		b := tx.Bucket([]byte(bucketUsers))
 		found, err := lookup(b, keys)
 		for _, id := range ids {
@@ -104,14 +104,14 @@ func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
 		for _, u := range found {
 			users[u.ID] = u
 		}
-		return users, nil, err
+		return users, true, err
 	})
 	return snap, err
 }
 
 // users runs fn over the bucket of users, if there is one.
 func (s *Store) users(fn func(*bolt.Bucket) error) error {
-	if s.db == nil {
+	if s.Void() {
 		return nil
 	}
 	if err := s.view(func(tx *bolt.Tx) error { return fn(tx.Bucket([]byte(bucketUsers))) }); err != nil {

@@ -11,7 +11,8 @@ import (
 	"usersyncd/state"
 )
 
-// A damaged record is dropped and counted; until the next refresh nothing else is taken for complete.
+// A file with a damaged record is set aside, and the record counted; until the next refresh nothing else is taken for
+// complete.
 func TestDamagedRecords(t *testing.T) {
 	for name, row := range map[string]struct {
 		bucket, key, record string
@@ -42,8 +43,11 @@ func TestDamagedRecords(t *testing.T) {
 				if snap.Damaged != 1 || !snap.Refresh.At.IsZero() || snap.Users[row.lost] != nil {
 					t.Errorf("opening %d: %d damaged, refresh %v, %v", i, snap.Damaged, snap.Refresh, snap.Users[row.lost])
 				}
-				if snap.Rebuilt != (name == "status") {
-					t.Errorf("opening %d: rebuilt %v", i, snap.Rebuilt)
+				if !snap.Rebuilt || (st.SetAside() != "") != (i == 1) {
+					t.Errorf("opening %d: rebuilt %v, set aside %q", i, snap.Rebuilt, st.SetAside())
+				}
+				if other := snap.Users["id-00002"]; diff(unobserved(user(2, 3)), other) != "" {
+					t.Errorf("opening %d: another user is %+v", i, other)
 				}
 				if m := mustMeta(t, st); m.Damaged != 1 || !m.Refresh.At.IsZero() || m.Converged != nil {
 					t.Errorf("opening %d: %+v", i, m)
@@ -102,8 +106,8 @@ func TestForgottenWrite(t *testing.T) {
 			if snap := mustSnapshot(t, st); snap.Damaged != 1 || !snap.Refresh.At.IsZero() || snap.Users["id-00001"].Version != 0 {
 				t.Errorf("%s: %d damaged, refresh %v", name, snap.Damaged, snap.Refresh)
 			}
-			if m := mustMeta(t, st); m.Damaged != 1 {
-				t.Errorf("%s: %+v", name, m)
+			if m := mustMeta(t, st); m.Damaged != 1 || st.SetAside() == "" {
+				t.Errorf("%s: %+v, set aside %q", name, m, st.SetAside())
 			}
 		}
 		mustClose(t, st)

@@ -16,38 +16,32 @@ import (
 const maxSize = 1 << 30
 
 // Open opens the state file at path for reading and writing, and creates it (mode 0600) and its
-// directories (0700) if need be. A damaged file is moved aside and an empty one put in its place; see
-// SetAside. A file that others may read is made private; one that others may write, a link, or another
-// user's file is refused. While another process has the file, Open waits for Options.Timeout and then
-// returns ErrLocked, with the process id in its text.
+// directories (0700) if need be. A damaged file is moved aside, and one with what is sound of it put in
+// its place; see SetAside. A file that others may read is made private; one that others may write, a link,
+// or another user's file is refused. While another process has the file, Open waits for Options.Timeout and
+// then returns ErrLocked, with the process id in its text.
 func Open(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("directory of state file %s: %w", path, err)
 	}
 	deadline := o.deadline()
-	aside := ""
 	for {
 		s, err := openExisting(path, deadline)
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, ErrDamaged):
+			damaged := s
+			s, err = damaged.rebuild(err, deadline)
+			err = errors.Join(err, damaged.release())
+		case errors.Is(err, fs.ErrNotExist):
 			s, err = create(path, deadline)
 		}
 		if errors.Is(err, fs.ErrExist) {
 			continue // another process created it first
 		}
-		if d, ok := errors.AsType[*damage](err); ok {
-			if aside, err = setAside(path, time.Now()); err != nil {
-				err = fmt.Errorf("set aside state file %s (%s): %w", path, d.what, err)
-			}
-			if err = errors.Join(err, s.release()); err != nil {
-				return nil, err
-			}
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}
-		s.untrusted = o.Untrusted
-		s.aside, s.events, s.most = aside, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
+		s.untrusted, s.events, s.most = o.Untrusted, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
 		if s.named, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
 		}
@@ -56,9 +50,9 @@ func Open(path string, o Options) (*Store, error) {
 	}
 }
 
-// OpenReadOnly opens the state file at path and never changes anything on disk. A file that is
-// missing is an empty store; so is a damaged one, whose Snapshot says Rebuilt. Other readers may have
-// the file open at the same time, a process that writes may not: ErrLocked.
+// OpenReadOnly opens the state file at path and never changes it, or anything beside it. A file that is
+// missing is an empty store. Of a damaged one it shows what Open would take over, from a temporary copy. Other
+// readers may have the file open at the same time, a process that writes may not: ErrLocked.
 func OpenReadOnly(path string, o Options) (*Store, error) {
 	f, err := lockFile(path, os.O_RDONLY, o.deadline())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,14 +65,19 @@ func OpenReadOnly(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f, readOnly: true, untrusted: o.Untrusted}
+	s := &Store{path: path, file: f, readOnly: true}
 	err = s.attach()
-	if errors.Is(err, ErrDamaged) {
-		return &Store{path: path, readOnly: true, rebuilt: true}, s.release()
+	if err != nil {
+		damaged := s
+		if errors.Is(err, ErrDamaged) {
+			s, err = damaged.rebuild(err, time.Time{})
+		}
+		err = errors.Join(err, damaged.release())
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.release())
+		return nil, err
 	}
+	s.untrusted = o.Untrusted
 	return s, nil
 }
 
@@ -90,7 +89,7 @@ func (o Options) deadline() time.Time {
 	return time.Now().Add(timeout)
 }
 
-// openExisting returns the store with *damage if its file is to be set aside, which must happen before
+// openExisting returns the store with ErrDamaged if its file is to be set aside, which must happen before
 // release gives its lock back.
 func openExisting(path string, deadline time.Time) (*Store, error) {
 	f, err := lockFile(path, os.O_RDWR, deadline)
@@ -107,14 +106,14 @@ func openExisting(path string, deadline time.Time) (*Store, error) {
 	return s, err
 }
 
-// attach hands the locked file to bbolt, once it is known to be sound, and brings the records to rights.
+// attach hands the locked file to bbolt, once its pages are known to be sound, and returns ErrDamaged, with the file
+// as it was, unless all records are.
 func (s *Store) attach() error {
 	info, err := s.file.Stat()
 	if err != nil {
 		return err
 	}
-	halfMeta, err := verify(s.file, info.Size())
-	if err != nil {
+	if err := verify(s.file, info.Size()); err != nil {
 		return err
 	}
 	if err := s.openBolt(); err != nil {
@@ -123,55 +122,65 @@ func (s *Store) attach() error {
 	if err := s.view(checkFormat(s.path)); err != nil {
 		return err
 	}
-	if err := s.upgrade(); err != nil {
+	if err := s.view(checkRecords); err != nil {
 		return err
 	}
-	var bad []recordID
-	if err := s.view(func(tx *bolt.Tx) error { bad, err = findDamaged(tx); return err }); err != nil {
-		return err
-	}
-	if halfMeta {
-		bad = append(bad, recordID{}) // whatever the last commit held
-	}
-	if s.readOnly {
-		s.lost = len(bad)
-		return nil
-	}
-	return s.dropDamaged(bad)
+	return s.upgrade()
 }
 
-// create makes an empty state file under another name and renames it when it is complete, so that a
-// crash leaves no half of one. The lock moves with the file. fs.ErrExist: somebody else was faster.
+// create makes an empty state file. fs.ErrExist: somebody else was faster.
 func create(path string, deadline time.Time) (*Store, error) {
 	rebuilt, err := wasSetAside(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := lockFile(path+newSuffix, os.O_RDWR|os.O_CREATE, deadline)
+	var kept *salvaged
+	if rebuilt { // and a crash left nothing in its place
+		kept = &salvaged{}
+	}
+	s, err := build(path, kept, deadline)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, errors.Join(fs.ErrExist, os.Remove(f.Name()), s.release()) // removed while the lock is ours
+		return nil, errors.Join(fs.ErrExist, os.Remove(path+newSuffix), s.release()) // removed while the lock is ours
 	}
-	if err := s.fill(rebuilt); err != nil {
+	if err := s.rename(); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
 
-// fill makes a locked file of any content a state file, and gives it its name.
-func (s *Store) fill(rebuilt bool) error {
+// build makes a state file under another name, so that a crash leaves no half of one. The lock is that of the file, and
+// moves with it.
+func build(path string, kept *salvaged, deadline time.Time) (*Store, error) {
+	f, err := lockFile(path+newSuffix, os.O_RDWR|os.O_CREATE, deadline)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, file: f}
+	if err := s.fill(kept); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+// fill makes a file of any content a state file.
+func (s *Store) fill(kept *salvaged) error {
 	if err := s.file.Truncate(0); err != nil { // what a crash has left
 		return err
 	}
 	if err := s.openBolt(); err != nil {
 		return err
 	}
-	if err := s.update(layOut(rebuilt)); err != nil {
+	if err := s.update(layOut(kept)); err != nil {
 		return fmt.Errorf("create state file %s: %w", s.path, err)
 	}
+	return nil
+}
+
+// rename gives a file that is complete its name.
+func (s *Store) rename() error {
 	if err := os.Rename(s.path+newSuffix, s.path); err != nil {
 		return err
 	}

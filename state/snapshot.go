@@ -2,7 +2,6 @@ package state
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -25,12 +24,12 @@ type Meta struct {
 
 // Meta reads what is small; it does not touch the users.
 func (s *Store) Meta() (Meta, error) {
-	m := Meta{Rebuilt: s.rebuilt}
-	if s.db == nil {
-		return m, nil
+	if s.Void() {
+		return Meta{Rebuilt: s.rebuilt}, nil
 	}
+	var m Meta
 	err := s.view(func(tx *bolt.Tx) error {
-		m = s.readMeta(tx)
+		m = readMeta(tx)
 		intents, _, err := readAll(tx, bucketIntents, decodeIntent)
 		if err != nil {
 			return err
@@ -56,67 +55,76 @@ func (s *Store) Meta() (Meta, error) {
 	return m, nil
 }
 
-// Snapshot reads everything. The maps and users are the caller's own.
+// Snapshot reads everything. The maps and users are the caller's own. If it finds damage that was not there when the file
+// was opened, the file is set aside and replaced as Open does.
 func (s *Store) Snapshot() (*Snapshot, error) {
-	snap, bad, err := s.read(func(tx *bolt.Tx) (map[string]*User, []recordID, error) {
+	db := s.database()
+	snap, sound, err := s.snapshot()
+	if sound || err != nil {
+		return snap, err
+	}
+	if err := s.replace(db); err != nil {
+		return nil, err
+	}
+	if snap, sound, err = s.snapshot(); err == nil && !sound {
+		err = fmt.Errorf("read state file %s: %w", s.path, damagef("again, as soon as it was replaced"))
+	}
+	return snap, err
+}
+
+func (s *Store) snapshot() (snap *Snapshot, sound bool, err error) {
+	return s.read(func(tx *bolt.Tx) (map[string]*User, bool, error) {
 		now := time.Now()
 		return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
 	})
-	if err != nil {
-		return nil, err
-	}
-	if rotted := len(bad) - s.lost; rotted > 0 { // since the file was opened
-		snap.Damaged += rotted
-		snap.Refresh = Refresh{}
-		if !s.readOnly {
-			if err := s.dropDamaged(bad); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return snap, nil
 }
 
-// read makes a snapshot with the users that readUsers returns, and returns apart what is damaged, as readAll does.
-func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, []recordID, error)) (snap *Snapshot, bad []recordID, err error) {
+// read makes a snapshot with the users that readUsers returns, and says whether all was sound, as readAll does.
+func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (snap *Snapshot, sound bool, err error) {
 	snap = &Snapshot{Users: map[string]*User{}, Intents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
-	if s.db == nil {
-		return snap, nil, nil
+	if s.Void() {
+		if s.rebuilt {
+			snap.Guards.Done = []Tally{forgotten(time.Now())}
+		}
+		return snap, true, nil
 	}
 	err = s.view(func(tx *bolt.Tx) (err error) {
-		m := s.readMeta(tx)
+		m := readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
 		if snap.Requests = releases(tx); s.untrusted {
 			snap.Requests, snap.Guards.Released = nil, nil
 		}
 		getMeta(tx, keyCheckout, &snap.Checkout)
-		var badUsers, badIntents, badWrites, badFailures []recordID
-		if snap.Users, badUsers, err = readUsers(tx); err != nil {
+		var users, intents, writes, failures bool
+		if snap.Users, users, err = readUsers(tx); err != nil {
 			return err
 		}
-		if snap.Intents, badIntents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
+		if snap.Intents, intents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
 			return err
 		}
-		if snap.Writes, badWrites, err = readWrites(tx); err != nil {
+		if snap.Writes, writes, err = readWrites(tx); err != nil {
 			return err
 		}
-		if snap.Failures, badFailures, err = readAll(tx, bucketFailures, decodeFailure); err != nil {
+		if snap.Failures, failures, err = readAll(tx, bucketFailures, decodeFailure); err != nil {
 			return err
 		}
-		bad = slices.Concat(badUsers, badIntents, badWrites, badFailures)
+		sound = users && intents && writes && failures
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read state file %s: %w", s.path, err)
+		return nil, false, fmt.Errorf("read state file %s: %w", s.path, err)
 	}
-	return snap, bad, nil
+	return snap, sound, nil
 }
 
 // readMeta reads the records of the bucket meta.
-func (s *Store) readMeta(tx *bolt.Tx) Meta {
+func readMeta(tx *bolt.Tx) Meta {
 	status := readStatus(tx)
-	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged + s.lost}
+	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged}
+	if status.Refresh != nil {
+		m.Refresh = *status.Refresh
+	}
 	var org Org
 	if getMeta(tx, keyOrg, &org) {
 		m.Org = &org
@@ -129,42 +137,33 @@ func (s *Store) readMeta(tx *bolt.Tx) Meta {
 	if getMeta(tx, keyPause, &pause) {
 		m.Pause = &pause
 	}
-	if m.Damaged > 0 {
-		return m
-	}
-	if status.Refresh != nil {
-		m.Refresh = *status.Refresh
-	}
 	var converged Converged
-	if getMeta(tx, keyConverged, &converged) {
+	if getMeta(tx, keyConverged, &converged) && m.Damaged == 0 {
 		m.Converged = &converged
 	}
 	return m
 }
 
-// readAll decodes a bucket, and returns apart what is damaged, as findDamaged does.
-func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (map[string]T, []recordID, error) {
+// readAll decodes a bucket. It is not sound if a record is damaged, which is left out, or the tally is wrong.
+func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (all map[string]T, sound bool, err error) {
 	b, t := tx.Bucket([]byte(bucket)), tally(0)
 	if b == nil { // it came later than the file, which is open for reading only
-		return map[string]T{}, nil, nil
+		return map[string]T{}, true, nil
 	}
 	want := tally(b.Sequence())
-	all := make(map[string]T, min(want.records(), 1<<20)) // it may be damaged too
-	var bad []recordID
-	err := b.ForEach(func(k, record []byte) error {
+	all, sound = make(map[string]T, min(want.records(), 1<<20)), true // it may be damaged too
+	err = b.ForEach(func(k, record []byte) error {
 		t = t.with(record)
 		key := string(k)
-		if payload, ok := unseal(bucket, k, record); ok {
-			if v, ok := decode(key, payload); ok {
+		payload, ok := unseal(bucket, k, record)
+		if ok {
+			var v T
+			if v, ok = decode(key, payload); ok {
 				all[key] = v
-				return nil
 			}
 		}
-		bad = append(bad, recordID{bucket, key})
+		sound = sound && ok
 		return nil
 	})
-	if t != want && len(bad) == 0 {
-		bad = append(bad, recordID{})
-	}
-	return all, bad, err
+	return all, sound && t == want, err
 }

@@ -96,6 +96,12 @@ type UserFields struct {
 	Fields []spec.Field
 }
 
+// Repair is how often a field of a user was changed back of late: somebody else had changed it.
+type Repair struct {
+	At    []time.Time   `json:"at"`              // the last times, oldest first; to the second, in UTC
+	Pause time.Duration `json:"pause,omitempty"` // after the last of them, in which it is left alone; 0: it is not contested
+}
+
 // Failure is a user in quarantine.
 type Failure struct {
 	Key           string    `json:"key"`     // spec.User.Key
@@ -137,7 +143,7 @@ type Tally struct {
 	Renamed     int       `json:"renamed,omitempty"`
 	// Lost counts the users who lost something: by field and name, such as "queues Billing".
 	Lost      map[string]int `json:"lost,omitempty"`
-	Forgotten bool           `json:"forgotten,omitempty"` // the file was damaged: there may have been more before
+	Forgotten bool           `json:"forgotten,omitempty"` // the file was damaged then: there may have been more before
 }
 
 // Converged says that a tree was fully applied and nothing known has changed since.
@@ -208,9 +214,9 @@ type Snapshot struct {
 	Guards   Guards
 	Requests []string // ids of plans: what they hold was asked to be released, see Release
 	Checkout string   // identity of the checkout whose specs were applied; "" before there was one
-	Refresh  Refresh  // zero: never, or the file was rebuilt or damaged since
-	Rebuilt  bool     // the file was set aside as damaged and has not seen a refresh since
-	Damaged  int      // records that failed their checksum and were dropped since the last refresh
+	Refresh  Refresh  // zero: never, or the file was rebuilt since
+	Rebuilt  bool     // a damaged file was set aside, and there was no refresh since
+	Damaged  int      // records and pages that were lost with it
 }
 
 // Commit is what one completed call changes. It is applied whole or not at all, and what is taken

@@ -44,37 +44,51 @@ type Options struct {
 // Store is an open state file. Its methods are safe for concurrent use.
 type Store struct {
 	path      string
-	file      *os.File    // bbolt's; kept to give the lock back when bbolt cannot
-	db        *bolt.DB    // nil: there is nothing to read (OpenReadOnly alone)
-	named     os.FileInfo // the file that path names, as long as it is this one; nil: it does not matter
 	readOnly  bool
-	rebuilt   bool   // of a store without db
-	untrusted bool   // see Options
-	aside     string // where Open moved the damaged file
-	lost      int    // damage that a read-only store may not repair
-	events    int    // that the history keeps
-	most      int    // bytes that they may take
-	history   sync.Mutex
-	bytes     int // that they take, if measured; both for whoever has the mutex
-	measured  bool
-	broken    atomic.Pointer[damage]
-	closed    atomic.Bool
+	untrusted bool // see Options
+	events    int  // that the history keeps
+	most      int  // bytes that they may take
+
+	opened  sync.RWMutex // held for writing while the file is replaced by another, and while it is closed
+	file    *os.File     // bbolt's; kept to give the lock back when bbolt cannot
+	db      *bolt.DB     // nil: there is nothing to read (OpenReadOnly alone)
+	named   os.FileInfo  // the file that path names, as long as it is this one; nil: it does not matter
+	aside   string       // where the damaged file was moved
+	rebuilt bool         // of a store without db
+
+	history  sync.Mutex // taken before opened
+	bytes    int        // that the events take, if measured; both for whoever has the mutex
+	measured bool
+	broken   atomic.Pointer[damage]
+	closed   atomic.Bool
 }
 
-// SetAside returns the path to which Open moved a damaged file, or "".
-func (s *Store) SetAside() string { return s.aside }
+// SetAside returns the path to which a damaged file was moved, when it was opened or since; "" if none was.
+func (s *Store) SetAside() string {
+	s.opened.RLock()
+	defer s.opened.RUnlock()
+	return s.aside
+}
 
 // Path returns where the file is.
 func (s *Store) Path() string { return s.path }
 
-// Void reports that there is nothing to read: OpenReadOnly found no file, or a damaged one.
-func (s *Store) Void() bool { return s.db == nil }
+// Void reports that there is nothing to read: OpenReadOnly found no file, or a damaged one of which nothing is sound.
+func (s *Store) Void() bool { return s.database() == nil }
+
+func (s *Store) database() *bolt.DB {
+	s.opened.RLock()
+	defer s.opened.RUnlock()
+	return s.db
+}
 
 // Close gives the file back. It waits for calls under way.
 func (s *Store) Close() error {
-	if s.db == nil || s.closed.Swap(true) {
+	if s.Void() || s.closed.Swap(true) {
 		return nil
 	}
+	s.opened.Lock()
+	defer s.opened.Unlock()
 	if !s.readOnly && s.gone() == nil {
 		removePID(s.path) // before the lock goes: afterwards the file may be the next holder's
 	}
@@ -106,6 +120,8 @@ func (s *Store) update(fn func(*bolt.Tx) error) error {
 
 // guard runs one transaction and turns bbolt's panics, and faults of its memory map, into ErrDamaged.
 func (s *Store) guard(transaction func() error) error {
+	s.opened.RLock()
+	defer s.opened.RUnlock()
 	if d := s.broken.Load(); d != nil {
 		return d
 	}

@@ -21,7 +21,7 @@ func checksum(record []byte) tally {
 	return tally(binary.BigEndian.Uint32(record[1:]))
 }
 
-// setRecord and deleteRecord keep the tally. Whoever changes a bucket in another way must recount.
+// setRecord and deleteRecord keep the tally. No bucket is changed in another way.
 func setRecord(tx *bolt.Tx, bucket, key string, record []byte) error {
 	b := tx.Bucket([]byte(bucket))
 	t := tally(b.Sequence())
@@ -44,21 +44,4 @@ func deleteRecord(tx *bolt.Tx, bucket, key string) error {
 		return err
 	}
 	return b.Delete([]byte(key))
-}
-
-// recount sets every tally to what is there.
-func recount(tx *bolt.Tx) error {
-	for _, name := range bucketNames() {
-		b, t := tx.Bucket([]byte(name)), tally(0)
-		if b == nil { // in an old file, see laterBuckets
-			continue
-		}
-		if err := b.ForEach(func(_, record []byte) error { t = t.with(record); return nil }); err != nil {
-			return err
-		}
-		if err := b.SetSequence(uint64(t)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

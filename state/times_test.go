@@ -126,6 +126,7 @@ func TestTimesOfAnOlderRecord(t *testing.T) {
 		return tx.DeleteBucket([]byte("writes"))
 	})
 	writeRecord(t, path, "meta", "format", `{"version":1}`)
+	setTallies(t, path)
 	for _, open := range []func(testing.TB, string) *state.Store{openReadOnly, open} {
 		st := open(t, path)
 		snap := mustSnapshot(t, st)

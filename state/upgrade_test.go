@@ -1,7 +1,6 @@
 package state_test
 
 import (
-	"encoding/binary"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -18,18 +17,7 @@ func TestFormat1(t *testing.T) {
 	writeRecord(t, path, "users", "id-1", "{\"version\":7,\"managed\":true}\n<email \"now@x.example\"\n>email \"Ana@X.example\"\n")
 	writeRecord(t, path, "users", "id-2", "{\"version\":3}\n<email \"bo@x.example\"\n")
 	writeRecord(t, path, "meta", "format", `{"version":1}`)
-	editBolt(t, path, func(tx *bolt.Tx) error { // the tallies, as README.md describes them
-		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-			var n, sums uint64
-			if err := b.ForEach(func(_, record []byte) error {
-				n, sums = n+1, sums^uint64(binary.BigEndian.Uint32(record[1:]))
-				return nil
-			}); err != nil {
-				return err
-			}
-			return b.SetSequence(n<<32 | sums)
-		})
-	})
+	setTallies(t, path)
 	for _, open := range openers() {
 		st, err := open(path, state.Options{})
 		if err != nil {

@@ -21,8 +21,9 @@
 //
 // Desired is what the specs say, observed what the API last told, applied what was last written or
 // found equal. Package plan compares the three and decides what is to be done: a [plan.Change] is one user
-// that differs. A [Call] is one request, for one user or for many. A [Directory] turns the first into the
-// second and knows the wire; this package carries a plan out in order, and knows no HTTP.
+// that differs. Package apply carries that out: an [apply.Call] is one request, for one user or for many. A [Directory]
+// turns the first into the second, and knows the wire: the [Reader] half is for planning, the [apply.Writer] half for
+// applying. This package and those two know no HTTP.
 //
 // Detail fields are the fields that no listing shows. They are asked for when a plan turns out to need them, and
 // read again in turns.
@@ -34,7 +35,7 @@
 //     the user. Killed in between, the next pass reads what the call may have written before it compares.
 //   - The calls of one user never overlap. Calls of different users do, lower lanes first.
 //   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. (Calls
-//     that are [Call.Repeatable] set the same again, and are sent again.) A
+//     that are [apply.Call.Repeatable] set the same again, and are sent again.) A
 //     creation is preceded by an intent in the state file, and repeated only after the address was looked up.
 //   - What is written without a version is read late: within plan.ReadLag of a write of ours no reading of such a field
 //     is believed, whoever reads it.

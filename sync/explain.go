@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
-	"usersyncd/sync/plan/reference"
+	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/identity"
 )
 
 // Explanation is all there is to say about one user. Its JSON is a contract: schema usersyncd.explain/v1.
@@ -42,97 +44,45 @@ type Explanation struct {
 	History  []state.Event `json:"history"`  // the last writes, newest first
 }
 
-// storyEvents is how many of the last writes an explanation has.
-const storyEvents = 5
+// maxEvents is how many of the last writes an explanation has.
+const maxEvents = 5
 
-// Explain says what there is to say about the user with an address. It is safe to call at any time, and takes
-// part in no pass: it looks at what the last plan saw. Before there was one it looks at the tree that was read or,
-// while the very first is being read, at the state file alone, and says so.
+// Explain says what there is to say about the user with an address, as the last plan saw it. Before there is a plan it
+// goes by the tree that was read or, while the very first is being read, by the state file alone, and says so. It takes
+// part in no pass, and is safe to call at any time.
 func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, error) {
-	key := spec.Key(email)
-	v, tree := r.View(), r.loaded.Load()
-	if v != nil {
-		tree = v.tree
+	v, key := r.View(), spec.Key(email)
+	if v == nil {
+		v = &View{tree: r.loaded.Load()}
 	}
-	// Who is not in a tree with problems may be declared by a file that could not be read.
-	whole := tree != nil && (findUser(tree, key) != nil || len(tree.Problems) == 0)
-	switch {
-	case v != nil && whole:
-		return v.explain(r.Store, key)
-	case whole:
-		one := &spec.Tree{Revision: tree.Revision, Problems: tree.Problems}
-		if u := findUser(tree, key); u != nil {
-			one.Users = []*spec.User{u}
-		}
-		return explainOne(one, r.Store, r.inForce(), key, false)
-	case tree == nil && r.Status().Phase == "scan": // to read all files a second time, meanwhile, takes long
-		v := &View{tree: &spec.Tree{}}
-		e, err := v.explain(r.Store, key)
-		if err != nil {
-			return nil, err
-		}
-		e.Standing, e.Why = "unknown", "the specs are being read just now, and this is what was known before; ask again when they are"
-		for i := range e.Fields {
-			e.Fields[i].Verdict = "unknown"
-		}
-		return e, nil
+	policy := *cmp.Or(r.policy.Load(), &plan.Policy{})
+	reading := v.tree == nil && r.Status().Phase == "scan" // to read all files a second time, meanwhile, takes long
+	if !reading && !v.complete(key) {
+		return Explain(ctx, r.Specs, r.Store, policy, email)
 	}
-	return Explain(ctx, r.Specs, r.Store, r.inForce(), email)
+	return v.explain(r.Store, policy, key)
 }
 
-// inForce is the policy of the pass that has begun last.
-func (r *Reconciler) inForce() plan.Policy {
-	if policy := r.policy.Load(); policy != nil {
-		return *policy
-	}
-	return plan.Policy{}
-}
-
-// Explain says the same where no pass is made: from the specs and what the state file remembers. What only the
-// organization, or a look at everybody, could show to be wrong is missing from it.
+// Explain says the same from the files that mention the user, and the state file. What only the organization, or a look
+// at everybody, could show to be wrong is missing from it.
 func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy plan.Policy, email string) (*Explanation, error) {
 	key := spec.Key(email)
 	tree, err := specs.Find(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	return explainOne(tree, store, policy, key, true)
+	return (&View{tree: tree, partial: true}).explain(store, policy, key)
 }
 
-// explainOne plans for one user, from a tree that need hold nobody else. partial says that its problems are only
-// those of files that mention the user.
-func explainOne(tree *spec.Tree, store *state.Store, policy plan.Policy, key string, partial bool) (*Explanation, error) {
-	keys, ids := []string{key}, []string{}
-	if u := findUser(tree, key); u != nil {
-		keys = append(keys, u.PreviousEmails...)
-		if u.ID != "" {
-			ids = append(ids, u.ID)
-		}
-		if manager := u.Fields[spec.Manager].Text(); manager != "" {
-			keys = append(keys, spec.Key(manager))
+// explain answers from the tree, the plan and what the state file has of the user. Where there is a tree and no plan, it
+// makes one for the user.
+func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *Explanation, err error) {
+	if v.tree != nil && v.Plan == "" {
+		if v, err = v.planFor(store, policy, key); err != nil {
+			return nil, err
 		}
 	}
-	snap, err := store.Part(keys, ids)
-	if err != nil {
-		return nil, err
-	}
-	policy.Select = plan.Selection{Only: []string{key}}
-	policy.Guard = policy.Guard.ForOne()
-	p := plan.New(tree, snap, policy, nil, time.Now())
-	v := &View{Revision: tree.Revision, tree: tree, claimed: p.OwnerOf, partial: partial}
-	v.take(p)
-	e, err := v.explain(store, key)
-	if err == nil && e.Standing == string(plan.Planned) {
-		e.Why = cmp.Or(e.Why, "unless a guard holds it: most of them count other users, too, and usersyncd plan shows what they hold")
-	}
-	return e, err
-}
-
-func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
-	e := &Explanation{Schema: "usersyncd.explain/v1", Email: key, Plan: v.Plan, Revision: v.Revision,
-		Defaults: []string{}, Fields: []FieldStory{}, Problems: []string{}}
-	declared, change := v.user(key), v.change(key)
-	known, err := v.known(store, key, declared)
+	known, err := v.known(store, key)
 	if err != nil {
 		return nil, err
 	}
@@ -140,151 +90,194 @@ func (v *View) explain(store *state.Store, key string) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
+	e = &Explanation{Schema: "usersyncd.explain/v1", Email: key, Plan: v.Plan, Listed: meta.Refresh.At, Paused: meta.Pause,
+		Defaults: []string{}, Fields: []FieldStory{}, Problems: v.problemsOf(key), History: []state.Event{}}
+	if v.tree != nil {
+		e.Revision = v.tree.Revision
+	}
+	if u := v.user(key); u != nil {
+		e.File, e.Line = u.Pos.File, u.Pos.Line
+	}
+	written := state.Query{Email: key, Limit: maxEvents}
 	if known != nil {
 		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
 		if !known.Stale { // else it is to be read again
 			e.Read = known.Times.Oldest()
 		}
+		written = state.Query{ID: known.ID, Limit: maxEvents}
 	}
-	e.Listed = meta.Refresh.At
-	e.Paused = meta.Pause
-	query := state.Query{ID: e.ID, Limit: storyEvents}
-	if e.ID == "" {
-		query.Email = key
-	}
-	if e.History, err = store.History(query); err != nil {
+	events, err := store.History(written)
+	if err != nil {
 		return nil, err
 	}
-	if e.History == nil {
-		e.History = []state.Event{}
-	}
-	names := addresses{store, map[string]string{}}
-	if err := e.fields(declared, known, change, &names); err != nil {
+	e.History = append(e.History, events...)
+	if err := e.addFields(v, store, known); err != nil {
 		return nil, err
 	}
-	e.place(v, declared, key)
-	e.stand(declared, known, change)
-	if declared == nil && e.Standing == "unknown" {
-		err = e.suggest(store, v)
-	}
-	return e, err
-}
-
-// suggest adds the address that may be meant by one that nobody has: a declared one, or where the tree is not at
-// hand any that is known, which takes longer to find.
-func (e *Explanation) suggest(store *state.Store, v *View) error {
-	var keys []string
-	for _, u := range v.tree.Users {
-		keys = append(keys, u.Key)
-	}
-	if v.partial {
-		known, err := store.Addresses()
-		if err != nil {
-			return err
-		}
-		keys = append(keys, known...)
-	}
-	e.Why += reference.DidYouMean(e.Email, keys)
-	return nil
-}
-
-// known finds what is known of the user behind a declared one, or of whoever has the address.
-func (v *View) known(store *state.Store, key string, declared *spec.User) (*state.User, error) {
-	if id := v.id(key); id != "" {
-		return store.User(id)
-	}
-	if declared != nil && declared.ID != "" {
-		return store.User(declared.ID)
-	}
-	found, err := store.Lookup(key)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return slices.MinFunc(found, func(a, b *state.User) int { // a live one before a deleted one, as a plan would
-		if a.Deleted() != b.Deleted() {
-			return map[bool]int{true: 1, false: -1}[a.Deleted()]
-		}
-		return cmp.Compare(b.ID, a.ID)
-	}), nil
-}
-
-// place says where the user is declared, and what is wrong there.
-func (e *Explanation) place(v *View, declared *spec.User, key string) {
-	if declared != nil {
-		e.File, e.Line = declared.Pos.File, declared.Pos.Line
-	}
-	for _, p := range v.problems {
-		if p.Key == key {
-			e.Problems = append(e.Problems, p.String())
-		}
-	}
-	if declared != nil {
-		return // and sound: what is wrong with the tree is about others
-	}
-	for _, p := range v.tree.Problems {
-		if v.partial || mentions(p.Message, key) {
-			e.Problems = append(e.Problems, p.String())
-		}
-	}
-}
-
-// mentions reports whether a text has an address in it, and not only one that contains it.
-func mentions(text, key string) bool {
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return r <= ' ' || strings.ContainsRune(`"(),:;<>`, r)
-	})
-	return slices.ContainsFunc(words, func(w string) bool { return strings.Trim(w, "'.") == key })
+	return e, e.sumUp(v, store, known)
 }
 
 // neverRead is why nothing can be said of whom the state file does not know.
 const neverRead = "the organization was never read: whether the user exists is not known yet"
 
-// stand sums up.
-func (e *Explanation) stand(declared *spec.User, known *state.User, change *plan.Change) {
-	switch {
-	case declared != nil && known == nil && e.Listed.IsZero(): // and so the plan makes up a new user
+// sumUp sets the standing, and why it is so.
+func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) error {
+	change := v.change(e.Email)
+	e.Standing = "not declared"
+	switch declared := v.user(e.Email) != nil; {
+	case v.tree == nil:
+		e.Standing, e.Why = "unknown", "the specs are being read just now, and this is what was known before; ask again when they are"
+	case declared && known == nil && e.Listed.IsZero(): // and so the plan makes up a new user
 		e.Standing, e.Why, e.Problems = "unknown", neverRead, []string{}
 	case change != nil:
-		e.Standing, e.Why, e.Action, e.Cause = string(change.Outcome), change.Note, change.Action, change.Cause
-		switch {
-		case change.Outcome == plan.Applied && change.Action.Removes():
-			e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", change.Action)
-		case change.UserOutcome() == plan.Deferred:
-			e.Standing = string(plan.Deferred)
-		case change.Outcome == plan.Applied && len(change.Withheld) > 0:
-			e.Standing = string(change.UserOutcome())
-		case change.Outcome == plan.Applied:
-			e.Standing, e.Why = "in sync", "applied with the last pass"
-		}
-		e.Release, e.Next = change.Hold, change.Retry
-		for _, w := range change.Withheld {
-			e.Release, e.Why = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note)
-			if !w.Until.IsZero() && (e.Next.IsZero() || w.Until.Before(e.Next)) {
-				e.Next = w.Until
-			}
-		}
-		if len(change.Deferred) > 0 {
-			e.Next, e.Opens, e.Why = change.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
-		}
-		if change.Waits != "" {
-			e.Why = "waits for " + change.Waits
-		}
-		if change.Err != nil {
-			e.Why = change.Err.Error()
+		e.addChange(change)
+		if v.Plan == "" && change.Outcome == plan.Planned {
+			e.Why = cmp.Or(e.Why, "unless a guard holds it: most of them count other users, too, and usersyncd plan shows what they hold")
 		}
 	case len(e.Problems) > 0:
 		e.Standing, e.Why = "wrong", "the spec has problems; until they are solved nothing of the user is changed"
-	case declared != nil:
+	case declared:
 		e.Standing = "in sync"
-	case known != nil && known.Applied != nil:
-		e.Standing, e.Why = "not declared", "it is managed, and no file declares it any more"
-	case known != nil && known.Deleted():
-		e.Standing, e.Why = "not declared", "it is deleted in the organization, and no file declares it"
-	case known != nil:
-		e.Standing, e.Why = "not declared", "it exists in the organization and no file declares it, so it is left alone"
-	case e.Listed.IsZero():
-		e.Standing, e.Why = "unknown", "no file declares the address, and "+neverRead
+	case known == nil:
+		why := "nobody in the organization has it, as far as is known"
+		if e.Listed.IsZero() {
+			why = neverRead
+		}
+		meant, err := v.suggest(store, e.Email)
+		e.Standing, e.Why = "unknown", "no file declares the address, and "+why+meant
+		return err
+	case known.Applied != nil:
+		e.Why = "it is managed, and no file declares it any more"
+	case known.Deleted():
+		e.Why = "it is deleted in the organization, and no file declares it"
 	default:
-		e.Standing, e.Why = "unknown", "no file declares the address, and nobody in the organization has it, as far as is known"
+		e.Why = "it exists in the organization and no file declares it, so it is left alone"
 	}
+	return nil
+}
+
+// addChange says what is to be done and what that waits for, or how it has ended.
+func (e *Explanation) addChange(c *plan.Change) {
+	e.Standing, e.Why, e.Action, e.Cause = string(c.UserOutcome()), c.Note, c.Action, c.Cause
+	switch {
+	case c.Outcome == plan.Applied && c.Action.Removes():
+		e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", c.Action)
+	case c.UserOutcome() == plan.Applied:
+		e.Standing, e.Why = "in sync", "applied with the last pass"
+	}
+	e.Release, e.Next = c.Hold, c.Retry
+	for _, w := range c.Withheld {
+		e.Release, e.Why, e.Next = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note), plan.Earliest(e.Next, w.Until)
+	}
+	if len(c.Deferred) > 0 {
+		e.Next, e.Opens, e.Why = c.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
+	}
+	switch {
+	case c.Err != nil:
+		e.Why = c.Err.Error()
+	case c.Waits != "":
+		e.Why = "waits for " + c.Waits
+	}
+}
+
+// FieldStory is what is known of one field. A value is null where there is none, or nothing is known.
+type FieldStory struct {
+	Field     spec.Field      `json:"field"`
+	File      string          `json:"file,omitempty"` // where it is declared: the user's own file, or a _defaults.yaml
+	Line      int             `json:"line,omitempty"`
+	Inherited bool            `json:"inherited,omitempty"`
+	Desired   json.RawMessage `json:"desired"`
+	Applied   json.RawMessage `json:"applied"`
+	Live      json.RawMessage `json:"live"`
+	Verdict   string          `json:"verdict"`        // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
+	Until     time.Time       `json:"until,omitzero"` // of one that is contested or uncertain: it is not changed before
+}
+
+// Values are the field's values for people.
+func (f *FieldStory) Values() (desired, applied, live string) {
+	return shown(f.Desired), shown(f.Applied), shown(f.Live)
+}
+
+func shown(v json.RawMessage) string {
+	if len(v) == 0 || string(v) == "null" {
+		return "-"
+	}
+	return spec.Value(v).Display()
+}
+
+// addFields compares the fields that are declared, applied or known.
+func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) error {
+	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
+	known = cmp.Or(known, &state.User{})
+	for _, info := range spec.All() {
+		f := info.Field
+		desired, applied := declared.Fields[f], known.Applied[f]
+		live, err := named(store, spec.Declarable(f, known.Fields[f]))
+		if err != nil {
+			return err
+		}
+		if desired == "" && applied == "" && live == "" {
+			continue
+		}
+		s := FieldStory{Field: f, Desired: plan.Raw(desired), Applied: plan.Raw(applied), Live: plan.Raw(live), Verdict: "unknown"}
+		if v.tree != nil {
+			s.Verdict, s.Until = verdict(f, desired, applied, live, known, change)
+		}
+		if at, ok := declared.At.Of(f); ok {
+			s.File, s.Line, s.Inherited = at.File, at.Line, !declared.Own(f)
+		}
+		if s.Inherited && !slices.Contains(e.Defaults, s.File) {
+			e.Defaults = append(e.Defaults, s.File)
+		}
+		e.Fields = append(e.Fields, s)
+	}
+	slices.Sort(e.Defaults)
+	return nil
+}
+
+// verdict says in a word how a field stands and, if that has an end, until when.
+func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User, change *plan.Change) (word string, until time.Time) {
+	for _, w := range change.Withheld {
+		if w.Field == f {
+			return string(w.Reason), w.Until
+		}
+	}
+	if until, contested := contest.Of(known, f, time.Now()); contested {
+		return string(plan.ByContest), until
+	}
+	differs := change.Drift
+	if change.Outcome != plan.Applied {
+		differs = slices.Concat(change.Fields, differs)
+	}
+	i := slices.IndexFunc(differs, func(fc plan.FieldChange) bool { return fc.Field == f })
+	switch {
+	case change.Defers(f):
+		word = string(plan.Deferred)
+	case i >= 0:
+		word = string(differs[i].Cause)
+	case desired == "" && applied != "":
+		word = "not declared" // and applied when it was
+	case desired == "":
+		word = "not managed"
+	case live == "" && applied != desired:
+		word = "unknown"
+	case live != "" && live != desired && !spec.Equal(f, desired, live) && applied != desired:
+		word = string(plan.Edit)
+	default:
+		word = "in sync"
+	}
+	return word, time.Time{}
+}
+
+// named turns a reference by id into one by address, where that is known.
+func named(store *state.Store, v spec.Value) (spec.Value, error) {
+	id, ok := strings.CutPrefix(v.Text(), identity.IDPrefix)
+	if !ok {
+		return v, nil
+	}
+	u, err := store.User(id)
+	if err != nil || u == nil || u.Key() == "" {
+		return v, err
+	}
+	return spec.Text(u.Key()), nil
 }

@@ -140,6 +140,8 @@ func TestExplainBeforeThePlan(t *testing.T) {
 		w.close()
 		w.open() // a restart
 		w.write("ana.yaml", "email: %s\ntitle: Chief\nmanager: %s\n", ana, boss)
+		w.write("new.yaml", "email: new@example.com\nname: New\nmanager: chief@example.com\n")
+		w.write("chief.yaml", "email: chief@example.com\nname: Chief\n")
 
 		// Somebody is checking out, so that nothing was read yet.
 		w.write(".git/HEAD", "ref: refs/heads/main\n")
@@ -190,6 +192,9 @@ func TestExplainBeforeThePlan(t *testing.T) {
 		}
 		if e := w.told(boss, false); e.Standing != "not declared" || e.ID != us[0].ID {
 			t.Errorf("before the plan, who is not declared: %+v", e)
+		}
+		if e := w.told("new@example.com", false); e.Standing != "planned" || e.Action != plan.Create || len(e.Problems) > 0 {
+			t.Errorf("before the plan, whose manager is new, too: %+v", e)
 		}
 		cancel()
 		<-ended

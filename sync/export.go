@@ -41,15 +41,12 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err != nil {
 		return nil, err
 	}
-	if err := r.awaitWrites(ctx, snap, Mode{Strict: true}); err != nil {
+	org := r.observer(Mode{Strict: true})
+	if err := org.awaitWrites(ctx, snap); err != nil {
 		return nil, err
 	}
 	began = time.Now() // what is read from now on shows what was interrupted
-	org, err := r.Directory.Open(ctx, snap.Users)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.Store.Bind(state.Org{API: r.API, ID: org}); err != nil {
+	if err := org.binder(ctx, snap)(); err != nil {
 		return nil, err
 	}
 	read := slices.Clone(fields)
@@ -63,11 +60,11 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		}
 	}
 	out := &Exported{Users: []*spec.User{}, Late: Late{Rebuilt: snap.Rebuilt}}
-	if err := r.refresh(ctx, ctx, snap, listed, false); err != nil {
+	if err := org.refresh(ctx, ctx, snap, listed); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) }) {
-		if err := r.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
+		if err := org.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +80,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := r.Policy.Select.Check(there); err != nil {
 		return nil, err
 	}
-	if err := r.readDetails(ctx, snap, chosen, read, began); err != nil {
+	if err := org.readDetails(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
 	for _, id := range chosen {
@@ -114,36 +111,4 @@ func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Fie
 		late.Until = read.Add(plan.ReadLag)
 	}
 	return unknown
-}
-
-// exportsAgain is how old what no listing shows may be.
-const exportsAgain = time.Hour
-
-// readDetails reads the fields that no listing shows, where they were not read lately, or an interrupted call may have
-// written one since.
-func (r *Reconciler) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
-	want := map[string][]spec.Field{}
-	for _, id := range ids {
-		u := snap.Users[id]
-		if u.Deleted() {
-			continue
-		}
-		for _, f := range fields {
-			_, known := u.Fields[f]
-			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
-			if apart := slices.Contains(r.Policy.DetailFields, f); !known || apart && old {
-				want[id] = append(want[id], f)
-			}
-		}
-	}
-	if len(want) == 0 {
-		return nil
-	}
-	unread, err := r.details(ctx, want, snap, false)
-	for id, why := range unread {
-		if why != nil {
-			r.Log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
-		}
-	}
-	return err
 }

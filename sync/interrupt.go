@@ -39,32 +39,36 @@ type activePass struct {
 	until    time.Time // once it sends: when it has done so for as long as it has taken to plan
 }
 
+// An interrupter lets others end the pass that is under way.
+type interrupter struct {
+	active atomic.Pointer[activePass]
+}
+
 // begin registers a pass. The context that it returns ends when somebody interrupts the pass.
-func (r *Reconciler) begin(ctx context.Context) (context.Context, *activePass) {
+func (i *interrupter) begin(ctx context.Context) (context.Context, *activePass) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	a := &activePass{interrupt: cancel, sends: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
-	r.active.Store(a)
-	r.Policy.Limits = r.Directory.Limits()
+	i.active.Store(a)
 	return ctx, a
 }
 
 // end is the end of a pass.
-func (r *Reconciler) end(a *activePass) {
-	r.active.Store(nil)
+func (i *interrupter) end(a *activePass) {
+	i.active.Store(nil)
 	a.interrupt(nil)
 	close(a.over)
 }
 
 // waited leaves out of what it has taken to plan what was spent with waiting for the organization.
-func (r *Reconciler) waited(since time.Time) {
-	if a := r.active.Load(); a != nil {
+func (i *interrupter) waited(since time.Time) {
+	if a := i.active.Load(); a != nil {
 		a.planning = a.planning.Add(time.Since(since))
 	}
 }
 
 // sending says that the pass begins to read or change single users.
-func (r *Reconciler) sending() {
-	a := r.active.Load()
+func (i *interrupter) sending() {
+	a := i.active.Load()
 	if a == nil {
 		return // an export
 	}
@@ -80,24 +84,16 @@ func (r *Reconciler) sending() {
 // Interrupt ends the pass or the rollback under way, and reports whether there is one: what is in flight is awaited and
 // recorded, and nothing else is begun. A listing under way is finished first. It returns at once; the pass returns
 // ErrInterrupted with the reason. What is in the state file or the checkout by then is found by the next pass.
-func (r *Reconciler) Interrupt(why string) bool {
-	a := r.active.Load()
+func (i *interrupter) Interrupt(why string) bool {
+	a := i.active.Load()
 	if a != nil {
 		a.interrupt(interruption(why))
 	}
 	return a != nil
 }
 
-// Recheck interrupts the pass under way if the checkout is another one than it works on, once that is still. It
-// returns when that is decided, or ctx or the pass has ended. If it reports false, another pass has to look: it has
-// interrupted this one, or could not tell, or there is a new commit that changes no spec.
-//
-// A pass gets at least as long to send as it has taken to plan: whoever edits all the time does not stop it.
-func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
-	a := r.active.Load()
-	if a == nil {
-		return false
-	}
+// recheck interrupts the pass if the checkout is another one than it works on; see Reconciler.Recheck.
+func (a *activePass) recheck(ctx context.Context, specs *spec.Loader) (current bool) {
 	wait := func(d time.Duration) bool {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
@@ -121,14 +117,14 @@ func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
 	}
 	for pause := stillWait; ; pause = min(2*pause, longestStillWait) {
 		works := a.scan.Load()
-		first, err := r.Specs.Scan(ctx)
+		first, err := specs.Scan(ctx)
 		if err == nil && first.Digest == works.Digest {
 			return first.Revision == works.Revision
 		}
 		if !wait(secondLook) {
 			return false
 		}
-		second, again := r.Specs.Scan(ctx)
+		second, again := specs.Scan(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return false

@@ -161,6 +161,34 @@ func TestKilledRightAfterACreation(t *testing.T) {
 	}
 }
 
+// In a pass that somebody waits for, that is waited for, too, if nothing was killed.
+func TestRightAfterACreation(t *testing.T) {
+	for name, edit := range map[string]func(w *world){
+		"what no listing shows": func(w *world) {
+			w.write("new.yaml", "email: new@example.com\nname: New\nutilization: {call: {capacity: 1}}\n")
+		},
+		"skills":      func(w *world) { w.write("new.yaml", "email: new@example.com\nname: New\nskills: {Billing: 3}\n") },
+		"its removal": func(w *world) { w.remove("new.yaml") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 3, Full: true, ReadLag: 40 * time.Second})
+				w.Policy.OnRemoval = plan.Deactivate
+				w.write("other.yaml", "email: %s\n", w.sim.Users()[0].Email)
+				w.write("new.yaml", "email: new@example.com\nname: New\n")
+				w.pass()
+				time.Sleep(time.Second)
+				edit(w)
+				if res, err := w.once(); err != nil || res.Applied != 1 || res.Skipped > 0 {
+					t.Errorf("%v, applied %d, skipped %d\n%s", err, res.Applied, res.Skipped, show(res))
+				}
+				time.Sleep(time.Hour)
+				w.settled()
+			})
+		})
+	}
+}
+
 // A user who is being restored may have lost anything: killed before that is recorded, the next pass reads it.
 func TestKilledWhileAUserIsRestored(t *testing.T) {
 	for _, at := range []moment{unsent, unrecorded, unanswered} {

@@ -32,16 +32,12 @@ type Reconciler struct {
 	Log       *slog.Logger
 	Rand      *rand.Rand // jitter
 
-	status   atomic.Pointer[Status]
-	view     atomic.Pointer[View]
-	active   atomic.Pointer[activePass]
-	loaded   atomic.Pointer[spec.Tree]   // that was read last, for Explain
-	policy   atomic.Pointer[plan.Policy] // of the pass that has begun last, for Explain
-	standing Standing
-	refused  bool                     // the API has refused the credentials, and accepted none since
-	resumes  bool                     // the last pass was interrupted, so that this one goes on with it
-	seen     string                   // digest of the last tree that two looks agreed on
-	failures map[string]state.Failure // as the pass found them
+	publisher
+	interrupter
+	policy  atomic.Pointer[plan.Policy] // of the pass that has begun last, for Explain
+	refused bool                        // the API has refused the credentials, and accepted none since
+	resumes bool                        // the last pass was interrupted, so that this one goes on with it
+	seen    string                      // digest of the last tree that two looks agreed on
 
 	contested []contest.Contest // as the last pass that had a plan left them
 	// partial are, by address, fields of which the last pass that carried out a plan has written some, and not all.
@@ -70,6 +66,7 @@ type Mode struct {
 // never on what an event said. The Result holds what was done even when the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
 	until, active := r.begin(ctx)
+	r.Policy.Limits = r.Directory.Limits()
 	res, err := r.pass(ctx, until, active, mode)
 	for try := 1; res == nil && errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
 		// Somebody is checking out; nothing was written yet. It rarely takes a second.
@@ -83,6 +80,46 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 		}
 	}
 	r.end(active)
+	r.conclude(res, err, ctx.Err() != nil)
+	return res, err
+}
+
+// pass makes one attempt at a pass. When ctx ends it is over at once; when until does, as soon as a listing that is under
+// way is finished and what is in flight has come back.
+func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode Mode) (*Result, error) {
+	p := &pass{Reconciler: r, mode: mode, active: active, org: r.observer(mode), began: time.Now(), policy: r.Policy, releases: mode.Release}
+	if done, err := p.load(ctx); done != nil || err != nil {
+		return done, err
+	}
+	for {
+		snap, err := p.refresh(ctx, until)
+		if err != nil {
+			return p.early(until, err)
+		}
+		next, err := p.plan(ctx, until, snap)
+		switch {
+		case err != nil:
+			return p.early(until, err)
+		case p.invalid != nil && len(next.Changes) == 0 && p.planned == nil:
+			return nil, p.invalid
+		}
+		if err := p.authorized(ctx); err != nil || mode.DryRun {
+			return p.report(next, err)
+		}
+		if p.meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
+			return p.report(next, p.Store.Commit(state.Commit{Users: next.Bases()}))
+		}
+		stopped := p.apply(until, next, snap)
+		turned := errors.Is(stopped, errWindow) // a change window has opened or closed: another plan
+		p.urgentDone = p.urgentDone || next.Urgent && !turned
+		if !turned && (stopped != nil || !next.Urgent) {
+			return p.report(next, stopped)
+		}
+	}
+}
+
+// conclude publishes how a pass has ended, unless it was its caller who has ended it.
+func (r *Reconciler) conclude(res *Result, err error, cancelled bool) {
 	r.standing.Passes++
 	r.refused = r.refused || errors.Is(err, apply.ErrUnauthorized)
 	r.resumes = errors.Is(err, ErrInterrupted)
@@ -93,58 +130,43 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	switch {
 	case err == nil, r.resumes && res != nil && res.Applied > 0:
 		r.standing.Success, r.standing.Trouble = time.Now(), nil
-	case !r.resumes && ctx.Err() == nil:
+	case !r.resumes && !cancelled:
 		r.standing.Ailing++
 		r.standing.Trouble = err
 	}
 	r.set(s)
-	return res, err
 }
 
-func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode Mode) (*Result, error) {
-	p := &pass{Reconciler: r, mode: mode, active: active, began: time.Now(), policy: r.Policy, releases: mode.Release}
-	if done, err := p.load(ctx); done != nil || err != nil {
-		return done, err
-	}
-	for {
-		snap, err := p.known(ctx, until)
-		if err != nil {
-			return p.early(until, err)
-		}
-		next, err := p.plan(until, snap)
-		switch {
-		case err != nil:
-			return p.early(until, err)
-		case p.invalid != nil && len(next.Changes) == 0 && p.planned == nil:
-			return nil, p.invalid
-		}
-		if err := p.stillThere(ctx, next); err != nil {
-			return p.early(until, err)
-		}
-		if !next.Urgent {
-			p.see(p.tree, next)
-			p.tellUnheld(next, p.releases)
-		}
-		if err := p.authorized(ctx); err != nil || mode.DryRun {
-			return p.report(next, err)
-		}
-		if p.meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
-			return p.report(next, p.Store.Commit(state.Commit{Users: next.Bases()}))
-		}
-		if !next.Urgent {
-			p.tellUnheld(next, remaining(next.UnknownReleases, p.releases))
-		}
-		p.releases = remaining(p.releases, next.Answered)
-		stopped := p.apply(until, next, snap)
-		if p.planned != nil {
-			next.Continue(p.planned)
-		}
-		turned := errors.Is(stopped, errWindow)
-		p.planned, p.urgentDone = next, p.urgentDone || next.Urgent && !turned
-		if !turned && (stopped != nil || !next.Urgent) {
-			return p.report(next, stopped)
-		}
-	}
+// observer returns one for a pass.
+func (r *Reconciler) observer(mode Mode) *observer {
+	return &observer{r.Directory, r.API, r.Store, &r.Policy, r.Log, &r.publisher, &r.interrupter, mode.DryRun, mode.Strict || mode.DryRun}
+}
+
+// carryOut carries a plan out, and publishes how far it is with a status.
+func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy, s Status) (partial map[string][]spec.Field, err error) {
+	repairs := r.standing.Repairs
+	s.Phase, s.Began, s.Plan = "apply", p.Began, p.ID
+	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
+		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
+		Report: func(now apply.Progress) {
+			s.Changed, s.Applied, s.Failed, s.InFlight = now.Changed, now.Applied, now.Failed, now.InFlight
+			if s.Undoes == "" { // else the checkout is where it was
+				s.InSync = now.InSync
+			}
+			r.standing.Repairs = repairs + uint64(now.Repairs) //nolint:gosec // it is not negative
+			r.set(s)
+		},
+	})
+}
+
+// Recheck interrupts the pass under way if the checkout is another one than it works on, once that is still. It
+// returns when that is decided, or ctx or the pass has ended. If it reports false, another pass has to look: it has
+// interrupted this one, or could not tell, or there is a new commit that changes no spec.
+//
+// A pass gets at least as long to send as it has taken to plan: whoever edits all the time does not stop it.
+func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
+	a := r.active.Load()
+	return a != nil && a.recheck(ctx, r.Specs)
 }
 
 // remaining returns what of a list is not done.

@@ -5,20 +5,52 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/apply"
+	"usersyncd/sync/plan"
 )
+
+// An observer reads the organization into a snapshot of what is known, and into the state file.
+type observer struct {
+	directory Reader
+	api       string // base URL
+	store     *state.Store
+	policy    *plan.Policy
+	log       *slog.Logger
+	*publisher
+	*interrupter
+	dryRun  bool // the state file learns nothing of it
+	patient bool // somebody waits for the pass: it waits for what the API shows late, at most plan.ReadLag
+}
+
+// binder returns what is to be called before the first call that matters, and not for a pass that makes none.
+func (o *observer) binder(ctx context.Context, snap *state.Snapshot) func() error {
+	bound := false
+	return func() error {
+		if bound {
+			return nil
+		}
+		org, err := o.directory.Open(ctx, snap.Users)
+		if err != nil {
+			return err
+		}
+		bound = true
+		return o.store.Bind(state.Org{API: o.api, ID: org})
+	}
+}
 
 // refresh reads the organization and merges it into the snapshot, in memory and in one commit. until ends the reading of
 // single users after that.
-func (r *Reconciler) refresh(ctx, until context.Context, snap *state.Snapshot, fields []spec.Field, dryRun bool) error {
+func (o *observer) refresh(ctx, until context.Context, snap *state.Snapshot, fields []spec.Field) error {
 	began, before := time.Now(), snap.Refresh.At
-	listing, err := r.Directory.List(ctx, fields...)
+	listing, err := o.directory.List(ctx, fields...)
 	if err != nil {
 		return err
 	}
@@ -26,43 +58,43 @@ func (r *Reconciler) refresh(ctx, until context.Context, snap *state.Snapshot, f
 	seen := make(map[string]bool, len(listing.Users))
 	for _, now := range listing.Users {
 		seen[now.ID] = true
-		if u := r.merge(snap.Users[now.ID], now, fields, began); u != nil {
+		if u := o.merge(snap.Users[now.ID], now, fields, began); u != nil {
 			snap.Users[now.ID] = u
 			commit.Users = append(commit.Users, u)
 		}
 	}
 	if listing.Complete() {
-		if err := r.absent(ctx, snap, fields, seen, &commit); err != nil {
+		if err := o.absent(ctx, snap, fields, seen, &commit); err != nil {
 			return err
 		}
 	} else {
-		r.Log.Warn("the API did not list every user; users it left out are taken as unchanged", "listed", len(listing.Users), "missing", cmp.Or(listing.Gap, listing.Cap))
+		o.log.Warn("the API did not list every user; users it left out are taken as unchanged", "listed", len(listing.Users), "missing", cmp.Or(listing.Gap, listing.Cap))
 	}
 	snap.Refresh, snap.Rebuilt = *commit.Refresh, false
-	if !dryRun {
-		if err := r.Store.Commit(commit); err != nil {
+	if !o.dryRun {
+		if err := o.store.Commit(commit); err != nil {
 			return err
 		}
-		r.standing.Refresh = snap.Refresh.At
+		o.standing.Refresh = snap.Refresh.At
 	}
-	r.waited(began)
-	since := r.Policy.DetailInterval
+	o.waited(began)
+	since := o.policy.DetailInterval
 	if !before.IsZero() {
 		since = began.Sub(before)
 	}
-	return r.rotate(until, snap, since, dryRun)
+	return o.rotate(until, snap, since)
 }
 
 // merge returns the user as it is known after an observation, or nil if that adds nothing: a reading
 // older than what we know, or the same again. asked are the fields that the reading was asked for, at a time.
-func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.Field, at time.Time) *state.User {
+func (o *observer) merge(before *state.User, now state.Observed, asked []spec.Field, at time.Time) *state.User {
 	if before == nil {
 		return &state.User{Observed: now}
 	}
 	if now.Version < before.Version {
 		return nil
 	}
-	now.Fields = r.Policy.Believed(before, now.Fields, at)
+	now.Fields = o.policy.Believed(before, now.Fields, at)
 	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !tellsMore(before, now) {
 		return nil
 	}
@@ -70,7 +102,7 @@ func (r *Reconciler) merge(before *state.User, now state.Observed, asked []spec.
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		if now.Version == before.Version || slices.Contains(r.Policy.DetailFields, f) || !slices.Contains(asked, f) || !r.Policy.Believable(before, f, at) {
+		if now.Version == before.Version || slices.Contains(o.policy.DetailFields, f) || !slices.Contains(asked, f) || !o.policy.Believable(before, f, at) {
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}
@@ -94,7 +126,7 @@ func tellsMore(before *state.User, now state.Observed) bool {
 // absent looks after known users that a whole listing did not show. Managed ones are asked for one by
 // one, because a missing line is no proof that a user was deleted; others are forgotten, which costs
 // nothing. Too many managed ones are held.
-func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []spec.Field, seen map[string]bool, commit *state.Commit) error {
+func (o *observer) absent(ctx context.Context, snap *state.Snapshot, fields []spec.Field, seen map[string]bool, commit *state.Commit) error {
 	managed := 0
 	var missing []string
 	for id, u := range snap.Users {
@@ -106,7 +138,7 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 		}
 	}
 	if TooFew(managed-len(missing), managed) { // a role that was narrowed hides users just as a deletion does
-		r.Log.Warn("the listing misses many managed users; they are held as they are. Does the OAuth client still have its role in all divisions?",
+		o.log.Warn("the listing misses many managed users; they are held as they are. Does the OAuth client still have its role in all divisions?",
 			"missing", len(missing), "managed", managed)
 		slices.Sort(missing)
 		commit.Refresh.Held = missing
@@ -119,16 +151,16 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 		}
 		if u.Applied != nil {
 			at := time.Now()
-			now, err := r.Directory.Get(ctx, id, r.listed(fields)...)
+			now, err := o.directory.Get(ctx, id, o.listed(fields)...)
 			switch {
 			case err == nil:
-				if renewed := r.merge(u, now, fields, at); renewed != nil {
+				if renewed := o.merge(u, now, fields, at); renewed != nil {
 					snap.Users[id] = renewed
 					commit.Users = append(commit.Users, renewed)
 				}
 				continue
 			case errors.Is(err, apply.ErrForbidden), errors.Is(err, apply.ErrUncertain), errors.Is(err, apply.ErrRefused):
-				r.Log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", u.Key(), "error", err)
+				o.log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", u.Key(), "error", err)
 				continue
 			case !errors.Is(err, apply.ErrNotFound):
 				return err
@@ -143,12 +175,12 @@ func (r *Reconciler) absent(ctx context.Context, snap *state.Snapshot, fields []
 }
 
 // listed returns the fields that a listing can show.
-func (r *Reconciler) listed(fields []spec.Field) []spec.Field {
-	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) })
+func (o *observer) listed(fields []spec.Field) []spec.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(o.policy.DetailFields, f) })
 }
 
 // inUse returns the fields that a pass must know: those that are declared, and those that were applied.
-func (r *Reconciler) inUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
+func (o *observer) inUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
 	used := map[spec.Field]bool{}
 	for _, u := range tree.Users {
 		for f := range u.Fields {
@@ -170,6 +202,74 @@ func (r *Reconciler) inUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
 }
 
 // covers reports whether the last listing was asked for all of the fields.
-func (r *Reconciler) covers(last state.Refresh, fields []spec.Field) bool {
-	return !slices.ContainsFunc(r.listed(fields), func(f spec.Field) bool { return !slices.Contains(last.Fields, f) })
+func (o *observer) covers(last state.Refresh, fields []spec.Field) bool {
+	return !slices.ContainsFunc(o.listed(fields), func(f spec.Field) bool { return !slices.Contains(last.Fields, f) })
+}
+
+// awaitWrites waits, if it is patient, until the API shows what calls that were interrupted have written without a
+// version. One from the future, of before the clock was set back, counts as of now.
+func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error {
+	now, shown := time.Now(), time.Time{}
+	var future state.Commit
+	for id, writes := range snap.Writes {
+		shown = plan.Latest(shown, shownAt(snap.Users[id]))
+		for f, w := range writes {
+			if w.At.After(now) {
+				w.At = now
+				writes[f] = w
+				future.Writes = append(future.Writes, w)
+			}
+			shown = plan.Latest(shown, o.policy.ShownBy(f, w.At))
+		}
+	}
+	if !o.dryRun {
+		if err := o.store.Commit(future); err != nil {
+			return err
+		}
+	}
+	_, err := o.await(ctx, shown, "waiting until the API shows what calls that were interrupted have changed", len(snap.Writes))
+	return err
+}
+
+// awaitUsers waits, if it is patient, until the API shows those of the users whom it does not show yet, since they were
+// made a moment ago. It reports whether it has waited for any.
+func (o *observer) awaitUsers(ctx context.Context, snap *state.Snapshot, hidden map[string]error) (waited bool, err error) {
+	shown, n := time.Time{}, 0
+	for id, why := range hidden {
+		if errors.Is(why, plan.ErrUnshown) {
+			shown = plan.Latest(shown, shownAt(snap.Users[id]))
+			n++
+		}
+	}
+	return o.await(ctx, shown, "waiting until the API shows users who were made a moment ago", n)
+}
+
+// shownAt is when the API shows a user for certain.
+func shownAt(u *state.User) time.Time {
+	if u == nil {
+		return time.Time{}
+	}
+	return time.Unix(u.Made, 0).Add(plan.ReadLag)
+}
+
+// await waits for a time, if it is patient, and reports whether it has.
+func (o *observer) await(ctx context.Context, at time.Time, why string, users int) (waited bool, err error) {
+	now := time.Now()
+	wait := at.Sub(now)
+	if wait <= 0 || !o.patient {
+		return false, nil
+	}
+	o.log.Info(why, "users", users, "seconds", math.Ceil(wait.Seconds()))
+	s := o.Status()
+	s.Phase = "wait"
+	o.set(s)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	defer o.waited(now)
+	select {
+	case <-timer.C:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }

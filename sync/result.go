@@ -93,22 +93,22 @@ type Failure struct {
 }
 
 // sumUp sums a pass up, and publishes that.
-func (r *Reconciler) sumUp(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem) *Result {
-	res := r.sum(began, mode, revision, p, problems)
-	s := Status{Phase: "idle", Began: began, Last: res, InSync: p.Unchanged}
-	for _, c := range p.Changes {
+func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) *Result {
+	res := p.sum(p.began, p.mode, revision, last, problems, p.failures)
+	s := Status{Phase: "idle", Began: p.began, Last: res, InSync: last.Unchanged}
+	for _, c := range last.Changes {
 		if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
 			s.InSync++
 		}
 	}
 	s.from(res)
-	r.set(s)
-	r.saw(p)
-	r.contested = p.Contested
+	p.set(s)
+	p.publishPlan(last)
+	p.contested = last.Contested
 	return res
 }
 
-func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem) *Result {
+func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: revision,
 		Unchanged: p.Unchanged, Users: p.Declared(), Changed: len(p.Changes),
@@ -146,7 +146,7 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 			res.Failures = append(res.Failures, failure(c))
 		case plan.Quarantined:
 			res.Quarantined++
-			f := r.failures[c.Key]
+			f := failures[c.Key]
 			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column,
 				Status: f.Status, Code: f.Code, Message: c.Note, CorrelationID: f.CorrelationID})
 		case plan.Held:
@@ -170,10 +170,10 @@ func (r *Reconciler) sum(began time.Time, mode Mode, revision string, p *plan.Pl
 		}
 	}
 	if !mode.DryRun { // published with the phase that follows, so that nobody counts them twice
-		r.standing.Succeeded += uint64(res.Applied)
-		r.standing.Failures += uint64(res.Failed)
+		b.standing.Succeeded += uint64(res.Applied)
+		b.standing.Failures += uint64(res.Failed)
 	}
-	res.Paused = r.standing.Paused
+	res.Paused = b.standing.Paused
 	_, opens := res.Waits()
 	res.retryAt(opens)
 	return res

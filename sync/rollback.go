@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
-	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 )
@@ -39,6 +36,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	}
 	began := time.Now()
 	until, active := r.begin(ctx)
+	r.Policy.Limits = r.Directory.Limits()
 	defer r.end(active)
 	if meta, err := r.Store.Meta(); err != nil || !undo.Wanted(meta.Pause) {
 		return nil, cmp.Or(err, error(errPaused))
@@ -66,7 +64,6 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	if err != nil {
 		return nil, err
 	}
-	r.failures = snap.Failures
 	snap.Writes = nil // the next pass finds out what came of them
 	snap.Requests = append(snap.Requests, undo.Released...)
 	before := r.Status()
@@ -74,16 +71,17 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = "refresh", began, undo.String(), 0, 0
 	r.set(s)
 	defer r.rest(before)
-	bind := r.binder(ctx, snap)
+	org := r.observer(Mode{DryRun: true})
+	bind := org.binder(ctx, snap)
 	if err := bind(); err != nil {
 		return nil, err
 	}
 	// What it reads is for this look alone: a pass that found it in the state file would take for drift, and change
 	// back, what the rollback leaves as it is.
-	if err := r.readAgain(ctx, wanted, snap); err != nil {
+	if err := org.readAgain(ctx, wanted, snap); err != nil {
 		return nil, err
 	}
-	p, err := r.answered(ctx, snap, bind, false, true, func(answers *plan.LookupResults) *plan.Plan {
+	p, err := org.answered(ctx, snap, bind, false, func(answers *plan.LookupResults) *plan.Plan {
 		return plan.NewRollback(undo, wanted, snap, r.Policy, answers, began)
 	})
 	if err != nil {
@@ -97,7 +95,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanMoved, p.ID)
 		}
 		if !p.Sends() {
-			return r.rolledBack(began, mode, undo, p), nil
+			return r.rolledBack(began, mode, undo, p, snap.Failures), nil
 		}
 		if err := context.Cause(until); err != nil { // before anything else is recorded
 			return nil, err
@@ -116,7 +114,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 		policy.Schedule = plan.Schedule{} // a person wants it now, and no later pass would carry out what waits
 		_, err = r.carryOut(until, p, snap, &policy, r.Status())
 	}
-	return r.rolledBack(began, mode, undo, p), err
+	return r.rolledBack(began, mode, undo, p, snap.Failures), err
 }
 
 // lacks says what is missing, if the history does not go back far enough, or a call was interrupted.
@@ -143,8 +141,8 @@ func (r *Reconciler) lacks(undo plan.Undo, events []state.Event) (string, error)
 	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before%s", begins.UTC().Format(time.RFC3339), interrupted), nil
 }
 
-func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *plan.Plan) *Result {
-	res := r.sum(began, mode, undo.Revision, p, nil)
+func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *plan.Plan, failures map[string]state.Failure) *Result {
+	res := r.sum(began, mode, undo.Revision, p, nil, failures)
 	res.Mode = "rollback"
 	return res
 }
@@ -153,33 +151,4 @@ func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *p
 func (r *Reconciler) rest(before Status) {
 	before.Phase, before.Undoes = "idle", ""
 	r.set(before)
-}
-
-// readAgain reads what the fields are now: the listing, and of the users in question what it does not show. The state
-// file learns nothing of it.
-func (r *Reconciler) readAgain(ctx context.Context, wanted []*plan.UserRollback, snap *state.Snapshot) error {
-	used := map[spec.Field]bool{}
-	apart := map[string][]spec.Field{}
-	for _, u := range wanted {
-		for f := range u.Before {
-			used[f] = true
-			if slices.Contains(r.Policy.DetailFields, f) && snap.Users[u.ID] != nil {
-				apart[u.ID] = append(apart[u.ID], f)
-			}
-		}
-	}
-	fields := slices.Sorted(maps.Keys(used))
-	if err := r.refresh(ctx, ctx, snap, fields, true); err != nil {
-		return err
-	}
-	if len(apart) == 0 {
-		return nil
-	}
-	unread, err := r.details(ctx, apart, snap, true)
-	for id, why := range unread {
-		if why != nil {
-			err = errors.Join(err, fmt.Errorf("read user %s: %w", id, why))
-		}
-	}
-	return err
 }

@@ -1,13 +1,11 @@
 package sync
 
 import (
-	"context"
+	"sync/atomic"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/apply"
-	"usersyncd/sync/plan"
 )
 
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
@@ -56,39 +54,30 @@ func (s *Status) from(res *Result) {
 	s.Changed, s.Applied, s.Failed = res.Changed, res.Applied, res.Failed
 }
 
+// A publisher shows others where the program stands. Only the loop writes to it.
+type publisher struct {
+	status   atomic.Pointer[Status]
+	view     atomic.Pointer[View]
+	loaded   atomic.Pointer[spec.Tree] // that was read last
+	standing Standing
+}
+
 // Status returns the current status. It is safe to call at any time.
-func (r *Reconciler) Status() Status {
-	if s := r.status.Load(); s != nil {
+func (p *publisher) Status() Status {
+	if s := p.status.Load(); s != nil {
 		return *s
 	}
 	return Status{Phase: "idle"}
 }
 
-func (r *Reconciler) set(s Status) {
-	last := r.Status()
-	s.Beat, s.Moved, s.Standing = time.Now(), last.Moved, r.standing
+func (p *publisher) set(s Status) {
+	last := p.Status()
+	s.Beat, s.Moved, s.Standing = time.Now(), last.Moved, p.standing
 	if s.Last == nil {
 		s.Last = last.Last
 	}
 	if s.Phase != last.Phase || s.Applied != last.Applied || s.Read != last.Read || s.Began != last.Began {
 		s.Moved = s.Beat
 	}
-	r.status.Store(&s)
-}
-
-// carryOut carries a plan out, and publishes how far it is with a status.
-func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy, s Status) (partial map[string][]spec.Field, err error) {
-	repairs := r.standing.Repairs
-	s.Phase, s.Began, s.Plan = "apply", p.Began, p.ID
-	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
-		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
-		Report: func(now apply.Progress) {
-			s.Changed, s.Applied, s.Failed, s.InFlight = now.Changed, now.Applied, now.Failed, now.InFlight
-			if s.Undoes == "" { // else the checkout is where it was
-				s.InSync = now.InSync
-			}
-			r.standing.Repairs = repairs + uint64(now.Repairs) //nolint:gosec // it is not negative
-			r.set(s)
-		},
-	})
+	p.status.Store(&s)
 }

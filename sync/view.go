@@ -3,37 +3,98 @@ package sync
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"usersyncd/spec"
+	"usersyncd/state"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/reference"
 )
 
 // A View is what the last plan saw, for whoever wants to know more than Status while the pass goes on. It is
 // never written to.
 type View struct {
-	Revision string
 	Plan     string
 	Holds    []plan.Hold
 	Notes    []string
 	Contests []contest.Contest
 	Changes  []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
 
-	tree     *spec.Tree
-	claimed  map[string]string // Genesys id -> key of the declared user behind it
+	tree     *spec.Tree        // nil: none was read
+	partial  bool              // the tree is that of the files that mention one user
+	owners   map[string]string // Genesys id -> key of the declared user behind it
 	byKey    map[string]int    // of Changes
 	problems []plan.Problem    // of the plan
-	partial  bool              // the tree is that of the files that mention one user
 }
 
 // View returns what the last plan saw; nil before the first one. It is safe to call at any time.
-func (r *Reconciler) View() *View { return r.view.Load() }
+func (b *publisher) View() *View { return b.view.Load() }
 
-// see publishes a plan before it is carried out.
-func (r *Reconciler) see(tree *spec.Tree, p *plan.Plan) {
-	v := &View{Revision: tree.Revision, Plan: p.ID, tree: tree, claimed: p.OwnerOf}
-	v.take(p)
-	r.view.Store(v)
+// publishPlan publishes a plan for the tree that was read last, before it is carried out and when that has ended. A
+// pass that had nothing to look at leaves what was published before.
+func (b *publisher) publishPlan(p *plan.Plan) {
+	if p.OwnerOf != nil {
+		b.view.Store(newView(b.loaded.Load(), p))
+	}
+}
+
+// newView copies the changes: the pass goes on with its own, and replaces what they point to instead of writing to it.
+func newView(tree *spec.Tree, p *plan.Plan) *View {
+	v := &View{Plan: p.ID, Holds: p.Holds, Notes: p.AllNotes(), Contests: slices.Clone(p.Contested), Changes: make([]plan.Change, len(p.Changes)),
+		tree: tree, owners: p.OwnerOf, problems: p.Problems, byKey: make(map[string]int, len(p.Changes))}
+	for i, c := range p.Changes {
+		v.Changes[i], v.byKey[c.Key] = *c, i
+	}
+	return v
+}
+
+// planFor makes a plan for one user, with a tree that has of the others whom the user names, and who may have its account.
+func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*View, error) {
+	manager := key
+	if u := v.user(key); u != nil && u.Fields[spec.Manager] != "" {
+		manager = spec.Key(u.Fields[spec.Manager].Text())
+	}
+	keys, ids := []string{key, manager}, []string{}
+	tree := *v.tree
+	tree.Users = nil
+	for _, u := range v.tree.Users {
+		if u.Key == key || u.Key == manager || slices.Contains(u.PreviousEmails, key) {
+			tree.Users = append(tree.Users, u)
+			keys, ids = append(append(keys, u.Key), u.PreviousEmails...), append(ids, u.ID)
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	snap, err := store.Part(keys, ids)
+	if err != nil {
+		return nil, err
+	}
+	policy.Select = plan.Selection{Only: keys}
+	policy.Guard = policy.Guard.ForOne()
+	p := plan.New(&tree, snap, policy, nil, time.Now())
+	p.ID = "" // no pass carries it out
+	planned := newView(&tree, p)
+	planned.partial = v.partial
+	return planned, nil
+}
+
+// complete reports whether the tree says whether a user is declared, and how: who is not in one with problems may be
+// declared by a file that could not be read.
+func (v *View) complete(key string) bool {
+	return v.tree != nil && (len(v.tree.Problems) == 0 || v.user(key) != nil)
+}
+
+// user finds a declared user; nil if there is none.
+func (v *View) user(key string) *spec.User {
+	if v.tree == nil {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(v.tree.Users, key, func(u *spec.User, key string) int { return cmp.Compare(u.Key, key) })
+	if !ok {
+		return nil
+	}
+	return v.tree.Users[i]
 }
 
 // change finds what is planned for a user; nil if nothing is.
@@ -44,27 +105,39 @@ func (v *View) change(key string) *plan.Change {
 	return nil
 }
 
-// saw publishes how the changes have ended. A pass that had nothing to look at leaves what was seen before.
-func (r *Reconciler) saw(p *plan.Plan) {
-	old := r.view.Load()
-	if old == nil || p.OwnerOf == nil {
-		return
+// known finds what is known of the user behind a declared one, or of whoever has the address.
+func (v *View) known(store *state.Store, key string) (known *state.User, err error) {
+	for id, owner := range v.owners {
+		if owner == key {
+			return store.User(id)
+		}
 	}
-	v := &View{Revision: old.Revision, Plan: p.ID, tree: old.tree, claimed: old.claimed}
-	v.take(p)
-	r.view.Store(v)
+	if u := v.user(key); u != nil && u.ID != "" {
+		return store.User(u.ID)
+	}
+	found, err := store.Lookup(key)
+	for _, u := range found { // by id; a live one before a deleted one, as a plan would
+		if known == nil || known.Deleted() || !u.Deleted() {
+			known = u
+		}
+	}
+	return known, err
 }
 
-// take copies the changes: the pass goes on with its own, and replaces what they point to instead of
-// writing to it.
-func (v *View) take(p *plan.Plan) {
-	v.Holds, v.Notes, v.Contests, v.problems = p.Holds, p.AllNotes(), slices.Clone(p.Contested), p.Problems
-	v.Changes = make([]plan.Change, len(p.Changes))
-	v.byKey = make(map[string]int, len(p.Changes))
-	for i, c := range p.Changes {
-		v.Changes[i] = *c
-		v.byKey[c.Key] = i
+// problemsOf says what is wrong with a user's spec, or with a file that seems to declare the user.
+func (v *View) problemsOf(key string) []string {
+	texts := []string{}
+	for _, p := range v.problems {
+		if p.Key == key {
+			texts = append(texts, p.String())
+		}
 	}
+	if v.tree != nil && v.user(key) == nil { // else what is wrong with the tree is about others
+		for _, p := range v.tree.Problems {
+			texts = append(texts, p.String())
+		}
+	}
+	return texts
 }
 
 // Problems are those of the specs, and those that the organization has shown.
@@ -76,23 +149,15 @@ func (v *View) Problems() []spec.Problem {
 	return all
 }
 
-// user finds a declared user.
-func (v *View) user(key string) *spec.User { return findUser(v.tree, key) }
-
-func findUser(tree *spec.Tree, key string) *spec.User {
-	i, ok := slices.BinarySearchFunc(tree.Users, key, func(u *spec.User, key string) int { return cmp.Compare(u.Key, key) })
-	if !ok {
-		return nil
+// suggest returns the address that may be meant by one that nobody has, to go behind a sentence: one that the tree declares
+// or, if it is that of a few files, any that is known, which takes longer to find.
+func (v *View) suggest(store *state.Store, key string) (text string, err error) {
+	var keys []string
+	if v.partial {
+		keys, err = store.Addresses()
 	}
-	return tree.Users[i]
-}
-
-// id finds the Genesys id of a declared user; "" if nobody was known.
-func (v *View) id(key string) string {
-	for id, k := range v.claimed {
-		if k == key {
-			return id
-		}
+	for _, u := range v.tree.Users {
+		keys = append(keys, u.Key)
 	}
-	return ""
+	return reference.DidYouMean(key, keys), err
 }

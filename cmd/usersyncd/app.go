@@ -106,7 +106,7 @@ func (c *config) openState(env environment, dir string, readOnly bool, log *slog
 		return nil, err
 	}
 	if aside := store.SetAside(); aside != "" {
-		log.Warn("the state file was damaged: it was set aside, and what it held is read from the API again", "moved", aside)
+		log.Warn("the state file was damaged: it was set aside, and what is sound of it taken over; everybody is read again, and removals, creations and changes of addresses are held for 24 hours", "moved", aside)
 	}
 	return store, nil
 }

@@ -41,14 +41,13 @@ type daemon struct {
 	longestWait time.Duration // of a worker, between two tries
 	supervisor
 
-	orders   chan order    // what the loop is asked to do between two passes
-	kick     chan struct{} // a reason to look again; holds one
-	undoing  atomic.Bool   // a rollback that was agreed to is under way
-	undos    undoHolds
-	requests requests
-	asked    []order      // who wants to know what the next pass does
-	next     atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
-	busy     atomic.Int64 // how long passes have taken in all, in nanoseconds
+	commands  chan command
+	kick      chan struct{} // a reason to look again; holds one
+	rollbacks rollbacks
+	requests  requests
+	asked     []command    // who wants to know what the next pass does
+	next      atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
+	busy      atomic.Int64 // how long passes have taken in all, in nanoseconds
 
 	stillness
 	said   string   // of the last pass that was worth a line
@@ -80,7 +79,7 @@ func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p pro
 }
 
 func newDaemon(a *app, s *settings, w watcher) *daemon {
-	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, orders: make(chan order), kick: make(chan struct{}, 1)}
+	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, commands: make(chan command), kick: make(chan struct{}, 1)}
 }
 
 // step is a place where a test can stop the loop.
@@ -129,8 +128,8 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 			d.serveRequests(ctx)
 			continue // who has asked hears what the next one does, which knows why
 		}
-		for _, o := range d.asked {
-			o.reply <- reply{res, err}
+		for _, c := range d.asked {
+			c.reply <- reply{res, err}
 		}
 		d.asked = nil
 		d.sayHow(res, err)
@@ -161,7 +160,7 @@ func (d *daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Resu
 	listeners.Go(func() { d.watchTree(listening) })
 	listeners.Go(func() { d.watchRequests(listening, hup) })
 	began, before := time.Now(), d.calls()
-	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: slices.ContainsFunc(d.asked, func(o order) bool { return o.reread })}
+	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: slices.ContainsFunc(d.asked, func(c command) bool { return c.reread })}
 	res, err := d.Reconcile(ctx, mode)
 	stop()
 	listeners.Wait()
@@ -205,8 +204,8 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 			return nil
 		case <-d.kick:
 			return nil
-		case o := <-d.orders:
-			d.requests.orders = append(d.requests.orders, o)
+		case c := <-d.commands:
+			d.requests.commands = append(d.requests.commands, c)
 		case <-hup:
 			d.requests.reload = true
 		case <-ctx.Done():

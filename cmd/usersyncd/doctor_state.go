@@ -80,7 +80,7 @@ func (d *doctor) readState(name, path string, info fs.FileInfo) {
 		return
 	}
 	if void {
-		d.doubt(name, "nothing to do: the next pass sets it aside and reads the organization; until then nobody is removed", "%s is damaged", path)
+		d.doubt(name, "nothing to do: the next pass sets it aside and reads the organization; removals, creations and changes of addresses are held for 24 hours", "%s is damaged", path)
 		return
 	}
 	d.snapshot, d.org = snapshot, meta.Org
@@ -121,7 +121,7 @@ func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta,
 	}
 	d.fine(name, "%s, %s: %s, %d managed; %s", path, size(info.Size()), plural(len(d.snapshot.Users), "user"), managed, read)
 	if meta.Damaged > 0 || meta.Rebuilt {
-		d.doubt("state records", "nothing to do: the next pass reads the organization; until then nobody is removed", "%s of the file were damaged, or it was rebuilt", plural(meta.Damaged, "record"))
+		d.doubt("state records", "nothing to do: the next pass reads the organization; removals, creations and changes of addresses are held for 24 hours", "the file is damaged, or was and is set aside: %s lost", plural(meta.Damaged, "record"))
 	}
 	if keys := slices.Sorted(maps.Keys(d.snapshot.Failures)); len(keys) > 0 {
 		d.doubt("quarantine", "usersyncd --once "+shellWord(d.dir)+" tries them now, and says why", "the API refused %s, such as %s; tried again by itself from %s",

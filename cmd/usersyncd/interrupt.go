@@ -16,8 +16,8 @@ const interruptEvery = 10 * time.Millisecond
 
 // requests are what came in while a pass was under way, and is dealt with before the next one.
 type requests struct {
-	reload bool // the settings are to be read again
-	orders []order
+	reload   bool // the settings are to be read again
+	commands []command
 }
 
 // watchTree interrupts the pass under way when the checkout has changed.
@@ -38,12 +38,10 @@ func (d *daemon) watchTree(ctx context.Context) {
 // looks at what was requested.
 func (d *daemon) watchRequests(ctx context.Context, hup <-chan os.Signal) {
 	for {
-		why := "sync requested"
+		why := ""
 		select {
-		case o := <-d.orders:
-			if d.requests.orders = append(d.requests.orders, o); o.undo != nil {
-				why = "rollback requested"
-			}
+		case c := <-d.commands:
+			d.requests.commands, why = append(d.requests.commands, c), c.why
 		case <-hup:
 			d.requests.reload, why = true, "reload requested"
 		case <-ctx.Done():
@@ -69,14 +67,15 @@ func (d *daemon) serveRequests(ctx context.Context) bool {
 		d.reload()
 		d.notify("READY=1")
 	}
-	for _, o := range was.orders {
-		if o.undo != nil {
-			d.rollback(ctx, o)
-		} else {
-			d.asked = append(d.asked, o)
+	for _, c := range was.commands {
+		if c.run == nil {
+			d.asked = append(d.asked, c)
+			continue
 		}
+		res, err := c.run(ctx)
+		c.reply <- reply{res, err}
 	}
-	return was.reload || len(was.orders) > 0
+	return was.reload || len(was.commands) > 0
 }
 
 // tellInterrupted logs what an interrupted pass has done.

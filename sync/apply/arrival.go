@@ -43,21 +43,18 @@ func (e *engine) shownBy(j *job, ans answer) arrival {
 // user, the history, what the guards count and the intents are recorded together.
 func (e *engine) arrived(j *job, a arrival) {
 	c, before := j.change, j.change.Current
-	made := before == nil && j.created
-	touched, correlation := j.doubtful, ""
+	now, made, correlation := time.Now(), before == nil && j.created, ""
+	touched, sent := j.doubtful, []spec.Field(nil)
 	if a.call != nil {
-		made, touched, correlation = a.call.Creates, a.call.Fields, a.call.CorrelationID
-		j.began(touched, a.written)
+		made, correlation = a.call.Creates, a.call.CorrelationID
+		touched, sent = a.call.Fields, a.call.Fields
 	}
 	c.Current = e.known(j, before, a)
-	if a.call != nil {
-		if half := without(touched, a.written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
-			c.Current.Applied = plan.Overlaid(c.Current.Applied, c.Current.Fields, half)
-		}
-		e.Policy.Wrote(c.Current, made, touched, time.Now())
-	} else {
-		e.Policy.Wrote(c.Current, made, nil, time.Now())
+	j.began(sent, a.written)
+	if half := without(sent, a.written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
+		c.Current.Applied = plan.Overlaid(c.Current.Applied, c.Current.Fields, half)
 	}
+	e.Policy.Wrote(c.Current, made, sent, now)
 	if before != nil && before.Deleted() && !c.Current.Deleted() {
 		c.Current.Stale = true
 	}
@@ -66,7 +63,7 @@ func (e *engine) arrived(j *job, a arrival) {
 		delete(e.index.ToCreate, c.Key)
 	}
 	commit := state.Commit{Users: []*state.User{c.Current}}
-	if ev, any := e.plan.Event(c, append(slices.Clip(a.written), a.uncertain...), time.Now()); any {
+	if ev, any := e.plan.Event(c, append(slices.Clip(a.written), a.uncertain...), now); any {
 		ev.CorrelationID, ev.Uncertain = correlation, len(a.uncertain) > 0
 		commit.Events = []state.Event{ev}
 	}

@@ -143,17 +143,15 @@ func (e *engine) onSuccess(j *job, call *Call, now state.Observed) move {
 // onNoAnswer goes on after a call that had no usable answer: one that can be repeated is, of any other it is found out
 // first what it did.
 func (e *engine) onNoAnswer(j *job, ans answer, resend time.Time) move {
-	switch {
-	case ans.call.Repeatable && !e.noResend(ans.err):
-		if j.began(ans.call.Fields, nil); ans.call.unanswered > e.Retry.Max {
-			return e.fail(j, ans.err)
-		}
-		return move{toCall, resend}
-	case ans.call.Repeatable:
+	if ans.call.Repeatable {
 		j.began(ans.call.Fields, nil)
-		resend = time.Time{}
-	case !e.noResend(ans.err) && j.unanswered > e.Retry.Max:
+	}
+	switch {
+	case e.noResend(ans.err):
+	case max(ans.call.unanswered, j.unanswered) > e.Retry.Max:
 		return e.fail(j, ans.err)
+	case ans.call.Repeatable:
+		return move{toCall, resend}
 	}
 	j.created = j.created || ans.call.Creates
 	return e.verify(j, ans, resend)

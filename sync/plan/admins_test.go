@@ -44,14 +44,49 @@ func TestAManagerWhoseAddressIsUnmanaged(t *testing.T) {
 	}
 }
 
+// For a day after the state file was damaged every removal, creation and change of address is held, however few there
+// are, and until it is released. A plain change is not.
 func TestDamageHoldsForADay(t *testing.T) {
-	for ago, want := range map[time.Duration]plan.Outcome{time.Hour: plan.Held, 25 * time.Hour: plan.Planned} {
-		tr, snap := crowd(100)
-		tr.Users = tr.Users[1:]
-		snap.Guards.Done = []state.Tally{{At: now.Add(-ago), Forgotten: true}}
-		if n := outcomes(plan.New(tr, snap, guarded(plan.Delete), nil, now)); n[want] != 1 {
-			t.Errorf("damaged %s ago: %v", ago, n)
+	for _, name := range []string{"removals", "creations", "renames", "plain changes"} {
+		tt := trespasses()[name]
+		for ago, forgotten := range map[time.Duration]bool{time.Hour: true, 24*time.Hour - time.Minute: true, 24 * time.Hour: false, 25 * time.Hour: false} {
+			o := org(100)
+			tt.does(o, 1)
+			o.snap.Guards.Done = []state.Tally{{At: now.Add(-ago), Forgotten: true}}
+			p := o.plan(t, defaults(plan.Delete), now)
+			want := 0
+			if forgotten && name != "plain changes" {
+				want = 1
+			}
+			if n := held(p, tt.guard); n != want || len(p.Holds) != want || len(p.Todo()) != 1-want {
+				t.Errorf("%s, damaged %s ago: %d held, %v", name, ago, n, p.Holds)
+			}
+			if want == 0 {
+				continue
+			}
+			if !strings.Contains(p.Holds[0].Reason, "the state file was damaged within 24 hours") {
+				t.Errorf("%s: %s", name, p.Holds[0].Reason)
+			}
+			o.snap.Requests = []string{p.Holds[0].ID}
+			if p := o.plan(t, defaults(plan.Delete), now); len(p.Holds) > 0 || len(p.Todo()) != 1 {
+				t.Errorf("%s, released: %v", name, p.Holds)
+			}
 		}
+	}
+}
+
+// A new organization is not told from one of which the state file has lost everything.
+func TestNoFirstImportAfterDamage(t *testing.T) {
+	o := org(0)
+	trespasses()["creations"].does(o, 3)
+	o.snap.Guards.Done = []state.Tally{{At: now, Forgotten: true}}
+	p := o.plan(t, defaults(""), now)
+	if held(p, "max-creations") != 3 || !p.Guards.FirstImport.IsZero() {
+		t.Errorf("%v, %+v", p.Holds, p.Guards)
+	}
+	o.snap.Guards = p.Guards
+	if p := o.plan(t, defaults(""), now.Add(24*time.Hour)); len(p.Holds) > 0 {
+		t.Errorf("a day later: %v", p.Holds)
 	}
 }
 

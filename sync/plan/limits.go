@@ -108,9 +108,14 @@ func (g *guards) limitRemovals() {
 	}
 	reason := what + after(done) + "; " + l.inWords(guardRemovals, all, all)
 	if g.users.done.Forgotten {
-		reason = fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier removals may be forgotten (--%s %s)", what, guardRemovals, l)
+		reason = forgottenReason(what, "removals", guardRemovals, l)
 	}
 	g.hold(guardRemovals, reason, changes)
+}
+
+// forgottenReason is why a limit holds everything that it is about: how much was done in 24 hours is not known.
+func forgottenReason(what, earlier, guard string, l *Limit) string {
+	return fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier %s may be forgotten (--%s %s)", what, earlier, guard, l)
 }
 
 // limitDeactivations holds the declared users who are switched off, if there are too many.
@@ -129,39 +134,48 @@ func (g *guards) limitDeactivations() {
 const newOrganization = 10
 
 // limitCreations holds the users who are created or restored, if there are too many. A first import is never held, also
-// when it takes several passes.
+// when it takes several passes; nothing is one while the state file was damaged of late.
 func (g *guards) limitCreations() {
-	l, done := g.policy.Guard.Creations, g.users.done.Created
+	l, done, forgotten := g.policy.Guard.Creations, g.users.done.Created, g.users.done.Forgotten
 	changes := g.planned(func(c *Change) bool { return c.creates() })
-	if len(changes) > 0 && g.users.managed == 0 && g.users.listed <= newOrganization && g.Guards.FirstImport.IsZero() {
+	if len(changes) > 0 && !forgotten && g.users.managed == 0 && g.users.listed <= newOrganization && g.Guards.FirstImport.IsZero() {
 		g.Guards.FirstImport = tally.Minute(g.now)
 	}
-	if l == nil || !g.Guards.FirstImport.IsZero() {
+	if l == nil || !forgotten && !g.Guards.FirstImport.IsZero() {
 		return
 	}
 	changes = slices.DeleteFunc(changes, func(c *Change) bool {
 		return g.released(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
 	})
 	all := max(0, g.users.listed-done)
-	if len(changes) == 0 || done+len(changes) <= l.of(all) {
+	if len(changes) == 0 || !forgotten && done+len(changes) <= l.of(all) {
 		return
 	}
 	what := fmt.Sprintf("would create %d users", len(changes))
 	if slices.ContainsFunc(changes, func(c *Change) bool { return c.Action == Restore }) {
 		what = fmt.Sprintf("would create or restore %d users", len(changes))
 	}
-	g.hold(guardCreations, fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0)), changes)
+	reason := fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0))
+	if forgotten {
+		reason = forgottenReason(what, "creations", guardCreations, l)
+	}
+	g.hold(guardCreations, reason, changes)
 }
 
 // limitAddresses holds the changes of addresses, if there are too many.
 func (g *guards) limitAddresses() {
 	l, done, all, most := g.policy.Guard.Addresses, g.users.done.Renamed, g.users.ours, g.users.floor
+	forgotten := g.users.done.Forgotten
 	changes := g.planned(func(c *Change) bool { return c.ChangesAddress() && !g.releasedField(c, spec.Email, guardMaxRenames) })
-	if l == nil || len(changes) == 0 || done+len(changes) <= l.within(most).of(all) {
+	if l == nil || len(changes) == 0 || !forgotten && done+len(changes) <= l.within(most).of(all) {
 		return
 	}
-	g.hold(guardMaxRenames, fmt.Sprintf("would change the address of %d of %s%s%s; %s", len(changes), g.users.ofWhom(all), g.amongThem(changes), after(done),
-		l.inWords(guardMaxRenames, all, most)), changes, spec.Email)
+	what := fmt.Sprintf("would change the address of %d of %s%s", len(changes), g.users.ofWhom(all), g.amongThem(changes))
+	reason := what + after(done) + "; " + l.inWords(guardMaxRenames, all, most)
+	if forgotten {
+		reason = forgottenReason(what, "changes of addresses", guardMaxRenames, l)
+	}
+	g.hold(guardMaxRenames, reason, changes, spec.Email)
 }
 
 // limitChanges holds everything that no other guard is about, if too many users change.

@@ -127,6 +127,14 @@ func Earliest(a, b time.Time) time.Time {
 	return a
 }
 
+// Latest is the later of two times.
+func Latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 // keeps reports whether a field of a change may only be written while a window is open.
 func (s *Schedule) keeps(c *Change, fc FieldChange) bool {
 	return !c.unscheduled() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Begun[c.Key], fc.Field)

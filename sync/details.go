@@ -16,112 +16,36 @@ import (
 	"usersyncd/sync/plan/identity"
 )
 
-// answered makes a plan again and again until it has nothing left to ask. What takes a request or more for each user is
-// asked last, and before that the plan is returned of what is urgent, if anything is and urgent says that it may be.
-func (r *Reconciler) answered(ctx context.Context, snap *state.Snapshot, bind func() error, urgent, dryRun bool, make func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{},
-		Fresh: map[string]error{}, Searched: map[string]error{}}
-	for {
-		p := make(answers)
-		if !p.NeedsLookups() {
-			return p, nil
-		}
-		next, quick := p.Lookups.Quick()
-		if !quick {
-			if urgent {
-				answers.Urgent = true
-				if u := make(answers); u.Sends() && !u.NeedsLookups() {
-					return u, nil
-				}
-				answers.Urgent = false
-			}
-			next = p.Lookups
-		}
-		if err := bind(); err != nil {
-			return nil, err
-		}
-		if err := r.ask(ctx, &next, snap, answers, dryRun); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (r *Reconciler) ask(ctx context.Context, a *plan.Lookups, snap *state.Snapshot, answers *plan.LookupResults, dryRun bool) error {
-	if len(a.Names) > 0 {
-		wrong, err := r.Directory.Check(ctx, slices.SortedFunc(maps.Keys(a.Names), func(x, y spec.Ref) int {
-			return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
-		}))
-		if err != nil {
-			return fmt.Errorf("look names up: %w", err)
-		}
-		for ref := range a.Names {
-			answers.Names[ref] = wrong[ref]
-		}
-	}
-	for _, id := range a.IDs {
-		answers.Looked[id] = true
-		switch now, err := r.Directory.Get(ctx, id, snap.Refresh.Fields...); {
-		case err == nil && now.ID == id:
-			snap.Users[id] = &state.User{Observed: now}
-		case err != nil && !errors.Is(err, apply.ErrNotFound) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrForbidden):
-			return fmt.Errorf("look up a pinned id: %w", err)
-		}
-	}
-	if err := r.readFresh(ctx, slices.Sorted(maps.Keys(a.Fresh)), snap, answers, dryRun); err != nil {
-		return fmt.Errorf("read users before they are removed: %w", err)
-	}
-	if err := r.searchDeleted(ctx, slices.Sorted(maps.Keys(a.Emails)), snap, answers, dryRun); err != nil {
-		return fmt.Errorf("look addresses up: %w", err)
-	}
-	if len(a.Fields) > 0 {
-		unread, err := r.details(ctx, a.Fields, snap, dryRun)
-		if err != nil {
-			return err
-		}
-		for id := range a.Fields {
-			answers.Unread[id] = unread[id]
-		}
-	}
-	if a.Admins {
-		answers.Counted = true
-		answers.Admins, answers.NoCount = r.Directory.Holders(ctx, r.Policy.Guard.AdminRoles)
-		if err := answers.NoCount; err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
-			return fmt.Errorf("look the administrators up: %w", err)
-		}
-	}
-	return nil
-}
-
 // detailsPerCommit bounds what is read again after a crash, and what is held in memory.
 const detailsPerCommit = 200
 
 // details reads fields of single users, those that no listing shows for one, and merges them into the snapshot, in
 // memory and in the state file. It resolves the intents of what it reads. It returns why users could not be read.
-func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, snap *state.Snapshot, dryRun bool) (map[string]error, error) {
+func (o *observer) details(ctx context.Context, want map[string][]spec.Field, snap *state.Snapshot) (map[string]error, error) {
 	unread := map[string]error{}
 	var commit state.Commit
 	flush := func() error {
 		defer func() { commit = state.Commit{} }()
-		if dryRun {
+		if o.dryRun {
 			return nil
 		}
-		return r.Store.Commit(commit)
+		return o.store.Commit(commit)
 	}
-	r.sending()
-	s := r.Status()
+	o.sending()
+	s := o.Status()
 	s.Phase, s.Reading, s.Read = "read", len(want), 0
-	r.set(s)
+	o.set(s)
 	began := time.Now()
 	denied, unanswered, lacking := 0, 0, error(nil)
 	var index *identity.Index
 	if len(snap.Writes) > 0 {
 		index = identity.NewIndex(snap.Users)
 	}
-	err := r.Directory.Details(ctx, want, func(now state.Observed, why error) error {
+	err := o.directory.Details(ctx, want, func(now state.Observed, why error) error {
 		if !errors.Is(why, apply.ErrUncertain) { // no answer is no progress
 			s.Read++
 		}
-		r.set(s)
+		o.set(s)
 		switch {
 		case errors.Is(why, apply.ErrForbidden):
 			if denied++; denied >= apply.MaxForbidden {
@@ -156,13 +80,13 @@ func (r *Reconciler) details(ctx context.Context, want map[string][]spec.Field, 
 		}
 		asked, writes := want[now.ID], snap.Writes[now.ID]
 		if now.Version > 0 { // it was read itself, and not only what hangs under it
-			if merged := r.merge(u, now, asked, began); merged != nil {
+			if merged := o.merge(u, now, asked, began); merged != nil {
 				u = merged
 			}
 		}
-		renewed := r.detailed(u, now.Fields, asked, writes, began)
+		renewed := o.detailed(u, now.Fields, asked, writes, began)
 		if len(writes) > 0 {
-			apply.Resolve(r.Store, &r.Policy, index, renewed, asked, began, snap, &commit)
+			apply.Resolve(o.store, o.policy, index, renewed, asked, began, snap, &commit)
 		}
 		snap.Users[now.ID] = renewed
 		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
@@ -187,7 +111,7 @@ var errLacking = errors.New("the permission is missing")
 // detailed adds what was read of a user, at a time, to what is known: of the fields that were asked for, those of which
 // a reading counts. Of the others that no listing shows, the ones that nobody manages are forgotten once they are too
 // old to be compared.
-func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
+func (o *observer) detailed(u *state.User, read spec.Fields, asked []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	renewed := *u
 	renewed.Fields = make(spec.Fields, len(u.Fields)+len(asked))
 	maps.Copy(renewed.Fields, u.Fields)
@@ -198,26 +122,26 @@ func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Fiel
 		_, known := u.Fields[f]
 		w, doubtful := writes[f]
 		switch {
-		case doubtful && r.Policy.ShownBy(f, w.At).After(at):
+		case doubtful && o.policy.ShownBy(f, w.At).After(at):
 			continue
 		case doubtful && !shown:
 			delete(renewed.Fields, f)
-		case !shown, known && !doubtful && !r.Policy.Believable(u, f, at):
+		case !shown, known && !doubtful && !o.policy.Believable(u, f, at):
 			continue
 		default:
 			renewed.Fields[f] = v
-			unsure = unsure || !doubtful && !r.Policy.Believable(u, f, at)
+			unsure = unsure || !doubtful && !o.policy.Believable(u, f, at)
 		}
-		if slices.Contains(r.Policy.DetailFields, f) {
+		if slices.Contains(o.policy.DetailFields, f) {
 			fresh = append(fresh, f)
 		}
 	}
 	for f := range u.Fields {
-		if !slices.Contains(r.Policy.DetailFields, f) || slices.Contains(fresh, f) {
+		if !slices.Contains(o.policy.DetailFields, f) || slices.Contains(fresh, f) {
 			continue
 		}
 		_, managed := u.Applied[f]
-		if every := r.Policy.DetailInterval; managed || every <= 0 || at.Sub(u.Times.ReadAt(f)) < every {
+		if every := o.policy.DetailInterval; managed || every <= 0 || at.Sub(u.Times.ReadAt(f)) < every {
 			kept = append(kept, f)
 		} else {
 			delete(renewed.Fields, f)
@@ -232,8 +156,8 @@ func (r *Reconciler) detailed(u *state.User, read spec.Fields, asked []spec.Fiel
 
 // rotate reads again what no listing shows, of the users who have waited longest, so that within
 // Policy.DetailInterval everybody's is read once.
-func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since time.Duration, dryRun bool) error {
-	if r.Policy.DetailInterval <= 0 || dryRun {
+func (o *observer) rotate(ctx context.Context, snap *state.Snapshot, since time.Duration) error {
+	if o.policy.DetailInterval <= 0 || o.dryRun {
 		return nil
 	}
 	now := time.Now()
@@ -241,7 +165,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	var due []*state.User
 	for _, u := range snap.Users {
 		var known []spec.Field
-		for _, f := range r.Policy.DetailFields {
+		for _, f := range o.policy.DetailFields {
 			if _, managed := u.Applied[f]; managed {
 				known = append(known, f)
 			}
@@ -250,8 +174,8 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			continue
 		}
 		all++
-		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !r.Policy.Believable(u, f, now) })
-		if age := now.Sub(u.Times.Oldest()); len(known) > 0 && (u.Stale || age < 0 || age >= r.Policy.DetailInterval) {
+		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !o.policy.Believable(u, f, now) })
+		if age := now.Sub(u.Times.Oldest()); len(known) > 0 && (u.Stale || age < 0 || age >= o.policy.DetailInterval) {
 			due = append(due, u)
 			want[u.ID] = known
 		}
@@ -259,7 +183,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	slices.SortFunc(due, func(a, b *state.User) int {
 		return cmp.Or(a.Times.Oldest().Compare(b.Times.Oldest()), cmp.Compare(a.ID, b.ID))
 	})
-	share := min(1, float64(since)/float64(r.Policy.DetailInterval))
+	share := min(1, float64(since)/float64(o.policy.DetailInterval))
 	for _, u := range due[min(len(due), int(float64(all)*share)+1):] {
 		if !u.Stale {
 			delete(want, u.ID)
@@ -268,7 +192,7 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 	if len(want) == 0 {
 		return nil
 	}
-	unread, err := r.details(ctx, want, snap, false)
+	unread, err := o.details(ctx, want, snap)
 	var commit state.Commit
 	for id, why := range unread {
 		if u := snap.Users[id]; why != nil && u != nil { // who cannot be read stays as known, and takes nobody's turn
@@ -278,5 +202,66 @@ func (r *Reconciler) rotate(ctx context.Context, snap *state.Snapshot, since tim
 			commit.Users = append(commit.Users, &tried)
 		}
 	}
-	return errors.Join(err, r.Store.Commit(commit))
+	return errors.Join(err, o.store.Commit(commit))
+}
+
+// exportsAgain is how old what no listing shows may be.
+const exportsAgain = time.Hour
+
+// readDetails reads the fields that no listing shows, where they were not read lately, or an interrupted call may have
+// written one since.
+func (o *observer) readDetails(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
+	want := map[string][]spec.Field{}
+	for _, id := range ids {
+		u := snap.Users[id]
+		if u.Deleted() {
+			continue
+		}
+		for _, f := range fields {
+			_, known := u.Fields[f]
+			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= exportsAgain
+			if apart := slices.Contains(o.policy.DetailFields, f); !known || apart && old {
+				want[id] = append(want[id], f)
+			}
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	unread, err := o.details(ctx, want, snap)
+	for id, why := range unread {
+		if why != nil {
+			o.log.Warn("a user could not be read whole; what is missing is not exported", "user", snap.Users[id].Key(), "error", why)
+		}
+	}
+	return err
+}
+
+// readAgain reads what the fields are now: the listing, and of the users in question what it does not show. The state
+// file learns nothing of it.
+func (o *observer) readAgain(ctx context.Context, wanted []*plan.UserRollback, snap *state.Snapshot) error {
+	used := map[spec.Field]bool{}
+	apart := map[string][]spec.Field{}
+	for _, u := range wanted {
+		for f := range u.Before {
+			used[f] = true
+			if slices.Contains(o.policy.DetailFields, f) && snap.Users[u.ID] != nil {
+				apart[u.ID] = append(apart[u.ID], f)
+			}
+		}
+	}
+	fields := slices.Sorted(maps.Keys(used))
+	if err := o.refresh(ctx, ctx, snap, fields); err != nil {
+		return err
+	}
+	if len(apart) == 0 {
+		return nil
+	}
+	unread, err := o.details(ctx, apart, snap)
+	for id, why := range unread {
+		if why != nil {
+			err = errors.Join(err, fmt.Errorf("read user %s: %w", id, why))
+		}
+	}
+	return err
 }
