@@ -326,6 +326,24 @@ func TestNobodyIsRemovedWhoseSpecIsDoubted(t *testing.T) {
 	}
 }
 
+// A user who is not declared, in a tree with problems, is kept as last applied, unless somebody has given the account
+// another address: it may be somebody else's.
+func TestAnAddressByHandOfWhomNoSpecShows(t *testing.T) {
+	inWorld(t, "in a tree with problems", func(w *world) {
+		us := w.sim.Users()
+		w.adopted(us[:2]...)
+		w.remove(us[0].ID + ".yaml")
+		w.write(us[1].ID+".yaml", "email: %s\nnaem: Typo\n", us[1].Email)
+		w.sim.Edit(us[0].Email, func(u *sim.User) { u.Email = "by.hand@example.com" })
+		if _, err := w.Reconcile(w.Context(), usersync.Mode{Reread: true}); err != nil && !errors.Is(err, usersync.ErrProblems) {
+			w.Error(err)
+		}
+		if got := w.byID(us[0].ID).Email; got != "by.hand@example.com" {
+			w.Errorf("the address is %s", got)
+		}
+	})
+}
+
 // Whose access is to end is certain, or nobody's ends: two specs are exchanged, and say so wrongly.
 func TestALeaverAtAnAddressThatIsPassedOn(t *testing.T) {
 	inWorld(t, "in a tree with problems", func(w *world) {

@@ -172,8 +172,7 @@ func (e *engine) compare(j *job) move {
 	j.drop(next.Defers)
 	switch call := j.call(); {
 	case len(next.Fields) == 0:
-		e.manage(c, &next)
-		return e.complete(j)
+		return e.inForce(j, &next)
 	case e.noResend(j.last) && call != nil && (call.Creates && next.Action == plan.Create || slices.ContainsFunc(call.Fields, next.Names)):
 		return e.failNotDone(j)
 	case (next.Action == plan.Create || next.Action == plan.Restore) && !policy.Create:
@@ -181,22 +180,27 @@ func (e *engine) compare(j *job) move {
 	}
 	j.detach()
 	*c = next
-	j.calls = e.writer.Compile([]*plan.Change{c})
+	if j.calls = e.writer.Compile([]*plan.Change{c}); len(j.calls) == 0 {
+		return e.inForce(j, c)
+	}
 	return move{to: toCall}
 }
 
-// manage makes a user managed who was found, and as declared, so that nothing is written.
-func (e *engine) manage(c, found *plan.Change) {
-	if found.Current == nil || found.Current.Applied != nil || found.Action.Removes() {
-		return
+// inForce completes a job for which nothing is to be sent: what is left of the change is as it is to be, and the user is
+// managed.
+func (e *engine) inForce(j *job, left *plan.Change) move {
+	if left.Current != nil && !left.Action.Removes() && (left.Current.Applied == nil || len(left.Fields) > 0) {
+		var fields []spec.Field
+		for _, fc := range left.Fields {
+			fields = append(fields, fc.Field)
+		}
+		managed := *left.Current
+		managed.Applied = e.plan.Applied(left, fields)
+		e.index.Put(&managed)
+		j.change.Current = &managed
+		e.add(state.Commit{Users: []*state.User{&managed}})
 	}
-	managed := *found.Current
-	if managed.Applied = e.plan.Applied(found, nil); managed.Applied == nil {
-		return
-	}
-	e.index.Put(&managed)
-	c.Current = &managed
-	e.add(state.Commit{Users: []*state.User{&managed}})
+	return e.complete(j)
 }
 
 // declaredAs returns the key that a user was last declared as, also of one whom this pass removes; "" for who was not

@@ -71,6 +71,11 @@ func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Op
 			e.jobs[c].calls = append(e.jobs[c].calls, call)
 		}
 	}
+	for _, j := range e.order {
+		if j.state == toCall && j.call() == nil {
+			j.enter(e.inForce(j, j.change))
+		}
+	}
 	err = e.run(ctx)
 	return e.leftPartial(partial), err
 }

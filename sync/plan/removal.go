@@ -77,6 +77,9 @@ func (p *planner) lastGood() {
 			continue
 		}
 		p.Retained++
+		if p.moved(u) {
+			continue // the account may be somebody else's by now
+		}
 		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
 		c.Hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
 		c.Desired = p.policy.Managed(u.Applied, u)
