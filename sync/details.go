@@ -141,7 +141,7 @@ func (o *observer) detailed(u *state.User, read spec.Fields, asked []spec.Field,
 			continue
 		}
 		_, managed := u.Applied[f]
-		if every := o.policy.DetailInterval; managed || every <= 0 || at.Sub(u.Times.ReadAt(f)) < every {
+		if every := o.policy.DetailInterval; managed || slices.Contains(asked, f) || every <= 0 || at.Sub(u.Times.ReadAt(f)) < every {
 			kept = append(kept, f)
 		} else {
 			delete(renewed.Fields, f)

@@ -117,6 +117,9 @@ func (a *activePass) recheck(ctx context.Context, specs *spec.Loader) (current b
 	}
 	for pause := stillWait; ; pause = min(2*pause, longestStillWait) {
 		works := a.scan.Load()
+		if works == nil { // a rollback, which works on none
+			return false
+		}
 		first, err := specs.Scan(ctx)
 		if err == nil && first.Digest == works.Digest {
 			return first.Revision == works.Revision

@@ -104,7 +104,7 @@ func (p *pass) nothing(ctx context.Context) (*Result, error) {
 	}
 	users := p.meta.Converged.Users
 	if a := p.meta.Applied; a == nil || a.Revision != p.scan.Revision { // a commit that changes no spec
-		if err := p.converged(p.mark(), p.scan.Revision, users, state.Commit{}, p.mode.DryRun); err != nil {
+		if err := p.converged(p.scan.Revision, users, state.Commit{}); err != nil {
 			return nil, err
 		}
 	}

@@ -30,7 +30,7 @@ type pass struct {
 	due      bool           // the organization is to be read
 	problems []spec.Problem // that leave users out
 	invalid  error          // why a strict pass refuses the tree, apart from those in it who are to be inactive
-	bind     func() error   // see binder
+	bind     func() error   // opens the directory, once, before the first call that matters
 	releases []string       // of mode.Release, those that no plan has answered
 
 	urgentDone bool       // what is urgent was carried out, and the rest waits for what is to be read
@@ -160,7 +160,7 @@ func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot
 	case stopped != nil:
 		return stopped
 	case converged:
-		return p.converged(p.mark(), p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.Redeclared, Guards: next.EndImport()}, false)
+		return p.converged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.Redeclared, Guards: next.EndImport()})
 	case p.meta.Converged != nil && p.meta.Converged.Digest != "":
 		return p.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
@@ -205,11 +205,11 @@ func (p *pass) tellUnheld(next *plan.Plan, ids []string) {
 }
 
 // converged records that a tree is fully applied, and what else is to be recorded with that.
-func (p *pass) converged(mark, revision string, users int, with state.Commit, dryRun bool) error {
-	if dryRun {
+func (p *pass) converged(revision string, users int, with state.Commit) error {
+	if p.mode.DryRun {
 		return nil
 	}
 	p.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
-	with.Converged = &state.Converged{Digest: mark, Users: users, Revision: revision}
+	with.Converged = &state.Converged{Digest: p.mark(), Users: users, Revision: revision}
 	return p.Store.Commit(with)
 }

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
 )
 
 // promoted is a world in which a user without roles for an hour is declared with one by now.
@@ -200,6 +202,80 @@ func TestKilledBetweenTwoCallsOfAField(t *testing.T) {
 		declare("One", "[]", "[]")
 		if w.pass(); w.under(w.user(us[0].Email))["groups"] != `[]` {
 			t.Errorf("groups are %s", w.under(w.user(us[0].Email))["groups"])
+		}
+		w.settled()
+	})
+}
+
+// A number that the API does not show, as it has an extension, is sent again where nobody can tell whether it was written.
+func TestANumberThatIsNotShown(t *testing.T) {
+	for _, fault := range []string{"PATCH x1 503", "PATCH x1 conflict409", "PATCH x1 lost"} {
+		inWorld(t, fault, func(w *world) {
+			u := w.sim.Users()[0]
+			spec := "email: %s\ntitle: %s\nphones: [{type: work, number: \"%s\", extension: \"9021\", media: phone}]\n"
+			w.write("u.yaml", spec, u.Email, "One", "+34600000001")
+			w.pass()
+			w.write("u.yaml", spec, u.Email, "Two", "+34600000009")
+			w.fault(fault)
+			w.sim.ResetLedger()
+			res := w.pass()
+			if sent := w.sim.Ledger().Count("PATCH /api/v2/users/{id}", 200); res.Applied != 1 || sent < 1 {
+				t.Errorf("applied %d, sent well %d times\n%s", res.Applied, sent, show(res))
+			}
+			for _, c := range w.user(u.Email).Contacts {
+				if c.Address == "+34600000001" {
+					t.Errorf("the number is as it was: %+v", c)
+				}
+			}
+			w.settled()
+		})
+	}
+}
+
+// What is not declared and written all the same, as somebody comes back, is in the history, also if its answer was lost.
+func TestComingBackWithoutAnAnswer(t *testing.T) {
+	for _, fault := range []string{"PATCH x1 lost", "PATCH x1 done=502"} {
+		inWorld(t, fault, func(w *world) {
+			w.Policy.OnRemoval = plan.Deactivate
+			u := w.sim.Users()[0]
+			w.adopted(w.sim.Users()[:2]...)
+			w.remove(u.ID + ".yaml")
+			w.pass()
+			time.Sleep(time.Hour)
+			w.write(u.ID+".yaml", "email: %s\nname: %q\n", u.Email, u.Name)
+			w.fault(fault)
+			w.pass()
+			events, err := w.Store.History(state.Query{ID: u.ID, Limit: 1})
+			if err != nil || w.byID(u.ID).State != "active" {
+				t.Fatal(err, w.byID(u.ID).State)
+			}
+			if len(events) != 1 || len(events[0].Fields) != 1 || events[0].Fields[0].Field != spec.State || events[0].Fields[0].After != spec.Text("active") {
+				t.Errorf("the last write is %+v", events)
+			}
+		})
+	}
+}
+
+// The intent of a creation outlasts a pass that gives the user up without knowing whether it was created.
+func TestACreationWithoutAnAnswer(t *testing.T) {
+	inWorld(t, "twice", func(w *world) {
+		w.Retry.Max = 1
+		w.write("new.yaml", "email: new@example.com\nname: New\n")
+		w.fault("POST /api/v2/users x1 503")
+		w.fault("POST /api/v2/users x1 after=1 lost")
+		res := w.pass()
+		snap, err := w.Store.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, left := snap.Intents["new@example.com"]; res.Failed == 1 && !left {
+			t.Errorf("no intent is left\n%s", show(res))
+		}
+		w.sim.ClearFaults()
+		time.Sleep(time.Hour)
+		w.pass()
+		if made := w.sim.Ledger().Creates["new@example.com"]; made > 2 {
+			t.Errorf("asked for %d times", made)
 		}
 		w.settled()
 	})

@@ -18,71 +18,67 @@ type arrival struct {
 	at    time.Time
 	call  *Call        // that was answered; nil: it was read
 	shows []spec.Field // what it shows for certain
-	// written are the fields that are written by now: by the call, or, as a reading shows, by one that had no answer.
-	written []spec.Field
-	// uncertain are such as a reading shows to be as a call wanted that was refused: nobody knows who has written them.
-	uncertain []spec.Field
-}
-
-// shownBy is what a reading shows, of a call whose outcome was in doubt above all.
-func (e *engine) shownBy(j *job, ans answer) arrival {
-	a := arrival{now: ans.now[0], at: ans.began, shows: j.asked(ans.state)}
-	confirmed := slices.DeleteFunc(slices.Clone(j.doubtful), func(f spec.Field) bool {
-		want, desired := j.change.Desired[f]
-		return !desired || !e.index.Same(f, want, a.now.Fields[f])
-	})
-	if j.doubt == unanswered {
-		a.written = confirmed
-	} else {
-		a.uncertain = confirmed
-	}
-	return a
 }
 
 // arrived takes in what is known of a job's user by now, whether a call was answered or a reading has shown it: the
-// user, the history, what the guards count and the intents are recorded together.
-func (e *engine) arrived(j *job, a arrival) {
-	c, before := j.change, j.change.Current
-	now, made, correlation := time.Now(), before == nil && j.created, ""
-	touched, sent := j.doubtful, []spec.Field(nil)
+// user, the history, what the guards count and the intents are recorded together. It returns which fields were written: by
+// the call that was answered or, as a reading shows, by one that had no answer.
+func (e *engine) arrived(j *job, a arrival) (written []spec.Field) {
+	c, before, now := j.change, j.change.Current, time.Now()
+	u := e.merged(c, before, a)
+	made, correlation := before == nil && j.created, ""
+	touched, sent, uncertain := j.doubtful, []spec.Field(nil), false
 	if a.call != nil {
 		made, correlation = a.call.Creates, a.call.CorrelationID
-		touched, sent = a.call.Fields, a.call.Fields
+		touched, sent, written = a.call.Fields, a.call.Fields, j.completed(a.call)
+	} else {
+		written = e.confirmed(j, u)
+		uncertain = j.doubt == stale // nobody knows who has written them
 	}
-	c.Current = e.known(j, before, a)
-	j.began(sent, a.written)
-	if half := without(sent, a.written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
-		c.Current.Applied = plan.Overlaid(c.Current.Applied, c.Current.Fields, half)
+	c.Current = u
+	if ev, any := e.plan.Event(c, written, now); any {
+		ev.CorrelationID, ev.Uncertain = correlation, uncertain
+		e.add(state.Commit{Events: []state.Event{ev}})
 	}
-	e.Policy.Wrote(c.Current, made, sent, now)
-	if before != nil && before.Deleted() && !c.Current.Deleted() {
-		c.Current.Stale = true
+	if uncertain {
+		written = nil
 	}
-	e.index.Put(c.Current)
-	if c.Current.Key() == c.Key {
+	for _, f := range written {
+		if want, desired := c.Desired[f]; desired && a.now.Fields[f] == "" {
+			u.Fields[f] = want // what the answer does not show is as we wrote it
+		}
+	}
+	j.began(sent, written)
+	u.Applied = e.inForceOf(j, before, a, written)
+	if half := without(sent, written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
+		u.Applied = plan.Overlaid(u.Applied, u.Fields, half)
+	}
+	e.Policy.Wrote(u, made, sent, now)
+	if before != nil && before.Deleted() && !u.Deleted() {
+		u.Stale = true
+	}
+	e.index.Put(u)
+	if u.Key() == c.Key {
 		delete(e.index.ToCreate, c.Key)
 	}
-	commit := state.Commit{Users: []*state.User{c.Current}}
-	if ev, any := e.plan.Event(c, append(slices.Clip(a.written), a.uncertain...), now); any {
-		ev.CorrelationID, ev.Uncertain = correlation, len(a.uncertain) > 0
-		commit.Events = []state.Event{ev}
-	}
+	commit := state.Commit{Users: []*state.User{u}}
 	if made || a.call == nil && before == nil {
 		commit.Settled = []string{c.Key}
 	}
 	e.add(commit)
 	if made || before != nil && len(touched) > 0 {
-		e.count(c, before, touched, a.written)
+		e.count(c, before, touched, written)
 	}
 	j.created = j.created || made
-	j.written = append(j.written, a.written...)
+	j.written = append(j.written, written...)
 	j.doubt, j.doubtful = noDoubt, nil
 	e.resolve(j)
+	return written
 }
 
-// known merges what has arrived with what was known before. What it does not show is as we wrote it, or as it was.
-func (e *engine) known(j *job, before *state.User, a arrival) *state.User {
-	c, u := j.change, &state.User{}
+// merged merges what has arrived with what was known before. What it does not show is as it was.
+func (e *engine) merged(c *plan.Change, before *state.User, a arrival) *state.User {
+	u := &state.User{}
 	if before != nil {
 		*u = *before
 	}
@@ -91,11 +87,6 @@ func (e *engine) known(j *job, before *state.User, a arrival) *state.User {
 	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
 		shown = e.Policy.Believed(before, shown, a.at)
-	}
-	for _, f := range a.written {
-		if want, ok := c.Desired[f]; ok {
-			u.Fields[f] = want
-		}
 	}
 	maps.Copy(u.Fields, shown)
 	for _, f := range a.shows {
@@ -109,20 +100,47 @@ func (e *engine) known(j *job, before *state.User, a arrival) *state.User {
 	if u.Fields[spec.State] == spec.Text("active") {
 		u.Removed, u.Suspended = "", ""
 	}
+	return u
+}
+
+// confirmed returns which fields of a call in doubt are as it was to make them: compared again, they differ no more.
+func (e *engine) confirmed(j *job, u *state.User) []spec.Field {
+	if len(j.doubtful) == 0 {
+		return nil
+	}
+	next := *j.change
+	next.Current = u
+	e.comparison(&next)
+	return slices.DeleteFunc(slices.Clone(j.doubtful), func(f spec.Field) bool {
+		return !j.change.Names(f) || next.Names(f) || slices.ContainsFunc(next.Drift, func(fc plan.FieldChange) bool { return fc.Field == f })
+	})
+}
+
+// comparison compares a change's user again.
+func (e *engine) comparison(next *plan.Change) {
+	if !next.Action.Removes() {
+		next.Desired = e.Policy.Managers(e.Policy.Managed(next.Desired, next.Current), e.index)
+	}
+	e.plan.Compare(next)
+}
+
+// inForceOf returns which values of a job's user are in force by now, as far as they are ours.
+func (e *engine) inForceOf(j *job, before *state.User, a arrival, written []spec.Field) spec.Fields {
+	c, u := j.change, j.change.Current
 	switch {
 	case c.Action.Removes(): // what was applied to them stays so, until they are no longer managed
-	case a.call != nil && len(a.written) > 0 && before != nil && before.Deleted() && !c.OneOff:
+		return u.Applied
+	case a.call != nil && len(written) > 0 && before != nil && before.Deleted() && !c.OneOff:
 		// Restored: the rest may have been lost, so that it is not known to be in force.
-		if u.Applied == nil {
-			u.Applied = spec.Fields{}
+		applied := u.Applied
+		if applied == nil {
+			applied = spec.Fields{}
 		}
-		u.Applied = plan.Overlaid(u.Applied, c.Desired, a.written)
-	case u.Applied == nil && (u.Deleted() || len(a.written) == 0 && !j.created):
-		// Found, and not managed: that some fields happen to be as declared does not make it so.
-	default:
-		u.Applied = e.plan.Applied(&plan.Change{Desired: c.Desired, Current: u, OneOff: c.OneOff}, a.written)
+		return plan.Overlaid(applied, c.Desired, written)
+	case u.Applied == nil && (u.Deleted() || len(written) == 0 && !j.created):
+		return nil // found, and not managed: that some fields happen to be as declared does not make it so
 	}
-	return u
+	return e.plan.Applied(&plan.Change{Desired: c.Desired, Current: u, OneOff: c.OneOff}, written)
 }
 
 // verifyReadback checks that the answer shows what was written. An API that says yes and keeps something else
@@ -142,10 +160,7 @@ func (e *engine) verifyReadback(c *plan.Change, written []spec.Field) error {
 func (e *engine) compare(j *job) move {
 	c, policy := j.change, e.Policy
 	next := *c
-	if !c.Action.Removes() {
-		next.Desired = policy.Managers(policy.Managed(c.Desired, c.Current), e.index)
-	}
-	e.plan.Compare(&next)
+	e.comparison(&next)
 	next.Keep(c.Withheld)
 	if next.WithholdContested(time.Now()) { // somebody has changed them back since the pass began
 		c.Withheld = next.Withheld
@@ -189,6 +204,11 @@ func (e *engine) compare(j *job) move {
 // inForce completes a job for which nothing is to be sent: what is left of the change is as it is to be, and the user is
 // managed.
 func (e *engine) inForce(j *job, left *plan.Change) move {
+	for _, fc := range left.Fields {
+		if left.Current != nil && left.Current.Fields[fc.Field] == "" && slices.Contains(e.Policy.DetailFields, fc.Field) {
+			return e.fail(j, fmt.Errorf("%s: the API does not tell what it is now", fc.Field))
+		}
+	}
 	if left.Current != nil && !left.Action.Removes() && (left.Current.Applied == nil || len(left.Fields) > 0) {
 		var fields []spec.Field
 		for _, fc := range left.Fields {

@@ -3,28 +3,35 @@
 //
 // # The way of a user
 //
-// The calls of one user are a job. It is in one of six states, and [engine.next] is the one function that says, for
-// every answer, which comes next:
+// The calls of one user are a job. It is in one of six states. [engine.next] is the one function that says which comes
+// next after an answer:
 //
-//	          answered, more calls left
-//	             .----------.
-//	             v          |
-//	plan ----> call --------'                        the last call was answered, or nothing is left:
-//	             |  |                                -----------------------------------> done
-//	             |  | restored: read all of the user
-//	             |  '----------------> read all --.
-//	             | no usable answer,              |
-//	             | or refused as stale            |
-//	             |--- the user is known -----> read --+-- as it is to be ------------------> done
-//	             |                               |  |
-//	             |                               |  '-- differs: compared again ------------> call
-//	             |                               '--- the address is taken: by whom? ------> find
-//	             |
-//	             '--- it is to be created ---> find --+-- found: compared ---------> call, or done
-//	                                                  '-- nobody has the address ---------> call
+//	            .-------------------------------.
+//	            v                               |
+//	plan ---> call ---> read, read all, find ---'      and from each of them ---> done
 //
-//	From each of them: refused, or tried too often ----> done (failed)
-//	A state that must not be entered at once is entered through backoff, at its time.
+//	plan ---> call, or find if an earlier process has begun to create the user
+//
+//	call      answered, and more calls are left ................. call
+//	          answered, and nothing is left ..................... done (applied)
+//	          answered, and the user was restored ............... read all
+//	          no usable answer, or stale, and it can be repeated  call
+//	          no usable answer, or stale, and the user is known . read
+//	          the same of a creation ............................ find
+//	read,     as it was to be, or nothing is left ............... done (applied)
+//	read all  differs ........................................... call
+//	          older than what is known, or not shown yet ........ read, read all
+//	          the address was refused, and nobody has changed the user: who has it? find
+//	          the user does not exist any more .................. call (a creation)
+//	find      somebody has the address, and is to be adopted .... call, or done
+//	          somebody else's ................................... done (failed)
+//	          nobody yet: a search shows a new user late ........ find
+//	          nobody ............................................ call (the creation, again)
+//	any       refused, or tried too often ....................... done (failed)
+//
+// A state that must not be entered at once is entered through backoff, at its time. A job that waits for another user,
+// who does not come, is done (skipped) in the end. A call for several users that is refused is made for each half of them:
+// none of their jobs changes its state.
 //
 // # The way of an answer
 //

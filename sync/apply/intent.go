@@ -14,10 +14,10 @@ import (
 // interrupted, or never answered: package plan has its field read before it is compared, and Resolve takes that in.
 
 // intend records what a call is about to do.
-func (r *recorder) intend(call *Call, served jobs, now time.Time) {
+func (r *recorder) intend(call *Call, now time.Time) {
 	var commit state.Commit
 	for _, c := range call.Changes {
-		j := served[c]
+		j := r.jobs[c]
 		if call.Creates {
 			commit.Intents = append(commit.Intents, state.Intent{Key: c.Key, Plan: r.plan.ID, Started: now})
 			j.createSent = now

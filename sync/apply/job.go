@@ -90,8 +90,7 @@ func (j *job) wake(now time.Time) {
 }
 
 // free reports whether the job can make a request, as far as it is its own affair.
-func (j *job) free(now time.Time) bool {
-	j.wake(now)
+func (j *job) free() bool {
 	return !j.inFlight && j.state != backoff && j.state != done
 }
 
@@ -142,9 +141,9 @@ func (j *job) finish() {
 	j.change.Action, j.change.Cause, j.change.Fields = j.planned.Action, j.planned.Cause, j.planned.Fields
 }
 
-// stop notes what was done of a change that is not at its end when the pass is, and returns of which fields the rest
+// cutShort notes what was done of a change that is not at its end when the pass is, and returns of which fields the rest
 // should not wait for a change window: half of a change may be worse than either.
-func (j *job) stop() (partial []spec.Field) {
+func (j *job) cutShort() (partial []spec.Field) {
 	c := j.change
 	for _, fc := range j.planned.Fields {
 		if slices.Contains(j.written, fc.Field) || j.doubt == unanswered && slices.Contains(j.doubtful, fc.Field) {

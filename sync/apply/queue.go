@@ -13,17 +13,20 @@ import (
 func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool) {
 	now := time.Now()
 	e.waiting = slices.DeleteFunc(e.waiting, func(j *job) bool { return j.state == done })
+	for _, j := range e.waiting {
+		j.wake(now)
+	}
 	var begun []answer
 	for e.stopped == nil && e.inFlight < e.Workers {
-		j := e.nextJob(now)
+		j := e.nextJob()
 		if j == nil {
 			break
 		}
 		begun = append(begun, e.begin(j, now))
 	}
-	for call := range e.calls { // it may have waited for its turn, and what it writes is shown late
+	for call := range e.calls { // the intents of those in flight are renewed: they may have waited for their turn
 		if now.Sub(call.intended) >= tickEvery {
-			e.intend(call, e.jobs, now)
+			e.intend(call, now)
 		}
 	}
 	if err := e.flush(); err != nil {
@@ -39,7 +42,7 @@ func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool
 		return wait, false
 	}
 	for _, j := range e.waiting {
-		if j.state == backoff && !j.inFlight && j.at.After(now) {
+		if j.state == backoff {
 			wait, delayed = min(wait, j.at.Sub(now)), true
 		}
 	}
@@ -47,9 +50,9 @@ func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool
 }
 
 // nextJob finds the first job that is ready: one that was begun, else the next in the plan's order.
-func (e *engine) nextJob(now time.Time) *job {
+func (e *engine) nextJob() *job {
 	for _, j := range e.waiting {
-		if e.ready(j, now) {
+		if e.ready(j) {
 			return j
 		}
 	}
@@ -60,7 +63,7 @@ func (e *engine) nextJob(now time.Time) *job {
 		}
 		e.fresh++
 		e.waiting = append(e.waiting, j)
-		if e.ready(j, now) {
+		if e.ready(j) {
 			return j
 		}
 	}
@@ -69,8 +72,8 @@ func (e *engine) nextJob(now time.Time) *job {
 
 // ready reports whether the job's next request may be made: nobody it serves has another one under
 // way or an earlier one to come, and the users it refers to exist.
-func (e *engine) ready(j *job, now time.Time) bool {
-	if !j.free(now) {
+func (e *engine) ready(j *job) bool {
+	if !j.free() {
 		return false
 	}
 	call := j.call()
@@ -82,7 +85,7 @@ func (e *engine) ready(j *job, now time.Time) bool {
 	}
 	for _, c := range call.Changes {
 		other := e.jobs[c]
-		if !other.free(now) || other.state != toCall || other.call() != call || e.waitsFor(c, call) != "" {
+		if !other.free() || other.state != toCall || other.call() != call || e.waitsFor(c, call) != "" {
 			return false
 		}
 	}
@@ -135,7 +138,7 @@ func (e *engine) begin(j *job, now time.Time) answer {
 	if ans.call.Object != "" {
 		e.objects[ans.call.Object] = true
 	}
-	e.intend(ans.call, e.jobs, now)
+	e.intend(ans.call, now)
 	if j.last != nil || ans.call.unanswered+ans.call.conflicts > 0 {
 		e.plan.Resent++
 	}

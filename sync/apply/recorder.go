@@ -28,10 +28,11 @@ type recorder struct {
 	Options
 	plan     *plan.Plan
 	index    *identity.Index
+	jobs     jobs
 	failures map[string]state.Failure // as the pass found them
 
 	commits []state.Commit       // of this turn
-	ended   []*plan.Change       // of this turn
+	atEnd   []*plan.Change       // of this turn
 	broken  error                // why the state file takes nothing any more
 	ends    map[plan.Outcome]int // changes that have reached their end; Planned: all that are to
 	inSync  int                  // declared users who have become as declared
@@ -48,10 +49,10 @@ func (r *recorder) flush() error {
 		r.broken = err
 		return err
 	}
-	for _, c := range r.ended {
+	for _, c := range r.atEnd {
 		r.logChange(c)
 	}
-	r.commits, r.ended = nil, nil
+	r.commits, r.atEnd = nil, nil
 	return nil
 }
 
@@ -80,7 +81,7 @@ func (r *recorder) end(c *plan.Change, outcome plan.Outcome) {
 	if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
 		r.inSync++
 	}
-	r.ended = append(r.ended, c)
+	r.atEnd = append(r.atEnd, c)
 }
 
 // count adds what was done to a user to what the guards remember, and to the repairs those of the fields that were written

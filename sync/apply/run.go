@@ -44,14 +44,13 @@ type Retry struct {
 // it has not come to.
 func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Options) (partial map[string][]spec.Field, err error) {
 	todo := p.Todo()
-	rec := &recorder{Options: o, plan: p, index: p.Index, failures: snap.Failures, ends: map[plan.Outcome]int{plan.Planned: len(todo)}}
+	rec := &recorder{Options: o, plan: p, index: p.Index, jobs: jobs{}, failures: snap.Failures, ends: map[plan.Outcome]int{plan.Planned: len(todo)}}
 	partial = o.Policy.Schedule.Begun
 	if err := rec.local(todo); err != nil {
 		return partial, err
 	}
 	e := &engine{
-		recorder: rec, writer: w, health: health{unanswered: map[*job]bool{}},
-		jobs: jobs{}, answers: make(chan answer), calls: map[*Call]bool{}, objects: map[string]bool{},
+		recorder: rec, writer: w, health: health{unanswered: map[*job]bool{}}, answers: make(chan answer), calls: map[*Call]bool{}, objects: map[string]bool{},
 	}
 	var changes []*plan.Change
 	for _, c := range todo {
@@ -87,7 +86,6 @@ type engine struct {
 	writer Writer
 	health health
 
-	jobs    jobs
 	order   []*job
 	fresh   int    // order[fresh:] were not looked at yet
 	waiting []*job // looked at, and not at their end
@@ -130,7 +128,7 @@ func (e *engine) run(outer context.Context) error {
 		case ans := <-e.answers:
 			e.take(ans)
 		case <-timer.C:
-		case <-e.done(ctx):
+		case <-e.ended(ctx):
 			e.stop(context.Cause(ctx))
 		}
 		timer.Stop()
@@ -178,8 +176,8 @@ func (e *engine) stop(err error) {
 	}
 }
 
-// done is ctx's channel until the end has been noticed.
-func (e *engine) done(ctx context.Context) <-chan struct{} {
+// ended is ctx's channel until the end has been noticed.
+func (e *engine) ended(ctx context.Context) <-chan struct{} {
 	if e.stopped != nil {
 		return nil
 	}
@@ -197,7 +195,7 @@ func (e *engine) leftPartial(before map[string][]spec.Field) map[string][]spec.F
 		if j.state == done {
 			continue
 		}
-		partial := j.stop()
+		partial := j.cutShort()
 		for _, f := range before[key] {
 			if j.has(f) && !slices.Contains(partial, f) {
 				partial = append(partial, f)

@@ -35,7 +35,7 @@ func (e *engine) receive(ans answer) error {
 		for _, j := range served {
 			j.doubt, j.doubtful = unanswered, ans.call.Fields
 		}
-		e.intend(ans.call, e.jobs, now)
+		e.intend(ans.call, now)
 		count := &ans.job.unanswered
 		if ans.call.Repeatable {
 			count = &ans.call.unanswered
@@ -56,9 +56,12 @@ func (e *engine) receive(ans answer) error {
 		e.jobs.split(ans.call)
 		return nil
 	}
-	resend := now.Add(e.wait(e.Retry.MinWait, e.Retry.MaxWait, attempts))
+	resendAt := now
+	if attempts > 0 {
+		resendAt = now.Add(e.wait(e.Retry.MinWait, e.Retry.MaxWait, attempts))
+	}
 	for i, j := range served {
-		j.enter(e.next(j, ans, i, resend))
+		j.enter(e.next(j, ans, i, resendAt))
 		if j.state == done && j.change.Outcome != plan.Failed {
 			delete(e.health.unanswered, j)
 		}
@@ -85,8 +88,8 @@ func (e *engine) noResend(err error) bool {
 }
 
 // next is the transition function: it says which state a job enters after an answer to a request of its own, or to a call
-// that it shares, where its user is the i-th. resend is when a call without a usable answer may be sent again.
-func (e *engine) next(j *job, ans answer, i int, resend time.Time) move {
+// that it shares, where its user is the i-th. resendAt is when a call without a usable answer may be sent again.
+func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 	missing, conflict := errors.Is(ans.err, ErrNotFound), errors.Is(ans.err, ErrConflict)
 	switch ans.state {
 	case toCall:
@@ -94,8 +97,8 @@ func (e *engine) next(j *job, ans answer, i int, resend time.Time) move {
 		case ans.err == nil:
 			return e.onSuccess(j, ans.call, ans.now[i])
 		case errors.Is(ans.err, ErrUncertain):
-			return e.onNoAnswer(j, ans, resend)
-		case conflict && ans.call.Repeatable && e.resends(ans):
+			return e.onNoAnswer(j, ans, resendAt)
+		case e.resends(ans):
 			return move{toCall, time.Now().Add(time.Duration(ans.call.conflicts) * conflictWait)}
 		case conflict && !ans.call.Repeatable, missing && j.change.Current != nil:
 			return e.onConflict(j, ans)
@@ -122,9 +125,8 @@ func (e *engine) next(j *job, ans answer, i int, resend time.Time) move {
 func (e *engine) onSuccess(j *job, call *Call, now state.Observed) move {
 	c := j.change
 	restored := c.Current != nil && c.Current.Deleted()
-	j.calls, j.last, j.doubt, j.doubtful = j.calls[1:], nil, noDoubt, nil
-	written := j.completed(call)
-	e.arrived(j, arrival{now: now, at: time.Now(), call: call, shows: call.Fields, written: written})
+	j.calls, j.last = j.calls[1:], nil
+	written := e.arrived(j, arrival{now: now, at: time.Now(), call: call, shows: call.Fields})
 	switch err := e.verifyReadback(c, written); {
 	case err != nil:
 		return e.fail(j, err)
@@ -142,19 +144,20 @@ func (e *engine) onSuccess(j *job, call *Call, now state.Observed) move {
 
 // onNoAnswer goes on after a call that had no usable answer: one that can be repeated is, of any other it is found out
 // first what it did.
-func (e *engine) onNoAnswer(j *job, ans answer, resend time.Time) move {
+func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {
 	if ans.call.Repeatable {
 		j.began(ans.call.Fields, nil)
 	}
-	switch {
-	case e.noResend(ans.err):
-	case max(ans.call.unanswered, j.unanswered) > e.Retry.Max:
-		return e.fail(j, ans.err)
-	case ans.call.Repeatable:
-		return move{toCall, resend}
-	}
 	j.created = j.created || ans.call.Creates
-	return e.verify(j, ans, resend)
+	if !e.noResend(ans.err) {
+		switch {
+		case max(ans.call.unanswered, j.unanswered) > e.Retry.Max:
+			return e.fail(j, ans.err)
+		case ans.call.Repeatable:
+			return move{toCall, resendAt}
+		}
+	}
+	return e.verify(j, ans, resendAt)
 }
 
 // onConflict goes on after a call, or a reading, that was stale: another round, three at most.
@@ -180,7 +183,7 @@ func (e *engine) verify(j *job, ans answer, at time.Time) move {
 		return move{toFind, at}
 	}
 	for _, f := range ans.call.Fields {
-		if shown := e.Policy.ShownBy(f, ans.call.intended); j.doubt == unanswered && shown.After(at) && !ans.call.Creates {
+		if shown := e.Policy.ShownBy(f, ans.call.intended); j.doubt == unanswered && shown.After(at) {
 			at = shown
 		}
 	}
@@ -202,7 +205,7 @@ func (e *engine) onFind(j *job, ans answer) move {
 	case !j.created && !e.Policy.Adopt && now.Fields[spec.State].Text() != state.Deleted:
 		return e.fail(j, j.because(fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
 	}
-	e.arrived(j, e.shownBy(j, ans))
+	e.arrived(j, arrival{now: now, at: ans.began, shows: j.asked(ans.state)})
 	m := e.compare(j)
 	j.last = nil
 	return m
@@ -221,7 +224,7 @@ func (e *engine) onRead(j *job, ans answer) move {
 	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.Names(spec.Email):
 		return move{to: toFind} // the version was right, so it is the address: who has it?
 	}
-	e.arrived(j, e.shownBy(j, ans))
+	e.arrived(j, arrival{now: now, at: ans.began, shows: j.asked(ans.state)})
 	return e.compare(j)
 }
 

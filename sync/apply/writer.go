@@ -31,11 +31,11 @@ type Writer interface {
 	Find(ctx context.Context, email string, fields ...spec.Field) (state.Observed, error)
 }
 
-// A Call is one API request that writes. It is the unit of pacing, of retry and of commit.
+// A Call is one API request that writes. It is the unit of pacing and of retry; what came of it is recorded in one commit.
 type Call struct {
 	Name    string         // for people, such as "PATCH /users/{id}"
 	Changes []*plan.Change // whom it serves: one user, or more where the API can batch
-	Fields  []spec.Field   // what it settles for them, unless a later call of theirs has the same field
+	Fields  []spec.Field   // what is done with it for them, unless a later call of theirs has the same field
 	Creates bool           // it makes a new user, and is never sent again before the address is looked up
 	// Repeatable calls do the same again when they are sent again: they carry no version, and set what
 	// they set whatever was before.
