@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
@@ -38,7 +39,7 @@ func alive(st usersync.Status, p pulse, now time.Time) (ok bool, why string) {
 			return false, fmt.Sprintf("the loop has taken no step for %s, while applying", loop.Round(time.Second))
 		}
 		if st.InFlight > 0 && workers >= p.patience {
-			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), plural(st.InFlight, "call"))
+			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), text.Plural(st.InFlight, "call"))
 		}
 	case "scan":
 		if rest := min(loop, workers); rest >= stuckReadAfter {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/joho/godotenv"
+
+	"usersyncd/spec/text"
 )
 
 // accountVariables are what an env file may give: an OAuth client and the region of its organization, under
@@ -89,7 +91,7 @@ func parseEnvFile(path string, data []byte) (envFile, error) {
 		if slices.Contains(accountVariables(), name) {
 			f.values[name] = all[name]
 		} else {
-			f.ignored = append(f.ignored, visible(name))
+			f.ignored = append(f.ignored, text.Escape(name))
 		}
 	}
 	return f, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -92,12 +93,12 @@ func printEvent(w io.Writer, e state.Event) {
 	if e.Undoes != "" {
 		undo = ", undoes " + spec.ShortRevision(e.Undoes)
 	}
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(spec.ShortRevision(e.Revision)), "no revision"), shownText(undo))
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(undo))
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: the answer was lost")
 	}
 	if e.CorrelationID != "" {
-		fmt.Fprintf(w, " %s", shownText(e.CorrelationID))
+		fmt.Fprintf(w, " %s", text.Escape(e.CorrelationID))
 	}
 	fmt.Fprintln(w)
 	for _, f := range e.Fields {

@@ -9,9 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"usersyncd/spec/text"
 )
 
 func main() {
@@ -41,8 +42,8 @@ func run(args []string, p process) int {
 	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
 	code := exitCode(err)
-	if text := errorText(err); text != "" {
-		fmt.Fprintln(p.stderr, text)
+	if message := errorText(err); message != "" {
+		fmt.Fprintln(p.stderr, message)
 	}
 	if code == exitUsage {
 		fmt.Fprintln(p.stderr, `Run "usersyncd help" for usage.`)
@@ -55,20 +56,9 @@ func errorText(err error) string {
 	if err == nil || errors.As(err, &quiet) && quiet.err == nil {
 		return ""
 	}
-	return "usersyncd: " + escapeLines(err.Error())
-}
-
-// escapeLines is a text of several lines for a terminal: what cannot be seen is escaped, as it may come from specs
-// or from the API.
-func escapeLines(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || r == '\t' || strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		q := strconv.QuoteRune(r)
-		b.WriteString(q[1 : len(q)-1])
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = text.Escape(line) // it may come from specs or from the API
 	}
-	return b.String()
+	return "usersyncd: " + strings.Join(lines, "\n")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
@@ -83,7 +84,7 @@ func refused(p process, res *usersync.Result, err error) error {
 	case errors.Is(err, apply.ErrThrottled):
 		left := "nothing was changed"
 		if res != nil {
-			left = fmt.Sprintf("left to do: %d of %s", res.Pending, plural(res.Changed, "user"))
+			left = fmt.Sprintf("left to do: %d of %s", res.Pending, text.Plural(res.Changed, "user"))
 		}
 		if until, ok := throttledUntil(err, time.Now()); ok {
 			left += "; run it again after " + until.Format(time.RFC3339)
@@ -107,12 +108,4 @@ func throttledUntil(err error, now time.Time) (until time.Time, ok bool) {
 		return now.Add(e.RetryAfter), true
 	}
 	return time.Time{}, false
-}
-
-// seconds rounds a duration for people.
-func seconds(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
 }

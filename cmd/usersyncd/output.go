@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
@@ -44,7 +45,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 			unmanaged++
 		}
 	}
-	fmt.Fprintf(&b, "%s: %d applied, %d unchanged", plural(res.Users, "user"), res.Applied-unmanaged, res.Unchanged)
+	fmt.Fprintf(&b, "%s: %d applied, %d unchanged", text.Plural(res.Users, "user"), res.Applied-unmanaged, res.Unchanged)
 	for _, n := range []struct {
 		count int
 		word  string
@@ -56,7 +57,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 			fmt.Fprintf(&b, ", %d %s", n.count, n.word)
 		}
 	}
-	fmt.Fprintf(&b, "; %s (%s, %s", plural(res.Calls.Total, "call"), plural(res.Calls.Reads, "read"), plural(res.Calls.Writes, "write"))
+	fmt.Fprintf(&b, "; %s (%s, %s", text.Plural(res.Calls.Total, "call"), text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write"))
 	if n := res.Calls.Throttled; n > 0 {
 		fmt.Fprintf(&b, ", %d throttled", n)
 	}
@@ -83,7 +84,7 @@ func printKept(w io.Writer, res *usersync.Result) error {
 	if res.Kept == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", plural(res.Kept, "managed user"))
+	_, err := fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Kept, "managed user"))
 	return err
 }
 
@@ -101,7 +102,7 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 		files[p.File] = true
 		fmt.Fprintln(w, p)
 	}
-	fmt.Fprintf(w, "%s in %s\n", plural(len(e.Problems), "error"), plural(len(files), "file"))
+	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(e.Problems), "error"), text.Plural(len(files), "file"))
 }
 
 // counts says how many changes there are of each kind.
@@ -150,11 +151,4 @@ func sum(n map[plan.Action]int) int {
 		total += v
 	}
 	return total
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
@@ -145,18 +146,18 @@ func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 
 // estimated is an estimate in words: the whole, and if there are several lanes, when each is through.
 func estimated(e *usersync.Estimate) string {
-	text := plural(e.Calls, "call")
+	words := text.Plural(e.Calls, "call")
 	if e.Calls == 0 {
-		return text
+		return words
 	}
-	about := func(s float64) string { return seconds(time.Duration(s * float64(time.Second))) }
-	text += ", about " + about(e.Seconds)
+	about := func(s float64) string { return text.ShortDuration(time.Duration(s * float64(time.Second))) }
+	words += ", about " + about(e.Seconds)
 	if len(e.Lanes) < 2 {
-		return text
+		return words
 	}
 	var parts []string
 	for _, l := range e.Lanes[:len(e.Lanes)-1] {
 		parts = append(parts, fmt.Sprintf("%s after %s", l.Name, about(l.Seconds)))
 	}
-	return text + " (" + strings.Join(parts, ", ") + ")"
+	return words + " (" + strings.Join(parts, ", ") + ")"
 }

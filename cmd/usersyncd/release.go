@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control"
 )
@@ -66,5 +67,5 @@ func releaseNow(ctx context.Context, client *control.Client, id string) (string,
 	} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
 		next = "Nothing is done before usersyncd resume: it is paused."
 	}
-	return fmt.Sprintf("Released: %s, held by --%s. %s", plural(len(h.Users), "user"), h.Guard, next), nil
+	return fmt.Sprintf("Released: %s, held by --%s. %s", text.Plural(len(h.Users), "user"), h.Guard, next), nil
 }

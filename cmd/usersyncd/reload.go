@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	"usersyncd/sync/control/notify"
 
 	"github.com/spf13/pflag"
@@ -132,7 +133,7 @@ func orNothing(value string) string {
 func (d *daemon) reload() {
 	next, err := d.reread()
 	if err != nil {
-		text := oneLine(err.Error())
+		text := text.OneLine(err.Error())
 		d.misconfigured.Store(&text)
 		d.log.Error("the new configuration is broken; the one before stays in use. Fix it, and reload again", "error", err)
 		return

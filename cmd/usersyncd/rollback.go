@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
@@ -58,7 +59,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				return usage("%w", err)
 			}
 			if errors.Is(err, usersync.ErrCancelled) {
-				_, err = fmt.Fprintln(p.stdout, shownText(err.Error()))
+				_, err = fmt.Fprintln(p.stdout, text.Escape(err.Error()))
 				return err
 			}
 			if errors.Is(err, usersync.ErrPlanMoved) {
@@ -146,7 +147,7 @@ func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) e
 		}
 		_, err := fmt.Fprintln(p.stdout, "Paused. Take it back in the checkout, too (git revert), then: usersyncd resume")
 		if err == nil && res.Skipped > 0 {
-			_, err = fmt.Fprintf(p.stdout, "%s left as they are; after resume the specs count again, so declare there what is to stay.\n", plural(res.Skipped, "user"))
+			_, err = fmt.Fprintf(p.stdout, "%s left as they are; after resume the specs count again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
 		}
 		return err
 	}
@@ -159,7 +160,7 @@ func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) e
 	for _, note := range res.Notes {
 		fmt.Fprintln(p.stdout, "Note:", note)
 	}
-	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, plural(res.Pending, "user"), res.Skipped)
+	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, text.Plural(res.Pending, "user"), res.Skipped)
 	if res.Held > 0 {
 		fmt.Fprintf(p.stdout, ", %d held", res.Held)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
@@ -35,7 +36,7 @@ func (d *daemon) status(now time.Time) control.Status {
 		s.Stuck = why
 	}
 	if st.Trouble != nil {
-		s.Error = oneLine(st.Trouble.Error())
+		s.Error = text.OneLine(st.Trouble.Error())
 		s.CredentialsDead = errors.Is(st.Trouble, apply.ErrUnauthorized)
 		if unkept(st.Trouble) {
 			s.StateError = s.Error

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 )
@@ -16,12 +17,12 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	if st.Phase == "scan" {
 		return "reading the specs, and comparing"
 	}
-	text := fmt.Sprintf("%d users @%s", st.Users, spec.ShortRevision(st.Revision))
+	said := fmt.Sprintf("%d users @%s", st.Users, spec.ShortRevision(st.Revision))
 	if st.Phase != "apply" && st.Phase != "idle" {
-		return text + ", " + progressLine(st, l, left)
+		return said + ", " + progressLine(st, l, left)
 	}
 	if st.Phase == "idle" && st.Err != nil {
-		return text + ", the last pass ended early: " + oneLine(st.Err.Error())
+		return said + ", the last pass ended early: " + text.OneLine(st.Err.Error())
 	}
 	failed := st.Failed
 	var waits, wrong []string
@@ -37,7 +38,7 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 		add(&waits, r.HeldInPart, "held in part")
 		add(&waits, r.Skipped, "skipped")
 		if n := len(r.Problems); n > 0 {
-			wrong = append(wrong, plural(n, "problem")+" in the specs")
+			wrong = append(wrong, text.Plural(n, "problem")+" in the specs")
 		}
 		add(&wrong, r.Kept, "kept as last applied")
 	}
@@ -46,14 +47,11 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	}
 	pending := max(0, st.Users-st.InSync)
 	if st.Phase == "idle" && pending == 0 && len(waits)+len(wrong) == 0 {
-		return text + ", all in sync"
+		return said + ", all in sync"
 	}
-	parts := append([]string{text, fmt.Sprintf("%d in sync", st.InSync), fmt.Sprintf("%d pending", pending)}, append(waits, wrong...)...)
+	parts := append([]string{said, fmt.Sprintf("%d in sync", st.InSync), fmt.Sprintf("%d pending", pending)}, append(waits, wrong...)...)
 	if st.Phase == "apply" {
-		parts = append(parts, pace(l), seconds(left)+" left")
+		parts = append(parts, pace(l), text.ShortDuration(left)+" left")
 	}
 	return strings.Join(parts, ", ")
 }
-
-// oneLine is a text without line breaks: to systemd, a line of its own would be a message of its own.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -7,6 +7,7 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/watch"
@@ -103,15 +104,15 @@ func (d *daemon) statusText(st usersync.Status, l aimd.Stats, now time.Time) str
 	if st.Phase == "scan" && now.Sub(st.Began) < 5*time.Second {
 		return ""
 	}
-	text := statusText(st, l, d.limiter.Estimate(l.Expected))
+	said := statusText(st, l, d.limiter.Estimate(l.Expected))
 	if w := d.watcher.State(); w.Mode == watch.Polling {
-		text += ", polling instead of watching: " + oneLine(w.Reason)
+		said += ", polling instead of watching: " + text.OneLine(w.Reason)
 	}
 	if st.Paused != nil {
-		text += ", paused: nothing is changed"
+		said += ", paused: nothing is changed"
 	}
 	if broken := d.misconfigured.Load(); broken != nil {
-		text += ", the new configuration is broken, the one before is in use: " + *broken
+		said += ", the new configuration is broken, the one before is in use: " + *broken
 	}
-	return text
+	return said
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
@@ -190,5 +191,5 @@ func whoami() string {
 
 // pausedOutcome is how a pass ends that a pause kept from changing anything.
 func pausedOutcome(res *usersync.Result) error {
-	return &exitError{exitHeld, fmt.Errorf("paused: %s; %s would be changed", pausedText(res.Paused, time.Now()), plural(res.Pending, "user"))}
+	return &exitError{exitHeld, fmt.Errorf("paused: %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
@@ -79,7 +80,7 @@ func validated(tree *spec.Tree, c *config, p process) error {
 	if c.output == "json" {
 		return nil
 	}
-	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", plural(len(tree.Users), "user"), plural(tree.Files, "file"))
+	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))
 	return err
 }
 

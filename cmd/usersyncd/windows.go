@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/window"
@@ -58,7 +59,7 @@ func printWaiting(res *usersync.Result) string {
 	if users == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Waiting for the change window, %s: %s\n", window.Format(opens), plural(users, "user"))
+	return fmt.Sprintf("Waiting for the change window, %s: %s\n", window.Format(opens), text.Plural(users, "user"))
 }
 
 // windowList is a flag that is a list, joined with semicolons: windows have commas themselves. Given again, it
