@@ -102,13 +102,20 @@ func lines(s *Status) []Line {
 		say(levelBusy, "error", "A pass is under way again; the one before it ended early: %s", s.Error)
 	}
 	if s.Deferred > 0 {
-		say(levelOK, "deferred", "%s for a change window%s", text.Count(s.Deferred, "user waits", "users wait"), s.opens())
+		opens := "" // not known
+		if !s.Opens.IsZero() {
+			opens = ", until " + window.Format(s.Opens)
+		}
+		say(levelOK, "deferred", "%s for a change window%s", text.Count(s.Deferred, "user waits", "users wait"), opens)
 	}
 	if rest := s.Users - s.InSync; rest <= 0 && s.Problems == 0 && !s.Success.IsZero() && !recovers {
-		if s.Users == 0 {
+		switch s.Users {
+		case 0:
 			say(levelOK, "insync", "No user is declared")
-		} else {
-			say(levelOK, "insync", "%s as declared", everybody(s.Users))
+		case 1:
+			say(levelOK, "insync", "The one user is as declared")
+		default:
+			say(levelOK, "insync", "All %d users are as declared", s.Users)
 		}
 	} else if len(all) == 0 {
 		skipped := ""
@@ -122,12 +129,21 @@ func lines(s *Status) []Line {
 	return all
 }
 
-// opens says when a change window does, if anybody knows.
-func (s *Status) opens() string {
-	if s.Opens.IsZero() {
-		return ""
+// Sentence says how it is in one sentence: what somebody who was woken up reads first.
+func (s *Status) Sentence() string {
+	switch {
+	case s.PID != 0:
+		return lines(s)[0].Text + "."
+	case s.Paused != nil:
+		return "No daemon runs, and nothing is to be changed: paused."
+	case s.Users > 0 && s.Quarantined == 0:
+		edits := ""
+		if s.Applied != nil && spec.IsDirty(s.Applied.Revision) {
+			edits = ", with edits that were not committed"
+		}
+		return fmt.Sprintf("No daemon runs. When the last pass ended, all %d users were as declared%s.", s.Users, edits)
 	}
-	return ", until " + window.Format(s.Opens)
+	return "No daemon runs."
 }
 
 // idleFor is for how long no pass has succeeded.
@@ -142,13 +158,6 @@ func (s *Status) idleFor() string {
 }
 
 func areOf(n int) string { return text.Count(n, "user is", "users are") }
-
-func everybody(n int) string {
-	if n == 1 {
-		return "The one user is"
-	}
-	return fmt.Sprintf("All %d users are", n)
-}
 
 // How many characters of one text are shown: what somebody writes into a title must not
 // make the page unreadable.

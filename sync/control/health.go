@@ -81,31 +81,27 @@ func Live(s Status, now time.Time) string {
 }
 
 func checks(s Status, l Limits, now time.Time) []check {
-	all := []check{
+	when := func(is bool, text string) string {
+		if is {
+			return text
+		}
+		return ""
+	}
+	paused := ""
+	if s.Paused != nil { // a person's wish, and no fault
+		paused = fmt.Sprintf("paused since %s: nothing is changed until usersyncd resume", s.Paused.At.UTC().Format(time.RFC3339))
+	}
+	wrong, note := passes(s, l, now)
+	return []check{
 		{name: "loop", wrong: Live(s, now)},
-		{name: "pass"},
-		{name: "credentials"},
-		{name: "state-file"},
+		{name: "pass", wrong: wrong, note: note},
+		{name: "credentials", wrong: when(s.CredentialsDead, "the credentials are refused: fix or renew the OAuth client, see usersyncd doctor")},
+		{name: "state-file", wrong: when(s.StateError != "", "the state file cannot be read or written: usersyncd status says why")},
 		{name: "held", wrong: tooMany(s.Held, l.MaxHeld, "held", "a guard stopped them: usersyncd status, then release them or fix the specs")},
 		{name: "quarantined", wrong: tooMany(s.Quarantined, l.MaxQuarantined, "in quarantine", "the API refused them: usersyncd status lists why")},
-		{name: "paused"},
-		{name: "settings"},
+		{name: "paused", note: paused},
+		{name: "settings", note: when(s.Settings != "", "the configuration on disk is broken, and the one before it is in force: usersyncd status says why")},
 	}
-	pass, credentials, file, paused, settings := &all[1], &all[2], &all[3], &all[6], &all[7]
-	pass.wrong, pass.note = passes(s, l, now)
-	if s.CredentialsDead {
-		credentials.wrong = "the credentials are refused: fix or renew the OAuth client, see usersyncd doctor"
-	}
-	if s.StateError != "" {
-		file.wrong = "the state file cannot be read or written: usersyncd status says why"
-	}
-	if s.Paused != nil { // a person's wish, and no fault
-		paused.note = fmt.Sprintf("paused since %s: nothing is changed until usersyncd resume", s.Paused.At.UTC().Format(time.RFC3339))
-	}
-	if s.Settings != "" {
-		settings.note = "the configuration on disk is broken, and the one before it is in force: usersyncd status says why"
-	}
-	return all
 }
 
 func tooMany(n, most int, what, why string) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,20 +139,11 @@ func newPageChange(c *plan.Change) pageChange {
 
 // has reports whether a text, in lower case, is anywhere in what is shown of the change.
 func (p *pageChange) has(text string) bool {
-	if text == "" {
-		return true
-	}
-	for _, s := range []string{p.Email, p.At, p.Action, p.Cause, p.Result, p.Note, p.Hold} {
-		if strings.Contains(strings.ToLower(s), text) {
-			return true
-		}
-	}
+	shown := []string{p.Email, p.At, p.Action, p.Cause, p.Result, p.Note, p.Hold}
 	for _, f := range p.Fields {
-		if strings.Contains(strings.ToLower(string(f.Field)), text) || strings.Contains(strings.ToLower(f.Before), text) || strings.Contains(strings.ToLower(f.After), text) {
-			return true
-		}
+		shown = append(shown, string(f.Field), f.Before, f.After)
 	}
-	return false
+	return slices.ContainsFunc(shown, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
 type pageEvent struct {
