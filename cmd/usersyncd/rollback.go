@@ -151,12 +151,8 @@ func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) e
 		}
 		return err
 	}
-	for _, ch := range res.Changes {
-		fmt.Fprintln(p.stdout, ch)
-	}
-	for _, h := range res.Holds {
-		fmt.Fprintln(p.stdout, h)
-	}
+	printEach(p.stdout, res.Changes)
+	printEach(p.stdout, res.Holds)
 	for _, note := range res.Notes {
 		fmt.Fprintln(p.stdout, "Note:", note)
 	}

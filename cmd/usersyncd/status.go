@@ -102,9 +102,7 @@ func printStatus(w io.Writer, s control.Status) error {
 			line(name, "%s", text.Escape(why))
 		}
 	}
-	for _, h := range s.Holds {
-		fmt.Fprintln(&b, h)
-	}
+	printEach(&b, s.Holds)
 	const most = 5
 	for _, f := range s.Failures[:min(len(s.Failures), most)] {
 		line("refused", "%s (%s:%d): %s", text.Escape(f.Email), text.Escape(f.File), f.Line, text.Escape(f.Message))
@@ -124,18 +122,9 @@ func printStatus(w io.Writer, s control.Status) error {
 
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {
-	parts := []string{fmt.Sprintf("%d in sync", s.InSync)}
-	for _, n := range []struct {
-		count int
-		what  string
-	}{
-		{s.Pending, "pending"}, {s.Failed, "failed"}, {s.Held, "held"}, {s.Quarantined, "in quarantine"}, {s.Skipped, "skipped"},
-		{s.Deferred, "waiting for a change window"},
-	} {
-		if n.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
-		}
-	}
+	parts := append([]string{fmt.Sprintf("%d in sync", s.InSync)}, nonZero(
+		number{s.Pending, "pending"}, number{s.Failed, "failed"}, number{s.Held, "held"}, number{s.Quarantined, "in quarantine"},
+		number{s.Skipped, "skipped"}, number{s.Deferred, "waiting for a change window"})...)
 	if s.Problems > 0 {
 		parts = append(parts, text.Plural(s.Problems, "problem")+" in the specs")
 	}

@@ -11,8 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
-	"usersyncd/spec/text"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/window"
 )
@@ -51,15 +49,6 @@ func (c *changeWindows) schedule(source map[string]string) (s plan.Schedule, err
 		return s, errors.New("--change-window-fields: no field would wait for the windows of --change-window; name some, or leave both out")
 	}
 	return s, nil
-}
-
-// printWaiting says what waits for a change window, if anything does.
-func printWaiting(res *usersync.Result) string {
-	users, opens := res.Waits()
-	if users == 0 {
-		return ""
-	}
-	return fmt.Sprintf("Waiting for the change window, %s: %s\n", window.Format(opens), text.Plural(users, "user"))
 }
 
 // windowList is a flag that is a list, joined with semicolons: windows have commas themselves. Given again, it
