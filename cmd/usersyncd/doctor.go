@@ -34,11 +34,7 @@ It exits with 1 if there is a problem; warnings do not count.`,
   sudo CREDENTIALS_DIRECTORY=/etc/usersyncd/credentials usersyncd doctor \
     --config /etc/usersyncd/config.yaml --state /var/lib/usersyncd/usersyncd.db`,
 		Args: oneDir,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			if len(c.only.list) > 0 || c.where != "" {
 				return usage("--only and --select are for plan, --once and export: doctor looks at all that is used")
 			}
@@ -64,7 +60,7 @@ It exits with 1 if there is a problem; warnings do not count.`,
 			d := &doctor{c: c, env: env, dir: dir, log: log, blocked: map[string]bool{}}
 			d.examine(cmd.Context())
 			return cmp.Or(d.report(p), cmd.Context().Err()) // an interrupted examination is no good news
-		},
+		}),
 	}
 	f := cmd.Flags()
 	c.orgFlags(f)

@@ -62,7 +62,8 @@ func (d *doctor) readState(name, path string, info fs.FileInfo) {
 	store, err := state.OpenReadOnly(path, state.Options{Timeout: time.Second})
 	switch {
 	case errors.Is(err, state.ErrLocked):
-		d.fine(name, "%s, %s, %v", path, size(info.Size()), inUse(err))
+		who, _, _ := strings.Cut(err.Error(), " uses ") // the rest asks for something
+		d.fine(name, "%s, %s, in use by %s: it runs, so nobody else looks into the file", path, size(info.Size()), who)
 		return
 	case errors.Is(err, state.ErrNewer), errors.Is(err, state.ErrForeign):
 		d.problem(name, "--state ANOTHER.db, or the usersyncd that wrote it", "%v", err)
@@ -100,12 +101,6 @@ func (d *doctor) take(store *state.Store) (*state.Snapshot, state.Meta, error) {
 		newMemory(store, d.found.id, d.genesys.API(), true, d.log).restore(d.listener.Dispatcher)
 	}
 	return snapshot, meta, err
-}
-
-// inUse is who has the file, in words that do not ask for anything.
-func inUse(err error) string {
-	who, _, _ := strings.Cut(err.Error(), " uses ")
-	return "in use by " + who + ": it runs, so nobody else looks into the file"
 }
 
 // tellState says what a sound file holds.
@@ -148,10 +143,10 @@ func (d *doctor) besideState(path string) {
 	if bad, _ := filepath.Glob(globbed(path) + ".bad-*"); len(bad) > 0 {
 		d.doubt("set aside", "rm "+shellWord(bad[0])+", when nobody wants to look into it any more", "%s set aside as damaged beside the state file", text.Plural(len(bad), "file"))
 	}
-	if kind, elsewhere, ok := fileSystem(dir); ok && elsewhere {
+	kind, elsewhere, free, ok := fileSystem(dir)
+	if elsewhere {
 		d.doubt("state file system", "--state on a local file system", "%s is on %s, where the lock may not keep a second usersyncd out", path, kind)
 	}
-	free, ok := freeSpace(dir)
 	switch {
 	case !ok:
 	case free < smallestSpace:

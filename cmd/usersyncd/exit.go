@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
@@ -61,7 +63,7 @@ func exitCode(err error) int {
 func outcome(res *usersync.Result) error {
 	switch {
 	case res.Paused != nil && res.Pending > 0:
-		return pausedOutcome(res)
+		return &exitError{exitHeld, fmt.Errorf("paused: %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
 		return &exitError{code: exitFailed}
 	case res.Held+len(res.Holds) > 0:

@@ -34,11 +34,7 @@ runs, the state file and the specs in DIR.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
@@ -60,7 +56,7 @@ runs, the state file and the specs in DIR.`,
 				}{e, shownEvents(e.History)})
 			}
 			return printExplanation(p.stdout, e, time.Now())
-		},
+		}),
 	}
 	c.askFlags(cmd)
 	c.planFlags(cmd.Flags())

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -155,46 +153,3 @@ func (c *config) policy() (plan.Policy, error) {
 		},
 	}, nil
 }
-
-// limit is a flag such as 5%,10: a share, and a number that is always allowed; or none.
-type limit struct {
-	plan.Limit
-	none bool
-}
-
-const noLimit = "none"
-
-// orNone is the limit for a plan.
-func (l limit) orNone() *plan.Limit {
-	if l.none {
-		return nil
-	}
-	return &l.Limit
-}
-
-func (l *limit) String() string {
-	if l.none {
-		return noLimit
-	}
-	return l.Limit.String()
-}
-
-// Set implements pflag.Value.
-func (l *limit) Set(text string) error {
-	if strings.TrimSpace(text) == noLimit {
-		*l = limit{none: true}
-		return nil
-	}
-	share, floor, ok := strings.Cut(text, ",")
-	share, hundredths := strings.CutSuffix(strings.TrimSpace(share), "%")
-	percent, err := strconv.Atoi(strings.TrimSpace(share))
-	least, wrong := strconv.Atoi(strings.TrimSpace(floor))
-	if !ok || !hundredths || err != nil || wrong != nil || percent < 0 || percent > 100 || least < 0 {
-		return errors.New("a share and a number, such as 5%,10, or none")
-	}
-	*l = limit{Limit: plan.Limit{Percent: percent, Floor: least}}
-	return nil
-}
-
-// Type implements pflag.Value.
-func (l *limit) Type() string { return "limit" }

@@ -34,16 +34,13 @@ asks the running daemon or, when none runs, that file.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])
 			}
 			if since != "" {
+				var err error
 				if q.Since, err = parseSince(since, time.Now()); err != nil {
 					return err
 				}
@@ -78,7 +75,7 @@ asks the running daemon or, when none runs, that file.`,
 				fmt.Fprintln(p.stderr, "nothing was written that fits")
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&since, "since", "", "not older than this: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; or how it begins")

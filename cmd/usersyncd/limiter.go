@@ -16,20 +16,27 @@ const (
 // attend looks at the limiter every second until stop is called: it writes a line whenever the reason
 // for the pace has changed, and has what was learned kept.
 func (a *app) attend() (stop func()) {
+	var n news
+	return every(attendEvery, func(now time.Time) {
+		s := a.limiter.Stats()
+		if n.worth(s) {
+			a.log.Info("rate limit", limiterAttrs(s)...)
+		}
+		a.memory.keep(a.limiter, now)
+	})
+}
+
+// every calls do at an interval until stop is called, which waits for a call under way.
+func every(interval time.Duration, do func(now time.Time)) (stop func()) {
 	quit, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
-		tick := time.NewTicker(attendEvery)
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
-		var n news
 		for {
 			select {
 			case now := <-tick.C:
-				s := a.limiter.Stats()
-				if n.worth(s) {
-					a.log.Info("rate limit", limiterAttrs(s)...)
-				}
-				a.memory.keep(a.limiter, now)
+				do(now)
 			case <-quit:
 				return
 			}

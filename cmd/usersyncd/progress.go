@@ -43,31 +43,18 @@ func (s *screen) Write(p []byte) (int, error) {
 // seconds elsewhere.
 func (a *app) showProgress() (stop func()) {
 	s := a.screen
-	quit, gone := make(chan struct{}), make(chan struct{})
-	tty := isTerminal(s.w)
-	every := lineEvery
-	if tty {
-		every = barEvery
-	}
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if st := a.Status(); tty {
-					s.step(st, a.progressLine(st))
-				} else if st.Phase != "idle" {
-					a.progress(st)
-				}
-			case <-quit:
-				s.clear()
-				return
+	if !isTerminal(s.w) {
+		return every(lineEvery, func(time.Time) {
+			if st := a.Status(); st.Phase != "idle" {
+				a.progress(st)
 			}
-		}
-	}()
-	return func() { close(quit); <-gone }
+		})
+	}
+	halt := every(barEvery, func(time.Time) {
+		st := a.Status()
+		s.step(st, a.progressLine(st))
+	})
+	return func() { halt(); s.clear() }
 }
 
 // progress writes one line: among JSON as JSON.

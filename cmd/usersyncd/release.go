@@ -36,16 +36,12 @@ released: change the configuration.`,
 			if err := state.CheckPlanID(id); err != nil {
 				return usage("%w", err)
 			}
-			said := fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id)
-			err := c.tell(cmd, p, func(ctx context.Context, client *control.Client) (err error) {
-				said, err = releaseNow(ctx, client, id)
-				return err
-			}, func(store *state.Store) error { return store.Commit(state.Commit{Release: []string{id}}) }, "")
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(p.stdout, said)
-			return err
+			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+				return releaseNow(ctx, client, id)
+			}, func(store *state.Store) (string, error) {
+				return fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id),
+					store.Commit(state.Commit{Release: []string{id}})
+			})
 		},
 	}
 	c.askFlags(cmd)

@@ -36,11 +36,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
   usersyncd rollback --revision 3f0c1d2e --confirm p-5b1a77c0
   usersyncd rollback --since 2h`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
 			undo := plan.Undo{Revision: revision}
 			switch {
 			case revision == "" && since == "":
@@ -48,11 +44,12 @@ It has the running daemon do it or, when none runs, does it itself.`,
 			case revision != "" && since != "":
 				return usage("either --revision or --since, not both: a commit is undone, or all since a time")
 			case since != "":
-				if undo.Since, err = parseSince(since, time.Now()); err != nil {
+				at, err := parseSince(since, time.Now())
+				if err != nil {
 					return err
 				}
 				// Said in the plan's own words, so that the id that is agreed to is that of the same time.
-				undo.Since = undo.Since.Truncate(time.Second)
+				undo.Since = at.Truncate(time.Second)
 			}
 			res, err := c.rollback(cmd, env, p, undo, agreed)
 			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
@@ -77,7 +74,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				return nil
 			}
 			return outcome(res)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; its beginning will do")

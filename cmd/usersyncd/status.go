@@ -23,11 +23,7 @@ at once, whatever a pass is doing.`,
 		Example: `  usersyncd status
   sudo usersyncd status --output json | jq .held`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
 			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
@@ -49,7 +45,7 @@ at once, whatever a pass is doing.`,
 				return printJSON(p.stdout, s)
 			}
 			return printStatus(p.stdout, s)
-		},
+		}),
 	}
 	c.askFlags(cmd)
 	return cmd

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	_ "time/tzdata" // where the machine has no time zones; half a megabyte
 
 	"github.com/spf13/pflag"
@@ -50,23 +49,3 @@ func (c *changeWindows) schedule(source map[string]string) (s plan.Schedule, err
 	}
 	return s, nil
 }
-
-// windowList is a flag that is a list, joined with semicolons: windows have commas themselves. Given again, it
-// adds to what was given before.
-type windowList struct{ list []string }
-
-func (w *windowList) String() string { return strings.Join(w.list, "; ") }
-
-// Set implements pflag.Value. What is in it is read later, when it can be said what is wrong with it.
-func (w *windowList) Set(text string) error {
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
-	for part := range strings.SplitSeq(text, ";") {
-		w.list = append(w.list, strings.TrimSpace(part))
-	}
-	return nil
-}
-
-// Type implements pflag.Value.
-func (w *windowList) Type() string { return "windows" }
