@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	attendEvery = time.Second
+	logLimiterEvery = time.Second
 	// windowTail is the end of a window: its budget is spent a little early, and that is no news.
 	windowTail = 5 * time.Second
 )
 
-// attend looks at the limiter every second until stop is called: it writes a line whenever the reason
+// logLimiter looks at the limiter every second until stop is called: it writes a line whenever the reason
 // for the pace has changed, and has what was learned kept.
-func (a *app) attend() (stop func()) {
-	var n news
-	return every(attendEvery, func(now time.Time) {
+func (a *app) logLimiter() (stop func()) {
+	var n changeFilter
+	return every(logLimiterEvery, func(now time.Time) {
 		s := a.limiter.Stats()
 		if n.worth(s) {
 			a.log.Info("rate limit", limiterAttrs(s)...)
@@ -45,15 +45,15 @@ func every(interval time.Duration, do func(now time.Time)) (stop func()) {
 	return func() { close(quit); <-gone }
 }
 
-// news decides which states of the limiter are worth a line: those that last for a second, differ from
+// A changeFilter decides which states of the limiter are worth a line: those that last for a second, differ from
 // the last one that was told, and say something of the quota. A cut of the rate always is.
-type news struct {
+type changeFilter struct {
 	told, seen aimd.Reason
 	decreases  uint64
 	full       bool // as many calls were under way as may be, the last time too
 }
 
-func (n *news) worth(s aimd.Stats) bool {
+func (n *changeFilter) worth(s aimd.Stats) bool {
 	now := s.Reason
 	full := n.full
 	n.full = now == aimd.InFlight

@@ -41,7 +41,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	if st.Trouble != nil {
 		s.Error = text.OneLine(st.Trouble.Error())
 		s.CredentialsDead = errors.Is(st.Trouble, apply.ErrUnauthorized)
-		if unkept(st.Trouble) {
+		if isStateError(st.Trouble) {
 			s.StateError = s.Error
 		}
 	}
@@ -58,8 +58,8 @@ func (d *daemon) status(now time.Time) control.Status {
 	return s
 }
 
-// unkept reports whether a pass ended because the state file cannot be read or written.
-func unkept(err error) bool {
+// isStateError reports whether a pass ended because the state file cannot be read or written.
+func isStateError(err error) bool {
 	for _, why := range []error{state.ErrDamaged, state.ErrGone, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
 		if errors.Is(err, why) {
 			return true

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -226,13 +225,6 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 	l.reply(w, out)
 }
 
-func (l *Listener) serveSamples(w http.ResponseWriter, _ *http.Request) {
-	l.reply(w, struct {
-		Every   float64  `json:"every"` // seconds between samples
-		Samples []Sample `json:"samples"`
-	}{l.every.Seconds(), l.samples.all()})
-}
-
 // filter reads what may follow the question mark.
 func filter(q url.Values, usual, most int) (text string, limit int, err error) {
 	limit = usual
@@ -247,15 +239,4 @@ func filter(q url.Values, usual, most int) (text string, limit int, err error) {
 		return "", 0, fmt.Errorf("q is %d bytes long; at most %d are looked for", len(text), longestFilter)
 	}
 	return strings.ToLower(strings.TrimSpace(text)), limit, nil
-}
-
-func (l *Listener) reply(w http.ResponseWriter, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		l.log.Error("the status page has no answer", "error", err)
-		http.Error(w, "there is no answer; the log says why", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(append(body, '\n')) // who asked may be gone
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"math"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -63,6 +64,13 @@ func (s *samples) all() []Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Sample{}, s.list...)
+}
+
+func (l *Listener) serveSamples(w http.ResponseWriter, _ *http.Request) {
+	l.reply(w, struct {
+		Every   float64  `json:"every"` // seconds between samples
+		Samples []Sample `json:"samples"`
+	}{l.every.Seconds(), l.samples.all()})
 }
 
 // since is how far a counter went, also if it began again at 0.
