@@ -131,7 +131,7 @@ func (d *doctor) examine(ctx context.Context) {
 }
 
 func (d *doctor) note(name string, v verdict, fix, format string, args ...any) {
-	d.findings = append(d.findings, finding{name, v, text.Escape(text.OneLine(fmt.Sprintf(format, args...))), text.Escape(fix)})
+	d.findings = append(d.findings, finding{name, v, text.Escape(strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")), text.Escape(fix)})
 }
 
 func (d *doctor) fine(name, format string, args ...any) { d.note(name, fine, "", format, args...) }

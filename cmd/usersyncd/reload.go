@@ -182,8 +182,8 @@ func (s *settings) differences(next *settings) (changed, restart []string) {
 func (d *daemon) reload() {
 	next, err := d.reread()
 	if err != nil {
-		text := text.OneLine(err.Error())
-		d.misconfigured.Store(&text)
+		why := text.OneLine(err.Error())
+		d.misconfigured.Store(&why)
 		d.log.Error("the new configuration is broken; the one before stays in use. Fix it, and reload again", "error", err)
 		return
 	}
