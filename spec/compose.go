@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"usersyncd/spec/text"
 )
 
 const (
@@ -30,13 +32,13 @@ func (w *writer) compose(n *newcomer) error {
 
 // newText writes a new file, and tells the values that it should be read as. With care, every field is tried
 // alone, and a comment stands for each that the format cannot say.
-func (w *writer) newText(n *newcomer, above inherited, care bool) (text string, wanted Fields, skipped []Problem) {
+func (w *writer) newText(n *newcomer, above inherited, care bool) (content string, wanted Fields, skipped []Problem) {
 	var b strings.Builder
 	b.WriteString(schemaHint + strings.Repeat("../", strings.Count(n.file, "/")) + schemaFile + "\n")
 	wanted = Fields{}
 	cannot := func(field string, why error) {
 		fmt.Fprintf(&b, "# %s: not exported: %s\n", field, why)
-		skipped = append(skipped, Problem{Pos: Pos{n.file, 1, 1}, Field: field, Message: Escape(n.user.Key) + ": not exported: " + why.Error()})
+		skipped = append(skipped, Problem{Pos: Pos{n.file, 1, 1}, Field: field, Message: text.Escape(n.user.Key) + ": not exported: " + why.Error()})
 	}
 	for _, info := range w.forNew {
 		f := info.Field

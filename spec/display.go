@@ -5,13 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"usersyncd/spec/checkout"
 )
-
-// FirstNames lists the first names, and counts the rest: "a, b and 7 more". all is how many there are, of which names
-// may be only the first.
-func FirstNames(names []string, most, all int) string { return checkout.FirstNames(names, most, all) }
 
 // Display is the value for people: strings in quotes, lists and maps on one line, and every rune that
 // is not printable escaped as in Go, so that nothing in a spec or in the organization can move a

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"unicode"
 	"unicode/utf8"
+
+	"usersyncd/spec/text"
 )
 
 // errNotRegular, errTooBig, errPointer: why a file is not read.
@@ -126,14 +128,14 @@ func whyUnread(err error) string {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err // the place is said already
 	}
-	return "cannot be read: " + Escape(err.Error())
+	return "cannot be read: " + text.Escape(err.Error())
 }
 
 // insteadOfLink says what a person can do about a symbolic link. In a volume that Kubernetes makes of a
 // ConfigMap every name is one, into the folder ..data, a link that moves when the ConfigMap changes.
 func insteadOfLink(root *os.Root, name, kind string) string {
 	if to, err := root.Readlink(name); err == nil && strings.HasPrefix(path.Clean(to), "..data/") {
-		return "in a Kubernetes volume, give the folder " + Escape(filepath.Join(root.Name(), "..data")) + " instead of " + Escape(root.Name())
+		return "in a Kubernetes volume, give the folder " + text.Escape(filepath.Join(root.Name(), "..data")) + " instead of " + text.Escape(root.Name())
 	}
 	return "put the " + kind + " itself there"
 }

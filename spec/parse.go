@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 	"gopkg.in/yaml.v3" // archived upstream; go.yaml.in/yaml/v3 has the same API, and this package alone imports it
+
+	"usersyncd/spec/text"
 )
 
 // Limits of a file. They are a protection: the YAML library's time grows with the square of
@@ -70,17 +72,16 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?`)
 
 // syntaxProblem says "near" because the library's line may be off by one.
 func syntaxProblem(file string, err error) Problem {
-	text := err.Error()
-	m := yamlLine.FindStringSubmatch(text)
-	text = Escape(text[len(m[0]):])
-	if text == "did not find expected <document start>" {
-		text = "text follows the end of a document; write --- between two documents"
+	m := yamlLine.FindStringSubmatch(err.Error())
+	why := text.Escape(strings.TrimPrefix(err.Error(), m[0]))
+	if why == "did not find expected <document start>" {
+		why = "text follows the end of a document; write --- between two documents"
 	}
 	line, convErr := strconv.Atoi(m[1])
 	if convErr != nil || line < 1 {
-		return Problem{Pos: Pos{file, 1, 1}, Message: "not valid YAML: " + text}
+		return Problem{Pos: Pos{file, 1, 1}, Message: "not valid YAML: " + why}
 	}
-	return Problem{Pos: Pos{file, line, 1}, Message: fmt.Sprintf("not valid YAML near line %d: %s", line, text)}
+	return Problem{Pos: Pos{file, line, 1}, Message: fmt.Sprintf("not valid YAML near line %d: %s", line, why)}
 }
 
 // checkText refuses bytes that make a file mean something else to the parser than to the eye of a
@@ -138,12 +139,6 @@ func describe(r rune) string {
 		what = "a text direction character"
 	}
 	return fmt.Sprintf("%s (%U)", what, r)
-}
-
-// Escape makes foreign text safe to print on a line.
-func Escape(s string) string {
-	q := strconv.Quote(s)
-	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
 // quote is a piece of a spec within a message.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/text"
 )
 
 // What a caller can act on.
@@ -106,12 +107,12 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 		return nil, err
 	}
 	s.State = compared.State(pointers)
-	s.Checkout = Escape(s.Checkout)
+	s.Checkout = text.Escape(s.Checkout)
 	for i := range s.Incomplete {
-		s.Incomplete[i].What = Escape(s.Incomplete[i].What) // it quotes paths
+		s.Incomplete[i].What = text.Escape(s.Incomplete[i].What) // it quotes paths
 	}
 	for i := range s.Unjudged {
-		s.Unjudged[i] = Escape(s.Unjudged[i])
+		s.Unjudged[i] = text.Escape(s.Unjudged[i])
 	}
 	if err := git.Unchanged(); err != nil {
 		return nil, err
@@ -138,7 +139,7 @@ func (l *Loader) stillLeadsTo(root *os.Root) bool {
 }
 
 func (s *Scan) problem(name, format string, args ...any) {
-	s.problems = append(s.problems, Problem{Pos: Pos{Escape(name), 1, 1}, Message: fmt.Sprintf(format, args...)})
+	s.problems = append(s.problems, Problem{Pos: Pos{text.Escape(name), 1, 1}, Message: fmt.Sprintf(format, args...)})
 }
 
 // list walks a folder and notes its spec files. Hidden files and folders, such as .git, are passed over.
@@ -149,7 +150,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 	entries, err := readDir(root, folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s vanished: %w", Escape(folder), ErrMoved)
+		return fmt.Errorf("%s vanished: %w", text.Escape(folder), ErrMoved)
 	case err != nil && folder == ".":
 		return err
 	case err != nil:

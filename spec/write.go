@@ -11,6 +11,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"usersyncd/spec/text"
 )
 
 // WriteOptions say what of an organization is written, and where.
@@ -224,7 +226,7 @@ func (w *writer) match(users []*User) (known map[string][]matched, fresh []*newc
 }
 
 func (w *writer) skip(at Pos, u *User, field string, why error) {
-	w.report.Skipped = append(w.report.Skipped, Problem{Pos: at, Field: field, Message: fmt.Sprintf("%s: not exported: %s", Escape(u.Key), why)})
+	w.report.Skipped = append(w.report.Skipped, Problem{Pos: at, Field: field, Message: fmt.Sprintf("%s: not exported: %s", text.Escape(u.Key), why)})
 }
 
 // taken lists the paths in the folders of new users, in lower case.

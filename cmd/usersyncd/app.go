@@ -83,7 +83,7 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 	}
 	a.tune(t)
 	a.memory.restore(limiter)
-	a.stop = a.attend()
+	a.stop = a.logLimiter()
 	return a, nil
 }
 

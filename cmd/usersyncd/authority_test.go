@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 )
 
 const security = "../../.github/SECURITY.md"
@@ -269,7 +270,7 @@ func FuzzEnvFile(f *testing.F) {
 			}
 		}
 		for _, name := range got.ignored {
-			if name != visible(name) {
+			if name != text.Escape(name) {
 				t.Errorf("it is told to ignore %q", name)
 			}
 		}

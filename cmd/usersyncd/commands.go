@@ -73,7 +73,7 @@ func (s source) Pause(by, reason string) error {
 	if err != nil {
 		return err
 	}
-	p := pausedToo(meta.Pause, by, reason)
+	p := mergePause(meta.Pause, by, reason)
 	if err := s.Store.Commit(state.Commit{Pause: &p}); err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func (s source) Pause(by, reason string) error {
 	return nil
 }
 
-// pausedToo is a pause that somebody makes over another one: since then, and for both reasons.
-func pausedToo(before *state.Pause, by, reason string) state.Pause {
+// mergePause is a pause that somebody makes over another one: since then, and for both reasons.
+func mergePause(before *state.Pause, by, reason string) state.Pause {
 	p := state.Pause{At: time.Now(), By: by, Reason: reason}
 	if before == nil {
 		return p

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -18,9 +17,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/aimd"
 	"usersyncd/sync/plan"
-	"usersyncd/sync/plan/window"
 	"usersyncd/sync/watch"
 )
 
@@ -49,10 +46,10 @@ type daemon struct {
 	next      atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
 	busy      atomic.Int64 // how long passes have taken in all, in nanoseconds
 
-	stillness
-	said   string   // of the last pass that was worth a line
-	notes  []string // of that pass
-	ailing string   // why the last pass ended early
+	checkoutBusy
+	lastLogged string   // of the last pass that was worth a line
+	notes      []string // of that pass
+	ailing     string   // why the last pass ended early
 }
 
 // A watcher hints that the tree may have changed. *watch.Watcher is the one in production.
@@ -96,7 +93,7 @@ func (d *daemon) run(ctx context.Context) error {
 	defer signal.Stop(hup)
 
 	group, ctx := errgroup.WithContext(ctx)
-	if err := cmp.Or(d.tellPeople(ctx, group), d.listen(ctx, group)); err != nil { // whoever asks for them relies on them
+	if err := cmp.Or(d.startNotifier(ctx, group), d.listen(ctx, group)); err != nil { // whoever asks for them relies on them
 		group.Go(func() error { return err })
 		return group.Wait()
 	}
@@ -132,7 +129,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 			c.reply <- reply{res, err}
 		}
 		d.asked = nil
-		d.sayHow(res, err)
+		d.logResult(res, err)
 		var next time.Time // the watcher hints by itself; this is for what has a time of its own
 		switch {
 		case err != nil:
@@ -213,67 +210,4 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 		}
 	}
 	return ctx.Err()
-}
-
-// sayHow writes what a pass did, or could not do. What is as it was after the pass before is not said
-// again: a problem in the specs may stand for days.
-func (d *daemon) sayHow(res *usersync.Result, err error) {
-	ailing, attrs := "", []any{"error", err}
-	if parked := (*aimd.ParkedError)(nil); errors.As(err, &parked) {
-		ailing = parked.Error() // whichever call it was that met the pause
-		attrs = append(attrs, "note", "nothing is lost; it goes on by itself then")
-	} else if err != nil {
-		ailing = err.Error()
-	}
-	if lasted, unstill := d.disturbed(err, time.Now()); unstill {
-		ailing = "the checkout is not still" // whatever it is this time
-		if lasted < alarmAfter {
-			d.log.Debug(ailing, "error", err)
-			return
-		}
-		attrs = append(attrs, "lasts", lasted.Round(time.Second).String(), "note", "what was applied before stays; it goes on by itself when the checkout is still")
-	}
-	switch {
-	case err != nil && ailing != d.ailing:
-		d.ailing = ailing
-		d.log.Error("the pass ended early", attrs...)
-	case err == nil && d.ailing != "":
-		d.ailing = ""
-		d.log.Info("the passes work again")
-	}
-	if res == nil {
-		return
-	}
-	waits, opens := res.Waits()
-	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept, waits, opens)
-	first := d.said == ""
-	news := said != d.said || res.Applied > 0
-	if d.said = said; !news {
-		return
-	}
-	if res.Kept > 0 {
-		d.log.Warn("users that are not declared any more, or whose specs have problems, are kept as last applied until the specs are in order", "users", res.Kept)
-	}
-	for _, note := range res.Notes {
-		if !slices.Contains(d.notes, note) { // it stands as long as what it is about
-			d.log.Warn("warning", "note", note)
-		}
-	}
-	d.notes = res.Notes
-	for _, h := range res.Holds {
-		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
-	}
-	if waits > 0 {
-		d.log.Info("waiting for the change window", "users", waits, "until", window.Format(opens))
-	}
-	for _, p := range res.Problems {
-		d.log.Warn("a problem in the specs", "problem", p.String())
-	}
-	if first || res.Changed > 0 || len(res.Problems) > 0 {
-		c := d.calls()
-		d.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,
-			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held, "deferred", res.Deferred,
-			"pending", res.Pending, "unchanged", res.Unchanged, "seconds", fmt.Sprintf("%.1f", res.Seconds),
-			"calls_total", c.Total, "throttled_total", c.Throttled)
-	}
 }

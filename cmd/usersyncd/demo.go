@@ -13,6 +13,7 @@ import (
 
 	"usersyncd/examples"
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 )
@@ -103,9 +104,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 	l, end := d.sim.Ledger(), d.calls()
 	d.say("\nIn all: %d calls (%d reads, %d writes), %d answered 429, nobody lost, in %s.",
-		end.Total, end.Reads, end.Writes, l.Throttled, seconds(time.Since(began)))
+		end.Total, end.Reads, end.Writes, l.Throttled, text.ShortDuration(time.Since(began)))
 	d.say("The first pass: %d writes for %d users (a change of state goes alone) and", calls.Writes, demoUsers)
-	d.say("%d reads, in %s. That quota lets so many calls through in %s at the least.", calls.Reads, seconds(took), seconds(bound))
+	d.say("%d reads, in %s. That quota lets so many calls through in %s at the least.", calls.Reads, text.ShortDuration(took), text.ShortDuration(bound))
 	d.say("\nNext: \"Try it\" and \"First steps\" in the README.")
 	return nil
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/genesys"
 )
@@ -34,11 +34,7 @@ It exits with 1 if there is a problem; warnings do not count.`,
   sudo CREDENTIALS_DIRECTORY=/etc/usersyncd/credentials usersyncd doctor \
     --config /etc/usersyncd/config.yaml --state /var/lib/usersyncd/usersyncd.db`,
 		Args: oneDir,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			if len(c.only.list) > 0 || c.where != "" {
 				return usage("--only and --select are for plan, --once and export: doctor looks at all that is used")
 			}
@@ -64,7 +60,7 @@ It exits with 1 if there is a problem; warnings do not count.`,
 			d := &doctor{c: c, env: env, dir: dir, log: log, blocked: map[string]bool{}}
 			d.examine(cmd.Context())
 			return cmp.Or(d.report(p), cmd.Context().Err()) // an interrupted examination is no good news
-		},
+		}),
 	}
 	f := cmd.Flags()
 	c.orgFlags(f)
@@ -135,7 +131,7 @@ func (d *doctor) examine(ctx context.Context) {
 }
 
 func (d *doctor) note(name string, v verdict, fix, format string, args ...any) {
-	d.findings = append(d.findings, finding{name, v, visible(fmt.Sprintf(format, args...)), visible(fix)})
+	d.findings = append(d.findings, finding{name, v, text.Escape(strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")), text.Escape(fix)})
 }
 
 func (d *doctor) fine(name, format string, args ...any) { d.note(name, fine, "", format, args...) }
@@ -187,7 +183,7 @@ func (d *doctor) report(p process) error {
 			Unchecked int       `json:"unchecked"`
 			Calls     int64     `json:"calls"`
 			Checks    []finding `json:"checks"`
-		}{"usersyncd.doctor/v1", version(), visible(d.dir), n[ill], n[doubtful], n[unchecked], calls, d.findings})
+		}{"usersyncd.doctor/v1", version(), text.Escape(d.dir), n[ill], n[doubtful], n[unchecked], calls, d.findings})
 	} else {
 		_, err = fmt.Fprint(p.stdout, d.text(n, calls))
 	}
@@ -210,21 +206,8 @@ func (d *doctor) text(n map[verdict]int, calls int64) string {
 			fmt.Fprintf(&b, "%-9s  %-18s  fix: %s\n", "", "", f.Fix)
 		}
 	}
-	fmt.Fprintf(&b, "\n%s, %s, %d unchecked; %s, nothing written\n", plural(n[ill], "problem"), plural(n[doubtful], "warning"), n[unchecked], plural(int(calls), "call"))
+	fmt.Fprintf(&b, "\n%s, %s, %d unchecked; %s, nothing written\n", text.Plural(n[ill], "problem"), text.Plural(n[doubtful], "warning"), n[unchecked], text.Plural(int(calls), "call"))
 	return b.String()
-}
-
-// visible escapes what could move a cursor or turn a line around, whoever wrote it, and keeps it to one line.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }
 
 // shellWord is a word as it is typed in a shell.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
@@ -93,7 +94,7 @@ func (d *doctor) checkOrganization(ctx context.Context) {
 		return
 	}
 	if gate := d.listener.Stats().Gate; gate > shortPause {
-		d.doubt(name, "wait "+span(gate)+", then run doctor again; the service waits, too", "the API has asked for a pause, says the state file: nothing is asked now")
+		d.doubt(name, "wait "+text.Duration(gate)+", then run doctor again; the service waits, too", "the API has asked for a pause, says the state file: nothing is asked now")
 		d.blocked[name] = true
 		return
 	}
@@ -127,7 +128,7 @@ func (d *doctor) silent(name string, err error) {
 	case errors.Is(err, apply.ErrThrottled):
 		wait := "a while"
 		if e != nil && e.RetryAfter > 0 {
-			wait = span(e.RetryAfter)
+			wait = text.Duration(e.RetryAfter)
 		}
 		d.doubt(name, "wait "+wait+", then run doctor again", "the API answered 429")
 		d.blocked[name] = true
@@ -208,9 +209,9 @@ func (d *doctor) judgeAccess(a genesys.Access, fields int) {
 	case a.ByRoles && len(a.Roles) == 0:
 		d.problem("permissions", "in Admin > Integrations > OAuth, give the client a role, in all divisions, with: "+strings.Join(add, ", "), "%s has no role", client)
 	case n > 0:
-		d.problem("permissions", "in Admin > Roles, add to "+role+": "+strings.Join(add, ", "), "%s lacks %d of the %d that %s take: %s", client, n, len(a.Findings), plural(fields, "field"), list(genesys.Missing))
+		d.problem("permissions", "in Admin > Roles, add to "+role+": "+strings.Join(add, ", "), "%s lacks %d of the %d that %s take: %s", client, n, len(a.Findings), text.Plural(fields, "field"), list(genesys.Missing))
 	default:
-		d.fine("permissions", "%s has those %d of %d that can be told (%s), for %s", client, len(a.Findings)-len(by[genesys.Unknown]), len(a.Findings), how, plural(fields, "field"))
+		d.fine("permissions", "%s has those %d of %d that can be told (%s), for %s", client, len(a.Findings)-len(by[genesys.Unknown]), len(a.Findings), how, text.Plural(fields, "field"))
 	}
 	if n := len(by[genesys.Partly]); n > 0 {
 		d.doubt("divisions", "in Admin > Integrations > OAuth, give the client "+role+" in all divisions", "%d are not good in all divisions, so users of others are not seen: %s", n, list(genesys.Partly))

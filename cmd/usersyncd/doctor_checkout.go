@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/text"
 )
 
 // leftBehind is how old a lock of git's must be to be taken for one that nobody holds any more.
@@ -59,10 +60,10 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		for _, p := range tree.Problems {
 			files[p.File] = true
 		}
-		d.problem(name, "usersyncd validate "+dir, "%s in %s; the first: %s", plural(n, "problem"), plural(len(files), "file"), tree.Problems[0])
+		d.problem(name, "usersyncd validate "+dir, "%s in %s; the first: %s", text.Plural(n, "problem"), text.Plural(len(files), "file"), tree.Problems[0])
 		delete(d.blocked, name) // what could be read shows most fields
 	} else {
-		d.fine(name, "%s in %s, %s", plural(len(tree.Users), "user"), plural(tree.Files, "file"), revision(d.dir, tree))
+		d.fine(name, "%s in %s, %s", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"), revision(d.dir, tree))
 	}
 	d.checkCommitted(tree)
 }
@@ -76,7 +77,7 @@ func (d *doctor) checkCommitted(tree *spec.Tree) {
 	}
 	if n := tree.DirtyFiles; n > 0 {
 		d.doubt("uncommitted edits", git+" status; commit them, or take them back", "in %s, applied as %s: %s",
-			plural(n, "file"), spec.ShortRevision(tree.Revision), spec.FirstNames(tree.Dirty, 5, n))
+			text.Plural(n, "file"), spec.ShortRevision(tree.Revision), text.List(tree.Dirty, 5, n))
 	}
 	for _, why := range tree.Unjudged {
 		d.unchecked("uncommitted edits", "cannot all be told: %s", why)
@@ -109,24 +110,11 @@ func (d *doctor) moving(name string, err error, now time.Time) {
 	case gone != nil:
 		d.doubt(name, "git -C "+shellWord(d.dir)+" status; then run doctor again", "%v: no pass begins meanwhile", err)
 	case now.Sub(info.ModTime()) < leftBehind:
-		d.doubt(name, "wait for git, then run doctor again", "git has been at work for %s (%s): no pass begins meanwhile", span(now.Sub(info.ModTime())), lock)
+		d.doubt(name, "wait for git, then run doctor again", "git has been at work for %s (%s): no pass begins meanwhile", text.Duration(now.Sub(info.ModTime())), lock)
 	default:
 		d.problem(name, fmt.Sprintf("see that no git runs there (pgrep -a git), then: rm %s", shellWord(lock)),
-			"%s has been there for %s, so git was killed: no pass begins", lock, span(now.Sub(info.ModTime())))
+			"%s has been there for %s, so git was killed: no pass begins", lock, text.Duration(now.Sub(info.ModTime())))
 		return
 	}
 	d.blocked[name] = true
-}
-
-// span is a duration for people.
-func span(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 2*time.Minute:
-		return plural(int(d.Seconds()), "second")
-	case d < 2*time.Hour:
-		return plural(int(d.Minutes()), "minute")
-	case d < 48*time.Hour:
-		return plural(int(d.Hours()), "hour")
-	}
-	return plural(int(d.Hours()/24), "day")
 }

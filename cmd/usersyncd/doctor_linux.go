@@ -10,24 +10,16 @@ var silentKinds = map[int64]string{
 	unix.FUSE_SUPER_MAGIC: "FUSE", unix.V9FS_MAGIC: "9P", unix.CEPH_SUPER_MAGIC: "Ceph", unix.AFS_SUPER_MAGIC: "AFS",
 }
 
-// fileSystem says what kind of file system a path is on, if it is one of those that do not tell of changes.
-// The same are of other machines, where a lock may not hold. ok is false where that cannot be told.
-func fileSystem(path string) (kind string, silent, ok bool) {
+// fileSystem says what kind of file system a path is on, if it is one of those that do not tell of changes, and how many
+// bytes may yet be written there. The same are of other machines, where a lock may not hold. ok is false where that
+// cannot be told.
+func fileSystem(path string) (kind string, silent bool, free uint64, ok bool) {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) != nil {
-		return "", false, false
+		return "", false, 0, false
 	}
 	kind, silent = silentKinds[int64(uint32(st.Type))] // 32 bits, whatever the platform makes of them
-	return kind, silent, true
-}
-
-// freeSpace is how many bytes may yet be written where a path is.
-func freeSpace(path string) (n uint64, ok bool) {
-	var st unix.Statfs_t
-	if unix.Statfs(path, &st) != nil {
-		return 0, false
-	}
-	return st.Bavail * uint64(st.Bsize), true
+	return kind, silent, st.Bavail * uint64(st.Bsize), true
 }
 
 // mayWrite reports whether files may be made in a directory, without making one.

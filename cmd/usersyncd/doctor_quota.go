@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"usersyncd/spec/text"
 	"usersyncd/sync/aimd"
 )
 
@@ -135,10 +136,10 @@ func (d *doctor) judgeClock(ahead, within time.Duration) {
 	}
 	switch surely := by - within; {
 	case surely > skewIll:
-		d.problem(name, fix, "%s %s the API's: tokens and pauses are reckoned wrong", span(by), way)
+		d.problem(name, fix, "%s %s the API's: tokens and pauses are reckoned wrong", text.Duration(by), way)
 	case surely > skewDoubtful:
-		d.doubt(name, fix, "%s %s the API's", span(by), way)
+		d.doubt(name, fix, "%s %s the API's", text.Duration(by), way)
 	default:
-		d.fine(name, "as the API's, within %s", span(max(by+within, time.Second)))
+		d.fine(name, "as the API's, within %s", text.Duration(max(by+within, time.Second)))
 	}
 }

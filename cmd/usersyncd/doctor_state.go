@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -61,7 +62,8 @@ func (d *doctor) readState(name, path string, info fs.FileInfo) {
 	store, err := state.OpenReadOnly(path, state.Options{Timeout: time.Second})
 	switch {
 	case errors.Is(err, state.ErrLocked):
-		d.fine(name, "%s, %s, %v", path, size(info.Size()), inUse(err))
+		who, _, _ := strings.Cut(err.Error(), " uses ") // the rest asks for something
+		d.fine(name, "%s, %s, in use by %s: it runs, so nobody else looks into the file", path, size(info.Size()), who)
 		return
 	case errors.Is(err, state.ErrNewer), errors.Is(err, state.ErrForeign):
 		d.problem(name, "--state ANOTHER.db, or the usersyncd that wrote it", "%v", err)
@@ -101,17 +103,11 @@ func (d *doctor) take(store *state.Store) (*state.Snapshot, state.Meta, error) {
 	return snapshot, meta, err
 }
 
-// inUse is who has the file, in words that do not ask for anything.
-func inUse(err error) string {
-	who, _, _ := strings.Cut(err.Error(), " uses ")
-	return "in use by " + who + ": it runs, so nobody else looks into the file"
-}
-
 // tellState says what a sound file holds.
 func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta, now time.Time) {
 	read := "the organization was never read"
 	if !meta.Refresh.At.IsZero() {
-		read = "the organization was read " + span(now.Sub(meta.Refresh.At)) + " ago"
+		read = "the organization was read " + text.Duration(now.Sub(meta.Refresh.At)) + " ago"
 	}
 	managed := 0
 	for _, u := range d.snapshot.Users {
@@ -119,19 +115,19 @@ func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta,
 			managed++
 		}
 	}
-	d.fine(name, "%s, %s: %s, %d managed; %s", path, size(info.Size()), plural(len(d.snapshot.Users), "user"), managed, read)
+	d.fine(name, "%s, %s: %s, %d managed; %s", path, size(info.Size()), text.Plural(len(d.snapshot.Users), "user"), managed, read)
 	if meta.Damaged > 0 || meta.Rebuilt {
-		d.doubt("state records", "nothing to do: the next pass reads the organization; removals, creations and changes of addresses are held for 24 hours", "the file is damaged, or was and is set aside: %s lost", plural(meta.Damaged, "record"))
+		d.doubt("state records", "nothing to do: the next pass reads the organization; removals, creations and changes of addresses are held for 24 hours", "the file is damaged, or was and is set aside: %s lost", text.Plural(meta.Damaged, "record"))
 	}
 	if keys := slices.Sorted(maps.Keys(d.snapshot.Failures)); len(keys) > 0 {
 		d.doubt("quarantine", "usersyncd --once "+shellWord(d.dir)+" tries them now, and says why", "the API refused %s, such as %s; tried again by itself from %s",
-			plural(len(keys), "user"), spec.Text(keys[0]).Display(), meta.NextTry.Local().Format("15:04 on 2 Jan"))
+			text.Plural(len(keys), "user"), spec.Text(keys[0]).Display(), meta.NextTry.Local().Format("15:04 on 2 Jan"))
 	}
 	if n := meta.Intents; n > 0 {
-		d.fine("creations", "%s whose outcome is not known yet; the next pass looks first, and creates nobody twice", plural(n, "creation"))
+		d.fine("creations", "%s whose outcome is not known yet; the next pass looks first, and creates nobody twice", text.Plural(n, "creation"))
 	}
 	if n := meta.Writes; n > 0 {
-		d.fine("interrupted calls", "%s that a call may have changed, and no answer was recorded; the next pass reads them before it compares", plural(n, "field"))
+		d.fine("interrupted calls", "%s that a call may have changed, and no answer was recorded; the next pass reads them before it compares", text.Plural(n, "field"))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		d.doubt("state file mode", "chmod 600 "+shellWord(path), "others can read %s, which holds names and telephone numbers", path)
@@ -145,12 +141,12 @@ func (d *doctor) besideState(path string) {
 		d.doubt("state directory", "chmod o-w "+shellWord(dir), "everybody can replace files in %s", dir)
 	}
 	if bad, _ := filepath.Glob(globbed(path) + ".bad-*"); len(bad) > 0 {
-		d.doubt("set aside", "rm "+shellWord(bad[0])+", when nobody wants to look into it any more", "%s set aside as damaged beside the state file", plural(len(bad), "file"))
+		d.doubt("set aside", "rm "+shellWord(bad[0])+", when nobody wants to look into it any more", "%s set aside as damaged beside the state file", text.Plural(len(bad), "file"))
 	}
-	if kind, elsewhere, ok := fileSystem(dir); ok && elsewhere {
+	kind, elsewhere, free, ok := fileSystem(dir)
+	if elsewhere {
 		d.doubt("state file system", "--state on a local file system", "%s is on %s, where the lock may not keep a second usersyncd out", path, kind)
 	}
-	free, ok := freeSpace(dir)
 	switch {
 	case !ok:
 	case free < smallestSpace:
@@ -169,7 +165,7 @@ func globbed(path string) string {
 func size(n int64) string {
 	switch {
 	case n < 1<<10:
-		return plural(int(n), "byte")
+		return text.Plural(int(n), "byte")
 	case n < 1<<20:
 		return fmt.Sprintf("%d KiB", n>>10)
 	}

@@ -24,15 +24,12 @@ func (d *doctor) checkWatches() {
 	if !d.ready(name, "checkout") {
 		return
 	}
-	dir, err := filepath.EvalSymlinks(d.dir)
-	if err == nil {
-		dir, err = filepath.Abs(dir)
-	}
+	dir, err := physical(d.dir)
 	if err != nil {
 		d.unchecked(name, "%v", err)
 		return
 	}
-	if kind, silent, ok := fileSystem(dir); ok && silent {
+	if kind, silent, _, _ := fileSystem(dir); silent {
 		d.doubt(name, "keep the checkout on a local file system, or live with it", "%s is on %s, which may not tell of changes made elsewhere: they are found by looking, within --resync-interval",
 			d.dir, kind)
 		return
@@ -91,13 +88,9 @@ func watchesFor(dir string) (n int, err error) {
 
 // inotifyLimit reads a limit; -1 if there is none to read.
 func inotifyLimit(name string) int {
-	text, err := os.ReadFile(inotifyLimits + name)
-	if err != nil {
-		return -1
+	data, _ := os.ReadFile(inotifyLimits + name) // without it there is no number
+	if n, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
+		return n
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return -1
-	}
-	return n
+	return -1
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
@@ -33,11 +34,7 @@ runs, the state file and the specs in DIR.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
@@ -59,7 +56,7 @@ runs, the state file and the specs in DIR.`,
 				}{e, shownEvents(e.History)})
 			}
 			return printExplanation(p.stdout, e, time.Now())
-		},
+		}),
 	}
 	c.askFlags(cmd)
 	c.planFlags(cmd.Flags())
@@ -82,7 +79,7 @@ func (c *config) explainStored(cmd *cobra.Command, args []string, env environmen
 
 func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", shownText(e.Email), e.Standing)
+	fmt.Fprintf(&b, "%s: %s", text.Escape(e.Email), e.Standing)
 	if e.Action != "" && e.Standing != "in sync" {
 		fmt.Fprintf(&b, " (%s, %s)", e.Action, e.Cause)
 	}
@@ -91,7 +88,7 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 		fmt.Fprintf(&b, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	if e.Why != "" {
-		line("why", "%s", shownText(e.Why))
+		line("why", "%s", text.Escape(e.Why))
 	}
 	if e.Release != "" {
 		line("release", "usersyncd release %s", e.Release)
@@ -99,24 +96,24 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 	switch {
 	case e.Next.IsZero():
 	case e.Opens:
-		line("goes at", "%s (in %s), when the window opens", e.Next.Local().Format(time.DateTime), seconds(e.Next.Sub(now)))
+		line("goes at", "%s (in %s), when the window opens", e.Next.Local().Format(time.DateTime), text.ShortDuration(e.Next.Sub(now)))
 	default:
-		line("next try", "%s (in %s), or at once when the spec changes", e.Next.Local().Format(time.DateTime), seconds(e.Next.Sub(now)))
+		line("next try", "%s (in %s), or at once when the spec changes", e.Next.Local().Format(time.DateTime), text.ShortDuration(e.Next.Sub(now)))
 	}
 	if e.Paused != nil {
 		line("paused", "%s", pausedText(e.Paused, now))
 	}
 	if e.File != "" {
-		line("declared", "%s:%d", shownText(e.File), e.Line)
+		line("declared", "%s:%d", text.Escape(e.File), e.Line)
 	}
 	if len(e.Defaults) > 0 {
-		line("defaults", "%s", shownText(strings.Join(e.Defaults, ", ")))
+		line("defaults", "%s", text.Escape(strings.Join(e.Defaults, ", ")))
 	}
 	switch {
 	case e.ID != "" && e.Managed:
-		line("genesys", "%s, version %d, managed", shownText(e.ID), e.Version)
+		line("genesys", "%s, version %d, managed", text.Escape(e.ID), e.Version)
 	case e.ID != "":
-		line("genesys", "%s, version %d, not managed", shownText(e.ID), e.Version)
+		line("genesys", "%s, version %d, not managed", text.Escape(e.ID), e.Version)
 	case e.Listed.IsZero():
 		line("genesys", "never read yet")
 	default:
@@ -129,7 +126,7 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 		line("", "%s of what no listing shows (roles, queues, utilization, voicemail, external ids)", e.Read.Local().Format(time.DateTime))
 	}
 	for _, p := range e.Problems {
-		line("problem", "%s", shownText(p))
+		line("problem", "%s", text.Escape(p))
 	}
 	if len(e.Fields) > 0 {
 		b.WriteString("\n")
@@ -140,7 +137,7 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 			desired, applied, live := f.Values()
 			at := ""
 			if f.File != "" {
-				at = fmt.Sprintf("%s:%d", shownText(f.File), f.Line)
+				at = fmt.Sprintf("%s:%d", text.Escape(f.File), f.Line)
 			}
 			verdict := f.Verdict
 			if !f.Until.IsZero() {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 )
@@ -143,10 +144,10 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	}
 	skipped := ""
 	if n := len(report.Skipped); n > 0 {
-		skipped = fmt.Sprintf(", %s not exported (see above)", plural(n, "value"))
+		skipped = fmt.Sprintf(", %s not exported (see above)", text.Plural(n, "value"))
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", plural(len(found.Users), "user"), dir,
-		report.Created, report.Updated, report.Unchanged, skipped, plural(a.calls().Total, "call"))
+	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", text.Plural(len(found.Users), "user"), dir,
+		report.Created, report.Updated, report.Unchanged, skipped, text.Plural(a.calls().Total, "call"))
 	return err
 }
 
@@ -157,5 +158,5 @@ func lateText(late usersync.Late) string {
 		why = "the state file was rebuilt, so what usersyncd wrote last is not known, and the API may not show that yet"
 	}
 	return fmt.Sprintf("%s of %s not exported and left as in the files: %s; run export again after %s",
-		plural(late.Fields, "field"), plural(late.Users, "user"), why, late.Until.Local().Format(time.TimeOnly))
+		text.Plural(late.Fields, "field"), text.Plural(late.Users, "user"), why, late.Until.Local().Format(time.TimeOnly))
 }

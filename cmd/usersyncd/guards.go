@@ -1,17 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // where the machine has no time zones; half a megabyte
 
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // guards are the settings that say what may happen to whom.
@@ -156,45 +158,38 @@ func (c *config) policy() (plan.Policy, error) {
 	}, nil
 }
 
-// limit is a flag such as 5%,10: a share, and a number that is always allowed; or none.
-type limit struct {
-	plan.Limit
-	none bool
+// changeWindows are the settings that say when something may happen.
+type changeWindows struct {
+	windows windowList
+	fields  words
 }
 
-const noLimit = "none"
-
-// orNone is the limit for a plan.
-func (l limit) orNone() *plan.Limit {
-	if l.none {
-		return nil
+func (c *changeWindows) flags(f *pflag.FlagSet) {
+	c.fields.list = nil
+	for _, field := range plan.RoutingFields() {
+		c.fields.list = append(c.fields.list, string(field))
 	}
-	return &l.Limit
+	f.Var(&c.windows, "change-window", "`HOURS` in which routing may be changed, such as 'Mon-Fri 20:00-06:00 Europe/Madrid', several with semicolons between; none: always")
+	f.Var(&c.fields, "change-window-fields", "`FIELDS` that wait for a change window; leavers never do")
 }
 
-func (l *limit) String() string {
-	if l.none {
-		return noLimit
+// schedule reads both flags. source says where the value of a flag came from, if not from the command line.
+func (c *changeWindows) schedule(source map[string]string) (s plan.Schedule, err error) {
+	for _, text := range c.windows.list {
+		w, err := window.Parse(text)
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", cmp.Or(source["change-window"], "--change-window"), err)
+		}
+		s.Windows = append(s.Windows, w)
 	}
-	return l.Limit.String()
+	if s.Fields, err = fieldsOf("change-window-fields", c.fields.list); err != nil {
+		return s, err
+	}
+	switch {
+	case slices.Contains(s.Fields, spec.Email):
+		return s, errors.New("--change-window-fields: email cannot wait, since others refer to users by it; leave it out")
+	case len(s.Fields) == 0 && len(s.Windows) > 0:
+		return s, errors.New("--change-window-fields: no field would wait for the windows of --change-window; name some, or leave both out")
+	}
+	return s, nil
 }
-
-// Set implements pflag.Value.
-func (l *limit) Set(text string) error {
-	if strings.TrimSpace(text) == noLimit {
-		*l = limit{none: true}
-		return nil
-	}
-	share, floor, ok := strings.Cut(text, ",")
-	share, hundredths := strings.CutSuffix(strings.TrimSpace(share), "%")
-	percent, err := strconv.Atoi(strings.TrimSpace(share))
-	least, wrong := strconv.Atoi(strings.TrimSpace(floor))
-	if !ok || !hundredths || err != nil || wrong != nil || percent < 0 || percent > 100 || least < 0 {
-		return errors.New("a share and a number, such as 5%,10, or none")
-	}
-	*l = limit{Limit: plan.Limit{Percent: percent, Floor: least}}
-	return nil
-}
-
-// Type implements pflag.Value.
-func (l *limit) Type() string { return "limit" }

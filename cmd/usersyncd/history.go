@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -33,16 +34,13 @@ asks the running daemon or, when none runs, that file.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])
 			}
 			if since != "" {
+				var err error
 				if q.Since, err = parseSince(since, time.Now()); err != nil {
 					return err
 				}
@@ -77,7 +75,7 @@ asks the running daemon or, when none runs, that file.`,
 				fmt.Fprintln(p.stderr, "nothing was written that fits")
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&since, "since", "", "not older than this: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; or how it begins")
@@ -92,12 +90,12 @@ func printEvent(w io.Writer, e state.Event) {
 	if e.Undoes != "" {
 		undo = ", undoes " + spec.ShortRevision(e.Undoes)
 	}
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), shownText(e.Action), shownText(e.Email), shownText(e.Cause), cmp.Or(shownText(spec.ShortRevision(e.Revision)), "no revision"), shownText(undo))
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(undo))
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: the answer was lost")
 	}
 	if e.CorrelationID != "" {
-		fmt.Fprintf(w, " %s", shownText(e.CorrelationID))
+		fmt.Fprintf(w, " %s", text.Escape(e.CorrelationID))
 	}
 	fmt.Fprintln(w)
 	for _, f := range e.Fields {

@@ -8,28 +8,35 @@ import (
 )
 
 const (
-	attendEvery = time.Second
+	logLimiterEvery = time.Second
 	// windowTail is the end of a window: its budget is spent a little early, and that is no news.
 	windowTail = 5 * time.Second
 )
 
-// attend looks at the limiter every second until stop is called: it writes a line whenever the reason
+// logLimiter looks at the limiter every second until stop is called: it writes a line whenever the reason
 // for the pace has changed, and has what was learned kept.
-func (a *app) attend() (stop func()) {
+func (a *app) logLimiter() (stop func()) {
+	var n changeFilter
+	return every(logLimiterEvery, func(now time.Time) {
+		s := a.limiter.Stats()
+		if n.worth(s) {
+			a.log.Info("rate limit", limiterAttrs(s)...)
+		}
+		a.memory.keep(a.limiter, now)
+	})
+}
+
+// every calls do at an interval until stop is called, which waits for a call under way.
+func every(interval time.Duration, do func(now time.Time)) (stop func()) {
 	quit, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
-		tick := time.NewTicker(attendEvery)
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
-		var n news
 		for {
 			select {
 			case now := <-tick.C:
-				s := a.limiter.Stats()
-				if n.worth(s) {
-					a.log.Info("rate limit", limiterAttrs(s)...)
-				}
-				a.memory.keep(a.limiter, now)
+				do(now)
 			case <-quit:
 				return
 			}
@@ -38,15 +45,15 @@ func (a *app) attend() (stop func()) {
 	return func() { close(quit); <-gone }
 }
 
-// news decides which states of the limiter are worth a line: those that last for a second, differ from
+// A changeFilter decides which states of the limiter are worth a line: those that last for a second, differ from
 // the last one that was told, and say something of the quota. A cut of the rate always is.
-type news struct {
+type changeFilter struct {
 	told, seen aimd.Reason
 	decreases  uint64
 	full       bool // as many calls were under way as may be, the last time too
 }
 
-func (n *news) worth(s aimd.Stats) bool {
+func (n *changeFilter) worth(s aimd.Stats) bool {
 	now := s.Reason
 	full := n.full
 	n.full = now == aimd.InFlight

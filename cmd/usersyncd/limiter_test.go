@@ -34,7 +34,7 @@ func TestLimiterNews(t *testing.T) {
 		{"the next pass starts again", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), idle, busy(aimd.Paced), busy(aimd.Paced)}, []int{1, 4}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var n news
+			var n changeFilter
 			var told []int
 			for i, s := range tt.seen {
 				if n.worth(s) {

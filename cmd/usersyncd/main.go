@@ -9,9 +9,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
+	"usersyncd/sync/plan"
 )
 
 func main() {
@@ -41,8 +47,8 @@ func run(args []string, p process) int {
 	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
 	code := exitCode(err)
-	if text := errorText(err); text != "" {
-		fmt.Fprintln(p.stderr, text)
+	if message := errorText(err); message != "" {
+		fmt.Fprintln(p.stderr, message)
 	}
 	if code == exitUsage {
 		fmt.Fprintln(p.stderr, `Run "usersyncd help" for usage.`)
@@ -55,20 +61,69 @@ func errorText(err error) string {
 	if err == nil || errors.As(err, &quiet) && quiet.err == nil {
 		return ""
 	}
-	return "usersyncd: " + escapeLines(err.Error())
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = text.Escape(line) // it may come from specs or from the API
+	}
+	return "usersyncd: " + strings.Join(lines, "\n")
 }
 
-// escapeLines is a text of several lines for a terminal: what cannot be seen is escaped, as it may come from specs
-// or from the API.
-func escapeLines(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || r == '\t' || strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		q := strconv.QuoteRune(r)
-		b.WriteString(q[1 : len(q)-1])
+// Exit codes; the README and "usersyncd help" show this table.
+const (
+	exitDone    = 0  // done, or nothing to do
+	exitFatal   = 1  // nothing more could be done: credentials, API, state file
+	exitChanges = 2  // plan --detailed-exitcode: there are changes
+	exitInvalid = 3  // the specs are invalid
+	exitHeld    = 4  // a guard holds something, the rest is applied; or a pause, and nothing is
+	exitFailed  = 5  // some users failed, or the API asks for a long pause; the rest is applied
+	exitUsage   = 64 // the command line or the configuration is wrong
+)
+
+// An exitError ends the program with a code. Without an error inside there is nothing left to print.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
 	}
-	return b.String()
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func exitCode(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &e):
+		return e.code
+	case errors.Is(err, apply.ErrThrottled):
+		return exitFailed
+	case errors.Is(err, plan.ErrNobody):
+		return exitUsage
+	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
+		return exitInvalid
+	}
+	return exitFatal
+}
+
+// outcome is the exit code of a pass that was carried out.
+func outcome(res *usersync.Result) error {
+	switch {
+	case res.Paused != nil && res.Pending > 0:
+		return &exitError{exitHeld, fmt.Errorf("paused: %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
+	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
+		return &exitError{code: exitFailed}
+	case res.Held+len(res.Holds) > 0:
+		return &exitError{code: exitHeld}
+	}
+	return nil
 }

@@ -55,18 +55,10 @@ func (m *memory) restore(l *aimd.Dispatcher) {
 
 // keep writes what there is to keep at now: at once if a gate has shut, or shuts for longer, and else every
 // half a minute while requests are made.
-func (m *memory) keep(l *aimd.Dispatcher, now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.write(l, now, rememberEvery)
-}
+func (m *memory) keep(l *aimd.Dispatcher, now time.Time) { m.write(l, now, rememberEvery) }
 
 // save writes what there is to keep at the end of a run.
-func (m *memory) save(l *aimd.Dispatcher) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.write(l, time.Now(), 0)
-}
+func (m *memory) save(l *aimd.Dispatcher) { m.write(l, time.Now(), 0) }
 
 // shuts reports whether a token's gate is shut for longer than what was kept says.
 func shuts(now, kept []aimd.TokenMemory) bool {
@@ -80,6 +72,8 @@ func shuts(now, kept []aimd.TokenMemory) bool {
 
 // write keeps what was learned, unless nothing new was, or little in so short a time.
 func (m *memory) write(l *aimd.Dispatcher, now time.Time, pause time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	sent, learned := l.Stats().Sent, l.Memory() // in this order: a request in between is not missed
 	if m.readOnly || !shuts(learned.Tokens, m.kept) && (sent == m.sent || now.Sub(m.at) < pause) {
 		return

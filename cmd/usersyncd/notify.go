@@ -96,13 +96,9 @@ file with --notify-url-file, as root.`,
 		Example: `  usersyncd notify test --config /etc/usersyncd/config.yaml
   usersyncd notify test --notify-url-file /etc/usersyncd/credentials/notify_url`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
 			return c.tryNotifying(cmd.Context(), env, p.stdout)
-		},
+		}),
 	}
 	c.receiverFlags(test.Flags())
 	c.commonFlags(test.Flags())

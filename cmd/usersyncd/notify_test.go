@@ -129,7 +129,7 @@ func TestSayHow(t *testing.T) {
 	d := &daemon{app: readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.NewTextHandler(&log, nil)))}
 	count := func(res *usersync.Result, err error) int {
 		log.Reset()
-		d.sayHow(res, err)
+		d.logResult(res, err)
 		return strings.Count(log.String(), "\n")
 	}
 	problem := spec.Problem{Pos: spec.Pos{File: "a.yaml", Line: 1, Column: 1}, Message: "is wrong"}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
@@ -15,31 +15,45 @@ import (
 
 // once makes one full pass and prints what came of it.
 func once(ctx context.Context, a *app, c *config, p process) error {
-	a.Policy.Retry = true // somebody asks for it now
-	if err := c.checkReleases(); err != nil {
-		return err
-	}
-	note, err := a.stateless()
-	if err != nil {
-		return err
-	}
-	stop := a.showProgress()
-	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
-	stop()
+	res, err := a.onePass(ctx, c, p, false)
 	if res != nil {
 		res.Mode = "once"
-		res.Calls.Add(a.calls(), usersync.Calls{})
-		if err := a.tellStateless(p.stdout, c.output, note); err != nil {
+		if err := printResult(p.stdout, c.output, res); err != nil {
 			return err
-		}
-		if perr := printResult(p.stdout, c.output, res); perr != nil {
-			return perr
 		}
 	}
 	if err != nil {
 		return refused(p, res, err)
 	}
 	return outcome(res)
+}
+
+// onePass makes the pass of --once and plan, and says what such a run does not know. The JSON is of the pass alone.
+func (a *app) onePass(ctx context.Context, c *config, p process, dryRun bool) (*usersync.Result, error) {
+	a.Policy.Retry = true // somebody asks for it now
+	a.Policy.LookUpMissing = dryRun
+	if err := c.checkReleases(); err != nil {
+		return nil, err
+	}
+	note, err := a.stateless()
+	if err != nil {
+		return nil, err
+	}
+	stop := a.showProgress()
+	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
+	stop()
+	if res == nil {
+		return nil, err
+	}
+	res.Calls.Add(a.calls(), usersync.Calls{})
+	switch {
+	case note == "":
+	case c.output == "json":
+		a.log.Warn(note)
+	default:
+		fmt.Fprintln(p.stdout, "Note:", note)
+	}
+	return res, err
 }
 
 // checkReleases refuses ids that cannot be any.
@@ -62,19 +76,6 @@ func (a *app) stateless() (note string, err error) {
 	return "no earlier run has left a state file (" + a.Store.Path() + "): whom to remove, what was done in the last 24 hours, and who was deactivated by somebody else, is not known", nil
 }
 
-// tellStateless says that beside the result of a pass: the JSON is of the pass alone.
-func (a *app) tellStateless(w io.Writer, format, note string) error {
-	if note == "" {
-		return nil
-	}
-	if format == "json" {
-		a.log.Warn(note)
-		return nil
-	}
-	_, err := fmt.Fprintln(w, "Note:", note)
-	return err
-}
-
 // refused explains why a pass ended early. All that is wrong with a tree is printed, one line a problem.
 // res is nil if the pass had no plan yet.
 func refused(p process, res *usersync.Result, err error) error {
@@ -83,7 +84,7 @@ func refused(p process, res *usersync.Result, err error) error {
 	case errors.Is(err, apply.ErrThrottled):
 		left := "nothing was changed"
 		if res != nil {
-			left = fmt.Sprintf("left to do: %d of %s", res.Pending, plural(res.Changed, "user"))
+			left = fmt.Sprintf("left to do: %d of %s", res.Pending, text.Plural(res.Changed, "user"))
 		}
 		if until, ok := throttledUntil(err, time.Now()); ok {
 			left += "; run it again after " + until.Format(time.RFC3339)
@@ -107,12 +108,4 @@ func throttledUntil(err error, now time.Time) (until time.Time, ok bool) {
 		return now.Add(e.RetryAfter), true
 	}
 	return time.Time{}, false
-}
-
-// seconds rounds a duration for people.
-func seconds(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
 )
 
 // printResult writes what a pass did, as text or as JSON of the schema usersyncd.result/v1.
@@ -16,75 +19,71 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	if format == "json" {
 		return printJSON(w, res)
 	}
-	for _, c := range res.Changes {
-		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0) {
-			if _, err := fmt.Fprintln(w, c); err != nil {
-				return err
-			}
-		}
-	}
-	for _, p := range res.Problems {
-		if _, err := fmt.Fprintln(w, p); err != nil {
-			return err
-		}
-	}
-	for _, h := range res.Holds {
-		if _, err := fmt.Fprintln(w, h); err != nil {
-			return err
-		}
-	}
-	if err := printKept(w, res); err != nil {
-		return err
-	}
 	var b strings.Builder
-	b.WriteString(printWaiting(res))
 	unmanaged := 0
 	for _, c := range res.Changes {
+		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0) {
+			fmt.Fprintln(&b, c)
+		}
 		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
 			unmanaged++
 		}
 	}
-	fmt.Fprintf(&b, "%s: %d applied, %d unchanged", plural(res.Users, "user"), res.Applied-unmanaged, res.Unchanged)
-	for _, n := range []struct {
-		count int
-		word  string
-	}{
-		{unmanaged, "no longer declared"}, {res.Failed - res.Partial, "failed"}, {res.Partial, "failed in part"}, {res.Held, "held"}, {res.HeldInPart, "held in part"}, {res.Quarantined, "in quarantine"},
-		{res.Skipped, "skipped"}, {res.Deferred, "deferred"}, {res.Pending, "not reached"},
-	} {
-		if n.count > 0 {
-			fmt.Fprintf(&b, ", %d %s", n.count, n.word)
-		}
-	}
-	fmt.Fprintf(&b, "; %s (%s, %s", plural(res.Calls.Total, "call"), plural(res.Calls.Reads, "read"), plural(res.Calls.Writes, "write"))
-	if n := res.Calls.Throttled; n > 0 {
-		fmt.Fprintf(&b, ", %d throttled", n)
-	}
-	if n := res.Calls.Retried; n > 0 {
-		fmt.Fprintf(&b, ", %d retried", n)
-	}
-	fmt.Fprintf(&b, ") in %.1fs", res.Seconds)
-	_, err := fmt.Fprintln(w, b.String())
+	printEach(&b, res.Problems)
+	printEach(&b, res.Holds)
+	printNotes(&b, res)
+	users := nonZero(
+		number{unmanaged, "no longer declared"}, number{res.Failed - res.Partial, "failed"}, number{res.Partial, "failed in part"},
+		number{res.Held, "held"}, number{res.HeldInPart, "held in part"}, number{res.Quarantined, "in quarantine"},
+		number{res.Skipped, "skipped"}, number{res.Deferred, "deferred"}, number{res.Pending, "not reached"},
+	)
+	users = append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, users...)
+	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
+		nonZero(number{res.Calls.Throttled, "throttled"}, number{res.Calls.Retried, "retried"})...)
+	fmt.Fprintf(&b, "%s: %s; %s (%s) in %.1fs\n", text.Plural(res.Users, "user"), strings.Join(users, ", "),
+		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// printKept prints whether the specs are as committed, and the notes, and says that nobody is removed while something is wrong, if somebody would be.
-func printKept(w io.Writer, res *usersync.Result) error {
+// printEach writes a line for each.
+func printEach[T any](w io.Writer, list []T) {
+	for _, v := range list {
+		fmt.Fprintln(w, v)
+	}
+}
+
+// printNotes writes whether the specs are as committed, and the notes, says that nobody is removed while something is
+// wrong, if somebody would be, and what waits for a change window.
+func printNotes(w io.Writer, res *usersync.Result) {
 	if spec.IsDirty(res.Revision) {
-		if _, err := fmt.Fprintf(w, "Revision %s: the specs are not as committed; git status, or usersyncd doctor, lists the files.\n", spec.ShortRevision(res.Revision)); err != nil {
-			return err
-		}
+		fmt.Fprintf(w, "Revision %s: the specs are not as committed; git status, or usersyncd doctor, lists the files.\n", spec.ShortRevision(res.Revision))
 	}
 	for _, note := range res.Notes {
-		if _, err := fmt.Fprintln(w, "Note:", note); err != nil {
-			return err
+		fmt.Fprintln(w, "Note:", note)
+	}
+	if res.Kept > 0 {
+		fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Kept, "managed user"))
+	}
+	if users, opens := res.Waits(); users > 0 {
+		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(opens), text.Plural(users, "user"))
+	}
+}
+
+// A number is how many are what.
+type number struct {
+	n    int
+	what string
+}
+
+// nonZero writes the numbers that are not 0, such as "3 failed".
+func nonZero(numbers ...number) (parts []string) {
+	for _, c := range numbers {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	if res.Kept == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", plural(res.Kept, "managed user"))
-	return err
+	return parts
 }
 
 func printJSON(w io.Writer, v any) error {
@@ -101,60 +100,27 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 		files[p.File] = true
 		fmt.Fprintln(w, p)
 	}
-	fmt.Fprintf(w, "%s in %s\n", plural(len(e.Problems), "error"), plural(len(files), "file"))
+	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(e.Problems), "error"), text.Plural(len(files), "file"))
 }
 
 // counts says how many changes there are of each kind.
 func counts(changes []*plan.Change) string {
-	n, held, deferred, inPart := map[plan.Action]int{}, 0, 0, 0
+	actions, outcomes, inPart := map[plan.Action]int{}, map[plan.Outcome]int{}, 0
 	for _, c := range changes {
+		outcomes[c.Outcome]++
+		if c.Outcome == plan.Planned {
+			actions[c.Action]++
+		}
 		if c.HeldInPart() {
 			inPart++
 		}
-		switch c.Outcome {
-		case plan.Planned:
-			n[c.Action]++
-		case plan.Held:
-			held++
-		case plan.Deferred:
-			deferred++
-		}
 	}
-	var parts []string
+	var all []number
 	for _, a := range []plan.Action{plan.Create, plan.Restore, plan.Adopt, plan.Update, plan.Deactivate, plan.Delete, plan.Unmanage} {
-		if n[a] > 0 {
-			parts = append(parts, fmt.Sprintf("%d to %s", n[a], a))
-		}
+		all = append(all, number{actions[a], "to " + string(a)})
 	}
-	if held > 0 {
-		parts = append(parts, fmt.Sprintf("%d held", held))
-	}
-	if inPart > 0 {
-		parts = append(parts, fmt.Sprintf("%d held in part", inPart))
-	}
-	if deferred > 0 {
-		parts = append(parts, fmt.Sprintf("%d deferred", deferred))
-	}
-	if waiting := len(changes) - sum(n) - held - deferred; waiting > 0 {
-		parts = append(parts, fmt.Sprintf("%d that wait or are skipped", waiting))
-	}
-	if len(parts) == 0 {
-		return "nothing to do"
-	}
-	return strings.Join(parts, ", ")
-}
-
-func sum(n map[plan.Action]int) int {
-	total := 0
-	for _, v := range n {
-		total += v
-	}
-	return total
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
+	waiting := len(changes) - outcomes[plan.Planned] - outcomes[plan.Held] - outcomes[plan.Deferred]
+	all = append(all, number{outcomes[plan.Held], "held"}, number{inPart, "held in part"}, number{outcomes[plan.Deferred], "deferred"},
+		number{waiting, "that wait or are skipped"})
+	return cmp.Or(strings.Join(nonZero(all...), ", "), "nothing to do")
 }

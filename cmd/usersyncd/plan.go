@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
@@ -52,18 +54,7 @@ state file nor anything else is changed.`,
 }
 
 func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) error {
-	a.Policy.Retry = true // as --once does
-	if err := c.checkReleases(); err != nil {
-		return err
-	}
-	note, err := a.stateless()
-	if err != nil {
-		return err
-	}
-	stop := a.showProgress()
-	a.Policy.LookUpMissing = true
-	res, err := a.Reconcile(cmd.Context(), usersync.Mode{Strict: true, DryRun: true, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
-	stop()
+	res, err := a.onePass(cmd.Context(), c, p, true)
 	if res == nil {
 		return refused(p, nil, err)
 	}
@@ -74,36 +65,8 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		}
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
-	res.Calls.Add(a.calls(), usersync.Calls{})
-	if err := a.tellStateless(p.stdout, c.output, note); err != nil {
+	if err := printPlan(p.stdout, c.output, res); err != nil {
 		return err
-	}
-	if c.output == "json" {
-		if err := printResult(p.stdout, c.output, res); err != nil {
-			return err
-		}
-	} else {
-		for _, ch := range res.Changes {
-			fmt.Fprintln(p.stdout, ch)
-		}
-		if len(res.Changes) > 0 {
-			fmt.Fprintln(p.stdout)
-		}
-		for _, h := range res.Holds {
-			fmt.Fprintln(p.stdout, h)
-		}
-		if err := printKept(p.stdout, res); err != nil {
-			return err
-		}
-		fmt.Fprint(p.stdout, printWaiting(res))
-		fmt.Fprintf(p.stdout, "Plan %s: %s, %d unchanged", res.Plan, counts(res.Changes), res.Unchanged)
-		if n := res.Failed - res.Partial; n > 0 {
-			fmt.Fprintf(p.stdout, ", %d left out because of problems", n)
-		}
-		if res.Partial > 0 {
-			fmt.Fprintf(p.stdout, ", %d left out in part because of problems", res.Partial)
-		}
-		fmt.Fprintf(p.stdout, "; %s\n", estimated(res.Estimate))
 	}
 	if err != nil { // the specs have problems, and this is what is done all the same
 		return refused(p, res, err)
@@ -119,6 +82,24 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		return &exitError{code: exitChanges}
 	}
 	return nil
+}
+
+func printPlan(w io.Writer, format string, res *usersync.Result) error {
+	if format == "json" {
+		return printJSON(w, res)
+	}
+	var b strings.Builder
+	printEach(&b, res.Changes)
+	if len(res.Changes) > 0 {
+		fmt.Fprintln(&b)
+	}
+	printEach(&b, res.Holds)
+	printNotes(&b, res)
+	parts := append([]string{counts(res.Changes), fmt.Sprintf("%d unchanged", res.Unchanged)},
+		nonZero(number{res.Failed - res.Partial, "left out because of problems"}, number{res.Partial, "left out in part because of problems"})...)
+	fmt.Fprintf(&b, "Plan %s: %s; %s\n", res.Plan, strings.Join(parts, ", "), estimated(res.Estimate))
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // laneNames say for people what is in a lane.
@@ -145,18 +126,18 @@ func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 
 // estimated is an estimate in words: the whole, and if there are several lanes, when each is through.
 func estimated(e *usersync.Estimate) string {
-	text := plural(e.Calls, "call")
+	words := text.Plural(e.Calls, "call")
 	if e.Calls == 0 {
-		return text
+		return words
 	}
-	about := func(s float64) string { return seconds(time.Duration(s * float64(time.Second))) }
-	text += ", about " + about(e.Seconds)
+	about := func(s float64) string { return text.ShortDuration(time.Duration(s * float64(time.Second))) }
+	words += ", about " + about(e.Seconds)
 	if len(e.Lanes) < 2 {
-		return text
+		return words
 	}
 	var parts []string
 	for _, l := range e.Lanes[:len(e.Lanes)-1] {
 		parts = append(parts, fmt.Sprintf("%s after %s", l.Name, about(l.Seconds)))
 	}
-	return text + " (" + strings.Join(parts, ", ") + ")"
+	return words + " (" + strings.Join(parts, ", ") + ")"
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 )
@@ -42,31 +43,18 @@ func (s *screen) Write(p []byte) (int, error) {
 // seconds elsewhere.
 func (a *app) showProgress() (stop func()) {
 	s := a.screen
-	quit, gone := make(chan struct{}), make(chan struct{})
-	tty := isTerminal(s.w)
-	every := lineEvery
-	if tty {
-		every = barEvery
-	}
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if st := a.Status(); tty {
-					s.step(st, a.progressLine(st))
-				} else if st.Phase != "idle" {
-					a.progress(st)
-				}
-			case <-quit:
-				s.clear()
-				return
+	if !isTerminal(s.w) {
+		return every(lineEvery, func(time.Time) {
+			if st := a.Status(); st.Phase != "idle" {
+				a.progress(st)
 			}
-		}
-	}()
-	return func() { close(quit); <-gone }
+		})
+	}
+	halt := every(barEvery, func(time.Time) {
+		st := a.Status()
+		s.step(st, a.progressLine(st))
+	})
+	return func() { halt(); s.clear() }
 }
 
 // progress writes one line: among JSON as JSON.
@@ -131,7 +119,7 @@ func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	case "wait":
 		return "wait: until the API shows what calls that were interrupted have changed"
 	case "read":
-		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, seconds(left), pace(l))
+		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, text.ShortDuration(left), pace(l))
 	default:
 		return st.Phase + ": " + pace(l)
 	}
@@ -139,7 +127,7 @@ func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	if st.Failed > 0 {
 		failed = fmt.Sprintf(", %d failed", st.Failed)
 	}
-	return fmt.Sprintf("%d/%d users%s, %s left, %s, %s", st.Done(), st.Changed, failed, seconds(left), pace(l), plural(l.Expected, "call")+" to go")
+	return fmt.Sprintf("%d/%d users%s, %s left, %s, %s", st.Done(), st.Changed, failed, text.ShortDuration(left), pace(l), text.Plural(l.Expected, "call")+" to go")
 }
 
 // pace says how fast it goes, and why. While nothing may be sent, rate and quota mean nothing and the wait
@@ -152,9 +140,9 @@ func pace(l aimd.Stats) string {
 	speed := fmt.Sprintf("%.1f/s, %s", l.Effective, quota)
 	switch {
 	case l.Gate > 0:
-		speed = "waiting " + seconds(l.Gate)
+		speed = "waiting " + text.ShortDuration(l.Gate)
 	case l.Reason == aimd.Exhausted:
-		speed = fmt.Sprintf("quota spent, waiting %s", seconds(l.Reset))
+		speed = fmt.Sprintf("quota spent, waiting %s", text.ShortDuration(l.Reset))
 	case l.Reason == aimd.InFlight:
 		speed = fmt.Sprintf("%d calls under way, %s", l.InFlight, quota)
 	case l.Reason == aimd.Rate && l.Throttled > 0:

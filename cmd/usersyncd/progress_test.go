@@ -53,7 +53,7 @@ func TestLinesElsewhere(t *testing.T) {
 		}}
 		a.log = a.Log
 		a.memory = newMemory(store, "demo", directory.API(), false, a.log)
-		a.stop = a.attend()
+		a.stop = a.logLimiter()
 		defer func() {
 			if err := a.close(nil); err != nil {
 				t.Error(err)

@@ -1,16 +1,73 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
-
-	"usersyncd/sync/control/notify"
-
 	"github.com/spf13/pflag"
+
+	"usersyncd/spec/text"
+	"usersyncd/sync/control/notify"
+	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
+
+// A tuning is what of the configuration can change while the daemon runs. It is a value, made in one
+// place from the settings, and put into effect between two passes.
+type tuning struct {
+	policy                     plan.Policy
+	refresh, resync, searchLag time.Duration
+	noRefresh                  bool
+	maxRate                    float64
+	reserve                    percent
+	level                      slog.Level
+	converges                  string
+	branch                     string
+}
+
+// reloadable are the settings that a tuning is made of.
+func reloadable() []string {
+	return []string{
+		"branch", "change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-creations", "max-renames", "max-losses", "max-changes", "hold-reactivations", "protect",
+		"admin-roles", "min-admins", "allow-roles", "allow-divisions", "allow-queues", "allow-groups", "unmanaged-fields",
+		"refresh-interval", "resync-interval", "detail-interval", "search-lag", "no-refresh", "max-rate", "reserve", "log-level",
+	}
+}
+
+func (c *config) tuning() (tuning, error) {
+	policy, err := c.policy()
+	if err != nil {
+		return tuning{}, err
+	}
+	policy.Limits = genesys.Limits() // explain plans without a directory
+	level := slog.LevelInfo
+	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
+		return tuning{}, usage("--log-level: %w", err)
+	}
+	return tuning{
+		policy: policy, refresh: c.refreshInterval, resync: c.resyncInterval, searchLag: c.searchLag, noRefresh: c.noRefresh,
+		maxRate: c.maxRate, reserve: c.reserve, level: level, converges: c.converges(), branch: c.branch,
+	}, nil
+}
+
+// converges is what a converged tree depends on beside itself: other settings may find something to do.
+func (c *config) converges() string {
+	return fmt.Sprint(version(), " ", c.create, c.adopt, c.guards)
+}
+
+// tune puts a tuning into effect. No pass may be running. Whoever else wants to know reads tuned.
+func (a *app) tune(t tuning) {
+	a.Policy, a.Refresh, a.SearchLag, a.Settings = t.policy, t.refresh, t.searchLag, t.converges
+	a.Specs.Branch = t.branch
+	a.limiter.Retune(t.maxRate, float64(t.reserve))
+	a.level.Set(t.level)
+	a.tuned.Store(&t)
+}
 
 // settings are all that a daemon was told, at one time.
 type settings struct {
@@ -105,7 +162,7 @@ func (s *settings) differences(next *settings) (changed, restart []string) {
 		switch before, now := s.flags[name], next.flags[name]; {
 		case before == now:
 		case slices.Contains(reloadable(), name):
-			changed = append(changed, fmt.Sprintf("%s: %s -> %s", name, orNothing(before), orNothing(now)))
+			changed = append(changed, fmt.Sprintf("%s: %s -> %s", name, cmp.Or(before, "nothing"), cmp.Or(now, "nothing")))
 		default:
 			restart = append(restart, name)
 		}
@@ -120,20 +177,13 @@ func (s *settings) differences(next *settings) (changed, restart []string) {
 	return changed, restart
 }
 
-func orNothing(value string) string {
-	if value == "" {
-		return "nothing"
-	}
-	return value
-}
-
 // reload reads the settings again, and changes what can change while the daemon runs. If they are broken, all
 // stays as it is, and the status says so until they are fixed.
 func (d *daemon) reload() {
 	next, err := d.reread()
 	if err != nil {
-		text := oneLine(err.Error())
-		d.misconfigured.Store(&text)
+		why := text.OneLine(err.Error())
+		d.misconfigured.Store(&why)
 		d.log.Error("the new configuration is broken; the one before stays in use. Fix it, and reload again", "error", err)
 		return
 	}

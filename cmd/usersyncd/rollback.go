@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
@@ -35,11 +36,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
   usersyncd rollback --revision 3f0c1d2e --confirm p-5b1a77c0
   usersyncd rollback --since 2h`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
 			undo := plan.Undo{Revision: revision}
 			switch {
 			case revision == "" && since == "":
@@ -47,18 +44,19 @@ It has the running daemon do it or, when none runs, does it itself.`,
 			case revision != "" && since != "":
 				return usage("either --revision or --since, not both: a commit is undone, or all since a time")
 			case since != "":
-				if undo.Since, err = parseSince(since, time.Now()); err != nil {
+				at, err := parseSince(since, time.Now())
+				if err != nil {
 					return err
 				}
 				// Said in the plan's own words, so that the id that is agreed to is that of the same time.
-				undo.Since = undo.Since.Truncate(time.Second)
+				undo.Since = at.Truncate(time.Second)
 			}
 			res, err := c.rollback(cmd, env, p, undo, agreed)
 			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
 				return usage("%w", err)
 			}
 			if errors.Is(err, usersync.ErrCancelled) {
-				_, err = fmt.Fprintln(p.stdout, shownText(err.Error()))
+				_, err = fmt.Fprintln(p.stdout, text.Escape(err.Error()))
 				return err
 			}
 			if errors.Is(err, usersync.ErrPlanMoved) {
@@ -76,7 +74,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				return nil
 			}
 			return outcome(res)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; its beginning will do")
@@ -146,20 +144,16 @@ func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) e
 		}
 		_, err := fmt.Fprintln(p.stdout, "Paused. Take it back in the checkout, too (git revert), then: usersyncd resume")
 		if err == nil && res.Skipped > 0 {
-			_, err = fmt.Fprintf(p.stdout, "%s left as they are; after resume the specs count again, so declare there what is to stay.\n", plural(res.Skipped, "user"))
+			_, err = fmt.Fprintf(p.stdout, "%s left as they are; after resume the specs count again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
 		}
 		return err
 	}
-	for _, ch := range res.Changes {
-		fmt.Fprintln(p.stdout, ch)
-	}
-	for _, h := range res.Holds {
-		fmt.Fprintln(p.stdout, h)
-	}
+	printEach(p.stdout, res.Changes)
+	printEach(p.stdout, res.Holds)
 	for _, note := range res.Notes {
 		fmt.Fprintln(p.stdout, "Note:", note)
 	}
-	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, plural(res.Pending, "user"), res.Skipped)
+	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, text.Plural(res.Pending, "user"), res.Skipped)
 	if res.Held > 0 {
 		fmt.Fprintf(p.stdout, ", %d held", res.Held)
 	}

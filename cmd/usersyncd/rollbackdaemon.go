@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
@@ -96,7 +97,7 @@ func (d *daemon) rollBack(ctx context.Context, undo plan.Undo, agreed, by string
 	}
 	if errors.Is(err, usersync.ErrInterrupted) {
 		if err = fmt.Errorf("%w: nothing was written", control.ErrPaused); res != nil {
-			err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, plural(res.Pending, "user"))
+			err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, text.Plural(res.Pending, "user"))
 		}
 	}
 	switch {

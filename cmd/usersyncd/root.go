@@ -147,6 +147,17 @@ func setup(cmd *cobra.Command, c *config, p process) (environment, error) {
 	return env, c.load(cmd, env)
 }
 
+// withSettings makes the RunE of a command that reads its settings first.
+func withSettings(c *config, p process, run func(cmd *cobra.Command, args []string, env environment) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		env, err := setup(cmd, c, p)
+		if err != nil {
+			return err
+		}
+		return run(cmd, args, env)
+	}
+}
+
 // prepare reads the settings of a command that makes one pass over a directory of specs. On a terminal the bar
 // shows what the log would.
 func prepare(cmd *cobra.Command, args []string, c *config, p process) (env environment, dir string, err error) {

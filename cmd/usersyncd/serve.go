@@ -112,8 +112,8 @@ func (d *daemon) limits() control.Limits {
 	return control.Limits{Interval: d.tuned.Load().resync, MaxHeld: d.settings.readyMaxHeld, MaxQuarantined: d.settings.readyMaxQuarantined}
 }
 
-// tellPeople runs the webhook's notifier, if there is a webhook.
-func (d *daemon) tellPeople(ctx context.Context, group *errgroup.Group) error {
+// startNotifier runs the webhook's notifier, if there is a webhook.
+func (d *daemon) startNotifier(ctx context.Context, group *errgroup.Group) error {
 	o := d.settings.notify
 	if o.Target.IsZero() {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
@@ -22,11 +23,14 @@ const mostShown = 50
 func (d *daemon) status(now time.Time) control.Status {
 	st := d.Status()
 	s := control.Status{
-		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: absolute(d.dir), API: d.API,
-		Phase: st.Phase, Began: utc(st.Began), Beat: utc(st.Beat), Moved: utc(st.Moved), Success: utc(st.Success), Refresh: utc(st.Refresh),
+		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: d.dir, API: d.API,
+		Phase: st.Phase, Began: st.Began.UTC(), Beat: st.Beat.UTC(), Moved: st.Moved.UTC(), Success: st.Success.UTC(), Refresh: st.Refresh.UTC(),
 		Head: st.Revision, Dirty: spec.IsDirty(st.Revision), Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
 		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
+	}
+	if dir, err := filepath.Abs(d.dir); err == nil {
+		s.Dir = dir
 	}
 	if next := d.next.Load(); next != 0 && st.Phase == "idle" {
 		s.Next = time.Unix(next, 0).UTC()
@@ -35,9 +39,9 @@ func (d *daemon) status(now time.Time) control.Status {
 		s.Stuck = why
 	}
 	if st.Trouble != nil {
-		s.Error = oneLine(st.Trouble.Error())
+		s.Error = text.OneLine(st.Trouble.Error())
 		s.CredentialsDead = errors.Is(st.Trouble, apply.ErrUnauthorized)
-		if unkept(st.Trouble) {
+		if isStateError(st.Trouble) {
 			s.StateError = s.Error
 		}
 	}
@@ -54,8 +58,8 @@ func (d *daemon) status(now time.Time) control.Status {
 	return s
 }
 
-// unkept reports whether a pass ended because the state file cannot be read or written.
-func unkept(err error) bool {
+// isStateError reports whether a pass ended because the state file cannot be read or written.
+func isStateError(err error) bool {
 	for _, why := range []error{state.ErrDamaged, state.ErrGone, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
 		if errors.Is(err, why) {
 			return true
@@ -77,7 +81,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 				s.Opens = until
 			}
 		}
-		s.Holds, s.Notes = orEmpty(v.Holds), v.Notes
+		s.Holds, s.Notes = append([]plan.Hold{}, v.Holds...), v.Notes
 		s.Show(nil, v.Problems(), v.Contests, mostShown)
 		return
 	}
@@ -150,7 +154,7 @@ func storedStatus(store *state.Store, now time.Time) (control.Status, error) {
 		return control.Status{}, err
 	}
 	s := control.Status{
-		Schema: control.StatusSchema, Version: version(), Now: now.UTC(), Applied: meta.Applied, Paused: meta.Pause, Refresh: utc(meta.Refresh.At),
+		Schema: control.StatusSchema, Version: version(), Now: now.UTC(), Applied: meta.Applied, Paused: meta.Pause, Refresh: meta.Refresh.At.UTC(),
 		Quarantined: meta.Failures, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 	}
 	if meta.Org != nil {
@@ -160,25 +164,4 @@ func storedStatus(store *state.Store, now time.Time) (control.Status, error) {
 		s.Users, s.InSync = meta.Converged.Users, meta.Converged.Users
 	}
 	return s, nil
-}
-
-func utc(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC()
-}
-
-func absolute(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		return abs
-	}
-	return dir
-}
-
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }

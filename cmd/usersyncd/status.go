@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control"
 )
@@ -22,11 +23,7 @@ at once, whatever a pass is doing.`,
 		Example: `  usersyncd status
   sudo usersyncd status --output json | jq .held`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
 			r, err := c.reach(cmd.Context(), env)
 			if err != nil {
 				return err
@@ -48,7 +45,7 @@ at once, whatever a pass is doing.`,
 				return printJSON(p.stdout, s)
 			}
 			return printStatus(p.stdout, s)
-		},
+		}),
 	}
 	c.askFlags(cmd)
 	return cmd
@@ -64,11 +61,11 @@ func printStatus(w io.Writer, s control.Status) error {
 		if t.IsZero() {
 			return "never"
 		}
-		return seconds(s.Now.Sub(t)) + " ago"
+		return text.ShortDuration(s.Now.Sub(t)) + " ago"
 	}
 	fmt.Fprintln(&b, s.Sentence())
 	if s.PID != 0 {
-		line("daemon", "pid %d, %s, up %s, looks after %s", s.PID, s.Version, seconds(s.Now.Sub(s.Started)), shownText(s.Dir))
+		line("daemon", "pid %d, %s, up %s, looks after %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), text.Escape(s.Dir))
 	} else {
 		line("daemon", "none runs, or listens; this is what the state file says")
 	}
@@ -86,33 +83,31 @@ func printStatus(w io.Writer, s control.Status) error {
 		line("applied", "%s, %s", spec.ShortRevision(s.Applied.Revision), ago(s.Applied.At))
 	}
 	if s.Phase != "" && s.Phase != "idle" {
-		line("pass", "%s since %s%s", s.Phase, seconds(s.Now.Sub(s.Began)), progressText(s))
+		line("pass", "%s since %s%s", s.Phase, text.ShortDuration(s.Now.Sub(s.Began)), progressText(s))
 	}
 	line("read", "the organization %s", ago(s.Refresh))
 	if s.PID != 0 {
 		line("success", "the last successful pass %s", ago(s.Success))
 		line("rate", "%s", paceText(s.Limiter))
 		if s.Watch.Mode == "polling" {
-			line("polling", "instead of watching: %s", shownText(s.Watch.Reason))
+			line("polling", "instead of watching: %s", text.Escape(s.Watch.Reason))
 		}
 	}
-	for name, text := range map[string]string{"error": s.Error, "stuck": s.Stuck, "settings": s.Settings} {
-		if text != "" {
-			line(name, "%s", shownText(text))
+	for name, why := range map[string]string{"error": s.Error, "stuck": s.Stuck, "settings": s.Settings} {
+		if why != "" {
+			line(name, "%s", text.Escape(why))
 		}
 	}
-	for _, h := range s.Holds {
-		fmt.Fprintln(&b, h)
-	}
+	printEach(&b, s.Holds)
 	const most = 5
 	for _, f := range s.Failures[:min(len(s.Failures), most)] {
-		line("refused", "%s (%s:%d): %s", shownText(f.Email), shownText(f.File), f.Line, shownText(f.Message))
+		line("refused", "%s (%s:%d): %s", text.Escape(f.Email), text.Escape(f.File), f.Line, text.Escape(f.Message))
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), most)] {
-		line("note", "%s", shownText(note))
+		line("note", "%s", text.Escape(note))
 	}
 	for _, p := range s.Specs[:min(len(s.Specs), most)] {
-		line("problem", "%s", shownText(p.String()))
+		line("problem", "%s", text.Escape(p.String()))
 	}
 	if n := len(s.Failures) + s.Problems - min(len(s.Failures), most) - min(len(s.Specs), most); n > 0 {
 		line("", "and %d more: usersyncd status --output json", n)
@@ -123,20 +118,11 @@ func printStatus(w io.Writer, s control.Status) error {
 
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {
-	parts := []string{fmt.Sprintf("%d in sync", s.InSync)}
-	for _, n := range []struct {
-		count int
-		what  string
-	}{
-		{s.Pending, "pending"}, {s.Failed, "failed"}, {s.Held, "held"}, {s.Quarantined, "in quarantine"}, {s.Skipped, "skipped"},
-		{s.Deferred, "waiting for a change window"},
-	} {
-		if n.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
-		}
-	}
+	parts := append([]string{fmt.Sprintf("%d in sync", s.InSync)}, nonZero(
+		number{s.Pending, "pending"}, number{s.Failed, "failed"}, number{s.Held, "held"}, number{s.Quarantined, "in quarantine"},
+		number{s.Skipped, "skipped"}, number{s.Deferred, "waiting for a change window"})...)
 	if s.Problems > 0 {
-		parts = append(parts, plural(s.Problems, "problem")+" in the specs")
+		parts = append(parts, text.Plural(s.Problems, "problem")+" in the specs")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -146,13 +132,13 @@ func appliedText(s control.Status) string {
 	case a == nil:
 		return "never fully applied yet"
 	case a.Undone:
-		return spec.ShortRevision(a.Revision) + " was fully applied " + seconds(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
+		return spec.ShortRevision(a.Revision) + " was fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
 	case a.Revision == s.Head && s.Dirty:
-		return "applied " + seconds(s.Now.Sub(a.At)) + " ago with edits that are not committed"
+		return "applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago with edits that are not committed"
 	case a.Revision == s.Head:
-		return "fully applied " + seconds(s.Now.Sub(a.At)) + " ago"
+		return "fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago"
 	default:
-		return fmt.Sprintf("while %s is what was last fully applied, %s ago", spec.ShortRevision(a.Revision), seconds(s.Now.Sub(a.At)))
+		return fmt.Sprintf("while %s is what was last fully applied, %s ago", spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At)))
 	}
 }
 
@@ -160,19 +146,19 @@ func progressText(s control.Status) string {
 	if s.Changing == 0 {
 		return ""
 	}
-	return fmt.Sprintf(": %d of %d users, %s left", s.Done, s.Changing, seconds(time.Duration(s.Limiter.Estimate*float64(time.Second))))
+	return fmt.Sprintf(": %d of %d users, %s left", s.Done, s.Changing, text.ShortDuration(time.Duration(s.Limiter.Estimate*float64(time.Second))))
 }
 
 func pausedText(p *state.Pause, now time.Time) string {
-	text := "nothing is changed"
+	said := "nothing is changed"
 	if p.By != "" {
-		text += ", by " + shownText(p.By)
+		said += ", by " + text.Escape(p.By)
 	}
-	text += ", since " + seconds(now.Sub(p.At))
+	said += ", since " + text.ShortDuration(now.Sub(p.At))
 	if p.Reason != "" {
-		text += ": " + shownText(p.Reason)
+		said += ": " + text.Escape(p.Reason)
 	}
-	return text + " (usersyncd resume)"
+	return said + " (usersyncd resume)"
 }
 
 // paceText says how fast it goes.
@@ -181,15 +167,9 @@ func paceText(l control.Limiter) string {
 	if l.Windowed {
 		quota = fmt.Sprintf("%d of %d requests left for %.0fs", l.Left, l.Allowed, l.Reset)
 	}
-	text := fmt.Sprintf("%.1f/s (%s), %s, %d throttled", l.Rate, l.Reason, quota, l.Throttled)
+	said := fmt.Sprintf("%.1f/s (%s), %s, %d throttled", l.Rate, l.Reason, quota, l.Throttled)
 	if l.Gate > 0 {
-		text = fmt.Sprintf("waiting %s, as the API asks; ", seconds(time.Duration(l.Gate*float64(time.Second)))) + text
+		said = fmt.Sprintf("waiting %s, as the API asks; ", text.ShortDuration(time.Duration(l.Gate*float64(time.Second)))) + said
 	}
-	return text
-}
-
-// shownText is a foreign text for a terminal: nothing in it moves the cursor.
-func shownText(s string) string {
-	q := spec.Text(s).Display()
-	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+	return said
 }

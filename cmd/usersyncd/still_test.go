@@ -36,22 +36,22 @@ func TestOpenMergeIsOneAlarm(t *testing.T) {
 		}
 		unstill := func(what string, lasts time.Duration) {
 			for began, n := time.Now(), 0; time.Since(began) < lasts; n++ {
-				d.sayHow(nil, fmt.Errorf("scanning /srv/users: %w (%s, try %d)", spec.ErrMoved, what, n))
+				d.logResult(nil, fmt.Errorf("scanning /srv/users: %w (%s, try %d)", spec.ErrMoved, what, n))
 				time.Sleep(time.Minute)
 			}
 		}
 
 		unstill("index.lock", 4*time.Minute)
-		d.sayHow(nil, nil)
+		d.logResult(nil, nil)
 		said("a slow pull")
 		unstill("index.lock", 4*time.Minute)
-		d.sayHow(nil, errors.New("the API is down"))
-		d.sayHow(nil, nil)
+		d.logResult(nil, errors.New("the API is down"))
+		d.logResult(nil, nil)
 		said("and another, that ends in an outage", "the API is down", "the passes work again")
 
 		unstill(".git/MERGE_HEAD", 24*time.Hour)
 		said("a merge left open", `level=ERROR msg="the pass ended early" error="scanning /srv/users: the checkout is changing (.git/MERGE_HEAD, try 5)" lasts=5m0s note="what was applied before stays`)
-		d.sayHow(nil, nil)
+		d.logResult(nil, nil)
 		said("its end", "the passes work again")
 	})
 }

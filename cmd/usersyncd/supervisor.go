@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
+	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/watch"
@@ -15,6 +19,15 @@ import (
 const (
 	statusEvery = time.Second
 	beatEvery   = time.Second
+
+	// A loop without a step for so long is stuck. Applying and idling take one every few seconds, however
+	// long the rate limit keeps them waiting.
+	stuckAfter = time.Minute
+	// A look at the tree, and the plan, may take a while: 50,000 files on a slow network disk.
+	stuckReadAfter = 15 * time.Minute
+	// Workers of whom none has begun a request or had an answer for so long are stuck, if they have requests
+	// and nothing makes them wait: a request ends after half a minute, answered or not.
+	silentAfter = 5 * time.Minute
 )
 
 // A supervisor speaks to systemd's service manager, if there is one: ready, status, watchdog.
@@ -54,6 +67,40 @@ func (d *daemon) alive(now time.Time) (ok bool, why string) {
 	return alive(d.Status(), pulse{
 		loop: time.Unix(0, d.beat.Load()), workers: time.Unix(0, d.moved.Load()), patience: silentAfter + d.longestWait + gap,
 	}, now)
+}
+
+// A pulse is when those who do the work last showed that they do.
+type pulse struct {
+	loop     time.Time     // between two passes
+	workers  time.Time     // began a request, had an answer, or were held back by the limiter
+	patience time.Duration // how long workers may rest: between two tries, and between two calls at a low rate
+}
+
+// alive reports whether whoever has to take the next step took one lately, and else who did not.
+func alive(st usersync.Status, p pulse, now time.Time) (ok bool, why string) {
+	loop, workers := now.Sub(st.Beat), now.Sub(p.workers)
+	switch st.Phase {
+	case "idle":
+		if loop = min(loop, now.Sub(p.loop)); loop >= stuckAfter {
+			return false, fmt.Sprintf("the loop has taken no step for %s, between two passes", loop.Round(time.Second))
+		}
+	case "apply":
+		if loop >= stuckAfter {
+			return false, fmt.Sprintf("the loop has taken no step for %s, while applying", loop.Round(time.Second))
+		}
+		if st.InFlight > 0 && workers >= p.patience {
+			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), text.Plural(st.InFlight, "call"))
+		}
+	case "scan":
+		if rest := min(loop, workers); rest >= stuckReadAfter {
+			return false, fmt.Sprintf("reading the specs, and planning, have come no further for %s", rest.Round(time.Second))
+		}
+	default: // refresh and read: the loop waits for its workers
+		if rest := min(loop, workers); rest >= p.patience {
+			return false, fmt.Sprintf("no call was begun or answered for %s, in the phase %q", rest.Round(time.Second), st.Phase)
+		}
+	}
+	return true, ""
 }
 
 // supervise tells how the daemon is until ctx ends. It says READY when the specs were read for the
@@ -103,15 +150,49 @@ func (d *daemon) statusText(st usersync.Status, l aimd.Stats, now time.Time) str
 	if st.Phase == "scan" && now.Sub(st.Began) < 5*time.Second {
 		return ""
 	}
-	text := statusText(st, l, d.limiter.Estimate(l.Expected))
+	said := statusText(st, l, d.limiter.Estimate(l.Expected))
 	if w := d.watcher.State(); w.Mode == watch.Polling {
-		text += ", polling instead of watching: " + oneLine(w.Reason)
+		said += ", polling instead of watching: " + text.OneLine(w.Reason)
 	}
 	if st.Paused != nil {
-		text += ", paused: nothing is changed"
+		said += ", paused: nothing is changed"
 	}
 	if broken := d.misconfigured.Load(); broken != nil {
-		text += ", the new configuration is broken, the one before is in use: " + *broken
+		said += ", the new configuration is broken, the one before is in use: " + *broken
 	}
-	return text
+	return said
+}
+
+// statusText says in one line how many users there are, of which commit, how many are in sync, what is with
+// the others, and how fast it goes.
+func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
+	if st.Phase == "scan" {
+		return "reading the specs, and comparing"
+	}
+	said := fmt.Sprintf("%d users @%s", st.Users, spec.ShortRevision(st.Revision))
+	if st.Phase != "apply" && st.Phase != "idle" {
+		return said + ", " + progressLine(st, l, left)
+	}
+	if st.Phase == "idle" && st.Err != nil {
+		return said + ", the last pass ended early: " + text.OneLine(st.Err.Error())
+	}
+	r := st.Last
+	if r == nil {
+		r = &usersync.Result{Failed: st.Failed}
+	}
+	others := nonZero(number{r.Failed, "failed"}, number{r.Quarantined, "in quarantine"}, number{r.Held, "held"},
+		number{r.HeldInPart, "held in part"}, number{r.Skipped, "skipped"})
+	if n := len(r.Problems); n > 0 {
+		others = append(others, text.Plural(n, "problem")+" in the specs")
+	}
+	others = append(others, nonZero(number{r.Kept, "kept as last applied"})...)
+	pending := max(0, st.Users-st.InSync)
+	if st.Phase == "idle" && pending == 0 && len(others) == 0 {
+		return said + ", all in sync"
+	}
+	parts := append([]string{said, fmt.Sprintf("%d in sync", st.InSync), fmt.Sprintf("%d pending", pending)}, others...)
+	if st.Phase == "apply" {
+		parts = append(parts, pace(l), text.ShortDuration(left)+" left")
+	}
+	return strings.Join(parts, ", ")
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/spec/text"
 	"usersyncd/state"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 )
 
@@ -29,8 +29,11 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 		Example: `  usersyncd sync
   sudo usersyncd sync --refresh`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.daemon(cmd, p, "start one, or make a pass with usersyncd --once DIR")
+		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
+			client, err := c.dial(cmd.Context(), env)
+			if errors.Is(err, control.ErrNoDaemon) {
+				return fmt.Errorf("%w; start one, or make a pass with usersyncd --once DIR", err)
+			}
 			if err != nil {
 				return err
 			}
@@ -49,7 +52,7 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 				return err
 			}
 			return &exitError{code: exitInvalid} // they are printed, and the others were looked after
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")
 	c.askFlags(cmd)
@@ -70,15 +73,17 @@ to itself: end it with Ctrl-C.`,
   sudo usersyncd pause`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) error { return client.Pause(ctx, reason) },
-				func(store *state.Store) error {
-					meta, err := store.Meta()
-					if err != nil {
-						return err
-					}
-					p := pausedToo(meta.Pause, whoami(), reason)
-					return store.Commit(state.Commit{Pause: &p})
-				}, "Paused. usersyncd resume ends it.")
+			const said = "Paused. usersyncd resume ends it."
+			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+				return said, client.Pause(ctx, reason)
+			}, func(store *state.Store) (string, error) {
+				meta, err := store.Meta()
+				if err != nil {
+					return "", err
+				}
+				p := mergePause(meta.Pause, whoami(), reason)
+				return said, store.Commit(state.Commit{Pause: &p})
+			})
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever sees it: a `TEXT`")
@@ -96,80 +101,116 @@ rollback, see that the checkout does not ask any more for what was undone.`,
   sudo usersyncd resume`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			was := true
-			err := c.tell(cmd, p, func(ctx context.Context, client *control.Client) (err error) {
-				was, err = client.Resume(ctx)
-				return err
-			}, func(store *state.Store) error {
-				meta, err := store.Meta()
-				if was = meta.Pause != nil; err != nil || !was {
-					return err
+			const resumed, nothing = "Resumed.", "Nothing was paused."
+			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+				if paused, err := client.Resume(ctx); err != nil || !paused {
+					return nothing, err
 				}
-				return store.Commit(state.Commit{Pause: &state.Pause{}})
-			}, "")
-			if err != nil {
-				return err
-			}
-			said := "Resumed."
-			if !was {
-				said = "Nothing was paused."
-			}
-			_, err = fmt.Fprintln(p.stdout, said)
-			return err
+				return resumed, nil
+			}, func(store *state.Store) (string, error) {
+				if meta, err := store.Meta(); err != nil || meta.Pause == nil {
+					return nothing, err
+				}
+				return resumed, store.Commit(state.Commit{Pause: &state.Pause{}})
+			})
 		},
 	}
 	c.askFlags(cmd)
 	return cmd
 }
 
-// daemon is the client of a command that only a daemon can carry out.
-func (c *config) daemon(cmd *cobra.Command, p process, otherwise string) (*control.Client, error) {
-	env, err := setup(cmd, c, p)
-	if err != nil {
-		return nil, err
+func newRelease(c *config, p process) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "release [flags] PLAN-ID",
+		Short: "Let through what a guard holds",
+		Long: `release lets the next pass do what a guard holds under a plan's id, and nothing
+else: if other users are held by then, they stay held. plan, --once and the
+service print the id, with the reason. A running service takes it up at once. A
+run without a state file, in CI for one, takes the id itself: --once --release.
+
+What a configuration forbids (--protect, --allow-roles and so on) cannot be
+released: change the configuration.`,
+		Example: `  usersyncd release p-1f3ac24e
+  sudo usersyncd release --state /var/lib/usersyncd/usersyncd.db p-1f3ac24e`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("which plan? Give the id that is printed with what is held, such as p-1f3ac24e")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := args[0]
+			if err := state.CheckPlanID(id); err != nil {
+				return usage("%w", err)
+			}
+			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+				return releaseNow(ctx, client, id)
+			}, func(store *state.Store) (string, error) {
+				return fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id),
+					store.Commit(state.Commit{Release: []string{id}})
+			})
+		},
 	}
-	client, err := c.dial(cmd.Context(), env)
-	if errors.Is(err, control.ErrNoDaemon) {
-		return nil, fmt.Errorf("%w; %s", err, otherwise)
-	}
-	return client, err
+	c.askFlags(cmd)
+	return cmd
 }
 
-// tell tells the daemon or, when none runs, writes to the state file what the next one will find there.
-func (c *config) tell(cmd *cobra.Command, p process, daemon func(context.Context, *control.Client) error, file func(*state.Store) error, done string) error {
+// releaseNow has the daemon do it, which knows what is held, and returns what is to be said.
+func releaseNow(ctx context.Context, client *control.Client, id string) (string, error) {
+	h, err := client.Release(ctx, id)
+	if errors.Is(err, control.ErrNotHeld) {
+		return "", usage("%w", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	next := "The daemon makes a pass now."
+	if h.Undo {
+		next = "Plan the rollback again."
+	} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
+		next = "Nothing is done before usersyncd resume: it is paused."
+	}
+	return fmt.Sprintf("Released: %s, held by --%s. %s", text.Plural(len(h.Users), "user"), h.Guard, next), nil
+}
+
+// tell tells the daemon or, when none runs, writes to the state file what the next one will find there. Either returns
+// what is printed then.
+func (c *config) tell(cmd *cobra.Command, p process, daemon func(context.Context, *control.Client) (string, error), file func(*state.Store) (string, error)) error {
 	env, err := setup(cmd, c, p)
 	if err != nil {
 		return err
 	}
+	said := ""
 	client, err := c.dial(cmd.Context(), env)
 	switch {
 	case err == nil:
 		defer client.Close()
-		err = daemon(cmd.Context(), client)
+		said, err = daemon(cmd.Context(), client)
 	case errors.Is(err, control.ErrNoDaemon):
-		err = c.tellFile(env, file)
+		said, err = c.tellFile(env, file)
 	}
-	if err != nil || done == "" {
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, done)
+	_, err = fmt.Fprintln(p.stdout, said)
 	return err
 }
 
 // tellFile changes an existing state file.
-func (c *config) tellFile(env environment, change func(*state.Store) error) error {
+func (c *config) tellFile(env environment, change func(*state.Store) (string, error)) (said string, err error) {
 	path, err := c.statePath(env)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("no daemon runs, and there is no state file: %w; say with --state or --socket where they are", err)
+		return "", fmt.Errorf("no daemon runs, and there is no state file: %w; say with --state or --socket where they are", err)
 	}
 	store, err := state.Open(path, state.Options{})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return errors.Join(change(store), store.Close())
+	said, err = change(store)
+	return said, errors.Join(err, store.Close())
 }
 
 // noteWait says why nothing happens for a while.
@@ -186,9 +227,4 @@ func whoami() string {
 		return u.Username
 	}
 	return ""
-}
-
-// pausedOutcome is how a pass ends that a pause kept from changing anything.
-func pausedOutcome(res *usersync.Result) error {
-	return &exitError{exitHeld, fmt.Errorf("paused: %s; %s would be changed", pausedText(res.Paused, time.Now()), plural(res.Pending, "user"))}
 }

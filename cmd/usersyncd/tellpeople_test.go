@@ -62,7 +62,7 @@ func TestTheDaemonTellsPeople(t *testing.T) {
 	inBubble(t, sim.Options{Users: 40}, "notify-url-file: "+url+"\nnotify-format: generic\n", before, func(b *bubble) {
 		ctx, cancel := context.WithCancel(b.Context())
 		group, ctx := errgroup.WithContext(ctx)
-		if err := b.d.tellPeople(ctx, group); err != nil {
+		if err := b.d.startNotifier(ctx, group); err != nil {
 			b.Fatal(err)
 		}
 		time.Sleep(5 * time.Minute)

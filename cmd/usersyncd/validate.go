@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
@@ -19,11 +20,7 @@ a manager exists, is checked by plan.`,
 		Example: `  usersyncd validate ./users
   usersyncd validate --output json ./users`,
 		Args: oneDir,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := setup(cmd, c, p)
-			if err != nil {
-				return err
-			}
+		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
 			dir, err := c.specDir(cmd, args, env)
 			if err != nil {
 				return err
@@ -41,7 +38,7 @@ a manager exists, is checked by plan.`,
 				return err
 			}
 			return validated(tree, c, p)
-		},
+		}),
 	}
 	c.commonFlags(cmd.Flags())
 	return cmd
@@ -52,23 +49,13 @@ a manager exists, is checked by plan.`,
 func validated(tree *spec.Tree, c *config, p process) error {
 	problems := tree.Problems
 	if c.output == "json" {
-		type problem struct {
-			File    string `json:"file"`
-			Line    int    `json:"line"`
-			Column  int    `json:"column"`
-			Field   string `json:"field,omitempty"`
-			Message string `json:"message"`
-		}
 		out := struct {
-			Schema   string    `json:"schema"`
-			Valid    bool      `json:"valid"`
-			Users    int       `json:"users"` // without problems in their own spec
-			Files    int       `json:"files"`
-			Problems []problem `json:"problems"`
-		}{"usersyncd.validate/v1", len(problems) == 0, len(tree.Users), tree.Files, []problem{}}
-		for _, p := range problems {
-			out.Problems = append(out.Problems, problem{p.File, p.Line, p.Column, p.Field, p.Message})
-		}
+			Schema   string         `json:"schema"`
+			Valid    bool           `json:"valid"`
+			Users    int            `json:"users"` // without problems in their own spec
+			Files    int            `json:"files"`
+			Problems []spec.Problem `json:"problems"`
+		}{"usersyncd.validate/v1", len(problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, problems...)}
 		if err := printJSON(p.stdout, out); err != nil {
 			return err
 		}
@@ -79,7 +66,7 @@ func validated(tree *spec.Tree, c *config, p process) error {
 	if c.output == "json" {
 		return nil
 	}
-	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", plural(len(tree.Users), "user"), plural(tree.Files, "file"))
+	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))
 	return err
 }
 

@@ -106,18 +106,3 @@ func TestPackedRefsThatCannotBeRead(t *testing.T) {
 		t.Errorf("a FIFO: %q", got)
 	}
 }
-
-func TestFirstNames(t *testing.T) {
-	names := []string{"a", "b", "c"}
-	for _, c := range []struct {
-		names     []string
-		most, all int
-		want      string
-	}{
-		{nil, 2, 0, ""}, {names[:1], 2, 1, "a"}, {names, 3, 3, "a, b, c"}, {names, 2, 3, "a, b and 1 more"}, {names, 5, 30, "a, b, c and 27 more"},
-	} {
-		if got := FirstNames(c.names, c.most, c.all); got != c.want {
-			t.Errorf("%d of %d: %q", c.most, c.all, got)
-		}
-	}
-}

@@ -8,8 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
+
+	"usersyncd/spec/text"
 )
 
 // mostNamed is how many of the files that differ are named; all are counted.
@@ -130,7 +131,7 @@ func (c *Comparison) differing(s *State) (dirty []string) {
 	}
 	if len(converted) > 0 {
 		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, ident, working-tree-encoding): %s",
-			countOf(len(converted), "file is not compared", "files are not compared"), someOf(converted)))
+			text.Count(len(converted), "file is not compared", "files are not compared"), someOf(converted)))
 	}
 	return dirty
 }
@@ -141,29 +142,11 @@ func (s *State) incomplete(names []string, one, more, fix string) {
 		return
 	}
 	slices.Sort(names)
-	s.Incomplete = append(s.Incomplete, Gap{countOf(len(names), one, more) + ": " + someOf(names), fix})
-}
-
-func countOf(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
+	s.Incomplete = append(s.Incomplete, Gap{text.Count(len(names), one, more) + ": " + someOf(names), fix})
 }
 
 // someOf names as many files as a sentence has room for.
-func someOf(names []string) string { return FirstNames(names, 5, len(names)) }
-
-// FirstNames lists the first names, and counts the rest: "a, b and 7 more". all is how many there are, of which names
-// may be only the first.
-func FirstNames(names []string, most, all int) string {
-	names = names[:min(len(names), most)]
-	text := strings.Join(names, ", ")
-	if n := all - len(names); n > 0 {
-		text += fmt.Sprintf(" and %d more", n)
-	}
-	return text
-}
+func someOf(names []string) string { return text.List(names, 5, len(names)) }
 
 // submodule is the work tree of a submodule; nil if it is not initialised.
 func (m *module) submodule(sub submodule) *module {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/identity"
@@ -127,7 +128,7 @@ func (r *recorder) logChange(c *plan.Change) {
 	switch {
 	case c.Err != nil:
 		level = slog.LevelWarn
-		attrs = append(attrs, "error", spec.Escape(c.Err.Error()))
+		attrs = append(attrs, "error", text.Escape(c.Err.Error()))
 	case c.Waits != "":
 		level = slog.LevelWarn
 		attrs = append(attrs, "waits for", c.Waits)

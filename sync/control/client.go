@@ -115,11 +115,7 @@ func (c *Client) result(ctx context.Context, route string, command any) (*usersy
 }
 
 func (c *Client) get(ctx context.Context, route string, values url.Values, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://usersyncd"+route+"?"+values.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	return c.do(req, out)
+	return c.do(ctx, http.MethodGet, route+"?"+values.Encode(), nil, out)
 }
 
 func (c *Client) post(ctx context.Context, route string, command, out any) error {
@@ -127,18 +123,18 @@ func (c *Client) post(ctx context.Context, route string, command, out any) error
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://usersyncd"+route, bytes.NewReader(body))
+	return c.do(ctx, http.MethodPost, route, body, out)
+}
+
+func (c *Client) do(ctx context.Context, method, target string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://usersyncd"+target, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	return c.do(req, out)
-}
-
-func (c *Client) do(req *http.Request, out any) error {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if req.Context().Err() != nil {
-			return req.Context().Err()
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		return c.unanswered(errors.Unwrap(err))
 	}

@@ -67,8 +67,7 @@ func handler(d Daemon, log *slog.Logger) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		events, err := d.History(q)
-		return events, err
+		return d.History(q)
 	})
 	post(mux, log, routeSync, func(r *http.Request, c syncRequest) (any, error) {
 		res, err := d.Sync(r.Context(), c.Refresh)

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/sync/plan/window"
 )
 
@@ -52,7 +52,7 @@ func lines(s *Status) []Line {
 		if s.Paused.Reason != "" {
 			why = " (" + s.Paused.Reason + ")"
 		}
-		say(levelWarn, "paused", "Paused%s for %s%s: changes are planned, and none is made", by, span(s.Now.Sub(s.Paused.At)), why)
+		say(levelWarn, "paused", "Paused%s for %s%s: changes are planned, and none is made", by, text.Duration(s.Now.Sub(s.Paused.At)), why)
 	}
 	if s.Held > 0 {
 		switch {
@@ -61,11 +61,11 @@ func lines(s *Status) []Line {
 		case len(s.Holds) == 1 && len(s.Holds[0].Users) == s.Held:
 			say(levelWarn, "held", "%s held: %s", areOf(s.Held), s.Holds[0].Reason)
 		default:
-			say(levelWarn, "held", "%s held; a person has to look at %s", areOf(s.Held), countOf(len(s.Holds), "hold"))
+			say(levelWarn, "held", "%s held; a person has to look at %s", areOf(s.Held), text.Plural(len(s.Holds), "hold"))
 		}
 	}
 	if s.Problems > 0 {
-		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and nobody is removed", countOf(s.Problems, "problem"))
+		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and nobody is removed", text.Plural(s.Problems, "problem"))
 	}
 	if s.Dirty {
 		say(levelWarn, "dirty", "The checkout has edits that are not committed: its revision is %s", spec.ShortRevision(s.Head))
@@ -74,7 +74,7 @@ func lines(s *Status) []Line {
 		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n))
 	}
 	if s.Contested > 0 {
-		say(levelWarn, "contested", "Somebody else keeps changing %s back; the notes say which", countOf(s.Contested, "field"))
+		say(levelWarn, "contested", "Somebody else keeps changing %s back; the notes say which", text.Plural(s.Contested, "field"))
 	}
 	if s.Settings != "" {
 		say(levelWarn, "settings", "The configuration on disk is broken and not in force; fix it, and reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
@@ -86,13 +86,13 @@ func lines(s *Status) []Line {
 	case s.Phase == "apply" && s.Pending > 0:
 		left := ""
 		if s.Limiter.Estimate >= 1 {
-			left = ", about " + span(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
+			left = ", about " + text.Duration(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
 		}
 		verb := "Changing"
 		if s.Undoes != "" {
 			verb = "Rolling back"
 		}
-		say(levelBusy, "apply", verb+" %s: %d done, %d to go%s", countOf(s.Changing, "user"), s.Done, s.Pending, left)
+		say(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, left)
 	case s.Success.IsZero() && s.Error == "" && s.Stuck == "":
 		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, "idle"))
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
@@ -102,13 +102,20 @@ func lines(s *Status) []Line {
 		say(levelBusy, "error", "A pass is under way again; the one before it ended early: %s", s.Error)
 	}
 	if s.Deferred > 0 {
-		say(levelOK, "deferred", "%s for a change window%s", verbOf(s.Deferred, "user", "waits", "wait"), s.opens())
+		opens := "" // not known
+		if !s.Opens.IsZero() {
+			opens = ", until " + window.Format(s.Opens)
+		}
+		say(levelOK, "deferred", "%s for a change window%s", text.Count(s.Deferred, "user waits", "users wait"), opens)
 	}
 	if rest := s.Users - s.InSync; rest <= 0 && s.Problems == 0 && !s.Success.IsZero() && !recovers {
-		if s.Users == 0 {
+		switch s.Users {
+		case 0:
 			say(levelOK, "insync", "No user is declared")
-		} else {
-			say(levelOK, "insync", "%s as declared", everybody(s.Users))
+		case 1:
+			say(levelOK, "insync", "The one user is as declared")
+		default:
+			say(levelOK, "insync", "All %d users are as declared", s.Users)
 		}
 	} else if len(all) == 0 {
 		skipped := ""
@@ -122,60 +129,35 @@ func lines(s *Status) []Line {
 	return all
 }
 
-// opens says when a change window does, if anybody knows.
-func (s *Status) opens() string {
-	if s.Opens.IsZero() {
-		return ""
+// Sentence says how it is in one sentence: what somebody who was woken up reads first.
+func (s *Status) Sentence() string {
+	switch {
+	case s.PID != 0:
+		return lines(s)[0].Text + "."
+	case s.Paused != nil:
+		return "No daemon runs, and nothing is to be changed: paused."
+	case s.Users > 0 && s.Quarantined == 0:
+		edits := ""
+		if s.Applied != nil && spec.IsDirty(s.Applied.Revision) {
+			edits = ", with edits that were not committed"
+		}
+		return fmt.Sprintf("No daemon runs. When the last pass ended, all %d users were as declared%s.", s.Users, edits)
 	}
-	return ", until " + window.Format(s.Opens)
+	return "No daemon runs."
 }
 
 // idleFor is for how long no pass has succeeded.
 func (s *Status) idleFor() string {
 	switch {
 	case !s.Success.IsZero():
-		return "for " + span(s.Now.Sub(s.Success))
+		return "for " + text.Duration(s.Now.Sub(s.Success))
 	case !s.Started.IsZero():
-		return "since the start, " + span(s.Now.Sub(s.Started)) + " ago"
+		return "since the start, " + text.Duration(s.Now.Sub(s.Started)) + " ago"
 	}
 	return "so far"
 }
 
-// span is a length of time in the words of a sentence.
-func span(d time.Duration) string {
-	switch {
-	case d < 90*time.Second:
-		return countOf(max(0, int(d.Round(time.Second).Seconds())), "second")
-	case d < 90*time.Minute:
-		return countOf(int(d.Round(time.Minute).Minutes()), "minute")
-	case d < 48*time.Hour:
-		return countOf(int(d.Round(time.Hour).Hours()), "hour")
-	}
-	return countOf(int(d.Hours()/24), "day")
-}
-
-func countOf(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
-}
-
-func verbOf(n int, what, one, more string) string {
-	if n == 1 {
-		return countOf(n, what) + " " + one
-	}
-	return countOf(n, what) + " " + more
-}
-
-func areOf(n int) string { return verbOf(n, "user", "is", "are") }
-
-func everybody(n int) string {
-	if n == 1 {
-		return "The one user is"
-	}
-	return fmt.Sprintf("All %d users are", n)
-}
+func areOf(n int) string { return text.Count(n, "user is", "users are") }
 
 // How many characters of one text are shown: what somebody writes into a title must not
 // make the page unreadable.
@@ -184,12 +166,8 @@ const (
 	longestLine = 300
 )
 
-// escaped escapes what is not printable, as sync does for the terminal: control characters, and those that
-// turn text around. It shortens what is too long.
-func escaped(s string) string {
-	q := strconv.Quote(s)
-	return shortened(strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`), longestText)
-}
+// escaped is text.Escape, and shortens what is too long.
+func escaped(s string) string { return shortened(text.Escape(s), longestText) }
 
 func shortened(s string, most int) string {
 	n := 0

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"usersyncd/spec/text"
 )
 
 // DefaultReadyMax is how many users may be held, and in quarantine, unless a flag says otherwise: more than a
@@ -66,44 +68,40 @@ func Ready(s Status, l Limits, now time.Time) []string {
 // reason: a restart does not help.
 func Live(s Status, now time.Time) string {
 	if s.Stuck != "" {
-		return "stuck: " + strings.Join(strings.Fields(s.Stuck), " ")
+		return "stuck: " + text.OneLine(s.Stuck)
 	}
 	limit := quietReadAfter
 	if s.Phase == "apply" || s.Phase == "idle" {
 		limit = quietAfter
 	}
 	if quiet := now.Sub(s.Beat); !s.Beat.IsZero() && quiet > limit {
-		return fmt.Sprintf("stuck: no sign of life for %s, %s", rough(quiet), doing(s))
+		return fmt.Sprintf("stuck: no sign of life for %s, %s", quiet.Round(time.Second), doing(s))
 	}
 	return ""
 }
 
 func checks(s Status, l Limits, now time.Time) []check {
-	all := []check{
+	when := func(is bool, text string) string {
+		if is {
+			return text
+		}
+		return ""
+	}
+	paused := ""
+	if s.Paused != nil { // a person's wish, and no fault
+		paused = fmt.Sprintf("paused since %s: nothing is changed until usersyncd resume", s.Paused.At.UTC().Format(time.RFC3339))
+	}
+	wrong, note := passes(s, l, now)
+	return []check{
 		{name: "loop", wrong: Live(s, now)},
-		{name: "pass"},
-		{name: "credentials"},
-		{name: "state-file"},
+		{name: "pass", wrong: wrong, note: note},
+		{name: "credentials", wrong: when(s.CredentialsDead, "the credentials are refused: fix or renew the OAuth client, see usersyncd doctor")},
+		{name: "state-file", wrong: when(s.StateError != "", "the state file cannot be read or written: usersyncd status says why")},
 		{name: "held", wrong: tooMany(s.Held, l.MaxHeld, "held", "a guard stopped them: usersyncd status, then release them or fix the specs")},
 		{name: "quarantined", wrong: tooMany(s.Quarantined, l.MaxQuarantined, "in quarantine", "the API refused them: usersyncd status lists why")},
-		{name: "paused"},
-		{name: "settings"},
+		{name: "paused", note: paused},
+		{name: "settings", note: when(s.Settings != "", "the configuration on disk is broken, and the one before it is in force: usersyncd status says why")},
 	}
-	pass, credentials, file, paused, settings := &all[1], &all[2], &all[3], &all[6], &all[7]
-	pass.wrong, pass.note = passes(s, l, now)
-	if s.CredentialsDead {
-		credentials.wrong = "the credentials are refused: fix or renew the OAuth client, see usersyncd doctor"
-	}
-	if s.StateError != "" {
-		file.wrong = "the state file cannot be read or written: usersyncd status says why"
-	}
-	if s.Paused != nil { // a person's wish, and no fault
-		paused.note = fmt.Sprintf("paused since %s: nothing is changed until usersyncd resume", s.Paused.At.UTC().Format(time.RFC3339))
-	}
-	if s.Settings != "" {
-		settings.note = "the configuration on disk is broken, and the one before it is in force: usersyncd status says why"
-	}
-	return all
 }
 
 func tooMany(n, most int, what, why string) string {
@@ -126,7 +124,7 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 	case never && !works:
 		return "starting: no pass has ended well yet, " + failing(s), ""
 	case !underWay, s.Error != "" && !works:
-		return fmt.Sprintf("no pass has ended well for %s, %s", rough(now.Sub(s.Success)), failing(s)), ""
+		return fmt.Sprintf("no pass has ended well for %s, %s", now.Sub(s.Success).Round(time.Second), failing(s)), ""
 	}
 	patience := quietReadAfter // while a listing is read, nobody is counted
 	if s.Phase == "apply" || s.Phase == "read" {
@@ -136,7 +134,7 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 		patience += longestGate
 	}
 	if still := now.Sub(s.Moved); still > patience {
-		return fmt.Sprintf("the pass has come no further for %s, %s", rough(still), doing(s)), ""
+		return fmt.Sprintf("the pass has come no further for %s, %s", still.Round(time.Second), doing(s)), ""
 	}
 	return "", doing(s)
 }
@@ -170,7 +168,7 @@ func doing(s Status) string {
 		text = fmt.Sprintf("applying, %d users done and %d pending", s.Done, s.Pending)
 	}
 	if s.Limiter.Gate > 0 {
-		text += fmt.Sprintf(", waiting %s as the API asked", rough(time.Duration(s.Limiter.Gate*float64(time.Second))))
+		text += fmt.Sprintf(", waiting %s as the API asked", (time.Duration(s.Limiter.Gate * float64(time.Second))).Round(time.Second))
 	}
 	return text
 }
@@ -181,14 +179,12 @@ func failing(s Status) string {
 	case s.CredentialsDead:
 		return "the credentials are refused"
 	case s.Limiter.Reason == "parked":
-		return fmt.Sprintf("the API asks for a pause of %s, and it goes on by itself then", rough(time.Duration(s.Limiter.Gate*float64(time.Second))))
+		return fmt.Sprintf("the API asks for a pause of %s, and it goes on by itself then", (time.Duration(s.Limiter.Gate * float64(time.Second))).Round(time.Second))
 	case s.Error != "":
 		return "the last one ended early: usersyncd status says why"
 	}
 	return "and none is under way"
 }
-
-func rough(d time.Duration) string { return d.Round(time.Second).String() }
 
 // HealthHandlers returns what answers /livez and /readyz, by path: 200, or 503 with a reason a line. With
 // ?verbose /readyz lists every check, as Kubernetes does.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -182,4 +183,15 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		l.mux.ServeHTTP(w, r)
 	}
+}
+
+func (l *Listener) reply(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		l.log.Error("the status page has no answer", "error", err)
+		http.Error(w, "there is no answer; the log says why", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, _ = w.Write(append(body, '\n')) // who asked may be gone
 }

@@ -27,11 +27,7 @@ type moment struct {
 }
 
 func measures() []measure {
-	var all []measure
-	for _, some := range [][]measure{healthMeasures(), userMeasures(), passMeasures(), limiterMeasures()} {
-		all = append(all, some...)
-	}
-	return all
+	return slices.Concat(healthMeasures(), userMeasures(), passMeasures(), limiterMeasures())
 }
 
 // gauge is a metric of one value.
@@ -178,8 +174,6 @@ func passMeasures() []measure {
 		counter("usersyncd_pass_seconds_total", "Time that the passes which have ended took.", func(at *moment) float64 { return at.Totals.PassSeconds }),
 	}
 }
-
-func (at *moment) underWay() bool { return at.Phase != "" && at.Phase != "idle" }
 
 func limiterMeasures() []measure {
 	return []measure{

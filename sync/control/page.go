@@ -1,10 +1,10 @@
 package control
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,20 +138,11 @@ func newPageChange(c *plan.Change) pageChange {
 
 // has reports whether a text, in lower case, is anywhere in what is shown of the change.
 func (p *pageChange) has(text string) bool {
-	if text == "" {
-		return true
-	}
-	for _, s := range []string{p.Email, p.At, p.Action, p.Cause, p.Result, p.Note, p.Hold} {
-		if strings.Contains(strings.ToLower(s), text) {
-			return true
-		}
-	}
+	shown := []string{p.Email, p.At, p.Action, p.Cause, p.Result, p.Note, p.Hold}
 	for _, f := range p.Fields {
-		if strings.Contains(strings.ToLower(string(f.Field)), text) || strings.Contains(strings.ToLower(f.Before), text) || strings.Contains(strings.ToLower(f.After), text) {
-			return true
-		}
+		shown = append(shown, string(f.Field), f.Before, f.After)
 	}
-	return false
+	return slices.ContainsFunc(shown, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
 type pageEvent struct {
@@ -234,13 +225,6 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 	l.reply(w, out)
 }
 
-func (l *Listener) serveSamples(w http.ResponseWriter, _ *http.Request) {
-	l.reply(w, struct {
-		Every   float64  `json:"every"` // seconds between samples
-		Samples []Sample `json:"samples"`
-	}{l.every.Seconds(), l.samples.all()})
-}
-
 // filter reads what may follow the question mark.
 func filter(q url.Values, usual, most int) (text string, limit int, err error) {
 	limit = usual
@@ -255,15 +239,4 @@ func filter(q url.Values, usual, most int) (text string, limit int, err error) {
 		return "", 0, fmt.Errorf("q is %d bytes long; at most %d are looked for", len(text), longestFilter)
 	}
 	return strings.ToLower(strings.TrimSpace(text)), limit, nil
-}
-
-func (l *Listener) reply(w http.ResponseWriter, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		l.log.Error("the status page has no answer", "error", err)
-		http.Error(w, "there is no answer; the log says why", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(append(body, '\n')) // who asked may be gone
 }

@@ -2,6 +2,8 @@ package control
 
 import (
 	"math"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,12 +26,11 @@ type Sample struct {
 	Throttled uint64  `json:"throttled"` // answers 429 since the sample before
 }
 
-// samples are the last ones, in a ring. Safe for concurrent use.
+// samples are the last ones. Safe for concurrent use.
 type samples struct {
 	mu   sync.Mutex
-	ring []Sample // at most size of them; the oldest is at next, once it is full
+	list []Sample // at most size of them
 	size int
-	next int
 	last struct {
 		at              time.Time
 		seq             uint64
@@ -51,12 +52,10 @@ func (s *samples) add(now time.Time, l *Limiter) Sample {
 		one.Throttled = since(l.Throttled, s.last.throttled)
 	}
 	s.last.at, s.last.seq, s.last.sent, s.last.throttled = now, one.Seq, l.Sent, l.Throttled
-	if len(s.ring) < s.size {
-		s.ring = append(s.ring, one)
-	} else {
-		s.ring[s.next] = one
-		s.next = (s.next + 1) % s.size
+	if len(s.list) == s.size {
+		s.list = slices.Delete(s.list, 0, 1)
 	}
+	s.list = append(s.list, one)
 	return one
 }
 
@@ -64,7 +63,14 @@ func (s *samples) add(now time.Time, l *Limiter) Sample {
 func (s *samples) all() []Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append(append(make([]Sample, 0, len(s.ring)), s.ring[s.next:]...), s.ring[:s.next]...)
+	return append([]Sample{}, s.list...)
+}
+
+func (l *Listener) serveSamples(w http.ResponseWriter, _ *http.Request) {
+	l.reply(w, struct {
+		Every   float64  `json:"every"` // seconds between samples
+		Samples []Sample `json:"samples"`
+	}{l.every.Seconds(), l.samples.all()})
 }
 
 // since is how far a counter went, also if it began again at 0.

@@ -33,7 +33,7 @@ func TestSamplesCountWhatHappened(t *testing.T) {
 	}
 }
 
-// The ring has the last ones, in their order, and never more.
+// They are the last ones, in their order, and never more.
 func TestSamplesAreTheLast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size, n := rapid.IntRange(1, 20).Draw(t, "size"), rapid.IntRange(0, 100).Draw(t, "samples")
@@ -42,8 +42,8 @@ func TestSamplesAreTheLast(t *testing.T) {
 			s.add(time.Unix(int64(i), 0), &Limiter{})
 		}
 		all := s.all()
-		if len(all) != min(size, n) || cap(s.ring) > 2*size {
-			t.Fatalf("%d samples in a ring of %d, capacity %d", len(all), size, cap(s.ring))
+		if len(all) != min(size, n) || cap(s.list) > 2*size {
+			t.Fatalf("%d samples of %d, capacity %d", len(all), size, cap(s.list))
 		}
 		for i, one := range all {
 			if want := uint64(n - len(all) + i + 1); one.Seq != want {

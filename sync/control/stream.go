@@ -80,22 +80,20 @@ func (l *Listener) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	alive := time.NewTicker(l.heartbeat)
 	defer alive.Stop()
-	for f := l.frame.Load(); ; {
-		if f.data != nil && send(f.data) != nil {
+	f := l.frame.Load()
+	for data := f.data; ; {
+		if data != nil && send(data) != nil {
 			return
 		}
-		for waiting := true; waiting; {
-			select {
-			case <-f.next:
-				f, waiting = l.frame.Load(), false
-				alive.Reset(l.heartbeat)
-			case <-alive.C:
-				if send([]byte(": still here\n\n")) != nil {
-					return
-				}
-			case <-r.Context().Done():
-				return
-			}
+		select {
+		case <-f.next:
+			f = l.frame.Load()
+			data = f.data
+			alive.Reset(l.heartbeat)
+		case <-alive.C:
+			data = []byte(": still here\n\n")
+		case <-r.Context().Done():
+			return
 		}
 	}
 }

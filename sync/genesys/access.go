@@ -18,7 +18,7 @@ import (
 
 const (
 	tokenInfoPath = "/api/v2/tokens/me" // needs no permission
-	clientsPath   = "/api/v2/oauth/clients/"
+	clientsPath   = "/api/v2/oauth/clients/{id}"
 )
 
 // Met says whether the client has what a need takes.
@@ -47,7 +47,7 @@ type Access struct {
 	Findings []Finding
 }
 
-// roleDivision is one grant of an OAuth client.
+// roleDivision is one grant of an OAuth client, and of a RoleDivisionGrants.
 type roleDivision struct {
 	Role     string `json:"roleId"`
 	Division string `json:"divisionId"`
@@ -90,7 +90,7 @@ func (d *Directory) Login(ctx context.Context) error {
 
 // Organization reads the organization's id and name.
 func (d *Directory) Organization(ctx context.Context) (id, name string, err error) {
-	me, err := call[named](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
+	me, err := call[named](ctx, d.client, &request{method: http.MethodGet, path: orgPath})
 	return me.ID, me.Name, err
 }
 
@@ -135,7 +135,7 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 // ownGrants asks three places for the client's roles. Whether the first tells them is not known for sure; the
 // others need a permission each that a client for users does not need otherwise.
 func (d *Directory) ownGrants(ctx context.Context, a *Access) (grants []roleDivision, known bool, err error) {
-	me, err := call[tokenInfo](ctx, d.client, &request{method: http.MethodGet, path: tokenInfoPath, template: tokenInfoPath})
+	me, err := call[tokenInfo](ctx, d.client, &request{method: http.MethodGet, path: tokenInfoPath})
 	if err != nil && !isClosed(err) {
 		return nil, false, err
 	}
@@ -143,8 +143,7 @@ func (d *Directory) ownGrants(ctx context.Context, a *Access) (grants []roleDivi
 	if len(me.Client.Roles) > 0 {
 		return me.Client.Roles, true, nil
 	}
-	client, err := call[oauthClient](ctx, d.client, &request{method: http.MethodGet, path: clientsPath + url.PathEscape(d.clientID), template: clientsPath + "{id}",
-		needs: "oauth:client:view"})
+	client, err := call[oauthClient](ctx, d.client, &request{method: http.MethodGet, path: clientsPath, values: []string{d.clientID}, needs: "oauth:client:view"})
 	if err == nil {
 		a.Client = client.Name
 		return client.Roles, true, nil
@@ -152,7 +151,7 @@ func (d *Directory) ownGrants(ctx context.Context, a *Access) (grants []roleDivi
 	if !isClosed(err) {
 		return nil, false, err
 	}
-	s, err := call[subject](ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(d.clientID), template: subjectsPath + "{id}",
+	s, err := call[subject](ctx, d.client, &request{method: http.MethodGet, path: subjectsPath, values: []string{d.clientID},
 		query: url.Values{"includeDuplicates": {"true"}}, needs: mayViewGrants})
 	if err != nil {
 		if isClosed(err) {
@@ -182,10 +181,10 @@ func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Acce
 		}
 		divisions[g.Role] = append(divisions[g.Role], g.Division)
 	}
-	base, query := shelfOf(spec.KindRole).path+"/", url.Values{"userCount": {"false"}}
+	path, query := shelfOf(spec.KindRole).path+"/{id}", url.Values{"userCount": {"false"}}
 	var held []policy
 	for _, id := range order {
-		role, err := call[orgRole](ctx, d.client, &request{method: http.MethodGet, path: base + url.PathEscape(id), template: base + "{id}", query: query, needs: mayViewRoles})
+		role, err := call[orgRole](ctx, d.client, &request{method: http.MethodGet, path: path, values: []string{id}, query: query, needs: mayViewRoles})
 		if errors.Is(err, apply.ErrNotFound) {
 			continue // deleted: it grants nothing
 		}

@@ -49,7 +49,7 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 		query.Set("id", strings.Join(batch, ","))
 		query.Set("state", "any")
 		query.Set("pageSize", strconv.Itoa(idsAtOnce))
-		p, err := call[page[user]](ctx, d.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView, query: query})
+		p, err := call[page[user]](ctx, d.client, &request{method: http.MethodGet, path: usersPath, needs: mayView, query: query})
 		if len(batch) == 1 && notAsBatch(err) {
 			return nil
 		}
@@ -158,7 +158,7 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
 		size := max(25, len(emails))
 		check := newPageCheck(size)
 		for n := 1; n <= max(check.count(), 1); n++ {
-			r := &request{method: http.MethodPost, path: searchPath, template: searchPath, needs: mayView,
+			r := &request{method: http.MethodPost, path: searchPath, needs: mayView,
 				body: search{PageSize: size, PageNumber: n, Query: query}}
 			p, err := call[searchPage](ctx, d.client, r)
 			switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,11 +152,7 @@ func idIn(name string) string {
 }
 
 func (c *catalogue) unknown(name string) string {
-	candidates := make([]string, 0, len(c.byName))
-	for n := range c.byName {
-		candidates = append(candidates, n)
-	}
-	slices.Sort(candidates)
+	candidates := slices.Sorted(maps.Keys(c.byName))
 	message := fmt.Sprintf("no %s is called %s", c.kind, spec.Text(name).Display())
 	near := spec.Suggest(name, candidates)
 	if i := slices.IndexFunc(candidates, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {

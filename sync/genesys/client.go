@@ -48,16 +48,27 @@ type counters struct {
 
 // A request is one call of the API, before the base URL and the token are put to it.
 type request struct {
-	method   string
-	path     string // escaped
-	template string // the path with its variables named, for logs
-	query    url.Values
-	body     any    // marshalled to JSON; nil for none
-	writes   bool   // it changes something: sent once
-	needs    string // the permission, for a 403
+	method string
+	path   string   // with its variables named, such as {id}
+	values []string // of the variables, in their order
+	query  url.Values
+	body   any    // marshalled to JSON; nil for none
+	writes bool   // it changes something: sent once
+	needs  string // the permission, for a 403
 }
 
-func (r *request) op() string { return r.method + " " + r.path }
+func (r *request) op() string { return r.method + " " + r.target() }
+
+// target is the path with the values of its variables, escaped.
+func (r *request) target() string {
+	path := r.path
+	for _, v := range r.values {
+		before, rest, _ := strings.Cut(path, "{")
+		_, after, _ := strings.Cut(rest, "}")
+		path = before + url.PathEscape(v) + after // in which a brace is escaped, too
+	}
+	return path
+}
 
 // An answer is what came back: whole, or as far as it went.
 type answer struct {
@@ -149,7 +160,7 @@ func (c *client) notGranted(ctx context.Context, r *request, err error) error {
 func (c *client) send(ctx context.Context, r *request, body []byte, token string) (a answer, err error) {
 	began := time.Now()
 	defer func() {
-		c.log.DebugContext(ctx, "request", "method", r.method, "path", r.template, "status", a.status,
+		c.log.DebugContext(ctx, "request", "method", r.method, "path", r.path, "status", a.status,
 			"ms", time.Since(began).Milliseconds(), "correlationId", correlationID(a.header, errorBody{}))
 	}()
 	if r.writes {
@@ -162,7 +173,7 @@ func (c *client) send(ctx context.Context, r *request, body []byte, token string
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	target := c.base + r.path
+	target := c.base + r.target()
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}

@@ -21,17 +21,10 @@ import (
 
 // What no listing of users shows: one request for each user and field, but for what can be swept.
 
-const subjectsPath = "/api/v2/authorization/subjects/"
-
-func voicemailPath(id string) string { return "/api/v2/voicemail/userpolicies/" + escaped(id) }
-
-// escaped leaves the name of a variable as it is, for logs.
-func escaped(id string) string {
-	if id == "{id}" {
-		return id
-	}
-	return url.PathEscape(id)
-}
+const (
+	subjectsPath  = "/api/v2/authorization/subjects/{id}"
+	voicemailPath = "/api/v2/voicemail/userpolicies/{id}"
+)
 
 // voicemail is a VoicemailUserPolicy, as far as it is managed here.
 type voicemail spec.VoicemailPolicy
@@ -133,7 +126,7 @@ func (d *Directory) apart(ctx context.Context, id string, fields []spec.Field) (
 func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.Value, error) {
 	switch f {
 	case spec.Roles:
-		s, err := readList(ctx, d.client, &request{method: http.MethodGet, path: subjectsPath + url.PathEscape(id), template: subjectsPath + "{id}",
+		s, err := readList(ctx, d.client, &request{method: http.MethodGet, path: subjectsPath, values: []string{id},
 			query: url.Values{"includeDuplicates": {"true"}}, needs: mayViewGrants}, func(s subject) bool { return s.Grants != nil })
 		if err != nil {
 			return "", err
@@ -142,21 +135,20 @@ func (d *Directory) detail(ctx context.Context, id string, f spec.Field) (spec.V
 	case spec.Queues:
 		return d.queuesOf(ctx, id)
 	case spec.Utilization:
-		u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: utilizationPath(id), template: utilizationPath("{id}"), needs: mayUtilize}, utilization.told)
+		u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: utilizationPath, values: []string{id}, needs: mayUtilize}, utilization.told)
 		if err != nil {
 			return "", err
 		}
 		return d.utilization(ctx, u)
 	case spec.Voicemail:
-		v, err := call[voicemail](ctx, d.client, &request{method: http.MethodGet, path: voicemailPath(id), template: voicemailPath("{id}"),
-			needs: mayViewVoicemail})
+		v, err := call[voicemail](ctx, d.client, &request{method: http.MethodGet, path: voicemailPath, values: []string{id}, needs: mayViewVoicemail})
 		if err != nil {
 			return "", err
 		}
 		return spec.VoicemailOf(spec.VoicemailPolicy(v)), nil
 	case spec.ExternalIDs:
-		list, err := readList(ctx, d.client, &request{method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id) + "/externalid",
-			template: oneUser + "/externalid", needs: mayView}, func(list externalIDs) bool { return list != nil })
+		list, err := readList(ctx, d.client, &request{method: http.MethodGet, path: oneUser + "/externalid", values: []string{id},
+			needs: mayView}, func(list externalIDs) bool { return list != nil })
 		if err != nil {
 			return "", err
 		}
@@ -213,7 +205,7 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 	for _, name := range roles {
 		for _, role := range c.byName[name] {
 			found = true
-			users, err := readPages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(role.ID) + "/users", template: base + "/{id}/users",
+			users, err := readPages[reference](ctx, d.client, source{path: base + "/{id}/users", values: []string{role.ID},
 				needs: mayViewRoles, noun: "users of the role " + spec.Text(name).Display(), size: 100, complete: true})
 			if err != nil {
 				return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"sync/atomic"
 
 	"usersyncd/spec"
@@ -19,8 +18,8 @@ const (
 	orgPath    = "/api/v2/organizations/me"
 	usersPath  = "/api/v2/users"
 	searchPath = "/api/v2/users/search"
-	oneUser    = "/api/v2/users/{id}" // for logs
-	tokenPath  = "/oauth/token"       // below the login service's
+	oneUser    = "/api/v2/users/{id}"
+	tokenPath  = "/oauth/token" // below the login service's
 )
 
 // The permissions that the calls need, of a role that the OAuth client has in all divisions.
@@ -112,7 +111,7 @@ func (d *Directory) Authorize(ctx context.Context) error {
 
 // organization reads which one it is, which every client may that has any permission: nothing if this one has not.
 func (d *Directory) organization(ctx context.Context) (reference, error) {
-	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath, template: orgPath})
+	me, err := call[reference](ctx, d.client, &request{method: http.MethodGet, path: orgPath})
 	if errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrNotFound) {
 		err = nil
 	}
@@ -142,7 +141,7 @@ func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, sta
 			q.Set("state", s)
 		}
 		u, err = call[user](ctx, d.client, &request{
-			method: http.MethodGet, path: usersPath + "/" + url.PathEscape(id), template: oneUser, query: q, needs: mayView,
+			method: http.MethodGet, path: oneUser, values: []string{id}, query: q, needs: mayView,
 		})
 		if err == nil || !errors.Is(err, apply.ErrNotFound) {
 			break

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"usersyncd/spec"
@@ -102,20 +101,16 @@ func (d *Directory) create(ctx context.Context, c *plan.Change) (state.Observed,
 	if err != nil {
 		return state.Observed{}, err
 	}
-	u, err := call[user](ctx, d.client, &request{method: http.MethodPost, path: usersPath, template: usersPath, body: body, writes: true, needs: mayAdd})
+	u, err := call[user](ctx, d.client, &request{method: http.MethodPost, path: usersPath, body: body, writes: true, needs: mayAdd})
 	if err != nil {
 		return state.Observed{}, err
 	}
 	return d.seen(u, reading{}), nil
 }
 
-func userPath(c *plan.Change, rest string) string {
-	return usersPath + "/" + url.PathEscape(c.Current.ID) + rest
-}
-
 // delete is content with a user who is gone already.
 func (d *Directory) delete(ctx context.Context, c *plan.Change) (state.Observed, error) {
-	err := d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ""), template: oneUser, needs: "directory:user:delete"})
+	err := d.send(ctx, &request{method: http.MethodDelete, path: oneUser, values: []string{c.Current.ID}, needs: mayDelete})
 	if err != nil && !errors.Is(err, apply.ErrNotFound) {
 		return state.Observed{}, err
 	}
@@ -136,7 +131,7 @@ func (d *Directory) patch(ctx context.Context, c *plan.Change, fields []spec.Fie
 		return state.Observed{}, err
 	}
 	u, err := call[user](ctx, d.client, &request{
-		method: http.MethodPatch, path: userPath(c, ""), template: oneUser, body: body, writes: true, needs: mayEdit,
+		method: http.MethodPatch, path: oneUser, values: []string{c.Current.ID}, body: body, writes: true, needs: mayEdit,
 	})
 	if err != nil {
 		return state.Observed{}, err
@@ -182,8 +177,7 @@ func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*plan.Change) 
 		}
 		items[i] = item{c.Current.ID, on}
 	}
-	path := usersPath + "/bulk"
-	p, err := call[page[user]](ctx, d.client, &request{method: http.MethodPatch, path: path, template: path, body: items, writes: true, needs: mayEdit})
+	p, err := call[page[user]](ctx, d.client, &request{method: http.MethodPatch, path: usersPath + "/bulk", body: items, writes: true, needs: mayEdit})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package genesys
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"sync"
 
 	"usersyncd/spec"
@@ -23,8 +22,8 @@ func (g *groupVersions) version(ctx context.Context, c *client, id string) (int,
 	if ok {
 		return v, nil
 	}
-	base := shelfOf(spec.KindGroup).path
-	e, err := call[entity](ctx, c, &request{method: http.MethodGet, path: base + "/" + url.PathEscape(id), template: base + "/{id}", needs: "directory:group:view"})
+	s := shelfOf(spec.KindGroup)
+	e, err := call[entity](ctx, c, &request{method: http.MethodGet, path: s.path + "/{id}", values: []string{id}, needs: s.needs})
 	if err != nil {
 		return 0, err
 	}

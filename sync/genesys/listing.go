@@ -71,7 +71,7 @@ func appendNew(list []state.Observed, at map[string]int, users []state.Observed)
 // how many requests come after it.
 func (d *Directory) listState(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
 	s := source{
-		path: usersPath, template: usersPath, query: expand(r.fields), needs: mayView, noun: name + " users", size: d.pageSize,
+		path: usersPath, query: expand(r.fields), needs: mayView, noun: name + " users", size: d.pageSize,
 		limit: listingCap, parallel: pagesAtOnce, expect: func(pages int) { d.expect.listing(pages + others) },
 	}
 	s.query.Set("state", name)
@@ -119,7 +119,7 @@ func (d *Directory) query(ctx context.Context, r *reading, s source) (users []st
 		if cursor != "" {
 			query.Set("cursor", cursor)
 		}
-		p, err := call[cursorPage](ctx, d.client, &request{method: http.MethodGet, path: s.path, template: s.path, needs: s.needs, query: query})
+		p, err := call[cursorPage](ctx, d.client, &request{method: http.MethodGet, path: s.path, needs: s.needs, query: query})
 		if err != nil {
 			return users, err
 		}

@@ -63,7 +63,7 @@ func (d *Directory) readCatalogue(ctx context.Context, kind spec.Kind) (*catalog
 	if kind == spec.KindRole {
 		query.Set("userCount", "false") // it "can lead to slower load times or timeouts"
 	}
-	all, err := readPages[entity](ctx, d.client, source{path: s.path, template: s.path, query: query, needs: s.needs, noun: s.plural, size: s.pageSize})
+	all, err := readPages[entity](ctx, d.client, source{path: s.path, query: query, needs: s.needs, noun: s.plural, size: s.pageSize})
 	if err != nil {
 		return nil, err
 	}

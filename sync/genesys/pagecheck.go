@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
@@ -79,25 +80,22 @@ func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 
 // shortPages names the first page that shows fewer entries than its total says, and counts the others.
 func (c *pageCheck) shortPages() string {
-	text, others := "", 0
+	first, others := "", 0
 	for _, n := range slices.Sorted(maps.Keys(c.pages)) {
 		f := c.pages[n]
 		full := min(c.size, f.total-(n-1)*c.size) // negative if the total is unknown, or has shrunk
 		switch {
 		case len(f.ids) >= full:
-		case text == "":
-			text = fmt.Sprintf("; page %d shows %d of %d", n, len(f.ids), full)
+		case first == "":
+			first = fmt.Sprintf("; page %d shows %d of %d", n, len(f.ids), full)
 		default:
 			others++
 		}
 	}
-	switch others {
-	case 0:
-		return text
-	case 1:
-		return text + ", and 1 more page is short"
+	if others > 0 {
+		first += ", and " + text.Count(others, "more page is short", "more pages are short")
 	}
-	return fmt.Sprintf("%s, and %d more pages are short", text, others)
+	return first
 }
 
 // count is how many pages there are, says the last one that tells; 0 if none does.

@@ -58,11 +58,12 @@ func (p page[T]) facts() pageFacts {
 
 // A source is where a listing is read, and how.
 type source struct {
-	path, template string
-	query          url.Values // without the page
-	needs          string     // the permission, for a 403
-	noun           string     // what is listed, in the plural
-	size           int        // of a page
+	path   string     // with its variables named
+	values []string   // of the variables
+	query  url.Values // without the page
+	needs  string     // the permission, for a 403
+	noun   string     // what is listed, in the plural
+	size   int        // of a page
 
 	complete bool            // a few missing entries are an error, too
 	noCounts bool            // the pages tell no count: one with fewer than size entities is the last
@@ -73,7 +74,8 @@ type source struct {
 
 // inconsistent is the error of a listing that contradicts itself.
 func (s source) inconsistent(problem string) error {
-	return inconsistent(http.MethodGet+" "+s.path, s.noun+": "+problem)
+	r := request{method: http.MethodGet, path: s.path, values: s.values}
+	return inconsistent(r.op(), s.noun+": "+problem)
 }
 
 func inconsistent(op, problem string) error {
@@ -141,7 +143,7 @@ func (r *pager[T, U]) read(ctx context.Context, n int) error {
 	maps.Copy(query, r.query)
 	query.Set("pageSize", strconv.Itoa(r.size))
 	query.Set("pageNumber", strconv.Itoa(n))
-	p, err := call[page[T]](ctx, r.client, &request{method: http.MethodGet, path: r.path, template: r.template, query: query, needs: r.needs})
+	p, err := call[page[T]](ctx, r.client, &request{method: http.MethodGet, path: r.path, values: r.values, query: query, needs: r.needs})
 	kept, facts := make([]U, len(p.Entities)), p.facts()
 	for i, e := range p.Entities {
 		kept[i] = r.convert(e)
@@ -199,7 +201,7 @@ func readPages[T listed](ctx context.Context, c *client, s source) ([]T, error) 
 		case problem != "", s.complete && gap != "":
 			return nil, s.inconsistent(problem + gap)
 		case gap != "":
-			c.log.WarnContext(ctx, "a listing is not complete", "path", s.template, "gap", gap)
+			c.log.WarnContext(ctx, "a listing is not complete", "path", s.path, "gap", gap)
 		}
 		return all, nil
 	})

@@ -3,6 +3,7 @@ package genesys
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -36,12 +37,7 @@ var domains = map[string]string{
 
 // Regions returns the names that Endpoints knows, sorted.
 func Regions() []string {
-	names := make([]string, 0, len(domains))
-	for name := range domains {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(domains))
 }
 
 // Endpoints returns the base URLs of the API and of the login service of an AWS region. The region
@@ -88,11 +84,7 @@ func parseBase(raw string) (*url.URL, error) {
 }
 
 func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // loginFor derives the login service from the API's address, as the vendor's SDK does: //api. becomes

@@ -63,7 +63,7 @@ func (d *Directory) addRated(ctx context.Context, c *plan.Change, f spec.Field, 
 		items[i], now[name] = ratedPost{id, want[name]}, want[name]
 	}
 	rest := ratedPath(kind) + "/bulk"
-	if err := d.send(ctx, &request{method: method, path: userPath(c, rest), template: oneUser + rest, body: items, needs: mayAssign}); err != nil {
+	if err := d.send(ctx, &request{method: method, path: oneUser + rest, values: []string{c.Current.ID}, body: items, needs: mayAssign}); err != nil {
 		return state.Observed{}, err
 	}
 	return became(c, f, spec.Proficiencies(now)), nil
@@ -80,8 +80,8 @@ func ratedPath(kind spec.Kind) string {
 func (d *Directory) dropRated(ctx context.Context, c *plan.Change, f spec.Field, kind spec.Kind, name string) (state.Observed, error) {
 	id, err := d.left(ctx, kind, name)
 	if err == nil && id != "" {
-		err = d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, ratedPath(kind)+"/"+url.PathEscape(id)),
-			template: oneUser + ratedPath(kind) + "/{id}", needs: mayAssign})
+		err = d.send(ctx, &request{method: http.MethodDelete, path: oneUser + ratedPath(kind) + "/{id}",
+			values: []string{c.Current.ID, id}, needs: mayAssign})
 	}
 	if err != nil && !errors.Is(err, apply.ErrNotFound) {
 		return state.Observed{}, err
@@ -101,15 +101,9 @@ func (d *Directory) putProfileSkills(ctx context.Context, c *plan.Change) (state
 	if err != nil {
 		return state.Observed{}, err
 	}
-	now, err := call[texts](ctx, d.client, &request{method: http.MethodPut, path: userPath(c, "/profileskills"),
-		template: oneUser + "/profileskills", body: want, writes: true, needs: "directory:userProfile:edit"})
+	now, err := call[texts](ctx, d.client, &request{method: http.MethodPut, path: oneUser + "/profileskills",
+		values: []string{c.Current.ID}, body: want, writes: true, needs: "directory:userProfile:edit"})
 	return became(c, spec.ProfileSkills, spec.Strings(now)), err
-}
-
-// grantBody is one grant of a RoleDivisionGrants.
-type grantBody struct {
-	Role     string `json:"roleId"`
-	Division string `json:"divisionId"`
 }
 
 // putRoles replaces a user's own grants. Those that come with a group stay.
@@ -121,7 +115,7 @@ func (d *Directory) putRoles(ctx context.Context, c *plan.Change) (state.Observe
 	if err != nil {
 		return state.Observed{}, err
 	}
-	grants := []grantBody{}
+	grants := []roleDivision{}
 	for _, r := range roles {
 		role, err := d.idOf(ctx, spec.KindRole, r.Name)
 		if err != nil {
@@ -132,7 +126,7 @@ func (d *Directory) putRoles(ctx context.Context, c *plan.Change) (state.Observe
 			if err != nil {
 				return state.Observed{}, err
 			}
-			grants = append(grants, grantBody{role, home})
+			grants = append(grants, roleDivision{role, home})
 		}
 		for _, name := range r.Divisions {
 			division, err := d.idOf(ctx, spec.KindDivision, name)
@@ -142,11 +136,11 @@ func (d *Directory) putRoles(ctx context.Context, c *plan.Change) (state.Observe
 			if home, err := d.home(ctx); err != nil || division == home {
 				return state.Observed{}, errors.Join(err, fmt.Errorf("%q is the home division: leave divisions out for it, as the role reads back so", name))
 			}
-			grants = append(grants, grantBody{role, division})
+			grants = append(grants, roleDivision{role, division})
 		}
 	}
 	err = d.send(ctx, &request{
-		method: http.MethodPost, path: subjectsPath + url.PathEscape(c.Current.ID) + "/bulkreplace", template: subjectsPath + "{id}/bulkreplace",
+		method: http.MethodPost, path: subjectsPath + "/bulkreplace", values: []string{c.Current.ID},
 		query: url.Values{"subjectType": {"PC_USER"}}, body: map[string]any{"grants": grants}, needs: mayGrant,
 	})
 	return became(c, spec.Roles, after(c, spec.Roles)), err
@@ -162,19 +156,19 @@ func (d *Directory) home(ctx context.Context) (string, error) {
 		return c.home, nil
 	}
 	path := shelfOf(spec.KindDivision).path + "/home"
-	e, err := call[entity](ctx, d.client, &request{method: http.MethodGet, path: path, template: path})
+	e, err := call[entity](ctx, d.client, &request{method: http.MethodGet, path: path})
 	return e.ID, err
 }
 
 func (d *Directory) patchVoicemail(ctx context.Context, c *plan.Change) (state.Observed, error) {
 	v := after(c, spec.Voicemail)
-	policy, err := call[voicemail](ctx, d.client, &request{method: http.MethodPatch, path: voicemailPath(c.Current.ID), template: voicemailPath("{id}"),
+	policy, err := call[voicemail](ctx, d.client, &request{method: http.MethodPatch, path: voicemailPath, values: []string{c.Current.ID},
 		body: json.RawMessage(v), writes: true, needs: mayEditVoicemail})
 	return became(c, spec.Voicemail, spec.VoicemailOf(spec.VoicemailPolicy(policy))), err
 }
 
 func (d *Directory) addExternal(ctx context.Context, c *plan.Change, o op) (state.Observed, error) {
-	err := d.send(ctx, &request{method: http.MethodPost, path: userPath(c, "/externalid"), template: oneUser + "/externalid",
+	err := d.send(ctx, &request{method: http.MethodPost, path: oneUser + "/externalid", values: []string{c.Current.ID},
 		body: map[string]string{"authorityName": o.target, "externalKey": o.key}, needs: mayEdit})
 	if err != nil {
 		return state.Observed{}, err
@@ -189,8 +183,8 @@ func (d *Directory) addExternal(ctx context.Context, c *plan.Change, o op) (stat
 
 // dropExternal removes one key, and is content if it is gone already.
 func (d *Directory) dropExternal(ctx context.Context, c *plan.Change, o op) (state.Observed, error) {
-	err := d.send(ctx, &request{method: http.MethodDelete, path: userPath(c, "/externalid/"+url.PathEscape(o.target)+"/"+url.PathEscape(o.key)),
-		template: oneUser + "/externalid/{authority}/{key}", needs: mayEdit})
+	err := d.send(ctx, &request{method: http.MethodDelete, path: oneUser + "/externalid/{authority}/{key}",
+		values: []string{c.Current.ID, o.target, o.key}, needs: mayEdit})
 	if err != nil && !errors.Is(err, apply.ErrNotFound) {
 		return state.Observed{}, err
 	}
@@ -245,26 +239,23 @@ func (d *Directory) shared(ctx context.Context, changes []*plan.Change, o op) ([
 }
 
 func (d *Directory) sendShared(ctx context.Context, target string, ids []string, kind opKind) error {
-	r := &request{method: http.MethodPost, body: ids}
+	r := &request{method: http.MethodPost, values: []string{target}, body: ids}
 	switch kind {
 	case opDivision:
-		base := shelfOf(spec.KindDivision).path
-		r.path, r.template, r.needs = base+"/"+url.PathEscape(target)+"/objects/USER", base+"/{id}/objects/USER", mayEdit
+		r.path, r.needs = shelfOf(spec.KindDivision).path+"/{id}/objects/USER", mayEdit
 		return d.send(ctx, r)
 	case opQueueJoin, opQueueLeave:
 		members := make([]reference, len(ids))
 		for i, id := range ids {
 			members[i] = reference{id}
 		}
-		base := shelfOf(spec.KindQueue).path
-		r.path, r.template, r.needs, r.body = base+"/"+url.PathEscape(target)+"/members", base+"/{id}/members", "routing:queue:edit", members
+		r.path, r.needs, r.body = shelfOf(spec.KindQueue).path+"/{id}/members", "routing:queue:edit", members
 		if kind == opQueueLeave {
 			r.query = url.Values{"delete": {"true"}}
 		}
 		return d.send(ctx, r)
 	}
-	base := shelfOf(spec.KindGroup).path
-	r.path, r.template, r.needs = base+"/"+url.PathEscape(target)+"/members", base+"/{id}/members", "directory:group:edit"
+	r.path, r.needs = shelfOf(spec.KindGroup).path+"/{id}/members", "directory:group:edit"
 	if kind == opGroupLeave {
 		r.method, r.body, r.query = http.MethodDelete, nil, url.Values{"ids": {strings.Join(ids, ",")}}
 		err := d.send(ctx, r)

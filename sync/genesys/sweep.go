@@ -44,8 +44,7 @@ func (d *Directory) sweepRoles(ctx context.Context, want map[string][]spec.Field
 	}
 	bySubject := map[string][]authzGrant{}
 	for _, id := range append([]string{allDivisions}, slices.Sorted(maps.Keys(divisions.byID))...) {
-		base := shelfOf(spec.KindDivision).path
-		grants, err := readPages[authzGrant](ctx, d.client, source{path: base + "/" + url.PathEscape(id) + "/grants", template: base + "/{id}/grants",
+		grants, err := readPages[authzGrant](ctx, d.client, source{path: shelfOf(spec.KindDivision).path + "/{id}/grants", values: []string{id},
 			needs: mayViewGrants, noun: "grants", size: grantsPage})
 		if isClosed(err) || errors.Is(err, apply.ErrListing) { // asking for each user may still do
 			return false, nil
@@ -118,8 +117,7 @@ func (d *Directory) sweepQueues(ctx context.Context, want map[string][]spec.Fiel
 
 // members reads who is a member of a queue, and not through a group.
 func (d *Directory) members(ctx context.Context, queue string) ([]string, error) {
-	base := shelfOf(spec.KindQueue).path
-	list, err := readPages[reference](ctx, d.client, source{path: base + "/" + url.PathEscape(queue) + "/members", template: base + "/{id}/members",
+	list, err := readPages[reference](ctx, d.client, source{path: shelfOf(spec.KindQueue).path + "/{id}/members", values: []string{queue},
 		query: url.Values{"memberBy": {"user"}}, needs: mayViewQueues, noun: "members of the queue", size: membersPage, noCounts: true})
 	var all []string
 	for _, m := range list {
@@ -137,7 +135,7 @@ func (d *Directory) queuesOf(ctx context.Context, id string) (spec.Value, error)
 	}
 	var names []string
 	for _, joined := range []string{"true", "false"} {
-		list, err := readPages[entity](ctx, d.client, source{path: usersPath + "/" + url.PathEscape(id) + "/queues", template: oneUser + "/queues",
+		list, err := readPages[entity](ctx, d.client, source{path: oneUser + "/queues", values: []string{id},
 			query: url.Values{"joined": {joined}}, needs: mayViewQueues, noun: "queues of the user", size: 100})
 		if err != nil {
 			return "", err

@@ -19,15 +19,16 @@ type trial struct {
 
 // reading tries what a need to read takes. The error is one after which nothing more can be tried.
 func (t *trial) reading(ctx context.Context, f *Finding) error {
-	path, query, err := t.example(ctx, f.Permission)
+	r, err := t.example(ctx, f.Permission)
 	if err != nil {
 		return err
 	}
-	if path == "" {
+	if r.path == "" {
 		f.Note = "there is nothing to try it on"
 		return nil
 	}
-	err = t.client.do(ctx, &request{method: http.MethodGet, path: path, template: path, query: query, needs: f.Permission}, nil) // its status counts alone
+	r.method, r.needs = http.MethodGet, f.Permission
+	err = t.client.do(ctx, &r, nil) // its status counts alone
 	switch {
 	case err == nil:
 		f.Met = Granted
@@ -43,35 +44,29 @@ func (t *trial) reading(ctx context.Context, f *Finding) error {
 	return nil
 }
 
-// example is a read that takes a permission, and costs little; path "" is none.
-func (t *trial) example(ctx context.Context, permission string) (path string, query url.Values, err error) {
+// example is where to read what takes a permission, and costs little; path "" is nowhere.
+func (t *trial) example(ctx context.Context, permission string) (request, error) {
 	one := url.Values{"pageSize": {"1"}}
-	switch permission {
-	case mayView:
-		_, err := t.somebody(ctx)
-		return usersPath + "/query", one, err
-	case mayUtilize, mayViewVoicemail, mayViewGrants:
+	ofUser := map[string]string{mayUtilize: utilizationPath, mayViewVoicemail: voicemailPath, mayViewGrants: subjectsPath}
+	if path := ofUser[permission]; path != "" || permission == mayView {
 		id, err := t.somebody(ctx)
 		switch {
+		case permission == mayView:
+			return request{path: usersPath + "/query", query: one}, err
 		case id == "":
-		case permission == mayUtilize:
-			path = utilizationPath(id)
-		case permission == mayViewVoicemail:
-			path = voicemailPath(id)
-		default:
-			path = subjectsPath + url.PathEscape(id)
+			return request{}, err
 		}
-		return path, nil, err
+		return request{path: path, values: []string{id}}, err
 	}
 	for _, kind := range []spec.Kind{spec.KindSkill, spec.KindLanguage, spec.KindDivision, spec.KindRole, spec.KindQueue, spec.KindGroup} {
 		if s := shelfOf(kind); s.needs == permission {
 			if kind == spec.KindRole {
 				one.Set("userCount", "false")
 			}
-			return s.path, one, nil
+			return request{path: s.path, query: one}, nil
 		}
 	}
-	return "", nil, nil
+	return request{}, nil
 }
 
 // somebody is the id of a user; "" if none can be seen.
@@ -79,7 +74,7 @@ func (t *trial) somebody(ctx context.Context) (id string, err error) {
 	if t.asked {
 		return t.user, nil
 	}
-	p, err := call[page[user]](ctx, t.client, &request{method: http.MethodGet, path: usersPath, template: usersPath, needs: mayView,
+	p, err := call[page[user]](ctx, t.client, &request{method: http.MethodGet, path: usersPath, needs: mayView,
 		query: url.Values{"pageSize": {"1"}}})
 	if err != nil && !isClosed(err) {
 		return "", err

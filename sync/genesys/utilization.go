@@ -14,11 +14,10 @@ import (
 	"usersyncd/sync/plan"
 )
 
-const mayUtilize = "routing:utilization:view"
-
-func utilizationPath(id string) string {
-	return "/api/v2/routing/users/" + escaped(id) + "/utilization"
-}
+const (
+	mayUtilize      = "routing:utilization:view"
+	utilizationPath = "/api/v2/routing/users/{id}/utilization"
+)
 
 // capacity is what an agent can take of one medium (MediaUtilization; its spelling is the API's).
 type capacity struct {
@@ -75,8 +74,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 	if d.names.standard != nil {
 		return d.names.standard, nil
 	}
-	path := "/api/v2/routing/utilization"
-	u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: path, template: path, needs: mayUtilize}, utilization.told)
+	u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: "/api/v2/routing/utilization", needs: mayUtilize}, utilization.told)
 	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrNotFound) {
 		return nil, err
 	}
@@ -95,7 +93,7 @@ func (d *Directory) putUtilization(ctx context.Context, c *plan.Change) (state.O
 	if err != nil {
 		return state.Observed{}, err
 	}
-	r := request{method: http.MethodGet, path: utilizationPath(c.Current.ID), template: utilizationPath("{id}"), needs: mayUtilize}
+	r := request{method: http.MethodGet, path: utilizationPath, values: []string{c.Current.ID}, needs: mayUtilize}
 	have, err := readList(ctx, d.client, &r, utilization.told)
 	if err != nil {
 		return state.Observed{}, err

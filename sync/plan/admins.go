@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/access"
 )
@@ -77,11 +78,11 @@ func (g *guards) holdTakeovers(changes []*Change) {
 	what := strings.Join(verbs, " or ")
 	if g.answers.NoCount != nil {
 		g.holdPortions(guardAdmins, fmt.Sprintf("would %s %s, and it cannot be told whether administrators are among them: %v (--min-admins %d)",
-			what, number(len(portions), "user"), g.answers.NoCount, g.policy.Guard.MinAdmins), portions)
+			what, text.Plural(len(portions), "user"), g.answers.NoCount, g.policy.Guard.MinAdmins), portions)
 		return
 	}
 	g.holdPortions(guardAdmins, fmt.Sprintf("would %s %d of %s (--min-admins %d)",
-		what, len(portions), number(len(g.answers.Admins), "administrator"), g.policy.Guard.MinAdmins), portions)
+		what, len(portions), text.Plural(len(g.answers.Admins), "administrator"), g.policy.Guard.MinAdmins), portions)
 }
 
 // administrator reports whether a user has an administrator's role. The holders of a role do not show who is deleted:
@@ -135,7 +136,7 @@ func (g *guards) amongThem(changes []*Change) string {
 	if len(admins) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%s among them: %s)", number(len(admins), "administrator"), someOf(admins))
+	return fmt.Sprintf(" (%s among them: %s)", text.Plural(len(admins), "administrator"), someOf(admins))
 }
 
 // lastAdmins holds the changes after which too few active users would have one of the roles.
@@ -154,7 +155,7 @@ func (g *guards) lastAdmins(changes []*Change) {
 	}
 	if g.answers.NoCount != nil {
 		g.hold(guardAdmins, fmt.Sprintf("would deactivate %s or take roles or groups from them, and it cannot be told whether the last administrators are among them: %v (--min-admins %d)",
-			number(len(risky), "user"), g.answers.NoCount, g.policy.Guard.MinAdmins), risky)
+			text.Plural(len(risky), "user"), g.answers.NoCount, g.policy.Guard.MinAdmins), risky)
 		return
 	}
 	left := 0
@@ -176,7 +177,7 @@ func (g *guards) lastAdmins(changes []*Change) {
 	}
 	if left -= len(losing); left < g.policy.Guard.MinAdmins {
 		g.hold(guardAdmins, fmt.Sprintf("would leave %s of %d; the limit is %d (--min-admins %d)",
-			number(left, "active administrator"), left+len(losing), g.policy.Guard.MinAdmins, g.policy.Guard.MinAdmins), losing)
+			text.Plural(left, "active administrator"), left+len(losing), g.policy.Guard.MinAdmins, g.policy.Guard.MinAdmins), losing)
 	}
 }
 

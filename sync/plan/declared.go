@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/contest"
 )
@@ -76,7 +77,7 @@ func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 	if current.Applied == nil {
 		return
 	}
-	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: left as it is", u.Pos, spec.Escape(u.Key)))
+	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: left as it is", u.Pos, text.Escape(u.Key)))
 	left := *current
 	left.Applied = nil
 	p.Record.Users = append(p.Record.Users, &left)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -125,7 +126,7 @@ func (p *planner) lookUpMissing() {
 		}
 	}
 	if failed > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s to be created: it cannot be told who was deleted before, and will be restored instead: %v", number(failed, "user"), why))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s to be created: it cannot be told who was deleted before, and will be restored instead: %v", text.Plural(failed, "user"), why))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
 	"usersyncd/sync/plan/reference"
@@ -159,7 +160,7 @@ func unavailable(p *planner, c *Change) (refused []*Change, why string) {
 		case owner != "" && change == c:
 			keys := []string{}
 			for _, c := range refused {
-				keys = append(keys, spec.Escape(c.Key))
+				keys = append(keys, text.Escape(c.Key))
 			}
 			return refused, fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
 				strings.Join(keys, " -> "), keys[0])

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/sync/plan/window"
 )
 
@@ -19,7 +20,7 @@ var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "
 // that comes from specs or from Genesys is quoted, and cannot move a cursor.
 func (c *Change) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, spec.Escape(c.Key))
+	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, text.Escape(c.Key))
 	switch {
 	case c.Action == Unmanage:
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
@@ -38,10 +39,10 @@ func (c *Change) String() string {
 			fmt.Fprintf(&b, ": %s", c.Note)
 		}
 		if c.Waits != "" {
-			fmt.Fprintf(&b, ": waits for %s", spec.Escape(c.Waits))
+			fmt.Fprintf(&b, ": waits for %s", text.Escape(c.Waits))
 		}
 		if c.Err != nil {
-			fmt.Fprintf(&b, ": %s", spec.Escape(c.Err.Error()))
+			fmt.Fprintf(&b, ": %s", text.Escape(c.Err.Error()))
 		}
 	}
 	for _, fc := range c.Fields {
@@ -96,19 +97,19 @@ func (fc FieldChange) String() string {
 
 // Why says for people why the field is not written.
 func (w Withheld) Why() string {
-	text := string(w.Reason)
+	why := string(w.Reason)
 	switch {
 	case w.Reason == ByProblem:
 		return "left out, for a problem" // which is told by itself
 	case w.Hold != "":
-		text += " under " + w.Hold // which says why, once for all of them
+		why += " under " + w.Hold // which says why, once for all of them
 	case w.Note != "":
-		text += ": " + spec.Escape(w.Note)
+		why += ": " + text.Escape(w.Note)
 	}
 	if !w.Until.IsZero() {
-		text += "; next try " + w.Until.UTC().Format(time.RFC3339)
+		why += "; next try " + w.Until.UTC().Format(time.RFC3339)
 	}
-	return text
+	return why
 }
 
 // String says what is held, why, and what a person can do; then who it is.
@@ -117,19 +118,11 @@ func (h Hold) String() string {
 	if h.Guard == guardRenames {
 		when = "If they are two people"
 	}
-	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", spec.Escape(h.Reason), when, h.ID, spec.Escape(someOf(h.Users)))
+	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", text.Escape(h.Reason), when, h.ID, text.Escape(someOf(h.Users)))
 }
 
 // someOf lists what people can take in.
-func someOf(names []string) string { return spec.FirstNames(names, 10, len(names)) }
-
-// number counts in words.
-func number(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func someOf(names []string) string { return text.List(names, 10, len(names)) }
 
 // The JSON of a change, which is part of two contracts: what a pass prints, and what the daemon answers.
 

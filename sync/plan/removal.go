@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
 )
@@ -147,7 +148,7 @@ func (g *guards) checkout(now string) {
 		return
 	}
 	g.hold(guardRemovals, fmt.Sprintf("the state file is that of the checkout %s, and the specs are of %s: use another state file for another checkout (--state)",
-		spec.Escape(g.snap.Checkout), spec.Escape(now)), removals)
+		text.Escape(g.snap.Checkout), text.Escape(now)), removals)
 	if removals[0].Outcome == Planned {
 		g.Record.Checkout = now
 	}
@@ -187,7 +188,7 @@ func (g *guards) confirmRemovals() {
 	}
 	first := moved[0]
 	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be somebody else's by now",
-		spec.Escape(first.Current.Applied[spec.Email].Text()), spec.Escape(first.Key))
+		text.Escape(first.Current.Applied[spec.Email].Text()), text.Escape(first.Key))
 	if n := len(moved) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
@@ -227,7 +228,7 @@ func (g *guards) renames() {
 			g.redeclared = slices.DeleteFunc(g.redeclared, func(u *state.User) bool { return u.ID == known.ID })
 		}
 		reasons = append(reasons, fmt.Sprintf("%s: %s looks like %s under another address (%s): add previousEmail: %s if it is the same person",
-			r.Spec.Pos, spec.Escape(r.Spec.Key), spec.Escape(r.Old.Declared.Key), r.Why, spec.Escape(r.Old.Declared.Key)))
+			r.Spec.Pos, text.Escape(r.Spec.Key), text.Escape(r.Old.Declared.Key), r.Why, text.Escape(r.Old.Declared.Key)))
 	}
 	for key, why := range g.match.Doubts {
 		if c := g.changes[key]; c.planned() && !g.released(c, guardRenames) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"usersyncd/spec/text"
 	"usersyncd/sync/control"
 )
 
@@ -81,7 +82,7 @@ func stopped(st *control.Status) condition {
 		c.fix = "Look at its log; systemctl restart usersyncd loses nothing."
 		c.alerts = []alert{{key: "stuck", summary: st.Stuck}}
 	case st.Error != "" && !st.CredentialsDead && !st.Works() && idle >= outage:
-		c.title, c.text = "no pass has succeeded for "+span(idle), "The last one ended early; it is tried again by itself."
+		c.title, c.text = "no pass has succeeded for "+text.Duration(idle), "The last one ended early; it is tried again by itself."
 		c.fix = "usersyncd status"
 		c.alerts = []alert{{key: "error", summary: st.Error}}
 	}
@@ -91,14 +92,14 @@ func stopped(st *control.Status) condition {
 func held(st *control.Status) condition {
 	c := condition{
 		kind: "held", users: st.Held, resolved: "nothing is held any more",
-		title: count(st.Held, "user is", "users are") + " held back by a guard",
+		title: text.Count(st.Held, "user is", "users are") + " held back by a guard",
 		text:  "The others go on.",
 		fix:   "If it is meant:",
 	}
 	for _, h := range st.Holds {
 		c.alerts = append(c.alerts, alert{
 			key: h.ID, command: "usersyncd release " + h.ID, examples: h.Users,
-			summary: fmt.Sprintf("%s holds %s: %s.", h.Guard, count(len(h.Users), "user", "users"), strings.TrimSuffix(h.Reason, ".")),
+			summary: fmt.Sprintf("%s holds %s: %s.", h.Guard, text.Count(len(h.Users), "user", "users"), strings.TrimSuffix(h.Reason, ".")),
 		})
 	}
 	return c
@@ -108,7 +109,7 @@ func failing(st *control.Status) condition {
 	users := max(st.Failed+st.Quarantined, len(st.Failures))
 	c := condition{
 		kind: "failing", users: users, countsNew: true, resolved: "no user fails any more",
-		title: count(users, "user fails", "users fail"),
+		title: text.Count(users, "user fails", "users fail"),
 		text:  "What the API refuses is tried again by itself, later and later, and at once when the spec changes. The others go on.",
 		fix:   "usersyncd status",
 	}
@@ -125,7 +126,7 @@ func failing(st *control.Status) condition {
 func contested(st *control.Status) condition {
 	c := condition{
 		kind: "contested", users: st.ContestedUsers, resolved: "no field is contested any more",
-		title: count(st.Contested, "field is", "fields are") + " changed back by somebody else",
+		title: text.Count(st.Contested, "field is", "fields are") + " changed back by somebody else",
 		text:  "They are set again at longer and longer intervals; what takes access away is done in every pass.",
 		fix:   "Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs; usersyncd explain EMAIL says more.",
 	}
@@ -141,7 +142,7 @@ func specs(st *control.Status) condition {
 	problems := max(st.Problems, len(st.Specs))
 	c := condition{
 		kind: "specs", users: problems, resolved: "the specs have no problems any more",
-		title: count(problems, "problem", "problems") + " in the specs",
+		title: text.Count(problems, "problem", "problems") + " in the specs",
 		text:  "The users concerned are kept as last applied, and nobody is removed. The others go on.",
 		fix:   "usersyncd validate " + cmp.Or(st.Dir, "DIR"),
 	}
@@ -156,7 +157,7 @@ func paused(st *control.Status) condition {
 	if st.Paused == nil || st.Now.Sub(st.Paused.At) < longPause {
 		return c
 	}
-	c.title = "paused for " + span(st.Now.Sub(st.Paused.At))
+	c.title = "paused for " + text.Duration(st.Now.Sub(st.Paused.At))
 	c.text = "Passes look, and change nothing, until somebody ends the pause."
 	c.fix = "usersyncd resume"
 	a := alert{key: "paused"}
@@ -170,24 +171,4 @@ func paused(st *control.Status) condition {
 	return c
 }
 
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
-
-// span is a duration in the largest unit that fits.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}

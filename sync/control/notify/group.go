@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"usersyncd/spec/text"
 	"usersyncd/sync/control"
 )
 
@@ -71,11 +72,11 @@ func (g *group) message(c condition, now time.Time, repeatInterval time.Duration
 		}
 		return m
 	case notified && len(g.alerts) == 0:
-		return &Message{Status: resolved, Title: "Over: " + c.resolved, Text: "It lasted " + span(g.endsAt.Sub(g.startsAt)) + "."}
+		return &Message{Status: resolved, Title: "Over: " + c.resolved, Text: "It lasted " + text.Duration(g.endsAt.Sub(g.startsAt)) + "."}
 	case notified && len(c.alerts) > 0 && repeatInterval > 0 && now.Sub(g.notifiedAt) >= repeatInterval:
 		m := c.message(c.alerts, details)
 		m.Reminder, m.Title = true, "Still: "+m.Title
-		m.Text = "It has lasted " + span(now.Sub(g.startsAt)) + ". " + m.Text
+		m.Text = "It has lasted " + text.Duration(now.Sub(g.startsAt)) + ". " + m.Text
 		return m
 	}
 	return nil

@@ -111,7 +111,7 @@ func TestHeldIsToldOnceAndWhenItIsOver(t *testing.T) {
 	}
 	s.want(t, 23*time.Hour, "nothing new")
 	s.want(t, 2*time.Hour, "a day later", "held reminder")
-	if !strings.HasPrefix(s.last().Text, "It has lasted 24 h. ") {
+	if !strings.HasPrefix(s.last().Text, "It has lasted 24 hours. ") {
 		t.Error(s.last().Text)
 	}
 	s.st.Holds, s.st.Held = holds("p-1", "p-2"), 8

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 )
 
 // Values of Message.Status.
@@ -86,7 +87,7 @@ func clean(s string, limit int) string {
 		}
 		return ' '
 	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
+	s = text.OneLine(s)
 	if r := []rune(s); len(r) > limit {
 		return string(r[:limit-1]) + "…"
 	}

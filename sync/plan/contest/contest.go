@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -56,14 +57,14 @@ func Notes(contests []Contest) []string {
 		field := contests[i].Field
 		var users []string
 		for ; i < len(contests) && contests[i].Field == field; i++ {
-			users = append(users, spec.Escape(contests[i].Email))
+			users = append(users, text.Escape(contests[i].Email))
 		}
 		how := "It is set again at longer and longer intervals"
 		if slices.Contains([]spec.Field{spec.State, spec.Roles, spec.Groups, spec.Division}, field) {
 			how += ", and in every pass where that takes access away"
 		}
 		notes = append(notes, fmt.Sprintf("%s is contested for %s: somebody else keeps changing it back. %s. Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs",
-			field, spec.FirstNames(users, 3, len(users)), how))
+			field, text.List(users, 3, len(users)), how))
 	}
 	return notes
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -45,23 +46,23 @@ func (m *matcher) matchFormer(u *spec.User) {
 			case !asked:
 				m.Emails[former] = true
 			case err != nil:
-				unsearched = cmp.Or(unsearched, fmt.Sprintf("it cannot be told whether a deleted user has the address %s: %v", spec.Escape(former), err))
+				unsearched = cmp.Or(unsearched, fmt.Sprintf("it cannot be told whether a deleted user has the address %s: %v", text.Escape(former), err))
 			}
 		case old == nil:
 		case OtherName(u, old) && !alike(u, old) && (otherEmployee(u, old) || old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former):
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who was declared as %s; correct it, or pin the user you mean with id",
-				spec.Escape(former), old.Fields[spec.Name].Display(), old.ID, spec.Escape(cmp.Or(old.Declared.Key, former))))
+				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(cmp.Or(old.Declared.Key, former))))
 		case own != nil:
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), and the spec was that of %s (%s) until now; correct it, or pin the user you mean with id",
-				spec.Escape(former), old.Fields[spec.Name].Display(), old.ID, spec.Escape(own.Declared.Key), own.ID))
+				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(own.Declared.Key), own.ID))
 		case successor && OtherName(u, old) && !alike(u, old) && (!OtherName(next, old) || alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
-				spec.Escape(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
+				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
 		case known != nil && known != old && !known.Deleted() && successor && (!old.Deleted() || OtherName(u, old) || !OtherName(u, known)):
 			return // done, whatever the address is by now
 		case known != nil && known != old && !known.Deleted():
 			m.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and the user declared so until now (id %s, with the address %s) exist; pin the one you mean with id, or leave previousEmail out",
-				spec.Text(former).Display(), old.ID, known.ID, spec.Escape(known.Key())))
+				spec.Text(former).Display(), old.ID, known.ID, text.Escape(known.Key())))
 			return
 		case holder == nil, holder == old, m.OwnerOf[holder.ID] != "": // nobody has the new address, or who has it gives it up
 			m.claim(u, old)
@@ -108,7 +109,7 @@ func (m *matcher) matchRecord(u *spec.User) {
 	default:
 		m.claim(u, cur)
 		m.Doubts[u.Key] = fmt.Sprintf("%s: the account %s was declared by this address until now, and is that of %s (%s): add id: %s if it is the same person",
-			u.Pos, cur.ID, cur.Fields[spec.Name].Display(), spec.Escape(cur.Key()), cur.ID)
+			u.Pos, cur.ID, cur.Fields[spec.Name].Display(), text.Escape(cur.Key()), cur.ID)
 	}
 }
 
@@ -156,7 +157,7 @@ func (m *matcher) swapped(u *spec.User, cur *state.User) bool {
 	}
 	m.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) until now; pin the one you mean with id, "+
 		"and give %s another address first if it is to be passed on",
-		cur.Fields[spec.Name].Display(), cur.ID, spec.Escape(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
+		cur.Fields[spec.Name].Display(), cur.ID, text.Escape(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
 	return true
 }
 
@@ -185,12 +186,12 @@ func (m *matcher) passedOn(u *spec.User, cur *state.User) bool {
 		return true
 	}
 	m.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), who seems to be declared at %s now: add previousEmail: %s there, or id: %s here if the account is this person's",
-		cur.Fields[spec.Name].Display(), cur.ID, renamed.Pos, spec.Escape(u.Key), cur.ID))
+		cur.Fields[spec.Name].Display(), cur.ID, renamed.Pos, text.Escape(u.Key), cur.ID))
 	if m.Unclear[renamed.Key] {
 		return true
 	}
 	m.unclear(renamed, spec.Email, fmt.Sprintf("looks like a new address of %s (%s): add previousEmail: %s if it is the same person, or id: %s to the spec at %s if not",
-		cur.Fields[spec.Name].Display(), cur.ID, spec.Escape(u.Key), cur.ID, u.Pos))
+		cur.Fields[spec.Name].Display(), cur.ID, text.Escape(u.Key), cur.ID, u.Pos))
 	return true
 }
 
@@ -204,6 +205,6 @@ func (m *matcher) matchAddress(u *spec.User) {
 	m.claim(u, cur)
 	if cur.Applied != nil && cur.Declared.Key != u.Key && OtherName(u, cur) && !alike(u, cur) {
 		m.Doubts[u.Key] = fmt.Sprintf("%s: the address is that of %s, who was declared as %s: add previousEmail: %s or the id %s if it is the same person",
-			u.Pos, cur.Fields[spec.Name].Display(), spec.Escape(cur.Declared.Key), spec.Escape(cur.Declared.Key), cur.ID)
+			u.Pos, cur.Fields[spec.Name].Display(), text.Escape(cur.Declared.Key), text.Escape(cur.Declared.Key), cur.ID)
 	}
 }

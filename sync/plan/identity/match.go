@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -187,7 +188,7 @@ func (m *matcher) matchIDs() {
 		if copied(u, cur) {
 			m.Doubts[u.Key] = fmt.Sprintf("%s: id %s is that of %s (%s), whose name and address are others: "+
 				"leave the id out if the spec was copied, or add previousEmail: %s if it is the same person",
-				u.Pos, cur.ID, spec.Escape(cur.Key()), cur.Fields[spec.Name].Display(), spec.Escape(cur.Key()))
+				u.Pos, cur.ID, text.Escape(cur.Key()), cur.Fields[spec.Name].Display(), text.Escape(cur.Key()))
 		}
 	}
 }
@@ -209,7 +210,7 @@ func (m *matcher) rival(u *spec.User, cur *state.User) *spec.User {
 func (m *matcher) sameAccount(u, other *spec.User, cur *state.User) {
 	m.OwnerOf[cur.ID] = u.Key
 	if !m.Unclear[u.Key] {
-		m.unclear(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, spec.Escape(other.Key), other.Pos))
+		m.unclear(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, text.Escape(other.Key), other.Pos))
 	}
 }
 

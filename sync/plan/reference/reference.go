@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
 )
@@ -62,7 +63,7 @@ func Check(users []*spec.User, in Input) (wrong []identity.Problem, notes []stri
 		if n := leaving[key]; n > 1 {
 			users = fmt.Sprintf("%d users", n)
 		}
-		notes = append(notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", spec.Escape(key), users))
+		notes = append(notes, fmt.Sprintf("%s becomes inactive, and stays the manager of %s", text.Escape(key), users))
 	}
 	return wrong, notes
 }
@@ -77,7 +78,7 @@ func (c *checker) gone(key string) string {
 		return fmt.Sprintf("no user has the address %s, neither in the organization nor in the specs%s", spec.Text(key).Display(), c.suggest(key))
 	}
 	if owner := c.OwnerOf[u.ID]; owner != "" && owner != key && !c.EmailUnmanaged {
-		return fmt.Sprintf("%s is the address that %s has until now; write the new one", spec.Text(key).Display(), spec.Escape(owner))
+		return fmt.Sprintf("%s is the address that %s has until now; write the new one", spec.Text(key).Display(), text.Escape(owner))
 	}
 	if c.Deletes(u) {
 		return fmt.Sprintf("%s is no longer declared, and is deleted with this plan", spec.Text(key).Display())
@@ -124,7 +125,7 @@ func circle(declared map[string]*spec.User, key string, f spec.Field) string {
 			return ""
 		}
 		if way = append(way, next); next == key {
-			return spec.Escape(strings.Join(way, " -> "))
+			return text.Escape(strings.Join(way, " -> "))
 		}
 		if next < key {
 			return ""

@@ -1,0 +1,64 @@
+// Package text writes words, numbers and durations for people: on a terminal, in the log, on the status page and in
+// notifications. Every package may import it; it imports none of ours.
+package text
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Escape returns s fit for one line of a terminal or of the log. What is not printable is escaped as in Go: control
+// characters, line breaks, and those that turn the direction of a text around. Quotes and backslashes stay as they
+// are, so that a text which is escaped twice is the same as one escaped once.
+func Escape(s string) string {
+	q := strconv.Quote(s)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(q[1 : len(q)-1])
+}
+
+// OneLine returns s with every run of white space, line breaks included, as one space.
+func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Plural counts things that have a regular plural: "1 user", "3 users".
+func Plural(n int, noun string) string { return Count(n, noun, noun+"s") }
+
+// Count counts in words that differ for one and for several: "1 user is", "3 users are".
+func Count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + several
+}
+
+// List names the first of several, and counts the rest: "a, b and 3 more". all is how many there are, of which names
+// may be only the first.
+func List(names []string, most, all int) string {
+	names = names[:min(len(names), most)]
+	list := strings.Join(names, ", ")
+	if n := all - len(names); n > 0 {
+		list += fmt.Sprintf(" and %d more", n)
+	}
+	return list
+}
+
+// Duration is d in a sentence, in one unit: "45 seconds", "3 hours".
+func Duration(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < 90*time.Second:
+		return Plural(int(d.Round(time.Second).Seconds()), "second")
+	case d < 90*time.Minute:
+		return Plural(int(d.Round(time.Minute).Minutes()), "minute")
+	case d < 48*time.Hour:
+		return Plural(int(d.Round(time.Hour).Hours()), "hour")
+	}
+	return Plural(int(d.Hours()/24), "day")
+}
+
+// ShortDuration is d among other numbers, where seconds count: "0.3s", "1h2m3s".
+func ShortDuration(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
