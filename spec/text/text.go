@@ -7,12 +7,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Escape returns s fit for one line of a terminal or of the log. What is not printable is escaped as in Go: control
 // characters, line breaks, and those that turn the direction of a text around. Quotes and backslashes stay as they
 // are, so that a text which is escaped twice is the same as one escaped once.
 func Escape(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }) {
+		return s
+	}
 	q := strconv.Quote(s)
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(q[1 : len(q)-1])
 }

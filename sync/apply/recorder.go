@@ -34,6 +34,7 @@ type recorder struct {
 
 	commits []state.Commit       // of this turn
 	atEnd   []*plan.Change       // of this turn
+	counted bool                 // in this turn, so that the guards' memory is to be recorded
 	broken  error                // why the state file takes nothing any more
 	ends    map[plan.Outcome]int // changes that have reached their end; Planned: all that are to
 	inSync  int                  // declared users who have become as declared
@@ -46,6 +47,10 @@ func (r *recorder) add(c state.Commit) { r.commits = append(r.commits, c) }
 // flush records what this turn has to, in one commit, and only then tells who has come to the end. What could not be
 // recorded is tried once more with the next turn's.
 func (r *recorder) flush() error {
+	if r.counted {
+		guards := r.plan.Guards
+		r.add(state.Commit{Guards: &guards})
+	}
 	if err := r.Store.Commit(r.commits...); err != nil {
 		r.broken = err
 		return err
@@ -53,7 +58,9 @@ func (r *recorder) flush() error {
 	for _, c := range r.atEnd {
 		r.logChange(c)
 	}
-	r.commits, r.atEnd = nil, nil
+	clear(r.commits)
+	clear(r.atEnd)
+	r.commits, r.atEnd, r.counted = r.commits[:0], r.atEnd[:0], false
 	return nil
 }
 
@@ -89,10 +96,7 @@ func (r *recorder) end(c *plan.Change, outcome plan.Outcome) {
 // and that somebody else had changed.
 func (r *recorder) count(c *plan.Change, before *state.User, touched, written []spec.Field) {
 	now := time.Now()
-	if r.plan.Count(c, before, c.Current, touched, now) {
-		guards := r.plan.Guards
-		r.add(state.Commit{Guards: &guards})
-	}
+	r.counted = r.plan.Count(c, before, c.Current, touched, now) || r.counted
 	r.repairs += r.plan.CountRepairs(c, c.Current, written, now)
 }
 
