@@ -182,12 +182,17 @@ var lifeSteps = map[string]act{
 		if !sc.done(p) {
 			return "", nil // previousEmail would ask for the account of the hire
 		}
+		before := *p
 		old := sc.rename(p)
 		switch a % 3 {
 		case 0:
 			p.pinned = p.account
 		case 1:
 			p.previous = []string{old}
+		}
+		if !sc.recognizable(p) {
+			*p = before
+			return "", nil
 		}
 		h.key, h.pinned, h.previous = old, "", nil
 		sc.freeFile(h)
