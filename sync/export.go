@@ -35,7 +35,6 @@ type Late struct {
 // any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
 func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*Exported, error) {
 	began := time.Now()
-	r.Policy.Limits = r.Directory.Limits()
 	r.set(Status{Phase: "refresh", Began: began})
 	snap, err := r.Store.Snapshot()
 	if err != nil {

@@ -143,9 +143,6 @@ func (o *observer) readFresh(ctx context.Context, ids []string, snap *state.Snap
 	return o.store.Commit(commit)
 }
 
-// unshown reports whether a user was made so recently that it is no news if the API does not show it.
-func unshown(u *state.User) bool { return u != nil && !u.ShowsAll(time.Now()) }
-
 // searchDeleted finds deleted users by their addresses, which no listing shows. Whom the search names is read: it
 // may be behind. A search that failed does not tell that nobody has an address.
 func (o *observer) searchDeleted(ctx context.Context, emails []string, snap *state.Snapshot, answers *plan.LookupResults) error {

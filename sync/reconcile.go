@@ -66,7 +66,6 @@ type Mode struct {
 // never on what an event said. The Result holds what was done even when the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
 	until, active := r.begin(ctx)
-	r.Policy.Limits = r.Directory.Limits()
 	res, err := r.pass(ctx, until, active, mode)
 	for try := 1; res == nil && errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
 		// Somebody is checking out; nothing was written yet. It rarely takes a second.
@@ -87,7 +86,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 // pass makes one attempt at a pass. When ctx ends it is over at once; when until does, as soon as a listing that is under
 // way is finished and what is in flight has come back.
 func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode Mode) (*Result, error) {
-	p := &pass{Reconciler: r, mode: mode, active: active, org: r.observer(mode), began: time.Now(), policy: r.Policy, releases: mode.Release}
+	p := &pass{Reconciler: r, mode: mode, active: active, org: r.observer(mode), began: time.Now(), releases: mode.Release}
+	p.policy = r.Policy
 	if done, err := p.load(ctx); done != nil || err != nil {
 		return done, err
 	}
@@ -137,8 +137,9 @@ func (r *Reconciler) conclude(res *Result, err error, cancelled bool) {
 	r.set(s)
 }
 
-// observer returns one for a pass.
+// observer returns one for a pass, and asks the directory what its API cannot do.
 func (r *Reconciler) observer(mode Mode) *observer {
+	r.Policy.Limits = r.Directory.Limits()
 	return &observer{r.Directory, r.API, r.Store, &r.Policy, r.Log, &r.publisher, &r.interrupter, mode.DryRun, mode.Strict || mode.DryRun}
 }
 

@@ -212,7 +212,7 @@ func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error 
 	now, shown := time.Now(), time.Time{}
 	var future state.Commit
 	for id, writes := range snap.Writes {
-		shown = plan.Latest(shown, shownAt(snap.Users[id]))
+		shown = plan.Latest(shown, shownAt(snap.Users[id], now))
 		for f, w := range writes {
 			if w.At.After(now) {
 				w.At = now
@@ -234,23 +234,26 @@ func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error 
 // awaitUsers waits, if it is patient, until the API shows those of the users whom it does not show yet, since they were
 // made a moment ago. It reports whether it has waited for any.
 func (o *observer) awaitUsers(ctx context.Context, snap *state.Snapshot, hidden map[string]error) (waited bool, err error) {
-	shown, n := time.Time{}, 0
+	now, shown, n := time.Now(), time.Time{}, 0
 	for id, why := range hidden {
 		if errors.Is(why, plan.ErrUnshown) {
-			shown = plan.Latest(shown, shownAt(snap.Users[id]))
+			shown = plan.Latest(shown, shownAt(snap.Users[id], now))
 			n++
 		}
 	}
 	return o.await(ctx, shown, "waiting until the API shows users who were made a moment ago", n)
 }
 
-// shownAt is when the API shows a user for certain.
-func shownAt(u *state.User) time.Time {
-	if u == nil {
+// shownAt is when the API shows a user who was made shortly before now; the zero time if it does already.
+func shownAt(u *state.User, now time.Time) time.Time {
+	if u == nil || u.ShowsAll(now) {
 		return time.Time{}
 	}
 	return time.Unix(u.Made, 0).Add(plan.ReadLag)
 }
+
+// unshown reports whether a user was made so recently that it is no news if the API does not show it.
+func unshown(u *state.User) bool { return !shownAt(u, time.Now()).IsZero() }
 
 // await waits for a time, if it is patient, and reports whether it has.
 func (o *observer) await(ctx context.Context, at time.Time, why string, users int) (waited bool, err error) {

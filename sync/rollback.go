@@ -36,7 +36,6 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	}
 	began := time.Now()
 	until, active := r.begin(ctx)
-	r.Policy.Limits = r.Directory.Limits()
 	defer r.end(active)
 	if meta, err := r.Store.Meta(); err != nil || !undo.Wanted(meta.Pause) {
 		return nil, cmp.Or(err, error(errPaused))

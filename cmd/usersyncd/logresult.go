@@ -47,7 +47,7 @@ func (d *daemon) logResult(res *usersync.Result, err error) {
 		ailing = err.Error()
 	}
 	if lasted, unstill := d.busyFor(err, time.Now()); unstill {
-		ailing = "the checkout is not still" // whatever it is this time
+		ailing = "the checkout is not still" // the reason may differ from pass to pass
 		if lasted < alarmAfter {
 			d.log.Debug(ailing, "error", err)
 			return

@@ -117,7 +117,7 @@ func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	switch st.Phase {
 	case "apply":
 	case "wait":
-		return "wait: until the API shows what calls that were interrupted have changed"
+		return "wait: until the API shows what was written a moment ago"
 	case "read":
 		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, text.ShortDuration(left), pace(l))
 	default:

@@ -50,7 +50,8 @@ func (e *engine) arrived(j *job, a arrival) (written []spec.Field) {
 	}
 	j.began(sent, written)
 	u.Applied = e.inForceOf(j, before, a, written)
-	if half := without(sent, written); len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
+	half := slices.DeleteFunc(slices.Clone(sent), func(f spec.Field) bool { return slices.Contains(written, f) })
+	if len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
 		u.Applied = plan.Overlaid(u.Applied, u.Fields, half)
 	}
 	e.Policy.Wrote(u, made, sent, now)
@@ -235,9 +236,4 @@ func (e *engine) declaredAs(id string) string {
 		return known.Declared.Key
 	}
 	return ""
-}
-
-// without returns the fields that are not among others.
-func without(all, others []spec.Field) []spec.Field {
-	return slices.DeleteFunc(slices.Clone(all), func(f spec.Field) bool { return slices.Contains(others, f) })
 }

@@ -198,7 +198,7 @@ func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields 
 			delete(fields, f)
 		}
 	}
-	if slices.Contains(p.Unmanaged, spec.Email) { // whatever it is, it stays: the user is known by the declared one
+	if slices.Contains(p.Unmanaged, spec.Email) { // it stays as it is in Genesys: the user is known by the declared one
 		fields[spec.Email] = current.Fields[spec.Email]
 	}
 	return fields

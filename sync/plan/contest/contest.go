@@ -50,7 +50,7 @@ func Remaining(contests []Contest, now time.Time) []Contest {
 	return slices.DeleteFunc(slices.Clone(contests), func(c Contest) bool { return now.Sub(c.Until) >= within })
 }
 
-// Notes tell people of contests that are in order, one note for each field.
+// Notes are warnings about contests that are in order, one for each field.
 func Notes(contests []Contest) []string {
 	var notes []string
 	for i := 0; i < len(contests); {
