@@ -26,30 +26,30 @@ var allowed = map[string][]string{
 		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 		"usersyncd/state", "usersyncd/spec",
 	},
-	"usersyncd/sync/plan/access":      {"usersyncd/spec"},
-	"usersyncd/sync/plan/contest":     {"usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/plan/reference":   {"usersyncd/sync/plan/identity", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/plan/tally":       {"usersyncd/state"},
-	"usersyncd/sync/plan/identity":    {"usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/plan/window":      {},
-	"usersyncd/state":                 {"usersyncd/spec"},
-	"usersyncd/spec":                  {"usersyncd/spec/checkout"},
-	"usersyncd/spec/checkout":         {},
-	"usersyncd/spec/checkout/gittest": {}, // for tests alone
-	"usersyncd/spec/text":             {},
-	"usersyncd/sync/aimd":             {},
-	"usersyncd/sync/aimd/lab":         {"usersyncd/sync/aimd"},
-	"usersyncd/sync/aimd/bench":       {"usersyncd/sync/aimd/lab"},
-	"usersyncd/sync/watch":            {},
-	"usersyncd/sync/genesys/sim":      {},
-	"usersyncd/examples":              {},
+	"usersyncd/sync/plan/access":         {"usersyncd/spec"},
+	"usersyncd/sync/plan/contest":        {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/reference":      {"usersyncd/sync/plan/identity", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/tally":          {"usersyncd/state"},
+	"usersyncd/sync/plan/identity":       {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/window":         {},
+	"usersyncd/state":                    {"usersyncd/spec"},
+	"usersyncd/spec":                     {"usersyncd/spec/checkout"},
+	"usersyncd/spec/checkout":            {},
+	"usersyncd/spec/checkout/gittest":    {}, // for tests alone
+	"usersyncd/spec/text":                {},
+	"usersyncd/sync/aimd":                {},
+	"usersyncd/sync/aimd/internal/lab":   {"usersyncd/sync/aimd"},
+	"usersyncd/sync/aimd/internal/bench": {"usersyncd/sync/aimd/internal/lab"},
+	"usersyncd/sync/watch":               {},
+	"usersyncd/sync/genesys/sim":         {},
+	"usersyncd/examples":                 {},
 }
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
 var offline = []string{
 	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/text", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/apply",
 	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
-	"usersyncd/sync/aimd", "usersyncd/sync/aimd/lab", "usersyncd/sync/watch",
+	"usersyncd/sync/aimd", "usersyncd/sync/aimd/internal/lab", "usersyncd/sync/watch",
 }
 
 type listed struct {

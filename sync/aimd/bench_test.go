@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // A call of the limiter: permission, sending, answer with the headers of a real response.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // For two hours the limit is a fifth of what it was; the cut comes in the middle of a window.

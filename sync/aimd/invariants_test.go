@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // faulty puts a server behind a bad network and a bad gateway until the faults end.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // spent is a controller that a server without headers has answered n times from the epoch on, ten a

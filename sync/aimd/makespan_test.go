@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // The clocks, windows and latencies that a server may have: none of them costs a 429, or much time. The

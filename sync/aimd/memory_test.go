@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // restart gives a new pool what an old one knew, through the form in which it is kept.

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // A token that is throttled from the beginning costs its own share, whichever it is.

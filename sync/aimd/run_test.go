@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // epoch is when every test begins.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // The steps of a window: requests are sent and answered at whole seconds after the epoch.

@@ -14,13 +14,13 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 	"usersyncd/sync/genesys/sim"
 )
 
 // The benchmarks of this file wait for real quotas, so that one run of each is enough:
 //
-//	go test -run '^$' -bench 'Loopback|TwoProcesses' -benchtime 1x ./cmd/usersyncd
+//	go test -run '^$' -bench 'Loopback|TwoProcesses' -benchtime 1x ./sync/aimd/internal/bench
 
 const (
 	loopbackLatency = 30 * time.Millisecond
@@ -138,6 +138,22 @@ func BenchmarkTwoProcesses(b *testing.B) {
 	sum.report(b)
 }
 
+// buildProgram compiles usersyncd.
+func buildProgram(b *testing.B) string {
+	program := filepath.Join(b.TempDir(), "usersyncd")
+	if out, err := exec.Command("go", "build", "-o", program, "usersyncd/cmd/usersyncd").CombinedOutput(); err != nil {
+		b.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
+}
+
+// lowerBound is the least time that n calls can take: all windows but the last are waited for, and
+// the rest is sent as fast as the connections allow.
+func lowerBound(n, limit int, window, latency time.Duration, workers int) time.Duration {
+	whole := (n - 1) / limit
+	return time.Duration(whole)*window + time.Duration(n-whole*limit)*latency/time.Duration(workers)
+}
+
 // metrics are sums of figures over the runs of a benchmark.
 type metrics map[string]float64
 
@@ -168,10 +184,15 @@ func (o *organization) declareAll(b *testing.B, trees int) []string {
 	dirs := make([]string, trees)
 	for i := range dirs {
 		dirs[i] = filepath.Join(o.dir, fmt.Sprint("tree", i))
+		if err := os.Mkdir(dirs[i], 0o755); err != nil {
+			b.Fatal(err)
+		}
 	}
 	for i, u := range o.Users() {
-		u.Title = newTitle
-		declare(b, specPath(dirs[i%trees], u), u)
+		text := fmt.Sprintf("email: %s\ntitle: %s\n", u.Email, newTitle)
+		if err := os.WriteFile(filepath.Join(dirs[i%trees], fmt.Sprint("user", i, ".yaml")), []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
 	}
 	return dirs
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // options narrow down what is measured.

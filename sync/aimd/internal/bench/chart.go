@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // The chart: a row a policy, on one axis of time.

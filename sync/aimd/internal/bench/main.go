@@ -1,9 +1,9 @@
 // Command bench compares the limiter of package aimd with other ways to deal with a quota, in virtual
 // time, and keeps the figures in that package's README.
 //
-//	go run ./sync/aimd/bench            print the tables
-//	go run ./sync/aimd/bench -write     print them into sync/aimd/README.md, and draw the chart
-//	go run ./sync/aimd/bench -check     fail if they are not what -write would make of them
+//	go run ./sync/aimd/internal/bench            print the tables
+//	go run ./sync/aimd/internal/bench -write     print them into sync/aimd/README.md, and draw the chart
+//	go run ./sync/aimd/internal/bench -check     fail if they are not what -write would make of them
 //
 // A run depends on its seed alone, so that the same code always prints the same.
 package main
@@ -22,11 +22,11 @@ import (
 const (
 	seeds = 20 // that the README speaks of
 
-	begin = "<!-- begin: written by go run ./sync/aimd/bench -write -->\n"
+	begin = "<!-- begin: written by go run ./sync/aimd/internal/bench -write -->\n"
 	end   = "<!-- end -->\n"
 )
 
-var errStale = errors.New("the figures are not those of the code; run: go run ./sync/aimd/bench -write")
+var errStale = errors.New("the figures are not those of the code; run: go run ./sync/aimd/internal/bench -write")
 
 func main() {
 	var o options

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/aimd/lab"
+	"usersyncd/sync/aimd/internal/lab"
 )
 
 // What the limiter promises, in medians of 20 seeds. The bound is a scheduler's that knows the server and
