@@ -81,7 +81,7 @@ func TestCredentialsAreAccepted(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- look() }()
 		time.Sleep(12 * time.Second)
-		if s := w.Status(); s.Phase != "apply" || s.Applied == 0 || s.Trouble != nil {
+		if s := w.Status(); s.Phase != usersync.PhaseApply || s.Applied == 0 || s.Trouble != nil {
 			t.Errorf("in %s, %d applied, and the trouble is %v", s.Phase, s.Applied, s.Trouble)
 		}
 		if err := <-done; err != nil {

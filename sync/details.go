@@ -33,7 +33,7 @@ func (o *observer) details(ctx context.Context, want map[string][]spec.Field, sn
 	}
 	o.sending()
 	s := o.Status()
-	s.Phase, s.Reading, s.Read = "read", len(want), 0
+	s.Phase, s.Reading, s.Read = PhaseRead, len(want), 0
 	o.set(s)
 	began := time.Now()
 	denied, unanswered, lacking := 0, 0, error(nil)

@@ -134,7 +134,7 @@ func TestAFieldInDoubtThatIsReadInTurn(t *testing.T) {
 func TestPlanAndOnceWaitForAFieldInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, u := interruptedWorld(t)
-		phases := map[string]bool{}
+		phases := map[usersync.Phase]bool{}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -151,7 +151,7 @@ func TestPlanAndOnceWaitForAFieldInDoubt(t *testing.T) {
 		if took := time.Since(began); took < 50*time.Second || took > 70*time.Second {
 			t.Errorf("plan took %s", took)
 		}
-		if <-done; !phases["wait"] {
+		if <-done; !phases[usersync.PhaseWait] {
 			t.Errorf("the phases were %v", phases)
 		}
 		if w.intents() == 0 {

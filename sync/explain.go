@@ -56,7 +56,7 @@ func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, e
 		v = &View{tree: r.loaded.Load()}
 	}
 	policy := *cmp.Or(r.policy.Load(), &plan.Policy{})
-	reading := v.tree == nil && r.Status().Phase == "scan" // to read all files a second time, meanwhile, takes long
+	reading := v.tree == nil && r.Status().Phase == PhaseScan // to read all files a second time, meanwhile, takes long
 	if !reading && !v.complete(key) {
 		return Explain(ctx, r.Specs, r.Store, policy, email)
 	}

@@ -176,7 +176,7 @@ func TestExplainBeforeThePlan(t *testing.T) {
 			defer close(ended)
 			_, _ = w.Reconcile(ctx, usersync.Mode{Reread: true}) // it is cancelled
 		}()
-		for w.Status().Phase != "refresh" {
+		for w.Status().Phase != usersync.PhaseRefresh {
 			time.Sleep(time.Millisecond)
 		}
 		w.remove("ana.yaml") // it is not read again

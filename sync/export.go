@@ -35,7 +35,7 @@ type Late struct {
 // any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
 func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*Exported, error) {
 	began := time.Now()
-	r.set(Status{Phase: "refresh", Began: began})
+	r.set(Status{Phase: PhaseRefresh, Began: began})
 	snap, err := r.Store.Snapshot()
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	}
 	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
 	s := r.Status()
-	s.Phase = "idle"
+	s.Phase = PhaseIdle
 	r.set(s)
 	return out, nil
 }

@@ -42,7 +42,7 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	policy := p.policy
 	p.Reconciler.policy.Store(&policy)
 	before := p.Status()
-	p.set(Status{Phase: "scan", Began: p.began, Users: before.Users, InSync: before.InSync, Revision: before.Revision})
+	p.set(Status{Phase: PhaseScan, Began: p.began, Users: before.Users, InSync: before.InSync, Revision: before.Revision})
 	if p.scan, err = p.Specs.Scan(ctx); err != nil {
 		return nil, err
 	}

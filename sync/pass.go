@@ -54,7 +54,7 @@ func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 	p.bind = p.org.binder(ctx, snap)
 	if p.planned == nil && (p.due || !p.org.covers(snap.Refresh, fields)) {
 		s := p.Status()
-		p.set(Status{Phase: "refresh", Began: p.began, Users: len(p.tree.Users), InSync: s.InSync, Revision: p.tree.Revision})
+		p.set(Status{Phase: PhaseRefresh, Began: p.began, Users: len(p.tree.Users), InSync: s.InSync, Revision: p.tree.Revision})
 		if err := p.bind(); err != nil {
 			return nil, err
 		}

@@ -124,7 +124,7 @@ func (r *Reconciler) conclude(res *Result, err error, cancelled bool) {
 	r.refused = r.refused || errors.Is(err, apply.ErrUnauthorized)
 	r.resumes = errors.Is(err, ErrInterrupted)
 	s := r.Status()
-	if s.Phase, s.Err = "idle", err; r.resumes {
+	if s.Phase, s.Err = PhaseIdle, err; r.resumes {
 		s.Err = nil
 	}
 	switch {
@@ -146,7 +146,7 @@ func (r *Reconciler) observer(mode Mode) *observer {
 // carryOut carries a plan out, and publishes how far it is with a status.
 func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy, s Status) (partial map[string][]spec.Field, err error) {
 	repairs := r.standing.Repairs
-	s.Phase, s.Began, s.Plan = "apply", p.Began, p.ID
+	s.Phase, s.Began, s.Plan = PhaseApply, p.Began, p.ID
 	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
 		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
 		Report: func(now apply.Progress) {

@@ -264,7 +264,7 @@ func (o *observer) await(ctx context.Context, at time.Time, why string, users in
 	}
 	o.log.Info(why, "users", users, "seconds", math.Ceil(wait.Seconds()))
 	s := o.Status()
-	s.Phase = "wait"
+	s.Phase = PhaseWait
 	o.set(s)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

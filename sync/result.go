@@ -95,7 +95,7 @@ type Failure struct {
 // sumUp sums a pass up, and publishes that.
 func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) *Result {
 	res := p.sum(p.began, p.mode, revision, last, problems, p.failures)
-	s := Status{Phase: "idle", Began: p.began, Last: res, InSync: last.Unchanged}
+	s := Status{Phase: PhaseIdle, Began: p.began, Last: res, InSync: last.Unchanged}
 	for _, c := range last.Changes {
 		if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
 			s.InSync++

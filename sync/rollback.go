@@ -67,7 +67,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	snap.Requests = append(snap.Requests, undo.Released...)
 	before := r.Status()
 	s := before
-	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = "refresh", began, undo.String(), 0, 0
+	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = PhaseRefresh, began, undo.String(), 0, 0
 	r.set(s)
 	defer r.rest(before)
 	org := r.observer(Mode{DryRun: true})
@@ -148,6 +148,6 @@ func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *p
 
 // rest publishes that nothing is under way, and otherwise what was known before.
 func (r *Reconciler) rest(before Status) {
-	before.Phase, before.Undoes = "idle", ""
+	before.Phase, before.Undoes = PhaseIdle, ""
 	r.set(before)
 }

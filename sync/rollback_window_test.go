@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
@@ -61,18 +63,18 @@ func TestRollbackShowsItsPhase(t *testing.T) {
 			}
 		}()
 		time.Sleep(10 * time.Second)
-		if st := w.Status(); st.Phase != "refresh" || time.Since(st.Began) > time.Minute {
+		if st := w.Status(); st.Phase != usersync.PhaseRefresh || time.Since(st.Began) > time.Minute {
 			t.Errorf("while it reads: phase %s since %s", st.Phase, st.Began)
 		}
 		<-done
-		if st := w.Status(); st.Phase != "idle" {
+		if st := w.Status(); st.Phase != usersync.PhaseIdle {
 			t.Errorf("afterwards: phase %s", st.Phase)
 		}
 		w.fault("GET /api/v2/users 403")
 		if _, err := w.Rollback(context.Background(), undo, "", ""); err == nil {
 			t.Error("it cannot read the organization, and does not say so")
 		}
-		if st := w.Status(); st.Phase != "idle" {
+		if st := w.Status(); st.Phase != usersync.PhaseIdle {
 			t.Errorf("after an error: phase %s", st.Phase)
 		}
 	})

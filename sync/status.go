@@ -8,9 +8,27 @@ import (
 	"usersyncd/state"
 )
 
+// A Phase is what the loop is doing.
+type Phase string
+
+// The phases.
+const (
+	PhaseScan    Phase = "scan"    // a pass reads the checkout
+	PhaseWait    Phase = "wait"    // it waits until the API shows what was written a moment ago
+	PhaseRefresh Phase = "refresh" // it reads the organization
+	PhaseRead    Phase = "read"    // it reads fields that only single users show
+	PhaseApply   Phase = "apply"   // it changes users
+	PhaseIdle    Phase = "idle"    // no pass is under way
+)
+
+// Phases returns all of them.
+func Phases() []Phase {
+	return []Phase{PhaseScan, PhaseWait, PhaseRefresh, PhaseRead, PhaseApply, PhaseIdle}
+}
+
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
 type Status struct {
-	Phase    string // scan, wait, refresh, read, apply or idle
+	Phase    Phase
 	Began    time.Time
 	Revision string
 	Plan     string
@@ -67,7 +85,7 @@ func (p *publisher) Status() Status {
 	if s := p.status.Load(); s != nil {
 		return *s
 	}
-	return Status{Phase: "idle"}
+	return Status{Phase: PhaseIdle}
 }
 
 func (p *publisher) set(s Status) {

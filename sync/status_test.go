@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -31,7 +33,7 @@ func TestStatusCountsWhoIsInSync(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); w.pass() }()
 		time.Sleep(20 * time.Second) // in the middle of the pause
-		if st := w.Status(); st.Phase != "apply" || st.Users != 5 || st.InSync != 4 || st.InFlight != 1 {
+		if st := w.Status(); st.Phase != usersync.PhaseApply || st.Users != 5 || st.InSync != 4 || st.InFlight != 1 {
 			t.Errorf("on the way: %+v", st)
 		}
 		<-done

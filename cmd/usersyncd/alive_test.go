@@ -14,7 +14,7 @@ func TestAlive(t *testing.T) {
 	now := time.Now()
 	const patience = 6 * time.Minute
 	for _, test := range []struct {
-		phase               string
+		phase               usersync.Phase
 		inFlight            int
 		loop, step, workers time.Duration // ago
 		want                string        // in the reason; "": alive
@@ -46,7 +46,7 @@ func TestAlive(t *testing.T) {
 // Workers move if a request begins, ends or is given back; they need not move without work, nor while the API
 // has asked for a pause. That time passes is nothing.
 func TestWorkersMove(t *testing.T) {
-	busy := usersync.Status{Phase: "apply", InFlight: 2}
+	busy := usersync.Status{Phase: usersync.PhaseApply, InFlight: 2}
 	steady := aimd.Stats{Sent: 7, InFlight: 2, Waiting: 1, Reason: aimd.Rate}
 	with := func(change func(*aimd.Stats)) aimd.Stats {
 		s := steady
@@ -65,9 +65,9 @@ func TestWorkersMove(t *testing.T) {
 		"a pause":            {busy, with(func(s *aimd.Stats) { s.Gate = time.Minute; s.Reason = aimd.Gate }), true},
 		"a window spent":     {busy, with(func(s *aimd.Stats) { s.Reason = aimd.Exhausted }), true},
 		"a pause for nobody": {busy, with(func(s *aimd.Stats) { s.Gate = time.Minute; s.Waiting = 0 }), false},
-		"idle":               {usersync.Status{Phase: "idle"}, steady, true},
-		"all wait for later": {usersync.Status{Phase: "apply"}, steady, true},
-		"refresh":            {usersync.Status{Phase: "refresh"}, steady, false},
+		"idle":               {usersync.Status{Phase: usersync.PhaseIdle}, steady, true},
+		"all wait for later": {usersync.Status{Phase: usersync.PhaseApply}, steady, true},
+		"refresh":            {usersync.Status{Phase: usersync.PhaseRefresh}, steady, false},
 	} {
 		s := &supervisor{seen: steady}
 		now := time.Unix(1000, 0)

@@ -15,7 +15,7 @@ import (
 func TestStatusShowsUncommittedEdits(t *testing.T) {
 	const revision = "0123456789abcdef0123456789abcdef01234567-dirty"
 	now := time.Now()
-	s := control.Status{PID: 1, Now: now, Started: now, Success: now, Phase: "idle", Users: 5, InSync: 5, Head: revision, Dirty: true,
+	s := control.Status{PID: 1, Now: now, Started: now, Success: now, Phase: usersync.PhaseIdle, Users: 5, InSync: 5, Head: revision, Dirty: true,
 		Applied: &state.Applied{Revision: revision, At: now.Add(-time.Second)}, Notes: []string{"1 path of the commit is not checked out"}}
 	var out strings.Builder
 	if err := printStatus(&out, s); err != nil {
@@ -33,7 +33,7 @@ func TestStatusShowsUncommittedEdits(t *testing.T) {
 	if strings.Contains(out.String(), "fully") {
 		t.Error(out.String())
 	}
-	if text := statusText(usersync.Status{Phase: "idle", Revision: revision, Users: 5, InSync: 5}, aimd.Stats{}, 0); !strings.HasPrefix(text, "5 users @0123456789ab-dirty, ") {
+	if text := statusText(usersync.Status{Phase: usersync.PhaseIdle, Revision: revision, Users: 5, InSync: 5}, aimd.Stats{}, 0); !strings.HasPrefix(text, "5 users @0123456789ab-dirty, ") {
 		t.Error(text)
 	}
 }

@@ -150,7 +150,7 @@ func askWhile(b *testing.B, socket string, whom func(n int) string) map[string][
 		if _, err := client.Explain(b.Context(), whom(n)); err != nil {
 			b.Fatal(err)
 		}
-		asked[s.Phase] = append(asked[s.Phase], time.Since(began))
+		asked[string(s.Phase)] = append(asked[string(s.Phase)], time.Since(began))
 		<-time.After(20 * time.Millisecond)
 	}
 }

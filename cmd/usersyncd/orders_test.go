@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
@@ -64,7 +66,7 @@ func TestARollbackComesFirst(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			if st := b.d.Status(); st.Paused == nil || st.Phase != "idle" {
+			if st := b.d.Status(); st.Paused == nil || st.Phase != usersync.PhaseIdle {
 				b.Errorf("afterwards: %+v", st)
 			}
 		})

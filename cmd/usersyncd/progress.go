@@ -45,7 +45,7 @@ func (a *app) showProgress() (stop func()) {
 	s := a.screen
 	if !isTerminal(s.w) {
 		return every(lineEvery, func(time.Time) {
-			if st := a.Status(); st.Phase != "idle" {
+			if st := a.Status(); st.Phase != usersync.PhaseIdle {
 				a.progress(st)
 			}
 		})
@@ -70,7 +70,7 @@ func (a *app) progress(st usersync.Status) {
 
 // steps says how many of how many users are through with the phase.
 func steps(st usersync.Status) (done, all int) {
-	if st.Phase == "read" {
+	if st.Phase == usersync.PhaseRead {
 		return st.Read, st.Reading
 	}
 	return st.Done(), st.Changed
@@ -80,7 +80,7 @@ func steps(st usersync.Status) (done, all int) {
 func (s *screen) step(st usersync.Status, line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st.Phase == "idle" {
+	if st.Phase == usersync.PhaseIdle {
 		return
 	}
 	if s.bar == nil {
@@ -91,7 +91,7 @@ func (s *screen) step(st usersync.Status, line string) {
 	}
 	s.bar.Describe(fit(s.w, line))
 	done, all := steps(st)
-	if (st.Phase == "apply" || st.Phase == "read") && all > 0 {
+	if (st.Phase == usersync.PhaseApply || st.Phase == usersync.PhaseRead) && all > 0 {
 		s.bar.ChangeMax(all)
 		_ = s.bar.Set(done)
 	}
@@ -115,13 +115,13 @@ func (a *app) progressLine(st usersync.Status) string {
 // first, as a narrow terminal cuts the end off.
 func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	switch st.Phase {
-	case "apply":
-	case "wait":
+	case usersync.PhaseApply:
+	case usersync.PhaseWait:
 		return "wait: until the API shows what was written a moment ago"
-	case "read":
+	case usersync.PhaseRead:
 		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, text.ShortDuration(left), pace(l))
 	default:
-		return st.Phase + ": " + pace(l)
+		return string(st.Phase) + ": " + pace(l)
 	}
 	failed := ""
 	if st.Failed > 0 {

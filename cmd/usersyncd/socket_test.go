@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/state"
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys/sim"
@@ -65,7 +67,7 @@ func (r *running) settled() control.Status {
 	var s control.Status
 	r.waitFor("a pass that ends well", func() (ok bool) {
 		s, ok = r.status()
-		return ok && s.Phase == "idle" && !s.Success.IsZero()
+		return ok && s.Phase == usersync.PhaseIdle && !s.Success.IsZero()
 	})
 	return s
 }
@@ -120,7 +122,7 @@ func TestPauseDuringAPass(t *testing.T) {
 	r.startsToMove()
 	waits := r.begin("sync")
 	r.told(0, "pause", "--reason", "incident 4711")
-	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == "idle" && s.Pending > 0 })
+	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == usersync.PhaseIdle && s.Pending > 0 })
 	written := r.patches()
 	if written == users {
 		t.Fatal("it was over before it could be paused; the test says nothing")

@@ -32,7 +32,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	if dir, err := filepath.Abs(d.dir); err == nil {
 		s.Dir = dir
 	}
-	if next := d.next.Load(); next != 0 && st.Phase == "idle" {
+	if next := d.next.Load(); next != 0 && st.Phase == usersync.PhaseIdle {
 		s.Next = time.Unix(next, 0).UTC()
 	}
 	if ok, why := d.alive(now); !ok {
@@ -71,7 +71,7 @@ func isStateError(err error) bool {
 // countUsers says how many users are where. While a pass applies, its plan says who waits for what.
 func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	v, last := d.View(), st.Last
-	if st.Phase == "apply" && v != nil && v.Plan == st.Plan {
+	if st.Phase == usersync.PhaseApply && v != nil && v.Plan == st.Plan {
 		s.Changing, s.Done, s.Failed = st.Changed, st.Done(), st.Failed
 		s.Pending = max(0, st.Changed-st.Done())
 		for i := range v.Changes {
@@ -102,7 +102,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 	s.Holds, s.Notes = last.Holds, last.Notes
 	_, s.Opens = last.Waits()
 	s.Show(last.Failures, last.Problems, last.Contested, mostShown)
-	if st.Phase == "apply" { // a rollback, which is not what the specs ask for
+	if st.Phase == usersync.PhaseApply { // a rollback, which is not what the specs ask for
 		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())
 		s.InSync = max(0, s.InSync-st.Changed) // they are, or are becoming, as the specs do not want them
 	}
@@ -111,7 +111,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 // total counts since the process began, the pass under way included.
 func (d *daemon) total(s *control.Status, st usersync.Status) {
 	applied, failed := st.Succeeded, st.Failures
-	if st.Phase == "apply" {
+	if st.Phase == usersync.PhaseApply {
 		applied, failed = applied+uint64(st.Applied), failed+uint64(st.Failed)
 	}
 	s.Totals = control.Totals{
@@ -138,7 +138,7 @@ func (s source) Status() control.Status { return s.status(time.Now()) }
 // Plan implements control.Source.
 func (s source) Plan() []plan.Change {
 	v, st := s.View(), s.Reconciler.Status()
-	if v == nil || v.Plan != st.Plan && st.Phase == "idle" {
+	if v == nil || v.Plan != st.Plan && st.Phase == usersync.PhaseIdle {
 		return nil // the last pass had nothing to look at
 	}
 	return v.Changes

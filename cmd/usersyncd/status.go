@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
@@ -82,7 +84,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	} else if s.Applied != nil {
 		line("applied", "%s, %s", spec.ShortRevision(s.Applied.Revision), ago(s.Applied.At))
 	}
-	if s.Phase != "" && s.Phase != "idle" {
+	if s.Phase != "" && s.Phase != usersync.PhaseIdle {
 		line("pass", "%s since %s%s", s.Phase, text.ShortDuration(s.Now.Sub(s.Began)), progressText(s))
 	}
 	line("read", "the organization %s", ago(s.Refresh))

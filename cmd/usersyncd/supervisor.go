@@ -49,7 +49,7 @@ func (s *supervisor) reloading() {
 // work, and cannot while the limiter holds all of them back, which the API has asked for.
 func (s *supervisor) watch(st usersync.Status, l aimd.Stats, now time.Time) {
 	moves := l.Sent != s.seen.Sent || l.Cancelled != s.seen.Cancelled || l.InFlight != s.seen.InFlight
-	free := st.Phase == "idle" || st.Phase == "apply" && st.InFlight == 0
+	free := st.Phase == usersync.PhaseIdle || st.Phase == usersync.PhaseApply && st.InFlight == 0
 	shut := l.Waiting > 0 && (l.Gate > 0 || l.Reason == aimd.Exhausted)
 	if moves || free || shut {
 		s.moved.Store(now.UnixNano())
@@ -80,18 +80,18 @@ type pulse struct {
 func alive(st usersync.Status, p pulse, now time.Time) (ok bool, why string) {
 	loop, workers := now.Sub(st.Beat), now.Sub(p.workers)
 	switch st.Phase {
-	case "idle":
+	case usersync.PhaseIdle:
 		if loop = min(loop, now.Sub(p.loop)); loop >= stuckAfter {
 			return false, fmt.Sprintf("the loop has taken no step for %s, between two passes", loop.Round(time.Second))
 		}
-	case "apply":
+	case usersync.PhaseApply:
 		if loop >= stuckAfter {
 			return false, fmt.Sprintf("the loop has taken no step for %s, while applying", loop.Round(time.Second))
 		}
 		if st.InFlight > 0 && workers >= p.patience {
 			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), text.Plural(st.InFlight, "call"))
 		}
-	case "scan":
+	case usersync.PhaseScan:
 		if rest := min(loop, workers); rest >= stuckReadAfter {
 			return false, fmt.Sprintf("reading the specs, and planning, have come no further for %s", rest.Round(time.Second))
 		}
@@ -123,7 +123,7 @@ func (d *daemon) supervise(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now, st, l := time.Now(), d.Status(), d.limiter.Stats()
-		if !ready && st.Phase != "scan" && !st.Began.IsZero() {
+		if !ready && st.Phase != usersync.PhaseScan && !st.Began.IsZero() {
 			ready = true
 			d.notify("READY=1")
 		}
@@ -147,7 +147,7 @@ func (d *daemon) supervise(ctx context.Context) error {
 // statusText is what "systemctl status" shows, or "" for what was shown before: a look at the tree takes
 // less than a second, as a rule, and happens every minute.
 func (d *daemon) statusText(st usersync.Status, l aimd.Stats, now time.Time) string {
-	if st.Phase == "scan" && now.Sub(st.Began) < 5*time.Second {
+	if st.Phase == usersync.PhaseScan && now.Sub(st.Began) < 5*time.Second {
 		return ""
 	}
 	said := statusText(st, l, d.limiter.Estimate(l.Expected))
@@ -166,14 +166,14 @@ func (d *daemon) statusText(st usersync.Status, l aimd.Stats, now time.Time) str
 // statusText says in one line how many users there are, of which commit, how many are in sync, what is with
 // the others, and how fast it goes.
 func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
-	if st.Phase == "scan" {
+	if st.Phase == usersync.PhaseScan {
 		return "reading the specs, and comparing"
 	}
 	said := fmt.Sprintf("%d users @%s", st.Users, spec.ShortRevision(st.Revision))
-	if st.Phase != "apply" && st.Phase != "idle" {
+	if st.Phase != usersync.PhaseApply && st.Phase != usersync.PhaseIdle {
 		return said + ", " + progressLine(st, l, left)
 	}
-	if st.Phase == "idle" && st.Err != nil {
+	if st.Phase == usersync.PhaseIdle && st.Err != nil {
 		return said + ", the last pass ended early: " + text.OneLine(st.Err.Error())
 	}
 	r := st.Last
@@ -187,11 +187,11 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	}
 	others = append(others, nonZero(number{r.Kept, "kept as last applied"})...)
 	pending := max(0, st.Users-st.InSync)
-	if st.Phase == "idle" && pending == 0 && len(others) == 0 {
+	if st.Phase == usersync.PhaseIdle && pending == 0 && len(others) == 0 {
 		return said + ", all in sync"
 	}
 	parts := append([]string{said, fmt.Sprintf("%d in sync", st.InSync), fmt.Sprintf("%d pending", pending)}, others...)
-	if st.Phase == "apply" {
+	if st.Phase == usersync.PhaseApply {
 		parts = append(parts, pace(l), text.ShortDuration(left)+" left")
 	}
 	return strings.Join(parts, ", ")

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -64,10 +66,10 @@ func TestRollbackDuringAPass(t *testing.T) {
 	r.moveAll("Bad")
 	r.waitFor("the pass is on its way", func() bool { return r.patches(200) >= 4 })
 	r.told(0, "pause")
-	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == "idle" && s.Pending > 0 })
+	r.waitFor("the pass has ended", func() bool { s, _ := r.status(); return s.Phase == usersync.PhaseIdle && s.Pending > 0 })
 	plan := planOf(t, r.told(0, "rollback", "--since", since).out)
 	r.told(0, "resume")
-	r.waitFor("the pass goes on", func() bool { s, _ := r.status(); return s.Phase == "apply" && s.Done > 0 })
+	r.waitFor("the pass goes on", func() bool { s, _ := r.status(); return s.Phase == usersync.PhaseApply && s.Done > 0 })
 	a := r.told(exitFatal, "rollback", "--since", since, "--confirm", plan) // more was written since the plan
 	_, moved, _ := strings.Cut(a.err, "by now: ")
 	moved, _, _ = strings.Cut(moved, ";")

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -110,12 +112,12 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 // So is a worker that does not come back, whatever the loop does meanwhile.
 func TestWatchdogOfAStuckWorker(t *testing.T) {
-	for phase, stuckAt := range map[string]func(*http.Request) bool{
+	for phase, stuckAt := range map[usersync.Phase]func(*http.Request) bool{
 		"apply":   func(r *http.Request) bool { return r.Method == http.MethodPatch },
 		"refresh": func(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == "/api/v2/users" },
 		"read":    func(r *http.Request) bool { return strings.Contains(r.URL.Path, "utilization") },
 	} {
-		t.Run(phase, func(t *testing.T) {
+		t.Run(string(phase), func(t *testing.T) {
 			m := mind(t)
 			var release chan struct{}
 			inBubble(t, sim.Options{Users: 6}, "", func(b *bubble) {
@@ -168,7 +170,7 @@ func TestWatchdogDuringALongPause(t *testing.T) {
 		b.sim.AddFault(f)
 		b.sim.Edit(mei, func(u *sim.User) { u.Title = "Captain" }) // drift: found by the next reading
 		time.Sleep(15 * time.Minute)
-		if st := b.d.Status(); st.Phase != "apply" || b.d.limiter.Stats().Gate < 8*time.Minute {
+		if st := b.d.Status(); st.Phase != usersync.PhaseApply || b.d.limiter.Stats().Gate < 8*time.Minute {
 			b.Fatalf("it does not wait: %+v", st)
 		}
 		if n := m.fed(b, 8*time.Minute); n < 23 {

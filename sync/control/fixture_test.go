@@ -33,7 +33,7 @@ func (*told) History(state.Query) ([]state.Event, error) { return nil, nil }
 func healthy(now time.Time) control.Status {
 	return control.Status{
 		Schema: "usersyncd.status/v1", Version: "v1.2.3", PID: 42, Now: now, Started: now.Add(-time.Hour),
-		Phase: "idle", Began: now.Add(-31 * time.Second), Beat: now.Add(-time.Second), Moved: now.Add(-30 * time.Second), Success: now.Add(-30 * time.Second),
+		Phase: usersync.PhaseIdle, Began: now.Add(-31 * time.Second), Beat: now.Add(-time.Second), Moved: now.Add(-30 * time.Second), Success: now.Add(-30 * time.Second),
 		Head: "aaaa", Applied: &state.Applied{Revision: "aaaa", At: now.Add(-time.Minute)}, Refresh: now.Add(-2 * time.Minute),
 		Users: 500, InSync: 490, Pending: 1, Failed: 2, Held: 3, Quarantined: 4, Skipped: 5, Deferred: 6, Problems: 7, Contested: 9,
 		Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Users: []string{"a@example.com", "b@example.com", "c@example.com"}, Reason: "too many"}},

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/sync/plan/window"
@@ -83,7 +85,7 @@ func lines(s *Status) []Line {
 		say(levelWarn, "polling", "Changes of the checkout are found by polling: %s", cmp.Or(s.Watch.Reason, "it sends no events"))
 	}
 	switch {
-	case s.Phase == "apply" && s.Pending > 0:
+	case s.Phase == usersync.PhaseApply && s.Pending > 0:
 		left := ""
 		if s.Limiter.Estimate >= 1 {
 			left = ", about " + text.Duration(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
@@ -94,7 +96,7 @@ func lines(s *Status) []Line {
 		}
 		say(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, left)
 	case s.Success.IsZero() && s.Error == "" && s.Stuck == "":
-		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, "idle"))
+		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, usersync.PhaseIdle))
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
 		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending))
 	}

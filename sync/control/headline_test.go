@@ -4,13 +4,15 @@ import (
 	"testing"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 )
 
 func TestTheMostImportantSentence(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
-	well := Status{Now: now, Started: now.Add(-3 * time.Hour), Success: now.Add(-20 * time.Minute), Phase: "idle", Users: 500, InSync: 500}
+	well := Status{Now: now, Started: now.Add(-3 * time.Hour), Success: now.Add(-20 * time.Minute), Phase: usersync.PhaseIdle, Users: 500, InSync: 500}
 	three := []plan.Hold{{ID: "p-1", Reason: "3 removals are too many", Users: []string{"a", "b", "c"}}}
 	for _, c := range []struct {
 		change      func(*Status)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/spec/text"
 )
 
@@ -71,7 +73,7 @@ func Live(s Status, now time.Time) string {
 		return "stuck: " + text.OneLine(s.Stuck)
 	}
 	limit := quietReadAfter
-	if s.Phase == "apply" || s.Phase == "idle" {
+	if s.Phase == usersync.PhaseApply || s.Phase == usersync.PhaseIdle {
 		limit = quietAfter
 	}
 	if quiet := now.Sub(s.Beat); !s.Beat.IsZero() && quiet > limit {
@@ -127,7 +129,7 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 		return fmt.Sprintf("no pass has ended well for %s, %s", now.Sub(s.Success).Round(time.Second), failing(s)), ""
 	}
 	patience := quietReadAfter // while a listing is read, nobody is counted
-	if s.Phase == "apply" || s.Phase == "read" {
+	if s.Phase == usersync.PhaseApply || s.Phase == usersync.PhaseRead {
 		patience = max(stillAfter, l.overdue())
 	}
 	if waits(s) {
@@ -139,13 +141,13 @@ func passes(s Status, l Limits, now time.Time) (wrong, note string) {
 	return "", doing(s)
 }
 
-func (s *Status) underWay() bool { return s.Phase != "idle" && s.Phase != "" }
+func (s *Status) underWay() bool { return s.Phase != usersync.PhaseIdle && s.Phase != "" }
 
 // Works reports whether a pass is under way that gets somewhere: that somebody came through it, or was read, is
 // what sets it apart from those that failed before.
 func (s *Status) Works() bool {
 	// Failed is of the pass before, until it applies.
-	return s.underWay() && s.Read > 0 || s.Phase == "apply" && s.Done > s.Failed
+	return s.underWay() && s.Read > 0 || s.Phase == usersync.PhaseApply && s.Done > s.Failed
 }
 
 // waits reports whether nothing is sent because the API asked for a pause, or one call finds out whether it is
@@ -158,13 +160,13 @@ func waits(s Status) bool {
 func doing(s Status) string {
 	text := "between two passes"
 	switch s.Phase {
-	case "scan":
+	case usersync.PhaseScan:
 		text = "reading the specs"
-	case "refresh":
+	case usersync.PhaseRefresh:
 		text = "reading the organization"
-	case "read":
+	case usersync.PhaseRead:
 		text = fmt.Sprintf("reading users, %d of %d", s.Read, s.Reading)
-	case "apply":
+	case usersync.PhaseApply:
 		text = fmt.Sprintf("applying, %d users done and %d pending", s.Done, s.Pending)
 	}
 	if s.Limiter.Gate > 0 {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"usersyncd/sync/plan"
@@ -59,16 +61,16 @@ func timestamp(name, help string, of func(*moment) time.Time) measure {
 }
 
 // oneOf is 1 for what is and 0 for everything else that may be; what is not known counts as the last.
-func oneOf(name, help, label string, all []string, is func(*moment) string) measure {
+func oneOf[S ~string](name, help, label string, all []S, is func(*moment) S) measure {
 	return measure{name: name, help: help, kind: prometheus.GaugeValue, labels: []string{label}, of: func(at *moment, tell tell) {
 		now := among(is(at), all)
 		for _, value := range all {
-			tell(truth(value == now), value)
+			tell(truth(value == now), string(value))
 		}
 	}}
 }
 
-func among(value string, all []string) string {
+func among[S ~string](value S, all []S) S {
 	if slices.Contains(all, value) {
 		return value
 	}
@@ -166,8 +168,8 @@ func passMeasures() []measure {
 		flag("usersyncd_pass_in_progress", "Whether a pass is under way.", (*moment).underWay),
 		timestamp("usersyncd_pass_begun_timestamp_seconds", "When the pass under way, or else the last one, began", func(at *moment) time.Time { return at.Began }),
 		timestamp("usersyncd_pass_moved_timestamp_seconds", "When its phase last changed, or a user was applied or read", func(at *moment) time.Time { return at.Moved }),
-		oneOf("usersyncd_pass_phase", "1 for the phase of the pass.", "phase", []string{"scan", "refresh", "read", "apply", "idle", "other"},
-			func(at *moment) string { return at.Phase }),
+		oneOf("usersyncd_pass_phase", "1 for the phase of the pass.", "phase", append(usersync.Phases(), "other"),
+			func(at *moment) usersync.Phase { return at.Phase }),
 		gauge("usersyncd_pass_done_users", "Users whom this pass was to change, and who are through.", func(at *moment) float64 { return float64(at.Done) }),
 		counter("usersyncd_passes_total", "Passes that have ended.", func(at *moment) float64 { return float64(at.Totals.Passes) }),
 		counter("usersyncd_pass_errors_total", "Passes that have ended early.", func(at *moment) float64 { return float64(at.Totals.PassErrors) }),

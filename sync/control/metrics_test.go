@@ -216,7 +216,7 @@ func TestNothingNamesAUser(t *testing.T) {
 	check(s)
 	s.Success, s.CredentialsDead = s.Now.Add(-time.Hour), false
 	check(s)
-	for _, phase := range []string{"idle", "scan", "refresh", "read", "apply"} {
+	for _, phase := range usersync.Phases() {
 		s.Phase = phase
 		check(s)
 	}

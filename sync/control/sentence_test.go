@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	usersync "usersyncd/sync"
+
 	"usersyncd/state"
 	"usersyncd/sync/control"
 )
@@ -22,7 +24,7 @@ func TestSentence(t *testing.T) {
 			control.Status{Users: 5, Applied: &state.Applied{Revision: "3f0c-dirty"}}},
 		{"No daemon runs, and nothing is to be changed: paused.", control.Status{Users: 5, Paused: paused}},
 		{"The daemon is stuck: silent.", control.Status{PID: 1, Stuck: "silent", Error: "x"}},
-		{"All 5 users are as declared.", control.Status{PID: 1, Phase: "idle", Success: now, Users: 5, InSync: 5}},
+		{"All 5 users are as declared.", control.Status{PID: 1, Phase: usersync.PhaseIdle, Success: now, Users: 5, InSync: 5}},
 	} {
 		if got := tt.s.Sentence(); got != tt.want {
 			t.Errorf("%q, not %q", got, tt.want)

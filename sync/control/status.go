@@ -24,14 +24,14 @@ type Status struct {
 	Dir     string    `json:"dir,omitempty"`
 	API     string    `json:"api,omitempty"` // base URL
 
-	Phase   string    `json:"phase"` // scan, refresh, read, apply or idle; "" if no daemon runs
-	Began   time.Time `json:"began,omitzero"`
-	Beat    time.Time `json:"beat,omitzero"`    // of the loop's, or its workers', last sign of life
-	Moved   time.Time `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
-	Success time.Time `json:"success,omitzero"` // when the last pass ended that nothing stopped
-	Next    time.Time `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
-	Stuck   string    `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
-	Error   string    `json:"error,omitempty"`  // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
+	Phase   usersync.Phase `json:"phase"` // "" if no daemon runs
+	Began   time.Time      `json:"began,omitzero"`
+	Beat    time.Time      `json:"beat,omitzero"`    // of the loop's, or its workers', last sign of life
+	Moved   time.Time      `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
+	Success time.Time      `json:"success,omitzero"` // when the last pass ended that nothing stopped
+	Next    time.Time      `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
+	Stuck   string         `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
+	Error   string         `json:"error,omitempty"`  // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
 	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials,
 	// and has not accepted them since.
 	CredentialsDead bool `json:"credentialsDead"`

@@ -42,7 +42,7 @@ func newScene() *scene {
 	s := &scene{began: now}
 	s.status = control.Status{
 		Schema: control.StatusSchema, Version: "v1.4.0", PID: 4711, Started: now.Add(-26 * time.Hour), Dir: "/srv/users", API: "https://api.mypurecloud.ie",
-		Phase: "apply", Began: now.Add(-2 * time.Minute), Success: now.Add(-3 * time.Minute), Refresh: now.Add(-4 * time.Minute),
+		Phase: usersync.PhaseApply, Began: now.Add(-2 * time.Minute), Success: now.Add(-3 * time.Minute), Refresh: now.Add(-4 * time.Minute),
 		Head: "9f3c1d7e2ab84455cc01", Applied: &state.Applied{Revision: "77aa0be2d1c94f2e8b6d", At: now.Add(-3 * time.Minute)}, Plan: "p-1f3ac24e",
 		Users: 500, InSync: 371, Pending: 112, Changing: 120, Done: 8, Held: 3, Quarantined: 2, Skipped: 1, Deferred: 4, Problems: 2,
 		Holds: []plan.Hold{{ID: "p-77aa0be2", Guard: "max-removals", Users: []string{"ana.perez@example.com", "luis.gomez@example.com", "zoe.martin@example.com"},
