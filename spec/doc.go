@@ -29,7 +29,7 @@
 // to build its node tree, where it neither panics nor takes quadratic time.
 //
 // A scan of a checkout in which git is at work sees files of two commits. Scan refuses that where it can
-// see it ([ErrMoved]): git holds a lock, has a merge or the like open, or has changed HEAD or its index
+// see it ([ErrTreeChanged]): git holds a lock, has a merge or the like open, or has changed HEAD or its index
 // meanwhile; or the folder is no longer the one that was read. Git is never run, as a repository's own
 // configuration can make it execute anything. Where others than git write, only time tells: a caller that
 // acts on what is new must ask for two scans with one Digest.

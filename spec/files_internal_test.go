@@ -60,7 +60,7 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Scan{files: []file{{path: "file.yaml"}, {path: "gone.yaml"}}}
-	if _, err := s.hash(t.Context(), root, git.Compare(s.paths())); !errors.Is(err, ErrMoved) {
+	if _, err := s.hash(t.Context(), root, git.Compare(s.paths())); !errors.Is(err, ErrTreeChanged) {
 		t.Errorf("a file that vanished: %v", err)
 	}
 	s = Scan{files: []file{{path: "fifo.yaml"}, {path: "file.yaml"}}}
@@ -74,7 +74,7 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 		s.problems[0].String() != "file.yaml:1:1: cannot be read: not a directory" {
 		t.Errorf("a folder that became a file: %v, %v", err, s.problems)
 	}
-	if err := s.list(t.Context(), root, "gone"); !errors.Is(err, ErrMoved) {
+	if err := s.list(t.Context(), root, "gone"); !errors.Is(err, ErrTreeChanged) {
 		t.Errorf("a folder that vanished: %v", err)
 	}
 }

@@ -39,7 +39,7 @@ func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewR
 
 // Load parses the files whose content, or whose inherited defaults, changed since the last Load, and
 // checks the whole. What is wrong with the specs is in Tree.Problems; the error says that the tree
-// could not be read at all, or is ErrMoved if a file is no longer what the scan saw.
+// could not be read at all, or is ErrTreeChanged if a file is no longer what the scan saw.
 //
 // Users of unchanged files are the same pointers in every Tree: they are not to be written to.
 func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
@@ -85,7 +85,7 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
 func (l *Loader) open(s *Scan) (*os.Root, error) {
 	root, err := os.OpenRoot(s.root)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s vanished: %w", s.root, ErrMoved)
+		return nil, fmt.Errorf("%s vanished: %w", s.root, ErrTreeChanged)
 	}
 	return root, err
 }
@@ -153,10 +153,10 @@ func parseFile(o *opener, f *file) (docs []*node, problems []Problem, err error)
 func readUnmoved(o *opener, f *file) ([]byte, error) {
 	content, err := o.read(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrMoved)
+		return nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrTreeChanged)
 	}
 	if sha256.Sum256(content) != f.hash {
-		return nil, fmt.Errorf("%s changed: %w", f.path, ErrMoved)
+		return nil, fmt.Errorf("%s changed: %w", f.path, ErrTreeChanged)
 	}
 	return content, nil
 }

@@ -263,7 +263,7 @@ func TestLoadNoticesThatTheTreeMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(dir)
-		if tree, err := l.Load(t.Context(), s); !errors.Is(err, spec.ErrMoved) || tree != nil {
+		if tree, err := l.Load(t.Context(), s); !errors.Is(err, spec.ErrTreeChanged) || tree != nil {
 			t.Errorf("%s: got %v, %v", what, tree, err)
 		}
 	}

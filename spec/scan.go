@@ -24,8 +24,8 @@ import (
 
 // What a caller can act on.
 var (
-	// ErrMoved is returned when the checkout changed while it was read. Scan again.
-	ErrMoved = checkout.ErrMoved
+	// ErrTreeChanged is returned when the checkout changed while it was read. Scan again.
+	ErrTreeChanged = checkout.ErrTreeChanged
 	// ErrBranch is returned when the checkout is not on the branch that is wanted.
 	ErrBranch = checkout.ErrBranch
 	// ErrNoSpecs is returned when there is no spec file at all: more likely a wrong folder than a wish to manage nobody.
@@ -55,7 +55,7 @@ type file struct {
 const chunk = 128
 
 // Scan lists, reads and hashes every spec file; it parses nothing. Its cost is one read a file, which
-// is all that a pass without changes costs. The error is ErrMoved, ErrBranch, ErrNoSpecs, or says why the
+// is all that a pass without changes costs. The error is ErrTreeChanged, ErrBranch, ErrNoSpecs, or says why the
 // folder cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	l.mu.Lock()
@@ -81,7 +81,7 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	}
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s vanished: %w", dir, ErrMoved)
+		return nil, fmt.Errorf("%s vanished: %w", dir, ErrTreeChanged)
 	} else if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 		return nil, err
 	}
 	if !l.stillLeadsTo(root) {
-		return nil, fmt.Errorf("another folder took its place: %w", ErrMoved)
+		return nil, fmt.Errorf("another folder took its place: %w", ErrTreeChanged)
 	}
 	sortProblems(s.problems)
 	s.Files = len(s.files)
@@ -150,7 +150,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 	entries, err := readDir(root, folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s vanished: %w", text.Escape(folder), ErrMoved)
+		return fmt.Errorf("%s vanished: %w", text.Escape(folder), ErrTreeChanged)
 	case err != nil && folder == ".":
 		return err
 	case err != nil:
@@ -217,7 +217,7 @@ func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Compa
 		content, err := o.read(f.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("%s vanished: %w", f.path, ErrMoved)
+			return fmt.Errorf("%s vanished: %w", f.path, ErrTreeChanged)
 		case err != nil:
 			f.bad, why[i] = true, err
 		default:

@@ -61,7 +61,7 @@ func TestScanNoticesWhatHappensMeanwhile(t *testing.T) {
 			l := NewLoader(base + "/current/users")
 			ctx := &meanwhileContext{Context: t.Context(), do: func() { meanwhile(t, base) }}
 			_, err := l.Scan(ctx)
-			if want := name != "nothing"; errors.Is(err, ErrMoved) != want || !want && err != nil {
+			if want := name != "nothing"; errors.Is(err, ErrTreeChanged) != want || !want && err != nil {
 				t.Errorf("%v", err)
 			}
 			if err != nil && !strings.Contains(err.Error(), base) {

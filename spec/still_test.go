@@ -83,7 +83,7 @@ func TestScanWaitsForGit(t *testing.T) {
 				}
 				for range 2 {
 					_, err := l.Scan(t.Context())
-					if !errors.Is(err, spec.ErrMoved) || !strings.Contains(err.Error(), filepath.Join(gitDir, c.file)) || !strings.Contains(err.Error(), c.says) {
+					if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), filepath.Join(gitDir, c.file)) || !strings.Contains(err.Error(), c.says) {
 						t.Fatalf("in the middle: %v", err)
 					}
 				}
@@ -104,7 +104,7 @@ func TestScanWaitsForTheIndexLock(t *testing.T) {
 	lock := filepath.Join(r.dir, ".git", "index.lock")
 	write(t, r.dir, ".git/index.lock", "")
 	_, err := l.Scan(t.Context())
-	if !errors.Is(err, spec.ErrMoved) || !strings.Contains(err.Error(), lock+" is there since 2") || !strings.Contains(err.Error(), "remove it if no git is running there") {
+	if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), lock+" is there since 2") || !strings.Contains(err.Error(), "remove it if no git is running there") {
 		t.Errorf("with index.lock: %v", err)
 	}
 	must(t, os.Remove(lock))
@@ -159,7 +159,7 @@ func TestUnreadableGit(t *testing.T) {
 		must(t, os.Chmod(filepath.Join(dir, lock), 0))
 		_, err := spec.NewLoader(dir).Scan(t.Context())
 		must(t, os.Chmod(filepath.Join(dir, lock), 0o700))
-		if err == nil || errors.Is(err, spec.ErrMoved) || !strings.Contains(err.Error(), "/.git/HEAD may not be read by the user that usersyncd runs as") {
+		if err == nil || errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "/.git/HEAD may not be read by the user that usersyncd runs as") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

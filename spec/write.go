@@ -45,7 +45,7 @@ func (e *InvalidError) Error() string {
 // new files are made. All is worked out and read back before the first file is written, and each
 // file is replaced whole. Files that need no change are not touched.
 //
-// The error is an InvalidError if the folder's specs have problems, ErrMoved if they change meanwhile, or says
+// The error is an InvalidError if the folder's specs have problems, ErrTreeChanged if they change meanwhile, or says
 // which file cannot be written.
 func Write(ctx context.Context, dir string, users []*User, o WriteOptions) (WriteReport, error) {
 	w, err := newWriter(ctx, dir, o)

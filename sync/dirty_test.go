@@ -125,7 +125,7 @@ func TestAnotherBranchIsNotApplied(t *testing.T) {
 		for _, step := range [][]string{{"status"}, {"checkout", "--quiet", "--detach"}} {
 			w.git(step...)
 			_, err := w.Reconcile(context.Background(), usersync.Mode{})
-			if !errors.Is(err, spec.ErrBranch) || errors.Is(err, spec.ErrMoved) || !strings.Contains(err.Error(), "--branch is main") || w.Status().Trouble == nil {
+			if !errors.Is(err, spec.ErrBranch) || errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "--branch is main") || w.Status().Trouble == nil {
 				t.Errorf("%v", err)
 			}
 		}

@@ -132,7 +132,7 @@ func (a *activePass) recheck(ctx context.Context, specs *spec.Loader) (current b
 		case ctx.Err() != nil:
 			return false
 		case err == nil && again == nil && first.Digest == second.Digest,
-			err != nil && again != nil && !errors.Is(again, spec.ErrMoved): // it cannot be applied, which the next pass tells
+			err != nil && again != nil && !errors.Is(again, spec.ErrTreeChanged): // it cannot be applied, which the next pass tells
 			a.interrupt(errCheckout)
 			return false
 		}

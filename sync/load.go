@@ -111,7 +111,7 @@ func (p *pass) nothing(ctx context.Context) (*Result, error) {
 	return p.sumUp(p.scan.Revision, &plan.Plan{ID: "p-0", Unchanged: users, Notes: p.scan.Gaps(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
 }
 
-// lookAgain returns a second scan of a tree that has changed, and ErrMoved if it is not the same as the first. In
+// lookAgain returns a second scan of a tree that has changed, and ErrTreeChanged if it is not the same as the first. In
 // a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
 // with no sign of when they have finished.
 func (p *pass) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {
@@ -130,7 +130,7 @@ func (p *pass) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, erro
 		return nil, err
 	}
 	if again.Digest != scan.Digest || again.Revision != scan.Revision {
-		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrMoved)
+		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrTreeChanged)
 	}
 	p.seen = again.Digest
 	return again, nil

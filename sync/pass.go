@@ -123,7 +123,7 @@ func (p *pass) stillThere(ctx context.Context, next *plan.Plan) error {
 	case p.planned != nil:
 		return errCheckout
 	case err == nil:
-		return fmt.Errorf("users were about to count as removed: %w", spec.ErrMoved)
+		return fmt.Errorf("users were about to count as removed: %w", spec.ErrTreeChanged)
 	}
 	return err
 }

@@ -67,7 +67,7 @@ type Mode struct {
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
 	until, active := r.begin(ctx)
 	res, err := r.pass(ctx, until, active, mode)
-	for try := 1; res == nil && errors.Is(err, spec.ErrMoved) && try < stillTries; try++ {
+	for try := 1; res == nil && errors.Is(err, spec.ErrTreeChanged) && try < stillTries; try++ {
 		// Somebody is checking out; nothing was written yet. It rarely takes a second.
 		timer := time.NewTimer(stillWait)
 		select {

@@ -323,7 +323,7 @@ func TestCheckoutInProgress(t *testing.T) {
 			t.Errorf("applied %d:\n%s", res.Applied, show(res))
 		}
 		w.write(".git/index.lock", "")
-		if _, err := w.once(); !errors.Is(err, spec.ErrMoved) {
+		if _, err := w.once(); !errors.Is(err, spec.ErrTreeChanged) {
 			t.Errorf("a lock that stays ends in %v", err)
 		}
 	})

@@ -68,7 +68,7 @@ func TestTreeThatDoesNotRest(t *testing.T) {
 			}
 		}()
 		_, err := w.Reconcile(context.Background(), usersync.Mode{})
-		if !errors.Is(err, spec.ErrMoved) || !strings.Contains(err.Error(), "two looks at it differ") {
+		if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "two looks at it differ") {
 			t.Errorf("a tree that does not rest: %v", err)
 		}
 		if n := len(w.sim.Ledger().Calls); n != 0 {

@@ -134,7 +134,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		switch {
 		case err != nil:
 			pause = min(max(2*pause, firstPause), longestPause)
-			if errors.Is(err, spec.ErrMoved) {
+			if errors.Is(err, spec.ErrTreeChanged) {
 				pause = min(pause, longestUnstill)
 			}
 			next = time.Now().Add(pause)

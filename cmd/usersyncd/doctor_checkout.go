@@ -40,7 +40,7 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 	case ctx.Err() != nil:
 		d.unchecked(name, "%v", ctx.Err())
 		return
-	case errors.Is(err, spec.ErrMoved):
+	case errors.Is(err, spec.ErrTreeChanged):
 		d.moving(name, err, time.Now())
 		return
 	case errors.Is(err, spec.ErrBranch):

@@ -26,7 +26,7 @@ type checkoutBusy struct{ since time.Time } // zero while it is
 // busyFor takes the error of a pass, and reports whether it is one of a checkout that is being changed,
 // and for how long there has been no other outcome.
 func (s *checkoutBusy) busyFor(err error, now time.Time) (time.Duration, bool) {
-	if !errors.Is(err, spec.ErrMoved) {
+	if !errors.Is(err, spec.ErrTreeChanged) {
 		s.since = time.Time{}
 		return 0, false
 	}

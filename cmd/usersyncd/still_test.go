@@ -36,7 +36,7 @@ func TestOpenMergeIsOneAlarm(t *testing.T) {
 		}
 		unstill := func(what string, lasts time.Duration) {
 			for began, n := time.Now(), 0; time.Since(began) < lasts; n++ {
-				d.logResult(nil, fmt.Errorf("scanning /srv/users: %w (%s, try %d)", spec.ErrMoved, what, n))
+				d.logResult(nil, fmt.Errorf("scanning /srv/users: %w (%s, try %d)", spec.ErrTreeChanged, what, n))
 				time.Sleep(time.Minute)
 			}
 		}

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// ErrMoved is returned when the checkout changed while it was read, or git has not finished what it does there.
+// ErrTreeChanged is returned when the checkout changed while it was read, or git has not finished what it does there.
 // Look again.
-var ErrMoved = errors.New("the checkout is changing")
+var ErrTreeChanged = errors.New("the checkout is changing")
 
 // unfinished is what git leaves in its directory while the files of a checkout are of no commit that
 // anybody has chosen, and what ends that (gitrepository-layout(5), and what git status tells from).
@@ -30,11 +30,11 @@ var unfinished = []struct{ name, what, end string }{
 	{"BISECT_LOG", "a bisection is not finished", "git bisect reset"},
 }
 
-// A busyError says that git has not finished what it does in the checkout. It is ErrMoved.
+// A busyError says that git has not finished what it does in the checkout. It is ErrTreeChanged.
 type busyError struct{ text string }
 
 func (e *busyError) Error() string        { return e.text }
-func (e *busyError) Is(target error) bool { return target == ErrMoved }
+func (e *busyError) Is(target error) bool { return target == ErrTreeChanged }
 
 // busy says what git has not finished, where that can be seen, and what ends it; nil if there is nothing.
 func (r repo) busy() error {
@@ -43,7 +43,7 @@ func (r repo) busy() error {
 		switch info, err := os.Lstat(name); {
 		case err == nil:
 			return &busyError{fmt.Sprintf("%s: %s (%s is there since %s; %s)",
-				ErrMoved, u.what, name, info.ModTime().Format(time.RFC3339), u.end)}
+				ErrTreeChanged, u.what, name, info.ModTime().Format(time.RFC3339), u.end)}
 		case errors.Is(err, fs.ErrPermission):
 			return fmt.Errorf("%s %w", name, errUnreadable)
 		}

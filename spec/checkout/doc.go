@@ -8,11 +8,11 @@
 // A [Reader] looks at one folder again and again, and keeps what is expensive: the parsed index, and the ids of files
 // that had to be hashed.
 //
-//	c, err := reader.Open(dir)       // ErrMoved while git is at work there
+//	c, err := reader.Open(dir)       // ErrTreeChanged while git is at work there
 //	compare := c.Compare(paths)      // what the index says about these files
 //	compare.File(i, info, content)   // each of them, as it is read
 //	state := compare.State(missing)  // identity, dirty, incomplete
-//	err = c.Unchanged()              // ErrMoved if git did something meanwhile
+//	err = c.Unchanged()              // ErrTreeChanged if git did something meanwhile
 //
 // The index stands for the commit: what is staged and not committed counts as committed.
 package checkout

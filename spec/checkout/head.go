@@ -19,7 +19,7 @@ type head struct {
 	index  os.FileInfo // nil if there is none: nothing was ever checked out
 }
 
-// head reads the commit. It is ErrMoved while git works in the checkout, as the files are then of two commits.
+// head reads the commit. It is ErrTreeChanged while git works in the checkout, as the files are then of two commits.
 func (r repo) head() (head, error) {
 	if r.gitDir == "" {
 		return head{}, nil

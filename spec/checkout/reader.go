@@ -42,12 +42,12 @@ type module struct {
 	below  []*module
 }
 
-// Open looks at the checkout that dir is in; given is how people call it, who may move a link. The error is ErrMoved
+// Open looks at the checkout that dir is in; given is how people call it, who may move a link. The error is ErrTreeChanged
 // while git is at work there, or says what of .git may not be read.
 func (r *Reader) Open(dir, given string) (*Checkout, error) {
 	dir, err := realPath(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", err, ErrMoved)
+		return nil, fmt.Errorf("%w: %w", err, ErrTreeChanged)
 	} else if err != nil {
 		return nil, err
 	}
@@ -168,14 +168,14 @@ func (c *Checkout) Commit() string { return c.at.commit }
 // OnBranch is ErrBranch unless the checkout is on a branch.
 func (c *Checkout) OnBranch(name string) error { return c.at.onBranch(name) }
 
-// Unchanged is ErrMoved if git has changed something since the checkout was opened, or is about to.
+// Unchanged is ErrTreeChanged if git has changed something since the checkout was opened, or is about to.
 func (c *Checkout) Unchanged() error {
 	for _, m := range c.all() {
 		switch now, err := m.head(); {
 		case err != nil:
 			return err
 		case !m.at.same(now):
-			return fmt.Errorf("git changed it: %w", ErrMoved)
+			return fmt.Errorf("git changed it: %w", ErrTreeChanged)
 		}
 	}
 	return nil
