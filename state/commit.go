@@ -54,8 +54,8 @@ func (s *Store) Commit(commits ...Commit) error {
 
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
-	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Settled)+len(c.Writes)+len(c.Resolved)+len(c.Failures)+len(c.Cleared)+len(c.Events) == 0 &&
-		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.Undone && len(c.Release)+len(c.Answered) == 0
+	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.ClearIntents)+len(c.Writes)+len(c.ClearWrites)+len(c.Failures)+len(c.ClearFailures)+len(c.Events) == 0 &&
+		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.RolledBack && len(c.AddReleases)+len(c.ClearReleases) == 0
 }
 
 // put is a record ready to be written.
@@ -77,7 +77,7 @@ func (c *Commit) encode() ([]put, error) {
 		puts = append(puts, put{recordID{bucket, key}, seal(bucket, key, payload)})
 		return nil
 	}
-	for _, id := range c.Release {
+	for _, id := range c.AddReleases {
 		if err := CheckPlanID(id); err != nil {
 			return nil, err
 		}
@@ -121,16 +121,16 @@ func (c *Commit) encode() ([]put, error) {
 
 func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 	var resolved []string
-	for _, u := range c.Resolved {
+	for _, u := range c.ClearWrites {
 		for _, f := range u.Fields {
 			resolved = append(resolved, writeKey(u.ID, f))
 		}
 	}
 	if err := errors.Join(
 		deleteAll(tx, bucketUsers, c.Forget),
-		deleteAll(tx, bucketIntents, c.Settled),
+		deleteAll(tx, bucketIntents, c.ClearIntents),
 		deleteAll(tx, bucketWrites, resolved),
-		deleteAll(tx, bucketFailures, c.Cleared),
+		deleteAll(tx, bucketFailures, c.ClearFailures),
 	); err != nil {
 		return err
 	}
@@ -161,11 +161,11 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 			return err
 		}
 	}
-	if err := putReleases(tx, c.Release, c.Answered); err != nil {
+	if err := putReleases(tx, c.AddReleases, c.ClearReleases); err != nil {
 		return err
 	}
-	if a := (Applied{}); c.Undone && getMeta(tx, keyApplied, &a) {
-		a.Undone = true
+	if a := (Applied{}); c.RolledBack && getMeta(tx, keyApplied, &a) {
+		a.RolledBack = true
 		if err := putMeta(tx, keyApplied, a); err != nil {
 			return err
 		}

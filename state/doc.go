@@ -39,7 +39,7 @@
 //     them. No other input or output happens inside one, and every method returns decoded copies,
 //     so no transaction outlives a call and readers cannot deadlock a commit.
 //   - A failed commit (disk full) changes nothing and the store stays usable.
-//   - If the file is removed or replaced while it is open for writing, methods return [ErrGone], until it is put
+//   - If the file is removed or replaced while it is open for writing, methods return [ErrReplaced], until it is put
 //     back.
 //   - If a record turns out to be damaged while the file is open, Snapshot sets the file aside and goes on with the new
 //     one. If the file is cut short or its pages cannot be read any more, methods return [ErrDamaged] instead of

@@ -42,7 +42,7 @@ func checkSalvaged(t *testing.T, what string, st *state.Store) int {
 	if !snap.Rebuilt || snap.Damaged == 0 || !snap.Refresh.At.IsZero() || len(snap.Failures) > 0 || mustMeta(t, st).Converged != nil {
 		t.Fatalf("%s: rebuilt %v, %d damaged, refresh %v, %d failures", what, snap.Rebuilt, snap.Damaged, snap.Refresh, len(snap.Failures))
 	}
-	if n := len(snap.Guards.Done); n == 0 || !snap.Guards.Done[n-1].Forgotten {
+	if n := len(snap.Guards.Tallies); n == 0 || !snap.Guards.Tallies[n-1].Incomplete {
 		t.Errorf("%s: the guards are not told: %+v", what, snap.Guards)
 	}
 	removed, renamed, suspended := marked()

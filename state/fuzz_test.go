@@ -64,7 +64,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		st := open(t, path)
 		mustSnapshot(t, st)
-		mustCommit(t, st, state.Commit{Users: []*state.User{user(2, 9), user(4, 9)}, Forget: []string{"id-00001"}, Settled: []string{"k"}})
+		mustCommit(t, st, state.Commit{Users: []*state.User{user(2, 9), user(4, 9)}, Forget: []string{"id-00001"}, ClearIntents: []string{"k"}})
 		for id, u := range mustSnapshot(t, st).Users {
 			if u.ID != id || cmp.Or(u.Fields["email"], u.Applied["email"]) != value("u%s@example.com", id[len(id)-1:]) {
 				t.Errorf("%s: %+v", id, u)

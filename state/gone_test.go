@@ -29,9 +29,9 @@ func TestFileThatIsGone(t *testing.T) {
 	if err := os.Rename(path, path+".aside"); err != nil {
 		t.Fatal(err)
 	}
-	works(state.ErrGone)
+	works(state.ErrReplaced)
 	other := open(t, path) // as another process could
-	works(state.ErrGone)
+	works(state.ErrReplaced)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -49,7 +49,7 @@ func TestFileThatIsGone(t *testing.T) {
 	if err := os.Rename(path, path+".aside"); err != nil {
 		t.Fatal(err)
 	}
-	works(state.ErrGone)
+	works(state.ErrReplaced)
 	if err := os.Rename(path+".aside", path); err != nil {
 		t.Fatal(err)
 	}

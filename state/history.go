@@ -43,7 +43,7 @@ func (q *Query) wantsRevision(revision string) bool {
 // History returns the events that are wanted, the newest first.
 func (s *Store) History(q Query) ([]Event, error) {
 	var events []Event
-	if s.Void() {
+	if s.Empty() {
 		return nil, nil
 	}
 	email, err := json.Marshal(q.Email) // as it stands in a record
@@ -83,11 +83,11 @@ func (s *Store) History(q Query) ([]Event, error) {
 	return events, nil
 }
 
-// HistoryBegins returns the time of the oldest event that is kept, if older ones were dropped for it; else the
+// HistoryStart returns the time of the oldest event that is kept, if older ones were dropped for it; else the
 // zero time.
-func (s *Store) HistoryBegins() (time.Time, error) {
+func (s *Store) HistoryStart() (time.Time, error) {
 	var first Event
-	if s.Void() {
+	if s.Empty() {
 		return first.At, nil
 	}
 	err := s.view(func(tx *bolt.Tx) error {

@@ -32,13 +32,13 @@ func events(t *testing.T, st *state.Store, q state.Query) []state.Event {
 // The history is read back as it was written, newest first, by user, revision and time, and stays bounded.
 func TestHistory(t *testing.T) {
 	path := tempFile(t)
-	st, err := state.Open(path, state.Options{Events: 30})
+	st, err := state.Open(path, state.Options{MaxEvents: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
 	begins := func() time.Time {
 		t.Helper()
-		at, err := st.HistoryBegins()
+		at, err := st.HistoryStart()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestHistory(t *testing.T) {
 			t.Fatal(d)
 		}
 	}
-	small, err := state.Open(tempFile(t), state.Options{Bytes: 4000})
+	small, err := state.Open(tempFile(t), state.Options{MaxEventBytes: 4000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestHistory(t *testing.T) {
 	}
 	// With a smaller bound the next event makes room.
 	mustClose(t, st)
-	if st, err = state.Open(path, state.Options{Events: 10}); err != nil {
+	if st, err = state.Open(path, state.Options{MaxEvents: 10}); err != nil {
 		t.Fatal(err)
 	}
 	mustCommit(t, st, state.Commit{Events: []state.Event{event(40)}})
@@ -214,7 +214,7 @@ func TestPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := st.Part(odd[:2], []string{all[4].ID, "nobody"})
+	part, err := st.SnapshotOf(odd[:2], []string{all[4].ID, "nobody"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (s *Store) SaveLimiter(client string, data []byte) error {
 // Limiter returns what SaveLimiter kept for a client. It is nil if there is nothing, if it is another
 // client's, or if it is damaged: a limiter can learn everything again.
 func (s *Store) Limiter(client string) (data []byte, err error) {
-	if s.Void() {
+	if s.Empty() {
 		return nil, nil
 	}
 	err = s.view(func(tx *bolt.Tx) error {

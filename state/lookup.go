@@ -89,9 +89,9 @@ func mayMention(record []byte, key string) bool {
 	}
 }
 
-// Part reads what Snapshot does, but of the users only those who have one of some addresses, as Lookup finds them,
+// SnapshotOf reads what Snapshot does, but of the users only those who have one of some addresses, as Lookup finds them,
 // or one of some ids. Damage is left to Snapshot. It is for a look at few users while a pass goes on.
-func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
+func (s *Store) SnapshotOf(keys, ids []string) (*Snapshot, error) {
 	snap, _, err := s.read(func(tx *bolt.Tx) (map[string]*User, bool, error) {
 		b := tx.Bucket([]byte(bucketUsers))
 		found, err := lookup(b, keys)
@@ -111,7 +111,7 @@ func (s *Store) Part(keys, ids []string) (*Snapshot, error) {
 
 // users runs fn over the bucket of users, if there is one.
 func (s *Store) users(fn func(*bolt.Bucket) error) error {
-	if s.Void() {
+	if s.Empty() {
 		return nil
 	}
 	if err := s.view(func(tx *bolt.Tx) error { return fn(tx.Bucket([]byte(bucketUsers))) }); err != nil {

@@ -95,13 +95,13 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 	for _, id := range c.Forget {
 		delete(m.Users, id)
 	}
-	for _, key := range c.Settled {
+	for _, key := range c.ClearIntents {
 		delete(m.Intents, key)
 	}
-	for _, key := range c.Cleared {
+	for _, key := range c.ClearFailures {
 		delete(m.Failures, key)
 	}
-	for _, u := range c.Resolved {
+	for _, u := range c.ClearWrites {
 		for _, f := range u.Fields {
 			if delete(m.Writes[u.ID], f); len(m.Writes[u.ID]) == 0 {
 				delete(m.Writes, u.ID)
@@ -149,10 +149,10 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 func commits() *rapid.Generator[state.Commit] {
 	return rapid.Custom(func(t *rapid.T) state.Commit {
 		c := state.Commit{
-			Users:   rapid.SliceOfN(users(), 0, 6).Draw(t, "users"),
-			Forget:  rapid.SliceOfN(keys(), 0, 2).Draw(t, "forget"),
-			Settled: rapid.SliceOfN(keys(), 0, 2).Draw(t, "settled"),
-			Cleared: rapid.SliceOfN(keys(), 0, 2).Draw(t, "cleared"),
+			Users:         rapid.SliceOfN(users(), 0, 6).Draw(t, "users"),
+			Forget:        rapid.SliceOfN(keys(), 0, 2).Draw(t, "forget"),
+			ClearIntents:  rapid.SliceOfN(keys(), 0, 2).Draw(t, "settled"),
+			ClearFailures: rapid.SliceOfN(keys(), 0, 2).Draw(t, "cleared"),
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "intents") {
 			c.Intents = append(c.Intents, state.Intent{Key: keys().Draw(t, "key"), Plan: text().Draw(t, "plan"), Started: times().Draw(t, "started")})
@@ -165,7 +165,7 @@ func commits() *rapid.Generator[state.Commit] {
 			c.Writes = append(c.Writes, e)
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "resolved") {
-			c.Resolved = append(c.Resolved, state.UserFields{ID: keys().Draw(t, "id"), Fields: rapid.SliceOfN(fieldNames(), 0, 3).Draw(t, "fields")})
+			c.ClearWrites = append(c.ClearWrites, state.UserFields{ID: keys().Draw(t, "id"), Fields: rapid.SliceOfN(fieldNames(), 0, 3).Draw(t, "fields")})
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "failures") {
 			c.Failures = append(c.Failures, state.Failure{
@@ -196,7 +196,7 @@ func users() *rapid.Generator[*state.User] {
 			maps.Copy(u.Applied, fields().Draw(t, "applied"))
 			delete(u.Applied, spec.Title)
 			u.Declared = state.Declaration{Key: addresses().Draw(t, "declared"), File: text().Draw(t, "file"), Ordinal: rapid.IntRange(0, 3).Draw(t, "ordinal")}
-			u.Formerly = rapid.SliceOfN(addresses(), 1, 3).Draw(t, "formerly")
+			u.FormerKeys = rapid.SliceOfN(addresses(), 1, 3).Draw(t, "formerly")
 			u.Suspended = text().Draw(t, "suspended")
 			if at := rapid.SliceOfN(times(), 0, 3).Draw(t, "repaired"); len(at) > 0 {
 				u.Repairs = map[spec.Field]state.Repair{spec.Title: {At: at, Pause: time.Duration(rapid.IntRange(0, 6).Draw(t, "pause")) * time.Hour}}

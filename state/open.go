@@ -41,7 +41,7 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.untrusted, s.events, s.most = o.Untrusted, cmp.Or(o.Events, maxEvents), cmp.Or(o.Bytes, maxEventBytes)
+		s.untrusted, s.events, s.most = o.Untrusted, cmp.Or(o.MaxEvents, maxEvents), cmp.Or(o.MaxEventBytes, maxEventBytes)
 		if s.named, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
 		}

@@ -22,12 +22,12 @@ func TestReadmeNamesWhatIsInTheFile(t *testing.T) {
 	st := open(t, path)
 	u := user(1, 1)
 	u.Times = u.Times.WithRead(now, []spec.Field{spec.Queues}, nil).WithWritten(time.Now(), spec.Queues, spec.Skills)
-	u.Made, u.Stale, u.Formerly, u.Removed, u.Suspended = time.Now().Unix(), true, []string{"old@example.com"}, "delete", "hash"
+	u.CreatedAt, u.Stale, u.FormerKeys, u.Removed, u.Suspended = time.Now().Unix(), true, []string{"old@example.com"}, "delete", "hash"
 	u.Redeclare(state.Declaration{Key: "new@example.com", File: "a.yaml", Ordinal: 2})
 	u.Repairs = map[spec.Field]state.Repair{spec.Title: {At: []time.Time{now}}}
 	e := event(1)
 	mustCommit(t, st, state.Commit{Users: []*state.User{u}, Intents: []state.Intent{{Key: "a"}}, Writes: []state.Event{e}, Failures: []state.Failure{{Key: "a"}}, Events: []state.Event{e},
-		Guards: &state.Guards{}, Refresh: &state.Refresh{At: now}, Converged: &state.Converged{Revision: "r"}, Checkout: "c", Release: []string{"p-1"}, Pause: &state.Pause{At: now}})
+		Guards: &state.Guards{}, Refresh: &state.Refresh{At: now}, Converged: &state.Converged{Revision: "r"}, Checkout: "c", AddReleases: []string{"p-1"}, Pause: &state.Pause{At: now}})
 	if err := st.Bind(state.Org{ID: "org"}); err != nil {
 		t.Fatal(err)
 	}

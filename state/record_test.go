@@ -42,7 +42,7 @@ func FuzzDecodeUser(f *testing.F) {
 		{},
 		{Observed: Observed{Version: 7, Fields: spec.Fields{"a": `"x"`, "b": "", "c": "{}"}, Opaque: []byte(`{"x":1}`)}, Applied: spec.Fields{"a": `"x"`, "b": "1", "d": "[]"}},
 		{Applied: spec.Fields{}},
-		{Applied: spec.Fields{"email": `"a@x.example"`}, Declared: Declaration{"b@x.example", "u.yaml", 2}, Formerly: []string{"c@x.example"}, Suspended: "h"},
+		{Applied: spec.Fields{"email": `"a@x.example"`}, Declared: Declaration{"b@x.example", "u.yaml", 2}, FormerKeys: []string{"c@x.example"}, Suspended: "h"},
 		{Removed: "delete"},
 	} {
 		payload, err := encodeUser(u)

@@ -105,8 +105,8 @@ func (u *User) forgetObserved() bool {
 			}
 		}
 	}
-	*u = User{Observed: observed, Applied: u.Applied, Declared: u.Declared, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended}
-	return u.Applied != nil || u.Declared != (Declaration{}) || len(u.Formerly) > 0 || u.Removed != "" || u.Suspended != ""
+	*u = User{Observed: observed, Applied: u.Applied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
+	return u.Applied != nil || u.Declared != (Declaration{}) || len(u.FormerKeys) > 0 || u.Removed != "" || u.Suspended != ""
 }
 
 // put adds what is taken over to a new database, and that something was lost.
@@ -122,7 +122,7 @@ func (k *salvaged) put(tx *bolt.Tx, now time.Time) error {
 		}
 	}
 	guards := k.guards
-	guards.Done = append(slices.Clip(guards.Done), forgotten(now))
+	guards.Tallies = append(slices.Clip(guards.Tallies), forgotten(now))
 	if err := putMeta(tx, keyGuards, guards); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (k *salvaged) put(tx *bolt.Tx, now time.Time) error {
 
 // forgotten tells the guards that more may have been done than is remembered.
 func forgotten(now time.Time) Tally {
-	return Tally{At: now.UTC().Truncate(time.Minute), Forgotten: true}
+	return Tally{At: now.UTC().Truncate(time.Minute), Incomplete: true}
 }
 
 // rebuild sets the damaged file of a store aside and returns a store with a new file in its place, which holds what is
@@ -191,7 +191,7 @@ func (s *Store) replace(damaged *bolt.DB) error {
 	if err != nil {
 		return err
 	}
-	if next.Void() {
+	if next.Empty() {
 		return fmt.Errorf("read state file %s: %w", s.path, ErrDamaged)
 	}
 	var named os.FileInfo

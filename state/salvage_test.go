@@ -18,14 +18,14 @@ import (
 
 // unobserved is what is taken over of a user; nil if that is nothing.
 func unobserved(u *state.User) *state.User {
-	kept := &state.User{Applied: u.Applied, Declared: u.Declared, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended}
+	kept := &state.User{Applied: u.Applied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
 	kept.ID, kept.Fields = u.ID, spec.Fields{}
 	for _, f := range []spec.Field{spec.State, spec.Email, spec.Name} {
 		if v, known := u.Fields[f]; known && u.Deleted() {
 			kept.Fields[f] = v
 		}
 	}
-	if kept.Applied == nil && kept.Declared == (state.Declaration{}) && len(kept.Formerly) == 0 && kept.Removed == "" && kept.Suspended == "" {
+	if kept.Applied == nil && kept.Declared == (state.Declaration{}) && len(kept.FormerKeys) == 0 && kept.Removed == "" && kept.Suspended == "" {
 		return nil
 	}
 	return kept
@@ -76,11 +76,11 @@ func kinds() []kind {
 		{"intent of a write", "id-00007 ", state.Commit{Writes: []state.Event{write}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
 			return diff(map[string]map[spec.Field]state.Event{"id-00007": {write.Fields[0].Field: write}}, s.Writes)
 		}},
-		{"releases", "p-0e1ea5e", state.Commit{Release: []string{"p-0e1ea5e"}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
-			return was(slices.Equal(s.Requests, []string{"p-0e1ea5e"}), s.Requests)
+		{"releases", "p-0e1ea5e", state.Commit{AddReleases: []string{"p-0e1ea5e"}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
+			return was(slices.Equal(s.Releases, []string{"p-0e1ea5e"}), s.Releases)
 		}},
-		{"tallies", `"removed":123`, state.Commit{Guards: &state.Guards{Done: []state.Tally{{At: now, Removed: 123}}, Released: []string{"max-removals a b"}}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
-			return was(len(s.Guards.Done) == 2 && s.Guards.Done[0].Removed == 123 && s.Guards.Done[1].Forgotten && len(s.Guards.Released) == 1, s.Guards)
+		{"tallies", `"removed":123`, state.Commit{Guards: &state.Guards{Tallies: []state.Tally{{At: now, Removed: 123}}, Released: []string{"max-removals a b"}}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
+			return was(len(s.Guards.Tallies) == 2 && s.Guards.Tallies[0].Removed == 123 && s.Guards.Tallies[1].Incomplete && len(s.Guards.Released) == 1, s.Guards)
 		}},
 		{"pause", `"by":"ana"`, state.Commit{Pause: &state.Pause{At: now, By: "ana"}}, func(_ *state.Snapshot, m state.Meta, _ []state.Event) string {
 			return diff(&state.Pause{At: now, By: "ana"}, m.Pause)

@@ -24,7 +24,7 @@ type Meta struct {
 
 // Meta reads what is small; it does not touch the users.
 func (s *Store) Meta() (Meta, error) {
-	if s.Void() {
+	if s.Empty() {
 		return Meta{Rebuilt: s.rebuilt}, nil
 	}
 	var m Meta
@@ -82,9 +82,9 @@ func (s *Store) snapshot() (snap *Snapshot, sound bool, err error) {
 // read makes a snapshot with the users that readUsers returns, and says whether all was sound, as readAll does.
 func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (snap *Snapshot, sound bool, err error) {
 	snap = &Snapshot{Users: map[string]*User{}, Intents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
-	if s.Void() {
+	if s.Empty() {
 		if s.rebuilt {
-			snap.Guards.Done = []Tally{forgotten(time.Now())}
+			snap.Guards.Tallies = []Tally{forgotten(time.Now())}
 		}
 		return snap, true, nil
 	}
@@ -92,8 +92,8 @@ func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (
 		m := readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
-		if snap.Requests = releases(tx); s.untrusted {
-			snap.Requests, snap.Guards.Released = nil, nil
+		if snap.Releases = releases(tx); s.untrusted {
+			snap.Releases, snap.Guards.Released = nil, nil
 		}
 		getMeta(tx, keyCheckout, &snap.Checkout)
 		var users, intents, writes, failures bool

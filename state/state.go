@@ -25,9 +25,9 @@ type User struct {
 	// It is nil for a user that was never managed.
 	Applied spec.Fields `json:"applied,omitempty"`
 	Times   Times       `json:"times,omitzero"`
-	// Made is when the account was made by us, in Unix time, as long as a reading may not show all that the organization
+	// CreatedAt is when the account was made by us, in Unix time, as long as a reading may not show all that the organization
 	// gives to a new one; 0 otherwise.
-	Made int64 `json:"made,omitempty"`
+	CreatedAt int64 `json:"made,omitempty"`
 	// Stale is whether the fields that no listing shows were read so soon after the user was restored that the reading
 	// may be of before: they are read again with the next listing.
 	Stale bool `json:"stale,omitempty"`
@@ -35,8 +35,8 @@ type User struct {
 	// Declared is the declaration that the user was last matched to; zero for who never was, or no longer is managed.
 	// It is who the user is for us, whatever becomes of the address in Genesys.
 	Declared Declaration `json:"declared,omitzero"`
-	// Formerly are the keys that the user was declared as before, the newest last; at most MaxFormerly.
-	Formerly []string `json:"formerly,omitempty"`
+	// FormerKeys are the keys that the user was declared as before, the newest last; at most MaxFormerly.
+	FormerKeys []string `json:"formerly,omitempty"`
 	// Removed is what was done to the user when nobody declared it any more, deactivate or delete; "" for nothing.
 	// Who is declared again is brought back.
 	Removed string `json:"removed,omitempty"`
@@ -54,21 +54,21 @@ type Declaration struct {
 	Ordinal int    `json:"n,omitempty"`    // position among the users of that file, from 1; 0 if it declares one
 }
 
-// MaxFormerly is how many former keys of a user are remembered.
-const MaxFormerly = 10
+// MaxFormerKeys is how many former keys of a user are remembered.
+const MaxFormerKeys = 10
 
 // Redeclare records that the user is declared so from now on.
 func (u *User) Redeclare(d Declaration) {
 	if old := u.Declared.Key; old != "" && old != d.Key {
-		u.Formerly = slices.DeleteFunc(slices.Clone(u.Formerly), func(key string) bool { return key == old || key == d.Key })
-		u.Formerly = append(u.Formerly[max(0, len(u.Formerly)-MaxFormerly+1):], old)
+		u.FormerKeys = slices.DeleteFunc(slices.Clone(u.FormerKeys), func(key string) bool { return key == old || key == d.Key })
+		u.FormerKeys = append(u.FormerKeys[max(0, len(u.FormerKeys)-MaxFormerKeys+1):], old)
 	}
 	u.Declared = d
 }
 
 // Unmanage forgets what was applied and changed back, and as whom the user was declared.
 func (u *User) Unmanage() {
-	u.Applied, u.Declared, u.Formerly, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
+	u.Applied, u.Declared, u.FormerKeys, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
 }
 
 // Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
@@ -120,15 +120,15 @@ type Refresh struct {
 	Listed int       `json:"listed"` // users in the listing
 	// Gap is what is missing of the listing, for people; "" if it showed everybody, or as many as the API lists.
 	Gap string `json:"gap,omitempty"`
-	// Held are the ids of managed users that it did not show, where they were too many to be believed.
-	Held []string `json:"held,omitempty"`
+	// HeldIDs are the ids of managed users that it did not show, where they were too many to be believed.
+	HeldIDs []string `json:"held,omitempty"`
 	// Fields are those that the listing was asked for.
 	Fields []spec.Field `json:"fields,omitempty"`
 }
 
 // Guards is what the guards against removals by mistake must remember over restarts.
 type Guards struct {
-	Done     []Tally  `json:"done,omitempty"`     // by time
+	Tallies  []Tally  `json:"done,omitempty"`     // by time
 	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, in the pass's own words
 	// FirstImport is since when users are created in what was a new organization; zero once a tree was fully applied.
 	FirstImport time.Time `json:"firstImport,omitzero"`
@@ -141,9 +141,9 @@ type Tally struct {
 	Deactivated int       `json:"deactivated,omitempty"`
 	Created     int       `json:"created,omitempty"` // and restored, of those whom somebody else had deleted
 	Renamed     int       `json:"renamed,omitempty"`
-	// Lost counts the users who lost something: by field and name, such as "queues Billing".
-	Lost      map[string]int `json:"lost,omitempty"`
-	Forgotten bool           `json:"forgotten,omitempty"` // the file was damaged then: there may have been more before
+	// Losses counts the users who lost something: by field and name, such as "queues Billing".
+	Losses     map[string]int `json:"lost,omitempty"`
+	Incomplete bool           `json:"forgotten,omitempty"` // the file was damaged then: there may have been more before
 }
 
 // Converged says that a tree was fully applied and nothing known has changed since.
@@ -158,8 +158,8 @@ type Converged struct {
 type Applied struct {
 	Revision string    `json:"revision"`
 	At       time.Time `json:"at"`
-	// Undone is whether a rollback has taken some of it, or of a tree before it, back since.
-	Undone bool `json:"undone,omitempty"`
+	// RolledBack is whether a rollback has taken some of it, or of a tree before it, back since.
+	RolledBack bool `json:"undone,omitempty"`
 }
 
 // Pause is a person's wish that nothing is changed for a while.
@@ -184,8 +184,8 @@ type Event struct {
 	// Uncertain is whether the answer was lost, and nobody knows whether it was done or, if a look shows that it
 	// was, by whom.
 	Uncertain bool `json:"uncertain,omitempty"`
-	// Undoes is, of a rollback, what is undone: a revision, or since when.
-	Undoes string `json:"undoes,omitempty"`
+	// RollbackOf is, of a rollback, what is undone: a revision, or since when.
+	RollbackOf string `json:"undoes,omitempty"`
 }
 
 // FieldEvent is one field of an event. Before is "" where it was not known.
@@ -212,7 +212,7 @@ type Snapshot struct {
 	Writes   map[string]map[spec.Field]Event
 	Failures map[string]Failure // by key
 	Guards   Guards
-	Requests []string // ids of plans: what they hold was asked to be released, see Release
+	Releases []string // ids of plans: what they hold was asked to be released, see Release
 	Checkout string   // identity of the checkout whose specs were applied; "" before there was one
 	Refresh  Refresh  // zero: never, or the file was rebuilt since
 	Rebuilt  bool     // a damaged file was set aside, and there was no refresh since
@@ -223,22 +223,22 @@ type Snapshot struct {
 // away goes before what is put. A commit that has Users, Forget, Intents, Writes or Failures and no Converged
 // clears the Converged mark; one that has a Refresh clears Rebuilt and Damaged.
 type Commit struct {
-	Users     []*User
-	Forget    []string // Genesys ids
-	Intents   []Intent
-	Settled   []string     // keys whose intent is cleared
-	Writes    []Event      // that are about to be made: of each field an intent, in place of the one that there is
-	Resolved  []UserFields // whose intents are cleared
-	Failures  []Failure
-	Cleared   []string // keys that leave quarantine
-	Guards    *Guards  // replaces what was remembered
-	Refresh   *Refresh
-	Converged *Converged
-	Events    []Event // added to the history
-	Checkout  string  // replaces the one that is remembered, if it is not ""
-	Undone    bool    // some of what was last fully applied is being taken back
-	Pause     *Pause  // replaces the one that is; the zero value ends it
+	Users         []*User
+	Forget        []string // Genesys ids
+	Intents       []Intent
+	ClearIntents  []string     // keys whose intent is cleared
+	Writes        []Event      // that are about to be made: of each field an intent, in place of the one that there is
+	ClearWrites   []UserFields // whose intents are cleared
+	Failures      []Failure
+	ClearFailures []string // keys that leave quarantine
+	Guards        *Guards  // replaces what was remembered
+	Refresh       *Refresh
+	Converged     *Converged
+	Events        []Event // added to the history
+	Checkout      string  // replaces the one that is remembered, if it is not ""
+	RolledBack    bool    // some of what was last fully applied is being taken back
+	Pause         *Pause  // replaces the one that is; the zero value ends it
 
-	Release  []string // ids of what guards hold, which a person asks the next pass to release
-	Answered []string // of those, the ones that were dealt with
+	AddReleases   []string // ids of what guards hold, which a person asks the next pass to release
+	ClearReleases []string // of those, the ones that were dealt with
 }

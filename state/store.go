@@ -27,16 +27,16 @@ var (
 	ErrReadOnly = errors.New("state file is open for reading only")
 	// ErrDamaged is returned when the file turns out to be damaged while it is open.
 	ErrDamaged = errors.New("state file is damaged")
-	// ErrGone is returned when the file was removed or replaced while it is open: nothing that is written to
+	// ErrReplaced is returned when the file was removed or replaced while it is open: nothing that is written to
 	// it would be there after a restart, and another process may have taken its place.
-	ErrGone = errors.New("state file was removed or replaced")
+	ErrReplaced = errors.New("state file was removed or replaced")
 )
 
 // Options of Open and OpenReadOnly. The zero value is ready to use.
 type Options struct {
-	Timeout time.Duration // how long to wait for the lock of another process; 0 means 2 s
-	Events  int           // how many events of the history are kept; 0 means 50,000
-	Bytes   int           // how much they may take, in bytes; 0 means 128 MiB
+	Timeout       time.Duration // how long to wait for the lock of another process; 0 means 2 s
+	MaxEvents     int           // how many events of the history are kept; 0 means 50,000
+	MaxEventBytes int           // how much they may take, in bytes; 0 means 128 MiB
 	// Untrusted is for a file that lies where others may write: what it says of releases does not count.
 	Untrusted bool
 }
@@ -73,8 +73,8 @@ func (s *Store) SetAside() string {
 // Path returns where the file is.
 func (s *Store) Path() string { return s.path }
 
-// Void reports that there is nothing to read: OpenReadOnly found no file, or a damaged one of which nothing is sound.
-func (s *Store) Void() bool { return s.database() == nil }
+// Empty reports that there is nothing to read: OpenReadOnly found no file, or a damaged one of which nothing is sound.
+func (s *Store) Empty() bool { return s.database() == nil }
 
 func (s *Store) database() *bolt.DB {
 	s.opened.RLock()
@@ -84,7 +84,7 @@ func (s *Store) database() *bolt.DB {
 
 // Close gives the file back. It waits for calls under way.
 func (s *Store) Close() error {
-	if s.Void() || s.closed.Swap(true) {
+	if s.Empty() || s.closed.Swap(true) {
 		return nil
 	}
 	s.opened.Lock()
@@ -145,7 +145,7 @@ func (s *Store) gone() error {
 	}
 	now, err := os.Lstat(s.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(s.named, now) {
-		return fmt.Errorf("%w while usersyncd has it open: put %s back, or start again, and what it held is read from the API", ErrGone, s.path)
+		return fmt.Errorf("%w while usersyncd has it open: put %s back, or start again, and what it held is read from the API", ErrReplaced, s.path)
 	}
 	return nil
 }

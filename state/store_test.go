@@ -84,8 +84,8 @@ func TestConvergedMark(t *testing.T) {
 	}{
 		"nothing":       {state.Commit{}, true},
 		"refresh":       {state.Commit{Refresh: &state.Refresh{At: now}}, true},
-		"settled":       {state.Commit{Settled: []string{"k"}}, true},
-		"cleared":       {state.Commit{Cleared: []string{"k"}}, true},
+		"settled":       {state.Commit{ClearIntents: []string{"k"}}, true},
+		"cleared":       {state.Commit{ClearFailures: []string{"k"}}, true},
 		"users":         {state.Commit{Users: []*state.User{user(1, 2)}}, false},
 		"forget":        {state.Commit{Forget: []string{"id-00001"}}, false},
 		"intents":       {state.Commit{Intents: []state.Intent{{Key: "k"}}}, false},
@@ -109,7 +109,7 @@ func TestWhatIsTakenAwayGoesFirst(t *testing.T) {
 	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1), user(2, 1)}, Intents: []state.Intent{{Key: "a"}, {Key: "b"}}})
 	mustCommit(t, st, state.Commit{
 		Forget: []string{"id-00001", "id-00002", "unknown"}, Users: []*state.User{user(1, 2)},
-		Settled: []string{"a", "b"}, Intents: []state.Intent{{Key: "b", Plan: "p"}},
+		ClearIntents: []string{"a", "b"}, Intents: []state.Intent{{Key: "b", Plan: "p"}},
 	})
 	snap := mustSnapshot(t, st)
 	if d := diff(byID(user(1, 2)), snap.Users); d != "" {

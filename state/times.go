@@ -103,7 +103,7 @@ func (t Times) with(o FieldTime) Times {
 
 // ShowsAll reports whether a reading that was begun at a time shows all of a user: who was just made may be shown
 // without what the organization gives to everybody.
-func (u *User) ShowsAll(at time.Time) bool { return !recent(u.Made, at) }
+func (u *User) ShowsAll(at time.Time) bool { return !recent(u.CreatedAt, at) }
 
 // recent reports whether a reading may still be of before something that was written then. The clock may have been set
 // back since.

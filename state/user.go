@@ -64,8 +64,8 @@ func encodeUser(u *User) ([]byte, error) {
 	enc := json.NewEncoder(&b) // ends with the line's end
 	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
 	head := userHead{
-		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Made: u.Made, Stale: u.Stale,
-		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.Formerly, Removed: u.Removed, Suspended: u.Suspended,
+		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Made: u.CreatedAt, Stale: u.Stale,
+		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended,
 		Repairs: u.Repairs,
 	}
 	if head.As == u.AppliedKey() {
@@ -175,8 +175,8 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	}
 	lines := string(rest) // one allocation, which all names and values share
 	u := &User{
-		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, Times: Times{Read: head.ReadAt}, Made: head.Made, Stale: head.Stale,
-		Declared: Declaration{head.As, head.File, head.Ordinal}, Formerly: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
+		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, Times: Times{Read: head.ReadAt}, CreatedAt: head.Made, Stale: head.Stale,
+		Declared: Declaration{head.As, head.File, head.Ordinal}, FormerKeys: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
 		Repairs: head.Repairs,
 	}
 	observed, applied := countFields(lines)
@@ -224,8 +224,8 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	if !said && recent(head.WroteAt, now) {
 		u.Times = u.Times.WithWritten(moment(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.Applied)))...)
 	}
-	if len(u.Formerly) == 0 {
-		u.Formerly = nil
+	if len(u.FormerKeys) == 0 {
+		u.FormerKeys = nil
 	}
 	if len(u.Repairs) == 0 {
 		u.Repairs = nil

@@ -29,8 +29,8 @@ func TestLessThanTheCommitRemovesNobody(t *testing.T) {
 	w.git("sparse-checkout", "set", "team-"+us[0].ID[:1])
 	for range 2 {
 		res := w.pass()
-		if res.Kept == 0 || len(res.Notes) == 0 {
-			w.Errorf("kept %d, notes %v", res.Kept, res.Notes)
+		if res.Retained == 0 || len(res.Notes) == 0 {
+			w.Errorf("kept %d, notes %v", res.Retained, res.Notes)
 		}
 	}
 	w.sameAccounts(before)
@@ -65,7 +65,7 @@ func TestAStateFileIsOfOneCheckout(t *testing.T) {
 		}
 	}
 	w.sameAccounts(before)
-	if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
+	if err := w.Store.Commit(state.Commit{AddReleases: []string{res.Holds[0].ID}}); err != nil {
 		w.Fatal(err)
 	}
 	w.pass()
@@ -107,8 +107,8 @@ func TestAnIncompleteListing(t *testing.T) {
 	w.write("new.yaml", "email: new@example.com\nname: New\n")
 	before := w.accounts()
 	w.fault("x1 listing=short:3")
-	if res := w.pass(); res.Skipped != 1 || res.Kept != 1 || !strings.Contains(res.Changes[0].Note, "did not list everybody") {
-		t.Errorf("kept %d, skipped %d:\n%s", res.Kept, res.Skipped, show(res))
+	if res := w.pass(); res.Skipped != 1 || res.Retained != 1 || !strings.Contains(res.Changes[0].Note, "did not list everybody") {
+		t.Errorf("kept %d, skipped %d:\n%s", res.Retained, res.Skipped, show(res))
 	}
 	w.sameAccounts(before)
 	if res := w.pass(); res.Applied != 2 {

@@ -80,8 +80,8 @@ func TestAnotherProgramSetsATitle(t *testing.T) {
 		}
 		for _, fresh := range []bool{false, true} {
 			e := w.told(email, fresh)
-			if !strings.Contains(verdicts(e), "title contested") || e.Standing != "skipped" || !e.Next.Equal(last.Retry) {
-				t.Errorf("explained: %s, %s until %s", verdicts(e), e.Standing, e.Next)
+			if !strings.Contains(verdicts(e), "title contested") || e.Status != "skipped" || !e.Next.Equal(last.Retry) {
+				t.Errorf("explained: %s, %s until %s", verdicts(e), e.Status, e.Next)
 			}
 		}
 
@@ -118,8 +118,8 @@ func TestOtherFieldsOfAContestedUser(t *testing.T) {
 			t.Errorf("%+v, looked at again %s\n%s", u, res.Retry, show(res))
 		}
 		for _, fresh := range []bool{false, true} {
-			if e := w.told(email, fresh); e.Standing == "in sync" || !e.Next.Equal(res.Retry) || !strings.Contains(verdicts(e), "title contested, department in sync") {
-				t.Errorf("explained: %s, %s", verdicts(e), e.Standing)
+			if e := w.told(email, fresh); e.Status == "in sync" || !e.Next.Equal(res.Retry) || !strings.Contains(verdicts(e), "title contested, department in sync") {
+				t.Errorf("explained: %s, %s", verdicts(e), e.Status)
 			}
 		}
 		if st := w.Status(); st.InSync != 0 {
@@ -237,7 +237,7 @@ func TestARollbackIsNoRepair(t *testing.T) {
 		w, email := fighting(t)
 		w.write("u.yaml", "email: %s\ntitle: Wrong\ndepartment: D\n", email)
 		done := w.pass()
-		if res := w.rollback(plan.Undo{Revision: done.Revision}); res.Applied != 1 || w.Status().Repairs != 0 {
+		if res := w.rollback(plan.Rollback{Revision: done.Revision}); res.Applied != 1 || w.Status().Repairs != 0 {
 			t.Errorf("%d repairs\n%s", w.Status().Repairs, show(res))
 		}
 		found, err := w.Store.Lookup(email)

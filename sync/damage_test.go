@@ -50,7 +50,7 @@ func TestAfterDamage(t *testing.T) {
 		w.sim.Edit(drifted.Email, func(u *sim.User) { u.Title, u.Grants = "Drifted", nil })
 		time.Sleep(time.Minute)
 		for pass := range 3 {
-			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, Reread: true})
+			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, ForceRefresh: true})
 			if err != nil || res.Held != 3 {
 				t.Fatalf("pass %d: %d held, error %v:\n%s", pass, res.Held, err, show(res))
 			}

@@ -65,7 +65,7 @@ func (o *observer) details(ctx context.Context, want map[string][]spec.Field, sn
 			return ctx.Err()
 		}
 		if errors.Is(why, apply.ErrNotFound) && unshown(snap.Users[now.ID]) {
-			why = plan.ErrUnshown
+			why = plan.ErrNotShownYet
 		}
 		if unread[now.ID] = why; why != nil {
 			return nil //nolint:nilerr // it is this user's alone
@@ -86,7 +86,7 @@ func (o *observer) details(ctx context.Context, want map[string][]spec.Field, sn
 		}
 		renewed := o.detailed(u, now.Fields, asked, writes, began)
 		if len(writes) > 0 {
-			apply.Resolve(o.store, o.policy, index, renewed, asked, began, snap, &commit)
+			apply.ResolveWrites(o.store, o.policy, index, renewed, asked, began, snap, &commit)
 		}
 		snap.Users[now.ID] = renewed
 		if commit.Users = append(commit.Users, renewed); len(commit.Users) >= detailsPerCommit {
@@ -122,15 +122,15 @@ func (o *observer) detailed(u *state.User, read spec.Fields, asked []spec.Field,
 		_, known := u.Fields[f]
 		w, doubtful := writes[f]
 		switch {
-		case doubtful && o.policy.ShownBy(f, w.At).After(at):
+		case doubtful && o.policy.ReadableFrom(f, w.At).After(at):
 			continue
 		case doubtful && !shown:
 			delete(renewed.Fields, f)
-		case !shown, known && !doubtful && !o.policy.Believable(u, f, at):
+		case !shown, known && !doubtful && !o.policy.Reliable(u, f, at):
 			continue
 		default:
 			renewed.Fields[f] = v
-			unsure = unsure || !doubtful && !o.policy.Believable(u, f, at)
+			unsure = unsure || !doubtful && !o.policy.Reliable(u, f, at)
 		}
 		if slices.Contains(o.policy.DetailFields, f) {
 			fresh = append(fresh, f)
@@ -174,7 +174,7 @@ func (o *observer) rotate(ctx context.Context, snap *state.Snapshot, since time.
 			continue
 		}
 		all++
-		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !o.policy.Believable(u, f, now) })
+		known = slices.DeleteFunc(known, func(f spec.Field) bool { return !o.policy.Reliable(u, f, now) })
 		if age := now.Sub(u.Times.Oldest()); len(known) > 0 && (u.Stale || age < 0 || age >= o.policy.DetailInterval) {
 			due = append(due, u)
 			want[u.ID] = known

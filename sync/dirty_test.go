@@ -93,17 +93,17 @@ func TestRollbackTellsACommitFromEditsOnTopOfIt(t *testing.T) {
 		for revision, want := range map[string]string{
 			commit: us[0].Email, commit[:8]: us[0].Email, commit + "-dirty": us[1].Email, commit[:8] + "-dirty": us[1].Email,
 		} {
-			plan, err := w.Rollback(context.Background(), plan.Undo{Revision: revision}, "", "")
+			plan, err := w.Rollback(context.Background(), plan.Rollback{Revision: revision}, "", "")
 			if err != nil || len(plan.Changes) != 1 || plan.Changes[0].Key != want || spec.IsDirty(plan.Revision) != spec.IsDirty(revision) {
 				t.Errorf("%s: %v, %+v", revision, err, plan)
 			}
 		}
 		for _, revision := range []string{commit[:3], commit[:3] + "-dirty"} {
-			if _, err := w.Rollback(context.Background(), plan.Undo{Revision: revision}, "", ""); !errors.Is(err, plan.ErrAmbiguous) {
+			if _, err := w.Rollback(context.Background(), plan.Rollback{Revision: revision}, "", ""); !errors.Is(err, plan.ErrAmbiguous) {
 				t.Errorf("%s: %v", revision, err)
 			}
 		}
-		if res := w.rollback(plan.Undo{Revision: commit}); res.Applied != 1 || w.user(us[0].Email).Department != "First" || w.user(us[1].Email).Department != "Edited" {
+		if res := w.rollback(plan.Rollback{Revision: commit}); res.Applied != 1 || w.user(us[0].Email).Department != "First" || w.user(us[1].Email).Department != "Edited" {
 			t.Errorf("rolled back: %s", show(res))
 		}
 	})

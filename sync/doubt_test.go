@@ -85,7 +85,7 @@ func TestTheDaemonLeavesAFieldInDoubtOut(t *testing.T) {
 		if i == len(res.Changes) || len(res.Changes[i].Withheld) != 1 {
 			t.Fatalf("nothing is withheld:\n%s", show(res))
 		}
-		if h := res.Changes[i].Withheld[0]; h.Field != spec.Roles || h.Reason != plan.ByDoubt || h.Note == "" || !h.Until.Equal(res.Retry) || time.Until(h.Until) > time.Minute {
+		if h := res.Changes[i].Withheld[0]; h.Field != spec.Roles || h.Reason != plan.ByUncertainty || h.Note == "" || !h.Until.Equal(res.Retry) || time.Until(h.Until) > time.Minute {
 			t.Errorf("withheld is %+v, the next pass is due %s", h, res.Retry)
 		}
 		if !strings.Contains(show(res), "roles: []") || !strings.Contains(show(res), "uncertain: ") {
@@ -97,11 +97,11 @@ func TestTheDaemonLeavesAFieldInDoubtOut(t *testing.T) {
 			t.Errorf("unchanged %d, skipped %d, in sync %d, converged %v", res.Unchanged, res.Skipped, w.Status().InSync, m.Converged)
 		}
 		e, err := w.Explain(t.Context(), u.Email)
-		if err != nil || e.Standing != string(plan.Skipped) || e.Why == "" || !e.Next.Equal(res.Retry) {
-			t.Errorf("explained as %s, %q, next %s, %v", e.Standing, e.Why, e.Next, err)
+		if err != nil || e.Status != string(plan.Skipped) || e.Why == "" || !e.Next.Equal(res.Retry) {
+			t.Errorf("explained as %s, %q, next %s, %v", e.Status, e.Why, e.Next, err)
 		}
 		for _, f := range e.Fields {
-			if f.Field == spec.Roles && f.Verdict != string(plan.ByDoubt) {
+			if f.Field == spec.Roles && f.Verdict != string(plan.ByUncertainty) {
 				t.Errorf("roles are %s", f.Verdict)
 			}
 		}
@@ -119,7 +119,7 @@ func TestAFieldInDoubtThatIsReadInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, u := interruptedWorld(t)
 		w.Policy.DetailInterval = time.Second
-		res, err := w.Reconcile(t.Context(), usersync.Mode{Reread: true})
+		res, err := w.Reconcile(t.Context(), usersync.Mode{ForceRefresh: true})
 		if err != nil || w.reads() == 0 || len(res.Changes) != 1 {
 			t.Fatalf("%d readings, %v", w.reads(), err)
 		}
@@ -144,7 +144,7 @@ func TestPlanAndOnceWaitForAFieldInDoubt(t *testing.T) {
 			}
 		}()
 		began := time.Now()
-		res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, DryRun: true, Reread: true})
+		res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, DryRun: true, ForceRefresh: true})
 		if err != nil || res.Pending != 1 || len(res.Changes[0].Withheld) != 0 {
 			t.Fatalf("%v, planned:\n%s", err, show(res))
 		}
@@ -179,7 +179,7 @@ func TestHistoryOfAnInterruptedCall(t *testing.T) {
 		if len(events) != 1 || !events[0].Uncertain || len(events[0].Fields) != 1 || events[0].Fields[0] != want {
 			t.Fatalf("told is %+v", events)
 		}
-		w.rollback(plan.Undo{Revision: events[0].Revision})
+		w.rollback(plan.Rollback{Revision: events[0].Revision})
 		if grants := w.user(u.Email).Grants; len(grants) != 0 {
 			t.Errorf("the rollback leaves %v", grants)
 		}
@@ -223,7 +223,7 @@ func TestExportAfterAnInterruptedCall(t *testing.T) {
 func TestRollbackOfAnInterruptedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := interruptedWorld(t)
-		res, err := w.Rollback(t.Context(), plan.Undo{Since: time.Now().Add(-2 * time.Hour)}, "", "")
+		res, err := w.Rollback(t.Context(), plan.Rollback{Since: time.Now().Add(-2 * time.Hour)}, "", "")
 		if err != nil || !strings.Contains(fmt.Sprint(res.Notes), "interrupted") {
 			t.Errorf("%+v, %v", res, err)
 		}

@@ -18,30 +18,30 @@ import (
 
 // Explanation is all there is to say about one user. Its JSON is a contract: schema usersyncd.explain/v1.
 type Explanation struct {
-	Schema   string      `json:"schema"`
-	Email    string      `json:"email"`
-	ID       string      `json:"id,omitempty"` // Genesys id
-	Standing string      `json:"standing"`     // in sync, planned, failed, deferred, held, quarantined, skipped, wrong, not declared or unknown
-	Why      string      `json:"why,omitempty"`
-	Action   plan.Action `json:"action,omitempty"` // what is to be done
-	Cause    plan.Cause  `json:"cause,omitempty"`
-	Release  string      `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
+	Schema  string      `json:"schema"`
+	Email   string      `json:"email"`
+	ID      string      `json:"id,omitempty"` // Genesys id
+	Status  string      `json:"standing"`     // in sync, planned, failed, deferred, held, quarantined, skipped, wrong, not declared or unknown
+	Why     string      `json:"why,omitempty"`
+	Action  plan.Action `json:"action,omitempty"` // what is to be done
+	Cause   plan.Cause  `json:"cause,omitempty"`
+	Release string      `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
 	// Next is when it is tried again without anybody doing anything; zero: with the next pass.
-	Next     time.Time     `json:"next,omitzero"`
-	Opens    bool          `json:"opens,omitempty"` // it is when the change window opens
-	Paused   *state.Pause  `json:"paused,omitempty"`
-	Plan     string        `json:"plan,omitempty"`
-	Revision string        `json:"revision,omitempty"` // of the checkout that was read
-	File     string        `json:"file,omitempty"`
-	Line     int           `json:"line,omitempty"`
-	Defaults []string      `json:"defaults"` // the _defaults.yaml files that set something for the user
-	Managed  bool          `json:"managed"`
-	Version  int           `json:"version,omitempty"`
-	Listed   time.Time     `json:"listed,omitzero"` // how old the live values are
-	Read     time.Time     `json:"read,omitzero"`   // the same of those that no listing shows
-	Fields   []FieldStory  `json:"fields"`
-	Problems []string      `json:"problems"` // of the files that declare the user, or seem to
-	History  []state.Event `json:"history"`  // the last writes, newest first
+	Next           time.Time     `json:"next,omitzero"`
+	WaitsForWindow bool          `json:"opens,omitempty"` // it is when the change window opens
+	Paused         *state.Pause  `json:"paused,omitempty"`
+	Plan           string        `json:"plan,omitempty"`
+	Revision       string        `json:"revision,omitempty"` // of the checkout that was read
+	File           string        `json:"file,omitempty"`
+	Line           int           `json:"line,omitempty"`
+	Defaults       []string      `json:"defaults"` // the _defaults.yaml files that set something for the user
+	Managed        bool          `json:"managed"`
+	Version        int           `json:"version,omitempty"`
+	Listed         time.Time     `json:"listed,omitzero"` // how old the live values are
+	Read           time.Time     `json:"read,omitzero"`   // the same of those that no listing shows
+	Fields         []FieldStatus `json:"fields"`
+	Problems       []string      `json:"problems"` // of the files that declare the user, or seem to
+	History        []state.Event `json:"history"`  // the last writes, newest first
 }
 
 // maxEvents is how many of the last writes an explanation has.
@@ -91,7 +91,7 @@ func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *E
 		return nil, err
 	}
 	e = &Explanation{Schema: "usersyncd.explain/v1", Email: key, Plan: v.Plan, Listed: meta.Refresh.At, Paused: meta.Pause,
-		Defaults: []string{}, Fields: []FieldStory{}, Problems: v.problemsOf(key), History: []state.Event{}}
+		Defaults: []string{}, Fields: []FieldStatus{}, Problems: v.problemsOf(key), History: []state.Event{}}
 	if v.tree != nil {
 		e.Revision = v.tree.Revision
 	}
@@ -123,28 +123,28 @@ const neverRead = "the organization was never read: whether the user exists is n
 // sumUp sets the standing, and why it is so.
 func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) error {
 	change := v.change(e.Email)
-	e.Standing = "not declared"
+	e.Status = "not declared"
 	switch declared := v.user(e.Email) != nil; {
 	case v.tree == nil:
-		e.Standing, e.Why = "unknown", "the specs are being read just now, and this is what was known before; ask again when they are"
+		e.Status, e.Why = "unknown", "the specs are being read just now, and this is what was known before; ask again when they are"
 	case declared && known == nil && e.Listed.IsZero(): // and so the plan makes up a new user
-		e.Standing, e.Why, e.Problems = "unknown", neverRead, []string{}
+		e.Status, e.Why, e.Problems = "unknown", neverRead, []string{}
 	case change != nil:
 		e.addChange(change)
 		if v.Plan == "" && change.Outcome == plan.Planned {
 			e.Why = cmp.Or(e.Why, "unless a guard holds it: most of them count other users, too, and usersyncd plan shows what they hold")
 		}
 	case len(e.Problems) > 0:
-		e.Standing, e.Why = "wrong", "the spec has problems; until they are solved nothing of the user is changed"
+		e.Status, e.Why = "wrong", "the spec has problems; until they are solved nothing of the user is changed"
 	case declared:
-		e.Standing = "in sync"
+		e.Status = "in sync"
 	case known == nil:
 		why := "nobody in the organization has it, as far as is known"
 		if e.Listed.IsZero() {
 			why = neverRead
 		}
 		meant, err := v.suggest(store, e.Email)
-		e.Standing, e.Why = "unknown", "no file declares the address, and "+why+meant
+		e.Status, e.Why = "unknown", "no file declares the address, and "+why+meant
 		return err
 	case known.Applied != nil:
 		e.Why = "it is managed, and no file declares it any more"
@@ -158,30 +158,30 @@ func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) erro
 
 // addChange says what is to be done and what that waits for, or how it has ended.
 func (e *Explanation) addChange(c *plan.Change) {
-	e.Standing, e.Why, e.Action, e.Cause = string(c.UserOutcome()), c.Note, c.Action, c.Cause
+	e.Status, e.Why, e.Action, e.Cause = string(c.UserOutcome()), c.Note, c.Action, c.Cause
 	switch {
 	case c.Outcome == plan.Applied && c.Action.Removes():
-		e.Standing, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", c.Action)
+		e.Status, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", c.Action)
 	case c.UserOutcome() == plan.Applied:
-		e.Standing, e.Why = "in sync", "applied with the last pass"
+		e.Status, e.Why = "in sync", "applied with the last pass"
 	}
 	e.Release, e.Next = c.Hold, c.Retry
 	for _, w := range c.Withheld {
 		e.Release, e.Why, e.Next = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note), plan.Earliest(e.Next, w.Until)
 	}
 	if len(c.Deferred) > 0 {
-		e.Next, e.Opens, e.Why = c.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
+		e.Next, e.WaitsForWindow, e.Why = c.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
 	}
 	switch {
 	case c.Err != nil:
 		e.Why = c.Err.Error()
-	case c.Waits != "":
-		e.Why = "waits for " + c.Waits
+	case c.WaitsFor != "":
+		e.Why = "waits for " + c.WaitsFor
 	}
 }
 
-// FieldStory is what is known of one field. A value is null where there is none, or nothing is known.
-type FieldStory struct {
+// FieldStatus is what is known of one field. A value is null where there is none, or nothing is known.
+type FieldStatus struct {
 	Field     spec.Field      `json:"field"`
 	File      string          `json:"file,omitempty"` // where it is declared: the user's own file, or a _defaults.yaml
 	Line      int             `json:"line,omitempty"`
@@ -194,7 +194,7 @@ type FieldStory struct {
 }
 
 // Values are the field's values for people.
-func (f *FieldStory) Values() (desired, applied, live string) {
+func (f *FieldStatus) Values() (desired, applied, live string) {
 	return shown(f.Desired), shown(f.Applied), shown(f.Live)
 }
 
@@ -219,7 +219,7 @@ func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) 
 		if desired == "" && applied == "" && live == "" {
 			continue
 		}
-		s := FieldStory{Field: f, Desired: plan.Raw(desired), Applied: plan.Raw(applied), Live: plan.Raw(live), Verdict: "unknown"}
+		s := FieldStatus{Field: f, Desired: plan.RawJSON(desired), Applied: plan.RawJSON(applied), Live: plan.RawJSON(live), Verdict: "unknown"}
 		if v.tree != nil {
 			s.Verdict, s.Until = verdict(f, desired, applied, live, known, change)
 		}
@@ -242,7 +242,7 @@ func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User,
 			return string(w.Reason), w.Until
 		}
 	}
-	if until, contested := contest.Of(known, f, time.Now()); contested {
+	if until, contested := contest.Until(known, f, time.Now()); contested {
 		return string(plan.ByContest), until
 	}
 	differs := change.Drift

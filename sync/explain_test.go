@@ -56,7 +56,7 @@ func TestExplain(t *testing.T) {
 
 		for _, fresh := range []bool{false, true} {
 			e := w.told(strings.ToUpper(ana), fresh)
-			if e.Standing != "in sync" || !e.Managed || e.ID != us[1].ID || e.File != "team/ana.yaml" || e.Line != 1 {
+			if e.Status != "in sync" || !e.Managed || e.ID != us[1].ID || e.File != "team/ana.yaml" || e.Line != 1 {
 				t.Errorf("fresh %v: %+v", fresh, e)
 			}
 			if want := []string{"_defaults.yaml", "team/_defaults.yaml"}; !slices.Equal(e.Defaults, want) {
@@ -83,16 +83,16 @@ func TestExplain(t *testing.T) {
 			}
 
 			e = w.told(bad, fresh)
-			if (e.Standing != "failed" && e.Standing != "quarantined") || e.Why == "" || !e.Next.After(time.Now()) || !strings.Contains(verdicts(e), "title edit") {
+			if (e.Status != "failed" && e.Status != "quarantined") || e.Why == "" || !e.Next.After(time.Now()) || !strings.Contains(verdicts(e), "title edit") {
 				t.Errorf("fresh %v: a user whom the API refuses: %+v, %s", fresh, e, verdicts(e))
 			}
-			if e := w.told(boss, fresh); e.Standing != "not declared" || e.Managed || e.ID != us[0].ID {
+			if e := w.told(boss, fresh); e.Status != "not declared" || e.Managed || e.ID != us[0].ID {
 				t.Errorf("fresh %v: an undeclared user: %+v", fresh, e)
 			}
-			if e := w.told("nobody@example.com", fresh); e.Standing != "unknown" || e.ID != "" || strings.Contains(e.Why, "did you mean") {
+			if e := w.told("nobody@example.com", fresh); e.Status != "unknown" || e.ID != "" || strings.Contains(e.Why, "did you mean") {
 				t.Errorf("fresh %v: nobody: %+v", fresh, e)
 			}
-			if e := w.told("x"+ana, fresh); e.Standing != "unknown" || !strings.HasSuffix(e.Why, `; did you mean "`+ana+`"?`) {
+			if e := w.told("x"+ana, fresh); e.Status != "unknown" || !strings.HasSuffix(e.Why, `; did you mean "`+ana+`"?`) {
 				t.Errorf("fresh %v: a typing error: %+v", fresh, e)
 			}
 		}
@@ -107,21 +107,21 @@ func TestExplain(t *testing.T) {
 		w.pass()
 		for _, fresh := range []bool{false, true} {
 			e := w.told(ana, fresh)
-			if e.Standing != "planned" || e.Paused == nil || !strings.Contains(verdicts(e), "title edit, department in sync") {
+			if e.Status != "planned" || e.Paused == nil || !strings.Contains(verdicts(e), "title edit, department in sync") {
 				t.Errorf("fresh %v: %+v %s", fresh, e, verdicts(e))
 			}
 		}
-		if e := w.told(left, false); e.Standing != "held" || e.Release == "" || e.Action != plan.Unmanage {
+		if e := w.told(left, false); e.Status != "held" || e.Release == "" || e.Action != plan.Unmanage {
 			t.Errorf("who is held: %+v", e)
 		}
-		if e := w.told(left, true); e.Standing != "not declared" || !e.Managed {
+		if e := w.told(left, true); e.Status != "not declared" || !e.Managed {
 			t.Errorf("who is held, looked at from outside: %+v", e)
 		}
 		w.write("broken.yaml", "email: broken@example.com\ntitel: x\n")
 		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
 			t.Fatal(err)
 		}
-		if e := w.told("broken@example.com", true); e.Standing != "wrong" || len(e.Problems) == 0 {
+		if e := w.told("broken@example.com", true); e.Status != "wrong" || len(e.Problems) == 0 {
 			t.Errorf("whose spec is wrong: %+v", e)
 		}
 	})
@@ -150,11 +150,11 @@ func TestExplainBeforeThePlan(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			_, _ = w.Reconcile(ctx, usersync.Mode{Reread: true}) // it is cancelled
+			_, _ = w.Reconcile(ctx, usersync.Mode{ForceRefresh: true}) // it is cancelled
 		}()
 		synctest.Wait()
 		e := w.told(ana, false)
-		if e.Standing != "unknown" || !strings.Contains(e.Why, "being read") || !e.Managed || e.ID != us[1].ID || len(e.History) == 0 {
+		if e.Status != "unknown" || !strings.Contains(e.Why, "being read") || !e.Managed || e.ID != us[1].ID || len(e.History) == 0 {
 			t.Errorf("before the tree: %+v", e)
 		}
 		for _, f := range e.Fields {
@@ -174,7 +174,7 @@ func TestExplainBeforeThePlan(t *testing.T) {
 		ended = make(chan struct{})
 		go func() {
 			defer close(ended)
-			_, _ = w.Reconcile(ctx, usersync.Mode{Reread: true}) // it is cancelled
+			_, _ = w.Reconcile(ctx, usersync.Mode{ForceRefresh: true}) // it is cancelled
 		}()
 		for w.Status().Phase != usersync.PhaseRefresh {
 			time.Sleep(time.Millisecond)
@@ -184,16 +184,16 @@ func TestExplainBeforeThePlan(t *testing.T) {
 			t.Fatal("there is a plan; the test says nothing")
 		}
 		e = w.told(ana, false)
-		if e.Standing != "planned" || e.Action != plan.Update || e.File != "ana.yaml" || e.Line != 1 || e.ID != us[1].ID {
+		if e.Status != "planned" || e.Action != plan.Update || e.File != "ana.yaml" || e.Line != 1 || e.ID != us[1].ID {
 			t.Errorf("before the plan: %+v", e)
 		}
 		if got, want := verdicts(e), "email in sync, title edit, department in sync, manager in sync"; got != want {
 			t.Errorf("before the plan: %s", got)
 		}
-		if e := w.told(boss, false); e.Standing != "not declared" || e.ID != us[0].ID {
+		if e := w.told(boss, false); e.Status != "not declared" || e.ID != us[0].ID {
 			t.Errorf("before the plan, who is not declared: %+v", e)
 		}
-		if e := w.told("new@example.com", false); e.Standing != "planned" || e.Action != plan.Create || len(e.Problems) > 0 {
+		if e := w.told("new@example.com", false); e.Status != "planned" || e.Action != plan.Create || len(e.Problems) > 0 {
 			t.Errorf("before the plan, whose manager is new, too: %+v", e)
 		}
 		cancel()
@@ -217,13 +217,13 @@ func TestExplainBesideProblems(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, fresh := range []bool{false, true} {
-			if e := w.told(ana, fresh); e.Standing != "in sync" || len(e.Problems) > 0 {
-				t.Errorf("fresh %v: %s is %s: %s", fresh, ana, e.Standing, e.Problems)
+			if e := w.told(ana, fresh); e.Status != "in sync" || len(e.Problems) > 0 {
+				t.Errorf("fresh %v: %s is %s: %s", fresh, ana, e.Status, e.Problems)
 			}
-			if e := w.told("xx"+ana, fresh); e.Standing != "wrong" {
-				t.Errorf("fresh %v: xx%s is %s", fresh, ana, e.Standing)
+			if e := w.told("xx"+ana, fresh); e.Status != "wrong" {
+				t.Errorf("fresh %v: xx%s is %s", fresh, ana, e.Status)
 			}
-			if e := w.told(waits, fresh); !e.Opens || e.Next.IsZero() || !strings.Contains(verdicts(e), "skills deferred") {
+			if e := w.told(waits, fresh); !e.WaitsForWindow || e.Next.IsZero() || !strings.Contains(verdicts(e), "skills deferred") {
 				t.Errorf("fresh %v: %s waits until %s, with %s", fresh, waits, e.Next, verdicts(e))
 			}
 		}
@@ -231,8 +231,8 @@ func TestExplainBesideProblems(t *testing.T) {
 		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
 			t.Fatal(err)
 		}
-		if e := w.told("o'neil@example.com", false); e.Standing != "wrong" {
-			t.Errorf("who is declared twice is %s", e.Standing)
+		if e := w.told("o'neil@example.com", false); e.Status != "wrong" {
+			t.Errorf("who is declared twice is %s", e.Status)
 		}
 		w.remove("twice.yaml")
 		w.write("team.yaml", "email: %s\ntitle: Lead\n", ana)
@@ -240,8 +240,8 @@ func TestExplainBesideProblems(t *testing.T) {
 		w.Policy.OnRemoval = plan.Delete
 		w.pass()
 		for _, fresh := range []bool{false, true} {
-			if e := w.told(gone, fresh); e.Standing != "not declared" || !strings.HasPrefix(e.Why, "it is deleted") && !strings.Contains(e.Why, "(delete)") {
-				t.Errorf("fresh %v: who was deleted is %s: %s", fresh, e.Standing, e.Why)
+			if e := w.told(gone, fresh); e.Status != "not declared" || !strings.HasPrefix(e.Why, "it is deleted") && !strings.Contains(e.Why, "(delete)") {
+				t.Errorf("fresh %v: who was deleted is %s: %s", fresh, e.Status, e.Why)
 			}
 		}
 	})
@@ -255,7 +255,7 @@ func TestExplainBeforeTheOrganizationIsRead(t *testing.T) {
 		w.write("ana.yaml", "email: %s\ntitle: Lead\n", ana)
 		for _, email := range []string{ana, "nobody@example.com"} {
 			if e := w.told(email, true); !strings.Contains(e.Why, "never read") {
-				t.Errorf("%s is %s: %s", email, e.Standing, e.Why)
+				t.Errorf("%s is %s: %s", email, e.Status, e.Why)
 			}
 		}
 	})

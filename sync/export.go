@@ -13,14 +13,14 @@ import (
 	"usersyncd/sync/plan/identity"
 )
 
-// Exported is what an export has found.
-type Exported struct {
-	Users []*spec.User // by key
-	Late  Late
+// ExportResult is what an export has found.
+type ExportResult struct {
+	Users   []*spec.User // by key
+	Omitted Omitted
 }
 
-// Late counts what an export leaves out, because we wrote so shortly before that a reading may be of before.
-type Late struct {
+// Omitted counts what an export leaves out, because we wrote so shortly before that a reading may be of before.
+type Omitted struct {
 	Fields, Users int
 	Until         time.Time // when all of it can be read; zero if nothing is left out
 	Rebuilt       bool      // the state file was rebuilt, so that nobody knows what was written last
@@ -33,7 +33,7 @@ type Late struct {
 //
 // A field that cannot be known yet is left out: whoever writes the specs leaves it in the files as it is. by is read in
 // any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
-func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*Exported, error) {
+func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*ExportResult, error) {
 	began := time.Now()
 	r.set(Status{Phase: PhaseRefresh, Began: began})
 	snap, err := r.Store.Snapshot()
@@ -58,7 +58,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 			listed = append(listed, f)
 		}
 	}
-	out := &Exported{Users: []*spec.User{}, Late: Late{Rebuilt: snap.Rebuilt}}
+	out := &ExportResult{Users: []*spec.User{}, Omitted: Omitted{Rebuilt: snap.Rebuilt}}
 	if err := org.refresh(ctx, ctx, snap, listed); err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	there := make(map[string]bool, len(snap.Users))
 	for id, u := range snap.Users {
 		there[u.Key()] = there[u.Key()] || !u.Deleted()
-		if !u.Deleted() && r.Policy.Select.Takes(index.Declarable(u, listed)) {
+		if !u.Deleted() && r.Policy.Select.Selects(index.Declarable(u, listed)) {
 			chosen = append(chosen, id)
 		}
 	}
@@ -83,7 +83,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		return nil, err
 	}
 	for _, id := range chosen {
-		unknown := r.leaveOut(snap, id, fields, began, &out.Late)
+		unknown := r.leaveOut(snap, id, fields, began, &out.Omitted)
 		out.Users = append(out.Users, index.Declarable(snap.Users[id], slices.DeleteFunc(slices.Clone(read), func(f spec.Field) bool { return slices.Contains(unknown, f) })))
 	}
 	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
@@ -94,15 +94,15 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 }
 
 // leaveOut returns those of the fields of a user, read since a time, of which nobody knows what they are, and counts them.
-func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Field, read time.Time, late *Late) []spec.Field {
+func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Field, read time.Time, late *Omitted) []spec.Field {
 	u := snap.Users[id]
 	intent, begun := snap.Intents[u.Key()] // of its creation, by a process that did not live to record it
 	made := begun && read.Sub(intent.Started).Abs() < plan.ReadLag
 	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
 		w, interrupted := snap.Writes[id][f] // a call, and a reading may not show yet what it did
-		interrupted = interrupted && r.Policy.ShownBy(f, w.At).After(read)
+		interrupted = interrupted && r.Policy.ReadableFrom(f, w.At).After(read)
 		unrecorded := r.Policy.Unversioned(f) && (late.Rebuilt || made) || interrupted
-		return !unrecorded && !r.Policy.Doubtful(u, f, read)
+		return !unrecorded && !r.Policy.Uncertain(u, f, read)
 	})
 	if len(unknown) > 0 {
 		late.Fields += len(unknown)

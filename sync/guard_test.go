@@ -35,7 +35,7 @@ func TestAThirdRemovedByMistake(t *testing.T) {
 			if again.Holds[0].ID != res.Holds[0].ID {
 				t.Errorf("%s: the hold was %s and is %s", action, res.Holds[0].ID, again.Holds[0].ID)
 			}
-			if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
+			if err := w.Store.Commit(state.Commit{AddReleases: []string{res.Holds[0].ID}}); err != nil {
 				t.Fatal(err)
 			}
 			w.fault("PATCH after=7 403")

@@ -112,7 +112,7 @@ func TestAllThatIsDoneCounts(t *testing.T) {
 					d.restart(w)
 					if n := heldUsers(w.pass()); n != 10 {
 						snap, err := w.Store.Snapshot()
-						t.Errorf("ten more: %d are held; remembered %+v, %v", n, snap.Guards.Done, err)
+						t.Errorf("ten more: %d are held; remembered %+v, %v", n, snap.Guards.Tallies, err)
 					}
 					time.Sleep(25 * time.Hour)
 					if res := w.pass(); heldUsers(res) > 0 || res.Failed > 0 {
@@ -164,14 +164,14 @@ func TestWhatIsReleasedDoesNotCount(t *testing.T) {
 					if lost {
 						w.fault(d.lost)
 					}
-					res, err = w.Reconcile(t.Context(), usersync.Mode{Strict: true, Reread: true, Release: []string{res.Holds[0].ID}})
+					res, err = w.Reconcile(t.Context(), usersync.Mode{Strict: true, ForceRefresh: true, Release: []string{res.Holds[0].ID}})
 					w.sim.ClearFaults()
 					if err != nil || res.Applied != 11 || len(res.Holds) > 0 {
 						t.Fatalf("released: %v, %v\n%s", res.Holds, err, show(res))
 					}
 					snap, err := w.Store.Snapshot()
-					if err != nil || !reflect.DeepEqual(snap.Guards.Done, before.Guards.Done) {
-						t.Errorf("counted: %+v, was %+v, %v", snap.Guards.Done, before.Guards.Done, err)
+					if err != nil || !reflect.DeepEqual(snap.Guards.Tallies, before.Guards.Tallies) {
+						t.Errorf("counted: %+v, was %+v, %v", snap.Guards.Tallies, before.Guards.Tallies, err)
 					}
 					time.Sleep(2 * time.Minute)
 					w.pass()
@@ -199,8 +199,8 @@ func TestACreationOfAKilledProcessCounts(t *testing.T) {
 		w.pass()
 		w.pass()
 		snap, err := w.Store.Snapshot()
-		if err != nil || len(snap.Guards.Done) != 1 || snap.Guards.Done[0].Created != 1 {
-			t.Errorf("counted: %+v, %v", snap.Guards.Done, err)
+		if err != nil || len(snap.Guards.Tallies) != 1 || snap.Guards.Tallies[0].Created != 1 {
+			t.Errorf("counted: %+v, %v", snap.Guards.Tallies, err)
 		}
 		w.write("v.yaml", "email: second@example.com\nname: Second\n")
 		if res := w.pass(); heldUsers(res) != 1 {

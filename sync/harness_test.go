@@ -169,7 +169,7 @@ func (w *world) declareAll(line string) {
 
 // once makes a pass as --once does.
 func (w *world) once() (*usersync.Result, error) {
-	return w.Reconcile(context.Background(), usersync.Mode{Strict: true, Reread: true})
+	return w.Reconcile(context.Background(), usersync.Mode{Strict: true, ForceRefresh: true})
 }
 
 // pass makes a pass that must go well.

@@ -109,7 +109,7 @@ func TestHistoryOfAKilledProcess(t *testing.T) {
 		if len(told) != 3 || !told[0].Uncertain || told[0].Fields[0].Before != spec.Text("One") {
 			t.Errorf("told is %+v", told)
 		}
-		if res := w.rollback(plan.Undo{Revision: res.Revision}); res.Applied != 3 {
+		if res := w.rollback(plan.Rollback{Revision: res.Revision}); res.Applied != 3 {
 			t.Error(show(res))
 		}
 	})
@@ -152,7 +152,7 @@ func TestHistoryOfWhatNobodyKnows(t *testing.T) {
 				if told[3].Uncertain {
 					t.Errorf("told twice: %+v", told)
 				}
-				if res := w.rollback(plan.Undo{Revision: revision}); res.Applied != 3 {
+				if res := w.rollback(plan.Rollback{Revision: revision}); res.Applied != 3 {
 					t.Error(show(res))
 				}
 				for _, u := range w.sim.Users() {

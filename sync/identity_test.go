@@ -173,7 +173,7 @@ func TestBrokenDrift(t *testing.T) {
 		u := w.sim.Users()[0]
 		w.write(u.Email+".yaml", "email: %s\ndepartmnt: Typo\n", u.Email)
 		w.sim.Edit(u.Email, func(u *sim.User) { u.Department = "Drift" })
-		if _, err := w.Reconcile(context.Background(), usersync.Mode{Reread: true}); err != nil {
+		if _, err := w.Reconcile(context.Background(), usersync.Mode{ForceRefresh: true}); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.user(u.Email).Department; got != "Moved" {

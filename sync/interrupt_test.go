@@ -191,7 +191,7 @@ func TestTheStateFileFailsAtAnInterruption(t *testing.T) {
 			}
 		})
 		_, err := w.Reconcile(t.Context(), usersync.Mode{})
-		if errors.Is(err, usersync.ErrInterrupted) || !errors.Is(err, state.ErrGone) || w.Status().Ailing != 1 {
+		if errors.Is(err, usersync.ErrInterrupted) || !errors.Is(err, state.ErrReplaced) || w.Status().Ailing != 1 {
 			t.Errorf("%v; %d passes have ended early", err, w.Status().Ailing)
 		}
 		if err := os.Rename(w.state+".aside", w.state); err != nil {
@@ -279,7 +279,7 @@ func TestAPauseWhileARollbackReads(t *testing.T) {
 		w.declareAll("title: Right")
 		w.pass()
 		w.declareAll("title: Bad")
-		undo := plan.Undo{Revision: w.pass().Revision}
+		undo := plan.Rollback{Revision: w.pass().Revision}
 		dry, err := w.Rollback(t.Context(), undo, "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -293,7 +293,7 @@ func TestAPauseWhileARollbackReads(t *testing.T) {
 		})
 		_, err = w.Rollback(t.Context(), undo, dry.Plan, "me")
 		meta, failed := w.Store.Meta()
-		if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || meta.Pause == nil || meta.Pause.Reason != "incident" || meta.Applied.Undone {
+		if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || meta.Pause == nil || meta.Pause.Reason != "incident" || meta.Applied.RolledBack {
 			t.Errorf("%v; pause %+v, applied %+v, %v", err, meta.Pause, meta.Applied, failed)
 		}
 		if _, err := w.Rollback(t.Context(), undo, dry.Plan, "me"); !errors.Is(err, usersync.ErrInterrupted) {

@@ -250,7 +250,7 @@ func TestKilledWhileAUserIsRemoved(t *testing.T) {
 					} else if got := snap.Users[u.ID]; got == nil || got.Removed != string(action) || got.Applied != nil || w.intents() != 0 {
 						t.Errorf("remembered is %+v, %d intents", got, w.intents())
 					}
-					if done := snap.Guards.Done; len(done) != 1 || done[0].Removed != 1 {
+					if done := snap.Guards.Tallies; len(done) != 1 || done[0].Removed != 1 {
 						t.Errorf("%+v counts", done)
 					}
 				})
@@ -277,7 +277,7 @@ func TestKilledWhileAUserIsDeactivated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if done := snap.Guards.Done; w.user(u.Email).State != "active" || len(done) != 1 || done[0].Deactivated != 1 {
+		if done := snap.Guards.Tallies; w.user(u.Email).State != "active" || len(done) != 1 || done[0].Deactivated != 1 {
 			t.Errorf("the user is %s, and %+v counts", w.user(u.Email).State, done)
 		}
 	})

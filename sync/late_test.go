@@ -23,7 +23,7 @@ func late() sim.Options {
 }
 
 // export writes the organization into the checkout, all fields or some.
-func (w *world) export(fields ...spec.Field) *usersync.Exported {
+func (w *world) export(fields ...spec.Field) *usersync.ExportResult {
 	w.Helper()
 	if len(fields) == 0 {
 		for _, info := range spec.All() {
@@ -130,12 +130,12 @@ func exportLeavesOut(t *testing.T, lost bool) {
 		if strings.Contains(text, "roles: [Employee]") == lost || strings.Contains(text, "queues") || strings.Contains(text, "skills") {
 			t.Errorf("exported at once:\n%s", text)
 		}
-		if want := map[bool]int{false: 2, true: 3}[lost]; out.Late.Fields != want || out.Late.Users != 1 || out.Late.Until.Before(time.Now()) || time.Until(out.Late.Until) > plan.ReadLag {
-			t.Errorf("told: %+v", out.Late)
+		if want := map[bool]int{false: 2, true: 3}[lost]; out.Omitted.Fields != want || out.Omitted.Users != 1 || out.Omitted.Until.Before(time.Now()) || time.Until(out.Omitted.Until) > plan.ReadLag {
+			t.Errorf("told: %+v", out.Omitted)
 		}
-		time.Sleep(time.Until(out.Late.Until))
-		if out := w.export(spec.Roles, spec.Queues, spec.Skills, spec.Title); out.Late.Fields != 0 {
-			t.Errorf("a minute later: %+v", out.Late)
+		time.Sleep(time.Until(out.Omitted.Until))
+		if out := w.export(spec.Roles, spec.Queues, spec.Skills, spec.Title); out.Omitted.Fields != 0 {
+			t.Errorf("a minute later: %+v", out.Omitted)
 		}
 		if text := w.text("new.yaml"); !strings.Contains(text, "Complaints") || strings.Contains(text, "roles: [Employee]") == lost {
 			t.Errorf("exported a minute later:\n%s", text)
@@ -167,8 +167,8 @@ func TestExportAfterAProcessWasKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.write("new.yaml", "email: new@example.com\nname: New\nroles: [Employee]\n")
-		if out := w.export(spec.Roles, spec.Title); out.Late.Fields != 1 || !strings.Contains(w.text("new.yaml"), "roles: [Employee]") {
-			t.Errorf("exported %+v:\n%s", out.Late, w.text("new.yaml"))
+		if out := w.export(spec.Roles, spec.Title); out.Omitted.Fields != 1 || !strings.Contains(w.text("new.yaml"), "roles: [Employee]") {
+			t.Errorf("exported %+v:\n%s", out.Omitted, w.text("new.yaml"))
 		}
 	})
 }
@@ -186,8 +186,8 @@ func TestExportWithARebuiltStateFile(t *testing.T) {
 		w.open()
 		out := w.export(spec.Roles, spec.Queues, spec.Title)
 		text := w.text("new.yaml")
-		if !strings.Contains(text, "roles: [Employee]") || !strings.Contains(text, "queues: [Complaints]") || !out.Late.Rebuilt || out.Late.Users != 4 {
-			t.Errorf("exported %+v:\n%s", out.Late, text)
+		if !strings.Contains(text, "roles: [Employee]") || !strings.Contains(text, "queues: [Complaints]") || !out.Omitted.Rebuilt || out.Omitted.Users != 4 {
+			t.Errorf("exported %+v:\n%s", out.Omitted, text)
 		}
 		w.day()
 		if got := w.access("new@example.com"); got != "Employee, Complaints" {
@@ -207,7 +207,7 @@ func TestPlanAndRollbackStraightAfterAPass(t *testing.T) {
 		time.Sleep(time.Hour)
 		w.write("old.yaml", "email: %s\nroles: [Supervisor]\nqueues: [Billing ES]\n", old.Email)
 		done := w.pass()
-		dry, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, DryRun: true, Reread: true})
+		dry, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, DryRun: true, ForceRefresh: true})
 		if err != nil || dry.Changed != 0 {
 			t.Errorf("a plan right after finds %v\n%s", err, show(dry))
 		}
@@ -216,7 +216,7 @@ func TestPlanAndRollbackStraightAfterAPass(t *testing.T) {
 		if got := verdicts(e); !strings.Contains(got, "roles in sync") || !strings.Contains(got, "queues in sync") {
 			t.Errorf("explained: %s", got)
 		}
-		if res := w.rollback(plan.Undo{Revision: done.Revision}); res.Applied != 1 || res.Skipped != 0 {
+		if res := w.rollback(plan.Rollback{Revision: done.Revision}); res.Applied != 1 || res.Skipped != 0 {
 			t.Errorf("undone: %s", show(res))
 		}
 		time.Sleep(time.Hour)

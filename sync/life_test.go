@@ -109,7 +109,7 @@ func (sc *life) run(t *testing.T) error {
 	sc.let = map[string]bool{}
 	sc.settings()
 	sc.populate()
-	if err := sc.look("the first pass", usersync.Mode{Strict: true, Reread: true}); err != nil {
+	if err := sc.look("the first pass", usersync.Mode{Strict: true, ForceRefresh: true}); err != nil {
 		return err
 	}
 	for _, s := range sc.steps {
@@ -155,7 +155,7 @@ func (sc *life) end() error {
 	quiet := func(n int) error {
 		for range n {
 			time.Sleep(7 * time.Hour) // out of quarantine
-			if err := sc.look("a quiet pass", usersync.Mode{Strict: true, Reread: true}); err != nil {
+			if err := sc.look("a quiet pass", usersync.Mode{Strict: true, ForceRefresh: true}); err != nil {
 				return err
 			}
 			if sc.last != nil && sc.last.Changed == 0 && sc.last.Failed == 0 {
@@ -179,7 +179,7 @@ func (sc *life) end() error {
 			break
 		}
 		sc.release(sc.last.Holds...)
-		if err := sc.look("the pass after it", usersync.Mode{Strict: true, Reread: true}); err != nil {
+		if err := sc.look("the pass after it", usersync.Mode{Strict: true, ForceRefresh: true}); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (sc *life) end() error {
 // release asks for the release of holds. What they are about is asked for from then on.
 func (sc *life) release(holds ...plan.Hold) {
 	for _, h := range holds {
-		if err := sc.Store.Commit(state.Commit{Release: []string{h.ID}}); err != nil {
+		if err := sc.Store.Commit(state.Commit{AddReleases: []string{h.ID}}); err != nil {
 			sc.Fatal(err)
 		}
 		sc.history = append(sc.history, fmt.Sprintf("released: %s of %v", h.Guard, h.Users))

@@ -335,7 +335,7 @@ func TestAnAddressByHandOfWhomNoSpecShows(t *testing.T) {
 		w.remove(us[0].ID + ".yaml")
 		w.write(us[1].ID+".yaml", "email: %s\nnaem: Typo\n", us[1].Email)
 		w.sim.Edit(us[0].Email, func(u *sim.User) { u.Email = "by.hand@example.com" })
-		if _, err := w.Reconcile(w.Context(), usersync.Mode{Reread: true}); err != nil && !errors.Is(err, usersync.ErrProblems) {
+		if _, err := w.Reconcile(w.Context(), usersync.Mode{ForceRefresh: true}); err != nil && !errors.Is(err, usersync.ErrProblems) {
 			w.Error(err)
 		}
 		if got := w.byID(us[0].ID).Email; got != "by.hand@example.com" {
@@ -352,7 +352,7 @@ func TestALeaverAtAnAddressThatIsPassedOn(t *testing.T) {
 		w.write(us[0].ID+".yaml", "email: %s\nname: %q\nstate: inactive\npreviousEmail: %s\n", us[1].Email, us[0].Name, us[0].Email)
 		w.write(us[1].ID+".yaml", "email: two@example.com\nname: %q\npreviousEmail: %s\n", us[1].Name, us[0].Email)
 		for range 2 {
-			if _, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, Reread: true}); !errors.Is(err, usersync.ErrProblems) {
+			if _, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true}); !errors.Is(err, usersync.ErrProblems) {
 				w.Errorf("not refused: %v", err)
 			}
 			w.sameAccounts(before)

@@ -226,7 +226,7 @@ func (sc *life) told(p *person) bool {
 		slices.ContainsFunc(res.Holds, func(h plan.Hold) bool { return slices.Contains(h.Users, p.key) }) ||
 		slices.ContainsFunc(res.Notes, func(note string) bool { return strings.Contains(note, p.key) }) ||
 		slices.ContainsFunc(res.Changes, func(c *plan.Change) bool {
-			return c.Key == p.key && c.Outcome == plan.Skipped && (len(c.Drift) == 0 || p.account == "" || c.Waits != "")
+			return c.Key == p.key && c.Outcome == plan.Skipped && (len(c.Drift) == 0 || p.account == "" || c.WaitsFor != "")
 		})
 }
 

@@ -43,7 +43,7 @@ func TestAHireAtAFormerAddress(t *testing.T) {
 		before := w.adopted(ana)
 		w.write(ana.ID+".yaml", "email: two@example.com\nname: %q\nid: %s\ndepartmnt: Typo\n", ana.Name, ana.ID)
 		w.write("hire.yaml", "email: %s\nname: Hire\n", ana.Email)
-		res, err := w.Reconcile(w.Context(), usersync.Mode{Reread: true})
+		res, err := w.Reconcile(w.Context(), usersync.Mode{ForceRefresh: true})
 		if err != nil || len(res.Problems) != 2 {
 			w.Errorf("%v: %v\n%s", err, res.Problems, show(res))
 		}

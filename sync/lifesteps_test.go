@@ -86,10 +86,10 @@ func exchange(say func(p *person, old string)) act {
 
 // lifeSteps are all that may happen, by name.
 var lifeSteps = map[string]act{
-	"a pass":                   pass(10, usersync.Mode{Strict: true, Reread: true}),
+	"a pass":                   pass(10, usersync.Mode{Strict: true, ForceRefresh: true}),
 	"a pass of the daemon":     pass(6, usersync.Mode{}),
 	"a pass without a reading": pass(3, usersync.Mode{NoRefresh: true}),
-	"a plan":                   pass(1, usersync.Mode{Strict: true, Reread: true, DryRun: true}),
+	"a plan":                   pass(1, usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true}),
 
 	"a title": edit(func(_ *life, p *person, _ int) string { p.title = p.value("Title"); return p.title }),
 	"a state": edit(func(_ *life, p *person, b int) string {
@@ -304,7 +304,7 @@ var lifeSteps = map[string]act{
 			return "", nil
 		}
 		sc.release(sc.last.Holds[a%len(sc.last.Holds)])
-		return "", sc.look("the pass after it", usersync.Mode{Strict: true, Reread: true})
+		return "", sc.look("the pass after it", usersync.Mode{Strict: true, ForceRefresh: true})
 	}},
 }
 

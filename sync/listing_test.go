@@ -163,7 +163,7 @@ func TestSearchThatFails(t *testing.T) {
 			// The command plan says that it is not known.
 			w.write("c.yaml", "email: other@example.com\nname: Other\n")
 			w.Directory, w.Policy.LookUpMissing = searchless{directory, &apply.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}, true
-			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, Reread: true, DryRun: true})
+			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
 			if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "1 user to be created: it cannot be told who was deleted before") {
 				t.Errorf("%v: %v, %v", kind, err, res.Notes)
 			}

@@ -66,7 +66,7 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	p.problems = p.tree.Problems
 	if p.mode.Strict && len(p.tree.Problems) > 0 {
 		p.problems, p.invalid = nil, &ProblemsError{p.tree.Problems}
-		if !plan.Leavers(p.tree) {
+		if !plan.HasLeavers(p.tree) {
 			return nil, p.invalid
 		}
 		p.policy.LeaversOnly = true // and then it is refused
@@ -88,7 +88,7 @@ func (p *pass) refreshIsDue() bool {
 	if p.resumes {
 		most *= 2
 	}
-	return p.mode.Reread || !p.mode.NoRefresh && (age >= most || age < 0) || p.meta.Refresh.At.IsZero()
+	return p.mode.ForceRefresh || !p.mode.NoRefresh && (age >= most || age < 0) || p.meta.Refresh.At.IsZero()
 }
 
 // isApplied reports whether the tree is known to be fully applied, and nothing else is to be done.

@@ -18,7 +18,7 @@ import (
 // answered makes a plan again and again until it has nothing left to ask. What takes a request or more for each user is
 // asked last, and before that the plan is returned of what is urgent, if anything is and urgent says that it may be.
 func (o *observer) answered(ctx context.Context, snap *state.Snapshot, bind func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{},
+	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
 		Fresh: map[string]error{}, Searched: map[string]error{}}
 	for {
 		p := newPlan(answers)
@@ -58,7 +58,7 @@ func (o *observer) ask(ctx context.Context, a *plan.Lookups, snap *state.Snapsho
 		}
 	}
 	for _, id := range a.IDs {
-		answers.Looked[id] = true
+		answers.IDs[id] = true
 		switch now, err := o.directory.Get(ctx, id, snap.Refresh.Fields...); {
 		case err == nil && now.ID == id:
 			snap.Users[id] = &state.User{Observed: now}
@@ -70,7 +70,7 @@ func (o *observer) ask(ctx context.Context, a *plan.Lookups, snap *state.Snapsho
 		return fmt.Errorf("read users before they are removed: %w", err)
 	}
 	if waited, err := o.awaitUsers(ctx, snap, answers.Fresh); waited || err != nil {
-		maps.DeleteFunc(answers.Fresh, func(_ string, why error) bool { return errors.Is(why, plan.ErrUnshown) })
+		maps.DeleteFunc(answers.Fresh, func(_ string, why error) bool { return errors.Is(why, plan.ErrNotShownYet) })
 		return err
 	}
 	if err := o.searchDeleted(ctx, slices.Sorted(maps.Keys(a.Emails)), snap, answers); err != nil {
@@ -85,14 +85,14 @@ func (o *observer) ask(ctx context.Context, a *plan.Lookups, snap *state.Snapsho
 			answers.Unread[id] = unread[id]
 		}
 		if waited, err := o.awaitUsers(ctx, snap, unread); waited || err != nil { // asked again, they are shown
-			maps.DeleteFunc(answers.Unread, func(_ string, why error) bool { return errors.Is(why, plan.ErrUnshown) })
+			maps.DeleteFunc(answers.Unread, func(_ string, why error) bool { return errors.Is(why, plan.ErrNotShownYet) })
 			return err
 		}
 	}
 	if a.Admins {
-		answers.Counted = true
-		answers.Admins, answers.NoCount = o.directory.Holders(ctx, o.policy.Guard.AdminRoles)
-		if err := answers.NoCount; err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
+		answers.AdminsRead = true
+		answers.Admins, answers.AdminsErr = o.directory.Holders(ctx, o.policy.Guard.AdminRoles)
+		if err := answers.AdminsErr; err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
 			return fmt.Errorf("look the administrators up: %w", err)
 		}
 	}
@@ -130,7 +130,7 @@ func (o *observer) readFresh(ctx context.Context, ids []string, snap *state.Snap
 			switch {
 			case seen[id]:
 			case unshown(snap.Users[id]):
-				answers.Fresh[id] = plan.ErrUnshown
+				answers.Fresh[id] = plan.ErrNotShownYet
 			default:
 				delete(snap.Users, id)
 				commit.Forget = append(commit.Forget, id)

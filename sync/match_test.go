@@ -73,7 +73,7 @@ func TestLastGoodQuarantine(t *testing.T) {
 		w.fault("PATCH user=" + u.Email + " 400")
 		w.sim.ResetLedger()
 		for i := range 4 {
-			if _, err := w.Reconcile(context.Background(), usersync.Mode{Reread: i == 0}); err != nil {
+			if _, err := w.Reconcile(context.Background(), usersync.Mode{ForceRefresh: i == 0}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -45,7 +45,7 @@ func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 		return nil, err
 	}
 	p.failures = snap.Failures
-	snap.Requests = append(snap.Requests, p.releases...)
+	snap.Releases = append(snap.Releases, p.releases...)
 	if err := p.org.awaitWrites(until, snap); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 // not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
 // nothing.
 func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Plan, error) {
-	p.policy.Schedule.Begun, p.policy.Earlier = p.partial, p.planned
+	p.policy.Schedule.Partial, p.policy.Previous = p.partial, p.planned
 	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil
 	next, err := p.org.answered(until, snap, p.bind, urgent, func(answers *plan.LookupResults) *plan.Plan {
 		return plan.New(p.tree, snap, p.policy, answers, p.asOf)
@@ -96,7 +96,7 @@ func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Pla
 // early is the end of a pass that has no plan, or none after the one that it has carried out. What is wrong with the specs
 // is told all the same.
 func (p *pass) early(until context.Context, err error) (*Result, error) {
-	if cause := context.Cause(until); apply.Ended(err) && cause != nil {
+	if cause := context.Cause(until); apply.IsCancelled(err) && cause != nil {
 		err = cause
 	}
 	if p.invalid != nil {
@@ -133,10 +133,10 @@ func (p *pass) apply(until context.Context, next *plan.Plan, snap *state.Snapsho
 	if !next.Urgent {
 		p.tellUnheld(next, remaining(next.UnknownReleases, p.releases))
 	}
-	p.releases = remaining(p.releases, next.Answered)
+	p.releases = remaining(p.releases, next.HandledReleases)
 	stopped = p.send(until, next, snap)
 	if p.planned != nil {
-		next.Continue(p.planned)
+		next.AddEarlier(p.planned)
 	}
 	p.planned = next
 	return stopped
@@ -150,17 +150,17 @@ func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot
 		}
 	}
 	p.sending()
-	if turns := p.policy.Schedule.NextTurn(next); !turns.IsZero() {
+	if turns := p.policy.Schedule.NextChange(next); !turns.IsZero() {
 		var cancel context.CancelFunc
 		until, cancel = context.WithDeadlineCause(until, turns, errWindow)
 		defer cancel()
 	}
-	p.partial, stopped = p.carryOut(until, next, snap, &p.policy, Status{Revision: next.Revision, Users: next.Declared()})
+	p.partial, stopped = p.carryOut(until, next, snap, &p.policy, Status{Revision: next.Revision, Users: next.DeclaredUsers()})
 	switch converged := len(p.tree.Problems) == 0 && next.Converged() && p.policy.Select.All(); {
 	case stopped != nil:
 		return stopped
 	case converged:
-		return p.converged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.Redeclared, Guards: next.EndImport()})
+		return p.converged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.DeclarationUpdates, Guards: next.EndImport()})
 	case p.meta.Converged != nil && p.meta.Converged.Digest != "":
 		return p.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
@@ -198,7 +198,7 @@ func (p *pass) tellUnheld(next *plan.Plan, ids []string) {
 		now[i] = h.ID
 	}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		if !slices.Contains(next.Answered, id) {
+		if !slices.Contains(next.HandledReleases, id) {
 			p.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
 		}
 	}

@@ -85,7 +85,7 @@ func TestAReleaseOutlivesQuarantine(t *testing.T) {
 			w.remove(u.Email + ".yaml")
 		}
 		res := w.pass()
-		if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
+		if err := w.Store.Commit(state.Commit{AddReleases: []string{res.Holds[0].ID}}); err != nil {
 			t.Fatal(err)
 		}
 		w.fault("PATCH after=7 400")
@@ -308,7 +308,7 @@ func TestAReleaseOutlivesASelection(t *testing.T) {
 			w.remove(u.Email + ".yaml")
 		}
 		res := w.pass()
-		if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
+		if err := w.Store.Commit(state.Commit{AddReleases: []string{res.Holds[0].ID}}); err != nil {
 			t.Fatal(err)
 		}
 		w.Policy.Select.Only = []string{users[50].Email}

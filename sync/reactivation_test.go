@@ -55,7 +55,7 @@ func TestSwitchedOffByHand(t *testing.T) {
 		w.write(users[0].Email+".yaml", "email: %s\ntitle: New\n", users[0].Email)
 		id = w.pass().Holds[0].ID
 		is("active", "inactive", "deleted")
-		if err := w.Store.Commit(state.Commit{Release: []string{id}}); err != nil {
+		if err := w.Store.Commit(state.Commit{AddReleases: []string{id}}); err != nil {
 			t.Fatal(err)
 		}
 		w.pass()
@@ -118,7 +118,7 @@ func TestAFirstImportThatIsInterrupted(t *testing.T) {
 			t.Fatalf("goes on: %v, %d users", res.Holds, len(w.sim.Users()))
 		}
 		snap, err := w.Store.Snapshot()
-		if err != nil || !snap.Guards.FirstImport.IsZero() || len(snap.Guards.Done) > 0 {
+		if err != nil || !snap.Guards.FirstImport.IsZero() || len(snap.Guards.Tallies) > 0 {
 			t.Errorf("after it: %+v, %v", snap.Guards, err)
 		}
 		hire(300, 401)

@@ -46,10 +46,10 @@ type Reconciler struct {
 
 // Mode says what a pass is for.
 type Mode struct {
-	Strict    bool // refuse a tree with problems, instead of leaving out the users that have them
-	DryRun    bool // plan, and change nothing: not there, not in the state file
-	NoRefresh bool // trust what is known, unless nothing is
-	Reread    bool // refresh, however recent the last reading
+	Strict       bool // refuse a tree with problems, instead of leaving out the users that have them
+	DryRun       bool // plan, and change nothing: not there, not in the state file
+	NoRefresh    bool // trust what is known, unless nothing is
+	ForceRefresh bool // refresh, however recent the last reading
 	// Release are ids of what guards hold, which a person lets through in this pass.
 	Release []string
 }
@@ -107,7 +107,7 @@ func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode M
 			return p.report(next, err)
 		}
 		if p.meta.Pause != nil { // of the organization nothing is changed; what is in force is recorded
-			return p.report(next, p.Store.Commit(state.Commit{Users: next.Bases()}))
+			return p.report(next, p.Store.Commit(state.Commit{Users: next.AppliedOnly()}))
 		}
 		stopped := p.apply(until, next, snap)
 		turned := errors.Is(stopped, errWindow) // a change window has opened or closed: another plan
@@ -151,7 +151,7 @@ func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Sna
 		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
 		Report: func(now apply.Progress) {
 			s.Changed, s.Applied, s.Failed, s.InFlight = now.Changed, now.Applied, now.Failed, now.InFlight
-			if s.Undoes == "" { // else the checkout is where it was
+			if s.RollbackOf == "" { // else the checkout is where it was
 				s.InSync = now.InSync
 			}
 			r.standing.Repairs = repairs + uint64(now.Repairs) //nolint:gosec // it is not negative

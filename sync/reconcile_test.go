@@ -40,7 +40,7 @@ func TestDryRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 5})
 		w.declareAll("department: Moved")
-		res, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, DryRun: true, Reread: true})
+		res, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, DryRun: true, ForceRefresh: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestInterrupted(t *testing.T) {
 		w.declareAll("department: Moved")
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
+		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true})
 		if err == nil || res.Applied == 0 || res.Pending == 0 {
 			t.Fatalf("applied %d, pending %d, error %v", res.Applied, res.Pending, err)
 		}

@@ -141,7 +141,7 @@ func TestALeaverLeavesWhateverElseIsWrong(t *testing.T) {
 				w.pass()
 				w.write("a.yaml", "email: %s\nname: %q\ntitle: B\nstate: inactive\n%s\n", us[0].Email, us[0].Name, wrong)
 				w.write("b.yaml", "email: %s\nname: %q\ntitle: B\n", us[1].Email, us[1].Name)
-				res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: strict, Reread: true})
+				res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: strict, ForceRefresh: true})
 				if err != nil && !errors.Is(err, usersync.ErrProblems) || res == nil {
 					w.Fatalf("%v", err)
 				}
@@ -151,7 +151,7 @@ func TestALeaverLeavesWhateverElseIsWrong(t *testing.T) {
 				if got := w.byID(us[1].ID).Title; errors.Is(err, usersync.ErrProblems) != (got == "A") {
 					w.Errorf("%v, and another user has the title %s", err, got)
 				}
-				again, err := w.Reconcile(w.Context(), usersync.Mode{Strict: strict, Reread: true})
+				again, err := w.Reconcile(w.Context(), usersync.Mode{Strict: strict, ForceRefresh: true})
 				if again != nil && again.Applied > 0 {
 					w.Errorf("%v\n%s", err, show(again))
 				}

@@ -94,7 +94,7 @@ func (o *observer) merge(before *state.User, now state.Observed, asked []spec.Fi
 	if now.Version < before.Version {
 		return nil
 	}
-	now.Fields = o.policy.Believed(before, now.Fields, at)
+	now.Fields = o.policy.ReliableFields(before, now.Fields, at)
 	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !tellsMore(before, now) {
 		return nil
 	}
@@ -102,7 +102,7 @@ func (o *observer) merge(before *state.User, now state.Observed, asked []spec.Fi
 	u.Observed = now
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		if now.Version == before.Version || slices.Contains(o.policy.DetailFields, f) || !slices.Contains(asked, f) || !o.policy.Believable(before, f, at) {
+		if now.Version == before.Version || slices.Contains(o.policy.DetailFields, f) || !slices.Contains(asked, f) || !o.policy.Reliable(before, f, at) {
 			u.Fields[f] = v // what was left out is as it was
 		}
 	}
@@ -137,11 +137,11 @@ func (o *observer) absent(ctx context.Context, snap *state.Snapshot, fields []sp
 			}
 		}
 	}
-	if TooFew(managed-len(missing), managed) { // a role that was narrowed hides users just as a deletion does
+	if IsTruncated(managed-len(missing), managed) { // a role that was narrowed hides users just as a deletion does
 		o.log.Warn("the listing misses many managed users; they are held as they are. Does the OAuth client still have its role in all divisions?",
 			"missing", len(missing), "managed", managed)
 		slices.Sort(missing)
-		commit.Refresh.Held = missing
+		commit.Refresh.HeldIDs = missing
 		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(snap.Users)) {
@@ -219,7 +219,7 @@ func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error 
 				writes[f] = w
 				future.Writes = append(future.Writes, w)
 			}
-			shown = plan.Latest(shown, o.policy.ShownBy(f, w.At))
+			shown = plan.Latest(shown, o.policy.ReadableFrom(f, w.At))
 		}
 	}
 	if !o.dryRun {
@@ -236,7 +236,7 @@ func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error 
 func (o *observer) awaitUsers(ctx context.Context, snap *state.Snapshot, hidden map[string]error) (waited bool, err error) {
 	now, shown, n := time.Now(), time.Time{}, 0
 	for id, why := range hidden {
-		if errors.Is(why, plan.ErrUnshown) {
+		if errors.Is(why, plan.ErrNotShownYet) {
 			shown = plan.Latest(shown, shownAt(snap.Users[id], now))
 			n++
 		}
@@ -249,7 +249,7 @@ func shownAt(u *state.User, now time.Time) time.Time {
 	if u == nil || u.ShowsAll(now) {
 		return time.Time{}
 	}
-	return time.Unix(u.Made, 0).Add(plan.ReadLag)
+	return time.Unix(u.CreatedAt, 0).Add(plan.ReadLag)
 }
 
 // unshown reports whether a user was made so recently that it is no news if the API does not show it.

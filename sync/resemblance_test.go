@@ -61,7 +61,7 @@ func TestWhatLooksLikeARename(t *testing.T) {
 					return // two people cannot have the same one
 				}
 				// A person says that they are two people.
-				if err := w.Store.Commit(state.Commit{Release: []string{res.Holds[0].ID}}); err != nil {
+				if err := w.Store.Commit(state.Commit{AddReleases: []string{res.Holds[0].ID}}); err != nil {
 					w.Fatal(err)
 				}
 				if res := w.pass(); res.Applied != 2 || len(res.Holds) > 0 {
@@ -170,7 +170,7 @@ func TestARemovalIsReverted(t *testing.T) {
 				w.pass()
 				before := len(w.accounts())
 				w.write(us[0].Email+".yaml", "email: %s\ntitle: T\nmanager: %s\n", us[0].Email, us[1].Email)
-				dry, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, Reread: true, DryRun: true})
+				dry, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
 				if err != nil || !strings.Contains(show(dry), "state: ") || !strings.Contains(show(dry), "manager: ") {
 					w.Errorf("%v\n%s", err, show(dry))
 				}
@@ -209,7 +209,7 @@ func TestPlanTellsWhoIsRestored(t *testing.T) {
 		w.write("new.yaml", "email: new@example.com\nname: New\n")
 		time.Sleep(time.Hour)
 		w.Policy.LookUpMissing = true
-		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, Reread: true, DryRun: true})
+		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func TestPlanTellsWhoIsRestored(t *testing.T) {
 			w.write(fmt.Sprintf("u%03d.yaml", i), "email: n%03d@example.com\nname: N\n", i)
 		}
 		w.Policy.LookUpMissing = true
-		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, Reread: true, DryRun: true})
+		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
 		if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "501 users are to be created") {
 			w.Errorf("%v %v", err, res.Notes)
 		}

@@ -43,7 +43,7 @@ type Result struct {
 	Failures    []Failure         `json:"failures"`
 
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
-	Kept     int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
+	Retained int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
 	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a withheld field is looked at again; zero if there is none
 }
 
@@ -111,10 +111,10 @@ func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) 
 func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: revision,
-		Unchanged: p.Unchanged, Users: p.Declared(), Changed: len(p.Changes),
+		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes),
 		Changes: p.Changes, Failures: []Failure{}, Holds: p.Holds, Notes: p.AllNotes(), Contested: slices.Clone(p.Contested),
 		Calls:    Calls{Retried: p.Resent},
-		Problems: problems, Kept: p.Retained,
+		Problems: problems, Retained: p.Retained,
 		Seconds: time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {
@@ -153,7 +153,7 @@ func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Pla
 			res.Held++
 		case plan.Skipped:
 			res.Skipped++
-			if c.Waits != "" {
+			if c.WaitsFor != "" {
 				res.Waiting++
 			}
 		case plan.Deferred:
@@ -174,7 +174,7 @@ func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Pla
 		b.standing.Failures += uint64(res.Failed)
 	}
 	res.Paused = b.standing.Paused
-	_, opens := res.Waits()
+	_, opens := res.WaitingForWindow()
 	res.retryAt(opens)
 	return res
 }
@@ -192,8 +192,8 @@ func failure(c *plan.Change) Failure {
 	return f
 }
 
-// Waits counts the users of whom something waits for a change window, and says when the first of it goes.
-func (r *Result) Waits() (users int, opens time.Time) {
+// WaitingForWindow counts the users of whom something waits for a change window, and says when the first of it goes.
+func (r *Result) WaitingForWindow() (users int, opens time.Time) {
 	for _, c := range r.Changes {
 		if len(c.Deferred) > 0 {
 			if users++; opens.IsZero() || c.Until.Before(opens) {

@@ -13,12 +13,12 @@ import (
 
 // Why there is no rollback, for errors.Is.
 var (
-	// ErrNothingToUndo is returned when the history has no such write.
-	ErrNothingToUndo = errors.New("the history has no such write")
-	// ErrCancelled is returned when the writes leave every field as it was before the first of them.
-	ErrCancelled = errors.New("nothing to undo: these writes cancel each other out")
-	// ErrPlanMoved is returned when what would be done is not what was agreed to.
-	ErrPlanMoved = errors.New("the plan is another one by now")
+	// ErrNothingToRollBack is returned when the history has no such write.
+	ErrNothingToRollBack = errors.New("the history has no such write")
+	// ErrNoNetChange is returned when the writes leave every field as it was before the first of them.
+	ErrNoNetChange = errors.New("nothing to undo: these writes cancel each other out")
+	// ErrPlanChanged is returned when what would be done is not what was agreed to.
+	ErrPlanChanged = errors.New("the plan is another one by now")
 )
 
 // Rollback writes back what fields were before the writes that are to be undone. Exactly the fields that
@@ -30,14 +30,14 @@ var (
 // agreed is the id of the plan that a person has agreed to. Without one nothing is written, and the result is
 // that plan. With one, and something to write, the passes are paused first: the checkout still asks for what is
 // undone.
-func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*Result, error) {
+func (r *Reconciler) Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*Result, error) {
 	if (undo.Revision == "") == undo.Since.IsZero() {
 		return nil, fmt.Errorf("%w Give one revision, or a time since when", plan.ErrAmbiguous)
 	}
 	began := time.Now()
 	until, active := r.begin(ctx)
 	defer r.end(active)
-	if meta, err := r.Store.Meta(); err != nil || !undo.Wanted(meta.Pause) {
+	if meta, err := r.Store.Meta(); err != nil || !undo.Allowed(meta.Pause) {
 		return nil, cmp.Or(err, error(errPaused))
 	}
 	mode := Mode{DryRun: agreed == ""}
@@ -45,29 +45,29 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	if err != nil {
 		return nil, err
 	}
-	if undo.Revision, err = undo.Complete(events); err != nil {
+	if undo.Revision, err = undo.ResolveRevision(events); err != nil {
 		return nil, err
 	}
 	lacks, err := r.lacks(undo, events)
 	if err != nil {
 		return nil, err
 	}
-	wanted := plan.Undoing(events, undo.Revision != "")
+	wanted := plan.UserRollbacks(events, undo.Revision != "")
 	if len(wanted) == 0 && len(events) > 0 {
-		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrCancelled, lacks)
+		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrNoNetChange, lacks)
 	}
 	if len(wanted) == 0 {
-		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrNothingToUndo, lacks)
+		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrNothingToRollBack, lacks)
 	}
 	snap, err := r.Store.Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	snap.Writes = nil // the next pass finds out what came of them
-	snap.Requests = append(snap.Requests, undo.Released...)
+	snap.Releases = append(snap.Releases, undo.Releases...)
 	before := r.Status()
 	s := before
-	s.Phase, s.Began, s.Undoes, s.Reading, s.Read = PhaseRefresh, began, undo.String(), 0, 0
+	s.Phase, s.Began, s.RollbackOf, s.Reading, s.Read = PhaseRefresh, began, undo.String(), 0, 0
 	r.set(s)
 	defer r.rest(before)
 	org := r.observer(Mode{DryRun: true})
@@ -91,7 +91,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 	}
 	if agreed != "" {
 		if p.ID != agreed {
-			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanMoved, p.ID)
+			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanChanged, p.ID)
 		}
 		if !p.Sends() {
 			return r.rolledBack(began, mode, undo, p, snap.Failures), nil
@@ -100,13 +100,13 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 			return nil, err
 		}
 		pause := undo.Pause(began, by)
-		if err := r.Store.Commit(state.Commit{Pause: &pause, Undone: true}); err != nil {
+		if err := r.Store.Commit(state.Commit{Pause: &pause, RolledBack: true}); err != nil {
 			return nil, err
 		}
 		r.standing.Paused = &pause
 		if a := r.standing.LastApplied; a != nil {
 			undone := *a
-			undone.Undone = true
+			undone.RolledBack = true
 			r.standing.LastApplied = &undone
 		}
 		policy := r.Policy
@@ -117,7 +117,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Undo, agreed, by st
 }
 
 // lacks says what is missing, if the history does not go back far enough, or a call was interrupted.
-func (r *Reconciler) lacks(undo plan.Undo, events []state.Event) (string, error) {
+func (r *Reconciler) lacks(undo plan.Rollback, events []state.Event) (string, error) {
 	meta, err := r.Store.Meta()
 	if err != nil {
 		return "", err
@@ -126,7 +126,7 @@ func (r *Reconciler) lacks(undo plan.Undo, events []state.Event) (string, error)
 	if meta.Writes > 0 {
 		interrupted = ": calls were interrupted, and the history has what they did after the next pass; ask again then"
 	}
-	begins, err := r.Store.HistoryBegins()
+	begins, err := r.Store.HistoryStart()
 	if err != nil || begins.IsZero() {
 		return interrupted, err
 	}
@@ -140,7 +140,7 @@ func (r *Reconciler) lacks(undo plan.Undo, events []state.Event) (string, error)
 	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before%s", begins.UTC().Format(time.RFC3339), interrupted), nil
 }
 
-func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *plan.Plan, failures map[string]state.Failure) *Result {
+func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Rollback, p *plan.Plan, failures map[string]state.Failure) *Result {
 	res := r.sum(began, mode, undo.Revision, p, nil, failures)
 	res.Mode = "rollback"
 	return res
@@ -148,6 +148,6 @@ func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Undo, p *p
 
 // rest publishes that nothing is under way, and otherwise what was known before.
 func (r *Reconciler) rest(before Status) {
-	before.Phase, before.Undoes = PhaseIdle, ""
+	before.Phase, before.RollbackOf = PhaseIdle, ""
 	r.set(before)
 }

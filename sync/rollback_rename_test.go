@@ -24,7 +24,7 @@ func TestRollbackOfARenamedManager(t *testing.T) {
 		if bad.Applied != 2 {
 			t.Fatal(show(bad))
 		}
-		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 2 || res.Skipped != 0 {
+		if res := w.rollback(plan.Rollback{Revision: bad.Revision}); res.Applied != 2 || res.Skipped != 0 {
 			t.Error(show(res))
 		}
 		if u := w.user(agent.Email); u.Title != "One" || u.Manager != boss.ID || w.user(boss.Email).ID != boss.ID {
@@ -52,7 +52,7 @@ func TestRollbackOfASuccessor(t *testing.T) {
 		if bad.Applied != 3 {
 			t.Fatal(show(bad))
 		}
-		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 3 {
+		if res := w.rollback(plan.Rollback{Revision: bad.Revision}); res.Applied != 3 {
 			t.Error(show(res))
 		}
 		if u := w.user(agent.Email); u.Manager != boss.ID || w.user(boss.Email).ID != boss.ID || w.user(successor.Email).ID != successor.ID {

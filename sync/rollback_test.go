@@ -17,7 +17,7 @@ import (
 )
 
 // rollback plans an undo, agrees to the plan and carries it out.
-func (w *world) rollback(undo plan.Undo) *usersync.Result {
+func (w *world) rollback(undo plan.Rollback) *usersync.Result {
 	w.Helper()
 	dry, err := w.Rollback(context.Background(), undo, "", "")
 	if err != nil {
@@ -51,7 +51,7 @@ func TestRollbackOfABadCommit(t *testing.T) {
 		}
 		w.sim.Edit(us[5].Email, func(u *sim.User) { u.Title = "Another field" })
 
-		undo := plan.Undo{Revision: bad.Revision[:12]}
+		undo := plan.Rollback{Revision: bad.Revision[:12]}
 		w.sim.ResetLedger()
 		dry, err := w.Rollback(context.Background(), undo, "", "")
 		if err != nil {
@@ -131,7 +131,7 @@ func TestRollbackSince(t *testing.T) {
 			t.Fatal(show(res))
 		}
 		time.Sleep(2 * time.Minute)
-		res := w.rollback(plan.Undo{Since: since})
+		res := w.rollback(plan.Rollback{Since: since})
 		if res.Applied != 2 || res.Skipped != 1 {
 			t.Errorf("applied %d, skipped %d:\n%s", res.Applied, res.Skipped, show(res))
 		}
@@ -154,21 +154,21 @@ func TestRollbackAgreed(t *testing.T) {
 		w.pass()
 		w.declareAll("title: Two")
 		bad := w.pass()
-		undo := plan.Undo{Revision: bad.Revision}
+		undo := plan.Rollback{Revision: bad.Revision}
 		dry, err := w.Rollback(context.Background(), undo, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.sim.Edit(w.sim.Users()[0].Email, func(u *sim.User) { u.Title = "By hand" })
 		w.sim.ResetLedger()
-		if _, err := w.Rollback(context.Background(), undo, dry.Plan, ""); !errors.Is(err, usersync.ErrPlanMoved) {
+		if _, err := w.Rollback(context.Background(), undo, dry.Plan, ""); !errors.Is(err, usersync.ErrPlanChanged) {
 			t.Errorf("it was carried out with another plan: %v", err)
 		}
 		if n := w.writes(); len(n) > 0 {
 			t.Error(n)
 		}
 		for _, revision := range []string{"ab", "ffffffffff"} {
-			if _, err := w.Rollback(context.Background(), plan.Undo{Revision: revision}, "", ""); err == nil {
+			if _, err := w.Rollback(context.Background(), plan.Rollback{Revision: revision}, "", ""); err == nil {
 				t.Errorf("revision %q was undone", revision)
 			}
 		}
@@ -191,13 +191,13 @@ func TestRollbackIsOfTheCommitAlone(t *testing.T) {
 		if bad.Applied != 3 {
 			t.Fatal(show(bad))
 		}
-		for _, undo := range []plan.Undo{{Revision: bad.Revision}, {Since: began}} {
+		for _, undo := range []plan.Rollback{{Revision: bad.Revision}, {Since: began}} {
 			dry, err := w.Rollback(context.Background(), undo, "", "")
 			if err != nil || dry.Pending != 2 || dry.Skipped != 1 || strings.Contains(show(dry), "deleted\"") {
 				t.Errorf("%v\n%s", err, show(dry))
 			}
 		}
-		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 2 {
+		if res := w.rollback(plan.Rollback{Revision: bad.Revision}); res.Applied != 2 {
 			t.Error(show(res))
 		}
 		if u := w.user(us[0].Email); u.State != "active" || u.Title != "Two" {
@@ -217,10 +217,10 @@ func TestRollbackThatIsRefusedChangesNothing(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Undo{Revision: w.pass().Revision}
+		undo := plan.Rollback{Revision: w.pass().Revision}
 		first := w.sim.Users()[0].Email
 		w.sim.Edit(first, func(u *sim.User) { u.Title = "By hand" })
-		if _, err := w.Rollback(context.Background(), undo, "p-0123", "me"); !errors.Is(err, usersync.ErrPlanMoved) {
+		if _, err := w.Rollback(context.Background(), undo, "p-0123", "me"); !errors.Is(err, usersync.ErrPlanChanged) {
 			t.Fatal(err)
 		}
 		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
@@ -244,10 +244,10 @@ func TestRollbackOfNothingAtAll(t *testing.T) {
 			w.declareAll("title: " + title)
 			w.pass()
 		}
-		if _, err := w.Rollback(context.Background(), plan.Undo{Since: began}, "", ""); !errors.Is(err, usersync.ErrCancelled) {
+		if _, err := w.Rollback(context.Background(), plan.Rollback{Since: began}, "", ""); !errors.Is(err, usersync.ErrNoNetChange) {
 			t.Error(err)
 		}
-		for _, undo := range []plan.Undo{{}, {Revision: "abcd", Since: began}} {
+		for _, undo := range []plan.Rollback{{}, {Revision: "abcd", Since: began}} {
 			if _, err := w.Rollback(context.Background(), undo, "", ""); !errors.Is(err, plan.ErrAmbiguous) {
 				t.Error(err)
 			}
@@ -264,7 +264,7 @@ func TestRollbackLeavesWhatOthersOwn(t *testing.T) {
 		w.declareAll("title: Two\ndepartment: Two")
 		bad := w.pass()
 		w.Policy.Unmanaged = []spec.Field{spec.Title}
-		if res := w.rollback(plan.Undo{Revision: bad.Revision}); res.Applied != 2 {
+		if res := w.rollback(plan.Rollback{Revision: bad.Revision}); res.Applied != 2 {
 			t.Error(show(res))
 		}
 		for _, u := range w.sim.Users() {
@@ -284,26 +284,26 @@ func TestRollbackBeyondTheHistory(t *testing.T) {
 		first := w.pass().Revision
 		w.declareAll("title: Two")
 		second := w.pass().Revision
-		if dry, err := w.Rollback(context.Background(), plan.Undo{Revision: second}, "", ""); err != nil || len(dry.Notes) > 0 {
+		if dry, err := w.Rollback(context.Background(), plan.Rollback{Revision: second}, "", ""); err != nil || len(dry.Notes) > 0 {
 			t.Errorf("the history is whole: %v, %+v", err, dry)
 		}
 		if err := w.Store.Close(); err != nil {
 			t.Fatal(err)
 		}
 		var err error
-		if w.Store, err = state.Open(w.state, state.Options{Events: 2}); err != nil {
+		if w.Store, err = state.Open(w.state, state.Options{MaxEvents: 2}); err != nil {
 			t.Fatal(err)
 		}
 		w.declareAll("title: Two\ndepartment: Three")
 		w.remove(w.sim.Users()[0].Email + ".yaml") // two events, where there is room for two
 		w.pass()
-		for _, undo := range []plan.Undo{{Revision: first}, {Revision: second}} {
+		for _, undo := range []plan.Rollback{{Revision: first}, {Revision: second}} {
 			_, err := w.Rollback(context.Background(), undo, "", "")
-			if !errors.Is(err, usersync.ErrNothingToUndo) || !strings.Contains(err.Error(), "the history goes back to 20") {
+			if !errors.Is(err, usersync.ErrNothingToRollBack) || !strings.Contains(err.Error(), "the history goes back to 20") {
 				t.Error(err)
 			}
 		}
-		dry, err := w.Rollback(context.Background(), plan.Undo{Since: began}, "", "")
+		dry, err := w.Rollback(context.Background(), plan.Rollback{Since: began}, "", "")
 		if err != nil || len(dry.Notes) != 1 || !strings.Contains(dry.Notes[0], "the history goes back to 20") || dry.Pending != 2 {
 			t.Errorf("%v, %+v", err, dry)
 		}
@@ -319,7 +319,7 @@ func TestRollbackIsGuarded(t *testing.T) {
 		w.declareAll("title: Two")
 		bad := w.pass()
 		w.Policy.Guard.Protected = []string{w.sim.Users()[0].Email}
-		res := w.rollback(plan.Undo{Revision: bad.Revision})
+		res := w.rollback(plan.Rollback{Revision: bad.Revision})
 		if res.Applied != 2 || res.Held != 1 || w.user(w.sim.Users()[0].Email).Title != "Two" {
 			t.Errorf("applied %d, held %d:\n%s", res.Applied, res.Held, show(res))
 		}
@@ -334,7 +334,7 @@ func TestRollbackThatGoesOnKeepsThePause(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Undo{Revision: w.pass().Revision}
+		undo := plan.Rollback{Revision: w.pass().Revision}
 		first := state.Pause{At: time.Now(), By: "ana", Reason: "incident 4711"}
 		w.fault("PATCH user=" + w.sim.Users()[0].Email + " 400")
 		undo.Paused = &first

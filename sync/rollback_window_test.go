@@ -16,7 +16,7 @@ import (
 )
 
 // badSkills makes a commit that gives all users another skill, and returns what undoes it.
-func (w *world) badSkills() plan.Undo {
+func (w *world) badSkills() plan.Rollback {
 	w.Helper()
 	for _, name := range []string{"Billing", "Refunds"} {
 		w.sim.Define(sim.Skill, name)
@@ -29,7 +29,7 @@ func (w *world) badSkills() plan.Undo {
 		w.Fatal(show(bad))
 	}
 	time.Sleep(2 * time.Minute) // until a reading of skills is believed again
-	return plan.Undo{Revision: bad.Revision}
+	return plan.Rollback{Revision: bad.Revision}
 }
 
 // A person who undoes at 3 a.m. what was wrong does not wait for a change window: no pass would carry it out later.
@@ -104,7 +104,7 @@ func TestRollbackLeavesQuarantine(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Undo{Revision: w.pass().Revision}
+		undo := plan.Rollback{Revision: w.pass().Revision}
 		u := w.sim.Users()[0]
 		before := state.Failure{Key: u.Email, Desired: "what the specs ask for", Attempts: 7, Next: time.Now().Add(time.Hour).UTC(), Message: "no"}
 		if err := w.Store.Commit(state.Commit{Failures: []state.Failure{before}}); err != nil {
@@ -128,7 +128,7 @@ func TestRollbackWithLostAnswers(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Undo{Revision: w.pass().Revision}
+		undo := plan.Rollback{Revision: w.pass().Revision}
 		w.fault("PATCH x1 lost")
 		if res := w.rollback(undo); res.Applied != 3 {
 			t.Fatal(show(res))

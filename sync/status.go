@@ -28,20 +28,20 @@ func Phases() []Phase {
 
 // Status is where the program stands. It is a value: whoever wants to know reads the current one.
 type Status struct {
-	Phase    Phase
-	Began    time.Time
-	Revision string
-	Plan     string
-	Undoes   string // a rollback is under way: of what
-	Users    int    // declared
-	InSync   int    // of these, who are as declared, as far as known; in apply and idle
-	Changed  int    // to be changed in this pass
-	Applied  int
-	Failed   int
-	InFlight int // requests under way, or waiting for their turn; in apply
-	Reading  int // users whose further fields are read
-	Read     int
-	Beat     time.Time // of the last step; in apply there is one every few seconds
+	Phase      Phase
+	Began      time.Time
+	Revision   string
+	Plan       string
+	RollbackOf string // a rollback is under way: of what
+	Users      int    // declared
+	InSync     int    // of these, who are as declared, as far as known; in apply and idle
+	Changed    int    // to be changed in this pass
+	Applied    int
+	Failed     int
+	InFlight   int // requests under way, or waiting for their turn; in apply
+	Reading    int // users whose further fields are read
+	Read       int
+	Beat       time.Time // of the last step; in apply there is one every few seconds
 	// Moved is when the phase last changed, or a user was applied or read: Beat goes on without.
 	Moved time.Time
 	Last  *Result // of the last pass that had a plan, if it is over

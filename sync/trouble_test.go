@@ -327,7 +327,7 @@ func TestOverdue(t *testing.T) {
 		w.Directory = overdue{w.genesys}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
+		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true})
 		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || res.Pending != 3 {
 			t.Errorf("pending %d, error %v", res.Pending, err)
 		}

@@ -81,7 +81,7 @@ func TestAStoppedPassLeavesNoIntents(t *testing.T) {
 		w.declareAll("voicemail: {alertTimeoutSeconds: 31}")
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(30*time.Second, cancel) // calls wait for the next minute's quota
-		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
+		res, err := w.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true})
 		if err == nil || w.intents() != 0 {
 			t.Errorf("%v, applied %d, pending %d, and %d intents are left", err, res.Applied, res.Pending, w.intents())
 		}

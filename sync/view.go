@@ -66,7 +66,7 @@ func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*Vie
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	snap, err := store.Part(keys, ids)
+	snap, err := store.SnapshotOf(keys, ids)
 	if err != nil {
 		return nil, err
 	}

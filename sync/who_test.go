@@ -144,7 +144,7 @@ func TestWhoIsRecorded(t *testing.T) {
 // An address that was changed by hand, and then in the specs, is one user's.
 func TestTheSpecFollowsARenameByHand(t *testing.T) {
 	for name, mode := range map[string]usersync.Mode{
-		"read again":           {Strict: true, Reread: true},
+		"read again":           {Strict: true, ForceRefresh: true},
 		"with an old reading":  {Strict: true},
 		"without a reading":    {Strict: true, NoRefresh: true},
 		"by the daemon, later": {},

@@ -66,7 +66,7 @@ func TestTheWindowClosesInAPass(t *testing.T) {
 			} else {
 				t.Logf("%d writes of routing, %d after the end; %d others after it", len(before), len(late), others)
 			}
-			waits, opens := res.Waits()
+			waits, opens := res.WaitingForWindow()
 			if res.Applied+res.Deferred != tt.users || res.Pending+res.Failed > 0 || waits < tt.users/4 || !opens.Equal(closes.Add(7*24*time.Hour-time.Duration(tt.minutes)*time.Minute)) || !res.Retry.Equal(opens) {
 				t.Errorf("applied %d, deferred %d, pending %d, failed %d; %d wait until %s, next %s", res.Applied, res.Deferred, res.Pending, res.Failed, waits, opens, res.Retry)
 			}
@@ -191,8 +191,8 @@ func TestWhatWaitsIsNotDone(t *testing.T) {
 		if s := w.Status(); s.InSync != 0 {
 			t.Errorf("%d of %d are called in sync, of whom half waits", s.InSync, s.Users)
 		}
-		if e := w.told(w.sim.Users()[0].Email, false); e.Standing != "deferred" || !strings.Contains(e.Why, "waits for the change window") {
-			t.Errorf("who waits with half is %s: %s", e.Standing, e.Why)
+		if e := w.told(w.sim.Users()[0].Email, false); e.Status != "deferred" || !strings.Contains(e.Why, "waits for the change window") {
+			t.Errorf("who waits with half is %s: %s", e.Status, e.Why)
 		}
 		for range 2 {
 			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, NoRefresh: true})

@@ -126,7 +126,7 @@ func (s source) Release(by, id string) (plan.Hold, error) {
 		if h.ID != id {
 			continue
 		}
-		if err := s.Store.Commit(state.Commit{Release: []string{id}}); err != nil {
+		if err := s.Store.Commit(state.Commit{AddReleases: []string{id}}); err != nil {
 			return h, err
 		}
 		s.log.Warn("released: the next pass lets it through", "id", id, "guard", h.Guard, "users", len(h.Users), "by", by)

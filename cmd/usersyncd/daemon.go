@@ -157,7 +157,7 @@ func (d *daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Resu
 	listeners.Go(func() { d.watchTree(listening) })
 	listeners.Go(func() { d.watchRequests(listening, hup) })
 	began, before := time.Now(), d.calls()
-	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, Reread: slices.ContainsFunc(d.asked, func(c command) bool { return c.reread })}
+	mode := usersync.Mode{NoRefresh: d.tuned.Load().noRefresh, ForceRefresh: slices.ContainsFunc(d.asked, func(c command) bool { return c.reread })}
 	res, err := d.Reconcile(ctx, mode)
 	stop()
 	listeners.Wait()

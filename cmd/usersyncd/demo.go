@@ -198,7 +198,7 @@ func (d *demo) settings(base string) (*config, environment) {
 func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	before := d.calls()
 	stop := d.showProgress()
-	res, err := d.Reconcile(ctx, usersync.Mode{Strict: true, Reread: true})
+	res, err := d.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true})
 	stop()
 	if err != nil {
 		return nil, refused(d.process, res, err)

@@ -76,7 +76,7 @@ func (d *doctor) readState(name, path string, info fs.FileInfo) {
 		return
 	}
 	snapshot, meta, err := d.take(store)
-	void := store.Void()
+	void := store.Empty()
 	if err = errors.Join(err, store.Close()); err != nil {
 		d.problem(name, "usersyncd --once sets it aside and reads everything again; or restore it", "%v", err)
 		return
@@ -97,7 +97,7 @@ func (d *doctor) take(store *state.Store) (*state.Snapshot, state.Meta, error) {
 		return nil, state.Meta{}, err
 	}
 	meta, err := store.Meta()
-	if err == nil && !store.Void() && !d.blocked["credentials"] && !d.blocked["region"] {
+	if err == nil && !store.Empty() && !d.blocked["credentials"] && !d.blocked["region"] {
 		newMemory(store, d.found.id, d.genesys.API(), true, d.log).restore(d.listener.Dispatcher)
 	}
 	return snapshot, meta, err

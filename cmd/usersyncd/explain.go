@@ -79,8 +79,8 @@ func (c *config) explainStored(cmd *cobra.Command, args []string, env environmen
 
 func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", text.Escape(e.Email), e.Standing)
-	if e.Action != "" && e.Standing != "in sync" {
+	fmt.Fprintf(&b, "%s: %s", text.Escape(e.Email), e.Status)
+	if e.Action != "" && e.Status != "in sync" {
 		fmt.Fprintf(&b, " (%s, %s)", e.Action, e.Cause)
 	}
 	b.WriteString("\n")
@@ -95,7 +95,7 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error
 	}
 	switch {
 	case e.Next.IsZero():
-	case e.Opens:
+	case e.WaitsForWindow:
 		line("goes at", "%s (in %s), when the window opens", e.Next.Local().Format(time.DateTime), text.ShortDuration(e.Next.Sub(now)))
 	default:
 		line("next try", "%s (in %s), or at once when the spec changes", e.Next.Local().Format(time.DateTime), text.ShortDuration(e.Next.Sub(now)))

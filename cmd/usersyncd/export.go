@@ -130,7 +130,7 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	}
 	if c.output == "json" {
 		out := exported{Schema: "usersyncd.export/v1", Users: len(found.Users), Created: report.Created, Updated: report.Updated,
-			Unchanged: report.Unchanged, Skipped: []leftOut{}, Late: found.Late.Fields, Calls: a.calls()}
+			Unchanged: report.Unchanged, Skipped: []leftOut{}, Late: found.Omitted.Fields, Calls: a.calls()}
 		for _, s := range report.Skipped {
 			out.Skipped = append(out.Skipped, leftOut{s.File, s.Field, s.Message})
 		}
@@ -139,7 +139,7 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	for _, s := range report.Skipped {
 		fmt.Fprintln(p.stderr, s)
 	}
-	if late := found.Late; late.Fields > 0 {
+	if late := found.Omitted; late.Fields > 0 {
 		fmt.Fprintln(p.stderr, lateText(late))
 	}
 	skipped := ""
@@ -152,7 +152,7 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 }
 
 // lateText says what was left out, why, and what to do about it.
-func lateText(late usersync.Late) string {
+func lateText(late usersync.Omitted) string {
 	why := "usersyncd changed these users within the last minute, and the API may not show that yet"
 	if late.Rebuilt {
 		why = "the state file was rebuilt, so what usersyncd wrote last is not known, and the API may not show that yet"

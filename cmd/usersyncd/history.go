@@ -87,8 +87,8 @@ asks the running daemon or, when none runs, that file.`,
 // printEvent writes one write, a line for the user and a line a field.
 func printEvent(w io.Writer, e state.Event) {
 	undo := ""
-	if e.Undoes != "" {
-		undo = ", undoes " + spec.ShortRevision(e.Undoes)
+	if e.RollbackOf != "" {
+		undo = ", undoes " + spec.ShortRevision(e.RollbackOf)
 	}
 	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(undo))
 	if e.Uncertain {

@@ -15,7 +15,7 @@ import (
 )
 
 // retitled commits a title for some users, and returns what would undo that, and the plan of it.
-func (b *bubble) retitled(users []sim.User, title string) (plan.Undo, string) {
+func (b *bubble) retitled(users []sim.User, title string) (plan.Rollback, string) {
 	b.Helper()
 	for _, u := range users {
 		u.Title = title
@@ -23,7 +23,7 @@ func (b *bubble) retitled(users []sim.User, title string) (plan.Undo, string) {
 	}
 	b.hint()
 	time.Sleep(time.Minute)
-	undo := plan.Undo{Revision: b.d.Status().Revision}
+	undo := plan.Rollback{Revision: b.d.Status().Revision}
 	dry, err := (source{b.d}).Rollback(b.Context(), undo, "", "me")
 	if err != nil {
 		b.Fatal(err)

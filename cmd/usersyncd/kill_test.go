@@ -195,8 +195,8 @@ func minuteLater(t *testing.T, file string) int {
 	var commit state.Commit
 	for _, u := range snap.Users {
 		u.Times = state.Times{Read: u.Times.Read}
-		if u.Made > 0 {
-			u.Made -= 60
+		if u.CreatedAt > 0 {
+			u.CreatedAt -= 60
 		}
 		commit.Users = append(commit.Users, u)
 	}

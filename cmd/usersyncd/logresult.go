@@ -65,15 +65,15 @@ func (d *daemon) logResult(res *usersync.Result, err error) {
 	if res == nil {
 		return
 	}
-	waits, opens := res.Waits()
-	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Kept, waits, opens)
+	waits, opens := res.WaitingForWindow()
+	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Retained, waits, opens)
 	first := d.lastLogged == ""
 	news := said != d.lastLogged || res.Applied > 0
 	if d.lastLogged = said; !news {
 		return
 	}
-	if res.Kept > 0 {
-		d.log.Warn("users that are not declared any more, or whose specs have problems, are kept as last applied until the specs are in order", "users", res.Kept)
+	if res.Retained > 0 {
+		d.log.Warn("users that are not declared any more, or whose specs have problems, are kept as last applied until the specs are in order", "users", res.Retained)
 	}
 	for _, note := range res.Notes {
 		if !slices.Contains(d.notes, note) { // it stands as long as what it is about

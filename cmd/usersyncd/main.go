@@ -107,7 +107,7 @@ func exitCode(err error) int {
 		return e.code
 	case errors.Is(err, apply.ErrThrottled):
 		return exitFailed
-	case errors.Is(err, plan.ErrNobody):
+	case errors.Is(err, plan.ErrUnknownAddress):
 		return exitUsage
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid

@@ -172,7 +172,7 @@ func TestStatusText(t *testing.T) {
 		{usersync.Status{Phase: "idle", Users: 3, InSync: 2, Revision: commit, Last: &usersync.Result{Pending: 1}}, "3 users @0123456789ab, 2 in sync, 1 pending"},
 		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Last: &usersync.Result{Held: 2}}, "3 users @, 3 in sync, 0 pending, 2 held"}, // nobody declares them
 		{usersync.Status{Phase: "idle", Users: 9, InSync: 4, Failed: 1, Last: &usersync.Result{
-			Failed: 1, Quarantined: 2, Held: 1, Skipped: 1, Kept: 4, Problems: []spec.Problem{problem},
+			Failed: 1, Quarantined: 2, Held: 1, Skipped: 1, Retained: 4, Problems: []spec.Problem{problem},
 		}}, "9 users @, 4 in sync, 5 pending, 1 failed, 2 in quarantine, 1 held, 1 skipped, 1 problem in the specs, 4 kept as last applied"},
 		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Err: errors.New("a\nMAINPID=1")}, `3 users @abc, the last pass ended early: a MAINPID=1`},
 		{usersync.Status{Phase: "apply", Users: 5000, InSync: 4998, Changed: 3, Applied: 1, Failed: 1, Revision: "abc123"},

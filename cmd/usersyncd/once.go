@@ -40,7 +40,7 @@ func (a *app) onePass(ctx context.Context, c *config, p process, dryRun bool) (*
 		return nil, err
 	}
 	stop := a.showProgress()
-	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.noRefresh, Reread: !c.noRefresh, Release: c.release.list})
+	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.noRefresh, ForceRefresh: !c.noRefresh, Release: c.release.list})
 	stop()
 	if res == nil {
 		return nil, err

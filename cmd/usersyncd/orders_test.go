@@ -40,7 +40,7 @@ func TestARollbackComesFirst(t *testing.T) {
 			time.Sleep(time.Minute)
 			retitle("Bad")
 			time.Sleep(time.Minute)
-			undo := plan.Undo{Revision: b.d.Status().Revision}
+			undo := plan.Rollback{Revision: b.d.Status().Revision}
 			s := source{daemon: b.d}
 			plan, err := s.Rollback(b.Context(), undo, "", "me")
 			if err != nil || plan.Pending != 6 {
@@ -103,7 +103,7 @@ func TestTheStateFileGoesAway(t *testing.T) {
 		if err := os.Rename(path, path+".aside"); err != nil {
 			b.Fatal(err)
 		}
-		if err := s.Pause("me", "keep"); !errors.Is(err, state.ErrGone) {
+		if err := s.Pause("me", "keep"); !errors.Is(err, state.ErrReplaced) {
 			b.Errorf("pause: %v", err)
 		}
 		time.Sleep(2 * time.Minute)

@@ -62,10 +62,10 @@ func printNotes(w io.Writer, res *usersync.Result) {
 	for _, note := range res.Notes {
 		fmt.Fprintln(w, "Note:", note)
 	}
-	if res.Kept > 0 {
-		fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Kept, "managed user"))
+	if res.Retained > 0 {
+		fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
 	}
-	if users, opens := res.Waits(); users > 0 {
+	if users, opens := res.WaitingForWindow(); users > 0 {
 		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(opens), text.Plural(users, "user"))
 	}
 }

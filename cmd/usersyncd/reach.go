@@ -53,9 +53,9 @@ func (c *config) reach(ctx context.Context, env environment) (reach, error) {
 	switch {
 	case failed != nil:
 		return reach{}, errors.Join(failed, store.Close())
-	case store.Void() && meta.Rebuilt:
+	case store.Empty() && meta.Rebuilt:
 		r.nothing = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside, and reads the organization again", err, path)
-	case store.Void():
+	case store.Empty():
 		r.nothing = fmt.Errorf("%w, and there is no state file %s: say with --state which one the service, or the run in CI, uses", err, path)
 	}
 	return r, nil

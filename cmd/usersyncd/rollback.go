@@ -37,7 +37,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
   usersyncd rollback --since 2h`,
 		Args: noArgs,
 		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
-			undo := plan.Undo{Revision: revision}
+			undo := plan.Rollback{Revision: revision}
 			switch {
 			case revision == "" && since == "":
 				return usage("what is to be undone? Give --revision COMMIT, or --since TIME")
@@ -52,14 +52,14 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				undo.Since = at.Truncate(time.Second)
 			}
 			res, err := c.rollback(cmd, env, p, undo, agreed)
-			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToUndo) {
+			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToRollBack) {
 				return usage("%w", err)
 			}
-			if errors.Is(err, usersync.ErrCancelled) {
+			if errors.Is(err, usersync.ErrNoNetChange) {
 				_, err = fmt.Fprintln(p.stdout, text.Escape(err.Error()))
 				return err
 			}
-			if errors.Is(err, usersync.ErrPlanMoved) {
+			if errors.Is(err, usersync.ErrPlanChanged) {
 				return fmt.Errorf("%w; nothing was written. Look at that one, and confirm it: usersyncd rollback %s", err, argument(undo))
 			}
 			if res != nil {
@@ -91,7 +91,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 }
 
 // rollback has the daemon do it or, when none runs, puts the program together and does it.
-func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo plan.Undo, agreed string) (*usersync.Result, error) {
+func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo plan.Rollback, agreed string) (*usersync.Result, error) {
 	client, err := c.dial(cmd.Context(), env)
 	if err == nil {
 		defer client.Close()
@@ -131,7 +131,7 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo p
 	return res, a.close(err)
 }
 
-func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) error {
+func printRollback(c *config, p process, res *usersync.Result, undo plan.Rollback) error {
 	if c.output == "json" {
 		return printJSON(p.stdout, res)
 	}
@@ -166,7 +166,7 @@ func printRollback(c *config, p process, res *usersync.Result, undo plan.Undo) e
 }
 
 // argument is how an undo is asked for.
-func argument(undo plan.Undo) string {
+func argument(undo plan.Rollback) string {
 	if undo.Revision == "" {
 		return "--since " + undo.Since.UTC().Format(time.RFC3339)
 	}

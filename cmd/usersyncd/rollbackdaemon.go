@@ -51,7 +51,7 @@ func (r *rollbacks) release(id string) (plan.Hold, bool) {
 
 // Rollback implements control.Daemon. It ends the pass under way, which may go on writing what is to be undone, and no
 // pass comes before it.
-func (s source) Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error) {
+func (s source) Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error) {
 	r := &s.rollbacks
 	if agreed != "" {
 		if !r.writing.CompareAndSwap(false, true) { // their pauses would get into each other's way
@@ -63,7 +63,7 @@ func (s source) Rollback(ctx context.Context, undo plan.Undo, agreed, by string)
 	if err == nil {
 		undo.Paused = meta.Pause
 		r.mu.Lock()
-		undo.Released = slices.Clone(r.released)
+		undo.Releases = slices.Clone(r.released)
 		r.mu.Unlock()
 		res, taken, err = s.ask(ctx, command{why: "rollback requested", run: func(running context.Context) (*usersync.Result, error) {
 			if agreed != "" {
@@ -86,7 +86,7 @@ func (s source) Rollback(ctx context.Context, undo plan.Undo, agreed, by string)
 }
 
 // rollBack makes one between two passes.
-func (d *daemon) rollBack(ctx context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error) {
+func (d *daemon) rollBack(ctx context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error) {
 	before := d.calls()
 	res, err := d.Rollback(ctx, undo, agreed, by)
 	if res != nil {
@@ -101,7 +101,7 @@ func (d *daemon) rollBack(ctx context.Context, undo plan.Undo, agreed, by string
 		}
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, usersync.ErrNothingToUndo), errors.Is(err, usersync.ErrCancelled), errors.Is(err, plan.ErrAmbiguous), errors.Is(err, usersync.ErrPlanMoved):
+	case errors.Is(err, context.Canceled), errors.Is(err, usersync.ErrNothingToRollBack), errors.Is(err, usersync.ErrNoNetChange), errors.Is(err, plan.ErrAmbiguous), errors.Is(err, usersync.ErrPlanChanged):
 		d.log.Info("nothing was undone", "undo", undo.String(), "reason", err)
 	case err != nil:
 		d.log.Error("a rollback was not carried out, or not to its end", "undo", undo.String(), "error", err)

@@ -25,7 +25,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	s := control.Status{
 		Schema: control.StatusSchema, Version: version(), PID: os.Getpid(), Now: now.UTC(), Started: d.began.UTC(), Dir: d.dir, API: d.API,
 		Phase: st.Phase, Began: st.Began.UTC(), Beat: st.Beat.UTC(), Moved: st.Moved.UTC(), Success: st.Success.UTC(), Refresh: st.Refresh.UTC(),
-		Head: st.Revision, Dirty: spec.IsDirty(st.Revision), Applied: st.LastApplied, Plan: st.Plan, Undoes: st.Undoes, Paused: st.Paused,
+		Head: st.Revision, Dirty: spec.IsDirty(st.Revision), Applied: st.LastApplied, Plan: st.Plan, Undoes: st.RollbackOf, Paused: st.Paused,
 		Users: st.Users, InSync: st.InSync, Reading: st.Reading, Read: st.Read, Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{},
 		Limiter: d.limiterStatus(),
 	}
@@ -60,7 +60,7 @@ func (d *daemon) status(now time.Time) control.Status {
 
 // isStateError reports whether a pass ended because the state file cannot be read or written.
 func isStateError(err error) bool {
-	for _, why := range []error{state.ErrDamaged, state.ErrGone, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
+	for _, why := range []error{state.ErrDamaged, state.ErrReplaced, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO} {
 		if errors.Is(err, why) {
 			return true
 		}
@@ -100,7 +100,7 @@ func (d *daemon) countUsers(s *control.Status, st usersync.Status) {
 		}
 	}
 	s.Holds, s.Notes = last.Holds, last.Notes
-	_, s.Opens = last.Waits()
+	_, s.Opens = last.WaitingForWindow()
 	s.Show(last.Failures, last.Problems, last.Contested, mostShown)
 	if st.Phase == usersync.PhaseApply { // a rollback, which is not what the specs ask for
 		s.Changing, s.Done, s.Failed, s.Pending = st.Changed, st.Done(), st.Failed, max(0, st.Changed-st.Done())

@@ -133,7 +133,7 @@ func appliedText(s control.Status) string {
 	switch a := s.Applied; {
 	case a == nil:
 		return "never fully applied yet"
-	case a.Undone:
+	case a.RolledBack:
 		return spec.ShortRevision(a.Revision) + " was fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
 	case a.Revision == s.Head && s.Dirty:
 		return "applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago with edits that are not committed"

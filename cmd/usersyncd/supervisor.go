@@ -185,7 +185,7 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	if n := len(r.Problems); n > 0 {
 		others = append(others, text.Plural(n, "problem")+" in the specs")
 	}
-	others = append(others, nonZero(number{r.Kept, "kept as last applied"})...)
+	others = append(others, nonZero(number{r.Retained, "kept as last applied"})...)
 	pending := max(0, st.Users-st.InSync)
 	if st.Phase == usersync.PhaseIdle && pending == 0 && len(others) == 0 {
 		return said + ", all in sync"

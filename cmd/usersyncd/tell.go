@@ -147,7 +147,7 @@ released: change the configuration.`,
 				return releaseNow(ctx, client, id)
 			}, func(store *state.Store) (string, error) {
 				return fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id),
-					store.Commit(state.Commit{Release: []string{id}})
+					store.Commit(state.Commit{AddReleases: []string{id}})
 			})
 		},
 	}
@@ -165,7 +165,7 @@ func releaseNow(ctx context.Context, client *control.Client, id string) (string,
 		return "", err
 	}
 	next := "The daemon makes a pass now."
-	if h.Undo {
+	if h.Rollback {
 		next = "Plan the rollback again."
 	} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
 		next = "Nothing is done before usersyncd resume: it is paused."

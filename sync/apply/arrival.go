@@ -52,9 +52,9 @@ func (e *engine) arrived(j *job, a arrival) (written []spec.Field) {
 	u.Applied = e.inForceOf(j, before, a, written)
 	half := slices.DeleteFunc(slices.Clone(sent), func(f spec.Field) bool { return slices.Contains(written, f) })
 	if len(half) > 0 && !c.Action.Removes() { // as far as it goes it is ours, and nobody's drift
-		u.Applied = plan.Overlaid(u.Applied, u.Fields, half)
+		u.Applied = plan.WithWritten(u.Applied, u.Fields, half)
 	}
-	e.Policy.Wrote(u, made, sent, now)
+	e.Policy.RecordWrite(u, made, sent, now)
 	if before != nil && before.Deleted() && !u.Deleted() {
 		u.Stale = true
 	}
@@ -64,7 +64,7 @@ func (e *engine) arrived(j *job, a arrival) (written []spec.Field) {
 	}
 	commit := state.Commit{Users: []*state.User{u}}
 	if made || a.call == nil && before == nil {
-		commit.Settled = []string{c.Key}
+		commit.ClearIntents = []string{c.Key}
 	}
 	e.add(commit)
 	if made || before != nil && len(touched) > 0 {
@@ -87,7 +87,7 @@ func (e *engine) merged(c *plan.Change, before *state.User, a arrival) *state.Us
 	shown := a.now.Fields
 	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
-		shown = e.Policy.Believed(before, shown, a.at)
+		shown = e.Policy.ReliableFields(before, shown, a.at)
 	}
 	maps.Copy(u.Fields, shown)
 	for _, f := range a.shows {
@@ -113,7 +113,7 @@ func (e *engine) confirmed(j *job, u *state.User) []spec.Field {
 	next.Current = u
 	e.comparison(&next)
 	return slices.DeleteFunc(slices.Clone(j.doubtful), func(f spec.Field) bool {
-		return !j.change.Names(f) || next.Names(f) || slices.ContainsFunc(next.Drift, func(fc plan.FieldChange) bool { return fc.Field == f })
+		return !j.change.HasField(f) || next.HasField(f) || slices.ContainsFunc(next.Drift, func(fc plan.FieldChange) bool { return fc.Field == f })
 	})
 }
 
@@ -137,7 +137,7 @@ func (e *engine) inForceOf(j *job, before *state.User, a arrival, written []spec
 		if applied == nil {
 			applied = spec.Fields{}
 		}
-		return plan.Overlaid(applied, c.Desired, written)
+		return plan.WithWritten(applied, c.Desired, written)
 	case u.Applied == nil && (u.Deleted() || len(written) == 0 && !j.created):
 		return nil // found, and not managed: that some fields happen to be as declared does not make it so
 	}
@@ -162,7 +162,7 @@ func (e *engine) compare(j *job) move {
 	c, policy := j.change, e.Policy
 	next := *c
 	e.comparison(&next)
-	next.Keep(c.Withheld)
+	next.SetWithheld(c.Withheld)
 	if next.WithholdContested(time.Now()) { // somebody has changed them back since the pass began
 		c.Withheld = next.Withheld
 		j.drop(next.Withholds)
@@ -182,14 +182,14 @@ func (e *engine) compare(j *job) move {
 		j.planned.Action = plan.Adopt
 	}
 	if j.planned.Action != plan.Create && j.planned.Action != plan.Restore { // who does not wait for any change window
-		policy.Schedule.Postpone(&next, e.plan.Began)
+		policy.Schedule.Defer(&next, e.plan.Began)
 	}
 	c.Deferred, c.Until = next.Deferred, next.Until
 	j.drop(next.Defers)
 	switch call := j.call(); {
 	case len(next.Fields) == 0:
 		return e.inForce(j, &next)
-	case e.noResend(j.last) && call != nil && (call.Creates && next.Action == plan.Create || slices.ContainsFunc(call.Fields, next.Names)):
+	case e.noResend(j.last) && call != nil && (call.Creates && next.Action == plan.Create || slices.ContainsFunc(call.Fields, next.HasField)):
 		return e.failNotDone(j)
 	case (next.Action == plan.Create || next.Action == plan.Restore) && !policy.Create:
 		return e.fail(j, errors.New("the user was deleted, and creating users is switched off"))

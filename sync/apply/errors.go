@@ -68,7 +68,7 @@ func (e *CallError) Error() string {
 // Unwrap makes errors.Is find the kind as well as the cause.
 func (e *CallError) Unwrap() []error { return []error{e.Kind, e.Err} }
 
-// Ended reports whether an error says that a request was not made, as nobody wants it any more.
-func Ended(err error) bool {
+// IsCancelled reports whether an error says that a request was not made, as nobody wants it any more.
+func IsCancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

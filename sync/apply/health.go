@@ -38,7 +38,7 @@ func (h *health) note(ans answer, last bool) error {
 		if h.forbidden++; h.forbidden >= MaxForbidden {
 			return fmt.Errorf("%d calls in a row lacked a permission: %w", h.forbidden, ans.err)
 		}
-	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable), Ended(ans.err):
+	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable), IsCancelled(ans.err):
 		return ans.err
 	}
 	return nil

@@ -48,7 +48,7 @@ func (r *recorder) touched(c *plan.Change, call *Call) []spec.Field {
 // resolve clears the intents of a job, unless its call may have been carried out without an answer.
 func (r *recorder) resolve(j *job) {
 	if len(j.unresolved) > 0 && j.doubt != unanswered {
-		r.add(state.Commit{Resolved: []state.UserFields{{ID: j.change.Current.ID, Fields: j.unresolved}}})
+		r.add(state.Commit{ClearWrites: []state.UserFields{{ID: j.change.Current.ID, Fields: j.unresolved}}})
 		j.unresolved = nil
 	}
 }

@@ -20,10 +20,10 @@ func (r *recorder) complete(j *job) move {
 	j.finish()
 	var commit state.Commit
 	if !c.OneOff { // quarantine is of what the specs ask for
-		commit.Cleared = []string{c.Key}
+		commit.ClearFailures = []string{c.Key}
 	}
 	if j.created {
-		commit.Settled = []string{c.Key}
+		commit.ClearIntents = []string{c.Key}
 	}
 	r.resolve(j)
 	if c.Action.Removes() {
@@ -50,7 +50,7 @@ func (r *recorder) skip(j *job, why string) move {
 	j.finish()
 	j.change.Note = why
 	r.end(j.change, plan.Skipped)
-	r.add(state.Commit{Settled: []string{j.change.Key}, Cleared: []string{j.change.Key}})
+	r.add(state.Commit{ClearIntents: []string{j.change.Key}, ClearFailures: []string{j.change.Key}})
 	return move{to: done}
 }
 
@@ -66,7 +66,7 @@ func (r *recorder) fail(j *job, err error) move {
 	if before := r.failures[c.Key]; before.Desired == c.Hash {
 		f.Attempts += before.Attempts
 	}
-	longest := plan.LongestWait
+	longest := plan.MaxQuarantine
 	if errors.Is(err, ErrUncertain) {
 		longest = outageWait
 	}
@@ -76,7 +76,7 @@ func (r *recorder) fail(j *job, err error) move {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	if c.Current == nil && !j.created { // the creation was refused for certain
-		r.add(state.Commit{Settled: []string{c.Key}})
+		r.add(state.Commit{ClearIntents: []string{c.Key}})
 	}
 	if !c.OneOff {
 		r.add(state.Commit{Failures: []state.Failure{f}})
@@ -87,7 +87,7 @@ func (r *recorder) fail(j *job, err error) move {
 
 // abandon ends a job that waits for somebody who does not come.
 func (r *recorder) abandon(j *job, waitsFor string) {
-	j.change.Waits = waitsFor
+	j.change.WaitsFor = waitsFor
 	r.resolve(j)
 	j.finish()
 	r.end(j.change, plan.Skipped)

@@ -103,7 +103,7 @@ func (e *engine) waitsFor(c *plan.Change, call *Call) string {
 			return owner
 		}
 	}
-	for _, key := range c.Needs {
+	for _, key := range c.DependsOn {
 		if !call.Creates && !e.plan.Reachable(key) {
 			return key
 		}

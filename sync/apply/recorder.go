@@ -75,8 +75,8 @@ func (r *recorder) local(todo []*plan.Change) error {
 		}
 	}
 	record := r.plan.Record
-	if record.Answered = r.plan.Answered; !r.plan.Urgent { // which knows not all that is held
-		record.Answered = append(slices.Clip(record.Answered), r.plan.UnknownReleases...)
+	if record.ClearReleases = r.plan.HandledReleases; !r.plan.Urgent { // which knows not all that is held
+		record.ClearReleases = append(slices.Clip(record.ClearReleases), r.plan.UnknownReleases...)
 	}
 	r.add(record)
 	return r.flush()
@@ -133,9 +133,9 @@ func (r *recorder) logChange(c *plan.Change) {
 	case c.Err != nil:
 		level = slog.LevelWarn
 		attrs = append(attrs, "error", text.Escape(c.Err.Error()))
-	case c.Waits != "":
+	case c.WaitsFor != "":
 		level = slog.LevelWarn
-		attrs = append(attrs, "waits for", c.Waits)
+		attrs = append(attrs, "waits for", c.WaitsFor)
 	}
 	r.Log.Log(context.Background(), level, "user "+string(c.Outcome), attrs...)
 }

@@ -10,16 +10,16 @@ import (
 	"usersyncd/sync/plan/identity"
 )
 
-// Resolve takes in what a reading, at a time, shows of the fields of a user in which a call was interrupted. What the
+// ResolveWrites takes in what a reading, at a time, shows of the fields of a user in which a call was interrupted. What the
 // call wanted counts as applied if it is there. Else, unless the field is as it was, nothing does: what is declared is
 // written, and what is there is not taken for what somebody else has changed. The history and the guards hear of what
 // was done.
-func Resolve(store *state.Store, policy *plan.Policy, index *identity.Index, u *state.User, asked []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
+func ResolveWrites(store *state.Store, policy *plan.Policy, index *identity.Index, u *state.User, asked []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
 	guards := plan.Plan{Guards: snap.Guards}
 	resolved, events := state.UserFields{ID: u.ID}, []state.Event(nil)
 	for _, f := range asked {
 		w, begun := snap.Writes[u.ID][f]
-		if !begun || policy.ShownBy(f, w.At).After(at) {
+		if !begun || policy.ReadableFrom(f, w.At).After(at) {
 			continue
 		}
 		resolved.Fields = append(resolved.Fields, f)
@@ -48,7 +48,7 @@ func Resolve(store *state.Store, policy *plan.Policy, index *identity.Index, u *
 			u.Unmanage()
 			u.Removed = w.Action
 		case done && u.Applied != nil:
-			u.Applied = plan.Overlaid(u.Applied, spec.Fields{f: fc.After}, []spec.Field{f})
+			u.Applied = plan.WithWritten(u.Applied, spec.Fields{f: fc.After}, []spec.Field{f})
 		case applied && (!known || !index.Same(f, last, have)):
 			u.Applied = maps.Clone(u.Applied)
 			delete(u.Applied, f)
@@ -56,7 +56,7 @@ func Resolve(store *state.Store, policy *plan.Policy, index *identity.Index, u *
 		delete(snap.Writes[u.ID], f)
 	}
 	if len(resolved.Fields) > 0 {
-		commit.Resolved = append(commit.Resolved, resolved)
+		commit.ClearWrites = append(commit.ClearWrites, resolved)
 	}
 	for _, e := range events {
 		if !told(store, e) {

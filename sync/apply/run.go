@@ -45,7 +45,7 @@ type Retry struct {
 func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Options) (partial map[string][]spec.Field, err error) {
 	todo := p.Todo()
 	rec := &recorder{Options: o, plan: p, index: p.Index, jobs: jobs{}, failures: snap.Failures, ends: map[plan.Outcome]int{plan.Planned: len(todo)}}
-	partial = o.Policy.Schedule.Begun
+	partial = o.Policy.Schedule.Partial
 	if err := rec.local(todo); err != nil {
 		return partial, err
 	}
@@ -134,7 +134,7 @@ func (e *engine) run(outer context.Context) error {
 		timer.Stop()
 	}
 	err := e.stopped
-	if Ended(err) && outer.Err() != nil { // an answer that has come before the end was noticed
+	if IsCancelled(err) && outer.Err() != nil { // an answer that has come before the end was noticed
 		err = context.Cause(outer)
 	}
 	for _, j := range e.order {

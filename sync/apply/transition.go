@@ -45,7 +45,7 @@ func (e *engine) receive(ans answer) error {
 	}
 	if err := e.health.note(ans, !called || attempts > e.Retry.Max && !e.noResend(ans.err)); err != nil {
 		if !uncertain && !errors.Is(err, ErrForbidden) && called && ans.call.Creates && !ans.job.created { // it was not sent, nor was one before it
-			e.add(state.Commit{Settled: []string{ans.job.change.Key}})
+			e.add(state.Commit{ClearIntents: []string{ans.job.change.Key}})
 		}
 		return err
 	}
@@ -183,7 +183,7 @@ func (e *engine) verify(j *job, ans answer, at time.Time) move {
 		return move{toFind, at}
 	}
 	for _, f := range ans.call.Fields {
-		if shown := e.Policy.ShownBy(f, ans.call.intended); j.doubt == unanswered && shown.After(at) {
+		if shown := e.Policy.ReadableFrom(f, ans.call.intended); j.doubt == unanswered && shown.After(at) {
 			at = shown
 		}
 	}
@@ -221,7 +221,7 @@ func (e *engine) onRead(j *job, ans answer) move {
 	case j.planned.Action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && now.Key() != c.Key:
 		// It was found by an address that it has no more, so it may be somebody else's.
 		return e.fail(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", now.ID))
-	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.Names(spec.Email):
+	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.HasField(spec.Email):
 		return move{to: toFind} // the version was right, so it is the address: who has it?
 	}
 	e.arrived(j, arrival{now: now, at: ans.began, shows: j.asked(ans.state)})

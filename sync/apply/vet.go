@@ -18,7 +18,7 @@ func vet(policy *plan.Policy, j *job, next *plan.Change) error {
 	if len(next.Fields) > 0 && policy.Guard.Protects(next) {
 		return errors.New("a protected user, who is never changed")
 	}
-	if next.OneOff && next.Moved(j.planned.Fields) {
+	if next.OneOff && next.ChangedSince(j.planned.Fields) {
 		return errors.New("somebody changes the user at this moment; nothing of theirs is undone")
 	}
 	if refused := policy.Guard.Refuses(next); len(refused) > 0 {

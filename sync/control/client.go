@@ -99,7 +99,7 @@ func (c *Client) Release(ctx context.Context, id string) (plan.Hold, error) {
 }
 
 // Rollback plans a rollback or, with the id of its plan, carries it out.
-func (c *Client) Rollback(ctx context.Context, undo plan.Undo, agreed string) (*usersync.Result, error) {
+func (c *Client) Rollback(ctx context.Context, undo plan.Rollback, agreed string) (*usersync.Result, error) {
 	return c.result(ctx, routeUndo, undoRequest{undo, agreed})
 }
 

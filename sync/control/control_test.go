@@ -48,7 +48,7 @@ func (f *fake) History(q state.Query) ([]state.Event, error) {
 }
 func (f *fake) Explain(_ context.Context, email string) (*usersync.Explanation, error) {
 	f.note(email)
-	return &usersync.Explanation{Email: email, Standing: "in sync"}, f.err
+	return &usersync.Explanation{Email: email, Status: "in sync"}, f.err
 }
 func (f *fake) Sync(ctx context.Context, refresh bool) (*usersync.Result, error) {
 	f.note(refresh)
@@ -67,7 +67,7 @@ func (f *fake) Release(by, id string) (plan.Hold, error) {
 	f.note(by, id)
 	return plan.Hold{ID: id, Users: []string{"ana@example.com"}}, f.err
 }
-func (f *fake) Rollback(_ context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error) {
+func (f *fake) Rollback(_ context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error) {
 	f.note(undo, agreed, by)
 	return f.res, f.err
 }
@@ -212,19 +212,19 @@ func TestCommandsCross(t *testing.T) {
 	err6 := c.Pause(ctx, "incident <4711>\n")
 	was, err7 := c.Resume(ctx)
 	released, err8 := c.Release(ctx, "p-2")
-	undone, err9 := c.Rollback(ctx, plan.Undo{Since: since}, "p-3")
+	undone, err9 := c.Rollback(ctx, plan.Rollback{Since: since}, "p-3")
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 		t.Fatal(err)
 	}
 	want := []any{
 		"ana+x&y@example.com", state.Query{Email: "ana@example.com", ID: "1", Revision: "3f", Since: since, Limit: 9},
 		state.Query{Limit: 50_000}, true, me.Username, "incident <4711>\n", me.Username, me.Username, "p-2",
-		plan.Undo{Since: since}, "p-3", me.Username,
+		plan.Rollback{Since: since}, "p-3", me.Username,
 	}
 	if !reflect.DeepEqual(f.asked, want) {
 		t.Errorf("it was asked\n%v, not\n%v", f.asked, want)
 	}
-	if status.Users != 3 || status.Holds[0].ID != "p-1" || explained.Standing != "in sync" || synced.Applied != 3 || !was || released.Users[0] != "ana@example.com" || undone.Plan != "p-1" {
+	if status.Users != 3 || status.Holds[0].ID != "p-1" || explained.Status != "in sync" || synced.Applied != 3 || !was || released.Users[0] != "ana@example.com" || undone.Plan != "p-1" {
 		t.Errorf("the answers are %+v %+v %+v %v %+v %+v", status, explained, synced, was, released, undone)
 	}
 	if len(events) != 1 || events[0].Fields[0].Before != `"<a>"` {
@@ -239,7 +239,7 @@ func TestErrorsCross(t *testing.T) {
 	serve(t, path, f)
 	c, ctx := dial(t, path), t.Context()
 	for _, kind := range []error{
-		control.ErrNotHeld, usersync.ErrNothingToUndo, usersync.ErrPlanMoved, plan.ErrAmbiguous, apply.ErrThrottled,
+		control.ErrNotHeld, usersync.ErrNothingToRollBack, usersync.ErrPlanChanged, plan.ErrAmbiguous, apply.ErrThrottled,
 		apply.ErrUnauthorized, usersync.ErrProblems, nil,
 	} {
 		f.err = errors.New("the disk is full")
@@ -247,7 +247,7 @@ func TestErrorsCross(t *testing.T) {
 			f.err = errors.Join(kind, errors.New("in particular"))
 		}
 		_, released := c.Release(ctx, "p-1")
-		_, undone := c.Rollback(ctx, plan.Undo{}, "")
+		_, undone := c.Rollback(ctx, plan.Rollback{}, "")
 		for _, err := range []error{released, undone} {
 			if err == nil || err.Error() != f.err.Error() || kind != nil && !errors.Is(err, kind) {
 				t.Errorf("%v arrived as %v", f.err, err)

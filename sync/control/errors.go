@@ -44,10 +44,10 @@ type kind struct {
 // kinds are in the order in which they are looked for: an error may be several.
 func kinds() []kind {
 	return []kind{
-		{"undoing", ErrUndoing}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToUndo},
-		{"cancelled", usersync.ErrCancelled},
-		{"plan-moved", usersync.ErrPlanMoved}, {"ambiguous", plan.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
-		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", plan.ErrNobody},
+		{"undoing", ErrUndoing}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToRollBack},
+		{"cancelled", usersync.ErrNoNetChange},
+		{"plan-moved", usersync.ErrPlanChanged}, {"ambiguous", plan.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
+		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", plan.ErrUnknownAddress},
 		{"unauthorized", apply.ErrUnauthorized}, {"throttled", apply.ErrThrottled},
 	}
 }

@@ -38,7 +38,7 @@ type (
 	resumeAnswer   struct{ WasPaused bool }
 	releaseRequest struct{ ID string }
 	undoRequest    struct {
-		Undo   plan.Undo
+		Undo   plan.Rollback
 		Agreed string
 	}
 )

@@ -139,7 +139,7 @@ func userMeasures() []measure {
 			}},
 		flag("usersyncd_in_step", "Whether the checkout's revision is the one last fully applied, without edits that are not committed.",
 			func(at *moment) bool {
-				return at.Applied != nil && !at.Applied.Undone && at.Head == at.Applied.Revision && !at.Dirty
+				return at.Applied != nil && !at.Applied.RolledBack && at.Head == at.Applied.Revision && !at.Dirty
 			}),
 		flag("usersyncd_checkout_dirty", "Whether spec files of the checkout differ from its commit.", func(at *moment) bool { return at.Dirty }),
 		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last fully applied", func(at *moment) time.Time {

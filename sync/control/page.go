@@ -117,8 +117,8 @@ func newPageChange(c *plan.Change) pageChange {
 	switch {
 	case c.Err != nil:
 		p.Note = escaped(c.Err.Error())
-	case c.Waits != "":
-		p.Note = "waits for " + escaped(c.Waits)
+	case c.WaitsFor != "":
+		p.Note = "waits for " + escaped(c.WaitsFor)
 	}
 	for _, fc := range c.Fields {
 		note := ""
@@ -159,7 +159,7 @@ type pageEvent struct {
 
 func newPageEvent(e *state.Event) pageEvent {
 	p := pageEvent{At: e.At.UTC().Format("2006-01-02T15:04:05.000Z"), Email: escaped(e.Email), Action: escaped(e.Action), Cause: escaped(e.Cause),
-		Revision: escaped(e.Revision), CorrelationID: escaped(e.CorrelationID), Uncertain: e.Uncertain, Undoes: escaped(e.Undoes), Fields: []pageField{}}
+		Revision: escaped(e.Revision), CorrelationID: escaped(e.CorrelationID), Uncertain: e.Uncertain, Undoes: escaped(e.RollbackOf), Fields: []pageField{}}
 	for _, f := range e.Fields {
 		p.Fields = append(p.Fields, newPageField(f.Field, f.Before, f.After, ""))
 	}

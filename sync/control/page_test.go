@@ -42,7 +42,7 @@ func TestPlanIsFilteredAndBounded(t *testing.T) {
 			Outcome: plan.Planned, Fields: []plan.FieldChange{{Field: spec.Title, Before: spec.Text("Agent"), After: spec.Text("Señor"), Cause: plan.Drift}}})
 	}
 	src.plan[449].Outcome, src.plan[449].Err = plan.Failed, errors.New("409: somebody has\nthis address")
-	src.plan[448].Waits, src.plan[448].Outcome = "boss@example.com", plan.Skipped
+	src.plan[448].WaitsFor, src.plan[448].Outcome = "boss@example.com", plan.Skipped
 	src.plan[447].Hold, src.plan[447].Drift = "p-1f", []plan.FieldChange{{Field: spec.Department, After: spec.Text("x")}}
 	src.plan[446].Withheld = []plan.Withheld{{FieldChange: plan.FieldChange{Field: spec.Department, Before: spec.Text("a"), After: spec.Text("b")}, Reason: plan.ByContest, Note: "somebody else keeps\nchanging it back"}}
 	l := page(t, src)

@@ -44,5 +44,5 @@ type Daemon interface {
 	Release(by, id string) (plan.Hold, error)
 
 	// Rollback is Reconciler.Rollback, between two passes. Once it is agreed to, it waits for none.
-	Rollback(ctx context.Context, undo plan.Undo, agreed, by string) (*usersync.Result, error)
+	Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error)
 }

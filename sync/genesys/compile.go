@@ -198,7 +198,7 @@ func compile(c *plan.Change) []step {
 				todo = append(todo, fc.Field)
 			}
 		}
-		if c.Names(spec.State) || c.Action == plan.Restore {
+		if c.HasField(spec.State) || c.Action == plan.Restore {
 			add(op{kind: opState}, spec.State)
 		}
 	}

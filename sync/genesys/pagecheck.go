@@ -70,7 +70,7 @@ func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 	}
 	text := fmt.Sprintf("%d of %d were shown%s", shown, total, c.shortPages())
 	switch {
-	case usersync.TooFew(shown, atLeast):
+	case usersync.IsTruncated(shown, atLeast):
 		return text, ""
 	case total > shown:
 		return "", text

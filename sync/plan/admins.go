@@ -21,7 +21,7 @@ func (g *guards) admins() {
 	risky := g.planned(func(c *Change) bool { return c.ends(g.policy.Guard.AdminRoles) })
 	switch {
 	case len(takeovers)+len(risky) == 0:
-	case !g.answers.Counted:
+	case !g.answers.AdminsRead:
 		g.Lookups.Admins = true
 	default:
 		g.lastAdmins(risky) // before parts of them are held
@@ -62,7 +62,7 @@ func (g *guards) holdTakeovers(changes []*Change) {
 	var portions []portion
 	var verbs []string
 	for _, c := range changes {
-		if c.Outcome != Planned || g.answers.NoCount == nil && !g.administrator(c.Current) {
+		if c.Outcome != Planned || g.answers.AdminsErr == nil && !g.administrator(c.Current) {
 			continue
 		}
 		w := portion{Change: c}
@@ -76,9 +76,9 @@ func (g *guards) holdTakeovers(changes []*Change) {
 	}
 	slices.Sort(verbs)
 	what := strings.Join(verbs, " or ")
-	if g.answers.NoCount != nil {
+	if g.answers.AdminsErr != nil {
 		g.holdPortions(guardAdmins, fmt.Sprintf("would %s %s, and it cannot be told whether administrators are among them: %v (--min-admins %d)",
-			what, text.Plural(len(portions), "user"), g.answers.NoCount, g.policy.Guard.MinAdmins), portions)
+			what, text.Plural(len(portions), "user"), g.answers.AdminsErr, g.policy.Guard.MinAdmins), portions)
 		return
 	}
 	g.holdPortions(guardAdmins, fmt.Sprintf("would %s %d of %s (--min-admins %d)",
@@ -120,12 +120,12 @@ func (g *guards) amongThem(changes []*Change) string {
 	if !g.policy.Guard.countsAdmins() {
 		return ""
 	}
-	if !g.answers.Counted {
+	if !g.answers.AdminsRead {
 		g.Lookups.Admins = true
 		return ""
 	}
-	if g.answers.NoCount != nil {
-		return fmt.Sprintf(" (it cannot be told whether administrators are among them: %v)", g.answers.NoCount)
+	if g.answers.AdminsErr != nil {
+		return fmt.Sprintf(" (it cannot be told whether administrators are among them: %v)", g.answers.AdminsErr)
 	}
 	var admins []string
 	for _, c := range changes {
@@ -153,9 +153,9 @@ func (g *guards) lastAdmins(changes []*Change) {
 	if len(risky) == 0 {
 		return
 	}
-	if g.answers.NoCount != nil {
+	if g.answers.AdminsErr != nil {
 		g.hold(guardAdmins, fmt.Sprintf("would deactivate %s or take roles or groups from them, and it cannot be told whether the last administrators are among them: %v (--min-admins %d)",
-			text.Plural(len(risky), "user"), g.answers.NoCount, g.policy.Guard.MinAdmins), risky)
+			text.Plural(len(risky), "user"), g.answers.AdminsErr, g.policy.Guard.MinAdmins), risky)
 		return
 	}
 	left := 0

@@ -20,12 +20,12 @@ func TestAdministratorsWhoAreHardToTell(t *testing.T) {
 	tr.Users[0].Fields[spec.Groups] = spec.Strings(nil)
 	snap.Users["id0000"].Fields[spec.Groups] = spec.Strings([]string{"Admins"})
 	snap.Users["id0000"].Applied[spec.Groups] = spec.Strings([]string{"Admins"})
-	if n := outcomes(plan.New(tr, snap, pol, &plan.LookupResults{Counted: true, Admins: []string{"id0000"}}, now)); n[plan.Held] != 1 {
+	if n := outcomes(plan.New(tr, snap, pol, &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000"}}, now)); n[plan.Held] != 1 {
 		t.Errorf("out of the group: %v", n)
 	}
 	tr, snap = crowd(5)
 	leave(0)(tr)
-	if n := outcomes(plan.New(tr, snap, pol, &plan.LookupResults{Counted: true, Admins: []string{"id0000", "gone1", "gone2"}}, now)); n[plan.Held] != 1 {
+	if n := outcomes(plan.New(tr, snap, pol, &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "gone1", "gone2"}}, now)); n[plan.Held] != 1 {
 		t.Errorf("holders whom nobody sees: %v", n)
 	}
 }
@@ -52,7 +52,7 @@ func TestDamageHoldsForADay(t *testing.T) {
 		for ago, forgotten := range map[time.Duration]bool{time.Hour: true, 24*time.Hour - time.Minute: true, 24 * time.Hour: false, 25 * time.Hour: false} {
 			o := org(100)
 			tt.does(o, 1)
-			o.snap.Guards.Done = []state.Tally{{At: now.Add(-ago), Forgotten: true}}
+			o.snap.Guards.Tallies = []state.Tally{{At: now.Add(-ago), Incomplete: true}}
 			p := o.plan(t, defaults(plan.Delete), now)
 			want := 0
 			if forgotten && name != "plain changes" {
@@ -67,7 +67,7 @@ func TestDamageHoldsForADay(t *testing.T) {
 			if !strings.Contains(p.Holds[0].Reason, "the state file was damaged within 24 hours") {
 				t.Errorf("%s: %s", name, p.Holds[0].Reason)
 			}
-			o.snap.Requests = []string{p.Holds[0].ID}
+			o.snap.Releases = []string{p.Holds[0].ID}
 			if p := o.plan(t, defaults(plan.Delete), now); len(p.Holds) > 0 || len(p.Todo()) != 1 {
 				t.Errorf("%s, released: %v", name, p.Holds)
 			}
@@ -79,7 +79,7 @@ func TestDamageHoldsForADay(t *testing.T) {
 func TestNoFirstImportAfterDamage(t *testing.T) {
 	o := org(0)
 	trespasses()["creations"].does(o, 3)
-	o.snap.Guards.Done = []state.Tally{{At: now, Forgotten: true}}
+	o.snap.Guards.Tallies = []state.Tally{{At: now, Incomplete: true}}
 	p := o.plan(t, defaults(""), now)
 	if held(p, "max-creations") != 3 || !p.Guards.FirstImport.IsZero() {
 		t.Errorf("%v, %+v", p.Holds, p.Guards)
@@ -138,14 +138,14 @@ func TestAdministratorsAccounts(t *testing.T) {
 				if want := tt.what + " (--min-admins 2)"; p.Holds[0].Reason != want {
 					t.Errorf("%q, want %q", p.Holds[0].Reason, want)
 				}
-				if c := p.Changes[0]; c.Names(spec.Title) && (c.Outcome != plan.Planned || c.Names(spec.Email)) {
+				if c := p.Changes[0]; c.HasField(spec.Title) && (c.Outcome != plan.Planned || c.HasField(spec.Email)) {
 					t.Errorf("%s", c)
 				}
-				o.snap.Requests = []string{p.Holds[0].ID}
+				o.snap.Releases = []string{p.Holds[0].ID}
 				if q := o.plan(t, policy, now); len(q.Holds) > 0 || len(q.Todo()) != 1 || len(q.Todo()[0].Withheld) > 0 {
 					t.Errorf("released: %v, %v", q.Holds, lines(q))
 				}
-				o.snap.Requests = nil
+				o.snap.Releases = nil
 				policy := policy
 				policy.Guard.MinAdmins = 0
 				if q := o.plan(t, policy, now); len(q.Holds) > 0 {
@@ -174,7 +174,7 @@ func TestAdministratorsWhoCannotBeTold(t *testing.T) {
 		if p := plan.New(o.tree, o.snap, policy, nil, now); p.Lookups.Admins != (tt.held > 0) {
 			t.Errorf("%s: asks %v", name, p.Lookups.Admins)
 		}
-		p := plan.New(o.tree, o.snap, policy, &plan.LookupResults{Counted: true, NoCount: apply.ErrForbidden}, now)
+		p := plan.New(o.tree, o.snap, policy, &plan.LookupResults{AdminsRead: true, AdminsErr: apply.ErrForbidden}, now)
 		if held(p, "min-admins") != tt.held || tt.held > 0 && !strings.Contains(p.Holds[0].Reason, "cannot be told whether administrators are among them: forbidden") {
 			t.Errorf("%s: %v", name, p.Holds)
 		}
@@ -190,7 +190,7 @@ func TestAdministratorsInABulk(t *testing.T) {
 	if len(p.Holds) != 1 || held(p, "max-renames") != 500 || !strings.Contains(p.Holds[0].Reason, "(3 administrators among them: renamed.u0007@x.example, ") {
 		t.Fatalf("%v", p.Holds)
 	}
-	o.snap.Requests = []string{p.Holds[0].ID}
+	o.snap.Releases = []string{p.Holds[0].ID}
 	if q := o.plan(t, defaults(""), now); len(q.Holds) > 0 || len(q.Todo()) != 500 {
 		t.Errorf("released: %v", q.Holds)
 	}

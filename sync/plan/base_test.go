@@ -47,7 +47,7 @@ func TestTheBaseAdvancesPerField(t *testing.T) {
 		{name: "drift is only reported", want: plan.Skipped, with: func(p *plan.Policy) { p.ReportDrift = true }},
 		{name: "planned", want: plan.Planned},
 		{name: "protected", want: plan.Held, with: func(p *plan.Policy) { p.Guard.Protected = []string{email} }},
-		{name: "not listed, with too many others", want: plan.Held, snap: func(s *state.Snapshot) { s.Refresh.Held = []string{"1"} }},
+		{name: "not listed, with too many others", want: plan.Held, snap: func(s *state.Snapshot) { s.Refresh.HeldIDs = []string{"1"} }},
 		{name: "in quarantine", want: plan.Quarantined, snap: func(s *state.Snapshot) {
 			u := declared(email, "title", "T", "name", "B", "department", "D2")
 			s.Failures[email] = state.Failure{Key: email, Desired: u.Hash(), Attempts: 1, Next: now.Add(time.Hour)}
@@ -236,7 +236,7 @@ func TestBasesWhilePaused(t *testing.T) {
 	}
 	tr.Users = tr.Users[:2] // the third is no longer declared
 	p := plan.New(tr, snap, policy(), nil, now)
-	bases := p.Bases()
+	bases := p.AppliedOnly()
 	if len(bases) != 1 || cmp.Diff(fields("email", "0@x.example", "title", "T"), bases[0].Applied) != "" {
 		t.Errorf("%d are recorded while paused: %v", len(bases), bases)
 	}

@@ -16,11 +16,11 @@ type Cause string
 
 // The causes of the three-way comparison of desired, observed and last applied.
 const (
-	Edit    Cause = "edit"    // desired moved
-	Drift   Cause = "drift"   // someone changed it in Genesys
-	Missing Cause = "missing" // declared, not there
-	Removed Cause = "removed" // no longer declared
-	Undone  Cause = "undo"    // a person wants back what was, see Rollback
+	Edit       Cause = "edit"    // desired moved
+	Drift      Cause = "drift"   // someone changed it in Genesys
+	Missing    Cause = "missing" // declared, not there
+	Removed    Cause = "removed" // no longer declared
+	RolledBack Cause = "undo"    // a person wants back what was, see Rollback
 )
 
 // Action says what is done about it.
@@ -67,10 +67,10 @@ type Reason string
 
 // The reasons to withhold a field.
 const (
-	ByGuard   Reason = "held"      // a guard stopped it, and a person may release it
-	ByProblem Reason = "problem"   // what it refers to does not exist
-	ByContest Reason = "contested" // somebody else keeps changing it back
-	ByDoubt   Reason = "uncertain" // a process that was killed may have written it, and no reading shows that yet
+	ByGuard       Reason = "held"      // a guard stopped it, and a person may release it
+	ByProblem     Reason = "problem"   // what it refers to does not exist
+	ByContest     Reason = "contested" // somebody else keeps changing it back
+	ByUncertainty Reason = "uncertain" // a process that was killed may have written it, and no reading shows that yet
 )
 
 // Withheld is a field that differs and is not written. What was applied before stays so.
@@ -92,10 +92,10 @@ type Change struct {
 	Fields []FieldChange // in the format's order
 	Drift  []FieldChange // what else differs, and is only reported
 	// What else differs, and waits for a change window, and when that opens.
-	Deferred []FieldChange
-	Until    time.Time
-	Withheld []Withheld
-	Needs    []string // keys that must be the address of a live user before anything but the creation of this one
+	Deferred  []FieldChange
+	Until     time.Time
+	Withheld  []Withheld
+	DependsOn []string // keys that must be the address of a live user before anything but the creation of this one
 
 	// Declared is what is recorded with the first call that succeeds; zero for who is not declared, or not for certain.
 	Declared state.Declaration
@@ -105,11 +105,11 @@ type Change struct {
 	// A directory reads the id, the version and the opaque part from it when it makes a call.
 	Current *state.User
 
-	Outcome Outcome
-	Note    string // why it was skipped or held, or waits in quarantine
-	Hold    string // id under which a person may release it, if it is held
-	Waits   string // key of the user it was skipped for, who has to come or go first
-	Err     error  // why it failed
+	Outcome  Outcome
+	Note     string // why it was skipped or held, or waits in quarantine
+	Hold     string // id under which a person may release it, if it is held
+	WaitsFor string // key of the user it was skipped for, who has to come or go first
+	Err      error  // why it failed
 	// Written are, of a change that an interruption has cut short, the fields that were written until then, or may be.
 	Written []FieldChange
 
@@ -140,8 +140,8 @@ func (c *Change) Withholds(f spec.Field) bool {
 	return slices.ContainsFunc(c.Withheld, func(w Withheld) bool { return w.Field == f })
 }
 
-// Names reports whether the change touches the field.
-func (c *Change) Names(f spec.Field) bool {
+// HasField reports whether the change touches the field.
+func (c *Change) HasField(f spec.Field) bool {
 	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f })
 }
 
@@ -161,7 +161,7 @@ func (c *Change) withhold(w Withheld, is func(FieldChange) bool) bool {
 		return false
 	}
 	c.Fields = rest
-	if c.Cause != Undone && len(rest) > 0 {
+	if c.Cause != RolledBack && len(rest) > 0 {
 		c.classify() // what is left may be less urgent
 	}
 	return true
@@ -175,19 +175,19 @@ func (c *Change) WithholdContested(now time.Time) bool {
 	}
 	withheld := false
 	for f := range c.Current.Repairs {
-		until, contested := contest.Of(c.Current, f, now)
+		until, contested := contest.Until(c.Current, f, now)
 		if !contested || !now.Before(until) {
 			continue
 		}
 		withheld = c.withhold(Withheld{Reason: ByContest, Note: "somebody else keeps changing it back", Until: until}, func(fc FieldChange) bool {
-			return fc.Field == f && fc.Cause == Drift && !access.Reduced(f, fc.Before, fc.After)
+			return fc.Field == f && fc.Cause == Drift && !access.ReducesAccess(f, fc.Before, fc.After)
 		}) || withheld
 	}
 	return withheld
 }
 
-// Keep takes out of a comparison that was made again what the plan does not write.
-func (c *Change) Keep(withheld []Withheld) {
+// SetWithheld takes out of a comparison that was made again what the plan does not write.
+func (c *Change) SetWithheld(withheld []Withheld) {
 	c.Withheld = withheld
 	if len(withheld) > 0 {
 		c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(fc FieldChange) bool { return c.Withholds(fc.Field) })
@@ -249,7 +249,7 @@ func (c *Change) add(was *Change, written []FieldChange) {
 	c.Action, c.Cause = was.Action, was.Cause
 	fields := slices.Clone(c.Fields)
 	for _, fc := range written {
-		if !c.Names(fc.Field) && !c.Defers(fc.Field) && !c.Withholds(fc.Field) {
+		if !c.HasField(fc.Field) && !c.Defers(fc.Field) && !c.Withholds(fc.Field) {
 			fields = append(fields, fc)
 		}
 	}
@@ -263,8 +263,8 @@ func (c *Change) add(was *Change, written []FieldChange) {
 	}
 }
 
-// Moved reports whether fields are not as they were when the change was planned.
-func (c *Change) Moved(planned []FieldChange) bool {
+// ChangedSince reports whether fields are not as they were when the change was planned.
+func (c *Change) ChangedSince(planned []FieldChange) bool {
 	return slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
 		return !slices.ContainsFunc(planned, func(was FieldChange) bool { return was.Field == fc.Field && was.Before == fc.Before })
 	})

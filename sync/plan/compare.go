@@ -80,7 +80,7 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 // Applied returns what is in force of the desired fields: those found equal, and those just written.
 func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	if c.OneOff {
-		return Overlaid(c.Current.Applied, c.Desired, written)
+		return WithWritten(c.Current.Applied, c.Desired, written)
 	}
 	in := make(spec.Fields, len(c.Desired))
 	for f, want := range c.Desired {
@@ -98,9 +98,9 @@ func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	return in
 }
 
-// Overlaid is what is in force after some of the desired fields were written, and nothing else is known. Who is not
+// WithWritten is what is in force after some of the desired fields were written, and nothing else is known. Who is not
 // managed does not become so.
-func Overlaid(applied, desired spec.Fields, written []spec.Field) spec.Fields {
+func WithWritten(applied, desired spec.Fields, written []spec.Field) spec.Fields {
 	if applied == nil {
 		return nil
 	}
@@ -171,10 +171,10 @@ func (c *Change) ends(roles []string) bool {
 		return true
 	}
 	for _, fc := range c.Fields {
-		if fc.Field == spec.Groups && len(access.Joined(fc.After, fc.Before)) > 0 {
+		if fc.Field == spec.Groups && len(access.AddedNames(fc.After, fc.Before)) > 0 {
 			return true // the role may come with the group
 		}
-		if fc.Field == spec.Roles && slices.ContainsFunc(access.Granted(fc.After, fc.Before), func(g access.Grant) bool { return slices.Contains(roles, g.Role) }) {
+		if fc.Field == spec.Roles && slices.ContainsFunc(access.AddedGrants(fc.After, fc.Before), func(g access.Grant) bool { return slices.Contains(roles, g.Role) }) {
 			return true
 		}
 	}

@@ -190,7 +190,7 @@ func TestWhatTakesAccessAwayIsAlwaysRepaired(t *testing.T) {
 		if repaired != want || told != 57 {
 			t.Errorf("%s %s instead of %s: repaired %d times, want %d, and told %d times", tt.field, tt.other, tt.ours, repaired, want, told)
 		}
-		if until, contested := contest.Of(snap.Users["1"], tt.field, now.Add(time.Minute)); !contested || until.After(now.Add(16*time.Minute)) {
+		if until, contested := contest.Until(snap.Users["1"], tt.field, now.Add(time.Minute)); !contested || until.After(now.Add(16*time.Minute)) {
 			t.Errorf("%s: contested %v until %s", tt.field, contested, until)
 		}
 	}

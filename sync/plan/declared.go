@@ -14,7 +14,7 @@ import (
 
 // user plans one declared user.
 func (p *planner) user(u *spec.User) {
-	if p.match.Unclear[u.Key] {
+	if p.match.Ambiguous[u.Key] {
 		return // it is not known who that is
 	}
 	matched := p.match.Accounts[u.Key]
@@ -88,10 +88,10 @@ func (p *planner) unchanged(c *Change, begun bool) {
 	p.Unchanged++
 	p.quiet[c.Key] = true
 	if _, failed := p.snap.Failures[c.Key]; failed {
-		p.Record.Cleared = append(p.Record.Cleared, c.Key)
+		p.Record.ClearFailures = append(p.Record.ClearFailures, c.Key)
 	}
 	if begun {
-		p.Record.Settled = append(p.Record.Settled, c.Key)
+		p.Record.ClearIntents = append(p.Record.ClearIntents, c.Key)
 	}
 	if c.Current.Applied == nil && !p.policy.Adopt && !begun && c.Current.Removed == "" {
 		return // not ours, and not to become it
@@ -117,7 +117,7 @@ func (p *planner) quarantine(c *Change) {
 // inQuarantine reports whether what is desired of a user waits there.
 func (p *planner) inQuarantine(key, hash string) bool {
 	f, failed := p.snap.Failures[key]
-	return failed && (!p.policy.Retry || p.tried[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= LongestWait
+	return failed && (!p.policy.Retry || p.tried[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
 }
 
 func times(n int) string {
@@ -184,13 +184,13 @@ func (p *planner) redeclare(u *spec.User, cur *state.User) *state.User {
 	renewed.Redeclare(d)
 	if cur.Key() == u.Key { // a rename that was done before there was a record of it
 		for _, former := range u.PreviousEmails {
-			if !slices.Contains(renewed.Formerly, former) {
-				renewed.Formerly = append(slices.Clip(renewed.Formerly), former)
+			if !slices.Contains(renewed.FormerKeys, former) {
+				renewed.FormerKeys = append(slices.Clip(renewed.FormerKeys), former)
 			}
 		}
-		renewed.Formerly = renewed.Formerly[max(0, len(renewed.Formerly)-state.MaxFormerly):]
+		renewed.FormerKeys = renewed.FormerKeys[max(0, len(renewed.FormerKeys)-state.MaxFormerKeys):]
 	}
-	if renewed.Declared == cur.Declared && slices.Equal(renewed.Formerly, cur.Formerly) {
+	if renewed.Declared == cur.Declared && slices.Equal(renewed.FormerKeys, cur.FormerKeys) {
 		return cur
 	}
 	p.redeclared = append(p.redeclared, &renewed)

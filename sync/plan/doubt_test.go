@@ -63,9 +63,9 @@ func TestAFieldInDoubt(t *testing.T) {
 			if d := cmp.Diff(asked, p.Lookups.Fields["1"]); d != "" {
 				t.Errorf("asked for: %s", d)
 			}
-			dropped := len(p.Record.Resolved) == 1 && p.Record.Resolved[0].ID == "1"
+			dropped := len(p.Record.ClearWrites) == 1 && p.Record.ClearWrites[0].ID == "1"
 			if dropped != tt.drops {
-				t.Errorf("resolved is %v", p.Record.Resolved)
+				t.Errorf("resolved is %v", p.Record.ClearWrites)
 			}
 			if tt.drops && (len(p.Record.Users) == 0 || p.Record.Users[0].Fields[tt.field] != "" || cur.Fields[tt.field] == "") {
 				t.Errorf("what was known of it is not forgotten, or the snapshot is changed: %+v", p.Record.Users)
@@ -98,8 +98,8 @@ func TestAnIntentOfARemoval(t *testing.T) {
 			for _, u := range p.Record.Users {
 				removed = u.Removed
 			}
-			if removed != tt.removed || (len(p.Record.Resolved) > 0) != (tt.removed != "") {
-				t.Errorf("removed by %q, resolved %v:\n%s", removed, p.Record.Resolved, strings.Join(lines(p), "\n"))
+			if removed != tt.removed || (len(p.Record.ClearWrites) > 0) != (tt.removed != "") {
+				t.Errorf("removed by %q, resolved %v:\n%s", removed, p.Record.ClearWrites, strings.Join(lines(p), "\n"))
 			}
 		})
 	}

@@ -77,7 +77,7 @@ func (g *Guard) Refuses(c *Change) []Refusal {
 	for _, fc := range c.Fields {
 		switch fc.Field {
 		case spec.Roles:
-			for _, grant := range access.Granted(fc.Before, fc.After) {
+			for _, grant := range access.AddedGrants(fc.Before, fc.After) {
 				if check(spec.Roles, "this role", "allow-roles", g.Roles, grant.Role) && grant.Division != "" {
 					check(spec.Roles, "a role in this division", "allow-divisions", g.Divisions, grant.Division)
 				}
@@ -85,9 +85,9 @@ func (g *Guard) Refuses(c *Change) []Refusal {
 		case spec.Division:
 			check(spec.Division, "this division", "allow-divisions", g.Divisions, fc.After.Text())
 		case spec.Queues:
-			check(spec.Queues, "this queue", "allow-queues", g.Queues, access.Joined(fc.Before, fc.After)...)
+			check(spec.Queues, "this queue", "allow-queues", g.Queues, access.AddedNames(fc.Before, fc.After)...)
 		case spec.Groups:
-			check(spec.Groups, "this group", "allow-groups", g.Groups, access.Joined(fc.Before, fc.After)...)
+			check(spec.Groups, "this group", "allow-groups", g.Groups, access.AddedNames(fc.Before, fc.After)...)
 		}
 	}
 	return all
@@ -95,12 +95,12 @@ func (g *Guard) Refuses(c *Change) []Refusal {
 
 // Hold is what one guard holds.
 type Hold struct {
-	ID     string       `json:"id"` // what Release takes; it stays the same as long as the same is held
-	Guard  string       `json:"guard"`
-	Users  []string     `json:"users"`
-	Fields []spec.Field `json:"fields,omitempty"` // what is held of the users; none: all of their changes
-	Reason string       `json:"reason"`
-	Undo   bool         `json:"undo,omitempty"` // of a rollback
+	ID       string       `json:"id"` // what Release takes; it stays the same as long as the same is held
+	Guard    string       `json:"guard"`
+	Users    []string     `json:"users"`
+	Fields   []spec.Field `json:"fields,omitempty"` // what is held of the users; none: all of their changes
+	Reason   string       `json:"reason"`
+	Rollback bool         `json:"undo,omitempty"` // of a rollback
 }
 
 // The guards that a person may overrule.
@@ -199,7 +199,7 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 	if len(portions) == 0 {
 		return
 	}
-	h := Hold{Guard: guard, Reason: reason, Undo: g.RollbackOf != ""}
+	h := Hold{Guard: guard, Reason: reason, Rollback: g.RollbackOf != ""}
 	var tokens []string
 	held := map[spec.Field]bool{}
 	for _, w := range portions {
@@ -215,8 +215,8 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 		}
 	}
 	h.ID = holdID(tokens)
-	if slices.Contains(g.snap.Requests, h.ID) {
-		g.Answered = append(g.Answered, h.ID)
+	if slices.Contains(g.snap.Releases, h.ID) {
+		g.HandledReleases = append(g.HandledReleases, h.ID)
 		g.Guards.Released = append(g.Guards.Released, tokens...)
 		for _, t := range tokens {
 			g.freed[t] = true
@@ -277,8 +277,8 @@ func (g *guards) remember(whole bool) {
 		open := g.openTokens()
 		g.Guards.Released = slices.DeleteFunc(g.Guards.Released, func(t string) bool { return !open[t] })
 	}
-	for _, id := range g.snap.Requests {
-		if whole && !slices.Contains(g.Answered, id) {
+	for _, id := range g.snap.Releases {
+		if whole && !slices.Contains(g.HandledReleases, id) {
 			g.UnknownReleases = append(g.UnknownReleases, id)
 		}
 	}

@@ -63,7 +63,7 @@ func TestRemovalsAreLimited(t *testing.T) {
 		for _, action := range []plan.Action{plan.Unmanage, plan.Deactivate, plan.Delete} {
 			tr, snap := crowd(tt.users)
 			tr.Users = tr.Users[tt.gone:]
-			snap.Guards.Done = []state.Tally{{At: tt.at, Removed: tt.lately}}
+			snap.Guards.Tallies = []state.Tally{{At: tt.at, Removed: tt.lately}}
 			p := plan.New(tr, snap, guarded(action), nil, now)
 			want := map[bool]plan.Outcome{false: plan.Planned, true: plan.Held}[tt.held]
 			if n := outcomes(p); n[want] != tt.gone || len(p.Changes) != tt.gone || (len(p.Holds) == 1) != tt.held {
@@ -83,7 +83,7 @@ func TestDeactivationsAreLimited(t *testing.T) {
 			u.Fields[spec.State] = spec.Text("inactive")
 		}
 		tr.Users[299].Fields[spec.Title] = spec.Text("New")
-		snap.Guards.Done = []state.Tally{{At: now.Add(-time.Hour), Deactivated: tt.lately}}
+		snap.Guards.Tallies = []state.Tally{{At: now.Add(-time.Hour), Deactivated: tt.lately}}
 		p := plan.New(tr, snap, guarded(""), nil, now)
 		n := outcomes(p)
 		if tt.held && (n[plan.Held] != tt.inactive || n[plan.Planned] != 1) || !tt.held && n[plan.Held] > 0 {
@@ -160,15 +160,15 @@ func TestTheLastAdministratorsStay(t *testing.T) {
 		held    int
 	}{
 		"not asked yet":       {change: leave(0), asks: true},
-		"one of three leaves": {change: leave(0), answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001", "id0002"}}},
+		"one of three leaves": {change: leave(0), answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001", "id0002"}}},
 		"two of three leave": {change: func(tr *spec.Tree) { leave(0)(tr); leave(1)(tr) }, held: 2,
-			answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001", "id0002"}}},
+			answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001", "id0002"}}},
 		"one of two is removed": {change: func(tr *spec.Tree) { tr.Users = tr.Users[1:] }, held: 1,
-			answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001"}}},
+			answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001"}}},
 		"one of two loses the role": {change: func(tr *spec.Tree) { tr.Users[0].Fields[spec.Roles] = spec.RoleList(nil) }, held: 1,
-			answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001"}}},
-		"others leave":      {change: leave(4), answers: &plan.LookupResults{Counted: true, Admins: []string{"id0000", "id0001"}}},
-		"it cannot be told": {change: leave(4), held: 1, answers: &plan.LookupResults{Counted: true, NoCount: apply.ErrForbidden}},
+			answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001"}}},
+		"others leave":      {change: leave(4), answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001"}}},
+		"it cannot be told": {change: leave(4), held: 1, answers: &plan.LookupResults{AdminsRead: true, AdminsErr: apply.ErrForbidden}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, snap := crowd(5)
@@ -238,7 +238,7 @@ func TestRelease(t *testing.T) {
 	if len(held.Holds) != 1 || len(held.Holds[0].Users) != 20 {
 		t.Fatalf("holds %v", held.Holds)
 	}
-	snap.Requests = []string{held.Holds[0].ID}
+	snap.Releases = []string{held.Holds[0].ID}
 	if n := outcomes(plan.New(tr, snap, guarded(plan.Deactivate), nil, now)); n[plan.Planned] != 20 {
 		t.Errorf("released: %v", n)
 	}
@@ -248,12 +248,12 @@ func TestRelease(t *testing.T) {
 		t.Errorf("others are held by now: %v", n)
 	}
 	tr, snap = crowd(100) // as many, and one of them another
-	snap.Requests = []string{held.Holds[0].ID}
+	snap.Releases = []string{held.Holds[0].ID}
 	tr.Users = append(tr.Users[:1:1], tr.Users[21:]...)
 	if n := outcomes(plan.New(tr, snap, guarded(plan.Deactivate), nil, now)); n[plan.Held] != 20 {
 		t.Errorf("others, as many: %v", n)
 	}
-	snap.Requests, snap.Guards.Released = nil, []string{"max-removals id0005 delete"} // the policy was another
+	snap.Releases, snap.Guards.Released = nil, []string{"max-removals id0005 delete"} // the policy was another
 	if n := outcomes(plan.New(tr, snap, guarded(plan.Deactivate), nil, now)); n[plan.Held] != 20 {
 		t.Errorf("released for something else: %v", n)
 	}
@@ -279,7 +279,7 @@ func TestWhoIsNeverRemoved(t *testing.T) {
 		t.Errorf("with a reference that does not exist, which says nothing about who is there: %v", lines(p))
 	}
 	wrong.Users = append([]*spec.User{{Key: "z@x.example", ID: "nobody", Fields: fields("email", "z@x.example")}}, tr.Users...)
-	nobody := &plan.LookupResults{Looked: map[string]bool{"nobody": true}}
+	nobody := &plan.LookupResults{IDs: map[string]bool{"nobody": true}}
 	if p := plan.New(&wrong, snap, guarded(plan.Delete), nobody, now); slices.ContainsFunc(p.Changes, removes) || len(p.Problems) != 1 {
 		t.Errorf("with a spec that may be of one of them: %v", lines(p))
 	}

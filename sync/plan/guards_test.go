@@ -27,7 +27,9 @@ func sentences() []sentence {
 			return o
 		}
 	}
-	names := func(f spec.Field) func(c *plan.Change) bool { return func(c *plan.Change) bool { return c.Names(f) } }
+	names := func(f spec.Field) func(c *plan.Change) bool {
+		return func(c *plan.Change) bool { return c.HasField(f) }
+	}
 	does := func(a plan.Action) func(c *plan.Change) bool {
 		return func(c *plan.Change) bool { return c.Action == a }
 	}

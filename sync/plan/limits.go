@@ -49,7 +49,7 @@ type census struct {
 
 // count makes the census.
 func (g *guards) count() {
-	g.users = census{done: tally.Lately(g.Guards.Done, g.now)}
+	g.users = census{done: tally.Recent(g.Guards.Tallies, g.now)}
 	for id, u := range g.snap.Users {
 		if u.Deleted() {
 			continue
@@ -63,7 +63,7 @@ func (g *guards) count() {
 		}
 	}
 	g.users.floor = cmp.Or(g.users.managed, g.users.listed)
-	if e := g.policy.Earlier; e != nil { // which may have been the first
+	if e := g.policy.Previous; e != nil { // which may have been the first
 		g.users.floor = e.users.floor
 	}
 }
@@ -97,7 +97,7 @@ func (g *guards) limitRemovals() {
 	}
 	all := g.users.managed + done
 	most := l.within(all).of(all)
-	if done+len(changes) <= most && !g.users.done.Forgotten {
+	if done+len(changes) <= most && !g.users.done.Incomplete {
 		return
 	}
 	what := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
@@ -107,7 +107,7 @@ func (g *guards) limitRemovals() {
 		changes = append(changes, created...)
 	}
 	reason := what + after(done) + "; " + l.inWords(guardRemovals, all, all)
-	if g.users.done.Forgotten {
+	if g.users.done.Incomplete {
 		reason = forgottenReason(what, "removals", guardRemovals, l)
 	}
 	g.hold(guardRemovals, reason, changes)
@@ -136,7 +136,7 @@ const newOrganization = 10
 // limitCreations holds the users who are created or restored, if there are too many. A first import is never held, also
 // when it takes several passes; nothing is one while the state file was damaged of late.
 func (g *guards) limitCreations() {
-	l, done, forgotten := g.policy.Guard.Creations, g.users.done.Created, g.users.done.Forgotten
+	l, done, forgotten := g.policy.Guard.Creations, g.users.done.Created, g.users.done.Incomplete
 	changes := g.planned(func(c *Change) bool { return c.creates() })
 	if len(changes) > 0 && !forgotten && g.users.managed == 0 && g.users.listed <= newOrganization && g.Guards.FirstImport.IsZero() {
 		g.Guards.FirstImport = tally.Minute(g.now)
@@ -165,7 +165,7 @@ func (g *guards) limitCreations() {
 // limitAddresses holds the changes of addresses, if there are too many.
 func (g *guards) limitAddresses() {
 	l, done, all, most := g.policy.Guard.Addresses, g.users.done.Renamed, g.users.ours, g.users.floor
-	forgotten := g.users.done.Forgotten
+	forgotten := g.users.done.Incomplete
 	changes := g.planned(func(c *Change) bool { return c.ChangesAddress() && !g.releasedField(c, spec.Email, guardMaxRenames) })
 	if l == nil || len(changes) == 0 || !forgotten && done+len(changes) <= l.within(most).of(all) {
 		return
@@ -245,7 +245,7 @@ func (g *guards) limitLosses() {
 			if g.releasedField(c, fc.Field, guardLosses) {
 				continue
 			}
-			for _, name := range access.Lost(fc.Field, c.Current.Fields[fc.Field], fc.After) {
+			for _, name := range access.Losses(fc.Field, c.Current.Fields[fc.Field], fc.After) {
 				losers[thing{fc.Field, name}] = append(losers[thing{fc.Field, name}], c)
 			}
 		}
@@ -260,7 +260,7 @@ func (g *guards) limitLosses() {
 	for _, t := range slices.SortedFunc(maps.Keys(losers), func(a, b thing) int {
 		return cmp.Or(len(losers[b])-len(losers[a]), cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name))
 	}) {
-		done := g.users.done.Lost[lossKey(t.field, t.name)]
+		done := g.users.done.Losses[lossKey(t.field, t.name)]
 		if len(losers[t])+done <= l.within(g.users.floor).of(holders[t]+done) {
 			continue
 		}
@@ -282,7 +282,7 @@ func (g *guards) limitLosses() {
 	if len(portions) == 0 {
 		return
 	}
-	done := g.users.done.Lost[lossKey(worst.field, worst.name)]
+	done := g.users.done.Losses[lossKey(worst.field, worst.name)]
 	reason := fmt.Sprintf("would %s%s; %s", worst.lostBy(len(losers[worst]), holders[worst]+done), after(done),
 		l.inWords(guardLosses, holders[worst]+done, g.users.floor))
 	if others > 0 {
@@ -314,7 +314,7 @@ func (g *guards) holders(losers map[thing][]*Change) map[thing]int {
 				continue
 			}
 			for t := range losers {
-				if t.field == f && !slices.Contains(access.Off(v), t.name) {
+				if t.field == f && !slices.Contains(access.DisabledMedia(v), t.name) {
 					holders[t]++
 				}
 			}

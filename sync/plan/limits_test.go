@@ -43,12 +43,12 @@ func TestLimits(t *testing.T) {
 				if again.Holds[0].ID != p.Holds[0].ID {
 					t.Errorf("the hold is %s, and was %s", again.Holds[0].ID, p.Holds[0].ID)
 				}
-				o.snap.Requests = []string{p.Holds[0].ID}
+				o.snap.Releases = []string{p.Holds[0].ID}
 				freed := o.plan(t, policy, now)
 				if len(freed.Holds) > 0 || outcomes(freed)[plan.Planned] != n {
 					t.Errorf("released: %v, %v", freed.Holds, outcomes(freed))
 				}
-				o.snap.Requests, o.snap.Guards = nil, freed.Guards // of a pass that ended before it could do it
+				o.snap.Releases, o.snap.Guards = nil, freed.Guards // of a pass that ended before it could do it
 				if later := o.plan(t, policy, now); len(later.Holds) > 0 {
 					t.Errorf("released with the pass before: %v", later.Holds)
 				}
@@ -56,7 +56,7 @@ func TestLimits(t *testing.T) {
 				if done := o.plan(t, policy, now); len(done.Todo()) > 0 || len(done.Guards.Released) > 0 {
 					t.Errorf("done: still %d to do, released %v", len(done.Todo()), done.Guards.Released)
 				}
-				if tally := o.snap.Guards.Done; len(tally) > 0 {
+				if tally := o.snap.Guards.Tallies; len(tally) > 0 {
 					t.Errorf("what was released counts: %+v", tally)
 				}
 			}
@@ -99,8 +99,8 @@ func TestLimitsCountForADay(t *testing.T) {
 					t.Errorf("%s after the clock was set back: %d held, want %d", ago, n, want)
 				}
 			}
-			o.snap.Guards.Done = []state.Tally{tt.done(10)}
-			o.snap.Guards.Done[0].At = now
+			o.snap.Guards.Tallies = []state.Tally{tt.done(10)}
+			o.snap.Guards.Tallies[0].At = now
 			o.snap.Guards = o.plan(t, policy, now.Add(3*24*time.Hour)).Guards // the clock was ahead for a while
 			if n := at(time.Hour); n != 1 {
 				t.Errorf("set back to what it was: %d held", n)
@@ -212,7 +212,7 @@ func TestFirstImport(t *testing.T) {
 		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
 	}
 	o.begin(p, 120, now) // it is interrupted
-	if len(o.snap.Guards.Done) > 0 || !o.snap.Guards.FirstImport.Equal(now) {
+	if len(o.snap.Guards.Tallies) > 0 || !o.snap.Guards.FirstImport.Equal(now) {
 		t.Errorf("remembered of the first import: %+v", o.snap.Guards)
 	}
 	more := o.plan(t, policy, now.Add(time.Hour))
@@ -226,7 +226,7 @@ func TestFirstImport(t *testing.T) {
 		t.Errorf("the clock was set back: %v, since %s", back.Holds, back.Guards.FirstImport)
 	}
 	o.apply(more, now.Add(time.Hour)) // and ends
-	if !o.snap.Guards.FirstImport.IsZero() || len(o.snap.Guards.Done) > 0 {
+	if !o.snap.Guards.FirstImport.IsZero() || len(o.snap.Guards.Tallies) > 0 {
 		t.Errorf("after it: %+v", o.snap.Guards)
 	}
 	create.does(o, 101)
@@ -263,7 +263,7 @@ func TestCreationsWaitForRemovals(t *testing.T) {
 		if tt.held > tt.removed && !strings.Contains(p.Holds[0].Reason, fmt.Sprintf("would remove 31 of 100 managed users and create %d", tt.created)) {
 			t.Errorf("%+v: %s", tt, p.Holds[0].Reason)
 		}
-		o.snap.Requests = []string{p.Holds[0].ID}
+		o.snap.Releases = []string{p.Holds[0].ID}
 		if p = o.plan(t, defaults(plan.Delete), now); len(p.Holds) > 0 {
 			t.Errorf("%+v, released: %v", tt, p.Holds)
 		}
@@ -271,7 +271,7 @@ func TestCreationsWaitForRemovals(t *testing.T) {
 	o := org(300) // and what is released under the one guard is not held by the other
 	trespasses()["removals"].does(o, 150)
 	trespasses()["creations"].does(o, 150)
-	o.snap.Requests = []string{o.plan(t, defaults(plan.Delete), now).Holds[0].ID}
+	o.snap.Releases = []string{o.plan(t, defaults(plan.Delete), now).Holds[0].ID}
 	if p := o.plan(t, defaults(plan.Delete), now); len(p.Holds) > 0 {
 		t.Errorf("150 for 150: %v", p.Holds)
 	}
@@ -298,7 +298,7 @@ func TestRestoresAreCreations(t *testing.T) {
 		q := o.plan(t, policy, now)
 		o.apply(q, now)
 		n := 0
-		for _, tally := range o.snap.Guards.Done {
+		for _, tally := range o.snap.Guards.Tallies {
 			n += tally.Created
 		}
 		if want := map[bool]int{false: 120, true: 0}[ours]; n != want {
@@ -328,15 +328,15 @@ func TestTheRestGoesOn(t *testing.T) {
 	for _, c := range p.Changes {
 		switch {
 		case c.Action == plan.Create:
-			if c.Desired[spec.Manager] != spec.Text("u0003@x.example") || len(c.Needs) > 0 {
-				t.Errorf("the hire's manager is %s, who is waited for as %v", c.Desired[spec.Manager], c.Needs)
+			if c.Desired[spec.Manager] != spec.Text("u0003@x.example") || len(c.DependsOn) > 0 {
+				t.Errorf("the hire's manager is %s, who is waited for as %v", c.Desired[spec.Manager], c.DependsOn)
 			}
-		case c.Names(spec.Email) || !c.Names(spec.Title) || !c.Withholds(spec.Email) || !c.HeldInPart():
+		case c.HasField(spec.Email) || !c.HasField(spec.Title) || !c.Withholds(spec.Email) || !c.HeldInPart():
 			t.Errorf("%s", c)
 		}
 	}
 	o.apply(p, now)
-	o.snap.Requests = []string{p.Holds[0].ID} // the titles are done by then
+	o.snap.Releases = []string{p.Holds[0].ID} // the titles are done by then
 	if q := o.plan(t, policy, now); len(q.Holds) > 0 || len(q.UnknownReleases) > 0 || outcomes(q)[plan.Planned] != 40 {
 		t.Errorf("released: %v, %v", q.Holds, outcomes(q))
 	}
@@ -356,19 +356,19 @@ func TestARollbackIsLimited(t *testing.T) {
 	}
 	policy := policy()
 	policy.Guard.Addresses = &plan.Limit{Percent: 2, Floor: 5}
-	p := plan.NewRollback(plan.Undo{Revision: "r"}, plan.Undoing(events, true), o.snap, policy, nil, now)
-	if held(p, "max-renames") != 6 || !p.Holds[0].Undo || len(p.Todo()) != 6 {
+	p := plan.NewRollback(plan.Rollback{Revision: "r"}, plan.UserRollbacks(events, true), o.snap, policy, nil, now)
+	if held(p, "max-renames") != 6 || !p.Holds[0].Rollback || len(p.Todo()) != 6 {
 		t.Fatalf("%v, %d to do", p.Holds, len(p.Todo()))
 	}
 	for _, c := range p.Todo() {
-		if c.Names(spec.Email) || !c.Names(spec.Title) || c.Cause != plan.Undone {
+		if c.HasField(spec.Email) || !c.HasField(spec.Title) || c.Cause != plan.RolledBack {
 			t.Errorf("%s", c)
 		}
 	}
 	for i := range events {
 		events[i].Fields = events[i].Fields[:1]
 	}
-	p = plan.NewRollback(plan.Undo{Revision: "r"}, plan.Undoing(events, true), o.snap, policy, nil, now)
+	p = plan.NewRollback(plan.Rollback{Revision: "r"}, plan.UserRollbacks(events, true), o.snap, policy, nil, now)
 	if len(p.Todo()) > 0 || outcomes(p)[plan.Held] != 6 {
 		t.Errorf("with nothing else to do: %v", lines(p))
 	}

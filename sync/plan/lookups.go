@@ -12,8 +12,8 @@ import (
 	"usersyncd/state"
 )
 
-// ErrUnshown is why a user could not be read who was created so recently that it is no news if the API does not show it.
-var ErrUnshown = errors.New("it was created a moment ago, and the API does not show it yet")
+// ErrNotShownYet is why a user could not be read who was created so recently that it is no news if the API does not show it.
+var ErrNotShownYet = errors.New("it was created a moment ago, and the API does not show it yet")
 
 // Lookups is what a plan still has to know before anything may be sent.
 type Lookups struct {
@@ -40,14 +40,14 @@ func (l Lookups) Quick() (Lookups, bool) {
 // LookupResults is what the organization was asked for a plan, beside the listing, and what it said. The zero
 // value has asked nothing.
 type LookupResults struct {
-	Names    map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
-	Unread   map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
-	Looked   map[string]bool     // pinned ids of nobody known that were looked up
-	Fresh    map[string]error    // ids that were to be read in this pass: why they could not be, nil for those that were
-	Searched map[string]error    // addresses that were looked up: why they could not be, nil for those that were
-	Admins   []string            // ids of those who have an administrator's role, if
-	Counted  bool                // that was asked for
-	NoCount  error               // why it could not be told
+	Names      map[spec.Ref]string // asked for: what is wrong with the name, "" for nothing
+	Unread     map[string]error    // by id: users whose unknown fields were asked for; why not, if they could not be read
+	IDs        map[string]bool     // pinned ids of nobody known that were looked up
+	Fresh      map[string]error    // ids that were to be read in this pass: why they could not be, nil for those that were
+	Searched   map[string]error    // addresses that were looked up: why they could not be, nil for those that were
+	Admins     []string            // ids of those who have an administrator's role, if
+	AdminsRead bool                // that was asked for
+	AdminsErr  error               // why it could not be told
 	// Urgent leaves fields out that are not known instead of asking for them: reading them may take hours, and what is
 	// urgent needs none of it. See Plan.Urgent.
 	Urgent bool
@@ -69,12 +69,12 @@ func (p *planner) readable(u *spec.User, c *Change) {
 	err, asked := p.answers.Unread[c.Current.ID]
 	switch {
 	case !asked && p.Urgent:
-		c.withhold(Withheld{Reason: ByDoubt, Note: "it is read first"}, func(fc FieldChange) bool { return slices.Contains(unknown, fc.Field) })
+		c.withhold(Withheld{Reason: ByUncertainty, Note: "it is read first"}, func(fc FieldChange) bool { return slices.Contains(unknown, fc.Field) })
 	case !asked:
 		p.Lookups.Fields[c.Current.ID] = unknown
-	case errors.Is(err, ErrUnshown):
+	case errors.Is(err, ErrNotShownYet):
 		until := p.now.Add(ReadLag)
-		c.withhold(Withheld{Reason: ByDoubt, Note: err.Error(), Until: until}, func(fc FieldChange) bool { return slices.Contains(unknown, fc.Field) })
+		c.withhold(Withheld{Reason: ByUncertainty, Note: err.Error(), Until: until}, func(fc FieldChange) bool { return slices.Contains(unknown, fc.Field) })
 	case err != nil:
 		for _, f := range unknown {
 			p.leaveOut(u, c, f, fmt.Sprintf("what Genesys has now cannot be read, so it is not written: %v", err))
@@ -160,15 +160,15 @@ func (p *planner) doubt(c *Change) (readable, undeclared []spec.Field) {
 			}
 			continue
 		}
-		until := p.policy.ShownBy(f, w.At)
+		until := p.policy.ReadableFrom(f, w.At)
 		if p.shown(f, w) {
 			readable, until = append(readable, f), time.Time{}
 		}
 		if declared && !c.Current.Deleted() {
-			withheld = append(withheld, Withheld{FieldChange: FieldChange{Field: f, After: want, Cause: Edit}, Reason: ByDoubt, Note: doubtful, Until: until})
+			withheld = append(withheld, Withheld{FieldChange: FieldChange{Field: f, After: want, Cause: Edit}, Reason: ByUncertainty, Note: doubtful, Until: until})
 		}
 	}
-	c.Keep(withheld)
+	c.SetWithheld(withheld)
 	c.Drift = slices.DeleteFunc(slices.Clone(c.Drift), func(fc FieldChange) bool { return c.Withholds(fc.Field) })
 	return readable, undeclared
 }
@@ -187,7 +187,7 @@ func (p *planner) forget(u *state.User, fields []spec.Field) *state.User {
 	if len(fields) == 0 {
 		return u
 	}
-	p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: u.ID, Fields: fields})
+	p.Record.ClearWrites = append(p.Record.ClearWrites, state.UserFields{ID: u.ID, Fields: fields})
 	next := *u
 	next.Fields, next.Applied = maps.Clone(u.Fields), maps.Clone(u.Applied)
 	for _, f := range fields {
@@ -202,7 +202,7 @@ func (p *planner) forget(u *state.User, fields []spec.Field) *state.User {
 
 // shown reports whether a reading that is made now shows what an interrupted call has written.
 func (p *planner) shown(f spec.Field, w state.Event) bool {
-	return !p.policy.ShownBy(f, w.At).After(p.now)
+	return !p.policy.ReadableFrom(f, w.At).After(p.now)
 }
 
 // unmanaged drops the intents of users who are not managed any more.
@@ -218,7 +218,7 @@ func (p *planner) unmanaged() {
 		slices.Sort(fields)
 		switch {
 		case u == nil:
-			p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: id, Fields: fields})
+			p.Record.ClearWrites = append(p.Record.ClearWrites, state.UserFields{ID: id, Fields: fields})
 		case u.Applied == nil && p.OwnerOf[id] == "":
 			p.forget(u, fields)
 		}

@@ -79,8 +79,8 @@ func TestLeaversAreNoLosers(t *testing.T) {
 			t.Errorf("%d of 23 leave: %v", leavers, p.Holds)
 		}
 		o.apply(p, now)
-		if leavers > 0 && o.snap.Guards.Done[0].Lost["queues Billing"] != 18 {
-			t.Errorf("counted are %+v", o.snap.Guards.Done)
+		if leavers > 0 && o.snap.Guards.Tallies[0].Losses["queues Billing"] != 18 {
+			t.Errorf("counted are %+v", o.snap.Guards.Tallies)
 		}
 	}
 	o := org(100)
@@ -109,7 +109,7 @@ func TestHoldersAreThoseOfYesterday(t *testing.T) {
 		for i := tt.holders; i < 100; i++ {
 			o.snap.Users[idOf(i)].Fields[spec.Queues] = spec.Strings(nil)
 		}
-		o.snap.Guards.Done = []state.Tally{{At: now, Lost: map[string]int{"queues Billing": tt.lost}}}
+		o.snap.Guards.Tallies = []state.Tally{{At: now, Losses: map[string]int{"queues Billing": tt.lost}}}
 		p := o.plan(t, defaults(""), now)
 		if held(p, "max-losses") > 0 != tt.held {
 			t.Errorf("%+v: %v", tt, p.Holds)
@@ -134,7 +134,7 @@ func TestOnlyTheFieldIsHeld(t *testing.T) {
 		t.Fatalf("%v, %v", p.Holds, outcomes(p))
 	}
 	for _, c := range p.Todo() {
-		if !c.Names(spec.Skills) || !c.Withholds(spec.Queues) {
+		if !c.HasField(spec.Skills) || !c.Withholds(spec.Queues) {
 			t.Errorf("%s", c)
 		}
 	}

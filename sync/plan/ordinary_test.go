@@ -23,7 +23,7 @@ func releases(t *testing.T, o *orgTest, stateless bool, interrupted int) int {
 		if len(p.Holds) > 0 {
 			n++
 			for _, h := range p.Holds {
-				o.snap.Requests = append(o.snap.Requests, h.ID)
+				o.snap.Releases = append(o.snap.Releases, h.ID)
 			}
 			p = o.plan(t, defaults(""), at) // --once --release, and the daemon's next pass
 		}
@@ -116,7 +116,7 @@ func TestABulkHoldsItsFieldAlone(t *testing.T) {
 	}
 	p := o.plan(t, defaults(""), now)
 	for _, c := range p.Todo() {
-		if !c.Names(spec.Title) || c.Names(spec.Email) {
+		if !c.HasField(spec.Title) || c.HasField(spec.Email) {
 			t.Fatalf("%s", c)
 		}
 	}

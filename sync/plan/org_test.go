@@ -55,7 +55,7 @@ func (o *orgTest) pinned() *orgTest {
 // plan makes a plan at a time, with an answer to all that it asks for.
 func (o *orgTest) plan(t *testing.T, policy plan.Policy, at time.Time) *plan.Plan {
 	t.Helper()
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, Looked: map[string]bool{}, Fresh: map[string]error{}, Searched: map[string]error{}}
+	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{}, Fresh: map[string]error{}, Searched: map[string]error{}}
 	for range 10 {
 		p := plan.New(o.tree, o.snap, policy, answers, at)
 		if !p.NeedsLookups() {
@@ -71,7 +71,7 @@ func (o *orgTest) plan(t *testing.T, policy plan.Policy, at time.Time) *plan.Pla
 			}
 		}
 		for _, id := range p.Lookups.IDs {
-			answers.Looked[id] = true
+			answers.IDs[id] = true
 		}
 		for id := range p.Lookups.Fresh {
 			answers.Fresh[id] = nil
@@ -80,7 +80,7 @@ func (o *orgTest) plan(t *testing.T, policy plan.Policy, at time.Time) *plan.Pla
 			answers.Searched[key] = nil
 		}
 		if p.Lookups.Admins {
-			answers.Counted, answers.Admins = true, o.admins
+			answers.AdminsRead, answers.Admins = true, o.admins
 		}
 	}
 	t.Fatal("the plan asks again and again")
@@ -127,7 +127,7 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 	if p.Converged() {
 		p.EndImport()
 	}
-	o.snap.Guards, o.snap.Requests = p.Guards, nil
+	o.snap.Guards, o.snap.Releases = p.Guards, nil
 }
 
 func cloned(f spec.Fields) spec.Fields {
@@ -216,7 +216,7 @@ func trespasses() map[string]trespass {
 					}
 				}
 			},
-			done:  func(n int) state.Tally { return state.Tally{Lost: map[string]int{"queues Billing": n}} },
+			done:  func(n int) state.Tally { return state.Tally{Losses: map[string]int{"queues Billing": n}} },
 			off:   func(g *plan.Guard) { g.Losses = nil },
 			limit: func(g *plan.Guard, n int) { g.Losses = &plan.Limit{Floor: n} },
 		},

@@ -15,8 +15,8 @@ import (
 	"usersyncd/sync/plan/identity"
 )
 
-// LongestWait is how long a user may be in quarantine before the next attempt.
-const LongestWait = 6 * time.Hour
+// MaxQuarantine is how long a user may be in quarantine before the next attempt.
+const MaxQuarantine = 6 * time.Hour
 
 // Plan is what would make the organization look like the tree. Two plans from the same input are
 // the same, to the order and the id.
@@ -32,9 +32,9 @@ type Plan struct {
 	// Record is what is to be committed before the first call: users found equal or no longer managed, keys
 	// that leave quarantine, intents of no more use, what was released.
 	Record state.Commit
-	// Redeclared are the users whose record of the declaration changes and nothing else does: they go with whatever is
+	// DeclarationUpdates are the users whose record of the declaration changes and nothing else does: they go with whatever is
 	// committed at the end of the pass.
-	Redeclared []*state.User
+	DeclarationUpdates []*state.User
 
 	Index      *identity.Index
 	OwnerOf    map[string]string // Genesys id -> key of the declared user behind it
@@ -50,7 +50,7 @@ type Plan struct {
 
 	Lookups         Lookups      // what must be known before it may be carried out
 	Guards          state.Guards // to be remembered; its Released are those that still have something to release
-	Answered        []string     // requests for release that were dealt with
+	HandledReleases []string     // requests for release that were dealt with
 	UnknownReleases []string     // requests for release of what nobody holds
 
 	infos          []spec.Info     // of all fields, in the format's order
@@ -93,8 +93,8 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 	}
 	p := newPlanner(snap, policy, answers, now)
 	p.Urgent = answers.Urgent
-	if policy.Earlier != nil {
-		for _, c := range policy.Earlier.Changes {
+	if policy.Previous != nil {
+		for _, c := range policy.Previous.Changes {
 			p.tried[c.Key] = c.Outcome == Failed
 		}
 	}
@@ -105,13 +105,13 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, answers *LookupRe
 		p.Index.ToCreate[u.Key] = p.match.Accounts[u.Key] == nil
 	}
 	for _, u := range tree.Leavers {
-		if policy.Select.Takes(u) {
+		if policy.Select.Selects(u) {
 			p.leaver(u)
 		}
 	}
 	for _, u := range tree.Users {
 		switch {
-		case !policy.Select.Takes(u):
+		case !policy.Select.Selects(u):
 		case !policy.LeaversOnly:
 			p.user(u)
 		case leaves(u):
@@ -186,8 +186,8 @@ func (p *Plan) Sends() bool {
 // NeedsLookups reports whether something is to be asked before the plan is complete.
 func (p *Plan) NeedsLookups() bool { return p.Lookups.needsQuick() || len(p.Lookups.Fields) > 0 }
 
-// Declared counts the declared users that the plan is about, those with problems included.
-func (p *Plan) Declared() int {
+// DeclaredUsers counts the declared users that the plan is about, those with problems included.
+func (p *Plan) DeclaredUsers() int {
 	n, wrong := p.Unchanged, map[string]bool{}
 	for _, problem := range p.Problems {
 		wrong[problem.Key] = true
@@ -229,9 +229,9 @@ func (p *Plan) id() string {
 	return "p-" + hex.EncodeToString(h.Sum(nil)[:4])
 }
 
-// Bases returns the users of Record of whom nothing but what is in force has changed. That is recorded also while
+// AppliedOnly returns the users of Record of whom nothing but what is in force has changed. That is recorded also while
 // nothing may be changed.
-func (p *Plan) Bases() []*state.User {
+func (p *Plan) AppliedOnly() []*state.User {
 	return slices.DeleteFunc(slices.Clone(p.Record.Users), func(u *state.User) bool {
 		before := p.Index.ByID[u.ID]
 		return u.Applied == nil || before == nil || before.Applied == nil
@@ -254,9 +254,9 @@ func (p *Plan) AllNotes() []string {
 	return append(slices.Clone(p.Notes), contest.Notes(p.Contested)...)
 }
 
-// Continue adds to a plan that was carried out what the one before it had done in the same pass, until it was cut
+// AddEarlier adds to a plan that was carried out what the one before it had done in the same pass, until it was cut
 // short.
-func (p *Plan) Continue(before *Plan) {
+func (p *Plan) AddEarlier(before *Plan) {
 	if p.Resent += before.Resent; !before.Urgent {
 		p.ID = before.ID
 	}

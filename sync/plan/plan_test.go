@@ -244,7 +244,7 @@ func TestPlan(t *testing.T) {
 			if tt.with != nil {
 				tt.with(&p)
 			}
-			looked := &plan.LookupResults{Looked: map[string]bool{"9": true}}
+			looked := &plan.LookupResults{IDs: map[string]bool{"9": true}}
 			got := plan.New(tt.tree, tt.snap, p, looked, now)
 			if diff := cmp.Diff(tt.want, lines(got)); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
@@ -294,7 +294,7 @@ func TestPlanNeeds(t *testing.T) {
 	a := declared("a@x.example", "name", "A", "manager", "b@x.example")
 	b := declared("b@x.example", "name", "B")
 	got := plan.New(tree(a, b), snapshot(), policy(), nil, now)
-	if diff := cmp.Diff([]string{"b@x.example"}, got.Changes[0].Needs); diff != "" {
+	if diff := cmp.Diff([]string{"b@x.example"}, got.Changes[0].DependsOn); diff != "" {
 		t.Errorf("needs (-want +got):\n%s", diff)
 	}
 

@@ -42,7 +42,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 		changes: map[string]*Change{}, removals: map[string]*Change{}, quiet: map[string]bool{}, held: map[string]bool{},
 		tried: map[string]bool{},
 	}
-	for _, id := range snap.Refresh.Held {
+	for _, id := range snap.Refresh.HeldIDs {
 		p.held[id] = true
 	}
 	p.recall()
@@ -53,7 +53,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, answers *LookupResults, now
 func (p *planner) matchUsers(tree *spec.Tree) {
 	p.match = identity.Match(identity.Input{
 		Users: slices.Concat(tree.Users, tree.Leavers), Index: p.Index, Incomplete: len(tree.Problems) > 0,
-		NameUnmanaged: slices.Contains(p.policy.Unmanaged, spec.Name), Looked: p.answers.Looked, Searched: p.answers.Searched,
+		NameUnmanaged: slices.Contains(p.policy.Unmanaged, spec.Name), LookedUp: p.answers.IDs, Searched: p.answers.Searched,
 	})
 	p.OwnerOf, p.Lookups.IDs, p.Lookups.Emails = p.match.OwnerOf, p.match.IDs, p.match.Emails
 	for _, wrong := range p.match.Problems {
@@ -64,12 +64,12 @@ func (p *planner) matchUsers(tree *spec.Tree) {
 // recall takes over what the guards remember.
 func (p *planner) recall() {
 	known := p.snap.Guards
-	p.Guards.Released, p.Guards.Done = slices.Clone(known.Released), tally.Keep(known.Done, p.now)
+	p.Guards.Released, p.Guards.Tallies = slices.Clone(known.Released), tally.Prune(known.Tallies, p.now)
 	if first := known.FirstImport; !first.IsZero() && p.now.Sub(first) < tally.Window {
 		p.Guards.FirstImport = tally.NotAfter(first, p.now)
 	}
 	if p.snap.Damaged > 0 {
-		p.Guards.Done = tally.Add(p.Guards.Done, state.Tally{Forgotten: true}, p.now)
+		p.Guards.Tallies = tally.Add(p.Guards.Tallies, state.Tally{Incomplete: true}, p.now)
 	}
 }
 
@@ -103,7 +103,7 @@ func (p *planner) leaveOut(u *spec.User, c *Change, f spec.Field, message string
 
 // references checks whom the declared users refer to. A wrong reference costs the field alone.
 func (p *planner) references(users []*spec.User) {
-	users = slices.DeleteFunc(slices.Clone(users), func(u *spec.User) bool { return p.match.Unclear[u.Key] || !p.policy.Select.Takes(u) })
+	users = slices.DeleteFunc(slices.Clone(users), func(u *spec.User) bool { return p.match.Ambiguous[u.Key] || !p.policy.Select.Selects(u) })
 	wrong, notes := reference.Check(users, reference.Input{
 		Declared: p.match.Declared, Index: p.Index, OwnerOf: p.OwnerOf, EmailUnmanaged: p.emailUnmanaged,
 		Deletes:     func(u *state.User) bool { c := p.removals[u.ID]; return c.planned() && c.Action == Delete },
@@ -125,7 +125,7 @@ func (p *planner) references(users []*spec.User) {
 func withholdAddresses(p *planner) {
 	var changes []*Change
 	for _, c := range p.changes {
-		if c.Outcome == Planned && c.Names(spec.Email) {
+		if c.Outcome == Planned && c.HasField(spec.Email) {
 			changes = append(changes, c)
 		}
 	}
@@ -133,7 +133,7 @@ func withholdAddresses(p *planner) {
 	for again := true; again; { // who keeps an address may be whom others wait for
 		again = false
 		for _, c := range changes {
-			if c.Outcome != Planned || !c.Names(spec.Email) {
+			if c.Outcome != Planned || !c.HasField(spec.Email) {
 				continue
 			}
 			refused, why := unavailable(p, c)
@@ -164,7 +164,7 @@ func unavailable(p *planner, c *Change) (refused []*Change, why string) {
 			}
 			return refused, fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
 				strings.Join(keys, " -> "), keys[0])
-		case owner != "" && change != nil && change.Action != Create && change.Names(spec.Email) && !slices.Contains(refused, change):
+		case owner != "" && change != nil && change.Action != Create && change.HasField(spec.Email) && !slices.Contains(refused, change):
 			next = change // who has it gives it up, if that can be done
 		case next != c:
 			return nil, "" // what is wrong is further on
@@ -205,16 +205,16 @@ func (p *planner) needs() {
 		for _, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
 			if key := fc.After.Text(); info.User && key != "" && key != c.Key && !p.Reachable(key) {
-				c.Needs = append(c.Needs, key)
+				c.DependsOn = append(c.DependsOn, key)
 			}
 		}
 	}
 	for again := true; again; {
 		again = false
 		for _, c := range p.changes {
-			i := slices.IndexFunc(c.Needs, func(key string) bool { return !p.changes[key].planned() })
+			i := slices.IndexFunc(c.DependsOn, func(key string) bool { return !p.changes[key].planned() })
 			if c.Outcome == Planned && i >= 0 {
-				c.Outcome, c.Waits, again = Skipped, c.Needs[i], true
+				c.Outcome, c.WaitsFor, again = Skipped, c.DependsOn[i], true
 			}
 		}
 	}
@@ -243,7 +243,9 @@ func endWithheld(changes map[string]*Change) {
 }
 
 // rank orders reasons by what a person has to know first.
-func rank(r Reason) int { return slices.Index([]Reason{ByGuard, ByContest, ByDoubt, ByProblem}, r) }
+func rank(r Reason) int {
+	return slices.Index([]Reason{ByGuard, ByContest, ByUncertainty, ByProblem}, r)
+}
 
 // record adds what is done without a call: who is no longer managed, and what the guards remember.
 func (p *planner) record() {
@@ -260,7 +262,7 @@ func (p *planner) record() {
 			left.Unmanage()
 			if done := p.finished(&left); done != "" {
 				left.Removed = done
-				p.Record.Resolved = append(p.Record.Resolved, state.UserFields{ID: left.ID, Fields: []spec.Field{spec.State}})
+				p.Record.ClearWrites = append(p.Record.ClearWrites, state.UserFields{ID: left.ID, Fields: []spec.Field{spec.State}})
 			}
 			p.Record.Users = append(p.Record.Users, &left)
 			p.Count(c, c.Current, &left, nil, p.now)
@@ -281,10 +283,10 @@ func (p *planner) record() {
 	}
 	for _, u := range p.redeclared {
 		if !committed[u.ID] {
-			p.Redeclared = append(p.Redeclared, u)
+			p.DeclarationUpdates = append(p.DeclarationUpdates, u)
 		}
 	}
 	if !p.Record.Empty() { // a commit of its own they do not get
-		p.Record.Users, p.Redeclared = append(p.Record.Users, p.Redeclared...), nil
+		p.Record.Users, p.DeclarationUpdates = append(p.Record.Users, p.DeclarationUpdates...), nil
 	}
 }

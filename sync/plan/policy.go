@@ -40,7 +40,7 @@ type Policy struct {
 	// DetailInterval is within which time everybody's fields that no listing shows are read again; 0: never.
 	DetailInterval time.Duration
 
-	Earlier *Plan // that was carried out before, in the same pass; nil: none
+	Previous *Plan // that was carried out before, in the same pass; nil: none
 
 	Limits // of the directory's API; a pass asks the directory for them
 }
@@ -61,19 +61,19 @@ type Selection struct {
 // All reports whether everybody is selected.
 func (s *Selection) All() bool { return len(s.Only) == 0 && s.Where.Empty() }
 
-// Takes reports whether a user is selected.
-func (s *Selection) Takes(u *spec.User) bool {
+// Selects reports whether a user is selected.
+func (s *Selection) Selects(u *spec.User) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
 }
 
-// ErrNobody is returned when a selection names users who are not there.
-var ErrNobody = errors.New("nobody has the address")
+// ErrUnknownAddress is returned when a selection names users who are not there.
+var ErrUnknownAddress = errors.New("nobody has the address")
 
 // Check refuses a selection that names somebody who is not among the users.
 func (s *Selection) Check(users map[string]bool) error {
 	for _, key := range s.Only {
 		if !users[key] {
-			return fmt.Errorf("--only: %w %s%s", ErrNobody, spec.Text(key).Display(), reference.DidYouMean(key, slices.Collect(maps.Keys(users))))
+			return fmt.Errorf("--only: %w %s%s", ErrUnknownAddress, spec.Text(key).Display(), reference.DidYouMean(key, slices.Collect(maps.Keys(users))))
 		}
 	}
 	return nil
@@ -83,9 +83,9 @@ func (s *Selection) Check(users map[string]bool) error {
 type Schedule struct {
 	Windows window.List  // none: always
 	Fields  []spec.Field // which of them are kept to the windows; all others go at once
-	// Begun are, by address, the fields that go on at any hour, as a pass that ended early has written some of what is to
+	// Partial are, by address, the fields that go on at any hour, as a pass that ended early has written some of what is to
 	// be done to them: half of that may be worse than either.
-	Begun map[string][]spec.Field
+	Partial map[string][]spec.Field
 }
 
 // RoutingFields are the fields that decide which conversations reach a user.
@@ -104,9 +104,9 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 	return s.Windows.Closes(now)
 }
 
-// NextTurn returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
+// NextChange returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
 // something is kept to it, or one opens, and something waits for it. Zero if neither matters.
-func (s *Schedule) NextTurn(p *Plan) time.Time {
+func (s *Schedule) NextChange(p *Plan) time.Time {
 	at, closes := time.Time{}, s.Closes(p.Began)
 	for _, c := range p.Changes {
 		switch {
@@ -137,7 +137,7 @@ func Latest(a, b time.Time) time.Time {
 
 // keeps reports whether a field of a change may only be written while a window is open.
 func (s *Schedule) keeps(c *Change, fc FieldChange) bool {
-	return !c.unscheduled() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Begun[c.Key], fc.Field)
+	return !c.unscheduled() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Partial[c.Key], fc.Field)
 }
 
 // shut reports whether no window is open.
@@ -163,8 +163,8 @@ func (s *Schedule) apply(changes map[string]*Change, now time.Time) {
 	}
 }
 
-// Postpone sets apart which fields of a change wait until a window opens, if none is open.
-func (s *Schedule) Postpone(c *Change, now time.Time) {
+// Defer sets apart which fields of a change wait until a window opens, if none is open.
+func (s *Schedule) Defer(c *Change, now time.Time) {
 	if s.shut(now) {
 		s.postpone(c, s.Opens(now))
 	}
@@ -223,11 +223,11 @@ func (p *Policy) Managers(fields spec.Fields, index *identity.Index) spec.Fields
 // What is written without a version is read late: for up to ReadLag a reading may show what was before, and nothing in it
 // tells. Every reading of a user is merged into what is known by Believed, which is where that is allowed for.
 
-// Wrote notes that fields of a user were written now, or may have been, if that makes readings doubtful. A user who was
+// RecordWrite notes that fields of a user were written now, or may have been, if that makes readings doubtful. A user who was
 // just made may be shown without what the organization gives to everybody.
-func (p *Policy) Wrote(u *state.User, made bool, fields []spec.Field, now time.Time) {
+func (p *Policy) RecordWrite(u *state.User, made bool, fields []spec.Field, now time.Time) {
 	if made {
-		u.Made = now.Unix()
+		u.CreatedAt = now.Unix()
 	}
 	if late := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return !p.Unversioned(f) }); len(late) > 0 {
 		u.Times = u.Times.WithWritten(now, late...)
@@ -237,17 +237,17 @@ func (p *Policy) Wrote(u *state.User, made bool, fields []spec.Field, now time.T
 // Unversioned reports whether a field is written without a version.
 func (p *Policy) Unversioned(f spec.Field) bool { return slices.Contains(p.UnversionedFields, f) }
 
-// Believable reports whether a reading of a field, taken at a time, shows what we have written to the user.
-func (p *Policy) Believable(u *state.User, f spec.Field, at time.Time) bool {
+// Reliable reports whether a reading of a field, taken at a time, shows what we have written to the user.
+func (p *Policy) Reliable(u *state.User, f spec.Field, at time.Time) bool {
 	return u.Times.Shows(f, at) && (u.ShowsAll(at) || !p.Unversioned(f))
 }
 
-// Believed returns what a reading of a known user, begun at a time, shows: in place of what is not believable stands what
+// ReliableFields returns what a reading of a known user, begun at a time, shows: in place of what is not believable stands what
 // is known. Where nothing is known, the reading is the best there is.
-func (p *Policy) Believed(known *state.User, read spec.Fields, at time.Time) spec.Fields {
+func (p *Policy) ReliableFields(known *state.User, read spec.Fields, at time.Time) spec.Fields {
 	var shown spec.Fields
 	for f, v := range known.Fields {
-		if read[f] == v || p.Believable(known, f, at) {
+		if read[f] == v || p.Reliable(known, f, at) {
 			continue
 		}
 		if shown == nil {
@@ -262,15 +262,15 @@ func (p *Policy) Believed(known *state.User, read spec.Fields, at time.Time) spe
 	return shown
 }
 
-// Doubtful reports whether what is known of a field, read at a time, may be of before a write of ours: it could not be
+// Uncertain reports whether what is known of a field, read at a time, may be of before a write of ours: it could not be
 // believed then, and is not what we have written.
-func (p *Policy) Doubtful(u *state.User, f spec.Field, at time.Time) bool {
+func (p *Policy) Uncertain(u *state.User, f spec.Field, at time.Time) bool {
 	v, known := u.Fields[f]
-	return !p.Believable(u, f, at) && (!known || u.Applied[f] != v)
+	return !p.Reliable(u, f, at) && (!known || u.Applied[f] != v)
 }
 
-// ShownBy returns when a reading shows what a call wrote that had no answer yet at a time.
-func (p *Policy) ShownBy(f spec.Field, at time.Time) time.Time {
+// ReadableFrom returns when a reading shows what a call wrote that had no answer yet at a time.
+func (p *Policy) ReadableFrom(f spec.Field, at time.Time) time.Time {
 	if p.Unversioned(f) {
 		return at.Add(ReadLag)
 	}

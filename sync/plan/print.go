@@ -26,7 +26,7 @@ func (c *Change) String() string {
 		b.WriteString(" (no longer declared; left in Genesys as it is)")
 	case c.Action.Removes():
 		b.WriteString(" (no longer declared)")
-	case c.Cause == Undone:
+	case c.Cause == RolledBack:
 		b.WriteString(" (undo)")
 	default:
 		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.Where())
@@ -38,8 +38,8 @@ func (c *Change) String() string {
 		} else if c.Note != "" {
 			fmt.Fprintf(&b, ": %s", c.Note)
 		}
-		if c.Waits != "" {
-			fmt.Fprintf(&b, ": waits for %s", text.Escape(c.Waits))
+		if c.WaitsFor != "" {
+			fmt.Fprintf(&b, ": waits for %s", text.Escape(c.WaitsFor))
 		}
 		if c.Err != nil {
 			fmt.Fprintf(&b, ": %s", text.Escape(c.Err.Error()))
@@ -66,7 +66,7 @@ func (c *Change) String() string {
 	}
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
-		if c.Cause == Undone {
+		if c.Cause == RolledBack {
 			why = "left as it is"
 		}
 		fmt.Fprintf(&b, "\n    %s (%s)", fc, why)
@@ -77,7 +77,7 @@ func (c *Change) String() string {
 // Where is the place of the spec, if there is one that can be read.
 func (c *Change) Where() string {
 	switch {
-	case c.Cause == Undone:
+	case c.Cause == RolledBack:
 		return "rollback"
 	case c.Action.Removes():
 		return "no longer declared"
@@ -160,8 +160,8 @@ type fieldJSON struct {
 	Cause  Cause           `json:"cause,omitempty"` // if it is not the change's
 }
 
-// Raw is a value as JSON, which it is already: null where nothing is known.
-func Raw(v spec.Value) json.RawMessage {
+// RawJSON is a value as JSON, which it is already: null where nothing is known.
+func RawJSON(v spec.Value) json.RawMessage {
 	if v == "" {
 		return json.RawMessage("null")
 	}
@@ -176,7 +176,7 @@ func valueOf(v json.RawMessage) spec.Value {
 }
 
 func (c *Change) fieldToJSON(fc FieldChange) fieldJSON {
-	f := fieldJSON{Field: fc.Field, Before: Raw(fc.Before), After: Raw(fc.After)}
+	f := fieldJSON{Field: fc.Field, Before: RawJSON(fc.Before), After: RawJSON(fc.After)}
 	if fc.Cause != c.Cause {
 		f.Cause = fc.Cause
 	}
@@ -209,8 +209,8 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 		out.Fields = []fieldJSON{}
 	}
 	switch {
-	case c.Waits != "":
-		out.Note = "waits for " + c.Waits
+	case c.WaitsFor != "":
+		out.Note = "waits for " + c.WaitsFor
 	case c.Err != nil:
 		out.Note = c.Err.Error()
 	}

@@ -81,7 +81,7 @@ func TestReactivations(t *testing.T) {
 			if q := o.plan(t, off, now); len(q.Holds) > 0 || len(q.Todo()) != 1 {
 				t.Errorf("switched off: %v", lines(q))
 			}
-			o.snap.Requests = []string{p.Holds[0].ID}
+			o.snap.Releases = []string{p.Holds[0].ID}
 			q := o.plan(t, policy, now)
 			if len(q.Holds) > 0 || len(q.Todo()) != 1 {
 				t.Fatalf("released: %v", lines(q))
@@ -133,7 +133,7 @@ func TestReactivationsAreOneHold(t *testing.T) {
 		t.Errorf("%q, want %q", p.Holds[0].Reason, want)
 	}
 	o.apply(p, now)
-	o.snap.Requests = []string{p.Holds[0].ID}
+	o.snap.Releases = []string{p.Holds[0].ID}
 	if q := o.plan(t, defaults(""), now.Add(time.Hour)); len(q.Holds) > 0 || len(q.Todo()) != 60 {
 		t.Errorf("one release: %v", q.Holds)
 	}
@@ -149,7 +149,7 @@ func TestOneReleaseForRestores(t *testing.T) {
 	if len(p.Holds) != 1 || held(p, "reactivations") != 150 {
 		t.Fatalf("%v", p.Holds)
 	}
-	o.snap.Requests = []string{p.Holds[0].ID}
+	o.snap.Releases = []string{p.Holds[0].ID}
 	if q := o.plan(t, defaults(""), now); len(q.Holds) > 0 || outcomes(q)[plan.Planned] != 150 {
 		t.Errorf("%v", q.Holds)
 	}

@@ -17,7 +17,7 @@ import (
 func (p *planner) removed() {
 	for key := range p.snap.Intents {
 		if p.match.Declared[key] == nil {
-			p.Record.Settled = append(p.Record.Settled, key)
+			p.Record.ClearIntents = append(p.Record.ClearIntents, key)
 		}
 	}
 	for _, u := range p.left() {
@@ -29,7 +29,7 @@ func (p *planner) removed() {
 	}
 	for key := range p.snap.Failures {
 		if c := p.changes[key]; p.match.Declared[key] == nil && (c == nil || c.Action == Unmanage) {
-			p.Record.Cleared = append(p.Record.Cleared, key)
+			p.Record.ClearFailures = append(p.Record.ClearFailures, key)
 		}
 	}
 }
@@ -98,8 +98,8 @@ func (p *planner) lastGood() {
 	}
 }
 
-// Leavers reports whether a tree says of anybody for certain that the user is to be inactive, whatever else is wrong.
-func Leavers(tree *spec.Tree) bool {
+// HasLeavers reports whether a tree says of anybody for certain that the user is to be inactive, whatever else is wrong.
+func HasLeavers(tree *spec.Tree) bool {
 	return len(tree.Leavers) > 0 || slices.ContainsFunc(tree.Users, leaves)
 }
 
@@ -111,7 +111,7 @@ func leaves(u *spec.User) bool {
 // else stays as it was last applied.
 func (p *planner) leaver(u *spec.User) {
 	current := p.match.Accounts[u.Key]
-	if p.match.Unclear[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
+	if p.match.Ambiguous[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
 		current.Applied == nil && !p.policy.Adopt {
 		return
 	}
@@ -253,15 +253,15 @@ func (g *guards) resemblances() []identity.Resemblance {
 	for key, u := range g.match.Declared { // also who will not be made, for whatever reason: the account that is left is theirs all the same
 		known, c := g.match.Accounts[key], g.changes[key]
 		stranger := known != nil && c != nil && known.Applied == nil && known.Removed == "" &&
-			(c.Action == Restore || c.Action == Adopt && identity.OtherName(u, known)) // whose address it is
-		if u.ID == "" && !g.match.Unclear[key] && (known == nil || stranger || g.match.Doubts[key] != "") {
+			(c.Action == Restore || c.Action == Adopt && identity.DifferentName(u, known)) // whose address it is
+		if u.ID == "" && !g.match.Ambiguous[key] && (known == nil || stranger || g.match.Doubts[key] != "") {
 			fresh = append(fresh, u)
 		}
 	}
 	var left []*state.User // those whom nobody declares, and those of whom it is not certain who does
 	for id, u := range g.snap.Users {
 		owner := g.OwnerOf[id]
-		if u.Applied != nil && !u.Deleted() && !g.held[id] && (owner == "" || g.match.Unclear[owner] || g.match.Doubts[owner] != "") {
+		if u.Applied != nil && !u.Deleted() && !g.held[id] && (owner == "" || g.match.Ambiguous[owner] || g.match.Doubts[owner] != "") {
 			left = append(left, u)
 		}
 	}

@@ -13,28 +13,28 @@ import (
 	"usersyncd/state"
 )
 
-// Undo says which writes are to be undone: those that a revision asked for, or all since a time.
-type Undo struct {
+// Rollback says which writes are to be undone: those that a revision asked for, or all since a time.
+type Rollback struct {
 	Revision string // or how it begins; "" if Since counts
 	Since    time.Time
-	Released []string     `json:"-"` // ids of holds on earlier plans of it, which a person has let through
+	Releases []string     `json:"-"` // ids of holds on earlier plans of it, which a person has let through
 	Paused   *state.Pause `json:"-"` // that passes are paused already; it is said on
 }
 
-func (u Undo) String() string {
+func (u Rollback) String() string {
 	if u.Revision != "" {
 		return u.Revision
 	}
 	return "since " + u.Since.UTC().Format(time.RFC3339)
 }
 
-// Wanted reports whether nobody has paused the passes since the rollback was asked for.
-func (u Undo) Wanted(now *state.Pause) bool {
+// Allowed reports whether nobody has paused the passes since the rollback was asked for.
+func (u Rollback) Allowed(now *state.Pause) bool {
 	return now == nil || u.Paused != nil && u.Paused.At.Equal(now.At) && u.Paused.By == now.By && u.Paused.Reason == now.Reason
 }
 
 // Pause is what a rollback begins with. One that goes on with what an earlier one left is paused since that one.
-func (u Undo) Pause(at time.Time, by string) state.Pause {
+func (u Rollback) Pause(at time.Time, by string) state.Pause {
 	p := state.Pause{At: at, By: by, Reason: fmt.Sprintf("rollback of %s; take it back in the checkout, too, before you resume", u)}
 	switch before := u.Paused; {
 	case before == nil || before.Reason == "":
@@ -52,8 +52,8 @@ var ErrAmbiguous = errors.New("which revision?")
 // shortest is how much of a revision must be given.
 const shortest = 4
 
-// Complete completes a revision that was given by how it begins.
-func (u Undo) Complete(events []state.Event) (string, error) {
+// ResolveRevision completes a revision that was given by how it begins.
+func (u Rollback) ResolveRevision(events []state.Event) (string, error) {
 	if u.Revision == "" {
 		return "", nil
 	}
@@ -72,16 +72,16 @@ func (u Undo) Complete(events []state.Event) (string, error) {
 
 // A UserRollback is one user's fields, as they were before the writes to be undone and as these left them.
 type UserRollback struct {
-	ID, Key string
-	created bool // by one of the writes,
-	back    bool // or restored
-	Before  spec.Fields
-	After   spec.Fields
+	ID, Key  string
+	created  bool // by one of the writes,
+	restored bool // or restored
+	Before   spec.Fields
+	After    spec.Fields
 }
 
-// Undoing sums events up, which come newest first, by user and field. What they took back themselves is none, and of
+// UserRollbacks sums events up, which come newest first, by user and field. What they took back themselves is none, and of
 // one revision's writes those are none that changed back what was changed by hand.
-func Undoing(events []state.Event, revision bool) []*UserRollback {
+func UserRollbacks(events []state.Event, revision bool) []*UserRollback {
 	byID := map[string]*UserRollback{}
 	var all []*UserRollback
 	for _, e := range events {
@@ -92,7 +92,7 @@ func Undoing(events []state.Event, revision bool) []*UserRollback {
 			all = append(all, u)
 		}
 		u.created = u.created || Action(e.Action) == Create
-		u.back = u.back || Action(e.Action) == Restore && e.Undoes == ""
+		u.restored = u.restored || Action(e.Action) == Restore && e.RollbackOf == ""
 		for _, f := range e.Fields {
 			if revision && cmp.Or(f.Cause, e.Cause) == string(Drift) {
 				continue // what somebody had changed by hand is not what the commit did
@@ -112,7 +112,7 @@ func Undoing(events []state.Event, revision bool) []*UserRollback {
 }
 
 // NewRollback plans a rollback. It is pure. The guards look at it as at any plan.
-func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
+func NewRollback(undo Rollback, wanted []*UserRollback, snap *state.Snapshot, policy Policy, answers *LookupResults, now time.Time) *Plan {
 	p := newPlanner(snap, policy, answers, now)
 	p.RollbackOf, p.Revision = undo.String(), undo.Revision
 	p.reportDrift, p.emailUnmanaged = false, false
@@ -126,7 +126,7 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 	}
 	// After all are compared: until then an address means who has it today.
 	for _, c := range p.changes {
-		if c.Outcome == Planned && c.Names(spec.Email) {
+		if c.Outcome == Planned && c.HasField(spec.Email) {
 			p.OwnerOf[c.Current.ID], p.Index.RenamedTo[c.Key] = c.Key, c.Current.ID
 		}
 	}
@@ -140,12 +140,12 @@ func NewRollback(undo Undo, wanted []*UserRollback, snap *state.Snapshot, policy
 
 // changeBack makes one user's change.
 func changeBack(p *planner, u *UserRollback, current *state.User) *Change {
-	c := &Change{Key: u.Key, Action: Update, Cause: Undone, OneOff: true, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
+	c := &Change{Key: u.Key, Action: Update, Cause: RolledBack, OneOff: true, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
 	switch {
 	case u.created:
 		c.Outcome, c.Note = Skipped, "the user was created, and is left; deactivate or delete it by hand if it is not to be"
 		return c
-	case u.back:
+	case u.restored:
 		c.Outcome, c.Note = Skipped, "the user had been deleted and was restored, and is left; deactivate or delete it by hand if it is not to be"
 		return c
 	case current == nil:
@@ -160,7 +160,7 @@ func changeBack(p *planner, u *UserRollback, current *state.User) *Change {
 		f := info.Field
 		before, ours := u.Before[f]
 		have := current.Fields[f]
-		fc := FieldChange{Field: f, Before: p.Index.AsDeclared(f, have), After: before, Cause: Undone}
+		fc := FieldChange{Field: f, Before: p.Index.AsDeclared(f, have), After: before, Cause: RolledBack}
 		switch {
 		case !ours, before != "" && p.Index.Same(f, before, have):
 		case f == spec.State && before.Text() == state.Deleted: // never
@@ -180,11 +180,11 @@ func changeBack(p *planner, u *UserRollback, current *state.User) *Change {
 	}
 	if current.Deleted() {
 		c.Action = Restore
-		if !c.Names(spec.State) {
+		if !c.HasField(spec.State) {
 			c.Fields = nil
 		}
 	}
-	if c.Names(spec.Email) {
+	if c.HasField(spec.Email) {
 		c.Key = spec.Key(c.Desired[spec.Email].Text()) // as in any plan
 	}
 	c.Hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()

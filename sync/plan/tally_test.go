@@ -34,7 +34,7 @@ func TestWhatIsFoundDoneCounts(t *testing.T) {
 			for pass := range 2 {
 				p := o.plan(t, policy(), now)
 				n := 0
-				for _, tally := range p.Guards.Done {
+				for _, tally := range p.Guards.Tallies {
 					n += tally.Deactivated
 				}
 				if n != tt.want {
@@ -50,17 +50,17 @@ func TestWhatIsFoundDoneCounts(t *testing.T) {
 func TestTalliesAreKept(t *testing.T) {
 	o := org(10)
 	for _, ago := range []time.Duration{8 * 24 * time.Hour, 50*time.Hour + 10*time.Minute, 50 * time.Hour, 2 * time.Minute, time.Minute} {
-		o.snap.Guards.Done = append(o.snap.Guards.Done, state.Tally{At: now.Add(-ago), Removed: 1, Lost: map[string]int{"queues A": 1}})
+		o.snap.Guards.Tallies = append(o.snap.Guards.Tallies, state.Tally{At: now.Add(-ago), Removed: 1, Losses: map[string]int{"queues A": 1}})
 	}
 	for range 2 { // it is kept as it is
 		p := plan.New(o.tree, o.snap, policy(), nil, now)
-		if done := p.Guards.Done; len(done) != 4 || done[0].Removed != 1 || done[3].Lost["queues A"] != 1 {
+		if done := p.Guards.Tallies; len(done) != 4 || done[0].Removed != 1 || done[3].Losses["queues A"] != 1 {
 			t.Errorf("%+v", done)
 		}
 	}
-	o.snap.Guards.Done[1].At = now.Add(-50*time.Hour + 10*time.Minute) // within one hour with the next
+	o.snap.Guards.Tallies[1].At = now.Add(-50*time.Hour + 10*time.Minute) // within one hour with the next
 	p := plan.New(o.tree, o.snap, policy(), nil, now)
-	if done := p.Guards.Done; len(done) != 3 || done[0].Removed != 2 || done[0].Lost["queues A"] != 2 || o.snap.Guards.Done[2].Lost["queues A"] != 1 {
+	if done := p.Guards.Tallies; len(done) != 3 || done[0].Removed != 2 || done[0].Losses["queues A"] != 2 || o.snap.Guards.Tallies[2].Losses["queues A"] != 1 {
 		t.Errorf("%+v", done)
 	}
 }

@@ -25,7 +25,7 @@ func TestChangeCrosses(t *testing.T) {
 		}
 		return spec.Text(text.Draw(t, "text"))
 	})
-	cause := rapid.SampledFrom([]Cause{Edit, Drift, Missing, Removed, Undone})
+	cause := rapid.SampledFrom([]Cause{Edit, Drift, Missing, Removed, RolledBack})
 	fields := rapid.SliceOf(rapid.Custom(func(t *rapid.T) FieldChange {
 		return FieldChange{Field: rapid.SampledFrom([]spec.Field{spec.Title, spec.Manager}).Draw(t, "field"),
 			Before: value.Draw(t, "before"), After: value.Draw(t, "after"), Cause: cause.Draw(t, "its cause")}
@@ -45,7 +45,7 @@ func TestChangeCrosses(t *testing.T) {
 		case Quarantined:
 			c.Note = text.Draw(t, "note")
 		case Skipped:
-			if c.Waits = rapid.SampledFrom([]string{"", "ana@example.com"}).Draw(t, "waits"); c.Waits == "" {
+			if c.WaitsFor = rapid.SampledFrom([]string{"", "ana@example.com"}).Draw(t, "waits"); c.WaitsFor == "" {
 				c.Note = text.Draw(t, "note")
 			}
 		}

@@ -42,17 +42,17 @@ func (p *Plan) Intent(c *Change, fields []spec.Field, at time.Time) state.Event 
 func (p *Plan) eventOf(c *Change, at time.Time) state.Event {
 	e := state.Event{
 		At: at, Revision: p.Revision, Plan: p.ID, ID: c.Current.ID, Email: c.Key,
-		Action: string(c.Action), Cause: string(c.Cause), Undoes: p.RollbackOf,
+		Action: string(c.Action), Cause: string(c.Cause), RollbackOf: p.RollbackOf,
 	}
 	if c.OneOff {
-		e.Cause = string(Undone) // to compare it again gives it another one
+		e.Cause = string(RolledBack) // to compare it again gives it another one
 	}
 	return e
 }
 
 func fieldEvent(e *state.Event, fc FieldChange) state.FieldEvent {
 	f := state.FieldEvent{Field: fc.Field, Before: fc.Before, After: fc.After}
-	if cause := string(fc.Cause); cause != e.Cause && e.Undoes == "" {
+	if cause := string(fc.Cause); cause != e.Cause && e.RollbackOf == "" {
 		f.Cause = cause
 	}
 	return f
@@ -64,10 +64,10 @@ func fieldEvent(e *state.Event, fc FieldChange) state.FieldEvent {
 func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, now time.Time) bool {
 	t := p.tallyOf(c, before, after, fields, now)
 	spent := !active(before) && active(after) && p.spend(token(guardReactivations, c), fieldToken(guardReactivations, c, spec.State))
-	if t.Removed+t.Deactivated+t.Created+t.Renamed+len(t.Lost) == 0 {
+	if t.Removed+t.Deactivated+t.Created+t.Renamed+len(t.Losses) == 0 {
 		return spent
 	}
-	p.Guards.Done = tally.Add(p.Guards.Done, t, now)
+	p.Guards.Tallies = tally.Add(p.Guards.Tallies, t, now)
 	return true
 }
 
@@ -102,12 +102,12 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 		if contest.Recent(before.Repairs[f], now) {
 			continue // what somebody else gives again and again is lost by one user, however often it is taken
 		}
-		for _, name := range access.Lost(f, before.Fields[f], after.Fields[f]) {
+		for _, name := range access.Losses(f, before.Fields[f], after.Fields[f]) {
 			if one(fieldToken(guardLosses, c, f)) > 0 {
-				if t.Lost == nil {
-					t.Lost = map[string]int{}
+				if t.Losses == nil {
+					t.Losses = map[string]int{}
 				}
-				t.Lost[lossKey(f, name)] = 1
+				t.Losses[lossKey(f, name)] = 1
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, 
 			if repairs == nil {
 				repairs = map[spec.Field]state.Repair{}
 			}
-			repairs[fc.Field] = contest.Repaired(repairs[fc.Field], now.UTC().Truncate(time.Second))
+			repairs[fc.Field] = contest.AddRepair(repairs[fc.Field], now.UTC().Truncate(time.Second))
 			n++
 		}
 	}
@@ -148,7 +148,7 @@ func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, 
 	}
 	after.Repairs = repairs
 	for _, fc := range c.Fields {
-		if until, contested := contest.Of(after, fc.Field, now); contested && slices.Contains(written, fc.Field) {
+		if until, contested := contest.Until(after, fc.Field, now); contested && slices.Contains(written, fc.Field) {
 			p.Contested = contest.Insert(p.Contested, contest.Contest{Email: c.Key, Field: fc.Field, Until: until})
 		}
 	}
@@ -172,7 +172,7 @@ func (p *Plan) withholdContested(changes map[string]*Change, known map[string]*s
 		}
 		u = cmp.Or(rebased[id], u)
 		for f := range u.Repairs {
-			if until, contested := contest.Of(u, f, now); contested {
+			if until, contested := contest.Until(u, f, now); contested {
 				p.Contested = append(p.Contested, contest.Contest{Email: cmp.Or(p.OwnerOf[id], u.Key()), Field: f, Until: until})
 			}
 		}

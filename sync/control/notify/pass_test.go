@@ -87,7 +87,7 @@ func passTime(t *testing.T) time.Duration {
 		SearchLag: time.Minute, Workers: 1, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),
 	}
 	began := time.Now()
-	res, err := r.Reconcile(t.Context(), usersync.Mode{Strict: true, Reread: true})
+	res, err := r.Reconcile(t.Context(), usersync.Mode{Strict: true, ForceRefresh: true})
 	if err != nil || res.Applied != 200 {
 		t.Fatalf("%+v, %v", res, err)
 	}

@@ -27,28 +27,28 @@ func Grants(roles spec.Value) []Grant {
 	return list
 }
 
-// Granted lists the grants that are among the roles afterwards and were not before.
-func Granted(before, after spec.Value) []Grant {
+// AddedGrants lists the grants that are among the roles afterwards and were not before.
+func AddedGrants(before, after spec.Value) []Grant {
 	have := Grants(before)
 	return slices.DeleteFunc(Grants(after), func(g Grant) bool { return slices.Contains(have, g) })
 }
 
-// Joined lists the names that are in a list afterwards and were not before.
-func Joined(before, after spec.Value) []string {
+// AddedNames lists the names that are in a list afterwards and were not before.
+func AddedNames(before, after spec.Value) []string {
 	have, _ := spec.Decode[[]string](before)
 	want, _ := spec.Decode[[]string](after)
 	return slices.DeleteFunc(want, func(name string) bool { return slices.Contains(have, name) })
 }
 
-// Lost lists what a user has of a field before, by name, and has not afterwards. A role counts by its name, and by
+// Losses lists what a user has of a field before, by name, and has not afterwards. A role counts by its name, and by
 // each division in which it is granted; a medium is lost when its capacity becomes 0.
-func Lost(f spec.Field, before, after spec.Value) []string {
+func Losses(f spec.Field, before, after spec.Value) []string {
 	if before == after || before == "" || after == "" {
 		return nil
 	}
 	if f == spec.Utilization {
-		switchedOff := Off(before)
-		return slices.DeleteFunc(Off(after), func(medium string) bool { return slices.Contains(switchedOff, medium) })
+		switchedOff := DisabledMedia(before)
+		return slices.DeleteFunc(DisabledMedia(after), func(medium string) bool { return slices.Contains(switchedOff, medium) })
 	}
 	has := map[string]bool{}
 	for _, name := range Names(f, after) {
@@ -85,24 +85,24 @@ func Names(f spec.Field, v spec.Value) []string {
 	return nil
 }
 
-// Off lists the media of which a user takes nothing. One that is not named is as the organization has it.
-func Off(utilization spec.Value) []string {
+// DisabledMedia lists the media of which a user takes nothing. One that is not named is as the organization has it.
+func DisabledMedia(utilization spec.Value) []string {
 	media, _ := spec.Decode[map[string]spec.MediaUtilization](utilization)
 	maps.DeleteFunc(media, func(_ string, m spec.MediaUtilization) bool { return m.Capacity > 0 })
 	return slices.Sorted(maps.Keys(media))
 }
 
-// Reduced reports whether another value of a field takes access away from a user.
-func Reduced(f spec.Field, before, after spec.Value) bool {
+// ReducesAccess reports whether another value of a field takes access away from a user.
+func ReducesAccess(f spec.Field, before, after spec.Value) bool {
 	switch f {
 	case spec.State:
 		return after == spec.Text("inactive")
 	case spec.Division:
 		return true // all that the one before gave
 	case spec.Groups:
-		return len(Joined(after, before)) > 0
+		return len(AddedNames(after, before)) > 0
 	case spec.Roles:
-		return len(Granted(after, before)) > 0
+		return len(AddedGrants(after, before)) > 0
 	}
 	return false
 }

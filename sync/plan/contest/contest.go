@@ -78,8 +78,8 @@ func Recent(r state.Repair, now time.Time) bool {
 	return age >= 0 && age < within+r.Pause
 }
 
-// Of reports whether somebody else keeps changing a field of a user back, and when it is repaired next.
-func Of(u *state.User, f spec.Field, now time.Time) (until time.Time, contested bool) {
+// Until reports whether somebody else keeps changing a field of a user back, and when it is repaired next.
+func Until(u *state.User, f spec.Field, now time.Time) (until time.Time, contested bool) {
 	r, repaired := u.Repairs[f]
 	if !repaired || r.Pause == 0 || !Recent(r, now) {
 		return time.Time{}, false
@@ -87,8 +87,8 @@ func Of(u *state.User, f spec.Field, now time.Time) (until time.Time, contested 
 	return r.At[len(r.At)-1].Add(r.Pause), true
 }
 
-// Repaired counts one more repair.
-func Repaired(r state.Repair, now time.Time) state.Repair {
+// AddRepair counts one more repair.
+func AddRepair(r state.Repair, now time.Time) state.Repair {
 	if !Recent(r, now) {
 		r = state.Repair{}
 	}

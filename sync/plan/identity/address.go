@@ -19,12 +19,12 @@ func (m *matcher) matchFormer(u *spec.User) {
 	}
 	taken, unsearched := "", ""
 	for _, former := range u.PreviousEmails {
-		if known != nil && slices.Contains(known.Formerly, former) {
+		if known != nil && slices.Contains(known.FormerKeys, former) {
 			return // done: the former address is whoever's it is by now
 		}
 		if slices.ContainsFunc(u.PreviousEmails, func(later string) bool {
 			next := m.recorded[later]
-			return later != former && next != nil && slices.Contains(next.Formerly, former)
+			return later != former && next != nil && slices.Contains(next.FormerKeys, former)
 		}) {
 			continue // done, and renamed again
 		}
@@ -49,16 +49,16 @@ func (m *matcher) matchFormer(u *spec.User) {
 				unsearched = cmp.Or(unsearched, fmt.Sprintf("it cannot be told whether a deleted user has the address %s: %v", text.Escape(former), err))
 			}
 		case old == nil:
-		case OtherName(u, old) && !alike(u, old) && (otherEmployee(u, old) || old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former):
+		case DifferentName(u, old) && !alike(u, old) && (otherEmployee(u, old) || old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former):
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who was declared as %s; correct it, or pin the user you mean with id",
 				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(cmp.Or(old.Declared.Key, former))))
 		case own != nil:
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), and the spec was that of %s (%s) until now; correct it, or pin the user you mean with id",
 				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(own.Declared.Key), own.ID))
-		case successor && OtherName(u, old) && !alike(u, old) && (!OtherName(next, old) || alike(next, old)): // that is the successor's account
+		case successor && DifferentName(u, old) && !alike(u, old) && (!DifferentName(next, old) || alike(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user you mean with id",
 				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
-		case known != nil && known != old && !known.Deleted() && successor && (!old.Deleted() || OtherName(u, old) || !OtherName(u, known)):
+		case known != nil && known != old && !known.Deleted() && successor && (!old.Deleted() || DifferentName(u, old) || !DifferentName(u, known)):
 			return // done, whatever the address is by now
 		case known != nil && known != old && !known.Deleted():
 			m.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and the user declared so until now (id %s, with the address %s) exist; pin the one you mean with id, or leave previousEmail out",
@@ -67,7 +67,7 @@ func (m *matcher) matchFormer(u *spec.User) {
 		case holder == nil, holder == old, m.OwnerOf[holder.ID] != "": // nobody has the new address, or who has it gives it up
 			m.claim(u, old)
 			return
-		case successor && (known == holder || OtherName(u, old)) && !OtherName(u, holder) && !alike(u, old):
+		case successor && (known == holder || DifferentName(u, old)) && !DifferentName(u, holder) && !alike(u, old):
 			return // done before there was a record of it
 		case holder.Applied == nil || old.Applied != nil:
 			m.unclear(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one you mean with id, or leave previousEmail out",
@@ -95,16 +95,16 @@ func (m *matcher) matchRecord(u *spec.User) {
 	case cur == nil:
 	case cur.Deleted() && live != nil && m.Declared[live.Declared.Key] == nil: // else it has the address for now, and is another one's
 		// Somebody deleted the account, and made another one for the address.
-		if live.Declared.Key == "" && OtherName(u, live) {
+		if live.Declared.Key == "" && DifferentName(u, live) {
 			m.unclear(u, spec.Email, fmt.Sprintf("the account that it was declared for (%s) is deleted, and the address is that of %s (%s) by now; pin the one you mean with id",
 				cur.ID, live.Fields[spec.Name].Display(), live.ID))
 		} else if live.Declared.Key == "" {
 			m.claim(u, live)
 		}
 	case m.swapped(u, cur), m.passedOn(u, cur):
-	case !OtherName(u, cur) || alike(u, cur) || cur.Key() == u.Key && !otherEmployee(u, cur) && !m.replaced(u, cur):
+	case !DifferentName(u, cur) || alike(u, cur) || cur.Key() == u.Key && !otherEmployee(u, cur) && !m.replaced(u, cur):
 		m.claim(u, cur)
-	case live != nil && live.Declared.Key == "" && !OtherName(u, live): // who was given the address there
+	case live != nil && live.Declared.Key == "" && !DifferentName(u, live): // who was given the address there
 		m.claim(u, live)
 	default:
 		m.claim(u, cur)
@@ -131,11 +131,11 @@ func (m *matcher) replaced(u *spec.User, cur *state.User) bool {
 // ownAccount returns the account of which a spec says by its name and its place that it is the one, where it says the address
 // of another one; nil if there is none.
 func (m *matcher) ownAccount(u *spec.User, cur *state.User) *state.User {
-	if !OtherName(u, cur) || cur.Declared.File == "" || alike(u, cur) {
+	if !DifferentName(u, cur) || cur.Declared.File == "" || alike(u, cur) {
 		return nil
 	}
 	meant := m.places[at(u)]
-	if meant == nil || meant == cur || otherEmployee(u, meant) || OtherName(u, meant) && u.Ordinal+meant.Declared.Ordinal > 0 {
+	if meant == nil || meant == cur || otherEmployee(u, meant) || DifferentName(u, meant) && u.Ordinal+meant.Declared.Ordinal > 0 {
 		meant = m.recognized(u) // in a list of users a place says nothing by itself: they are sorted at times
 	}
 	if meant == nil || meant == cur || otherEmployee(u, meant) {
@@ -171,7 +171,7 @@ func (m *matcher) passedOn(u *spec.User, cur *state.User) bool {
 	}
 	renamed := m.lookalike(cur)
 	inPlace := renamed != nil && renamed.Ordinal+cur.Declared.Ordinal == 0 && placeOf(cur.Declared) == at(renamed)
-	if !OtherName(u, cur) && (!inPlace || renamed.Key != cur.Key() && !m.NameUnmanaged) {
+	if !DifferentName(u, cur) && (!inPlace || renamed.Key != cur.Key() && !m.NameUnmanaged) {
 		return false
 	}
 	switch {
@@ -181,13 +181,13 @@ func (m *matcher) passedOn(u *spec.User, cur *state.User) bool {
 		return true
 	case renamed == nil:
 		return false
-	case renamed.Key == cur.Key() && m.unmatched(renamed) && !OtherName(renamed, cur): // by hand, and the spec follows
+	case renamed.Key == cur.Key() && m.unmatched(renamed) && !DifferentName(renamed, cur): // by hand, and the spec follows
 		m.claim(renamed, cur)
 		return true
 	}
 	m.unclear(u, spec.Email, fmt.Sprintf("is the address of %s (%s), who seems to be declared at %s now: add previousEmail: %s there, or id: %s here if the account is this person's",
 		cur.Fields[spec.Name].Display(), cur.ID, renamed.Pos, text.Escape(u.Key), cur.ID))
-	if m.Unclear[renamed.Key] {
+	if m.Ambiguous[renamed.Key] {
 		return true
 	}
 	m.unclear(renamed, spec.Email, fmt.Sprintf("looks like a new address of %s (%s): add previousEmail: %s if it is the same person, or id: %s to the spec at %s if not",
@@ -203,7 +203,7 @@ func (m *matcher) matchAddress(u *spec.User) {
 		return
 	}
 	m.claim(u, cur)
-	if cur.Applied != nil && cur.Declared.Key != u.Key && OtherName(u, cur) && !alike(u, cur) {
+	if cur.Applied != nil && cur.Declared.Key != u.Key && DifferentName(u, cur) && !alike(u, cur) {
 		m.Doubts[u.Key] = fmt.Sprintf("%s: the address is that of %s, who was declared as %s: add previousEmail: %s or the id %s if it is the same person",
 			u.Pos, cur.Fields[spec.Name].Display(), text.Escape(cur.Declared.Key), text.Escape(cur.Declared.Key), cur.ID)
 	}

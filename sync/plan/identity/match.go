@@ -19,18 +19,18 @@ type Input struct {
 	Incomplete    bool         // the tree has problems: some specs are left out
 	NameUnmanaged bool         // names are somebody else's
 
-	Looked   map[string]bool  // pinned ids that were looked up
+	LookedUp map[string]bool  // pinned ids that were looked up
 	Searched map[string]error // addresses that were looked up: why they could not be, nil for those that were
 }
 
 // Matches says who the declared users are.
 type Matches struct {
-	Declared map[string]*spec.User  // by key
-	Accounts map[string]*state.User // by key of the declared user
-	OwnerOf  map[string]string      // Genesys id -> key of the declared user behind it
-	Doubts   map[string]string      // by key: why the account may be somebody else's
-	Unclear  map[string]bool        // keys of users of whom it is not known which account is meant
-	Problems []Problem              // why it is not known
+	Declared  map[string]*spec.User  // by key
+	Accounts  map[string]*state.User // by key of the declared user
+	OwnerOf   map[string]string      // Genesys id -> key of the declared user behind it
+	Doubts    map[string]string      // by key: why the account may be somebody else's
+	Ambiguous map[string]bool        // keys of users of whom it is not known which account is meant
+	Problems  []Problem              // why it is not known
 
 	IDs    []string        // to be looked up: pinned ones, of users who are not known
 	Emails map[string]bool // to be looked up: former addresses of users whom no listing shows, deleted ones
@@ -70,14 +70,14 @@ type matcher struct {
 func Match(in Input) *Matches {
 	m := &matcher{Input: in, formerly: map[string]bool{}, Matches: &Matches{
 		Declared: make(map[string]*spec.User, len(in.Users)), Accounts: make(map[string]*state.User, len(in.Users)),
-		OwnerOf: map[string]string{}, Doubts: map[string]string{}, Unclear: map[string]bool{}, Emails: map[string]bool{},
+		OwnerOf: map[string]string{}, Doubts: map[string]string{}, Ambiguous: map[string]bool{}, Emails: map[string]bool{},
 	}}
 	for _, u := range in.Users {
 		m.Declared[u.Key] = u
 	}
 	m.recorded, m.doubles, m.places = byDeclaration(in.Index.ByID)
 	for _, u := range in.Index.ByID {
-		for _, key := range u.Formerly {
+		for _, key := range u.FormerKeys {
 			m.formerly[key] = true
 		}
 	}
@@ -128,12 +128,12 @@ func byDeclaration(users map[string]*state.User) (byKey map[string]*state.User, 
 }
 
 func (m *matcher) unmatched(u *spec.User) bool {
-	return m.Accounts[u.Key] == nil && u.ID == "" && !m.Unclear[u.Key]
+	return m.Accounts[u.Key] == nil && u.ID == "" && !m.Ambiguous[u.Key]
 }
 
 // unclear leaves a user out of whom it is not known which account is meant.
 func (m *matcher) unclear(u *spec.User, f spec.Field, message string) {
-	m.Unclear[u.Key] = true
+	m.Ambiguous[u.Key] = true
 	m.Problems = append(m.Problems, Problem{u, f, message})
 }
 
@@ -164,9 +164,9 @@ func (m *matcher) matchIDs() {
 		}
 		cur := m.Index.ByID[u.ID]
 		switch {
-		case cur == nil && !m.Looked[u.ID] && len(m.IDs) < mostLooked:
+		case cur == nil && !m.LookedUp[u.ID] && len(m.IDs) < mostLooked:
 			m.IDs = append(m.IDs, u.ID) // no listing shows who was deleted
-			m.Unclear[u.Key] = true
+			m.Ambiguous[u.Key] = true
 			continue
 		case cur == nil:
 			m.unclear(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
@@ -209,7 +209,7 @@ func (m *matcher) rival(u *spec.User, cur *state.User) *spec.User {
 // sameAccount says that two specs declare one account. It is claimed for neither, and removed for none.
 func (m *matcher) sameAccount(u, other *spec.User, cur *state.User) {
 	m.OwnerOf[cur.ID] = u.Key
-	if !m.Unclear[u.Key] {
+	if !m.Ambiguous[u.Key] {
 		m.unclear(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, text.Escape(other.Key), other.Pos))
 	}
 }
@@ -217,6 +217,6 @@ func (m *matcher) sameAccount(u, other *spec.User, cur *state.User) {
 // copied reports whether a spec seems to be a copy of another user's, with the id left in: everything that would tell
 // that the account is meant is different.
 func copied(u *spec.User, cur *state.User) bool {
-	return cur.Key() != u.Key && cur.Declared.Key != u.Key && OtherName(u, cur) &&
+	return cur.Key() != u.Key && cur.Declared.Key != u.Key && DifferentName(u, cur) &&
 		!slices.Contains(u.PreviousEmails, cur.Key()) && !slices.Contains(u.PreviousEmails, cur.Declared.Key)
 }

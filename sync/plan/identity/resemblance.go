@@ -72,7 +72,7 @@ func (m *matcher) lookalike(cur *state.User) *spec.User {
 		m.newcomers = map[string]*spec.User{}
 		for _, key := range slices.Sorted(maps.Keys(m.Declared)) {
 			u := m.Declared[key]
-			if known := m.free(m.recorded[u.Key]); u.ID != "" || known != nil && (!OtherName(u, known) || alike(u, known)) {
+			if known := m.free(m.recorded[u.Key]); u.ID != "" || known != nil && (!DifferentName(u, known) || alike(u, known)) {
 				continue
 			}
 			m.newcomers["addressed "+u.Key] = u
@@ -139,8 +139,8 @@ func alike(u *spec.User, cur *state.User) bool {
 		slices.ContainsFunc(numbers(u.Fields), func(number string) bool { return slices.Contains(have, number) })
 }
 
-// OtherName reports whether a spec names somebody else than the account does. A spec without a name says nothing.
-func OtherName(u *spec.User, cur *state.User) bool {
+// DifferentName reports whether a spec names somebody else than the account does. A spec without a name says nothing.
+func DifferentName(u *spec.User, cur *state.User) bool {
 	want, have := u.Fields[spec.Name], cur.Fields[spec.Name]
 	return want != "" && have != "" && want != have
 }

@@ -16,9 +16,9 @@ const Window = 24 * time.Hour
 // remembered is for how long it is kept: a clock that was ahead may be set right.
 const remembered = 7 * Window
 
-// Keep returns those of some tallies that are still to be remembered. What is dated in the future, by a clock that was set
+// Prune returns those of some tallies that are still to be remembered. What is dated in the future, by a clock that was set
 // back since, is taken as of now: it counts, and not for ever.
-func Keep(done []state.Tally, now time.Time) []state.Tally {
+func Prune(done []state.Tally, now time.Time) []state.Tally {
 	var kept []state.Tally
 	for _, t := range done {
 		t.At = NotAfter(t.At, now)
@@ -38,8 +38,8 @@ func Add(done []state.Tally, t state.Tally, now time.Time) []state.Tally {
 	return add(done, t, time.Minute)
 }
 
-// Lately sums up what was done within the time that counts.
-func Lately(done []state.Tally, now time.Time) state.Tally {
+// Recent sums up what was done within the time that counts.
+func Recent(done []state.Tally, now time.Time) state.Tally {
 	all := state.Tally{}
 	for _, t := range done {
 		if now.Sub(t.At) < Window {
@@ -70,18 +70,18 @@ func add(done []state.Tally, t state.Tally, unit time.Duration) []state.Tally {
 
 // sum adds up two tallies, as of the second.
 func sum(a, b state.Tally) state.Tally {
-	b.Forgotten = b.Forgotten || a.Forgotten
+	b.Incomplete = b.Incomplete || a.Incomplete
 	b.Removed += a.Removed
 	b.Deactivated += a.Deactivated
 	b.Created += a.Created
 	b.Renamed += a.Renamed
-	if len(a.Lost) > 0 {
+	if len(a.Losses) > 0 {
 		lost := map[string]int{}
-		maps.Copy(lost, b.Lost)
-		for key, n := range a.Lost {
+		maps.Copy(lost, b.Losses)
+		for key, n := range a.Losses {
 			lost[key] += n
 		}
-		b.Lost = lost
+		b.Losses = lost
 	}
 	return b
 }
