@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -32,51 +33,51 @@ type app struct {
 	stop    func() // what runs beside the passes
 }
 
-// newApp connects the parts for one directory of specs. With readOnly nothing can be changed: not in the
+// newApp connects the parts for the directory of specs. With readOnly nothing can be changed: not in the
 // organization, not in the state file.
-func newApp(c *config, env environment, dir string, readOnly bool, stderr *screen) (*app, error) {
-	t, err := c.tuning()
+func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
+	t, err := newTuning(c)
 	if err != nil {
 		return nil, err
 	}
-	log, level, err := c.newLogger(stderr, env)
+	log, level, err := newLogger(c, stderr)
 	if err != nil {
 		return nil, err
 	}
 	level.Set(t.level)
-	env.file.report(log)
-	for _, setting := range c.inCheckout(env, dir) {
+	c.Account.Log(log)
+	for _, setting := range c.FilesInCheckout() {
 		log.Warn("a file that says what usersyncd does is in the checkout, where a commit can change it; keep it elsewhere", "setting", setting)
 	}
-	api, login, err := c.endpoints(env)
+	api, login, err := c.Endpoints()
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.findCredentials(env)
+	found, err := c.Credentials()
 	if err != nil {
 		return nil, err
 	}
-	log.Debug("credentials found", "id", found.idFrom, "secret", found.secretFrom)
-	limiter := aimd.NewDispatcher(aimd.NewPool(c.tokens, aimd.Config{MaxInFlight: c.maxInFlight}))
+	log.Debug("credentials found", "id", found.IDSource, "secret", found.SecretSource)
+	limiter := aimd.NewDispatcher(aimd.NewPool(c.Tokens, aimd.Config{MaxInFlight: c.MaxInFlight}))
 	directory, err := genesys.New(genesys.Options{
-		API: api, Login: login, ClientID: found.id, ClientSecret: found.secret,
-		Limiter: limiter, Tokens: c.tokens, ReadOnly: readOnly, MaxConns: c.maxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.transport,
-		Retry: &genesys.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No429: !c.retry429, No5xx: !c.retry5xx},
+		API: api, Login: login, ClientID: found.ID, ClientSecret: found.Secret,
+		Limiter: limiter, Tokens: c.Tokens, ReadOnly: readOnly, MaxConns: c.MaxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.Transport,
+		Retry: &genesys.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No429: !c.Retry429, No5xx: !c.Retry5xx},
 	})
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	store, err := c.openState(env, dir, readOnly, log)
+	store, err := openState(c, readOnly, log)
 	if err != nil {
 		return nil, err
 	}
 	a := &app{
-		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: dir, state: store.Path(), began: time.Now(),
-		memory: newMemory(store, found.id, directory.API(), readOnly, log),
+		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: c.Dir, state: store.Path(), began: time.Now(),
+		memory: newMemory(store, found.ID, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
-			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-			Retry:   apply.Retry{Max: c.retryMax, MinWait: c.retryMinWait, MaxWait: c.retryMaxWait, No5xx: !c.retry5xx},
-			Workers: c.maxInFlight * c.tokens,
+			Specs: spec.NewLoader(c.Dir), Store: store, Directory: directory, API: directory.API(),
+			Retry:   apply.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No5xx: !c.Retry5xx},
+			Workers: c.MaxInFlight * c.Tokens,
 			Log:     log,
 			Rand:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
@@ -88,8 +89,8 @@ func newApp(c *config, env environment, dir string, readOnly bool, stderr *scree
 }
 
 // openState opens the state file. One that is in the checkout releases nothing: somebody may have committed it.
-func (c *config) openState(env environment, dir string, readOnly bool, log *slog.Logger) (*state.Store, error) {
-	path, err := c.statePath(env)
+func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store, error) {
+	path, err := c.StatePath()
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func (c *config) openState(env environment, dir string, readOnly bool, log *slog
 	if readOnly {
 		open = state.OpenReadOnly
 	}
-	exposed := inCheckout(path, dir)
+	exposed := config.InCheckout(path, c.Dir)
 	if exposed {
 		log.Warn("the state file is in the checkout: what usersyncd release leaves in it does not count", "state", path)
 	}

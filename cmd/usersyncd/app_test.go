@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/genesys"
@@ -18,12 +19,9 @@ import (
 // readOnlyApp is the program as plan puts it together.
 func readOnlyApp(t *testing.T, url string, log *slog.Logger) *app {
 	t.Helper()
-	c := &config{}
-	if err := newRootWith(c, process{}).ParseFlags([]string{"--api-url=" + url, "--state=" + filepath.Join(t.TempDir(), "usersyncd.db")}); err != nil {
-		t.Fatal(err)
-	}
-	env := environment{lookup: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") }}
-	a, err := newApp(c, env, t.TempDir(), true, &screen{w: &strings.Builder{}})
+	c := config.New(func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") })
+	c.Dir, c.APIURL, c.State = t.TempDir(), url, filepath.Join(t.TempDir(), "usersyncd.db")
+	a, err := newApp(c, true, &screen{w: &strings.Builder{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
-	"usersyncd/spec/text"
 )
 
 const security = "../../.github/SECURITY.md"
@@ -33,18 +33,21 @@ func configured(root *cobra.Command) []string {
 }
 
 // unset loads the settings of a command, and tells which have another value than their default.
-func unset(t *testing.T, command string, lookup func(string) (string, bool), args ...string) (*config, environment) {
+func unset(t *testing.T, command string, lookup func(string) (string, bool), args ...string) *config.Config {
 	t.Helper()
-	c, p := &config{}, process{lookupEnv: lookup}
-	cmd := settled(t, newRootWith(c, p), command)
+	root, c := newRoot(process{lookupEnv: lookup})
+	cmd := settled(t, root, command)
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	env, err := setup(cmd, c, p)
-	if err != nil {
+	if err := c.Load(cmd); err != nil {
 		t.Fatal(err)
 	}
-	if env.file, err = c.findEnvFile("users"); err != nil {
+	if c.Dir != "" {
+		t.Errorf("%s: the directory %s", command, c.Dir)
+	}
+	c.Dir = "users"
+	if err := c.ReadEnvFile(); err != nil {
 		t.Fatal(err)
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -52,7 +55,7 @@ func unset(t *testing.T, command string, lookup func(string) (string, bool), arg
 			t.Errorf("%s --%s is %q", command, f.Name, f.Value)
 		}
 	})
-	return c, env
+	return c
 }
 
 // variables are the names of all variables that the program looks up, but for those of flags.
@@ -63,9 +66,13 @@ func variables(t *testing.T) []string {
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 		"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "TZ", "ZONEINFO", "TMPDIR", "GODEBUG", "USER",
 	}
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "internal/*/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	for _, path := range files {
 		if strings.HasSuffix(path, "_test.go") {
@@ -81,7 +88,7 @@ func variables(t *testing.T) []string {
 				return true
 			}
 			method, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || method.Sel.Name != "get" && method.Sel.Name != "account" {
+			if !ok || !slices.Contains([]string{"Getenv", "account", "firstDir"}, method.Sel.Name) {
 				return true
 			}
 			if name, ok := call.Args[0].(*ast.BasicLit); ok && name.Kind == token.STRING {
@@ -107,10 +114,10 @@ func TestEnvFileSetsNothingElse(t *testing.T) {
 	names := variables(t)
 	t.Chdir(t.TempDir())
 	var text strings.Builder
-	root := newRoot(process{})
+	root := rootOf(process{})
 	for _, command := range configured(root) {
 		settled(t, root, command).Flags().VisitAll(func(f *pflag.Flag) {
-			fmt.Fprintf(&text, "%s=%s\n", envName(f.Name), values(f)[0])
+			fmt.Fprintf(&text, "%s=%s\n", "USERSYNCD_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")), values(f)[0])
 		})
 	}
 	before := map[string]string{}
@@ -128,16 +135,15 @@ func TestEnvFileSetsNothingElse(t *testing.T) {
 		}
 		for way, args := range ways {
 			t.Run(command+"/"+way, func(t *testing.T) {
-				_, env := unset(t, command, func(name string) (string, bool) {
+				c := unset(t, command, func(name string) (string, bool) {
 					return ".env", name == "USERSYNCD_ENV_FILE" && way == "named by the variable"
 				}, args...)
+				if names := c.Account.Names(); names != strings.Join(config.AccountVariables(), ", ") {
+					t.Errorf("the file gives %s", names)
+				}
 				for name, was := range before {
-					if value, _ := env.get(name); value != "" {
+					if value, _ := c.Getenv(name); value != "" {
 						t.Errorf("%s is %q", name, value)
-					}
-					value, _ := env.account(name)
-					if given := value == "/from/the/file"; given != slices.Contains(accountVariables(), name) {
-						t.Errorf("%s of the account is %q", name, value)
 					}
 					if now := os.Getenv(name); now != was {
 						t.Errorf("%s of the process is %q", name, now)
@@ -166,26 +172,23 @@ func TestNoFileConfiguresByItsName(t *testing.T) {
 		write(t, name, settings)
 	}
 	lookup := func(name string) (string, bool) { return home, name == "HOME" }
-	for _, command := range configured(newRoot(process{})) {
+	for _, command := range configured(rootOf(process{})) {
 		t.Run(command, func(t *testing.T) {
-			c, env := unset(t, command, lookup)
-			if found, err := c.findCredentials(env); err == nil {
-				t.Errorf("credentials of %s and %s", found.idFrom, found.secretFrom)
+			c := unset(t, command, lookup)
+			if found, err := c.Credentials(); err == nil {
+				t.Errorf("credentials of %s and %s", found.IDSource, found.SecretSource)
 			}
-			if _, _, err := c.endpoints(env); err == nil {
+			if _, _, err := c.Endpoints(); err == nil {
 				t.Error("a region or a URL was found")
 			}
-			if o, err := c.notifyOptions(env); err != nil || !o.Target.IsZero() {
-				t.Errorf("the webhook %+v, %v", o.Target, err)
+			if hook, err := c.Webhook(); err != nil || !hook.IsZero() {
+				t.Errorf("the webhook %+v, %v", hook, err)
 			}
-			if dir, err := c.specDir(settled(t, newRoot(process{}), command), nil, env); err == nil {
-				t.Errorf("the directory %s", dir)
-			}
-			state, err := c.statePath(env)
+			state, err := c.StatePath()
 			if err != nil || !strings.HasPrefix(state, home) {
 				t.Errorf("the state file %s, %v", state, err)
 			}
-			if sockets, err := c.sockets(env); err != nil || !slices.Equal(sockets, []string{state + ".sock", runSocket, state + ".sock"}) {
+			if sockets, err := c.Sockets(); err != nil || !slices.Equal(sockets, []string{state + ".sock", "/run/usersyncd/usersyncd.sock", state + ".sock"}) {
 				t.Errorf("the sockets %q, %v", sockets, err)
 			}
 		})
@@ -199,7 +202,7 @@ func TestSpecsHoldNoSettings(t *testing.T) {
 		fields = append(fields, string(info.Field))
 	}
 	tested := 0
-	newRoot(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		if slices.Contains(fields, f.Name) {
 			return // --state is not the state of a user
 		}
@@ -241,38 +244,9 @@ func TestSecurityListsEveryWayIn(t *testing.T) {
 			t.Errorf("the variable %s is missing", name)
 		}
 	}
-	newRoot(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		if kind, _ := pflag.UnquoteUsage(f); (kind == "FILE" || kind == "PATH") && !strings.Contains(string(data), "`--"+f.Name+"`") {
 			t.Errorf("the flag --%s is missing", f.Name)
-		}
-	})
-}
-
-// Whatever an env file holds, only the variables of the account are taken from it, and no error quotes it.
-func FuzzEnvFile(f *testing.F) {
-	for _, text := range []string{
-		"GENESYSCLOUD_REGION=eu-west-1\nA=b", "export GENESYSCLOUD_OAUTHCLIENT_ID='x' # who", "GENESYSCLOUD_OAUTHCLIENT_SECRET=\"sec\nret", "A", "=", "A: b\r\n",
-		"A=$B ${C}\nB='$A'", "A\x0bB=1", "\"", "a='\\'", "# only a comment", "\x85=\xff",
-	} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := parseEnvFile("file", data)
-		if err != nil {
-			if want := "file: not understood; write one NAME=value a line"; err.Error() != want {
-				t.Errorf("%q", err)
-			}
-			return
-		}
-		for name := range got.values {
-			if !slices.Contains(accountVariables(), name) {
-				t.Errorf("it gives %s", name)
-			}
-		}
-		for _, name := range got.ignored {
-			if name != text.Escape(name) {
-				t.Errorf("it is told to ignore %q", name)
-			}
 		}
 	})
 }

@@ -152,23 +152,21 @@ func (b *bubble) build(state string) {
 	p := process{stderr: &b.log, args: []string{
 		"--config", b.config, "--api-url=https://api.example.com", "--state=" + state, "--log-format=json", b.specs,
 	}, lookupEnv: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") }}
-	c := &config{transport: b.sim.Transport()}
-	if b.wire != nil {
-		c.transport = b.wire(c.transport)
+	if p.transport = b.sim.Transport(); b.wire != nil {
+		p.transport = b.wire(p.transport)
 	}
-	cmd := newRootWith(c, p)
+	cmd, c := newRoot(p)
 	if err := cmd.ParseFlags(p.args); err != nil {
 		b.Fatal(err)
 	}
-	env, err := setup(cmd, c, p)
+	if err := errors.Join(c.Load(cmd), locate(cmd, cmd.Flags().Args(), c)); err != nil {
+		b.Fatal(err)
+	}
+	s, err := newSettings(c)
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := newSettings(cmd, c, env, b.specs)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := newApp(c, env, b.specs, false, &screen{w: p.stderr})
+	a, err := newApp(c, false, &screen{w: p.stderr})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
@@ -61,16 +62,16 @@ type watcher interface {
 }
 
 // runDaemon is the root command without --once.
-func runDaemon(cmd *cobra.Command, c *config, env environment, dir string, p process) error {
-	s, err := newSettings(cmd, c, env, dir)
+func runDaemon(cmd *cobra.Command, c *config.Config, p process) error {
+	s, err := newSettings(c)
 	if err != nil {
 		return err
 	}
-	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+	a, err := newApp(c, false, &screen{w: p.stderr})
 	if err != nil {
 		return err
 	}
-	d := newDaemon(a, s, watch.New(dir, watch.Options{Resync: s.resync, Log: a.log}))
+	d := newDaemon(a, s, watch.New(c.Dir, watch.Options{Resync: s.resync, Log: a.log}))
 	d.reread = func() (*settings, error) { return rereadSettings(p) }
 	return a.close(d.run(cmd.Context()))
 }

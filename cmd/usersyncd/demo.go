@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/examples"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -171,28 +171,20 @@ func (d *demo) rename(n int) error {
 
 // start puts the program together as "usersyncd --once" does.
 func (d *demo) start(base string) (*app, error) {
-	c, env := d.settings(base)
-	return newApp(c, env, d.specs, false, &screen{w: d.stderr})
+	return newApp(d.settings(base), false, &screen{w: d.stderr})
 }
 
 // settings are the defaults, but for the roles that may be given.
-func (d *demo) settings(base string) (*config, environment) {
-	c := &config{}
-	f := pflag.NewFlagSet("demo", pflag.ContinueOnError)
-	c.daemonFlags(f)
-	c.orgFlags(f)
-	c.passFlags(f)
-	c.commonFlags(f)
-	c.allowRoles.list = []string{"Employee", "Agent"} // as the configuration of a real organization would
-	c.apiURL, c.state, c.logLevel = base, filepath.Join(d.dir, "state", "usersyncd.db"), "warn"
-	env := environment{lookup: func(name string) (string, bool) {
-		demo := map[string]string{"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo"}
-		if v, ok := demo[name]; ok {
-			return v, true
+func (d *demo) settings(base string) *config.Config {
+	c := config.New(func(name string) (string, bool) {
+		if name == "GENESYSCLOUD_OAUTHCLIENT_ID" || name == "GENESYSCLOUD_OAUTHCLIENT_SECRET" {
+			return "demo", true
 		}
 		return d.lookupEnv(name)
-	}}
-	return c, env
+	})
+	c.Dir, c.APIURL, c.State, c.LogLevel = d.specs, base, filepath.Join(d.dir, "state", "usersyncd.db"), "warn"
+	c.AllowRoles = []string{"Employee", "Agent"} // as the configuration of a real organization would
+	return c
 }
 
 func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {

@@ -23,12 +23,12 @@ func TestNoGuardStopsTheDemo(t *testing.T) {
 			}
 			d.sim.SetLimit(100_000)
 			start := func() {
-				c, env := d.settings("https://api.example.com")
-				c.transport = d.sim.Transport()
+				c := d.settings("https://api.example.com")
+				c.Transport = d.sim.Transport()
 				if stateless {
-					c.state = filepath.Join(t.TempDir(), "state.db")
+					c.State = filepath.Join(t.TempDir(), "state.db")
 				}
-				if d.app, err = newApp(c, env, d.specs, false, &screen{w: io.Discard}); err != nil {
+				if d.app, err = newApp(c, false, &screen{w: io.Discard}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -11,13 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/genesys"
 )
 
-func newDoctor(c *config, p process) *cobra.Command {
+func newDoctor(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [flags] DIR",
 		Short: "Check all that a pass needs, and say how to fix what is wrong",
@@ -34,38 +35,34 @@ It exits with 1 if there is a problem; warnings do not count.`,
   sudo CREDENTIALS_DIRECTORY=/etc/usersyncd/credentials usersyncd doctor \
     --config /etc/usersyncd/config.yaml --state /var/lib/usersyncd/usersyncd.db`,
 		Args: oneDir,
-		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
-			if len(c.only.list) > 0 || c.where != "" {
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+			if len(c.Only) > 0 || c.Select != "" {
 				return usage("--only and --select are for plan, --once and export: doctor looks at all that is used")
 			}
-			dir, err := c.specDir(cmd, args, env)
-			if err != nil {
+			if err := specDir(cmd, args, c); err != nil {
 				return err
 			}
-			if _, err := c.policy(); err != nil {
+			if _, err := c.Policy(); err != nil {
 				return err
 			}
 			if !cmd.Flags().Changed("log-level") {
-				c.logLevel = "error" // what goes wrong is in the findings
+				c.LogLevel = "error" // what goes wrong is in the findings
 			}
-			log, level, err := c.newLogger(&screen{w: p.stderr}, env)
+			log, level, err := newLogger(c, &screen{w: p.stderr})
 			if err != nil {
 				return err
 			}
-			t, err := c.tuning()
+			t, err := newTuning(c)
 			if err != nil {
 				return err
 			}
 			level.Set(t.level)
-			d := &doctor{c: c, env: env, dir: dir, log: log, blocked: map[string]bool{}}
+			d := &doctor{c: c, dir: c.Dir, log: log, blocked: map[string]bool{}}
 			d.examine(cmd.Context())
 			return cmp.Or(d.report(p), cmd.Context().Err()) // an interrupted examination is no good news
 		}),
 	}
-	f := cmd.Flags()
-	c.orgFlags(f)
-	c.passFlags(f)
-	c.commonFlags(f)
+	c.Declare(cmd, config.Full)
 	return cmd
 }
 
@@ -91,15 +88,14 @@ type finding struct {
 // A doctor makes the checks, one after the other. What one has learned, later ones use; what cannot be
 // checked for want of it is said to be unchecked.
 type doctor struct {
-	c   *config
-	env environment
+	c   *config.Config
 	dir string
 	log *slog.Logger
 
 	findings []finding
 	blocked  map[string]bool // checks that found nothing for others to use
 
-	found    credentials
+	found    config.Credentials
 	tree     *spec.Tree
 	snapshot *state.Snapshot
 	org      *state.Org // that the state file belongs to
@@ -173,7 +169,7 @@ func (d *doctor) report(p process) error {
 		calls = d.genesys.Stats().Reads
 	}
 	var err error
-	if d.c.output == "json" {
+	if d.c.Output == "json" {
 		err = printJSON(p.stdout, struct {
 			Schema    string    `json:"schema"`
 			Version   string    `json:"version"`
@@ -208,15 +204,4 @@ func (d *doctor) text(n map[verdict]int, calls int64) string {
 	}
 	fmt.Fprintf(&b, "\n%s, %s, %d unchecked; %s, nothing written\n", text.Plural(n[ill], "problem"), text.Plural(n[doubtful], "warning"), n[unchecked], text.Plural(int(calls), "call"))
 	return b.String()
-}
-
-// shellWord is a word as it is typed in a shell.
-func shellWord(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%=", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

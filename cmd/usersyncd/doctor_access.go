@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/spec/text"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
 )
@@ -15,95 +17,94 @@ import (
 // checkConfiguration looks whether a commit can change what usersyncd does.
 func (d *doctor) checkConfiguration() {
 	const name = "configuration"
-	found := d.c.inCheckout(d.env, d.dir)
+	found := d.c.FilesInCheckout()
 	for _, setting := range found {
 		d.doubt(name, "move it to a directory outside of the checkout", "%s is in the checkout, where a commit can change it", setting)
 	}
-	if len(found) == 0 && d.c.file != "" {
-		d.fine(name, "%s, which is not in the checkout", d.c.file)
+	if len(found) == 0 && d.c.File != "" {
+		d.fine(name, "%s, which is not in the checkout", d.c.File)
 	}
 }
 
 // checkEnvFile reads it for the checks that follow.
 func (d *doctor) checkEnvFile() {
 	const name, write = ".env", "one NAME=value a line in it"
-	f, err := d.c.findEnvFile(d.dir)
-	d.env.file = f
-	mistrusted, _ := errors.AsType[*mistrustError](cmp.Or(err, f.unread))
+	err := d.c.ReadEnvFile()
+	f := d.c.Account
+	mistrusted, _ := errors.AsType[*config.UntrustedError](cmp.Or(err, f.Unread))
 	fix := write
 	if mistrusted != nil {
-		fix = mistrusted.fix
+		fix = mistrusted.Fix
 	}
 	switch {
 	case err != nil:
 		d.problem(name, fix, "no command starts here: %v", err)
-	case f.unread != nil:
-		why := f.unread.Error()
+	case f.Unread != nil:
+		why := f.Unread.Error()
 		if mistrusted != nil {
-			why = mistrusted.wrong
+			why = mistrusted.Reason
 		}
-		d.doubt(name, "if it is meant for usersyncd: "+fix, "%s is not read: %s", f.path, why)
-	case len(f.ignored) > 0:
+		d.doubt(name, "if it is meant for usersyncd: "+fix, "%s is not read: %s", f.Path, why)
+	case len(f.Ignored) > 0:
 		d.doubt(name, "settings belong in the environment or in the --config file", "%s gives %s and no other variable; it has %s",
-			f.path, strings.Join(accountVariables(), ", "), strings.Join(f.ignored, ", "))
-	case f.path != "":
-		d.fine(name, "%s gives %s", f.path, f.names())
+			f.Path, strings.Join(config.AccountVariables(), ", "), strings.Join(f.Ignored, ", "))
+	case f.Path != "":
+		d.fine(name, "%s gives %s", f.Path, f.Names())
 	}
 }
 
 // checkCredentials looks where the credentials come from, as every command does, and never shows them.
 func (d *doctor) checkCredentials() {
 	const name = "credentials"
-	found, err := d.c.findCredentials(d.env)
-	mistrusted, _ := errors.AsType[*mistrustError](err)
-	secretFile, others := d.c.clientSecretFile, os.FileMode(0o077)
-	if secretFile == "" && strings.HasPrefix(found.secretFrom, "systemd") {
-		dir, _ := d.env.get("CREDENTIALS_DIRECTORY")
+	found, err := d.c.Credentials()
+	mistrusted, _ := errors.AsType[*config.UntrustedError](err)
+	secretFile, others := d.c.ClientSecretFile, os.FileMode(0o077)
+	if secretFile == "" && strings.HasPrefix(found.SecretSource, "systemd") {
+		dir, _ := d.c.Getenv("CREDENTIALS_DIRECTORY")
 		secretFile, others = filepath.Join(dir, "client_secret"), 0o007 // systemd shows its access list as the group's mode
 	}
 	info, missing := os.Stat(secretFile)
 	switch {
 	case secretFile != "" && missing == nil && info.Mode().Perm()&others != 0:
-		d.problem(name, "chmod 600 "+shellWord(secretFile), "others can read the secret in %s", secretFile)
+		d.problem(name, "chmod 600 "+text.ShellWord(secretFile), "others can read the secret in %s", secretFile)
 	case mistrusted != nil:
-		d.problem(name, mistrusted.fix, "%s", mistrusted.wrong)
+		d.problem(name, mistrusted.Fix, "%s", mistrusted.Reason)
 	case errors.Is(err, os.ErrPermission):
 		d.problem(name, "run it as the user whose file that is, or with sudo", "%v", err)
 	case secretFile != "" && err != nil:
-		d.problem(name, "put the OAuth client's secret, and nothing else, there, and: chmod 600 "+shellWord(secretFile), "%v", err)
+		d.problem(name, "put the OAuth client's secret, and nothing else, there, and: chmod 600 "+text.ShellWord(secretFile), "%v", err)
 	case err != nil:
 		d.problem(name, "export GENESYSCLOUD_OAUTHCLIENT_ID=... GENESYSCLOUD_OAUTHCLIENT_SECRET=...",
-			"no OAuth client's id and secret: not in flags, $CREDENTIALS_DIRECTORY, environment or .env%s", d.env.file.note())
+			"no OAuth client's id and secret: not in flags, $CREDENTIALS_DIRECTORY, environment or .env%s", d.c.Account.Note())
 	default:
 		d.found = found
-		d.fine(name, "client id from %s, secret from %s", found.idFrom, found.secretFrom)
+		d.fine(name, "client id from %s, secret from %s", found.IDSource, found.SecretSource)
 	}
 }
 
 // checkRegion finds the base URLs, and makes the client for them.
 func (d *doctor) checkRegion() {
 	const name = "region"
-	api, login, err := d.c.endpoints(d.env)
+	api, login, err := d.c.Endpoints()
 	if err != nil {
 		d.problem(name, "--region NAME, one of: "+strings.Join(genesys.Regions(), " "), "%v", err)
 		return
 	}
-	d.listener = newListener(aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: d.c.maxRate, TotalRate: d.c.maxRate, MaxInFlight: 1})))
+	d.listener = newListener(aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: d.c.MaxRate, TotalRate: d.c.MaxRate, MaxInFlight: 1})))
 	d.genesys, err = genesys.New(genesys.Options{
 		// The URLs are looked at without credentials, too; nothing is sent then.
-		API: api, Login: login, ClientID: cmp.Or(d.found.id, "none"), ClientSecret: cmp.Or(d.found.secret, "none"),
+		API: api, Login: login, ClientID: cmp.Or(d.found.ID, "none"), ClientSecret: cmp.Or(d.found.Secret, "none"),
 		Limiter: d.listener, ReadOnly: true, Proxy: http.ProxyFromEnvironment, Logger: d.log, Version: version(),
 		// A 429 is reported, and not waited for.
-		Retry: &genesys.Retry{Max: min(d.c.retryMax, 1), MinWait: d.c.retryMinWait, MaxWait: d.c.retryMaxWait, No429: true},
+		Retry: &genesys.Retry{Max: min(d.c.RetryMax, 1), MinWait: d.c.RetryMinWait, MaxWait: d.c.RetryMaxWait, No429: true},
 	})
 	if err != nil {
 		d.problem(name, "--api-url https://api.mypurecloud.ie, or --region instead of it", "%v", err)
 		return
 	}
 	from := "--api-url"
-	if d.c.apiURL == "" {
-		region, _ := d.env.account("GENESYSCLOUD_REGION")
-		from = cmp.Or(d.c.region, region)
+	if d.c.APIURL == "" {
+		from = d.c.RegionName()
 	}
 	d.fine(name, "%s: %s, tokens from %s", from, d.genesys.API(), d.genesys.TokenURL())
 }

@@ -59,12 +59,12 @@ func (d *doctor) checkLogin(ctx context.Context) {
 
 // unreachable tells apart why no answer came.
 func (d *doctor) unreachable(name, base string, err error) {
-	curl, host, proxy := "curl -v "+shellWord(base), "", ""
+	curl, host, proxy := "curl -v "+text.ShellWord(base), "", ""
 	if u, err := url.Parse(base); err == nil { // it was checked before
 		host = u.Hostname()
 	}
 	for _, v := range []string{"HTTPS_PROXY", "https_proxy"} {
-		if p, _ := d.env.get(v); p != "" {
+		if p, _ := d.c.Getenv(v); p != "" {
 			proxy = "; $" + v + " is set: it is asked through that proxy"
 		}
 	}
@@ -77,7 +77,7 @@ func (d *doctor) unreachable(name, base string, err error) {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		d.problem(name, curl, "who answers at %s speaks no TLS: a proxy, or another service%s", base, proxy)
 	case dns:
-		d.problem(name, "getent hosts "+shellWord(host), "the name of %s is not found%s (%v)", base, proxy, err)
+		d.problem(name, "getent hosts "+text.ShellWord(host), "the name of %s is not found%s (%v)", base, proxy, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		d.problem(name, curl, "nobody answers at %s: the connection is refused%s", base, proxy)
 	case timeout != nil && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
@@ -156,11 +156,11 @@ func (d *doctor) usage() genesys.Usage {
 			}
 		}
 	}
-	unmanaged, _ := d.c.unmanagedFields() // checked before
-	u := genesys.Usage{Create: d.c.create, Delete: d.c.onRemoval == string(plan.Delete), Admins: d.c.minAdmins > 0}
+	unmanaged, _ := d.c.Unmanaged() // checked before
+	u := genesys.Usage{Create: d.c.Create, Delete: d.c.OnRemoval == string(plan.Delete), Admins: d.c.MinAdmins > 0}
 	for _, info := range spec.All() {
 		// What somebody else owns is given to new users alone.
-		if used[info.Field] && (d.c.create || !slices.Contains(unmanaged, info.Field)) {
+		if used[info.Field] && (d.c.Create || !slices.Contains(unmanaged, info.Field)) {
 			u.Fields = append(u.Fields, info.Field)
 		}
 	}

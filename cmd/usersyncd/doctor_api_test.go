@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/sim"
 )
@@ -83,7 +84,7 @@ func TestDoctorTellsSilenceApart(t *testing.T) {
 		{&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, "in time: a firewall", "curl -v"},
 		{errors.New("EOF"), "no usable answer from https://login.example.com/oauth/token (EOF)", "curl -v"},
 	} {
-		d := &doctor{blocked: map[string]bool{}, env: environment{lookup: func(string) (string, bool) { return "", false }}}
+		d := &doctor{blocked: map[string]bool{}, c: config.New(func(string) (string, bool) { return "", false })}
 		d.unreachable("login", "https://login.example.com/oauth/token", c.err)
 		if f := d.findings[0]; f.Verdict != ill || !strings.Contains(f.Found, c.found) || !strings.HasPrefix(f.Fix, c.fix) {
 			t.Errorf("%v: %+v", c.err, f)

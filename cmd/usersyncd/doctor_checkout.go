@@ -20,7 +20,7 @@ const leftBehind = 10 * time.Minute
 // checkCheckout reads the specs, as a pass does.
 func (d *doctor) checkCheckout(ctx context.Context) {
 	const name = "checkout"
-	dir := shellWord(d.dir)
+	dir := text.ShellWord(d.dir)
 	switch info, err := os.Stat(d.dir); {
 	case err != nil:
 		d.problem(name, "give the directory that holds the specs, and let usersyncd's user read it", "%v", err)
@@ -30,7 +30,7 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		return
 	}
 	loader := spec.NewLoader(d.dir)
-	loader.Branch = d.c.branch
+	loader.Branch = d.c.Branch
 	scan, err := loader.Scan(ctx)
 	var tree *spec.Tree
 	if err == nil {
@@ -44,7 +44,7 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 		d.moving(name, err, time.Now())
 		return
 	case errors.Is(err, spec.ErrBranch):
-		d.problem("branch", "git -C "+dir+" switch "+shellWord(d.c.branch)+", or another --branch", "%v: no pass begins", err)
+		d.problem("branch", "git -C "+dir+" switch "+text.ShellWord(d.c.Branch)+", or another --branch", "%v: no pass begins", err)
 		d.blocked[name] = true
 		return
 	case errors.Is(err, spec.ErrNoSpecs):
@@ -70,10 +70,10 @@ func (d *doctor) checkCheckout(ctx context.Context) {
 
 // checkCommitted says which checkout the specs are of, and whether they are as in its commit.
 func (d *doctor) checkCommitted(tree *spec.Tree) {
-	git := "git -C " + shellWord(d.dir)
+	git := "git -C " + text.ShellWord(d.dir)
 	d.fine("identity", "this checkout is known as %s", tree.Checkout)
-	if d.c.branch != "" {
-		d.fine("branch", "%s, as --branch asks", d.c.branch)
+	if d.c.Branch != "" {
+		d.fine("branch", "%s, as --branch asks", d.c.Branch)
 	}
 	if n := tree.DirtyFiles; n > 0 {
 		d.doubt("uncommitted edits", git+" status; commit them, or take them back", "in %s, applied as %s: %s",
@@ -108,11 +108,11 @@ func (d *doctor) moving(name string, err error, now time.Time) {
 	}
 	switch {
 	case gone != nil:
-		d.doubt(name, "git -C "+shellWord(d.dir)+" status; then run doctor again", "%v: no pass begins meanwhile", err)
+		d.doubt(name, "git -C "+text.ShellWord(d.dir)+" status; then run doctor again", "%v: no pass begins meanwhile", err)
 	case now.Sub(info.ModTime()) < leftBehind:
 		d.doubt(name, "wait for git, then run doctor again", "git has been at work for %s (%s): no pass begins meanwhile", text.Duration(now.Sub(info.ModTime())), lock)
 	default:
-		d.problem(name, fmt.Sprintf("see that no git runs there (pgrep -a git), then: rm %s", shellWord(lock)),
+		d.problem(name, fmt.Sprintf("see that no git runs there (pgrep -a git), then: rm %s", text.ShellWord(lock)),
 			"%s has been there for %s, so git was killed: no pass begins", lock, text.Duration(now.Sub(info.ModTime())))
 		return
 	}

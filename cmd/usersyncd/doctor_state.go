@@ -24,7 +24,7 @@ const (
 // checkState reads the state file, if nobody has it, and looks at its surroundings. It changes nothing there.
 func (d *doctor) checkState() {
 	const name = "state file"
-	path, err := d.c.statePath(d.env)
+	path, err := d.c.StatePath()
 	if err != nil {
 		d.problem(name, "--state /var/lib/usersyncd/usersyncd.db", "%v", err)
 		return
@@ -52,7 +52,7 @@ func (d *doctor) newState(name, path string) {
 		dir = filepath.Dir(dir)
 	}
 	if !mayWrite(dir) {
-		d.problem(name, fmt.Sprintf("sudo install -d -m 700 -o $(id -un) %s, or --state elsewhere", shellWord(filepath.Dir(path))), "%s is not there, and %s may not be written", path, dir)
+		d.problem(name, fmt.Sprintf("sudo install -d -m 700 -o $(id -un) %s, or --state elsewhere", text.ShellWord(filepath.Dir(path))), "%s is not there, and %s may not be written", path, dir)
 		return
 	}
 	d.fine(name, "%s is not there yet: the first pass makes it, and reads the whole organization", path)
@@ -72,7 +72,7 @@ func (d *doctor) readState(name, path string, info fs.FileInfo) {
 		d.problem(name, "run doctor as the service's user, or with sudo", "%v", err)
 		return
 	case err != nil:
-		d.problem(name, "see what the message says of "+shellWord(path), "%v", err)
+		d.problem(name, "see what the message says of "+text.ShellWord(path), "%v", err)
 		return
 	}
 	snapshot, meta, err := d.take(store)
@@ -98,7 +98,7 @@ func (d *doctor) take(store *state.Store) (*state.Snapshot, state.Meta, error) {
 	}
 	meta, err := store.Meta()
 	if err == nil && !store.Empty() && !d.blocked["credentials"] && !d.blocked["region"] {
-		newMemory(store, d.found.id, d.genesys.API(), true, d.log).restore(d.listener.Dispatcher)
+		newMemory(store, d.found.ID, d.genesys.API(), true, d.log).restore(d.listener.Dispatcher)
 	}
 	return snapshot, meta, err
 }
@@ -120,7 +120,7 @@ func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta,
 		d.doubt("state records", "nothing to do: the next pass reads the organization; removals, creations and changes of addresses are held for 24 hours", "the file is damaged, or was and is set aside: %s lost", text.Plural(meta.Damaged, "record"))
 	}
 	if keys := slices.Sorted(maps.Keys(d.snapshot.Failures)); len(keys) > 0 {
-		d.doubt("quarantine", "usersyncd --once "+shellWord(d.dir)+" tries them now, and says why", "the API refused %s, such as %s; tried again by itself from %s",
+		d.doubt("quarantine", "usersyncd --once "+text.ShellWord(d.dir)+" tries them now, and says why", "the API refused %s, such as %s; tried again by itself from %s",
 			text.Plural(len(keys), "user"), spec.Text(keys[0]).Display(), meta.NextTry.Local().Format("15:04 on 2 Jan"))
 	}
 	if n := meta.Intents; n > 0 {
@@ -130,7 +130,7 @@ func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta,
 		d.fine("interrupted calls", "%s that a call may have changed, and no answer was recorded; the next pass reads them before it compares", text.Plural(n, "field"))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		d.doubt("state file mode", "chmod 600 "+shellWord(path), "others can read %s, which holds names and telephone numbers", path)
+		d.doubt("state file mode", "chmod 600 "+text.ShellWord(path), "others can read %s, which holds names and telephone numbers", path)
 	}
 }
 
@@ -138,10 +138,10 @@ func (d *doctor) tellState(name, path string, info fs.FileInfo, meta state.Meta,
 func (d *doctor) besideState(path string) {
 	dir := filepath.Dir(path)
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		d.doubt("state directory", "chmod o-w "+shellWord(dir), "everybody can replace files in %s", dir)
+		d.doubt("state directory", "chmod o-w "+text.ShellWord(dir), "everybody can replace files in %s", dir)
 	}
 	if bad, _ := filepath.Glob(globbed(path) + ".bad-*"); len(bad) > 0 {
-		d.doubt("set aside", "rm "+shellWord(bad[0])+", when nobody wants to look into it any more", "%s set aside as damaged beside the state file", text.Plural(len(bad), "file"))
+		d.doubt("set aside", "rm "+text.ShellWord(bad[0])+", when nobody wants to look into it any more", "%s set aside as damaged beside the state file", text.Plural(len(bad), "file"))
 	}
 	kind, elsewhere, free, ok := fileSystem(dir)
 	if elsewhere {
@@ -150,9 +150,9 @@ func (d *doctor) besideState(path string) {
 	switch {
 	case !ok:
 	case free < smallestSpace:
-		d.problem("disk", "make room: df -h "+shellWord(dir), "%s free in %s: the next commit may fail", size(int64(free)), dir)
+		d.problem("disk", "make room: df -h "+text.ShellWord(dir), "%s free in %s: the next commit may fail", size(int64(free)), dir)
 	case free < littleSpace:
-		d.doubt("disk", "make room: df -h "+shellWord(dir), "%s free in %s", size(int64(free)), dir)
+		d.doubt("disk", "make room: df -h "+text.ShellWord(dir), "%s free in %s", size(int64(free)), dir)
 	}
 }
 

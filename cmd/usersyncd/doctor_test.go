@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"time"
 	"unicode"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/aimd"
@@ -215,19 +215,9 @@ func TestDoctorKeepsToAPause(t *testing.T) {
 	}
 }
 
-// A fix is typed as it stands.
-func TestShellWord(t *testing.T) {
-	for _, word := range []string{"users", "a b", "it's", "$(rm -rf x)", "`x`", "", "-n", "ü", "a;b", "x\\y", "~", "*", `"`, "#a"} {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf '<%s>' "+shellWord(word)).Output()
-		if err != nil || string(out) != "<"+word+">" {
-			t.Errorf("%q is typed %s, and read as %s (%v)", word, shellWord(word), out, err)
-		}
-	}
-}
-
 // Every verdict has its place in the order of the report, and the worst is last.
 func TestDoctorReportsTheWorstLast(t *testing.T) {
-	d := &doctor{c: &config{}, blocked: map[string]bool{}}
+	d := &doctor{c: config.New(nil), blocked: map[string]bool{}}
 	d.problem("a", "f", "1")
 	d.fine("b", "2")
 	d.doubt("c", "f", "3")

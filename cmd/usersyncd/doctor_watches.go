@@ -24,7 +24,10 @@ func (d *doctor) checkWatches() {
 	if !d.ready(name, "checkout") {
 		return
 	}
-	dir, err := physical(d.dir)
+	dir, err := filepath.EvalSymlinks(d.dir)
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
 	if err != nil {
 		d.unchecked(name, "%v", err)
 		return

@@ -9,12 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
-func newExplain(c *config, p process) *cobra.Command {
+func newExplain(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain [flags] EMAIL [DIR]",
 		Short: "Say all that is known of one user, and what waits for what",
@@ -34,8 +35,8 @@ runs, the state file and the specs in DIR.`,
 			}
 			return nil
 		},
-		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
-			r, err := c.reach(cmd.Context(), env)
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+			r, err := openBackend(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -44,12 +45,12 @@ runs, the state file and the specs in DIR.`,
 			if r.client != nil {
 				e, err = r.client.Explain(cmd.Context(), args[0])
 			} else {
-				e, err = c.explainStored(cmd, args, env, r)
+				e, err = explainStored(cmd, args, c, r)
 			}
 			if err != nil {
 				return err
 			}
-			if c.output == "json" {
+			if c.Output == "json" {
 				return printJSON(p.stdout, struct {
 					*usersync.Explanation
 					History []shownEvent `json:"history"`
@@ -58,23 +59,20 @@ runs, the state file and the specs in DIR.`,
 			return printExplanation(p.stdout, e, time.Now())
 		}),
 	}
-	c.askFlags(cmd)
-	c.planFlags(cmd.Flags())
-	c.readFlags(cmd.Flags())
+	c.Declare(cmd, config.Query|config.Plan|config.Guards|config.Read)
 	return cmd
 }
 
 // explainStored explains from the specs and the state file.
-func (c *config) explainStored(cmd *cobra.Command, args []string, env environment, r reach) (*usersync.Explanation, error) {
-	dir, err := c.specDir(cmd, args[1:], env)
-	if err != nil {
+func explainStored(cmd *cobra.Command, args []string, c *config.Config, r backend) (*usersync.Explanation, error) {
+	if err := specDir(cmd, args[1:], c); err != nil {
 		return nil, fmt.Errorf("no daemon runs, so that the specs are read: %w", err)
 	}
-	t, err := c.tuning()
+	t, err := newTuning(c)
 	if err != nil {
 		return nil, err
 	}
-	return usersync.Explain(cmd.Context(), spec.NewLoader(dir), r.store, t.policy, args[0])
+	return usersync.Explain(cmd.Context(), spec.NewLoader(c.Dir), r.store, t.policy, args[0])
 }
 
 func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
@@ -34,9 +35,9 @@ type leftOut struct {
 	Message string `json:"message"`
 }
 
-func newExport(c *config, p process) *cobra.Command {
+func newExport(c *config.Config, p process) *cobra.Command {
 	var by string
-	var fields words
+	var fields []string
 	cmd := &cobra.Command{
 		Use:   "export [flags] DIR",
 		Short: "Write the organization's users as specs, by names",
@@ -56,49 +57,44 @@ in the file as it is, and says so.`,
   usersyncd export --by department --fields title,manager,skills,queues ./users
   usersyncd export --select division=EMEA ./users/emea`,
 		Args: oneDir,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, dir, err := prepare(cmd, args, c, p)
-			if err != nil {
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+			if err := prepare(cmd, args, c, p); err != nil {
 				return err
 			}
-			chosen, err := exportFields(fields.list, &c.guards)
+			chosen, err := exportFields(fields, c)
 			if err != nil {
 				return err
 			}
 			if by != "division" && by != "department" {
 				return usage("--by: %q is not division or department", by)
 			}
-			a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+			a, err := newApp(c, false, &screen{w: p.stderr})
 			if errors.Is(err, state.ErrLocked) {
 				return fmt.Errorf("%w; or let export keep what it reads elsewhere: add --state FILE, which need not exist", err)
 			}
 			if err != nil {
 				return err
 			}
-			return a.close(a.export(cmd.Context(), dir, chosen, spec.Field(by), c, p))
-		},
+			return a.close(a.export(cmd.Context(), chosen, spec.Field(by), c, p))
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&by, "by", "division", "new files go into a folder for each division or department")
-	f.Var(&fields, "fields", "`FIELDS` to export, besides address and name; all, if there are none")
-	c.orgFlags(f)
-	c.stateFlags(f)
-	c.selection.flags(f)
-	c.readFlags(f)
-	c.rateFlags(f)
-	c.commonFlags(f)
+	complete(cmd, "by", "division", "department")
+	config.NamesVar(f, &fields, "fields", nil, "`FIELDS` to export besides email and name (default: all)")
+	c.Declare(cmd, config.Org|config.State|config.Select|config.Read|config.Rate|config.Common)
 	return cmd
 }
 
 // exportFields are those asked for, or all; never those that belong to somebody else.
-func exportFields(names []string, g *guards) ([]spec.Field, error) {
-	fields, err := fieldsOf("fields", names)
+func exportFields(names []string, c *config.Config) ([]spec.Field, error) {
+	fields, err := c.Fields("fields", names)
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, err
 	}
-	unmanaged, err := g.unmanagedFields()
+	unmanaged, err := c.Unmanaged()
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, err
 	}
 	if len(fields) == 0 {
 		for _, info := range spec.All() {
@@ -108,7 +104,7 @@ func exportFields(names []string, g *guards) ([]spec.Field, error) {
 	return slices.DeleteFunc(fields, func(f spec.Field) bool { return slices.Contains(unmanaged, f) }), nil
 }
 
-func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by spec.Field, c *config, p process) error {
+func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c *config.Config, p process) error {
 	stop := a.showProgress()
 	found, err := a.Export(ctx, fields, by)
 	stop()
@@ -120,15 +116,15 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	case len(found.Users) == 0:
 		return errors.New("nobody in the organization is selected; no file was written")
 	}
-	report, err := spec.Write(ctx, dir, found.Users, spec.WriteOptions{By: by, Fields: fields})
+	report, err := spec.Write(ctx, c.Dir, found.Users, spec.WriteOptions{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: e.Problems})
-		return &exitError{exitInvalid, fmt.Errorf("nothing was written: the specs in %s have problems", dir)}
+		return &exitError{exitInvalid, fmt.Errorf("nothing was written: the specs in %s have problems", c.Dir)}
 	}
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
+	if c.Output == "json" {
 		out := exported{Schema: "usersyncd.export/v1", Users: len(found.Users), Created: report.Created, Updated: report.Updated,
 			Unchanged: report.Unchanged, Skipped: []leftOut{}, Late: found.Omitted.Fields, Calls: a.calls()}
 		for _, s := range report.Skipped {
@@ -146,7 +142,7 @@ func (a *app) export(ctx context.Context, dir string, fields []spec.Field, by sp
 	if n := len(report.Skipped); n > 0 {
 		skipped = fmt.Sprintf(", %s not exported (see above)", text.Plural(n, "value"))
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", text.Plural(len(found.Users), "user"), dir,
+	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", text.Plural(len(found.Users), "user"), c.Dir,
 		report.Created, report.Updated, report.Unchanged, skipped, text.Plural(a.calls().Total, "call"))
 	return err
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
-func newHistory(c *config, p process) *cobra.Command {
+func newHistory(c *config.Config, p process) *cobra.Command {
 	var since, revision string
 	limit := 100
 	cmd := &cobra.Command{
@@ -34,7 +35,7 @@ asks the running daemon or, when none runs, that file.`,
 			}
 			return nil
 		},
-		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])
@@ -48,7 +49,7 @@ asks the running daemon or, when none runs, that file.`,
 			if limit < 1 {
 				return usage("--limit: %d is not a number from 1 on", limit)
 			}
-			r, err := c.reach(cmd.Context(), env)
+			r, err := openBackend(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -65,7 +66,7 @@ asks the running daemon or, when none runs, that file.`,
 			if err != nil {
 				return err
 			}
-			if c.output == "json" {
+			if c.Output == "json" {
 				return printHistoryJSON(p.stdout, events)
 			}
 			for _, e := range events {
@@ -80,7 +81,7 @@ asks the running daemon or, when none runs, that file.`,
 	cmd.Flags().StringVar(&since, "since", "", "not older than this: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; or how it begins")
 	cmd.Flags().IntVar(&limit, "limit", limit, "most writes shown")
-	c.askFlags(cmd)
+	c.Declare(cmd, config.Query)
 	return cmd
 }
 

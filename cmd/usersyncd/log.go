@@ -4,19 +4,18 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"usersyncd/cmd/usersyncd/internal/config"
 
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
 )
 
-func logFormats() []string { return []string{"auto", "text", "json", "journal"} }
-
 // newLogger makes the logger that the settings ask for. On a terminal lines are for people, in systemd's journal
 // they have fields, elsewhere they are JSON, for whatever collects them. The level can be changed while the logger
 // is in use.
-func (c *config) newLogger(s *screen, env environment) (*slog.Logger, *slog.LevelVar, error) {
+func newLogger(c *config.Config, s *screen) (*slog.Logger, *slog.LevelVar, error) {
 	level := new(slog.LevelVar)
-	format := c.logFormat
+	format := c.LogFormat
 	if format == "auto" {
 		format = "json"
 		if isTerminal(s.w) {
@@ -24,19 +23,19 @@ func (c *config) newLogger(s *screen, env environment) (*slog.Logger, *slog.Leve
 		}
 	}
 	s.json = format != "text"
-	if c.logFormat == "journal" || c.logFormat == "auto" && isJournal(s.w) {
+	if c.LogFormat == "journal" || c.LogFormat == "auto" && isJournal(s.w) {
 		j, err := openJournal(journalSocket, s)
 		if err == nil {
 			return slog.New(&journalHandler{j: j, level: level}), level, nil
 		}
-		if c.logFormat == "journal" {
+		if c.LogFormat == "journal" {
 			return nil, nil, usage("--log-format: %w; is systemd-journald running? Use auto, text or json", err)
 		}
 	}
 	if s.json {
 		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level})), level, nil
 	}
-	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, env)})), level, nil
+	return slog.New(tint.NewTextHandler(s, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colours(s.w, c)})), level, nil
 }
 
 func isTerminal(w io.Writer) bool {
@@ -45,14 +44,14 @@ func isTerminal(w io.Writer) bool {
 }
 
 // colours follows NO_COLOR, FORCE_COLOR and TERM as people know them from other programs.
-func colours(w io.Writer, env environment) bool {
-	if v, _ := env.get("NO_COLOR"); v != "" {
+func colours(w io.Writer, c *config.Config) bool {
+	if v, _ := c.Getenv("NO_COLOR"); v != "" {
 		return false
 	}
-	if v, _ := env.get("FORCE_COLOR"); v != "" && v != "0" {
+	if v, _ := c.Getenv("FORCE_COLOR"); v != "" && v != "0" {
 		return true
 	}
-	if v, _ := env.get("TERM"); v == "dumb" {
+	if v, _ := c.Getenv("TERM"); v == "dumb" {
 		return false
 	}
 	return isTerminal(w)

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -29,7 +31,8 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(string) (string, bool)
-	args           []string // of the command line, for a daemon that reads its settings again
+	args           []string          // of the command line, for a daemon that reads its settings again
+	transport      http.RoundTripper // instead of the network; nil outside tests
 }
 
 // run is main without the process: it returns the exit code.
@@ -40,7 +43,7 @@ func run(args []string, p process) int {
 	context.AfterFunc(ctx, stop)
 
 	p.args = args
-	root := newRoot(p)
+	root, _ := newRoot(p)
 	root.SetArgs(args)
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
@@ -94,17 +97,18 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-func usage(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
+func usage(format string, args ...any) error { return config.Errorf(format, args...) }
 
 func exitCode(err error) int {
 	var e *exitError
+	var wrong *config.Error
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
+	case errors.As(err, &wrong):
+		return exitUsage
 	case errors.Is(err, apply.ErrThrottled):
 		return exitFailed
 	case errors.Is(err, plan.ErrUnknownAddress):

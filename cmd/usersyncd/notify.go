@@ -4,68 +4,24 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/sync/control/notify"
 )
 
-// notifications are the settings of the daemon's webhook. Its URL is a secret, and so no flag's value.
-type notifications struct {
-	notifyURLFile, notifyFormat, notifyName string
-	notifyRepeat                            time.Duration
-	notifyDetails                           bool
+// notifyOptions are the settings of the webhook's notifier. Without a webhook the target is zero.
+func notifyOptions(c *config.Config) (notify.Options, error) {
+	target, err := c.Webhook()
+	o := notify.Options{Target: target, Name: c.NotifyName, RepeatInterval: c.NotifyRepeat, Details: c.NotifyDetails, Version: version(), Transport: c.Transport}
+	if c.NotifyFormat != "auto" {
+		o.Format = notify.Format(c.NotifyFormat)
+	}
+	return o, err
 }
 
-// receiverFlags say who is told.
-func (c *notifications) receiverFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.notifyURLFile, "notify-url-file", "", "`FILE` with the URL of a webhook that the daemon tells what needs a person, readable by its owner alone")
-	f.StringVar(&c.notifyFormat, "notify-format", "auto", "what the webhook takes: generic, slack or teams; auto: what its host takes")
-	f.StringVar(&c.notifyName, "notify-name", "", "`NAME` of this installation in notifications")
-}
-
-// notifyFlags say who is told, and what.
-func (c *notifications) notifyFlags(f *pflag.FlagSet) {
-	c.receiverFlags(f)
-	f.DurationVar(&c.notifyRepeat, "notify-repeat", 24*time.Hour, "how often a notification is repeated while its cause lasts; 0: never")
-	f.BoolVar(&c.notifyDetails, "notify-details", true, "name users, files and errors in notifications; false: counts and commands alone")
-}
-
-func notifyFormats() []string {
-	all := []string{"auto"}
-	for _, f := range notify.Formats() {
-		all = append(all, string(f))
-	}
-	return all
-}
-
-// notifyOptions finds the webhook: the file of the flag; systemd's credential; the variable. Without any of
-// them the target is zero, and nobody is told.
-func (c *notifications) notifyOptions(env environment) (notify.Options, error) {
-	o := notify.Options{Name: c.notifyName, RepeatInterval: c.notifyRepeat, Details: c.notifyDetails, Version: version()}
-	if c.notifyFormat != "auto" {
-		o.Format = notify.Format(c.notifyFormat)
-	}
-	raw, source, err := "", "--notify-url-file", error(nil)
-	if c.notifyURLFile != "" {
-		raw, err = readSecret(source, c.notifyURLFile)
-	} else if raw, err = env.credential("notify_url"); raw != "" {
-		source = "systemd credential notify_url"
-	} else if err == nil {
-		raw, source = env.get("USERSYNCD_NOTIFY_URL")
-	}
-	if err != nil || raw == "" {
-		return o, err
-	}
-	if o.Target, err = notify.ParseTarget(raw); err != nil {
-		return o, usage("%s: %w", source, err)
-	}
-	return o, nil
-}
-
-func newNotify(c *config, p process) *cobra.Command {
+func newNotify(c *config.Config, p process) *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "notify",
 		Short: "Try the notifications of the daemon",
@@ -96,19 +52,18 @@ file with --notify-url-file, as root.`,
 		Example: `  usersyncd notify test --config /etc/usersyncd/config.yaml
   usersyncd notify test --notify-url-file /etc/usersyncd/credentials/notify_url`,
 		Args: noArgs,
-		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
-			return c.tryNotifying(cmd.Context(), env, p.stdout)
+		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+			return tryNotifying(cmd.Context(), c, p.stdout)
 		}),
 	}
-	c.receiverFlags(test.Flags())
-	c.commonFlags(test.Flags())
+	c.Declare(test, config.Webhook|config.Common)
 	parent.AddCommand(test)
 	return parent
 }
 
 // tryNotifying sends a test message, and writes what came of it.
-func (c *config) tryNotifying(ctx context.Context, env environment, stdout io.Writer) error {
-	o, err := c.notifyOptions(env)
+func tryNotifying(ctx context.Context, c *config.Config, stdout io.Writer) error {
+	o, err := notifyOptions(c)
 	if err != nil {
 		return err
 	}
@@ -120,7 +75,7 @@ func (c *config) tryNotifying(ctx context.Context, env environment, stdout io.Wr
 		return usage("%w", err)
 	}
 	r, failed := n.Test(ctx)
-	if c.output == "json" {
+	if c.Output == "json" {
 		err = printJSON(stdout, r)
 	} else {
 		_, err = fmt.Fprintf(stdout, "sent to %s as %s: %q\n", r.Host, r.Format, r.Title)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -14,11 +15,11 @@ import (
 )
 
 // once makes one full pass and prints what came of it.
-func once(ctx context.Context, a *app, c *config, p process) error {
+func once(ctx context.Context, a *app, c *config.Config, p process) error {
 	res, err := a.onePass(ctx, c, p, false)
 	if res != nil {
 		res.Mode = "once"
-		if err := printResult(p.stdout, c.output, res); err != nil {
+		if err := printResult(p.stdout, c.Output, res); err != nil {
 			return err
 		}
 	}
@@ -29,10 +30,10 @@ func once(ctx context.Context, a *app, c *config, p process) error {
 }
 
 // onePass makes the pass of --once and plan, and says what such a run does not know. The JSON is of the pass alone.
-func (a *app) onePass(ctx context.Context, c *config, p process, dryRun bool) (*usersync.Result, error) {
+func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun bool) (*usersync.Result, error) {
 	a.Policy.Retry = true // somebody asks for it now
 	a.Policy.LookUpMissing = dryRun
-	if err := c.checkReleases(); err != nil {
+	if err := checkReleases(c); err != nil {
 		return nil, err
 	}
 	note, err := a.stateless()
@@ -40,7 +41,7 @@ func (a *app) onePass(ctx context.Context, c *config, p process, dryRun bool) (*
 		return nil, err
 	}
 	stop := a.showProgress()
-	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.noRefresh, ForceRefresh: !c.noRefresh, Release: c.release.list})
+	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.NoRefresh, ForceRefresh: !c.NoRefresh, Release: c.Release})
 	stop()
 	if res == nil {
 		return nil, err
@@ -48,7 +49,7 @@ func (a *app) onePass(ctx context.Context, c *config, p process, dryRun bool) (*
 	res.Calls.Add(a.calls(), usersync.Calls{})
 	switch {
 	case note == "":
-	case c.output == "json":
+	case c.Output == "json":
 		a.log.Warn(note)
 	default:
 		fmt.Fprintln(p.stdout, "Note:", note)
@@ -57,10 +58,10 @@ func (a *app) onePass(ctx context.Context, c *config, p process, dryRun bool) (*
 }
 
 // checkReleases refuses ids that cannot be any.
-func (c *config) checkReleases() error {
-	for _, id := range c.release.list {
+func checkReleases(c *config.Config) error {
+	for _, id := range c.Release {
 		if err := state.CheckPlanID(id); err != nil {
-			return usage("%s--release: %w", c.at("release"), err)
+			return usage("%s: %w", c.Source("release"), err)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -16,7 +17,7 @@ import (
 	"usersyncd/sync/plan"
 )
 
-func newPlan(c *config, p process) *cobra.Command {
+func newPlan(c *config.Config, p process) *cobra.Command {
 	detailed := false
 	cmd := &cobra.Command{
 		Use:   "plan [flags] DIR",
@@ -27,15 +28,14 @@ state file nor anything else is changed.`,
 		Example: `  usersyncd plan ./users
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, dir, err := prepare(cmd, args, c, p)
-			if err != nil {
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+			if err := prepare(cmd, args, c, p); err != nil {
 				return err
 			}
-			if err := existing(dir); err != nil {
+			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			a, err := newApp(c, env, dir, true, &screen{w: p.stderr})
+			a, err := newApp(c, true, &screen{w: p.stderr})
 			if errors.Is(err, state.ErrLocked) {
 				return fmt.Errorf("%w; or let plan work without: add --state FILE, which need not exist", err)
 			}
@@ -43,17 +43,15 @@ state file nor anything else is changed.`,
 				return err
 			}
 			return a.close(a.plan(cmd, c, p, detailed))
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, 0 if there are none")
-	c.orgFlags(f)
-	c.passFlags(f)
-	c.commonFlags(f)
+	c.Declare(cmd, config.Full)
 	return cmd
 }
 
-func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) error {
+func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed bool) error {
 	res, err := a.onePass(cmd.Context(), c, p, true)
 	if res == nil {
 		return refused(p, nil, err)
@@ -65,7 +63,7 @@ func (a *app) plan(cmd *cobra.Command, c *config, p process, detailed bool) erro
 		}
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
-	if err := printPlan(p.stdout, c.output, res); err != nil {
+	if err := printPlan(p.stdout, c.Output, res); err != nil {
 		return err
 	}
 	if err != nil { // the specs have problems, and this is what is done all the same

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/sync/plan"
 )
 
@@ -30,7 +31,7 @@ func TestReadmeSettings(t *testing.T) {
 	_, after, _ := strings.Cut(rest, "\n\n")
 
 	var table strings.Builder
-	newRoot(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		name, usage := pflag.UnquoteUsage(f)
 		value := f.DefValue
 		if value != "" {
@@ -63,7 +64,7 @@ func TestReadmeGuards(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(string(data), "| guard | what it holds | by default |\n")
 	table, _, _ = strings.Cut(table, "\n\n")
-	flags := newRoot(process{}).Flags()
+	flags := rootOf(process{}).Flags()
 	for _, guard := range plan.Guards() {
 		name := guard
 		if guard == "reactivations" {
@@ -76,7 +77,7 @@ func TestReadmeGuards(t *testing.T) {
 		case f == nil:
 			t.Errorf("--%s is no flag", name)
 			continue
-		case f.Value.Type() == "limit" && f.DefValue != noLimit, f.Value.Type() == "int":
+		case f.Value.Type() == "limit" && f.DefValue != config.NoLimit, f.Value.Type() == "int":
 			name = "`--" + name + " " + f.DefValue + "`"
 		default:
 			name = "`--" + name

@@ -8,9 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	"usersyncd/sync/control/notify"
 	"usersyncd/sync/genesys"
@@ -24,47 +22,33 @@ type tuning struct {
 	refresh, resync, searchLag time.Duration
 	noRefresh                  bool
 	maxRate                    float64
-	reserve                    percent
+	reserve                    float64
 	level                      slog.Level
 	converges                  string
 	branch                     string
 }
 
-// reloadable are the settings that a tuning is made of.
-func reloadable() []string {
-	return []string{
-		"branch", "change-window", "change-window-fields", "create", "adopt", "on-removal", "on-drift", "max-removals", "max-deactivations", "max-creations", "max-renames", "max-losses", "max-changes", "hold-reactivations", "protect",
-		"admin-roles", "min-admins", "allow-roles", "allow-divisions", "allow-queues", "allow-groups", "unmanaged-fields",
-		"refresh-interval", "resync-interval", "detail-interval", "search-lag", "no-refresh", "max-rate", "reserve", "log-level",
-	}
-}
-
-func (c *config) tuning() (tuning, error) {
-	policy, err := c.policy()
+func newTuning(c *config.Config) (tuning, error) {
+	policy, err := c.Policy()
 	if err != nil {
 		return tuning{}, err
 	}
 	policy.Limits = genesys.Limits() // explain plans without a directory
 	level := slog.LevelInfo
-	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return tuning{}, usage("--log-level: %w", err)
 	}
 	return tuning{
-		policy: policy, refresh: c.refreshInterval, resync: c.resyncInterval, searchLag: c.searchLag, noRefresh: c.noRefresh,
-		maxRate: c.maxRate, reserve: c.reserve, level: level, converges: c.converges(), branch: c.branch,
+		policy: policy, refresh: c.RefreshInterval, resync: c.ResyncInterval, searchLag: c.SearchLag, noRefresh: c.NoRefresh,
+		maxRate: c.MaxRate, reserve: c.Reserve, level: level, converges: version() + " " + c.Fingerprint(), branch: c.Branch,
 	}, nil
-}
-
-// converges is what a converged tree depends on beside itself: other settings may find something to do.
-func (c *config) converges() string {
-	return fmt.Sprint(version(), " ", c.create, c.adopt, c.guards)
 }
 
 // tune puts a tuning into effect. No pass may be running. Whoever else wants to know reads tuned.
 func (a *app) tune(t tuning) {
 	a.Policy, a.Refresh, a.SearchLag, a.Settings = t.policy, t.refresh, t.searchLag, t.converges
 	a.Specs.Branch = t.branch
-	a.limiter.Retune(t.maxRate, float64(t.reserve))
+	a.limiter.Retune(t.maxRate, t.reserve)
 	a.level.Set(t.level)
 	a.tuned.Store(&t)
 }
@@ -92,67 +76,62 @@ type given struct {
 }
 
 // newSettings takes down what the root command was told. It refuses what a daemon cannot do.
-func newSettings(cmd *cobra.Command, c *config, env environment, dir string) (*settings, error) {
-	if len(c.only.list) > 0 || c.where != "" {
+func newSettings(c *config.Config) (*settings, error) {
+	if len(c.Only) > 0 || c.Select != "" {
 		return nil, usage("--only and --select are for plan, --once and export: a daemon looks after everybody")
 	}
-	if len(c.release.list) > 0 {
-		return nil, usage("%s--release is for plan and --once; what a daemon holds is let through by: usersyncd release %s", c.at("release"), c.release.list[0])
+	if len(c.Release) > 0 {
+		return nil, usage("%s is for plan and --once; what a daemon holds is let through by: usersyncd release %s", c.Source("release"), c.Release[0])
 	}
-	t, err := c.tuning()
+	t, err := newTuning(c)
 	if err != nil {
 		return nil, err
 	}
-	api, login, err := c.endpoints(env)
+	api, login, err := c.Endpoints()
 	if err != nil {
 		return nil, err
 	}
-	client, err := c.findCredentials(env)
+	client, err := c.Credentials()
 	if err != nil {
 		return nil, err
 	}
-	state, err := c.statePath(env)
+	state, err := c.StatePath()
 	if err != nil {
 		return nil, err
 	}
-	socket, err := c.socketPath(env)
+	socket, err := c.SocketPath()
 	if err != nil {
 		return nil, err
 	}
-	told, err := c.notifyOptions(env)
+	told, err := notifyOptions(c)
 	if err != nil {
 		return nil, err
 	}
-	told.Transport = c.transport
-	s := &settings{tuning: t, socket: socket, notify: told, listen: c.listen, listenHosts: c.listenHosts.list,
-		readyMaxHeld: c.readyMaxHeld, readyMaxQuarantined: c.readyMaxQuarantined, flags: map[string]string{}, given: []given{
-			{"dir", dir, nil},
+	s := &settings{tuning: t, socket: socket, notify: told, listen: c.Listen, listenHosts: c.ListenHosts,
+		readyMaxHeld: c.ReadyMaxHeld, readyMaxQuarantined: c.ReadyMaxQuarantined, flags: c.Values(), given: []given{
+			{"dir", c.Dir, nil},
 			{"region", [2]string{api, login}, []string{"region", "api-url", "login-url", "env-file"}},
-			{"credentials", [2]string{client.id, string(client.secret)}, []string{"client-id", "client-secret-file", "env-file"}},
+			{"credentials", [2]string{client.ID, string(client.Secret)}, []string{"client-id", "client-secret-file", "env-file"}},
 			{"state", state, []string{"state"}},
 			{"socket", socket, []string{"socket", "state"}},
 		}}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { s.flags[f.Name] = f.Value.String() })
 	return s, nil
 }
 
 // rereadSettings reads the settings of a running daemon again: the same command line, and environment, env
 // file and configuration file as they are now.
 func rereadSettings(p process) (*settings, error) {
-	c := &config{}
-	cmd := newRootWith(c, p)
+	cmd, c := newRoot(p)
 	if err := cmd.ParseFlags(p.args); err != nil {
 		return nil, err // cannot be: the daemon was started with them
 	}
-	env, err := setup(cmd, c, p)
-	if err != nil {
+	if err := c.Load(cmd); err != nil {
 		return nil, err
 	}
-	dir, err := c.locate(cmd, cmd.Flags().Args(), &env)
-	if err != nil {
+	if err := locate(cmd, cmd.Flags().Args(), c); err != nil {
 		return nil, err
 	}
-	return newSettings(cmd, c, env, dir)
+	return newSettings(c)
 }
 
 // differences are the settings that differ: those that can change meanwhile, with their values, and those that
@@ -161,7 +140,7 @@ func (s *settings) differences(next *settings) (changed, restart []string) {
 	for _, name := range slices.Sorted(maps.Keys(next.flags)) {
 		switch before, now := s.flags[name], next.flags[name]; {
 		case before == now:
-		case slices.Contains(reloadable(), name):
+		case slices.Contains(config.Reloadable(), name):
 			changed = append(changed, fmt.Sprintf("%s: %s -> %s", name, cmp.Or(before, "nothing"), cmp.Or(now, "nothing")))
 		default:
 			restart = append(restart, name)
@@ -201,7 +180,7 @@ func (d *daemon) reload() {
 	}
 	// What needs a restart is still what it was, and is named again by the next reload.
 	for name := range next.flags {
-		if slices.Contains(reloadable(), name) {
+		if slices.Contains(config.Reloadable(), name) {
 			d.settings.flags[name] = next.flags[name]
 		}
 	}

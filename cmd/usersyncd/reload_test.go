@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -32,23 +33,23 @@ func refusedByDaemon() []string { return []string{"only", "select", "release"} }
 // daemon refuses; and a setting that is said to be changed is part of what reload changes.
 func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 	tuned := func(args ...string) tuning {
-		c := &config{}
-		if err := newRootWith(c, process{}).ParseFlags(args); err != nil {
+		root, c := newRoot(process{})
+		if err := root.ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}
-		tuning, err := c.tuning()
+		tuning, err := newTuning(c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return tuning
 	}
 	before := tuned()
-	newRoot(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Name == "help" {
 			return
 		}
 		places := 0
-		for _, list := range [][]string{reloadable(), fixed(), refusedByDaemon()} {
+		for _, list := range [][]string{config.Reloadable(), fixed(), refusedByDaemon()} {
 			if slices.Contains(list, f.Name) {
 				places++
 			}
@@ -66,12 +67,12 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 			}
 		}
 		changes := !reflect.DeepEqual(before, tuned("--"+f.Name+"="+value))
-		if want := slices.Contains(reloadable(), f.Name); changes != want {
+		if want := slices.Contains(config.Reloadable(), f.Name); changes != want {
 			t.Errorf("--%s changes the tuning: %v; it is in the list: %v", f.Name, changes, want)
 		}
 	})
-	known := newRoot(process{}).Flags()
-	for _, name := range slices.Concat(reloadable(), fixed(), refusedByDaemon()) {
+	known := rootOf(process{}).Flags()
+	for _, name := range slices.Concat(config.Reloadable(), fixed(), refusedByDaemon()) {
 		if known.Lookup(name) == nil {
 			t.Errorf("there is no --%s any more", name)
 		}
@@ -145,10 +146,10 @@ func TestReload(t *testing.T) {
 // A broken configuration changes nothing, whatever is wrong with it, and is told with its place and what to do.
 func TestReloadOfABrokenConfiguration(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
-		"no value":      {"create: true\nmax-rate: fast\n", `config.yaml:2:1: "fast" is not a value of --max-rate: it takes a number`},
+		"no value":      {"create: true\nmax-rate: fast\n", `config.yaml:2:1: max-rate: invalid value "fast": must be a number of calls per second, or 0`},
 		"no such thing": {"create: true\nmax-rat: 5\n", `config.yaml:2:1: max-rat: there is no such setting; did you mean max-rate?`},
-		"no sense":      {"create: true\nrefresh-interval: 0s\n", `config.yaml:2:1: "0s" is not a positive duration, such as 15m`},
-		"no such field": {"create: true\nunmanaged-fields: tittle\n", `config.yaml:2:1: --unmanaged-fields: there is no field "tittle"; did you mean "title"?`},
+		"no sense":      {"create: true\nrefresh-interval: 0s\n", `config.yaml:2:1: refresh-interval: invalid value "0s": must be a positive duration, such as 30s or 15m`},
+		"no such field": {"create: true\nunmanaged-fields: tittle\n", `config.yaml:2:1: unmanaged-fields: there is no field "tittle"; did you mean "title"?`},
 		"no YAML":       {"create: true\n  max-rate: 5\n", `config.yaml:2:`},
 		"a part":        {"create: true\nonly: " + mei + "\n", "--only and --select are for plan, --once and export"},
 	} {

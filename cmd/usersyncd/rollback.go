@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
 )
 
-func newRollback(c *config, p process) *cobra.Command {
+func newRollback(c *config.Config, p process) *cobra.Command {
 	var revision, since, agreed string
 	cmd := &cobra.Command{
 		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
@@ -36,7 +37,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
   usersyncd rollback --revision 3f0c1d2e --confirm p-5b1a77c0
   usersyncd rollback --since 2h`,
 		Args: noArgs,
-		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
+		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
 			undo := plan.Rollback{Revision: revision}
 			switch {
 			case revision == "" && since == "":
@@ -51,7 +52,7 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				// Said in the plan's own words, so that the id that is agreed to is that of the same time.
 				undo.Since = at.Truncate(time.Second)
 			}
-			res, err := c.rollback(cmd, env, p, undo, agreed)
+			res, err := rollback(cmd, c, p, undo, agreed)
 			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToRollBack) {
 				return usage("%w", err)
 			}
@@ -80,19 +81,13 @@ It has the running daemon do it or, when none runs, does it itself.`,
 	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; its beginning will do")
 	f.StringVar(&since, "since", "", "undo everything since then: 90m, 2d, a day or a `TIME`")
 	f.StringVar(&agreed, "confirm", "", "carry the plan with this `PLAN-ID` out")
-	c.socketFlags(f)
-	c.orgFlags(f)
-	c.stateFlags(f)
-	c.guards.flags(f)
-	c.readFlags(f)
-	c.rateFlags(f)
-	c.commonFlags(f)
+	c.Declare(cmd, config.Query|config.Org|config.Guards|config.Read|config.Rate)
 	return cmd
 }
 
 // rollback has the daemon do it or, when none runs, puts the program together and does it.
-func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo plan.Rollback, agreed string) (*usersync.Result, error) {
-	client, err := c.dial(cmd.Context(), env)
+func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollback, agreed string) (*usersync.Result, error) {
+	client, err := dial(cmd.Context(), c)
 	if err == nil {
 		defer client.Close()
 		defer p.noteWait()()
@@ -105,15 +100,11 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo p
 	if !errors.Is(err, control.ErrNoDaemon) {
 		return nil, err
 	}
-	c.create, c.adopt = true, true
-	dir, err := c.specDir(cmd, nil, env)
-	if err != nil {
-		dir = "" // it is enough to have the state file
-	}
-	if env.file, err = c.findEnvFile(dir); err != nil {
+	c.Create, c.Adopt = true, true
+	if err := c.ReadEnvFile(); err != nil { // c.Dir may be "": the state file is enough
 		return nil, err
 	}
-	a, err := newApp(c, env, dir, agreed == "", &screen{w: p.stderr})
+	a, err := newApp(c, agreed == "", &screen{w: p.stderr})
 	if err != nil {
 		return nil, err
 	}
@@ -131,12 +122,12 @@ func (c *config) rollback(cmd *cobra.Command, env environment, p process, undo p
 	return res, a.close(err)
 }
 
-func printRollback(c *config, p process, res *usersync.Result, undo plan.Rollback) error {
-	if c.output == "json" {
+func printRollback(c *config.Config, p process, res *usersync.Result, undo plan.Rollback) error {
+	if c.Output == "json" {
 		return printJSON(p.stdout, res)
 	}
 	if !res.DryRun {
-		if err := printResult(p.stdout, c.output, res); err != nil {
+		if err := printResult(p.stdout, c.Output, res); err != nil {
 			return err
 		}
 		if res.Applied+res.Failed+res.Pending == 0 {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/state"
-	"usersyncd/sync/genesys"
 )
 
 const longHelp = `usersyncd makes a Genesys Cloud organization look like a directory of YAML user
@@ -43,10 +43,10 @@ Exit codes:
   64  the command line or the configuration is wrong
 `
 
-// newRoot builds the command tree. What all commands share hangs on one config.
-func newRoot(p process) *cobra.Command { return newRootWith(&config{}, p) }
-
-func newRootWith(c *config, p process) *cobra.Command {
+// newRoot builds the command tree, and the settings that its commands share.
+func newRoot(p process) (*cobra.Command, *config.Config) {
+	c := config.New(p.lookupEnv)
+	c.Transport = p.transport
 	root := &cobra.Command{
 		Use:   "usersyncd [--once] [flags] DIR",
 		Short: "Keep the users of a Genesys Cloud organization as YAML in git",
@@ -60,17 +60,13 @@ func newRootWith(c *config, p process) *cobra.Command {
 
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
 			return runRoot(cmd, args, c, p)
-		},
+		}),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	f := root.Flags()
-	c.daemonFlags(f)
-	c.orgFlags(f)
-	c.passFlags(f)
-	c.commonFlags(f)
-	root.SetFlagErrorFunc(flagError)
+	c.Declare(root, config.Full|config.Socket|config.Webhook|config.Daemon)
+	root.SetFlagErrorFunc(config.FlagError)
 	columns := strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", "for more information about a command", "for more")
 	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
 	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -93,22 +89,11 @@ func newRootWith(c *config, p process) *cobra.Command {
 		case "status", "history", "sync", "pause", "resume", "release", "rollback":
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
-		for flag, values := range map[string][]string{
-			"output": {"text", "json"}, "log-format": logFormats(), "log-level": {"debug", "info", "warn", "error"},
-			"by": {"division", "department"}, "on-removal": onRemoval(), "on-drift": onDrift(),
-			"notify-format": notifyFormats(),
-			"region":        genesys.Regions(), "quota": {"fixed", "aligned", "sliding", "bucket"}, "quota-per": {"token", "client"},
-		} {
-			if cmd.Flags().Lookup(flag) != nil {
-				// It fails only for a flag that is not there, or was given values already.
-				_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-			}
-		}
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	strict(root)
-	return root
+	rejectUnknownArgs(root)
+	return root, c
 }
 
 // rootArgs takes one directory, and takes a mistyped command for what it is.
@@ -141,67 +126,75 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// setup reads the settings of a command: what every one of them does first.
-func setup(cmd *cobra.Command, c *config, p process) (environment, error) {
-	env := environment{lookup: p.lookupEnv}
-	return env, c.load(cmd, env)
-}
-
 // withSettings makes the RunE of a command that reads its settings first.
-func withSettings(c *config, p process, run func(cmd *cobra.Command, args []string, env environment) error) func(*cobra.Command, []string) error {
+func withSettings(c *config.Config, run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		env, err := setup(cmd, c, p)
-		if err != nil {
+		if err := c.Load(cmd); err != nil {
 			return err
 		}
-		return run(cmd, args, env)
+		return run(cmd, args)
 	}
 }
 
-// prepare reads the settings of a command that makes one pass over a directory of specs. On a terminal the bar
-// shows what the log would.
-func prepare(cmd *cobra.Command, args []string, c *config, p process) (env environment, dir string, err error) {
-	if env, err = setup(cmd, c, p); err != nil {
-		return env, "", err
+// prepare finds what a command needs that makes one pass over a directory of specs. On a terminal the bar shows what the
+// log would.
+func prepare(cmd *cobra.Command, args []string, c *config.Config, p process) error {
+	if isTerminal(p.stderr) && !c.Given("log-level") {
+		c.LogLevel = "warn"
 	}
-	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
-		c.logLevel = "warn"
-	}
-	dir, err = c.locate(cmd, args, &env)
-	return env, dir, err
+	return locate(cmd, args, c)
 }
 
-// locate finds the directory of specs, and the env file, which depends on it. dir is "" if there is none.
-func (c *config) locate(cmd *cobra.Command, args []string, env *environment) (dir string, err error) {
-	if dir, err = c.specDir(cmd, args, *env); err != nil {
-		return "", err
-	}
-	env.file, err = c.findEnvFile(dir)
-	return dir, err
-}
-
-func runRoot(cmd *cobra.Command, args []string, c *config, p process) error {
-	env, err := setup(cmd, c, p)
-	if err != nil {
+// locate finds the directory of specs, and the env file, which depends on it.
+func locate(cmd *cobra.Command, args []string, c *config.Config) error {
+	if err := specDir(cmd, args, c); err != nil {
 		return err
 	}
-	dir, err := c.locate(cmd, args, &env)
-	if err != nil {
-		if dir == "" && !c.once && isTerminal(p.stdout) {
+	return c.ReadEnvFile()
+}
+
+// specDir takes the directory of specs from the argument, if there is one. Without any there is an error.
+func specDir(cmd *cobra.Command, args []string, c *config.Config) error {
+	if len(args) == 1 {
+		c.Dir = args[0]
+	}
+	if c.Dir != "" {
+		return nil
+	}
+	before := ""
+	if strings.Contains(cmd.Use, "EMAIL") {
+		before = " EMAIL"
+	}
+	return usage("which directory holds the specs? Give it as the argument: %s%s DIR", cmd.CommandPath(), before)
+}
+
+// existing refuses a directory of specs that is not there. The daemon waits for it instead.
+func existing(dir string) error {
+	if info, err := os.Stat(dir); err != nil {
+		return usage("%w: give the directory that holds the specs", err)
+	} else if !info.IsDir() {
+		return usage("%s is a file: give the directory that holds the specs", dir)
+	}
+	return nil
+}
+
+func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) error {
+	if err := locate(cmd, args, c); err != nil {
+		if c.Dir == "" && !c.Once && isTerminal(p.stdout) {
 			return cmd.Help() // somebody who wants to know what this is
 		}
 		return err
 	}
-	if !c.once {
-		return runDaemon(cmd, c, env, dir, p)
+	if !c.Once {
+		return runDaemon(cmd, c, p)
 	}
-	if err := existing(dir); err != nil {
+	if err := existing(c.Dir); err != nil {
 		return err
 	}
-	if isTerminal(p.stderr) && !cmd.Flags().Changed("log-level") {
-		c.logLevel = "warn" // the bar shows the rest
+	if isTerminal(p.stderr) && !c.Given("log-level") {
+		c.LogLevel = "warn" // the bar shows the rest
 	}
-	a, err := newApp(c, env, dir, false, &screen{w: p.stderr})
+	a, err := newApp(c, false, &screen{w: p.stderr})
 	if errors.Is(err, state.ErrLocked) {
 		return fmt.Errorf("%w; if it is the daemon, usersyncd sync has it make a pass now", err)
 	}

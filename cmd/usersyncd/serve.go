@@ -8,65 +8,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/sync/control"
 	"usersyncd/sync/control/notify"
 )
 
-const (
-	socketName = "usersyncd.sock"
-	runSocket  = "/run/usersyncd/" + socketName // where usersyncd.service has it
-	noSocket   = "none"
-)
-
-// socketFlags say where daemon and commands meet.
-func (c *config) socketFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.socket, "socket", "", "`PATH` of the daemon's socket, or none (default $RUNTIME_DIRECTORY/usersyncd.sock, else the state file's path with .sock)")
-}
-
-// listenFlags are those of the page, the metrics and the health checks.
-func (c *config) listenFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.listen, "listen", "", "serve the status page, metrics and health on this `HOST:PORT`, such as 127.0.0.1:8787; none: not at all")
-	f.Var(&c.listenHosts, "listen-hosts", "further `NAMES` under which a browser may ask for the page")
-	f.IntVar(&c.readyMaxHeld, "ready-max-held", control.DefaultReadyMax, "/readyz fails with more users held than this; -1: no limit")
-	f.IntVar(&c.readyMaxQuarantined, "ready-max-quarantined", control.DefaultReadyMax, "/readyz fails with more users in quarantine than this; -1: no limit")
-}
-
-// socketPath is where the daemon makes its socket; "" if it is to have none.
-func (c *config) socketPath(env environment) (string, error) {
-	if c.socket == noSocket {
-		return "", nil
-	}
-	if c.socket != "" {
-		return c.socket, nil
-	}
-	if dir, _ := env.get("RUNTIME_DIRECTORY"); dir != "" {
-		first, _, _ := strings.Cut(dir, ":") // systemd lists several with colons
-		return filepath.Join(first, socketName), nil
-	}
-	state, err := c.statePath(env)
-	return state + ".sock", err
-}
-
-// sockets are where a command looks for the daemon: where it was told to, else where one can be that uses the
-// same state file, or the service's.
-func (c *config) sockets(env environment) ([]string, error) {
-	first, err := c.socketPath(env)
-	if err != nil || c.socket != "" || c.state != "" {
-		return []string{first}, err
-	}
-	state, err := c.statePath(env)
-	return []string{first, runSocket, state + ".sock"}, err
-}
-
 // dial finds the daemon. control.ErrNoDaemon: none answers.
-func (c *config) dial(ctx context.Context, env environment) (*control.Client, error) {
-	paths, err := c.sockets(env)
+func dial(ctx context.Context, c *config.Config) (*control.Client, error) {
+	paths, err := c.Sockets()
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// rootOf is the command tree.
+func rootOf(p process) *cobra.Command {
+	root, _ := newRoot(p)
+	return root
+}
+
 // settled returns the command of a name ("" is the root) of a fresh tree.
 func settled(t *testing.T, root *cobra.Command, name string) *cobra.Command {
 	t.Helper()
@@ -60,7 +66,7 @@ func values(f *pflag.Flag) [3]string {
 func TestPrecedence(t *testing.T) {
 	tested := 0
 	for _, name := range []string{"", "plan", "validate"} {
-		settled(t, newRoot(process{}), name).LocalFlags().VisitAll(func(f *pflag.Flag) {
+		settled(t, rootOf(process{}), name).LocalFlags().VisitAll(func(f *pflag.Flag) {
 			if f.Name == "help" || f.Name == "config" {
 				return
 			}
@@ -92,11 +98,10 @@ func TestPrecedence(t *testing.T) {
 // setting loads a command's settings with one of them given in these ways; "" is not given.
 func setting(t *testing.T, command string, f *pflag.Flag, flag, variable, file string) string {
 	t.Helper()
-	c := &config{}
 	p := process{lookupEnv: func(name string) (string, bool) {
 		return variable, name == "USERSYNCD_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")) && variable != ""
 	}}
-	root := newRootWith(c, p)
+	root, c := newRoot(p)
 	cmd := settled(t, root, command)
 	args := []string{}
 	if file != "" {
@@ -110,7 +115,7 @@ func setting(t *testing.T, command string, f *pflag.Flag, flag, variable, file s
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := setup(cmd, c, p); err != nil {
+	if err := c.Load(cmd); err != nil {
 		t.Fatal(err)
 	}
 	return cmd.Flags().Lookup(f.Name).Value.String()
@@ -122,17 +127,17 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"output", "yaml", "text or json"},
 		{"log-format", "xml", "auto, text, json or journal"},
 		{"log-level", "loud", "debug, info, warn or error"},
-		{"max-rate", "-1", "a number of calls a second"},
-		{"max-rate", "NaN", "a number of calls a second"},
-		{"max-rate", "Inf", "a number of calls a second"},
-		{"max-in-flight", "0", "at least 1"},
-		{"tokens", "0", "a number from 1 to 10"},
-		{"tokens", "11", "a number from 1 to 10"},
+		{"max-rate", "-1", "a number of calls per second, or 0"},
+		{"max-rate", "NaN", "a number of calls per second, or 0"},
+		{"max-rate", "Inf", "a number of calls per second, or 0"},
+		{"max-in-flight", "0", "a whole number of at least 1"},
+		{"tokens", "0", "a whole number from 1 to 10"},
+		{"tokens", "11", "a whole number from 1 to 10"},
 		{"on-removal", "forget", "unmanage, deactivate or delete"},
 		{"on-drift", "ignore", "enforce or report"},
-		{"min-admins", "-1", "0 or more"},
+		{"min-admins", "-1", "a whole number of at least 0"},
 		{"detail-interval", "-1s", "a duration"},
-		{"retry-max", "-1", "0 or more"},
+		{"retry-max", "-1", "a whole number of at least 0"},
 		{"retry-min-wait", "0s", "a positive duration"},
 		{"retry-max-wait", "1ms", "at least --retry-min-wait"},
 		{"notify-format", "pigeon", "auto, generic, slack or teams"},
@@ -141,50 +146,13 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"refresh-interval", "0s", "a positive duration"},
 		{"resync-interval", "-1m", "a positive duration"},
 	} {
-		c := &config{}
-		root := newRootWith(c, process{})
+		root, c := newRoot(process{})
 		if err := root.ParseFlags([]string{"--" + test.flag + "=" + test.value}); err != nil {
 			t.Fatal(err)
 		}
-		err := c.check(root)
-		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "--"+test.flag+": ") || !strings.Contains(err.Error(), test.want) {
+		err := c.Check(root)
+		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "--"+test.flag+": invalid value ") || !strings.Contains(err.Error(), "must be "+test.want) {
 			t.Errorf("--%s=%s: %v", test.flag, test.value, err)
-		}
-	}
-}
-
-func TestPercent(t *testing.T) {
-	for text, want := range map[string]string{
-		"20%": "20%", "20 %": "20%", " 0.2 ": "20%", "0": "0%", "-0": "0%", "7%": "7%", "0.29": "29%", "90%": "90%", "12.5%": "12.5%",
-		"91%": "", "1": "", "-5": "", "-5%": "", "NaN": "", "Inf": "", "": "", "%": "", "half": "", "20%%": "",
-	} {
-		var p percent
-		err := p.Set(text)
-		if got := p.String(); want == "" && err == nil || want != "" && (err != nil || got != want) {
-			t.Errorf("%q: %s, %v; want %q", text, got, err, want)
-		}
-	}
-}
-
-func TestStatePath(t *testing.T) {
-	for _, test := range []struct {
-		flag string
-		env  map[string]string
-		want string // "": refused
-	}{
-		{"/x/y.db", map[string]string{"STATE_DIRECTORY": "/var/lib/u", "HOME": "/root"}, "/x/y.db"},
-		{"", map[string]string{"STATE_DIRECTORY": "/var/lib/u", "XDG_STATE_HOME": "/xdg", "HOME": "/root"}, "/var/lib/u/usersyncd.db"},
-		{"", map[string]string{"STATE_DIRECTORY": "/var/lib/u:/var/lib/v"}, "/var/lib/u/usersyncd.db"},
-		{"", map[string]string{"XDG_STATE_HOME": "/xdg", "HOME": "/root"}, "/xdg/usersyncd/usersyncd.db"},
-		{"", map[string]string{"HOME": "/root"}, "/root/.local/state/usersyncd/usersyncd.db"},
-		{"", map[string]string{"XDG_STATE_HOME": "xdg", "HOME": "/root"}, "/root/.local/state/usersyncd/usersyncd.db"},
-		{"", map[string]string{"XDG_STATE_HOME": "xdg", "HOME": "."}, ""},
-		{"", nil, ""},
-	} {
-		env := environment{lookup: func(name string) (string, bool) { v, ok := test.env[name]; return v, ok }}
-		got, err := (&config{state: test.flag}).statePath(env)
-		if got != test.want || (err != nil) != (test.want == "") {
-			t.Errorf("%+v: %q, %v", test, got, err)
 		}
 	}
 }
@@ -211,5 +179,5 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	visit(newRoot(process{stdout: os.Stdout}))
+	visit(rootOf(process{stdout: os.Stdout}))
 }

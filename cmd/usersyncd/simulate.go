@@ -66,6 +66,8 @@ change the quota and make calls fail.`,
 	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "how long an access token is good")
 	f.StringVar(&o.Forbid, "forbid", "", "`PERMISSIONS` that the OAuth client lacks, with spaces between them")
 	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT [retry-after=VALUE]; EFFECT is a status, drop, lost, truncated, html, slow=2s, done=502, conflict409, conflict400, spurious, edited, expired, revoked, or listing=null (or another shape of a list that cannot be)")
+	complete(cmd, "quota", "fixed", "aligned", "sliding", "bucket")
+	complete(cmd, "quota-per", "token", "client")
 	return cmd
 }
 

@@ -10,13 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control"
 )
 
-func newStatus(c *config, p process) *cobra.Command {
+func newStatus(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Say how the daemon does: in sync, pending, held, and why",
@@ -25,8 +26,8 @@ at once, whatever a pass is doing.`,
 		Example: `  usersyncd status
   sudo usersyncd status --output json | jq .held`,
 		Args: noArgs,
-		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
-			r, err := c.reach(cmd.Context(), env)
+		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+			r, err := openBackend(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -43,13 +44,13 @@ at once, whatever a pass is doing.`,
 			if err != nil {
 				return err
 			}
-			if c.output == "json" {
+			if c.Output == "json" {
 				return printJSON(p.stdout, s)
 			}
 			return printStatus(p.stdout, s)
 		}),
 	}
-	c.askFlags(cmd)
+	c.Declare(cmd, config.Query)
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control"
@@ -18,7 +19,7 @@ import (
 // waitNote is after what time somebody who waits for the daemon is told why.
 const waitNote = 2 * time.Second
 
-func newSync(c *config, p process) *cobra.Command {
+func newSync(c *config.Config, p process) *cobra.Command {
 	refresh := false
 	cmd := &cobra.Command{
 		Use:   "sync [flags]",
@@ -29,8 +30,8 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 		Example: `  usersyncd sync
   sudo usersyncd sync --refresh`,
 		Args: noArgs,
-		RunE: withSettings(c, p, func(cmd *cobra.Command, _ []string, env environment) error {
-			client, err := c.dial(cmd.Context(), env)
+		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+			client, err := dial(cmd.Context(), c)
 			if errors.Is(err, control.ErrNoDaemon) {
 				return fmt.Errorf("%w; start one, or make a pass with usersyncd --once DIR", err)
 			}
@@ -41,7 +42,7 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 			defer p.noteWait()()
 			res, err := client.Sync(cmd.Context(), refresh)
 			if res != nil {
-				if err := printResult(p.stdout, c.output, res); err != nil {
+				if err := printResult(p.stdout, c.Output, res); err != nil {
 					return err
 				}
 			}
@@ -55,11 +56,11 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")
-	c.askFlags(cmd)
+	c.Declare(cmd, config.Query)
 	return cmd
 }
 
-func newPause(c *config, p process) *cobra.Command {
+func newPause(c *config.Config, p process) *cobra.Command {
 	reason := ""
 	cmd := &cobra.Command{
 		Use:   "pause [flags]",
@@ -74,7 +75,7 @@ to itself: end it with Ctrl-C.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			const said = "Paused. usersyncd resume ends it."
-			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+			return tell(cmd, c, p, func(ctx context.Context, client *control.Client) (string, error) {
 				return said, client.Pause(ctx, reason)
 			}, func(store *state.Store) (string, error) {
 				meta, err := store.Meta()
@@ -87,11 +88,11 @@ to itself: end it with Ctrl-C.`,
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever sees it: a `TEXT`")
-	c.askFlags(cmd)
+	c.Declare(cmd, config.Query)
 	return cmd
 }
 
-func newResume(c *config, p process) *cobra.Command {
+func newResume(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume [flags]",
 		Short: "End a pause, or that of a rollback",
@@ -102,7 +103,7 @@ rollback, see that the checkout does not ask any more for what was undone.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			const resumed, nothing = "Resumed.", "Nothing was paused."
-			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+			return tell(cmd, c, p, func(ctx context.Context, client *control.Client) (string, error) {
 				if paused, err := client.Resume(ctx); err != nil || !paused {
 					return nothing, err
 				}
@@ -115,11 +116,11 @@ rollback, see that the checkout does not ask any more for what was undone.`,
 			})
 		},
 	}
-	c.askFlags(cmd)
+	c.Declare(cmd, config.Query)
 	return cmd
 }
 
-func newRelease(c *config, p process) *cobra.Command {
+func newRelease(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release [flags] PLAN-ID",
 		Short: "Let through what a guard holds",
@@ -143,7 +144,7 @@ released: change the configuration.`,
 			if err := state.CheckPlanID(id); err != nil {
 				return usage("%w", err)
 			}
-			return c.tell(cmd, p, func(ctx context.Context, client *control.Client) (string, error) {
+			return tell(cmd, c, p, func(ctx context.Context, client *control.Client) (string, error) {
 				return releaseNow(ctx, client, id)
 			}, func(store *state.Store) (string, error) {
 				return fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id),
@@ -151,7 +152,7 @@ released: change the configuration.`,
 			})
 		},
 	}
-	c.askFlags(cmd)
+	c.Declare(cmd, config.Query)
 	return cmd
 }
 
@@ -175,19 +176,18 @@ func releaseNow(ctx context.Context, client *control.Client, id string) (string,
 
 // tell tells the daemon or, when none runs, writes to the state file what the next one will find there. Either returns
 // what is printed then.
-func (c *config) tell(cmd *cobra.Command, p process, daemon func(context.Context, *control.Client) (string, error), file func(*state.Store) (string, error)) error {
-	env, err := setup(cmd, c, p)
-	if err != nil {
+func tell(cmd *cobra.Command, c *config.Config, p process, daemon func(context.Context, *control.Client) (string, error), file func(*state.Store) (string, error)) error {
+	if err := c.Load(cmd); err != nil {
 		return err
 	}
 	said := ""
-	client, err := c.dial(cmd.Context(), env)
+	client, err := dial(cmd.Context(), c)
 	switch {
 	case err == nil:
 		defer client.Close()
 		said, err = daemon(cmd.Context(), client)
 	case errors.Is(err, control.ErrNoDaemon):
-		said, err = c.tellFile(env, file)
+		said, err = tellFile(c, file)
 	}
 	if err != nil {
 		return err
@@ -197,8 +197,8 @@ func (c *config) tell(cmd *cobra.Command, p process, daemon func(context.Context
 }
 
 // tellFile changes an existing state file.
-func (c *config) tellFile(env environment, change func(*state.Store) (string, error)) (said string, err error) {
-	path, err := c.statePath(env)
+func tellFile(c *config.Config, change func(*state.Store) (string, error)) (said string, err error) {
+	path, err := c.StatePath()
 	if err != nil {
 		return "", err
 	}

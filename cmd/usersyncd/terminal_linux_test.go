@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -69,16 +70,16 @@ func TestColours(t *testing.T) {
 		{"1", "1", "", false, false},
 		{"0", "1", "xterm", false, false}, // any value counts, says no-color.org
 	} {
-		env := environment{lookup: func(name string) (string, bool) {
+		c := config.New(func(name string) (string, bool) {
 			v := map[string]string{"NO_COLOR": test.no, "FORCE_COLOR": test.force, "TERM": test.term}[name]
 			return v, v != ""
-		}}
+		})
 		for name, w := range writers {
 			want := test.elsewhere
 			if name == "terminal" {
 				want = test.onTerminal
 			}
-			if got := colours(w, env); got != want {
+			if got := colours(w, c); got != want {
 				t.Errorf("%+v: %v on a %s", test, got, name)
 			}
 		}

@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
 
-func newValidate(c *config, p process) *cobra.Command {
+func newValidate(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [flags] DIR",
 		Short: "Check the specs offline, without credentials",
@@ -20,15 +21,14 @@ a manager exists, is checked by plan.`,
 		Example: `  usersyncd validate ./users
   usersyncd validate --output json ./users`,
 		Args: oneDir,
-		RunE: withSettings(c, p, func(cmd *cobra.Command, args []string, env environment) error {
-			dir, err := c.specDir(cmd, args, env)
-			if err != nil {
+		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+			if err := specDir(cmd, args, c); err != nil {
 				return err
 			}
-			if err := existing(dir); err != nil {
+			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			loader := spec.NewLoader(dir)
+			loader := spec.NewLoader(c.Dir)
 			scan, err := loader.Scan(cmd.Context())
 			if err != nil {
 				return err
@@ -40,15 +40,15 @@ a manager exists, is checked by plan.`,
 			return validated(tree, c, p)
 		}),
 	}
-	c.commonFlags(cmd.Flags())
+	c.Declare(cmd, config.Common)
 	return cmd
 }
 
 // validated prints what is wrong with a tree: for people on stderr, as JSON of the schema
 // usersyncd.validate/v1 on stdout.
-func validated(tree *spec.Tree, c *config, p process) error {
+func validated(tree *spec.Tree, c *config.Config, p process) error {
 	problems := tree.Problems
-	if c.output == "json" {
+	if c.Output == "json" {
 		out := struct {
 			Schema   string         `json:"schema"`
 			Valid    bool           `json:"valid"`
@@ -63,7 +63,7 @@ func validated(tree *spec.Tree, c *config, p process) error {
 	if len(problems) > 0 {
 		return refused(p, nil, &usersync.ProblemsError{Problems: problems})
 	}
-	if c.output == "json" {
+	if c.Output == "json" {
 		return nil
 	}
 	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"usersyncd/cmd/usersyncd/internal/config"
 
 	"github.com/spf13/cobra"
 )
@@ -42,18 +43,18 @@ func buildInfo() build {
 
 func version() string { return buildInfo().Version }
 
-func newVersion(c *config) *cobra.Command {
+func newVersion(c *config.Config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: `  usersyncd version --output json`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.check(cmd); err != nil {
+			if err := c.Check(cmd); err != nil {
 				return err
 			}
 			b := buildInfo()
-			if c.output == "json" {
+			if c.Output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
 			}
 			text := "usersyncd " + b.Version
@@ -64,6 +65,6 @@ func newVersion(c *config) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&c.output, "output", "text", "text or json")
+	c.Declare(cmd, config.Output)
 	return cmd
 }

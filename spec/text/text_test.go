@@ -1,6 +1,7 @@
 package text
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,15 @@ func TestDuration(t *testing.T) {
 		}
 		if got := ShortDuration(c.d); got != c.short {
 			t.Errorf("%v: short %q, want %q", c.d, got, c.short)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	for _, word := range []string{"users", "a b", "it's", "$(rm -rf x)", "`x`", "", "-n", "ü", "a;b", "x\\y", "~", "*", `"`, "#a"} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf '<%s>' "+ShellWord(word)).Output()
+		if err != nil || string(out) != "<"+word+">" {
+			t.Errorf("%q is typed %s, and read as %s (%v)", word, ShellWord(word), out, err)
 		}
 	}
 }

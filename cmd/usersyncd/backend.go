@@ -7,52 +7,44 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/state"
 	"usersyncd/sync/control"
 )
 
-// askFlags are those of the commands that ask the daemon, or the state file when none runs.
-func (c *config) askFlags(cmd *cobra.Command) {
-	c.stateFlags(cmd.Flags())
-	c.socketFlags(cmd.Flags())
-	c.commonFlags(cmd.Flags())
-}
-
-// A reach is what a command has got hold of: the daemon or, if none runs, the state file.
-type reach struct {
+// A backend is what a command has got hold of: the daemon or, if none runs, the state file.
+type backend struct {
 	client *control.Client
 	store  *state.Store // read-only
 	// nothing is why the state file says nothing; nil if it does.
 	nothing error
 }
 
-// reach finds the daemon, or opens the state file for reading.
-func (c *config) reach(ctx context.Context, env environment) (reach, error) {
-	client, err := c.dial(ctx, env)
+// openBackend finds the daemon, or opens the state file for reading.
+func openBackend(ctx context.Context, c *config.Config) (backend, error) {
+	client, err := dial(ctx, c)
 	if err == nil {
-		return reach{client: client}, nil
+		return backend{client: client}, nil
 	}
 	if !errors.Is(err, control.ErrNoDaemon) {
-		return reach{}, err
+		return backend{}, err
 	}
-	path, failed := c.statePath(env)
+	path, failed := c.StatePath()
 	if failed != nil {
-		return reach{}, failed
+		return backend{}, failed
 	}
 	store, failed := state.OpenReadOnly(path, state.Options{})
 	if errors.Is(failed, state.ErrLocked) {
-		return reach{}, fmt.Errorf("%w: the state file %s is in use, so one runs; say with --socket where it listens", err, path)
+		return backend{}, fmt.Errorf("%w: the state file %s is in use, so one runs; say with --socket where it listens", err, path)
 	}
 	if failed != nil {
-		return reach{}, failed
+		return backend{}, failed
 	}
-	r := reach{store: store}
+	r := backend{store: store}
 	meta, failed := store.Meta()
 	switch {
 	case failed != nil:
-		return reach{}, errors.Join(failed, store.Close())
+		return backend{}, errors.Join(failed, store.Close())
 	case store.Empty() && meta.Rebuilt:
 		r.nothing = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside, and reads the organization again", err, path)
 	case store.Empty():
@@ -61,7 +53,7 @@ func (c *config) reach(ctx context.Context, env environment) (reach, error) {
 	return r, nil
 }
 
-func (r reach) close() {
+func (r backend) close() {
 	if r.client != nil {
 		r.client.Close()
 	} else {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 func TestMistrust(t *testing.T) {
@@ -53,18 +55,30 @@ func TestMistrust(t *testing.T) {
 func TestReadTrusted(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	c := &config{clientID: "demo"}
-	env := environment{lookup: func(name string) (string, bool) { return dir, name == "CREDENTIALS_DIRECTORY" }}
+	with := func(set func(c *Config), env map[string]string) *Config {
+		c := New(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+		c.ClientID = "demo"
+		if set != nil {
+			set(c)
+		}
+		return c
+	}
+	systemd := map[string]string{"CREDENTIALS_DIRECTORY": dir}
+	root := &cobra.Command{}
+	New(nil).Declare(root, Full)
 	readers := map[string]func() error{
-		"--config": func() error { _, err := readSettings(file, newRoot(process{})); return err },
+		"--config": func() error { _, err := readFile(file, root); return err },
 		"--client-secret-file": func() error {
-			_, err := (&config{clientID: "demo", clientSecretFile: file}).findCredentials(environment{lookup: os.LookupEnv})
+			_, err := with(func(c *Config) { c.ClientSecretFile = file }, nil).Credentials()
 			return err
 		},
-		"--notify-url-file":             func() error { _, err := (&notifications{notifyURLFile: file}).notifyOptions(env); return err },
-		"--env-file":                    func() error { _, err := (&config{envFile: file}).findEnvFile(dir); return err },
-		"systemd credential client_id":  func() error { _, err := c.findCredentials(env); return err },
-		"systemd credential notify_url": func() error { _, err := c.notifyOptions(env); return err },
+		"--notify-url-file": func() error {
+			_, err := with(func(c *Config) { c.NotifyURLFile = file }, systemd).Webhook()
+			return err
+		},
+		"--env-file":                    func() error { return with(func(c *Config) { c.EnvFile = file }, nil).ReadEnvFile() },
+		"systemd credential client_id":  func() error { _, err := with(nil, systemd).Credentials(); return err },
+		"systemd credential notify_url": func() error { _, err := with(nil, systemd).Webhook(); return err },
 	}
 	for name, read := range readers {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +103,7 @@ func TestReadTrusted(t *testing.T) {
 			mistrusted := func(want string) {
 				t.Helper()
 				err := read()
-				if e, ok := errors.AsType[*mistrustError](err); !ok || exitCode(err) != exitUsage || !strings.Contains(err.Error(), name+": "+want) {
+				if e, ok := errors.AsType[*UntrustedError](err); !ok || !errors.As(err, new(*Error)) || !strings.Contains(err.Error(), name+": "+want) {
 					t.Errorf("%v (%+v), want %s: %s", err, e, name, want)
 				}
 			}
@@ -127,7 +141,7 @@ func TestReadTrusted(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readSettings(os.DevNull, newRoot(process{})); err != nil {
+	if _, err := readFile(os.DevNull, root); err != nil {
 		t.Errorf("an empty configuration: %v", err)
 	}
 }
@@ -202,16 +216,23 @@ func TestInCheckout(t *testing.T) {
 			}
 			return at(path)
 		}
-		c := &config{file: full(test.config), state: full(test.state)}
-		c.notifyURLFile = full(test.url)
-		env := environment{lookup: func(name string) (string, bool) { return full(test.home), name == "HOME" }}
+		c := New(func(name string) (string, bool) { return full(test.home), name == "HOME" })
+		c.File, c.State, c.NotifyURLFile, c.Dir = full(test.config), full(test.state), full(test.url), at(test.dir)
 		var got []string
-		for _, setting := range c.inCheckout(env, at(test.dir)) {
+		for _, setting := range c.FilesInCheckout() {
 			flag, _, _ := strings.Cut(setting, " ")
 			got = append(got, flag)
 		}
 		if strings.Join(got, " ") != strings.Join(test.want, " ") {
 			t.Errorf("%+v: %q", test, got)
 		}
+	}
+}
+
+// write puts a file there, with the folders above it.
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -9,18 +9,24 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"usersyncd/spec/text"
 )
 
 // maxTrusted bounds a file of settings or secrets, in bytes.
 const maxTrusted = 1 << 20
 
-// A mistrustError says why a file is not to be relied on, and what to run, or to add to the command line.
-type mistrustError struct{ wrong, verb, fix string }
+// UntrustedError says why a file is not trusted.
+type UntrustedError struct {
+	Reason string
+	verb   string // what to do with Fix: run it, or add it to the command line
+	Fix    string
+}
 
-func (e *mistrustError) Error() string { return fmt.Sprintf("%s: %s %q", e.wrong, e.verb, e.fix) }
+func (e *UntrustedError) Error() string { return fmt.Sprintf("%s: %s %q", e.Reason, e.verb, e.Fix) }
 
 // readTrusted reads a file that says what the program does or holds a secret: every one but the specs and the
-// state file. It returns a *mistrustError for one that somebody else than its reader or root may have written, and for
+// state file. It returns a *UntrustedError for one that somebody else than its reader or root may have written, and for
 // a private one that somebody else can read.
 func readTrusted(path string, private bool) ([]byte, error) {
 	f, err := os.Open(path)
@@ -64,7 +70,7 @@ func mistrust(path string, mode fs.FileMode, owner, caller ids, private bool) er
 	default:
 		return nil
 	}
-	return &mistrustError{wrong, "run", fix + " " + shellWord(path)}
+	return &UntrustedError{wrong, "run", fix + " " + text.ShellWord(path)}
 }
 
 // workTree is the root of the git work tree that a directory is in; "" outside of git. Other than for a revision
@@ -123,25 +129,24 @@ func physical(path string) (string, error) {
 	return found, err
 }
 
-// inCheckout are the settings whose files say what the program does and are in the checkout of the specs in dir,
-// where a commit can change them.
-func (c *config) inCheckout(env environment, dir string) []string {
+// FilesInCheckout are the settings whose files decide what the program does and are in the checkout of c.Dir, where a
+// commit can change them: flags with their values.
+func (c *Config) FilesInCheckout() []string {
 	var found []string
-	for _, f := range []struct{ flag, path string }{{"--config", c.file}, {"--notify-url-file", c.notifyURLFile}} {
-		if inCheckout(f.path, dir) {
+	for _, f := range []struct{ flag, path string }{{"--config", c.File}, {"--notify-url-file", c.NotifyURLFile}} {
+		if InCheckout(f.path, c.Dir) {
 			found = append(found, f.flag+" "+f.path)
 		}
 	}
-	// Without one nothing works, which others say.
-	if path, err := c.statePath(env); err == nil && inCheckout(path, dir) {
+	if path, err := c.StatePath(); err == nil && InCheckout(path, c.Dir) { // an error is reported where the file is opened
 		found = append(found, "--state "+path)
 	}
 	return found
 }
 
-// inCheckout reports whether a file is in the work tree of the folder of specs, or below that folder; dir is "" if no
+// InCheckout reports whether a file is in the work tree of the folder of specs, or below that folder; dir is "" if no
 // specs are read.
-func inCheckout(file, dir string) bool {
+func InCheckout(file, dir string) bool {
 	if dir == "" {
 		return false
 	}

@@ -1,0 +1,224 @@
+// Package config reads the settings of a command: flags, environment variables, the configuration file, and the files
+// that they name. settings.go has the table of all settings.
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"usersyncd/spec"
+	"usersyncd/sync/plan"
+)
+
+// Config holds every setting. Settings that a command has no flag for have their defaults.
+type Config struct {
+	File string // --config
+
+	Output, LogFormat, LogLevel string
+
+	Region, APIURL, LoginURL   string
+	ClientID, ClientSecretFile string
+	EnvFile                    string
+
+	State, Socket string
+
+	Once                            bool
+	RefreshInterval, ResyncInterval time.Duration
+
+	Listen                            string
+	ListenHosts                       []string
+	ReadyMaxHeld, ReadyMaxQuarantined int
+
+	NotifyURLFile, NotifyFormat, NotifyName string
+	NotifyRepeat                            time.Duration
+	NotifyDetails                           bool
+
+	Branch    string
+	NoRefresh bool
+	Release   []string
+	Only      []string
+	Select    string
+
+	Create, Adopt                         bool
+	ChangeWindow, ChangeWindowFields      []string
+	OnRemoval, OnDrift                    string
+	MaxRemovals, MaxDeactivations         *plan.Limit // nil: no limit, as for the next four
+	MaxCreations, MaxRenames              *plan.Limit
+	MaxLosses, MaxChanges                 *plan.Limit
+	HoldReactivations                     bool
+	Protect, AdminRoles                   []string
+	MinAdmins                             int
+	AllowRoles, AllowDivisions            []string
+	AllowQueues, AllowGroups              []string
+	UnmanagedFields                       []string
+	DetailInterval                        time.Duration
+	MaxRate                               float64 // calls a second; 0: no limit
+	MaxInFlight, Tokens                   int
+	Reserve                               float64 // a share, 0 to 0.9
+	Retry429, Retry5xx                    bool
+	RetryMax                              int
+	RetryMinWait, RetryMaxWait, SearchLag time.Duration
+
+	Dir       string            // of the specs: $USERSYNCD_DIR, else dir in the file; a command's argument replaces it
+	Account   AccountFile       // the env file, once ReadEnvFile has read it
+	Transport http.RoundTripper // replaces the network in tests
+
+	all     *pflag.FlagSet // every setting
+	flags   *pflag.FlagSet // those of the command, once loaded
+	lookup  func(string) (string, bool)
+	sources map[string]string // where the value of a setting came from that was not given on the command line
+}
+
+// New returns the defaults. lookup reads an environment variable.
+func New(lookup func(string) (string, bool)) *Config {
+	c := &Config{lookup: lookup, all: pflag.NewFlagSet("all", pflag.ContinueOnError)}
+	for _, s := range c.settings() {
+		s.declare(c.all) // which sets the default
+	}
+	return c
+}
+
+// Declare declares the settings of some groups as flags of a command.
+func (c *Config) Declare(cmd *cobra.Command, groups Group) {
+	f, former := cmd.Flags(), map[string]string{}
+	for _, s := range c.settings() {
+		if s.group&groups == 0 {
+			continue
+		}
+		s.declare(f)
+		if s.former != "" {
+			former[s.former] = s.name
+		}
+		if s.values != nil {
+			// It fails only for a flag that is not there, or was given values already.
+			_ = cmd.RegisterFlagCompletionFunc(s.name, cobra.FixedCompletions(s.values, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(cmp.Or(former[name], name))
+	})
+}
+
+// Load fills the settings that were not given on the command line: from the environment, else from the configuration
+// file, which may hold the flags of all commands below cmd's root. It returns an *Error for what it does not understand.
+func (c *Config) Load(cmd *cobra.Command) error {
+	c.flags = cmd.Flags()
+	if c.File == "" && !c.Given("config") {
+		c.File, _ = c.Getenv(envName("config"))
+	}
+	file, err := readFile(c.File, cmd.Root())
+	if err != nil {
+		return err
+	}
+	if c.Dir, _ = c.Getenv("USERSYNCD_DIR"); c.Dir == "" {
+		c.Dir = file["dir"].Value
+	}
+	c.sources = map[string]string{}
+	c.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "config" || f.Name == "help" || err != nil {
+			return
+		}
+		value, source := c.find(f.Name, file)
+		if source == "" {
+			return
+		}
+		c.sources[f.Name] = source
+		if c.flags.Set(f.Name, value) != nil {
+			err = c.invalid(f, value)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if !c.Given("create") && c.emailUnmanaged() {
+		c.Create = false // a user who is not found under the declared address may exist under another one
+	}
+	return c.Check(cmd)
+}
+
+// find returns the value of a setting, under its name or a former one, and where it stands; no source if it is not set.
+func (c *Config) find(name string, file map[string]spec.Setting) (value, source string) {
+	names := []string{name}
+	if former := formerNames()[name]; former != "" {
+		names = append(names, former)
+	}
+	for _, name := range names {
+		if value, source = c.Getenv(envName(name)); source != "" {
+			return value, source
+		}
+	}
+	for _, name := range names {
+		if s, ok := file[name]; ok {
+			return s.Value, s.Pos.String() + ": " + name
+		}
+	}
+	return "", ""
+}
+
+// Check returns an *Error for the first setting of the command with a value that is not allowed.
+func (c *Config) Check(cmd *cobra.Command) error {
+	for _, s := range c.settings() {
+		if f := cmd.Flags().Lookup(s.name); f != nil && s.valid != nil && !s.valid() {
+			return c.invalid(f, f.Value.String())
+		}
+	}
+	return nil
+}
+
+func (c *Config) invalid(f *pflag.Flag, value string) error {
+	return Errorf("%s: invalid value %q: must be %s", c.Source(f.Name), value, want(f))
+}
+
+// Source names where a setting was given: a flag, a variable, or a line of the configuration file.
+func (c *Config) Source(name string) string { return cmp.Or(c.sources[name], "--"+name) }
+
+// Given reports whether a setting was given, wherever.
+func (c *Config) Given(name string) bool { return c.flags.Changed(name) }
+
+// Values are the settings of the command as text, by name.
+func (c *Config) Values() map[string]string {
+	values := map[string]string{}
+	c.flags.VisitAll(func(f *pflag.Flag) { values[f.Name] = f.Value.String() })
+	return values
+}
+
+// Fingerprint changes with every setting that decides what is to be changed.
+func (c *Config) Fingerprint() string {
+	var b strings.Builder
+	for _, s := range c.settings() {
+		if s.group&(Plan|Guards|Read) != 0 {
+			fmt.Fprintf(&b, "%s=%s ", s.name, c.all.Lookup(s.name).Value)
+		}
+	}
+	return b.String()
+}
+
+// Getenv returns the value of a variable of the process and where it was found. An empty variable counts as not set.
+func (c *Config) Getenv(name string) (value, source string) {
+	if v, ok := c.lookup(name); ok && v != "" {
+		return v, "environment variable " + name
+	}
+	return "", ""
+}
+
+// envName is the variable that sets a flag.
+func envName(flag string) string {
+	return "USERSYNCD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Error is wrong usage: a setting or an argument that is missing, unknown or not allowed.
+type Error struct{ err error }
+
+// Errorf makes an *Error as fmt.Errorf makes an error.
+func Errorf(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
+
+func (e *Error) Error() string { return e.err.Error() }
+
+// Unwrap returns the error that says what is wrong.
+func (e *Error) Unwrap() error { return e.err }
