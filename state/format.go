@@ -29,18 +29,18 @@ const (
 	keyReleases  = "releases"
 )
 
-// fileFormat is the version of everything inside; a change of any record's form raises it. The format
-// record itself keeps its form for ever.
+// fileFormat is the version of the file; a change of any record's form increments it. The format record itself never
+// changes its form.
 //
-//	1  users are who has the address last applied
-//	2  users have the declaration that they were matched to
+//	1  a user is identified by the address last applied
+//	2  a user has the declaration that it was matched to
 const fileFormat = 2
 
 type formatRecord struct {
 	Version int `json:"version"`
 }
 
-// statusRecord says how much the rest can be relied upon. Without one, not at all: see readStatus.
+// statusRecord says how complete the other records are. Without one they are not: see readStatus.
 type statusRecord struct {
 	Refresh *Refresh `json:"refresh,omitempty"` // nil: none since the file was created or rebuilt
 	Rebuilt bool     `json:"rebuilt,omitempty"` // an earlier file was set aside, and no refresh since
@@ -52,12 +52,12 @@ func bucketNames() []string {
 	return append([]string{bucketMeta, bucketUsers, bucketIntents, bucketFailures}, laterBuckets()...)
 }
 
-// laterBuckets returns those that a file of an older usersyncd does not have until it is opened for writing.
+// laterBuckets returns those that the file of an older usersyncd does not have until it is opened for writing.
 func laterBuckets() []string { return []string{bucketHistory, bucketWrites} }
 
-// layOut fills a new database. It is one commit, so that a file without a format record is never new. kept is what it
-// takes over of a damaged one; nil if there was none.
-func layOut(kept *salvaged) func(*bolt.Tx) error {
+// initialize fills a new database, in one commit, so that a file without a format record is damaged and not new. records
+// are those of a damaged file; nil if there was none.
+func initialize(records *salvaged) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
 		for _, name := range bucketNames() {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
@@ -67,20 +67,20 @@ func layOut(kept *salvaged) func(*bolt.Tx) error {
 		if err := putMeta(tx, keyFormat, formatRecord{Version: fileFormat}); err != nil {
 			return err
 		}
-		if kept != nil {
-			return kept.put(tx, time.Now())
+		if records != nil {
+			return records.put(tx, time.Now())
 		}
 		return putMeta(tx, keyStatus, statusRecord{})
 	}
 }
 
-// checkFormat refuses a file that is sound but not ours to read.
+// checkFormat refuses a sound file of another program or of a newer usersyncd.
 func checkFormat(path string) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
 		ours, others, noBucket := 0, 0, ""
 		err := tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 			others++
-			if b == nil { // bbolt writes only buckets there: a flag has flipped
+			if b == nil { // bbolt writes only buckets there: a bit has flipped
 				noBucket = string(name)
 			}
 			return nil
@@ -125,8 +125,8 @@ func newerError(path string, version int) error {
 		ErrNewer, path, version, fileFormat)
 }
 
-// upgrade makes an older file one of today's: it gets the buckets that came later, and the format's number, so that an
-// older usersyncd no longer drops what it does not know. Records are read in either form.
+// upgrade adds the later buckets to an older file, and sets the format version, so that an older usersyncd refuses the
+// file instead of dropping what it does not know. Records are read in either form.
 func (s *Store) upgrade() error {
 	var missing []string
 	var f formatRecord
@@ -158,10 +158,10 @@ type recordID struct {
 	key    string
 }
 
-// checkRecords returns ErrDamaged if the checksum of a record is wrong, or the tally of a bucket.
+// checkRecords returns ErrDamaged if the checksum of a record or the sum of a bucket is wrong.
 func checkRecords(tx *bolt.Tx) error {
 	for _, name := range bucketNames() {
-		b, t := tx.Bucket([]byte(name)), tally(0)
+		b, s := tx.Bucket([]byte(name)), bucketSum(0)
 		if b == nil {
 			continue
 		}
@@ -172,20 +172,20 @@ func checkRecords(tx *bolt.Tx) error {
 			if _, ok := unseal(name, key, record); !ok {
 				return damagef("%s %q has a wrong checksum", name, key)
 			}
-			t = t.with(record)
+			s = s.with(record)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if t != tally(b.Sequence()) {
-			return damagef("bucket %s has a wrong tally", name)
+		if s != bucketSum(b.Sequence()) {
+			return damagef("bucket %s has a wrong sum", name)
 		}
 	}
 	return nil
 }
 
-// readStatus assumes the worst of a file without a status record.
+// readStatus takes a file without a status record as rebuilt.
 func readStatus(tx *bolt.Tx) statusRecord {
 	var status statusRecord
 	if !getMeta(tx, keyStatus, &status) {
@@ -194,6 +194,7 @@ func readStatus(tx *bolt.Tx) statusRecord {
 	return status
 }
 
+// getMeta decodes a record of the bucket meta, and reports whether there is one that is sound.
 func getMeta(tx *bolt.Tx, key string, v any) bool {
 	record := tx.Bucket([]byte(bucketMeta)).Get([]byte(key))
 	return record != nil && openJSON(bucketMeta, []byte(key), record, v)

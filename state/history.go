@@ -12,63 +12,54 @@ import (
 	"usersyncd/spec"
 )
 
-// maxEvents is how many events are kept unless Options say otherwise: at some 500 bytes each they take 25 MB,
-// and are what 50,000 changes leave behind.
-const maxEvents = 50_000
+const (
+	defaultEvents       = 50_000    // at some 500 bytes each they take 25 MB, and are what 50,000 changes record
+	defaultHistoryBytes = 128 << 20 // long lists, such as all skills before and after, could otherwise fill the file
+)
 
-// maxEventBytes is how much they may take together, unless Options say otherwise: long lists, such as the skills of
-// everybody, before and after, would fill the file.
-const maxEventBytes = 128 << 20
-
-// Query says which events are wanted. The zero value is all of them.
+// Query selects events. The zero value selects all.
 type Query struct {
 	Since    time.Time // not older
 	Email    string    // of one user: spec.User.Key, as declared at the time
 	ID       string    // of one user, by Genesys id
-	Revision string    // of the checkout, or how it begins: a commit, or with "-dirty" behind it the edits on top of that
-	Limit    int       // most events; 0: no limit
+	Revision string    // of the checkout, or its beginning: a commit, or with "-dirty" appended the edits on top of it
+	Limit    int       // at most so many; 0: no limit
 }
 
-func (q *Query) wants(e *Event) bool {
-	return !e.At.Before(q.Since) && (q.Email == "" || e.Email == q.Email) && (q.ID == "" || e.ID == q.ID) && q.wantsRevision(e.Revision)
+func (q *Query) matches(e *Event) bool {
+	return !e.At.Before(q.Since) && (q.Email == "" || e.Email == q.Email) && (q.ID == "" || e.ID == q.ID) && q.matchesRevision(e.Revision)
 }
 
-// wantsRevision tells what a commit asked for from what was edited on top of it and not committed.
-func (q *Query) wantsRevision(revision string) bool {
+// matchesRevision distinguishes a commit from uncommitted edits on top of it.
+func (q *Query) matchesRevision(revision string) bool {
 	commit, dirty := spec.CutDirty(revision)
-	begins, wantsDirty := spec.CutDirty(q.Revision)
-	return q.Revision == "" || dirty == wantsDirty && strings.HasPrefix(commit, begins)
+	prefix, wantsDirty := spec.CutDirty(q.Revision)
+	return q.Revision == "" || dirty == wantsDirty && strings.HasPrefix(commit, prefix)
 }
 
-// History returns the events that are wanted, the newest first.
-func (s *Store) History(q Query) ([]Event, error) {
-	var events []Event
-	if s.Empty() {
-		return nil, nil
+// History returns the selected events, the newest first.
+func (s *Store) History(q Query) (events []Event, err error) {
+	email := []byte(nil)
+	if q.Email != "" {
+		if email, err = json.Marshal(q.Email); err != nil { // as it is in a record
+			return nil, fmt.Errorf("read history: %w", err)
+		}
 	}
-	email, err := json.Marshal(q.Email) // as it stands in a record
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	if q.Email == "" {
-		email = nil
-	}
-	err = s.view(func(tx *bolt.Tx) error {
+	err = s.read(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte(bucketHistory))
 		if b == nil {
 			return nil
 		}
 		c := b.Cursor()
 		for key, record := c.Last(); key != nil; key, record = c.Prev() {
-			if !bytes.Contains(record, []byte(q.ID)) || !bytes.Contains(record, email) { // saves decoding nearly all of them
+			if !bytes.Contains(record, []byte(q.ID)) || !bytes.Contains(record, email) { // avoids decoding nearly all of them
 				continue
 			}
-			payload, ok := unseal(bucketHistory, key, record)
 			var e Event
-			if !ok || json.Unmarshal(payload, &e) != nil {
-				continue // it is left out when the file is opened the next time
+			if !openJSON(bucketHistory, key, record, &e) {
+				continue // damage is handled when the file is opened next
 			}
-			if q.wants(&e) {
+			if q.matches(&e) {
 				events = append(events, e)
 			}
 			if q.Limit > 0 && len(events) == q.Limit {
@@ -78,19 +69,15 @@ func (s *Store) History(q Query) ([]Event, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read history in state file %s: %w", s.path, err)
+		return nil, err
 	}
 	return events, nil
 }
 
-// HistoryStart returns the time of the oldest event that is kept, if older ones were dropped for it; else the
-// zero time.
+// HistoryStart returns the time of the oldest event if older ones were dropped for space; else the zero time.
 func (s *Store) HistoryStart() (time.Time, error) {
 	var first Event
-	if s.Empty() {
-		return first.At, nil
-	}
-	err := s.view(func(tx *bolt.Tx) error {
+	err := s.read(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte(bucketHistory))
 		if b == nil {
 			return nil
@@ -100,24 +87,19 @@ func (s *Store) HistoryStart() (time.Time, error) {
 		if string(key) == eventKey(0) {
 			return nil
 		}
-		for ; key != nil; key, record = c.Next() {
-			if payload, ok := unseal(bucketHistory, key, record); ok && json.Unmarshal(payload, &first) == nil {
-				return nil // those that are damaged are left out when the file is opened the next time
-			}
+		for ; key != nil && !openJSON(bucketHistory, key, record, &first); key, record = c.Next() {
+			first = Event{} // damage is handled when the file is opened next
 		}
 		return nil
 	})
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read history in state file %s: %w", s.path, err)
-	}
-	return first.At, nil
+	return first.At, err
 }
 
-// eventKey numbers an event: hexadecimal, so that keys can be read and sort as the numbers do.
+// eventKey is the key of the n-th event: hexadecimal, of equal length, so that keys sort as the numbers do.
 func eventKey(n uint64) string { return fmt.Sprintf("%016x", n) }
 
-// record adds events, and drops as many of the oldest as there are too many.
-func (s *Store) record(tx *bolt.Tx, events []Event) error {
+// appendEvents adds events to the history, and drops the oldest beyond its limits.
+func (s *Store) appendEvents(tx *bolt.Tx, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -129,12 +111,12 @@ func (s *Store) record(tx *bolt.Tx, events []Event) error {
 		}
 		next++
 	}
-	if !s.measured {
-		s.bytes = 0
-		if err := b.ForEach(func(_, record []byte) error { s.bytes += len(record); return nil }); err != nil {
+	if !s.counted {
+		s.historyBytes = 0
+		if err := b.ForEach(func(_, record []byte) error { s.historyBytes += len(record); return nil }); err != nil {
 			return fmt.Errorf("history: %w", err)
 		}
-		s.measured = true
+		s.counted = true
 	}
 	for i, e := range events {
 		e.At = e.At.UTC()
@@ -146,27 +128,16 @@ func (s *Store) record(tx *bolt.Tx, events []Event) error {
 		if err := setRecord(tx, bucketHistory, key, sealed); err != nil {
 			return fmt.Errorf("history: %w", err)
 		}
-		s.bytes += len(sealed)
+		s.historyBytes += len(sealed)
 	}
 	for {
 		oldest, record := b.Cursor().First()
-		if n := tally(b.Sequence()).records(); n <= len(events) || n <= s.events && s.bytes <= s.most {
-			break // what is new is kept, whatever it takes
+		if n := bucketSum(b.Sequence()).records(); n <= len(events) || n <= s.maxEvents && s.historyBytes <= s.maxHistoryBytes {
+			return nil // new events are stored whatever their size
 		}
-		s.bytes -= len(record)
+		s.historyBytes -= len(record)
 		if err := deleteRecord(tx, bucketHistory, string(oldest)); err != nil {
 			return fmt.Errorf("history: %w", err)
 		}
 	}
-	return nil
-}
-
-// put begins a pause, or ends it.
-func (p *Pause) put(tx *bolt.Tx) error {
-	if p.At.IsZero() {
-		return deleteRecord(tx, bucketMeta, keyPause)
-	}
-	pause := *p
-	pause.At = pause.At.UTC()
-	return putMeta(tx, keyPause, pause)
 }

@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,22 +10,21 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// User reads what is known of one user, by Genesys id; nil if nothing is.
+// User returns one user by Genesys id; nil if it is not known.
 func (s *Store) User(id string) (*User, error) {
 	var u *User
-	err := s.users(func(b *bolt.Bucket) error {
-		u = openUser([]byte(id), b.Get([]byte(id)))
+	err := s.read(func(tx *bolt.Tx) error {
+		u = openUser([]byte(id), tx.Bucket([]byte(bucketUsers)).Get([]byte(id)))
 		return nil
 	})
 	return u, err
 }
 
-// Lookup reads the users who have one of some addresses (spec.User.Key), had it when they were last written to, or are
-// declared by it.
-// It reads past all the others, which takes some ten milliseconds for 50,000 of them.
+// Lookup returns the users who have one of some addresses (spec.User.Key), had it when they were last written to, or are
+// declared by it. It scans all records, which takes some ten milliseconds for 50,000 users.
 func (s *Store) Lookup(keys ...string) (found []*User, err error) {
-	err = s.users(func(b *bolt.Bucket) error {
-		found, err = lookup(b, keys)
+	err = s.read(func(tx *bolt.Tx) error {
+		found, err = lookup(tx.Bucket([]byte(bucketUsers)), keys)
 		return err
 	})
 	return found, err
@@ -34,10 +32,11 @@ func (s *Store) Lookup(keys ...string) (found []*User, err error) {
 
 func lookup(b *bolt.Bucket, keys []string) (found []*User, err error) {
 	err = b.ForEach(func(id, record []byte) error {
-		if !slices.ContainsFunc(keys, func(key string) bool { return mayMention(record, key) }) {
+		if !slices.ContainsFunc(keys, func(key string) bool { return mayContain(record, key) }) {
 			return nil
 		}
-		if u := openUser(id, record); u != nil && slices.ContainsFunc([]string{u.Declared.Key, u.Key(), u.AppliedKey()}, func(key string) bool { return key != "" && slices.Contains(keys, key) }) {
+		u := openUser(id, record)
+		if u != nil && slices.ContainsFunc([]string{u.Declared.Key, u.Key(), u.AppliedKey()}, func(key string) bool { return key != "" && slices.Contains(keys, key) }) {
 			found = append(found, u)
 		}
 		return nil
@@ -45,11 +44,10 @@ func lookup(b *bolt.Bucket, keys []string) (found []*User, err error) {
 	return found, err
 }
 
-// Addresses returns the addresses of all users that are known, in lower case, deleted ones too.
-func (s *Store) Addresses() ([]string, error) {
-	var keys []string
-	err := s.users(func(b *bolt.Bucket) error {
-		return b.ForEach(func(id, record []byte) error {
+// Addresses returns the addresses of all known users, in lower case, deleted ones included.
+func (s *Store) Addresses() (keys []string, err error) {
+	err = s.read(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(bucketUsers)).ForEach(func(id, record []byte) error {
 			if u := openUser(id, record); u != nil && u.Key() != "" {
 				keys = append(keys, u.Key())
 			}
@@ -59,20 +57,20 @@ func (s *Store) Addresses() ([]string, error) {
 	return keys, err
 }
 
-// mayMention reports whether a record may have an address in it, in whatever case; few others do. It compares what
-// stands around each @, as far as JSON writes it without escapes, and copies nothing.
-func mayMention(record []byte, key string) bool {
+// mayContain reports whether a record may contain an address, in any case of letters; for most others it returns false. It
+// compares the part around each @ that JSON writes without escapes, and allocates little.
+func mayContain(record []byte, key string) bool {
 	at := strings.IndexByte(key, '@')
 	if at < 0 {
 		return false
 	}
-	special := func(r rune) bool { return r > unicode.MaxASCII || strings.ContainsRune(`<>&"\`, r) }
-	first := strings.LastIndexFunc(key[:at], special) + 1 // behind the last byte of what is special, or before it
-	for first < at && key[first]&0xc0 == 0x80 {
+	escaped := func(r rune) bool { return r > unicode.MaxASCII || strings.ContainsRune(`<>&"\`, r) }
+	first := strings.LastIndexFunc(key[:at], escaped) + 1
+	for first < at && key[first]&0xc0 == 0x80 { // the other bytes of that character
 		first++
 	}
 	last := len(key)
-	if i := strings.IndexFunc(key[at:], special); i >= 0 {
+	if i := strings.IndexFunc(key[at:], escaped); i >= 0 {
 		last = at + i
 	}
 	want, before := []byte(key[first:last]), at-first
@@ -87,37 +85,6 @@ func mayMention(record []byte, key string) bool {
 			return true
 		}
 	}
-}
-
-// SnapshotOf reads what Snapshot does, but of the users only those who have one of some addresses, as Lookup finds them,
-// or one of some ids. Damage is left to Snapshot. It is for a look at few users while a pass goes on.
-func (s *Store) SnapshotOf(keys, ids []string) (*Snapshot, error) {
-	snap, _, err := s.read(func(tx *bolt.Tx) (map[string]*User, bool, error) {
-		b := tx.Bucket([]byte(bucketUsers))
-		found, err := lookup(b, keys)
-		for _, id := range ids {
-			if u := openUser([]byte(id), b.Get([]byte(id))); u != nil {
-				found = append(found, u)
-			}
-		}
-		users := map[string]*User{}
-		for _, u := range found {
-			users[u.ID] = u
-		}
-		return users, true, err
-	})
-	return snap, err
-}
-
-// users runs fn over the bucket of users, if there is one.
-func (s *Store) users(fn func(*bolt.Bucket) error) error {
-	if s.Empty() {
-		return nil
-	}
-	if err := s.view(func(tx *bolt.Tx) error { return fn(tx.Bucket([]byte(bucketUsers))) }); err != nil {
-		return fmt.Errorf("read state file %s: %w", s.path, err)
-	}
-	return nil
 }
 
 // openUser decodes a record; nil if there is none, or it is damaged.

@@ -10,16 +10,20 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/state/boltfile"
+	"usersyncd/state/lockfile"
 )
 
-// maxSize bounds the file, in bytes; doc.go says what fits.
-const maxSize = 1 << 30
+const (
+	maxSize     = 1 << 30 // of the file, in bytes; doc.go says what fits
+	lockTimeout = 2 * time.Second
+)
 
-// Open opens the state file at path for reading and writing, and creates it (mode 0600) and its
-// directories (0700) if need be. A damaged file is moved aside, and one with what is sound of it put in
-// its place; see SetAside. A file that others may read is made private; one that others may write, a link,
-// or another user's file is refused. While another process has the file, Open waits for Options.Timeout and
-// then returns ErrLocked, with the process id in its text.
+// Open opens the state file at path for reading and writing. It creates the file (mode 0600) and its directories (0700)
+// if they do not exist. A damaged file is moved aside and replaced by one with its sound records; see SetAside. A file that
+// others may read is made private; one that others may write, a link and another user's file are refused. If another
+// process has the file, Open waits for Options.Timeout and then returns ErrLocked.
 func Open(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("directory of state file %s: %w", path, err)
@@ -41,20 +45,20 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.untrusted, s.events, s.most = o.Untrusted, cmp.Or(o.MaxEvents, maxEvents), cmp.Or(o.MaxEventBytes, maxEventBytes)
-		if s.named, err = s.file.Stat(); err != nil {
+		s.untrusted, s.maxEvents, s.maxHistoryBytes = o.Untrusted, cmp.Or(o.MaxEvents, defaultEvents), cmp.Or(o.MaxEventBytes, defaultHistoryBytes)
+		if s.fileInfo, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
 		}
-		writePID(path)
+		lockfile.WritePID(path)
 		return s, nil
 	}
 }
 
-// OpenReadOnly opens the state file at path and never changes it, or anything beside it. A file that is
-// missing is an empty store. Of a damaged one it shows what Open would take over, from a temporary copy. Other
-// readers may have the file open at the same time, a process that writes may not: ErrLocked.
+// OpenReadOnly opens the state file at path, and changes neither it nor anything beside it. A file that does not exist is
+// an empty store. Of a damaged file it shows the sound records, from a temporary copy. Other readers may have the file
+// open at the same time; while a process writes it, OpenReadOnly returns ErrLocked.
 func OpenReadOnly(path string, o Options) (*Store, error) {
-	f, err := lockFile(path, os.O_RDONLY, o.deadline())
+	f, err := lockfile.Open(path, os.O_RDONLY, o.deadline())
 	if errors.Is(err, fs.ErrNotExist) {
 		aside, err := wasSetAside(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -82,23 +86,19 @@ func OpenReadOnly(path string, o Options) (*Store, error) {
 }
 
 func (o Options) deadline() time.Time {
-	timeout := o.Timeout
-	if timeout == 0 {
-		timeout = lockTimeout
-	}
-	return time.Now().Add(timeout)
+	return time.Now().Add(cmp.Or(o.Timeout, lockTimeout))
 }
 
-// openExisting returns the store with ErrDamaged if its file is to be set aside, which must happen before
-// release gives its lock back.
+// openExisting opens a file that exists. With ErrDamaged it also returns the store, which holds the lock until the file
+// was set aside.
 func openExisting(path string, deadline time.Time) (*Store, error) {
-	f, err := lockFile(path, os.O_RDWR, deadline)
+	f, err := lockfile.Open(path, os.O_RDWR, deadline)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{path: path, file: f}
 	if err = s.attach(); err == nil {
-		err = makePrivate(f) // now that it is known to be ours
+		err = lockfile.MakePrivate(f) // now that it is known to be a state file
 	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, errors.Join(err, s.release())
@@ -106,15 +106,15 @@ func openExisting(path string, deadline time.Time) (*Store, error) {
 	return s, err
 }
 
-// attach hands the locked file to bbolt, once its pages are known to be sound, and returns ErrDamaged, with the file
-// as it was, unless all records are.
+// attach opens the locked file with bbolt after its pages were verified. It returns ErrDamaged, and leaves the file as it
+// is, unless all records are sound.
 func (s *Store) attach() error {
 	info, err := s.file.Stat()
 	if err != nil {
 		return err
 	}
-	if err := verify(s.file, info.Size()); err != nil {
-		return err
+	if err := boltfile.Verify(s.file, info.Size()); err != nil {
+		return damagef("%v", err)
 	}
 	if err := s.openBolt(); err != nil {
 		return err
@@ -128,22 +128,22 @@ func (s *Store) attach() error {
 	return s.upgrade()
 }
 
-// create makes an empty state file. fs.ErrExist: somebody else was faster.
+// create makes an empty state file. It returns fs.ErrExist if another process has made one meanwhile.
 func create(path string, deadline time.Time) (*Store, error) {
 	rebuilt, err := wasSetAside(path)
 	if err != nil {
 		return nil, err
 	}
-	var kept *salvaged
-	if rebuilt { // and a crash left nothing in its place
-		kept = &salvaged{}
+	var records *salvaged
+	if rebuilt { // and a crash prevented its replacement
+		records = &salvaged{}
 	}
-	s, err := build(path, kept, deadline)
+	s, err := build(path, records, deadline)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, errors.Join(fs.ErrExist, os.Remove(path+newSuffix), s.release()) // removed while the lock is ours
+		return nil, errors.Join(fs.ErrExist, os.Remove(path+lockfile.NewSuffix), s.release()) // removed before the lock is released
 	}
 	if err := s.rename(); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -151,46 +151,54 @@ func create(path string, deadline time.Time) (*Store, error) {
 	return s, nil
 }
 
-// build makes a state file under another name, so that a crash leaves no half of one. The lock is that of the file, and
-// moves with it.
-func build(path string, kept *salvaged, deadline time.Time) (*Store, error) {
-	f, err := lockFile(path+newSuffix, os.O_RDWR|os.O_CREATE, deadline)
+// build makes a state file under a temporary name, so that a crash leaves no incomplete one. The lock is that of the file,
+// and stays when it is renamed.
+func build(path string, records *salvaged, deadline time.Time) (*Store, error) {
+	f, err := lockfile.Open(path+lockfile.NewSuffix, os.O_RDWR|os.O_CREATE, deadline)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{path: path, file: f}
-	if err := s.fill(kept); err != nil {
+	if err := s.fill(records); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
 
-// fill makes a file of any content a state file.
-func (s *Store) fill(kept *salvaged) error {
-	if err := s.file.Truncate(0); err != nil { // what a crash has left
+// fill replaces the content of the file by a new database.
+func (s *Store) fill(records *salvaged) error {
+	if err := s.file.Truncate(0); err != nil { // a crash may have left something
 		return err
 	}
 	if err := s.openBolt(); err != nil {
 		return err
 	}
-	if err := s.update(layOut(kept)); err != nil {
+	if err := s.update(initialize(records)); err != nil {
 		return fmt.Errorf("create state file %s: %w", s.path, err)
 	}
 	return nil
 }
 
-// rename gives a file that is complete its name.
+// rename gives a complete file its final name.
 func (s *Store) rename() error {
-	if err := os.Rename(s.path+newSuffix, s.path); err != nil {
+	if err := os.Rename(s.path+lockfile.NewSuffix, s.path); err != nil {
 		return err
 	}
 	return syncDir(s.path)
 }
 
-// openBolt opens the database in s.file, of which the lock is held: bbolt locks the same open file
-// once more, which succeeds at once.
+// syncDir makes a change of a file's name durable.
+func syncDir(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openBolt opens the database in s.file, which is locked: bbolt's own lock on the same open file succeeds at once.
 func (s *Store) openBolt() error {
-	panicked, err := recovered(func() error {
+	panicked, err := recoverDamage(func() error {
 		db, err := bolt.Open(s.file.Name(), 0o600, &bolt.Options{
 			Timeout:      lockTimeout,
 			FreelistType: bolt.FreelistMapType,

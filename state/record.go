@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc32"
+
+	bolt "go.etcd.io/bbolt"
 )
 
-// A record is a format byte, the CRC-32C of everything that makes it this record, and the payload.
+// A record is a format byte, the CRC-32C of format, bucket, key and payload, and the payload.
 //
 //	0      1            5
 //	+------+------------+-----------
@@ -17,10 +19,10 @@ const (
 	recordHead   = 5
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli) // computed by one CPU instruction where there is one
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) // one CPU instruction where there is one
 
-// seal makes the record of a payload. The sum covers bucket and key too, so that a record that turns
-// up under another key is as damaged as one with a flipped bit.
+// seal makes the record of a payload. The sum covers bucket and key, too, so that a record under another key counts as
+// damaged.
 func seal(bucket, key string, payload []byte) []byte {
 	r := make([]byte, recordHead, recordHead+len(payload))
 	r[0] = recordFormat
@@ -28,7 +30,7 @@ func seal(bucket, key string, payload []byte) []byte {
 	return append(r, payload...)
 }
 
-// unseal returns the payload of a record, which is valid as long as record is, and whether it is whole.
+// unseal returns the payload of a record, which is valid as long as record is, and whether the checksum is right.
 func unseal(bucket string, key, record []byte) ([]byte, bool) {
 	if len(record) < recordHead || record[0] != recordFormat {
 		return nil, false
@@ -43,7 +45,7 @@ func unseal(bucket string, key, record []byte) ([]byte, bool) {
 func sum(format byte, bucket string, key, payload []byte) uint32 {
 	head := make([]byte, 0, 32)
 	head = append(head, format)
-	head = append(head, bucket...) // bucket names hold no zero byte
+	head = append(head, bucket...) // bucket names contain no zero byte
 	head = append(head, 0)
 	head = binary.BigEndian.AppendUint32(head, uint32(len(key)))
 	crc := crc32.Update(0, castagnoli, head)
@@ -59,8 +61,48 @@ func sealJSON(bucket, key string, v any) ([]byte, error) {
 	return seal(bucket, key, payload), nil
 }
 
-// openJSON reads a record into v and says whether it is whole. v is undefined if it is not.
+// openJSON decodes a record into v, and reports whether it is sound. Otherwise v is undefined.
 func openJSON(bucket string, key, record []byte, v any) bool {
 	payload, ok := unseal(bucket, key, record)
 	return ok && json.Unmarshal(payload, v) == nil
+}
+
+// A bucketSum is the sequence of a bucket: the number of its records (upper 32 bits), and the XOR of their checksums. A
+// page that the disk did not write holds older records, each of them sound; this sum shows it.
+type bucketSum uint64
+
+func (s bucketSum) with(record []byte) bucketSum    { return (s + 1<<32) ^ checksum(record) }
+func (s bucketSum) without(record []byte) bucketSum { return (s - 1<<32) ^ checksum(record) }
+func (s bucketSum) records() int                    { return int(s >> 32) }
+
+func checksum(record []byte) bucketSum {
+	if len(record) < recordHead {
+		return 0
+	}
+	return bucketSum(binary.BigEndian.Uint32(record[1:]))
+}
+
+// setRecord and deleteRecord update the bucket's sum. Buckets are changed in no other way.
+func setRecord(tx *bolt.Tx, bucket, key string, record []byte) error {
+	b := tx.Bucket([]byte(bucket))
+	s := bucketSum(b.Sequence())
+	if old := b.Get([]byte(key)); old != nil {
+		s = s.without(old)
+	}
+	if err := b.SetSequence(uint64(s.with(record))); err != nil {
+		return err
+	}
+	return b.Put([]byte(key), record)
+}
+
+func deleteRecord(tx *bolt.Tx, bucket, key string) error {
+	b := tx.Bucket([]byte(bucket))
+	old := b.Get([]byte(key))
+	if old == nil {
+		return nil
+	}
+	if err := b.SetSequence(uint64(bucketSum(b.Sequence()).without(old))); err != nil {
+		return err
+	}
+	return b.Delete([]byte(key))
 }

@@ -7,7 +7,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Meta is everything small: what a pass that finds nothing to do has to know.
+// Meta has the small records: what a pass that has nothing to do must know.
 type Meta struct {
 	Org       *Org       // nil: Bind was never called
 	Refresh   Refresh    // as in Snapshot
@@ -15,20 +15,17 @@ type Meta struct {
 	Rebuilt   bool       // as in Snapshot
 	Damaged   int        // as in Snapshot
 	Intents   int        // creations whose outcome was not recorded
-	Writes    int        // fields of users of whose last write the outcome was not recorded
+	Writes    int        // fields of users for which the outcome of a write was not recorded
 	Failures  int        // users in quarantine
 	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
 	Applied   *Applied   // the tree that was last fully applied; nil: none was
 	Pause     *Pause     // nil: none
 }
 
-// Meta reads what is small; it does not touch the users.
+// Meta reads the small records, and no users.
 func (s *Store) Meta() (Meta, error) {
-	if s.Empty() {
-		return Meta{Rebuilt: s.rebuilt}, nil
-	}
-	var m Meta
-	err := s.view(func(tx *bolt.Tx) error {
+	m := Meta{Rebuilt: s.rebuilt}
+	err := s.read(func(tx *bolt.Tx) error {
 		m = readMeta(tx)
 		intents, _, err := readAll(tx, bucketIntents, decodeIntent)
 		if err != nil {
@@ -40,7 +37,7 @@ func (s *Store) Meta() (Meta, error) {
 		}
 		m.Intents, m.Failures = len(intents), len(failures)
 		if b := tx.Bucket([]byte(bucketWrites)); b != nil {
-			m.Writes = tally(b.Sequence()).records()
+			m.Writes = bucketSum(b.Sequence()).records()
 		}
 		for _, f := range failures {
 			if m.NextTry.IsZero() || f.Next.Before(m.NextTry) {
@@ -50,45 +47,56 @@ func (s *Store) Meta() (Meta, error) {
 		return nil
 	})
 	if err != nil {
-		return Meta{}, fmt.Errorf("read state file %s: %w", s.path, err)
+		return Meta{}, err
 	}
 	return m, nil
 }
 
-// Snapshot reads everything. The maps and users are the caller's own. If it finds damage that was not there when the file
-// was opened, the file is set aside and replaced as Open does.
+// Snapshot reads everything. The caller may change the maps and the users. If it finds damage that was not there when the
+// file was opened, the file is set aside and replaced as by Open.
 func (s *Store) Snapshot() (*Snapshot, error) {
 	db := s.database()
-	snap, sound, err := s.snapshot()
+	snap, sound, err := s.snapshot(readUsers)
 	if sound || err != nil {
 		return snap, err
 	}
 	if err := s.replace(db); err != nil {
 		return nil, err
 	}
-	if snap, sound, err = s.snapshot(); err == nil && !sound {
-		err = fmt.Errorf("read state file %s: %w", s.path, damagef("again, as soon as it was replaced"))
+	if snap, sound, err = s.snapshot(readUsers); err == nil && !sound {
+		err = fmt.Errorf("read state file %s: %w", s.path, damagef("again, just after it was replaced"))
 	}
 	return snap, err
 }
 
-func (s *Store) snapshot() (snap *Snapshot, sound bool, err error) {
-	return s.read(func(tx *bolt.Tx) (map[string]*User, bool, error) {
-		now := time.Now()
-		return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
+// SnapshotOf reads what Snapshot does, but of the users only those with one of some addresses, as Lookup finds them, or
+// one of some ids. It leaves damage to Snapshot. It is for queries about few users while a pass runs.
+func (s *Store) SnapshotOf(keys, ids []string) (*Snapshot, error) {
+	snap, _, err := s.snapshot(func(tx *bolt.Tx) (map[string]*User, bool, error) {
+		b := tx.Bucket([]byte(bucketUsers))
+		found, err := lookup(b, keys)
+		for _, id := range ids {
+			if u := openUser([]byte(id), b.Get([]byte(id))); u != nil {
+				found = append(found, u)
+			}
+		}
+		users := map[string]*User{}
+		for _, u := range found {
+			users[u.ID] = u
+		}
+		return users, true, err
 	})
+	return snap, err
 }
 
-// read makes a snapshot with the users that readUsers returns, and says whether all was sound, as readAll does.
-func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (snap *Snapshot, sound bool, err error) {
+// snapshot makes a snapshot with the users that readUsers returns, and reports whether all is sound, as readAll does.
+func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (snap *Snapshot, sound bool, err error) {
 	snap = &Snapshot{Users: map[string]*User{}, Intents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
-	if s.Empty() {
-		if s.rebuilt {
-			snap.Guards.Tallies = []Tally{forgotten(time.Now())}
-		}
-		return snap, true, nil
+	if s.Empty() && s.rebuilt {
+		snap.Guards.Tallies = []Tally{incompleteTally(time.Now())}
 	}
-	err = s.view(func(tx *bolt.Tx) (err error) {
+	sound = true
+	err = s.read(func(tx *bolt.Tx) (err error) {
 		m := readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
@@ -113,47 +121,49 @@ func (s *Store) read(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (
 		return nil
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("read state file %s: %w", s.path, err)
+		return nil, false, err
 	}
 	return snap, sound, nil
+}
+
+func readUsers(tx *bolt.Tx) (map[string]*User, bool, error) {
+	now := time.Now()
+	return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
 }
 
 // readMeta reads the records of the bucket meta.
 func readMeta(tx *bolt.Tx) Meta {
 	status := readStatus(tx)
-	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged}
+	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged, Org: getMetaPtr[Org](tx, keyOrg), Applied: getMetaPtr[Applied](tx, keyApplied),
+		Pause: getMetaPtr[Pause](tx, keyPause)}
 	if status.Refresh != nil {
 		m.Refresh = *status.Refresh
 	}
-	var org Org
-	if getMeta(tx, keyOrg, &org) {
-		m.Org = &org
-	}
-	var applied Applied
-	if getMeta(tx, keyApplied, &applied) {
-		m.Applied = &applied
-	}
-	var pause Pause
-	if getMeta(tx, keyPause, &pause) {
-		m.Pause = &pause
-	}
-	var converged Converged
-	if getMeta(tx, keyConverged, &converged) && m.Damaged == 0 {
-		m.Converged = &converged
+	if m.Damaged == 0 {
+		m.Converged = getMetaPtr[Converged](tx, keyConverged)
 	}
 	return m
 }
 
-// readAll decodes a bucket. It is not sound if a record is damaged, which is left out, or the tally is wrong.
+// getMetaPtr returns a record of the bucket meta; nil if there is none that is sound.
+func getMetaPtr[T any](tx *bolt.Tx, key string) *T {
+	v := new(T)
+	if !getMeta(tx, key, v) {
+		return nil
+	}
+	return v
+}
+
+// readAll decodes a bucket. It is not sound if a record is damaged, which is left out, or if the bucket's sum is wrong.
 func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (all map[string]T, sound bool, err error) {
-	b, t := tx.Bucket([]byte(bucket)), tally(0)
-	if b == nil { // it came later than the file, which is open for reading only
+	b, s := tx.Bucket([]byte(bucket)), bucketSum(0)
+	if b == nil { // an older file, open for reading only
 		return map[string]T{}, true, nil
 	}
-	want := tally(b.Sequence())
-	all, sound = make(map[string]T, min(want.records(), 1<<20)), true // it may be damaged too
+	want := bucketSum(b.Sequence())
+	all, sound = make(map[string]T, min(want.records(), 1<<20)), true // the number may be damaged, too
 	err = b.ForEach(func(k, record []byte) error {
-		t = t.with(record)
+		s = s.with(record)
 		key := string(k)
 		payload, ok := unseal(bucket, k, record)
 		if ok {
@@ -165,5 +175,5 @@ func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload 
 		sound = sound && ok
 		return nil
 	})
-	return all, sound && t == want, err
+	return all, sound && s == want, err
 }

@@ -8,40 +8,39 @@ import (
 	"usersyncd/spec"
 )
 
-// Observed is what the API last told of one user.
+// Observed is what the API last returned for one user.
 type Observed struct {
 	ID      string      `json:"id"`
 	Version int         `json:"version"`
 	Fields  spec.Fields `json:"fields"` // Fields[spec.State] may also be "deleted"; a field that is absent is unknown
-	// Opaque is what the directory must see again to write this user without loss
-	// (contacts that no spec manages); nobody else looks inside.
+	// Opaque is what the directory needs to write this user without loss (contacts that no spec manages). Only the directory
+	// interprets it.
 	Opaque json.RawMessage `json:"opaque,omitempty"`
 }
 
-// User is all that is known of one Genesys user.
+// User is what is known of one Genesys user.
 type User struct {
 	Observed
-	// Applied holds each managed field as it was last written or found equal.
-	// It is nil for a user that was never managed.
+	// Applied has each managed field as it was last written or found equal. It is nil for a user that was never managed.
 	Applied spec.Fields `json:"applied,omitempty"`
 	Times   Times       `json:"times,omitzero"`
-	// CreatedAt is when the account was made by us, in Unix time, as long as a reading may not show all that the organization
-	// gives to a new one; 0 otherwise.
+	// CreatedAt is when usersyncd created the account, in Unix time, as long as a reading may lack what the organization
+	// assigns to every new user; 0 otherwise.
 	CreatedAt int64 `json:"made,omitempty"`
-	// Stale is whether the fields that no listing shows were read so soon after the user was restored that the reading
-	// may be of before: they are read again with the next listing.
+	// Stale is whether the fields that no listing shows were read so soon after the user was restored that the values may
+	// be older than that: they are read again with the next listing.
 	Stale bool `json:"stale,omitempty"`
 
-	// Declared is the declaration that the user was last matched to; zero for who never was, or no longer is managed.
-	// It is who the user is for us, whatever becomes of the address in Genesys.
+	// Declared is the declaration that the user was last matched to; zero for a user that never was, or is no longer
+	// managed. It identifies the user even when the address is changed in Genesys.
 	Declared Declaration `json:"declared,omitzero"`
-	// FormerKeys are the keys that the user was declared as before, the newest last; at most MaxFormerly.
+	// FormerKeys are earlier values of Declared.Key, the newest last; at most MaxFormerKeys.
 	FormerKeys []string `json:"formerly,omitempty"`
-	// Removed is what was done to the user when nobody declared it any more, deactivate or delete; "" for nothing.
-	// Who is declared again is brought back.
+	// Removed is what was done to the user when it was no longer declared: deactivate or delete; "" for nothing. If it is
+	// declared again, that is reverted.
 	Removed string `json:"removed,omitempty"`
-	// Suspended is spec.User.OwnHash of the declaration at the time when somebody else was found to have deactivated
-	// or deleted the user; "" for nobody has.
+	// Suspended is spec.User.OwnHash of the declaration at the time when somebody else was found to have deactivated or
+	// deleted the user; "" if nobody has.
 	Suspended string `json:"suspended,omitempty"`
 	// Repairs are the fields that were changed back within the last hours, because somebody else had changed them.
 	Repairs map[spec.Field]Repair `json:"repairs,omitempty"`
@@ -54,10 +53,10 @@ type Declaration struct {
 	Ordinal int    `json:"n,omitempty"`    // position among the users of that file, from 1; 0 if it declares one
 }
 
-// MaxFormerKeys is how many former keys of a user are remembered.
+// MaxFormerKeys is how many former keys of a user are recorded.
 const MaxFormerKeys = 10
 
-// Redeclare records that the user is declared so from now on.
+// Redeclare records that the user is now declared so.
 func (u *User) Redeclare(d Declaration) {
 	if old := u.Declared.Key; old != "" && old != d.Key {
 		u.FormerKeys = slices.DeleteFunc(slices.Clone(u.FormerKeys), func(key string) bool { return key == old || key == d.Key })
@@ -66,21 +65,21 @@ func (u *User) Redeclare(d Declaration) {
 	u.Declared = d
 }
 
-// Unmanage forgets what was applied and changed back, and as whom the user was declared.
+// Unmanage clears what is known only of managed users.
 func (u *User) Unmanage() {
 	u.Applied, u.Declared, u.FormerKeys, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
 }
 
-// Deleted is the state of a user whom the API still knows and no longer lists. No spec has it.
+// Deleted is the state of a user that the API still knows and no longer lists. No spec has it.
 const Deleted = "deleted"
 
-// Key returns the address that the user was last seen with, in the form of spec.User.Key; "" for none.
+// Key returns the observed address, in the form of spec.User.Key; "" for none.
 func (o *Observed) Key() string { return spec.Key(o.Fields[spec.Email].Text()) }
 
-// AppliedKey returns the address last applied, in the form of spec.User.Key; "" for who is not managed.
+// AppliedKey returns the address last applied, in the form of spec.User.Key; "" for a user that is not managed.
 func (u *User) AppliedKey() string { return spec.Key(u.Applied[spec.Email].Text()) }
 
-// Deleted reports whether the user was deleted when it was last seen.
+// Deleted reports whether the user was deleted when it was last observed.
 func (u *User) Deleted() bool { return u.Fields[spec.State].Text() == Deleted }
 
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
@@ -96,16 +95,16 @@ type UserFields struct {
 	Fields []spec.Field
 }
 
-// Repair is how often a field of a user was changed back of late: somebody else had changed it.
+// Repair is how often a field of a user was recently changed back, because somebody else had changed it.
 type Repair struct {
 	At    []time.Time   `json:"at"`              // the last times, oldest first; to the second, in UTC
-	Pause time.Duration `json:"pause,omitempty"` // after the last of them, in which it is left alone; 0: it is not contested
+	Pause time.Duration `json:"pause,omitempty"` // after the last of them, in which it is not changed back; 0: it is not contested
 }
 
 // Failure is a user in quarantine.
 type Failure struct {
 	Key           string    `json:"key"`     // spec.User.Key
-	Desired       string    `json:"desired"` // spec.User.Hash of what was refused; another hash is tried at once
+	Desired       string    `json:"desired"` // spec.User.Hash of what failed; another hash is tried at once
 	Attempts      int       `json:"attempts"`
 	Next          time.Time `json:"next"` // not tried before
 	Status        int       `json:"status,omitempty"`
@@ -118,19 +117,19 @@ type Failure struct {
 type Refresh struct {
 	At     time.Time `json:"at"`
 	Listed int       `json:"listed"` // users in the listing
-	// Gap is what is missing of the listing, for people; "" if it showed everybody, or as many as the API lists.
+	// Gap says for people what the listing lacks; "" if it had every user, or as many as the API lists.
 	Gap string `json:"gap,omitempty"`
-	// HeldIDs are the ids of managed users that it did not show, where they were too many to be believed.
+	// HeldIDs are the managed users that the listing did not have, if they were too many to be plausible.
 	HeldIDs []string `json:"held,omitempty"`
-	// Fields are those that the listing was asked for.
+	// Fields are those that were requested with the listing.
 	Fields []spec.Field `json:"fields,omitempty"`
 }
 
-// Guards is what the guards against removals by mistake must remember over restarts.
+// Guards is what the guards remember between passes.
 type Guards struct {
 	Tallies  []Tally  `json:"done,omitempty"`     // by time
-	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, in the pass's own words
-	// FirstImport is since when users are created in what was a new organization; zero once a tree was fully applied.
+	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, as tokens of package plan
+	// FirstImport is since when users are created in an organization that was new; zero once a tree was fully applied.
 	FirstImport time.Time `json:"firstImport,omitzero"`
 }
 
@@ -141,16 +140,16 @@ type Tally struct {
 	Deactivated int       `json:"deactivated,omitempty"`
 	Created     int       `json:"created,omitempty"` // and restored, of those whom somebody else had deleted
 	Renamed     int       `json:"renamed,omitempty"`
-	// Losses counts the users who lost something: by field and name, such as "queues Billing".
+	// Losses counts the users who lost something, by field and name, such as "queues Billing".
 	Losses     map[string]int `json:"lost,omitempty"`
-	Incomplete bool           `json:"forgotten,omitempty"` // the file was damaged then: there may have been more before
+	Incomplete bool           `json:"forgotten,omitempty"` // the file was damaged then: more may have been done before
 }
 
 // Converged says that a tree was fully applied and nothing known has changed since.
 type Converged struct {
-	Digest string `json:"digest"` // spec.Tree.Digest, with whatever else the caller makes the answer depend on
+	Digest string `json:"digest"` // spec.Tree.Digest, and whatever else the caller makes it depend on
 	Users  int    `json:"users"`
-	// Revision is that of the tree. It is remembered as Applied when the mark is gone.
+	// Revision is that of the tree. It stays as Applied when the mark is cleared.
 	Revision string `json:"revision,omitempty"`
 }
 
@@ -158,11 +157,11 @@ type Converged struct {
 type Applied struct {
 	Revision string    `json:"revision"`
 	At       time.Time `json:"at"`
-	// RolledBack is whether a rollback has taken some of it, or of a tree before it, back since.
+	// RolledBack is whether a rollback has since taken back some of it, or of a tree before it.
 	RolledBack bool `json:"undone,omitempty"`
 }
 
-// Pause is a person's wish that nothing is changed for a while.
+// Pause is a request of a person to change nothing until it is ended.
 type Pause struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by,omitempty"`
@@ -179,16 +178,16 @@ type Event struct {
 	Action   string       `json:"action"`
 	Cause    string       `json:"cause"`
 	Fields   []FieldEvent `json:"fields"`
-	// CorrelationID is what the vendor's support asks for; "" if nobody knows which answer it was.
+	// CorrelationID is what the vendor's support asks for; "" if it is not known which response it was.
 	CorrelationID string `json:"correlationId,omitempty"`
-	// Uncertain is whether the answer was lost, and nobody knows whether it was done or, if a look shows that it
-	// was, by whom.
+	// Uncertain is whether the response was lost, and it is not known whether the write was made or, if a reading shows
+	// the values, by whom.
 	Uncertain bool `json:"uncertain,omitempty"`
-	// RollbackOf is, of a rollback, what is undone: a revision, or since when.
+	// RollbackOf is, of a rollback, what is rolled back: a revision, or since when.
 	RollbackOf string `json:"undoes,omitempty"`
 }
 
-// FieldEvent is one field of an event. Before is "" where it was not known.
+// FieldEvent is one field of an event. Before is "" if it was not known.
 type FieldEvent struct {
 	Field  spec.Field `json:"field"`
 	Before spec.Value `json:"before"`
@@ -199,46 +198,45 @@ type FieldEvent struct {
 // Org is the organization that a state file belongs to.
 type Org struct {
 	API string `json:"api"` // base URL
-	ID  string `json:"id"`  // "" where it could not be read
+	ID  string `json:"id"`  // "" if it could not be read
 }
 
 // Snapshot is everything the store holds, decoded.
 type Snapshot struct {
 	Users   map[string]*User  // by Genesys id
 	Intents map[string]Intent // by key
-	// Writes are the fields that a call may have written of which no commit says what came of it, by Genesys id: what
-	// is known of them may be of before. Each event is of one field, and is what the history tells if it was done;
-	// its time is when there was no answer yet.
+	// Writes are the fields that a call may have written whose outcome was not recorded, by Genesys id: what is known of
+	// them may be outdated. Each event is of one field, and is what the history will have if the write was made; its time
+	// is when there was no response yet.
 	Writes   map[string]map[spec.Field]Event
 	Failures map[string]Failure // by key
 	Guards   Guards
-	Releases []string // ids of plans: what they hold was asked to be released, see Release
-	Checkout string   // identity of the checkout whose specs were applied; "" before there was one
+	Releases []string // ids of holds that a person has asked to release
+	Checkout string   // identity of the checkout whose specs were applied; "" if there was none yet
 	Refresh  Refresh  // zero: never, or the file was rebuilt since
 	Rebuilt  bool     // a damaged file was set aside, and there was no refresh since
 	Damaged  int      // records and pages that were lost with it
 }
 
-// Commit is what one completed call changes. It is applied whole or not at all, and what is taken
-// away goes before what is put. A commit that has Users, Forget, Intents, Writes or Failures and no Converged
-// clears the Converged mark; one that has a Refresh clears Rebuilt and Damaged.
+// Commit is what one completed call changes. It is applied completely or not at all; deletions go before writes. A commit
+// that has Users, Forget, Intents, Writes or Failures and no Converged clears the Converged mark; one that has a Refresh
+// clears Rebuilt and Damaged.
 type Commit struct {
 	Users         []*User
 	Forget        []string // Genesys ids
 	Intents       []Intent
-	ClearIntents  []string     // keys whose intent is cleared
-	Writes        []Event      // that are about to be made: of each field an intent, in place of the one that there is
+	ClearIntents  []string     // keys
+	Writes        []Event      // that are about to be made: an intent for each field, which replaces an earlier one
 	ClearWrites   []UserFields // whose intents are cleared
 	Failures      []Failure
 	ClearFailures []string // keys that leave quarantine
-	Guards        *Guards  // replaces what was remembered
+	Guards        *Guards
 	Refresh       *Refresh
 	Converged     *Converged
-	Events        []Event // added to the history
-	Checkout      string  // replaces the one that is remembered, if it is not ""
-	RolledBack    bool    // some of what was last fully applied is being taken back
-	Pause         *Pause  // replaces the one that is; the zero value ends it
-
-	AddReleases   []string // ids of what guards hold, which a person asks the next pass to release
-	ClearReleases []string // of those, the ones that were dealt with
+	Events        []Event  // added to the history
+	Checkout      string   // replaces the recorded one if it is not ""
+	RolledBack    bool     // some of what was last fully applied is being rolled back
+	Pause         *Pause   // the zero value ends a pause
+	AddReleases   []string // ids of holds that a person asks the next pass to release
+	ClearReleases []string // those that were handled
 }

@@ -11,86 +11,88 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/state/lockfile"
 )
 
 // Why a state file cannot be used, for errors.Is.
 var (
-	// ErrLocked is returned when another process has the file open.
-	ErrLocked = errors.New("state file is in use")
+	// ErrLocked is returned when another process has the file open. Its text has the process id if that is known.
+	ErrLocked = lockfile.ErrLocked
 	// ErrNewer is returned when a newer usersyncd wrote the file. Such a file is never set aside.
 	ErrNewer = errors.New("state file has a newer format")
 	// ErrForeign is returned when the file is the sound bbolt database of another program.
 	ErrForeign = errors.New("not a state file of usersyncd")
 	// ErrOtherOrg is returned when the file holds another organization's users.
 	ErrOtherOrg = errors.New("state file belongs to another organization")
-	// ErrReadOnly is returned by Commit on a store that was opened with OpenReadOnly.
+	// ErrReadOnly is returned by the writing methods of a store from OpenReadOnly.
 	ErrReadOnly = errors.New("state file is open for reading only")
 	// ErrDamaged is returned when the file turns out to be damaged while it is open.
 	ErrDamaged = errors.New("state file is damaged")
-	// ErrReplaced is returned when the file was removed or replaced while it is open: nothing that is written to
-	// it would be there after a restart, and another process may have taken its place.
+	// ErrReplaced is returned when the file was removed or replaced while it is open: what is written to it would be
+	// missing after a restart, and another process may use the new one.
 	ErrReplaced = errors.New("state file was removed or replaced")
 )
 
 // Options of Open and OpenReadOnly. The zero value is ready to use.
 type Options struct {
-	Timeout       time.Duration // how long to wait for the lock of another process; 0 means 2 s
-	MaxEvents     int           // how many events of the history are kept; 0 means 50,000
-	MaxEventBytes int           // how much they may take, in bytes; 0 means 128 MiB
-	// Untrusted is for a file that lies where others may write: what it says of releases does not count.
+	Timeout       time.Duration // how long to wait for the lock of another process; 0: 2 s
+	MaxEvents     int           // how many events the history has at most; 0: 50,000
+	MaxEventBytes int           // how many bytes they take at most; 0: 128 MiB
+	// Untrusted is for a file in a place that others may write to: its releases are ignored.
 	Untrusted bool
 }
 
 // Store is an open state file. Its methods are safe for concurrent use.
 type Store struct {
-	path      string
-	readOnly  bool
-	untrusted bool // see Options
-	events    int  // that the history keeps
-	most      int  // bytes that they may take
+	path            string
+	readOnly        bool
+	untrusted       bool // see Options
+	maxEvents       int
+	maxHistoryBytes int
 
-	opened  sync.RWMutex // held for writing while the file is replaced by another, and while it is closed
-	file    *os.File     // bbolt's; kept to give the lock back when bbolt cannot
-	db      *bolt.DB     // nil: there is nothing to read (OpenReadOnly alone)
-	named   os.FileInfo  // the file that path names, as long as it is this one; nil: it does not matter
-	aside   string       // where the damaged file was moved
-	rebuilt bool         // of a store without db
+	mu       sync.RWMutex // held for writing while the file is replaced by another, and while it is closed
+	file     *os.File     // bbolt's; to release the lock when bbolt cannot
+	db       *bolt.DB     // nil: there is nothing to read (OpenReadOnly only)
+	fileInfo os.FileInfo  // of file, which path must name; nil: it need not
+	aside    string       // where the damaged file was moved
+	rebuilt  bool         // of a store without db
 
-	history  sync.Mutex // taken before opened
-	bytes    int        // that the events take, if measured; both for whoever has the mutex
-	measured bool
-	broken   atomic.Pointer[damage]
-	closed   atomic.Bool
+	historyMu    sync.Mutex // taken before mu
+	historyBytes int        // size of all events, if counted; both are guarded by historyMu
+	counted      bool
+	broken       atomic.Pointer[damage]
+	closed       atomic.Bool
 }
 
 // SetAside returns the path to which a damaged file was moved, when it was opened or since; "" if none was.
 func (s *Store) SetAside() string {
-	s.opened.RLock()
-	defer s.opened.RUnlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	return s.aside
 }
 
-// Path returns where the file is.
+// Path returns the path of the file.
 func (s *Store) Path() string { return s.path }
 
-// Empty reports that there is nothing to read: OpenReadOnly found no file, or a damaged one of which nothing is sound.
+// Empty reports whether there is nothing to read: OpenReadOnly found no file, or a damaged one with no sound record.
 func (s *Store) Empty() bool { return s.database() == nil }
 
 func (s *Store) database() *bolt.DB {
-	s.opened.RLock()
-	defer s.opened.RUnlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	return s.db
 }
 
-// Close gives the file back. It waits for calls under way.
+// Close waits for calls under way, and closes the file.
 func (s *Store) Close() error {
 	if s.Empty() || s.closed.Swap(true) {
 		return nil
 	}
-	s.opened.Lock()
-	defer s.opened.Unlock()
-	if !s.readOnly && s.gone() == nil {
-		removePID(s.path) // before the lock goes: afterwards the file may be the next holder's
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.readOnly && s.checkReplaced() == nil {
+		lockfile.RemovePID(s.path) // before the lock is released: afterwards it may be the next holder's
 	}
 	if err := s.release(); err != nil {
 		return fmt.Errorf("close state file %s: %w", s.path, err)
@@ -98,8 +100,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// release closes whatever is open. A transaction that panicked may have left bbolt's locks held, so
-// of a broken database only the file is closed, which gives the lock back.
+// release closes what is open. A transaction that panicked may have left bbolt's locks held, so of a broken database only
+// the file is closed, which releases its lock.
 func (s *Store) release() error {
 	if s.db != nil && s.broken.Load() == nil {
 		return s.db.Close()
@@ -107,7 +109,30 @@ func (s *Store) release() error {
 	if _, err := s.file.Stat(); errors.Is(err, os.ErrClosed) { // bbolt closes what it cannot open
 		return nil
 	}
-	return errors.Join(unlock(s.file), s.file.Close())
+	return errors.Join(lockfile.Unlock(s.file), s.file.Close())
+}
+
+// read runs fn in a read transaction, unless the store is empty.
+func (s *Store) read(fn func(*bolt.Tx) error) error {
+	if s.Empty() {
+		return nil
+	}
+	if err := s.view(fn); err != nil {
+		return fmt.Errorf("read state file %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// write runs fn in a write transaction.
+func (s *Store) write(fn func(*bolt.Tx) error) error {
+	err := ErrReadOnly
+	if !s.readOnly {
+		err = s.update(fn)
+	}
+	if err != nil {
+		return fmt.Errorf("write state file %s: %w", s.path, err)
+	}
+	return nil
 }
 
 func (s *Store) view(fn func(*bolt.Tx) error) error {
@@ -118,17 +143,17 @@ func (s *Store) update(fn func(*bolt.Tx) error) error {
 	return s.guard(func() error { return s.db.Update(fn) })
 }
 
-// guard runs one transaction and turns bbolt's panics, and faults of its memory map, into ErrDamaged.
+// guard runs one transaction, and turns panics of bbolt and faults of its memory map into ErrDamaged.
 func (s *Store) guard(transaction func() error) error {
-	s.opened.RLock()
-	defer s.opened.RUnlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if d := s.broken.Load(); d != nil {
 		return d
 	}
-	if err := s.gone(); err != nil {
+	if err := s.checkReplaced(); err != nil {
 		return err
 	}
-	panicked, err := recovered(transaction)
+	panicked, err := recoverDamage(transaction)
 	if panicked != nil {
 		panicked.what += "; start again to rebuild it from the API"
 		s.broken.CompareAndSwap(nil, panicked)
@@ -137,22 +162,22 @@ func (s *Store) guard(transaction func() error) error {
 	return err
 }
 
-// gone returns ErrGone if the path names another file by now, or none. That takes a microsecond or
-// two, and a commit a thousand.
-func (s *Store) gone() error {
-	if s.named == nil {
+// checkReplaced returns ErrReplaced if the path names another file, or none. It takes a microsecond or two, a commit
+// about a thousand.
+func (s *Store) checkReplaced() error {
+	if s.fileInfo == nil {
 		return nil
 	}
 	now, err := os.Lstat(s.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(s.named, now) {
-		return fmt.Errorf("%w while usersyncd has it open: put %s back, or start again, and what it held is read from the API", ErrReplaced, s.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(s.fileInfo, now) {
+		return fmt.Errorf("%w while usersyncd has it open: put %s back, or start again to read from the API what it held", ErrReplaced, s.path)
 	}
 	return nil
 }
 
-// recovered runs fn and returns what it panics with as damage. It also catches reads of mapped pages
-// that the file no longer has, which end the process otherwise.
-func recovered(fn func() error) (panicked *damage, err error) {
+// recoverDamage runs fn and returns a panic of it as damage. It also catches reads of mapped pages that the file no longer
+// has, which would otherwise end the process.
+func recoverDamage(fn func() error) (panicked *damage, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -162,7 +187,7 @@ func recovered(fn func() error) (panicked *damage, err error) {
 	return nil, fn()
 }
 
-// damage says what is wrong with a file's structure.
+// damage is an ErrDamaged that says what is wrong with the file.
 type damage struct{ what string }
 
 func damagef(format string, args ...any) *damage { return &damage{fmt.Sprintf(format, args...)} }

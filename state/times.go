@@ -8,19 +8,19 @@ import (
 	"usersyncd/spec"
 )
 
-// ReadLag is how long a reading may still be of before a write that carries no version. (The vendor's
-// provider waits 4 s for grants, and says that caches may take a minute.)
+// ReadLag is for how long a reading may be older than a write without a version. (The vendor's provider waits 4 s for
+// grants, and says that caches may take a minute.)
 const ReadLag = time.Minute
 
-// Times are when fields of a user were read or written, where no version tells how old what is known is: to the
-// second, in Unix time. Most fields are read together and none was just written, so there is one time, and a list
-// of the fields for which it is not true. A Times is never changed, but replaced.
+// Times are when fields of a user were read or written, in Unix time, where no version tells how old a value is. Most
+// fields are read together and none was just written, so there is one time, and a list of the fields that differ from it.
+// A Times is never changed, but replaced.
 type Times struct {
 	Read   int64       // when the fields that no listing shows were read, the oldest of them; 0: never
 	Others []FieldTime // sorted by field
 }
 
-// FieldTime is what sets one field apart.
+// FieldTime has the times of one field.
 type FieldTime struct {
 	Field spec.Field `json:"field"`
 	Read  int64      `json:"read,omitempty"`  // 0: as Times.Read
@@ -28,12 +28,12 @@ type FieldTime struct {
 }
 
 // ReadAt returns when a field that no listing shows was last read; zero if it never was.
-func (t Times) ReadAt(f spec.Field) time.Time { return moment(cmp.Or(t.of(f).Read, t.Read)) }
+func (t Times) ReadAt(f spec.Field) time.Time { return unixTime(t.read(f)) }
 
-// Oldest returns when that field was read whose reading is the oldest; zero if one never was.
-func (t Times) Oldest() time.Time { return moment(t.Read) }
+// Oldest returns the time of the oldest reading of a field; zero if one was never read.
+func (t Times) Oldest() time.Time { return unixTime(t.Read) }
 
-// Shows reports whether a reading of a field that was begun at a time shows what was last written to it.
+// Shows reports whether a reading of a field that began at a time shows what was last written to it.
 func (t Times) Shows(f spec.Field, at time.Time) bool {
 	return !recent(t.of(f).Wrote, at)
 }
@@ -46,6 +46,8 @@ func (t Times) of(f spec.Field) FieldTime {
 	}
 	return FieldTime{}
 }
+
+func (t Times) read(f spec.Field) int64 { return cmp.Or(t.of(f).Read, t.Read) }
 
 // WithWritten returns the times after a write without a version.
 func (t Times) WithWritten(at time.Time, fields ...spec.Field) Times {
@@ -62,18 +64,18 @@ func (t Times) WithWritten(at time.Time, fields ...spec.Field) Times {
 	return next
 }
 
-// WithRead returns the times after a reading of fields that no listing shows. kept are the others of them that stay
-// known.
-func (t Times) WithRead(at time.Time, fields, kept []spec.Field) Times {
+// WithRead returns the times after a reading of fields that no listing shows. others are those of the other fields of
+// this kind that stay known.
+func (t Times) WithRead(at time.Time, fields, others []spec.Field) Times {
 	next := Times{Read: at.Unix()}
-	for _, f := range kept {
-		next.Read = min(next.Read, cmp.Or(t.of(f).Read, t.Read))
+	for _, f := range others {
+		next.Read = min(next.Read, t.read(f))
 	}
 	for _, o := range t.Others {
 		next = next.with(FieldTime{Field: o.Field, Wrote: o.Wrote})
 	}
-	for _, f := range kept {
-		next = next.with(FieldTime{f, cmp.Or(t.of(f).Read, t.Read), t.of(f).Wrote})
+	for _, f := range others {
+		next = next.with(FieldTime{f, t.read(f), t.of(f).Wrote})
 	}
 	for _, f := range fields {
 		next = next.with(FieldTime{f, at.Unix(), t.of(f).Wrote})
@@ -81,8 +83,8 @@ func (t Times) WithRead(at time.Time, fields, kept []spec.Field) Times {
 	return next
 }
 
-// with returns the times with those of one field replaced, and without what says nothing, so that times that say the
-// same are equal.
+// with returns the times with those of one field replaced. It drops what is redundant, so that equal times are equal
+// values.
 func (t Times) with(o FieldTime) Times {
 	if o.Read == t.Read {
 		o.Read = 0
@@ -101,18 +103,18 @@ func (t Times) with(o FieldTime) Times {
 	return Times{t.Read, others}
 }
 
-// ShowsAll reports whether a reading that was begun at a time shows all of a user: who was just made may be shown
-// without what the organization gives to everybody.
+// ShowsAll reports whether a reading that began at a time shows all of a user. One of a user who was just created may lack
+// what the organization assigns to every new user.
 func (u *User) ShowsAll(at time.Time) bool { return !recent(u.CreatedAt, at) }
 
-// recent reports whether a reading may still be of before something that was written then. The clock may have been set
+// recent reports whether a reading may be older than something that was written at a time. The clock may have been set
 // back since.
 func recent(wrote int64, now time.Time) bool {
-	return wrote != 0 && now.Sub(moment(wrote)).Abs() < ReadLag
+	return wrote != 0 && now.Sub(unixTime(wrote)).Abs() < ReadLag
 }
 
-// moment is a time that was stored; none is 0.
-func moment(seconds int64) time.Time {
+// unixTime is a time that was stored; the zero time for 0.
+func unixTime(seconds int64) time.Time {
 	if seconds == 0 {
 		return time.Time{}
 	}

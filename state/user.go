@@ -13,10 +13,9 @@ import (
 	"usersyncd/spec"
 )
 
-// The payload of a user is a line of JSON, then a line a field: who holds the value, the field, a
-// space, the value as it is. Behind the field's name stands when it was written, if a reading may still be of before,
-// and when it was read, if that is not when the others were: ~ how long before wroteAt, + how long after readAt, in
-// seconds. A field of which no value is known has no line: its times are in the first one.
+// The payload of a user is a line of JSON, then a line per field: a mark, the field, a space, the value. After the field's
+// name are its times, in seconds, if they differ: ~ how long before wroteAt it was written, if a reading may still be older
+// than that, + how long after readAt it was read. A field without a value has no line: its times are in the first one.
 //
 //	{"version":7,"managed":true,"readAt":1767323000,"wroteAt":1767323045}
 //	=department "Support"
@@ -25,9 +24,8 @@ import (
 //	<title "Agent"
 //	>title "Senior agent"
 //
-// A value is canonical JSON, which is one line, so nothing needs quoting; observed and applied mostly
-// agree, so mostly one line serves both. Against JSON in JSON this halves the file and is read
-// in a fifth of the time, and it can still be read by eye.
+// A value is canonical JSON, which is one line, so nothing is quoted. Observed and applied values are mostly equal, so one
+// line has both. Compared to JSON in JSON the file has half the size and is read in a fifth of the time.
 const (
 	inBoth     = '='
 	inObserved = '<'
@@ -37,18 +35,18 @@ const (
 	readMark  = '+'
 )
 
-// userHead is what the first line holds. The id is the record's key.
+// userHead is the first line. The id is the record's key.
 type userHead struct {
 	Version int             `json:"version"`
 	Managed bool            `json:"managed,omitempty"` // Applied is not nil
 	Opaque  json.RawMessage `json:"opaque,omitempty"`
 	ReadAt  int64           `json:"readAt,omitempty"`  // Times.Read; 1 in a record of an older usersyncd is Stale
-	WroteAt int64           `json:"wroteAt,omitempty"` // the newest of the times of writing behind a field; without one there it is of all
-	Times   []FieldTime     `json:"times,omitempty"`   // those of fields without a value, which have no line
-	Made    int64           `json:"made,omitempty"`    // Unix time
+	WroteAt int64           `json:"wroteAt,omitempty"` // the newest time of writing of the fields below; of all fields if none has one
+	Times   []FieldTime     `json:"times,omitempty"`   // those of fields without a value
+	Created int64           `json:"made,omitempty"`    // Unix time
 	Stale   bool            `json:"stale,omitempty"`
 
-	As        string   `json:"as,omitempty"` // Declared.Key; left out where it is the address applied
+	As        string   `json:"as,omitempty"` // Declared.Key; left out if it is the address last applied
 	File      string   `json:"file,omitempty"`
 	Ordinal   int      `json:"n,omitempty"`
 	Formerly  []string `json:"formerly,omitempty"`
@@ -58,13 +56,13 @@ type userHead struct {
 	Repairs map[spec.Field]Repair `json:"repairs,omitempty"`
 }
 
-// encodeUser returns the payload of a user: the same bytes for the same user.
+// encodeUser returns the payload of a user: equal bytes for equal users.
 func encodeUser(u *User) ([]byte, error) {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b) // ends with the line's end
-	enc.SetEscapeHTML(false)   // leaves Opaque as it came, apart from space
+	enc := json.NewEncoder(&b) // ends the line
+	enc.SetEscapeHTML(false)   // leaves Opaque unchanged, except for space
 	head := userHead{
-		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Made: u.CreatedAt, Stale: u.Stale,
+		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Created: u.CreatedAt, Stale: u.Stale,
 		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended,
 		Repairs: u.Repairs,
 	}
@@ -108,14 +106,14 @@ func encodeUser(u *User) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// hasValue reports whether a value of a field is known: that it has a line.
+// hasValue reports whether a field has a line.
 func (u *User) hasValue(f spec.Field) bool {
 	_, observed := u.Fields[f]
 	_, applied := u.Applied[f]
 	return observed || applied
 }
 
-// suffix is what stands behind a field's name; wrote is the newest of the times of writing.
+// suffix returns what follows a field's name; wrote is the newest time of writing.
 func (t Times) suffix(f spec.Field, wrote int64) string {
 	o, text := t.of(f), ""
 	if o.Wrote != 0 {
@@ -127,7 +125,7 @@ func (t Times) suffix(f spec.Field, wrote int64) string {
 	return text
 }
 
-// splitName takes the times from a field's name as it is written: a record without times costs nothing.
+// splitName splits a field's name from its times.
 func splitName(text string, head *userHead) (o FieldTime, ok bool) {
 	name, later, read := strings.Cut(text, string(readMark))
 	name, ago, wrote := strings.Cut(name, string(wroteMark))
@@ -159,8 +157,8 @@ func writeField(b *bytes.Buffer, mark byte, f spec.Field, times string, v spec.V
 	return nil
 }
 
-// decodeUser reads a payload, and says whether it is one. The user holds nothing of payload itself. now tells which
-// times of writing still matter.
+// decodeUser decodes a payload, and reports whether it is valid. The user does not refer to payload. Times of writing that
+// no longer matter now are dropped.
 func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	first, rest, ok := bytes.Cut(payload, []byte("\n"))
 	var head userHead
@@ -170,12 +168,12 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	if head.ReadAt == 1 {
 		head.ReadAt, head.Stale = 0, true
 	}
-	if !recent(head.Made, now) {
-		head.Made = 0
+	if !recent(head.Created, now) {
+		head.Created = 0
 	}
-	lines := string(rest) // one allocation, which all names and values share
+	lines := string(rest) // one allocation for all names and values
 	u := &User{
-		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, Times: Times{Read: head.ReadAt}, CreatedAt: head.Made, Stale: head.Stale,
+		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, Times: Times{Read: head.ReadAt}, CreatedAt: head.Created, Stale: head.Stale,
 		Declared: Declaration{head.As, head.File, head.Ordinal}, FormerKeys: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
 		Repairs: head.Repairs,
 	}
@@ -195,7 +193,7 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	for _, o := range head.Times {
 		add(o)
 	}
-	said := false // behind a field when it was written
+	hasTimes := false // whether a field has its own time of writing
 	for lines != "" {
 		line, rest, ended := strings.Cut(lines, "\n")
 		name, value, ok := strings.Cut(line, " ")
@@ -217,12 +215,12 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 		default:
 			return nil, false
 		}
-		said = said || o.Wrote != 0
+		hasTimes = hasTimes || o.Wrote != 0
 		add(o)
 		lines = rest
 	}
-	if !said && recent(head.WroteAt, now) {
-		u.Times = u.Times.WithWritten(moment(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.Applied)))...)
+	if !hasTimes && recent(head.WroteAt, now) {
+		u.Times = u.Times.WithWritten(unixTime(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.Applied)))...)
 	}
 	if len(u.FormerKeys) == 0 {
 		u.FormerKeys = nil
@@ -230,13 +228,13 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	if len(u.Repairs) == 0 {
 		u.Repairs = nil
 	}
-	if u.Declared.Key == "" { // as a file of format 1 has it for everybody
+	if u.Declared.Key == "" { // in a file of format 1
 		u.Declared.Key = u.AppliedKey()
 	}
 	return u, true
 }
 
-// countFields returns how many lines go to each map, so that neither has to grow.
+// countFields returns the size of each map, so that neither has to grow.
 func countFields(lines string) (observed, applied int) {
 	for lines != "" {
 		switch lines[0] {

@@ -36,7 +36,9 @@ var allowed = map[string][]string{
 	"usersyncd/sync/plan/tally":          {"usersyncd/state"},
 	"usersyncd/sync/plan/identity":       {"usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan/window":         {},
-	"usersyncd/state":                    {"usersyncd/spec"},
+	"usersyncd/state":                    {"usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/spec"},
+	"usersyncd/state/boltfile":           {},
+	"usersyncd/state/lockfile":           {},
 	"usersyncd/spec":                     {"usersyncd/spec/checkout"},
 	"usersyncd/spec/checkout":            {},
 	"usersyncd/spec/checkout/gittest":    {}, // for tests alone
@@ -51,7 +53,7 @@ var allowed = map[string][]string{
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
 var offline = []string{
-	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/text", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/apply",
+	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/text", "usersyncd/state", "usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/sync", "usersyncd/sync/apply",
 	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 	"usersyncd/sync/aimd", "usersyncd/sync/aimd/internal/lab", "usersyncd/sync/watch",
 }

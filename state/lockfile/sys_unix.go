@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
 
-package state
+package lockfile
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// openFlags keep an open from following a link and from waiting for the other end of a FIFO.
+// openFlags prevent an open from following a link and from waiting for the other end of a FIFO.
 const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// tryLock takes bbolt's lock, shared or exclusive, and says whether it is ours. bbolt's own attempt on
-// the same open file succeeds at once.
+// tryLock takes the lock, which is that of bbolt, and reports whether it was free. bbolt's own attempt on the same open
+// file succeeds at once.
 func tryLock(f *os.File, shared bool) (bool, error) {
 	how := syscall.LOCK_EX
 	if shared {
@@ -33,8 +33,8 @@ func tryLock(f *os.File, shared bool) (bool, error) {
 	}
 }
 
-// unlock gives the lock back at once. Closing the file would not, as long as it is still mapped.
-func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+// Unlock releases the lock at once. Closing the file would not, while it is mapped.
+func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
 // ownerAndLinks returns the user id that owns a file and its number of names.
 func ownerAndLinks(info fs.FileInfo) (uid, links int, ok bool) {
@@ -45,7 +45,7 @@ func ownerAndLinks(info fs.FileInfo) (uid, links int, ok bool) {
 	return int(st.Uid), int(st.Nlink), true
 }
 
-// alive says whether a process of that id exists, as far as this one can see.
+// alive reports whether a process with the id exists, as far as this one can see.
 func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)

@@ -1,4 +1,5 @@
-package state
+// Package lockfile opens a private file under a lock (flock), so that only one process writes it, and tells who has it.
+package lockfile
 
 import (
 	"errors"
@@ -10,20 +11,23 @@ import (
 	"time"
 )
 
+// ErrLocked is returned when another process has the file open.
+var ErrLocked = errors.New("state file is in use")
+
+// NewSuffix is that of a file that is being created, until it is complete.
+const NewSuffix = ".new"
+
 const (
-	lockTimeout = 2 * time.Second
-	lockPoll    = 20 * time.Millisecond
-	lockTries   = 100
-	newSuffix   = ".new"  // a file being created, until it is complete
-	badSuffix   = ".bad-" // then the time at which a damaged file was set aside
+	lockPoll  = 20 * time.Millisecond
+	lockTries = 100
 )
 
-// lockFile opens the file at path, which must be safe to use, and takes its lock. It returns only
-// with the lock of the inode that path still names: flock alone would be content with one that was
-// renamed or deleted in the meantime. flag may create the file.
-func lockFile(path string, flag int, deadline time.Time) (*os.File, error) {
+// Open opens the file at path, which must be safe to use, and locks it: exclusively if flag opens it for writing, else
+// shared. It waits for the lock until the deadline. The lock is that of the file which path names when Open returns:
+// flock alone would also lock one that was renamed or deleted meanwhile. flag may create the file.
+func Open(path string, flag int, deadline time.Time) (*os.File, error) {
 	for range lockTries {
-		if err := checkFile(path, flag); err != nil && (flag&os.O_CREATE == 0 || !errors.Is(err, fs.ErrNotExist)) {
+		if err := check(path, flag); err != nil && (flag&os.O_CREATE == 0 || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
 		f, err := os.OpenFile(path, flag|openFlags, 0o600)
@@ -36,11 +40,11 @@ func lockFile(path string, flag int, deadline time.Time) (*os.File, error) {
 		if err := waitLock(f, flag&os.O_RDWR == 0, deadline); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		held, err := f.Stat()
+		locked, err := f.Stat()
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		if named, err := os.Lstat(path); err == nil && os.SameFile(held, named) {
+		if current, err := os.Lstat(path); err == nil && os.SameFile(locked, current) {
 			return f, nil
 		}
 		if err := f.Close(); err != nil {
@@ -60,16 +64,16 @@ func waitLock(f *os.File, shared bool, deadline time.Time) error {
 			return err
 		}
 		if !time.Now().Before(deadline) {
-			path := strings.TrimSuffix(f.Name(), newSuffix)
+			path := strings.TrimSuffix(f.Name(), NewSuffix)
 			return &lockedError{path: path, pid: holder(path)}
 		}
 		<-poll.C
 	}
 }
 
-// checkFile refuses what another user could have put there or could change behind our back. Root may
-// read the files of others, but not write them: what it creates their owner could not open.
-func checkFile(path string, flag int) error {
+// check refuses a file that another user could have put there or could change. Root may read the files of others, but not
+// write them: their owner could not open what root creates.
+func check(path string, flag int) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -93,7 +97,7 @@ func checkFile(path string, flag int) error {
 	case uid != os.Geteuid() && (os.Geteuid() != 0 || flag&os.O_RDWR != 0):
 		return refuse(fmt.Sprintf("belongs to user id %d, and usersyncd runs as %d", uid, os.Geteuid()),
 			"run it as the owner, or use another file")
-	case links == 0: // removed while we looked
+	case links == 0: // removed since it was opened
 		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	case links != 1:
 		return refuse(fmt.Sprintf("has %d names (hard links)", links), "remove the others, or copy it and use the copy")
@@ -101,53 +105,11 @@ func checkFile(path string, flag int) error {
 	return nil
 }
 
-// makePrivate takes away what others may do with f, which holds names and phone numbers.
-func makePrivate(f *os.File) error {
+// MakePrivate removes the permissions of other users on f.
+func MakePrivate(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
 		return err
 	}
 	return f.Chmod(0o600)
-}
-
-// setAside renames a damaged file, of which the caller has the lock, and returns its new path.
-func setAside(path string, now time.Time) (string, error) {
-	stamp := path + badSuffix + now.UTC().Format("20060102T150405Z")
-	aside := stamp
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
-			break
-		} else if err != nil {
-			return "", err
-		}
-		aside = fmt.Sprintf("%s-%d", stamp, n)
-	}
-	if err := os.Rename(path, aside); err != nil {
-		return "", err
-	}
-	return aside, syncDir(path)
-}
-
-// wasSetAside says whether a file of this name was set aside here once. It makes whoever creates the
-// next one remember it, even after a crash between the two.
-func wasSetAside(path string) (bool, error) {
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return false, err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(path)+badSuffix) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// syncDir makes a change of a file's name durable.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

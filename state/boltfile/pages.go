@@ -1,13 +1,14 @@
-package state
+package boltfile
 
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"io"
 )
 
-// bbolt's file format version 2 (go.etcd.io/bbolt internal/common), in the machine's byte order:
+// The file format version 2 of bbolt (go.etcd.io/bbolt internal/common), in the machine's byte order:
 //
 //	page      id u64, flags u16, count u16, overflow u32; then count elements or one meta
 //	meta      magic u32, version u32, page size u32, flags u32, root u64, sequence u64,
@@ -37,15 +38,15 @@ const (
 
 var order = binary.NativeEndian
 
-type boltMeta struct {
+type meta struct {
 	pageSize, root, freelist, high, txid uint64
 }
 
-// newestMeta finds the meta page that bbolt uses. Like bbolt it learns the page size from the first, and looks for the
-// second at every possible size if the first is invalid. half says that only one of the two is valid.
-func newestMeta(r io.ReaderAt, size int64) (newest boltMeta, half bool, err error) {
+// newestMeta finds the meta page that bbolt uses. Like bbolt it takes the page size from the first, and looks for the
+// second at every possible size if the first is invalid. one says that only one of the two is valid.
+func newestMeta(r io.ReaderAt, size int64) (newest meta, one bool, err error) {
 	first, ok0 := readMetaPage(r, 0)
-	second, ok1 := boltMeta{}, false
+	second, ok1 := meta{}, false
 	if ok0 {
 		second, ok1 = readMetaPage(r, int64(first.pageSize))
 	}
@@ -54,23 +55,23 @@ func newestMeta(r io.ReaderAt, size int64) (newest boltMeta, half bool, err erro
 	}
 	switch {
 	case !ok0 && !ok1:
-		return boltMeta{}, false, damagef("no valid meta page in %d bytes", size)
+		return meta{}, false, fmt.Errorf("no valid meta page in %d bytes", size)
 	case !ok0 || ok1 && second.txid > first.txid:
 		return second, !ok0, nil
 	}
 	return first, !ok1, nil
 }
 
-// readMetaPage reads the meta page at an offset and says whether it is valid and in its place.
-func readMetaPage(r io.ReaderAt, at int64) (boltMeta, bool) {
+// readMetaPage reads the meta page at an offset, and reports whether it is valid and belongs there.
+func readMetaPage(r io.ReaderAt, at int64) (meta, bool) {
 	var page [pageHead + metaSize]byte
 	if _, err := r.ReadAt(page[:], at); err != nil {
-		return boltMeta{}, false
+		return meta{}, false
 	}
 	b := page[pageHead:]
 	h := fnv.New64a()
 	_, _ = h.Write(b[:metaSize-8]) // never fails
-	m := boltMeta{
+	m := meta{
 		pageSize: uint64(order.Uint32(b[8:])),
 		root:     order.Uint64(b[16:]),
 		freelist: order.Uint64(b[32:]),
@@ -86,7 +87,7 @@ func readMetaPage(r io.ReaderAt, at int64) (boltMeta, bool) {
 		m.pageSize >= minPageSize && m.pageSize <= maxPageSize && m.pageSize&(m.pageSize-1) == 0 && (at == 0 || uint64(at) == m.pageSize)
 }
 
-// use is what a page was found to be for.
+// use is what a page is used for.
 type use byte
 
 const (
@@ -95,17 +96,17 @@ const (
 	free
 )
 
-// pages reads the pages of a file, in bounds.
+// pages reads the pages of a file, within bounds.
 type pages struct {
-	r       io.ReaderAt
-	meta    boltMeta
-	uses    []use    // by page id
-	buffers [][]byte // one a level of the tree
-	doubt   bool     // not all free pages may be known: the tree has led to one, or the list does not look like bbolt's
+	r             io.ReaderAt
+	meta          meta
+	uses          []use    // by page id
+	buffers       [][]byte // one per level of the tree
+	freeUncertain bool     // not all free pages may be known: the tree refers to one, or the list is not as bbolt writes it
 }
 
-// newPages returns the pages that the file has of those that the meta page says.
-func newPages(r io.ReaderAt, size int64, m boltMeta) *pages {
+// newPages returns those of the pages counted in the meta page that the file has.
+func newPages(r io.ReaderAt, size int64, m meta) *pages {
 	uses := make([]use, max(2, min(m.high, uint64(size)/m.pageSize)))
 	uses[0], uses[1] = used, used
 	return &pages{r: r, meta: m, uses: uses, buffers: make([][]byte, maxDepth)}
@@ -116,22 +117,22 @@ func newPages(r io.ReaderAt, size int64, m boltMeta) *pages {
 func (v *pages) read(id uint64, depth int) (p []byte, flags, count uint16, err error) {
 	high := uint64(len(v.uses))
 	if id < 2 || id >= high {
-		return nil, 0, 0, damagef("page %d is out of range", id)
+		return nil, 0, 0, fmt.Errorf("page %d is out of range", id)
 	}
 	if depth >= maxDepth {
-		return nil, 0, 0, damagef("page %d is too deep", id)
+		return nil, 0, 0, fmt.Errorf("page %d is too deep", id)
 	}
 	var head [pageHead]byte
 	at := int64(id * v.meta.pageSize)
 	if _, err := v.r.ReadAt(head[:], at); err != nil {
-		return nil, 0, 0, damagef("page %d: %v", id, err)
+		return nil, 0, 0, fmt.Errorf("page %d: %w", id, err)
 	}
 	last := id + uint64(order.Uint32(head[12:]))
 	if self := order.Uint64(head[0:]); self != id {
-		return nil, 0, 0, damagef("page %d says that it is page %d", id, self)
+		return nil, 0, 0, fmt.Errorf("page %d says that it is page %d", id, self)
 	}
 	if last >= high {
-		return nil, 0, 0, damagef("page %d has overflow up to page %d, out of range", id, last)
+		return nil, 0, 0, fmt.Errorf("page %d has overflow up to page %d, out of range", id, last)
 	}
 	for i := id; i <= last; i++ {
 		if err := v.mark(i, used); err != nil {
@@ -144,30 +145,30 @@ func (v *pages) read(id uint64, depth int) (p []byte, flags, count uint16, err e
 	}
 	p = v.buffers[depth][:size]
 	if _, err := v.r.ReadAt(p, at); err != nil {
-		return nil, 0, 0, damagef("page %d: %v", id, err)
+		return nil, 0, 0, fmt.Errorf("page %d: %w", id, err)
 	}
 	return p, order.Uint16(p[8:]), order.Uint16(p[10:]), nil
 }
 
 func (v *pages) mark(id uint64, as use) error {
 	if v.uses[id] != unknown {
-		v.doubt = v.doubt || v.uses[id] == free
-		return damagef("page %d is used twice", id)
+		v.freeUncertain = v.freeUncertain || v.uses[id] == free
+		return fmt.Errorf("page %d is used twice", id)
 	}
 	v.uses[id] = as
 	return nil
 }
 
-// freelist marks the free pages. It goes on where the list is damaged, and returns the first damage. bbolt writes the list
-// in order, with nothing behind it.
-func (v *pages) freelist() error {
-	v.doubt = true
+// readFreelist marks the free pages. It continues after a damaged entry, and returns the first damage. bbolt writes the
+// list in order, with nothing behind it.
+func (v *pages) readFreelist() error {
+	v.freeUncertain = true
 	p, flags, count16, err := v.read(v.meta.freelist, 0)
 	if err != nil {
 		return err
 	}
 	if flags != freelistPage {
-		return damagef("page %d of type %#x is the freelist", v.meta.freelist, flags)
+		return fmt.Errorf("page %d of type %#x is the freelist", v.meta.freelist, flags)
 	}
 	ids, count := p[pageHead:], uint64(count16)
 	if count == 0xffff {
@@ -175,7 +176,7 @@ func (v *pages) freelist() error {
 		ids = ids[8:]
 	}
 	if count > uint64(len(ids)/8) {
-		return damagef("the freelist claims %d pages", count)
+		return fmt.Errorf("the freelist claims %d pages", count)
 	}
 	var first error
 	inOrder, previous := true, uint64(0)
@@ -184,7 +185,7 @@ func (v *pages) freelist() error {
 		inOrder, previous = inOrder && id > previous, id
 		err := error(nil)
 		if id < 2 || id >= uint64(len(v.uses)) || id == v.meta.root {
-			err = damagef("page %d cannot be free", id)
+			err = fmt.Errorf("page %d cannot be free", id)
 		} else {
 			err = v.mark(id, free)
 		}
@@ -192,6 +193,6 @@ func (v *pages) freelist() error {
 			first = err
 		}
 	}
-	v.doubt = first != nil || !inOrder || len(bytes.Trim(ids[count*8:], "\x00")) > 0
+	v.freeUncertain = first != nil || !inOrder || len(bytes.Trim(ids[count*8:], "\x00")) > 0
 	return first
 }

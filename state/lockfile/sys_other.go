@@ -1,6 +1,6 @@
 //go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly)
 
-package state
+package lockfile
 
 import (
 	"errors"
@@ -17,7 +17,8 @@ func tryLock(*os.File, bool) (bool, error) {
 	return false, fmt.Errorf("keeping state on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 
-func unlock(*os.File) error { return nil }
+// Unlock does nothing.
+func Unlock(*os.File) error { return nil }
 
 func ownerAndLinks(fs.FileInfo) (uid, links int, ok bool) { return 0, 0, false }
 

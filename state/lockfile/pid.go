@@ -1,4 +1,4 @@
-package state
+package lockfile
 
 import (
 	"fmt"
@@ -8,13 +8,12 @@ import (
 	"strings"
 )
 
-// The holder of the lock leaves its process id in PATH.pid. It is a courtesy to whoever finds the file
-// in use, and nothing relies on it: a stale or missing one makes the message vaguer.
+// The holder of the lock writes its process id to PATH.pid, for the error message of others. Nothing relies on it.
 const pidSuffix = ".pid"
 
-// writePID is best effort: a full disk must not keep a daemon from starting.
-func writePID(path string) {
-	removePID(path) // also a link that somebody left there
+// WritePID records that this process holds path. It ignores errors: a full disk must not keep a daemon from starting.
+func WritePID(path string) {
+	RemovePID(path) // also a link that somebody put there
 	f, err := os.OpenFile(path+pidSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return
@@ -23,9 +22,10 @@ func writePID(path string) {
 	_ = f.Close()
 }
 
-func removePID(path string) { _ = os.Remove(path + pidSuffix) }
+// RemovePID removes the record of WritePID, if there is one.
+func RemovePID(path string) { _ = os.Remove(path + pidSuffix) }
 
-// holder returns the process id that holds path, or 0 if that is not known.
+// holder returns the id of the process that holds path; 0 if it is not known.
 func holder(path string) int {
 	f, err := os.OpenFile(path+pidSuffix, os.O_RDONLY|openFlags, 0)
 	if err != nil {
@@ -43,7 +43,7 @@ func holder(path string) int {
 	return pid
 }
 
-// lockedError names the process that has the file.
+// lockedError is an ErrLocked that names the process.
 type lockedError struct {
 	path string
 	pid  int // 0: not known
