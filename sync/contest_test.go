@@ -109,7 +109,7 @@ func TestOtherFieldsOfAContestedUser(t *testing.T) {
 				t.Errorf("pass %d tells %v", i, res.Notes)
 			}
 		}
-		if got := w.Status().Repairs; got != 3 {
+		if got := w.Status().Totals.Repairs; got != 3 {
 			t.Errorf("%d repairs are counted", got)
 		}
 		w.sim.Edit(email, func(u *sim.User) { u.Title, u.Department = "Theirs", "Theirs" })
@@ -205,7 +205,7 @@ func TestRepairsWithoutAnAnswerCount(t *testing.T) {
 				t.Errorf("time %d: the title is %q", i, w.user(email).Title)
 			}
 		}
-		if got := w.Status().Repairs; got != 3 {
+		if got := w.Status().Totals.Repairs; got != 3 {
 			t.Errorf("%d repairs are counted", got)
 		}
 	})
@@ -237,8 +237,8 @@ func TestARollbackIsNoRepair(t *testing.T) {
 		w, email := fighting(t)
 		w.write("u.yaml", "email: %s\ntitle: Wrong\ndepartment: D\n", email)
 		done := w.pass()
-		if res := w.rollback(plan.Rollback{Revision: done.Revision}); res.Applied != 1 || w.Status().Repairs != 0 {
-			t.Errorf("%d repairs\n%s", w.Status().Repairs, show(res))
+		if res := w.rollback(plan.Rollback{Revision: done.Revision}); res.Applied != 1 || w.Status().Totals.Repairs != 0 {
+			t.Errorf("%d repairs\n%s", w.Status().Totals.Repairs, show(res))
 		}
 		found, err := w.Store.Lookup(email)
 		if err != nil || len(found[0].Repairs) > 0 {

@@ -31,8 +31,8 @@ func TestCredentialsAreAccepted(t *testing.T) {
 		}
 		w.declareAll("title: One") // nothing is left to do
 		for range 2 {
-			if err := look(); !errors.Is(err, apply.ErrUnauthorized) || !errors.Is(w.Status().Trouble, apply.ErrUnauthorized) {
-				t.Fatalf("%v, and the trouble is %v", err, w.Status().Trouble)
+			if err := look(); !errors.Is(err, apply.ErrUnauthorized) || !errors.Is(w.Status().LastError, apply.ErrUnauthorized) {
+				t.Fatalf("%v, and the trouble is %v", err, w.Status().LastError)
 			}
 		}
 		if err := os.Rename(w.dir, w.dir+".aside"); err != nil { // another trouble does not make up for it
@@ -61,8 +61,8 @@ func TestCredentialsAreAccepted(t *testing.T) {
 		w.declareAll("title: One")
 		w.sim.ClearFaults()
 		w.sim.ResetLedger()
-		if err := look(); err != nil || w.Status().Trouble != nil {
-			t.Fatalf("%v, and the trouble is %v", err, w.Status().Trouble)
+		if err := look(); err != nil || w.Status().LastError != nil {
+			t.Fatalf("%v, and the trouble is %v", err, w.Status().LastError)
 		}
 		if err := look(); err != nil {
 			t.Fatal(err)
@@ -81,8 +81,8 @@ func TestCredentialsAreAccepted(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- look() }()
 		time.Sleep(12 * time.Second)
-		if s := w.Status(); s.Phase != usersync.PhaseApply || s.Applied == 0 || s.Trouble != nil {
-			t.Errorf("in %s, %d applied, and the trouble is %v", s.Phase, s.Applied, s.Trouble)
+		if s := w.Status(); s.Phase != usersync.PhaseApply || s.Progress.Applied == 0 || s.LastError != nil {
+			t.Errorf("in %s, %d applied, and the trouble is %v", s.Phase, s.Progress.Applied, s.LastError)
 		}
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -32,9 +32,7 @@ func (o *observer) details(ctx context.Context, want map[string][]spec.Field, sn
 		return o.store.Commit(commit)
 	}
 	o.sending()
-	s := o.Status()
-	s.Phase, s.Reading, s.Read = PhaseRead, len(want), 0
-	o.set(s)
+	o.update(func(s *Status) { s.Phase, s.Reading, s.Read = PhaseRead, len(want), 0 })
 	began := time.Now()
 	denied, unanswered, lacking := 0, 0, error(nil)
 	var index *identity.Index
@@ -42,10 +40,11 @@ func (o *observer) details(ctx context.Context, want map[string][]spec.Field, sn
 		index = identity.NewIndex(snap.Users)
 	}
 	err := o.directory.Details(ctx, want, func(now state.Observed, why error) error {
-		if !errors.Is(why, apply.ErrUncertain) { // no answer is no progress
-			s.Read++
-		}
-		o.set(s)
+		o.update(func(s *Status) {
+			if !errors.Is(why, apply.ErrUncertain) { // no answer is no progress
+				s.Read++
+			}
+		})
 		switch {
 		case errors.Is(why, apply.ErrForbidden):
 			if denied++; denied >= apply.MaxForbidden {

@@ -48,7 +48,7 @@ func TestEditIsCommittedAfterItWasApplied(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res.Revision != revision || res.Applied != applied || meta.Applied == nil || meta.Applied.Revision != revision || w.Status().LastApplied.Revision != revision {
+			if res.Revision != revision || res.Applied != applied || meta.Applied == nil || meta.Applied.Revision != revision || w.Status().Applied.Revision != revision {
 				t.Errorf("%s: %d applied at %s, not %d at %s; recorded: %+v", what, res.Applied, res.Revision, applied, revision, meta.Applied)
 			}
 			if calls := w.sim.Ledger().Calls; applied == 0 && len(calls) > 0 {
@@ -125,7 +125,7 @@ func TestAnotherBranchIsNotApplied(t *testing.T) {
 		for _, step := range [][]string{{"status"}, {"checkout", "--quiet", "--detach"}} {
 			w.git(step...)
 			_, err := w.Reconcile(context.Background(), usersync.Mode{})
-			if !errors.Is(err, spec.ErrBranch) || errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "--branch is main") || w.Status().Trouble == nil {
+			if !errors.Is(err, spec.ErrBranch) || errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "--branch is main") || w.Status().LastError == nil {
 				t.Errorf("%v", err)
 			}
 		}

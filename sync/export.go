@@ -35,7 +35,7 @@ type Omitted struct {
 // any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
 func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*ExportResult, error) {
 	began := time.Now()
-	r.set(Status{Phase: PhaseRefresh, Began: began})
+	r.update(func(s *Status) { s.Phase, s.Began = PhaseRefresh, began.UTC() })
 	snap, err := r.Store.Snapshot()
 	if err != nil {
 		return nil, err
@@ -87,9 +87,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		out.Users = append(out.Users, index.Declarable(snap.Users[id], slices.DeleteFunc(slices.Clone(read), func(f spec.Field) bool { return slices.Contains(unknown, f) })))
 	}
 	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
-	s := r.Status()
-	s.Phase = PhaseIdle
-	r.set(s)
+	r.update(func(s *Status) { s.Phase = PhaseIdle })
 	return out, nil
 }
 

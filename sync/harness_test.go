@@ -169,7 +169,13 @@ func (w *world) declareAll(line string) {
 
 // once makes a pass as --once does.
 func (w *world) once() (*usersync.Result, error) {
-	return w.Reconcile(context.Background(), usersync.Mode{Strict: true, ForceRefresh: true})
+	before := w.Status().Totals
+	res, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, ForceRefresh: true})
+	if now := w.Status().Totals; res != nil && (now.Passes != before.Passes+1 ||
+		now.Changes[plan.Applied]-before.Changes[plan.Applied] != uint64(res.Applied) || now.Changes[plan.Failed]-before.Changes[plan.Failed] != uint64(res.Failed)) {
+		w.Errorf("a pass that applied %d and failed %d: %+v, and before it %+v", res.Applied, res.Failed, now, before)
+	}
+	return res, err
 }
 
 // pass makes a pass that must go well.

@@ -56,8 +56,8 @@ func (d *daemon) end() {
 	if len(d.errs) > 0 {
 		d.Error(d.errs)
 	}
-	if s := d.Status(); s.Ailing > 0 || s.Trouble != nil {
-		d.Errorf("%d passes count as having ended early: %v", s.Ailing, s.Trouble)
+	if s := d.Status(); s.Totals.FailedPasses > 0 || s.LastError != nil {
+		d.Errorf("%d passes count as having ended early: %v", s.Totals.FailedPasses, s.LastError)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestTheResultOfAnInterruptedPass(t *testing.T) {
 			t.Errorf("applied %d of %d, pending %d", res.Applied, applied, res.Pending)
 		}
 		s := w.Status()
-		if s.Success.IsZero() || s.Ailing != 0 || s.Err != nil || s.InSync != applied {
+		if s.Success.IsZero() || s.Totals.FailedPasses != 0 || s.LastError != nil || s.InSync != applied {
 			t.Errorf("%+v", s)
 		}
 		for _, c := range res.Changes {
@@ -191,8 +191,8 @@ func TestTheStateFileFailsAtAnInterruption(t *testing.T) {
 			}
 		})
 		_, err := w.Reconcile(t.Context(), usersync.Mode{})
-		if errors.Is(err, usersync.ErrInterrupted) || !errors.Is(err, state.ErrReplaced) || w.Status().Ailing != 1 {
-			t.Errorf("%v; %d passes have ended early", err, w.Status().Ailing)
+		if errors.Is(err, usersync.ErrInterrupted) || !errors.Is(err, state.ErrReplaced) || w.Status().Totals.FailedPasses != 1 {
+			t.Errorf("%v; %d passes have ended early", err, w.Status().Totals.FailedPasses)
 		}
 		if err := os.Rename(w.state+".aside", w.state); err != nil {
 			t.Error(err)

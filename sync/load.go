@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
 )
@@ -41,16 +42,19 @@ func (p *pass) mark() string { return p.scan.Digest + " " + p.Settings }
 func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	policy := p.policy
 	p.Reconciler.policy.Store(&policy)
-	before := p.Status()
-	p.set(Status{Phase: PhaseScan, Began: p.began, Users: before.Users, InSync: before.InSync, Revision: before.Revision})
+	p.update(func(s *Status) {
+		s.Phase, s.Began, s.Plan, s.Progress, s.Reading, s.Read = PhaseScan, p.began.UTC(), "", apply.Progress{}, 0, 0
+	})
 	if p.scan, err = p.Specs.Scan(ctx); err != nil {
 		return nil, err
 	}
 	if p.meta, err = p.Store.Meta(); err != nil {
 		return nil, err
 	}
-	p.standing.Refresh, p.standing.LastApplied, p.standing.Paused = p.meta.Refresh.At, p.meta.Applied, p.meta.Pause
-	p.standing.Damaged = max(p.standing.Damaged, uint64(p.meta.Damaged))
+	p.update(func(s *Status) {
+		s.Refresh, s.Applied, s.Paused = p.meta.Refresh.At.UTC(), p.meta.Applied, p.meta.Pause
+		s.Totals.Damaged = max(s.Totals.Damaged, uint64(p.meta.Damaged))
+	})
 	p.due = p.refreshIsDue()
 	if p.isApplied() {
 		return p.nothing(ctx)

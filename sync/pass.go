@@ -20,6 +20,7 @@ type pass struct {
 	mode     Mode
 	failures map[string]state.Failure // as it found them
 	active   *activePass
+	before   Totals
 	org      *observer
 	began    time.Time
 	policy   plan.Policy
@@ -53,8 +54,7 @@ func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 	fields := p.org.inUse(p.tree, snap)
 	p.bind = p.org.binder(ctx, snap)
 	if p.planned == nil && (p.due || !p.org.covers(snap.Refresh, fields)) {
-		s := p.Status()
-		p.set(Status{Phase: PhaseRefresh, Began: p.began, Users: len(p.tree.Users), InSync: s.InSync, Revision: p.tree.Revision})
+		p.update(func(s *Status) { s.Phase, s.Users, s.Revision = PhaseRefresh, len(p.tree.Users), p.tree.Revision })
 		if err := p.bind(); err != nil {
 			return nil, err
 		}
@@ -88,6 +88,9 @@ func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Pla
 	}
 	if !next.Urgent && (p.invalid == nil || len(next.Changes) > 0 || p.planned != nil) {
 		p.publishPlan(next)
+		planned := p.sum(p.began, p.mode, p.tree.Revision, next, p.problems, p.failures)
+		planned.Changes = nil // they change meanwhile
+		p.update(func(s *Status) { s.Result = planned })
 		p.tellUnheld(next, p.releases)
 	}
 	return next, nil
@@ -155,7 +158,7 @@ func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot
 		until, cancel = context.WithDeadlineCause(until, turns, errWindow)
 		defer cancel()
 	}
-	p.partial, stopped = p.carryOut(until, next, snap, &p.policy, Status{Revision: next.Revision, Users: next.DeclaredUsers()})
+	p.partial, stopped = p.carryOut(until, next, snap, &p.policy)
 	switch converged := len(p.tree.Problems) == 0 && next.Converged() && p.policy.Select.All(); {
 	case stopped != nil:
 		return stopped
@@ -185,8 +188,8 @@ func (p *pass) authorized(ctx context.Context) error {
 		return err
 	}
 	p.refused = false
-	if errors.Is(p.standing.Trouble, apply.ErrUnauthorized) {
-		p.standing.Trouble = nil
+	if errors.Is(p.Status().LastError, apply.ErrUnauthorized) {
+		p.update(func(s *Status) { s.LastError = nil })
 	}
 	return nil
 }
@@ -209,7 +212,7 @@ func (p *pass) converged(revision string, users int, with state.Commit) error {
 	if p.mode.DryRun {
 		return nil
 	}
-	p.standing.LastApplied = &state.Applied{Revision: revision, At: time.Now().UTC()}
+	p.update(func(s *Status) { s.Applied = &state.Applied{Revision: revision, At: time.Now().UTC()} })
 	with.Converged = &state.Converged{Digest: p.mark(), Users: users, Revision: revision}
 	return p.Store.Commit(with)
 }

@@ -65,6 +65,7 @@ type Mode struct {
 // When a change window opens or closes on the way, it goes back to 3. Interrupt ends it. It acts on what is there now,
 // never on what an event said. The Result holds what was done even when the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
+	began := time.Now()
 	until, active := r.begin(ctx)
 	res, err := r.pass(ctx, until, active, mode)
 	for try := 1; res == nil && errors.Is(err, spec.ErrTreeChanged) && try < stillTries; try++ {
@@ -79,14 +80,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 		}
 	}
 	r.end(active)
-	r.conclude(res, err, ctx.Err() != nil)
+	r.conclude(began, res, err, ctx.Err() != nil)
 	return res, err
 }
 
 // pass makes one attempt at a pass. When ctx ends it is over at once; when until does, as soon as a listing that is under
 // way is finished and what is in flight has come back.
 func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode Mode) (*Result, error) {
-	p := &pass{Reconciler: r, mode: mode, active: active, org: r.observer(mode), began: time.Now(), releases: mode.Release}
+	p := &pass{Reconciler: r, mode: mode, active: active, before: r.Status().Totals, org: r.observer(mode), began: time.Now(), releases: mode.Release}
 	p.policy = r.Policy
 	if done, err := p.load(ctx); done != nil || err != nil {
 		return done, err
@@ -119,22 +120,21 @@ func (r *Reconciler) pass(ctx, until context.Context, active *activePass, mode M
 }
 
 // conclude publishes how a pass has ended, unless it was its caller who has ended it.
-func (r *Reconciler) conclude(res *Result, err error, cancelled bool) {
-	r.standing.Passes++
+func (r *Reconciler) conclude(began time.Time, res *Result, err error, cancelled bool) {
 	r.refused = r.refused || errors.Is(err, apply.ErrUnauthorized)
 	r.resumes = errors.Is(err, ErrInterrupted)
-	s := r.Status()
-	if s.Phase, s.Err = PhaseIdle, err; r.resumes {
-		s.Err = nil
-	}
-	switch {
-	case err == nil, r.resumes && res != nil && res.Applied > 0:
-		r.standing.Success, r.standing.Trouble = time.Now(), nil
-	case !r.resumes && !cancelled:
-		r.standing.Ailing++
-		r.standing.Trouble = err
-	}
-	r.set(s)
+	r.update(func(s *Status) {
+		s.Phase = PhaseIdle
+		s.Totals.Passes++
+		s.Totals.PassSeconds += time.Since(began).Seconds()
+		switch {
+		case err == nil, r.resumes && res != nil && res.Applied > 0:
+			s.Success, s.LastError = time.Now().UTC(), nil
+		case !r.resumes && !cancelled:
+			s.Totals.FailedPasses++
+			s.LastError = err
+		}
+	})
 }
 
 // observer returns one for a pass, and asks the directory what its API cannot do.
@@ -143,19 +143,20 @@ func (r *Reconciler) observer(mode Mode) *observer {
 	return &observer{r.Directory, r.API, r.Store, &r.Policy, r.Log, &r.publisher, &r.interrupter, mode.DryRun, mode.Strict || mode.DryRun}
 }
 
-// carryOut carries a plan out, and publishes how far it is with a status.
-func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy, s Status) (partial map[string][]spec.Field, err error) {
-	repairs := r.standing.Repairs
-	s.Phase, s.Began, s.Plan = PhaseApply, p.Began, p.ID
+// carryOut carries a plan out, and publishes how far it is.
+func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy) (partial map[string][]spec.Field, err error) {
+	before, users := r.Status(), p.DeclaredUsers()
 	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
 		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
 		Report: func(now apply.Progress) {
-			s.Changed, s.Applied, s.Failed, s.InFlight = now.Changed, now.Applied, now.Failed, now.InFlight
-			if s.RollbackOf == "" { // else the checkout is where it was
-				s.InSync = now.InSync
-			}
-			r.standing.Repairs = repairs + uint64(now.Repairs) //nolint:gosec // it is not negative
-			r.set(s)
+			r.update(func(s *Status) {
+				s.Phase, s.Began, s.Plan, s.Progress, s.Reading, s.Read = PhaseApply, p.Began.UTC(), p.ID, now, 0, 0
+				if s.Revision, s.Users, s.InSync = p.Revision, users, now.InSync; p.RollbackOf != "" { // the checkout stays where it is
+					s.Revision, s.Users, s.InSync = before.Revision, before.Users, max(0, before.InSync-now.Changed)
+				}
+				s.Totals.Changes = before.Totals.plus(now.Applied, now.Failed)
+				s.Totals.Repairs = before.Totals.Repairs + uint64(now.Repairs) //nolint:gosec // it is not negative
+			})
 		},
 	})
 }

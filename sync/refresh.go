@@ -75,7 +75,7 @@ func (o *observer) refresh(ctx, until context.Context, snap *state.Snapshot, fie
 		if err := o.store.Commit(commit); err != nil {
 			return err
 		}
-		o.standing.Refresh = snap.Refresh.At
+		o.update(func(s *Status) { s.Refresh = snap.Refresh.At.UTC() })
 	}
 	o.waited(began)
 	since := o.policy.DetailInterval
@@ -263,9 +263,7 @@ func (o *observer) await(ctx context.Context, at time.Time, why string, users in
 		return false, nil
 	}
 	o.log.Info(why, "users", users, "seconds", math.Ceil(wait.Seconds()))
-	s := o.Status()
-	s.Phase = PhaseWait
-	o.set(s)
+	o.update(func(s *Status) { s.Phase = PhaseWait })
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	defer o.waited(now)

@@ -45,6 +45,10 @@ type Result struct {
 	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
 	Retained int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
 	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a withheld field is looked at again; zero if there is none
+
+	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
+	WaitingForWindow int                  `json:"-"` // users of whom something waits for a change window
+	WindowOpens      time.Time            `json:"-"` // when that opens for the first of them
 }
 
 // Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
@@ -95,15 +99,19 @@ type Failure struct {
 // sumUp sums a pass up, and publishes that.
 func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) *Result {
 	res := p.sum(p.began, p.mode, revision, last, problems, p.failures)
-	s := Status{Phase: PhaseIdle, Began: p.began, Last: res, InSync: last.Unchanged}
-	for _, c := range last.Changes {
-		if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
-			s.InSync++
-		}
-	}
-	s.from(res)
-	p.set(s)
 	p.publishPlan(last)
+	p.update(func(s *Status) {
+		s.Phase, s.Began, s.Revision, s.Plan, s.Users, s.Result, s.Reading, s.Read = PhaseIdle, p.began.UTC(), revision, res.Plan, res.Users, res, 0, 0
+		s.InSync = last.Unchanged
+		for _, c := range last.Changes {
+			if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
+				s.InSync++
+			}
+		}
+		if !p.mode.DryRun {
+			s.Totals.Changes = p.before.plus(res.Applied, res.Failed)
+		}
+	})
 	p.contested = last.Contested
 	return res
 }
@@ -114,7 +122,7 @@ func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Pla
 		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes),
 		Changes: p.Changes, Failures: []Failure{}, Holds: p.Holds, Notes: p.AllNotes(), Contested: slices.Clone(p.Contested),
 		Calls:    Calls{Retried: p.Resent},
-		Problems: problems, Retained: p.Retained,
+		Problems: problems, Retained: p.Retained, UserOutcomes: map[plan.Outcome]int{},
 		Seconds: time.Since(began).Seconds(),
 	}
 	if res.Changes == nil {
@@ -164,18 +172,18 @@ func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Pla
 		if c.HeldInPart() {
 			res.HeldInPart++
 		}
+		res.UserOutcomes[c.UserOutcome()]++
+		if len(c.Deferred) > 0 {
+			res.WaitingForWindow++
+			res.WindowOpens = plan.Earliest(res.WindowOpens, c.Until)
+		}
 		res.retryAt(c.Retry)
 		for _, w := range c.Withheld {
 			res.retryAt(w.Until)
 		}
 	}
-	if !mode.DryRun { // published with the phase that follows, so that nobody counts them twice
-		b.standing.Succeeded += uint64(res.Applied)
-		b.standing.Failures += uint64(res.Failed)
-	}
-	res.Paused = b.standing.Paused
-	_, opens := res.WaitingForWindow()
-	res.retryAt(opens)
+	res.Paused = b.Status().Paused
+	res.retryAt(res.WindowOpens)
 	return res
 }
 
@@ -190,16 +198,4 @@ func failure(c *plan.Change) Failure {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
 	return f
-}
-
-// WaitingForWindow counts the users of whom something waits for a change window, and says when the first of it goes.
-func (r *Result) WaitingForWindow() (users int, opens time.Time) {
-	for _, c := range r.Changes {
-		if len(c.Deferred) > 0 {
-			if users++; opens.IsZero() || c.Until.Before(opens) {
-				opens = c.Until
-			}
-		}
-	}
-	return users, opens
 }

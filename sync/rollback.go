@@ -66,10 +66,20 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Rollback, agreed, b
 	snap.Writes = nil // the next pass finds out what came of them
 	snap.Releases = append(snap.Releases, undo.Releases...)
 	before := r.Status()
-	s := before
-	s.Phase, s.Began, s.RollbackOf, s.Reading, s.Read = PhaseRefresh, began, undo.String(), 0, 0
-	r.set(s)
-	defer r.rest(before)
+	r.update(func(s *Status) {
+		s.Phase, s.Began, s.RollbackOf, s.Reading, s.Read = PhaseRefresh, began.UTC(), undo.String(), 0, 0
+	})
+	defer r.update(func(s *Status) {
+		s.Phase, s.RollbackOf = PhaseIdle, ""
+		s.Began, s.Plan, s.InSync, s.Reading, s.Read, s.Progress = before.Began, before.Plan, before.InSync, before.Reading, before.Read, before.Progress
+	})
+	rolledBack := func(p *plan.Plan) *Result {
+		res := r.sum(began, mode, undo.Revision, p, nil, snap.Failures)
+		if res.Mode = "rollback"; !mode.DryRun {
+			r.update(func(s *Status) { s.Totals.Changes = before.Totals.plus(res.Applied, res.Failed) })
+		}
+		return res
+	}
 	org := r.observer(Mode{DryRun: true})
 	bind := org.binder(ctx, snap)
 	if err := bind(); err != nil {
@@ -94,7 +104,7 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Rollback, agreed, b
 			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanChanged, p.ID)
 		}
 		if !p.Sends() {
-			return r.rolledBack(began, mode, undo, p, snap.Failures), nil
+			return rolledBack(p), nil
 		}
 		if err := context.Cause(until); err != nil { // before anything else is recorded
 			return nil, err
@@ -103,17 +113,19 @@ func (r *Reconciler) Rollback(ctx context.Context, undo plan.Rollback, agreed, b
 		if err := r.Store.Commit(state.Commit{Pause: &pause, RolledBack: true}); err != nil {
 			return nil, err
 		}
-		r.standing.Paused = &pause
-		if a := r.standing.LastApplied; a != nil {
-			undone := *a
-			undone.RolledBack = true
-			r.standing.LastApplied = &undone
-		}
+		r.update(func(s *Status) {
+			s.Paused = &pause
+			if s.Applied != nil {
+				undone := *s.Applied
+				undone.RolledBack = true
+				s.Applied = &undone
+			}
+		})
 		policy := r.Policy
 		policy.Schedule = plan.Schedule{} // a person wants it now, and no later pass would carry out what waits
-		_, err = r.carryOut(until, p, snap, &policy, r.Status())
+		_, err = r.carryOut(until, p, snap, &policy)
 	}
-	return r.rolledBack(began, mode, undo, p, snap.Failures), err
+	return rolledBack(p), err
 }
 
 // lacks says what is missing, if the history does not go back far enough, or a call was interrupted.
@@ -138,16 +150,4 @@ func (r *Reconciler) lacks(undo plan.Rollback, events []state.Event) (string, er
 		return interrupted, nil
 	}
 	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before%s", begins.UTC().Format(time.RFC3339), interrupted), nil
-}
-
-func (r *Reconciler) rolledBack(began time.Time, mode Mode, undo plan.Rollback, p *plan.Plan, failures map[string]state.Failure) *Result {
-	res := r.sum(began, mode, undo.Revision, p, nil, failures)
-	res.Mode = "rollback"
-	return res
-}
-
-// rest publishes that nothing is under way, and otherwise what was known before.
-func (r *Reconciler) rest(before Status) {
-	before.Phase, before.RollbackOf = PhaseIdle, ""
-	r.set(before)
 }

@@ -6,6 +6,8 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
+	"usersyncd/sync/plan"
 )
 
 // A Phase is what the loop is doing.
@@ -26,58 +28,55 @@ func Phases() []Phase {
 	return []Phase{PhaseScan, PhaseWait, PhaseRefresh, PhaseRead, PhaseApply, PhaseIdle}
 }
 
-// Status is where the program stands. It is a value: whoever wants to know reads the current one.
+// Status is what the loop publishes of itself: a value, replaced as a whole. Its JSON is a part of usersyncd.status/v1,
+// see package control. Times are UTC.
 type Status struct {
-	Phase      Phase
-	Began      time.Time
-	Revision   string
-	Plan       string
-	RollbackOf string // a rollback is under way: of what
-	Users      int    // declared
-	InSync     int    // of these, who are as declared, as far as known; in apply and idle
-	Changed    int    // to be changed in this pass
-	Applied    int
-	Failed     int
-	InFlight   int // requests under way, or waiting for their turn; in apply
-	Reading    int // users whose further fields are read
-	Read       int
-	Beat       time.Time // of the last step; in apply there is one every few seconds
-	// Moved is when the phase last changed, or a user was applied or read: Beat goes on without.
-	Moved time.Time
-	Last  *Result // of the last pass that had a plan, if it is over
-	Err   error   // why the last pass ended early, when idle
-	Standing
+	Phase      Phase          `json:"phase"`
+	Began      time.Time      `json:"began,omitzero"`   // of the pass under way, or else of the last one
+	Beat       time.Time      `json:"beat,omitzero"`    // of the last step; in apply there is one every few seconds
+	Moved      time.Time      `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
+	Success    time.Time      `json:"success,omitzero"` // when a pass last ended without an error, or was interrupted after it had applied something
+	Refresh    time.Time      `json:"refresh,omitzero"` // when the organization was last read
+	Revision   string         `json:"head"`             // of the checkout, as it was last read
+	Applied    *state.Applied `json:"applied,omitempty"`
+	Plan       string         `json:"plan,omitempty"`   // id of the plan that is, or was last, carried out
+	RollbackOf string         `json:"undoes,omitempty"` // what the rollback under way takes back: a revision, or since when
+	Paused     *state.Pause   `json:"paused,omitempty"` // passes plan, and change nothing
+	Users      int            `json:"users"`            // declared
+	InSync     int            `json:"inSync"`           // of these, those who are as declared
+	Reading    int            `json:"reading"`          // users whose detail fields this pass reads
+	Read       int            `json:"read"`             // of these, so far
+	Totals     Totals         `json:"totals"`
+
+	Progress  apply.Progress `json:"-"` // of the plan that is, or was last, carried out
+	Result    *Result        `json:"-"` // of the plan under way, without its changes, or else of the last pass that had one
+	LastError error          `json:"-"` // of the last pass that ended with one; nil once a pass ends without, or the API accepts the credentials again
 }
 
-// Standing is what outlasts a pass.
-type Standing struct {
-	Success     time.Time      // when the last pass ended that nothing stopped, or that was interrupted and had applied something; zero if none did
-	Refresh     time.Time      // when the organization was last read
-	LastApplied *state.Applied // the tree that was last fully applied; nil if none was
-	Paused      *state.Pause   // nothing is changed until somebody ends it
-	Trouble     error          // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
-	Passes      uint64         // that have ended
-	Ailing      uint64         // of them, those that ended early
-	Succeeded   uint64         // changes of all passes and rollbacks that have ended
-	Failures    uint64         // the same, of those that failed
-	Repairs     uint64         // fields that somebody else had changed, and that were changed back
-	Damaged     uint64         // records of the state file that were lost
+// Totals count since the process began.
+type Totals struct {
+	Passes       uint64                  `json:"passes"`      // that have ended
+	FailedPasses uint64                  `json:"passErrors"`  // of them, with an error
+	PassSeconds  float64                 `json:"passSeconds"` // that they took
+	Changes      map[plan.Outcome]uint64 `json:"changes"`     // applied and failed, of passes and rollbacks; not written to
+	Calls        Calls                   `json:"calls"`       // for whoever has the wire to fill in
+	Damaged      uint64                  `json:"damaged"`     // records of the state file that were lost
+	Repairs      uint64                  `json:"repairs"`     // fields that somebody else had changed, and that were changed back
 }
 
-// Done counts the users of this pass that have reached their end.
-func (s Status) Done() int { return s.Applied + s.Failed }
-
-func (s *Status) from(res *Result) {
-	s.Revision, s.Plan, s.Users = res.Revision, res.Plan, res.Users
-	s.Changed, s.Applied, s.Failed = res.Changed, res.Applied, res.Failed
+// plus returns Changes with more of them.
+func (t Totals) plus(applied, failed int) map[plan.Outcome]uint64 {
+	return map[plan.Outcome]uint64{
+		plan.Applied: t.Changes[plan.Applied] + uint64(applied), //nolint:gosec // it is not negative
+		plan.Failed:  t.Changes[plan.Failed] + uint64(failed),   //nolint:gosec // it is not negative
+	}
 }
 
-// A publisher shows others where the program stands. Only the loop writes to it.
+// A publisher shows others what the loop does. Only the loop writes to it.
 type publisher struct {
-	status   atomic.Pointer[Status]
-	view     atomic.Pointer[View]
-	loaded   atomic.Pointer[spec.Tree] // that was read last
-	standing Standing
+	status atomic.Pointer[Status]
+	view   atomic.Pointer[View]
+	loaded atomic.Pointer[spec.Tree] // that was read last
 }
 
 // Status returns the current status. It is safe to call at any time.
@@ -85,16 +84,19 @@ func (p *publisher) Status() Status {
 	if s := p.status.Load(); s != nil {
 		return *s
 	}
-	return Status{Phase: PhaseIdle}
+	return Status{Phase: PhaseIdle, Totals: Totals{Changes: Totals{}.plus(0, 0)}}
 }
 
-func (p *publisher) set(s Status) {
-	last := p.Status()
-	s.Beat, s.Moved, s.Standing = time.Now(), last.Moved, p.standing
-	if s.Last == nil {
-		s.Last = last.Last
-	}
-	if s.Phase != last.Phase || s.Applied != last.Applied || s.Read != last.Read || s.Began != last.Began {
+// Beat publishes that the loop is alive between two passes.
+func (p *publisher) Beat() { p.update(func(*Status) {}) }
+
+// update publishes a changed status.
+func (p *publisher) update(change func(*Status)) {
+	before := p.Status()
+	s := before
+	change(&s)
+	s.Beat = time.Now().UTC()
+	if s.Phase != before.Phase || s.Progress.Applied != before.Progress.Applied || s.Read != before.Read || s.Began != before.Began {
 		s.Moved = s.Beat
 	}
 	p.status.Store(&s)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,18 @@ func TestALeaverOnAFreshState(t *testing.T) {
 			w.write(u.Email+".yaml", "email: %s\nstate: %s\n%s", u.Email, state, fields)
 		}
 		w.write("new.yaml", "email: new@example.com\nname: New\n%s", fields)
+		var mu sync.Mutex
+		var applied uint64 // a counter, through all turns of the pass
+		w.tap.Hook = func(string, bool) error {
+			mu.Lock()
+			defer mu.Unlock()
+			now := w.Status().Totals.Changes[plan.Applied]
+			if now < applied {
+				t.Errorf("%d changes were applied, after %d", now, applied)
+			}
+			applied = max(applied, now)
+			return nil
+		}
 		res := w.pass()
 		calls, leaver, hire, listed, others := 0, 0, 0, 0, 0
 		for _, r := range w.tap.Sent() {
@@ -89,8 +102,8 @@ func TestWhatIsUrgentIsInTheResult(t *testing.T) {
 				if err == nil || res == nil || res.Applied != 1 || res.Failed > 0 || len(res.Holds) > 0 || w.user(u.Email).State != "inactive" {
 					t.Fatalf("%v: %+v", err, res)
 				}
-				if s := w.Status(); s.Succeeded != 1 || s.Success.IsZero() != (how != "interrupted") {
-					t.Errorf("%d have succeeded, at %s", s.Succeeded, s.Success)
+				if s := w.Status(); s.Totals.Changes[plan.Applied] != 1 || s.Success.IsZero() != (how != "interrupted") {
+					t.Errorf("%d have succeeded, at %s", s.Totals.Changes[plan.Applied], s.Success)
 				}
 			})
 		})

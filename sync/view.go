@@ -8,18 +8,14 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
-	"usersyncd/sync/plan/contest"
 	"usersyncd/sync/plan/reference"
 )
 
 // A View is what the last plan saw, for whoever wants to know more than Status while the pass goes on. It is
 // never written to.
 type View struct {
-	Plan     string
-	Holds    []plan.Hold
-	Notes    []string
-	Contests []contest.Contest
-	Changes  []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
+	Plan    string
+	Changes []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
 
 	tree     *spec.Tree        // nil: none was read
 	partial  bool              // the tree is that of the files that mention one user
@@ -41,7 +37,7 @@ func (b *publisher) publishPlan(p *plan.Plan) {
 
 // newView copies the changes: the pass goes on with its own, and replaces what they point to instead of writing to it.
 func newView(tree *spec.Tree, p *plan.Plan) *View {
-	v := &View{Plan: p.ID, Holds: p.Holds, Notes: p.AllNotes(), Contests: slices.Clone(p.Contested), Changes: make([]plan.Change, len(p.Changes)),
+	v := &View{Plan: p.ID, Changes: make([]plan.Change, len(p.Changes)),
 		tree: tree, owners: p.OwnerOf, problems: p.Problems, byKey: make(map[string]int, len(p.Changes))}
 	for i, c := range p.Changes {
 		v.Changes[i], v.byKey[c.Key] = *c, i
@@ -138,15 +134,6 @@ func (v *View) problemsOf(key string) []string {
 		}
 	}
 	return texts
-}
-
-// Problems are those of the specs, and those that the organization has shown.
-func (v *View) Problems() []spec.Problem {
-	all := slices.Clone(v.tree.Problems)
-	for _, p := range v.problems {
-		all = append(all, p.Problem)
-	}
-	return all
 }
 
 // suggest returns the address that may be meant by one that nobody has, to go behind a sentence: one that the tree declares

@@ -66,7 +66,7 @@ func TestTheWindowClosesInAPass(t *testing.T) {
 			} else {
 				t.Logf("%d writes of routing, %d after the end; %d others after it", len(before), len(late), others)
 			}
-			waits, opens := res.WaitingForWindow()
+			waits, opens := res.WaitingForWindow, res.WindowOpens
 			if res.Applied+res.Deferred != tt.users || res.Pending+res.Failed > 0 || waits < tt.users/4 || !opens.Equal(closes.Add(7*24*time.Hour-time.Duration(tt.minutes)*time.Minute)) || !res.Retry.Equal(opens) {
 				t.Errorf("applied %d, deferred %d, pending %d, failed %d; %d wait until %s, next %s", res.Applied, res.Deferred, res.Pending, res.Failed, waits, opens, res.Retry)
 			}

@@ -7,6 +7,7 @@ import (
 
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 )
 
 // The watchdog is fed only while whoever has to take the next step takes it.
@@ -35,7 +36,7 @@ func TestAlive(t *testing.T) {
 		{"scan", 0, time.Hour, time.Hour, time.Minute, ""}, // names are looked up
 		{"scan", 0, time.Second, 16 * time.Minute, time.Hour, "reading the specs"},
 	} {
-		ok, why := alive(usersync.Status{Phase: test.phase, Beat: now.Add(-test.step), InFlight: test.inFlight},
+		ok, why := alive(usersync.Status{Phase: test.phase, Beat: now.Add(-test.step), Progress: apply.Progress{InFlight: test.inFlight}},
 			pulse{loop: now.Add(-test.loop), workers: now.Add(-test.workers), patience: patience}, now)
 		if ok != (test.want == "") || !strings.Contains(why, test.want) {
 			t.Errorf("%+v: %v, %q", test, ok, why)
@@ -46,7 +47,7 @@ func TestAlive(t *testing.T) {
 // Workers move if a request begins, ends or is given back; they need not move without work, nor while the API
 // has asked for a pause. That time passes is nothing.
 func TestWorkersMove(t *testing.T) {
-	busy := usersync.Status{Phase: usersync.PhaseApply, InFlight: 2}
+	busy := usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{InFlight: 2}}
 	steady := aimd.Stats{Sent: 7, InFlight: 2, Waiting: 1, Reason: aimd.Rate}
 	with := func(change func(*aimd.Stats)) aimd.Stats {
 		s := steady

@@ -53,8 +53,8 @@ func inLongPass(t *testing.T, test func(b *bubble)) {
 		test(b)
 		time.Sleep(10 * time.Minute)
 		st := b.d.Status()
-		if st.Ailing > 0 {
-			b.Errorf("%d passes count as having ended early", st.Ailing)
+		if st.Totals.FailedPasses > 0 {
+			b.Errorf("%d passes count as having ended early", st.Totals.FailedPasses)
 		}
 	})
 }

@@ -65,8 +65,7 @@ func (d *daemon) logResult(res *usersync.Result, err error) {
 	if res == nil {
 		return
 	}
-	waits, opens := res.WaitingForWindow()
-	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Retained, waits, opens)
+	said := fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Retained, res.WaitingForWindow, res.WindowOpens)
 	first := d.lastLogged == ""
 	news := said != d.lastLogged || res.Applied > 0
 	if d.lastLogged = said; !news {
@@ -84,8 +83,8 @@ func (d *daemon) logResult(res *usersync.Result, err error) {
 	for _, h := range res.Holds {
 		d.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
-	if waits > 0 {
-		d.log.Info("waiting for the change window", "users", waits, "until", window.Format(opens))
+	if res.WaitingForWindow > 0 {
+		d.log.Info("waiting for the change window", "users", res.WaitingForWindow, "until", window.Format(res.WindowOpens))
 	}
 	for _, p := range res.Problems {
 		d.log.Warn("a problem in the specs", "problem", p.String())

@@ -18,6 +18,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -168,14 +169,14 @@ func TestStatusText(t *testing.T) {
 		st   usersync.Status
 		want string
 	}{
-		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Revision: "abc", Last: &usersync.Result{}}, "3 users @abc, all in sync"},
-		{usersync.Status{Phase: "idle", Users: 3, InSync: 2, Revision: commit, Last: &usersync.Result{Pending: 1}}, "3 users @0123456789ab, 2 in sync, 1 pending"},
-		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Last: &usersync.Result{Held: 2}}, "3 users @, 3 in sync, 0 pending, 2 held"}, // nobody declares them
-		{usersync.Status{Phase: "idle", Users: 9, InSync: 4, Failed: 1, Last: &usersync.Result{
+		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Revision: "abc", Result: &usersync.Result{}}, "3 users @abc, all in sync"},
+		{usersync.Status{Phase: "idle", Users: 3, InSync: 2, Revision: commit, Result: &usersync.Result{Pending: 1}}, "3 users @0123456789ab, 2 in sync, 1 pending"},
+		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Result: &usersync.Result{Held: 2}}, "3 users @, 3 in sync, 0 pending, 2 held"}, // nobody declares them
+		{usersync.Status{Phase: "idle", Users: 9, InSync: 4, Progress: apply.Progress{Failed: 1}, Result: &usersync.Result{
 			Failed: 1, Quarantined: 2, Held: 1, Skipped: 1, Retained: 4, Problems: []spec.Problem{problem},
 		}}, "9 users @, 4 in sync, 5 pending, 1 failed, 2 in quarantine, 1 held, 1 skipped, 1 problem in the specs, 4 kept as last applied"},
-		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", Err: errors.New("a\nMAINPID=1")}, `3 users @abc, the last pass ended early: a MAINPID=1`},
-		{usersync.Status{Phase: "apply", Users: 5000, InSync: 4998, Changed: 3, Applied: 1, Failed: 1, Revision: "abc123"},
+		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", LastError: errors.New("a\nMAINPID=1")}, `3 users @abc, the last pass ended early: a MAINPID=1`},
+		{usersync.Status{Phase: "apply", Users: 5000, InSync: 4998, Progress: apply.Progress{Changed: 3, Applied: 1, Failed: 1}, Revision: "abc123"},
 			"5000 users @abc123, 4998 in sync, 2 pending, 1 failed, 4.2/s, quota 212/300, 0 throttled, 1.5s left"},
 		{usersync.Status{Phase: "refresh", Users: 3, Revision: "abc"}, "3 users @abc, refresh: 4.2/s, quota 212/300, 0 throttled"},
 		{usersync.Status{Phase: "scan"}, "reading the specs, and comparing"},

@@ -65,8 +65,8 @@ func printNotes(w io.Writer, res *usersync.Result) {
 	if res.Retained > 0 {
 		fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
 	}
-	if users, opens := res.WaitingForWindow(); users > 0 {
-		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(opens), text.Plural(users, "user"))
+	if res.WaitingForWindow > 0 {
+		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(res.WindowOpens), text.Plural(res.WaitingForWindow, "user"))
 	}
 }
 

@@ -61,14 +61,14 @@ func TestProgressLine(t *testing.T) {
 		want string
 	}{
 		{usersync.Status{Phase: usersync.PhaseRefresh}, aimd.Stats{Effective: 5}, "refresh: 5.0/s, quota ?, 0 throttled"},
-		{usersync.Status{Phase: usersync.PhaseApply, Changed: 40, Applied: 7, Failed: 1}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2, Expected: 33},
+		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40, Applied: 7, Failed: 1}}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2, Expected: 33},
 			"8/40 users, 1 failed, 1m30s left, 4.2/s, quota 12/300, 2 throttled, 33 calls to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Changed: 40}, aimd.Stats{Reason: aimd.Exhausted, Windowed: true, Allowed: 300, Reset: 2e9, Expected: 40},
+		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.Exhausted, Windowed: true, Allowed: 300, Reset: 2e9, Expected: 40},
 			"0/40 users, 1m30s left, quota spent, waiting 2.0s, 0 throttled, 40 calls to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Changed: 40}, aimd.Stats{Gate: 9e9, Expected: 1}, "0/40 users, 1m30s left, waiting 9.0s, 0 throttled, 1 call to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Changed: 40}, aimd.Stats{Reason: aimd.InFlight, InFlight: 10, Effective: 40, Windowed: true, Left: 7, Allowed: 300},
+		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Gate: 9e9, Expected: 1}, "0/40 users, 1m30s left, waiting 9.0s, 0 throttled, 1 call to go"},
+		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.InFlight, InFlight: 10, Effective: 40, Windowed: true, Left: 7, Allowed: 300},
 			"0/40 users, 1m30s left, 10 calls under way, quota 7/300, 0 throttled, 0 calls to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Changed: 40}, aimd.Stats{Reason: aimd.Rate, Effective: 2.5, Throttled: 3},
+		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.Rate, Effective: 2.5, Throttled: 3},
 			"0/40 users, 1m30s left, 2.5/s after 429s, quota ?, 3 throttled, 0 calls to go"},
 	} {
 		got := progressLine(test.st, test.l, 90e9)

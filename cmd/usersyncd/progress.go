@@ -73,7 +73,7 @@ func steps(st usersync.Status) (done, all int) {
 	if st.Phase == usersync.PhaseRead {
 		return st.Read, st.Reading
 	}
-	return st.Done(), st.Changed
+	return st.Progress.Done(), st.Progress.Changed
 }
 
 // step draws the bar.
@@ -124,10 +124,10 @@ func progressLine(st usersync.Status, l aimd.Stats, left time.Duration) string {
 		return string(st.Phase) + ": " + pace(l)
 	}
 	failed := ""
-	if st.Failed > 0 {
-		failed = fmt.Sprintf(", %d failed", st.Failed)
+	if st.Progress.Failed > 0 {
+		failed = fmt.Sprintf(", %d failed", st.Progress.Failed)
 	}
-	return fmt.Sprintf("%d/%d users%s, %s left, %s, %s", st.Done(), st.Changed, failed, text.ShortDuration(left), pace(l), text.Plural(l.Expected, "call")+" to go")
+	return fmt.Sprintf("%d/%d users%s, %s left, %s, %s", st.Progress.Done(), st.Progress.Changed, failed, text.ShortDuration(left), pace(l), text.Plural(l.Expected, "call")+" to go")
 }
 
 // pace says how fast it goes, and why. While nothing may be sent, rate and quota mean nothing and the wait

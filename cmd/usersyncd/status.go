@@ -6,14 +6,13 @@ import (
 	"strings"
 	"time"
 
-	usersync "usersyncd/sync"
-
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 )
 
@@ -80,8 +79,8 @@ func printStatus(w io.Writer, s control.Status) error {
 	} else if s.Quarantined > 0 {
 		line("users", "%d in quarantine", s.Quarantined)
 	}
-	if s.Head != "" {
-		line("checkout", "at %s, %s", spec.ShortRevision(s.Head), appliedText(s))
+	if s.Revision != "" {
+		line("checkout", "at %s, %s", spec.ShortRevision(s.Revision), appliedText(s))
 	} else if s.Applied != nil {
 		line("applied", "%s, %s", spec.ShortRevision(s.Applied.Revision), ago(s.Applied.At))
 	}
@@ -136,9 +135,9 @@ func appliedText(s control.Status) string {
 		return "never fully applied yet"
 	case a.RolledBack:
 		return spec.ShortRevision(a.Revision) + " was fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
-	case a.Revision == s.Head && s.Dirty:
+	case a.Revision == s.Revision && s.Dirty:
 		return "applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago with edits that are not committed"
-	case a.Revision == s.Head:
+	case a.Revision == s.Revision:
 		return "fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago"
 	default:
 		return fmt.Sprintf("while %s is what was last fully applied, %s ago", spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -49,7 +50,7 @@ func (s *supervisor) reloading() {
 // work, and cannot while the limiter holds all of them back, which the API has asked for.
 func (s *supervisor) watch(st usersync.Status, l aimd.Stats, now time.Time) {
 	moves := l.Sent != s.seen.Sent || l.Cancelled != s.seen.Cancelled || l.InFlight != s.seen.InFlight
-	free := st.Phase == usersync.PhaseIdle || st.Phase == usersync.PhaseApply && st.InFlight == 0
+	free := st.Phase == usersync.PhaseIdle || st.Phase == usersync.PhaseApply && st.Progress.InFlight == 0
 	shut := l.Waiting > 0 && (l.Gate > 0 || l.Reason == aimd.Exhausted)
 	if moves || free || shut {
 		s.moved.Store(now.UnixNano())
@@ -88,8 +89,8 @@ func alive(st usersync.Status, p pulse, now time.Time) (ok bool, why string) {
 		if loop >= stuckAfter {
 			return false, fmt.Sprintf("the loop has taken no step for %s, while applying", loop.Round(time.Second))
 		}
-		if st.InFlight > 0 && workers >= p.patience {
-			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), text.Plural(st.InFlight, "call"))
+		if st.Progress.InFlight > 0 && workers >= p.patience {
+			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), text.Plural(st.Progress.InFlight, "call"))
 		}
 	case usersync.PhaseScan:
 		if rest := min(loop, workers); rest >= stuckReadAfter {
@@ -173,14 +174,15 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	if st.Phase != usersync.PhaseApply && st.Phase != usersync.PhaseIdle {
 		return said + ", " + progressLine(st, l, left)
 	}
-	if st.Phase == usersync.PhaseIdle && st.Err != nil {
-		return said + ", the last pass ended early: " + text.OneLine(st.Err.Error())
+	if st.Phase == usersync.PhaseIdle && st.LastError != nil {
+		return said + ", the last pass ended early: " + text.OneLine(st.LastError.Error())
 	}
-	r := st.Last
-	if r == nil {
-		r = &usersync.Result{Failed: st.Failed}
+	r := cmp.Or(st.Result, &usersync.Result{})
+	failed := r.Failed
+	if st.Phase == usersync.PhaseApply {
+		failed = st.Progress.Failed
 	}
-	others := nonZero(number{r.Failed, "failed"}, number{r.Quarantined, "in quarantine"}, number{r.Held, "held"},
+	others := nonZero(number{failed, "failed"}, number{r.Quarantined, "in quarantine"}, number{r.Held, "held"},
 		number{r.HeldInPart, "held in part"}, number{r.Skipped, "skipped"})
 	if n := len(r.Problems); n > 0 {
 		others = append(others, text.Plural(n, "problem")+" in the specs")

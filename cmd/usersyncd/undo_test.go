@@ -7,7 +7,6 @@ import (
 	"time"
 
 	usersync "usersyncd/sync"
-
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -29,7 +28,7 @@ func (r *running) moved() string {
 	r.moveAll("Bad")
 	r.told(0, "sync")
 	r.told(0, "sync")
-	return r.settled().Head
+	return r.settled().Revision
 }
 
 // A rollback that is agreed to ends the pass that still writes the bad commit, and takes back what it wrote. One
@@ -45,14 +44,14 @@ func TestRollbackDuringAPass(t *testing.T) {
 	r.declare(first, "Wrong")
 	r.waitFor("the edit", func() bool { return r.title(first) == "Wrong" })
 	s := r.settled()
-	if a := r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", "p-0123"); !strings.Contains(a.err, "nothing was written") {
+	if a := r.told(exitFatal, "rollback", "--revision", s.Revision, "--confirm", "p-0123"); !strings.Contains(a.err, "nothing was written") {
 		t.Errorf("another plan: %s", a.err)
 	}
 	if s := r.settled(); s.Paused != nil {
 		t.Errorf("nothing was paused before, and now: %+v", s.Paused)
 	}
 	r.told(0, "pause", "--reason", "mine")
-	r.told(exitFatal, "rollback", "--revision", s.Head, "--confirm", "p-0123")
+	r.told(exitFatal, "rollback", "--revision", s.Revision, "--confirm", "p-0123")
 	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "mine" {
 		t.Errorf("it was paused before, and now: %+v", s.Paused)
 	}
@@ -95,14 +94,14 @@ func TestRollbackEndsThePass(t *testing.T) {
 	r.told(0, "sync")
 	r.told(0, "sync")
 	s := r.settled()
-	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Revision).out)
 	written := r.patches()
 	r.slowly()
 	for _, u := range r.sim.Users()[bad:] {
 		r.declare(u.Email, "Next")
 	}
 	r.waitFor("the next pass is on its way", func() bool { return r.patches(200) >= written+3 })
-	rollback := r.begin("rollback", "--revision", s.Head, "--confirm", plan)
+	rollback := r.begin("rollback", "--revision", s.Revision, "--confirm", plan)
 	r.waitFor("the pass is to end", func() bool { s, _ := r.status(); return s.Paused != nil })
 	r.sim.ClearFaults()
 	if a := <-rollback; a.code != 0 || !strings.Contains(a.out, "usersyncd resume") {
@@ -230,7 +229,7 @@ func TestReleaseOfARollback(t *testing.T) {
 	r.settled()
 	s := r.settled()
 	r.told(0, "pause", "--reason", "incident 4711")
-	held := r.told(0, "rollback", "--revision", s.Head).out
+	held := r.told(0, "rollback", "--revision", s.Revision).out
 	_, id, found := strings.Cut(held, "usersyncd release ")
 	id = id[:min(len(id), len("p-01234567"))]
 	if !found || !strings.Contains(held, "0 users would be restored, 0 left as they are, 3 held") {
@@ -241,8 +240,8 @@ func TestReleaseOfARollback(t *testing.T) {
 		t.Errorf("it says\n%s", a.out)
 	}
 	r.told(0, "sync") // nothing is to be done
-	plan := planOf(t, r.told(0, "rollback", "--revision", s.Head).out)
-	r.told(0, "rollback", "--revision", s.Head, "--confirm", plan)
+	plan := planOf(t, r.told(0, "rollback", "--revision", s.Revision).out)
+	r.told(0, "rollback", "--revision", s.Revision, "--confirm", plan)
 	for _, u := range r.sim.Users() {
 		if u.State != "inactive" {
 			t.Errorf("%s is %s", u.Email, u.State)

@@ -24,6 +24,9 @@ type Progress struct {
 	Repairs  int // fields that somebody else had changed, and that were changed back
 }
 
+// Done counts the changes that have reached their end.
+func (p Progress) Done() int { return p.Applied + p.Failed }
+
 // A recorder notes what comes of a plan: in the state file, in the log and for whoever watches.
 type recorder struct {
 	Options

@@ -39,7 +39,7 @@ func (f *fake) note(v ...any) {
 }
 
 func (f *fake) Status() control.Status {
-	return control.Status{Schema: control.StatusSchema, PID: 7, Users: 3, Holds: []plan.Hold{{ID: "p-1"}}}
+	return control.Status{Schema: control.StatusSchema, PID: 7, Status: usersync.Status{Users: 3}, Holds: []plan.Hold{{ID: "p-1"}}}
 }
 func (f *fake) Plan() []plan.Change { return nil }
 func (f *fake) History(q state.Query) ([]state.Event, error) {

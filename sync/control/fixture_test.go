@@ -33,20 +33,22 @@ func (*told) History(state.Query) ([]state.Event, error) { return nil, nil }
 func healthy(now time.Time) control.Status {
 	return control.Status{
 		Schema: "usersyncd.status/v1", Version: "v1.2.3", PID: 42, Now: now, Started: now.Add(-time.Hour),
-		Phase: usersync.PhaseIdle, Began: now.Add(-31 * time.Second), Beat: now.Add(-time.Second), Moved: now.Add(-30 * time.Second), Success: now.Add(-30 * time.Second),
-		Head: "aaaa", Applied: &state.Applied{Revision: "aaaa", At: now.Add(-time.Minute)}, Refresh: now.Add(-2 * time.Minute),
-		Users: 500, InSync: 490, Pending: 1, Failed: 2, Held: 3, Quarantined: 4, Skipped: 5, Deferred: 6, Problems: 7, Contested: 9,
+		Status: usersync.Status{
+			Phase: usersync.PhaseIdle, Began: now.Add(-31 * time.Second), Beat: now.Add(-time.Second), Moved: now.Add(-30 * time.Second), Success: now.Add(-30 * time.Second),
+			Revision: "aaaa", Applied: &state.Applied{Revision: "aaaa", At: now.Add(-time.Minute)}, Refresh: now.Add(-2 * time.Minute), Users: 500, InSync: 490,
+			Totals: usersync.Totals{Passes: 60, FailedPasses: 1, PassSeconds: 71.5, Changes: map[plan.Outcome]uint64{plan.Applied: 40, plan.Failed: 2},
+				Calls: usersync.Calls{Total: 1234, Reads: 1200, Writes: 34, Throttled: 3, Retried: 5}, Damaged: 8, Repairs: 21},
+		},
+		Pending: 1, Failed: 2, Held: 3, Quarantined: 4, Skipped: 5, Deferred: 6, Problems: 7, Contested: 9,
 		Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Users: []string{"a@example.com", "b@example.com", "c@example.com"}, Reason: "too many"}},
 		Watch: control.Watch{Mode: "watching", Dirs: 12},
 		Limiter: control.Limiter{Rate: 4.5, AIMD: 9, Reason: "paced", Windowed: true, Allowed: 300, Left: 212, Others: 18, Reset: 43, InFlight: 2, Expected: 11,
 			Estimate: 2.5, Throttled: 3, Decreases: 1, Sent: 1234, Tokens: 1},
-		Totals: control.Totals{Passes: 60, PassErrors: 1, PassSeconds: 71.5, Changes: map[string]uint64{"applied": 40, "failed": 2},
-			Calls: usersync.Calls{Total: 1234, Reads: 1200, Writes: 34, Throttled: 3, Retried: 5}, Damaged: 8, Repairs: 21},
 	}
 }
 
 // noted are the texts of a Status that metrics or health may show: ours, or a revision's.
-var noted = []string{"Version", "Head", "Applied.Revision", "Stuck"}
+var noted = []string{"Version", "Status.Revision", "Status.Applied.Revision", "Stuck"}
 
 // spread puts a text into everything of a value that holds text, except for what is noted.
 func spread(t *testing.T, v reflect.Value, path, text string) {

@@ -8,10 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	usersync "usersyncd/sync"
-
 	"usersyncd/spec"
 	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/plan/window"
 )
 
@@ -70,7 +69,7 @@ func lines(s *Status) []Line {
 		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and nobody is removed", text.Plural(s.Problems, "problem"))
 	}
 	if s.Dirty {
-		say(levelWarn, "dirty", "The checkout has edits that are not committed: its revision is %s", spec.ShortRevision(s.Head))
+		say(levelWarn, "dirty", "The checkout has edits that are not committed: its revision is %s", spec.ShortRevision(s.Revision))
 	}
 	if n := s.Failed + s.Quarantined; n > 0 {
 		say(levelWarn, "failed", "%s not as declared because the API refused the change; each is tried again", areOf(n))
@@ -91,7 +90,7 @@ func lines(s *Status) []Line {
 			left = ", about " + text.Duration(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
 		}
 		verb := "Changing"
-		if s.Undoes != "" {
+		if s.RollbackOf != "" {
 			verb = "Rolling back"
 		}
 		say(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, left)

@@ -4,15 +4,15 @@ import (
 	"testing"
 	"time"
 
-	usersync "usersyncd/sync"
-
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
 
 func TestTheMostImportantSentence(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
-	well := Status{Now: now, Started: now.Add(-3 * time.Hour), Success: now.Add(-20 * time.Minute), Phase: usersync.PhaseIdle, Users: 500, InSync: 500}
+	well := Status{Now: now, Started: now.Add(-3 * time.Hour),
+		Status: usersync.Status{Success: now.Add(-20 * time.Minute), Phase: usersync.PhaseIdle, Users: 500, InSync: 500}}
 	three := []plan.Hold{{ID: "p-1", Reason: "3 removals are too many", Users: []string{"a", "b", "c"}}}
 	for _, c := range []struct {
 		change      func(*Status)
@@ -31,7 +31,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; a person has to look at 1 hold", 0},
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 0},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and nobody is removed", 0},
-		{func(s *Status) { s.Dirty, s.Head = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",
+		{func(s *Status) { s.Dirty, s.Revision = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",
 			"The checkout has edits that are not committed: its revision is 3f0c1a2b4d5e-dirty", 1},
 		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not as declared because the API refused the change; each is tried again", 0},
 		{func(s *Status) { s.Contested = 2 }, "warn", "Somebody else keeps changing 2 fields back; the notes say which", 1},
@@ -46,7 +46,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 			s.Deferred, s.InSync, s.Opens = 2, 498, time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
 		}, "ok", "2 users wait for a change window, until Wed 2026-11-25 20:00 UTC", 0},
 		{func(s *Status) {
-			s.Phase, s.Undoes, s.Changing, s.Done, s.Pending, s.InSync = "apply", "3f0c1d2e", 3, 1, 2, 500
+			s.Phase, s.RollbackOf, s.Changing, s.Done, s.Pending, s.InSync = "apply", "3f0c1d2e", 3, 1, 2, 500
 		}, "busy", "Rolling back 3 users: 1 done, 2 to go", 1},
 		{func(s *Status) { s.Skipped, s.InSync = 3, 497 }, "busy", "497 of 500 users are as declared; the plan says why 3 users are skipped", 0},
 		{func(s *Status) { // a pass is under way, and does better than the one before

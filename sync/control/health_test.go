@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 )
 
@@ -28,7 +29,7 @@ func TestReady(t *testing.T) {
 		s.Done, s.Pending, s.Failed = 400, 49600, 0
 	}
 	fresh := func(s *control.Status) {
-		*s = control.Status{Now: now, Started: ago(time.Minute), Beat: ago(time.Second)}
+		*s = control.Status{Now: now, Started: ago(time.Minute), Status: usersync.Status{Beat: ago(time.Second)}}
 	}
 	failed := func(s *control.Status) { s.Error, s.Success = "GET /api/v2/users: outcome unknown", ago(time.Hour) }
 	default100 := control.Limits{Interval: time.Minute, MaxHeld: control.DefaultReadyMax, MaxQuarantined: control.DefaultReadyMax}

@@ -4,10 +4,9 @@ import (
 	"slices"
 	"time"
 
-	usersync "usersyncd/sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
+	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
 
@@ -130,8 +129,8 @@ func userMeasures() []measure {
 		gauge("usersyncd_spec_problems", "Problems in the specs; the users that have them stay as they are.", func(at *moment) float64 { return float64(at.Problems) }),
 		{"usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last fully applied.", prometheus.GaugeValue, []string{"kind", "revision"},
 			func(at *moment, tell tell) {
-				if at.Head != "" {
-					tell(1, "head", at.Head)
+				if at.Revision != "" {
+					tell(1, "head", at.Revision)
 				}
 				if at.Applied != nil {
 					tell(1, "applied", at.Applied.Revision)
@@ -139,7 +138,7 @@ func userMeasures() []measure {
 			}},
 		flag("usersyncd_in_step", "Whether the checkout's revision is the one last fully applied, without edits that are not committed.",
 			func(at *moment) bool {
-				return at.Applied != nil && !at.Applied.RolledBack && at.Head == at.Applied.Revision && !at.Dirty
+				return at.Applied != nil && !at.Applied.RolledBack && at.Revision == at.Applied.Revision && !at.Dirty
 			}),
 		flag("usersyncd_checkout_dirty", "Whether spec files of the checkout differ from its commit.", func(at *moment) bool { return at.Dirty }),
 		timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last fully applied", func(at *moment) time.Time {
@@ -149,13 +148,13 @@ func userMeasures() []measure {
 			return at.Applied.At
 		}),
 		{"usersyncd_changes_total", "Changes of users, by how they ended.", prometheus.CounterValue, []string{"result"}, func(at *moment, tell tell) {
-			results := []string{"applied", "failed", "other"}
-			ended := map[string]uint64{}
+			results := []plan.Outcome{plan.Applied, plan.Failed, "other"}
+			ended := map[plan.Outcome]uint64{}
 			for result, n := range at.Totals.Changes {
 				ended[among(result, results)] += n
 			}
 			for _, result := range results {
-				tell(float64(ended[result]), result)
+				tell(float64(ended[result]), string(result))
 			}
 		}},
 	}
@@ -172,7 +171,7 @@ func passMeasures() []measure {
 			func(at *moment) usersync.Phase { return at.Phase }),
 		gauge("usersyncd_pass_done_users", "Users whom this pass was to change, and who are through.", func(at *moment) float64 { return float64(at.Done) }),
 		counter("usersyncd_passes_total", "Passes that have ended.", func(at *moment) float64 { return float64(at.Totals.Passes) }),
-		counter("usersyncd_pass_errors_total", "Passes that have ended early.", func(at *moment) float64 { return float64(at.Totals.PassErrors) }),
+		counter("usersyncd_pass_errors_total", "Passes that have ended early.", func(at *moment) float64 { return float64(at.Totals.FailedPasses) }),
 		counter("usersyncd_pass_seconds_total", "Time that the passes which have ended took.", func(at *moment) float64 { return at.Totals.PassSeconds }),
 	}
 }

@@ -141,7 +141,7 @@ func TestMetricsTellTrouble(t *testing.T) {
 		{`usersyncd_config_in_force`, "0", func(s *control.Status) { s.Settings = "config.yaml:3:1: there is no such setting" }},
 		{`usersyncd_paused`, "1", func(s *control.Status) { s.Paused = &state.Pause{At: s.Now, By: "ana"} }},
 		{`usersyncd_watching`, "0", func(s *control.Status) { s.Watch = control.Watch{Mode: "polling", Reason: "no watches left"} }},
-		{`usersyncd_in_step`, "0", func(s *control.Status) { s.Head = "bbbb" }},
+		{`usersyncd_in_step`, "0", func(s *control.Status) { s.Revision = "bbbb" }},
 		{`usersyncd_in_step`, "0", func(s *control.Status) { s.Applied = nil }},
 		{`usersyncd_in_step`, "0", func(s *control.Status) { s.Dirty = true }},
 		{`usersyncd_checkout_dirty`, "1", func(s *control.Status) { s.Dirty = true }},
@@ -183,7 +183,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		email := fmt.Sprintf("u%d@example.com", i)
 		s.Holds = append(s.Holds, plan.Hold{ID: email, Guard: email, Users: []string{email}})
 		s.Failures = append(s.Failures, usersync.Failure{Email: email, Code: email})
-		s.Totals.Changes[email] = 1
+		s.Totals.Changes[plan.Outcome(email)] = 1
 	}
 	s.Phase, s.Limiter.Reason, s.Watch.Mode = "a@example.com", "a@example.com", "a@example.com"
 	text := scrape(t, tell(s))
@@ -236,7 +236,7 @@ func TestScrapesWhileTheSourceMoves(t *testing.T) {
 			default:
 			}
 			s := healthy(time.Now())
-			s.Totals.Changes["applied"], s.Head = i, fmt.Sprint(i)
+			s.Totals.Changes["applied"], s.Revision = i, fmt.Sprint(i)
 			src.status.Store(&s)
 		}
 	})

@@ -66,7 +66,7 @@ func newPageStatus(s Status) pageStatus {
 		f.Email, f.File, f.Code, f.Message, f.CorrelationID = escaped(f.Email), escaped(f.File), escaped(f.Code), escaped(f.Message), escaped(f.CorrelationID)
 		p.Failures = append(p.Failures, f)
 	}
-	p.Version, p.Dir, p.API, p.Head, p.Error, p.Settings, p.Stuck = escaped(s.Version), escaped(s.Dir), escaped(s.API), escaped(s.Head), escaped(s.Error), escaped(s.Settings), escaped(s.Stuck)
+	p.Version, p.Dir, p.API, p.Revision, p.Error, p.Settings, p.Stuck = escaped(s.Version), escaped(s.Dir), escaped(s.API), escaped(s.Revision), escaped(s.Error), escaped(s.Settings), escaped(s.Stuck)
 	p.Watch.Reason = escaped(s.Watch.Reason)
 	if s.Paused != nil {
 		p.Paused = &state.Pause{At: s.Paused.At, By: escaped(s.Paused.By), Reason: escaped(s.Paused.Reason)}
@@ -78,8 +78,6 @@ func newPageStatus(s Status) pageStatus {
 	}
 	return p
 }
-
-func first[T any](all []T, n int) []T { return all[:min(len(all), n)] }
 
 // pageField is one field of a change, for people.
 type pageField struct {

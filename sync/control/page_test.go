@@ -112,7 +112,8 @@ func TestHistoryIsBounded(t *testing.T) {
 
 // The status is the contract as it is; the page's own form of it is bounded and printable, and leaves the original alone.
 func TestStatusOfThePage(t *testing.T) {
-	s := Status{Schema: StatusSchema, Users: 3, Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Reason: "a\x1bb"}}, Error: "x\u2066y", Paused: &state.Pause{By: "\u202ebob"}}
+	s := Status{Schema: StatusSchema, Status: usersync.Status{Users: 3, Paused: &state.Pause{By: "\u202ebob"}},
+		Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Reason: "a\x1bb"}}, Error: "x\u2066y"}
 	for i := range 100 {
 		s.Holds[0].Users = append(s.Holds[0].Users, fmt.Sprintf("u%d\n@example.com", i))
 		s.Failures = append(s.Failures, usersync.Failure{Email: "a\tb", Message: strings.Repeat("ü", 1500)})

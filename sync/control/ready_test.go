@@ -97,8 +97,7 @@ type running struct {
 
 func (d *running) Status() control.Status {
 	st, l := d.Reconciler.Status(), d.limiter.Stats()
-	s := control.Status{Now: time.Now(), Phase: st.Phase, Began: st.Began, Beat: st.Beat, Moved: st.Moved, Head: st.Revision, Users: st.Users,
-		Done: st.Done(), Failed: st.Failed, Pending: st.Changed - st.Done(), Reading: st.Reading, Read: st.Read,
+	s := control.Status{Now: time.Now(), Status: st, Done: st.Progress.Done(), Failed: st.Progress.Failed, Pending: st.Progress.Changed - st.Progress.Done(),
 		Limiter: control.Limiter{Rate: l.Effective, Gate: l.Gate.Seconds(), Reason: string(l.Reason), InFlight: l.InFlight}}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,11 +1,16 @@
 package control
 
 import (
+	"errors"
+	"slices"
+	"syscall"
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
 )
@@ -13,8 +18,9 @@ import (
 // StatusSchema names the contract.
 const StatusSchema = "usersyncd.status/v1"
 
-// Status is how the daemon does at one moment: what "usersyncd status" prints, what the page draws and what
-// metrics and health are made of. Its JSON is a contract: schema usersyncd.status/v1. Times are UTC.
+// Status is how the daemon does at one moment: what the loop publishes, and what the daemon knows beside that. It is what
+// "usersyncd status" prints, what the page shows, and what metrics and health are made of. Its JSON is a contract: schema
+// usersyncd.status/v1. Times are UTC.
 type Status struct {
 	Schema  string    `json:"schema"`
 	Version string    `json:"version"`
@@ -24,35 +30,22 @@ type Status struct {
 	Dir     string    `json:"dir,omitempty"`
 	API     string    `json:"api,omitempty"` // base URL
 
-	Phase   usersync.Phase `json:"phase"` // "" if no daemon runs
-	Began   time.Time      `json:"began,omitzero"`
-	Beat    time.Time      `json:"beat,omitzero"`    // of the loop's, or its workers', last sign of life
-	Moved   time.Time      `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
-	Success time.Time      `json:"success,omitzero"` // when the last pass ended that nothing stopped
-	Next    time.Time      `json:"next,omitzero"`    // when the next pass is due, if nothing happens before
-	Stuck   string         `json:"stuck,omitempty"`  // why the loop or a worker counts as stuck
-	Error   string         `json:"error,omitempty"`  // why the last pass that has ended did so early; it stands until one ends well, or the API accepts the credentials again
+	usersync.Status // without a phase if no daemon runs
+
+	Next  time.Time `json:"next,omitzero"`   // when the next pass is due, if nothing happens before
+	Stuck string    `json:"stuck,omitempty"` // why the loop or a worker counts as stuck
+	Error string    `json:"error,omitempty"` // LastError, on one line
 	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials,
 	// and has not accepted them since.
 	CredentialsDead bool `json:"credentialsDead"`
 	// StateError is why the state file cannot be read or written; "" as long as it can.
 	StateError string `json:"stateError,omitempty"`
+	Dirty      bool   `json:"dirty"`              // spec files differ from head's commit: its revision ends in -dirty
+	Settings   string `json:"settings,omitempty"` // why the configuration on disk is not the one in force
 
-	Head    string         `json:"head"`              // revision of the checkout, as it was read last
-	Dirty   bool           `json:"dirty"`             // spec files differ from head's commit: its revision ends in -dirty
-	Applied *state.Applied `json:"applied,omitempty"` // the revision that was last fully applied; nil if none was
-	Plan    string         `json:"plan,omitempty"`    // id of the plan that is, or was last, carried out
-	Undoes  string         `json:"undoes,omitempty"`  // a rollback is under way: of a revision, or since when
-	Paused  *state.Pause   `json:"paused,omitempty"`  // by a person: passes look, and change nothing
-	Refresh time.Time      `json:"refresh,omitzero"`  // when the organization was last read
-
-	Users       int `json:"users"` // declared
-	InSync      int `json:"inSync"`
 	Pending     int `json:"pending"`  // to be changed, and not yet
 	Changing    int `json:"changing"` // in the pass under way
 	Done        int `json:"done"`     // of these
-	Reading     int `json:"reading"`  // whose further fields this pass reads
-	Read        int `json:"read"`     // of these, so far
 	Failed      int `json:"failed"`
 	Held        int `json:"held"`
 	Quarantined int `json:"quarantined"`
@@ -63,10 +56,9 @@ type Status struct {
 	Opens time.Time `json:"opens,omitzero"`
 
 	Holds    []plan.Hold        `json:"holds"`
-	Failures []usersync.Failure `json:"failures"`           // the first ones, failed or in quarantine
-	Specs    []spec.Problem     `json:"specs"`              // the first problems in the specs
-	Notes    []string           `json:"notes,omitempty"`    // warnings
-	Settings string             `json:"settings,omitempty"` // why the configuration on disk is not the one in force
+	Failures []usersync.Failure `json:"failures"`        // the first ones, failed or in quarantine
+	Specs    []spec.Problem     `json:"specs"`           // the first problems in the specs
+	Notes    []string           `json:"notes,omitempty"` // warnings
 
 	Contested      int               `json:"contested"`          // fields that somebody else keeps changing back
 	ContestedUsers int               `json:"contestedUsers"`     // whose fields these are
@@ -74,8 +66,6 @@ type Status struct {
 
 	Watch   Watch   `json:"watch"`
 	Limiter Limiter `json:"limiter"`
-	// Totals are of this process.
-	Totals Totals `json:"totals"`
 }
 
 // Watch is how changes of the checkout are noticed.
@@ -105,40 +95,40 @@ type Limiter struct {
 	Tokens    int     `json:"tokens"`
 }
 
-// Totals count since the process began.
-type Totals struct {
-	Passes      uint64            `json:"passes"`
-	PassErrors  uint64            `json:"passErrors"`
-	PassSeconds float64           `json:"passSeconds"`
-	Changes     map[string]uint64 `json:"changes"` // by result: applied, failed
-	Calls       usersync.Calls    `json:"calls"`
-	Damaged     uint64            `json:"damaged"` // records of the state file that were lost
-	Repairs     uint64            `json:"repairs"` // fields that somebody else had changed, and that were changed back
+// mostListed is how many failures, problems and contests a status lists. It counts all of them.
+const mostListed = 50
+
+// New returns the status that is made of what the loop has published.
+func New(st usersync.Status) Status {
+	s := Status{Schema: StatusSchema, Status: st, Dirty: spec.IsDirty(st.Revision), Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{}}
+	if st.LastError != nil {
+		s.Error = text.OneLine(st.LastError.Error())
+		s.CredentialsDead = errors.Is(st.LastError, apply.ErrUnauthorized)
+		if isStateError(st.LastError) {
+			s.StateError = s.Error
+		}
+	}
+	if r := st.Result; r != nil {
+		s.Pending, s.Failed, s.Quarantined, s.Skipped = r.Pending, r.Failed, r.Quarantined, r.Skipped
+		s.Held, s.Deferred, s.Opens = r.UserOutcomes[plan.Held], r.UserOutcomes[plan.Deferred], r.WindowOpens
+		s.Holds, s.Notes, s.Problems, s.Contested = r.Holds, r.Notes, len(r.Problems), len(r.Contested)
+		s.Failures, s.Specs, s.Contests = first(r.Failures, mostListed), append(s.Specs, first(r.Problems, mostListed)...), first(r.Contested, mostListed)
+		users := map[string]bool{}
+		for _, c := range r.Contested {
+			users[c.Email] = true
+		}
+		s.ContestedUsers = len(users)
+	}
+	if p := st.Progress; st.Phase == usersync.PhaseApply {
+		s.Changing, s.Done, s.Failed, s.Pending = p.Changed, p.Done(), p.Failed, max(0, p.Changed-p.Done())
+	}
+	return s
 }
 
-// Count adds a change that a plan did not let go, or puts off.
-func (s *Status) Count(o plan.Outcome) {
-	switch o {
-	case plan.Held:
-		s.Held++
-	case plan.Quarantined:
-		s.Quarantined++
-	case plan.Skipped:
-		s.Skipped++
-	case plan.Deferred:
-		s.Deferred++
-	}
+// isStateError reports whether a pass ended because the state file cannot be read or written.
+func isStateError(err error) bool {
+	return slices.ContainsFunc([]error{state.ErrDamaged, state.ErrReplaced, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO},
+		func(why error) bool { return errors.Is(err, why) })
 }
 
-// Show lists the first of the failures, problems and contests, and counts all of them.
-func (s *Status) Show(failures []usersync.Failure, problems []spec.Problem, contests []contest.Contest, most int) {
-	s.Problems = len(problems)
-	s.Failures = append([]usersync.Failure{}, failures[:min(len(failures), most)]...)
-	s.Specs = append([]spec.Problem{}, problems[:min(len(problems), most)]...)
-	s.Contested, s.Contests = len(contests), contests[:min(len(contests), most)]
-	users := map[string]bool{}
-	for _, c := range contests {
-		users[c.Email] = true
-	}
-	s.ContestedUsers = len(users)
-}
+func first[T any](all []T, n int) []T { return all[:min(len(all), n)] }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	usersync "usersyncd/sync"
 )
 
 // A watcher is a client of the stream.
@@ -54,7 +56,7 @@ func next(t *testing.T, r watcher) string {
 }
 
 func TestStream(t *testing.T) {
-	src := &script{status: Status{Users: 5, InSync: 5, Limiter: Limiter{Sent: 10}}}
+	src := &script{status: Status{Status: usersync.Status{Users: 5, InSync: 5}, Limiter: Limiter{Sent: 10}}}
 	l := page(t, src)
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
@@ -94,7 +96,7 @@ func TestStream(t *testing.T) {
 
 // A page that comes late gets the newest frame at once.
 func TestStreamBeginsWithTheNewest(t *testing.T) {
-	l := page(t, &script{status: Status{Head: "old"}})
+	l := page(t, &script{status: Status{Status: usersync.Status{Revision: "old"}}})
 	for range 2 {
 		if err := l.step(time.Now()); err != nil {
 			t.Fatal(err)

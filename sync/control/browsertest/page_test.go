@@ -66,13 +66,13 @@ func TestUncommittedEdits(t *testing.T) {
 	const revision = "9f3c1d7e2ab84455cc01-dirty"
 	applied := `[...document.querySelectorAll("#facts > div")].find((e) => e.firstChild.textContent === "Applied")`
 	src.set(func(s *control.Status) {
-		s.Head, s.Dirty, s.Applied = revision, true, &state.Applied{Revision: revision, At: time.Now()}
+		s.Revision, s.Dirty, s.Applied = revision, true, &state.Applied{Revision: revision, At: time.Now()}
 	})
 	b.until("the edits are the head", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, the head, with edits that are not committed, ")`)
 	if class := ask[string](b, applied+`.className`); class != "" {
 		t.Errorf("what is applied is marked as %q", class)
 	}
-	src.set(func(s *control.Status) { s.Head, s.Dirty = "9f3c1d7e2ab84455cc01", false })
+	src.set(func(s *control.Status) { s.Revision, s.Dirty = "9f3c1d7e2ab84455cc01", false })
 	b.until("the edits are taken back", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, not the head, ") && `+applied+`.className === "warn"`)
 }
 
@@ -251,7 +251,7 @@ func TestShots(t *testing.T) {
 		{"calm", func(s *control.Status) {
 			s.Error, s.CredentialsDead, s.Phase = "", false, "idle"
 			s.InSync, s.Pending, s.Changing, s.Done, s.Held, s.Quarantined, s.Failed, s.Skipped, s.Deferred, s.Problems = 500, 0, 0, 0, 0, 0, 0, 0, 0, 0
-			s.Holds, s.Failures, s.Specs, s.Applied.Revision = nil, nil, nil, s.Head
+			s.Holds, s.Failures, s.Specs, s.Applied.Revision = nil, nil, nil, s.Revision
 		}},
 	} {
 		src.set(scene.shift)

@@ -42,9 +42,13 @@ func newScene() *scene {
 	s := &scene{began: now}
 	s.status = control.Status{
 		Schema: control.StatusSchema, Version: "v1.4.0", PID: 4711, Started: now.Add(-26 * time.Hour), Dir: "/srv/users", API: "https://api.mypurecloud.ie",
-		Phase: usersync.PhaseApply, Began: now.Add(-2 * time.Minute), Success: now.Add(-3 * time.Minute), Refresh: now.Add(-4 * time.Minute),
-		Head: "9f3c1d7e2ab84455cc01", Applied: &state.Applied{Revision: "77aa0be2d1c94f2e8b6d", At: now.Add(-3 * time.Minute)}, Plan: "p-1f3ac24e",
-		Users: 500, InSync: 371, Pending: 112, Changing: 120, Done: 8, Held: 3, Quarantined: 2, Skipped: 1, Deferred: 4, Problems: 2,
+		Status: usersync.Status{
+			Phase: usersync.PhaseApply, Began: now.Add(-2 * time.Minute), Success: now.Add(-3 * time.Minute), Refresh: now.Add(-4 * time.Minute),
+			Revision: "9f3c1d7e2ab84455cc01", Applied: &state.Applied{Revision: "77aa0be2d1c94f2e8b6d", At: now.Add(-3 * time.Minute)}, Plan: "p-1f3ac24e",
+			Users: 500, InSync: 371,
+			Totals: usersync.Totals{Passes: 1560, FailedPasses: 2, Changes: map[plan.Outcome]uint64{plan.Applied: 8}, Calls: usersync.Calls{Total: 9120, Reads: 7811, Writes: 1309, Throttled: 3, Retried: 2}},
+		},
+		Pending: 112, Changing: 120, Done: 8, Held: 3, Quarantined: 2, Skipped: 1, Deferred: 4, Problems: 2,
 		Holds: []plan.Hold{{ID: "p-77aa0be2", Guard: "max-removals", Users: []string{"ana.perez@example.com", "luis.gomez@example.com", "zoe.martin@example.com"},
 			Reason: "3 removals, with 9 in the last 24 hours, are more than 5 % (2), and more than 10, of 52 managed users"}},
 		Failures: []usersync.Failure{{Email: "kim.lee@example.com", File: "madrid/kim.yaml", Line: 3, Status: 400, Code: "bad.request",
@@ -53,7 +57,6 @@ func newScene() *scene {
 			{Pos: spec.Pos{File: "oslo/_defaults.yaml", Line: 2, Column: 1}, Message: "mapping values are not allowed here"}},
 		Watch:   control.Watch{Mode: "watching", Dirs: 12},
 		Limiter: control.Limiter{Reason: "paced", Windowed: true, Allowed: 300, Left: 300, Reset: 43, Others: 18, Expected: 140, Estimate: 31, Sent: 100, Tokens: 1},
-		Totals:  control.Totals{Passes: 1560, PassErrors: 2, Changes: map[string]uint64{"applied": 8}, Calls: usersync.Calls{Total: 9120, Reads: 7811, Writes: 1309, Throttled: 3, Retried: 2}},
 	}
 	for i := range 260 {
 		s.changes = append(s.changes, plan.Change{Key: fmt.Sprintf("user%03d@example.com", i), Pos: spec.Pos{File: "madrid/team.yaml", Line: 3 * i, Column: 1},
@@ -88,14 +91,14 @@ func (s *scene) attack() {
 		s.events[i].Fields, s.events[i].CorrelationID = []state.FieldEvent{{Field: spec.Title, Before: spec.Text(bad), After: spec.Text(bad)}}, bad
 	}
 	st := &s.status
-	st.Dir, st.API, st.Error, st.Settings, st.Version, st.Head, st.Notes = all, all, all, all, all, all, hostile
+	st.Dir, st.API, st.Error, st.Settings, st.Version, st.Revision, st.Notes = all, all, all, all, all, all, hostile
 	st.Paused = &state.Pause{At: time.Now(), By: all, Reason: all}
 	st.Watch = control.Watch{Mode: "polling", Reason: all}
 	st.Holds[0].Users, st.Holds[0].Reason = hostile, all
 	st.Failures[0].Email, st.Failures[0].Message, st.Failures[0].Code, st.Failures[0].CorrelationID = all, all, all, all
 	st.Specs[0].File, st.Specs[0].Field, st.Specs[0].Message = all, all, all
 	st.Plan = "p-attack"
-	st.Totals.Changes = map[string]uint64{"applied": 99}
+	st.Totals.Changes = map[plan.Outcome]uint64{"applied": 99}
 }
 
 func (s *scene) set(change func(*control.Status)) {

@@ -9,6 +9,8 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
 )
@@ -39,7 +41,7 @@ func TestSpecsAndPause(t *testing.T) {
 	if m := s.last(); m.Fix != "usersyncd validate /srv/users" || m.Examples[0] != problem.String() {
 		t.Errorf("%+v", m)
 	}
-	problem.Line, s.st.Head = 9, "def"
+	problem.Line, s.st.Revision = 9, "def"
 	s.st.Specs = []spec.Problem{problem}
 	s.want(t, time.Hour, "the same two lines down, in another revision")
 	s.st.Specs, s.st.Problems = nil, 0
@@ -63,21 +65,26 @@ func contests(users ...string) []contest.Contest {
 	return all
 }
 
+func (s *story) contested(all []contest.Contest) {
+	st := control.New(usersync.Status{Result: &usersync.Result{Contested: all}})
+	s.st.Contested, s.st.ContestedUsers, s.st.Contests = st.Contested, st.ContestedUsers, st.Contests
+}
+
 // What somebody else keeps changing back is told once, as long as it stays so; those who join are told together.
 func TestContestedIsTold(t *testing.T) {
 	s := newStory(t)
-	s.st.Show(nil, nil, contests("a@x.org"), 50)
+	s.contested(contests("a@x.org"))
 	s.want(t, time.Hour, "one field", "contested firing")
 	if m := s.last(); m.Title != "1 field is changed back by somebody else" || m.Users != 1 || !slices.Equal(m.Examples, []string{"a@x.org: title"}) ||
 		!strings.Contains(m.Fix, "audit log") {
 		t.Errorf("%+v", m)
 	}
-	s.st.Show(nil, nil, contests("a@x.org", "b@x.org", "c@x.org"), 50)
+	s.contested(contests("a@x.org", "b@x.org", "c@x.org"))
 	s.want(t, time.Hour, "two more", "contested firing")
 	if m := s.last(); m.Title != "3 fields are changed back by somebody else" || !slices.Equal(m.Examples, []string{"b@x.org: title", "c@x.org: title"}) {
 		t.Errorf("%+v", m)
 	}
-	s.st.Show(nil, nil, nil, 50)
+	s.contested(nil)
 	s.want(t, time.Hour, "it is over", "contested resolved")
 }
 
@@ -86,7 +93,7 @@ func TestContestedUsersAreCounted(t *testing.T) {
 	s := newStory(t)
 	all := contests("a@x.org", "a@x.org", "b@x.org")
 	all[1].Field = spec.Department
-	s.st.Show(nil, nil, all, 50)
+	s.contested(all)
 	s.want(t, time.Hour, "two users", "contested firing")
 	if m := s.last(); m.Users != 2 || m.Title != "3 fields are changed back by somebody else" {
 		t.Errorf("%+v", m)
@@ -96,7 +103,7 @@ func TestContestedUsersAreCounted(t *testing.T) {
 	for i := range 60 {
 		many = append(many, fmt.Sprintf("u%02d@x.org", i))
 	}
-	s.st.Show(nil, nil, contests(many...), 50)
+	s.contested(contests(many...))
 	s.want(t, time.Hour, "more than are listed", "contested firing")
 	if m := s.last(); m.Users != 60 || m.Title != "60 fields are changed back by somebody else" {
 		t.Errorf("%+v", m)

@@ -37,7 +37,7 @@ func newStory(t rapid.TB) *story {
 	}
 	s := &story{
 		now: began(),
-		st:  control.Status{Started: began(), Success: began(), Dir: "/srv/users", API: "https://api.example.com", Head: "abc"},
+		st:  control.Status{Started: began(), Status: usersync.Status{Success: began(), Revision: "abc"}, Dir: "/srv/users", API: "https://api.example.com"},
 	}
 	if s.n, err = New(Options{Target: target, RepeatInterval: 24 * time.Hour, Details: true, Transport: &s.receiver}); err != nil {
 		t.Fatal(err)

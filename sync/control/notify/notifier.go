@@ -102,7 +102,7 @@ func (n *Notifier) dispatch(ctx context.Context, st *control.Status) (undelivere
 			continue
 		}
 		m.ID, m.Kind, m.At = g.id(c.kind), c.kind, st.Now
-		m.Name, m.API, m.Dir, m.Revision = n.opts.Name, st.API, st.Dir, st.Head
+		m.Name, m.API, m.Dir, m.Revision = n.opts.Name, st.API, st.Dir, st.Revision
 		if _, _, err := n.post(ctx, m.finish()); err != nil {
 			undelivered++
 			g.notBefore = st.Now.Add(n.failed(m, err))
