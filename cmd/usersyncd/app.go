@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -22,7 +23,7 @@ type app struct {
 	*usersync.Reconciler
 	limiter *aimd.Dispatcher
 	genesys *genesys.Directory
-	memory  *memory
+	learned *limiterstore.Store
 	log     *slog.Logger
 	level   *slog.LevelVar // of the log
 	tuned   atomic.Pointer[tuning]
@@ -73,7 +74,7 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 	}
 	a := &app{
 		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: c.Dir, state: store.Path(), began: time.Now(),
-		memory: newMemory(store, found.ID, directory.API(), readOnly, log),
+		learned: limiterstore.New(store, found.ID, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(c.Dir), Store: store, Directory: directory, API: directory.API(),
 			Retry:   apply.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No5xx: !c.Retry5xx},
@@ -83,7 +84,7 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 		},
 	}
 	a.tune(t)
-	a.memory.restore(limiter)
+	a.learned.Restore(limiter)
 	a.stop = a.logLimiter()
 	return a, nil
 }
@@ -115,7 +116,7 @@ func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store,
 // close ends what runs beside the passes, keeps what was learned, and gives the state file back.
 func (a *app) close(err error) error {
 	a.stop()
-	a.memory.save(a.limiter)
+	a.learned.Flush(a.limiter)
 	a.genesys.Close()
 	return errors.Join(err, a.Store.Close())
 }

@@ -120,7 +120,7 @@ func (d *daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		d.memory.keep(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
+		d.learned.Save(d.limiter, time.Now()) // before anything can kill it, if the API asks for a long pause
 		if errors.Is(err, usersync.ErrInterrupted) {
 			d.tellInterrupted(res, err)
 			d.serveRequests(ctx)

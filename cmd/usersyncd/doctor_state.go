@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
@@ -98,7 +99,7 @@ func (d *doctor) take(store *state.Store) (*state.Snapshot, state.Meta, error) {
 	}
 	meta, err := store.Meta()
 	if err == nil && !store.Empty() && !d.blocked["credentials"] && !d.blocked["region"] {
-		newMemory(store, d.found.ID, d.genesys.API(), true, d.log).restore(d.listener.Dispatcher)
+		limiterstore.New(store, d.found.ID, d.genesys.API(), true, d.log).Restore(d.listener.Dispatcher)
 	}
 	return snapshot, meta, err
 }

@@ -17,6 +17,7 @@ import (
 	"unicode"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/aimd"
@@ -204,7 +205,7 @@ func TestDoctorKeepsToAPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		limiter.Release(ticket, 429, map[string][]string{"Retry-After": {pause}})
-		newMemory(store, "demo", url, false, slog.New(slog.DiscardHandler)).save(limiter)
+		limiterstore.New(store, "demo", url, false, slog.New(slog.DiscardHandler)).Flush(limiter)
 		if err := store.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func (a *app) logLimiter() (stop func()) {
 		if n.worth(s) {
 			a.log.Info("rate limit", limiterAttrs(s)...)
 		}
-		a.memory.keep(a.limiter, now)
+		a.learned.Save(a.limiter, now)
 	})
 }
 

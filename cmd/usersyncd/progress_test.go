@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -52,7 +53,7 @@ func TestLinesElsewhere(t *testing.T) {
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rand: rand.New(rand.NewPCG(1, 1)),
 		}}
 		a.log = a.Log
-		a.memory = newMemory(store, "demo", directory.API(), false, a.log)
+		a.learned = limiterstore.New(store, "demo", directory.API(), false, a.log)
 		a.stop = a.logLimiter()
 		defer func() {
 			if err := a.close(nil); err != nil {

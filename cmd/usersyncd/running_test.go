@@ -2,8 +2,8 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/state"
+	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -183,14 +185,12 @@ func (r *running) waits() bool {
 		if err != nil {
 			return false // copied in the middle of a commit
 		}
-		learned, err := store.Limiter(newMemory(nil, "demo", r.api, true, nil).client)
-		if err != nil {
-			r.Fatal(err)
-		}
+		l := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
+		limiterstore.New(store, "demo", r.api, true, slog.New(slog.DiscardHandler)).Restore(l)
 		if err := store.Close(); err != nil {
 			r.Fatal(err)
 		}
-		return bytes.Contains(learned, []byte(`"gate":"2`))
+		return !l.Memory().Tokens[0].Gate.IsZero()
 	}
 	return false
 }

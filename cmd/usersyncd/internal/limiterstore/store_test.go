@@ -1,4 +1,4 @@
-package main
+package limiterstore
 
 import (
 	"bytes"
@@ -17,47 +17,47 @@ import (
 )
 
 const (
-	memoryClient = "client-4711"
-	memoryAPI    = "https://api.mypurecloud.de"
+	clientID = "client-4711"
+	apiURL   = "https://api.mypurecloud.de"
 )
 
-// A rememberer is a program with nothing but a limiter and its memory.
-type rememberer struct {
+// A program has nothing but a limiter and its store.
+type program struct {
 	*testing.T
 	store   *state.Store
-	memory  *memory
+	saved   *Store
 	limiter *aimd.Dispatcher
 	log     strings.Builder
 }
 
-// startRemembering is the start of such a program; end it with kill.
-func startRemembering(t *testing.T, path, clientID string, tokens int) *rememberer {
+// start begins one; kill ends it.
+func start(t *testing.T, path, client string, tokens int) *program {
 	t.Helper()
 	store, err := state.Open(path, state.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rememberWith(t, store, clientID, tokens, false)
+	return startWith(t, store, client, tokens, false)
 }
 
-func rememberWith(t *testing.T, store *state.Store, clientID string, tokens int, readOnly bool) *rememberer {
+func startWith(t *testing.T, store *state.Store, client string, tokens int, readOnly bool) *program {
 	t.Helper()
-	r := &rememberer{T: t, store: store, limiter: aimd.NewDispatcher(aimd.NewPool(tokens, aimd.Config{}))}
+	r := &program{T: t, store: store, limiter: aimd.NewDispatcher(aimd.NewPool(tokens, aimd.Config{}))}
 	log := slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	r.memory = newMemory(store, clientID, memoryAPI, readOnly, log)
-	r.memory.restore(r.limiter)
+	r.saved = New(store, client, apiURL, readOnly, log)
+	r.saved.Restore(r.limiter)
 	return r
 }
 
 // kill ends the program without saving anything.
-func (r *rememberer) kill() {
+func (r *program) kill() {
 	r.Helper()
 	if err := r.store.Close(); err != nil {
 		r.Error(err)
 	}
 }
 
-func (r *rememberer) acquire() (ticket uint64, token int) {
+func (r *program) acquire() (ticket uint64, token int) {
 	r.Helper()
 	ticket, token, err := r.limiter.Acquire(r.Context())
 	if err != nil {
@@ -66,16 +66,16 @@ func (r *rememberer) acquire() (ticket uint64, token int) {
 	return ticket, token
 }
 
-func (r *rememberer) request(status int, header map[string][]string) {
+func (r *program) request(status int, header map[string][]string) {
 	r.Helper()
 	ticket, _ := r.acquire()
 	r.limiter.Release(ticket, status, header)
 }
 
 // kept is what is in the file.
-func (r *rememberer) kept() (m aimd.Memory) {
+func (r *program) kept() (m aimd.Memory) {
 	r.Helper()
-	data, err := r.store.Limiter(r.memory.client)
+	data, err := r.store.Limiter(r.saved.client)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -89,13 +89,13 @@ func (r *rememberer) kept() (m aimd.Memory) {
 }
 
 // writes counts how often something is kept in that many seconds; each is called before its second is over.
-func (r *rememberer) writes(seconds int, each func(second int)) (n int) {
+func (r *program) writes(seconds int, each func(second int)) (n int) {
 	r.Helper()
 	last := r.kept().Saved
 	for s := range seconds {
 		each(s)
 		time.Sleep(time.Second)
-		r.memory.keep(r.limiter, time.Now())
+		r.saved.Save(r.limiter, time.Now())
 		if now := r.kept().Saved; !now.Equal(last) {
 			last, n = now, n+1
 		}
@@ -108,23 +108,23 @@ func quiet(int) {}
 func pause(seconds string) map[string][]string { return map[string][]string{"Retry-After": {seconds}} }
 
 // A program that is killed while it waits, and started again, sends nothing before the pause is over.
-func TestMemoryOfAPauseSurvivesAKill(t *testing.T) {
+func TestAPauseSurvivesAKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		began := time.Now()
 		r.request(429, pause("300"))
 		time.Sleep(time.Second)
-		r.memory.keep(r.limiter, time.Now())
+		r.saved.Save(r.limiter, time.Now())
 		r.kill()
 		for range 3 { // each of them is killed as well
 			time.Sleep(30 * time.Second)
-			r = startRemembering(t, path, memoryClient, 1)
-			r.memory.keep(r.limiter, time.Now())
+			r = start(t, path, clientID, 1)
+			r.saved.Save(r.limiter, time.Now())
 			r.kill()
 		}
 
-		other := startRemembering(t, path, "another client", 1)
+		other := start(t, path, "another client", 1)
 		before := time.Now()
 		other.acquire()
 		if waited := time.Since(before); waited > time.Second {
@@ -132,7 +132,7 @@ func TestMemoryOfAPauseSurvivesAKill(t *testing.T) {
 		}
 		other.kill()
 
-		r = startRemembering(t, path, memoryClient, 1)
+		r = start(t, path, clientID, 1)
 		defer r.kill()
 		r.acquire()
 		if waited := time.Since(began); waited < 300*time.Second || waited > 301*time.Second {
@@ -142,16 +142,16 @@ func TestMemoryOfAPauseSurvivesAKill(t *testing.T) {
 }
 
 // A pause that is too long to be waited for is as long after a restart.
-func TestMemoryOfAParkedLimiter(t *testing.T) {
+func TestAParkedLimiter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		began := time.Now()
 		r.request(429, pause("3600"))
-		r.memory.save(r.limiter)
+		r.saved.Flush(r.limiter)
 		r.kill()
 		time.Sleep(20 * time.Minute)
-		r = startRemembering(t, path, memoryClient, 1)
+		r = start(t, path, clientID, 1)
 		defer r.kill()
 		_, _, err := r.limiter.Acquire(t.Context())
 		var parked *aimd.ParkedError
@@ -162,10 +162,10 @@ func TestMemoryOfAParkedLimiter(t *testing.T) {
 }
 
 // What was learned is written every half a minute while requests are made, and never while none are.
-func TestMemoryIsKeptWhileRequestsAreMade(t *testing.T) {
+func TestStoreIsKeptWhileRequestsAreMade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		defer r.kill()
 		if n := r.writes(120, quiet); n != 0 {
 			t.Errorf("%d writes before the first request", n)
@@ -185,7 +185,7 @@ func TestMemoryIsKeptWhileRequestsAreMade(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := r.writes(600, quiet)
-		r.memory.save(r.limiter)
+		r.saved.Flush(r.limiter)
 		if after, err := os.ReadFile(path); err != nil || n != 0 || !bytes.Equal(before, after) {
 			t.Errorf("%d writes while idle; the file is the same: %t, %v", n, bytes.Equal(before, after), err)
 		}
@@ -196,10 +196,10 @@ func TestMemoryIsKeptWhileRequestsAreMade(t *testing.T) {
 }
 
 // A pause is written when it begins and when it grows, and not while it lasts or once it is over.
-func TestMemoryOfAPauseIsWrittenOnce(t *testing.T) {
+func TestAPauseIsWrittenOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		r.request(200, nil)
 		first, _ := r.acquire()
 		second, _ := r.acquire()
@@ -224,7 +224,7 @@ func TestMemoryOfAPauseIsWrittenOnce(t *testing.T) {
 			}
 		}
 		r.kill()
-		r = startRemembering(t, path, memoryClient, 1)
+		r = start(t, path, clientID, 1)
 		defer r.kill()
 		if n := r.writes(150, quiet); n != 0 || r.limiter.Stats().Gate != 0 {
 			t.Errorf("%d writes while a pause goes on that was known; %v of it left", n, r.limiter.Stats().Gate)
@@ -233,10 +233,10 @@ func TestMemoryOfAPauseIsWrittenOnce(t *testing.T) {
 }
 
 // The pause of one token is kept while another goes on.
-func TestMemoryOfTwoTokens(t *testing.T) {
+func TestTwoTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 2)
+		r := start(t, path, clientID, 2)
 		defer r.kill()
 		r.limiter.Expect(1000)
 		r.request(200, nil)
@@ -262,15 +262,15 @@ func TestMemoryOfTwoTokens(t *testing.T) {
 }
 
 // The last word is written at the end: requests, and a pause that a request has earned since.
-func TestMemoryIsSavedAtTheEnd(t *testing.T) {
+func TestStoreIsSavedAtTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		defer r.kill()
 		saves := func() bool {
 			before := r.kept().Saved
 			time.Sleep(time.Millisecond)
-			r.memory.save(r.limiter)
+			r.saved.Flush(r.limiter)
 			return !r.kept().Saved.Equal(before)
 		}
 		if saves() {

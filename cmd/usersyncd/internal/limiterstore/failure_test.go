@@ -1,4 +1,4 @@
-package main
+package limiterstore
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 )
 
 // What cannot be understood is nothing learned, and is said to whoever looks for it.
-func TestMemoryOfNonsense(t *testing.T) {
+func TestNonsense(t *testing.T) {
 	for data, said := range map[string]bool{
 		"": true, "{": true, "null": false, "[]": true, "{}": false, `{"tokens":[{}]}`: false, `{"saved":"yesterday"}`: true,
 		`{"saved":"2026-03-01T12:00:00Z","tokens":[{"rate":"fast"}]}`: true, "\x00\xff": true,
@@ -23,12 +23,12 @@ func TestMemoryOfNonsense(t *testing.T) {
 		t.Run(data, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "usersyncd.db")
 			synctest.Test(t, func(t *testing.T) {
-				r := startRemembering(t, path, memoryClient, 1)
-				if err := r.store.SaveLimiter(r.memory.client, []byte(data)); err != nil {
+				r := start(t, path, clientID, 1)
+				if err := r.store.SaveLimiter(r.saved.client, []byte(data)); err != nil {
 					t.Fatal(err)
 				}
 				r.kill()
-				r = startRemembering(t, path, memoryClient, 1)
+				r = start(t, path, clientID, 1)
 				defer r.kill()
 				if s := r.limiter.Stats(); s.Rate != aimd.DefaultStartRate || s.Gate != 0 {
 					t.Errorf("%v", s)
@@ -37,7 +37,7 @@ func TestMemoryOfNonsense(t *testing.T) {
 					t.Errorf("log: %q", got)
 				}
 				r.request(200, nil)
-				r.memory.keep(r.limiter, time.Now())
+				r.saved.Save(r.limiter, time.Now())
 				if got := r.kept().Tokens; len(got) != 1 {
 					t.Errorf("then kept: %+v", got)
 				}
@@ -47,13 +47,13 @@ func TestMemoryOfNonsense(t *testing.T) {
 }
 
 // A plan waits for the pause too, and writes nothing.
-func TestMemoryReadOnly(t *testing.T) {
+func TestStoreReadOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		began := time.Now()
 		r.request(429, pause("300"))
-		r.memory.save(r.limiter)
+		r.saved.Flush(r.limiter)
 		r.kill()
 		before, err := os.ReadFile(path)
 		if err != nil {
@@ -64,7 +64,7 @@ func TestMemoryReadOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r = rememberWith(t, store, memoryClient, 1, true)
+			r = startWith(t, store, clientID, 1, true)
 			r.acquire()
 			if waited := time.Since(began); waited < 300*time.Second {
 				t.Errorf("sent after %v", waited)
@@ -72,7 +72,7 @@ func TestMemoryReadOnly(t *testing.T) {
 			if n := r.writes(60, quiet); n != 0 {
 				t.Errorf("%d writes", n)
 			}
-			r.memory.save(r.limiter)
+			r.saved.Flush(r.limiter)
 			if r.log.Len() > 0 {
 				t.Errorf("log: %s", r.log.String())
 			}
@@ -85,20 +85,20 @@ func TestMemoryReadOnly(t *testing.T) {
 }
 
 // A file that cannot be written is one warning, and is tried again.
-func TestMemoryThatCannotBeKept(t *testing.T) {
+func TestStoreThatCannotBeWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	synctest.Test(t, func(t *testing.T) {
-		r := startRemembering(t, path, memoryClient, 1)
+		r := start(t, path, clientID, 1)
 		r.kill() // and the rest goes on
 		keep := func() {
 			time.Sleep(time.Second)
-			r.memory.keep(r.limiter, time.Now())
+			r.saved.Save(r.limiter, time.Now())
 		}
 		r.request(429, pause("300"))
 		for range 90 {
 			keep()
 		}
-		r.memory.save(r.limiter)
+		r.saved.Flush(r.limiter)
 		if got := r.log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") || !strings.Contains(got, path) {
 			t.Errorf("log: %s", got)
 		}
@@ -107,7 +107,7 @@ func TestMemoryThatCannotBeKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.store, r.memory.store = store, store
+		r.store, r.saved.store = store, store
 		defer r.kill()
 		if keep(); r.kept().Tokens == nil || r.kept().Tokens[0].Gate.IsZero() {
 			t.Errorf("not tried again: %+v", r.kept())
@@ -115,12 +115,12 @@ func TestMemoryThatCannotBeKept(t *testing.T) {
 	})
 }
 
-// The file names no client, and each client and each API has a memory of its own.
-func TestMemoryNamesNobody(t *testing.T) {
+// The file names no client, and each client of each API has a state of its own.
+func TestStoreNamesNobody(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
-	r := startRemembering(t, path, memoryClient, 1)
+	r := start(t, path, clientID, 1)
 	r.request(200, nil)
-	r.memory.save(r.limiter)
+	r.saved.Flush(r.limiter)
 	if r.kept().Tokens == nil {
 		t.Error("nothing is kept")
 	}
@@ -130,16 +130,16 @@ func TestMemoryNamesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	// printf 'client-4711\nhttps://api.mypurecloud.de' | sha256sum | cut -c 1-16
-	if want := "31813929e72e4dc1"; r.memory.client != want || !bytes.Contains(data, []byte(want)) || bytes.Contains(data, []byte(memoryClient)) {
-		t.Errorf("kept as %q, the file names it: %t", r.memory.client, bytes.Contains(data, []byte(memoryClient)))
+	if want := "31813929e72e4dc1"; r.saved.client != want || !bytes.Contains(data, []byte(want)) || bytes.Contains(data, []byte(clientID)) {
+		t.Errorf("kept as %q, the file names it: %t", r.saved.client, bytes.Contains(data, []byte(clientID)))
 	}
 	seen := map[string]bool{}
-	for _, id := range []string{memoryClient, "b", ""} {
-		for _, api := range []string{memoryAPI, "https://api.mypurecloud.com"} {
-			seen[newMemory(nil, id, api, false, nil).client] = true
+	for _, id := range []string{clientID, "b", ""} {
+		for _, api := range []string{apiURL, "https://api.mypurecloud.com"} {
+			seen[New(nil, id, api, false, nil).client] = true
 		}
 	}
 	if len(seen) != 6 {
-		t.Errorf("six clients have %d memories", len(seen))
+		t.Errorf("six clients have %d states", len(seen))
 	}
 }
