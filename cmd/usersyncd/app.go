@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/limiterstore"
+	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -45,7 +46,6 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	level.Set(t.level)
 	c.Account.Log(log)
 	for _, setting := range c.FilesInCheckout() {
 		log.Warn("a file that says what usersyncd does is in the checkout, where a commit can change it; keep it elsewhere", "setting", setting)
@@ -87,6 +87,19 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 	a.learned.Restore(limiter)
 	a.stop = a.logLimiter()
 	return a, nil
+}
+
+// newLogger makes the logger that the settings ask for, and its level.
+func newLogger(c *config.Config, s *screen) (*slog.Logger, *slog.LevelVar, error) {
+	log, level, text, err := logging.New(s, s.w, c.LogFormat, logging.Color(s.w, c.Getenv))
+	if err == nil {
+		err = level.UnmarshalText([]byte(c.LogLevel))
+	}
+	if err != nil {
+		return nil, nil, usage("%s: %w", c.Source("log-format"), err)
+	}
+	s.json = !text
+	return log, level, nil
 }
 
 // openState opens the state file. One that is in the checkout releases nothing: somebody may have committed it.

@@ -48,15 +48,10 @@ It exits with 1 if there is a problem; warnings do not count.`,
 			if !cmd.Flags().Changed("log-level") {
 				c.LogLevel = "error" // what goes wrong is in the findings
 			}
-			log, level, err := newLogger(c, &screen{w: p.stderr})
+			log, _, err := newLogger(c, &screen{w: p.stderr})
 			if err != nil {
 				return err
 			}
-			t, err := newTuning(c)
-			if err != nil {
-				return err
-			}
-			level.Set(t.level)
 			d := &doctor{c: c, dir: c.Dir, log: log, blocked: map[string]bool{}}
 			d.examine(cmd.Context())
 			return cmp.Or(d.report(p), cmd.Context().Err()) // an interrupted examination is no good news

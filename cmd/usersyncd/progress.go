@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
@@ -43,7 +44,7 @@ func (s *screen) Write(p []byte) (int, error) {
 // seconds elsewhere.
 func (a *app) showProgress() (stop func()) {
 	s := a.screen
-	if !isTerminal(s.w) {
+	if !logging.IsTerminal(s.w) {
 		return every(lineEvery, func(time.Time) {
 			if st := a.Status(); st.Phase != usersync.PhaseIdle {
 				a.progress(st)

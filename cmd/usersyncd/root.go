@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/state"
 )
 
@@ -139,7 +140,7 @@ func withSettings(c *config.Config, run func(cmd *cobra.Command, args []string) 
 // prepare finds what a command needs that makes one pass over a directory of specs. On a terminal the bar shows what the
 // log would.
 func prepare(cmd *cobra.Command, args []string, c *config.Config, p process) error {
-	if isTerminal(p.stderr) && !c.Given("log-level") {
+	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn"
 	}
 	return locate(cmd, args, c)
@@ -180,7 +181,7 @@ func existing(dir string) error {
 
 func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) error {
 	if err := locate(cmd, args, c); err != nil {
-		if c.Dir == "" && !c.Once && isTerminal(p.stdout) {
+		if c.Dir == "" && !c.Once && logging.IsTerminal(p.stdout) {
 			return cmd.Help() // somebody who wants to know what this is
 		}
 		return err
@@ -191,7 +192,7 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 	if err := existing(c.Dir); err != nil {
 		return err
 	}
-	if isTerminal(p.stderr) && !c.Given("log-level") {
+	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn" // the bar shows the rest
 	}
 	a, err := newApp(c, false, &screen{w: p.stderr})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -45,8 +46,8 @@ func openTerminal(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
-// Colours: on a terminal, unless NO_COLOR is set or it is dumb; elsewhere only on demand.
-func TestColours(t *testing.T) {
+// Colors: on a terminal, unless NO_COLOR is set or it is dumb; elsewhere only on demand.
+func TestColors(t *testing.T) {
 	_, terminal := openTerminal(t)
 	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
@@ -79,7 +80,7 @@ func TestColours(t *testing.T) {
 			if name == "terminal" {
 				want = test.onTerminal
 			}
-			if got := colours(w, c); got != want {
+			if got := logging.Color(w, c.Getenv); got != want {
 				t.Errorf("%+v: %v on a %s", test, got, name)
 			}
 		}

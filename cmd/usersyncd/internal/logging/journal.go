@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"encoding/binary"
@@ -17,25 +17,25 @@ import (
 
 const (
 	journalSocket = "/run/systemd/journal/socket"
-	// journalPatience is how long a line waits for a journal that takes none, and journalHaste how long the
-	// next ones wait, until it takes one again.
-	journalPatience = time.Second
-	journalHaste    = 5 * time.Millisecond
-	longestValue    = 32 << 10 // bytes
+	// writeTimeout is how long a line waits for a journal that accepts none, and retryTimeout how long the next ones
+	// wait, until one is accepted again.
+	writeTimeout = time.Second
+	retryTimeout = 5 * time.Millisecond
+	maxValue     = 32 << 10 // bytes
 )
 
-// A journal speaks the native protocol of systemd's journal (https://systemd.io/JOURNAL_NATIVE_PROTOCOL): one
-// datagram is one line with its fields. It is not go-systemd's Send, which waits for a stuck journal for ever.
+// A journal speaks the native protocol of systemd's journal (https://systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram
+// is one line with its fields. go-systemd's Send and systemd's slog-journal would wait for a stuck journal for ever.
 type journal struct {
 	path   string
-	stderr io.Writer // takes what cannot be sent
+	stderr io.Writer // gets what cannot be sent
 
 	mu   sync.Mutex
 	conn *net.UnixConn
-	lost int // lines in a row that the journal did not take in time
+	lost int // lines in a row that the journal did not accept in time
 }
 
-// A field is one of a line's. Its name is the journal's, its key what the program calls it.
+// A field of a line has a name for the journal, and the key that the program gave it.
 type field struct{ name, key, value string }
 
 func openJournal(path string, stderr io.Writer) (*journal, error) {
@@ -55,22 +55,22 @@ func (j *journal) dial() error {
 	return nil
 }
 
-// send hands a line over. It returns in a second, whatever the journal does: a line that is not taken by then is
-// counted, and those that cannot be sent at all go to stderr.
+// send writes a line. It returns within a second, whatever the journal does: a line that is not accepted by then is
+// counted, and one that cannot be sent at all goes to stderr.
 func (j *journal) send(priority native.Priority, message string, fields []field) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	data := encodeLine(priority, message, fields)
 	err := j.write(data)
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && j.dial() == nil { // the journal is another one
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && j.dial() == nil { // the journal was restarted
 		err = j.write(data)
 	}
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // or there is too much of it
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // or the line is too long
 		err = j.write(encodeLine(priority, message, nil))
 	}
 	switch {
 	case err == nil && j.lost > 0:
-		text := fmt.Sprintf("%d lines of the log were lost before this one, as the journal did not take them", j.lost)
+		text := fmt.Sprintf("%d log lines before this one were lost, as the journal did not accept them", j.lost)
 		j.lost = 0
 		return j.write(encodeLine(native.PriWarning, text, nil))
 	case err == nil:
@@ -84,11 +84,11 @@ func (j *journal) send(priority native.Priority, message string, fields []field)
 }
 
 func (j *journal) write(data []byte) error {
-	patience := journalPatience
+	timeout := writeTimeout
 	if j.lost > 0 {
-		patience = journalHaste
+		timeout = retryTimeout
 	}
-	if err := j.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	if err := j.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
 	_, err := j.conn.Write(data)
@@ -109,8 +109,8 @@ func encodeLine(priority native.Priority, message string, fields []field) []byte
 // appendField writes a value of one line as NAME=value, and one with line breaks after its length, so that no value
 // can pass for a field.
 func appendField(b []byte, name, value string) []byte {
-	if rest := len(value) - longestValue; rest > 0 {
-		value = fmt.Sprintf("%s... (%d more bytes)", strings.ToValidUTF8(value[:longestValue], ""), rest)
+	if rest := len(value) - maxValue; rest > 0 {
+		value = fmt.Sprintf("%s... (%d more bytes)", strings.ToValidUTF8(value[:maxValue], ""), rest)
 	}
 	b = append(b, name...)
 	if strings.Contains(value, "\n") {

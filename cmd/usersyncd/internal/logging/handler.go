@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	native "github.com/coreos/go-systemd/v22/journal"
 )
 
-// A journalHandler writes records as lines of the journal, with a field for each attribute, so that
-// "journalctl USERSYNCD_USER=ana.perez@example.com" finds all about a user. The message is readable by itself. The
-// journal knows the time.
-type journalHandler struct {
+// A handler writes records as lines of the journal, with a field for each attribute, so that
+// "journalctl USERSYNCD_USER=ana.perez@example.com" finds the lines of a user. The message has the attributes, too. The
+// journal adds the time.
+type handler struct {
 	j      *journal
 	level  slog.Leveler
 	groups []string
@@ -21,12 +21,12 @@ type journalHandler struct {
 }
 
 // Enabled implements slog.Handler.
-func (h *journalHandler) Enabled(_ context.Context, level slog.Level) bool {
+func (h *handler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.level.Level()
 }
 
 // Handle implements slog.Handler.
-func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	fields := slices.Clone(h.fields)
 	r.Attrs(func(a slog.Attr) bool {
 		fields = appendAttr(fields, h.groups, a)
@@ -35,14 +35,14 @@ func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
 	var message strings.Builder
 	message.WriteString(r.Message)
 	for _, f := range fields {
-		message.WriteString(" " + f.key + "=" + legible(f.value))
+		message.WriteString(" " + f.key + "=" + quoted(f.value))
 	}
 	fields = append(fields, field{name: fieldPrefix + "EVENT", value: r.Message})
 	return h.j.send(priorityOf(r.Level), message.String(), fields)
 }
 
 // WithAttrs implements slog.Handler.
-func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *h
 	with.fields = slices.Clone(h.fields)
 	for _, a := range attrs {
@@ -52,7 +52,7 @@ func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 // WithGroup implements slog.Handler.
-func (h *journalHandler) WithGroup(name string) slog.Handler {
+func (h *handler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
@@ -81,11 +81,11 @@ func appendAttr(fields []field, groups []string, a slog.Attr) []field {
 }
 
 const (
-	fieldPrefix      = "USERSYNCD_"
-	longestFieldName = 64 // bytes; the journal drops longer ones
+	fieldPrefix  = "USERSYNCD_"
+	maxFieldName = 64 // bytes; the journal drops longer ones
 )
 
-// fieldName makes a name that the journal takes, ^[A-Z_][A-Z0-9_]*$: it drops others without a word.
+// fieldName makes a name that the journal accepts, ^[A-Z_][A-Z0-9_]*$: it drops others without an error.
 func fieldName(path []string) string {
 	name := fieldPrefix + strings.Map(func(r rune) rune {
 		switch {
@@ -96,7 +96,7 @@ func fieldName(path []string) string {
 		}
 		return '_'
 	}, strings.Join(path, "_"))
-	return name[:min(len(name), longestFieldName)]
+	return name[:min(len(name), maxFieldName)]
 }
 
 func textOf(v slog.Value) string {
@@ -109,8 +109,8 @@ func textOf(v slog.Value) string {
 	return v.String()
 }
 
-// legible quotes a value that would not be seen as one.
-func legible(value string) string {
+// quoted quotes a value that would not be read as one word.
+func quoted(value string) string {
 	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !strconv.IsPrint(r) }) {
 		return strconv.Quote(value)
 	}

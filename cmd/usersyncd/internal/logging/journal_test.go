@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -53,7 +53,7 @@ func (d *journald) logger(t testing.TB, stderr *bytes.Buffer, level slog.Leveler
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.conn.Close() })
-	return slog.New(&journalHandler{j: j, level: level})
+	return slog.New(&handler{j: j, level: level})
 }
 
 // next takes the next line in, which has been sent.
@@ -68,6 +68,8 @@ func (d *journald) next() (map[string][]string, error) {
 	}
 	return parseEntry(buffer[:n])
 }
+
+const ana = "ana.perez@example.com"
 
 // fieldNames are those that journald takes: it drops others, and those of more than 64 bytes, without a word.
 var fieldNames = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,63}$`)
@@ -226,13 +228,13 @@ func TestJournalTakesAnything(t *testing.T) {
 func TestJournalOfLongLines(t *testing.T) {
 	d := newJournald(t)
 	log := d.logger(t, nil, slog.LevelInfo)
-	long := strings.Repeat("é", longestValue)
+	long := strings.Repeat("é", maxValue)
 	log.Info("long", "one", long)
 	entry, err := d.next()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := entry["USERSYNCD_ONE"][0]; !strings.HasPrefix(long, got[:longestValue]) || !strings.HasSuffix(got, fmt.Sprintf("... (%d more bytes)", longestValue)) {
+	if got := entry["USERSYNCD_ONE"][0]; !strings.HasPrefix(long, got[:maxValue]) || !strings.HasSuffix(got, fmt.Sprintf("... (%d more bytes)", maxValue)) {
 		t.Errorf("%d bytes, which end with %q", len(got), got[len(got)-40:])
 	}
 	attrs := []any{}
@@ -254,7 +256,7 @@ func TestJournalThatIsStuck(t *testing.T) {
 	for i := range lines {
 		log.Info("line", "n", i)
 	}
-	if took := time.Since(began); took > journalPatience+lines*journalHaste+10*time.Second {
+	if took := time.Since(began); took > writeTimeout+lines*retryTimeout+10*time.Second {
 		t.Errorf("%d lines took %v", lines, took)
 	}
 	arrived := 0
@@ -271,7 +273,7 @@ func TestJournalThatIsStuck(t *testing.T) {
 		t.Fatalf("%d lines arrived: the socket was never full", arrived)
 	}
 	log.Info("again")
-	for _, want := range []string{"again", fmt.Sprintf("%d lines of the log were lost before this one, as the journal did not take them", lines-arrived)} {
+	for _, want := range []string{"again", fmt.Sprintf("%d log lines before this one were lost, as the journal did not accept them", lines-arrived)} {
 		if entry, err := d.next(); err != nil || entry["MESSAGE"][0] != want {
 			t.Errorf("%v, %q, not %q", err, entry["MESSAGE"], want)
 		}
