@@ -3,11 +3,13 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +25,19 @@ import (
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/window"
 )
+
+// TestMain lets the properties try few cases, for go test ./... to be quick; the command line may say more. The tests
+// allocate much and keep little, so the garbage is collected less often.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	if err := flag.Lookup("rapid.checks").Value.Set("25"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// long reports whether the tests with a choice are to take their full size: with LONG=1, as in .ci/run.
+func long() bool { return os.Getenv("LONG") != "" }
 
 // A world is an organization, a checkout and the program between them. Nothing in it has a socket, so
 // that it runs in virtual time.

@@ -30,15 +30,16 @@ func (w *world) declareFresh(n int) (leaver sim.User) {
 
 // Who leaves does not wait until what nobody knows of all others was read.
 func TestALeaverOnAFreshState(t *testing.T) {
-	t.Parallel() // it is one of the longest
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := tapped(t, sim.Options{Users: 300, Full: true, Latency: 50 * time.Millisecond, Quota: sim.Quota{Limit: 600}})
+		const count = 120
+		w := tapped(t, sim.Options{Users: count, Full: true, Latency: 50 * time.Millisecond, Quota: sim.Quota{Limit: 600}})
 		users := w.sim.Users()
 		const fields = "title: T\nskills: {Billing: 3}\nlanguages: {Spanish: 2}\nqueues: [Billing ES]\ngroups: [Madrid]\nroles: [Employee]\n" +
 			"utilization: {call: {capacity: 1}}\nvoicemail: {alertTimeoutSeconds: 30}\nexternalIds: {}\nlocations: []\n"
 		for i, u := range users {
 			state := "active"
-			if i == 200 {
+			if i == count/2 {
 				state = "inactive"
 			}
 			w.write(u.Email+".yaml", "email: %s\nstate: %s\n%s", u.Email, state, fields)
@@ -62,7 +63,7 @@ func TestALeaverOnAFreshState(t *testing.T) {
 			calls++
 			name, _, _ := strings.Cut(r.Line, "?")
 			switch {
-			case strings.Contains(r.Line, "inactive") && strings.Contains(r.Line, users[200].ID):
+			case strings.Contains(r.Line, "inactive") && strings.Contains(r.Line, users[count/2].ID):
 				leaver = calls
 			case r.Line == "POST /api/v2/users":
 				hire = calls
@@ -72,7 +73,7 @@ func TestALeaverOnAFreshState(t *testing.T) {
 				listed = calls
 			}
 		}
-		if leaver == 0 || leaver-listed > 20 || hire-listed > 20 || others < 300 || res.Failed+res.Held+res.Pending > 0 || res.Applied != 301 {
+		if leaver == 0 || leaver-listed > 20 || hire-listed > 20 || others < count || res.Failed+res.Held+res.Pending > 0 || res.Applied != count+1 {
 			t.Errorf("the leaver's is call %d, the new user's %d, the listing ends with %d; applied %d, held %v, failed %v", leaver, hire, listed, res.Applied, res.Holds, res.Failures)
 		}
 		t.Logf("the leaver's is call %d, the new user's %d, the listing ends with %d", leaver, hire, listed)

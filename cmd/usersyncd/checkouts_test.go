@@ -270,16 +270,20 @@ func (s *switcher) await(what string, happened func() bool) {
 // for a moment, nobody gets half of another branch, and the pass says which commit it was of.
 func TestCheckouts(t *testing.T) {
 	t.Parallel()
-	s := newSwitcher(t, 500)
+	files, checkouts := 200, 10
+	if long() {
+		files, checkouts = 500, 20
+	}
+	s := newSwitcher(t, files)
 	s.start("usersyncd", "--resync-interval=20ms") // looks all the time
 	chance := rand.New(rand.NewPCG(1, 2))
-	l := s.run(20, func(i int) time.Duration {
+	l := s.run(checkouts, func(i int) time.Duration {
 		if i%5 == 4 {
 			return 1200 * time.Millisecond // long enough for a look, the second one, and to apply something
 		}
 		return time.Duration(chance.IntN(200)) * time.Millisecond
 	})
-	t.Logf("20 checkouts of 500 files: %d plans; after the last %+v", s.plans, l)
+	t.Logf("%d checkouts of %d files: %d plans; after the last %+v", checkouts, files, s.plans, l)
 }
 
 // BenchmarkCheckouts switches 1,000 times between two branches of 5,000 files. One daemon is as it comes and

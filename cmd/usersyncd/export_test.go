@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -15,7 +16,8 @@ import (
 // there, nothing differs, and the second export changes no byte. (BenchmarkWholeOrganization has 50,000.)
 func TestExportThenPlan(t *testing.T) {
 	t.Parallel()
-	server := sim.New(sim.Options{Users: 2000, Inactive: 100, Deleted: 20, Full: true, Quota: sim.Quota{Limit: 1_000_000}})
+	const users = 700 // of more than one page
+	server := sim.New(sim.Options{Users: users, Inactive: 100, Deleted: 20, Full: true, Quota: sim.Quota{Limit: 1_000_000}})
 	loopback := httptest.NewServer(server)
 	defer loopback.Close()
 	dir := t.TempDir()
@@ -30,10 +32,10 @@ func TestExportThenPlan(t *testing.T) {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
 	}
-	run("2000 new", "export")
+	run(fmt.Sprint(users, " new"), "export")
 	before := contents(t, specs)
-	run("nothing to do, 2000 unchanged; 0 calls", "plan", "--detailed-exitcode")
-	run("0 changed, 2000 as they were", "export")
+	run(fmt.Sprintf("nothing to do, %d unchanged; 0 calls", users), "plan", "--detailed-exitcode")
+	run(fmt.Sprintf("0 changed, %d as they were", users), "export")
 	for name, text := range contents(t, specs) {
 		if before[name] != text {
 			t.Errorf("%s was %q and is %q", name, before[name], text)

@@ -19,7 +19,7 @@ import (
 	"usersyncd/sync/genesys/sim"
 )
 
-// buildProgram compiles the program, for tests that kill it.
+// buildProgram compiles the program, for benchmarks: the tests run themselves as usersyncd, which spares a build.
 func buildProgram(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "usersyncd")
@@ -29,12 +29,14 @@ func buildProgram(t testing.TB) string {
 	return program
 }
 
-// Killed at 50 random moments of a pass over a troubled API, and started again each time, it ends as
+// Killed at random moments of a pass over a troubled API, and started again each time, it ends as
 // declared: nobody is changed twice, nobody is made twice, nothing else is touched.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	const kills = 50
-	program := buildProgram(t)
+	kills := 15
+	if long() {
+		kills = 50
+	}
 	server := sim.New(sim.Options{
 		Users: 500, Seed: 3, Latency: 3 * time.Millisecond, IndexLag: 200 * time.Millisecond,
 		Quota: sim.Quota{Limit: 100_000},
@@ -61,7 +63,7 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	command := func(ctx context.Context) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, program, "--once", "--retry-min-wait", "50ms", "--search-lag", "500ms", "--log-level", "warn", specs)
+		cmd := exec.CommandContext(ctx, "usersyncd", "--once", "--retry-min-wait", "50ms", "--search-lag", "500ms", "--log-level", "warn", specs)
 		cmd.Env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+filepath.Join(dir, "state.db"),
 			"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo")
 		return cmd
@@ -111,7 +113,6 @@ func TestKilled(t *testing.T) {
 // next run ends well, and the user has the roles of before.
 func TestKilledAndTakenBack(t *testing.T) {
 	t.Parallel()
-	program := buildProgram(t)
 	for name, roles := range map[string][2]string{"granted": {"[]", "[Supervisor]"}, "taken away": {"[Supervisor]", "[]"}} {
 		t.Run(name, func(t *testing.T) {
 			server := sim.New(sim.Options{Users: 3, GrantLag: -1, Quota: sim.Quota{Limit: 100_000}})
@@ -134,7 +135,7 @@ func TestKilledAndTakenBack(t *testing.T) {
 			dir := t.TempDir()
 			specs, file := filepath.Join(dir, "users"), filepath.Join(dir, "state.db")
 			command := func(args ...string) *exec.Cmd {
-				cmd := exec.CommandContext(t.Context(), program, append(args, "--allow-roles", "*", "--log-level", "warn", specs)...)
+				cmd := exec.CommandContext(t.Context(), "usersyncd", append(args, "--allow-roles", "*", "--log-level", "warn", specs)...)
 				cmd.Env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+file,
 					"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo")
 				return cmd

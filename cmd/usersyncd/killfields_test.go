@@ -62,9 +62,9 @@ func TestKilledWithEveryField(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	program, rounds := buildProgram(t), max(1, kills/killsEach)
-	undisturbed, _ := passesWithEveryField(t, program, rounds, 0)
-	killed, n := passesWithEveryField(t, program, rounds, killsEach)
+	rounds := max(1, kills/killsEach)
+	undisturbed, _ := passesWithEveryField(t, rounds, 0)
+	killed, n := passesWithEveryField(t, rounds, killsEach)
 	if t.Logf("killed %d times", n); n < rounds*killsEach/2 {
 		t.Error("the test says little")
 	}
@@ -82,7 +82,7 @@ func TestKilledWithEveryField(t *testing.T) {
 
 // passesWithEveryField makes passes, each of which changes every field of everybody, and is killed some times before it is
 // let go to its end. It returns the organization, and counts the kills.
-func passesWithEveryField(t *testing.T, program string, rounds, kills int) (server *sim.Server, killed int) {
+func passesWithEveryField(t *testing.T, rounds, kills int) (server *sim.Server, killed int) {
 	t.Helper()
 	server = sim.New(sim.Options{Users: 20, Full: true, Seed: 5, GrantLag: -1, QueueDelay: -1, Quota: sim.Quota{Limit: 100_000}})
 	var process atomic.Pointer[os.Process] // to be killed
@@ -110,7 +110,7 @@ func passesWithEveryField(t *testing.T, program string, rounds, kills int) (serv
 	dir := t.TempDir()
 	specs, file := filepath.Join(dir, "users"), filepath.Join(dir, "state.db")
 	command := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), program, append(args, "--allow-roles", "*", "--min-admins", "0", "--max-losses", "none", "--search-lag", "500ms", "--log-level", "warn", specs)...)
+		cmd := exec.CommandContext(t.Context(), "usersyncd", append(args, "--allow-roles", "*", "--min-admins", "0", "--max-losses", "none", "--search-lag", "500ms", "--log-level", "warn", specs)...)
 		cmd.Env = append(os.Environ(), "USERSYNCD_API_URL="+loopback.URL, "USERSYNCD_STATE="+file,
 			"GENESYSCLOUD_OAUTHCLIENT_ID=demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET=demo")
 		return cmd

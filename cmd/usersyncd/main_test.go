@@ -4,12 +4,16 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // The test binary is the program, too: tests that need a process of its own run "usersyncd" from PATH.
+// long reports whether the tests with a choice are to take their full size: with LONG=1, as in .ci/run.
+func long() bool { return os.Getenv("LONG") != "" }
+
 func TestMain(m *testing.M) {
 	err := errors.Join(
 		// These tests wait for processes that wait for the rate limit; hardly any needs a processor.
@@ -20,5 +24,6 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+	debug.SetGCPercent(400) // the tests allocate much and keep little
 	testscript.Main(m, map[string]func(){"usersyncd": main})
 }

@@ -51,7 +51,7 @@ func TestOrdinaryUse(t *testing.T) {
 	}
 	adoption := func(unknown int) func() *orgTest {
 		return func() *orgTest {
-			o := org(10_000).stateless()
+			o := org(2_000).stateless()
 			for i := range unknown {
 				delete(o.snap.Users, idOf(i))
 				o.tree.Users[i].Fields[spec.Name] = spec.Text("N")
@@ -88,9 +88,9 @@ func TestOrdinaryUse(t *testing.T) {
 	}{
 		{name: "300 people into an empty organization", make: empty},
 		{name: "the same, interrupted", make: empty, interrupted: 120, statelessN: 1},
-		{name: "adoption of 10,000", make: adoption(0)},
-		{name: "the same, interrupted", make: adoption(0), interrupted: 4_000},
-		{name: "adoption of 10,000, of whom 3,000 are unknown", make: adoption(3_000), withState: 1, statelessN: 1},
+		{name: "adoption of 2,000", make: adoption(0)},
+		{name: "the same, interrupted", make: adoption(0), interrupted: 800},
+		{name: "adoption of 2,000, of whom 600 are unknown", make: adoption(600), withState: 1, statelessN: 1},
 		{name: "a class of 60 at 100", make: hires(100, 60)},
 		{name: "a class of 60 at 200", make: hires(200, 60)},
 		{name: "a class of 60 at 500", make: hires(500, 60)},
