@@ -70,10 +70,3 @@ type Listing struct {
 
 // Complete reports whether no user is missing. Otherwise who is not listed may exist all the same.
 func (l Listing) Complete() bool { return l.Gap == "" && l.Cap == "" }
-
-// IsTruncated reports whether a list shows so much less than was expected that it is wrong: more than 10 entries and more
-// than 5 % are missing. So many are counted and not shown, or known and not shown, while others write.
-func IsTruncated(shown, expected int) bool {
-	const floor, percent = 10, 5
-	return expected-shown > max(floor, expected*percent/100)
-}

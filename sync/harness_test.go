@@ -21,6 +21,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/window"
@@ -75,7 +76,7 @@ func (w *world) open() {
 		transport = w.tap
 	}
 	var err error
-	w.genesys, err = genesys.New(genesys.Options{
+	w.genesys, err = genesys.New(api.Options{
 		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: transport,
 		Limiter: w.limiter, Rand: rand.New(rand.NewPCG(3, 4)),
 	})

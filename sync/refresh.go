@@ -137,7 +137,7 @@ func (o *observer) absent(ctx context.Context, snap *state.Snapshot, fields []sp
 			}
 		}
 	}
-	if IsTruncated(managed-len(missing), managed) { // a role that was narrowed hides users just as a deletion does
+	if apply.IsTruncated(managed-len(missing), managed) { // a role that was narrowed hides users just as a deletion does
 		o.log.Warn("the listing misses many managed users; they are held as they are. Does the OAuth client still have its role in all divisions?",
 			"missing", len(missing), "managed", managed)
 		slices.Sort(missing)

@@ -17,6 +17,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 // An app is the program put together: the parts, and how they are connected.
@@ -50,7 +51,7 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 	for _, setting := range c.FilesInCheckout() {
 		log.Warn("a file that says what usersyncd does is in the checkout, where a commit can change it; keep it elsewhere", "setting", setting)
 	}
-	api, login, err := c.Endpoints()
+	base, login, err := c.Endpoints()
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +61,10 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 	}
 	log.Debug("credentials found", "id", found.IDSource, "secret", found.SecretSource)
 	limiter := aimd.NewDispatcher(aimd.NewPool(c.Tokens, aimd.Config{MaxInFlight: c.MaxInFlight}))
-	directory, err := genesys.New(genesys.Options{
-		API: api, Login: login, ClientID: found.ID, ClientSecret: found.Secret,
+	directory, err := genesys.New(api.Options{
+		API: base, Login: login, ClientID: found.ID, ClientSecret: found.Secret,
 		Limiter: limiter, Tokens: c.Tokens, ReadOnly: readOnly, MaxConns: c.MaxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.Transport,
-		Retry: &genesys.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No429: !c.Retry429, No5xx: !c.Retry5xx},
+		Retry: &api.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No429: !c.Retry429, No5xx: !c.Retry5xx},
 	})
 	if err != nil {
 		return nil, usage("%w", err)

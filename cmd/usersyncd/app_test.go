@@ -11,7 +11,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -49,7 +49,7 @@ func TestPlanCannotWrite(t *testing.T) {
 	if len(calls) != 1 {
 		t.Fatalf("%d calls", len(calls))
 	}
-	if _, err := a.genesys.Do(t.Context(), calls[0]); !errors.Is(err, genesys.ErrReadOnly) {
+	if _, err := a.genesys.Do(t.Context(), calls[0]); !errors.Is(err, api.ErrReadOnly) {
 		t.Errorf("%v", err)
 	}
 	if u, _ := server.User(ana); u.Writes != 0 {

@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec/text"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 // checkConfiguration looks whether a commit can change what usersyncd does.
@@ -85,18 +86,18 @@ func (d *doctor) checkCredentials() {
 // checkRegion finds the base URLs, and makes the client for them.
 func (d *doctor) checkRegion() {
 	const name = "region"
-	api, login, err := d.c.Endpoints()
+	base, login, err := d.c.Endpoints()
 	if err != nil {
-		d.problem(name, "--region NAME, one of: "+strings.Join(genesys.Regions(), " "), "%v", err)
+		d.problem(name, "--region NAME, one of: "+strings.Join(api.Regions(), " "), "%v", err)
 		return
 	}
 	d.listener = newListener(aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: d.c.MaxRate, TotalRate: d.c.MaxRate, MaxInFlight: 1})))
-	d.genesys, err = genesys.New(genesys.Options{
+	d.genesys, err = genesys.New(api.Options{
 		// The URLs are looked at without credentials, too; nothing is sent then.
-		API: api, Login: login, ClientID: cmp.Or(d.found.ID, "none"), ClientSecret: cmp.Or(d.found.Secret, "none"),
+		API: base, Login: login, ClientID: cmp.Or(d.found.ID, "none"), ClientSecret: cmp.Or(d.found.Secret, "none"),
 		Limiter: d.listener, ReadOnly: true, Proxy: http.ProxyFromEnvironment, Logger: d.log, Version: version(),
 		// A 429 is reported, and not waited for.
-		Retry: &genesys.Retry{Max: min(d.c.RetryMax, 1), MinWait: d.c.RetryMinWait, MaxWait: d.c.RetryMaxWait, No429: true},
+		Retry: &api.Retry{Max: min(d.c.RetryMax, 1), MinWait: d.c.RetryMinWait, MaxWait: d.c.RetryMaxWait, No429: true},
 	})
 	if err != nil {
 		d.problem(name, "--api-url https://api.mypurecloud.ie, or --region instead of it", "%v", err)

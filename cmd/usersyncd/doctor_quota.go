@@ -39,7 +39,7 @@ func newListener(d *aimd.Dispatcher) *listener {
 	return &listener{Dispatcher: d, sent: map[uint64]time.Time{}, quota: map[string]string{}}
 }
 
-// Acquire implements genesys.Limiter.
+// Acquire implements api.Limiter.
 func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
 	ticket, token, err = l.Dispatcher.Acquire(ctx)
 	if err == nil {
@@ -50,7 +50,7 @@ func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err e
 	return ticket, token, err
 }
 
-// Release implements genesys.Limiter.
+// Release implements api.Limiter.
 func (l *listener) Release(ticket uint64, status int, header map[string][]string) {
 	l.Dispatcher.Release(ticket, status, header)
 	if status == 0 {

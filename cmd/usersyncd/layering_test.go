@@ -15,20 +15,26 @@ import (
 var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/limiterstore", "usersyncd/cmd/usersyncd/internal/logging",
-		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
+		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
 		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/examples",
 	},
 	"usersyncd/cmd/usersyncd/internal/config": {
-		"usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/aimd", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/spec",
+		"usersyncd/sync/control/notify", "usersyncd/sync/genesys/api", "usersyncd/sync/aimd", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/spec",
 	},
 	"usersyncd/cmd/usersyncd/internal/logging":      {},
 	"usersyncd/cmd/usersyncd/internal/limiterstore": {"usersyncd/sync/aimd", "usersyncd/state"},
 
 	"usersyncd/sync/control":        {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/genesys":        {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync":                {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/apply":          {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/genesys": {
+		"usersyncd/sync/genesys/api", "usersyncd/sync/genesys/names", "usersyncd/sync/genesys/contact",
+		"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec",
+	},
+	"usersyncd/sync/genesys/api":     {"usersyncd/sync/apply", "usersyncd/spec"},
+	"usersyncd/sync/genesys/names":   {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/genesys/contact": {"usersyncd/spec"},
+	"usersyncd/sync":                 {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/apply":           {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan": {
 		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 		"usersyncd/state", "usersyncd/spec",

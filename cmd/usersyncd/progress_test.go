@@ -18,6 +18,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -36,7 +37,7 @@ func TestLinesElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxInFlight: 4}))
-		directory, err := genesys.New(genesys.Options{
+		directory, err := genesys.New(api.Options{
 			API: "https://api.mypurecloud.com", ClientID: "demo", ClientSecret: "demo", Limiter: limiter, Transport: server.Transport(),
 		})
 		if err != nil {

@@ -72,3 +72,10 @@ func (e *CallError) Unwrap() []error { return []error{e.Kind, e.Err} }
 func IsCancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
+
+// IsTruncated reports whether a list shows so much less than was expected that it is wrong: more than 10 entries and more
+// than 5 % are missing. So many are counted and not shown, or known and not shown, while others write.
+func IsTruncated(shown, expected int) bool {
+	const floor, percent = 10, 5
+	return expected-shown > max(floor, expected*percent/100)
+}

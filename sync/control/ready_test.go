@@ -21,6 +21,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -116,7 +117,7 @@ func run(t *testing.T, o sim.Options) *running {
 	t.Helper()
 	d := &running{T: t, sim: sim.New(o), dir: t.TempDir(), log: &pipe{}}
 	d.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))}))
-	api, err := genesys.New(genesys.Options{API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: d.sim.Transport(),
+	api, err := genesys.New(api.Options{API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: d.sim.Transport(),
 		Limiter: d.limiter, Rand: rand.New(rand.NewPCG(3, 4))})
 	if err != nil {
 		t.Fatal(err)

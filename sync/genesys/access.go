@@ -4,22 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
-	"usersyncd/spec"
 	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
 )
 
 // What the OAuth client may do, found without writing: from its roles' policies, or where it may not see
 // those, by reading a little of everything.
-
-const (
-	tokenInfoPath = "/api/v2/tokens/me" // needs no permission
-	clientsPath   = "/api/v2/oauth/clients/{id}"
-)
 
 // Met says whether the client has what a need takes.
 type Met int
@@ -74,23 +68,15 @@ type orgRole struct {
 	} `json:"permissionPolicies"`
 }
 
-func (oauthClient) check() error { return nil }
-func (tokenInfo) check() error   { return nil }
-func (orgRole) check() error     { return nil }
-func (n named) check() error     { return nil }
-
 // TokenURL is where the login service gives out access tokens.
-func (d *Directory) TokenURL() string { return d.client.doors[0].login.config.TokenURL }
+func (d *Directory) TokenURL() string { return d.client.TokenURL() }
 
-// Login fetches an access token, in one try, unless there is a good one.
-func (d *Directory) Login(ctx context.Context) error {
-	_, _, err := d.client.doors[0].Token(ctx)
-	return err
-}
+// Login fetches an access token, in one attempt, unless there is a valid one.
+func (d *Directory) Login(ctx context.Context) error { return d.client.Login(ctx) }
 
 // Organization reads the organization's id and name.
 func (d *Directory) Organization(ctx context.Context) (id, name string, err error) {
-	me, err := call[named](ctx, d.client, &request{method: http.MethodGet, path: orgPath})
+	me, err := api.Call[named](ctx, d.client, &api.Request{Operation: &getOrganization})
 	return me.ID, me.Name, err
 }
 
@@ -104,7 +90,7 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 	}
 	var held []policy
 	if known {
-		if held, err = d.policies(ctx, grants, &a); err != nil && !isClosed(err) {
+		if held, err = d.policies(ctx, grants, &a); err != nil && !api.IsDenied(err) {
 			return a, err
 		}
 		a.ByRoles = err == nil
@@ -116,13 +102,13 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 		switch {
 		case a.ByRoles:
 			f.Met = met(held, n)
-			if f.Met == Missing && !n.Writes { // the API may not ask for it in every place; what it says counts
-				err = try.reading(ctx, &f)
+			if f.Met == Missing && !n.Writes { // the API does not check it everywhere; its answer counts
+				err = try.read(ctx, &f)
 			}
 		case n.Writes:
 			f.Note = "only writing would show it"
 		default:
-			err = try.reading(ctx, &f)
+			err = try.read(ctx, &f)
 		}
 		if err != nil {
 			return a, err
@@ -135,26 +121,26 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 // ownGrants asks three places for the client's roles. Whether the first tells them is not known for sure; the
 // others need a permission each that a client for users does not need otherwise.
 func (d *Directory) ownGrants(ctx context.Context, a *Access) (grants []roleDivision, known bool, err error) {
-	me, err := call[tokenInfo](ctx, d.client, &request{method: http.MethodGet, path: tokenInfoPath})
-	if err != nil && !isClosed(err) {
+	me, err := api.Call[tokenInfo](ctx, d.client, &api.Request{Operation: &getToken})
+	if err != nil && !api.IsDenied(err) {
 		return nil, false, err
 	}
 	a.Client = me.Client.Name
 	if len(me.Client.Roles) > 0 {
 		return me.Client.Roles, true, nil
 	}
-	client, err := call[oauthClient](ctx, d.client, &request{method: http.MethodGet, path: clientsPath, values: []string{d.clientID}, needs: "oauth:client:view"})
+	own := []string{d.client.Options().ClientID}
+	client, err := api.Call[oauthClient](ctx, d.client, &api.Request{Operation: &getOAuthClient, Args: own})
 	if err == nil {
 		a.Client = client.Name
 		return client.Roles, true, nil
 	}
-	if !isClosed(err) {
+	if !api.IsDenied(err) {
 		return nil, false, err
 	}
-	s, err := call[subject](ctx, d.client, &request{method: http.MethodGet, path: subjectsPath, values: []string{d.clientID},
-		query: url.Values{"includeDuplicates": {"true"}}, needs: mayViewGrants})
+	s, err := api.Call[subject](ctx, d.client, &api.Request{Operation: &getGrants, Args: own})
 	if err != nil {
-		if isClosed(err) {
+		if api.IsDenied(err) {
 			err = nil
 		}
 		return nil, false, err
@@ -181,10 +167,9 @@ func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Acce
 		}
 		divisions[g.Role] = append(divisions[g.Role], g.Division)
 	}
-	path, query := shelfOf(spec.KindRole).path+"/{id}", url.Values{"userCount": {"false"}}
 	var held []policy
 	for _, id := range order {
-		role, err := call[orgRole](ctx, d.client, &request{method: http.MethodGet, path: path, values: []string{id}, query: query, needs: mayViewRoles})
+		role, err := api.Call[orgRole](ctx, d.client, &api.Request{Operation: &getRole, Args: []string{id}})
 		if errors.Is(err, apply.ErrNotFound) {
 			continue // deleted: it grants nothing
 		}
@@ -222,4 +207,60 @@ func met(held []policy, n Need) Met {
 		}
 	}
 	return best
+}
+
+// A trial reads a little to see whether it may.
+type trial struct {
+	*Directory
+	user  string // whom it reads, once one was found
+	asked bool
+}
+
+// read sends the first request that a need to read is for, in a small form. The error is one after which nothing more
+// can be tried.
+func (t *trial) read(ctx context.Context, f *Finding) error {
+	r := api.Request{Operation: f.op, Query: url.Values{"pageSize": {"1"}}}
+	ofUser := strings.Contains(f.op.Path, "{")
+	if ofUser || f.op == &queryUsers {
+		id, err := t.somebody(ctx)
+		switch {
+		case err != nil:
+			return err
+		case ofUser && id == "":
+			f.Note = "there is no user to try it on"
+			return nil
+		case ofUser:
+			r.Args, r.Query = []string{id}, nil
+		}
+	}
+	_, err := t.client.Do(ctx, &r, nil) // the status alone counts
+	switch {
+	case err == nil:
+		f.Met = Granted
+	case errors.Is(err, apply.ErrForbidden) && f.op == &queryUsers && t.user != "": // all divisions were asked for
+		f.Met = Partly
+	case errors.Is(err, apply.ErrForbidden):
+		f.Met = Missing
+	case api.IsDenied(err):
+		f.Note = err.Error()
+	default:
+		return err
+	}
+	return nil
+}
+
+// somebody is the id of a user; "" if none can be seen.
+func (t *trial) somebody(ctx context.Context) (id string, err error) {
+	if t.asked {
+		return t.user, nil
+	}
+	users, err := t.users(ctx, t.alwaysShown(), &api.Request{Operation: &listUsers, Query: url.Values{"pageSize": {"1"}}})
+	if err != nil && !api.IsDenied(err) {
+		return "", err
+	}
+	t.asked = true
+	if len(users) > 0 {
+		t.user = users[0].ID
+	}
+	return t.user, nil
 }

@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -74,7 +75,7 @@ func TestAccess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.o.Users = 4
-			d, s := simulate(t, c.o, func(o *genesys.Options) { o.ReadOnly = true })
+			d, s := simulate(t, c.o, func(o *api.Options) { o.ReadOnly = true })
 			a, err := d.Access(t.Context(), everything().Needs())
 			if err != nil {
 				t.Fatal(err)
@@ -164,7 +165,7 @@ func TestAccessWithoutAnAnswer(t *testing.T) {
 		"GET /api/v2/tokens/me 503": "", "GET /api/v2/oauth/clients/* 503": "", "GET /api/v2/authorization/subjects/* 503": "oauth:client:view",
 		"GET /api/v2/authorization/roles/* 503": "", "GET /api/v2/users 503": ownRoles, "GET /api/v2/routing/skills 503": ownRoles,
 	} {
-		d, s := simulate(t, sim.Options{Users: 1, BareToken: true, Forbid: forbid}, func(o *genesys.Options) { o.Retry = &genesys.Retry{} })
+		d, s := simulate(t, sim.Options{Users: 1, BareToken: true, Forbid: forbid}, func(o *api.Options) { o.Retry = &api.Retry{} })
 		f, err := sim.ParseFault(fault)
 		if err != nil {
 			t.Fatal(err)
@@ -187,7 +188,7 @@ func TestLoginAndOrganization(t *testing.T) {
 	if err != nil || id != "o1" || name != "Example Contact Centre" || s.Ledger().Tokens != 1 {
 		t.Errorf("%q %q %v, %d tokens", id, name, err, s.Ledger().Tokens)
 	}
-	d, _ = simulate(t, sim.Options{}, func(o *genesys.Options) { o.ClientSecret = "wrong" })
+	d, _ = simulate(t, sim.Options{}, func(o *api.Options) { o.ClientSecret = "wrong" })
 	if err := d.Login(t.Context()); !errors.Is(err, apply.ErrUnauthorized) {
 		t.Error(err)
 	}

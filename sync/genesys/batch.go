@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -15,20 +13,16 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
 )
 
 // Many users in one request: by id, and by address.
-
-const (
-	idsAtOnce       = 100 // the API says max.user.ids to more
-	addressesAtOnce = 50  // in one criterion of a search; how many the API takes is not documented
-)
 
 // Read implements usersync.Reader. Whether a listing by id shows inactive and deleted users, and whether it is
 // refused if one of them does not exist, is not documented. So whom it does not show is asked for alone.
 func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field) ([]state.Observed, error) {
 	defer d.expect.listing(0)
-	reading, err := d.labels(ctx, fields)
+	r, err := d.reading(ctx, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -44,18 +38,16 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 			together = append(together, id)
 		}
 	}
-	err = d.inBatches(together, idsAtOnce, 0, func(batch []string) error {
-		query := expand(reading.fields)
+	err = d.inBatches(together, readUsers.Most, 0, func(batch []string) error {
+		query := r.query()
 		query.Set("id", strings.Join(batch, ","))
-		query.Set("state", "any")
-		query.Set("pageSize", strconv.Itoa(idsAtOnce))
-		p, err := call[page[user]](ctx, d.client, &request{method: http.MethodGet, path: usersPath, needs: mayView, query: query})
+		users, err := d.users(ctx, r, &api.Request{Operation: &readUsers, Query: query})
 		if len(batch) == 1 && notAsBatch(err) {
 			return nil
 		}
-		for _, u := range p.Entities {
-			if asked[u.ID] && (found[u.ID].ID == "" || found[u.ID].Version < u.Version) {
-				found[u.ID] = reading.observed(u)
+		for _, now := range users {
+			if asked[now.ID] && (found[now.ID].ID == "" || found[now.ID].Version < now.Version) {
+				found[now.ID] = now
 			}
 		}
 		return err
@@ -73,8 +65,17 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 			list = append(list, now)
 		}
 	}
-	d.index.learn(list...)
+	d.addresses.Learn(list...)
 	return list, unread
+}
+
+// users makes a request whose answer shows several users.
+func (d *Directory) users(ctx context.Context, r *reading, request *api.Request) (list []state.Observed, err error) {
+	_, err = d.client.Do(ctx, request, func(answer []byte) (err error) {
+		list, err = r.users(answer)
+		return err
+	})
+	return list, err
 }
 
 // readEach reads users one by one, and adds those who exist to found. unread is of those of whom that is not known.
@@ -95,7 +96,7 @@ func (d *Directory) readEach(ctx context.Context, ids []string, fields []spec.Fi
 			case err == nil:
 				found[id] = now
 			case errors.Is(err, apply.ErrNotFound):
-			case isClosed(err), errors.Is(err, apply.ErrUncertain):
+			case api.IsDenied(err), errors.Is(err, apply.ErrUncertain):
 				unread = errors.Join(unread, fmt.Errorf("user %s: %w", id, err))
 			default:
 				return err
@@ -120,12 +121,12 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 			order = append(order, key)
 		}
 	}
-	err := d.inBatches(order, addressesAtOnce, 0, func(batch []string) error {
+	err := d.inBatches(order, searchUsers.Most, 0, func(batch []string) error {
 		users, err := d.hits(ctx, batch)
-		for _, u := range users {
-			key := spec.Key(u.Email)
-			if same := found[key]; same != nil && !slices.ContainsFunc(same, func(now state.Observed) bool { return now.ID == u.ID }) {
-				found[key] = append(same, (&reading{}).observed(u))
+		for _, now := range users {
+			same, asked := found[now.Key()]
+			if asked && !slices.ContainsFunc(same, func(other state.Observed) bool { return other.ID == now.ID }) {
+				found[now.Key()] = append(same, now)
 			}
 		}
 		return err
@@ -146,37 +147,36 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 	return list, nil
 }
 
+// search asks for the users that meet every criterion (UserSearchRequest).
+type search struct {
+	PageSize   int         `json:"pageSize"`
+	PageNumber int         `json:"pageNumber"`
+	Query      []criterion `json:"query"`
+}
+
+type criterion struct {
+	Type   string   `json:"type"`
+	Fields []string `json:"fields"`
+	Value  string   `json:"value,omitempty"`
+	Values []string `json:"values,omitempty"`
+}
+
 // hits are the users whom the search shows for the addresses, deleted ones included. All of them, or it is an error:
 // nobody could tell which address is that of a missing one.
-func (d *Directory) hits(ctx context.Context, emails []string) ([]user, error) {
+func (d *Directory) hits(ctx context.Context, emails []string) ([]state.Observed, error) {
 	byEmail := criterion{Type: "EXACT", Fields: []string{"email"}, Values: emails}
 	if len(emails) == 1 {
 		byEmail.Value, byEmail.Values = emails[0], nil
 	}
 	query := []criterion{byEmail, {Type: "EXACT", Fields: []string{"state"}, Values: []string{"active", "inactive", "deleted"}}}
-	return retryInconsistent(ctx, d.client.log, func() (users []user, err error) {
-		size := max(25, len(emails))
-		check := newPageCheck(size)
-		for n := 1; n <= max(check.count(), 1); n++ {
-			r := &request{method: http.MethodPost, path: searchPath, needs: mayView,
-				body: search{PageSize: size, PageNumber: n, Query: query}}
-			p, err := call[searchPage](ctx, d.client, r)
-			switch {
-			case errors.Is(err, apply.ErrNotFound): // how it may say that there is nobody
-				return users, nil
-			case err != nil:
-				return nil, err
-			}
-			if problem := check.add(n, p.page().facts()); problem != "" {
-				return nil, inconsistent(r.op(), problem)
-			}
-			users = append(users, p.Results...)
-		}
-		if problem, gap := check.verdict(len(users), 0); problem+gap != "" {
-			return nil, inconsistent(http.MethodPost+" "+searchPath, problem+gap)
-		}
-		return users, nil
-	})
+	users, err := api.ReadAll(ctx, d.client, api.Listing{
+		Request: api.Request{Operation: &searchUsers}, Size: max(25, len(emails)), Complete: true,
+		Body: func(size, n int) any { return search{PageSize: size, PageNumber: n, Query: query} },
+	}, d.alwaysShown().observed)
+	if errors.Is(err, apply.ErrNotFound) { // how it may say that there is nobody
+		return nil, nil
+	}
+	return users, err
 }
 
 // inBatches reads so many at a time. What is refused is read again in halves: it may be too much at once, or one

@@ -16,6 +16,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -153,7 +154,7 @@ func TestSearchMany(t *testing.T) {
 		"smaller pages":   {sim.Options{SearchPage: 25}, 2*3 + 1, 2},
 	} {
 		c.o.Users, c.o.Inactive, c.o.Deleted, c.o.Seed = 115, 10, 5, 1
-		d, s := simulate(t, c.o, func(o *genesys.Options) { o.ReadOnly = true })
+		d, s := simulate(t, c.o, func(o *api.Options) { o.ReadOnly = true })
 		var ask, want []string
 		for i, u := range s.Users() {
 			if i%3 == 0 {

@@ -16,6 +16,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
@@ -119,7 +120,7 @@ func TestThrottledRequestsAreSentAgain(t *testing.T) {
 	if _, err := do(t, d, retitle()); err != nil {
 		t.Error(err)
 	}
-	if s := d.Stats(); s != (genesys.Stats{Reads: 10, Writes: 10, Throttled: 18, Tokens: 1}) {
+	if s := d.Stats(); s != (api.Stats{Reads: 10, Writes: 10, Throttled: 18, Tokens: 1}) {
 		t.Errorf("%+v", s)
 	}
 	if len(b.statuses) != 20 || b.statuses[8] != 429 || b.statuses[9] != 200 {
@@ -146,7 +147,7 @@ func TestTimeoutStartsWithTheLeave(t *testing.T) {
 		f := &fake{api: func(r *http.Request, _ string) reply {
 			return reply{status: 200, body: `{"id":"u1","version":1}`, delay: 29 * time.Second}
 		}}
-		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = slow{&books{}} })
+		d, _ := open(t, f, func(o *api.Options) { o.Limiter = slow{&books{}} })
 		began := time.Now()
 		get(t, d)
 		if spent := time.Since(began); spent != 89*time.Second {
@@ -170,7 +171,7 @@ func TestCancelled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{api: func(*http.Request, string) reply { return answer }}
-				d, b := open(t, f, func(o *genesys.Options) { o.Timeout = 2 * time.Hour })
+				d, b := open(t, f, func(o *api.Options) { o.Timeout = 2 * time.Hour })
 				// A cause, such as the signal of signal.NotifyContext, must not hide what it is.
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("interrupt signal received"))
 				defer cancel()
@@ -222,7 +223,7 @@ func TestReadOnly(t *testing.T) {
 		}
 		return jsonReply(200, `{"id":"u1","version":1,"email":"ana@example.com"}`)
 	}}
-	d, _ := open(t, f, func(o *genesys.Options) { o.ReadOnly, o.API = true, "https://gateway.example.test/genesys" })
+	d, _ := open(t, f, func(o *api.Options) { o.ReadOnly, o.API = true, "https://gateway.example.test/genesys" })
 	get(t, d)
 	if _, err := d.Find(t.Context(), "ana@example.com"); err != nil {
 		t.Error(err)
@@ -231,7 +232,7 @@ func TestReadOnly(t *testing.T) {
 	create := &plan.Change{Action: plan.Create, Desired: spec.Fields{spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text("B")}}
 	for _, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
-		if !errors.Is(err, genesys.ErrReadOnly) || !errors.Is(err, apply.ErrRefused) {
+		if !errors.Is(err, api.ErrReadOnly) || !errors.Is(err, apply.ErrRefused) {
 			t.Errorf("%s: %v", c.Action, err)
 		}
 	}
@@ -256,7 +257,7 @@ func TestDebugLog(t *testing.T) {
 	f := &fake{api: func(r *http.Request, _ string) reply {
 		return reply{status: 200, body: `{"id":"u1","version":1,"name":"Ana Private"}`, header: map[string]string{"ININ-Correlation-Id": "c-1"}}
 	}}
-	d, _ := open(t, f, func(o *genesys.Options) {
+	d, _ := open(t, f, func(o *api.Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	get(t, d)

@@ -16,7 +16,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/apply"
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
@@ -197,7 +197,7 @@ func TestList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{api: pages(tt.active, tt.inactive, tt.limit, tt.pageCount)}
-			d, b := open(t, f, func(o *genesys.Options) { o.PageSize = tt.size })
+			d, b := open(t, f, func(o *api.Options) { o.PageSize = tt.size })
 			l, err := d.List(t.Context())
 			if err != nil || len(l.Users) != tt.users || f.count("GET ") != tt.calls || l.Complete() != tt.complete {
 				t.Fatalf("%d users in %d calls, complete %t, %v", len(l.Users), f.count("GET "), l.Complete(), err)

@@ -1,21 +1,37 @@
 package genesys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
+	"net/url"
 
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
-// Do implements apply.Writer. The body is made now, from what is now known of the users.
+// A write is the one request of a call that writes.
+type write struct {
+	op    *api.Operation // another one than the step's; nil for that
+	args  []string       // of the operation's path
+	query url.Values
+	body  any
+	skip  bool // nothing has to be sent
+
+	// What is then known of the users, in their order: as the answer shows it or, where that shows nothing, as it was written.
+	shown   func(answer []byte) ([]state.Observed, error)
+	assumed []state.Observed
+
+	sent func(err error) // is told what came of it; may be nil
+}
+
+// Do implements apply.Writer. The request is made now, from what is now known of the users.
 func (d *Directory) Do(ctx context.Context, call *apply.Call) ([]state.Observed, error) {
-	now, err := d.do(noting(ctx, &call.CorrelationID), call)
+	now, err := d.do(ctx, call)
 	d.expect.done(call, err)
 	if e := (*apply.CallError)(nil); err == nil || errors.As(err, &e) || ctx.Err() != nil {
 		return now, err
@@ -24,187 +40,138 @@ func (d *Directory) Do(ctx context.Context, call *apply.Call) ([]state.Observed,
 }
 
 func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, error) {
-	o, ours := c.Op.(op)
-	if !ours || len(c.Changes) == 0 || len(c.Changes) > o.kind.most() {
+	s, ours := c.Op.(step)
+	if !ours || len(c.Changes) == 0 || len(c.Changes) > 1 && (!s.shared || len(c.Changes) > s.op.Most) {
 		return nil, errors.New("not a call that this directory compiled")
 	}
-	if o.kind == opCreate {
-		return one(d.create(ctx, c.Changes[0]))
-	}
 	for _, ch := range c.Changes {
-		if ch.Current == nil || ch.Current.ID == "" {
+		if !c.Creates && (ch.Current == nil || ch.Current.ID == "") {
 			return nil, errors.New("the user is not known to exist")
 		}
 	}
-	ch := c.Changes[0]
-	switch o.kind {
-	case opDelete:
-		return one(d.delete(ctx, ch))
-	case opState, opFields:
-		return one(d.patch(ctx, ch, c.Fields))
-	case opRoles:
-		return one(d.putRoles(ctx, ch))
-	case opSkills:
-		return one(d.putSkills(ctx, ch, o))
-	case opLanguages:
-		return one(d.addRated(ctx, ch, spec.Languages, spec.KindLanguage, http.MethodPatch, o.names))
-	case opSkillGone:
-		return one(d.dropRated(ctx, ch, spec.Skills, spec.KindSkill, o.target))
-	case opLanguageGone:
-		return one(d.dropRated(ctx, ch, spec.Languages, spec.KindLanguage, o.target))
-	case opProfileSkills:
-		return one(d.putProfileSkills(ctx, ch))
-	case opUtilization:
-		return one(d.putUtilization(ctx, ch))
-	case opVoicemail:
-		return one(d.patchVoicemail(ctx, ch))
-	case opExternal:
-		return one(d.addExternal(ctx, ch, o))
-	case opExternalGone:
-		return one(d.dropExternal(ctx, ch, o))
-	case opAutoAnswer:
-		return d.bulkAutoAnswer(ctx, c.Changes)
-	}
-	return d.shared(ctx, c.Changes, o)
-}
-
-// noteKey is where a request's context says who wants to know the correlation id of its answer. A call is
-// made of one request that writes, deep below, whose answer is otherwise nothing but what it tells of users.
-type noteKey struct{}
-
-func noting(ctx context.Context, id *string) context.Context {
-	return context.WithValue(ctx, noteKey{}, id)
-}
-
-// note leaves the correlation id of an answer to a write for who has asked for it.
-func note(ctx context.Context, r *request, a answer) {
-	if id, ok := ctx.Value(noteKey{}).(*string); ok && r.writes {
-		*id = correlationID(a.header, errorBody{})
-	}
-}
-
-func one(u state.Observed, err error) ([]state.Observed, error) {
+	w, err := s.prepare(ctx, d, c.Changes)
 	if err != nil {
 		return nil, err
 	}
-	return []state.Observed{u}, nil
-}
-
-func (d *Directory) create(ctx context.Context, c *plan.Change) (state.Observed, error) {
-	division := ""
-	if name, err := spec.Decode[string](c.Desired[spec.Division]); err == nil {
-		if division, err = d.idOf(ctx, spec.KindDivision, name); err != nil {
-			return state.Observed{}, fmt.Errorf("division: %w", err)
+	if w.skip {
+		return w.assumed, nil
+	}
+	op, known := cmp.Or(w.op, s.op), w.assumed
+	var decode func([]byte) error
+	if w.shown != nil {
+		decode = func(answer []byte) (err error) {
+			known, err = w.shown(answer)
+			return err
 		}
 	}
-	body, err := creation(c, division)
-	if err != nil {
-		return state.Observed{}, err
+	c.CorrelationID, err = d.client.Do(ctx, &api.Request{Operation: op, Args: w.args, Query: w.query, Body: w.body}, decode)
+	if w.sent != nil {
+		w.sent(err)
 	}
-	u, err := call[user](ctx, d.client, &request{method: http.MethodPost, path: usersPath, body: body, writes: true, needs: mayAdd})
 	if err != nil {
-		return state.Observed{}, err
+		return nil, err
 	}
-	return d.seen(u, reading{}), nil
+	d.addresses.Learn(known...)
+	return known, nil
 }
 
-// delete is content with a user who is gone already.
-func (d *Directory) delete(ctx context.Context, c *plan.Change) (state.Observed, error) {
-	err := d.send(ctx, &request{method: http.MethodDelete, path: oneUser, values: []string{c.Current.ID}, needs: mayDelete})
-	if err != nil && !errors.Is(err, apply.ErrNotFound) {
-		return state.Observed{}, err
+// written is what is known of users after a write whose answer shows nothing: that one field has a value.
+func written(users []*plan.Change, f spec.Field, value func(c *plan.Change) spec.Value) []state.Observed {
+	now := make([]state.Observed, len(users))
+	for i, c := range users {
+		now[i] = c.Current.Observed
+		now[i].Fields = spec.Fields{f: value(c)}
 	}
-	return became(c, spec.State, spec.Text("deleted")), nil
+	return now
 }
 
-// patch sends what a user itself has: the given fields.
-func (d *Directory) patch(ctx context.Context, c *plan.Change, fields []spec.Field) (state.Observed, error) {
-	current, err := d.complete(ctx, c, fields)
-	if err != nil {
-		return state.Observed{}, err
-	}
-	body, err := update(c, current, fields, lookup{
-		manager:  func(key string) (string, error) { return d.manager(ctx, key) },
-		location: func(name string) (string, error) { return d.idOf(ctx, spec.KindLocation, name) },
-	})
-	if err != nil {
-		return state.Observed{}, err
-	}
-	u, err := call[user](ctx, d.client, &request{
-		method: http.MethodPatch, path: oneUser, values: []string{c.Current.ID}, body: body, writes: true, needs: mayEdit,
-	})
-	if err != nil {
-		return state.Observed{}, err
-	}
-	return d.seen(u, reading{}), nil
+// as is the same value for whichever user.
+func as(v spec.Value) func(*plan.Change) spec.Value {
+	return func(*plan.Change) spec.Value { return v }
 }
 
-// complete returns what is known of the user, read again if its contacts are to be written and not known:
-// the list is replaced as a whole, so nobody's entries would be lost.
-func (d *Directory) complete(ctx context.Context, c *plan.Change, fields []spec.Field) (state.Observed, error) {
-	if slices.Contains(fields, spec.Phones) || slices.Contains(fields, spec.Emails) {
-		if _, err := merge(c.Current.Opaque, nil, nil); err != nil {
-			return d.Get(ctx, c.Current.ID)
+// desired is the value that a field is to have.
+func desired(f spec.Field) func(*plan.Change) spec.Value {
+	return func(c *plan.Change) spec.Value { return after(c, f) }
+}
+
+// shownUser decodes an answer that shows the user.
+func (d *Directory) shownUser(answer []byte) ([]state.Observed, error) {
+	now, err := d.alwaysShown().user(answer)
+	return []state.Observed{now}, err
+}
+
+// prepareCreate sends what POST takes and what is desired and not empty. The state is always sent: the API's default is
+// inactive unless it sends an invitation.
+func prepareCreate(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+	c, body := users[0], map[string]any{}
+	for _, f := range d.fields {
+		v := c.Desired[f.Field]
+		if f.Field == spec.State {
+			v = after(c, spec.State)
+		}
+		if f.post == "" || v == "" || spec.IsEmpty(f.Field, v) {
+			continue
+		}
+		var err error
+		if body[f.post], err = f.encode(ctx, d, c, v); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Field, err)
 		}
 	}
-	return c.Current.Observed, nil
+	if body["email"] == nil || body["name"] == nil {
+		return nil, errors.New("a user cannot be created without email and name")
+	}
+	return &write{body: body, shown: d.shownUser}, nil
 }
 
-// manager returns the id of the user with that address: one that is known, else one that a search finds.
-func (d *Directory) manager(ctx context.Context, key string) (string, error) {
-	if id := d.index.id(spec.Key(key)); id != "" {
-		return id, nil
-	}
-	u, err := d.Find(ctx, key)
-	if errors.Is(err, apply.ErrNotFound) {
-		return "", fmt.Errorf("no user has the address %q; declare one, or correct the address", key)
-	}
-	return u.ID, err
+func prepareDelete(_ context.Context, _ *Directory, users []*plan.Change) (*write, error) {
+	return &write{args: []string{users[0].Current.ID}, assumed: written(users, spec.State, as(spec.Text("deleted")))}, nil
 }
 
-// bulkAutoAnswer sets the one field that the API takes for many users at once. It carries no version, and
-// tells the new ones.
-func (d *Directory) bulkAutoAnswer(ctx context.Context, changes []*plan.Change) ([]state.Observed, error) {
+// updateStep sends fields that a user itself has, with its version.
+func updateStep(op *api.Operation, c *plan.Change, fields ...spec.Field) step {
+	return step{op: op, change: c, fields: fields, prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+		c, err := d.withContacts(ctx, users[0], fields)
+		if err != nil {
+			return nil, err
+		}
+		body := map[string]any{"version": c.Current.Version}
+		for _, name := range fields {
+			f := d.fields.of(name)
+			if body[f.patch], err = f.encode(ctx, d, c, after(c, name)); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return &write{args: []string{c.Current.ID}, body: body, shown: d.shownUser}, nil
+	}}
+}
+
+// prepareBulk sets the one field that the API takes for many users at once. It carries no version, and the answer shows
+// the new ones.
+func prepareBulk(_ context.Context, d *Directory, users []*plan.Change) (*write, error) {
 	type item struct {
 		ID            string `json:"id"`
 		ACDAutoAnswer bool   `json:"acdAutoAnswer"`
 	}
-	items := make([]item, len(changes))
-	for i, c := range changes {
+	items := make([]item, len(users))
+	for i, c := range users {
 		on, err := spec.Decode[bool](after(c, spec.ACDAutoAnswer))
 		if err != nil {
 			return nil, err
 		}
 		items[i] = item{c.Current.ID, on}
 	}
-	p, err := call[page[user]](ctx, d.client, &request{method: http.MethodPatch, path: usersPath + "/bulk", body: items, writes: true, needs: mayEdit})
-	if err != nil {
-		return nil, err
-	}
-	shown := make(map[string]user, len(p.Entities))
-	for _, u := range p.Entities {
-		shown[u.ID] = u
-	}
-	now := make([]state.Observed, len(changes))
-	for i, c := range changes {
-		if u, ok := shown[c.Current.ID]; ok {
-			now[i] = d.seen(u, reading{})
-		} else {
-			now[i] = became(c, spec.ACDAutoAnswer, after(c, spec.ACDAutoAnswer))
+	shown := func(answer []byte) ([]state.Observed, error) {
+		list, err := d.alwaysShown().users(answer)
+		now := written(users, spec.ACDAutoAnswer, desired(spec.ACDAutoAnswer))
+		for i := range now {
+			for _, u := range list {
+				if u.ID == now[i].ID {
+					now[i] = u
+				}
+			}
 		}
+		return now, err
 	}
-	return now, nil
-}
-
-// became is what is known of a user after a write that tells nothing of it but that it was carried out.
-func became(c *plan.Change, f spec.Field, v spec.Value) state.Observed {
-	now := c.Current.Observed
-	now.Fields = spec.Fields{f: v}
-	return now
-}
-
-// send makes a request whose answer tells nothing.
-func (d *Directory) send(ctx context.Context, r *request) error {
-	r.writes = true
-	return d.client.do(ctx, r, nil)
+	return &write{body: items, shown: shown}, nil
 }

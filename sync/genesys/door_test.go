@@ -8,12 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 )
 
 // doors is an adjustment: so many tokens.
-func doors(n int) func(*genesys.Options) { return func(o *genesys.Options) { o.Tokens = n } }
+func doors(n int) func(*api.Options) { return func(o *api.Options) { o.Tokens = n } }
 
 // A further token cannot be had, for whatever reason: the first one does the work, no call fails, and the
 // login service is asked rarely.
@@ -177,7 +177,7 @@ func TestCallMeetsSeveralRefusedTokens(t *testing.T) {
 		}
 		return userReply(r, body)
 	}}
-	d, _ := open(t, f, func(o *genesys.Options) { o.Tokens, o.Limiter = 2, b })
+	d, _ := open(t, f, func(o *api.Options) { o.Tokens, o.Limiter = 2, b })
 	get(t, d)
 	if f.minted != 3 {
 		t.Errorf("%d tokens, want 3", f.minted)

@@ -4,13 +4,14 @@ import (
 	"sync"
 
 	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
 // expectation counts the requests still to come, for the limiter: the calls of each change as last
 // compiled, and the pages of a listing.
 type expectation struct {
-	limiter Limiter
+	limiter api.Limiter
 
 	mu    sync.Mutex
 	calls map[*plan.Change][]*apply.Call

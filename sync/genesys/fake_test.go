@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 const (
@@ -203,11 +204,11 @@ func (b *books) balance() error {
 }
 
 // open makes a directory on the fake; adjust may change the options.
-func open(t testing.TB, f *fake, adjust func(*genesys.Options)) (*genesys.Directory, *books) {
+func open(t testing.TB, f *fake, adjust func(*api.Options)) (*genesys.Directory, *books) {
 	t.Helper()
 	f.t = t
 	b := &books{}
-	o := genesys.Options{API: apiURL, ClientID: "client", ClientSecret: secret, Limiter: b, Transport: f, Version: "1.2.3"}
+	o := api.Options{API: apiURL, ClientID: "client", ClientSecret: secret, Limiter: b, Transport: f, Version: "1.2.3"}
 	if adjust != nil {
 		adjust(&o)
 	}
@@ -224,6 +225,6 @@ func open(t testing.TB, f *fake, adjust func(*genesys.Options)) (*genesys.Direct
 }
 
 // tries returns an adjustment: n further tries, 1 s to 30 s apart.
-func tries(n int) func(*genesys.Options) {
-	return func(o *genesys.Options) { o.Retry = &genesys.Retry{Max: n} }
+func tries(n int) func(*api.Options) {
+	return func(o *api.Options) { o.Retry = &api.Retry{Max: n} }
 }

@@ -12,11 +12,11 @@ import (
 
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
-var _ genesys.Limiter = (*aimd.Dispatcher)(nil)
+var _ api.Limiter = (*aimd.Dispatcher)(nil)
 
 // With the limiter of package aimd: an API that asks for an hour is not waited for, and says so.
 func TestParkedByTheAPI(t *testing.T) {
@@ -24,7 +24,7 @@ func TestParkedByTheAPI(t *testing.T) {
 		f := &fake{api: func(*http.Request, string) reply {
 			return reply{status: 429, body: `{}`, header: map[string]string{"Retry-After": "3600"}}
 		}}
-		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})) })
+		d, _ := open(t, f, func(o *api.Options) { o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})) })
 		_, err := d.Get(t.Context(), "u1")
 		if !errors.Is(err, apply.ErrThrottled) || !errors.Is(err, aimd.ErrParked) || !strings.Contains(err.Error(), "T") {
 			t.Error(err)
@@ -61,7 +61,7 @@ func TestWindowIsRespected(t *testing.T) {
 			return a
 		}}
 		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
-		d, _ := open(t, f, func(o *genesys.Options) { o.Limiter = limiter })
+		d, _ := open(t, f, func(o *api.Options) { o.Limiter = limiter })
 		changes := make([]*plan.Change, 100)
 		for i := range changes {
 			changes[i] = retitle()

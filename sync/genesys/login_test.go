@@ -11,7 +11,7 @@ import (
 
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 // However long a single pause may be, a login service that does not answer ends the pass, and is not said
@@ -21,9 +21,9 @@ func TestLoginServiceIsDown(t *testing.T) {
 		t.Run(longest.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{t: t, token: func(int) reply { return jsonReply(500, `{}`) }}
-				d, _ := open(t, f, func(o *genesys.Options) {
+				d, _ := open(t, f, func(o *api.Options) {
 					o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
-					o.Retry = &genesys.Retry{Max: 5, MinWait: time.Second, MaxWait: longest}
+					o.Retry = &api.Retry{Max: 5, MinWait: time.Second, MaxWait: longest}
 				})
 				began := time.Now()
 				_, err := d.Get(t.Context(), "u1")
@@ -46,7 +46,7 @@ func TestLoginServiceQuotesTheSecret(t *testing.T) {
 			f := &fake{t: t, token: func(int) reply {
 				return jsonReply(400, fmt.Sprintf(`{"error":"invalid_client","description":%q}`, "no: "+quoted))
 			}}
-			d, _ := open(t, f, func(o *genesys.Options) { o.ClientID = "id" })
+			d, _ := open(t, f, func(o *api.Options) { o.ClientID = "id" })
 			_, err := d.Get(t.Context(), "u1")
 			if err == nil {
 				t.Fatal("no error")

@@ -15,6 +15,7 @@ import (
 
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -113,7 +114,7 @@ func TestListingThatCannotBe(t *testing.T) {
 		for _, times := range []int{1, 2} {
 			b := &book{readings: append(slices.Repeat([][]string{c.odd}, times), seven)}
 			f := &fake{api: b.answer}
-			d, limiter := open(t, f, func(o *genesys.Options) { o.PageSize = size })
+			d, limiter := open(t, f, func(o *api.Options) { o.PageSize = size })
 			l, err := d.List(t.Context())
 			if last := limiter.expected[len(limiter.expected)-1]; last != 0 {
 				t.Errorf("%s: %d requests still expected", name, last)
@@ -165,7 +166,7 @@ func TestListingThatMoves(t *testing.T) {
 	} {
 		b := &book{readings: [][]string{c.pages}}
 		f := &fake{api: b.answer}
-		d, _ := open(t, f, func(o *genesys.Options) { o.PageSize = 3 })
+		d, _ := open(t, f, func(o *api.Options) { o.PageSize = 3 })
 		l, err := d.List(t.Context())
 		if err != nil || len(l.Users) != c.users || l.Gap != c.gap || l.Complete() != (c.gap == "") || b.begun != 1 {
 			t.Errorf("%s: %d users, complete %t, gap %q, %d readings, %v", name, len(l.Users), l.Complete(), l.Gap, b.begun, err)
@@ -214,7 +215,7 @@ func TestListingWhileOthersWrite(t *testing.T) {
 			}
 			return nil
 		}
-		d, err := genesys.New(genesys.Options{API: apiURL, ClientID: "demo", ClientSecret: "demo", Limiter: &books{}, Transport: tap, PageSize: 10})
+		d, err := genesys.New(api.Options{API: apiURL, ClientID: "demo", ClientSecret: "demo", Limiter: &books{}, Transport: tap, PageSize: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

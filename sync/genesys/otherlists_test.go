@@ -13,6 +13,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -138,7 +139,7 @@ func TestOtherListsThatCannotBe(t *testing.T) {
 			var right string
 			for _, times := range []int{0, 1, 2} {
 				r := &replacing{body: odd, times: times}
-				d, s := simulate(t, sim.Options{Users: 60, Full: true, Seed: 1, GrantLag: -1}, func(o *genesys.Options) { r.to, o.Transport = o.Transport, r })
+				d, s := simulate(t, sim.Options{Users: 60, Full: true, Seed: 1, GrantLag: -1}, func(o *api.Options) { r.to, o.Transport = o.Transport, r })
 				r.path = strings.NewReplacer("USER", ids(s)[0], "ROLE", s.IDOf(sim.Role, "Agent"), "QUEUE", s.IDOf(sim.Queue, "Billing ES"),
 					"DIVISION", s.IDOf(sim.Division, "EMEA")).Replace(c.path)
 				got, err := c.read(d, s)

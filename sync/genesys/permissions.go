@@ -5,49 +5,11 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/sync/genesys/api"
 )
 
-// What a role of the OAuth client must allow. README.md shows this as a table, and a test holds the two together.
-
-// permissions are those that a field takes; "a or b" is either of the two.
-type permissions struct{ read, write []string }
-
-const (
-	mayDelete          = "directory:user:delete"
-	mayAssignLanguages = "routing:language:assign"
-	mayViewRoles       = "authorization:role:view"
-	mayViewGrants      = "authorization:grant:view"
-	mayViewQueues      = "routing:queue:view"
-	mayViewVoicemail   = "voicemail:userPolicy:viewOther"
-	mayEditVoicemail   = "telephony:plugin:all"
-)
-
-// permissionsOf tells what a field takes, apart from creating and deleting users.
-func permissionsOf(f spec.Field) permissions {
-	switch f {
-	case spec.Division:
-		return permissions{[]string{"authorization:division:view"}, []string{mayEdit}}
-	case spec.Skills:
-		return permissions{[]string{"routing:skill:view"}, []string{mayAssign}}
-	case spec.Languages:
-		return permissions{[]string{"routing:language:view"}, []string{mayAssignLanguages}}
-	case spec.ProfileSkills:
-		return permissions{nil, []string{"directory:userProfile:edit"}}
-	case spec.Locations, spec.ExternalIDs:
-		return permissions{nil, []string{mayEdit}}
-	case spec.Roles:
-		return permissions{[]string{mayViewRoles, mayViewGrants}, []string{"authorization:grant:add", "authorization:grant:delete"}}
-	case spec.Queues:
-		return permissions{[]string{mayViewQueues}, []string{"routing:queue:edit or routing:queueMember:manage"}}
-	case spec.Groups:
-		return permissions{[]string{"directory:group:view"}, []string{"directory:group:edit"}}
-	case spec.Utilization:
-		return permissions{[]string{mayUtilize}, []string{"routing:utilization:manage"}}
-	case spec.Voicemail:
-		return permissions{[]string{mayViewVoicemail}, []string{mayEditVoicemail}}
-	}
-	return permissions{[]string{mayView}, []string{mayEdit}}
-}
+// What a role of the OAuth client must allow follows from the rows of the fields and of the operations. README.md shows it
+// as a table, and a test holds the two together.
 
 // Usage is what is made use of.
 type Usage struct {
@@ -59,63 +21,67 @@ type Usage struct {
 
 // A Need is a permission that something in use takes.
 type Need struct {
-	Permission string   // or several with " or " between them: any of them does
+	Permission string   // or several with " or " between them: any of them is enough
 	For        []string // the fields, and what else it is for
 	Writes     bool     // it is to write; only a role's policies can show whether it is there
+
+	accepts []string       // permissions that replace it for all of these
+	op      *api.Operation // the first that takes it
 }
 
 // Needs lists what a use takes, each permission once, in the order of the fields.
 func (u Usage) Needs() []Need {
 	var needs []Need
-	add := func(permission, what string, writes bool) {
-		i := slices.IndexFunc(needs, func(n Need) bool { return n.Permission == permission })
-		if i < 0 {
-			needs = append(needs, Need{Permission: permission, Writes: writes})
-			i = len(needs) - 1
-		}
-		if !slices.Contains(needs[i].For, what) {
-			needs[i].For = append(needs[i].For, what)
+	add := func(what string, op *api.Operation) {
+		for _, permission := range op.Needs {
+			i := slices.IndexFunc(needs, func(n Need) bool { return n.Permission == permission })
+			if i < 0 {
+				i = len(needs)
+				needs = append(needs, Need{Permission: permission, Writes: op.Writes(), accepts: slices.Clone(op.Accepts), op: op})
+			}
+			n := &needs[i]
+			n.accepts = slices.DeleteFunc(n.accepts, func(other string) bool { return !slices.Contains(op.Accepts, other) })
+			if !slices.Contains(n.For, what) {
+				n.For = append(n.For, what)
+			}
 		}
 	}
-	add(mayView, "reading users", false)
+	add("reading users", &queryUsers)
 	if u.Create {
-		add(mayAdd, "creating users", true)
+		add("creating users", &createUser)
 	}
 	if u.Delete {
-		add(mayDelete, "--on-removal delete", true)
+		add("--on-removal delete", &deleteUser)
 	}
-	for _, f := range u.Fields {
-		p := permissionsOf(f)
-		for _, name := range p.read {
-			add(name, string(f), false)
-		}
-		for _, name := range p.write {
-			add(name, string(f), true)
+	rows := fields()
+	for _, name := range u.Fields {
+		for _, op := range rows.of(name).operations() {
+			add(string(name), op)
 		}
 	}
 	if u.Admins {
-		add(mayViewRoles, "--min-admins", false)
+		add("--min-admins", &listRoleUsers)
 	}
 	return needs
 }
 
-// alternatives are the permissions any of which does: those named, and those that the vendor's description of
-// the API lists beside them for the same calls. Nobody need have the latter, but who has is not told that it lacks.
-func (n Need) alternatives() []string {
-	all := strings.Split(n.Permission, " or ")
-	for _, p := range slices.Clone(all) {
-		switch p {
-		case mayEdit, mayDelete:
-			all = append(all, "directory:organization:admin")
-		case mayAssignLanguages:
-			all = append(all, mayAssign)
-		case mayUtilize:
-			all = append(all, "routing:utilization:manage")
-		case mayViewVoicemail:
-			all = append(all, mayEditVoicemail)
-		case mayEditVoicemail:
-			all = append(all, mayViewVoicemail)
-		}
+// operations lists those that a field takes, apart from creating and deleting users.
+func (f *field) operations() (all []*api.Operation) {
+	if f.user != "" {
+		all = append(all, &listUsers)
 	}
-	return all
+	if f.kind != "" {
+		all = append(all, listOf(f.kind))
+	}
+	all = append(all, f.reads...)
+	if f.patch != "" {
+		all = append(all, &updateUser)
+	}
+	return append(all, f.writes...)
+}
+
+// alternatives lists the permissions any of which is enough. Nobody must have those that are accepted as well, but who has
+// one is not told that a permission is missing.
+func (n Need) alternatives() []string {
+	return append(strings.Split(n.Permission, " or "), n.accepts...)
 }

@@ -16,6 +16,7 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -37,7 +38,7 @@ func newMember(t *testing.T, transport http.RoundTripper, tokens int, seed uint6
 	m := &member{T: t, tokens: tokens}
 	source := func() *rand.Rand { return rand.New(rand.NewPCG(seed, seed)) }
 	m.limiter = aimd.NewDispatcher(aimd.NewPool(tokens, aimd.Config{Rand: source()}))
-	m.Directory, _ = open(t, &fake{}, func(o *genesys.Options) {
+	m.Directory, _ = open(t, &fake{}, func(o *api.Options) {
 		o.ClientID, o.ClientSecret, o.Transport = "demo", "demo", transport
 		o.Limiter, o.Tokens, o.Rand = m.limiter, tokens, source()
 	})

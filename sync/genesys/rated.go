@@ -1,14 +1,68 @@
 package genesys
 
 import (
+	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/sync/genesys/api"
+	"usersyncd/sync/plan"
 )
 
-// Skills, languages and external ids: maps that are written entry by entry, in the fewest calls.
+// ratings are the skills or the languages of a user: a map that is written entry by entry, in the fewest calls.
+type ratings struct {
+	field       spec.Field
+	kind        spec.Kind
+	add, remove *api.Operation
+}
+
+var (
+	skills    = ratings{spec.Skills, spec.KindSkill, &addSkills, &removeSkill}
+	languages = ratings{spec.Languages, spec.KindLanguage, &addLanguages, &removeLanguage}
+)
+
+// rating is one of them (UserRoutingSkill, UserRoutingLanguage).
+type rating struct {
+	named
+	Proficiency float64 `json:"proficiency"`
+	State       string  `json:"state"`
+}
+
+func (t ratings) decode(r *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
+	list, err := optional[[]rating](raw)
+	all := make(map[string]float64, len(list))
+	for _, s := range list {
+		if !strings.EqualFold(s.State, "deleted") {
+			all[r.label(t.kind, s.named)] = s.Proficiency
+		}
+	}
+	return spec.Proficiencies(all), err
+}
+
+// skillSteps replaces all skills in one call, if they fit into one. Otherwise it replaces and adds, or
+// removes and adds, whatever takes fewer calls.
+func skillSteps(have, want spec.Value) []step {
+	all, gone, changed := difference(have, want)
+	single := append(skills.puts(changed), skills.removes(gone)...)
+	first, rest := slices.Sorted(maps.Keys(all)), []string(nil)
+	if most := replaceSkills.Most; len(first) > most {
+		first, rest = first[:most], first[most:]
+	}
+	replace := append([]step{skills.put(&replaceSkills, first)}, skills.puts(rest)...)
+	if have != "" && len(rest) > 0 && len(single) > 0 && len(single) < len(replace) {
+		return single
+	}
+	return replace
+}
+
+// languageSteps adds what is new, and removes what is gone one by one: the API has no call that replaces all.
+func languageSteps(have, want spec.Value) []step {
+	_, gone, changed := difference(have, want)
+	return append(languages.puts(changed), languages.removes(gone)...)
+}
 
 // difference compares two maps of proficiencies: the names that are gone, and those that are new or differ.
 func difference(have, want spec.Value) (all map[string]float64, gone, changed []string) {
@@ -27,63 +81,55 @@ func difference(have, want spec.Value) (all map[string]float64, gone, changed []
 	return all, gone, changed
 }
 
-// skillSteps replaces all skills in one call, if they fit into one. Otherwise it replaces and adds, or
-// removes and adds, whatever takes fewer calls.
-func skillSteps(have, want spec.Value) []op {
-	all, gone, changed := difference(have, want)
-	names := slices.Sorted(maps.Keys(all))
-	replace := chunks(opSkills, names)
-	if len(replace) == 0 {
-		replace = []op{{kind: opSkills}}
-	}
-	replace[0].replace = true
-	single := chunks(opSkills, changed)
-	for _, name := range gone {
-		single = append(single, op{kind: opSkillGone, target: name})
-	}
-	if have != "" && len(names) > maxRated && len(single) < len(replace) && len(single) > 0 {
-		return single
-	}
-	return replace
-}
-
-// languageSteps adds what is new, and removes what is gone one by one: there is no replacing call.
-func languageSteps(have, want spec.Value) []op {
-	_, gone, changed := difference(have, want)
-	steps := chunks(opLanguages, changed)
-	for _, name := range gone {
-		steps = append(steps, op{kind: opLanguageGone, target: name})
+// puts adds ratings, or changes them.
+func (t ratings) puts(names []string) (steps []step) {
+	for some := range slices.Chunk(names, t.add.Most) {
+		steps = append(steps, t.put(t.add, some))
 	}
 	return steps
 }
 
-func chunks(kind opKind, names []string) []op {
-	var steps []op
-	for some := range slices.Chunk(names, maxRated) {
-		steps = append(steps, op{kind: kind, names: some})
-	}
-	return steps
-}
-
-// keySeparator stands between the keys that one authority has for a user, if there are several. A spec
-// has one at most, and cannot have this.
-const keySeparator = "\n"
-
-func externalSteps(have, want spec.Value) []op {
-	before, _ := spec.Decode[map[string]string](have)
-	after, _ := spec.Decode[map[string]string](want)
-	var steps []op
-	for _, authority := range slices.Sorted(maps.Keys(before)) {
-		for key := range strings.SplitSeq(before[authority], keySeparator) {
-			if key != after[authority] {
-				steps = append(steps, op{kind: opExternalGone, target: authority, key: key})
+// put sends the desired ratings of the names given.
+func (t ratings) put(op *api.Operation, names []string) step {
+	return step{op: op, prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+		c := users[0]
+		want, err := spec.Decode[map[string]float64](after(c, t.field))
+		if err != nil {
+			return nil, err
+		}
+		now := map[string]float64{}
+		if have, err := spec.Decode[map[string]float64](c.Current.Fields[t.field]); err == nil && op == t.add {
+			now = have
+		}
+		type item struct {
+			ID          string  `json:"id"`
+			Proficiency float64 `json:"proficiency"`
+		}
+		items := make([]item, len(names))
+		for i, name := range names {
+			id, err := d.idOf(ctx, t.kind, name)
+			if err != nil {
+				return nil, err
 			}
+			items[i], now[name] = item{id, want[name]}, want[name]
 		}
-	}
-	for _, authority := range slices.Sorted(maps.Keys(after)) {
-		if !slices.Contains(strings.Split(before[authority], keySeparator), after[authority]) {
-			steps = append(steps, op{kind: opExternal, target: authority, key: after[authority]})
-		}
+		return &write{args: []string{c.Current.ID}, body: items, assumed: written(users, t.field, as(spec.Proficiencies(now)))}, nil
+	}}
+}
+
+// removes takes ratings away, one by one.
+func (t ratings) removes(names []string) (steps []step) {
+	for _, name := range names {
+		steps = append(steps, step{op: t.remove, prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+			c := users[0]
+			id, err := d.idToRemove(ctx, t.kind, name)
+			if err != nil {
+				return nil, err
+			}
+			now, _ := spec.Decode[map[string]float64](c.Current.Fields[t.field])
+			delete(now, name)
+			return &write{args: []string{c.Current.ID, id}, skip: id == "", assumed: written(users, t.field, as(spec.Proficiencies(now)))}, nil
+		}})
 	}
 	return steps
 }

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 func TestEndpoints(t *testing.T) {
-	if n := len(genesys.Regions()); n != 18 {
+	if n := len(api.Regions()); n != 18 {
 		t.Errorf("%d regions, want the vendor's 18", n)
 	}
 	for _, tt := range []struct{ region, api, login, err string }{
@@ -22,7 +23,7 @@ func TestEndpoints(t *testing.T) {
 		{"moon", "", "", "one of ap-northeast-1, "},
 		{"", "", "", "no region given"},
 	} {
-		api, login, err := genesys.Endpoints(tt.region)
+		api, login, err := api.Endpoints(tt.region)
 		if api != tt.api || login != tt.login || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("Endpoints(%q) = %q, %q, %v", tt.region, api, login, err)
 		}
@@ -46,7 +47,7 @@ func TestNewChecksURLs(t *testing.T) {
 		{"ftp://api.mypurecloud.com", "", "not a base URL"},
 		{"", "", "not a base URL"},
 	} {
-		_, err := genesys.New(genesys.Options{API: tt.api, Login: tt.login, ClientID: "id", ClientSecret: "x", Limiter: &books{}})
+		_, err := genesys.New(api.Options{API: tt.api, Login: tt.login, ClientID: "id", ClientSecret: "x", Limiter: &books{}})
 		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("New(%q, %q): %v, want %q", tt.api, tt.login, err, tt.err)
 		}
@@ -57,7 +58,7 @@ func TestNewChecksURLs(t *testing.T) {
 }
 
 func TestNewNeedsCredentialsAndLimiter(t *testing.T) {
-	for _, o := range []genesys.Options{
+	for _, o := range []api.Options{
 		{API: apiURL, ClientSecret: "x", Limiter: &books{}},
 		{API: apiURL, ClientID: "id", Limiter: &books{}},
 		{API: apiURL, ClientID: "id", ClientSecret: "x"},
@@ -69,7 +70,7 @@ func TestNewNeedsCredentialsAndLimiter(t *testing.T) {
 }
 
 func TestAPIIsNormalised(t *testing.T) {
-	d, _ := open(t, &fake{}, func(o *genesys.Options) { o.API = "https://api.example.test/" })
+	d, _ := open(t, &fake{}, func(o *api.Options) { o.API = "https://api.example.test/" })
 	if d.API() != apiURL {
 		t.Errorf("API() = %q", d.API())
 	}

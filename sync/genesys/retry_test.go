@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"usersyncd/sync/apply"
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 // Whoever wants 429s returned gets them, with all there is to know; the limiter hears of them all the same.
@@ -23,7 +23,7 @@ func TestThrottledRequestsAreReturnedIfWanted(t *testing.T) {
 		return reply{status: 429, body: `{"message":"Rate limit exceeded the maximum.","code":"too.many.requests.retry.after","status":429}`,
 			header: map[string]string{"Retry-After": "42", "ININ-Correlation-Id": id}}
 	}
-	d, b := open(t, f, func(o *genesys.Options) { o.Retry = &genesys.Retry{Max: 5, No429: true} })
+	d, b := open(t, f, func(o *api.Options) { o.Retry = &api.Retry{Max: 5, No429: true} })
 	_, read := d.Get(t.Context(), "u1")
 	_, write := do(t, d, retitle())
 	for _, err := range []error{read, write} {
@@ -33,7 +33,7 @@ func TestThrottledRequestsAreReturnedIfWanted(t *testing.T) {
 			t.Errorf("%+v", err)
 		}
 	}
-	if s := d.Stats(); s != (genesys.Stats{Reads: 1, Writes: 1, Throttled: 2, Tokens: 1}) {
+	if s := d.Stats(); s != (api.Stats{Reads: 1, Writes: 1, Throttled: 2, Tokens: 1}) {
 		t.Errorf("%+v", s)
 	}
 	if len(b.statuses) != 2 || b.statuses[0] != 429 || b.statuses[1] != 429 {
@@ -65,7 +65,7 @@ func TestServerErrorsAreReturnedIfWanted(t *testing.T) {
 					}
 					return userReply(r, body)
 				}
-				d, _ := open(t, f, func(o *genesys.Options) { o.Retry = &genesys.Retry{Max: 5, No5xx: true} })
+				d, _ := open(t, f, func(o *api.Options) { o.Retry = &api.Retry{Max: 5, No5xx: true} })
 				_, err := d.Get(t.Context(), "u1")
 				if n := f.count("GET "); n != c.tries {
 					t.Errorf("sent %d times, want %d", n, c.tries)

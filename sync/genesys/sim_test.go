@@ -18,12 +18,13 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
 
 // simulate makes a directory on a simulated organization. At its end nothing unreal was asked for.
-func simulate(t *testing.T, so sim.Options, adjust func(*genesys.Options)) (*genesys.Directory, *sim.Server) {
+func simulate(t *testing.T, so sim.Options, adjust func(*api.Options)) (*genesys.Directory, *sim.Server) {
 	t.Helper()
 	if so.IndexLag == 0 {
 		so.IndexLag = -1
@@ -32,7 +33,7 @@ func simulate(t *testing.T, so sim.Options, adjust func(*genesys.Options)) (*gen
 		so.Quota.Limit = 1 << 20 // most of these tests are not about the quota
 	}
 	s := sim.New(so)
-	d, _ := open(t, &fake{}, func(o *genesys.Options) {
+	d, _ := open(t, &fake{}, func(o *api.Options) {
 		o.ClientID, o.ClientSecret, o.Transport = "demo", "demo", s.Transport()
 		if adjust != nil {
 			adjust(o)
@@ -98,7 +99,7 @@ func TestSimulatedListing(t *testing.T) {
 // The last page is the one that would end beyond the cap, even if it begins before.
 func TestSimulatedCap(t *testing.T) {
 	// A client that does not see every division may not go on by cursor.
-	d, s := simulate(t, sim.Options{Users: 10_151, Inactive: 10_100, Seed: 1, Hide: 10_151}, func(o *genesys.Options) { o.PageSize = 499 })
+	d, s := simulate(t, sim.Options{Users: 10_151, Inactive: 10_100, Seed: 1, Hide: 10_151}, func(o *api.Options) { o.PageSize = 499 })
 	l, err := d.List(t.Context())
 	if err != nil || l.Complete() || len(l.Users) != 51+20*499 {
 		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
@@ -339,7 +340,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 			t.Errorf("%s: %v", forbid, err)
 		}
 	}
-	d, s := simulate(t, sim.Options{Users: 2}, func(o *genesys.Options) { o.ReadOnly = true })
+	d, s := simulate(t, sim.Options{Users: 2}, func(o *api.Options) { o.ReadOnly = true })
 	l, err := d.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +349,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: l.Users[0]}, spec.Fields{spec.Title: spec.Text("x")}))
-	if !errors.Is(err, genesys.ErrReadOnly) || s.Ledger().Count("PATCH /api/v2/users/{id}") > 0 {
+	if !errors.Is(err, api.ErrReadOnly) || s.Ledger().Count("PATCH /api/v2/users/{id}") > 0 {
 		t.Errorf("%v, %v", err, s.Ledger().Calls)
 	}
 }
@@ -357,7 +358,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 func TestSimulatedHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 1))}))
-		d, s := simulate(t, sim.Options{Users: 3000, Seed: 1, TokenLife: 5 * time.Minute, Quota: sim.Quota{Limit: 300}, Latency: 50 * time.Millisecond}, func(o *genesys.Options) {
+		d, s := simulate(t, sim.Options{Users: 3000, Seed: 1, TokenLife: 5 * time.Minute, Quota: sim.Quota{Limit: 300}, Latency: 50 * time.Millisecond}, func(o *api.Options) {
 			o.Limiter = limiter
 		})
 		began := time.Now()

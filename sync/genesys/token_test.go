@@ -14,6 +14,7 @@ import (
 
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 func userReply(r *http.Request, _ string) reply { return jsonReply(200, `{"id":"u1","version":1}`) }
@@ -34,7 +35,7 @@ func get(t *testing.T, d *genesys.Directory) {
 func TestTokenRequest(t *testing.T) {
 	var auth, agent, kind string
 	f := &fake{api: userReply}
-	d, _ := open(t, f, func(o *genesys.Options) {
+	d, _ := open(t, f, func(o *api.Options) {
 		o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/oauth/token" {
 				id, password, _ := r.BasicAuth()
@@ -312,7 +313,7 @@ func TestEachDoorHasItsToken(t *testing.T) {
 		used = append(used, r.Header.Get("Authorization"))
 		return userReply(r, body)
 	}}
-	d, b := open(t, f, func(o *genesys.Options) { o.Tokens = 2 })
+	d, b := open(t, f, func(o *api.Options) { o.Tokens = 2 })
 	get(t, d)
 	b.door = 1
 	get(t, d)

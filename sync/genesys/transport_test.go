@@ -12,11 +12,12 @@ import (
 	"usersyncd/spec"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
-// serve answers token requests and hands the rest to api, over a real connection on loopback.
-func serve(t *testing.T, api http.HandlerFunc) (*genesys.Directory, *books) {
+// serve answers token requests and hands the rest to answer, over a real connection on loopback.
+func serve(t *testing.T, answer http.HandlerFunc) (*genesys.Directory, *books) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 {
@@ -27,10 +28,10 @@ func serve(t *testing.T, api http.HandlerFunc) (*genesys.Directory, *books) {
 			_, _ = io.WriteString(w, `{"access_token":"t1","token_type":"bearer","expires_in":3600}`)
 			return
 		}
-		api(w, r)
+		answer(w, r)
 	}))
 	t.Cleanup(s.Close)
-	d, b := open(t, &fake{}, func(o *genesys.Options) { o.API, o.Transport = s.URL, nil })
+	d, b := open(t, &fake{}, func(o *api.Options) { o.API, o.Transport = s.URL, nil })
 	t.Cleanup(d.Close)
 	return d, b
 }

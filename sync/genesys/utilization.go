@@ -4,19 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 
 	"usersyncd/spec"
-	"usersyncd/state"
 	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
-)
-
-const (
-	mayUtilize      = "routing:utilization:view"
-	utilizationPath = "/api/v2/routing/users/{id}/utilization"
 )
 
 // capacity is what an agent can take of one medium (MediaUtilization; its spelling is the API's).
@@ -26,23 +20,30 @@ type capacity struct {
 	NonACD        bool     `json:"includeNonAcd,omitempty"`
 }
 
-// utilization is what a user, or the organization, can take at once. Labels are kept as they are.
+// utilization is what a user, or the organization, can take at once. It is sent as it was read, but for the media.
 type utilization struct {
 	Media      map[string]capacity        `json:"utilization"`
-	Labels     map[string]json.RawMessage `json:"labelUtilizations"`
-	MaxInbound *int                       `json:"maxInboundCalls"`
-	Level      string                     `json:"level"` // Agent, or Organization: nothing of the user's own
+	Labels     map[string]json.RawMessage `json:"labelUtilizations,omitempty"`
+	MaxInbound *int                       `json:"maxInboundCalls,omitempty"`
+	Level      string                     `json:"level,omitempty"` // Agent, or Organization: nothing of the user's own; only read
 }
 
-func (utilization) check() error { return nil }
+// ofOrganization reports whether a user has no utilization of its own.
+func (u utilization) ofOrganization() bool { return strings.EqualFold(u.Level, "Organization") }
 
-// told reports whether an answer has a utilization at all.
-func (u utilization) told() bool { return u.Media != nil || strings.EqualFold(u.Level, "Organization") }
+// read reads a utilization. An answer that has none is inconsistent.
+func (d *Directory) readUtilization(ctx context.Context, op *api.Operation, args ...string) (utilization, error) {
+	return api.ReadList(ctx, d.client, &api.Request{Operation: op, Args: args}, func(u utilization) bool { return u.Media != nil || u.ofOrganization() })
+}
 
-// utilization compares what a user can take with the organization's default: only what differs is the
+// utilizationOf compares what a user can take with the organization's default: only what differs is the
 // user's own.
-func (d *Directory) utilization(ctx context.Context, u utilization) (spec.Value, error) {
-	if strings.EqualFold(u.Level, "Organization") {
+func utilizationOf(ctx context.Context, d *Directory, id string) (spec.Value, error) {
+	u, err := d.readUtilization(ctx, &getUtilization, id)
+	if err != nil {
+		return "", err
+	}
+	if u.ofOrganization() {
 		return spec.UtilizationOf(nil), nil
 	}
 	standard, err := d.organizationUtilization(ctx)
@@ -51,21 +52,19 @@ func (d *Directory) utilization(ctx context.Context, u utilization) (spec.Value,
 	}
 	own := map[string]spec.MediaUtilization{}
 	for name, c := range u.Media {
-		m := spec.MediaUtilization{Capacity: c.Maximum, InterruptedBy: c.Interruptable}
-		if s, ok := standard[strings.ToLower(name)]; ok {
-			m.Default = s.Maximum == c.Maximum && sameWords(s.Interruptable, c.Interruptable)
-		}
-		own[name] = m
+		s, ok := standard[strings.ToLower(name)]
+		own[name] = spec.MediaUtilization{Capacity: c.Maximum, InterruptedBy: c.Interruptable,
+			Default: ok && s.Maximum == c.Maximum && sameMedia(s.Interruptable, c.Interruptable)}
 	}
 	return spec.UtilizationOf(own), nil
 }
 
-func sameWords(a, b []string) bool {
+func sameMedia(a, b []string) bool {
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	return slices.EqualFunc(a, b, strings.EqualFold)
 }
 
-// organizationUtilization is read once in a run. Where it may not be read, everything is the user's own.
+// organizationUtilization is read again with each listing. Where it may not be read, everything is the user's own.
 func (d *Directory) organizationUtilization(ctx context.Context) (map[string]capacity, error) {
 	if err := d.names.lock(ctx); err != nil {
 		return nil, err
@@ -74,7 +73,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 	if d.names.standard != nil {
 		return d.names.standard, nil
 	}
-	u, err := readList(ctx, d.client, &request{method: http.MethodGet, path: "/api/v2/routing/utilization", needs: mayUtilize}, utilization.told)
+	u, err := d.readUtilization(ctx, &getDefaultUtilization)
 	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrNotFound) {
 		return nil, err
 	}
@@ -85,40 +84,32 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]cap
 	return d.names.standard, nil
 }
 
-// putUtilization sets the media that are declared; the others get the organization's default. What else a
+func utilizationSteps(_, _ spec.Value) []step {
+	return []step{{op: &setUtilization, prepare: prepareUtilization}}
+}
+
+// prepareUtilization sets the media that are declared; the others get the organization's default. What else a
 // user's utilization has (labels, conversations that do not count) is sent as it was, since the call
 // replaces all.
-func (d *Directory) putUtilization(ctx context.Context, c *plan.Change) (state.Observed, error) {
+func prepareUtilization(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+	c := users[0]
 	want, err := spec.Decode[map[string]spec.MediaUtilization](after(c, spec.Utilization))
 	if err != nil {
-		return state.Observed{}, err
+		return nil, err
 	}
-	r := request{method: http.MethodGet, path: utilizationPath, values: []string{c.Current.ID}, needs: mayUtilize}
-	have, err := readList(ctx, d.client, &r, utilization.told)
+	have, err := d.readUtilization(ctx, &getUtilization, c.Current.ID)
 	if err != nil {
-		return state.Observed{}, err
+		return nil, err
 	}
-	now := became(c, spec.Utilization, after(c, spec.Utilization))
+	w := &write{args: idsOf(users), assumed: written(users, spec.Utilization, desired(spec.Utilization))}
 	if len(want) == 0 && len(have.Labels) == 0 {
-		r.method = http.MethodDelete
-		if err := d.send(ctx, &r); err != nil && !errors.Is(err, apply.ErrNotFound) {
-			return state.Observed{}, err
-		}
-		return now, nil
+		w.op = &resetUtilization
+		return w, nil
 	}
-	body := map[string]any{}
-	media := map[string]capacity{}
+	body := utilization{Media: map[string]capacity{}, Labels: have.Labels, MaxInbound: have.MaxInbound}
 	for name, m := range want {
-		kept := have.Media[name]
-		media[name] = capacity{m.Capacity, append([]string{}, m.InterruptedBy...), kept.NonACD}
+		body.Media[name] = capacity{m.Capacity, append([]string{}, m.InterruptedBy...), have.Media[name].NonACD}
 	}
-	body["utilization"] = media
-	if len(have.Labels) > 0 {
-		body["labelUtilizations"] = have.Labels
-	}
-	if have.MaxInbound != nil {
-		body["maxInboundCalls"] = *have.MaxInbound
-	}
-	r.method, r.body = http.MethodPut, body
-	return now, d.send(ctx, &r)
+	w.body = body
+	return w, nil
 }

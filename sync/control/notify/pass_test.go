@@ -17,6 +17,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -62,7 +63,7 @@ func passTime(t *testing.T) time.Duration {
 			t.Fatal(err)
 		}
 	}
-	directory, err := genesys.New(genesys.Options{
+	directory, err := genesys.New(api.Options{
 		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: server.Transport(),
 		Limiter: aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{Rand: rand.New(rand.NewPCG(1, 2))})), Rand: rand.New(rand.NewPCG(3, 4)),
 	})

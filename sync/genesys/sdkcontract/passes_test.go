@@ -17,6 +17,7 @@ import (
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -34,7 +35,7 @@ func newWorld(t *testing.T, o sim.Options) *world {
 	t.Helper()
 	w := &world{T: t, sim: sim.New(o), dir: t.TempDir()}
 	w.sent = &recorder{next: w.sim.Transport()}
-	directory, err := genesys.New(genesys.Options{
+	directory, err := genesys.New(api.Options{
 		API: "https://api.example.com", ClientID: "demo", ClientSecret: "demo", Transport: w.sent,
 		Limiter: free{}, Rand: rand.New(rand.NewPCG(3, 4)),
 	})

@@ -6,14 +6,13 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 )
 
 // Credentials are those of an OAuth client.
 type Credentials struct {
 	ID     string
-	Secret genesys.Secret
+	Secret api.Secret
 
 	IDSource, SecretSource string // where they were found
 }
@@ -41,12 +40,12 @@ func (c *Config) Credentials() (Credentials, error) {
 		if err != nil {
 			return found, err
 		}
-		found.Secret, found.SecretSource = genesys.Secret(secret), "--client-secret-file"
+		found.Secret, found.SecretSource = api.Secret(secret), "--client-secret-file"
 	case secret != "":
-		found.Secret, found.SecretSource = genesys.Secret(secret), "systemd credential client_secret"
+		found.Secret, found.SecretSource = api.Secret(secret), "systemd credential client_secret"
 	default:
 		secret, source := c.account("GENESYSCLOUD_OAUTHCLIENT_SECRET")
-		found.Secret, found.SecretSource = genesys.Secret(secret), source
+		found.Secret, found.SecretSource = api.Secret(secret), source
 	}
 
 	if found.ID == "" || found.Secret == "" {
@@ -85,7 +84,7 @@ func readSecret(flag, path string) (string, error) {
 }
 
 // Endpoints are the base URLs of API and login: those given, else the region's.
-func (c *Config) Endpoints() (api, login string, err error) {
+func (c *Config) Endpoints() (base, login string, err error) {
 	if c.APIURL != "" {
 		return c.APIURL, c.LoginURL, nil
 	}
@@ -93,14 +92,14 @@ func (c *Config) Endpoints() (api, login string, err error) {
 	if region == "" {
 		return "", "", Errorf("which region is the organization in? Set --region or GENESYSCLOUD_REGION to the AWS name, such as eu-west-1%s", c.Account.Note())
 	}
-	api, login, err = genesys.Endpoints(region)
+	base, login, err = api.Endpoints(region)
 	if err != nil {
 		return "", "", Errorf("--region: %w", err)
 	}
 	if c.LoginURL != "" {
 		login = c.LoginURL
 	}
-	return api, login, nil
+	return base, login, nil
 }
 
 // RegionName is the region that was given; "" if none was.

@@ -7,7 +7,7 @@ import (
 
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/control/notify"
-	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
 )
 
@@ -54,7 +54,7 @@ func (c *Config) settings() []setting {
 		{name: "log-format", group: Logging, value: str(&c.LogFormat, "auto"), rule: oneOf(&c.LogFormat, LogFormats()...), help: "log format (auto: by what stderr is)"},
 		{name: "log-level", group: Logging, value: str(&c.LogLevel, "info"), rule: oneOf(&c.LogLevel, "debug", "info", "warn", "error"), reload: true, help: "log level"},
 
-		{name: "region", group: Org, value: str(&c.Region, ""), rule: rule{values: genesys.Regions()}, help: "AWS `REGION` of the organization, such as eu-west-1"},
+		{name: "region", group: Org, value: str(&c.Region, ""), rule: rule{values: api.Regions()}, help: "AWS `REGION` of the organization, such as eu-west-1"},
 		{name: "api-url", group: Org, value: str(&c.APIURL, ""), help: "base `URL` of the API instead of the region's, for a gateway or the simulator"},
 		{name: "login-url", group: Org, value: str(&c.LoginURL, ""), help: "base `URL` of the login service (default: derived from the API URL)"},
 		{name: "client-id", group: Org, value: str(&c.ClientID, ""), help: "`ID` of the OAuth client (grant type Client Credentials)"},

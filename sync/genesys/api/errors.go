@@ -1,4 +1,4 @@
-package genesys
+package api
 
 import (
 	"context"
@@ -10,12 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"usersyncd/spec/text"
 	"usersyncd/sync/apply"
 )
 
-// ErrReadOnly is why a write was not sent: the directory was opened with Options.ReadOnly.
+// ErrReadOnly is why a write was not sent: the client was made with Options.ReadOnly.
 var ErrReadOnly = errors.New("read-only: the request was not sent")
 
 // errorBody is the API's answer to what went wrong, as far as it is of use (the vendor's SDK, errorbody.go).
@@ -50,26 +50,19 @@ func decodeError(body []byte) errorBody {
 	if len(fields) > 0 {
 		e.Message = strings.TrimSpace(e.Message + " (" + strings.Join(fields, ", ") + ")")
 	}
-	e.Message, e.Code, e.ContextID = printable(e.Message, 500), printable(e.Code, 100), printable(e.ContextID, 100)
+	e.Message, e.Code = foreign(e.Message, 500), foreign(e.Code, 100)
 	return e
 }
 
-// printable makes foreign text fit for a terminal and a log line: one line, no control or direction
-// characters, at most limit runes.
-func printable(s string, limit int) string {
-	n := 0
-	return strings.Map(func(r rune) rune {
-		if n++; n > limit {
-			return -1
-		}
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
+// foreign makes the text of a service fit for one line of a terminal or a log, of so many bytes at most.
+func foreign(s string, limit int) string { return cut(text.Escape(text.OneLine(s)), limit) }
+
+// cut is the beginning of a text, of so many bytes at most.
+func cut(s string, limit int) string {
+	if len(s) > limit {
+		return strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
 }
 
 // staleVersion is what a 400 says when it means 409; the vendor's Terraform provider matches the same
@@ -96,12 +89,12 @@ func kindOf(status int, message string) error {
 	return apply.ErrRefused
 }
 
-// refusal makes the error of an answer that is not 2xx. permission is what the call needs, for a 403.
-func refusal(op, permission string, a answer) *apply.CallError {
+// statusError is the error of an answer that is not 2xx.
+func statusError(r *Request, a answer) *apply.CallError {
 	body := decodeError(a.body)
 	e := &apply.CallError{
-		Kind: kindOf(a.status, body.Message), Op: op, Status: a.status, Code: body.Code, Message: body.Message,
-		CorrelationID: correlationID(a.header, body), RetryAfter: retryAfter(a.header, time.Now()),
+		Kind: kindOf(a.status, body.Message), Op: r.String(), Status: a.status, Code: body.Code, Message: body.Message,
+		CorrelationID: correlationID(a.header, body.ContextID), RetryAfter: retryAfter(a.header, time.Now()),
 	}
 	if e.Message == "" {
 		e.Message = http.StatusText(a.status)
@@ -110,8 +103,8 @@ func refusal(op, permission string, a answer) *apply.CallError {
 	case a.status == http.StatusUnauthorized:
 		e.Message += "; a new access token was refused as well"
 	case a.status == http.StatusForbidden:
-		if permission != "" && !strings.Contains(e.Message, permission) {
-			e.Message += " (it needs " + permission + ")"
+		if needs := strings.Join(r.Needs, ", "); needs != "" && !strings.Contains(e.Message, needs) {
+			e.Message += " (it needs " + needs + ")"
 		}
 		e.Message += "; give the OAuth client a role with this permission in all divisions"
 	case a.status >= 300 && a.status < 400:
@@ -120,13 +113,13 @@ func refusal(op, permission string, a answer) *apply.CallError {
 	return e
 }
 
-// unusable makes the error of a request that got no answer, or a 2xx that cannot be read. Whether it
+// answerError is the error of a request without an answer, or with a 2xx that cannot be read. Whether it
 // was carried out is not known.
-func unusable(op string, a answer, err error) *apply.CallError {
+func answerError(op string, a answer, err error) *apply.CallError {
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		err = u.Err // its text repeats the method and the whole URL
 	}
-	e := &apply.CallError{Kind: apply.ErrUncertain, Op: op, Status: a.status, Err: err, CorrelationID: correlationID(a.header, errorBody{})}
+	e := &apply.CallError{Kind: apply.ErrUncertain, Op: op, Status: a.status, Err: err, CorrelationID: correlationID(a.header, "")}
 	switch {
 	case errors.Is(err, ErrReadOnly):
 		e.Kind = apply.ErrRefused
@@ -136,8 +129,14 @@ func unusable(op string, a answer, err error) *apply.CallError {
 	return e
 }
 
-func correlationID(h http.Header, body errorBody) string {
-	for _, id := range []string{h.Get("ININ-Correlation-Id"), body.ContextID} {
+// IsDenied reports whether an answer says that something cannot be had, as opposed to no usable answer.
+func IsDenied(err error) bool {
+	return errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrRefused) || errors.Is(err, apply.ErrNotFound)
+}
+
+// correlationID is that of the header or, if it has none, of the body.
+func correlationID(h http.Header, body string) string {
+	for _, id := range []string{h.Get("ININ-Correlation-Id"), body} {
 		if isID(id) {
 			return id
 		}

@@ -1,4 +1,4 @@
-package genesys
+package api
 
 import (
 	"cmp"
@@ -17,21 +17,21 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// Limiter grants the requests. Package aimd has one.
+// Limiter paces the requests. Package aimd has one.
 type Limiter interface {
 	// Acquire waits until a request may be sent. It returns a ticket and the number of the token to
 	// send it with. An error that is not ctx's means that the wait would be too long.
 	Acquire(ctx context.Context) (ticket uint64, token int, err error)
 	// Release hands the ticket back with the answer's status and headers; status 0 is no answer.
 	Release(ticket uint64, status int, header map[string][]string)
-	// Cancel hands a ticket back that was not used. If that was because its token cannot be had for a
+	// Cancel hands a ticket back that was not used. If that was because its token cannot be fetched for a
 	// while, pause says so: until then the limiter must not name this token again, but may name another.
 	Cancel(ticket uint64, pause time.Duration)
 	// Expect tells how many requests are still to come.
 	Expect(n int)
 }
 
-// Options says which organization a Directory speaks to and how. ClientID, ClientSecret, API and
+// Options says which organization a Client speaks to and how. ClientID, ClientSecret, API and
 // Limiter are required; of the rest the zero value is a good choice.
 type Options struct {
 	API   string // base URL, such as "https://api.mypurecloud.com"; Endpoints knows it
@@ -43,9 +43,9 @@ type Options struct {
 
 	Limiter  Limiter
 	ReadOnly bool          // refuse every request that could change something
-	Timeout  time.Duration // of one request, from the moment it is granted; 30 s
+	Timeout  time.Duration // of one request, from the moment it is sent; 30 s
 	Retry    *Retry        // of reads; DefaultRetry
-	PageSize int           // users in a page of a listing; 500, the most that the API is known to accept
+	PageSize int           // entries in a page of a listing that sets no size of its own; 500, the most that the API is known to accept
 
 	Version   string            // ours, for the User-Agent
 	Transport http.RoundTripper // instead of a connection to the network
@@ -59,24 +59,24 @@ type Options struct {
 
 // Retry says what is sent again, in the terms of the vendor's SDK (its RetryConfiguration, and
 // go-retryablehttp below it). Three things differ: the SDK retries nothing unless it is told to, it
-// retries writes like reads, and a 429 is one of its tries.
+// retries writes like reads, and a 429 is one of its attempts.
 type Retry struct {
-	// Max is how often a read that failed is tried again; 0 is never. A write never is. The SDK's
+	// Max is how often a read that failed is retried; 0 is never. A write never is. The SDK's
 	// RetryMax, 20 in its README; 0 by default.
 	Max int
-	// MinWait and MaxWait bound the pause before such a try: it doubles from the one to the other, and half
+	// MinWait and MaxWait bound the pause before a retry: it doubles from the one to the other, and half
 	// of it is random. The SDK's RetryWaitMin and RetryWaitMax, 5 s and 60 s in its README; it has no jitter.
 	MinWait, MaxWait time.Duration
 	// No429 returns a 429 as an error of the kind ErrThrottled, instead of sending the request again when the
 	// limiter allows; the limiter is told of it in any case. The SDK retries a 429 whose Retry-After is
 	// missing or at most 180 s, and returns others.
 	No429 bool
-	// No5xx returns an answer 5xx to a read, instead of trying again; a timeout or a broken connection is
-	// tried again all the same. The SDK retries every 5xx but 501.
+	// No5xx returns an answer 5xx to a read instead of retrying it; a timeout or a broken connection is
+	// retried all the same. The SDK retries every 5xx but 501.
 	No5xx bool
 }
 
-// DefaultRetry is five further tries, 1 s to 30 s apart.
+// DefaultRetry is five retries, 1 s to 30 s apart.
 func DefaultRetry() Retry { return Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second} }
 
 func (o Options) withDefaults() Options {
@@ -101,8 +101,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// newClient checks the options and wires a client from them.
-func newClient(o Options) (*client, error) {
+func (o Options) userAgent() string { return "usersyncd/" + o.Version }
+
+// New checks the options and returns a client. It sends nothing. In read-only mode every POST is refused but those of the
+// operations given that only ask.
+func New(o Options, asking ...*Operation) (*Client, error) {
 	o = o.withDefaults()
 	switch {
 	case o.ClientID == "" || o.ClientSecret == "":
@@ -128,21 +131,22 @@ func newClient(o Options) (*client, error) {
 	}
 	tokenURL := issuer.String() + tokenPath
 	if o.ReadOnly {
-		transport = readOnly{next: transport, posts: map[string]bool{tokenURL: true, api.String() + searchPath: true}}
+		guard := readOnly{next: transport, posts: map[string]bool{tokenURL: true}}
+		for _, op := range asking {
+			guard.posts[api.String()+root+op.Path] = op.Asks
+		}
+		transport = guard
 	}
-	c := &client{
-		base: api.String(), http: newHTTPClient(transport), own: own, limiter: o.Limiter, timeout: o.Timeout,
-		retry: *o.Retry, userAgent: "usersyncd/" + o.Version, log: o.Logger, jitter: &jitter{rand: o.Rand},
-	}
-	service := &login{
+	c := &Client{options: o, base: api.String(), http: newHTTPClient(transport), own: own, jitter: &jitter{rand: o.Rand}}
+	c.login = &login{
 		config: clientcredentials.Config{
 			ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader,
 		},
-		client:  newHTTPClient(basicAuth{next: transport, id: o.ClientID, secret: o.ClientSecret, userAgent: c.userAgent, log: o.Logger}),
+		client:  newHTTPClient(basicAuth{next: transport, options: o}),
 		timeout: o.Timeout, jitter: c.jitter, fetched: &c.count.tokens, log: o.Logger, turn: make(chan struct{}, 1),
 	}
 	for n := range o.Tokens {
-		c.doors = append(c.doors, &door{login: service, number: n})
+		c.slots = append(c.slots, &tokenSlot{login: c.login, number: n})
 	}
 	return c, nil
 }

@@ -1,4 +1,4 @@
-package genesys
+package api
 
 import (
 	"fmt"
@@ -6,14 +6,14 @@ import (
 	"slices"
 
 	"usersyncd/spec/text"
-	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 )
 
 // unknown is a count that an answer does not tell.
 const unknown = -1
 
 // A pageCheck collects what the pages of one listing show, and finds where they contradict themselves or each
-// other. People are hired and leave while a large organization is listed: somebody may be met twice or not at
+// other. Entries come and go while a large organization is listed: one may be shown twice or not at
 // all, a total may change from page to page, and the last page may be empty by the time it is read.
 type pageCheck struct {
 	size   int // of a full page
@@ -32,7 +32,7 @@ func newPageCheck(size int) pageCheck {
 	return pageCheck{size: size, pages: map[int]pageFacts{}, starts: map[string]int{}}
 }
 
-// add takes a page in. It returns what is wrong with it, "" for nothing.
+// add records a page. It returns what is wrong with it, "" for nothing.
 func (c *pageCheck) add(n int, f pageFacts) (problem string) {
 	switch empty := len(f.ids) == 0; {
 	case !f.listed && (f.total != 0 || f.pageCount > 0):
@@ -49,8 +49,7 @@ func (c *pageCheck) add(n int, f pageFacts) (problem string) {
 	return ""
 }
 
-// verdict looks at all pages together, which show so many entries: problem is what cannot be, gap how many are missing
-// and where. A limit, if it is not 0, is how many the API shows at most.
+// verdict looks at all pages together, see Reader.Verdict.
 func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 	last := c.last()
 	first, end := c.pages[1], c.pages[last]
@@ -59,7 +58,7 @@ func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 			return fmt.Sprintf("page %d is empty, and page %d shows %d (%s)", n, last, len(end.ids), end.counts()), ""
 		}
 	}
-	// Whoever was added meanwhile need not be on any page, but is in the last total.
+	// An entry that was added meanwhile need not be on any page, but is in the last total.
 	total, atLeast := end.total, min(first.total, end.total)
 	if atLeast == unknown {
 		total = max(first.total, end.total)
@@ -70,7 +69,7 @@ func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 	}
 	text := fmt.Sprintf("%d of %d were shown%s", shown, total, c.shortPages())
 	switch {
-	case usersync.IsTruncated(shown, atLeast):
+	case apply.IsTruncated(shown, atLeast):
 		return text, ""
 	case total > shown:
 		return "", text

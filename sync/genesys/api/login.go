@@ -1,4 +1,4 @@
-package genesys
+package api
 
 import (
 	"cmp"
@@ -21,16 +21,20 @@ import (
 	"usersyncd/sync/apply"
 )
 
+// tokenPath is below the login service's base URL.
+const tokenPath = "/oauth/token"
+
 const (
-	refusedPause = 5 * time.Minute  // before refused credentials are tried again: they may be enabled, or rotated
-	longestPause = time.Minute      // between failing requests otherwise, a longer Retry-After apart
-	sparePause   = time.Minute      // before a further token is asked for after any failure; what limits there are count by the minute
-	failureLimit = 10               // failing requests
-	failureSpan  = 10 * time.Minute // in this time, and no more: the login service must survive our patience
+	refusedPause = 5 * time.Minute // after refused credentials: they may be enabled, or rotated
+	longestPause = time.Minute     // after other failures, unless Retry-After is longer
+	sparePause   = time.Minute     // after any failure, before a further token is fetched: the known limits count by the minute
+	// At most so many failing requests in this time, so that our patience does not overload the login service.
+	failureLimit = 10
+	failureSpan  = 10 * time.Minute
 )
 
-// A login fetches access tokens, for all doors one at a time: the service counts tokens by the client,
-// so a pause that one door has to make is a pause for all. x/oauth2 makes the request.
+// A login fetches access tokens, for all slots one at a time: the service counts tokens by the client, so a pause after a
+// failure holds for all of them. x/oauth2 makes the request.
 type login struct {
 	config  clientcredentials.Config
 	client  *http.Client
@@ -39,7 +43,7 @@ type login struct {
 	fetched *atomic.Int64
 	log     *slog.Logger
 
-	turn chan struct{} // of size 1: held by the door that fetches
+	turn chan struct{} // of size 1: held by the slot that fetches
 
 	mu       sync.Mutex
 	streak   int         // failures in a row
@@ -48,8 +52,8 @@ type login struct {
 	err      *apply.CallError
 }
 
-// fetch asks for a token for the door with that number; the caller holds the turn. Without a token there
-// is a pause to make before the next request, and the failure that it is for; or the end of ctx.
+// fetch asks for a token for the slot with that number; the caller holds the turn. Without a token it returns the pause
+// to make before the next request, and the failure that it is for; or the end of ctx.
 func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause time.Duration, err error) {
 	if pause, err := l.paused(time.Now(), number); pause > 0 {
 		return nil, pause, err
@@ -75,8 +79,8 @@ func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause t
 	return nil, pause, err
 }
 
-// paused returns how long the door with that number may make no request, and why. The first door is
-// needed; the others can wait until the service is surely well again.
+// paused returns how long the slot with that number may make no request, and why. The first slot is
+// needed; the others wait until the service has surely recovered.
 func (l *login) paused(now time.Time, number int) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,14 +125,14 @@ func (l *login) failed(now time.Time, e *apply.CallError) {
 	l.again, l.err = now.Add(pause), e
 }
 
-// explain turns what x/oauth2 reports into our own error. Its text may quote the whole answer, which
-// is nobody's business, so only the fields that the vendor's SDK defines are taken over.
+// explain turns what x/oauth2 reports into our own error. Its text may quote the whole answer, which must not reach a log,
+// so only the fields that the vendor's SDK defines are taken over.
 func (l *login) explain(err error) *apply.CallError {
 	e := &apply.CallError{Kind: apply.ErrThrottled, Op: "POST " + tokenPath}
 	refused := (*oauth2.RetrieveError)(nil)
 	if !errors.As(err, &refused) {
-		e.Kind, e.Err = apply.ErrUnreachable, l.scrub(unusable(e.Op, answer{}, err).Err)
-		e.Message = "no access token to be had; check the region or login URL, and the network"
+		e.Kind, e.Err = apply.ErrUnreachable, l.scrub(answerError(e.Op, answer{}, err).Err)
+		e.Message = "no access token could be fetched; check the region or login URL, and the network"
 		return e
 	}
 	var body struct {
@@ -138,10 +142,10 @@ func (l *login) explain(err error) *apply.CallError {
 	}
 	_ = json.Unmarshal(refused.Body, &body) // an HTML page leaves it empty
 	a := answer{status: refused.Response.StatusCode, header: refused.Response.Header}
-	e.Status, e.Code = a.status, printable(l.redact(body.Error), 100)
-	e.Message = printable(l.redact(cmp.Or(body.ErrorDescription, body.Description, http.StatusText(a.status))), 300)
+	e.Status, e.Code = a.status, foreign(l.redact(body.Error), 100)
+	e.Message = foreign(l.redact(cmp.Or(body.ErrorDescription, body.Description, http.StatusText(a.status))), 300)
 	e.RetryAfter = retryAfter(a.header, time.Now())
-	e.CorrelationID = correlationID(a.header, errorBody{})
+	e.CorrelationID = correlationID(a.header, "")
 	limited := strings.Contains(strings.ToLower(string(refused.Body)), "rate limit exceeded")
 	switch {
 	case a.status >= 500 || a.status == http.StatusRequestTimeout:
@@ -164,7 +168,7 @@ func (l *login) scrub(err error) error {
 	return err
 }
 
-// redact takes the secret out of a text, in every form in which it was sent or a service may quote it.
+// redact removes the secret from a text, in every form in which it was sent or a service may quote it.
 func (l *login) redact(s string) string {
 	if l.config.ClientSecret == "" {
 		return s
@@ -178,7 +182,7 @@ func (l *login) redact(s string) string {
 	return s
 }
 
-// failing is how often in a row it has failed.
+// failing returns how often in a row it has failed.
 func (l *login) failing() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

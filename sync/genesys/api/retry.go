@@ -1,4 +1,4 @@
-package genesys
+package api
 
 import (
 	"context"
@@ -12,29 +12,29 @@ import (
 	"usersyncd/sync/apply"
 )
 
-// retrying makes a read until it is answered in a way that another try would not change.
-func (c *client) retrying(ctx context.Context, r *request, try func() error) error {
+// withRetries makes a read until another attempt would not change the outcome. No ticket is held in a pause.
+func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := try()
-		if err != nil && !c.passing(err) {
+		err := attempt()
+		if err != nil && !c.temporary(err) {
 			return struct{}{}, backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	},
-		backoff.WithBackOff(&pauses{left: c.retry.Max, next: c.retry.MinWait, retry: c.retry, jitter: c.jitter}),
+		backoff.WithBackOff(&pauses{left: c.options.Retry.Max, next: c.options.Retry.MinWait, retry: *c.options.Retry, jitter: c.jitter}),
 		backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(error, time.Duration) { c.count.retried.Add(1) }),
 	)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", r.op(), ctx.Err())
+		return fmt.Errorf("%v: %w", r, ctx.Err())
 	}
 	return err
 }
 
-// passing reports whether what failed may go well another time.
-func (c *client) passing(err error) bool {
+// temporary reports whether another attempt may succeed.
+func (c *Client) temporary(err error) bool {
 	answered, certificate := (*apply.CallError)(nil), (*tls.CertificateVerificationError)(nil)
-	if c.retry.No5xx && errors.As(err, &answered) && answered.Status >= 500 {
+	if c.options.Retry.No5xx && errors.As(err, &answered) && answered.Status >= 500 {
 		return false
 	}
 	return errors.Is(err, apply.ErrUncertain) && !errors.As(err, &certificate)

@@ -1,7 +1,7 @@
-package genesys
+// Package contact reads and writes a user's telephone numbers and further e-mail addresses, which the API keeps in one list.
+package contact
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"usersyncd/spec"
 )
 
-// A contact is one entry of a user's addresses (Contact in the vendor's SDK).
-type contact struct {
+// Contact is one entry of a user's addresses (Contact in the vendor's SDK).
+type Contact struct {
 	MediaType string `json:"mediaType"` // PHONE, SMS, EMAIL
 	Type      string `json:"type"`      // WORK, HOME, ...
 	Address   string `json:"address,omitempty"`
@@ -20,42 +20,47 @@ type contact struct {
 	Display   string `json:"display,omitempty"` // never written
 }
 
-// What a spec can name, in its words. Other entries (PRIMARY, MAIN) are nobody's, and written back.
+// What a spec can name, in its words. Other entries (PRIMARY, MAIN) are not managed, and written back as they were.
 var (
 	phoneTypes = []string{"work", "work2", "work3", "work4", "home", "mobile", "other"}
 	emailTypes = []string{"work", "home"}
 )
 
-// contacts decodes addresses; none at all is no contact.
-func contacts(addresses json.RawMessage) ([]contact, error) {
+// Decode reads a user's addresses; none at all is no contact.
+func Decode(addresses json.RawMessage) (list []Contact, err error) {
 	if len(addresses) == 0 {
 		return nil, nil
 	}
-	var list []contact
-	if err := json.Unmarshal(addresses, &list); err != nil {
-		return nil, fmt.Errorf("addresses: %w", err)
-	}
-	return list, nil
+	return list, json.Unmarshal(addresses, &list)
 }
 
-func phonesAndEmails(list []contact) (phones, emails spec.Value) {
-	var p []spec.Phone
-	var e []spec.EmailAddress
+// Phones is the telephone numbers among contacts, as a spec would have them.
+func Phones(list []Contact) spec.Value {
+	var phones []spec.Phone
 	for _, c := range list {
-		if phone, ok := c.phone(); ok {
-			p = append(p, phone)
-		} else if email, ok := c.email(); ok {
-			e = append(e, email)
+		if p, ok := c.phone(); ok {
+			phones = append(phones, p)
 		}
 	}
-	return spec.PhoneList(p), spec.EmailList(e)
+	return spec.PhoneList(phones)
+}
+
+// Emails is the further addresses among contacts, as a spec would have them.
+func Emails(list []Contact) spec.Value {
+	var emails []spec.EmailAddress
+	for _, c := range list {
+		if e, ok := c.email(); ok {
+			emails = append(emails, e)
+		}
+	}
+	return spec.EmailList(emails)
 }
 
 // media is phone, sms or email; the API's default is phone.
-func (c contact) media() string { return strings.ToLower(cmp.Or(c.MediaType, "phone")) }
+func (c Contact) media() string { return strings.ToLower(cmp.Or(c.MediaType, "phone")) }
 
 // kind is work, home and so on; the API's default is work.
-func (c contact) kind() string { return strings.ToLower(cmp.Or(c.Type, "work")) }
+func (c Contact) kind() string { return strings.ToLower(cmp.Or(c.Type, "work")) }
 
 // dialled reads a telephone entry, which the API shows in one of four shapes (the vendor's Terraform
 // provider, flattenUserAddresses):
@@ -64,7 +69,7 @@ func (c contact) kind() string { return strings.ToLower(cmp.Or(c.Type, "work")) 
 //	extension, equal to display   an extension; an address besides is the server's own and means nothing
 //	extension, another display    a number, which is in display, and an extension
 //	display alone                 an extension that belongs to no pool yet
-func (c contact) dialled() (number, extension string) {
+func (c Contact) dialled() (number, extension string) {
 	address, display := bare(c.Address), bare(c.Display)
 	switch ext := strings.TrimSpace(c.Extension); {
 	case ext == "" && address != "":
@@ -104,7 +109,7 @@ func isNumber(s string) bool {
 }
 
 // phone returns the entry as a spec would write it, and whether one could.
-func (c contact) phone() (spec.Phone, bool) {
+func (c Contact) phone() (spec.Phone, bool) {
 	media, kind := c.media(), c.kind()
 	if media != "phone" && media != "sms" || !slices.Contains(phoneTypes, kind) {
 		return spec.Phone{}, false
@@ -115,7 +120,7 @@ func (c contact) phone() (spec.Phone, bool) {
 
 // email returns the entry as a spec would write it, and whether one could. PRIMARY is the address to
 // log in with and no entry of its own.
-func (c contact) email() (spec.EmailAddress, bool) {
+func (c Contact) email() (spec.EmailAddress, bool) {
 	address := strings.TrimSpace(cmp.Or(c.Address, c.Display))
 	if c.media() != "email" || address == "" || !slices.Contains(emailTypes, c.kind()) {
 		return spec.EmailAddress{}, false
@@ -123,29 +128,36 @@ func (c contact) email() (spec.EmailAddress, bool) {
 	return spec.EmailAddress{Type: c.kind(), Address: address}, true
 }
 
-// merge returns the whole list to be written: the entries of known that are not managed as they were,
-// then those of the managed kinds as desired. A nil slice is a kind that is not managed. An entry that
-// is as desired already keeps what else the API knows of it, such as an integration.
-func merge(known json.RawMessage, phones *[]spec.Phone, emails *[]spec.EmailAddress) ([]map[string]json.RawMessage, error) {
+// Merge returns the whole list to be written: the entries of known that are not managed as they were, then those of the
+// managed kinds as desired. A value "" is a kind that is not managed. An entry that is as desired already keeps what else
+// the API knows of it, such as an integration.
+func Merge(known json.RawMessage, phones, emails spec.Value) ([]map[string]json.RawMessage, error) {
 	var raw []map[string]json.RawMessage
 	if err := json.Unmarshal(known, &raw); err != nil {
 		return nil, fmt.Errorf("the contacts known so far: %w", err)
 	}
-	list, err := contacts(known)
+	list, err := Decode(known)
+	if err != nil {
+		return nil, fmt.Errorf("the contacts known so far: %w", err)
+	}
+	wantPhones, err := decode[spec.Phone](phones)
 	if err != nil {
 		return nil, err
 	}
-	wantPhones, wantEmails := values(phones), values(emails)
+	wantEmails, err := decode[spec.EmailAddress](emails)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]map[string]json.RawMessage, 0, len(raw)+len(wantPhones)+len(wantEmails))
 	for i, c := range list {
-		if p, ok := c.phone(); ok && phones != nil {
+		if p, ok := c.phone(); ok && phones != "" {
 			at := slices.Index(wantPhones, p)
 			if at < 0 {
 				continue
 			}
 			wantPhones = slices.Delete(wantPhones, at, at+1)
 		}
-		if e, ok := c.email(); ok && emails != nil {
+		if e, ok := c.email(); ok && emails != "" {
 			at := slices.IndexFunc(wantEmails, func(w spec.EmailAddress) bool {
 				return w.Type == e.Type && spec.Key(w.Address) == spec.Key(e.Address)
 			})
@@ -159,24 +171,25 @@ func merge(known json.RawMessage, phones *[]spec.Phone, emails *[]spec.EmailAddr
 		}
 	}
 	for _, p := range wantPhones {
-		out = append(out, fresh(contact{MediaType: p.Media, Type: p.Type, Address: p.Number, Extension: p.Extension}))
+		out = append(out, entry(Contact{MediaType: p.Media, Type: p.Type, Address: p.Number, Extension: p.Extension}))
 	}
 	for _, e := range wantEmails {
-		out = append(out, fresh(contact{MediaType: "email", Type: e.Type, Address: e.Address}))
+		out = append(out, entry(Contact{MediaType: "email", Type: e.Type, Address: e.Address}))
 	}
 	return out, nil
 }
 
-func values[T any](list *[]T) []T {
-	if list == nil {
-		return nil
+// decode reads a list of a spec; "" is not managed, and none.
+func decode[T any](v spec.Value) ([]T, error) {
+	if v == "" {
+		return nil, nil
 	}
-	return slices.Clone(*list)
+	return spec.Decode[[]T](v)
 }
 
 // writable turns an entry as it was shown into one that can be written: display is read-only, and what
 // only display tells must go where it is read from.
-func (c contact) writable(raw map[string]json.RawMessage) map[string]json.RawMessage {
+func (c Contact) writable(raw map[string]json.RawMessage) map[string]json.RawMessage {
 	number, extension := c.dialled()
 	if c.media() == "email" || number+extension == "" {
 		return raw
@@ -197,7 +210,7 @@ func set(raw map[string]json.RawMessage, name, text string) {
 	}
 }
 
-func fresh(c contact) map[string]json.RawMessage {
+func entry(c Contact) map[string]json.RawMessage {
 	raw := map[string]json.RawMessage{"mediaType": quote(strings.ToUpper(c.MediaType)), "type": quote(strings.ToUpper(c.Type))}
 	set(raw, "address", c.Address)
 	set(raw, "extension", c.Extension)
@@ -205,9 +218,6 @@ func fresh(c contact) map[string]json.RawMessage {
 }
 
 func quote(s string) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always has a text
-	return bytes.TrimSpace(b.Bytes())
+	text, _ := json.Marshal(s) // a string always has one
+	return text
 }

@@ -1,8 +1,7 @@
-package genesys
+package api
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -57,23 +56,20 @@ func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 // basicAuth puts the OAuth client's credentials into the header as the vendor's SDK does: as they are.
 // x/oauth2 escapes them as a form first, which the RFC asks for and this service does not undo.
 type basicAuth struct {
-	next      http.RoundTripper
-	id        string
-	secret    Secret
-	userAgent string
-	log       *slog.Logger
+	next    http.RoundTripper
+	options Options
 }
 
 func (t basicAuth) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.SetBasicAuth(t.id, string(t.secret))
-	r.Header.Set("User-Agent", t.userAgent)
+	r.SetBasicAuth(t.options.ClientID, string(t.options.ClientSecret))
+	r.Header.Set("User-Agent", t.options.userAgent())
 	r.Header.Set("Accept", "application/json")
 	began, status := time.Now(), 0
 	resp, err := t.next.RoundTrip(r)
 	if err == nil {
 		status = resp.StatusCode
 	}
-	t.log.DebugContext(r.Context(), "request", "method", r.Method, "path", tokenPath, "status", status, "ms", time.Since(began).Milliseconds())
+	t.options.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", tokenPath, "status", status, "ms", time.Since(began).Milliseconds())
 	return resp, err
 }

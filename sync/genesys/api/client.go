@@ -1,0 +1,249 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"usersyncd/spec/text"
+	"usersyncd/sync/apply"
+)
+
+const (
+	// maxAnswer limits an answer. A page of 500 users with the fields we ask for is about 1 MiB; with the most that an
+	// organization could plausibly put into them it stays under 16.
+	maxAnswer = 16 << 20
+	// grace is how long a write in flight may go on when the program is told to stop: its outcome is worth more
+	// than the seconds. A read is given up at once.
+	grace = 20 * time.Second
+)
+
+// Client sends requests at the rate of a Limiter, with a valid access token. Make one with New. Its methods are safe for
+// concurrent use.
+type Client struct {
+	options Options // with the defaults filled in
+	base    string
+	http    *http.Client
+	own     *http.Transport // nil if Options.Transport was given
+	login   *login
+	slots   []*tokenSlot
+	jitter  *jitter
+	count   counters
+}
+
+type counters struct {
+	reads, writes, throttled, retried, tokens atomic.Int64
+}
+
+// Stats counts what a Client has sent since it was made.
+type Stats struct {
+	Reads, Writes int64 // requests that went over the wire, each as often as it was sent
+	Throttled     int64 // answers 429
+	Retried       int64 // further attempts of reads
+	Tokens        int64 // access tokens fetched
+}
+
+// Stats returns the counts so far.
+func (c *Client) Stats() Stats {
+	n := &c.count
+	return Stats{
+		Reads: n.reads.Load(), Writes: n.writes.Load(), Throttled: n.throttled.Load(),
+		Retried: n.retried.Load(), Tokens: n.tokens.Load(),
+	}
+}
+
+// Options returns the options, with the defaults filled in.
+func (c *Client) Options() Options { return c.options }
+
+// BaseURL returns the base URL of the API in its normal form.
+func (c *Client) BaseURL() string { return c.base }
+
+// Close closes idle connections.
+func (c *Client) Close() {
+	if c.own != nil {
+		c.own.CloseIdleConnections()
+	}
+}
+
+// An answer is what came back: whole, or as far as it went.
+type answer struct {
+	status int // 0: none
+	header http.Header
+	body   []byte
+}
+
+// Call sends r and returns its answer decoded, after its Check if it has one. The error is a *apply.CallError, or ctx's.
+func Call[T any](ctx context.Context, c *Client, r *Request) (T, error) {
+	var out T
+	_, err := c.Do(ctx, r, func(body []byte) error {
+		var fresh T // of every attempt its own: json would mix an answer into the one before
+		if err := json.Unmarshal(body, &fresh); err != nil {
+			return err
+		}
+		out = fresh
+		if checked, ok := any(out).(interface{ Check() error }); ok {
+			return checked.Check()
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Do sends r and hands the body of its answer to decode; nil if the status alone counts. A read is retried as the options
+// say, also if decode fails; a write is not. The correlation id is that of the last answer, "" if there was none.
+func (c *Client) Do(ctx context.Context, r *Request, decode func(body []byte) error) (correlationID string, err error) {
+	var body []byte
+	if r.Body != nil {
+		if body, err = json.Marshal(r.Body); err != nil {
+			return "", &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: err}
+		}
+	}
+	send := func() (err error) {
+		correlationID, err = c.sendLimited(ctx, r, body, decode)
+		return err
+	}
+	if r.Writes() {
+		return correlationID, send()
+	}
+	return correlationID, c.withRetries(ctx, r, send)
+}
+
+// sendLimited sends r once as far as its effect goes: a 429 and the first 401 of a token were not carried out.
+func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decode func([]byte) error) (correlation string, err error) {
+	var refused []int // tokens that were renewed for this request
+	for {
+		ticket, n, err := c.options.Limiter.Acquire(ctx)
+		if err != nil {
+			return correlation, limiterError(ctx, r, err)
+		}
+		if n < 0 || n >= len(c.slots) {
+			c.options.Limiter.Cancel(ticket, 0)
+			return correlation, &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.slots))}
+		}
+		slot := c.slots[n]
+		token, pause, err := slot.Token(ctx)
+		if err != nil {
+			if !c.tryAnother(n, pause, err) {
+				c.options.Limiter.Cancel(ticket, 0)
+				return correlation, err
+			}
+			c.options.Limiter.Cancel(ticket, pause)
+			continue
+		}
+		a, err := c.send(ctx, r, body, token)
+		c.options.Limiter.Release(ticket, a.status, a.header)
+		correlation = correlationID(a.header, "")
+		switch a.status {
+		case http.StatusTooManyRequests:
+			c.count.throttled.Add(1)
+			if !c.options.Retry.No429 {
+				continue
+			}
+		case http.StatusUnauthorized:
+			slot.Invalidate(token)
+			if !slices.Contains(refused, n) {
+				refused = append(refused, n)
+				continue
+			}
+		}
+		return correlation, c.result(ctx, r, a, err, decode)
+	}
+}
+
+// limiterError explains why the limiter did not let r pass.
+func limiterError(ctx context.Context, r *Request, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%v: %w", r, ctx.Err())
+	}
+	return &apply.CallError{Kind: apply.ErrThrottled, Op: r.String(), Err: err}
+}
+
+// send makes one request. The timeout starts here, after the wait for the limiter. The answer holds what was received
+// even if the error says that it was not all.
+func (c *Client) send(ctx context.Context, r *Request, body []byte, token string) (a answer, err error) {
+	began := time.Now()
+	defer func() {
+		c.options.Logger.DebugContext(ctx, "request", "method", r.Method, "path", root+r.Path, "status", a.status,
+			"ms", time.Since(began).Milliseconds(), "correlationId", correlationID(a.header, ""))
+	}()
+	if r.Writes() {
+		c.count.writes.Add(1)
+		var stop context.CancelFunc
+		ctx, stop = withGrace(ctx, grace)
+		defer stop()
+	} else {
+		c.count.reads.Add(1)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.url(c.base), reader)
+	if err != nil {
+		return answer{}, err
+	}
+	// No Idempotency-Key: it would make net/http send a write again by itself.
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.options.userAgent())
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end, or given up
+	a = answer{status: resp.StatusCode, header: resp.Header}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(a.body) > maxAnswer {
+		a.body, err = nil, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
+	}
+	if a.status > 299 {
+		a.body = bytes.ReplaceAll(a.body, []byte(token), []byte(redacted)) // a gateway may quote what it refuses
+	}
+	return a, err
+}
+
+// withGrace returns a context that ends d after ctx does.
+func withGrace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(d, cancel)
+		context.AfterFunc(late, func() { timer.Stop() })
+	})
+	return late, func() { stop(); cancel() }
+}
+
+// result decodes a good answer, or explains a bad one. Without decode nothing in the body counts.
+func (c *Client) result(ctx context.Context, r *Request, a answer, err error, decode func([]byte) error) error {
+	switch {
+	case r.Deletes && (a.status == http.StatusNotFound || a.status == http.StatusGone):
+		return nil
+	case a.status != 0 && (a.status < 200 || a.status > 299):
+		return statusError(r, a)
+	case a.status != 0 && decode == nil:
+		return nil
+	case err != nil && ctx.Err() != nil && !r.Writes():
+		return fmt.Errorf("%v: %w", r, ctx.Err()) // but a write that was sent may have been carried out
+	case err != nil:
+		return answerError(r.String(), a, err)
+	}
+	if media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); media != "application/json" && !strings.HasSuffix(media, "+json") {
+		return answerError(r.String(), a, fmt.Errorf("the answer is %q and not JSON: is this the API, or a proxy's page?", cut(text.Escape(media), 60)))
+	}
+	if err := decode(a.body); err != nil {
+		return answerError(r.String(), a, fmt.Errorf("the answer cannot be read: %w", err))
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"usersyncd/sync/apply"
+)
+
+// Entry is what a listing shows.
+type Entry interface {
+	Key() string // its id, or whatever else identifies it
+}
+
+// A Listing is a request that is answered in pages.
+type Listing struct {
+	Request                           // without the page
+	What     string                   // what is listed, in the plural; the operation's Lists if empty
+	Size     int                      // entries in a page; the operation's Most if 0
+	Body     func(size, page int) any // of a POST: it names the page
+	Parallel int                      // pages in flight, once the first has told how many there are; 0: 1
+	Complete bool                     // it is an error if even a few entries are missing
+	Expect   func(pages int)          // is told how many pages are still to come; may be nil
+}
+
+func (l *Listing) size() int {
+	if l.Size == 0 {
+		return l.Most
+	}
+	return l.Size
+}
+
+// Inconsistent is the error of a listing that contradicts itself.
+func (l *Listing) Inconsistent(problem string) error {
+	what := l.What
+	if what == "" {
+		what = l.Lists
+	}
+	return inconsistent(&l.Request, what+": "+problem)
+}
+
+func inconsistent(r *Request, problem string) error {
+	return &apply.CallError{Kind: apply.ErrListing, Op: r.String(), Message: problem}
+}
+
+// page is one answer of a listing, in the envelope that all listings of the API share. What it does not tell is nil.
+type page[T Entry] struct {
+	Entities  []T  `json:"entities"` // nil: missing, or null
+	Results   []T  `json:"results"`  // of a search, instead of entities
+	Total     *int `json:"total"`    // of all pages
+	PageCount *int `json:"pageCount"`
+}
+
+// cursorPage is one answer of a listing by cursor.
+type cursorPage[T Entry] struct {
+	Entities []T    `json:"entities"`
+	Results  *int   `json:"results"` // entries of this page
+	Cursor   string `json:"cursor"`  // where the next page begins; "" after the last
+}
+
+// convertAll converts entries, and notes their keys in what is known of their page.
+func convertAll[T Entry, U any](entries []T, facts *pageFacts, convert func(T) (U, error)) ([]U, error) {
+	out := make([]U, len(entries))
+	facts.ids = make([]string, len(entries))
+	for i, e := range entries {
+		if facts.ids[i] = e.Key(); facts.ids[i] == "" {
+			return nil, errors.New("an entry without an id")
+		}
+		var err error
+		if out[i], err = convert(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// A Reader reads a listing page by page, and converts each entry into what is kept of it: what the API sends is larger.
+type Reader[T Entry, U any] struct {
+	Listing
+	client  *Client
+	convert func(T) (U, error)
+
+	mu    sync.Mutex
+	check pageCheck
+	pages map[int][]U
+	done  bool
+	atCap bool
+}
+
+// NewReader returns a reader that has read nothing yet.
+func NewReader[T Entry, U any](c *Client, l Listing, convert func(T) (U, error)) *Reader[T, U] {
+	return &Reader[T, U]{Listing: l, client: c, convert: convert, check: newPageCheck(l.size()), pages: map[int][]U{}}
+}
+
+// Read reads the first page alone, since it tells how many there are, and then a few at a time. If it does not tell, Read
+// goes on until a page is empty.
+func (r *Reader[T, U]) Read(ctx context.Context) error {
+	if err := r.read(ctx, 1); err != nil {
+		return err
+	}
+	for n := 2; !r.isDone(); {
+		to := r.count()
+		if to == 0 && r.Body == nil { // not told; of a search it would be
+			to = n
+		}
+		if n > to {
+			return nil
+		}
+		if err := r.readTo(ctx, n, to); err != nil {
+			return err
+		}
+		n = to + 1
+	}
+	return nil
+}
+
+// readTo reads the pages from one to another, or to the end if that comes before.
+func (r *Reader[T, U]) readTo(ctx context.Context, from, to int) error {
+	g, group := errgroup.WithContext(ctx)
+	g.SetLimit(max(r.Parallel, 1))
+	for n := from; n <= to && !r.isDone() && group.Err() == nil; n++ {
+		if r.Expect != nil {
+			r.Expect(to - n + 1)
+		}
+		g.Go(func() error { return r.read(group, n) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err() // else pages that were not begun would count as read
+}
+
+// read reads one page.
+func (r *Reader[T, U]) read(ctx context.Context, n int) error {
+	request, size := r.Request, r.size()
+	if r.Body != nil {
+		request.Body = r.Body(size, n)
+	} else {
+		request.Query = url.Values{}
+		maps.Copy(request.Query, r.Query)
+		request.Query.Set("pageSize", strconv.Itoa(size))
+		request.Query.Set("pageNumber", strconv.Itoa(n))
+	}
+	facts, kept := pageFacts{total: unknown, pageCount: unknown}, []U(nil)
+	_, err := r.client.Do(ctx, &request, func(body []byte) (err error) {
+		var p page[T]
+		if err := json.Unmarshal(body, &p); err != nil {
+			return err
+		}
+		facts = pageFacts{listed: p.Entities != nil, total: told(p.Total), pageCount: told(p.PageCount)}
+		if r.Body != nil { // a search without a hit may leave the list out
+			p.Entities, facts.listed = p.Results, p.Results != nil || facts.total == 0
+		}
+		kept, err = convertAll(p.Entities, &facts, r.convert)
+		return err
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	beyond := r.Cap > 0 && n*size > r.Cap
+	e := (*apply.CallError)(nil)
+	switch {
+	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, size):
+		r.done, r.atCap = true, true
+		return nil
+	case err != nil:
+		return err
+	}
+	if problem := r.check.add(n, facts); problem != "" {
+		return r.Inconsistent(problem)
+	}
+	r.pages[n] = kept
+	r.done = r.done || len(kept) == 0 || r.Uncounted && len(kept) < size
+	return nil
+}
+
+func told(n *int) int {
+	if n == nil {
+		return unknown
+	}
+	return *n
+}
+
+func (r *Reader[T, U]) isDone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.done
+}
+
+func (r *Reader[T, U]) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.check.count()
+}
+
+// All returns what the pages showed, in their order.
+func (r *Reader[T, U]) All() []U {
+	var pages [][]U
+	for _, n := range slices.Sorted(maps.Keys(r.pages)) {
+		pages = append(pages, r.pages[n])
+	}
+	return slices.Concat(pages...)
+}
+
+// AtCap reports whether the API has stopped at the operation's Cap.
+func (r *Reader[T, U]) AtCap() bool { return r.atCap }
+
+// Verdict compares how many entries the pages showed with how many they told: problem is what makes the listing useless,
+// gap how many are missing and where. A limit, if it is not 0, is how many the API shows at most.
+func (r *Reader[T, U]) Verdict(shown, limit int) (problem, gap string) {
+	return r.check.verdict(shown, limit)
+}
+
+// Same converts nothing.
+func Same[T Entry](e T) (T, error) { return e, nil }
+
+// ReadAll reads every page of a listing. A few missing entries are logged, unless it must be complete. An entry may
+// be there twice and count twice, such as a user who has a role in two divisions.
+func ReadAll[T Entry, U any](ctx context.Context, c *Client, l Listing, convert func(T) (U, error)) ([]U, error) {
+	return RetryInconsistent(ctx, c, func() ([]U, error) {
+		r := NewReader(c, l, convert)
+		if err := r.Read(ctx); err != nil {
+			return nil, err
+		}
+		all := r.All()
+		switch problem, gap := r.Verdict(len(all), 0); {
+		case problem != "", l.Complete && gap != "":
+			return nil, l.Inconsistent(problem + gap)
+		case gap != "":
+			c.options.Logger.WarnContext(ctx, "listing is incomplete", "path", root+l.Path, "gap", gap)
+		}
+		return all, nil
+	})
+}
+
+// ReadByCursor reads all pages of a listing by cursor, which tells no total. Whether a page that is empty, but names
+// another, is the last one is not known: it is taken for the last, and the caller must know otherwise whether entries are
+// missing.
+func ReadByCursor[T Entry, U any](ctx context.Context, c *Client, l Listing, convert func(T) (U, error)) (all []U, err error) {
+	check, cursor := newPageCheck(l.size()), ""
+	pageOf := map[string]int{} // by cursor
+	for n := 1; ; n++ {
+		request := l.Request
+		request.Query = maps.Clone(l.Query)
+		request.Query.Set("pageSize", strconv.Itoa(l.size()))
+		if cursor != "" {
+			request.Query.Set("cursor", cursor)
+		}
+		var facts pageFacts
+		var kept []U
+		_, err := c.Do(ctx, &request, func(body []byte) (err error) {
+			var p cursorPage[T]
+			if err := json.Unmarshal(body, &p); err != nil {
+				return err
+			}
+			cursor = p.Cursor
+			facts = pageFacts{listed: p.Entities != nil, total: told(p.Results), pageCount: unknown}
+			kept, err = convertAll(p.Entities, &facts, convert)
+			return err
+		})
+		if err != nil {
+			return all, err
+		}
+		if problem := check.add(n, facts); problem != "" {
+			return nil, l.Inconsistent(problem)
+		}
+		if all = append(all, kept...); cursor == "" || len(kept) == 0 {
+			return all, nil
+		}
+		if other, again := pageOf[cursor]; again {
+			return nil, l.Inconsistent(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
+		}
+		pageOf[cursor] = n
+	}
+}
+
+// ReadList makes a read whose answer is a list without pages. An answer in which has finds no list is not an empty list.
+func ReadList[T any](ctx context.Context, c *Client, r *Request, has func(T) bool) (T, error) {
+	return RetryInconsistent(ctx, c, func() (T, error) {
+		out, err := Call[T](ctx, c, r)
+		if err == nil && !has(out) {
+			err = inconsistent(r, "the answer has no list")
+		}
+		return out, err
+	})
+}
+
+// RetryInconsistent reads a list, and once more from the start if it contradicted itself.
+func RetryInconsistent[R any](ctx context.Context, c *Client, read func() (R, error)) (R, error) {
+	out, err := read()
+	if !errors.Is(err, apply.ErrListing) {
+		return out, err
+	}
+	c.options.Logger.WarnContext(ctx, "inconsistent answer; reading it again", "error", err)
+	out, err = read()
+	if e := (*apply.CallError)(nil); errors.Is(err, apply.ErrListing) && errors.As(err, &e) {
+		e.Message += "; it was read twice, try again later"
+	}
+	return out, err
+}

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"usersyncd/sync/apply"
+)
+
+const (
+	shortestLife = 5 * time.Minute // the shortest an OAuth client can be set to; assumed where expires_in is missing
+	longestLife  = 24 * time.Hour  // the vendor's default; the legal maximum is 48 h
+)
+
+// A tokenSlot keeps one access token: fetched when first needed, renewed before it expires, by one caller at
+// a time. x/oauth2's own reuse is not used, as it ignores the caller's context, asks a failing endpoint
+// once for every caller, and keeps a revoked token for its whole life.
+type tokenSlot struct {
+	login  *login
+	number int // 0 is the first, which is needed; the others are spare
+
+	mu      sync.Mutex
+	token   string
+	renewAt time.Time
+	expires time.Time
+}
+
+// Token returns a valid token. It waits for a request in flight, of whichever slot, but no longer than ctx allows, and
+// never for a pause: where one has to be made, it returns how long, and what has failed.
+func (s *tokenSlot) Token(ctx context.Context) (token string, pause time.Duration, err error) {
+	token, renew := s.current(time.Now())
+	if token != "" && !renew {
+		return token, 0, nil
+	}
+	select {
+	case s.login.turn <- struct{}{}:
+	default:
+		if token != "" {
+			return token, 0, nil // it is being renewed, and still valid
+		}
+		select {
+		case s.login.turn <- struct{}{}:
+		case <-ctx.Done():
+			return "", 0, fmt.Errorf("waiting for an access token: %w", ctx.Err())
+		}
+	}
+	defer func() { <-s.login.turn }()
+	return s.renew(ctx)
+}
+
+// renew fetches a token if one is still needed; the caller holds the turn.
+func (s *tokenSlot) renew(ctx context.Context) (token string, pause time.Duration, err error) {
+	if token, renew := s.current(time.Now()); token != "" && !renew {
+		return token, 0, nil
+	}
+	t, pause, err := s.login.fetch(ctx, s.number)
+	if t != nil {
+		return s.keep(time.Now(), t), 0, nil
+	}
+	if token, _ := s.current(time.Now()); token != "" && pause > 0 {
+		return token, 0, nil // the old one is still valid
+	}
+	return "", pause, err
+}
+
+// Invalidate forgets exactly this token, which the API refused. A newer one stays.
+func (s *tokenSlot) Invalidate(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == token {
+		s.token = ""
+	}
+}
+
+// current returns the token if it has not expired, and whether it is time to renew it.
+func (s *tokenSlot) current(now time.Time) (token string, renew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == "" || !now.Before(s.expires) {
+		return "", false
+	}
+	return s.token, !now.Before(s.renewAt)
+}
+
+func (s *tokenSlot) keep(now time.Time, t *oauth2.Token) string {
+	life := t.Expiry.Sub(now)
+	if t.Expiry.IsZero() || life <= 0 {
+		life = shortestLife
+	}
+	life = min(life, longestLife)
+	early := min(max(time.Minute, life/20), life/2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token, s.expires, s.renewAt = t.AccessToken, now.Add(life), now.Add(life-early)
+	return s.token
+}
+
+// tryAnother reports whether a request whose slot has no token goes back to the limiter, which may name another slot and
+// does not name this one before the pause is over. Otherwise the failure is the request's error: the first slot stands
+// for the credentials, and for a login service that is down for longer.
+func (c *Client) tryAnother(number int, pause time.Duration, failure error) bool {
+	retry := c.options.Retry
+	switch {
+	case pause <= 0:
+		return false // the caller's context has ended
+	case number > 0:
+		return true
+	case errors.Is(failure, apply.ErrUnauthorized):
+		return false
+	case pause <= retry.MaxWait && (!errors.Is(failure, apply.ErrUnreachable) || c.login.failing() <= retry.Max):
+		return true
+	}
+	for _, s := range c.slots[1:] {
+		if token, _ := s.current(time.Now()); token != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// TokenURL is where the login service gives out access tokens.
+func (c *Client) TokenURL() string { return c.login.config.TokenURL }
+
+// Login fetches an access token, in one attempt, unless there is a valid one.
+func (c *Client) Login(ctx context.Context) error {
+	_, _, err := c.slots[0].Token(ctx)
+	return err
+}

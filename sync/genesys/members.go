@@ -1,0 +1,270 @@
+package genesys
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"usersyncd/spec"
+	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
+	"usersyncd/sync/genesys/names"
+	"usersyncd/sync/plan"
+)
+
+// What many users may be put into with one call: a division, queues, groups.
+
+func decodeDivision(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
+	division, err := optional[named](raw)
+	if err != nil || division.Name == "" {
+		return "", err
+	}
+	return spec.Text(division.Name), nil
+}
+
+func encodeDivision(ctx context.Context, d *Directory, _ *plan.Change, v spec.Value) (any, error) {
+	name, err := spec.Decode[string](v)
+	if err != nil {
+		return nil, err
+	}
+	return d.idOf(ctx, spec.KindDivision, name)
+}
+
+func divisionSteps(_, want spec.Value) []step {
+	return []step{{op: &moveUsers, shared: true, target: want.Text(), prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+		id, err := encodeDivision(ctx, d, nil, want)
+		if err != nil {
+			return nil, fmt.Errorf("division: %w", err)
+		}
+		return &write{args: []string{id.(string)}, body: idsOf(users), assumed: written(users, spec.Division, as(want))}, nil
+	}}}
+}
+
+func idsOf(users []*plan.Change) []string {
+	ids := make([]string, len(users))
+	for i, c := range users {
+		ids[i] = c.Current.ID
+	}
+	return ids
+}
+
+func queueSteps(have, want spec.Value) []step {
+	return membership{spec.Queues, spec.KindQueue, &leaveQueue, &joinQueue}.steps(have, want)
+}
+
+func groupSteps(have, want spec.Value) []step {
+	return membership{spec.Groups, spec.KindGroup, &leaveGroup, &joinGroup}.steps(have, want)
+}
+
+// membership is how users leave and join what has members.
+type membership struct {
+	field       spec.Field
+	kind        spec.Kind
+	leave, join *api.Operation
+}
+
+// steps leaves and joins what differs.
+func (m membership) steps(have, want spec.Value) (steps []step) {
+	before, _ := spec.Decode[[]string](have)
+	after, _ := spec.Decode[[]string](want)
+	for _, name := range before {
+		if !slices.Contains(after, name) {
+			steps = append(steps, m.step(m.leave, name))
+		}
+	}
+	for _, name := range after {
+		if !slices.Contains(before, name) {
+			steps = append(steps, m.step(m.join, name))
+		}
+	}
+	return steps
+}
+
+func (m membership) step(op *api.Operation, name string) step {
+	s := step{op: op, shared: true, target: name}
+	if m.kind == spec.KindGroup {
+		s.object = "group " + name // its version counts up with each
+	}
+	s.prepare = func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
+		find := d.idOf
+		if op == m.leave {
+			find = d.idToRemove
+		}
+		id, err := find(ctx, m.kind, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.field, err)
+		}
+		now := func(c *plan.Change) spec.Value {
+			list, _ := spec.Decode[[]string](c.Current.Fields[m.field])
+			list = slices.DeleteFunc(list, func(n string) bool { return n == name })
+			if op == m.join {
+				list = append(list, name)
+			}
+			return spec.Strings(list)
+		}
+		w := &write{args: []string{id}, skip: id == "", assumed: written(users, m.field, now)}
+		if !w.skip {
+			err = d.addMembers(ctx, w, op, idsOf(users))
+		}
+		return w, err
+	}
+	return s
+}
+
+// addMembers puts users into a request that changes members.
+func (d *Directory) addMembers(ctx context.Context, w *write, op *api.Operation, ids []string) error {
+	group := w.args[0]
+	switch op {
+	case &leaveGroup:
+		w.query = url.Values{"ids": {strings.Join(ids, ",")}}
+	case &joinGroup:
+		version, err := d.groups.version(ctx, d.client, group)
+		if err != nil {
+			return err
+		}
+		w.body = map[string]any{"memberIds": ids, "version": version}
+	default:
+		members := make([]reference, len(ids))
+		for i, id := range ids {
+			members[i] = reference{id}
+		}
+		w.body = members
+		return nil
+	}
+	w.sent = func(err error) { d.groups.changed(group, err) }
+	return nil
+}
+
+func decodeGroups(r *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
+	list, err := optional[[]named](raw)
+	labels := make([]string, len(list))
+	for i, g := range list {
+		labels[i] = r.label(spec.KindGroup, g)
+	}
+	return spec.Strings(labels), err
+}
+
+// groupVersions are the versions of groups, which adding a member needs. Ours count up with every write; one that
+// is not certain is read again.
+type groupVersions struct {
+	mu    sync.Mutex
+	known map[string]int // by id
+}
+
+func (g *groupVersions) version(ctx context.Context, c *api.Client, id string) (int, error) {
+	g.mu.Lock()
+	v, ok := g.known[id]
+	g.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	e, err := api.Call[names.Entity](ctx, c, &api.Request{Operation: &getGroup, Args: []string{id}})
+	if err != nil {
+		return 0, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known[id] = e.GroupVersion()
+	return e.GroupVersion(), nil
+}
+
+// changed records what a write to a group says of its version. After an error it is read again.
+func (g *groupVersions) changed(id string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if v, ok := g.known[id]; ok && err == nil {
+		g.known[id] = v + 1
+	} else {
+		delete(g.known, id)
+	}
+}
+
+// learn records the versions that a list of groups shows.
+func (g *groupVersions) learn(x *names.Index) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, e := range x.ByID {
+		g.known[id] = e.GroupVersion()
+	}
+}
+
+// queuesOf reads the queues of one user: those it is joined to, and those it is not. Where a queue has members
+// through groups, its members tell whether the user is one without a group.
+func queuesOf(ctx context.Context, d *Directory, id string) (spec.Value, error) {
+	queues, err := d.namesOf(ctx, spec.KindQueue)
+	if err != nil {
+		return "", err
+	}
+	var list []string
+	for _, joined := range []string{"true", "false"} {
+		found, err := api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: &listUserQueues, Args: []string{id},
+			Query: url.Values{"joined": {joined}}}}, api.Same[names.Entity])
+		if err != nil {
+			return "", err
+		}
+		for _, q := range found {
+			if e := queues.ByID[q.ID]; e != nil && e.Members != nil && e.Users != nil && *e.Members != *e.Users {
+				direct, err := d.queueMembers(ctx, q.ID)
+				if err != nil {
+					return "", err
+				}
+				if !slices.Contains(direct, reference{id}) {
+					continue
+				}
+			}
+			list = append(list, queues.Label(q.ID, q.Name))
+		}
+	}
+	return spec.Strings(list), nil
+}
+
+// queuesOfMany reads the members of every queue, if that is less than asking for each user.
+func queuesOfMany(ctx context.Context, d *Directory, ids []string) (map[string]spec.Value, bool, error) {
+	queues, err := d.namesOf(ctx, spec.KindQueue)
+	if err != nil {
+		return nil, false, err
+	}
+	cost := 0
+	for _, q := range queues.ByID {
+		cost++
+		if q.Users != nil {
+			cost += *q.Users / listQueueMembers.Most
+		}
+	}
+	if 2*len(ids) <= cost { // a user takes two
+		return nil, false, nil
+	}
+	labels := map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(queues.ByID)) {
+		if q := queues.ByID[id]; q.Users != nil && *q.Users == 0 {
+			continue
+		}
+		members, err := d.queueMembers(ctx, id)
+		switch {
+		case errors.Is(err, apply.ErrNotFound): // removed since the queues were listed
+		case api.IsDenied(err), errors.Is(err, apply.ErrListing):
+			return nil, false, nil
+		case err != nil:
+			return nil, false, err
+		}
+		for _, user := range members {
+			labels[user.ID] = append(labels[user.ID], queues.Label(id, ""))
+		}
+	}
+	values := make(map[string]spec.Value, len(ids))
+	for _, id := range ids {
+		values[id] = spec.Strings(labels[id])
+	}
+	return values, true, nil
+}
+
+// queueMembers reads who is a member of a queue, and not through a group.
+func (d *Directory) queueMembers(ctx context.Context, queue string) ([]reference, error) {
+	return api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: &listQueueMembers, Args: []string{queue}}}, api.Same[reference])
+}

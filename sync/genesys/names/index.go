@@ -1,0 +1,142 @@
+package names
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"usersyncd/spec"
+)
+
+// An Entity is something that users refer to by name: a skill, a queue, and so on. Some of its fields are those of one
+// kind alone.
+type Entity struct {
+	ID      string          `json:"id"`
+	Name    string          `json:"name"`
+	State   string          `json:"state"`        // of skills and languages: active, inactive, deleted
+	Home    bool            `json:"homeDivision"` // of divisions
+	Version json.RawMessage `json:"version"`      // a number, of groups; a text, of skills
+
+	// Of queues: all members, and those who are not members through a group.
+	Members *int `json:"memberCount"`
+	Users   *int `json:"userMemberCount"`
+}
+
+// Key implements api.Entry.
+func (e Entity) Key() string { return e.ID }
+
+// Check implements api.Checked.
+func (e Entity) Check() error {
+	if e.ID == "" {
+		return errors.New("an entry without an id")
+	}
+	return nil
+}
+
+// GroupVersion is a group's version, or 0 if it has none.
+func (e Entity) GroupVersion() int {
+	n, _ := strconv.Atoi(string(e.Version))
+	return n
+}
+
+// An Index finds the ids of names, and the names of ids, among all entities of one kind. A name that several have is
+// written "Name (id)"; that form is understood of any.
+type Index struct {
+	Kind   spec.Kind
+	Read   time.Time // when it was read
+	ByID   map[string]*Entity
+	ByName map[string][]*Entity // by the name as a spec would have it
+	Home   string               // id of the home division
+	Missed map[string]time.Time // names that were looked for in vain, and when
+
+	plural string
+	labels map[string]string // by id
+}
+
+// NewIndex returns an index of the entities. plural is what they are called in messages.
+func NewIndex(kind spec.Kind, plural string, entities []Entity, now time.Time) *Index {
+	x := &Index{
+		Kind: kind, Read: now, ByID: make(map[string]*Entity, len(entities)), ByName: make(map[string][]*Entity, len(entities)),
+		Missed: map[string]time.Time{}, plural: plural, labels: make(map[string]string, len(entities)),
+	}
+	for i := range entities {
+		e := &entities[i]
+		if strings.EqualFold(e.State, "deleted") || x.ByID[e.ID] != nil {
+			continue
+		}
+		name := spec.Text(e.Name).Text() // as a spec would have it
+		x.ByID[e.ID] = e
+		x.ByName[name] = append(x.ByName[name], e)
+		if e.Home {
+			x.Home = e.ID
+		}
+	}
+	for name, same := range x.ByName {
+		for _, e := range same {
+			if x.labels[e.ID] = name; len(same) > 1 {
+				x.labels[e.ID] = withID(name, e.ID)
+			}
+		}
+	}
+	return x
+}
+
+func withID(name, id string) string { return name + " (" + id + ")" }
+
+// Label is what a spec calls the entity. One that the index does not have keeps its id in its name.
+func (x *Index) Label(id, name string) string {
+	if l, ok := x.labels[id]; ok {
+		return l
+	}
+	return withID(name, id)
+}
+
+// Find returns the id that a name means, or what is wrong with it.
+func (x *Index) Find(name string) (id, wrong string) {
+	same := x.ByName[name]
+	switch {
+	case len(same) == 1:
+		return same[0].ID, ""
+	case len(same) > 1:
+		var forms []string
+		for _, e := range same {
+			forms = append(forms, spec.Text(withID(name, e.ID)).Display())
+		}
+		slices.Sort(forms)
+		return "", fmt.Sprintf("%d %s are called %s; write the one that is meant as %s",
+			len(same), x.plural, spec.Text(name).Display(), strings.Join(forms, " or "))
+	}
+	if id := IDIn(name); x.ByID[id] != nil {
+		if label := x.labels[id]; label != name {
+			return "", fmt.Sprintf("that %s is called %s; write it so", x.Kind, spec.Text(label).Display())
+		}
+		return id, ""
+	}
+	return "", x.unknown(name)
+}
+
+// IDIn is the id in a name of the form "Name (id)"; "" if there is none.
+func IDIn(name string) string {
+	if open := strings.LastIndex(name, " ("); open >= 0 && strings.HasSuffix(name, ")") {
+		return name[open+2 : len(name)-1]
+	}
+	return ""
+}
+
+func (x *Index) unknown(name string) string {
+	candidates := slices.Sorted(maps.Keys(x.ByName))
+	message := fmt.Sprintf("no %s is called %s", x.Kind, spec.Text(name).Display())
+	near := spec.Suggest(name, candidates)
+	if i := slices.IndexFunc(candidates, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
+		near = candidates[i]
+	}
+	if near != "" {
+		return message + "; did you mean " + spec.Text(near).Display() + "?"
+	}
+	return message + "; correct it, or make one of that name in Genesys Cloud"
+}
