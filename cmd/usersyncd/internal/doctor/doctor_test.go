@@ -1,8 +1,7 @@
-package main
+package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,34 +22,39 @@ import (
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/watch"
+
+	"github.com/spf13/cobra"
 )
 
-// examined runs doctor on a directory of one user, with an API at url, and returns its findings by name, what
-// it printed, and its exit code.
-func examined(t *testing.T, url string, flags ...string) (found map[string]finding, out string, code int) {
+// examined runs doctor on a directory of one user, with an API at url, and returns its findings by name, and its report.
+func examined(t *testing.T, url string, flags ...string) (map[string]Finding, Report) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "ana.yaml"), []byte("email: ana.perez@example.com\nname: Ana\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{
+	return examine(t, dir, map[string]string{
 		"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo", "USERSYNCD_API_URL": url,
 		"USERSYNCD_STATE": filepath.Join(t.TempDir(), "usersyncd.db"), "USERSYNCD_RETRY_MAX": "0", "HTTPS_PROXY": "http://proxy.example",
+	}, flags...)
+}
+
+// examine runs doctor on a directory.
+func examine(t *testing.T, dir string, env map[string]string, flags ...string) (map[string]Finding, Report) {
+	t.Helper()
+	c := config.New(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	cmd := &cobra.Command{}
+	c.Declare(cmd, config.Full)
+	if err := errors.Join(cmd.ParseFlags(flags), c.Load(cmd)); err != nil {
+		t.Fatal(err)
 	}
-	var stdout, stderr strings.Builder
-	code = run(append(append([]string{"doctor", "--output=json"}, flags...), dir), process{
-		stdout: &stdout, stderr: &stderr,
-		lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-	})
-	var result struct{ Checks []finding }
-	if err := json.Unmarshal([]byte(stdout.String()), &result); err != nil {
-		t.Fatalf("%v: %s%s", err, stdout.String(), stderr.String())
-	}
-	found = map[string]finding{}
-	for _, f := range result.Checks {
+	c.Dir = dir
+	r := Examine(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+	found := map[string]Finding{}
+	for _, f := range r.Checks {
 		found[f.Name] = f
 	}
-	return found, stdout.String(), code
+	return found, r
 }
 
 // served is an organization whose answers a test may change; nil answers as it does.
@@ -67,7 +71,7 @@ func served(t *testing.T, o sim.Options, change func(w http.ResponseWriter, r *h
 }
 
 // Nothing that an organization or a spec holds reaches the terminal as it is.
-func TestDoctorShowsHostileTextHarmlessly(t *testing.T) {
+func TestHostileText(t *testing.T) {
 	const evil = `\u001b[2J\u202e\u0007\nproblem  login`
 	url := served(t, sim.Options{}, func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
@@ -88,43 +92,38 @@ func TestDoctorShowsHostileTextHarmlessly(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("email: a@example.com\nname: A\n\"\\e[2J\\u202e\": x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr strings.Builder
-	code := run([]string{"doctor", "--state=" + filepath.Join(t.TempDir(), "\x1b[2J.db"), "--api-url=" + url, dir}, process{
-		stdout: &stdout, stderr: &stderr,
-		lookupEnv: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") },
-	})
-	out := stdout.String()
-	if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 || code != 1 {
-		t.Errorf("code %d: %q", code, out[max(i, 0):])
+	_, r := examine(t, dir, map[string]string{"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo"},
+		"--state="+filepath.Join(t.TempDir(), "\x1b[2J.db"), "--api-url="+url)
+	out := r.String()
+	if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 || r.Problems == 0 {
+		t.Errorf("%q", out[max(i, 0):])
 	}
 	if strings.Count(out, "\nproblem ") != 2 { // the spec, and the permissions
 		t.Error(out)
 	}
 }
 
-func TestDoctorJudgesWatches(t *testing.T) {
+func TestCompareWatches(t *testing.T) {
 	for _, c := range []struct {
 		need, watches, instances int
-		want                     verdict
+		want                     Verdict
 		fix                      string
 	}{
-		{10, 8192, 128, fine, ""},
-		{5000, 8192, 128, doubtful, "fs.inotify.max_user_watches=524288"},
-		{9000, 8192, 128, doubtful, "fs.inotify.max_user_watches=524288"},
-		{400_000, 8192, 128, doubtful, "fs.inotify.max_user_watches=800000"},
-		{10, 8192, 0, doubtful, "fs.inotify.max_user_instances=128"},
-		{10, -1, 128, unchecked, ""},
+		{10, 8192, 128, OK, ""},
+		{5000, 8192, 128, Warning, "fs.inotify.max_user_watches=524288"},
+		{9000, 8192, 128, Warning, "fs.inotify.max_user_watches=524288"},
+		{400_000, 8192, 128, Warning, "fs.inotify.max_user_watches=800000"},
+		{10, 8192, 0, Warning, "fs.inotify.max_user_instances=128"},
+		{10, -1, 128, Unchecked, ""},
 	} {
-		d := &doctor{blocked: map[string]bool{}}
-		d.judgeWatches(c.need, c.watches, c.instances)
-		if got := d.findings[0]; got.Verdict != c.want || !strings.Contains(got.Fix, c.fix) || (got.Fix == "") != (c.fix == "") {
+		if got := compareWatches(c.need, c.watches, c.instances)[0]; got.Verdict != c.want || !strings.Contains(got.Fix, c.fix) || (got.Fix == "") != (c.fix == "") {
 			t.Errorf("%v: %+v", c, got)
 		}
 	}
 }
 
 // As many directories are counted as are watched.
-func TestDoctorCountsWhatIsWatched(t *testing.T) {
+func TestWatchesFor(t *testing.T) {
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +156,7 @@ func TestDoctorCountsWhatIsWatched(t *testing.T) {
 }
 
 // A state file with something to tell: quarantine, creations without an outcome.
-func TestDoctorReadsTheState(t *testing.T) {
+func TestReadsTheState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "usersyncd.db")
 	store, err := state.Open(path, state.Options{})
 	if err != nil {
@@ -172,22 +171,22 @@ func TestDoctorReadsTheState(t *testing.T) {
 	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)
 	}
-	found, _, code := examined(t, served(t, sim.Options{}, nil), "--state="+path)
+	found, r := examined(t, served(t, sim.Options{}, nil), "--state="+path)
 	for name, want := range map[string]string{
 		"state file": "1 user, 0 managed; the organization was read 3 hours ago", "quarantine": `the API refused 1 user, such as "c@example.com"`,
-		"creations": "1 creation whose outcome is not known yet",
+		"creations": "1 creation with an unknown outcome",
 	} {
 		if !strings.Contains(found[name].Found, want) {
 			t.Errorf("%s: %+v", name, found[name])
 		}
 	}
-	if code != 0 || found["quarantine"].Verdict != doubtful {
-		t.Errorf("code %d, %+v", code, found["quarantine"])
+	if r.Problems != 0 || found["quarantine"].Verdict != Warning {
+		t.Errorf("%+v", r)
 	}
 }
 
 // A pause that the API has asked for holds for doctor, too: it says so instead of asking.
-func TestDoctorKeepsToAPause(t *testing.T) {
+func TestPause(t *testing.T) {
 	for _, pause := range []string{"120", "3600"} {
 		path := filepath.Join(t.TempDir(), "usersyncd.db")
 		asked := false
@@ -209,22 +208,21 @@ func TestDoctorKeepsToAPause(t *testing.T) {
 		if err := store.Close(); err != nil {
 			t.Fatal(err)
 		}
-		found, _, code := examined(t, url, "--state="+path)
-		if f := found["organization"]; f.Verdict != doubtful || !strings.Contains(f.Fix, "minute") && !strings.Contains(f.Fix, "seconds") || code != 0 || asked {
-			t.Errorf("code %d, asked: %v, %+v", code, asked, found)
+		found, r := examined(t, url, "--state="+path)
+		if f := found["organization"]; f.Verdict != Warning || !strings.Contains(f.Fix, "minute") && !strings.Contains(f.Fix, "seconds") || r.Problems != 0 || asked {
+			t.Errorf("asked: %v, %+v", asked, r)
 		}
 	}
 }
 
 // Every verdict has its place in the order of the report, and the worst is last.
-func TestDoctorReportsTheWorstLast(t *testing.T) {
-	d := &doctor{c: config.New(nil), blocked: map[string]bool{}}
-	d.problem("a", "f", "1")
-	d.fine("b", "2")
-	d.doubt("c", "f", "3")
-	d.unchecked("d", "4")
+func TestWorstLast(t *testing.T) {
+	var r Report
+	for _, f := range slices.Concat(problem("f", "1").named("a"), ok("2").named("b"), warning("f", "3").named("c"), unchecked("4").named("d")) {
+		r.add(f)
+	}
 	var order []string
-	for line := range strings.Lines(d.text(map[verdict]int{ill: 1}, 0)) {
+	for line := range strings.Lines(r.String()) {
 		order = append(order, strings.Fields(line + " -")[0])
 	}
 	if want := []string{"ok", "unchecked", "warning", "fix:", "problem", "fix:", "-", "1"}; !slices.Equal(order, want) {

@@ -1,0 +1,141 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"usersyncd/spec/text"
+	"usersyncd/sync/aimd"
+)
+
+const (
+	skewWarning = 30 * time.Second
+	skewProblem = 5 * time.Minute // the shortest life of an access token
+)
+
+// A listener is the limiter, and keeps what the headers of responses say.
+type listener struct {
+	*aimd.Dispatcher
+
+	mu        sync.Mutex
+	sent      map[uint64]time.Time
+	responses int
+	throttled int
+	quota     map[string]string // parts as the last response with any reported them
+	fastest   *clockSample      // of the fastest response
+}
+
+// A clockSample is the other side's clock, and when it was read by ours.
+type clockSample struct {
+	date           time.Time
+	sent, received time.Time
+}
+
+func quotaParts() []string { return []string{"allowed", "count", "reset"} }
+
+func newListener(d *aimd.Dispatcher) *listener {
+	return &listener{Dispatcher: d, sent: map[uint64]time.Time{}, quota: map[string]string{}}
+}
+
+// Acquire implements api.Limiter.
+func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
+	ticket, token, err = l.Dispatcher.Acquire(ctx)
+	if err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.sent[ticket] = time.Now()
+	}
+	return ticket, token, err
+}
+
+// Release implements api.Limiter.
+func (l *listener) Release(ticket uint64, status int, header map[string][]string) {
+	l.Dispatcher.Release(ticket, status, header)
+	if status == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.responses++
+	if status == http.StatusTooManyRequests {
+		l.throttled++
+	}
+	reported := map[string]string{}
+	for _, name := range quotaParts() {
+		if v := http.Header(header).Get("inin-ratelimit-" + name); v != "" {
+			reported[name] = v
+		}
+	}
+	if len(reported) > 0 {
+		l.quota = reported
+	}
+	sample := clockSample{sent: l.sent[ticket], received: time.Now()}
+	delete(l.sent, ticket)
+	var err error
+	if sample.date, err = http.ParseTime(http.Header(header).Get("Date")); err != nil {
+		return
+	}
+	if l.fastest == nil || sample.received.Sub(sample.sent) < l.fastest.received.Sub(l.fastest.sent) {
+		l.fastest = &sample
+	}
+}
+
+// quota says what the responses said of the quota.
+func (e *examination) quota(context.Context) findings {
+	if e.listener == nil || e.listener.responses == 0 {
+		return unchecked("cannot be checked without a response of the API")
+	}
+	l := e.listener
+	var n [3]int
+	var wrong error
+	for i, part := range quotaParts() {
+		var err error
+		if n[i], err = strconv.Atoi(strings.TrimSpace(l.quota[part])); err != nil {
+			wrong = err
+		}
+	}
+	const proxy = "ask whoever runs a proxy between here and the API to pass on the headers inin-ratelimit-*"
+	switch {
+	case l.throttled > 0:
+		return warning("give usersyncd an OAuth client of its own, or leave a share to the others: --reserve 20%", "the API answered 429: others use the same quota, or usersyncd is running")
+	case len(l.quota) == 0:
+		return warning(proxy, "no response reports it: usersyncd finds the rate by trial, which costs 429s")
+	case wrong != nil || n[0] <= 0 || n[1] < 0:
+		return warning(proxy, "the responses report it in a form that cannot be read: %v", l.quota)
+	}
+	return ok("%d calls per window, %d used (%d by doctor), resets in %d s", n[0], n[1], l.responses, n[2])
+}
+
+// clock compares the clocks.
+func (e *examination) clock(context.Context) findings {
+	if e.listener == nil || e.listener.fastest == nil {
+		return unchecked("cannot be checked without a response of the API that has a date")
+	}
+	return compareClocks(e.listener.fastest.ahead())
+}
+
+// ahead is how far our clock is ahead of the other one, and by how much that may be wrong: half of the way there and
+// back, and the second to which a date is given.
+func (s *clockSample) ahead() (ahead, within time.Duration) {
+	trip := s.received.Sub(s.sent)
+	return s.sent.Add(trip / 2).Sub(s.date.Add(time.Second / 2)), trip/2 + time.Second/2
+}
+
+func compareClocks(ahead, within time.Duration) findings {
+	const fix = "sudo timedatectl set-ntp true; with chrony: sudo chronyc makestep"
+	by, way := ahead, "ahead of"
+	if ahead < 0 {
+		by, way = -ahead, "behind"
+	}
+	switch least := by - within; {
+	case least > skewProblem:
+		return problem(fix, "%s %s the API's: the ends of tokens and pauses are computed wrong", text.Duration(by), way)
+	case least > skewWarning:
+		return warning(fix, "%s %s the API's", text.Duration(by), way)
+	}
+	return ok("as the API's, within %s", text.Duration(max(by+within, time.Second)))
+}

@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/spec/text"
+	"usersyncd/sync/aimd"
+	"usersyncd/sync/genesys"
+	"usersyncd/sync/genesys/api"
+)
+
+// configuration looks whether a commit can change what usersyncd does.
+func (e *examination) configuration(context.Context) (found findings) {
+	for _, setting := range e.FilesInCheckout() {
+		found = append(found, warning("move it to a directory outside the checkout", "%s is in the checkout, where a commit can change it", setting)...)
+	}
+	if len(found) == 0 && e.File != "" {
+		found = ok("%s, outside the checkout", e.File)
+	}
+	return found
+}
+
+// envFile reads the env file for the checks that follow.
+func (e *examination) envFile(context.Context) findings {
+	err := e.ReadEnvFile()
+	f := e.Account
+	untrusted, _ := errors.AsType[*config.UntrustedError](cmp.Or(err, f.Unread))
+	fix := "one NAME=value a line in it"
+	if untrusted != nil {
+		fix = untrusted.Fix
+	}
+	switch {
+	case err != nil:
+		return problem(fix, "no command starts here: %v", err)
+	case f.Unread != nil:
+		why := f.Unread.Error()
+		if untrusted != nil {
+			why = untrusted.Reason
+		}
+		return warning("if it is meant for usersyncd: "+fix, "%s is not read: %s", f.Path, why)
+	case len(f.Ignored) > 0:
+		return warning("put settings into the environment or the --config file", "only %s are read from %s; it also sets %s",
+			strings.Join(config.AccountVariables(), ", "), f.Path, strings.Join(f.Ignored, ", "))
+	case f.Path != "":
+		return ok("%s sets %s", f.Path, f.Names())
+	}
+	return nil
+}
+
+// credentials looks where the credentials come from, as every command does. It never shows them.
+func (e *examination) credentials(context.Context) findings {
+	account, err := e.Credentials()
+	untrusted, _ := errors.AsType[*config.UntrustedError](err)
+	secretFile, others := e.ClientSecretFile, os.FileMode(0o077)
+	if secretFile == "" && strings.HasPrefix(account.SecretSource, "systemd") {
+		dir, _ := e.Getenv("CREDENTIALS_DIRECTORY")
+		secretFile, others = filepath.Join(dir, "client_secret"), 0o007 // systemd shows its access list as the group's mode
+	}
+	info, missing := os.Stat(secretFile)
+	switch {
+	case secretFile != "" && missing == nil && info.Mode().Perm()&others != 0:
+		return problem("chmod 600 "+text.ShellWord(secretFile), "others can read the secret in %s", secretFile)
+	case untrusted != nil:
+		return problem(untrusted.Fix, "%s", untrusted.Reason)
+	case errors.Is(err, os.ErrPermission):
+		return problem("run doctor as the owner of that file, or with sudo", "%v", err)
+	case secretFile != "" && err != nil:
+		return problem("write the OAuth client secret, and nothing else, into it, and: chmod 600 "+text.ShellWord(secretFile), "%v", err)
+	case err != nil:
+		return problem("export GENESYSCLOUD_OAUTHCLIENT_ID=... GENESYSCLOUD_OAUTHCLIENT_SECRET=...",
+			"no id and secret of an OAuth client in flags, $CREDENTIALS_DIRECTORY, environment or .env%s", e.Account.Note())
+	}
+	e.account = account
+	return ok("client id from %s, secret from %s", account.IDSource, account.SecretSource)
+}
+
+// region finds the base URLs, and makes the client for them.
+func (e *examination) region(context.Context) findings {
+	base, login, err := e.Endpoints()
+	if err != nil {
+		return problem("--region NAME, one of: "+strings.Join(api.Regions(), " "), "%v", err)
+	}
+	e.listener = newListener(aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxRate: e.MaxRate, TotalRate: e.MaxRate, MaxInFlight: 1})))
+	e.genesys, err = genesys.New(api.Options{
+		// The URLs are checked without credentials, too; nothing is sent then.
+		API: base, Login: login, ClientID: cmp.Or(e.account.ID, "none"), ClientSecret: cmp.Or(e.account.Secret, "none"),
+		Limiter: e.listener, ReadOnly: true, Proxy: http.ProxyFromEnvironment, Logger: e.log, Version: e.version,
+		// A 429 is reported, and not waited for.
+		Retry: &api.Retry{Max: min(e.RetryMax, 1), MinWait: e.RetryMinWait, MaxWait: e.RetryMaxWait, No429: true},
+	})
+	if err != nil {
+		return problem("--api-url https://api.mypurecloud.ie, or --region instead of it", "%v", err)
+	}
+	from := "--api-url"
+	if e.APIURL == "" {
+		from = e.RegionName()
+	}
+	return ok("%s: %s, tokens from %s", from, e.genesys.API(), e.genesys.TokenURL())
+}
