@@ -3,6 +3,9 @@ package spec
 import (
 	"cmp"
 	"slices"
+
+	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 )
 
 // checker finds what is wrong between users.
@@ -37,7 +40,7 @@ func (t *Tree) check(all []declaration) {
 	byKey := func(a, b *User) int { return cmp.Compare(a.Key, b.Key) }
 	slices.SortFunc(t.Users, byKey)
 	slices.SortFunc(t.Leavers, byKey)
-	sortProblems(t.Problems)
+	strictyaml.SortProblems(t.Problems)
 	t.Problems = slices.Compact(t.Problems) // a bad default is found again by every user below it
 }
 
@@ -49,10 +52,10 @@ func (c *checker) refuse(d *declaration, at Pos, field, message string) {
 // duplicates refuses a user who is declared twice.
 func (c *checker) duplicates(d *declaration) {
 	if other := c.byEmail.besides(d.user.Key, d); other != nil {
-		c.refuse(d, d.emailAt, d.pathOf(string(Email)), quote(d.user.Key)+" is also declared at "+other.emailAt.String()+"; keep one of the two")
+		c.refuse(d, d.emailAt, d.pathOf(string(Email)), text.Quote(d.user.Key)+" is also declared at "+other.emailAt.String()+"; keep one of the two")
 	}
 	if other := c.byID.besides(d.user.ID, d); other != nil {
-		c.refuse(d, d.idAt, d.pathOf(keyID), quote(d.user.ID)+" is also the id at "+other.idAt.String()+"; correct one of the two")
+		c.refuse(d, d.idAt, d.pathOf(KeyID), text.Quote(d.user.ID)+" is also the id at "+other.idAt.String()+"; correct one of the two")
 	}
 }
 
@@ -63,10 +66,10 @@ func (c *checker) renames(d *declaration) {
 			continue // a problem already
 		}
 		if other := c.byFormer.besides(f.key, d); other != nil {
-			c.refuse(d, f.at, f.field, quote(f.key)+" is also renamed at "+other.formerAt(f.key).String()+"; correct one of the two")
+			c.refuse(d, f.at, f.field, text.Quote(f.key)+" is also renamed at "+other.formerAt(f.key).String()+"; correct one of the two")
 		}
 		if holder := c.byEmail[f.key][0]; holder != nil && !holder.succeeds(d) {
-			c.refuse(d, f.at, f.field, quote(f.key)+" is still declared at "+holder.emailAt.String()+"; remove one of the two")
+			c.refuse(d, f.at, f.field, text.Quote(f.key)+" is still declared at "+holder.emailAt.String()+"; remove one of the two")
 		}
 	}
 }
@@ -92,7 +95,7 @@ func (c *checker) successors() {
 		refused = refused[:len(refused)-1]
 		for _, f := range d.former {
 			if holder := c.byEmail[f.key][0]; holder != nil && holder != d && holder.ok && holder.succeeds(d) {
-				c.refuse(holder, holder.emailAt, holder.pathOf(string(Email)), quote(f.key)+" is also a former address of the user at "+d.user.Pos.String()+", whose spec has a problem; correct that first")
+				c.refuse(holder, holder.emailAt, holder.pathOf(string(Email)), text.Quote(f.key)+" is also a former address of the user at "+d.user.Pos.String()+", whose spec has a problem; correct that first")
 				refused = append(refused, holder)
 			}
 		}
@@ -136,11 +139,4 @@ func (x index) besides(name string, d *declaration) *declaration {
 		return p[1]
 	}
 	return p[0]
-}
-
-func sortProblems(problems []Problem) {
-	slices.SortFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
-	})
 }

@@ -7,20 +7,22 @@ import (
 	"os"
 	"path"
 	"slices"
+
+	"usersyncd/spec/strictyaml"
 )
 
 // parsedDefaults is one _defaults.yaml.
 type parsedDefaults struct {
 	hash     [sha256.Size]byte
-	node     *node // nil if the file is unusable
+	node     *strictyaml.Node // nil if the file is unusable
 	problems []Problem
 }
 
 // inherited is what the _defaults.yaml files above a user say, merged.
 type inherited struct {
-	node   *node  // nil if there are none
-	digest string // of the files; "" if there are none
-	bad    bool   // one of them has a problem, so nobody below is what was meant
+	node   *strictyaml.Node // nil if there are none
+	digest string           // of the files; "" if there are none
+	bad    bool             // one of them has a problem, so nobody below is what was meant
 }
 
 // folders knows what each folder inherits.
@@ -87,7 +89,7 @@ func (f *folders) above(folder string) inherited {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %x %t", in.digest, file.path, file.hash, in.bad))
 		in.digest = hex.EncodeToString(sum[:])
 		if p.node != nil {
-			in.node = merge(in.node, p.node)
+			in.node = strictyaml.Merge(in.node, p.node)
 		}
 	}
 	f.known[folder] = in
@@ -95,27 +97,29 @@ func (f *folders) above(folder string) inherited {
 }
 
 // readDefaults reads a _defaults.yaml for its problems; its node is what users inherit.
-func readDefaults(file string, docs []*node) (*node, []Problem) {
+func readDefaults(file string, docs []*strictyaml.Node) (*strictyaml.Node, []Problem) {
 	var r reader
 	docs = slices.DeleteFunc(docs, isNothing)
 	if len(docs) == 0 {
-		return nil, []Problem{{Pos: Pos{file, 1, 1}, Message: "sets nothing; delete the file"}}
+		return nil, []Problem{{Pos: Pos{File: file, Line: 1, Column: 1}, Message: "sets nothing; delete the file"}}
 	}
 	for _, doc := range docs[1:] {
 		r.problem(doc, "a _defaults.yaml has one document; merge this one into the first")
 	}
 	doc := *docs[0]
-	entries, _ := r.mapping(&doc, "{department: Support}")
-	doc.entries = nil
-	for _, e := range entries {
-		switch info, ok := Lookup(Field(e.key.text)); {
-		case info.PerUser, e.key.text == keyID, e.key.text == keyPreviousEmail:
-			r.problem(e.key, "belongs to one user and cannot be a default; move it into the user's file")
+	if r.present(&doc, emptyMap) {
+		r.mapping(&doc, "{department: Support}")
+	}
+	doc.Entries = nil
+	for _, e := range docs[0].Entries {
+		switch info, ok := Lookup(Field(e.Key.Text)); {
+		case info.PerUser, e.Key.Text == KeyID, e.Key.Text == KeyPreviousEmail:
+			r.problem(e.Key, "belongs to one user and cannot be a default; move it into the user's file")
 		case !ok:
-			r.known(e.key, defaultKeys)
+			r.known(e.Key, defaultKeys)
 		default:
-			r.field(info, e.value)
-			doc.entries = append(doc.entries, e)
+			info.kind.parse(&r, e.Value)
+			doc.Entries = append(doc.Entries, e)
 		}
 	}
 	return &doc, r.problems

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"usersyncd/spec/text"
 )
 
 // Display is the value for people: strings in quotes, lists and maps on one line, and every rune that
@@ -44,7 +46,7 @@ func display(b *strings.Builder, d *json.Decoder) error {
 				if err != nil {
 					return err
 				}
-				b.WriteString(plainOrQuoted(key.(string)) + ": ") // a key is always a string
+				b.WriteString(text.Key(key.(string)) + ": ") // a key is always a string
 			}
 			if err := display(b, d); err != nil {
 				return err
@@ -65,18 +67,4 @@ func display(b *strings.Builder, d *json.Decoder) error {
 		b.WriteString("null")
 	}
 	return nil
-}
-
-// plainOrQuoted leaves a simple word as it is; a key is quoted only where it could be misread.
-func plainOrQuoted(s string) string {
-	for i, r := range s {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_'
-		if !letter && (i == 0 || r != '-' && (r < '0' || r > '9')) {
-			return strconv.Quote(s)
-		}
-	}
-	if s == "" {
-		return `""`
-	}
-	return s
 }

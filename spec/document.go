@@ -1,5 +1,14 @@
 package spec
 
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
+)
+
 const declaresNobody = "declares no user; delete the file to remove its users"
 
 // declaration is one user as its file declares it.
@@ -23,25 +32,21 @@ type former struct {
 }
 
 // readUsers reads the documents of one file.
-func readUsers(file string, docs []*node, above inherited) ([]declaration, []Problem) {
+func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declaration, []Problem) {
 	var r reader
 	var out []declaration
-	empty := true
+	docs = slices.DeleteFunc(docs, isNothing)
 	for _, doc := range docs {
-		if isNothing(doc) {
-			continue
-		}
-		empty = false
-		if doc.kind != mapping || doc.get(keyUsers) == nil {
+		if doc.Get(keyUsers) == nil {
 			out = append(out, r.user(doc, above))
-			continue
+		} else {
+			out = append(out, r.users(doc, above)...)
 		}
-		out = append(out, r.users(doc, above)...)
 	}
-	if empty {
-		r.problems = append(r.problems, Problem{Pos: Pos{file, 1, 1}, Message: declaresNobody})
+	if len(docs) == 0 {
+		r.problems = append(r.problems, Problem{Pos: Pos{File: file, Line: 1, Column: 1}, Message: declaresNobody})
 	}
-	if len(out) > 1 { // users with problems have their places, so that the others keep theirs
+	if len(out) > 1 { // users with problems are counted, so that the others keep their places
 		for i := range out {
 			out[i].user.Ordinal = i + 1
 		}
@@ -49,23 +54,28 @@ func readUsers(file string, docs []*node, above inherited) ([]declaration, []Pro
 	return out, r.problems
 }
 
+// isNothing reports whether a document is empty, as the one after a last "---" is.
+func isNothing(doc *strictyaml.Node) bool { return doc.IsNull() && doc.Text == "" }
+
 // users reads a document that is a list of users. What stands beside the list was meant for all of them.
-func (r *reader) users(doc *node, above inherited) (out []declaration) {
+func (r *reader) users(doc *strictyaml.Node, above inherited) (out []declaration) {
 	before := len(r.problems)
 	r.mapping(doc, "", keyUsers)
-	ok := len(r.problems) == before && len(doc.lost) == 0
-	lists := []*node{doc.get(keyUsers)}
-	for _, e := range doc.lost {
-		if e.key.text == keyUsers { // it may contradict the first list
-			lists = append(lists, e.value)
+	ok := len(r.problems) == before && len(doc.Refused) == 0
+	lists := []*strictyaml.Node{doc.Get(keyUsers)}
+	for _, e := range doc.Refused {
+		if e.Key.Text == keyUsers { // it may contradict the first list
+			lists = append(lists, e.Value)
 		}
 	}
 	for _, value := range lists {
-		users, isList := r.list(value, "[{email: ana@example.com}]")
-		if isList && len(users) == 0 {
+		if !r.present(value, emptyList) || !r.list(value, "[{email: ana@example.com}]") {
+			continue
+		}
+		if len(value.Items) == 0 {
 			r.problem(value, declaresNobody)
 		}
-		for _, u := range users {
+		for _, u := range value.Items {
 			d := r.user(u, above)
 			d.ok = d.ok && ok
 			out = append(out, d)
@@ -74,64 +84,126 @@ func (r *reader) users(doc *node, above inherited) (out []declaration) {
 	return out
 }
 
-// isNothing reports whether a document is empty, as the one after a last "---" is.
-func isNothing(doc *node) bool { return doc.isNull() && doc.text == "" }
-
 // user reads one user over what it inherits. What the user's own file overrides was checked where it stands.
-func (r *reader) user(own *node, above inherited) declaration {
+func (r *reader) user(own *strictyaml.Node, above inherited) declaration {
 	before := len(r.problems)
-	d := declaration{user: &User{Pos: own.pos}, path: own.path()}
-	if _, ok := r.mapping(own, "{email: ana@example.com}", userKeys...); !ok && own.kind != mapping {
+	d := declaration{user: &User{Pos: own.Pos}, path: own.Path()}
+	if !r.present(own, emptyMap) || !r.mapping(own, "{email: ana@example.com}", userKeys...) && own.Kind != strictyaml.Mapping {
 		return d
 	}
-	u, n := d.user, merge(above.node, own)
-	u.Fields = make(Fields, len(n.entries))
-	u.At = make(Positions, 0, len(n.entries))
-	for _, e := range n.entries {
-		switch name := e.key.text; name {
-		case keyID:
-			u.ID, _ = r.id(e.value)
-			d.idAt = e.value.pos
-		case keyPreviousEmail:
-			found := len(r.problems)
-			if d.former = r.previousEmails(e.value); len(r.problems) > found {
-				d.doubtful = append(d.doubtful, keyPreviousEmail)
+	u, n := d.user, strictyaml.Merge(above.node, own)
+	u.Fields = make(Fields, len(n.Entries))
+	u.At = make(Positions, 0, len(n.Entries))
+	for _, e := range n.Entries {
+		switch name := e.Key.Text; name {
+		case KeyID:
+			u.ID, _ = idKind.parse(r, e.Value)
+			d.idAt = e.Value.Pos
+		case KeyPreviousEmail:
+			var ok bool
+			if d.former, ok = previousEmailKind.parse(r, e.Value); !ok {
+				d.doubtful = append(d.doubtful, KeyPreviousEmail)
 			}
 		default:
 			info, known := Lookup(Field(name))
 			if !known {
 				continue
 			}
-			if v, ok := r.field(info, e.value); ok {
-				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.key.pos)
-				u.addOwnPart(info, own.get(name), e.value)
+			if v, ok := info.kind.parse(r, e.Value); ok {
+				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.Key.Pos)
+				u.addOwnPart(info, own.Get(name), e.Value)
 			}
 		}
 	}
 	if v, ok := u.Fields[Email]; ok {
-		u.Key, _ = Decode[string](v)
-		d.emailAt = own.get(string(Email)).pos
-	} else if own.get(string(Email)) == nil && !own.bad {
+		u.Key = v.Text()
+		d.emailAt = own.Get(string(Email)).Pos
+	} else if own.Get(string(Email)) == nil && !own.Bad {
 		r.problem(own, "needs an email: it says who the user is")
 	}
 	for _, f := range d.former {
 		if u.PreviousEmails = append(u.PreviousEmails, f.key); f.key == u.Key {
 			r.problems = append(r.problems, Problem{Pos: f.at, Field: f.field, Message: "is the same as email; remove it"})
-			d.doubtful = append(d.doubtful, keyPreviousEmail)
+			d.doubtful = append(d.doubtful, KeyPreviousEmail)
 		}
 	}
-	for _, e := range own.lost {
-		d.doubtful = append(d.doubtful, e.key.text)
+	for _, e := range own.Refused {
+		d.doubtful = append(d.doubtful, e.Key.Text)
 	}
-	d.inactive = u.Key != "" && u.Fields[State] == inactive && own.saysOnce(Email) && own.saysOnce(State)
-	d.ok = len(r.problems) == before && !own.bad && !above.bad
+	d.inactive = u.Key != "" && u.Fields[State] == inactive && isSetOnce(own, Email) && isSetOnce(own, State)
+	d.ok = len(r.problems) == before && !own.Bad && !above.bad
 	return d
 }
 
-func (r *reader) field(info Info, n *node) (Value, bool) {
-	if n.isNull() {
-		r.null(n, info.Empty)
-		return "", false
+// addOwnPart notes what the user's own mapping says of a field whose value was merged with an inherited one.
+func (u *User) addOwnPart(info Info, own, merged *strictyaml.Node) {
+	if own == nil || own == merged {
+		return
 	}
-	return info.read(r, n)
+	part, problems := info.Parse(own)
+	if part == "" && problems != nil { // it lacks what it inherits, such as the capacity of a medium
+		part = encode(own.Content())
+	}
+	if u.OwnParts == nil {
+		u.OwnParts = Fields{}
+	}
+	u.OwnParts[info.Field] = part
+}
+
+// isSetOnce reports whether a mapping has a key, and nothing else that may be meant for it: another such key, also a
+// refused one, or one in another case or with invisible characters.
+func isSetOnce(n *strictyaml.Node, f Field) bool {
+	count := 0
+	for _, e := range slices.Concat(n.Entries, n.Refused) {
+		if strings.EqualFold(strictyaml.Visible(e.Key.Text), string(f)) {
+			count++
+		}
+	}
+	return count == 1 && n.Get(string(f)) != nil
+}
+
+const (
+	aboutID            = "The user's Genesys id. It pins the user, so that email may change."
+	aboutPreviousEmail = "The address that the user had until now, or a list of former addresses: renames the user instead of creating another."
+	maxPreviousEmails  = 10
+)
+
+// The kinds of the keys that are not fields.
+var idKind, previousEmailKind = genesysID(), previousEmails()
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// IsGenesysID reports whether a text is an id as Genesys Cloud gives them: a UUID.
+func IsGenesysID(s string) bool { return uuid.MatchString(s) }
+
+// genesysID is a UUID, in lower case.
+func genesysID() kind[string] {
+	return as(matching(uuid.String(), IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
+}
+
+// previousEmails is an address, or a list of addresses. Those that are valid are returned even with a problem.
+func previousEmails() kind[[]former] {
+	one := address()
+	read := func(r *reader, n *strictyaml.Node) (valid []former, ok bool) {
+		before := len(r.problems)
+		items := []*strictyaml.Node{n}
+		if n.Kind == strictyaml.List {
+			if items = n.Items; len(items) == 0 {
+				r.problem(n, "lists no address; remove it")
+			} else if len(items) > maxPreviousEmails {
+				r.problem(n, "lists %d addresses; the most is %d", len(items), maxPreviousEmails)
+			}
+		}
+		for _, item := range items {
+			key, ok := one.parse(r, item)
+			if i := slices.IndexFunc(valid, func(f former) bool { return f.key == key }); ok && i >= 0 {
+				r.problem(item, "%s is listed twice; the first is in line %d. Keep one", text.Quote(key), valid[i].at.Line)
+			} else if ok {
+				valid = append(valid, former{key, item.Pos, item.Path()})
+			}
+		}
+		return valid, len(r.problems) == before
+	}
+	list := object{"type", "array", "minItems", 1, "maxItems", maxPreviousEmails, "uniqueItems", true, "items", one.schema}
+	return kind[[]former]{read: read, schema: object{"anyOf", []object{one.schema, list}}}
 }

@@ -151,8 +151,8 @@ func TestWhatCanBeEmptied(t *testing.T) {
 	for _, info := range spec.All() {
 		for _, empty := range []string{`""`, "[]", "{}"} {
 			tree := load(t, spec.NewLoader(checkout(t, map[string]string{"a.yaml": "email: a@x.example\n" + string(info.Field) + ": " + empty + "\n"})))
-			if ok := len(tree.Problems) == 0; ok != (empty == info.Empty) {
-				t.Errorf("%s: %s: problems %q; Info.Empty is %q", info.Field, empty, texts(tree.Problems), info.Empty)
+			if ok := len(tree.Problems) == 0; ok != (empty == info.Empty()) {
+				t.Errorf("%s: %s: problems %q; Info.Empty is %q", info.Field, empty, texts(tree.Problems), info.Empty())
 			}
 		}
 	}

@@ -13,14 +13,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"usersyncd/spec/strictyaml"
 	"usersyncd/spec/text"
 )
 
-// errNotRegular, errTooBig, errPointer: why a file is not read.
+// errNotRegular, ErrTooLarge, errPointer: why a file is not read.
 var (
 	errNotRegular = errors.New("is not a regular file; put the file itself there")
 	errPointer    = errors.New("is a Git LFS pointer, not the file itself; run git lfs pull in the checkout")
-	errTooBig     = fmt.Errorf("is larger than %d KiB; split it into several files", maxFileSize>>10)
+	ErrTooLarge   = fmt.Errorf("is larger than %d KiB; split it into several files", strictyaml.MaxFileSize>>10)
 )
 
 // opener reads files below a root. It keeps the last folder open, so that reading file after file of
@@ -34,7 +35,7 @@ type opener struct {
 }
 
 func newOpener(root *os.Root) *opener {
-	return &opener{root: root, buf: make([]byte, maxFileSize+1)}
+	return &opener{root: root, buf: make([]byte, strictyaml.MaxFileSize+1)}
 }
 
 func (o *opener) close() {
@@ -67,8 +68,8 @@ func (o *opener) read(name string) (content []byte, err error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errNotRegular
-	case info.Size() > maxFileSize:
-		return nil, errTooBig
+	case info.Size() > strictyaml.MaxFileSize:
+		return nil, ErrTooLarge
 	}
 	o.info = info
 	n := 0
@@ -82,8 +83,8 @@ func (o *opener) read(name string) (content []byte, err error) {
 			return nil, err
 		}
 	}
-	if n > maxFileSize {
-		return nil, errTooBig
+	if n > strictyaml.MaxFileSize {
+		return nil, ErrTooLarge
 	}
 	return o.buf[:n], nil
 }
@@ -113,14 +114,14 @@ func IsDefaults(name string) bool {
 // safeName reports whether a file or folder name shows what it is.
 func safeName(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
-		return invisible(r) || !unicode.IsPrint(r)
+		return strictyaml.Invisible(r) || !unicode.IsPrint(r)
 	})
 }
 
 // whyUnread says what a person can do about a file that could not be read.
 func whyUnread(err error) string {
 	switch {
-	case errors.Is(err, errNotRegular), errors.Is(err, errTooBig), errors.Is(err, errPointer):
+	case errors.Is(err, errNotRegular), errors.Is(err, ErrTooLarge), errors.Is(err, errPointer):
 		return err.Error()
 	case errors.Is(err, fs.ErrPermission):
 		return "may not be read by the user that usersyncd runs as; change its permissions"

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/strictyaml"
 )
 
 // What the walk saw may be something else by the time it is opened.
@@ -18,7 +19,7 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for _, err := range []error{
 		os.WriteFile(at("file.yaml"), []byte("one"), 0o644),
-		os.WriteFile(at("big.yaml"), []byte(strings.Repeat("x", maxFileSize+1)), 0o644),
+		os.WriteFile(at("big.yaml"), []byte(strings.Repeat("x", strictyaml.MaxFileSize+1)), 0o644),
 		syscall.Mkfifo(at("fifo.yaml"), 0o644),
 		os.Mkdir(at("folder.yaml"), 0o755),
 		os.Symlink("/etc/passwd", at("out.yaml")),
@@ -43,7 +44,7 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]error{
-		"fifo.yaml": errNotRegular, "folder.yaml": errNotRegular, "big.yaml": errTooBig, "gone.yaml": fs.ErrNotExist, "gone/a.yaml": fs.ErrNotExist,
+		"fifo.yaml": errNotRegular, "folder.yaml": errNotRegular, "big.yaml": ErrTooLarge, "gone.yaml": fs.ErrNotExist, "gone/a.yaml": fs.ErrNotExist,
 	} {
 		if got, err := o.read(name); !errors.Is(err, want) || got != nil {
 			t.Errorf("%s: %q, %v", name, got, err)
@@ -84,22 +85,10 @@ func TestWhyUnread(t *testing.T) {
 		"may not be read by the user that usersyncd runs as; change its permissions": &fs.PathError{Op: "openat", Path: "a.yaml", Err: syscall.EACCES},
 		"cannot be read: input/output error":                                         &fs.PathError{Op: "read", Path: "a.yaml", Err: syscall.EIO},
 		`cannot be read: a\x1b`:                                                      errors.New("a\x1b"),
-		"is larger than 64 KiB; split it into several files":                         errTooBig,
+		"is larger than 64 KiB; split it into several files":                         ErrTooLarge,
 	} {
 		if got := whyUnread(err); got != want {
 			t.Errorf("%v: %q", err, got)
-		}
-	}
-}
-
-func TestPositionOfSyntaxErrors(t *testing.T) {
-	for text, want := range map[string]string{
-		"yaml: line 7: did not find\x1b":      "a.yaml:7:1: not valid YAML near line 7: did not find\\x1b",
-		"yaml: unknown anchor 'a' referenced": "a.yaml:1:1: not valid YAML: unknown anchor 'a' referenced",
-		"the YAML library gave up: line 3: x": "a.yaml:1:1: not valid YAML: the YAML library gave up: line 3: x",
-	} {
-		if got := syntaxProblem("a.yaml", errors.New(text)).String(); got != want {
-			t.Errorf("%q: %q", text, got)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package spec
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // inactive is the state of a leaver.
@@ -70,10 +69,10 @@ func (d *declaration) leaver() *User {
 		at, _ := d.user.At.Of(f)
 		u.Fields[f], u.At = d.user.Fields[f], u.At.Add(f, at)
 	}
-	if !slices.Contains(d.doubtful, keyID) {
+	if !slices.Contains(d.doubtful, KeyID) {
 		u.ID = d.user.ID
 	}
-	if !slices.Contains(d.doubtful, keyPreviousEmail) {
+	if !slices.Contains(d.doubtful, KeyPreviousEmail) {
 		u.PreviousEmails = slices.Clone(d.user.PreviousEmails)
 	}
 	return u
@@ -87,22 +86,4 @@ func (u *User) intersect(other *User) {
 	if !slices.Equal(u.PreviousEmails, other.PreviousEmails) {
 		u.PreviousEmails = nil
 	}
-}
-
-// saysOnce reports whether a mapping has a key, and nothing else that may be meant for it: another such key, also a
-// refused one, or one in another case or with invisible characters.
-func (n *node) saysOnce(f Field) bool {
-	count := 0
-	for _, e := range slices.Concat(n.entries, n.lost) {
-		visible := strings.Map(func(r rune) rune {
-			if invisible(r) {
-				return -1
-			}
-			return r
-		}, e.key.text)
-		if strings.EqualFold(visible, string(f)) {
-			count++
-		}
-	}
-	return count == 1 && n.get(string(f)) != nil
 }

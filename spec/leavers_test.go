@@ -343,3 +343,16 @@ func TestNobodyLeavesWhoDoesNotSaySo(t *testing.T) {
 		}
 	})
 }
+
+func loadIn(t *rapid.T, dir string) *spec.Tree {
+	l := spec.NewLoader(dir)
+	s, err := l.Scan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := l.Load(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/strictyaml"
 )
 
 // Loader reads one tree of specs again and again, and parses only what changed in between.
@@ -140,12 +141,12 @@ func parseUsers(o *opener, f *file, above inherited) (parsedUsers, error) {
 }
 
 // parseFile parses a file that must still be what was scanned.
-func parseFile(o *opener, f *file) (docs []*node, problems []Problem, err error) {
+func parseFile(o *opener, f *file) (docs []*strictyaml.Node, problems []Problem, err error) {
 	content, err := readUnmoved(o, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	docs, problems = parse(f.path, content)
+	docs, problems = strictyaml.Parse(f.path, content)
 	return docs, problems, nil
 }
 

@@ -3,9 +3,12 @@ package spec
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 )
 
 // EmployerInfo is the value of employer. It is managed as a whole; a part that is absent is empty.
@@ -29,27 +32,65 @@ type Role struct {
 	Divisions []string
 }
 
-// MediaUtilization is what an agent can take of one medium at a time.
-type MediaUtilization struct {
-	Capacity      int      `json:"capacity"`                // 0..25
-	InterruptedBy []string `json:"interruptedBy,omitempty"` // media: call, callback, chat, email, message
-	// Default says, of what is observed, that it is what the organization has for everybody.
-	Default bool `json:"default,omitempty"`
+func employer() kind[EmployerInfo] {
+	date := matching("^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", func(s string) bool {
+		_, err := time.Parse(time.DateOnly, s)
+		return err == nil
+	}, "VALUE is not a date; write it as 2024-03-01 (year-month-day)")
+	return structOf(EmployerInfo{}, `{employeeId: "007123", employeeType: Full-time}`,
+		key("officialName", plain(), func(e *EmployerInfo) *string { return &e.OfficialName }, "Name in the contract."),
+		key("employeeId", plain().withForm("text, in quotes"), func(e *EmployerInfo) *string { return &e.EmployeeID }, "Number of the employee, in quotes."),
+		key("employeeType", orEmpty(oneOf("Full-time", "Part-time", "Contractor")), func(e *EmployerInfo) *string { return &e.EmployeeType }, "Kind of contract."),
+		key("dateHire", orEmpty(date.withForm("yyyy-MM-dd")), func(e *EmployerInfo) *string { return &e.DateHire }, "Date of hire, yyyy-MM-dd."))
 }
 
-// VoicemailPolicy is the value of voicemail. A part that is nil is not managed.
-type VoicemailPolicy struct {
-	AlertTimeoutSeconds    *int  `json:"alertTimeoutSeconds,omitempty"` // seconds
-	SendEmailNotifications *bool `json:"sendEmailNotifications,omitempty"`
+func locations() kind[[]Location] {
+	const example = `{name: Madrid HQ, notes: 3rd floor}`
+	location := structOf(Location{}, example,
+		key("name", name(), func(l *Location) *string { return &l.Name }, "Name of the location.").require(),
+		key("notes", plain(), func(l *Location) *string { return &l.Notes }, "Floor, room and the like."))
+	return listOf(location, "["+example+"]", func(l Location) (id, what string) { return l.Name, text.Quote(l.Name) })
+}
+
+func roles() kind[[]Role] {
+	const example = `{role: Supervisor, divisions: [EMEA]}`
+	divisions := names("[EMEA]").with("minItems", 1)
+	divisions.empty = ""
+	divisions = divisions.must(func(all []string) bool { return len(all) > 0 },
+		"is empty; name a division, or leave divisions out to grant the role in the home division")
+	bare := as(name(), func(s string) Role { return Role{Name: s} })
+	long := structOf(Role{}, example,
+		key("role", name(), func(r *Role) *string { return &r.Name }, "Name of the role.").require(),
+		key("divisions", divisions, func(r *Role) *[]string { return &r.Divisions }, `Divisions that it is granted in, "*" for all; the home division if left out.`))
+	role := kind[Role]{
+		read: func(r *reader, n *strictyaml.Node) (Role, bool) {
+			switch n.Kind {
+			case strictyaml.Scalar:
+				return bare.read(r, n)
+			case strictyaml.Mapping:
+				return long.read(r, n)
+			}
+			r.problem(n, "must be a map, such as Employee or %s", example)
+			return Role{}, false
+		},
+		form:   "name, or " + long.form,
+		schema: object{"anyOf", []object{bare.schema, long.schema}},
+	}
+	return listOf(role, "[Employee, "+example+"]", func(r Role) (id, what string) {
+		if len(r.Divisions) > 0 { // a role may be listed once for the home division, and once for others
+			return r.Name + " in divisions", text.Quote(r.Name)
+		}
+		return r.Name, text.Quote(r.Name)
+	})
 }
 
 // EmployerOf is the value of employer. The zero EmployerInfo, {}, empties it.
 func EmployerOf(e EmployerInfo) Value {
 	return encode(EmployerInfo{
-		OfficialName: clean(e.OfficialName),
-		EmployeeID:   clean(e.EmployeeID),
-		EmployeeType: clean(e.EmployeeType),
-		DateHire:     clean(e.DateHire),
+		OfficialName: strictyaml.Clean(e.OfficialName),
+		EmployeeID:   strictyaml.Clean(e.EmployeeID),
+		EmployeeType: strictyaml.Clean(e.EmployeeType),
+		DateHire:     strictyaml.Clean(e.DateHire),
 	})
 }
 
@@ -57,7 +98,7 @@ func EmployerOf(e EmployerInfo) Value {
 func LocationList(locations []Location) Value {
 	out := make([]Location, 0, len(locations))
 	for _, l := range locations {
-		out = append(out, Location{Name: clean(l.Name), Notes: clean(l.Notes)})
+		out = append(out, Location{Name: strictyaml.Clean(l.Name), Notes: strictyaml.Clean(l.Notes)})
 	}
 	slices.SortFunc(out, func(a, b Location) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Notes, b.Notes))
@@ -71,7 +112,7 @@ func RoleList(roles []Role) Value {
 	home := map[string]bool{}
 	divisions := map[string][]string{}
 	for _, r := range roles {
-		name := clean(r.Name)
+		name := strictyaml.Clean(r.Name)
 		if len(r.Divisions) == 0 {
 			home[name] = true
 		} else {
@@ -91,72 +132,6 @@ func RoleList(roles []Role) Value {
 	return encode(out)
 }
 
-// UtilizationOf is the value of utilization, by medium. A medium that is absent has the
-// organization's default; so {} means that nothing is special about the user.
-func UtilizationOf(byMedia map[string]MediaUtilization) Value {
-	out := make(map[string]MediaUtilization, len(byMedia))
-	for media, u := range byMedia {
-		out[strings.ToLower(clean(media))] = MediaUtilization{Capacity: u.Capacity, InterruptedBy: set(lower(u.InterruptedBy)), Default: u.Default}
-	}
-	return encode(out)
-}
-
-func lower(words []string) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = strings.ToLower(w)
-	}
-	return out
-}
-
-// Declarable is a value as a spec would have it: of what is observed, without what only says that it is
-// as the organization has it for everybody.
-func Declarable(f Field, v Value) Value {
-	if f != Utilization {
-		return v
-	}
-	all, err := Decode[map[string]MediaUtilization](v)
-	if err != nil {
-		return v
-	}
-	maps.DeleteFunc(all, func(_ string, m MediaUtilization) bool { return m.Default })
-	return UtilizationOf(all)
-}
-
-// sameUtilization reports whether a user who is observed so is as desired: every medium that is declared is
-// as declared, and every other as the organization has it.
-func sameUtilization(desired, observed map[string]MediaUtilization) bool {
-	for media, o := range observed {
-		d, declared := desired[media]
-		if !declared && !o.Default {
-			return false
-		}
-		if declared && (d.Capacity != o.Capacity || !slices.Equal(d.InterruptedBy, o.InterruptedBy)) {
-			return false
-		}
-	}
-	for media := range desired {
-		if _, shown := observed[media]; !shown {
-			return false
-		}
-	}
-	return true
-}
-
-// VoicemailOf is the value of voicemail.
-func VoicemailOf(v VoicemailPolicy) Value { return encode(v) }
-
-// only is v without the parts that want does not manage.
-func (v VoicemailPolicy) only(want VoicemailPolicy) VoicemailPolicy {
-	if want.AlertTimeoutSeconds == nil {
-		v.AlertTimeoutSeconds = nil
-	}
-	if want.SendEmailNotifications == nil {
-		v.SendEmailNotifications = nil
-	}
-	return v
-}
-
 // roleInDivisions is the long form of a role.
 type roleInDivisions struct {
 	Role      string   `json:"role"`
@@ -172,13 +147,13 @@ func (r Role) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads either form.
-func (r *Role) UnmarshalJSON(text []byte) error {
-	if len(text) > 0 && text[0] == '"' {
+func (r *Role) UnmarshalJSON(data []byte) error {
+	if strings.HasPrefix(string(data), `"`) {
 		*r = Role{}
-		return json.Unmarshal(text, &r.Name)
+		return json.Unmarshal(data, &r.Name)
 	}
 	var long roleInDivisions
-	if err := json.Unmarshal(text, &long); err != nil {
+	if err := json.Unmarshal(data, &long); err != nil {
 		return err
 	}
 	*r = Role{Name: long.Role, Divisions: long.Divisions}

@@ -25,36 +25,29 @@ type Ref struct {
 	Name string // as in the spec; "Name (id)" where several things have the name
 }
 
-// AllDivisions among the divisions of a role means all of them, those of tomorrow included. It is no name.
+// AllDivisions among the divisions of a role means all of them, future ones too. It is no name.
 const AllDivisions = "*"
 
-// References lists the things that must exist in the organization for the value to make sense, each
-// once, in an order that the value alone decides. There are none for a field that names nothing, and
-// for a value that is empty or not one of the field.
-func References(f Field, v Value) []Ref {
-	switch f {
-	case Skills:
-		return refsOf(KindSkill, sortedKeys(v))
-	case Languages:
-		return refsOf(KindLanguage, sortedKeys(v))
-	case Division:
-		if name, err := Decode[string](v); err == nil && name != "" {
-			return refsOf(KindDivision, []string{name})
-		}
-	case Roles:
-		return roleRefs(v)
-	case Queues:
-		return refsOf(KindQueue, decoded[[]string](v))
-	case Groups:
-		return refsOf(KindGroup, decoded[[]string](v))
-	case Locations:
-		var names []string
-		for _, l := range decoded[[]Location](v) {
-			names = append(names, l.Name)
-		}
-		return refsOf(KindLocation, names)
+func textRef(kind Kind) func(Value) []Ref {
+	return func(v Value) []Ref {
+		return refsOf(kind, slices.DeleteFunc([]string{v.Text()}, func(name string) bool { return name == "" }))
 	}
-	return nil
+}
+
+func listRefs(kind Kind) func(Value) []Ref {
+	return func(v Value) []Ref { return refsOf(kind, decoded[[]string](v)) }
+}
+
+func keyRefs(kind Kind) func(Value) []Ref {
+	return func(v Value) []Ref { return refsOf(kind, slices.Collect(maps.Keys(decoded[map[string]float64](v)))) }
+}
+
+func locationRefs(v Value) []Ref {
+	var names []string
+	for _, l := range decoded[[]Location](v) {
+		names = append(names, l.Name)
+	}
+	return refsOf(KindLocation, names)
 }
 
 func roleRefs(v Value) []Ref {
@@ -73,18 +66,4 @@ func refsOf(kind Kind, names []string) []Ref {
 		refs = append(refs, Ref{kind, name})
 	}
 	return refs
-}
-
-func sortedKeys(v Value) []string {
-	return slices.Sorted(maps.Keys(decoded[map[string]float64](v)))
-}
-
-// decoded is Decode where a value of another shape holds nothing.
-func decoded[T any](v Value) T {
-	out, err := Decode[T](v)
-	if err != nil {
-		var zero T
-		return zero
-	}
-	return out
 }

@@ -61,15 +61,15 @@ func TestReferencesAreThereOnceAndInOneOrder(t *testing.T) {
 
 func TestIsEmpty(t *testing.T) {
 	for _, info := range spec.All() {
-		if info.Empty != "" && !spec.IsEmpty(info.Field, spec.Value(info.Empty)) {
-			t.Errorf("%s of %s is not empty", info.Empty, info.Field)
+		if info.Empty() != "" && !spec.IsEmpty(info.Field, spec.Value(info.Empty())) {
+			t.Errorf("%s of %s is not empty", info.Empty(), info.Field)
 		}
 		for _, v := range []spec.Value{"", `"a"`, `["a"]`, `{"a":1}`, "false"} {
 			if spec.IsEmpty(info.Field, v) {
 				t.Errorf("%s of %s is empty", v, info.Field)
 			}
 		}
-		if info.Empty == "" && (spec.IsEmpty(info.Field, `""`) || spec.IsEmpty(info.Field, `{}`) || spec.IsEmpty(info.Field, `[]`)) {
+		if info.Empty() == "" && (spec.IsEmpty(info.Field, `""`) || spec.IsEmpty(info.Field, `{}`) || spec.IsEmpty(info.Field, `[]`)) {
 			t.Errorf("%s cannot be emptied", info.Field)
 		}
 	}

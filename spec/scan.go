@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/strictyaml"
 	"usersyncd/spec/text"
 )
 
@@ -120,7 +121,7 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	if !l.stillLeadsTo(root) {
 		return nil, fmt.Errorf("another folder took its place: %w", ErrTreeChanged)
 	}
-	sortProblems(s.problems)
+	strictyaml.SortProblems(s.problems)
 	s.Files = len(s.files)
 	s.Digest = s.digest()
 	s.Revision = revision(git.Commit(), s.DirtyFiles > 0, s.Digest)
@@ -139,7 +140,7 @@ func (l *Loader) stillLeadsTo(root *os.Root) bool {
 }
 
 func (s *Scan) problem(name, format string, args ...any) {
-	s.problems = append(s.problems, Problem{Pos: Pos{text.Escape(name), 1, 1}, Message: fmt.Sprintf(format, args...)})
+	s.problems = append(s.problems, Problem{Pos: Pos{File: text.Escape(name), Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...)})
 }
 
 // list walks a folder and notes its spec files. Hidden files and folders, such as .git, are passed over.

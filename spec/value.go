@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"usersyncd/spec/strictyaml"
+
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -40,41 +42,8 @@ func (f Fields) Hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Hash is the SHA-256, in hex, of all that is desired of the user, and of what it is found by. It changes
-// whenever there is a reason to try a user again that the API refused.
-func (u *User) Hash() string {
-	sum := sha256.Sum256([]byte(u.Fields.Hash() + "\x00" + u.ID + "\x00" + strings.Join(u.PreviousEmails, "\x00")))
-	return hex.EncodeToString(sum[:])
-}
-
 // Key is the identity of a user within a tree: the e-mail address in lower case and NFC.
 func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }
-
-// Equal reports whether observed is what desired asks for. Values are compared as they are, but for:
-//   - phones: where an entry has an extension, media, type and extension decide and the number does not
-//     count, because the API rewrites it (the rule of the vendor's Terraform provider);
-//   - voicemail: only the settings that desired names count;
-//   - utilization: a medium that desired does not name is to be as the organization has it for everybody.
-func Equal(f Field, desired, observed Value) bool {
-	if desired == observed {
-		return true
-	}
-	switch f {
-	case Phones:
-		d, errD := Decode[[]Phone](desired)
-		o, errO := Decode[[]Phone](observed)
-		return errD == nil && errO == nil && dialled(d) == dialled(o)
-	case Utilization:
-		d, errD := Decode[map[string]MediaUtilization](desired)
-		o, errO := Decode[map[string]MediaUtilization](observed)
-		return errD == nil && errO == nil && sameUtilization(d, o)
-	case Voicemail:
-		d, errD := Decode[VoicemailPolicy](desired)
-		o, errO := Decode[VoicemailPolicy](observed)
-		return errD == nil && errO == nil && VoicemailOf(d) == VoicemailOf(o.only(d))
-	}
-	return false
-}
 
 // Text returns what Text was given; "" for the value of any other constructor, and for none.
 func (v Value) Text() string {
@@ -92,7 +61,7 @@ func Decode[T any](v Value) (T, error) {
 	if v == "" {
 		return zero, errors.New("decoding a field: no value")
 	}
-	if text, isText := any(&out).(*string); isText && plain(v) {
+	if text, isText := any(&out).(*string); isText && unescaped(v) {
 		*text = string(v[1 : len(v)-1])
 		return out, nil
 	}
@@ -107,9 +76,28 @@ func Decode[T any](v Value) (T, error) {
 	return out, nil
 }
 
-// plain reports whether a value is a text in which nothing is escaped, as most are: it need not be decoded.
-func plain(v Value) bool {
+// unescaped reports whether a value is a text in which nothing is escaped, as most are: it need not be decoded.
+func unescaped(v Value) bool {
 	return len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' && !strings.ContainsAny(string(v[1:len(v)-1]), `\"`)
+}
+
+// decoded is Decode where a value of another shape holds nothing.
+func decoded[T any](v Value) T {
+	out, err := Decode[T](v)
+	if err != nil {
+		var zero T
+		return zero
+	}
+	return out
+}
+
+// equalAs compares decoded values. One that cannot be decoded equals none.
+func equalAs[T any](same func(desired, observed T) bool) func(desired, observed Value) bool {
+	return func(desired, observed Value) bool {
+		d, errD := Decode[T](desired)
+		o, errO := Decode[T](observed)
+		return errD == nil && errO == nil && same(d, o)
+	}
 }
 
 // encode makes the canonical text. It is given only types that always have one:
@@ -120,4 +108,23 @@ func encode(v any) Value {
 	e.SetEscapeHTML(false) // readable as it is stored
 	_ = e.Encode(v)
 	return Value(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+// Text is the value of a field that is one text; "" empties the field. Of email and manager it is Text(Key(address)).
+func Text(s string) Value { return encode(strictyaml.Clean(s)) }
+
+// Bool is the value of acdAutoAnswer.
+func Bool(b bool) Value { return encode(b) }
+
+// Strings is the value of certifications, profileSkills, queues and groups: a set, so order and
+// repetition do not count. None is [].
+func Strings(list []string) Value { return encode(set(list)) }
+
+func set(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, strictyaml.Clean(s))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

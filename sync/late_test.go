@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/rewrite"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
@@ -34,7 +35,7 @@ func (w *world) export(fields ...spec.Field) *usersync.ExportResult {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if _, err := spec.Write(context.Background(), w.dir, out.Users, spec.WriteOptions{Fields: fields}); err != nil {
+	if _, err := rewrite.Write(context.Background(), w.dir, out.Users, rewrite.Options{Fields: fields}); err != nil {
 		w.Fatal(err)
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
+	"usersyncd/spec/rewrite"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -116,7 +117,7 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	case len(found.Users) == 0:
 		return errors.New("nobody in the organization is selected; no file was written")
 	}
-	report, err := spec.Write(ctx, c.Dir, found.Users, spec.WriteOptions{By: by, Fields: fields})
+	report, err := rewrite.Write(ctx, c.Dir, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: e.Problems})
 		return &exitError{exitInvalid, fmt.Errorf("nothing was written: the specs in %s have problems", c.Dir)}

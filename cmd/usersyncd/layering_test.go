@@ -16,10 +16,11 @@ var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/doctor", "usersyncd/cmd/usersyncd/internal/limiterstore", "usersyncd/cmd/usersyncd/internal/logging",
 		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
-		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/examples",
+		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/examples",
 	},
 	"usersyncd/cmd/usersyncd/internal/config": {
 		"usersyncd/sync/control/notify", "usersyncd/sync/genesys/api", "usersyncd/sync/aimd", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/spec",
+		"usersyncd/spec/selection", "usersyncd/spec/strictyaml",
 	},
 	"usersyncd/cmd/usersyncd/internal/doctor": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/limiterstore",
@@ -41,7 +42,7 @@ var allowed = map[string][]string{
 	"usersyncd/sync/apply":           {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan": {
 		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
-		"usersyncd/state", "usersyncd/spec",
+		"usersyncd/state", "usersyncd/spec", "usersyncd/spec/selection",
 	},
 	"usersyncd/sync/plan/access":         {"usersyncd/spec"},
 	"usersyncd/sync/plan/contest":        {"usersyncd/state", "usersyncd/spec"},
@@ -52,7 +53,10 @@ var allowed = map[string][]string{
 	"usersyncd/state":                    {"usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/spec"},
 	"usersyncd/state/boltfile":           {},
 	"usersyncd/state/lockfile":           {},
-	"usersyncd/spec":                     {"usersyncd/spec/checkout"},
+	"usersyncd/spec/rewrite":             {"usersyncd/spec", "usersyncd/spec/strictyaml"},
+	"usersyncd/spec/selection":           {"usersyncd/spec", "usersyncd/spec/strictyaml"},
+	"usersyncd/spec":                     {"usersyncd/spec/checkout", "usersyncd/spec/strictyaml"},
+	"usersyncd/spec/strictyaml":          {},
 	"usersyncd/spec/checkout":            {},
 	"usersyncd/spec/checkout/gittest":    {}, // for tests alone
 	"usersyncd/spec/text":                {},
@@ -66,7 +70,7 @@ var allowed = map[string][]string{
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
 var offline = []string{
-	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/text", "usersyncd/state", "usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/sync", "usersyncd/sync/apply",
+	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/spec/selection", "usersyncd/spec/strictyaml", "usersyncd/spec/text", "usersyncd/state", "usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/sync", "usersyncd/sync/apply",
 	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 	"usersyncd/sync/aimd", "usersyncd/sync/aimd/internal/lab", "usersyncd/sync/watch",
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/spec"
+	"usersyncd/spec/rewrite"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -203,7 +204,7 @@ func specPath(dir string, u sim.User) string {
 }
 
 func specOf(u sim.User) ([]byte, error) {
-	return spec.Marshal(&spec.User{Key: u.Email, Fields: spec.Fields{
+	return rewrite.Marshal(&spec.User{Key: u.Email, Fields: spec.Fields{
 		spec.Email: spec.Text(u.Email), spec.Name: spec.Text(u.Name),
 		spec.Title: spec.Text(u.Title), spec.Department: spec.Text(u.Department),
 	}})

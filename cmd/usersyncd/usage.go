@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/spf13/cobra"
+	"usersyncd/spec/text"
 
-	"usersyncd/spec"
+	"github.com/spf13/cobra"
 )
 
 // rejectUnknownArgs makes cobra's own commands refuse unknown arguments, instead of showing some help and reporting
@@ -58,5 +58,5 @@ func didYouMean(cmd *cobra.Command, word string) string {
 	if len(near) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", cmp.Or(spec.Suggest(word, near), near[0]))
+	return fmt.Sprintf("; did you mean %q?", cmp.Or(text.Suggest(word, near), near[0]))
 }

@@ -21,6 +21,31 @@ func Escape(s string) string {
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(q[1 : len(q)-1])
 }
 
+// Quote returns s in quotes, as Go writes a string, and no more than its first 60 characters.
+func Quote(s string) string { return strconv.Quote(Cut(s, 60)) }
+
+// Cut returns at most the first characters of s, with "..." in place of the rest.
+func Cut(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return s
+}
+
+// Key returns the key of a map: a simple word as it is, anything else in quotes.
+func Key(s string) string {
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_'
+		if !letter && (i == 0 || r != '-' && (r < '0' || r > '9')) {
+			return strconv.Quote(s)
+		}
+	}
+	if s == "" {
+		return `""`
+	}
+	return s
+}
+
 // OneLine returns s with every run of white space, line breaks included, as one space.
 func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 

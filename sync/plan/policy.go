@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/selection"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
 	"usersyncd/sync/plan/reference"
@@ -54,8 +55,8 @@ type Limits struct {
 // Selection is a part of the declared users. The zero value is all of them. While it is not all, nobody
 // counts as removed.
 type Selection struct {
-	Only  []string       // keys; none: everybody
-	Where spec.Selection // what their fields are, as declared
+	Only  []string            // keys; none: everybody
+	Where selection.Selection // what their fields are, as declared
 }
 
 // All reports whether everybody is selected.

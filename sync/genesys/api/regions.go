@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"usersyncd/spec"
+	"usersyncd/spec/text"
 )
 
 // domains maps the AWS regions, as the vendor's SDK and Terraform provider name them, to their domains.
@@ -56,7 +56,7 @@ func Endpoints(region string) (api, login string, err error) {
 	if name == "" {
 		return "", "", fmt.Errorf("no region given: one of %s", strings.Join(Regions(), ", "))
 	}
-	if near := spec.Suggest(name, Regions()); near != "" {
+	if near := text.Suggest(name, Regions()); near != "" {
 		return "", "", fmt.Errorf("unknown region %q: did you mean %q?", region, near)
 	}
 	return "", "", fmt.Errorf("unknown region %q: one of %s", region, strings.Join(Regions(), ", "))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 )
 
 // An Entity is something that users refer to by name: a skill, a queue, and so on. Some of its fields are those of one
@@ -131,7 +132,7 @@ func IDIn(name string) string {
 func (x *Index) unknown(name string) string {
 	candidates := slices.Sorted(maps.Keys(x.ByName))
 	message := fmt.Sprintf("no %s is called %s", x.Kind, spec.Text(name).Display())
-	near := spec.Suggest(name, candidates)
+	near := text.Suggest(name, candidates)
 	if i := slices.IndexFunc(candidates, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
 		near = candidates[i]
 	}

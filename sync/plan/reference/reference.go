@@ -106,7 +106,7 @@ func (c *checker) suggest(key string) string {
 // DidYouMean suggests the one of some addresses, to go behind a sentence; "" if none is close.
 func DidYouMean(key string, candidates []string) string {
 	slices.Sort(candidates) // of two that are as close it is always the same
-	if near := spec.Suggest(key, candidates); near != "" {
+	if near := text.Suggest(key, candidates); near != "" {
 		return "; did you mean " + spec.Text(near).Display() + "?"
 	}
 	return ""

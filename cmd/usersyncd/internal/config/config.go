@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
 	"usersyncd/sync/plan"
 )
 
@@ -143,7 +143,7 @@ func (c *Config) Load(cmd *cobra.Command) error {
 }
 
 // find returns the value of a setting, under its name or a former one, and where it stands; no source if it is not set.
-func (c *Config) find(name string, file map[string]spec.Setting) (value, source string) {
+func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, source string) {
 	names := []string{name}
 	if former := formerNames()[name]; former != "" {
 		names = append(names, former)

@@ -9,10 +9,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 )
 
 // readFile reads the configuration file. It returns an *Error with all that is wrong with it, one problem per line.
-func readFile(file string, root *cobra.Command) (map[string]spec.Setting, error) {
+func readFile(file string, root *cobra.Command) (map[string]strictyaml.Setting, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -20,7 +22,7 @@ func readFile(file string, root *cobra.Command) (map[string]spec.Setting, error)
 	if err != nil {
 		return nil, Errorf("--config: %w", err)
 	}
-	settings, problems := spec.Settings(data, file)
+	settings, problems := strictyaml.Settings(data, file)
 	known := append([]string{"dir"}, slices.Collect(maps.Values(formerNames()))...)
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.Flags().Lookup("config") == nil {
@@ -37,7 +39,7 @@ func readFile(file string, root *cobra.Command) (map[string]spec.Setting, error)
 			continue
 		}
 		problem := spec.Problem{Pos: s.Pos, Field: name, Message: "there is no such setting"}
-		if near := spec.Suggest(name, known); near != "" {
+		if near := text.Suggest(name, known); near != "" {
 			problem.Message += "; did you mean " + near + "?"
 		}
 		problems = append(problems, problem)

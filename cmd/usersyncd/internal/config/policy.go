@@ -7,6 +7,8 @@ import (
 	_ "time/tzdata" // for change windows, where the machine has no time zones; half a megabyte
 
 	"usersyncd/spec"
+	"usersyncd/spec/selection"
+	"usersyncd/spec/text"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/window"
 )
@@ -18,7 +20,7 @@ func (c *Config) Policy() (plan.Policy, error) {
 	if err != nil {
 		return plan.Policy{}, err
 	}
-	where, err := spec.ParseSelection(c.Select)
+	where, err := selection.Parse(c.Select)
 	if err != nil {
 		return plan.Policy{}, Errorf("%s: %w", c.Source("select"), err)
 	}
@@ -76,7 +78,7 @@ func (c *Config) Fields(setting string, names []string) ([]spec.Field, error) {
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			hint := "the fields are " + strings.Join(known, ", ")
-			if near := spec.Suggest(name, known); near != "" {
+			if near := text.Suggest(name, known); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return nil, Errorf("%s: there is no field %q; %s", c.Source(setting), name, hint)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/sync/plan"
 )
 
@@ -218,7 +218,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && len(e.GetSpecifiedName()) > 1 {
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		if near := spec.Suggest(e.GetSpecifiedName(), known); near != "" {
+		if near := text.Suggest(e.GetSpecifiedName(), known); near != "" {
 			return Errorf("%w; did you mean %q?", err, "--"+near)
 		}
 	}

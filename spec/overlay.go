@@ -1,0 +1,122 @@
+package spec
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+
+	"usersyncd/spec/strictyaml"
+)
+
+// InvalidError is returned where specs have problems and may not have any.
+type InvalidError struct{ Problems []Problem }
+
+func (e *InvalidError) Error() string {
+	if len(e.Problems) == 1 {
+		return e.Problems[0].String()
+	}
+	return fmt.Sprintf("%s (and %d more problems)", e.Problems[0], len(e.Problems)-1)
+}
+
+// An Overlay is a folder of specs in which some files are replaced in memory, to check them before they are written.
+type Overlay struct {
+	Root  *os.Root
+	Users []*User // as declared on disk, by Key
+
+	scan     *Scan
+	opener   *opener
+	inherit  *folders
+	declared map[string][]declaration // by path, replaced files included
+}
+
+// OpenOverlay reads a folder, which may be without specs. The error is an [InvalidError] if the specs have problems.
+func OpenOverlay(ctx context.Context, dir string) (o *Overlay, err error) {
+	l := NewLoader(dir)
+	o = &Overlay{declared: map[string][]declaration{}}
+	if o.scan, err = l.scan(ctx); err != nil {
+		return nil, err
+	}
+	tree, err := l.load(ctx, o.scan)
+	if err != nil {
+		return nil, err
+	}
+	if len(tree.Problems) > 0 {
+		return nil, &InvalidError{tree.Problems}
+	}
+	o.Users = tree.Users
+	for name, p := range l.users {
+		o.declared[name] = p.declarations
+	}
+	if o.Root, err = os.OpenRoot(o.scan.root); err != nil {
+		return nil, err
+	}
+	o.opener = newOpener(o.Root)
+	defaults := slices.DeleteFunc(slices.Clone(o.scan.files), func(f file) bool { return !IsDefaults(f.path) })
+	if o.inherit, err = l.loadDefaults(o.Root, defaults, &Tree{}); err != nil {
+		o.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// Close closes the folder.
+func (o *Overlay) Close() {
+	o.opener.close()
+	_ = o.Root.Close() // only read from
+}
+
+// Read returns the content of a file on disk. The error is [ErrTreeChanged] if it is no longer what was scanned.
+func (o *Overlay) Read(name string) ([]byte, error) {
+	i, ok := slices.BinarySearchFunc(o.scan.files, name, func(f file, name string) int { return cmp.Compare(f.path, name) })
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	content, err := readUnmoved(o.opener, &o.scan.files[i])
+	return slices.Clone(content), err
+}
+
+// Defaults is what the _defaults.yaml files set for users of a folder; nil if there are none.
+func (o *Overlay) Defaults(folder string) *strictyaml.Node { return o.inherit.above(folder).node }
+
+// Declared are the users of a file, in order.
+func (o *Overlay) Declared(name string) (users []*User) {
+	for _, d := range o.declared[name] {
+		users = append(users, d.user)
+	}
+	return users
+}
+
+// Replace puts a text in place of a file, if it has no problems by itself; else the error is an [InvalidError].
+func (o *Overlay) Replace(name, content string) error {
+	if len(content) > strictyaml.MaxFileSize {
+		return ErrTooLarge
+	}
+	docs, problems := strictyaml.Parse(name, []byte(content))
+	if len(problems) > 0 {
+		return &InvalidError{problems}
+	}
+	all, problems := readUsers(name, docs, o.inherit.above(path.Dir(name)))
+	if len(problems) > 0 {
+		return &InvalidError{problems}
+	}
+	o.declared[name] = all
+	return nil
+}
+
+// Check checks all files together.
+func (o *Overlay) Check() error {
+	var all []declaration
+	for _, name := range slices.Sorted(maps.Keys(o.declared)) {
+		all = append(all, o.declared[name]...)
+	}
+	var tree Tree
+	if tree.check(all); len(tree.Problems) > 0 {
+		return &InvalidError{tree.Problems}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package rewrite
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
+)
+
+// difference is what of a spec has to change.
+type difference struct {
+	matched
+	fields   []fieldEdit
+	id       string   // to be written; "" if it is right
+	previous []string // the former addresses that stay
+}
+
+// fieldEdit is a field and the value that it is to have.
+type fieldEdit struct {
+	info spec.Info
+	want spec.Value
+}
+
+// dropsPrevious reports whether a former address goes.
+func (d *difference) dropsPrevious() bool { return len(d.previous) < len(d.spec.PreviousEmails) }
+
+// mergeFile plans the changes of a file that declares some of the users.
+func (w *writer) mergeFile(name string, matches []matched) error {
+	var differ []*difference
+	for _, m := range matches {
+		if d := w.compare(m); d != nil {
+			differ = append(differ, d)
+		}
+	}
+	w.report.Unchanged += len(matches)
+	if len(differ) == 0 {
+		return nil
+	}
+	content, err := w.Read(name)
+	if err != nil {
+		return err
+	}
+	src := strictyaml.NewSource(content)
+	docs, _ := strictyaml.Parse(name, content) // it has no problems, or it would not have been opened
+	defaults := w.Defaults(path.Dir(name))
+	for _, d := range differ {
+		before := src.Edits()
+		u, err := newUserEditor(src, docs, d.spec.Pos)
+		if err != nil {
+			return err
+		}
+		if err := w.editUser(u, d, defaults); err != nil {
+			return err
+		}
+		if src.Edits() > before {
+			w.report.Unchanged--
+			w.report.Updated++
+		}
+	}
+	if src.Edits() == 0 {
+		return nil
+	}
+	changed, err := src.Apply()
+	if err != nil {
+		return err
+	}
+	before := w.Declared(name)
+	err = w.Replace(name, changed)
+	if errors.Is(err, spec.ErrTooLarge) {
+		return err
+	}
+	if err == nil {
+		err = verify(before, w.Declared(name), differ)
+	}
+	if err != nil {
+		return fmt.Errorf("%w (the text would have meant something else: %w)", strictyaml.ErrUnusual, err)
+	}
+	w.content[name] = []byte(changed)
+	return nil
+}
+
+// compare finds what differs; nil if nothing does.
+func (w *writer) compare(m matched) *difference {
+	d := &difference{matched: m}
+	key := m.spec.Key
+	for _, info := range w.fields {
+		f := info.Field
+		want, ok := m.user.Fields[f]
+		if f == spec.Email {
+			want, ok, key = spec.Text(m.user.Key), true, m.user.Key
+		}
+		got, has := m.spec.Fields[f]
+		if has {
+			want = spec.Managed(f, got, want)
+		}
+		same := has && spec.Equal(f, got, want) || !has && spec.IsEmpty(f, want)
+		if ok && !same {
+			d.fields = append(d.fields, fieldEdit{info, want})
+		}
+	}
+	if id := strings.ToLower(m.user.ID); id != m.spec.ID && id != "" {
+		if d.id = id; !spec.IsGenesysID(id) {
+			d.id = ""
+			w.skip(m.spec.Pos, m.user, spec.KeyID, errNoID)
+		}
+	}
+	for _, previous := range m.spec.PreviousEmails {
+		if other := w.addresses[previous]; previous != key && (other == nil || other == m.user) {
+			d.previous = append(d.previous, previous)
+		}
+	}
+	if len(d.fields) == 0 && d.id == "" && !d.dropsPrevious() {
+		return nil
+	}
+	return d
+}
+
+// editUser changes the text of one user. What the format cannot say stays as it is, and is reported.
+func (w *writer) editUser(u *userEditor, d *difference, defaults *strictyaml.Node) error {
+	written := d.fields[:0]
+	for _, c := range d.fields {
+		key := string(c.info.Field)
+		value, err := ownValue(c.info, c.want, defaults, u.node.Get(key))
+		if err == nil {
+			err = readable(c.info, value, c.want, defaults.Get(key))
+		}
+		if err != nil {
+			at, ok := d.spec.At.Of(c.info.Field)
+			if !ok {
+				at = d.spec.Pos
+			}
+			w.skip(at, d.user, key, err)
+			continue
+		}
+		written = append(written, c)
+		if err := u.set(key, c.info.Parse, value); err != nil {
+			return err
+		}
+	}
+	d.fields = written
+	if d.id != "" {
+		if err := u.set(spec.KeyID, nil, spec.Text(d.id)); err != nil {
+			return err
+		}
+	}
+	if err := d.editPrevious(u); err != nil {
+		return err
+	}
+	return u.addAll()
+}
+
+// editPrevious takes former addresses out of the text.
+func (d *difference) editPrevious(u *userEditor) error {
+	switch {
+	case !d.dropsPrevious():
+		return nil
+	case len(d.previous) == 0:
+		return u.drop(spec.KeyPreviousEmail)
+	}
+	email, _ := spec.Lookup(spec.Email)
+	entry := func(list *strictyaml.Node) (spec.Value, []spec.Problem) {
+		v, problems := email.Parse(list.Items[0])
+		return "[" + v + "]", problems
+	}
+	return u.set(spec.KeyPreviousEmail, entry, listOf(d.previous))
+}
+
+// verify compares the users of a file before and after: they must be as they are meant to be, and nothing else may have
+// changed.
+func verify(before, after []*spec.User, differ []*difference) error {
+	if len(after) != len(before) {
+		return fmt.Errorf("%d users instead of %d", len(after), len(before))
+	}
+	changed := map[*spec.User]*difference{}
+	for _, d := range differ {
+		changed[d.spec] = d
+	}
+	for i := range after {
+		if err := verifyUser(before[i], after[i], changed[before[i]]); err != nil {
+			return fmt.Errorf("%s: %w", before[i].Key, err)
+		}
+	}
+	return nil
+}
+
+func verifyUser(before, after *spec.User, d *difference) error {
+	if d == nil {
+		d = &difference{previous: before.PreviousEmails}
+	}
+	if after.ID != cmp.Or(d.id, before.ID) || !slices.Equal(after.PreviousEmails, d.previous) {
+		return errors.New("another id or previousEmail")
+	}
+	wanted := spec.Fields{}
+	for _, c := range d.fields {
+		wanted[c.info.Field] = c.want
+	}
+	for _, info := range spec.All() {
+		f := info.Field
+		got, has := after.Fields[f]
+		if want, ok := wanted[f]; ok {
+			if !has || !spec.Equal(f, got, want) {
+				return fmt.Errorf("%s would be read as %s", f, got.Display())
+			}
+		} else if old, had := before.Fields[f]; had != has || old != got {
+			return fmt.Errorf("%s would change to %s", f, got.Display())
+		}
+	}
+	return nil
+}

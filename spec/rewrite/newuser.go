@@ -1,0 +1,114 @@
+package rewrite
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
+)
+
+const (
+	schemaFile = "schema.json"
+	schemaHint = "# yaml-language-server: $schema="
+)
+
+// newUser is a user without a spec, and the file it gets.
+type newUser struct {
+	user   *spec.User
+	folder string // slash-separated, "." for the root
+	file   string // path of the file
+}
+
+// compose plans the file of a new user.
+func (w *writer) compose(n *newUser) error {
+	defaults := w.Defaults(n.folder)
+	skipped := len(w.report.Skipped)
+	content, wanted := w.newText(n, defaults, false)
+	if err := w.check(n, content, defaults, wanted); err != nil { // the format cannot say some value: find out which
+		w.report.Skipped = w.report.Skipped[:skipped]
+		content, wanted = w.newText(n, defaults, true)
+		if err := w.check(n, content, defaults, wanted); err != nil {
+			return err
+		}
+	}
+	w.content[n.file] = []byte(content)
+	w.report.Created++
+	return nil
+}
+
+// newText writes a new file, and returns the values that it should be read as. With tryEach, every field is tried
+// alone, and a comment stands for each that the format cannot say.
+func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (content string, wanted spec.Fields) {
+	var b strings.Builder
+	b.WriteString(schemaHint + strings.Repeat("../", strings.Count(n.file, "/")) + schemaFile + "\n")
+	wanted = spec.Fields{}
+	cannot := func(field string, why error) {
+		fmt.Fprintf(&b, "# %s: not exported: %s\n", field, why)
+		w.skip(spec.Pos{File: n.file, Line: 1, Column: 1}, n.user, field, why)
+	}
+	for _, info := range w.forNew {
+		f := info.Field
+		want, ok := n.user.Fields[f]
+		if f == spec.Email {
+			want, ok = spec.Text(n.user.Key), true
+		}
+		if !ok || inherits(info, want, defaults) {
+			continue
+		}
+		own, err := ownValue(info, want, defaults, nil)
+		if err == nil && tryEach {
+			err = readable(info, own, want, defaults.Get(string(f)))
+		}
+		if err != nil {
+			cannot(string(f), err)
+			continue
+		}
+		wanted[f] = want
+		b.WriteString(strings.Join(entryLines(string(f), own), "\n") + "\n")
+		switch id := n.user.ID; {
+		case f != spec.Email || id == "":
+		case spec.IsGenesysID(id):
+			b.WriteString(spec.KeyID + ": " + scalar(id) + "\n")
+		default:
+			cannot(spec.KeyID, errNoID)
+		}
+	}
+	return b.String(), wanted
+}
+
+var errNoID = errors.New("it is not a Genesys id")
+
+// inherits reports whether a user without a text for the field has the value already, or has none.
+func inherits(info spec.Info, want spec.Value, defaults *strictyaml.Node) bool {
+	above := defaults.Get(string(info.Field))
+	if above == nil {
+		return spec.IsEmpty(info.Field, want)
+	}
+	got, _ := info.Parse(above)
+	return spec.Equal(info.Field, got, want)
+}
+
+// check reads the text of a new file back: it must say what is wanted, and else only what is inherited.
+func (w *writer) check(n *newUser, content string, defaults *strictyaml.Node, wanted spec.Fields) error {
+	if err := w.Replace(n.file, content); err != nil {
+		return err
+	}
+	users := w.Declared(n.file)
+	if len(users) != 1 {
+		return fmt.Errorf("it would declare %d users", len(users))
+	}
+	got := users[0].Fields
+	for f, want := range wanted {
+		if !spec.Equal(f, got[f], want) {
+			return fmt.Errorf("%s would be read as %s", f, got[f].Display())
+		}
+	}
+	for f := range got {
+		if _, ok := wanted[f]; !ok && defaults.Get(string(f)) == nil {
+			return fmt.Errorf("%s would be set", f)
+		}
+	}
+	return nil
+}

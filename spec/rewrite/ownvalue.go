@@ -1,0 +1,103 @@
+package rewrite
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
+)
+
+// ownValue is what a user's own file must say so that the field has the value, laid over what the
+// _defaults.yaml files above say. declared is what the file says now; nil if nothing. The error says why no text
+// can; where nothing is inherited that question is left to readable, as its answer costs a parse.
+func ownValue(info spec.Info, want spec.Value, defaults, declared *strictyaml.Node) (spec.Value, error) {
+	above := defaults.Get(string(info.Field))
+	if above == nil || above.Kind != strictyaml.Mapping || len(above.Entries) == 0 || !isMap(want) {
+		return want, nil
+	}
+	inherited, _ := info.Parse(above)
+	if short := withoutInherited(want, inherited, declared); readable(info, short, want, above) == nil {
+		return short, nil
+	}
+	err := readable(info, want, want, above)
+	if err == nil {
+		return want, nil
+	}
+	if full := withEmptyParts(want, inherited); readable(info, full, want, above) == nil {
+		return full, nil
+	}
+	return "", err
+}
+
+// withoutInherited leaves out of a map what the user has anyway, but for what its file already says.
+func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spec.Value {
+	has := entriesOf(inherited)
+	out := slices.DeleteFunc(entriesOf(want), func(e entry) bool {
+		return slices.Contains(has, e) && declared.Get(e.key) == nil
+	})
+	if len(out) == 0 { // {} would mean none
+		return want
+	}
+	return mapOf(out)
+}
+
+// withEmptyParts writes the parts that would be inherited and are to be empty.
+// Only employer and utilization have such parts.
+func withEmptyParts(want, inherited spec.Value) spec.Value {
+	out := entriesOf(want)
+	for _, e := range entriesOf(inherited) {
+		switch i := slices.IndexFunc(out, func(o entry) bool { return o.key == e.key }); {
+		case i < 0 && isMap(e.value), i < 0 && isList(e.value):
+		case i < 0:
+			out = append(out, entry{e.key, `""`})
+		case isMap(e.value):
+			if entries := entriesOf(out[i].value); len(entries) == 1 {
+				out[i].value = mapOf(append(entries, entry{"interruptedBy", "[]"}))
+			}
+		}
+	}
+	return mapOf(out)
+}
+
+// readable reports why a text does not give the wanted value when it is read over what is inherited from above.
+func readable(info spec.Info, written, want spec.Value, above *strictyaml.Node) error {
+	if !json.Valid([]byte(written)) {
+		return errors.New("it is not a value")
+	}
+	field := string(info.Field)
+	docs, problems := strictyaml.Parse("", []byte(field+": "+flow(written)+"\n"))
+	if len(problems) == 0 && (len(docs) != 1 || docs[0].Get(field) == nil) {
+		return errors.New("it cannot be written as YAML")
+	}
+	var got spec.Value
+	if len(problems) == 0 {
+		got, problems = info.Parse(strictyaml.Merge(above, docs[0].Get(field)))
+	}
+	switch {
+	case len(problems) > 0 && (problems[0].Field == "" || problems[0].Field == field):
+		return errors.New(problems[0].Message)
+	case len(problems) > 0:
+		return errors.New(problems[0].Field + ": " + problems[0].Message)
+	case spec.Equal(info.Field, got, want):
+		return nil
+	case above != nil && above.Kind == strictyaml.Mapping && isMap(want):
+		return fmt.Errorf("a _defaults.yaml above sets %s too, and nothing in the user's file can take that away", text.Cut(surplus(got, want), 120))
+	}
+	return fmt.Errorf("it would be read as %s", text.Cut(got.Display(), 120))
+}
+
+// surplus names the entries that a map has and should not have.
+func surplus(got, want spec.Value) string {
+	var names []string
+	for _, e := range entriesOf(got) {
+		if !slices.Contains(entriesOf(want), e) {
+			names = append(names, text.Key(e.key))
+		}
+	}
+	return strings.Join(names, ", ")
+}

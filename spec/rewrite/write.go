@@ -1,0 +1,130 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
+)
+
+// Options say what of an organization is written, and where.
+type Options struct {
+	By     spec.Field   // Division or Department: new users get a folder for each value; "" puts them all into the root
+	Fields []spec.Field // what is written and compared; nil means all. New files have email and name in any case
+}
+
+// Report counts users. A user with something in Skipped is counted all the same, if it has a file.
+type Report struct {
+	Created, Updated, Unchanged int
+	Skipped                     []spec.Problem // what the format cannot say, and of whom; by file
+}
+
+// Write writes users of an organization, as they are there, as specs below a folder, which is made if it is
+// missing. Loading it afterwards gives each of them the values written, but for what is in Report.Skipped.
+//
+// A user that a spec declares already keeps its file: there, only values that differ (by [spec.Equal]) are changed, and
+// what is missing is added; all other text stays as it is. For the others new files are made. Each file is replaced
+// whole. Files that need no change are not touched.
+//
+// The error is a [*spec.InvalidError] if the folder's specs have problems, [spec.ErrTreeChanged] if they change
+// meanwhile, or says which file cannot be written.
+func Write(ctx context.Context, dir string, users []*spec.User, o Options) (Report, error) {
+	report, err := write(ctx, dir, users, o)
+	if err != nil {
+		return Report{}, fmt.Errorf("writing specs to %s: %w", dir, err)
+	}
+	return report, nil
+}
+
+// writer is one run of Write.
+type writer struct {
+	*spec.Overlay
+	by     spec.Field
+	fields []spec.Info // in the format's order
+	forNew []spec.Info // those of a new file
+	report Report
+
+	addresses map[string]*spec.User // of the organization, by key
+	content   map[string][]byte     // of the files to write, by path
+}
+
+func write(ctx context.Context, dir string, users []*spec.User, o Options) (Report, error) {
+	w, err := newWriter(o)
+	if err != nil {
+		return Report{}, err
+	}
+	if err := makeFolder(dir); err != nil {
+		return Report{}, err
+	}
+	if w.Overlay, err = spec.OpenOverlay(ctx, dir); err != nil {
+		return Report{}, err
+	}
+	defer w.Close()
+	if err := w.plan(ctx, users); err != nil {
+		return Report{}, err
+	}
+	if err := w.writeAll(ctx); err != nil {
+		return Report{}, err
+	}
+	strictyaml.SortProblems(w.report.Skipped)
+	return w.report, nil
+}
+
+func newWriter(o Options) (*writer, error) {
+	if o.By != "" && o.By != spec.Division && o.By != spec.Department {
+		return nil, fmt.Errorf("folders can be made by %s or %s, not by %s", spec.Division, spec.Department, text.Quote(string(o.By)))
+	}
+	w := &writer{by: o.By, content: map[string][]byte{}}
+	for _, info := range spec.All() {
+		if o.Fields == nil || slices.Contains(o.Fields, info.Field) {
+			w.fields = append(w.fields, info)
+			w.forNew = append(w.forNew, info)
+		} else if info.Field == spec.Email || info.Field == spec.Name {
+			w.forNew = append(w.forNew, info)
+		}
+	}
+	for _, f := range o.Fields {
+		if _, ok := spec.Lookup(f); !ok {
+			return nil, fmt.Errorf("%s is no field", text.Quote(string(f)))
+		}
+	}
+	return w, nil
+}
+
+// plan works out every file, and then checks the whole as a load would.
+func (w *writer) plan(ctx context.Context, users []*spec.User) error {
+	known, created := w.match(users)
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.mergeFile(name, known[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	taken, err := w.taken(created)
+	if err != nil {
+		return err
+	}
+	nameFiles(created, taken)
+	for _, n := range created {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.compose(n); err != nil {
+			return fmt.Errorf("%s: %w", n.file, err)
+		}
+	}
+	if err := w.Check(); err != nil {
+		return fmt.Errorf("the specs would contradict each other: %w", err)
+	}
+	return nil
+}
+
+func (w *writer) skip(at spec.Pos, u *spec.User, field string, why error) {
+	w.report.Skipped = append(w.report.Skipped, spec.Problem{Pos: at, Field: field, Message: fmt.Sprintf("%s: not exported: %s", text.Escape(u.Key), why)})
+}

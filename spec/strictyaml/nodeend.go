@@ -1,0 +1,112 @@
+package strictyaml
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+const space = " \t\r\n"
+
+// end finds the end of a node from its style and its last child.
+func (s *Source) end(y *yaml.Node) (int, error) {
+	start, err := s.start(y)
+	if err != nil {
+		return 0, err
+	}
+	if y.Kind == yaml.ScalarNode {
+		return s.scalarEnd(y, start)
+	}
+	at := start + 1 // behind the bracket
+	if len(y.Content) > 0 {
+		if at, err = s.end(y.Content[len(y.Content)-1]); err != nil {
+			return 0, err
+		}
+	}
+	if y.Style&yaml.FlowStyle == 0 {
+		return at, nil
+	}
+	for at < len(s.Text) {
+		switch c := s.Text[at]; {
+		case c == ']' || c == '}':
+			return at + 1, nil
+		case c == '#':
+			at = s.LineEnd(at)
+		case c == ',' || strings.IndexByte(space, c) >= 0:
+			at++
+		default:
+			return 0, ErrUnusual
+		}
+	}
+	return 0, ErrUnusual
+}
+
+func (s *Source) scalarEnd(y *yaml.Node, start int) (int, error) {
+	switch {
+	case y.Style&yaml.DoubleQuotedStyle != 0:
+		for at := start + 1; at < len(s.Text); at++ {
+			switch s.Text[at] {
+			case '\\':
+				at++
+			case '"':
+				return at + 1, nil
+			}
+		}
+	case y.Style&yaml.SingleQuotedStyle != 0:
+		for at := start + 1; at < len(s.Text); at++ {
+			switch {
+			case s.Text[at] != '\'':
+			case strings.HasPrefix(s.Text[at+1:], "'"):
+				at++
+			default:
+				return at + 1, nil
+			}
+		}
+	case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return s.blockEnd(y, start), nil
+	default:
+		return s.plainEnd(y.Value, start)
+	}
+	return 0, ErrUnusual
+}
+
+// plainEnd follows a text without quotes through the source, where a space may be a line break.
+func (s *Source) plainEnd(value string, at int) (int, error) {
+	for i := 0; i < len(value); {
+		r, size := utf8.DecodeRuneInString(value[i:])
+		if r == ' ' || r == '\t' || r == '\n' {
+			i += len(value[i:]) - len(strings.TrimLeft(value[i:], space))
+			at += len(s.Text[at:]) - len(strings.TrimLeft(s.Text[at:], space))
+			continue
+		}
+		if !strings.HasPrefix(s.Text[at:], value[i:i+size]) {
+			return 0, ErrUnusual
+		}
+		i, at = i+size, at+size
+	}
+	return at, nil
+}
+
+// blockEnd is the end of a text after | or >: the last line with text that is indented as the first one is.
+func (s *Source) blockEnd(y *yaml.Node, start int) int {
+	end := s.LineEnd(start)
+	if strings.TrimSpace(y.Value) == "" {
+		return end
+	}
+	indent := -1
+	for line := y.Line; line < len(s.lines); line++ { // Line counts from 1: this is the next one
+		text := s.Text[s.lines[line]:s.LineEnd(s.lines[line])]
+		here := len(text) - len(strings.TrimLeft(text, " "))
+		switch {
+		case strings.TrimSpace(text) == "":
+			continue
+		case indent < 0:
+			indent = here
+		case here < indent:
+			return end
+		}
+		end = s.lines[line] + len(text)
+	}
+	return end
+}

@@ -1,0 +1,105 @@
+package strictyaml
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// ErrUnusual is returned where a node cannot be found in the text with certainty.
+var ErrUnusual = errors.New("its YAML is written in a way that cannot be changed safely; change it by hand, or move the user into a file of its own")
+
+var errOverlap = errors.New("two changes overlap")
+
+// Source is the text of a file that Parse takes. Offsets are in bytes.
+type Source struct {
+	Text    string
+	Newline string // "\n" or "\r\n"
+
+	lines []int // offsets of the lines
+	edits []edit
+}
+
+// edit puts a text in place of a part of the source.
+type edit struct {
+	start, end int
+	text       string
+}
+
+// NewSource makes a source of a file's content.
+func NewSource(content []byte) *Source {
+	s := &Source{Text: string(content), lines: []int{0}, Newline: "\n"}
+	if strings.Contains(s.Text, "\r\n") {
+		s.Newline = "\r\n"
+	}
+	for i, c := range content {
+		if c == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
+	return s
+}
+
+// Start is the offset of a node: the library counts columns in characters.
+func (s *Source) Start(n *Node) (int, error) { return s.start(n.yaml) }
+
+// End is the offset behind a node: the library tells only where nodes start. Comments behind it are not part of it.
+func (s *Source) End(n *Node) (int, error) { return s.end(n.yaml) }
+
+// InFlow reports whether a list or map is written in brackets.
+func (n *Node) InFlow() bool { return n.yaml.Style&yaml.FlowStyle != 0 }
+
+// LineStart is where the line of an offset starts.
+func (s *Source) LineStart(at int) int { return strings.LastIndexByte(s.Text[:at], '\n') + 1 }
+
+// LineEnd is the end of the line of an offset, before its line break.
+func (s *Source) LineEnd(at int) int {
+	end := strings.IndexByte(s.Text[at:], '\n')
+	if end < 0 {
+		return len(s.Text)
+	}
+	if end += at; end > 0 && s.Text[end-1] == '\r' {
+		end--
+	}
+	return end
+}
+
+// Edit puts a text in place of a part of the source.
+func (s *Source) Edit(start, end int, text string) { s.edits = append(s.edits, edit{start, end, text}) }
+
+// Edits is how many edits were made.
+func (s *Source) Edits() int { return len(s.edits) }
+
+// Apply returns the text with all edits. Those of the same place are kept in the order they were made in.
+func (s *Source) Apply() (string, error) {
+	slices.SortStableFunc(s.edits, func(a, b edit) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
+	var b strings.Builder
+	at := 0
+	for _, e := range s.edits {
+		if e.start < at || e.end < e.start {
+			return "", errOverlap
+		}
+		b.WriteString(s.Text[at:e.start] + e.text)
+		at = e.end
+	}
+	return b.String() + s.Text[at:], nil
+}
+
+func (s *Source) start(y *yaml.Node) (int, error) {
+	if y.Line < 1 || y.Line > len(s.lines) || y.Column < 1 {
+		return 0, ErrUnusual
+	}
+	at := s.lines[y.Line-1]
+	for range y.Column - 1 {
+		_, size := utf8.DecodeRuneInString(s.Text[at:])
+		if size == 0 {
+			return 0, ErrUnusual
+		}
+		at += size
+	}
+	return at, nil
+}
