@@ -11,6 +11,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -29,7 +30,7 @@ type app struct {
 	log     *slog.Logger
 	level   *slog.LevelVar // of the log
 	tuned   atomic.Pointer[tuning]
-	screen  *screen
+	screen  *progress.Screen
 	dir     string // of the specs
 	state   string // file
 	began   time.Time
@@ -38,7 +39,7 @@ type app struct {
 
 // newApp connects the parts for the directory of specs. With readOnly nothing can be changed: not in the
 // organization, not in the state file.
-func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
+func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, error) {
 	t, err := newTuning(c)
 	if err != nil {
 		return nil, err
@@ -86,20 +87,20 @@ func newApp(c *config.Config, readOnly bool, stderr *screen) (*app, error) {
 	}
 	a.tune(t)
 	a.learned.Restore(limiter)
-	a.stop = a.logLimiter()
+	a.stop = progress.WatchLimiter(limiter, log, func(now time.Time) { a.learned.Save(limiter, now) })
 	return a, nil
 }
 
 // newLogger makes the logger that the settings ask for, and its level.
-func newLogger(c *config.Config, s *screen) (*slog.Logger, *slog.LevelVar, error) {
-	log, level, text, err := logging.New(s, s.w, c.LogFormat, logging.Color(s.w, c.Getenv))
+func newLogger(c *config.Config, s *progress.Screen) (*slog.Logger, *slog.LevelVar, error) {
+	log, level, text, err := logging.New(s, s.W, c.LogFormat, logging.Color(s.W, c.Getenv))
 	if err == nil {
 		err = level.UnmarshalText([]byte(c.LogLevel))
 	}
 	if err != nil {
 		return nil, nil, usage("%s: %w", c.Source("log-format"), err)
 	}
-	s.json = !text
+	s.JSON = !text
 	return log, level, nil
 }
 

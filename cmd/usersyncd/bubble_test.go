@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/watch"
 )
@@ -166,7 +167,7 @@ func (b *bubble) build(state string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := newApp(c, false, &screen{w: p.stderr})
+	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
 	if err != nil {
 		b.Fatal(err)
 	}

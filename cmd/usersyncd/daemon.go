@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
@@ -67,7 +68,7 @@ func runDaemon(cmd *cobra.Command, c *config.Config, p process) error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(c, false, &screen{w: p.stderr})
+	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/examples"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -171,7 +172,7 @@ func (d *demo) rename(n int) error {
 
 // start puts the program together as "usersyncd --once" does.
 func (d *demo) start(base string) (*app, error) {
-	return newApp(d.settings(base), false, &screen{w: d.stderr})
+	return newApp(d.settings(base), false, &progress.Screen{W: d.stderr})
 }
 
 // settings are the defaults, but for the roles that may be given.
@@ -189,7 +190,7 @@ func (d *demo) settings(base string) *config.Config {
 
 func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	before := d.calls()
-	stop := d.showProgress()
+	stop := d.screen.Show(d.Status, d.limiter, d.log)
 	res, err := d.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true})
 	stop()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -28,7 +29,7 @@ func TestNoGuardStopsTheDemo(t *testing.T) {
 				if stateless {
 					c.State = filepath.Join(t.TempDir(), "state.db")
 				}
-				if d.app, err = newApp(c, false, &screen{w: io.Discard}); err != nil {
+				if d.app, err = newApp(c, false, &progress.Screen{W: io.Discard}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/doctor"
+	"usersyncd/cmd/usersyncd/internal/progress"
 )
 
 func newDoctor(c *config.Config, p process) *cobra.Command {
@@ -39,7 +40,7 @@ It exits with 1 if there is a problem. Warnings do not count.`,
 			if !c.Given("log-level") {
 				c.LogLevel = "error" // failures are in the findings
 			}
-			log, _, err := newLogger(c, &screen{w: p.stderr})
+			log, _, err := newLogger(c, &progress.Screen{W: p.stderr})
 			if err != nil {
 				return err
 			}

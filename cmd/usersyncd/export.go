@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	"usersyncd/spec/rewrite"
 	"usersyncd/spec/text"
@@ -69,7 +70,7 @@ in the file as it is, and says so.`,
 			if by != "division" && by != "department" {
 				return usage("--by: %q is not division or department", by)
 			}
-			a, err := newApp(c, false, &screen{w: p.stderr})
+			a, err := newApp(c, false, &progress.Screen{W: p.stderr})
 			if errors.Is(err, state.ErrLocked) {
 				return fmt.Errorf("%w; or let export keep what it reads elsewhere: add --state FILE, which need not exist", err)
 			}
@@ -106,7 +107,7 @@ func exportFields(names []string, c *config.Config) ([]spec.Field, error) {
 }
 
 func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c *config.Config, p process) error {
-	stop := a.showProgress()
+	stop := a.screen.Show(a.Status, a.limiter, a.log)
 	found, err := a.Export(ctx, fields, by)
 	stop()
 	switch {

@@ -40,7 +40,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	if err != nil {
 		return nil, err
 	}
-	stop := a.showProgress()
+	stop := a.screen.Show(a.Status, a.limiter, a.log)
 	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.NoRefresh, ForceRefresh: !c.NoRefresh, Release: c.Release})
 	stop()
 	if res == nil {

@@ -32,14 +32,14 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	printEach(&b, res.Problems)
 	printEach(&b, res.Holds)
 	printNotes(&b, res)
-	users := nonZero(
-		number{unmanaged, "no longer declared"}, number{res.Failed - res.Partial, "failed"}, number{res.Partial, "failed in part"},
-		number{res.Held, "held"}, number{res.HeldInPart, "held in part"}, number{res.Quarantined, "in quarantine"},
-		number{res.Skipped, "skipped"}, number{res.Deferred, "deferred"}, number{res.Pending, "not reached"},
+	users := text.NonZero(
+		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed - res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
+		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "in quarantine"),
+		text.Of(res.Skipped, "skipped"), text.Of(res.Deferred, "deferred"), text.Of(res.Pending, "not reached"),
 	)
 	users = append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, users...)
 	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
-		nonZero(number{res.Calls.Throttled, "throttled"}, number{res.Calls.Retried, "retried"})...)
+		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
 	fmt.Fprintf(&b, "%s: %s; %s (%s) in %.1fs\n", text.Plural(res.Users, "user"), strings.Join(users, ", "),
 		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
 	_, err := io.WriteString(w, b.String())
@@ -68,22 +68,6 @@ func printNotes(w io.Writer, res *usersync.Result) {
 	if res.WaitingForWindow > 0 {
 		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(res.WindowOpens), text.Plural(res.WaitingForWindow, "user"))
 	}
-}
-
-// A number is how many are what.
-type number struct {
-	n    int
-	what string
-}
-
-// nonZero writes the numbers that are not 0, such as "3 failed".
-func nonZero(numbers ...number) (parts []string) {
-	for _, c := range numbers {
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
-		}
-	}
-	return parts
 }
 
 func printJSON(w io.Writer, v any) error {
@@ -115,12 +99,12 @@ func counts(changes []*plan.Change) string {
 			inPart++
 		}
 	}
-	var all []number
+	var all []text.Number
 	for _, a := range []plan.Action{plan.Create, plan.Restore, plan.Adopt, plan.Update, plan.Deactivate, plan.Delete, plan.Unmanage} {
-		all = append(all, number{actions[a], "to " + string(a)})
+		all = append(all, text.Of(actions[a], "to " + string(a)))
 	}
 	waiting := len(changes) - outcomes[plan.Planned] - outcomes[plan.Held] - outcomes[plan.Deferred]
-	all = append(all, number{outcomes[plan.Held], "held"}, number{inPart, "held in part"}, number{outcomes[plan.Deferred], "deferred"},
-		number{waiting, "that wait or are skipped"})
-	return cmp.Or(strings.Join(nonZero(all...), ", "), "nothing to do")
+	all = append(all, text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"), text.Of(outcomes[plan.Deferred], "deferred"),
+		text.Of(waiting, "that wait or are skipped"))
+	return cmp.Or(strings.Join(text.NonZero(all...), ", "), "nothing to do")
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
@@ -71,7 +72,7 @@ func TestProgressLine(t *testing.T) {
 		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.Rate, Effective: 2.5, Throttled: 3},
 			"0/40 users, 1m30s left, 2.5/s after 429s, quota ?, 3 throttled, 0 calls to go"},
 	} {
-		got := progressLine(test.st, test.l, 90e9)
+		got := progress.Line(test.st, test.l, 90e9)
 		if got != test.want {
 			t.Errorf("%q, not %q", got, test.want)
 		}

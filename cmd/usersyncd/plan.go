@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -35,7 +36,7 @@ state file nor anything else is changed.`,
 			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			a, err := newApp(c, true, &screen{w: p.stderr})
+			a, err := newApp(c, true, &progress.Screen{W: p.stderr})
 			if errors.Is(err, state.ErrLocked) {
 				return fmt.Errorf("%w; or let plan work without: add --state FILE, which need not exist", err)
 			}
@@ -94,7 +95,7 @@ func printPlan(w io.Writer, format string, res *usersync.Result) error {
 	printEach(&b, res.Holds)
 	printNotes(&b, res)
 	parts := append([]string{counts(res.Changes), fmt.Sprintf("%d unchanged", res.Unchanged)},
-		nonZero(number{res.Failed - res.Partial, "left out because of problems"}, number{res.Partial, "left out in part because of problems"})...)
+		text.NonZero(text.Of(res.Failed - res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
 	fmt.Fprintf(&b, "Plan %s: %s; %s\n", res.Plan, strings.Join(parts, ", "), estimated(res.Estimate))
 	_, err := io.WriteString(w, b.String())
 	return err

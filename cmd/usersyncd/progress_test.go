@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/limiterstore"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -48,14 +49,14 @@ func TestLinesElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out strings.Builder
-		a := &app{limiter: limiter, genesys: directory, screen: &screen{w: &out}, Reconciler: &usersync.Reconciler{
+		a := &app{limiter: limiter, genesys: directory, screen: &progress.Screen{W: &out}, Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(), Workers: 4, Refresh: time.Hour,
 			Policy: plan.Policy{Create: true, Adopt: true}, Retry: apply.Retry{Max: 1, MinWait: time.Second, MaxWait: time.Minute},
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rand: rand.New(rand.NewPCG(1, 1)),
 		}}
 		a.log = a.Log
 		a.learned = limiterstore.New(store, "demo", directory.API(), false, a.log)
-		a.stop = a.logLimiter()
+		a.stop = progress.WatchLimiter(limiter, a.log, func(now time.Time) { a.learned.Save(limiter, now) })
 		defer func() {
 			if err := a.close(nil); err != nil {
 				t.Error(err)
@@ -64,7 +65,7 @@ func TestLinesElsewhere(t *testing.T) {
 		pass := func() (time.Duration, []string) {
 			out.Reset()
 			began := time.Now()
-			stop := a.showProgress()
+			stop := a.screen.Show(a.Status, a.limiter, a.log)
 			res, err := a.Reconcile(t.Context(), usersync.Mode{Strict: true})
 			stop()
 			if err != nil || res.Applied+res.Unchanged != 30 {
@@ -74,7 +75,7 @@ func TestLinesElsewhere(t *testing.T) {
 		}
 
 		took, lines := pass()
-		if took < time.Minute || len(lines) != int(took/lineEvery) {
+		if took < time.Minute || len(lines) != int(took/progress.LineInterval) {
 			t.Errorf("%d lines in %s", len(lines), took)
 		}
 		good := regexp.MustCompile(`^(refresh: |\d+/30 users, \S+ left, )(\d+\.\d/s, quota (\?|\d+/15)|\d+ calls under way, quota \d+/15|(quota spent, )?waiting \S+), \d+ throttled(, \d+ calls? to go)?$`)

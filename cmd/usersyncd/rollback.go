@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
@@ -104,7 +105,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 	if err := c.ReadEnvFile(); err != nil { // c.Dir may be "": the state file is enough
 		return nil, err
 	}
-	a, err := newApp(c, agreed == "", &screen{w: p.stderr})
+	a, err := newApp(c, agreed == "", &progress.Screen{W: p.stderr})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 		return nil, a.close(err)
 	}
 	undo.Paused = meta.Pause
-	stop := a.showProgress()
+	stop := a.screen.Show(a.Status, a.limiter, a.log)
 	res, err := a.Rollback(cmd.Context(), undo, agreed, whoami())
 	stop()
 	if res != nil {

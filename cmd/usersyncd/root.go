@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/state"
 )
 
@@ -195,7 +196,7 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn" // the bar shows the rest
 	}
-	a, err := newApp(c, false, &screen{w: p.stderr})
+	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
 	if errors.Is(err, state.ErrLocked) {
 		return fmt.Errorf("%w; if it is the daemon, usersyncd sync has it make a pass now", err)
 	}

@@ -120,9 +120,9 @@ func printStatus(w io.Writer, s control.Status) error {
 
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {
-	parts := append([]string{fmt.Sprintf("%d in sync", s.InSync)}, nonZero(
-		number{s.Pending, "pending"}, number{s.Failed, "failed"}, number{s.Held, "held"}, number{s.Quarantined, "in quarantine"},
-		number{s.Skipped, "skipped"}, number{s.Deferred, "waiting for a change window"})...)
+	parts := append([]string{fmt.Sprintf("%d in sync", s.InSync)}, text.NonZero(
+		text.Of(s.Pending, "pending"), text.Of(s.Failed, "failed"), text.Of(s.Held, "held"), text.Of(s.Quarantined, "in quarantine"),
+		text.Of(s.Skipped, "skipped"), text.Of(s.Deferred, "waiting for a change window"))...)
 	if s.Problems > 0 {
 		parts = append(parts, text.Plural(s.Problems, "problem")+" in the specs")
 	}

@@ -10,6 +10,7 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -172,7 +173,7 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	}
 	said := fmt.Sprintf("%d users @%s", st.Users, spec.ShortRevision(st.Revision))
 	if st.Phase != usersync.PhaseApply && st.Phase != usersync.PhaseIdle {
-		return said + ", " + progressLine(st, l, left)
+		return said + ", " + progress.Line(st, l, left)
 	}
 	if st.Phase == usersync.PhaseIdle && st.LastError != nil {
 		return said + ", the last pass ended early: " + text.OneLine(st.LastError.Error())
@@ -182,19 +183,19 @@ func statusText(st usersync.Status, l aimd.Stats, left time.Duration) string {
 	if st.Phase == usersync.PhaseApply {
 		failed = st.Progress.Failed
 	}
-	others := nonZero(number{failed, "failed"}, number{r.Quarantined, "in quarantine"}, number{r.Held, "held"},
-		number{r.HeldInPart, "held in part"}, number{r.Skipped, "skipped"})
+	others := text.NonZero(text.Of(failed, "failed"), text.Of(r.Quarantined, "in quarantine"), text.Of(r.Held, "held"),
+		text.Of(r.HeldInPart, "held in part"), text.Of(r.Skipped, "skipped"))
 	if n := len(r.Problems); n > 0 {
 		others = append(others, text.Plural(n, "problem")+" in the specs")
 	}
-	others = append(others, nonZero(number{r.Retained, "kept as last applied"})...)
+	others = append(others, text.NonZero(text.Of(r.Retained, "kept as last applied"))...)
 	pending := max(0, st.Users-st.InSync)
 	if st.Phase == usersync.PhaseIdle && pending == 0 && len(others) == 0 {
 		return said + ", all in sync"
 	}
 	parts := append([]string{said, fmt.Sprintf("%d in sync", st.InSync), fmt.Sprintf("%d pending", pending)}, others...)
 	if st.Phase == usersync.PhaseApply {
-		parts = append(parts, pace(l), text.ShortDuration(left)+" left")
+		parts = append(parts, progress.Pace(l), text.ShortDuration(left)+" left")
 	}
 	return strings.Join(parts, ", ")
 }

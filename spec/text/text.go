@@ -60,6 +60,25 @@ func Count(n int, one, several string) string {
 	return strconv.Itoa(n) + " " + several
 }
 
+// Number is how many are what.
+type Number struct {
+	n    int
+	what string
+}
+
+// Of is the Number of n users, say, who are what: 3, "failed".
+func Of(n int, what string) Number { return Number{n, what} }
+
+// NonZero writes the numbers that are not 0: "3 failed".
+func NonZero(numbers ...Number) (parts []string) {
+	for _, n := range numbers {
+		if n.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n.n, n.what))
+		}
+	}
+	return parts
+}
+
 // List names the first of several, and counts the rest: "a, b and 3 more". all is how many there are, of which names
 // may be only the first.
 func List(names []string, most, all int) string {

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 // One line for each state that lasts, none for those on the way and none while there is nothing to do.
-func TestLimiterNews(t *testing.T) {
+func TestChangeFilter(t *testing.T) {
 	busy := func(r aimd.Reason) aimd.Stats { return aimd.Stats{Reason: r, Expected: 10} }
 	cut := func(s aimd.Stats, n uint64) aimd.Stats { s.Decreases = n; return s }
 	gate := aimd.Stats{Reason: aimd.Gate, Gate: time.Second, Expected: 10}
@@ -34,10 +34,10 @@ func TestLimiterNews(t *testing.T) {
 		{"the next pass starts again", []aimd.Stats{busy(aimd.Paced), busy(aimd.Paced), idle, busy(aimd.Paced), busy(aimd.Paced)}, []int{1, 4}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var n changeFilter
+			var f changeFilter
 			var told []int
 			for i, s := range tt.seen {
-				if n.worth(s) {
+				if f.pass(s) {
 					told = append(told, i)
 				}
 			}

@@ -1,28 +1,29 @@
-package main
+package progress
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"usersyncd/sync/aimd"
 )
 
 const (
-	logLimiterEvery = time.Second
-	// windowTail is the end of a window: its budget is spent a little early, and that is no news.
+	watchInterval = time.Second
+	// windowTail is the end of a window: its budget is spent a little early, which is not worth a line.
 	windowTail = 5 * time.Second
 )
 
-// logLimiter looks at the limiter every second until stop is called: it writes a line whenever the reason
-// for the pace has changed, and has what was learned kept.
-func (a *app) logLimiter() (stop func()) {
-	var n changeFilter
-	return every(logLimiterEvery, func(now time.Time) {
-		s := a.limiter.Stats()
-		if n.worth(s) {
-			a.log.Info("rate limit", limiterAttrs(s)...)
+// WatchLimiter watches the limiter every second until stop is called. It logs a line whenever what limits the rate has
+// changed, and calls each.
+func WatchLimiter(limiter *aimd.Dispatcher, log *slog.Logger, each func(now time.Time)) (stop func()) {
+	var f changeFilter
+	return every(watchInterval, func(now time.Time) {
+		s := limiter.Stats()
+		if f.pass(s) {
+			log.Info("rate limit", limiterAttrs(s)...)
 		}
-		a.learned.Save(a.limiter, now)
+		each(now)
 	})
 }
 
@@ -45,37 +46,37 @@ func every(interval time.Duration, do func(now time.Time)) (stop func()) {
 	return func() { close(quit); <-gone }
 }
 
-// A changeFilter decides which states of the limiter are worth a line: those that last for a second, differ from
-// the last one that was told, and say something of the quota. A cut of the rate always is.
+// A changeFilter passes the states of the limiter that are to be logged: those that last for a second, differ from the
+// last one logged, and say something of the quota; and every decrease of the rate.
 type changeFilter struct {
-	told, seen aimd.Reason
-	decreases  uint64
-	full       bool // as many calls were under way as may be, the last time too
+	logged, seen aimd.Reason
+	decreases    uint64
+	full         bool // the limit of calls in flight was reached, the last time too
 }
 
-func (n *changeFilter) worth(s aimd.Stats) bool {
+func (f *changeFilter) pass(s aimd.Stats) bool {
 	now := s.Reason
-	full := n.full
-	n.full = now == aimd.InFlight
+	full := f.full
+	f.full = now == aimd.InFlight
 	switch {
 	case s.Gate == 0 && s.Expected+s.Waiting+s.InFlight == 0: // idle
-		n.told, n.seen = "", ""
+		f.logged, f.seen = "", ""
 		return false
 	case now == aimd.Probe, now == aimd.InFlight && !full: // on the way from one state to the next
 		return false
 	case now == aimd.Exhausted && s.Reset <= windowTail:
 		now = aimd.Paced
 	}
-	lasts := n.seen == now
-	n.seen = now
-	if s.Decreases == n.decreases && (!lasts || n.told == now) {
+	lasts := f.seen == now
+	f.seen = now
+	if s.Decreases == f.decreases && (!lasts || f.logged == now) {
 		return false
 	}
-	n.told, n.decreases = now, s.Decreases
+	f.logged, f.decreases = now, s.Decreases
 	return true
 }
 
-// limiterAttrs says why it is as fast as it is.
+// limiterAttrs are the rate and what limits it.
 func limiterAttrs(s aimd.Stats) []any {
 	left, reset := "?", "?"
 	if s.Windowed {
