@@ -33,7 +33,7 @@ func printResult(w io.Writer, format string, res *usersync.Result) error {
 	printEach(&b, res.Holds)
 	printNotes(&b, res)
 	users := text.NonZero(
-		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed - res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
+		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
 		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "in quarantine"),
 		text.Of(res.Skipped, "skipped"), text.Of(res.Deferred, "deferred"), text.Of(res.Pending, "not reached"),
 	)
@@ -101,7 +101,7 @@ func counts(changes []*plan.Change) string {
 	}
 	var all []text.Number
 	for _, a := range []plan.Action{plan.Create, plan.Restore, plan.Adopt, plan.Update, plan.Deactivate, plan.Delete, plan.Unmanage} {
-		all = append(all, text.Of(actions[a], "to " + string(a)))
+		all = append(all, text.Of(actions[a], "to "+string(a)))
 	}
 	waiting := len(changes) - outcomes[plan.Planned] - outcomes[plan.Held] - outcomes[plan.Deferred]
 	all = append(all, text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"), text.Of(outcomes[plan.Deferred], "deferred"),

@@ -95,7 +95,7 @@ func printPlan(w io.Writer, format string, res *usersync.Result) error {
 	printEach(&b, res.Holds)
 	printNotes(&b, res)
 	parts := append([]string{counts(res.Changes), fmt.Sprintf("%d unchanged", res.Unchanged)},
-		text.NonZero(text.Of(res.Failed - res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
+		text.NonZero(text.Of(res.Failed-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
 	fmt.Fprintf(&b, "Plan %s: %s; %s\n", res.Plan, strings.Join(parts, ", "), estimated(res.Estimate))
 	_, err := io.WriteString(w, b.String())
 	return err
