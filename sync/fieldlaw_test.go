@@ -126,8 +126,8 @@ func TestEveryFieldIsWrittenAndRead(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s has no row in fieldSamples", info.Field)
 			}
-			if (s.empty.yaml != "") != (info.Empty != "") {
-				t.Errorf("%s is emptied by %q, and its row in fieldSamples has %q", info.Field, info.Empty, s.empty.yaml)
+			if (s.empty.yaml != "") != (info.Empty() != "") {
+				t.Errorf("%s is emptied by %q, and its row in fieldSamples has %q", info.Field, info.Empty(), s.empty.yaml)
 			}
 			synctest.Test(t, func(t *testing.T) { s.run(t, info.Field) })
 		})
