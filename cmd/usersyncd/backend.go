@@ -9,12 +9,12 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/state"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 )
 
 // A backend is what a command has got hold of: the daemon or, if none runs, the state file.
 type backend struct {
-	client *control.Client
+	client *rpc.Client
 	store  *state.Store // read-only
 	// nothing is why the state file says nothing; nil if it does.
 	nothing error
@@ -26,7 +26,7 @@ func openBackend(ctx context.Context, c *config.Config) (backend, error) {
 	if err == nil {
 		return backend{client: client}, nil
 	}
-	if !errors.Is(err, control.ErrNoDaemon) {
+	if !errors.Is(err, rpc.ErrNoDaemon) {
 		return backend{}, err
 	}
 	path, failed := c.StatePath()

@@ -7,7 +7,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/plan"
 )
 
@@ -60,13 +60,13 @@ func (d *daemon) look() {
 	}
 }
 
-// Sync implements control.Daemon.
+// Sync implements rpc.Daemon.
 func (s source) Sync(ctx context.Context, refresh bool) (*usersync.Result, error) {
 	res, _, err := s.ask(ctx, command{why: "sync requested", reread: refresh})
 	return res, err
 }
 
-// Pause implements control.Daemon. A pass that begins from now on finds the pause; the one that may be under
+// Pause implements rpc.Daemon. A pass that begins from now on finds the pause; the one that may be under
 // way is ended, and so is a rollback.
 func (s source) Pause(by, reason string) error {
 	meta, err := s.Store.Meta()
@@ -99,10 +99,10 @@ func mergePause(before *state.Pause, by, reason string) state.Pause {
 	return p
 }
 
-// Resume implements control.Daemon.
+// Resume implements rpc.Daemon.
 func (s source) Resume(by string) (bool, error) {
 	if s.rollbacks.writing.Load() { // a pass would write again what it takes back
-		return false, control.ErrUndoing
+		return false, rpc.ErrUndoing
 	}
 	meta, err := s.Store.Meta()
 	if err != nil || meta.Pause == nil {
@@ -116,7 +116,7 @@ func (s source) Resume(by string) (bool, error) {
 	return true, nil
 }
 
-// Release implements control.Daemon.
+// Release implements rpc.Daemon.
 func (s source) Release(by, id string) (plan.Hold, error) {
 	if h, ok := s.rollbacks.release(id); ok {
 		s.log.Warn("released: the next rollback lets it through", "id", id, "guard", h.Guard, "users", len(h.Users), "by", by)
@@ -133,5 +133,5 @@ func (s source) Release(by, id string) (plan.Hold, error) {
 		s.interrupt("somebody has released what was held")
 		return h, nil
 	}
-	return plan.Hold{}, fmt.Errorf("%w %s; usersyncd status shows what is held", control.ErrNotHeld, id)
+	return plan.Hold{}, fmt.Errorf("%w %s; usersyncd status shows what is held", rpc.ErrNotHeld, id)
 }

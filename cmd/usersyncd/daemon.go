@@ -19,6 +19,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/control/health"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/watch"
 )
@@ -37,7 +38,6 @@ type daemon struct {
 	reread   func() (*settings, error) // what was told at the start, as it is now
 	at       func(step string)         // where a test stops it; nil in production
 
-	longestWait time.Duration // of a worker, between two tries
 	supervisor
 
 	commands  chan command
@@ -46,7 +46,6 @@ type daemon struct {
 	requests  requests
 	asked     []command    // who wants to know what the next pass does
 	next      atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
-	busy      atomic.Int64 // how long passes have taken in all, in nanoseconds
 
 	checkoutBusy
 	lastLogged string   // of the last pass that was worth a line
@@ -78,7 +77,7 @@ func runDaemon(cmd *cobra.Command, c *config.Config, p process) error {
 }
 
 func newDaemon(a *app, s *settings, w watcher) *daemon {
-	return &daemon{app: a, settings: s, watcher: w, longestWait: a.Retry.MaxWait, commands: make(chan command), kick: make(chan struct{}, 1)}
+	return &daemon{app: a, settings: s, watcher: w, supervisor: supervisor{judge: health.Judge{RetryMaxWait: a.Retry.MaxWait}}, commands: make(chan command), kick: make(chan struct{}, 1)}
 }
 
 // step is a place where a test can stop the loop.
@@ -163,7 +162,6 @@ func (d *daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Resu
 	res, err := d.Reconcile(ctx, mode)
 	stop()
 	listeners.Wait()
-	d.busy.Add(int64(time.Since(began)))
 	if res != nil {
 		res.Mode = "daemon"
 		if len(d.asked) > 0 {
@@ -196,7 +194,7 @@ func (d *daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal)
 	defer beat.Stop()
 	for !d.serveRequests(ctx) && (next.IsZero() || time.Now().Before(next)) {
 		d.step("idle")
-		d.beat.Store(time.Now().UnixNano())
+		d.Beat()
 		select {
 		case <-beat.C:
 		case <-d.watcher.Changes():

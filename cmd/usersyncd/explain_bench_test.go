@@ -14,7 +14,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/state"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -121,10 +121,10 @@ func fillHistory(b *testing.B, path string, users []sim.User) {
 // returns how long the answers took, by the phase in which they were asked for.
 func askWhile(b *testing.B, socket string, whom func(n int) string) map[string][]time.Duration {
 	b.Helper()
-	var client *control.Client
+	var client *rpc.Client
 	for deadline := time.Now().Add(time.Minute); client == nil; {
-		c, err := control.Dial(b.Context(), socket)
-		if err != nil && (!errors.Is(err, control.ErrNoDaemon) || time.Now().After(deadline)) {
+		c, err := rpc.Dial(b.Context(), socket)
+		if err != nil && (!errors.Is(err, rpc.ErrNoDaemon) || time.Now().After(deadline)) {
 			b.Fatal(err)
 		}
 		if client = c; err != nil {

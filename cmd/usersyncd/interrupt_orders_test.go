@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -59,16 +59,16 @@ func TestAPauseBeforeARollbackBegins(t *testing.T) {
 			ended <- err
 		}()
 		synctest.Wait()
-		if _, err := s.Rollback(b.Context(), second, secondPlan, "me"); !errors.Is(err, control.ErrUndoing) {
+		if _, err := s.Rollback(b.Context(), second, secondPlan, "me"); !errors.Is(err, rpc.ErrUndoing) {
 			b.Errorf("a second one: %v", err)
 		}
-		if _, err := s.Resume("me"); !errors.Is(err, control.ErrUndoing) {
+		if _, err := s.Resume("me"); !errors.Is(err, rpc.ErrUndoing) {
 			b.Errorf("a resume: %v", err)
 		}
 		if err := s.Pause("Ana", "incident"); err != nil {
 			b.Fatal(err)
 		}
-		if err := <-ended; !errors.Is(err, control.ErrPaused) {
+		if err := <-ended; !errors.Is(err, rpc.ErrPaused) {
 			b.Errorf("the rollback: %v", err)
 		}
 		time.Sleep(time.Minute)

@@ -15,7 +15,7 @@ import (
 var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/doctor", "usersyncd/cmd/usersyncd/internal/limiterstore", "usersyncd/cmd/usersyncd/internal/logging", "usersyncd/cmd/usersyncd/internal/progress",
-		"usersyncd/sync/control", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
+		"usersyncd/sync/control", "usersyncd/sync/control/rpc", "usersyncd/sync/control/web", "usersyncd/sync/control/health", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
 		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/examples",
 	},
 	"usersyncd/cmd/usersyncd/internal/config": {
@@ -31,7 +31,10 @@ var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd/internal/limiterstore": {"usersyncd/sync/aimd", "usersyncd/state"},
 
 	"usersyncd/sync/control":        {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control/rpc":    {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control/web":    {"usersyncd/sync/control", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control/health": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/aimd", "usersyncd/sync/plan"},
+	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/spec"},
 	"usersyncd/sync/genesys": {
 		"usersyncd/sync/genesys/api", "usersyncd/sync/genesys/names", "usersyncd/sync/genesys/contact",
 		"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec",

@@ -12,7 +12,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/plan"
 )
 
@@ -98,7 +98,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 		}
 		return res, err
 	}
-	if !errors.Is(err, control.ErrNoDaemon) {
+	if !errors.Is(err, rpc.ErrNoDaemon) {
 		return nil, err
 	}
 	c.Create, c.Adopt = true, true

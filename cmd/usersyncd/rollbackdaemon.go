@@ -10,7 +10,7 @@ import (
 
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/plan"
 )
 
@@ -49,13 +49,13 @@ func (r *rollbacks) release(id string) (plan.Hold, bool) {
 	return r.holds[i], true
 }
 
-// Rollback implements control.Daemon. It ends the pass under way, which may go on writing what is to be undone, and no
+// Rollback implements rpc.Daemon. It ends the pass under way, which may go on writing what is to be undone, and no
 // pass comes before it.
 func (s source) Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error) {
 	r := &s.rollbacks
 	if agreed != "" {
 		if !r.writing.CompareAndSwap(false, true) { // their pauses would get into each other's way
-			return nil, fmt.Errorf("undo %s: %w", undo, control.ErrUndoing)
+			return nil, fmt.Errorf("undo %s: %w", undo, rpc.ErrUndoing)
 		}
 	}
 	meta, err := s.Store.Meta()
@@ -96,8 +96,8 @@ func (d *daemon) rollBack(ctx context.Context, undo plan.Rollback, agreed, by st
 		d.rollbacks.took(res)
 	}
 	if errors.Is(err, usersync.ErrInterrupted) {
-		if err = fmt.Errorf("%w: nothing was written", control.ErrPaused); res != nil {
-			err = fmt.Errorf("%w: what was sent is recorded, %s left", control.ErrPaused, text.Plural(res.Pending, "user"))
+		if err = fmt.Errorf("%w: nothing was written", rpc.ErrPaused); res != nil {
+			err = fmt.Errorf("%w: what was sent is recorded, %s left", rpc.ErrPaused, text.Plural(res.Pending, "user"))
 		}
 	}
 	switch {

@@ -13,12 +13,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usersyncd/cmd/usersyncd/internal/config"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/health"
 	"usersyncd/sync/control/notify"
+	"usersyncd/sync/control/rpc"
+	"usersyncd/sync/control/web"
 )
 
-// dial finds the daemon. control.ErrNoDaemon: none answers.
-func dial(ctx context.Context, c *config.Config) (*control.Client, error) {
+// dial finds the daemon. rpc.ErrNoDaemon: none answers.
+func dial(ctx context.Context, c *config.Config) (*rpc.Client, error) {
 	paths, err := c.Sockets()
 	if err != nil {
 		return nil, err
@@ -26,13 +28,13 @@ func dial(ctx context.Context, c *config.Config) (*control.Client, error) {
 	var missed error
 	for _, path := range paths {
 		if path == "" {
-			return nil, control.ErrNoDaemon
+			return nil, rpc.ErrNoDaemon
 		}
-		client, err := control.Dial(ctx, path)
+		client, err := rpc.Dial(ctx, path)
 		if err == nil {
 			return client, nil
 		}
-		if !errors.Is(err, control.ErrNoDaemon) {
+		if !errors.Is(err, rpc.ErrNoDaemon) {
 			return nil, err
 		}
 		missed = cmp.Or(missed, err)
@@ -47,9 +49,7 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 		return nil
 	}
 	src := source{d}
-	mount := control.HealthHandlers(src, d.limits)
-	mount["/metrics"] = control.MetricsHandler(src, d.limits)
-	l, err := control.Listen(ctx, control.ListenOptions{Address: s.listen, Hosts: s.listenHosts, Source: src, Mount: mount, Log: d.log})
+	l, err := web.Listen(ctx, web.Options{Address: s.listen, Hosts: s.listenHosts, Source: src, Mount: health.Handlers(src, d.limits), Log: d.log})
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("--listen: %w; another program has that port: choose another one, or end that", err)
@@ -61,8 +61,8 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 }
 
 // limits are what readiness is judged by; the interval may be another one after a reload.
-func (d *daemon) limits() control.Limits {
-	return control.Limits{Interval: d.tuned.Load().resync, MaxHeld: d.settings.readyMaxHeld, MaxQuarantined: d.settings.readyMaxQuarantined}
+func (d *daemon) limits() health.Limits {
+	return health.Limits{Interval: d.tuned.Load().resync, MaxHeld: d.settings.readyMaxHeld, MaxQuarantined: d.settings.readyMaxQuarantined}
 }
 
 // startNotifier runs the webhook's notifier, if there is a webhook.
@@ -88,7 +88,7 @@ func (d *daemon) serve(ctx context.Context, group *errgroup.Group) error {
 	if err := os.MkdirAll(filepath.Dir(d.settings.socket), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	s, err := control.ListenSocket(ctx, d.settings.socket, d.log)
+	s, err := rpc.ListenSocket(ctx, d.settings.socket, d.log)
 	if err != nil {
 		return err
 	}

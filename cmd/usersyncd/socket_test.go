@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	usersync "usersyncd/sync"
-
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -186,7 +186,7 @@ func TestStopWhileSomebodyWaits(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	a := <-waits // it may have come when the daemon was going, or had gone
-	heard := slices.ContainsFunc([]error{control.ErrStopping, control.ErrEnded, control.ErrNoDaemon}, func(err error) bool {
+	heard := slices.ContainsFunc([]error{rpc.ErrStopping, rpc.ErrEnded, rpc.ErrNoDaemon}, func(err error) bool {
 		return strings.Contains(a.err, err.Error())
 	})
 	if a.code != exitFatal || !heard {
@@ -313,11 +313,11 @@ func TestStatusKnowsAPauseAtOnce(t *testing.T) {
 }
 
 // client speaks to the daemon without a command in between.
-func (r *running) client() *control.Client {
+func (r *running) client() *rpc.Client {
 	r.Helper()
 	for _, v := range r.env {
 		if path, ok := strings.CutPrefix(v, "USERSYNCD_STATE="); ok {
-			c, err := control.Dial(r.Context(), path+".sock")
+			c, err := rpc.Dial(r.Context(), path+".sock")
 			if err != nil {
 				r.Fatal(err)
 			}

@@ -22,9 +22,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	if next := d.next.Load(); next != 0 && s.Phase == usersync.PhaseIdle {
 		s.Next = time.Unix(next, 0).UTC()
 	}
-	if ok, why := d.alive(now); !ok {
-		s.Stuck = why
-	}
+	s.Stuck = d.stuck(now)
 	if broken := d.misconfigured.Load(); broken != nil {
 		s.Settings = *broken
 	}

@@ -15,28 +15,18 @@ import (
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/control/health"
 	"usersyncd/sync/watch"
 )
 
 const (
 	statusEvery = time.Second
 	beatEvery   = time.Second
-
-	// A loop without a step for so long is stuck. Applying and idling take one every few seconds, however
-	// long the rate limit keeps them waiting.
-	stuckAfter = time.Minute
-	// A look at the tree, and the plan, may take a while: 50,000 files on a slow network disk.
-	stuckReadAfter = 15 * time.Minute
-	// Workers of whom none has begun a request or had an answer for so long are stuck, if they have requests
-	// and nothing makes them wait: a request ends after half a minute, answered or not.
-	silentAfter = 5 * time.Minute
 )
 
 // A supervisor speaks to systemd's service manager, if there is one: ready, status, watchdog.
 type supervisor struct {
-	beat          atomic.Int64           // when the loop last showed that it idles, in Unix nanoseconds
-	moved         atomic.Int64           // when the workers last were seen to move, in Unix nanoseconds
-	seen          aimd.Stats             // of the limiter, then
+	judge         health.Judge
 	misconfigured atomic.Pointer[string] // what is wrong with the new configuration, on one line
 }
 
@@ -47,62 +37,9 @@ func (s *supervisor) reloading() {
 	s.notify(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec())
 }
 
-// watch takes a look at the workers. They move if a request has begun or was answered; they need not without
-// work, and cannot while the limiter holds all of them back, which the API has asked for.
-func (s *supervisor) watch(st usersync.Status, l aimd.Stats, now time.Time) {
-	moves := l.Sent != s.seen.Sent || l.Cancelled != s.seen.Cancelled || l.InFlight != s.seen.InFlight
-	free := st.Phase == usersync.PhaseIdle || st.Phase == usersync.PhaseApply && st.Progress.InFlight == 0
-	shut := l.Waiting > 0 && (l.Gate > 0 || l.Reason == aimd.Exhausted)
-	if moves || free || shut {
-		s.moved.Store(now.UnixNano())
-	}
-	s.seen = l
-}
-
-// alive reports whether whoever has to take the next step took one lately, and else who did not. The
-// watchdog and readiness go by it.
-func (d *daemon) alive(now time.Time) (ok bool, why string) {
-	var gap time.Duration
-	if rate := d.limiter.Stats().Effective; rate > 0 {
-		gap = time.Duration(float64(time.Second) / rate)
-	}
-	return alive(d.Status(), pulse{
-		loop: time.Unix(0, d.beat.Load()), workers: time.Unix(0, d.moved.Load()), patience: silentAfter + d.longestWait + gap,
-	}, now)
-}
-
-// A pulse is when those who do the work last showed that they do.
-type pulse struct {
-	loop     time.Time     // between two passes
-	workers  time.Time     // began a request, had an answer, or were held back by the limiter
-	patience time.Duration // how long workers may rest: between two tries, and between two calls at a low rate
-}
-
-// alive reports whether whoever has to take the next step took one lately, and else who did not.
-func alive(st usersync.Status, p pulse, now time.Time) (ok bool, why string) {
-	loop, workers := now.Sub(st.Beat), now.Sub(p.workers)
-	switch st.Phase {
-	case usersync.PhaseIdle:
-		if loop = min(loop, now.Sub(p.loop)); loop >= stuckAfter {
-			return false, fmt.Sprintf("the loop has taken no step for %s, between two passes", loop.Round(time.Second))
-		}
-	case usersync.PhaseApply:
-		if loop >= stuckAfter {
-			return false, fmt.Sprintf("the loop has taken no step for %s, while applying", loop.Round(time.Second))
-		}
-		if st.Progress.InFlight > 0 && workers >= p.patience {
-			return false, fmt.Sprintf("no call was begun or answered for %s, with %s under way", workers.Round(time.Second), text.Plural(st.Progress.InFlight, "call"))
-		}
-	case usersync.PhaseScan:
-		if rest := min(loop, workers); rest >= stuckReadAfter {
-			return false, fmt.Sprintf("reading the specs, and planning, have come no further for %s", rest.Round(time.Second))
-		}
-	default: // refresh and read: the loop waits for its workers
-		if rest := min(loop, workers); rest >= p.patience {
-			return false, fmt.Sprintf("no call was begun or answered for %s, in the phase %q", rest.Round(time.Second), st.Phase)
-		}
-	}
-	return true, ""
+// stuck says who of the loop and its workers has made no progress for too long; "" if nobody.
+func (d *daemon) stuck(now time.Time) string {
+	return d.judge.Stuck(d.Status(), d.limiter.Stats(), now)
 }
 
 // supervise tells how the daemon is until ctx ends. It says READY when the specs were read for the
@@ -133,13 +70,12 @@ func (d *daemon) supervise(ctx context.Context) error {
 			d.notify("STATUS=" + text)
 			last = text
 		}
-		d.watch(st, l, now)
-		ok, why := d.alive(now)
-		if !ok && !stuck {
-			d.log.Error("it is stuck; the watchdog is not fed until it goes on", "reason", why)
+		why := d.stuck(now)
+		if why != "" && !stuck {
+			d.log.Error("sync loop is not making progress; watchdog pings stopped", "reason", why)
 		}
-		stuck = !ok
-		if watchdog > 0 && now.Sub(fed) >= watchdog/3 && ok {
+		stuck = why != ""
+		if watchdog > 0 && now.Sub(fed) >= watchdog/3 && !stuck {
 			d.notify("WATCHDOG=1")
 			fed = now
 		}

@@ -13,7 +13,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	"usersyncd/state"
-	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 )
 
 // waitNote is after what time somebody who waits for the daemon is told why.
@@ -32,7 +32,7 @@ so that edits made by hand are seen. The exit code is that of --once.`,
 		Args: noArgs,
 		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
 			client, err := dial(cmd.Context(), c)
-			if errors.Is(err, control.ErrNoDaemon) {
+			if errors.Is(err, rpc.ErrNoDaemon) {
 				return fmt.Errorf("%w; start one, or make a pass with usersyncd --once DIR", err)
 			}
 			if err != nil {
@@ -75,7 +75,7 @@ to itself: end it with Ctrl-C.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			const said = "Paused. usersyncd resume ends it."
-			return tell(cmd, c, p, func(ctx context.Context, client *control.Client) (string, error) {
+			return tell(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
 				return said, client.Pause(ctx, reason)
 			}, func(store *state.Store) (string, error) {
 				meta, err := store.Meta()
@@ -103,7 +103,7 @@ rollback, see that the checkout does not ask any more for what was undone.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			const resumed, nothing = "Resumed.", "Nothing was paused."
-			return tell(cmd, c, p, func(ctx context.Context, client *control.Client) (string, error) {
+			return tell(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
 				if paused, err := client.Resume(ctx); err != nil || !paused {
 					return nothing, err
 				}
@@ -144,7 +144,7 @@ released: change the configuration.`,
 			if err := state.CheckPlanID(id); err != nil {
 				return usage("%w", err)
 			}
-			return tell(cmd, c, p, func(ctx context.Context, client *control.Client) (string, error) {
+			return tell(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
 				return releaseNow(ctx, client, id)
 			}, func(store *state.Store) (string, error) {
 				return fmt.Sprintf("The next pass lets through what is held under %s; if nothing is by then, its log says what is.", id),
@@ -157,9 +157,9 @@ released: change the configuration.`,
 }
 
 // releaseNow has the daemon do it, which knows what is held, and returns what is to be said.
-func releaseNow(ctx context.Context, client *control.Client, id string) (string, error) {
+func releaseNow(ctx context.Context, client *rpc.Client, id string) (string, error) {
 	h, err := client.Release(ctx, id)
-	if errors.Is(err, control.ErrNotHeld) {
+	if errors.Is(err, rpc.ErrNotHeld) {
 		return "", usage("%w", err)
 	}
 	if err != nil {
@@ -176,7 +176,7 @@ func releaseNow(ctx context.Context, client *control.Client, id string) (string,
 
 // tell tells the daemon or, when none runs, writes to the state file what the next one will find there. Either returns
 // what is printed then.
-func tell(cmd *cobra.Command, c *config.Config, p process, daemon func(context.Context, *control.Client) (string, error), file func(*state.Store) (string, error)) error {
+func tell(cmd *cobra.Command, c *config.Config, p process, daemon func(context.Context, *rpc.Client) (string, error), file func(*state.Store) (string, error)) error {
 	if err := c.Load(cmd); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func tell(cmd *cobra.Command, c *config.Config, p process, daemon func(context.C
 	case err == nil:
 		defer client.Close()
 		said, err = daemon(cmd.Context(), client)
-	case errors.Is(err, control.ErrNoDaemon):
+	case errors.Is(err, rpc.ErrNoDaemon):
 		said, err = tellFile(c, file)
 	}
 	if err != nil {

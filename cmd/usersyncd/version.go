@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"usersyncd/cmd/usersyncd/internal/config"
 
 	"github.com/spf13/cobra"
+
+	"usersyncd/cmd/usersyncd/internal/config"
 )
 
 // build is what the binary knows of itself.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	usersync "usersyncd/sync"
 
+	"usersyncd/sync/control/health"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -61,6 +63,29 @@ func (m *minder) mark(b *bubble) int {
 	}
 }
 
+// live asks /livez.
+func (b *bubble) live() (code int, body string) {
+	w := httptest.NewRecorder()
+	health.Handlers(source{b.d}, b.d.limits)["/livez"].ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/livez", nil))
+	return w.Code, w.Body.String()
+}
+
+// A loop that only waits, since nothing happens, is live for both.
+func TestWatchdogOfAnIdleLoop(t *testing.T) {
+	m := mind(t)
+	inBubble(t, sim.Options{Users: 6}, "resync-interval: 1h\nrefresh-interval: 1h\n", nil, func(b *bubble) {
+		time.Sleep(time.Minute)
+		for range 5 {
+			if n := m.fed(b, 10*time.Minute); n < 29 {
+				b.Errorf("fed %d times in ten minutes", n)
+			}
+			if code, why := b.live(); code != http.StatusOK {
+				b.Errorf("/livez answers %d: %s", code, why)
+			}
+		}
+	})
+}
+
 // A loop that does not come back, wherever it stands, is not vouched for; when it goes on, it is.
 func TestWatchdogOfAStuckLoop(t *testing.T) {
 	for _, step := range []string{"pass", "idle"} {
@@ -83,17 +108,17 @@ func TestWatchdogOfAStuckLoop(t *testing.T) {
 				b.log.take(b.T)
 				stuck.Store(true)
 				b.hints.changes <- struct{}{}
-				time.Sleep(stuckAfter + 5*time.Second)
+				time.Sleep(time.Minute + 5*time.Second)
 				if n := m.fed(b, 10*time.Minute); n > 0 {
 					b.Errorf("fed %d times while the loop was stuck", n)
 				}
 				log := b.log.take(b.T)
-				line := said(log, "it is stuck; the watchdog is not fed until it goes on")
+				line := said(log, "sync loop is not making progress; watchdog pings stopped")
 				if line == nil || !strings.Contains(fmt.Sprint(line["reason"]), "the loop has taken no step for") || len(log) > 3 {
 					b.Errorf("the log says %v", log)
 				}
-				if ok, why := b.d.alive(time.Now()); ok || why == "" {
-					b.Errorf("alive: %v, %q", ok, why)
+				if code, why := b.live(); code != http.StatusServiceUnavailable || !strings.HasPrefix(why, "stuck: the loop") {
+					b.Errorf("/livez answers %d: %s", code, why)
 				}
 				stuck.Store(false)
 				close(release)
@@ -145,8 +170,8 @@ func TestWatchdogOfAStuckWorker(t *testing.T) {
 				if n := m.fed(b, time.Hour); n > 0 {
 					b.Errorf("fed %d times while a worker was stuck", n)
 				}
-				if ok, why := b.d.alive(time.Now()); ok || !strings.Contains(why, "no call was begun or answered for 1h") {
-					b.Errorf("alive: %v, %q", ok, why)
+				if code, why := b.live(); code != http.StatusServiceUnavailable || !strings.Contains(why, "no request was sent or answered for 1h") {
+					b.Errorf("/livez answers %d: %s", code, why)
 				}
 				close(release)
 				time.Sleep(time.Minute)

@@ -1,12 +1,9 @@
-// Package control is the daemon's local API. Two servers, and what they may do is what sets them apart:
+// Package control is the daemon's status, in the one form in which it leaves the process. Packages below serve it:
 //
-//   - the unix socket: everything that the commands status, explain, history, sync, pause, resume, release
-//     and rollback need. Who may open the socket may tell the daemon what to do.
-//   - the TCP listener (--listen, off by default): the status page, metrics and health. Nothing there
-//     changes anything: it has no route that does, and answers GET and HEAD alone.
-//
-// # Words
-//
-//   - source: where both look. The daemon is one; it answers at once, whatever a pass is doing.
-//   - status: one value, put together for each question from what the loop and the workers have published.
+//   - rpc: the unix socket, for the commands status, explain, history, sync, pause, resume, release and rollback.
+//     Who may open the socket may tell the daemon what to do.
+//   - web: the status page, on the TCP listener (--listen, off by default). It answers GET and HEAD alone, and has no
+//     route that changes anything.
+//   - health: /livez, /readyz and /metrics, on the same listener; and the judge of liveness, which the watchdog asks, too.
+//   - notify: messages to a webhook.
 package control

@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan/window"
 )
+
+// longestLine is how many characters of one are shown: an error of the API may be long.
+const longestLine = 300
 
 // How much a line matters.
 const (
@@ -29,13 +31,13 @@ type Line struct {
 	Text  string `json:"text"`
 }
 
-// lines says in words how the daemon does, the most important first: there is always one.
-func lines(s *Status) []Line {
+// Lines says in words how the daemon does, the most important first: there is always one.
+func (s *Status) Lines() []Line {
 	var all []Line
 	say := func(level, topic, format string, args ...any) {
-		all = append(all, Line{level, topic, shortened(escaped(fmt.Sprintf(format, args...)), longestLine)})
+		all = append(all, Line{level, topic, text.Cut(text.Escape(fmt.Sprintf(format, args...)), longestLine)})
 	}
-	recovers := s.Error != "" && !s.CredentialsDead && s.Works()
+	recovers := s.Error != "" && !s.CredentialsDead && s.Progresses()
 	if s.Stuck != "" {
 		say(levelBad, "stuck", "The daemon is stuck: %s", s.Stuck)
 	}
@@ -134,7 +136,7 @@ func lines(s *Status) []Line {
 func (s *Status) Sentence() string {
 	switch {
 	case s.PID != 0:
-		return lines(s)[0].Text + "."
+		return s.Lines()[0].Text + "."
 	case s.Paused != nil:
 		return "No daemon runs, and nothing is to be changed: paused."
 	case s.Users > 0 && s.Quarantined == 0:
@@ -159,24 +161,3 @@ func (s *Status) idleFor() string {
 }
 
 func areOf(n int) string { return text.Count(n, "user is", "users are") }
-
-// How many characters of one text are shown: what somebody writes into a title must not
-// make the page unreadable.
-const (
-	longestText = 1000
-	longestLine = 300
-)
-
-// escaped is text.Escape, and shortens what is too long.
-func escaped(s string) string { return shortened(text.Escape(s), longestText) }
-
-func shortened(s string, most int) string {
-	n := 0
-	for i := range s {
-		if n == most {
-			return fmt.Sprintf("%s… (%d characters)", s[:i], utf8.RuneCountInString(s))
-		}
-		n++
-	}
-	return s
-}

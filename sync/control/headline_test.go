@@ -62,7 +62,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 	} {
 		s := well
 		c.change(&s)
-		got := lines(&s)
+		got := s.Lines()
 		if got[0].Level != c.level || got[0].Text != c.want || len(got) != 1+c.others {
 			t.Errorf("want %s %q and %d more, got %+v", c.level, c.want, c.others, got)
 		}
@@ -72,20 +72,4 @@ func TestTheMostImportantSentence(t *testing.T) {
 			}
 		}
 	}
-}
-
-// A text that is made fit to be read stays the same when it is made so again.
-func FuzzEscaped(f *testing.F) {
-	for _, s := range []string{"plain", "C:\\x", "a\"b", "\u202e", "\x00\xff", "é\n"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		once := escaped(s)
-		if len([]rune(s)) < longestText/10 && escaped(once) != once {
-			t.Errorf("%q, then %q", once, escaped(once))
-		}
-		if len([]rune(once)) > longestText+30 {
-			t.Errorf("%d characters", len([]rune(once)))
-		}
-	})
 }

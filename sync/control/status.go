@@ -125,6 +125,16 @@ func New(st usersync.Status) Status {
 	return s
 }
 
+// PassUnderWay reports whether a pass is under way.
+func (s *Status) PassUnderWay() bool { return s.Phase != usersync.PhaseIdle && s.Phase != "" }
+
+// Progresses reports whether the pass under way gets somewhere: that a user was applied or read sets it apart from those
+// that failed before.
+func (s *Status) Progresses() bool {
+	// Failed is of the pass before, until it applies.
+	return s.PassUnderWay() && s.Read > 0 || s.Phase == usersync.PhaseApply && s.Done > s.Failed
+}
+
 // isStateError reports whether a pass ended because the state file cannot be read or written.
 func isStateError(err error) bool {
 	return slices.ContainsFunc([]error{state.ErrDamaged, state.ErrReplaced, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EIO},

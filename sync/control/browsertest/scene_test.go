@@ -15,6 +15,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/control/web"
 	"usersyncd/sync/plan"
 )
 
@@ -140,7 +141,7 @@ func (s *scene) History(q state.Query) ([]state.Event, error) {
 // serve shows a source on an address, until stop.
 func serve(t *testing.T, address string, src control.Source) (stop func()) {
 	t.Helper()
-	l, err := control.Listen(t.Context(), control.ListenOptions{Address: address, Source: src, Log: slog.New(slog.DiscardHandler)})
+	l, err := web.Listen(t.Context(), web.Options{Address: address, Source: src, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func stopped(st *control.Status) condition {
 		c.title, c.text = "the daemon is stuck", "It makes no progress."
 		c.fix = "Look at its log; systemctl restart usersyncd loses nothing."
 		c.alerts = []alert{{key: "stuck", summary: st.Stuck}}
-	case st.Error != "" && !st.CredentialsDead && !st.Works() && idle >= outage:
+	case st.Error != "" && !st.CredentialsDead && !st.Progresses() && idle >= outage:
 		c.title, c.text = "no pass has succeeded for "+text.Duration(idle), "The last one ended early; it is tried again by itself."
 		c.fix = "usersyncd status"
 		c.alerts = []alert{{key: "error", summary: st.Error}}

@@ -1,0 +1,88 @@
+package web
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// hosts are the names under which the listener may be asked. A page elsewhere can make a browser send
+// requests to an address of its choice under a name of its own (DNS rebinding), and would then read the
+// answers: a name that is not ours is refused.
+type hosts map[string]bool
+
+// newHosts takes the address that is listened on, as host:port, and the names of --listen-hosts.
+func newHosts(address string, more []string) (hosts, error) {
+	h := hosts{"127.0.0.1": true, "::1": true, "localhost": true}
+	for _, name := range more {
+		bare, ok := bareHost(name)
+		if !ok {
+			return nil, fmt.Errorf("--listen-hosts: %q is not a host name or an IP address; give names as they stand in the browser's address, without http://, port and path", name)
+		}
+		h[bare] = true
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", address, err)
+	}
+	if bare, ok := bareHost(host); ok {
+		h[bare] = true
+	}
+	return h, nil
+}
+
+// allows reports whether a request is for us. The port does not count: tunnels and proxies change it. An IP
+// address that is the one the connection came in on is ours as well, and cannot be rebound.
+func (h hosts) allows(r *http.Request) bool {
+	bare, ok := asked(r)
+	if !ok {
+		return false
+	}
+	if h[bare] {
+		return true
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	ip, err := netip.ParseAddr(bare)
+	return ok && err == nil && local.AddrPort().Addr().Unmap() == ip
+}
+
+// asked is the host that a request names, without its port.
+func asked(r *http.Request) (string, bool) {
+	host := r.Host
+	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
+		host = name
+	}
+	return bareHost(host)
+}
+
+// bareHost is a host name or IP address in one spelling: lower case, no brackets, no final dot.
+func bareHost(s string) (string, bool) {
+	bracketed := strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]")
+	if bracketed {
+		s = s[1 : len(s)-1]
+	}
+	if ip, err := netip.ParseAddr(s); err == nil && (ip.Is6() || !bracketed) && ip.Zone() == "" {
+		return ip.Unmap().String(), true
+	}
+	s = strings.ToLower(strings.TrimSuffix(s, "."))
+	if bracketed || s == "" || len(s) > 253 {
+		return "", false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return "", false
+		}
+	}
+	return s, true
+}
+
+// refuse says which setting lets a name in. The name is foreign: it is quoted.
+func (h hosts) refuse(w http.ResponseWriter, r *http.Request) {
+	text := fmt.Sprintf("this is usersyncd, and it is not known as %q.\n", r.Host)
+	if bare, ok := asked(r); ok {
+		text += fmt.Sprintf("If it should be, start it with --listen-hosts %s (USERSYNCD_LISTEN_HOSTS, or listen-hosts: in the --config file).\n", bare)
+	}
+	http.Error(w, text, http.StatusMisdirectedRequest)
+}

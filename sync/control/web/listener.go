@@ -1,0 +1,199 @@
+// Package web serves the status page over TCP, and what is mounted beside it. It reads, and changes nothing.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"usersyncd/sync/control"
+)
+
+// Limits of the listener: the daemon's memory and descriptors are for its work.
+const (
+	maxConnections = 128
+	maxStreams     = 16
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second // of an answer; a stream has one for each write
+	idleTimeout    = time.Minute
+	endTimeout     = 5 * time.Second // for what is under way when the listener ends
+	maxHeader      = 16 << 10
+)
+
+// policy allows what comes from our own files, and nothing else: no inline script or style, no other
+// server, no frame around it; and no text that becomes markup (trusted types).
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// Options say where and what to serve over TCP.
+type Options struct {
+	Address string   // host:port, as in --listen
+	Hosts   []string // further names under which it may be asked, as in --listen-hosts
+	Source  control.Source
+	Mount   map[string]http.Handler // by path: metrics and health
+	Log     *slog.Logger
+}
+
+// A Listener serves the status page and what is mounted. It answers GET and HEAD alone, and changes nothing.
+type Listener struct {
+	source  control.Source
+	log     *slog.Logger
+	socket  net.Listener
+	hosts   hosts
+	assets  *assets
+	routes  map[string]http.Handler
+	mux     *http.ServeMux
+	samples samples
+	frame   atomic.Pointer[frame]
+	streams chan struct{} // one element for each that is open
+
+	every     time.Duration // between samples
+	heartbeat time.Duration // of a stream that has nothing to say
+	stall     time.Duration // for one write to a stream
+}
+
+// Listen opens the socket. Run serves it, and closes it.
+func Listen(ctx context.Context, o Options) (*Listener, error) {
+	allowed, err := newHosts(o.Address, o.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("%w (expected HOST:PORT, such as 127.0.0.1:8787)", err)
+	}
+	l, err := newListener(o, allowed)
+	if err != nil {
+		return nil, err
+	}
+	l.socket, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
+	if err != nil {
+		return nil, err // which names the address
+	}
+	if at, ok := l.socket.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
+		l.log.Warn("the status page is not only for this machine: whoever reaches it reads names and addresses of users; "+
+			"listen on 127.0.0.1, and put a proxy with authentication before it", "listen", l.socket.Addr().String())
+	}
+	return l, nil
+}
+
+// newListener is a listener without a socket.
+func newListener(o Options, allowed hosts) (*Listener, error) {
+	files, err := loadAssets()
+	if err != nil {
+		return nil, fmt.Errorf("files of the status page: %w", err)
+	}
+	l := &Listener{
+		source: o.Source, log: o.Log, hosts: allowed, assets: files, mux: http.NewServeMux(),
+		samples: samples{size: samplesKept}, streams: make(chan struct{}, maxStreams),
+		every: sampleEvery, heartbeat: 15 * time.Second, stall: 5 * time.Second,
+	}
+	l.frame.Store(&frame{next: make(chan struct{})})
+	l.routes = map[string]http.Handler{
+		"/{$}":         http.HandlerFunc(files.page),
+		"/assets/":     http.StripPrefix("/assets/", http.HandlerFunc(files.serve)),
+		"/events":      http.HandlerFunc(l.serveEvents),
+		"/api/status":  http.HandlerFunc(l.serveStatus),
+		"/api/plan":    http.HandlerFunc(l.servePlan),
+		"/api/history": http.HandlerFunc(l.serveHistory),
+		"/api/samples": http.HandlerFunc(l.serveSamples),
+	}
+	for path, handler := range o.Mount {
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "{} ") {
+			return nil, fmt.Errorf("mount %q: not a plain path", path)
+		}
+		if l.routes[path] != nil {
+			return nil, fmt.Errorf("mount %q: the status page has this path", path)
+		}
+		l.routes[path] = handler
+	}
+	for path, handler := range l.routes {
+		l.mux.Handle(path, handler)
+	}
+	return l, nil
+}
+
+// Addr is where the listener is, also if the port was 0.
+func (l *Listener) Addr() net.Addr { return l.socket.Addr() }
+
+// Run serves until ctx ends; streams end with it, and what else is under way gets a few seconds. It returns
+// ctx's error, or why the socket does not work any more.
+func (l *Listener) Run(ctx context.Context) error {
+	sampled := make(chan struct{})
+	sampling, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(sampled)
+		l.sample(sampling)
+	}()
+	defer func() { stop(); <-sampled }()
+
+	var open atomic.Int64
+	server := &http.Server{
+		Handler:           l,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(l.log.Handler(), slog.LevelDebug), // clients that went away
+		ConnState: func(c net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				if open.Add(1) > maxConnections {
+					_ = c.Close()
+				}
+			case http.StateClosed, http.StateHijacked:
+				open.Add(-1)
+			}
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l.socket) }()
+	l.log.Info("the page, metrics and health are served", "url", "http://"+l.socket.Addr().String()+"/")
+	select {
+	case err := <-served:
+		_ = server.Close()
+		return fmt.Errorf("status page: %w", err)
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if err := server.Shutdown(ending); err != nil {
+		l.log.Warn("the status page did not end in time; its connections are closed", "error", err)
+		_ = server.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("status page: %w", err)
+	}
+	return ctx.Err()
+}
+
+// ServeHTTP is what every request passes, whatever its path.
+func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	switch {
+	case !l.hosts.allows(r):
+		l.hosts.refuse(w, r)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "nothing can be changed here: use the command line on this machine, such as usersyncd sync, pause or release", http.StatusMethodNotAllowed)
+	default:
+		l.mux.ServeHTTP(w, r)
+	}
+}
+
+func (l *Listener) reply(w http.ResponseWriter, v any, marshal func(any) ([]byte, error)) {
+	body, err := marshal(v)
+	if err != nil {
+		l.log.Error("status page: cannot write an answer as JSON", "error", err)
+		http.Error(w, "internal error: see the log", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, _ = w.Write(append(body, '\n')) // who asked may be gone
+}
