@@ -40,8 +40,8 @@ func draw() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="t">`+"\n", chartWidth, height)
 	b.WriteString(chartStyle)
-	fmt.Fprintf(&b, `<text class="title" x="8" y="20" id="t">1,000 calls at a quota of 300 a minute: answers a second, and 429s</text>`+"\n")
-	fmt.Fprintf(&b, `<text class="note" x="8" y="38">blue: calls done a second, a row is 40 high; red marks: 429s, taller for more at once; one seed of scenario S1</text>`+"\n")
+	fmt.Fprintf(&b, `<text class="title" x="8" y="20" id="t">1,000 calls at a quota of 300 per minute: responses per second, and 429s</text>`+"\n")
+	fmt.Fprintf(&b, `<text class="note" x="8" y="38">blue: completed calls per second, 0 to 40 in each row; red: 429s, higher for more at once; one seed of scenario S1</text>`+"\n")
 	for i, p := range policies {
 		clients, f := lab.Play(lab.Scenarios()[0], p.Policy, chartCalls, 1)
 		row(&b, chartHead+i*(rowHeight+rowGap), p.Name, clients[0], f)
@@ -62,7 +62,7 @@ func across(t time.Duration) float64 {
 func row(b *strings.Builder, top int, name string, c *lab.Client, f lab.Figures) {
 	base := top + rowHeight
 	fmt.Fprintf(b, `<text x="8" y="%d">%s</text>`+"\n", base-4, name)
-	fmt.Fprintf(b, `<text class="note" x="%d" y="%d" text-anchor="end">%.0f s, %.1f %% of the calls 429, %d lost</text>`+"\n",
+	fmt.Fprintf(b, `<text class="note" x="%d" y="%d" text-anchor="end">%.0f s, 429s on %.1f %% of the calls, %d users lost</text>`+"\n",
 		chartWidth-chartRight, top+8, f.Took.Seconds(), f.Throttled, f.Lost)
 	for t := time.Duration(0); t <= chartSpan; t += time.Minute {
 		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+"\n", across(t), across(t), top+14, base)

@@ -37,11 +37,11 @@ func (o options) tables() string {
 		o.comparison(&b, n)
 	}
 	if o.calls == 0 && o.policy == "" && o.scenario == "" {
-		b.WriteString("### More of ours\n\n")
+		b.WriteString("### More scenarios, usersyncd only\n\n")
 		o.ours(&b)
-		b.WriteString("### The worst of 20 seeds, ours\n\n")
+		b.WriteString("### The worst of 20 seeds, usersyncd only\n\n")
 		o.worst(&b)
-		b.WriteString("### The script with fewer and more workers\n\n")
+		b.WriteString("### The script with other numbers of workers\n\n")
 		o.scripts(&b)
 	}
 	return b.String()
@@ -91,7 +91,7 @@ func (o options) ours(b *strings.Builder) {
 	}
 	policies := lab.Policies()
 	limiter := policies[len(policies)-1].Policy
-	b.WriteString("| the API | calls | time | of the bound | 429 | |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| the API | calls | time | multiple of the bound | 429 | |\n| --- | --- | --- | --- | --- | --- |\n")
 	row := func(name string, calls int, note func(lab.Figures) string) {
 		f := lab.Measure(all[name], limiter, calls, o.seeds)
 		times := fmt.Sprintf("%.2fx", f.Ratio)

@@ -85,30 +85,30 @@ func bucketBound(calls int) time.Duration {
 // counted), and the bound counts these, too.
 func Scenarios() []Scenario {
 	return []Scenario{
-		{Name: "S1", What: "fixed window, 300 a minute, with headers", build: func(b *setup) { b.servers = []Server{PerMinute(limit)} }},
+		{Name: "S1", What: "fixed window, 300 per minute, with headers", build: func(b *setup) { b.servers = []Server{PerMinute(limit)} }},
 		{Name: "S1f", What: "the same, seconds rounded down", build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Floor: true}}
 		}},
-		{Name: "S2", What: "S1, Retry-After and no headers", build: func(b *setup) {
+		{Name: "S2", What: "S1 with Retry-After but without quota headers", build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true}}
 		}},
-		{Name: "S2b", What: "the same, a bare 429", build: func(b *setup) {
+		{Name: "S2b", What: "the same without Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true, NoRetryAfter: true}}
 		}},
 		{Name: "S3", What: "sliding window, 300 in any minute, Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
 		}},
-		{Name: "S3f", What: "the same, answers in 30 ms", Fast: true, build: func(b *setup) {
+		{Name: "S3f", What: "the same, responses in 30 ms", Fast: true, build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
 		}},
-		{Name: "S4", What: "token bucket, 5 a second, burst 20, Retry-After", build: func(b *setup) {
+		{Name: "S4", What: "token bucket, 5 per second, burst 20, Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Bucket{Rate: 5, Burst: 20}}
 		}, bound: bucketBound},
 		{Name: "S5", What: "S1 with a rival that uses 30 to 70 %", build: rival(false)},
 		{Name: "S5b", What: "the same without headers", build: rival(true)},
 		{Name: "S6", What: "S1, halved for five minutes", build: cut(false), bound: cutBound},
 		{Name: "S6b", What: "S2, halved for five minutes", build: cut(true), bound: cutBound},
-		{Name: "S7", What: "headers say 300, a hidden layer allows 180", build: func(b *setup) {
+		{Name: "S7", What: "headers report 300, a hidden layer allows 180", build: func(b *setup) {
 			b.servers = []Server{&Layered{Told: PerMinute(limit), Hidden: &Sliding{Allowed: 180, Window: time.Minute}}}
 		}, bound: perMinute(180)},
 		{Name: "S8", What: "two processes on S1, the second 17 s later", Pair: true, build: func(b *setup) { b.servers = []Server{PerMinute(limit)} }},
@@ -121,7 +121,7 @@ func Scenarios() []Scenario {
 		{Name: "S9", What: "three tokens, one allowed 60", Tokens: 3, build: func(b *setup) {
 			b.servers = []Server{PerMinute(limit), PerMinute(60), PerMinute(limit)}
 		}, bound: perMinute(2*limit + 60)},
-		{Name: "S9c", What: "three tokens, the first answers nothing but 429", Tokens: 3, build: func(b *setup) {
+		{Name: "S9c", What: "three tokens, the first gets only 429s", Tokens: 3, build: func(b *setup) {
 			b.servers = []Server{Dead{}, PerMinute(limit), PerMinute(limit)}
 		}, bound: perMinute(2 * limit)},
 		{Name: "S9b", What: "three tokens that share one quota", Tokens: 3, build: func(b *setup) {
