@@ -44,7 +44,7 @@ func BenchmarkScan(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			s, err := l.Scan(b.Context())
-			if err != nil || s.Files != benchUsers+1 || s.DirtyFiles > 0 || len(s.Unjudged) > 0 {
+			if err != nil || s.Files != benchUsers+1 || s.DirtyFiles > 0 || len(s.NotCompared) > 0 {
 				b.Fatal(s, err)
 			}
 		}

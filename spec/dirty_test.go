@@ -49,7 +49,7 @@ func (r repository) checkDirtyAt(revision string, l *spec.Loader, what string, w
 	s, err := l.Scan(r.Context())
 	must(r.TB, err)
 	if s.Revision != revision || s.DirtyFiles != len(want) || !slices.Equal(s.Dirty, want) {
-		r.Errorf("%s: revision %s, not %s; %d dirty: %q, not %q; %q", what, s.Revision, revision, s.DirtyFiles, s.Dirty, want, s.Unjudged)
+		r.Errorf("%s: revision %s, not %s; %d dirty: %q, not %q; %q", what, s.Revision, revision, s.DirtyFiles, s.Dirty, want, s.NotCompared)
 	}
 }
 
@@ -294,7 +294,7 @@ func TestConvertedFiles(t *testing.T) {
 				want = []string{"a.yaml"}
 			}
 			r.checkDirty(l, "after", want...)
-			said := strings.Join(load(t, l).Unjudged, "\n")
+			said := strings.Join(load(t, l).NotCompared, "\n")
 			if says := strings.Contains(said, "1 file is not compared") && strings.Contains(said, "a.yaml"); says != (c.want == unjudged) {
 				t.Errorf("said: %q", said)
 			}
@@ -314,7 +314,7 @@ func TestIndexThatCannotBeJudged(t *testing.T) {
 		do   func(r repository)
 		says string
 	}{
-		"missing":  {func(r repository) { r.remove(".git/index") }, "/.git/index is missing"},
+		"missing":  {func(r repository) { r.remove(".git/index") }, "/.git/index does not exist"},
 		"no index": {func(r repository) { r.write(".git/index", "index") }, "/.git/index: damaged"},
 		"empty":    {func(r repository) { r.write(".git/index", "") }, "/.git/index: damaged"},
 		"a folder": {func(r repository) {
@@ -323,7 +323,7 @@ func TestIndexThatCannotBeJudged(t *testing.T) {
 		}, "is not a regular file"},
 		"cut off":    {func(r repository) { must(r.TB, os.Truncate(filepath.Join(r.dir, ".git/index"), 200)) }, "/.git/index: damaged"},
 		"config":     {func(r repository) { r.write(".git/config", "[core\n") }, "/.git/config: line 1"},
-		"object ids": {func(r repository) { r.write(".git/config", "[extensions]\nobjectFormat = md5\n") }, "names objects by md5"},
+		"object ids": {func(r repository) { r.write(".git/config", "[extensions]\nobjectFormat = md5\n") }, "the object format md5"},
 		"other tree": {func(r repository) { r.git("config", "core.worktree", "/") }, "core.worktree is /"},
 		"shared gone": {func(r repository) {
 			r.git("update-index", "--split-index")
@@ -339,7 +339,7 @@ func TestIndexThatCannotBeJudged(t *testing.T) {
 			c.do(r)
 			r.write("users/a.yaml", "email: a@x.example\ntitle: Another\n")
 			tree := load(t, spec.NewLoader(filepath.Join(r.dir, "users")))
-			if tree.Revision != commit || len(tree.Dirty) > 0 || len(tree.Incomplete) > 0 || len(tree.Unjudged) != 1 || !strings.Contains(tree.Unjudged[0], c.says) {
+			if tree.Revision != commit || len(tree.Dirty) > 0 || len(tree.Incomplete) > 0 || len(tree.NotCompared) != 1 || !strings.Contains(tree.NotCompared[0], c.says) {
 				t.Errorf("revision %s, state %+v", tree.Revision, tree.State)
 			}
 		})

@@ -92,7 +92,7 @@ func TestTheSameCheckoutBehindAMovingLink(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(tree, ".git"), []byte("gitdir: ../../.git/worktrees/"+commit+"\n"), 0o644))
 			must(t, os.Symlink(tree, link+".new"))
 			must(t, os.Rename(link+".new", link))
-			if s := load(t, l); s.Checkout != name || s.Revision != commit || len(s.Unjudged)+len(s.Incomplete) > 0 {
+			if s := load(t, l); s.Checkout != name || s.Revision != commit || len(s.NotCompared)+len(s.Incomplete) > 0 {
 				t.Errorf("%s at %s: %+v", s.Checkout, s.Revision, s.State)
 			}
 		}

@@ -112,8 +112,8 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	for i := range s.Incomplete {
 		s.Incomplete[i].What = text.Escape(s.Incomplete[i].What) // it quotes paths
 	}
-	for i := range s.Unjudged {
-		s.Unjudged[i] = text.Escape(s.Unjudged[i])
+	for i := range s.NotCompared {
+		s.NotCompared[i] = text.Escape(s.NotCompared[i])
 	}
 	if err := git.Unchanged(); err != nil {
 		return nil, err

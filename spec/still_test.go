@@ -104,7 +104,7 @@ func TestScanWaitsForTheIndexLock(t *testing.T) {
 	lock := filepath.Join(r.dir, ".git", "index.lock")
 	write(t, r.dir, ".git/index.lock", "")
 	_, err := l.Scan(t.Context())
-	if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), lock+" is there since 2") || !strings.Contains(err.Error(), "remove it if no git is running there") {
+	if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), lock+" exists since 2") || !strings.Contains(err.Error(), "remove it if no git is running there") {
 		t.Errorf("with index.lock: %v", err)
 	}
 	must(t, os.Remove(lock))

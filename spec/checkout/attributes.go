@@ -3,14 +3,15 @@ package checkout
 import (
 	"errors"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
-// A conversion is what git may do between a file and what it keeps of it (gitattributes(5)).
+// A conversion is what git may do between a file and its blob (gitattributes(5)).
 type conversion uint8
 
 const (
@@ -19,27 +20,27 @@ const (
 	anything
 )
 
-// attributes are the rules of a work tree, read folder by folder as they are needed.
+// attributes are the rules of a work tree. Those of a folder are read when they are first needed.
 type attributes struct {
 	workTree string
 	autocrlf bool
 	macros   map[string][]assignment
 	folders  map[string][]rule // by path in the work tree
-	info     []rule            // of the repository: they count more
+	info     []rule            // of info/attributes, which override the others
 }
 
-// A rule gives attributes to the files that its pattern fits.
+// A rule gives attributes to the files that match its pattern.
 type rule struct {
-	pattern []string // by segment; "**" is any number of them
+	pattern string // for doublestar
 	assigns []assignment
 }
 
 // An assignment sets one attribute: "true", "false", "" (unspecified) or a value.
 type assignment struct{ name, value string }
 
-// unreadable stands for rules that cannot be read: whatever they say may hold for every file.
+// unreadable stands for rules that cannot be read: they may apply to every file.
 func unreadable() []rule {
-	return []rule{{[]string{"**", "*"}, []assignment{{"filter", "unknown"}}}}
+	return []rule{{"**", []assignment{{"filter", "unknown"}}}}
 }
 
 func newAttributes(r repo, c config) *attributes {
@@ -50,16 +51,16 @@ func newAttributes(r repo, c config) *attributes {
 	return a
 }
 
-// of is what may be done to a file, by path in the work tree.
+// of is the conversion of a file, by path in the work tree.
 func (a *attributes) of(name string) conversion {
-	var all []assignment // what counts more comes later
+	var all []assignment // later ones override
 	for folder, rest := "", name; ; {
 		rules, read := a.folders[folder]
 		if !read {
 			rules = a.read(filepath.Join(a.workTree, filepath.FromSlash(folder), ".gitattributes"), folder == "")
 			a.folders[folder] = rules
 		}
-		all = appendFitting(all, rules, rest)
+		all = appendMatching(all, rules, rest)
 		step, below, deeper := strings.Cut(rest, "/")
 		if !deeper {
 			break
@@ -67,12 +68,12 @@ func (a *attributes) of(name string) conversion {
 		folder, rest = pathBelow(folder, step), below
 	}
 	has := map[string]string{}
-	a.fill(has, appendFitting(all, a.info, name))
+	a.fill(has, appendMatching(all, a.info, name))
 
 	set := func(name string) bool { return has[name] != "" && has[name] != "false" }
 	text, known := isText(has["text"])
 	if !known {
-		text, known = isText(has["crlf"]) // its old name
+		text, known = isText(has["crlf"]) // its former name
 	}
 	switch {
 	case set("filter") || set("ident") || set("working-tree-encoding"):
@@ -85,24 +86,22 @@ func (a *attributes) of(name string) conversion {
 	return none
 }
 
-// isText reports what a value of the attribute text means. git ignores one that it does not know.
+// isText is the meaning of a value of the attribute text. git ignores a value that it does not know.
 func isText(value string) (text, known bool) {
 	return value != "false", value == "true" || value == "false" || value == "auto" || value == "input"
 }
 
-// appendFitting adds what the rules say of a file, by path relative to where they stand.
-func appendFitting(all []assignment, rules []rule, name string) []assignment {
-	segments := strings.Split(name, "/")
+// appendMatching adds the assignments of the rules that match a file, by path relative to the rules' folder.
+func appendMatching(all []assignment, rules []rule, name string) []assignment {
 	for _, r := range rules {
-		if fits(r.pattern, segments) {
+		if matches(r.pattern, name) {
 			all = append(all, r.assigns...)
 		}
 	}
 	return all
 }
 
-// fill goes from the last assignment to the first, and takes the first that it meets of each attribute. A macro that is
-// set stands for others.
+// fill sets the attributes, later assignments first. A macro that is set stands for other assignments.
 func (a *attributes) fill(has map[string]string, all []assignment) {
 	for _, s := range slices.Backward(all) {
 		if _, known := has[s.name]; known {
@@ -114,7 +113,7 @@ func (a *attributes) fill(has map[string]string, all []assignment) {
 	}
 }
 
-// read reads a file of rules. Macros count in the topmost one and the repository's own.
+// read reads a file of rules. Macros may be defined in the root folder and in info/attributes.
 func (a *attributes) read(name string, macros bool) []rule {
 	text, err := readFile(name, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +125,7 @@ func (a *attributes) read(name string, macros bool) []rule {
 	var rules []rule
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		pattern, rest := cutPattern(strings.Trim(line, " \t\r\n"))
-		if pattern == "" || pattern[0] == '#' || pattern[0] == '!' || strings.HasSuffix(pattern, "/") { // a folder has no attributes
+		if pattern == "" || pattern[0] == '#' || pattern[0] == '!' || strings.HasSuffix(pattern, "/") { // attributes are of files
 			continue
 		}
 		assigns := parseAssignments(rest)
@@ -136,12 +135,12 @@ func (a *attributes) read(name string, macros bool) []rule {
 			}
 			continue
 		}
-		rules = append(rules, rule{segmentsOf(pattern), assigns})
+		rules = append(rules, rule{globOf(pattern), assigns})
 	}
 	return rules
 }
 
-// cutPattern takes the pattern off a line. It may be in quotes, as C has them.
+// cutPattern splits the pattern from a line. It may be in quotes, as in C.
 func cutPattern(line string) (pattern, rest string) {
 	if quoted, err := strconv.QuotedPrefix(line); err == nil && quoted[0] == '"' {
 		if pattern, err = strconv.Unquote(quoted); err == nil {
@@ -172,45 +171,23 @@ func parseAssignments(text string) (all []assignment) {
 	return all
 }
 
-// segmentsOf splits a pattern. One without a slash fits at any depth, and ** at the end is all that is below.
-func segmentsOf(pattern string) []string {
+// globOf translates a pattern for doublestar. One without a slash matches at any depth, and ** at the end matches all
+// that is below.
+func globOf(pattern string) string {
 	if !strings.Contains(pattern, "/") {
-		return []string{"**", pattern}
+		pattern = "**/" + pattern
 	}
-	segments := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
-	if segments[len(segments)-1] == "**" {
-		segments = append(segments, "*")
+	if strings.HasSuffix(pattern, "/**") {
+		pattern += "/*"
 	}
-	return segments
+	return bracesAreText.Replace(strings.TrimPrefix(pattern, "/"))
 }
 
-// fits reports whether a pattern fits a path, both by segment. It goes back to the last "**" alone, so that no pattern
-// takes long.
-func fits(pattern, name []string) bool {
-	p, n, afterStars, from := 0, 0, -1, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == "**":
-			p++
-			afterStars, from = p, n
-		case p < len(pattern) && segmentFits(pattern[p], name[n]):
-			p, n = p+1, n+1
-		case afterStars >= 0: // one segment more is for the stars
-			from++
-			p, n = afterStars, from
-		default:
-			return false
-		}
-	}
-	for p < len(pattern) && pattern[p] == "**" {
-		p++
-	}
-	return p == len(pattern)
-}
+// bracesAreText escapes braces, which are alternatives to doublestar and text to git.
+var bracesAreText = strings.NewReplacer(`\\`, `\\`, `\{`, `\{`, `\}`, `\}`, "{", `\{`, "}", `\}`)
 
-// segmentFits takes a pattern that is not understood for one that fits: too much rather than too little is left unjudged.
-func segmentFits(pattern, name string) bool {
-	// path.Match negates with ^ alone, and knows no classes such as [:alpha:].
-	ok, err := path.Match(strings.ReplaceAll(pattern, "[!", "[^"), name)
-	return ok || err != nil || strings.Contains(pattern, "[:")
+// matches reports whether a file matches. An invalid pattern matches: rather too many files are not compared than too few.
+func matches(glob, name string) bool {
+	ok, err := doublestar.Match(glob, name)
+	return ok || err != nil || strings.Contains(glob, "[:") // which is a class, such as [:alpha:]
 }

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// A Comparison holds the files of the folder against the index.
+// A Comparison compares the files of a folder with the index.
 type Comparison struct {
 	checkout *Checkout
 	paths    []string
 	files    []compared
 
-	missing []unmatched // wanted entries without a file
+	missing []missing // wanted entries without a file
 }
 
 // compared is one file.
@@ -23,39 +23,39 @@ type compared struct {
 	module *module // the work tree that it belongs to
 	entry  *entry  // nil: not in the index
 	result result
-	id     objectID          // of its content, if that was hashed,
-	digest [sha256.Size]byte // and its SHA-256
+	id     objectID          // of its content, if that was hashed
+	digest [sha256.Size]byte // SHA-256 of its content, if that was hashed
 }
 
 type result uint8
 
 const (
-	unjudged          result = iota // not read, or there is no index
+	notCompared       result = iota // not read, or there is no index
 	same                            // as in the index
-	differs                         // from it
-	differsByLineEnds               // from it, and with LF for each CR LF would not
+	differs                         // from the index
+	differsByLineEnds               // from the index, but would not with LF in place of each CR LF
 )
 
-type unmatched struct {
+type missing struct {
 	*module
 	*entry
 }
 
-// Compare looks the files up that are in the folder, by sorted slash-separated path relative to it.
+// Compare finds files in the index. paths are relative to the folder, slash-separated and sorted.
 func (c *Checkout) Compare(paths []string) *Comparison {
 	all := &Comparison{checkout: c, paths: paths, files: make([]compared, len(paths))}
 	for _, m := range c.all() { // the submodules come after those that they are in
 		begin, end := 0, len(paths)
-		if m.mount != "" { // what begins alike stands together
+		if m.mount != "" {
 			begin, _ = slices.BinarySearch(paths, m.mount+"/")
-			end, _ = slices.BinarySearch(paths, m.mount+"0") // "0" comes after "/"
+			end, _ = slices.BinarySearch(paths, m.mount+"0") // "0" follows "/"
 		}
 		all.pair(m, begin, end)
 	}
 	return all
 }
 
-// pair finds the entries of a work tree's files, both in order.
+// pair finds the entries of a work tree's files. Both are sorted.
 func (c *Comparison) pair(m *module, begin, end int) {
 	for i := begin; i < end; i++ {
 		c.files[i].module, c.files[i].entry = m, nil
@@ -73,12 +73,12 @@ func (c *Comparison) pair(m *module, begin, end int) {
 			c.files[i].entry = &entries[k]
 			i++
 		} else {
-			c.missing = append(c.missing, unmatched{m, &entries[k]})
+			c.missing = append(c.missing, missing{m, &entries[k]})
 		}
 	}
 }
 
-// File compares one of the files, as it was read: content, and its SHA-256. Several may be compared at once.
+// File compares the file paths[i]; digest is the SHA-256 of its content. It may be called from several goroutines.
 func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha256.Size]byte) {
 	f := &c.files[i]
 	index := f.module.index
@@ -107,15 +107,15 @@ func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha25
 	}
 }
 
-// unchanged reports whether a file is as the index was told, without reading it: size and time are the same. A file of
-// the time of the index, or later, may have changed since in the same tick of the clock (git calls that racy).
+// unchanged reports whether a file has the size and the time of its entry. A file that is not older than the index may
+// have changed afterwards in the same tick of the clock (git calls such an entry racy).
 func (e *entry) unchanged(info, index os.FileInfo) bool {
-	told := time.Unix(int64(e.sec), int64(e.nsec))
+	recorded := time.Unix(int64(e.sec), int64(e.nsec))
 	return e.size == uint32(info.Size()) && uint32(info.ModTime().Unix()) == e.sec && uint32(info.ModTime().Nanosecond()) == e.nsec &&
-		told.Before(index.ModTime())
+		recorded.Before(index.ModTime())
 }
 
-// remember keeps the ids of what was hashed, for the next comparison.
+// remember caches the ids of what was hashed for the next comparison.
 func (c *Comparison) remember() {
 	ids := map[[sha256.Size]byte]objectID{}
 	for i := range c.files {

@@ -64,9 +64,9 @@ func TestConfigIsReadAsGitReadsIt(t *testing.T) {
 
 func TestConfigErrorNamesTheLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"[core\n":                    "line 1: the section's name is not closed",
-		"[a]\n\nb = \"open\nc=d":     "line 3: the value's quotes are not closed",
-		"[a]\nb = 1\n  nonsense !\n": "line 3: \"nonsense\" is not followed by = and a value",
+		"[core\n":                         "line 1 is not valid git configuration",
+		"[a]\n\nb = \"open\nc=d":          "line 3 is not valid git configuration",
+		"[a]\nb = 1\\\n2\n  nonsense !\n": "line 4 is not valid git configuration",
 	} {
 		if err := (config{}).parse(text); err == nil || err.Error() != want {
 			t.Errorf("%q: %v", text, err)

@@ -1,18 +1,23 @@
-// Package checkout is the git work tree that a folder of specs is in: which commit it stands at, whether git is at
-// work there, which checkout it is, and whether its files are those of the commit.
+// Package checkout reads the git work tree that a folder of specs is in: its commit, whether a git command is running or
+// unfinished there, which repository it is a checkout of, and whether its files are those of the commit.
 //
-// Git is never run, as a repository's own configuration can make it execute anything. All is read from the files of
-// .git: HEAD and refs, config, and index (gitrepository-layout(5), git-config(1), gitformat-index(5)). Only the
-// repository's own configuration and attributes count; those of a user or of the system are somebody else's here.
+// Git is never run, as a repository's own configuration can make it execute anything, and as it may not be installed
+// where the daemon runs. The files of .git are read instead: HEAD and refs, config, and index
+// (gitrepository-layout(5), git-config(1), gitformat-index(5)). The configuration and attributes of the user or of the
+// system are ignored: they belong to another user here.
 //
-// A [Reader] looks at one folder again and again, and keeps what is expensive: the parsed index, and the ids of files
-// that had to be hashed.
+// A [Reader] reads the same folder repeatedly, and caches the parsed index and the object ids of files that had to be
+// hashed.
 //
-//	c, err := reader.Open(dir)       // ErrTreeChanged while git is at work there
-//	compare := c.Compare(paths)      // what the index says about these files
-//	compare.File(i, info, content)   // each of them, as it is read
-//	state := compare.State(missing)  // identity, dirty, incomplete
-//	err = c.Unchanged()              // ErrTreeChanged if git did something meanwhile
+//	c, err := reader.Open(dir, dir)          // ErrTreeChanged while git is running there
+//	compare := c.Compare(paths)              // finds the files in the index
+//	compare.File(i, info, content, digest)   // for each file, as it is read
+//	state := compare.State(pointers)         // identity, dirty, incomplete
+//	err = c.Unchanged()                      // ErrTreeChanged if git changed something meanwhile
 //
-// The index stands for the commit: what is staged and not committed counts as committed.
+// Files are compared with the index, so what is staged and not committed counts as committed.
+//
+// The index is parsed here because no library reads what this package must: split and sparse indexes, SHA-256,
+// assume-unchanged, an index without a checksum, and damaged ones within bounds of time and memory (go-git v5 reads
+// none of these). Patterns of attributes are matched by doublestar; go-git's matcher takes neither [!a] nor several **.
 package checkout

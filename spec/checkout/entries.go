@@ -3,14 +3,12 @@ package checkout
 import (
 	"bytes"
 	"cmp"
-	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 )
 
-// An index is what matters of an index file. Paths are relative to the folder, or in a submodule to its work tree.
+// An index holds the wanted entries of an index file. Paths are relative to the folder, or in a submodule to its work tree.
 type index struct {
 	file          os.FileInfo
 	format        objectFormat
@@ -19,31 +17,27 @@ type index struct {
 
 	entries    []entry     // of files, by path
 	submodules []submodule // by path
-	sparse     []string    // folders that are not checked out; "." is the folder itself or one around it
+	sparse     []string    // folders that are not checked out; "." is the folder itself or a parent of it
 }
 
-// A submodule is one that an index names, and the commit that it is to stand at.
+// A submodule is a path of the index that is to be checked out at a commit of its own.
 type submodule struct {
 	path   string
 	commit objectID
 }
 
 func (x *index) read(name string) error {
-	err := readIndex(name, x.format, func(n int) { x.entries, x.submodules, x.sparse = make([]entry, 0, n), nil, nil }, x.add)
-	if errors.Is(err, errTooLarge) {
-		err = fmt.Errorf("%w: more than %d MiB", err, maxIndex>>20)
-	}
-	if err != nil {
+	if err := readIndex(name, x.format, x.add); err != nil {
 		return err
 	}
-	slices.SortStableFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })              // a split index is not in order
-	x.entries = slices.Clone(slices.CompactFunc(x.entries, func(a, b entry) bool { return a.path == b.path })) // versions of what is unmerged
+	slices.SortStableFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })              // a split index is not sorted
+	x.entries = slices.Clone(slices.CompactFunc(x.entries, func(a, b entry) bool { return a.path == b.path })) // an unmerged path has several
 	slices.SortFunc(x.submodules, func(a, b submodule) int { return cmp.Compare(a.path, b.path) })
 	slices.Sort(x.sparse)
 	return nil
 }
 
-// add takes what matters of an entry.
+// add keeps an entry if it is wanted.
 func (x *index) add(e *record) {
 	below, ok := x.relative(e.path)
 	if !ok {
@@ -67,7 +61,7 @@ func (x *index) add(e *record) {
 	}
 }
 
-// relative is a path relative to the folder; "." for the folder and those around it.
+// relative makes a path relative to the folder; "." for the folder and its parents.
 func (x *index) relative(name []byte) ([]byte, bool) {
 	name = bytes.TrimSuffix(name, []byte("/")) // of a sparse folder
 	if x.folder == "" {

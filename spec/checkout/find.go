@@ -11,15 +11,15 @@ import (
 	"syscall"
 )
 
-// repo is where a work tree and its repository are.
+// repo is the place of a work tree and its repository.
 type repo struct {
-	workTree  string // the folder that has .git, without links
+	workTree  string // the folder that has .git, links resolved
 	gitDir    string // "" outside git
 	commonDir string // where refs and config are; not gitDir in a linked worktree
 }
 
-// GitDir is the repository of the checkout that a folder is in: its .git, or what that names in a worktree
-// or submodule. It is "" outside git, and where it cannot be told, which [Reader.Open] says.
+// GitDir is the git directory of the checkout that a folder is in: its .git, or what that names in a worktree or
+// submodule. It is "" outside git, and where it cannot be read, for which [Reader.Open] returns an error.
 func GitDir(dir string) string {
 	dir, err := realPath(dir)
 	if err != nil {
@@ -32,7 +32,7 @@ func GitDir(dir string) string {
 	return r.gitDir
 }
 
-// realPath is an absolute path without links. A relative one may be relative to a link: the shell says where it is.
+// realPath is an absolute path with links resolved.
 func realPath(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -41,7 +41,7 @@ func realPath(dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-// find walks up from dir, a real path, to the first .git. Without one the repo is empty.
+// find walks up from dir, a real path, to the first .git. Outside git the repo is empty.
 func find(dir string) (repo, error) {
 	for {
 		gitDir, found, err := gitDirOf(dir)
@@ -61,14 +61,14 @@ func find(dir string) (repo, error) {
 	}
 }
 
-// gitDirOf reads dir/.git, which is a folder, or in a worktree or submodule a file that names one. What it
-// names may be missing, as with a worktree that was copied elsewhere: then dir belongs to no repository
-// that can be found, and not to one further up either.
+// gitDirOf reads dir/.git, which is a folder, or in a worktree or submodule a file that names one. If what it names is
+// missing, as after a worktree was copied elsewhere, found is true: then dir does not belong to a repository further up
+// either.
 func gitDirOf(dir string) (gitDir string, found bool, err error) {
 	git := filepath.Join(dir, ".git")
 	info, err := os.Stat(git)
 	if err != nil {
-		return "", false, nil //nolint:nilerr // what we cannot reach is not there for us
+		return "", false, nil //nolint:nilerr // it is not there for us
 	}
 	if !info.IsDir() {
 		if err := mayRead(git); err != nil {
@@ -102,36 +102,25 @@ func firstLine(name string) string {
 
 var errTooLarge = errors.New("too large")
 
-// readFile reads a file of at most limit bytes. Of a larger one it returns the beginning, and errTooLarge. Its errors do
-// not name the file.
+// readFile reads a file. Of one larger than limit bytes it returns the beginning, and errTooLarge. Its errors do not name
+// the file.
 func readFile(name string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not make us wait
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO does not block
 	if err != nil {
 		return nil, cause(err)
 	}
 	defer func() { _ = f.Close() }()
-	size := 0
-	if info, err := f.Stat(); err == nil {
-		size = int(min(info.Size(), limit))
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, cause(err)
+	case int64(len(data)) > limit:
+		return data[:limit], errTooLarge
 	}
-	data := make([]byte, 0, size+512)
-	for int64(len(data)) <= limit {
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
-		n, err := f.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		if errors.Is(err, io.EOF) {
-			return data, nil
-		}
-		if err != nil {
-			return nil, cause(err)
-		}
-	}
-	return data[:limit], errTooLarge
+	return data, nil
 }
 
-// cause is an error without the path, which the caller says.
+// cause is an error without its path, which the caller adds.
 func cause(err error) error {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err
@@ -139,17 +128,16 @@ func cause(err error) error {
 	return err
 }
 
-// errUnreadable: without its .git a checkout cannot be told to be still.
 var errUnreadable = errors.New("may not be read by the user that usersyncd runs as, so it cannot tell whether git is at work in the checkout; change its permissions")
 
-// mayRead is errUnreadable if a file may not be read. That it is missing is another matter.
+// mayRead returns errUnreadable if there is a file that may not be read.
 func mayRead(name string) error {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s %w", name, errUnreadable)
 	case err == nil:
-		_ = f.Close() // only looked at
+		_ = f.Close()
 	}
 	return nil
 }

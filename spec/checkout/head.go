@@ -12,14 +12,14 @@ import (
 // ErrBranch is returned when the checkout is not on the branch that is wanted.
 var ErrBranch = errors.New("the checkout is not on the wanted branch")
 
-// head is what a checkout stands at.
+// head is what is checked out.
 type head struct {
 	value  string      // of HEAD: a ref or a commit
-	commit string      // "" if it cannot be told: no commit yet, or a ref store other than files
+	commit string      // "" if it is unknown: no commit yet, or refs that are not stored as files
 	index  os.FileInfo // nil if there is none: nothing was ever checked out
 }
 
-// head reads the commit. It is ErrTreeChanged while git works in the checkout, as the files are then of two commits.
+// head reads the commit. The error is ErrTreeChanged while a git command is unfinished, as files may be of two commits.
 func (r repo) head() (head, error) {
 	if r.gitDir == "" {
 		return head{}, nil
@@ -35,13 +35,13 @@ func (r repo) head() (head, error) {
 	return h, nil
 }
 
-// same reports whether git has changed nothing between two looks. Whatever git does to files, it
-// puts a new index in place when it is done, even if HEAD is what it was: reset, stash, restore.
+// same reports whether git has changed nothing between two reads. Every command that writes files replaces the index
+// afterwards, even if HEAD stays the same: reset, stash, restore.
 func (h head) same(later head) bool {
 	return h.value == later.value && h.commit == later.commit && sameFile(h.index, later.index)
 }
 
-// sameFile reports whether two looks at a file, nil if it was not there, saw the same content.
+// sameFile reports whether two stats of a file, nil if it did not exist, are of the same content.
 func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -54,24 +54,24 @@ const branches = "refs/heads/"
 // maxRefs is how large packed-refs may be, in bytes: about a million refs.
 const maxRefs = 64 << 20
 
-// onBranch is ErrBranch unless HEAD is the wanted branch.
+// onBranch returns ErrBranch unless HEAD is the wanted branch.
 func (h head) onBranch(wanted string) error {
 	ref, symbolic := strings.CutPrefix(h.value, "ref: ")
 	branch, isBranch := strings.CutPrefix(strings.TrimSpace(ref), branches)
-	is := "on branch " + branch
+	is := "is on branch " + branch
 	switch {
 	case symbolic && isBranch && branch == wanted:
 		return nil
 	case h.value == "":
-		is = "not in git"
+		is = "is not in git"
 	case !symbolic:
-		is = "at commit " + h.value[:min(len(h.value), 12)] + ", with a detached HEAD"
-	case branch == ".invalid": // how a repository whose refs are not files says so
-		is = "in a repository whose branch cannot be read (its ref format is not files)"
+		is = "is at commit " + h.value[:min(len(h.value), 12)] + ", with a detached HEAD"
+	case branch == ".invalid": // what HEAD holds if refs are not stored as files
+		is = "is in a repository whose branch cannot be read (its refs are not stored as files)"
 	case !isBranch:
-		is = "at " + ref
+		is = "is at " + ref
 	}
-	return fmt.Errorf("%w: it is %s, and --branch is %s: git switch %s, or change --branch", ErrBranch, is, wanted, wanted)
+	return fmt.Errorf("%w: it %s, and --branch is %s: run git switch %s, or change --branch", ErrBranch, is, wanted, wanted)
 }
 
 var (

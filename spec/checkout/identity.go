@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// identity says which checkout a folder is of, in the same words for every clone and worktree of one repository: where
-// the repository is fetched from, and the folder within the work tree, as in "github.com/example/users//emea". Without
-// a remote it is given, the path of the folder as people call it: whoever publishes by moving a link moves what is
-// behind it.
+// identity names the repository and the folder, with the same name for every clone and worktree: the URL of the remote,
+// and the folder within the work tree, as in "github.com/example/users//emea". Without a remote it is the path of the
+// folder as it was given: behind a link, the resolved path changes with every deployment.
 func (r repo) identity(c config, folder, given string) string {
 	remote := c.first("remote.origin.url")
 	if remote == "" {
@@ -26,11 +25,11 @@ func (r repo) identity(c config, folder, given string) string {
 	return is
 }
 
-// defaultPorts are those that a URL without a port means.
+// defaultPorts are the ports of URLs without one.
 var defaultPorts = map[string]string{"ssh": "22", "git+ssh": "22", "ssh+git": "22", "git": "9418", "http": "80", "https": "443", "ftp": "21", "ftps": "990"}
 
-// canonicalURL is a remote's URL without scheme, user, password and .git, so that ssh and https are alike; base is what
-// a relative path is relative to (git-clone(1), "Git URLs").
+// canonicalURL is a remote's URL without scheme, user, password and .git, so that ssh and https give the same; base is
+// what a relative path is relative to (git-clone(1), "Git URLs").
 func canonicalURL(remote, base string) string {
 	remote = strings.TrimSpace(remote)
 	scheme, rest, isURL := strings.Cut(remote, "://")
@@ -41,10 +40,10 @@ func canonicalURL(remote, base string) string {
 	case isURL:
 		authority, name, _ := strings.Cut(rest, "/")
 		host := strings.ToLower(authority[strings.LastIndexByte(authority, '@')+1:])
-		if !known { // a remote helper's own: what it means by the scheme is not ours to say
+		if !known { // of a remote helper, which gives the scheme its meaning
 			return scheme + "://" + path.Join(host, repository(name))
 		}
-		name, _, _ = strings.Cut(name, "?") // where some put a token
+		name, _, _ = strings.Cut(name, "?") // it may hold a token
 		return path.Join(strings.TrimSuffix(host, ":"+port), repository(unescaped(name)))
 	}
 	if host, name, ok := scpLike(remote); ok {
@@ -53,7 +52,7 @@ func canonicalURL(remote, base string) string {
 	return repository(within(base, remote))
 }
 
-// scpLike takes [user@]host:path apart. It is a path if there is a slash before the colon.
+// scpLike splits [user@]host:path. With a slash before the colon it is a path.
 func scpLike(remote string) (host, name string, ok bool) {
 	end := strings.IndexAny(remote, "/:")
 	if at := strings.Index(remote, "["); at >= 0 && (at == 0 || remote[at-1] == '@') && !strings.Contains(remote[:at], "/") { // [::1]:path
@@ -68,7 +67,7 @@ func scpLike(remote string) (host, name string, ok bool) {
 	return host[strings.LastIndexByte(host, '@')+1:], remote[end+1:], true
 }
 
-// repository is the path of a repository, from the root of its host on, without what may be left out of it.
+// repository is the path of a repository on its host, without the parts that may be left out.
 func repository(name string) string {
 	name = strings.TrimRight(name, "/")
 	for _, suffix := range []string{"/.git", ".git"} {

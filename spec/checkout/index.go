@@ -10,22 +10,19 @@ import (
 	"hash"
 )
 
-// What an index may be at most: 256 MiB is more than two million files. Of version 4 the paths are longer than what they
-// take in it, and usually less than three times.
+// Limits of an index: 256 MiB is more than two million files. Version 4 shortens paths, usually to more than a third.
 const (
 	maxIndex  = 256 << 20
 	maxPath   = 1 << 14 // bytes
-	maxLonger = 8
-
-	smallestEntry = 62 + 2
+	maxLonger = 8       // of all paths together, compared with the file
 )
 
 var errDamaged = errors.New("damaged")
 
-// An objectID names what a file holds: SHA-1 or SHA-256, the rest zero.
+// An objectID identifies the content of a file: SHA-1 or SHA-256, the rest zero.
 type objectID [sha256.Size]byte
 
-// An objectFormat is how a repository names its objects.
+// An objectFormat is the hash that a repository uses.
 type objectFormat struct {
 	size int
 	new  func() hash.Hash
@@ -51,11 +48,11 @@ const (
 	typeGit  = 0o160000 // a submodule
 )
 
-// An entry is what an index says of one path.
+// An entry describes one path.
 type entry struct {
 	path      string
 	id        objectID
-	sec, nsec uint32 // when the file was last modified, as it was when the index was told
+	sec, nsec uint32 // modification time of the file when the entry was written
 	size      uint32 // in bytes, modulo 2^32
 	flags     flags
 }
@@ -64,8 +61,8 @@ type flags uint8
 
 const (
 	skipWorktree flags = 1 << iota // not checked out
-	assumed                        // git does not look whether it changed
-	unmerged                       // several versions of it
+	assumed                        // assume-unchanged: git does not compare it
+	unmerged                       // in conflict: there are several versions
 )
 
 // A record is an entry as it is read. Its path is overwritten by the next one.
@@ -73,10 +70,10 @@ type record struct {
 	entry
 	path  []byte
 	mode  uint32
-	stage byte // 0 but for what is unmerged
+	stage byte // 0 unless unmerged
 }
 
-// An indexReader goes through the bytes of an index file (gitformat-index(5)).
+// An indexReader parses an index file (gitformat-index(5)).
 type indexReader struct {
 	data    []byte // without the checksum
 	at      int
@@ -94,7 +91,7 @@ func newIndexReader(data []byte, format objectFormat) (*indexReader, error) {
 	}
 	r := &indexReader{data: data[:end], at: header, format: format, version: binary.BigEndian.Uint32(data[4:]), count: binary.BigEndian.Uint32(data[8:])}
 	if r.version < 2 || r.version > 4 {
-		return nil, fmt.Errorf("version %d is not known", r.version)
+		return nil, fmt.Errorf("version %d is not supported", r.version)
 	}
 	if sum := data[end:]; !bytes.Equal(sum, make([]byte, format.size)) { // all zero: index.skipHash
 		h := format.new()
@@ -106,7 +103,7 @@ func newIndexReader(data []byte, format objectFormat) (*indexReader, error) {
 	return r, nil
 }
 
-// entries calls each for every entry, in order. Those that come first may have no path, in a split index.
+// entries calls each for every entry, in order. In a split index, the first ones may have no path.
 func (r *indexReader) entries(each func(i int, e *record) error) error {
 	var e record
 	var before []byte
@@ -120,7 +117,7 @@ func (r *indexReader) entries(each func(i int, e *record) error) error {
 		}
 		if len(e.path) > 0 {
 			if c := bytes.Compare(before, e.path); c > 0 || c == 0 && stage >= e.stage {
-				return errDamaged // they are sorted
+				return errDamaged // not sorted
 			}
 			before, stage = append(before[:0], e.path...), e.stage
 		} else if len(before) > 0 {
@@ -179,7 +176,7 @@ func (r *indexReader) entry(e *record) error {
 		return errDamaged
 	}
 	r.at += n + 1
-	if r.version < 4 { // filled up with zeros to a multiple of eight
+	if r.version < 4 { // padded with zeros to a multiple of eight
 		r.at = begin + (r.at-begin+7)&^7
 		if r.at > len(r.data) {
 			return errDamaged
@@ -189,7 +186,7 @@ func (r *indexReader) entry(e *record) error {
 	return nil
 }
 
-// varint reads a number as it is written in packs and in version 4.
+// varint reads a number in the offset encoding of pack files, which version 4 uses.
 func (r *indexReader) varint() (n uint64, err error) {
 	for range 5 { // 35 bits
 		if r.at >= len(r.data) {
@@ -206,8 +203,8 @@ func (r *indexReader) varint() (n uint64, err error) {
 	return 0, errDamaged
 }
 
-// link reads the extensions, and returns the one that makes it a split index; nil if there is none. Those whose name
-// begins with a capital are there to save work; the others change what the index means.
+// link reads the extensions, and returns the one that makes it a split index; nil if there is none. An extension whose
+// name does not begin with a capital letter changes the meaning of the index.
 func (r *indexReader) link() (link []byte, err error) {
 	for r.at < len(r.data) {
 		if len(r.data)-r.at < 8 {
@@ -223,9 +220,9 @@ func (r *indexReader) link() (link []byte, err error) {
 		switch {
 		case name == "link":
 			link = content
-		case name == "sdir": // entries may be folders, which their mode says
+		case name == "sdir": // entries may be folders, as their mode shows
 		case name[0] < 'A' || name[0] > 'Z':
-			return nil, fmt.Errorf("extension %q is not known", name)
+			return nil, fmt.Errorf("extension %q is not supported", name)
 		}
 	}
 	return link, nil

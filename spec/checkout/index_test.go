@@ -42,7 +42,7 @@ func gitWithInput(t testing.TB, dir, input string, args ...string) {
 
 // listed are the entries of an index, as git ls-files --stage prints them.
 func listed(name string, format objectFormat) (lines []string, err error) {
-	err = readIndex(name, format, func(int) { lines = nil }, func(e *record) {
+	err = readIndex(name, format, func(e *record) {
 		lines = append(lines, fmt.Sprintf("%06o %s %d\t%s", e.mode, hex.EncodeToString(e.id[:format.size]), e.stage, e.path))
 	})
 	slices.SortFunc(lines, func(a, b string) int {
@@ -216,15 +216,15 @@ func TestDamagedIndex(t *testing.T) {
 		"paths that grow":       {growing(), ": damaged"},
 		"a bit in the middle":   {with(100, whole[100]^1), ": damaged"},
 		"other magic":           {reseal(with(0, 'X')), ": damaged"},
-		"version 1":             {reseal(with(7, 1)), ": version 1 is not known"},
-		"version 5":             {reseal(with(7, 5)), ": version 5 is not known"},
+		"version 1":             {reseal(with(7, 1)), ": version 1 is not supported"},
+		"version 5":             {reseal(with(7, 5)), ": version 5 is not supported"},
 		"more entries":          {reseal(with(11, 200)), ": damaged"},
 		"no entries":            {reseal(with(11, 0)), ": damaged"}, // what follows is no extension
 		"another name's length": {reseal(with(12+60, 0, 3)), ": damaged"},
 		"extended in version 2": {reseal(with(12+60, 0x40)), ": damaged"},
 		"out of order":          {reseal(with(12+62, 'z')), ": damaged"},
 		"an extension more":     {extension("ABCD", 1, 2, 3), ""},
-		"one that is not known": {extension("abcd", 1, 2, 3), `: extension "abcd" is not known`},
+		"one that is not known": {extension("abcd", 1, 2, 3), `: extension "abcd" is not supported`},
 		"one that is too long":  {reseal(append(append(bytes.Clone(whole[:len(whole)-sha1.Size]), "ABCD\xff\xff\xff\xff"...), make([]byte, sha1.Size)...)), ": damaged"},
 		"a link that is short":  {extension("link", 1, 2, 3), ": damaged"},
 		"a link to nothing":     {extension("link", make([]byte, sha1.Size)...), ""},

@@ -10,40 +10,40 @@ import (
 	"strings"
 )
 
-// A Reader looks at the checkout that a folder is in, again and again. It is for one goroutine at a time.
+// A Reader reads the checkout that a folder is in, repeatedly. It is not safe for concurrent use.
 type Reader struct {
 	wanted  func(name string, folder bool) bool
 	indexes map[string]*index              // by git directory
 	ids     map[[sha256.Size]byte]objectID // of files that had to be hashed, by the SHA-256 of their content
 }
 
-// NewReader makes a reader. Wanted tells which files matter, and in which folders there may be any, by slash-separated
-// path relative to the folder that is looked at; "." is that folder itself.
+// NewReader makes a reader. wanted selects the files to compare and the folders that may hold some, by slash-separated
+// path relative to the folder that is read; "." is that folder itself.
 func NewReader(wanted func(name string, folder bool) bool) *Reader {
 	return &Reader{wanted: wanted}
 }
 
-// A Checkout is what there is around a folder at one moment.
+// A Checkout is the state of a checkout at one moment.
 type Checkout struct {
 	reader *Reader
-	given  string // the folder as people call it
+	given  string // the folder, as passed to Open
 	module
 }
 
-// A module is a work tree: the one that the folder is in, or a submodule below it.
+// A module is a work tree: that of the folder, or a submodule below it.
 type module struct {
 	repo
 	at     head
 	folder string // the folder's path in the work tree; "" if it is that
 	mount  string // the work tree's path in the folder; "" if it is not below it
 	config config
-	index  *index // nil if it cannot be judged
-	why    string // it cannot
+	index  *index // nil if it cannot be read
+	why    string // the reason for that
 	below  []*module
 }
 
-// Open looks at the checkout that dir is in; given is how people call it, who may move a link. The error is ErrTreeChanged
-// while git is at work there, or says what of .git may not be read.
+// Open reads the checkout that dir is in; given is the path before links were resolved, for people. The error is
+// ErrTreeChanged while a git command is unfinished there, or says which part of .git may not be read.
 func (r *Reader) Open(dir, given string) (*Checkout, error) {
 	dir, err := realPath(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +72,7 @@ func (r *Reader) Open(dir, given string) (*Checkout, error) {
 	return c, err
 }
 
-// open reads a work tree's configuration and index, and looks at the submodules that it names below the folder.
+// open reads a work tree's configuration and index, and its submodules below the folder.
 func (r *Reader) open(m *module, used map[string]*index) error {
 	var err error
 	if m.config, err = m.readConfig(); err != nil {
@@ -86,7 +86,7 @@ func (r *Reader) open(m *module, used map[string]*index) error {
 	used[m.gitDir] = m.index
 	for _, sub := range m.index.submodules {
 		if sub.path == "." {
-			continue // the folder is to be a submodule's, and is not yet
+			continue // the folder is in a submodule that is not initialised
 		}
 		s, err := openSubmodule(filepath.Join(m.workTree, filepath.FromSlash(m.folder), filepath.FromSlash(sub.path)))
 		if err != nil {
@@ -104,7 +104,7 @@ func (r *Reader) open(m *module, used map[string]*index) error {
 	return nil
 }
 
-// openSubmodule looks at a submodule's work tree; nil if it is not initialised.
+// openSubmodule reads a submodule's work tree; nil if it is not initialised.
 func openSubmodule(dir string) (*module, error) {
 	gitDir, _, err := gitDirOf(dir)
 	if err != nil || gitDir == "" {
@@ -115,8 +115,7 @@ func openSubmodule(dir string) (*module, error) {
 	return s, err
 }
 
-// readIndex reads a work tree's index, unless the file is still the one that was read before, or says why it cannot be
-// judged.
+// readIndex reads a work tree's index, unless it is cached. If it cannot be read, why is the reason.
 func (r *Reader) readIndex(m *module) (x *index, why string) {
 	format := sha1Format()
 	switch name := m.config.last("extensions.objectformat"); strings.ToLower(name) {
@@ -124,14 +123,14 @@ func (r *Reader) readIndex(m *module) (x *index, why string) {
 	case "sha256":
 		format = sha256Format()
 	default:
-		return nil, fmt.Sprintf("%s names objects by %s, which is not known", m.gitDir, name)
+		return nil, fmt.Sprintf("%s uses the object format %s, which is not supported", m.gitDir, name)
 	}
 	if tree := m.config.last("core.worktree"); tree != "" && m.gitDir == m.commonDir && !sameFolder(within(m.gitDir, tree), m.workTree) {
-		return nil, fmt.Sprintf("%s has its work tree elsewhere (core.worktree is %s)", m.gitDir, tree)
+		return nil, fmt.Sprintf("%s has another work tree (core.worktree is %s)", m.gitDir, tree)
 	}
 	switch {
 	case m.at.index == nil:
-		return nil, m.indexPath() + " is missing: git never checked anything out"
+		return nil, m.indexPath() + " does not exist: git never checked anything out"
 	case !m.at.index.Mode().IsRegular():
 		return nil, m.indexPath() + " is not a regular file"
 	}
@@ -153,7 +152,7 @@ func sameFolder(a, b string) bool {
 	return err == nil && err2 == nil && os.SameFile(is, other)
 }
 
-// all are the work tree and the submodules below the folder, each after the one that it is in.
+// all is the work tree and the submodules below the folder, each after its parent.
 func (m *module) all() []*module {
 	all := []*module{m}
 	for _, s := range m.below {
@@ -162,13 +161,13 @@ func (m *module) all() []*module {
 	return all
 }
 
-// Commit is what HEAD stands at: "" outside git, before the first commit, and where it cannot be told.
+// Commit is the commit of HEAD: "" outside git, before the first commit, and if it is unknown.
 func (c *Checkout) Commit() string { return c.at.commit }
 
-// OnBranch is ErrBranch unless the checkout is on a branch.
+// OnBranch returns ErrBranch unless the checkout is on a branch.
 func (c *Checkout) OnBranch(name string) error { return c.at.onBranch(name) }
 
-// Unchanged is ErrTreeChanged if git has changed something since the checkout was opened, or is about to.
+// Unchanged returns ErrTreeChanged if git has changed something since Open, or is about to.
 func (c *Checkout) Unchanged() error {
 	for _, m := range c.all() {
 		switch now, err := m.head(); {
@@ -181,7 +180,7 @@ func (c *Checkout) Unchanged() error {
 	return nil
 }
 
-// pathBelow is a path below another, which may be "".
+// pathBelow joins two slash-separated paths; above may be "".
 func pathBelow(above, name string) string {
 	if above == "" {
 		return name

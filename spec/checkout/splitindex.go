@@ -4,44 +4,55 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 )
 
-// readIndex calls begin with about how many entries an index file has, and each for every one, not always in order. Of a
-// split index most are in a file beside it, which shows only behind the entries: then it begins once more.
-func readIndex(name string, format objectFormat, begin func(n int), each func(e *record)) error {
+// readIndex calls each for every entry of an index file, not always in order. Whether it is a split index is known only
+// from the extensions, which follow the entries.
+func readIndex(name string, format objectFormat, each func(e *record)) error {
 	r, err := openIndex(name, format)
 	if err != nil {
 		return err
 	}
-	entries := r.at
-	begin(min(int(r.count), len(r.data)/smallestEntry))
-	if err := r.entries(func(_ int, e *record) error { each(e); return nil }); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	link, err := r.link()
-	if err == nil && link != nil {
-		var own []record
-		r.at, r.path = entries, nil
-		begin(0)
-		err = r.entries(func(_ int, e *record) error {
-			own = append(own, *e)
-			own[len(own)-1].path = bytes.Clone(e.path)
-			return nil
-		})
-		if err == nil {
-			err = readShared(filepath.Dir(name), link, own, format, each)
-		}
-	}
-	if err != nil {
+	if err := r.read(filepath.Dir(name), each); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
 
+func (r *indexReader) read(dir string, each func(e *record)) error {
+	begin := r.at
+	if err := r.entries(func(int, *record) error { return nil }); err != nil {
+		return err
+	}
+	link, err := r.link()
+	if err != nil {
+		return err
+	}
+	var own []record
+	r.at, r.path = begin, nil
+	err = r.entries(func(_ int, e *record) error {
+		if link == nil {
+			each(e)
+			return nil
+		}
+		own = append(own, *e)
+		own[len(own)-1].path = bytes.Clone(e.path)
+		return nil
+	})
+	if err != nil || link == nil {
+		return err
+	}
+	return readShared(dir, link, own, r.format, each)
+}
+
 func openIndex(name string, format objectFormat) (*indexReader, error) {
 	data, err := readFile(name, maxIndex)
+	if errors.Is(err, errTooLarge) {
+		return nil, fmt.Errorf("%s: %w: more than %d MiB", name, err, maxIndex>>20)
+	}
 	if err == nil {
 		var r *indexReader
 		if r, err = newIndexReader(data, format); err == nil {
@@ -51,8 +62,8 @@ func openIndex(name string, format objectFormat) (*indexReader, error) {
 	return nil, fmt.Errorf("%s: %w", name, err)
 }
 
-// readShared reads the file that a split index is a change of. link names it and says, each as a bitmap, which of its
-// entries are deleted, and which are replaced: by own entries without a path, in order. The rest of own is new.
+// readShared reads the file that a split index is based on. link names it and holds two bitmaps: which of its entries are
+// deleted, and which are replaced by own entries without a path, in order. The rest of own is new.
 func readShared(dir string, link []byte, own []record, format objectFormat, each func(e *record)) error {
 	if len(link) < format.size {
 		return errDamaged
@@ -68,7 +79,7 @@ func readShared(dir string, link []byte, own []record, format objectFormat, each
 			return err
 		}
 	}
-	if !bytes.Equal(id, make([]byte, format.size)) { // all zero: there is none
+	if !bytes.Equal(id, make([]byte, format.size)) { // all zero: it is based on none
 		shared, err := openIndex(filepath.Join(dir, "sharedindex."+hex.EncodeToString(id)), format)
 		if err != nil {
 			return err
@@ -108,10 +119,10 @@ type bitmap []uint64
 
 func (b bitmap) has(i int) bool { return i/64 < len(b) && b[i/64]>>(i%64)&1 == 1 }
 
-// readBitmap reads a bitmap in EWAH, in which runs of words that are alike are compressed, and returns what follows it
+// readBitmap reads a bitmap in EWAH, which compresses runs of equal words, and returns what follows it
 // (https://github.com/git/git/blob/master/ewah, and gitformat-bitmap(5), "Appendix A").
 func readBitmap(data []byte) (b bitmap, rest []byte, err error) {
-	const longest = maxIndex / 64 // bits: more entries than that fit in no index
+	const longest = maxIndex / 64 // bits: more than the entries of any index
 	if len(data) < 8 {
 		return nil, nil, errDamaged
 	}
@@ -120,7 +131,7 @@ func readBitmap(data []byte) (b bitmap, rest []byte, err error) {
 	if size > longest || uint64(words)*8+4 > uint64(len(data)) {
 		return nil, nil, errDamaged
 	}
-	rest = data[int(words)*8+4:] // behind the position of the last marker
+	rest = data[int(words)*8+4:] // after the position of the last marker
 	data = data[:int(words)*8]
 	most := (int(size) + 63) / 64
 	for len(data) > 0 {

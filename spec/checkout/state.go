@@ -13,27 +13,27 @@ import (
 	"usersyncd/spec/text"
 )
 
-// mostNamed is how many of the files that differ are named; all are counted.
+// mostNamed is how many of the dirty files are named; all are counted.
 const mostNamed = 20
 
-// State is what a checkout's files are, compared with its commit.
+// State compares a checkout's files with its commit.
 type State struct {
-	// Checkout says which checkout it is, alike for every clone and worktree of a repository: the URL of the remote
-	// origin without scheme, user and ".git", and behind "//" the folder within the work tree, as in
+	// Checkout names the repository and the folder, the same for every clone and worktree: the URL of the remote origin
+	// without scheme, user and ".git", and after "//" the folder within the work tree, as in
 	// "github.com/example/users//emea". Without a remote, or outside git, it is the path of the folder.
 	Checkout string
-	// Dirty are spec files that are not as in the index: changed, not in it, or missing from disk; the first of them, by
-	// path relative to the folder. There are none where no commit can be told.
+	// Dirty names the first of the spec files that are not as in the index: changed, not in it, or missing from disk; by
+	// path relative to the folder. It is empty if the commit is unknown.
 	Dirty      []string
-	DirtyFiles int // how many there are
-	// Incomplete is what of the commit is not on disk. While there is something, a user who is not declared may only be
-	// one whose file is missing.
+	DirtyFiles int // how many there are in all
+	// Incomplete is what of the commit is not on disk. If there is anything, a user may seem undeclared only because its
+	// file is missing.
 	Incomplete []Gap
-	// Unjudged says, a sentence each, what could not be compared, and why.
-	Unjudged []string
+	// NotCompared is what could not be compared, and why: a sentence each.
+	NotCompared []string
 }
 
-// A Gap is something of the commit that is not on disk.
+// A Gap is a part of the commit that is not on disk.
 type Gap struct {
 	What string // which files, such as "1 submodule is not initialised: more"
 	Fix  string // the command that completes the checkout
@@ -50,8 +50,8 @@ func (s *State) Gaps() []string {
 	return sentences
 }
 
-// State sums up, when all files have been compared. pointers are the files that hold what Git LFS keeps in place of
-// a file, by path.
+// State returns the result, after File was called for all files. pointers are the paths of files that are Git LFS
+// pointers.
 func (c *Comparison) State(pointers []string) State {
 	c.remember()
 	git := c.checkout
@@ -61,7 +61,7 @@ func (c *Comparison) State(pointers []string) State {
 	for _, u := range c.missing {
 		name := pathBelow(u.mount, u.path)
 		switch {
-		case !u.gone(): // what is there and was not read is a problem of its own
+		case !u.gone(): // it exists and was not read, which is a problem of its own
 		case u.flags&skipWorktree != 0:
 			sparse = append(sparse, name)
 		case u.flags&assumed != 0:
@@ -73,7 +73,7 @@ func (c *Comparison) State(pointers []string) State {
 	var uninitialised []string
 	for _, m := range git.all() {
 		if m.why != "" {
-			s.Unjudged = append(s.Unjudged, m.why)
+			s.NotCompared = append(s.NotCompared, m.why)
 		}
 		if m.index == nil {
 			continue
@@ -104,8 +104,8 @@ func (c *Comparison) State(pointers []string) State {
 	return s
 }
 
-// differing are the files that are not as in the index. One that git may have converted is not judged, unless the
-// conversion is known: that of line breaks.
+// differing returns the files that are not as in the index. A file that git may have converted is not compared, unless
+// the conversion is that of line breaks.
 func (c *Comparison) differing(s *State) (dirty []string) {
 	rules := map[*module]*attributes{}
 	var converted []string
@@ -124,19 +124,19 @@ func (c *Comparison) differing(s *State) (dirty []string) {
 		switch {
 		case may == anything:
 			converted = append(converted, c.paths[i])
-		case may == lineBreaks && f.result == differsByLineEnds: // to git it is the same
+		case may == lineBreaks && f.result == differsByLineEnds: // git does not show it
 		default:
 			dirty = append(dirty, c.paths[i])
 		}
 	}
 	if len(converted) > 0 {
-		s.Unjudged = append(s.Unjudged, fmt.Sprintf("%s, as git may have converted what is in them (filter, ident, working-tree-encoding): %s",
+		s.NotCompared = append(s.NotCompared, fmt.Sprintf("%s, because git may have converted it (filter, ident, working-tree-encoding): %s",
 			text.Count(len(converted), "file is not compared", "files are not compared"), someOf(converted)))
 	}
 	return dirty
 }
 
-// incomplete adds a gap, if anything is not on disk.
+// incomplete adds a gap, if there are names.
 func (s *State) incomplete(names []string, one, more, fix string) {
 	if len(names) == 0 {
 		return
@@ -145,7 +145,7 @@ func (s *State) incomplete(names []string, one, more, fix string) {
 	s.Incomplete = append(s.Incomplete, Gap{text.Count(len(names), one, more) + ": " + someOf(names), fix})
 }
 
-// someOf names as many files as a sentence has room for.
+// someOf names the first five.
 func someOf(names []string) string { return text.List(names, 5, len(names)) }
 
 // submodule is the work tree of a submodule; nil if it is not initialised.
@@ -158,16 +158,16 @@ func (m *module) submodule(sub submodule) *module {
 	return nil
 }
 
-// text is an id as a commit is written, as long as another one.
+// text is an id in hex, as long as another one.
 func (id objectID) text(like string) string { return hex.EncodeToString(id[:])[:len(like)] }
 
-// gone reports whether a wanted entry's file is not on disk.
-func (u unmatched) gone() bool {
+// gone reports whether the file of an entry is not on disk.
+func (u missing) gone() bool {
 	_, err := os.Lstat(filepath.Join(u.workTree, filepath.FromSlash(u.folder), filepath.FromSlash(u.path)))
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// IsPointer reports whether a file is what Git LFS keeps in place of a file that is kept elsewhere.
+// IsPointer reports whether a file is a Git LFS pointer: it stands for a file that is stored elsewhere.
 func IsPointer(content []byte) bool {
 	const begins = "version https://git-lfs.github.com/spec/"
 	return len(content) >= len(begins) && string(content[:len(begins)]) == begins

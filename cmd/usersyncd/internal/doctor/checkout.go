@@ -66,7 +66,7 @@ func (e *examination) committed() findings {
 		found = append(found, warning(git+" status; commit them, or revert them", "in %s, applied as %s: %s",
 			text.Plural(n, "file"), spec.ShortRevision(e.tree.Revision), text.List(e.tree.Dirty, 5, n)).named("uncommitted edits")...)
 	}
-	for _, why := range e.tree.Unjudged {
+	for _, why := range e.tree.NotCompared {
 		found = append(found, unchecked("not all of them can be found: %s", why).blocking(false).named("uncommitted edits")...)
 	}
 	for _, gap := range e.tree.Incomplete {
