@@ -107,7 +107,7 @@ func TestAnIncompleteListing(t *testing.T) {
 	w.write("new.yaml", "email: new@example.com\nname: New\n")
 	before := w.accounts()
 	w.fault("x1 listing=short:3")
-	if res := w.pass(); res.Skipped != 1 || res.Retained != 1 || !strings.Contains(res.Changes[0].Note, "did not list everybody") {
+	if res := w.pass(); res.Skipped != 1 || res.Retained != 1 || !strings.Contains(res.Changes[0].Note, "the listing is incomplete") {
 		t.Errorf("kept %d, skipped %d:\n%s", res.Retained, res.Skipped, show(res))
 	}
 	w.sameAccounts(before)

@@ -151,7 +151,7 @@ func TestSearchThatFails(t *testing.T) {
 			if res.Applied != 1 || w.user(us[1].Email).Title != "Two" || w.user(us[0].Email).State != "deleted" {
 				t.Errorf("%v: %s", kind, show(res))
 			}
-			if _, created := w.sim.User("new@example.com"); created || len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Message, "it cannot be told whether a deleted user has the address "+us[0].Email) {
+			if _, created := w.sim.User("new@example.com"); created || len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Message, "it is not known whether a deleted user has the address "+us[0].Email) {
 				t.Errorf("%v: created %t, %+v", kind, created, res.Failures)
 			}
 			w.Directory = directory
@@ -164,7 +164,7 @@ func TestSearchThatFails(t *testing.T) {
 			w.write("c.yaml", "email: other@example.com\nname: Other\n")
 			w.Directory, w.Policy.LookUpMissing = searchless{directory, &apply.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}, true
 			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
-			if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "1 user to be created: it cannot be told who was deleted before") {
+			if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "1 user to be created: it is not known which were deleted before") {
 				t.Errorf("%v: %v, %v", kind, err, res.Notes)
 			}
 		})

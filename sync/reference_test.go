@@ -98,7 +98,7 @@ func TestReferencesAfterThePlan(t *testing.T) {
 	inWorld(t, "by the address until now", func(w *world) {
 		manager(w, func(boss, _ sim.User) {
 			w.write("boss.yaml", "email: boss@example.com\npreviousEmail: %s\nname: %q\n", boss.Email, boss.Name)
-			if res := w.pass(); res.Failed != 1 || !strings.Contains(res.Problems[0].Message, `"boss@example.com"`) && !strings.Contains(res.Problems[0].Message, "boss@example.com has until now") {
+			if res := w.pass(); res.Failed != 1 || !strings.Contains(res.Problems[0].Message, `"boss@example.com"`) && !strings.Contains(res.Problems[0].Message, "the former address of boss@example.com") {
 				w.Errorf("failed %d: %v", res.Failed, res.Problems)
 			}
 		})

@@ -347,7 +347,7 @@ func TestRollbackThatGoesOnKeepsThePause(t *testing.T) {
 			}
 			undo.Paused = meta.Pause
 		}
-		want := "rollback of " + undo.Revision + "; take it back in the checkout, too, before you resume; it was paused before: incident 4711"
+		want := "rollback of " + undo.Revision + "; revert it in the checkout, too, before you resume; it was paused before: incident 4711"
 		if p := undo.Paused; p.Reason != want || time.Since(p.At) < 2*time.Hour {
 			t.Errorf("paused since %s: %s", p.At, p.Reason)
 		}

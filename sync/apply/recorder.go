@@ -114,7 +114,7 @@ func (r *recorder) report(inFlight int) {
 // logChange writes the one line about a change: who, what, why, and how it ended.
 func (r *recorder) logChange(c *plan.Change) {
 	if c.Action == plan.Unmanage {
-		r.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; left in Genesys as it is")
+		r.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; not changed in Genesys")
 		return
 	}
 	level, attrs := slog.LevelInfo, []any{

@@ -11,58 +11,56 @@ import (
 	"usersyncd/sync/plan/access"
 )
 
-// admins holds the changes by which somebody could take over an administrator's account, whatever their number, and
-// those after which too few active users would have an administrator's role.
-func (g *guards) admins() {
+// checkAdmins holds every change by which somebody could take over an administrator's account, and the changes after which
+// too few active users would have an administrator's role.
+func (g *guards) checkAdmins() {
 	if !g.policy.Guard.countsAdmins() {
 		return
 	}
-	takeovers := g.planned(func(c *Change) bool { return len(g.takeovers(c)) > 0 })
-	risky := g.planned(func(c *Change) bool { return c.ends(g.policy.Guard.AdminRoles) })
+	takeovers := g.plannedChanges(func(c *Change) bool { return len(g.takeovers(c)) > 0 })
+	risky := g.plannedChanges(func(c *Change) bool { return c.mayEndRoles(g.policy.Guard.AdminRoles) })
 	switch {
 	case len(takeovers)+len(risky) == 0:
-	case !g.answers.AdminsRead:
+	case !g.results.AdminsRead:
 		g.Lookups.Admins = true
 	default:
-		g.lastAdmins(risky) // before parts of them are held
+		g.holdLastAdmins(risky) // before parts of them are held
 		g.holdTakeovers(takeovers)
 	}
 }
 
 func (g *Guard) countsAdmins() bool { return g.MinAdmins > 0 && len(g.AdminRoles) > 0 }
 
-// A takeover is a change that gives an account into other hands, and what a person releases of it.
+// A takeover is a part of a change that may give an account to another person.
 type takeover struct {
 	portion
 	verb string
 }
 
-// takeovers lists what of a change is one, and was not released.
+// takeovers lists those of a change that are not released.
 func (g *guards) takeovers(c *Change) []takeover {
 	switch {
-	case c.Action == Delete && !g.released(c, guardAdmins):
-		return []takeover{{portion{Change: c}, "delete"}}
-	case c.Action == Restore && !g.released(c, guardAdmins):
-		return []takeover{{portion{Change: c}, "restore"}}
+	case (c.Action == Delete || c.Action == Restore) && !g.isReleased(c, guardAdmins):
+		return []takeover{{portion{Change: c}, string(c.Action)}}
 	case c.Action != Update && c.Action != Adopt:
 		return nil
 	}
 	var all []takeover
-	if c.ChangesAddress() && !g.releasedField(c, spec.Email, guardAdmins, guardMaxRenames) {
+	if c.ChangesAddress() && !g.isFieldReleased(c, spec.Email, guardAdmins, guardMaxRenames) {
 		all = append(all, takeover{portion{c, []spec.Field{spec.Email}}, "change the address of"})
 	}
-	if c.Activates() && !g.releasedField(c, spec.State, guardAdmins) {
+	if c.Activates() && !g.isFieldReleased(c, spec.State, guardAdmins) {
 		all = append(all, takeover{portion{c, []spec.Field{spec.State}}, "activate"})
 	}
 	return all
 }
 
-// holdTakeovers holds those of administrators; all of them, if it cannot be told who is one.
+// holdTakeovers holds the takeovers of administrators, or all if it is not known who they are.
 func (g *guards) holdTakeovers(changes []*Change) {
 	var portions []portion
 	var verbs []string
 	for _, c := range changes {
-		if c.Outcome != Planned || g.answers.AdminsErr == nil && !g.administrator(c.Current) {
+		if c.Outcome != Planned || g.results.AdminsErr == nil && !g.isAdmin(c.Current) {
 			continue
 		}
 		w := portion{Change: c}
@@ -75,33 +73,32 @@ func (g *guards) holdTakeovers(changes []*Change) {
 		portions = append(portions, w)
 	}
 	slices.Sort(verbs)
-	what := strings.Join(verbs, " or ")
-	if g.answers.AdminsErr != nil {
-		g.holdPortions(guardAdmins, fmt.Sprintf("would %s %s, and it cannot be told whether administrators are among them: %v (--min-admins %d)",
-			what, text.Plural(len(portions), "user"), g.answers.AdminsErr, g.policy.Guard.MinAdmins), portions)
-		return
+	would := "would " + strings.Join(verbs, " or ")
+	if err := g.results.AdminsErr; err != nil {
+		would += fmt.Sprintf(" %s; it is not known whether administrators are among them: %v", text.Plural(len(portions), "user"), err)
+	} else {
+		would += fmt.Sprintf(" %d of %s", len(portions), text.Plural(len(g.results.Admins), "administrator"))
 	}
-	g.holdPortions(guardAdmins, fmt.Sprintf("would %s %d of %s (--min-admins %d)",
-		what, len(portions), text.Plural(len(g.answers.Admins), "administrator"), g.policy.Guard.MinAdmins), portions)
+	g.holdPortions(guardAdmins, fmt.Sprintf("%s (--min-admins %d)", would, g.policy.Guard.MinAdmins), portions)
 }
 
-// administrator reports whether a user has an administrator's role. The holders of a role do not show who is deleted:
-// the roles of those are read, and who cannot be read may have any.
-func (g *guards) administrator(u *state.User) bool {
+// isAdmin reports whether a user has an administrator's role. A lookup of a role's holders does not show deleted users:
+// their roles are read, and one that cannot be read may have any.
+func (g *guards) isAdmin(u *state.User) bool {
 	if !u.Deleted() {
-		return slices.Contains(g.answers.Admins, u.ID)
+		return slices.Contains(g.results.Admins, u.ID)
 	}
 	if roles, known := u.Fields[spec.Roles]; known {
 		return g.policy.Guard.grantsAdmin(roles)
 	}
-	err, asked := g.answers.Unread[u.ID]
-	if !asked {
+	err, read := g.results.Unread[u.ID]
+	if !read {
 		g.Lookups.Fields[u.ID] = append(g.Lookups.Fields[u.ID], spec.Roles)
 	}
 	return err != nil
 }
 
-// RestoresAdmin reports whether a change brings back a deleted user who has an administrator's role, or may have.
+// RestoresAdmin reports whether a change restores a user that has an administrator's role, or may have one.
 func (g *Guard) RestoresAdmin(c *Change) bool {
 	if c.Action != Restore || !g.countsAdmins() {
 		return false
@@ -110,119 +107,120 @@ func (g *Guard) RestoresAdmin(c *Change) bool {
 	return !known || g.grantsAdmin(roles)
 }
 
-// grantsAdmin reports whether an administrator's role is among some.
+// grantsAdmin reports whether roles include an administrator's role.
 func (g *Guard) grantsAdmin(roles spec.Value) bool {
 	return slices.ContainsFunc(access.Grants(roles), func(r access.Grant) bool { return slices.Contains(g.AdminRoles, r.Role) })
 }
 
-// amongThem says in words how many administrators are among those who are held for their number.
-func (g *guards) amongThem(changes []*Change) string {
+// describeAdmins says how many administrators are among the users of changes, for the reason of a hold.
+func (g *guards) describeAdmins(changes []*Change) string {
 	if !g.policy.Guard.countsAdmins() {
 		return ""
 	}
-	if !g.answers.AdminsRead {
+	if !g.results.AdminsRead {
 		g.Lookups.Admins = true
 		return ""
 	}
-	if g.answers.AdminsErr != nil {
-		return fmt.Sprintf(" (it cannot be told whether administrators are among them: %v)", g.answers.AdminsErr)
+	if err := g.results.AdminsErr; err != nil {
+		return fmt.Sprintf(" (it is not known whether administrators are among them: %v)", err)
 	}
 	var admins []string
 	for _, c := range changes {
-		if g.administrator(c.Current) {
+		if g.isAdmin(c.Current) {
 			admins = append(admins, c.Key)
 		}
 	}
 	if len(admins) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%s among them: %s)", text.Plural(len(admins), "administrator"), someOf(admins))
+	return fmt.Sprintf(" (%s among them: %s)", text.Plural(len(admins), "administrator"), listNames(admins))
 }
 
-// lastAdmins holds the changes after which too few active users would have one of the roles.
-func (g *guards) lastAdmins(changes []*Change) {
-	var risky, freed []*Change
+// holdLastAdmins holds the changes after which too few active users would have one of the roles.
+func (g *guards) holdLastAdmins(changes []*Change) {
+	var risky, released []*Change
 	for _, c := range changes {
 		switch {
-		case g.released(c, guardAdmins):
-			freed = append(freed, c)
-		case c.Action != Delete: // which is held by itself
+		case g.isReleased(c, guardAdmins):
+			released = append(released, c)
+		case c.Action != Delete: // which holdTakeovers holds
 			risky = append(risky, c)
 		}
 	}
 	if len(risky) == 0 {
 		return
 	}
-	if g.answers.AdminsErr != nil {
-		g.hold(guardAdmins, fmt.Sprintf("would deactivate %s or take roles or groups from them, and it cannot be told whether the last administrators are among them: %v (--min-admins %d)",
-			text.Plural(len(risky), "user"), g.answers.AdminsErr, g.policy.Guard.MinAdmins), risky)
+	limit := g.policy.Guard.MinAdmins
+	if err := g.results.AdminsErr; err != nil {
+		g.hold(guardAdmins, fmt.Sprintf("would deactivate %s or take roles or groups from them; it is not known whether the last administrators are among them: %v (--min-admins %d)",
+			text.Plural(len(risky), "user"), err, limit), risky)
 		return
 	}
 	left := 0
-	for _, id := range g.answers.Admins {
-		if u := g.snap.Users[id]; active(u) && !g.lost(u) { // whom we do not see may be nobody
+	for _, id := range g.results.Admins {
+		if u := g.snap.Users[id]; active(u) && !g.lostAdminRole(u) { // one that is not known may not exist
 			left++
 		}
 	}
 	var losing []*Change
-	for i, c := range append(freed, risky...) {
-		if !slices.Contains(g.answers.Admins, c.Current.ID) || !active(c.Current) {
+	for i, c := range append(released, risky...) {
+		if !slices.Contains(g.results.Admins, c.Current.ID) || !active(c.Current) {
 			continue
 		}
-		if i < len(freed) {
+		if i < len(released) {
 			left--
 		} else {
 			losing = append(losing, c)
 		}
 	}
-	if left -= len(losing); left < g.policy.Guard.MinAdmins {
+	if left -= len(losing); left < limit {
 		g.hold(guardAdmins, fmt.Sprintf("would leave %s of %d; the limit is %d (--min-admins %d)",
-			text.Plural(left, "active administrator"), left+len(losing), g.policy.Guard.MinAdmins, g.policy.Guard.MinAdmins), losing)
+			text.Plural(left, "active administrator"), left+len(losing), limit, limit), losing)
 	}
 }
 
-// lost reports whether a user has lost the roles by our own write, which the API may not show yet.
-func (g *guards) lost(u *state.User) bool {
+// lostAdminRole reports whether usersyncd has just removed the roles from a user, which the API may not show yet.
+func (g *guards) lostAdminRole(u *state.User) bool {
 	roles, known := u.Fields[spec.Roles]
 	return known && !u.Times.Shows(spec.Roles, g.now) && !g.policy.Guard.grantsAdmin(roles)
 }
 
-// reactivations holds the users who are switched on again after somebody else had switched them off: it may have been
-// an incident. It notes what the spec said when that was found, so that an edit lets it through.
-func (g *guards) reactivations() {
+// holdReactivations holds the activation of users that somebody else has deactivated: it may have been an incident. It
+// records a hash of the spec when that is found, so that an edit of the spec releases the user.
+func (g *guards) holdReactivations() {
 	if !g.policy.Guard.Reactivations {
 		return
 	}
 	for id, u := range g.snap.Users {
 		declared := g.match.Declared[g.OwnerOf[id]]
-		if u.Suspended != "" && declared != nil && !u.Deleted() && declared.Fields[spec.State] == u.Fields[spec.State] { // the spec has come to say the same
+		if u.Suspended != "" && declared != nil && !u.Deleted() && declared.Fields[spec.State] == u.Fields[spec.State] { // the spec now says the same
 			g.amend(u, func(u *state.User) { u.Suspended = "" })
 		}
 	}
-	var held []portion
-	for _, c := range g.planned(func(c *Change) bool { return c.Activates() && g.suspended(c) }) {
+	var portions []portion
+	for _, c := range g.plannedChanges(func(c *Change) bool { return c.Activates() && g.deactivatedByOthers(c) }) {
 		if u := g.match.Declared[c.Key]; u != nil && c.Current.Suspended == "" {
 			g.amend(c.Current, func(known *state.User) { known.Suspended = u.OwnHash() })
 		}
 		switch {
-		case c.Action == Restore && !g.released(c, guardReactivations, guardAdmins):
-			held = append(held, portion{Change: c})
-		case c.Action != Restore && !g.releasedField(c, spec.State, guardReactivations, guardAdmins):
-			held = append(held, portion{c, []spec.Field{spec.State}})
+		case c.Action == Restore && !g.isReleased(c, guardReactivations, guardAdmins):
+			portions = append(portions, portion{Change: c})
+		case c.Action != Restore && !g.isFieldReleased(c, spec.State, guardReactivations, guardAdmins):
+			portions = append(portions, portion{c, []spec.Field{spec.State}})
 		}
 	}
-	g.holdPortions(guardReactivations, fmt.Sprintf("would activate %d of %s whom somebody else has deactivated or deleted (--hold-reactivations)",
-		len(held), g.users.ofWhom(max(g.users.ours, len(held)))), held)
+	g.holdPortions(guardReactivations, fmt.Sprintf("would activate %d of %s that somebody else has deactivated or deleted (--hold-reactivations)",
+		len(portions), g.counts.describe(max(g.counts.inScope, len(portions)))), portions)
 }
 
-// suspended reports whether somebody else has switched a user off, and the spec has not been edited since. Of who is
-// managed from now on it is taken to be so, unless the user's own spec says otherwise.
-func (g *guards) suspended(c *Change) bool {
+// deactivatedByOthers reports whether somebody else has deactivated or deleted a user, and the spec was not edited since. It
+// is assumed for a user that is adopted, unless the user's own spec has a state.
+func (g *guards) deactivatedByOthers(c *Change) bool {
 	known, u := c.Current, g.match.Declared[c.Key]
 	last, managed := known.Applied[spec.State]
 	switch {
 	case known.Removed != "":
-		return false // usersyncd did
+		return false // by usersyncd
 	case known.Suspended != "":
 		return u == nil || u.OwnHash() == known.Suspended
 	case known.Deleted():
@@ -244,7 +242,7 @@ func (g *guards) amend(u *state.User, edit func(*state.User)) {
 	r := g.amended[u.ID]
 	if r == nil {
 		if known := g.match.Accounts[g.OwnerOf[u.ID]]; known != nil {
-			u = known // with the record of its declaration
+			u = known // with its current declaration
 		}
 		r = new(state.User)
 		*r = *u

@@ -175,7 +175,7 @@ func TestAdministratorsWhoCannotBeTold(t *testing.T) {
 			t.Errorf("%s: asks %v", name, p.Lookups.Admins)
 		}
 		p := plan.New(o.tree, o.snap, policy, &plan.LookupResults{AdminsRead: true, AdminsErr: apply.ErrForbidden}, now)
-		if held(p, "min-admins") != tt.held || tt.held > 0 && !strings.Contains(p.Holds[0].Reason, "cannot be told whether administrators are among them: forbidden") {
+		if held(p, "min-admins") != tt.held || tt.held > 0 && !strings.Contains(p.Holds[0].Reason, "not known whether administrators are among them: forbidden") {
 			t.Errorf("%s: %v", name, p.Holds)
 		}
 	}

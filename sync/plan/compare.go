@@ -10,7 +10,7 @@ import (
 	"usersyncd/sync/plan/access"
 )
 
-// Compare finds the fields of c that must be written, and with them the action, the cause and the lane.
+// Compare finds the fields of c that must be written, and sets the action, the cause and the lane.
 func (p *Plan) Compare(c *Change) {
 	c.Fields, c.Drift, c.Deferred, c.Until = nil, nil, nil, time.Time{}
 	switch {
@@ -19,7 +19,7 @@ func (p *Plan) Compare(c *Change) {
 		if have := c.Current.Fields[spec.State]; c.Action != Unmanage && have != want && !c.Current.Deleted() {
 			c.Fields = []FieldChange{{Field: spec.State, Before: have, After: want, Cause: Removed}}
 		}
-		c.classify()
+		c.setCauseAndLane()
 		return
 	case c.Current == nil:
 		c.Action = Create
@@ -33,7 +33,7 @@ func (p *Plan) Compare(c *Change) {
 	for _, info := range p.infos {
 		want, managed := c.Desired[info.Field]
 		if info.Field == spec.State && !managed && (c.Action == Restore || c.Current != nil && c.Current.Removed != "") {
-			want, managed = spec.Text("active"), true // whom we took out of service is brought back
+			want, managed = spec.Text("active"), true // a user that usersyncd removed is activated again
 		}
 		if !managed {
 			continue
@@ -49,12 +49,12 @@ func (p *Plan) Compare(c *Change) {
 			fc.Cause = Missing
 		}
 		if p.reportDrift && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
-			c.Drift = append(c.Drift, fc) // a managed user who was deleted by hand is drift, too
+			c.Drift = append(c.Drift, fc) // a managed user that somebody else deleted is drift, too
 		} else {
 			c.Fields = append(c.Fields, fc)
 		}
 	}
-	c.classify()
+	c.setCauseAndLane()
 }
 
 // differs makes the three-way comparison of one field.
@@ -68,8 +68,7 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 	case have == want:
 		return have, "", false
 	case p.Index.Same(f, want, have):
-		// Equal as far as the API shows it (it rewrites a number that has an extension). What was
-		// edited since is sent; a person who was renamed is still the same person.
+		// Equal as far as the API shows it (it rewrites a phone number with an extension), so an edit of it is sent.
 		return p.Index.AsDeclared(f, have), Edit, applied && edited && f == spec.Phones
 	case edited:
 		return p.Index.AsDeclared(f, have), Edit, true
@@ -77,7 +76,7 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 	return p.Index.AsDeclared(f, have), Drift, true
 }
 
-// Applied returns what is in force of the desired fields: those found equal, and those just written.
+// Applied returns the desired fields that are applied: those found equal, and those just written.
 func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	if c.OneOff {
 		return WithWritten(c.Current.Applied, c.Desired, written)
@@ -87,22 +86,17 @@ func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 		if _, _, differs := p.differs(c.Current, f, want); !differs {
 			in[f] = want
 		} else if last, ok := c.Current.Applied[f]; ok {
-			in[f] = last // so that what drifted is still drift when it was not changed back
+			in[f] = last // so that drift which was not changed back is still drift
 		}
 	}
-	for _, f := range written {
-		if want, ok := c.Desired[f]; ok {
-			in[f] = want
-		}
-	}
-	return in
+	return WithWritten(in, c.Desired, written)
 }
 
-// WithWritten is what is in force after some of the desired fields were written, and nothing else is known. Who is not
-// managed does not become so.
+// WithWritten returns the applied fields after some of the desired ones were written. A user that is not managed does not
+// become so: nil stays nil.
 func WithWritten(applied, desired spec.Fields, written []spec.Field) spec.Fields {
-	if applied == nil {
-		return nil
+	if applied == nil || len(written) == 0 {
+		return applied
 	}
 	in := maps.Clone(applied)
 	for _, f := range written {
@@ -113,21 +107,19 @@ func WithWritten(applied, desired spec.Fields, written []spec.Field) spec.Fields
 	return in
 }
 
-// Deactivates reports whether a user who is active will not be.
+// Deactivates reports whether a user that is active will not be.
 func (c *Change) Deactivates() bool {
-	return active(c.Current) && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return fc.Field == spec.State && fc.After != spec.Text("active")
-	})
+	fc := find(c.Fields, spec.State)
+	return active(c.Current) && fc != nil && fc.After != spec.Text("active")
 }
 
-// Activates reports whether a user who is not active will be.
+// Activates reports whether a user that is not active will be.
 func (c *Change) Activates() bool {
 	if c.Current == nil || c.Action.Removes() || active(c.Current) {
 		return false
 	}
-	return c.Action == Restore || slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return fc.Field == spec.State && fc.After == spec.Text("active")
-	})
+	fc := find(c.Fields, spec.State)
+	return c.Action == Restore || fc != nil && fc.After == spec.Text("active")
 }
 
 func stateOf(u *state.User) string {
@@ -139,31 +131,31 @@ func stateOf(u *state.User) string {
 
 func active(u *state.User) bool { return stateOf(u) == "active" }
 
-// ChangesAddress reports whether a user gets another address.
+// ChangesAddress reports whether an existing user gets another address.
 func (c *Change) ChangesAddress() bool {
-	return c.Current != nil && c.Action != Create && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool {
-		return fc.Field == spec.Email && spec.Key(fc.After.Text()) != c.Current.Key()
-	})
+	fc := find(c.Fields, spec.Email)
+	return c.Current != nil && c.Action != Create && fc != nil && spec.Key(fc.After.Text()) != c.Current.Key()
 }
 
-// creates reports whether somebody is there afterwards who was not, and whom usersyncd did not take away itself.
-func (c *Change) creates() bool {
+// addsUser reports whether the change creates or restores a user that usersyncd did not remove itself.
+func (c *Change) addsUser() bool {
 	return c.Action == Create || c.Action == Restore && c.Current.Removed == ""
 }
 
-// again reports whether a user was deactivated before, as declared, and somebody else has activated it: that counted
-// the first time, and is done every time.
-func (c *Change) again(before *state.User) bool {
+// repeatsDeactivation reports whether a user was deactivated before, as declared, and somebody else has activated it since.
+// Only the first deactivation counts.
+func (c *Change) repeatsDeactivation(before *state.User) bool {
 	return before.Applied[spec.State] != "" && before.Applied[spec.State] == c.Desired[spec.State]
 }
 
-// recovers reports whether somebody who was found is whom an earlier pass began to create, and could not record.
-func (c *Change) recovers(before, after *state.User) bool {
-	return c.begun && before.Applied == nil && after.Applied != nil
+// completesCreation reports whether a user that was found is the one that an earlier pass began to create and did not
+// record.
+func (c *Change) completesCreation(before, after *state.User) bool {
+	return c.creationStarted && before.Applied == nil && after.Applied != nil
 }
 
-// ends reports whether a change may take one of the roles from a user, or the user from them.
-func (c *Change) ends(roles []string) bool {
+// mayEndRoles reports whether a change may take one of the roles from a user, directly or by a group, or disables the user.
+func (c *Change) mayEndRoles(roles []string) bool {
 	if c.Action == Unmanage || c.Action == Create {
 		return false
 	}
@@ -181,22 +173,20 @@ func (c *Change) ends(roles []string) bool {
 	return false
 }
 
-// urgent reports whether a change must not wait until what is not known was read.
-func (c *Change) urgent() bool {
+// isUrgent reports whether a change must not wait for fields to be read.
+func (c *Change) isUrgent() bool {
 	return (c.Lane == 1 || c.Action == Create || c.Action == Restore) && c.Action != Unmanage
 }
 
-// unscheduled reports whether a change goes whole at any hour. Nobody works yet with a user who is made or
-// brought back; who leaves must lose everything at once; and who is not active has no part in routing.
-func (c *Change) unscheduled() bool {
+// ignoresWindows reports whether a change is made at any hour: of users that are created or restored, and of removed or
+// inactive ones, who have no part in routing.
+func (c *Change) ignoresWindows() bool {
 	if c.Action == Create || c.Action == Restore || c.Action.Removes() {
 		return true
 	}
 	state := c.Current.Fields[spec.State].Text()
-	for _, fc := range c.Fields {
-		if fc.Field == spec.State {
-			state = fc.After.Text()
-		}
+	if fc := find(c.Fields, spec.State); fc != nil {
+		state = fc.After.Text()
 	}
 	return state == "inactive"
 }

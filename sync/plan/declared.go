@@ -12,10 +12,10 @@ import (
 	"usersyncd/sync/plan/contest"
 )
 
-// user plans one declared user.
-func (p *planner) user(u *spec.User) {
+// planUser plans one declared user.
+func (p *planner) planUser(u *spec.User) {
 	if p.match.Ambiguous[u.Key] {
-		return // it is not known who that is
+		return // it is not known which account is meant
 	}
 	matched := p.match.Accounts[u.Key]
 	current := p.redeclare(u, matched)
@@ -29,95 +29,92 @@ func (p *planner) user(u *spec.User) {
 	c.Desired = p.policy.Managers(p.policy.Managed(u.Fields, current), p.Index)
 	p.Compare(c)
 	was := c.Current
-	p.rebase(c)
-	p.countFound(u, c, was)
-	_, begun := p.snap.Intents[u.Key]
-	c.begun = begun
-	if c.Current != nil && !p.held[c.Current.ID] {
-		p.readable(u, c)
+	p.recordApplied(c)
+	p.countCompleted(u, c, was)
+	_, c.creationStarted = p.snap.Intents[u.Key]
+	if c.Current != nil && !p.heldIDs[c.Current.ID] {
+		p.lookUpUnknown(u, c)
 	}
 	if len(c.Fields)+len(c.Drift)+len(c.Withheld) > 0 {
 		c.Hash = u.Hash()
 	}
 	switch {
-	case c.Current != nil && p.held[c.Current.ID]:
+	case c.Current != nil && p.heldIDs[c.Current.ID]:
 		c.Action, c.Cause, c.Outcome = Restore, Missing, Held
-		c.Note = "the listing did not show it, with too many others to be believed; if they were deleted on purpose, remove their specs"
+		c.Note = "the listing lacks it, with too many others to be plausible; if they were deleted on purpose, remove their specs"
 	case len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0:
-		p.unchanged(c, begun)
+		p.recordUnchanged(c)
 		return
 	case len(c.Fields) == 0 && len(c.Withheld) > 0:
-		p.quarantine(c) // else withheld says what comes of it
+		p.checkQuarantine(c) // otherwise setWithheldOutcomes sets the outcome
 	case len(c.Fields) == 0:
 		c.Outcome, c.Note = Skipped, "drift is only reported"
 	case c.Action == Create && u.Fields[spec.Name] == "":
-		p.problem(u, spec.Name, "is required to create this user")
+		p.addProblem(u, spec.Name, "is required to create this user")
 		return
 	case c.Action == Create && !p.policy.Create && p.emailUnmanaged:
-		c.Outcome, c.Note = Skipped, "nobody has the address, and who has which is not managed here: add the id of the account; users are only created if create is set"
+		c.Outcome, c.Note = Skipped, "no user has the address, and addresses are not managed here: add the id of the account; users are only created if create is set"
 	case c.Action == Create && p.snap.Refresh.Gap != "":
-		c.Outcome, c.Note = Skipped, "the user may exist: the organization did not list everybody ("+p.snap.Refresh.Gap+")"
+		c.Outcome, c.Note = Skipped, "the user may exist: the listing is incomplete ("+p.snap.Refresh.Gap+")"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, "creating users is switched off"
-	case c.Action == Adopt && !p.policy.Adopt && !begun && c.Current.Removed == "":
+	case c.Action == Adopt && !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "":
 		c.Outcome, c.Note = Skipped, "adopting users is switched off"
 	default:
-		allowed, named := p.checkAllowlists(u, c), p.checkNames(u, c)
-		if !allowed && !p.onlyLeaves(u, c, "the user is not given what the configuration does not allow") || !named {
+		allowed, found := p.checkAllowlists(u, c), p.checkNames(u, c)
+		if !allowed && !p.reduceToDeactivation(u, c) || !found {
 			return
 		}
-		p.quarantine(c)
+		p.checkQuarantine(c)
 	}
 	p.changes[c.Key] = c
 }
 
-// leaveDeleted leaves a user deleted whose state somebody else owns, and says so once: the user is managed no longer.
+// leaveDeleted stops managing a deleted user if the state is not managed, and reports that once.
 func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 	p.Unchanged++
 	if current.Applied == nil {
 		return
 	}
-	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: left as it is", u.Pos, text.Escape(u.Key)))
-	left := *current
-	left.Applied = nil
-	p.Record.Users = append(p.Record.Users, &left)
+	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: not changed", u.Pos, text.Escape(u.Key)))
+	unmanaged := *current
+	unmanaged.Applied = nil
+	p.Record.Users = append(p.Record.Users, &unmanaged)
 }
 
-// unchanged records what a user that needs nothing is found to have.
-func (p *planner) unchanged(c *Change, begun bool) {
+// recordUnchanged records that a user is as declared.
+func (p *planner) recordUnchanged(c *Change) {
 	p.Unchanged++
-	p.quiet[c.Key] = true
+	p.unchanged[c.Key] = true
 	if _, failed := p.snap.Failures[c.Key]; failed {
 		p.Record.ClearFailures = append(p.Record.ClearFailures, c.Key)
 	}
-	if begun {
+	if c.creationStarted {
 		p.Record.ClearIntents = append(p.Record.ClearIntents, c.Key)
 	}
-	if c.Current.Applied == nil && !p.policy.Adopt && !begun && c.Current.Removed == "" {
-		return // not ours, and not to become it
+	if c.Current.Applied != nil || !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "" {
+		return // managed already, or not to be adopted
 	}
-	if c.Current.Applied == nil { // nothing differs, so all of it is in force
-		confirmed := *c.Current
-		confirmed.Applied = c.Desired
-		p.Record.Users = append(p.Record.Users, &confirmed)
-		if begun { // an earlier pass created the user, and could not record it
-			p.Count(c, c.Current, &confirmed, nil, p.now)
-		}
+	adopted := *c.Current
+	adopted.Applied = c.Desired
+	p.Record.Users = append(p.Record.Users, &adopted)
+	if c.creationStarted { // an earlier pass created the user, and did not record it
+		p.Count(c, c.Current, &adopted, nil, p.now)
 	}
 }
 
-// quarantine lets a change wait that was refused not long ago, and is still the same.
-func (p *planner) quarantine(c *Change) {
+// checkQuarantine leaves a change in quarantine until its backoff is over or what is desired changes.
+func (p *planner) checkQuarantine(c *Change) {
 	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
 		c.Outcome, c.Retry = Quarantined, f.Next
-		c.Note = fmt.Sprintf("refused %s, next try %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
+		c.Note = fmt.Sprintf("failed %s, next attempt %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
 	}
 }
 
-// inQuarantine reports whether what is desired of a user waits there.
+// inQuarantine reports whether what is desired of a user is in quarantine.
 func (p *planner) inQuarantine(key, hash string) bool {
 	f, failed := p.snap.Failures[key]
-	return failed && (!p.policy.Retry || p.tried[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
+	return failed && (!p.policy.Retry || p.failedBefore[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
 }
 
 func times(n int) string {
@@ -127,27 +124,27 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// checkAllowlists reports whether everything that a change gives to a user may be given. What may is said by the
-// configuration alone: a checkout is written by more people than may hand out access.
+// checkAllowlists reports whether a change gives only what the configuration allows: a checkout is written by more people
+// than may grant access.
 func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
 	refused := p.policy.Guard.Refuses(c)
 	for _, r := range refused {
-		p.problem(u, r.Field, r.String())
+		p.addProblem(u, r.Field, r.String())
 		p.Problems[len(p.Problems)-1].Name = r.Name
 	}
 	return len(refused) == 0
 }
 
-// checkNames asks whether the names exist that a change refers to, and leaves out the fields of which one does not. It
-// is false if the user cannot be made without.
+// checkNames looks up the names that a change refers to, and withholds the fields that have one which does not exist. It
+// returns false if the user cannot be created without them.
 func (p *planner) checkNames(u *spec.User, c *Change) bool {
 	for _, fc := range slices.Clone(c.Fields) {
 		for _, ref := range spec.References(fc.Field, fc.After) {
-			wrong, asked := p.answers.Names[ref]
-			if !asked {
+			wrong, known := p.results.Names[ref]
+			if !known {
 				p.Lookups.Names[ref] = true
 			} else if wrong != "" {
-				p.leaveOut(u, c, fc.Field, wrong)
+				p.withholdProblem(u, c, fc.Field, wrong)
 				p.Problems[len(p.Problems)-1].Name = ref.Name
 			}
 		}
@@ -155,87 +152,87 @@ func (p *planner) checkNames(u *spec.User, c *Change) bool {
 	return (c.Action != Create && c.Action != Restore) || !c.Withholds(spec.Division)
 }
 
-// onlyLeaves reduces a change that may not be made to the end of the user's work, if it has that: whatever is wrong
-// with the rest, who is to be inactive becomes it.
-func (p *planner) onlyLeaves(u *spec.User, c *Change, why string) bool {
+// reduceToDeactivation withholds everything but a deactivation, if the change has one: a user that is to be inactive is
+// deactivated, whatever else is wrong.
+func (p *planner) reduceToDeactivation(u *spec.User, c *Change) bool {
 	if !c.Deactivates() || !u.Own(spec.State) {
 		return false
 	}
-	c.withhold(Withheld{Reason: ByProblem, Note: why}, func(fc FieldChange) bool { return fc.Field != spec.State })
+	c.withholdIf(Withheld{Reason: ByProblem, Note: "the configuration does not allow what the user would be given"}, func(fc FieldChange) bool { return fc.Field != spec.State })
 	return true
 }
 
-// declaration is what is recorded of a user who is matched to a spec. The record of whom a plan doubts, or does not
-// come to manage, stays as it is: the zero value.
-func (p *planner) declaration(u *spec.User, cur *state.User) state.Declaration {
-	if p.match.Doubts[u.Key] != "" && p.policy.Guard.Renames || cur != nil && cur.Applied == nil && !p.policy.Adopt && cur.Removed == "" {
+// declaration is what is recorded for a user that is matched to a spec. It is zero if the match is doubtful or the user is
+// not going to be managed: then the record stays.
+func (p *planner) declaration(u *spec.User, account *state.User) state.Declaration {
+	if p.match.Doubts[u.Key] != "" && p.policy.Guard.Renames || account != nil && account.Applied == nil && !p.policy.Adopt && account.Removed == "" {
 		return state.Declaration{}
 	}
 	return state.Declaration{Key: u.Key, File: u.Pos.File, Ordinal: u.Ordinal}
 }
 
-// redeclare returns what is known of a matched user with the record of the declaration that it is matched to.
-func (p *planner) redeclare(u *spec.User, cur *state.User) *state.User {
-	d := p.declaration(u, cur)
-	if cur == nil || d == (state.Declaration{}) {
-		return cur
+// redeclare returns a matched user with the declaration that it is matched to.
+func (p *planner) redeclare(u *spec.User, account *state.User) *state.User {
+	d := p.declaration(u, account)
+	if account == nil || d == (state.Declaration{}) {
+		return account
 	}
-	renewed := *cur
-	renewed.Redeclare(d)
-	if cur.Key() == u.Key { // a rename that was done before there was a record of it
+	updated := *account
+	updated.Redeclare(d)
+	if account.Key() == u.Key { // a rename that was made before declarations were recorded
 		for _, former := range u.PreviousEmails {
-			if !slices.Contains(renewed.FormerKeys, former) {
-				renewed.FormerKeys = append(slices.Clip(renewed.FormerKeys), former)
+			if !slices.Contains(updated.FormerKeys, former) {
+				updated.FormerKeys = append(slices.Clip(updated.FormerKeys), former)
 			}
 		}
-		renewed.FormerKeys = renewed.FormerKeys[max(0, len(renewed.FormerKeys)-state.MaxFormerKeys):]
+		updated.FormerKeys = updated.FormerKeys[max(0, len(updated.FormerKeys)-state.MaxFormerKeys):]
 	}
-	if renewed.Declared == cur.Declared && slices.Equal(renewed.FormerKeys, cur.FormerKeys) {
-		return cur
+	if updated.Declared == account.Declared && slices.Equal(updated.FormerKeys, account.FormerKeys) {
+		return account
 	}
-	p.redeclared = append(p.redeclared, &renewed)
-	return &renewed
+	p.redeclared = append(p.redeclared, &updated)
+	return &updated
 }
 
-// rebase records what is in force of a managed user's fields, whatever becomes of the change: one that was found equal
-// is as declared, one that differs is as it was last written or found equal, and one that is no longer declared is
-// forgotten. Later commits build on the record.
-func (p *planner) rebase(c *Change) {
+// recordApplied records the applied fields of a managed user, whatever the outcome of its change: a field that is equal is
+// as declared, one that differs is as it was last written or found equal, and one that is no longer declared is dropped.
+// Later commits of the user include it.
+func (p *planner) recordApplied(c *Change) {
 	if c.Current == nil || c.Current.Applied == nil ||
 		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
 		return
 	}
-	base := p.Applied(c, nil)
-	for _, f := range p.unread(c) {
+	applied := p.Applied(c, nil)
+	for _, f := range p.unknownFields(c) {
 		if _, managed := c.Current.Applied[f]; !managed {
-			delete(base, f) // whatever it was when it was last read
+			delete(applied, f) // it was read too long ago
 		}
 	}
-	repairs := stillRepaired(c, base, p.now)
-	if maps.Equal(base, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
+	repairs := remainingRepairs(c, applied, p.now)
+	if maps.Equal(applied, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
 		return
 	}
-	rebased := *c.Current
-	rebased.Applied, rebased.Repairs = base, repairs
-	p.Record.Users = append(p.Record.Users, &rebased)
-	c.Current = &rebased
+	updated := *c.Current
+	updated.Applied, updated.Repairs = applied, repairs
+	p.Record.Users = append(p.Record.Users, &updated)
+	c.Current = &updated
 }
 
-// stillRepaired returns what counts of a user's repairs for fields that are in force: an edit ends a contest.
-func stillRepaired(c *Change, base spec.Fields, now time.Time) map[spec.Field]state.Repair {
-	still := maps.Clone(c.Current.Repairs)
-	maps.DeleteFunc(still, func(f spec.Field, r state.Repair) bool {
-		return !contest.Recent(r, now) || base[f] == "" || base[f] != c.Current.Applied[f] || base[f] != c.Desired[f]
+// remainingRepairs returns the repairs that still count: an edit of a field ends its contest.
+func remainingRepairs(c *Change, applied spec.Fields, now time.Time) map[spec.Field]state.Repair {
+	repairs := maps.Clone(c.Current.Repairs)
+	maps.DeleteFunc(repairs, func(f spec.Field, r state.Repair) bool {
+		return !contest.Recent(r, now) || applied[f] == "" || applied[f] != c.Current.Applied[f] || applied[f] != c.Desired[f]
 	})
-	if len(still) == 0 {
+	if len(repairs) == 0 {
 		return nil
 	}
-	return still
+	return repairs
 }
 
-// countFound counts what is found done of what an earlier pass sent and never got an answer to: was is what was known
-// until now, and the change's user has what is in force since.
-func (p *planner) countFound(u *spec.User, c *Change, was *state.User) {
+// countCompleted counts what an earlier pass wrote without an answer, if it is found done: was is what was known until now,
+// and c.Current has what is applied now.
+func (p *planner) countCompleted(u *spec.User, c *Change, was *state.User) {
 	f, failed := p.snap.Failures[u.Key]
 	unanswered := f.Status == 0 || f.Status == 408 || f.Status >= 500
 	if !failed || !unanswered || c.Current == was || f.Desired != u.Hash() {
@@ -246,6 +243,6 @@ func (p *planner) countFound(u *spec.User, c *Change, was *state.User) {
 		known.Fields = maps.Clone(known.Fields)
 		maps.Copy(known.Fields, known.Applied)
 	}
-	c.Hash, c.leaves = f.Desired, active(&before) && !active(&after)
+	c.Hash, c.endsAccess = f.Desired, active(&before) && !active(&after)
 	p.Count(c, &before, &after, slices.Sorted(maps.Keys(c.Desired)), p.now)
 }

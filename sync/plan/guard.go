@@ -12,57 +12,56 @@ import (
 	"usersyncd/sync/plan/access"
 )
 
-// Guard says what is not done without a person: mistakes that are made in a checkout must not reach an
-// organization whole. A limit that is nil is none; lists that are empty allow nothing to be given.
+// Guard limits what is done without a person, so that a mistake in a checkout does not reach a whole organization. A limit
+// that is nil is none; an empty list allows nothing.
 type Guard struct {
-	Removals      *Limit // of managed users, who are no longer declared, in 24 hours
+	Removals      *Limit // of managed users that are no longer declared, in 24 hours
 	Deactivations *Limit // of declared users, in 24 hours
-	Creations     *Limit // and restores, in 24 hours, against everybody whom the listing shows
+	Creations     *Limit // and restores, in 24 hours, of all listed users
 	Addresses     *Limit // that change, in 24 hours
 	Losses        *Limit // of those who have the same skill, language, queue, group, role or location, in 24 hours
 	Changes       *Limit // of users of whom anything else changes, in one plan
-	// Reactivations is whether whom somebody else deactivated or deleted waits for a person.
+	// Reactivations holds users that somebody else has deactivated or deleted.
 	Reactivations bool
 
-	// Renames holds what looks like a rename and is not said to be one, and who was matched to an account that seems to
-	// be somebody else's.
+	// Renames holds what looks like a rename and is not declared as one, and users that were matched to an account that
+	// seems to be another person's.
 	Renames bool
 
-	Protected  []string // addresses and ids of users who are never changed
+	Protected  []string // addresses and ids of users that are never changed
 	AdminRoles []string // names of the roles whose last holders are protected
-	MinAdmins  int      // how many active users must keep one of them; 0: it is not looked at
+	MinAdmins  int      // how many active users must keep one of them; 0: not checked
 
-	// What may be given to a user who does not have it; "*" is anything. Roles are granted in divisions, so
-	// that both lists count for them.
+	// What may be given to a user that does not have it; "*" is anything. A role is granted in divisions: both lists apply.
 	Roles, Divisions, Queues, Groups []string
 }
 
-// ForOne is what of a guard can be said where one user alone is looked at: nothing that counts the others.
+// ForOne returns the guard for a plan of one user, without what counts other users.
 func (g Guard) ForOne() Guard {
 	g.Removals, g.Deactivations, g.Creations, g.Addresses, g.Losses, g.Changes = nil, nil, nil, nil, nil, nil
 	g.Reactivations, g.MinAdmins = false, 0
 	return g
 }
 
-// Protects reports whether a change is one of a protected user.
+// Protects reports whether a change is of a protected user.
 func (g *Guard) Protects(c *Change) bool {
 	return slices.ContainsFunc(g.Protected, func(who string) bool {
 		return who == c.Current.ID || spec.Key(who) == c.Key || spec.Key(who) == c.Current.Key()
 	})
 }
 
-// A Refusal is one thing that may not be given.
+// A Refusal is one value that the configuration does not allow.
 type Refusal struct {
 	Field            spec.Field
 	Name, what, flag string
 }
 
 func (r Refusal) String() string {
-	return fmt.Sprintf("%s may not be given: %s is not in --%s; add it to %s in the configuration, if it is meant",
+	return fmt.Sprintf("%s is not allowed: %s is not in --%s; add it to %s in the configuration, if it is intended",
 		r.what, spec.Text(r.Name).Display(), r.flag, r.flag)
 }
 
-// Refuses lists what a change would give and may not.
+// Refuses lists what a change would give and the configuration does not allow.
 func (g *Guard) Refuses(c *Change) []Refusal {
 	var all []Refusal
 	check := func(f spec.Field, what, flag string, allowed []string, names ...string) (ok bool) {
@@ -95,15 +94,15 @@ func (g *Guard) Refuses(c *Change) []Refusal {
 
 // Hold is what one guard holds.
 type Hold struct {
-	ID       string       `json:"id"` // what Release takes; it stays the same as long as the same is held
+	ID       string       `json:"id"` // for usersyncd release; the same as long as the same is held
 	Guard    string       `json:"guard"`
 	Users    []string     `json:"users"`
-	Fields   []spec.Field `json:"fields,omitempty"` // what is held of the users; none: all of their changes
+	Fields   []spec.Field `json:"fields,omitempty"` // that are held; none: all of the users' changes
 	Reason   string       `json:"reason"`
 	Rollback bool         `json:"undo,omitempty"` // of a rollback
 }
 
-// The guards that a person may overrule.
+// The guards that a person may override.
 const (
 	guardRemovals      = "max-removals"
 	guardDeactivations = "max-deactivations"
@@ -113,54 +112,55 @@ const (
 	guardChanges       = "max-changes"
 	guardReactivations = "reactivations"
 	guardAdmins        = "min-admins"
+	guardRenames       = "renames"
 )
 
-// Guards lists what Hold.Guard may be.
+// Guards lists the values of Hold.Guard.
 func Guards() []string {
 	return []string{guardRemovals, guardDeactivations, guardCreations, guardMaxRenames, guardLosses, guardChanges, guardReactivations, guardAdmins, guardRenames}
 }
 
-// guards look at a plan.
+// guards hold changes of a plan.
 type guards struct {
 	*planner
-	freed   map[string]bool        // what a person has released
-	amended map[string]*state.User // by id: those of Record.Users, once one of them was changed
+	releasedTokens map[string]bool        // what a person has released
+	amended        map[string]*state.User // by id: Record.Users, once one of them was amended
 }
 
 func newGuards(p *planner) *guards {
-	g := &guards{planner: p, freed: map[string]bool{}}
+	g := &guards{planner: p, releasedTokens: map[string]bool{}}
 	for _, t := range p.snap.Guards.Released {
-		g.freed[t] = true
+		g.releasedTokens[t] = true
 	}
 	return g
 }
 
-// run holds the changes that go too far. A guard sees what those before it have left.
+// run holds the changes that exceed the limits. Each guard sees what those before it have not held.
 func (g *guards) run() {
-	g.count()
+	g.countUsers()
 	for _, c := range g.changes {
-		c.leaves = c.Action.Removes() || c.Deactivates()
+		c.endsAccess = c.Action.Removes() || c.Deactivates()
 	}
-	g.protect()
-	g.limitAddresses() // a bulk change is one hold, administrators included
-	g.admins()
-	g.reactivations()
+	g.holdProtected()
+	g.limitAddresses() // before checkAdmins: a bulk change is one hold, administrators included
+	g.checkAdmins()
+	g.holdReactivations()
 	g.limitRemovals()
 	g.limitDeactivations()
 	g.limitCreations()
 	g.limitLosses()
 	g.limitChanges()
-	g.keepAddresses()
+	g.substituteHeldAddresses()
 }
 
-// protect holds every change of the users whom the configuration names. Nobody can release these.
-func (g *guards) protect() {
+// holdProtected holds the changes of protected users. They cannot be released.
+func (g *guards) holdProtected() {
 	for _, who := range g.policy.Guard.Protected {
 		if g.Index.ByID[who] == nil && g.Index.ByKey[spec.Key(who)] == nil && g.match.Declared[spec.Key(who)] == nil {
-			g.Notes = append(g.Notes, fmt.Sprintf("--protect names %s, and nobody has that address or id", spec.Text(who).Display()))
+			g.Notes = append(g.Notes, fmt.Sprintf("--protect names %s, and no user has that address or id", spec.Text(who).Display()))
 		}
 	}
-	for _, c := range g.planned(func(c *Change) bool { return c.Action != Unmanage && c.Current != nil }) {
+	for _, c := range g.plannedChanges(func(c *Change) bool { return c.Action != Unmanage && c.Current != nil }) {
 		if g.policy.Guard.Protects(c) {
 			c.Outcome, c.Note = Held, "a protected user, who is never changed"
 		}
@@ -173,7 +173,7 @@ type portion struct {
 	fields []spec.Field
 }
 
-// tokens name the portion.
+// tokens identify the portion.
 func (w portion) tokens(guard string) []string {
 	if len(w.fields) == 0 {
 		return []string{token(guard, w.Change)}
@@ -194,7 +194,7 @@ func (g *guards) hold(guard, reason string, changes []*Change, fields ...spec.Fi
 	g.holdPortions(guard, reason, portions)
 }
 
-// holdPortions holds what a guard has found, unless a person has asked to release exactly this.
+// holdPortions holds portions of changes, unless a person has asked to release exactly these.
 func (g *guards) holdPortions(guard, reason string, portions []portion) {
 	if len(portions) == 0 {
 		return
@@ -219,7 +219,7 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 		g.HandledReleases = append(g.HandledReleases, h.ID)
 		g.Guards.Released = append(g.Guards.Released, tokens...)
 		for _, t := range tokens {
-			g.freed[t] = true
+			g.releasedTokens[t] = true
 		}
 		return
 	}
@@ -227,13 +227,13 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 	for _, w := range portions {
 		if len(w.fields) == 0 {
 			w.Outcome, w.Hold, w.Note = Held, h.ID, reason
-			continue
+		} else {
+			w.withhold(Withheld{Reason: ByGuard, Hold: h.ID, Note: reason}, w.fields...)
 		}
-		w.withhold(Withheld{Reason: ByGuard, Hold: h.ID, Note: reason}, func(fc FieldChange) bool { return slices.Contains(w.fields, fc.Field) })
 	}
 }
 
-// holdID names a hold by what it holds, whatever the order.
+// holdID is a hash of what is held, in any order.
 func holdID(tokens []string) string {
 	sum := sha256.New()
 	for _, t := range slices.Sorted(slices.Values(tokens)) {
@@ -242,70 +242,73 @@ func holdID(tokens []string) string {
 	return "p-" + hex.EncodeToString(sum.Sum(nil)[:4])
 }
 
-// token names what is released: one guard's hold on one change of one user.
-func token(guard string, c *Change) string { return guard + " " + c.who(guard) + " " + c.Hash }
+// token identifies what one guard holds of one user.
+func token(guard string, c *Change) string { return guard + " " + c.subject(guard) + " " + c.Hash }
 
-// fieldToken is token for one field of a change: it stays the same whatever else changes of the user.
+// fieldToken is token for one field of a change: it does not depend on the user's other changes.
 func fieldToken(guard string, c *Change, f spec.Field) string {
 	sum := sha256.Sum256([]byte(c.Desired[f]))
-	return guard + " " + c.who(guard) + " " + string(f) + " " + hex.EncodeToString(sum[:8])
+	return guard + " " + c.subject(guard) + " " + string(f) + " " + hex.EncodeToString(sum[:8])
 }
 
-// who names the user of a change in the same way as long as the change is to be made: by id, or by address if it is
-// to be created. A creation may turn out to be a restore.
-func (c *Change) who(guard string) string {
+// subject identifies the user of a change for as long as the change is to be made: by id, or by address if it is to be
+// created. A creation may turn out to be a restore.
+func (c *Change) subject(guard string) string {
 	if c.Current == nil || c.Action == Create || guard == guardCreations || guard == guardRemovals && !c.Action.Removes() {
 		return c.Key
 	}
 	return c.Current.ID
 }
 
-// released reports whether a person has let a change through, under any of some guards.
-func (g *guards) released(c *Change, guards ...string) bool {
-	return slices.ContainsFunc(guards, func(guard string) bool { return g.freed[token(guard, c)] })
+// isReleased reports whether a person has released a change, under any of some guards.
+func (g *guards) isReleased(c *Change, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return g.releasedTokens[token(guard, c)] })
 }
 
-// releasedField is released for one field.
-func (g *guards) releasedField(c *Change, f spec.Field, guards ...string) bool {
-	return slices.ContainsFunc(guards, func(guard string) bool { return g.freed[fieldToken(guard, c, f)] })
+// isFieldReleased is isReleased for one field.
+func (g *guards) isFieldReleased(c *Change, f spec.Field, guards ...string) bool {
+	return slices.ContainsFunc(guards, func(guard string) bool { return g.releasedTokens[fieldToken(guard, c, f)] })
 }
 
-// remember keeps of what was released what is still to be done. What a plan did not look at, for a selection or a
-// problem, stays as it is; whole is whether everybody was looked at.
-func (g *guards) remember(whole bool) {
-	if whole && len(g.Guards.Released) > 0 {
-		open := g.openTokens()
-		g.Guards.Released = slices.DeleteFunc(g.Guards.Released, func(t string) bool { return !open[t] })
+// saveReleases drops the releases of what is no longer to be done. It keeps all unless every user was compared: some were
+// not because of a selection or a problem.
+func (g *guards) saveReleases(allCompared bool) {
+	if !allCompared {
+		return
+	}
+	if len(g.Guards.Released) > 0 {
+		pending := g.pendingTokens()
+		g.Guards.Released = slices.DeleteFunc(g.Guards.Released, func(t string) bool { return !pending[t] })
 	}
 	for _, id := range g.snap.Releases {
-		if whole && !slices.Contains(g.HandledReleases, id) {
+		if !slices.Contains(g.HandledReleases, id) {
 			g.UnknownReleases = append(g.UnknownReleases, id)
 		}
 	}
 }
 
-// openTokens are the tokens of what is to be done to those of whom something was released.
-func (g *guards) openTokens() map[string]bool {
-	named := map[string]bool{}
+// pendingTokens are the tokens of what is to be done to the users of releases.
+func (g *guards) pendingTokens() map[string]bool {
+	subjects := map[string]bool{}
 	for _, t := range g.Guards.Released {
-		_, who, _ := strings.Cut(t, " ")
-		who, _, _ = strings.Cut(who, " ")
-		named[who] = true
+		_, subject, _ := strings.Cut(t, " ")
+		subject, _, _ = strings.Cut(subject, " ")
+		subjects[subject] = true
 	}
-	open := map[string]bool{}
+	pending := map[string]bool{}
 	for _, c := range g.changes {
-		if !named[c.Key] && (c.Current == nil || !named[c.Current.ID]) {
+		if !subjects[c.Key] && (c.Current == nil || !subjects[c.Current.ID]) {
 			continue
 		}
 		for _, guard := range Guards() {
-			open[token(guard, c)] = true
+			pending[token(guard, c)] = true
 			for _, fc := range c.Fields {
-				open[fieldToken(guard, c, fc.Field)] = true
+				pending[fieldToken(guard, c, fc.Field)] = true
 			}
 			for _, w := range c.Withheld {
-				open[fieldToken(guard, c, w.Field)] = true
+				pending[fieldToken(guard, c, w.Field)] = true
 			}
 		}
 	}
-	return open
+	return pending
 }

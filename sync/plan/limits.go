@@ -12,241 +12,254 @@ import (
 	"usersyncd/sync/plan/tally"
 )
 
-// Limit is a share of something, but never less than a number.
+// Limit is a percentage, but at least a number.
 type Limit struct {
 	Percent int
 	Floor   int
 }
 
-// of is how many of so many the limit allows.
+// of returns how many of all the limit allows.
 func (l Limit) of(all int) int { return max(l.Floor, all*l.Percent/100) }
 
-// within is the limit in an organization of so many users. Its floor is at most half of them: a floor of 10 protects
-// nobody in an organization of 12.
-func (l Limit) within(users int) Limit {
+// halved returns the limit for an organization of so many users. Its floor is at most half of them: a floor of 10 would
+// protect nobody in an organization of 12.
+func (l Limit) halved(users int) Limit {
 	l.Floor = min(l.Floor, max(1, (users+1)/2))
 	return l
 }
 
 func (l *Limit) String() string { return fmt.Sprintf("%d%%,%d", l.Percent, l.Floor) }
 
-// inWords says what a limit of a guard allows, of so many, in an organization of so many users; 0: whatever their number.
-func (l Limit) inWords(guard string, all, users int) string {
-	if halved := l.within(users); users > 0 && halved.Floor < l.Floor {
-		return fmt.Sprintf("the limit is %d (--%s %s; its floor is at most half of %d users)", halved.of(all), guard, &l, users)
-	}
-	return fmt.Sprintf("the limit is %d (--%s %s)", l.of(all), guard, &l)
+// A usage compares what a plan would do with the limit of a guard.
+type usage struct {
+	guard   string
+	limit   *Limit // nil: none
+	planned int
+	recent  int    // done within the last 24 hours
+	all     int    // of which the limit allows a share
+	users   int    // to halve the limit by; -1: it is not halved
+	unknown string // what more may have been done within 24 hours, such as "removals", if the state file was damaged; "" for nothing
 }
 
-// A census is how many users limits are measured against.
-type census struct {
+func (u *usage) allowed() int {
+	if u.users < 0 {
+		return u.limit.of(u.all)
+	}
+	return u.limit.halved(u.users).of(u.all)
+}
+
+func (u *usage) exceeded() bool {
+	return u.limit != nil && u.planned > 0 && (u.unknown != "" || u.recent+u.planned > u.allowed())
+}
+
+// reason says what a plan would do, and why that is held.
+func (u *usage) reason(would string) string {
+	if u.unknown != "" {
+		return fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier %s may be missing in it (--%s %s)", would, u.unknown, u.guard, u.limit)
+	}
+	if u.recent > 0 {
+		would += fmt.Sprintf(", after %d in the last 24 hours", u.recent)
+	}
+	note := ""
+	if u.users > 0 && u.limit.halved(u.users).Floor < u.limit.Floor {
+		note = fmt.Sprintf("; its floor is at most half of %d users", u.users)
+	}
+	return fmt.Sprintf("%s; the limit is %d (--%s %s%s)", would, u.allowed(), u.guard, u.limit, note)
+}
+
+// userCounts are what limits are measured against.
+type userCounts struct {
 	managed int
 	listed  int // managed or not
-	ours    int // managed, or declared and there
-	done    state.Tally
-	floor   int // how many users a floor is measured against
+	inScope int // managed, or declared and existing
+	recent  state.Tally
+	floor   int // users that a floor is measured against
 }
 
-// count makes the census.
-func (g *guards) count() {
-	g.users = census{done: tally.Recent(g.Guards.Tallies, g.now)}
+// countUsers sets the counts.
+func (g *guards) countUsers() {
+	g.counts = userCounts{recent: tally.Recent(g.Guards.Tallies, g.now)}
 	for id, u := range g.snap.Users {
 		if u.Deleted() {
 			continue
 		}
-		g.users.listed++
+		g.counts.listed++
 		if u.Applied != nil {
-			g.users.managed++
+			g.counts.managed++
 		}
-		if g.ours(id) {
-			g.users.ours++
+		if g.inScope(id) {
+			g.counts.inScope++
 		}
 	}
-	g.users.floor = cmp.Or(g.users.managed, g.users.listed)
-	if e := g.policy.Previous; e != nil { // which may have been the first
-		g.users.floor = e.users.floor
+	g.counts.floor = cmp.Or(g.counts.managed, g.counts.listed)
+	if e := g.policy.Previous; e != nil { // before it, no user may have been managed
+		g.counts.floor = e.counts.floor
 	}
 }
 
-// ours reports whether a known user is looked after.
-func (g *guards) ours(id string) bool { return g.snap.Users[id].Applied != nil || g.OwnerOf[id] != "" }
+// inScope reports whether a known user is managed or declared.
+func (g *guards) inScope(id string) bool {
+	return g.snap.Users[id].Applied != nil || g.OwnerOf[id] != ""
+}
 
-// ofWhom names the users that a limit is a share of.
-func (n census) ofWhom(all int) string {
+// describe names the users that a limit is a share of.
+func (n userCounts) describe(all int) string {
 	if n.managed < all {
 		return fmt.Sprintf("%d users", all)
 	}
 	return fmt.Sprintf("%d managed users", all)
 }
 
-// after says in words what was done of the same already.
-func after(done int) string {
-	if done == 0 {
-		return ""
+// unknown is usage.unknown.
+func (n userCounts) unknown(what string) string {
+	if n.recent.Incomplete {
+		return what
 	}
-	return fmt.Sprintf(", after %d in the last 24 hours", done)
+	return ""
 }
 
-// limitRemovals holds the users who are no longer declared, if there are too many. Where they are, creations wait with them:
-// it may be the same people, in a tree that is another one's.
+// limitRemovals holds too many removals of users that are no longer declared. It also holds creations, if they exceed the
+// limit, too: then the tree may be another organization's.
 func (g *guards) limitRemovals() {
-	l, done := g.policy.Guard.Removals, g.users.done.Removed
-	changes := g.planned(func(c *Change) bool { return c.Action.Removes() && !g.released(c, guardRemovals) })
-	if l == nil || len(changes) == 0 {
+	changes := g.plannedChanges(func(c *Change) bool { return c.Action.Removes() && !g.isReleased(c, guardRemovals) })
+	done := g.counts.recent
+	all := g.counts.managed + done.Removed
+	u := usage{guard: guardRemovals, limit: g.policy.Guard.Removals, planned: len(changes), recent: done.Removed, all: all, users: all,
+		unknown: g.counts.unknown("removals")}
+	if !u.exceeded() {
 		return
 	}
-	all := g.users.managed + done
-	most := l.within(all).of(all)
-	if done+len(changes) <= most && !g.users.done.Incomplete {
-		return
-	}
-	what := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
-	created := g.planned(func(c *Change) bool { return c.creates() && !g.released(c, guardRemovals) })
-	if len(created)+g.users.done.Created > most {
-		what += fmt.Sprintf(" and create %d", len(created))
+	would := fmt.Sprintf("would remove %d of %d managed users", len(changes), all)
+	created := g.plannedChanges(func(c *Change) bool { return c.addsUser() && !g.isReleased(c, guardRemovals) })
+	if len(created)+done.Created > u.allowed() {
+		would += fmt.Sprintf(" and create %d", len(created))
 		changes = append(changes, created...)
 	}
-	reason := what + after(done) + "; " + l.inWords(guardRemovals, all, all)
-	if g.users.done.Incomplete {
-		reason = forgottenReason(what, "removals", guardRemovals, l)
-	}
-	g.hold(guardRemovals, reason, changes)
+	g.hold(guardRemovals, u.reason(would), changes)
 }
 
-// forgottenReason is why a limit holds everything that it is about: how much was done in 24 hours is not known.
-func forgottenReason(what, earlier, guard string, l *Limit) string {
-	return fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier %s may be forgotten (--%s %s)", what, earlier, guard, l)
-}
-
-// limitDeactivations holds the declared users who are switched off, if there are too many.
+// limitDeactivations holds too many deactivations of declared users.
 func (g *guards) limitDeactivations() {
-	l, done, all, most := g.policy.Guard.Deactivations, g.users.done.Deactivated, g.users.ours, g.users.floor
-	changes := g.planned(func(c *Change) bool {
-		return !c.Action.Removes() && c.Deactivates() && !g.released(c, guardDeactivations) && !c.again(c.Current)
+	changes := g.plannedChanges(func(c *Change) bool {
+		return !c.Action.Removes() && c.Deactivates() && !g.isReleased(c, guardDeactivations) && !c.repeatsDeactivation(c.Current)
 	})
-	if l != nil && done+len(changes) > l.within(most).of(all) {
-		g.hold(guardDeactivations, fmt.Sprintf("would deactivate %d of %s%s; %s", len(changes), g.users.ofWhom(all), after(done),
-			l.inWords(guardDeactivations, all, most)), changes)
+	all := g.counts.inScope
+	u := usage{guard: guardDeactivations, limit: g.policy.Guard.Deactivations, planned: len(changes), recent: g.counts.recent.Deactivated, all: all, users: g.counts.floor}
+	if u.exceeded() {
+		g.hold(guardDeactivations, u.reason(fmt.Sprintf("would deactivate %d of %s", len(changes), g.counts.describe(all))), changes)
 	}
 }
 
-// A new organization is one of at most so many users, of whom none is managed.
+// A new organization has at most so many users, none of them managed.
 const newOrganization = 10
 
-// limitCreations holds the users who are created or restored, if there are too many. A first import is never held, also
-// when it takes several passes; nothing is one while the state file was damaged of late.
+// limitCreations holds too many creations and restores. A first import is not held, even when it takes several passes;
+// there is none if the state file was damaged recently.
 func (g *guards) limitCreations() {
-	l, done, forgotten := g.policy.Guard.Creations, g.users.done.Created, g.users.done.Incomplete
-	changes := g.planned(func(c *Change) bool { return c.creates() })
-	if len(changes) > 0 && !forgotten && g.users.managed == 0 && g.users.listed <= newOrganization && g.Guards.FirstImport.IsZero() {
+	changes := g.plannedChanges((*Change).addsUser)
+	done := g.counts.recent
+	if len(changes) > 0 && !done.Incomplete && g.counts.managed == 0 && g.counts.listed <= newOrganization && g.Guards.FirstImport.IsZero() {
 		g.Guards.FirstImport = tally.Minute(g.now)
 	}
-	if l == nil || !forgotten && !g.Guards.FirstImport.IsZero() {
+	if !done.Incomplete && !g.Guards.FirstImport.IsZero() {
 		return
 	}
 	changes = slices.DeleteFunc(changes, func(c *Change) bool {
-		return g.released(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
+		return g.isReleased(c, guardCreations, guardRemovals, guardReactivations, guardAdmins)
 	})
-	all := max(0, g.users.listed-done)
-	if len(changes) == 0 || !forgotten && done+len(changes) <= l.of(all) {
+	all := max(0, g.counts.listed-done.Created)
+	u := usage{guard: guardCreations, limit: g.policy.Guard.Creations, planned: len(changes), recent: done.Created, all: all, users: -1,
+		unknown: g.counts.unknown("creations")}
+	if !u.exceeded() {
 		return
 	}
-	what := fmt.Sprintf("would create %d users", len(changes))
+	verb := "create"
 	if slices.ContainsFunc(changes, func(c *Change) bool { return c.Action == Restore }) {
-		what = fmt.Sprintf("would create or restore %d users", len(changes))
+		verb = "create or restore"
 	}
-	reason := fmt.Sprintf("%s in an organization of %d%s; %s", what, all, after(done), l.inWords(guardCreations, all, 0))
-	if forgotten {
-		reason = forgottenReason(what, "creations", guardCreations, l)
-	}
-	g.hold(guardCreations, reason, changes)
+	g.hold(guardCreations, u.reason(fmt.Sprintf("would %s %d users in an organization of %d", verb, len(changes), all)), changes)
 }
 
-// limitAddresses holds the changes of addresses, if there are too many.
+// limitAddresses holds too many changes of addresses.
 func (g *guards) limitAddresses() {
-	l, done, all, most := g.policy.Guard.Addresses, g.users.done.Renamed, g.users.ours, g.users.floor
-	forgotten := g.users.done.Incomplete
-	changes := g.planned(func(c *Change) bool { return c.ChangesAddress() && !g.releasedField(c, spec.Email, guardMaxRenames) })
-	if l == nil || len(changes) == 0 || !forgotten && done+len(changes) <= l.within(most).of(all) {
-		return
+	changes := g.plannedChanges(func(c *Change) bool { return c.ChangesAddress() && !g.isFieldReleased(c, spec.Email, guardMaxRenames) })
+	all := g.counts.inScope
+	u := usage{guard: guardMaxRenames, limit: g.policy.Guard.Addresses, planned: len(changes), recent: g.counts.recent.Renamed, all: all, users: g.counts.floor,
+		unknown: g.counts.unknown("changes of addresses")}
+	if u.exceeded() {
+		g.hold(guardMaxRenames, u.reason(fmt.Sprintf("would change the address of %d of %s%s", len(changes), g.counts.describe(all), g.describeAdmins(changes))), changes, spec.Email)
 	}
-	what := fmt.Sprintf("would change the address of %d of %s%s", len(changes), g.users.ofWhom(all), g.amongThem(changes))
-	reason := what + after(done) + "; " + l.inWords(guardMaxRenames, all, most)
-	if forgotten {
-		reason = forgottenReason(what, "changes of addresses", guardMaxRenames, l)
-	}
-	g.hold(guardMaxRenames, reason, changes, spec.Email)
 }
 
 // limitChanges holds everything that no other guard is about, if too many users change.
 func (g *guards) limitChanges() {
-	l := g.policy.Guard.Changes
-	if l == nil {
+	if g.policy.Guard.Changes == nil {
 		return
 	}
-	var held []portion
-	for _, c := range g.planned(func(c *Change) bool { return c.Action == Update || c.Action == Adopt }) {
+	var portions []portion
+	for _, c := range g.plannedChanges(func(c *Change) bool { return c.Action == Update || c.Action == Adopt }) {
 		w := portion{Change: c}
 		for _, fc := range c.Fields {
-			if fc.Field != spec.Email && fc.Field != spec.State && !g.releasedField(c, fc.Field, guardChanges) {
+			if fc.Field != spec.Email && fc.Field != spec.State && !g.isFieldReleased(c, fc.Field, guardChanges) {
 				w.fields = append(w.fields, fc.Field)
 			}
 		}
 		if len(w.fields) > 0 {
-			held = append(held, w)
+			portions = append(portions, w)
 		}
 	}
-	if all := g.users.ours; len(held) > l.of(all) {
-		g.holdPortions(guardChanges, fmt.Sprintf("would change %d of %s; %s", len(held), g.users.ofWhom(all), l.inWords(guardChanges, all, 0)), held)
+	all := g.counts.inScope
+	if u := (usage{guard: guardChanges, limit: g.policy.Guard.Changes, planned: len(portions), all: all, users: -1}); u.exceeded() {
+		g.holdPortions(guardChanges, u.reason(fmt.Sprintf("would change %d of %s", len(portions), g.counts.describe(all))), portions)
 	}
 }
 
-// keepAddresses refers to whoever keeps the address for now by that: what is not held of others does not wait for it.
-func (g *guards) keepAddresses() {
-	keep := map[string]spec.Value{}
-	g.keeps = map[string]bool{}
+// substituteHeldAddresses makes references to users whose new address is held use the old one, so that what refers to them
+// need not wait.
+func (g *guards) substituteHeldAddresses() {
+	current := map[string]spec.Value{}
+	g.keptAddresses = map[string]bool{}
 	for _, c := range g.changes {
 		if c.Withholds(spec.Email) {
-			keep[c.Key], g.keeps[c.Current.Key()] = spec.Text(c.Current.Key()), true
+			current[c.Key], g.keptAddresses[c.Current.Key()] = spec.Text(c.Current.Key()), true
 		}
 	}
-	if len(keep) == 0 {
+	if len(current) == 0 {
 		return
 	}
 	for _, c := range g.changes {
 		for i, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
-			if now, kept := keep[fc.After.Text()]; info.User && kept {
+			if address, held := current[fc.After.Text()]; info.User && held {
 				c.Fields = slices.Clone(c.Fields)
-				c.Fields[i].After = now
+				c.Fields[i].After = address
 				c.Desired = maps.Clone(c.Desired)
-				c.Desired[fc.Field] = now
+				c.Desired[fc.Field] = address
 			}
 		}
 	}
 }
 
-// A thing is what users may lose: a name in a field.
-type thing struct {
+// An entitlement is what users may lose: a name in a field.
+type entitlement struct {
 	field spec.Field
 	name  string
 }
 
-// limitLosses holds what takes the same thing from too many of those who have it. Who is deactivated or removed does not
-// count.
+// limitLosses holds what takes the same entitlement from too many of those who have it. Users that are deactivated or
+// removed do not count.
 func (g *guards) limitLosses() {
-	l := g.policy.Guard.Losses
-	if l == nil {
+	if g.policy.Guard.Losses == nil {
 		return
 	}
-	losers := map[thing][]*Change{}
-	for _, c := range g.planned(func(c *Change) bool { return (c.Action == Update || c.Action == Adopt) && !c.leaves }) {
+	losers := map[entitlement][]*Change{}
+	for _, c := range g.plannedChanges(func(c *Change) bool { return (c.Action == Update || c.Action == Adopt) && !c.endsAccess }) {
 		for _, fc := range c.Fields {
-			if g.releasedField(c, fc.Field, guardLosses) {
+			if g.isFieldReleased(c, fc.Field, guardLosses) {
 				continue
 			}
 			for _, name := range access.Losses(fc.Field, c.Current.Fields[fc.Field], fc.After) {
-				losers[thing{fc.Field, name}] = append(losers[thing{fc.Field, name}], c)
+				losers[entitlement{fc.Field, name}] = append(losers[entitlement{fc.Field, name}], c)
 			}
 		}
 	}
@@ -255,51 +268,46 @@ func (g *guards) limitLosses() {
 	}
 	holders := g.holders(losers)
 	held := map[*Change][]spec.Field{}
-	var worst thing
-	others := 0
-	for _, t := range slices.SortedFunc(maps.Keys(losers), func(a, b thing) int {
+	reason, others := "", 0
+	for _, e := range slices.SortedFunc(maps.Keys(losers), func(a, b entitlement) int {
 		return cmp.Or(len(losers[b])-len(losers[a]), cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name))
 	}) {
-		done := g.users.done.Losses[lossKey(t.field, t.name)]
-		if len(losers[t])+done <= l.within(g.users.floor).of(holders[t]+done) {
+		n, done := len(losers[e]), g.counts.recent.Losses[lossKey(e.field, e.name)]
+		all := holders[e] + done
+		u := usage{guard: guardLosses, limit: g.policy.Guard.Losses, planned: n, recent: done, all: all, users: g.counts.floor}
+		if !u.exceeded() {
 			continue
 		}
-		if worst.field == "" {
-			worst = t
+		if reason == "" {
+			reason = u.reason("would " + e.describeLoss(n, all))
 		} else {
 			others++
 		}
-		for _, c := range losers[t] {
-			if !slices.Contains(held[c], t.field) {
-				held[c] = append(held[c], t.field)
+		for _, c := range losers[e] {
+			if !slices.Contains(held[c], e.field) {
+				held[c] = append(held[c], e.field)
 			}
 		}
 	}
-	var portions []portion
-	for _, c := range g.planned(func(c *Change) bool { return held[c] != nil }) {
-		portions = append(portions, portion{c, held[c]})
-	}
-	if len(portions) == 0 {
-		return
-	}
-	done := g.users.done.Losses[lossKey(worst.field, worst.name)]
-	reason := fmt.Sprintf("would %s%s; %s", worst.lostBy(len(losers[worst]), holders[worst]+done), after(done),
-		l.inWords(guardLosses, holders[worst]+done, g.users.floor))
 	if others > 0 {
 		reason += fmt.Sprintf("; the same for %d more", others)
+	}
+	var portions []portion
+	for _, c := range g.plannedChanges(func(c *Change) bool { return held[c] != nil }) {
+		portions = append(portions, portion{c, held[c]})
 	}
 	g.holdPortions(guardLosses, reason, portions)
 }
 
-// holders counts who has each of the things, of the users who are looked after.
-func (g *guards) holders(losers map[thing][]*Change) map[thing]int {
+// holders counts the users in scope that have each entitlement.
+func (g *guards) holders(losers map[entitlement][]*Change) map[entitlement]int {
 	byField := map[spec.Field]bool{}
-	for t := range losers {
-		byField[t.field] = true
+	for e := range losers {
+		byField[e.field] = true
 	}
-	holders := map[thing]int{}
+	holders := map[entitlement]int{}
 	for id, u := range g.snap.Users {
-		if u.Deleted() || !g.ours(id) {
+		if u.Deleted() || !g.inScope(id) {
 			continue
 		}
 		for f := range byField {
@@ -309,13 +317,13 @@ func (g *guards) holders(losers map[thing][]*Change) map[thing]int {
 			}
 			if f != spec.Utilization {
 				for _, name := range access.Names(f, v) {
-					holders[thing{f, name}]++
+					holders[entitlement{f, name}]++
 				}
 				continue
 			}
-			for t := range losers {
-				if t.field == f && !slices.Contains(access.DisabledMedia(v), t.name) {
-					holders[t]++
+			for e := range losers {
+				if e.field == f && !slices.Contains(access.DisabledMedia(v), e.name) {
+					holders[e]++
 				}
 			}
 		}
@@ -323,12 +331,12 @@ func (g *guards) holders(losers map[thing][]*Change) map[thing]int {
 	return holders
 }
 
-// lostBy says in words what some of those who have the thing lose.
-func (t thing) lostBy(n, holders int) string {
-	name := spec.Text(t.name).Display()
-	if t.field == spec.Utilization {
+// describeLoss says that n of the holders lose the entitlement.
+func (e entitlement) describeLoss(n, holders int) string {
+	name := spec.Text(e.name).Display()
+	if e.field == spec.Utilization {
 		return fmt.Sprintf("set the capacity for %s to 0 for %d of the %d users who take it", name, n, holders)
 	}
 	kinds := map[spec.Field]string{spec.Skills: "skill", spec.Languages: "language", spec.Queues: "queue", spec.Groups: "group", spec.Roles: "role", spec.Locations: "location"}
-	return fmt.Sprintf("take the %s %s from %d of the %d users who have it", kinds[t.field], name, n, holders)
+	return fmt.Sprintf("take the %s %s from %d of the %d users who have it", kinds[e.field], name, n, holders)
 }

@@ -155,7 +155,7 @@ func TestPlan(t *testing.T) {
 			name: "removed is reported and left",
 			tree: tree(declared("b@x.example")),
 			snap: snapshot(known("1", "a@x.example", fields()), known("2", "b@x.example", fields())),
-			want: []string{"- unmanage a@x.example (no longer declared; left in Genesys as it is)"},
+			want: []string{"- unmanage a@x.example (no longer declared; not changed in Genesys)"},
 		}, {
 			name: "nothing is removed while a spec is broken",
 			tree: &spec.Tree{Problems: []spec.Problem{{}}},
@@ -196,8 +196,8 @@ func TestPlan(t *testing.T) {
 			tree: tree(pinned(declared("a@x.example"), "1"), pinned(declared("b@x.example"), "1")),
 			snap: snapshot(known("1", "a@x.example", fields())),
 			want: []string{
-				"u.yaml:1:1: id: is the same Genesys user (1) as b@x.example, declared at u.yaml:1:1; keep the id in one of them",
-				"u.yaml:1:1: id: is the same Genesys user (1) as a@x.example, declared at u.yaml:1:1; keep the id in one of them",
+				"u.yaml:1:1: id: is the same Genesys user (1) as b@x.example, declared at u.yaml:1:1; remove the id from one of them",
+				"u.yaml:1:1: id: is the same Genesys user (1) as a@x.example, declared at u.yaml:1:1; remove the id from one of them",
 			},
 		}, {
 			name: "a manager is the same person under an id and an address",
@@ -214,7 +214,7 @@ func TestPlan(t *testing.T) {
 			tree: tree(declared("a@x.example", "title", "New", "manager", "nobody@x.example")),
 			snap: snapshot(known("1", "a@x.example", fields())),
 			want: []string{
-				"~ update a@x.example (edit, u.yaml:1:1)\n    title: \"New\"\n    manager: \"nobody@x.example\" (left out, for a problem)",
+				"~ update a@x.example (edit, u.yaml:1:1)\n    title: \"New\"\n    manager: \"nobody@x.example\" (not written: see problems)",
 				"u.yaml:1:1: manager: no user has the address \"nobody@x.example\", neither in the organization nor in the specs",
 			},
 		}, {
@@ -222,7 +222,7 @@ func TestPlan(t *testing.T) {
 			tree: tree(declared("a@x.example", "title", "New", "division", "Board")),
 			snap: snapshot(known("1", "a@x.example", fields(), "division", "Home")),
 			with: func(p *plan.Policy) { p.Guard.Divisions = []string{"EMEA"} },
-			want: []string{"u.yaml:1:1: division: this division may not be given: \"Board\" is not in --allow-divisions; add it to allow-divisions in the configuration, if it is meant"},
+			want: []string{"u.yaml:1:1: division: this division is not allowed: \"Board\" is not in --allow-divisions; add it to allow-divisions in the configuration, if it is intended"},
 		}, {
 			name: "leavers first, then access, then the rest",
 			tree: tree(declared("a@x.example", "title", "New"), declared("b@x.example", "name", "B"), declared("c@x.example", "state", "inactive")),

@@ -15,51 +15,50 @@ import (
 	"usersyncd/sync/plan/window"
 )
 
-// ReadLag is how long a reading may still be of before a write that carries no version.
+// ReadLag is for how long a reading may be older than a write without a version.
 const ReadLag = state.ReadLag
 
 // Policy is what a plan may do.
 type Policy struct {
-	Create      bool   // make declared users that do not exist, and restore deleted ones
+	Create      bool   // declared users that do not exist; restores deleted ones, too
 	Adopt       bool   // manage users that exist already
-	Retry       bool   // try users in quarantine whatever their backoff
-	OnRemoval   Action // of managed users who are no longer declared: Unmanage (also if empty), Deactivate or Delete
+	Retry       bool   // tries users in quarantine before their backoff is over
+	OnRemoval   Action // for managed users that are no longer declared: Unmanage (also if empty), Deactivate or Delete
 	ReportDrift bool   // drift is reported, and not changed back
-	// LookUpMissing looks for those who are to be created among the deleted users, so that the plan says what becomes
-	// of them. To carry it out it is not needed.
+	// LookUpMissing looks up users to be created among the deleted ones, so that the plan shows which will be restored. To
+	// carry the plan out it is not needed.
 	LookUpMissing bool
-	// LeaversOnly changes nobody but those who are certain to leave: the tree has problems, and is not applied.
+	// LeaversOnly changes only users that are declared inactive: the tree has problems, and is not applied.
 	LeaversOnly bool
 	Select      Selection
 	Guard       Guard
 	Schedule    Schedule
 
-	// Unmanaged fields belong to somebody else, an identity provider for one: they are given to a user who
-	// is created, and neither compared nor written from then on.
+	// Unmanaged fields are managed by others, such as an identity provider: they are set when a user is created, and
+	// neither compared nor written from then on.
 	Unmanaged []spec.Field
 
-	// DetailInterval is within which time everybody's fields that no listing shows are read again; 0: never.
+	// DetailInterval is within which time the fields that no listing shows are read again for every user; 0: never.
 	DetailInterval time.Duration
 
-	Previous *Plan // that was carried out before, in the same pass; nil: none
+	Previous *Plan // carried out earlier in the same pass; nil: none
 
 	Limits // of the directory's API; a pass asks the directory for them
 }
 
-// Limits is what the API of a directory cannot do.
+// Limits says what the API of a directory cannot do.
 type Limits struct {
-	DetailFields      []spec.Field // no listing shows them: they are asked for, user by user
-	UnversionedFields []spec.Field // they are written without a version: for ReadLag a reading may be of before that
+	DetailFields      []spec.Field // that no listing shows: they are requested for each user
+	UnversionedFields []spec.Field // that are written without a version: for ReadLag a reading may be older
 }
 
-// Selection is a part of the declared users. The zero value is all of them. While it is not all, nobody
-// counts as removed.
+// Selection selects declared users. The zero value selects all. Unless all are selected, no user counts as removed.
 type Selection struct {
-	Only  []string            // keys; none: everybody
+	Only  []string            // keys; none: all
 	Where selection.Selection // what their fields are, as declared
 }
 
-// All reports whether everybody is selected.
+// All reports whether all users are selected.
 func (s *Selection) All() bool { return len(s.Only) == 0 && s.Where.Empty() }
 
 // Selects reports whether a user is selected.
@@ -67,10 +66,10 @@ func (s *Selection) Selects(u *spec.User) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
 }
 
-// ErrUnknownAddress is returned when a selection names users who are not there.
-var ErrUnknownAddress = errors.New("nobody has the address")
+// ErrUnknownAddress is returned for a selection by an address that no user has.
+var ErrUnknownAddress = errors.New("no user has the address")
 
-// Check refuses a selection that names somebody who is not among the users.
+// Check returns an error if the selection names an address that is not a key of users.
 func (s *Selection) Check(users map[string]bool) error {
 	for _, key := range s.Only {
 		if !users[key] {
@@ -80,12 +79,12 @@ func (s *Selection) Check(users map[string]bool) error {
 	return nil
 }
 
-// Schedule says when fields that touch routing may be changed. The zero value is always.
+// Schedule says when fields that affect routing may be changed. The zero value is always.
 type Schedule struct {
 	Windows window.List  // none: always
-	Fields  []spec.Field // which of them are kept to the windows; all others go at once
-	// Partial are, by address, the fields that go on at any hour, as a pass that ended early has written some of what is to
-	// be done to them: half of that may be worse than either.
+	Fields  []spec.Field // that are limited to the windows
+	// Partial are, by address, fields that an interrupted pass has written in part. The rest is written at any hour: half of
+	// a change may be worse than none.
 	Partial map[string][]spec.Field
 }
 
@@ -94,10 +93,10 @@ func RoutingFields() []spec.Field {
 	return []spec.Field{spec.Skills, spec.Languages, spec.Queues, spec.Utilization, spec.State}
 }
 
-// Opens returns when a window opens next, in its time zone; zero if that does not matter, as none ever closes.
+// Opens returns when a window opens next, in its time zone; zero if none ever closes.
 func (s *Schedule) Opens(now time.Time) time.Time { return s.Windows.Opens(now) }
 
-// Closes returns until when the fields may be changed: now itself if they may not, zero if they always may.
+// Closes returns until when the fields may be changed: now if they may not, zero if they always may.
 func (s *Schedule) Closes(now time.Time) time.Time {
 	if len(s.Fields) == 0 {
 		return time.Time{}
@@ -105,22 +104,22 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 	return s.Windows.Closes(now)
 }
 
-// NextChange returns when the schedule asks for another plan than one that was made in its sight: a window closes, and
-// something is kept to it, or one opens, and something waits for it. Zero if neither matters.
+// NextChange returns when the windows require another plan than p: one closes that p writes fields in, or one opens that
+// fields wait for. Zero if there is neither.
 func (s *Schedule) NextChange(p *Plan) time.Time {
 	at, closes := time.Time{}, s.Closes(p.Began)
 	for _, c := range p.Changes {
 		switch {
 		case len(c.Deferred) > 0:
 			at = Earliest(at, c.Until)
-		case c.Outcome == Planned && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return s.keeps(c, fc) }):
+		case c.Outcome == Planned && slices.ContainsFunc(c.Fields, func(fc FieldChange) bool { return s.windowed(c, fc) }):
 			at = Earliest(at, closes)
 		}
 	}
 	return at
 }
 
-// Earliest is the first of two times, of which each may be unknown: the zero time.
+// Earliest returns the earlier of two times. The zero time is none.
 func Earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -128,7 +127,7 @@ func Earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// Latest is the later of two times.
+// Latest returns the later of two times.
 func Latest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
@@ -136,21 +135,20 @@ func Latest(a, b time.Time) time.Time {
 	return a
 }
 
-// keeps reports whether a field of a change may only be written while a window is open.
-func (s *Schedule) keeps(c *Change, fc FieldChange) bool {
-	return !c.unscheduled() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Partial[c.Key], fc.Field)
+// windowed reports whether a field of a change may be written only while a window is open.
+func (s *Schedule) windowed(c *Change, fc FieldChange) bool {
+	return !c.ignoresWindows() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Partial[c.Key], fc.Field)
 }
 
-// shut reports whether no window is open.
-func (s *Schedule) shut(now time.Time) bool {
+// closed reports whether no window is open.
+func (s *Schedule) closed(now time.Time) bool {
 	closes := s.Closes(now)
 	return !closes.IsZero() && !now.Before(closes)
 }
 
-// apply sets apart what waits for a window. Guards have looked at all of it before: who is to release
-// something learns of it by day.
-func (s *Schedule) apply(changes map[string]*Change, now time.Time) {
-	if !s.shut(now) {
+// deferAll defers what waits for a window. Guards come before it, so that a hold is not reported only when the window opens.
+func (s *Schedule) deferAll(changes map[string]*Change, now time.Time) {
+	if !s.closed(now) {
 		return
 	}
 	opens := s.Opens(now)
@@ -158,23 +156,23 @@ func (s *Schedule) apply(changes map[string]*Change, now time.Time) {
 		if c.Outcome != Planned {
 			continue
 		}
-		if s.postpone(c, opens); len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		if s.deferFields(c, opens); len(c.Fields) == 0 && len(c.Deferred) > 0 {
 			c.Outcome = Deferred
 		}
 	}
 }
 
-// Defer sets apart which fields of a change wait until a window opens, if none is open.
+// Defer defers the fields of a change that wait for a window, if none is open.
 func (s *Schedule) Defer(c *Change, now time.Time) {
-	if s.shut(now) {
-		s.postpone(c, s.Opens(now))
+	if s.closed(now) {
+		s.deferFields(c, s.Opens(now))
 	}
 }
 
-func (s *Schedule) postpone(c *Change, opens time.Time) {
+func (s *Schedule) deferFields(c *Change, opens time.Time) {
 	var rest []FieldChange
 	for _, fc := range c.Fields {
-		if s.keeps(c, fc) {
+		if s.windowed(c, fc) {
 			c.Deferred = append(c.Deferred, fc)
 		} else {
 			rest = append(rest, fc)
@@ -184,7 +182,7 @@ func (s *Schedule) postpone(c *Change, opens time.Time) {
 		return
 	}
 	if c.Fields, c.Until = rest, opens; len(rest) > 0 {
-		c.classify() // what is left may be less urgent
+		c.setCauseAndLane()
 	}
 }
 
@@ -199,14 +197,14 @@ func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields 
 			delete(fields, f)
 		}
 	}
-	if slices.Contains(p.Unmanaged, spec.Email) { // it stays as it is in Genesys: the user is known by the declared one
+	if slices.Contains(p.Unmanaged, spec.Email) { // it stays as it is in Genesys
 		fields[spec.Email] = current.Fields[spec.Email]
 	}
 	return fields
 }
 
-// Managers names the users that fields refer to by the address that they have, if somebody else owns the
-// addresses: it is not going to become the declared one.
+// Managers replaces references to other users by their observed addresses, if addresses are not managed: they will not
+// become the declared ones.
 func (p *Policy) Managers(fields spec.Fields, index *identity.Index) spec.Fields {
 	if !slices.Contains(p.Unmanaged, spec.Email) {
 		return fields
@@ -221,13 +219,12 @@ func (p *Policy) Managers(fields spec.Fields, index *identity.Index) spec.Fields
 	return fields
 }
 
-// What is written without a version is read late: for up to ReadLag a reading may show what was before, and nothing in it
-// tells. Every reading of a user is merged into what is known by Believed, which is where that is allowed for.
+// For up to ReadLag after a write without a version, a reading may show the value before, and nothing in it says so. Every
+// reading of a user is merged into what is known by ReliableFields, which takes that into account.
 
-// RecordWrite notes that fields of a user were written now, or may have been, if that makes readings doubtful. A user who was
-// just made may be shown without what the organization gives to everybody.
-func (p *Policy) RecordWrite(u *state.User, made bool, fields []spec.Field, now time.Time) {
-	if made {
+// RecordWrite records that fields of a user were written now, or may have been, and whether the user was created.
+func (p *Policy) RecordWrite(u *state.User, created bool, fields []spec.Field, now time.Time) {
+	if created {
 		u.CreatedAt = now.Unix()
 	}
 	if late := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return !p.Unversioned(f) }); len(late) > 0 {
@@ -238,39 +235,39 @@ func (p *Policy) RecordWrite(u *state.User, made bool, fields []spec.Field, now 
 // Unversioned reports whether a field is written without a version.
 func (p *Policy) Unversioned(f spec.Field) bool { return slices.Contains(p.UnversionedFields, f) }
 
-// Reliable reports whether a reading of a field, taken at a time, shows what we have written to the user.
+// Reliable reports whether a reading of a field that began at a time shows what usersyncd has written to the user.
 func (p *Policy) Reliable(u *state.User, f spec.Field, at time.Time) bool {
 	return u.Times.Shows(f, at) && (u.ShowsAll(at) || !p.Unversioned(f))
 }
 
-// ReliableFields returns what a reading of a known user, begun at a time, shows: in place of what is not believable stands what
-// is known. Where nothing is known, the reading is the best there is.
+// ReliableFields returns the fields of a reading of a known user that began at a time, with those that are not reliable
+// replaced by the known values, if there are any.
 func (p *Policy) ReliableFields(known *state.User, read spec.Fields, at time.Time) spec.Fields {
-	var shown spec.Fields
+	var fields spec.Fields
 	for f, v := range known.Fields {
 		if read[f] == v || p.Reliable(known, f, at) {
 			continue
 		}
-		if shown == nil {
-			shown = make(spec.Fields, len(read)+1)
-			maps.Copy(shown, read)
+		if fields == nil {
+			fields = make(spec.Fields, len(read)+1)
+			maps.Copy(fields, read)
 		}
-		shown[f] = v
+		fields[f] = v
 	}
-	if shown == nil {
+	if fields == nil {
 		return read
 	}
-	return shown
+	return fields
 }
 
-// Uncertain reports whether what is known of a field, read at a time, may be of before a write of ours: it could not be
-// believed then, and is not what we have written.
+// Uncertain reports whether the known value of a field, read at a time, may be older than a write of usersyncd: the reading
+// was not reliable, and the value is not what was written.
 func (p *Policy) Uncertain(u *state.User, f spec.Field, at time.Time) bool {
 	v, known := u.Fields[f]
 	return !p.Reliable(u, f, at) && (!known || u.Applied[f] != v)
 }
 
-// ReadableFrom returns when a reading shows what a call wrote that had no answer yet at a time.
+// ReadableFrom returns from when a reading shows what a call has written that had no answer yet at a time.
 func (p *Policy) ReadableFrom(f spec.Field, at time.Time) time.Time {
 	if p.Unversioned(f) {
 		return at.Add(ReadLag)

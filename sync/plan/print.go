@@ -13,28 +13,28 @@ import (
 	"usersyncd/sync/plan/window"
 )
 
-// symbols lead the lines that people read, so that meaning never hangs on a colour.
+// symbols begin the lines of changes, so that the meaning does not depend on colour.
 var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "~", Unmanage: "-", Deactivate: "-", Delete: "-"}
 
-// String prints the change as plan, log and page show it: a line for the user, a line a field. Text
-// that comes from specs or from Genesys is quoted, and cannot move a cursor.
+// String formats the change as plan, log and page show it: a line for the user, a line per field. Text from specs and from
+// Genesys is escaped.
 func (c *Change) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, text.Escape(c.Key))
 	switch {
 	case c.Action == Unmanage:
-		b.WriteString(" (no longer declared; left in Genesys as it is)")
+		b.WriteString(" (no longer declared; not changed in Genesys)")
 	case c.Action.Removes():
 		b.WriteString(" (no longer declared)")
 	case c.Cause == RolledBack:
-		b.WriteString(" (undo)")
+		b.WriteString(" (rollback)")
 	default:
 		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.Where())
 	}
 	if c.Outcome != Planned && c.Outcome != Applied {
 		fmt.Fprintf(&b, " %s", c.Outcome)
 		if c.Hold != "" {
-			fmt.Fprintf(&b, " under %s", c.Hold) // which says why, once for all of them
+			fmt.Fprintf(&b, " under %s", c.Hold) // the hold has the reason
 		} else if c.Note != "" {
 			fmt.Fprintf(&b, ": %s", c.Note)
 		}
@@ -67,14 +67,14 @@ func (c *Change) String() string {
 	for _, fc := range c.Drift {
 		why := "drift, only reported"
 		if c.Cause == RolledBack {
-			why = "left as it is"
+			why = "not changed"
 		}
 		fmt.Fprintf(&b, "\n    %s (%s)", fc, why)
 	}
 	return b.String()
 }
 
-// Where is the place of the spec, if there is one that can be read.
+// Where is the position of the spec, or says why there is none.
 func (c *Change) Where() string {
 	switch {
 	case c.Cause == RolledBack:
@@ -87,7 +87,7 @@ func (c *Change) Where() string {
 	return c.Pos.String()
 }
 
-// String prints one field: before and after, or what it will be.
+// String formats one field: before and after, or only after if before is not known.
 func (fc FieldChange) String() string {
 	if fc.Before == "" {
 		return fmt.Sprintf("%s: %s", fc.Field, fc.After.Display())
@@ -95,36 +95,36 @@ func (fc FieldChange) String() string {
 	return fmt.Sprintf("%s: %s -> %s", fc.Field, fc.Before.Display(), fc.After.Display())
 }
 
-// Why says for people why the field is not written.
+// Why says why the field is not written.
 func (w Withheld) Why() string {
 	why := string(w.Reason)
 	switch {
 	case w.Reason == ByProblem:
-		return "left out, for a problem" // which is told by itself
+		return "not written: see problems" // where the note is
 	case w.Hold != "":
-		why += " under " + w.Hold // which says why, once for all of them
+		why += " under " + w.Hold // the hold has the reason
 	case w.Note != "":
 		why += ": " + text.Escape(w.Note)
 	}
 	if !w.Until.IsZero() {
-		why += "; next try " + w.Until.UTC().Format(time.RFC3339)
+		why += "; next attempt " + w.Until.UTC().Format(time.RFC3339)
 	}
 	return why
 }
 
-// String says what is held, why, and what a person can do; then who it is.
+// String says what is held, why and how to release it; then the users.
 func (h Hold) String() string {
 	when := "If this is intended"
 	if h.Guard == guardRenames {
 		when = "If they are two people"
 	}
-	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", text.Escape(h.Reason), when, h.ID, text.Escape(someOf(h.Users)))
+	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", text.Escape(h.Reason), when, h.ID, text.Escape(listNames(h.Users)))
 }
 
-// someOf lists what people can take in.
-func someOf(names []string) string { return text.List(names, 10, len(names)) }
+// listNames lists the first ten names.
+func listNames(names []string) string { return text.List(names, 10, len(names)) }
 
-// The JSON of a change, which is part of two contracts: what a pass prints, and what the daemon answers.
+// The JSON of a change is part of the output of a pass and of the daemon's API.
 
 type changeJSON struct {
 	Email  string      `json:"email"`
@@ -137,11 +137,10 @@ type changeJSON struct {
 	Result Outcome     `json:"result"`
 	Note   string      `json:"note,omitempty"`  // why it was not applied
 	Hold   string      `json:"hold,omitempty"`  // what releases it
-	Drift  []fieldJSON `json:"drift,omitempty"` // what is only reported
-	// what waits for a change window, and when that opens, in UTC
-	Deferred []fieldJSON `json:"deferred,omitempty"`
-	Until    time.Time   `json:"until,omitzero"`
-	// what else differs and is not written, and why
+	Drift  []fieldJSON `json:"drift,omitempty"` // only reported
+	// waits for a change window, which opens at Until, in UTC
+	Deferred []fieldJSON    `json:"deferred,omitempty"`
+	Until    time.Time      `json:"until,omitzero"`
 	Withheld []withheldJSON `json:"withheld,omitempty"`
 }
 
@@ -160,7 +159,7 @@ type fieldJSON struct {
 	Cause  Cause           `json:"cause,omitempty"` // if it is not the change's
 }
 
-// RawJSON is a value as JSON, which it is already: null where nothing is known.
+// RawJSON returns a value as JSON; null if nothing is known.
 func RawJSON(v spec.Value) json.RawMessage {
 	if v == "" {
 		return json.RawMessage("null")
@@ -187,7 +186,7 @@ func (c *Change) fieldFromJSON(f fieldJSON) FieldChange {
 	return FieldChange{Field: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Cause: cmp.Or(f.Cause, c.Cause)}
 }
 
-// each converts a list; of none it makes nil.
+// each converts a list; nil if it is empty.
 func each[A, B any](list []A, convert func(A) B) (out []B) {
 	for _, a := range list {
 		out = append(out, convert(a))
@@ -195,7 +194,7 @@ func each[A, B any](list []A, convert func(A) B) (out []B) {
 	return out
 }
 
-// MarshalJSON writes the change as the contracts have it.
+// MarshalJSON encodes the change for a pass's output and the daemon's API.
 func (c *Change) MarshalJSON() ([]byte, error) {
 	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
 		Fields: each(c.Fields, c.fieldToJSON), Drift: each(c.Drift, c.fieldToJSON), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
@@ -217,7 +216,7 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. What is not in it cannot be applied any more, only shown.
+// UnmarshalJSON decodes what MarshalJSON writes, to be shown. Such a change cannot be applied.
 func (c *Change) UnmarshalJSON(data []byte) error {
 	var in changeJSON
 	if err := json.Unmarshal(data, &in); err != nil {

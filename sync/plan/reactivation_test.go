@@ -129,7 +129,7 @@ func TestReactivationsAreOneHold(t *testing.T) {
 	if len(p.Holds) != 1 || held(p, "reactivations") != 60 || !slices.Equal(p.Holds[0].Fields, []spec.Field{spec.State}) || len(p.Todo()) != 60 {
 		t.Errorf("%v, %d to do", p.Holds, len(p.Todo()))
 	}
-	if want := "would activate 60 of 60 managed users whom somebody else has deactivated or deleted (--hold-reactivations)"; p.Holds[0].Reason != want {
+	if want := "would activate 60 of 60 managed users that somebody else has deactivated or deleted (--hold-reactivations)"; p.Holds[0].Reason != want {
 		t.Errorf("%q, want %q", p.Holds[0].Reason, want)
 	}
 	o.apply(p, now)

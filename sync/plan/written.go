@@ -13,10 +13,9 @@ import (
 	"usersyncd/sync/plan/tally"
 )
 
-// Event is what the history tells of a write of some fields of a change, at a time: none, if the change names none of
-// them.
-func (p *Plan) Event(c *Change, written []spec.Field, at time.Time) (e state.Event, any bool) {
-	e = p.eventOf(c, at)
+// Event returns the history's event of a write of some fields of a change; false if the change has none of them.
+func (p *Plan) Event(c *Change, written []spec.Field, at time.Time) (state.Event, bool) {
+	e := p.newEvent(c, at)
 	for _, fc := range c.Fields {
 		if slices.Contains(written, fc.Field) {
 			e.Fields = append(e.Fields, fieldEvent(&e, fc))
@@ -25,27 +24,27 @@ func (p *Plan) Event(c *Change, written []spec.Field, at time.Time) (e state.Eve
 	return e, len(e.Fields) > 0
 }
 
-// Intent is the same of a write that is about to be made to all of the fields. One that the change does not name is to be
-// as it is.
+// Intent returns the event of a write that is about to be made to all of the fields, those that the change does not have
+// included.
 func (p *Plan) Intent(c *Change, fields []spec.Field, at time.Time) state.Event {
-	e := p.eventOf(c, at)
+	e := p.newEvent(c, at)
 	for _, f := range fields {
-		fc := FieldChange{Field: f, Before: c.Desired[f], After: c.Desired[f], Cause: c.Cause}
-		if i := slices.IndexFunc(c.Fields, func(fc FieldChange) bool { return fc.Field == f }); i >= 0 {
-			fc = c.Fields[i]
+		fc := find(c.Fields, f)
+		if fc == nil {
+			fc = &FieldChange{Field: f, Before: c.Desired[f], After: c.Desired[f], Cause: c.Cause}
 		}
-		e.Fields = append(e.Fields, fieldEvent(&e, fc))
+		e.Fields = append(e.Fields, fieldEvent(&e, *fc))
 	}
 	return e
 }
 
-func (p *Plan) eventOf(c *Change, at time.Time) state.Event {
+func (p *Plan) newEvent(c *Change, at time.Time) state.Event {
 	e := state.Event{
 		At: at, Revision: p.Revision, Plan: p.ID, ID: c.Current.ID, Email: c.Key,
 		Action: string(c.Action), Cause: string(c.Cause), RollbackOf: p.RollbackOf,
 	}
 	if c.OneOff {
-		e.Cause = string(RolledBack) // to compare it again gives it another one
+		e.Cause = string(RolledBack) // comparing it again has replaced the cause
 	}
 	return e
 }
@@ -58,20 +57,20 @@ func fieldEvent(e *state.Event, fc FieldChange) state.FieldEvent {
 	return f
 }
 
-// Count adds to the tally what was done to a user, with some fields of a change: before is what was known until then,
-// nil for nobody, and after what is known now. It is to be asked on every way on which a change succeeds. What a
-// person has released does not count. It reports whether there is something to remember.
+// Count adds to the guards' tallies what was done to a user, with some fields of a change: before is what was known until
+// then, nil for nothing, and after what is known now. It must be called wherever a change succeeds. What a person has
+// released does not count. It reports whether the guards have something to store.
 func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, now time.Time) bool {
 	t := p.tallyOf(c, before, after, fields, now)
-	spent := !active(before) && active(after) && p.spend(token(guardReactivations, c), fieldToken(guardReactivations, c, spec.State))
+	used := !active(before) && active(after) && p.useReleases(token(guardReactivations, c), fieldToken(guardReactivations, c, spec.State))
 	if t.Removed+t.Deactivated+t.Created+t.Renamed+len(t.Losses) == 0 {
-		return spent
+		return used
 	}
 	p.Guards.Tallies = tally.Add(p.Guards.Tallies, t, now)
 	return true
 }
 
-// tallyOf is what of that counts.
+// tallyOf counts what was done to a user.
 func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field, now time.Time) state.Tally {
 	var t state.Tally
 	one := func(tokens ...string) int {
@@ -84,15 +83,15 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 	case c.Action == Unmanage, c.Action.Removes() && before != nil && stateOf(before) != stateOf(after) && after.Fields[spec.State] == c.Desired[spec.State]:
 		t.Removed = one(token(guardRemovals, c))
 	case c.Action.Removes():
-	case before == nil || before.Deleted() || c.recovers(before, after):
-		ours := before != nil && before.Removed != "" // and only brought back
-		if !ours && !after.Deleted() && p.Guards.FirstImport.IsZero() {
+	case before == nil || before.Deleted() || c.completesCreation(before, after):
+		removed := before != nil && before.Removed != "" // by usersyncd
+		if !removed && !after.Deleted() && p.Guards.FirstImport.IsZero() {
 			t.Created = one(token(guardCreations, c), token(guardRemovals, c), token(guardReactivations, c))
 		}
-	case slices.Contains(fields, spec.State) && active(before) && !active(after) && !c.again(before):
+	case slices.Contains(fields, spec.State) && active(before) && !active(after) && !c.repeatsDeactivation(before):
 		t.Deactivated = one(token(guardDeactivations, c))
 	}
-	if before == nil || c.leaves {
+	if before == nil || c.endsAccess {
 		return t
 	}
 	if slices.Contains(fields, spec.Email) && before.Key() != after.Key() {
@@ -100,7 +99,7 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 	}
 	for _, f := range fields {
 		if contest.Recent(before.Repairs[f], now) {
-			continue // what somebody else gives again and again is lost by one user, however often it is taken
+			continue // somebody else gives it again and again: it counted the first time
 		}
 		for _, name := range access.Losses(f, before.Fields[f], after.Fields[f]) {
 			if one(fieldToken(guardLosses, c, f)) > 0 {
@@ -114,20 +113,19 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 	return t
 }
 
-// lossKey names what users lose, as state.Tally does.
+// lossKey is the key of state.Tally.Losses.
 func lossKey(f spec.Field, name string) string { return string(f) + " " + name }
 
-// spend forgets what was released and is done now: done again it is to be asked about again.
-func (p *Plan) spend(tokens ...string) bool {
-	left := slices.DeleteFunc(slices.Clone(p.Guards.Released), func(t string) bool { return slices.Contains(tokens, t) })
-	spent := len(left) < len(p.Guards.Released)
-	p.Guards.Released = left
-	return spent
+// useReleases drops releases that apply only once, and reports whether there were any.
+func (p *Plan) useReleases(tokens ...string) bool {
+	rest := slices.DeleteFunc(slices.Clone(p.Guards.Released), func(t string) bool { return slices.Contains(tokens, t) })
+	used := len(rest) < len(p.Guards.Released)
+	p.Guards.Released = rest
+	return used
 }
 
-// CountRepairs notes in what is known of a user, after some fields of the change were written, which of them were
-// repairs. It is to be asked on every way on which a change succeeds. What was written for another reason is no longer
-// contested. It returns how many were repairs.
+// CountRepairs records in what is known of a user which of the written fields were repairs, and returns their number. It
+// must be called wherever a change succeeds. A field that was written for another reason is no longer contested.
 func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, now time.Time) int {
 	repairs, n := maps.Clone(after.Repairs), 0
 	for _, fc := range c.Fields {
@@ -155,22 +153,22 @@ func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, 
 	return n
 }
 
-// withholdContested withholds what is contested, and lists it.
+// withholdContested withholds contested fields, and lists them.
 func (p *Plan) withholdContested(changes map[string]*Change, known map[string]*state.User, now time.Time) {
 	for _, c := range changes {
 		if c.Outcome == Planned {
 			c.WithholdContested(now)
 		}
 	}
-	rebased := map[string]*state.User{}
+	recorded := map[string]*state.User{}
 	for _, u := range p.Record.Users {
-		rebased[u.ID] = u
+		recorded[u.ID] = u
 	}
 	for id, u := range known {
 		if u.Applied == nil || len(u.Repairs) == 0 {
 			continue
 		}
-		u = cmp.Or(rebased[id], u)
+		u = cmp.Or(recorded[id], u)
 		for f := range u.Repairs {
 			if until, contested := contest.Until(u, f, now); contested {
 				p.Contested = append(p.Contested, contest.Contest{Email: cmp.Or(p.OwnerOf[id], u.Key()), Field: f, Until: until})

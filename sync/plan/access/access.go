@@ -1,4 +1,4 @@
-// Package access says what a field's value gives to a user, and what another value takes away.
+// Package access compares what two values of a field give to a user.
 package access
 
 import (
@@ -27,34 +27,34 @@ func Grants(roles spec.Value) []Grant {
 	return list
 }
 
-// AddedGrants lists the grants that are among the roles afterwards and were not before.
+// AddedGrants lists the grants that are in the roles after, and not before.
 func AddedGrants(before, after spec.Value) []Grant {
 	have := Grants(before)
 	return slices.DeleteFunc(Grants(after), func(g Grant) bool { return slices.Contains(have, g) })
 }
 
-// AddedNames lists the names that are in a list afterwards and were not before.
+// AddedNames lists the names that are in a list after, and not before.
 func AddedNames(before, after spec.Value) []string {
 	have, _ := spec.Decode[[]string](before)
 	want, _ := spec.Decode[[]string](after)
 	return slices.DeleteFunc(want, func(name string) bool { return slices.Contains(have, name) })
 }
 
-// Losses lists what a user has of a field before, by name, and has not afterwards. A role counts by its name, and by
-// each division in which it is granted; a medium is lost when its capacity becomes 0.
+// Losses lists what a user has of a field before, by name, and not after. A role counts by its name, and by each division in
+// which it is granted; a medium is lost when its capacity becomes 0.
 func Losses(f spec.Field, before, after spec.Value) []string {
 	if before == after || before == "" || after == "" {
 		return nil
 	}
 	if f == spec.Utilization {
-		switchedOff := DisabledMedia(before)
-		return slices.DeleteFunc(DisabledMedia(after), func(medium string) bool { return slices.Contains(switchedOff, medium) })
+		disabled := DisabledMedia(before)
+		return slices.DeleteFunc(DisabledMedia(after), func(medium string) bool { return slices.Contains(disabled, medium) })
 	}
-	has := map[string]bool{}
+	kept := map[string]bool{}
 	for _, name := range Names(f, after) {
-		has[name] = true
+		kept[name] = true
 	}
-	return slices.DeleteFunc(Names(f, before), func(name string) bool { return has[name] })
+	return slices.DeleteFunc(Names(f, before), func(name string) bool { return kept[name] })
 }
 
 // Names lists what a user has of a field, by name.
@@ -85,20 +85,20 @@ func Names(f spec.Field, v spec.Value) []string {
 	return nil
 }
 
-// DisabledMedia lists the media of which a user takes nothing. One that is not named is as the organization has it.
+// DisabledMedia lists the media with a capacity of 0. One that is not listed has the organization's default.
 func DisabledMedia(utilization spec.Value) []string {
 	media, _ := spec.Decode[map[string]spec.MediaUtilization](utilization)
 	maps.DeleteFunc(media, func(_ string, m spec.MediaUtilization) bool { return m.Capacity > 0 })
 	return slices.Sorted(maps.Keys(media))
 }
 
-// ReducesAccess reports whether another value of a field takes access away from a user.
+// ReducesAccess reports whether a change of a field takes access away from a user.
 func ReducesAccess(f spec.Field, before, after spec.Value) bool {
 	switch f {
 	case spec.State:
 		return after == spec.Text("inactive")
 	case spec.Division:
-		return true // all that the one before gave
+		return true // all that the division before gave
 	case spec.Groups:
 		return len(AddedNames(after, before)) > 0
 	case spec.Roles:

@@ -1,7 +1,7 @@
-// Package contest tells which fields somebody else keeps changing back. Two programs that want different things of a field
-// change it back and forth for ever. A field that was repaired three times within an hour is contested: it is left alone
-// for a pause, which doubles with each repair after it. It is over when the spec changes the field, or when nobody has
-// changed it back for an hour after a pause.
+// Package contest detects fields that somebody else keeps changing back: two programs that want different values would change
+// a field back and forth for ever. A field that was repaired three times within an hour is contested: it is not repaired for a
+// pause, which doubles with each further repair. The contest ends when the spec changes the field, or when nobody has changed
+// it back within an hour after a pause.
 package contest
 
 import (
@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	after        = 3 // repairs
-	within       = time.Hour
+	threshold    = 3 // repairs
+	period       = time.Hour
 	firstPause   = 15 * time.Minute
 	longestPause = 6 * time.Hour
 )
@@ -26,7 +26,7 @@ const (
 type Contest struct {
 	Email string     `json:"email"` // spec.User.Key
 	Field spec.Field `json:"field"`
-	Until time.Time  `json:"until"` // it is not repaired before, unless that takes access away; in UTC
+	Until time.Time  `json:"until"` // it is not repaired before, unless that reduces access; in UTC
 }
 
 // Compare orders contests by field and address.
@@ -34,7 +34,7 @@ func (a Contest) Compare(b Contest) int {
 	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Email, b.Email))
 }
 
-// Insert adds a contest to some that are in order, or renews it.
+// Insert adds a contest to a sorted list, or replaces it.
 func Insert(contests []Contest, now Contest) []Contest {
 	i, found := slices.BinarySearchFunc(contests, now, Contest.Compare)
 	if !found {
@@ -44,13 +44,12 @@ func Insert(contests []Contest, now Contest) []Contest {
 	return contests
 }
 
-// Remaining returns those of some contests that are not over, as far as that is known without a look: it is when
-// nobody has changed the field back for a while after the pause.
+// Remaining returns the contests that may still go on, as far as is known without reading the fields.
 func Remaining(contests []Contest, now time.Time) []Contest {
-	return slices.DeleteFunc(slices.Clone(contests), func(c Contest) bool { return now.Sub(c.Until) >= within })
+	return slices.DeleteFunc(slices.Clone(contests), func(c Contest) bool { return now.Sub(c.Until) >= period })
 }
 
-// Notes are warnings about contests that are in order, one for each field.
+// Notes are warnings about a sorted list of contests, one for each field.
 func Notes(contests []Contest) []string {
 	var notes []string
 	for i := 0; i < len(contests); {
@@ -61,7 +60,7 @@ func Notes(contests []Contest) []string {
 		}
 		how := "It is set again at longer and longer intervals"
 		if slices.Contains([]spec.Field{spec.State, spec.Roles, spec.Groups, spec.Division}, field) {
-			how += ", and in every pass where that takes access away"
+			how += ", and in every pass if that reduces access"
 		}
 		notes = append(notes, fmt.Sprintf("%s is contested for %s: somebody else keeps changing it back. %s. Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs",
 			field, text.List(users, 3, len(users)), how))
@@ -69,16 +68,16 @@ func Notes(contests []Contest) []string {
 	return notes
 }
 
-// Recent reports whether repairs still count. Those that are dated in the future, as the clock was set back, do not.
+// Recent reports whether repairs still count. Those with a time in the future, because the clock was set back, do not.
 func Recent(r state.Repair, now time.Time) bool {
 	if len(r.At) == 0 {
 		return false
 	}
 	age := now.Sub(r.At[len(r.At)-1])
-	return age >= 0 && age < within+r.Pause
+	return age >= 0 && age < period+r.Pause
 }
 
-// Until reports whether somebody else keeps changing a field of a user back, and when it is repaired next.
+// Until reports whether a field of a user is contested, and when it is repaired next.
 func Until(u *state.User, f spec.Field, now time.Time) (until time.Time, contested bool) {
 	r, repaired := u.Repairs[f]
 	if !repaired || r.Pause == 0 || !Recent(r, now) {
@@ -87,20 +86,20 @@ func Until(u *state.User, f spec.Field, now time.Time) (until time.Time, contest
 	return r.At[len(r.At)-1].Add(r.Pause), true
 }
 
-// AddRepair counts one more repair.
+// AddRepair adds a repair.
 func AddRepair(r state.Repair, now time.Time) state.Repair {
 	if !Recent(r, now) {
 		r = state.Repair{}
 	}
 	paused := len(r.At) > 0 && now.Sub(r.At[len(r.At)-1]) < r.Pause
-	at := slices.DeleteFunc(slices.Clone(r.At), func(t time.Time) bool { return t.After(now) || now.Sub(t) >= within })
+	at := slices.DeleteFunc(slices.Clone(r.At), func(t time.Time) bool { return t.After(now) || now.Sub(t) >= period })
 	at = append(at, now)
-	r.At = at[max(0, len(at)-after):]
+	r.At = at[max(0, len(at)-threshold):]
 	switch {
-	case paused: // what takes access away does not wait for the end of the pause
+	case paused: // what reduces access is repaired during the pause, too
 	case r.Pause > 0:
 		r.Pause = min(2*r.Pause, longestPause)
-	case len(r.At) == after:
+	case len(r.At) == threshold:
 		r.Pause = firstPause
 	}
 	return r

@@ -1,6 +1,6 @@
-// Package identity tells who is who. An [Index] finds the known users by address and by id, and says whom a reference
-// means. [Match] finds the known user behind each declared one, and refuses to guess; [Resemblances] finds who looks like
-// the same person under another address.
+// Package identity matches declared users to known ones. An [Index] finds known users by address and by id, and resolves
+// references. [Match] finds the known user of each declared one, and rejects what is ambiguous; [Resemblances] finds users that
+// look like the same person under another address.
 package identity
 
 import (
@@ -11,19 +11,18 @@ import (
 	"usersyncd/state"
 )
 
-// IDPrefix marks an observed reference to a user by id, as a directory reports it: a manager stays
-// the same person when the address changes.
+// IDPrefix begins an observed reference to a user by id, as a directory reports it.
 const IDPrefix = "id:"
 
-// An Index is the known users, findable by id and by address. It is what gives a reference its meaning.
+// An Index finds the known users by id and by address.
 type Index struct {
 	ByID      map[string]*state.User
 	ByKey     map[string]*state.User
 	RenamedTo map[string]string // address that a known user is about to get -> id
-	ToCreate  map[string]bool   // addresses of users who are about to be made, whoever has them now
+	ToCreate  map[string]bool   // addresses of users that are about to be created, even if another user has one now
 }
 
-// NewIndex makes the index of some users.
+// NewIndex returns the index of users, which it uses as ByID.
 func NewIndex(users map[string]*state.User) *Index {
 	r := &Index{ByID: users, ByKey: make(map[string]*state.User, len(users)), RenamedTo: map[string]string{}, ToCreate: map[string]bool{}}
 	for _, u := range users {
@@ -32,9 +31,8 @@ func NewIndex(users map[string]*state.User) *Index {
 	return r
 }
 
-// index makes u findable by its address. Of two users with one address (one was deleted and purged,
-// and the file has not heard) the live one counts, then the one with the greater id, so that a plan
-// does not depend on the order of a map.
+// index adds u by its address. Of two users with the same address (one was purged, and the state file does not know) the one
+// that is not deleted counts, then the one with the greater id, so that a plan does not depend on the order of a map.
 func (r *Index) index(u *state.User) {
 	k := u.Key()
 	old, taken := r.ByKey[k]
@@ -43,14 +41,14 @@ func (r *Index) index(u *state.User) {
 	}
 }
 
-// Put replaces what is known of a user; its former address no longer leads to it.
+// Put replaces what is known of a user, and its former address.
 func (r *Index) Put(u *state.User) {
 	r.Forget(u.ID)
 	r.ByID[u.ID] = u
 	r.index(u)
 }
 
-// Forget takes out a user who does not exist any more.
+// Forget removes a user.
 func (r *Index) Forget(id string) {
 	if old, ok := r.ByID[id]; ok {
 		if k := old.Key(); r.ByKey[k] == old {
@@ -68,7 +66,7 @@ func (r *Index) Live(key string) *state.User {
 	return nil
 }
 
-// ResolveID returns the id that a reference means: "" where it names nobody known.
+// ResolveID returns the id of the user that a reference means; "" if it is not known.
 func (r *Index) ResolveID(v spec.Value) string {
 	name := v.Text()
 	if id, ok := strings.CutPrefix(name, IDPrefix); ok {
@@ -77,7 +75,7 @@ func (r *Index) ResolveID(v spec.Value) string {
 	if r.ToCreate[spec.Key(name)] {
 		return ""
 	}
-	if id := r.RenamedTo[spec.Key(name)]; id != "" { // who is to have it, and not who gives it up
+	if id := r.RenamedTo[spec.Key(name)]; id != "" { // the user that will have the address, not the one that has it
 		return id
 	}
 	if u := r.ByKey[spec.Key(name)]; u != nil {
@@ -86,8 +84,7 @@ func (r *Index) ResolveID(v spec.Value) string {
 	return ""
 }
 
-// AsDeclared shows what is observed as a spec would have it: a reference by the address of whom it means, where
-// that is known.
+// AsDeclared returns an observed value as a spec would have it: a reference by address, if that is known.
 func (r *Index) AsDeclared(f spec.Field, v spec.Value) spec.Value {
 	v = spec.Declarable(f, v)
 	if id, ok := strings.CutPrefix(v.Text(), IDPrefix); ok {
@@ -110,8 +107,7 @@ func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 	return a != "" && a == b
 }
 
-// Declarable is what a spec of a known user would say. A manager who is not there any more, or cannot be
-// seen, is left out.
+// Declarable returns the spec of a known user, with some fields. A manager that does not exist, or is not visible, is left out.
 func (r *Index) Declarable(u *state.User, fields []spec.Field) *spec.User {
 	out := &spec.User{Key: u.Key(), ID: u.ID, Fields: spec.Fields{}}
 	for f, v := range u.Fields {

@@ -9,76 +9,76 @@ import (
 	"usersyncd/state"
 )
 
-// mostLooked is how many pinned ids of nobody known are looked up. More of them are a wrong organization.
-const mostLooked = 50
+// maxLookups is how many unknown pinned ids are looked up at most. If there are more, the organization is the wrong one.
+const maxLookups = 50
 
-// Input is what the users are matched by.
+// Input is what users are matched by.
 type Input struct {
 	Users         []*spec.User // declared
-	Index         *Index       // of all known users; who is matched is about to get the declared address
-	Incomplete    bool         // the tree has problems: some specs are left out
-	NameUnmanaged bool         // names are somebody else's
+	Index         *Index       // of all known users; Match sets RenamedTo
+	Incomplete    bool         // the tree has problems: some specs are missing
+	NameUnmanaged bool         // names are not managed
 
 	LookedUp map[string]bool  // pinned ids that were looked up
 	Searched map[string]error // addresses that were looked up: why they could not be, nil for those that were
 }
 
-// Matches says who the declared users are.
+// Matches are the known users of the declared ones.
 type Matches struct {
 	Declared  map[string]*spec.User  // by key
 	Accounts  map[string]*state.User // by key of the declared user
-	OwnerOf   map[string]string      // Genesys id -> key of the declared user behind it
-	Doubts    map[string]string      // by key: why the account may be somebody else's
-	Ambiguous map[string]bool        // keys of users of whom it is not known which account is meant
-	Problems  []Problem              // why it is not known
+	OwnerOf   map[string]string      // Genesys id -> key of the declared user
+	Doubts    map[string]string      // by key: why the account may be another person's
+	Ambiguous map[string]bool        // keys of users that were not matched, as it is not known which account is meant
+	Problems  []Problem              // why
 
-	IDs    []string        // to be looked up: pinned ones, of users who are not known
-	Emails map[string]bool // to be looked up: former addresses of users whom no listing shows, deleted ones
+	IDs    []string        // to be looked up: pinned ids of users that are not known
+	Emails map[string]bool // to be looked up: former addresses of users that no listing shows, deleted ones
 
 	places map[place]*state.User // by where they were last declared
 }
 
-// A Problem is what is wrong with a field of a user's spec.
+// A Problem is an error in a field of a user's spec.
 type Problem struct {
 	User    *spec.User
 	Field   spec.Field
 	Message string
 }
 
-// DeclaredAt returns the known user who was last declared at the place of a spec; nil if there is none.
-func (m *Matches) DeclaredAt(u *spec.User) *state.User { return m.places[at(u)] }
+// DeclaredAt returns the known user that was last declared at the place of a spec; nil if there is none.
+func (m *Matches) DeclaredAt(u *spec.User) *state.User { return m.places[placeOfSpec(u)] }
 
-// A matcher is a match under way.
+// A matcher carries out Match.
 type matcher struct {
 	Input
 	*Matches
-	recorded  map[string]*state.User   // by the key they were last declared as
-	doubles   map[string][]*state.User // the others who were declared so
-	formerly  map[string]bool          // keys that somebody was declared as before
-	known     map[string]*state.User   // by what they can be recognized by; see recognized
-	newcomers map[string]*spec.User    // by what they can be recognized by; see lookalike
-	unknown   []*spec.User             // for whom nobody is known; see replaced
+	recorded       map[string]*state.User   // by the key they were last declared as
+	duplicates     map[string][]*state.User // the other users that were declared so
+	formerKeys     map[string]bool          // keys that any user was declared as before
+	recognizable   map[string]*state.User   // by the keys of recognize
+	newSpecs       map[string]*spec.User    // by the keys of renamedSpec
+	withoutAccount []*spec.User             // specs that no user is known for; see mayBeReplaced
 }
 
-// Match finds the known user behind each declared one. In this order, and whom an earlier step has claimed is not
-// there for a later one:
+// Match finds the known user of each declared one, in this order. A user that an earlier step has matched is not available to
+// a later one:
 //
 //  1. a pinned id;
-//  2. a former address, unless that rename is done: whoever was declared by it, else whoever has it;
-//  3. the record: whoever was last matched to a declaration by this address, whatever its address is by now;
+//  2. a former address, unless that rename is done: the user that was declared by it, else the one that has it;
+//  3. the record: the user that was last matched to a declaration by this address, whatever its address is now;
 //  4. the address.
 func Match(in Input) *Matches {
-	m := &matcher{Input: in, formerly: map[string]bool{}, Matches: &Matches{
+	m := &matcher{Input: in, formerKeys: map[string]bool{}, Matches: &Matches{
 		Declared: make(map[string]*spec.User, len(in.Users)), Accounts: make(map[string]*state.User, len(in.Users)),
 		OwnerOf: map[string]string{}, Doubts: map[string]string{}, Ambiguous: map[string]bool{}, Emails: map[string]bool{},
 	}}
 	for _, u := range in.Users {
 		m.Declared[u.Key] = u
 	}
-	m.recorded, m.doubles, m.places = byDeclaration(in.Index.ByID)
+	m.recorded, m.duplicates, m.places = byDeclaration(in.Index.ByID)
 	for _, u := range in.Index.ByID {
 		for _, key := range u.FormerKeys {
-			m.formerly[key] = true
+			m.formerKeys[key] = true
 		}
 	}
 	m.matchIDs()
@@ -92,9 +92,9 @@ func Match(in Input) *Matches {
 	return m.Matches
 }
 
-// byDeclaration indexes users by the key and by the place that they were last declared at. Of several the one who is not
-// deleted counts, then the one with the greater id, so that a plan does not depend on the order of a map. doubles are the
-// others with a key, the best last: an address that was refused may have been declared for two.
+// byDeclaration indexes users by the key and the place of their last declaration. Of several the one that is not deleted
+// counts, then the one with the greater id, so that a plan does not depend on the order of a map. duplicates are the others
+// with a key, the best one last: an address that the API refused may have been declared for two users.
 func byDeclaration(users map[string]*state.User) (byKey map[string]*state.User, doubles map[string][]*state.User, byPlace map[place]*state.User) {
 	byKey, doubles, byPlace = make(map[string]*state.User, len(users)), map[string][]*state.User{}, make(map[place]*state.User, len(users))
 	better := func(u, old *state.User) bool {
@@ -131,26 +131,25 @@ func (m *matcher) unmatched(u *spec.User) bool {
 	return m.Accounts[u.Key] == nil && u.ID == "" && !m.Ambiguous[u.Key]
 }
 
-// unclear leaves a user out of whom it is not known which account is meant.
-func (m *matcher) unclear(u *spec.User, f spec.Field, message string) {
+// reject leaves out a user, as it is not known which account is meant.
+func (m *matcher) reject(u *spec.User, f spec.Field, message string) {
 	m.Ambiguous[u.Key] = true
 	m.Problems = append(m.Problems, Problem{u, f, message})
 }
 
 func (m *matcher) claim(u *spec.User, cur *state.User) {
 	if other, taken := m.OwnerOf[cur.ID]; taken {
-		m.unclear(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep one of them", cur.ID, other, m.Declared[other].Pos))
+		m.reject(u, spec.Email, fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; remove one of them", cur.ID, other, m.Declared[other].Pos))
 		return
 	}
 	m.OwnerOf[cur.ID], m.Accounts[u.Key], m.Index.RenamedTo[u.Key] = u.Key, cur, cur.ID
 	key := cur.Declared.Key
-	if list := m.doubles[key]; len(list) > 0 && m.recorded[key] == cur { // then it is another one's, who was declared so, too
-		m.recorded[key], m.doubles[key] = list[len(list)-1], list[:len(list)-1]
+	if list := m.duplicates[key]; len(list) > 0 && m.recorded[key] == cur { // the key is now the record of another user
+		m.recorded[key], m.duplicates[key] = list[len(list)-1], list[:len(list)-1]
 	}
 }
 
-// matchIDs claims the users who are pinned by id. Two specs that name one account are both wrong: which of them is
-// meant nobody can tell.
+// matchIDs matches the specs with a pinned id. Two specs for one account are both rejected.
 func (m *matcher) matchIDs() {
 	pinned := map[string][]*spec.User{}
 	for _, u := range m.Users {
@@ -164,59 +163,59 @@ func (m *matcher) matchIDs() {
 		}
 		cur := m.Index.ByID[u.ID]
 		switch {
-		case cur == nil && !m.LookedUp[u.ID] && len(m.IDs) < mostLooked:
-			m.IDs = append(m.IDs, u.ID) // no listing shows who was deleted
+		case cur == nil && !m.LookedUp[u.ID] && len(m.IDs) < maxLookups:
+			m.IDs = append(m.IDs, u.ID) // no listing shows deleted users
 			m.Ambiguous[u.Key] = true
 			continue
 		case cur == nil:
-			m.unclear(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
+			m.reject(u, "id", fmt.Sprintf("no user of this organization has the id %s; correct it, or leave it out to find the user by address", spec.Text(u.ID).Display()))
 			continue
 		case len(pinned[u.ID]) > 1:
 			other := pinned[u.ID][0]
 			if other == u {
 				other = pinned[u.ID][1]
 			}
-			m.sameAccount(u, other, cur)
+			m.rejectSameAccount(u, other, cur)
 			continue
 		}
-		if other := m.rival(u, cur); other != nil {
-			m.sameAccount(u, other, cur)
-			m.sameAccount(other, u, cur)
+		if other := m.otherSpec(u, cur); other != nil {
+			m.rejectSameAccount(u, other, cur)
+			m.rejectSameAccount(other, u, cur)
 			continue
 		}
 		m.claim(u, cur)
-		if copied(u, cur) {
-			m.Doubts[u.Key] = fmt.Sprintf("%s: id %s is that of %s (%s), whose name and address are others: "+
-				"leave the id out if the spec was copied, or add previousEmail: %s if it is the same person",
+		if looksCopied(u, cur) {
+			m.Doubts[u.Key] = fmt.Sprintf("%s: id %s is that of %s (%s), with another name and address: "+
+				"remove the id if the spec was copied, or add previousEmail: %s if it is the same person",
 				u.Pos, cur.ID, text.Escape(cur.Key()), cur.Fields[spec.Name].Display(), text.Escape(cur.Key()))
 		}
 	}
 }
 
-// rival returns another spec that declares a pinned account, by record or address. A hire at the address of a user who
-// is renamed is none: the name, or a former address of its own, tells. An employee id that is not the account's tells that
-// the spec with the id is a copy.
-func (m *matcher) rival(u *spec.User, cur *state.User) *spec.User {
+// otherSpec returns another spec that declares a pinned account, by record or address. The spec of a new user at the former
+// address of a renamed one does not: it has another name, or a former address of its own. If the spec with the id has another
+// employee id than the account, it is a copy.
+func (m *matcher) otherSpec(u *spec.User, cur *state.User) *spec.User {
 	for _, key := range []string{cur.Declared.Key, cur.Key()} {
 		other := m.Declared[key]
-		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (copied(u, cur) || otherEmployee(u, cur) || other.Fields[spec.Name] == "" || other.Fields[spec.Name] == cur.Fields[spec.Name]) {
+		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (looksCopied(u, cur) || differentEmployee(u, cur) || other.Fields[spec.Name] == "" || other.Fields[spec.Name] == cur.Fields[spec.Name]) {
 			return other
 		}
 	}
 	return nil
 }
 
-// sameAccount says that two specs declare one account. It is claimed for neither, and removed for none.
-func (m *matcher) sameAccount(u, other *spec.User, cur *state.User) {
+// rejectSameAccount rejects a spec that declares the same account as another one. The account is not removed either.
+func (m *matcher) rejectSameAccount(u, other *spec.User, cur *state.User) {
 	m.OwnerOf[cur.ID] = u.Key
 	if !m.Ambiguous[u.Key] {
-		m.unclear(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; keep the id in one of them", cur.ID, text.Escape(other.Key), other.Pos))
+		m.reject(u, "id", fmt.Sprintf("is the same Genesys user (%s) as %s, declared at %s; remove the id from one of them", cur.ID, text.Escape(other.Key), other.Pos))
 	}
 }
 
-// copied reports whether a spec seems to be a copy of another user's, with the id left in: everything that would tell
-// that the account is meant is different.
-func copied(u *spec.User, cur *state.User) bool {
+// looksCopied reports whether a spec seems to be a copy of another user's that still has the id: name and addresses are
+// different from the account's.
+func looksCopied(u *spec.User, cur *state.User) bool {
 	return cur.Key() != u.Key && cur.Declared.Key != u.Key && DifferentName(u, cur) &&
 		!slices.Contains(u.PreviousEmails, cur.Key()) && !slices.Contains(u.PreviousEmails, cur.Declared.Key)
 }

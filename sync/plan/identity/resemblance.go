@@ -11,51 +11,49 @@ import (
 	"usersyncd/state"
 )
 
-// A Resemblance is a known user whom nobody declares any more, and a declaration for which nobody is known, or for which
-// it is doubted who it is.
+// A Resemblance is a known user that is no longer declared, and a declared user that is not known, or not for certain.
 type Resemblance struct {
 	Old  *state.User
 	Spec *spec.User
 	Why  string
 }
 
-// Resemblances pairs users who look like the same person under another address: declared ones, for whom nobody is known,
-// and known ones, whom nobody declares, by the declaration's key.
-func Resemblances(fresh []*spec.User, left []*state.User) []Resemblance {
-	if len(fresh) == 0 || len(left) == 0 {
+// Resemblances pairs declared users and accounts that look like the same person under another address, by the declared key.
+func Resemblances(specs []*spec.User, accounts []*state.User) []Resemblance {
+	if len(specs) == 0 || len(accounts) == 0 {
 		return nil
 	}
-	slices.SortFunc(left, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(fresh, func(a, b *spec.User) int { return cmp.Compare(a.Key, b.Key) })
-	byPlace, byName, byNumber := map[place]*state.User{}, map[spec.Value][]*state.User{}, map[string]*state.User{}
-	for _, old := range left {
+	slices.SortFunc(accounts, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(specs, func(a, b *spec.User) int { return cmp.Compare(a.Key, b.Key) })
+	byPlace, byName, byIdentifier := map[place]*state.User{}, map[spec.Value][]*state.User{}, map[string]*state.User{}
+	for _, old := range accounts {
 		if old.Declared.File != "" {
 			byPlace[placeOf(old.Declared)] = old
 		}
 		if name := old.Fields[spec.Name]; name != "" {
 			byName[name] = append(byName[name], old)
 		}
-		for _, number := range numbers(old.Fields, old.Applied) {
-			byNumber[number] = old
+		for _, id := range identifiers(old.Fields, old.Applied) {
+			byIdentifier[id] = old
 		}
 	}
 	names := map[spec.Value]int{}
-	for _, u := range fresh {
+	for _, u := range specs {
 		names[u.Fields[spec.Name]]++
 	}
 	var pairs []Resemblance
-	for _, u := range fresh {
+	for _, u := range specs {
 		add := func(old *state.User, why string) bool {
-			if old == nil || otherEmployee(u, old) {
+			if old == nil || differentEmployee(u, old) {
 				return false
 			}
 			pairs = append(pairs, Resemblance{old, u, why})
 			return true
 		}
-		if slices.ContainsFunc(numbers(u.Fields), func(number string) bool { return add(byNumber[number], "the same "+strings.SplitN(number, " ", 2)[0]) }) {
+		if slices.ContainsFunc(identifiers(u.Fields), func(id string) bool { return add(byIdentifier[id], "the same "+strings.SplitN(id, " ", 2)[0]) }) {
 			continue
 		}
-		if add(byPlace[at(u)], "the same file") {
+		if add(byPlace[placeOfSpec(u)], "the same file") {
 			continue
 		}
 		if name := u.Fields[spec.Name]; name != "" && names[name] == 1 && len(byName[name]) == 1 {
@@ -65,88 +63,88 @@ func Resemblances(fresh []*spec.User, left []*state.User) []Resemblance {
 	return pairs
 }
 
-// lookalike returns the spec that looks like an account under another address: with the address that the account has by
-// now, at its place, with its name where that is the only one, or with a number of its. nil if there is none.
-func (m *matcher) lookalike(cur *state.User) *spec.User {
-	if m.newcomers == nil {
-		m.newcomers = map[string]*spec.User{}
+// renamedSpec returns a spec that looks like an account under another address: it has the account's current address, its
+// place, one of its identifiers, or its name if no other has it; nil if there is none.
+func (m *matcher) renamedSpec(cur *state.User) *spec.User {
+	if m.newSpecs == nil {
+		m.newSpecs = map[string]*spec.User{}
 		for _, key := range slices.Sorted(maps.Keys(m.Declared)) {
 			u := m.Declared[key]
-			if known := m.free(m.recorded[u.Key]); u.ID != "" || known != nil && (!DifferentName(u, known) || alike(u, known)) {
+			if known := m.unclaimed(m.recorded[u.Key]); u.ID != "" || known != nil && (!DifferentName(u, known) || sameIdentity(u, known)) {
 				continue
 			}
-			m.newcomers["addressed "+u.Key] = u
-			m.newcomers[fmt.Sprint("at ", at(u))] = u
-			for _, number := range numbers(u.Fields) {
-				m.newcomers[number] = u
+			m.newSpecs["address "+u.Key] = u
+			m.newSpecs[fmt.Sprint("place ", placeOfSpec(u))] = u
+			for _, id := range identifiers(u.Fields) {
+				m.newSpecs[id] = u
 			}
 			if u.Fields[spec.Name] != "" {
-				addName(m.newcomers, u.Fields, u)
+				addName(m.newSpecs, u.Fields, u)
 			}
 		}
 	}
-	signs := append(numbers(cur.Fields, cur.Applied), fmt.Sprint("at ", placeOf(cur.Declared)), "named "+string(cur.Fields[spec.Name]))
+	keys := append(identifiers(cur.Fields, cur.Applied), fmt.Sprint("place ", placeOf(cur.Declared)), "name "+string(cur.Fields[spec.Name]))
 	if cur.Key() != cur.Declared.Key {
-		signs = append(signs, "addressed "+cur.Key())
+		keys = append(keys, "address "+cur.Key())
 	}
-	for _, sign := range signs {
-		if u := m.newcomers[sign]; u != nil && m.Accounts[u.Key] == nil && !otherEmployee(u, cur) {
+	for _, key := range keys {
+		if u := m.newSpecs[key]; u != nil && m.Accounts[u.Key] == nil && !differentEmployee(u, cur) {
 			return u
 		}
 	}
 	return nil
 }
 
-// recognized returns the managed user who has a number of a spec's, or alone its name; nil if there is none.
-func (m *matcher) recognized(u *spec.User) *state.User {
-	if m.known == nil {
-		m.known = map[string]*state.User{}
+// recognize returns the managed user that has an identifier of a spec, or its name if no other has it; nil if there is none.
+func (m *matcher) recognize(u *spec.User) *state.User {
+	if m.recognizable == nil {
+		m.recognizable = map[string]*state.User{}
 		for _, id := range slices.Sorted(maps.Keys(m.Index.ByID)) {
 			user := m.Index.ByID[id]
 			if user.Applied == nil || user.Deleted() {
 				continue
 			}
-			for _, number := range numbers(user.Fields, user.Applied) {
-				m.known[number] = user
+			for _, id := range identifiers(user.Fields, user.Applied) {
+				m.recognizable[id] = user
 			}
-			addName(m.known, user.Fields, user)
+			addName(m.recognizable, user.Fields, user)
 		}
 	}
-	for _, sign := range append(numbers(u.Fields), "named "+string(u.Fields[spec.Name])) {
-		if user := m.known[sign]; user != nil {
+	for _, key := range append(identifiers(u.Fields), "name "+string(u.Fields[spec.Name])) {
+		if user := m.recognizable[key]; user != nil {
 			return user
 		}
 	}
 	return nil
 }
 
-// addName makes a user findable by the name, and nobody by a name that several have.
+// addName indexes a user by name; nil if several have the name.
 func addName[T any](index map[string]*T, fields spec.Fields, user *T) {
-	name := "named " + string(fields[spec.Name])
+	name := "name " + string(fields[spec.Name])
 	if _, several := index[name]; several {
 		user = nil
 	}
 	index[name] = user
 }
 
-// alike reports whether something else than the name says that an account is the one a spec is about.
-func alike(u *spec.User, cur *state.User) bool {
-	if otherEmployee(u, cur) {
+// sameIdentity reports whether a spec and an account are of the same person by place or identifier, whatever the name.
+func sameIdentity(u *spec.User, cur *state.User) bool {
+	if differentEmployee(u, cur) {
 		return false
 	}
-	have := numbers(cur.Fields, cur.Applied)
-	return cur.Declared.File != "" && placeOf(cur.Declared) == at(u) ||
-		slices.ContainsFunc(numbers(u.Fields), func(number string) bool { return slices.Contains(have, number) })
+	have := identifiers(cur.Fields, cur.Applied)
+	return cur.Declared.File != "" && placeOf(cur.Declared) == placeOfSpec(u) ||
+		slices.ContainsFunc(identifiers(u.Fields), func(id string) bool { return slices.Contains(have, id) })
 }
 
-// DifferentName reports whether a spec names somebody else than the account does. A spec without a name says nothing.
+// DifferentName reports whether a spec and an account have different names; false if one has none.
 func DifferentName(u *spec.User, cur *state.User) bool {
 	want, have := u.Fields[spec.Name], cur.Fields[spec.Name]
 	return want != "" && have != "" && want != have
 }
 
-// numbers are what identifies a person besides the name and the address: the employee id and the external ids.
-func numbers(all ...spec.Fields) []string {
+// identifiers are the employee id and the external ids.
+func identifiers(all ...spec.Fields) []string {
 	var list []string
 	for _, fields := range all {
 		if id := employeeID(fields); id != "" {
@@ -164,8 +162,8 @@ func numbers(all ...spec.Fields) []string {
 	return slices.Compact(list)
 }
 
-// otherEmployee reports whether a spec and an account are known to be of two people.
-func otherEmployee(u *spec.User, cur *state.User) bool {
+// differentEmployee reports whether a spec and an account have different employee ids; false if one has none.
+func differentEmployee(u *spec.User, cur *state.User) bool {
 	want := employeeID(u.Fields)
 	have := cmp.Or(employeeID(cur.Fields), employeeID(cur.Applied))
 	return want != "" && have != "" && want != have
@@ -179,12 +177,12 @@ func employeeID(fields spec.Fields) string {
 	return info.EmployeeID
 }
 
-// A place is where a user is declared, whoever that is.
+// A place is a position among the users of a file.
 type place struct {
 	file    string
 	ordinal int
 }
 
-func at(u *spec.User) place { return place{u.Pos.File, max(u.Ordinal, 1)} }
+func placeOfSpec(u *spec.User) place { return place{u.Pos.File, max(u.Ordinal, 1)} }
 
 func placeOf(d state.Declaration) place { return place{d.File, max(d.Ordinal, 1)} }

@@ -1,5 +1,4 @@
-// Package tally sums up what was done lately: by the minute for as long as it counts, by the hour as long as it is
-// remembered.
+// Package tally counts what was recently done: by the minute for as long as it counts, then by the hour.
 package tally
 
 import (
@@ -13,32 +12,32 @@ import (
 // Window is for how long what was done counts.
 const Window = 24 * time.Hour
 
-// remembered is for how long it is kept: a clock that was ahead may be set right.
-const remembered = 7 * Window
+// retention is for how long it is stored: the clock may have been ahead, and be set back.
+const retention = 7 * Window
 
-// Prune returns those of some tallies that are still to be remembered. What is dated in the future, by a clock that was set
-// back since, is taken as of now: it counts, and not for ever.
+// Prune returns the tallies that are still to be stored. A time in the future, because the clock was set back, becomes now: so
+// it counts, and not for ever.
 func Prune(done []state.Tally, now time.Time) []state.Tally {
-	var kept []state.Tally
+	var pruned []state.Tally
 	for _, t := range done {
-		t.At = NotAfter(t.At, now)
+		t.At = Clamp(t.At, now)
 		switch age := now.Sub(t.At); {
 		case age < Window:
-			kept = add(kept, t, time.Minute)
-		case age < remembered:
-			kept = add(kept, t, time.Hour)
+			pruned = add(pruned, t, time.Minute)
+		case age < retention:
+			pruned = add(pruned, t, time.Hour)
 		}
 	}
-	return kept
+	return pruned
 }
 
-// Add adds what was done now.
+// Add adds what is done now.
 func Add(done []state.Tally, t state.Tally, now time.Time) []state.Tally {
 	t.At = Minute(now)
 	return add(done, t, time.Minute)
 }
 
-// Recent sums up what was done within the time that counts.
+// Recent returns the sum of what was done within Window.
 func Recent(done []state.Tally, now time.Time) state.Tally {
 	all := state.Tally{}
 	for _, t := range done {
@@ -49,18 +48,18 @@ func Recent(done []state.Tally, now time.Time) state.Tally {
 	return all
 }
 
-// Minute is the minute that a time is in, in UTC.
+// Minute returns a time to the minute, in UTC.
 func Minute(t time.Time) time.Time { return t.UTC().Truncate(time.Minute) }
 
-// NotAfter is a time, or the minute of now if that was before it.
-func NotAfter(t, now time.Time) time.Time {
+// Clamp returns a time, or the current minute if the time is in the future.
+func Clamp(t, now time.Time) time.Time {
 	if t.After(now) {
 		return Minute(now)
 	}
 	return t
 }
 
-// add adds what was done, to what was done within the same minute or hour.
+// add adds a tally to that of the same minute or hour.
 func add(done []state.Tally, t state.Tally, unit time.Duration) []state.Tally {
 	if n := len(done); n > 0 && done[n-1].At.Truncate(unit).Equal(t.At.Truncate(unit)) {
 		return append(slices.Clip(done[:n-1]), sum(done[n-1], t))
@@ -68,7 +67,7 @@ func add(done []state.Tally, t state.Tally, unit time.Duration) []state.Tally {
 	return append(slices.Clip(done), t)
 }
 
-// sum adds up two tallies, as of the second.
+// sum adds up two tallies, with the time of the second.
 func sum(a, b state.Tally) state.Tally {
 	b.Incomplete = b.Incomplete || a.Incomplete
 	b.Removed += a.Removed

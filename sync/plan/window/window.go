@@ -1,5 +1,5 @@
-// Package window has change windows: hours on days of the week, in a time zone. [Parse] reads one, and a [List] says when
-// the next of several opens or closes.
+// Package window parses change windows: hours on days of the week, in a time zone. A [List] of them says when the next one
+// opens or closes.
 package window
 
 import (
@@ -11,30 +11,29 @@ import (
 	"time"
 )
 
-// A Window is when something may be done: from an hour to an hour, on days of the week, in a time zone. It goes
-// by the clock on the wall there, and so do the two days of a year when that is changed: an hour that is
-// skipped is in no window, and one that comes twice is in its windows both times.
+// A Window is a range of hours on days of the week, in a time zone. It follows local time, also when the clock is changed: an
+// hour that is skipped is in no window, and one that comes twice is in its windows both times.
 type Window struct {
 	days       [7]bool // by time.Weekday: on which it begins
-	start, end int     // minutes since midnight; end is 24:00 at most, or not after start, and then of the day after
+	start, end int     // minutes since midnight; end is at most 24:00; if it is not after start, it is of the next day
 	zone       *time.Location
 }
 
-// whole is a day in minutes.
-const whole = 24 * 60
+// dayMinutes is the length of a day.
+const dayMinutes = 24 * 60
 
 const windowExample = "such as 'Mon-Fri 20:00-06:00 Europe/Madrid'"
 
-// weekdays are the days as a window names them, in the order of the week.
+// weekdays are the names of the days, in the order of the week.
 var weekdays = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 
-// Parse reads a window: days, hours and a time zone, such as "Mon-Fri 20:00-06:00 Europe/Madrid". Days
-// are names, ranges (Fri-Mon too) and lists of these, with commas. Hours that pass midnight belong to the day
-// on which they begin. The zone is a name of the IANA database, or UTC.
+// Parse parses a window: days, hours and a time zone, such as "Mon-Fri 20:00-06:00 Europe/Madrid". Days are names, ranges
+// (Fri-Mon, too) and lists of these, with commas. Hours past midnight belong to the day on which the window begins. The zone
+// is a name of the IANA database, or UTC.
 func Parse(text string) (Window, error) {
 	parts := strings.Fields(text)
 	if len(parts) != 3 {
-		return Window{}, fmt.Errorf("%q is not a window: it takes days, hours and a time zone, %s", text, windowExample)
+		return Window{}, fmt.Errorf("%q is not a window: it needs days, hours and a time zone, %s", text, windowExample)
 	}
 	var w Window
 	if err := w.parseDays(parts[0]); err != nil {
@@ -42,7 +41,7 @@ func Parse(text string) (Window, error) {
 	}
 	from, to, ok := strings.Cut(parts[1], "-")
 	if !ok {
-		return Window{}, fmt.Errorf("%q is not from an hour to an hour, such as 20:00-06:00", parts[1])
+		return Window{}, fmt.Errorf("%q is not a range of hours, such as 20:00-06:00", parts[1])
 	}
 	var err error
 	if w.start, err = parseClock(from); err != nil {
@@ -52,12 +51,12 @@ func Parse(text string) (Window, error) {
 		return Window{}, err
 	}
 	switch {
-	case w.start == whole:
-		return Window{}, errors.New("a window cannot begin at 24:00; say 00:00, and the day after")
+	case w.start == dayMinutes:
+		return Window{}, errors.New("a window cannot begin at 24:00; use 00:00 of the next day")
 	case w.start == w.end:
-		return Window{}, fmt.Errorf("%q begins and ends at the same time; the whole day is 00:00-24:00", parts[1])
+		return Window{}, fmt.Errorf("%q begins and ends at the same time; a whole day is 00:00-24:00", parts[1])
 	case w.end == 0:
-		w.end = whole
+		w.end = dayMinutes
 	}
 	if w.zone, err = parseZone(parts[2]); err != nil {
 		return Window{}, err
@@ -79,7 +78,7 @@ func (w *Window) parseDays(text string) error {
 			}
 		}
 		for day := first; ; day = (day + 1) % 7 {
-			w.days[(day+1)%7] = true // the week begins on Monday here, and on Sunday in package time
+			w.days[(day+1)%7] = true // weekdays begins on Monday, time.Weekday on Sunday
 			if day == last {
 				break
 			}
@@ -88,26 +87,26 @@ func (w *Window) parseDays(text string) error {
 	return nil
 }
 
-// parseDay returns the number of a day in weekdays.
+// parseDay returns the index of a day in weekdays.
 func parseDay(name, among string) (int, error) {
 	for i, day := range weekdays {
 		if strings.EqualFold(name, day) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("%q in %q is not a day: they are %s; ranges such as Mon-Fri and lists such as Mon,Wed take these", name, among, strings.Join(weekdays, ", "))
+	return 0, fmt.Errorf("%q in %q is not a day: use %s, ranges such as Mon-Fri and lists such as Mon,Wed", name, among, strings.Join(weekdays, ", "))
 }
 
-// parseClock reads HH:MM, to 24:00, as minutes.
+// parseClock parses HH:MM, up to 24:00, as minutes since midnight.
 func parseClock(text string) (int, error) {
-	wrong := fmt.Errorf("%q is not a time of the day: it is written HH:MM, from 00:00 to 24:00", text)
+	wrong := fmt.Errorf("%q is not a time of day: use HH:MM, from 00:00 to 24:00", text)
 	if len(text) != len("00:00") || text[2] != ':' {
 		return 0, wrong
 	}
 	hour, err := strconv.ParseUint(text[:2], 10, 8)
 	minute, err2 := strconv.ParseUint(text[3:], 10, 8)
 	at := int(60*hour + minute)
-	if err != nil || err2 != nil || minute > 59 || at > whole {
+	if err != nil || err2 != nil || minute > 59 || at > dayMinutes {
 		return 0, wrong
 	}
 	return at, nil
@@ -115,16 +114,16 @@ func parseClock(text string) (int, error) {
 
 func parseZone(name string) (*time.Location, error) {
 	if name == "Local" {
-		return nil, errors.New("which time zone is \"Local\"? Name it, such as Europe/Madrid or UTC: a window must not depend on the machine")
+		return nil, errors.New("the time zone \"Local\" depends on the machine; use a name such as Europe/Madrid or UTC")
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("there is no time zone %q; a name of the IANA database is wanted, such as Europe/Madrid or UTC", name)
+		return nil, fmt.Errorf("unknown time zone %q; use a name of the IANA database, such as Europe/Madrid or UTC", name)
 	}
 	return zone, nil
 }
 
-// String is what Parse reads; days that follow each other are put together.
+// String formats the window for Parse, with ranges of days where possible.
 func (w Window) String() string {
 	var days []string
 	for i := 0; i < len(weekdays); i++ {
@@ -155,15 +154,15 @@ func (w Window) open(t time.Time) bool {
 	return w.days[day] && w.start <= at || w.days[(day+6)%7] && at < w.end
 }
 
-// edge returns the next time after t at which the window may open or close: when the clock shows its
-// beginning or its end, or is changed.
-func (w Window) edge(t time.Time) time.Time {
+// nextEdge returns the next time after t at which the window may open or close: at its beginning or end by local time, or
+// when the clock is changed.
+func (w Window) nextEdge(t time.Time) time.Time {
 	t = t.In(w.zone)
 	_, offset := t.Zone()
 	const day = 24 * 60 * 60
-	since := ((t.Unix()+int64(offset))%day + day) % day // midnight, as far as the clock is not changed
+	since := ((t.Unix()+int64(offset))%day + day) % day // midnight, unless the clock is changed
 	next := time.Time{}
-	for _, at := range []int{w.start, w.end % whole} {
+	for _, at := range []int{w.start, w.end % dayMinutes} {
 		ahead := int64(60*at) - since
 		if ahead <= 0 {
 			ahead += day
@@ -172,29 +171,28 @@ func (w Window) edge(t time.Time) time.Time {
 			next = e
 		}
 	}
-	// On the last day of a leap year the bounds may end before t (golang/go#81583). No clock is changed on that
-	// day, and from the next one on they are right again.
+	// On the last day of a leap year the bounds may end before t (golang/go#81583). No clock is changed on that day.
 	if _, changed := t.ZoneBounds(); changed.After(t) && changed.Before(next) {
 		return changed
 	}
 	return next
 }
 
-// Format shows people when a window opens, as the clock there will.
+// Format formats the time at which a window opens, for people.
 func Format(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
-// A List is several windows, that count as one.
+// A List is the union of windows.
 type List []Window
 
-// horizon is how far ahead an opening is looked for: the same week comes again, and at most one of a window's
-// days is lost when the clock is changed.
+// horizon is how far ahead an opening is searched for: windows repeat every week, and a change of the clock removes at most
+// one of their days.
 const horizon = 22 * 24 * time.Hour
 
-// edge returns the next time at which any of the windows may open or close, within the horizon.
-func (l List) edge(t time.Time) time.Time {
+// nextEdge returns the next time at which any of the windows may open or close, within the horizon.
+func (l List) nextEdge(t time.Time) time.Time {
 	next := t.Add(horizon)
 	for _, w := range l {
-		if e := w.edge(t); e.Before(next) {
+		if e := w.nextEdge(t); e.Before(next) {
 			next = e
 		}
 	}
@@ -206,10 +204,10 @@ func (l List) open(t time.Time) bool {
 	return slices.ContainsFunc(l, func(w Window) bool { return w.open(t) })
 }
 
-// Opens returns the first time after t at which one of the windows opens while all were closed before, in its
-// zone; zero if they never do, as they are always open or there are none.
+// Opens returns the first time after t at which one of the windows opens while all were closed before, in its zone; zero if
+// there is none, because they are always open or the list is empty.
 func (l List) Opens(t time.Time) time.Time {
-	for was, at := l.open(t), l.edge(t); at.Sub(t) < horizon; at = l.edge(at) {
+	for was, at := l.open(t), l.nextEdge(t); at.Sub(t) < horizon; at = l.nextEdge(at) {
 		i := slices.IndexFunc(l, func(w Window) bool { return w.open(at) })
 		if i >= 0 && !was {
 			return at.In(l[i].zone)
@@ -219,13 +217,12 @@ func (l List) Opens(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// Closes returns until when it stays so that one of the windows is open: t itself if none is, zero if one
-// always is or there are none.
+// Closes returns until when one of the windows is open: t if none is, zero if one always is or the list is empty.
 func (l List) Closes(t time.Time) time.Time {
 	if len(l) > 0 && !l.open(t) {
 		return t
 	}
-	for at := l.edge(t); at.Sub(t) < horizon; at = l.edge(at) {
+	for at := l.nextEdge(t); at.Sub(t) < horizon; at = l.nextEdge(at) {
 		if !l.open(at) {
 			return at
 		}
