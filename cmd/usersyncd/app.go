@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
@@ -19,6 +18,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/api"
+	"usersyncd/sync/plan"
 )
 
 // An app is the program put together: the parts, and how they are connected.
@@ -29,11 +29,9 @@ type app struct {
 	learned *limiterstore.Store
 	log     *slog.Logger
 	level   *slog.LevelVar // of the log
-	tuned   atomic.Pointer[tuning]
 	screen  *progress.Screen
 	dir     string // of the specs
 	state   string // file
-	began   time.Time
 	stop    func() // what runs beside the passes
 }
 
@@ -75,7 +73,7 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 		return nil, err
 	}
 	a := &app{
-		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: c.Dir, state: store.Path(), began: time.Now(),
+		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: c.Dir, state: store.Path(),
 		learned: limiterstore.New(store, found.ID, directory.API(), readOnly, log),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(c.Dir), Store: store, Directory: directory, API: directory.API(),
@@ -89,6 +87,40 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 	a.learned.Restore(limiter)
 	a.stop = progress.WatchLimiter(limiter, log, func(now time.Time) { a.learned.Save(limiter, now) })
 	return a, nil
+}
+
+// A tuning is what settings of the parts can change while the daemon runs.
+type tuning struct {
+	policy             plan.Policy
+	refresh, searchLag time.Duration
+	maxRate, reserve   float64
+	level              slog.Level
+	fingerprint        string // of all that decides what is to be changed
+	branch             string
+}
+
+func newTuning(c *config.Config) (tuning, error) {
+	policy, err := c.Policy()
+	if err != nil {
+		return tuning{}, err
+	}
+	policy.Limits = genesys.Limits() // explain plans without a directory
+	level := slog.LevelInfo
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return tuning{}, usage("--log-level: %w", err)
+	}
+	return tuning{
+		policy: policy, refresh: c.RefreshInterval, searchLag: c.SearchLag,
+		maxRate: c.MaxRate, reserve: c.Reserve, level: level, fingerprint: version() + " " + c.Fingerprint(), branch: c.Branch,
+	}, nil
+}
+
+// tune puts a tuning into effect. No pass may be running.
+func (a *app) tune(t tuning) {
+	a.Policy, a.Refresh, a.SearchLag, a.Settings = t.policy, t.refresh, t.searchLag, t.fingerprint
+	a.Specs.Branch = t.branch
+	a.limiter.Retune(t.maxRate, t.reserve)
+	a.level.Set(t.level)
 }
 
 // newLogger makes the logger that the settings ask for, and its level.

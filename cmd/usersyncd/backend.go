@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,29 @@ func (r backend) close() {
 	} else {
 		_ = r.store.Close() // it was only read
 	}
+}
+
+// dial finds the daemon. rpc.ErrNoDaemon: none answers.
+func dial(ctx context.Context, c *config.Config) (*rpc.Client, error) {
+	paths, err := c.Sockets()
+	if err != nil {
+		return nil, err
+	}
+	var missed error
+	for _, path := range paths {
+		if path == "" {
+			return nil, rpc.ErrNoDaemon
+		}
+		client, err := rpc.Dial(ctx, path)
+		if err == nil {
+			return client, nil
+		}
+		if !errors.Is(err, rpc.ErrNoDaemon) {
+			return nil, err
+		}
+		missed = cmp.Or(missed, err)
+	}
+	return nil, missed
 }
 
 // parseSince reads a time: how long ago (90m, 2d), a day, or a time with its zone.

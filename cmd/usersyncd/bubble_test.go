@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/daemon"
 	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/watch"
@@ -26,7 +27,8 @@ type bubble struct {
 	sim    *sim.Server
 	specs  string
 	config string // the --config file
-	d      *daemon
+	app    *app
+	d      *daemon.Daemon
 	hints  *hints
 	hup    chan os.Signal
 	log    lines
@@ -123,17 +125,14 @@ func inBubble(t *testing.T, o sim.Options, config string, before func(b *bubble)
 		b.build(filepath.Join(dir, "usersyncd.db"))
 		ctx, cancel := context.WithCancel(t.Context())
 		b.cancel = cancel
-		b.group.Go(func() { _ = b.hints.Run(ctx) })
-		for _, run := range []func() error{func() error { return b.d.supervise(ctx) }, func() error { return b.d.loop(ctx, b.hup) }} {
-			b.group.Go(func() {
-				if err := run(); !errors.Is(err, context.Canceled) {
-					t.Error(err)
-				}
-			})
-		}
+		b.group.Go(func() {
+			if err := b.d.Run(ctx, b.hup); err != nil {
+				t.Error(err)
+			}
+		})
 		test(b)
 		b.stop()
-		if err := b.d.close(nil); err != nil {
+		if err := b.app.close(nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -151,7 +150,7 @@ func (b *bubble) stop() time.Duration {
 func (b *bubble) build(state string) {
 	b.Helper()
 	p := process{stderr: &b.log, args: []string{
-		"--config", b.config, "--api-url=https://api.example.com", "--state=" + state, "--log-format=json", b.specs,
+		"--config", b.config, "--api-url=https://api.example.com", "--state=" + state, "--socket=none", "--log-format=json", b.specs,
 	}, lookupEnv: func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") }}
 	if p.transport = b.sim.Transport(); b.wire != nil {
 		p.transport = b.wire(p.transport)
@@ -163,18 +162,17 @@ func (b *bubble) build(state string) {
 	if err := errors.Join(c.Load(cmd), locate(cmd, cmd.Flags().Args(), c)); err != nil {
 		b.Fatal(err)
 	}
-	s, err := newSettings(c)
-	if err != nil {
-		b.Fatal(err)
-	}
 	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.hints = &hints{changes: make(chan struct{}, 1), retimed: make(chan time.Duration), resync: s.resync, state: watch.State{Mode: watch.Watching}}
-	b.d = newDaemon(a, s, b.hints)
-	b.d.reread = func() (*settings, error) { return rereadSettings(p) }
-	b.d.at = b.at
+	b.hints = &hints{changes: make(chan struct{}, 1), retimed: make(chan time.Duration), resync: c.ResyncInterval, state: watch.State{Mode: watch.Watching}}
+	o := daemonOptions(a, c, p)
+	o.Watcher, o.Step = b.hints, b.at
+	b.app = a
+	if b.d, err = daemon.New(o); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // reload writes the configuration file and asks the daemon to read it; after a second it has.

@@ -30,13 +30,13 @@ func TestTheDaemonAndAnotherProgram(t *testing.T) {
 				}
 			}
 		}
-		s := b.d.status(time.Now())
+		s := b.d.Status()
 		if said != 1 || s.Contested != 1 || s.Contests[0].Email != email || repairs < 5 || repairs > 8 || s.Totals.Repairs != uint64(repairs) {
 			t.Errorf("said %d times, %d repairs; %d contested, %v, repairs %d", said, repairs, s.Contested, s.Contests, s.Totals.Repairs)
 		}
 		edit()
 		time.Sleep(6 * time.Minute) // it is seen
-		until := b.d.status(time.Now()).Contests[0].Until
+		until := b.d.Status().Contests[0].Until
 		if left := time.Until(until); left < 0 || left > 6*time.Hour {
 			t.Fatalf("contested for another %s", left)
 		}

@@ -54,7 +54,7 @@ func TestDaemonHoldsBrokenSpecs(t *testing.T) {
 	}
 	write(t, broken, "email: "+ana+"\ntitle: Fixed\n")
 	r.waitFor("the fixed spec is applied", func() bool { return r.title(ana) == "Fixed" })
-	if n := r.lines("a problem in the specs"); n < 1 || n > 2 {
+	if n := r.lines("problem in the specs"); n < 1 || n > 2 {
 		t.Errorf("the problem was told %d times; it is news at the start, and at most once more with the applied edit", n)
 	}
 }
@@ -65,7 +65,7 @@ func TestDaemonOutlivesTheAPI(t *testing.T) {
 	r.sim.AddFault(sim.Fault{Effect: sim.Status, Code: 503})
 	r.declare(mei, "Captain")
 	r.start("--retry-max=0")
-	r.waitFor("the outage is noticed", func() bool { return r.lines("the pass ended early") > 0 })
+	r.waitFor("the outage is noticed", func() bool { return r.lines("pass failed") > 0 })
 	r.sim.ClearFaults()
 	r.waitFor("it goes on by itself", func() bool { return r.title(mei) == "Captain" })
 	r.signal(syscall.SIGTERM)
@@ -83,7 +83,7 @@ func TestDaemonWaitsForTheCheckout(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start()
-	r.waitFor("it misses the checkout", func() bool { return r.lines("the pass ended early") > 0 })
+	r.waitFor("it misses the checkout", func() bool { return r.lines("pass failed") > 0 })
 	if err := os.Rename(later, r.specs); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestDaemonParked(t *testing.T) {
 	r.sim.AddFault(f)
 	users := r.sim.Users()
 	r.declare(users[0].Email, "Moved")
-	r.waitFor("the pause", func() bool { return r.lines("the pass ended early") == 1 })
+	r.waitFor("the pause", func() bool { return r.lines("pass failed") == 1 })
 	r.declare(users[1].Email, "Moved")
 	r.signal(syscall.SIGHUP)
 	r.waitFor("SIGHUP", func() bool { return r.lines("reload requested (SIGHUP)") == 1 })
@@ -177,7 +177,7 @@ func TestDaemonParked(t *testing.T) {
 
 	r.sim.ClearFaults()
 	r.start("--log-format", "json")
-	r.waitFor("the pause, once more", func() bool { return r.lines("the pass ended early") == 2 })
+	r.waitFor("the pause, once more", func() bool { return r.lines("pass failed") == 2 })
 	r.signal(syscall.SIGHUP)
 	r.waitFor("SIGHUP", func() bool { return r.lines("reload requested (SIGHUP)") == 2 })
 	r.signal(syscall.SIGTERM)
@@ -187,7 +187,7 @@ func TestDaemonParked(t *testing.T) {
 	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 {
 		t.Errorf("%d writes, want the one that was refused", n)
 	}
-	if n := r.lines("the pass ended early"); n != 2 {
+	if n := r.lines("pass failed"); n != 2 {
 		t.Errorf("said %d times, want once a process", n)
 	}
 }

@@ -24,7 +24,7 @@ func (b *bubble) retitled(users []sim.User, title string) (plan.Rollback, string
 	b.hint()
 	time.Sleep(time.Minute)
 	undo := plan.Rollback{Revision: b.d.Status().Revision}
-	dry, err := (source{b.d}).Rollback(b.Context(), undo, "", "me")
+	dry, err := b.d.Rollback(b.Context(), undo, "", "me")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func (b *bubble) readsLong() {
 		b.Fatal(err)
 	}
 	b.sim.AddFault(f)
-	go func() { _, _ = (source{b.d}).Sync(b.Context(), true) }() // it is ended
+	go func() { _, _ = b.d.Sync(b.Context(), true) }() // it is ended
 	time.Sleep(2 * time.Second)
 }
 
@@ -49,7 +49,7 @@ func (b *bubble) readsLong() {
 func TestAPauseBeforeARollbackBegins(t *testing.T) {
 	inBubble(t, sim.Options{Users: 6, Latency: 100 * time.Millisecond}, "resync-interval: 24h\nmax-in-flight: 1\n", nil, func(b *bubble) {
 		time.Sleep(time.Minute)
-		s, us := source{b.d}, b.sim.Users()
+		s, us := b.d, b.sim.Users()
 		first, firstPlan := b.retitled(us[:3], "Bad1")
 		second, secondPlan := b.retitled(us[3:], "Bad2")
 		b.readsLong()
@@ -59,10 +59,10 @@ func TestAPauseBeforeARollbackBegins(t *testing.T) {
 			ended <- err
 		}()
 		synctest.Wait()
-		if _, err := s.Rollback(b.Context(), second, secondPlan, "me"); !errors.Is(err, rpc.ErrUndoing) {
+		if _, err := s.Rollback(b.Context(), second, secondPlan, "me"); !errors.Is(err, rpc.ErrRollbackUnderWay) {
 			b.Errorf("a second one: %v", err)
 		}
-		if _, err := s.Resume("me"); !errors.Is(err, rpc.ErrUndoing) {
+		if _, err := s.Resume("me"); !errors.Is(err, rpc.ErrRollbackUnderWay) {
 			b.Errorf("a resume: %v", err)
 		}
 		if err := s.Pause("Ana", "incident"); err != nil {
@@ -72,7 +72,7 @@ func TestAPauseBeforeARollbackBegins(t *testing.T) {
 			b.Errorf("the rollback: %v", err)
 		}
 		time.Sleep(time.Minute)
-		meta, err := b.d.Store.Meta()
+		meta, err := b.app.Store.Meta()
 		if one, two := b.titled("Bad1"), b.titled("Bad2"); err != nil || one != 3 || two != 3 || meta.Pause == nil || meta.Pause.Reason != "incident" {
 			b.Errorf("%d and %d of 3 are as they were; pause %+v, %v", one, two, meta.Pause, err)
 		}
@@ -84,10 +84,10 @@ func TestARefusedRollbackIsOver(t *testing.T) {
 	inBubble(t, sim.Options{Users: 6, Latency: 100 * time.Millisecond}, "resync-interval: 24h\n", nil, func(b *bubble) {
 		time.Sleep(time.Minute)
 		undo, id := b.retitled(b.sim.Users(), "Bad")
-		if _, err := (source{b.d}).Rollback(b.Context(), undo, "p-0123", "me"); err == nil || strings.Contains(err.Error(), "under way") {
+		if _, err := b.d.Rollback(b.Context(), undo, "p-0123", "me"); err == nil || strings.Contains(err.Error(), "under way") {
 			b.Errorf("another plan: %v", err)
 		}
-		res, err := (source{b.d}).Rollback(b.Context(), undo, id, "me")
+		res, err := b.d.Rollback(b.Context(), undo, id, "me")
 		if err != nil || res.Applied != 6 {
 			b.Errorf("%+v, %v", res, err)
 		}
@@ -98,7 +98,7 @@ func TestARefusedRollbackIsOver(t *testing.T) {
 func TestOneSyncReadsOnce(t *testing.T) {
 	inLongPass(t, func(b *bubble) {
 		b.sim.ResetLedger()
-		go func() { _, _ = (source{b.d}).Sync(b.Context(), true) }()
+		go func() { _, _ = b.d.Sync(b.Context(), true) }()
 		time.Sleep(5 * time.Second)
 		edited := b.sim.Users()[500].Email
 		for i := range 6 {

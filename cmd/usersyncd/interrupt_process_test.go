@@ -24,7 +24,7 @@ func TestARealPassIsInterrupted(t *testing.T) {
 	if n := r.patches(200); n > users/2 {
 		t.Errorf("%d of %d users came before the reload", n, users)
 	}
-	if n := r.lines("the pass ends early, and the next one goes on"); n != 2 {
+	if n := r.lines("pass interrupted; the next one continues"); n != 2 {
 		t.Errorf("%d passes were interrupted", n)
 	}
 	r.sim.ClearFaults()

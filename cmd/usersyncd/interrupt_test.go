@@ -77,7 +77,7 @@ func TestTheCheckoutChangesInAPass(t *testing.T) {
 			if n := b.titled("After"); n != 600 {
 				b.Errorf("%d of 600 were changed in the end", n)
 			}
-			if line := said(b.log.take(b.T), "the pass ends early, and the next one goes on"); line == nil || line["reason"] != "interrupted: the checkout has changed" {
+			if line := said(b.log.take(b.T), "pass interrupted; the next one continues"); line == nil || line["reason"] != "interrupted: the checkout has changed" {
 				b.Errorf("%v", line)
 			}
 		})
@@ -104,7 +104,7 @@ func TestTheCheckoutChangesInAPass(t *testing.T) {
 func TestAPersonInterruptsAPass(t *testing.T) {
 	t.Run("pause", func(t *testing.T) {
 		inLongPass(t, func(b *bubble) {
-			if err := (source{b.d}).Pause("Ana", "incident"); err != nil {
+			if err := b.d.Pause("Ana", "incident"); err != nil {
 				b.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -113,7 +113,7 @@ func TestAPersonInterruptsAPass(t *testing.T) {
 			if now := b.titled("After"); now > n || n > 120 {
 				b.Errorf("%d were changed by the pause, and %d after it", n, now-n)
 			}
-			if _, err := (source{b.d}).Resume("Ana"); err != nil {
+			if _, err := b.d.Resume("Ana"); err != nil {
 				b.Fatal(err)
 			}
 			time.Sleep(10 * time.Minute)
@@ -125,7 +125,7 @@ func TestAPersonInterruptsAPass(t *testing.T) {
 	t.Run("reload", func(t *testing.T) {
 		inLongPass(t, func(b *bubble) {
 			log := b.reload("resync-interval: 1h\nmax-rate: 1\n")
-			line := said(log, "the configuration has changed")
+			line := said(log, "configuration changed")
 			if line == nil || !strings.Contains(fmt.Sprint(line["settings"]), "max-rate") {
 				b.Fatalf("it was not read again within two seconds: %v", line)
 			}
@@ -144,7 +144,7 @@ func TestAPersonInterruptsAPass(t *testing.T) {
 	t.Run("sync", func(t *testing.T) {
 		inLongPass(t, func(b *bubble) {
 			began := time.Now()
-			res, err := (source{b.d}).Sync(b.Context(), true)
+			res, err := b.d.Sync(b.Context(), true)
 			if err != nil || res.Pending > 0 || res.Failed > 0 || res.Users != 600 {
 				b.Errorf("%+v, %v", res, err)
 			}
@@ -174,7 +174,7 @@ func TestAReleaseInterruptsAPass(t *testing.T) {
 		}
 		b.hint()
 		time.Sleep(3 * time.Second)
-		s := source{b.d}
+		s := b.d
 		holds := s.Status().Holds
 		if len(holds) != 1 || len(holds[0].Users) != len(gone) {
 			b.Fatalf("held: %+v", holds)

@@ -11,16 +11,6 @@ import (
 	"usersyncd/sync/control/notify"
 )
 
-// notifyOptions are the settings of the webhook's notifier. Without a webhook the target is zero.
-func notifyOptions(c *config.Config) (notify.Options, error) {
-	target, err := c.Webhook()
-	o := notify.Options{Target: target, Name: c.NotifyName, RepeatInterval: c.NotifyRepeat, Details: c.NotifyDetails, Version: version(), Transport: c.Transport}
-	if c.NotifyFormat != "auto" {
-		o.Format = notify.Format(c.NotifyFormat)
-	}
-	return o, err
-}
-
 func newNotify(c *config.Config, p process) *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "notify",
@@ -63,7 +53,7 @@ file with --notify-url-file, as root.`,
 
 // tryNotifying sends a test message, and writes what came of it.
 func tryNotifying(ctx context.Context, c *config.Config, stdout io.Writer) error {
-	o, err := notifyOptions(c)
+	o, err := c.Notifications(version())
 	if err != nil {
 		return err
 	}

@@ -1,24 +1,16 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"usersyncd/spec"
-	usersync "usersyncd/sync"
-	"usersyncd/sync/aimd"
-	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -121,69 +113,5 @@ func TestNotifyStoppingComesFirst(t *testing.T) {
 	r.waitFor("STOPPING", func() bool { return m.when(0, `^STOPPING=1`) >= 0 })
 	if code := r.ends(); code != 0 {
 		t.Errorf("exit code %d", code)
-	}
-}
-
-// What stands for days is said once; a user that was applied is always news.
-func TestSayHow(t *testing.T) {
-	var log strings.Builder
-	d := &daemon{app: readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.NewTextHandler(&log, nil)))}
-	count := func(res *usersync.Result, err error) int {
-		log.Reset()
-		d.logResult(res, err)
-		return strings.Count(log.String(), "\n")
-	}
-	problem := spec.Problem{Pos: spec.Pos{File: "a.yaml", Line: 1, Column: 1}, Message: "is wrong"}
-	for i, test := range []struct {
-		res  usersync.Result
-		err  error
-		want int
-	}{
-		{usersync.Result{}, nil, 1}, // at the start it is said that all is in order
-		{usersync.Result{}, nil, 0},
-		{usersync.Result{Changed: 1, Applied: 1}, nil, 1},
-		{usersync.Result{Changed: 1, Applied: 1}, nil, 1},
-		{usersync.Result{Problems: []spec.Problem{problem}}, nil, 2},
-		{usersync.Result{Problems: []spec.Problem{problem}}, nil, 0},
-		{usersync.Result{Problems: []spec.Problem{problem, problem}}, nil, 3},
-		{usersync.Result{Changed: 1, Failed: 1, Failures: []usersync.Failure{{Email: ana, Message: "refused"}}}, nil, 1},
-		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: ana, Message: "waits"}}}, nil, 1},
-		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: ana, Message: "waits"}}}, nil, 0},
-		{usersync.Result{}, errors.New("no network"), 1},
-		{usersync.Result{}, context.DeadlineExceeded, 1},
-		{usersync.Result{}, context.DeadlineExceeded, 0},
-		{usersync.Result{}, nil, 1}, // the passes work again
-	} {
-		if got := count(&test.res, test.err); got != test.want {
-			t.Errorf("%d: %d lines, not %d:\n%s", i, got, test.want, log.String())
-		}
-	}
-}
-
-// The status never says that all is well while something waits for a person, and is one line whatever
-// an error holds, since a line of its own would be a message of its own to systemd.
-func TestStatusText(t *testing.T) {
-	const commit = "0123456789abcdef0123456789abcdef01234567"
-	problem := spec.Problem{Message: "is wrong"}
-	for _, test := range []struct {
-		st   usersync.Status
-		want string
-	}{
-		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Revision: "abc", Result: &usersync.Result{}}, "3 users @abc, all in sync"},
-		{usersync.Status{Phase: "idle", Users: 3, InSync: 2, Revision: commit, Result: &usersync.Result{Pending: 1}}, "3 users @0123456789ab, 2 in sync, 1 pending"},
-		{usersync.Status{Phase: "idle", Users: 3, InSync: 3, Result: &usersync.Result{Held: 2}}, "3 users @, 3 in sync, 0 pending, 2 held"}, // nobody declares them
-		{usersync.Status{Phase: "idle", Users: 9, InSync: 4, Progress: apply.Progress{Failed: 1}, Result: &usersync.Result{
-			Failed: 1, Quarantined: 2, Held: 1, Skipped: 1, Retained: 4, Problems: []spec.Problem{problem},
-		}}, "9 users @, 4 in sync, 5 pending, 1 failed, 2 in quarantine, 1 held, 1 skipped, 1 problem in the specs, 4 kept as last applied"},
-		{usersync.Status{Phase: "idle", Users: 3, Revision: "abc", LastError: errors.New("a\nMAINPID=1")}, `3 users @abc, the last pass ended early: a MAINPID=1`},
-		{usersync.Status{Phase: "apply", Users: 5000, InSync: 4998, Progress: apply.Progress{Changed: 3, Applied: 1, Failed: 1}, Revision: "abc123"},
-			"5000 users @abc123, 4998 in sync, 2 pending, 1 failed, 4.2/s, quota 212/300, 0 throttled, 1.5s left"},
-		{usersync.Status{Phase: "refresh", Users: 3, Revision: "abc"}, "3 users @abc, refresh: 4.2/s, quota 212/300, 0 throttled"},
-		{usersync.Status{Phase: "scan"}, "reading the specs, and comparing"},
-	} {
-		l := aimd.Stats{Effective: 4.2, Windowed: true, Allowed: 300, Left: 212}
-		if got := statusText(test.st, l, 1500*time.Millisecond); got != test.want {
-			t.Errorf("%q, not %q", got, test.want)
-		}
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/daemon"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
-	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
 )
 
@@ -87,7 +87,7 @@ func refused(p process, res *usersync.Result, err error) error {
 		if res != nil {
 			left = fmt.Sprintf("left to do: %d of %s", res.Pending, text.Plural(res.Changed, "user"))
 		}
-		if until, ok := throttledUntil(err, time.Now()); ok {
+		if until, ok := daemon.ThrottledUntil(err, time.Now()); ok {
 			left += "; run it again after " + until.Format(time.RFC3339)
 		}
 		return &exitError{exitFailed, fmt.Errorf("%w\n%s", err, left)}
@@ -98,15 +98,4 @@ func refused(p process, res *usersync.Result, err error) error {
 		return errors.New("interrupted; what was sent is recorded, the rest is for the next run")
 	}
 	return err
-}
-
-// throttledUntil is when the API, or its login service, may be asked again.
-func throttledUntil(err error, now time.Time) (until time.Time, ok bool) {
-	if parked := (*aimd.ParkedError)(nil); errors.As(err, &parked) {
-		return parked.Until, true
-	}
-	if e := (*apply.CallError)(nil); errors.As(err, &e) && errors.Is(e.Kind, apply.ErrThrottled) && e.RetryAfter > 0 {
-		return now.Add(e.RetryAfter), true
-	}
-	return time.Time{}, false
 }

@@ -9,9 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	usersync "usersyncd/sync"
-
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -41,7 +40,7 @@ func TestARollbackComesFirst(t *testing.T) {
 			retitle("Bad")
 			time.Sleep(time.Minute)
 			undo := plan.Rollback{Revision: b.d.Status().Revision}
-			s := source{daemon: b.d}
+			s := b.d
 			plan, err := s.Rollback(b.Context(), undo, "", "me")
 			if err != nil || plan.Pending != 6 {
 				b.Fatalf("%+v: %v", plan, err)
@@ -88,7 +87,7 @@ func TestStatusCountsWhoWaitsWithAPart(t *testing.T) {
 		}
 		b.hints.changes <- struct{}{}
 		time.Sleep(time.Minute)
-		if s := (source{daemon: b.d}).Status(); s.Deferred != 3 || s.InSync != 3 || s.Users != 6 || s.Totals.Changes["applied"] != 2 || s.Opens.IsZero() {
+		if s := b.d.Status(); s.Deferred != 3 || s.InSync != 3 || s.Users != 6 || s.Totals.Changes["applied"] != 2 || s.Opens.IsZero() {
 			b.Errorf("%d of %d are in sync, %d wait until %s, %d were applied", s.InSync, s.Users, s.Deferred, s.Opens, s.Totals.Changes["applied"])
 		}
 	})
@@ -99,7 +98,7 @@ func TestStatusCountsWhoWaitsWithAPart(t *testing.T) {
 func TestTheStateFileGoesAway(t *testing.T) {
 	inBubble(t, sim.Options{Users: 6}, "resync-interval: 1m\n", nil, func(b *bubble) {
 		time.Sleep(time.Minute)
-		s, path := source{daemon: b.d}, b.d.Store.Path()
+		s, path := b.d, b.app.Store.Path()
 		if err := os.Rename(path, path+".aside"); err != nil {
 			b.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -32,7 +31,7 @@ func refusedByDaemon() []string { return []string{"only", "select", "release"} }
 // Every setting can either be changed while the daemon runs, or is one that needs a restart, or one that a
 // daemon refuses; and a setting that is said to be changed is part of what reload changes.
 func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
-	tuned := func(args ...string) tuning {
+	tuned := func(args ...string) any {
 		root, c := newRoot(process{})
 		if err := root.ParseFlags(args); err != nil {
 			t.Fatal(err)
@@ -41,7 +40,7 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return tuning
+		return []any{tuning, c.ResyncInterval, c.NoRefresh} // what the daemon itself takes over, too
 	}
 	before := tuned()
 	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
@@ -83,15 +82,15 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 func TestTune(t *testing.T) {
 	a := readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
 	next := tuning{
-		refresh: time.Hour, searchLag: 7 * time.Second, noRefresh: true, maxRate: 2, reserve: 0.5, level: slog.LevelError, converges: "otherwise",
+		refresh: time.Hour, searchLag: 7 * time.Second, maxRate: 2, reserve: 0.5, level: slog.LevelError, fingerprint: "otherwise",
 	}
 	next.policy.OnRemoval = "delete"
 	a.tune(next)
 	if !reflect.DeepEqual(a.Policy, next.policy) || a.Refresh != time.Hour || a.SearchLag != 7*time.Second || a.Settings != "otherwise" {
 		t.Errorf("%+v", a.Reconciler)
 	}
-	if a.level.Level() != slog.LevelError || !a.tuned.Load().noRefresh || a.limiter.Stats().Rate != 2 {
-		t.Errorf("level %v, no refresh %v, rate %v", a.level.Level(), a.tuned.Load().noRefresh, a.limiter.Stats().Rate)
+	if a.level.Level() != slog.LevelError || a.limiter.Stats().Rate != 2 {
+		t.Errorf("level %v, rate %v", a.level.Level(), a.limiter.Stats().Rate)
 	}
 }
 
@@ -105,7 +104,7 @@ func TestReload(t *testing.T) {
 			b.Fatal("it was created at once: the test says nothing")
 		}
 		log := b.reload("create: false\nresync-interval: 24h\n")
-		for _, msg := range []string{"the configuration has changed", "needs a restart: these settings have changed, and stay as they were until then"} {
+		for _, msg := range []string{"configuration changed", "these settings changed, and need a restart to take effect"} {
 			if said(log, msg) != nil {
 				b.Errorf("nothing has changed, but the log says %v", log)
 			}
@@ -113,13 +112,13 @@ func TestReload(t *testing.T) {
 
 		log = b.reload("create: true\nresync-interval: 5m\ntokens: 3\noutput: json\nlog-level: debug\n")
 		want := "[create: false -> true log-level: info -> debug resync-interval: 24h0m0s -> 5m0s]"
-		if line := said(log, "the configuration has changed"); line == nil || fmt.Sprint(line["settings"]) != want {
+		if line := said(log, "configuration changed"); line == nil || fmt.Sprint(line["settings"]) != want {
 			b.Errorf("%v, want the settings %s", line, want)
 		}
-		if got := b.d.limits().Interval; got != 5*time.Minute {
+		if got := b.d.Limits().Interval; got != 5*time.Minute {
 			b.Errorf("readiness is judged by an interval of %s", got)
 		}
-		restart := "needs a restart: these settings have changed, and stay as they were until then"
+		restart := "these settings changed, and need a restart to take effect"
 		if line := said(log, restart); line == nil || fmt.Sprint(line["settings"]) != "[output tokens]" {
 			b.Errorf("%v, want output and tokens", line)
 		}
@@ -154,17 +153,18 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 		"a part":        {"create: true\nonly: " + mei + "\n", "--only and --select are for plan, --once and export"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			m := mind(t)
 			inBubble(t, sim.Options{Users: 6}, "create: false\n", func(b *bubble) {
 				write(t, filepath.Join(b.specs, "new.yaml"), "email: new@example.com\nname: Ada New\n")
 			}, func(b *bubble) {
 				time.Sleep(time.Minute)
-				status := func() string { return b.d.statusText(b.d.Status(), b.d.limiter.Stats(), time.Now()) }
+				status := func() string { return m.status(b) }
 				for range 2 {
-					line := said(b.reload(test.text), "the new configuration is broken; the one before stays in use. Fix it, and reload again")
+					line := said(b.reload(test.text), "new configuration is invalid; the previous one stays in use. Fix it, then reload again")
 					if line == nil || line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), test.want) {
 						b.Errorf("%v, want an error with %q", line, test.want)
 					}
-					if s := status(); !strings.Contains(s, "6 in sync, 1 pending") || !strings.Contains(s, "the new configuration is broken, the one before is in use: ") ||
+					if s := status(); !strings.Contains(s, "6 in sync, 1 pending") || !strings.Contains(s, "new configuration is invalid, the previous one is in use: ") ||
 						!strings.Contains(s, test.want) || strings.Contains(s, "\n") {
 						b.Errorf("the status is %q", s)
 					}
@@ -173,8 +173,8 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 				if _, there := b.sim.User("new@example.com"); there {
 					b.Error("a broken configuration has allowed something")
 				}
-				if said(b.reload("create: true\n"), "the configuration is in order again") == nil {
-					b.Error("nobody is told that it is mended")
+				if said(b.reload("create: true\n"), "configuration is valid again") == nil {
+					b.Error("nobody is told that it is fixed")
 				}
 				time.Sleep(time.Minute)
 				if s := status(); !strings.HasSuffix(s, ", all in sync") {
@@ -182,47 +182,6 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// What comes from elsewhere than from flags needs a restart, too, and is named without its value.
-func TestReloadNamesWhatIsNoFlag(t *testing.T) {
-	dir := t.TempDir()
-	file, secret, account := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "secret"), filepath.Join(dir, "account")
-	if err := os.WriteFile(account, []byte("GENESYSCLOUD_REGION=us-east-1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	read := func(config, region, key string) *settings {
-		t.Helper()
-		write(t, file, config)
-		if err := os.WriteFile(secret, []byte(key), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		env := map[string]string{"GENESYSCLOUD_REGION": region, "GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "STATE_DIRECTORY": dir}
-		s, err := rereadSettings(process{
-			args: []string{"--config=" + file, "--client-secret-file=" + secret}, lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	before := read("dir: /srv/a", "eu-west-1", "one")
-	for _, test := range []struct {
-		config, region, key string
-		want                []string
-	}{
-		{"dir: /srv/a", "eu-west-1", "one", nil},
-		{"dir: /srv/b", "eu-west-1", "one", []string{"dir"}},
-		{"dir: /srv/a", "us-east-1", "one", []string{"region"}},
-		{"dir: /srv/a\nregion: us-east-1", "eu-west-1", "one", []string{"region"}},
-		{"dir: /srv/a\nenv-file: " + account, "", "one", []string{"env-file"}},
-		{"dir: /srv/a\nstate: /tmp/x.db", "eu-west-1", "two", []string{"credentials", "state"}},
-	} {
-		changed, restart := before.differences(read(test.config, test.region, test.key))
-		if len(changed) > 0 || !slices.Equal(restart, test.want) {
-			t.Errorf("%+v: %q, %q", test, changed, restart)
-		}
 	}
 }
 
@@ -244,13 +203,13 @@ func TestNotifyReload(t *testing.T) {
 	r.signal(syscall.SIGHUP)
 	reloading := heard(synced, `^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$`)
 	ready := heard(reloading, `^READY=1$`)
-	broken := heard(reloading, `^STATUS=6 users @[0-9a-f]{12}, all in sync, the new configuration is broken, the one before is in use: .*config\.yaml:2:1: max-rat: there is no such setting`)
+	broken := heard(reloading, `^STATUS=6 users @[0-9a-f]{12}, all in sync, new configuration is invalid, the previous one is in use: .*config\.yaml:2:1: max-rat: there is no such setting`)
 
 	write(t, config, "max-rate: 40\n")
 	r.signal(syscall.SIGHUP)
 	heard(heard(ready+1, `^RELOADING=1`), `^READY=1$`)
 	heard(broken+1, `^STATUS=6 users @[0-9a-f]{12}, all in sync$`)
-	if r.lines("the configuration has changed") != 1 {
+	if r.lines("configuration changed") != 1 {
 		t.Error("it is not said what has changed")
 	}
 	r.signal(syscall.SIGTERM)

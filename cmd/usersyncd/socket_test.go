@@ -205,7 +205,7 @@ func TestDaemonWithoutASocket(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	file := filepath.Join(dir, "file")
 	write(t, file, "mine")
-	const refused = "the commands that ask the daemon do not work"
+	const refused = "commands cannot reach the daemon"
 	for i, socket := range []string{file, filepath.Join(file, "s"), filepath.Join(dir, strings.Repeat("x", 120))} {
 		title := "Captain " + string(rune('A'+i))
 		r.declare(mei, title)

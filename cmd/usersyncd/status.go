@@ -53,6 +53,23 @@ at once, whatever a pass is doing.`,
 	return cmd
 }
 
+// storedStatus is what the state file alone says.
+func storedStatus(store *state.Store, now time.Time) (control.Status, error) {
+	meta, err := store.Meta()
+	if err != nil {
+		return control.Status{}, err
+	}
+	s := control.New(usersync.Status{Applied: meta.Applied, Paused: meta.Pause, Refresh: meta.Refresh.At.UTC()})
+	s.Version, s.Now, s.Quarantined = version(), now.UTC(), meta.Failures
+	if meta.Org != nil {
+		s.API = meta.Org.API
+	}
+	if meta.Converged != nil && meta.Converged.Digest != "" {
+		s.Users, s.InSync = meta.Converged.Users, meta.Converged.Users
+	}
+	return s, nil
+}
+
 // printStatus says how it is in some fifteen lines, what matters most first.
 func printStatus(w io.Writer, s control.Status) error {
 	var b strings.Builder

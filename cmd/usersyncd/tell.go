@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/daemon"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control/rpc"
@@ -82,7 +83,7 @@ to itself: end it with Ctrl-C.`,
 				if err != nil {
 					return "", err
 				}
-				p := mergePause(meta.Pause, whoami(), reason)
+				p := daemon.MergePause(meta.Pause, whoami(), reason)
 				return said, store.Commit(state.Commit{Pause: &p})
 			})
 		},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,8 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"usersyncd/sync/genesys/sim"
 )
@@ -60,11 +57,6 @@ func TestTheDaemonTellsPeople(t *testing.T) {
 		b.wire = func(next http.RoundTripper) http.RoundTripper { h.next = next; return h }
 	}
 	inBubble(t, sim.Options{Users: 40}, "notify-url-file: "+url+"\nnotify-format: generic\n", before, func(b *bubble) {
-		ctx, cancel := context.WithCancel(b.Context())
-		group, ctx := errgroup.WithContext(ctx)
-		if err := b.d.startNotifier(ctx, group); err != nil {
-			b.Fatal(err)
-		}
 		time.Sleep(5 * time.Minute)
 		if told := h.said(); told != nil {
 			b.Errorf("told although all is well: %v", told)
@@ -92,8 +84,6 @@ func TestTheDaemonTellsPeople(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		move(true)
 		time.Sleep(20 * time.Minute)
-		cancel()
-		_ = group.Wait() // that it was cancelled
 		if got := strings.Join(h.said(), ", "); got != "held firing, held resolved" {
 			b.Errorf("told %q", got)
 		}

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	usersync "usersyncd/sync"
+	sd "github.com/coreos/go-systemd/v22/daemon"
 
+	usersync "usersyncd/sync"
 	"usersyncd/sync/control/health"
 	"usersyncd/sync/genesys/sim"
 )
@@ -49,12 +50,27 @@ func (m *minder) fed(b *bubble, d time.Duration) (n int) {
 	return n
 }
 
+// status returns what systemd was told last.
+func (m *minder) status(b *bubble) (text string) {
+	m.mark(b)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, said := range m.said {
+		if status, ok := strings.CutPrefix(said, "STATUS="); ok {
+			text = status
+		}
+	}
+	return text
+}
+
 // mark returns the number of messages so far: a message of its own is the last one. The socket has a time of
 // its own, so it is waited for without sleeping.
 func (m *minder) mark(b *bubble) int {
 	m.marks++
 	mark := fmt.Sprintf("X_MARK=%d", m.marks)
-	b.d.notify(mark)
+	if _, err := sd.SdNotify(false, mark); err != nil {
+		b.Fatal(err)
+	}
 	for {
 		if at := m.when(0, "^"+mark+"$"); at >= 0 {
 			return at
@@ -66,7 +82,7 @@ func (m *minder) mark(b *bubble) int {
 // live asks /livez.
 func (b *bubble) live() (code int, body string) {
 	w := httptest.NewRecorder()
-	health.Handlers(source{b.d}, b.d.limits)["/livez"].ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/livez", nil))
+	health.Handlers(b.d, b.d.Limits)["/livez"].ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/livez", nil))
 	return w.Code, w.Body.String()
 }
 
@@ -195,7 +211,7 @@ func TestWatchdogDuringALongPause(t *testing.T) {
 		b.sim.AddFault(f)
 		b.sim.Edit(mei, func(u *sim.User) { u.Title = "Captain" }) // drift: found by the next reading
 		time.Sleep(15 * time.Minute)
-		if st := b.d.Status(); st.Phase != usersync.PhaseApply || b.d.limiter.Stats().Gate < 8*time.Minute {
+		if st := b.d.Status(); st.Phase != usersync.PhaseApply || b.app.limiter.Stats().Gate < 8*time.Minute {
 			b.Fatalf("it does not wait: %+v", st)
 		}
 		if n := m.fed(b, 8*time.Minute); n < 23 {

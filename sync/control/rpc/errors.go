@@ -29,8 +29,8 @@ var (
 
 // What became of a rollback, for errors.Is.
 var (
-	// ErrUndoing is returned for another rollback, or the end of a pause, while one is under way.
-	ErrUndoing = errors.New("a rollback is under way; wait for its end, or end it with usersyncd pause")
+	// ErrRollbackUnderWay is returned for another rollback, or the end of a pause, while one is under way.
+	ErrRollbackUnderWay = errors.New("a rollback is under way; wait for its end, or end it with usersyncd pause")
 	// ErrPaused is returned when somebody has paused it.
 	ErrPaused = errors.New("it was paused")
 )
@@ -44,7 +44,7 @@ type kind struct {
 // kinds are in the order in which they are looked for: an error may be several.
 func kinds() []kind {
 	return []kind{
-		{"undoing", ErrUndoing}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToRollBack},
+		{"undoing", ErrRollbackUnderWay}, {"paused", ErrPaused}, {"not-held", ErrNotHeld}, {"nothing-to-undo", usersync.ErrNothingToRollBack},
 		{"cancelled", usersync.ErrNoNetChange},
 		{"plan-moved", usersync.ErrPlanChanged}, {"ambiguous", plan.ErrAmbiguous}, {"question", ErrQuestion}, {"stopping", ErrStopping},
 		{"problems", usersync.ErrProblems}, {"no-specs", spec.ErrNoSpecs}, {"nobody", plan.ErrUnknownAddress},

@@ -65,6 +65,16 @@ func (c *Config) Sockets() ([]string, error) {
 	return []string{first, runSocket, state + ".sock"}, err
 }
 
+// Notifications are the options of a notifier, but for what it watches. Without a webhook the target is zero.
+func (c *Config) Notifications(version string) (notify.Options, error) {
+	target, err := c.Webhook()
+	o := notify.Options{Target: target, Name: c.NotifyName, RepeatInterval: c.NotifyRepeat, Details: c.NotifyDetails, Version: version, Transport: c.Transport}
+	if c.NotifyFormat != "auto" {
+		o.Format = notify.Format(c.NotifyFormat)
+	}
+	return o, err
+}
+
 // Webhook reads the URL that notifications are sent to: from the file of --notify-url-file, systemd's credential, or the
 // variable. It is zero if none of them is there. The URL is a secret, so that no flag has it.
 func (c *Config) Webhook() (notify.Target, error) {
