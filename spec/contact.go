@@ -5,9 +5,26 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
 
+	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 )
+
+// A dot-atom, an @, and a domain of at least two labels; any letters (RFC 6531).
+var addressPattern = regexp.MustCompile(`^[^\s@"(),:;<>\[\]\\.]+(\.[^\s@"(),:;<>\[\]\\.]+)*@([\p{L}\p{M}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+[\p{L}\p{M}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?$`)
+
+// address is an e-mail address, as a [Key]. Only its form is checked.
+func address() schema.Type[string] {
+	t := schema.Matching("e-mail address", "", func(s string) bool {
+		local, _, _ := strings.Cut(s, "@")
+		return len(s) <= 254 && utf8.RuneCountInString(local) <= 64 && addressPattern.MatchString(s)
+	}, "VALUE is not an e-mail address; write it as name@example.com")
+	t.JSON = schema.Definition("address")
+	return schema.As(t, Key)
+}
 
 // Phone is one entry of phones. Words are lower case, as in the YAML.
 type Phone struct {
@@ -17,43 +34,28 @@ type Phone struct {
 	Extension string `json:"extension,omitempty"` // digits
 }
 
-// EmailAddress is one entry of emails: an address besides the one the user logs in with.
-type EmailAddress struct {
-	Type    string `json:"type"` // work, home
-	Address string `json:"address"`
-}
-
 var (
 	e164      = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 	allDigits = regexp.MustCompile(`^[0-9]{1,20}$`)
 )
 
-func phones() kind[[]Phone] {
+func phones() schema.Type[[]Phone] {
 	const example = `{type: work, number: "+34600000001"}`
-	number := matching("^[ \u00a0().-]*\\+[ \u00a0().-]*[1-9]([ \u00a0().-]*[0-9]){6,14}[ \u00a0().-]*$",
+	number := schema.Matching("international number, in quotes", "^[ \u00a0().-]*\\+[ \u00a0().-]*[1-9]([ \u00a0().-]*[0-9]){6,14}[ \u00a0().-]*$",
 		func(s string) bool { return e164.MatchString(PhoneNumber(s)) },
 		`VALUE is not an international number; write "+", the country code and the number, such as "+34600000001"`)
-	extension := matching(allDigits.String(), allDigits.MatchString, `VALUE is not an extension; write digits only, such as "4021"`)
-	phone := structOf(Phone{Type: "work", Media: "phone"}, example,
-		key("type", oneOf("work", "work2", "work3", "work4", "home", "mobile", "other").with("default", "work"),
+	extension := schema.Matching("digits, in quotes", allDigits.String(), allDigits.MatchString, `VALUE is not an extension; write digits only, such as "4021"`)
+	phone := schema.Struct(Phone{Type: "work", Media: "phone"}, example,
+		schema.Key("type", schema.OneOf("work", "work2", "work3", "work4", "home", "mobile", "other").WithJSON("default", "work"),
 			func(p *Phone) *string { return &p.Type }, "Which phone; work if left out."),
-		key("media", oneOf("phone", "sms").with("default", "phone"), func(p *Phone) *string { return &p.Media }, "What it receives; phone if left out."),
-		key("number", number.withForm("international number, in quotes"), func(p *Phone) *string { return &p.Number },
-			`International number (E.164), in quotes: "+", country code, number.`),
-		key("extension", extension.withForm("digits, in quotes"), func(p *Phone) *string { return &p.Extension }, "Internal extension, in quotes."),
-	).must(func(p Phone) bool { return p.Number != "" || p.Extension != "" }, "needs a number or an extension, such as "+example)
-	phone = phone.with("anyOf", []object{{"required", []string{"number"}}, {"required", []string{"extension"}}})
-	return listOf(phone, "["+example+"]", func(p Phone) (id, what string) {
+		schema.Key("media", schema.OneOf("phone", "sms").WithJSON("default", "phone"), func(p *Phone) *string { return &p.Media }, "What it receives; phone if left out."),
+		schema.Key("number", number, func(p *Phone) *string { return &p.Number }, `International number (E.164), in quotes: "+", country code, number.`),
+		schema.Key("extension", extension, func(p *Phone) *string { return &p.Extension }, "Internal extension, in quotes."),
+	).Must(func(p Phone) bool { return p.Number != "" || p.Extension != "" }, "needs a number or an extension, such as "+example)
+	phone = phone.WithJSON("anyOf", []schema.Object{{"required", []string{"number"}}, {"required", []string{"extension"}}})
+	return schema.List(phone, "["+example+"]", func(p Phone) (id, what string) {
 		return p.Media + " " + p.Type, "a " + p.Type + " number for " + p.Media
 	})
-}
-
-func emails() kind[[]EmailAddress] {
-	const example = `{type: home, address: ana@example.com}`
-	email := structOf(EmailAddress{}, example,
-		key("type", oneOf("work", "home"), func(e *EmailAddress) *string { return &e.Type }, "Which address.").require(),
-		key("address", address(), func(e *EmailAddress) *string { return &e.Address }, "The address.").require())
-	return listOf(email, "["+example+"]", func(e EmailAddress) (id, what string) { return e.Type, "a " + e.Type + " address" })
 }
 
 // PhoneList is the value of phones, in any order. None is [].
@@ -76,28 +78,36 @@ func PhoneList(phones []Phone) Value {
 
 // PhoneNumber is a number without its spaces, parentheses, dots and dashes; nothing else is done to make it E.164.
 func PhoneNumber(s string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" \u00a0().-", r) {
-			return -1
-		}
-		return r
-	}, s)
+	return strings.NewReplacer(" ", "", "\u00a0", "", "(", "", ")", "", ".", "", "-", "").Replace(s)
 }
 
 // samePhones ignores the number where an entry has an extension: media, type and extension decide, because the API
 // rewrites the number (the rule of the vendor's Terraform provider).
 func samePhones(desired, observed []Phone) bool {
-	return PhoneList(withoutDialled(desired)) == PhoneList(withoutDialled(observed))
+	withoutDialled := func(phones []Phone) Value {
+		out := slices.Clone(phones)
+		for i := range out {
+			if out[i].Extension != "" {
+				out[i].Number = ""
+			}
+		}
+		return PhoneList(out)
+	}
+	return withoutDialled(desired) == withoutDialled(observed)
 }
 
-func withoutDialled(phones []Phone) []Phone {
-	out := slices.Clone(phones)
-	for i := range out {
-		if out[i].Extension != "" {
-			out[i].Number = ""
-		}
-	}
-	return out
+// EmailAddress is one entry of emails: an address besides the one the user logs in with.
+type EmailAddress struct {
+	Type    string `json:"type"` // work, home
+	Address string `json:"address"`
+}
+
+func emails() schema.Type[[]EmailAddress] {
+	const example = `{type: home, address: ana@example.com}`
+	email := schema.Struct(EmailAddress{}, example,
+		schema.Key("type", schema.OneOf("work", "home"), func(e *EmailAddress) *string { return &e.Type }, "Which address.").Required(),
+		schema.Key("address", address(), func(e *EmailAddress) *string { return &e.Address }, "The address.").Required())
+	return schema.List(email, "["+example+"]", func(e EmailAddress) (id, what string) { return e.Type, "a " + e.Type + " address" })
 }
 
 // EmailList is the value of emails, in any order. None is []. Addresses are compared without case.
@@ -108,6 +118,62 @@ func EmailList(emails []EmailAddress) Value {
 	}
 	slices.SortFunc(out, func(a, b EmailAddress) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Address, b.Address))
+	})
+	return encode(slices.Compact(out))
+}
+
+// EmployerInfo is the value of employer. It is managed as a whole; a part that is absent is empty.
+type EmployerInfo struct {
+	OfficialName string `json:"officialName,omitempty"`
+	EmployeeID   string `json:"employeeId,omitempty"`
+	EmployeeType string `json:"employeeType,omitempty"` // Full-time, Part-time, Contractor
+	DateHire     string `json:"dateHire,omitempty"`     // yyyy-MM-dd
+}
+
+func employer() schema.Type[EmployerInfo] {
+	date := schema.Matching("yyyy-MM-dd", "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", func(s string) bool {
+		_, err := time.Parse(time.DateOnly, s)
+		return err == nil
+	}, "VALUE is not a date; write it as 2024-03-01 (year-month-day)")
+	return schema.Struct(EmployerInfo{}, `{employeeId: "007123", employeeType: Full-time}`,
+		schema.Key("officialName", schema.Text(), func(e *EmployerInfo) *string { return &e.OfficialName }, "Name in the contract."),
+		schema.Key("employeeId", schema.Text().WithForm("text, in quotes"), func(e *EmployerInfo) *string { return &e.EmployeeID }, "Number of the employee, in quotes."),
+		schema.Key("employeeType", schema.OrEmpty(schema.OneOf("Full-time", "Part-time", "Contractor")), func(e *EmployerInfo) *string { return &e.EmployeeType }, "Kind of contract."),
+		schema.Key("dateHire", schema.OrEmpty(date), func(e *EmployerInfo) *string { return &e.DateHire }, "Date of hire, yyyy-MM-dd."))
+}
+
+// EmployerOf is the value of employer. The zero EmployerInfo, {}, empties it.
+func EmployerOf(e EmployerInfo) Value {
+	return encode(EmployerInfo{
+		OfficialName: strictyaml.Clean(e.OfficialName),
+		EmployeeID:   strictyaml.Clean(e.EmployeeID),
+		EmployeeType: strictyaml.Clean(e.EmployeeType),
+		DateHire:     strictyaml.Clean(e.DateHire),
+	})
+}
+
+// Location is one entry of locations.
+type Location struct {
+	Name  string `json:"name"`
+	Notes string `json:"notes,omitempty"`
+}
+
+func locations() schema.Type[[]Location] {
+	const example = `{name: Madrid HQ, notes: 3rd floor}`
+	location := schema.Struct(Location{}, example,
+		schema.Key("name", schema.Name(), func(l *Location) *string { return &l.Name }, "Name of the location.").Required(),
+		schema.Key("notes", schema.Text(), func(l *Location) *string { return &l.Notes }, "Floor, room and the like."))
+	return schema.List(location, "["+example+"]", func(l Location) (id, what string) { return l.Name, text.Quote(l.Name) })
+}
+
+// LocationList is the value of locations, in any order. None is [].
+func LocationList(locations []Location) Value {
+	out := make([]Location, 0, len(locations))
+	for _, l := range locations {
+		out = append(out, Location{Name: strictyaml.Clean(l.Name), Notes: strictyaml.Clean(l.Notes)})
+	}
+	slices.SortFunc(out, func(a, b Location) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Notes, b.Notes))
 	})
 	return encode(slices.Compact(out))
 }

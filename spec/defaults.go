@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 
+	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
 )
 
@@ -98,29 +99,29 @@ func (f *folders) above(folder string) inherited {
 
 // readDefaults reads a _defaults.yaml for its problems; its node is what users inherit.
 func readDefaults(file string, docs []*strictyaml.Node) (*strictyaml.Node, []Problem) {
-	var r reader
+	var r schema.Reader
 	docs = slices.DeleteFunc(docs, isNothing)
 	if len(docs) == 0 {
 		return nil, []Problem{{Pos: Pos{File: file, Line: 1, Column: 1}, Message: "sets nothing; delete the file"}}
 	}
 	for _, doc := range docs[1:] {
-		r.problem(doc, "a _defaults.yaml has one document; merge this one into the first")
+		r.Problem(doc, "a _defaults.yaml has one document; merge this one into the first")
 	}
 	doc := *docs[0]
-	if r.present(&doc, emptyMap) {
-		r.mapping(&doc, "{department: Support}")
+	if r.Present(&doc, schema.EmptyMap) {
+		r.Mapping(&doc, "{department: Support}")
 	}
 	doc.Entries = nil
 	for _, e := range docs[0].Entries {
 		switch info, ok := Lookup(Field(e.Key.Text)); {
 		case info.PerUser, e.Key.Text == KeyID, e.Key.Text == KeyPreviousEmail:
-			r.problem(e.Key, "belongs to one user and cannot be a default; move it into the user's file")
+			r.Problem(e.Key, "belongs to one user and cannot be a default; move it into the user's file")
 		case !ok:
-			r.known(e.Key, defaultKeys)
+			r.Known(e.Key, defaultKeys)
 		default:
-			info.kind.parse(&r, e.Value)
+			info.kind.Parse(&r, e.Value)
 			doc.Entries = append(doc.Entries, e)
 		}
 	}
-	return &doc, r.problems
+	return &doc, r.Problems
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
 	"usersyncd/spec/text"
 )
@@ -33,35 +34,35 @@ type former struct {
 
 // readUsers reads the documents of one file.
 func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declaration, []Problem) {
-	var r reader
+	var r schema.Reader
 	var out []declaration
 	docs = slices.DeleteFunc(docs, isNothing)
 	for _, doc := range docs {
 		if doc.Get(keyUsers) == nil {
-			out = append(out, r.user(doc, above))
+			out = append(out, readUser(&r, doc, above))
 		} else {
-			out = append(out, r.users(doc, above)...)
+			out = append(out, readList(&r, doc, above)...)
 		}
 	}
 	if len(docs) == 0 {
-		r.problems = append(r.problems, Problem{Pos: Pos{File: file, Line: 1, Column: 1}, Message: declaresNobody})
+		r.Problems = append(r.Problems, Problem{Pos: Pos{File: file, Line: 1, Column: 1}, Message: declaresNobody})
 	}
 	if len(out) > 1 { // users with problems are counted, so that the others keep their places
 		for i := range out {
 			out[i].user.Ordinal = i + 1
 		}
 	}
-	return out, r.problems
+	return out, r.Problems
 }
 
 // isNothing reports whether a document is empty, as the one after a last "---" is.
 func isNothing(doc *strictyaml.Node) bool { return doc.IsNull() && doc.Text == "" }
 
-// users reads a document that is a list of users. What stands beside the list was meant for all of them.
-func (r *reader) users(doc *strictyaml.Node, above inherited) (out []declaration) {
-	before := len(r.problems)
-	r.mapping(doc, "", keyUsers)
-	ok := len(r.problems) == before && len(doc.Refused) == 0
+// readList reads a document that is a list of users. What stands beside the list was meant for all of them.
+func readList(r *schema.Reader, doc *strictyaml.Node, above inherited) (out []declaration) {
+	before := len(r.Problems)
+	r.Mapping(doc, "", keyUsers)
+	ok := len(r.Problems) == before && len(doc.Refused) == 0
 	lists := []*strictyaml.Node{doc.Get(keyUsers)}
 	for _, e := range doc.Refused {
 		if e.Key.Text == keyUsers { // it may contradict the first list
@@ -69,14 +70,14 @@ func (r *reader) users(doc *strictyaml.Node, above inherited) (out []declaration
 		}
 	}
 	for _, value := range lists {
-		if !r.present(value, emptyList) || !r.list(value, "[{email: ana@example.com}]") {
+		if !r.Present(value, schema.EmptyList) || !r.List(value, "[{email: ana@example.com}]") {
 			continue
 		}
 		if len(value.Items) == 0 {
-			r.problem(value, declaresNobody)
+			r.Problem(value, declaresNobody)
 		}
 		for _, u := range value.Items {
-			d := r.user(u, above)
+			d := readUser(r, u, above)
 			d.ok = d.ok && ok
 			out = append(out, d)
 		}
@@ -84,11 +85,11 @@ func (r *reader) users(doc *strictyaml.Node, above inherited) (out []declaration
 	return out
 }
 
-// user reads one user over what it inherits. What the user's own file overrides was checked where it stands.
-func (r *reader) user(own *strictyaml.Node, above inherited) declaration {
-	before := len(r.problems)
+// readUser reads one user over what it inherits. What the user's own file overrides was checked where it stands.
+func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declaration {
+	before := len(r.Problems)
 	d := declaration{user: &User{Pos: own.Pos}, path: own.Path()}
-	if !r.present(own, emptyMap) || !r.mapping(own, "{email: ana@example.com}", userKeys...) && own.Kind != strictyaml.Mapping {
+	if !r.Present(own, schema.EmptyMap) || !r.Mapping(own, "{email: ana@example.com}", userKeys...) && own.Kind != strictyaml.Mapping {
 		return d
 	}
 	u, n := d.user, strictyaml.Merge(above.node, own)
@@ -97,11 +98,11 @@ func (r *reader) user(own *strictyaml.Node, above inherited) declaration {
 	for _, e := range n.Entries {
 		switch name := e.Key.Text; name {
 		case KeyID:
-			u.ID, _ = idKind.parse(r, e.Value)
+			u.ID, _ = idKind.Parse(r, e.Value)
 			d.idAt = e.Value.Pos
 		case KeyPreviousEmail:
 			var ok bool
-			if d.former, ok = previousEmailKind.parse(r, e.Value); !ok {
+			if d.former, ok = previousEmailKind.Parse(r, e.Value); !ok {
 				d.doubtful = append(d.doubtful, KeyPreviousEmail)
 			}
 		default:
@@ -109,7 +110,7 @@ func (r *reader) user(own *strictyaml.Node, above inherited) declaration {
 			if !known {
 				continue
 			}
-			if v, ok := info.kind.parse(r, e.Value); ok {
+			if v, ok := info.kind.Parse(r, e.Value); ok {
 				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.Key.Pos)
 				u.addOwnPart(info, own.Get(name), e.Value)
 			}
@@ -119,11 +120,11 @@ func (r *reader) user(own *strictyaml.Node, above inherited) declaration {
 		u.Key = v.Text()
 		d.emailAt = own.Get(string(Email)).Pos
 	} else if own.Get(string(Email)) == nil && !own.Bad {
-		r.problem(own, "needs an email: it says who the user is")
+		r.Problem(own, "needs an email, which identifies the user")
 	}
 	for _, f := range d.former {
 		if u.PreviousEmails = append(u.PreviousEmails, f.key); f.key == u.Key {
-			r.problems = append(r.problems, Problem{Pos: f.at, Field: f.field, Message: "is the same as email; remove it"})
+			r.Problems = append(r.Problems, Problem{Pos: f.at, Field: f.field, Message: "is the same as email; remove it"})
 			d.doubtful = append(d.doubtful, KeyPreviousEmail)
 		}
 	}
@@ -131,7 +132,7 @@ func (r *reader) user(own *strictyaml.Node, above inherited) declaration {
 		d.doubtful = append(d.doubtful, e.Key.Text)
 	}
 	d.inactive = u.Key != "" && u.Fields[State] == inactive && isSetOnce(own, Email) && isSetOnce(own, State)
-	d.ok = len(r.problems) == before && !own.Bad && !above.bad
+	d.ok = len(r.Problems) == before && !own.Bad && !above.bad
 	return d
 }
 
@@ -177,33 +178,31 @@ var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 func IsGenesysID(s string) bool { return uuid.MatchString(s) }
 
 // genesysID is a UUID, in lower case.
-func genesysID() kind[string] {
-	return as(matching(uuid.String(), IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
+func genesysID() schema.Type[string] {
+	return schema.As(schema.Matching("id", uuid.String(), IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
 }
 
 // previousEmails is an address, or a list of addresses. Those that are valid are returned even with a problem.
-func previousEmails() kind[[]former] {
+func previousEmails() schema.Type[[]former] {
 	one := address()
-	read := func(r *reader, n *strictyaml.Node) (valid []former, ok bool) {
-		before := len(r.problems)
+	list := schema.Object{"type", "array", "minItems", 1, "maxItems", maxPreviousEmails, "uniqueItems", true, "items", one.JSON}
+	return schema.Func("", schema.Object{"anyOf", []schema.Object{one.JSON, list}}, func(r *schema.Reader, n *strictyaml.Node) (valid []former, ok bool) {
 		items := []*strictyaml.Node{n}
+		ok = true
 		if n.Kind == strictyaml.List {
-			if items = n.Items; len(items) == 0 {
-				r.problem(n, "lists no address; remove it")
-			} else if len(items) > maxPreviousEmails {
-				r.problem(n, "lists %d addresses; the most is %d", len(items), maxPreviousEmails)
+			if items = n.Items; len(items) == 0 || len(items) > maxPreviousEmails {
+				r.Problem(n, "lists %d addresses; write 1 to %d", len(items), maxPreviousEmails)
+				ok = false
 			}
 		}
+		lines := map[string]int{}
 		for _, item := range items {
-			key, ok := one.parse(r, item)
-			if i := slices.IndexFunc(valid, func(f former) bool { return f.key == key }); ok && i >= 0 {
-				r.problem(item, "%s is listed twice; the first is in line %d. Keep one", text.Quote(key), valid[i].at.Line)
-			} else if ok {
+			key, good := one.Parse(r, item)
+			if good = good && r.Once(item, lines, key, text.Quote(key)); good {
 				valid = append(valid, former{key, item.Pos, item.Path()})
 			}
+			ok = ok && good
 		}
-		return valid, len(r.problems) == before
-	}
-	list := object{"type", "array", "minItems", 1, "maxItems", maxPreviousEmails, "uniqueItems", true, "items", one.schema}
-	return kind[[]former]{read: read, schema: object{"anyOf", []object{one.schema, list}}}
+		return valid, ok
+	})
 }

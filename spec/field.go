@@ -1,6 +1,12 @@
 package spec
 
-import "usersyncd/spec/strictyaml"
+import (
+	"maps"
+	"slices"
+
+	"usersyncd/spec/schema"
+	"usersyncd/spec/strictyaml"
+)
 
 // Field names one property of a user, spelled as in the YAML.
 type Field string
@@ -40,7 +46,7 @@ type Info struct {
 	User    bool   // the value names another user, by Key
 	PerUser bool   // it cannot be in a _defaults.yaml
 
-	kind kind[Value]
+	kind schema.Type[Value]
 	refs func(Value) []Ref // what the value refers to by name; nil: nothing
 	// equal compares a desired and an observed value whose texts differ; nil: they are not equal.
 	equal func(desired, observed Value) bool
@@ -48,17 +54,17 @@ type Info struct {
 
 // Empty is how the field is emptied in YAML, which is also its empty value: "", [] or {}; "" without quotes if it
 // cannot be emptied.
-func (i Info) Empty() string { return i.kind.empty }
+func (i Info) Empty() string { return i.kind.Empty }
 
 // Words are the only values that the field can have; nil if there are others.
-func (i Info) Words() []string { return i.kind.words }
+func (i Info) Words() []string { return i.kind.Words }
 
 // Parse reads and checks the value of the field. With problems, there is none.
 func (i Info) Parse(n *strictyaml.Node) (Value, []Problem) {
-	var r reader
-	v, ok := i.kind.parse(&r, n)
+	var r schema.Reader
+	v, ok := i.kind.Parse(&r, n)
 	if !ok {
-		return "", r.problems
+		return "", r.Problems
 	}
 	return v, nil
 }
@@ -66,32 +72,32 @@ func (i Info) Parse(n *strictyaml.Node) (Value, []Problem) {
 // table has one row for each field: how it is parsed, checked, suggested, printed, documented and described in the JSON
 // Schema follows from it. Its order is the order in which a change prints the fields.
 var table = []Info{
-	{Field: Email, PerUser: true, kind: as(address(), Text), About: "Address that the user logs in with; the key of the user, compared without case. Required."},
-	{Field: Name, PerUser: true, kind: as(name(), Text), About: "Full name. Required to create a user."},
-	{Field: State, Access: true, kind: as(oneOf("active", "inactive"), Text), About: "Whether the user can log in."},
-	{Field: Title, kind: as(plain(), Text), About: "Job title."},
-	{Field: Department, kind: as(plain(), Text), About: "Department."},
-	{Field: Manager, User: true, kind: as(orEmpty(address()), Text), About: "E-mail address of the manager, who is a user too."},
-	{Field: Division, Access: true, kind: as(name(), Text), refs: textRef(KindDivision), About: "Division that the user belongs to."},
-	{Field: PreferredName, kind: as(plain(), Text), About: "Name that colleagues use for the user."},
-	{Field: ACDAutoAnswer, kind: as(boolean(), Bool), About: "Whether ACD calls are answered automatically."},
-	{Field: Certs, kind: as(names(namesExample), Strings), About: "Certifications, as free text."},
-	{Field: ProfileSkills, kind: as(names(namesExample), Strings), About: "Skills shown in the profile, as free text. They do not route calls; see `skills`."},
-	{Field: Employer, kind: as(employer(), EmployerOf), About: "Employment. Managed as a whole: a part left out is emptied."},
-	{Field: Phones, kind: as(phones(), PhoneList), equal: equalAs(samePhones),
+	{Field: Email, PerUser: true, kind: schema.As(address(), Text), About: "Address that the user logs in with; the key of the user, compared without case. Required."},
+	{Field: Name, PerUser: true, kind: schema.As(schema.Name(), Text), About: "Full name. Required to create a user."},
+	{Field: State, Access: true, kind: schema.As(schema.OneOf("active", "inactive"), Text), About: "Whether the user can log in."},
+	{Field: Title, kind: schema.As(schema.Text(), Text), About: "Job title."},
+	{Field: Department, kind: schema.As(schema.Text(), Text), About: "Department."},
+	{Field: Manager, User: true, kind: schema.As(schema.OrEmpty(address()), Text), About: "E-mail address of the manager, who is a user too."},
+	{Field: Division, Access: true, kind: schema.As(schema.Name(), Text), refs: textRef(KindDivision), About: "Division that the user belongs to."},
+	{Field: PreferredName, kind: schema.As(schema.Text(), Text), About: "Name that colleagues use for the user."},
+	{Field: ACDAutoAnswer, kind: schema.As(schema.Bool(), Bool), About: "Whether ACD calls are answered automatically."},
+	{Field: Certs, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Certifications, as free text."},
+	{Field: ProfileSkills, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Skills shown in the profile, as free text. They do not route calls; see `skills`."},
+	{Field: Employer, kind: schema.As(employer(), EmployerOf), About: "Employment. Managed as a whole: a part left out is emptied."},
+	{Field: Phones, kind: schema.As(phones(), PhoneList), equal: equalAs(samePhones),
 		About: "Phone numbers, one for each media and type. Where an extension is given, the number is not compared, as Genesys Cloud rewrites it."},
-	{Field: Emails, kind: as(emails(), EmailList), About: "Further e-mail addresses, one for each type."},
-	{Field: Locations, kind: as(locations(), LocationList), refs: locationRefs, About: "Where the user works."},
-	{Field: Skills, Access: true, kind: as(mapOf(number(0, 5), "{Billing: 4}"), Proficiencies), refs: keyRefs(KindSkill), About: "ACD skills, with a proficiency."},
-	{Field: Languages, Access: true, kind: as(mapOf(whole(0, 5), "{Spanish: 5}"), Proficiencies), refs: keyRefs(KindLanguage), About: "ACD languages, with a proficiency."},
-	{Field: Roles, Access: true, kind: as(roles(), RoleList), refs: roleRefs,
+	{Field: Emails, kind: schema.As(emails(), EmailList), About: "Further e-mail addresses, one for each type."},
+	{Field: Locations, kind: schema.As(locations(), LocationList), refs: locationRefs, About: "Where the user works."},
+	{Field: Skills, Access: true, kind: schema.As(schema.Map(schema.Number(0, 5), "{Billing: 4}"), Proficiencies), refs: keyRefs(KindSkill), About: "ACD skills, with a proficiency."},
+	{Field: Languages, Access: true, kind: schema.As(schema.Map(schema.Whole(0, 5), "{Spanish: 5}"), Proficiencies), refs: keyRefs(KindLanguage), About: "ACD languages, with a proficiency."},
+	{Field: Roles, Access: true, kind: schema.As(roles(), RoleList), refs: roleRefs,
 		About: "Roles. Without divisions, a role is granted in the home division; do not name that one. `divisions: [\"*\"]` means all divisions, future ones too."},
-	{Field: Queues, Access: true, kind: as(names(namesExample), Strings), refs: listRefs(KindQueue), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Groups, Access: true, kind: as(names(namesExample), Strings), refs: listRefs(KindGroup), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Utilization, kind: as(utilization(), UtilizationOf), equal: equalAs(sameUtilization),
+	{Field: Queues, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: listRefs(KindQueue), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Groups, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: listRefs(KindGroup), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Utilization, kind: schema.As(utilization(), UtilizationOf), equal: equalAs(sameUtilization),
 		About: "How many interactions the agent takes at a time. A medium left out has the organization's default."},
-	{Field: Voicemail, kind: as(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},
-	{Field: ExternalIDs, kind: as(externalIDs(), ExternalIDMap),
+	{Field: Voicemail, kind: schema.As(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},
+	{Field: ExternalIDs, kind: schema.As(externalIDs(), ExternalIDMap),
 		About: "The user's keys in other systems, by authority, 100 at most. An authority left out is removed."},
 }
 
@@ -165,4 +171,67 @@ func References(f Field, v Value) []Ref {
 		return info.refs(v)
 	}
 	return nil
+}
+
+// Kind is what a name refers to in the organization.
+type Kind string
+
+// The kinds of things that the fields of a user refer to by name.
+const (
+	KindSkill    Kind = "skill"
+	KindLanguage Kind = "language"
+	KindDivision Kind = "division"
+	KindRole     Kind = "role"
+	KindQueue    Kind = "queue"
+	KindGroup    Kind = "group"
+	KindLocation Kind = "location"
+)
+
+// Ref is one thing of the organization that a value names.
+type Ref struct {
+	Kind Kind
+	Name string // as in the spec; "Name (id)" where several things have the name
+}
+
+// AllDivisions among the divisions of a role means all of them, future ones too. It is no name.
+const AllDivisions = "*"
+
+func textRef(kind Kind) func(Value) []Ref {
+	return func(v Value) []Ref {
+		return refsOf(kind, slices.DeleteFunc([]string{v.Text()}, func(name string) bool { return name == "" }))
+	}
+}
+
+func listRefs(kind Kind) func(Value) []Ref {
+	return func(v Value) []Ref { return refsOf(kind, decoded[[]string](v)) }
+}
+
+func keyRefs(kind Kind) func(Value) []Ref {
+	return func(v Value) []Ref { return refsOf(kind, slices.Collect(maps.Keys(decoded[map[string]float64](v)))) }
+}
+
+func locationRefs(v Value) []Ref {
+	var names []string
+	for _, l := range decoded[[]Location](v) {
+		names = append(names, l.Name)
+	}
+	return refsOf(KindLocation, names)
+}
+
+func roleRefs(v Value) []Ref {
+	var roles, divisions []string
+	for _, r := range decoded[[]Role](v) {
+		roles = append(roles, r.Name)
+		divisions = append(divisions, r.Divisions...)
+	}
+	divisions = slices.DeleteFunc(divisions, func(name string) bool { return name == AllDivisions })
+	return append(refsOf(KindRole, roles), refsOf(KindDivision, divisions)...)
+}
+
+func refsOf(kind Kind, names []string) []Ref {
+	var refs []Ref
+	for _, name := range set(names) {
+		refs = append(refs, Ref{kind, name})
+	}
+	return refs
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,6 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -160,4 +164,75 @@ func readUnmoved(o *opener, f *file) ([]byte, error) {
 		return nil, fmt.Errorf("%s changed: %w", f.path, ErrTreeChanged)
 	}
 	return content, nil
+}
+
+// Find loads the part of a tree that is about one user: the files in which the address (User.Key) stands, and
+// the _defaults.yaml files. It reads every file and parses few, so that it takes a second where Load takes
+// many. The tree's other users are missing from it, so it says nothing about who is declared but this one. An
+// address that is written with escapes is not found.
+func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
+	own := NewLoader(l.dir) // what l has parsed stays as it is, and nobody waits for l
+	s, err := own.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.files, err = own.mentioning(ctx, s, key); err != nil {
+		return nil, err
+	}
+	return own.Load(ctx, s)
+}
+
+// mentioning returns the files in which a text stands, in whatever case, and those of defaults.
+func (l *Loader) mentioning(ctx context.Context, s *Scan, text string) ([]file, error) {
+	root, err := l.open(s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }() // only read from
+	want := []byte(strings.ToLower(text))
+	has := make([]bool, len(s.files))
+	err = inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
+		f := &s.files[i]
+		if has[i] = IsDefaults(f.path); has[i] || f.bad {
+			return nil
+		}
+		content, err := readUnmoved(o, f)
+		has[i] = bytes.Contains(bytes.ToLower(content), want)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	i := -1
+	return slices.DeleteFunc(slices.Clone(s.files), func(file) bool { i++; return !has[i] }), nil
+}
+
+// Place finds where a name stands inside a field, for a message about that name: at is where the field
+// was set (see User.At), which may be in a _defaults.yaml. The file is read again, so it is not for hot paths.
+// Where the name cannot be found, because the file changed or the name comes from elsewhere, it returns at.
+func (l *Loader) Place(at Pos, name string) Pos {
+	dir, err := filepath.EvalSymlinks(l.dir)
+	if err != nil {
+		return at
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return at
+	}
+	defer func() { _ = root.Close() }() // only read from
+	o := newOpener(root)
+	defer o.close()
+	content, err := o.read(at.File)
+	if err != nil {
+		return at
+	}
+	docs, _ := strictyaml.Parse(at.File, content)
+	for _, doc := range docs {
+		if value := doc.ValueAt(at); value != nil {
+			if found := value.Named(strictyaml.Clean(name)); found != nil {
+				return found.Pos
+			}
+		}
+	}
+	return at
 }

@@ -180,7 +180,7 @@ func TestOneBadUserLeavesTheOthersOfItsFile(t *testing.T) {
 	})))
 	want := []string{
 		`list.yaml:3:31: users[1].title: has a YAML anchor (&name); write the value out where it is needed, or put it into a _defaults.yaml`,
-		`list.yaml:4:34: users[2].title: is set twice; the first is in line 4. Keep one`,
+		`list.yaml:4:34: users[2].title: is set twice, first in line 4; keep one`,
 		`list.yaml:6:21: users[3].skills.Billing: "9" is out of range; it must be a number from 0 to 5`,
 	}
 	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" {
@@ -297,12 +297,12 @@ func TestDuplicateUsersAreBothRefused(t *testing.T) {
 		`f.yaml:2:5: id: "` + id + `" is also the id at g.yaml:2:5; correct one of the two`,
 		`g.yaml:2:5: id: "` + id + `" is also the id at f.yaml:2:5; correct one of the two`,
 		`h.yaml:1:8: email: "h@x.example" is also declared at i.yaml:1:8; keep one of the two`,
-		`h.yaml:2:8: title: YAML takes this for a number or a truth value; write it in quotes: "7"`,
+		`h.yaml:2:8: title: YAML reads this as a number or a boolean; put it in quotes: "7"`,
 		`i.yaml:1:8: email: "h@x.example" is also declared at h.yaml:1:8; keep one of the two`,
 		`j.yaml:2:16: previousEmail: "k@x.example" is still declared at k.yaml:1:8; remove one of the two`,
 		`l.yaml:2:16: previousEmail: is the same as email; remove it`,
-		`m.yaml:2:16: previousEmail: "old@x.example" is also renamed at n.yaml:2:16; correct one of the two`,
-		`n.yaml:2:16: previousEmail: "old@x.example" is also renamed at m.yaml:2:16; correct one of the two`,
+		`m.yaml:2:16: previousEmail: "old@x.example" is also a previousEmail at n.yaml:2:16; correct one of the two`,
+		`n.yaml:2:16: previousEmail: "old@x.example" is also a previousEmail at m.yaml:2:16; correct one of the two`,
 	}
 	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" {
 		t.Error(diff)

@@ -34,18 +34,18 @@ func TestPreviousEmailIsAnAddressOrAList(t *testing.T) {
 		"a list on lines":  {yaml: "\n- b@x.example\n- a@x.example", want: []string{"b@x.example", "a@x.example"}},
 		"no address":       {yaml: "old", problems: []string{`2:16: previousEmail: "old" is not an e-mail address; write it as name@example.com`}},
 		"nothing":          {yaml: "", problems: []string{`2:15: previousEmail: has no value; leave the field out to not manage it`}},
-		"empty":            {yaml: "[]", problems: []string{`2:16: previousEmail: lists no address; remove it`}},
+		"empty":            {yaml: "[]", problems: []string{`2:16: previousEmail: lists 0 addresses; write 1 to 10`}},
 		"a map":            {yaml: "{a: b}", problems: []string{`2:16: previousEmail: must be text, not a map`}},
 		"a bad item":       {yaml: "\n- b@x.example\n- b", problems: []string{`4:3: previousEmail[1]: "b" is not an e-mail address; write it as name@example.com`}},
 		"an empty item":    {yaml: "[b@x.example, ~]", problems: []string{`2:30: previousEmail[1]: has no value; remove the item`}},
 		"a list in a list": {yaml: "[[b@x.example]]", problems: []string{`2:17: previousEmail[0]: must be text, not a list`}},
 		"twice": {yaml: "\n- b@x.example\n- B@x.example", blind: true,
-			problems: []string{`4:3: previousEmail[1]: "b@x.example" is listed twice; the first is in line 3. Keep one`}},
+			problems: []string{`4:3: previousEmail[1]: "b@x.example" is listed twice, first in line 3; keep one`}},
 		"the user's own address": {yaml: "ME@x.example", blind: true,
 			problems: []string{`2:16: previousEmail: is the same as email; remove it`}},
 		"the user's own address in a list": {yaml: "[b@x.example, ME@x.example]", blind: true,
 			problems: []string{`2:30: previousEmail[1]: is the same as email; remove it`}},
-		"too many": {yaml: elevenAddresses(), problems: []string{`2:16: previousEmail: lists 11 addresses; the most is 10`}},
+		"too many": {yaml: elevenAddresses(), problems: []string{`2:16: previousEmail: lists 11 addresses; write 1 to 10`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := "email: me@x.example\npreviousEmail: " + c.yaml + "\n"
@@ -88,9 +88,9 @@ func TestAFormerAddressHasOneOwner(t *testing.T) {
 		"e.yaml": "email: e@x.example\npreviousEmail: [e1@x.example, e2@x.example]\n",
 	})))
 	want := []string{
-		`a.yaml:2:31: previousEmail[1]: "old@x.example" is also renamed at b.yaml:5:5; correct one of the two`,
-		`b.yaml:5:5: users[0].previousEmail[1]: "old@x.example" is also renamed at a.yaml:2:31; correct one of the two`,
-		`c.yaml:2:16: previousEmail: "old@x.example" is also renamed at a.yaml:2:31; correct one of the two`,
+		`a.yaml:2:31: previousEmail[1]: "old@x.example" is also a previousEmail at b.yaml:5:5; correct one of the two`,
+		`b.yaml:5:5: users[0].previousEmail[1]: "old@x.example" is also a previousEmail at a.yaml:2:31; correct one of the two`,
+		`c.yaml:2:16: previousEmail: "old@x.example" is also a previousEmail at a.yaml:2:31; correct one of the two`,
 		`d.yaml:2:31: previousEmail[1]: "e@x.example" is still declared at e.yaml:1:8; remove one of the two`,
 	}
 	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" {

@@ -119,7 +119,7 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 		return nil, err
 	}
 	if !l.stillLeadsTo(root) {
-		return nil, fmt.Errorf("another folder took its place: %w", ErrTreeChanged)
+		return nil, fmt.Errorf("it was replaced by another folder: %w", ErrTreeChanged)
 	}
 	strictyaml.SortProblems(s.problems)
 	s.Files = len(s.files)
@@ -168,7 +168,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 				s.problem(name, "is a symbolic link to a folder; %s", insteadOfLink(root, name, "folder"))
 			}
 		case !safeName(e.Name()):
-			s.problem(name, "has a name with characters that cannot be seen; rename it")
+			s.problem(name, "has invisible characters in its name; rename it")
 		case e.IsDir() && isSpecFile(e.Name()):
 			s.problem(name, "is a folder with the name of a spec file; rename it")
 		case e.IsDir():
@@ -187,7 +187,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 		}
 	}
 	if defaults > 1 {
-		s.problem(path.Join(folder, "_defaults.yml"), "stands beside a _defaults.yaml; keep one of the two")
+		s.problem(path.Join(folder, "_defaults.yml"), "is beside a _defaults.yaml; keep one of the two")
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestWhatIsNoRegularFileIsAProblem(t *testing.T) {
 	must(t, os.Truncate(in("sparse.yaml"), 10<<30))
 
 	tree := load(t, spec.NewLoader(dir))
-	const name, link = "has a name with characters that cannot be seen; rename it", "is a symbolic link; put the file itself there"
+	const name, link = "has invisible characters in its name; rename it", "is a symbolic link; put the file itself there"
 	want := []string{
 		`big.yaml:1:1: is larger than 64 KiB; split it into several files`,
 		`esc\x1b[31m.yaml:1:1: ` + name,

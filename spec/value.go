@@ -10,9 +10,11 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -79,6 +81,71 @@ func Decode[T any](v Value) (T, error) {
 // unescaped reports whether a value is a text in which nothing is escaped, as most are: it need not be decoded.
 func unescaped(v Value) bool {
 	return len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' && !strings.ContainsAny(string(v[1:len(v)-1]), `\"`)
+}
+
+// Entry is an entry of a map, or an item of a list; then its Key is "".
+type Entry struct {
+	Key   string
+	Value Value
+}
+
+// IsList reports whether the value is a list.
+func (v Value) IsList() bool { return strings.HasPrefix(string(v), "[") }
+
+// IsMap reports whether the value is a map.
+func (v Value) IsMap() bool { return strings.HasPrefix(string(v), "{") }
+
+// Entries are those of a list or map, in its order. A value that is neither has none.
+func (v Value) Entries() (all []Entry) {
+	if !v.IsList() && !v.IsMap() {
+		return nil
+	}
+	d := json.NewDecoder(strings.NewReader(string(v)))
+	_, _ = d.Token() // the bracket
+	for d.More() {
+		var e Entry
+		if v.IsMap() {
+			key, err := d.Token()
+			if err != nil {
+				return nil
+			}
+			e.Key, _ = key.(string)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil
+		}
+		e.Value = Value(value)
+		all = append(all, e)
+	}
+	return all
+}
+
+// Display is the value for people: strings in quotes, lists and maps on one line, and every character that is not
+// printable escaped as in Go, so that nothing in a spec or in the organization can move a terminal's cursor or turn its
+// text around. An unknown value is (unknown).
+func (v Value) Display() string {
+	var texts []string
+	for _, e := range v.Entries() {
+		if v.IsMap() {
+			texts = append(texts, text.Key(e.Key)+": "+e.Value.Display())
+		} else {
+			texts = append(texts, e.Value.Display())
+		}
+	}
+	switch {
+	case v == "":
+		return "(unknown)"
+	case !json.Valid([]byte(v)):
+		return strconv.Quote(string(v))
+	case v.IsList():
+		return "[" + strings.Join(texts, ", ") + "]"
+	case v.IsMap():
+		return "{" + strings.Join(texts, ", ") + "}"
+	case v[0] == '"':
+		return strconv.Quote(v.Text())
+	}
+	return text.Escape(string(v))
 }
 
 // decoded is Decode where a value of another shape holds nothing.

@@ -45,7 +45,7 @@ func unreadable() []rule {
 
 func newAttributes(r repo, c config) *attributes {
 	convert, known := c.truth("core.autocrlf")
-	a := &attributes{workTree: r.workTree, autocrlf: convert || !known, folders: map[string][]rule{}, // "input" is not a truth value
+	a := &attributes{workTree: r.workTree, autocrlf: convert || !known, folders: map[string][]rule{}, // "input" is not a boolean
 		macros: map[string][]assignment{"binary": {{"diff", "false"}, {"merge", "false"}, {"text", "false"}}}}
 	a.info = a.read(filepath.Join(r.commonDir, "info", "attributes"), true)
 	return a

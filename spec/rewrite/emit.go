@@ -47,49 +47,11 @@ func Marshal(users ...*spec.User) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// entry is an entry of a map, or an item of a list; then its key is "".
-type entry struct {
-	key   string
-	value spec.Value
-}
-
-// entriesOf takes a value one level apart, in its order. A value that is no list or map has none.
-func entriesOf(v spec.Value) []entry {
-	if !isList(v) && !isMap(v) {
-		return nil
-	}
-	d := json.NewDecoder(strings.NewReader(string(v)))
-	if _, err := d.Token(); err != nil {
-		return nil
-	}
-	var out []entry
-	for d.More() {
-		var e entry
-		if isMap(v) {
-			key, err := d.Token()
-			if err != nil {
-				return nil
-			}
-			e.key, _ = key.(string)
-		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return nil
-		}
-		e.value = spec.Value(raw)
-		out = append(out, e)
-	}
-	return out
-}
-
-func isList(v spec.Value) bool { return strings.HasPrefix(string(v), "[") }
-func isMap(v spec.Value) bool  { return strings.HasPrefix(string(v), "{") }
-
 // mapOf is the map with these entries.
-func mapOf(all []entry) spec.Value {
+func mapOf(all []spec.Entry) spec.Value {
 	texts := make([]string, len(all))
 	for i, e := range all {
-		texts[i] = string(spec.Text(e.key)) + ":" + string(e.value)
+		texts[i] = string(spec.Text(e.Key)) + ":" + string(e.Value)
 	}
 	return spec.Value("{" + strings.Join(texts, ",") + "}")
 }
@@ -106,13 +68,13 @@ func listOf(texts []string) spec.Value {
 // flow writes a value as YAML on one line.
 func flow(v spec.Value) string {
 	switch {
-	case isList(v), isMap(v):
-		all := entriesOf(v)
+	case v.IsList(), v.IsMap():
+		all := v.Entries()
 		texts := make([]string, len(all))
 		for i, e := range all {
 			texts[i] = flowEntry(e)
 		}
-		if isList(v) {
+		if v.IsList() {
 			return "[" + strings.Join(texts, ", ") + "]"
 		}
 		return "{" + strings.Join(texts, ", ") + "}"
@@ -122,11 +84,11 @@ func flow(v spec.Value) string {
 	return string(v)
 }
 
-func flowEntry(e entry) string {
-	if e.key == "" {
-		return flow(e.value)
+func flowEntry(e spec.Entry) string {
+	if e.Key == "" {
+		return flow(e.Value)
 	}
-	return scalar(e.key) + ": " + flow(e.value)
+	return scalar(e.Key) + ": " + flow(e.Value)
 }
 
 // plainText needs no quotes in any version of YAML, but for the words that some take for booleans or null.
@@ -147,9 +109,9 @@ func scalar(s string) string {
 // lines writes a list or map that is not empty with one entry a line.
 func lines(v spec.Value) []string {
 	var out []string
-	for _, e := range entriesOf(v) {
+	for _, e := range v.Entries() {
 		text := flowEntry(e)
-		if isList(v) {
+		if v.IsList() {
 			text = "- " + text
 		}
 		out = append(out, text)
@@ -160,7 +122,7 @@ func lines(v spec.Value) []string {
 // entryLines writes a key and its value, on one line if that is short.
 func entryLines(key string, v spec.Value) []string {
 	line := scalar(key) + ": " + flow(v)
-	if all := entriesOf(v); len(all) <= mostOnLine && (len(all) < 2 || len(line) <= widestLine) {
+	if all := v.Entries(); len(all) <= mostOnLine && (len(all) < 2 || len(line) <= widestLine) {
 		return []string{line}
 	}
 	out := []string{scalar(key) + ":"}

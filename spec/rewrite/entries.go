@@ -12,21 +12,21 @@ import (
 // so, where a line would be written from scratch anyway.
 func setEntries(s *strictyaml.Source, e strictyaml.Entry, parse parser, v spec.Value) (done bool, err error) {
 	old, field := e.Value, spec.Field(e.Key.Text)
-	if old.Kind == strictyaml.Scalar || (old.Kind == strictyaml.Mapping) != isMap(v) {
+	if old.Kind == strictyaml.Scalar || (old.Kind == strictyaml.Mapping) != v.IsMap() {
 		return false, nil
 	}
 	t, err := newTextEntries(s, old, parse)
 	if err != nil || !t.inLines() {
 		return false, err
 	}
-	if len(entriesOf(v)) == 0 {
+	if len(v.Entries()) == 0 {
 		return t.clear(e.Key, v)
 	}
-	var missing []entry
-	for _, want := range entriesOf(v) {
+	var missing []spec.Entry
+	for _, want := range v.Entries() {
 		i := slices.IndexFunc(t.all, func(h *textEntry) bool { return h.says(field, want) })
-		if i < 0 && isMap(v) {
-			i = slices.IndexFunc(t.all, func(h *textEntry) bool { return h.has.key == want.key })
+		if i < 0 && v.IsMap() {
+			i = slices.IndexFunc(t.all, func(h *textEntry) bool { return h.has.Key == want.Key })
 		}
 		if i < 0 || t.all[i].keep {
 			missing = append(missing, want)
@@ -34,7 +34,7 @@ func setEntries(s *strictyaml.Source, e strictyaml.Entry, parse parser, v spec.V
 		}
 		t.all[i].keep = true
 		if !t.all[i].says(field, want) {
-			t.all[i].change = want.value
+			t.all[i].change = want.Value
 		}
 	}
 	if t.flow && t.lastKept() < 0 {
@@ -53,23 +53,23 @@ type textEntries struct {
 
 type textEntry struct {
 	strictyaml.Entry // Key is nil in a list
-	has              entry
+	has              spec.Entry
 	start, end       int
 	keep             bool
 	change           spec.Value // what it is changed to; "" if it is right
 }
 
 // says reports whether an entry may stay as it is.
-func (t *textEntry) says(field spec.Field, want entry) bool {
+func (t *textEntry) says(field spec.Field, want spec.Entry) bool {
 	switch {
-	case t.has.key != want.key:
+	case t.has.Key != want.Key:
 		return false
-	case t.has.value == "":
-		return want.key != "" && want.value == `""` // an empty part reads as none
-	case want.key == "":
-		return spec.Equal(field, "["+t.has.value+"]", "["+want.value+"]")
+	case t.has.Value == "":
+		return want.Key != "" && want.Value == `""` // an empty part reads as none
+	case want.Key == "":
+		return spec.Equal(field, "["+t.has.Value+"]", "["+want.Value+"]")
 	}
-	return t.has.value == want.value
+	return t.has.Value == want.Value
 }
 
 // newTextEntries finds the entries, and reads each alone: its value is what a list or map with it alone would hold.
@@ -78,11 +78,11 @@ func newTextEntries(s *strictyaml.Source, n *strictyaml.Node, parse parser) (*te
 	add := func(first *strictyaml.Node, e strictyaml.Entry, alone strictyaml.Node) (err error) {
 		one := &textEntry{Entry: e}
 		if e.Key != nil {
-			one.has.key = e.Key.Text
+			one.has.Key = e.Key.Text
 		}
 		if v, _ := parse(&alone); v != "" {
-			if all := entriesOf(v); len(all) == 1 {
-				one.has.value = all[0].value
+			if all := v.Entries(); len(all) == 1 {
+				one.has.Value = all[0].Value
 			}
 		}
 		if one.start, err = s.Start(first); err == nil {
@@ -134,7 +134,7 @@ func (t *textEntries) clear(key *strictyaml.Node, empty spec.Value) (done bool, 
 }
 
 // rewrite changes and removes entries, and puts the missing ones behind the last that stays.
-func (t *textEntries) rewrite(missing []entry) error {
+func (t *textEntries) rewrite(missing []spec.Entry) error {
 	last := t.lastKept()
 	if last < 0 {
 		last = len(t.all) - 1

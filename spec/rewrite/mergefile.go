@@ -78,7 +78,7 @@ func (w *writer) mergeFile(name string, matches []matched) error {
 		err = verify(before, w.Declared(name), differ)
 	}
 	if err != nil {
-		return fmt.Errorf("%w (the text would have meant something else: %w)", strictyaml.ErrUnusual, err)
+		return fmt.Errorf("%w (the new text would mean something else: %w)", strictyaml.ErrUnusual, err)
 	}
 	w.content[name] = []byte(changed)
 	return nil
@@ -193,7 +193,7 @@ func verifyUser(before, after *spec.User, d *difference) error {
 		d = &difference{previous: before.PreviousEmails}
 	}
 	if after.ID != cmp.Or(d.id, before.ID) || !slices.Equal(after.PreviousEmails, d.previous) {
-		return errors.New("another id or previousEmail")
+		return errors.New("id or previousEmail would change")
 	}
 	wanted := spec.Fields{}
 	for _, c := range d.fields {

@@ -17,7 +17,7 @@ import (
 // can; where nothing is inherited that question is left to readable, as its answer costs a parse.
 func ownValue(info spec.Info, want spec.Value, defaults, declared *strictyaml.Node) (spec.Value, error) {
 	above := defaults.Get(string(info.Field))
-	if above == nil || above.Kind != strictyaml.Mapping || len(above.Entries) == 0 || !isMap(want) {
+	if above == nil || above.Kind != strictyaml.Mapping || len(above.Entries) == 0 || !want.IsMap() {
 		return want, nil
 	}
 	inherited, _ := info.Parse(above)
@@ -36,9 +36,9 @@ func ownValue(info spec.Info, want spec.Value, defaults, declared *strictyaml.No
 
 // withoutInherited leaves out of a map what the user has anyway, but for what its file already says.
 func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spec.Value {
-	has := entriesOf(inherited)
-	out := slices.DeleteFunc(entriesOf(want), func(e entry) bool {
-		return slices.Contains(has, e) && declared.Get(e.key) == nil
+	has := inherited.Entries()
+	out := slices.DeleteFunc(want.Entries(), func(e spec.Entry) bool {
+		return slices.Contains(has, e) && declared.Get(e.Key) == nil
 	})
 	if len(out) == 0 { // {} would mean none
 		return want
@@ -49,15 +49,15 @@ func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spe
 // withEmptyParts writes the parts that would be inherited and are to be empty.
 // Only employer and utilization have such parts.
 func withEmptyParts(want, inherited spec.Value) spec.Value {
-	out := entriesOf(want)
-	for _, e := range entriesOf(inherited) {
-		switch i := slices.IndexFunc(out, func(o entry) bool { return o.key == e.key }); {
-		case i < 0 && isMap(e.value), i < 0 && isList(e.value):
+	out := want.Entries()
+	for _, e := range inherited.Entries() {
+		switch i := slices.IndexFunc(out, func(o spec.Entry) bool { return o.Key == e.Key }); {
+		case i < 0 && e.Value.IsMap(), i < 0 && e.Value.IsList():
 		case i < 0:
-			out = append(out, entry{e.key, `""`})
-		case isMap(e.value):
-			if entries := entriesOf(out[i].value); len(entries) == 1 {
-				out[i].value = mapOf(append(entries, entry{"interruptedBy", "[]"}))
+			out = append(out, spec.Entry{Key: e.Key, Value: `""`})
+		case e.Value.IsMap():
+			if entries := out[i].Value.Entries(); len(entries) == 1 {
+				out[i].Value = mapOf(append(entries, spec.Entry{Key: "interruptedBy", Value: "[]"}))
 			}
 		}
 	}
@@ -85,8 +85,8 @@ func readable(info spec.Info, written, want spec.Value, above *strictyaml.Node) 
 		return errors.New(problems[0].Field + ": " + problems[0].Message)
 	case spec.Equal(info.Field, got, want):
 		return nil
-	case above != nil && above.Kind == strictyaml.Mapping && isMap(want):
-		return fmt.Errorf("a _defaults.yaml above sets %s too, and nothing in the user's file can take that away", text.Cut(surplus(got, want), 120))
+	case above != nil && above.Kind == strictyaml.Mapping && want.IsMap():
+		return fmt.Errorf("a _defaults.yaml above sets %s too, and a user's file cannot remove it", text.Cut(surplus(got, want), 120))
 	}
 	return fmt.Errorf("it would be read as %s", text.Cut(got.Display(), 120))
 }
@@ -94,9 +94,9 @@ func readable(info spec.Info, written, want spec.Value, above *strictyaml.Node) 
 // surplus names the entries that a map has and should not have.
 func surplus(got, want spec.Value) string {
 	var names []string
-	for _, e := range entriesOf(got) {
-		if !slices.Contains(entriesOf(want), e) {
-			names = append(names, text.Key(e.key))
+	for _, e := range got.Entries() {
+		if !slices.Contains(want.Entries(), e) {
+			names = append(names, text.Key(e.Key))
 		}
 	}
 	return strings.Join(names, ", ")

@@ -13,8 +13,8 @@ import (
 type userEditor struct {
 	*strictyaml.Source
 	node    *strictyaml.Node
-	adds    []entry // what the user does not say yet
-	dropped string  // a key that goes
+	adds    []spec.Entry // what the user does not say yet
+	dropped string       // a key that goes
 }
 
 func newUserEditor(src *strictyaml.Source, docs []*strictyaml.Node, at spec.Pos) (*userEditor, error) {
@@ -38,7 +38,7 @@ type parser func(n *strictyaml.Node) (spec.Value, []spec.Problem)
 func (u *userEditor) set(key string, parse parser, v spec.Value) error {
 	i := u.find(key)
 	if i < 0 {
-		u.adds = append(u.adds, entry{key, v})
+		u.adds = append(u.adds, spec.Entry{Key: key, Value: v})
 		return nil
 	}
 	e := u.node.Entries[i]
@@ -60,7 +60,7 @@ func put(s *strictyaml.Source, e strictyaml.Entry, v spec.Value) error {
 		return err
 	}
 	block := e.Value.Kind != strictyaml.Scalar && !e.Value.InFlow()
-	if block && len(entriesOf(v)) > 0 {
+	if block && len(v.Entries()) > 0 {
 		indent := s.Text[s.LineStart(start):start]
 		if strings.Trim(indent, " ") != "" {
 			return strictyaml.ErrUnusual
@@ -94,12 +94,12 @@ func keyOrder(key string) int {
 
 // addAll puts each new key behind the nearest key that comes before it in the format's order.
 func (u *userEditor) addAll() error {
-	slices.SortStableFunc(u.adds, func(a, b entry) int { return cmp.Compare(keyOrder(a.key), keyOrder(b.key)) })
+	slices.SortStableFunc(u.adds, func(a, b spec.Entry) int { return cmp.Compare(keyOrder(a.Key), keyOrder(b.Key)) })
 	for _, add := range u.adds {
 		var anchor *strictyaml.Node
 		best := -1
 		for _, e := range u.node.Entries {
-			if here := keyOrder(e.Key.Text); here > best && here < keyOrder(add.key) && e.Key.Text != u.dropped {
+			if here := keyOrder(e.Key.Text); here > best && here < keyOrder(add.Key) && e.Key.Text != u.dropped {
 				anchor, best = e.Value, here
 			}
 		}
@@ -116,7 +116,7 @@ func (u *userEditor) addAll() error {
 		}
 		end = u.LineEnd(end)
 		indent := u.Newline + strings.Repeat(" ", u.node.Entries[0].Key.Pos.Column-1)
-		u.Edit(end, end, indent+strings.Join(entryLines(add.key, add.value), indent))
+		u.Edit(end, end, indent+strings.Join(entryLines(add.Key, add.Value), indent))
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func newWriter(o Options) (*writer, error) {
 	}
 	for _, f := range o.Fields {
 		if _, ok := spec.Lookup(f); !ok {
-			return nil, fmt.Errorf("%s is no field", text.Quote(string(f)))
+			return nil, fmt.Errorf("there is no field %s", text.Quote(string(f)))
 		}
 	}
 	return w, nil

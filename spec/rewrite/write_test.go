@@ -146,9 +146,9 @@ func TestWriteLeavesOutWhatTheFormatCannotSay(t *testing.T) {
 email: a@x.example
 # id: not exported: it is not a Genesys id
 name: "N"
-# title: not exported: "A\u200bB" contains an invisible character (U+200B); write it without
+# title: not exported: "A\u200bB" contains an invisible character (U+200B); remove it
 # department: not exported: has a text direction character (U+202E) here, which hides or reorders text; remove it
-# preferredName: not exported: "A\nB" contains a line break (U+000A); write it without
+# preferredName: not exported: "A\nB" contains a line break (U+000A); remove it
 # phones: not exported: phones[0].number: "600" is not an international number; write "+", the country code and the number, such as "+34600000001"
 # skills: not exported: skills.A: "6" is out of range; it must be a number from 0 to 5
 # languages: not exported: languages.A: "1.5" is out of range; it must be a whole number from 0 to 5
@@ -199,8 +199,8 @@ func TestWriteUnderDefaults(t *testing.T) {
 		"emea/c.yaml": `email: c@x.example
 name: "N"
 employer: {}
-# skills: not exported: a _defaults.yaml above sets A too, and nothing in the user's file can take that away
-# utilization: not exported: a _defaults.yaml above sets call too, and nothing in the user's file can take that away
+# skills: not exported: a _defaults.yaml above sets A too, and a user's file cannot remove it
+# utilization: not exported: a _defaults.yaml above sets call too, and a user's file cannot remove it
 `,
 	} {
 		if diff := cmp.Diff("# yaml-language-server: $schema=../schema.json\n"+want, got[name]); diff != "" {
@@ -237,8 +237,8 @@ func TestWriteRefuses(t *testing.T) {
 		o     rewrite.Options
 		want  string
 	}{
-		"problems":              {files: map[string]string{"a.yaml": "emial: a@x.example\n", "b.yaml": "email: b@x.example\n"}, want: "a.yaml:1:1: needs an email: it says who the user is (and 1 more problems)"},
-		"an unknown field":      {o: rewrite.Options{Fields: []spec.Field{"x"}}, want: `"x" is no field`},
+		"problems":              {files: map[string]string{"a.yaml": "emial: a@x.example\n", "b.yaml": "email: b@x.example\n"}, want: "a.yaml:1:1: needs an email, which identifies the user (and 1 more problems)"},
+		"an unknown field":      {o: rewrite.Options{Fields: []spec.Field{"x"}}, want: `there is no field "x"`},
 		"other folders":         {o: rewrite.Options{By: spec.Title}, want: `folders can be made by division or department, not by "title"`},
 		"too large":             {files: map[string]string{"a.yaml": big}, users: []*spec.User{person("a@x.example", "title", `"`+strings.Repeat("x", 600)+`"`)}, want: "a.yaml: is larger than 64 KiB"},
 		"two with one id":       {users: []*spec.User{person("a@x.example", "id", someID), person("b@x.example", "id", someID)}, want: "contradict each other"},

@@ -50,7 +50,7 @@ func Parse(file string, content []byte) (docs []*Node, problems []Problem) {
 func decode(content []byte) (docs []*yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			docs, err = nil, fmt.Errorf("the YAML library gave up: %v", p)
+			docs, err = nil, fmt.Errorf("the YAML parser failed: %v", p)
 		}
 	}()
 	d := yaml.NewDecoder(bytes.NewReader(content)) // Unmarshal ignores what follows the first document
@@ -134,7 +134,7 @@ func (c *converter) scalar(y *yaml.Node, n *Node) {
 	n.Text = norm.NFC.String(y.Value)
 	if i := strings.IndexFunc(n.Text, Invisible); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Text[i:])
-		c.problem(n, "%s contains %s; write it without", text.Quote(n.Text), describe(r))
+		c.problem(n, "%s contains %s; remove it", text.Quote(n.Text), describe(r))
 	}
 }
 
@@ -158,13 +158,13 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 		switch {
 		case key.Kind == Broken:
 		case key.Kind != Scalar:
-			c.problem(key, "a key must be a word, not a list or a map")
+			c.problem(key, "a key must be text, not a list or a map")
 		case key.Tag == "!!merge":
 			c.problem(key, "<< (a YAML merge key) is not supported; put what users share into a _defaults.yaml")
 		case !key.Quoted && (key.Tag == "!!null" || isTyped(key.Tag)):
-			c.problem(key, "a key that YAML takes for something else than text; write it in quotes: %s", text.Quote(key.Text))
+			c.problem(key, "YAML does not read this key as text; put it in quotes: %s", text.Quote(key.Text))
 		case first > 0:
-			c.problem(key, "is set twice; the first is in line %d. Keep one", first)
+			c.problem(key, "is set twice, first in line %d; keep one", first)
 		default:
 			if lines != nil {
 				lines[key.Text] = key.Pos.Line
