@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -48,7 +49,7 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 	}
 	c.Account.Log(log)
 	for _, setting := range c.FilesInCheckout() {
-		log.Warn("a file that says what usersyncd does is in the checkout, where a commit can change it; keep it elsewhere", "setting", setting)
+		log.Warn("a file of settings is in the checkout, where a commit can change it; move it elsewhere", "setting", setting)
 	}
 	base, login, err := c.Endpoints()
 	if err != nil {
@@ -123,6 +124,15 @@ func (a *app) tune(t tuning) {
 	a.level.Set(t.level)
 }
 
+// open makes the program, with a hint for when another process uses the state file.
+func (p process) open(c *config.Config, readOnly bool, hint string) (*app, error) {
+	a, err := newApp(c, readOnly, &progress.Screen{W: p.stderr})
+	if errors.Is(err, state.ErrLocked) {
+		err = fmt.Errorf("%w; %s", err, hint)
+	}
+	return a, err
+}
+
 // newLogger makes the logger that the settings ask for, and its level.
 func newLogger(c *config.Config, s *progress.Screen) (*slog.Logger, *slog.LevelVar, error) {
 	log, level, text, err := logging.New(s, s.W, c.LogFormat, logging.Color(s.W, c.Getenv))
@@ -148,14 +158,14 @@ func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store,
 	}
 	exposed := config.InCheckout(path, c.Dir)
 	if exposed {
-		log.Warn("the state file is in the checkout: what usersyncd release leaves in it does not count", "state", path)
+		log.Warn("the state file is in the checkout: releases in it are ignored", "state", path)
 	}
 	store, err := open(path, state.Options{Untrusted: exposed})
 	if err != nil {
 		return nil, err
 	}
 	if aside := store.SetAside(); aside != "" {
-		log.Warn("the state file was damaged: it was set aside, and what is sound of it taken over; everybody is read again, and removals, creations and changes of addresses are held for 24 hours", "moved", aside)
+		log.Warn("the state file was damaged and set aside, and its intact records were recovered; all users are read again, and removals, creations and changes of email addresses are held for 24 hours", "moved", aside)
 	}
 	return store, nil
 }

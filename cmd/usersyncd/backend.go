@@ -5,64 +5,63 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"os"
+	"os/user"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/spec"
 	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
 	"usersyncd/sync/control/rpc"
+	"usersyncd/sync/genesys"
 )
 
-// A backend is what a command has got hold of: the daemon or, if none runs, the state file.
-type backend struct {
-	client *rpc.Client
-	store  *state.Store // read-only
-	// nothing is why the state file says nothing; nil if it does.
-	nothing error
+// A backend answers the commands that only read: the daemon or, when none runs, the state file.
+type backend interface {
+	Status(ctx context.Context) (control.Status, error)
+	Explain(ctx context.Context, email string) (*usersync.Explanation, error)
+	History(ctx context.Context, q state.Query) ([]state.Event, error)
+	Close()
 }
 
 // openBackend finds the daemon, or opens the state file for reading.
 func openBackend(ctx context.Context, c *config.Config) (backend, error) {
 	client, err := dial(ctx, c)
 	if err == nil {
-		return backend{client: client}, nil
+		return client, nil
 	}
 	if !errors.Is(err, rpc.ErrNoDaemon) {
-		return backend{}, err
+		return nil, err
 	}
 	path, failed := c.StatePath()
 	if failed != nil {
-		return backend{}, failed
+		return nil, failed
 	}
 	store, failed := state.OpenReadOnly(path, state.Options{})
 	if errors.Is(failed, state.ErrLocked) {
-		return backend{}, fmt.Errorf("%w: the state file %s is in use, so one runs; say with --socket where it listens", err, path)
+		return nil, fmt.Errorf("%w, but a process uses the state file %s; if that is a daemon, give its socket with --socket", err, path)
 	}
 	if failed != nil {
-		return backend{}, failed
+		return nil, failed
 	}
-	r := backend{store: store}
 	meta, failed := store.Meta()
+	s := stateFile{store: store, meta: meta, c: c}
 	switch {
 	case failed != nil:
-		return backend{}, errors.Join(failed, store.Close())
+		return nil, errors.Join(failed, store.Close())
 	case store.Empty() && meta.Rebuilt:
-		r.nothing = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside, and reads the organization again", err, path)
+		s.empty = fmt.Errorf("%w, and the state file %s is damaged: the next pass sets it aside and reads the organization again", err, path)
 	case store.Empty():
-		r.nothing = fmt.Errorf("%w, and there is no state file %s: say with --state which one the service, or the run in CI, uses", err, path)
+		s.empty = fmt.Errorf("%w, and there is no state file %s: give the one that the service, or the run in CI, uses with --state", err, path)
 	}
-	return r, nil
+	return s, nil
 }
 
-func (r backend) close() {
-	if r.client != nil {
-		r.client.Close()
-	} else {
-		_ = r.store.Close() // it was only read
-	}
-}
-
-// dial finds the daemon. rpc.ErrNoDaemon: none answers.
+// dial finds the daemon. It returns rpc.ErrNoDaemon if none answers.
 func dial(ctx context.Context, c *config.Config) (*rpc.Client, error) {
 	paths, err := c.Sockets()
 	if err != nil {
@@ -74,36 +73,108 @@ func dial(ctx context.Context, c *config.Config) (*rpc.Client, error) {
 			return nil, rpc.ErrNoDaemon
 		}
 		client, err := rpc.Dial(ctx, path)
-		if err == nil {
-			return client, nil
-		}
-		if !errors.Is(err, rpc.ErrNoDaemon) {
-			return nil, err
+		if err == nil || !errors.Is(err, rpc.ErrNoDaemon) {
+			return client, err
 		}
 		missed = cmp.Or(missed, err)
 	}
 	return nil, missed
 }
 
-// parseSince reads a time: how long ago (90m, 2d), a day, or a time with its zone.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	ago := text
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		var n int
-		if _, err := fmt.Sscanf(days+" ", "%d ", &n); err == nil {
-			ago = fmt.Sprintf("%dh", n*24)
-		}
+// A stateFile is the backend without a daemon.
+type stateFile struct {
+	store *state.Store
+	meta  state.Meta
+	c     *config.Config
+	empty error // why there is nothing in it; nil if there is
+}
+
+// Status implements backend.
+func (s stateFile) Status(context.Context) (control.Status, error) {
+	st := control.New(usersync.Status{Applied: s.meta.Applied, Paused: s.meta.Pause, Refresh: s.meta.Refresh.At.UTC()})
+	st.Version, st.Now, st.Quarantined = version(), time.Now().UTC(), s.meta.Failures
+	if s.meta.Org != nil {
+		st.API = s.meta.Org.API
 	}
-	if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
-		return now.Add(-d), nil
+	if s.meta.Converged != nil && s.meta.Converged.Digest != "" {
+		st.Users, st.InSync = s.meta.Converged.Users, s.meta.Converged.Users
 	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
+	return st, s.empty
+}
+
+// Explain implements backend. It reads the specs, too.
+func (s stateFile) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
+	if s.c.Dir == "" {
+		return nil, usage("no daemon runs, so the directory of the specs is needed: usersyncd explain EMAIL DIR")
 	}
-	for _, layout := range []string{"2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t, nil
-		}
+	policy, err := s.c.Policy()
+	if err != nil {
+		return nil, err
 	}
-	return time.Time{}, usage("--since: %q is not a time: say how long ago (90m, 2d), a day (2026-11-24), or a time (2026-11-24T03:00:00Z)", text)
+	policy.Limits = genesys.Limits()
+	return usersync.Explain(ctx, spec.NewLoader(s.c.Dir), s.store, policy, email)
+}
+
+// History implements backend.
+func (s stateFile) History(_ context.Context, q state.Query) ([]state.Event, error) {
+	events, err := s.store.History(q)
+	return events, cmp.Or(s.empty, err)
+}
+
+// Close implements backend.
+func (s stateFile) Close() { _ = s.store.Close() } // it was only read
+
+// change has the daemon change something or, when none runs, writes to the state file what the next pass will find there.
+// Either returns the message to print.
+func change(cmd *cobra.Command, c *config.Config, p process, daemon func(context.Context, *rpc.Client) (string, error), file func(*state.Store) (string, error)) error {
+	message := ""
+	client, err := dial(cmd.Context(), c)
+	switch {
+	case err == nil:
+		defer client.Close()
+		message, err = daemon(cmd.Context(), client)
+	case errors.Is(err, rpc.ErrNoDaemon):
+		message, err = changeFile(c, file)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, message)
+	return err
+}
+
+// changeFile changes an existing state file.
+func changeFile(c *config.Config, change func(*state.Store) (string, error)) (message string, err error) {
+	path, err := c.StatePath()
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("no daemon runs, and there is no state file: %w; give one of them with --socket or --state", err)
+	}
+	store, err := state.Open(path, state.Options{})
+	if err != nil {
+		return "", err
+	}
+	message, err = change(store)
+	return message, errors.Join(err, store.Close())
+}
+
+// waitNote is the time after which somebody who waits for the daemon is told why.
+const waitNote = 2 * time.Second
+
+// noteWait says why nothing happens for a while.
+func (p process) noteWait() (stop func()) {
+	t := time.AfterFunc(waitNote, func() {
+		fmt.Fprintln(p.stderr, "waiting for the daemon; usersyncd status shows what it is doing")
+	})
+	return func() { t.Stop() }
+}
+
+// whoami is the name of the user who runs the program.
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }

@@ -30,11 +30,11 @@ const (
 func newDemo(p process) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "See it work on a simulated organization; needs nothing",
+		Short: "Watch it work on a simulated organization; needs no setup",
 		Long: `demo starts a simulated Genesys Cloud with 500 users and a short quota window,
-applies a change to all of them, repairs an edit that somebody makes by hand,
-rides out a throttled quota, and ends with what it cost. It takes less than half
-a minute, and leaves nothing behind.`,
+applies a change to all of them, reverts a manual edit, waits while the quota is
+used up, and prints how many calls that took. It takes less than half a minute,
+and leaves nothing behind.`,
 		Example: `  usersyncd demo`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -48,7 +48,7 @@ a minute, and leaves nothing behind.`,
 	}
 }
 
-// A demo is one showing: an organization, a checkout, and the program between them.
+// A demo is an organization, a checkout, and the program between them.
 type demo struct {
 	process
 	dir, specs string
@@ -74,7 +74,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 	d.say("A simulated Genesys Cloud is on %s:", base)
 	d.say("%d users, and a quota of %d calls every %s (a real one is for a minute).", demoUsers, demoLimit, demoWindow)
-	d.say("The specs say something new about each of them. Applying:\n")
+	d.say("The specs change every user. Applying:\n")
 	first := time.Now()
 	if _, err = d.pass(ctx); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	took, calls := time.Since(first), d.calls()
 	bound := lowerBound(calls.Total, demoLimit, demoWindow, demoLatency, d.Workers)
 
-	d.say("\nSomebody changes a title in Genesys by hand. The next pass puts it back:\n")
+	d.say("\nSomebody changes a title in Genesys by hand. The next pass reverts it:\n")
 	who := people[len(people)/2]
 	d.sim.Edit(who, func(u *sim.User) { u.Title = "Chief of everything" })
 	res, err := d.pass(ctx)
@@ -93,7 +93,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		fmt.Fprintln(d.stdout, c)
 	}
 
-	d.say("\nNow 100 people get a new department, while another program has used up the")
+	d.say("\nNow 100 users get a new department, while another program has used up the")
 	d.say("quota. Watch it wait:\n")
 	if err := d.rename(100); err != nil {
 		return err
@@ -104,10 +104,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 
 	l, end := d.sim.Ledger(), d.calls()
-	d.say("\nIn all: %d calls (%d reads, %d writes), %d answered 429, nobody lost, in %s.",
+	d.say("\nTotal: %d calls (%d reads, %d writes), %d answered 429, no user lost, in %s.",
 		end.Total, end.Reads, end.Writes, l.Throttled, text.ShortDuration(time.Since(began)))
-	d.say("The first pass: %d writes for %d users (a change of state goes alone) and", calls.Writes, demoUsers)
-	d.say("%d reads, in %s. That quota lets so many calls through in %s at the least.", calls.Reads, text.ShortDuration(took), text.ShortDuration(bound))
+	d.say("The first pass: %d writes for %d users (a change of state is a call of its own)", calls.Writes, demoUsers)
+	d.say("and %d reads, in %s. With this quota they take at least %s.", calls.Reads, text.ShortDuration(took), text.ShortDuration(bound))
 	d.say("\nNext: \"Try it\" and \"First steps\" in the README.")
 	return nil
 }
@@ -199,7 +199,8 @@ func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	res.Calls.Add(d.calls(), before)
 	summary := *res
 	summary.Changes = nil
-	return res, printResult(d.stdout, "text", &summary)
+	printResult(d.stdout, &summary)
+	return res, nil
 }
 
 // lowerBound is the least time that n calls can take: all windows but the last are waited for, and

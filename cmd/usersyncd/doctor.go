@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -45,11 +46,7 @@ It exits with 1 if there is a problem. Warnings do not count.`,
 				return err
 			}
 			r := doctor.Examine(cmd.Context(), c, version(), log)
-			if c.Output == "json" {
-				err = printJSON(p.stdout, r)
-			} else {
-				_, err = fmt.Fprint(p.stdout, r)
-			}
+			err = p.show(c.Output, r, func(w io.Writer) { fmt.Fprint(w, r) })
 			if err == nil && r.Problems > 0 {
 				return &exitError{code: exitFatal}
 			}

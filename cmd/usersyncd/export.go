@@ -4,21 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
-	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	"usersyncd/spec/rewrite"
 	"usersyncd/spec/text"
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 )
 
-// exported is what export says of itself as JSON.
+// exported is the result of export, as JSON.
 type exported struct {
 	Schema    string         `json:"schema"` // usersyncd.export/v1
 	Users     int            `json:"users"`
@@ -26,11 +25,11 @@ type exported struct {
 	Updated   int            `json:"updated"`
 	Unchanged int            `json:"unchanged"`
 	Skipped   []leftOut      `json:"skipped"`
-	Late      int            `json:"late,omitempty"` // fields of users that were left as they are in the files, see Late
+	Late      int            `json:"late,omitempty"` // fields of users that were left as they are in the files
 	Calls     usersync.Calls `json:"calls"`
 }
 
-// leftOut is a value that the format cannot say, so that it is not managed.
+// leftOut is a value that the spec format cannot express, so that it is not managed.
 type leftOut struct {
 	File    string `json:"file"`
 	Field   string `json:"field"`
@@ -42,19 +41,20 @@ func newExport(c *config.Config, p process) *cobra.Command {
 	var fields []string
 	cmd := &cobra.Command{
 		Use:   "export [flags] DIR",
-		Short: "Write the organization's users as specs, by names",
+		Short: "Write the users of the organization as specs",
 		Long: `export reads the organization and writes a spec for each active or inactive user
-into DIR, with the Genesys id pinned: a plan right after it is empty. Specs that
-are there already keep their place, their comments and their order; only values
-that differ are changed, and fields that are missing are added. It never deletes
-a file, and changes nothing in Genesys.
+into DIR, with the Genesys id pinned. A plan right after it is empty. Existing
+specs keep their place, their comments and their order: only values that differ
+are changed, and missing fields are added. export deletes no file, and changes
+nothing in Genesys.
 
-Roles, queues, utilization, voicemail and external ids are no part of a listing,
-and may take a call for each user and field. They are not read again within an
-hour, so an export that was interrupted goes on where it was when it is run
-again. What usersyncd has written within the last minute may
-not be readable yet: where it does not know the value, export leaves the field
-in the file as it is, and says so.`,
+Roles, queues, utilization, voicemail and external ids are not part of a user
+listing, and may take one call per user and field. They are not read again
+within an hour, so an interrupted export continues when it is run again.
+
+What usersyncd has written within the last minute may not be readable yet. Where
+it does not know the value, export leaves the field in the file as it is, and
+prints a warning.`,
 		Example: `  usersyncd export ./users
   usersyncd export --by department --fields title,manager,skills,queues ./users
   usersyncd export --select division=EMEA ./users/emea`,
@@ -67,13 +67,7 @@ in the file as it is, and says so.`,
 			if err != nil {
 				return err
 			}
-			if by != "division" && by != "department" {
-				return usage("--by: %q is not division or department", by)
-			}
-			a, err := newApp(c, false, &progress.Screen{W: p.stderr})
-			if errors.Is(err, state.ErrLocked) {
-				return fmt.Errorf("%w; or let export keep what it reads elsewhere: add --state FILE, which need not exist", err)
-			}
+			a, err := p.open(c, false, "or keep what export reads in another file: --state FILE, which need not exist")
 			if err != nil {
 				return err
 			}
@@ -81,14 +75,13 @@ in the file as it is, and says so.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&by, "by", "division", "new files go into a folder for each division or department")
-	complete(cmd, "by", "division", "department")
+	config.ChoiceVar(f, &by, "by", "division", []string{"division", "department"}, "new files go into folders by this field")
 	config.NamesVar(f, &fields, "fields", nil, "`FIELDS` to export besides email and name (default: all)")
 	c.Declare(cmd, config.Org|config.State|config.Select|config.Read|config.Rate|config.Common)
 	return cmd
 }
 
-// exportFields are those asked for, or all; never those that belong to somebody else.
+// exportFields are those asked for, or all, without those that are not managed.
 func exportFields(names []string, c *config.Config) ([]spec.Field, error) {
 	fields, err := c.Fields("fields", names)
 	if err != nil {
@@ -112,49 +105,46 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	stop()
 	switch {
 	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted: no file was written; run it again, and it goes on where it was")
+		return errors.New("interrupted, no file was written; run it again to continue")
 	case err != nil:
 		return refused(p, nil, err)
 	case len(found.Users) == 0:
-		return errors.New("nobody in the organization is selected; no file was written")
+		return errors.New("no user in the organization is selected; no file was written")
 	}
 	report, err := rewrite.Write(ctx, c.Dir, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: e.Problems})
-		return &exitError{exitInvalid, fmt.Errorf("nothing was written: the specs in %s have problems", c.Dir)}
+		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir)}
 	}
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
-		out := exported{Schema: "usersyncd.export/v1", Users: len(found.Users), Created: report.Created, Updated: report.Updated,
-			Unchanged: report.Unchanged, Skipped: []leftOut{}, Late: found.Omitted.Fields, Calls: a.calls()}
-		for _, s := range report.Skipped {
-			out.Skipped = append(out.Skipped, leftOut{s.File, s.Field, s.Message})
-		}
-		return printJSON(p.stdout, out)
-	}
+	calls := a.calls()
+	out := exported{Schema: "usersyncd.export/v1", Users: len(found.Users), Created: report.Created, Updated: report.Updated,
+		Unchanged: report.Unchanged, Skipped: []leftOut{}, Late: found.Omitted.Fields, Calls: calls}
 	for _, s := range report.Skipped {
-		fmt.Fprintln(p.stderr, s)
+		out.Skipped = append(out.Skipped, leftOut{s.File, s.Field, s.Message})
 	}
-	if late := found.Omitted; late.Fields > 0 {
-		fmt.Fprintln(p.stderr, lateText(late))
-	}
-	skipped := ""
-	if n := len(report.Skipped); n > 0 {
-		skipped = fmt.Sprintf(", %s not exported (see above)", text.Plural(n, "value"))
-	}
-	_, err = fmt.Fprintf(p.stdout, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", text.Plural(len(found.Users), "user"), c.Dir,
-		report.Created, report.Updated, report.Unchanged, skipped, text.Plural(a.calls().Total, "call"))
-	return err
+	return p.show(c.Output, out, func(w io.Writer) {
+		printEach(p.stderr, report.Skipped)
+		if o := found.Omitted; o.Fields > 0 {
+			fmt.Fprintln(p.stderr, omittedText(o))
+		}
+		skipped := ""
+		if n := len(report.Skipped); n > 0 {
+			skipped = fmt.Sprintf(", %s not exported (see above)", text.Plural(n, "value"))
+		}
+		fmt.Fprintf(w, "%s to %s: %d new, %d changed, %d as they were%s; %s\n", text.Plural(len(found.Users), "user"), c.Dir,
+			report.Created, report.Updated, report.Unchanged, skipped, text.Plural(calls.Total, "call"))
+	})
 }
 
-// lateText says what was left out, why, and what to do about it.
-func lateText(late usersync.Omitted) string {
+// omittedText says which fields were not exported, why, and what to do about it.
+func omittedText(o usersync.Omitted) string {
 	why := "usersyncd changed these users within the last minute, and the API may not show that yet"
-	if late.Rebuilt {
-		why = "the state file was rebuilt, so what usersyncd wrote last is not known, and the API may not show that yet"
+	if o.Rebuilt {
+		why = "the state file was rebuilt, so the last writes are not known, and the API may not show them yet"
 	}
 	return fmt.Sprintf("%s of %s not exported and left as in the files: %s; run export again after %s",
-		text.Plural(late.Fields, "field"), text.Plural(late.Users, "user"), why, late.Until.Local().Format(time.TimeOnly))
+		text.Plural(o.Fields, "field"), text.Plural(o.Users, "user"), why, o.Until.Local().Format(time.TimeOnly))
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,16 +24,16 @@ func newHistory(c *config.Config, p process) *cobra.Command {
 		Use:   "history [flags] [EMAIL]",
 		Short: "Show what was written: when, to whom, for which commit",
 		Long: `history shows the writes that Genesys has confirmed, the newest first: time,
-user, commit, each field before and after, and the correlation id that the
-vendor's support asks for; and those whose answer was lost, if nobody could
-look what came of them. The newest 50,000 are kept, in the state file. It
-asks the running daemon or, when none runs, that file.`,
+user, commit, each field before and after, and the correlation id for the
+vendor's support. It also shows writes without a response, if their outcome
+could not be read. The newest 50,000 are kept in the state file. It asks the
+running daemon or, when none runs, that file.`,
 		Example: `  usersyncd history --since 2h
   usersyncd history ana.perez@example.com --output json
   usersyncd history --revision 3f0c1d2e --limit 10`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage("one user at a time; %q is too much", args[1])
+				return usage("unexpected argument %q; give one user", args[1])
 			}
 			return nil
 		},
@@ -47,53 +49,43 @@ asks the running daemon or, when none runs, that file.`,
 				}
 			}
 			if limit < 1 {
-				return usage("--limit: %d is not a number from 1 on", limit)
+				return usage("--limit: invalid value \"%d\": must be a whole number of at least 1", limit)
 			}
-			r, err := openBackend(cmd.Context(), c)
+			b, err := openBackend(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
-			defer r.close()
-			if r.nothing != nil {
-				return r.nothing
-			}
-			var events []state.Event
-			if r.client != nil {
-				events, err = r.client.History(cmd.Context(), q)
-			} else {
-				events, err = r.store.History(q)
-			}
+			defer b.Close()
+			events, err := b.History(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
-			if c.Output == "json" {
-				return printHistoryJSON(p.stdout, events)
+			if c.Output != "json" && len(events) == 0 {
+				fmt.Fprintln(p.stderr, "no matching writes")
 			}
-			for _, e := range events {
-				printEvent(p.stdout, e)
-			}
-			if len(events) == 0 {
-				fmt.Fprintln(p.stderr, "nothing was written that fits")
-			}
-			return nil
+			return p.show(c.Output, history{"usersyncd.history/v1", shownEvents(events)}, func(w io.Writer) {
+				for _, e := range events {
+					printEvent(w, e)
+				}
+			})
 		}),
 	}
-	cmd.Flags().StringVar(&since, "since", "", "not older than this: 90m, 2d, a day or a `TIME`")
-	cmd.Flags().StringVar(&revision, "revision", "", "what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; or how it begins")
-	cmd.Flags().IntVar(&limit, "limit", limit, "most writes shown")
+	cmd.Flags().StringVar(&since, "since", "", "only writes since then: 90m, 2d, a day or a `TIME`")
+	cmd.Flags().StringVar(&revision, "revision", "", "only writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
+	cmd.Flags().IntVar(&limit, "limit", limit, "most writes to show")
 	c.Declare(cmd, config.Query)
 	return cmd
 }
 
-// printEvent writes one write, a line for the user and a line a field.
+// printEvent prints a write: a line for the user, and one for each field.
 func printEvent(w io.Writer, e state.Event) {
 	undo := ""
 	if e.RollbackOf != "" {
-		undo = ", undoes " + spec.ShortRevision(e.RollbackOf)
+		undo = ", rollback of " + spec.ShortRevision(e.RollbackOf)
 	}
 	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(undo))
 	if e.Uncertain {
-		fmt.Fprint(w, " uncertain: the answer was lost")
+		fmt.Fprint(w, " uncertain: no response")
 	}
 	if e.CorrelationID != "" {
 		fmt.Fprintf(w, " %s", text.Escape(e.CorrelationID))
@@ -108,7 +100,13 @@ func printEvent(w io.Writer, e state.Event) {
 	}
 }
 
-// A shownEvent is a write as the contracts have it, in which values are JSON.
+// history is usersyncd.history/v1.
+type history struct {
+	Schema string       `json:"schema"`
+	Events []shownEvent `json:"events"`
+}
+
+// A shownEvent is a write with its values as JSON.
 type shownEvent struct {
 	state.Event
 	Fields []shownField `json:"fields"`
@@ -132,18 +130,29 @@ func shownEvents(events []state.Event) []shownEvent {
 	return out
 }
 
-// printHistoryJSON writes one object of the schema usersyncd.history/v1.
-func printHistoryJSON(w io.Writer, events []state.Event) error {
-	return printJSON(w, struct {
-		Schema string       `json:"schema"`
-		Events []shownEvent `json:"events"`
-	}{"usersyncd.history/v1", shownEvents(events)})
-}
-
-// rawJSON is a value as JSON; null where it is not known.
+// rawJSON is a value as JSON; null if it is unknown.
 func rawJSON(v spec.Value) json.RawMessage {
 	if v == "" {
 		return json.RawMessage("null")
 	}
 	return json.RawMessage(v)
+}
+
+// parseSince reads a time: how long ago (90m, 2d), a day, or a time with its zone.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	ago := text
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil {
+			ago = strconv.Itoa(24*n) + "h"
+		}
+	}
+	if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage("--since: %q is not a time: give how long ago (90m, 2d), a day (2026-11-24), or a time (2026-11-24T03:00:00Z)", text)
 }

@@ -123,7 +123,7 @@ func exitCode(err error) int {
 func outcome(res *usersync.Result) error {
 	switch {
 	case res.Paused != nil && res.Pending > 0:
-		return &exitError{exitHeld, fmt.Errorf("paused: %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
+		return &exitError{exitHeld, fmt.Errorf("paused %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
 		return &exitError{code: exitFailed}
 	case res.Held+len(res.Holds) > 0:

@@ -14,17 +14,18 @@ import (
 func newNotify(c *config.Config, p process) *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "notify",
-		Short: "Try the notifications of the daemon",
-		Long: `The daemon tells a webhook what it needs a person for: something is held, users
-fail, the API refuses the credentials, no pass succeeds, the specs have
-problems, a pause was forgotten. And when that is over.
+		Short: "Test the notifications of the daemon",
+		Long: `The daemon notifies a webhook when somebody has to act: changes are held, users
+fail, the API rejects the credentials, no pass succeeds, the specs have
+problems, or a pause was forgotten; and again when it is resolved.
 
-Its URL is a secret. It comes from the file of --notify-url-file, from systemd's
-credential notify_url, or from the variable USERSYNCD_NOTIFY_URL.`,
+The URL of the webhook is a secret. It is read from the file of
+--notify-url-file, from systemd's credential notify_url, or from the variable
+USERSYNCD_NOTIFY_URL.`,
 		Example: `  usersyncd notify test`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("notify what? usersyncd notify test sends a test message")
+				return usage("notify needs a command: usersyncd notify test sends a test message")
 			}
 			return knownCommand(cmd, args)
 		},
@@ -34,16 +35,16 @@ credential notify_url, or from the variable USERSYNCD_NOTIFY_URL.`,
 	test := &cobra.Command{
 		Use:   "test",
 		Short: "Send a test message to the webhook",
-		Long: `test sends one message, marked as a test, with the settings as they are, and
-shows what the webhook answered. Give it the same --config as the daemon.
+		Long: `test sends one message, marked as a test, and shows the response of the webhook.
+Give it the same --config as the daemon.
 
-Where systemd holds the URL as a credential, nobody else can read it: give its
-file with --notify-url-file, as root.`,
+A URL that is a credential of systemd can be read only by the service. As root,
+give its file with --notify-url-file.`,
 		Example: `  usersyncd notify test --config /etc/usersyncd/config.yaml
   usersyncd notify test --notify-url-file /etc/usersyncd/credentials/notify_url`,
 		Args: noArgs,
 		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
-			return tryNotifying(cmd.Context(), c, p.stdout)
+			return testWebhook(cmd.Context(), c, p)
 		}),
 	}
 	c.Declare(test, config.Webhook|config.Common)
@@ -51,8 +52,8 @@ file with --notify-url-file, as root.`,
 	return parent
 }
 
-// tryNotifying sends a test message, and writes what came of it.
-func tryNotifying(ctx context.Context, c *config.Config, stdout io.Writer) error {
+// testWebhook sends a test message, and shows how the webhook answered.
+func testWebhook(ctx context.Context, c *config.Config, p process) error {
 	o, err := c.Notifications(version())
 	if err != nil {
 		return err
@@ -65,17 +66,20 @@ func tryNotifying(ctx context.Context, c *config.Config, stdout io.Writer) error
 		return usage("%w", err)
 	}
 	r, failed := n.Test(ctx)
-	if c.Output == "json" {
-		err = printJSON(stdout, r)
-	} else {
-		_, err = fmt.Fprintf(stdout, "sent to %s as %s: %q\n", r.Host, r.Format, r.Title)
-		if failed == nil && err == nil {
-			_, err = fmt.Fprintf(stdout, "answered %d%s after %.1f s\n", r.Status, inBrackets(r.Code), r.Seconds)
+	err = p.show(c.Output, r, func(w io.Writer) {
+		fmt.Fprintf(w, "sent to %s as %s: %q\n", r.Host, r.Format, r.Title)
+		if failed != nil {
+			return
 		}
-		if failed == nil && err == nil && r.Format == notify.Teams {
-			_, err = fmt.Fprintln(stdout, "If nothing shows in Teams, look at the runs of the workflow: it answers before it posts.")
+		code := ""
+		if r.Code != "" {
+			code = " (" + r.Code + ")"
 		}
-	}
+		fmt.Fprintf(w, "answered %d%s after %.1f s\n", r.Status, code, r.Seconds)
+		if r.Format == notify.Teams {
+			fmt.Fprintln(w, "If nothing appears in Teams, check the runs of the workflow: it answers before it posts.")
+		}
+	})
 	switch {
 	case failed != nil && r.Fix != "":
 		return fmt.Errorf("not delivered: %w: %s", failed, r.Fix)
@@ -83,11 +87,4 @@ func tryNotifying(ctx context.Context, c *config.Config, stdout io.Writer) error
 		return fmt.Errorf("not delivered: %w", failed)
 	}
 	return err
-}
-
-func inBrackets(s string) string {
-	if s == "" {
-		return ""
-	}
-	return " (" + s + ")"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
@@ -14,12 +15,12 @@ import (
 	"usersyncd/sync/apply"
 )
 
-// once makes one full pass and prints what came of it.
+// once makes one full pass and prints its result.
 func once(ctx context.Context, a *app, c *config.Config, p process) error {
 	res, err := a.onePass(ctx, c, p, false)
 	if res != nil {
 		res.Mode = "once"
-		if err := printResult(p.stdout, c.Output, res); err != nil {
+		if err := p.show(c.Output, res, func(w io.Writer) { printResult(w, res) }); err != nil {
 			return err
 		}
 	}
@@ -29,14 +30,16 @@ func once(ctx context.Context, a *app, c *config.Config, p process) error {
 	return outcome(res)
 }
 
-// onePass makes the pass of --once and plan, and says what such a run does not know. The JSON is of the pass alone.
+// onePass makes the pass of --once and plan, and warns of what is not known without a state file.
 func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun bool) (*usersync.Result, error) {
-	a.Policy.Retry = true // somebody asks for it now
+	a.Policy.Retry = true // also those in quarantine
 	a.Policy.LookUpMissing = dryRun
-	if err := checkReleases(c); err != nil {
-		return nil, err
+	for _, id := range c.Release {
+		if err := state.CheckPlanID(id); err != nil {
+			return nil, usage("%s: %w", c.Source("release"), err)
+		}
 	}
-	note, err := a.stateless()
+	meta, err := a.Store.Meta() // before the pass
 	if err != nil {
 		return nil, err
 	}
@@ -47,38 +50,18 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 		return nil, err
 	}
 	res.Calls.Add(a.calls(), usersync.Calls{})
-	switch {
-	case note == "":
-	case c.Output == "json":
-		a.log.Warn(note)
-	default:
-		fmt.Fprintln(p.stdout, "Note:", note)
+	if meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0 {
+		note := "no earlier run has left a state file (" + a.Store.Path() + "): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known"
+		if c.Output == "json" {
+			a.log.Warn(note)
+		} else {
+			fmt.Fprintln(p.stdout, "Note:", note)
+		}
 	}
 	return res, err
 }
 
-// checkReleases refuses ids that cannot be any.
-func checkReleases(c *config.Config) error {
-	for _, id := range c.Release {
-		if err := state.CheckPlanID(id); err != nil {
-			return usage("%s: %w", c.Source("release"), err)
-		}
-	}
-	return nil
-}
-
-// stateless is what a run cannot know that no earlier one has left a state file to; "" if one has. It is to be asked
-// before the pass.
-func (a *app) stateless() (note string, err error) {
-	meta, err := a.Store.Meta()
-	if err != nil || !meta.Refresh.At.IsZero() || meta.Rebuilt || meta.Damaged > 0 {
-		return "", err
-	}
-	return "no earlier run has left a state file (" + a.Store.Path() + "): whom to remove, what was done in the last 24 hours, and who was deactivated by somebody else, is not known", nil
-}
-
-// refused explains why a pass ended early. All that is wrong with a tree is printed, one line a problem.
-// res is nil if the pass had no plan yet.
+// refused explains why a pass ended early, and prints the problems of a tree. res is nil if the pass had no plan yet.
 func refused(p process, res *usersync.Result, err error) error {
 	var problems *usersync.ProblemsError
 	switch {
@@ -95,7 +78,7 @@ func refused(p process, res *usersync.Result, err error) error {
 		printProblems(p.stderr, problems)
 		return &exitError{code: exitInvalid}
 	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted; what was sent is recorded, the rest is for the next run")
+		return errors.New("interrupted; what was sent is recorded, and the next run does the rest")
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -14,36 +15,60 @@ import (
 	"usersyncd/sync/plan/window"
 )
 
-// printResult writes what a pass did, as text or as JSON of the schema usersyncd.result/v1.
-func printResult(w io.Writer, format string, res *usersync.Result) error {
+// show writes what a command found to stdout: as JSON, or as text, whichever --output asks for.
+func (p process) show(format string, v any, text func(w io.Writer)) error {
 	if format == "json" {
-		return printJSON(w, res)
+		e := json.NewEncoder(p.stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
 	}
-	var b strings.Builder
+	var b bytes.Buffer
+	text(&b)
+	_, err := p.stdout.Write(b.Bytes())
+	return err
+}
+
+// printResult writes what a pass did.
+func printResult(w io.Writer, res *usersync.Result) {
 	unmanaged := 0
 	for _, c := range res.Changes {
 		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0) {
-			fmt.Fprintln(&b, c)
+			fmt.Fprintln(w, c)
 		}
 		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
 			unmanaged++
 		}
 	}
-	printEach(&b, res.Problems)
-	printEach(&b, res.Holds)
-	printNotes(&b, res)
-	users := text.NonZero(
+	printEach(w, res.Problems)
+	printEach(w, res.Holds)
+	printNotes(w, res)
+	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
 		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
-		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "in quarantine"),
+		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "quarantined"),
 		text.Of(res.Skipped, "skipped"), text.Of(res.Deferred, "deferred"), text.Of(res.Pending, "not reached"),
-	)
-	users = append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, users...)
+	)...)
 	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
 		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
-	fmt.Fprintf(&b, "%s: %s; %s (%s) in %.1fs\n", text.Plural(res.Users, "user"), strings.Join(users, ", "),
+	fmt.Fprintf(w, "%s: %s; %s (%s) in %.1fs\n", text.Plural(res.Users, "user"), strings.Join(users, ", "),
 		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
-	_, err := io.WriteString(w, b.String())
-	return err
+}
+
+// printPlan writes what a pass, or a rollback, would do.
+func printPlan(w io.Writer, res *usersync.Result) {
+	printEach(w, res.Changes)
+	if len(res.Changes) > 0 {
+		fmt.Fprintln(w)
+	}
+	printEach(w, res.Holds)
+	printNotes(w, res)
+	fmt.Fprintf(w, "Plan %s: %s", res.Plan, counts(res.Changes))
+	if e := res.Estimate; e != nil { // a rollback has none
+		parts := append([]string{fmt.Sprintf(", %d unchanged", res.Unchanged)},
+			text.NonZero(text.Of(res.Failed-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
+		fmt.Fprint(w, strings.Join(parts, ", "), "; ", estimated(e))
+	}
+	fmt.Fprintln(w)
 }
 
 // printEach writes a line for each.
@@ -53,31 +78,23 @@ func printEach[T any](w io.Writer, list []T) {
 	}
 }
 
-// printNotes writes whether the specs are as committed, and the notes, says that nobody is removed while something is
-// wrong, if somebody would be, and what waits for a change window.
+// printNotes writes what qualifies a result: uncommitted edits, notes, removals held back, and what waits for a window.
 func printNotes(w io.Writer, res *usersync.Result) {
 	if spec.IsDirty(res.Revision) {
-		fmt.Fprintf(w, "Revision %s: the specs are not as committed; git status, or usersyncd doctor, lists the files.\n", spec.ShortRevision(res.Revision))
+		fmt.Fprintf(w, "Revision %s: the specs have uncommitted edits; git status or usersyncd doctor lists the files.\n", spec.ShortRevision(res.Revision))
 	}
 	for _, note := range res.Notes {
 		fmt.Fprintln(w, "Note:", note)
 	}
 	if res.Retained > 0 {
-		fmt.Fprintf(w, "%s no longer declared, or with problems: nobody counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
+		fmt.Fprintf(w, "%s no longer declared, or with problems: no user counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
 	}
 	if res.WaitingForWindow > 0 {
 		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(res.WindowOpens), text.Plural(res.WaitingForWindow, "user"))
 	}
 }
 
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// printProblems writes one line for each problem, and how many there are in how many files.
+// printProblems writes a line for each problem, and how many there are.
 func printProblems(w io.Writer, e *usersync.ProblemsError) {
 	files := map[string]bool{}
 	for _, p := range e.Problems {
@@ -87,7 +104,7 @@ func printProblems(w io.Writer, e *usersync.ProblemsError) {
 	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(e.Problems), "error"), text.Plural(len(files), "file"))
 }
 
-// counts says how many changes there are of each kind.
+// counts counts changes by what is to be done with them.
 func counts(changes []*plan.Change) string {
 	actions, outcomes, inPart := map[plan.Action]int{}, map[plan.Outcome]int{}, 0
 	for _, c := range changes {
@@ -105,6 +122,6 @@ func counts(changes []*plan.Change) string {
 	}
 	waiting := len(changes) - outcomes[plan.Planned] - outcomes[plan.Held] - outcomes[plan.Deferred]
 	all = append(all, text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"), text.Of(outcomes[plan.Deferred], "deferred"),
-		text.Of(waiting, "that wait or are skipped"))
+		text.Of(waiting, "waiting or skipped"))
 	return cmp.Or(strings.Join(text.NonZero(all...), ", "), "nothing to do")
 }

@@ -37,7 +37,7 @@ func TestExitCodes(t *testing.T) {
 			"usersyncd: PATCH /u: throttled: the API asks for a longer pause than is waited for: no request before 2026-03-01T10:00:00Z\n" +
 				"left to do: 380 of 500 users; run it again after 2026-03-01T10:00:00Z",
 		},
-		{refused(process{}, nil, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, the rest is for the next run"},
+		{refused(process{}, nil, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, and the next run does the rest"},
 		{&exitError{code: exitChanges}, 2, ""},
 		{refused(process{stderr: new(strings.Builder)}, nil, problems), 3, ""},
 		{fmt.Errorf("load: %w", problems), 3, "usersyncd: load: the specs have problems, 1 in all; the first: :0:0: is wrong"},
@@ -90,9 +90,7 @@ func TestResultIsPrintable(t *testing.T) {
 		Fields: []plan.FieldChange{{Field: spec.Title, Before: `"a\nb\u001b[31m"`, After: `"c"`}},
 	}}}
 	var b strings.Builder
-	if err := printResult(&b, "text", res); err != nil {
-		t.Fatal(err)
-	}
+	printResult(&b, res)
 	if strings.ContainsAny(b.String(), "\x1b\x07\r") || strings.Count(b.String(), "\n") != 3 {
 		t.Errorf("%q", b.String())
 	}
@@ -104,7 +102,7 @@ func TestCounts(t *testing.T) {
 	}
 	for want, changes := range map[string][]*plan.Change{
 		"nothing to do": nil,
-		"2 to create, 1 to update, 1 that wait or are skipped": {
+		"2 to create, 1 to update, 1 waiting or skipped": {
 			change(plan.Update, plan.Planned), change(plan.Create, plan.Planned),
 			change(plan.Create, plan.Planned), change(plan.Update, plan.Quarantined),
 		},

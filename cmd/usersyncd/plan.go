@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,9 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
-	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec/text"
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
@@ -22,10 +19,10 @@ func newPlan(c *config.Config, p process) *cobra.Command {
 	detailed := false
 	cmd := &cobra.Command{
 		Use:   "plan [flags] DIR",
-		Short: "Show what would change, and what it would cost; write nothing",
+		Short: "Show what would change, and how many calls it takes",
 		Long: `plan reads the organization and the specs, and prints what --once would do. It
-cannot write: the HTTP client refuses every call that would, and neither the
-state file nor anything else is changed.`,
+changes nothing: the HTTP client refuses every call that writes, and the state
+file is opened read-only.`,
 		Example: `  usersyncd plan ./users
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
@@ -36,10 +33,7 @@ state file nor anything else is changed.`,
 			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			a, err := newApp(c, true, &progress.Screen{W: p.stderr})
-			if errors.Is(err, state.ErrLocked) {
-				return fmt.Errorf("%w; or let plan work without: add --state FILE, which need not exist", err)
-			}
+			a, err := p.open(c, true, "or run plan without that file: --state FILE, which need not exist")
 			if err != nil {
 				return err
 			}
@@ -47,7 +41,7 @@ state file nor anything else is changed.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, 0 if there are none")
+	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, with 0 if there are none")
 	c.Declare(cmd, config.Full)
 	return cmd
 }
@@ -64,13 +58,13 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 		}
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
-	if err := printPlan(p.stdout, c.Output, res); err != nil {
+	if err := p.show(c.Output, res, func(w io.Writer) { printPlan(w, res) }); err != nil {
 		return err
 	}
-	if err != nil { // the specs have problems, and this is what is done all the same
+	if err != nil { // the specs have problems, and this is done in spite of them
 		return refused(p, res, err)
 	}
-	if len(res.Problems) > 0 { // only the organization could show them; --once leaves these users out, too
+	if len(res.Problems) > 0 { // only the organization shows them; --once leaves these users out, too
 		printProblems(p.stderr, &usersync.ProblemsError{Problems: res.Problems})
 		return &exitError{code: exitFailed}
 	}
@@ -83,28 +77,10 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 	return nil
 }
 
-func printPlan(w io.Writer, format string, res *usersync.Result) error {
-	if format == "json" {
-		return printJSON(w, res)
-	}
-	var b strings.Builder
-	printEach(&b, res.Changes)
-	if len(res.Changes) > 0 {
-		fmt.Fprintln(&b)
-	}
-	printEach(&b, res.Holds)
-	printNotes(&b, res)
-	parts := append([]string{counts(res.Changes), fmt.Sprintf("%d unchanged", res.Unchanged)},
-		text.NonZero(text.Of(res.Failed-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
-	fmt.Fprintf(&b, "Plan %s: %s; %s\n", res.Plan, strings.Join(parts, ", "), estimated(res.Estimate))
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// laneNames say for people what is in a lane.
+// laneNames are the lanes 1, 2 and 3.
 func laneNames() []string { return []string{"leavers", "access", "the rest"} }
 
-// estimate says how many calls a plan takes, and when each lane is through.
+// estimate says how many calls a plan takes, and when each lane is complete.
 func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 	var perLane [3]int
 	for _, call := range calls {
@@ -123,20 +99,19 @@ func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 	return e
 }
 
-// estimated is an estimate in words: the whole, and if there are several lanes, when each is through.
+// estimated is an estimate as text: the whole and, if there are several lanes, when each is complete.
 func estimated(e *usersync.Estimate) string {
-	words := text.Plural(e.Calls, "call")
-	if e.Calls == 0 {
-		return words
-	}
 	about := func(s float64) string { return text.ShortDuration(time.Duration(s * float64(time.Second))) }
-	words += ", about " + about(e.Seconds)
-	if len(e.Lanes) < 2 {
-		return words
+	all := text.Plural(e.Calls, "call")
+	if e.Calls > 0 {
+		all += ", about " + about(e.Seconds)
 	}
-	var parts []string
-	for _, l := range e.Lanes[:len(e.Lanes)-1] {
-		parts = append(parts, fmt.Sprintf("%s after %s", l.Name, about(l.Seconds)))
+	var lanes []string
+	for _, l := range e.Lanes[:max(0, len(e.Lanes)-1)] {
+		lanes = append(lanes, fmt.Sprintf("%s after %s", l.Name, about(l.Seconds)))
 	}
-	return words + " (" + strings.Join(parts, ", ") + ")"
+	if len(lanes) > 0 {
+		all += " (" + strings.Join(lanes, ", ") + ")"
+	}
+	return all
 }

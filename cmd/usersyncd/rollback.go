@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,20 +21,20 @@ func newRollback(c *config.Config, p process) *cobra.Command {
 	var revision, since, agreed string
 	cmd := &cobra.Command{
 		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
-		Short: "Write back what a commit changed and nobody since",
-		Long: `rollback writes back what fields were before the writes of one commit, or
-before a time, from the history. Exactly the fields that nobody has changed
-since: what is not as it was left stays as it is, and is told. Users who were
-created or restored stay; who was deleted is restored by the next pass once the
-commit is taken back in the checkout.
+		Short: "Write back the values from before a commit",
+		Long: `rollback writes back the values that fields had before the writes of one commit,
+or before a time, as the history has them. Fields that were changed again since
+stay as they are, and are listed. Users who were created or restored stay; users
+who were deleted are restored by the next pass once the commit is reverted in
+the checkout.
 
-First it shows a plan, and changes nothing. With --confirm and the plan's id it
-carries that plan out, and no other; a pass under way is ended. (The plan waits
-for that pass; usersyncd pause ends it at once.) Before it
-writes it pauses the passes, as the checkout still asks for what is undone:
-take it back there, too (git revert), then usersyncd resume.
+Without --confirm it prints a plan and changes nothing. With --confirm and the
+id of that plan it carries out that plan and no other. It ends a pass that is
+running. (A plan waits for the pass; usersyncd pause ends it at once.) Before it
+writes, it pauses passes, as the checkout still asks for the changes: revert
+them there, too (git revert), then run usersyncd resume.
 
-It has the running daemon do it or, when none runs, does it itself.`,
+The running daemon does the rollback; when none runs, the command does it.`,
 		Example: `  usersyncd rollback --revision 3f0c1d2e
   usersyncd rollback --revision 3f0c1d2e --confirm p-5b1a77c0
   usersyncd rollback --since 2h`,
@@ -42,16 +43,15 @@ It has the running daemon do it or, when none runs, does it itself.`,
 			undo := plan.Rollback{Revision: revision}
 			switch {
 			case revision == "" && since == "":
-				return usage("what is to be undone? Give --revision COMMIT, or --since TIME")
+				return usage("nothing to roll back: give --revision COMMIT or --since TIME")
 			case revision != "" && since != "":
-				return usage("either --revision or --since, not both: a commit is undone, or all since a time")
+				return usage("give either --revision or --since, not both")
 			case since != "":
 				at, err := parseSince(since, time.Now())
 				if err != nil {
 					return err
 				}
-				// Said in the plan's own words, so that the id that is agreed to is that of the same time.
-				undo.Since = at.Truncate(time.Second)
+				undo.Since = at.Truncate(time.Second) // as printed with the plan, so that its id is that of the same time
 			}
 			res, err := rollback(cmd, c, p, undo, agreed)
 			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToRollBack) {
@@ -62,10 +62,10 @@ It has the running daemon do it or, when none runs, does it itself.`,
 				return err
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
-				return fmt.Errorf("%w; nothing was written. Look at that one, and confirm it: usersyncd rollback %s", err, argument(undo))
+				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(undo))
 			}
 			if res != nil {
-				if err := printRollback(c, p, res, undo); err != nil {
+				if err := p.show(c.Output, res, func(w io.Writer) { printRollback(w, res, undo) }); err != nil {
 					return err
 				}
 			}
@@ -79,14 +79,14 @@ It has the running daemon do it or, when none runs, does it itself.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&revision, "revision", "", "undo what one `COMMIT` asked for, or COMMIT-dirty: edits on top of it; its beginning will do")
-	f.StringVar(&since, "since", "", "undo everything since then: 90m, 2d, a day or a `TIME`")
-	f.StringVar(&agreed, "confirm", "", "carry the plan with this `PLAN-ID` out")
+	f.StringVar(&revision, "revision", "", "roll back the writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
+	f.StringVar(&since, "since", "", "roll back all writes since then: 90m, 2d, a day or a `TIME`")
+	f.StringVar(&agreed, "confirm", "", "carry out the plan with this `PLAN-ID`")
 	c.Declare(cmd, config.Query|config.Org|config.Guards|config.Read|config.Rate)
 	return cmd
 }
 
-// rollback has the daemon do it or, when none runs, puts the program together and does it.
+// rollback has the daemon do it or, when none runs, does it itself.
 func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollback, agreed string) (*usersync.Result, error) {
 	client, err := dial(cmd.Context(), c)
 	if err == nil {
@@ -94,7 +94,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 		defer p.noteWait()()
 		res, err := client.Rollback(cmd.Context(), undo, agreed)
 		if agreed != "" && errors.Is(err, context.Canceled) {
-			err = errors.New("nobody waits for it here any more; the daemon goes on with it, until usersyncd pause")
+			err = errors.New("interrupted; the daemon continues the rollback, which usersyncd pause would end")
 		}
 		return res, err
 	}
@@ -123,41 +123,26 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 	return res, a.close(err)
 }
 
-func printRollback(c *config.Config, p process, res *usersync.Result, undo plan.Rollback) error {
-	if c.Output == "json" {
-		return printJSON(p.stdout, res)
-	}
-	if !res.DryRun {
-		if err := printResult(p.stdout, c.Output, res); err != nil {
-			return err
+func printRollback(w io.Writer, res *usersync.Result, undo plan.Rollback) {
+	switch {
+	case res.DryRun:
+		printPlan(w, res)
+		if res.Pending > 0 {
+			fmt.Fprintf(w, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(undo), res.Plan)
 		}
-		if res.Applied+res.Failed+res.Pending == 0 {
-			return nil // and so nothing is paused
-		}
-		_, err := fmt.Fprintln(p.stdout, "Paused. Take it back in the checkout, too (git revert), then: usersyncd resume")
-		if err == nil && res.Skipped > 0 {
-			_, err = fmt.Fprintf(p.stdout, "%s left as they are; after resume the specs count again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
-		}
-		return err
+		return
+	case res.Applied+res.Failed+res.Pending == 0: // nothing is paused
+		printResult(w, res)
+		return
 	}
-	printEach(p.stdout, res.Changes)
-	printEach(p.stdout, res.Holds)
-	for _, note := range res.Notes {
-		fmt.Fprintln(p.stdout, "Note:", note)
+	printResult(w, res)
+	fmt.Fprintln(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume")
+	if res.Skipped > 0 {
+		fmt.Fprintf(w, "%s left unchanged: after resume the specs apply again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
 	}
-	fmt.Fprintf(p.stdout, "\nPlan %s: %s would be restored, %d left as they are", res.Plan, text.Plural(res.Pending, "user"), res.Skipped)
-	if res.Held > 0 {
-		fmt.Fprintf(p.stdout, ", %d held", res.Held)
-	}
-	fmt.Fprintln(p.stdout)
-	if res.Pending == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(p.stdout, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(undo), res.Plan)
-	return err
 }
 
-// argument is how an undo is asked for.
+// argument is the flag that asks for a rollback.
 func argument(undo plan.Rollback) string {
 	if undo.Revision == "" {
 		return "--since " + undo.Since.UTC().Format(time.RFC3339)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -10,39 +8,38 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
-	"usersyncd/cmd/usersyncd/internal/progress"
-	"usersyncd/state"
 )
 
-const longHelp = `usersyncd makes a Genesys Cloud organization look like a directory of YAML user
-specs. It compares them with what it last applied, and sends only the users that
-changed, as fast as the API accepts and no faster.
+const longHelp = `usersyncd makes a Genesys Cloud organization match a directory of YAML user
+specs. It compares the specs with what it last applied, and changes only the
+users that differ, as fast as the API accepts.
 
-  usersyncd export ./users        write the users of today as specs
-  usersyncd plan ./users          what would change; nothing is written
-  usersyncd --once ./users        apply it, then exit: for CI and cron
-  usersyncd ./users               keep applying it, as a service does
-  usersyncd status                how it does; explain EMAIL: one user
-  usersyncd release PLAN-ID       let through what a guard holds
-  usersyncd doctor ./users        what keeps it from working, and how to fix it
+  usersyncd export ./users        write the current users as specs
+  usersyncd plan ./users          show what would change; write nothing
+  usersyncd --once ./users        apply the specs, then exit: for CI and cron
+  usersyncd ./users               keep applying the specs, as a service does
+  usersyncd status                show the state of the service
+  usersyncd explain EMAIL         show everything known about one user
+  usersyncd release PLAN-ID       allow the changes that a guard holds
+  usersyncd doctor ./users        find what is wrong, and how to fix it
 
 Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
-and a key of the --config file (max-rate:). The flag wins, then the variable,
-then the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID,
+and a key of the --config file (max-rate:). A flag overrides the variable, which
+overrides the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID,
 GENESYSCLOUD_OAUTHCLIENT_SECRET and GENESYSCLOUD_REGION, from systemd
-credentials, or from --client-id and --client-secret-file. A .env in the working
-directory may give these three variables, and nothing else; in a git work tree
-it is read only if --env-file .env says so.`
+credentials, or from --client-id and --client-secret-file. A .env file in the
+working directory may set these three variables, and no others; in a git work
+tree it is read only with --env-file .env.`
 
 const exitHelp = `
 Exit codes:
-  0   done, or nothing to do
-  1   nothing more could be done (credentials, API, state file)
-  2   plan --detailed-exitcode found changes
+  0   success, or nothing to do
+  1   failure: credentials, API or state file
+  2   plan --detailed-exitcode: there are changes
   3   the specs are invalid
-  4   a guard holds something, the rest is applied; or it is paused
+  4   a guard holds changes, or passes are paused; the rest is applied
   5   some users failed, or the API asked for a long pause; the rest is applied
-  64  the command line or the configuration is wrong
+  64  wrong usage: command line or configuration
 `
 
 // newRoot builds the command tree, and the settings that its commands share.
@@ -71,20 +68,17 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	root.SetFlagErrorFunc(config.FlagError)
 	columns := strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", "for more information about a command", "for more")
 	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
-	dirs := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}
-	root.ValidArgsFunction = dirs
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
 		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newNotify(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
 	for _, cmd := range append(root.Commands(), root) {
+		config.Complete(cmd)
 		switch cmd.Name() {
-		case "plan", "validate", "export", "doctor":
-			cmd.ValidArgsFunction = dirs
+		case "plan", "validate", "export", "doctor", "usersyncd":
+			cmd.ValidArgsFunction = directories
 		case "explain":
-			cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-				if len(args) == 1 { // behind the address
-					return nil, cobra.ShellCompDirectiveFilterDirs
+			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+				if len(args) == 1 { // after the email address
+					return directories(cmd, nil, "")
 				}
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
@@ -98,7 +92,12 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	return root, c
 }
 
-// rootArgs takes one directory, and takes a mistyped command for what it is.
+// directories has the shell complete a directory.
+func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// rootArgs takes one directory, and recognizes a mistyped command.
 func rootArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -107,7 +106,7 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 		return usage("%q is neither a command nor a directory%s", args[0], didYouMean(cmd, args[0]))
 	}
 	if len(args) > 1 {
-		return usage("one directory at a time; %q is too much", args[1])
+		return usage("unexpected argument %q; give one directory", args[1])
 	}
 	return nil
 }
@@ -115,7 +114,7 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 // oneDir is for the commands that take at most one directory.
 func oneDir(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage("one directory at a time; %q is too much", args[1])
+		return usage("unexpected argument %q; give one directory", args[1])
 	}
 	return nil
 }
@@ -123,7 +122,7 @@ func oneDir(_ *cobra.Command, args []string) error {
 // noArgs is for the commands that take none.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("%s takes no argument; %q is too much", cmd.Name(), args[0])
+		return usage("unexpected argument %q; %s takes none", args[0], cmd.Name())
 	}
 	return nil
 }
@@ -138,8 +137,7 @@ func withSettings(c *config.Config, run func(cmd *cobra.Command, args []string) 
 	}
 }
 
-// prepare finds what a command needs that makes one pass over a directory of specs. On a terminal the bar shows what the
-// log would.
+// prepare locates the specs of a command that makes one pass. On a terminal the progress bar shows what the log would.
 func prepare(cmd *cobra.Command, args []string, c *config.Config, p process) error {
 	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn"
@@ -155,7 +153,7 @@ func locate(cmd *cobra.Command, args []string, c *config.Config) error {
 	return c.ReadEnvFile()
 }
 
-// specDir takes the directory of specs from the argument, if there is one. Without any there is an error.
+// specDir makes the argument, if there is one, the directory of specs, and requires that there is a directory.
 func specDir(cmd *cobra.Command, args []string, c *config.Config) error {
 	if len(args) == 1 {
 		c.Dir = args[0]
@@ -163,11 +161,7 @@ func specDir(cmd *cobra.Command, args []string, c *config.Config) error {
 	if c.Dir != "" {
 		return nil
 	}
-	before := ""
-	if strings.Contains(cmd.Use, "EMAIL") {
-		before = " EMAIL"
-	}
-	return usage("which directory holds the specs? Give it as the argument: %s%s DIR", cmd.CommandPath(), before)
+	return usage("no directory of specs: give it as the argument: %s DIR", cmd.CommandPath())
 }
 
 // existing refuses a directory of specs that is not there. The daemon waits for it instead.
@@ -183,7 +177,7 @@ func existing(dir string) error {
 func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) error {
 	if err := locate(cmd, args, c); err != nil {
 		if c.Dir == "" && !c.Once && logging.IsTerminal(p.stdout) {
-			return cmd.Help() // somebody who wants to know what this is
+			return cmd.Help() // usersyncd without arguments, typed by a person
 		}
 		return err
 	}
@@ -194,12 +188,9 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 		return err
 	}
 	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
-		c.LogLevel = "warn" // the bar shows the rest
+		c.LogLevel = "warn" // the progress bar shows the rest
 	}
-	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
-	if errors.Is(err, state.ErrLocked) {
-		return fmt.Errorf("%w; if it is the daemon, usersyncd sync has it make a pass now", err)
-	}
+	a, err := p.open(c, false, "if that is the daemon, usersyncd sync starts a pass now")
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func setting(t *testing.T, command string, f *pflag.Flag, flag, variable, file s
 }
 
 // Every flag has a rule if some of its values make no sense, and is told by the name under which it was set.
-func TestSettingsThatMakeNoSense(t *testing.T) {
+func TestInvalidSettings(t *testing.T) {
 	for _, test := range []struct{ flag, value, want string }{
 		{"output", "yaml", "text or json"},
 		{"log-format", "xml", "auto, text, json or journal"},
@@ -146,11 +146,13 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"refresh-interval", "0s", "a positive duration"},
 		{"resync-interval", "-1m", "a positive duration"},
 	} {
-		root, c := newRoot(process{})
-		if err := root.ParseFlags([]string{"--" + test.flag + "=" + test.value}); err != nil {
-			t.Fatal(err)
+		root, c := newRoot(process{lookupEnv: func(string) (string, bool) { return "", false }})
+		err := root.ParseFlags([]string{"--" + test.flag + "=" + test.value})
+		if err != nil {
+			err = root.FlagErrorFunc()(root, err)
+		} else {
+			err = c.Load(root)
 		}
-		err := c.Check(root)
 		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "--"+test.flag+": invalid value ") || !strings.Contains(err.Error(), "must be "+test.want) {
 			t.Errorf("--%s=%s: %v", test.flag, test.value, err)
 		}

@@ -14,12 +14,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/rewrite"
 	"usersyncd/sync/genesys/sim"
 )
 
-// simulation is what simulate's flags say.
+// simulation has the flags of simulate.
 type simulation struct {
 	sim.Options
 	listen      string
@@ -34,10 +35,10 @@ func newSimulate(p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate [flags]",
 		Short: "Serve a simulated Genesys Cloud on this machine",
-		Long: `simulate serves an organization of made-up users, with the real API's quirks, on
-a loopback address, and prints the settings that make usersyncd use it. Under
-/_sim/ it tells what it was asked for, and lets a script edit users by hand,
-change the quota and make calls fail.`,
+		Long: `simulate serves an organization of generated users on a loopback address, with
+the quirks of the real API, and prints the settings that make usersyncd use it.
+Under /_sim/ it lists the requests that it received, and lets a script edit
+users, change the quota and make calls fail.`,
 		Example: `  usersyncd simulate --users 500 --specs ./users
   usersyncd simulate --fault 'PATCH 10% lost' --fault '* 5% 503 retry-after=1'
   usersyncd simulate --quota-per client --hidden-limit 200 --no-retry-after`,
@@ -45,36 +46,34 @@ change the quota and make calls fail.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), p) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8790", "loopback `ADDRESS` to serve on; port 0 takes a free one")
-	f.StringVar(&o.specs, "specs", "", "write a spec for every user into this new `DIR`")
-	f.IntVar(&o.Users, "users", 500, "how many users to make up")
-	f.BoolVar(&o.Full, "full", false, "give them every field: skills, roles, queues and so on")
-	f.IntVar(&o.Inactive, "inactive", 0, "how many of them are inactive")
-	f.IntVar(&o.Deleted, "deleted", 0, "how many further users were deleted")
-	f.Uint64Var(&o.Seed, "seed", 1, "seed of the made-up people, of delays and of faults")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8790", "loopback `ADDRESS` to serve on; port 0: any free port")
+	f.StringVar(&o.specs, "specs", "", "write a spec for every user to this new `DIR`")
+	f.IntVar(&o.Users, "users", 500, "number of users to generate")
+	f.BoolVar(&o.Full, "full", false, "give the users every field: skills, roles, queues and so on")
+	f.IntVar(&o.Inactive, "inactive", 0, "number of these users that are inactive")
+	f.IntVar(&o.Deleted, "deleted", 0, "number of further users that were deleted")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of users, delays and faults")
 	f.IntVar(&o.Quota.Limit, "limit", 300, "requests per window, for each token or for the client")
-	f.DurationVar(&o.Quota.Window, "window", time.Minute, "length of the quota's window")
-	f.StringVar((*string)(&o.Quota.Model), "quota", string(sim.Fixed), "how the quota counts: fixed, aligned, sliding or bucket")
-	f.StringVar(&o.quotaPer, "quota-per", "token", "whose the quota is: each token's, or the client's with all its tokens (token or client)")
-	f.StringArrayVar(&o.tokenLimits, "token-limit", nil, "another limit for one token: `N=LIMIT`, such as 2=60 for the second token given out")
-	f.IntVar(&o.Quota.Hidden, "hidden-limit", 0, "a lower limit that no header tells; 0: none")
-	f.BoolVar(&o.Quota.NoHeaders, "no-quota-headers", false, "leave the quota's headers out")
-	f.BoolVar(&o.Quota.NoRetry, "no-retry-after", false, "do not say with a 429 how long to wait")
-	f.BoolVar(&o.Quota.Floor, "round-down", false, "round the seconds of the quota's headers and of Retry-After down instead of up")
-	f.DurationVar(&o.Latency, "latency", 30*time.Millisecond, "time of an answer")
-	f.DurationVar(&o.Jitter, "jitter", 0, "random delay of each answer, up to this; answers overtake each other")
-	f.DurationVar(&o.IndexLag, "index-lag", 3*time.Second, "how far the search is behind")
-	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "how long an access token is good")
-	f.StringVar(&o.Forbid, "forbid", "", "`PERMISSIONS` that the OAuth client lacks, with spaces between them")
-	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT [retry-after=VALUE]; EFFECT is a status, drop, lost, truncated, html, slow=2s, done=502, conflict409, conflict400, spurious, edited, expired, revoked, or listing=null (or another shape of a list that cannot be)")
-	complete(cmd, "quota", "fixed", "aligned", "sliding", "bucket")
-	complete(cmd, "quota-per", "token", "client")
+	f.DurationVar(&o.Quota.Window, "window", time.Minute, "length of the quota window")
+	config.ChoiceVar(f, (*string)(&o.Quota.Model), "quota", string(sim.Fixed), []string{"fixed", "aligned", "sliding", "bucket"}, "how the quota is counted")
+	config.ChoiceVar(f, &o.quotaPer, "quota-per", "token", []string{"token", "client"}, "what the quota applies to")
+	f.StringArrayVar(&o.tokenLimits, "token-limit", nil, "another limit for one token: `N=LIMIT`, such as 2=60 for the second token issued")
+	f.IntVar(&o.Quota.Hidden, "hidden-limit", 0, "a lower limit that no header reports; 0: none")
+	f.BoolVar(&o.Quota.NoHeaders, "no-quota-headers", false, "omit the quota headers")
+	f.BoolVar(&o.Quota.NoRetry, "no-retry-after", false, "omit Retry-After from 429 responses")
+	f.BoolVar(&o.Quota.Floor, "round-down", false, "round the seconds in the quota headers and in Retry-After down, not up")
+	f.DurationVar(&o.Latency, "latency", 30*time.Millisecond, "response time")
+	f.DurationVar(&o.Jitter, "jitter", 0, "longest random delay of a response; responses overtake each other")
+	f.DurationVar(&o.IndexLag, "index-lag", 3*time.Second, "how far the search index is behind")
+	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "lifetime of an access token")
+	f.StringVar(&o.Forbid, "forbid", "", "`PERMISSIONS` that the OAuth client lacks, separated by spaces")
+	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT [retry-after=VALUE]; EFFECT is a status, drop, lost, truncated, html, slow=2s, done=502, conflict409, conflict400, spurious, edited, expired, revoked, or listing=null (or another malformed list)")
 	return cmd
 }
 
 func (o *simulation) run(ctx context.Context, p process) error {
 	if o.Users < 0 || o.Inactive < 0 || o.Inactive > o.Users || o.Deleted < 0 || o.Quota.Limit < 1 || o.Quota.Window <= 0 {
-		return usage("--users, --inactive, --deleted, --limit and --window: these numbers make no organization")
+		return usage("--users, --inactive, --deleted, --limit or --window is out of range")
 	}
 	if err := o.quota(); err != nil {
 		return err
@@ -105,20 +104,10 @@ export GENESYSCLOUD_OAUTHCLIENT_ID=demo GENESYSCLOUD_OAUTHCLIENT_SECRET=demo
 	return stop()
 }
 
-// quota checks what the flags say of the quota, and completes it.
+// quota completes the quota from the flags.
 func (o *simulation) quota() error {
 	q := &o.Quota
-	switch q.Model {
-	case sim.Fixed, sim.Aligned, sim.Sliding, sim.Bucket:
-	default:
-		return usage("--quota: %q is not fixed, aligned, sliding or bucket", q.Model)
-	}
-	switch o.quotaPer {
-	case "token", "client":
-		q.PerClient = o.quotaPer == "client"
-	default:
-		return usage("--quota-per: %q is not token or client", o.quotaPer)
-	}
+	q.PerClient = o.quotaPer == "client"
 	switch {
 	case q.Hidden < 0 || q.Hidden >= q.Limit:
 		return usage("--hidden-limit: %d is not below --limit %d; 0 is none", q.Hidden, q.Limit)
@@ -140,7 +129,7 @@ func (o *simulation) quota() error {
 	return nil
 }
 
-// stateFor keeps what is learned of a simulated organization apart from what is known of a real one.
+// stateFor is a state file apart from that of a real organization.
 func stateFor(base string) string {
 	return filepath.Join(os.TempDir(), "usersyncd-simulated-"+base[strings.LastIndex(base, ":")+1:], "usersyncd.db")
 }
@@ -166,7 +155,7 @@ func serve(ctx context.Context, h http.Handler, address string) (base string, st
 	}, nil
 }
 
-// writeSpecs declares users as they are, one file each, in folders by department. The directory must be new.
+// writeSpecs writes a spec for each user, in folders by department, to a directory that must be new or empty.
 func writeSpecs(dir string, users []sim.User) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return usage("--specs: %s is not empty", dir)
@@ -197,7 +186,7 @@ func writeSpec(path string, u sim.User) error {
 	return nil
 }
 
-// specPath is where a user's spec is put: in a folder by department, but a later move leaves it there.
+// specPath is the file of a user's spec, in a folder by department.
 func specPath(dir string, u sim.User) string {
 	name, _, _ := strings.Cut(u.Email, "@")
 	return filepath.Join(dir, strings.ReplaceAll(strings.ToLower(u.Department), " ", "-"), name+".yaml")

@@ -224,7 +224,7 @@ func TestDaemonWithoutASocket(t *testing.T) {
 	before := r.lines("pass done")
 	r.start("--log-format=json", "--socket", "none")
 	r.waitFor("a pass", func() bool { return r.lines("pass done") > before })
-	if a := r.told(exitFatal, "status"); !strings.Contains(a.err, "say with --socket where it listens") {
+	if a := r.told(exitFatal, "status"); !strings.Contains(a.err, "give its socket with --socket") {
 		t.Errorf("status: %s", a.err)
 	}
 	r.told(exitFatal, "sync", "--socket", "none")

@@ -19,62 +19,33 @@ import (
 func newStatus(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
-		Short: "Say how the daemon does: in sync, pending, held, and why",
+		Short: "Show how many users are in sync, pending or held, and why",
 		Long: `status asks the running daemon or, when none runs, the state file. It answers
-at once, whatever a pass is doing.`,
+at once, also during a pass.`,
 		Example: `  usersyncd status
   sudo usersyncd status --output json | jq .held`,
 		Args: noArgs,
 		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
-			r, err := openBackend(cmd.Context(), c)
+			b, err := openBackend(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
-			defer r.close()
-			if r.nothing != nil {
-				return r.nothing
-			}
-			var s control.Status
-			if r.client != nil {
-				s, err = r.client.Status(cmd.Context())
-			} else {
-				s, err = storedStatus(r.store, time.Now())
-			}
+			defer b.Close()
+			s, err := b.Status(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if c.Output == "json" {
-				return printJSON(p.stdout, s)
-			}
-			return printStatus(p.stdout, s)
+			return p.show(c.Output, s, func(w io.Writer) { printStatus(w, s) })
 		}),
 	}
 	c.Declare(cmd, config.Query)
 	return cmd
 }
 
-// storedStatus is what the state file alone says.
-func storedStatus(store *state.Store, now time.Time) (control.Status, error) {
-	meta, err := store.Meta()
-	if err != nil {
-		return control.Status{}, err
-	}
-	s := control.New(usersync.Status{Applied: meta.Applied, Paused: meta.Pause, Refresh: meta.Refresh.At.UTC()})
-	s.Version, s.Now, s.Quarantined = version(), now.UTC(), meta.Failures
-	if meta.Org != nil {
-		s.API = meta.Org.API
-	}
-	if meta.Converged != nil && meta.Converged.Digest != "" {
-		s.Users, s.InSync = meta.Converged.Users, meta.Converged.Users
-	}
-	return s, nil
-}
-
-// printStatus says how it is in some fifteen lines, what matters most first.
-func printStatus(w io.Writer, s control.Status) error {
-	var b strings.Builder
+// printStatus writes some fifteen lines, the most important first.
+func printStatus(w io.Writer, s control.Status) {
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "%-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	ago := func(t time.Time) string {
 		if t.IsZero() {
@@ -82,11 +53,11 @@ func printStatus(w io.Writer, s control.Status) error {
 		}
 		return text.ShortDuration(s.Now.Sub(t)) + " ago"
 	}
-	fmt.Fprintln(&b, s.Sentence())
+	fmt.Fprintln(w, s.Sentence())
 	if s.PID != 0 {
-		line("daemon", "pid %d, %s, up %s, looks after %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), text.Escape(s.Dir))
+		line("daemon", "pid %d, version %s, up %s, directory %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), text.Escape(s.Dir))
 	} else {
-		line("daemon", "none runs, or listens; this is what the state file says")
+		line("daemon", "not running, or not listening; this is from the state file")
 	}
 	if s.Paused != nil {
 		line("paused", "%s", pausedText(s.Paused, s.Now))
@@ -94,7 +65,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	if s.Users > 0 || s.PID != 0 {
 		line("users", "%d declared: %s", s.Users, usersText(s))
 	} else if s.Quarantined > 0 {
-		line("users", "%d in quarantine", s.Quarantined)
+		line("users", "%d quarantined", s.Quarantined)
 	}
 	if s.Revision != "" {
 		line("checkout", "at %s, %s", spec.ShortRevision(s.Revision), appliedText(s))
@@ -102,25 +73,29 @@ func printStatus(w io.Writer, s control.Status) error {
 		line("applied", "%s, %s", spec.ShortRevision(s.Applied.Revision), ago(s.Applied.At))
 	}
 	if s.Phase != "" && s.Phase != usersync.PhaseIdle {
-		line("pass", "%s since %s%s", s.Phase, text.ShortDuration(s.Now.Sub(s.Began)), progressText(s))
+		done := ""
+		if s.Changing > 0 {
+			done = fmt.Sprintf(": %d of %d users, %s left", s.Done, s.Changing, text.ShortDuration(seconds(s.Limiter.Estimate)))
+		}
+		line("pass", "%s for %s%s", s.Phase, text.ShortDuration(s.Now.Sub(s.Began)), done)
 	}
-	line("read", "the organization %s", ago(s.Refresh))
+	line("refresh", "organization last read: %s", ago(s.Refresh))
 	if s.PID != 0 {
-		line("success", "the last successful pass %s", ago(s.Success))
-		line("rate", "%s", paceText(s.Limiter))
+		line("success", "last successful sync: %s", ago(s.Success))
+		line("rate", "%s", rateText(s.Limiter))
 		if s.Watch.Mode == "polling" {
 			line("polling", "instead of watching: %s", text.Escape(s.Watch.Reason))
 		}
 	}
-	for name, why := range map[string]string{"error": s.Error, "stuck": s.Stuck, "settings": s.Settings} {
-		if why != "" {
-			line(name, "%s", text.Escape(why))
+	for _, why := range [][2]string{{"error", s.Error}, {"stuck", s.Stuck}, {"settings", s.Settings}} {
+		if why[1] != "" {
+			line(why[0], "%s", text.Escape(why[1]))
 		}
 	}
-	printEach(&b, s.Holds)
+	printEach(w, s.Holds)
 	const most = 5
 	for _, f := range s.Failures[:min(len(s.Failures), most)] {
-		line("refused", "%s (%s:%d): %s", text.Escape(f.Email), text.Escape(f.File), f.Line, text.Escape(f.Message))
+		line("failed", "%s (%s:%d): %s", text.Escape(f.Email), text.Escape(f.File), f.Line, text.Escape(f.Message))
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), most)] {
 		line("note", "%s", text.Escape(note))
@@ -131,14 +106,14 @@ func printStatus(w io.Writer, s control.Status) error {
 	if n := len(s.Failures) + s.Problems - min(len(s.Failures), most) - min(len(s.Specs), most); n > 0 {
 		line("", "and %d more: usersyncd status --output json", n)
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {
 	parts := append([]string{fmt.Sprintf("%d in sync", s.InSync)}, text.NonZero(
-		text.Of(s.Pending, "pending"), text.Of(s.Failed, "failed"), text.Of(s.Held, "held"), text.Of(s.Quarantined, "in quarantine"),
+		text.Of(s.Pending, "pending"), text.Of(s.Failed, "failed"), text.Of(s.Held, "held"), text.Of(s.Quarantined, "quarantined"),
 		text.Of(s.Skipped, "skipped"), text.Of(s.Deferred, "waiting for a change window"))...)
 	if s.Problems > 0 {
 		parts = append(parts, text.Plural(s.Problems, "problem")+" in the specs")
@@ -147,48 +122,42 @@ func usersText(s control.Status) string {
 }
 
 func appliedText(s control.Status) string {
-	switch a := s.Applied; {
-	case a == nil:
-		return "never fully applied yet"
+	a := s.Applied
+	if a == nil {
+		return "never fully applied"
+	}
+	revision, ago := spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At))+" ago"
+	switch {
 	case a.RolledBack:
-		return spec.ShortRevision(a.Revision) + " was fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago, and a rollback has taken some back since"
+		return revision + " was fully applied " + ago + ", and partly rolled back since"
 	case a.Revision == s.Revision && s.Dirty:
-		return "applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago with edits that are not committed"
+		return "applied " + ago + " with uncommitted edits"
 	case a.Revision == s.Revision:
-		return "fully applied " + text.ShortDuration(s.Now.Sub(a.At)) + " ago"
-	default:
-		return fmt.Sprintf("while %s is what was last fully applied, %s ago", spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At)))
+		return "fully applied " + ago
 	}
-}
-
-func progressText(s control.Status) string {
-	if s.Changing == 0 {
-		return ""
-	}
-	return fmt.Sprintf(": %d of %d users, %s left", s.Done, s.Changing, text.ShortDuration(time.Duration(s.Limiter.Estimate*float64(time.Second))))
+	return "last fully applied: " + revision + ", " + ago
 }
 
 func pausedText(p *state.Pause, now time.Time) string {
-	said := "nothing is changed"
+	by := ""
 	if p.By != "" {
-		said += ", by " + text.Escape(p.By)
+		by = "by " + text.Escape(p.By) + " "
 	}
-	said += ", since " + text.ShortDuration(now.Sub(p.At))
+	reason := ""
 	if p.Reason != "" {
-		said += ": " + text.Escape(p.Reason)
+		reason = ": " + text.Escape(p.Reason)
 	}
-	return said + " (usersyncd resume)"
+	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume)"
 }
 
-// paceText says how fast it goes.
-func paceText(l control.Limiter) string {
-	quota := "the API tells no quota"
+// rateText is the rate of calls, and what limits it.
+func rateText(l control.Limiter) string {
+	quota, wait := "no quota reported", ""
 	if l.Windowed {
 		quota = fmt.Sprintf("%d of %d requests left for %.0fs", l.Left, l.Allowed, l.Reset)
 	}
-	said := fmt.Sprintf("%.1f/s (%s), %s, %d throttled", l.Rate, l.Reason, quota, l.Throttled)
 	if l.Gate > 0 {
-		said = fmt.Sprintf("waiting %s, as the API asks; ", text.ShortDuration(time.Duration(l.Gate*float64(time.Second)))) + said
+		wait = "waiting " + text.ShortDuration(seconds(l.Gate)) + ", as the API asks; "
 	}
-	return said
+	return fmt.Sprintf("%s%.1f/s (%s), %s, %d throttled", wait, l.Rate, l.Reason, quota, l.Throttled)
 }

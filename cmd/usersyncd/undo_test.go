@@ -124,7 +124,7 @@ func TestRollbackEndsThePass(t *testing.T) {
 	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "revert it in the checkout, too") {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
-	if a := r.told(0, "history", "--limit", "1"); !strings.Contains(a.out, "undoes ") {
+	if a := r.told(0, "history", "--limit", "1"); !strings.Contains(a.out, "rollback of ") {
 		t.Errorf("the history says\n%s", a.out)
 	}
 	r.quiet()
@@ -232,7 +232,7 @@ func TestReleaseOfARollback(t *testing.T) {
 	held := r.told(0, "rollback", "--revision", s.Revision).out
 	_, id, found := strings.Cut(held, "usersyncd release ")
 	id = id[:min(len(id), len("p-01234567"))]
-	if !found || !strings.Contains(held, "0 users would be restored, 0 left as they are, 3 held") {
+	if !found || !strings.Contains(held, ": 3 held\n") {
 		t.Fatalf("nothing is held of it:\n%s", held)
 	}
 	r.told(exitUsage, "release", "p-01234567")

@@ -22,7 +22,7 @@ func rejectUnknownArgs(root *cobra.Command) {
 			cmd.SuggestionsMinimumDistance = root.SuggestionsMinimumDistance
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if len(args) == 0 {
-					return usage("for which shell? bash, zsh, fish or powershell")
+					return usage("no shell: give bash, zsh, fish or powershell")
 				}
 				return knownCommand(cmd, args)
 			}
@@ -39,17 +39,11 @@ func knownCommand(cmd *cobra.Command, path []string) error {
 	for _, name := range path {
 		next, _, err := cmd.Find([]string{name})
 		if err != nil || next == cmd {
-			return usage("there is no command %q%s", name, didYouMean(cmd, name))
+			return usage("unknown command %q%s", name, didYouMean(cmd, name))
 		}
 		cmd = next
 	}
 	return nil
-}
-
-// complete has the shell offer the values of a flag.
-func complete(cmd *cobra.Command, flag string, values ...string) {
-	// It fails only for a flag that is not there.
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // didYouMean names the command below cmd that a word may stand for.

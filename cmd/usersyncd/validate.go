@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +16,9 @@ func newValidate(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [flags] DIR",
 		Short: "Check the specs offline, without credentials",
-		Long: `validate reads the specs and prints all that is wrong with them, one line a
-problem. It makes no call. What only the organization can tell, such as whether
-a manager exists, is checked by plan.`,
+		Long: `validate reads the specs and prints every problem, one per line. It makes no
+call. What depends on the organization, such as whether a manager exists, is
+checked by plan.`,
 		Example: `  usersyncd validate ./users
   usersyncd validate --output json ./users`,
 		Args: oneDir,
@@ -37,37 +38,29 @@ a manager exists, is checked by plan.`,
 			if err != nil {
 				return err
 			}
-			return validated(tree, c, p)
+			out := validated{"usersyncd.validate/v1", len(tree.Problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, tree.Problems...)}
+			err = p.show(c.Output, out, func(w io.Writer) {
+				if out.Valid {
+					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(out.Users, "user"), text.Plural(out.Files, "file"))
+				}
+			})
+			if err == nil && !out.Valid {
+				return refused(p, nil, &usersync.ProblemsError{Problems: tree.Problems})
+			}
+			return err
 		}),
 	}
 	c.Declare(cmd, config.Common)
 	return cmd
 }
 
-// validated prints what is wrong with a tree: for people on stderr, as JSON of the schema
-// usersyncd.validate/v1 on stdout.
-func validated(tree *spec.Tree, c *config.Config, p process) error {
-	problems := tree.Problems
-	if c.Output == "json" {
-		out := struct {
-			Schema   string         `json:"schema"`
-			Valid    bool           `json:"valid"`
-			Users    int            `json:"users"` // without problems in their own spec
-			Files    int            `json:"files"`
-			Problems []spec.Problem `json:"problems"`
-		}{"usersyncd.validate/v1", len(problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, problems...)}
-		if err := printJSON(p.stdout, out); err != nil {
-			return err
-		}
-	}
-	if len(problems) > 0 {
-		return refused(p, nil, &usersync.ProblemsError{Problems: problems})
-	}
-	if c.Output == "json" {
-		return nil
-	}
-	_, err := fmt.Fprintf(p.stdout, "%s in %s, all good\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))
-	return err
+// validated is the result of validate, as JSON.
+type validated struct {
+	Schema   string         `json:"schema"`
+	Valid    bool           `json:"valid"`
+	Users    int            `json:"users"` // without problems in their own spec
+	Files    int            `json:"files"`
+	Problems []spec.Problem `json:"problems"`
 }
 
 func newSchema() *cobra.Command {
@@ -75,7 +68,7 @@ func newSchema() *cobra.Command {
 		Use:   "schema",
 		Short: "Print the JSON Schema of the specs, for editors",
 		Long: `schema prints the JSON Schema (draft-07) of a spec file. Editors with a YAML
-language server complete and check specs that begin with
+language server complete and check specs that start with
   # yaml-language-server: $schema=user.schema.json`,
 		Example: `  usersyncd schema > user.schema.json`,
 		Args:    noArgs,

@@ -51,9 +51,6 @@ func newVersion(c *config.Config) *cobra.Command {
 		Example: `  usersyncd version --output json`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.Check(cmd); err != nil {
-				return err
-			}
 			b := buildInfo()
 			if c.Output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)

@@ -95,13 +95,19 @@ func (c *Config) Declare(cmd *cobra.Command, groups Group) {
 		if s.former != "" {
 			former[s.former] = s.name
 		}
-		if s.values != nil {
-			// It fails only for a flag that is not there, or was given values already.
-			_ = cmd.RegisterFlagCompletionFunc(s.name, cobra.FixedCompletions(s.values, cobra.ShellCompDirectiveNoFileComp))
-		}
 	}
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(cmp.Or(former[name], name))
+	})
+}
+
+// Complete has the shell offer the values of the flags of a command.
+func Complete(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if values := f.Annotations[valuesAnnotation]; values != nil {
+			// It fails only for a flag that is not there, or was given values already.
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		}
 	})
 }
 
@@ -139,7 +145,7 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	if !c.Given("create") && c.emailUnmanaged() {
 		c.Create = false // a user who is not found under the declared address may exist under another one
 	}
-	return c.Check(cmd)
+	return c.check(cmd)
 }
 
 // find returns the value of a setting, under its name or a former one, and where it stands; no source if it is not set.
@@ -161,8 +167,8 @@ func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, s
 	return "", ""
 }
 
-// Check returns an *Error for the first setting of the command with a value that is not allowed.
-func (c *Config) Check(cmd *cobra.Command) error {
+// check returns an *Error for the first setting of the command with a value that is not allowed.
+func (c *Config) check(cmd *cobra.Command) error {
 	for _, s := range c.settings() {
 		if f := cmd.Flags().Lookup(s.name); f != nil && s.valid != nil && !s.valid() {
 			return c.invalid(f, f.Value.String())

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"usersyncd/sync/control/notify"
 	"usersyncd/sync/genesys/api"
 )
 
@@ -17,44 +19,64 @@ type Credentials struct {
 	IDSource, SecretSource string // where they were found
 }
 
-// Credentials takes the first of: the flags; systemd's credentials directory; the variables that the
-// vendor's own tools use, in the environment or in an env file. Id and secret may come from different places.
-func (c *Config) Credentials() (Credentials, error) {
-	var found Credentials
-	switch id, err := c.credential("client_id"); {
-	case err != nil:
-		return found, err
-	case c.ClientID != "":
-		found.ID, found.IDSource = c.ClientID, "--client-id"
-	case id != "":
-		found.ID, found.IDSource = id, "systemd credential client_id"
-	default:
-		found.ID, found.IDSource = c.account("GENESYSCLOUD_OAUTHCLIENT_ID")
-	}
-
-	switch secret, err := c.credential("client_secret"); {
-	case err != nil:
-		return found, err
-	case c.ClientSecretFile != "":
-		secret, err := readSecret("--client-secret-file", c.ClientSecretFile)
-		if err != nil {
+// Credentials finds the id and the secret, each in the first of: its flag, systemd's credentials directory, and the
+// variable that the vendor's own tools use, in the environment or in an env file.
+func (c *Config) Credentials() (found Credentials, err error) {
+	found.ID, found.IDSource = c.ClientID, c.Source("client-id")
+	if found.ID == "" {
+		id, source := c.account("GENESYSCLOUD_OAUTHCLIENT_ID")
+		if found.ID, found.IDSource, err = c.secret("", "", "client_id", id, source); err != nil {
 			return found, err
 		}
-		found.Secret, found.SecretSource = api.Secret(secret), "--client-secret-file"
-	case secret != "":
-		found.Secret, found.SecretSource = api.Secret(secret), "systemd credential client_secret"
-	default:
-		secret, source := c.account("GENESYSCLOUD_OAUTHCLIENT_SECRET")
-		found.Secret, found.SecretSource = api.Secret(secret), source
 	}
-
-	if found.ID == "" || found.Secret == "" {
-		return found, Errorf("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type client credentials), or use --client-id and --client-secret-file%s", c.Account.Note())
+	variable, source := c.account("GENESYSCLOUD_OAUTHCLIENT_SECRET")
+	secret, source, err := c.secret("client-secret-file", c.ClientSecretFile, "client_secret", variable, source)
+	found.Secret, found.SecretSource = api.Secret(secret), source
+	if err == nil && (found.ID == "" || secret == "") {
+		err = Errorf("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type Client Credentials), or use --client-id and --client-secret-file%s", c.Account.Note())
 	}
-	return found, nil
+	return found, err
 }
 
-// credential reads one that systemd passes on; "" if there is none.
+// Webhook finds the URL that notifications are sent to, which is a secret: in the file of --notify-url-file, systemd's
+// credentials directory, or the variable. It is zero if there is none.
+func (c *Config) Webhook() (notify.Target, error) {
+	variable, source := c.Getenv("USERSYNCD_NOTIFY_URL")
+	raw, source, err := c.secret("notify-url-file", c.NotifyURLFile, "notify_url", variable, source)
+	if err != nil || raw == "" {
+		return notify.Target{}, err
+	}
+	target, err := notify.ParseTarget(raw)
+	if err != nil {
+		err = Errorf("%s: %w", source, err)
+	}
+	return target, err
+}
+
+// Notifications are the options of a notifier, but for what it watches. Without a webhook the target is zero.
+func (c *Config) Notifications(version string) (notify.Options, error) {
+	target, err := c.Webhook()
+	o := notify.Options{Target: target, Name: c.NotifyName, RepeatInterval: c.NotifyRepeat, Details: c.NotifyDetails, Version: version, Transport: c.Transport}
+	if c.NotifyFormat != "auto" {
+		o.Format = notify.Format(c.NotifyFormat)
+	}
+	return o, err
+}
+
+// secret returns the contents of a setting's file, if there is one, else systemd's credential, else the value of a
+// variable; and where it was found.
+func (c *Config) secret(setting, file, credential, variable, source string) (string, string, error) {
+	if file != "" {
+		secret, err := readSecret(c.Source(setting), file)
+		return secret, c.Source(setting), err
+	}
+	if secret, err := c.credential(credential); secret != "" || err != nil {
+		return secret, "systemd credential " + credential, err
+	}
+	return variable, source, nil
+}
+
+// credential reads one of systemd's credentials; "" if there is none.
 func (c *Config) credential(name string) (string, error) {
 	dir, _ := c.Getenv("CREDENTIALS_DIRECTORY")
 	if dir == "" {
@@ -64,21 +86,21 @@ func (c *Config) credential(name string) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	if mistrusted, ok := errors.AsType[*UntrustedError](err); ok {
-		err = Errorf("systemd credential %s: %w", name, mistrusted)
+	if untrusted, ok := errors.AsType[*UntrustedError](err); ok {
+		err = Errorf("systemd credential %s: %w", name, untrusted)
 	}
 	return strings.TrimSpace(string(data)), err
 }
 
-// readSecret reads a file that a flag names, and that holds a secret and nothing else.
-func readSecret(flag, path string) (string, error) {
+// readSecret reads a file that holds a secret and nothing else.
+func readSecret(source, path string) (string, error) {
 	data, err := readTrusted(path, true)
 	if err != nil {
-		return "", Errorf("%s: %w", flag, err)
+		return "", Errorf("%s: %w", source, err)
 	}
 	secret := strings.TrimSpace(string(data))
 	if secret == "" {
-		return "", Errorf("%s: %s is empty", flag, path)
+		return "", Errorf("%s: %s is empty", source, path)
 	}
 	return secret, nil
 }
@@ -90,16 +112,13 @@ func (c *Config) Endpoints() (base, login string, err error) {
 	}
 	region := c.RegionName()
 	if region == "" {
-		return "", "", Errorf("which region is the organization in? Set --region or GENESYSCLOUD_REGION to the AWS name, such as eu-west-1%s", c.Account.Note())
+		return "", "", Errorf("no region: set --region or GENESYSCLOUD_REGION to the AWS name, such as eu-west-1%s", c.Account.Note())
 	}
 	base, login, err = api.Endpoints(region)
 	if err != nil {
 		return "", "", Errorf("--region: %w", err)
 	}
-	if c.LoginURL != "" {
-		login = c.LoginURL
-	}
-	return base, login, nil
+	return base, cmp.Or(c.LoginURL, login), nil
 }
 
 // RegionName is the region that was given; "" if none was.

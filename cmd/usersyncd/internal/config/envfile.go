@@ -54,6 +54,8 @@ func (c *Config) findEnvFile() (AccountFile, error) {
 	if c.EnvFile != "" {
 		path, stat, named = c.EnvFile, os.Stat, true
 	}
+	var data []byte
+	var f AccountFile
 	info, err := stat(path)
 	switch {
 	case !named && errors.Is(err, fs.ErrNotExist):
@@ -64,11 +66,9 @@ func (c *Config) findEnvFile() (AccountFile, error) {
 	case !named:
 		err = mayComeWith(c.Dir)
 	}
-	var data []byte
 	if err == nil {
 		data, err = readTrusted(path, true)
 	}
-	var f AccountFile
 	if err == nil {
 		f, err = parseEnvFile(path, data)
 	}
@@ -120,40 +120,24 @@ func (f AccountFile) Names() string { return strings.Join(slices.Sorted(maps.Key
 
 // Note completes an error about what is missing: an env file might have been meant to give it.
 func (f AccountFile) Note() string {
-	switch settings := f.settings(); {
+	switch {
 	case f.Unread != nil:
 		return fmt.Sprintf("; %s is not read: %v", f.Path, f.Unread)
-	case settings != "":
-		return "; " + settings
+	case len(f.Ignored) > 0:
+		return fmt.Sprintf("; not read from %s: %s; settings belong in the environment or in the --config file", f.Path, text.List(f.Ignored, 5, len(f.Ignored)))
 	}
 	return ""
-}
-
-// settings names the ignored variables that are settings of usersyncd, and says where they belong; "" if none is.
-func (f AccountFile) settings() string {
-	names := slices.DeleteFunc(slices.Clone(f.Ignored), func(name string) bool { return !strings.HasPrefix(name, envName("")) })
-	if len(names) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("not read from %s: %s; settings belong in the environment or in the --config file", f.Path, strings.Join(names, ", "))
 }
 
 // Log logs which variables were read, and which were not; never a value.
 func (f AccountFile) Log(log *slog.Logger) {
 	switch {
-	case f.Path == "":
-		return
 	case f.Unread != nil:
-		log.Warn("an env file is not read", "file", f.Path, "reason", f.Unread)
-		return
+		log.Warn("env file not read", "file", f.Path, "reason", f.Unread)
+	case f.Path != "":
+		log.Info("env file read", "file", f.Path, "variables", f.Names())
 	}
-	log.Info("env file read", "file", f.Path, "variables", f.Names())
-	if len(f.Ignored) == 0 {
-		return
+	if len(f.Ignored) > 0 {
+		log.Warn("variables of an env file ignored: settings belong in the environment or in the --config file", "file", f.Path, "ignored", strings.Join(f.Ignored, ", "))
 	}
-	attrs := []any{"file", f.Path, "ignored", strings.Join(f.Ignored, ", ")}
-	if settings := f.settings(); settings != "" {
-		attrs = append(attrs, "settings", settings)
-	}
-	log.Warn("an env file gives credentials and region, and nothing else", attrs...)
 }

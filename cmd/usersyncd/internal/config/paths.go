@@ -3,8 +3,6 @@ package config
 import (
 	"path/filepath"
 	"strings"
-
-	"usersyncd/sync/control/notify"
 )
 
 const (
@@ -63,35 +61,4 @@ func (c *Config) Sockets() ([]string, error) {
 	}
 	state, err := c.StatePath()
 	return []string{first, runSocket, state + ".sock"}, err
-}
-
-// Notifications are the options of a notifier, but for what it watches. Without a webhook the target is zero.
-func (c *Config) Notifications(version string) (notify.Options, error) {
-	target, err := c.Webhook()
-	o := notify.Options{Target: target, Name: c.NotifyName, RepeatInterval: c.NotifyRepeat, Details: c.NotifyDetails, Version: version, Transport: c.Transport}
-	if c.NotifyFormat != "auto" {
-		o.Format = notify.Format(c.NotifyFormat)
-	}
-	return o, err
-}
-
-// Webhook reads the URL that notifications are sent to: from the file of --notify-url-file, systemd's credential, or the
-// variable. It is zero if none of them is there. The URL is a secret, so that no flag has it.
-func (c *Config) Webhook() (notify.Target, error) {
-	raw, source, err := "", c.Source("notify-url-file"), error(nil)
-	if c.NotifyURLFile != "" {
-		raw, err = readSecret(source, c.NotifyURLFile)
-	} else if raw, err = c.credential("notify_url"); raw != "" {
-		source = "systemd credential notify_url"
-	} else if err == nil {
-		raw, source = c.Getenv("USERSYNCD_NOTIFY_URL")
-	}
-	if err != nil || raw == "" {
-		return notify.Target{}, err
-	}
-	target, err := notify.ParseTarget(raw)
-	if err != nil {
-		err = Errorf("%s: %w", source, err)
-	}
-	return target, err
 }

@@ -43,120 +43,112 @@ type setting struct {
 	rule               // which values are allowed
 	reload bool        // a running daemon takes over a new value
 	former string      // a name that it had before, which is still understood
-	help   string      // with `NAME` of the value; the allowed values are added
+	help   string      // with the `NAME` of the value
 }
 
 // settings is the table. Its rows point into c.
 func (c *Config) settings() []setting {
 	return []setting{
-		{name: "output", group: Output, value: str(&c.Output, "text"), rule: oneOf(&c.Output, "text", "json"), help: "output format"},
-		{name: "config", group: Logging, value: str(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
-		{name: "log-format", group: Logging, value: str(&c.LogFormat, "auto"), rule: oneOf(&c.LogFormat, LogFormats()...), help: "log format (auto: by what stderr is)"},
-		{name: "log-level", group: Logging, value: str(&c.LogLevel, "info"), rule: oneOf(&c.LogLevel, "debug", "info", "warn", "error"), reload: true, help: "log level"},
+		{name: "output", group: Output, value: choice(&c.Output, "text", "text", "json"), help: "output format"},
+		{name: "config", group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
+		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log format (auto: by what stderr is)"},
+		{name: "log-level", group: Logging, value: choice(&c.LogLevel, "info", "debug", "info", "warn", "error"), reload: true, help: "log level"},
 
-		{name: "region", group: Org, value: str(&c.Region, ""), rule: rule{values: api.Regions()}, help: "AWS `REGION` of the organization, such as eu-west-1"},
-		{name: "api-url", group: Org, value: str(&c.APIURL, ""), help: "base `URL` of the API instead of the region's, for a gateway or the simulator"},
-		{name: "login-url", group: Org, value: str(&c.LoginURL, ""), help: "base `URL` of the login service (default: derived from the API URL)"},
-		{name: "client-id", group: Org, value: str(&c.ClientID, ""), help: "`ID` of the OAuth client (grant type Client Credentials)"},
-		{name: "client-secret-file", group: Org, value: str(&c.ClientSecretFile, ""), help: "`FILE` with the OAuth client secret, readable only by its owner"},
-		{name: "env-file", group: Org, value: str(&c.EnvFile, ""), help: "`FILE` with GENESYSCLOUD_ variables, readable only by its owner (default: .env in the working directory, outside of git)"},
+		{name: "region", group: Org, value: suggested(&c.Region, api.Regions()), help: "AWS `REGION` of the organization, such as eu-west-1"},
+		{name: "api-url", group: Org, value: value(&c.APIURL, ""), help: "base `URL` of the API instead of the region's, for a gateway or the simulator"},
+		{name: "login-url", group: Org, value: value(&c.LoginURL, ""), help: "base `URL` of the login service (default: derived from the API URL)"},
+		{name: "client-id", group: Org, value: value(&c.ClientID, ""), help: "`ID` of the OAuth client (grant type Client Credentials)"},
+		{name: "client-secret-file", group: Org, value: value(&c.ClientSecretFile, ""), help: "`FILE` with the OAuth client secret, readable only by its owner"},
+		{name: "env-file", group: Org, value: value(&c.EnvFile, ""), help: "`FILE` with GENESYSCLOUD_ variables, readable only by its owner (default: .env in the working directory, outside of git)"},
 
-		{name: "state", group: State, value: str(&c.State, ""), help: "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)"},
-		{name: "socket", group: Socket, value: str(&c.Socket, ""), help: "`PATH` of the daemon's socket, or none (default $RUNTIME_DIRECTORY/usersyncd.sock, else the state file's path with .sock)"},
+		{name: "state", group: State, value: value(&c.State, ""), help: "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)"},
+		{name: "socket", group: Socket, value: value(&c.Socket, ""), help: "`PATH` of the daemon's socket, or none (default $RUNTIME_DIRECTORY/usersyncd.sock, else the state file's path with .sock)"},
 
-		{name: "branch", group: Pass, value: str(&c.Branch, ""), reload: true, help: "`NAME` of the only branch whose specs are applied (default: any branch)"},
-		{name: "no-refresh", group: Pass, value: toggle(&c.NoRefresh, false), reload: true, help: "do not read the organization first, unless nothing is known about it"},
-		{name: "release", group: Pass, value: names(&c.Release), help: "release the held changes with these `IDS` in this run (plan and --once only)"},
-		{name: "only", group: Select, value: names(&c.Only), help: "process only the users with these email `ADDRESSES`"},
-		{name: "select", group: Select, value: str(&c.Select, ""), help: "process only the users declared with `FIELD=VALUE,...`"},
+		{name: "branch", group: Pass, value: value(&c.Branch, ""), reload: true, help: "`NAME` of the only branch whose specs are applied (default: any branch)"},
+		{name: "no-refresh", group: Pass, value: value(&c.NoRefresh, false), reload: true, help: "do not read the organization first, unless nothing is known about it"},
+		{name: "release", group: Pass, value: value(&c.Release, nil), help: "release the held changes with these `IDS` in this run (plan and --once only)"},
+		{name: "only", group: Select, value: value(&c.Only, nil), help: "process only the users with these email `ADDRESSES`"},
+		{name: "select", group: Select, value: value(&c.Select, ""), help: "process only the users declared with `FIELD=VALUE,...`"},
 
-		{name: "create", group: Plan, value: toggle(&c.Create, true), reload: true,
+		{name: "create", group: Plan, value: value(&c.Create, true), reload: true,
 			help: "create declared users that do not exist, and restore deleted ones; the default is false while email is unmanaged"},
-		{name: "adopt", group: Plan, value: toggle(&c.Adopt, true), reload: true, help: "manage declared users that already exist"},
+		{name: "adopt", group: Plan, value: value(&c.Adopt, true), reload: true, help: "manage declared users that already exist"},
 		{name: "change-window", group: Plan, value: windows(&c.ChangeWindow), reload: true,
 			help: "`HOURS` in which routing may be changed, such as 'Mon-Fri 20:00-06:00 Europe/Madrid'; separate several with semicolons (default: always)"},
-		{name: "change-window-fields", group: Plan, value: names(&c.ChangeWindowFields, fieldNames(plan.RoutingFields())...), reload: true,
+		{name: "change-window-fields", group: Plan, value: value(&c.ChangeWindowFields, fieldNames(plan.RoutingFields())), reload: true,
 			help: "`FIELDS` that wait for a change window; deactivations and removals never wait"},
 
-		{name: "on-removal", group: Guards, value: str(&c.OnRemoval, "unmanage"), rule: oneOf(&c.OnRemoval, "unmanage", "deactivate", "delete"), reload: true,
+		{name: "on-removal", group: Guards, value: choice(&c.OnRemoval, "unmanage", "unmanage", "deactivate", "delete"), reload: true,
 			help: "what to do with managed users whose spec was removed"},
-		{name: "on-drift", group: Guards, value: str(&c.OnDrift, "enforce"), rule: oneOf(&c.OnDrift, "enforce", "report"), reload: true,
+		{name: "on-drift", group: Guards, value: choice(&c.OnDrift, "enforce", "enforce", "report"), reload: true,
 			help: "what to do with changes made in Genesys"},
-		{name: "max-removals", group: Guards, value: limited(&c.MaxRemovals, &plan.Limit{Percent: 5, Floor: 10}), reload: true,
+		{name: "max-removals", group: Guards, value: value(&c.MaxRemovals, &plan.Limit{Percent: 5, Floor: 10}), reload: true,
 			help: "most users removed in 24 hours: a percentage, but at least a number; more are held until released"},
-		{name: "max-deactivations", group: Guards, value: limited(&c.MaxDeactivations, &plan.Limit{Percent: 10, Floor: 20}), reload: true,
+		{name: "max-deactivations", group: Guards, value: value(&c.MaxDeactivations, &plan.Limit{Percent: 10, Floor: 20}), reload: true,
 			help: "most users deactivated in 24 hours"},
-		{name: "max-creations", group: Guards, value: limited(&c.MaxCreations, &plan.Limit{Percent: 10, Floor: 100}), reload: true,
+		{name: "max-creations", group: Guards, value: value(&c.MaxCreations, &plan.Limit{Percent: 10, Floor: 100}), reload: true,
 			help: "most users created or restored in 24 hours, as a percentage of all users in the organization; a first import is not limited"},
-		{name: "max-renames", group: Guards, value: limited(&c.MaxRenames, &plan.Limit{Percent: 2, Floor: 5}), reload: true,
+		{name: "max-renames", group: Guards, value: value(&c.MaxRenames, &plan.Limit{Percent: 2, Floor: 5}), reload: true,
 			help: "most users whose email address changes in 24 hours"},
-		{name: "max-losses", former: "max-skill-losses", group: Guards, value: limited(&c.MaxLosses, &plan.Limit{Percent: 50, Floor: 20}), reload: true,
+		{name: "max-losses", former: "max-skill-losses", group: Guards, value: value(&c.MaxLosses, &plan.Limit{Percent: 50, Floor: 20}), reload: true,
 			help: "most users who lose the same skill, language, queue, group, role or location in 24 hours, as a percentage of those who have it"},
-		{name: "max-changes", group: Guards, value: limited(&c.MaxChanges, nil), reload: true,
+		{name: "max-changes", group: Guards, value: value(&c.MaxChanges, nil), reload: true,
 			help: "most users with changes to fields other than email and state in one plan"},
-		{name: "hold-reactivations", group: Guards, value: toggle(&c.HoldReactivations, true), reload: true,
+		{name: "hold-reactivations", group: Guards, value: value(&c.HoldReactivations, true), reload: true,
 			help: "hold users who were deactivated or deleted by somebody else until they are released or their own spec is edited"},
-		{name: "protect", group: Guards, value: names(&c.Protect), reload: true, help: "`USERS`, by email address or id, who are never changed"},
-		{name: "admin-roles", group: Guards, value: names(&c.AdminRoles, "Master Admin", "admin"), reload: true, help: "`ROLES` of administrators"},
-		{name: "min-admins", group: Guards, value: whole(&c.MinAdmins, 2), rule: atLeast(&c.MinAdmins, 0), reload: true,
+		{name: "protect", group: Guards, value: value(&c.Protect, nil), reload: true, help: "`USERS`, by email address or id, who are never changed"},
+		{name: "admin-roles", group: Guards, value: value(&c.AdminRoles, []string{"Master Admin", "admin"}), reload: true, help: "`ROLES` of administrators"},
+		{name: "min-admins", group: Guards, value: value(&c.MinAdmins, 2), rule: atLeast(&c.MinAdmins, 0), reload: true,
 			help: "least number of active users who must keep one of the --admin-roles; 0: not checked"},
-		{name: "allow-roles", group: Guards, value: names(&c.AllowRoles), reload: true, help: "`ROLES` that specs may give to users who do not have them; '*': any"},
-		{name: "allow-divisions", group: Guards, value: names(&c.AllowDivisions, "*"), reload: true, help: "`DIVISIONS` that specs may put users and roles into"},
-		{name: "allow-queues", group: Guards, value: names(&c.AllowQueues, "*"), reload: true, help: "`QUEUES` that specs may add users to"},
-		{name: "allow-groups", group: Guards, value: names(&c.AllowGroups, "*"), reload: true, help: "`GROUPS` that specs may add users to; groups can grant roles"},
+		{name: "allow-roles", group: Guards, value: value(&c.AllowRoles, nil), reload: true, help: "`ROLES` that specs may give to users who do not have them; '*': any"},
+		{name: "allow-divisions", group: Guards, value: value(&c.AllowDivisions, []string{"*"}), reload: true, help: "`DIVISIONS` that specs may put users and roles into"},
+		{name: "allow-queues", group: Guards, value: value(&c.AllowQueues, []string{"*"}), reload: true, help: "`QUEUES` that specs may add users to"},
+		{name: "allow-groups", group: Guards, value: value(&c.AllowGroups, []string{"*"}), reload: true, help: "`GROUPS` that specs may add users to; groups can grant roles"},
 
-		{name: "unmanaged-fields", group: Read, value: names(&c.UnmanagedFields), reload: true,
+		{name: "unmanaged-fields", group: Read, value: value(&c.UnmanagedFields, nil), reload: true,
 			help: "`FIELDS` that another system manages, set only when a user is created; scim: those of a SCIM identity provider"},
-		{name: "detail-interval", group: Read, value: duration(&c.DetailInterval, 24*time.Hour), rule: notNegative(&c.DetailInterval), reload: true,
+		{name: "detail-interval", group: Read, value: value(&c.DetailInterval, 24*time.Hour), rule: notNegative(&c.DetailInterval), reload: true,
 			help: "how often roles, queues, utilization, voicemail and external ids of all users are read again; 0: never"},
 
-		{name: "max-rate", group: Rate, value: number(&c.MaxRate, 0), rule: finite(&c.MaxRate), reload: true, help: "most API calls per second; 0: what the API allows"},
-		{name: "max-in-flight", group: Rate, value: whole(&c.MaxInFlight, 10), rule: atLeast(&c.MaxInFlight, 1), help: "most API calls in flight for each access token"},
-		{name: "tokens", group: Rate, value: whole(&c.Tokens, 1), rule: between(&c.Tokens, 1, aimd.MaxTokens), help: "most access tokens in use at once, 1 to 10; see the README before you raise it"},
+		{name: "max-rate", group: Rate, value: value(&c.MaxRate, 0), rule: finite(&c.MaxRate), reload: true, help: "most API calls per second; 0: what the API allows"},
+		{name: "max-in-flight", group: Rate, value: value(&c.MaxInFlight, 10), rule: atLeast(&c.MaxInFlight, 1), help: "most API calls in flight for each access token"},
+		{name: "tokens", group: Rate, value: value(&c.Tokens, 1), rule: between(&c.Tokens, 1, aimd.MaxTokens), help: "most access tokens in use at once, 1 to 10; see the README before you raise it"},
 		{name: "reserve", group: Rate, value: share(&c.Reserve), reload: true,
 			help: "share of the API quota to leave to other programs, 0% to 90%; more is left if they are seen using it"},
-		{name: "retry-429", group: Rate, value: toggle(&c.Retry429, true), help: "wait as long as a 429 response asks for, and go on; false: end the pass with the first one"},
-		{name: "retry-5xx", group: Rate, value: toggle(&c.Retry5xx, true), help: "retry after a 5xx response; false: the user fails, unless the call is found to have succeeded"},
-		{name: "retry-max", group: Rate, value: whole(&c.RetryMax, 5), rule: atLeast(&c.RetryMax, 0), help: "most retries of a call without a usable response in one pass"},
-		{name: "retry-min-wait", group: Rate, value: duration(&c.RetryMinWait, time.Second), rule: positive(&c.RetryMinWait), help: "wait before the first retry; doubles with each retry"},
-		{name: "retry-max-wait", group: Rate, value: duration(&c.RetryMaxWait, 30*time.Second),
-			rule: rule{want: "at least --retry-min-wait", valid: func() bool { return c.RetryMaxWait >= c.RetryMinWait }}, help: "longest wait between retries"},
-		{name: "search-lag", group: Rate, value: duration(&c.SearchLag, time.Minute), rule: positive(&c.SearchLag), reload: true,
+		{name: "retry-429", group: Rate, value: value(&c.Retry429, true), help: "wait as long as a 429 response asks for, and go on; false: end the pass with the first one"},
+		{name: "retry-5xx", group: Rate, value: value(&c.Retry5xx, true), help: "retry after a 5xx response; false: the user fails, unless the call is found to have succeeded"},
+		{name: "retry-max", group: Rate, value: value(&c.RetryMax, 5), rule: atLeast(&c.RetryMax, 0), help: "most retries of a call without a usable response in one pass"},
+		{name: "retry-min-wait", group: Rate, value: value(&c.RetryMinWait, time.Second), rule: positive(&c.RetryMinWait), help: "wait before the first retry; doubles with each retry"},
+		{name: "retry-max-wait", group: Rate, value: value(&c.RetryMaxWait, 30*time.Second),
+			rule: rule{"at least --retry-min-wait", func() bool { return c.RetryMaxWait >= c.RetryMinWait }}, help: "longest wait between retries"},
+		{name: "search-lag", group: Rate, value: value(&c.SearchLag, time.Minute), rule: positive(&c.SearchLag), reload: true,
 			help: "how long the API's search may not find a new user; a create call without a response is not repeated before"},
 
-		{name: "notify-url-file", group: Webhook, value: str(&c.NotifyURLFile, ""), help: "`FILE` with the URL of a webhook for notifications, readable only by its owner"},
-		{name: "notify-format", group: Webhook, value: str(&c.NotifyFormat, "auto"), rule: oneOf(&c.NotifyFormat, notifyFormats()...), help: "notification format (auto: by the host of the webhook)"},
-		{name: "notify-name", group: Webhook, value: str(&c.NotifyName, ""), help: "`NAME` of this installation in notifications"},
+		{name: "notify-url-file", group: Webhook, value: value(&c.NotifyURLFile, ""), help: "`FILE` with the URL of a webhook for notifications, readable only by its owner"},
+		{name: "notify-format", group: Webhook, value: choice(&c.NotifyFormat, "auto", notifyFormats()...), help: "notification format (auto: by the host of the webhook)"},
+		{name: "notify-name", group: Webhook, value: value(&c.NotifyName, ""), help: "`NAME` of this installation in notifications"},
 
-		{name: "notify-repeat", group: Daemon, value: duration(&c.NotifyRepeat, 24*time.Hour), rule: notNegative(&c.NotifyRepeat), help: "how often a notification is repeated while its cause lasts; 0: never"},
-		{name: "notify-details", group: Daemon, value: toggle(&c.NotifyDetails, true), help: "name users, files and errors in notifications; false: only counts and commands"},
-		{name: "once", group: Daemon, value: toggle(&c.Once, false), help: "make one full pass, then exit"},
-		{name: "listen", group: Daemon, value: str(&c.Listen, ""), help: "serve the status page, metrics and health checks on `HOST:PORT`, such as 127.0.0.1:8787 (default: not served)"},
-		{name: "listen-hosts", group: Daemon, value: names(&c.ListenHosts), help: "further host `NAMES` under which browsers may open the status page"},
-		{name: "ready-max-held", group: Daemon, value: whole(&c.ReadyMaxHeld, 100), help: "/readyz fails while more users are held; -1: no limit"},
-		{name: "ready-max-quarantined", group: Daemon, value: whole(&c.ReadyMaxQuarantined, 100), help: "/readyz fails while more users are quarantined; -1: no limit"},
-		{name: "refresh-interval", group: Daemon, value: duration(&c.RefreshInterval, 15*time.Minute), rule: positive(&c.RefreshInterval), reload: true,
+		{name: "notify-repeat", group: Daemon, value: value(&c.NotifyRepeat, 24*time.Hour), rule: notNegative(&c.NotifyRepeat), help: "how often a notification is repeated while its cause lasts; 0: never"},
+		{name: "notify-details", group: Daemon, value: value(&c.NotifyDetails, true), help: "name users, files and errors in notifications; false: only counts and commands"},
+		{name: "once", group: Daemon, value: value(&c.Once, false), help: "make one full pass, then exit"},
+		{name: "listen", group: Daemon, value: value(&c.Listen, ""), help: "serve the status page, metrics and health checks on `HOST:PORT`, such as 127.0.0.1:8787 (default: not served)"},
+		{name: "listen-hosts", group: Daemon, value: value(&c.ListenHosts, nil), help: "further host `NAMES` under which browsers may open the status page"},
+		{name: "ready-max-held", group: Daemon, value: value(&c.ReadyMaxHeld, 100), help: "/readyz fails while more users are held; -1: no limit"},
+		{name: "ready-max-quarantined", group: Daemon, value: value(&c.ReadyMaxQuarantined, 100), help: "/readyz fails while more users are quarantined; -1: no limit"},
+		{name: "refresh-interval", group: Daemon, value: value(&c.RefreshInterval, 15*time.Minute), rule: positive(&c.RefreshInterval), reload: true,
 			help: "how often the daemon reads the whole organization"},
-		{name: "resync-interval", group: Daemon, value: duration(&c.ResyncInterval, time.Minute), rule: positive(&c.ResyncInterval), reload: true,
+		{name: "resync-interval", group: Daemon, value: value(&c.ResyncInterval, time.Minute), rule: positive(&c.ResyncInterval), reload: true,
 			help: "how often the daemon reads all specs, even without a file event"},
 	}
 }
 
 // declare declares the flag of a setting, which sets its default.
 func (s setting) declare(f *pflag.FlagSet) {
-	help := s.help
-	if s.valid != nil && s.values != nil {
-		help += ": " + s.want
-	}
-	s.value(f, s.name, help)
+	s.value(f, s.name, s.help)
 	if s.want != "" {
-		f.Lookup(s.name).Annotations = map[string][]string{wantAnnotation: {s.want}}
+		annotate(f, s.name, wantAnnotation, s.want)
 	}
 }
-
-// LogFormats are the values of --log-format. auto: the systemd journal where stderr leads there, text on a terminal,
-// else JSON.
-func LogFormats() []string { return []string{"auto", "text", "json", "journal"} }
 
 func notifyFormats() []string {
 	all := []string{"auto"}

@@ -25,9 +25,9 @@ type UntrustedError struct {
 
 func (e *UntrustedError) Error() string { return fmt.Sprintf("%s: %s %q", e.Reason, e.verb, e.Fix) }
 
-// readTrusted reads a file that says what the program does or holds a secret: every one but the specs and the
-// state file. It returns a *UntrustedError for one that somebody else than its reader or root may have written, and for
-// a private one that somebody else can read.
+// readTrusted reads a file that decides what the program does or holds a secret: every file but the specs and the state
+// file. It returns an *UntrustedError for one that anybody but its reader and root may have written, and for a private
+// one that others can read.
 func readTrusted(path string, private bool) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -40,7 +40,7 @@ func readTrusted(path string, private bool) ([]byte, error) {
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode()&fs.ModeDevice == 0 { // what is written to /dev/null or a terminal is not read
 		owner, caller := ids{int(st.Uid), int(st.Gid)}, ids{os.Geteuid(), os.Getegid()}
-		if err := mistrust(path, info.Mode().Perm(), owner, caller, private); err != nil {
+		if err := checkOwner(path, info.Mode().Perm(), owner, caller, private); err != nil {
 			return nil, err
 		}
 	}
@@ -54,41 +54,41 @@ func readTrusted(path string, private bool) ([]byte, error) {
 // ids are a user and a group, of a file or of a process.
 type ids struct{ user, group int }
 
-// mistrust is what is wrong with the owner and the mode of a file that the caller reads; nil if nothing is.
-func mistrust(path string, mode fs.FileMode, owner, caller ids, private bool) error {
-	wrong, fix := "", ""
+// checkOwner returns an *UntrustedError for the owner or the mode of a file that the caller reads; nil if they are right.
+func checkOwner(path string, mode fs.FileMode, owner, caller ids, private bool) error {
+	reason, fix := "", ""
 	switch {
 	case owner.user != 0 && owner.user != caller.user:
-		wrong = fmt.Sprintf("%s belongs to user id %d, and usersyncd runs as %d", path, owner.user, caller.user)
+		reason = fmt.Sprintf("%s belongs to user id %d, and usersyncd runs as %d", path, owner.user, caller.user)
 		fix = "chown " + strconv.Itoa(caller.user)
 	case private && mode&0o077 != 0:
-		wrong, fix = "others can read "+path, "chmod 600"
+		reason, fix = "others can read "+path, "chmod 600"
 	case mode&0o002 != 0:
-		wrong, fix = "everybody can write "+path, "chmod o-w"
+		reason, fix = "everybody can write "+path, "chmod o-w"
 	case mode&0o020 != 0 && owner.group != caller.group:
-		wrong, fix = fmt.Sprintf("group id %d can write %s", owner.group, path), "chmod g-w"
+		reason, fix = fmt.Sprintf("group id %d can write %s", owner.group, path), "chmod g-w"
 	default:
 		return nil
 	}
-	return &UntrustedError{wrong, "run", fix + " " + text.ShellWord(path)}
+	return &UntrustedError{reason, "run", fix + " " + text.ShellWord(path)}
 }
 
-// workTree is the root of the git work tree that a directory is in; "" outside of git. Other than for a revision
-// it does not count whether git can use the repository: files of a checkout stay files of a checkout.
+// workTree is the root of the git work tree that a directory is in; "" outside of git. Unlike for a
+// revision, git need not be able to use the repository: files of a checkout stay files of a checkout.
 func workTree(dir string) (string, error) {
 	dir, err := physical(dir)
 	for err == nil {
-		if _, err = os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		_, missing := os.Lstat(filepath.Join(dir, ".git"))
+		switch parent := filepath.Dir(dir); {
+		case missing == nil:
 			return dir, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
+		case !errors.Is(missing, fs.ErrNotExist):
+			return "", missing
+		case parent == dir:
 			return "", nil
+		default:
+			dir = parent
 		}
-		dir, err = parent, nil
 	}
 	return "", err
 }
@@ -96,23 +96,16 @@ func workTree(dir string) (string, error) {
 // within reports whether a file, or the link of that name, is in a directory, and returns where that is.
 func within(file, dir string) (root string, in bool, err error) {
 	root, err = physical(dir)
-	if err != nil {
-		return "", false, err
-	}
-	target, err := physical(file)
-	if err != nil {
-		return "", false, err
-	}
-	folder, err := physical(filepath.Dir(file))
-	if err != nil {
+	target, wrong := physical(file)
+	folder, unknown := physical(filepath.Dir(file))
+	if err = errors.Join(err, wrong, unknown); err != nil {
 		return "", false, err
 	}
 	for _, path := range []string{target, filepath.Join(folder, filepath.Base(file))} {
-		if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
-			return root, true, nil
-		}
+		rel, err := filepath.Rel(root, path)
+		in = in || err == nil && filepath.IsLocal(rel)
 	}
-	return root, false, nil
+	return root, in, nil
 }
 
 // physical is the absolute path of what a path leads to, which need not be there yet.
@@ -147,7 +140,7 @@ func (c *Config) FilesInCheckout() []string {
 // InCheckout reports whether a file is in the work tree of the folder of specs, or below that folder; dir is "" if no
 // specs are read.
 func InCheckout(file, dir string) bool {
-	if dir == "" {
+	if file == "" || dir == "" {
 		return false
 	}
 	root, err := workTree(dir)
@@ -155,5 +148,5 @@ func InCheckout(file, dir string) bool {
 		root = dir
 	}
 	_, in, err := within(file, root)
-	return file != "" && err == nil && in
+	return err == nil && in
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func TestMistrust(t *testing.T) {
+func TestCheckOwner(t *testing.T) {
 	me := ids{1000, 100}
 	for _, test := range []struct {
 		mode    fs.FileMode
@@ -42,7 +42,7 @@ func TestMistrust(t *testing.T) {
 		{0o644, ids{1001, 100}, ids{0, 0}, false, `f belongs to user id 1001, and usersyncd runs as 0: run "chown 0 f"`},
 	} {
 		got := ""
-		if err := mistrust("f", test.mode, test.owner, test.caller, test.private); err != nil {
+		if err := checkOwner("f", test.mode, test.owner, test.caller, test.private); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -57,7 +57,6 @@ func TestReadTrusted(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	with := func(set func(c *Config), env map[string]string) *Config {
 		c := New(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
-		c.ClientID = "demo"
 		if set != nil {
 			set(c)
 		}
@@ -100,7 +99,7 @@ func TestReadTrusted(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			mistrusted := func(want string) {
+			untrusted := func(want string) {
 				t.Helper()
 				err := read()
 				if e, ok := errors.AsType[*UntrustedError](err); !ok || !errors.As(err, new(*Error)) || !strings.Contains(err.Error(), name+": "+want) {
@@ -116,13 +115,13 @@ func TestReadTrusted(t *testing.T) {
 			if strings.HasPrefix(name, "--") && name != "--config" {
 				want = "others can read "
 			}
-			mistrusted(want)
+			untrusted(want)
 			if os.Geteuid() == 0 { // nobody else may give files away
 				put(content, 0o600)
 				if err := os.Chown(file, 12345, 0); err != nil {
 					t.Fatal(err)
 				}
-				mistrusted(file + " belongs to user id 12345, and usersyncd runs as 0")
+				untrusted(file + " belongs to user id 12345, and usersyncd runs as 0")
 				put(content, 0o620)
 				if err := os.Chown(file, 0, 12345); err != nil {
 					t.Fatal(err)
@@ -130,7 +129,7 @@ func TestReadTrusted(t *testing.T) {
 				if want == "everybody can write " {
 					want = "group id 12345 can write "
 				}
-				mistrusted(want)
+				untrusted(want)
 			}
 			put(strings.Repeat("#", maxTrusted+1), 0o600)
 			if err := read(); err == nil || !strings.Contains(err.Error(), "is larger than 1024 KiB") {

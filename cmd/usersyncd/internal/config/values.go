@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -18,36 +19,38 @@ import (
 // A declaration declares a flag with its default.
 type declaration func(f *pflag.FlagSet, name, help string)
 
-func str(p *string, def string) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.StringVar(p, name, def, help) }
+// value declares a flag that sets *p, a string, bool, int, float64, time.Duration, []string or *plan.Limit.
+func value[T any](p *T, def T) declaration {
+	return func(f *pflag.FlagSet, name, help string) {
+		*p = def
+		switch p := any(p).(type) {
+		case *string:
+			f.StringVar(p, name, *p, help)
+		case *bool:
+			f.BoolVar(p, name, *p, help)
+		case *int:
+			f.IntVar(p, name, *p, help)
+		case *float64:
+			f.Float64Var(p, name, *p, help)
+		case *time.Duration:
+			f.DurationVar(p, name, *p, help)
+		case *[]string:
+			NamesVar(f, p, name, *p, help)
+		case **plan.Limit:
+			f.Var(limit{p}, name, help)
+		}
+	}
 }
 
-func toggle(p *bool, def bool) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.BoolVar(p, name, def, help) }
-}
-
-func whole(p *int, def int) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.IntVar(p, name, def, help) }
-}
-
-func number(p *float64, def float64) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.Float64Var(p, name, def, help) }
-}
-
-func duration(p *time.Duration, def time.Duration) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.DurationVar(p, name, def, help) }
+func suggested(p *string, values []string) declaration {
+	return func(f *pflag.FlagSet, name, help string) {
+		f.StringVar(p, name, "", help)
+		annotate(f, name, valuesAnnotation, values...)
+	}
 }
 
 func share(p *float64) declaration {
 	return func(f *pflag.FlagSet, name, help string) { f.Var((*percent)(p), name, help) }
-}
-
-func limited(p **plan.Limit, def *plan.Limit) declaration {
-	return func(f *pflag.FlagSet, name, help string) { *p = def; f.Var(limit{p}, name, help) }
-}
-
-func names(p *[]string, def ...string) declaration {
-	return func(f *pflag.FlagSet, name, help string) { NamesVar(f, p, name, def, help) }
 }
 
 func windows(p *[]string) declaration {
@@ -90,6 +93,44 @@ func (l *list) Set(text string) error {
 
 // Type implements pflag.Value.
 func (l *list) Type() string { return map[string]string{",": "list", ";": "windows"}[l.sep] }
+
+func choice(p *string, def string, values ...string) declaration {
+	return func(f *pflag.FlagSet, name, help string) { ChoiceVar(f, p, name, def, values, help) }
+}
+
+// ChoiceVar declares a flag that takes one of a few values. The help text gets their list.
+func ChoiceVar(f *pflag.FlagSet, p *string, name, def string, values []string, help string) {
+	*p = def
+	last := len(values) - 1
+	want := strings.Join(values[:last], ", ") + " or " + values[last]
+	f.Var(&oneOf{p, values}, name, help+": "+want)
+	annotate(f, name, wantAnnotation, want)
+	annotate(f, name, valuesAnnotation, values...)
+}
+
+func annotate(f *pflag.FlagSet, name, key string, values ...string) {
+	_ = f.SetAnnotation(name, key, values) // fails only for a flag that is not there
+}
+
+// oneOf is a flag that takes one of a few values.
+type oneOf struct {
+	value  *string
+	values []string
+}
+
+func (o *oneOf) String() string { return *o.value }
+
+// Set implements pflag.Value.
+func (o *oneOf) Set(text string) error {
+	if !slices.Contains(o.values, text) {
+		return errors.New("not one of the values")
+	}
+	*o.value = text
+	return nil
+}
+
+// Type implements pflag.Value.
+func (o *oneOf) Type() string { return "string" }
 
 // mostReserved leaves enough of a quota to work with.
 const mostReserved = 0.9
@@ -153,38 +194,35 @@ func (l limit) Type() string { return "limit" }
 
 // A rule says which values of a setting are allowed.
 type rule struct {
-	want   string      // completes "must be"
-	valid  func() bool // nil: any value
-	values []string    // for completion
-}
-
-func oneOf(p *string, values ...string) rule {
-	last := len(values) - 1
-	return rule{strings.Join(values[:last], ", ") + " or " + values[last], func() bool { return slices.Contains(values, *p) }, values}
+	want  string      // completes "must be"
+	valid func() bool // nil: any value
 }
 
 func atLeast(p *int, least int) rule {
-	return rule{want: "a whole number of at least " + strconv.Itoa(least), valid: func() bool { return *p >= least }}
+	return rule{"a whole number of at least " + strconv.Itoa(least), func() bool { return *p >= least }}
 }
 
 func between(p *int, least, most int) rule {
-	return rule{want: "a whole number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most), valid: func() bool { return *p >= least && *p <= most }}
+	return rule{fmt.Sprintf("a whole number from %d to %d", least, most), func() bool { return *p >= least && *p <= most }}
 }
 
 func finite(p *float64) rule {
-	return rule{want: "a number of calls per second, or 0", valid: func() bool { return *p >= 0 && !math.IsInf(*p, 1) }}
+	return rule{"a number of calls per second, or 0", func() bool { return *p >= 0 && !math.IsInf(*p, 1) }}
 }
 
 func positive(p *time.Duration) rule {
-	return rule{want: "a positive duration, such as 30s or 15m", valid: func() bool { return *p > 0 }}
+	return rule{"a positive duration, such as 30s or 15m", func() bool { return *p > 0 }}
 }
 
 func notNegative(p *time.Duration) rule {
-	return rule{want: "a duration, such as 24h, or 0", valid: func() bool { return *p >= 0 }}
+	return rule{"a duration, such as 24h, or 0", func() bool { return *p >= 0 }}
 }
 
-// wantAnnotation is where a flag says which values it takes.
-const wantAnnotation = "want"
+// Annotations of a flag.
+const (
+	wantAnnotation   = "want"   // which values it takes; completes "must be"
+	valuesAnnotation = "values" // for completion
+)
 
 // want says which values a flag takes.
 func want(f *pflag.Flag) string {

@@ -58,24 +58,22 @@ func (e *examination) envFile(context.Context) findings {
 func (e *examination) credentials(context.Context) findings {
 	account, err := e.Credentials()
 	untrusted, _ := errors.AsType[*config.UntrustedError](err)
-	secretFile, others := e.ClientSecretFile, os.FileMode(0o077)
-	if secretFile == "" && strings.HasPrefix(account.SecretSource, "systemd") {
-		dir, _ := e.Getenv("CREDENTIALS_DIRECTORY")
-		secretFile, others = filepath.Join(dir, "client_secret"), 0o007 // systemd shows its access list as the group's mode
-	}
-	info, missing := os.Stat(secretFile)
 	switch {
-	case secretFile != "" && missing == nil && info.Mode().Perm()&others != 0:
-		return problem("chmod 600 "+text.ShellWord(secretFile), "others can read the secret in %s", secretFile)
 	case untrusted != nil:
 		return problem(untrusted.Fix, "%s", untrusted.Reason)
 	case errors.Is(err, os.ErrPermission):
 		return problem("run doctor as the owner of that file, or with sudo", "%v", err)
-	case secretFile != "" && err != nil:
-		return problem("write the OAuth client secret, and nothing else, into it, and: chmod 600 "+text.ShellWord(secretFile), "%v", err)
+	case err != nil && e.ClientSecretFile != "":
+		return problem("write the OAuth client secret, and nothing else, into it, and: chmod 600 "+text.ShellWord(e.ClientSecretFile), "%v", err)
 	case err != nil:
 		return problem("export GENESYSCLOUD_OAUTHCLIENT_ID=... GENESYSCLOUD_OAUTHCLIENT_SECRET=...",
 			"no id and secret of an OAuth client in flags, $CREDENTIALS_DIRECTORY, environment or .env%s", e.Account.Note())
+	}
+	dir, _ := e.Getenv("CREDENTIALS_DIRECTORY")
+	file := filepath.Join(dir, "client_secret")
+	// systemd shows its access list as the group's mode.
+	if info, err := os.Stat(file); err == nil && strings.HasPrefix(account.SecretSource, "systemd") && info.Mode().Perm()&0o007 != 0 {
+		return problem("chmod 600 "+text.ShellWord(file), "others can read the secret in %s", file)
 	}
 	e.account = account
 	return ok("client id from %s, secret from %s", account.IDSource, account.SecretSource)

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/sync/control/rpc"
+)
+
+func newSync(c *config.Config, p process) *cobra.Command {
+	refresh := false
+	cmd := &cobra.Command{
+		Use:   "sync [flags]",
+		Short: "Have the daemon make a pass now, and print its result",
+		Long: `sync has the running daemon make a pass as soon as the current one has ended,
+and prints its result. With --refresh the daemon reads the organization first,
+so that changes made in Genesys are seen. The exit code is that of --once.`,
+		Example: `  usersyncd sync
+  sudo usersyncd sync --refresh`,
+		Args: noArgs,
+		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+			client, err := dial(cmd.Context(), c)
+			if errors.Is(err, rpc.ErrNoDaemon) {
+				return fmt.Errorf("%w; start one, or make a pass with usersyncd --once DIR", err)
+			}
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			defer p.noteWait()()
+			res, err := client.Sync(cmd.Context(), refresh)
+			if res != nil {
+				if err := p.show(c.Output, res, func(w io.Writer) { printResult(w, res) }); err != nil {
+					return err
+				}
+			}
+			if err != nil {
+				return refused(p, res, err)
+			}
+			if err := outcome(res); err != nil || len(res.Problems) == 0 {
+				return err
+			}
+			return &exitError{code: exitInvalid} // they are printed, and the other users are applied
+		}),
+	}
+	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")
+	c.Declare(cmd, config.Query)
+	return cmd
+}
