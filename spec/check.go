@@ -9,14 +9,14 @@ import (
 	"usersyncd/spec/text"
 )
 
-// checker finds what is wrong between users.
+// checker finds problems between users.
 type checker struct {
 	tree                    *Tree
 	all                     []declaration // ok is cleared of those with a problem
 	byEmail, byID, byFormer index
 }
 
-// check fills in Users, Leavers and Problems. It changes all.
+// check sets Users, Leavers and Problems. It changes all.
 func (t *Tree) check(all []declaration) {
 	c := checker{t, all, make(index, len(all)), make(index), make(index)}
 	for i := range all {
@@ -42,7 +42,7 @@ func (t *Tree) check(all []declaration) {
 	slices.SortFunc(t.Users, byKey)
 	slices.SortFunc(t.Leavers, byKey)
 	strictyaml.SortProblems(t.Problems)
-	t.Problems = slices.Compact(t.Problems) // a bad default is found again by every user below it
+	t.Problems = slices.Compact(t.Problems) // every user below a bad default reports it
 }
 
 func (c *checker) refuse(d *declaration, at Pos, field, message string) {
@@ -60,7 +60,7 @@ func (c *checker) duplicates(d *declaration) {
 	}
 }
 
-// renames refuses a former address that another user names too, or that the same person is still declared at.
+// renames refuses a former address that another user names too, or at which the same person is still declared.
 func (c *checker) renames(d *declaration) {
 	for _, f := range d.former {
 		if f.key == d.user.Key {
@@ -76,13 +76,13 @@ func (c *checker) renames(d *declaration) {
 }
 
 // succeeds reports whether a user who is declared at a former address of another is another person, such as a new
-// hire. They must say so by their name, which a new hire has; else it may be the spec from before the rename.
+// hire: they have another name. Without one, it may be the spec from before the rename.
 func (d *declaration) succeeds(renamed *declaration) bool {
 	name := d.user.Fields[Name]
 	return name != "" && name != renamed.user.Fields[Name]
 }
 
-// successors refuses whoever is declared at a former address of a user with a problem. Until that user can be
+// successors refuses users that are declared at a former address of a user with a problem: until that user can be
 // renamed, the account with the address is theirs.
 func (c *checker) successors() {
 	var refused []*declaration
@@ -111,13 +111,13 @@ func (d *declaration) pathOf(key string) string {
 	return d.path + "." + key
 }
 
-// formerAt is where a former address stands.
+// formerAt is the position of a former address.
 func (d *declaration) formerAt(key string) Pos {
 	i := slices.IndexFunc(d.former, func(f former) bool { return f.key == key })
 	return d.former[i].at
 }
 
-// index finds the first two users who say a name, as their address or as something else.
+// index holds the first two users with a name: an address, an id or a former address.
 type index map[string][2]*declaration
 
 func (x index) add(name string, d *declaration) {
@@ -133,7 +133,7 @@ func (x index) add(name string, d *declaration) {
 	x[name] = p
 }
 
-// besides returns another user than d who says the name; nil if there is none.
+// besides returns a user other than d with the name; nil if there is none.
 func (x index) besides(name string, d *declaration) *declaration {
 	p := x[name]
 	if p[0] == d {
@@ -145,12 +145,12 @@ func (x index) besides(name string, d *declaration) *declaration {
 // inactive is the state of a leaver.
 const inactive Value = `"inactive"`
 
-// leavers returns the users who have a problem and are certainly to be inactive all the same: their file is whole
-// YAML, their own mapping says one email and one state, which is inactive, and no other spec leaves in doubt who
-// they are. Of two specs with one address both must say so.
+// leavers returns the users who have a problem and are certainly to be inactive all the same: their file is valid YAML,
+// their own mapping has one email and one state, which is inactive, and no other spec leaves in doubt who they are. If
+// two specs have the same address, both must be inactive.
 func (c *checker) leavers() []*User {
 	leavers := map[string]*User{}
-	owners := map[string]string{} // keys of leavers by what they are found by: id or former address
+	owners := map[string]string{} // keys of leavers, by id and former address
 	for i := range c.all {
 		d := &c.all[i]
 		if d.ok || !d.inactive {
@@ -171,7 +171,7 @@ func (c *checker) leavers() []*User {
 		return nil
 	}
 	delete(owners, "")
-	contested := map[string]bool{} // former addresses that another user says, too
+	contested := map[string]bool{} // former addresses that another user has, too
 	for i := range c.all {
 		d := &c.all[i]
 		if owner, ok := owners[d.user.ID]; ok && owner != d.user.Key {
@@ -199,7 +199,7 @@ func (c *checker) leavers() []*User {
 	return slices.Collect(maps.Values(leavers))
 }
 
-// leaver is what is certain of a user who is certainly to be inactive.
+// leaver is the part of a leaver that is certain.
 func (d *declaration) leaver() *User {
 	u := &User{Key: d.user.Key, Pos: d.user.Pos, Ordinal: d.user.Ordinal, Fields: Fields{}}
 	for _, f := range []Field{Email, State} {
@@ -215,7 +215,7 @@ func (d *declaration) leaver() *User {
 	return u
 }
 
-// intersect keeps what another spec with the same address says, too.
+// intersect keeps the id and former addresses if another spec with the same address has the same.
 func (u *User) intersect(other *User) {
 	if u.ID != other.ID {
 		u.ID = ""

@@ -12,28 +12,28 @@ import (
 	"usersyncd/spec/strictyaml"
 )
 
-// parsedDefaults is one _defaults.yaml.
+// parsedDefaults is the result of reading a _defaults.yaml.
 type parsedDefaults struct {
 	hash     [sha256.Size]byte
 	node     *strictyaml.Node // nil if the file is unusable
 	problems []Problem
 }
 
-// inherited is what the _defaults.yaml files above a user say, merged.
+// inherited is the content of the _defaults.yaml files above a user, merged.
 type inherited struct {
 	node   *strictyaml.Node // nil if there are none
 	digest string           // of the files; "" if there are none
-	bad    bool             // one of them has a problem, so nobody below is what was meant
+	bad    bool             // one of them has a problem, so no user below can be applied
 }
 
-// folders knows what each folder inherits.
+// folders holds the defaults of each folder.
 type folders struct {
 	files  map[string]file // its _defaults.yaml, by folder
 	parsed map[string]parsedDefaults
 	known  map[string]inherited
 }
 
-// loadDefaults reads every _defaults.yaml.
+// loadDefaults reads the _defaults.yaml files.
 func (l *Loader) loadDefaults(root *os.Root, files []file, t *Tree) (*folders, error) {
 	o := newOpener(root)
 	defer o.close()
@@ -97,7 +97,7 @@ func (f *folders) above(folder string) inherited {
 	return in
 }
 
-// readDefaults reads a _defaults.yaml for its problems; its node is what users inherit.
+// readDefaults checks a _defaults.yaml, and returns the mapping that users inherit.
 func readDefaults(file string, docs []*strictyaml.Node) (*strictyaml.Node, []Problem) {
 	var r schema.Reader
 	docs = slices.DeleteFunc(docs, isNothing)

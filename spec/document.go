@@ -15,10 +15,10 @@ const declaresNobody = "declares no user; delete the file to remove its users"
 // declaration is one user as its file declares it.
 type declaration struct {
 	user *User // Key is "" if the address is unusable
-	ok   bool  // nothing is wrong with it, seen alone
+	ok   bool  // it has no problem by itself
 
-	inactive bool     // certainly so, whatever else is wrong: see leavers
-	doubtful []string // keys that are set twice, and previousEmail if it is not valid
+	inactive bool     // with certainty: see leavers
+	doubtful []string // keys that are set twice, and previousEmail if it is invalid
 
 	path          string // of the user within its document, such as users[3]; "" for all of it
 	emailAt, idAt Pos
@@ -47,7 +47,7 @@ func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declara
 	if len(docs) == 0 {
 		r.Problems = append(r.Problems, Problem{Pos: Pos{File: file, Line: 1, Column: 1}, Message: declaresNobody})
 	}
-	if len(out) > 1 { // users with problems are counted, so that the others keep their places
+	if len(out) > 1 { // users with problems count, too
 		for i := range out {
 			out[i].user.Ordinal = i + 1
 		}
@@ -55,17 +55,17 @@ func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declara
 	return out, r.Problems
 }
 
-// isNothing reports whether a document is empty, as the one after a last "---" is.
+// isNothing reports whether a document is empty, such as after a last "---".
 func isNothing(doc *strictyaml.Node) bool { return doc.IsNull() && doc.Text == "" }
 
-// readList reads a document that is a list of users. What stands beside the list was meant for all of them.
+// readList reads a document that is a list of users. What is written beside the list was meant for all of them.
 func readList(r *schema.Reader, doc *strictyaml.Node, above inherited) (out []declaration) {
 	before := len(r.Problems)
 	r.Mapping(doc, "", keyUsers)
 	ok := len(r.Problems) == before && len(doc.Refused) == 0
 	lists := []*strictyaml.Node{doc.Get(keyUsers)}
 	for _, e := range doc.Refused {
-		if e.Key.Text == keyUsers { // it may contradict the first list
+		if e.Key.Text == keyUsers {
 			lists = append(lists, e.Value)
 		}
 	}
@@ -85,7 +85,7 @@ func readList(r *schema.Reader, doc *strictyaml.Node, above inherited) (out []de
 	return out
 }
 
-// readUser reads one user over what it inherits. What the user's own file overrides was checked where it stands.
+// readUser reads one user over what it inherits. Inherited values that it overrides were checked in their own file.
 func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declaration {
 	before := len(r.Problems)
 	d := declaration{user: &User{Pos: own.Pos}, path: own.Path()}
@@ -136,7 +136,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 	return d
 }
 
-// addOwnPart notes what the user's own mapping says of a field whose value was merged with an inherited one.
+// addOwnPart records the user's own part of a field that was merged with an inherited one.
 func (u *User) addOwnPart(info Info, own, merged *strictyaml.Node) {
 	if own == nil || own == merged {
 		return
@@ -151,8 +151,8 @@ func (u *User) addOwnPart(info Info, own, merged *strictyaml.Node) {
 	u.OwnParts[info.Field] = part
 }
 
-// isSetOnce reports whether a mapping has a key, and nothing else that may be meant for it: another such key, also a
-// refused one, or one in another case or with invisible characters.
+// isSetOnce reports whether a mapping has a key, and no other that may have been meant as it: the same key again, in
+// another case, or with invisible characters.
 func isSetOnce(n *strictyaml.Node, f Field) bool {
 	count := 0
 	for _, e := range slices.Concat(n.Entries, n.Refused) {

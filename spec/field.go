@@ -11,7 +11,7 @@ import (
 // Field names one property of a user, spelled as in the YAML.
 type Field string
 
-// Names of fields, for code that deals with one of them. What a field is stands in its row of the table below.
+// Names of fields, for code that handles one of them. The table below describes the fields.
 const (
 	Email         Field = "email"
 	Name          Field = "name"
@@ -69,8 +69,8 @@ func (i Info) Parse(n *strictyaml.Node) (Value, []Problem) {
 	return v, nil
 }
 
-// table has one row for each field: how it is parsed, checked, suggested, printed, documented and described in the JSON
-// Schema follows from it. Its order is the order in which a change prints the fields.
+// table has one row for each field, from which follow how it is read, checked, compared and documented, and its JSON
+// Schema. Its order is the order in which a change prints the fields.
 var table = []Info{
 	{Field: Email, PerUser: true, kind: schema.As(address(), Text), About: "Address that the user logs in with; the key of the user, compared without case. Required."},
 	{Field: Name, PerUser: true, kind: schema.As(schema.Name(), Text), About: "Full name. Required to create a user."},
@@ -103,7 +103,7 @@ var table = []Info{
 
 const namesExample = "[First name, Second name]"
 
-// Keys of a user that are not fields: they say which user is meant, not what it is like.
+// Keys of a user that are not fields: they identify the user.
 const (
 	KeyID            = "id"
 	KeyPreviousEmail = "previousEmail"
@@ -146,15 +146,14 @@ func knownKeys(defaults bool) []string {
 	return keys
 }
 
-// IsEmpty reports whether the value is the one that empties the field: "", [] or {}. It is false for fields that cannot
-// be emptied.
+// IsEmpty reports whether the value empties the field: "", [] or {}. It is false for fields that cannot be emptied.
 func IsEmpty(f Field, v Value) bool {
 	info, ok := Lookup(f)
 	return ok && info.Empty() != "" && v == Value(info.Empty())
 }
 
-// Equal reports whether observed is what desired asks for. Values are compared as they are, but for those of phones,
-// utilization and voicemail.
+// Equal reports whether observed is what desired asks for. Values are compared as they are, unless the field has its own
+// comparison: phones, utilization and voicemail.
 func Equal(f Field, desired, observed Value) bool {
 	if desired == observed {
 		return true
@@ -163,9 +162,8 @@ func Equal(f Field, desired, observed Value) bool {
 	return info.equal != nil && info.equal(desired, observed)
 }
 
-// References lists the things that must exist in the organization for the value to make sense, each once, in an order
-// that the value alone decides. There are none for a field that names nothing, and for a value that is empty or not
-// one of the field.
+// References lists the things of the organization that a value names, each once, in an order that depends on the value
+// alone.
 func References(f Field, v Value) []Ref {
 	if info, _ := Lookup(f); info.refs != nil {
 		return info.refs(v)
@@ -193,7 +191,7 @@ type Ref struct {
 	Name string // as in the spec; "Name (id)" where several things have the name
 }
 
-// AllDivisions among the divisions of a role means all of them, future ones too. It is no name.
+// AllDivisions, as a division of a role, means all of them, future ones too.
 const AllDivisions = "*"
 
 func textRef(kind Kind) func(Value) []Ref {

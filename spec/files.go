@@ -17,15 +17,16 @@ import (
 	"usersyncd/spec/text"
 )
 
-// errNotRegular, ErrTooLarge, errPointer: why a file is not read.
+// ErrTooLarge is returned for a spec file that is larger than the limit.
+var ErrTooLarge = fmt.Errorf("is larger than %d KiB; split it into several files", strictyaml.MaxFileSize>>10)
+
 var (
 	errNotRegular = errors.New("is not a regular file; put the file itself there")
 	errPointer    = errors.New("is a Git LFS pointer, not the file itself; run git lfs pull in the checkout")
-	ErrTooLarge   = fmt.Errorf("is larger than %d KiB; split it into several files", strictyaml.MaxFileSize>>10)
 )
 
-// opener reads files below a root. It keeps the last folder open, so that reading file after file of
-// one folder costs no walk from the root, and one buffer. It belongs to one goroutine.
+// opener reads files below a root. It keeps the folder of the last file open, which saves the walk from the root, and
+// one buffer. It is not safe for concurrent use.
 type opener struct {
 	root   *os.Root
 	folder string
@@ -44,8 +45,8 @@ func (o *opener) close() {
 	}
 }
 
-// read gives a file's content, which the next read overwrites.
-// A symbolic link, FIFO or device is errNotRegular and is never waited for.
+// read returns a file's content, which the next read overwrites. The error is errNotRegular for a symbolic link, FIFO or
+// device, which does not block.
 func (o *opener) read(name string) (content []byte, err error) {
 	if folder := path.Dir(name); o.open == nil || folder != o.folder {
 		open, err := o.root.OpenRoot(folder)
@@ -55,8 +56,8 @@ func (o *opener) read(name string) (content []byte, err error) {
 		o.close()
 		o.open, o.folder = open, folder
 	}
-	// The walk sorted links out. One that appeared since is refused, or, as os.Root does in spite of
-	// O_NOFOLLOW, followed if it stays below the root: then it only repeats what the tree holds anyway.
+	// The scan refused links. One that appeared since is refused, or, as os.Root does in spite of O_NOFOLLOW, followed
+	// if it stays below the root: then it only repeats a part of the tree.
 	f, err := o.open.OpenFile(path.Base(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -89,14 +90,14 @@ func (o *opener) read(name string) (content []byte, err error) {
 	return o.buf[:n], nil
 }
 
-// isSpecFile reports whether a name is one that the format claims.
+// isSpecFile reports whether a file of this name is a spec file.
 func isSpecFile(name string) bool {
 	ext := path.Ext(name)
 	return !isHidden(name) && (ext == ".yaml" || ext == ".yml")
 }
 
-// ofSpecs reports whether a path, relative to the root, is a spec file's, or a folder's that may have some.
-func ofSpecs(name string, folder bool) bool {
+// isSpecPath reports whether a path, relative to the root, is that of a spec file, or of a folder that may have some.
+func isSpecPath(name string, folder bool) bool {
 	if name == "." {
 		return folder
 	}
@@ -111,14 +112,14 @@ func IsDefaults(name string) bool {
 	return base == "_defaults.yaml" || base == "_defaults.yml"
 }
 
-// safeName reports whether a file or folder name shows what it is.
+// safeName reports whether a name has only visible characters.
 func safeName(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
 		return strictyaml.Invisible(r) || !unicode.IsPrint(r)
 	})
 }
 
-// whyUnread says what a person can do about a file that could not be read.
+// whyUnread tells people what to do about a file that could not be read.
 func whyUnread(err error) string {
 	switch {
 	case errors.Is(err, errNotRegular), errors.Is(err, ErrTooLarge), errors.Is(err, errPointer):
@@ -127,13 +128,13 @@ func whyUnread(err error) string {
 		return "may not be read by the user that usersyncd runs as; change its permissions"
 	}
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		err = at.Err // the place is said already
+		err = at.Err // the path is in the problem already
 	}
 	return "cannot be read: " + text.Escape(err.Error())
 }
 
-// insteadOfLink says what a person can do about a symbolic link. In a volume that Kubernetes makes of a
-// ConfigMap every name is one, into the folder ..data, a link that moves when the ConfigMap changes.
+// insteadOfLink tells people what to do about a symbolic link. In a volume that Kubernetes makes of a ConfigMap every
+// name is a link into the folder ..data, itself a link that moves when the ConfigMap changes.
 func insteadOfLink(root *os.Root, name, kind string) string {
 	if to, err := root.Readlink(name); err == nil && strings.HasPrefix(path.Clean(to), "..data/") {
 		return "in a Kubernetes volume, give the folder " + text.Escape(filepath.Join(root.Name(), "..data")) + " instead of " + text.Escape(root.Name())

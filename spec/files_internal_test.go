@@ -56,7 +56,7 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 		}
 	}
 
-	git, err := checkout.NewReader(ofSpecs).Open(dir, dir)
+	git, err := checkout.NewReader(isSpecPath).Open(dir, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,9 @@ import (
 	"usersyncd/spec/strictyaml"
 )
 
-// Loader reads one tree of specs again and again, and parses only what changed in between.
-// Several goroutines may use it, and wait for each other.
+// Loader reads one tree of specs repeatedly, and parses only what changed in between. It is safe for concurrent use.
 type Loader struct {
-	Branch string // the one that the checkout must be on; "": any. It may be changed while nobody uses the loader
+	Branch string // the branch that the checkout must be on; "": any. It must not be changed during a call
 
 	mu       sync.Mutex
 	dir      string
@@ -31,7 +30,7 @@ type Loader struct {
 	defaults map[string]parsedDefaults // by path
 }
 
-// parsedUsers is a file of users as it was read under what it then inherited.
+// parsedUsers is the result of reading a file under what it inherited then.
 type parsedUsers struct {
 	hash         [sha256.Size]byte
 	inherited    string // inherited.digest
@@ -40,13 +39,13 @@ type parsedUsers struct {
 }
 
 // NewLoader makes a loader for the folder, which may be a symbolic link to one.
-func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewReader(ofSpecs)} }
+func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewReader(isSpecPath)} }
 
-// Load parses the files whose content, or whose inherited defaults, changed since the last Load, and
-// checks the whole. What is wrong with the specs is in Tree.Problems; the error says that the tree
-// could not be read at all, or is ErrTreeChanged if a file is no longer what the scan saw.
+// Load parses the files whose content or inherited defaults changed since the last Load, and checks all files together.
+// What is wrong with the specs is in Tree.Problems. The error is ErrTreeChanged if a file is no longer as it was
+// scanned, or says why the tree could not be read.
 //
-// Users of unchanged files are the same pointers in every Tree: they are not to be written to.
+// Users of unchanged files are the same pointers in every Tree, and must not be changed.
 func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,7 +95,7 @@ func (l *Loader) open(s *Scan) (*os.Root, error) {
 }
 
 func (l *Loader) loadUsers(ctx context.Context, root *os.Root, files []file, inherit *folders, t *Tree) ([]declaration, error) {
-	above := make([]inherited, len(files)) // worked out before the goroutines start
+	above := make([]inherited, len(files)) // before the goroutines start, as it is cached
 	for i, f := range files {
 		above[i] = inherit.above(path.Dir(f.path))
 	}
@@ -121,7 +120,7 @@ func (l *Loader) loadUsers(ctx context.Context, root *os.Root, files []file, inh
 	t.Parsed += int(parsed.Load())
 
 	var all []declaration
-	l.users = make(map[string]parsedUsers, len(files)) // files that are gone are forgotten
+	l.users = make(map[string]parsedUsers, len(files))
 	for i, f := range files {
 		l.users[f.path] = read[i]
 		t.Problems = append(t.Problems, read[i].problems...)
@@ -144,9 +143,9 @@ func parseUsers(o *opener, f *file, above inherited) (parsedUsers, error) {
 	return p, nil
 }
 
-// parseFile parses a file that must still be what was scanned.
+// parseFile parses a file.
 func parseFile(o *opener, f *file) (docs []*strictyaml.Node, problems []Problem, err error) {
-	content, err := readUnmoved(o, f)
+	content, err := readScanned(o, f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,8 +153,8 @@ func parseFile(o *opener, f *file) (docs []*strictyaml.Node, problems []Problem,
 	return docs, problems, nil
 }
 
-// readUnmoved reads a file that must still be what was scanned.
-func readUnmoved(o *opener, f *file) ([]byte, error) {
+// readScanned reads a file. The error is ErrTreeChanged if it is not as it was scanned.
+func readScanned(o *opener, f *file) ([]byte, error) {
 	content, err := o.read(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrTreeChanged)
@@ -166,12 +165,11 @@ func readUnmoved(o *opener, f *file) ([]byte, error) {
 	return content, nil
 }
 
-// Find loads the part of a tree that is about one user: the files in which the address (User.Key) stands, and
-// the _defaults.yaml files. It reads every file and parses few, so that it takes a second where Load takes
-// many. The tree's other users are missing from it, so it says nothing about who is declared but this one. An
-// address that is written with escapes is not found.
+// Find loads only the files that contain an address (User.Key), and the _defaults.yaml files. It reads every file and
+// parses few, so it takes a second where Load takes many. Most other users are missing from the tree. An address that is
+// written with escapes is not found.
 func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
-	own := NewLoader(l.dir) // what l has parsed stays as it is, and nobody waits for l
+	own := NewLoader(l.dir) // its own, so that l keeps its cache and is not blocked
 	s, err := own.Scan(ctx)
 	if err != nil {
 		return nil, err
@@ -182,7 +180,7 @@ func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
 	return own.Load(ctx, s)
 }
 
-// mentioning returns the files in which a text stands, in whatever case, and those of defaults.
+// mentioning returns the files that contain a text, in any case, and those of defaults.
 func (l *Loader) mentioning(ctx context.Context, s *Scan, text string) ([]file, error) {
 	root, err := l.open(s)
 	if err != nil {
@@ -196,7 +194,7 @@ func (l *Loader) mentioning(ctx context.Context, s *Scan, text string) ([]file, 
 		if has[i] = IsDefaults(f.path); has[i] || f.bad {
 			return nil
 		}
-		content, err := readUnmoved(o, f)
+		content, err := readScanned(o, f)
 		has[i] = bytes.Contains(bytes.ToLower(content), want)
 		return err
 	})
@@ -207,9 +205,9 @@ func (l *Loader) mentioning(ctx context.Context, s *Scan, text string) ([]file, 
 	return slices.DeleteFunc(slices.Clone(s.files), func(file) bool { i++; return !has[i] }), nil
 }
 
-// Place finds where a name stands inside a field, for a message about that name: at is where the field
-// was set (see User.At), which may be in a _defaults.yaml. The file is read again, so it is not for hot paths.
-// Where the name cannot be found, because the file changed or the name comes from elsewhere, it returns at.
+// Place returns the position of a name inside a field, for a message about that name: at is where the field
+// was set (see User.At), which may be in a _defaults.yaml. The file is read again. If the name is not found, because the
+// file changed or the name is inherited, Place returns at.
 func (l *Loader) Place(at Pos, name string) Pos {
 	dir, err := filepath.EvalSymlinks(l.dir)
 	if err != nil {

@@ -76,7 +76,7 @@ func (o *Overlay) Read(name string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	content, err := readUnmoved(o.opener, &o.scan.files[i])
+	content, err := readScanned(o.opener, &o.scan.files[i])
 	return slices.Clone(content), err
 }
 

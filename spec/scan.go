@@ -23,20 +23,20 @@ import (
 	"usersyncd/spec/text"
 )
 
-// What a caller can act on.
+// Errors of a scan.
 var (
-	// ErrTreeChanged is returned when the checkout changed while it was read. Scan again.
+	// ErrTreeChanged is returned if the tree changed while it was read. The caller scans again.
 	ErrTreeChanged = checkout.ErrTreeChanged
-	// ErrBranch is returned when the checkout is not on the branch that is wanted.
+	// ErrBranch is returned if the checkout is not on Loader.Branch.
 	ErrBranch = checkout.ErrBranch
-	// ErrNoSpecs is returned when there is no spec file at all: more likely a wrong folder than a wish to manage nobody.
+	// ErrNoSpecs is returned if there is no spec file: the folder is probably the wrong one.
 	ErrNoSpecs = errors.New("no spec file")
 )
 
-// Scan is what the files of a tree were at one moment. Two scans of a tree that rests have the same Digest.
+// Scan is the state of the files of a tree. Two scans of an unchanged tree have the same Digest.
 type Scan struct {
 	Digest   string // SHA-256, in hex, of every spec file's path and content
-	Revision string // git commit that HEAD stands at, with "-dirty" behind it if files differ from it; Digest outside git, or where it cannot be told
+	Revision string // git commit of HEAD, with "-dirty" if files differ from it; Digest outside git, or if the commit is unknown
 	Files    int    // spec files, _defaults.yaml included
 	checkout.State
 
@@ -45,7 +45,7 @@ type Scan struct {
 	problems []Problem
 }
 
-// file is one spec file. Its content is not kept.
+// file is one spec file.
 type file struct {
 	path string // slash-separated, relative to the root
 	hash [sha256.Size]byte
@@ -55,9 +55,8 @@ type file struct {
 // chunk is how many files a worker takes at a time.
 const chunk = 128
 
-// Scan lists, reads and hashes every spec file; it parses nothing. Its cost is one read a file, which
-// is all that a pass without changes costs. The error is ErrTreeChanged, ErrBranch, ErrNoSpecs, or says why the
-// folder cannot be read.
+// Scan lists, reads and hashes every spec file; it parses nothing. The error is ErrTreeChanged, ErrBranch, ErrNoSpecs, or
+// says why the folder cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +73,7 @@ func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	return s, nil
 }
 
-// scan takes a folder without specs too.
+// scan is Scan, also of a folder without specs.
 func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	dir, err := filepath.EvalSymlinks(l.dir) // git-sync publishes by moving a link
 	if err != nil {
@@ -128,8 +127,8 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	return s, nil
 }
 
-// stillLeadsTo reports whether the folder is the one that was read. Whoever publishes by moving a link, or
-// by putting another folder in place, clears the old one away right after: it had only some of its files.
+// stillLeadsTo reports whether the path leads to the folder that was read. If a deployment moved a link or replaced the
+// folder, the old one is deleted, and some of its files may have been gone already.
 func (l *Loader) stillLeadsTo(root *os.Root) bool {
 	was, err := root.Stat(".")
 	if err != nil {
@@ -143,7 +142,7 @@ func (s *Scan) problem(name, format string, args ...any) {
 	s.problems = append(s.problems, Problem{Pos: Pos{File: text.Escape(name), Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...)})
 }
 
-// list walks a folder and notes its spec files. Hidden files and folders, such as .git, are passed over.
+// list collects the spec files of a folder and below. Hidden files and folders, such as .git, are skipped.
 func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -209,8 +208,7 @@ func (s *Scan) paths() []string {
 	return paths
 }
 
-// hash reads every file, on all cores, each worker a run of neighbours, and compares it with the commit. It returns
-// those that hold what Git LFS keeps in place of a file.
+// hash reads every file, on all cores, and compares it with the commit. It returns the files that are Git LFS pointers.
 func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Comparison) (pointers []string, err error) {
 	why := make([]error, len(s.files))
 	err = inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
@@ -241,8 +239,8 @@ func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Compa
 	return pointers, err
 }
 
-// inChunks calls do for 0..n-1 from as many goroutines as there are cores, each with an opener of its
-// own, and waits for them.
+// inChunks calls do for 0..n-1 from one goroutine per core, each with its own opener, and waits for them. Consecutive
+// numbers go to the same goroutine.
 func inChunks(ctx context.Context, n int, root *os.Root, do func(o *opener, i int) error) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -276,7 +274,7 @@ func (s *Scan) digest() string {
 		_, _ = io.WriteString(h, s.files[i].path+"\x00") // a path holds no NUL
 		h.Write(s.files[i].hash[:])
 	}
-	for _, p := range s.problems { // a file that cannot be read is part of what the tree is
+	for _, p := range s.problems { // such as of files that cannot be read
 		_, _ = io.WriteString(h, p.String()+"\x00")
 	}
 	return hex.EncodeToString(h.Sum(nil))

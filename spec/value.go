@@ -19,18 +19,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// formatVersion goes into every hash, so that a change of how values are normalised is noticed as a change.
+// formatVersion is part of every hash: if it changes, all users are compared again.
 const formatVersion = 1
 
-// Value is what a field is set to: canonical JSON of its normalised form, so that two values are
-// the same exactly when their texts are. It is comparable, and stored, hashed and printed as it is.
+// Value is the value of a field: canonical JSON of its normalised form, so that two values are the same exactly if their
+// texts are. It is stored, hashed and compared as it is.
 //
-// Make one with the constructor of its field (Text, Strings, PhoneList, ...), never by hand:
-// the YAML reader and the API adapter agree because both use them. Decode reads one back.
+// The constructor of the field (Text, Strings, PhoneList, ...) makes it: the YAML reader and the API adapter agree because
+// both use them. Decode reads it back.
 type Value string
 
 // Fields maps each field that is managed (desired) or known (observed, applied) to its value.
-// A field that is absent is not managed, or not known; it is never "empty".
+// A field that is absent is not managed, or not known; it is not empty.
 type Fields map[Field]Value
 
 // Hash is the SHA-256, in hex, of the fields and their values. It does not depend on map order.
@@ -47,7 +47,7 @@ func (f Fields) Hash() string {
 // Key is the identity of a user within a tree: the e-mail address in lower case and NFC.
 func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }
 
-// Text returns what Text was given; "" for the value of any other constructor, and for none.
+// Text returns the text of a value made by Text; "" for other values.
 func (v Value) Text() string {
 	s, err := Decode[string](v)
 	if err != nil {
@@ -78,7 +78,7 @@ func Decode[T any](v Value) (T, error) {
 	return out, nil
 }
 
-// unescaped reports whether a value is a text in which nothing is escaped, as most are: it need not be decoded.
+// unescaped reports whether a value is a text without escapes, which need not be decoded.
 func unescaped(v Value) bool {
 	return len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' && !strings.ContainsAny(string(v[1:len(v)-1]), `\"`)
 }
@@ -167,8 +167,7 @@ func equalAs[T any](same func(desired, observed T) bool) func(desired, observed 
 	}
 }
 
-// encode makes the canonical text. It is given only types that always have one:
-// strings, finite numbers, and maps, slices and structs of these.
+// encode makes the canonical JSON of strings, finite numbers, and maps, slices and structs of these.
 func encode(v any) Value {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

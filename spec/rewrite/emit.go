@@ -91,14 +91,13 @@ func flowEntry(e spec.Entry) string {
 	return scalar(e.Key) + ": " + flow(e.Value)
 }
 
-// plainText needs no quotes in any version of YAML, but for the words that some take for booleans or null.
+// plainText needs no quotes in any version of YAML, except for the words that some read as booleans or null.
 var (
 	plainText = regexp.MustCompile(`^\p{L}[\p{L}\p{M}\p{N}_@./+-]*( [\p{L}\p{M}\p{N}_@./+-]+)*$`)
 	notPlain  = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 )
 
-// scalar writes a text without quotes where every YAML reader sees the same text, and else as JSON, which
-// YAML reads too.
+// scalar writes a text without quotes if every YAML reader reads the same text, and else as JSON, which is YAML, too.
 func scalar(s string) string {
 	if plainText.MatchString(s) && !notPlain.MatchString(s) {
 		return s

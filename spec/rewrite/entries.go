@@ -8,8 +8,8 @@ import (
 	"usersyncd/spec/strictyaml"
 )
 
-// setEntries changes a list or map entry by entry, so that comments and order survive. It does nothing, and says
-// so, where a line would be written from scratch anyway.
+// setEntries changes a list or map entry by entry, so that comments and order are kept. done is false, and nothing
+// changed, if the value has to be replaced as a whole.
 func setEntries(s *strictyaml.Source, e strictyaml.Entry, parse parser, v spec.Value) (done bool, err error) {
 	old, field := e.Value, spec.Field(e.Key.Text)
 	if old.Kind == strictyaml.Scalar || (old.Kind == strictyaml.Mapping) != v.IsMap() {
@@ -56,10 +56,10 @@ type textEntry struct {
 	has              spec.Entry
 	start, end       int
 	keep             bool
-	change           spec.Value // what it is changed to; "" if it is right
+	change           spec.Value // the new value; "" if it need not change
 }
 
-// says reports whether an entry may stay as it is.
+// says reports whether an entry has a value, so that it can stay as it is.
 func (t *textEntry) says(field spec.Field, want spec.Entry) bool {
 	switch {
 	case t.has.Key != want.Key:
@@ -72,7 +72,7 @@ func (t *textEntry) says(field spec.Field, want spec.Entry) bool {
 	return t.has.Value == want.Value
 }
 
-// newTextEntries finds the entries, and reads each alone: its value is what a list or map with it alone would hold.
+// newTextEntries finds the entries in the text. The value of each is read from a list or map of this entry alone.
 func newTextEntries(s *strictyaml.Source, n *strictyaml.Node, parse parser) (*textEntries, error) {
 	t := &textEntries{Source: s, node: n, flow: n.InFlow()}
 	add := func(first *strictyaml.Node, e strictyaml.Entry, alone strictyaml.Node) (err error) {
@@ -104,7 +104,7 @@ func newTextEntries(s *strictyaml.Source, n *strictyaml.Node, parse parser) (*te
 	return t, nil
 }
 
-// inLines reports whether every entry of a block has lines of its own.
+// inLines reports whether every entry of a block is on lines of its own.
 func (t *textEntries) inLines() bool {
 	lead := ""
 	if t.node.Kind == strictyaml.List {
@@ -116,7 +116,7 @@ func (t *textEntries) inLines() bool {
 	})
 }
 
-// clear takes the entries out of a block, and leaves the comments between them.
+// clear removes the entries of a block, and leaves the comments between them.
 func (t *textEntries) clear(key *strictyaml.Node, empty spec.Value) (done bool, err error) {
 	colon, err := t.End(key)
 	if err != nil || t.flow {
@@ -133,7 +133,7 @@ func (t *textEntries) clear(key *strictyaml.Node, empty spec.Value) (done bool, 
 	return true, nil
 }
 
-// rewrite changes and removes entries, and puts the missing ones behind the last that stays.
+// rewrite changes and removes entries, and adds the missing ones after the last that stays.
 func (t *textEntries) rewrite(missing []spec.Entry) error {
 	last := t.lastKept()
 	if last < 0 {
@@ -180,7 +180,7 @@ func (t *textEntries) lastKept() int {
 	return -1
 }
 
-// remove takes out neighbours, of which in a flow one side has an entry that stays.
+// remove removes consecutive entries. In a flow, an entry before or after them must stay.
 func (t *textEntries) remove(first, last int) {
 	switch {
 	case !t.flow:

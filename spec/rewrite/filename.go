@@ -16,8 +16,8 @@ import (
 
 const longestSlug = 120 // bytes; file systems take 255
 
-// nameFiles gives every new user a file of its own. What is taken says which paths there are, in lower case, as some
-// file systems do not tell cases apart. The names do not depend on the order of the users.
+// nameFiles gives every new user a file of its own. taken holds the existing paths, in lower case, as some file systems
+// ignore case. The names do not depend on the order of the users.
 func nameFiles(all []*newUser, taken map[string]bool) {
 	names := []func(*newUser) string{
 		func(n *newUser) string { local, _, _ := strings.Cut(n.user.Key, "@"); return slug(local) },
@@ -64,7 +64,7 @@ func (w *writer) taken(users []*newUser) (map[string]bool, error) {
 	return out, nil
 }
 
-// folderOf is the folder of a new user: one a value of the field, the root for those without.
+// folderOf is the folder of a new user: one for each value of the field, the root for users without.
 func folderOf(u *spec.User, by spec.Field) string {
 	name := u.Fields[by].Text()
 	if name == "" {
@@ -73,10 +73,10 @@ func folderOf(u *spec.User, by spec.Field) string {
 	return strings.ReplaceAll(slug(name), ".", "-") // else it could look like a spec file, or be schema.json
 }
 
-// foreign are letters that do not come apart into an ASCII letter and a mark.
+// foreign are letters that do not decompose into an ASCII letter and a mark.
 var foreign = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i", "ħ", "h")
 
-// slug makes a file name of a text: lower case ASCII letters, digits, dots, dashes and underscores. It starts
+// slug makes a file name from a text: lower case ASCII letters, digits, dots, dashes and underscores. It starts
 // with a letter or a digit, so it is neither hidden nor _defaults.
 func slug(text string) string {
 	var b strings.Builder
@@ -99,7 +99,7 @@ func slug(text string) string {
 	return s
 }
 
-// fingerprint tells apart what slugs cannot.
+// fingerprint distinguishes texts with the same slug.
 func fingerprint(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:6])

@@ -12,11 +12,11 @@ import (
 	"usersyncd/spec/strictyaml"
 )
 
-// difference is what of a spec has to change.
+// difference is what has to change in a spec.
 type difference struct {
 	matched
 	fields   []fieldEdit
-	id       string   // to be written; "" if it is right
+	id       string   // to be written; "" if it need not change
 	previous []string // the former addresses that stay
 }
 
@@ -26,7 +26,7 @@ type fieldEdit struct {
 	want spec.Value
 }
 
-// dropsPrevious reports whether a former address goes.
+// dropsPrevious reports whether a former address is removed.
 func (d *difference) dropsPrevious() bool { return len(d.previous) < len(d.spec.PreviousEmails) }
 
 // mergeFile plans the changes of a file that declares some of the users.
@@ -46,7 +46,7 @@ func (w *writer) mergeFile(name string, matches []matched) error {
 		return err
 	}
 	src := strictyaml.NewSource(content)
-	docs, _ := strictyaml.Parse(name, content) // it has no problems, or it would not have been opened
+	docs, _ := strictyaml.Parse(name, content) // without problems, as OpenOverlay has checked
 	defaults := w.Defaults(path.Dir(name))
 	for _, d := range differ {
 		before := src.Edits()
@@ -84,7 +84,7 @@ func (w *writer) mergeFile(name string, matches []matched) error {
 	return nil
 }
 
-// compare finds what differs; nil if nothing does.
+// compare returns the differences; nil if there are none.
 func (w *writer) compare(m matched) *difference {
 	d := &difference{matched: m}
 	key := m.spec.Key
@@ -120,7 +120,7 @@ func (w *writer) compare(m matched) *difference {
 	return d
 }
 
-// editUser changes the text of one user. What the format cannot say stays as it is, and is reported.
+// editUser changes the text of one user. Values that the format cannot express are reported, and the text stays.
 func (w *writer) editUser(u *userEditor, d *difference, defaults *strictyaml.Node) error {
 	written := d.fields[:0]
 	for _, c := range d.fields {
@@ -154,7 +154,7 @@ func (w *writer) editUser(u *userEditor, d *difference, defaults *strictyaml.Nod
 	return u.addAll()
 }
 
-// editPrevious takes former addresses out of the text.
+// editPrevious removes former addresses.
 func (d *difference) editPrevious(u *userEditor) error {
 	switch {
 	case !d.dropsPrevious():
@@ -170,7 +170,7 @@ func (d *difference) editPrevious(u *userEditor) error {
 	return u.set(spec.KeyPreviousEmail, entry, listOf(d.previous))
 }
 
-// verify compares the users of a file before and after: they must be as they are meant to be, and nothing else may have
+// verify compares the users of a file before and after: they must have the wanted values, and nothing else may have
 // changed.
 func verify(before, after []*spec.User, differ []*difference) error {
 	if len(after) != len(before) {

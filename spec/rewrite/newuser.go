@@ -26,7 +26,7 @@ func (w *writer) compose(n *newUser) error {
 	defaults := w.Defaults(n.folder)
 	skipped := len(w.report.Skipped)
 	content, wanted := w.newText(n, defaults, false)
-	if err := w.check(n, content, defaults, wanted); err != nil { // the format cannot say some value: find out which
+	if err := w.check(n, content, defaults, wanted); err != nil { // the format cannot express some value: find out which
 		w.report.Skipped = w.report.Skipped[:skipped]
 		content, wanted = w.newText(n, defaults, true)
 		if err := w.check(n, content, defaults, wanted); err != nil {
@@ -38,8 +38,8 @@ func (w *writer) compose(n *newUser) error {
 	return nil
 }
 
-// newText writes a new file, and returns the values that it should be read as. With tryEach, every field is tried
-// alone, and a comment stands for each that the format cannot say.
+// newText writes a new file, and returns the values that it must be read as. With tryEach, every field is tried alone,
+// and one that the format cannot express becomes a comment.
 func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (content string, wanted spec.Fields) {
 	var b strings.Builder
 	b.WriteString(schemaHint + strings.Repeat("../", strings.Count(n.file, "/")) + schemaFile + "\n")
@@ -80,7 +80,7 @@ func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (c
 
 var errNoID = errors.New("it is not a Genesys id")
 
-// inherits reports whether a user without a text for the field has the value already, or has none.
+// inherits reports whether the field has the value without being written.
 func inherits(info spec.Info, want spec.Value, defaults *strictyaml.Node) bool {
 	above := defaults.Get(string(info.Field))
 	if above == nil {
@@ -90,7 +90,7 @@ func inherits(info spec.Info, want spec.Value, defaults *strictyaml.Node) bool {
 	return spec.Equal(info.Field, got, want)
 }
 
-// check reads the text of a new file back: it must say what is wanted, and else only what is inherited.
+// check reads a new file back: it must have the wanted values, and else only inherited ones.
 func (w *writer) check(n *newUser, content string, defaults *strictyaml.Node, wanted spec.Fields) error {
 	if err := w.Replace(n.file, content); err != nil {
 		return err

@@ -12,9 +12,9 @@ import (
 	"usersyncd/spec/text"
 )
 
-// ownValue is what a user's own file must say so that the field has the value, laid over what the
-// _defaults.yaml files above say. declared is what the file says now; nil if nothing. The error says why no text
-// can; where nothing is inherited that question is left to readable, as its answer costs a parse.
+// ownValue is what a user's own file must say so that, merged with the _defaults.yaml files above, the field has the
+// value. declared is what the file says now; nil if nothing. The error says why nothing can be written. If nothing is
+// inherited, this is not checked, as readable costs a parse.
 func ownValue(info spec.Info, want spec.Value, defaults, declared *strictyaml.Node) (spec.Value, error) {
 	above := defaults.Get(string(info.Field))
 	if above == nil || above.Kind != strictyaml.Mapping || len(above.Entries) == 0 || !want.IsMap() {
@@ -34,7 +34,7 @@ func ownValue(info spec.Info, want spec.Value, defaults, declared *strictyaml.No
 	return "", err
 }
 
-// withoutInherited leaves out of a map what the user has anyway, but for what its file already says.
+// withoutInherited leaves out the entries of a map that are inherited, except for those that the file has already.
 func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spec.Value {
 	has := inherited.Entries()
 	out := slices.DeleteFunc(want.Entries(), func(e spec.Entry) bool {
@@ -46,8 +46,7 @@ func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spe
 	return mapOf(out)
 }
 
-// withEmptyParts writes the parts that would be inherited and are to be empty.
-// Only employer and utilization have such parts.
+// withEmptyParts adds empty values for parts that would be inherited. Only employer and utilization have such parts.
 func withEmptyParts(want, inherited spec.Value) spec.Value {
 	out := want.Entries()
 	for _, e := range inherited.Entries() {
@@ -64,7 +63,7 @@ func withEmptyParts(want, inherited spec.Value) spec.Value {
 	return mapOf(out)
 }
 
-// readable reports why a text does not give the wanted value when it is read over what is inherited from above.
+// readable returns why a value, when written and read with what is inherited, does not give the wanted one.
 func readable(info spec.Info, written, want spec.Value, above *strictyaml.Node) error {
 	if !json.Valid([]byte(written)) {
 		return errors.New("it is not a value")
@@ -91,7 +90,7 @@ func readable(info spec.Info, written, want spec.Value, above *strictyaml.Node) 
 	return fmt.Errorf("it would be read as %s", text.Cut(got.Display(), 120))
 }
 
-// surplus names the entries that a map has and should not have.
+// surplus names the entries of a map that are not wanted.
 func surplus(got, want spec.Value) string {
 	var names []string
 	for _, e := range got.Entries() {

@@ -14,7 +14,7 @@ import (
 	"usersyncd/spec"
 )
 
-// writeAll writes what was planned, and the schema that new files point to.
+// writeAll writes the planned files, and the schema that new files refer to.
 func (w *writer) writeAll(ctx context.Context) error {
 	schema := spec.Schema()
 	if old, err := readRegular(w.Root, schemaFile); err != nil || !bytes.Equal(old, schema) {
@@ -47,8 +47,7 @@ func readRegular(root *os.Root, name string) ([]byte, error) {
 	return root.ReadFile(name)
 }
 
-// replace writes a file beside the old one and then puts it in its place, so that a reader sees one of
-// the two. A link in its place is replaced, not followed.
+// replace writes a file atomically: beside the old one, and then renamed. A link in its place is replaced, not followed.
 func replace(root *os.Root, name string, content []byte) (err error) {
 	mode := fs.FileMode(0o644)
 	if info, err := root.Lstat(name); err == nil && info.Mode().IsRegular() {
@@ -60,7 +59,7 @@ func replace(root *os.Root, name string, content []byte) (err error) {
 	}
 	temporary := path.Join(folder, "."+path.Base(name)+".new")
 	if err := root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("what an earlier export left: %w", err)
+		return fmt.Errorf("remove the file that an earlier export left: %w", err)
 	}
 	f, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

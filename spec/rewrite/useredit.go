@@ -13,8 +13,8 @@ import (
 type userEditor struct {
 	*strictyaml.Source
 	node    *strictyaml.Node
-	adds    []spec.Entry // what the user does not say yet
-	dropped string       // a key that goes
+	adds    []spec.Entry // new keys
+	dropped string       // a key that is removed
 }
 
 func newUserEditor(src *strictyaml.Source, docs []*strictyaml.Node, at spec.Pos) (*userEditor, error) {
@@ -26,7 +26,7 @@ func newUserEditor(src *strictyaml.Source, docs []*strictyaml.Node, at spec.Pos)
 	return nil, strictyaml.ErrUnusual
 }
 
-// find gives the index of a key in the mapping; -1 if it is not there.
+// find is the index of a key in the mapping; -1 if it does not have it.
 func (u *userEditor) find(key string) int {
 	return slices.IndexFunc(u.node.Entries, func(e strictyaml.Entry) bool { return e.Key.Text == key })
 }
@@ -34,7 +34,7 @@ func (u *userEditor) find(key string) int {
 // A parser reads a value of a field.
 type parser func(n *strictyaml.Node) (spec.Value, []spec.Problem)
 
-// set makes the user's own text for a key say the value.
+// set changes or adds a key of the user's own mapping.
 func (u *userEditor) set(key string, parse parser, v spec.Value) error {
 	i := u.find(key)
 	if i < 0 {
@@ -49,7 +49,7 @@ func (u *userEditor) set(key string, parse parser, v spec.Value) error {
 	return put(u.Source, e, v)
 }
 
-// put writes another value behind a key, in the style of the old one.
+// put replaces the value of a key, in the style of the old one.
 func put(s *strictyaml.Source, e strictyaml.Entry, v spec.Value) error {
 	start, err := s.Start(e.Value)
 	if err != nil {
@@ -70,7 +70,7 @@ func put(s *strictyaml.Source, e strictyaml.Entry, v spec.Value) error {
 	}
 	if block {
 		if behind, err := s.End(e.Key); err == nil && strings.Trim(s.Text[behind:start], " \t\r\n") == ":" {
-			s.Edit(behind, end, ": "+flow(v)) // nothing but the line break is lost
+			s.Edit(behind, end, ": "+flow(v)) // only the line break is lost
 			return nil
 		}
 	}
@@ -78,7 +78,7 @@ func put(s *strictyaml.Source, e strictyaml.Entry, v spec.Value) error {
 	return nil
 }
 
-// keyOrder is the place of a key in the order of the format.
+// keyOrder is the position of a key in the order of the format.
 func keyOrder(key string) int {
 	i := slices.IndexFunc(spec.All(), func(info spec.Info) bool { return string(info.Field) == key })
 	switch {
@@ -86,13 +86,13 @@ func keyOrder(key string) int {
 		return 1
 	case key == spec.KeyPreviousEmail:
 		return 2
-	case i > 0: // they come behind email
+	case i > 0: // id and previousEmail follow email
 		return i + 2
 	}
 	return i
 }
 
-// addAll puts each new key behind the nearest key that comes before it in the format's order.
+// addAll puts each new key after the nearest key that precedes it in the format's order.
 func (u *userEditor) addAll() error {
 	slices.SortStableFunc(u.adds, func(a, b spec.Entry) int { return cmp.Compare(keyOrder(a.Key), keyOrder(b.Key)) })
 	for _, add := range u.adds {
@@ -104,7 +104,7 @@ func (u *userEditor) addAll() error {
 			}
 		}
 		if anchor == nil {
-			return strictyaml.ErrUnusual // email, the first, is always there
+			return strictyaml.ErrUnusual // there is always an email, which is first
 		}
 		end, err := u.End(anchor)
 		if err != nil {
@@ -139,7 +139,7 @@ func (u *userEditor) drop(key string) error {
 	switch line := u.LineStart(start); {
 	case !u.node.InFlow() && line > 0 && strings.Trim(u.Text[line:start], " ") == "":
 		start, end = u.LineEnd(line-1), u.LineEnd(end)
-	case i+1 < len(u.node.Entries): // it shares its line with what comes before
+	case i+1 < len(u.node.Entries): // its line begins with another key
 		end, err = u.Start(u.node.Entries[i+1].Key)
 	default:
 		start, err = u.End(u.node.Entries[i-1].Value)

@@ -11,27 +11,27 @@ import (
 	"usersyncd/spec/text"
 )
 
-// Options say what of an organization is written, and where.
+// Options select what is written, and where.
 type Options struct {
 	By     spec.Field   // Division or Department: new users get a folder for each value; "" puts them all into the root
 	Fields []spec.Field // what is written and compared; nil means all. New files have email and name in any case
 }
 
-// Report counts users. A user with something in Skipped is counted all the same, if it has a file.
+// Report counts users. A user with an entry in Skipped is counted too, if it has a file.
 type Report struct {
 	Created, Updated, Unchanged int
-	Skipped                     []spec.Problem // what the format cannot say, and of whom; by file
+	Skipped                     []spec.Problem // values that the format cannot express; by file
 }
 
-// Write writes users of an organization, as they are there, as specs below a folder, which is made if it is
-// missing. Loading it afterwards gives each of them the values written, but for what is in Report.Skipped.
+// Write writes users of an organization as specs below a folder, which is made if it does not exist. Loading the folder
+// afterwards gives the same values, except for those in Report.Skipped.
 //
-// A user that a spec declares already keeps its file: there, only values that differ (by [spec.Equal]) are changed, and
-// what is missing is added; all other text stays as it is. For the others new files are made. Each file is replaced
-// whole. Files that need no change are not touched.
+// If a spec declares the user already, values that differ (by [spec.Equal]) are changed there and missing ones are added;
+// all other text stays as it is. For other users new files are made. Each file is replaced atomically. Files without
+// differences are not touched.
 //
 // The error is a [*spec.InvalidError] if the folder's specs have problems, [spec.ErrTreeChanged] if they change
-// meanwhile, or says which file cannot be written.
+// meanwhile, or names the file that cannot be written.
 func Write(ctx context.Context, dir string, users []*spec.User, o Options) (Report, error) {
 	report, err := write(ctx, dir, users, o)
 	if err != nil {
@@ -95,7 +95,7 @@ func newWriter(o Options) (*writer, error) {
 	return w, nil
 }
 
-// plan works out every file, and then checks the whole as a load would.
+// plan works out the content of every file, and then checks them together, as a load does.
 func (w *writer) plan(ctx context.Context, users []*spec.User) error {
 	known, created := w.match(users)
 	for _, name := range slices.Sorted(maps.Keys(known)) {

@@ -10,9 +10,9 @@ import (
 	"usersyncd/spec/text"
 )
 
-// Parse reads field=value,field=value. Several values of one field are alternatives; different fields
-// must all match. A value with a comma in it stands in double quotes, where \" and \\ mean the characters
-// themselves. Nothing but space is the Selection of everybody. The error says what to write instead.
+// Parse reads field=value,field=value. Several values of one field are alternatives; different fields must all match. A
+// value with a comma in it is written in double quotes, with \" and \\ for the characters themselves. An empty text
+// selects every user.
 func Parse(s string) (Selection, error) {
 	var selected Selection
 	rest := strings.TrimSpace(s)
@@ -62,7 +62,7 @@ func selectable(name string) (spec.Field, error) {
 	return "", fmt.Errorf("selection: unknown field %s; the fields are %s", text.Quote(name), strings.Join(fields, ", "))
 }
 
-// checkWanted refuses a value that no user can have: nobody would match, and nobody would know why.
+// checkWanted refuses a value that no user can have.
 func checkWanted(f spec.Field, value string) error {
 	info, _ := spec.Lookup(f)
 	words := info.Words()
@@ -72,7 +72,7 @@ func checkWanted(f spec.Field, value string) error {
 	return nil
 }
 
-// cutValue takes the value off the front of s; more says that a comma followed it.
+// cutValue splits the first value from s. more is true if a comma follows it.
 func cutValue(s string) (value, rest string, more bool, err error) {
 	s = strings.TrimLeft(s, " \t")
 	if !strings.HasPrefix(s, `"`) {

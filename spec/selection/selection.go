@@ -13,18 +13,18 @@ import (
 // Selection picks users by their fields. The zero Selection picks all of them.
 type Selection struct{ wants []want }
 
-// want is a field and the values of which it must have one.
+// want is a field and its selected values.
 type want struct {
 	field  spec.Field
 	values []string
 }
 
-// Empty reports whether nothing was asked for, so that everybody matches.
+// Empty reports whether every user matches.
 func (s Selection) Empty() bool { return len(s.wants) == 0 }
 
-// Matches reports whether every field of the selection has one of the values asked for. Case does not
-// count. A list matches by one of its entries, an entry with parts by its name, role, address or number, a map
-// by one of its keys. A field that is absent does not match.
+// Matches reports whether every field of the selection has one of its values, compared without case. A list matches by
+// one of its entries, an entry with parts by its name, role, address or number, a map by one of its keys. A field that is
+// absent does not match.
 func (s Selection) Matches(f spec.Fields) bool {
 	for _, w := range s.wants {
 		v, ok := f[w.field]
@@ -66,7 +66,7 @@ func holds(held any, value string) bool {
 	return false
 }
 
-// isCalled reports whether an entry of a list goes by the value.
+// isCalled reports whether an entry of a list has the value as its name.
 func isCalled(item any, value string) bool {
 	parts, ok := item.(map[string]any)
 	if !ok {
@@ -98,7 +98,7 @@ func selectionValue(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
-// Fields are those that the selection looks at.
+// Fields are the fields of the selection.
 func (s Selection) Fields() []spec.Field {
 	var all []spec.Field
 	for _, w := range s.wants {

@@ -2,7 +2,7 @@
 // shows: anchors, aliases, merge keys, tags, duplicate keys, invisible characters, and any encoding but UTF-8.
 //
 // [Parse] turns the text of a file into a tree of [Node] values, each with its line and column, and reports what it
-// refuses as a [Problem] at the place where it is written. What a value means is left to the caller. [Source] changes
+// refuses as a [Problem] at the place where it is written. [Source] changes
 // a file in place: it finds nodes in the text and replaces parts of it, so that all other text stays as it is.
 //
 // It is a package of its own because it alone knows the YAML library. The library builds only its node tree, where it

@@ -165,7 +165,7 @@ func Merge(parent, child *Node) *Node {
 	return &out
 }
 
-// At returns the mapping that begins at a place, which may be the node itself; nil if there is none.
+// At returns the mapping that begins at a position, which may be the node itself; nil if there is none.
 func (n *Node) At(at Pos) *Node {
 	if n.Kind == Mapping && n.Pos == at {
 		return n
@@ -173,7 +173,7 @@ func (n *Node) At(at Pos) *Node {
 	return n.first(func(below *Node) *Node { return below.At(at) })
 }
 
-// ValueAt returns the value of the key that begins at a place; nil if there is none.
+// ValueAt returns the value of the key at a position; nil if there is none.
 func (n *Node) ValueAt(key Pos) *Node {
 	for _, e := range n.Entries {
 		if e.Key.Pos == key {
@@ -183,8 +183,8 @@ func (n *Node) ValueAt(key Pos) *Node {
 	return n.first(func(below *Node) *Node { return below.ValueAt(key) })
 }
 
-// Named returns the scalar with a text; nil if there is none. Values come before keys, as a role may be called "role".
-// A number is no name.
+// Named returns the scalar with a text, which may be a key; nil if there is none. Values come first, as a role may be
+// called "role". A number is not a name.
 func (n *Node) Named(name string) *Node {
 	if n.Kind == Scalar && !n.IsTyped() && Clean(n.Text) == name {
 		return n
@@ -200,7 +200,7 @@ func (n *Node) Named(name string) *Node {
 	return nil
 }
 
-// first returns the first result that is not nil, of the values below the node.
+// first returns the first result of find for the values below the node that is not nil.
 func (n *Node) first(find func(below *Node) *Node) *Node {
 	for _, item := range n.Items {
 		if found := find(item); found != nil {

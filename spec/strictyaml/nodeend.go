@@ -9,7 +9,7 @@ import (
 
 const space = " \t\r\n"
 
-// end finds the end of a node from its style and its last child.
+// end finds the end of a node by its style and its last child: the library tells only where nodes start.
 func (s *Source) end(y *yaml.Node) (int, error) {
 	start, err := s.start(y)
 	if err != nil {
@@ -18,7 +18,7 @@ func (s *Source) end(y *yaml.Node) (int, error) {
 	if y.Kind == yaml.ScalarNode {
 		return s.scalarEnd(y, start)
 	}
-	at := start + 1 // behind the bracket
+	at := start + 1 // after the bracket
 	if len(y.Content) > 0 {
 		if at, err = s.end(y.Content[len(y.Content)-1]); err != nil {
 			return 0, err
@@ -71,7 +71,7 @@ func (s *Source) scalarEnd(y *yaml.Node, start int) (int, error) {
 	return 0, ErrUnusual
 }
 
-// plainEnd follows a text without quotes through the source, where a space may be a line break.
+// plainEnd finds the end of a text without quotes, in which a space may be written as a line break.
 func (s *Source) plainEnd(value string, at int) (int, error) {
 	for i := 0; i < len(value); {
 		r, size := utf8.DecodeRuneInString(value[i:])
@@ -88,14 +88,14 @@ func (s *Source) plainEnd(value string, at int) (int, error) {
 	return at, nil
 }
 
-// blockEnd is the end of a text after | or >: the last line with text that is indented as the first one is.
+// blockEnd is the end of a text after | or >: its last line that is not empty and indented like the first.
 func (s *Source) blockEnd(y *yaml.Node, start int) int {
 	end := s.LineEnd(start)
 	if strings.TrimSpace(y.Value) == "" {
 		return end
 	}
 	indent := -1
-	for line := y.Line; line < len(s.lines); line++ { // Line counts from 1: this is the next one
+	for line := y.Line; line < len(s.lines); line++ { // y.Line counts from 1
 		text := s.Text[s.lines[line]:s.LineEnd(s.lines[line])]
 		here := len(text) - len(strings.TrimLeft(text, " "))
 		switch {

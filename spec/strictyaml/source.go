@@ -10,12 +10,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// ErrUnusual is returned where a node cannot be found in the text with certainty.
+// ErrUnusual is returned if the extent of a node in the text is not certain.
 var ErrUnusual = errors.New("its YAML is written in a way that cannot be changed safely; change it by hand, or move the user into a file of its own")
 
 var errOverlap = errors.New("two changes overlap")
 
-// Source is the text of a file that Parse takes. Offsets are in bytes.
+// Source is the text of a file without problems. Offsets are in bytes.
 type Source struct {
 	Text    string
 	Newline string // "\n" or "\r\n"
@@ -24,7 +24,7 @@ type Source struct {
 	edits []edit
 }
 
-// edit puts a text in place of a part of the source.
+// edit replaces a part of the source.
 type edit struct {
 	start, end int
 	text       string
@@ -44,10 +44,10 @@ func NewSource(content []byte) *Source {
 	return s
 }
 
-// Start is the offset of a node: the library counts columns in characters.
+// Start is the offset of a node.
 func (s *Source) Start(n *Node) (int, error) { return s.start(n.yaml) }
 
-// End is the offset behind a node: the library tells only where nodes start. Comments behind it are not part of it.
+// End is the offset after a node, without the comments that follow it.
 func (s *Source) End(n *Node) (int, error) { return s.end(n.yaml) }
 
 // InFlow reports whether a list or map is written in brackets.
@@ -68,13 +68,13 @@ func (s *Source) LineEnd(at int) int {
 	return end
 }
 
-// Edit puts a text in place of a part of the source.
+// Edit replaces a part of the source when Apply is called.
 func (s *Source) Edit(start, end int, text string) { s.edits = append(s.edits, edit{start, end, text}) }
 
-// Edits is how many edits were made.
+// Edits counts the edits.
 func (s *Source) Edits() int { return len(s.edits) }
 
-// Apply returns the text with all edits. Those of the same place are kept in the order they were made in.
+// Apply returns the text with all edits. Edits of the same place keep their order.
 func (s *Source) Apply() (string, error) {
 	slices.SortStableFunc(s.edits, func(a, b edit) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 	var b strings.Builder
