@@ -10,8 +10,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -21,13 +19,13 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// A Client speaks to a daemon through its socket.
+// A Client calls a daemon through its socket.
 type Client struct {
 	path string
 	http *http.Client
 }
 
-// Dial makes a client of the daemon that listens on path. ErrNoDaemon: nobody does.
+// Dial returns a client of the daemon that listens on path, or ErrNoDaemon.
 func Dial(ctx context.Context, path string) (*Client, error) {
 	d := net.Dialer{Timeout: 2 * time.Second}
 	conn, err := d.DialContext(ctx, "unix", path)
@@ -35,127 +33,90 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w on %s", ErrNoDaemon, path)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%w: who may use it is said by the socket's owner and group; try with sudo", err)
+		return nil, fmt.Errorf("%w: only the socket's owner and group may use it; try with sudo", err)
 	case err != nil:
 		return nil, err
 	}
-	_ = conn.Close() // it was to see whether somebody is there
+	_ = conn.Close()
 	return &Client{path: path, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) },
 	}}}, nil
 }
 
-// Close gives the connection back.
+// Close closes the connection.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Status asks how the daemon does.
+// Status returns the daemon's status.
 func (c *Client) Status(ctx context.Context) (control.Status, error) {
-	var s control.Status
-	err := c.get(ctx, routeStatus, nil, &s)
-	return s, err
+	return call[control.Status](ctx, c, "status", nil)
 }
 
-// Explain asks what there is to say about a user.
+// Explain returns what there is to say about the user with an address.
 func (c *Client) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
-	e := &usersync.Explanation{}
-	return e, c.get(ctx, routeExplain, url.Values{"email": {email}}, e)
+	return call[*usersync.Explanation](ctx, c, "explain", email)
 }
 
-// History asks for what was written, the newest first.
+// History returns what was written, the newest first.
 func (c *Client) History(ctx context.Context, q state.Query) ([]state.Event, error) {
-	values := url.Values{"email": {q.Email}, "id": {q.ID}, "revision": {q.Revision}}
-	if !q.Since.IsZero() {
-		values.Set("since", q.Since.Format(time.RFC3339Nano))
-	}
-	if q.Limit > 0 {
-		values.Set("limit", strconv.Itoa(q.Limit))
-	}
-	var events []state.Event
-	err := c.get(ctx, routeHistory, values, &events)
-	return events, err
+	return call[[]state.Event](ctx, c, "history", q)
 }
 
-// Sync has a pass made, and waits for it.
+// Sync has the daemon make a pass, and waits for it.
 func (c *Client) Sync(ctx context.Context, refresh bool) (*usersync.Result, error) {
-	return c.result(ctx, routeSync, syncRequest{refresh})
+	return call[*usersync.Result](ctx, c, "sync", refresh)
 }
 
 // Pause makes the passes change nothing.
 func (c *Client) Pause(ctx context.Context, reason string) error {
-	return c.post(ctx, routePause, pauseRequest{reason}, &struct{}{})
+	_, err := call[any](ctx, c, "pause", reason)
+	return err
 }
 
 // Resume ends a pause, and reports whether there was one.
-func (c *Client) Resume(ctx context.Context) (bool, error) {
-	var a resumeAnswer
-	err := c.post(ctx, routeResume, struct{}{}, &a)
-	return a.WasPaused, err
-}
+func (c *Client) Resume(ctx context.Context) (bool, error) { return call[bool](ctx, c, "resume", nil) }
 
 // Release lets through what is held under an id.
 func (c *Client) Release(ctx context.Context, id string) (plan.Hold, error) {
-	var h plan.Hold
-	err := c.post(ctx, routeRelease, releaseRequest{id}, &h)
-	return h, err
+	return call[plan.Hold](ctx, c, "release", id)
 }
 
 // Rollback plans a rollback or, with the id of its plan, carries it out.
-func (c *Client) Rollback(ctx context.Context, undo plan.Rollback, agreed string) (*usersync.Result, error) {
-	return c.result(ctx, routeUndo, undoRequest{undo, agreed})
+func (c *Client) Rollback(ctx context.Context, rollback plan.Rollback, planID string) (*usersync.Result, error) {
+	return call[*usersync.Result](ctx, c, "rollback", rollbackArgs{rollback, planID})
 }
 
-func (c *Client) result(ctx context.Context, route string, command any) (*usersync.Result, error) {
-	var a resultAnswer
-	if err := c.post(ctx, route, command, &a); err != nil {
-		return nil, err
-	}
-	if a.Err != nil {
-		return a.Result, *a.Err
-	}
-	return a.Result, nil
-}
-
-func (c *Client) get(ctx context.Context, route string, values url.Values, out any) error {
-	return c.do(ctx, http.MethodGet, route+"?"+values.Encode(), nil, out)
-}
-
-func (c *Client) post(ctx context.Context, route string, command, out any) error {
-	body, err := json.Marshal(command)
+func call[R any](ctx context.Context, c *Client, method string, args any) (R, error) {
+	var r response[R]
+	body, err := json.Marshal(args)
 	if err != nil {
-		return err
+		return r.Result, err
 	}
-	return c.do(ctx, http.MethodPost, route, body, out)
-}
-
-func (c *Client) do(ctx context.Context, method, target string, body []byte, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, "http://usersyncd"+target, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://usersyncd"+routes+method, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return r.Result, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return r.Result, ctx.Err()
 		}
-		return c.unanswered(errors.Unwrap(err))
+		return r.Result, c.noResponse(errors.Unwrap(err))
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, or given up
-	d := json.NewDecoder(resp.Body)
 	if resp.StatusCode != http.StatusOK {
-		f := failure{}
-		if err := d.Decode(&f); err != nil || f.Message == "" {
-			return fmt.Errorf("ask the daemon on %s: it answers %s; is it of another version?", c.path, resp.Status)
-		}
-		return f
+		return r.Result, fmt.Errorf("the daemon on %s responded %s; is it of another version?", c.path, resp.Status)
 	}
-	if err := d.Decode(out); err != nil {
-		return c.unanswered(err)
+	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
+		return r.Result, c.noResponse(err)
 	}
-	return nil
+	if r.Error != nil {
+		return r.Result, r.Error
+	}
+	return r.Result, nil
 }
 
-// unanswered says why there is no whole answer of a daemon that was there when the client was made.
-func (c *Client) unanswered(err error) error {
+// noResponse says why there is no complete response of a daemon that was there when the client was made.
+func (c *Client) noResponse(err error) error {
 	for _, cut := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNREFUSED, fs.ErrNotExist} {
 		if errors.Is(err, cut) {
 			err = ErrEnded

@@ -8,15 +8,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
+)
+
+const (
+	maxBody   = 64 << 10 // bytes of a request
+	maxEvents = 50_000   // of the history in one response
+	routes    = "/v1/"   // before the name of a method
 )
 
 // Daemon is what the socket's commands are carried out by. Its methods are safe for concurrent use.
@@ -44,132 +48,65 @@ type Daemon interface {
 	Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error)
 }
 
-// The routes of the socket. Their JSON is between one version's program and itself, but for what the commands
-// print: status, explain, history and results.
+// rollbackArgs are those of the method rollback. Most methods have one argument or none.
+type rollbackArgs struct {
+	Rollback plan.Rollback
+	PlanID   string
+}
 
-const (
-	maxBody      = 64 << 10 // bytes of a command
-	mostRecords  = 50_000   // of the history in one answer
-	routeStatus  = "/v1/status"
-	routeExplain = "/v1/explain"
-	routeHistory = "/v1/history"
-	routeSync    = "/v1/sync"
-	routePause   = "/v1/pause"
-	routeResume  = "/v1/resume"
-	routeRelease = "/v1/release"
-	routeUndo    = "/v1/rollback"
-)
-
-// What a command says.
-type (
-	syncRequest    struct{ Refresh bool }
-	pauseRequest   struct{ Reason string }
-	resumeAnswer   struct{ WasPaused bool }
-	releaseRequest struct{ ID string }
-	undoRequest    struct {
-		Undo   plan.Rollback
-		Agreed string
-	}
-)
-
-// resultAnswer is a pass: what it did, and why it ended early, which may both be.
-type resultAnswer struct {
-	Result *usersync.Result
-	Err    *failure
+// A response is what a method returns. A pass has a result, and may have an error, too.
+type response[R any] struct {
+	Result R
+	Error  *remoteError
 }
 
 func handler(d Daemon, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	get := func(route string, answer func(*http.Request) (any, error)) {
-		mux.HandleFunc("GET "+route, func(w http.ResponseWriter, r *http.Request) { respond(w, r, log, answer) })
-	}
-	get(routeStatus, func(*http.Request) (any, error) { return d.Status(), nil })
-	get(routeExplain, func(r *http.Request) (any, error) {
-		email := r.FormValue("email")
+	handle(mux, log, "status", func(*http.Request, any) (control.Status, error) { return d.Status(), nil })
+	handle(mux, log, "explain", func(r *http.Request, email string) (*usersync.Explanation, error) {
 		if !strings.Contains(email, "@") {
-			return nil, fmt.Errorf("%w: email: %q is no address", ErrQuestion, email)
+			return nil, fmt.Errorf("%w: %q is not an email address", ErrBadRequest, email)
 		}
 		return d.Explain(r.Context(), email)
 	})
-	get(routeHistory, func(r *http.Request) (any, error) {
-		q, err := parseQuery(r)
-		if err != nil {
-			return nil, err
+	handle(mux, log, "history", func(_ *http.Request, q state.Query) ([]state.Event, error) {
+		q.Email = spec.Key(q.Email)
+		if q.Limit <= 0 || q.Limit > maxEvents {
+			q.Limit = maxEvents
 		}
 		return d.History(q)
 	})
-	post(mux, log, routeSync, func(r *http.Request, c syncRequest) (any, error) {
-		res, err := d.Sync(r.Context(), c.Refresh)
-		return result(res, err), nil
-	})
-	post(mux, log, routePause, func(r *http.Request, c pauseRequest) (any, error) {
-		return struct{}{}, d.Pause(caller(r), c.Reason)
-	})
-	post(mux, log, routeResume, func(r *http.Request, _ struct{}) (any, error) {
-		was, err := d.Resume(caller(r))
-		return resumeAnswer{was}, err
-	})
-	post(mux, log, routeRelease, func(r *http.Request, c releaseRequest) (any, error) { return d.Release(caller(r), c.ID) })
-	post(mux, log, routeUndo, func(r *http.Request, c undoRequest) (any, error) {
-		res, err := d.Rollback(r.Context(), c.Undo, c.Agreed, caller(r))
-		return result(res, err), nil
+	handle(mux, log, "sync", func(r *http.Request, refresh bool) (*usersync.Result, error) { return d.Sync(r.Context(), refresh) })
+	handle(mux, log, "pause", func(r *http.Request, reason string) (any, error) { return nil, d.Pause(caller(r), reason) })
+	handle(mux, log, "resume", func(r *http.Request, _ any) (bool, error) { return d.Resume(caller(r)) })
+	handle(mux, log, "release", func(r *http.Request, id string) (plan.Hold, error) { return d.Release(caller(r), id) })
+	handle(mux, log, "rollback", func(r *http.Request, args rollbackArgs) (*usersync.Result, error) {
+		return d.Rollback(r.Context(), args.Rollback, args.PlanID, caller(r))
 	})
 	return mux
 }
 
-func result(res *usersync.Result, err error) resultAnswer {
-	a := resultAnswer{Result: res}
-	if err != nil {
-		f, _ := failed(err)
-		a.Err = &f
-	}
-	return a
-}
-
-func post[C any](mux *http.ServeMux, log *slog.Logger, route string, do func(*http.Request, C) (any, error)) {
-	mux.HandleFunc("POST "+route, func(w http.ResponseWriter, r *http.Request) {
-		respond(w, r, log, func(r *http.Request) (any, error) {
-			var c C
-			d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&c); err != nil {
-				return nil, fmt.Errorf("%w: the command cannot be read, which is of another version perhaps: %w", ErrQuestion, err)
-			}
-			return do(r, c)
-		})
+// handle registers a method.
+func handle[A, R any](mux *http.ServeMux, log *slog.Logger, method string, call func(*http.Request, A) (R, error)) {
+	mux.HandleFunc("POST "+routes+method, func(w http.ResponseWriter, r *http.Request) {
+		var args A
+		var resp response[R]
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		d.DisallowUnknownFields()
+		err := d.Decode(&args)
+		if err != nil {
+			err = fmt.Errorf("%w: is the command of another version? %w", ErrBadRequest, err)
+		} else {
+			resp.Result, err = call(r, args)
+		}
+		resp.Error = newRemoteError(err)
+		data, err := json.Marshal(resp)
+		if err != nil {
+			log.Error("cannot write a response on the socket", "method", method, "error", err)
+			http.Error(w, "cannot write the response", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(data) // who asked may be gone
 	})
-}
-
-func respond(w http.ResponseWriter, r *http.Request, log *slog.Logger, answer func(*http.Request) (any, error)) {
-	v, err := answer(r)
-	status := http.StatusOK
-	if err != nil {
-		v, status = failed(err)
-	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		data, status = []byte(`{"error":"the answer cannot be written"}`), http.StatusInternalServerError
-		log.Error("an answer on the socket cannot be written", "route", r.URL.Path, "error", err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(data) // who asked has gone
-}
-
-// The query of history as it is in an address.
-func parseQuery(r *http.Request) (q state.Query, err error) {
-	q = state.Query{Email: spec.Key(r.FormValue("email")), ID: r.FormValue("id"), Revision: r.FormValue("revision"), Limit: mostRecords}
-	if s := r.FormValue("since"); s != "" {
-		if q.Since, err = time.Parse(time.RFC3339Nano, s); err != nil {
-			return q, fmt.Errorf("%w: since: %w", ErrQuestion, err)
-		}
-	}
-	if s := r.FormValue("limit"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return q, fmt.Errorf("%w: limit: %q is not a number from 1 on", ErrQuestion, s)
-		}
-		q.Limit = min(n, mostRecords)
-	}
-	return q, nil
 }

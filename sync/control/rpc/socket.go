@@ -12,15 +12,17 @@ import (
 	"os/user"
 	"syscall"
 	"time"
+
+	"usersyncd/sync/control"
 )
 
 const (
 	// maxSocketPath is what fits into a socket's address (sun_path of unix(7)), less the name it has while it is made.
 	maxSocketPath = 107 - len(newSocket)
 	newSocket     = ".new"
-	// socketMode lets the group use the socket, and with it tell the daemon what to do.
+	// socketMode lets the group use the socket, and so command the daemon.
 	socketMode = 0o660
-	// closeWait is for how long an answer under way is waited for at the end.
+	// closeWait is how long responses under way are waited for at the end.
 	closeWait = 2 * time.Second
 )
 
@@ -31,29 +33,29 @@ type Socket struct {
 	log      *slog.Logger
 }
 
-// ListenSocket makes the socket at path, mode 0660; its directory must exist. One that a daemon left behind is
-// replaced. ErrRunning: somebody answers there.
+// ListenSocket makes the socket at path, mode 0660; its directory must exist. A stale socket is replaced. It returns
+// ErrRunning if another daemon answers there.
 func ListenSocket(ctx context.Context, path string, log *slog.Logger) (*Socket, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, and %d are the most that a socket can have", path, len(path), maxSocketPath)
+		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes; a socket can have at most %d", path, len(path), maxSocketPath)
 	}
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	case info.Mode()&fs.ModeSocket == 0:
-		return nil, fmt.Errorf("listen on socket %s: it is there, and is not a socket", path)
+		return nil, fmt.Errorf("listen on socket %s: the file is not a socket", path)
 	default:
-		// A refusal is what a socket gives that nobody has open. Anything else, such as a full queue, is somebody.
+		// A socket that no process has open refuses. Anything else, such as a full queue, is a daemon.
 		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path)
 		if err == nil {
-			_ = conn.Close() // it was to see whether somebody is there
+			_ = conn.Close()
 		}
 		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) {
 			return nil, errors.Join(fmt.Errorf("listen on socket %s: %w there", path, ErrRunning), err)
 		}
 	}
-	// Under another name until its mode is right.
+	// It has another name until its mode is set.
 	made := path + newSocket
 	if err := os.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listen on socket: %w", err)
@@ -69,7 +71,7 @@ func ListenSocket(ctx context.Context, path string, log *slog.Logger) (*Socket, 
 	return &Socket{path: path, listener: l, log: log}, nil
 }
 
-// Serve answers until ctx ends, and takes the socket away.
+// Serve serves until ctx ends, and removes the socket.
 func (s *Socket) Serve(ctx context.Context, d Daemon) error {
 	server := &http.Server{
 		Handler:           handler(d, s.log),
@@ -80,29 +82,17 @@ func (s *Socket) Serve(ctx context.Context, d Daemon) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withPeer,
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.listener) }()
-	select {
-	case err := <-served:
-		return errors.Join(fmt.Errorf("socket %s: %w", s.path, err), os.Remove(s.path))
-	case <-ctx.Done():
+	err := control.Serve(ctx, server, s.listener, closeWait)
+	if removed := os.Remove(s.path); !errors.Is(removed, fs.ErrNotExist) {
+		err = errors.Join(err, removed)
 	}
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
-	defer cancel()
-	gone := os.Remove(s.path) // from now on nobody comes
-	if err := server.Shutdown(late); err != nil {
-		_ = server.Close()
+	if err != nil {
+		err = fmt.Errorf("socket %s: %w", s.path, err)
 	}
-	if errors.Is(gone, fs.ErrNotExist) {
-		gone = nil
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		gone = errors.Join(gone, err)
-	}
-	return gone
+	return err
 }
 
-// peerKey is where a request's context has the id of the user who is on the other end.
+// peerKey is the key of the peer's user id in the context of a request.
 type peerKey struct{}
 
 func withPeer(ctx context.Context, c net.Conn) context.Context {
@@ -112,8 +102,8 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// caller is who sent a request, for the log and for who asks who has paused it. The name is looked up now and not
-// for each connection: a directory service that does not answer keeps only this one waiting.
+// caller is the name of the user who sent a request. It is looked up now and not for each connection: a directory service
+// that does not answer delays only this request.
 func caller(r *http.Request) string {
 	id, _ := r.Context().Value(peerKey{}).(string)
 	if id == "" {

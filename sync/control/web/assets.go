@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 )
 
@@ -19,69 +17,39 @@ var embedded embed.FS
 
 // assets are the files of the page, as they are served.
 type assets struct {
-	files map[string]asset // by path below /assets/
-	index []byte           // of /, with the hashes of the files in it
-	build string           // hash of all
+	index []byte // of /
+	build string // hash of all files; it is in their addresses, so that a browser may keep them
 }
 
-type asset struct {
-	content []byte
-	hash    string
-}
-
-// contentTypes are spelled out: those of package mime depend on the machine.
+// contentTypes are of the files below /assets/, and spelled out: those of package mime depend on the machine.
 var contentTypes = map[string]string{
 	".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", "": "text/plain; charset=utf-8",
 }
 
 // loadAssets reads what is embedded.
 func loadAssets() (*assets, error) {
-	a := &assets{files: map[string]asset{}}
-	whole := sha256.New()
-	var index string
+	hash := sha256.New()
 	err := fs.WalkDir(embedded, "assets", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		content, err := embedded.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		_, _ = whole.Write(content)
-		if name == "assets/index.html" {
-			index = string(content)
-			return nil
-		}
-		if _, known := contentTypes[path.Ext(name)]; !known {
-			return fmt.Errorf("%s: no content type for it", name)
-		}
-		sum := sha256.Sum256(content)
-		a.files[strings.TrimPrefix(name, "assets/")] = asset{content, hex.EncodeToString(sum[:8])}
-		return nil
+		_, _ = hash.Write(content) // it never fails
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.build = hex.EncodeToString(whole.Sum(nil)[:8])
-	page, err := template.New("index.html").Funcs(template.FuncMap{"asset": a.link}).Parse(index)
+	page, err := template.ParseFS(embedded, "assets/index.html")
 	if err != nil {
 		return nil, err
 	}
+	build := hex.EncodeToString(hash.Sum(nil)[:8])
 	var out bytes.Buffer
-	if err := page.Execute(&out, map[string]string{"Build": a.build}); err != nil {
+	if err := page.Execute(&out, build); err != nil {
 		return nil, err
 	}
-	a.index = out.Bytes()
-	return a, nil
-}
-
-// link is the address of a file; another content has another one.
-func (a *assets) link(name string) (string, error) {
-	f, ok := a.files[name]
-	if !ok {
-		return "", fmt.Errorf("%s: no such file", name)
-	}
-	return "/assets/" + name + "?v=" + f.hash, nil
+	return &assets{out.Bytes(), build}, nil
 }
 
 func (a *assets) page(w http.ResponseWriter, r *http.Request) {
@@ -89,19 +57,20 @@ func (a *assets) page(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.index))
 }
 
-// serve serves a file. A browser may keep it for ever if it asked for this very content.
+// serve serves a file below /assets/. A browser may keep it for ever if it asked for this build's.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
-	f, ok := a.files[r.URL.Path]
-	if !ok {
+	contentType, known := contentTypes[path.Ext(r.URL.Path)]
+	content, err := embedded.ReadFile("assets/" + r.URL.Path)
+	if err != nil || !known {
 		http.NotFound(w, r)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", contentTypes[path.Ext(r.URL.Path)])
-	h.Set("ETag", `"`+f.hash+`"`)
+	h.Set("Content-Type", contentType)
+	h.Set("ETag", `"`+a.build+`"`)
 	h.Set("Cache-Control", "no-cache")
-	if r.URL.Query().Get("v") == f.hash {
+	if r.URL.Query().Get("v") == a.build {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }

@@ -8,18 +8,17 @@ import (
 	"strings"
 )
 
-// hosts are the names under which the listener may be asked. A page elsewhere can make a browser send
-// requests to an address of its choice under a name of its own (DNS rebinding), and would then read the
-// answers: a name that is not ours is refused.
+// hosts are the host names that requests may have. A page elsewhere can make a browser send requests to an address of its
+// choice under a name of its own (DNS rebinding), and would then read the responses: other names are refused.
 type hosts map[string]bool
 
-// newHosts takes the address that is listened on, as host:port, and the names of --listen-hosts.
+// newHosts returns those of the listener's address, host:port, and of --listen-hosts.
 func newHosts(address string, more []string) (hosts, error) {
 	h := hosts{"127.0.0.1": true, "::1": true, "localhost": true}
 	for _, name := range more {
 		bare, ok := bareHost(name)
 		if !ok {
-			return nil, fmt.Errorf("--listen-hosts: %q is not a host name or an IP address; give names as they stand in the browser's address, without http://, port and path", name)
+			return nil, fmt.Errorf("--listen-hosts: %q is not a host name or an IP address; give names as in the browser's address bar, without http://, port and path", name)
 		}
 		h[bare] = true
 	}
@@ -33,23 +32,20 @@ func newHosts(address string, more []string) (hosts, error) {
 	return h, nil
 }
 
-// allows reports whether a request is for us. The port does not count: tunnels and proxies change it. An IP
-// address that is the one the connection came in on is ours as well, and cannot be rebound.
+// allows reports whether a request is for us. The port does not count: tunnels and proxies change it. The IP address that
+// the connection came in on is ours as well, and cannot be rebound.
 func (h hosts) allows(r *http.Request) bool {
-	bare, ok := asked(r)
-	if !ok {
-		return false
-	}
-	if h[bare] {
-		return true
+	bare, ok := requested(r)
+	if !ok || h[bare] {
+		return ok
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	ip, err := netip.ParseAddr(bare)
 	return ok && err == nil && local.AddrPort().Addr().Unmap() == ip
 }
 
-// asked is the host that a request names, without its port.
-func asked(r *http.Request) (string, bool) {
+// requested returns the host name of a request, without its port.
+func requested(r *http.Request) (string, bool) {
 	host := r.Host
 	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
 		host = name
@@ -78,11 +74,11 @@ func bareHost(s string) (string, bool) {
 	return s, true
 }
 
-// refuse says which setting lets a name in. The name is foreign: it is quoted.
+// refuse says which setting allows a name. The name is foreign: it is quoted.
 func (h hosts) refuse(w http.ResponseWriter, r *http.Request) {
-	text := fmt.Sprintf("this is usersyncd, and it is not known as %q.\n", r.Host)
-	if bare, ok := asked(r); ok {
-		text += fmt.Sprintf("If it should be, start it with --listen-hosts %s (USERSYNCD_LISTEN_HOSTS, or listen-hosts: in the --config file).\n", bare)
+	text := fmt.Sprintf("this is usersyncd, and %q is not one of its host names.\n", r.Host)
+	if bare, ok := requested(r); ok {
+		text += fmt.Sprintf("To allow it, start usersyncd with --listen-hosts %s (USERSYNCD_LISTEN_HOSTS, or listen-hosts: in the --config file).\n", bare)
 	}
 	http.Error(w, text, http.StatusMisdirectedRequest)
 }

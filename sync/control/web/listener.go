@@ -3,12 +3,12 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,21 +20,21 @@ const (
 	maxConnections = 128
 	maxStreams     = 16
 	readTimeout    = 10 * time.Second
-	writeTimeout   = 30 * time.Second // of an answer; a stream has one for each write
+	writeTimeout   = 30 * time.Second // of a response; a stream has one for each write
 	idleTimeout    = time.Minute
-	endTimeout     = 5 * time.Second // for what is under way when the listener ends
+	endTimeout     = 5 * time.Second // for requests under way when the listener ends
 	maxHeader      = 16 << 10
 )
 
-// policy allows what comes from our own files, and nothing else: no inline script or style, no other
-// server, no frame around it; and no text that becomes markup (trusted types).
+// policy allows our own files, and nothing else: no inline script or style, no other server, no frame around the page, and
+// no text that becomes markup (trusted types).
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // Options say where and what to serve over TCP.
 type Options struct {
 	Address string   // host:port, as in --listen
-	Hosts   []string // further names under which it may be asked, as in --listen-hosts
+	Hosts   []string // further host names of requests, as in --listen-hosts
 	Source  control.Source
 	Mount   map[string]http.Handler // by path: metrics and health
 	Log     *slog.Logger
@@ -54,7 +54,7 @@ type Listener struct {
 	streams chan struct{} // one element for each that is open
 
 	every     time.Duration // between samples
-	heartbeat time.Duration // of a stream that has nothing to say
+	heartbeat time.Duration // of a stream without frames
 	stall     time.Duration // for one write to a stream
 }
 
@@ -73,8 +73,8 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 		return nil, err // which names the address
 	}
 	if at, ok := l.socket.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		l.log.Warn("the status page is not only for this machine: whoever reaches it reads names and addresses of users; "+
-			"listen on 127.0.0.1, and put a proxy with authentication before it", "listen", l.socket.Addr().String())
+		l.log.Warn("the status page is reachable from other machines, without authentication, and shows names and email addresses of users; "+
+			"listen on 127.0.0.1, and put a proxy with authentication in front of it", "listen", l.socket.Addr().String())
 	}
 	return l, nil
 }
@@ -118,17 +118,14 @@ func newListener(o Options, allowed hosts) (*Listener, error) {
 // Addr is where the listener is, also if the port was 0.
 func (l *Listener) Addr() net.Addr { return l.socket.Addr() }
 
-// Run serves until ctx ends; streams end with it, and what else is under way gets a few seconds. It returns
-// ctx's error, or why the socket does not work any more.
+// Run serves until ctx ends; streams end with it, and other requests get a few seconds. It returns the error of ctx, or why
+// the listener has failed.
 func (l *Listener) Run(ctx context.Context) error {
-	sampled := make(chan struct{})
 	sampling, stop := context.WithCancel(ctx)
-	go func() {
-		defer close(sampled)
-		l.sample(sampling)
-	}()
-	defer func() { stop(); <-sampled }()
-
+	var sampler sync.WaitGroup
+	sampler.Go(func() { l.sample(sampling) })
+	defer sampler.Wait()
+	defer stop()
 	var open atomic.Int64
 	server := &http.Server{
 		Handler:           l,
@@ -147,28 +144,14 @@ func (l *Listener) Run(ctx context.Context) error {
 			}
 		},
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l.socket) }()
-	l.log.Info("the page, metrics and health are served", "url", "http://"+l.socket.Addr().String()+"/")
-	select {
-	case err := <-served:
-		_ = server.Close()
-		return fmt.Errorf("status page: %w", err)
-	case <-ctx.Done():
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
-	if err := server.Shutdown(ending); err != nil {
-		l.log.Warn("the status page did not end in time; its connections are closed", "error", err)
-		_ = server.Close()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+	l.log.Info("serving status page, metrics and health checks", "url", "http://"+l.socket.Addr().String()+"/")
+	if err := control.Serve(ctx, server, l.socket, endTimeout); err != nil {
 		return fmt.Errorf("status page: %w", err)
 	}
 	return ctx.Err()
 }
 
-// ServeHTTP is what every request passes, whatever its path.
+// ServeHTTP handles every request, whatever its path.
 func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
@@ -181,7 +164,7 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.hosts.refuse(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "nothing can be changed here: use the command line on this machine, such as usersyncd sync, pause or release", http.StatusMethodNotAllowed)
+		http.Error(w, "this page is read-only: use the command line on this machine, such as usersyncd sync, pause or release", http.StatusMethodNotAllowed)
 	default:
 		l.mux.ServeHTTP(w, r)
 	}

@@ -142,7 +142,7 @@ func newPageChange(c *plan.Change) pageChange {
 	return p
 }
 
-// has reports whether a text, in lower case, is anywhere in what is shown of the change.
+// has reports whether a text, in lower case, is anywhere in the change.
 func (p *pageChange) has(text string) bool {
 	shown := []string{p.Email, p.At, string(p.Action), string(p.Cause), string(p.Result), p.Note, p.Hold}
 	for _, f := range p.Fields {
@@ -164,7 +164,7 @@ func newPageEvent(e state.Event) pageEvent {
 	return p
 }
 
-// serveStatus answers with the status as it is: the contract usersyncd.status/v1.
+// serveStatus answers with the status, as usersyncd.status/v1.
 func (l *Listener) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	l.reply(w, l.source.Status(), json.Marshal)
 }
@@ -198,8 +198,8 @@ func (l *Listener) servePlan(w http.ResponseWriter, r *http.Request) {
 	l.reply(w, out, marshal)
 }
 
-// serveHistory answers with the last events. There is no cursor, since several may have the same time:
-// whoever wants more asks for more.
+// serveHistory answers with the last events. There is no cursor, since several may have the same time: a client that wants
+// more asks for a higher limit.
 func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 	_, limit, err := filter(r.URL.Query(), shownEvents, mostEvents)
 	if err != nil {
@@ -209,8 +209,8 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 	// One more than asked for tells whether there are more.
 	events, err := l.source.History(state.Query{Limit: limit + 1})
 	if err != nil {
-		l.log.Error("the status page cannot show the history", "error", err)
-		http.Error(w, "the history cannot be read; the log says why", http.StatusInternalServerError)
+		l.log.Error("status page: cannot read the history", "error", err)
+		http.Error(w, "cannot read the history: see the log", http.StatusInternalServerError)
 		return
 	}
 	out := struct {
@@ -225,7 +225,7 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 	l.reply(w, out, marshal)
 }
 
-// filter reads what may follow the question mark.
+// filter reads the query of an address.
 func filter(q url.Values, usual, most int) (text string, limit int, err error) {
 	limit = usual
 	if given := q.Get("limit"); given != "" {
@@ -236,7 +236,7 @@ func filter(q url.Values, usual, most int) (text string, limit int, err error) {
 	}
 	text = q.Get("q")
 	if len(text) > longestFilter {
-		return "", 0, fmt.Errorf("q is %d bytes long; at most %d are looked for", len(text), longestFilter)
+		return "", 0, fmt.Errorf("q has %d bytes; at most %d are allowed", len(text), longestFilter)
 	}
 	return strings.ToLower(strings.TrimSpace(text)), limit, nil
 }

@@ -16,20 +16,19 @@ const (
 	samplesKept = 15 * 60 // of the last 15 minutes
 )
 
-// A Sample is how the limiter was at one moment, and what happened since the sample before. Rates are
-// requests a second.
+// A Sample is the limiter at one moment, and what happened since the sample before. Rates are requests per second.
 type Sample struct {
 	Seq       uint64  `json:"seq"`  // counts samples; one more than that of the sample before
 	At        float64 `json:"at"`   // Unix time, seconds
 	Rate      float64 `json:"rate"` // used
 	AIMD      float64 `json:"aimd"` // allowed by AIMD and slow start
-	Sent      float64 `json:"sent"` // really sent since the sample before
-	Left      *int    `json:"left"` // of the quota; null if the API has not told it
+	Sent      float64 `json:"sent"` // sent since the sample before
+	Left      *int    `json:"left"` // of the quota; null if unknown
 	Allowed   int     `json:"allowed"`
 	Throttled uint64  `json:"throttled"` // answers 429 since the sample before
 }
 
-// samples are the last ones. Safe for concurrent use.
+// samples are the last ones. They are safe for concurrent use.
 type samples struct {
 	mu   sync.Mutex
 	list []Sample // at most size of them
@@ -41,7 +40,7 @@ type samples struct {
 	}
 }
 
-// add takes a sample. What the first one counts happened before anybody looked, and is left out.
+// add takes a sample. Counters of the first one began before, and are left out.
 func (s *samples) add(now time.Time, l *control.Limiter) Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +75,7 @@ func (l *Listener) serveSamples(w http.ResponseWriter, _ *http.Request) {
 	}{l.every.Seconds(), l.samples.all()}, json.Marshal)
 }
 
-// since is how far a counter went, also if it began again at 0.
+// since is the increase of a counter, also if it began again at 0.
 func since(now, earlier uint64) uint64 {
 	if now < earlier {
 		return now

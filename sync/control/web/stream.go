@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A frame is what every stream sends next: made once, whoever looks.
+// A frame is what every stream sends next. It is made once for all of them.
 type frame struct {
-	data []byte        // a server-sent event, whole; nil before the first
+	data []byte        // a complete server-sent event; nil before the first
 	next chan struct{} // closed when there is a newer one
 }
 
@@ -20,7 +20,7 @@ func (l *Listener) sample(ctx context.Context) {
 	for failed := false; ; {
 		err := l.step(time.Now())
 		if err != nil && !failed {
-			l.log.Error("the status page stands still", "error", err)
+			l.log.Error("status page cannot be updated", "error", err)
 		}
 		failed = err != nil
 		select {
@@ -31,7 +31,7 @@ func (l *Listener) sample(ctx context.Context) {
 	}
 }
 
-// step looks once, and hands what it saw to the streams.
+// step samples the status once, and gives the frame to the streams.
 func (l *Listener) step(now time.Time) error {
 	status := l.source.Status()
 	sample := l.samples.add(now, &status.Limiter)
@@ -41,15 +41,15 @@ func (l *Listener) step(now time.Time) error {
 		Status pageStatus `json:"status"`
 	}{l.assets.build, sample, newPageStatus(status)})
 	if err != nil {
-		return fmt.Errorf("write status as JSON: %w", err)
+		return fmt.Errorf("writing the status as JSON: %w", err)
 	}
 	old := l.frame.Swap(&frame{data: fmt.Appendf(nil, "id: %d\ndata: %s\n\n", sample.Seq, data), next: make(chan struct{})})
 	close(old.next)
 	return nil
 }
 
-// serveEvents streams frames. A client that does not read loses its connection; one that reads slowly
-// misses frames, and sees it by the samples' numbers.
+// serveEvents streams frames. A client that does not read loses its connection; one that reads slowly misses frames, and
+// sees that from the numbers of the samples.
 func (l *Listener) serveEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	if r.Method == http.MethodHead {
@@ -60,7 +60,7 @@ func (l *Listener) serveEvents(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-l.streams }()
 	default:
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, fmt.Sprintf("%d pages are open already, which is the limit; close one", cap(l.streams)), http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprintf("%d status pages are open, which is the limit; close one", cap(l.streams)), http.StatusServiceUnavailable)
 		return
 	}
 	control := http.NewResponseController(w)
@@ -73,7 +73,6 @@ func (l *Listener) serveEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		return control.Flush()
 	}
-	// A reconnect may come early: it costs one status.
 	if send([]byte("retry: 2000\n\n")) != nil {
 		return
 	}
@@ -90,7 +89,7 @@ func (l *Listener) serveEvents(w http.ResponseWriter, r *http.Request) {
 			data = f.data
 			alive.Reset(l.heartbeat)
 		case <-alive.C:
-			data = []byte(": still here\n\n")
+			data = []byte(": heartbeat\n\n")
 		case <-r.Context().Done():
 			return
 		}

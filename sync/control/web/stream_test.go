@@ -120,7 +120,7 @@ func TestStreamHeartbeat(t *testing.T) {
 	body := watch(t, server.URL)
 	next(t, body)
 	for range 3 {
-		if got := next(t, body); got != ": still here\n" {
+		if got := next(t, body); got != ": heartbeat\n" {
 			t.Errorf("a heartbeat is %q", got)
 		}
 	}
@@ -141,7 +141,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	}
 	body := watch(t, server.URL)
 	text, _ := io.ReadAll(body)
-	if body.status != http.StatusServiceUnavailable || body.header.Get("Retry-After") == "" || !strings.Contains(string(text), "16 pages are open") {
+	if body.status != http.StatusServiceUnavailable || body.header.Get("Retry-After") == "" || !strings.Contains(string(text), "16 status pages are open") {
 		t.Errorf("one too many: %d, %s", body.status, text)
 	}
 	// One that goes makes room.
