@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 	"usersyncd/sync/plan"
@@ -145,16 +144,13 @@ func (e exporter) users(s *control.Status) {
 	if s.Revision != "" {
 		e.gauge("usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last fully applied.", 1, "kind", "head", "revision", s.Revision)
 	}
-	applied := s.Applied
-	if applied != nil {
-		e.gauge("usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last fully applied.", 1, "kind", "applied", "revision", applied.Revision)
+	inStep, appliedAt := false, time.Time{}
+	if a := s.Applied; a != nil {
+		e.gauge("usersyncd_revision_info", "1, with the revision of the checkout (head) and the one last fully applied.", 1, "kind", "applied", "revision", a.Revision)
+		inStep, appliedAt = !a.RolledBack && a.Revision == s.Revision && !s.Dirty, a.At
 	}
-	e.flag("usersyncd_in_step", "Whether the checkout's revision is the one last fully applied, without edits that are not committed.",
-		applied != nil && !applied.RolledBack && applied.Revision == s.Revision && !s.Dirty)
-	if applied == nil {
-		applied = &state.Applied{}
-	}
-	e.timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last fully applied", applied.At)
+	e.flag("usersyncd_in_step", "Whether the checkout's revision is the one last fully applied, without edits that are not committed.", inStep)
+	e.timestamp("usersyncd_last_applied_timestamp_seconds", "When a revision was last fully applied", appliedAt)
 	results := []plan.Outcome{plan.Applied, plan.Failed}
 	ended := map[plan.Outcome]uint64{}
 	for result, n := range s.Totals.Changes {
