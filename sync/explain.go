@@ -55,7 +55,7 @@ func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, e
 	if v == nil {
 		v = &View{tree: r.loaded.Load()}
 	}
-	policy := *cmp.Or(r.policy.Load(), &plan.Policy{})
+	policy := *cmp.Or(r.lastPolicy.Load(), &plan.Policy{})
 	reading := v.tree == nil && r.Status().Phase == PhaseScan // to read all files a second time, meanwhile, takes long
 	if !reading && !v.complete(key) {
 		return Explain(ctx, r.Specs, r.Store, policy, email)
@@ -212,7 +212,7 @@ func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) 
 	for _, info := range spec.All() {
 		f := info.Field
 		desired, applied := declared.Fields[f], known.Applied[f]
-		live, err := named(store, spec.Declarable(f, known.Fields[f]))
+		live, err := asDeclared(store, spec.Declarable(f, known.Fields[f]))
 		if err != nil {
 			return err
 		}
@@ -269,8 +269,8 @@ func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User,
 	return word, time.Time{}
 }
 
-// named turns a reference by id into one by address, where that is known.
-func named(store *state.Store, v spec.Value) (spec.Value, error) {
+// asDeclared turns a reference by id into one by address, where that is known.
+func asDeclared(store *state.Store, v spec.Value) (spec.Value, error) {
 	id, ok := strings.CutPrefix(v.Text(), identity.IDPrefix)
 	if !ok {
 		return v, nil

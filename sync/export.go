@@ -45,7 +45,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		return nil, err
 	}
 	began = time.Now() // what is read from now on shows what was interrupted
-	if err := org.binder(ctx, snap)(); err != nil {
+	if err := org.openOnce(ctx, snap)(); err != nil {
 		return nil, err
 	}
 	read := slices.Clone(fields)
@@ -63,7 +63,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 		return nil, err
 	}
 	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) }) {
-		if err := org.readDetails(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
+		if err := org.readMissing(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +79,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := r.Policy.Select.Check(there); err != nil {
 		return nil, err
 	}
-	if err := org.readDetails(ctx, snap, chosen, read, began); err != nil {
+	if err := org.readMissing(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
 	for _, id := range chosen {

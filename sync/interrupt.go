@@ -9,65 +9,65 @@ import (
 	"usersyncd/spec"
 )
 
-// ErrInterrupted is returned by a pass whose premises have changed: it has ended early, and the next one plans again
-// from what is true then. The result says what was done until then.
+// ErrInterrupted is returned by a pass that ended early because its input has changed. The result says what was done until
+// then, and the next pass plans again.
 var ErrInterrupted = errors.New("interrupted")
 
-// An interruption says why a pass was interrupted. It is an ErrInterrupted.
+// An interruption is an ErrInterrupted with a reason.
 type interruption string
 
 func (i interruption) Error() string        { return "interrupted: " + string(i) }
 func (i interruption) Is(target error) bool { return target == ErrInterrupted }
 
 const (
-	// errWindow ends what a pass carries out when a change window opens or closes. The pass goes on with another plan.
+	// errWindow interrupts a plan when a change window opens or closes. The pass continues with another plan.
 	errWindow = interruption("a change window has opened or closed")
-	// errPaused ends a rollback that somebody has paused before it began.
-	errPaused = interruption("somebody has paused it")
-	// errCheckout ends a pass whose checkout is another one by now.
+	// errPaused ends a rollback if passes were paused before it began.
+	errPaused = interruption("passes were paused")
+	// errCheckout ends a pass when the checkout has changed.
 	errCheckout = interruption("the checkout has changed")
 )
 
-// activePass is what others may know of the pass, or the rollback, that is under way.
+// An activePass is the pass or the rollback under way, for other goroutines.
 type activePass struct {
-	interrupt context.CancelCauseFunc
-	scan      atomic.Pointer[spec.Scan] // of the tree that it works on
-	sends     chan struct{}             // closed when it has begun to read or change single users
-	over      chan struct{}             // closed when it has ended
+	interrupt  context.CancelCauseFunc
+	isRollback bool
+	sends      chan struct{} // closed when it begins to read or change single users
+	over       chan struct{} // closed when it has ended
 
-	planning time.Time // when it has begun to load and to plan, later by what it has waited since
-	until    time.Time // once it sends: when it has done so for as long as it has taken to plan
+	planning time.Time // when it began to load and to plan, plus the time that it has waited since
+	until    time.Time // when it will have been sending for as long as it was planning
 }
 
-// An interrupter lets others end the pass that is under way.
+// An interrupter lets other goroutines end the pass under way.
 type interrupter struct {
-	active atomic.Pointer[activePass]
+	active    atomic.Pointer[activePass]
+	confirmed atomic.Pointer[spec.Scan] // the last of which two scans were equal: that of a pass which is sending
 }
 
-// begin registers a pass. The context that it returns ends when somebody interrupts the pass.
-func (i *interrupter) begin(ctx context.Context) (context.Context, *activePass) {
+// begin registers a pass or a rollback. The returned context ends when it is interrupted.
+func (i *interrupter) begin(ctx context.Context, isRollback bool) (context.Context, *activePass) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a := &activePass{interrupt: cancel, sends: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
+	a := &activePass{interrupt: cancel, isRollback: isRollback, sends: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
 	i.active.Store(a)
 	return ctx, a
 }
 
-// end is the end of a pass.
 func (i *interrupter) end(a *activePass) {
 	i.active.Store(nil)
 	a.interrupt(nil)
 	close(a.over)
 }
 
-// waited leaves out of what it has taken to plan what was spent with waiting for the organization.
-func (i *interrupter) waited(since time.Time) {
+// excludeWait excludes the time since then from the time that the pass was planning.
+func (i *interrupter) excludeWait(since time.Time) {
 	if a := i.active.Load(); a != nil {
 		a.planning = a.planning.Add(time.Since(since))
 	}
 }
 
-// sending says that the pass begins to read or change single users.
-func (i *interrupter) sending() {
+// startSending records that the pass begins to read or change single users.
+func (i *interrupter) startSending() {
 	a := i.active.Load()
 	if a == nil {
 		return // an export
@@ -81,19 +81,27 @@ func (i *interrupter) sending() {
 	}
 }
 
-// Interrupt ends the pass or the rollback under way, and reports whether there is one: what is in flight is awaited and
-// recorded, and nothing else is begun. A listing under way is finished first. It returns at once; the pass returns
-// ErrInterrupted with the reason. What is in the state file or the checkout by then is found by the next pass.
-func (i *interrupter) Interrupt(why string) bool {
+// Interrupt ends the pass or the rollback under way, and reports whether there is one: nothing more is sent, requests in flight
+// are awaited and recorded, and a listing under way is completed. It returns at once; the pass returns ErrInterrupted with the
+// reason.
+func (i *interrupter) Interrupt(reason string) bool {
 	a := i.active.Load()
 	if a != nil {
-		a.interrupt(interruption(why))
+		a.interrupt(interruption(reason))
 	}
 	return a != nil
 }
 
-// recheck interrupts the pass if the checkout is another one than it works on; see Reconciler.Recheck.
-func (a *activePass) recheck(ctx context.Context, specs *spec.Loader) (current bool) {
+// Recheck interrupts the pass under way if the checkout has changed since it was read, and two scans of it are equal. It returns
+// when that is decided, or ctx or the pass has ended. It returns true if the pass works on the current checkout. If false,
+// another pass is needed: this one was interrupted, the checkout is not known, or there is a new commit with the same specs.
+//
+// A pass gets at least as much time to send as it took to plan, so that frequent edits do not stop it.
+func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
+	a := r.active.Load()
+	if a == nil || a.isRollback {
+		return false
+	}
 	wait := func(d time.Duration) bool {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
@@ -115,24 +123,26 @@ func (a *activePass) recheck(ctx context.Context, specs *spec.Loader) (current b
 	if !wait(time.Until(a.until)) {
 		return false
 	}
-	for pause := stillWait; ; pause = min(2*pause, longestStillWait) {
-		works := a.scan.Load()
-		if works == nil { // a rollback, which works on none
+	for pause := scanRetryWait; ; pause = min(2*pause, maxScanRetryWait) {
+		loaded := r.confirmed.Load()
+		if loaded == nil {
 			return false
 		}
-		first, err := specs.Scan(ctx)
-		if err == nil && first.Digest == works.Digest {
-			return first.Revision == works.Revision
+		first, err := r.Specs.Scan(ctx)
+		if err == nil && first.Digest == loaded.Digest {
+			return first.Revision == loaded.Revision
 		}
-		if !wait(secondLook) {
+		if !wait(confirmDelay) {
 			return false
 		}
-		second, again := specs.Scan(ctx)
+		second, err2 := r.Specs.Scan(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return false
-		case err == nil && again == nil && first.Digest == second.Digest,
-			err != nil && again != nil && !errors.Is(again, spec.ErrTreeChanged): // it cannot be applied, which the next pass tells
+		case err == nil && err2 == nil && first.Digest == second.Digest:
+			r.confirmed.CompareAndSwap(loaded, second) // the next pass need not scan twice
+			fallthrough
+		case err != nil && err2 != nil && !errors.Is(err2, spec.ErrTreeChanged): // the next pass reports it
 			a.interrupt(errCheckout)
 			return false
 		}

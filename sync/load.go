@@ -13,19 +13,17 @@ import (
 	"usersyncd/sync/plan/contest"
 )
 
-// A checkout that is being changed is tried again for this long, in all.
 const (
-	stillTries       = 10
-	stillWait        = 500 * time.Millisecond
-	longestStillWait = 30 * time.Second // of whoever waits for it beside a pass
-	// Two scans of a tree that has changed are so far apart.
-	secondLook = 200 * time.Millisecond
+	maxScanTries     = 10 // of a pass, for a checkout that is being changed
+	scanRetryWait    = 500 * time.Millisecond
+	maxScanRetryWait = 30 * time.Second       // of Recheck
+	confirmDelay     = 200 * time.Millisecond // between two scans of a changed tree
 )
 
 // ErrProblems is returned for a tree that a strict pass refuses; it is a *ProblemsError.
 var ErrProblems = errors.New("the specs have problems")
 
-// ProblemsError lists all that is wrong with a tree, by itself.
+// ProblemsError lists the problems of a tree.
 type ProblemsError struct{ Problems []spec.Problem }
 
 func (e *ProblemsError) Error() string {
@@ -35,13 +33,13 @@ func (e *ProblemsError) Error() string {
 // Is makes errors.Is find ErrProblems.
 func (e *ProblemsError) Is(target error) bool { return target == ErrProblems }
 
-// mark is what the state file remembers of a tree that is fully applied.
-func (p *pass) mark() string { return p.scan.Digest + " " + p.Settings }
+// digest is what the state file records of a tree that is fully applied.
+func (p *pass) digest() string { return p.scan.Digest + " " + p.Settings }
 
-// load reads the checkout. A result is that of a pass that has nothing to do: the tree is known to be applied.
+// load reads the checkout. A result is that of a pass that has nothing to do, as the tree is known to be applied.
 func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	policy := p.policy
-	p.Reconciler.policy.Store(&policy)
+	p.lastPolicy.Store(&policy)
 	p.update(func(s *Status) {
 		s.Phase, s.Began, s.Plan, s.Progress, s.Reading, s.Read = PhaseScan, p.began.UTC(), "", apply.Progress{}, 0, 0
 	})
@@ -57,12 +55,11 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	})
 	p.due = p.refreshIsDue()
 	if p.isApplied() {
-		return p.nothing(ctx)
+		return p.finishUnchanged(ctx)
 	}
-	if p.scan, err = p.lookAgain(ctx, p.scan); err != nil {
+	if err = p.confirmScan(ctx); err != nil {
 		return nil, err
 	}
-	p.active.scan.Store(p.scan)
 	if p.tree, err = p.Specs.Load(ctx, p.scan); err != nil {
 		return nil, err
 	}
@@ -73,7 +70,7 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 		if !plan.HasLeavers(p.tree) {
 			return nil, p.invalid
 		}
-		p.policy.LeaversOnly = true // and then it is refused
+		p.policy.LeaversOnly = true // then the tree is refused
 	}
 	if len(p.policy.Select.Only) > 0 {
 		declared := make(map[string]bool, len(p.tree.Users))
@@ -85,57 +82,55 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 	return nil, nil
 }
 
-// refreshIsDue reports whether the pass reads the organization. One that goes on with a pass that was interrupted
-// does what that had to do first.
+// refreshIsDue reports whether the pass reads the organization. A pass after an interrupted one first continues its work.
 func (p *pass) refreshIsDue() bool {
-	age, most := p.began.Sub(p.meta.Refresh.At), p.Refresh // negative if the clock was set back
-	if p.resumes {
-		most *= 2
+	age, limit := p.began.Sub(p.meta.Refresh.At), p.Refresh // age is negative if the clock was set back
+	if p.resuming {
+		limit *= 2
 	}
-	return p.mode.ForceRefresh || !p.mode.NoRefresh && (age >= most || age < 0) || p.meta.Refresh.At.IsZero()
+	return p.mode.ForceRefresh || !p.mode.NoRefresh && (age >= limit || age < 0) || p.meta.Refresh.At.IsZero()
 }
 
 // isApplied reports whether the tree is known to be fully applied, and nothing else is to be done.
 func (p *pass) isApplied() bool {
 	c := p.meta.Converged
-	return !p.due && len(p.mode.Release) == 0 && c != nil && c.Digest == p.mark() && p.meta.Writes == 0
+	return !p.due && len(p.mode.Release) == 0 && c != nil && c.Digest == p.digest() && p.meta.Writes == 0
 }
 
-// nothing is the pass over a tree that is applied.
-func (p *pass) nothing(ctx context.Context) (*Result, error) {
-	if err := p.authorized(ctx); err != nil {
+// finishUnchanged ends a pass over a tree that is applied.
+func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
+	if err := p.checkAuthorized(ctx); err != nil {
 		return nil, err
 	}
 	users := p.meta.Converged.Users
 	if a := p.meta.Applied; a == nil || a.Revision != p.scan.Revision { // a commit that changes no spec
-		if err := p.converged(p.scan.Revision, users, state.Commit{}); err != nil {
+		if err := p.recordConverged(p.scan.Revision, users, state.Commit{}); err != nil {
 			return nil, err
 		}
 	}
-	return p.sumUp(p.scan.Revision, &plan.Plan{ID: "p-0", Unchanged: users, Notes: p.scan.Gaps(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
+	return p.publishResult(p.scan.Revision, &plan.Plan{ID: "p-0", Unchanged: users, Notes: p.scan.Gaps(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
 }
 
-// lookAgain returns a second scan of a tree that has changed, and ErrTreeChanged if it is not the same as the first. In
-// a checkout in which git is at work a scan is refused anyway; this is for all the others who write files,
-// with no sign of when they have finished.
-func (p *pass) lookAgain(ctx context.Context, scan *spec.Scan) (*spec.Scan, error) {
-	if scan.Digest == p.seen {
-		return scan, nil
+// confirmScan scans a changed tree again, and returns ErrTreeChanged if it is different: somebody may be writing files. (A scan
+// fails anyway while git is changing the checkout.)
+func (p *pass) confirmScan(ctx context.Context) error {
+	if last := p.confirmed.Load(); last == nil || last.Digest != p.scan.Digest {
+		timer := time.NewTimer(confirmDelay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		again, err := p.Specs.Scan(ctx)
+		if err != nil {
+			return err
+		}
+		if again.Digest != p.scan.Digest || again.Revision != p.scan.Revision {
+			return fmt.Errorf("two scans of it differ: %w", spec.ErrTreeChanged)
+		}
+		p.scan = again
 	}
-	timer := time.NewTimer(secondLook)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	again, err := p.Specs.Scan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if again.Digest != scan.Digest || again.Revision != scan.Revision {
-		return nil, fmt.Errorf("two looks at it differ: %w", spec.ErrTreeChanged)
-	}
-	p.seen = again.Digest
-	return again, nil
+	p.confirmed.Store(p.scan)
+	return nil
 }

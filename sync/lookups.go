@@ -15,142 +15,145 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// answered makes a plan again and again until it has nothing left to ask. What takes a request or more for each user is
-// asked last, and before that the plan is returned of what is urgent, if anything is and urgent says that it may be.
-func (o *observer) answered(ctx context.Context, snap *state.Snapshot, bind func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
+// planWithLookups makes a plan again until it needs no lookups. Lookups that take a request or more for each user come last.
+// Before these it returns a plan of what is urgent, if urgent is set and there is anything.
+func (o *observer) planWithLookups(ctx context.Context, snap *state.Snapshot, open func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
+	results := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
 		Fresh: map[string]error{}, Searched: map[string]error{}}
 	for {
-		p := newPlan(answers)
+		p := newPlan(results)
 		if !p.NeedsLookups() {
 			return p, nil
 		}
-		next, quick := p.Lookups.Quick()
+		lookups, quick := p.Lookups.Quick()
 		if !quick {
 			if urgent {
-				answers.Urgent = true
-				if u := newPlan(answers); u.Sends() && !u.NeedsLookups() {
+				results.Urgent = true
+				if u := newPlan(results); u.Sends() && !u.NeedsLookups() {
 					return u, nil
 				}
-				answers.Urgent = false
+				results.Urgent = false
 			}
-			next = p.Lookups
+			lookups = p.Lookups
 		}
-		if err := bind(); err != nil {
+		if err := open(); err != nil {
 			return nil, err
 		}
-		if err := o.ask(ctx, &next, snap, answers); err != nil {
+		if err := o.lookUp(ctx, &lookups, snap, results); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (o *observer) ask(ctx context.Context, a *plan.Lookups, snap *state.Snapshot, answers *plan.LookupResults) error {
-	if len(a.Names) > 0 {
-		wrong, err := o.directory.Check(ctx, slices.SortedFunc(maps.Keys(a.Names), func(x, y spec.Ref) int {
+// isAny reports whether an error is one of some.
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+func (o *observer) lookUp(ctx context.Context, l *plan.Lookups, snap *state.Snapshot, results *plan.LookupResults) error {
+	if len(l.Names) > 0 {
+		wrong, err := o.Directory.Check(ctx, slices.SortedFunc(maps.Keys(l.Names), func(x, y spec.Ref) int {
 			return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
 		}))
 		if err != nil {
-			return fmt.Errorf("look names up: %w", err)
+			return fmt.Errorf("look up names: %w", err)
 		}
-		for ref := range a.Names {
-			answers.Names[ref] = wrong[ref]
+		for ref := range l.Names {
+			results.Names[ref] = wrong[ref]
 		}
 	}
-	for _, id := range a.IDs {
-		answers.IDs[id] = true
-		switch now, err := o.directory.Get(ctx, id, snap.Refresh.Fields...); {
+	for _, id := range l.IDs {
+		results.IDs[id] = true
+		switch now, err := o.Directory.Get(ctx, id, snap.Refresh.Fields...); {
 		case err == nil && now.ID == id:
 			snap.Users[id] = &state.User{Observed: now}
-		case err != nil && !errors.Is(err, apply.ErrNotFound) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrForbidden):
+		case err != nil && !isAny(err, apply.ErrNotFound, apply.ErrRefused, apply.ErrForbidden):
 			return fmt.Errorf("look up a pinned id: %w", err)
 		}
 	}
-	if err := o.readFresh(ctx, slices.Sorted(maps.Keys(a.Fresh)), snap, answers); err != nil {
+	if err := o.readFresh(ctx, slices.Sorted(maps.Keys(l.Fresh)), snap, results); err != nil {
 		return fmt.Errorf("read users before they are removed: %w", err)
 	}
-	if waited, err := o.awaitUsers(ctx, snap, answers.Fresh); waited || err != nil {
-		maps.DeleteFunc(answers.Fresh, func(_ string, why error) bool { return errors.Is(why, plan.ErrNotShownYet) })
+	if waited, err := o.awaitNewUsers(ctx, snap, results.Fresh); waited || err != nil {
+		dropNotShown(results.Fresh)
 		return err
 	}
-	if err := o.searchDeleted(ctx, slices.Sorted(maps.Keys(a.Emails)), snap, answers); err != nil {
-		return fmt.Errorf("look addresses up: %w", err)
+	if err := o.searchDeleted(ctx, slices.Sorted(maps.Keys(l.Emails)), snap, results); err != nil {
+		return fmt.Errorf("look up addresses: %w", err)
 	}
-	if len(a.Fields) > 0 {
-		unread, err := o.details(ctx, a.Fields, snap)
+	if len(l.Fields) > 0 {
+		unread, err := o.readDetails(ctx, l.Fields, snap)
 		if err != nil {
 			return err
 		}
-		for id := range a.Fields {
-			answers.Unread[id] = unread[id]
+		for id := range l.Fields {
+			results.Unread[id] = unread[id]
 		}
-		if waited, err := o.awaitUsers(ctx, snap, unread); waited || err != nil { // asked again, they are shown
-			maps.DeleteFunc(answers.Unread, func(_ string, why error) bool { return errors.Is(why, plan.ErrNotShownYet) })
+		if waited, err := o.awaitNewUsers(ctx, snap, unread); waited || err != nil {
+			dropNotShown(results.Unread)
 			return err
 		}
 	}
-	if a.Admins {
-		answers.AdminsRead = true
-		answers.Admins, answers.AdminsErr = o.directory.Holders(ctx, o.policy.Guard.AdminRoles)
-		if err := answers.AdminsErr; err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
-			return fmt.Errorf("look the administrators up: %w", err)
+	if l.Admins {
+		results.AdminsRead = true
+		results.Admins, results.AdminsErr = o.Directory.Holders(ctx, o.Policy.Guard.AdminRoles)
+		if err := results.AdminsErr; err != nil && !isAny(err, apply.ErrForbidden, apply.ErrRefused, apply.ErrListing) {
+			return fmt.Errorf("look up administrators: %w", err)
 		}
 	}
 	return nil
 }
 
-// readFresh reads known users in this very pass, and forgets those who do not exist any more. Those who cannot be
-// read are told apart: nothing may be done to them that depends on it.
-func (o *observer) readFresh(ctx context.Context, ids []string, snap *state.Snapshot, answers *plan.LookupResults) error {
+// dropNotShown drops the results of users that were not shown, so that they are looked up again.
+func dropNotShown(unread map[string]error) {
+	maps.DeleteFunc(unread, func(_ string, err error) bool { return errors.Is(err, plan.ErrNotShownYet) })
+}
+
+// readFresh reads known users in this pass, and forgets those that no longer exist. results has which could not be read.
+func (o *observer) readFresh(ctx context.Context, ids []string, snap *state.Snapshot, results *plan.LookupResults) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	began, fields := time.Now(), o.listed(snap.Refresh.Fields)
-	found, err := o.directory.Read(ctx, ids, fields...)
-	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrUncertain) && !errors.Is(err, apply.ErrRefused) {
+	began, fields := time.Now(), o.listable(snap.Refresh.Fields)
+	found, err := o.Directory.Read(ctx, ids, fields...)
+	if err != nil && !isAny(err, apply.ErrForbidden, apply.ErrUncertain, apply.ErrRefused) {
 		return err
 	}
 	for _, id := range ids {
-		answers.Fresh[id] = err
+		results.Fresh[id] = err
 	}
 	var commit state.Commit
+	read := make(map[string]bool, len(found))
 	for _, now := range found {
-		answers.Fresh[now.ID] = nil
+		read[now.ID], results.Fresh[now.ID] = true, nil
 		if u := o.merge(snap.Users[now.ID], now, fields, began); u != nil {
 			snap.Users[now.ID] = u
 			commit.Users = append(commit.Users, u)
 		}
 	}
-	if err == nil {
-		seen := make(map[string]bool, len(found))
-		for _, now := range found {
-			seen[now.ID] = true
-		}
-		for _, id := range ids {
-			switch {
-			case seen[id]:
-			case unshown(snap.Users[id]):
-				answers.Fresh[id] = plan.ErrNotShownYet
-			default:
-				delete(snap.Users, id)
-				commit.Forget = append(commit.Forget, id)
-			}
+	for _, id := range ids {
+		switch {
+		case err != nil, read[id]:
+		case isNew(snap.Users[id]):
+			results.Fresh[id] = plan.ErrNotShownYet
+		default:
+			delete(snap.Users, id)
+			commit.Forget = append(commit.Forget, id)
 		}
 	}
 	if o.dryRun {
 		return nil
 	}
-	return o.store.Commit(commit)
+	return o.Store.Commit(commit)
 }
 
-// searchDeleted finds deleted users by their addresses, which no listing shows. Whom the search names is read: it
-// may be behind. A search that failed does not tell that nobody has an address.
-func (o *observer) searchDeleted(ctx context.Context, emails []string, snap *state.Snapshot, answers *plan.LookupResults) error {
+// searchDeleted finds deleted users by their addresses, which no listing shows, and reads them, as a search may be outdated.
+func (o *observer) searchDeleted(ctx context.Context, emails []string, snap *state.Snapshot, results *plan.LookupResults) error {
 	if len(emails) == 0 {
 		return nil
 	}
-	found, err := o.directory.Search(ctx, emails)
-	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrRefused) && !errors.Is(err, apply.ErrListing) {
+	found, err := o.Directory.Search(ctx, emails)
+	if err != nil && !isAny(err, apply.ErrForbidden, apply.ErrRefused, apply.ErrListing) {
 		return err
 	}
 	var ids []string
@@ -160,7 +163,7 @@ func (o *observer) searchDeleted(ctx context.Context, emails []string, snap *sta
 		}
 	}
 	for _, email := range emails {
-		answers.Searched[email] = err
+		results.Searched[email] = err
 	}
-	return o.readFresh(ctx, ids, snap, answers)
+	return o.readFresh(ctx, ids, snap, results)
 }

@@ -14,12 +14,11 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// A pass is one way from the checkout to the organization; see Reconcile.
+// A pass is one attempt of Reconcile.
 type pass struct {
 	*Reconciler
 	mode     Mode
-	failures map[string]state.Failure // as it found them
-	active   *activePass
+	failures map[string]state.Failure // before it
 	before   Totals
 	org      *observer
 	began    time.Time
@@ -28,18 +27,18 @@ type pass struct {
 	scan     *spec.Scan
 	tree     *spec.Tree
 	meta     state.Meta
-	due      bool           // the organization is to be read
-	problems []spec.Problem // that leave users out
-	invalid  error          // why a strict pass refuses the tree, apart from those in it who are to be inactive
-	bind     func() error   // opens the directory, once, before the first call that matters
-	releases []string       // of mode.Release, those that no plan has answered
+	due      bool           // a refresh is due
+	problems []spec.Problem // because of which users are excluded
+	invalid  error          // why a strict pass refuses the tree; leavers are deactivated nevertheless
+	open     func() error   // of observer.openOnce
+	releases []string       // those of mode.Release that no plan has handled
 
-	urgentDone bool       // what is urgent was carried out, and the rest waits for what is to be read
-	asOf       time.Time  // what is known of the organization is at least as young
-	planned    *plan.Plan // the last that was carried out
+	urgentDone bool       // what is urgent was carried out
+	asOf       time.Time  // what is known of the organization is not older
+	carriedOut *plan.Plan // the last plan that was; nil: none
 }
 
-// refresh returns what is known of the organization, and reads that first if it is due.
+// refresh returns what is known of the organization. It reads the organization first if that is due.
 func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 	snap, err := p.Store.Snapshot()
 	if err != nil {
@@ -50,12 +49,12 @@ func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 	if err := p.org.awaitWrites(until, snap); err != nil {
 		return nil, err
 	}
-	p.asOf = time.Now() // a plan is no younger than what it is made of
-	fields := p.org.inUse(p.tree, snap)
-	p.bind = p.org.binder(ctx, snap)
-	if p.planned == nil && (p.due || !p.org.covers(snap.Refresh, fields)) {
+	p.asOf = time.Now()
+	fields := p.org.fieldsInUse(p.tree, snap)
+	p.open = p.org.openOnce(ctx, snap)
+	if p.carriedOut == nil && (p.due || !p.org.isCovered(snap.Refresh, fields)) {
 		p.update(func(s *Status) { s.Phase, s.Users, s.Revision = PhaseRefresh, len(p.tree.Users), p.tree.Revision })
-		if err := p.bind(); err != nil {
+		if err := p.open(); err != nil {
 			return nil, err
 		}
 		if err := p.org.refresh(ctx, until, snap, fields); err != nil {
@@ -65,14 +64,12 @@ func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
 	return snap, context.Cause(until)
 }
 
-// plan makes the plan. What it turns out to depend on is asked for, and the plan made again: names that are
-// not known to exist, fields that no listing shows, who the administrators are. A plan without changes asks
-// nothing.
+// plan makes the plan, with the lookups that it needs. A plan without changes needs none.
 func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Plan, error) {
-	p.policy.Schedule.Partial, p.policy.Previous = p.partial, p.planned
+	p.policy.Schedule.Partial, p.policy.Previous = p.partial, p.carriedOut
 	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil
-	next, err := p.org.answered(until, snap, p.bind, urgent, func(answers *plan.LookupResults) *plan.Plan {
-		return plan.New(p.tree, snap, p.policy, answers, p.asOf)
+	next, err := p.org.planWithLookups(until, snap, p.open, urgent, func(results *plan.LookupResults) *plan.Plan {
+		return plan.New(p.tree, snap, p.policy, results, p.asOf)
 	})
 	if err != nil {
 		return nil, err
@@ -83,37 +80,36 @@ func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Pla
 		}
 	}
 	slices.SortFunc(next.Problems, func(a, b plan.Problem) int { return plan.ByPlace(a.Problem, b.Problem) })
-	if err := p.stillThere(ctx, next); err != nil {
+	if err := p.verifyRemovals(ctx, next); err != nil {
 		return nil, err
 	}
-	if !next.Urgent && (p.invalid == nil || len(next.Changes) > 0 || p.planned != nil) {
+	if !next.Urgent && (p.invalid == nil || len(next.Changes) > 0 || p.carriedOut != nil) {
 		p.publishPlan(next)
-		planned := p.sum(p.began, p.mode, p.tree.Revision, next, p.problems, p.failures)
+		planned := p.newResult(p.began, p.mode, p.tree.Revision, next, p.problems, p.failures)
 		planned.Changes = nil // they change meanwhile
 		p.update(func(s *Status) { s.Result = planned })
-		p.tellUnheld(next, p.releases)
+		p.warnNotHeld(next, p.releases)
 	}
 	return next, nil
 }
 
-// early is the end of a pass that has no plan, or none after the one that it has carried out. What is wrong with the specs
-// is told all the same.
-func (p *pass) early(until context.Context, err error) (*Result, error) {
+// endEarly ends a pass that has no plan, or no further one.
+func (p *pass) endEarly(until context.Context, err error) (*Result, error) {
 	if cause := context.Cause(until); apply.IsCancelled(err) && cause != nil {
 		err = cause
 	}
 	if p.invalid != nil {
-		p.Log.Warn("users who are to be inactive cannot be looked at", "error", err)
+		p.Log.Warn("users that are declared inactive could not be deactivated", "error", err)
 		err = errors.Join(p.invalid, err)
 	}
-	if p.planned == nil {
+	if p.carriedOut == nil {
 		return nil, err
 	}
-	return p.report(p.planned, err)
+	return p.report(p.carriedOut, err)
 }
 
-// stillThere checks that who is about to count as removed is not declared by now: the refresh may have taken minutes.
-func (p *pass) stillThere(ctx context.Context, next *plan.Plan) error {
+// verifyRemovals checks that users which are about to be removed are still not declared: the refresh may have taken minutes.
+func (p *pass) verifyRemovals(ctx context.Context, next *plan.Plan) error {
 	if !next.Removes() {
 		return nil
 	}
@@ -121,12 +117,12 @@ func (p *pass) stillThere(ctx context.Context, next *plan.Plan) error {
 	if err == nil && again.Digest == p.scan.Digest {
 		return nil
 	}
-	p.seen = ""
+	p.confirmed.Store(nil)
 	switch {
-	case p.planned != nil:
+	case p.carriedOut != nil:
 		return errCheckout
 	case err == nil:
-		return fmt.Errorf("users were about to count as removed: %w", spec.ErrTreeChanged)
+		return fmt.Errorf("users were about to be removed: %w", spec.ErrTreeChanged)
 	}
 	return err
 }
@@ -134,28 +130,33 @@ func (p *pass) stillThere(ctx context.Context, next *plan.Plan) error {
 // apply carries a plan out, and adds to it what the pass has done before.
 func (p *pass) apply(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
 	if !next.Urgent {
-		p.tellUnheld(next, remaining(next.UnknownReleases, p.releases))
+		p.warnNotHeld(next, without(next.UnknownReleases, p.releases))
 	}
-	p.releases = remaining(p.releases, next.HandledReleases)
+	p.releases = without(p.releases, next.HandledReleases)
 	stopped = p.send(until, next, snap)
-	if p.planned != nil {
-		next.AddEarlier(p.planned)
+	if p.carriedOut != nil {
+		next.AddEarlier(p.carriedOut)
 	}
-	p.planned = next
+	p.carriedOut = next
 	return stopped
 }
 
-// send makes a plan's calls, and records that the tree is applied if it is.
+// without returns the elements of a list that are not in another one.
+func without(all, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(others, one) })
+}
+
+// send makes a plan's calls, and records whether the tree is applied.
 func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
 	if next.Sends() {
-		if err := p.bind(); err != nil {
+		if err := p.open(); err != nil {
 			return err
 		}
 	}
-	p.sending()
-	if turns := p.policy.Schedule.NextChange(next); !turns.IsZero() {
+	p.startSending()
+	if at := p.policy.Schedule.NextChange(next); !at.IsZero() {
 		var cancel context.CancelFunc
-		until, cancel = context.WithDeadlineCause(until, turns, errWindow)
+		until, cancel = context.WithDeadlineCause(until, at, errWindow)
 		defer cancel()
 	}
 	p.partial, stopped = p.carryOut(until, next, snap, &p.policy)
@@ -163,56 +164,56 @@ func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot
 	case stopped != nil:
 		return stopped
 	case converged:
-		return p.converged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.DeclarationUpdates, Guards: next.EndImport()})
+		return p.recordConverged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.DeclarationUpdates, Guards: next.EndImport()})
 	case p.meta.Converged != nil && p.meta.Converged.Digest != "":
 		return p.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
 	}
 	return nil
 }
 
-// report sums the pass up, with why it has ended early, if it has.
+// report ends the pass with its result. stopped is why it has ended early, if it has.
 func (p *pass) report(last *plan.Plan, stopped error) (*Result, error) {
-	if last.Urgent { // what it would do else is not known yet
+	if last.Urgent { // the other holds are not known
 		last.Holds = nil
 	}
-	return p.sumUp(p.tree.Revision, last, p.problems), cmp.Or(stopped, p.invalid)
+	return p.publishResult(p.tree.Revision, last, p.problems), cmp.Or(stopped, p.invalid)
 }
 
-// authorized asks the API whether it accepts the credentials that it has refused: a pass that sends nothing would
-// end well, and show nothing of that. One that does is known to be over its trouble before it ends.
-func (p *pass) authorized(ctx context.Context) error {
-	if !p.refused {
+// checkAuthorized asks the API whether it accepts credentials that it has refused: otherwise a pass that sends nothing would
+// succeed.
+func (p *pass) checkAuthorized(ctx context.Context) error {
+	if !p.unauthorized {
 		return nil
 	}
 	if err := p.Directory.Authorize(ctx); err != nil {
 		return err
 	}
-	p.refused = false
+	p.unauthorized = false
 	if errors.Is(p.Status().LastError, apply.ErrUnauthorized) {
 		p.update(func(s *Status) { s.LastError = nil })
 	}
 	return nil
 }
 
-// tellUnheld warns of ids that are to be released and under which nothing is held.
-func (p *pass) tellUnheld(next *plan.Plan, ids []string) {
-	now := make([]string, len(next.Holds))
+// warnNotHeld warns of ids to be released under which nothing is held.
+func (p *pass) warnNotHeld(next *plan.Plan, ids []string) {
+	held := make([]string, len(next.Holds))
 	for i, h := range next.Holds {
-		now[i] = h.ID
+		held[i] = h.ID
 	}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		if !slices.Contains(next.HandledReleases, id) {
-			p.Log.Warn("nothing is held under the id that is to be released; what is held may have changed since", "id", id, "held now", now)
+			p.Log.Warn("nothing is held under the id to be released; what is held may have changed since", "id", id, "held now", held)
 		}
 	}
 }
 
-// converged records that a tree is fully applied, and what else is to be recorded with that.
-func (p *pass) converged(revision string, users int, with state.Commit) error {
+// recordConverged records with a commit that a tree is fully applied.
+func (p *pass) recordConverged(revision string, users int, commit state.Commit) error {
 	if p.mode.DryRun {
 		return nil
 	}
 	p.update(func(s *Status) { s.Applied = &state.Applied{Revision: revision, At: time.Now().UTC()} })
-	with.Converged = &state.Converged{Digest: p.mark(), Users: users, Revision: revision}
-	return p.Store.Commit(with)
+	commit.Converged = &state.Converged{Digest: p.digest(), Users: users, Revision: revision}
+	return p.Store.Commit(commit)
 }

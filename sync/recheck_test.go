@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -49,6 +50,40 @@ func TestALeaverInterruptsAPass(t *testing.T) {
 			t.Errorf("%d writes", n)
 		}
 		w.settled()
+	})
+}
+
+// The pass after an interruption by Recheck does not wait to scan the tree a second time: Recheck has done that.
+func TestAfterARecheckThePassScansOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := tapped(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond})
+		w.titleAll("Before")
+		w.daemon().end()
+		w.titleAll("After")
+		done := make(chan error)
+		go func() {
+			_, err := w.Reconcile(w.Context(), usersync.Mode{})
+			done <- err
+		}()
+		time.Sleep(time.Second)
+		w.titleAll("Later")
+		if w.Recheck(t.Context()) {
+			t.Fatal("the checkout has changed")
+		}
+		if err := <-done; !errors.Is(err, usersync.ErrInterrupted) {
+			t.Fatalf("the pass ended with %v", err)
+		}
+		began := time.Now()
+		w.pass()
+		for _, r := range w.tap.Sent() {
+			if !r.At.Before(began) {
+				if wait := r.At.Sub(began); wait >= confirmDelay {
+					t.Errorf("the first request was sent after %s", wait)
+				}
+				return
+			}
+		}
+		t.Error("nothing was sent")
 	})
 }
 

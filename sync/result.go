@@ -96,9 +96,9 @@ type Failure struct {
 	CorrelationID string `json:"correlationId,omitempty"`
 }
 
-// sumUp sums a pass up, and publishes that.
-func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) *Result {
-	res := p.sum(p.began, p.mode, revision, last, problems, p.failures)
+// publishResult sums a pass up, and publishes that.
+func (p *pass) publishResult(revision string, last *plan.Plan, problems []spec.Problem) *Result {
+	res := p.newResult(p.began, p.mode, revision, last, problems, p.failures)
 	p.publishPlan(last)
 	p.update(func(s *Status) {
 		s.Phase, s.Began, s.Revision, s.Plan, s.Users, s.Result, s.Reading, s.Read = PhaseIdle, p.began.UTC(), revision, res.Plan, res.Users, res, 0, 0
@@ -116,7 +116,7 @@ func (p *pass) sumUp(revision string, last *plan.Plan, problems []spec.Problem) 
 	return res
 }
 
-func (b *publisher) sum(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
+func (b *publisher) newResult(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: revision,
 		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes),

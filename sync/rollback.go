@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 )
@@ -16,138 +19,146 @@ var (
 	// ErrNothingToRollBack is returned when the history has no such write.
 	ErrNothingToRollBack = errors.New("the history has no such write")
 	// ErrNoNetChange is returned when the writes leave every field as it was before the first of them.
-	ErrNoNetChange = errors.New("nothing to undo: these writes cancel each other out")
-	// ErrPlanChanged is returned when what would be done is not what was agreed to.
-	ErrPlanChanged = errors.New("the plan is another one by now")
+	ErrNoNetChange = errors.New("nothing to roll back: these writes cancel each other out")
+	// ErrPlanChanged is returned when the plan is not the one that was confirmed.
+	ErrPlanChanged = errors.New("the plan has changed since")
 )
 
-// Rollback writes back what fields were before the writes that are to be undone. Exactly the fields that
-// nobody has changed since: it reads the organization first, and what is not as we had left it stays as it is
-// and is reported. Users who were created stay, too.
+// Rollback writes back what fields were before the writes that are to be rolled back, except where they were changed since: it
+// reads the organization first. Users that were created stay.
 //
-// A person who undoes something does not wait for a change window: no pass would carry it out later.
-//
-// agreed is the id of the plan that a person has agreed to. Without one nothing is written, and the result is
-// that plan. With one, and something to write, the passes are paused first: the checkout still asks for what is
-// undone.
-func (r *Reconciler) Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*Result, error) {
-	if (undo.Revision == "") == undo.Since.IsZero() {
-		return nil, fmt.Errorf("%w Give one revision, or a time since when", plan.ErrAmbiguous)
+// confirmed is the id of the plan that a person has confirmed. Without one nothing is written, and the result is that plan. With
+// one, and something to write, passes are paused first, as the checkout still asks for what is rolled back. A rollback does
+// not wait for a change window.
+func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, by string) (*Result, error) {
+	if (rb.Revision == "") == rb.Since.IsZero() {
+		return nil, fmt.Errorf("%w: give either a revision, or a time since when", plan.ErrAmbiguous)
 	}
 	began := time.Now()
-	until, active := r.begin(ctx)
+	until, active := r.begin(ctx, true)
 	defer r.end(active)
-	if meta, err := r.Store.Meta(); err != nil || !undo.Allowed(meta.Pause) {
+	meta, err := r.Store.Meta()
+	if err != nil || !rb.Allowed(meta.Pause) {
 		return nil, cmp.Or(err, error(errPaused))
 	}
-	mode := Mode{DryRun: agreed == ""}
-	events, err := r.Store.History(state.Query{Revision: undo.Revision, Since: undo.Since})
+	events, err := r.Store.History(state.Query{Revision: rb.Revision, Since: rb.Since})
 	if err != nil {
 		return nil, err
 	}
-	if undo.Revision, err = undo.ResolveRevision(events); err != nil {
+	if rb.Revision, err = rb.ResolveRevision(events); err != nil {
 		return nil, err
 	}
-	lacks, err := r.lacks(undo, events)
+	missing, err := r.missingHistory(rb, events, meta)
 	if err != nil {
 		return nil, err
 	}
-	wanted := plan.UserRollbacks(events, undo.Revision != "")
-	if len(wanted) == 0 && len(events) > 0 {
-		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrNoNetChange, lacks)
-	}
-	if len(wanted) == 0 {
-		return nil, fmt.Errorf("undo %s: %w%s", undo, ErrNothingToRollBack, lacks)
+	users := plan.UserRollbacks(events, rb.Revision != "")
+	switch {
+	case len(events) == 0:
+		return nil, fmt.Errorf("roll back %s: %w%s", rb, ErrNothingToRollBack, missing)
+	case len(users) == 0:
+		return nil, fmt.Errorf("roll back %s: %w%s", rb, ErrNoNetChange, missing)
 	}
 	snap, err := r.Store.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	snap.Writes = nil // the next pass finds out what came of them
-	snap.Releases = append(snap.Releases, undo.Releases...)
+	snap.Writes = nil // the next pass resolves them
+	snap.Releases = append(snap.Releases, rb.Releases...)
 	before := r.Status()
 	r.update(func(s *Status) {
-		s.Phase, s.Began, s.RollbackOf, s.Reading, s.Read = PhaseRefresh, began.UTC(), undo.String(), 0, 0
+		s.Phase, s.Began, s.RollbackOf, s.Reading, s.Read = PhaseRefresh, began.UTC(), rb.String(), 0, 0
 	})
 	defer r.update(func(s *Status) {
 		s.Phase, s.RollbackOf = PhaseIdle, ""
 		s.Began, s.Plan, s.InSync, s.Reading, s.Read, s.Progress = before.Began, before.Plan, before.InSync, before.Reading, before.Read, before.Progress
 	})
-	rolledBack := func(p *plan.Plan) *Result {
-		res := r.sum(began, mode, undo.Revision, p, nil, snap.Failures)
-		if res.Mode = "rollback"; !mode.DryRun {
-			r.update(func(s *Status) { s.Totals.Changes = before.Totals.plus(res.Applied, res.Failed) })
-		}
-		return res
-	}
+	// What it reads is not written to the state file: the next pass would take for drift, and change back, what the rollback
+	// does not change.
 	org := r.observer(Mode{DryRun: true})
-	bind := org.binder(ctx, snap)
-	if err := bind(); err != nil {
+	open := org.openOnce(ctx, snap)
+	if err := open(); err != nil {
 		return nil, err
 	}
-	// What it reads is for this look alone: a pass that found it in the state file would take for drift, and change
-	// back, what the rollback leaves as it is.
-	if err := org.readAgain(ctx, wanted, snap); err != nil {
+	if err := org.readForRollback(ctx, users, snap); err != nil {
 		return nil, err
 	}
-	p, err := org.answered(ctx, snap, bind, false, func(answers *plan.LookupResults) *plan.Plan {
-		return plan.NewRollback(undo, wanted, snap, r.Policy, answers, began)
+	p, err := org.planWithLookups(ctx, snap, open, false, func(results *plan.LookupResults) *plan.Plan {
+		return plan.NewRollback(rb, users, snap, r.Policy, results, began)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if lacks != "" {
-		p.Notes = append(p.Notes, "not all of it may be undone"+lacks)
+	if missing != "" {
+		p.Notes = append(p.Notes, "this may be incomplete"+missing)
 	}
-	if agreed != "" {
-		if p.ID != agreed {
-			return nil, fmt.Errorf("undo %s: %w: %s", undo, ErrPlanChanged, p.ID)
-		}
-		if !p.Sends() {
-			return rolledBack(p), nil
-		}
-		if err := context.Cause(until); err != nil { // before anything else is recorded
+	if confirmed != "" && p.ID != confirmed {
+		return nil, fmt.Errorf("roll back %s: %w: %s", rb, ErrPlanChanged, p.ID)
+	}
+	if confirmed != "" && p.Sends() {
+		if err := context.Cause(until); err != nil { // before anything is recorded
 			return nil, err
 		}
-		pause := undo.Pause(began, by)
+		pause := rb.Pause(began, by)
 		if err := r.Store.Commit(state.Commit{Pause: &pause, RolledBack: true}); err != nil {
 			return nil, err
 		}
 		r.update(func(s *Status) {
-			s.Paused = &pause
-			if s.Applied != nil {
-				undone := *s.Applied
-				undone.RolledBack = true
-				s.Applied = &undone
+			if s.Paused = &pause; s.Applied != nil {
+				applied := *s.Applied
+				applied.RolledBack = true
+				s.Applied = &applied
 			}
 		})
 		policy := r.Policy
-		policy.Schedule = plan.Schedule{} // a person wants it now, and no later pass would carry out what waits
+		policy.Schedule = plan.Schedule{} // no later pass would write what waits
 		_, err = r.carryOut(until, p, snap, &policy)
 	}
-	return rolledBack(p), err
+	res := r.newResult(began, Mode{DryRun: confirmed == ""}, rb.Revision, p, nil, snap.Failures)
+	res.Mode = "rollback"
+	return res, err
 }
 
-// lacks says what is missing, if the history does not go back far enough, or a call was interrupted.
-func (r *Reconciler) lacks(undo plan.Rollback, events []state.Event) (string, error) {
-	meta, err := r.Store.Meta()
-	if err != nil {
-		return "", err
+// readForRollback reads the current values of the fields that are to be rolled back.
+func (o *observer) readForRollback(ctx context.Context, users []*plan.UserRollback, snap *state.Snapshot) error {
+	used, details := map[spec.Field]bool{}, map[string][]spec.Field{}
+	for _, u := range users {
+		for f := range u.Before {
+			used[f] = true
+			if slices.Contains(o.Policy.DetailFields, f) && snap.Users[u.ID] != nil {
+				details[u.ID] = append(details[u.ID], f)
+			}
+		}
 	}
+	if err := o.refresh(ctx, ctx, snap, slices.Sorted(maps.Keys(used))); err != nil || len(details) == 0 {
+		return err
+	}
+	unread, err := o.readDetails(ctx, details, snap)
+	for id, readErr := range unread {
+		if readErr != nil {
+			err = errors.Join(err, fmt.Errorf("read user %s: %w", id, readErr))
+		}
+	}
+	return err
+}
+
+// missingHistory says what the history lacks of a rollback, to follow a sentence: it does not go back far enough, or a call
+// was interrupted.
+func (r *Reconciler) missingHistory(rb plan.Rollback, events []state.Event, meta state.Meta) (string, error) {
 	interrupted := ""
 	if meta.Writes > 0 {
-		interrupted = ": calls were interrupted, and the history has what they did after the next pass; ask again then"
+		interrupted = ": calls were interrupted, and the history will have what they did after the next pass; try again then"
 	}
-	begins, err := r.Store.HistoryStart()
-	if err != nil || begins.IsZero() {
+	start, err := r.Store.HistoryStart()
+	if err != nil || start.IsZero() {
 		return interrupted, err
 	}
-	cut := undo.Since.Before(begins)
-	if undo.Revision != "" { // the events of another one are in between, or all of its own are gone
-		cut = len(events) == 0 || events[len(events)-1].At.Equal(begins)
+	cut := rb.Since.Before(start)
+	if rb.Revision != "" { // other revisions may be in between; its own events may be the oldest, or dropped
+		cut = len(events) == 0 || events[len(events)-1].At.Equal(start)
 	}
 	if !cut {
 		return interrupted, nil
 	}
-	return fmt.Sprintf(": the history goes back to %s only, and no longer has what was written before%s", begins.UTC().Format(time.RFC3339), interrupted), nil
+	return fmt.Sprintf(": the history goes back to %s only%s", start.UTC().Format(time.RFC3339), interrupted), nil
 }

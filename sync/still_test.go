@@ -32,7 +32,7 @@ func TestHalfWrittenTree(t *testing.T) {
 		go func() {
 			defer close(done)
 			for _, u := range users {
-				time.Sleep(secondLook / 2)
+				time.Sleep(confirmDelay / 2)
 				w.write(u.Email+".yaml", "email: %s\ndepartment: After\n", u.Email)
 			}
 		}()
@@ -49,8 +49,8 @@ func TestHalfWrittenTree(t *testing.T) {
 	})
 }
 
-// secondLook is the pause between two looks at a tree that is news.
-const secondLook = 200 * time.Millisecond
+// confirmDelay is the pause between two scans of a changed tree.
+const confirmDelay = 200 * time.Millisecond
 
 // A tree that never rests is an error after some tries, and the next pass finds it at rest.
 func TestTreeThatDoesNotRest(t *testing.T) {
@@ -68,7 +68,7 @@ func TestTreeThatDoesNotRest(t *testing.T) {
 			}
 		}()
 		_, err := w.Reconcile(context.Background(), usersync.Mode{})
-		if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "two looks at it differ") {
+		if !errors.Is(err, spec.ErrTreeChanged) || !strings.Contains(err.Error(), "two scans of it differ") {
 			t.Errorf("a tree that does not rest: %v", err)
 		}
 		if n := len(w.sim.Ledger().Calls); n != 0 {
@@ -90,7 +90,7 @@ func TestRevisionThatComesLate(t *testing.T) {
 		w.write(".git/HEAD", "ref: refs/heads/main\n")
 		w.write(".git/refs/heads/main", before)
 		w.declareAll("department: Moved")
-		time.AfterFunc(secondLook/2, func() { w.write(".git/refs/heads/main", after) })
+		time.AfterFunc(confirmDelay/2, func() { w.write(".git/refs/heads/main", after) })
 		if res := w.pass(); res.Revision != after || res.Applied != 2 {
 			t.Errorf("revision %s:\n%s", res.Revision, show(res))
 		}

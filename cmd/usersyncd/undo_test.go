@@ -70,7 +70,7 @@ func TestRollbackDuringAPass(t *testing.T) {
 	r.told(0, "resume")
 	r.waitFor("the pass goes on", func() bool { s, _ := r.status(); return s.Phase == usersync.PhaseApply && s.Done > 0 })
 	a := r.told(exitFatal, "rollback", "--since", since, "--confirm", plan) // more was written since the plan
-	_, moved, _ := strings.Cut(a.err, "by now: ")
+	_, moved, _ := strings.Cut(a.err, "changed since: ")
 	moved, _, _ = strings.Cut(moved, ";")
 	if !strings.HasPrefix(moved, "p-") || moved == plan {
 		t.Fatalf("the plan is another one: %s", a.err)

@@ -1,10 +1,19 @@
-// Package apply carries out a plan: it makes the calls, in order and at once as far as they may overlap, finds out what
-// came of those that were not answered, and records each outcome before the next call of the user. It knows no HTTP.
+// Package apply carries out a plan: it makes the calls, in order and concurrently where they may overlap, finds out the
+// result of calls that were not answered, and records each result before the next call of the user. It knows no HTTP.
 //
-// # The way of a user
+// # Types
 //
-// The calls of one user are a job. It is in one of six states. [engine.next] is the one function that says which comes
-// next after an answer:
+//	Run        carries out a plan
+//	Writer     the user directory that it calls, implemented by package genesys
+//	Call       one request, for one user or several
+//	job        one user's change: a state machine (job.go, transition.go)
+//	engine     schedules the jobs, in one goroutine (run.go, queue.go)
+//	recorder   collects what a turn has changed, and commits it (recorder.go, intent.go, outcome.go)
+//	Resolver   takes in what interrupted calls of an earlier process have written
+//
+// # States of a job
+//
+// A job is in one of six states. [engine.next] is the one function that decides the next state after an answer:
 //
 //	            .-------------------------------.
 //	            v                               |
@@ -13,30 +22,29 @@
 //	plan ---> call, or find if an earlier process has begun to create the user
 //
 //	call      answered, and more calls are left ................. call
-//	          answered, and nothing is left ..................... done (applied)
+//	          answered, and none is left ........................ done (applied)
 //	          answered, and the user was restored ............... read all
-//	          no usable answer, or stale, and it can be repeated  call
+//	          no usable answer, or stale, and it is repeatable .. call
 //	          no usable answer, or stale, and the user is known . read
 //	          the same of a creation ............................ find
-//	read,     as it was to be, or nothing is left ............... done (applied)
+//	read,     as desired, or nothing is left .................... done (applied)
 //	read all  differs ........................................... call
 //	          older than what is known, or not shown yet ........ read, read all
-//	          the address was refused, and nobody has changed the user: who has it? find
+//	          the address was refused, and the version is right . find
 //	          the user does not exist any more .................. call (a creation)
-//	find      somebody has the address, and is to be adopted .... call, or done
-//	          somebody else's ................................... done (failed)
-//	          nobody yet: a search shows a new user late ........ find
-//	          nobody ............................................ call (the creation, again)
+//	find      a user has the address, and is to be adopted ...... call, or done
+//	          another user has it ............................... done (failed)
+//	          no user yet: a search shows a new one late ........ find
+//	          no user ........................................... call (the creation, again)
 //	any       refused, or tried too often ....................... done (failed)
 //
-// A state that must not be entered at once is entered through backoff, at its time. A job that waits for another user,
-// who does not come, is done (skipped) in the end. A call for several users that is refused is made for each half of them:
-// none of their jobs changes its state.
+// A state that is entered later is entered through backoff. A job that waits for another user that does not come is done
+// (skipped) in the end. A call for several users that is refused is made again for each half of them, which changes no
+// job's state.
 //
-// # The way of an answer
+// # From an answer to a commit
 //
-// A request is sent by a goroutine that does nothing else. Its answer comes back to the one that decides: receive frees
-// the jobs that it is for and notes whether the API works at all; next moves each of the jobs on; and arrived takes in
-// what is known of the user by now, whether a call was answered or a reading has shown it: the user, the history, what the
-// guards count and the intents, together. What all answers of one turn have changed is one commit.
+// A goroutine sends a request and returns its answer to the engine. [engine.receive] notes whether the API works at all
+// ([Health]) and moves each job of the answer on; [engine.observe] takes in what is now known of the user: the record, the
+// history, what the guards count and the intents. All answers of one turn are one commit.
 package apply

@@ -8,37 +8,36 @@ import (
 	"time"
 )
 
-// What came of a call, for errors.Is.
+// The results of a request, for errors.Is.
 var (
 	// ErrNotFound is returned when the user does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict is returned when the version sent is not the current one, or when a value that must be unique is taken.
+	// ErrConflict is returned when the version sent is not the current one, or a value that must be unique is taken.
 	ErrConflict = errors.New("conflict")
-	// ErrUncertain is returned when no trustworthy answer came (timeout, reset, 408, 5xx):
-	// the call may have been carried out.
+	// ErrUncertain is returned when there was no usable answer (timeout, reset, 408, 5xx): a call may have been carried out.
 	ErrUncertain = errors.New("outcome unknown")
 	// ErrForbidden is returned when the OAuth client lacks a permission.
 	ErrForbidden = errors.New("forbidden")
-	// ErrRefused is returned when the API says that the call is wrong; sending it again will not help.
+	// ErrRefused is returned when the API rejects the request; sending it again will not help.
 	ErrRefused = errors.New("refused")
-	// ErrUnauthorized is returned when the credentials are dead: no call can succeed.
+	// ErrUnauthorized is returned when the credentials are refused: no request can succeed.
 	ErrUnauthorized = errors.New("credentials refused")
-	// ErrUnreachable is returned when no access token is to be had, for want of an answer: no call can be made.
+	// ErrUnreachable is returned when the login service does not answer: without an access token no request can be made.
 	ErrUnreachable = errors.New("unreachable")
-	// ErrListing is returned when a list that the API shows contradicts itself, twice in a row: it has pages
-	// without entries, or far fewer entries than it says. Nothing follows from such a list.
+	// ErrListing is returned when a list contradicts itself, twice in a row: it has pages without entries, or far fewer
+	// entries than it counts. Nothing may be derived from it.
 	ErrListing = errors.New("the list contradicts itself")
-	// ErrThrottled is returned when the API asks for a longer pause than we are willing to wait.
+	// ErrThrottled is returned when the API asks for a longer pause than usersyncd waits.
 	ErrThrottled = errors.New("throttled")
 )
 
-// CallError says what was tried and what the API answered. It unwraps to one of the errors above and to Err.
+// CallError has the request and the API's answer. It unwraps to one of the errors above and to Err.
 type CallError struct {
 	Kind          error  // one of the errors above
-	Op            string // what was tried, such as "PATCH /api/v2/users/3f0c"
+	Op            string // the request, such as "PATCH /api/v2/users/3f0c"
 	Status        int    // HTTP status; 0 if no answer came
 	Code          string // the API's own code, such as "general.conflict"
-	Message       string // the API's own words
+	Message       string // the API's
 	CorrelationID string // what the vendor's support asks for
 	RetryAfter    time.Duration
 	Err           error // the transport's error, if any
@@ -65,10 +64,10 @@ func (e *CallError) Error() string {
 	return b.String()
 }
 
-// Unwrap makes errors.Is find the kind as well as the cause.
+// Unwrap returns the kind and the cause.
 func (e *CallError) Unwrap() []error { return []error{e.Kind, e.Err} }
 
-// IsCancelled reports whether an error says that a request was not made, as nobody wants it any more.
+// IsCancelled reports whether an error is of a request that was cancelled.
 func IsCancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -6,43 +6,49 @@ import (
 )
 
 const (
-	// MaxUnanswered is for how many users in a row there may be no trustworthy answer before no other is begun,
-	// and the pass ends if reading them fails too: then it is the API that fails, and not a user.
-	MaxUnanswered = 30
-	// MaxForbidden is the same for answers that a permission is missing: then a role was lost.
-	MaxForbidden = 10
+	maxUnanswered = 30 // users in a row without a usable answer: the API has failed
+	maxForbidden  = 10 // requests in a row without the permission: the client has lost a role
 )
 
-// health tells an API that fails from users who do.
-type health struct {
-	unanswered map[*job]bool // without a trustworthy answer since the last call that had one
-	forbidden  int           // calls in a row that lacked a permission
+// Health counts failures in a row, to distinguish an API that fails from users that fail. The zero value is ready to use.
+type Health struct {
+	unanswered map[string]bool // users without a usable answer
+	forbidden  int             // requests without the permission
 }
 
-// note takes an answer in. An error ends the pass: no other call would fare better, or none is wanted. last says that a
-// request without a usable answer is not made again.
-func (h *health) note(ans answer, last bool) error {
-	uncertain, forbidden := errors.Is(ans.err, ErrUncertain), errors.Is(ans.err, ErrForbidden)
-	if ans.state == toCall && !uncertain {
+// Reset starts again after a request with a result, except for the kind of failure that the result is.
+func (h *Health) Reset(err error) {
+	if !errors.Is(err, ErrUncertain) {
 		clear(h.unanswered)
 	}
-	if ans.state == toCall && !forbidden {
+	if !errors.Is(err, ErrForbidden) {
 		h.forbidden = 0
 	}
+}
+
+// Note counts the result of a request for a user. It returns an error if no other request would succeed, or none is wanted.
+// final is whether a request without a usable answer is not sent again: users count at once, but end a run only then.
+func (h *Health) Note(user string, err error, final bool) error {
 	switch {
-	case uncertain: // a write is uncertain at once; it counts when what it did cannot be found out either
-		if h.unanswered[ans.job] = true; last && h.failing() {
-			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(h.unanswered), ans.err)
+	case errors.Is(err, ErrUncertain):
+		if h.unanswered == nil {
+			h.unanswered = map[string]bool{}
 		}
-	case forbidden:
-		if h.forbidden++; h.forbidden >= MaxForbidden {
-			return fmt.Errorf("%d calls in a row lacked a permission: %w", h.forbidden, ans.err)
+		if h.unanswered[user] = true; final && h.Failing() {
+			return fmt.Errorf("the API gives no usable answer, for %d users in a row: %w", len(h.unanswered), err)
 		}
-	case errors.Is(ans.err, ErrUnauthorized), errors.Is(ans.err, ErrThrottled), errors.Is(ans.err, ErrUnreachable), IsCancelled(ans.err):
-		return ans.err
+	case errors.Is(err, ErrForbidden):
+		if h.forbidden++; h.forbidden >= maxForbidden {
+			return fmt.Errorf("%d requests in a row lacked a permission: %w", h.forbidden, err)
+		}
+	case errors.Is(err, ErrUnauthorized), errors.Is(err, ErrThrottled), errors.Is(err, ErrUnreachable), IsCancelled(err):
+		return err
 	}
 	return nil
 }
 
-// failing reports whether nobody else is to be begun.
-func (h *health) failing() bool { return len(h.unanswered) >= MaxUnanswered }
+// Forget removes a user that did not fail because of the API.
+func (h *Health) Forget(user string) { delete(h.unanswered, user) }
+
+// Failing reports whether no further users are to be started.
+func (h *Health) Failing() bool { return len(h.unanswered) >= maxUnanswered }

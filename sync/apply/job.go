@@ -9,25 +9,25 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// jobState is what a job does next; see the drawing of the package.
+// jobState is what a job does next; see the diagram of the package.
 type jobState int
 
 const (
 	toCall    jobState = iota // make its first remaining call
-	toRead                    // read the user: what the call did is not known, or it was refused as stale
-	toReadAll                 // read all of a user who was restored, and may have lost anything
+	toRead                    // read the user: the result of the call is not known, or its version was stale
+	toReadAll                 // read all of a restored user, which may have lost anything
 	toFind                    // look the address up: the user may exist already
-	backoff                   // wait, and go on as job.then says
-	done                      // nothing more
+	backoff                   // wait, and continue with job.then
+	done
 )
 
-// doubt is why it is not known what came of a job's last call.
-type doubt int
+// uncertainty is why the result of a job's last call is not known.
+type uncertainty int
 
 const (
-	noDoubt    doubt = iota
-	unanswered       // there was no usable answer: it may have been carried out
-	stale            // it was refused as stale: one before it, of a process that was killed, may have been
+	certain      uncertainty = iota
+	lostAnswer               // there was no usable answer: the call may have been carried out
+	staleVersion             // its version was stale: an earlier call, of a process that was killed, may have been carried out
 )
 
 // A move says which state a job enters, and when; the zero time is at once.
@@ -36,43 +36,51 @@ type move struct {
 	at time.Time
 }
 
-// A job is one user's way through a pass: its calls, made one after another, and what went wrong on the way.
+// A job carries out one user's change: its calls, one after another, and the readings that they need.
 type job struct {
-	change *plan.Change
-	// planned has the action, the cause and the fields that the change was planned with, while the change itself says what
-	// is left to do.
-	planned plan.Change
-	calls   []*Call // what is left to do; of the first of them nobody may know what it did
+	change *plan.Change // what is left to do
+	// planned is the change as it was planned.
+	planned struct {
+		action plan.Action
+		cause  plan.Cause
+		fields []plan.FieldChange
+	}
+	calls []*Call // that are left; the result of the first may be uncertain
 
 	state    jobState
 	then     jobState  // after backoff,
 	at       time.Time // which ends then
-	inFlight bool      // a request of the job is under way
+	inFlight bool      // a request of the job is in flight
 
-	created    bool      // it was we who made the user, or may have: in this pass or an earlier one
-	createSent time.Time // when the creation was last sent
-	misses     int       // look-ups that found nobody
-	conflicts  int       // calls refused as stale
-	unanswered int       // calls without a usable answer
+	created     bool      // usersyncd has created the user, or may have, in this pass or an earlier one
+	createSent  time.Time // when the creation was last sent
+	misses      int       // lookups that found no user
+	conflicts   int       // calls with a stale version
+	lostAnswers int       // calls without a usable answer
 
-	last       error // of the last call, if it has failed
-	doubt      doubt
-	doubtful   []spec.Field // of the last call, while there is a doubt
-	unresolved []spec.Field // whose intents are in the state file
-	partial    []spec.Field // of which some is written, or may be, and some is not
-	written    []spec.Field // by this pass
+	lastErr         error // of the last call
+	uncertain       uncertainty
+	uncertainFields []spec.Field // of the last call, if its result is uncertain
+	intents         []spec.Field // that are in the state file
+	partial         []spec.Field // that are written, or may be, in part
+	written         []spec.Field // in this pass
 }
 
-// newJob begins with a change. begun is when an earlier process has begun to create the user; zero: none has.
-func newJob(c *plan.Change, begun time.Time) *job {
-	j := &job{change: c, planned: *c}
-	if !begun.IsZero() {
-		j.created, j.createSent = true, begun
+// newJob returns the job of a change. started is when an earlier process began to create the user; zero if none did.
+func newJob(c *plan.Change, started time.Time) *job {
+	j := &job{change: c}
+	j.setPlanned(c)
+	if !started.IsZero() {
+		j.created, j.createSent = true, started
 		if c.Action == plan.Create {
 			j.state = toFind
 		}
 	}
 	return j
+}
+
+func (j *job) setPlanned(c *plan.Change) {
+	j.planned.action, j.planned.cause, j.planned.fields = c.Action, c.Cause, c.Fields
 }
 
 // enter makes a move.
@@ -82,22 +90,22 @@ func (j *job) enter(m move) {
 	}
 }
 
-// wake ends the backoff if its time has come.
+// wake ends the backoff when its time has come.
 func (j *job) wake(now time.Time) {
 	if j.state == backoff && !j.at.After(now) {
 		j.state = j.then
 	}
 }
 
-// free reports whether the job can make a request, as far as it is its own affair.
-func (j *job) free() bool {
+// isIdle reports whether the job itself is ready for a request.
+func (j *job) isIdle() bool {
 	return !j.inFlight && j.state != backoff && j.state != done
 }
 
-// leaving reports whether a leaver's request is under way.
-func (j *job) leaving() bool { return j.inFlight && j.change.Lane == 1 }
+// isLeaving reports whether a request of a leaver is in flight.
+func (j *job) isLeaving() bool { return j.inFlight && j.change.Lane == 1 }
 
-// call is the one that is to be made, or of which is not known what it did; nil if there is none.
+// call is the next call, or the one whose result is uncertain; nil if there is none.
 func (j *job) call() *Call {
 	if len(j.calls) == 0 {
 		return nil
@@ -105,53 +113,107 @@ func (j *job) call() *Call {
 	return j.calls[0]
 }
 
-// asked returns the fields that a reading in a state must show: all of a user who is found, or may be restored, else
-// those of the call that it is about.
-func (j *job) asked(in jobState) []spec.Field {
+// requestedFields returns the fields that a reading in a state must show: all of a user that is found or may be restored,
+// else those of the call that it is about.
+func (j *job) requestedFields(in jobState) []spec.Field {
 	if in == toFind || in == toReadAll || j.change.Current.Deleted() {
 		return slices.Sorted(maps.Keys(j.change.Desired))
 	}
 	return j.calls[0].Fields
 }
 
-// completed returns which fields of a call are done for the job with it: no later call has them, too.
-func (j *job) completed(call *Call) []spec.Field {
-	return slices.DeleteFunc(slices.Clone(call.Fields), j.has)
-}
+// completedFields returns the fields that are complete with a call: those of no later call.
+func (j *job) completedFields(call *Call) []spec.Field { return without(call.Fields, j.hasField) }
 
-// has reports whether a field is in one of the calls that are left.
-func (j *job) has(f spec.Field) bool {
+// hasField reports whether a field is in one of the calls that are left.
+func (j *job) hasField(f spec.Field) bool {
 	return slices.ContainsFunc(j.calls, func(call *Call) bool { return slices.Contains(call.Fields, f) })
 }
 
-// began notes of which of a call's fields some is written now, or may be, and some is not.
-func (j *job) began(fields, written []spec.Field) {
-	j.partial = slices.DeleteFunc(append(slices.Clone(j.partial), fields...), func(f spec.Field) bool { return slices.Contains(written, f) })
+// markPartial records that fields of a call are written in part, or may be, except those that are complete.
+func (j *job) markPartial(fields, complete []spec.Field) {
+	j.partial = without(append(slices.Clone(j.partial), fields...), func(f spec.Field) bool { return slices.Contains(complete, f) })
 }
 
-// drop takes fields out of what was planned.
-func (j *job) drop(dropped func(spec.Field) bool) {
-	j.planned.Fields = slices.DeleteFunc(slices.Clone(j.planned.Fields), func(fc plan.FieldChange) bool { return dropped(fc.Field) })
+// dropPlanned removes fields from what was planned.
+func (j *job) dropPlanned(dropped func(spec.Field) bool) {
+	j.planned.fields = slices.DeleteFunc(slices.Clone(j.planned.fields), func(fc plan.FieldChange) bool { return dropped(fc.Field) })
 }
 
-// finish leaves nothing to do, and the change as it was planned.
-func (j *job) finish() {
-	j.detach()
-	j.state, j.calls = done, nil
-	j.change.Action, j.change.Cause, j.change.Fields = j.planned.Action, j.planned.Cause, j.planned.Fields
+// plannedBefore reports whether a field was planned, and what it was before is known.
+func (j *job) plannedBefore(f spec.Field) bool {
+	return slices.ContainsFunc(j.planned.fields, func(fc plan.FieldChange) bool { return fc.Field == f && fc.Before != "" })
 }
 
-// cutShort notes what was done of a change that is not at its end when the pass is, and returns of which fields the rest
-// should not wait for a change window: half of a change may be worse than either.
-func (j *job) cutShort() (partial []spec.Field) {
+// interrupt records in the change what was written of it when a pass ends early, and returns the fields of which the rest is
+// to be written outside of change windows, too: half of a change may be worse than none.
+func (j *job) interrupt() (partial []spec.Field) {
 	c := j.change
-	for _, fc := range j.planned.Fields {
-		if slices.Contains(j.written, fc.Field) || j.doubt == unanswered && slices.Contains(j.doubtful, fc.Field) {
+	for _, fc := range j.planned.fields {
+		if slices.Contains(j.written, fc.Field) || j.uncertain == lostAnswer && slices.Contains(j.uncertainFields, fc.Field) {
 			c.Written = append(c.Written, fc)
 		}
 	}
-	if (j.planned.Action == plan.Create || j.planned.Action == plan.Restore) && c.Current != nil && !c.Current.Deleted() {
+	if (j.planned.action == plan.Create || j.planned.action == plan.Restore) && c.Current != nil && !c.Current.Deleted() {
 		return slices.Collect(maps.Keys(c.Desired))
 	}
 	return slices.Clone(j.partial)
+}
+
+// without returns the fields that do not meet a condition.
+func without(fields []spec.Field, is func(spec.Field) bool) []spec.Field {
+	return slices.DeleteFunc(slices.Clone(fields), is)
+}
+
+// A call may serve several users, and so be in several jobs.
+
+// jobIndex finds the jobs of a plan by their changes.
+type jobIndex map[*plan.Change]*job
+
+// of returns the jobs that an answer is for. A reading is for one job, even if its call serves several.
+func (all jobIndex) of(ans answer) []*job {
+	if ans.state != toCall {
+		return []*job{ans.job}
+	}
+	served := make([]*job, len(ans.call.Changes))
+	for i, c := range ans.call.Changes {
+		served[i] = all[c]
+	}
+	return served
+}
+
+// split replaces a call by two, for half of the users each.
+func (all jobIndex) split(call *Call) {
+	half := len(call.Changes) / 2
+	for _, part := range [][]*plan.Change{call.Changes[:half], call.Changes[half:]} {
+		own := *call
+		own.Changes, own.lostAnswers = slices.Clone(part), 0
+		for _, c := range part {
+			all[c].calls[0] = &own
+		}
+	}
+}
+
+// detach removes a job from the calls that it shares with others.
+func (j *job) detach() {
+	for _, call := range j.calls {
+		if len(call.Changes) > 1 {
+			call.Changes = slices.DeleteFunc(slices.Clone(call.Changes), func(c *plan.Change) bool { return c == j.change })
+		}
+	}
+}
+
+// unbatch gives a job calls of its own instead of those that it shares, so that others do not wait for it.
+func (j *job) unbatch() {
+	j.detach()
+	for i, call := range j.calls {
+		own := *call
+		own.Changes = []*plan.Change{j.change}
+		j.calls[i] = &own
+	}
+}
+
+// shares reports whether a job shares a call with others.
+func (j *job) shares() bool {
+	return slices.ContainsFunc(j.calls, func(call *Call) bool { return len(call.Changes) > 1 })
 }

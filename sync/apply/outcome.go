@@ -10,14 +10,25 @@ import (
 )
 
 const (
-	quarantine = 5 * time.Minute // after the first failure; doubles
-	outageWait = 8 * time.Minute // longest for what the API did not answer: it may pass by itself
+	firstQuarantine     = 5 * time.Minute // doubles with each failure, up to plan.MaxQuarantine
+	maxOutageQuarantine = 8 * time.Minute // for calls that the API did not answer: that may pass by itself
 )
 
-// complete ends a job well.
-func (r *recorder) complete(j *job) move {
+// complete ends a job with an outcome, and records commit with it. The change is again as it was planned.
+func (r *recorder) complete(j *job, outcome plan.Outcome, commit state.Commit) move {
+	r.clearIntents(j)
+	r.add(commit)
+	j.detach()
+	j.state, j.calls = done, nil
 	c := j.change
-	j.finish()
+	c.Action, c.Cause, c.Fields = j.planned.action, j.planned.cause, j.planned.fields
+	r.setOutcome(c, outcome)
+	return move{to: done}
+}
+
+// succeed completes a job with all of its change applied.
+func (r *recorder) succeed(j *job) move {
+	c := j.change
 	var commit state.Commit
 	if !c.OneOff { // quarantine is of what the specs ask for
 		commit.ClearFailures = []string{c.Key}
@@ -25,42 +36,32 @@ func (r *recorder) complete(j *job) move {
 	if j.created {
 		commit.ClearIntents = []string{c.Key}
 	}
-	r.resolve(j)
-	if c.Action.Removes() {
-		left := *c.Current
-		left.Unmanage()
-		if left.Fields[spec.State] == c.Desired[spec.State] { // else somebody has deleted the user meanwhile
-			left.Removed = string(c.Action)
+	if j.planned.action.Removes() {
+		u := *c.Current
+		u.Unmanage()
+		if u.Fields[spec.State] == c.Desired[spec.State] { // otherwise somebody has deleted the user meanwhile
+			u.Removed = string(j.planned.action)
 		}
-		c.Current = &left
+		c.Current = &u
 		commit.Users = []*state.User{c.Current}
 		r.index.Put(c.Current)
 	}
-	r.add(commit)
-	if len(c.Fields) == 0 && len(c.Deferred) > 0 { // the change window has closed on all of it
-		r.end(c, plan.Deferred)
-	} else {
-		r.end(c, plan.Applied)
+	if len(j.planned.fields) == 0 && len(c.Deferred) > 0 { // the change window has closed on all of it
+		return r.complete(j, plan.Deferred, commit)
 	}
-	return move{to: done}
+	return r.complete(j, plan.Applied, commit)
 }
 
-// skip ends a job of which nothing is to be done after all.
-func (r *recorder) skip(j *job, why string) move {
-	j.finish()
-	j.change.Note = why
-	r.end(j.change, plan.Skipped)
-	r.add(state.Commit{ClearIntents: []string{j.change.Key}, ClearFailures: []string{j.change.Key}})
-	return move{to: done}
+// skip completes a job of which nothing is to be done after all.
+func (r *recorder) skip(j *job, note string) move {
+	j.change.Note = note
+	return r.complete(j, plan.Skipped, state.Commit{ClearIntents: []string{j.change.Key}, ClearFailures: []string{j.change.Key}})
 }
 
-// fail ends a job badly, and puts the user into quarantine: it is tried again after a while of its own, or when its spec
-// changes.
+// fail completes a job with an error, and puts the user in quarantine.
 func (r *recorder) fail(j *job, err error) move {
 	c := j.change
 	r.recordUncertain(j)
-	r.resolve(j)
-	j.finish()
 	c.Err = err
 	f := state.Failure{Key: c.Key, Desired: c.Hash, Attempts: 1, Message: err.Error()}
 	if before := r.failures[c.Key]; before.Desired == c.Hash {
@@ -68,33 +69,25 @@ func (r *recorder) fail(j *job, err error) move {
 	}
 	longest := plan.MaxQuarantine
 	if errors.Is(err, ErrUncertain) {
-		longest = outageWait
+		longest = maxOutageQuarantine
 	}
-	f.Next = time.Now().Add(r.wait(quarantine, longest, f.Attempts))
+	f.Next = time.Now().Add(r.wait(firstQuarantine, longest, f.Attempts))
 	c.Retry = f.Next
 	if ce := (*CallError)(nil); errors.As(err, &ce) {
 		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 	}
-	if c.Current == nil && !j.created { // the creation was refused for certain
-		r.add(state.Commit{ClearIntents: []string{c.Key}})
+	var commit state.Commit
+	if c.Current == nil && !j.created { // the user was certainly not created
+		commit.ClearIntents = []string{c.Key}
 	}
 	if !c.OneOff {
-		r.add(state.Commit{Failures: []state.Failure{f}})
+		commit.Failures = []state.Failure{f}
 	}
-	r.end(c, plan.Failed)
-	return move{to: done}
+	return r.complete(j, plan.Failed, commit)
 }
 
-// abandon ends a job that waits for somebody who does not come.
-func (r *recorder) abandon(j *job, waitsFor string) {
-	j.change.WaitsFor = waitsFor
-	r.resolve(j)
-	j.finish()
-	r.end(j.change, plan.Skipped)
-}
-
-// wait is how long to wait after the n-th failure: doubling, half of it random, so that what failed together does not
-// come back together.
+// wait returns how long to wait after the n-th failure: it doubles, and half of it is random, so that what failed together is
+// not retried together.
 func (o *Options) wait(first, longest time.Duration, n int) time.Duration {
 	d := first
 	for range n - 1 {

@@ -9,7 +9,7 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// dispatch starts what can be started, and says when to look again if something only waits for the time.
+// dispatch starts the requests that can be started. It returns how long to wait at most, and whether any job waits for that.
 func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool) {
 	now := time.Now()
 	e.waiting = slices.DeleteFunc(e.waiting, func(j *job) bool { return j.state == done })
@@ -24,9 +24,9 @@ func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool
 		}
 		begun = append(begun, e.begin(j, now))
 	}
-	for call := range e.calls { // the intents of those in flight are renewed: they may have waited for their turn
+	for call := range e.calls { // intents have a time that readings are compared to: renew it while the call may be delayed
 		if now.Sub(call.intended) >= tickEvery {
-			e.intend(call, now)
+			e.recordIntents(call, now)
 		}
 	}
 	if err := e.flush(); err != nil {
@@ -49,19 +49,17 @@ func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool
 	return wait, delayed
 }
 
-// nextJob finds the first job that is ready: one that was begun, else the next in the plan's order.
+// nextJob returns the first job that is ready: one that was started, else the next in the plan's order; nil if there is none.
 func (e *engine) nextJob() *job {
-	for _, j := range e.waiting {
-		if e.ready(j) {
-			return j
-		}
+	if i := slices.IndexFunc(e.waiting, e.ready); i >= 0 {
+		return e.waiting[i]
 	}
-	for e.fresh < len(e.order) && !e.health.failing() {
-		j := e.order[e.fresh]
-		if j.change.Lane > 1 && slices.ContainsFunc(e.waiting, (*job).leaving) {
-			return nil // requests that are under way together overtake each other
+	for e.started < len(e.order) && !e.health.Failing() {
+		j := e.order[e.started]
+		if j.change.Lane > 1 && slices.ContainsFunc(e.waiting, (*job).isLeaving) {
+			return nil // requests that are in flight together may overtake each other
 		}
-		e.fresh++
+		e.started++
 		e.waiting = append(e.waiting, j)
 		if e.ready(j) {
 			return j
@@ -70,10 +68,10 @@ func (e *engine) nextJob() *job {
 	return nil
 }
 
-// ready reports whether the job's next request may be made: nobody it serves has another one under
-// way or an earlier one to come, and the users it refers to exist.
+// ready reports whether the job's next request may be made: no user that it serves has another request in flight or an
+// earlier one to come, and the users that it refers to exist.
 func (e *engine) ready(j *job) bool {
-	if !j.free() {
+	if !j.isIdle() {
 		return false
 	}
 	call := j.call()
@@ -85,15 +83,15 @@ func (e *engine) ready(j *job) bool {
 	}
 	for _, c := range call.Changes {
 		other := e.jobs[c]
-		if !other.free() || other.state != toCall || other.call() != call || e.waitsFor(c, call) != "" {
+		if !other.isIdle() || other.state != toCall || other.call() != call || e.waitsFor(c, call) != "" {
 			return false
 		}
 	}
 	return true
 }
 
-// waitsFor names the user who must come, or give up an address, before the call can be made, or before a reading can say
-// what it did.
+// waitsFor returns the key of the user that must exist, or give up an address, before the call can be made or verified; ""
+// if there is none.
 func (e *engine) waitsFor(c *plan.Change, call *Call) string {
 	if call == nil {
 		return ""
@@ -111,20 +109,20 @@ func (e *engine) waitsFor(c *plan.Change, call *Call) string {
 	return ""
 }
 
-// breakWaits gives calls of their own to jobs that wait for somebody who does not come from those that share a call with
-// them. It reports whether that may have freed anybody.
+// breakWaits gives calls of their own to jobs that wait for another user, so that others which share their calls can go on.
+// It reports whether there were any.
 func (e *engine) breakWaits() bool {
-	freed := false
+	unbatched := false
 	for _, j := range e.order {
 		if j.state != done && j.shares() && e.waitsFor(j.change, j.call()) != "" {
 			j.unbatch()
-			freed = true
+			unbatched = true
 		}
 	}
-	return freed
+	return unbatched
 }
 
-// begin prepares one request. What a call is about to do is recorded before it is sent.
+// begin prepares one request. The intents of a call are recorded before it is sent.
 func (e *engine) begin(j *job, now time.Time) answer {
 	ans := answer{job: j, state: j.state, call: j.call(), began: now}
 	for _, served := range e.jobs.of(ans) {
@@ -138,30 +136,30 @@ func (e *engine) begin(j *job, now time.Time) answer {
 	if ans.call.Object != "" {
 		e.objects[ans.call.Object] = true
 	}
-	e.intend(ans.call, now)
-	if j.last != nil || ans.call.unanswered+ans.call.conflicts > 0 {
+	e.recordIntents(ans.call, now)
+	if j.lastErr != nil || ans.call.lostAnswers+ans.call.conflicts > 0 {
 		e.plan.Resent++
 	}
 	return ans
 }
 
-// send makes a request in a goroutine of its own; run waits for its answer.
+// send makes a request in a goroutine of its own; run receives the answer.
 func (e *engine) send(ctx context.Context, ans answer) {
 	j, fields := ans.job, []spec.Field(nil)
 	if ans.state != toCall {
-		fields = j.asked(ans.state)
+		fields = j.requestedFields(ans.state)
 	}
 	if guard := &e.Policy.Guard; ans.state == toFind && guard.MinAdmins > 0 && len(guard.AdminRoles) > 0 && !slices.Contains(fields, spec.Roles) {
-		fields = append(fields, spec.Roles) // who is found may be an administrator who was deleted
+		fields = append(fields, spec.Roles) // the user that is found may be a deleted administrator
 	}
 	go func() {
 		switch ans.state {
 		case toCall:
 			ans.now, ans.err = e.writer.Do(ctx, ans.call)
 		case toFind:
-			ans.now, ans.err = one(e.writer.Find(ctx, j.change.Key, fields...))
+			ans.now, ans.err = single(e.writer.Find(ctx, j.change.Key, fields...))
 		default:
-			ans.now, ans.err = one(e.writer.Get(ctx, j.change.Current.ID, fields...))
+			ans.now, ans.err = single(e.writer.Get(ctx, j.change.Current.ID, fields...))
 		}
 		e.answers <- ans
 	}()

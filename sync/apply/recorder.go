@@ -19,36 +19,35 @@ type Progress struct {
 	Changed  int // to be changed
 	Applied  int
 	Failed   int
-	InSync   int // declared, and as declared
-	InFlight int // requests under way, or waiting for their turn
+	InSync   int // declared users that are as declared
+	InFlight int // requests in flight, or waiting for the limiter
 	Repairs  int // fields that somebody else had changed, and that were changed back
 }
 
-// Done counts the changes that have reached their end.
+// Done counts the changes that are complete.
 func (p Progress) Done() int { return p.Applied + p.Failed }
 
-// A recorder notes what comes of a plan: in the state file, in the log and for whoever watches.
+// A recorder records the results of a plan: in the state file, in the log and as Progress.
 type recorder struct {
 	Options
 	plan     *plan.Plan
 	index    *identity.Index
-	jobs     jobs
-	failures map[string]state.Failure // as the pass found them
+	jobs     jobIndex
+	failures map[string]state.Failure // before the pass
 
-	commits []state.Commit       // of this turn
-	atEnd   []*plan.Change       // of this turn
-	counted bool                 // in this turn, so that the guards' memory is to be recorded
-	broken  error                // why the state file takes nothing any more
-	ends    map[plan.Outcome]int // changes that have reached their end; Planned: all that are to
-	inSync  int                  // declared users who have become as declared
-	repairs int
+	commits   []state.Commit       // of this turn
+	completed []*plan.Change       // in this turn
+	counted   bool                 // in this turn: the guards' tallies are to be recorded
+	broken    error                // why the state file cannot be written
+	outcomes  map[plan.Outcome]int // completed changes; Planned: all changes
+	inSync    int                  // declared users that have become as declared
+	repairs   int
 }
 
-// add adds to what this turn records.
+// add adds a commit to those of this turn.
 func (r *recorder) add(c state.Commit) { r.commits = append(r.commits, c) }
 
-// flush records what this turn has to, in one commit, and only then tells who has come to the end. What could not be
-// recorded is tried once more with the next turn's.
+// flush makes one commit of this turn's, and then logs the completed changes. If it fails, the next turn's flush tries again.
 func (r *recorder) flush() error {
 	if r.counted {
 		guards := r.plan.Guards
@@ -58,60 +57,60 @@ func (r *recorder) flush() error {
 		r.broken = err
 		return err
 	}
-	for _, c := range r.atEnd {
+	for _, c := range r.completed {
 		r.logChange(c)
 	}
 	clear(r.commits)
-	clear(r.atEnd)
-	r.commits, r.atEnd, r.counted = r.commits[:0], r.atEnd[:0], false
+	clear(r.completed)
+	r.commits, r.completed, r.counted = r.commits[:0], r.completed[:0], false
 	return nil
 }
 
-// local records what needs no call: users found equal, users no longer managed, what was released.
-func (r *recorder) local(todo []*plan.Change) error {
+// recordPlan records what needs no call: users found equal, users no longer managed, handled releases.
+func (r *recorder) recordPlan(todo []*plan.Change) error {
 	for _, u := range r.plan.Record.Users {
 		r.index.Put(u)
 	}
 	for _, c := range todo {
 		if c.Action == plan.Unmanage {
-			r.end(c, plan.Applied)
+			r.setOutcome(c, plan.Applied)
 		}
 	}
 	record := r.plan.Record
-	if record.ClearReleases = r.plan.HandledReleases; !r.plan.Urgent { // which knows not all that is held
+	if record.ClearReleases = r.plan.HandledReleases; !r.plan.Urgent { // an urgent plan does not know all holds
 		record.ClearReleases = append(slices.Clip(record.ClearReleases), r.plan.UnknownReleases...)
 	}
 	r.add(record)
 	return r.flush()
 }
 
-// end sets what came of a change.
-func (r *recorder) end(c *plan.Change, outcome plan.Outcome) {
+// setOutcome sets the outcome of a change.
+func (r *recorder) setOutcome(c *plan.Change, outcome plan.Outcome) {
 	c.Outcome = outcome
-	r.ends[outcome]++
+	r.outcomes[outcome]++
 	if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
 		r.inSync++
 	}
-	r.atEnd = append(r.atEnd, c)
+	r.completed = append(r.completed, c)
 }
 
-// count adds what was done to a user to what the guards remember, and to the repairs those of the fields that were written
-// and that somebody else had changed.
+// count adds what was done to a user to the guards' tallies, and the written fields that somebody else had changed to the
+// repairs.
 func (r *recorder) count(c *plan.Change, before *state.User, touched, written []spec.Field) {
 	now := time.Now()
 	r.counted = r.plan.Count(c, before, c.Current, touched, now) || r.counted
 	r.repairs += r.plan.CountRepairs(c, c.Current, written, now)
 }
 
-// report tells how far the pass has come.
+// report reports the progress.
 func (r *recorder) report(inFlight int) {
 	r.Report(Progress{
-		Changed: r.ends[plan.Planned] - r.ends[plan.Deferred], Applied: r.ends[plan.Applied], Failed: r.ends[plan.Failed],
+		Changed: r.outcomes[plan.Planned] - r.outcomes[plan.Deferred], Applied: r.outcomes[plan.Applied], Failed: r.outcomes[plan.Failed],
 		InSync: r.plan.Unchanged + r.inSync, InFlight: inFlight, Repairs: r.repairs,
 	})
 }
 
-// logChange writes the one line about a change: who, what, why, and how it ended.
+// logChange logs a completed change in one line.
 func (r *recorder) logChange(c *plan.Change) {
 	if c.Action == plan.Unmanage {
 		r.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; not changed in Genesys")

@@ -14,7 +14,7 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// tickEvery is how often a run that waits shows that it is alive.
+// tickEvery is how often a run that waits reports progress.
 const tickEvery = 5 * time.Second
 
 // Options are what a run needs besides the plan and the directory.
@@ -26,42 +26,40 @@ type Options struct {
 	Workers   int           // requests under way at once, at most
 	Log       *slog.Logger
 	Rand      *rand.Rand     // jitter
-	Report    func(Progress) // told how far it is, at every step and every few seconds; it returns at once
+	Report    func(Progress) // called at every step, and at least every few seconds; it returns at once
 }
 
-// Retry says how a call without a usable answer is repeated, within one pass.
+// Retry says how a call without a usable answer is repeated within one pass.
 type Retry struct {
-	Max              int           // times
-	MinWait, MaxWait time.Duration // after the first, and at most
-	No5xx            bool          // not after an answer 5xx: the user is read, and fails if it was not changed
+	Max              int           // how often
+	MinWait, MaxWait time.Duration // after the first time, and at most
+	No5xx            bool          // not after a 5xx: the user is read, and fails if it was not changed
 }
 
-// Run carries out the plan's changes and sets their outcomes. When ctx ends it sends nothing more, and returns when what
-// is in flight has come back. The error says why it ended early: the cause of ctx, or what the API or the state file
-// refuses to everybody; what failed for one user only is that change's.
+// Run carries out the plan's changes and sets their outcomes. When ctx ends, it sends nothing more, and returns when the
+// requests in flight have completed. The error says why it ended early: the cause of ctx, or an error that concerns all
+// users. What failed for one user is in its change.
 //
-// partial are, by address, the fields of which it has written some and not all, with those of Policy.Schedule.Begun that
-// it has not come to.
+// partial are, by address, the fields that were written in part, including those of Policy.Schedule.Partial that were not
+// reached.
 func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Options) (partial map[string][]spec.Field, err error) {
 	todo := p.Todo()
-	rec := &recorder{Options: o, plan: p, index: p.Index, jobs: jobs{}, failures: snap.Failures, ends: map[plan.Outcome]int{plan.Planned: len(todo)}}
+	rec := &recorder{Options: o, plan: p, index: p.Index, jobs: jobIndex{}, failures: snap.Failures, outcomes: map[plan.Outcome]int{plan.Planned: len(todo)}}
+	e := &engine{recorder: rec, writer: w, answers: make(chan answer), calls: map[*Call]bool{}, objects: map[string]bool{}}
 	partial = o.Policy.Schedule.Partial
-	if err := rec.local(todo); err != nil {
+	if err := rec.recordPlan(todo); err != nil {
 		return partial, err
-	}
-	e := &engine{
-		recorder: rec, writer: w, health: health{unanswered: map[*job]bool{}}, answers: make(chan answer), calls: map[*Call]bool{}, objects: map[string]bool{},
 	}
 	var changes []*plan.Change
 	for _, c := range todo {
 		if c.Outcome != plan.Planned {
 			continue
 		}
-		begun := time.Time{}
+		started := time.Time{}
 		if intent, found := snap.Intents[c.Key]; found {
-			begun = plan.Earliest(intent.Started, p.Began) // clocks are set back at times
+			started = plan.Earliest(intent.Started, p.Began) // the clock may have been set back
 		}
-		j := newJob(c, begun)
+		j := newJob(c, started)
 		e.jobs[c] = j
 		e.order, changes = append(e.order, j), append(changes, c)
 	}
@@ -72,46 +70,45 @@ func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Op
 	}
 	for _, j := range e.order {
 		if j.state == toCall && j.call() == nil {
-			j.enter(e.inForce(j, j.change))
+			j.enter(e.completeUnsent(j, j.change))
 		}
 	}
 	err = e.run(ctx)
-	return e.leftPartial(partial), err
+	return e.partialFields(partial), err
 }
 
-// An engine carries out one plan. One goroutine, that of Run, decides and records; the others only wait for the
-// directory. Jobs of different users overlap, in the plan's order.
+// An engine carries out one plan. One goroutine, that of Run, decides and records; each other one makes one request. Jobs of
+// different users overlap, in the plan's order.
 type engine struct {
 	*recorder
 	writer Writer
-	health health
+	health Health
 
 	order   []*job
-	fresh   int    // order[fresh:] were not looked at yet
-	waiting []*job // looked at, and not at their end
+	started int    // order[:started] were started
+	waiting []*job // those of them that are not done
 
 	answers  chan answer
 	inFlight int
 	calls    map[*Call]bool  // in flight
 	objects  map[string]bool // of these
 	cancel   context.CancelFunc
-	stopped  error // why nothing more is sent; what is in flight is still awaited
+	stopped  error // why nothing more is sent
 }
 
-// An answer is what came of one request to the directory.
+// An answer is the result of one request to the directory.
 type answer struct {
 	job   *job
-	state jobState // what was asked: toCall, toRead, toReadAll or toFind
-	call  *Call    // that was made, or that a reading is about; nil for none
+	state jobState // toCall, toRead, toReadAll or toFind
+	call  *Call    // that was made, or that a reading verifies; nil for none
 	began time.Time
 	now   []state.Observed
 	err   error
 }
 
-// run takes turns: it takes in what was answered, decides what comes next, records both in one commit, and sends.
+// run takes turns: it takes in answers, decides what comes next, records both in one commit, and sends.
 func (e *engine) run(outer context.Context) error {
-	// Once stopped, requests that were not sent yet need not wait for their turn.
-	ctx, cancel := context.WithCancel(outer)
+	ctx, cancel := context.WithCancel(outer) // stop cancels the requests that wait for the limiter
 	e.cancel = cancel
 	defer cancel()
 	for {
@@ -126,35 +123,36 @@ func (e *engine) run(outer context.Context) error {
 		timer := time.NewTimer(min(wait, tickEvery))
 		select {
 		case ans := <-e.answers:
-			e.take(ans)
+			e.receiveAll(ans)
 		case <-timer.C:
-		case <-e.ended(ctx):
+		case <-e.whenEnded(ctx):
 			e.stop(context.Cause(ctx))
 		}
 		timer.Stop()
 	}
 	err := e.stopped
-	if IsCancelled(err) && outer.Err() != nil { // an answer that has come before the end was noticed
+	if IsCancelled(err) && outer.Err() != nil { // an answer has arrived before the end was noticed
 		err = context.Cause(outer)
 	}
 	for _, j := range e.order {
 		switch {
 		case j.state == done:
-		case err == nil:
-			e.abandon(j, e.waitsFor(j.change, j.call()))
-		default: // also who was only served by somebody else's call
+		case err == nil: // the user that it waits for did not come
+			j.change.WaitsFor = e.waitsFor(j.change, j.call())
+			e.complete(j, plan.Skipped, state.Commit{})
+		default: // including users served only by another job's call
 			e.recordUncertain(j)
-			e.resolve(j)
+			e.clearIntents(j)
 		}
 	}
 	if broken := e.flush(); broken != nil {
 		err = broken
 	}
-	return cmp.Or(e.broken, err) // what is not recorded is more than an interruption
+	return cmp.Or(e.broken, err)
 }
 
-// take takes an answer in, and those that have come meanwhile.
-func (e *engine) take(ans answer) {
+// receiveAll takes in an answer, and those that have arrived meanwhile.
+func (e *engine) receiveAll(ans answer) {
 	for more := true; more; {
 		e.inFlight--
 		if err := e.receive(ans); err != nil {
@@ -168,7 +166,7 @@ func (e *engine) take(ans answer) {
 	}
 }
 
-// stop ends the run: what waits for its turn is not sent, what is in flight is awaited.
+// stop ends the run: requests that wait for the limiter are not sent, those in flight are awaited.
 func (e *engine) stop(err error) {
 	if e.stopped == nil {
 		e.stopped = err
@@ -176,37 +174,36 @@ func (e *engine) stop(err error) {
 	}
 }
 
-// ended is ctx's channel until the end has been noticed.
-func (e *engine) ended(ctx context.Context) <-chan struct{} {
+// whenEnded returns ctx's channel until the run is stopped.
+func (e *engine) whenEnded(ctx context.Context) <-chan struct{} {
 	if e.stopped != nil {
 		return nil
 	}
 	return ctx.Done()
 }
 
-// leftPartial returns of which fields some is written and not all: by this run, and by earlier ones that nobody has gone on
-// with.
-func (e *engine) leftPartial(before map[string][]spec.Field) map[string][]spec.Field {
-	left := make(map[string][]spec.Field, len(before))
-	maps.Copy(left, before)
+// partialFields returns the fields that were written in part, by this run or by earlier ones.
+func (e *engine) partialFields(before map[string][]spec.Field) map[string][]spec.Field {
+	all := make(map[string][]spec.Field, len(before))
+	maps.Copy(all, before)
 	for _, j := range e.order {
 		key := j.change.Key
-		delete(left, key)
+		delete(all, key)
 		if j.state == done {
 			continue
 		}
-		partial := j.cutShort()
+		partial := j.interrupt()
 		for _, f := range before[key] {
-			if j.has(f) && !slices.Contains(partial, f) {
+			if j.hasField(f) && !slices.Contains(partial, f) {
 				partial = append(partial, f)
 			}
 		}
 		if len(partial) > 0 {
-			left[key] = partial
+			all[key] = partial
 		}
 	}
-	return left
+	return all
 }
 
-// one is a reading of one user as an answer has it.
-func one(u state.Observed, err error) ([]state.Observed, error) { return []state.Observed{u}, err }
+// single returns a reading of one user as an answer has it.
+func single(u state.Observed, err error) ([]state.Observed, error) { return []state.Observed{u}, err }

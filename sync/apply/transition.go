@@ -12,11 +12,11 @@ import (
 
 const (
 	maxConflicts = 3                      // version conflicts of one user in one pass
-	conflictWait = 500 * time.Millisecond // after the first of them; the vendor's own provider waits as long
-	lookupEvery  = 3 * time.Second        // while a search may not show a new user yet
+	conflictWait = 500 * time.Millisecond // after the first of them, as in the vendor's own provider
+	lookupEvery  = 3 * time.Second        // while a search need not show a new user yet
 )
 
-// receive takes an answer in: each job that it is for makes a move. The error ends the run.
+// receive takes in an answer: each job that it is for makes a move. An error ends the run.
 func (e *engine) receive(ans answer) error {
 	served, now := e.jobs.of(ans), time.Now()
 	for _, j := range served {
@@ -28,23 +28,25 @@ func (e *engine) receive(ans answer) error {
 		delete(e.calls, ans.call)
 		delete(e.objects, ans.call.Object)
 		if ans.call.Creates {
-			ans.job.createSent = now // at the latest: it may have waited long for its turn
+			ans.job.createSent = now // at the latest: the request may have been delayed
 		}
+		e.health.Reset(ans.err)
 	}
 	if called && uncertain {
 		for _, j := range served {
-			j.doubt, j.doubtful = unanswered, ans.call.Fields
+			j.uncertain, j.uncertainFields = lostAnswer, ans.call.Fields
 		}
-		e.intend(ans.call, now)
-		count := &ans.job.unanswered
+		e.recordIntents(ans.call, now)
+		count := &ans.job.lostAnswers
 		if ans.call.Repeatable {
-			count = &ans.call.unanswered
+			count = &ans.call.lostAnswers
 		}
 		*count++
 		attempts = *count
 	}
-	if err := e.health.note(ans, !called || attempts > e.Retry.Max && !e.noResend(ans.err)); err != nil {
-		if !uncertain && !errors.Is(err, ErrForbidden) && called && ans.call.Creates && !ans.job.created { // it was not sent, nor was one before it
+	final := !called || attempts > e.Retry.Max && !e.noResend(ans.err)
+	if err := e.health.Note(ans.job.change.Key, ans.err, final); err != nil {
+		if !uncertain && !errors.Is(err, ErrForbidden) && called && ans.call.Creates && !ans.job.created { // it was never sent
 			e.add(state.Commit{ClearIntents: []string{ans.job.change.Key}})
 		}
 		return err
@@ -52,7 +54,7 @@ func (e *engine) receive(ans answer) error {
 	if called && ans.call.Repeatable && errors.Is(ans.err, ErrConflict) {
 		ans.call.conflicts++
 	}
-	if e.divides(ans) { // so that one of them stops no other
+	if e.mustSplit(ans) {
 		e.jobs.split(ans.call)
 		return nil
 	}
@@ -63,31 +65,32 @@ func (e *engine) receive(ans answer) error {
 	for i, j := range served {
 		j.enter(e.next(j, ans, i, resendAt))
 		if j.state == done && j.change.Outcome != plan.Failed {
-			delete(e.health.unanswered, j)
+			e.health.Forget(j.change.Key)
 		}
 	}
 	return nil
 }
 
-// divides reports whether a call that is refused for several users is made for each half of them.
-func (e *engine) divides(ans answer) bool {
+// mustSplit reports whether a call that was refused for several users is made again for each half of them, so that one user
+// does not stop the others.
+func (e *engine) mustSplit(ans answer) bool {
 	call := ans.call
 	return ans.state == toCall && ans.err != nil && call.Repeatable && len(call.Changes) > 1 && !errors.Is(ans.err, ErrUncertain) &&
-		!errors.Is(ans.err, ErrForbidden) && !e.resends(ans)
+		!errors.Is(ans.err, ErrForbidden) && !e.mustResend(ans)
 }
 
-// resends reports whether a call that is refused as stale is simply sent again.
-func (e *engine) resends(ans answer) bool {
+// mustResend reports whether a call that was refused as stale is sent again as it is.
+func (e *engine) mustResend(ans answer) bool {
 	return ans.call.Repeatable && errors.Is(ans.err, ErrConflict) && ans.call.conflicts <= maxConflicts
 }
 
-// noResend reports whether a call that failed so is not to be sent again, but looked into.
+// noResend reports whether a call that failed with err is verified instead of being sent again.
 func (e *engine) noResend(err error) bool {
 	ce := (*CallError)(nil)
 	return e.Retry.No5xx && errors.As(err, &ce) && ce.Status >= 500
 }
 
-// next is the transition function: it says which state a job enters after an answer to a request of its own, or to a call
+// next is the transition function: it returns the state that a job enters after an answer to its own request, or to a call
 // that it shares, where its user is the i-th. resendAt is when a call without a usable answer may be sent again.
 func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 	missing, conflict := errors.Is(ans.err, ErrNotFound), errors.Is(ans.err, ErrConflict)
@@ -98,7 +101,7 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 			return e.onSuccess(j, ans.call, ans.now[i])
 		case errors.Is(ans.err, ErrUncertain):
 			return e.onNoAnswer(j, ans, resendAt)
-		case e.resends(ans):
+		case e.mustResend(ans):
 			return move{toCall, time.Now().Add(time.Duration(ans.call.conflicts) * conflictWait)}
 		case conflict && !ans.call.Repeatable, missing && j.change.Current != nil:
 			return e.onConflict(j, ans)
@@ -121,37 +124,36 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 	return e.fail(j, ans.err)
 }
 
-// onSuccess goes on after a call that was answered well.
+// onSuccess continues after a successful call.
 func (e *engine) onSuccess(j *job, call *Call, now state.Observed) move {
 	c := j.change
 	restored := c.Current != nil && c.Current.Deleted()
-	j.calls, j.last = j.calls[1:], nil
-	written := e.arrived(j, arrival{now: now, at: time.Now(), call: call, shows: call.Fields})
+	j.calls, j.lastErr = j.calls[1:], nil
+	written := e.observe(j, observation{now: now, at: time.Now(), call: call, shows: call.Fields})
 	switch err := e.verifyReadback(c, written); {
 	case err != nil:
 		return e.fail(j, err)
 	case restored:
-		// What a restored user has kept is not known: read it, and plan the rest again. What a read of
-		// grants or members shows so soon may still be of before; with the next listing it is read once more.
+		// The other values of a restored user are not known: read them, and plan the rest again. A reading of grants or
+		// members may be too early, so they are read once more with the next listing.
 		j.detach()
 		j.calls = nil
 		return move{to: toReadAll}
 	case len(j.calls) == 0:
-		return e.complete(j)
+		return e.succeed(j)
 	}
 	return move{to: toCall}
 }
 
-// onNoAnswer goes on after a call that had no usable answer: one that can be repeated is, of any other it is found out
-// first what it did.
+// onNoAnswer continues after a call without a usable answer: it is sent again if it is repeatable, and verified otherwise.
 func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {
 	if ans.call.Repeatable {
-		j.began(ans.call.Fields, nil)
+		j.markPartial(ans.call.Fields, nil)
 	}
 	j.created = j.created || ans.call.Creates
 	if !e.noResend(ans.err) {
 		switch {
-		case max(ans.call.unanswered, j.unanswered) > e.Retry.Max:
+		case max(ans.call.lostAnswers, j.lostAnswers) > e.Retry.Max:
 			return e.fail(j, ans.err)
 		case ans.call.Repeatable:
 			return move{toCall, resendAt}
@@ -160,7 +162,7 @@ func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {
 	return e.verify(j, ans, resendAt)
 }
 
-// onConflict goes on after a call, or a reading, that was stale: another round, three at most.
+// onConflict continues after a call or a reading with a stale version: another round, three at most.
 func (e *engine) onConflict(j *job, ans answer) move {
 	if j.conflicts++; j.conflicts > maxConflicts {
 		return e.fail(j, ans.err)
@@ -169,96 +171,96 @@ func (e *engine) onConflict(j *job, ans answer) move {
 	if ans.state != toCall {
 		return move{ans.state, at}
 	}
-	if j.doubt == noDoubt {
-		j.doubt, j.doubtful = stale, ans.call.Fields
+	if j.uncertain == certain {
+		j.uncertain, j.uncertainFields = staleVersion, ans.call.Fields
 	}
 	return e.verify(j, ans, at)
 }
 
-// verify makes the job find out what its call did before it writes again, and not before a reading shows it.
+// verify reads what a call did before the job writes again, and not before a reading shows it.
 func (e *engine) verify(j *job, ans answer, at time.Time) move {
 	j.unbatch()
-	j.last = ans.err
+	j.lastErr = ans.err
 	if j.change.Current == nil {
 		return move{toFind, at}
 	}
-	for _, f := range ans.call.Fields {
-		if shown := e.Policy.ReadableFrom(f, ans.call.intended); j.doubt == unanswered && shown.After(at) {
-			at = shown
+	if j.uncertain == lostAnswer {
+		for _, f := range ans.call.Fields {
+			at = plan.Latest(at, e.Policy.ReadableFrom(f, ans.call.intended))
 		}
 	}
 	return move{toRead, at}
 }
 
-// onFind goes on after a look-up that found somebody.
+// onFind continues after a lookup that found a user.
 func (e *engine) onFind(j *job, ans answer) move {
 	c, now := j.change, ans.now[0]
 	if now.Key() != c.Key {
-		return e.onFindMiss(j) // the index is behind: that user has another address by now
+		return e.onFindMiss(j) // the index is outdated: that user has another address now
 	}
 	switch owner, declared := e.plan.OwnerOf[now.ID], e.declaredAs(now.ID); {
 	case c.Current != nil, owner != "" && owner != c.Key:
-		return e.fail(j, j.because(fmt.Sprintf("the address is taken by user %s (%s)", now.ID, now.Fields[spec.State].Text())))
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is taken by user %s (%s)", now.ID, now.Fields[spec.State].Text())))
 	case !j.created && declared != "" && declared != c.Key:
-		// Somebody has given the address to a user whom we know under another one: whose account it is the next plan tells.
-		return e.fail(j, j.because(fmt.Sprintf("the address is that of user %s by now, who was declared as %s; the next pass looks again", now.ID, declared)))
+		// Somebody else has given the address to a user that is known under another one: the next plan matches it.
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is now that of user %s, who was declared as %s; the next pass decides which account it is", now.ID, declared)))
 	case !j.created && !e.Policy.Adopt && now.Fields[spec.State].Text() != state.Deleted:
-		return e.fail(j, j.because(fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
 	}
-	e.arrived(j, arrival{now: now, at: ans.began, shows: j.asked(ans.state)})
+	e.observe(j, observation{now: now, at: ans.began, shows: j.requestedFields(ans.state)})
 	m := e.compare(j)
-	j.last = nil
+	j.lastErr = nil
 	return m
 }
 
-// onRead goes on after a reading of the user.
+// onRead continues after a reading of the user.
 func (e *engine) onRead(j *job, ans answer) move {
 	c, now := j.change, ans.now[0]
 	switch {
-	case now.Version < c.Current.Version: // older than what is known, so it says nothing
+	case now.Version < c.Current.Version: // older than what is known
 		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, c.Current.Version)
 		return e.onConflict(j, ans)
-	case j.planned.Action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && now.Key() != c.Key:
-		// It was found by an address that it has no more, so it may be somebody else's.
+	case j.planned.action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && now.Key() != c.Key:
+		// It was found by an address that it no longer has, so it may be another person's.
 		return e.fail(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", now.ID))
-	case errors.Is(j.last, ErrConflict) && now.Version == c.Current.Version && c.HasField(spec.Email):
-		return move{to: toFind} // the version was right, so it is the address: who has it?
+	case errors.Is(j.lastErr, ErrConflict) && now.Version == c.Current.Version && c.HasField(spec.Email):
+		return move{to: toFind} // the version was right, so the address is taken: find its user
 	}
-	e.arrived(j, arrival{now: now, at: ans.began, shows: j.asked(ans.state)})
+	e.observe(j, observation{now: now, at: ans.began, shows: j.requestedFields(ans.state)})
 	return e.compare(j)
 }
 
-// onFindMiss goes on after a look-up that found nobody. A search shows a new user late, so a creation that
-// may have happened is looked for until the index must have caught up.
+// onFindMiss continues after a lookup that found no user. A search shows a new user late, so a creation that may have
+// happened is looked up until SearchLag is over.
 func (e *engine) onFindMiss(j *job) move {
-	hidden := j.because("the address is taken, by a user that a search does not show")
-	switch conflict := errors.Is(j.last, ErrConflict); {
+	const hidden = "the address is taken, by a user that a search does not show"
+	switch conflict := errors.Is(j.lastErr, ErrConflict); {
 	case conflict && j.change.Current != nil:
-		return e.fail(j, hidden)
+		return e.fail(j, j.wrapLast(hidden))
 	case time.Since(j.createSent) < e.SearchLag:
 		j.misses++
 		return move{toFind, time.Now().Add(min(lookupEvery<<min(j.misses-1, 8), e.SearchLag))}
 	case conflict:
-		return e.fail(j, hidden)
-	case e.noResend(j.last):
-		return e.failNotDone(j)
+		return e.fail(j, j.wrapLast(hidden))
+	case e.noResend(j.lastErr):
+		return e.failNotCarriedOut(j)
 	}
-	j.created = false // nobody has the address: the creation did not happen
+	j.created = false // no user has the address: the creation did not happen
 	return move{to: toCall}
 }
 
-// onReadMiss goes on after a reading that found no such user: one just made may not be shown yet, any other was
-// deleted beyond restoring and is created again.
+// onReadMiss continues after a reading that found no such user: a new one need not be shown yet, any other one was deleted
+// permanently, and is created again.
 func (e *engine) onReadMiss(j *job) move {
 	c := j.change
 	if now := time.Now(); now.Sub(j.createSent) < e.SearchLag || !c.Current.ShowsAll(now) {
 		return move{j.state, now.Add(min(lookupEvery, e.SearchLag))}
 	}
 	if j.conflicts++; j.conflicts > maxConflicts {
-		return e.fail(j, j.because("the user comes and goes"))
+		return e.fail(j, j.wrapLast("the API shows the user and then does not"))
 	}
-	j.doubt, j.doubtful = noDoubt, nil
-	e.resolve(j)
+	j.uncertain, j.uncertainFields = certain, nil
+	e.clearIntents(j)
 	e.add(state.Commit{Forget: []string{c.Current.ID}})
 	e.index.Forget(c.Current.ID)
 	if c.Current = nil; c.Desired[spec.Name] == "" {
@@ -267,17 +269,16 @@ func (e *engine) onReadMiss(j *job) move {
 	return e.compare(j)
 }
 
-// failNotDone ends a job whose call was answered 5xx, and is known by now not to have been carried out: the
-// API has answered, if not as one would wish.
-func (e *engine) failNotDone(j *job) move {
-	delete(e.health.unanswered, j)
-	return e.fail(j, fmt.Errorf("it was not carried out, and is not sent again: %w", j.last))
+// failNotCarriedOut fails a job whose call was answered with 5xx, and was found not to have been carried out.
+func (e *engine) failNotCarriedOut(j *job) move {
+	e.health.Forget(j.change.Key)
+	return e.fail(j, fmt.Errorf("the call was not carried out, and is not sent again: %w", j.lastErr))
 }
 
-// because explains the end of a job by what went before it.
-func (j *job) because(text string) error {
-	if j.last == nil {
+// wrapLast returns an error that wraps the last one, if there is one.
+func (j *job) wrapLast(text string) error {
+	if j.lastErr == nil {
 		return errors.New(text)
 	}
-	return fmt.Errorf("%s: %w", text, j.last)
+	return fmt.Errorf("%s: %w", text, j.lastErr)
 }
