@@ -146,7 +146,7 @@ func (c *Config) settings() []setting {
 func (s setting) declare(f *pflag.FlagSet) {
 	s.value(f, s.name, s.help)
 	if s.want != "" {
-		annotate(f, s.name, wantAnnotation, s.want)
+		_ = f.SetAnnotation(s.name, wantAnnotation, []string{s.want})
 	}
 }
 

@@ -37,7 +37,7 @@ func value[T any](p *T, def T) declaration {
 		case *[]string:
 			NamesVar(f, p, name, *p, help)
 		case **plan.Limit:
-			f.Var(limit{p}, name, help)
+			f.Var(&parsed[*plan.Limit]{p, "limit", "a percentage and a number, such as 5%,10, or none", parseLimit, formatLimit}, name, help)
 		}
 	}
 }
@@ -45,57 +45,31 @@ func value[T any](p *T, def T) declaration {
 func suggested(p *string, values []string) declaration {
 	return func(f *pflag.FlagSet, name, help string) {
 		f.StringVar(p, name, "", help)
-		annotate(f, name, valuesAnnotation, values...)
+		_ = f.SetAnnotation(name, valuesAnnotation, values) // fails only for a flag that is not there
 	}
 }
 
+func choice(p *string, def string, values ...string) declaration {
+	return func(f *pflag.FlagSet, name, help string) { ChoiceVar(f, p, name, def, values, help) }
+}
+
 func share(p *float64) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.Var((*percent)(p), name, help) }
+	return func(f *pflag.FlagSet, name, help string) {
+		f.Var(&parsed[float64]{p, "percent", "a share from 0% to 90%, such as 20%", parseShare, formatShare}, name, help)
+	}
 }
 
 func windows(p *[]string) declaration {
-	return func(f *pflag.FlagSet, name, help string) { f.Var(&list{items: p, sep: ";"}, name, help) }
+	return func(f *pflag.FlagSet, name, help string) {
+		listVar(f, p, name, "windows", ";", "change windows with semicolons between them", help)
+	}
 }
 
 // NamesVar declares a flag that is a list with commas. pflag's StringSlice reads one line of CSV instead: it drops what
 // follows a line break without an error, keeps the space after a comma, and refuses a name with a quote in it.
 func NamesVar(f *pflag.FlagSet, p *[]string, name string, def []string, help string) {
 	*p = def
-	f.Var(&list{items: p, sep: ","}, name, help)
-}
-
-// list is a flag's list. The first value replaces the default, further ones add to it.
-type list struct {
-	items *[]string
-	sep   string
-	given bool
-}
-
-func (l *list) String() string { return strings.Join(*l.items, l.sep) }
-
-// Set implements pflag.Value.
-func (l *list) Set(text string) error {
-	var items []string
-	if strings.TrimSpace(text) != "" { // nothing is an empty list
-		for item := range strings.SplitSeq(text, l.sep) {
-			items = append(items, strings.TrimSpace(item))
-		}
-	}
-	if slices.ContainsFunc(items, func(item string) bool { return item == "" || strings.Contains(item, "\n") }) {
-		return errors.New("not a list")
-	}
-	if l.given {
-		items = append(slices.Clip(*l.items), items...)
-	}
-	*l.items, l.given = items, true
-	return nil
-}
-
-// Type implements pflag.Value.
-func (l *list) Type() string { return map[string]string{",": "list", ";": "windows"}[l.sep] }
-
-func choice(p *string, def string, values ...string) declaration {
-	return func(f *pflag.FlagSet, name, help string) { ChoiceVar(f, p, name, def, values, help) }
+	listVar(f, p, name, "list", ",", "names with commas between them", help)
 }
 
 // ChoiceVar declares a flag that takes one of a few values. The help text gets their list.
@@ -103,94 +77,111 @@ func ChoiceVar(f *pflag.FlagSet, p *string, name, def string, values []string, h
 	*p = def
 	last := len(values) - 1
 	want := strings.Join(values[:last], ", ") + " or " + values[last]
-	f.Var(&oneOf{p, values}, name, help+": "+want)
-	annotate(f, name, wantAnnotation, want)
-	annotate(f, name, valuesAnnotation, values...)
+	f.Var(&parsed[string]{p, "string", want, func(text string) (string, error) {
+		if !slices.Contains(values, text) {
+			return "", errInvalid
+		}
+		return text, nil
+	}, func(value string) string { return value }}, name, help+": "+want)
+	_ = f.SetAnnotation(name, valuesAnnotation, values)
 }
 
-func annotate(f *pflag.FlagSet, name, key string, values ...string) {
-	_ = f.SetAnnotation(name, key, values) // fails only for a flag that is not there
+// valuesAnnotation is the annotation of a flag with its values for completion.
+const valuesAnnotation = "values"
+
+// parsed is a flag's value that is read and written by functions.
+type parsed[T any] struct {
+	value  *T
+	kind   string // for pflag
+	want   string // completes "must be"
+	parse  func(text string) (T, error)
+	format func(T) string
 }
 
-// oneOf is a flag that takes one of a few values.
-type oneOf struct {
-	value  *string
-	values []string
-}
+// errInvalid is what a parse function returns. What is wanted is said by FlagError and Load.
+var errInvalid = errors.New("invalid")
 
-func (o *oneOf) String() string { return *o.value }
+func (p *parsed[T]) String() string { return p.format(*p.value) }
 
 // Set implements pflag.Value.
-func (o *oneOf) Set(text string) error {
-	if !slices.Contains(o.values, text) {
-		return errors.New("not one of the values")
+func (p *parsed[T]) Set(text string) error {
+	v, err := p.parse(text)
+	if err == nil {
+		*p.value = v
 	}
-	*o.value = text
-	return nil
+	return err
 }
 
 // Type implements pflag.Value.
-func (o *oneOf) Type() string { return "string" }
+func (p *parsed[T]) Type() string { return p.kind }
+
+func (p *parsed[T]) wanted() string { return p.want }
+
+// listVar declares a list. The first value replaces the default, further ones add to it.
+func listVar(f *pflag.FlagSet, p *[]string, name, kind, sep, want, help string) {
+	given := false
+	f.Var(&parsed[[]string]{p, kind, want, func(text string) ([]string, error) {
+		var items []string
+		if strings.TrimSpace(text) != "" { // nothing is an empty list
+			for item := range strings.SplitSeq(text, sep) {
+				items = append(items, strings.TrimSpace(item))
+			}
+		}
+		if slices.ContainsFunc(items, func(item string) bool { return item == "" || strings.Contains(item, "\n") }) {
+			return nil, errInvalid
+		}
+		if given {
+			items = append(slices.Clip(*p), items...)
+		}
+		given = true
+		return items, nil
+	}, func(items []string) string { return strings.Join(items, sep) }}, name, help)
+}
 
 // mostReserved leaves enough of a quota to work with.
 const mostReserved = 0.9
 
-// percent is a flag's share of something, 0 to 0.9. It takes "20%", "20 %" and "0.2".
-type percent float64
-
-func (p *percent) String() string {
-	return strconv.FormatFloat(math.Round(1e6*float64(*p))/1e4, 'f', -1, 64) + "%"
-}
-
-// Set implements pflag.Value.
-func (p *percent) Set(text string) error {
-	number, hundredths := strings.CutSuffix(strings.TrimSpace(text), "%")
+// parseShare reads a share from 0 to 0.9: "20%", "20 %" or "0.2".
+func parseShare(text string) (float64, error) {
+	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if hundredths {
+	if percent {
 		v /= 100
 	}
 	if err != nil || !(v >= 0 && v <= mostReserved) {
-		return errors.New("not a share")
+		return 0, errInvalid
 	}
-	*p = percent(math.Abs(v)) // -0 is a number, too
-	return nil
+	return math.Abs(v), nil // -0 is a number, too
 }
 
-// Type implements pflag.Value.
-func (p *percent) Type() string { return "percent" }
+func formatShare(share float64) string {
+	return strconv.FormatFloat(math.Round(1e6*share)/1e4, 'f', -1, 64) + "%"
+}
 
-// NoLimit is how a guard's limit is turned off.
+// NoLimit turns a guard's limit off.
 const NoLimit = "none"
 
-// limit is a flag such as 5%,10: a percentage, and a number that is always allowed; or none.
-type limit struct{ value **plan.Limit }
-
-func (l limit) String() string {
-	if *l.value == nil {
-		return NoLimit
-	}
-	return (*l.value).String()
-}
-
-// Set implements pflag.Value.
-func (l limit) Set(text string) error {
+// parseLimit reads a limit such as 5%,10: a percentage, and a number that is always allowed; or none.
+func parseLimit(text string) (*plan.Limit, error) {
 	if strings.TrimSpace(text) == NoLimit {
-		*l.value = nil
-		return nil
+		return nil, nil
 	}
 	share, floor, ok := strings.Cut(text, ",")
-	share, hundredths := strings.CutSuffix(strings.TrimSpace(share), "%")
-	percent, err := strconv.Atoi(strings.TrimSpace(share))
+	share, percent := strings.CutSuffix(strings.TrimSpace(share), "%")
+	n, err := strconv.Atoi(strings.TrimSpace(share))
 	least, wrong := strconv.Atoi(strings.TrimSpace(floor))
-	if !ok || !hundredths || err != nil || wrong != nil || percent < 0 || percent > 100 || least < 0 {
-		return errors.New("not a limit")
+	if !ok || !percent || err != nil || wrong != nil || n < 0 || n > 100 || least < 0 {
+		return nil, errInvalid
 	}
-	*l.value = &plan.Limit{Percent: percent, Floor: least}
-	return nil
+	return &plan.Limit{Percent: n, Floor: least}, nil
 }
 
-// Type implements pflag.Value.
-func (l limit) Type() string { return "limit" }
+func formatLimit(l *plan.Limit) string {
+	if l == nil {
+		return NoLimit
+	}
+	return l.String()
+}
 
 // A rule says which values of a setting are allowed.
 type rule struct {
@@ -218,30 +209,22 @@ func notNegative(p *time.Duration) rule {
 	return rule{"a duration, such as 24h, or 0", func() bool { return *p >= 0 }}
 }
 
-// Annotations of a flag.
-const (
-	wantAnnotation   = "want"   // which values it takes; completes "must be"
-	valuesAnnotation = "values" // for completion
-)
+// wantAnnotation is the annotation of a flag with the values that a rule wants.
+const wantAnnotation = "want"
 
 // want says which values a flag takes.
 func want(f *pflag.Flag) string {
 	if w := f.Annotations[wantAnnotation]; len(w) > 0 {
 		return w[0]
 	}
+	if v, ok := f.Value.(interface{ wanted() string }); ok {
+		return v.wanted()
+	}
 	switch f.Value.Type() {
 	case "bool":
 		return "true or false"
 	case "int", "uint64":
 		return "a whole number"
-	case "percent":
-		return "a share from 0% to 90%, such as 20%"
-	case "list":
-		return "names with commas between them"
-	case "windows":
-		return "change windows with semicolons between them"
-	case "limit":
-		return "a percentage and a number, such as 5%,10, or none"
 	case "duration":
 		return "a duration, such as 30s or 15m"
 	}

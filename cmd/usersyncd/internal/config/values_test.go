@@ -12,9 +12,8 @@ func TestPercent(t *testing.T) {
 		"20%": "20%", "20 %": "20%", " 0.2 ": "20%", "0": "0%", "-0": "0%", "7%": "7%", "0.29": "29%", "90%": "90%", "12.5%": "12.5%",
 		"91%": "", "1": "", "-5": "", "-5%": "", "NaN": "", "Inf": "", "": "", "%": "", "half": "", "20%%": "",
 	} {
-		var p percent
-		err := p.Set(text)
-		if got := p.String(); want == "" && err == nil || want != "" && (err != nil || got != want) {
+		share, err := parseShare(text)
+		if got := formatShare(share); want == "" && err == nil || want != "" && (err != nil || got != want) {
 			t.Errorf("%q: %s, %v; want %q", text, got, err, want)
 		}
 	}

@@ -3,8 +3,6 @@ package doctor
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,16 +15,14 @@ const (
 	skewProblem = 5 * time.Minute // the shortest life of an access token
 )
 
-// A listener is the limiter, and keeps what the headers of responses say.
+// A listener is the limiter, and keeps what responses say of the clock.
 type listener struct {
 	*aimd.Dispatcher
 
 	mu        sync.Mutex
 	sent      map[uint64]time.Time
 	responses int
-	throttled int
-	quota     map[string]string // parts as the last response with any reported them
-	fastest   *clockSample      // of the fastest response
+	fastest   *clockSample // of the fastest response
 }
 
 // A clockSample is the other side's clock, and when it was read by ours.
@@ -35,20 +31,16 @@ type clockSample struct {
 	sent, received time.Time
 }
 
-func quotaParts() []string { return []string{"allowed", "count", "reset"} }
-
 func newListener(d *aimd.Dispatcher) *listener {
-	return &listener{Dispatcher: d, sent: map[uint64]time.Time{}, quota: map[string]string{}}
+	return &listener{Dispatcher: d, sent: map[uint64]time.Time{}}
 }
 
 // Acquire implements api.Limiter.
 func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
 	ticket, token, err = l.Dispatcher.Acquire(ctx)
-	if err == nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.sent[ticket] = time.Now()
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[ticket] = time.Now()
 	return ticket, token, err
 }
 
@@ -61,26 +53,10 @@ func (l *listener) Release(ticket uint64, status int, header map[string][]string
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.responses++
-	if status == http.StatusTooManyRequests {
-		l.throttled++
-	}
-	reported := map[string]string{}
-	for _, name := range quotaParts() {
-		if v := http.Header(header).Get("inin-ratelimit-" + name); v != "" {
-			reported[name] = v
-		}
-	}
-	if len(reported) > 0 {
-		l.quota = reported
-	}
-	sample := clockSample{sent: l.sent[ticket], received: time.Now()}
-	delete(l.sent, ticket)
-	var err error
-	if sample.date, err = http.ParseTime(http.Header(header).Get("Date")); err != nil {
-		return
-	}
-	if l.fastest == nil || sample.received.Sub(sample.sent) < l.fastest.received.Sub(l.fastest.sent) {
-		l.fastest = &sample
+	date, err := http.ParseTime(http.Header(header).Get("Date"))
+	sample := &clockSample{date, l.sent[ticket], time.Now()}
+	if err == nil && (l.fastest == nil || sample.received.Sub(sample.sent) < l.fastest.received.Sub(l.fastest.sent)) {
+		l.fastest = sample
 	}
 }
 
@@ -89,25 +65,15 @@ func (e *examination) quota(context.Context) findings {
 	if e.listener == nil || e.listener.responses == 0 {
 		return unchecked("cannot be checked without a response of the API")
 	}
-	l := e.listener
-	var n [3]int
-	var wrong error
-	for i, part := range quotaParts() {
-		var err error
-		if n[i], err = strconv.Atoi(strings.TrimSpace(l.quota[part])); err != nil {
-			wrong = err
-		}
-	}
-	const proxy = "ask whoever runs a proxy between here and the API to pass on the headers inin-ratelimit-*"
-	switch {
-	case l.throttled > 0:
+	switch s := e.listener.Stats(); {
+	case s.Throttled > 0:
 		return warning("give usersyncd an OAuth client of its own, or leave a share to the others: --reserve 20%", "the API answered 429: others use the same quota, or usersyncd is running")
-	case len(l.quota) == 0:
-		return warning(proxy, "no response reports it: usersyncd finds the rate by trial, which costs 429s")
-	case wrong != nil || n[0] <= 0 || n[1] < 0:
-		return warning(proxy, "the responses report it in a form that cannot be read: %v", l.quota)
+	case !s.Windowed || s.Allowed < 1:
+		return warning("ask whoever runs a proxy between here and the API to pass on the headers inin-ratelimit-*",
+			"no response reports it, or not in a readable form: usersyncd finds the rate by trial, which costs 429s")
+	default:
+		return ok("%d calls per window, %d used (%d by doctor), resets in %.0f s", s.Allowed, s.Used, e.listener.responses, s.Reset.Seconds())
 	}
-	return ok("%d calls per window, %d used (%d by doctor), resets in %d s", n[0], n[1], l.responses, n[2])
 }
 
 // clock compares the clocks.
