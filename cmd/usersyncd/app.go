@@ -19,7 +19,6 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/api"
-	"usersyncd/sync/plan"
 )
 
 // An app is the program put together: the parts, and how they are connected.
@@ -31,20 +30,22 @@ type app struct {
 	log     *slog.Logger
 	level   *slog.LevelVar // of the log
 	screen  *progress.Screen
-	dir     string // of the specs
-	state   string // file
-	stop    func() // what runs beside the passes
+	stop    func() // ends what runs beside the passes
 }
 
 // newApp connects the parts for the directory of specs. With readOnly nothing can be changed: not in the
 // organization, not in the state file.
 func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, error) {
-	t, err := newTuning(c)
+	log, level, err := newLogger(c, stderr)
 	if err != nil {
 		return nil, err
 	}
-	log, level, err := newLogger(c, stderr)
-	if err != nil {
+	a := &app{log: log, level: level, screen: stderr, limiter: aimd.NewDispatcher(aimd.NewPool(c.Tokens, aimd.Config{MaxInFlight: c.MaxInFlight})),
+		Reconciler: &usersync.Reconciler{
+			Specs: spec.NewLoader(c.Dir), Log: log, Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Workers: c.MaxInFlight * c.Tokens,
+			Retry: apply.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No5xx: !c.Retry5xx},
+		}}
+	if err := a.configure(c); err != nil {
 		return nil, err
 	}
 	c.Account.Log(log)
@@ -60,68 +61,35 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 		return nil, err
 	}
 	log.Debug("credentials found", "id", found.IDSource, "secret", found.SecretSource)
-	limiter := aimd.NewDispatcher(aimd.NewPool(c.Tokens, aimd.Config{MaxInFlight: c.MaxInFlight}))
-	directory, err := genesys.New(api.Options{
+	a.genesys, err = genesys.New(api.Options{
 		API: base, Login: login, ClientID: found.ID, ClientSecret: found.Secret,
-		Limiter: limiter, Tokens: c.Tokens, ReadOnly: readOnly, MaxConns: c.MaxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.Transport,
+		Limiter: a.limiter, Tokens: c.Tokens, ReadOnly: readOnly, MaxConns: c.MaxInFlight, Proxy: http.ProxyFromEnvironment, Logger: log, Version: version(), Transport: c.Transport,
 		Retry: &api.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No429: !c.Retry429, No5xx: !c.Retry5xx},
 	})
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	store, err := openState(c, readOnly, log)
-	if err != nil {
+	if a.Store, err = openState(c, readOnly, log); err != nil {
 		return nil, err
 	}
-	a := &app{
-		limiter: limiter, genesys: directory, log: log, level: level, screen: stderr, dir: c.Dir, state: store.Path(),
-		learned: limiterstore.New(store, found.ID, directory.API(), readOnly, log),
-		Reconciler: &usersync.Reconciler{
-			Specs: spec.NewLoader(c.Dir), Store: store, Directory: directory, API: directory.API(),
-			Retry:   apply.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No5xx: !c.Retry5xx},
-			Workers: c.MaxInFlight * c.Tokens,
-			Log:     log,
-			Rand:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		},
-	}
-	a.tune(t)
-	a.learned.Restore(limiter)
-	a.stop = progress.WatchLimiter(limiter, log, func(now time.Time) { a.learned.Save(limiter, now) })
+	a.Directory, a.API = a.genesys, a.genesys.API()
+	a.learned = limiterstore.New(a.Store, found.ID, a.API, readOnly, log)
+	a.learned.Restore(a.limiter)
+	a.stop = progress.WatchLimiter(a.limiter, log, func(now time.Time) { a.learned.Save(a.limiter, now) })
 	return a, nil
 }
 
-// A tuning is what settings of the parts can change while the daemon runs.
-type tuning struct {
-	policy             plan.Policy
-	refresh, searchLag time.Duration
-	maxRate, reserve   float64
-	level              slog.Level
-	fingerprint        string // of all that decides what is to be changed
-	branch             string
-}
-
-func newTuning(c *config.Config) (tuning, error) {
+// configure puts the settings into effect that may change while the daemon runs, or none of them. No pass may be running.
+func (a *app) configure(c *config.Config) error {
 	policy, err := c.Policy()
 	if err != nil {
-		return tuning{}, err
+		return err
 	}
-	policy.Limits = genesys.Limits() // explain plans without a directory
-	level := slog.LevelInfo
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		return tuning{}, usage("--log-level: %w", err)
-	}
-	return tuning{
-		policy: policy, refresh: c.RefreshInterval, searchLag: c.SearchLag,
-		maxRate: c.MaxRate, reserve: c.Reserve, level: level, fingerprint: version() + " " + c.Fingerprint(), branch: c.Branch,
-	}, nil
-}
-
-// tune puts a tuning into effect. No pass may be running.
-func (a *app) tune(t tuning) {
-	a.Policy, a.Refresh, a.SearchLag, a.Settings = t.policy, t.refresh, t.searchLag, t.fingerprint
-	a.Specs.Branch = t.branch
-	a.limiter.Retune(t.maxRate, t.reserve)
-	a.level.Set(t.level)
+	policy.Limits = genesys.Limits()
+	a.Policy, a.Refresh, a.SearchLag, a.Settings = policy, c.RefreshInterval, c.SearchLag, version()+" "+c.Fingerprint()
+	a.Specs.Branch = c.Branch
+	a.limiter.Retune(c.MaxRate, c.Reserve)
+	return a.level.UnmarshalText([]byte(c.LogLevel))
 }
 
 // open makes the program, with a hint for when another process uses the state file.
@@ -146,7 +114,7 @@ func newLogger(c *config.Config, s *progress.Screen) (*slog.Logger, *slog.LevelV
 	return log, level, nil
 }
 
-// openState opens the state file. One that is in the checkout releases nothing: somebody may have committed it.
+// openState opens the state file. Releases in one that is in the checkout are ignored, as a commit may have put them there.
 func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store, error) {
 	path, err := c.StatePath()
 	if err != nil {
@@ -170,7 +138,7 @@ func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store,
 	return store, nil
 }
 
-// close ends what runs beside the passes, keeps what was learned, and gives the state file back.
+// close ends what runs beside the passes, saves the state of the limiter, and closes the state file.
 func (a *app) close(err error) error {
 	a.stop()
 	a.learned.Flush(a.limiter)

@@ -35,15 +35,9 @@ func runDaemon(cmd *cobra.Command, c *config.Config, p process) error {
 // daemonOptions are the daemon's parts, but for the watcher.
 func daemonOptions(a *app, c *config.Config, p process) daemon.Options {
 	return daemon.Options{
-		Config: c,
-		Reload: func() (*config.Config, error) { return reread(p) },
-		Apply: func(c *config.Config) error {
-			t, err := newTuning(c)
-			if err == nil {
-				a.tune(t)
-			}
-			return err
-		},
+		Config:     c,
+		Reload:     func() (*config.Config, error) { return reread(p) },
+		Apply:      a.configure,
 		Reconciler: a.Reconciler, Limiter: a.limiter, SaveLimiter: func() { a.learned.Save(a.limiter, time.Now()) },
 		Calls: a.calls, Log: a.log, Version: version(),
 	}

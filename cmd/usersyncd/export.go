@@ -60,9 +60,10 @@ prints a warning.`,
   usersyncd export --select division=EMEA ./users/emea`,
 		Args: oneDir,
 		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
-			if err := prepare(cmd, args, c, p); err != nil {
+			if err := locate(cmd, args, c); err != nil {
 				return err
 			}
+			quiet(c, p)
 			chosen, err := exportFields(fields, c)
 			if err != nil {
 				return err

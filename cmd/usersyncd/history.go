@@ -31,12 +31,7 @@ running daemon or, when none runs, that file.`,
 		Example: `  usersyncd history --since 2h
   usersyncd history ana.perez@example.com --output json
   usersyncd history --revision 3f0c1d2e --limit 10`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usage("unexpected argument %q; give one user", args[1])
-			}
-			return nil
-		},
+		Args: atMost(1, "one user"),
 		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {

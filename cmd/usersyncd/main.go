@@ -26,7 +26,7 @@ func main() {
 	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv}))
 }
 
-// process is what a program is given by its surroundings.
+// process is the program's environment.
 type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -39,7 +39,7 @@ type process struct {
 func run(args []string, p process) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first signal ends the work in good order; the second one ends the process.
+	// The first signal ends the work in an orderly way; the second one ends the process.
 	context.AfterFunc(ctx, stop)
 
 	p.args = args
@@ -73,13 +73,13 @@ func errorText(err error) string {
 
 // Exit codes; the README and "usersyncd help" show this table.
 const (
-	exitDone    = 0  // done, or nothing to do
-	exitFatal   = 1  // nothing more could be done: credentials, API, state file
+	exitDone    = 0  // success, or nothing to do
+	exitFatal   = 1  // failure: credentials, API or state file
 	exitChanges = 2  // plan --detailed-exitcode: there are changes
 	exitInvalid = 3  // the specs are invalid
-	exitHeld    = 4  // a guard holds something, the rest is applied; or a pause, and nothing is
-	exitFailed  = 5  // some users failed, or the API asks for a long pause; the rest is applied
-	exitUsage   = 64 // the command line or the configuration is wrong
+	exitHeld    = 4  // a guard holds changes, or passes are paused; the rest is applied
+	exitFailed  = 5  // some users failed, or the API asked for a long pause; the rest is applied
+	exitUsage   = 64 // wrong usage: command line or configuration
 )
 
 // An exitError ends the program with a code. Without an error inside there is nothing left to print.
@@ -101,17 +101,14 @@ func usage(format string, args ...any) error { return config.Errorf(format, args
 
 func exitCode(err error) int {
 	var e *exitError
-	var wrong *config.Error
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &e):
 		return e.code
-	case errors.As(err, &wrong):
-		return exitUsage
 	case errors.Is(err, apply.ErrThrottled):
 		return exitFailed
-	case errors.Is(err, plan.ErrUnknownAddress):
+	case errors.Is(err, plan.ErrUnknownAddress), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid
@@ -119,9 +116,11 @@ func exitCode(err error) int {
 	return exitFatal
 }
 
-// outcome is the exit code of a pass that was carried out.
+// outcome is the exit code of a pass, or of a rollback, that was carried out.
 func outcome(res *usersync.Result) error {
 	switch {
+	case res.DryRun:
+		return nil
 	case res.Paused != nil && res.Pending > 0:
 		return &exitError{exitHeld, fmt.Errorf("paused %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:

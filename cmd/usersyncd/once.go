@@ -15,12 +15,27 @@ import (
 	"usersyncd/sync/apply"
 )
 
-// once makes one full pass and prints its result.
-func once(ctx context.Context, a *app, c *config.Config, p process) error {
+// runOnce is the root command with --once.
+func runOnce(ctx context.Context, c *config.Config, p process) error {
+	if err := existing(c.Dir); err != nil {
+		return err
+	}
+	quiet(c, p)
+	a, err := p.open(c, false, "if that is the daemon, usersyncd sync starts a pass now")
+	if err != nil {
+		return err
+	}
 	res, err := a.onePass(ctx, c, p, false)
 	if res != nil {
 		res.Mode = "once"
-		if err := p.show(c.Output, res, func(w io.Writer) { printResult(w, res) }); err != nil {
+	}
+	return a.close(p.finish(c, res, err, printResult))
+}
+
+// finish prints the result of a pass, nil if it had no plan yet, and returns what its exit code is made of.
+func (p process) finish(c *config.Config, res *usersync.Result, err error, print func(io.Writer, *usersync.Result)) error {
+	if res != nil {
+		if err := p.show(c.Output, res, func(w io.Writer) { print(w, res) }); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -27,12 +28,10 @@ file is opened read-only.`,
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
 		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
-			if err := prepare(cmd, args, c, p); err != nil {
+			if err := cmp.Or(locate(cmd, args, c), existing(c.Dir)); err != nil {
 				return err
 			}
-			if err := existing(c.Dir); err != nil {
-				return err
-			}
+			quiet(c, p)
 			a, err := p.open(c, true, "or run plan without that file: --state FILE, which need not exist")
 			if err != nil {
 				return err

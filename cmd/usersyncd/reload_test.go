@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -14,6 +15,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -31,18 +35,29 @@ func refusedByDaemon() []string { return []string{"only", "select", "release"} }
 // Every setting can either be changed while the daemon runs, or is one that needs a restart, or one that a
 // daemon refuses; and a setting that is said to be changed is part of what reload changes.
 func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
-	tuned := func(args ...string) any {
+	// inEffect is what settings amount to: those of the app, and those that the daemon itself takes over.
+	inEffect := func(args ...string) any {
 		root, c := newRoot(process{})
 		if err := root.ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}
-		tuning, err := newTuning(c)
+		a := &app{Reconciler: &usersync.Reconciler{Specs: spec.NewLoader("")}, limiter: aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})), level: new(slog.LevelVar)}
+		if err := a.configure(c); err != nil {
+			t.Fatal(err)
+		}
+		ticket, _, err := a.limiter.Acquire(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []any{tuning, c.ResyncInterval, c.NoRefresh} // what the daemon itself takes over, too
+		h := http.Header{}
+		h.Set("inin-ratelimit-allowed", "300")
+		h.Set("inin-ratelimit-count", "1")
+		h.Set("inin-ratelimit-reset", "60")
+		a.limiter.Release(ticket, 200, h) // of what is left of the quota, the reserve is not ours
+		l := a.limiter.Stats()
+		return []any{a.Policy, a.Refresh, a.SearchLag, a.Settings, a.Specs.Branch, a.level.Level(), l.Rate, l.Left, c.ResyncInterval, c.NoRefresh}
 	}
-	before := tuned()
+	before := inEffect()
 	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Name == "help" {
 			return
@@ -65,9 +80,9 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 				value = valid
 			}
 		}
-		changes := !reflect.DeepEqual(before, tuned("--"+f.Name+"="+value))
+		changes := !reflect.DeepEqual(before, inEffect("--"+f.Name+"="+value))
 		if want := slices.Contains(config.Reloadable(), f.Name); changes != want {
-			t.Errorf("--%s changes the tuning: %v; it is in the list: %v", f.Name, changes, want)
+			t.Errorf("--%s changes what is in effect: %v; it is in the list: %v", f.Name, changes, want)
 		}
 	})
 	known := rootOf(process{}).Flags()
@@ -75,22 +90,6 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 		if known.Lookup(name) == nil {
 			t.Errorf("there is no --%s any more", name)
 		}
-	}
-}
-
-// What a tuning holds is put into effect, all of it.
-func TestTune(t *testing.T) {
-	a := readOnlyApp(t, "http://127.0.0.1:1", slog.New(slog.DiscardHandler))
-	next := tuning{
-		refresh: time.Hour, searchLag: 7 * time.Second, maxRate: 2, reserve: 0.5, level: slog.LevelError, fingerprint: "otherwise",
-	}
-	next.policy.OnRemoval = "delete"
-	a.tune(next)
-	if !reflect.DeepEqual(a.Policy, next.policy) || a.Refresh != time.Hour || a.SearchLag != 7*time.Second || a.Settings != "otherwise" {
-		t.Errorf("%+v", a.Reconciler)
-	}
-	if a.level.Level() != slog.LevelError || a.limiter.Stats().Rate != 2 {
-		t.Errorf("level %v, rate %v", a.level.Level(), a.limiter.Stats().Rate)
 	}
 }
 

@@ -64,18 +64,7 @@ The running daemon does the rollback; when none runs, the command does it.`,
 			if errors.Is(err, usersync.ErrPlanChanged) {
 				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(undo))
 			}
-			if res != nil {
-				if err := p.show(c.Output, res, func(w io.Writer) { printRollback(w, res, undo) }); err != nil {
-					return err
-				}
-			}
-			if err != nil {
-				return refused(p, res, err)
-			}
-			if res.DryRun {
-				return nil
-			}
-			return outcome(res)
+			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) { printRollback(w, res, undo) })
 		}),
 	}
 	f := cmd.Flags()

@@ -99,32 +99,26 @@ func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 
 // rootArgs takes one directory, and recognizes a mistyped command.
 func rootArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	if len(args) > 0 && !strings.ContainsAny(args[0], `/\.`) {
+		if _, err := os.Stat(args[0]); err != nil {
+			return usage("%q is neither a command nor a directory%s", args[0], didYouMean(cmd, args[0]))
+		}
+	}
+	return oneDir(cmd, args)
+}
+
+func noArgs(cmd *cobra.Command, args []string) error { return atMost(0, "none")(cmd, args) }
+
+func oneDir(cmd *cobra.Command, args []string) error { return atMost(1, "one directory")(cmd, args) }
+
+// atMost is for the commands that take at most n arguments.
+func atMost(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usage("unexpected argument %q; %s takes %s", args[n], cmd.Name(), what)
+		}
 		return nil
 	}
-	if _, err := os.Stat(args[0]); err != nil && !strings.ContainsAny(args[0], `/\.`) {
-		return usage("%q is neither a command nor a directory%s", args[0], didYouMean(cmd, args[0]))
-	}
-	if len(args) > 1 {
-		return usage("unexpected argument %q; give one directory", args[1])
-	}
-	return nil
-}
-
-// oneDir is for the commands that take at most one directory.
-func oneDir(_ *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usage("unexpected argument %q; give one directory", args[1])
-	}
-	return nil
-}
-
-// noArgs is for the commands that take none.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("unexpected argument %q; %s takes none", args[0], cmd.Name())
-	}
-	return nil
 }
 
 // withSettings makes the RunE of a command that reads its settings first.
@@ -137,12 +131,11 @@ func withSettings(c *config.Config, run func(cmd *cobra.Command, args []string) 
 	}
 }
 
-// prepare locates the specs of a command that makes one pass. On a terminal the progress bar shows what the log would.
-func prepare(cmd *cobra.Command, args []string, c *config.Config, p process) error {
+// quiet leaves to the progress bar, on a terminal, what the log would show of a pass.
+func quiet(c *config.Config, p process) {
 	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn"
 	}
-	return locate(cmd, args, c)
 }
 
 // locate finds the directory of specs, and the env file, which depends on it.
@@ -181,18 +174,8 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 		}
 		return err
 	}
-	if !c.Once {
-		return runDaemon(cmd, c, p)
+	if c.Once {
+		return runOnce(cmd.Context(), c, p)
 	}
-	if err := existing(c.Dir); err != nil {
-		return err
-	}
-	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
-		c.LogLevel = "warn" // the progress bar shows the rest
-	}
-	a, err := p.open(c, false, "if that is the daemon, usersyncd sync starts a pass now")
-	if err != nil {
-		return err
-	}
-	return a.close(once(cmd.Context(), a, c, p))
+	return runDaemon(cmd, c, p)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -33,15 +32,7 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 			defer client.Close()
 			defer p.noteWait()()
 			res, err := client.Sync(cmd.Context(), refresh)
-			if res != nil {
-				if err := p.show(c.Output, res, func(w io.Writer) { printResult(w, res) }); err != nil {
-					return err
-				}
-			}
-			if err != nil {
-				return refused(p, res, err)
-			}
-			if err := outcome(res); err != nil || len(res.Problems) == 0 {
+			if err := p.finish(c, res, err, printResult); err != nil || len(res.Problems) == 0 {
 				return err
 			}
 			return &exitError{code: exitInvalid} // they are printed, and the other users are applied
