@@ -67,18 +67,18 @@ running daemon or, when none runs, that file.`,
 	}
 	cmd.Flags().StringVar(&since, "since", "", "only writes since then: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "only writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
-	cmd.Flags().IntVar(&limit, "limit", limit, "most writes to show")
+	cmd.Flags().IntVar(&limit, "limit", limit, "maximum number of writes to show")
 	c.Declare(cmd, config.Query)
 	return cmd
 }
 
 // printEvent prints a write: a line for the user, and one for each field.
 func printEvent(w io.Writer, e state.Event) {
-	undo := ""
+	rolledBack := ""
 	if e.RollbackOf != "" {
-		undo = ", rollback of " + spec.ShortRevision(e.RollbackOf)
+		rolledBack = ", rollback of " + spec.ShortRevision(e.RollbackOf)
 	}
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(undo))
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(rolledBack))
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: no response")
 	}

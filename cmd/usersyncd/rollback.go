@@ -18,7 +18,7 @@ import (
 )
 
 func newRollback(c *config.Config, p process) *cobra.Command {
-	var revision, since, agreed string
+	var revision, since, confirmed string
 	cmd := &cobra.Command{
 		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
 		Short: "Write back the values from before a commit",
@@ -40,7 +40,7 @@ The running daemon does the rollback; when none runs, the command does it.`,
   usersyncd rollback --since 2h`,
 		Args: noArgs,
 		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
-			undo := plan.Rollback{Revision: revision}
+			target := plan.Rollback{Revision: revision}
 			switch {
 			case revision == "" && since == "":
 				return usage("nothing to roll back: give --revision COMMIT or --since TIME")
@@ -51,9 +51,9 @@ The running daemon does the rollback; when none runs, the command does it.`,
 				if err != nil {
 					return err
 				}
-				undo.Since = at.Truncate(time.Second) // as printed with the plan, so that its id is that of the same time
+				target.Since = at.Truncate(time.Second) // as printed with the plan, so that its id is that of the same time
 			}
-			res, err := rollback(cmd, c, p, undo, agreed)
+			res, err := rollback(cmd, c, p, target, confirmed)
 			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToRollBack) {
 				return usage("%w", err)
 			}
@@ -62,27 +62,27 @@ The running daemon does the rollback; when none runs, the command does it.`,
 				return err
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
-				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(undo))
+				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(target))
 			}
-			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) { printRollback(w, res, undo) })
+			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) { printRollback(w, res, target) })
 		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&revision, "revision", "", "roll back the writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
 	f.StringVar(&since, "since", "", "roll back all writes since then: 90m, 2d, a day or a `TIME`")
-	f.StringVar(&agreed, "confirm", "", "carry out the plan with this `PLAN-ID`")
+	f.StringVar(&confirmed, "confirm", "", "carry out the plan with this `PLAN-ID`")
 	c.Declare(cmd, config.Query|config.Org|config.Guards|config.Read|config.Rate)
 	return cmd
 }
 
 // rollback has the daemon do it or, when none runs, does it itself.
-func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollback, agreed string) (*usersync.Result, error) {
+func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollback, confirmed string) (*usersync.Result, error) {
 	client, err := dial(cmd.Context(), c)
 	if err == nil {
 		defer client.Close()
 		defer p.noteWait()()
-		res, err := client.Rollback(cmd.Context(), undo, agreed)
-		if agreed != "" && errors.Is(err, context.Canceled) {
+		res, err := client.Rollback(cmd.Context(), target, confirmed)
+		if confirmed != "" && errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted; the daemon continues the rollback, which usersyncd pause would end")
 		}
 		return res, err
@@ -94,7 +94,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 	if err := c.ReadEnvFile(); err != nil { // c.Dir may be "": the state file is enough
 		return nil, err
 	}
-	a, err := newApp(c, agreed == "", &progress.Screen{W: p.stderr})
+	a, err := newApp(c, confirmed == "", &progress.Screen{W: p.stderr})
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +102,9 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 	if err != nil {
 		return nil, a.close(err)
 	}
-	undo.Paused = meta.Pause
+	target.Paused = meta.Pause
 	stop := a.screen.Show(a.Status, a.limiter, a.log)
-	res, err := a.Rollback(cmd.Context(), undo, agreed, whoami())
+	res, err := a.Rollback(cmd.Context(), target, confirmed, whoami())
 	stop()
 	if res != nil {
 		res.Calls.Add(a.calls(), usersync.Calls{})
@@ -112,12 +112,12 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, undo plan.Rollbac
 	return res, a.close(err)
 }
 
-func printRollback(w io.Writer, res *usersync.Result, undo plan.Rollback) {
+func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback) {
 	switch {
 	case res.DryRun:
 		printPlan(w, res)
 		if res.Pending > 0 {
-			fmt.Fprintf(w, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(undo), res.Plan)
+			fmt.Fprintf(w, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(target), res.Plan)
 		}
 		return
 	case res.Applied+res.Failed+res.Pending == 0: // nothing is paused
@@ -132,9 +132,9 @@ func printRollback(w io.Writer, res *usersync.Result, undo plan.Rollback) {
 }
 
 // argument is the flag that asks for a rollback.
-func argument(undo plan.Rollback) string {
-	if undo.Revision == "" {
-		return "--since " + undo.Since.UTC().Format(time.RFC3339)
+func argument(target plan.Rollback) string {
+	if target.Revision == "" {
+		return "--since " + target.Since.UTC().Format(time.RFC3339)
 	}
-	return "--revision " + undo.Revision
+	return "--revision " + target.Revision
 }

@@ -101,8 +101,11 @@ func (c *Config) Declare(cmd *cobra.Command, groups Group) {
 	})
 }
 
-// Complete has the shell offer the values of the flags of a command.
+// Complete has the shell offer the values of the flags of a command and those below it.
 func Complete(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		Complete(sub)
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if values := f.Annotations[valuesAnnotation]; values != nil {
 			// It fails only for a flag that is not there, or was given values already.
