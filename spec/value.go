@@ -169,6 +169,10 @@ func equalAs[T any](same func(desired, observed T) bool) func(desired, observed 
 
 // encode makes the canonical JSON of strings, finite numbers, and maps, slices and structs of these.
 func encode(v any) Value {
+	escaped := func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
+	if s, ok := v.(string); ok && !strings.ContainsFunc(s, escaped) { // as most are
+		return Value(`"` + s + `"`)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // readable as it is stored

@@ -73,14 +73,14 @@ func (u *User) Unmanage() {
 // Deleted is the state of a user that the API still knows and no longer lists. No spec has it.
 const Deleted = "deleted"
 
+// Deleted reports whether the user was deleted when it was last observed.
+func (o *Observed) Deleted() bool { return o.Fields[spec.State].Text() == Deleted }
+
 // Key returns the observed address, in the form of spec.User.Key; "" for none.
 func (o *Observed) Key() string { return spec.Key(o.Fields[spec.Email].Text()) }
 
 // AppliedKey returns the address last applied, in the form of spec.User.Key; "" for a user that is not managed.
 func (u *User) AppliedKey() string { return spec.Key(u.Applied[spec.Email].Text()) }
-
-// Deleted reports whether the user was deleted when it was last observed.
-func (u *User) Deleted() bool { return u.Fields[spec.State].Text() == Deleted }
 
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
 type Intent struct {

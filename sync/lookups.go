@@ -158,7 +158,7 @@ func (o *observer) searchDeleted(ctx context.Context, emails []string, snap *sta
 	}
 	var ids []string
 	for _, now := range found {
-		if u := (&state.User{Observed: now}); u.Deleted() && snap.Users[now.ID] == nil {
+		if now.Deleted() && snap.Users[now.ID] == nil {
 			ids = append(ids, now.ID)
 		}
 	}

@@ -5,12 +5,86 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
+	"usersyncd/spec"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 )
+
+// What a role of the OAuth client must allow follows from the rows of the fields and of the operations. README.md shows it
+// as a table, and a test holds the two together.
+
+// Usage is what is made use of.
+type Usage struct {
+	Fields []spec.Field
+	Create bool // users are created
+	Delete bool // those who are no longer declared are deleted
+	Admins bool // the holders of a role are counted
+}
+
+// A Need is a permission that something in use takes.
+type Need struct {
+	Permission string   // or several with " or " between them: any of them is enough
+	For        []string // the fields, and what else it is for
+	Writes     bool     // it is to write; only a role's policies can show whether it is there
+
+	accepts []string       // permissions that replace it for all of these
+	op      *api.Operation // the first that takes it
+}
+
+// Needs lists what a use takes, each permission once, in the order of the fields.
+func (u Usage) Needs() []Need {
+	var needs []Need
+	add := func(what string, op *api.Operation) {
+		for _, permission := range op.Needs {
+			i := slices.IndexFunc(needs, func(n Need) bool { return n.Permission == permission })
+			if i < 0 {
+				i = len(needs)
+				needs = append(needs, Need{Permission: permission, Writes: op.Writes(), accepts: slices.Clone(op.Accepts), op: op})
+			}
+			n := &needs[i]
+			n.accepts = slices.DeleteFunc(n.accepts, func(other string) bool { return !slices.Contains(op.Accepts, other) })
+			if !slices.Contains(n.For, what) {
+				n.For = append(n.For, what)
+			}
+		}
+	}
+	add("reading users", &queryUsers)
+	if u.Create {
+		add("creating users", &createUser)
+	}
+	if u.Delete {
+		add("--on-removal delete", &deleteUser)
+	}
+	rows := fields()
+	for _, name := range u.Fields {
+		for _, op := range rows.of(name).operations() {
+			add(string(name), op)
+		}
+	}
+	if u.Admins {
+		add("--min-admins", &listRoleUsers)
+	}
+	return needs
+}
+
+// operations lists those that a field takes, apart from creating and deleting users.
+func (f *field) operations() (all []*api.Operation) {
+	if f.user != "" {
+		all = append(all, &listUsers)
+	}
+	if f.kind != "" {
+		all = append(all, listOf(f.kind))
+	}
+	all = append(all, f.reads...)
+	if f.patch != "" {
+		all = append(all, &updateUser)
+	}
+	return append(all, f.writes...)
+}
 
 // What the OAuth client may do, found without writing: from its roles' policies, or where it may not see
 // those, by reading a little of everything.
@@ -29,8 +103,7 @@ const (
 // A Finding is what was found of one need.
 type Finding struct {
 	Need
-	Met  Met
-	Note string // why it is unknown, or what the API said
+	Met Met
 }
 
 // Access is what is known of the OAuth client's permissions.
@@ -68,15 +141,9 @@ type orgRole struct {
 	} `json:"permissionPolicies"`
 }
 
-// TokenURL is where the login service gives out access tokens.
-func (d *Directory) TokenURL() string { return d.client.TokenURL() }
-
-// Login fetches an access token, in one attempt, unless there is a valid one.
-func (d *Directory) Login(ctx context.Context) error { return d.client.Login(ctx) }
-
 // Organization reads the organization's id and name.
 func (d *Directory) Organization(ctx context.Context) (id, name string, err error) {
-	me, err := api.Call[named](ctx, d.client, &api.Request{Operation: &getOrganization})
+	me, err := api.Call[named](ctx, d.Client, &api.Request{Operation: &getOrganization})
 	return me.ID, me.Name, err
 }
 
@@ -105,9 +172,7 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 			if f.Met == Missing && !n.Writes { // the API does not check it everywhere; its answer counts
 				err = try.read(ctx, &f)
 			}
-		case n.Writes:
-			f.Note = "only writing would show it"
-		default:
+		case !n.Writes: // only a write would show the others
 			err = try.read(ctx, &f)
 		}
 		if err != nil {
@@ -121,55 +186,43 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 // ownGrants asks three places for the client's roles. Whether the first tells them is not known for sure; the
 // others need a permission each that a client for users does not need otherwise.
 func (d *Directory) ownGrants(ctx context.Context, a *Access) (grants []roleDivision, known bool, err error) {
-	me, err := api.Call[tokenInfo](ctx, d.client, &api.Request{Operation: &getToken})
-	if err != nil && !api.IsDenied(err) {
-		return nil, false, err
-	}
+	own := []string{d.Options().ClientID}
+	me, err := api.Call[tokenInfo](ctx, d.Client, &api.Request{Operation: &getToken})
 	a.Client = me.Client.Name
-	if len(me.Client.Roles) > 0 {
-		return me.Client.Roles, true, nil
+	if len(me.Client.Roles) > 0 || err != nil && !api.IsDenied(err) {
+		return me.Client.Roles, err == nil, err
 	}
-	own := []string{d.client.Options().ClientID}
-	client, err := api.Call[oauthClient](ctx, d.client, &api.Request{Operation: &getOAuthClient, Args: own})
+	client, err := api.Call[oauthClient](ctx, d.Client, &api.Request{Operation: &getOAuthClient, Args: own})
 	if err == nil {
 		a.Client = client.Name
-		return client.Roles, true, nil
 	}
-	if !api.IsDenied(err) {
-		return nil, false, err
+	if err == nil || !api.IsDenied(err) {
+		return client.Roles, err == nil, err
 	}
-	s, err := api.Call[subject](ctx, d.client, &api.Request{Operation: &getGrants, Args: own})
-	if err != nil {
-		if api.IsDenied(err) {
-			err = nil
-		}
-		return nil, false, err
-	}
+	s, err := api.Call[subject](ctx, d.Client, &api.Request{Operation: &getGrants, Args: own})
 	for _, g := range s.Grants {
 		grants = append(grants, roleDivision{g.Role.ID, g.Division.ID})
 	}
-	return grants, true, nil
+	if api.IsDenied(err) {
+		return nil, false, nil
+	}
+	return grants, err == nil, err
 }
 
-// A policy is one permission that the client has; a part of it may be "*".
+// A policy is one permission that the client has, or a pattern of several, such as directory:*:*.
 type policy struct {
-	part       [3]string
+	pattern    string
 	everywhere bool // in all divisions, and under no condition
 }
 
 // policies reads the roles that were granted.
-func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Access) ([]policy, error) {
-	divisions := map[string][]string{}
-	var order []string
+func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Access) (held []policy, err error) {
+	var roles []string
 	for _, g := range grants {
-		if divisions[g.Role] == nil {
-			order = append(order, g.Role)
-		}
-		divisions[g.Role] = append(divisions[g.Role], g.Division)
+		roles = append(roles, g.Role)
 	}
-	var held []policy
-	for _, id := range order {
-		role, err := api.Call[orgRole](ctx, d.client, &api.Request{Operation: &getRole, Args: []string{id}})
+	for _, id := range unique(roles) {
+		role, err := api.Call[orgRole](ctx, d.Client, &api.Request{Operation: &getRole, Args: []string{id}})
 		if errors.Is(err, apply.ErrNotFound) {
 			continue // deleted: it grants nothing
 		}
@@ -177,11 +230,11 @@ func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Acce
 			return nil, err
 		}
 		a.Roles = append(a.Roles, role.Name)
-		everywhere := slices.Contains(divisions[id], allDivisions)
+		everywhere := slices.Contains(grants, roleDivision{id, allDivisions})
 		for _, p := range role.Policies {
 			free := len(p.Condition) == 0 || string(p.Condition) == "null"
 			for _, action := range p.Actions {
-				held = append(held, policy{[3]string{p.Domain, p.Entity, action}, everywhere && free})
+				held = append(held, policy{strings.ToLower(p.Domain + ":" + p.Entity + ":" + action), everywhere && free})
 			}
 		}
 	}
@@ -191,14 +244,10 @@ func (d *Directory) policies(ctx context.Context, grants []roleDivision, a *Acce
 // met is the best that the policies give a need.
 func met(held []policy, n Need) Met {
 	best := Missing
-	for _, permission := range n.alternatives() {
-		want := strings.SplitN(permission, ":", 3)
+	// Nobody must have what is accepted as well, but who has it is not told that a permission is missing.
+	for _, permission := range append(strings.Split(n.Permission, " or "), n.accepts...) {
 		for _, p := range held {
-			fits := true
-			for i, part := range p.part {
-				fits = fits && (part == "*" || strings.EqualFold(part, want[i]))
-			}
-			switch {
+			switch fits, _ := path.Match(p.pattern, strings.ToLower(permission)); {
 			case fits && p.everywhere:
 				return Granted
 			case fits:
@@ -227,13 +276,12 @@ func (t *trial) read(ctx context.Context, f *Finding) error {
 		case err != nil:
 			return err
 		case ofUser && id == "":
-			f.Note = "there is no user to try it on"
-			return nil
+			return nil // there is no user to try it on
 		case ofUser:
 			r.Args, r.Query = []string{id}, nil
 		}
 	}
-	_, err := t.client.Do(ctx, &r, nil) // the status alone counts
+	_, err := t.Send(ctx, &r, nil) // the status alone counts
 	switch {
 	case err == nil:
 		f.Met = Granted
@@ -241,9 +289,7 @@ func (t *trial) read(ctx context.Context, f *Finding) error {
 		f.Met = Partly
 	case errors.Is(err, apply.ErrForbidden):
 		f.Met = Missing
-	case api.IsDenied(err):
-		f.Note = err.Error()
-	default:
+	case !api.IsDenied(err):
 		return err
 	}
 	return nil
@@ -254,7 +300,7 @@ func (t *trial) somebody(ctx context.Context) (id string, err error) {
 	if t.asked {
 		return t.user, nil
 	}
-	users, err := t.users(ctx, t.alwaysShown(), &api.Request{Operation: &listUsers, Query: url.Values{"pageSize": {"1"}}})
+	users, err := t.users(ctx, t.always, &api.Request{Operation: &listUsers, Query: url.Values{"pageSize": {"1"}}})
 	if err != nil && !api.IsDenied(err) {
 		return "", err
 	}

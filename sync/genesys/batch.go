@@ -1,6 +1,7 @@
 package genesys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,27 +27,18 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 	if err != nil {
 		return nil, err
 	}
+	ids = unique(ids)
 	found := make(map[string]state.Observed, len(ids))
-	asked := make(map[string]bool, len(ids))
-	var order, together []string
-	for _, id := range ids {
-		if id == "" || asked[id] {
-			continue
-		}
-		asked[id] = true
-		if order = append(order, id); !strings.Contains(id, ",") {
-			together = append(together, id)
-		}
-	}
-	err = d.inBatches(together, readUsers.Most, 0, func(batch []string) error {
+	listable := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return strings.Contains(id, ",") })
+	err = d.inBatches(listable, readUsers.Most, 0, func(batch []string) error {
 		query := r.query()
 		query.Set("id", strings.Join(batch, ","))
 		users, err := d.users(ctx, r, &api.Request{Operation: &readUsers, Query: query})
-		if len(batch) == 1 && notAsBatch(err) {
+		if len(batch) == 1 && isOfBatch(err) {
 			return nil
 		}
 		for _, now := range users {
-			if asked[now.ID] && (found[now.ID].ID == "" || found[now.ID].Version < now.Version) {
+			if slices.Contains(batch, now.ID) && (found[now.ID].ID == "" || found[now.ID].Version < now.Version) {
 				found[now.ID] = now
 			}
 		}
@@ -55,12 +47,35 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 	if err != nil {
 		return nil, err
 	}
-	unread, err := d.readEach(ctx, slices.DeleteFunc(slices.Clone(order), func(id string) bool { return found[id].ID != "" }), fields, found)
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return found[id].ID != "" })
+	if len(missing) > 0 {
+		d.expect.listing(len(missing))
+	}
+	var mu sync.Mutex
+	var unread error // of those of whom it is not known whether they exist
+	left := len(missing)
+	err = d.each(ctx, missing, func(ctx context.Context, id string) error {
+		now, err := d.get(ctx, id, fields, "", "deleted")
+		mu.Lock()
+		defer mu.Unlock()
+		left--
+		d.expect.listing(left)
+		switch {
+		case err == nil:
+			found[id] = now
+		case errors.Is(err, apply.ErrNotFound):
+		case api.IsDenied(err), errors.Is(err, apply.ErrUncertain):
+			unread = errors.Join(unread, fmt.Errorf("user %s: %w", id, err))
+		default:
+			return err
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	var list []state.Observed
-	for _, id := range order {
+	for _, id := range ids {
 		if now, ok := found[id]; ok {
 			list = append(list, now)
 		}
@@ -69,64 +84,57 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 	return list, unread
 }
 
+// each reads something of each user, some at a time.
+func (d *Directory) each(ctx context.Context, ids []string, read func(ctx context.Context, id string) error) error {
+	g, group := errgroup.WithContext(ctx)
+	g.SetLimit(d.Options().MaxConns)
+	for _, id := range ids {
+		if group.Err() != nil {
+			break
+		}
+		g.Go(func() error { return read(group, id) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// unique drops what is empty, or there before.
+func unique(texts []string) (list []string) {
+	seen := map[string]bool{"": true}
+	for _, s := range texts {
+		if !seen[s] {
+			list = append(list, s)
+		}
+		seen[s] = true
+	}
+	return list
+}
+
 // users makes a request whose answer shows several users.
 func (d *Directory) users(ctx context.Context, r *reading, request *api.Request) (list []state.Observed, err error) {
-	_, err = d.client.Do(ctx, request, func(answer []byte) (err error) {
+	_, err = d.Send(ctx, request, func(answer []byte) (err error) {
 		list, err = r.users(answer)
 		return err
 	})
 	return list, err
 }
 
-// readEach reads users one by one, and adds those who exist to found. unread is of those of whom that is not known.
-func (d *Directory) readEach(ctx context.Context, ids []string, fields []spec.Field, found map[string]state.Observed) (unread, err error) {
-	var mu sync.Mutex
-	g, group := errgroup.WithContext(ctx)
-	g.SetLimit(d.atOnce)
-	for i, id := range ids {
-		if group.Err() != nil {
-			break
-		}
-		d.expect.listing(len(ids) - i)
-		g.Go(func() error {
-			now, err := d.get(group, id, fields, "", "deleted")
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				found[id] = now
-			case errors.Is(err, apply.ErrNotFound):
-			case api.IsDenied(err), errors.Is(err, apply.ErrUncertain):
-				unread = errors.Join(unread, fmt.Errorf("user %s: %w", id, err))
-			default:
-				return err
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return unread, ctx.Err()
-}
-
 // Search implements usersync.Reader.
 func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observed, error) {
 	defer d.expect.listing(0)
-	var order []string
-	found := make(map[string][]state.Observed, len(emails)) // by key of the address
-	for _, email := range emails {
-		if key := spec.Key(email); key != "" && found[key] == nil {
-			found[key] = []state.Observed{}
-			order = append(order, key)
-		}
+	keys := make([]string, len(emails))
+	for i, email := range emails {
+		keys[i] = spec.Key(email)
 	}
-	err := d.inBatches(order, searchUsers.Most, 0, func(batch []string) error {
+	keys = unique(keys)
+	var list []state.Observed
+	err := d.inBatches(keys, searchUsers.Most, 0, func(batch []string) error {
 		users, err := d.hits(ctx, batch)
 		for _, now := range users {
-			same, asked := found[now.Key()]
-			if asked && !slices.ContainsFunc(same, func(other state.Observed) bool { return other.ID == now.ID }) {
-				found[now.Key()] = append(same, now)
+			if slices.Contains(batch, now.Key()) && !slices.ContainsFunc(list, func(other state.Observed) bool { return other.ID == now.ID }) {
+				list = append(list, now)
 			}
 		}
 		return err
@@ -134,45 +142,46 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 	if err != nil {
 		return nil, err
 	}
-	var list []state.Observed
-	for _, key := range order {
-		for _, deleted := range []bool{false, true} {
-			for _, now := range found[key] {
-				if deleted == (now.Fields[spec.State] == spec.Text("deleted")) {
-					list = append(list, now)
-				}
-			}
-		}
-	}
+	slices.SortStableFunc(list, func(a, b state.Observed) int {
+		return cmp.Or(cmp.Compare(slices.Index(keys, a.Key()), slices.Index(keys, b.Key())), deletedLast(a, b))
+	})
 	return list, nil
 }
 
-// search asks for the users that meet every criterion (UserSearchRequest).
-type search struct {
-	PageSize   int         `json:"pageSize"`
-	PageNumber int         `json:"pageNumber"`
-	Query      []criterion `json:"query"`
-}
-
-type criterion struct {
-	Type   string   `json:"type"`
-	Fields []string `json:"fields"`
-	Value  string   `json:"value,omitempty"`
-	Values []string `json:"values,omitempty"`
+// deletedLast orders users who have the same address.
+func deletedLast(a, b state.Observed) int {
+	switch {
+	case a.Deleted() == b.Deleted():
+		return 0
+	case b.Deleted():
+		return -1
+	}
+	return 1
 }
 
 // hits are the users whom the search shows for the addresses, deleted ones included. All of them, or it is an error:
 // nobody could tell which address is that of a missing one.
 func (d *Directory) hits(ctx context.Context, emails []string) ([]state.Observed, error) {
+	type criterion struct { // UserSearchCriteria
+		Type   string   `json:"type"`
+		Fields []string `json:"fields"`
+		Value  string   `json:"value,omitempty"`
+		Values []string `json:"values,omitempty"`
+	}
+	type search struct { // UserSearchRequest
+		PageSize   int         `json:"pageSize"`
+		PageNumber int         `json:"pageNumber"`
+		Query      []criterion `json:"query"`
+	}
 	byEmail := criterion{Type: "EXACT", Fields: []string{"email"}, Values: emails}
 	if len(emails) == 1 {
 		byEmail.Value, byEmail.Values = emails[0], nil
 	}
 	query := []criterion{byEmail, {Type: "EXACT", Fields: []string{"state"}, Values: []string{"active", "inactive", "deleted"}}}
-	users, err := api.ReadAll(ctx, d.client, api.Listing{
+	users, err := api.ReadAll(ctx, d.Client, api.Listing{
 		Request: api.Request{Operation: &searchUsers}, Size: max(25, len(emails)), Complete: true,
 		Body: func(size, n int) any { return search{PageSize: size, PageNumber: n, Query: query} },
-	}, d.alwaysShown().observed)
+	}, d.always.observed)
 	if errors.Is(err, apply.ErrNotFound) { // how it may say that there is nobody
 		return nil, nil
 	}
@@ -187,7 +196,7 @@ func (d *Directory) inBatches(all []string, size, after int, read func(batch []s
 		d.expect.listing(left + after)
 		left--
 		err := read(batch)
-		if len(batch) > 1 && notAsBatch(err) {
+		if len(batch) > 1 && isOfBatch(err) {
 			err = d.inBatches(batch, (len(batch)+1)/2, left+after, read)
 		}
 		if err != nil {
@@ -197,7 +206,7 @@ func (d *Directory) inBatches(all []string, size, after int, read func(batch []s
 	return nil
 }
 
-// notAsBatch reports whether an error may be of one of a batch, or of its size.
-func notAsBatch(err error) bool {
+// isOfBatch reports whether an error may be of one of a batch, or of its size.
+func isOfBatch(err error) bool {
 	return errors.Is(err, apply.ErrRefused) || errors.Is(err, apply.ErrNotFound)
 }

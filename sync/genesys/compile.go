@@ -37,10 +37,9 @@ func (d *Directory) Compile(changes []*plan.Change) []*apply.Call {
 	if i := slices.IndexFunc(steps, bulk); i >= 0 && !slices.ContainsFunc(steps[i+1:], bulk) { // alone it goes with a version
 		steps[i] = updateStep(&updateUser, steps[i].change, steps[i].fields...)
 	}
-	order := d.fields.writes()
 	slices.SortStableFunc(steps, func(a, b step) int {
 		if a.op != b.op || !a.shared {
-			return cmp.Compare(slices.Index(order, a.op), slices.Index(order, b.op))
+			return cmp.Compare(slices.Index(d.order, a.op), slices.Index(d.order, b.op))
 		}
 		return cmp.Or(cmp.Compare(urgency(a.change), urgency(b.change)), cmp.Compare(a.target, b.target))
 	})
@@ -113,7 +112,7 @@ func (d *Directory) compile(c *plan.Change) []step {
 	}
 	switch {
 	case len(patched) == 1 && d.fields.of(patched[0]).bulk:
-		add(step{op: &updateUsers, shared: true, prepare: prepareBulk}, patched...)
+		add(bulkStep(d.fields.of(patched[0])), patched...)
 	case len(patched) > 0:
 		steps = append(steps, updateStep(&updateUser, c, patched...))
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"usersyncd/spec"
@@ -12,17 +15,20 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Directory is an organization of Genesys Cloud as a pass sees it. Make one with New.
 type Directory struct {
-	client    *api.Client
+	*api.Client
 	fields    table
+	always    *reading         // of the fields that need not be asked for
+	order     []*api.Operation // see table.writes
 	addresses names.Addresses
 	names     nameIndexes
 	groups    groupVersions
 	expect    expectation
-	atOnce    int                    // requests of one reading under way together
 	org       atomic.Pointer[string] // once it was asked for
 }
 
@@ -34,21 +40,15 @@ func New(o api.Options) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("genesys: %w", err)
 	}
-	d := &Directory{client: c, fields: fields(), names: newNameIndexes(), expect: expectation{limiter: o.Limiter}, atOnce: c.Options().MaxConns}
+	rows := fields()
+	always := slices.DeleteFunc(slices.Clone(rows), func(f field) bool { return f.user == "" || f.expand })
+	d := &Directory{
+		Client: c, fields: rows, always: &reading{rows: always}, order: rows.writes(), names: nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.Kind]*names.Index{}}, expect: expectation{limiter: o.Limiter},
+	}
 	d.addresses.Reset(nil)
-	d.groups.known = map[string]int{}
 	d.expect.reset()
 	return d, nil
 }
-
-// API returns the base URL in its normal form: what a state file is bound to.
-func (d *Directory) API() string { return d.client.BaseURL() }
-
-// Close closes idle connections.
-func (d *Directory) Close() { d.client.Close() }
-
-// Stats returns what was sent so far.
-func (d *Directory) Stats() api.Stats { return d.client.Stats() }
 
 // Open implements usersync.Reader. The organization is asked for once; where it may not be read, the
 // id is "".
@@ -77,7 +77,7 @@ func (d *Directory) Authorize(ctx context.Context) error {
 
 // organization reads which one it is, which every client may that has any permission: nothing if this one has not.
 func (d *Directory) organization(ctx context.Context) (reference, error) {
-	me, err := api.Call[reference](ctx, d.client, &api.Request{Operation: &getOrganization})
+	me, err := api.Call[reference](ctx, d.Client, &api.Request{Operation: &getOrganization})
 	if errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrNotFound) {
 		err = nil
 	}
@@ -105,7 +105,7 @@ func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, sta
 		if s != "" {
 			q.Set("state", s)
 		}
-		_, err = d.client.Do(ctx, &api.Request{Operation: &getUser, Args: []string{id}, Query: q}, func(answer []byte) (err error) {
+		_, err = d.Send(ctx, &api.Request{Operation: &getUser, Args: []string{id}, Query: q}, func(answer []byte) (err error) {
 			now, err = r.user(answer)
 			return err
 		})
@@ -127,29 +127,102 @@ func (d *Directory) Find(ctx context.Context, email string, fields ...spec.Field
 	if err != nil {
 		return state.Observed{}, err
 	}
+	users = slices.DeleteFunc(users, func(u state.Observed) bool { return u.Key() != spec.Key(email) })
+	slices.SortStableFunc(users, deletedLast)
 	nobody := &apply.CallError{Kind: apply.ErrNotFound, Op: (&api.Request{Operation: &searchUsers}).String(), Message: fmt.Sprintf("no user has the address %q", email)}
-	var hit state.Observed
-	deleted := func() bool { return hit.Fields[spec.State] == spec.Text("deleted") }
-	for _, u := range users {
-		if u.Key() == spec.Key(email) && (hit.ID == "" || deleted()) {
-			hit = u
-		}
-	}
-	if hit.ID == "" {
+	if len(users) == 0 {
 		return state.Observed{}, nobody
 	}
 	states := []string{"", "deleted"}
-	if deleted() {
+	if users[0].Deleted() {
 		states = []string{"deleted", ""}
 	}
-	now, err := d.get(ctx, hit.ID, fields, states...)
+	now, err := d.get(ctx, users[0].ID, fields, states...)
 	switch {
-	case errors.Is(err, apply.ErrNotFound):
+	case errors.Is(err, apply.ErrNotFound), err == nil && now.Key() != spec.Key(email):
 		return state.Observed{}, nobody
 	case err != nil:
 		return state.Observed{}, err
-	case now.Key() != spec.Key(email):
-		return state.Observed{}, nobody
 	}
 	return d.withDetails(ctx, now, fields)
+}
+
+// fewUsers is for how many users a field is read one by one, whatever reading it for many would cost.
+const fewUsers = 10
+
+// Details implements usersync.Reader. A field that can be read for many users at once is, where that takes fewer requests
+// than asking for each user.
+func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, got func(state.Observed, error) error) error {
+	defer d.expect.listing(0)
+	known := make(map[string]spec.Fields, len(want))
+	rest := maps.Clone(want)
+	for id := range want {
+		known[id] = spec.Fields{}
+	}
+	for _, f := range d.fields {
+		ids := slices.DeleteFunc(slices.Sorted(maps.Keys(want)), func(id string) bool { return !slices.Contains(want[id], f.Field) })
+		if f.details == nil || len(ids) < fewUsers {
+			continue
+		}
+		values, ok, err := f.details(ctx, d, ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if ok {
+				known[id][f.Field] = values[id]
+				rest[id] = slices.DeleteFunc(slices.Clone(rest[id]), func(other spec.Field) bool { return other == f.Field })
+			}
+		}
+	}
+	var mu sync.Mutex
+	left := 0
+	for _, fields := range rest {
+		left += len(fields)
+	}
+	d.expect.listing(left)
+	return d.each(ctx, slices.Sorted(maps.Keys(rest)), func(ctx context.Context, id string) error {
+		now, err := d.detailsOf(ctx, id, rest[id])
+		mu.Lock()
+		defer mu.Unlock()
+		left -= len(rest[id])
+		d.expect.listing(left)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		maps.Copy(now.Fields, known[id])
+		return got(now, err)
+	})
+}
+
+// detailsOf reads fields of one user, each by a request of its own; the user itself is read if it has some of them.
+func (d *Directory) detailsOf(ctx context.Context, id string, fields []spec.Field) (state.Observed, error) {
+	now := state.Observed{ID: id, Fields: spec.Fields{}}
+	if slices.ContainsFunc(fields, func(f spec.Field) bool { return d.fields.of(f).detail == nil }) {
+		u, err := d.get(ctx, id, fields, "", "deleted")
+		if err != nil {
+			return now, err
+		}
+		now = u
+	}
+	return d.withDetails(ctx, now, fields)
+}
+
+// withDetails adds to what was read of a user the fields that no User has.
+func (d *Directory) withDetails(ctx context.Context, now state.Observed, fields []spec.Field) (state.Observed, error) {
+	if now.Deleted() {
+		return now, nil
+	}
+	for _, name := range fields {
+		f := d.fields.of(name)
+		if f.detail == nil {
+			continue
+		}
+		v, err := f.detail(ctx, d, now.ID)
+		if err != nil {
+			return now, err
+		}
+		now.Fields[name] = v
+	}
+	return now, nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
+	"sync"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -14,19 +16,18 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// A write is the one request of a call that writes.
+// A write is the one request of a call that writes, and what is known of the users once it is carried out: that the
+// fields of the call have the desired values, unless something else is said.
 type write struct {
-	op    *api.Operation // another one than the step's; nil for that
-	args  []string       // of the operation's path
+	op    *api.Operation // another one than the step's
+	args  []string       // of the operation's path; nil for the user's id
 	query url.Values
 	body  any
 	skip  bool // nothing has to be sent
 
-	// What is then known of the users, in their order: as the answer shows it or, where that shows nothing, as it was written.
-	shown   func(answer []byte) ([]state.Observed, error)
-	assumed []state.Observed
-
-	sent func(err error) // is told what came of it; may be nil
+	value func(c *plan.Change) spec.Value                   // what the field is then
+	shown func(answer []byte, known []state.Observed) error // reads the answer, which shows more
+	sent  func(err error)                                   // is told what came of it
 }
 
 // Do implements apply.Writer. The request is made now, from what is now known of the users.
@@ -53,18 +54,18 @@ func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, er
 	if err != nil {
 		return nil, err
 	}
+	known := w.assume(c)
 	if w.skip {
-		return w.assumed, nil
+		return known, nil
 	}
-	op, known := cmp.Or(w.op, s.op), w.assumed
+	if w.args == nil && strings.Contains(s.op.Path, "{") {
+		w.args = idsOf(c.Changes)
+	}
 	var decode func([]byte) error
 	if w.shown != nil {
-		decode = func(answer []byte) (err error) {
-			known, err = w.shown(answer)
-			return err
-		}
+		decode = func(answer []byte) error { return w.shown(answer, known) }
 	}
-	c.CorrelationID, err = d.client.Do(ctx, &api.Request{Operation: op, Args: w.args, Query: w.query, Body: w.body}, decode)
+	c.CorrelationID, err = d.Send(ctx, &api.Request{Operation: cmp.Or(w.op, s.op), Args: w.args, Query: w.query, Body: w.body}, decode)
 	if w.sent != nil {
 		w.sent(err)
 	}
@@ -75,30 +76,51 @@ func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, er
 	return known, nil
 }
 
-// written is what is known of users after a write whose answer shows nothing: that one field has a value.
-func written(users []*plan.Change, f spec.Field, value func(c *plan.Change) spec.Value) []state.Observed {
-	now := make([]state.Observed, len(users))
-	for i, c := range users {
-		now[i] = c.Current.Observed
-		now[i].Fields = spec.Fields{f: value(c)}
+// assume returns what is known of the users if the answer shows nothing.
+func (w *write) assume(c *apply.Call) []state.Observed {
+	known := make([]state.Observed, len(c.Changes))
+	if c.Creates {
+		return known
 	}
-	return now
+	for i, ch := range c.Changes {
+		known[i] = ch.Current.Observed
+		known[i].Fields = make(spec.Fields, len(c.Fields))
+		for _, f := range c.Fields {
+			known[i].Fields[f] = after(ch, f)
+			if w.value != nil {
+				known[i].Fields[f] = w.value(ch)
+			}
+		}
+	}
+	return known
 }
 
-// as is the same value for whichever user.
+// as is the same value for each user.
 func as(v spec.Value) func(*plan.Change) spec.Value {
 	return func(*plan.Change) spec.Value { return v }
 }
 
-// desired is the value that a field is to have.
-func desired(f spec.Field) func(*plan.Change) spec.Value {
-	return func(c *plan.Change) spec.Value { return after(c, f) }
+func idsOf(users []*plan.Change) []string {
+	ids := make([]string, len(users))
+	for i, c := range users {
+		ids[i] = c.Current.ID
+	}
+	return ids
 }
 
-// shownUser decodes an answer that shows the user.
-func (d *Directory) shownUser(answer []byte) ([]state.Observed, error) {
-	now, err := d.alwaysShown().user(answer)
-	return []state.Observed{now}, err
+// showsUser is for an answer that shows the user.
+func (d *Directory) showsUser(answer []byte, known []state.Observed) (err error) {
+	known[0], err = d.always.user(answer)
+	return err
+}
+
+// showsField is for an answer that shows one field alone.
+func showsField[T any](f spec.Field, value func(T) spec.Value) func([]byte, []state.Observed) error {
+	return func(answer []byte, known []state.Observed) error {
+		v, err := optional[T](answer)
+		known[0].Fields[f] = value(v)
+		return err
+	}
 }
 
 // prepareCreate sends what POST takes and what is desired and not empty. The state is always sent: the API's default is
@@ -110,7 +132,7 @@ func prepareCreate(ctx context.Context, d *Directory, users []*plan.Change) (*wr
 		if f.Field == spec.State {
 			v = after(c, spec.State)
 		}
-		if f.post == "" || v == "" || spec.IsEmpty(f.Field, v) {
+		if f.post == "" || v == "" || v == spec.Text("") || spec.IsEmpty(f.Field, v) {
 			continue
 		}
 		var err error
@@ -121,11 +143,11 @@ func prepareCreate(ctx context.Context, d *Directory, users []*plan.Change) (*wr
 	if body["email"] == nil || body["name"] == nil {
 		return nil, errors.New("a user cannot be created without email and name")
 	}
-	return &write{body: body, shown: d.shownUser}, nil
+	return &write{body: body, shown: d.showsUser}, nil
 }
 
-func prepareDelete(_ context.Context, _ *Directory, users []*plan.Change) (*write, error) {
-	return &write{args: []string{users[0].Current.ID}, assumed: written(users, spec.State, as(spec.Text("deleted")))}, nil
+func prepareDelete(context.Context, *Directory, []*plan.Change) (*write, error) {
+	return &write{value: as(spec.Text(state.Deleted))}, nil
 }
 
 // updateStep sends fields that a user itself has, with its version.
@@ -142,36 +164,104 @@ func updateStep(op *api.Operation, c *plan.Change, fields ...spec.Field) step {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		return &write{args: []string{c.Current.ID}, body: body, shown: d.shownUser}, nil
+		return &write{body: body, shown: d.showsUser}, nil
 	}}
 }
 
-// prepareBulk sets the one field that the API takes for many users at once. It carries no version, and the answer shows
-// the new ones.
-func prepareBulk(_ context.Context, d *Directory, users []*plan.Change) (*write, error) {
-	type item struct {
-		ID            string `json:"id"`
-		ACDAutoAnswer bool   `json:"acdAutoAnswer"`
-	}
-	items := make([]item, len(users))
-	for i, c := range users {
-		on, err := spec.Decode[bool](after(c, spec.ACDAutoAnswer))
-		if err != nil {
-			return nil, err
-		}
-		items[i] = item{c.Current.ID, on}
-	}
-	shown := func(answer []byte) ([]state.Observed, error) {
-		list, err := d.alwaysShown().users(answer)
-		now := written(users, spec.ACDAutoAnswer, desired(spec.ACDAutoAnswer))
-		for i := range now {
-			for _, u := range list {
-				if u.ID == now[i].ID {
-					now[i] = u
-				}
+// bulkStep sends a field that the API takes for many users at once. It carries no version, and the answer shows the new
+// ones.
+func bulkStep(f *field) step {
+	return step{op: &updateUsers, shared: true, prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (_ *write, err error) {
+		items := make([]map[string]any, len(users))
+		for i, c := range users {
+			items[i] = map[string]any{"id": c.Current.ID}
+			if items[i][f.patch], err = f.encode(ctx, d, c, after(c, f.Field)); err != nil {
+				return nil, err
 			}
 		}
-		return now, err
-	}
-	return &write{body: items, shown: shown}, nil
+		shown := func(answer []byte, known []state.Observed) error {
+			list, err := d.always.users(answer)
+			for i := range known {
+				for _, u := range list {
+					if u.ID == known[i].ID {
+						known[i] = u
+					}
+				}
+			}
+			return err
+		}
+		return &write{body: items, shown: shown}, nil
+	}}
 }
+
+// expectation counts the requests still to come, for the limiter: the calls of each change as last
+// compiled, and the pages of a listing.
+type expectation struct {
+	limiter api.Limiter
+
+	mu    sync.Mutex
+	calls map[*plan.Change][]*apply.Call
+	users map[*apply.Call]int // how many changes still count on a call
+	pages int
+}
+
+// reset begins a pass; what the last one left undone is not to come.
+func (e *expectation) reset() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls, e.users, e.pages = map[*plan.Change][]*apply.Call{}, map[*apply.Call]int{}, 0
+	e.tell()
+}
+
+// compiled replaces what was expected of each change. Listings are over by then.
+func (e *expectation) compiled(changes []*plan.Change, calls []*apply.Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pages = 0
+	for _, c := range changes {
+		e.drop(c)
+	}
+	for _, call := range calls {
+		for _, c := range call.Changes {
+			e.calls[c] = append(e.calls[c], call)
+		}
+		e.users[call] = len(call.Changes)
+	}
+	e.tell()
+}
+
+// done counts a call as made. After an error the rest of its changes is compiled again, if at all; but one that
+// is made again as it is still comes.
+func (e *expectation) done(call *apply.Call, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(e.users, call)
+	case !call.Repeatable:
+		for _, c := range call.Changes {
+			e.drop(c)
+		}
+	}
+	e.tell()
+}
+
+// listing sets how many pages are still to come.
+func (e *expectation) listing(pages int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pages = max(pages, 0)
+	e.tell()
+}
+
+// drop takes back what a change counted on.
+func (e *expectation) drop(c *plan.Change) {
+	for _, call := range e.calls[c] {
+		if e.users[call]--; e.users[call] <= 0 {
+			delete(e.users, call)
+		}
+	}
+	delete(e.calls, c)
+}
+
+func (e *expectation) tell() { e.limiter.Expect(len(e.users) + e.pages) }

@@ -119,7 +119,7 @@ func (f *fake) requests() []string {
 	return slices.Clone(f.seen)
 }
 
-// books is a limiter that lets everything pass but a door that is shut, and keeps books: every ticket is
+// books is a limiter that lets everything pass but a slot that is paused, and keeps books: every ticket is
 // to come back once.
 type books struct {
 	mu       sync.Mutex
@@ -130,7 +130,7 @@ type books struct {
 	cancels  int
 	expected []int
 	parked   error
-	door     int
+	slot     int
 	shut     map[int]time.Time
 }
 
@@ -141,7 +141,7 @@ func (b *books) Acquire(ctx context.Context) (uint64, int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		wait := time.Until(b.shut[b.door])
+		wait := time.Until(b.shut[b.slot])
 		if wait <= 0 {
 			break
 		}
@@ -160,7 +160,7 @@ func (b *books) Acquire(ctx context.Context) (uint64, int, error) {
 	}
 	b.next++
 	b.out[b.next] = true
-	return b.next, b.door, nil
+	return b.next, b.slot, nil
 }
 
 func (b *books) Release(ticket uint64, status int, _ map[string][]string) {
@@ -178,7 +178,7 @@ func (b *books) Cancel(ticket uint64, pause time.Duration) {
 	if b.shut == nil {
 		b.shut = map[int]time.Time{}
 	}
-	b.shut[b.door] = time.Now().Add(pause)
+	b.shut[b.slot] = time.Now().Add(pause)
 }
 
 func (b *books) back(ticket uint64) {

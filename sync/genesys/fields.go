@@ -6,6 +6,8 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/sync/genesys/api"
+	"usersyncd/sync/genesys/contact"
+	"usersyncd/sync/genesys/names"
 	"usersyncd/sync/plan"
 )
 
@@ -16,13 +18,14 @@ type field struct {
 	// Its names in the API's User, and in the bodies of POST and PATCH /users; "" where it is not.
 	user, post, patch string
 	expand            bool       // the API shows it if it is asked for; if it is missing all the same, it is unknown and not empty
-	codec                        // of these three
+	decode            decoder    // from a User
+	encode            encoder    // for POST and PATCH
 	kind              spec.Kind  // what its names refer to, whose index is needed to read it; "" for none
 	fresh             spec.Value // what a new user has; "" if that is not known, or POST takes it
 	bulk              bool       // PATCH /users/bulk takes it, for many users at once
 
-	// How it is read for one user, if no User has it; and for many, where that takes fewer requests. ok is false where it
-	// does not, or cannot be.
+	// How it is read for one user, if no User has it; and for many, where that takes fewer requests: ok is false where it
+	// does not, or cannot be done.
 	detail  func(ctx context.Context, d *Directory, id string) (spec.Value, error)
 	details func(ctx context.Context, d *Directory, ids []string) (values map[string]spec.Value, ok bool, err error)
 
@@ -34,48 +37,57 @@ type field struct {
 	reads []*api.Operation // what else it takes to read it, besides listing users and the names of its kind
 }
 
-// A codec converts a field from and to the JSON of a user.
-type codec struct {
-	// decode is given nil for a member that is missing or null. A value "" is unknown.
-	decode func(r *reading, u *user, raw json.RawMessage) (spec.Value, error)
-	// encode is given the value to be written, and looks up ids.
-	encode func(ctx context.Context, d *Directory, c *plan.Change, v spec.Value) (any, error)
+// A decoder reads a member of a User, and makes it into a value. A member that is missing or null is the zero value of its
+// type. The index is that of the field's kind. A value "" is unknown.
+type decoder struct {
+	parse func(raw json.RawMessage) (any, error)
+	value func(parsed any, x *names.Index) spec.Value
 }
+
+// An encoder makes a value into what is sent, and looks up ids.
+type encoder func(ctx context.Context, d *Directory, c *plan.Change, v spec.Value) (any, error)
 
 // table has a row for each field of the format. The calls of one user are made in the order of its rows: who the user is,
 // then where it belongs and what it may do, then the rest.
 type table []field
 
 func fields() table {
-	text, list := codec{decodeText, encode[string]}, codec{decodeList, encode[[]string]}
+	text, list := decodeAs(spec.Text), decodeAs(spec.Strings)
 	return table{
-		{Field: spec.Email, user: "email", post: "email", patch: "email", codec: codec{decodeEmail, encode[string]}},
-		{Field: spec.Name, user: "name", post: "name", patch: "name", codec: text},
-		{Field: spec.State, user: "state", post: "state", patch: "state", codec: codec{decodeState, encode[string]}},
-		{Field: spec.Title, user: "title", post: "title", patch: "title", codec: text},
-		{Field: spec.Department, user: "department", post: "department", patch: "department", codec: text},
-		{Field: spec.PreferredName, user: "preferredName", patch: "preferredName", codec: text, fresh: `""`},
-		{Field: spec.Manager, user: "manager", patch: "manager", codec: codec{decodeManager, encodeManager}, fresh: `""`},
-		{Field: spec.ACDAutoAnswer, user: "acdAutoAnswer", patch: "acdAutoAnswer", codec: codec{decodeBool, encode[bool]}, fresh: "false", bulk: true},
-		{Field: spec.Certs, user: "certifications", expand: true, patch: "certifications", codec: list, fresh: "[]"},
-		{Field: spec.Employer, user: "employerInfo", expand: true, patch: "employerInfo", codec: codec{decodeEmployer, encodeEmployer}, fresh: "{}"},
-		{Field: spec.Phones, user: "addresses", post: "addresses", patch: "addresses", codec: codec{decodePhones, encodeContacts}},
-		{Field: spec.Emails, user: "addresses", post: "addresses", patch: "addresses", codec: codec{decodeEmails, encodeContacts}},
-		{Field: spec.Locations, user: "locations", expand: true, patch: "locations", codec: codec{decodeLocations, encodeLocations}, kind: spec.KindLocation, fresh: "[]"},
-		{Field: spec.Division, user: "division", post: "divisionId", codec: codec{decodeDivision, encodeDivision},
+		{Field: spec.Email, user: "email", post: "email", patch: "email", decode: decodeAs(emailValue), encode: encodeAs[string]},
+		{Field: spec.Name, user: "name", post: "name", patch: "name", decode: text, encode: encodeAs[string]},
+		{Field: spec.State, user: "state", post: "state", patch: "state", decode: decodeAs(stateValue), encode: encodeAs[string]},
+		{Field: spec.Title, user: "title", post: "title", patch: "title", decode: text, encode: encodeAs[string]},
+		{Field: spec.Department, user: "department", post: "department", patch: "department", decode: text, encode: encodeAs[string]},
+		{Field: spec.PreferredName, user: "preferredName", patch: "preferredName", decode: text, encode: encodeAs[string], fresh: `""`},
+		{Field: spec.Manager, user: "manager", patch: "manager", decode: decodeAs(managerValue), encode: encodeManager, fresh: `""`},
+		{Field: spec.ACDAutoAnswer, user: "acdAutoAnswer", patch: "acdAutoAnswer", bulk: true,
+			decode: decodeAs(spec.Bool), encode: encodeAs[bool], fresh: "false"},
+		{Field: spec.Certs, user: "certifications", expand: true, patch: "certifications", decode: list, encode: encodeAs[[]string], fresh: "[]"},
+		{Field: spec.Employer, user: "employerInfo", expand: true, patch: "employerInfo",
+			decode: decodeAs(employerValue), encode: encodeEmployer, fresh: "{}"},
+		{Field: spec.Phones, user: "addresses", post: "addresses", patch: "addresses", decode: decodeAs(contact.Phones), encode: encodeContacts},
+		{Field: spec.Emails, user: "addresses", post: "addresses", patch: "addresses", decode: decodeAs(contact.Emails), encode: encodeContacts},
+		{Field: spec.Locations, user: "locations", expand: true, patch: "locations", kind: spec.KindLocation,
+			decode: decodeNamed(locationsValue), encode: encodeLocations, fresh: "[]"},
+		{Field: spec.Division, user: "division", post: "divisionId", decode: decodeAs(divisionValue), encode: encodeDivision,
 			steps: divisionSteps, writes: ops(&moveUsers), reads: ops(&listDivisions)},
-		{Field: spec.Roles, detail: rolesOf, details: rolesOfMany, steps: roleSteps, writes: ops(&replaceGrants), kind: spec.KindRole, reads: ops(&getGrants)},
-		{Field: spec.Skills, user: "skills", expand: true, codec: codec{decode: skills.decode}, kind: spec.KindSkill, fresh: "{}",
+		{Field: spec.Roles, kind: spec.KindRole, detail: rolesOf, details: rolesOfMany, reads: ops(&getGrants),
+			steps: roleSteps, writes: ops(&replaceGrants)},
+		{Field: spec.Skills, user: "skills", expand: true, kind: spec.KindSkill, decode: decodeNamed(ratingsValue), fresh: "{}",
 			steps: skillSteps, writes: ops(&replaceSkills, &addSkills, &removeSkill)},
-		{Field: spec.Languages, user: "languages", expand: true, codec: codec{decode: languages.decode}, kind: spec.KindLanguage, fresh: "{}",
+		{Field: spec.Languages, user: "languages", expand: true, kind: spec.KindLanguage, decode: decodeNamed(ratingsValue), fresh: "{}",
 			steps: languageSteps, writes: ops(&addLanguages, &removeLanguage)},
-		{Field: spec.ProfileSkills, user: "profileSkills", expand: true, codec: codec{decode: decodeList}, fresh: "[]",
+		{Field: spec.ProfileSkills, user: "profileSkills", expand: true, decode: list, fresh: "[]",
 			steps: profileSkillSteps, writes: ops(&setProfileSkills)},
-		{Field: spec.Utilization, fresh: "{}", detail: utilizationOf, steps: utilizationSteps, writes: ops(&setUtilization, &resetUtilization), reads: ops(&getUtilization)},
-		{Field: spec.Voicemail, detail: voicemailOf, steps: voicemailSteps, writes: ops(&setVoicemail), reads: ops(&getVoicemail)},
-		{Field: spec.ExternalIDs, fresh: "{}", detail: externalIDsOf, steps: externalIDSteps, writes: ops(&removeExternalID, &addExternalID), reads: ops(&listExternalIDs)},
-		{Field: spec.Queues, fresh: "[]", detail: queuesOf, details: queuesOfMany, steps: queueSteps, writes: ops(&leaveQueue, &joinQueue), kind: spec.KindQueue, reads: ops(&listUserQueues)},
-		{Field: spec.Groups, user: "groups", expand: true, codec: codec{decode: decodeGroups}, kind: spec.KindGroup, fresh: "[]",
+		{Field: spec.Utilization, detail: utilizationOf, reads: ops(&getUtilization), fresh: "{}",
+			steps: utilizationSteps, writes: ops(&setUtilization, &resetUtilization)},
+		{Field: spec.Voicemail, detail: voicemailOf, reads: ops(&getVoicemail), steps: voicemailSteps, writes: ops(&setVoicemail)},
+		{Field: spec.ExternalIDs, detail: externalIDsOf, reads: ops(&listExternalIDs), fresh: "{}",
+			steps: externalIDSteps, writes: ops(&removeExternalID, &addExternalID)},
+		{Field: spec.Queues, kind: spec.KindQueue, detail: queuesOf, details: queuesOfMany, reads: ops(&listUserQueues), fresh: "[]",
+			steps: queueSteps, writes: ops(&leaveQueue, &joinQueue)},
+		{Field: spec.Groups, user: "groups", expand: true, kind: spec.KindGroup, decode: decodeNamed(groupsValue), fresh: "[]",
 			steps: groupSteps, writes: ops(&leaveGroup, &joinGroup)},
 	}
 }
@@ -108,7 +120,7 @@ func Limits() plan.Limits {
 		if f.detail != nil {
 			l.DetailFields = append(l.DetailFields, f.Field)
 		}
-		if f.steps != nil { // a PATCH has the version
+		if f.steps != nil { // only PATCH and POST have the version
 			l.UnversionedFields = append(l.UnversionedFields, f.Field)
 		}
 	}

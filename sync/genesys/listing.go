@@ -32,7 +32,7 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 	for i, name := range []string{"active", "inactive"} {
 		others := 1 - i // requests that come after this state's
 		d.expect.listing(1 + others)
-		part, err := api.RetryInconsistent(ctx, d.client, func() (usersync.Listing, error) { return d.listState(ctx, r, name, others) })
+		part, err := api.RetryInconsistent(ctx, d.Client, func() (usersync.Listing, error) { return d.listState(ctx, r, name, others) })
 		if err != nil {
 			return usersync.Listing{}, err
 		}
@@ -68,25 +68,25 @@ func appendNew(list []state.Observed, at map[string]int, users []state.Observed)
 // how many requests come after it.
 func (d *Directory) listState(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
 	l := api.Listing{
-		Request: api.Request{Operation: &listUsers, Query: r.query()}, What: name + " users", Size: d.client.Options().PageSize,
+		Request: api.Request{Operation: &listUsers, Query: r.query()}, What: name + " users", Size: d.Options().PageSize,
 		Parallel: pagesAtOnce, Expect: func(pages int) { d.expect.listing(pages + others) },
 	}
 	l.Query.Set("state", name)
-	p := api.NewReader(d.client, l, r.observed)
+	p := api.NewReader(d.Client, l, r.observed)
 	if err := p.Read(ctx); err != nil {
 		return usersync.Listing{}, err
 	}
 	users, limit, closed := p.All(), 0, ""
 	if p.AtCap() {
 		l.Operation = &queryUsers
-		rest, err := api.ReadByCursor(ctx, d.client, l, r.observed)
-		switch {
+		rest := api.NewReader(d.Client, l, r.observed)
+		switch err := rest.Read(ctx); {
 		case api.IsDenied(err):
 			limit, closed = listUsers.Cap, fmt.Sprintf("a listing shows %d, and by cursor they cannot be read: %v", listUsers.Cap, err)
 		case err != nil:
 			return usersync.Listing{}, err
 		}
-		users = append(users, rest...)
+		users = append(users, rest.All()...)
 	}
 	users = appendNew(nil, map[string]int{}, users)
 	problem, gap := p.Verdict(len(users), limit)

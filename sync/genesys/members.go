@@ -2,7 +2,6 @@ package genesys
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,12 +19,11 @@ import (
 
 // What many users may be put into with one call: a division, queues, groups.
 
-func decodeDivision(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	division, err := optional[named](raw)
-	if err != nil || division.Name == "" {
-		return "", err
+func divisionValue(division named) spec.Value {
+	if division.Name == "" {
+		return ""
 	}
-	return spec.Text(division.Name), nil
+	return spec.Text(division.Name)
 }
 
 func encodeDivision(ctx context.Context, d *Directory, _ *plan.Change, v spec.Value) (any, error) {
@@ -38,20 +36,12 @@ func encodeDivision(ctx context.Context, d *Directory, _ *plan.Change, v spec.Va
 
 func divisionSteps(_, want spec.Value) []step {
 	return []step{{op: &moveUsers, shared: true, target: want.Text(), prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
-		id, err := encodeDivision(ctx, d, nil, want)
+		id, err := d.idOf(ctx, spec.KindDivision, want.Text())
 		if err != nil {
 			return nil, fmt.Errorf("division: %w", err)
 		}
-		return &write{args: []string{id.(string)}, body: idsOf(users), assumed: written(users, spec.Division, as(want))}, nil
+		return &write{args: []string{id}, body: idsOf(users)}, nil
 	}}}
-}
-
-func idsOf(users []*plan.Change) []string {
-	ids := make([]string, len(users))
-	for i, c := range users {
-		ids[i] = c.Current.ID
-	}
-	return ids
 }
 
 func queueSteps(have, want spec.Value) []step {
@@ -108,7 +98,7 @@ func (m membership) step(op *api.Operation, name string) step {
 			}
 			return spec.Strings(list)
 		}
-		w := &write{args: []string{id}, skip: id == "", assumed: written(users, m.field, now)}
+		w := &write{args: []string{id}, skip: id == "", value: now}
 		if !w.skip {
 			err = d.addMembers(ctx, w, op, idsOf(users))
 		}
@@ -124,7 +114,7 @@ func (d *Directory) addMembers(ctx context.Context, w *write, op *api.Operation,
 	case &leaveGroup:
 		w.query = url.Values{"ids": {strings.Join(ids, ",")}}
 	case &joinGroup:
-		version, err := d.groups.version(ctx, d.client, group)
+		version, err := d.groups.version(ctx, d.Client, group)
 		if err != nil {
 			return err
 		}
@@ -141,56 +131,35 @@ func (d *Directory) addMembers(ctx context.Context, w *write, op *api.Operation,
 	return nil
 }
 
-func decodeGroups(r *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	list, err := optional[[]named](raw)
+func groupsValue(x *names.Index, list []named) spec.Value {
 	labels := make([]string, len(list))
 	for i, g := range list {
-		labels[i] = r.label(spec.KindGroup, g)
+		labels[i] = x.Label(g.ID, g.Name)
 	}
-	return spec.Strings(labels), err
+	return spec.Strings(labels)
 }
 
-// groupVersions are the versions of groups, which adding a member needs. Ours count up with every write; one that
-// is not certain is read again.
-type groupVersions struct {
-	mu    sync.Mutex
-	known map[string]int // by id
-}
+// groupVersions are the versions of groups by id, which adding a member needs. Ours count up with every write; one that
+// is not certain is read again. Calls of one group never overlap.
+type groupVersions struct{ sync.Map }
 
 func (g *groupVersions) version(ctx context.Context, c *api.Client, id string) (int, error) {
-	g.mu.Lock()
-	v, ok := g.known[id]
-	g.mu.Unlock()
-	if ok {
-		return v, nil
+	if v, ok := g.Load(id); ok {
+		return v.(int), nil
 	}
 	e, err := api.Call[names.Entity](ctx, c, &api.Request{Operation: &getGroup, Args: []string{id}})
-	if err != nil {
-		return 0, err
+	if err == nil {
+		g.Store(id, e.GroupVersion())
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known[id] = e.GroupVersion()
-	return e.GroupVersion(), nil
+	return e.GroupVersion(), err
 }
 
 // changed records what a write to a group says of its version. After an error it is read again.
 func (g *groupVersions) changed(id string, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if v, ok := g.known[id]; ok && err == nil {
-		g.known[id] = v + 1
+	if v, ok := g.Load(id); ok && err == nil {
+		g.Store(id, v.(int)+1)
 	} else {
-		delete(g.known, id)
-	}
-}
-
-// learn records the versions that a list of groups shows.
-func (g *groupVersions) learn(x *names.Index) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for id, e := range x.ByID {
-		g.known[id] = e.GroupVersion()
+		g.Delete(id)
 	}
 }
 
@@ -203,7 +172,7 @@ func queuesOf(ctx context.Context, d *Directory, id string) (spec.Value, error) 
 	}
 	var list []string
 	for _, joined := range []string{"true", "false"} {
-		found, err := api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: &listUserQueues, Args: []string{id},
+		found, err := api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: &listUserQueues, Args: []string{id},
 			Query: url.Values{"joined": {joined}}}}, api.Same[names.Entity])
 		if err != nil {
 			return "", err
@@ -266,5 +235,5 @@ func queuesOfMany(ctx context.Context, d *Directory, ids []string) (map[string]s
 
 // queueMembers reads who is a member of a queue, and not through a group.
 func (d *Directory) queueMembers(ctx context.Context, queue string) ([]reference, error) {
-	return api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: &listQueueMembers, Args: []string{queue}}}, api.Same[reference])
+	return api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: &listQueueMembers, Args: []string{queue}}}, api.Same[reference])
 }

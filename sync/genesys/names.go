@@ -10,6 +10,8 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -20,29 +22,13 @@ const (
 	missedFor = 15 * time.Minute
 )
 
-// nameIndexes are kept until the next listing. Whoever has the turn may read one; the others wait for it, or for their
+// nameIndexes are kept until the next listing. Whoever holds the turn may read one; the others wait for it, or for their
 // context's end.
 type nameIndexes struct {
-	turn  chan struct{} // holds one
-	known map[spec.Kind]*names.Index
-
-	standard map[string]capacity // the organization's utilization, by medium
+	turn     *semaphore.Weighted // of 1
+	known    map[spec.Kind]*names.Index
+	standard map[string]spec.MediaUtilization // the organization's utilization, by medium
 }
-
-func newNameIndexes() nameIndexes {
-	return nameIndexes{turn: make(chan struct{}, 1), known: map[spec.Kind]*names.Index{}}
-}
-
-func (x *nameIndexes) lock(ctx context.Context) error {
-	select {
-	case x.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (x *nameIndexes) unlock() { <-x.turn }
 
 // listOf is the operation that lists the entities of a kind.
 func listOf(kind spec.Kind) *api.Operation {
@@ -65,10 +51,10 @@ func listOf(kind spec.Kind) *api.Operation {
 
 // namesOf returns the index of a kind, which is read if it is not known.
 func (d *Directory) namesOf(ctx context.Context, kind spec.Kind) (*names.Index, error) {
-	if err := d.names.lock(ctx); err != nil {
+	if err := d.names.turn.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer d.names.unlock()
+	defer d.names.turn.Release(1)
 	if x := d.names.known[kind]; x != nil {
 		return x, nil
 	}
@@ -78,24 +64,26 @@ func (d *Directory) namesOf(ctx context.Context, kind spec.Kind) (*names.Index, 
 // readNames reads all pages. The caller has the turn.
 func (d *Directory) readNames(ctx context.Context, kind spec.Kind) (*names.Index, error) {
 	op, began := listOf(kind), time.Now()
-	all, err := api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: op}}, api.Same[names.Entity])
+	all, err := api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: op}}, api.Same[names.Entity])
 	if err != nil {
 		return nil, err
 	}
 	x := names.NewIndex(kind, op.Lists, all, began)
 	d.names.known[kind] = x
 	if kind == spec.KindGroup {
-		d.groups.learn(x)
+		for id, e := range x.ByID {
+			d.groups.Store(id, e.GroupVersion())
+		}
 	}
 	return x, nil
 }
 
 // forgetNames makes every index be read again when it is next needed.
 func (d *Directory) forgetNames(ctx context.Context) error {
-	if err := d.names.lock(ctx); err != nil {
+	if err := d.names.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer d.names.unlock()
+	defer d.names.turn.Release(1)
 	d.names.known, d.names.standard = map[spec.Kind]*names.Index{}, nil
 	return nil
 }
@@ -122,10 +110,10 @@ func (d *Directory) lookUp(ctx context.Context, ref spec.Ref) (id, wrong string,
 	if ref.Kind == spec.KindDivision && ref.Name == allDivisions {
 		return allDivisions, "", nil
 	}
-	if err := d.names.lock(ctx); err != nil {
+	if err := d.names.turn.Acquire(ctx, 1); err != nil {
 		return "", "", err
 	}
-	defer d.names.unlock()
+	defer d.names.turn.Release(1)
 	x := d.names.known[ref.Kind]
 	if x == nil {
 		if x, err = d.readNames(ctx, ref.Kind); err != nil {

@@ -2,13 +2,13 @@ package genesys
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
 	"usersyncd/spec"
 	"usersyncd/sync/genesys/api"
+	"usersyncd/sync/genesys/names"
 	"usersyncd/sync/plan"
 )
 
@@ -31,15 +31,14 @@ type rating struct {
 	State       string  `json:"state"`
 }
 
-func (t ratings) decode(r *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	list, err := optional[[]rating](raw)
+func ratingsValue(x *names.Index, list []rating) spec.Value {
 	all := make(map[string]float64, len(list))
 	for _, s := range list {
 		if !strings.EqualFold(s.State, "deleted") {
-			all[r.label(t.kind, s.named)] = s.Proficiency
+			all[x.Label(s.ID, s.Name)] = s.Proficiency
 		}
 	}
-	return spec.Proficiencies(all), err
+	return spec.Proficiencies(all)
 }
 
 // skillSteps replaces all skills in one call, if they fit into one. Otherwise it replaces and adds, or
@@ -92,18 +91,17 @@ func (t ratings) puts(names []string) (steps []step) {
 // put sends the desired ratings of the names given.
 func (t ratings) put(op *api.Operation, names []string) step {
 	return step{op: op, prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
-		c := users[0]
-		want, err := spec.Decode[map[string]float64](after(c, t.field))
+		type item struct {
+			ID          string  `json:"id"`
+			Proficiency float64 `json:"proficiency"`
+		}
+		want, err := spec.Decode[map[string]float64](after(users[0], t.field))
 		if err != nil {
 			return nil, err
 		}
 		now := map[string]float64{}
-		if have, err := spec.Decode[map[string]float64](c.Current.Fields[t.field]); err == nil && op == t.add {
-			now = have
-		}
-		type item struct {
-			ID          string  `json:"id"`
-			Proficiency float64 `json:"proficiency"`
+		if op == t.add {
+			now = t.known(users[0])
 		}
 		items := make([]item, len(names))
 		for i, name := range names {
@@ -113,7 +111,7 @@ func (t ratings) put(op *api.Operation, names []string) step {
 			}
 			items[i], now[name] = item{id, want[name]}, want[name]
 		}
-		return &write{args: []string{c.Current.ID}, body: items, assumed: written(users, t.field, as(spec.Proficiencies(now)))}, nil
+		return &write{body: items, value: as(spec.Proficiencies(now))}, nil
 	}}
 }
 
@@ -121,15 +119,20 @@ func (t ratings) put(op *api.Operation, names []string) step {
 func (t ratings) removes(names []string) (steps []step) {
 	for _, name := range names {
 		steps = append(steps, step{op: t.remove, prepare: func(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
-			c := users[0]
 			id, err := d.idToRemove(ctx, t.kind, name)
-			if err != nil {
-				return nil, err
-			}
-			now, _ := spec.Decode[map[string]float64](c.Current.Fields[t.field])
+			now := t.known(users[0])
 			delete(now, name)
-			return &write{args: []string{c.Current.ID, id}, skip: id == "", assumed: written(users, t.field, as(spec.Proficiencies(now)))}, nil
+			return &write{args: []string{users[0].Current.ID, id}, skip: id == "", value: as(spec.Proficiencies(now))}, err
 		}})
 	}
 	return steps
+}
+
+// known is what is known of a user's ratings.
+func (t ratings) known(c *plan.Change) map[string]float64 {
+	all, err := spec.Decode[map[string]float64](c.Current.Fields[t.field])
+	if err != nil {
+		return map[string]float64{}
+	}
+	return all
 }

@@ -33,7 +33,7 @@ type grant struct {
 func (g grant) Key() string { return g.Subject + " " + g.Division.ID + " " + g.Role.ID }
 
 func rolesOf(ctx context.Context, d *Directory, id string) (spec.Value, error) {
-	s, err := api.ReadList(ctx, d.client, &api.Request{Operation: &getGrants, Args: []string{id}}, func(s subject) bool { return s.Grants != nil })
+	s, err := api.ReadList(ctx, d.Client, &api.Request{Operation: &getGrants, Args: []string{id}}, func(s subject) bool { return s.Grants != nil })
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +55,7 @@ func rolesOfMany(ctx context.Context, d *Directory, ids []string) (map[string]sp
 		bySubject[id] = nil
 	}
 	for _, id := range append([]string{allDivisions}, slices.Sorted(maps.Keys(divisions.ByID))...) {
-		grants, err := api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: &listGrants, Args: []string{id}}}, api.Same[grant])
+		grants, err := api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: &listGrants, Args: []string{id}}}, api.Same[grant])
 		if api.IsDenied(err) || errors.Is(err, apply.ErrListing) { // asking for each user may still succeed
 			return nil, false, nil
 		}
@@ -118,7 +118,7 @@ func (d *Directory) home(ctx context.Context) (string, error) {
 	if x.Home != "" {
 		return x.Home, nil
 	}
-	e, err := api.Call[names.Entity](ctx, d.client, &api.Request{Operation: &getHomeDivision})
+	e, err := api.Call[names.Entity](ctx, d.Client, &api.Request{Operation: &getHomeDivision})
 	return e.ID, err
 }
 
@@ -127,7 +127,7 @@ func roleSteps(_, _ spec.Value) []step { return []step{{op: &replaceGrants, prep
 // prepareGrants replaces a user's own grants. Those that come with a group stay.
 func prepareGrants(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
 	c := users[0]
-	if c.Current.ID == d.client.Options().ClientID {
+	if c.Current.ID == d.Options().ClientID {
 		return nil, errors.New("these are the roles of usersyncd's own OAuth client, which it never changes")
 	}
 	roles, err := spec.Decode[[]spec.Role](after(c, spec.Roles))
@@ -158,7 +158,7 @@ func prepareGrants(ctx context.Context, d *Directory, users []*plan.Change) (*wr
 			grants = append(grants, roleDivision{role, division})
 		}
 	}
-	return &write{args: []string{c.Current.ID}, body: map[string]any{"grants": grants}, assumed: written(users, spec.Roles, desired(spec.Roles))}, nil
+	return &write{body: map[string]any{"grants": grants}}, nil
 }
 
 // Holders implements usersync.Reader. It is asked each time: the last answer may be from before a write. It must be complete:
@@ -172,7 +172,7 @@ func (d *Directory) Holders(ctx context.Context, roles []string) ([]string, erro
 	for _, name := range roles {
 		for _, role := range x.ByName[name] {
 			found = true
-			users, err := api.ReadAll(ctx, d.client, api.Listing{Request: api.Request{Operation: &listRoleUsers, Args: []string{role.ID}},
+			users, err := api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: &listRoleUsers, Args: []string{role.ID}},
 				What: listRoleUsers.Lists + " " + spec.Text(name).Display(), Complete: true}, api.Same[reference])
 			if err != nil {
 				return nil, err

@@ -307,7 +307,7 @@ func TestShortOutageOfTheLoginServiceIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestEachDoorHasItsToken(t *testing.T) {
+func TestEachSlotHasItsToken(t *testing.T) {
 	var used []string
 	f := &fake{api: func(r *http.Request, body string) reply {
 		used = append(used, r.Header.Get("Authorization"))
@@ -315,16 +315,16 @@ func TestEachDoorHasItsToken(t *testing.T) {
 	}}
 	d, b := open(t, f, func(o *api.Options) { o.Tokens = 2 })
 	get(t, d)
-	b.door = 1
+	b.slot = 1
 	get(t, d)
-	b.door = 0
+	b.slot = 0
 	get(t, d)
 	if got := strings.Join(used, ","); got != "Bearer t1,Bearer t2,Bearer t1" {
 		t.Errorf("used %s", got)
 	}
-	b.door = 2
+	b.slot = 2
 	if _, err := d.Get(t.Context(), "u1"); err == nil || !strings.Contains(err.Error(), "token 2 of 2") {
-		t.Errorf("a door that is not there: %v", err)
+		t.Errorf("a slot that is not there: %v", err)
 	}
 	if n := d.Stats().Tokens; n != 2 {
 		t.Errorf("%d tokens counted", n)

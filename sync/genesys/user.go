@@ -19,48 +19,25 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// user is the API's User, of which a reading decodes what it wants.
-type user struct {
-	ID      string
-	Version int
-	members map[string]json.RawMessage
-
-	contacts []contact.Contact // decoded once
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (u *user) UnmarshalJSON(text []byte) error {
-	*u = user{members: make(map[string]json.RawMessage, 24)}
-	if err := json.Unmarshal(text, &u.members); err != nil {
-		return err
-	}
-	var err error
-	if u.ID, err = optional[string](u.member("id")); err != nil {
-		return fmt.Errorf("id: %w", err)
-	}
-	if u.Version, err = optional[int](u.member("version")); err != nil {
-		return fmt.Errorf("version: %w", err)
-	}
-	return nil
-}
+// user is the API's User: its members as they came.
+type user map[string]json.RawMessage
 
 // Key implements api.Entry.
-func (u user) Key() string { return u.ID }
-
-// member is one of the user's members; nil if it is missing or null.
-func (u *user) member(name string) json.RawMessage {
-	if raw := u.members[name]; string(raw) != "null" {
-		return raw
-	}
-	return nil
+func (u user) Key() string {
+	id, _ := optional[string](u["id"]) // a bad one is found when it is decoded
+	return id
 }
 
-// optional decodes a member; nil is the zero value.
-func optional[T any](raw json.RawMessage) (out T, err error) {
-	if raw == nil {
-		return out, nil
+// optional decodes a member; the zero value if it is missing or null.
+func optional[T any](raw json.RawMessage) (v T, err error) {
+	if text, ok := any(&v).(*string); ok && len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		*text = string(raw[1 : len(raw)-1]) // as most are
+		return v, nil
 	}
-	return out, json.Unmarshal(raw, &out)
+	if len(raw) > 0 {
+		err = json.Unmarshal(raw, &v)
+	}
+	return v, err
 }
 
 type reference struct {
@@ -81,7 +58,7 @@ type reading struct {
 	names map[spec.Kind]*names.Index
 }
 
-// reading returns one of the fields, with the names that they refer to. A field whose names cannot be read is left out.
+// reading returns one of the fields, with the names that they refer to. A field whose names cannot be listed is left out.
 func (d *Directory) reading(ctx context.Context, asked []spec.Field) (*reading, error) {
 	r := &reading{names: map[spec.Kind]*names.Index{}}
 	for _, f := range d.fields {
@@ -92,7 +69,7 @@ func (d *Directory) reading(ctx context.Context, asked []spec.Field) (*reading, 
 			x, err := d.namesOf(ctx, f.kind)
 			switch {
 			case api.IsDenied(err): // what cannot be named is unknown; whoever declares it is told
-				d.client.Options().Logger.WarnContext(ctx, "cannot read field: its names cannot be listed", "field", f.Field, "error", err)
+				d.Options().Logger.WarnContext(ctx, "cannot read field: its names cannot be listed", "field", f.Field, "error", err)
 				continue
 			case err != nil:
 				return nil, err
@@ -104,23 +81,18 @@ func (d *Directory) reading(ctx context.Context, asked []spec.Field) (*reading, 
 	return r, nil
 }
 
-// alwaysShown is a reading of the fields that need not be asked for.
-func (d *Directory) alwaysShown() *reading {
-	return &reading{rows: slices.DeleteFunc(slices.Clone(d.fields), func(f field) bool { return f.user == "" || f.expand })}
-}
-
 // query asks for the fields that the API does not show otherwise.
 func (r *reading) query() url.Values {
-	var names []string
+	var expand []string
 	for _, f := range r.rows {
 		if f.expand {
-			names = append(names, f.user)
+			expand = append(expand, f.user)
 		}
 	}
-	if len(names) == 0 {
+	if len(expand) == 0 {
 		return url.Values{}
 	}
-	return url.Values{"expand": {strings.Join(names, ",")}}
+	return url.Values{"expand": {strings.Join(expand, ",")}}
 }
 
 // user decodes an answer that shows one.
@@ -151,79 +123,81 @@ func (r *reading) users(answer []byte) ([]state.Observed, error) {
 }
 
 // observed decodes a user.
-func (r *reading) observed(u user) (state.Observed, error) {
-	if u.ID == "" {
-		return state.Observed{}, errors.New("a user without an id")
+func (r *reading) observed(u user) (now state.Observed, err error) {
+	if now.ID, err = optional[string](u["id"]); err != nil || now.ID == "" {
+		return now, fmt.Errorf("a user without an id (%s)", u["id"])
 	}
-	now := state.Observed{ID: u.ID, Version: u.Version, Fields: make(spec.Fields, len(r.rows)), Opaque: u.contactsAsShown()}
+	if now.Version, err = optional[int](u["version"]); err != nil {
+		return now, fmt.Errorf("version of user %s: %w", now.ID, err)
+	}
+	now.Fields, now.Opaque = make(spec.Fields, len(r.rows)), u.contacts()
+	var parsed any
 	for i := range r.rows {
 		f := &r.rows[i]
-		raw := u.member(f.user)
-		if raw == nil && f.expand {
+		raw := u[f.user]
+		if f.expand && (raw == nil || string(raw) == "null") {
 			continue
 		}
-		v, err := f.decode(r, &u, raw)
-		if err != nil {
-			return state.Observed{}, fmt.Errorf("%s of user %s: %w", f.user, u.ID, err)
+		if i == 0 || f.user != r.rows[i-1].user { // two fields may come from one member
+			if parsed, err = f.decode.parse(raw); err != nil {
+				return now, fmt.Errorf("%s of user %s: %w", f.user, now.ID, err)
+			}
 		}
-		if v != "" {
+		if v := f.decode.value(parsed, r.names[f.kind]); v != "" {
 			now.Fields[f.Field] = v
 		}
 	}
 	return now, nil
 }
 
-// label is the name that a spec gives to what a user refers to.
-func (r *reading) label(kind spec.Kind, n named) string {
-	if x := r.names[kind]; x != nil {
-		return x.Label(n.ID, n.Name)
+// contacts is the user's contacts without white space, so that the same contacts are the same bytes. They are kept as
+// Opaque, so that those which no spec manages are written back as they were. A user without any has [], which is not
+// the same as not knowing.
+func (u user) contacts() json.RawMessage {
+	raw := u["addresses"]
+	b := bytes.NewBuffer(make([]byte, 0, len(raw)))
+	if len(raw) == 0 || string(raw) == "null" || json.Compact(b, raw) != nil {
+		return json.RawMessage("[]")
 	}
-	return n.Name
+	return b.Bytes()
 }
 
-// encode is for what is sent as a spec has it.
-func encode[T any](_ context.Context, _ *Directory, _ *plan.Change, v spec.Value) (any, error) {
+// decodeAs decodes a member into what makes a value.
+func decodeAs[T any](value func(T) spec.Value) decoder {
+	return decodeNamed(func(_ *names.Index, v T) spec.Value { return value(v) })
+}
+
+// decodeNamed is decodeAs for what refers to something by id.
+func decodeNamed[T any](value func(x *names.Index, v T) spec.Value) decoder {
+	return decoder{
+		parse: func(raw json.RawMessage) (any, error) { return optional[T](raw) },
+		value: func(parsed any, x *names.Index) spec.Value { return value(x, parsed.(T)) },
+	}
+}
+
+// encodeAs is for what is sent as a spec has it.
+func encodeAs[T any](_ context.Context, _ *Directory, _ *plan.Change, v spec.Value) (any, error) {
 	return spec.Decode[T](v)
 }
 
-func decodeText(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	s, err := optional[string](raw)
-	return spec.Text(s), err
-}
+func emailValue(address string) spec.Value { return spec.Text(spec.Key(address)) }
 
-func decodeEmail(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	s, err := optional[string](raw)
-	return spec.Text(spec.Key(s)), err
-}
-
-func decodeState(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	if raw == nil {
-		return "", nil
+func stateValue(s string) spec.Value {
+	if s == "" {
+		return ""
 	}
-	s, err := optional[string](raw)
-	return spec.Text(strings.ToLower(s)), err
-}
-
-func decodeBool(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	b, err := optional[bool](raw)
-	return spec.Bool(b), err
-}
-
-func decodeList(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	list, err := optional[[]string](raw)
-	return spec.Strings(list), err
+	return spec.Text(strings.ToLower(s))
 }
 
 // managerPrefix marks a manager by id: the person stays the same when the address changes.
 const managerPrefix = "id:"
 
-// decodeManager reads a reference; it is written as a bare id.
-func decodeManager(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	manager, err := optional[reference](raw)
-	if err != nil || manager.ID == "" {
-		return spec.Text(""), err
+// managerValue is of what is read as a reference, and written as a bare id.
+func managerValue(manager reference) spec.Value {
+	if manager.ID == "" {
+		return spec.Text("")
 	}
-	return spec.Text(managerPrefix + manager.ID), nil
+	return spec.Text(managerPrefix + manager.ID)
 }
 
 // encodeManager finds the user with that address: one that is known, else one that a search finds.
@@ -250,10 +224,7 @@ type employer struct {
 	DateHire     string `json:"dateHire"`
 }
 
-func decodeEmployer(_ *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	e, err := optional[employer](raw)
-	return spec.EmployerOf(spec.EmployerInfo(e)), err
-}
+func employerValue(e employer) spec.Value { return spec.EmployerOf(spec.EmployerInfo(e)) }
 
 // encodeEmployer names every part that is to have a value, and those that are to lose one. Whether the API
 // replaces the object or merges it is not known; so the outcome is the same.
@@ -283,17 +254,16 @@ type place struct {
 	Definition *named `json:"locationDefinition,omitempty"`
 }
 
-func decodeLocations(r *reading, _ *user, raw json.RawMessage) (spec.Value, error) {
-	list, err := optional[[]place](raw)
-	places := make([]spec.Location, 0, len(list))
-	for _, p := range list {
+func locationsValue(x *names.Index, list []place) spec.Value {
+	places := make([]spec.Location, len(list))
+	for i, p := range list {
 		at := named{ID: p.ID}
 		if p.Definition != nil {
 			at = *p.Definition
 		}
-		places = append(places, spec.Location{Name: r.label(spec.KindLocation, at), Notes: p.Notes})
+		places[i] = spec.Location{Name: x.Label(at.ID, at.Name), Notes: p.Notes}
 	}
-	return spec.LocationList(places), err
+	return spec.LocationList(places)
 }
 
 func encodeLocations(ctx context.Context, d *Directory, _ *plan.Change, v spec.Value) (any, error) {
@@ -309,16 +279,6 @@ func encodeLocations(ctx context.Context, d *Directory, _ *plan.Change, v spec.V
 	return places, err
 }
 
-func decodePhones(_ *reading, u *user, raw json.RawMessage) (v spec.Value, err error) {
-	u.contacts, err = contact.Decode(raw)
-	return contact.Phones(u.contacts), err
-}
-
-// decodeEmails comes after decodePhones, which has decoded the list that both are in.
-func decodeEmails(_ *reading, u *user, _ json.RawMessage) (spec.Value, error) {
-	return contact.Emails(u.contacts), nil
-}
-
 // encodeContacts is for phones and emails alike: the API replaces the whole list.
 func encodeContacts(_ context.Context, _ *Directory, c *plan.Change, _ spec.Value) (any, error) {
 	known := json.RawMessage("[]")
@@ -326,17 +286,6 @@ func encodeContacts(_ context.Context, _ *Directory, c *plan.Change, _ spec.Valu
 		known = c.Current.Opaque
 	}
 	return contact.Merge(known, after(c, spec.Phones), after(c, spec.Emails))
-}
-
-// contactsAsShown is the user's contacts without white space, so that the same contacts are the same bytes. They are kept
-// as Opaque, so that those which no spec manages are written back as they were. A user without any has [], which is not
-// the same as not knowing.
-func (u *user) contactsAsShown() json.RawMessage {
-	var b bytes.Buffer
-	if raw := u.member("addresses"); raw == nil || json.Compact(&b, raw) != nil {
-		return json.RawMessage("[]")
-	}
-	return b.Bytes()
 }
 
 // withContacts returns the change with what is known of the user, which is read again if its contacts are to be written

@@ -63,8 +63,8 @@ func (c *Client) Stats() Stats {
 // Options returns the options, with the defaults filled in.
 func (c *Client) Options() Options { return c.options }
 
-// BaseURL returns the base URL of the API in its normal form.
-func (c *Client) BaseURL() string { return c.base }
+// API returns the base URL in its normal form: what a state file is bound to.
+func (c *Client) API() string { return c.base }
 
 // Close closes idle connections.
 func (c *Client) Close() {
@@ -83,7 +83,7 @@ type answer struct {
 // Call sends r and returns its answer decoded, after its Check if it has one. The error is a *apply.CallError, or ctx's.
 func Call[T any](ctx context.Context, c *Client, r *Request) (T, error) {
 	var out T
-	_, err := c.Do(ctx, r, func(body []byte) error {
+	_, err := c.Send(ctx, r, func(body []byte) error {
 		var fresh T // of every attempt its own: json would mix an answer into the one before
 		if err := json.Unmarshal(body, &fresh); err != nil {
 			return err
@@ -97,9 +97,9 @@ func Call[T any](ctx context.Context, c *Client, r *Request) (T, error) {
 	return out, err
 }
 
-// Do sends r and hands the body of its answer to decode; nil if the status alone counts. A read is retried as the options
+// Send sends r and hands the body of its answer to decode; nil if the status alone counts. A read is retried as the options
 // say, also if decode fails; a write is not. The correlation id is that of the last answer, "" if there was none.
-func (c *Client) Do(ctx context.Context, r *Request, decode func(body []byte) error) (correlationID string, err error) {
+func (c *Client) Send(ctx context.Context, r *Request, decode func(body []byte) error) (correlationID string, err error) {
 	var body []byte
 	if r.Body != nil {
 		if body, err = json.Marshal(r.Body); err != nil {
@@ -111,9 +111,11 @@ func (c *Client) Do(ctx context.Context, r *Request, decode func(body []byte) er
 		return err
 	}
 	if r.Writes() {
-		return correlationID, send()
+		err = send()
+	} else {
+		err = c.withRetries(ctx, r, send)
 	}
-	return correlationID, c.withRetries(ctx, r, send)
+	return correlationID, err
 }
 
 // sendLimited sends r once as far as its effect goes: a 429 and the first 401 of a token were not carried out.
@@ -121,10 +123,12 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 	var refused []int // tokens that were renewed for this request
 	for {
 		ticket, n, err := c.options.Limiter.Acquire(ctx)
-		if err != nil {
-			return correlation, limiterError(ctx, r, err)
-		}
-		if n < 0 || n >= len(c.slots) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return correlation, fmt.Errorf("%v: %w", r, ctx.Err())
+		case err != nil:
+			return correlation, &apply.CallError{Kind: apply.ErrThrottled, Op: r.String(), Err: err}
+		case n < 0 || n >= len(c.slots):
 			c.options.Limiter.Cancel(ticket, 0)
 			return correlation, &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.slots))}
 		}
@@ -156,14 +160,6 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 		}
 		return correlation, c.result(ctx, r, a, err, decode)
 	}
-}
-
-// limiterError explains why the limiter did not let r pass.
-func limiterError(ctx context.Context, r *Request, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%v: %w", r, ctx.Err())
-	}
-	return &apply.CallError{Kind: apply.ErrThrottled, Op: r.String(), Err: err}
 }
 
 // send makes one request. The timeout starts here, after the wait for the limiter. The answer holds what was received
@@ -204,13 +200,19 @@ func (c *Client) send(ctx context.Context, r *Request, body []byte, token string
 		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, or given up
+	a, err = read(resp)
+	if a.status > 299 {
+		a.body = bytes.ReplaceAll(a.body, []byte(token), []byte(redacted)) // a gateway may quote what it refuses
+	}
+	return a, err
+}
+
+// read reads an answer to its end, or as far as it goes.
+func read(resp *http.Response) (a answer, err error) {
 	a = answer{status: resp.StatusCode, header: resp.Header}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(a.body) > maxAnswer {
 		a.body, err = nil, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
-	}
-	if a.status > 299 {
-		a.body = bytes.ReplaceAll(a.body, []byte(token), []byte(redacted)) // a gateway may quote what it refuses
 	}
 	return a, err
 }

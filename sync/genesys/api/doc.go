@@ -4,7 +4,7 @@
 // # The way of a request
 //
 // A [Request] is of an [Operation], which is a row in the package above: method, path, permissions, and what may be done
-// with it. [Client.Do] takes a ticket from the [Limiter]; the ticket names a token slot, which holds one access token and
+// with it. [Client.Send] takes a ticket from the [Limiter]; the ticket names a token slot, which holds one access token and
 // the budget that the API counts against it. The request is sent, the ticket goes back with the status and the headers,
 // and the answer becomes a value or an *apply.CallError of one kind:
 //

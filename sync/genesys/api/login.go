@@ -7,22 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
-
 	"usersyncd/sync/apply"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// tokenPath is below the login service's base URL.
-const tokenPath = "/oauth/token"
+const tokenPath = "/oauth/token" // below the login service's base URL
 
 const (
 	refusedPause = 5 * time.Minute // after refused credentials: they may be enabled, or rotated
@@ -34,16 +30,15 @@ const (
 )
 
 // A login fetches access tokens, for all slots one at a time: the service counts tokens by the client, so a pause after a
-// failure holds for all of them. x/oauth2 makes the request.
+// failure holds for all of them.
 type login struct {
-	config  clientcredentials.Config
-	client  *http.Client
-	timeout time.Duration // of one request
+	url     string
+	options Options
+	http    *http.Client
 	jitter  *jitter
-	fetched *atomic.Int64
-	log     *slog.Logger
+	count   *counters
 
-	turn chan struct{} // of size 1: held by the slot that fetches
+	turn *semaphore.Weighted // of 1: held by the slot that fetches
 
 	mu       sync.Mutex
 	streak   int         // failures in a row
@@ -52,31 +47,113 @@ type login struct {
 	err      *apply.CallError
 }
 
+// tokenAnswer is the answer of the login service: a token, or what is wrong (AuthResponse and AuthErrorResponse in the
+// vendor's SDK).
+type tokenAnswer struct {
+	Token            string      `json:"access_token"`
+	ExpiresIn        json.Number `json:"expires_in"` // seconds
+	Error            string      `json:"error"`
+	Description      string      `json:"description"`
+	ErrorDescription string      `json:"error_description"`
+}
+
 // fetch asks for a token for the slot with that number; the caller holds the turn. Without a token it returns the pause
 // to make before the next request, and the failure that it is for; or the end of ctx.
-func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause time.Duration, err error) {
+func (l *login) fetch(ctx context.Context, number int) (a tokenAnswer, pause time.Duration, err error) {
 	if pause, err := l.paused(time.Now(), number); pause > 0 {
-		return nil, pause, err
+		return a, pause, err
 	}
-	if ctx.Err() != nil {
-		return nil, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
+	var failure *apply.CallError
+	if ctx.Err() == nil {
+		a, failure = l.request(ctx)
 	}
-	limited, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, l.client), l.timeout)
-	defer cancel()
-	t, err = l.config.Token(limited)
-	if err == nil {
-		l.fetched.Add(1)
+	switch {
+	case ctx.Err() != nil && a.Token == "":
+		return a, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
+	case failure == nil:
+		l.count.tokens.Add(1)
 		l.succeeded()
-		return t, 0, nil
-	}
-	if ctx.Err() != nil {
-		return nil, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
+		return a, 0, nil
 	}
 	now := time.Now()
-	l.failed(now, l.explain(err))
+	l.failed(now, failure)
 	pause, err = l.paused(now, number)
-	l.log.WarnContext(ctx, "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
-	return nil, pause, err
+	l.options.Logger.WarnContext(ctx, "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
+	return tokenAnswer{}, pause, err
+}
+
+// request makes one request. The credentials go into the header as they are, as the vendor's SDK does it; to escape them
+// as a form first, as the RFC asks for, is not what this service expects.
+func (l *login) request(ctx context.Context) (a tokenAnswer, failure *apply.CallError) {
+	began, got := time.Now(), answer{}
+	defer func() {
+		l.options.Logger.DebugContext(ctx, "request", "method", http.MethodPost, "path", tokenPath, "status", got.status, "ms", time.Since(began).Milliseconds())
+	}()
+	ctx, cancel := context.WithTimeout(ctx, l.options.Timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		return a, unreachable(got, err)
+	}
+	r.SetBasicAuth(l.options.ClientID, string(l.options.ClientSecret))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", l.options.userAgent())
+	resp, err := l.http.Do(r)
+	if err != nil {
+		return a, unreachable(got, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	got, err = read(resp)
+	_ = json.Unmarshal(got.body, &a) // an HTML page leaves it empty
+	switch {
+	case got.status != http.StatusOK || a.Error != "":
+		return tokenAnswer{}, l.refusal(got, a)
+	case err == nil && a.Token == "":
+		err = errors.New("the answer has no access token")
+	}
+	if err != nil {
+		return tokenAnswer{}, unreachable(got, err)
+	}
+	return a, nil
+}
+
+// unreachable is the error of a request for a token without a usable answer.
+func unreachable(a answer, err error) *apply.CallError {
+	e := answerError("POST "+tokenPath, a, err)
+	e.Kind, e.Status, e.Message = apply.ErrUnreachable, 0, "no access token could be fetched; check the region or login URL, and the network"
+	return e
+}
+
+// refusal is the error of an answer without a token. Of its text only what the vendor's SDK defines is shown, and without
+// the secret.
+func (l *login) refusal(got answer, a tokenAnswer) *apply.CallError {
+	e := &apply.CallError{
+		Kind: apply.ErrThrottled, Op: "POST " + tokenPath, Status: got.status, Code: foreign(l.redact(a.Error), 100),
+		Message:    foreign(l.redact(cmp.Or(a.ErrorDescription, a.Description, http.StatusText(got.status))), 300),
+		RetryAfter: retryAfter(got.header, time.Now()), CorrelationID: correlationID(got.header, ""),
+	}
+	limited := strings.Contains(strings.ToLower(string(got.body)), "rate limit exceeded")
+	switch {
+	case e.Status >= 500 || e.Status == http.StatusRequestTimeout:
+		e.Kind = apply.ErrUnreachable
+	case e.Status >= 300 && e.Status < 400:
+		e.Kind, e.Message = apply.ErrUnauthorized, "the login service redirects, which is not followed; correct the login URL"+target(got.header)
+	case a.Error == "invalid_client":
+		e.Kind, e.Message = apply.ErrUnauthorized, e.Message+"; check client id, client secret and region"
+	case e.Status >= 400 && e.Status != http.StatusTooManyRequests && !limited:
+		e.Kind, e.Message = apply.ErrUnauthorized, e.Message+"; check that the OAuth client is active, of the grant type client credentials, and of this region"
+	}
+	return e
+}
+
+// redact removes the secret from a text, in every form in which it was sent or a service may quote it.
+func (l *login) redact(s string) string {
+	secret := string(l.options.ClientSecret)
+	for _, form := range []string{base64.StdEncoding.EncodeToString([]byte(l.options.ClientID + ":" + secret)), secret, url.QueryEscape(secret)} {
+		s = strings.ReplaceAll(s, form, redacted)
+	}
+	return s
 }
 
 // paused returns how long the slot with that number may make no request, and why. The first slot is
@@ -107,7 +184,7 @@ func (l *login) succeeded() {
 }
 
 // failed sets the pause after a failure: 1, 4, 16, 60 s and so on, half of it random, or what the
-// endpoint asks for if that is longer.
+// service asks for if that is longer.
 func (l *login) failed(now time.Time, e *apply.CallError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,63 +200,6 @@ func (l *login) failed(now time.Time, e *apply.CallError) {
 		pause = max(pause, l.failures[0].Add(failureSpan).Sub(now))
 	}
 	l.again, l.err = now.Add(pause), e
-}
-
-// explain turns what x/oauth2 reports into our own error. Its text may quote the whole answer, which must not reach a log,
-// so only the fields that the vendor's SDK defines are taken over.
-func (l *login) explain(err error) *apply.CallError {
-	e := &apply.CallError{Kind: apply.ErrThrottled, Op: "POST " + tokenPath}
-	refused := (*oauth2.RetrieveError)(nil)
-	if !errors.As(err, &refused) {
-		e.Kind, e.Err = apply.ErrUnreachable, l.scrub(answerError(e.Op, answer{}, err).Err)
-		e.Message = "no access token could be fetched; check the region or login URL, and the network"
-		return e
-	}
-	var body struct {
-		Error            string `json:"error"`
-		Description      string `json:"description"`
-		ErrorDescription string `json:"error_description"`
-	}
-	_ = json.Unmarshal(refused.Body, &body) // an HTML page leaves it empty
-	a := answer{status: refused.Response.StatusCode, header: refused.Response.Header}
-	e.Status, e.Code = a.status, foreign(l.redact(body.Error), 100)
-	e.Message = foreign(l.redact(cmp.Or(body.ErrorDescription, body.Description, http.StatusText(a.status))), 300)
-	e.RetryAfter = retryAfter(a.header, time.Now())
-	e.CorrelationID = correlationID(a.header, "")
-	limited := strings.Contains(strings.ToLower(string(refused.Body)), "rate limit exceeded")
-	switch {
-	case a.status >= 500 || a.status == http.StatusRequestTimeout:
-		e.Kind = apply.ErrUnreachable
-	case a.status >= 300 && a.status < 400:
-		e.Kind, e.Message = apply.ErrUnauthorized, "the login service redirects, which is not followed; correct the login URL"+target(a.header)
-	case body.Error == "invalid_client":
-		e.Kind, e.Message = apply.ErrUnauthorized, e.Message+"; check client id, client secret and region"
-	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && !limited:
-		e.Kind, e.Message = apply.ErrUnauthorized, e.Message+"; check that the OAuth client is active, of the grant type client credentials, and of this region"
-	}
-	return e
-}
-
-// scrub keeps the error's identity only if its text is free of the secret.
-func (l *login) scrub(err error) error {
-	if text := err.Error(); l.redact(text) != text {
-		return errors.New(l.redact(text))
-	}
-	return err
-}
-
-// redact removes the secret from a text, in every form in which it was sent or a service may quote it.
-func (l *login) redact(s string) string {
-	if l.config.ClientSecret == "" {
-		return s
-	}
-	for _, secret := range []string{
-		base64.StdEncoding.EncodeToString([]byte(l.config.ClientID + ":" + l.config.ClientSecret)),
-		l.config.ClientSecret, url.QueryEscape(l.config.ClientSecret),
-	} {
-		s = strings.ReplaceAll(s, secret, redacted)
-	}
-	return s
 }
 
 // failing returns how often in a row it has failed.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,20 +34,11 @@ type Listing struct {
 	Expect   func(pages int)          // is told how many pages are still to come; may be nil
 }
 
-func (l *Listing) size() int {
-	if l.Size == 0 {
-		return l.Most
-	}
-	return l.Size
-}
+func (l *Listing) size() int { return cmp.Or(l.Size, l.Most) }
 
 // Inconsistent is the error of a listing that contradicts itself.
 func (l *Listing) Inconsistent(problem string) error {
-	what := l.What
-	if what == "" {
-		what = l.Lists
-	}
-	return inconsistent(&l.Request, what+": "+problem)
+	return inconsistent(&l.Request, cmp.Or(l.What, l.Lists)+": "+problem)
 }
 
 func inconsistent(r *Request, problem string) error {
@@ -55,33 +47,11 @@ func inconsistent(r *Request, problem string) error {
 
 // page is one answer of a listing, in the envelope that all listings of the API share. What it does not tell is nil.
 type page[T Entry] struct {
-	Entities  []T  `json:"entities"` // nil: missing, or null
-	Results   []T  `json:"results"`  // of a search, instead of entities
-	Total     *int `json:"total"`    // of all pages
-	PageCount *int `json:"pageCount"`
-}
-
-// cursorPage is one answer of a listing by cursor.
-type cursorPage[T Entry] struct {
-	Entities []T    `json:"entities"`
-	Results  *int   `json:"results"` // entries of this page
-	Cursor   string `json:"cursor"`  // where the next page begins; "" after the last
-}
-
-// convertAll converts entries, and notes their keys in what is known of their page.
-func convertAll[T Entry, U any](entries []T, facts *pageFacts, convert func(T) (U, error)) ([]U, error) {
-	out := make([]U, len(entries))
-	facts.ids = make([]string, len(entries))
-	for i, e := range entries {
-		if facts.ids[i] = e.Key(); facts.ids[i] == "" {
-			return nil, errors.New("an entry without an id")
-		}
-		var err error
-		if out[i], err = convert(e); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	Entities  []T             `json:"entities"` // nil: missing, or null
+	Results   json.RawMessage `json:"results"`  // of a search: the entities; of a listing by cursor: how many this page has
+	Total     *int            `json:"total"`    // of all pages
+	PageCount *int            `json:"pageCount"`
+	Cursor    string          `json:"cursor"` // where the next page begins; "" after the last
 }
 
 // A Reader reads a listing page by page, and converts each entry into what is kept of it: what the API sends is larger.
@@ -90,16 +60,18 @@ type Reader[T Entry, U any] struct {
 	client  *Client
 	convert func(T) (U, error)
 
-	mu    sync.Mutex
-	check pageCheck
-	pages map[int][]U
-	done  bool
-	atCap bool
+	mu     sync.Mutex
+	check  pageCheck
+	pages  map[int][]U
+	cursor string         // of the next page
+	after  map[string]int // by cursor: the page that names it
+	done   bool
+	atCap  bool
 }
 
 // NewReader returns a reader that has read nothing yet.
 func NewReader[T Entry, U any](c *Client, l Listing, convert func(T) (U, error)) *Reader[T, U] {
-	return &Reader[T, U]{Listing: l, client: c, convert: convert, check: newPageCheck(l.size()), pages: map[int][]U{}}
+	return &Reader[T, U]{Listing: l, client: c, convert: convert, check: newPageCheck(l.size()), pages: map[int][]U{}, after: map[string]int{}}
 }
 
 // Read reads the first page alone, since it tells how many there are, and then a few at a time. If it does not tell, Read
@@ -108,12 +80,12 @@ func (r *Reader[T, U]) Read(ctx context.Context) error {
 	if err := r.read(ctx, 1); err != nil {
 		return err
 	}
-	for n := 2; !r.isDone(); {
-		to := r.count()
+	for n := 2; ; {
+		to, done := r.progress()
 		if to == 0 && r.Body == nil { // not told; of a search it would be
 			to = n
 		}
-		if n > to {
+		if done || n > to {
 			return nil
 		}
 		if err := r.readTo(ctx, n, to); err != nil {
@@ -121,14 +93,16 @@ func (r *Reader[T, U]) Read(ctx context.Context) error {
 		}
 		n = to + 1
 	}
-	return nil
 }
 
 // readTo reads the pages from one to another, or to the end if that comes before.
 func (r *Reader[T, U]) readTo(ctx context.Context, from, to int) error {
 	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(max(r.Parallel, 1))
-	for n := from; n <= to && !r.isDone() && group.Err() == nil; n++ {
+	for n := from; n <= to && group.Err() == nil; n++ {
+		if _, done := r.progress(); done {
+			break
+		}
 		if r.Expect != nil {
 			r.Expect(to - n + 1)
 		}
@@ -140,36 +114,32 @@ func (r *Reader[T, U]) readTo(ctx context.Context, from, to int) error {
 	return ctx.Err() // else pages that were not begun would count as read
 }
 
+// progress returns how many pages there are, 0 if that is not told, and whether the last one was read.
+func (r *Reader[T, U]) progress() (pages int, done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.check.count(), r.done
+}
+
 // read reads one page.
 func (r *Reader[T, U]) read(ctx context.Context, n int) error {
-	request, size := r.Request, r.size()
-	if r.Body != nil {
-		request.Body = r.Body(size, n)
-	} else {
-		request.Query = url.Values{}
-		maps.Copy(request.Query, r.Query)
-		request.Query.Set("pageSize", strconv.Itoa(size))
-		request.Query.Set("pageNumber", strconv.Itoa(n))
-	}
-	facts, kept := pageFacts{total: unknown, pageCount: unknown}, []U(nil)
-	_, err := r.client.Do(ctx, &request, func(body []byte) (err error) {
-		var p page[T]
+	var p page[T]
+	var facts pageFacts
+	var kept []U
+	_, err := r.client.Send(ctx, r.request(n), func(body []byte) (err error) {
+		p = page[T]{}
 		if err := json.Unmarshal(body, &p); err != nil {
 			return err
 		}
-		facts = pageFacts{listed: p.Entities != nil, total: told(p.Total), pageCount: told(p.PageCount)}
-		if r.Body != nil { // a search without a hit may leave the list out
-			p.Entities, facts.listed = p.Results, p.Results != nil || facts.total == 0
-		}
-		kept, err = convertAll(p.Entities, &facts, r.convert)
+		facts, kept, err = r.decode(p)
 		return err
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	beyond := r.Cap > 0 && n*size > r.Cap
+	beyond := r.Cap > 0 && n*r.size() > r.Cap
 	e := (*apply.CallError)(nil)
 	switch {
-	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, size):
+	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size()):
 		r.done, r.atCap = true, true
 		return nil
 	case err != nil:
@@ -179,27 +149,74 @@ func (r *Reader[T, U]) read(ctx context.Context, n int) error {
 		return r.Inconsistent(problem)
 	}
 	r.pages[n] = kept
-	r.done = r.done || len(kept) == 0 || r.Uncounted && len(kept) < size
+	r.done = r.done || len(kept) == 0 || r.Uncounted && len(kept) < r.size() || r.ByCursor && p.Cursor == ""
+	if other, again := r.after[p.Cursor]; r.ByCursor && again && !r.done {
+		return r.Inconsistent(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
+	}
+	r.cursor, r.after[p.Cursor] = p.Cursor, n
 	return nil
 }
 
+// request asks for one page.
+func (r *Reader[T, U]) request(n int) *Request {
+	request := r.Request
+	if r.Body != nil {
+		request.Body = r.Body(r.size(), n)
+		return &request
+	}
+	request.Query = url.Values{"pageSize": {strconv.Itoa(r.size())}}
+	maps.Copy(request.Query, r.Query)
+	switch {
+	case !r.ByCursor:
+		request.Query.Set("pageNumber", strconv.Itoa(n))
+	case r.cursor != "":
+		request.Query.Set("cursor", r.cursor)
+	}
+	return &request
+}
+
+// decode converts the entries of a page.
+func (r *Reader[T, U]) decode(p page[T]) (facts pageFacts, kept []U, err error) {
+	facts = pageFacts{listed: p.Entities != nil, total: told(p.Total), pageCount: told(p.PageCount)}
+	if r.Body != nil {
+		if p.Entities, err = optional[[]T](p.Results); err != nil {
+			return facts, nil, err
+		}
+		facts.listed = p.Entities != nil || facts.total == 0 // without a hit the list may be left out
+	}
+	if r.ByCursor {
+		count, err := optional[*int](p.Results)
+		if err != nil {
+			return facts, nil, err
+		}
+		facts.total = told(count)
+	}
+	kept, facts.ids = make([]U, len(p.Entities)), make([]string, len(p.Entities))
+	for i, e := range p.Entities {
+		if facts.ids[i] = e.Key(); facts.ids[i] == "" {
+			return facts, nil, errors.New("an entry without an id")
+		}
+		if kept[i], err = r.convert(e); err != nil {
+			return facts, nil, err
+		}
+	}
+	return facts, kept, nil
+}
+
+// optional decodes a member that may be missing.
+func optional[V any](raw json.RawMessage) (v V, err error) {
+	if len(raw) > 0 {
+		err = json.Unmarshal(raw, &v)
+	}
+	return v, err
+}
+
+// told is a count, or unknown.
 func told(n *int) int {
 	if n == nil {
 		return unknown
 	}
 	return *n
-}
-
-func (r *Reader[T, U]) isDone() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.done
-}
-
-func (r *Reader[T, U]) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.check.count()
 }
 
 // All returns what the pages showed, in their order.
@@ -240,47 +257,6 @@ func ReadAll[T Entry, U any](ctx context.Context, c *Client, l Listing, convert 
 		}
 		return all, nil
 	})
-}
-
-// ReadByCursor reads all pages of a listing by cursor, which tells no total. Whether a page that is empty, but names
-// another, is the last one is not known: it is taken for the last, and the caller must know otherwise whether entries are
-// missing.
-func ReadByCursor[T Entry, U any](ctx context.Context, c *Client, l Listing, convert func(T) (U, error)) (all []U, err error) {
-	check, cursor := newPageCheck(l.size()), ""
-	pageOf := map[string]int{} // by cursor
-	for n := 1; ; n++ {
-		request := l.Request
-		request.Query = maps.Clone(l.Query)
-		request.Query.Set("pageSize", strconv.Itoa(l.size()))
-		if cursor != "" {
-			request.Query.Set("cursor", cursor)
-		}
-		var facts pageFacts
-		var kept []U
-		_, err := c.Do(ctx, &request, func(body []byte) (err error) {
-			var p cursorPage[T]
-			if err := json.Unmarshal(body, &p); err != nil {
-				return err
-			}
-			cursor = p.Cursor
-			facts = pageFacts{listed: p.Entities != nil, total: told(p.Results), pageCount: unknown}
-			kept, err = convertAll(p.Entities, &facts, convert)
-			return err
-		})
-		if err != nil {
-			return all, err
-		}
-		if problem := check.add(n, facts); problem != "" {
-			return nil, l.Inconsistent(problem)
-		}
-		if all = append(all, kept...); cursor == "" || len(kept) == 0 {
-			return all, nil
-		}
-		if other, again := pageOf[cursor]; again {
-			return nil, l.Inconsistent(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
-		}
-		pageOf[cursor] = n
-	}
 }
 
 // ReadList makes a read whose answer is a list without pages. An answer in which has finds no list is not an empty list.

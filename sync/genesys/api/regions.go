@@ -44,19 +44,17 @@ func Regions() []string {
 // may be spelled in upper case or with underscores, as the vendor's CLI does, or be the domain itself.
 func Endpoints(region string) (api, login string, err error) {
 	name := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(region)), "_", "-")
-	domain, ok := domains[name]
-	for _, d := range domains {
-		if !ok && d == name {
-			domain, ok = d, true
-		}
+	domain := domains[name]
+	if slices.Contains(slices.Collect(maps.Values(domains)), name) {
+		domain = name
 	}
-	if ok {
+	near := text.Suggest(name, Regions())
+	switch {
+	case domain != "":
 		return "https://api." + domain, "https://login." + domain, nil
-	}
-	if name == "" {
+	case name == "":
 		return "", "", fmt.Errorf("no region given: one of %s", strings.Join(Regions(), ", "))
-	}
-	if near := text.Suggest(name, Regions()); near != "" {
+	case near != "":
 		return "", "", fmt.Errorf("unknown region %q: did you mean %q?", region, near)
 	}
 	return "", "", fmt.Errorf("unknown region %q: one of %s", region, strings.Join(Regions(), ", "))

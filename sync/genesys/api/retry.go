@@ -7,28 +7,29 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"usersyncd/sync/apply"
 )
 
-// withRetries makes a read until another attempt would not change the outcome. No ticket is held in a pause.
+// withRetries makes a read until another attempt would not change the outcome. The pauses double from MinWait to MaxWait;
+// no ticket is held in them.
 func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() error) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	wait := c.options.Retry.MinWait
+	for left := c.options.Retry.Max; ; left-- {
 		err := attempt()
-		if err != nil && !c.temporary(err) {
-			return struct{}{}, backoff.Permanent(err)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return fmt.Errorf("%v: %w", r, ctx.Err())
+		case err == nil || left == 0 || !c.temporary(err):
+			return err
 		}
-		return struct{}{}, err
-	},
-		backoff.WithBackOff(&pauses{left: c.options.Retry.Max, next: c.options.Retry.MinWait, retry: *c.options.Retry, jitter: c.jitter}),
-		backoff.WithMaxElapsedTime(0),
-		backoff.WithNotify(func(error, time.Duration) { c.count.retried.Add(1) }),
-	)
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("%v: %w", r, ctx.Err())
+		c.count.retried.Add(1)
+		select {
+		case <-time.After(c.jitter.equal(wait)):
+		case <-ctx.Done():
+			return fmt.Errorf("%v: %w", r, ctx.Err())
+		}
+		wait = min(2*wait, c.options.Retry.MaxWait)
 	}
-	return err
 }
 
 // temporary reports whether another attempt may succeed.
@@ -39,25 +40,3 @@ func (c *Client) temporary(err error) bool {
 	}
 	return errors.Is(err, apply.ErrUncertain) && !errors.As(err, &certificate)
 }
-
-// pauses doubles from MinWait to MaxWait, Max times, with equal jitter. (The library's own
-// exponential pauses draw from the global source, which a test cannot seed.)
-type pauses struct {
-	left   int
-	next   time.Duration
-	retry  Retry
-	jitter *jitter
-}
-
-// NextBackOff implements backoff.BackOff.
-func (p *pauses) NextBackOff() time.Duration {
-	if p.left == 0 {
-		return backoff.Stop
-	}
-	d := p.next
-	p.left, p.next = p.left-1, min(2*p.next, p.retry.MaxWait)
-	return p.jitter.equal(d)
-}
-
-// Reset implements backoff.BackOff.
-func (p *pauses) Reset() { p.left, p.next = p.retry.Max, p.retry.MinWait }

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"usersyncd/sync/apply"
 )
 
@@ -17,9 +15,7 @@ const (
 	longestLife  = 24 * time.Hour  // the vendor's default; the legal maximum is 48 h
 )
 
-// A tokenSlot keeps one access token: fetched when first needed, renewed before it expires, by one caller at
-// a time. x/oauth2's own reuse is not used, as it ignores the caller's context, asks a failing endpoint
-// once for every caller, and keeps a revoked token for its whole life.
+// A tokenSlot keeps one access token: fetched when first needed, renewed before it expires, by one caller at a time.
 type tokenSlot struct {
 	login  *login
 	number int // 0 is the first, which is needed; the others are spare
@@ -37,32 +33,23 @@ func (s *tokenSlot) Token(ctx context.Context) (token string, pause time.Duratio
 	if token != "" && !renew {
 		return token, 0, nil
 	}
-	select {
-	case s.login.turn <- struct{}{}:
-	default:
+	if !s.login.turn.TryAcquire(1) {
 		if token != "" {
 			return token, 0, nil // it is being renewed, and still valid
 		}
-		select {
-		case s.login.turn <- struct{}{}:
-		case <-ctx.Done():
-			return "", 0, fmt.Errorf("waiting for an access token: %w", ctx.Err())
+		if err := s.login.turn.Acquire(ctx, 1); err != nil {
+			return "", 0, fmt.Errorf("waiting for an access token: %w", err)
 		}
 	}
-	defer func() { <-s.login.turn }()
-	return s.renew(ctx)
-}
-
-// renew fetches a token if one is still needed; the caller holds the turn.
-func (s *tokenSlot) renew(ctx context.Context) (token string, pause time.Duration, err error) {
-	if token, renew := s.current(time.Now()); token != "" && !renew {
+	defer s.login.turn.Release(1)
+	if token, renew = s.current(time.Now()); token != "" && !renew { // somebody else has renewed it
 		return token, 0, nil
 	}
-	t, pause, err := s.login.fetch(ctx, s.number)
-	if t != nil {
-		return s.keep(time.Now(), t), 0, nil
+	a, pause, err := s.login.fetch(ctx, s.number)
+	if err == nil {
+		return s.keep(time.Now(), a), 0, nil
 	}
-	if token, _ := s.current(time.Now()); token != "" && pause > 0 {
+	if token, _ = s.current(time.Now()); token != "" && pause > 0 {
 		return token, 0, nil // the old one is still valid
 	}
 	return "", pause, err
@@ -87,16 +74,16 @@ func (s *tokenSlot) current(now time.Time) (token string, renew bool) {
 	return s.token, !now.Before(s.renewAt)
 }
 
-func (s *tokenSlot) keep(now time.Time, t *oauth2.Token) string {
-	life := t.Expiry.Sub(now)
-	if t.Expiry.IsZero() || life <= 0 {
+func (s *tokenSlot) keep(now time.Time, a tokenAnswer) string {
+	seconds, _ := a.ExpiresIn.Int64() // 0 if it is missing
+	life := min(time.Duration(min(seconds, int64(longestLife/time.Second)))*time.Second, longestLife)
+	if life <= 0 {
 		life = shortestLife
 	}
-	life = min(life, longestLife)
 	early := min(max(time.Minute, life/20), life/2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.token, s.expires, s.renewAt = t.AccessToken, now.Add(life), now.Add(life-early)
+	s.token, s.expires, s.renewAt = a.Token, now.Add(life), now.Add(life-early)
 	return s.token
 }
 
@@ -124,7 +111,7 @@ func (c *Client) tryAnother(number int, pause time.Duration, failure error) bool
 }
 
 // TokenURL is where the login service gives out access tokens.
-func (c *Client) TokenURL() string { return c.login.config.TokenURL }
+func (c *Client) TokenURL() string { return c.login.url }
 
 // Login fetches an access token, in one attempt, unless there is a valid one.
 func (c *Client) Login(ctx context.Context) error {

@@ -4,6 +4,7 @@ package contact
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,14 +26,6 @@ var (
 	phoneTypes = []string{"work", "work2", "work3", "work4", "home", "mobile", "other"}
 	emailTypes = []string{"work", "home"}
 )
-
-// Decode reads a user's addresses; none at all is no contact.
-func Decode(addresses json.RawMessage) (list []Contact, err error) {
-	if len(addresses) == 0 {
-		return nil, nil
-	}
-	return list, json.Unmarshal(addresses, &list)
-}
 
 // Phones is the telephone numbers among contacts, as a spec would have them.
 func Phones(list []Contact) spec.Value {
@@ -133,11 +126,8 @@ func (c Contact) email() (spec.EmailAddress, bool) {
 // the API knows of it, such as an integration.
 func Merge(known json.RawMessage, phones, emails spec.Value) ([]map[string]json.RawMessage, error) {
 	var raw []map[string]json.RawMessage
-	if err := json.Unmarshal(known, &raw); err != nil {
-		return nil, fmt.Errorf("the contacts known so far: %w", err)
-	}
-	list, err := Decode(known)
-	if err != nil {
+	var list []Contact
+	if err := errors.Join(json.Unmarshal(known, &raw), json.Unmarshal(known, &list)); err != nil {
 		return nil, fmt.Errorf("the contacts known so far: %w", err)
 	}
 	wantPhones, err := decode[spec.Phone](phones)

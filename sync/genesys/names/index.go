@@ -48,40 +48,32 @@ func (e Entity) GroupVersion() int {
 // An Index finds the ids of names, and the names of ids, among all entities of one kind. A name that several have is
 // written "Name (id)"; that form is understood of any.
 type Index struct {
-	Kind   spec.Kind
-	Read   time.Time // when it was read
 	ByID   map[string]*Entity
-	ByName map[string][]*Entity // by the name as a spec would have it
+	ByName map[string][]*Entity
 	Home   string               // id of the home division
+	Read   time.Time            // when it was read
 	Missed map[string]time.Time // names that were looked for in vain, and when
 
+	kind   spec.Kind
 	plural string
-	labels map[string]string // by id
 }
 
 // NewIndex returns an index of the entities. plural is what they are called in messages.
 func NewIndex(kind spec.Kind, plural string, entities []Entity, now time.Time) *Index {
 	x := &Index{
-		Kind: kind, Read: now, ByID: make(map[string]*Entity, len(entities)), ByName: make(map[string][]*Entity, len(entities)),
-		Missed: map[string]time.Time{}, plural: plural, labels: make(map[string]string, len(entities)),
+		ByID: make(map[string]*Entity, len(entities)), ByName: make(map[string][]*Entity, len(entities)),
+		Read: now, Missed: map[string]time.Time{}, kind: kind, plural: plural,
 	}
 	for i := range entities {
 		e := &entities[i]
 		if strings.EqualFold(e.State, "deleted") || x.ByID[e.ID] != nil {
 			continue
 		}
-		name := spec.Text(e.Name).Text() // as a spec would have it
+		e.Name = spec.Text(e.Name).Text() // as a spec would have it
 		x.ByID[e.ID] = e
-		x.ByName[name] = append(x.ByName[name], e)
+		x.ByName[e.Name] = append(x.ByName[e.Name], e)
 		if e.Home {
 			x.Home = e.ID
-		}
-	}
-	for name, same := range x.ByName {
-		for _, e := range same {
-			if x.labels[e.ID] = name; len(same) > 1 {
-				x.labels[e.ID] = withID(name, e.ID)
-			}
 		}
 	}
 	return x
@@ -91,10 +83,14 @@ func withID(name, id string) string { return name + " (" + id + ")" }
 
 // Label is what a spec calls the entity. One that the index does not have keeps its id in its name.
 func (x *Index) Label(id, name string) string {
-	if l, ok := x.labels[id]; ok {
-		return l
+	e := x.ByID[id]
+	switch {
+	case e == nil:
+		return withID(name, id)
+	case len(x.ByName[e.Name]) > 1:
+		return withID(e.Name, id)
 	}
-	return withID(name, id)
+	return e.Name
 }
 
 // Find returns the id that a name means, or what is wrong with it.
@@ -113,8 +109,8 @@ func (x *Index) Find(name string) (id, wrong string) {
 			len(same), x.plural, spec.Text(name).Display(), strings.Join(forms, " or "))
 	}
 	if id := IDIn(name); x.ByID[id] != nil {
-		if label := x.labels[id]; label != name {
-			return "", fmt.Sprintf("that %s is called %s; write it so", x.Kind, spec.Text(label).Display())
+		if label := x.Label(id, ""); label != name {
+			return "", fmt.Sprintf("that %s is called %s; write it so", x.kind, spec.Text(label).Display())
 		}
 		return id, ""
 	}
@@ -131,7 +127,7 @@ func IDIn(name string) string {
 
 func (x *Index) unknown(name string) string {
 	candidates := slices.Sorted(maps.Keys(x.ByName))
-	message := fmt.Sprintf("no %s is called %s", x.Kind, spec.Text(name).Display())
+	message := fmt.Sprintf("no %s is called %s", x.kind, spec.Text(name).Display())
 	near := text.Suggest(name, candidates)
 	if i := slices.IndexFunc(candidates, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
 		near = candidates[i]

@@ -1,12 +1,16 @@
-package genesys_test
+package api_test
 
 import (
 	"strings"
 	"testing"
 
-	"usersyncd/sync/genesys"
 	"usersyncd/sync/genesys/api"
 )
+
+const base = "https://api.example.test"
+
+// unlimited is a limiter that is never asked.
+type unlimited struct{ api.Limiter }
 
 func TestEndpoints(t *testing.T) {
 	if n := len(api.Regions()); n != 18 {
@@ -23,9 +27,9 @@ func TestEndpoints(t *testing.T) {
 		{"moon", "", "", "one of ap-northeast-1, "},
 		{"", "", "", "no region given"},
 	} {
-		api, login, err := api.Endpoints(tt.region)
-		if api != tt.api || login != tt.login || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-			t.Errorf("Endpoints(%q) = %q, %q, %v", tt.region, api, login, err)
+		base, login, err := api.Endpoints(tt.region)
+		if base != tt.api || login != tt.login || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("Endpoints(%q) = %q, %q, %v", tt.region, base, login, err)
 		}
 	}
 }
@@ -47,7 +51,7 @@ func TestNewChecksURLs(t *testing.T) {
 		{"ftp://api.mypurecloud.com", "", "not a base URL"},
 		{"", "", "not a base URL"},
 	} {
-		_, err := genesys.New(api.Options{API: tt.api, Login: tt.login, ClientID: "id", ClientSecret: "x", Limiter: &books{}})
+		_, err := api.New(api.Options{API: tt.api, Login: tt.login, ClientID: "id", ClientSecret: "x", Limiter: unlimited{}})
 		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("New(%q, %q): %v, want %q", tt.api, tt.login, err, tt.err)
 		}
@@ -59,19 +63,19 @@ func TestNewChecksURLs(t *testing.T) {
 
 func TestNewNeedsCredentialsAndLimiter(t *testing.T) {
 	for _, o := range []api.Options{
-		{API: apiURL, ClientSecret: "x", Limiter: &books{}},
-		{API: apiURL, ClientID: "id", Limiter: &books{}},
-		{API: apiURL, ClientID: "id", ClientSecret: "x"},
+		{API: base, ClientSecret: "x", Limiter: unlimited{}},
+		{API: base, ClientID: "id", Limiter: unlimited{}},
+		{API: base, ClientID: "id", ClientSecret: "x"},
 	} {
-		if _, err := genesys.New(o); err == nil {
+		if _, err := api.New(o); err == nil {
 			t.Errorf("New(%+v) gave no error", o)
 		}
 	}
 }
 
 func TestAPIIsNormalised(t *testing.T) {
-	d, _ := open(t, &fake{}, func(o *api.Options) { o.API = "https://api.example.test/" })
-	if d.API() != apiURL {
-		t.Errorf("API() = %q", d.API())
+	c, err := api.New(api.Options{API: base + "/", ClientID: "id", ClientSecret: "x", Limiter: unlimited{}})
+	if err != nil || c.API() != base {
+		t.Errorf("API() = %q, %v", c.API(), err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"usersyncd/sync/genesys/sim"
 )
 
-// doors is an adjustment: so many tokens.
-func doors(n int) func(*api.Options) { return func(o *api.Options) { o.Tokens = n } }
+// slots is an adjustment: so many tokens.
+func slots(n int) func(*api.Options) { return func(o *api.Options) { o.Tokens = n } }
 
 // A further token cannot be had, for whatever reason: the first one does the work, no call fails, and the
 // login service is asked rarely.
@@ -151,12 +151,12 @@ func TestRefusedTokenIsReplacedInItsPlace(t *testing.T) {
 		}
 		return userReply(r, body)
 	}}
-	d, b := open(t, f, doors(3))
-	for _, b.door = range []int{0, 1, 2} {
+	d, b := open(t, f, slots(3))
+	for _, b.slot = range []int{0, 1, 2} {
 		get(t, d)
 	}
 	revoked["t2"] = true
-	for _, b.door = range []int{1, 0, 1, 2} {
+	for _, b.slot = range []int{1, 0, 1, 2} {
 		get(t, d)
 	}
 	if got := strings.Join(used, " "); got != "t1 t2 t3 t2 t4 t1 t4 t3" {
@@ -170,7 +170,7 @@ func TestCallMeetsSeveralRefusedTokens(t *testing.T) {
 	f := &fake{api: func(r *http.Request, body string) reply {
 		switch r.Header.Get("Authorization") {
 		case "Bearer t1":
-			b.door = 1 // the limiter goes on with the other
+			b.slot = 1 // the limiter goes on with the other
 			return jsonReply(401, `{}`)
 		case "Bearer t2":
 			return jsonReply(401, `{}`)

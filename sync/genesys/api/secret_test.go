@@ -1,4 +1,4 @@
-package genesys_test
+package api_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
 	"usersyncd/sync/genesys/api"
 )
 
