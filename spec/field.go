@@ -191,7 +191,7 @@ type Ref struct {
 	Name string // as in the spec; "Name (id)" where several things have the name
 }
 
-// AllDivisions, as a division of a role, means all of them, future ones too.
+// AllDivisions as a division of a role, means all of them, future ones too.
 const AllDivisions = "*"
 
 func textRef(kind Kind) func(Value) []Ref {

@@ -34,7 +34,7 @@ func TestExitCodes(t *testing.T) {
 			refused(process{}, &usersync.Result{Changed: 500, Pending: 380}, &apply.CallError{
 				Kind: apply.ErrThrottled, Op: "PATCH /u", Err: &aimd.ParkedError{Until: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
 			}), 5,
-			"usersyncd: PATCH /u: throttled: the API asks for a longer pause than is waited for: no request before 2026-03-01T10:00:00Z\n" +
+			"usersyncd: PATCH /u: throttled: the API asks for a pause that is too long to wait for: no request before 2026-03-01T10:00:00Z\n" +
 				"left to do: 380 of 500 users; run it again after 2026-03-01T10:00:00Z",
 		},
 		{refused(process{}, nil, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, and the next run does the rest"},

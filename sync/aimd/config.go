@@ -1,6 +1,7 @@
 package aimd
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -8,62 +9,62 @@ import (
 
 // The defaults of a Config.
 const (
-	// DefaultStartRate is the vendor's documented default, 300 requests a minute and token
-	// (client.credentials.token.rate.per.minute). It only matters until the first headers.
+	// DefaultStartRate is the vendor's documented limit, 300 requests a minute and token
+	// (client.credentials.token.rate.per.minute). It applies until the first headers.
 	DefaultStartRate = 5.0
-	// DefaultMinRate keeps the limiter alive: x/time/rate never recovers a waiter from SetLimit(0).
+	// DefaultMinRate is above 0, as x/time/rate never recovers from SetLimit(0).
 	DefaultMinRate = 0.5
-	// DefaultMaxRate bounds a rush; the cap on requests in flight usually binds first.
+	// DefaultMaxRate limits a rush; usually MaxInFlight does so first.
 	DefaultMaxRate = 100.0
 	// DefaultBeta is the multiplicative decrease of Chiu and Jain (1989) and of TCP Reno.
 	DefaultBeta = 0.5
-	// DefaultAddStep is the additive increase in requests per second, per second.
+	// DefaultAddStep is the additive increase, in requests/s per second.
 	DefaultAddStep = 0.02
 	// DefaultMaxInFlight is Little's law at the worst latency: 5 requests/s x 2 s.
 	DefaultMaxInFlight = 10
 	// DefaultTailMargin is how long before its end a window's budget is spent.
 	DefaultTailMargin = 2 * time.Second
-	// DefaultRetryAfterCap is the longest gate that is waited for.
+	// DefaultRetryAfterCap is the longest gate that callers wait for.
 	DefaultRetryAfterCap = 10 * time.Minute
-	// DefaultJitter is added to every gate, so that processes do not return as one.
+	// DefaultJitter is added to every gate, so that several processes do not resume at once.
 	DefaultJitter = 100 * time.Millisecond
 
-	// The headers on every counted response, as seen in the vendor's SDK documentation.
+	// The headers of every counted response, according to the vendor's SDK documentation.
 	DefaultCountHeader   = "inin-ratelimit-count"   // requests in this window, this one included
 	DefaultAllowedHeader = "inin-ratelimit-allowed" // requests the window allows
 	DefaultResetHeader   = "inin-ratelimit-reset"   // seconds until the window ends
 )
 
-// What nobody needs to set.
+// Constants that need no configuration.
 const (
-	burst         = 1                // a longer pause must not save up for a burst
-	slowStartStep = 2.0              // req/s per vouched answer: grows e-fold in half a second, and stops when answers stop
-	rushStart     = 20.0             // req/s with which slow start begins if all that is left fits
+	burst         = 1                // a pause must not accumulate a burst
+	slowStartStep = 2.0              // req/s per answer of slow start: the rate grows e-fold in half a second, and stops with the answers
+	rushStart     = 20.0             // req/s at which slow start begins if all remaining work fits
 	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
-	shrinkMin     = 0.9              // a decrease takes at least a tenth
-	goodputShare  = 0.8              // of what was accepted in the last minute, below which a decrease does not go
-	shortestGate  = time.Second / 4  // Retry-After: 0 is no licence to hammer
-	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s used without a Retry-After
-	distrustSpan  = 10 * time.Minute // after a 429 in a window they describe, the headers have not told all: no slow start, no rush
-	maxStrikes    = 8                // failed probes in a row, over at least the cap, that park the limiter
-	failureSpan   = 20               // answers over which failures are counted; more than half of them is one decrease
-	longestPause  = 24 * time.Hour   // longest time believed of a header
+	shrinkMin     = 0.9              // a decrease is at least a tenth
+	goodputShare  = 0.8              // of the requests accepted in the last minute: a decrease does not go below
+	shortestGate  = time.Second / 4  // also after Retry-After: 0
+	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s without Retry-After
+	distrustFor   = 10 * time.Minute // after a 429 within the budget of the headers: no slow start, no rush
+	max429s       = 8                // consecutive failed probes, over at least RetryAfterCap, that park the limiter
+	failureSpan   = 20               // answers; if more than half of them failed, the rate is cut once
+	longestPause  = 24 * time.Hour   // longest time taken from a header
 	minWait       = 50 * time.Microsecond
 )
 
 // Config tunes a Controller. A field that is zero, negative or not a number takes its default.
 type Config struct {
 	StartRate     float64 // requests/s before anything is known
-	MinRate       float64 // requests/s, floor of every pace
-	MaxRate       float64 // requests/s, ceiling of every pace; may be below MinRate, which then follows
-	TotalRate     float64 // requests/s of all tokens of a Pool together; 0: no ceiling of its own
+	MinRate       float64 // requests/s, at least
+	MaxRate       float64 // requests/s, at most; if it is below MinRate, it applies to both
+	TotalRate     float64 // requests/s of all tokens of a Pool together, at most; 0: no limit
 	Beta          float64 // factor of a decrease; at most 0.9
-	AddStep       float64 // requests/s gained per second while the rate is what binds
-	MaxInFlight   int     // requests sent and not answered
+	AddStep       float64 // increase of the rate in requests/s per second, while it is what limits
+	MaxInFlight   int     // requests without an answer, at most
 	TailMargin    time.Duration
-	RetryAfterCap time.Duration // a longer gate parks the limiter instead of being waited for
+	RetryAfterCap time.Duration // a longer gate parks the limiter
 	Jitter        time.Duration // upper bound of the jitter after a gate; negative means none
-	Reserve       float64       // share of each window left to others, 0 to below 1; zero reserves nothing
+	Reserve       float64       // share of each window that is left to other clients, 0 to below 1
 
 	CountHeader, AllowedHeader, ResetHeader string // compared without case
 
@@ -79,18 +80,10 @@ func (cfg Config) withDefaults() Config {
 	positive(&cfg.MaxInFlight, DefaultMaxInFlight)
 	positive(&cfg.TailMargin, DefaultTailMargin)
 	positive(&cfg.RetryAfterCap, DefaultRetryAfterCap)
-	if cfg.Jitter == 0 {
-		cfg.Jitter = DefaultJitter
-	}
-	if cfg.CountHeader == "" {
-		cfg.CountHeader = DefaultCountHeader
-	}
-	if cfg.AllowedHeader == "" {
-		cfg.AllowedHeader = DefaultAllowedHeader
-	}
-	if cfg.ResetHeader == "" {
-		cfg.ResetHeader = DefaultResetHeader
-	}
+	cfg.Jitter = cmp.Or(cfg.Jitter, DefaultJitter)
+	cfg.CountHeader = cmp.Or(cfg.CountHeader, DefaultCountHeader)
+	cfg.AllowedHeader = cmp.Or(cfg.AllowedHeader, DefaultAllowedHeader)
+	cfg.ResetHeader = cmp.Or(cfg.ResetHeader, DefaultResetHeader)
 	if math.IsNaN(cfg.Reserve) || cfg.Reserve < 0 || cfg.Reserve >= 1 {
 		cfg.Reserve = 0
 	}

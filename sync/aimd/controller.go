@@ -7,57 +7,56 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Controller decides when the next request of one token may be sent. It has no clock, no
-// goroutine and does no I/O: every step is told the time. Time never runs backwards inside; a now
-// before the last one counts as the last one. It is not safe for concurrent use.
+// Controller decides when the next request of one token may be sent. It has no clock, no goroutine and does no I/O:
+// every method is given the time. A time before the last one counts as the last one. It is not safe for concurrent use.
 type Controller struct {
 	cfg Config
 	lim *rate.Limiter
 	now time.Time
 
-	rate        float64 // what AIMD has proved, requests/s
-	ramp        float64 // what slow start has reached on the word of the headers; 0 or above rate
-	kept        float64 // the rate as restored, before a tenth was taken; 0 once it has been tried
-	calm        float64 // seconds of answered traffic since the last decrease
-	grownAt     time.Time
-	decreasedAt uint64    // last request sent before the last decrease
-	distrust    time.Time // until then the headers vouch for nothing
-	failures    uint32    // the last answers, one bit each
+	rate          float64 // what AIMD has found, requests/s
+	ramp          float64 // what slow start has reached while trusting the headers; 0 or above rate
+	kept          float64 // the restored rate, before it was reduced by a tenth; 0 once it was used
+	calm          float64 // seconds with answers since the last decrease
+	grownAt       time.Time
+	decreasedAt   uint64    // last request sent before the last decrease
+	distrustUntil time.Time // until then the headers are not trusted
+	failures      uint32    // the last answers, one bit each
 
-	gate        gate
-	unproven    bool   // the next request is a probe
-	probe       uint64 // the probe in flight, or 0
-	strikes     int    // throttled episodes and probes since the last accepted probe
-	firstStrike time.Time
+	gate            gate
+	unproven        bool   // the next request is a probe
+	probe           uint64 // the probe in flight, or 0
+	failures429     int    // episodes and failed probes since the last accepted probe
+	failing429Since time.Time
 
-	win      window
-	learned  learned // in place of the window, where the headers tell of none
-	cold     bool    // nothing has limited the rate yet: no header, no 429, no memory
-	goodput  goodput
-	flights  []flight
-	answered uint64
-	told     bool // Expect has been called
-	expect   int
+	win         window
+	learned     learned // used if the headers describe no window
+	cold        bool    // nothing has limited the rate yet: no headers, no 429, no memory
+	goodput     goodput
+	flights     []flight
+	answered    uint64
+	expectKnown bool // Expect has been called
+	expect      int
 
 	reason  Reason  // what decided the last Acquire
 	eff     float64 // the rate it used
-	limited bool    // it found no token, so the rate was what held us back
+	limited bool    // it found no token, so the rate was the limit
 
-	length  time.Duration // longest time to reset ever told
+	length  time.Duration // longest time to reset of any header
 	latency time.Duration // moving average of accepted requests
-	stats   Stats         // the counters only
+	stats   Stats         // counters only
 }
 
-// flight is a request that was sent and not answered.
+// flight is a request without an answer.
 type flight struct {
 	seq      uint64
 	sentAt   time.Time
 	answered uint64  // requests answered when it was sent
 	eff      float64 // the rate it was sent at
-	reason   Reason  // Rate or Rush if the rate itself held it back
+	reason   Reason  // Rate or Rush if the rate was the limit
 }
 
-// NewController returns a controller that knows nothing yet: its first request is a probe.
+// NewController returns a controller whose first request is a probe.
 func NewController(cfg Config) *Controller {
 	cfg = cfg.withDefaults()
 	return &Controller{
@@ -71,24 +70,12 @@ func NewController(cfg Config) *Controller {
 	}
 }
 
-// Acquire asks to send one request. If ok, the caller sends it and calls OnSend at once. If not,
-// it asks again after wait, or after the next answer if that comes first; a wait of 0 means that
-// only an answer can change anything. See [Controller.Parked] for a wait that is not worth it.
+// Acquire asks to send one request. If ok, the caller calls OnSend and sends it at once. If not, the caller asks again
+// after wait or the next answer, whichever comes first; a wait of 0 means to wait for an answer. See [Controller.Parked].
 func (c *Controller) Acquire(now time.Time) (wait time.Duration, ok bool) {
 	now = c.clamp(now)
-	switch {
-	case c.gate.shut(now):
-		c.reason = Gate
-		return c.gate.until.Sub(now), false
-	case c.probe != 0:
-		c.reason = Probe
-		return 0, false
-	case len(c.flights) >= c.cfg.MaxInFlight:
-		c.reason = InFlight
-		return 0, false
-	case c.win.live(now) && c.win.left() < 1:
-		c.reason = Exhausted
-		return c.win.wake().Sub(now), false
+	if c.reason, wait = c.blocked(now); c.reason != "" {
+		return wait, false
 	}
 	c.eff, c.reason = c.effective(now)
 	c.lim.SetLimitAt(now, rate.Limit(c.eff))
@@ -100,7 +87,24 @@ func (c *Controller) Acquire(now time.Time) (wait time.Duration, ok bool) {
 	return max(time.Duration(math.Ceil(missing/c.eff*float64(time.Second))), minWait), false
 }
 
-// Parked reports whether the gate is one that should not be waited for, and when it opens.
+// blocked returns why nothing can be sent, and for how long, 0 until an answer comes; "" if something can be.
+func (c *Controller) blocked(now time.Time) (why Reason, wait time.Duration) {
+	switch {
+	case c.gate.shut(now) && c.gate.parked:
+		return Parked, c.gate.until.Sub(now)
+	case c.gate.shut(now):
+		return Gate, c.gate.until.Sub(now)
+	case c.probe != 0:
+		return Probe, 0
+	case len(c.flights) >= c.cfg.MaxInFlight:
+		return InFlight, 0
+	case c.win.live(now) && c.win.left() < 1:
+		return Exhausted, c.win.wake().Sub(now)
+	}
+	return "", 0
+}
+
+// Parked reports whether the gate is longer than Config.RetryAfterCap, and when it opens.
 func (c *Controller) Parked(now time.Time) (until time.Time, parked bool) {
 	now = c.clamp(now)
 	return c.gate.until, c.gate.shut(now) && c.gate.parked
@@ -117,7 +121,6 @@ func (c *Controller) OnSend(now time.Time) (seq uint64) {
 	c.limited = false
 	if c.needsProbe(now) {
 		c.probe = f.seq
-		c.reason = Probe
 	}
 	if c.win.live(now) {
 		c.win.used++
@@ -127,11 +130,11 @@ func (c *Controller) OnSend(now time.Time) (seq uint64) {
 	return f.seq
 }
 
-// Cancel takes back a request that was never sent, such as one whose token could not be had. If pause
-// is not 0, nothing else is sent for so long either.
+// Cancel takes back a request that was not sent, for example because there was no access token. If pause is not 0,
+// nothing is sent for so long.
 func (c *Controller) Cancel(now time.Time, seq uint64, pause time.Duration) {
 	now = c.clamp(now)
-	if _, ok := c.land(seq); !ok {
+	if _, ok := c.removeFlight(seq); !ok {
 		return
 	}
 	if c.probe == seq {
@@ -140,7 +143,7 @@ func (c *Controller) Cancel(now time.Time, seq uint64, pause time.Duration) {
 	if c.win.live(now) && c.win.used > c.win.maxCount {
 		c.win.used--
 	}
-	if c.told {
+	if c.expectKnown {
 		c.expect++
 	}
 	c.stats.Cancelled++
@@ -149,10 +152,9 @@ func (c *Controller) Cancel(now time.Time, seq uint64, pause time.Duration) {
 	}
 }
 
-// Expect tells how many requests are still to be sent. It decides whether the rest may be rushed,
-// so a number that is too low costs politeness and one that is too high costs time; neither costs
-// a 429. Every OnSend counts it down, and every 429 up again.
-func (c *Controller) Expect(n int) { c.told, c.expect = true, max(0, n) }
+// Expect tells how many requests are still to be sent, which decides whether they are rushed. A number that is too low
+// leaves less to others, one that is too high costs time; neither costs a 429. OnSend counts it down, and a 429 up again.
+func (c *Controller) Expect(n int) { c.expectKnown, c.expect = true, max(0, n) }
 
 func (c *Controller) clamp(now time.Time) time.Time {
 	c.now = later(now, c.now)
@@ -162,7 +164,7 @@ func (c *Controller) clamp(now time.Time) time.Time {
 func (c *Controller) needsProbe(now time.Time) bool { return c.unproven || c.win.over(now) }
 
 // land removes seq from the requests in flight.
-func (c *Controller) land(seq uint64) (f flight, ok bool) {
+func (c *Controller) removeFlight(seq uint64) (f flight, ok bool) {
 	for i := range c.flights {
 		if c.flights[i].seq == seq {
 			f = c.flights[i]
@@ -176,7 +178,7 @@ func (c *Controller) land(seq uint64) (f flight, ok bool) {
 	return flight{}, false
 }
 
-// budget is what the headers still vouch for; 0 if nothing can be sent.
+// budget is how many requests the window still allows; 0 if nothing can be sent.
 func (c *Controller) budget(now time.Time) int {
 	if !c.win.live(now) || c.gate.shut(now) {
 		return 0

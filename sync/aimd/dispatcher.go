@@ -8,29 +8,27 @@ import (
 	"time"
 )
 
-// Dispatcher lets concurrent callers through a [Pool], first come, first served. It has no
-// goroutine of its own: the caller at the head of the queue does the waiting, and asks again
-// whenever its time is up, an answer has come or the number of expected requests has changed.
+// Dispatcher makes a [Pool] usable by concurrent callers, first come, first served. It has no goroutine: the caller at
+// the head of the queue asks the pool again when its wait is over, an answer came, or the expected number changed.
 type Dispatcher struct {
 	mu    sync.Mutex
 	p     *Pool
 	queue []*waiter
 }
 
-type waiter struct{ poke chan struct{} } // capacity 1
+type waiter struct{ wake chan struct{} } // capacity 1
 
-// NewDispatcher returns a dispatcher around p, which it then owns.
+// NewDispatcher returns a dispatcher for p, which must not be used directly afterwards.
 func NewDispatcher(p *Pool) *Dispatcher { return &Dispatcher{p: p} }
 
-// Acquire waits for permission to send one request. The ticket must be handed back exactly once,
-// with Release or Cancel. token is the number of the token to send it with. The error is the
-// context's, or a [*ParkedError].
+// Acquire waits for permission to send one request with the token of this number. The ticket must be returned exactly
+// once, with Release or Cancel. The error is the context's, or a [*ParkedError].
 func (d *Dispatcher) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	w := &waiter{poke: make(chan struct{}, 1)}
+	w := &waiter{wake: make(chan struct{}, 1)}
 	d.queue = append(d.queue, w)
-	defer d.leave(w)
+	defer d.dequeue(w)
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, fmt.Errorf("wait for the rate limiter: %w", err)
@@ -50,7 +48,7 @@ func (d *Dispatcher) Acquire(ctx context.Context) (ticket uint64, token int, err
 	}
 }
 
-// sleep waits, without the lock, for a poke, for ctx, or for d if that is not 0.
+// sleep waits, without the lock, for wake, for ctx, or for d if that is not 0.
 func (d *Dispatcher) sleep(ctx context.Context, w *waiter, wait time.Duration) {
 	d.mu.Unlock()
 	defer d.mu.Lock()
@@ -62,55 +60,54 @@ func (d *Dispatcher) sleep(ctx context.Context, w *waiter, wait time.Duration) {
 	}
 	select {
 	case <-due:
-	case <-w.poke:
+	case <-w.wake:
 	case <-ctx.Done():
 	}
 }
 
-// leave takes w out of the queue; whoever is at the head then has to look again.
-func (d *Dispatcher) leave(w *waiter) {
+// dequeue removes w from the queue, and wakes the new head.
+func (d *Dispatcher) dequeue(w *waiter) {
 	i := slices.Index(d.queue, w)
 	d.queue = slices.Delete(d.queue, i, i+1)
-	d.poke()
+	d.wake()
 }
 
-// poke makes the head of the queue ask again.
-func (d *Dispatcher) poke() {
+// wake makes the head of the queue ask again.
+func (d *Dispatcher) wake() {
 	if len(d.queue) == 0 {
 		return
 	}
 	select {
-	case d.queue[0].poke <- struct{}{}:
+	case d.queue[0].wake <- struct{}{}:
 	default: // it has one already
 	}
 }
 
-// Release hands a ticket back with the answer's status, or 0 if none came, and its headers.
+// Release returns a ticket with the status of the answer, 0 if there was none, and its headers.
 func (d *Dispatcher) Release(ticket uint64, status int, header map[string][]string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.p.OnResponse(time.Now(), ticket, status, header)
-	d.poke()
+	d.wake()
 }
 
-// Cancel hands back a ticket whose request was never sent. If that was because its token cannot be
-// had for a while, pause says so: others may be.
+// Cancel returns a ticket whose request was not sent. If pause is not 0, its token is not used for so long.
 func (d *Dispatcher) Cancel(ticket uint64, pause time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.p.Cancel(time.Now(), ticket, pause)
-	d.poke()
+	d.wake()
 }
 
-// Expect tells how many requests are still to be sent, those that wait in Acquire included.
+// Expect tells how many requests are still to be sent, including those that wait in Acquire.
 func (d *Dispatcher) Expect(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.p.Expect(n)
-	d.poke()
+	d.wake()
 }
 
-// Stats returns the limiter's view now.
+// Stats returns the state of the limiter.
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -119,21 +116,21 @@ func (d *Dispatcher) Stats() Stats {
 	return s
 }
 
-// Estimate says how long n more requests will take; see [Pool.Estimate].
+// Estimate returns how long n more requests will take; see [Pool.Estimate].
 func (d *Dispatcher) Estimate(n int) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.p.Estimate(time.Now(), n)
 }
 
-// Memory returns what was learned so far.
+// Memory returns what the limiter has learned.
 func (d *Dispatcher) Memory() Memory {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.p.Memory(time.Now())
 }
 
-// Restore begins with what another process has learned; see [Pool.Restore].
+// Restore starts from the memory of an earlier process; see [Pool.Restore].
 func (d *Dispatcher) Restore(m Memory) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

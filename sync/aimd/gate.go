@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// ErrParked is returned when the API asks for a longer pause than Config.RetryAfterCap, or has
-// answered nothing but 429 for as long. Nothing is sent until the pause is over; whoever wants to
-// go on asks again then.
-var ErrParked = errors.New("the API asks for a longer pause than is waited for")
+// ErrParked is returned while the API asks for a longer pause than Config.RetryAfterCap, or has answered only 429 for as
+// long. No request is sent until the pause is over.
+var ErrParked = errors.New("the API asks for a pause that is too long to wait for")
 
-// ParkedError is an ErrParked that says until when.
+// ParkedError is an ErrParked with the end of the pause.
 type ParkedError struct{ Until time.Time }
 
 func (e *ParkedError) Error() string {
@@ -20,7 +19,7 @@ func (e *ParkedError) Error() string {
 
 func (e *ParkedError) Unwrap() error { return ErrParked }
 
-// gate holds back every request of a token. It never shortens.
+// gate stops all requests of a token until a time. It never shortens.
 type gate struct {
 	until  time.Time
 	parked bool // while it is shut
@@ -28,45 +27,45 @@ type gate struct {
 
 func (g *gate) shut(now time.Time) bool { return now.Before(g.until) }
 
-// extend shuts the gate until a time, unless it is shut for longer.
+// extend closes the gate until a time, unless it is closed for longer.
 func (g *gate) extend(now, until time.Time, park bool) {
 	g.parked = park || g.parked && g.shut(now)
 	g.until = later(g.until, until)
 }
 
-// throttled shuts the gate after a 429, and shrinks the rate if this 429 begins an episode.
+// throttled closes the gate after a 429, and decreases the rate if the 429 begins an episode.
 //
-// An episode is one cause, however many requests it hits: the answers to requests that were sent
-// before the decrease say nothing new. A probe was alone on the wire, so if it fails after a gate,
-// or with the budget spent by others, our rate was not the cause.
+// Answers to requests that were sent before the decrease belong to the same episode. A probe was the only request in
+// flight, so if it fails after a gate, or with the budget spent by others, the rate was not the cause.
 func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, header map[string][]string) {
 	c.stats.Throttled++
-	if c.told {
-		c.expect++ // it will come again
+	if c.expectKnown {
+		c.expect++ // it will be sent again
 	}
 	c.unproven = true
 	asked, hasAsked := retryAfter(header, now)
 
 	if c.win.bias == 0 && c.win.over(now) && c.win.used >= c.win.allowed && hasAsked && asked <= time.Second {
-		// The budget was spent, and the window that should be over is not: the server rounds down.
+		// The budget was spent, and the window has not ended as announced: the server rounds down.
 		c.win.bias = time.Second
 		c.gate.extend(now, later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
 		return
 	}
 
 	fresh := f.seq > c.decreasedAt
-	explained := probe && (c.strikes > 0 || q.hasCount && q.hasAllowed && q.count >= q.allowed)
+	spent := q.hasCount && q.hasAllowed && q.count >= q.allowed
+	explained := probe && (c.failures429 > 0 || spent)
 	if probe || fresh {
-		if c.strikes == 0 {
-			c.firstStrike = now
+		if c.failures429 == 0 {
+			c.failing429Since = now
 		}
-		c.strikes++
+		c.failures429++
 	}
-	k := max(c.strikes, 1)
+	k := max(c.failures429, 1)
 	d := backoff(k - 1)
 	if hasAsked {
 		d = asked
-		if k > 2 { // it was honoured and did not help: the wait may be another layer's
+		if k > 2 { // waiting for it did not help: another layer may need a longer wait
 			d = max(d, backoff(k-2))
 		}
 	}
@@ -77,14 +76,14 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	if fresh && !explained {
 		c.decrease(f, now.Add(d))
 	}
-	if spent := q.hasCount && q.hasAllowed && q.count >= q.allowed; c.win.live(now) && !spent {
-		c.distrust = now.Add(distrustSpan)
+	if c.win.live(now) && !spent {
+		c.distrustUntil = now.Add(distrustFor)
 	}
-	hopeless := k >= maxStrikes && now.Sub(c.firstStrike) >= c.cfg.RetryAfterCap
+	hopeless := k >= max429s && now.Sub(c.failing429Since) >= c.cfg.RetryAfterCap
 	c.gate.extend(now, now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap || hopeless)
 }
 
-// unavailable honours the Retry-After of a 502, 503 or 504. The rate is not to blame.
+// unavailable closes the gate for the Retry-After of a 502, 503 or 504, which does not cut the rate.
 func (c *Controller) unavailable(now time.Time, asked time.Duration) {
 	c.unproven = true
 	d := max(asked, shortestGate)

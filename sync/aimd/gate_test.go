@@ -207,7 +207,7 @@ func TestParkedError(t *testing.T) {
 	if !errors.Is(err, aimd.ErrParked) {
 		t.Error("not an ErrParked")
 	}
-	if want := "the API asks for a longer pause than is waited for: no request before 2026-03-01T09:00:17Z"; err.Error() != want {
+	if want := "the API asks for a pause that is too long to wait for: no request before 2026-03-01T09:00:17Z"; err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}
 }

@@ -2,7 +2,7 @@ package aimd
 
 import "time"
 
-// goodputSpan is for how many seconds accepted requests are counted.
+// goodputSpan is how many seconds of accepted requests are counted.
 const goodputSpan = 60
 
 // goodput counts the accepted requests of the last minute, second by second.
@@ -30,7 +30,7 @@ func (g *goodput) forward(now time.Time) {
 	g.second = second
 }
 
-// rate is what the server has accepted a second, until a gate ends at which nothing was sent since now.
+// rate is how many requests/s the server accepted, up to the end of a gate that begins now.
 func (g *goodput) rate(now, gate time.Time) float64 {
 	if g.start.IsZero() {
 		return 0

@@ -2,12 +2,13 @@ package aimd
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// quota is what one response says about its window. Each part may be missing.
+// quota is the description of the window in one response. Each part may be missing.
 type quota struct {
 	count, allowed                 int
 	reset                          time.Duration
@@ -16,99 +17,60 @@ type quota struct {
 
 func (q quota) complete() bool { return q.hasCount && q.hasAllowed && q.hasReset }
 
-// readQuota reads the three headers. One that is garbled counts as missing; of several values
-// the most careful is taken.
+// readQuota reads the three headers. A malformed one counts as missing; of several values the most careful is taken.
 func (cfg *Config) readQuota(header map[string][]string) (q quota) {
-	for key, values := range header {
-		switch {
-		case strings.EqualFold(key, cfg.CountHeader):
-			if n, ok := whole(values, true); ok {
-				q.count, q.hasCount = max(q.count, n), true
-			}
-		case strings.EqualFold(key, cfg.AllowedHeader):
-			if n, ok := whole(values, false); ok && (!q.hasAllowed || n < q.allowed) {
-				q.allowed, q.hasAllowed = n, true
-			}
-		case strings.EqualFold(key, cfg.ResetHeader):
-			// A window longer than we ever wait is not one we can use.
-			if d, ok := longest(values); ok && d <= cfg.RetryAfterCap {
-				q.reset, q.hasReset = max(q.reset, d), true
-			}
-		}
+	if _, n, ok := numbers(lookup(header, cfg.CountHeader), whole); ok {
+		q.count, q.hasCount = int(n), true
+	}
+	if n, _, ok := numbers(lookup(header, cfg.AllowedHeader), whole); ok {
+		q.allowed, q.hasAllowed = int(n), true
+	}
+	// A window longer than RetryAfterCap is not used.
+	if _, n, ok := numbers(lookup(header, cfg.ResetHeader), seconds); ok && toDuration(n) <= cfg.RetryAfterCap {
+		q.reset, q.hasReset = toDuration(n), true
 	}
 	return q
 }
 
-// whole reads comma-separated whole numbers and returns the largest or the smallest.
-func whole(values []string, largest bool) (n int, ok bool) {
+// numbers parses comma-separated numbers and returns the smallest and the largest. It fails if one is malformed.
+func numbers(values []string, parse func(string) (float64, bool)) (low, high float64, ok bool) {
+	low = math.Inf(1)
 	for _, value := range values {
-		for more := true; more; {
-			var part string
-			part, value, more = strings.Cut(value, ",")
-			v, valid := digits(strings.TrimSpace(part))
+		for part := range strings.SplitSeq(value, ",") {
+			n, valid := parse(strings.TrimSpace(part))
 			if !valid {
-				return 0, false
+				return 0, 0, false
 			}
-			if !ok || (v > n) == largest {
-				n, ok = v, true
-			}
+			low, high, ok = min(low, n), max(high, n), true
 		}
 	}
-	return n, ok
+	return low, high, ok
 }
 
-// longest reads comma-separated seconds and returns the longest.
-func longest(values []string) (d time.Duration, ok bool) {
-	for _, value := range values {
-		for more := true; more; {
-			var part string
-			part, value, more = strings.Cut(value, ",")
-			v, valid := seconds(strings.TrimSpace(part))
-			if !valid {
-				return 0, false
-			}
-			d, ok = max(d, v), true
-		}
-	}
-	return d, ok
+// whole parses up to nine decimal digits.
+func whole(s string) (float64, bool) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return float64(n), err == nil && len(s) <= 9
 }
 
-// digits reads up to nine decimal digits, and nothing else.
-func digits(s string) (n int, ok bool) {
-	if s == "" || len(s) > 9 {
+// seconds parses a decimal number of seconds without sign or exponent. More than a day is a day.
+func seconds(s string) (float64, bool) {
+	if strings.Trim(s, "0123456789.") != "" {
 		return 0, false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-		n = 10*n + int(s[i]-'0')
-	}
-	return n, true
-}
-
-// seconds reads a decimal number of seconds without sign or exponent. More than a day is a day.
-func seconds(s string) (time.Duration, bool) {
-	for i := range len(s) {
-		if (s[i] < '0' || s[i] > '9') && s[i] != '.' {
-			return 0, false
-		}
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 1) {
-		return 0, false
-	}
-	return time.Duration(min(f, longestPause.Seconds()) * float64(time.Second)), true
+	return min(f, longestPause.Seconds()), err == nil || math.IsInf(f, 1)
 }
 
 // retryAfter returns how long a Retry-After header asks to wait, 0 to 24 h: delta-seconds, a
 // fraction, or any of the three forms of an HTTP date (RFC 9110, 5.6.7 and 10.2.3). A date is
 // measured against the response's own Date, as our clock may be wrong. Of several valid values the
-// longest is taken; a negative or garbled one counts as missing.
+// longest is taken; a negative or malformed one counts as missing.
 func retryAfter(header map[string][]string, now time.Time) (d time.Duration, ok bool) {
 	for _, value := range lookup(header, "Retry-After") {
 		value = strings.TrimSpace(value)
-		v, valid := seconds(value)
+		n, valid := seconds(value)
+		v := toDuration(n)
 		if !valid {
 			var until time.Time
 			if until, valid = httpDate(value); valid {
@@ -142,15 +104,17 @@ func httpDate(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// lookup finds a header whatever the case of its key.
-func lookup(header map[string][]string, name string) []string {
-	if values, ok := header[name]; ok {
-		return values
-	}
-	for key, values := range header {
-		if strings.EqualFold(key, name) {
-			return values
+// lookup returns the values of a header, whose key may be in any case.
+func lookup(header map[string][]string, name string) (values []string) {
+	for key, more := range header {
+		if !strings.EqualFold(key, name) {
+			continue
+		}
+		if values == nil {
+			values = more // most have one; this costs no allocation
+		} else {
+			values = slices.Concat(values, more)
 		}
 	}
-	return nil
+	return values
 }

@@ -2,12 +2,12 @@ package aimd
 
 import "time"
 
-// learnFrom is the shortest Retry-After that tells of a window; a bucket's is shorter.
-const learnFrom = 5 * time.Second
+// minLearned is the shortest Retry-After that reveals a window; that of a token bucket is shorter.
+const minLearned = 5 * time.Second
 
-// learned is the window of a server that sends no quota headers, as far as its Retry-After gives it
-// away. It is no budget, only a permission to rush what surely fits: a client that took it for one
-// would keep its share from whoever comes later.
+// learned is the window of a server without quota headers, as its Retry-After reveals it. It is not a budget, only a
+// permission to rush what surely fits: a client that took it for a budget would keep its share from clients that come
+// later.
 type learned struct {
 	quota  int           // requests accepted from the first one to the 429; 0: nothing is known
 	length time.Duration // from the first one to the end of the Retry-After
@@ -16,11 +16,10 @@ type learned struct {
 	accepted int       // since then
 }
 
-// open begins a window with a request sent at now: the first after a gate, or after the end of the
-// window before.
+// open begins a window with the first request after a gate or after the previous window.
 func (l *learned) open(now time.Time) { l.opened, l.accepted = now, 0 }
 
-// accept counts a request that was sent at a time.
+// accept counts a request.
 func (l *learned) accept(sent time.Time) {
 	if l.opened.IsZero() || l.length > 0 && sent.Sub(l.opened) >= l.length {
 		l.open(sent)
@@ -28,18 +27,18 @@ func (l *learned) accept(sent time.Time) {
 	l.accepted++
 }
 
-// throttled takes in a 429 with a Retry-After.
+// throttled processes a 429 with a Retry-After.
 func (l *learned) throttled(now time.Time, asked time.Duration) {
 	switch {
 	case l.accepted == 0:
-	case asked >= learnFrom:
+	case asked >= minLearned:
 		l.quota, l.length = l.accepted, now.Add(asked).Sub(l.opened)
 	case l.accepted < l.quota*3/4: // it was not the window's end
 		l.quota, l.length = 0, 0
 	}
 }
 
-// fits reports whether n more requests find room in the window of now, beside those in flight.
+// fits reports whether n more requests fit into the current window, besides those in flight.
 func (l *learned) fits(now time.Time, n, inFlight int) bool {
 	used := l.accepted
 	if now.Sub(l.opened) >= l.length {

@@ -2,28 +2,27 @@ package aimd
 
 import "time"
 
-// remembered is how long a learned rate is worth anything.
-const remembered = 15 * time.Minute
+// maxMemoryAge is how long a learned rate is used.
+const maxMemoryAge = 15 * time.Minute
 
-// Memory is what a limiter has learned, to be kept over a restart. It holds no token. Times are wall
-// clock.
+// Memory is what a limiter has learned, to be kept over a restart. It holds no access token.
 type Memory struct {
 	Saved  time.Time     `json:"saved"`
 	Tokens []TokenMemory `json:"tokens"`
 }
 
-// TokenMemory is what was learned with one token.
+// TokenMemory is what was learned about one token.
 type TokenMemory struct {
 	Rate   float64       `json:"rate,omitempty"`   // requests/s; 0: nothing has limited it
 	Quota  int           `json:"quota,omitempty"`  // requests a window, as far as known
 	Window time.Duration `json:"window,omitempty"` // its length, in nanoseconds
 	Bias   time.Duration `json:"bias,omitempty"`   // 1 s where the server rounds the time left down
 	Gate   time.Time     `json:"gate,omitzero"`    // no request before
-	Parked bool          `json:"parked,omitempty"` // and not worth waiting for
-	Doubt  time.Time     `json:"doubt,omitzero"`   // until then the headers vouch for nothing
+	Parked bool          `json:"parked,omitempty"` // it is longer than RetryAfterCap
+	Doubt  time.Time     `json:"doubt,omitzero"`   // until then the headers are not trusted
 }
 
-// Memory returns what is worth keeping at now.
+// Memory returns what is to be kept.
 func (p *Pool) Memory(now time.Time) Memory {
 	m := Memory{Saved: now.Round(0)}
 	for i, c := range p.tokens {
@@ -37,21 +36,20 @@ func (p *Pool) Memory(now time.Time) Memory {
 	return m
 }
 
-// Restore begins with what another process has learned: rates that are younger than 15 minutes, at
-// nine tenths, and gates that are still shut. It is called before the first Acquire. A Memory that
-// makes no sense is not believed.
+// Restore starts from the memory of an earlier process: nine tenths of rates that are younger than 15 minutes, and gates
+// that are still closed. It is called before the first Acquire. Implausible values are ignored.
 func (p *Pool) Restore(now time.Time, m Memory) {
 	age := now.Sub(m.Saved)
 	for i, t := range m.Tokens {
 		if i < len(p.tokens) {
-			p.tokens[i].restore(now, t, age >= 0 && age < remembered)
+			p.tokens[i].restore(now, t, age >= 0 && age < maxMemoryAge)
 		}
 	}
 }
 
 func (c *Controller) memory(now time.Time) TokenMemory {
 	m := TokenMemory{Rate: c.kept, Quota: c.learned.quota, Window: c.learned.length, Bias: c.win.bias}
-	if c.kept == 0 && c.stats.Decreases > 0 { // else nothing has limited it yet, and a restart is no worse than a start
+	if c.kept == 0 && c.stats.Decreases > 0 { // else nothing has limited it yet
 		m.Rate = c.rate
 	}
 	if c.win.known {
@@ -60,8 +58,8 @@ func (c *Controller) memory(now time.Time) TokenMemory {
 	if c.gate.shut(now) {
 		m.Gate, m.Parked = c.gate.until.Round(0), c.gate.parked
 	}
-	if now.Before(c.distrust) {
-		m.Doubt = c.distrust.Round(0)
+	if now.Before(c.distrustUntil) {
+		m.Doubt = c.distrustUntil.Round(0)
 	}
 	return m
 }
@@ -75,7 +73,7 @@ func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 		return
 	}
 	if m.Doubt.After(now) {
-		c.distrust = now.Add(min(m.Doubt.Sub(now), distrustSpan))
+		c.distrustUntil = now.Add(min(m.Doubt.Sub(now), distrustFor))
 	}
 	if m.Rate > 0 {
 		c.cold, c.kept = false, min(m.Rate, c.cfg.MaxRate)

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// OnResponse records the answer to request seq: its status, or 0 if none came, and its headers.
-// A request is answered once; an unknown number is ignored.
+// OnResponse records the answer to request seq: its status, or 0 if there was none, and its headers. An unknown seq is
+// ignored.
 func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header map[string][]string) {
 	now = c.clamp(now)
-	f, ok := c.land(seq)
+	f, ok := c.removeFlight(seq)
 	if !ok {
 		return
 	}
@@ -18,10 +18,10 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 		c.probe = 0
 	}
 	if c.win.over(now) {
-		c.ramp = 0 // slow start does not outlive the window that vouched for it
+		c.ramp = 0 // slow start ends with its window
 	}
 	q := c.cfg.readQuota(header)
-	if status == 429 { // before it renews the window, which tells whether the probe was early
+	if status == 429 { // before the window is renewed, which shows whether the probe was early
 		c.throttled(now, f, probe, q, header)
 	}
 	if status != 0 {
@@ -49,20 +49,20 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 	}
 }
 
-// accepted takes in an answer that spent quota: the only thing that opens, and that grows.
+// accepted processes an answer that used quota. Only such answers end probing and raise the rate.
 func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 	c.note(false)
 	c.measure(now.Sub(f.sentAt))
 	c.goodput.add(now)
 	if probe {
-		if c.strikes > 0 { // after a 503 or a pause the window goes on
+		if c.failures429 > 0 { // after a 503 or a pause the window continues
 			c.learned.open(f.sentAt)
 		}
-		c.unproven, c.strikes, c.ramp = c.gate.shut(now), 0, 0      // a straggler may have shut the gate meanwhile
-		if _, why := c.effective(now); why == Rush && c.win.known { // a learned window gives back only what was used before
+		c.unproven, c.failures429, c.ramp = c.gate.shut(now), 0, 0  // a late answer may have closed the gate
+		if _, why := c.effective(now); why == Rush && c.win.known { // a learned window allows no more than was used before
 			c.ramp = min(rushStart, c.cfg.MaxRate)
 		}
-		if !q.complete() && c.win.over(now) { // the headers have gone away
+		if !q.complete() && c.win.over(now) { // the server sends no headers any more
 			c.win = window{bias: c.win.bias, share: c.win.share}
 		}
 	}
@@ -70,10 +70,9 @@ func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 	c.grow(now, f)
 }
 
-// failed takes in an answer that says nothing about the quota. Many of them mean that the server
-// is in trouble, and that slowing down helps.
+// failed processes an answer that says nothing about the quota. If there are many, the server may be overloaded.
 func (c *Controller) failed(f flight) {
-	c.learned.accept(f.sentAt) // it may have spent quota: what fits must not become more by it
+	c.learned.accept(f.sentAt) // it may have used quota
 	c.note(true)
 	if bits.OnesCount32(c.failures) > failureSpan/2 && f.seq > c.decreasedAt {
 		c.failures = 0

@@ -7,46 +7,49 @@ import (
 	"time"
 )
 
-// MaxTokens is the largest Pool. The vendor asks not to mint tokens to get around the limits.
+// MaxTokens is the largest Pool. The vendor asks not to use tokens to get around the limits.
 const MaxTokens = 10
 
 const (
-	openAfter = 2 * time.Second        // work for so long takes another token into use
-	lookEvery = 100 * time.Millisecond // how often it is asked whether there is so much
+	addTokenAfter = 2 * time.Second        // if the tokens in use need longer for the work, another is used
+	checkEvery    = 100 * time.Millisecond // how often that is checked
 )
 
-// Pool spreads requests over several tokens, each with a [Controller] of its own as each has a quota
-// of its own. There is one queue: whichever token is allowed to send takes the next request, so a
-// token that is throttled slows nobody else. Tokens are taken into use one at a time, when there is
-// more work than those in use get done in two seconds, and the last one has answered. Like a
-// Controller, a Pool is told the time, and is not safe for concurrent use.
+// Pool spreads requests over several tokens, each with its own quota and [Controller]. There is one queue: the next token
+// that may send takes the next request, so a throttled token does not delay the others. Tokens are added one at a time,
+// if the tokens in use need more than two seconds for the work, and the last one has got an answer. Like a Controller, a
+// Pool is given the time, and is not safe for concurrent use.
 type Pool struct {
-	total  float64 // requests/s of all tokens, or 0
-	tokens []*Controller
-	used   int       // tokens[:used] are in use
-	looked time.Time // when there was enough for one more was last asked, and denied
-	told   bool
-	expect int
+	total       float64 // requests/s of all tokens, or 0
+	tokens      []*Controller
+	used        int       // tokens[:used] are in use
+	checkedAt   time.Time // when another token was last found unnecessary
+	expectKnown bool
+	expect      int
 }
 
-// NewPool returns a pool of 1 to MaxTokens tokens that knows nothing yet.
+// NewPool returns a pool of 1 to MaxTokens tokens.
 func NewPool(tokens int, cfg Config) *Pool {
 	cfg = cfg.withDefaults()
 	p := &Pool{used: 1, total: cfg.TotalRate}
 	for range min(max(tokens, 1), MaxTokens) {
 		p.tokens = append(p.tokens, NewController(cfg))
 	}
-	p.divide()
+	p.splitRate()
 	return p
 }
 
-// Acquire asks to send one request. If ok, the caller sends it at once, with that token, and hands
-// the ticket back with OnResponse or Cancel. If not, it asks again after wait or the next answer, as
-// with [Controller.Acquire].
+// Acquire asks to send one request. If ok, the caller sends it at once, with that token, and returns the ticket with
+// OnResponse or Cancel. If not, it asks again as with [Controller.Acquire].
 func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Duration, ok bool) {
 	p.share(now)
-	for i, c := range p.tokens[:p.used] {
-		w, ok := c.Acquire(now)
+	for i := 0; i < p.used || p.needsToken(now); i++ {
+		if i == p.used {
+			p.used++
+			p.splitRate()
+			p.share(now)
+		}
+		w, ok := p.tokens[i].Acquire(now)
 		if ok {
 			return p.send(now, i), i, 0, true
 		}
@@ -54,20 +57,8 @@ func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Durat
 			wait = w
 		}
 	}
-	for p.grows(now) {
-		p.used++
-		p.divide()
-		p.share(now)
-		w, ok := p.tokens[p.used-1].Acquire(now)
-		if ok {
-			return p.send(now, p.used-1), p.used - 1, 0, true
-		}
-		if w > 0 && (wait == 0 || w < wait) {
-			wait = w
-		}
-	}
-	if wait > lookEvery && p.expect > 0 && p.used < len(p.tokens) {
-		wait = lookEvery
+	if wait > checkEvery && p.expect > 0 && p.used < len(p.tokens) {
+		wait = checkEvery
 	}
 	return 0, 0, wait, false
 }
@@ -77,8 +68,8 @@ func (p *Pool) send(now time.Time, token int) (ticket uint64) {
 	return p.tokens[token].OnSend(now)*uint64(len(p.tokens)) + uint64(token)
 }
 
-// divide gives each token in use its part of the total rate.
-func (p *Pool) divide() {
+// splitRate gives each token in use its part of the total rate.
+func (p *Pool) splitRate() {
 	if p.total > 0 {
 		for _, c := range p.tokens[:p.used] {
 			c.limit(p.total / float64(p.used))
@@ -86,19 +77,19 @@ func (p *Pool) divide() {
 	}
 }
 
-// share tells each token in use its share of the work.
+// share gives each token in use its share of the work.
 func (p *Pool) share(now time.Time) {
-	if !p.told {
+	if !p.expectKnown {
 		return
 	}
-	n := p.shares(now)
+	n := p.workShares(now)
 	for i, c := range p.tokens[:p.used] {
 		c.Expect(n[i])
 	}
 }
 
-// shares is how much of the work would be left to each token in use if the others spent their budgets.
-func (p *Pool) shares(now time.Time) (n [MaxTokens]int) {
+// workShares is how much work each token in use has left if the others spend their budgets.
+func (p *Pool) workShares(now time.Time) (n [MaxTokens]int) {
 	budget := 0
 	for _, c := range p.tokens[:p.used] {
 		budget += c.budget(now)
@@ -109,11 +100,10 @@ func (p *Pool) shares(now time.Time) (n [MaxTokens]int) {
 	return n
 }
 
-// grows reports whether another token is to be taken into use: the last one has answered, or cannot for
-// a while, and those in use neither get the work done soon nor are held back by the total rate alone. A
-// token whose gate is shut counts for nothing.
-func (p *Pool) grows(now time.Time) bool {
-	if p.used == len(p.tokens) || now.Before(p.looked.Add(lookEvery)) {
+// needsToken reports whether another token is to be used: the last one has got an answer or is gated, and the tokens in
+// use neither finish the work soon nor are limited only by the total rate.
+func (p *Pool) needsToken(now time.Time) bool {
+	if p.used == len(p.tokens) || now.Before(p.checkedAt.Add(checkEvery)) {
 		return false
 	}
 	if last := p.tokens[p.used-1]; last.unproven && !last.gate.shut(now) {
@@ -122,10 +112,10 @@ func (p *Pool) grows(now time.Time) bool {
 	done, capped := 0, p.total > 0
 	for _, c := range p.tokens[:p.used] {
 		capped = capped && !c.gate.shut(now) && c.sustained(now) >= c.cfg.MaxRate
-		done += c.within(now, openAfter, p.expect)
+		done += c.within(now, addTokenAfter, p.expect)
 	}
 	if done >= p.expect || capped {
-		p.looked = now
+		p.checkedAt = now
 		return false
 	}
 	return true
@@ -136,18 +126,17 @@ func (p *Pool) OnResponse(now time.Time, ticket uint64, status int, header map[s
 	c, seq := p.find(ticket)
 	before := c.stats.Throttled
 	c.OnResponse(now, seq, status, header)
-	if p.told && c.stats.Throttled > before {
-		p.expect++ // it will come again
+	if p.expectKnown && c.stats.Throttled > before {
+		p.expect++ // it will be sent again
 	}
 }
 
-// Cancel takes back a request that was never sent. If its token cannot be had for a while, as the
-// login service is limited too, pause says so.
+// Cancel takes back a request that was not sent; see [Controller.Cancel].
 func (p *Pool) Cancel(now time.Time, ticket uint64, pause time.Duration) {
 	c, seq := p.find(ticket)
 	before := c.stats.Cancelled
 	c.Cancel(now, seq, pause)
-	if p.told && c.stats.Cancelled > before {
+	if p.expectKnown && c.stats.Cancelled > before {
 		p.expect++
 	}
 }
@@ -158,12 +147,12 @@ func (p *Pool) find(ticket uint64) (c *Controller, seq uint64) {
 }
 
 // Expect tells how many requests are still to be sent; see [Controller.Expect].
-func (p *Pool) Expect(n int) { p.told, p.expect = true, max(0, n) }
+func (p *Pool) Expect(n int) { p.expectKnown, p.expect = true, max(0, n) }
 
-// Parked reports whether no token can be waited for, and when the first of them can.
+// Parked reports whether all tokens are parked, and when the first opens.
 func (p *Pool) Parked(now time.Time) (until time.Time, parked bool) {
 	tokens := p.tokens[:p.used]
-	if p.expect > 0 { // the others may be taken into use
+	if p.expect > 0 { // the others may be used, too
 		tokens = p.tokens
 	}
 	for _, c := range tokens {
@@ -178,15 +167,15 @@ func (p *Pool) Parked(now time.Time) (until time.Time, parked bool) {
 	return until, true
 }
 
-// Stats returns the view of all tokens in use at now: rates, budgets and counts are added up; the
-// gate, the reason and the reset are those of the token that may send first.
+// Stats returns the state of all tokens in use: rates, budgets and counts are sums; the gate, the reason and the reset
+// are those of the token that may send first.
 func (p *Pool) Stats(now time.Time) Stats {
 	all := make([]Stats, p.used)
-	n := p.shares(now)
+	n := p.workShares(now)
 	for i, c := range p.tokens[:p.used] {
 		seen := *c
-		if p.told {
-			seen.Expect(n[i]) // as the next Acquire will
+		if p.expectKnown {
+			seen.Expect(n[i]) // as the next Acquire does
 		}
 		all[i] = seen.Stats(now)
 	}
@@ -209,14 +198,14 @@ func (p *Pool) Stats(now time.Time) Stats {
 	return sum
 }
 
-// Estimate says how long n more requests will take, over all tokens; see [Controller.Estimate].
+// Estimate returns how long n more requests will take with all tokens; see [Controller.Estimate].
 func (p *Pool) Estimate(now time.Time, n int) time.Duration {
 	tokens := p.tokens
-	if p.tokens[p.used-1].gate.shut(now) { // so may those be that are to come
+	if p.tokens[p.used-1].gate.shut(now) { // others may be gated, too
 		tokens = p.tokens[:p.used]
 	}
 	d := p.estimate(now, n, tokens)
-	if p.total > 0 { // which the tokens share
+	if p.total > 0 { // of all tokens
 		d = max(d, toDuration(float64(max(n, 0))/p.total))
 	}
 	return d
@@ -230,7 +219,7 @@ func (p *Pool) estimate(now time.Time, n int, tokens []*Controller) time.Duratio
 	return time.Duration(sort.Search(int(alone/time.Millisecond), func(ms int) bool {
 		done := 0
 		for i, c := range tokens {
-			if i >= p.used { // not in use yet: as the first, with a window of its own
+			if i >= p.used { // not in use yet: like the first, with its own window
 				fresh := *p.tokens[0]
 				fresh.win.hi, fresh.gate, fresh.learned.opened = now, gate{}, time.Time{}
 				c = &fresh

@@ -2,10 +2,8 @@ package aimd
 
 import "math"
 
-// Retune changes what a configuration says of the pace, while everything that was learned stays: the
-// ceiling of all tokens together in requests/s, 0 for none, and the share of each window that is left to
-// others, from 0 to below 1. A higher ceiling is not yet a higher rate: what is above that of a start has to
-// be earned as ever.
+// Retune changes Config.TotalRate and Config.Reserve, and keeps what was learned. A higher limit alone does not raise the
+// rate above StartRate.
 func (p *Pool) Retune(total, reserve float64) {
 	if math.IsNaN(total) || math.IsInf(total, 0) || total < 0 {
 		total = 0
@@ -14,7 +12,7 @@ func (p *Pool) Retune(total, reserve float64) {
 	for _, c := range p.tokens {
 		c.retune(total, reserve)
 	}
-	p.divide()
+	p.splitRate()
 }
 
 func (c *Controller) retune(ceiling, reserve float64) {
@@ -23,16 +21,16 @@ func (c *Controller) retune(ceiling, reserve float64) {
 	c.cfg = cfg.withDefaults()
 	c.win.share.reserve = c.cfg.Reserve
 	c.limit(c.cfg.MaxRate)
-	if capped { // it was the old ceiling that kept the rate down, and not the server
+	if capped { // the old limit kept the rate down, not the server
 		c.rate = max(c.rate, c.cfg.StartRate)
 	}
 	c.rate = max(c.rate, c.cfg.MinRate)
 }
 
-// Retune changes the pace while requests are under way; see [Pool.Retune].
+// Retune changes the limits while requests are in flight; see [Pool.Retune].
 func (d *Dispatcher) Retune(total, reserve float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.p.Retune(total, reserve)
-	d.poke() // who waits may have less to wait for
+	d.wake() // the wait may be shorter now
 }

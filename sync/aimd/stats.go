@@ -7,47 +7,47 @@ import (
 	"time"
 )
 
-// Reason is what decides when the next request is sent.
+// Reason is what limits the next request.
 type Reason string
 
 // The reasons, from the strongest.
 const (
-	Parked    Reason = "parked"    // the gate is longer than we wait
-	Gate      Reason = "gate"      // Retry-After, or the back-off without one
-	Probe     Reason = "probe"     // one request finds out whether the way is free
+	Parked    Reason = "parked"    // the gate is longer than RetryAfterCap
+	Gate      Reason = "gate"      // Retry-After, or the backoff without one
+	Probe     Reason = "probe"     // a probe has no answer yet, or is next
 	InFlight  Reason = "inflight"  // too many requests without an answer
 	Exhausted Reason = "exhausted" // the window's budget is spent
-	Rush      Reason = "rush"      // all that is left to do fits into the window
+	Rush      Reason = "rush"      // all remaining work fits into the window
 	Paced     Reason = "paced"     // the budget is spread over the window
-	Rate      Reason = "rate"      // the rate that AIMD has found
+	Rate      Reason = "rate"      // the rate of AIMD
 )
 
-// Stats is all there is to say about a limiter at one moment.
+// Stats is the state of a limiter at one moment.
 type Stats struct {
 	Reason    Reason
 	Rate      float64 // requests/s AIMD and slow start allow
-	Effective float64 // requests/s used now: Rate, or the window's pace if that is lower
+	Effective float64 // requests/s: Rate, or the window's pace if that is lower
 
-	Windowed bool          // the headers describe the current window, and the next five count
+	Windowed bool          // the headers describe the current window; else the next five fields are 0
 	Allowed  int           // requests the window allows
-	Used     int           // of these, counted or on their way
-	Left     int           // of the rest, those that are not left to others
+	Used     int           // of these, counted or in flight
+	Left     int           // of the rest, without what is left to others
 	Others   int           // requests in it that this process did not send, at least
 	Reset    time.Duration // until it ends
 
 	Gate     time.Duration // until the gate opens; 0 if it is open
 	InFlight int           // requests sent and not answered
-	Expected int           // requests still to be sent, as far as told
+	Expected int           // requests still to be sent; see Expect
 	Waiting  int           // callers waiting for their turn
-	Tokens   int           // tokens in use, over which everything else is added up
+	Tokens   int           // tokens in use; the other numbers are sums over them
 
 	Sent      uint64 // requests, cancelled ones included
-	Cancelled uint64 // tickets handed back unused
+	Cancelled uint64 // tickets returned unused
 	Throttled uint64 // 429 answers
 	Decreases uint64 // times the rate was cut
 }
 
-// String is one line for a log: it answers "why is it slow?".
+// String is one line for a log.
 func (s Stats) String() string {
 	window := "left=? reset=?"
 	if s.Windowed {
@@ -57,7 +57,7 @@ func (s Stats) String() string {
 		s.Rate, s.Effective, window, s.Gate.Seconds(), s.Others, s.InFlight, s.Throttled, s.Reason)
 }
 
-// shut is for how long nothing is sent, gate and window taken together.
+// shut is how long no request is sent because of the gate or the window.
 func (s Stats) shut() time.Duration {
 	if s.Reason == Exhausted {
 		return s.Reset
@@ -65,7 +65,7 @@ func (s Stats) shut() time.Duration {
 	return s.Gate
 }
 
-// Stats returns the controller's view at now. It changes nothing.
+// Stats returns the state of the controller. It changes nothing.
 func (c *Controller) Stats(now time.Time) Stats {
 	now = later(now, c.now)
 	s := c.stats
@@ -79,25 +79,16 @@ func (c *Controller) Stats(now time.Time) Stats {
 		s.Reset = c.win.wake().Sub(now)
 	}
 	s.Gate = max(0, c.gate.until.Sub(now))
-	switch { // as in Acquire
-	case s.Gate > 0 && c.gate.parked:
-		s.Reason = Parked
-	case s.Gate > 0:
-		s.Reason = Gate
-	case c.probe != 0:
-		s.Reason = Probe
-	case s.InFlight >= c.cfg.MaxInFlight:
-		s.Reason = InFlight
-	case s.Windowed && s.Left < 1:
-		s.Reason = Exhausted
-	case c.needsProbe(now):
+	if why, _ := c.blocked(now); why != "" {
+		s.Reason = why
+	} else if c.needsProbe(now) {
 		s.Reason = Probe
 	}
 	return s
 }
 
-// Estimate says how long n more requests will take, if the server keeps to the quota it told last,
-// or gave away last, and others keep to what is left to them.
+// Estimate returns how long n more requests will take, if the quota stays as last known, and others use what is left to
+// them.
 func (c *Controller) Estimate(now time.Time, n int) time.Duration {
 	if n <= 0 {
 		return 0
@@ -109,7 +100,7 @@ func (c *Controller) Estimate(now time.Time, n int) time.Duration {
 	if w.quota == 0 {
 		return gated + toDuration(float64(n)/c.rate)
 	}
-	// No window lets more through than the ceiling of the rate.
+	// No window allows more than the largest rate does.
 	w.left = min(w.left, int(c.ceiling()*w.rest.Seconds()))
 	w.quota = max(1, min(w.quota, int(c.ceiling()*w.length.Seconds())))
 	if n <= w.left {
@@ -120,7 +111,7 @@ func (c *Controller) Estimate(now time.Time, n int) time.Duration {
 	return gated + w.rest + time.Duration(whole)*w.length + c.spend(at, n-whole*w.quota, w.length)
 }
 
-// forecast is the quota of the windows to come, and what is left of the one at a time.
+// forecast is the quota of the next windows, and what is left of the one at a time.
 type forecast struct {
 	quota, left  int // quota is 0 if nothing is known
 	length, rest time.Duration
@@ -146,12 +137,12 @@ func (c *Controller) forecast(at time.Time) (f forecast) {
 	return f
 }
 
-// within is how many of n requests get done in d.
+// within is how many of n requests finish in d.
 func (c *Controller) within(now time.Time, d time.Duration, n int) int {
 	return sort.Search(n, func(k int) bool { return c.Estimate(now, k+1) > d })
 }
 
-// sustained is the rate that the quota allows in the long run, as far as known.
+// sustained is the average rate that the quota allows, as far as known.
 func (c *Controller) sustained(now time.Time) float64 {
 	if f := c.forecast(now); f.quota > 0 {
 		return float64(f.quota) / f.length.Seconds()
@@ -159,7 +150,7 @@ func (c *Controller) sustained(now time.Time) float64 {
 	return c.rate
 }
 
-// ceiling is the highest rate that the configuration and the latency leave room for.
+// ceiling is the highest rate that the configuration and the latency allow.
 func (c *Controller) ceiling() float64 {
 	if c.latency <= 0 {
 		return c.cfg.MaxRate
@@ -167,10 +158,10 @@ func (c *Controller) ceiling() float64 {
 	return min(c.cfg.MaxRate, float64(c.cfg.MaxInFlight)/c.latency.Seconds())
 }
 
-// spend is how long n requests take that fit into a window with rest to go.
+// spend is how long n requests take that fit into the rest of a window.
 func (c *Controller) spend(at time.Time, n int, rest time.Duration) time.Duration {
 	top := c.ceiling()
-	if at.Before(c.distrust) {
+	if at.Before(c.distrustUntil) {
 		top = min(top, max(c.rate, c.cfg.MinRate))
 		return c.latency + max(toDuration(float64(n)/top), toDuration(float64(n)/c.pace(n, rest)))
 	}
@@ -183,7 +174,7 @@ func (c *Controller) spend(at time.Time, n int, rest time.Duration) time.Duratio
 	return c.latency + toDuration(math.Log(top/start)/slowStartStep+(float64(n)-ramp)/top)
 }
 
-// measure feeds the moving average of latencies.
+// measure updates the moving average of latencies.
 func (c *Controller) measure(d time.Duration) {
 	if c.latency == 0 {
 		c.latency = d

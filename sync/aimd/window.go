@@ -5,41 +5,40 @@ import (
 	"time"
 )
 
-// window is what the headers have told about the server's current window.
+// window is what is known from the headers about the server's current window.
 //
-// The server counts a request at some moment between its sending and its answer, and rounds the
-// time left to whole seconds, so each answer only brackets the end of the window:
-// [sent+reset-1s, received+reset]. The brackets of all answers are intersected.
+// The server counts a request at some moment between its sending and its answer, and rounds the time left to whole
+// seconds, so each answer only gives a bracket for the end: [sent+reset-1s, received+reset]. The brackets of all answers
+// are intersected.
 type window struct {
 	known    bool
 	lo, hi   time.Time // the end lies between
 	bias     time.Duration
 	allowed  int
 	newest   uint64    // the request that allowed was read from
-	used     int       // requests counted or on their way; never falls within a window
-	maxCount int       // largest count the server has told
+	used     int       // requests counted or in flight; never falls within a window
+	maxCount int       // largest count of any answer
 	others   int       // part of used that is not ours, at least
-	began    time.Time // when it was first heard of
+	began    time.Time // time of the first answer
 	share    share
 }
 
-// share is what of each window is left to others who use the same token.
+// share is the part of each window that is left to other clients of the token.
 type share struct {
-	reserve float64 // part of the window that is theirs in any case
+	reserve float64 // part of the window that is left in any case
 	before  float64 // requests they sent in the windows before
-	trend   float64 // requests they will have sent in this one, if they go on as they began
-	gone    float64 // part of the window that is over
+	trend   float64 // requests they will send in this one at their current speed
+	gone    float64 // elapsed part of the window
 }
 
 const (
-	fairShare   = 0.5             // no more of a window is left to others for what they have used: two who share a token meet in the middle
-	lateness    = 2.5             // who comes in bursts may be late with a part of them
-	othersNoise = 0.02            // part of a window below which they are not noticed
-	trendAfter  = 5 * time.Second // in a younger window one request would look like a crowd
+	fairShare   = 0.5             // at most, of a window, for what they used: two clients of a token meet in the middle
+	lateness    = 2.5             // a client with bursts may send a part of them late
+	othersNoise = 0.02            // smaller parts of a window are ignored
+	trendAfter  = 5 * time.Second // in a younger window a single request would count too much
 )
 
-// ahead is how many more requests of a window are left to others, who have sent so many: as many as they
-// may want in the rest of it.
+// ahead is how many more requests of a window are left to others, who have sent so many.
 func (s share) ahead(allowed, others int) int {
 	n := min(max(s.before, s.trend), fairShare*float64(allowed))
 	if n < othersNoise*float64(allowed) {
@@ -49,21 +48,20 @@ func (s share) ahead(allowed, others int) int {
 	return int(math.Ceil(max(0, n, s.reserve*float64(allowed)-float64(others))))
 }
 
-// next is the share in the window after one in which they sent so many. An unusually quiet one
-// lowers it by no more than half.
+// next is the share in the next window. One with few requests of others lowers it by no more than half.
 func (s share) next(others int) share {
 	return share{reserve: s.reserve, before: max(float64(others), (s.before+float64(others))/2)}
 }
 
-// wake is when the window is surely over.
+// wake is when the window is certainly over.
 func (w *window) wake() time.Time { return w.hi.Add(w.bias) }
 
 func (w *window) live(now time.Time) bool { return w.known && now.Before(w.wake()) }
 
 func (w *window) over(now time.Time) bool { return w.known && !now.Before(w.wake()) }
 
-// left is the budget that remains after what is left to others is set aside. A window that allows
-// anything allows us one call, or we would never learn that it allows more.
+// left is the budget without what is left to others. It is at least one call of a new window, or we would never learn
+// that it allows more.
 func (w *window) left() int {
 	theirs := w.share.ahead(w.allowed, w.others)
 	if w.used == 0 {
@@ -72,8 +70,7 @@ func (w *window) left() int {
 	return w.allowed - w.used - theirs
 }
 
-// observe takes in the quota headers of the answer to f, received at now, when we have sent that
-// many requests in all.
+// observe processes the quota headers of the answer to f, received at now. sent is how many requests we have sent in all.
 func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 	if q.hasAllowed && w.known && f.seq >= w.newest {
 		w.allowed, w.newest = q.allowed, f.seq
@@ -102,12 +99,12 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 		*w = next
 	case afterEnd:
 		if q.count > unheard+1 && q.count > w.maxCount-unheard {
-			// We woke at the end and the count goes on: the server rounds the time left down, not up.
+			// It should be over and the count continues: the server rounds the time left down, not up.
 			next.bias, next.others, next.share = time.Second, w.others, w.share
 		}
 		*w = next
 	case hi.Before(w.lo):
-		// A straggler of an older window, or a contradiction: the later end stands.
+		// A late answer of an older window, or a contradiction: the later end is used.
 	default:
 		if lo.After(w.lo) {
 			w.lo = lo
@@ -124,8 +121,7 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 	}
 }
 
-// count raises used to what the server has counted. used already holds every request of ours,
-// so the excess was somebody else's.
+// count raises used to what the server has counted. used includes all our requests, so the excess is from others.
 func (w *window) count(n int) {
 	w.maxCount = max(w.maxCount, n)
 	if n > w.used {
