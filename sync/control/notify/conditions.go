@@ -12,21 +12,19 @@ import (
 
 const (
 	outage    = 15 * time.Minute // without a successful pass, before that is an alert
-	longPause = 24 * time.Hour   // of a pause by a person, before it is an alert
+	longPause = 24 * time.Hour   // of a pause by a person, before that is an alert
 )
 
-// A condition is what a status shows of one kind.
+// A condition is what a status shows of one kind: the message about it, and the alerts that it has.
 type condition struct {
-	kind             string
-	alerts           []alert // may be the first ones only
-	users            int
-	title, text, fix string
-	countsNew        bool   // the title of an update says how many alerts are new
-	resolved         string // the title when no alert is left
+	Message
+	alerts        []alert // may be only the first ones
+	countsNew     bool    // the title of an update says how many alerts are new
+	resolvedTitle string  // when no alert is left
 }
 
-// An alert is one thing that needs a person, such as a hold. Only its key and its command are free of names and
-// of texts by others.
+// An alert is one thing that needs a person, such as a hold. Only its key and its command are free of names and of texts
+// by others.
 type alert struct {
 	key      string   // the same as long as it lasts
 	summary  string   // goes into the text
@@ -36,8 +34,8 @@ type alert struct {
 
 // message is about some of the condition's alerts. Without details it names no user and quotes nothing.
 func (c condition) message(alerts []alert, details bool) *Message {
-	m := &Message{Status: firing, Users: c.users, Title: c.title, Text: c.text}
-	var commands []string
+	m, commands := c.Message, []string(nil)
+	m.Status = firing
 	for _, a := range alerts[:min(len(alerts), maxExamples)] {
 		if a.command != "" {
 			commands = append(commands, a.command)
@@ -47,8 +45,8 @@ func (c condition) message(alerts []alert, details bool) *Message {
 			m.Examples = append(m.Examples, a.examples...)
 		}
 	}
-	m.Fix = join(c.fix, strings.Join(commands, "; "))
-	return m
+	m.Fix = join(m.Fix, strings.Join(commands, "; "))
+	return &m
 }
 
 // conditions returns those of a status, the most urgent first.
@@ -57,62 +55,52 @@ func conditions(st *control.Status) []condition {
 }
 
 func credentials(st *control.Status) condition {
-	c := condition{
-		kind: "credentials", resolved: "the API accepts the credentials",
-		title: "the API refuses the credentials",
-		text:  "Nothing is read or changed until they are accepted.",
-		fix:   "See whether the OAuth client is still there and enabled, and its secret the current one; then restart usersyncd.",
-	}
+	c := condition{resolvedTitle: "the API accepts the credentials", Message: Message{
+		Kind: "credentials", Title: "the API rejects the credentials", Text: "Nothing is read or changed until it accepts them.",
+		Fix: "Check that the OAuth client exists and is enabled, and that its secret is current; then restart usersyncd.",
+	}}
 	if st.CredentialsDead {
 		c.alerts = []alert{{key: "credentials", summary: st.Error}}
 	}
 	return c
 }
 
-// stopped leaves out an early end that the next pass makes good, and credentials, which are a kind of their own.
+// stopped leaves out an error that the next pass recovers from, and credentials, which are a kind of their own.
 func stopped(st *control.Status) condition {
-	c := condition{kind: "stopped", resolved: "passes succeed again"}
+	c := condition{resolvedTitle: "passes succeed again", Message: Message{Kind: "stopped"}}
 	idle := st.Now.Sub(st.Success)
 	if st.Success.Before(st.Started) {
 		idle = st.Now.Sub(st.Started)
 	}
 	switch {
 	case st.Stuck != "":
-		c.title, c.text = "the daemon is stuck", "It makes no progress."
-		c.fix = "Look at its log; systemctl restart usersyncd loses nothing."
+		c.Title, c.Text, c.Fix = "the daemon is stuck", "It makes no progress.", "See its log; systemctl restart usersyncd loses nothing."
 		c.alerts = []alert{{key: "stuck", summary: st.Stuck}}
 	case st.Error != "" && !st.CredentialsDead && !st.Progresses() && idle >= outage:
-		c.title, c.text = "no pass has succeeded for "+text.Duration(idle), "The last one ended early; it is tried again by itself."
-		c.fix = "usersyncd status"
+		c.Title, c.Text, c.Fix = "no pass has succeeded for "+text.Duration(idle), "The last pass failed; usersyncd tries again by itself.", "usersyncd status"
 		c.alerts = []alert{{key: "error", summary: st.Error}}
 	}
 	return c
 }
 
 func held(st *control.Status) condition {
-	c := condition{
-		kind: "held", users: st.Held, resolved: "nothing is held any more",
-		title: text.Count(st.Held, "user is", "users are") + " held back by a guard",
-		text:  "The others go on.",
-		fix:   "If it is meant:",
-	}
+	c := condition{resolvedTitle: "no users are held", Message: Message{
+		Kind: "held", Users: st.Held, Title: text.Count(st.Held, "user is", "users are") + " held by a guard", Text: othersContinue,
+		Fix: "If the change is intended:",
+	}}
 	for _, h := range st.Holds {
-		c.alerts = append(c.alerts, alert{
-			key: h.ID, command: "usersyncd release " + h.ID, examples: h.Users,
-			summary: fmt.Sprintf("%s holds %s: %s.", h.Guard, text.Count(len(h.Users), "user", "users"), strings.TrimSuffix(h.Reason, ".")),
-		})
+		c.alerts = append(c.alerts, alert{key: h.ID, command: "usersyncd release " + h.ID, examples: h.Users,
+			summary: fmt.Sprintf("%s holds %s: %s.", h.Guard, text.Plural(len(h.Users), "user"), strings.TrimSuffix(h.Reason, "."))})
 	}
 	return c
 }
 
 func failing(st *control.Status) condition {
 	users := max(st.Failed+st.Quarantined, len(st.Failures))
-	c := condition{
-		kind: "failing", users: users, countsNew: true, resolved: "no user fails any more",
-		title: text.Count(users, "user fails", "users fail"),
-		text:  "What the API refuses is tried again by itself, later and later, and at once when the spec changes. The others go on.",
-		fix:   "usersyncd status",
-	}
+	c := condition{countsNew: true, resolvedTitle: "no users fail", Message: Message{
+		Kind: "failing", Users: users, Title: text.Count(users, "user fails", "users fail"),
+		Text: "What the API rejects is retried at increasing intervals, and at once when the spec changes. " + othersContinue, Fix: "usersyncd status",
+	}}
 	for _, f := range st.Failures {
 		place := ""
 		if f.File != "" {
@@ -124,12 +112,11 @@ func failing(st *control.Status) condition {
 }
 
 func contested(st *control.Status) condition {
-	c := condition{
-		kind: "contested", users: st.ContestedUsers, resolved: "no field is contested any more",
-		title: text.Count(st.Contested, "field is", "fields are") + " changed back by somebody else",
-		text:  "They are set again at longer and longer intervals; what takes access away is done in every pass.",
-		fix:   "Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs; usersyncd explain EMAIL says more.",
-	}
+	c := condition{resolvedTitle: "no fields are contested", Message: Message{
+		Kind: "contested", Users: st.ContestedUsers, Title: text.Count(st.Contested, "field is", "fields are") + " changed back by somebody else",
+		Text: "usersyncd sets them again at increasing intervals; changes that remove access are made in every pass.",
+		Fix:  "Find the other program, or a second usersyncd, in the audit log of Genesys Cloud, or change the specs; usersyncd explain EMAIL says more.",
+	}}
 	for _, o := range st.Contests {
 		example := fmt.Sprintf("%s: %s", o.Email, o.Field)
 		c.alerts = append(c.alerts, alert{key: example, examples: []string{example}})
@@ -140,12 +127,10 @@ func contested(st *control.Status) condition {
 // specs leaves lines out of the keys: a problem that moves is the same one.
 func specs(st *control.Status) condition {
 	problems := max(st.Problems, len(st.Specs))
-	c := condition{
-		kind: "specs", users: problems, resolved: "the specs have no problems any more",
-		title: text.Count(problems, "problem", "problems") + " in the specs",
-		text:  "The users concerned are kept as last applied, and nobody is removed. The others go on.",
-		fix:   "usersyncd validate " + cmp.Or(st.Dir, "DIR"),
-	}
+	c := condition{resolvedTitle: "the specs have no problems", Message: Message{
+		Kind: "specs", Users: problems, Title: text.Plural(problems, "problem") + " in the specs",
+		Text: "The users concerned are kept as last applied, and no users are removed. " + othersContinue, Fix: "usersyncd validate " + cmp.Or(st.Dir, "DIR"),
+	}}
 	for _, p := range st.Specs {
 		c.alerts = append(c.alerts, alert{key: fmt.Sprintf("%q %q %q", p.File, p.Field, p.Message), examples: []string{p.String()}})
 	}
@@ -153,22 +138,24 @@ func specs(st *control.Status) condition {
 }
 
 func paused(st *control.Status) condition {
-	c := condition{kind: "paused", resolved: "the daemon is not paused any more"}
-	if st.Paused == nil || st.Now.Sub(st.Paused.At) < longPause {
-		return c
+	c := condition{resolvedTitle: "the daemon is no longer paused", Message: Message{
+		Kind: "paused", Text: "Passes plan, and change nothing until usersyncd resume.", Fix: "usersyncd resume",
+	}}
+	if p := st.Paused; p != nil && st.Now.Sub(p.At) >= longPause {
+		c.Title = "paused for " + text.Duration(st.Now.Sub(p.At))
+		c.alerts = []alert{{key: "paused", summary: join(sentence("Paused by ", p.By, "."), sentence("Reason: ", p.Reason, ""))}}
 	}
-	c.title = "paused for " + text.Duration(st.Now.Sub(st.Paused.At))
-	c.text = "Passes look, and change nothing, until somebody ends the pause."
-	c.fix = "usersyncd resume"
-	a := alert{key: "paused"}
-	if st.Paused.By != "" {
-		a.summary = "Paused by " + st.Paused.By + "."
-	}
-	if st.Paused.Reason != "" {
-		a.summary = join(a.summary, "Reason: "+st.Paused.Reason)
-	}
-	c.alerts = []alert{a}
 	return c
 }
 
+const othersContinue = "Other users are not affected."
+
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// sentence is "" if there is nothing to put into it.
+func sentence(before, s, after string) string {
+	if s == "" {
+		return ""
+	}
+	return before + s + after
+}

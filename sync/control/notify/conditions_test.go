@@ -50,7 +50,7 @@ func TestSpecsAndPause(t *testing.T) {
 	s.st.Paused = &state.Pause{At: s.now, By: "eva", Reason: "migration"}
 	s.want(t, 23*time.Hour, "a pause")
 	s.want(t, 2*time.Hour, "forgotten", "paused firing")
-	if m := s.last(); m.Text != "Passes look, and change nothing, until somebody ends the pause. Paused by eva. Reason: migration" || m.Fix != "usersyncd resume" {
+	if m := s.last(); m.Text != "Passes plan, and change nothing until usersyncd resume. Paused by eva. Reason: migration" || m.Fix != "usersyncd resume" {
 		t.Errorf("%+v", m)
 	}
 	s.st.Paused = nil

@@ -228,7 +228,7 @@ func TestDeadReceiver(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(maxBackoff + pollInterval)
 		p.want(t, "held firing")
-		if m := p.receiver.got[0]; m.Title != "2 users are held back by a guard" || !strings.Contains(m.Fix, "p-1") || !strings.Contains(m.Fix, "p-2") {
+		if m := p.receiver.got[0]; m.Title != "2 users are held by a guard" || !strings.Contains(m.Fix, "p-1") || !strings.Contains(m.Fix, "p-2") {
 			t.Errorf("%+v", m)
 		}
 		if !strings.Contains(p.log.String(), "notifications are delivered again") {
@@ -274,7 +274,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 			if n := len(p.receiver.asked()); (n > 1) != again || n > 10 {
 				t.Errorf("%d: %d tries", status, n)
 			}
-			if s := p.log.String(); !strings.Contains(s, fmt.Sprintf("hooks.example.com answered %d (no_service)", status)) || !strings.Contains(s, " fix=") {
+			if s := p.log.String(); !strings.Contains(s, fmt.Sprintf("hooks.example.com responded %d (no_service)", status)) || !strings.Contains(s, " fix=") {
 				t.Error(s)
 			}
 		})
@@ -318,7 +318,7 @@ func TestHangingReceiver(t *testing.T) {
 		if d := p.stop(); d > shutdownTimeout {
 			t.Errorf("it took %s to end", d)
 		}
-		if !strings.Contains(p.log.String(), "not delivered before the end") {
+		if !strings.Contains(p.log.String(), "not delivered before shutdown") {
 			t.Error(p.log.String())
 		}
 	})

@@ -30,8 +30,8 @@ type alertState struct {
 	notified            bool
 }
 
-// update adds the alerts of a status, and removes those that are gone. Absence alone does not show that: a pass
-// that is under way, or has ended early, may not have come to them.
+// update adds the alerts of a status, and removes those that are gone. Absence alone does not show that: a pass that is
+// under way, or has failed, may not have come to them.
 func (g *group) update(alerts []alert, st *control.Status) {
 	if len(alerts) > 0 {
 		if g.endsAt = st.Now; len(g.alerts) == 0 && g.notifiedAt.IsZero() {
@@ -67,12 +67,12 @@ func (g *group) message(c condition, now time.Time, repeatInterval time.Duration
 	switch {
 	case due:
 		m := c.message(fresh, details)
-		if c.countsNew && notified && len(fresh) < c.users {
+		if c.countsNew && notified && len(fresh) < c.Users {
 			m.Title += fmt.Sprintf(", %d of them new", len(fresh))
 		}
 		return m
 	case notified && len(g.alerts) == 0:
-		return &Message{Status: resolved, Title: "Over: " + c.resolved, Text: "It lasted " + text.Duration(g.endsAt.Sub(g.startsAt)) + "."}
+		return &Message{Status: resolved, Title: "Resolved: " + c.resolvedTitle, Text: "It lasted " + text.Duration(g.endsAt.Sub(g.startsAt)) + "."}
 	case notified && len(c.alerts) > 0 && repeatInterval > 0 && now.Sub(g.notifiedAt) >= repeatInterval:
 		m := c.message(c.alerts, details)
 		m.Reminder, m.Title = true, "Still: "+m.Title
@@ -87,7 +87,7 @@ func (g *group) id(kind string) string {
 	return kind + "-" + strconv.FormatInt(g.startsAt.UnixNano(), 36)
 }
 
-// delivered records that the message of that time was.
+// delivered records that a message was delivered.
 func (g *group) delivered(m *Message, now time.Time) {
 	if m.Status == resolved {
 		*g = group{}

@@ -103,8 +103,8 @@ func TestHeldIsToldOnceAndWhenItIsOver(t *testing.T) {
 	m := s.last()
 	want := Message{
 		Schema: "usersyncd.notification/v1", ID: m.ID, Kind: "held", Status: "firing", At: m.At, API: "https://api.example.com", Dir: "/srv/users", Revision: "abc",
-		Title: "4 users are held back by a guard", Text: "The others go on. max-removals holds 4 users: 4 removals, and 2 are allowed.",
-		Fix: "If it is meant: usersyncd release p-1", Users: 4, Examples: []string{"a@x.org", "b@x.org", "c@x.org"},
+		Title: "4 users are held by a guard", Text: "Other users are not affected. max-removals holds 4 users: 4 removals, and 2 are allowed.",
+		Fix: "If the change is intended: usersyncd release p-1", Users: 4, Examples: []string{"a@x.org", "b@x.org", "c@x.org"},
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
@@ -116,14 +116,14 @@ func TestHeldIsToldOnceAndWhenItIsOver(t *testing.T) {
 	}
 	s.st.Holds, s.st.Held = holds("p-1", "p-2"), 8
 	s.want(t, time.Minute, "another hold", "held firing")
-	if s.last().Fix != "If it is meant: usersyncd release p-2" || s.last().ID != m.ID {
+	if s.last().Fix != "If the change is intended: usersyncd release p-2" || s.last().ID != m.ID {
 		t.Errorf("%+v", s.last())
 	}
 	s.st.Holds, s.st.Held = holds("p-2"), 4
 	s.want(t, 10*time.Minute, "one is released")
 	s.st.Holds, s.st.Held = nil, 0
 	s.want(t, 10*time.Minute, "so is the other", "held resolved")
-	if s.last().ID != m.ID || s.last().Title != "Over: nothing is held any more" {
+	if s.last().ID != m.ID || s.last().Title != "Resolved: no users are held" {
 		t.Errorf("%+v", s.last())
 	}
 	s.st.Holds, s.st.Held = holds("p-1"), 4

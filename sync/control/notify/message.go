@@ -14,12 +14,12 @@ import (
 // Values of Message.Status.
 const (
 	firing   = "firing"   // it began, there are new alerts, or it still lasts (Reminder)
-	resolved = "resolved" // it is over
+	resolved = "resolved" // it has ended
 	info     = "info"     // a test
 )
 
-// Message is one notification; its JSON is what a generic webhook gets, and a contract: schema
-// usersyncd.notification/v1. No text in it has markup, a line break or anything that is not printable.
+// Message is one notification; its JSON is what a generic webhook gets, and a contract: schema usersyncd.notification/v1. Its
+// texts have no markup and no line breaks, and are printable.
 type Message struct {
 	Schema   string    `json:"schema"`
 	ID       string    `json:"id"`   // the same for all messages of an incident
@@ -49,7 +49,7 @@ const (
 	maxPlace    = 200 // API, Dir, Revision and Name
 )
 
-// finish makes a message fit for sending, whatever its texts were put together from.
+// finish returns a message that can be sent, whatever its texts consist of.
 func (m Message) finish() Message {
 	m.Schema = "usersyncd.notification/v1"
 	m.At = m.At.UTC()
@@ -78,8 +78,8 @@ func (m Message) from() string {
 	return cmp.Or(strings.Join(parts, "  "), "usersyncd")
 }
 
-// clean keeps what can be printed, on one line, and at most limit characters of it. Marks that turn the
-// direction of a text around, or take no room, go with the control characters.
+// clean returns what of s can be printed, on one line, and at most limit characters of it. Marks that change the direction of
+// a text, or have no width, are dropped like control characters.
 func clean(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

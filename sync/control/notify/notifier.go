@@ -16,16 +16,16 @@ const (
 	pollInterval    = 5 * time.Second
 	minBackoff      = 2 * time.Second // doubles with each failed try
 	maxBackoff      = 2 * time.Minute
-	shutdownTimeout = 5 * time.Second // for what is due when the daemon ends
+	shutdownTimeout = 5 * time.Second // for what is due when the daemon stops
 )
 
 // Options are what a Notifier needs.
 type Options struct {
 	Target         Target
-	Format         Format        // "": the one that the host takes
-	Name           string        // of this installation, for who gets messages of several
+	Format         Format        // "": the one of the host
+	Name           string        // of this installation
 	RepeatInterval time.Duration // between reminders; 0: none
-	Details        bool          // users are named, and errors quoted
+	Details        bool          // name users, and quote errors
 
 	Source    control.Source    // what Run polls
 	Log       *slog.Logger      // of Run
@@ -33,14 +33,14 @@ type Options struct {
 	Transport http.RoundTripper // nil: the network
 }
 
-// A Notifier watches one source, and sends to one target.
+// A Notifier polls one source, and sends messages to one target.
 type Notifier struct {
 	opts   Options
 	client *http.Client
 	groups map[string]*group // by kind
 
 	backoff time.Duration // after the last message was not delivered; 0: it was
-	retryAt time.Time     // the receiver is not asked before
+	retryAt time.Time     // nothing is sent before
 }
 
 // New returns a Notifier that has sent nothing yet.
@@ -54,13 +54,13 @@ func New(o Options) (*Notifier, error) {
 	}
 	return &Notifier{opts: o, groups: map[string]*group{}, client: &http.Client{
 		Transport: o.Transport,
-		// A redirect would carry the message, and what it says of users, to somebody else.
+		// A redirect would send the message, and what it says of users, to somebody else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Run polls and sends until ctx ends, and then tries for up to shutdownTimeout to send what is due. It returns the
-// error of ctx: that a message is not delivered is for the log, and ends nothing.
+// Run polls and sends until ctx ends, and then tries for up to shutdownTimeout to send what is due. It returns the error of
+// ctx: that a message is not delivered is logged, and ends nothing.
 func (n *Notifier) Run(ctx context.Context) error {
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -76,34 +76,33 @@ func (n *Notifier) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			n.retryAt = time.Time{}
 			if undelivered := n.dispatch(sending, &st); undelivered > 0 {
-				n.opts.Log.Warn("notifications were not delivered before the end", "receiver", n.opts.Target, "messages", undelivered)
+				n.opts.Log.Warn("notifications not delivered before shutdown", "receiver", n.opts.Target, "messages", undelivered)
 			}
 			return ctx.Err()
 		}
 	}
 }
 
-// dispatch updates the groups, sends what is due, and returns how many messages were not delivered. A later call sends
-// them as they are by then.
+// dispatch updates the groups, sends what is due, and returns how many messages were not delivered. A later call sends them
+// as they are by then.
 func (n *Notifier) dispatch(ctx context.Context, st *control.Status) (undelivered int) {
 	for _, c := range conditions(st) {
-		g := n.groups[c.kind]
+		g := n.groups[c.Kind]
 		if g == nil {
 			g = &group{}
-			n.groups[c.kind] = g
+			n.groups[c.Kind] = g
 		}
 		g.update(c.alerts, st)
 		m := g.message(c, st.Now, n.opts.RepeatInterval, n.opts.Details)
-		switch {
-		case m == nil:
+		if m == nil {
 			continue
-		case time.Now().Before(n.retryAt):
+		}
+		if time.Now().Before(n.retryAt) {
 			undelivered++
 			continue
 		}
-		m.ID, m.Kind, m.At = g.id(c.kind), c.kind, st.Now
-		m.Name, m.API, m.Dir, m.Revision = n.opts.Name, st.API, st.Dir, st.Revision
-		if _, _, err := n.post(ctx, m.finish()); err != nil {
+		m.ID, m.Kind, m.At, m.API, m.Dir, m.Revision = g.id(c.Kind), c.Kind, st.Now, st.API, st.Dir, st.Revision
+		if _, _, err := n.post(ctx, m); err != nil {
 			undelivered++
 			g.notBefore = st.Now.Add(n.failed(m, err))
 			continue
@@ -117,8 +116,8 @@ func (n *Notifier) dispatch(ctx context.Context, st *control.Status) (undelivere
 	return undelivered
 }
 
-// failed records that a message was not delivered. It returns how long its group is to wait: not at all, unless
-// another try does not help. The log has one warning for each time that the receiver fails.
+// failed records that a message was not delivered. It returns how long its group is to wait: not at all, unless another try
+// does not help. The log has one warning for each time that the receiver fails.
 func (n *Notifier) failed(m *Message, err error) (wait time.Duration) {
 	level := slog.LevelWarn
 	if n.backoff > 0 {
@@ -134,18 +133,18 @@ func (n *Notifier) failed(m *Message, err error) (wait time.Duration) {
 			wait = groupInterval
 		}
 	}
-	n.opts.Log.Log(context.Background(), level, "a notification was not delivered", attrs...)
+	n.opts.Log.Log(context.Background(), level, "notification not delivered", attrs...)
 	return wait
 }
 
-// Receipt is what came of a test message. Its JSON is a contract: schema usersyncd.notify-test/v1.
+// Receipt is the result of a test message. Its JSON is a contract: schema usersyncd.notify-test/v1.
 type Receipt struct {
 	Schema    string  `json:"schema"`
 	Host      string  `json:"host"`
 	Format    Format  `json:"format"`
 	Title     string  `json:"title"`
 	Delivered bool    `json:"delivered"`
-	Status    int     `json:"status"` // of the answer; 0: none came
+	Status    int     `json:"status"` // of the response; 0: there was none
 	Code      string  `json:"code,omitempty"`
 	Error     string  `json:"error,omitempty"`
 	Fix       string  `json:"fix,omitempty"`
@@ -155,11 +154,10 @@ type Receipt struct {
 // Test sends one message that says that it is a test, once. The receipt is complete with an error, too.
 func (n *Notifier) Test(ctx context.Context) (Receipt, error) {
 	now := time.Now()
-	m := Message{
-		ID: fmt.Sprintf("test-%d", now.Unix()), Kind: "test", Status: info, At: now, Name: n.opts.Name,
-		Title: "this is a test",
-		Text:  "Somebody ran usersyncd notify test. Nothing happened, and there is nothing to do: messages arrive here.",
-	}.finish()
+	m := &Message{
+		ID: fmt.Sprintf("test-%d", now.Unix()), Kind: "test", Status: info, At: now, Title: "this is a test",
+		Text: "Somebody ran usersyncd notify test. There is nothing to do: messages arrive here.",
+	}
 	status, code, err := n.post(ctx, m)
 	r := Receipt{
 		Schema: "usersyncd.notify-test/v1", Host: n.opts.Target.Host(), Format: n.opts.Format, Title: m.headline(),

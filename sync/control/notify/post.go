@@ -18,11 +18,11 @@ import (
 
 const (
 	postTimeout   = 10 * time.Second // of one try
-	maxAnswer     = 4 << 10          // bytes of an answer that are read
+	maxResponse   = 4 << 10          // bytes of a response that are read
 	maxRetryAfter = 5 * time.Minute  // that a receiver may ask for
 )
 
-// DeliveryError is why a receiver did not take a message. Its text holds nothing of the URL but the host.
+// DeliveryError says why a message was not delivered. Its text has nothing of the URL but the host.
 type DeliveryError struct {
 	Fix   string
 	text  string
@@ -32,10 +32,11 @@ type DeliveryError struct {
 
 func (e *DeliveryError) Error() string { return e.text }
 
-// post makes one try, and returns the status and the error code of the answer. Its error is a *DeliveryError, or that
-// of ctx.
-func (n *Notifier) post(ctx context.Context, m Message) (status int, code string, err error) {
-	body, err := render(m, n.opts.Format)
+// post makes one try, and returns the status and the error code of the response. Its error is a *DeliveryError, or that of
+// ctx.
+func (n *Notifier) post(ctx context.Context, m *Message) (status int, code string, err error) {
+	m.Name = n.opts.Name
+	body, err := render(m.finish(), n.opts.Format)
 	if err != nil {
 		return 0, "", err
 	}
@@ -51,10 +52,10 @@ func (n *Notifier) post(ctx context.Context, m Message) (status int, code string
 	case ctx.Err() != nil && err != nil:
 		return 0, "", ctx.Err()
 	case err != nil:
-		return 0, "", noAnswer(target, err)
+		return 0, "", unreachable(target, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what is missing is at most the code
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponse)) // the code may be missing then
 	code = target.errorCode(text)
 	if resp.StatusCode/100 != 2 {
 		err = rejected(target, code, resp)
@@ -62,8 +63,8 @@ func (n *Notifier) post(ctx context.Context, m Message) (status int, code string
 	return resp.StatusCode, code, err
 }
 
-// noAnswer explains an error of the network.
-func noAnswer(t Target, err error) *DeliveryError {
+// unreachable explains an error of the network.
+func unreachable(t Target, err error) *DeliveryError {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // the rest of it is the URL
 	}
@@ -74,12 +75,12 @@ func noAnswer(t Target, err error) *DeliveryError {
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = "timeout after " + postTimeout.String()
 	}
-	return &DeliveryError{text: t.Host() + " did not answer: " + text, retry: true, Fix: "see whether this machine reaches it (DNS, firewall, HTTPS_PROXY)"}
+	return &DeliveryError{text: t.Host() + " did not respond: " + text, retry: true, Fix: "check that this machine can reach it (DNS, firewall, HTTPS_PROXY)"}
 }
 
-// rejected explains an answer that is no success.
+// rejected explains a response that is no success.
 func rejected(t Target, code string, resp *http.Response) *DeliveryError {
-	e := &DeliveryError{text: fmt.Sprintf("%s answered %d", t.Host(), resp.StatusCode)}
+	e := &DeliveryError{text: fmt.Sprintf("%s responded %d", t.Host(), resp.StatusCode)}
 	if code != "" {
 		e.text += " (" + code + ")"
 	}
@@ -88,23 +89,23 @@ func rejected(t Target, code string, resp *http.Response) *DeliveryError {
 	}
 	switch s := resp.StatusCode; {
 	case s >= 300 && s < 400:
-		e.text, e.Fix = e.text+", a redirect, which is not followed", "configure the URL that it leads to"
+		e.text, e.Fix = e.text+", a redirect, which is not followed", "configure the URL that it redirects to"
 	case s == http.StatusTooManyRequests:
-		e.retry, e.Fix = true, "it is asked too often: wait, or use a webhook of its own"
+		e.retry, e.Fix = true, "it is called too often: wait, or use a separate webhook"
 	case s >= 500, s == http.StatusRequestTimeout, s == http.StatusTooEarly:
-		e.retry, e.Fix = true, "the receiver has trouble: try again later"
+		e.retry, e.Fix = true, "the receiver fails: try again later"
 	case s == http.StatusBadRequest, s == http.StatusUnsupportedMediaType, s == http.StatusUnprocessableEntity:
-		e.Fix = "it does not take this format, or the webhook is of another kind: look at --notify-format and the URL"
+		e.Fix = "it does not accept this format, or is another kind of webhook: check --notify-format and the URL"
 	case s == http.StatusUnauthorized, s == http.StatusForbidden, s == http.StatusNotFound, s == http.StatusGone:
-		e.Fix = "the URL is wrong, or the webhook was removed or disabled: make a new one, and configure its URL"
+		e.Fix = "the URL is wrong, or the webhook was removed or disabled: create a new one, and configure its URL"
 	default:
-		e.Fix = "look at the URL and at the receiver's log"
+		e.Fix = "check the URL and the receiver's log"
 	}
 	return e
 }
 
-// errorCode is what a receiver calls an error: invalid_payload (Slack), WorkflowTriggerIsNotEnabled (Teams). The rest
-// of its answer is not shown: it may repeat what was sent.
+// errorCode is a receiver's name of an error: invalid_payload (Slack), WorkflowTriggerIsNotEnabled (Teams). The rest of the
+// response is not shown: it may repeat what was sent.
 func (t Target) errorCode(text []byte) string {
 	code := strings.TrimSpace(string(text))
 	var body struct{ Error any }

@@ -18,14 +18,14 @@ func sample() Message {
 	return Message{
 		ID: "held-0123456789ab", Kind: "held", Status: firing, At: time.Date(2026, 3, 2, 3, 4, 5, 0, time.UTC), Name: "prod",
 		API: "https://api.mypurecloud.de", Dir: "/srv/users", Revision: "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567",
-		Title: "12 users are held back by a guard", Text: "The others go on. max-removals holds 12 users: 12 removals, and 10 are allowed.",
-		Fix: "If it is meant: usersyncd release p-1f3ac24e", Users: 12, Examples: []string{"ana.perez@example.com", "*bob*_@<example>.com", "<!channel> & [x](https://evil.example)"},
+		Title: "12 users are held by a guard", Text: "Other users are not affected. max-removals holds 12 users: 12 removals, and 10 are allowed.",
+		Fix: "If the change is intended: usersyncd release p-1f3ac24e", Users: 12, Examples: []string{"ana.perez@example.com", "*bob*_@<example>.com", "<!channel> & [x](https://evil.example)"},
 	}.finish()
 }
 
 // The three formats are contracts: with somebody's receiver, with Slack and with Teams.
 func TestGolden(t *testing.T) {
-	over := Message{ID: "held-0123456789ab", Kind: "held", Status: resolved, At: sample().At, Title: "Over: nothing is held any more", Text: "It lasted 35 min."}.finish()
+	over := Message{ID: "held-0123456789ab", Kind: "held", Status: resolved, At: sample().At, Title: "Resolved: no users are held", Text: "It lasted 35 min."}.finish()
 	for name, m := range map[string]Message{"firing": sample(), "resolved": over} {
 		for _, f := range Formats() {
 			body, err := render(m, f)
