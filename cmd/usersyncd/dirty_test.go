@@ -19,7 +19,7 @@ func TestStatusShowsUncommittedEdits(t *testing.T) {
 	var out strings.Builder
 	printStatus(&out, s)
 	for _, want := range []string{
-		"The checkout has edits that are not committed: its revision is 0123456789ab-dirty.\n",
+		"The checkout has uncommitted edits: its revision is 0123456789ab-dirty.\n",
 		"checkout   at 0123456789ab-dirty, applied 1.0s ago with uncommitted edits\n",
 		"note       1 path of the commit is not checked out\n",
 	} {

@@ -134,7 +134,7 @@ func TestPauseDuringAPass(t *testing.T) {
 	if s.Paused == nil || s.Paused.Reason != "incident 4711" || s.Paused.By == "" || s.Error != "" || s.Pending+s.InSync != users {
 		t.Errorf("while paused: %+v", s)
 	}
-	if text := r.told(0, "status").out; !strings.Contains(text, "Paused by ") || !strings.Contains(text, "incident 4711 (usersyncd resume)") {
+	if text := r.told(0, "status").out; !strings.Contains(text, "Paused by ") || !strings.Contains(text, "(incident 4711): passes plan") {
 		t.Errorf("while paused status says\n%s", text)
 	}
 	r.told(exitHeld, "sync")

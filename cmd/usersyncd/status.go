@@ -53,14 +53,11 @@ func printStatus(w io.Writer, s control.Status) {
 		}
 		return text.ShortDuration(s.Now.Sub(t)) + " ago"
 	}
-	fmt.Fprintln(w, s.Sentence())
+	for _, sentence := range s.Lines() {
+		fmt.Fprintln(w, sentence.Text+".")
+	}
 	if s.PID != 0 {
 		line("daemon", "pid %d, version %s, up %s, directory %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), text.Escape(s.Dir))
-	} else {
-		line("daemon", "not running, or not listening; this is from the state file")
-	}
-	if s.Paused != nil {
-		line("paused", "%s", pausedText(s.Paused, s.Now))
 	}
 	if s.Users > 0 || s.PID != 0 {
 		line("users", "%d declared: %s", s.Users, usersText(s))
@@ -83,14 +80,6 @@ func printStatus(w io.Writer, s control.Status) {
 	if s.PID != 0 {
 		line("success", "last successful sync: %s", ago(s.Success))
 		line("rate", "%s", rateText(s.Limiter))
-		if s.Watch.Mode == "polling" {
-			line("polling", "instead of watching: %s", text.Escape(s.Watch.Reason))
-		}
-	}
-	for _, why := range [][2]string{{"error", s.Error}, {"stuck", s.Stuck}, {"settings", s.Settings}} {
-		if why[1] != "" {
-			line(why[0], "%s", text.Escape(why[1]))
-		}
 	}
 	printEach(w, s.Holds)
 	const most = 5

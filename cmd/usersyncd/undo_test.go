@@ -183,7 +183,7 @@ func TestARollbackIsPaused(t *testing.T) {
 	}
 	r.told(0, "pause", "--reason", "stop that")
 	a := <-first
-	if a.code == 0 || !strings.Contains(a.err, "paused: what was sent is recorded") {
+	if a.code == 0 || !strings.Contains(a.err, "a pause ended the rollback") {
 		t.Errorf("exit code %d: %s", a.code, a.err)
 	}
 	still := 0

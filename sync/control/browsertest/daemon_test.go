@@ -78,10 +78,10 @@ func TestTheDaemonsPage(t *testing.T) {
 	reached(t, d.address)
 	b := open(t, originOf(d.address))
 
-	b.until("everybody is as declared", `document.querySelector("#headline").textContent === "All 60 users are as declared"`)
+	b.until("everybody is as declared", `document.querySelector("#headline").textContent === "All 60 users are in sync"`)
 	b.until("the history is there, as text", `document.querySelectorAll("#history > li").length === 50 && document.querySelector("#history").textContent.includes("<img src=x onerror=alert(")`)
 	b.until("what was sent is on the chart", `chart.data[1].some((n) => n > 0)`)
-	b.until("the head is applied", `document.querySelector("#facts").textContent.includes(", the head")`)
+	b.until("the head is applied", `document.querySelector("#facts").textContent.includes(", up to date")`)
 
 	// An edit: the page follows by itself.
 	first := org.Users()[0]

@@ -32,8 +32,8 @@ func TestThePageShowsWhatThereIs(t *testing.T) {
 	text := ask[string](b, `document.body.innerText`)
 	for _, want := range []string{
 		"3 users are held: 3 removals", "usersyncd release p-77aa0be2", "madrid/jo.yaml:4:8", "did you mean", "kim.lee@example.com", "next try 2026-11-24", "9f3c1d7e2ab8",
-		"not the head", "watching 12 folders", "260 changes, the first 200", "user000@example.com", `"Sales" → "Support"`, `skills: {Billing: 4, Refunds: 2.5}`, "agent000@example.com",
-		"of 300 requests are left", "403: the OAuth client's role", "wait for a change window", "8 of 120",
+		"not up to date", "watching 12 folders", "260 changes, the first 200", "user000@example.com", `"Sales" → "Support"`, `skills: {Billing: 4, Refunds: 2.5}`, "agent000@example.com",
+		"of 300 requests left", "403: the OAuth client's role", "wait for a change window", "8 of 120",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not show %q", want)
@@ -53,8 +53,8 @@ func TestThePageShowsWhatThereIs(t *testing.T) {
 
 	// A state that changes is told once, and drawn at once.
 	src.set(func(s *control.Status) { s.Error, s.CredentialsDead = "401 from the login service", true })
-	b.until("the headline is the news", `document.querySelector("#hero").dataset.level === "bad" && document.querySelector("#headline").textContent.startsWith("Nothing was applied for 3 minutes: the credentials are refused")`)
-	b.until("it is announced", `document.querySelector("#announce").textContent.includes("credentials are refused")`)
+	b.until("the headline is the news", `document.querySelector("#hero").dataset.level === "bad" && document.querySelector("#headline").textContent.startsWith("Nothing was applied for 3 minutes: the API rejects the credentials")`)
+	b.until("it is announced", `document.querySelector("#announce").textContent.includes("API rejects the credentials")`)
 
 	b.must(chromedp.Click(chromedp.ID("more")))
 	b.until("more of the history is there", `document.querySelectorAll("#history > li").length === 100`)
@@ -68,12 +68,12 @@ func TestUncommittedEdits(t *testing.T) {
 	src.set(func(s *control.Status) {
 		s.Revision, s.Dirty, s.Applied = revision, true, &state.Applied{Revision: revision, At: time.Now()}
 	})
-	b.until("the edits are the head", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, the head, with edits that are not committed, ")`)
+	b.until("the edits are the head", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, up to date, with uncommitted edits, ")`)
 	if class := ask[string](b, applied+`.className`); class != "" {
 		t.Errorf("what is applied is marked as %q", class)
 	}
 	src.set(func(s *control.Status) { s.Revision, s.Dirty = "9f3c1d7e2ab84455cc01", false })
-	b.until("the edits are taken back", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, not the head, ") && `+applied+`.className === "warn"`)
+	b.until("the edits are taken back", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, not up to date, ") && `+applied+`.className === "warn"`)
 }
 
 // A page that is opened late shows the past.
@@ -255,7 +255,7 @@ func TestShots(t *testing.T) {
 		}},
 	} {
 		src.set(scene.shift)
-		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "dead": `"idle"`, "calm": `", the head"`}[scene.name]+`)`)
+		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "dead": `"idle"`, "calm": `", up to date"`}[scene.name]+`)`)
 		for _, width := range []int64{360, 1280} {
 			for _, scheme := range []string{"light", "dark"} {
 				b.size(width, 900)

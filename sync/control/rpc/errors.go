@@ -28,7 +28,7 @@ var (
 	// ErrRollbackUnderWay is returned for another rollback, or a resume, while one is under way.
 	ErrRollbackUnderWay = errors.New("a rollback is under way; wait until it ends, or end it with usersyncd pause")
 	// ErrPaused is returned for a rollback that a pause has ended.
-	ErrPaused = errors.New("paused")
+	ErrPaused = errors.New("a pause ended the rollback")
 )
 
 // kinds are the errors that a client can act on, in the order in which they are looked for: an error may be several.

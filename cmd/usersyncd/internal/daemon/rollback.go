@@ -96,7 +96,7 @@ func (d *Daemon) runRollback(ctx context.Context, rollback plan.Rollback, planID
 	}
 	if errors.Is(err, usersync.ErrInterrupted) {
 		if err = fmt.Errorf("%w: nothing was written", rpc.ErrPaused); res != nil {
-			err = fmt.Errorf("%w: what was sent is recorded, %s left", rpc.ErrPaused, text.Plural(res.Pending, "user"))
+			err = fmt.Errorf("%w: requests that were sent are recorded, %s left", rpc.ErrPaused, text.Plural(res.Pending, "user"))
 		}
 	}
 	switch {

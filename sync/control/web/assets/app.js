@@ -6,7 +6,7 @@ const marks = { ok: "✓", busy: "↻", warn: "!", bad: "✕" };
 const signs = { create: "+", restore: "+", adopt: "~", update: "~", unmanage: "-", deactivate: "-", delete: "-" };
 const weights = { failed: "bad", held: "warn", quarantined: "warn", applied: "ok" };
 
-// visible escapes what cannot be seen, or turns text around.
+// visible escapes characters that cannot be seen, or that change the direction of text.
 const visible = (s) => String(s).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
 
 function put(node, text) {
@@ -25,7 +25,7 @@ function el(tag, kind, ...children) {
   return node;
 }
 
-// fill replaces the children of a node if what they are made of has changed: focus and selection stay.
+// fill replaces the children of a node only if their data has changed: otherwise focus and selection stay.
 const filled = new Map();
 function fill(node, from, make) {
   const key = JSON.stringify(from);
@@ -38,7 +38,7 @@ const number = new Intl.NumberFormat("en");
 const zero = "0001-01-01T00:00:00Z";
 const moment = (s) => (s && s !== zero ? new Date(s).getTime() : 0);
 
-function span(ms) {
+function duration(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 90) return s + " s";
   if (s < 90 * 60) return Math.round(s / 60) + " min";
@@ -52,13 +52,13 @@ const short = (revision) => (revision || "none").replace(/^(.{12}).*?(-dirty)?$/
 
 // --- the status
 
-let current = null; // as it was told last
-let heard = 0; // when, by this machine's clock
+let current = null; // the last status
+let receivedAt = 0; // when, by this machine's clock
 
 function show(s) {
   current = s;
   const now = moment(s.now);
-  const ago = (t) => (moment(t) ? span(now - moment(t)) + " ago" : "never");
+  const ago = (t) => (moment(t) ? duration(now - moment(t)) + " ago" : "never");
   const [top, ...rest] = s.lines;
   $("hero").dataset.level = top.level;
   put($("mark"), marks[top.level]);
@@ -90,33 +90,33 @@ function show(s) {
   lists(s);
 
   const l = s.limiter;
-  const quota = l.windowed ? `; ${number.format(l.left)} of ${number.format(l.allowed)} requests are left for ${Math.ceil(l.reset)} s` : "; the API has told no quota yet";
-  const others = l.windowed && l.others ? `, ${number.format(l.others)} were other programs'` : "";
+  const quota = l.windowed ? `; ${number.format(l.left)} of ${number.format(l.allowed)} requests left for ${Math.ceil(l.reset)} s` : "; quota not known yet";
+  const others = l.windowed && l.others ? `, ${number.format(l.others)} used by other programs` : "";
   const gate = l.gate > 0 ? `; nothing is sent for ${Math.ceil(l.gate)} s` : "";
-  put($("pace"), `Pace: ${l.reason || "unknown"}${quota}${others}${gate}; 429 since the start: ${number.format(l.throttled)}.`);
+  put($("pace"), `Rate limit: ${l.reason || "unknown"}${quota}${others}${gate}; 429 responses since start: ${number.format(l.throttled)}.`);
 }
 
 function facts(s, now, ago) {
-  const doing = { scan: "reading the checkout", refresh: "reading the organization", read: "reading details of users", apply: "changing users", idle: "idle" };
-  const next = moment(s.next) > now ? ", next pass in " + span(moment(s.next) - now) : "";
+  const doing = { scan: "reading the specs", wait: "waiting for the API", refresh: "reading the organization", read: "reading details of users", apply: "changing users", idle: "idle" };
+  const next = moment(s.next) > now ? ", next pass in " + duration(moment(s.next) - now) : "";
   const same = s.applied && !s.applied.undone && s.applied.revision === s.head; // uncommitted edits are part of both
   const watch = { watching: `watching ${number.format(s.watch.dirs)} folders`, polling: "polling: " + (s.watch.reason || "no events"), starting: "starting" };
   const c = s.totals.calls;
-  const edits = s.dirty ? ", with edits that are not committed" : "";
-  const how = !s.applied ? "" : s.applied.undone ? ", taken back in part by a rollback" : same ? ", the head" + edits : ", not the head";
+  const edits = s.dirty ? ", with uncommitted edits" : "";
+  const how = !s.applied ? "" : s.applied.undone ? ", partly rolled back" : same ? ", up to date" + edits : ", not up to date";
   return [
-    ["Now", (doing[s.phase] || s.phase || "not running") + (s.phase === "idle" ? next : moment(s.began) ? ", for " + span(now - moment(s.began)) : ""), s.stuck ? "bad" : ""],
+    ["Now", (doing[s.phase] || s.phase || "not running") + (s.phase === "idle" ? next : moment(s.began) ? ", for " + duration(now - moment(s.began)) : ""), s.stuck ? "bad" : ""],
     ["Head", short(s.head) + edits, s.dirty ? "warn" : ""],
     ["Applied", s.applied ? short(s.applied.revision) + how + ", " + ago(s.applied.at) : "nothing yet", s.applied && !same ? "warn" : ""],
     ["Last success", ago(s.success), s.error ? "bad" : ""],
     ...(s.error ? [["Error", s.error, "bad"]] : []),
     ["Organization", "read " + ago(s.refresh)],
     ["Checkout", watch[s.watch.mode] || s.watch.mode || "not watched", s.watch.mode === "polling" ? "warn" : ""],
-    ["Configuration", s.settings ? "the old one is kept: " + s.settings : "in force", s.settings ? "warn" : ""],
+    ["Configuration", s.settings ? "invalid, the previous one is in use: " + s.settings : "valid", s.settings ? "warn" : ""],
     ["Paused", s.paused ? "since " + clock(moment(s.paused.at)) + (s.paused.by ? " by " + s.paused.by : "") : "no", s.paused ? "warn" : ""],
     ["Requests", `${number.format(c.total)}: ${number.format(c.reads)} reads, ${number.format(c.writes)} writes, ${number.format(c.retried)} retried`],
-    ["Passes", `${number.format(s.totals.passes)}, of these ${number.format(s.totals.passErrors)} ended early`, ""],
-    ["Up", moment(s.started) ? "for " + span(now - moment(s.started)) : "unknown"],
+    ["Passes", `${number.format(s.totals.passes)}, ${number.format(s.totals.passErrors)} failed`, ""],
+    ["Up", moment(s.started) ? "for " + duration(now - moment(s.started)) : "unknown"],
   ].map(([name, text, weight]) => [name, text, weight || ""]);
 }
 
@@ -130,9 +130,9 @@ function lists(s) {
     el("div", "who", el("strong", "", `${number.format(h.count)} ${h.count === 1 ? "user" : "users"}`), el("span", "tag warn", "--" + h.guard)),
     el("p", "", h.reason),
     el("p", "small muted", h.users.join(", ") + (h.count > h.users.length ? ` and ${number.format(h.count - h.users.length)} more` : "")),
-    el("p", "run small", "If it is meant: ", el("code", "", "usersyncd release " + h.id))));
+    el("p", "run small", "To release: ", el("code", "", "usersyncd release " + h.id))));
   list("problems", s.specs, s.problems, (p) => el("li", "entry", el("span", "mono", `${p.file}:${p.line}:${p.column}`), p.field ? ": " + p.field : "", ": " + p.message));
-  const next = moment(s.next) > moment(s.now) ? "Failed users are tried again in the next pass" : "";
+  const next = moment(s.next) > moment(s.now) ? "retried in the next pass" : "";
   list("failures", s.failures, s.failed + s.quarantined, (f) => el("li", "entry",
     el("div", "who", el("strong", "", f.email), f.status ? el("span", "tag bad", f.status + (f.code ? " " + f.code : "")) : "", f.file ? el("span", "mono muted", f.file + ":" + f.line) : ""),
     el("p", "", f.message),
@@ -140,7 +140,7 @@ function lists(s) {
   list("notes", (s.notes || []).map((n) => ({ n })), 0, ({ n }) => el("li", "entry", n));
 }
 
-// announce tells a screen reader when the state changes, and not each time a number does.
+// announce tells a screen reader when the state changes, not each time a number does.
 let announced = "";
 function announce(line) {
   const key = line.level + " " + line.topic;
@@ -151,7 +151,7 @@ function announce(line) {
 // --- the chart
 
 const legend = [
-  ["sent", "sent", (s) => s.sent.toFixed(1) + "/s"], ["rate", "pace", (s) => s.rate.toFixed(1) + "/s"], ["aimd", "AIMD allows", (s) => s.aimd.toFixed(1) + "/s"],
+  ["sent", "sent", (s) => s.sent.toFixed(1) + "/s"], ["rate", "rate", (s) => s.rate.toFixed(1) + "/s"], ["aimd", "AIMD allows", (s) => s.aimd.toFixed(1) + "/s"],
   ["left", "quota left", (s) => (s.left === null ? "?" : number.format(s.left))], ["hit", "429", (s) => String(s.throttled)],
 ];
 let newest = null;
@@ -186,12 +186,12 @@ async function load(url) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(10000) });
     return answer.ok ? await answer.json() : null;
   } catch {
-    return null; // the stream tells when the server is back
+    return null; // the stream shows when the server is back
   }
 }
 
-// sparing returns a function that does its work at once, but not again within ms, and never lost.
-function sparing(ms, work) {
+// throttle returns a function that calls work at once, but at most every ms. No call is lost.
+function throttle(ms, work) {
   let timer = 0;
   let again = false;
   const run = async () => {
@@ -213,21 +213,21 @@ async function fetchPlan() {
   const plan = await load("/api/plan?q=" + encodeURIComponent(q));
   if (!plan || q !== $("filter").value.trim()) return;
   const shown = plan.changes.length;
-  put($("plan-count"), plan.total === 0 ? "Nothing is to be changed." : q === "" ? `${number.format(plan.total)} changes${shown < plan.total ? `, the first ${shown} of them` : ""}`
+  put($("plan-count"), plan.total === 0 ? "No changes." : q === "" ? `${number.format(plan.total)} changes${shown < plan.total ? `, the first ${shown} of them` : ""}`
     : `${number.format(plan.matches)} of ${number.format(plan.total)} changes${shown < plan.matches ? `, the first ${shown} of them` : ""}`);
   fill($("plan"), plan.changes, (c) => el("li", "entry",
     el("div", "who", el("span", "sign", signs[c.action] || "?"), el("strong", "", c.email), el("span", "tag", c.action), el("span", "tag", c.cause),
       c.result !== "planned" ? el("span", "tag " + (weights[c.result] || ""), c.result) : "", c.at ? el("span", "mono muted", c.at) : ""),
     c.note ? el("p", "small", c.note) : "", c.hold ? el("p", "small", "held under ", el("code", "", c.hold)) : "", fields(c.fields)));
 }
-const loadPlan = sparing(3000, fetchPlan);
+const loadPlan = throttle(3000, fetchPlan);
 
 let limit = 50;
 async function fetchHistory() {
   const past = await load("/api/history?limit=" + limit);
   if (!past) return;
   const shown = past.events.length;
-  put($("history-count"), shown === 0 ? "Nothing was changed yet." : past.more && past.limit === past.most ? `The last ${number.format(shown)}; usersyncd history has all.` : `The last ${number.format(shown)}, the newest first`);
+  put($("history-count"), shown === 0 ? "No changes yet." : past.more && past.limit === past.most ? `The last ${number.format(shown)}. See usersyncd history for all.` : `The last ${number.format(shown)}, newest first`);
   $("more").hidden = !past.more || past.limit === past.most;
   fill($("history"), past.events, (e) => {
     const ms = moment(e.at);
@@ -236,11 +236,11 @@ async function fetchHistory() {
     at.title = e.at;
     return el("li", "entry",
       el("div", "who", at, el("span", "sign", signs[e.action] || "?"), el("strong", "", e.email), el("span", "tag", e.action), el("span", "tag", e.cause),
-        e.undoes ? el("span", "tag warn", "undoes " + e.undoes) : "", e.uncertain ? el("span", "tag warn", "uncertain: the answer was lost") : "", el("span", "mono muted", short(e.revision))),
+        e.undoes ? el("span", "tag warn", "rolls back " + e.undoes) : "", e.uncertain ? el("span", "tag warn", "uncertain: the response was lost") : "", el("span", "mono muted", short(e.revision))),
       fields(e.fields), e.correlationId ? el("p", "small muted", "correlation id " + e.correlationId) : "");
   });
 }
-const loadHistory = sparing(3000, fetchHistory);
+const loadHistory = throttle(3000, fetchHistory);
 
 $("more").addEventListener("click", () => {
   limit = Math.min(1000, limit * 2);
@@ -268,28 +268,28 @@ document.addEventListener("keydown", (e) => {
 
 // --- the stream
 
-const patience = 10000; // ms without a word, after which the connection counts as lost
+const streamTimeout = 10000; // ms without an event, after which the connection counts as lost
 let stream = null;
 let seen = { plan: "", history: "", seq: 0 };
 
 function connect() {
   if (stream) stream.close();
-  heard = Date.now();
+  receivedAt = Date.now();
   stream = new EventSource("/events");
-  stream.onmessage = (e) => hear(JSON.parse(e.data));
+  stream.onmessage = (e) => receive(JSON.parse(e.data));
   stream.onerror = () => {
-    lost();
-    // It tries again by itself, unless the answer was no stream.
+    disconnected();
+    // It reconnects by itself, unless the response was no stream.
     if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
   };
 }
 
-function hear({ build, sample, status: s }) {
+function receive({ build, sample, status: s }) {
   if (build !== document.documentElement.dataset.build) {
     location.reload();
     return;
   }
-  heard = Date.now();
+  receivedAt = Date.now();
   $("link").dataset.state = "live";
   put($("link-text"), "live");
   $("lost").hidden = true;
@@ -306,17 +306,17 @@ function hear({ build, sample, status: s }) {
   seen = { plan, history, seq: sample.seq };
 }
 
-function lost() {
+function disconnected() {
   $("link").dataset.state = "lost";
   put($("link-text"), "connection lost");
   document.body.classList.add("stale");
   $("lost").hidden = false;
-  put($("lost"), "Connection lost: trying again. " + (current ? "What is below is as of " + clock(moment(current.now)) + "." : "Nothing was told yet."));
+  put($("lost"), "Connection lost, reconnecting. " + (current ? "The data below is from " + clock(moment(current.now)) + "." : "No data yet."));
 }
 
 setInterval(() => {
-  if (Date.now() - heard < patience) return;
-  lost();
+  if (Date.now() - receivedAt < streamTimeout) return;
+  disconnected();
   connect();
 }, 1000);
 connect();

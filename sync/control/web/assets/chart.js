@@ -1,4 +1,4 @@
-// The chart: what was sent, what may be sent, what is left of the quota, and answers 429.
+// The chart: what was sent, what may be sent, what is left of the quota, and 429 responses.
 "use strict";
 
 class Chart {
@@ -41,7 +41,7 @@ class Chart {
     const at = this.data[0];
     const last = at[at.length - 1];
     if (last !== undefined && s.at <= last) return;
-    // Nobody looked for a while: the lines end, and begin again.
+    // Samples are missing: the lines end, and begin again.
     if (last !== undefined && s.at - last > 5) this.row({ at: last + 1 });
     this.row(s);
     if (s.left !== null) this.allowed = s.allowed;
@@ -50,7 +50,7 @@ class Chart {
 
   row(s) { Chart.columns.forEach((name, i) => this.data[i].push(s[name] ?? null)); }
 
-  // draw moves with every sample, or every fifth for who wants less motion.
+  // draw redraws with every sample, or every fifth if reduced motion is preferred.
   draw(now) {
     if (!this.plot || (!now && this.calm.matches && ++this.drawn % 5)) return;
     this.plot.setData(this.data);
@@ -91,7 +91,7 @@ class Chart {
     }, this.data, this.box);
   }
 
-  // marks draws a line at each second with an answer 429.
+  // marks draws a line at each second with a 429 response.
   marks(u, colour) {
     const { ctx, bbox } = u;
     ctx.save();

@@ -1,0 +1,39 @@
+package control_test
+
+import (
+	"testing"
+	"time"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
+)
+
+func TestLinesOfAStateFile(t *testing.T) {
+	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	const from = "No daemon is running, or it has no socket; this is from the state file."
+	for _, tt := range []struct {
+		want string
+		s    control.Status
+	}{
+		{from, control.Status{}},
+		{from + " 1 user is not in sync because the API rejected the change; each is retried.", control.Status{Status: usersync.Status{Users: 5}, Quarantined: 1}},
+		{from + " After the last pass all 5 users were in sync.", control.Status{Status: usersync.Status{Users: 5}}},
+		{from + " After the last pass all 5 users were in sync, with uncommitted edits.",
+			control.Status{Status: usersync.Status{Users: 5, Applied: &state.Applied{Revision: "3f0c-dirty"}}}},
+		{from + " Paused 60 seconds ago: passes plan, and change nothing until usersyncd resume. After the last pass all 5 users were in sync.",
+			control.Status{Now: now, Status: usersync.Status{Users: 5, Paused: &state.Pause{At: now.Add(-time.Minute)}}}},
+		{"All 5 users are in sync.", control.Status{PID: 1, Status: usersync.Status{Phase: usersync.PhaseIdle, Success: now, Users: 5, InSync: 5}}},
+	} {
+		got := ""
+		for i, line := range tt.s.Lines() {
+			if i > 0 {
+				got += " "
+			}
+			got += line.Text + "."
+		}
+		if got != tt.want {
+			t.Errorf("%q, not %q", got, tt.want)
+		}
+	}
+}
