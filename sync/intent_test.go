@@ -47,7 +47,7 @@ func TestIntentAfterRefusal(t *testing.T) {
 			t.Errorf("%d intents left after a definite refusal", m.Intents)
 		}
 		// somebody makes that user by hand
-		w.sim.Add(sim.User{Email: "new@example.com", Name: "By hand", State: "active", Title: "Theirs"})
+		w.sim.Add(sim.User{Email: "new@example.com", Name: "By hand", State: "active", Texts: sim.Texts{Title: "Theirs"}})
 		time.Sleep(time.Minute)
 		res, err := w.Reconcile(context.Background(), usersync.Mode{NoRefresh: true})
 		if err != nil || res.Failed != 1 {

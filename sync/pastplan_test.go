@@ -104,7 +104,7 @@ func conflictWorld(t *testing.T) *world {
 	w := newWorld(t, sim.Options{Users: 30})
 	w.write("u.yaml", "email: %s\nname: N\ntitle: T\ndepartment: D\nstate: active\n", w.sim.Users()[0].Email)
 	w.pass()
-	w.sim.Add(sim.User{Email: "ceo@example.com", Name: "CEO", State: "active", Title: "CEO"})
+	w.sim.Add(sim.User{Email: "ceo@example.com", Name: "CEO", State: "active", Texts: sim.Texts{Title: "CEO"}})
 	time.Sleep(time.Minute)
 	return w
 }

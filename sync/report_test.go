@@ -162,7 +162,7 @@ func TestIntentAfter503And400(t *testing.T) {
 		w.fault("POST /api/v2/users 400")
 		w.pass()
 		w.sim.ClearFaults()
-		w.sim.Add(sim.User{Email: "new@example.com", Name: "By hand", State: "active", Title: "Theirs"})
+		w.sim.Add(sim.User{Email: "new@example.com", Name: "By hand", State: "active", Texts: sim.Texts{Title: "Theirs"}})
 		time.Sleep(24 * time.Hour)
 		w.pass()
 		if u := w.user("new@example.com"); u.Title != "Theirs" {

@@ -144,7 +144,7 @@ func (d *demo) checkout(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.sim.Add(sim.User{Email: u.Key, Name: name, Department: "Not sorted yet"})
+		d.sim.Add(sim.User{Email: u.Key, Name: name, Texts: sim.Texts{Department: "Not sorted yet"}})
 		people = append(people, u.Key)
 	}
 	defaults := "acdAutoAnswer: true\ncertifications: [Data protection]\n"

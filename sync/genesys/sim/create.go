@@ -9,11 +9,10 @@ import (
 
 // creation is CreateUser.
 type creation struct {
-	Name       string        `json:"name"`
-	Email      string        `json:"email"`
-	State      string        `json:"state"`
-	Title      string        `json:"title"`
-	Department string        `json:"department"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	State string `json:"state"`
+	Texts
 	DivisionID string        `json:"divisionId"`
 	Password   string        `json:"password"` // write-only
 	Addresses  []wireContact `json:"addresses"`
@@ -47,6 +46,9 @@ func (s *Server) createUser(req *request) answer {
 	if bad := s.decode(req, &c); bad != nil {
 		return *bad
 	}
+	if name := c.notPosted(); name != "" && !s.o.AllowUnknownFields {
+		return *invalid("Unrecognized field [%s]", name)
+	}
 	s.ledger.Creates[strings.ToLower(c.Email)]++
 	if c.Name == "" {
 		return *invalid("name is required")
@@ -67,7 +69,7 @@ func (s *Server) createUser(req *request) answer {
 		return *bad
 	}
 	r := s.dir.add(User{
-		ID: s.newID(), Name: c.Name, Email: c.Email, Title: c.Title, Department: c.Department,
+		ID: s.newID(), Name: c.Name, Email: c.Email, Texts: c.Texts,
 		State:    orElse(c.State, "inactive"), // no invitation is sent
 		Division: orElse(c.DivisionID, homeDivision), Contacts: contacts, Version: 1, Writes: 1,
 	})

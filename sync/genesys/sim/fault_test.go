@@ -46,7 +46,7 @@ func TestEffects(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newOrg(t, sim.Options{})
-			w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Title: "old"})
+			w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Texts: sim.Texts{Title: "old"}})
 			w.fail("PATCH x1 " + c.fault)
 			began := time.Now()
 			patch := func() reply { return w.call(http.MethodPatch, users+"/u-1", `{"version":1,"title":"new"}`) }
@@ -125,7 +125,7 @@ func TestLostCreation(t *testing.T) {
 
 func TestEditedJustBefore(t *testing.T) {
 	w := newOrg(t, sim.Options{})
-	w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Title: "old"})
+	w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Texts: sim.Texts{Title: "old"}})
 	w.fail("x1 edited")
 	if r := w.must(http.MethodGet, users+"/u-1", ""); r.text("title") != "Edited by hand" || r.number("version") != 2 {
 		t.Errorf("%s", r.body)

@@ -56,7 +56,7 @@ func FuzzPatchBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		w := newOrg(t, sim.Options{})
-		w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Title: "old"})
+		w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Texts: sim.Texts{Title: "old"}})
 		w.Add(sim.User{ID: "u-2", Name: "Bob", Email: "bob@example.com"})
 		before := w.Users()
 		r := w.send(http.MethodPatch, users+"/u-1", body, "Authorization", "Bearer "+w.token, "Content-Type", "application/json")

@@ -98,6 +98,7 @@ func (s *Server) edit(body string) (any, int) {
 	if bad := s.decode(&request{body: []byte(body)}, &edit); bad != nil {
 		return bad.message(), http.StatusBadRequest
 	}
+	edit.sent = []byte(body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.dir.byEmail[strings.ToLower(edit.Email)]

@@ -88,7 +88,7 @@ func TestOperator(t *testing.T) {
 
 func TestOperatorEdits(t *testing.T) {
 	w := newOrg(t, sim.Options{})
-	w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Department: "D"})
+	w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Texts: sim.Texts{Department: "D"}})
 	w.operator(http.MethodPost, "edit", `{"email":"Ana@example.com","title":"Chief","state":"inactive","addresses":[{"extension":"41"}]}`, 200)
 	if u := w.first(); u.Title != "Chief" || u.State != "inactive" || u.Department != "D" || u.Email != "ana@example.com" || len(u.Contacts) != 1 || u.Version != 2 || u.Writes != 0 {
 		t.Errorf("%+v", u)

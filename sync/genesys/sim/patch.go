@@ -15,9 +15,7 @@ type update struct {
 	Name           *string        `json:"name"`
 	Email          *string        `json:"email"`
 	Username       *string        `json:"username"`
-	Title          *string        `json:"title"`
-	Department     *string        `json:"department"`
-	PreferredName  *string        `json:"preferredName"`
+	Texts                         // those in sent
 	Manager        *string        `json:"manager"`
 	ACDAutoAnswer  *bool          `json:"acdAutoAnswer"`
 	Certifications *[]string      `json:"certifications"`
@@ -26,6 +24,8 @@ type update struct {
 	Biography      *biography     `json:"biography"`
 	ProfileSkills  *[]string      `json:"profileSkills"`
 	Locations      *[]placement   `json:"locations"`
+
+	sent []byte // the body
 
 	// Known, and ignored here.
 	DivisionID *string `json:"divisionId"`
@@ -51,6 +51,7 @@ func (s *Server) patchUser(req *request) answer {
 	if bad := s.decode(req, &up); bad != nil {
 		return *bad
 	}
+	up.sent = req.body
 	r, bad := s.find(req)
 	if bad != nil {
 		return *bad
@@ -93,13 +94,12 @@ func (s *Server) check(r *record, up *update) *answer {
 		if bad := validState(*up.State); bad != nil {
 			return bad
 		}
-		alone := update{Version: up.Version, State: up.State}
-		if a, b := mustJSON(alone), mustJSON(up); a != b {
-			if s.o.RejectMixedState {
-				return invalid("state must be the only field that is modified")
-			}
-			*up = alone
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(up.sent, &members) // it was decoded before
+		if len(members) > 2 && s.o.RejectMixedState {
+			return invalid("state must be the only field that is modified")
 		}
+		*up = update{Version: up.Version, State: up.State}
 		return nil
 	}
 	if up.Name != nil && *up.Name == "" {
@@ -153,12 +153,6 @@ func validState(v string) *answer {
 	return nil
 }
 
-// mustJSON is the text of what has nothing that cannot be one.
-func mustJSON(v any) string {
-	data, _ := json.Marshal(v)
-	return string(data)
-}
-
 // apply changes what is named; lists are replaced whole.
 func (up *update) apply(u *User) {
 	set := func(to, from *string) {
@@ -170,9 +164,7 @@ func (up *update) apply(u *User) {
 	set(&u.Name, up.Name)
 	set(&u.Email, up.Email)
 	set(&u.Username, up.Username)
-	set(&u.Title, up.Title)
-	set(&u.Department, up.Department)
-	set(&u.PreferredName, up.PreferredName)
+	_ = json.Unmarshal(up.sent, &u.Texts) // nothing, if it is not what was decoded before
 	set(&u.Manager, up.Manager)
 	if up.ACDAutoAnswer != nil {
 		u.ACDAutoAnswer = *up.ACDAutoAnswer

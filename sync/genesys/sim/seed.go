@@ -29,7 +29,7 @@ func (s *Server) seed() {
 		}
 		u := User{
 			Name: given + " " + family, Email: address + "@example.com", State: "active",
-			Title: titles[i%len(titles)], Department: departments[s.rand.IntN(len(departments))],
+			Texts:   Texts{Title: titles[i%len(titles)], Department: departments[s.rand.IntN(len(departments))]},
 			Manager: lead, Biography: "Likes number " + fmt.Sprint(s.rand.IntN(100)) + ".",
 			Certifications: []string{}, Version: 1 + s.rand.IntN(5),
 		}

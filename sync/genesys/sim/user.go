@@ -2,30 +2,52 @@ package sim
 
 import (
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 )
 
 // A User is one user as the organization stores it. Of queues and groups it is the queue or group that
 // knows its members: see Server.Members.
 type User struct {
-	ID, Name, Email, State                              string // State: active, inactive, deleted
-	Title, Department, PreferredName, Username, Manager string // Manager is a user's id; no Username: Email
-	Division                                            string // an id
-	ACDAutoAnswer                                       bool
-	Certifications                                      []string
-	Employer                                            Employer
-	Contacts                                            []Contact
-	Biography                                           string // nobody's business: it must survive everything
-	Skills, Languages                                   map[string]float64
-	ProfileSkills                                       []string
-	Locations                                           []Place
-	Grants                                              []Grant             // the user's own, none of a group's
-	Utilization                                         map[string]Capacity // by media; nil: the organization's
-	Voicemail                                           Voicemail           // its zero value: nobody has set it, the default counts
-	ExternalIDs                                         map[string]string   // by authority
-	Version                                             int
+	ID, Name, Email, State string // State: active, inactive, deleted
+	Texts
+	Username, Manager string // Manager is a user's id; no Username: Email
+	Division          string // an id
+	ACDAutoAnswer     bool
+	Certifications    []string
+	Employer          Employer
+	Contacts          []Contact
+	Biography         string // nobody's business: it must survive everything
+	Skills, Languages map[string]float64
+	ProfileSkills     []string
+	Locations         []Place
+	Grants            []Grant             // the user's own, none of a group's
+	Utilization       map[string]Capacity // by media; nil: the organization's
+	Voicemail         Voicemail           // its zero value: nobody has set it, the default counts
+	ExternalIDs       map[string]string   // by authority
+	Version           int
 
 	Writes int // requests that changed this user, or of what it is a member
+}
+
+// Texts are the plain texts of a user: stored, shown and patched as they are. One that POST takes as well says so.
+type Texts struct {
+	Title         string `json:"title,omitempty" post:"yes"`
+	Department    string `json:"department,omitempty" post:"yes"`
+	PreferredName string `json:"preferredName,omitempty"`
+}
+
+// notPosted finds a text that POST does not take; "" for none.
+func (t Texts) notPosted() string {
+	v := reflect.ValueOf(t)
+	for i := range v.NumField() {
+		if f := v.Type().Field(i); f.Tag.Get("post") == "" && !v.Field(i).IsZero() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			return name
+		}
+	}
+	return ""
 }
 
 // Employer is EmployerInfo.

@@ -23,7 +23,7 @@ func TestCreate(t *testing.T) {
 	full := w.must(http.MethodPost, users, `{"name":"Bob","email":"bob@example.com","state":"active","title":"T","department":"D","password":"p",
 		"divisionId":"d0000000-0000-4000-8000-000000000001","addresses":[{"address":"+12025550100"}]}`)
 	u, _ := w.User("bob@example.com")
-	want := sim.User{ID: full.text("id"), Name: "Bob", Email: "bob@example.com", State: "active", Title: "T", Department: "D", Division: u.Division,
+	want := sim.User{ID: full.text("id"), Name: "Bob", Email: "bob@example.com", State: "active", Texts: sim.Texts{Title: "T", Department: "D"}, Division: u.Division,
 		Contacts: []sim.Contact{{MediaType: "PHONE", Type: "WORK", Address: "+12025550100"}}, Version: 1, Writes: 1}
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Error(diff)
@@ -37,7 +37,7 @@ func TestCreate(t *testing.T) {
 		`{}`, `{"email":"c@example.com"}`, `{"name":"","email":"c@example.com"}`, `{"name":"C"}`, `{"name":"C","email":""}`, `{"name":"C","email":"c"}`,
 		`{"name":"C","email":"C <c@example.com>"}`, `{"name":"C","email":" c@example.com"}`, `{"name":"C","email":"c@example.com","state":"deleted"}`,
 		`{"name":"C","email":"c@example.com","state":"Active"}`, `{"name":"C","email":"c@example.com","divisionId":"x"}`,
-		`{"name":"C","email":"c@example.com","addresses":[{}]}`,
+		`{"name":"C","email":"c@example.com","addresses":[{}]}`, `{"name":"C","email":"c@example.com","preferredName":"C"}`,
 	} {
 		w.refused(w.call(http.MethodPost, users, body), 400, "bad.request")
 	}
@@ -85,7 +85,7 @@ func TestPatchFields(t *testing.T) {
 		`"state":"inactive","title":"lost"`: func(u *sim.User) { u.State = "inactive" },
 	} {
 		w := newOrg(t, sim.Options{})
-		want := w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Title: "T", Department: "D", Manager: "u-3", Biography: "B", Version: 4,
+		want := w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Texts: sim.Texts{Title: "T", Department: "D"}, Manager: "u-3", Biography: "B", Version: 4,
 			Certifications: []string{"X"}, Employer: sim.Employer{OfficialName: "O"}, Contacts: []sim.Contact{{MediaType: "PHONE", Type: "HOME", Extension: "41", Pooled: true}}})
 		w.Add(sim.User{ID: "u-2", Name: "Bob", Email: "bob@example.com"})
 		edit(&want)
@@ -155,7 +155,7 @@ func TestVersionMismatch(t *testing.T) {
 func TestDeleteAndRestore(t *testing.T) {
 	for _, forgets := range []bool{false, true} {
 		w := newOrg(t, sim.Options{RestoreForgets: forgets})
-		w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Title: "T", Manager: "u-1", Certifications: []string{"X"}})
+		w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com", Texts: sim.Texts{Title: "T"}, Manager: "u-1", Certifications: []string{"X"}})
 		const self = users + "/u-1"
 		w.must(http.MethodDelete, self, "")
 		w.refused(w.call(http.MethodDelete, self, ""), 404, "user.not.found.on.delete")

@@ -12,17 +12,15 @@ type wireUser struct {
 	Name               string        `json:"name"`
 	Division           wireRef       `json:"division"`
 	Chat               wireChat      `json:"chat"`
-	Department         string        `json:"department,omitempty"`
 	Email              string        `json:"email"`
 	PrimaryContactInfo []wireContact `json:"primaryContactInfo"`
 	Addresses          []wireContact `json:"addresses"`
 	State              string        `json:"state"`
-	Title              string        `json:"title,omitempty"`
 	Username           string        `json:"username"`
-	PreferredName      string        `json:"preferredName,omitempty"`
-	Manager            *wireRef      `json:"manager,omitempty"`
-	Version            int           `json:"version"`
-	ACDAutoAnswer      bool          `json:"acdAutoAnswer"`
+	Texts
+	Manager       *wireRef `json:"manager,omitempty"`
+	Version       int      `json:"version"`
+	ACDAutoAnswer bool     `json:"acdAutoAnswer"`
 	wireExpanded
 	SelfURI string `json:"selfUri"`
 }
@@ -60,7 +58,7 @@ func (u *User) jabber() string { return u.ID + "@example.orgspan.com" }
 func (s *Server) wire(u *User, expand []string) wireUser {
 	w := wireUser{
 		ID: u.ID, Name: u.Name, Division: s.divisionRef(u.Division), Chat: wireChat{u.jabber()},
-		Department: u.Department, Email: u.Email, State: u.State, Title: u.Title, Username: orElse(u.Username, u.Email), PreferredName: u.PreferredName,
+		Texts: u.Texts, Email: u.Email, State: u.State, Username: orElse(u.Username, u.Email),
 		Version: u.Version, ACDAutoAnswer: u.ACDAutoAnswer, wireExpanded: s.expanded(u, expand), SelfURI: "/api/v2/users/" + u.ID,
 		PrimaryContactInfo: []wireContact{{Address: u.Email, MediaType: "EMAIL", Type: "PRIMARY"}},
 		Addresses:          []wireContact{},
