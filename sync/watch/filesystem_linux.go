@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// silent are the file systems that change without an event, by what statfs(2) calls them: others write to
-// them, on another machine or in another process, or the kernel itself does (inotify(7)).
+// silent are the file systems that change without events, by their type in statfs(2): others write to them, on another
+// machine or in another process, or the kernel itself does (inotify(7)).
 var silent = map[uint32]string{
 	unix.NFS_SUPER_MAGIC: "NFS", unix.SMB_SUPER_MAGIC: "SMB", unix.SMB2_SUPER_MAGIC: "SMB", unix.CIFS_SUPER_MAGIC: "SMB",
 	unix.FUSE_SUPER_MAGIC: "FUSE", unix.V9FS_MAGIC: "9P", unix.CEPH_SUPER_MAGIC: "Ceph", unix.AFS_SUPER_MAGIC: "AFS", unix.AFS_FS_MAGIC: "AFS",
@@ -15,11 +15,11 @@ var silent = map[uint32]string{
 	unix.PROC_SUPER_MAGIC: "proc", unix.SYSFS_MAGIC: "sysfs",
 }
 
-// unreported says why changes of dir may come without events; nil if they do not.
+// unreported returns why changes of dir may cause no events; nil if they always do.
 func unreported(dir string) error {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
-		return nil //nolint:nilerr // it has just gone, which was reported
+		return nil //nolint:nilerr // it was just removed, which was reported
 	}
 	if name, ok := silent[uint32(fs.Type)]; ok {
 		return fmt.Errorf("%s is on a file system (%s) that does not report every change", dir, name)

@@ -2,5 +2,5 @@
 
 package watch
 
-// unreported is nil: which file systems change without an event is known of Linux alone.
+// unreported is implemented for Linux only.
 func unreported(string) error { return nil }

@@ -6,16 +6,16 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// notifier is what is used of fsnotify.
+// notifier is the part of fsnotify that is used.
 type notifier struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
 	add    func(dir string) error
-	close  func() // waits until nothing runs any more
+	close  func() // waits until it has stopped
 }
 
-// openNotifier starts fsnotify. Its errors are read at once whatever the caller does: fsnotify may
-// report one while it holds the lock that its Add needs, so an unread error would block Add for ever.
+// openNotifier starts fsnotify. Its errors are read at once: fsnotify may report one while it holds the lock that its Add
+// needs, so an unread error would block Add forever.
 func openNotifier() (*notifier, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -27,7 +27,7 @@ func openNotifier() (*notifier, error) {
 		for err := range w.Errors {
 			select {
 			case latest <- err:
-			default: // one is as good as many
+			default: // one is enough
 			}
 		}
 	})
@@ -36,7 +36,7 @@ func openNotifier() (*notifier, error) {
 		errors: latest,
 		add:    w.Add,
 		close: func() {
-			_ = w.Close() // closes Errors; there is nothing to do about a failure
+			_ = w.Close() // closes Errors
 			drain.Wait()
 		},
 	}, nil

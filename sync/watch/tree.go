@@ -12,23 +12,23 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// role says why a directory is watched, and so which of its events matter.
+// role is why a directory is watched, and so which of its events matter.
 type role int
 
 const (
-	way    role = iota + 1 // leads to the tree: only the next step matters
-	inside                 // of the tree: everything matters
+	way    role = iota + 1 // on the path to the tree: only the next step matters
+	inside                 // in the tree: everything matters
 	git                    // the checkout's .git: everything directly in it matters
 )
 
-// tree is one complete set of watches. It is never mended: when a directory comes or goes, a new set
-// takes its place, as a watch follows its directory when that is moved, and keeps telling the old path.
+// tree is a complete set of watches. It is never changed: when a directory is added or removed, a new set replaces it,
+// as a watch follows a directory that is moved, and keeps reporting the old path.
 type tree struct {
 	n     *notifier
 	roles map[string]role     // watched directories, by absolute path without symbolic links
-	steps map[string]struct{} // every name on the way to the root, the root included
+	steps map[string]struct{} // every path on the way to the root, including the root
 	dirs  int                 // watched directories inside the tree
-	err   error               // the first reason why something that should be watched is not
+	err   error               // the first reason why something is not watched
 }
 
 func newTree(open func() (*notifier, error)) *tree {
@@ -42,7 +42,7 @@ func newTree(open func() (*notifier, error)) *tree {
 	return t
 }
 
-// watchAll watches the tree at dir, an absolute path, the way to it, and its .git.
+// watchAll watches the tree at dir, an absolute path, the path to it, and its .git.
 func (t *tree) watchAll(dir string) {
 	root, ok := t.follow(dir)
 	if !ok {
@@ -57,10 +57,10 @@ func (t *tree) watchAll(dir string) {
 	}
 }
 
-// follow goes to dir step by step, as the kernel does, and watches each directory before it looks at the
-// next name there. It returns where the tree really is; false if there is no way.
+// follow resolves dir step by step, as the kernel does, and watches each directory before it reads the next name in it. It
+// returns the resolved path; false if it does not exist.
 func (t *tree) follow(dir string) (string, bool) {
-	const maxLinks = 40 // Linux' own limit, path_resolution(7)
+	const maxLinks = 40 // the limit of Linux, path_resolution(7)
 	sep := string(filepath.Separator)
 	at := filepath.VolumeName(dir) + sep
 	todo := strings.Split(filepath.Clean(dir)[len(at)-1:], sep)
@@ -103,8 +103,8 @@ func (t *tree) follow(dir string) (string, bool) {
 	return at, true
 }
 
-// walk watches dir and every directory below that is not hidden. A directory is listed only after it is
-// watched, so one that is made meanwhile is either listed or reported.
+// walk watches dir and every directory below that is not hidden. A directory is listed after it is watched, so that one
+// that is made meanwhile is either listed or reported.
 func (t *tree) walk(dir string) {
 	if !t.add(dir, inside) {
 		return
@@ -121,14 +121,14 @@ func (t *tree) walk(dir string) {
 	}
 }
 
-// add watches one directory, and tells whether that worked.
+// add watches one directory, and reports whether that worked.
 func (t *tree) add(dir string, r role) bool {
 	if t.roles[dir] >= r {
 		return true
 	}
 	if err := t.n.add(dir); err != nil {
-		// One that has just gone was reported by its parent. One on the way that we may not list is
-		// common, and no reason to poll: the one below it tells when it is moved.
+		// A directory that was just removed was reported by its parent. One on the path that must not be listed is
+		// common, and no reason to poll: the one below it reports when it is moved.
 		expected := errors.Is(err, fs.ErrNotExist) || r != inside && errors.Is(err, fs.ErrPermission)
 		if !expected {
 			t.fail(fmt.Errorf("watch %s: %w", dir, explain(err)))
@@ -139,7 +139,7 @@ func (t *tree) add(dir string, r role) bool {
 	return true
 }
 
-// explain says what a limit of inotify is: the kernel's own words for it speak of disks and files.
+// explain names the limit of inotify: the kernel's errors are about disks and files.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
@@ -150,8 +150,7 @@ func explain(err error) error {
 	return err
 }
 
-// missing notes why a directory could not be looked at. That it does not exist is no failure: its coming
-// will be seen.
+// missing records why a directory could not be read. That it does not exist is no failure: its creation will be reported.
 func (t *tree) missing(err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.fail(err)
@@ -164,8 +163,8 @@ func (t *tree) fail(err error) {
 	}
 }
 
-// judge tells whether an event can mean a change of the tree, and whether it outdates the watches.
-// It is called for every event, so it does next to nothing.
+// judge reports whether an event may be a change of the tree, and whether the watches must be set again. It is called for
+// every event, so it must be cheap.
 func (t *tree) judge(ev fsnotify.Event) (relevant, outdated bool) {
 	name := filepath.Clean(ev.Name)
 	gone := ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename)
@@ -190,8 +189,8 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// gitDir finds the .git directory of the checkout that root is in, or "". In a worktree or a submodule
-// .git is a small file that names it (gitrepository-layout(5)).
+// gitDir is the .git directory of the checkout that root is in, or "". In a worktree or a submodule .git is a small file
+// that names it (gitrepository-layout(5)).
 func gitDir(root string) string {
 	for dir := root; ; dir = filepath.Dir(dir) {
 		name := filepath.Join(dir, ".git")

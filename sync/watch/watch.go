@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// Options of a [Watcher]. A zero duration stands for its default.
+// Options of a [Watcher]. Of durations, zero is the default.
 type Options struct {
-	Quiet    time.Duration // a burst is over after a pause this long; 500 ms
-	MaxDelay time.Duration // and in any case when it is this old; 5 s
-	Resync   time.Duration // a hint at least this often while everything is watched; 60 s
-	Poll     time.Duration // a hint at least this often while something is not; 15 s, and no longer than Resync
+	Quiet    time.Duration // pause that ends a burst; 500 ms
+	MaxDelay time.Duration // longest burst; 5 s
+	Resync   time.Duration // longest time between hints while everything is watched; 60 s
+	Poll     time.Duration // longest time between hints while something is not; 15 s, or Resync if that is shorter
 	Log      *slog.Logger  // nil: no log
 }
 
-// Mode says how changes are noticed.
+// Mode is how changes are noticed.
 type Mode string
 
 // The modes of a watcher.
 const (
-	Starting Mode = "starting" // Run has not set the watches yet
+	Starting Mode = "starting" // the watches are not set yet
 	Watching Mode = "watching" // every directory is watched
-	Polling  Mode = "polling"  // some directory is not, or its changes are not all reported; State.Reason says why
+	Polling  Mode = "polling"  // a directory cannot be watched, or not all of its changes are reported; see State.Reason
 )
 
-// State is how a watcher does at one moment.
+// State is the state of a watcher.
 type State struct {
 	Mode   Mode
-	Dirs   int    // watched directories of the tree; 0 while the tree is missing
+	Dirs   int    // watched directories of the tree; 0 if it does not exist
 	Reason string // why it polls; empty otherwise
 }
 
@@ -41,13 +41,13 @@ type Watcher struct {
 	o       Options
 	changes chan struct{}
 	state   atomic.Pointer[State]
-	resync  atomic.Int64  // Options.Resync, as it is now
-	retimed chan struct{} // it was changed
+	resync  atomic.Int64  // Options.Resync, or what SetResync has set
+	retimed chan struct{} // signals a change of resync
 	open    func() (*notifier, error)
 }
 
-// New makes a watcher for the tree at dir, which may be a symbolic link and need not exist yet.
-// It watches nothing before [Watcher.Run].
+// New makes a watcher for the tree at dir, which may be a symbolic link and need not exist yet. It watches nothing
+// before [Watcher.Run].
 func New(dir string, o Options) *Watcher {
 	o.Quiet = orDefault(o.Quiet, 500*time.Millisecond)
 	o.MaxDelay = orDefault(o.MaxDelay, 5*time.Second)
@@ -69,10 +69,10 @@ func orDefault(d, standard time.Duration) time.Duration {
 	return d
 }
 
-// Changes gives the hints. It holds one at most, and is never closed.
+// Changes delivers the hints. It is never closed.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
 
-// SetResync changes Options.Resync, from now on. It is safe to call at any time.
+// SetResync changes Options.Resync. It is safe for concurrent use.
 func (w *Watcher) SetResync(d time.Duration) {
 	w.resync.Store(int64(orDefault(d, time.Minute)))
 	select {
@@ -81,11 +81,11 @@ func (w *Watcher) SetResync(d time.Duration) {
 	}
 }
 
-// State tells how the watcher does. It is safe to call at any time.
+// State returns the current state. It is safe for concurrent use.
 func (w *Watcher) State() State { return *w.state.Load() }
 
-// Run watches until ctx is done, and then returns nil. It owns everything that it starts, and may be
-// called once. It returns an error only if the directory's absolute path cannot be told.
+// Run watches until ctx is done, and then returns nil. It must be called only once. The error says that the absolute path
+// of the directory cannot be determined.
 func (w *Watcher) Run(ctx context.Context) error {
 	dir, err := filepath.Abs(w.dir)
 	if err != nil {
@@ -93,12 +93,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 
 	tree := w.watch(dir)
-	defer func() { tree.n.close() }() // whichever is the last
+	defer func() { tree.n.close() }() // of the last tree
 	w.hint()
 
 	b := burst{quiet: w.o.Quiet, max: w.o.MaxDelay}
-	look := time.Now().Add(w.interval()) // the next hint if no event comes
-	stale := false                       // the watches are no longer the right ones
+	look := time.Now().Add(w.interval()) // time of the next hint without events
+	stale := false                       // the watches must be set again
 	timer := time.NewTimer(time.Until(look))
 	defer timer.Stop()
 	for {
@@ -119,7 +119,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-w.retimed:
 			look = time.Now().Add(w.interval())
 		case <-timer.C:
-			// First the watches, then the hint: what happens between the two is not lost.
+			// The watches are set before the hint is sent, so that no change is lost in between.
 			if stale || !time.Now().Before(look) {
 				tree.n.close()
 				tree, stale = w.watch(dir), false
@@ -136,7 +136,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 }
 
-// hint leaves a hint, unless the last one has not been taken yet.
+// hint sends a hint, unless one is pending.
 func (w *Watcher) hint() {
 	select {
 	case w.changes <- struct{}{}:
@@ -151,7 +151,7 @@ func (w *Watcher) interval() time.Duration {
 	return time.Duration(w.resync.Load())
 }
 
-// watch sets the watches, and publishes and logs how that went.
+// watch sets the watches, and publishes and logs the result.
 func (w *Watcher) watch(dir string) *tree {
 	t := newTree(w.open)
 	t.watchAll(dir)
@@ -169,3 +169,32 @@ func (w *Watcher) watch(dir string) *tree {
 	}
 	return t
 }
+
+// burst collects events until they pause or have lasted long enough.
+type burst struct {
+	quiet, max  time.Duration
+	first, last time.Time // events of the burst; zero if there are none
+}
+
+// hit adds an event.
+func (b *burst) hit(now time.Time) {
+	if b.first.IsZero() {
+		b.first = now
+	}
+	b.last = now
+}
+
+// due is when the burst ends if no further event comes; ok is false if there is no burst.
+func (b *burst) due() (end time.Time, ok bool) {
+	if b.first.IsZero() {
+		return time.Time{}, false
+	}
+	end, limit := b.last.Add(b.quiet), b.first.Add(b.max)
+	if limit.Before(end) {
+		end = limit
+	}
+	return end, true
+}
+
+// reset ends the burst.
+func (b *burst) reset() { b.first, b.last = time.Time{}, time.Time{} }
