@@ -67,49 +67,43 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 		fmt.Fprintf(w, " (%s, %s)", e.Action, e.Cause)
 	}
 	fmt.Fprintln(w)
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-10s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	if e.Why != "" {
-		line("why", "%s", text.Escape(e.Why))
-	}
+	line := func(name, format string, args ...any) { printFact(w, "  ", name, format, args...) }
+	at := func(t time.Time) string { return t.Local().Format(time.DateTime) }
+	line("why", "%s", e.Why)
 	if e.Release != "" {
 		line("release", "usersyncd release %s", e.Release)
 	}
-	switch {
+	switch in := text.ShortDuration(e.Next.Sub(now)); {
 	case e.Next.IsZero():
 	case e.WaitsForWindow:
-		line("window", "opens at %s (in %s)", e.Next.Local().Format(time.DateTime), text.ShortDuration(e.Next.Sub(now)))
+		line("window", "opens at %s (in %s)", at(e.Next), in)
 	default:
-		line("retry", "at %s (in %s), or as soon as the spec changes", e.Next.Local().Format(time.DateTime), text.ShortDuration(e.Next.Sub(now)))
+		line("retry", "at %s (in %s), or as soon as the spec changes", at(e.Next), in)
 	}
 	if e.Paused != nil {
 		line("paused", "%s", pausedText(e.Paused, now))
 	}
 	if e.File != "" {
-		line("declared", "%s:%d", text.Escape(e.File), e.Line)
+		line("declared", "%s:%d", e.File, e.Line)
 	}
-	if len(e.Defaults) > 0 {
-		line("defaults", "%s", text.Escape(strings.Join(e.Defaults, ", ")))
-	}
+	line("defaults", "%s", strings.Join(e.Defaults, ", "))
+	managed := map[bool]string{true: "managed", false: "not managed"}[e.Managed]
 	switch {
-	case e.ID != "" && e.Managed:
-		line("genesys", "%s, version %d, managed", text.Escape(e.ID), e.Version)
 	case e.ID != "":
-		line("genesys", "%s, version %d, not managed", text.Escape(e.ID), e.Version)
+		line("genesys", "%s, version %d, %s", e.ID, e.Version, managed)
 	case e.Listed.IsZero():
 		line("genesys", "not read yet")
 	default:
 		line("genesys", "no user with that address")
 	}
 	if e.ID != "" && !e.Listed.IsZero() {
-		line("live as of", "%s", e.Listed.Local().Format(time.DateTime))
+		line("live as of", "%s", at(e.Listed))
 	}
 	if !e.Read.IsZero() {
-		line("", "%s for roles, queues, utilization, voicemail and external ids", e.Read.Local().Format(time.DateTime))
+		line("", "%s for roles, queues, utilization, voicemail and external ids", at(e.Read))
 	}
 	for _, p := range e.Problems {
-		line("problem", "%s", text.Escape(p))
+		line("problem", "%s", p)
 	}
 	if len(e.Fields) > 0 {
 		fmt.Fprintln(w)

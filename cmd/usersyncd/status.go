@@ -44,9 +44,7 @@ at once, also during a pass.`,
 
 // printStatus writes some fifteen lines, the most important first.
 func printStatus(w io.Writer, s control.Status) {
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-10s %s\n", name, fmt.Sprintf(format, args...))
-	}
+	line := func(name, format string, args ...any) { printFact(w, "", name, format, args...) }
 	ago := func(t time.Time) string {
 		if t.IsZero() {
 			return "never"
@@ -57,7 +55,7 @@ func printStatus(w io.Writer, s control.Status) {
 		fmt.Fprintln(w, sentence.Text+".")
 	}
 	if s.PID != 0 {
-		line("daemon", "pid %d, version %s, up %s, directory %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), text.Escape(s.Dir))
+		line("daemon", "pid %d, version %s, up %s, directory %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), s.Dir)
 	}
 	if s.Users > 0 || s.PID != 0 {
 		line("users", "%d declared: %s", s.Users, usersText(s))
@@ -84,16 +82,23 @@ func printStatus(w io.Writer, s control.Status) {
 	printEach(w, s.Holds)
 	const most = 5
 	for _, f := range s.Failures[:min(len(s.Failures), most)] {
-		line("failed", "%s (%s:%d): %s", text.Escape(f.Email), text.Escape(f.File), f.Line, text.Escape(f.Message))
+		line("failed", "%s (%s:%d): %s", f.Email, f.File, f.Line, f.Message)
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), most)] {
-		line("note", "%s", text.Escape(note))
+		line("note", "%s", note)
 	}
 	for _, p := range s.Specs[:min(len(s.Specs), most)] {
-		line("problem", "%s", text.Escape(p.String()))
+		line("problem", "%s", p)
 	}
 	if n := len(s.Failures) + s.Problems - min(len(s.Failures), most) - min(len(s.Specs), most); n > 0 {
 		line("", "and %d more: usersyncd status --output json", n)
+	}
+}
+
+// printFact writes a line of a name and a text, unless the text is empty.
+func printFact(w io.Writer, indent, name, format string, args ...any) {
+	if fact := fmt.Sprintf(format, args...); fact != "" {
+		fmt.Fprintf(w, "%s%-10s %s\n", indent, name, text.Escape(fact))
 	}
 }
 

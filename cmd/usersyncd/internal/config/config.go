@@ -69,35 +69,36 @@ type Config struct {
 	Account   AccountFile       // the env file, once ReadEnvFile has read it
 	Transport http.RoundTripper // replaces the network in tests
 
-	all     *pflag.FlagSet // every setting
-	flags   *pflag.FlagSet // those of the command, once loaded
+	table   []setting
+	former  map[string]string // former names of settings, and the present ones
+	all     *pflag.FlagSet    // a flag for each of them
+	flags   *pflag.FlagSet    // those of the command, once loaded
 	lookup  func(string) (string, bool)
 	sources map[string]string // where the value of a setting came from that was not given on the command line
 }
 
 // New returns the defaults. lookup reads an environment variable.
 func New(lookup func(string) (string, bool)) *Config {
-	c := &Config{lookup: lookup, all: pflag.NewFlagSet("all", pflag.ContinueOnError)}
-	for _, s := range c.settings() {
-		s.declare(c.all) // which sets the default
+	c := &Config{lookup: lookup, all: pflag.NewFlagSet("all", pflag.ContinueOnError), former: map[string]string{}}
+	c.table = c.settings()
+	for _, s := range c.table {
+		s.declare(c.all)
+		if s.former != "" {
+			c.former[s.former] = s.name
+		}
 	}
 	return c
 }
 
-// Declare declares the settings of some groups as flags of a command.
+// Declare adds the settings of some groups to the flags of a command.
 func (c *Config) Declare(cmd *cobra.Command, groups Group) {
-	f, former := cmd.Flags(), map[string]string{}
-	for _, s := range c.settings() {
-		if s.group&groups == 0 {
-			continue
-		}
-		s.declare(f)
-		if s.former != "" {
-			former[s.former] = s.name
+	for _, s := range c.table {
+		if s.group&groups != 0 {
+			cmd.Flags().AddFlag(c.all.Lookup(s.name))
 		}
 	}
-	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		return pflag.NormalizedName(cmp.Or(former[name], name))
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(cmp.Or(c.former[name], name))
 	})
 }
 
@@ -121,7 +122,7 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	if c.File == "" && !c.Given("config") {
 		c.File, _ = c.Getenv(envName("config"))
 	}
-	file, err := readFile(c.File, cmd.Root())
+	file, err := c.readFile(cmd.Root())
 	if err != nil {
 		return err
 	}
@@ -151,11 +152,13 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	return c.check(cmd)
 }
 
-// find returns the value of a setting, under its name or a former one, and where it stands; no source if it is not set.
+// find returns the value of a setting, and where it stands, under its name or a former one; no source if it is not set.
 func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, source string) {
 	names := []string{name}
-	if former := formerNames()[name]; former != "" {
-		names = append(names, former)
+	for former, now := range c.former {
+		if now == name {
+			names = append(names, former)
+		}
 	}
 	for _, name := range names {
 		if value, source = c.Getenv(envName(name)); source != "" {
@@ -172,7 +175,7 @@ func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, s
 
 // check returns an *Error for the first setting of the command with a value that is not allowed.
 func (c *Config) check(cmd *cobra.Command) error {
-	for _, s := range c.settings() {
+	for _, s := range c.table {
 		if f := cmd.Flags().Lookup(s.name); f != nil && s.valid != nil && !s.valid() {
 			return c.invalid(f, f.Value.String())
 		}
@@ -200,7 +203,7 @@ func (c *Config) Values() map[string]string {
 // Fingerprint changes with every setting that decides what is to be changed.
 func (c *Config) Fingerprint() string {
 	var b strings.Builder
-	for _, s := range c.settings() {
+	for _, s := range c.table {
 		if s.group&(Plan|Guards|Read) != 0 {
 			fmt.Fprintf(&b, "%s=%s ", s.name, c.all.Lookup(s.name).Value)
 		}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,41 +12,35 @@ import (
 	"usersyncd/spec/text"
 )
 
-// readFile reads the configuration file. It returns an *Error with all that is wrong with it, one problem per line.
-func readFile(file string, root *cobra.Command) (map[string]strictyaml.Setting, error) {
-	if file == "" {
+// readFile reads the configuration file, which may hold the flags of all commands that read settings. It returns an
+// *Error with all that is wrong with it, one problem per line.
+func (c *Config) readFile(root *cobra.Command) (map[string]strictyaml.Setting, error) {
+	if c.File == "" {
 		return nil, nil
 	}
-	data, err := readTrusted(file, false)
+	data, err := readTrusted(c.File, false)
 	if err != nil {
 		return nil, Errorf("--config: %w", err)
 	}
-	settings, problems := strictyaml.Settings(data, file)
-	known := append([]string{"dir"}, slices.Collect(maps.Values(formerNames()))...)
+	known := []string{"dir"}
 	for _, cmd := range append(root.Commands(), root) {
-		if cmd.Flags().Lookup("config") == nil {
-			continue // it reads no settings
+		if cmd.Flags().Lookup("config") != nil {
+			cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 		}
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if f.Name != "config" && f.Name != "help" {
-				known = append(known, f.Name)
-			}
-		})
 	}
+	known = slices.DeleteFunc(known, func(name string) bool { return name == "config" || name == "help" })
+	settings, problems := strictyaml.Settings(data, c.File)
 	for name, s := range settings {
-		if slices.Contains(known, name) {
-			continue
-		}
 		problem := spec.Problem{Pos: s.Pos, Field: name, Message: "there is no such setting"}
-		if near := text.Suggest(name, known); near != "" {
+		switch now, near := c.former[name], text.Suggest(name, known); {
+		case now != "" && settings[now].Pos.Line > 0:
+			problem.Message = "is the former name of " + now + ", which is also set; remove it"
+		case now != "" || slices.Contains(known, name):
+			continue
+		case near != "":
 			problem.Message += "; did you mean " + near + "?"
 		}
 		problems = append(problems, problem)
-	}
-	for name, former := range formerNames() {
-		if _, both := settings[name]; both && settings[former].Pos.Line > 0 {
-			problems = append(problems, spec.Problem{Pos: settings[former].Pos, Field: former, Message: "is the former name of " + name + ", which is also set; remove it"})
-		}
 	}
 	if len(problems) == 0 {
 		return settings, nil

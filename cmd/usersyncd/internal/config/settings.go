@@ -168,14 +168,3 @@ func Reloadable() []string {
 	}
 	return names
 }
-
-// formerNames maps the names of settings to those that they had before.
-func formerNames() map[string]string {
-	former := map[string]string{}
-	for _, s := range new(Config).settings() {
-		if s.former != "" {
-			former[s.name] = s.former
-		}
-	}
-	return former
-}

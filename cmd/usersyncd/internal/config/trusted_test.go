@@ -66,7 +66,10 @@ func TestReadTrusted(t *testing.T) {
 	root := &cobra.Command{}
 	New(nil).Declare(root, Full)
 	readers := map[string]func() error{
-		"--config": func() error { _, err := readFile(file, root); return err },
+		"--config": func() error {
+			_, err := with(func(c *Config) { c.File = file }, nil).readFile(root)
+			return err
+		},
 		"--client-secret-file": func() error {
 			_, err := with(func(c *Config) { c.ClientSecretFile = file }, nil).Credentials()
 			return err
@@ -140,7 +143,7 @@ func TestReadTrusted(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readFile(os.DevNull, root); err != nil {
+	if _, err := with(func(c *Config) { c.File = os.DevNull }, nil).readFile(root); err != nil {
 		t.Errorf("an empty configuration: %v", err)
 	}
 }
