@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -118,10 +117,8 @@ func (o *simulation) quota() error {
 	}
 	q.Tokens = map[int]int{}
 	for _, text := range o.tokenLimits {
-		name, value, _ := strings.Cut(text, "=")
-		n, err := strconv.Atoi(name)
-		limit, wrong := strconv.Atoi(value)
-		if err != nil || wrong != nil || n < 1 || limit < 1 {
+		var n, limit int
+		if _, err := fmt.Sscanf(text+" ", "%d=%d ", &n, &limit); err != nil || n < 1 || limit < 1 {
 			return usage("--token-limit: %q is not N=LIMIT with two positive numbers, such as 2=60", text)
 		}
 		q.Tokens[n] = limit
