@@ -37,7 +37,7 @@ func TestIdleHour(t *testing.T) {
 // Two days (a week, with LONG=1) leave no more behind than the first of them. (The tree is read every quarter of an
 // hour, and not every minute, which would take the test half a minute.)
 func TestIdleWeek(t *testing.T) {
-	days := time.Duration(2)
+	days := 2
 	if long() {
 		days = 7
 	}
@@ -46,11 +46,11 @@ func TestIdleWeek(t *testing.T) {
 		b.log.take(b.T)
 		b.sim.ResetLedger()
 		before := weigh(b.T)
-		time.Sleep((days - 1) * 24 * time.Hour)
-		if n := b.sim.Ledger().Count("GET /api/v2/users", 200); n < 2*4*24*int(days-1)*9/10 {
+		time.Sleep(time.Duration(days-1) * 24 * time.Hour)
+		if n := b.sim.Ledger().Count("GET /api/v2/users", 200); n < 2*4*24*(days-1)*9/10 {
 			b.Errorf("the organization was read in %d calls; the test says little", n)
 		}
-		if n := len(b.log.take(b.T)); n > 6*24*int(days-1) {
+		if n := len(b.log.take(b.T)); n > 6*24*(days-1) {
 			b.Errorf("%d lines of log", n)
 		}
 		b.sim.ResetLedger()
