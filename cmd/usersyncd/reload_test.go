@@ -163,7 +163,7 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 					if line == nil || line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["error"]), test.want) {
 						b.Errorf("%v, want an error with %q", line, test.want)
 					}
-					if s := status(); !strings.Contains(s, "6 in sync, 1 pending") || !strings.Contains(s, "new configuration is invalid, the previous one is in use: ") ||
+					if s := status(); !strings.Contains(s, "6 of 7 users are in sync") || !strings.Contains(s, "The new configuration is invalid, and the previous one is in use") ||
 						!strings.Contains(s, test.want) || strings.Contains(s, "\n") {
 						b.Errorf("the status is %q", s)
 					}
@@ -176,7 +176,7 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 					b.Error("nobody is told that it is fixed")
 				}
 				time.Sleep(time.Minute)
-				if s := status(); !strings.HasSuffix(s, ", all in sync") {
+				if s := status(); !strings.HasPrefix(s, "All 7 users are in sync; revision ") {
 					b.Errorf("the status is %q", s)
 				}
 			})
@@ -197,17 +197,17 @@ func TestNotifyReload(t *testing.T) {
 		r.waitFor(pattern, func() bool { return m.when(from, pattern) >= 0 })
 		return m.when(from, pattern)
 	}
-	synced := heard(0, `^STATUS=6 users @[0-9a-f]{12}, all in sync$`)
+	synced := heard(0, `^STATUS=All 6 users are in sync; revision [0-9a-f]{12}$`)
 	write(t, config, "max-rate: 50\nmax-rat: 5\n")
 	r.signal(syscall.SIGHUP)
 	reloading := heard(synced, `^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*$`)
 	ready := heard(reloading, `^READY=1$`)
-	broken := heard(reloading, `^STATUS=6 users @[0-9a-f]{12}, all in sync, new configuration is invalid, the previous one is in use: .*config\.yaml:2:1: max-rat: there is no such setting`)
+	broken := heard(reloading, `^STATUS=The new configuration is invalid, and the previous one is in use; fix it, then reload \(SIGHUP\): .*config\.yaml:2:1: max-rat: there is no such setting.*; All 6 users are in sync; revision [0-9a-f]{12}$`)
 
 	write(t, config, "max-rate: 40\n")
 	r.signal(syscall.SIGHUP)
 	heard(heard(ready+1, `^RELOADING=1`), `^READY=1$`)
-	heard(broken+1, `^STATUS=6 users @[0-9a-f]{12}, all in sync$`)
+	heard(broken+1, `^STATUS=All 6 users are in sync; revision [0-9a-f]{12}$`)
 	if r.lines("configuration changed") != 1 {
 		t.Error("it is not said what has changed")
 	}

@@ -123,13 +123,17 @@ func (s *Status) Lines() []Line {
 			edits = ", with uncommitted edits"
 		}
 		say(levelOK, "insync", "After the last pass all %d users were in sync%s", s.Users, edits)
-	case rest > 0 || s.Problems > 0 || s.Success.IsZero() || recovers:
-		if skipped := ""; len(all) == 0 {
-			if s.Skipped > 0 {
-				skipped = fmt.Sprintf("; %s skipped: see the plan", areOf(s.Skipped))
-			}
-			say(levelBusy, "some", "%d of %s in sync%s", s.InSync, areOf(s.Users), skipped)
+	case s.Success.IsZero(): // nor is it known
+	case rest > 0:
+		level, skipped := levelOK, ""
+		if len(all) == 0 {
+			level = levelBusy
 		}
+		if s.Skipped > 0 {
+			skipped = fmt.Sprintf("; %s skipped: see the plan", areOf(s.Skipped))
+		}
+		say(level, "insync", "%d of %s in sync%s", s.InSync, areOf(s.Users), skipped)
+	case s.Problems > 0 || recovers: // not all is known
 	case s.Users == 0:
 		say(levelOK, "insync", "No users are declared")
 	case s.Users == 1:
