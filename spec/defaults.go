@@ -4,20 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 
 	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
 )
-
-// parsedDefaults is the result of reading a _defaults.yaml.
-type parsedDefaults struct {
-	hash     [sha256.Size]byte
-	node     *strictyaml.Node // nil if the file is unusable
-	problems []Problem
-}
 
 // inherited is the content of the _defaults.yaml files above a user, merged.
 type inherited struct {
@@ -28,51 +20,21 @@ type inherited struct {
 
 // folders holds the defaults of each folder.
 type folders struct {
-	files  map[string]file // its _defaults.yaml, by folder
-	parsed map[string]parsedDefaults
+	parsed map[string]parsedFile // its _defaults.yaml, by folder
 	known  map[string]inherited
 }
 
-// loadDefaults reads the _defaults.yaml files.
-func (l *Loader) loadDefaults(root *os.Root, files []file, t *Tree) (*folders, error) {
-	o := newOpener(root)
-	defer o.close()
-	out := &folders{files: map[string]file{}, parsed: map[string]parsedDefaults{}, known: map[string]inherited{}}
-	cache := make(map[string]parsedDefaults, len(files))
+func newFolders(files []file, parsed map[string]parsedFile) *folders {
+	out := &folders{parsed: map[string]parsedFile{}, known: map[string]inherited{}}
 	for _, f := range files {
 		folder := path.Dir(f.path)
-		if _, second := out.files[folder]; second || f.bad {
-			out.files[folder], out.parsed[folder] = f, parsedDefaults{}
-			continue
+		if _, second := out.parsed[folder]; second {
+			out.parsed[folder] = parsedFile{} // which of them counts is not certain
+		} else {
+			out.parsed[folder] = parsed[f.path]
 		}
-		out.files[folder] = f
-		p, hit := l.defaults[f.path]
-		if !hit || p.hash != f.hash {
-			var err error
-			if p, err = parseDefaults(o, &f); err != nil {
-				return nil, err
-			}
-			t.Parsed++
-		}
-		cache[f.path], out.parsed[folder] = p, p
-		t.Problems = append(t.Problems, p.problems...)
 	}
-	l.defaults = cache
-	return out, nil
-}
-
-func parseDefaults(o *opener, f *file) (parsedDefaults, error) {
-	p := parsedDefaults{hash: f.hash}
-	docs, problems, err := parseFile(o, f)
-	if err != nil {
-		return p, err
-	}
-	p.problems = problems
-	if len(docs) > 0 || len(problems) == 0 {
-		p.node, problems = readDefaults(f.path, docs)
-		p.problems = append(p.problems, problems...)
-	}
-	return p, nil
+	return out
 }
 
 // above merges the defaults of a folder over those of the folders above it.
@@ -84,14 +46,11 @@ func (f *folders) above(folder string) inherited {
 	if folder != "." {
 		in = f.above(path.Dir(folder))
 	}
-	if file, ok := f.files[folder]; ok {
-		p := f.parsed[folder]
-		in.bad = in.bad || p.node == nil || len(p.problems) > 0
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %x %t", in.digest, file.path, file.hash, in.bad))
+	if p, ok := f.parsed[folder]; ok {
+		in.bad = in.bad || p.defaults == nil || len(p.problems) > 0
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s %x %t", in.digest, p.hash, in.bad))
 		in.digest = hex.EncodeToString(sum[:])
-		if p.node != nil {
-			in.node = strictyaml.Merge(in.node, p.node)
-		}
+		in.node = strictyaml.Merge(in.node, p.defaults)
 	}
 	f.known[folder] = in
 	return in

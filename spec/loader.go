@@ -23,18 +23,18 @@ import (
 type Loader struct {
 	Branch string // the branch that the checkout must be on; "": any. It must not be changed during a call
 
-	mu       sync.Mutex
-	dir      string
-	git      *checkout.Reader
-	users    map[string]parsedUsers    // by path
-	defaults map[string]parsedDefaults // by path
+	mu     sync.Mutex
+	dir    string
+	git    *checkout.Reader
+	parsed map[string]parsedFile // by path
 }
 
-// parsedUsers is the result of reading a file under what it inherited then.
-type parsedUsers struct {
+// parsedFile is the result of reading a file under what it inherited then.
+type parsedFile struct {
 	hash         [sha256.Size]byte
-	inherited    string // inherited.digest
-	declarations []declaration
+	inherited    string           // inherited.digest
+	declarations []declaration    // of a file of users
+	defaults     *strictyaml.Node // of a _defaults.yaml; nil if the file is unusable
 	problems     []Problem
 }
 
@@ -49,17 +49,17 @@ func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewR
 func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t, err := l.load(ctx, s)
+	t, _, err := l.load(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", l.dir, err)
 	}
 	return t, nil
 }
 
-func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
+func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 	root, err := l.open(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = root.Close() }()
 
@@ -73,16 +73,25 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, error) {
 	}
 	t := &Tree{Digest: s.Digest, Revision: s.Revision, State: s.State, Files: s.Files}
 	t.Problems = append(t.Problems, s.problems...)
-	inherit, err := l.loadDefaults(root, defaults, t)
-	if err != nil {
-		return nil, err
+	next := make(map[string]parsedFile, len(s.files))
+	if err := l.read(ctx, root, defaults, make([]inherited, len(defaults)), next, t); err != nil {
+		return nil, nil, err
 	}
-	all, err := l.loadUsers(ctx, root, users, inherit, t)
-	if err != nil {
-		return nil, err
+	inherit := newFolders(defaults, next)
+	above := make([]inherited, len(users))
+	for i, f := range users {
+		above[i] = inherit.above(path.Dir(f.path))
+	}
+	if err := l.read(ctx, root, users, above, next, t); err != nil {
+		return nil, nil, err
+	}
+	l.parsed = next
+	var all []declaration
+	for _, f := range users {
+		all = append(all, next[f.path].declarations...)
 	}
 	t.check(all)
-	return t, nil
+	return t, inherit, nil
 }
 
 // open opens the folder that was scanned.
@@ -94,63 +103,52 @@ func (l *Loader) open(s *Scan) (*os.Root, error) {
 	return root, err
 }
 
-func (l *Loader) loadUsers(ctx context.Context, root *os.Root, files []file, inherit *folders, t *Tree) ([]declaration, error) {
-	above := make([]inherited, len(files)) // before the goroutines start, as it is cached
-	for i, f := range files {
-		above[i] = inherit.above(path.Dir(f.path))
-	}
-	read := make([]parsedUsers, len(files))
+// read parses files, unless neither they nor what they inherit have changed, and adds them to next and to the tree.
+func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []inherited, next map[string]parsedFile, t *Tree) error {
+	read := make([]parsedFile, len(files))
 	var parsed atomic.Int64
 	err := inChunks(ctx, len(files), root, func(o *opener, i int) (err error) {
 		f := &files[i]
-		old, hit := l.users[f.path]
+		old, hit := l.parsed[f.path]
 		switch {
 		case f.bad:
 		case hit && old.hash == f.hash && old.inherited == above[i].digest:
 			read[i] = old
 		default:
 			parsed.Add(1)
-			read[i], err = parseUsers(o, f, above[i])
+			read[i], err = parseFile(o, f, above[i])
 		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t.Parsed += int(parsed.Load())
-
-	var all []declaration
-	l.users = make(map[string]parsedUsers, len(files))
 	for i, f := range files {
-		l.users[f.path] = read[i]
+		next[f.path] = read[i]
 		t.Problems = append(t.Problems, read[i].problems...)
-		all = append(all, read[i].declarations...)
 	}
-	return all, nil
+	return nil
 }
 
-func parseUsers(o *opener, f *file, above inherited) (parsedUsers, error) {
-	p := parsedUsers{hash: f.hash, inherited: above.digest}
-	docs, problems, err := parseFile(o, f)
+func parseFile(o *opener, f *file, above inherited) (parsedFile, error) {
+	p := parsedFile{hash: f.hash, inherited: above.digest}
+	content, err := readScanned(o, f)
 	if err != nil {
 		return p, err
 	}
+	docs, problems := strictyaml.Parse(f.path, content)
 	p.problems = problems
-	if len(docs) > 0 || len(problems) == 0 {
+	switch {
+	case len(docs) == 0 && len(problems) > 0: // it is unusable
+	case IsDefaults(f.path):
+		p.defaults, problems = readDefaults(f.path, docs)
+		p.problems = append(p.problems, problems...)
+	default:
 		p.declarations, problems = readUsers(f.path, docs, above)
 		p.problems = append(p.problems, problems...)
 	}
 	return p, nil
-}
-
-// parseFile parses a file.
-func parseFile(o *opener, f *file) (docs []*strictyaml.Node, problems []Problem, err error) {
-	content, err := readScanned(o, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	docs, problems = strictyaml.Parse(f.path, content)
-	return docs, problems, nil
 }
 
 // readScanned reads a file. The error is ErrTreeChanged if it is not as it was scanned.

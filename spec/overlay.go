@@ -41,26 +41,21 @@ func OpenOverlay(ctx context.Context, dir string) (o *Overlay, err error) {
 	if o.scan, err = l.scan(ctx); err != nil {
 		return nil, err
 	}
-	tree, err := l.load(ctx, o.scan)
+	tree, inherit, err := l.load(ctx, o.scan)
 	if err != nil {
 		return nil, err
 	}
 	if len(tree.Problems) > 0 {
 		return nil, &InvalidError{tree.Problems}
 	}
-	o.Users = tree.Users
-	for name, p := range l.users {
-		o.declared[name] = p.declarations
+	o.Users, o.inherit = tree.Users, inherit
+	for name, p := range l.parsed {
+		o.declared[name] = p.declarations // none of a _defaults.yaml
 	}
 	if o.Root, err = os.OpenRoot(o.scan.root); err != nil {
 		return nil, err
 	}
 	o.opener = newOpener(o.Root)
-	defaults := slices.DeleteFunc(slices.Clone(o.scan.files), func(f file) bool { return !IsDefaults(f.path) })
-	if o.inherit, err = l.loadDefaults(o.Root, defaults, &Tree{}); err != nil {
-		o.Close()
-		return nil, err
-	}
 	return o, nil
 }
 

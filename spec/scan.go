@@ -107,13 +107,6 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 		return nil, err
 	}
 	s.State = compared.State(pointers)
-	s.Checkout = text.Escape(s.Checkout)
-	for i := range s.Incomplete {
-		s.Incomplete[i].What = text.Escape(s.Incomplete[i].What) // it quotes paths
-	}
-	for i := range s.NotCompared {
-		s.NotCompared[i] = text.Escape(s.NotCompared[i])
-	}
 	if err := git.Unchanged(); err != nil {
 		return nil, err
 	}

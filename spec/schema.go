@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"usersyncd/spec/schema"
 )
@@ -43,18 +42,4 @@ func Schema() []byte {
 	_ = json.Indent(&b, text, "", "  ")
 	b.WriteByte('\n')
 	return b.Bytes()
-}
-
-// MarkdownTable documents the fields, for the README.
-func MarkdownTable() string {
-	var b strings.Builder
-	b.WriteString("| field | value | empty | meaning |\n|---|---|---|---|\n")
-	for _, info := range table {
-		empty := "no"
-		if info.Empty() != "" {
-			empty = "`" + info.Empty() + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", info.Field, info.kind.Form, empty, info.About)
-	}
-	return b.String()
 }

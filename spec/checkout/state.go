@@ -55,7 +55,7 @@ func (s *State) Gaps() []string {
 func (c *Comparison) State(pointers []string) State {
 	c.remember()
 	git := c.checkout
-	s := State{Checkout: git.identity(git.config, git.folder, git.given)}
+	s := State{Checkout: text.Escape(git.identity(git.config, git.folder, git.given))}
 	dirty := c.differing(&s)
 	var sparse, hidden []string
 	for _, u := range c.missing {
@@ -73,7 +73,7 @@ func (c *Comparison) State(pointers []string) State {
 	var uninitialised []string
 	for _, m := range git.all() {
 		if m.why != "" {
-			s.NotCompared = append(s.NotCompared, m.why)
+			s.NotCompared = append(s.NotCompared, text.Escape(m.why))
 		}
 		if m.index == nil {
 			continue
@@ -146,7 +146,7 @@ func (s *State) incomplete(names []string, one, more, fix string) {
 }
 
 // someOf names the first five.
-func someOf(names []string) string { return text.List(names, 5, len(names)) }
+func someOf(names []string) string { return text.Escape(text.List(names, 5, len(names))) }
 
 // submodule is the work tree of a submodule; nil if it is not initialised.
 func (m *module) submodule(sub submodule) *module {

@@ -160,7 +160,8 @@ func (d *difference) editPrevious(u *userEditor) error {
 	case !d.dropsPrevious():
 		return nil
 	case len(d.previous) == 0:
-		return u.drop(spec.KeyPreviousEmail)
+		u.drop(spec.KeyPreviousEmail)
+		return nil
 	}
 	email, _ := spec.Lookup(spec.Email)
 	entry := func(list *strictyaml.Node) (spec.Value, []spec.Problem) {

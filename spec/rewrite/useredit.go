@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -11,8 +10,7 @@ import (
 
 // userEditor changes the mapping of one user in the text of its file.
 type userEditor struct {
-	*strictyaml.Source
-	node    *strictyaml.Node
+	*collection
 	adds    []spec.Entry // new keys
 	dropped string       // a key that is removed
 }
@@ -20,15 +18,11 @@ type userEditor struct {
 func newUserEditor(src *strictyaml.Source, docs []*strictyaml.Node, at spec.Pos) (*userEditor, error) {
 	for _, doc := range docs {
 		if n := doc.At(at); n != nil {
-			return &userEditor{Source: src, node: n}, nil
+			c, err := newCollection(src, n)
+			return &userEditor{collection: c}, err
 		}
 	}
 	return nil, strictyaml.ErrUnusual
-}
-
-// find is the index of a key in the mapping; -1 if it does not have it.
-func (u *userEditor) find(key string) int {
-	return slices.IndexFunc(u.node.Entries, func(e strictyaml.Entry) bool { return e.Key.Text == key })
 }
 
 // A parser reads a value of a field.
@@ -41,41 +35,19 @@ func (u *userEditor) set(key string, parse parser, v spec.Value) error {
 		u.adds = append(u.adds, spec.Entry{Key: key, Value: v})
 		return nil
 	}
-	e := u.node.Entries[i]
-	done, err := setEntries(u.Source, e, parse, v)
+	done, err := u.setEntries(i, parse, v)
 	if err != nil || done {
 		return err
 	}
-	return put(u.Source, e, v)
+	return u.put(i, v)
 }
 
-// put replaces the value of a key, in the style of the old one.
-func put(s *strictyaml.Source, e strictyaml.Entry, v spec.Value) error {
-	start, err := s.Start(e.Value)
-	if err != nil {
-		return err
+// drop removes a key and its value.
+func (u *userEditor) drop(key string) {
+	if i := u.find(key); i >= 0 {
+		u.dropped = key
+		u.remove(i, i)
 	}
-	end, err := s.End(e.Value)
-	if err != nil {
-		return err
-	}
-	block := e.Value.Kind != strictyaml.Scalar && !e.Value.InFlow()
-	if block && len(v.Entries()) > 0 {
-		indent := s.Text[s.LineStart(start):start]
-		if strings.Trim(indent, " ") != "" {
-			return strictyaml.ErrUnusual
-		}
-		s.Edit(start, end, strings.Join(lines(v), s.Newline+indent))
-		return nil
-	}
-	if block {
-		if behind, err := s.End(e.Key); err == nil && strings.Trim(s.Text[behind:start], " \t\r\n") == ":" {
-			s.Edit(behind, end, ": "+flow(v)) // only the line break is lost
-			return nil
-		}
-	}
-	s.Edit(start, end, flow(v))
-	return nil
 }
 
 // keyOrder is the position of a key in the order of the format.
@@ -94,59 +66,119 @@ func keyOrder(key string) int {
 
 // addAll puts each new key after the nearest key that precedes it in the format's order.
 func (u *userEditor) addAll() error {
-	slices.SortStableFunc(u.adds, func(a, b spec.Entry) int { return cmp.Compare(keyOrder(a.Key), keyOrder(b.Key)) })
+	slices.SortStableFunc(u.adds, func(a, b spec.Entry) int { return keyOrder(a.Key) - keyOrder(b.Key) })
 	for _, add := range u.adds {
-		var anchor *strictyaml.Node
-		best := -1
-		for _, e := range u.node.Entries {
+		anchor, best := -1, -1
+		for i, e := range u.node.Entries {
 			if here := keyOrder(e.Key.Text); here > best && here < keyOrder(add.Key) && e.Key.Text != u.dropped {
-				anchor, best = e.Value, here
+				anchor, best = i, here
 			}
 		}
-		if anchor == nil {
+		if anchor < 0 {
 			return strictyaml.ErrUnusual // there is always an email, which is first
 		}
-		end, err := u.End(anchor)
-		if err != nil {
-			return err
-		}
-		if u.node.InFlow() {
-			u.Edit(end, end, ", "+flowEntry(add))
-			continue
-		}
-		end = u.LineEnd(end)
-		indent := u.Newline + strings.Repeat(" ", u.node.Entries[0].Key.Pos.Column-1)
-		u.Edit(end, end, indent+strings.Join(entryLines(add.Key, add.Value), indent))
+		u.insert(anchor, add, entryLines(add.Key, add.Value)...)
 	}
 	return nil
 }
 
-// drop removes a key and its value.
-func (u *userEditor) drop(key string) error {
-	i := u.find(key)
-	if i < 0 {
-		return nil
+// setEntries changes a list or map entry by entry, so that comments and order are kept. done is false, and nothing
+// changed, if the value has to be replaced as a whole.
+func (u *userEditor) setEntries(i int, parse parser, v spec.Value) (done bool, err error) {
+	old := u.all[i].Value
+	if old.Kind == strictyaml.Scalar || (old.Kind == strictyaml.Mapping) != v.IsMap() {
+		return false, nil
 	}
-	u.dropped = key
-	start, err := u.Start(u.node.Entries[i].Key)
-	if err != nil {
-		return err
+	c, err := newCollection(u.Source, old)
+	if err != nil || !c.flow && slices.ContainsFunc(c.all, func(e *textEntry) bool { return !c.ownLine(e) }) {
+		return false, err
 	}
-	end, err := u.End(u.node.Entries[i].Value)
-	if err != nil {
-		return err
+	if len(v.Entries()) == 0 {
+		return c.clear(u.all[i].Key, v)
 	}
-	switch line := u.LineStart(start); {
-	case !u.node.InFlow() && line > 0 && strings.Trim(u.Text[line:start], " ") == "":
-		start, end = u.LineEnd(line-1), u.LineEnd(end)
-	case i+1 < len(u.node.Entries): // its line begins with another key
-		end, err = u.Start(u.node.Entries[i+1].Key)
-	default:
-		start, err = u.End(u.node.Entries[i-1].Value)
+	field := spec.Field(u.all[i].Key.Text)
+	has := make([]spec.Entry, len(c.all))
+	for k, e := range c.all {
+		has[k] = readEntry(e.Entry, parse)
 	}
-	if err != nil {
-		return err
+	kept := make([]bool, len(has))
+	last := -1 // the last one that is kept
+	var missing []spec.Entry
+	for _, want := range v.Entries() {
+		k := slices.IndexFunc(has, func(h spec.Entry) bool { return sameEntry(field, h, want) })
+		changed := k < 0 && v.IsMap()
+		if changed {
+			k = slices.IndexFunc(has, func(h spec.Entry) bool { return h.Key == want.Key })
+		}
+		if k < 0 || kept[k] {
+			missing = append(missing, want)
+			continue
+		}
+		kept[k], last = true, max(last, k)
+		if changed {
+			if err := c.put(k, want.Value); err != nil {
+				return false, err
+			}
+		}
 	}
-	u.Edit(start, end, "")
-	return nil
+	if c.flow && last < 0 {
+		return false, nil
+	}
+	if last < 0 {
+		last = len(has) - 1
+	}
+	for _, e := range missing {
+		c.insert(last, e, flowEntry(e))
+	}
+	for k := 0; k < len(kept); k++ {
+		run := k
+		for k < len(kept) && !kept[k] {
+			k++
+		}
+		if k > run {
+			c.remove(run, k-1)
+		}
+	}
+	return true, nil
+}
+
+// clear removes the entries of a block, and leaves the comments between them.
+func (c *collection) clear(key *strictyaml.Node, empty spec.Value) (done bool, err error) {
+	colon, err := c.End(key)
+	if err != nil || c.flow {
+		return false, err
+	}
+	colon += len(c.Text[colon:]) - len(strings.TrimLeft(c.Text[colon:], " "))
+	if !strings.HasPrefix(c.Text[colon:], ":") {
+		return false, strictyaml.ErrUnusual
+	}
+	c.Edit(colon+1, colon+1, " "+string(empty))
+	c.remove(0, len(c.all)-1)
+	return true, nil
+}
+
+// readEntry reads an entry as a list or map of this entry alone would be read.
+func readEntry(e strictyaml.Entry, parse parser) (out spec.Entry) {
+	alone := strictyaml.Node{Kind: strictyaml.List, Items: []*strictyaml.Node{e.Value}}
+	if e.Key != nil {
+		out.Key = e.Key.Text
+		alone = strictyaml.Node{Kind: strictyaml.Mapping, Entries: []strictyaml.Entry{e}}
+	}
+	if v, _ := parse(&alone); len(v.Entries()) == 1 {
+		out.Value = v.Entries()[0].Value
+	}
+	return out
+}
+
+// sameEntry reports whether an entry can stay as it is.
+func sameEntry(field spec.Field, has, want spec.Entry) bool {
+	switch {
+	case has.Key != want.Key:
+		return false
+	case has.Value == "":
+		return want.Key != "" && want.Value == `""` // an empty part reads as none
+	case want.Key == "":
+		return spec.Equal(field, "["+has.Value+"]", "["+want.Value+"]")
+	}
+	return has.Value == want.Value
 }

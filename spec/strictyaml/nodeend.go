@@ -9,23 +9,24 @@ import (
 
 const space = " \t\r\n"
 
-// end finds the end of a node by its style and its last child: the library tells only where nodes start.
-func (s *Source) end(y *yaml.Node) (int, error) {
-	start, err := s.start(y)
+// End is the offset after a node, without the comments that follow it. It is found by the node's style and its last
+// child: the library tells only where nodes start.
+func (s *Source) End(n *Node) (at int, err error) {
+	start, err := s.Start(n)
 	if err != nil {
 		return 0, err
 	}
-	if y.Kind == yaml.ScalarNode {
-		return s.scalarEnd(y, start)
+	at = start + 1 // after the bracket
+	switch {
+	case n.Kind == Scalar:
+		return s.scalarEnd(n.yaml, start)
+	case len(n.Items) > 0:
+		at, err = s.End(n.Items[len(n.Items)-1])
+	case len(n.Entries) > 0:
+		at, err = s.End(n.Entries[len(n.Entries)-1].Value)
 	}
-	at := start + 1 // after the bracket
-	if len(y.Content) > 0 {
-		if at, err = s.end(y.Content[len(y.Content)-1]); err != nil {
-			return 0, err
-		}
-	}
-	if y.Style&yaml.FlowStyle == 0 {
-		return at, nil
+	if err != nil || !n.InFlow() {
+		return at, err
 	}
 	for at < len(s.Text) {
 		switch c := s.Text[at]; {

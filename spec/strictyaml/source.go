@@ -44,12 +44,6 @@ func NewSource(content []byte) *Source {
 	return s
 }
 
-// Start is the offset of a node.
-func (s *Source) Start(n *Node) (int, error) { return s.start(n.yaml) }
-
-// End is the offset after a node, without the comments that follow it.
-func (s *Source) End(n *Node) (int, error) { return s.end(n.yaml) }
-
 // InFlow reports whether a list or map is written in brackets.
 func (n *Node) InFlow() bool { return n.yaml.Style&yaml.FlowStyle != 0 }
 
@@ -89,12 +83,13 @@ func (s *Source) Apply() (string, error) {
 	return b.String() + s.Text[at:], nil
 }
 
-func (s *Source) start(y *yaml.Node) (int, error) {
-	if y.Line < 1 || y.Line > len(s.lines) || y.Column < 1 {
+// Start is the offset of a node.
+func (s *Source) Start(n *Node) (int, error) {
+	if n.yaml.Line < 1 || n.yaml.Line > len(s.lines) || n.yaml.Column < 1 {
 		return 0, ErrUnusual
 	}
-	at := s.lines[y.Line-1]
-	for range y.Column - 1 {
+	at := s.lines[n.yaml.Line-1]
+	for range n.yaml.Column - 1 { // in characters
 		_, size := utf8.DecodeRuneInString(s.Text[at:])
 		if size == 0 {
 			return 0, ErrUnusual

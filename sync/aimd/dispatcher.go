@@ -83,56 +83,56 @@ func (d *Dispatcher) wake() {
 	}
 }
 
-// Release returns a ticket with the status of the answer, 0 if there was none, and its headers.
-func (d *Dispatcher) Release(ticket uint64, status int, header map[string][]string) {
+// locked calls do with the pool and the time, and wakes the head of the queue, as its wait may be over.
+func (d *Dispatcher) locked(do func(p *Pool, now time.Time)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.p.OnResponse(time.Now(), ticket, status, header)
+	do(d.p, time.Now())
 	d.wake()
+}
+
+// Release returns a ticket with the status of the answer, 0 if there was none, and its headers.
+func (d *Dispatcher) Release(ticket uint64, status int, header map[string][]string) {
+	d.locked(func(p *Pool, now time.Time) { p.OnResponse(now, ticket, status, header) })
 }
 
 // Cancel returns a ticket whose request was not sent. If pause is not 0, its token is not used for so long.
 func (d *Dispatcher) Cancel(ticket uint64, pause time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.p.Cancel(time.Now(), ticket, pause)
-	d.wake()
+	d.locked(func(p *Pool, now time.Time) { p.Cancel(now, ticket, pause) })
 }
 
 // Expect tells how many requests are still to be sent, including those that wait in Acquire.
 func (d *Dispatcher) Expect(n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.p.Expect(n)
-	d.wake()
+	d.locked(func(p *Pool, _ time.Time) { p.Expect(n) })
 }
 
-// Stats returns the state of the limiter.
-func (d *Dispatcher) Stats() Stats {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.p.Stats(time.Now())
-	s.Waiting = len(d.queue)
-	return s
-}
-
-// Estimate returns how long n more requests will take; see [Pool.Estimate].
-func (d *Dispatcher) Estimate(n int) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.p.Estimate(time.Now(), n)
-}
-
-// Memory returns what the limiter has learned.
-func (d *Dispatcher) Memory() Memory {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.p.Memory(time.Now())
+// Retune changes the limits while requests are in flight; see [Pool.Retune].
+func (d *Dispatcher) Retune(total, reserve float64) {
+	d.locked(func(p *Pool, _ time.Time) { p.Retune(total, reserve) })
 }
 
 // Restore starts from the memory of an earlier process; see [Pool.Restore].
 func (d *Dispatcher) Restore(m Memory) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.p.Restore(time.Now(), m)
+	d.locked(func(p *Pool, now time.Time) { p.Restore(now, m) })
+}
+
+// Stats returns the state of the limiter.
+func (d *Dispatcher) Stats() (s Stats) {
+	d.locked(func(p *Pool, now time.Time) {
+		s = p.Stats(now)
+		s.Waiting = len(d.queue)
+	})
+	return s
+}
+
+// Estimate returns how long n more requests will take; see [Pool.Estimate].
+func (d *Dispatcher) Estimate(n int) (took time.Duration) {
+	d.locked(func(p *Pool, now time.Time) { took = p.Estimate(now, n) })
+	return took
+}
+
+// Memory returns what the limiter has learned.
+func (d *Dispatcher) Memory() (m Memory) {
+	d.locked(func(p *Pool, now time.Time) { m = p.Memory(now) })
+	return m
 }

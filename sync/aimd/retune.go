@@ -26,11 +26,3 @@ func (c *Controller) retune(ceiling, reserve float64) {
 	}
 	c.rate = max(c.rate, c.cfg.MinRate)
 }
-
-// Retune changes the limits while requests are in flight; see [Pool.Retune].
-func (d *Dispatcher) Retune(total, reserve float64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.p.Retune(total, reserve)
-	d.wake() // the wait may be shorter now
-}
