@@ -116,7 +116,7 @@ func inBubble(t *testing.T, o sim.Options, config string, before func(b *bubble)
 	write(t, b.config, config)
 	synctest.Test(t, func(t *testing.T) {
 		b.T, b.sim, b.hup = t, sim.New(o), make(chan os.Signal, 1)
-		if err := writeSpecs(b.specs, b.sim.Users()); err != nil {
+		if err := writeSpecs(b.Context(), b.specs, b.sim.Users()); err != nil {
 			t.Fatal(err)
 		}
 		if before != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
-	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/examples"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -67,7 +66,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if d.app, err = d.start(base); err != nil {
+	if d.app, err = d.open(d.settings(base), false, ""); err != nil {
 		return err
 	}
 	defer func() { err = d.close(err) }()
@@ -95,7 +94,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 	d.say("\nNow 100 users get a new department, while another program has used up the")
 	d.say("quota. Watch it wait:\n")
-	if err := d.rename(100); err != nil {
+	if err := d.rename(ctx, 100); err != nil {
 		return err
 	}
 	d.sim.Consume(demoLimit)
@@ -135,7 +134,7 @@ func (d *demo) checkout(ctx context.Context) ([]string, error) {
 		Quota: sim.Quota{Limit: demoLimit, Window: demoWindow},
 	})
 	more := filepath.Join(d.specs, "more")
-	if err := writeSpecs(more, d.sim.Users()); err != nil {
+	if err := writeSpecs(ctx, more, d.sim.Users()); err != nil {
 		return nil, err
 	}
 	var people []string
@@ -151,28 +150,13 @@ func (d *demo) checkout(ctx context.Context) ([]string, error) {
 	return people, os.WriteFile(filepath.Join(more, "_defaults.yaml"), []byte(defaults), 0o600)
 }
 
-// rename gives n of the made-up people a new department.
-func (d *demo) rename(n int) error {
-	for _, u := range d.sim.Users() {
-		if n == 0 {
-			break
-		}
-		path := specPath(filepath.Join(d.specs, "more"), u)
-		if _, err := os.Stat(path); err != nil {
-			continue // of the example
-		}
-		u.Department = "Customer happiness"
-		if err := writeSpec(path, u); err != nil {
-			return err
-		}
-		n--
+// rename gives n of the generated users, who are the first, a new department.
+func (d *demo) rename(ctx context.Context, n int) error {
+	users := d.sim.Users()[:n]
+	for i := range users {
+		users[i].Department = "Customer happiness"
 	}
-	return nil
-}
-
-// start puts the program together as "usersyncd --once" does.
-func (d *demo) start(base string) (*app, error) {
-	return newApp(d.settings(base), false, &progress.Screen{W: d.stderr})
+	return writeSpecs(ctx, filepath.Join(d.specs, "more"), users)
 }
 
 // settings are the defaults, but for the roles that may be given.

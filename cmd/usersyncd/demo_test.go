@@ -51,7 +51,7 @@ func TestNoGuardStopsTheDemo(t *testing.T) {
 			pass(demoUsers)
 			d.sim.Edit(people[len(people)/2], func(u *sim.User) { u.Title = "Chief of everything" })
 			pass(1)
-			if err := d.rename(100); err != nil {
+			if err := d.rename(t.Context(), 100); err != nil {
 				t.Fatal(err)
 			}
 			pass(100)

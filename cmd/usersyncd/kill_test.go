@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"usersyncd/spec/rewrite"
 	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
 )
@@ -213,9 +214,15 @@ func minuteLater(t *testing.T, file string) int {
 	return len(commit.Writes)
 }
 
+// specPath is the file that writeSpecs makes for a user.
+func specPath(dir string, u sim.User) string {
+	name, _, _ := strings.Cut(u.Email, "@")
+	return filepath.Join(dir, strings.ReplaceAll(strings.ToLower(u.Department), " ", "-"), name+".yaml")
+}
+
 func declare(t testing.TB, path string, u sim.User) {
 	t.Helper()
-	text, err := specOf(u)
+	text, err := rewrite.Marshal(specOf(u))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestLinesElsewhere(t *testing.T) {
 			users[i].Title = "Moved"
 		}
 		dir := filepath.Join(t.TempDir(), "users")
-		if err := writeSpecs(dir, users); err != nil {
+		if err := writeSpecs(t.Context(), dir, users); err != nil {
 			t.Fatal(err)
 		}
 		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{MaxInFlight: 4}))

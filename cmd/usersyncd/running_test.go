@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/limiterstore"
+	"usersyncd/spec/rewrite"
 	"usersyncd/state"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
@@ -42,7 +43,7 @@ func newRunning(t *testing.T, o sim.Options) *running {
 	r := &running{T: t, sim: sim.New(o), specs: filepath.Join(t.TempDir(), "users")}
 	loopback := httptest.NewServer(r.sim)
 	t.Cleanup(loopback.Close)
-	if err := writeSpecs(r.specs, r.sim.Users()); err != nil {
+	if err := writeSpecs(r.Context(), r.specs, r.sim.Users()); err != nil {
 		t.Fatal(err)
 	}
 	r.api = loopback.URL
@@ -149,7 +150,7 @@ func (r *running) declare(email, title string) {
 	r.Helper()
 	u, _ := r.sim.User(email)
 	u.Title = title
-	data, err := specOf(u)
+	data, err := rewrite.Marshal(specOf(u))
 	if err != nil {
 		r.Fatal(err)
 	}

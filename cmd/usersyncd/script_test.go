@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func simOf(ts *testscript.TestScript) *sim.Server {
 }
 
 func scriptSpecs(ts *testscript.TestScript, _ []string) {
-	ts.Check(writeSpecs(ts.MkAbs("users"), simOf(ts).Users()))
+	ts.Check(writeSpecs(context.Background(), ts.MkAbs("users"), simOf(ts).Users()))
 }
 
 func scriptFault(ts *testscript.TestScript, args []string) {

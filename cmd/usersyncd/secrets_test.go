@@ -60,7 +60,7 @@ func TestSecretsStaySecret(t *testing.T) {
 					t.Parallel()
 					dir := t.TempDir()
 					specs := filepath.Join(dir, "users")
-					if err := writeSpecs(specs, server.Users()); err != nil {
+					if err := writeSpecs(t.Context(), specs, server.Users()); err != nil {
 						t.Fatal(err)
 					}
 					server.Edit(ana, func(u *sim.User) { u.Title = "Chief" })

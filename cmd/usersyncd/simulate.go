@@ -90,7 +90,10 @@ func (o *simulation) run(ctx context.Context, p process) error {
 		return err
 	}
 	if o.specs != "" {
-		if err := writeSpecs(o.specs, server.Users()); err != nil {
+		if entries, err := os.ReadDir(o.specs); err == nil && len(entries) > 0 {
+			return errors.Join(usage("--specs: %s is not empty", o.specs), stop())
+		}
+		if err := writeSpecs(ctx, o.specs, server.Users()); err != nil {
 			return errors.Join(err, stop())
 		}
 	}
@@ -152,46 +155,21 @@ func serve(ctx context.Context, h http.Handler, address string) (base string, st
 	}, nil
 }
 
-// writeSpecs writes a spec for each user, in folders by department, to a directory that must be new or empty.
-func writeSpecs(dir string, users []sim.User) error {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return usage("--specs: %s is not empty", dir)
-	}
+// writeSpecs writes a spec for each user, in folders by department. Existing specs are changed.
+func writeSpecs(ctx context.Context, dir string, users []sim.User) error {
+	fields := []spec.Field{spec.Title, spec.Department}
+	var specs []*spec.User
 	for _, u := range users {
-		if u.State == "deleted" {
-			continue
-		}
-		path := specPath(dir, u)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("write specs: %w", err)
-		}
-		if err := writeSpec(path, u); err != nil {
-			return err
+		if u.State != "deleted" {
+			specs = append(specs, specOf(u))
 		}
 	}
-	return nil
+	_, err := rewrite.Write(ctx, dir, specs, rewrite.Options{By: spec.Department, Fields: fields})
+	return err
 }
 
-func writeSpec(path string, u sim.User) error {
-	text, err := specOf(u)
-	if err == nil {
-		err = os.WriteFile(path, text, 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("write specs: %w", err)
-	}
-	return nil
-}
-
-// specPath is the file of a user's spec, in a folder by department.
-func specPath(dir string, u sim.User) string {
-	name, _, _ := strings.Cut(u.Email, "@")
-	return filepath.Join(dir, strings.ReplaceAll(strings.ToLower(u.Department), " ", "-"), name+".yaml")
-}
-
-func specOf(u sim.User) ([]byte, error) {
-	return rewrite.Marshal(&spec.User{Key: u.Email, Fields: spec.Fields{
-		spec.Email: spec.Text(u.Email), spec.Name: spec.Text(u.Name),
-		spec.Title: spec.Text(u.Title), spec.Department: spec.Text(u.Department),
-	}})
+func specOf(u sim.User) *spec.User {
+	return &spec.User{Key: u.Email, Fields: spec.Fields{
+		spec.Email: spec.Text(u.Email), spec.Name: spec.Text(u.Name), spec.Title: spec.Text(u.Title), spec.Department: spec.Text(u.Department),
+	}}
 }

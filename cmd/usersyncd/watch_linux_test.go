@@ -103,7 +103,7 @@ func TestDaemonAfterTheTreeWasReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newWatching(t, "--on-removal=deactivate")
 			next := filepath.Join(t.TempDir(), "next")
-			if err := writeSpecs(next, r.sim.Users()); err != nil {
+			if err := writeSpecs(r.Context(), next, r.sim.Users()); err != nil {
 				t.Fatal(err)
 			}
 			u, _ := r.sim.User(ana)
