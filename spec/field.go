@@ -1,11 +1,14 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 )
 
 // Field names one property of a user, spelled as in the YAML.
@@ -112,6 +115,21 @@ const (
 
 // All lists the fields in the order in which a change prints them.
 func All() []Info { return append([]Info(nil), table...) }
+
+// FieldNamed returns the field with a name. The error suggests a similar one, or lists them.
+func FieldNamed(name string) (Field, error) {
+	var known []string
+	for _, info := range table {
+		if string(info.Field) == name {
+			return info.Field, nil
+		}
+		known = append(known, string(info.Field))
+	}
+	if near := text.Suggest(name, known); near != "" {
+		return "", fmt.Errorf("unknown field %s; did you mean %q?", text.Quote(name), near)
+	}
+	return "", fmt.Errorf("unknown field %s; the fields are %s", text.Quote(name), strings.Join(known, ", "))
+}
 
 // Lookup finds a field; ok is false if the format has none of that name.
 func Lookup(f Field) (info Info, ok bool) {

@@ -147,7 +147,7 @@ func TestReloadOfABrokenConfiguration(t *testing.T) {
 		"no value":      {"create: true\nmax-rate: fast\n", `config.yaml:2:1: max-rate: invalid value "fast": must be a number of calls per second, or 0`},
 		"no such thing": {"create: true\nmax-rat: 5\n", `config.yaml:2:1: max-rat: there is no such setting; did you mean max-rate?`},
 		"no sense":      {"create: true\nrefresh-interval: 0s\n", `config.yaml:2:1: refresh-interval: invalid value "0s": must be a positive duration, such as 30s or 15m`},
-		"no such field": {"create: true\nunmanaged-fields: tittle\n", `config.yaml:2:1: unmanaged-fields: there is no field "tittle"; did you mean "title"?`},
+		"no such field": {"create: true\nunmanaged-fields: tittle\n", `config.yaml:2:1: unmanaged-fields: unknown field "tittle"; did you mean "title"?`},
 		"no YAML":       {"create: true\n  max-rate: 5\n", `config.yaml:2:`},
 		"a part":        {"create: true\nonly: " + mei + "\n", "--only and --select are for plan, --once and export"},
 	} {

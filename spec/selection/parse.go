@@ -21,9 +21,9 @@ func Parse(s string) (Selection, error) {
 		if !ok {
 			return Selection{}, fmt.Errorf("selection: %s is not of the form field=value", text.Quote(rest))
 		}
-		field, err := selectable(strings.TrimSpace(name))
+		field, err := spec.FieldNamed(strings.TrimSpace(name))
 		if err != nil {
-			return Selection{}, err
+			return Selection{}, fmt.Errorf("selection: %w", err)
 		}
 		var value string
 		if value, rest, more, err = cutValue(after); err != nil {
@@ -46,20 +46,6 @@ func (s *Selection) add(f spec.Field, value string) {
 	if !slices.Contains(s.wants[i].values, value) {
 		s.wants[i].values = append(s.wants[i].values, value)
 	}
-}
-
-func selectable(name string) (spec.Field, error) {
-	if _, ok := spec.Lookup(spec.Field(name)); ok {
-		return spec.Field(name), nil
-	}
-	var fields []string
-	for _, info := range spec.All() {
-		fields = append(fields, string(info.Field))
-	}
-	if f := text.Suggest(name, fields); f != "" {
-		return "", fmt.Errorf("selection: unknown field %s; did you mean %q?", text.Quote(name), f)
-	}
-	return "", fmt.Errorf("selection: unknown field %s; the fields are %s", text.Quote(name), strings.Join(fields, ", "))
 }
 
 // checkWanted refuses a value that no user can have.

@@ -1,14 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	_ "time/tzdata" // for change windows, where the machine has no time zones; half a megabyte
 
 	"usersyncd/spec"
 	"usersyncd/spec/selection"
-	"usersyncd/spec/text"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/window"
 )
@@ -69,21 +66,13 @@ func (c *Config) emailUnmanaged() bool {
 
 // Fields are the fields whose names a setting has.
 func (c *Config) Fields(setting string, names []string) ([]spec.Field, error) {
-	var all []spec.Field
-	for _, info := range spec.All() {
-		all = append(all, info.Field)
-	}
-	known := fieldNames(all)
 	var fields []spec.Field
 	for _, name := range names {
-		if !slices.Contains(known, name) {
-			hint := "the fields are " + strings.Join(known, ", ")
-			if near := text.Suggest(name, known); near != "" {
-				hint = fmt.Sprintf("did you mean %q?", near)
-			}
-			return nil, Errorf("%s: there is no field %q; %s", c.Source(setting), name, hint)
+		f, err := spec.FieldNamed(name)
+		if err != nil {
+			return nil, Errorf("%s: %w", c.Source(setting), err)
 		}
-		fields = append(fields, spec.Field(name))
+		fields = append(fields, f)
 	}
 	return fields, nil
 }
