@@ -13,9 +13,11 @@ import (
 	"sync"
 	"time"
 
-	"usersyncd/sync/apply"
-
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 	"golang.org/x/sync/semaphore"
+
+	"usersyncd/sync/apply"
 )
 
 const tokenPath = "/oauth/token" // below the login service's base URL
@@ -30,9 +32,9 @@ const (
 )
 
 // A login fetches access tokens, for all slots one at a time: the service counts tokens by the client, so a pause after a
-// failure holds for all of them.
+// failure holds for all of them. x/oauth2 makes the request.
 type login struct {
-	url     string
+	config  clientcredentials.Config
 	options Options
 	http    *http.Client
 	jitter  *jitter
@@ -47,87 +49,59 @@ type login struct {
 	err      *apply.CallError
 }
 
-// tokenAnswer is the answer of the login service: a token, or what is wrong (AuthResponse and AuthErrorResponse in the
-// vendor's SDK).
-type tokenAnswer struct {
-	Token            string      `json:"access_token"`
-	ExpiresIn        json.Number `json:"expires_in"` // seconds
-	Error            string      `json:"error"`
-	Description      string      `json:"description"`
-	ErrorDescription string      `json:"error_description"`
-}
-
 // fetch asks for a token for the slot with that number; the caller holds the turn. Without a token it returns the pause
 // to make before the next request, and the failure that it is for; or the end of ctx.
-func (l *login) fetch(ctx context.Context, number int) (a tokenAnswer, pause time.Duration, err error) {
+func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause time.Duration, err error) {
 	if pause, err := l.paused(time.Now(), number); pause > 0 {
-		return a, pause, err
+		return nil, pause, err
 	}
 	var failure *apply.CallError
 	if ctx.Err() == nil {
-		a, failure = l.request(ctx)
+		t, failure = l.request(ctx)
 	}
 	switch {
-	case ctx.Err() != nil && a.Token == "":
-		return a, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
+	case ctx.Err() != nil && t == nil:
+		return nil, 0, fmt.Errorf("fetching an access token: %w", ctx.Err())
 	case failure == nil:
 		l.count.tokens.Add(1)
 		l.succeeded()
-		return a, 0, nil
+		return t, 0, nil
 	}
 	now := time.Now()
 	l.failed(now, failure)
 	pause, err = l.paused(now, number)
 	l.options.Logger.WarnContext(ctx, "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
-	return tokenAnswer{}, pause, err
+	return nil, pause, err
 }
 
-// request makes one request. The credentials go into the header as they are, as the vendor's SDK does it; to escape them
-// as a form first, as the RFC asks for, is not what this service expects.
-func (l *login) request(ctx context.Context) (a tokenAnswer, failure *apply.CallError) {
-	began, got := time.Now(), answer{}
-	defer func() {
-		l.options.Logger.DebugContext(ctx, "request", "method", http.MethodPost, "path", tokenPath, "status", got.status, "ms", time.Since(began).Milliseconds())
-	}()
-	ctx, cancel := context.WithTimeout(ctx, l.options.Timeout)
+// request makes one request.
+func (l *login) request(ctx context.Context) (*oauth2.Token, *apply.CallError) {
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, l.http), l.options.Timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, strings.NewReader("grant_type=client_credentials"))
-	if err != nil {
-		return a, unreachable(got, err)
+	t, err := l.config.Token(ctx)
+	if err == nil {
+		return t, nil
 	}
-	r.SetBasicAuth(l.options.ClientID, string(l.options.ClientSecret))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", l.options.userAgent())
-	resp, err := l.http.Do(r)
-	if err != nil {
-		return a, unreachable(got, err)
+	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return nil, l.refusal(answer{status: r.Response.StatusCode, header: r.Response.Header, body: r.Body})
 	}
-	defer func() { _ = resp.Body.Close() }()
-	got, err = read(resp)
+	e := answerError("POST "+tokenPath, answer{}, err)
+	e.Kind, e.Message = apply.ErrUnreachable, "no access token could be fetched; check the region or login URL, and the network"
+	if shown := e.Err.Error(); l.redact(shown) != shown { // x/oauth2 quotes an answer that it cannot read
+		e.Err = errors.New(l.redact(shown))
+	}
+	return nil, e
+}
+
+// refusal is the error of an answer without a token. Of its text only what the vendor's SDK defines is shown
+// (AuthErrorResponse), and without the secret.
+func (l *login) refusal(got answer) *apply.CallError {
+	var a struct {
+		Error            string `json:"error"`
+		Description      string `json:"description"`
+		ErrorDescription string `json:"error_description"`
+	}
 	_ = json.Unmarshal(got.body, &a) // an HTML page leaves it empty
-	switch {
-	case got.status != http.StatusOK || a.Error != "":
-		return tokenAnswer{}, l.refusal(got, a)
-	case err == nil && a.Token == "":
-		err = errors.New("the answer has no access token")
-	}
-	if err != nil {
-		return tokenAnswer{}, unreachable(got, err)
-	}
-	return a, nil
-}
-
-// unreachable is the error of a request for a token without a usable answer.
-func unreachable(a answer, err error) *apply.CallError {
-	e := answerError("POST "+tokenPath, a, err)
-	e.Kind, e.Status, e.Message = apply.ErrUnreachable, 0, "no access token could be fetched; check the region or login URL, and the network"
-	return e
-}
-
-// refusal is the error of an answer without a token. Of its text only what the vendor's SDK defines is shown, and without
-// the secret.
-func (l *login) refusal(got answer, a tokenAnswer) *apply.CallError {
 	e := &apply.CallError{
 		Kind: apply.ErrThrottled, Op: "POST " + tokenPath, Status: got.status, Code: foreign(l.redact(a.Error), 100),
 		Message:    foreign(l.redact(cmp.Or(a.ErrorDescription, a.Description, http.StatusText(got.status))), 300),

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -137,7 +139,10 @@ func New(o Options, asking ...*Operation) (*Client, error) {
 		transport = guard
 	}
 	c := &Client{options: o, base: api.String(), http: newHTTPClient(transport), own: own, jitter: &jitter{rand: o.Rand}}
-	c.login = &login{url: tokenURL, options: o, http: c.http, jitter: c.jitter, count: &c.count, turn: semaphore.NewWeighted(1)}
+	c.login = &login{
+		config:  clientcredentials.Config{ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader},
+		options: o, http: newHTTPClient(basicAuth{transport, o}), jitter: c.jitter, count: &c.count, turn: semaphore.NewWeighted(1),
+	}
 	for n := range o.Tokens {
 		c.slots = append(c.slots, &tokenSlot{login: c.login, number: n})
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"usersyncd/sync/apply"
 )
 
@@ -16,6 +18,8 @@ const (
 )
 
 // A tokenSlot keeps one access token: fetched when first needed, renewed before it expires, by one caller at a time.
+// x/oauth2's own reuse ignores the caller's context, asks a failing service once for every caller, and keeps a revoked
+// token for its whole life.
 type tokenSlot struct {
 	login  *login
 	number int // 0 is the first, which is needed; the others are spare
@@ -45,9 +49,9 @@ func (s *tokenSlot) Token(ctx context.Context) (token string, pause time.Duratio
 	if token, renew = s.current(time.Now()); token != "" && !renew { // somebody else has renewed it
 		return token, 0, nil
 	}
-	a, pause, err := s.login.fetch(ctx, s.number)
+	t, pause, err := s.login.fetch(ctx, s.number)
 	if err == nil {
-		return s.keep(time.Now(), a), 0, nil
+		return s.keep(time.Now(), t), 0, nil
 	}
 	if token, _ = s.current(time.Now()); token != "" && pause > 0 {
 		return token, 0, nil // the old one is still valid
@@ -74,16 +78,15 @@ func (s *tokenSlot) current(now time.Time) (token string, renew bool) {
 	return s.token, !now.Before(s.renewAt)
 }
 
-func (s *tokenSlot) keep(now time.Time, a tokenAnswer) string {
-	seconds, _ := a.ExpiresIn.Int64() // 0 if it is missing
-	life := min(time.Duration(min(seconds, int64(longestLife/time.Second)))*time.Second, longestLife)
-	if life <= 0 {
+func (s *tokenSlot) keep(now time.Time, t *oauth2.Token) string {
+	life := min(t.Expiry.Sub(now), longestLife)
+	if life <= 0 { // or it was not told
 		life = shortestLife
 	}
 	early := min(max(time.Minute, life/20), life/2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.token, s.expires, s.renewAt = a.Token, now.Add(life), now.Add(life-early)
+	s.token, s.expires, s.renewAt = t.AccessToken, now.Add(life), now.Add(life-early)
 	return s.token
 }
 
@@ -111,7 +114,7 @@ func (c *Client) tryAnother(number int, pause time.Duration, failure error) bool
 }
 
 // TokenURL is where the login service gives out access tokens.
-func (c *Client) TokenURL() string { return c.login.url }
+func (c *Client) TokenURL() string { return c.login.config.TokenURL }
 
 // Login fetches an access token, in one attempt, unless there is a valid one.
 func (c *Client) Login(ctx context.Context) error {

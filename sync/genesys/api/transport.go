@@ -52,3 +52,24 @@ func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return nil, fmt.Errorf("%w (%s)", ErrReadOnly, r.Method)
 }
+
+// basicAuth puts the OAuth client's credentials into the header as the vendor's SDK does: as they are. x/oauth2 escapes
+// them as a form first, as the RFC asks, which is not what this service expects.
+type basicAuth struct {
+	next    http.RoundTripper
+	options Options
+}
+
+func (t basicAuth) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.SetBasicAuth(t.options.ClientID, string(t.options.ClientSecret))
+	r.Header.Set("User-Agent", t.options.userAgent())
+	r.Header.Set("Accept", "application/json")
+	began, status := time.Now(), 0
+	resp, err := t.next.RoundTrip(r)
+	if err == nil {
+		status = resp.StatusCode
+	}
+	t.options.Logger.DebugContext(r.Context(), "request", "method", http.MethodPost, "path", tokenPath, "status", status, "ms", time.Since(began).Milliseconds())
+	return resp, err
+}
