@@ -1,8 +1,8 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -44,21 +44,23 @@ func buildInfo() build {
 
 func version() string { return buildInfo().Version }
 
-func newVersion(c *config.Config, p process) *cobra.Command {
+func newVersion(c *config.Config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: `  usersyncd version --output json`,
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := buildInfo()
-			return p.show(c.Output, b, func(w io.Writer) {
-				commit := ""
-				if b.Commit != "" {
-					commit = " (" + b.Commit + ", " + b.Date + ")"
-				}
-				fmt.Fprintf(w, "usersyncd %s%s, %s\n", b.Version, commit, b.Go)
-			})
+			if c.Output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+			}
+			text := "usersyncd " + b.Version
+			if b.Commit != "" {
+				text += " (" + b.Commit + ", " + b.Date + ")"
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), text+", "+b.Go)
+			return err
 		},
 	}
 	c.Declare(cmd, config.Output)
