@@ -73,18 +73,11 @@ func (o *opener) read(name string) (content []byte, err error) {
 		return nil, ErrTooLarge
 	}
 	o.info = info
-	n := 0
-	for n < len(o.buf) {
-		m, err := f.Read(o.buf[n:])
-		n += m
-		if errors.Is(err, io.EOF) || err == nil && int64(n) == info.Size() {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if n > strictyaml.MaxFileSize {
+	n, err := io.ReadAtLeast(f, o.buf, int(info.Size()))
+	switch {
+	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, err
+	case n > strictyaml.MaxFileSize:
 		return nil, ErrTooLarge
 	}
 	return o.buf[:n], nil

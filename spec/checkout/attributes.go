@@ -57,7 +57,7 @@ func (a *attributes) of(name string) conversion {
 	for folder, rest := "", name; ; {
 		rules, read := a.folders[folder]
 		if !read {
-			rules = a.read(filepath.Join(a.workTree, filepath.FromSlash(folder), ".gitattributes"), folder == "")
+			rules = a.read(filepath.Join(a.workTree, folder, ".gitattributes"), folder == "")
 			a.folders[folder] = rules
 		}
 		all = appendMatching(all, rules, rest)

@@ -15,36 +15,23 @@ type Comparison struct {
 	paths    []string
 	files    []compared
 
-	missing []missing // wanted entries without a file
+	missing []*entry // wanted entries without a file
 }
 
 // compared is one file.
 type compared struct {
-	module *module // the work tree that it belongs to
-	entry  *entry  // nil: not in the index
-	result result
-	id     objectID          // of its content, if that was hashed
-	digest [sha256.Size]byte // SHA-256 of its content, if that was hashed
-}
-
-type result uint8
-
-const (
-	notCompared       result = iota // not read, or there is no index
-	same                            // as in the index
-	differs                         // from the index
-	differsByLineEnds               // from the index, but would not with LF in place of each CR LF
-)
-
-type missing struct {
-	*module
-	*entry
+	module       *module // the work tree that it belongs to
+	entry        *entry  // nil: not in the index
+	differs      bool
+	onlyLineEnds bool              // it would not differ with LF in place of each CR LF
+	id           objectID          // of its content, if that was hashed
+	digest       [sha256.Size]byte // SHA-256 of its content, if that was hashed
 }
 
 // Compare finds files in the index. paths are relative to the folder, slash-separated and sorted.
 func (c *Checkout) Compare(paths []string) *Comparison {
 	all := &Comparison{checkout: c, paths: paths, files: make([]compared, len(paths))}
-	for _, m := range c.all() { // the submodules come after those that they are in
+	for _, m := range c.modules { // a submodule after its parent, whose files it is not one of
 		begin, end := 0, len(paths)
 		if m.mount != "" {
 			begin, _ = slices.BinarySearch(paths, m.mount+"/")
@@ -58,22 +45,22 @@ func (c *Checkout) Compare(paths []string) *Comparison {
 // pair finds the entries of a work tree's files. Both are sorted.
 func (c *Comparison) pair(m *module, begin, end int) {
 	for i := begin; i < end; i++ {
-		c.files[i].module, c.files[i].entry = m, nil
+		c.files[i] = compared{module: m}
 	}
 	if m.index == nil {
 		return
 	}
-	entries, i := m.index.entries, begin
-	for k := range entries {
-		path := pathBelow(m.mount, entries[k].path)
-		for i < end && c.paths[i] < path {
+	i := begin
+	for k := range m.index.entries {
+		e := &m.index.entries[k]
+		for i < end && c.paths[i] < e.path {
 			i++
 		}
-		if i < end && c.paths[i] == path {
-			c.files[i].entry = &entries[k]
+		if i < end && c.paths[i] == e.path {
+			c.files[i].entry = e
 			i++
 		} else {
-			c.missing = append(c.missing, missing{m, &entries[k]})
+			c.missing = append(c.missing, e)
 		}
 	}
 }
@@ -86,10 +73,9 @@ func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha25
 	case index == nil:
 		return
 	case f.entry == nil || f.entry.flags&unmerged != 0:
-		f.result = differs
+		f.differs = true
 		return
 	case f.entry.unchanged(info, index.file):
-		f.result = same
 		return
 	}
 	id, known := c.checkout.reader.ids[digest]
@@ -97,13 +83,9 @@ func (c *Comparison) File(i int, info fs.FileInfo, content []byte, digest [sha25
 		id = index.format.blob(content)
 	}
 	f.id, f.digest = id, digest
-	switch {
-	case id == f.entry.id:
-		f.result = same
-	case bytes.IndexByte(content, '\r') >= 0 && index.format.blob(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))) == f.entry.id:
-		f.result = differsByLineEnds
-	default:
-		f.result = differs
+	if f.differs = id != f.entry.id; f.differs {
+		withLF := bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+		f.onlyLineEnds = len(withLF) < len(content) && index.format.blob(withLF) == f.entry.id
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// An index holds the wanted entries of an index file. Paths are relative to the folder, or in a submodule to its work tree.
+// An index holds the wanted entries of an index file. Paths are relative to the folder that is read.
 type index struct {
 	file          os.FileInfo
 	format        objectFormat
@@ -17,7 +17,7 @@ type index struct {
 
 	entries    []entry     // of files, by path
 	submodules []submodule // by path
-	sparse     []string    // folders that are not checked out; "." is the folder itself or a parent of it
+	sparse     []string    // folders that are not checked out; "./" is the folder itself or a parent of it
 }
 
 // A submodule is a path of the index that is to be checked out at a commit of its own.
@@ -43,19 +43,19 @@ func (x *index) add(e *record) {
 	if !ok {
 		return
 	}
-	name := string(below)
+	name := pathBelow(x.mount, string(below))
 	switch e.mode & typeMask {
 	case typeFile:
-		if name != "." && x.wanted(pathBelow(x.mount, name), false) {
+		if name != "." && x.wanted(name, false) {
 			e.entry.path = name
 			x.entries = append(x.entries, e.entry)
 		}
 	case typeDir:
-		if x.wanted(pathBelow(x.mount, name), true) {
-			x.sparse = append(x.sparse, name)
+		if x.wanted(name, true) {
+			x.sparse = append(x.sparse, name+"/")
 		}
 	case typeGit:
-		if x.wanted(pathBelow(x.mount, name), true) {
+		if x.wanted(name, true) {
 			x.submodules = append(x.submodules, submodule{name, e.id})
 		}
 	}

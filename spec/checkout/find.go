@@ -50,7 +50,7 @@ func find(dir string) (repo, error) {
 			return repo{}, err
 		case gitDir != "":
 			r := repo{workTree: dir, gitDir: gitDir, commonDir: gitDir}
-			if common := firstLine(filepath.Join(gitDir, "commondir")); common != "" {
+			if common, _ := firstLine(filepath.Join(gitDir, "commondir")); common != "" {
 				r.commonDir = within(gitDir, common)
 			}
 			return r, nil
@@ -71,33 +71,31 @@ func gitDirOf(dir string) (gitDir string, found bool, err error) {
 		return "", false, nil //nolint:nilerr // it is not there for us
 	}
 	if !info.IsDir() {
-		if err := mayRead(git); err != nil {
+		line, err := firstLine(git)
+		to, isLink := strings.CutPrefix(line, "gitdir: ")
+		if err != nil || !isLink {
 			return "", false, err
-		}
-		to, names := strings.CutPrefix(firstLine(git), "gitdir: ")
-		if !names {
-			return "", false, nil
 		}
 		found, git = true, within(dir, to)
 	}
-	name := filepath.Join(git, "HEAD")
-	if err := mayRead(name); err != nil {
-		return "", false, err
-	}
-	if firstLine(name) == "" {
-		return "", found, nil
+	line, err := firstLine(filepath.Join(git, "HEAD"))
+	if err != nil || line == "" {
+		return "", found, err
 	}
 	return git, true, nil
 }
 
-// firstLine is a small file's first line, or "".
-func firstLine(name string) string {
+// firstLine is the first line of a small file; "" if there is none. The error is errUnreadable if it may not be read.
+func firstLine(name string) (string, error) {
 	text, err := readFile(name, 4096)
-	if err != nil && !errors.Is(err, errTooLarge) {
-		return ""
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("%s %w", name, errUnreadable)
+	case err != nil && !errors.Is(err, errTooLarge):
+		return "", nil //nolint:nilerr // it is not there for us
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimSpace(line)
+	return strings.TrimSpace(line), nil
 }
 
 var errTooLarge = errors.New("too large")
@@ -129,18 +127,6 @@ func cause(err error) error {
 }
 
 var errUnreadable = errors.New("may not be read by the user that usersyncd runs as, so it cannot tell whether git is at work in the checkout; change its permissions")
-
-// mayRead returns errUnreadable if there is a file that may not be read.
-func mayRead(name string) error {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s %w", name, errUnreadable)
-	case err == nil:
-		_ = f.Close()
-	}
-	return nil
-}
 
 func within(dir, name string) string {
 	if filepath.IsAbs(name) {

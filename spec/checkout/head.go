@@ -27,7 +27,7 @@ func (r repo) head() (head, error) {
 	if err := r.busy(); err != nil {
 		return head{}, err
 	}
-	value := firstLine(filepath.Join(r.gitDir, "HEAD"))
+	value, _ := firstLine(filepath.Join(r.gitDir, "HEAD"))
 	h := head{value: value, commit: r.resolve(value)}
 	if info, err := os.Lstat(r.indexPath()); err == nil {
 		h.index = info
@@ -89,9 +89,9 @@ func (r repo) resolve(value string) string {
 		if name = strings.TrimSpace(name); !refName.MatchString(name) {
 			return ""
 		}
-		value = firstLine(filepath.Join(r.gitDir, name))
+		value, _ = firstLine(filepath.Join(r.gitDir, name))
 		if value == "" {
-			value = firstLine(filepath.Join(r.commonDir, name))
+			value, _ = firstLine(filepath.Join(r.commonDir, name))
 		}
 		if value == "" {
 			value = r.packed(name)

@@ -25,9 +25,9 @@ func NewReader(wanted func(name string, folder bool) bool) *Reader {
 
 // A Checkout is the state of a checkout at one moment.
 type Checkout struct {
-	reader *Reader
-	given  string // the folder, as passed to Open
-	module
+	reader     *Reader
+	dir, given string    // the folder, as passed to Open
+	modules    []*module // the work tree of the folder, and the submodules below the folder, each after its parent
 }
 
 // A module is a work tree: that of the folder, or a submodule below it.
@@ -39,7 +39,7 @@ type module struct {
 	config config
 	index  *index // nil if it cannot be read
 	why    string // the reason for that
-	below  []*module
+	rules  *attributes
 }
 
 // Open reads the checkout that dir is in; given is the path before links were resolved, for people. The error is
@@ -55,30 +55,30 @@ func (r *Reader) Open(dir, given string) (*Checkout, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkout{reader: r, given: given, module: module{repo: repo}}
-	if repo.gitDir == "" {
-		r.indexes = nil
-		return c, nil
-	}
-	if c.at, err = repo.head(); err != nil {
+	m := &module{repo: repo}
+	if m.at, err = repo.head(); err != nil {
 		return nil, err
 	}
 	if folder, err := filepath.Rel(repo.workTree, dir); err == nil && folder != "." { // find has walked up from dir
-		c.folder = filepath.ToSlash(folder)
+		m.folder = folder
 	}
+	c := &Checkout{r, dir, given, []*module{m}}
 	used := map[string]*index{}
-	err = r.open(&c.module, used)
+	for i := 0; i < len(c.modules) && repo.gitDir != ""; i++ {
+		if err := c.open(c.modules[i], used); err != nil {
+			return nil, err
+		}
+	}
 	r.indexes = used
-	return c, err
+	return c, nil
 }
 
-// open reads a work tree's configuration and index, and its submodules below the folder.
-func (r *Reader) open(m *module, used map[string]*index) error {
-	var err error
+// open reads a work tree's configuration and index, and adds its submodules below the folder.
+func (c *Checkout) open(m *module, used map[string]*index) (err error) {
 	if m.config, err = m.readConfig(); err != nil {
 		m.why = err.Error()
 	} else {
-		m.index, m.why = r.readIndex(m)
+		m.index, m.why = c.reader.readIndex(m)
 	}
 	if m.index == nil {
 		return nil
@@ -88,31 +88,29 @@ func (r *Reader) open(m *module, used map[string]*index) error {
 		if sub.path == "." {
 			continue // the folder is in a submodule that is not initialised
 		}
-		s, err := openSubmodule(filepath.Join(m.workTree, filepath.FromSlash(m.folder), filepath.FromSlash(sub.path)))
+		dir := filepath.Join(c.dir, sub.path)
+		gitDir, _, err := gitDirOf(dir)
 		if err != nil {
 			return err
 		}
-		if s == nil || used[s.gitDir] != nil {
+		if gitDir == "" || used[gitDir] != nil {
 			continue
 		}
-		s.mount = pathBelow(m.mount, sub.path)
-		if err := r.open(s, used); err != nil {
+		s := &module{repo: repo{workTree: dir, gitDir: gitDir, commonDir: gitDir}, mount: sub.path}
+		if s.at, err = s.head(); err != nil {
 			return err
 		}
-		m.below = append(m.below, s)
+		c.modules = append(c.modules, s)
 	}
 	return nil
 }
 
-// openSubmodule reads a submodule's work tree; nil if it is not initialised.
-func openSubmodule(dir string) (*module, error) {
-	gitDir, _, err := gitDirOf(dir)
-	if err != nil || gitDir == "" {
-		return nil, err
+// inTree is the path in the work tree of a path relative to the folder.
+func (m *module) inTree(name string) string {
+	if m.mount != "" {
+		return strings.TrimPrefix(name, m.mount+"/")
 	}
-	s := &module{repo: repo{workTree: dir, gitDir: gitDir, commonDir: gitDir}}
-	s.at, err = s.head()
-	return s, err
+	return pathBelow(m.folder, name)
 }
 
 // readIndex reads a work tree's index, unless it is cached. If it cannot be read, why is the reason.
@@ -152,24 +150,15 @@ func sameFolder(a, b string) bool {
 	return err == nil && err2 == nil && os.SameFile(is, other)
 }
 
-// all is the work tree and the submodules below the folder, each after its parent.
-func (m *module) all() []*module {
-	all := []*module{m}
-	for _, s := range m.below {
-		all = append(all, s.all()...)
-	}
-	return all
-}
-
 // Commit is the commit of HEAD: "" outside git, before the first commit, and if it is unknown.
-func (c *Checkout) Commit() string { return c.at.commit }
+func (c *Checkout) Commit() string { return c.modules[0].at.commit }
 
 // OnBranch returns ErrBranch unless the checkout is on a branch.
-func (c *Checkout) OnBranch(name string) error { return c.at.onBranch(name) }
+func (c *Checkout) OnBranch(name string) error { return c.modules[0].at.onBranch(name) }
 
 // Unchanged returns ErrTreeChanged if git has changed something since Open, or is about to.
 func (c *Checkout) Unchanged() error {
-	for _, m := range c.all() {
+	for _, m := range c.modules {
 		switch now, err := m.head(); {
 		case err != nil:
 			return err

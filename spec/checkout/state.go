@@ -55,39 +55,38 @@ func (s *State) Gaps() []string {
 func (c *Comparison) State(pointers []string) State {
 	c.remember()
 	git := c.checkout
-	s := State{Checkout: text.Escape(git.identity(git.config, git.folder, git.given))}
+	main := git.modules[0]
+	s := State{Checkout: text.Escape(main.identity(main.config, main.folder, git.given))}
 	dirty := c.differing(&s)
-	var sparse, hidden []string
-	for _, u := range c.missing {
-		name := pathBelow(u.mount, u.path)
+	var sparse, hidden, uninitialised []string
+	for _, e := range c.missing {
 		switch {
-		case !u.gone(): // it exists and was not read, which is a problem of its own
-		case u.flags&skipWorktree != 0:
-			sparse = append(sparse, name)
-		case u.flags&assumed != 0:
-			hidden = append(hidden, name)
+		case !git.gone(e.path): // it exists and was not read, which is a problem of its own
+		case e.flags&skipWorktree != 0:
+			sparse = append(sparse, e.path)
+		case e.flags&assumed != 0:
+			hidden = append(hidden, e.path)
 		default:
-			dirty = append(dirty, name)
+			dirty = append(dirty, e.path)
 		}
 	}
-	var uninitialised []string
-	for _, m := range git.all() {
+	commits := map[string]string{} // of submodules, by path
+	for _, m := range git.modules {
+		commits[m.mount] = m.at.commit
+	}
+	for _, m := range git.modules {
 		if m.why != "" {
 			s.NotCompared = append(s.NotCompared, text.Escape(m.why))
 		}
 		if m.index == nil {
 			continue
 		}
-		for _, folder := range m.index.sparse {
-			sparse = append(sparse, pathBelow(m.mount, folder)+"/")
-		}
+		sparse = append(sparse, m.index.sparse...)
 		for _, sub := range m.index.submodules {
-			below := m.submodule(sub)
-			switch name := pathBelow(m.mount, sub.path); {
-			case below == nil:
-				uninitialised = append(uninitialised, name)
-			case below.at.commit != sub.commit.text(below.at.commit):
-				dirty = append(dirty, name)
+			if commit, ok := commits[sub.path]; !ok {
+				uninitialised = append(uninitialised, sub.path)
+			} else if commit != hex.EncodeToString(sub.commit[:])[:len(commit)] {
+				dirty = append(dirty, sub.path)
 			}
 		}
 	}
@@ -107,24 +106,23 @@ func (c *Comparison) State(pointers []string) State {
 // differing returns the files that are not as in the index. A file that git may have converted is not compared, unless
 // the conversion is that of line breaks.
 func (c *Comparison) differing(s *State) (dirty []string) {
-	rules := map[*module]*attributes{}
 	var converted []string
 	for i := range c.files {
 		f := &c.files[i]
-		if f.result != differs && f.result != differsByLineEnds {
+		if !f.differs {
 			continue
 		}
 		m, may := f.module, none
 		if f.entry != nil && f.entry.flags&unmerged == 0 {
-			if rules[m] == nil {
-				rules[m] = newAttributes(m.repo, m.config)
+			if m.rules == nil {
+				m.rules = newAttributes(m.repo, m.config)
 			}
-			may = rules[m].of(pathBelow(m.folder, f.entry.path))
+			may = m.rules.of(m.inTree(f.entry.path))
 		}
 		switch {
 		case may == anything:
 			converted = append(converted, c.paths[i])
-		case may == lineBreaks && f.result == differsByLineEnds: // git does not show it
+		case may == lineBreaks && f.onlyLineEnds: // git does not show it
 		default:
 			dirty = append(dirty, c.paths[i])
 		}
@@ -148,22 +146,9 @@ func (s *State) incomplete(names []string, one, more, fix string) {
 // someOf names the first five.
 func someOf(names []string) string { return text.Escape(text.List(names, 5, len(names))) }
 
-// submodule is the work tree of a submodule; nil if it is not initialised.
-func (m *module) submodule(sub submodule) *module {
-	for _, s := range m.below {
-		if s.mount == pathBelow(m.mount, sub.path) {
-			return s
-		}
-	}
-	return nil
-}
-
-// text is an id in hex, as long as another one.
-func (id objectID) text(like string) string { return hex.EncodeToString(id[:])[:len(like)] }
-
-// gone reports whether the file of an entry is not on disk.
-func (u missing) gone() bool {
-	_, err := os.Lstat(filepath.Join(u.workTree, filepath.FromSlash(u.folder), filepath.FromSlash(u.path)))
+// gone reports whether a file is not on disk.
+func (c *Checkout) gone(name string) bool {
+	_, err := os.Lstat(filepath.Join(c.dir, name))
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
