@@ -140,7 +140,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := readDir(root, folder)
+	entries, err := fs.ReadDir(root.FS(), folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s vanished: %w", text.Escape(folder), ErrTreeChanged)
@@ -182,15 +182,6 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 		s.problem(path.Join(folder, "_defaults.yml"), "is beside a _defaults.yaml; keep one of the two")
 	}
 	return nil
-}
-
-func readDir(root *os.Root, folder string) ([]fs.DirEntry, error) {
-	f, err := root.Open(folder)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return f.ReadDir(-1)
 }
 
 func (s *Scan) paths() []string {

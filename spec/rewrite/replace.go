@@ -33,9 +33,6 @@ func (w *writer) writeAll(ctx context.Context) error {
 	return nil
 }
 
-// makeFolder makes the folder that is written to.
-func makeFolder(dir string) error { return os.MkdirAll(dir, 0o755) }
-
 func readRegular(root *os.Root, name string) ([]byte, error) {
 	info, err := root.Lstat(name)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"usersyncd/spec"
@@ -57,7 +58,7 @@ func write(ctx context.Context, dir string, users []*spec.User, o Options) (Repo
 	if err != nil {
 		return Report{}, err
 	}
-	if err := makeFolder(dir); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Report{}, err
 	}
 	if w.Overlay, err = spec.OpenOverlay(ctx, dir); err != nil {

@@ -16,27 +16,26 @@ const (
 	DefaultMinRate = 0.5
 	// DefaultMaxRate limits a rush; usually MaxInFlight does so first.
 	DefaultMaxRate = 100.0
-	// DefaultBeta is the multiplicative decrease of Chiu and Jain (1989) and of TCP Reno.
-	DefaultBeta = 0.5
-	// DefaultAddStep is the additive increase, in requests/s per second.
-	DefaultAddStep = 0.02
 	// DefaultMaxInFlight is Little's law at the worst latency: 5 requests/s x 2 s.
 	DefaultMaxInFlight = 10
-	// DefaultTailMargin is how long before its end a window's budget is spent.
-	DefaultTailMargin = 2 * time.Second
-	// DefaultRetryAfterCap is the longest gate that callers wait for.
-	DefaultRetryAfterCap = 10 * time.Minute
 	// DefaultJitter is added to every gate, so that several processes do not resume at once.
 	DefaultJitter = 100 * time.Millisecond
-
-	// The headers of every counted response, according to the vendor's SDK documentation.
-	DefaultCountHeader   = "inin-ratelimit-count"   // requests in this window, this one included
-	DefaultAllowedHeader = "inin-ratelimit-allowed" // requests the window allows
-	DefaultResetHeader   = "inin-ratelimit-reset"   // seconds until the window ends
 )
 
-// Constants that need no configuration.
+// RetryAfterCap is the longest gate that callers wait for: a longer one parks the limiter.
+const RetryAfterCap = 10 * time.Minute
+
+// The headers of every counted response, according to the vendor's SDK documentation. They are compared without case.
 const (
+	countHeader   = "inin-ratelimit-count"   // requests in this window, this one included
+	allowedHeader = "inin-ratelimit-allowed" // requests the window allows
+	resetHeader   = "inin-ratelimit-reset"   // seconds until the window ends
+)
+
+const (
+	beta          = 0.5              // factor of a decrease, as in Chiu and Jain (1989) and TCP Reno
+	addStep       = 0.02             // additive increase of the rate, in requests/s per second
+	tailMargin    = 2 * time.Second  // how long before its end the budget of a window is used up
 	burst         = 1                // a pause must not accumulate a burst
 	slowStartStep = 2.0              // req/s per answer of slow start: the rate grows e-fold in half a second, and stops with the answers
 	rushStart     = 20.0             // req/s at which slow start begins if all remaining work fits
@@ -54,19 +53,13 @@ const (
 
 // Config tunes a Controller. A field that is zero, negative or not a number takes its default.
 type Config struct {
-	StartRate     float64 // requests/s before anything is known
-	MinRate       float64 // requests/s, at least
-	MaxRate       float64 // requests/s, at most; if it is below MinRate, it applies to both
-	TotalRate     float64 // requests/s of all tokens of a Pool together, at most; 0: no limit
-	Beta          float64 // factor of a decrease; at most 0.9
-	AddStep       float64 // increase of the rate in requests/s per second, while it is what limits
-	MaxInFlight   int     // requests without an answer, at most
-	TailMargin    time.Duration
-	RetryAfterCap time.Duration // a longer gate parks the limiter
-	Jitter        time.Duration // upper bound of the jitter after a gate; negative means none
-	Reserve       float64       // share of each window that is left to other clients, 0 to below 1
-
-	CountHeader, AllowedHeader, ResetHeader string // compared without case
+	StartRate   float64       // requests/s before anything is known
+	MinRate     float64       // requests/s, at least
+	MaxRate     float64       // requests/s, at most; if it is below MinRate, it applies to both
+	TotalRate   float64       // requests/s of all tokens of a Pool together, at most; 0: no limit
+	MaxInFlight int           // requests without an answer, at most
+	Jitter      time.Duration // upper bound of the jitter after a gate; negative means none
+	Reserve     float64       // share of each window that is left to other clients, 0 to below 1
 
 	Rand *rand.Rand // source of the jitter; nil means one seeded at random
 }
@@ -75,19 +68,11 @@ func (cfg Config) withDefaults() Config {
 	positive(&cfg.StartRate, DefaultStartRate)
 	positive(&cfg.MinRate, DefaultMinRate)
 	positive(&cfg.MaxRate, DefaultMaxRate)
-	positive(&cfg.Beta, DefaultBeta)
-	positive(&cfg.AddStep, DefaultAddStep)
 	positive(&cfg.MaxInFlight, DefaultMaxInFlight)
-	positive(&cfg.TailMargin, DefaultTailMargin)
-	positive(&cfg.RetryAfterCap, DefaultRetryAfterCap)
 	cfg.Jitter = cmp.Or(cfg.Jitter, DefaultJitter)
-	cfg.CountHeader = cmp.Or(cfg.CountHeader, DefaultCountHeader)
-	cfg.AllowedHeader = cmp.Or(cfg.AllowedHeader, DefaultAllowedHeader)
-	cfg.ResetHeader = cmp.Or(cfg.ResetHeader, DefaultResetHeader)
 	if math.IsNaN(cfg.Reserve) || cfg.Reserve < 0 || cfg.Reserve >= 1 {
 		cfg.Reserve = 0
 	}
-	cfg.Beta = min(cfg.Beta, shrinkMin)
 	cfg.MinRate = min(cfg.MinRate, cfg.MaxRate)
 	cfg.StartRate = min(max(cfg.StartRate, cfg.MinRate), cfg.MaxRate)
 	if cfg.Rand == nil {

@@ -104,7 +104,7 @@ func (c *Controller) blocked(now time.Time) (why Reason, wait time.Duration) {
 	return "", 0
 }
 
-// Parked reports whether the gate is longer than Config.RetryAfterCap, and when it opens.
+// Parked reports whether the gate is longer than RetryAfterCap, and when it opens.
 func (c *Controller) Parked(now time.Time) (until time.Time, parked bool) {
 	now = c.clamp(now)
 	return c.gate.until, c.gate.shut(now) && c.gate.parked

@@ -56,7 +56,7 @@
 //     they used in the window before, or will at their speed in this one, but no more than half, and less towards the end
 //     of the window if they stay away. [Config].Reserve is left in any case.
 //   - Rush: the remaining work is sent at the rate, not at the pace, because it fits into the window.
-//   - Parked: the gate is longer than [Config].RetryAfterCap. Acquire then returns [ErrParked] instead of waiting.
+//   - Parked: the gate is longer than [RetryAfterCap]. Acquire then returns [ErrParked] instead of waiting.
 //   - Ticket: the permission to send one request. It is returned with the answer.
 //   - Memory: what a restart need not find out again: a rate that was cut, the window, whether the headers can be
 //     trusted, and the gate.

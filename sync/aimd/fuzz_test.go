@@ -29,7 +29,7 @@ func FuzzHeaders(f *testing.F) {
 			if !(s.Rate >= aimd.DefaultMinRate && s.Effective >= aimd.DefaultMinRate && s.Rate <= aimd.DefaultMaxRate && s.Effective <= s.Rate) {
 				t.Fatalf("rates out of bounds: %v", s)
 			}
-			if s.Left < 0 || s.Left > s.Allowed || s.Reset < 0 || s.Reset > aimd.DefaultRetryAfterCap+time.Second {
+			if s.Left < 0 || s.Left > s.Allowed || s.Reset < 0 || s.Reset > aimd.RetryAfterCap+time.Second {
 				t.Fatalf("window out of bounds: %v", s)
 			}
 			if d := c.Estimate(now, 1000); d < 0 {
@@ -40,7 +40,7 @@ func FuzzHeaders(f *testing.F) {
 				if wait = until.Sub(now); wait > 25*time.Hour {
 					t.Fatalf("parked for %v", wait)
 				}
-			} else if wait > aimd.DefaultRetryAfterCap+2*time.Second {
+			} else if wait > aimd.RetryAfterCap+2*time.Second {
 				t.Fatalf("waits for %v: %v", wait, s)
 			}
 			if ok {

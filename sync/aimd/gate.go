@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrParked is returned while the API asks for a longer pause than Config.RetryAfterCap, or has answered only 429 for as
+// ErrParked is returned while the API asks for a longer pause than RetryAfterCap, or has answered only 429 for as
 // long. No request is sent until the pause is over.
 var ErrParked = errors.New("the API asks for a pause that is too long to wait for")
 
@@ -79,15 +79,15 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 	if c.win.live(now) && !spent {
 		c.distrustUntil = now.Add(distrustFor)
 	}
-	hopeless := k >= max429s && now.Sub(c.failing429Since) >= c.cfg.RetryAfterCap
-	c.gate.extend(now, now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap || hopeless)
+	hopeless := k >= max429s && now.Sub(c.failing429Since) >= RetryAfterCap
+	c.gate.extend(now, now.Add(d+c.jitter()), d > RetryAfterCap || hopeless)
 }
 
 // unavailable closes the gate for the Retry-After of a 502, 503 or 504, which does not cut the rate.
 func (c *Controller) unavailable(now time.Time, asked time.Duration) {
 	c.unproven = true
 	d := max(asked, shortestGate)
-	c.gate.extend(now, now.Add(d+c.jitter()), d > c.cfg.RetryAfterCap)
+	c.gate.extend(now, now.Add(d+c.jitter()), d > RetryAfterCap)
 }
 
 // backoff returns 1, 2, 4 ... 60 s.

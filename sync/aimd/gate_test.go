@@ -171,12 +171,12 @@ func TestGateParksWhenNothingHelps(t *testing.T) {
 		if parked {
 			break
 		}
-		if now.Sub(begin) > 2*aimd.DefaultRetryAfterCap {
+		if now.Sub(begin) > 2*aimd.RetryAfterCap {
 			t.Fatalf("not parked after %v", now.Sub(begin))
 		}
 		now = until
 	}
-	if now.Sub(begin) < aimd.DefaultRetryAfterCap {
+	if now.Sub(begin) < aimd.RetryAfterCap {
 		t.Errorf("parked after %v already", now.Sub(begin))
 	}
 	until, _ := c.Parked(now)

@@ -18,15 +18,15 @@ type quota struct {
 func (q quota) complete() bool { return q.hasCount && q.hasAllowed && q.hasReset }
 
 // readQuota reads the three headers. A malformed one counts as missing; of several values the most careful is taken.
-func (cfg *Config) readQuota(header map[string][]string) (q quota) {
-	if _, n, ok := numbers(lookup(header, cfg.CountHeader), whole); ok {
+func readQuota(header map[string][]string) (q quota) {
+	if _, n, ok := numbers(lookup(header, countHeader), whole); ok {
 		q.count, q.hasCount = int(n), true
 	}
-	if n, _, ok := numbers(lookup(header, cfg.AllowedHeader), whole); ok {
+	if n, _, ok := numbers(lookup(header, allowedHeader), whole); ok {
 		q.allowed, q.hasAllowed = int(n), true
 	}
 	// A window longer than RetryAfterCap is not used.
-	if _, n, ok := numbers(lookup(header, cfg.ResetHeader), seconds); ok && toDuration(n) <= cfg.RetryAfterCap {
+	if _, n, ok := numbers(lookup(header, resetHeader), seconds); ok && toDuration(n) <= RetryAfterCap {
 		q.reset, q.hasReset = toDuration(n), true
 	}
 	return q

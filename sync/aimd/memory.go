@@ -82,7 +82,7 @@ func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 	if m.Bias == time.Second {
 		c.win.bias = m.Bias
 	}
-	if m.Quota > 0 && 0 < m.Window && m.Window <= c.cfg.RetryAfterCap {
+	if m.Quota > 0 && 0 < m.Window && m.Window <= RetryAfterCap {
 		c.learned.quota, c.learned.length = m.Quota, m.Window
 	}
 }

@@ -20,7 +20,7 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 	if c.win.over(now) {
 		c.ramp = 0 // slow start ends with its window
 	}
-	q := c.cfg.readQuota(header)
+	q := readQuota(header)
 	if status == 429 { // before the window is renewed, which shows whether the probe was early
 		c.throttled(now, f, probe, q, header)
 	}

@@ -47,7 +47,7 @@ func (c *Controller) effective(now time.Time) (eff float64, why Reason) {
 
 // pace spreads the left requests over the rest of a window, up to a margin before its end.
 func (c *Controller) pace(left int, rest time.Duration) float64 {
-	return float64(left) / max(rest-c.cfg.TailMargin, rest/2).Seconds()
+	return float64(left) / max(rest-tailMargin, rest/2).Seconds()
 }
 
 // grow raises the rate after an accepted request that the rate had limited: other requests prove nothing about it. Slow
@@ -65,7 +65,7 @@ func (c *Controller) grow(now time.Time, f flight) {
 		c.rate = min(c.rate+slowStartStep, c.cfg.MaxRate)
 	default:
 		c.kept = 0
-		c.rate = min(c.rate+c.cfg.AddStep*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
+		c.rate = min(c.rate+addStep*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
 	}
 }
 
@@ -80,9 +80,9 @@ func (c *Controller) decrease(f flight, gate time.Time) {
 	if 0 < f.eff && f.eff < base*shrinkMin {
 		base = f.eff
 	}
-	lower := max(base*c.cfg.Beta, goodputShare*c.goodput.rate(c.now, gate))
+	lower := max(base*beta, goodputShare*c.goodput.rate(c.now, gate))
 	if c.cold && c.learned.quota > 0 { // slow start has found the window: continue at its rate
-		lower = max(float64(c.learned.quota)/c.learned.length.Seconds(), c.cfg.StartRate*c.cfg.Beta)
+		lower = max(float64(c.learned.quota)/c.learned.length.Seconds(), c.cfg.StartRate*beta)
 	}
 	c.cold, c.kept = false, 0
 	c.rate = max(min(lower, base*shrinkMin), c.cfg.MinRate)

@@ -223,11 +223,3 @@ func TestRush(t *testing.T) {
 		}
 	}
 }
-
-func TestHeaderNamesAreConfigured(t *testing.T) {
-	c := aimd.NewController(aimd.Config{CountHeader: "x-used", AllowedHeader: "x-limit", ResetHeader: "x-reset"})
-	call(t, c, epoch, 200, header{"X-Used": {"3"}, "X-Limit": {"10"}, "X-Reset": {"5"}})
-	if s := c.Stats(epoch); !s.Windowed || s.Left != 7 {
-		t.Errorf("%v, want left=7/10", s)
-	}
-}
