@@ -102,7 +102,7 @@ func parseEnvFile(path string, data []byte) (AccountFile, error) {
 	all, err := godotenv.UnmarshalBytes(data)
 	if err != nil {
 		// The parser's error quotes the line, which may be a secret.
-		return AccountFile{}, fmt.Errorf("%s: not understood; write one NAME=value a line", path)
+		return AccountFile{}, fmt.Errorf("%s: cannot be parsed; write one NAME=value per line", path)
 	}
 	f := AccountFile{Path: path, values: map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(all)) {

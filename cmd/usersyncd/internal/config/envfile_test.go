@@ -17,7 +17,7 @@ func FuzzEnvFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := parseEnvFile("file", data)
 		if err != nil {
-			if want := "file: not understood; write one NAME=value a line"; err.Error() != want {
+			if want := "file: cannot be parsed; write one NAME=value per line"; err.Error() != want {
 				t.Errorf("%q", err)
 			}
 			return

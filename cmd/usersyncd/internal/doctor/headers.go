@@ -60,7 +60,7 @@ func (l *listener) Release(ticket uint64, status int, header map[string][]string
 	}
 }
 
-// quota says what the responses said of the quota.
+// quota reports the quota that the headers of responses describe.
 func (e *examination) quota(context.Context) findings {
 	if e.listener == nil || e.listener.responses == 0 {
 		return unchecked("cannot be checked without a response of the API")

@@ -32,7 +32,7 @@ func (e *examination) envFile(context.Context) findings {
 	err := e.ReadEnvFile()
 	f := e.Account
 	untrusted, _ := errors.AsType[*config.UntrustedError](cmp.Or(err, f.Unread))
-	fix := "one NAME=value a line in it"
+	fix := "write one NAME=value per line"
 	if untrusted != nil {
 		fix = untrusted.Fix
 	}
