@@ -104,8 +104,13 @@ var hostile = []struct {
 	{"explicit key form is fine", "? email\n: a@x.example\n", nil},
 }
 
-const allKeys = "email, name, state, title, department, manager, division, preferredName, acdAutoAnswer, certifications, " +
-	"profileSkills, employer, phones, emails, locations, skills, languages, roles, queues, groups, utilization, voicemail, externalIds, id, previousEmail"
+// allKeys is what an unknown key is answered with.
+var allKeys = func() (keys string) {
+	for _, info := range spec.All() {
+		keys += string(info.Field) + ", "
+	}
+	return keys + "id, previousEmail"
+}()
 
 func TestHostileFiles(t *testing.T) {
 	for _, c := range hostile {

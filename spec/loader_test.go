@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,14 @@ func texts(problems []spec.Problem) []string {
 }
 
 func TestLoadReadsTheWholeFormat(t *testing.T) {
-	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"users/madrid/ana.yaml": everything})))
+	text, rest := everything, spec.Fields{}
+	for _, info := range spec.All() {
+		if yaml, value := fixtureOf(info); !strings.Contains(everything, "\n"+string(info.Field)+": ") {
+			text += string(info.Field) + ": " + yaml + "\n"
+			rest[info.Field] = value
+		}
+	}
+	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"users/madrid/ana.yaml": text})))
 	if len(tree.Problems) > 0 || len(tree.Users) != 1 {
 		t.Fatalf("got %d users, problems %q", len(tree.Users), texts(tree.Problems))
 	}
@@ -86,6 +94,7 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 		},
 		At: u.At,
 	}
+	maps.Copy(want.Fields, rest)
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Error(diff)
 	}

@@ -10,7 +10,7 @@ import (
 	"usersyncd/spec"
 )
 
-// What the README says of a field's permissions is what the code says.
+// What the README says of a field's permissions is what the rows say.
 func TestPermissionsAreThoseOfTheReadme(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -21,54 +21,52 @@ func TestPermissionsAreThoseOfTheReadme(t *testing.T) {
 		t.Fatal("the README has no table of permissions")
 	}
 	table, _, _ = strings.Cut(table, "\n\n")
-	name := regexp.MustCompile("`([a-z]+:[a-zA-Z]+:[a-zA-Z]+)`(?: or `([a-z]+:[a-zA-Z]+:[a-zA-Z]+)`)?")
+	permission := regexp.MustCompile("`([a-z]+:[a-zA-Z]+:[a-zA-Z]+)`(?: or `([a-z]+:[a-zA-Z]+:[a-zA-Z]+)`)?")
+	type permissions struct{ read, write []string }
 	names := func(cell string) (all []string) {
-		for _, m := range name.FindAllStringSubmatch(cell, -1) {
+		for _, m := range permission.FindAllStringSubmatch(cell, -1) {
 			all = append(all, strings.TrimSuffix(m[1]+" or "+m[2], " or "))
 		}
 		return all
 	}
-	seen := map[spec.Field]bool{}
+	const others, admins = "every field that is not listed below", "`--min-admins`, where users are deactivated, removed or lose roles"
+	told := map[string]permissions{}
 	for line := range strings.Lines(table) {
 		cell := strings.Split(line, "|")
-		read, write := names(cell[2]), names(cell[3])
-		if strings.Contains(cell[1], "--min-admins") {
-			if needs := (Usage{Admins: true}).Needs(); !slices.Equal(read, []string{needs[1].Permission}) || write != nil {
-				t.Errorf("%s is not %v", line, needs)
-			}
-			continue
+		told[strings.TrimSpace(cell[1])] = permissions{names(cell[2]), names(cell[3])}
+	}
+	if p := told[admins]; !slices.Equal(p.read, listRoleUsers.Needs) || p.write != nil {
+		t.Errorf("for %s the README has %v", admins, p)
+	}
+	rest := told[others] // which has creating and deleting, too
+	if len(rest.write) != 3 || !slices.Equal(rest.write[1:], append(slices.Clone(createUser.Needs), deleteUser.Needs...)) {
+		t.Errorf("to create and to delete takes %v", rest.write)
+	}
+	rest.write = rest.write[:1]
+	delete(told, admins)
+	delete(told, others)
+	for _, info := range spec.All() {
+		f := string(info.Field)
+		p, listed := told[f]
+		if delete(told, f); !listed {
+			p = rest
 		}
-		if strings.Contains(cell[1], "email,") { // its row has creating and deleting, too
-			if len(write) != 3 || !slices.Equal(write[1:], []string{createUser.Needs[0], deleteUser.Needs[0]}) {
-				t.Errorf("to create and to delete takes %v", write)
+		var want permissions
+		for _, n := range (Usage{Fields: []spec.Field{info.Field}}).Needs() {
+			switch {
+			case !slices.Contains(n.For, f):
+			case n.Writes:
+				want.write = append(want.write, n.Permission)
+			default:
+				want.read = append(want.read, n.Permission)
 			}
-			write = write[:1]
 		}
-		for f := range strings.SplitSeq(cell[1], ",") {
-			f := spec.Field(strings.TrimSpace(f))
-			if _, ok := spec.Lookup(f); !ok {
-				t.Errorf("there is no field %q", f)
-			}
-			seen[f] = true
-			var wantRead, wantWrite []string
-			for _, n := range (Usage{Fields: []spec.Field{f}}).Needs() {
-				switch {
-				case !slices.Contains(n.For, string(f)):
-				case n.Writes:
-					wantWrite = append(wantWrite, n.Permission)
-				default:
-					wantRead = append(wantRead, n.Permission)
-				}
-			}
-			if !slices.Equal(read, wantRead) || !slices.Equal(write, wantWrite) {
-				t.Errorf("%s: the README has %v and %v, the rows %v and %v", f, read, write, wantRead, wantWrite)
-			}
+		if !slices.Equal(p.read, want.read) || !slices.Equal(p.write, want.write) {
+			t.Errorf("%s: the README has %v, the rows %v", f, p, want)
 		}
 	}
-	for _, info := range spec.All() {
-		if !seen[info.Field] {
-			t.Errorf("the README says nothing of %s", info.Field)
-		}
+	for f := range told {
+		t.Errorf("there is no field %q", f)
 	}
 }
 
