@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -234,13 +235,10 @@ func (w *world) sentByPass() string {
 // stored is what the organization keeps of the lawful user, with names for ids.
 func (w *world) stored(member string) string {
 	w.Helper()
-	text := w.sim.Snapshot(lawful)
-	if text == "" {
-		text = w.sim.Snapshot("other@example.com")
-	}
+	text := cmp.Or(w.sim.Snapshot(lawful), w.sim.Snapshot("other@example.com"))
 	var members map[string]any
 	if err := json.Unmarshal([]byte(text), &members); err != nil {
-		w.Fatal(err)
+		w.Fatalf("the user is not there: %v", err)
 	}
 	if member == "Contacts" {
 		contacts := []string{}
