@@ -1,46 +1,42 @@
-// Package sync reconciles: it makes a Genesys Cloud organization look like a directory of user specs.
-// Import it as usersync, since its name is also that of a standard package:
+// Package sync makes a Genesys Cloud organization match a directory of user specs. Its name is also that of a standard
+// package, so import it as usersync:
 //
 //	import usersync "usersyncd/sync"
 //
-// # The idea
+// # One edit
 //
-// [Reconciler.Reconcile] makes one pass and is the whole program in one function: load the specs,
-// refresh what is known of the organization if that is due, plan, apply, report. It is level
-// triggered: a pass acts on what is there when it runs, so an event that was lost, a crash or a call
-// without an answer is found again by the next pass.
+// [Reconciler.Reconcile] makes one pass. It is level triggered: a pass acts on what is there when it runs, so an event that was
+// lost, a crash or a call without an answer is found by the next pass.
+//
+//	load.go      scan and load the whole checkout; done if it is known to be applied
+//	refresh.go   read the organization, if due, into a state.Snapshot (observer)
+//	lookups.go   package plan: plan.New compares desired, observed and applied, and is repeated until it needs no lookups;
+//	             details.go reads detail fields, which no listing shows
+//	pass.go      package apply: apply.Run carries the plan out, call by call, through a Directory (package genesys)
+//	result.go    the Result, and the Status and View for other goroutines
+//
+// explain.go, export.go and rollback.go are the other operations.
+//
+// # One answer
+//
+// genesys classifies it (an [apply.CallError] or what is now known of the user), apply moves the user's job on, and commits the
+// user, the history, the guards' tallies and the cleared intents to the state file, then Status is updated. Answers do not go
+// through plan or sync.
 //
 // # One interruption
 //
-// A pass whose premises have changed ends early, see [Reconciler.Interrupt] and [Reconciler.Recheck]: what is in flight
-// is awaited and recorded, nothing else is begun, and the next pass plans again from what is true then. When a change
-// window opens or closes, the pass goes on itself, with another plan. There is no other way to influence a pass
-// under way.
+// When the input of a pass changes (the checkout, settings, a command), it is interrupted, see [Reconciler.Interrupt] and
+// [Reconciler.Recheck]: requests in flight are awaited and recorded, nothing more is sent, and the next pass plans again. When a
+// change window opens or closes, the pass itself makes another plan.
 //
-// # The words
+// # Invariants
 //
-// Desired is what the specs say, observed what the API last told, applied what was last written or
-// found equal. Package plan compares the three and decides what is to be done: a [plan.Change] is one user
-// that differs. Package apply carries that out: an [apply.Call] is one request, for one user or for many. A [Directory]
-// turns the first into the second, and knows the wire: the [Reader] half is for planning, the [apply.Writer] half for
-// applying. This package and those two know no HTTP.
-//
-// Detail fields are the fields that no listing shows. They are asked for when a plan turns out to need them, and
-// read again in turns.
-//
-// # What holds
-//
-//   - Only declared fields of declared users are ever written; a field that is not declared is not managed.
-//   - Every call is preceded by an intent in the state file, and its outcome is recorded before the next call of
-//     the user. Killed in between, the next pass reads what the call may have written before it compares.
-//   - The calls of one user never overlap. Calls of different users do, lower lanes first.
-//   - A call whose outcome is unknown is never repeated blindly: the user is read and compared first. (Calls
-//     that are [apply.Call.Repeatable] set the same again, and are sent again.) A
-//     creation is preceded by an intent in the state file, and repeated only after the address was looked up.
-//   - What is written without a version is read late: within plan.ReadLag of a write of ours no reading of such a field
-//     is believed, whoever reads it.
-//   - One bad user never stops the others; it waits in quarantine, with a backoff of its own. A call for
-//     many that is refused is made for each half of them.
-//   - Nobody is removed but managed users who are declared no longer, in a tree that is whole, clean and
-//     seen twice the same, and no more of them in a day than the configuration allows.
+//   - Only declared fields of declared users are written. Only managed users that are no longer declared are removed, if the
+//     tree is complete and two scans of it are equal, within the limits of the guards.
+//   - Calls of one user never overlap. Calls of different users do, lower lanes first.
+//   - Every call is preceded by an intent in the state file, and its result is recorded before the next call of the user.
+//   - A call whose result is unknown is not sent again before the user is read and compared, unless it is
+//     [apply.Call.Repeatable]; a creation not before the address is looked up.
+//   - A reading within plan.ReadLag of a write without a version is not reliable.
+//   - A user that fails does not stop the others; it is in quarantine, with its own backoff.
 package sync

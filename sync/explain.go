@@ -16,7 +16,7 @@ import (
 	"usersyncd/sync/plan/identity"
 )
 
-// Explanation is all there is to say about one user. Its JSON is a contract: schema usersyncd.explain/v1.
+// Explanation is what is known about one user. Its JSON is schema usersyncd.explain/v1.
 type Explanation struct {
 	Schema  string      `json:"schema"`
 	Email   string      `json:"email"`
@@ -25,46 +25,45 @@ type Explanation struct {
 	Why     string      `json:"why,omitempty"`
 	Action  plan.Action `json:"action,omitempty"` // what is to be done
 	Cause   plan.Cause  `json:"cause,omitempty"`
-	Release string      `json:"release,omitempty"` // what usersyncd release takes, if a guard holds it
-	// Next is when it is tried again without anybody doing anything; zero: with the next pass.
+	Release string      `json:"release,omitempty"` // id for usersyncd release, if a guard holds it
+	// Next is when it is tried again without anybody's action; zero: with the next pass.
 	Next           time.Time     `json:"next,omitzero"`
-	WaitsForWindow bool          `json:"opens,omitempty"` // it is when the change window opens
+	WaitsForWindow bool          `json:"opens,omitempty"` // Next is when the change window opens
 	Paused         *state.Pause  `json:"paused,omitempty"`
 	Plan           string        `json:"plan,omitempty"`
 	Revision       string        `json:"revision,omitempty"` // of the checkout that was read
 	File           string        `json:"file,omitempty"`
 	Line           int           `json:"line,omitempty"`
-	Defaults       []string      `json:"defaults"` // the _defaults.yaml files that set something for the user
+	Defaults       []string      `json:"defaults"` // the _defaults.yaml files that set fields of the user
 	Managed        bool          `json:"managed"`
 	Version        int           `json:"version,omitempty"`
-	Listed         time.Time     `json:"listed,omitzero"` // how old the live values are
-	Read           time.Time     `json:"read,omitzero"`   // the same of those that no listing shows
+	Listed         time.Time     `json:"listed,omitzero"` // when the live values were read
+	Read           time.Time     `json:"read,omitzero"`   // the same of detail fields
 	Fields         []FieldStatus `json:"fields"`
-	Problems       []string      `json:"problems"` // of the files that declare the user, or seem to
+	Problems       []string      `json:"problems"` // of the files that declare the user, or may do so
 	History        []state.Event `json:"history"`  // the last writes, newest first
 }
 
-// maxEvents is how many of the last writes an explanation has.
+// maxEvents is how many writes an explanation has at most.
 const maxEvents = 5
 
-// Explain says what there is to say about the user with an address, as the last plan saw it. Before there is a plan it
-// goes by the tree that was read or, while the very first is being read, by the state file alone, and says so. It takes
-// part in no pass, and is safe to call at any time.
+// Explain explains the user with an address, with the last plan. Before there is a plan it uses the tree that was read or,
+// while the first one is being read, only the state file, and says so. It is safe to call at any time.
 func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, error) {
 	v, key := r.View(), spec.Key(email)
 	if v == nil {
 		v = &View{tree: r.loaded.Load()}
 	}
 	policy := *cmp.Or(r.lastPolicy.Load(), &plan.Policy{})
-	reading := v.tree == nil && r.Status().Phase == PhaseScan // to read all files a second time, meanwhile, takes long
+	reading := v.tree == nil && r.Status().Phase == PhaseScan // do not read all files at the same time
 	if !reading && !v.complete(key) {
 		return Explain(ctx, r.Specs, r.Store, policy, email)
 	}
 	return v.explain(r.Store, policy, key)
 }
 
-// Explain says the same from the files that mention the user, and the state file. What only the organization, or a look
-// at everybody, could show to be wrong is missing from it.
+// Explain explains the user from the files that mention it, and the state file. It does not have what depends on other users or
+// on the organization.
 func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy plan.Policy, email string) (*Explanation, error) {
 	key := spec.Key(email)
 	tree, err := specs.Find(ctx, key)
@@ -74,8 +73,7 @@ func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy
 	return (&View{tree: tree, partial: true}).explain(store, policy, key)
 }
 
-// explain answers from the tree, the plan and what the state file has of the user. Where there is a tree and no plan, it
-// makes one for the user.
+// explain uses the tree, the plan and the state file. If there is no plan, it makes one for the user.
 func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *Explanation, err error) {
 	if v.tree != nil && v.Plan == "" {
 		if v, err = v.planFor(store, policy, key); err != nil {
@@ -101,7 +99,7 @@ func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *E
 	written := state.Query{Email: key, Limit: maxEvents}
 	if known != nil {
 		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
-		if !known.Stale { // else it is to be read again
+		if !known.Stale {
 			e.Read = known.Times.Oldest()
 		}
 		written = state.Query{ID: known.ID, Limit: maxEvents}
@@ -117,51 +115,50 @@ func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *E
 	return e, e.sumUp(v, store, known)
 }
 
-// neverRead is why nothing can be said of whom the state file does not know.
 const neverRead = "the organization was never read: whether the user exists is not known yet"
 
-// sumUp sets the standing, and why it is so.
+// sumUp sets the status and the reason.
 func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) error {
 	change := v.change(e.Email)
 	e.Status = "not declared"
 	switch declared := v.user(e.Email) != nil; {
 	case v.tree == nil:
-		e.Status, e.Why = "unknown", "the specs are being read just now, and this is what was known before; ask again when they are"
-	case declared && known == nil && e.Listed.IsZero(): // and so the plan makes up a new user
+		e.Status, e.Why = "unknown", "the specs are being read; this is what was known before. Try again later"
+	case declared && known == nil && e.Listed.IsZero(): // the plan would create it
 		e.Status, e.Why, e.Problems = "unknown", neverRead, []string{}
 	case change != nil:
 		e.addChange(change)
 		if v.Plan == "" && change.Outcome == plan.Planned {
-			e.Why = cmp.Or(e.Why, "unless a guard holds it: most of them count other users, too, and usersyncd plan shows what they hold")
+			e.Why = cmp.Or(e.Why, "unless a guard holds it: most guards count all users, and usersyncd plan shows what they hold")
 		}
 	case len(e.Problems) > 0:
-		e.Status, e.Why = "wrong", "the spec has problems; until they are solved nothing of the user is changed"
+		e.Status, e.Why = "wrong", "the spec has problems; the user is not changed until they are solved"
 	case declared:
 		e.Status = "in sync"
 	case known == nil:
-		why := "nobody in the organization has it, as far as is known"
+		why := "no known user of the organization has it"
 		if e.Listed.IsZero() {
 			why = neverRead
 		}
-		meant, err := v.suggest(store, e.Email)
-		e.Status, e.Why = "unknown", "no file declares the address, and "+why+meant
+		suggestion, err := v.suggest(store, e.Email)
+		e.Status, e.Why = "unknown", "no file declares the address, and "+why+suggestion
 		return err
 	case known.Applied != nil:
-		e.Why = "it is managed, and no file declares it any more"
+		e.Why = "it is managed, and no longer declared"
 	case known.Deleted():
 		e.Why = "it is deleted in the organization, and no file declares it"
 	default:
-		e.Why = "it exists in the organization and no file declares it, so it is left alone"
+		e.Why = "it exists in the organization, and no file declares it, so it is not changed"
 	}
 	return nil
 }
 
-// addChange says what is to be done and what that waits for, or how it has ended.
+// addChange adds what is to be done and what it waits for, or its outcome.
 func (e *Explanation) addChange(c *plan.Change) {
 	e.Status, e.Why, e.Action, e.Cause = string(c.UserOutcome()), c.Note, c.Action, c.Cause
 	switch {
 	case c.Outcome == plan.Applied && c.Action.Removes():
-		e.Status, e.Why = "not declared", fmt.Sprintf("no file declares it any more; the last pass was told what becomes of it (%s)", c.Action)
+		e.Status, e.Why = "not declared", fmt.Sprintf("no longer declared, as the last pass has applied (%s)", c.Action)
 	case c.UserOutcome() == plan.Applied:
 		e.Status, e.Why = "in sync", "applied with the last pass"
 	}
@@ -170,7 +167,7 @@ func (e *Explanation) addChange(c *plan.Change) {
 		e.Release, e.Why, e.Next = cmp.Or(e.Release, w.Hold), cmp.Or(e.Why, w.Note), plan.Earliest(e.Next, w.Until)
 	}
 	if len(c.Deferred) > 0 {
-		e.Next, e.WaitsForWindow, e.Why = c.Until, true, cmp.Or(e.Why, "what touches routing waits for the change window")
+		e.Next, e.WaitsForWindow, e.Why = c.Until, true, cmp.Or(e.Why, "what affects routing waits for the change window")
 	}
 	switch {
 	case c.Err != nil:
@@ -180,20 +177,20 @@ func (e *Explanation) addChange(c *plan.Change) {
 	}
 }
 
-// FieldStatus is what is known of one field. A value is null where there is none, or nothing is known.
+// FieldStatus is what is known of one field. A value is null if there is none, or none is known.
 type FieldStatus struct {
 	Field     spec.Field      `json:"field"`
-	File      string          `json:"file,omitempty"` // where it is declared: the user's own file, or a _defaults.yaml
+	File      string          `json:"file,omitempty"` // that declares it: the user's own, or a _defaults.yaml
 	Line      int             `json:"line,omitempty"`
 	Inherited bool            `json:"inherited,omitempty"`
 	Desired   json.RawMessage `json:"desired"`
 	Applied   json.RawMessage `json:"applied"`
 	Live      json.RawMessage `json:"live"`
 	Verdict   string          `json:"verdict"`        // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
-	Until     time.Time       `json:"until,omitzero"` // of one that is contested or uncertain: it is not changed before
+	Until     time.Time       `json:"until,omitzero"` // of a contested or uncertain field: it is not changed before
 }
 
-// Values are the field's values for people.
+// Values returns the values for people.
 func (f *FieldStatus) Values() (desired, applied, live string) {
 	return shown(f.Desired), shown(f.Applied), shown(f.Live)
 }
@@ -205,7 +202,7 @@ func shown(v json.RawMessage) string {
 	return spec.Value(v).Display()
 }
 
-// addFields compares the fields that are declared, applied or known.
+// addFields adds the fields that are declared, applied or known.
 func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) error {
 	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
 	known = cmp.Or(known, &state.User{})
@@ -235,8 +232,8 @@ func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) 
 	return nil
 }
 
-// verdict says in a word how a field stands and, if that has an end, until when.
-func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User, change *plan.Change) (word string, until time.Time) {
+// verdict returns the verdict on a field and, for some, until when it holds.
+func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User, change *plan.Change) (verdict string, until time.Time) {
 	for _, w := range change.Withheld {
 		if w.Field == f {
 			return string(w.Reason), w.Until
@@ -252,24 +249,24 @@ func verdict(f spec.Field, desired, applied, live spec.Value, known *state.User,
 	i := slices.IndexFunc(differs, func(fc plan.FieldChange) bool { return fc.Field == f })
 	switch {
 	case change.Defers(f):
-		word = string(plan.Deferred)
+		verdict = string(plan.Deferred)
 	case i >= 0:
-		word = string(differs[i].Cause)
+		verdict = string(differs[i].Cause)
 	case desired == "" && applied != "":
-		word = "not declared" // and applied when it was
+		verdict = "not declared" // any more
 	case desired == "":
-		word = "not managed"
+		verdict = "not managed"
 	case live == "" && applied != desired:
-		word = "unknown"
+		verdict = "unknown"
 	case live != "" && live != desired && !spec.Equal(f, desired, live) && applied != desired:
-		word = string(plan.Edit)
+		verdict = string(plan.Edit)
 	default:
-		word = "in sync"
+		verdict = "in sync"
 	}
-	return word, time.Time{}
+	return verdict, time.Time{}
 }
 
-// asDeclared turns a reference by id into one by address, where that is known.
+// asDeclared converts a reference by id to one by address, if that is known.
 func asDeclared(store *state.Store, v spec.Value) (spec.Value, error) {
 	id, ok := strings.CutPrefix(v.Text(), identity.IDPrefix)
 	if !ok {

@@ -13,27 +13,26 @@ import (
 	"usersyncd/sync/plan/identity"
 )
 
-// ExportResult is what an export has found.
+// ExportResult has the exported users.
 type ExportResult struct {
 	Users   []*spec.User // by key
 	Omitted Omitted
 }
 
-// Omitted counts what an export leaves out, because we wrote so shortly before that a reading may be of before.
+// Omitted counts the fields that an export omits, because usersyncd wrote so shortly before that a reading may be older.
 type Omitted struct {
 	Fields, Users int
-	Until         time.Time // when all of it can be read; zero if nothing is left out
-	Rebuilt       bool      // the state file was rebuilt, so that nobody knows what was written last
+	Until         time.Time // when all of them can be read; zero if there are none
+	Rebuilt       bool      // the state file was rebuilt, so it is not known what was written last
 }
 
-// Export reads the organization and returns its users as specs would declare them, by key: the fields that
-// are asked for, address and name in any case, with the Genesys id pinned. Policy.Select says whom. What it reads
-// is kept in the state file, and what no listing shows is not read again within an hour: so it goes on where it was if it
-// is interrupted, and the plan after it need not read it again. Nobody counts as managed by it.
+// Export reads the organization and returns its users as specs, by key: with the fields, the address, the name and the Genesys
+// id. Policy.Select selects them. What it reads is written to the state file, and detail fields are not read again within an
+// hour, so that it can be interrupted, and the next plan need not read them. The users do not become managed.
 //
-// A field that cannot be known yet is left out: whoever writes the specs leaves it in the files as it is. by is read in
-// any case, and not left out if it is not one of the fields: it says in which folder a new file goes.
-func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Field) (*ExportResult, error) {
+// A field whose value is not certain is omitted, so that the caller can leave it in the files as it is. folderBy is read and
+// returned in any case.
+func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy spec.Field) (*ExportResult, error) {
 	began := time.Now()
 	r.update(func(s *Status) { s.Phase, s.Began = PhaseRefresh, began.UTC() })
 	snap, err := r.Store.Snapshot()
@@ -44,16 +43,16 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	if err := org.awaitWrites(ctx, snap); err != nil {
 		return nil, err
 	}
-	began = time.Now() // what is read from now on shows what was interrupted
+	began = time.Now() // after awaitWrites
 	if err := org.openOnce(ctx, snap)(); err != nil {
 		return nil, err
 	}
 	read := slices.Clone(fields)
-	if !slices.Contains(read, by) {
-		read = append(read, by)
+	if !slices.Contains(read, folderBy) {
+		read = append(read, folderBy)
 	}
 	listed, where := slices.Clone(read), r.Policy.Select.Where.Fields()
-	for _, f := range append(slices.Clip(where), snap.Refresh.Fields...) { // what was known stays known
+	for _, f := range append(slices.Clip(where), snap.Refresh.Fields...) { // fields that are known stay so
 		if !slices.Contains(listed, f) {
 			listed = append(listed, f)
 		}
@@ -69,43 +68,42 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, by spec.Fi
 	}
 	index := identity.NewIndex(snap.Users)
 	var chosen []string
-	there := make(map[string]bool, len(snap.Users))
+	exist := make(map[string]bool, len(snap.Users))
 	for id, u := range snap.Users {
-		there[u.Key()] = there[u.Key()] || !u.Deleted()
+		exist[u.Key()] = exist[u.Key()] || !u.Deleted()
 		if !u.Deleted() && r.Policy.Select.Selects(index.Declarable(u, listed)) {
 			chosen = append(chosen, id)
 		}
 	}
-	if err := r.Policy.Select.Check(there); err != nil {
+	if err := r.Policy.Select.Check(exist); err != nil {
 		return nil, err
 	}
 	if err := org.readMissing(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
 	for _, id := range chosen {
-		unknown := r.leaveOut(snap, id, fields, began, &out.Omitted)
-		out.Users = append(out.Users, index.Declarable(snap.Users[id], slices.DeleteFunc(slices.Clone(read), func(f spec.Field) bool { return slices.Contains(unknown, f) })))
+		out.Users = append(out.Users, index.Declarable(snap.Users[id], without(read, r.omit(snap, id, fields, began, &out.Omitted))))
 	}
 	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
 	r.update(func(s *Status) { s.Phase = PhaseIdle })
 	return out, nil
 }
 
-// leaveOut returns those of the fields of a user, read since a time, of which nobody knows what they are, and counts them.
-func (r *Reconciler) leaveOut(snap *state.Snapshot, id string, fields []spec.Field, read time.Time, late *Omitted) []spec.Field {
+// omit returns the fields of a user, read since a time, whose values are not certain, and counts them.
+func (r *Reconciler) omit(snap *state.Snapshot, id string, fields []spec.Field, read time.Time, omitted *Omitted) []spec.Field {
 	u := snap.Users[id]
-	intent, begun := snap.Intents[u.Key()] // of its creation, by a process that did not live to record it
-	made := begun && read.Sub(intent.Started).Abs() < plan.ReadLag
-	unknown := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
-		w, interrupted := snap.Writes[id][f] // a call, and a reading may not show yet what it did
+	intent, started := snap.Intents[u.Key()] // of its creation, by a process that was killed
+	created := started && read.Sub(intent.Started).Abs() < plan.ReadLag
+	uncertain := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
+		w, interrupted := snap.Writes[id][f]
 		interrupted = interrupted && r.Policy.ReadableFrom(f, w.At).After(read)
-		unrecorded := r.Policy.Unversioned(f) && (late.Rebuilt || made) || interrupted
-		return !unrecorded && !r.Policy.Uncertain(u, f, read)
+		unrecorded := r.Policy.Unversioned(f) && (omitted.Rebuilt || created)
+		return !interrupted && !unrecorded && !r.Policy.Uncertain(u, f, read)
 	})
-	if len(unknown) > 0 {
-		late.Fields += len(unknown)
-		late.Users++
-		late.Until = read.Add(plan.ReadLag)
+	if len(uncertain) > 0 {
+		omitted.Fields += len(uncertain)
+		omitted.Users++
+		omitted.Until = read.Add(plan.ReadLag)
 	}
-	return unknown
+	return uncertain
 }

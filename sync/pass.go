@@ -85,7 +85,7 @@ func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Pla
 	}
 	if !next.Urgent && (p.invalid == nil || len(next.Changes) > 0 || p.carriedOut != nil) {
 		p.publishPlan(next)
-		planned := p.newResult(p.began, p.mode, p.tree.Revision, next, p.problems, p.failures)
+		planned := p.newResult(p.began, p.mode, next, p.problems, p.failures)
 		planned.Changes = nil // they change meanwhile
 		p.update(func(s *Status) { s.Result = planned })
 		p.warnNotHeld(next, p.releases)
@@ -142,8 +142,8 @@ func (p *pass) apply(until context.Context, next *plan.Plan, snap *state.Snapsho
 }
 
 // without returns the elements of a list that are not in another one.
-func without(all, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(others, one) })
+func without[T comparable](all, others []T) []T {
+	return slices.DeleteFunc(slices.Clone(all), func(one T) bool { return slices.Contains(others, one) })
 }
 
 // send makes a plan's calls, and records whether the tree is applied.
@@ -176,7 +176,7 @@ func (p *pass) report(last *plan.Plan, stopped error) (*Result, error) {
 	if last.Urgent { // the other holds are not known
 		last.Holds = nil
 	}
-	return p.publishResult(p.tree.Revision, last, p.problems), cmp.Or(stopped, p.invalid)
+	return p.publishResult(last, p.problems), cmp.Or(stopped, p.invalid)
 }
 
 // checkAuthorized asks the API whether it accepts credentials that it has refused: otherwise a pass that sends nothing would

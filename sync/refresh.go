@@ -174,7 +174,7 @@ func (o *observer) checkUnlisted(ctx context.Context, snap *state.Snapshot, fiel
 
 // listable returns the fields that a listing can show.
 func (o *observer) listable(fields []spec.Field) []spec.Field {
-	return slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return slices.Contains(o.Policy.DetailFields, f) })
+	return without(fields, o.Policy.DetailFields)
 }
 
 // fieldsInUse returns the fields that a pass must know: those that are declared, and those that were applied.
@@ -201,7 +201,7 @@ func (o *observer) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Fie
 
 // isCovered reports whether all of the fields were requested with the last listing.
 func (o *observer) isCovered(last state.Refresh, fields []spec.Field) bool {
-	return !slices.ContainsFunc(o.listable(fields), func(f spec.Field) bool { return !slices.Contains(last.Fields, f) })
+	return len(without(o.listable(fields), last.Fields)) == 0
 }
 
 // awaitWrites waits, if the observer is patient, until the API shows what interrupted calls have written without a version. A

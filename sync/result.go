@@ -12,7 +12,7 @@ import (
 	"usersyncd/sync/plan/contest"
 )
 
-// Result is what a pass did, and what is left. Its JSON is a contract: schema usersyncd.result/v1.
+// Result is what a pass has done, and what is left. Its JSON is schema usersyncd.result/v1.
 type Result struct {
 	Schema      string            `json:"schema"`
 	Mode        string            `json:"mode"` // once, plan or daemon
@@ -22,17 +22,17 @@ type Result struct {
 	Users       int               `json:"users"`    // declared
 	Changed     int               `json:"changed"`  // users that differed
 	Applied     int               `json:"applied"`
-	Failed      int               `json:"failed"`  // users, those included of whom only a part could not be done
-	Partial     int               `json:"partial"` // of these, those of whom the rest was planned or done: they count there, too
+	Failed      int               `json:"failed"`  // users of whom anything failed
+	Partial     int               `json:"partial"` // of these, those that are also counted elsewhere, for the rest of their changes
 	Held        int               `json:"held"`
-	HeldInPart  int               `json:"heldInPart,omitempty"` // of the others: a guard holds a field of theirs
+	HeldInPart  int               `json:"heldInPart,omitempty"` // of the others: a guard holds some fields
 	Quarantined int               `json:"quarantined"`
 	Skipped     int               `json:"skipped"`
-	Waiting     int               `json:"waiting"`  // of those skipped: for another user, who did not come or go
+	Waiting     int               `json:"waiting"`  // of those skipped: for another user
 	Deferred    int               `json:"deferred"` // all of what differs waits for a change window
-	Pending     int               `json:"pending"`  // to be done, and not tried: a dry run, or a pass that ended early
+	Pending     int               `json:"pending"`  // not tried: in a dry run, or a pass that ended early
 	Unchanged   int               `json:"unchanged"`
-	Calls       Calls             `json:"calls"` // a pass knows Retried; the rest is for whoever has the wire to fill in
+	Calls       Calls             `json:"calls"` // a pass sets Retried; the client sets the rest
 	Seconds     float64           `json:"seconds"`
 	Estimate    *Estimate         `json:"estimate,omitempty"` // of a plan
 	Holds       []plan.Hold       `json:"holds"`
@@ -42,28 +42,28 @@ type Result struct {
 	Changes     []*plan.Change    `json:"changes"`
 	Failures    []Failure         `json:"failures"`
 
-	Problems []spec.Problem `json:"problems,omitempty"` // users that were left out because of them
-	Retained int            `json:"kept"`               // managed users that are not declared, and stay as last applied while there are problems
-	Retry    time.Time      `json:"-"`                  // when the first user leaves quarantine, a change window opens for one, or a withheld field is looked at again; zero if there is none
+	Problems []spec.Problem `json:"problems,omitempty"` // because of which users were excluded
+	Retained int            `json:"kept"`               // as in plan.Plan
+	Retry    time.Time      `json:"-"`                  // when the next pass has something to do: a quarantine ends, a change window opens, or a withheld field is compared again; zero if never
 
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
-	WaitingForWindow int                  `json:"-"` // users of whom something waits for a change window
-	WindowOpens      time.Time            `json:"-"` // when that opens for the first of them
+	WaitingForWindow int                  `json:"-"` // users with fields that wait for a change window
+	WindowOpens      time.Time            `json:"-"` // for the first of them
 }
 
-// Estimate is what a plan will take. Whoever has the wire and the limiter fills it in.
+// Estimate is what a plan will take. It is set by the caller, who has the limiter.
 type Estimate struct {
 	Calls   int            `json:"calls"`
 	Seconds float64        `json:"seconds"`
 	Lanes   []LaneEstimate `json:"lanes"`
 }
 
-// LaneEstimate is when a lane will be through, with those before it.
+// LaneEstimate is what a lane will take, with those before it.
 type LaneEstimate struct {
 	Lane    int     `json:"lane"`
 	Name    string  `json:"name"`
 	Calls   int     `json:"calls"`
-	Seconds float64 `json:"seconds"` // from the beginning
+	Seconds float64 `json:"seconds"`
 }
 
 // Calls counts requests to the API.
@@ -75,7 +75,7 @@ type Calls struct {
 	Retried   int `json:"retried"`   // sent again after no usable answer, or with a newer version
 }
 
-// Add counts the wire's requests since an earlier moment in.
+// Add adds the requests between two readings of the counters.
 func (c *Calls) Add(now, earlier Calls) {
 	c.Total += now.Total - earlier.Total
 	c.Reads += now.Reads - earlier.Reads
@@ -84,7 +84,7 @@ func (c *Calls) Add(now, earlier Calls) {
 	c.Retried += now.Retried - earlier.Retried
 }
 
-// Failure is one user that could not be changed, with what its owner needs to fix it.
+// Failure is one user that could not be changed, with what is needed to fix it.
 type Failure struct {
 	Email         string `json:"email"`
 	File          string `json:"file,omitempty"`
@@ -96,12 +96,16 @@ type Failure struct {
 	CorrelationID string `json:"correlationId,omitempty"`
 }
 
-// publishResult sums a pass up, and publishes that.
-func (p *pass) publishResult(revision string, last *plan.Plan, problems []spec.Problem) *Result {
-	res := p.newResult(p.began, p.mode, revision, last, problems, p.failures)
+func newFailure(key string, pos spec.Pos, message string) Failure {
+	return Failure{Email: key, File: pos.File, Line: pos.Line, Column: pos.Column, Message: message}
+}
+
+// publishResult makes the result of the pass, and publishes it.
+func (p *pass) publishResult(last *plan.Plan, problems []spec.Problem) *Result {
+	res := p.newResult(p.began, p.mode, last, problems, p.failures)
 	p.publishPlan(last)
 	p.update(func(s *Status) {
-		s.Phase, s.Began, s.Revision, s.Plan, s.Users, s.Result, s.Reading, s.Read = PhaseIdle, p.began.UTC(), revision, res.Plan, res.Users, res, 0, 0
+		s.Phase, s.Began, s.Revision, s.Plan, s.Users, s.Result, s.Reading, s.Read = PhaseIdle, p.began.UTC(), res.Revision, res.Plan, res.Users, res, 0, 0
 		s.InSync = last.Unchanged
 		for _, c := range last.Changes {
 			if c.UserOutcome() == plan.Applied && !c.Action.Removes() {
@@ -116,58 +120,50 @@ func (p *pass) publishResult(revision string, last *plan.Plan, problems []spec.P
 	return res
 }
 
-func (b *publisher) newResult(began time.Time, mode Mode, revision string, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
+// newResult makes the result of a plan. failures are those before the pass.
+func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
 	res := &Result{
-		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: revision,
-		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes),
-		Changes: p.Changes, Failures: []Failure{}, Holds: p.Holds, Notes: p.AllNotes(), Contested: slices.Clone(p.Contested),
-		Calls:    Calls{Retried: p.Resent},
-		Problems: problems, Retained: p.Retained, UserOutcomes: map[plan.Outcome]int{},
-		Seconds: time.Since(began).Seconds(),
+		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: p.Revision, Seconds: time.Since(began).Seconds(),
+		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes), Retained: p.Retained,
+		Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), Problems: slices.Clip(problems),
+		Notes: p.AllNotes(), Contested: slices.Clone(p.Contested), Calls: Calls{Retried: p.Resent}, Paused: b.Status().Paused,
+		UserOutcomes: map[plan.Outcome]int{},
 	}
 	if res.Changes == nil {
 		res.Changes = []*plan.Change{}
 	}
-	if res.Holds == nil {
-		res.Holds = []plan.Hold{}
-	}
 	wrong := map[string]bool{}
 	for _, problem := range p.Problems {
-		res.Problems = append(slices.Clip(res.Problems), problem.Problem)
-		res.Failures = append(res.Failures, Failure{Email: problem.Key, File: problem.File, Line: problem.Line, Column: problem.Column, Message: problem.Field + ": " + problem.Message})
-		if !wrong[problem.Key] {
-			wrong[problem.Key] = true
-			res.Failed++
-		}
+		res.Problems = append(res.Problems, problem.Problem)
+		res.Failures = append(res.Failures, newFailure(problem.Key, problem.Pos, problem.Field+": "+problem.Message))
+		wrong[problem.Key] = true
 	}
+	res.Failed = len(wrong)
+	counts := map[plan.Outcome]*int{plan.Applied: &res.Applied, plan.Held: &res.Held, plan.Quarantined: &res.Quarantined, plan.Skipped: &res.Skipped,
+		plan.Deferred: &res.Deferred, plan.Planned: &res.Pending}
 	for _, c := range p.Changes {
 		if wrong[c.Key] && !c.Action.Removes() {
 			res.Partial++
 		}
-		switch c.Outcome {
-		case plan.Applied:
-			res.Applied++
-		case plan.Failed:
+		if n := counts[c.Outcome]; n != nil {
+			*n++
+		}
+		switch {
+		case c.Outcome == plan.Failed:
+			f := newFailure(c.Key, c.Pos, c.Err.Error())
+			if ce := (*apply.CallError)(nil); errors.As(c.Err, &ce) {
+				f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
+			}
+			res.Failures = append(res.Failures, f)
 			if !wrong[c.Key] {
 				res.Failed++
 			}
-			res.Failures = append(res.Failures, failure(c))
-		case plan.Quarantined:
-			res.Quarantined++
-			f := failures[c.Key]
-			res.Failures = append(res.Failures, Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column,
-				Status: f.Status, Code: f.Code, Message: c.Note, CorrelationID: f.CorrelationID})
-		case plan.Held:
-			res.Held++
-		case plan.Skipped:
-			res.Skipped++
-			if c.WaitsFor != "" {
-				res.Waiting++
-			}
-		case plan.Deferred:
-			res.Deferred++
-		case plan.Planned:
-			res.Pending++
+		case c.Outcome == plan.Quarantined:
+			f := newFailure(c.Key, c.Pos, c.Note)
+			f.Status, f.Code, f.CorrelationID = failures[c.Key].Status, failures[c.Key].Code, failures[c.Key].CorrelationID
+			res.Failures = append(res.Failures, f)
+		case c.Outcome == plan.Skipped && c.WaitsFor != "":
+			res.Waiting++
 		}
 		if c.HeldInPart() {
 			res.HeldInPart++
@@ -177,25 +173,11 @@ func (b *publisher) newResult(began time.Time, mode Mode, revision string, p *pl
 			res.WaitingForWindow++
 			res.WindowOpens = plan.Earliest(res.WindowOpens, c.Until)
 		}
-		res.retryAt(c.Retry)
+		res.Retry = plan.Earliest(res.Retry, c.Retry)
 		for _, w := range c.Withheld {
-			res.retryAt(w.Until)
+			res.Retry = plan.Earliest(res.Retry, w.Until)
 		}
 	}
-	res.Paused = b.Status().Paused
-	res.retryAt(res.WindowOpens)
+	res.Retry = plan.Earliest(res.Retry, res.WindowOpens)
 	return res
-}
-
-// retryAt makes Retry that time, if it is one and no earlier one is known.
-func (r *Result) retryAt(t time.Time) {
-	r.Retry = plan.Earliest(r.Retry, t)
-}
-
-func failure(c *plan.Change) Failure {
-	f := Failure{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Message: c.Err.Error()}
-	if ce := (*apply.CallError)(nil); errors.As(c.Err, &ce) {
-		f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
-	}
-	return f
 }

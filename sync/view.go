@@ -11,31 +11,30 @@ import (
 	"usersyncd/sync/plan/reference"
 )
 
-// A View is what the last plan saw, for whoever wants to know more than Status while the pass goes on. It is
-// never written to.
+// A View has the last plan and its input, for other goroutines. It is never changed.
 type View struct {
 	Plan    string
-	Changes []plan.Change // in the order of application; as planned, or as they ended if the pass has ended
+	Changes []plan.Change // in the order of application; with their outcomes if the pass has ended
 
 	tree     *spec.Tree        // nil: none was read
-	partial  bool              // the tree is that of the files that mention one user
-	owners   map[string]string // Genesys id -> key of the declared user behind it
+	partial  bool              // the tree has only the files that mention one user
+	owners   map[string]string // Genesys id -> key of the declared user matched to it
 	byKey    map[string]int    // of Changes
 	problems []plan.Problem    // of the plan
 }
 
-// View returns what the last plan saw; nil before the first one. It is safe to call at any time.
+// View returns the view of the last plan; nil before the first one. It is safe to call at any time.
 func (b *publisher) View() *View { return b.view.Load() }
 
-// publishPlan publishes a plan for the tree that was read last, before it is carried out and when that has ended. A
-// pass that had nothing to look at leaves what was published before.
+// publishPlan publishes a plan for the tree that was read last, before it is carried out and after it. A pass that made no plan
+// leaves the last one.
 func (b *publisher) publishPlan(p *plan.Plan) {
 	if p.OwnerOf != nil {
 		b.view.Store(newView(b.loaded.Load(), p))
 	}
 }
 
-// newView copies the changes: the pass goes on with its own, and replaces what they point to instead of writing to it.
+// newView copies the changes: the pass changes its own, and replaces what they point to.
 func newView(tree *spec.Tree, p *plan.Plan) *View {
 	v := &View{Plan: p.ID, Changes: make([]plan.Change, len(p.Changes)),
 		tree: tree, owners: p.OwnerOf, problems: p.Problems, byKey: make(map[string]int, len(p.Changes))}
@@ -45,7 +44,7 @@ func newView(tree *spec.Tree, p *plan.Plan) *View {
 	return v
 }
 
-// planFor makes a plan for one user, with a tree that has of the others whom the user names, and who may have its account.
+// planFor makes a plan for one user, from a tree of it, its manager and the users that had its address.
 func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*View, error) {
 	manager := key
 	if u := v.user(key); u != nil && u.Fields[spec.Manager] != "" {
@@ -75,13 +74,13 @@ func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*Vie
 	return planned, nil
 }
 
-// complete reports whether the tree says whether a user is declared, and how: who is not in one with problems may be
-// declared by a file that could not be read.
+// complete reports whether the tree is certain about a user: one that is not in a tree with problems may be declared by a file
+// that could not be read.
 func (v *View) complete(key string) bool {
 	return v.tree != nil && (len(v.tree.Problems) == 0 || v.user(key) != nil)
 }
 
-// user finds a declared user; nil if there is none.
+// user returns a declared user; nil if there is none.
 func (v *View) user(key string) *spec.User {
 	if v.tree == nil {
 		return nil
@@ -93,7 +92,7 @@ func (v *View) user(key string) *spec.User {
 	return v.tree.Users[i]
 }
 
-// change finds what is planned for a user; nil if nothing is.
+// change returns the change of a user; nil if there is none.
 func (v *View) change(key string) *plan.Change {
 	if i, ok := v.byKey[key]; ok {
 		return &v.Changes[i]
@@ -101,7 +100,7 @@ func (v *View) change(key string) *plan.Change {
 	return nil
 }
 
-// known finds what is known of the user behind a declared one, or of whoever has the address.
+// known returns what is known of a declared user, or of the one that has the address.
 func (v *View) known(store *state.Store, key string) (known *state.User, err error) {
 	for id, owner := range v.owners {
 		if owner == key {
@@ -112,7 +111,7 @@ func (v *View) known(store *state.Store, key string) (known *state.User, err err
 		return store.User(u.ID)
 	}
 	found, err := store.Lookup(key)
-	for _, u := range found { // by id; a live one before a deleted one, as a plan would
+	for _, u := range found { // by id; one that is not deleted counts first, as in a plan
 		if known == nil || known.Deleted() || !u.Deleted() {
 			known = u
 		}
@@ -120,7 +119,7 @@ func (v *View) known(store *state.Store, key string) (known *state.User, err err
 	return known, err
 }
 
-// problemsOf says what is wrong with a user's spec, or with a file that seems to declare the user.
+// problemsOf returns the problems of a user's spec, or of the tree if it does not declare the user.
 func (v *View) problemsOf(key string) []string {
 	texts := []string{}
 	for _, p := range v.problems {
@@ -128,7 +127,7 @@ func (v *View) problemsOf(key string) []string {
 			texts = append(texts, p.String())
 		}
 	}
-	if v.tree != nil && v.user(key) == nil { // else what is wrong with the tree is about others
+	if v.tree != nil && v.user(key) == nil {
 		for _, p := range v.tree.Problems {
 			texts = append(texts, p.String())
 		}
@@ -136,8 +135,8 @@ func (v *View) problemsOf(key string) []string {
 	return texts
 }
 
-// suggest returns the address that may be meant by one that nobody has, to go behind a sentence: one that the tree declares
-// or, if it is that of a few files, any that is known, which takes longer to find.
+// suggest suggests a similar address, to follow a sentence: one that the tree declares or, if the tree is partial, any that is
+// known.
 func (v *View) suggest(store *state.Store, key string) (text string, err error) {
 	var keys []string
 	if v.partial {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -16,6 +17,9 @@ var ErrLocked = errors.New("state file is in use")
 
 // NewSuffix is that of a file that is being created, until it is complete.
 const NewSuffix = ".new"
+
+// openFlags prevent an open from following a link and from waiting for the other end of a FIFO.
+const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 const (
 	lockPoll  = 20 * time.Millisecond
@@ -71,6 +75,30 @@ func waitLock(f *os.File, shared bool, deadline time.Time) error {
 	}
 }
 
+// tryLock takes the lock, which is that of bbolt, and reports whether it was free. bbolt's own attempt on the same open
+// file succeeds at once.
+func tryLock(f *os.File, shared bool) (bool, error) {
+	how := syscall.LOCK_EX
+	if shared {
+		how = syscall.LOCK_SH
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return false, nil
+		default:
+			return false, &fs.PathError{Op: "flock", Path: f.Name(), Err: err}
+		}
+	}
+}
+
+// Unlock releases the lock at once. Closing the file would not, while it is mapped.
+func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 // check refuses a file that another user could have put there or could change. Root may read the files of others, but not
 // write them: their owner could not open what root creates.
 func check(path string, flag int) error {
@@ -90,17 +118,17 @@ func check(path string, flag int) error {
 		return refuse("can be written by other users",
 			fmt.Sprintf("if nobody else has changed it, `chmod 600 %[1]s`, else delete it", path))
 	}
-	uid, links, ok := ownerAndLinks(info)
+	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
 		return nil
-	case uid != os.Geteuid() && (os.Geteuid() != 0 || flag&os.O_RDWR != 0):
-		return refuse(fmt.Sprintf("belongs to user id %d, and usersyncd runs as %d", uid, os.Geteuid()),
+	case int(stat.Uid) != os.Geteuid() && (os.Geteuid() != 0 || flag&os.O_RDWR != 0):
+		return refuse(fmt.Sprintf("belongs to user id %d, and usersyncd runs as %d", stat.Uid, os.Geteuid()),
 			"run it as the owner, or use another file")
-	case links == 0: // removed since it was opened
+	case stat.Nlink == 0: // removed since it was opened
 		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
-	case links != 1:
-		return refuse(fmt.Sprintf("has %d names (hard links)", links), "remove the others, or copy it and use the copy")
+	case stat.Nlink != 1:
+		return refuse(fmt.Sprintf("has %d names (hard links)", stat.Nlink), "remove the others, or copy it and use the copy")
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package lockfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // The holder of the lock writes its process id to PATH.pid, for the error message of others. Nothing relies on it.
@@ -41,6 +43,12 @@ func holder(path string) int {
 		return 0
 	}
 	return pid
+}
+
+// alive reports whether a process with the id exists, as far as this one can see.
+func alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
 // lockedError is an ErrLocked that names the process.
