@@ -144,7 +144,6 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 	return nil
 }
 
-// applyMeta writes the records of the bucket meta that do not depend on others.
 func (c *Commit) applyMeta(tx *bolt.Tx) (err error) {
 	put := func(is bool, key string, v any) {
 		if is && err == nil {

@@ -132,7 +132,7 @@ func (s *Store) appendEvents(tx *bolt.Tx, events []Event) error {
 	}
 	for {
 		oldest, record := b.Cursor().First()
-		if n := bucketSum(b.Sequence()).records(); n <= len(events) || n <= s.maxEvents && s.historyBytes <= s.maxHistoryBytes {
+		if n := countRecords(tx, bucketHistory); n <= len(events) || n <= s.maxEvents && s.historyBytes <= s.maxHistoryBytes {
 			return nil // new events are stored whatever their size
 		}
 		s.historyBytes -= len(record)

@@ -179,7 +179,6 @@ func (s *Store) fill(records *salvaged) error {
 	return nil
 }
 
-// rename gives a complete file its final name.
 func (s *Store) rename() error {
 	if err := os.Rename(s.path+lockfile.NewSuffix, s.path); err != nil {
 		return err

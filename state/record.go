@@ -106,3 +106,10 @@ func deleteRecord(tx *bolt.Tx, bucket, key string) error {
 	}
 	return b.Delete([]byte(key))
 }
+
+func countRecords(tx *bolt.Tx, bucket string) int {
+	if b := tx.Bucket([]byte(bucket)); b != nil {
+		return bucketSum(b.Sequence()).records()
+	}
+	return 0 // an older file, open for reading only
+}

@@ -27,24 +27,15 @@ func (s *Store) Meta() (Meta, error) {
 	m := Meta{Rebuilt: s.rebuilt}
 	err := s.read(func(tx *bolt.Tx) error {
 		m = readMeta(tx)
-		intents, _, err := readAll(tx, bucketIntents, decodeIntent)
-		if err != nil {
-			return err
-		}
+		m.Intents, m.Writes = countRecords(tx, bucketIntents), countRecords(tx, bucketWrites)
 		failures, _, err := readAll(tx, bucketFailures, decodeFailure)
-		if err != nil {
-			return err
-		}
-		m.Intents, m.Failures = len(intents), len(failures)
-		if b := tx.Bucket([]byte(bucketWrites)); b != nil {
-			m.Writes = bucketSum(b.Sequence()).records()
-		}
 		for _, f := range failures {
 			if m.NextTry.IsZero() || f.Next.Before(m.NextTry) {
 				m.NextTry = f.Next
 			}
 		}
-		return nil
+		m.Failures = len(failures)
+		return err
 	})
 	if err != nil {
 		return Meta{}, err
@@ -131,7 +122,6 @@ func readUsers(tx *bolt.Tx) (map[string]*User, bool, error) {
 	return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
 }
 
-// readMeta reads the records of the bucket meta.
 func readMeta(tx *bolt.Tx) Meta {
 	status := readStatus(tx)
 	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged, Org: getMetaPtr[Org](tx, keyOrg), Applied: getMetaPtr[Applied](tx, keyApplied),

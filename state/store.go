@@ -123,7 +123,6 @@ func (s *Store) read(fn func(*bolt.Tx) error) error {
 	return nil
 }
 
-// write runs fn in a write transaction.
 func (s *Store) write(fn func(*bolt.Tx) error) error {
 	err := ErrReadOnly
 	if !s.readOnly {

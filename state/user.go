@@ -106,7 +106,6 @@ func encodeUser(u *User) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// hasValue reports whether a field has a line.
 func (u *User) hasValue(f spec.Field) bool {
 	_, observed := u.Fields[f]
 	_, applied := u.Applied[f]

@@ -158,7 +158,7 @@ func (e *Explanation) addChange(c *plan.Change) {
 	e.Status, e.Why, e.Action, e.Cause = string(c.UserOutcome()), c.Note, c.Action, c.Cause
 	switch {
 	case c.Outcome == plan.Applied && c.Action.Removes():
-		e.Status, e.Why = "not declared", fmt.Sprintf("no longer declared, as the last pass has applied (%s)", c.Action)
+		e.Status, e.Why = "not declared", fmt.Sprintf("no longer declared; applied by the last pass (%s)", c.Action)
 	case c.UserOutcome() == plan.Applied:
 		e.Status, e.Why = "in sync", "applied with the last pass"
 	}
@@ -202,7 +202,6 @@ func shown(v json.RawMessage) string {
 	return spec.Value(v).Display()
 }
 
-// addFields adds the fields that are declared, applied or known.
 func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) error {
 	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
 	known = cmp.Or(known, &state.User{})

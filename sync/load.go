@@ -97,7 +97,6 @@ func (p *pass) isApplied() bool {
 	return !p.due && len(p.mode.Release) == 0 && c != nil && c.Digest == p.digest() && p.meta.Writes == 0
 }
 
-// finishUnchanged ends a pass over a tree that is applied.
 func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
 	if err := p.checkAuthorized(ctx); err != nil {
 		return nil, err

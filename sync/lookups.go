@@ -45,7 +45,6 @@ func (o *observer) planWithLookups(ctx context.Context, snap *state.Snapshot, op
 	}
 }
 
-// isAny reports whether an error is one of some.
 func isAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }

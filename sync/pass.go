@@ -195,7 +195,6 @@ func (p *pass) checkAuthorized(ctx context.Context) error {
 	return nil
 }
 
-// warnNotHeld warns of ids to be released under which nothing is held.
 func (p *pass) warnNotHeld(next *plan.Plan, ids []string) {
 	held := make([]string, len(next.Holds))
 	for i, h := range next.Holds {
@@ -208,7 +207,6 @@ func (p *pass) warnNotHeld(next *plan.Plan, ids []string) {
 	}
 }
 
-// recordConverged records with a commit that a tree is fully applied.
 func (p *pass) recordConverged(revision string, users int, commit state.Commit) error {
 	if p.mode.DryRun {
 		return nil

@@ -112,7 +112,6 @@ func (o *observer) merge(before *state.User, now state.Observed, fields []spec.F
 	return &u
 }
 
-// showsMore reports whether an observation has values that are not known.
 func showsMore(before *state.User, now state.Observed) bool {
 	for f, v := range now.Fields {
 		if before.Fields[f] != v {
@@ -172,7 +171,6 @@ func (o *observer) checkUnlisted(ctx context.Context, snap *state.Snapshot, fiel
 	return nil
 }
 
-// listable returns the fields that a listing can show.
 func (o *observer) listable(fields []spec.Field) []spec.Field {
 	return without(fields, o.Policy.DetailFields)
 }
@@ -199,7 +197,6 @@ func (o *observer) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Fie
 	return fields
 }
 
-// isCovered reports whether all of the fields were requested with the last listing.
 func (o *observer) isCovered(last state.Refresh, fields []spec.Field) bool {
 	return len(without(o.listable(fields), last.Fields)) == 0
 }

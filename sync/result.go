@@ -100,7 +100,6 @@ func newFailure(key string, pos spec.Pos, message string) Failure {
 	return Failure{Email: key, File: pos.File, Line: pos.Line, Column: pos.Column, Message: message}
 }
 
-// publishResult makes the result of the pass, and publishes it.
 func (p *pass) publishResult(last *plan.Plan, problems []spec.Problem) *Result {
 	res := p.newResult(p.began, p.mode, last, problems, p.failures)
 	p.publishPlan(last)

@@ -119,7 +119,6 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 	return res, err
 }
 
-// readForRollback reads the current values of the fields that are to be rolled back.
 func (o *observer) readForRollback(ctx context.Context, users []*plan.UserRollback, snap *state.Snapshot) error {
 	used, details := map[spec.Field]bool{}, map[string][]spec.Field{}
 	for _, u := range users {

@@ -80,7 +80,6 @@ func (v *View) complete(key string) bool {
 	return v.tree != nil && (len(v.tree.Problems) == 0 || v.user(key) != nil)
 }
 
-// user returns a declared user; nil if there is none.
 func (v *View) user(key string) *spec.User {
 	if v.tree == nil {
 		return nil
@@ -92,7 +91,6 @@ func (v *View) user(key string) *spec.User {
 	return v.tree.Users[i]
 }
 
-// change returns the change of a user; nil if there is none.
 func (v *View) change(key string) *plan.Change {
 	if i, ok := v.byKey[key]; ok {
 		return &v.Changes[i]

@@ -216,7 +216,7 @@ func (sc *whole) run(t *testing.T) error {
 	var last *usersync.Result
 	for range 4 {
 		if now := time.Now(); schedule.Closes(now).Equal(now) {
-			time.Sleep(time.Until(schedule.Opens(now)))
+			time.Sleep(time.Until(schedule.Windows.Opens(now)))
 		}
 		res, err := w.once()
 		if err != nil {

@@ -171,7 +171,7 @@ func TestInTheMiddleWhenTheWindowCloses(t *testing.T) {
 				if got != tt.result || time.Now().Before(closes) {
 					t.Errorf("%s, not %s, at %s:\n%s", got, tt.result, time.Now().UTC(), show(res))
 				}
-				time.Sleep(time.Until(w.Policy.Schedule.Opens(time.Now())))
+				time.Sleep(time.Until(w.Policy.Schedule.Windows.Opens(time.Now())))
 				w.pass()
 				w.settled()
 			})

@@ -83,14 +83,12 @@ func (j *job) setPlanned(c *plan.Change) {
 	j.planned.action, j.planned.cause, j.planned.fields = c.Action, c.Cause, c.Fields
 }
 
-// enter makes a move.
 func (j *job) enter(m move) {
 	if j.state = m.to; m.at.After(time.Now()) {
 		j.state, j.then, j.at = backoff, m.to, m.at
 	}
 }
 
-// wake ends the backoff when its time has come.
 func (j *job) wake(now time.Time) {
 	if j.state == backoff && !j.at.After(now) {
 		j.state = j.then
@@ -125,7 +123,6 @@ func (j *job) requestedFields(in jobState) []spec.Field {
 // completedFields returns the fields that are complete with a call: those of no later call.
 func (j *job) completedFields(call *Call) []spec.Field { return without(call.Fields, j.hasField) }
 
-// hasField reports whether a field is in one of the calls that are left.
 func (j *job) hasField(f spec.Field) bool {
 	return slices.ContainsFunc(j.calls, func(call *Call) bool { return slices.Contains(call.Fields, f) })
 }
@@ -135,7 +132,6 @@ func (j *job) markPartial(fields, complete []spec.Field) {
 	j.partial = without(append(slices.Clone(j.partial), fields...), func(f spec.Field) bool { return slices.Contains(complete, f) })
 }
 
-// dropPlanned removes fields from what was planned.
 func (j *job) dropPlanned(dropped func(spec.Field) bool) {
 	j.planned.fields = slices.DeleteFunc(slices.Clone(j.planned.fields), func(fc plan.FieldChange) bool { return dropped(fc.Field) })
 }
@@ -213,7 +209,6 @@ func (j *job) unbatch() {
 	}
 }
 
-// shares reports whether a job shares a call with others.
 func (j *job) shares() bool {
 	return slices.ContainsFunc(j.calls, func(call *Call) bool { return len(call.Changes) > 1 })
 }

@@ -175,7 +175,7 @@ func (e *engine) compare(j *job) move {
 		j.planned.action = plan.Adopt
 	}
 	if j.planned.action != plan.Create && j.planned.action != plan.Restore { // these ignore change windows
-		policy.Schedule.Defer(&next, e.plan.Began)
+		policy.Schedule.Defer(slices.Values([]*plan.Change{&next}), e.plan.Began)
 	}
 	c.Deferred, c.Until = next.Deferred, next.Until
 	j.dropPlanned(next.Defers)

@@ -26,7 +26,6 @@ func (r *recorder) complete(j *job, outcome plan.Outcome, commit state.Commit) m
 	return move{to: done}
 }
 
-// succeed completes a job with all of its change applied.
 func (r *recorder) succeed(j *job) move {
 	c := j.change
 	var commit state.Commit

@@ -143,7 +143,6 @@ func (e *engine) begin(j *job, now time.Time) answer {
 	return ans
 }
 
-// send makes a request in a goroutine of its own; run receives the answer.
 func (e *engine) send(ctx context.Context, ans answer) {
 	j, fields := ans.job, []spec.Field(nil)
 	if ans.state != toCall {

@@ -44,7 +44,6 @@ type recorder struct {
 	repairs   int
 }
 
-// add adds a commit to those of this turn.
 func (r *recorder) add(c state.Commit) { r.commits = append(r.commits, c) }
 
 // flush makes one commit of this turn's, and then logs the completed changes. If it fails, the next turn's flush tries again.
@@ -84,7 +83,6 @@ func (r *recorder) recordPlan(todo []*plan.Change) error {
 	return r.flush()
 }
 
-// setOutcome sets the outcome of a change.
 func (r *recorder) setOutcome(c *plan.Change, outcome plan.Outcome) {
 	c.Outcome = outcome
 	r.outcomes[outcome]++
@@ -102,7 +100,6 @@ func (r *recorder) count(c *plan.Change, before *state.User, touched, written []
 	r.repairs += r.plan.CountRepairs(c, c.Current, written, now)
 }
 
-// report reports the progress.
 func (r *recorder) report(inFlight int) {
 	r.Report(Progress{
 		Changed: r.outcomes[plan.Planned] - r.outcomes[plan.Deferred], Applied: r.outcomes[plan.Applied], Failed: r.outcomes[plan.Failed],

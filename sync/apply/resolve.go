@@ -84,7 +84,6 @@ func interruptedChange(u *state.User, w *state.Event) *plan.Change {
 	}
 }
 
-// withValue returns a user with another value of a field.
 func withValue(u *state.User, f spec.Field, v spec.Value) *state.User {
 	next := *u
 	next.Fields = maps.Clone(u.Fields)

@@ -120,12 +120,16 @@ func (e *engine) run(outer context.Context) error {
 			}
 			break
 		}
+		ended := ctx.Done()
+		if e.stopped != nil {
+			ended = nil
+		}
 		timer := time.NewTimer(min(wait, tickEvery))
 		select {
 		case ans := <-e.answers:
 			e.receiveAll(ans)
 		case <-timer.C:
-		case <-e.whenEnded(ctx):
+		case <-ended:
 			e.stop(context.Cause(ctx))
 		}
 		timer.Stop()
@@ -174,14 +178,6 @@ func (e *engine) stop(err error) {
 	}
 }
 
-// whenEnded returns ctx's channel until the run is stopped.
-func (e *engine) whenEnded(ctx context.Context) <-chan struct{} {
-	if e.stopped != nil {
-		return nil
-	}
-	return ctx.Done()
-}
-
 // partialFields returns the fields that were written in part, by this run or by earlier ones.
 func (e *engine) partialFields(before map[string][]spec.Field) map[string][]spec.Field {
 	all := make(map[string][]spec.Field, len(before))
@@ -205,5 +201,4 @@ func (e *engine) partialFields(before map[string][]spec.Field) map[string][]spec
 	return all
 }
 
-// single returns a reading of one user as an answer has it.
 func single(u state.Observed, err error) ([]state.Observed, error) { return []state.Observed{u}, err }

@@ -124,7 +124,6 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 	return e.fail(j, ans.err)
 }
 
-// onSuccess continues after a successful call.
 func (e *engine) onSuccess(j *job, call *Call, now state.Observed) move {
 	c := j.change
 	restored := c.Current != nil && c.Current.Deleted()
@@ -192,7 +191,6 @@ func (e *engine) verify(j *job, ans answer, at time.Time) move {
 	return move{toRead, at}
 }
 
-// onFind continues after a lookup that found a user.
 func (e *engine) onFind(j *job, ans answer) move {
 	c, now := j.change, ans.now[0]
 	if now.Key() != c.Key {
@@ -213,7 +211,6 @@ func (e *engine) onFind(j *job, ans answer) move {
 	return m
 }
 
-// onRead continues after a reading of the user.
 func (e *engine) onRead(j *job, ans answer) move {
 	c, now := j.change, ans.now[0]
 	switch {
@@ -275,7 +272,6 @@ func (e *engine) failNotCarriedOut(j *job) move {
 	return e.fail(j, fmt.Errorf("the call was not carried out, and is not sent again: %w", j.lastErr))
 }
 
-// wrapLast returns an error that wraps the last one, if there is one.
 func (j *job) wrapLast(text string) error {
 	if j.lastErr == nil {
 		return errors.New(text)

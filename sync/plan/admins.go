@@ -17,7 +17,7 @@ func (g *guards) checkAdmins() {
 	if !g.policy.Guard.countsAdmins() {
 		return
 	}
-	takeovers := g.plannedChanges(func(c *Change) bool { return len(g.takeovers(c)) > 0 })
+	takeovers := g.plannedChanges(func(c *Change) bool { verbs, _ := g.takeovers(c); return len(verbs) > 0 })
 	risky := g.plannedChanges(func(c *Change) bool { return c.mayEndRoles(g.policy.Guard.AdminRoles) })
 	switch {
 	case len(takeovers)+len(risky) == 0:
@@ -31,28 +31,23 @@ func (g *guards) checkAdmins() {
 
 func (g *Guard) countsAdmins() bool { return g.MinAdmins > 0 && len(g.AdminRoles) > 0 }
 
-// A takeover is a part of a change that may give an account to another person.
-type takeover struct {
-	portion
-	verb string
-}
-
-// takeovers lists those of a change that are not released.
-func (g *guards) takeovers(c *Change) []takeover {
-	switch {
-	case (c.Action == Delete || c.Action == Restore) && !g.isReleased(c, guardAdmins):
-		return []takeover{{portion{Change: c}, string(c.Action)}}
-	case c.Action != Update && c.Action != Adopt:
-		return nil
+// takeovers returns how a change may give an account to another person, as verbs, and its fields that do; none if it is the
+// whole change. What is released is left out.
+func (g *guards) takeovers(c *Change) (verbs []string, fields []spec.Field) {
+	switch c.Action {
+	case Delete, Restore:
+		if !g.isReleased(c, guardAdmins) {
+			verbs = []string{string(c.Action)}
+		}
+	case Update, Adopt:
+		if c.ChangesAddress() && !g.isFieldReleased(c, spec.Email, guardAdmins, guardMaxRenames) {
+			verbs, fields = append(verbs, "change the address of"), append(fields, spec.Email)
+		}
+		if c.Activates() && !g.isFieldReleased(c, spec.State, guardAdmins) {
+			verbs, fields = append(verbs, "activate"), append(fields, spec.State)
+		}
 	}
-	var all []takeover
-	if c.ChangesAddress() && !g.isFieldReleased(c, spec.Email, guardAdmins, guardMaxRenames) {
-		all = append(all, takeover{portion{c, []spec.Field{spec.Email}}, "change the address of"})
-	}
-	if c.Activates() && !g.isFieldReleased(c, spec.State, guardAdmins) {
-		all = append(all, takeover{portion{c, []spec.Field{spec.State}}, "activate"})
-	}
-	return all
+	return verbs, fields
 }
 
 // holdTakeovers holds the takeovers of administrators, or all if it is not known who they are.
@@ -63,17 +58,11 @@ func (g *guards) holdTakeovers(changes []*Change) {
 		if c.Outcome != Planned || g.results.AdminsErr == nil && !g.isAdmin(c.Current) {
 			continue
 		}
-		w := portion{Change: c}
-		for _, t := range g.takeovers(c) {
-			w.fields = append(w.fields, t.fields...)
-			if !slices.Contains(verbs, t.verb) {
-				verbs = append(verbs, t.verb)
-			}
-		}
-		portions = append(portions, w)
+		how, fields := g.takeovers(c)
+		verbs, portions = append(verbs, how...), append(portions, portion{c, fields})
 	}
 	slices.Sort(verbs)
-	would := "would " + strings.Join(verbs, " or ")
+	would := "would " + strings.Join(slices.Compact(verbs), " or ")
 	if err := g.results.AdminsErr; err != nil {
 		would += fmt.Sprintf(" %s; it is not known whether administrators are among them: %v", text.Plural(len(portions), "user"), err)
 	} else {
@@ -107,7 +96,6 @@ func (g *Guard) RestoresAdmin(c *Change) bool {
 	return !known || g.grantsAdmin(roles)
 }
 
-// grantsAdmin reports whether roles include an administrator's role.
 func (g *Guard) grantsAdmin(roles spec.Value) bool {
 	return slices.ContainsFunc(access.Grants(roles), func(r access.Grant) bool { return slices.Contains(g.AdminRoles, r.Role) })
 }

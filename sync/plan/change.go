@@ -149,7 +149,6 @@ func (c *Change) Withholds(f spec.Field) bool {
 // HasField reports whether the change writes the field.
 func (c *Change) HasField(f spec.Field) bool { return find(c.Fields, f) != nil }
 
-// withhold moves fields from Fields to Withheld.
 func (c *Change) withhold(w Withheld, fields ...spec.Field) {
 	c.withholdIf(w, func(fc FieldChange) bool { return slices.Contains(fields, fc.Field) })
 }

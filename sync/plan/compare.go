@@ -57,7 +57,6 @@ func (p *Plan) Compare(c *Change) {
 	c.setCauseAndLane()
 }
 
-// differs makes the three-way comparison of one field.
 func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
 	have, known := current.Fields[f]
 	last, applied := current.Applied[f]

@@ -12,7 +12,6 @@ import (
 	"usersyncd/sync/plan/contest"
 )
 
-// planUser plans one declared user.
 func (p *planner) planUser(u *spec.User) {
 	if p.match.Ambiguous[u.Key] {
 		return // it is not known which account is meant
@@ -82,7 +81,6 @@ func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 	p.Record.Users = append(p.Record.Users, &unmanaged)
 }
 
-// recordUnchanged records that a user is as declared.
 func (p *planner) recordUnchanged(c *Change) {
 	p.Unchanged++
 	p.unchanged[c.Key] = true
@@ -107,21 +105,13 @@ func (p *planner) recordUnchanged(c *Change) {
 func (p *planner) checkQuarantine(c *Change) {
 	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
 		c.Outcome, c.Retry = Quarantined, f.Next
-		c.Note = fmt.Sprintf("failed %s, next attempt %s: %s", times(f.Attempts), f.Next.UTC().Format(time.RFC3339), f.Message)
+		c.Note = fmt.Sprintf("failed %s, next attempt %s: %s", text.Plural(f.Attempts, "time"), f.Next.UTC().Format(time.RFC3339), f.Message)
 	}
 }
 
-// inQuarantine reports whether what is desired of a user is in quarantine.
 func (p *planner) inQuarantine(key, hash string) bool {
 	f, failed := p.snap.Failures[key]
 	return failed && (!p.policy.Retry || p.failedBefore[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }
 
 // checkAllowlists reports whether a change gives only what the configuration allows: a checkout is written by more people

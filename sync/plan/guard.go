@@ -233,7 +233,6 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 	}
 }
 
-// holdID is a hash of what is held, in any order.
 func holdID(tokens []string) string {
 	sum := sha256.New()
 	for _, t := range slices.Sorted(slices.Values(tokens)) {
@@ -260,12 +259,10 @@ func (c *Change) subject(guard string) string {
 	return c.Current.ID
 }
 
-// isReleased reports whether a person has released a change, under any of some guards.
 func (g *guards) isReleased(c *Change, guards ...string) bool {
 	return slices.ContainsFunc(guards, func(guard string) bool { return g.releasedTokens[token(guard, c)] })
 }
 
-// isFieldReleased is isReleased for one field.
 func (g *guards) isFieldReleased(c *Change, f spec.Field, guards ...string) bool {
 	return slices.ContainsFunc(guards, func(guard string) bool { return g.releasedTokens[fieldToken(guard, c, f)] })
 }

@@ -38,7 +38,8 @@ type usage struct {
 	recent  int    // done within the last 24 hours
 	all     int    // of which the limit allows a share
 	users   int    // to halve the limit by; -1: it is not halved
-	unknown string // what more may have been done within 24 hours, such as "removals", if the state file was damaged; "" for nothing
+	noun    string // of what is done, such as "removals"
+	unknown bool   // the state file was damaged within 24 hours: more may have been done
 }
 
 func (u *usage) allowed() int {
@@ -49,13 +50,13 @@ func (u *usage) allowed() int {
 }
 
 func (u *usage) exceeded() bool {
-	return u.limit != nil && u.planned > 0 && (u.unknown != "" || u.recent+u.planned > u.allowed())
+	return u.limit != nil && u.planned > 0 && (u.unknown || u.recent+u.planned > u.allowed())
 }
 
 // reason says what a plan would do, and why that is held.
 func (u *usage) reason(would string) string {
-	if u.unknown != "" {
-		return fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier %s may be missing in it (--%s %s)", would, u.unknown, u.guard, u.limit)
+	if u.unknown {
+		return fmt.Sprintf("%s; the state file was damaged within 24 hours, and earlier %s may be missing in it (--%s %s)", would, u.noun, u.guard, u.limit)
 	}
 	if u.recent > 0 {
 		would += fmt.Sprintf(", after %d in the last 24 hours", u.recent)
@@ -76,7 +77,6 @@ type userCounts struct {
 	floor   int // users that a floor is measured against
 }
 
-// countUsers sets the counts.
 func (g *guards) countUsers() {
 	g.counts = userCounts{recent: tally.Recent(g.Guards.Tallies, g.now)}
 	for id, u := range g.snap.Users {
@@ -110,14 +110,6 @@ func (n userCounts) describe(all int) string {
 	return fmt.Sprintf("%d managed users", all)
 }
 
-// unknown is usage.unknown.
-func (n userCounts) unknown(what string) string {
-	if n.recent.Incomplete {
-		return what
-	}
-	return ""
-}
-
 // limitRemovals holds too many removals of users that are no longer declared. It also holds creations, if they exceed the
 // limit, too: then the tree may be another organization's.
 func (g *guards) limitRemovals() {
@@ -125,7 +117,7 @@ func (g *guards) limitRemovals() {
 	done := g.counts.recent
 	all := g.counts.managed + done.Removed
 	u := usage{guard: guardRemovals, limit: g.policy.Guard.Removals, planned: len(changes), recent: done.Removed, all: all, users: all,
-		unknown: g.counts.unknown("removals")}
+		noun: "removals", unknown: done.Incomplete}
 	if !u.exceeded() {
 		return
 	}
@@ -138,7 +130,6 @@ func (g *guards) limitRemovals() {
 	g.hold(guardRemovals, u.reason(would), changes)
 }
 
-// limitDeactivations holds too many deactivations of declared users.
 func (g *guards) limitDeactivations() {
 	changes := g.plannedChanges(func(c *Change) bool {
 		return !c.Action.Removes() && c.Deactivates() && !g.isReleased(c, guardDeactivations) && !c.repeatsDeactivation(c.Current)
@@ -169,7 +160,7 @@ func (g *guards) limitCreations() {
 	})
 	all := max(0, g.counts.listed-done.Created)
 	u := usage{guard: guardCreations, limit: g.policy.Guard.Creations, planned: len(changes), recent: done.Created, all: all, users: -1,
-		unknown: g.counts.unknown("creations")}
+		noun: "creations", unknown: done.Incomplete}
 	if !u.exceeded() {
 		return
 	}
@@ -180,12 +171,11 @@ func (g *guards) limitCreations() {
 	g.hold(guardCreations, u.reason(fmt.Sprintf("would %s %d users in an organization of %d", verb, len(changes), all)), changes)
 }
 
-// limitAddresses holds too many changes of addresses.
 func (g *guards) limitAddresses() {
 	changes := g.plannedChanges(func(c *Change) bool { return c.ChangesAddress() && !g.isFieldReleased(c, spec.Email, guardMaxRenames) })
-	all := g.counts.inScope
-	u := usage{guard: guardMaxRenames, limit: g.policy.Guard.Addresses, planned: len(changes), recent: g.counts.recent.Renamed, all: all, users: g.counts.floor,
-		unknown: g.counts.unknown("changes of addresses")}
+	all, done := g.counts.inScope, g.counts.recent
+	u := usage{guard: guardMaxRenames, limit: g.policy.Guard.Addresses, planned: len(changes), recent: done.Renamed, all: all, users: g.counts.floor,
+		noun: "changes of addresses", unknown: done.Incomplete}
 	if u.exceeded() {
 		g.hold(guardMaxRenames, u.reason(fmt.Sprintf("would change the address of %d of %s%s", len(changes), g.counts.describe(all), g.describeAdmins(changes))), changes, spec.Email)
 	}
@@ -331,7 +321,6 @@ func (g *guards) holders(losers map[entitlement][]*Change) map[entitlement]int {
 	return holders
 }
 
-// describeLoss says that n of the holders lose the entitlement.
 func (e entitlement) describeLoss(n, holders int) string {
 	name := spec.Text(e.name).Display()
 	if e.field == spec.Utilization {

@@ -133,7 +133,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 	g.verifyRestores()
 	g.saveReleases(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.lookUpMissing()
-	policy.Schedule.deferAll(p.changes, now)
+	policy.Schedule.Defer(maps.Values(p.changes), now) // after the guards: a hold is reported before the window opens
 	p.finish()
 	slices.SortFunc(p.Problems, func(a, b Problem) int { return ByPlace(a.Problem, b.Problem) })
 	p.record()
@@ -208,7 +208,6 @@ func (p *Plan) Reachable(key string) bool {
 	return owner == "" || owner == key || p.emailUnmanaged || p.keptAddresses[key]
 }
 
-// id is a hash of what the plan would do.
 func (p *Plan) id() string {
 	h := sha256.New()
 	for _, c := range p.Changes {

@@ -54,7 +54,6 @@ func newPlanner(snap *state.Snapshot, policy Policy, results *LookupResults, now
 	return p
 }
 
-// matchUsers finds the known users of the declared ones.
 func (p *planner) matchUsers(tree *spec.Tree) {
 	p.match = identity.Match(identity.Input{
 		Users: slices.Concat(tree.Users, tree.Leavers), Index: p.Index, Incomplete: len(tree.Problems) > 0,
@@ -66,7 +65,6 @@ func (p *planner) matchUsers(tree *spec.Tree) {
 	}
 }
 
-// loadGuards takes over what the guards have stored.
 func (p *planner) loadGuards() {
 	stored := p.snap.Guards
 	p.Guards.Released, p.Guards.Tallies = slices.Clone(stored.Released), tally.Prune(stored.Tallies, p.now)

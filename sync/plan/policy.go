@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -93,9 +94,6 @@ func RoutingFields() []spec.Field {
 	return []spec.Field{spec.Skills, spec.Languages, spec.Queues, spec.Utilization, spec.State}
 }
 
-// Opens returns when a window opens next, in its time zone; zero if none ever closes.
-func (s *Schedule) Opens(now time.Time) time.Time { return s.Windows.Opens(now) }
-
 // Closes returns until when the fields may be changed: now if they may not, zero if they always may.
 func (s *Schedule) Closes(now time.Time) time.Time {
 	if len(s.Fields) == 0 {
@@ -140,49 +138,30 @@ func (s *Schedule) windowed(c *Change, fc FieldChange) bool {
 	return !c.ignoresWindows() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Partial[c.Key], fc.Field)
 }
 
-// closed reports whether no window is open.
-func (s *Schedule) closed(now time.Time) bool {
-	closes := s.Closes(now)
-	return !closes.IsZero() && !now.Before(closes)
-}
-
-// deferAll defers what waits for a window. Guards come before it, so that a hold is not reported only when the window opens.
-func (s *Schedule) deferAll(changes map[string]*Change, now time.Time) {
-	if !s.closed(now) {
+// Defer defers the fields of planned changes that wait for a window, if none is open.
+func (s *Schedule) Defer(changes iter.Seq[*Change], now time.Time) {
+	if closes := s.Closes(now); closes.IsZero() || now.Before(closes) {
 		return
 	}
-	opens := s.Opens(now)
-	for _, c := range changes {
-		if c.Outcome != Planned {
+	opens := s.Windows.Opens(now)
+	for c := range changes {
+		var now, later []FieldChange
+		for _, fc := range c.Fields {
+			if s.windowed(c, fc) {
+				later = append(later, fc)
+			} else {
+				now = append(now, fc)
+			}
+		}
+		if c.Outcome != Planned || len(later) == 0 {
 			continue
 		}
-		if s.deferFields(c, opens); len(c.Fields) == 0 && len(c.Deferred) > 0 {
+		c.Fields, c.Deferred, c.Until = now, later, opens
+		if len(now) > 0 {
+			c.setCauseAndLane()
+		} else {
 			c.Outcome = Deferred
 		}
-	}
-}
-
-// Defer defers the fields of a change that wait for a window, if none is open.
-func (s *Schedule) Defer(c *Change, now time.Time) {
-	if s.closed(now) {
-		s.deferFields(c, s.Opens(now))
-	}
-}
-
-func (s *Schedule) deferFields(c *Change, opens time.Time) {
-	var rest []FieldChange
-	for _, fc := range c.Fields {
-		if s.windowed(c, fc) {
-			c.Deferred = append(c.Deferred, fc)
-		} else {
-			rest = append(rest, fc)
-		}
-	}
-	if len(c.Deferred) == 0 {
-		return
-	}
-	if c.Fields, c.Until = rest, opens; len(rest) > 0 {
-		c.setCauseAndLane()
 	}
 }
 

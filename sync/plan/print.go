@@ -121,7 +121,6 @@ func (h Hold) String() string {
 	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", text.Escape(h.Reason), when, h.ID, text.Escape(listNames(h.Users)))
 }
 
-// listNames lists the first ten names.
 func listNames(names []string) string { return text.List(names, 10, len(names)) }
 
 // The JSON of a change is part of the output of a pass and of the daemon's API.

@@ -34,7 +34,6 @@ func (p *planner) planRemovals() {
 	}
 }
 
-// removal returns the change of a user that is no longer declared.
 func (p *planner) removal(u *state.User) *Change {
 	c := &Change{Key: u.Key(), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
 	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: state.Deleted}[c.Action])}

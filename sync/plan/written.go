@@ -70,7 +70,6 @@ func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, 
 	return true
 }
 
-// tallyOf counts what was done to a user.
 func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field, now time.Time) state.Tally {
 	var t state.Tally
 	one := func(tokens ...string) int {
@@ -113,7 +112,6 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 	return t
 }
 
-// lossKey is the key of state.Tally.Losses.
 func lossKey(f spec.Field, name string) string { return string(f) + " " + name }
 
 // useReleases drops releases that apply only once, and reports whether there were any.

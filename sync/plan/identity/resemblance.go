@@ -20,44 +20,34 @@ type Resemblance struct {
 
 // Resemblances pairs declared users and accounts that look like the same person under another address, by the declared key.
 func Resemblances(specs []*spec.User, accounts []*state.User) []Resemblance {
-	if len(specs) == 0 || len(accounts) == 0 {
-		return nil
-	}
 	slices.SortFunc(accounts, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(specs, func(a, b *spec.User) int { return cmp.Compare(a.Key, b.Key) })
-	byPlace, byName, byIdentifier := map[place]*state.User{}, map[spec.Value][]*state.User{}, map[string]*state.User{}
+	index := map[string]*state.User{}
 	for _, old := range accounts {
 		if old.Declared.File != "" {
-			byPlace[placeOf(old.Declared)] = old
-		}
-		if name := old.Fields[spec.Name]; name != "" {
-			byName[name] = append(byName[name], old)
+			index[placeKey(placeOf(old.Declared))] = old
 		}
 		for _, id := range identifiers(old.Fields, old.Applied) {
-			byIdentifier[id] = old
+			index[id] = old
 		}
+		addName(index, old.Fields, old)
 	}
-	names := map[spec.Value]int{}
+	names := map[string]*spec.User{}
 	for _, u := range specs {
-		names[u.Fields[spec.Name]]++
+		addName(names, u.Fields, u)
 	}
 	var pairs []Resemblance
 	for _, u := range specs {
-		add := func(old *state.User, why string) bool {
-			if old == nil || differentEmployee(u, old) {
-				return false
+		keys := append(identifiers(u.Fields), placeKey(placeOfSpec(u)))
+		if name := nameKey(u.Fields); names[name] != nil {
+			keys = append(keys, name)
+		}
+		for _, key := range keys {
+			if old := index[key]; old != nil && !differentEmployee(u, old) {
+				kind, _, _ := strings.Cut(key, " ")
+				pairs = append(pairs, Resemblance{old, u, "the same " + kind})
+				break
 			}
-			pairs = append(pairs, Resemblance{old, u, why})
-			return true
-		}
-		if slices.ContainsFunc(identifiers(u.Fields), func(id string) bool { return add(byIdentifier[id], "the same "+strings.SplitN(id, " ", 2)[0]) }) {
-			continue
-		}
-		if add(byPlace[placeOfSpec(u)], "the same file") {
-			continue
-		}
-		if name := u.Fields[spec.Name]; name != "" && names[name] == 1 && len(byName[name]) == 1 {
-			add(byName[name][0], "the same name")
 		}
 	}
 	return pairs
@@ -74,16 +64,14 @@ func (m *matcher) renamedSpec(cur *state.User) *spec.User {
 				continue
 			}
 			m.newSpecs["address "+u.Key] = u
-			m.newSpecs[fmt.Sprint("place ", placeOfSpec(u))] = u
+			m.newSpecs[placeKey(placeOfSpec(u))] = u
 			for _, id := range identifiers(u.Fields) {
 				m.newSpecs[id] = u
 			}
-			if u.Fields[spec.Name] != "" {
-				addName(m.newSpecs, u.Fields, u)
-			}
+			addName(m.newSpecs, u.Fields, u)
 		}
 	}
-	keys := append(identifiers(cur.Fields, cur.Applied), fmt.Sprint("place ", placeOf(cur.Declared)), "name "+string(cur.Fields[spec.Name]))
+	keys := append(identifiers(cur.Fields, cur.Applied), placeKey(placeOf(cur.Declared)), nameKey(cur.Fields))
 	if cur.Key() != cur.Declared.Key {
 		keys = append(keys, "address "+cur.Key())
 	}
@@ -110,7 +98,7 @@ func (m *matcher) recognize(u *spec.User) *state.User {
 			addName(m.recognizable, user.Fields, user)
 		}
 	}
-	for _, key := range append(identifiers(u.Fields), "name "+string(u.Fields[spec.Name])) {
+	for _, key := range append(identifiers(u.Fields), nameKey(u.Fields)) {
 		if user := m.recognizable[key]; user != nil {
 			return user
 		}
@@ -118,14 +106,20 @@ func (m *matcher) recognize(u *spec.User) *state.User {
 	return nil
 }
 
-// addName indexes a user by name; nil if several have the name.
+// addName indexes a user by name, if it has one; nil if several have the name.
 func addName[T any](index map[string]*T, fields spec.Fields, user *T) {
-	name := "name " + string(fields[spec.Name])
+	if fields[spec.Name] == "" {
+		return
+	}
+	name := nameKey(fields)
 	if _, several := index[name]; several {
 		user = nil
 	}
 	index[name] = user
 }
+
+func nameKey(fields spec.Fields) string { return "name " + string(fields[spec.Name]) }
+func placeKey(p place) string           { return fmt.Sprintf("file %s %d", p.file, p.ordinal) }
 
 // sameIdentity reports whether a spec and an account are of the same person by place or identifier, whatever the name.
 func sameIdentity(u *spec.User, cur *state.User) bool {

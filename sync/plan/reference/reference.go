@@ -85,7 +85,6 @@ func (c *checker) whyMissing(key string) string {
 // maxSuggested is how many suggestions are made at most: each compares all addresses.
 const maxSuggested = 20
 
-// suggest suggests an address for one that no user has.
 func (c *checker) suggest(key string) string {
 	if c.suggested++; c.suggested > maxSuggested {
 		return ""

@@ -67,7 +67,6 @@ func add(done []state.Tally, t state.Tally, unit time.Duration) []state.Tally {
 	return append(slices.Clip(done), t)
 }
 
-// sum adds up two tallies, with the time of the second.
 func sum(a, b state.Tally) state.Tally {
 	b.Incomplete = b.Incomplete || a.Incomplete
 	b.Removed += a.Removed

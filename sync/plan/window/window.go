@@ -87,7 +87,6 @@ func (w *Window) parseDays(text string) error {
 	return nil
 }
 
-// parseDay returns the index of a day in weekdays.
 func parseDay(name, among string) (int, error) {
 	for i, day := range weekdays {
 		if strings.EqualFold(name, day) {
