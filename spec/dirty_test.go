@@ -246,20 +246,20 @@ func TestCopiedCheckoutIsNotDirty(t *testing.T) {
 // make of a file cannot be told without git: it is not compared, and is named.
 func TestConvertedFiles(t *testing.T) {
 	const edited, crlf, crlfEdited = "email: a@x.example\ntitle: Another\n", "email: a@x.example\r\ntitle: One\r\n", "email: a@x.example\r\ntitle: Another\r\n"
-	const clean, dirty, unjudged = "clean", "dirty", "unjudged"
+	const clean, dirty, notCompared = "clean", "dirty", "notCompared"
 	for _, c := range []struct {
 		name, attributes, config, content, want string
 	}{
 		{"no attributes", "", "", edited, dirty},
 		{"another file's", "b.yaml filter=x\n", "", edited, dirty},
-		{"a filter", "*.yaml filter=x\n", "", edited, unjudged},
-		{"a filter in a folder", "/users/** filter=x\n", "", edited, unjudged},
+		{"a filter", "*.yaml filter=x\n", "", edited, notCompared},
+		{"a filter in a folder", "/users/** filter=x\n", "", edited, notCompared},
 		{"a filter elsewhere", "/other/** filter=x\n", "", edited, dirty},
 		{"a filter that is taken back", "*.yaml filter=x\nusers/*.yaml -filter\n", "", edited, dirty},
-		{"a filter, and line endings", "* eol=crlf filter=x\n", "", crlf, unjudged},
-		{"ident", "* ident\n", "", edited, unjudged},
-		{"an encoding", "*.yaml working-tree-encoding=UTF-16LE\n", "", edited, unjudged},
-		{"a macro", "[attr]secret filter=crypt\n*.yaml secret\n", "", edited, unjudged},
+		{"a filter, and line endings", "* eol=crlf filter=x\n", "", crlf, notCompared},
+		{"ident", "* ident\n", "", edited, notCompared},
+		{"an encoding", "*.yaml working-tree-encoding=UTF-16LE\n", "", edited, notCompared},
+		{"a macro", "[attr]secret filter=crypt\n*.yaml secret\n", "", edited, notCompared},
 		{"no conversion, with carriage returns", "", "", crlf, dirty},
 		{"text, edited", "* text=auto\n", "", edited, dirty},
 		{"text, with carriage returns", "* text=auto\n", "", crlf, clean},
@@ -295,10 +295,10 @@ func TestConvertedFiles(t *testing.T) {
 			}
 			r.checkDirty(l, "after", want...)
 			said := strings.Join(load(t, l).NotCompared, "\n")
-			if says := strings.Contains(said, "1 file is not compared") && strings.Contains(said, "a.yaml"); says != (c.want == unjudged) {
+			if says := strings.Contains(said, "1 file is not compared") && strings.Contains(said, "a.yaml"); says != (c.want == notCompared) {
 				t.Errorf("said: %q", said)
 			}
-			if differs := r.git("diff", "--name-only"); c.want != unjudged && (differs != "") != (c.want == dirty) { // git status looks at the size, too
+			if differs := r.git("diff", "--name-only"); c.want != notCompared && (differs != "") != (c.want == dirty) { // git status compares the size, too
 				t.Errorf("git diff: %q", differs)
 			}
 			r.remove("users/b.yaml")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Each of these happens, in one go, between the two looks at git's directory that a scan takes. What was
+// Each of these happens, in one go, between the two times that a scan reads git's directory. What was
 // read meanwhile is of two trees.
 func TestScanNoticesWhatHappensMeanwhile(t *testing.T) {
 	const one, two = "0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"

@@ -68,7 +68,7 @@ func gitDirOf(dir string) (gitDir string, found bool, err error) {
 	git := filepath.Join(dir, ".git")
 	info, err := os.Stat(git)
 	if err != nil {
-		return "", false, nil //nolint:nilerr // it is not there for us
+		return "", false, nil //nolint:nilerr // it does not exist for us
 	}
 	if !info.IsDir() {
 		line, err := firstLine(git)
@@ -92,7 +92,7 @@ func firstLine(name string) (string, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return "", fmt.Errorf("%s %w", name, errUnreadable)
 	case err != nil && !errors.Is(err, errTooLarge):
-		return "", nil //nolint:nilerr // it is not there for us
+		return "", nil
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimSpace(line), nil

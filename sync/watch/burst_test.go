@@ -17,7 +17,7 @@ func TestBurst(t *testing.T) {
 	}{
 		{"no event", nil, -1},
 		{"one event waits for the pause", []time.Duration{0}, 500 * ms},
-		{"a second event starts the pause anew", []time.Duration{0, 400 * ms}, 900 * ms},
+		{"a second event starts the pause again", []time.Duration{0, 400 * ms}, 900 * ms},
 		{"the pause is counted from the last event", []time.Duration{0, 1 * ms, 2 * ms}, 502 * ms},
 		{"just before the limit", []time.Duration{0, 4499 * ms}, 4999 * ms},
 		{"the limit is counted from the first event", []time.Duration{0, 4501 * ms}, 5000 * ms},

@@ -48,8 +48,8 @@ func (k *fakeKernel) times() int {
 	return k.opened
 }
 
-// mend lifts the limits.
-func (k *fakeKernel) mend() {
+// liftLimits ends the failures.
+func (k *fakeKernel) liftLimits() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.openIs, k.addIs = nil, nil
@@ -219,7 +219,7 @@ func TestRunPollsWhereItCannotWatch(t *testing.T) {
 					t.Errorf("state %+v, want polling because of %q", s, reason)
 				}
 
-				k.mend()
+				k.liftLimits()
 				time.Sleep(60 * time.Second)
 				wantHints(t, hints(), 45*time.Second)
 				if s := w.State(); s.Mode != Watching || s.Reason != "" || s.Dirs != 1 {
@@ -232,7 +232,7 @@ func TestRunPollsWhereItCannotWatch(t *testing.T) {
 	}
 }
 
-// Whoever asks for a look at least every few seconds gets it when the tree is polled, too.
+// The resync interval holds while the tree is polled, too.
 func TestPollsNoLessOftenThanItResyncs(t *testing.T) {
 	for resync, want := range map[time.Duration]time.Duration{0: 15 * time.Second, 5 * time.Second: 5 * time.Second, time.Hour: 15 * time.Second} {
 		if o := New(t.TempDir(), Options{Resync: resync}).o; o.Poll != want {
