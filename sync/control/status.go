@@ -15,17 +15,30 @@ import (
 	"usersyncd/sync/plan/contest"
 )
 
-// StatusSchema names the contract.
+// Source is what the page, the metrics and the socket read. Its methods are safe for concurrent use, return at once, and
+// return what is the caller's own.
+type Source interface {
+	Status() Status
+
+	// Plan returns the changes of the pass under way, or else of the last one, in the order of application, as planned or, of a
+	// pass that has ended, as they ended.
+	Plan() []plan.Change
+
+	// History returns what was written, the newest first.
+	History(q state.Query) ([]state.Event, error)
+}
+
+// StatusSchema is the schema of Status.
 const StatusSchema = "usersyncd.status/v1"
 
-// Status is how the daemon does at one moment: what the loop publishes, and what the daemon knows beside that. It is what
-// "usersyncd status" prints, what the page shows, and what metrics and health are made of. Its JSON is a contract: schema
-// usersyncd.status/v1. Times are UTC.
+// Status is the state of the daemon at one moment: what the loop publishes, and what the daemon adds. "usersyncd status" prints
+// it, the page shows it, and metrics and health checks are made from it. Its JSON is stable: schema usersyncd.status/v1. Times
+// are UTC.
 type Status struct {
 	Schema  string    `json:"schema"`
 	Version string    `json:"version"`
-	PID     int       `json:"pid,omitempty"` // 0: no daemon runs, and this is what the state file says
-	Now     time.Time `json:"now"`           // when this was put together
+	PID     int       `json:"pid,omitempty"` // 0: no daemon runs, and this is from the state file
+	Now     time.Time `json:"now"`           // when this status was made
 	Started time.Time `json:"started,omitzero"`
 	Dir     string    `json:"dir,omitempty"`
 	API     string    `json:"api,omitempty"` // base URL
@@ -35,13 +48,12 @@ type Status struct {
 	Next  time.Time `json:"next,omitzero"`   // when the next pass is due, if nothing happens before
 	Stuck string    `json:"stuck,omitempty"` // why the loop or a worker counts as stuck
 	Error string    `json:"error,omitempty"` // LastError, on one line
-	// CredentialsDead is whether the last pass ended because the API, or its login service, refused the credentials,
-	// and has not accepted them since.
+	// CredentialsDead is whether the API, or its login service, has rejected the credentials, and not accepted them since.
 	CredentialsDead bool `json:"credentialsDead"`
-	// StateError is why the state file cannot be read or written; "" as long as it can.
+	// StateError is why the state file cannot be read or written; "" if it can.
 	StateError string `json:"stateError,omitempty"`
 	Dirty      bool   `json:"dirty"`              // spec files differ from head's commit: its revision ends in -dirty
-	Settings   string `json:"settings,omitempty"` // why the configuration on disk is not the one in force
+	Settings   string `json:"settings,omitempty"` // why the configuration on disk is invalid, and not in use
 
 	Pending     int `json:"pending"`  // to be changed, and not yet
 	Changing    int `json:"changing"` // in the pass under way
@@ -68,14 +80,14 @@ type Status struct {
 	Limiter Limiter `json:"limiter"`
 }
 
-// Watch is how changes of the checkout are noticed.
+// Watch is how changes of the checkout are detected.
 type Watch struct {
 	Mode   string `json:"mode"` // starting, watching or polling; "" if no daemon runs
 	Dirs   int    `json:"dirs"`
 	Reason string `json:"reason,omitempty"` // why it polls
 }
 
-// Limiter is how fast requests are made, and why. Rates are requests a second, times seconds.
+// Limiter is how fast requests are sent, and why. Rates are requests per second, times seconds.
 type Limiter struct {
 	Rate      float64 `json:"rate"` // used now
 	AIMD      float64 `json:"aimd"` // what AIMD and slow start allow
@@ -98,7 +110,7 @@ type Limiter struct {
 // mostListed is how many failures, problems and contests a status lists. It counts all of them.
 const mostListed = 50
 
-// New returns the status that is made of what the loop has published.
+// New returns a status with what the loop has published.
 func New(st usersync.Status) Status {
 	s := Status{Schema: StatusSchema, Status: st, Dirty: spec.IsDirty(st.Revision), Holds: []plan.Hold{}, Failures: []usersync.Failure{}, Specs: []spec.Problem{}}
 	if st.LastError != nil {
@@ -128,8 +140,7 @@ func New(st usersync.Status) Status {
 // PassUnderWay reports whether a pass is under way.
 func (s *Status) PassUnderWay() bool { return s.Phase != usersync.PhaseIdle && s.Phase != "" }
 
-// Progresses reports whether the pass under way gets somewhere: that a user was applied or read sets it apart from those
-// that failed before.
+// Progresses reports whether the pass under way has applied or read a user, unlike passes that failed before.
 func (s *Status) Progresses() bool {
 	// Failed is of the pass before, until it applies.
 	return s.PassUnderWay() && s.Read > 0 || s.Phase == usersync.PhaseApply && s.Done > s.Failed

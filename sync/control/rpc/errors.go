@@ -14,9 +14,9 @@ import (
 // Why a command was not carried out, for errors.Is.
 var (
 	// ErrNoDaemon is returned by Dial when nobody listens on the socket.
-	ErrNoDaemon = errors.New("no usersyncd listens")
+	ErrNoDaemon = errors.New("no usersyncd daemon listens")
 	// ErrRunning is returned by ListenSocket when another daemon answers on the socket.
-	ErrRunning = errors.New("another usersyncd listens")
+	ErrRunning = errors.New("another usersyncd daemon listens")
 	// ErrBadRequest is returned for a request that the daemon does not understand.
 	ErrBadRequest = errors.New("invalid request")
 	// ErrStopping is returned for a command that was not carried out, or not completely, because the daemon stops.

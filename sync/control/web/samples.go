@@ -25,35 +25,34 @@ type Sample struct {
 	Sent      float64 `json:"sent"` // sent since the sample before
 	Left      *int    `json:"left"` // of the quota; null if unknown
 	Allowed   int     `json:"allowed"`
-	Throttled uint64  `json:"throttled"` // answers 429 since the sample before
+	Throttled uint64  `json:"throttled"` // 429 responses since the sample before
 }
 
 // samples are the last ones. They are safe for concurrent use.
 type samples struct {
-	mu   sync.Mutex
-	list []Sample // at most size of them
-	size int
-	last struct {
-		at              time.Time
-		seq             uint64
-		sent, throttled uint64
-	}
+	mu      sync.Mutex
+	size    int
+	list    []Sample        // at most size of them
+	at      time.Time       // of the last one
+	limiter control.Limiter // then
 }
 
 // add takes a sample. Counters of the first one began before, and are left out.
 func (s *samples) add(now time.Time, l *control.Limiter) Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := Sample{Seq: s.last.seq + 1, At: float64(now.UnixMilli()) / 1000, Rate: finite(l.Rate), AIMD: finite(l.AIMD)}
+	one := Sample{Seq: 1, At: float64(now.UnixMilli()) / 1000, Rate: finite(l.Rate), AIMD: finite(l.AIMD)}
 	if l.Windowed {
 		left := l.Left
 		one.Left, one.Allowed = &left, l.Allowed
 	}
-	if elapsed := now.Sub(s.last.at).Seconds(); !s.last.at.IsZero() && elapsed > 0 {
-		one.Sent = float64(since(l.Sent, s.last.sent)) / elapsed
-		one.Throttled = since(l.Throttled, s.last.throttled)
+	if n := len(s.list); n > 0 {
+		one.Seq = s.list[n-1].Seq + 1
+		if elapsed := now.Sub(s.at).Seconds(); elapsed > 0 {
+			one.Sent, one.Throttled = float64(since(l.Sent, s.limiter.Sent))/elapsed, since(l.Throttled, s.limiter.Throttled)
+		}
 	}
-	s.last.at, s.last.seq, s.last.sent, s.last.throttled = now, one.Seq, l.Sent, l.Throttled
+	s.at, s.limiter = now, *l
 	if len(s.list) == s.size {
 		s.list = slices.Delete(s.list, 0, 1)
 	}
