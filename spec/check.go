@@ -69,7 +69,7 @@ func (c *checker) renames(d *declaration) {
 		if other := c.byFormer.besides(f.key, d); other != nil {
 			c.refuse(d, f.at, f.field, text.Quote(f.key)+" is also a previousEmail at "+other.formerAt(f.key).String()+"; correct one of the two")
 		}
-		if holder := c.byEmail[f.key][0]; holder != nil && !holder.succeeds(d) {
+		if holder := c.byEmail.besides(f.key, nil); holder != nil && !holder.succeeds(d) {
 			c.refuse(d, f.at, f.field, text.Quote(f.key)+" is still declared at "+holder.emailAt.String()+"; remove one of the two")
 		}
 	}
@@ -95,7 +95,7 @@ func (c *checker) successors() {
 		d := refused[len(refused)-1]
 		refused = refused[:len(refused)-1]
 		for _, f := range d.former {
-			if holder := c.byEmail[f.key][0]; holder != nil && holder != d && holder.ok && holder.succeeds(d) {
+			if holder := c.byEmail.besides(f.key, nil); holder != nil && holder != d && holder.ok && holder.succeeds(d) {
 				c.refuse(holder, holder.emailAt, holder.pathOf(string(Email)), text.Quote(f.key)+" is also a former address of the user at "+d.user.Pos.String()+", whose spec has a problem; correct that first")
 				refused = append(refused, holder)
 			}
@@ -117,29 +117,23 @@ func (d *declaration) formerAt(key string) Pos {
 	return d.former[i].at
 }
 
-// index holds the first two users with a name: an address, an id or a former address.
-type index map[string][2]*declaration
+// index finds users by a name: an address, an id or a former address.
+type index map[string][]*declaration
 
 func (x index) add(name string, d *declaration) {
-	p := x[name]
-	switch {
-	case name == "":
-		return
-	case p[0] == nil:
-		p[0] = d
-	case p[1] == nil:
-		p[1] = d
+	if name != "" {
+		x[name] = append(x[name], d)
 	}
-	x[name] = p
 }
 
-// besides returns a user other than d with the name; nil if there is none.
+// besides returns the first user other than d with the name; nil if there is none.
 func (x index) besides(name string, d *declaration) *declaration {
-	p := x[name]
-	if p[0] == d {
-		return p[1]
+	for _, other := range x[name] {
+		if other != d {
+			return other
+		}
 	}
-	return p[0]
+	return nil
 }
 
 // inactive is the state of a leaver.
@@ -204,7 +198,7 @@ func (d *declaration) leaver() *User {
 	u := &User{Key: d.user.Key, Pos: d.user.Pos, Ordinal: d.user.Ordinal, Fields: Fields{}}
 	for _, f := range []Field{Email, State} {
 		at, _ := d.user.At.Of(f)
-		u.Fields[f], u.At = d.user.Fields[f], u.At.Add(f, at)
+		u.Fields[f], u.At = d.user.Fields[f], append(u.At, FieldPos{f, at})
 	}
 	if !slices.Contains(d.doubtful, KeyID) {
 		u.ID = d.user.ID

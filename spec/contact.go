@@ -60,20 +60,17 @@ func phones() schema.Type[[]Phone] {
 
 // PhoneList is the value of phones, in any order. None is [].
 func PhoneList(phones []Phone) Value {
-	out := make([]Phone, 0, len(phones))
-	for _, p := range phones {
-		out = append(out, Phone{
+	return encode(sorted(phones, func(p Phone) Phone {
+		return Phone{
 			Type:      strings.ToLower(strictyaml.Clean(p.Type)),
 			Media:     strings.ToLower(strictyaml.Clean(p.Media)),
 			Number:    PhoneNumber(strictyaml.Clean(p.Number)),
 			Extension: strictyaml.Clean(p.Extension),
-		})
-	}
-	slices.SortFunc(out, func(a, b Phone) int {
+		}
+	}, func(a, b Phone) int {
 		return cmp.Or(cmp.Compare(a.Media, b.Media), cmp.Compare(a.Type, b.Type),
 			cmp.Compare(a.Extension, b.Extension), cmp.Compare(a.Number, b.Number))
-	})
-	return encode(slices.Compact(out))
+	}))
 }
 
 // PhoneNumber is a number without its spaces, parentheses, dots and dashes; nothing else is done to make it E.164.
@@ -112,14 +109,11 @@ func emails() schema.Type[[]EmailAddress] {
 
 // EmailList is the value of emails, in any order. None is []. Addresses are compared without case.
 func EmailList(emails []EmailAddress) Value {
-	out := make([]EmailAddress, 0, len(emails))
-	for _, e := range emails {
-		out = append(out, EmailAddress{Type: strings.ToLower(strictyaml.Clean(e.Type)), Address: Key(strictyaml.Clean(e.Address))})
-	}
-	slices.SortFunc(out, func(a, b EmailAddress) int {
+	return encode(sorted(emails, func(e EmailAddress) EmailAddress {
+		return EmailAddress{Type: strings.ToLower(strictyaml.Clean(e.Type)), Address: Key(strictyaml.Clean(e.Address))}
+	}, func(a, b EmailAddress) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Address, b.Address))
-	})
-	return encode(slices.Compact(out))
+	}))
 }
 
 // EmployerInfo is the value of employer. It is managed as a whole; a part that is absent is empty.
@@ -168,12 +162,7 @@ func locations() schema.Type[[]Location] {
 
 // LocationList is the value of locations, in any order. None is [].
 func LocationList(locations []Location) Value {
-	out := make([]Location, 0, len(locations))
-	for _, l := range locations {
-		out = append(out, Location{Name: strictyaml.Clean(l.Name), Notes: strictyaml.Clean(l.Notes)})
-	}
-	slices.SortFunc(out, func(a, b Location) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Notes, b.Notes))
-	})
-	return encode(slices.Compact(out))
+	return encode(sorted(locations, func(l Location) Location {
+		return Location{Name: strictyaml.Clean(l.Name), Notes: strictyaml.Clean(l.Notes)}
+	}, func(a, b Location) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Notes, b.Notes)) }))
 }

@@ -111,7 +111,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 				continue
 			}
 			if v, ok := info.kind.Parse(r, e.Value); ok {
-				u.Fields[info.Field], u.At = v, u.At.Add(info.Field, e.Key.Pos)
+				u.Fields[info.Field], u.At = v, append(u.At, FieldPos{info.Field, e.Key.Pos})
 				u.addOwnPart(info, own.Get(name), e.Value)
 			}
 		}

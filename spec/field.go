@@ -81,7 +81,7 @@ var table = []Info{
 	{Field: Title, kind: schema.As(schema.Text(), Text), About: "Job title."},
 	{Field: Department, kind: schema.As(schema.Text(), Text), About: "Department."},
 	{Field: Manager, User: true, kind: schema.As(schema.OrEmpty(address()), Text), About: "E-mail address of the manager, who is a user too."},
-	{Field: Division, Access: true, kind: schema.As(schema.Name(), Text), refs: textRef(KindDivision), About: "Division that the user belongs to."},
+	{Field: Division, Access: true, kind: schema.As(schema.Name(), Text), refs: named(KindDivision, func(v Value) []string { return []string{v.Text()} }), About: "Division that the user belongs to."},
 	{Field: PreferredName, kind: schema.As(schema.Text(), Text), About: "Name that colleagues use for the user."},
 	{Field: ACDAutoAnswer, kind: schema.As(schema.Bool(), Bool), About: "Whether ACD calls are answered automatically."},
 	{Field: Certs, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Certifications, as free text."},
@@ -90,13 +90,13 @@ var table = []Info{
 	{Field: Phones, kind: schema.As(phones(), PhoneList), equal: equalAs(samePhones),
 		About: "Phone numbers, one for each media and type. Where an extension is given, the number is not compared, as Genesys Cloud rewrites it."},
 	{Field: Emails, kind: schema.As(emails(), EmailList), About: "Further e-mail addresses, one for each type."},
-	{Field: Locations, kind: schema.As(locations(), LocationList), refs: locationRefs, About: "Where the user works."},
-	{Field: Skills, Access: true, kind: schema.As(schema.Map(schema.Number(0, 5), "{Billing: 4}"), Proficiencies), refs: keyRefs(KindSkill), About: "ACD skills, with a proficiency."},
-	{Field: Languages, Access: true, kind: schema.As(schema.Map(schema.Whole(0, 5), "{Spanish: 5}"), Proficiencies), refs: keyRefs(KindLanguage), About: "ACD languages, with a proficiency."},
+	{Field: Locations, kind: schema.As(locations(), LocationList), refs: named(KindLocation, locationNames), About: "Where the user works."},
+	{Field: Skills, Access: true, kind: schema.As(schema.Map(schema.Number(0, 5), "{Billing: 4}"), Proficiencies), refs: named(KindSkill, keysOf), About: "ACD skills, with a proficiency."},
+	{Field: Languages, Access: true, kind: schema.As(schema.Map(schema.Whole(0, 5), "{Spanish: 5}"), Proficiencies), refs: named(KindLanguage, keysOf), About: "ACD languages, with a proficiency."},
 	{Field: Roles, Access: true, kind: schema.As(roles(), RoleList), refs: roleRefs,
 		About: "Roles. Without divisions, a role is granted in the home division; do not name that one. `divisions: [\"*\"]` means all divisions, future ones too."},
-	{Field: Queues, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: listRefs(KindQueue), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Groups, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: listRefs(KindGroup), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Queues, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindQueue, decoded[[]string]), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Groups, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindGroup, decoded[[]string]), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
 	{Field: Utilization, kind: schema.As(utilization(), UtilizationOf), equal: equalAs(sameUtilization),
 		About: "How many interactions the agent takes at a time. A medium left out has the organization's default."},
 	{Field: Voicemail, kind: schema.As(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},
@@ -212,26 +212,18 @@ type Ref struct {
 // AllDivisions as a division of a role, means all of them, future ones too.
 const AllDivisions = "*"
 
-func textRef(kind Kind) func(Value) []Ref {
-	return func(v Value) []Ref {
-		return refsOf(kind, slices.DeleteFunc([]string{v.Text()}, func(name string) bool { return name == "" }))
-	}
+// named makes the references of a value of which all names are of one kind.
+func named(kind Kind, names func(Value) []string) func(Value) []Ref {
+	return func(v Value) []Ref { return refsOf(kind, names(v)) }
 }
 
-func listRefs(kind Kind) func(Value) []Ref {
-	return func(v Value) []Ref { return refsOf(kind, decoded[[]string](v)) }
-}
+func keysOf(v Value) []string { return slices.Collect(maps.Keys(decoded[map[string]float64](v))) }
 
-func keyRefs(kind Kind) func(Value) []Ref {
-	return func(v Value) []Ref { return refsOf(kind, slices.Collect(maps.Keys(decoded[map[string]float64](v)))) }
-}
-
-func locationRefs(v Value) []Ref {
-	var names []string
+func locationNames(v Value) (names []string) {
 	for _, l := range decoded[[]Location](v) {
 		names = append(names, l.Name)
 	}
-	return refsOf(KindLocation, names)
+	return names
 }
 
 func roleRefs(v Value) []Ref {
@@ -247,7 +239,9 @@ func roleRefs(v Value) []Ref {
 func refsOf(kind Kind, names []string) []Ref {
 	var refs []Ref
 	for _, name := range set(names) {
-		refs = append(refs, Ref{kind, name})
+		if name != "" {
+			refs = append(refs, Ref{kind, name})
+		}
 	}
 	return refs
 }

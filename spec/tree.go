@@ -76,24 +76,18 @@ type Positions []FieldPos
 
 // FieldPos is the position of one field.
 type FieldPos struct {
-	Field        Field
-	File         string
-	Line, Column int32
+	Field Field
+	Pos   Pos
 }
 
 // Of returns where a field was set.
 func (p Positions) Of(f Field) (at Pos, ok bool) {
 	for _, fp := range p {
 		if fp.Field == f {
-			return Pos{File: fp.File, Line: int(fp.Line), Column: int(fp.Column)}, true
+			return fp.Pos, true
 		}
 	}
 	return Pos{}, false
-}
-
-// Add notes where a field was set.
-func (p Positions) Add(f Field, at Pos) Positions {
-	return append(p, FieldPos{f, at.File, int32(at.Line), int32(at.Column)})
 }
 
 // Hash is the SHA-256, in hex, of the user's fields, id and former addresses. If it changes, a user that the API refused

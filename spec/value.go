@@ -190,11 +190,14 @@ func Bool(b bool) Value { return encode(b) }
 // repetition do not count. None is [].
 func Strings(list []string) Value { return encode(set(list)) }
 
-func set(list []string) []string {
-	out := make([]string, 0, len(list))
-	for _, s := range list {
-		out = append(out, strictyaml.Clean(s))
+func set(list []string) []string { return sorted(list, strictyaml.Clean, strings.Compare) }
+
+// sorted cleans items, sorts them, and drops repetitions.
+func sorted[T comparable](list []T, clean func(T) T, compare func(a, b T) int) []T {
+	out := make([]T, 0, len(list))
+	for _, v := range list {
+		out = append(out, clean(v))
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, compare)
 	return slices.Compact(out)
 }
