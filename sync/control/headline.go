@@ -20,7 +20,7 @@ const longestLine = 300
 const (
 	levelOK   = "ok"
 	levelBusy = "busy" // something is being done
-	levelWarn = "warn" // a person should look at it at some time
+	levelWarn = "warn" // a person should review it
 	levelBad  = "bad"  // nothing is applied until a person acts
 )
 
@@ -31,25 +31,25 @@ type Line struct {
 	Text  string `json:"text"`
 }
 
-// Lines says in words how the daemon does, the most important first. There is at least one line.
+// Lines describes the state of the daemon, the most important line first. There is at least one.
 func (s *Status) Lines() []Line {
 	var all []Line
-	say := func(level, topic, format string, args ...any) {
+	add := func(level, topic, format string, args ...any) {
 		all = append(all, Line{level, topic, text.Cut(text.Escape(fmt.Sprintf(format, args...)), longestLine)})
 	}
 	running := s.PID != 0
 	if !running {
-		say(levelWarn, "daemon", "No daemon is running, or it has no socket; this is from the state file")
+		add(levelWarn, "daemon", "No daemon is running, or it has no socket; this is from the state file")
 	}
 	recovers := s.Error != "" && !s.CredentialsDead && s.Progresses()
 	if s.Stuck != "" {
-		say(levelBad, "stuck", "The daemon is stuck: %s", s.Stuck)
+		add(levelBad, "stuck", "The daemon is stuck: %s", s.Stuck)
 	}
 	switch {
 	case s.CredentialsDead:
-		say(levelBad, "credentials", "Nothing was applied %s: the API rejects the credentials (%s)", s.sinceSuccess(), cmp.Or(s.Error, "no details"))
+		add(levelBad, "credentials", "Nothing was applied %s: the API rejects the credentials (%s)", s.sinceSuccess(), cmp.Or(s.Error, "no details"))
 	case s.Error != "" && !recovers:
-		say(levelBad, "error", "Nothing was applied %s: %s", s.sinceSuccess(), s.Error)
+		add(levelBad, "error", "Nothing was applied %s: %s", s.sinceSuccess(), s.Error)
 	}
 	if p := s.Paused; p != nil {
 		by, reason := "", ""
@@ -59,35 +59,35 @@ func (s *Status) Lines() []Line {
 		if p.Reason != "" {
 			reason = " (" + p.Reason + ")"
 		}
-		say(levelWarn, "paused", "Paused%s %s ago%s: passes plan, and change nothing until usersyncd resume", by, text.Duration(s.Now.Sub(p.At)), reason)
+		add(levelWarn, "paused", "Paused%s %s ago%s: passes plan, and change nothing until usersyncd resume", by, text.Duration(s.Now.Sub(p.At)), reason)
 	}
 	if s.Held > 0 {
 		switch {
 		case len(s.Holds) == 0:
-			say(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held))
+			add(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held))
 		case len(s.Holds) == 1 && len(s.Holds[0].Users) == s.Held:
-			say(levelWarn, "held", "%s held: %s", areOf(s.Held), s.Holds[0].Reason)
+			add(levelWarn, "held", "%s held: %s", areOf(s.Held), s.Holds[0].Reason)
 		default:
-			say(levelWarn, "held", "%s held; a person has to review %s", areOf(s.Held), text.Plural(len(s.Holds), "hold"))
+			add(levelWarn, "held", "%s held; review %s", areOf(s.Held), text.Plural(len(s.Holds), "hold"))
 		}
 	}
 	if s.Problems > 0 {
-		say(levelWarn, "problems", "%s in the specs: these users stay as last applied, and no users are removed", text.Plural(s.Problems, "problem"))
+		add(levelWarn, "problems", "%s in the specs: these users stay as last applied, and no users are removed", text.Plural(s.Problems, "problem"))
 	}
 	if s.Dirty {
-		say(levelWarn, "dirty", "The checkout has uncommitted edits: its revision is %s", spec.ShortRevision(s.Revision))
+		add(levelWarn, "dirty", "The checkout has uncommitted edits: its revision is %s", spec.ShortRevision(s.Revision))
 	}
 	if n := s.Failed + s.Quarantined; n > 0 {
-		say(levelWarn, "failed", "%s not in sync because the API rejected the change; each is retried", areOf(n))
+		add(levelWarn, "failed", "%s not in sync because the API rejected the change; each is retried", areOf(n))
 	}
 	if s.Contested > 0 {
-		say(levelWarn, "contested", "Somebody else keeps changing %s back: see the notes", text.Plural(s.Contested, "field"))
+		add(levelWarn, "contested", "Somebody else keeps changing %s back: see the notes", text.Plural(s.Contested, "field"))
 	}
 	if s.Settings != "" {
-		say(levelWarn, "settings", "The new configuration is invalid, and the previous one is in use; fix it, then reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
+		add(levelWarn, "settings", "The new configuration is invalid, and the previous one is in use; fix it, then reload (SIGHUP): %s", strings.TrimSuffix(s.Settings, "."))
 	}
 	if s.Watch.Mode == "polling" {
-		say(levelWarn, "polling", "The checkout is polled for changes: %s", cmp.Or(s.Watch.Reason, "it sends no events"))
+		add(levelWarn, "polling", "The checkout is polled for changes: %s", cmp.Or(s.Watch.Reason, "it sends no events"))
 	}
 	switch {
 	case s.Phase == usersync.PhaseApply && s.Pending > 0:
@@ -99,21 +99,21 @@ func (s *Status) Lines() []Line {
 		if s.RollbackOf != "" {
 			verb = "Rolling back"
 		}
-		say(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, left)
+		add(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, left)
 	case running && s.Success.IsZero() && s.Error == "" && s.Stuck == "":
-		say(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, usersync.PhaseIdle))
+		add(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, usersync.PhaseIdle))
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
-		say(levelBusy, "pending", "%s to be changed", areOf(s.Pending))
+		add(levelBusy, "pending", "%s to be changed", areOf(s.Pending))
 	}
 	if recovers {
-		say(levelBusy, "error", "A pass is under way; the previous one failed: %s", s.Error)
+		add(levelBusy, "error", "A pass is under way; the previous one failed: %s", s.Error)
 	}
 	if s.Deferred > 0 {
 		opens := "" // not known
 		if !s.Opens.IsZero() {
 			opens = ", until " + window.Format(s.Opens)
 		}
-		say(levelOK, "deferred", "%s for a change window%s", text.Count(s.Deferred, "user waits", "users wait"), opens)
+		add(levelOK, "deferred", "%s for a change window%s", text.Count(s.Deferred, "user waits", "users wait"), opens)
 	}
 	switch rest := s.Users - s.InSync; {
 	case !running && (s.Users == 0 || s.Quarantined > 0): // nothing is known of them
@@ -122,7 +122,7 @@ func (s *Status) Lines() []Line {
 		if s.Applied != nil && spec.IsDirty(s.Applied.Revision) {
 			edits = ", with uncommitted edits"
 		}
-		say(levelOK, "insync", "After the last pass all %d users were in sync%s", s.Users, edits)
+		add(levelOK, "insync", "After the last pass all %d users were in sync%s", s.Users, edits)
 	case s.Success.IsZero(): // nor is it known
 	case rest > 0:
 		level, skipped := levelOK, ""
@@ -132,14 +132,14 @@ func (s *Status) Lines() []Line {
 		if s.Skipped > 0 {
 			skipped = fmt.Sprintf("; %s skipped: see the plan", areOf(s.Skipped))
 		}
-		say(level, "insync", "%d of %s in sync%s", s.InSync, areOf(s.Users), skipped)
+		add(level, "insync", "%d of %s in sync%s", s.InSync, areOf(s.Users), skipped)
 	case s.Problems > 0 || recovers: // not all is known
 	case s.Users == 0:
-		say(levelOK, "insync", "No users are declared")
+		add(levelOK, "insync", "No users are declared")
 	case s.Users == 1:
-		say(levelOK, "insync", "The one user is in sync")
+		add(levelOK, "insync", "The one user is in sync")
 	default:
-		say(levelOK, "insync", "All %d users are in sync", s.Users)
+		add(levelOK, "insync", "All %d users are in sync", s.Users)
 	}
 	rank := map[string]int{levelBad: 0, levelWarn: 1, levelBusy: 2, levelOK: 3}
 	slices.SortStableFunc(all, func(a, b Line) int { return rank[a.Level] - rank[b.Level] })

@@ -28,7 +28,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Stuck, s.Error = "no step for 2 minutes", "x" }, "bad", "The daemon is stuck: no step for 2 minutes", 2},
 		{func(s *Status) { s.Paused = &state.Pause{At: now.Add(-time.Minute), By: "ana", Reason: "migration"} }, "warn", "Paused by ana 60 seconds ago (migration): passes plan, and change nothing until usersyncd resume", 1},
 		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held: 3 removals are too many", 1},
-		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; a person has to review 1 hold", 1},
+		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; review 1 hold", 1},
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 1},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and no users are removed", 1},
 		{func(s *Status) { s.Dirty, s.Revision = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",

@@ -21,7 +21,7 @@ func Serve(ctx context.Context, server *http.Server, l net.Listener, grace time.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if server.Shutdown(ending) != nil {
-		_ = server.Close() // whoever has not ended by then is cut off
+		_ = server.Close() // open connections are cut
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err

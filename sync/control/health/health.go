@@ -1,5 +1,5 @@
-// Package health judges whether the daemon makes progress and does its job, and tells that to service managers and to
-// Prometheus: /livez, /readyz and /metrics.
+// Package health judges whether the daemon makes progress and does its job, for service managers and for Prometheus: /livez,
+// /readyz and /metrics.
 package health
 
 import (
@@ -28,7 +28,7 @@ const (
 	longestGate = 10 * time.Minute
 )
 
-// Limits say when the daemon still counts as ready. The zero value is the strictest: nobody may be held or in
+// Limits say when the daemon still counts as ready. The zero value is the strictest: no user may be held or in
 // quarantine, and a pass must succeed every three minutes.
 type Limits struct {
 	Interval       time.Duration // how often a pass is made when nothing happens: --resync-interval; 0 is a minute
@@ -98,7 +98,7 @@ func checkPasses(s control.Status, l Limits, now time.Time) (err, note string) {
 	if s.Phase == usersync.PhaseApply || s.Phase == usersync.PhaseRead {
 		timeout = max(applyTimeout, l.overdue())
 	}
-	// That the next request would be a probe is also said of a limiter that nobody asks.
+	// An idle limiter has the reason probe, too.
 	if s.Limiter.Gate > 0 || s.Limiter.Reason == "probe" && s.Limiter.InFlight > 0 {
 		timeout += longestGate
 	}
@@ -108,7 +108,7 @@ func checkPasses(s control.Status, l Limits, now time.Time) (err, note string) {
 	return "", activity(s)
 }
 
-// activity says what the loop is doing.
+// activity describes what the loop is doing.
 func activity(s control.Status) string {
 	text := "between two passes"
 	switch s.Phase {
@@ -127,7 +127,7 @@ func activity(s control.Status) string {
 	return text
 }
 
-// failure says why the last pass ended early, as far as it can be said without quoting.
+// failure explains why the last pass failed, without quoting its error.
 func failure(s control.Status) string {
 	switch {
 	case s.CredentialsDead:
@@ -144,13 +144,13 @@ func gate(s control.Status) string {
 	return (time.Duration(s.Limiter.Gate * float64(time.Second))).Round(time.Second).String()
 }
 
-// Handlers returns what answers /livez, /readyz and /metrics, by path.
+// Handlers returns the handlers of /livez, /readyz and /metrics, by path.
 //
-// /livez and /readyz answer 200, or 503 with one reason per line; with ?verbose /readyz lists every check, as Kubernetes
+// /livez and /readyz respond 200, or 503 with one reason per line; with ?verbose /readyz lists every check, as Kubernetes
 // does. /livez fails if the process must be restarted: not because the API is down, or rejects something, as a restart
 // does not help then.
 func Handlers(src control.Source, limits func() Limits) map[string]http.Handler {
-	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	probe := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		all, verbose := checks(src.Status(), limits(), time.Now()), r.URL.Query().Has("verbose")
 		if r.URL.Path == "/livez" {
 			all, verbose = all[:1], false
@@ -163,13 +163,13 @@ func Handlers(src control.Source, limits func() Limits) map[string]http.Handler 
 		if !ok {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_, _ = io.WriteString(w, body) // who has hung up does not read it
+		_, _ = io.WriteString(w, body) // the client may be gone
 	})
 	metrics := promhttp.HandlerFor(newRegistry(src, limits), promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
-	return map[string]http.Handler{"/livez": answer, "/readyz": answer, "/metrics": metrics}
+	return map[string]http.Handler{"/livez": probe, "/readyz": probe, "/metrics": metrics}
 }
 
-// report returns whether all checks pass, and the answer of /readyz.
+// report returns whether all checks pass, and the body of the response.
 func report(all []check, verbose bool) (ok bool, body string) {
 	var listed, errs, notes strings.Builder
 	for _, c := range all {

@@ -21,18 +21,18 @@ const (
 	workerTimeout = 5 * time.Minute
 )
 
-// A Judge tells whether the loop and its workers make progress. There is one: the watchdog, /livez, /readyz and the
-// metrics go by [control.Status.Stuck], which is what it says.
+// A Judge decides whether the loop and its workers make progress. There is one of them: the watchdog, /livez, /readyz and the
+// metrics use [control.Status.Stuck], which has its decision.
 type Judge struct {
 	RetryMaxWait time.Duration // between two tries of a request
 
 	mu     sync.Mutex
-	seen   aimd.Stats // of the limiter, when it was last asked
+	seen   aimd.Stats // of the limiter, at the last call
 	worked time.Time  // when the workers were last seen to work
 }
 
-// Stuck says who has made no progress for too long; "" if nobody. It has to be asked every few seconds: from what has
-// changed since it was asked before it sees that the workers work.
+// Stuck returns what has made no progress for too long; "" if all does. It has to be called every few seconds: that requests
+// were sent or answered since the last call shows that the workers work.
 func (j *Judge) Stuck(st usersync.Status, limiter aimd.Stats, now time.Time) string {
 	step, work := now.Sub(st.Beat), now.Sub(j.lastWork(st, limiter, now))
 	if st.Beat.IsZero() { // it is about to begin

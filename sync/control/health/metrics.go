@@ -12,7 +12,7 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// maxScrapes is how many scrapes are answered at the same time; more get 503.
+// maxScrapes is how many scrapes are served at the same time; more get 503.
 const maxScrapes = 4
 
 // newRegistry has the daemon's own metrics and those of the process. No library adds to it, as one could to the default
@@ -24,7 +24,7 @@ func newRegistry(src control.Source, limits func() Limits) *prometheus.Registry 
 	return r
 }
 
-// A collector makes metrics of one Status for each scrape: they cannot differ from what "usersyncd status" says.
+// A collector makes metrics of one Status for each scrape: they cannot differ from "usersyncd status".
 type collector struct {
 	src    control.Source
 	limits func() Limits
@@ -57,7 +57,7 @@ func (e exporter) send(kind prometheus.ValueType, name, help string, value float
 	}
 	desc := prometheus.NewDesc(name, help, names, nil)
 	metric, err := prometheus.NewConstMetric(desc, kind, value, values...)
-	if err != nil { // a label that is not UTF-8: the scrape says so, and has the rest
+	if err != nil { // a label that is not UTF-8: the scrape reports it, and has the rest
 		metric = prometheus.NewInvalidMetric(desc, err)
 	}
 	e <- metric

@@ -65,7 +65,7 @@ func (m Message) finish() Message {
 	return m
 }
 
-// from says which installation sends it.
+// from names the installation that sends it.
 func (m Message) from() string {
 	var revision string
 	if m.Revision != "" {

@@ -8,7 +8,7 @@ import (
 )
 
 // render writes a message in a format. Foreign text goes where the receiver reads no markup: rich_text of
-// Slack, RichTextBlock of Teams. So a name with *, [ or <!channel> in it is shown as it is, and nobody is called.
+// Slack, RichTextBlock of Teams. So a name with *, [ or <!channel> in it is shown as it is, and mentions nobody.
 func render(m Message, f Format) ([]byte, error) {
 	var v any = m
 	switch f {

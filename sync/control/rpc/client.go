@@ -51,7 +51,7 @@ func (c *Client) Status(ctx context.Context) (control.Status, error) {
 	return call[control.Status](ctx, c, "status", nil)
 }
 
-// Explain returns what there is to say about the user with an address.
+// Explain explains the state of the user with an address.
 func (c *Client) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
 	return call[*usersync.Explanation](ctx, c, "explain", email)
 }
@@ -115,12 +115,12 @@ func call[R any](ctx context.Context, c *Client, method string, args any) (R, er
 	return r.Result, nil
 }
 
-// noResponse says why there is no complete response of a daemon that was there when the client was made.
+// noResponse explains a missing or incomplete response of a daemon that was there when the client was made.
 func (c *Client) noResponse(err error) error {
 	for _, cut := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNREFUSED, fs.ErrNotExist} {
 		if errors.Is(err, cut) {
 			err = ErrEnded
 		}
 	}
-	return fmt.Errorf("ask the daemon on %s: %w", c.path, err)
+	return fmt.Errorf("call the daemon on %s: %w", c.path, err)
 }

@@ -13,7 +13,7 @@ import (
 
 // Why a command was not carried out, for errors.Is.
 var (
-	// ErrNoDaemon is returned by Dial when nobody listens on the socket.
+	// ErrNoDaemon is returned by Dial when no daemon listens on the socket.
 	ErrNoDaemon = errors.New("no usersyncd daemon listens")
 	// ErrRunning is returned by ListenSocket when another daemon answers on the socket.
 	ErrRunning = errors.New("another usersyncd daemon listens")
@@ -31,7 +31,7 @@ var (
 	ErrPaused = errors.New("a pause ended the rollback")
 )
 
-// kinds are the errors that a client can act on, in the order in which they are looked for: an error may be several.
+// kinds are the errors that a client can act on, in order of precedence: an error may be several.
 func kinds() []error {
 	return []error{
 		ErrRollbackUnderWay, ErrPaused, ErrNotHeld, usersync.ErrNothingToRollBack, usersync.ErrNoNetChange, usersync.ErrPlanChanged,
@@ -50,7 +50,7 @@ func newRemoteError(err error) *remoteError {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, context.Canceled) { // who asked has gone and hears nothing, or the daemon stops
+	if errors.Is(err, context.Canceled) { // the client is gone, or the daemon stops
 		err = ErrStopping
 	}
 	e := &remoteError{Message: err.Error()}

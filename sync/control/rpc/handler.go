@@ -1,5 +1,5 @@
 // Package rpc is the daemon's local API: HTTP on a unix socket, between one version of the program and itself. ../README.md
-// says what may be relied on.
+// says which of its outputs are stable.
 package rpc
 
 import (
@@ -23,29 +23,29 @@ const (
 	routes    = "/v1/"   // before the name of a method
 )
 
-// Daemon is what the socket's commands are carried out by. Its methods are safe for concurrent use.
+// Daemon is what the socket serves. Its methods are safe for concurrent use.
 type Daemon interface {
 	control.Source
 
-	// Explain says what there is to say about the user with an address.
+	// Explain explains the state of the user with an address.
 	Explain(ctx context.Context, email string) (*usersync.Explanation, error)
 
-	// Sync makes a pass as soon as the one under way has ended, and returns what it did. With refresh it reads
-	// the organization first, however recent the last reading is.
+	// Sync makes a pass as soon as the one under way has ended, and returns its result. With refresh it reads the
+	// organization first, however recent the last reading is.
 	Sync(ctx context.Context, refresh bool) (*usersync.Result, error)
 
-	// Pause makes the passes look and change nothing, until Resume. One that is under way ends once what is
-	// in flight has come back. It outlasts a restart.
+	// Pause makes passes plan, and change nothing until Resume, also after a restart. The pass under way ends when the
+	// requests in flight have come back.
 	Pause(by, reason string) error
 
 	// Resume ends a pause, and reports whether there was one.
 	Resume(by string) (bool, error)
 
-	// Release lets through what is held under an id. ErrNotHeld says that nothing is.
+	// Release releases what is held under an id, or returns ErrNotHeld.
 	Release(by, id string) (plan.Hold, error)
 
-	// Rollback is Reconciler.Rollback, between two passes. Once it is agreed to, it waits for none.
-	Rollback(ctx context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error)
+	// Rollback is Reconciler.Rollback, between two passes. A confirmed one, with the id of its plan, waits for no pass.
+	Rollback(ctx context.Context, rollback plan.Rollback, planID, by string) (*usersync.Result, error)
 }
 
 // rollbackArgs are those of the method rollback. Most methods have one argument or none.
@@ -107,6 +107,6 @@ func handle[A, R any](mux *http.ServeMux, log *slog.Logger, method string, call 
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(data) // who asked may be gone
+		_, _ = w.Write(data) // the client may be gone
 	})
 }

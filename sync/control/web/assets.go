@@ -57,7 +57,7 @@ func (a *assets) page(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.index))
 }
 
-// serve serves a file below /assets/. A browser may keep it for ever if it asked for this build's.
+// serve serves a file below /assets/. A browser may keep it if its address has this build.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	contentType, known := contentTypes[path.Ext(r.URL.Path)]
 	content, err := embedded.ReadFile("assets/" + r.URL.Path)

@@ -74,7 +74,7 @@ func bareHost(s string) (string, bool) {
 	return s, true
 }
 
-// refuse says which setting allows a name. The name is foreign: it is quoted.
+// refuse names the setting that allows a name. The name is foreign: it is quoted.
 func (h hosts) refuse(w http.ResponseWriter, r *http.Request) {
 	text := fmt.Sprintf("this is usersyncd, and %q is not one of its host names.\n", r.Host)
 	if bare, ok := requested(r); ok {

@@ -31,7 +31,7 @@ const (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// Options say where and what to serve over TCP.
+// Options are the address of a listener, and what it serves.
 type Options struct {
 	Address string   // host:port, as in --listen
 	Hosts   []string // further host names of requests, as in --listen-hosts
@@ -40,7 +40,7 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// A Listener serves the status page and what is mounted. It answers GET and HEAD alone, and changes nothing.
+// A Listener serves the status page and what is mounted. It allows only GET and HEAD, and changes nothing.
 type Listener struct {
 	source  control.Source
 	log     *slog.Logger
@@ -173,10 +173,10 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (l *Listener) reply(w http.ResponseWriter, v any, marshal func(any) ([]byte, error)) {
 	body, err := marshal(v)
 	if err != nil {
-		l.log.Error("status page: cannot write an answer as JSON", "error", err)
+		l.log.Error("status page: cannot write a response as JSON", "error", err)
 		http.Error(w, "internal error: see the log", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(append(body, '\n')) // who asked may be gone
+	_, _ = w.Write(append(body, '\n')) // the client may be gone
 }

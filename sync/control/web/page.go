@@ -17,7 +17,7 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// How much one answer holds: a page has to stay small in an organization of 50,000 users.
+// Limits of one response: a page has to stay small in an organization of 50,000 users.
 const (
 	shownChanges  = 200
 	shownEvents   = 50
@@ -49,15 +49,15 @@ func newPageStatus(s control.Status) pageStatus {
 		p.Holds = append(p.Holds, pageHold{h, count})
 	}
 	p.Specs, p.Failures, p.Notes = first(s.Specs, shownList), first(s.Failures, shownList), first(s.Notes, shownList)
-	p.Contests = nil // the notes say it
+	p.Contests = nil // they are among the notes
 	return p
 }
 
 // first returns a list also if there is none.
 func first[T any](all []T, n int) []T { return append([]T{}, all[:min(len(all), n)]...) }
 
-// marshal writes JSON for the page. Every text in it is fit to be shown: printable, and not too long. What somebody writes
-// into a title must not make the page unreadable.
+// marshal writes JSON for the page, in which every text is printable and not too long. A title with control characters must
+// not make the page unreadable.
 func marshal(v any) ([]byte, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -206,7 +206,7 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	// One more than asked for tells whether there are more.
+	// One more than requested shows whether there are more.
 	events, err := l.source.History(state.Query{Limit: limit + 1})
 	if err != nil {
 		l.log.Error("status page: cannot read the history", "error", err)
@@ -216,7 +216,7 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 	out := struct {
 		More   bool        `json:"more"`
 		Limit  int         `json:"limit"`
-		Most   int         `json:"most"` // that can be asked for
+		Most   int         `json:"most"` // that can be requested
 		Events []pageEvent `json:"events"`
 	}{More: len(events) > limit, Limit: limit, Most: mostEvents, Events: []pageEvent{}}
 	for i := range first(events, limit) {

@@ -1,8 +1,8 @@
-// Package daemon makes passes until it is told to stop: when the checkout may have changed, at intervals, when a user
-// leaves quarantine, and when somebody asks.
+// Package daemon makes passes until it is stopped: when the checkout may have changed, at intervals, when a user leaves
+// quarantine, and on request.
 //
 // One goroutine, the loop, makes the passes and whatever must not run beside one: commands that write, rollbacks and
-// reloads. All others ask it through a channel. What comes in while a pass is under way interrupts that pass.
+// reloads. Other goroutines send it requests through a channel. What comes in while a pass is under way interrupts that pass.
 package daemon
 
 import (
@@ -95,7 +95,7 @@ func New(o Options) (*Daemon, error) {
 // Run makes passes until ctx ends, and returns when what is in flight has come back. A signal on hup asks for a reload.
 func (d *Daemon) Run(ctx context.Context, hup <-chan os.Signal) error {
 	group, ctx := errgroup.WithContext(ctx)
-	if err := cmp.Or(d.startNotifier(ctx, group), d.serveHTTP(ctx, group)); err != nil { // whoever has configured them relies on them
+	if err := cmp.Or(d.startNotifier(ctx, group), d.serveHTTP(ctx, group)); err != nil { // they are configured, so that users rely on them
 		group.Go(func() error { return err })
 		return group.Wait()
 	}

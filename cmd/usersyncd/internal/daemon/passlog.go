@@ -17,7 +17,7 @@ const (
 	// A pull takes seconds. A checkout that is changing for longer has an open merge, or the lock of a git that was killed,
 	// and a person has to end that.
 	checkoutBusyAlarm = 5 * time.Minute
-	// It is looked at again at least so often.
+	// It is scanned again at least so often.
 	maxCheckoutBackoff = time.Minute
 )
 

@@ -22,7 +22,7 @@ func notifySystemd(state string) { _, _ = sd.SdNotify(false, state) }
 // notifyReloading announces a reload. systemd before 253 ignores the time.
 func notifyReloading() { notifySystemd(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec()) }
 
-// supervise tells systemd how the daemon is until ctx ends. It says READY when the specs were read for the first time, and
+// supervise reports to systemd until ctx ends. It sends READY when the specs were read for the first time, and
 // not only when they were applied, which may take an hour of rate limit.
 func (d *Daemon) supervise(ctx context.Context) error {
 	watchdog, err := sd.SdWatchdogEnabled(false)
