@@ -163,7 +163,7 @@ func (c *Controller) clamp(now time.Time) time.Time {
 
 func (c *Controller) needsProbe(now time.Time) bool { return c.unproven || c.win.over(now) }
 
-// land removes seq from the requests in flight.
+// removeFlight removes seq from the requests in flight.
 func (c *Controller) removeFlight(seq uint64) (f flight, ok bool) {
 	for i := range c.flights {
 		if c.flights[i].seq == seq {

@@ -12,8 +12,8 @@
 //   - The pace: what the headers allow. The rest of the budget over the rest of the window, minus what other clients of
 //     the token may need.
 //
-// The headers raise the rate in one case only: while they show a budget, and no 429 contradicted them in the last ten
-// minutes, slow start raises the rate with every answer. If all remaining work fits into the budget, it is not paced but
+// In one case the headers allow more than experience: while they show a budget, and no 429 contradicted them in the last
+// ten minutes, slow start raises the speed with every answer. If all remaining work fits into the budget, it is not paced but
 // rushed.
 //
 // Without headers the limiter uses slow start until the first 429, whose Retry-After reveals the window. From then on
@@ -39,7 +39,7 @@
 //	           |   v                    | Retry-After            v
 //	           GATED <------------------'                      PROBE
 //	           |
-//	           '---> PARKED, if the pause is longer than RetryAfterCap
+//	           '---> PARKED, if the pause is longer than RetryAfterCap, or all probes of ten minutes are refused
 //
 // OPEN goes back to PROBE too when its window ends, as nothing is known of the next one.
 //
@@ -56,15 +56,15 @@
 //     they used in the window before, or will at their speed in this one, but no more than half, and less towards the end
 //     of the window if they stay away. [Config].Reserve is left in any case.
 //   - Rush: the remaining work is sent at the rate, not at the pace, because it fits into the window.
-//   - Parked: the gate is longer than [RetryAfterCap]. Acquire then returns [ErrParked] instead of waiting.
+//   - Parked: the gate is longer than [RetryAfterCap], or all probes of ten minutes were refused. Acquire then returns [ErrParked] instead of waiting.
 //   - Ticket: the permission to send one request. It is returned with the answer.
 //   - Memory: what a restart need not find out again: a rate that was cut, the window, whether the headers can be
 //     trusted, and the gate.
 //
 // # Usage
 //
-// [Controller] is the algorithm for one token. It is given the time and has no other input, so that tests play hours of
-// throttling in milliseconds. [Pool] spreads one queue over the controllers of several tokens, and [Dispatcher] makes a
+// [Controller] is the algorithm for one token. It has no clock and does no I/O: the time and the answers are passed in, so
+// that tests play hours of throttling in milliseconds. [Pool] spreads one queue over the controllers of several tokens, and [Dispatcher] makes a
 // pool usable by concurrent callers:
 //
 //	ticket, token, err := d.Acquire(ctx)
@@ -78,7 +78,7 @@
 //
 // The README in this folder compares the limiter with others, in simulated hours.
 //
-// # Limits
+// # Limitations
 //
 //   - [golang.org/x/time/rate] is used with a burst of one, and only by AllowN, SetLimitAt and TokensAt with an explicit
 //     time. Its Wait and Reserve promise a moment that a later SetLimit does not change, SetLimit(0) stops a waiter

@@ -12,7 +12,7 @@ type Reason string
 
 // The reasons, from the strongest.
 const (
-	Parked    Reason = "parked"    // the gate is longer than RetryAfterCap
+	Parked    Reason = "parked"    // a pause that is too long to wait for; see ErrParked
 	Gate      Reason = "gate"      // Retry-After, or the backoff without one
 	Probe     Reason = "probe"     // a probe has no answer yet, or is next
 	InFlight  Reason = "inflight"  // too many requests without an answer

@@ -1,8 +1,9 @@
 // Package daemon makes passes until it is stopped: when the checkout may have changed, at intervals, when a user leaves
 // quarantine, and on request.
 //
-// One goroutine, the loop, makes the passes and whatever must not run beside one: commands that write, rollbacks and
-// reloads. Other goroutines send it requests through a channel. What comes in while a pass is under way interrupts that pass.
+// One goroutine, the loop, makes the passes and what must not run beside one: rollbacks and reloads. Requests for these, and
+// for a pass, reach it through a channel. Pause, resume and release write the state file themselves. Any of them interrupts
+// the pass that is running.
 package daemon
 
 import (
@@ -73,7 +74,7 @@ type Daemon struct {
 	wake      chan struct{} // a reason to make a pass; holds one
 	rollbacks rollbacks
 
-	// What follows is the loop's.
+	// Owned by the loop; during a pass, the first two by watchRequests.
 	reloadRequested bool
 	received        []command // and not yet run
 	waiting         []command // for the result of the next pass
@@ -121,11 +122,11 @@ func (d *Daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		d.SaveLimiter() // before anything can kill it, if the API asks for a long pause
+		d.SaveLimiter() // a crash must not lose the pause that the API may have asked for
 		if errors.Is(err, usersync.ErrInterrupted) {
 			d.passes.interrupted(res, err)
 			d.handleRequests(ctx)
-			continue // who waits gets the result of the next pass, which knows why
+			continue // waiting commands get the result of the next pass
 		}
 		for _, c := range d.waiting {
 			c.reply <- reply{res, err}
@@ -197,13 +198,14 @@ func (d *Daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Resu
 	}
 	if d.Reconciler.Status().Refresh.After(began) {
 		for i := range d.waiting {
-			d.waiting[i].refresh = false // it was read, if the next pass has to go on with it
+			d.waiting[i].refresh = false // done; the next pass, if this one was interrupted, need not refresh again
 		}
 	}
 	return res, err
 }
 
-// idle waits for the next reason to make a pass, and shows meanwhile that the loop is alive.
+// idle waits for the next reason to make a pass, handles the requests that need none, and shows meanwhile that the loop is
+// alive.
 func (d *Daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) error {
 	if d.next.Store(0); !next.IsZero() {
 		d.next.Store(next.Unix())

@@ -8,7 +8,7 @@ import (
 	usersync "usersyncd/sync"
 )
 
-// interruptInterval is how often it is tried to interrupt a pass that is about to begin.
+// interruptInterval is between two attempts to interrupt a pass that is about to begin.
 const interruptInterval = 10 * time.Millisecond
 
 // A command is work for the loop.
