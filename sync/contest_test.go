@@ -231,7 +231,7 @@ func TestContestedInTheMiddleOfAPass(t *testing.T) {
 	})
 }
 
-// A person who undoes a commit is no other program.
+// A rollback is no other program.
 func TestARollbackIsNoRepair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, email := fighting(t)

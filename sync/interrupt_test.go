@@ -279,8 +279,8 @@ func TestAPauseWhileARollbackReads(t *testing.T) {
 		w.declareAll("title: Right")
 		w.pass()
 		w.declareAll("title: Bad")
-		undo := plan.Rollback{Revision: w.pass().Revision}
-		dry, err := w.Rollback(t.Context(), undo, "", "")
+		rb := plan.Rollback{Revision: w.pass().Revision}
+		dry, err := w.Rollback(t.Context(), rb, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,12 +291,12 @@ func TestAPauseWhileARollbackReads(t *testing.T) {
 			}
 			w.Interrupt("somebody has paused it")
 		})
-		_, err = w.Rollback(t.Context(), undo, dry.Plan, "me")
+		_, err = w.Rollback(t.Context(), rb, dry.Plan, "me")
 		meta, failed := w.Store.Meta()
 		if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || meta.Pause == nil || meta.Pause.Reason != "incident" || meta.Applied.RolledBack {
 			t.Errorf("%v; pause %+v, applied %+v, %v", err, meta.Pause, meta.Applied, failed)
 		}
-		if _, err := w.Rollback(t.Context(), undo, dry.Plan, "me"); !errors.Is(err, usersync.ErrInterrupted) {
+		if _, err := w.Rollback(t.Context(), rb, dry.Plan, "me"); !errors.Is(err, usersync.ErrInterrupted) {
 			t.Errorf("a rollback that was asked for before the pause: %v", err)
 		}
 	})

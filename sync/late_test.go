@@ -198,7 +198,7 @@ func TestExportWithARebuiltStateFile(t *testing.T) {
 }
 
 // A plan and a rollback straight after a pass go by what it wrote, and not by what is read late: the one finds nothing
-// to do, and the other all that is to be undone.
+// to do, and the other all that is to be rolled back.
 func TestPlanAndRollbackStraightAfterAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, late())
@@ -218,7 +218,7 @@ func TestPlanAndRollbackStraightAfterAPass(t *testing.T) {
 			t.Errorf("explained: %s", got)
 		}
 		if res := w.rollback(plan.Rollback{Revision: done.Revision}); res.Applied != 1 || res.Skipped != 0 {
-			t.Errorf("undone: %s", show(res))
+			t.Errorf("rolled back: %s", show(res))
 		}
 		time.Sleep(time.Hour)
 		if got := w.access(old.Email); got != "Employee, Complaints" {
@@ -257,6 +257,29 @@ func TestReadAgainInTheMiddleOfAPass(t *testing.T) {
 		}
 		if got := w.sim.NameOf(sim.Division, w.user(u.Email).Division); got != "EMEA" {
 			t.Errorf("the user is in %s", got)
+		}
+	})
+}
+
+// A new user is known while no listing shows it, though it is no longer managed: declared again, it has what usersyncd wrote.
+func TestANewUserThatIsDeclaredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 1, Full: true, ReadLag: 11 * time.Second, GrantLag: 31 * time.Second})
+		w.write("ana.yaml", "email: %s\n", w.sim.Users()[0].Email)
+		for _, spec := range []string{"roles: [Employee]", "", "roles: []"} {
+			if spec == "" {
+				w.remove("new.yaml")
+			} else {
+				w.write("new.yaml", "email: new@example.com\nname: New\n%s\n", spec)
+			}
+			if res, err := w.once(); err != nil || res.Failed > 0 {
+				t.Fatalf("%q: %v\n%s", spec, err, show(res))
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		if roles := w.under(w.user("new@example.com"))["roles"]; roles != "[]" {
+			t.Errorf("roles are %s, declared []", roles)
 		}
 	})
 }

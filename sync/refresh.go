@@ -143,10 +143,12 @@ func (o *observer) checkUnlisted(ctx context.Context, snap *state.Snapshot, fiel
 	}
 	for _, id := range slices.Sorted(maps.Keys(snap.Users)) {
 		u := snap.Users[id]
-		if listed[id] || u.Deleted() && u.Applied == nil && (u.Declared.Key != "" || u.Removed != "") {
-			continue // no listing shows deleted users
-		}
-		if u.Applied != nil {
+		switch {
+		case listed[id], u.Applied == nil && isNew(u): // of what was written to the latter, no reading is reliable
+			continue
+		case u.Applied == nil && u.Deleted() && (u.Declared.Key != "" || u.Removed != ""): // no listing shows deleted users
+			continue
+		case u.Applied != nil:
 			at := time.Now()
 			now, err := o.Directory.Get(ctx, id, o.listable(fields)...)
 			switch {

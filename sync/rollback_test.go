@@ -16,14 +16,14 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// rollback plans an undo, agrees to the plan and carries it out.
-func (w *world) rollback(undo plan.Rollback) *usersync.Result {
+// rollback plans a rollback, agrees to the plan and carries it out.
+func (w *world) rollback(rb plan.Rollback) *usersync.Result {
 	w.Helper()
-	dry, err := w.Rollback(context.Background(), undo, "", "")
+	dry, err := w.Rollback(context.Background(), rb, "", "")
 	if err != nil {
 		w.Fatal(err)
 	}
-	res, err := w.Rollback(context.Background(), undo, dry.Plan, "the test")
+	res, err := w.Rollback(context.Background(), rb, dry.Plan, "the test")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -51,16 +51,16 @@ func TestRollbackOfABadCommit(t *testing.T) {
 		}
 		w.sim.Edit(us[5].Email, func(u *sim.User) { u.Title = "Another field" })
 
-		undo := plan.Rollback{Revision: bad.Revision[:12]}
+		rb := plan.Rollback{Revision: bad.Revision[:12]}
 		w.sim.ResetLedger()
-		dry, err := w.Rollback(context.Background(), undo, "", "")
+		dry, err := w.Rollback(context.Background(), rb, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if n := w.writes(); len(n) > 0 || !dry.DryRun || dry.Pending != 295 || dry.Skipped != 5 {
 			t.Errorf("the plan wrote %v; pending %d, skipped %d:\n%s", n, dry.Pending, dry.Skipped, show(dry))
 		}
-		res, err := w.Rollback(context.Background(), undo, dry.Plan, "the test")
+		res, err := w.Rollback(context.Background(), rb, dry.Plan, "the test")
 		if err != nil || res.Applied != 295 || res.Skipped != 5 {
 			t.Fatalf("%v; applied %d, skipped %d:\n%s", err, res.Applied, res.Skipped, show(res))
 		}
@@ -96,8 +96,8 @@ func TestRollbackOfABadCommit(t *testing.T) {
 			t.Errorf("reverted and resumed, a pass applied %d:\n%s", res.Applied, show(res))
 		}
 		w.settled()
-		if again, err := w.Rollback(context.Background(), undo, "", ""); err != nil || again.Pending > 0 {
-			t.Errorf("undone twice: %v\n%s", err, show(again))
+		if again, err := w.Rollback(context.Background(), rb, "", ""); err != nil || again.Pending > 0 {
+			t.Errorf("rolled back twice: %v\n%s", err, show(again))
 		}
 	})
 }
@@ -146,7 +146,7 @@ func TestRollbackSince(t *testing.T) {
 	})
 }
 
-// What is to be undone is agreed to as a plan. Another one is not carried out.
+// What is to be rolled back is agreed to as a plan. Another one is not carried out.
 func TestRollbackAgreed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
@@ -154,14 +154,14 @@ func TestRollbackAgreed(t *testing.T) {
 		w.pass()
 		w.declareAll("title: Two")
 		bad := w.pass()
-		undo := plan.Rollback{Revision: bad.Revision}
-		dry, err := w.Rollback(context.Background(), undo, "", "")
+		rb := plan.Rollback{Revision: bad.Revision}
+		dry, err := w.Rollback(context.Background(), rb, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.sim.Edit(w.sim.Users()[0].Email, func(u *sim.User) { u.Title = "By hand" })
 		w.sim.ResetLedger()
-		if _, err := w.Rollback(context.Background(), undo, dry.Plan, ""); !errors.Is(err, usersync.ErrPlanChanged) {
+		if _, err := w.Rollback(context.Background(), rb, dry.Plan, ""); !errors.Is(err, usersync.ErrPlanChanged) {
 			t.Errorf("it was carried out with another plan: %v", err)
 		}
 		if n := w.writes(); len(n) > 0 {
@@ -169,7 +169,7 @@ func TestRollbackAgreed(t *testing.T) {
 		}
 		for _, revision := range []string{"ab", "ffffffffff"} {
 			if _, err := w.Rollback(context.Background(), plan.Rollback{Revision: revision}, "", ""); err == nil {
-				t.Errorf("revision %q was undone", revision)
+				t.Errorf("revision %q was rolled back", revision)
 			}
 		}
 	})
@@ -191,8 +191,8 @@ func TestRollbackIsOfTheCommitAlone(t *testing.T) {
 		if bad.Applied != 3 {
 			t.Fatal(show(bad))
 		}
-		for _, undo := range []plan.Rollback{{Revision: bad.Revision}, {Since: began}} {
-			dry, err := w.Rollback(context.Background(), undo, "", "")
+		for _, rb := range []plan.Rollback{{Revision: bad.Revision}, {Since: began}} {
+			dry, err := w.Rollback(context.Background(), rb, "", "")
 			if err != nil || dry.Pending != 2 || dry.Skipped != 1 || strings.Contains(show(dry), "deleted\"") {
 				t.Errorf("%v\n%s", err, show(dry))
 			}
@@ -217,10 +217,10 @@ func TestRollbackThatIsRefusedChangesNothing(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Rollback{Revision: w.pass().Revision}
+		rb := plan.Rollback{Revision: w.pass().Revision}
 		first := w.sim.Users()[0].Email
 		w.sim.Edit(first, func(u *sim.User) { u.Title = "By hand" })
-		if _, err := w.Rollback(context.Background(), undo, "p-0123", "me"); !errors.Is(err, usersync.ErrPlanChanged) {
+		if _, err := w.Rollback(context.Background(), rb, "p-0123", "me"); !errors.Is(err, usersync.ErrPlanChanged) {
 			t.Fatal(err)
 		}
 		if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
@@ -232,7 +232,7 @@ func TestRollbackThatIsRefusedChangesNothing(t *testing.T) {
 	})
 }
 
-// What asks for nothing, or for what is undone already, is told so.
+// What asks for nothing, or for what is rolled back already, is told so.
 func TestRollbackOfNothingAtAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 2})
@@ -247,15 +247,15 @@ func TestRollbackOfNothingAtAll(t *testing.T) {
 		if _, err := w.Rollback(context.Background(), plan.Rollback{Since: began}, "", ""); !errors.Is(err, usersync.ErrNoNetChange) {
 			t.Error(err)
 		}
-		for _, undo := range []plan.Rollback{{}, {Revision: "abcd", Since: began}} {
-			if _, err := w.Rollback(context.Background(), undo, "", ""); !errors.Is(err, plan.ErrAmbiguous) {
+		for _, rb := range []plan.Rollback{{}, {Revision: "abcd", Since: began}} {
+			if _, err := w.Rollback(context.Background(), rb, "", ""); !errors.Is(err, plan.ErrAmbiguous) {
 				t.Error(err)
 			}
 		}
 	})
 }
 
-// What belongs to somebody else by now is not undone.
+// What belongs to somebody else by now is not rolled back.
 func TestRollbackLeavesWhatOthersOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 2})
@@ -297,8 +297,8 @@ func TestRollbackBeyondTheHistory(t *testing.T) {
 		w.declareAll("title: Two\ndepartment: Three")
 		w.remove(w.sim.Users()[0].Email + ".yaml") // two events, where there is room for two
 		w.pass()
-		for _, undo := range []plan.Rollback{{Revision: first}, {Revision: second}} {
-			_, err := w.Rollback(context.Background(), undo, "", "")
+		for _, rb := range []plan.Rollback{{Revision: first}, {Revision: second}} {
+			_, err := w.Rollback(context.Background(), rb, "", "")
 			if !errors.Is(err, usersync.ErrNothingToRollBack) || !strings.Contains(err.Error(), "the history goes back to 20") {
 				t.Error(err)
 			}
@@ -334,21 +334,21 @@ func TestRollbackThatGoesOnKeepsThePause(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Rollback{Revision: w.pass().Revision}
+		rb := plan.Rollback{Revision: w.pass().Revision}
 		first := state.Pause{At: time.Now(), By: "ana", Reason: "incident 4711"}
 		w.fault("PATCH user=" + w.sim.Users()[0].Email + " 400")
-		undo.Paused = &first
+		rb.Paused = &first
 		for range 3 {
 			time.Sleep(time.Hour)
-			w.rollback(undo)
+			w.rollback(rb)
 			meta, err := w.Store.Meta()
 			if err != nil {
 				t.Fatal(err)
 			}
-			undo.Paused = meta.Pause
+			rb.Paused = meta.Pause
 		}
-		want := "rollback of " + undo.Revision + "; revert it in the checkout, too, before you resume; it was paused before: incident 4711"
-		if p := undo.Paused; p.Reason != want || time.Since(p.At) < 2*time.Hour {
+		want := "rollback of " + rb.Revision + "; revert it in the checkout, too, before you resume; it was paused before: incident 4711"
+		if p := rb.Paused; p.Reason != want || time.Since(p.At) < 2*time.Hour {
 			t.Errorf("paused since %s: %s", p.At, p.Reason)
 		}
 	})

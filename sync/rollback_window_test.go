@@ -15,7 +15,7 @@ import (
 	"usersyncd/sync/plan/window"
 )
 
-// badSkills makes a commit that gives all users another skill, and returns what undoes it.
+// badSkills makes a commit that gives all users another skill, and returns the rollback of it.
 func (w *world) badSkills() plan.Rollback {
 	w.Helper()
 	for _, name := range []string{"Billing", "Refunds"} {
@@ -32,18 +32,18 @@ func (w *world) badSkills() plan.Rollback {
 	return plan.Rollback{Revision: bad.Revision}
 }
 
-// A person who undoes at 3 a.m. what was wrong does not wait for a change window: no pass would carry it out later.
+// A rollback at 3 a.m. does not wait for a change window: no pass would carry it out later.
 func TestRollbackOutsideTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
-		undo := w.badSkills()
+		rb := w.badSkills()
 		now := time.Now().UTC()
 		parsed, err := window.Parse(now.Add(-2*time.Hour).Format("Mon 15:04") + "-" + now.Add(-time.Hour).Format("15:04") + " UTC")
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.Policy.Schedule = plan.Schedule{Windows: window.List{parsed}, Fields: []spec.Field{spec.Skills}}
-		if res := w.rollback(undo); res.Applied != 3 || res.Deferred != 0 {
+		if res := w.rollback(rb); res.Applied != 3 || res.Deferred != 0 {
 			t.Errorf("%d applied, %d deferred:\n%s", res.Applied, res.Deferred, show(res))
 		}
 	})
@@ -53,12 +53,12 @@ func TestRollbackOutsideTheWindow(t *testing.T) {
 func TestRollbackShowsItsPhase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
-		undo := w.badSkills()
+		rb := w.badSkills()
 		w.fault("GET /api/v2/users x1 slow=20s")
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if _, err := w.Rollback(context.Background(), undo, "", ""); err != nil {
+			if _, err := w.Rollback(context.Background(), rb, "", ""); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -71,7 +71,7 @@ func TestRollbackShowsItsPhase(t *testing.T) {
 			t.Errorf("afterwards: phase %s", st.Phase)
 		}
 		w.fault("GET /api/v2/users 403")
-		if _, err := w.Rollback(context.Background(), undo, "", ""); err == nil {
+		if _, err := w.Rollback(context.Background(), rb, "", ""); err == nil {
 			t.Error("it cannot read the organization, and does not say so")
 		}
 		if st := w.Status(); st.Phase != usersync.PhaseIdle {
@@ -84,12 +84,12 @@ func TestRollbackShowsItsPhase(t *testing.T) {
 func TestRollbackOfNothingPausesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 2})
-		undo := w.badSkills()
+		rb := w.badSkills()
 		refunds := w.sim.IDOf(sim.Skill, "Refunds")
 		for _, u := range w.sim.Users() {
 			w.sim.Edit(u.Email, func(u *sim.User) { u.Skills = map[string]float64{refunds: 5} })
 		}
-		res := w.rollback(undo)
+		res := w.rollback(rb)
 		meta, err := w.Store.Meta()
 		if err != nil || meta.Pause != nil || res.Applied != 0 {
 			t.Errorf("%v; paused %+v, applied %d", err, meta.Pause, res.Applied)
@@ -104,14 +104,14 @@ func TestRollbackLeavesQuarantine(t *testing.T) {
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Rollback{Revision: w.pass().Revision}
+		rb := plan.Rollback{Revision: w.pass().Revision}
 		u := w.sim.Users()[0]
 		before := state.Failure{Key: u.Email, Desired: "what the specs ask for", Attempts: 7, Next: time.Now().Add(time.Hour).UTC(), Message: "no"}
 		if err := w.Store.Commit(state.Commit{Failures: []state.Failure{before}}); err != nil {
 			t.Fatal(err)
 		}
 		w.fault("PATCH x1 400 user=" + w.sim.Users()[1].Email)
-		if res := w.rollback(undo); res.Applied != 1 || res.Failed != 1 {
+		if res := w.rollback(rb); res.Applied != 1 || res.Failed != 1 {
 			t.Fatal(show(res))
 		}
 		snap, err := w.Store.Snapshot()
@@ -121,16 +121,16 @@ func TestRollbackLeavesQuarantine(t *testing.T) {
 	})
 }
 
-// Of an undo whose answer was lost it is remembered what is in force now, as of any other.
+// Of a rollback whose answer was lost it is remembered what is in force now, as of any other.
 func TestRollbackWithLostAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
 		w.declareAll("title: One")
 		w.pass()
 		w.declareAll("title: Two")
-		undo := plan.Rollback{Revision: w.pass().Revision}
+		rb := plan.Rollback{Revision: w.pass().Revision}
 		w.fault("PATCH x1 lost")
-		if res := w.rollback(undo); res.Applied != 3 {
+		if res := w.rollback(rb); res.Applied != 3 {
 			t.Fatal(show(res))
 		}
 		snap, err := w.Store.Snapshot()

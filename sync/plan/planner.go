@@ -159,7 +159,9 @@ func (a *addressChecker) check(c *Change) {
 	renamed := func() bool { return owner != "" && next != nil && next.Action != Create && next.HasField(spec.Email) }
 	if renamed() {
 		if at := a.pos[next]; at > 0 {
-			a.refuseCycle(slices.Clone(a.path[at-1:]))
+			if cycle := slices.Clone(a.path[at-1:]); slices.ContainsFunc(cycle, (*Change).isPlanned) {
+				a.refuseCycle(cycle)
+			}
 			return
 		}
 		a.check(next)
@@ -179,9 +181,13 @@ func (a *addressChecker) refuseCycle(cycle []*Change) {
 	for i, c := range cycle {
 		keys[i] = text.Escape(c.Key)
 	}
+	if n := len(keys) - 10; n > 0 {
+		keys = append(keys[:10], fmt.Sprintf("%d more", n))
+	}
+	why := fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
+		strings.Join(keys, " -> "), keys[0])
 	for _, c := range cycle {
-		a.refuse(c, fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
-			strings.Join(keys, " -> "), keys[0]))
+		a.refuse(c, why)
 	}
 }
 

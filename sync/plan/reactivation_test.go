@@ -23,7 +23,7 @@ func inherited(u *spec.User, f spec.Field) *spec.User {
 }
 
 // Who was switched off by somebody else stays off until released, or until the own spec is edited; what usersyncd did
-// itself is undone by the spec.
+// itself is reverted by the spec.
 func TestReactivations(t *testing.T) {
 	on := func() *spec.User {
 		return own(declared("a@x.example", "state", "active", "title", "T"), spec.State)
