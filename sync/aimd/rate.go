@@ -1,6 +1,9 @@
 package aimd
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // allowance is the rate without the window's pace: what AIMD has found, or what slow start has reached.
 func (c *Controller) allowance(now time.Time) float64 {
@@ -88,4 +91,72 @@ func (c *Controller) decrease(f flight, gate time.Time) {
 	c.rate = max(min(lower, base*shrinkMin), c.cfg.MinRate)
 	c.ramp, c.calm = 0, 0
 	c.decreasedAt = c.stats.Sent
+}
+
+// Retune changes Config.TotalRate and Config.Reserve, and keeps what was learned. A higher limit alone does not raise the
+// rate above StartRate.
+func (p *Pool) Retune(total, reserve float64) {
+	if math.IsNaN(total) || math.IsInf(total, 0) || total < 0 {
+		total = 0
+	}
+	p.total = total
+	for _, c := range p.tokens {
+		c.retune(total, reserve)
+	}
+	p.splitRate()
+}
+
+func (c *Controller) retune(ceiling, reserve float64) {
+	cfg, capped := c.cfg, c.rate >= c.cfg.MaxRate
+	cfg.MaxRate, cfg.MinRate, cfg.StartRate, cfg.Reserve = ceiling, 0, 0, reserve
+	c.cfg = cfg.withDefaults()
+	c.win.share.reserve = c.cfg.Reserve
+	c.limit(c.cfg.MaxRate)
+	if capped { // the old limit kept the rate down, not the server
+		c.rate = max(c.rate, c.cfg.StartRate)
+	}
+	c.rate = max(c.rate, c.cfg.MinRate)
+}
+
+// goodputSpan is how many seconds of accepted requests are counted.
+const goodputSpan = 60
+
+// goodput counts the accepted requests of the last minute, second by second.
+type goodput struct {
+	start  time.Time
+	second int64 // since start, of the newest count
+	counts [goodputSpan]uint32
+}
+
+func (g *goodput) add(now time.Time) {
+	if g.start.IsZero() {
+		g.start = now
+	}
+	g.forward(now)
+	g.counts[g.second%goodputSpan]++
+}
+
+// forward empties the counts of the seconds that have passed.
+func (g *goodput) forward(now time.Time) {
+	second := int64(now.Sub(g.start) / time.Second)
+	for range min(second-g.second, goodputSpan) {
+		g.second++
+		g.counts[g.second%goodputSpan] = 0
+	}
+	g.second = second
+}
+
+// rate is how many requests/s the server accepted, up to the end of a gate that begins now.
+func (g *goodput) rate(now, gate time.Time) float64 {
+	if g.start.IsZero() {
+		return 0
+	}
+	g.forward(now)
+	oldest := max(0, g.second+int64(gate.Sub(now)/time.Second)-goodputSpan+1)
+	n := uint32(0)
+	for i := oldest; i <= g.second; i++ {
+		n += g.counts[i%goodputSpan]
+	}
+	span := gate.Sub(g.start.Add(time.Duration(oldest) * time.Second))
+	return float64(n) / max(span, time.Second).Seconds()
 }
