@@ -151,3 +151,15 @@ func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
 		}
 	}
 }
+
+// sleep waits for a time, and returns the cause if ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -114,12 +114,8 @@ func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
 // fails anyway while git is changing the checkout.)
 func (p *pass) confirmScan(ctx context.Context) error {
 	if last := p.confirmed.Load(); last == nil || last.Digest != p.scan.Digest {
-		timer := time.NewTimer(confirmDelay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := sleep(ctx, confirmDelay); err != nil {
+			return err
 		}
 		again, err := p.Specs.Scan(ctx)
 		if err != nil {

@@ -68,13 +68,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	res, err := r.pass(ctx, until, mode)
 	for try := 1; res == nil && errors.Is(err, spec.ErrTreeChanged) && try < maxScanTries; try++ {
 		// A checkout is under way, which rarely takes a second; nothing was written yet.
-		timer := time.NewTimer(scanRetryWait)
-		select {
-		case <-timer.C:
+		if err = sleep(until, scanRetryWait); err == nil {
 			res, err = r.pass(ctx, until, mode)
-		case <-until.Done():
-			timer.Stop()
-			err = context.Cause(until)
 		}
 	}
 	r.end(active)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"usersyncd/spec"
@@ -31,18 +32,13 @@ func (r *Reconciler) observer(mode Mode) *observer {
 
 // openOnce returns a function that opens the directory on the first call. A pass that needs no request does not call it.
 func (o *observer) openOnce(ctx context.Context, snap *state.Snapshot) func() error {
-	opened := false
-	return func() error {
-		if opened {
-			return nil
-		}
+	return sync.OnceValue(func() error {
 		org, err := o.Directory.Open(ctx, snap.Users)
 		if err != nil {
 			return err
 		}
-		opened = true
 		return o.Store.Bind(state.Org{API: o.API, ID: org})
-	}
+	})
 }
 
 // refresh reads the organization and merges it into the snapshot, and into the state file in one commit. until ends the
@@ -261,13 +257,7 @@ func (o *observer) await(ctx context.Context, until time.Time, message string, u
 	}
 	o.Log.Info(message, "users", users, "seconds", math.Ceil(wait.Seconds()))
 	o.update(func(s *Status) { s.Phase = PhaseWait })
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	defer o.excludeWait(now)
-	select {
-	case <-timer.C:
-		return true, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
+	err = sleep(ctx, wait)
+	return err == nil, err
 }

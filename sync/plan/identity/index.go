@@ -31,14 +31,18 @@ func NewIndex(users map[string]*state.User) *Index {
 	return r
 }
 
-// index adds u by its address. Of two users with the same address (one was purged, and the state file does not know) the one
-// that is not deleted counts, then the one with the greater id, so that a plan does not depend on the order of a map.
+// index adds u by its address. Two users may have the same one: one was purged, and the state file does not know.
 func (r *Index) index(u *state.User) {
 	k := u.Key()
-	old, taken := r.ByKey[k]
-	if !taken || old.ID == u.ID || (old.Deleted() && !u.Deleted()) || (old.Deleted() == u.Deleted() && u.ID > old.ID) {
+	if old := r.ByKey[k]; preferred(u, old) || old.ID == u.ID {
 		r.ByKey[k] = u
 	}
+}
+
+// preferred reports whether u counts, and not old: the one that is not deleted, then the one with the greater id, so that a plan
+// does not depend on the order of a map.
+func preferred(u, old *state.User) bool {
+	return old == nil || old.Deleted() && !u.Deleted() || old.Deleted() == u.Deleted() && u.ID > old.ID
 }
 
 // Put replaces what is known of a user, and its former address.

@@ -92,39 +92,33 @@ func Match(in Input) *Matches {
 	return m.Matches
 }
 
-// byDeclaration indexes users by the key and the place of their last declaration. Of several the one that is not deleted
-// counts, then the one with the greater id, so that a plan does not depend on the order of a map. duplicates are the others
-// with a key, the best one last: an address that the API refused may have been declared for two users.
-func byDeclaration(users map[string]*state.User) (byKey map[string]*state.User, doubles map[string][]*state.User, byPlace map[place]*state.User) {
-	byKey, doubles, byPlace = make(map[string]*state.User, len(users)), map[string][]*state.User{}, make(map[place]*state.User, len(users))
-	better := func(u, old *state.User) bool {
-		return old == nil || old.Deleted() && !u.Deleted() || old.Deleted() == u.Deleted() && u.ID > old.ID
-	}
+// byDeclaration indexes users by the key and the place of their last declaration. duplicates are the others with a key, the
+// preferred one last: an address that the API refused may have been declared for two users.
+func byDeclaration(users map[string]*state.User) (byKey map[string]*state.User, duplicates map[string][]*state.User, byPlace map[place]*state.User) {
+	byKey, duplicates, byPlace = make(map[string]*state.User, len(users)), map[string][]*state.User{}, make(map[place]*state.User, len(users))
 	for _, u := range users {
 		d := u.Declared
+		if d.File != "" && preferred(u, byPlace[placeOf(d)]) {
+			byPlace[placeOf(d)] = u
+		}
 		if old := byKey[d.Key]; d.Key != "" {
-			if better(u, old) {
+			if preferred(u, old) {
 				byKey[d.Key], u = u, old
 			}
 			if u != nil {
-				doubles[d.Key] = append(doubles[d.Key], u)
+				duplicates[d.Key] = append(duplicates[d.Key], u)
 			}
 		}
 	}
-	for _, u := range users {
-		if d := u.Declared; d.File != "" && better(u, byPlace[placeOf(d)]) {
-			byPlace[placeOf(d)] = u
-		}
-	}
-	for _, list := range doubles {
+	for _, list := range duplicates {
 		slices.SortFunc(list, func(a, b *state.User) int {
-			if better(a, b) {
+			if preferred(a, b) {
 				return 1
 			}
 			return -1
 		})
 	}
-	return byKey, doubles, byPlace
+	return byKey, duplicates, byPlace
 }
 
 func (m *matcher) unmatched(u *spec.User) bool {
