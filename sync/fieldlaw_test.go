@@ -156,6 +156,9 @@ func (s fieldSample) run(t *testing.T, f spec.Field) {
 		}
 	}
 	step("create", s.first)
+	if state := w.user(lawful).State; state != "active" && f != spec.State {
+		t.Errorf("a new user is %s", state) // the API's default is inactive
+	}
 	step("change", s.second)
 	if s.empty.yaml != "" {
 		step("empty", s.empty)
@@ -185,20 +188,13 @@ func (s fieldSample) run(t *testing.T, f spec.Field) {
 	}
 }
 
-// unneeded are the permissions that a field does not take, of those that any field takes.
+// unneeded are the permissions that a field does not take, of those that the organization asks for.
 func unneeded(f spec.Field) string {
-	permissions := func(fields ...spec.Field) (all []string) {
-		for _, n := range (genesys.Usage{Fields: fields, Create: true, Delete: true}).Needs() {
-			all = append(all, strings.Split(n.Permission, " or ")...)
-		}
-		return all
+	var needed []string
+	for _, n := range (genesys.Usage{Fields: []spec.Field{spec.Email, f}, Create: true, Delete: true}).Needs() {
+		needed = append(needed, strings.Split(n.Permission, " or ")...)
 	}
-	var all []spec.Field
-	for _, info := range spec.All() {
-		all = append(all, info.Field)
-	}
-	needed := permissions(f, spec.Email, spec.Name, spec.State)
-	return strings.Join(slices.DeleteFunc(permissions(all...), func(p string) bool { return slices.Contains(needed, p) }), " ")
+	return strings.Join(slices.DeleteFunc(sim.Permissions(), func(p string) bool { return slices.Contains(needed, p) }), " ")
 }
 
 // specWith is a spec of the lawful user with some more lines, which may be the address and the name themselves.

@@ -13,8 +13,8 @@ const (
 	clientRoleName = "User sync"
 )
 
-// permissions are all that this server asks for.
-func permissions() []string {
+// Permissions lists those that this server asks for.
+func Permissions() []string {
 	return []string{
 		"authorization:grant:add", "authorization:grant:delete", "authorization:grant:view",
 		"authorization:role:view",
@@ -28,7 +28,7 @@ func permissions() []string {
 		"routing:utilization:manage", "routing:utilization:view",
 		"telephony:plugin:all",
 		"voicemail:userPolicy:viewOther",
-		// What the real API asks for in places where this one does not.
+		// And those that the real API asks for in places where this one does not.
 		"authorization:division:view", "directory:group:view", "routing:language:view", "routing:queue:edit",
 	}
 }

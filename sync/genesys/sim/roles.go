@@ -76,7 +76,7 @@ func (s *Server) getRole(req *request) answer {
 func (s *Server) policies(role *thing) []policy {
 	allows := role.allows
 	if role.id == clientRole {
-		allows = slices.DeleteFunc(permissions(), func(p string) bool { return !s.allowed(p) })
+		allows = slices.DeleteFunc(Permissions(), func(p string) bool { return !s.allowed(p) })
 	}
 	list := []policy{}
 	for _, p := range allows {
