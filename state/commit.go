@@ -144,29 +144,32 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 	return nil
 }
 
-func (c *Commit) applyMeta(tx *bolt.Tx) (err error) {
-	put := func(is bool, key string, v any) {
-		if is && err == nil {
-			err = putMeta(tx, key, v)
-		}
-	}
+func (c *Commit) applyMeta(tx *bolt.Tx) error {
+	var errs []error
+	put := func(key string, v any) { errs = append(errs, putMeta(tx, key, v)) }
 	if c.Refresh != nil {
 		r := *c.Refresh
 		r.At = r.At.UTC()
-		put(true, keyStatus, statusRecord{Refresh: &r})
+		put(keyStatus, statusRecord{Refresh: &r})
 	}
-	put(c.Guards != nil, keyGuards, c.Guards)
-	put(c.Checkout != "", keyCheckout, c.Checkout)
+	if c.Guards != nil {
+		put(keyGuards, c.Guards)
+	}
+	if c.Checkout != "" {
+		put(keyCheckout, c.Checkout)
+	}
+	if c.RolledBack {
+		if a := getMetaPtr[Applied](tx, keyApplied); a != nil {
+			a.RolledBack = true
+			put(keyApplied, a)
+		}
+	}
 	if p := c.Pause; p != nil && p.At.IsZero() {
-		err = errors.Join(err, deleteRecord(tx, bucketMeta, keyPause))
+		errs = append(errs, deleteRecord(tx, bucketMeta, keyPause))
 	} else if p != nil {
-		put(true, keyPause, Pause{At: p.At.UTC(), By: p.By, Reason: p.Reason})
+		put(keyPause, Pause{At: p.At.UTC(), By: p.By, Reason: p.Reason})
 	}
-	if a := (Applied{}); c.RolledBack && getMeta(tx, keyApplied, &a) {
-		a.RolledBack = true
-		put(true, keyApplied, a)
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 func deleteAll(tx *bolt.Tx, bucket string, keys []string) error {

@@ -40,7 +40,7 @@ type formatRecord struct {
 	Version int `json:"version"`
 }
 
-// statusRecord says how complete the other records are. Without one they are not: see readStatus.
+// statusRecord says how complete the other records are. Without one they are not: the file counts as rebuilt.
 type statusRecord struct {
 	Refresh *Refresh `json:"refresh,omitempty"` // nil: none since the file was created or rebuilt
 	Rebuilt bool     `json:"rebuilt,omitempty"` // an earlier file was set aside, and no refresh since
@@ -183,15 +183,6 @@ func checkRecords(tx *bolt.Tx) error {
 		}
 	}
 	return nil
-}
-
-// readStatus takes a file without a status record as rebuilt.
-func readStatus(tx *bolt.Tx) statusRecord {
-	var status statusRecord
-	if !getMeta(tx, keyStatus, &status) {
-		return statusRecord{Rebuilt: true}
-	}
-	return status
 }
 
 // getMeta decodes a record of the bucket meta, and reports whether there is one that is sound.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -123,7 +124,7 @@ func readUsers(tx *bolt.Tx) (map[string]*User, bool, error) {
 }
 
 func readMeta(tx *bolt.Tx) Meta {
-	status := readStatus(tx)
+	status := cmp.Or(getMetaPtr[statusRecord](tx, keyStatus), &statusRecord{Rebuilt: true})
 	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged, Org: getMetaPtr[Org](tx, keyOrg), Applied: getMetaPtr[Applied](tx, keyApplied),
 		Pause: getMetaPtr[Pause](tx, keyPause)}
 	if status.Refresh != nil {

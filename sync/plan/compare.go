@@ -88,7 +88,8 @@ func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 			in[f] = last // so that drift which was not changed back is still drift
 		}
 	}
-	return WithWritten(in, c.Desired, written)
+	copyFields(in, c.Desired, written)
+	return in
 }
 
 // WithWritten returns the applied fields after some of the desired ones were written. A user that is not managed does not
@@ -98,12 +99,16 @@ func WithWritten(applied, desired spec.Fields, written []spec.Field) spec.Fields
 		return applied
 	}
 	in := maps.Clone(applied)
-	for _, f := range written {
-		if want, ok := desired[f]; ok {
-			in[f] = want
+	copyFields(in, desired, written)
+	return in
+}
+
+func copyFields(to, from spec.Fields, fields []spec.Field) {
+	for _, f := range fields {
+		if v, ok := from[f]; ok {
+			to[f] = v
 		}
 	}
-	return in
 }
 
 // Deactivates reports whether a user that is active will not be.
