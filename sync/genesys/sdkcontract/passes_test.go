@@ -87,7 +87,7 @@ func (w *world) pass(what string, declared map[string]string) {
 	}
 	for _, again := range []bool{false, true} {
 		time.Sleep(2 * time.Minute) // the search and the lists catch up
-		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, Reread: true})
+		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true})
 		if err != nil {
 			w.Fatalf("%s: %v", what, err)
 		}
