@@ -126,10 +126,6 @@ type oauthClient struct {
 	Roles []roleDivision `json:"roleDivisions"`
 }
 
-type tokenInfo struct {
-	Client oauthClient `json:"OAuthClient"`
-}
-
 // orgRole is DomainOrganizationRole.
 type orgRole struct {
 	Name     string `json:"name"`
@@ -187,6 +183,9 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 // others need a permission each that a client for users does not need otherwise.
 func (d *Directory) ownGrants(ctx context.Context, a *Access) (grants []roleDivision, known bool, err error) {
 	own := []string{d.Options().ClientID}
+	type tokenInfo struct {
+		Client oauthClient `json:"OAuthClient"`
+	}
 	me, err := api.Call[tokenInfo](ctx, d.Client, &api.Request{Operation: &getToken})
 	a.Client = me.Client.Name
 	if len(me.Client.Roles) > 0 || err != nil && !api.IsDenied(err) {

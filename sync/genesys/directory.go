@@ -9,14 +9,14 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/semaphore"
+
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Directory is an organization of Genesys Cloud as a pass sees it. Make one with New.
@@ -43,7 +43,9 @@ func New(o api.Options) (*Directory, error) {
 	rows := fields()
 	always := slices.DeleteFunc(slices.Clone(rows), func(f field) bool { return f.user == "" || f.expand })
 	d := &Directory{
-		Client: c, fields: rows, always: &reading{rows: always}, order: rows.writes(), names: nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.Kind]*names.Index{}}, expect: expectation{limiter: o.Limiter},
+		Client: c, fields: rows, always: &reading{rows: always}, order: rows.writes(),
+		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.Kind]*names.Index{}},
+		expect: expectation{limiter: o.Limiter},
 	}
 	d.addresses.Reset(nil)
 	d.expect.reset()
@@ -58,7 +60,7 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	if org := d.org.Load(); org != nil {
 		return *org, nil
 	}
-	d.expect.listing(3) // this one, and most often the first pages of a listing: so few need not wait for their turn
+	d.expect.listing(3) // this one, and most often the first pages of a listing: so few need not be paced
 	defer d.expect.listing(2)
 	me, err := d.organization(ctx)
 	if err != nil {
@@ -75,7 +77,7 @@ func (d *Directory) Authorize(ctx context.Context) error {
 	return err
 }
 
-// organization reads which one it is, which every client may that has any permission: nothing if this one has not.
+// organization reads which one it is. A client without any permission may not; then it is unknown.
 func (d *Directory) organization(ctx context.Context) (reference, error) {
 	me, err := api.Call[reference](ctx, d.Client, &api.Request{Operation: &getOrganization})
 	if errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrNotFound) {

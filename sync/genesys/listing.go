@@ -11,10 +11,6 @@ import (
 	"usersyncd/sync/genesys/api"
 )
 
-const (
-	pagesAtOnce = 4 // of one listing; the vendor's Terraform provider goes from 1 to 75
-)
-
 // List implements usersync.Reader. Active and inactive users are listed one after the other, as the
 // vendor's Terraform provider does; one that is met twice, having moved meanwhile, counts as it was last.
 func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Listing, error) {
@@ -69,7 +65,8 @@ func appendNew(list []state.Observed, at map[string]int, users []state.Observed)
 func (d *Directory) listState(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
 	l := api.Listing{
 		Request: api.Request{Operation: &listUsers, Query: r.query()}, What: name + " users", Size: d.Options().PageSize,
-		Parallel: pagesAtOnce, Expect: func(pages int) { d.expect.listing(pages + others) },
+		Parallel: 4, // the vendor's Terraform provider goes from 1 to 75
+		Expect:   func(pages int) { d.expect.listing(pages + others) },
 	}
 	l.Query.Set("state", name)
 	p := api.NewReader(d.Client, l, r.observed)
@@ -77,7 +74,7 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 		return usersync.Listing{}, err
 	}
 	users, limit, closed := p.All(), 0, ""
-	if p.AtCap() {
+	if p.AtCap {
 		l.Operation = &queryUsers
 		rest := api.NewReader(d.Client, l, r.observed)
 		switch err := rest.Read(ctx); {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"usersyncd/spec"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
-
-	"golang.org/x/sync/semaphore"
 )
 
 const (

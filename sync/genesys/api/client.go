@@ -35,7 +35,7 @@ type Client struct {
 	own     *http.Transport // nil if Options.Transport was given
 	login   *login
 	slots   []*tokenSlot
-	jitter  *jitter
+	jitter  func(time.Duration) time.Duration // a random time between half of it and all of it
 	count   counters
 }
 

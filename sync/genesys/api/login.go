@@ -37,7 +37,7 @@ type login struct {
 	config  clientcredentials.Config
 	options Options
 	http    *http.Client
-	jitter  *jitter
+	jitter  func(time.Duration) time.Duration
 	count   *counters
 
 	turn *semaphore.Weighted // of 1: held by the slot that fetches
@@ -163,7 +163,7 @@ func (l *login) failed(now time.Time, e *apply.CallError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pause := min(time.Second<<(2*min(l.streak, 3)), longestPause)
-	pause = max(l.jitter.equal(pause), e.RetryAfter)
+	pause = max(l.jitter(pause), e.RetryAfter)
 	if errors.Is(e, apply.ErrUnauthorized) {
 		pause = max(pause, refusedPause)
 	}

@@ -138,26 +138,19 @@ func New(o Options, asking ...*Operation) (*Client, error) {
 		}
 		transport = guard
 	}
-	c := &Client{options: o, base: api.String(), http: newHTTPClient(transport), own: own, jitter: &jitter{rand: o.Rand}}
+	var mu sync.Mutex
+	jitter := func(d time.Duration) time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return d/2 + time.Duration(o.Rand.Int64N(int64(d/2)+1))
+	}
+	c := &Client{options: o, base: api.String(), http: newHTTPClient(transport), own: own, jitter: jitter}
 	c.login = &login{
 		config:  clientcredentials.Config{ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader},
-		options: o, http: newHTTPClient(basicAuth{transport, o}), jitter: c.jitter, count: &c.count, turn: semaphore.NewWeighted(1),
+		options: o, http: newHTTPClient(basicAuth{transport, o}), jitter: jitter, count: &c.count, turn: semaphore.NewWeighted(1),
 	}
 	for n := range o.Tokens {
 		c.slots = append(c.slots, &tokenSlot{login: c.login, number: n})
 	}
 	return c, nil
-}
-
-// jitter spreads what would otherwise happen at once.
-type jitter struct {
-	mu   sync.Mutex
-	rand *rand.Rand
-}
-
-// equal returns a duration between half of d and d.
-func (j *jitter) equal(d time.Duration) time.Duration {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return d/2 + time.Duration(j.rand.Int64N(int64(d/2)+1))
 }

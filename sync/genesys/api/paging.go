@@ -57,6 +57,7 @@ type page[T Entry] struct {
 // A Reader reads a listing page by page, and converts each entry into what is kept of it: what the API sends is larger.
 type Reader[T Entry, U any] struct {
 	Listing
+	AtCap   bool // the API has stopped at the operation's Cap
 	client  *Client
 	convert func(T) (U, error)
 
@@ -66,7 +67,6 @@ type Reader[T Entry, U any] struct {
 	cursor string         // of the next page
 	after  map[string]int // by cursor: the page that names it
 	done   bool
-	atCap  bool
 }
 
 // NewReader returns a reader that has read nothing yet.
@@ -140,7 +140,7 @@ func (r *Reader[T, U]) read(ctx context.Context, n int) error {
 	e := (*apply.CallError)(nil)
 	switch {
 	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size()):
-		r.done, r.atCap = true, true
+		r.done, r.AtCap = true, true
 		return nil
 	case err != nil:
 		return err
@@ -227,9 +227,6 @@ func (r *Reader[T, U]) All() []U {
 	}
 	return slices.Concat(pages...)
 }
-
-// AtCap reports whether the API has stopped at the operation's Cap.
-func (r *Reader[T, U]) AtCap() bool { return r.atCap }
 
 // Verdict compares how many entries the pages showed with how many they told: problem is what makes the listing useless,
 // gap how many are missing and where. A limit, if it is not 0, is how many the API shows at most.

@@ -24,7 +24,7 @@ func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() err
 		}
 		c.count.retried.Add(1)
 		select {
-		case <-time.After(c.jitter.equal(wait)):
+		case <-time.After(c.jitter(wait)):
 		case <-ctx.Done():
 			return fmt.Errorf("%v: %w", r, ctx.Err())
 		}
