@@ -147,7 +147,7 @@ func TestTimeoutStartsWithTheLeave(t *testing.T) {
 		f := &fake{api: func(r *http.Request, _ string) reply {
 			return reply{status: 200, body: `{"id":"u1","version":1}`, delay: 29 * time.Second}
 		}}
-		d, _ := open(t, f, func(o *api.Options) { o.Limiter = slow{&books{}} })
+		d, _ := open(t, f, func(o *api.Options) { o.Limiter = slow{&fakeLimiter{}} })
 		began := time.Now()
 		get(t, d)
 		if spent := time.Since(began); spent != 89*time.Second {
@@ -156,11 +156,11 @@ func TestTimeoutStartsWithTheLeave(t *testing.T) {
 	})
 }
 
-type slow struct{ *books }
+type slow struct{ *fakeLimiter }
 
 func (s slow) Acquire(ctx context.Context) (uint64, int, error) {
 	time.Sleep(time.Minute)
-	return s.books.Acquire(ctx)
+	return s.fakeLimiter.Acquire(ctx)
 }
 
 // The caller's own end is told as such, and not as the API's failure.

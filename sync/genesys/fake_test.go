@@ -119,9 +119,9 @@ func (f *fake) requests() []string {
 	return slices.Clone(f.seen)
 }
 
-// books is a limiter that lets everything pass but a slot that is paused, and keeps books: every ticket is
+// A fakeLimiter delays nothing but the requests of a slot that is paused, and counts the tickets: every one is
 // to come back once.
-type books struct {
+type fakeLimiter struct {
 	mu       sync.Mutex
 	next     uint64
 	out      map[uint64]bool
@@ -134,7 +134,7 @@ type books struct {
 	shut     map[int]time.Time
 }
 
-func (b *books) Acquire(ctx context.Context) (uint64, int, error) {
+func (b *fakeLimiter) Acquire(ctx context.Context) (uint64, int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
@@ -163,14 +163,14 @@ func (b *books) Acquire(ctx context.Context) (uint64, int, error) {
 	return b.next, b.slot, nil
 }
 
-func (b *books) Release(ticket uint64, status int, _ map[string][]string) {
+func (b *fakeLimiter) Release(ticket uint64, status int, _ map[string][]string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.back(ticket)
 	b.statuses = append(b.statuses, status)
 }
 
-func (b *books) Cancel(ticket uint64, pause time.Duration) {
+func (b *fakeLimiter) Cancel(ticket uint64, pause time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.back(ticket)
@@ -181,20 +181,20 @@ func (b *books) Cancel(ticket uint64, pause time.Duration) {
 	b.shut[b.slot] = time.Now().Add(pause)
 }
 
-func (b *books) back(ticket uint64) {
+func (b *fakeLimiter) back(ticket uint64) {
 	if !b.out[ticket] {
 		b.wrong = fmt.Errorf("ticket %d came back without being out", ticket)
 	}
 	delete(b.out, ticket)
 }
 
-func (b *books) Expect(n int) {
+func (b *fakeLimiter) Expect(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expected = append(b.expected, n)
 }
 
-func (b *books) balance() error {
+func (b *fakeLimiter) balance() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.out) > 0 {
@@ -204,10 +204,10 @@ func (b *books) balance() error {
 }
 
 // open makes a directory on the fake; adjust may change the options.
-func open(t testing.TB, f *fake, adjust func(*api.Options)) (*genesys.Directory, *books) {
+func open(t testing.TB, f *fake, adjust func(*api.Options)) (*genesys.Directory, *fakeLimiter) {
 	t.Helper()
 	f.t = t
-	b := &books{}
+	b := &fakeLimiter{}
 	o := api.Options{API: apiURL, ClientID: "client", ClientSecret: secret, Limiter: b, Transport: f, Version: "1.2.3"}
 	if adjust != nil {
 		adjust(&o)

@@ -215,7 +215,7 @@ func TestListingWhileOthersWrite(t *testing.T) {
 			}
 			return nil
 		}
-		d, err := genesys.New(api.Options{API: apiURL, ClientID: "demo", ClientSecret: "demo", Limiter: &books{}, Transport: tap, PageSize: 10})
+		d, err := genesys.New(api.Options{API: apiURL, ClientID: "demo", ClientSecret: "demo", Limiter: &fakeLimiter{}, Transport: tap, PageSize: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -166,7 +166,7 @@ func TestRefusedTokenIsReplacedInItsPlace(t *testing.T) {
 
 // A call that meets one ended token after the other is not at fault, as long as no new one is refused.
 func TestCallMeetsSeveralRefusedTokens(t *testing.T) {
-	b := &books{}
+	b := &fakeLimiter{}
 	f := &fake{api: func(r *http.Request, body string) reply {
 		switch r.Header.Get("Authorization") {
 		case "Bearer t1":

@@ -17,7 +17,7 @@ import (
 )
 
 // serve answers token requests and hands the rest to answer, over a real connection on loopback.
-func serve(t *testing.T, answer http.HandlerFunc) (*genesys.Directory, *books) {
+func serve(t *testing.T, answer http.HandlerFunc) (*genesys.Directory, *fakeLimiter) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 {

@@ -19,7 +19,7 @@ type listed struct {
 func (s *Server) catalog(req *request, k Kind, takes func(name, filter string) bool) ([]listed, *answer) {
 	now, ids, filter := time.Now(), list(req, "id"), strings.ToLower(req.URL.Query().Get("name"))
 	all := []listed{}
-	for _, t := range s.shelves[k].order {
+	for _, t := range s.stores[k].order {
 		l := t.shown(now, s.o.CatalogLag)
 		if !l.there || ids != nil && !slices.Contains(ids, t.id) || filter != "" && !takes(strings.ToLower(l.name), filter) {
 			continue

@@ -29,7 +29,7 @@ func (s *Server) seedCatalog() {
 	prefixes := map[Kind]string{Skill: "51", Language: "1a", Division: "d0", Role: "70", Queue: "9e", Location: "10", Group: "90"}
 	for _, k := range kinds {
 		for i, name := range seeds[k] {
-			t := s.shelves[k].put(fmt.Sprintf("%s000000-0000-4000-8000-%012d", prefixes[k], i+1))
+			t := s.stores[k].put(fmt.Sprintf("%s000000-0000-4000-8000-%012d", prefixes[k], i+1))
 			t.label = label{name, true}
 			if standard, is := defaultRoles[name]; is && k == Role {
 				t.defaultID, t.allows = standard[0], []string{standard[1]}

@@ -59,7 +59,7 @@ func (s *Server) createUser(req *request) answer {
 	switch {
 	case c.State != "" && c.State != "active" && c.State != "inactive":
 		return *notAllowed(c.State, "state", "active", "inactive")
-	case c.DivisionID != "" && s.shelves[Division].live(c.DivisionID) == nil:
+	case c.DivisionID != "" && s.stores[Division].live(c.DivisionID) == nil:
 		return *invalid("division [%s] does not exist", c.DivisionID)
 	case s.dir.byEmail[strings.ToLower(c.Email)] != nil:
 		return *conflict()

@@ -10,7 +10,7 @@ import (
 func (s *Server) Define(k Kind, name string) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.shelves[k]
+	f := s.stores[k]
 	if t := f.named(name); t != nil && k.unique() {
 		return t.id
 	}
@@ -24,7 +24,7 @@ func (s *Server) Define(k Kind, name string) (id string) {
 func (s *Server) IDOf(k Kind, name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.shelves[k].named(name); t != nil {
+	if t := s.stores[k].named(name); t != nil {
 		return t.id
 	}
 	return ""
@@ -34,7 +34,7 @@ func (s *Server) IDOf(k Kind, name string) string {
 func (s *Server) NameOf(k Kind, id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.shelves[k].live(id); t != nil {
+	if t := s.stores[k].live(id); t != nil {
 		return t.name
 	}
 	return ""
@@ -44,7 +44,7 @@ func (s *Server) NameOf(k Kind, id string) string {
 func (s *Server) Rename(k Kind, id, name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.shelves[k].live(id)
+	t := s.stores[k].live(id)
 	if t != nil {
 		t.become(label{name, true}, time.Now())
 		s.dir.changes++
@@ -57,7 +57,7 @@ func (s *Server) Rename(k Kind, id, name string) bool {
 func (s *Server) Remove(k Kind, id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.shelves[k].live(id)
+	t := s.stores[k].live(id)
 	if t == nil || k == Division && id == homeDivision {
 		return false
 	}
@@ -68,7 +68,7 @@ func (s *Server) Remove(k Kind, id string) bool {
 	s.detach(t)
 	t.grants = nil
 	names := func(g Grant) bool { return k == Role && g.Role == id || k == Division && g.Division == id }
-	for _, g := range s.shelves[Group].order {
+	for _, g := range s.stores[Group].order {
 		g.grants = slices.DeleteFunc(g.grants, names)
 	}
 	for _, r := range s.dir.order {

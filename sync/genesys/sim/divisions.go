@@ -21,7 +21,7 @@ func (s *Server) wireDivision(id string) wireDivision {
 	if id == AllDivisions {
 		return wireDivision{ID: id, Name: id}
 	}
-	return wireDivision{id, s.shelves[Division].nameOf(id), id == homeDivision, "/api/v2/authorization/divisions/" + id}
+	return wireDivision{id, s.stores[Division].nameOf(id), id == homeDivision, "/api/v2/authorization/divisions/" + id}
 }
 
 func division(t listed) wireDivision {
@@ -110,7 +110,7 @@ func (s *Server) moveUsers(req *request) answer {
 	if bad := s.decode(req, &ids); bad != nil {
 		return *bad
 	}
-	to := s.shelves[Division].live(req.PathValue("division"))
+	to := s.stores[Division].live(req.PathValue("division"))
 	if to == nil {
 		return notFound()
 	}

@@ -106,7 +106,7 @@ func (s *Server) withFaults(req *request, h handler) answer {
 		if target != nil {
 			return *conflictVersion(status, target.Version-1, target.Version)
 		}
-		if g := s.shelves[Group].live(req.PathValue("group")); g != nil && req.Method != http.MethodGet {
+		if g := s.stores[Group].live(req.PathValue("group")); g != nil && req.Method != http.MethodGet {
 			g.version++
 			return *conflictVersion(status, g.version-1, g.version)
 		}

@@ -52,7 +52,7 @@ func (s *Server) ownGrants(r *record, now time.Time) (list []held, until time.Ti
 // grantsOf are the grants that a user has, own ones first, then those of groups.
 func (s *Server) grantsOf(r *record, now time.Time) []held {
 	list, _ := s.ownGrants(r, now)
-	for _, group := range s.shelves[Group].of[r.ID] {
+	for _, group := range s.stores[Group].of[r.ID] {
 		for _, g := range group.grants {
 			list = append(list, held{g, group.id, longAgo})
 		}
@@ -61,7 +61,7 @@ func (s *Server) grantsOf(r *record, now time.Time) []held {
 }
 
 func (s *Server) wireGrant(h held) wireGrant {
-	role := wireRef{h.Role, s.shelves[Role].nameOf(h.Role), "/api/v2/authorization/roles/" + h.Role}
+	role := wireRef{h.Role, s.stores[Role].nameOf(h.Role), "/api/v2/authorization/roles/" + h.Role}
 	return wireGrant{h.subject, s.wireDivision(h.Division), role, h.made}
 }
 
@@ -124,10 +124,10 @@ func (s *Server) listGrants(req *request) answer {
 // grantsIn are the grants of a division, worked out once for all pages.
 func (s *Server) grantsIn(division string) []held {
 	now := time.Now()
-	if list, fresh := s.granted[division].get(s.dir.changes, now); fresh {
+	if list, fresh := s.grantLists[division].get(s.dir.changes, now); fresh {
 		return list
 	}
-	k := kept[held]{changes: s.dir.changes, list: []held{}}
+	k := cached[held]{changes: s.dir.changes, list: []held{}}
 	in := func(h held) bool { return h.Division == division }
 	for _, r := range s.dir.order {
 		if r.hidden || r.State == "deleted" {
@@ -137,14 +137,14 @@ func (s *Server) grantsIn(division string) []held {
 		k.expires(until)
 		k.list = append(k.list, slices.DeleteFunc(own, func(h held) bool { return !in(h) })...)
 	}
-	for _, group := range s.shelves[Group].order {
+	for _, group := range s.stores[Group].order {
 		for _, g := range group.grants {
 			if h := (held{g, group.id, longAgo}); in(h) {
 				k.list = append(k.list, h)
 			}
 		}
 	}
-	s.granted[division] = k
+	s.grantLists[division] = k
 	return k.list
 }
 
@@ -162,7 +162,7 @@ func (s *Server) listRoleUsers(req *request) answer {
 	if bad := onlyQuery(req, "pageSize", "pageNumber"); bad != nil {
 		return *bad
 	}
-	role := s.shelves[Role].live(req.PathValue("role"))
+	role := s.stores[Role].live(req.PathValue("role"))
 	if role == nil {
 		return notFound()
 	}
@@ -177,10 +177,10 @@ func (s *Server) listRoleUsers(req *request) answer {
 // usersWith are the users who have a role, worked out once for all pages.
 func (s *Server) usersWith(role string) []string {
 	now := time.Now()
-	if list, fresh := s.holders[role].get(s.dir.changes, now); fresh {
+	if list, fresh := s.holderLists[role].get(s.dir.changes, now); fresh {
 		return list
 	}
-	k := kept[string]{changes: s.dir.changes, list: []string{}}
+	k := cached[string]{changes: s.dir.changes, list: []string{}}
 	for _, r := range s.dir.order {
 		_, until := r.seen(now, s.o.GrantLag)
 		k.expires(until)
@@ -188,6 +188,6 @@ func (s *Server) usersWith(role string) []string {
 			k.list = append(k.list, r.ID)
 		}
 	}
-	s.holders[role] = k
+	s.holderLists[role] = k
 	return k.list
 }

@@ -19,13 +19,13 @@ type grantList struct {
 
 // grantable reports whether there is such a division, or it is all of them.
 func (s *Server) grantable(division string) bool {
-	return division == AllDivisions || s.shelves[Division].live(division) != nil
+	return division == AllDivisions || s.stores[Division].live(division) != nil
 }
 
 // known reports whether the service of grants knows a role and a division. Its cache is as far behind as
 // the listings are (the vendor's Terraform provider repeats what is 404 until it has caught up).
 func (s *Server) known(g Grant) bool {
-	role, division := s.shelves[Role].live(g.Role), s.shelves[Division].live(g.Division)
+	role, division := s.stores[Role].live(g.Role), s.stores[Division].live(g.Division)
 	now := time.Now()
 	return role != nil && role.shown(now, s.o.CatalogLag).there &&
 		(g.Division == AllDivisions || division != nil && division.shown(now, s.o.CatalogLag).there)

@@ -7,7 +7,7 @@ const groupBatch = 50
 
 // aGroup finds the group of a request.
 func (s *Server) aGroup(req *request) (*thing, *answer) {
-	g := s.shelves[Group].live(req.PathValue("group"))
+	g := s.stores[Group].live(req.PathValue("group"))
 	if g == nil {
 		a := notFound()
 		return nil, &a

@@ -67,23 +67,23 @@ func (t *thing) become(l label, now time.Time) {
 	t.version++
 }
 
-// A shelf has the things of one kind, in the order in which they were made.
-type shelf struct {
+// A store has the things of one kind, in the order in which they were made.
+type store struct {
 	order []*thing
 	byID  map[string]*thing
 	of    map[string][]*thing // by user: those that the user is a member of
 }
 
-func newShelves() map[Kind]*shelf {
-	shelves := map[Kind]*shelf{}
+func newStores() map[Kind]*store {
+	stores := map[Kind]*store{}
 	for _, k := range kinds {
-		shelves[k] = &shelf{byID: map[string]*thing{}, of: map[string][]*thing{}}
+		stores[k] = &store{byID: map[string]*thing{}, of: map[string][]*thing{}}
 	}
-	return shelves
+	return stores
 }
 
 // put adds a thing that is not there yet.
-func (f *shelf) put(id string) *thing {
+func (f *store) put(id string) *thing {
 	t := &thing{id: id, version: 1, division: homeDivision, members: map[string]bool{}}
 	f.order = append(f.order, t)
 	f.byID[id] = t
@@ -91,7 +91,7 @@ func (f *shelf) put(id string) *thing {
 }
 
 // live finds a thing that is there.
-func (f *shelf) live(id string) *thing {
+func (f *store) live(id string) *thing {
 	if t := f.byID[id]; t != nil && t.there {
 		return t
 	}
@@ -99,7 +99,7 @@ func (f *shelf) live(id string) *thing {
 }
 
 // named finds the first thing with a name that is there.
-func (f *shelf) named(name string) *thing {
+func (f *store) named(name string) *thing {
 	for _, t := range f.order {
 		if t.there && t.name == name {
 			return t
@@ -109,7 +109,7 @@ func (f *shelf) named(name string) *thing {
 }
 
 // nameOf is the name that a thing has or had.
-func (f *shelf) nameOf(id string) string {
+func (f *store) nameOf(id string) string {
 	if t := f.byID[id]; t != nil {
 		return t.name
 	}

@@ -13,7 +13,7 @@ func (s *Server) enrol(k Kind, t *thing, user string) bool {
 		return false
 	}
 	t.members[user] = true // a new member of a queue is joined
-	s.shelves[k].of[user] = append(s.shelves[k].of[user], t)
+	s.stores[k].of[user] = append(s.stores[k].of[user], t)
 	s.dir.changes++
 	return true
 }
@@ -24,7 +24,7 @@ func (s *Server) expel(k Kind, t *thing, user string) bool {
 		return false
 	}
 	delete(t.members, user)
-	s.shelves[k].of[user] = slices.DeleteFunc(s.shelves[k].of[user], func(other *thing) bool { return other == t })
+	s.stores[k].of[user] = slices.DeleteFunc(s.stores[k].of[user], func(other *thing) bool { return other == t })
 	s.dir.changes++
 	return true
 }
@@ -46,8 +46,8 @@ func (s *Server) detach(t *thing) {
 func (s *Server) Members(k Kind, id string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(time.Now())
-	if t := s.shelves[k].live(id); t != nil {
+	s.runDue(time.Now())
+	if t := s.stores[k].live(id); t != nil {
 		return slices.Sorted(maps.Keys(t.members))
 	}
 	return nil
@@ -57,8 +57,8 @@ func (s *Server) Members(k Kind, id string) []string {
 func (s *Server) SetMembers(k Kind, id string, users ...string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(time.Now())
-	t := s.shelves[k].live(id)
+	s.runDue(time.Now())
+	t := s.stores[k].live(id)
 	if t == nil {
 		return false
 	}
@@ -78,13 +78,13 @@ func (s *Server) SetMembers(k Kind, id string, users ...string) bool {
 func (s *Server) SetMemberGroups(queue string, groups ...string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := s.shelves[Queue].live(queue)
+	q := s.stores[Queue].live(queue)
 	if q == nil {
 		return false
 	}
 	s.detach(q)
 	for _, id := range groups {
-		if g := s.shelves[Group].live(id); g != nil {
+		if g := s.stores[Group].live(id); g != nil {
 			q.sources, g.feeds = append(q.sources, g), append(g.feeds, q)
 		}
 	}
@@ -96,7 +96,7 @@ func (s *Server) SetMemberGroups(queue string, groups ...string) bool {
 func (s *Server) SetGroupGrants(group string, grants ...Grant) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.shelves[Group].live(group)
+	g := s.stores[Group].live(group)
 	if g != nil {
 		g.grants = slices.Clone(grants)
 		s.dir.changes++
@@ -108,7 +108,7 @@ func (s *Server) SetGroupGrants(group string, grants ...Grant) bool {
 func (s *Server) GroupGrants(group string) []Grant {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.shelves[Group].live(group); g != nil {
+	if g := s.stores[Group].live(group); g != nil {
 		return slices.Clone(g.grants)
 	}
 	return nil
@@ -123,7 +123,7 @@ type member struct {
 // roster is the members of a queue or group that a client can see, by name. It is worked out once for
 // all pages.
 func (s *Server) roster(t *thing) []member {
-	list, fresh := s.rosters[t.id].get(s.dir.changes, time.Time{})
+	list, fresh := s.memberLists[t.id].get(s.dir.changes, time.Time{})
 	if fresh {
 		return list
 	}
@@ -146,7 +146,7 @@ func (s *Server) roster(t *thing) []member {
 		}
 	}
 	slices.SortFunc(list, func(a, b member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	s.rosters[t.id] = kept[member]{changes: s.dir.changes, list: list}
+	s.memberLists[t.id] = cached[member]{changes: s.dir.changes, list: list}
 	return list
 }
 
@@ -163,8 +163,8 @@ func (t *thing) through(user string) bool {
 
 // queuesOf are the queues that a user is a member of, in whichever way.
 func (s *Server) queuesOf(user string) []*thing {
-	all := slices.Clone(s.shelves[Queue].of[user])
-	for _, group := range s.shelves[Group].of[user] {
+	all := slices.Clone(s.stores[Queue].of[user])
+	for _, group := range s.stores[Group].of[user] {
 		for _, q := range group.feeds {
 			if !slices.Contains(all, q) {
 				all = append(all, q)
@@ -177,7 +177,7 @@ func (s *Server) queuesOf(user string) []*thing {
 // leaveAll takes a user out of every queue and group.
 func (s *Server) leaveAll(user string) {
 	for _, k := range []Kind{Queue, Group} {
-		for _, t := range slices.Clone(s.shelves[k].of[user]) {
+		for _, t := range slices.Clone(s.stores[k].of[user]) {
 			s.expel(k, t, user)
 		}
 	}

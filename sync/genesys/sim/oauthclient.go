@@ -39,7 +39,7 @@ func (s *Server) allowed(permission string) bool {
 }
 
 func (s *Server) seedClient() {
-	s.shelves[Role].put(clientRole).label = label{clientRoleName, true}
+	s.stores[Role].put(clientRole).label = label{clientRoleName, true}
 }
 
 // clientGrants are the client's: its role in all divisions, or at home alone where users are hidden from it.

@@ -46,7 +46,7 @@ type placement struct {
 
 func (s *Server) checkPlaces(list []placement) *answer {
 	for i, p := range list {
-		if s.shelves[Location].live(p.ID) == nil {
+		if s.stores[Location].live(p.ID) == nil {
 			return invalid("location [%s] does not exist", p.ID)
 		}
 		if slices.ContainsFunc(list[:i], func(other placement) bool { return other.ID == p.ID }) {

@@ -41,7 +41,7 @@ func (s *Server) counted(t listed) wireQueue {
 }
 
 func (s *Server) listQueues(req *request) answer {
-	s.settle(time.Now())
+	s.runDue(time.Now())
 	if bad := s.catalogRequest(req, "routing:queue:view", "name", "sortOrder", "divisionId", "hasPeer"); bad != nil {
 		return *bad
 	}
@@ -78,8 +78,8 @@ type memberPage struct {
 
 // aQueue finds the queue of a request.
 func (s *Server) aQueue(req *request) (*thing, *answer) {
-	s.settle(time.Now())
-	q := s.shelves[Queue].live(req.PathValue("queue"))
+	s.runDue(time.Now())
+	q := s.stores[Queue].live(req.PathValue("queue"))
 	if q == nil {
 		a := notFound()
 		return nil, &a

@@ -26,7 +26,7 @@ func (s *Server) ratings(k Kind, u *User) []wireRated {
 		from, path = u.Languages, "routinglanguages"
 	}
 	for id, proficiency := range from {
-		w := wireRated{ID: id, Name: s.shelves[k].nameOf(id), Proficiency: proficiency, State: "active", SelfURI: "/api/v2/users/" + u.ID + "/" + path + "/" + id}
+		w := wireRated{ID: id, Name: s.stores[k].nameOf(id), Proficiency: proficiency, State: "active", SelfURI: "/api/v2/users/" + u.ID + "/" + path + "/" + id}
 		if k == Skill {
 			w.SkillURI = "/api/v2/routing/skills/" + id
 		} else {
@@ -48,14 +48,14 @@ type wirePlace struct {
 func (s *Server) places(u *User) []wirePlace {
 	list := []wirePlace{}
 	for _, p := range u.Locations {
-		list = append(list, wirePlace{p.Notes, wireRef{p.ID, s.shelves[Location].nameOf(p.ID), "/api/v2/locations/" + p.ID}})
+		list = append(list, wirePlace{p.Notes, wireRef{p.ID, s.stores[Location].nameOf(p.ID), "/api/v2/locations/" + p.ID}})
 	}
 	return list
 }
 
 func (s *Server) groupsOf(u *User) []wireRef {
 	list := []wireRef{}
-	for _, g := range s.shelves[Group].of[u.ID] {
+	for _, g := range s.stores[Group].of[u.ID] {
 		list = append(list, wireRef{g.id, g.name, "/api/v2/groups/" + g.id})
 	}
 	slices.SortFunc(list, func(a, b wireRef) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
@@ -83,8 +83,8 @@ func (s *Server) authorization(r *record, now time.Time) wireAuthorization {
 			continue
 		}
 		roles[g.Role] = true
-		w.Roles = append(w.Roles, wireRole{g.Role, s.shelves[Role].nameOf(g.Role)})
-		if role := s.shelves[Role].live(g.Role); role != nil {
+		w.Roles = append(w.Roles, wireRole{g.Role, s.stores[Role].nameOf(g.Role)})
+		if role := s.stores[Role].live(g.Role); role != nil {
 			for _, permission := range role.allows {
 				allowed[permission] = true
 			}

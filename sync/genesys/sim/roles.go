@@ -63,7 +63,7 @@ func (s *Server) getRole(req *request) answer {
 	if bad != nil {
 		return *bad
 	}
-	role := s.shelves[Role].live(req.PathValue("role"))
+	role := s.stores[Role].live(req.PathValue("role"))
 	if role == nil {
 		return notFound()
 	}

@@ -24,7 +24,7 @@ func (s *Server) filler() *filler { return &filler{s, rand.New(rand.NewPCG(s.o.S
 
 // some draws different things of a kind, between the least and the most.
 func (f *filler) some(k Kind, least, most int) []*thing {
-	return draw(f.rand, f.shelves[k].order, least, most)
+	return draw(f.rand, f.stores[k].order, least, most)
 }
 
 func draw[T any](r *rand.Rand, from []T, least, most int) []T {
@@ -56,7 +56,7 @@ func (f *filler) fill(r *record, i int) {
 	if f.rand.IntN(3) == 0 {
 		u.PreferredName, _, _ = strings.Cut(u.Name, " ")
 	}
-	divisions := f.shelves[Division].order
+	divisions := f.stores[Division].order
 	u.Division = divisions[i%len(divisions)].id
 	for _, role := range f.some(Role, 1, 2) {
 		for _, in := range draw(f.rand, divisions, 1, 2) {

@@ -30,11 +30,11 @@ type Server struct {
 	layer  counter     // of Quota.HiddenPerClient
 	dir    directory
 
-	shelves map[Kind]*shelf
-	waiting []deferred              // in the order in which they are due
-	rosters map[string]kept[member] // of queues and groups
-	granted map[string]kept[held]   // of divisions
-	holders map[string]kept[string] // of roles
+	stores      map[Kind]*store
+	waiting     []deferred                // in the order in which they are due
+	memberLists map[string]cached[member] // of queues and groups
+	grantLists  map[string]cached[held]   // of divisions
+	holderLists map[string]cached[string] // of roles
 
 	faults   []*Fault
 	listings map[string]*oddListing // by what is listed: those that are read under a fault
@@ -46,8 +46,8 @@ type Server struct {
 func New(o Options) *Server {
 	o = o.withDefaults()
 	o.Quota.Tokens = maps.Clone(o.Quota.Tokens) // SetTokenLimit writes to it
-	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag, o.GrantLag)), shelves: newShelves(),
-		rosters: map[string]kept[member]{}, granted: map[string]kept[held]{}, holders: map[string]kept[string]{}, listings: map[string]*oddListing{}}
+	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag, o.GrantLag)), stores: newStores(),
+		memberLists: map[string]cached[member]{}, grantLists: map[string]cached[held]{}, holderLists: map[string]cached[string]{}, listings: map[string]*oddListing{}}
 	s.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	s.ledger.reset()
 	s.seedCatalog()

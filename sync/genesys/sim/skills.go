@@ -43,7 +43,7 @@ func (u *User) rated(k Kind) map[string]float64 {
 func (s *Server) ratingsOf(k Kind, list []rating) (map[string]float64, *answer) {
 	all := map[string]float64{}
 	for _, r := range list {
-		if s.shelves[k].live(r.ID) == nil {
+		if s.stores[k].live(r.ID) == nil {
 			return nil, invalid("%s [%s] does not exist", k, r.ID)
 		}
 		p, bad := proficiency(k, r.Proficiency)

@@ -14,7 +14,7 @@ import (
 func (s *Server) Snapshot(emailOrID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(time.Now())
+	s.runDue(time.Now())
 	r := s.dir.byID[emailOrID]
 	if r == nil {
 		r = s.dir.byEmail[strings.ToLower(emailOrID)]
@@ -41,10 +41,10 @@ func (s *Server) Snapshot(emailOrID string) string {
 		Queues map[string]bool // by id; joined or not
 		Groups []string        // ids
 	}{u, map[string]bool{}, nil}
-	for _, q := range s.shelves[Queue].of[r.ID] {
+	for _, q := range s.stores[Queue].of[r.ID] {
 		all.Queues[q.id] = q.members[r.ID]
 	}
-	for _, g := range s.shelves[Group].of[r.ID] {
+	for _, g := range s.stores[Group].of[r.ID] {
 		all.Groups = append(all.Groups, g.id)
 	}
 	slices.Sort(all.Groups)

@@ -18,7 +18,7 @@ type User struct {
 	Certifications    []string
 	Employer          Employer
 	Contacts          []Contact
-	Biography         string // nobody's business: it must survive everything
+	Biography         string // not managed by the client under test: it must survive everything
 	Skills, Languages map[string]float64
 	ProfileSkills     []string
 	Locations         []Place

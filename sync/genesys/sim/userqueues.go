@@ -22,7 +22,7 @@ func (s *Server) userQueues(user string) []wireQueue {
 }
 
 func (s *Server) listUserQueues(req *request) answer {
-	s.settle(time.Now())
+	s.runDue(time.Now())
 	if bad := onlyQuery(req, "pageSize", "pageNumber", "joined", "divisionId"); bad != nil {
 		return *bad
 	}
@@ -59,7 +59,7 @@ func (s *Server) joinQueues(req *request) answer {
 	if bad != nil {
 		return *bad
 	}
-	s.settle(time.Now())
+	s.runDue(time.Now())
 	for _, item := range body {
 		if item.ID == "" || item.Joined == nil {
 			return *invalid("A queue needs an id, and joined")
@@ -67,7 +67,7 @@ func (s *Server) joinQueues(req *request) answer {
 	}
 	changed := false
 	for _, item := range body {
-		q := s.shelves[Queue].live(item.ID)
+		q := s.stores[Queue].live(item.ID)
 		if q == nil {
 			continue
 		}

@@ -76,7 +76,7 @@ func (s *Server) wire(u *User, expand []string) wireUser {
 }
 
 func (s *Server) divisionRef(id string) wireRef {
-	return wireRef{id, s.shelves[Division].nameOf(id), "/api/v2/authorization/divisions/" + id}
+	return wireRef{id, s.stores[Division].nameOf(id), "/api/v2/authorization/divisions/" + id}
 }
 
 func (s *Server) expanded(u *User, expand []string) (w wireExpanded) {
