@@ -156,23 +156,19 @@ func (d *Directory) Access(ctx context.Context, needs []Need) (Access, error) {
 		if held, err = d.policies(ctx, grants, &a); err != nil && !api.IsDenied(err) {
 			return a, err
 		}
-		a.ByRoles = err == nil
+		a.ByRoles = err == nil // roles that cannot be seen are no failure
 	}
-	err = nil // roles that cannot be seen are no failure
 	try := trial{Directory: d}
 	for _, n := range needs {
 		f := Finding{Need: n}
-		switch {
-		case a.ByRoles:
+		if a.ByRoles {
 			f.Met = met(held, n)
-			if f.Met == Missing && !n.Writes { // the API does not check it everywhere; its answer counts
-				err = try.read(ctx, &f)
-			}
-		case !n.Writes: // only a write would show the others
-			err = try.read(ctx, &f)
 		}
-		if err != nil {
-			return a, err
+		// The API does not check each permission everywhere, so its answer counts. What is to write only a write would show.
+		if f.Met < Partly && !n.Writes {
+			if err := try.read(ctx, &f); err != nil {
+				return a, err
+			}
 		}
 		a.Findings = append(a.Findings, f)
 	}

@@ -32,15 +32,10 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 		if err != nil {
 			return usersync.Listing{}, err
 		}
-		if part.Gap != "" {
-			gaps = append(gaps, name+" users: "+part.Gap)
-		}
-		if part.Cap != "" {
-			caps = append(caps, name+" users: "+part.Cap)
-		}
+		gaps, caps = append(gaps, part.Gap), append(caps, part.Cap)
 		listing.Users = appendNew(listing.Users, at, part.Users)
 	}
-	listing.Gap, listing.Cap = strings.Join(gaps, "; "), strings.Join(caps, "; ")
+	listing.Gap, listing.Cap = strings.Join(unique(gaps), "; "), strings.Join(unique(caps), "; ")
 	d.addresses.Learn(listing.Users...)
 	return listing, nil
 }
@@ -79,7 +74,7 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 		rest := api.NewReader(d.Client, l, r.observed)
 		switch err := rest.Read(ctx); {
 		case api.IsDenied(err):
-			limit, closed = listUsers.Cap, fmt.Sprintf("a listing shows %d, and by cursor they cannot be read: %v", listUsers.Cap, err)
+			limit, closed = listUsers.Cap, fmt.Sprintf("%s: a listing shows %d, and by cursor they cannot be read: %v", l.What, listUsers.Cap, err)
 		case err != nil:
 			return usersync.Listing{}, err
 		}
@@ -89,6 +84,9 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 	problem, gap := p.Verdict(len(users), limit)
 	if problem != "" {
 		return usersync.Listing{}, l.Inconsistent(problem + "; does the OAuth client have its role in all divisions?")
+	}
+	if gap != "" {
+		gap = l.What + ": " + gap
 	}
 	return usersync.Listing{Users: users, Gap: gap, Cap: closed}, nil
 }

@@ -32,21 +32,10 @@ type nameIndexes struct {
 
 // listOf is the operation that lists the entities of a kind.
 func listOf(kind spec.Kind) *api.Operation {
-	switch kind {
-	case spec.KindSkill:
-		return &listSkills
-	case spec.KindLanguage:
-		return &listLanguages
-	case spec.KindDivision:
-		return &listDivisions
-	case spec.KindRole:
-		return &listRoles
-	case spec.KindQueue:
-		return &listQueues
-	case spec.KindLocation:
-		return &listLocations
-	}
-	return &listGroups
+	return map[spec.Kind]*api.Operation{
+		spec.KindSkill: &listSkills, spec.KindLanguage: &listLanguages, spec.KindDivision: &listDivisions, spec.KindRole: &listRoles,
+		spec.KindQueue: &listQueues, spec.KindGroup: &listGroups, spec.KindLocation: &listLocations,
+	}[kind]
 }
 
 // namesOf returns the index of a kind, which is read if it is not known.
@@ -55,6 +44,11 @@ func (d *Directory) namesOf(ctx context.Context, kind spec.Kind) (*names.Index, 
 		return nil, err
 	}
 	defer d.names.turn.Release(1)
+	return d.knownNames(ctx, kind)
+}
+
+// knownNames is namesOf for who has the turn.
+func (d *Directory) knownNames(ctx context.Context, kind spec.Kind) (*names.Index, error) {
 	if x := d.names.known[kind]; x != nil {
 		return x, nil
 	}
@@ -114,11 +108,9 @@ func (d *Directory) lookUp(ctx context.Context, ref spec.Ref) (id, wrong string,
 		return "", "", err
 	}
 	defer d.names.turn.Release(1)
-	x := d.names.known[ref.Kind]
-	if x == nil {
-		if x, err = d.readNames(ctx, ref.Kind); err != nil {
-			return "", "", err
-		}
+	x, err := d.knownNames(ctx, ref.Kind)
+	if err != nil {
+		return "", "", err
 	}
 	now := time.Now()
 	if id, wrong = x.Find(ref.Name); id != "" || now.Sub(x.Read) < rereadAfter || now.Sub(x.Missed[ref.Name]) < missedFor {

@@ -79,11 +79,7 @@ func rolesOfMany(ctx context.Context, d *Directory, ids []string) (map[string]sp
 
 // roles turns the grants of one subject into a value. Those that come with a group name the group.
 func (d *Directory) roles(ctx context.Context, grants []grant, id string) (spec.Value, error) {
-	home, err := d.home(ctx)
-	if err != nil {
-		return "", err
-	}
-	divisions, err := d.namesOf(ctx, spec.KindDivision)
+	divisions, home, err := d.divisions(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -109,17 +105,17 @@ func (d *Directory) roles(ctx context.Context, grants []grant, id string) (spec.
 	return spec.RoleList(list), nil
 }
 
-// home is the id of the home division.
-func (d *Directory) home(ctx context.Context) (string, error) {
-	x, err := d.namesOf(ctx, spec.KindDivision)
+// divisions returns the index of the divisions, and the id of the home division.
+func (d *Directory) divisions(ctx context.Context) (x *names.Index, home string, err error) {
+	x, err = d.namesOf(ctx, spec.KindDivision)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if x.Home != "" {
-		return x.Home, nil
+		return x, x.Home, nil
 	}
 	e, err := api.Call[names.Entity](ctx, d.Client, &api.Request{Operation: &getHomeDivision})
-	return e.ID, err
+	return x, e.ID, err
 }
 
 func roleSteps(_, _ spec.Value) []step { return []step{{op: &replaceGrants, prepare: prepareGrants}} }
@@ -140,7 +136,7 @@ func prepareGrants(ctx context.Context, d *Directory, users []*plan.Change) (*wr
 		if err != nil {
 			return nil, err
 		}
-		home, err := d.home(ctx)
+		_, home, err := d.divisions(ctx)
 		if err != nil {
 			return nil, err
 		}
