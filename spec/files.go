@@ -112,7 +112,7 @@ func safeName(name string) bool {
 	})
 }
 
-// whyUnread tells people what to do about a file that could not be read.
+// whyUnread says what to do about a file that could not be read.
 func whyUnread(err error) string {
 	switch {
 	case errors.Is(err, errNotRegular), errors.Is(err, ErrTooLarge), errors.Is(err, errPointer):
@@ -126,7 +126,7 @@ func whyUnread(err error) string {
 	return "cannot be read: " + text.Escape(err.Error())
 }
 
-// insteadOfLink tells people what to do about a symbolic link. In a volume that Kubernetes makes of a ConfigMap every
+// insteadOfLink says what to do about a symbolic link. In a volume that Kubernetes makes of a ConfigMap every
 // name is a link into the folder ..data, itself a link that moves when the ConfigMap changes.
 func insteadOfLink(root *os.Root, name, kind string) string {
 	if to, err := root.Readlink(name); err == nil && strings.HasPrefix(path.Clean(to), "..data/") {

@@ -59,7 +59,7 @@ type Totals struct {
 	FailedPasses uint64                  `json:"passErrors"`  // of them, with an error
 	PassSeconds  float64                 `json:"passSeconds"` // that they took
 	Changes      map[plan.Outcome]uint64 `json:"changes"`     // applied and failed, of passes and rollbacks; not written to
-	Calls        Calls                   `json:"calls"`       // for whoever has the wire to fill in
+	Calls        Calls                   `json:"calls"`       // filled in by the daemon
 	Damaged      uint64                  `json:"damaged"`     // records of the state file that were lost
 	Repairs      uint64                  `json:"repairs"`     // fields that somebody else had changed, and that were changed back
 }

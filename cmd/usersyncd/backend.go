@@ -160,7 +160,7 @@ func changeFile(c *config.Config, change func(*state.Store) (string, error)) (me
 	return message, errors.Join(err, store.Close())
 }
 
-// waitNote is the time after which somebody who waits for the daemon is told why.
+// waitNote is the time after which a command says what it is waiting for.
 const waitNote = 2 * time.Second
 
 // noteWait says why nothing happens for a while.

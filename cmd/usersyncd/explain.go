@@ -61,6 +61,9 @@ type explained struct {
 	History []shownEvent `json:"history"`
 }
 
+// longestValue is how many characters of a value the table has; --output json has all of it.
+const longestValue = 37
+
 func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 	fmt.Fprintf(w, "%s: %s", text.Escape(e.Email), e.Status)
 	if e.Action != "" && e.Status != "in sync" {
@@ -120,7 +123,7 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 			if !f.Until.IsZero() {
 				verdict += " until " + f.Until.Local().Format(time.DateTime)
 			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, verdict, cut(desired), cut(applied), cut(live), at)
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, verdict, text.Cut(desired, longestValue), text.Cut(applied, longestValue), text.Cut(live, longestValue), at)
 		}
 		_ = t.Flush() // to memory
 	}
@@ -130,13 +133,4 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 			printEvent(w, ev)
 		}
 	}
-}
-
-// cut keeps a table readable; --output json has all of it.
-func cut(text string) string {
-	const most = 40
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-3]) + "..."
-	}
-	return text
 }

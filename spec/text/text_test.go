@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 func TestEscape(t *testing.T) {
@@ -32,6 +33,9 @@ func FuzzEscape(f *testing.F) {
 		}
 		if i := strings.IndexFunc(once, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
 			t.Errorf("%q is not printable at %d", once, i)
+		}
+		if cut := Cut(once, 60); utf8.RuneCountInString(cut) > 63 || utf8.RuneCountInString(once) <= 60 && cut != once {
+			t.Errorf("%q is cut to %q", once, cut)
 		}
 	})
 }

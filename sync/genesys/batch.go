@@ -52,7 +52,7 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 		d.expect.listing(len(missing))
 	}
 	var mu sync.Mutex
-	var unread error // of those of whom it is not known whether they exist
+	var unread error // of users who may exist, and could not be read
 	left := len(missing)
 	err = d.each(ctx, missing, func(ctx context.Context, id string) error {
 		now, err := d.get(ctx, id, fields, "", "deleted")

@@ -16,8 +16,8 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// A write is the one request of a call that writes, and what is known of the users once it is carried out: that the
-// fields of the call have the desired values, unless something else is said.
+// A write is the request of a call, and what is known of the users after it: the fields of the call have the desired
+// values, unless value or shown says otherwise.
 type write struct {
 	op    *api.Operation // another one than the step's
 	args  []string       // of the operation's path; nil for the user's id
@@ -25,9 +25,9 @@ type write struct {
 	body  any
 	skip  bool // nothing has to be sent
 
-	value func(c *plan.Change) spec.Value                   // what the field is then
-	shown func(answer []byte, known []state.Observed) error // reads the answer, which shows more
-	sent  func(err error)                                   // is told what came of it
+	value func(c *plan.Change) spec.Value                   // of the field after the request
+	shown func(answer []byte, known []state.Observed) error // decodes the answer into what is known
+	sent  func(err error)                                   // called with the outcome of the request
 }
 
 // Do implements apply.Writer. The request is made now, from what is now known of the users.

@@ -1,6 +1,7 @@
 package genesys
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -42,5 +43,14 @@ func TestEveryFieldHasARow(t *testing.T) {
 	}
 	if len(rows) != len(spec.All()) {
 		t.Errorf("%d rows for %d fields", len(rows), len(spec.All()))
+	}
+}
+
+// A text of the API is decoded as JSON has it, also where nothing in it is escaped: what is not UTF-8 is replaced.
+func TestOptional(t *testing.T) {
+	for raw, want := range map[string]string{`"ana"`: "ana", `"a\"b"`: `a"b`, `"Pérez"`: "Pérez", "\"a\xffb\"": "a\ufffdb", `""`: "", `null`: "", ``: ""} {
+		if got, err := optional[string](json.RawMessage(raw)); got != want || err != nil {
+			t.Errorf("%q is %q, not %q, %v", raw, got, want, err)
+		}
 	}
 }

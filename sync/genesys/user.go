@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -30,7 +31,7 @@ func (u user) Key() string {
 
 // optional decodes a member; the zero value if it is missing or null.
 func optional[T any](raw json.RawMessage) (v T, err error) {
-	if text, ok := any(&v).(*string); ok && len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+	if text, ok := any(&v).(*string); ok && len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
 		*text = string(raw[1 : len(raw)-1]) // as most are
 		return v, nil
 	}

@@ -17,7 +17,7 @@ type Operation struct {
 	Needs, Accepts []string
 
 	Asks       bool // a POST that only asks: it changes nothing, and is sent in read-only mode
-	Repeatable bool // it carries no version, and sets what it sets whatever was before: it may be sent twice
+	Repeatable bool // it has the same effect when it is sent twice: it carries no version, and does not depend on what was there
 	Deletes    bool // 404 is success: what is to be deleted does not exist
 	Most       int  // entries in one request or, if it lists, in a page; 0 is one, or Options.PageSize
 
