@@ -16,6 +16,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"usersyncd/spec"
+	"usersyncd/spec/memtemp"
 	"usersyncd/state"
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "40"); err != nil { // each writes to disk some 40 times; the command line wins
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(memtemp.M{M: m}.Run())
 }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

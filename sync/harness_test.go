@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/memtemp"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Lookup("rapid.checks").Value.Set("25"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(memtemp.M{M: m}.Run())
 }
 
 // long reports whether the tests with a choice are to take their full size: with LONG=1, as in .ci/run.

@@ -36,6 +36,7 @@ func (b *bubble) titled(title string) (n int) {
 // inLongPass runs a test three seconds after the beginning of a pass that takes two minutes.
 func inLongPass(t *testing.T, test func(b *bubble)) {
 	t.Helper()
+	t.Parallel()
 	inBubble(t, sim.Options{Users: 600, Latency: 100 * time.Millisecond}, "resync-interval: 1h\n", func(b *bubble) {
 		if err := os.RemoveAll(b.specs); err != nil {
 			t.Fatal(err)

@@ -49,6 +49,7 @@ import (
 //	receiver STATUS TEXT   a webhook answers so at $HOOK, and keeps what it gets in the file received
 //	neworg                 another organization answers from now on, at the same address
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
