@@ -49,7 +49,7 @@ func TestOrgShowsEveryField(t *testing.T) {
 			used[f] = true
 		}
 	}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		if !used[info.Field] {
 			t.Errorf("nobody shows how %s is written", info.Field)
 		}

@@ -73,12 +73,12 @@ func readDefaults(file string, docs []*strictyaml.Node) (*strictyaml.Node, []Pro
 	doc.Entries = nil
 	for _, e := range docs[0].Entries {
 		switch info, ok := Lookup(Field(e.Key.Text)); {
-		case info.PerUser, e.Key.Text == KeyID, e.Key.Text == KeyPreviousEmail:
+		case info.NoDefault, e.Key.Text == KeyID, e.Key.Text == KeyPreviousEmail:
 			r.Problem(e.Key, "belongs to one user and cannot be a default; move it into the user's file")
 		case !ok:
 			r.Known(e.Key, defaultKeys)
 		default:
-			info.kind.Parse(&r, e.Value)
+			info.typ.Parse(&r, e.Value)
 			doc.Entries = append(doc.Entries, e)
 		}
 	}

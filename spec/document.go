@@ -110,7 +110,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 			if !known {
 				continue
 			}
-			if v, ok := info.kind.Parse(r, e.Value); ok {
+			if v, ok := info.typ.Parse(r, e.Value); ok {
 				u.Fields[info.Field], u.At = v, append(u.At, FieldPos{info.Field, e.Key.Pos})
 				u.addOwnPart(info, own.Get(name), e.Value)
 			}
@@ -137,7 +137,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 }
 
 // addOwnPart records the user's own part of a field that was merged with an inherited one.
-func (u *User) addOwnPart(info Info, own, merged *strictyaml.Node) {
+func (u *User) addOwnPart(info FieldInfo, own, merged *strictyaml.Node) {
 	if own == nil || own == merged {
 		return
 	}

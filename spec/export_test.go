@@ -14,7 +14,7 @@ func MarkdownTable() string {
 		if info.Empty() != "" {
 			empty = "`" + info.Empty() + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", info.Field, info.kind.Form, empty, info.About)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", info.Field, info.typ.Form, empty, info.About)
 	}
 	return b.String()
 }

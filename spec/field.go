@@ -41,15 +41,15 @@ const (
 	ExternalIDs   Field = "externalIds"
 )
 
-// Info describes one field.
-type Info struct {
+// FieldInfo describes one field.
+type FieldInfo struct {
 	Field
-	About   string // what the field is, for the schema and the README
-	Access  bool   // it decides what a person may do, as opposed to who they are
-	User    bool   // the value names another user, by Key
-	PerUser bool   // it cannot be in a _defaults.yaml
+	About        string // what the field is, for the schema and the README
+	Access       bool   // it decides what a person may do, as opposed to who they are
+	RefersToUser bool   // the value names another user, by Key
+	NoDefault    bool   // it cannot be in a _defaults.yaml
 
-	kind schema.Type[Value]
+	typ  schema.Type[Value]
 	refs func(Value) []Ref // what the value refers to by name; nil: nothing
 	// equal compares a desired and an observed value whose texts differ; nil: they are not equal.
 	equal func(desired, observed Value) bool
@@ -57,15 +57,15 @@ type Info struct {
 
 // Empty is how the field is emptied in YAML, which is also its empty value: "", [] or {}; "" without quotes if it
 // cannot be emptied.
-func (i Info) Empty() string { return i.kind.Empty }
+func (i FieldInfo) Empty() string { return i.typ.Empty }
 
 // Words are the only values that the field can have; nil if there are others.
-func (i Info) Words() []string { return i.kind.Words }
+func (i FieldInfo) Words() []string { return i.typ.Words }
 
 // Parse reads and checks the value of the field. With problems, there is none.
-func (i Info) Parse(n *strictyaml.Node) (Value, []Problem) {
+func (i FieldInfo) Parse(n *strictyaml.Node) (Value, []Problem) {
 	var r schema.Reader
-	v, ok := i.kind.Parse(&r, n)
+	v, ok := i.typ.Parse(&r, n)
 	if !ok {
 		return "", r.Problems
 	}
@@ -74,33 +74,33 @@ func (i Info) Parse(n *strictyaml.Node) (Value, []Problem) {
 
 // table has one row for each field, from which follow how it is read, checked, compared and documented, and its JSON
 // Schema. Its order is the order in which a change prints the fields.
-var table = []Info{
-	{Field: Email, PerUser: true, kind: schema.As(address(), Text), About: "Address that the user logs in with; the key of the user, compared without case. Required."},
-	{Field: Name, PerUser: true, kind: schema.As(schema.Name(), Text), About: "Full name. Required to create a user."},
-	{Field: State, Access: true, kind: schema.As(schema.OneOf("active", "inactive"), Text), About: "Whether the user can log in."},
-	{Field: Title, kind: schema.As(schema.Text(), Text), About: "Job title."},
-	{Field: Department, kind: schema.As(schema.Text(), Text), About: "Department."},
-	{Field: Manager, User: true, kind: schema.As(schema.OrEmpty(address()), Text), About: "E-mail address of the manager, who is a user too."},
-	{Field: Division, Access: true, kind: schema.As(schema.Name(), Text), refs: named(KindDivision, func(v Value) []string { return []string{v.Text()} }), About: "Division that the user belongs to."},
-	{Field: PreferredName, kind: schema.As(schema.Text(), Text), About: "Name that colleagues use for the user."},
-	{Field: ACDAutoAnswer, kind: schema.As(schema.Bool(), Bool), About: "Whether ACD calls are answered automatically."},
-	{Field: Certs, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Certifications, as free text."},
-	{Field: ProfileSkills, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Skills shown in the profile, as free text. They do not route calls; see `skills`."},
-	{Field: Employer, kind: schema.As(employer(), EmployerOf), About: "Employment. Managed as a whole: a part left out is emptied."},
-	{Field: Phones, kind: schema.As(phones(), PhoneList), equal: equalAs(samePhones),
+var table = []FieldInfo{
+	{Field: Email, NoDefault: true, typ: schema.As(address(), Text), About: "Address that the user logs in with; the key of the user, compared without case. Required."},
+	{Field: Name, NoDefault: true, typ: schema.As(schema.Name(), Text), About: "Full name. Required to create a user."},
+	{Field: State, Access: true, typ: schema.As(schema.OneOf("active", "inactive"), Text), About: "Whether the user can log in."},
+	{Field: Title, typ: schema.As(schema.Text(), Text), About: "Job title."},
+	{Field: Department, typ: schema.As(schema.Text(), Text), About: "Department."},
+	{Field: Manager, RefersToUser: true, typ: schema.As(schema.OrEmpty(address()), Text), About: "E-mail address of the manager, who is a user too."},
+	{Field: Division, Access: true, typ: schema.As(schema.Name(), Text), refs: named(KindDivision, func(v Value) []string { return []string{v.Text()} }), About: "Division that the user belongs to."},
+	{Field: PreferredName, typ: schema.As(schema.Text(), Text), About: "Name that colleagues use for the user."},
+	{Field: ACDAutoAnswer, typ: schema.As(schema.Bool(), Bool), About: "Whether ACD calls are answered automatically."},
+	{Field: Certs, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Certifications, as free text."},
+	{Field: ProfileSkills, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), About: "Skills shown in the profile, as free text. They do not route calls; see `skills`."},
+	{Field: Employer, typ: schema.As(employer(), EmployerOf), About: "Employment. Managed as a whole: a part left out is emptied."},
+	{Field: Phones, typ: schema.As(phones(), PhoneList), equal: equalAs(samePhones),
 		About: "Phone numbers, one for each media and type. Where an extension is given, the number is not compared, as Genesys Cloud rewrites it."},
-	{Field: Emails, kind: schema.As(emails(), EmailList), About: "Further e-mail addresses, one for each type."},
-	{Field: Locations, kind: schema.As(locations(), LocationList), refs: named(KindLocation, locationNames), About: "Where the user works."},
-	{Field: Skills, Access: true, kind: schema.As(schema.Map(schema.Number(0, 5), "{Billing: 4}"), Proficiencies), refs: named(KindSkill, keysOf), About: "ACD skills, with a proficiency."},
-	{Field: Languages, Access: true, kind: schema.As(schema.Map(schema.Whole(0, 5), "{Spanish: 5}"), Proficiencies), refs: named(KindLanguage, keysOf), About: "ACD languages, with a proficiency."},
-	{Field: Roles, Access: true, kind: schema.As(roles(), RoleList), refs: roleRefs,
+	{Field: Emails, typ: schema.As(emails(), EmailList), About: "Further e-mail addresses, one for each type."},
+	{Field: Locations, typ: schema.As(locations(), LocationList), refs: named(KindLocation, locationNames), About: "Where the user works."},
+	{Field: Skills, Access: true, typ: schema.As(schema.Map(schema.Number(0, 5), "{Billing: 4}"), Proficiencies), refs: named(KindSkill, keysOf), About: "ACD skills, with a proficiency."},
+	{Field: Languages, Access: true, typ: schema.As(schema.Map(schema.Whole(0, 5), "{Spanish: 5}"), Proficiencies), refs: named(KindLanguage, keysOf), About: "ACD languages, with a proficiency."},
+	{Field: Roles, Access: true, typ: schema.As(roles(), RoleList), refs: roleRefs,
 		About: "Roles. Without divisions, a role is granted in the home division; do not name that one. `divisions: [\"*\"]` means all divisions, future ones too."},
-	{Field: Queues, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindQueue, decoded[[]string]), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Groups, Access: true, kind: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindGroup, decoded[[]string]), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Utilization, kind: schema.As(utilization(), UtilizationOf), equal: equalAs(sameUtilization),
+	{Field: Queues, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindQueue, decoded[[]string]), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Groups, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindGroup, decoded[[]string]), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Utilization, typ: schema.As(utilization(), UtilizationOf), equal: equalAs(sameUtilization),
 		About: "How many interactions the agent takes at a time. A medium left out has the organization's default."},
-	{Field: Voicemail, kind: schema.As(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},
-	{Field: ExternalIDs, kind: schema.As(externalIDs(), ExternalIDMap),
+	{Field: Voicemail, typ: schema.As(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},
+	{Field: ExternalIDs, typ: schema.As(externalIDs(), ExternalIDMap),
 		About: "The user's keys in other systems, by authority, 100 at most. An authority left out is removed."},
 }
 
@@ -113,8 +113,8 @@ const (
 	keyUsers         = "users"
 )
 
-// All lists the fields in the order in which a change prints them.
-func All() []Info { return append([]Info(nil), table...) }
+// AllFields lists the fields in the order in which a change prints them.
+func AllFields() []FieldInfo { return append([]FieldInfo(nil), table...) }
 
 // FieldNamed returns the field with a name. The error suggests a similar one, or lists them.
 func FieldNamed(name string) (Field, error) {
@@ -132,11 +132,11 @@ func FieldNamed(name string) (Field, error) {
 }
 
 // Lookup finds a field; ok is false if the format has none of that name.
-func Lookup(f Field) (info Info, ok bool) {
+func Lookup(f Field) (info FieldInfo, ok bool) {
 	if i, ok := byName[f]; ok {
 		return table[i], true
 	}
-	return Info{}, false
+	return FieldInfo{}, false
 }
 
 // byName finds a field in the table.
@@ -154,7 +154,7 @@ var userKeys, defaultKeys = knownKeys(false), knownKeys(true)
 func knownKeys(defaults bool) []string {
 	var keys []string
 	for _, i := range table {
-		if !defaults || !i.PerUser {
+		if !defaults || !i.NoDefault {
 			keys = append(keys, string(i.Field))
 		}
 	}
@@ -189,23 +189,23 @@ func References(f Field, v Value) []Ref {
 	return nil
 }
 
-// Kind is what a name refers to in the organization.
-type Kind string
+// RefKind is what a name refers to in the organization.
+type RefKind string
 
 // The kinds of things that the fields of a user refer to by name.
 const (
-	KindSkill    Kind = "skill"
-	KindLanguage Kind = "language"
-	KindDivision Kind = "division"
-	KindRole     Kind = "role"
-	KindQueue    Kind = "queue"
-	KindGroup    Kind = "group"
-	KindLocation Kind = "location"
+	KindSkill    RefKind = "skill"
+	KindLanguage RefKind = "language"
+	KindDivision RefKind = "division"
+	KindRole     RefKind = "role"
+	KindQueue    RefKind = "queue"
+	KindGroup    RefKind = "group"
+	KindLocation RefKind = "location"
 )
 
 // Ref is one thing of the organization that a value names.
 type Ref struct {
-	Kind Kind
+	Kind RefKind
 	Name string // as in the spec; "Name (id)" where several things have the name
 }
 
@@ -213,7 +213,7 @@ type Ref struct {
 const AllDivisions = "*"
 
 // named makes the references of a value of which all names are of one kind.
-func named(kind Kind, names func(Value) []string) func(Value) []Ref {
+func named(kind RefKind, names func(Value) []string) func(Value) []Ref {
 	return func(v Value) []Ref { return refsOf(kind, names(v)) }
 }
 
@@ -236,7 +236,7 @@ func roleRefs(v Value) []Ref {
 	return append(refsOf(KindRole, roles), refsOf(KindDivision, divisions)...)
 }
 
-func refsOf(kind Kind, names []string) []Ref {
+func refsOf(kind RefKind, names []string) []Ref {
 	var refs []Ref
 	for _, name := range set(names) {
 		if name != "" {

@@ -130,20 +130,20 @@ func TestFields(t *testing.T) {
 }
 
 // fixtureOf is YAML that a field takes, and its value. A plain text is read as the title is.
-func fixtureOf(info spec.Info) (yaml string, value spec.Value) {
+func fixtureOf(info spec.FieldInfo) (yaml string, value spec.Value) {
 	for _, c := range fixtures {
 		if c.field == info.Field && c.value != "" {
 			return c.yaml, c.value
 		}
 	}
-	if plain := info.Empty() == `""` && !info.User; plain {
+	if plain := info.Empty() == `""` && !info.RefersToUser; plain {
 		return "Senior agent", `"Senior agent"`
 	}
 	return "", ""
 }
 
 func TestEveryFieldHasFixtures(t *testing.T) {
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		if _, value := fixtureOf(info); value == "" && info.Field != spec.Email { // which has a test of its own
 			t.Errorf("%s is never taken", info.Field)
 		}
@@ -157,7 +157,7 @@ func TestEveryFieldHasFixtures(t *testing.T) {
 }
 
 func TestWhatCanBeEmptied(t *testing.T) {
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		for _, empty := range []string{`""`, "[]", "{}"} {
 			tree := load(t, spec.NewLoader(checkout(t, map[string]string{"a.yaml": "email: a@x.example\n" + string(info.Field) + ": " + empty + "\n"})))
 			if ok := len(tree.Problems) == 0; ok != (empty == info.Empty()) {

@@ -106,7 +106,7 @@ var hostile = []struct {
 
 // allKeys is what an unknown key is answered with.
 var allKeys = func() (keys string) {
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		keys += string(info.Field) + ", "
 	}
 	return keys + "id, previousEmail"

@@ -60,7 +60,7 @@ func TestReferencesAreThereOnceAndInOneOrder(t *testing.T) {
 }
 
 func TestIsEmpty(t *testing.T) {
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		if info.Empty() != "" && !spec.IsEmpty(info.Field, spec.Value(info.Empty())) {
 			t.Errorf("%s of %s is not empty", info.Empty(), info.Field)
 		}

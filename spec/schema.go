@@ -13,11 +13,11 @@ import (
 func Schema() []byte {
 	var user, defaults schema.Object
 	for _, info := range table {
-		user = append(user, string(info.Field), schema.Described(info.About, info.kind.JSON))
+		user = append(user, string(info.Field), schema.Described(info.About, info.typ.JSON))
 		if info.Field == Email {
 			user = append(user, KeyID, schema.Described(aboutID, idKind.JSON), KeyPreviousEmail, schema.Described(aboutPreviousEmail, previousEmailKind.JSON))
 		}
-		if !info.PerUser {
+		if !info.NoDefault {
 			defaults = append(defaults, string(info.Field), schema.Definition("user/properties/"+string(info.Field)))
 		}
 	}

@@ -67,7 +67,7 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 		ok := c.value != "" || c.blind
 		check(field, s, "email: a@x.example\n"+field, ok)
 		check("listed "+field, s, "users:\n- {email: a@x.example, "+strings.TrimSpace(field)+"}\n", ok)
-		if info, _ := spec.Lookup(c.field); !info.PerUser {
+		if info, _ := spec.Lookup(c.field); !info.NoDefault {
 			check("default "+field, defaults, field, ok)
 		}
 	}
@@ -98,9 +98,9 @@ func TestSchemaHasTheFieldsOfTheTable(t *testing.T) {
 	}
 	must(t, json.Unmarshal(spec.Schema(), &s))
 	user, defaults := []string{"id", "previousEmail"}, []string(nil)
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		user = append(user, string(info.Field))
-		if !info.PerUser {
+		if !info.NoDefault {
 			defaults = append(defaults, string(info.Field))
 		}
 	}

@@ -46,9 +46,9 @@ func agent(n, version, size int) *state.User {
 			Version: version, Fields: f,
 			Opaque: json.RawMessage(`{"primaryContactInfo":[{"address":"agent@contact-centre.example.com","mediaType":"EMAIL","type":"PRIMARY"}]}`),
 		},
-		Applied:  applied,
-		Times:    state.Times{}.WithRead(now, []spec.Field{spec.Roles, spec.Queues}, nil).WithWritten(time.Now(), spec.Skills),
-		Declared: state.Declaration{Key: applied[spec.Email].Text(), File: fmt.Sprintf("users/madrid/agent-%05d.yaml", n)},
+		LastApplied: applied,
+		Times:       state.Times{}.WithRead(now, []spec.Field{spec.Roles, spec.Queues}, nil).WithWritten(time.Now(), spec.Skills),
+		Declared:    state.Declaration{Key: applied[spec.Email].Text(), File: fmt.Sprintf("users/madrid/agent-%05d.yaml", n)},
 	}
 }
 

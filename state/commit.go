@@ -48,7 +48,7 @@ func (s *Store) Commit(commits ...Commit) error {
 
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
-	return len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.ClearIntents)+len(c.Writes)+len(c.ClearWrites)+len(c.Failures)+len(c.ClearFailures)+len(c.Events) == 0 &&
+	return len(c.Users)+len(c.Forget)+len(c.CreateIntents)+len(c.ClearCreateIntents)+len(c.WriteIntents)+len(c.ClearWriteIntents)+len(c.Failures)+len(c.ClearFailures)+len(c.Events) == 0 &&
 		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.RolledBack && len(c.AddReleases)+len(c.ClearReleases) == 0
 }
 
@@ -61,7 +61,7 @@ type put struct {
 // puts encodes the records outside the bucket meta, so that a value that cannot be stored is refused before anything is
 // written.
 func (c *Commit) puts() ([]put, error) {
-	puts := make([]put, 0, len(c.Users)+len(c.Intents)+len(c.Failures))
+	puts := make([]put, 0, len(c.Users)+len(c.CreateIntents)+len(c.Failures))
 	var errs []error
 	add := func(bucket, key string, payload []byte, err error) {
 		if err == nil && key == "" {
@@ -88,11 +88,11 @@ func (c *Commit) puts() ([]put, error) {
 		payload, err := encodeUser(u)
 		add(bucketUsers, u.ID, payload, err)
 	}
-	for _, in := range c.Intents {
+	for _, in := range c.CreateIntents {
 		in.Started = in.Started.UTC()
 		addJSON(bucketIntents, in.Key, in)
 	}
-	for _, e := range c.Writes {
+	for _, e := range c.WriteIntents {
 		e.At = e.At.UTC()
 		for _, f := range e.Fields {
 			one := e
@@ -109,14 +109,14 @@ func (c *Commit) puts() ([]put, error) {
 
 func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 	var writes []string
-	for _, u := range c.ClearWrites {
+	for _, u := range c.ClearWriteIntents {
 		for _, f := range u.Fields {
 			writes = append(writes, writeKey(u.ID, f))
 		}
 	}
 	if err := errors.Join(
 		deleteAll(tx, bucketUsers, c.Forget),
-		deleteAll(tx, bucketIntents, c.ClearIntents),
+		deleteAll(tx, bucketIntents, c.ClearCreateIntents),
 		deleteAll(tx, bucketWrites, writes),
 		deleteAll(tx, bucketFailures, c.ClearFailures),
 	); err != nil {
@@ -133,7 +133,7 @@ func (c *Commit) apply(tx *bolt.Tx, puts []put) error {
 	switch {
 	case c.Converged != nil:
 		if c.Converged.Revision != "" {
-			if err := putMeta(tx, keyApplied, Applied{Revision: c.Converged.Revision, At: time.Now().UTC()}); err != nil {
+			if err := putMeta(tx, keyApplied, AppliedTree{Revision: c.Converged.Revision, At: time.Now().UTC()}); err != nil {
 				return err
 			}
 		}
@@ -159,7 +159,7 @@ func (c *Commit) applyMeta(tx *bolt.Tx) error {
 		put(keyCheckout, c.Checkout)
 	}
 	if c.RolledBack {
-		if a := getMetaPtr[Applied](tx, keyApplied); a != nil {
+		if a := getMetaPtr[AppliedTree](tx, keyApplied); a != nil {
 			a.RolledBack = true
 			put(keyApplied, a)
 		}

@@ -36,7 +36,7 @@ func history(t testing.TB, path string) map[string][]*state.User {
 		for _, u := range us {
 			all[u.ID] = append(all[u.ID], u)
 		}
-		mustCommit(t, st, state.Commit{Users: us, Intents: []state.Intent{{Key: fmt.Sprint(version)}}})
+		mustCommit(t, st, state.Commit{Users: us, CreateIntents: []state.Intent{{Key: fmt.Sprint(version)}}})
 	}
 	mustCommit(t, st, state.Commit{Refresh: &state.Refresh{At: now, Listed: 60}, Converged: &state.Converged{Digest: "d"}})
 	mustClose(t, st)

@@ -18,7 +18,7 @@ func FuzzOpen(f *testing.F) {
 	origin := tempFile(f)
 	st := open(f, origin)
 	for v := range 3 {
-		mustCommit(f, st, state.Commit{Users: []*state.User{user(1, v), user(2, v), user(3, v)}, Intents: []state.Intent{{Key: "k"}}})
+		mustCommit(f, st, state.Commit{Users: []*state.User{user(1, v), user(2, v), user(3, v)}, CreateIntents: []state.Intent{{Key: "k"}}})
 	}
 	mustClose(f, st)
 	whole := read(f, origin)
@@ -64,9 +64,9 @@ func FuzzOpen(f *testing.F) {
 		}
 		st := open(t, path)
 		mustSnapshot(t, st)
-		mustCommit(t, st, state.Commit{Users: []*state.User{user(2, 9), user(4, 9)}, Forget: []string{"id-00001"}, ClearIntents: []string{"k"}})
+		mustCommit(t, st, state.Commit{Users: []*state.User{user(2, 9), user(4, 9)}, Forget: []string{"id-00001"}, ClearCreateIntents: []string{"k"}})
 		for id, u := range mustSnapshot(t, st).Users {
-			if u.ID != id || cmp.Or(u.Fields["email"], u.Applied["email"]) != value("u%s@example.com", id[len(id)-1:]) {
+			if u.ID != id || cmp.Or(u.Fields["email"], u.LastApplied["email"]) != value("u%s@example.com", id[len(id)-1:]) {
 				t.Errorf("%s: %+v", id, u)
 			}
 		}

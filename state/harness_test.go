@@ -166,8 +166,8 @@ func user(n, version int) *state.User {
 			ID: fmt.Sprintf("id-%05d", n), Version: version, Fields: fields("seen"),
 			Opaque: json.RawMessage(fmt.Sprintf(`{"contact":%d}`, n)),
 		},
-		Applied:  fields("set"),
-		Declared: state.Declaration{Key: fmt.Sprintf("u%d@example.com", n), File: "users.yaml", Ordinal: n},
+		LastApplied: fields("set"),
+		Declared:    state.Declaration{Key: fmt.Sprintf("u%d@example.com", n), File: "users.yaml", Ordinal: n},
 	}
 }
 

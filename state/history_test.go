@@ -142,7 +142,7 @@ func TestPauseAndApplied(t *testing.T) {
 	mustClose(t, st)
 	st = open(t, path)
 	m := mustMeta(t, st)
-	if d := diff(&pause, m.Pause); d != "" || m.Converged != nil || m.Applied == nil || m.Applied.Revision != "abc" || m.Applied.At.IsZero() {
+	if d := diff(&pause, m.Pause); d != "" || m.Converged != nil || m.AppliedTree == nil || m.AppliedTree.Revision != "abc" || m.AppliedTree.At.IsZero() {
 		t.Errorf("%s; %+v", d, m)
 	}
 	mustCommit(t, st, state.Commit{Pause: &state.Pause{}})
@@ -156,8 +156,8 @@ func TestPauseAndApplied(t *testing.T) {
 func TestLookup(t *testing.T) {
 	st := open(t, tempFile(t))
 	ana, luis := user(1, 7), user(2, 3)
-	ana.Fields[spec.Email], ana.Applied = spec.Text("Ana@Example.com"), spec.Fields{spec.Email: spec.Text("old@example.com")}
-	luis.Fields[spec.Email], luis.Applied = spec.Text("luis@example.com"), nil
+	ana.Fields[spec.Email], ana.LastApplied = spec.Text("Ana@Example.com"), spec.Fields{spec.Email: spec.Text("old@example.com")}
+	luis.Fields[spec.Email], luis.LastApplied = spec.Text("luis@example.com"), nil
 	luis.Declared = state.Declaration{}
 	luis.Fields[spec.Manager] = spec.Text("ana@example.com") // a mention is no address
 	mustCommit(t, st, state.Commit{Users: []*state.User{ana, luis}})

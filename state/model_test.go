@@ -24,7 +24,7 @@ func TestModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer func() { _ = st.Close() }()
-		model := &state.Snapshot{Users: map[string]*state.User{}, Intents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}
+		model := &state.Snapshot{Users: map[string]*state.User{}, CreateIntents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}
 		var converged *state.Converged
 		limiter := map[string][]byte{}
 
@@ -65,9 +65,9 @@ func TestModel(t *testing.T) {
 				if err != nil {
 					rt.Fatal(err)
 				}
-				want := state.Meta{Refresh: model.Refresh, Converged: converged, Intents: len(model.Intents), Failures: len(model.Failures)}
-				for _, fields := range model.Writes {
-					want.Writes += len(fields)
+				want := state.Meta{Refresh: model.Refresh, Converged: converged, CreateIntents: len(model.CreateIntents), Failures: len(model.Failures)}
+				for _, fields := range model.WriteIntents {
+					want.WriteIntents += len(fields)
 				}
 				if len(model.Failures) > 0 {
 					want.NextTry = slices.MinFunc(slices.Collect(maps.Values(model.Failures)),
@@ -95,40 +95,40 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 	for _, id := range c.Forget {
 		delete(m.Users, id)
 	}
-	for _, key := range c.ClearIntents {
-		delete(m.Intents, key)
+	for _, key := range c.ClearCreateIntents {
+		delete(m.CreateIntents, key)
 	}
 	for _, key := range c.ClearFailures {
 		delete(m.Failures, key)
 	}
-	for _, u := range c.ClearWrites {
+	for _, u := range c.ClearWriteIntents {
 		for _, f := range u.Fields {
-			if delete(m.Writes[u.ID], f); len(m.Writes[u.ID]) == 0 {
-				delete(m.Writes, u.ID)
+			if delete(m.WriteIntents[u.ID], f); len(m.WriteIntents[u.ID]) == 0 {
+				delete(m.WriteIntents, u.ID)
 			}
 		}
 	}
-	for _, e := range c.Writes {
+	for _, e := range c.WriteIntents {
 		for _, f := range e.Fields {
 			one := e
 			one.Fields = []state.FieldEvent{f}
-			if m.Writes == nil {
-				m.Writes = map[string]map[spec.Field]state.Event{}
+			if m.WriteIntents == nil {
+				m.WriteIntents = map[string]map[spec.Field]state.Event{}
 			}
-			if m.Writes[e.ID] == nil {
-				m.Writes[e.ID] = map[spec.Field]state.Event{}
+			if m.WriteIntents[e.ID] == nil {
+				m.WriteIntents[e.ID] = map[spec.Field]state.Event{}
 			}
-			m.Writes[e.ID][f.Field] = one
+			m.WriteIntents[e.ID][f.Field] = one
 		}
 	}
-	if len(m.Writes) == 0 {
-		m.Writes = nil
+	if len(m.WriteIntents) == 0 {
+		m.WriteIntents = nil
 	}
 	for _, u := range c.Users {
 		m.Users[u.ID] = u
 	}
-	for _, in := range c.Intents {
-		m.Intents[in.Key] = in
+	for _, in := range c.CreateIntents {
+		m.CreateIntents[in.Key] = in
 	}
 	for _, f := range c.Failures {
 		m.Failures[f.Key] = f
@@ -139,7 +139,7 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 	if c.Converged != nil {
 		return c.Converged
 	}
-	if len(c.Users)+len(c.Forget)+len(c.Intents)+len(c.Writes)+len(c.Failures) > 0 {
+	if len(c.Users)+len(c.Forget)+len(c.CreateIntents)+len(c.WriteIntents)+len(c.Failures) > 0 {
 		return nil
 	}
 	return converged
@@ -149,23 +149,23 @@ func applyTo(m *state.Snapshot, converged *state.Converged, c state.Commit) *sta
 func commits() *rapid.Generator[state.Commit] {
 	return rapid.Custom(func(t *rapid.T) state.Commit {
 		c := state.Commit{
-			Users:         rapid.SliceOfN(users(), 0, 6).Draw(t, "users"),
-			Forget:        rapid.SliceOfN(keys(), 0, 2).Draw(t, "forget"),
-			ClearIntents:  rapid.SliceOfN(keys(), 0, 2).Draw(t, "settled"),
-			ClearFailures: rapid.SliceOfN(keys(), 0, 2).Draw(t, "cleared"),
+			Users:              rapid.SliceOfN(users(), 0, 6).Draw(t, "users"),
+			Forget:             rapid.SliceOfN(keys(), 0, 2).Draw(t, "forget"),
+			ClearCreateIntents: rapid.SliceOfN(keys(), 0, 2).Draw(t, "settled"),
+			ClearFailures:      rapid.SliceOfN(keys(), 0, 2).Draw(t, "cleared"),
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "intents") {
-			c.Intents = append(c.Intents, state.Intent{Key: keys().Draw(t, "key"), Plan: text().Draw(t, "plan"), Started: times().Draw(t, "started")})
+			c.CreateIntents = append(c.CreateIntents, state.Intent{Key: keys().Draw(t, "key"), Plan: text().Draw(t, "plan"), Started: times().Draw(t, "started")})
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "writes") {
 			e := state.Event{At: times().Draw(t, "at"), ID: keys().Draw(t, "id"), Plan: text().Draw(t, "plan")}
 			for _, f := range rapid.SliceOfNDistinct(fieldNames(), 1, 3, rapid.ID).Draw(t, "fields") {
 				e.Fields = append(e.Fields, state.FieldEvent{Field: f, After: values().Draw(t, "after")})
 			}
-			c.Writes = append(c.Writes, e)
+			c.WriteIntents = append(c.WriteIntents, e)
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "resolved") {
-			c.ClearWrites = append(c.ClearWrites, state.UserFields{ID: keys().Draw(t, "id"), Fields: rapid.SliceOfN(fieldNames(), 0, 3).Draw(t, "fields")})
+			c.ClearWriteIntents = append(c.ClearWriteIntents, state.UserFields{ID: keys().Draw(t, "id"), Fields: rapid.SliceOfN(fieldNames(), 0, 3).Draw(t, "fields")})
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "failures") {
 			c.Failures = append(c.Failures, state.Failure{
@@ -189,12 +189,12 @@ func users() *rapid.Generator[*state.User] {
 			Observed: state.Observed{ID: keys().Draw(t, "id"), Version: rapid.Int().Draw(t, "version"), Fields: fields().Draw(t, "fields")},
 		}
 		if rapid.Bool().Draw(t, "managed") {
-			u.Applied = maps.Clone(u.Fields) // mostly equal, as in life
-			if u.Applied == nil {
-				u.Applied = spec.Fields{}
+			u.LastApplied = maps.Clone(u.Fields) // mostly equal, as in life
+			if u.LastApplied == nil {
+				u.LastApplied = spec.Fields{}
 			}
-			maps.Copy(u.Applied, fields().Draw(t, "applied"))
-			delete(u.Applied, spec.Title)
+			maps.Copy(u.LastApplied, fields().Draw(t, "applied"))
+			delete(u.LastApplied, spec.Title)
 			u.Declared = state.Declaration{Key: addresses().Draw(t, "declared"), File: text().Draw(t, "file"), Ordinal: rapid.IntRange(0, 3).Draw(t, "ordinal")}
 			u.FormerKeys = rapid.SliceOfN(addresses(), 1, 3).Draw(t, "formerly")
 			u.Suspended = text().Draw(t, "suspended")

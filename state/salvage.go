@@ -110,8 +110,8 @@ func (u *User) forgetObserved() bool {
 			}
 		}
 	}
-	*u = User{Observed: observed, Applied: u.Applied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
-	return u.Applied != nil || u.Declared != (Declaration{}) || len(u.FormerKeys) > 0 || u.Removed != "" || u.Suspended != ""
+	*u = User{Observed: observed, LastApplied: u.LastApplied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
+	return u.LastApplied != nil || u.Declared != (Declaration{}) || len(u.FormerKeys) > 0 || u.Removed != "" || u.Suspended != ""
 }
 
 // put adds the records to a new database, and notes that records were lost.

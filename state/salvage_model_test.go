@@ -22,7 +22,7 @@ func TestSalvageModel(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		states := []*state.Snapshot{{Users: map[string]*state.User{}, Intents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}}
+		states := []*state.Snapshot{{Users: map[string]*state.User{}, CreateIntents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}}
 		for range rapid.IntRange(1, 12).Draw(rt, "commits") {
 			c := commits().Draw(rt, "commit")
 			for n := range rapid.IntRange(0, 40).Draw(rt, "more users") {
@@ -35,9 +35,9 @@ func TestSalvageModel(t *testing.T) {
 				rt.Fatal(err)
 			}
 			next := *states[len(states)-1]
-			next.Users, next.Intents, next.Failures, next.Writes = maps.Clone(next.Users), maps.Clone(next.Intents), maps.Clone(next.Failures), maps.Clone(next.Writes)
-			for id, writes := range next.Writes {
-				next.Writes[id] = maps.Clone(writes)
+			next.Users, next.CreateIntents, next.Failures, next.WriteIntents = maps.Clone(next.Users), maps.Clone(next.CreateIntents), maps.Clone(next.Failures), maps.Clone(next.WriteIntents)
+			for id, writes := range next.WriteIntents {
+				next.WriteIntents[id] = maps.Clone(writes)
 			}
 			applyTo(&next, nil, c)
 			states = append(states, &next)
@@ -109,14 +109,14 @@ func TestSalvageModel(t *testing.T) {
 				rt.Errorf("%s was not committed last as %+v", id, u)
 			}
 		}
-		for key, in := range snap.Intents {
-			if diff(now.Intents[key], in) != "" && diff(before.Intents[key], in) != "" {
+		for key, in := range snap.CreateIntents {
+			if diff(now.CreateIntents[key], in) != "" && diff(before.CreateIntents[key], in) != "" {
 				rt.Errorf("an intent was not committed last as %+v", in)
 			}
 		}
-		for id, writes := range snap.Writes {
+		for id, writes := range snap.WriteIntents {
 			for f, w := range writes {
-				if diff(now.Writes[id][f], w) != "" && diff(before.Writes[id][f], w) != "" {
+				if diff(now.WriteIntents[id][f], w) != "" && diff(before.WriteIntents[id][f], w) != "" {
 					rt.Errorf("an intent of a write was not committed last as %+v", w)
 				}
 			}

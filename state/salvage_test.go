@@ -18,14 +18,14 @@ import (
 
 // unobserved is what is taken over of a user; nil if that is nothing.
 func unobserved(u *state.User) *state.User {
-	kept := &state.User{Applied: u.Applied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
+	kept := &state.User{LastApplied: u.LastApplied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
 	kept.ID, kept.Fields = u.ID, spec.Fields{}
 	for _, f := range []spec.Field{spec.State, spec.Email, spec.Name} {
 		if v, known := u.Fields[f]; known && u.Deleted() {
 			kept.Fields[f] = v
 		}
 	}
-	if kept.Applied == nil && kept.Declared == (state.Declaration{}) && len(kept.FormerKeys) == 0 && kept.Removed == "" && kept.Suspended == "" {
+	if kept.LastApplied == nil && kept.Declared == (state.Declaration{}) && len(kept.FormerKeys) == 0 && kept.Removed == "" && kept.Suspended == "" {
 		return nil
 	}
 	return kept
@@ -70,11 +70,11 @@ func kinds() []kind {
 		{"user suspended", suspended.ID, state.Commit{Users: []*state.User{suspended}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
 			return diff(unobserved(suspended), s.Users[suspended.ID])
 		}},
-		{"intent", "p-intent", state.Commit{Intents: []state.Intent{{Key: "new@example.com", Plan: "p-intent", Started: now}}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
-			return diff(map[string]state.Intent{"new@example.com": {Key: "new@example.com", Plan: "p-intent", Started: now}}, s.Intents)
+		{"intent", "p-intent", state.Commit{CreateIntents: []state.Intent{{Key: "new@example.com", Plan: "p-intent", Started: now}}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
+			return diff(map[string]state.Intent{"new@example.com": {Key: "new@example.com", Plan: "p-intent", Started: now}}, s.CreateIntents)
 		}},
-		{"intent of a write", "id-00007 ", state.Commit{Writes: []state.Event{write}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
-			return diff(map[string]map[spec.Field]state.Event{"id-00007": {write.Fields[0].Field: write}}, s.Writes)
+		{"intent of a write", "id-00007 ", state.Commit{WriteIntents: []state.Event{write}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
+			return diff(map[string]map[spec.Field]state.Event{"id-00007": {write.Fields[0].Field: write}}, s.WriteIntents)
 		}},
 		{"releases", "p-0e1ea5e", state.Commit{AddReleases: []string{"p-0e1ea5e"}}, func(s *state.Snapshot, _ state.Meta, _ []state.Event) string {
 			return was(slices.Equal(s.Releases, []string{"p-0e1ea5e"}), s.Releases)
@@ -89,7 +89,7 @@ func kinds() []kind {
 			return was(s.Checkout == "the checkout", s.Checkout)
 		}},
 		{"tree last applied", "revision-1", state.Commit{Converged: &state.Converged{Digest: "d", Revision: "revision-1"}}, func(_ *state.Snapshot, m state.Meta, _ []state.Event) string {
-			return was(m.Applied != nil && m.Applied.Revision == "revision-1", m.Applied)
+			return was(m.AppliedTree != nil && m.AppliedTree.Revision == "revision-1", m.AppliedTree)
 		}},
 		{"organization", "the organization", state.Commit{}, func(_ *state.Snapshot, m state.Meta, _ []state.Event) string {
 			return was(m.Org != nil && m.Org.ID == "the organization", m.Org)

@@ -10,17 +10,17 @@ import (
 
 // Meta has the small records: what a pass that has nothing to do must know.
 type Meta struct {
-	Org       *Org       // nil: Bind was never called
-	Refresh   Refresh    // as in Snapshot
-	Converged *Converged // nil: not converged, or something has changed since
-	Rebuilt   bool       // as in Snapshot
-	Damaged   int        // as in Snapshot
-	Intents   int        // creations whose outcome was not recorded
-	Writes    int        // fields of users for which the outcome of a write was not recorded
-	Failures  int        // users in quarantine
-	NextTry   time.Time  // the earliest Failure.Next; zero if there is no failure
-	Applied   *Applied   // the tree that was last fully applied; nil: none was
-	Pause     *Pause     // nil: none
+	Org           *Org         // nil: Bind was never called
+	Refresh       Refresh      // as in Snapshot
+	Converged     *Converged   // nil: not converged, or something has changed since
+	Rebuilt       bool         // as in Snapshot
+	Damaged       int          // as in Snapshot
+	CreateIntents int          // creations whose outcome was not recorded
+	WriteIntents  int          // fields of users for which the outcome of a write was not recorded
+	Failures      int          // users in quarantine
+	NextTry       time.Time    // the earliest Failure.Next; zero if there is no failure
+	AppliedTree   *AppliedTree // the tree that was last fully applied; nil: none was
+	Pause         *Pause       // nil: none
 }
 
 // Meta reads the small records, and no users.
@@ -28,7 +28,7 @@ func (s *Store) Meta() (Meta, error) {
 	m := Meta{Rebuilt: s.rebuilt}
 	err := s.read(func(tx *bolt.Tx) error {
 		m = readMeta(tx)
-		m.Intents, m.Writes = countRecords(tx, bucketIntents), countRecords(tx, bucketWrites)
+		m.CreateIntents, m.WriteIntents = countRecords(tx, bucketIntents), countRecords(tx, bucketWrites)
 		failures, _, err := readAll(tx, bucketFailures, decodeFailure)
 		for _, f := range failures {
 			if m.NextTry.IsZero() || f.Next.Before(m.NextTry) {
@@ -83,7 +83,7 @@ func (s *Store) SnapshotOf(keys, ids []string) (*Snapshot, error) {
 
 // snapshot makes a snapshot with the users that readUsers returns, and reports whether all is sound, as readAll does.
 func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (snap *Snapshot, sound bool, err error) {
-	snap = &Snapshot{Users: map[string]*User{}, Intents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
+	snap = &Snapshot{Users: map[string]*User{}, CreateIntents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
 	if s.Empty() && s.rebuilt {
 		snap.Guards.Tallies = []Tally{incompleteTally(time.Now())}
 	}
@@ -100,10 +100,10 @@ func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool, error
 		if snap.Users, users, err = readUsers(tx); err != nil {
 			return err
 		}
-		if snap.Intents, intents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
+		if snap.CreateIntents, intents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
 			return err
 		}
-		if snap.Writes, writes, err = readWrites(tx); err != nil {
+		if snap.WriteIntents, writes, err = readWrites(tx); err != nil {
 			return err
 		}
 		if snap.Failures, failures, err = readAll(tx, bucketFailures, decodeFailure); err != nil {
@@ -125,7 +125,7 @@ func readUsers(tx *bolt.Tx) (map[string]*User, bool, error) {
 
 func readMeta(tx *bolt.Tx) Meta {
 	status := cmp.Or(getMetaPtr[statusRecord](tx, keyStatus), &statusRecord{Rebuilt: true})
-	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged, Org: getMetaPtr[Org](tx, keyOrg), Applied: getMetaPtr[Applied](tx, keyApplied),
+	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged, Org: getMetaPtr[Org](tx, keyOrg), AppliedTree: getMetaPtr[AppliedTree](tx, keyApplied),
 		Pause: getMetaPtr[Pause](tx, keyPause)}
 	if status.Refresh != nil {
 		m.Refresh = *status.Refresh

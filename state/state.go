@@ -21,9 +21,9 @@ type Observed struct {
 // User is what is known of one Genesys user.
 type User struct {
 	Observed
-	// Applied has each managed field as it was last written or found equal. It is nil for a user that was never managed.
-	Applied spec.Fields `json:"applied,omitempty"`
-	Times   Times       `json:"times,omitzero"`
+	// LastApplied has each managed field as it was last written or found equal. It is nil for a user that was never managed.
+	LastApplied spec.Fields `json:"applied,omitempty"`
+	Times       Times       `json:"times,omitzero"`
 	// CreatedAt is when usersyncd created the account, in Unix time, as long as a reading may lack what the organization
 	// assigns to every new user; 0 otherwise.
 	CreatedAt int64 `json:"made,omitempty"`
@@ -67,7 +67,7 @@ func (u *User) Redeclare(d Declaration) {
 
 // Unmanage clears what is known only of managed users.
 func (u *User) Unmanage() {
-	u.Applied, u.Declared, u.FormerKeys, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
+	u.LastApplied, u.Declared, u.FormerKeys, u.Suspended, u.Repairs = nil, Declaration{}, nil, "", nil
 }
 
 // Deleted is the state of a user that the API still knows and no longer lists. No spec has it.
@@ -80,7 +80,7 @@ func (o *Observed) Deleted() bool { return o.Fields[spec.State].Text() == Delete
 func (o *Observed) Key() string { return spec.Key(o.Fields[spec.Email].Text()) }
 
 // AppliedKey returns the address last applied, in the form of spec.User.Key; "" for a user that is not managed.
-func (u *User) AppliedKey() string { return spec.Key(u.Applied[spec.Email].Text()) }
+func (u *User) AppliedKey() string { return spec.Key(u.LastApplied[spec.Email].Text()) }
 
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
 type Intent struct {
@@ -153,8 +153,8 @@ type Converged struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// Applied is the last tree that was fully applied.
-type Applied struct {
+// AppliedTree is the last tree that was fully applied.
+type AppliedTree struct {
 	Revision string    `json:"revision"`
 	At       time.Time `json:"at"`
 	// RolledBack is whether a rollback has since taken back some of it, or of a tree before it.
@@ -203,40 +203,40 @@ type Org struct {
 
 // Snapshot is everything the store holds, decoded.
 type Snapshot struct {
-	Users   map[string]*User  // by Genesys id
-	Intents map[string]Intent // by key
-	// Writes are the fields that a call may have written whose outcome was not recorded, by Genesys id: what is known of
+	Users         map[string]*User  // by Genesys id
+	CreateIntents map[string]Intent // by key
+	// WriteIntents are the fields that a call may have written whose outcome was not recorded, by Genesys id: what is known of
 	// them may be outdated. Each event is of one field, and is what the history will have if the write was made; its time
 	// is when there was no response yet.
-	Writes   map[string]map[spec.Field]Event
-	Failures map[string]Failure // by key
-	Guards   Guards
-	Releases []string // ids of holds that a person has asked to release
-	Checkout string   // identity of the checkout whose specs were applied; "" if there was none yet
-	Refresh  Refresh  // zero: never, or the file was rebuilt since
-	Rebuilt  bool     // a damaged file was set aside, and there was no refresh since
-	Damaged  int      // records and pages that were lost with it
+	WriteIntents map[string]map[spec.Field]Event
+	Failures     map[string]Failure // by key
+	Guards       Guards
+	Releases     []string // ids of holds that a person has asked to release
+	Checkout     string   // identity of the checkout whose specs were applied; "" if there was none yet
+	Refresh      Refresh  // zero: never, or the file was rebuilt since
+	Rebuilt      bool     // a damaged file was set aside, and there was no refresh since
+	Damaged      int      // records and pages that were lost with it
 }
 
 // Commit is what one completed call changes. It is applied completely or not at all; deletions go before writes. A commit
-// that has Users, Forget, Intents, Writes or Failures and no Converged clears the Converged mark; one that has a Refresh
+// that has Users, Forget, intents or Failures and no Converged clears the Converged mark; one that has a Refresh
 // clears Rebuilt and Damaged.
 type Commit struct {
-	Users         []*User
-	Forget        []string // Genesys ids
-	Intents       []Intent
-	ClearIntents  []string     // keys
-	Writes        []Event      // that are about to be made: an intent for each field, which replaces an earlier one
-	ClearWrites   []UserFields // whose intents are cleared
-	Failures      []Failure
-	ClearFailures []string // keys that leave quarantine
-	Guards        *Guards
-	Refresh       *Refresh
-	Converged     *Converged
-	Events        []Event  // added to the history
-	Checkout      string   // replaces the recorded one if it is not ""
-	RolledBack    bool     // some of what was last fully applied is being rolled back
-	Pause         *Pause   // the zero value ends a pause
-	AddReleases   []string // ids of holds that a person asks the next pass to release
-	ClearReleases []string // those that were handled
+	Users              []*User
+	Forget             []string // Genesys ids
+	CreateIntents      []Intent
+	ClearCreateIntents []string     // keys
+	WriteIntents       []Event      // that are about to be made: an intent for each field, which replaces an earlier one
+	ClearWriteIntents  []UserFields // whose intents are cleared
+	Failures           []Failure
+	ClearFailures      []string // keys that leave quarantine
+	Guards             *Guards
+	Refresh            *Refresh
+	Converged          *Converged
+	Events             []Event  // added to the history
+	Checkout           string   // replaces the recorded one if it is not ""
+	RolledBack         bool     // some of what was last fully applied is being rolled back
+	Pause              *Pause   // the zero value ends a pause
+	AddReleases        []string // ids of holds that a person asks the next pass to release
+	ClearReleases      []string // those that were handled
 }

@@ -20,27 +20,27 @@ import (
 func TestCommitIsReadBack(t *testing.T) {
 	path := tempFile(t)
 	bare := &state.User{Observed: state.Observed{ID: "bare", Version: 1}}
-	managedNothing := &state.User{Observed: state.Observed{ID: "nothing"}, Applied: spec.Fields{}}
+	managedNothing := &state.User{Observed: state.Observed{ID: "nothing"}, LastApplied: spec.Fields{}}
 	odd := &state.User{
 		Observed: state.Observed{
 			ID: "odd", Version: -1,
 			Fields: spec.Fields{spec.State: `"deleted"`, spec.Title: "", spec.Department: `"<b> & = < > \u2028"`, "x": `{"a":[1, 2]}`},
 			Opaque: json.RawMessage(`{"a":"<&>","n":1.50}`),
 		},
-		Applied: spec.Fields{spec.Title: `""`, spec.Name: `"Ünï 漢字 \n"`, "x": `{"a":[1, 2]}`},
+		LastApplied: spec.Fields{spec.Title: `""`, spec.Name: `"Ünï 漢字 \n"`, "x": `{"a":[1, 2]}`},
 	}
 	c := state.Commit{
-		Users:     []*state.User{user(1, 7), bare, managedNothing, odd},
-		Intents:   []state.Intent{{Key: "new@example.com", Plan: "p-1", Started: now}},
-		Failures:  []state.Failure{{Key: "bad@example.com", Desired: "h", Attempts: 2, Next: now, Status: 400, Code: "bad.request", Message: "no", CorrelationID: "c"}},
-		Refresh:   &state.Refresh{At: now, Listed: 4},
-		Converged: &state.Converged{Digest: "d", Users: 4},
+		Users:         []*state.User{user(1, 7), bare, managedNothing, odd},
+		CreateIntents: []state.Intent{{Key: "new@example.com", Plan: "p-1", Started: now}},
+		Failures:      []state.Failure{{Key: "bad@example.com", Desired: "h", Attempts: 2, Next: now, Status: 400, Code: "bad.request", Message: "no", CorrelationID: "c"}},
+		Refresh:       &state.Refresh{At: now, Listed: 4},
+		Converged:     &state.Converged{Digest: "d", Users: 4},
 	}
 	want := &state.Snapshot{
-		Users:    byID(c.Users...),
-		Intents:  map[string]state.Intent{"new@example.com": c.Intents[0]},
-		Failures: map[string]state.Failure{"bad@example.com": c.Failures[0]},
-		Refresh:  *c.Refresh,
+		Users:         byID(c.Users...),
+		CreateIntents: map[string]state.Intent{"new@example.com": c.CreateIntents[0]},
+		Failures:      map[string]state.Failure{"bad@example.com": c.Failures[0]},
+		Refresh:       *c.Refresh,
 	}
 	st := open(t, path)
 	mustCommit(t, st, c)
@@ -53,7 +53,7 @@ func TestCommitIsReadBack(t *testing.T) {
 	if d := diff(want, mustSnapshot(t, st)); d != "" {
 		t.Error("opened again:", d)
 	}
-	wantMeta := state.Meta{Refresh: *c.Refresh, Converged: c.Converged, Intents: 1, Failures: 1, NextTry: now}
+	wantMeta := state.Meta{Refresh: *c.Refresh, Converged: c.Converged, CreateIntents: 1, Failures: 1, NextTry: now}
 	if d := diff(wantMeta, mustMeta(t, st)); d != "" {
 		t.Error(d)
 	}
@@ -69,7 +69,7 @@ func TestSnapshotIsTheCallersOwn(t *testing.T) {
 	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1)}})
 	snap := mustSnapshot(t, st)
 	snap.Users["id-00001"].Fields[spec.Title] = `"changed"`
-	snap.Users["id-00001"].Applied[spec.Name] = `"changed"`
+	snap.Users["id-00001"].LastApplied[spec.Name] = `"changed"`
 	delete(snap.Users, "id-00002")
 	if d := diff(byID(user(1, 1)), mustSnapshot(t, st).Users); d != "" {
 		t.Error(d)
@@ -84,11 +84,11 @@ func TestConvergedMark(t *testing.T) {
 	}{
 		"nothing":       {state.Commit{}, true},
 		"refresh":       {state.Commit{Refresh: &state.Refresh{At: now}}, true},
-		"settled":       {state.Commit{ClearIntents: []string{"k"}}, true},
+		"settled":       {state.Commit{ClearCreateIntents: []string{"k"}}, true},
 		"cleared":       {state.Commit{ClearFailures: []string{"k"}}, true},
 		"users":         {state.Commit{Users: []*state.User{user(1, 2)}}, false},
 		"forget":        {state.Commit{Forget: []string{"id-00001"}}, false},
-		"intents":       {state.Commit{Intents: []state.Intent{{Key: "k"}}}, false},
+		"intents":       {state.Commit{CreateIntents: []state.Intent{{Key: "k"}}}, false},
 		"failures":      {state.Commit{Failures: []state.Failure{{Key: "k"}}}, false},
 		"users with it": {state.Commit{Users: []*state.User{user(1, 2)}, Converged: mark}, true},
 	} {
@@ -106,16 +106,16 @@ func TestConvergedMark(t *testing.T) {
 
 func TestWhatIsTakenAwayGoesFirst(t *testing.T) {
 	st := open(t, tempFile(t))
-	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1), user(2, 1)}, Intents: []state.Intent{{Key: "a"}, {Key: "b"}}})
+	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1), user(2, 1)}, CreateIntents: []state.Intent{{Key: "a"}, {Key: "b"}}})
 	mustCommit(t, st, state.Commit{
 		Forget: []string{"id-00001", "id-00002", "unknown"}, Users: []*state.User{user(1, 2)},
-		ClearIntents: []string{"a", "b"}, Intents: []state.Intent{{Key: "b", Plan: "p"}},
+		ClearCreateIntents: []string{"a", "b"}, CreateIntents: []state.Intent{{Key: "b", Plan: "p"}},
 	})
 	snap := mustSnapshot(t, st)
 	if d := diff(byID(user(1, 2)), snap.Users); d != "" {
 		t.Error(d)
 	}
-	if d := diff(map[string]state.Intent{"b": {Key: "b", Plan: "p"}}, snap.Intents); d != "" {
+	if d := diff(map[string]state.Intent{"b": {Key: "b", Plan: "p"}}, snap.CreateIntents); d != "" {
 		t.Error(d)
 	}
 }
@@ -134,11 +134,11 @@ func TestCommitRefusesWhatItCouldNotReadBack(t *testing.T) {
 		"nil":              {Users: []*state.User{user(1, 2), nil}},
 		"id of 40 KB":      odd(func(u *state.User) { u.ID = strings.Repeat("x", 40_000) }),
 		"value of 2 lines": odd(func(u *state.User) { u.Fields[spec.Title] = "\"a\nb\"" }),
-		"applied 2 lines":  odd(func(u *state.User) { u.Applied[spec.Title] = "\n" }),
+		"applied 2 lines":  odd(func(u *state.User) { u.LastApplied[spec.Title] = "\n" }),
 		"field of 2 words": odd(func(u *state.User) { u.Fields["two words"] = "1" }),
 		"no field":         odd(func(u *state.User) { u.Fields[""] = "1" }),
 		"opaque no JSON":   odd(func(u *state.User) { u.Opaque = json.RawMessage(`{`) }),
-		"intent no key":    {Users: []*state.User{user(1, 2)}, Intents: []state.Intent{{}}},
+		"intent no key":    {Users: []*state.User{user(1, 2)}, CreateIntents: []state.Intent{{}}},
 		"failure no key":   {Users: []*state.User{user(1, 2)}, Failures: []state.Failure{{}}},
 	} {
 		if err := st.Commit(c); err == nil {
@@ -218,7 +218,7 @@ func TestOpenCreatesPrivately(t *testing.T) {
 func TestReadOnlyChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	missing := openReadOnly(t, filepath.Join(dir, "no", "such", "usersyncd.db"))
-	if snap := mustSnapshot(t, missing); snap.Rebuilt || snap.Users == nil || snap.Intents == nil || snap.Failures == nil {
+	if snap := mustSnapshot(t, missing); snap.Rebuilt || snap.Users == nil || snap.CreateIntents == nil || snap.Failures == nil {
 		t.Errorf("a missing file is %+v", snap)
 	}
 	if err := missing.Bind(state.Org{API: "https://x"}); err != nil {

@@ -89,7 +89,7 @@ func TestTimesOfAFieldWithoutAValue(t *testing.T) {
 	u := user(1, 1)
 	u.Fields[spec.Roles] = `[]`
 	delete(u.Fields, spec.Queues)
-	delete(u.Applied, spec.Queues)
+	delete(u.LastApplied, spec.Queues)
 	at := time.Now()
 	u.Times = u.Times.WithRead(at.Add(-time.Hour), []spec.Field{spec.Roles}, nil).WithRead(at.Add(-time.Minute), []spec.Field{spec.Skills}, []spec.Field{spec.Roles}).WithWritten(at, spec.Queues)
 	mustCommit(t, st, state.Commit{Users: []*state.User{u}})
@@ -142,15 +142,15 @@ func TestTimesOfAnOlderRecord(t *testing.T) {
 				t.Errorf("%s: %+v", f, three)
 			}
 		}
-		if snap.Writes != nil || one.Applied[spec.Roles] != `["~"]` || one.Declared.Key != "u@example.com" {
-			t.Errorf("intents %v, %+v", snap.Writes, one)
+		if snap.WriteIntents != nil || one.LastApplied[spec.Roles] != `["~"]` || one.Declared.Key != "u@example.com" {
+			t.Errorf("intents %v, %+v", snap.WriteIntents, one)
 		}
 		mustClose(t, st)
 	}
 	st = open(t, path)
 	intent := state.Event{ID: "id-00001", At: now, Fields: []state.FieldEvent{{Field: spec.Queues, After: `[]`}}}
-	mustCommit(t, st, state.Commit{Writes: []state.Event{intent}})
-	if got := mustSnapshot(t, st).Writes["id-00001"][spec.Queues]; diff(intent, got) != "" {
+	mustCommit(t, st, state.Commit{WriteIntents: []state.Event{intent}})
+	if got := mustSnapshot(t, st).WriteIntents["id-00001"][spec.Queues]; diff(intent, got) != "" {
 		t.Error(diff(intent, got))
 	}
 }

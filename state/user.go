@@ -62,7 +62,7 @@ func encodeUser(u *User) ([]byte, error) {
 	enc := json.NewEncoder(&b) // ends the line
 	enc.SetEscapeHTML(false)   // leaves Opaque unchanged, except for space
 	head := userHead{
-		Version: u.Version, Managed: u.Applied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Created: u.CreatedAt, Stale: u.Stale,
+		Version: u.Version, Managed: u.LastApplied != nil, Opaque: u.Opaque, ReadAt: u.Times.Read, Created: u.CreatedAt, Stale: u.Stale,
 		As: u.Declared.Key, File: u.Declared.File, Ordinal: u.Declared.Ordinal, Formerly: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended,
 		Repairs: u.Repairs,
 	}
@@ -81,7 +81,7 @@ func encodeUser(u *User) ([]byte, error) {
 	}
 	for _, f := range slices.Sorted(maps.Keys(u.Fields)) {
 		observed := u.Fields[f]
-		applied, managed := u.Applied[f]
+		applied, managed := u.LastApplied[f]
 		mark := byte(inObserved)
 		if managed && applied == observed {
 			mark = inBoth
@@ -90,16 +90,16 @@ func encodeUser(u *User) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for _, f := range slices.Sorted(maps.Keys(u.Applied)) {
+	for _, f := range slices.Sorted(maps.Keys(u.LastApplied)) {
 		observed, known := u.Fields[f]
-		if known && observed == u.Applied[f] {
+		if known && observed == u.LastApplied[f] {
 			continue
 		}
 		times := ""
 		if !known {
 			times = u.Times.suffix(f, head.WroteAt)
 		}
-		if err := writeField(&b, inApplied, f, times, u.Applied[f]); err != nil {
+		if err := writeField(&b, inApplied, f, times, u.LastApplied[f]); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +108,7 @@ func encodeUser(u *User) ([]byte, error) {
 
 func (u *User) hasValue(f spec.Field) bool {
 	_, observed := u.Fields[f]
-	_, applied := u.Applied[f]
+	_, applied := u.LastApplied[f]
 	return observed || applied
 }
 
@@ -179,7 +179,7 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 	observed, applied := countFields(lines)
 	u.Fields = make(spec.Fields, observed)
 	if head.Managed {
-		u.Applied = make(spec.Fields, applied)
+		u.LastApplied = make(spec.Fields, applied)
 	}
 	add := func(o FieldTime) {
 		if !recent(o.Wrote, now) {
@@ -206,11 +206,11 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 		f, v := o.Field, spec.Value(value)
 		switch name[0] {
 		case inBoth:
-			u.Fields[f], u.Applied[f] = v, v
+			u.Fields[f], u.LastApplied[f] = v, v
 		case inObserved:
 			u.Fields[f] = v
 		case inApplied:
-			u.Applied[f] = v
+			u.LastApplied[f] = v
 		default:
 			return nil, false
 		}
@@ -219,7 +219,7 @@ func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
 		lines = rest
 	}
 	if !hasTimes && recent(head.WroteAt, now) {
-		u.Times = u.Times.WithWritten(unixTime(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.Applied)))...)
+		u.Times = u.Times.WithWritten(unixTime(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.LastApplied)))...)
 	}
 	if len(u.FormerKeys) == 0 {
 		u.FormerKeys = nil

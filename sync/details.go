@@ -21,7 +21,7 @@ const detailsPerCommit = 200
 
 // readDetails reads fields of single users, by id, and merges them into the snapshot and the state file. It resolves the
 // intents of the fields. unread has why users could not be read.
-func (o *observer) readDetails(ctx context.Context, want map[string][]spec.Field, snap *state.Snapshot) (unread map[string]error, err error) {
+func (o *refresher) readDetails(ctx context.Context, want map[string][]spec.Field, snap *state.Snapshot) (unread map[string]error, err error) {
 	unread = map[string]error{}
 	var commit state.Commit
 	flush := func() error {
@@ -37,10 +37,10 @@ func (o *observer) readDetails(ctx context.Context, want map[string][]spec.Field
 	var health apply.Health
 	forbidden := error(nil) // the permission is missing
 	resolver := apply.Resolver{Store: o.Store, Policy: &o.Policy, Snap: snap}
-	if len(snap.Writes) > 0 {
+	if len(snap.WriteIntents) > 0 {
 		resolver.Index = identity.NewIndex(snap.Users)
 	}
-	err = o.Directory.Details(ctx, want, func(now state.Observed, readErr error) error {
+	err = o.Directory.Details(ctx, want, func(seen state.Observed, readErr error) error {
 		o.update(func(s *Status) {
 			if !errors.Is(readErr, apply.ErrUncertain) { // a lost answer is no progress
 				s.Read++
@@ -49,7 +49,7 @@ func (o *observer) readDetails(ctx context.Context, want map[string][]spec.Field
 		if readErr == nil {
 			health.Reset(nil)
 		}
-		if err := health.Note(now.ID, readErr, true); err != nil {
+		if err := health.Note(seen.ID, readErr, true); err != nil {
 			if errors.Is(err, apply.ErrForbidden) {
 				forbidden = readErr
 			}
@@ -58,28 +58,28 @@ func (o *observer) readDetails(ctx context.Context, want map[string][]spec.Field
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(readErr, apply.ErrNotFound) && isNew(snap.Users[now.ID]) {
+		if errors.Is(readErr, apply.ErrNotFound) && isNew(snap.Users[seen.ID]) {
 			readErr = plan.ErrNotShownYet
 		}
-		u := snap.Users[now.ID]
-		if unread[now.ID] = readErr; readErr != nil || u == nil {
+		u := snap.Users[seen.ID]
+		if unread[seen.ID] = readErr; readErr != nil || u == nil {
 			return nil //nolint:nilerr // it concerns only this user
 		}
-		if now.Version > 0 && now.Version < u.Version {
-			unread[now.ID] = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, u.Version)
+		if seen.Version > 0 && seen.Version < u.Version {
+			unread[seen.ID] = fmt.Errorf("the API shows version %d of the user, and had shown %d", seen.Version, u.Version)
 			return nil
 		}
-		fields, writes := want[now.ID], snap.Writes[now.ID]
-		if now.Version > 0 { // the user itself was read, too
-			if merged := o.merge(u, now, fields, began); merged != nil {
+		fields, writes := want[seen.ID], snap.WriteIntents[seen.ID]
+		if seen.Version > 0 { // the user itself was read, too
+			if merged := o.merge(u, seen, fields, began); merged != nil {
 				u = merged
 			}
 		}
-		u = o.mergeDetails(u, now.Fields, fields, writes, began)
+		u = o.mergeDetails(u, seen.Fields, fields, writes, began)
 		if len(writes) > 0 {
 			resolver.Resolve(u, fields, began, &commit)
 		}
-		snap.Users[now.ID] = u
+		snap.Users[seen.ID] = u
 		if commit.Users = append(commit.Users, u); len(commit.Users) >= detailsPerCommit {
 			return flush()
 		}
@@ -98,7 +98,7 @@ func (o *observer) readDetails(ctx context.Context, want map[string][]spec.Field
 
 // mergeDetails merges fields of a user that were read at a time into what is known: those of the requested fields that are
 // reliable. Other detail fields that are not managed are dropped when they are too old to be compared.
-func (o *observer) mergeDetails(u *state.User, read spec.Fields, fields []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
+func (o *refresher) mergeDetails(u *state.User, read spec.Fields, fields []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	next := *u
 	next.Fields = make(spec.Fields, len(u.Fields)+len(fields))
 	maps.Copy(next.Fields, u.Fields)
@@ -127,7 +127,7 @@ func (o *observer) mergeDetails(u *state.User, read spec.Fields, fields []spec.F
 		if !slices.Contains(o.Policy.DetailFields, f) || slices.Contains(fresh, f) {
 			continue
 		}
-		_, managed := u.Applied[f]
+		_, managed := u.LastApplied[f]
 		if interval := o.Policy.DetailInterval; managed || slices.Contains(fields, f) || interval <= 0 || at.Sub(u.Times.ReadAt(f)) < interval {
 			others = append(others, f)
 		} else {
@@ -143,7 +143,7 @@ func (o *observer) mergeDetails(u *state.User, read spec.Fields, fields []spec.F
 
 // rotateDetails reads the detail fields of some users again, those with the oldest reading first, so that each user is read
 // once within Policy.DetailInterval. since is when it was last called.
-func (o *observer) rotateDetails(ctx context.Context, snap *state.Snapshot, since time.Duration) error {
+func (o *refresher) rotateDetails(ctx context.Context, snap *state.Snapshot, since time.Duration) error {
 	if o.Policy.DetailInterval <= 0 || o.dryRun {
 		return nil
 	}
@@ -153,7 +153,7 @@ func (o *observer) rotateDetails(ctx context.Context, snap *state.Snapshot, sinc
 	for _, u := range snap.Users {
 		var managed []spec.Field
 		for _, f := range o.Policy.DetailFields {
-			if _, ok := u.Applied[f]; ok {
+			if _, ok := u.LastApplied[f]; ok {
 				managed = append(managed, f)
 			}
 		}
@@ -196,7 +196,7 @@ func (o *observer) rotateDetails(ctx context.Context, snap *state.Snapshot, sinc
 const maxDetailAge = time.Hour
 
 // readMissing reads the fields that are unknown, may have been written by an interrupted call, or are too old.
-func (o *observer) readMissing(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
+func (o *refresher) readMissing(ctx context.Context, snap *state.Snapshot, ids []string, fields []spec.Field, now time.Time) error {
 	want := map[string][]spec.Field{}
 	for _, id := range ids {
 		u := snap.Users[id]
@@ -205,7 +205,7 @@ func (o *observer) readMissing(ctx context.Context, snap *state.Snapshot, ids []
 		}
 		for _, f := range fields {
 			_, known := u.Fields[f]
-			old := u.Stale || len(snap.Writes[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= maxDetailAge
+			old := u.Stale || len(snap.WriteIntents[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= maxDetailAge
 			if !known || old && slices.Contains(o.Policy.DetailFields, f) {
 				want[id] = append(want[id], f)
 			}

@@ -18,8 +18,8 @@ type Directory interface {
 // Reader is the organization's user directory as planning needs it. It knows ids, batching and the wire. Every error of a
 // request is an *apply.CallError. Methods are safe for concurrent use.
 type Reader interface {
-	// Limits says what the API cannot do.
-	Limits() plan.Limits
+	// Capabilities returns how the API treats fields.
+	Capabilities() plan.Capabilities
 
 	// Open begins a pass: it takes the known users, to convert a manager's address to an id and back, and returns the
 	// organization's id ("" if it may not be read). It costs one request in the life of the directory.
@@ -49,7 +49,7 @@ type Reader interface {
 	// Details reads the requested fields of each user, by id, in the fewest requests. It calls got as it reads, one call at a
 	// time; a user that cannot be read comes with an error instead. An error of got ends it. now has the user's version, as
 	// from Get, if the user itself had to be read, and otherwise only the id and the fields.
-	Details(ctx context.Context, want map[string][]spec.Field, got func(now state.Observed, err error) error) error
+	Details(ctx context.Context, want map[string][]spec.Field, got func(seen state.Observed, err error) error) error
 
 	// Check returns what is wrong with each name, for people; "" for nothing.
 	Check(ctx context.Context, refs []spec.Ref) (map[spec.Ref]string, error)

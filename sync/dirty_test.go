@@ -48,8 +48,8 @@ func TestEditIsCommittedAfterItWasApplied(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res.Revision != revision || res.Applied != applied || meta.Applied == nil || meta.Applied.Revision != revision || w.Status().Applied.Revision != revision {
-				t.Errorf("%s: %d applied at %s, not %d at %s; recorded: %+v", what, res.Applied, res.Revision, applied, revision, meta.Applied)
+			if res.Revision != revision || res.Applied != applied || meta.AppliedTree == nil || meta.AppliedTree.Revision != revision || w.Status().Applied.Revision != revision {
+				t.Errorf("%s: %d applied at %s, not %d at %s; recorded: %+v", what, res.Applied, res.Revision, applied, revision, meta.AppliedTree)
 			}
 			if calls := w.sim.Ledger().Calls; applied == 0 && len(calls) > 0 {
 				t.Errorf("%s: calls: %v", what, calls)

@@ -9,7 +9,7 @@
 // lost, a crash or a call without an answer is found by the next pass.
 //
 //	load.go      scan and load the whole checkout; done if it is known to be applied
-//	refresh.go   read the organization, if due, into a state.Snapshot (observer)
+//	refresh.go   read the organization, if due, into a state.Snapshot (refresher)
 //	lookups.go   package plan: plan.New compares desired, observed and applied, and is repeated until it needs no lookups;
 //	             details.go reads detail fields, which no listing shows
 //	pass.go      package apply: apply.Run carries the plan out, call by call, through a Directory (package genesys)
@@ -20,20 +20,21 @@
 // # One answer
 //
 // genesys classifies it (an [apply.CallError] or what is now known of the user), apply moves the user's job on, and commits the
-// user, the history, the guards' tallies and the cleared intents to the state file, then Status is updated. Answers do not go
-// through plan or sync.
+// user, the history, the guards' tallies and the cleared intents to the state file, then Status is updated. What each kind of
+// change means to the record and to the guards is asked of the plan ([plan.Plan.Event], [plan.Plan.Count]).
 //
 // # One interruption
 //
 // When the input of a pass changes (the checkout, settings, a command), it is interrupted, see [Reconciler.Interrupt] and
-// [Reconciler.Recheck]: requests in flight are awaited and recorded, nothing more is sent, and the next pass plans again. When a
+// [Reconciler.Recheck]: no further change is begun, writes in flight are awaited for at most 20 seconds
+// and recorded, and the next pass plans again. When a
 // change window opens or closes, the pass itself makes another plan.
 //
 // # Invariants
 //
 //   - Only declared fields of declared users are written. Only managed users that are no longer declared are removed, if the
 //     tree is complete and two scans of it are equal, within the limits of the guards.
-//   - Calls of one user never overlap. Calls of different users do, lower lanes first.
+//   - Calls of one user never overlap. Calls of different users do, lower lanes first ([plan.Lane]).
 //   - Every call is preceded by an intent in the state file, and its result is recorded before the next call of the user.
 //   - A call whose result is unknown is not sent again before the user is read and compared, unless it is
 //     [apply.Call.Repeatable]; a creation not before the address is looked up.

@@ -55,7 +55,7 @@ func (w *world) intents() int {
 	if err != nil {
 		w.Fatal(err)
 	}
-	return m.Writes
+	return m.WriteIntents
 }
 
 // The daemon makes nobody wait: it leaves the field out until a reading counts, goes on with the rest, says so, and
@@ -273,8 +273,8 @@ func TestAFieldInDoubtWhileTheSpecsHaveProblems(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.tick()
 		snap, err := w.Store.Snapshot()
-		if err != nil || snap.Users[u.ID].Applied[spec.Roles] != `["Supervisor"]` || w.intents() != 0 {
-			t.Errorf("%v, applied is %s, %d intents", err, snap.Users[u.ID].Applied[spec.Roles], w.intents())
+		if err != nil || snap.Users[u.ID].LastApplied[spec.Roles] != `["Supervisor"]` || w.intents() != 0 {
+			t.Errorf("%v, applied is %s, %d intents", err, snap.Users[u.ID].LastApplied[spec.Roles], w.intents())
 		}
 		w.write("u.yaml", "email: %s\ntitle: One\nroles: []\n", u.Email)
 		w.tick()
@@ -293,9 +293,9 @@ func TestAnIntentFromTheFuture(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := snap.Writes[u.ID][spec.Roles]
+		e := snap.WriteIntents[u.ID][spec.Roles]
 		e.At = time.Now().Add(24 * time.Hour)
-		if err := w.Store.Commit(state.Commit{Writes: []state.Event{e}}); err != nil {
+		if err := w.Store.Commit(state.Commit{WriteIntents: []state.Event{e}}); err != nil {
 			t.Fatal(err)
 		}
 		res := w.tick()

@@ -98,7 +98,7 @@ func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *E
 	}
 	written := state.Query{Email: key, Limit: maxEvents}
 	if known != nil {
-		e.ID, e.Version, e.Managed = known.ID, known.Version, known.Applied != nil
+		e.ID, e.Version, e.Managed = known.ID, known.Version, known.LastApplied != nil
 		if !known.Stale {
 			e.Read = known.Times.Oldest()
 		}
@@ -143,7 +143,7 @@ func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) erro
 		suggestion, err := v.suggest(store, e.Email)
 		e.Status, e.Why = "unknown", "no file declares the address, and "+why+suggestion
 		return err
-	case known.Applied != nil:
+	case known.LastApplied != nil:
 		e.Why = "it is managed, and no longer declared"
 	case known.Deleted():
 		e.Why = "it is deleted in the organization, and no file declares it"
@@ -205,9 +205,9 @@ func shown(v json.RawMessage) string {
 func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) error {
 	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
 	known = cmp.Or(known, &state.User{})
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		f := info.Field
-		desired, applied := declared.Fields[f], known.Applied[f]
+		desired, applied := declared.Fields[f], known.LastApplied[f]
 		live, err := asDeclared(store, spec.Declarable(f, known.Fields[f]))
 		if err != nil {
 			return err

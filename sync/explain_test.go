@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 		w.write("bad.yaml", "email: %s\ntitle: Lead\n", bad)
 		w.write("left.yaml", "email: %s\ntitle: Lead\n", left)
 		w.fault("PATCH 400 user=" + bad)
-		w.Policy.Retry = false
+		w.Policy.IgnoreQuarantine = false
 		w.pass()
 
 		for _, fresh := range []bool{false, true} {

@@ -39,12 +39,12 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 	if err != nil {
 		return nil, err
 	}
-	org := r.observer(Mode{Strict: true})
-	if err := org.awaitWrites(ctx, snap); err != nil {
+	refresher := r.newRefresher(Mode{Strict: true})
+	if err := refresher.awaitWrites(ctx, snap); err != nil {
 		return nil, err
 	}
 	began = time.Now() // after awaitWrites
-	if err := org.openOnce(ctx, snap)(); err != nil {
+	if err := refresher.openOnce(ctx, snap)(); err != nil {
 		return nil, err
 	}
 	read := slices.Clone(fields)
@@ -58,11 +58,11 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 		}
 	}
 	out := &ExportResult{Users: []*spec.User{}, Omitted: Omitted{Rebuilt: snap.Rebuilt}}
-	if err := org.refresh(ctx, ctx, snap, listed); err != nil {
+	if err := refresher.refresh(ctx, ctx, snap, listed); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(where, func(f spec.Field) bool { return slices.Contains(r.Policy.DetailFields, f) }) {
-		if err := org.readMissing(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
+		if err := refresher.readMissing(ctx, snap, slices.Collect(maps.Keys(snap.Users)), where, began); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +78,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 	if err := r.Policy.Select.Check(exist); err != nil {
 		return nil, err
 	}
-	if err := org.readMissing(ctx, snap, chosen, read, began); err != nil {
+	if err := refresher.readMissing(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
 	for _, id := range chosen {
@@ -92,10 +92,10 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 // omit returns the fields of a user, read since a time, whose values are not certain, and counts them.
 func (r *Reconciler) omit(snap *state.Snapshot, id string, fields []spec.Field, read time.Time, omitted *Omitted) []spec.Field {
 	u := snap.Users[id]
-	intent, started := snap.Intents[u.Key()] // of its creation, by a process that was killed
+	intent, started := snap.CreateIntents[u.Key()] // of its creation, by a process that was killed
 	created := started && read.Sub(intent.Started).Abs() < plan.ReadLag
 	uncertain := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool {
-		w, interrupted := snap.Writes[id][f]
+		w, interrupted := snap.WriteIntents[id][f]
 		interrupted = interrupted && r.Policy.ReadableFrom(f, w.At).After(read)
 		unrecorded := r.Policy.Unversioned(f) && (omitted.Rebuilt || created)
 		return !interrupted && !unrecorded && !r.Policy.Uncertain(u, f, read)

@@ -191,7 +191,7 @@ func TestACreationOfAKilledProcessCounts(t *testing.T) {
 		w.Policy.Guard.Creations = &plan.Limit{Floor: 1}
 		w.write("u.yaml", "email: new@example.com\nname: New\n")
 		w.write("other.yaml", "email: %s\n", w.sim.Users()[0].Email)
-		if err := w.Store.Commit(state.Commit{Intents: []state.Intent{{Key: "new@example.com", Started: time.Now()}}}); err != nil {
+		if err := w.Store.Commit(state.Commit{CreateIntents: []state.Intent{{Key: "new@example.com", Started: time.Now()}}}); err != nil {
 			t.Fatal(err)
 		}
 		w.sim.Add(sim.User{Email: "new@example.com", Name: "New", State: "active"})

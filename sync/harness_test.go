@@ -90,7 +90,7 @@ func (w *world) open() {
 	}
 	w.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(w.dir), Store: store, Directory: w.genesys, API: w.genesys.API(),
-		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, Guard: anything(),
+		Policy: plan.Policy{Create: true, Adopt: true, IgnoreQuarantine: true, Guard: anything(),
 			DetailInterval: 24 * time.Hour},
 		Retry:     apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		SearchLag: time.Minute, Workers: 10, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),

@@ -19,7 +19,7 @@ func TestIntentAdoptOff(t *testing.T) {
 		w.Policy.Adopt = false
 		w.write("u.yaml", "email: new@example.com\nname: New\npreferredName: N\n")
 		// what a kill after the POST leaves: the intent, and the user
-		if err := w.Store.Commit(state.Commit{Intents: []state.Intent{{Key: "new@example.com", Started: time.Now()}}}); err != nil {
+		if err := w.Store.Commit(state.Commit{CreateIntents: []state.Intent{{Key: "new@example.com", Started: time.Now()}}}); err != nil {
 			t.Fatal(err)
 		}
 		w.sim.Add(sim.User{Email: "new@example.com", Name: "New", State: "active"})
@@ -28,8 +28,8 @@ func TestIntentAdoptOff(t *testing.T) {
 		if res.Applied != 1 {
 			t.Errorf("our own creation is not gone on with: skipped %d", res.Skipped)
 		}
-		if m, _ := w.Store.Meta(); m.Intents != 0 {
-			t.Errorf("%d intents left", m.Intents)
+		if m, _ := w.Store.Meta(); m.CreateIntents != 0 {
+			t.Errorf("%d intents left", m.CreateIntents)
 		}
 	})
 }
@@ -43,8 +43,8 @@ func TestIntentAfterRefusal(t *testing.T) {
 		w.fault("POST /api/v2/users 400")
 		w.pass()
 		w.sim.ClearFaults()
-		if m, _ := w.Store.Meta(); m.Intents != 0 {
-			t.Errorf("%d intents left after a definite refusal", m.Intents)
+		if m, _ := w.Store.Meta(); m.CreateIntents != 0 {
+			t.Errorf("%d intents left after a definite refusal", m.CreateIntents)
 		}
 		// somebody makes that user by hand
 		w.sim.Add(sim.User{Email: "new@example.com", Name: "By hand", State: "active", Texts: sim.Texts{Title: "Theirs"}})
@@ -67,12 +67,12 @@ func TestIntentUndeclared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
 		w.write("other.yaml", "email: %s\n", w.sim.Users()[0].Email)
-		if err := w.Store.Commit(state.Commit{Intents: []state.Intent{{Key: "new@example.com", Started: time.Now()}}}); err != nil {
+		if err := w.Store.Commit(state.Commit{CreateIntents: []state.Intent{{Key: "new@example.com", Started: time.Now()}}}); err != nil {
 			t.Fatal(err)
 		}
 		w.pass()
-		if m, _ := w.Store.Meta(); m.Intents != 0 {
-			t.Errorf("%d intents left of nobody declared", m.Intents)
+		if m, _ := w.Store.Meta(); m.CreateIntents != 0 {
+			t.Errorf("%d intents left of nobody declared", m.CreateIntents)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestFutureIntent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 3})
 		w.write("u.yaml", "email: new@example.com\nname: New\n")
-		if err := w.Store.Commit(state.Commit{Intents: []state.Intent{{Key: "new@example.com", Started: time.Now().Add(24 * time.Hour)}}}); err != nil {
+		if err := w.Store.Commit(state.Commit{CreateIntents: []state.Intent{{Key: "new@example.com", Started: time.Now().Add(24 * time.Hour)}}}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()

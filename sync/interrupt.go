@@ -30,13 +30,13 @@ const (
 
 // An activePass is the pass or the rollback under way, for other goroutines.
 type activePass struct {
-	interrupt  context.CancelCauseFunc
-	isRollback bool
-	sends      chan struct{} // closed when it begins to read or change single users
-	over       chan struct{} // closed when it has ended
+	interrupt     context.CancelCauseFunc
+	isRollback    bool
+	interruptible chan struct{} // closed when it begins to read or change single users: only then edits interrupt it
+	over          chan struct{} // closed when it has ended
 
-	planning time.Time // when it began to load and to plan, plus the time that it has waited since
-	until    time.Time // when it will have been sending for as long as it was planning
+	planning  time.Time // when it began to load and to plan, plus the time that it has waited since
+	notBefore time.Time // edits interrupt it from then on: it has been sending for as long as it was planning
 }
 
 // An interrupter lets other goroutines end the pass under way.
@@ -48,7 +48,7 @@ type interrupter struct {
 // begin registers a pass or a rollback. The returned context ends when it is interrupted.
 func (i *interrupter) begin(ctx context.Context, isRollback bool) (context.Context, *activePass) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a := &activePass{interrupt: cancel, isRollback: isRollback, sends: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
+	a := &activePass{interrupt: cancel, isRollback: isRollback, interruptible: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
 	i.active.Store(a)
 	return ctx, a
 }
@@ -73,16 +73,16 @@ func (i *interrupter) startSending() {
 		return // an export
 	}
 	select {
-	case <-a.sends:
+	case <-a.interruptible:
 	default:
 		now := time.Now()
-		a.until = now.Add(now.Sub(a.planning))
-		close(a.sends)
+		a.notBefore = now.Add(now.Sub(a.planning))
+		close(a.interruptible)
 	}
 }
 
-// Interrupt ends the pass or the rollback under way, and reports whether there is one: nothing more is sent, requests in flight
-// are awaited and recorded, and a listing under way is completed. It returns at once; the pass returns ErrInterrupted with the
+// Interrupt ends the pass or the rollback under way, and reports whether there is one. No further change is begun;
+// writes in flight are awaited for at most 20 seconds and recorded, and a listing under way is completed. It returns at once; the pass returns ErrInterrupted with the
 // reason.
 func (i *interrupter) Interrupt(reason string) bool {
 	a := i.active.Load()
@@ -114,13 +114,13 @@ func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
 		return false
 	}
 	select {
-	case <-a.sends:
+	case <-a.interruptible:
 	case <-a.over:
 		return false
 	case <-ctx.Done():
 		return false
 	}
-	if !wait(time.Until(a.until)) {
+	if !wait(time.Until(a.notBefore)) {
 		return false
 	}
 	for pause := scanRetryWait; ; pause = min(2*pause, maxScanRetryWait) {

@@ -214,8 +214,8 @@ func TestAnInterruptedCallForMany(t *testing.T) {
 			time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { w.Interrupt("of a test") })
 			_, err := w.Reconcile(t.Context(), usersync.Mode{NoRefresh: true})
 			snap, failed := w.Store.Snapshot()
-			if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || len(snap.Writes) > 0 {
-				t.Errorf("after %d ms: %v, intents of %d users, %v", ms, err, len(snap.Writes), failed)
+			if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || len(snap.WriteIntents) > 0 {
+				t.Errorf("after %d ms: %v, intents of %d users, %v", ms, err, len(snap.WriteIntents), failed)
 			}
 		})
 	}
@@ -293,8 +293,8 @@ func TestAPauseWhileARollbackReads(t *testing.T) {
 		})
 		_, err = w.Rollback(t.Context(), rb, dry.Plan, "me")
 		meta, failed := w.Store.Meta()
-		if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || meta.Pause == nil || meta.Pause.Reason != "incident" || meta.Applied.RolledBack {
-			t.Errorf("%v; pause %+v, applied %+v, %v", err, meta.Pause, meta.Applied, failed)
+		if !errors.Is(err, usersync.ErrInterrupted) || failed != nil || meta.Pause == nil || meta.Pause.Reason != "incident" || meta.AppliedTree.RolledBack {
+			t.Errorf("%v; pause %+v, applied %+v, %v", err, meta.Pause, meta.AppliedTree, failed)
 		}
 		if _, err := w.Rollback(t.Context(), rb, dry.Plan, "me"); !errors.Is(err, usersync.ErrInterrupted) {
 			t.Errorf("a rollback that was asked for before the pause: %v", err)

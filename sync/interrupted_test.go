@@ -250,7 +250,7 @@ func TestKilledWhileAUserIsRemoved(t *testing.T) {
 						if got := snap.Users[u.ID]; got == nil || got.Removed != "" || w.user(u.Email).State != "active" || w.intents() != 0 {
 							t.Errorf("remembered is %+v, %d intents, and there it is %s", got, w.intents(), w.user(u.Email).State)
 						}
-					} else if got := snap.Users[u.ID]; got == nil || got.Removed != string(action) || got.Applied != nil || w.intents() != 0 {
+					} else if got := snap.Users[u.ID]; got == nil || got.Removed != string(action) || got.LastApplied != nil || w.intents() != 0 {
 						t.Errorf("remembered is %+v, %d intents", got, w.intents())
 					}
 					if done := snap.Guards.Tallies; len(done) != 1 || done[0].Removed != 1 {

@@ -27,7 +27,7 @@ func late() sim.Options {
 func (w *world) export(fields ...spec.Field) *usersync.ExportResult {
 	w.Helper()
 	if len(fields) == 0 {
-		for _, info := range spec.All() {
+		for _, info := range spec.AllFields() {
 			fields = append(fields, info.Field)
 		}
 	}
@@ -164,7 +164,7 @@ func TestExportAfterAProcessWasKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, late())
 		u := w.sim.Add(sim.User{Name: "New", Email: "new@example.com"})
-		if err := w.Store.Commit(state.Commit{Intents: []state.Intent{{Key: u.Email, Plan: "p", Started: time.Now()}}}); err != nil {
+		if err := w.Store.Commit(state.Commit{CreateIntents: []state.Intent{{Key: u.Email, Plan: "p", Started: time.Now()}}}); err != nil {
 			t.Fatal(err)
 		}
 		w.write("new.yaml", "email: new@example.com\nname: New\nroles: [Employee]\n")

@@ -133,11 +133,11 @@ func (sc *life) compare(before map[string]sim.User, exact map[string]string) err
 	for _, p := range sc.people {
 		rec := snap.Users[p.account]
 		switch {
-		case p.account != "" && !p.declared && (rec == nil || rec.Applied == nil):
+		case p.account != "" && !p.declared && (rec == nil || rec.LastApplied == nil):
 			p.account = "" // the removal is done
 		case p.account == "" && p.declared:
 			for id, u := range snap.Users {
-				if u.Applied == nil || u.Declared.Key != p.key || u.Declared.File != p.file || sc.owner(id) != nil {
+				if u.LastApplied == nil || u.Declared.Key != p.key || u.Declared.File != p.file || sc.owner(id) != nil {
 					continue
 				}
 				if !p.may[id] {

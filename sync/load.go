@@ -50,7 +50,7 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 		return nil, err
 	}
 	p.update(func(s *Status) {
-		s.Refresh, s.Applied, s.Paused = p.meta.Refresh.At.UTC(), p.meta.Applied, p.meta.Pause
+		s.Refresh, s.Applied, s.Paused = p.meta.Refresh.At.UTC(), p.meta.AppliedTree, p.meta.Pause
 		s.Totals.Damaged = max(s.Totals.Damaged, uint64(p.meta.Damaged))
 	})
 	p.due = p.refreshIsDue()
@@ -94,7 +94,7 @@ func (p *pass) refreshIsDue() bool {
 // isApplied reports whether the tree is known to be fully applied, and nothing else is to be done.
 func (p *pass) isApplied() bool {
 	c := p.meta.Converged
-	return !p.due && len(p.mode.Release) == 0 && c != nil && c.Digest == p.digest() && p.meta.Writes == 0
+	return !p.due && len(p.mode.Release) == 0 && c != nil && c.Digest == p.digest() && p.meta.WriteIntents == 0
 }
 
 func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
@@ -102,7 +102,7 @@ func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	users := p.meta.Converged.Users
-	if a := p.meta.Applied; a == nil || a.Revision != p.scan.Revision { // a commit that changes no spec
+	if a := p.meta.AppliedTree; a == nil || a.Revision != p.scan.Revision { // a commit that changes no spec
 		if err := p.recordConverged(p.scan.Revision, users, state.Commit{}); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ import (
 
 // planWithLookups makes a plan again until it needs no lookups. Lookups that take a request or more for each user come last.
 // Before these it returns a plan of what is urgent, if urgent is set and there is anything.
-func (o *observer) planWithLookups(ctx context.Context, snap *state.Snapshot, open func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
+func (o *refresher) planWithLookups(ctx context.Context, snap *state.Snapshot, open func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
 	results := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
 		Fresh: map[string]error{}, Searched: map[string]error{}}
 	for {
@@ -49,7 +49,7 @@ func isAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-func (o *observer) lookUp(ctx context.Context, l *plan.Lookups, snap *state.Snapshot, results *plan.LookupResults) error {
+func (o *refresher) lookUp(ctx context.Context, l *plan.Lookups, snap *state.Snapshot, results *plan.LookupResults) error {
 	if len(l.Names) > 0 {
 		wrong, err := o.Directory.Check(ctx, slices.SortedFunc(maps.Keys(l.Names), func(x, y spec.Ref) int {
 			return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
@@ -109,7 +109,7 @@ func dropNotShown(unread map[string]error) {
 }
 
 // readFresh reads known users in this pass, and forgets those that no longer exist. results has which could not be read.
-func (o *observer) readFresh(ctx context.Context, ids []string, snap *state.Snapshot, results *plan.LookupResults) error {
+func (o *refresher) readFresh(ctx context.Context, ids []string, snap *state.Snapshot, results *plan.LookupResults) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (o *observer) readFresh(ctx context.Context, ids []string, snap *state.Snap
 }
 
 // searchDeleted finds deleted users by their addresses, which no listing shows, and reads them, as a search may be outdated.
-func (o *observer) searchDeleted(ctx context.Context, emails []string, snap *state.Snapshot, results *plan.LookupResults) error {
+func (o *refresher) searchDeleted(ctx context.Context, emails []string, snap *state.Snapshot, results *plan.LookupResults) error {
 	if len(emails) == 0 {
 		return nil
 	}

@@ -64,7 +64,7 @@ func TestLastGoodWritesRemoved(t *testing.T) {
 func TestLastGoodQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 5})
-		w.Policy.Retry = false
+		w.Policy.IgnoreQuarantine = false
 		w.declareAll("department: Moved")
 		w.pass()
 		u := w.sim.Users()[0]

@@ -17,12 +17,12 @@ import (
 // A pass is one attempt of Reconcile.
 type pass struct {
 	*Reconciler
-	mode     Mode
-	failures map[string]state.Failure // before it
-	before   Totals
-	org      *observer
-	began    time.Time
-	policy   plan.Policy
+	mode      Mode
+	failures  map[string]state.Failure // before it
+	before    Totals
+	refresher *refresher
+	began     time.Time
+	policy    plan.Policy
 
 	scan     *spec.Scan
 	tree     *spec.Tree
@@ -30,7 +30,7 @@ type pass struct {
 	due      bool           // a refresh is due
 	problems []spec.Problem // because of which users are excluded
 	invalid  error          // why a strict pass refuses the tree; leavers are deactivated nevertheless
-	open     func() error   // of observer.openOnce
+	open     func() error   // of refresher.openOnce
 	releases []string       // those of mode.Release that no plan has handled
 
 	urgentDone bool       // what is urgent was carried out
@@ -39,36 +39,36 @@ type pass struct {
 }
 
 // refresh returns what is known of the organization. It reads the organization first if that is due.
-func (p *pass) refresh(ctx, until context.Context) (*state.Snapshot, error) {
+func (p *pass) refresh(ctx, interruptible context.Context) (*state.Snapshot, error) {
 	snap, err := p.Store.Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	p.failures = snap.Failures
 	snap.Releases = append(snap.Releases, p.releases...)
-	if err := p.org.awaitWrites(until, snap); err != nil {
+	if err := p.refresher.awaitWrites(interruptible, snap); err != nil {
 		return nil, err
 	}
 	p.asOf = time.Now()
-	fields := p.org.fieldsInUse(p.tree, snap)
-	p.open = p.org.openOnce(ctx, snap)
-	if p.carriedOut == nil && (p.due || !p.org.isCovered(snap.Refresh, fields)) {
+	fields := p.refresher.fieldsInUse(p.tree, snap)
+	p.open = p.refresher.openOnce(ctx, snap)
+	if p.carriedOut == nil && (p.due || !p.refresher.isCovered(snap.Refresh, fields)) {
 		p.update(func(s *Status) { s.Phase, s.Users, s.Revision = PhaseRefresh, len(p.tree.Users), p.tree.Revision })
 		if err := p.open(); err != nil {
 			return nil, err
 		}
-		if err := p.org.refresh(ctx, until, snap, fields); err != nil {
+		if err := p.refresher.refresh(ctx, interruptible, snap, fields); err != nil {
 			return nil, err
 		}
 	}
-	return snap, context.Cause(until)
+	return snap, context.Cause(interruptible)
 }
 
 // plan makes the plan, with the lookups that it needs. A plan without changes needs none.
-func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Plan, error) {
+func (p *pass) plan(ctx, interruptible context.Context, snap *state.Snapshot) (*plan.Plan, error) {
 	p.policy.Schedule.Partial, p.policy.Previous = p.partial, p.carriedOut
 	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil
-	next, err := p.org.planWithLookups(until, snap, p.open, urgent, func(results *plan.LookupResults) *plan.Plan {
+	next, err := p.refresher.planWithLookups(interruptible, snap, p.open, urgent, func(results *plan.LookupResults) *plan.Plan {
 		return plan.New(p.tree, snap, p.policy, results, p.asOf)
 	})
 	if err != nil {
@@ -94,8 +94,8 @@ func (p *pass) plan(ctx, until context.Context, snap *state.Snapshot) (*plan.Pla
 }
 
 // endEarly ends a pass that has no plan, or no further one.
-func (p *pass) endEarly(until context.Context, err error) (*Result, error) {
-	if cause := context.Cause(until); apply.IsCancelled(err) && cause != nil {
+func (p *pass) endEarly(interruptible context.Context, err error) (*Result, error) {
+	if cause := context.Cause(interruptible); apply.IsCancelled(err) && cause != nil {
 		err = cause
 	}
 	if p.invalid != nil {
@@ -127,13 +127,13 @@ func (p *pass) verifyRemovals(ctx context.Context, next *plan.Plan) error {
 	return err
 }
 
-// apply carries a plan out, and adds to it what the pass has done before.
-func (p *pass) apply(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
+// apply carries a plan out and keeps it, together with what the pass has done before, as p.carriedOut.
+func (p *pass) apply(interruptible context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
 	if !next.Urgent {
 		p.warnNotHeld(next, without(next.UnknownReleases, p.releases))
 	}
 	p.releases = without(p.releases, next.HandledReleases)
-	stopped = p.send(until, next, snap)
+	stopped = p.send(interruptible, next, snap)
 	if p.carriedOut != nil {
 		next.AddEarlier(p.carriedOut)
 	}
@@ -146,8 +146,8 @@ func without[T comparable](all, others []T) []T {
 	return slices.DeleteFunc(slices.Clone(all), func(one T) bool { return slices.Contains(others, one) })
 }
 
-// send makes a plan's calls, and records whether the tree is applied.
-func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
+// send carries a plan out until the next change window opens or closes, and records whether the tree is applied.
+func (p *pass) send(interruptible context.Context, next *plan.Plan, snap *state.Snapshot) (stopped error) {
 	if next.Sends() {
 		if err := p.open(); err != nil {
 			return err
@@ -156,10 +156,10 @@ func (p *pass) send(until context.Context, next *plan.Plan, snap *state.Snapshot
 	p.startSending()
 	if at := p.policy.Schedule.NextChange(next); !at.IsZero() {
 		var cancel context.CancelFunc
-		until, cancel = context.WithDeadlineCause(until, at, errWindow)
+		interruptible, cancel = context.WithDeadlineCause(interruptible, at, errWindow)
 		defer cancel()
 	}
-	p.partial, stopped = p.carryOut(until, next, snap, &p.policy)
+	p.partial, stopped = p.carryOut(interruptible, next, snap, &p.policy)
 	switch converged := len(p.tree.Problems) == 0 && next.Converged() && p.policy.Select.All(); {
 	case stopped != nil:
 		return stopped
@@ -211,7 +211,7 @@ func (p *pass) recordConverged(revision string, users int, commit state.Commit) 
 	if p.mode.DryRun {
 		return nil
 	}
-	p.update(func(s *Status) { s.Applied = &state.Applied{Revision: revision, At: time.Now().UTC()} })
+	p.update(func(s *Status) { s.Applied = &state.AppliedTree{Revision: revision, At: time.Now().UTC()} })
 	commit.Converged = &state.Converged{Digest: p.digest(), Users: users, Revision: revision}
 	return p.Store.Commit(commit)
 }

@@ -76,7 +76,7 @@ func TestAReleaseOutlivesQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 100})
 		w.sim.SetLimit(10000)
-		w.Policy.Retry = false // as the daemon
+		w.Policy.IgnoreQuarantine = false // as the daemon
 		w.Policy.Guard.Removals, w.Policy.OnRemoval = &plan.Limit{Percent: 5, Floor: 10}, plan.Deactivate
 		users := w.sim.Users()
 		w.declareAll("title: Agent")

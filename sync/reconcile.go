@@ -64,12 +64,12 @@ type Mode struct {
 // the error says why the pass ended early.
 func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) {
 	began := time.Now()
-	until, active := r.begin(ctx, false)
-	res, err := r.pass(ctx, until, mode)
+	interruptible, active := r.begin(ctx, false)
+	res, err := r.pass(ctx, interruptible, mode)
 	for try := 1; res == nil && errors.Is(err, spec.ErrTreeChanged) && try < maxScanTries; try++ {
 		// A checkout is under way, which rarely takes a second; nothing was written yet.
-		if err = sleep(until, scanRetryWait); err == nil {
-			res, err = r.pass(ctx, until, mode)
+		if err = sleep(interruptible, scanRetryWait); err == nil {
+			res, err = r.pass(ctx, interruptible, mode)
 		}
 	}
 	r.end(active)
@@ -77,23 +77,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	return res, err
 }
 
-// pass makes one attempt at a pass. It ends at once when ctx does; when until does, it completes a listing under way and awaits
-// the requests in flight.
-func (r *Reconciler) pass(ctx, until context.Context, mode Mode) (*Result, error) {
-	p := &pass{Reconciler: r, mode: mode, before: r.Status().Totals, org: r.observer(mode), began: time.Now(), releases: mode.Release}
+// pass makes one attempt at a pass. When ctx ends, it ends at once. When interruptible does, it completes a listing
+// under way, and awaits the requests in flight.
+func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Result, error) {
+	p := &pass{Reconciler: r, mode: mode, before: r.Status().Totals, refresher: r.newRefresher(mode), began: time.Now(), releases: mode.Release}
 	p.policy = r.Policy
 	if done, err := p.load(ctx); done != nil || err != nil {
 		return done, err
 	}
 	for {
-		snap, err := p.refresh(ctx, until)
+		snap, err := p.refresh(ctx, interruptible)
 		if err != nil {
-			return p.endEarly(until, err)
+			return p.endEarly(interruptible, err)
 		}
-		next, err := p.plan(ctx, until, snap)
+		next, err := p.plan(ctx, interruptible, snap)
 		switch {
 		case err != nil:
-			return p.endEarly(until, err)
+			return p.endEarly(interruptible, err)
 		case p.invalid != nil && len(next.Changes) == 0 && p.carriedOut == nil:
 			return nil, p.invalid
 		}
@@ -101,9 +101,9 @@ func (r *Reconciler) pass(ctx, until context.Context, mode Mode) (*Result, error
 			return p.report(next, err)
 		}
 		if p.meta.Pause != nil { // nothing is changed, but what is applied is recorded
-			return p.report(next, p.Store.Commit(state.Commit{Users: next.AppliedOnly()}))
+			return p.report(next, p.Store.Commit(state.Commit{Users: next.StillManaged()}))
 		}
-		stopped := p.apply(until, next, snap)
+		stopped := p.apply(interruptible, next, snap)
 		replan := errors.Is(stopped, errWindow)
 		p.urgentDone = p.urgentDone || next.Urgent && !replan
 		if !replan && (stopped != nil || !next.Urgent) {
@@ -130,14 +130,14 @@ func (r *Reconciler) publishEnd(began time.Time, res *Result, err error, cancell
 	})
 }
 
-// carryOut carries a plan out, and publishes the progress.
+// carryOut makes the calls of a plan, see apply.Run, and publishes the progress.
 func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Snapshot, policy *plan.Policy) (partial map[string][]spec.Field, err error) {
 	before, users := r.Status(), p.DeclaredUsers()
 	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
 		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
 		Report: func(now apply.Progress) {
 			r.update(func(s *Status) {
-				s.Phase, s.Began, s.Plan, s.Progress, s.Reading, s.Read = PhaseApply, p.Began.UTC(), p.ID, now, 0, 0
+				s.Phase, s.Plan, s.Progress, s.Reading, s.Read = PhaseApply, p.ID, now, 0, 0
 				if s.Revision, s.Users, s.InSync = p.Revision, users, now.InSync; p.RollbackOf != "" { // the checkout has not changed
 					s.Revision, s.Users, s.InSync = before.Revision, before.Users, max(0, before.InSync-now.Changed)
 				}

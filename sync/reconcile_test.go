@@ -177,7 +177,7 @@ func TestPoisoned(t *testing.T) {
 
 		// The daemon leaves them alone until their time has come.
 		w.sim.ResetLedger()
-		w.Policy.Retry = false
+		w.Policy.IgnoreQuarantine = false
 		res, err := w.Reconcile(context.Background(), usersync.Mode{})
 		if err != nil || res.Quarantined != 5 || w.sim.Ledger().Count(patch) != 0 || res.Retry.IsZero() {
 			t.Errorf("quarantined %d, sent %d, next %s, error %v", res.Quarantined, w.sim.Ledger().Count(patch), res.Retry, err)

@@ -17,21 +17,21 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// An observer reads the organization into a snapshot of what is known, and into the state file.
-type observer struct {
+// A refresher reads the organization into a snapshot of what is known, and into the state file.
+type refresher struct {
 	*Reconciler
 	dryRun  bool // nothing is written to the state file
 	patient bool // it waits for what the API shows late, at most plan.ReadLag
 }
 
-// observer returns one for a pass, and asks the directory for its limits.
-func (r *Reconciler) observer(mode Mode) *observer {
-	r.Policy.Limits = r.Directory.Limits()
-	return &observer{r, mode.DryRun, mode.Strict || mode.DryRun}
+// newRefresher returns one for a pass, and asks the directory what its API can.
+func (r *Reconciler) newRefresher(mode Mode) *refresher {
+	r.Policy.Capabilities = r.Directory.Capabilities()
+	return &refresher{r, mode.DryRun, mode.Strict || mode.DryRun}
 }
 
 // openOnce returns a function that opens the directory on the first call. A pass that needs no request does not call it.
-func (o *observer) openOnce(ctx context.Context, snap *state.Snapshot) func() error {
+func (o *refresher) openOnce(ctx context.Context, snap *state.Snapshot) func() error {
 	return sync.OnceValue(func() error {
 		org, err := o.Directory.Open(ctx, snap.Users)
 		if err != nil {
@@ -41,9 +41,9 @@ func (o *observer) openOnce(ctx context.Context, snap *state.Snapshot) func() er
 	})
 }
 
-// refresh reads the organization and merges it into the snapshot, and into the state file in one commit. until ends the
-// reading of single users after that.
-func (o *observer) refresh(ctx, until context.Context, snap *state.Snapshot, fields []spec.Field) error {
+// refresh reads the organization and merges it into the snapshot, and into the state file in one commit. interruptible
+// ends the reading of single users after that.
+func (o *refresher) refresh(ctx, interruptible context.Context, snap *state.Snapshot, fields []spec.Field) error {
 	began, before := time.Now(), snap.Refresh.At
 	listing, err := o.Directory.List(ctx, fields...)
 	if err != nil {
@@ -51,10 +51,10 @@ func (o *observer) refresh(ctx, until context.Context, snap *state.Snapshot, fie
 	}
 	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields, Gap: listing.Gap}}
 	listed := make(map[string]bool, len(listing.Users))
-	for _, now := range listing.Users {
-		listed[now.ID] = true
-		if u := o.merge(snap.Users[now.ID], now, fields, began); u != nil {
-			snap.Users[now.ID] = u
+	for _, seen := range listing.Users {
+		listed[seen.ID] = true
+		if u := o.merge(snap.Users[seen.ID], seen, fields, began); u != nil {
+			snap.Users[seen.ID] = u
 			commit.Users = append(commit.Users, u)
 		}
 	}
@@ -77,39 +77,39 @@ func (o *observer) refresh(ctx, until context.Context, snap *state.Snapshot, fie
 	if !before.IsZero() {
 		since = began.Sub(before)
 	}
-	return o.rotateDetails(until, snap, since)
+	return o.rotateDetails(interruptible, snap, since)
 }
 
 // merge merges an observation into what is known of a user, before. It returns nil if it adds nothing, or is older than what
 // is known. fields were requested with it, at a time.
-func (o *observer) merge(before *state.User, now state.Observed, fields []spec.Field, at time.Time) *state.User {
+func (o *refresher) merge(before *state.User, seen state.Observed, fields []spec.Field, at time.Time) *state.User {
 	if before == nil {
-		return &state.User{Observed: now}
+		return &state.User{Observed: seen}
 	}
-	if now.Version < before.Version {
+	if seen.Version < before.Version {
 		return nil
 	}
-	now.Fields = o.Policy.ReliableFields(before, now.Fields, at)
-	if now.Version == before.Version && bytes.Equal(now.Opaque, before.Opaque) && !showsMore(before, now) {
+	seen.Fields = o.Policy.ReliableFields(before, seen.Fields, at)
+	if seen.Version == before.Version && bytes.Equal(seen.Opaque, before.Opaque) && !showsMore(before, seen) {
 		return nil
 	}
 	u := *before
-	u.Observed = now
+	u.Observed = seen
 	u.Fields = make(spec.Fields, len(before.Fields))
 	for f, v := range before.Fields {
-		if now.Version == before.Version || slices.Contains(o.Policy.DetailFields, f) || !slices.Contains(fields, f) || !o.Policy.Reliable(before, f, at) {
+		if seen.Version == before.Version || slices.Contains(o.Policy.DetailFields, f) || !slices.Contains(fields, f) || !o.Policy.Reliable(before, f, at) {
 			u.Fields[f] = v // it stays, though it is not shown
 		}
 	}
-	maps.Copy(u.Fields, now.Fields)
+	maps.Copy(u.Fields, seen.Fields)
 	if u.Fields[spec.State] == spec.Text("active") {
 		u.Removed, u.Suspended = "", ""
 	}
 	return &u
 }
 
-func showsMore(before *state.User, now state.Observed) bool {
-	for f, v := range now.Fields {
+func showsMore(before *state.User, seen state.Observed) bool {
+	for f, v := range seen.Fields {
 		if before.Fields[f] != v {
 			return true
 		}
@@ -119,11 +119,11 @@ func showsMore(before *state.User, now state.Observed) bool {
 
 // checkUnlisted handles known users that a complete listing does not have. Managed ones are read one by one, because a
 // listing is no proof that a user was deleted; if they are too many, they are held. Others are forgotten.
-func (o *observer) checkUnlisted(ctx context.Context, snap *state.Snapshot, fields []spec.Field, listed map[string]bool, commit *state.Commit) error {
+func (o *refresher) checkUnlisted(ctx context.Context, snap *state.Snapshot, fields []spec.Field, listed map[string]bool, commit *state.Commit) error {
 	managed := 0
 	var missing []string
 	for id, u := range snap.Users {
-		if u.Applied != nil && !u.Deleted() {
+		if u.LastApplied != nil && !u.Deleted() {
 			managed++
 			if !listed[id] {
 				missing = append(missing, id)
@@ -140,11 +140,11 @@ func (o *observer) checkUnlisted(ctx context.Context, snap *state.Snapshot, fiel
 	for _, id := range slices.Sorted(maps.Keys(snap.Users)) {
 		u := snap.Users[id]
 		switch {
-		case listed[id], u.Applied == nil && isNew(u): // of what was written to the latter, no reading is reliable
+		case listed[id], u.LastApplied == nil && isNew(u): // of what was written to the latter, no reading is reliable
 			continue
-		case u.Applied == nil && u.Deleted() && (u.Declared.Key != "" || u.Removed != ""): // no listing shows deleted users
+		case u.LastApplied == nil && u.Deleted() && (u.Declared.Key != "" || u.Removed != ""): // no listing shows deleted users
 			continue
-		case u.Applied != nil:
+		case u.LastApplied != nil:
 			at := time.Now()
 			now, err := o.Directory.Get(ctx, id, o.listable(fields)...)
 			switch {
@@ -169,12 +169,12 @@ func (o *observer) checkUnlisted(ctx context.Context, snap *state.Snapshot, fiel
 	return nil
 }
 
-func (o *observer) listable(fields []spec.Field) []spec.Field {
+func (o *refresher) listable(fields []spec.Field) []spec.Field {
 	return without(fields, o.Policy.DetailFields)
 }
 
 // fieldsInUse returns the fields that a pass must know: those that are declared, and those that were applied.
-func (o *observer) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
+func (o *refresher) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
 	used := map[spec.Field]bool{}
 	for _, u := range tree.Users {
 		for f := range u.Fields {
@@ -182,12 +182,12 @@ func (o *observer) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Fie
 		}
 	}
 	for _, u := range snap.Users {
-		for f := range u.Applied {
+		for f := range u.LastApplied {
 			used[f] = true
 		}
 	}
 	var fields []spec.Field
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		if used[info.Field] {
 			fields = append(fields, info.Field)
 		}
@@ -195,22 +195,22 @@ func (o *observer) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Fie
 	return fields
 }
 
-func (o *observer) isCovered(last state.Refresh, fields []spec.Field) bool {
+func (o *refresher) isCovered(last state.Refresh, fields []spec.Field) bool {
 	return len(without(o.listable(fields), last.Fields)) == 0
 }
 
-// awaitWrites waits, if the observer is patient, until the API shows what interrupted calls have written without a version. A
+// awaitWrites waits, if the refresher is patient, until the API shows what interrupted calls have written without a version. A
 // time in the future, because the clock was set back, counts as now.
-func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error {
+func (o *refresher) awaitWrites(ctx context.Context, snap *state.Snapshot) error {
 	now, until := time.Now(), time.Time{}
 	var future state.Commit
-	for id, writes := range snap.Writes {
+	for id, writes := range snap.WriteIntents {
 		until = plan.Latest(until, shownFrom(snap.Users[id], now))
 		for f, w := range writes {
 			if w.At.After(now) {
 				w.At = now
 				writes[f] = w
-				future.Writes = append(future.Writes, w)
+				future.WriteIntents = append(future.WriteIntents, w)
 			}
 			until = plan.Latest(until, o.Policy.ReadableFrom(f, w.At))
 		}
@@ -220,13 +220,13 @@ func (o *observer) awaitWrites(ctx context.Context, snap *state.Snapshot) error 
 			return err
 		}
 	}
-	_, err := o.await(ctx, until, "waiting until the API shows what interrupted calls have changed", len(snap.Writes))
+	_, err := o.await(ctx, until, "waiting until the API shows what interrupted calls have changed", len(snap.WriteIntents))
 	return err
 }
 
-// awaitNewUsers waits, if the observer is patient, until the API shows users that could not be read as they were just created.
+// awaitNewUsers waits, if the refresher is patient, until the API shows users that could not be read as they were just created.
 // It reports whether it has waited. unread has why users could not be read, by id.
-func (o *observer) awaitNewUsers(ctx context.Context, snap *state.Snapshot, unread map[string]error) (waited bool, err error) {
+func (o *refresher) awaitNewUsers(ctx context.Context, snap *state.Snapshot, unread map[string]error) (waited bool, err error) {
 	now, until, n := time.Now(), time.Time{}, 0
 	for id, err := range unread {
 		if errors.Is(err, plan.ErrNotShownYet) {
@@ -248,8 +248,8 @@ func shownFrom(u *state.User, now time.Time) time.Time {
 // isNew reports whether a user was created so recently that the API need not show it yet.
 func isNew(u *state.User) bool { return !shownFrom(u, time.Now()).IsZero() }
 
-// await waits until a time, if the observer is patient, and reports whether it has.
-func (o *observer) await(ctx context.Context, until time.Time, message string, users int) (waited bool, err error) {
+// await waits until a time, if the refresher is patient, and reports whether it has.
+func (o *refresher) await(ctx context.Context, until time.Time, message string, users int) (waited bool, err error) {
 	now := time.Now()
 	wait := until.Sub(now)
 	if wait <= 0 || !o.patient {

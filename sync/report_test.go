@@ -146,8 +146,8 @@ func TestIntentAdopt(t *testing.T) {
 		w.write("u.yaml", "email: new@example.com\nname: New\n")
 		res, err := w.Reconcile(context.Background(), usersync.Mode{NoRefresh: true})
 		m, _ := w.Store.Meta()
-		if err != nil || m.Intents != 0 {
-			t.Errorf("applied %d, converged %v, %d intents left", res.Applied, m.Converged, m.Intents)
+		if err != nil || m.CreateIntents != 0 {
+			t.Errorf("applied %d, converged %v, %d intents left", res.Applied, m.Converged, m.CreateIntents)
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 		return nil, fmt.Errorf("%w: give either a revision, or a time since when", plan.ErrAmbiguous)
 	}
 	began := time.Now()
-	until, active := r.begin(ctx, true)
+	interruptible, active := r.begin(ctx, true)
 	defer r.end(active)
 	meta, err := r.Store.Meta()
 	if err != nil || !rb.Allowed(meta.Pause) {
@@ -63,7 +63,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 	if err != nil {
 		return nil, err
 	}
-	snap.Writes = nil // the next pass resolves them
+	snap.WriteIntents = nil // the next pass resolves them
 	snap.Releases = append(snap.Releases, rb.Releases...)
 	before := r.Status()
 	r.update(func(s *Status) {
@@ -75,15 +75,15 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 	})
 	// What it reads is not written to the state file: the next pass would take for drift, and change back, what the rollback
 	// does not change.
-	org := r.observer(Mode{DryRun: true})
-	open := org.openOnce(ctx, snap)
+	refresher := r.newRefresher(Mode{DryRun: true})
+	open := refresher.openOnce(ctx, snap)
 	if err := open(); err != nil {
 		return nil, err
 	}
-	if err := org.readForRollback(ctx, users, snap); err != nil {
+	if err := refresher.readForRollback(ctx, users, snap); err != nil {
 		return nil, err
 	}
-	p, err := org.planWithLookups(ctx, snap, open, false, func(results *plan.LookupResults) *plan.Plan {
+	p, err := refresher.planWithLookups(ctx, snap, open, false, func(results *plan.LookupResults) *plan.Plan {
 		return plan.NewRollback(rb, users, snap, r.Policy, results, began)
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 		return nil, fmt.Errorf("roll back %s: %w: %s", rb, ErrPlanChanged, p.ID)
 	}
 	if confirmed != "" && p.Sends() {
-		if err := context.Cause(until); err != nil { // before anything is recorded
+		if err := context.Cause(interruptible); err != nil { // before anything is recorded
 			return nil, err
 		}
 		pause := rb.Pause(began, by)
@@ -112,14 +112,14 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 		})
 		policy := r.Policy
 		policy.Schedule = plan.Schedule{} // no later pass would write what waits
-		_, err = r.carryOut(until, p, snap, &policy)
+		_, err = r.carryOut(interruptible, p, snap, &policy)
 	}
 	res := r.newResult(began, Mode{DryRun: confirmed == ""}, p, nil, snap.Failures)
 	res.Mode = "rollback"
 	return res, err
 }
 
-func (o *observer) readForRollback(ctx context.Context, users []*plan.UserRollback, snap *state.Snapshot) error {
+func (o *refresher) readForRollback(ctx context.Context, users []*plan.UserRollback, snap *state.Snapshot) error {
 	used, details := map[spec.Field]bool{}, map[string][]spec.Field{}
 	for _, u := range users {
 		for f := range u.Before {
@@ -145,7 +145,7 @@ func (o *observer) readForRollback(ctx context.Context, users []*plan.UserRollba
 // was interrupted.
 func (r *Reconciler) missingHistory(rb plan.Rollback, events []state.Event, meta state.Meta) (string, error) {
 	interrupted := ""
-	if meta.Writes > 0 {
+	if meta.WriteIntents > 0 {
 		interrupted = ": calls were interrupted, and the history will have what they did after the next pass; try again then"
 	}
 	start, err := r.Store.HistoryStart()

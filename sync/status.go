@@ -31,22 +31,22 @@ func Phases() []Phase {
 // Status is what the loop publishes of itself: a value, replaced as a whole. Its JSON is a part of usersyncd.status/v1,
 // see package control. Times are UTC.
 type Status struct {
-	Phase      Phase          `json:"phase"`
-	Began      time.Time      `json:"began,omitzero"`   // of the pass under way, or else of the last one
-	Beat       time.Time      `json:"beat,omitzero"`    // of the last step; in apply there is one every few seconds
-	Moved      time.Time      `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
-	Success    time.Time      `json:"success,omitzero"` // when a pass last ended without an error, or was interrupted after it had applied something
-	Refresh    time.Time      `json:"refresh,omitzero"` // when the organization was last read
-	Revision   string         `json:"head"`             // of the checkout, as it was last read
-	Applied    *state.Applied `json:"applied,omitempty"`
-	Plan       string         `json:"plan,omitempty"`   // id of the plan that is, or was last, carried out
-	RollbackOf string         `json:"undoes,omitempty"` // what the rollback under way takes back: a revision, or since when
-	Paused     *state.Pause   `json:"paused,omitempty"` // passes plan, and change nothing
-	Users      int            `json:"users"`            // declared
-	InSync     int            `json:"inSync"`           // of these, those who are as declared
-	Reading    int            `json:"reading"`          // users whose detail fields this pass reads
-	Read       int            `json:"read"`             // of these, so far
-	Totals     Totals         `json:"totals"`
+	Phase      Phase              `json:"phase"`
+	Began      time.Time          `json:"began,omitzero"`   // of the pass under way, or else of the last one
+	Beat       time.Time          `json:"beat,omitzero"`    // of the last step; in apply there is one every few seconds
+	Moved      time.Time          `json:"moved,omitzero"`   // when the phase last changed, or a user was applied or read
+	Success    time.Time          `json:"success,omitzero"` // when a pass last ended without an error, or was interrupted after it had applied something
+	Refresh    time.Time          `json:"refresh,omitzero"` // when the organization was last read
+	Revision   string             `json:"head"`             // of the checkout, as it was last read
+	Applied    *state.AppliedTree `json:"applied,omitempty"`
+	Plan       string             `json:"plan,omitempty"`   // id of the plan that is, or was last, carried out
+	RollbackOf string             `json:"undoes,omitempty"` // what the rollback under way takes back: a revision, or since when
+	Paused     *state.Pause       `json:"paused,omitempty"` // passes plan, and change nothing
+	Users      int                `json:"users"`            // declared
+	InSync     int                `json:"inSync"`           // of these, those who are as declared
+	Reading    int                `json:"reading"`          // users whose detail fields this pass reads
+	Read       int                `json:"read"`             // of these, so far
+	Totals     Totals             `json:"totals"`
 
 	Progress  apply.Progress `json:"-"` // of the plan that is, or was last, carried out
 	Result    *Result        `json:"-"` // of the plan under way, without its changes, or else of the last pass that had one

@@ -32,7 +32,7 @@ func TestStatusCountsWhoIsInSync(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); w.pass() }()
 		time.Sleep(20 * time.Second) // in the middle of the pause
-		if st := w.Status(); st.Phase != usersync.PhaseApply || st.Users != 5 || st.InSync != 4 || st.Progress.InFlight != 1 {
+		if st := w.Status(); st.Phase != usersync.PhaseApply || st.Users != 5 || st.InSync != 4 || st.Progress.Started != 1 {
 			t.Errorf("on the way: %+v", st)
 		}
 		<-done

@@ -107,7 +107,7 @@ func TestRetryTime(t *testing.T) {
 func TestDownFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 5})
-		w.Policy.Retry = false
+		w.Policy.IgnoreQuarantine = false
 		w.declareAll("department: Moved")
 		w.sim.AddFault(sim.Fault{Method: "PATCH", Effect: sim.Drop})
 		began := time.Now()

@@ -169,7 +169,7 @@ func TestAnIntentIsAsYoungAsTheAnswerThatIsMissing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := snap.Writes[u.ID][spec.Roles]; time.Since(e.At) > time.Second {
+		if e := snap.WriteIntents[u.ID][spec.Roles]; time.Since(e.At) > time.Second {
 			t.Errorf("the intent is %s old: %+v", time.Since(e.At), e)
 		}
 	})
@@ -268,7 +268,7 @@ func TestACreationWithoutAnAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, left := snap.Intents["new@example.com"]; res.Failed == 1 && !left {
+		if _, left := snap.CreateIntents["new@example.com"]; res.Failed == 1 && !left {
 			t.Errorf("no intent is left\n%s", show(res))
 		}
 		w.sim.ClearFaults()

@@ -85,7 +85,6 @@ func (a *app) configure(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	policy.Limits = genesys.Limits()
 	a.Policy, a.Refresh, a.SearchLag, a.Settings = policy, c.RefreshInterval, c.SearchLag, version()+" "+c.Fingerprint()
 	a.Specs.Branch = c.Branch
 	a.limiter.Retune(c.MaxRate, c.Reserve)

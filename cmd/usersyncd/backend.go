@@ -91,7 +91,7 @@ type stateFile struct {
 
 // Status implements backend.
 func (s stateFile) Status(context.Context) (control.Status, error) {
-	st := control.New(usersync.Status{Applied: s.meta.Applied, Paused: s.meta.Pause, Refresh: s.meta.Refresh.At.UTC()})
+	st := control.New(usersync.Status{Applied: s.meta.AppliedTree, Paused: s.meta.Pause, Refresh: s.meta.Refresh.At.UTC()})
 	st.Version, st.Now, st.Quarantined = version(), time.Now().UTC(), s.meta.Failures
 	if s.meta.Org != nil {
 		st.API = s.meta.Org.API
@@ -111,7 +111,7 @@ func (s stateFile) Explain(ctx context.Context, email string) (*usersync.Explana
 	if err != nil {
 		return nil, err
 	}
-	policy.Limits = genesys.Limits()
+	policy.Capabilities = genesys.Capabilities()
 	return usersync.Explain(ctx, spec.NewLoader(s.c.Dir), s.store, policy, email)
 }
 

@@ -15,7 +15,7 @@ func TestStatusShowsUncommittedEdits(t *testing.T) {
 	const revision = "0123456789abcdef0123456789abcdef01234567-dirty"
 	now := time.Now()
 	s := control.Status{PID: 1, Now: now, Started: now, Dirty: true,
-		Status: usersync.Status{Success: now, Phase: usersync.PhaseIdle, Users: 5, InSync: 5, Revision: revision, Applied: &state.Applied{Revision: revision, At: now.Add(-time.Second)}}, Notes: []string{"1 path of the commit is not checked out"}}
+		Status: usersync.Status{Success: now, Phase: usersync.PhaseIdle, Users: 5, InSync: 5, Revision: revision, Applied: &state.AppliedTree{Revision: revision, At: now.Add(-time.Second)}}, Notes: []string{"1 path of the commit is not checked out"}}
 	var out strings.Builder
 	printStatus(&out, s)
 	for _, want := range []string{

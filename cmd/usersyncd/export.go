@@ -93,7 +93,7 @@ func exportFields(names []string, c *config.Config) ([]spec.Field, error) {
 		return nil, err
 	}
 	if len(fields) == 0 {
-		for _, info := range spec.All() {
+		for _, info := range spec.AllFields() {
 			fields = append(fields, info.Field)
 		}
 	}

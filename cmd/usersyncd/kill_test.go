@@ -202,16 +202,16 @@ func minuteLater(t *testing.T, file string) int {
 		}
 		commit.Users = append(commit.Users, u)
 	}
-	for _, fields := range snap.Writes {
+	for _, fields := range snap.WriteIntents {
 		for _, w := range fields {
 			w.At = w.At.Add(-time.Minute)
-			commit.Writes = append(commit.Writes, w)
+			commit.WriteIntents = append(commit.WriteIntents, w)
 		}
 	}
 	if err := store.Commit(commit); err != nil {
 		t.Fatal(err)
 	}
-	return len(commit.Writes)
+	return len(commit.WriteIntents)
 }
 
 // specPath is the file that writeSpecs makes for a user.

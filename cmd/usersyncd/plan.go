@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,24 +78,19 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 	return nil
 }
 
-// laneNames are the lanes 1, 2 and 3.
-func laneNames() []string { return []string{"leavers", "access", "the rest"} }
-
 // estimate says how many calls a plan takes, and when each lane is complete.
 func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
-	var perLane [3]int
+	perLane := map[plan.Lane]int{}
 	for _, call := range calls {
-		perLane[call.Changes[0].Lane-1]++
+		perLane[call.Changes[0].Lane]++
 	}
 	e := &usersync.Estimate{Calls: len(calls), Lanes: []usersync.LaneEstimate{}}
 	sum := 0
-	for i, n := range perLane {
-		if n == 0 {
-			continue
-		}
+	for _, lane := range slices.Sorted(maps.Keys(perLane)) {
+		n := perLane[lane]
 		sum += n
 		e.Seconds = max(a.limiter.Estimate(sum), 100*time.Millisecond).Seconds()
-		e.Lanes = append(e.Lanes, usersync.LaneEstimate{Lane: i + 1, Name: laneNames()[i], Calls: n, Seconds: e.Seconds})
+		e.Lanes = append(e.Lanes, usersync.LaneEstimate{Lane: int(lane), Name: lane.String(), Calls: n, Seconds: e.Seconds})
 	}
 	return e
 }

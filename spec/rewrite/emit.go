@@ -23,7 +23,7 @@ func Marshal(users ...*spec.User) ([]byte, error) {
 		if i > 0 {
 			b.WriteString("---\n")
 		}
-		for _, info := range spec.All() {
+		for _, info := range spec.AllFields() {
 			v, ok := u.Fields[info.Field]
 			if !ok {
 				continue

@@ -22,7 +22,7 @@ type difference struct {
 
 // fieldEdit is a field and the value that it is to have.
 type fieldEdit struct {
-	info spec.Info
+	info spec.FieldInfo
 	want spec.Value
 }
 
@@ -200,7 +200,7 @@ func verifyUser(before, after *spec.User, d *difference) error {
 	for _, c := range d.fields {
 		wanted[c.info.Field] = c.want
 	}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		f := info.Field
 		got, has := after.Fields[f]
 		if want, ok := wanted[f]; ok {

@@ -81,7 +81,7 @@ func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (c
 var errNoID = errors.New("it is not a Genesys id")
 
 // inherits reports whether the field has the value without being written.
-func inherits(info spec.Info, want spec.Value, defaults *strictyaml.Node) bool {
+func inherits(info spec.FieldInfo, want spec.Value, defaults *strictyaml.Node) bool {
 	above := defaults.Get(string(info.Field))
 	if above == nil {
 		return spec.IsEmpty(info.Field, want)

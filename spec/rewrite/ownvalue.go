@@ -15,7 +15,7 @@ import (
 // ownValue is what a user's own file must say so that, merged with the _defaults.yaml files above, the field has the
 // value. declared is what the file says now; nil if nothing. The error says why nothing can be written. If nothing is
 // inherited, this is not checked, as readable costs a parse.
-func ownValue(info spec.Info, want spec.Value, defaults, declared *strictyaml.Node) (spec.Value, error) {
+func ownValue(info spec.FieldInfo, want spec.Value, defaults, declared *strictyaml.Node) (spec.Value, error) {
 	above := defaults.Get(string(info.Field))
 	if above == nil || above.Kind != strictyaml.Mapping || len(above.Entries) == 0 || !want.IsMap() {
 		return want, nil
@@ -64,7 +64,7 @@ func withEmptyParts(want, inherited spec.Value) spec.Value {
 }
 
 // readable returns why a value, when written and read with what is inherited, does not give the wanted one.
-func readable(info spec.Info, written, want spec.Value, above *strictyaml.Node) error {
+func readable(info spec.FieldInfo, written, want spec.Value, above *strictyaml.Node) error {
 	if !json.Valid([]byte(written)) {
 		return errors.New("it is not a value")
 	}

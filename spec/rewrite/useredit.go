@@ -52,7 +52,7 @@ func (u *userEditor) drop(key string) {
 
 // keyOrder is the position of a key in the order of the format.
 func keyOrder(key string) int {
-	i := slices.IndexFunc(spec.All(), func(info spec.Info) bool { return string(info.Field) == key })
+	i := slices.IndexFunc(spec.AllFields(), func(info spec.FieldInfo) bool { return string(info.Field) == key })
 	switch {
 	case key == spec.KeyID:
 		return 1

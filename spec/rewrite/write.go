@@ -45,8 +45,8 @@ func Write(ctx context.Context, dir string, users []*spec.User, o Options) (Repo
 type writer struct {
 	*spec.Overlay
 	by     spec.Field
-	fields []spec.Info // in the format's order
-	forNew []spec.Info // those of a new file
+	fields []spec.FieldInfo // in the format's order
+	forNew []spec.FieldInfo // those of a new file
 	report Report
 
 	addresses map[string]*spec.User // of the organization, by key
@@ -80,7 +80,7 @@ func newWriter(o Options) (*writer, error) {
 		return nil, fmt.Errorf("folders can be made by %s or %s, not by %s", spec.Division, spec.Department, text.Quote(string(o.By)))
 	}
 	w := &writer{by: o.By, content: map[string][]byte{}}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		if o.Fields == nil || slices.Contains(o.Fields, info.Field) {
 			w.fields = append(w.fields, info)
 			w.forNew = append(w.forNew, info)

@@ -91,7 +91,7 @@ func proficiencies(t *rapid.T, step float64) spec.Value {
 func organization(t *rapid.T, keys ...string) (users []*spec.User) {
 	for i, key := range keys {
 		u := person(key, "id", fmt.Sprintf("%08d-5b1a-4c7d-9e8f-0a1b2c3d4e5f", i))
-		for _, info := range spec.All() {
+		for _, info := range spec.AllFields() {
 			if draw := values[info.Field]; draw != nil && rapid.Bool().Draw(t, "has") {
 				u.Fields[info.Field] = draw(t)
 			}

@@ -73,7 +73,7 @@ func TestSelectionMatches(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	var all []string
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		all = append(all, string(info.Field))
 	}
 	fields := strings.Join(all, ", ")

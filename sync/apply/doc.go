@@ -1,5 +1,5 @@
 // Package apply carries out a plan: it makes the calls, in order and concurrently where they may overlap, finds out the
-// result of calls that were not answered, and records each result before the next call of the user. It knows no HTTP.
+// result of calls that were not answered, and records each result before the next call of the user. How a call becomes a request is up to the Writer.
 //
 // # Types
 //
@@ -13,7 +13,7 @@
 //
 // # States of a job
 //
-// A job is in one of six states. [engine.next] is the one function that decides the next state after an answer:
+// A job is in one of six states. [engine.next] decides the next state after an answer:
 //
 //	            .-------------------------------.
 //	            v                               |

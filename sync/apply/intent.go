@@ -19,13 +19,13 @@ func (r *recorder) recordIntents(call *Call, now time.Time) {
 	for _, c := range call.Changes {
 		j := r.jobs[c]
 		if call.Creates {
-			commit.Intents = append(commit.Intents, state.Intent{Key: c.Key, Plan: r.plan.ID, Started: now})
+			commit.CreateIntents = append(commit.CreateIntents, state.Intent{Key: c.Key, Plan: r.plan.ID, Started: now})
 			j.createSent = now
 			continue
 		}
 		r.clearIntents(j)
 		j.intents = r.mayChange(c, call)
-		commit.Writes = append(commit.Writes, r.plan.Intent(c, j.intents, now))
+		commit.WriteIntents = append(commit.WriteIntents, r.plan.Intent(c, j.intents, now))
 	}
 	call.intended = now
 	r.add(commit)
@@ -48,7 +48,7 @@ func (r *recorder) mayChange(c *plan.Change, call *Call) []spec.Field {
 // clearIntents clears the intents of a job, unless the answer to its call was lost.
 func (r *recorder) clearIntents(j *job) {
 	if len(j.intents) > 0 && j.uncertain != lostAnswer {
-		r.add(state.Commit{ClearWrites: []state.UserFields{{ID: j.change.Current.ID, Fields: j.intents}}})
+		r.add(state.Commit{ClearWriteIntents: []state.UserFields{{ID: j.change.Current.ID, Fields: j.intents}}})
 		j.intents = nil
 	}
 }

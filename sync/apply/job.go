@@ -101,7 +101,7 @@ func (j *job) isIdle() bool {
 }
 
 // isLeaving reports whether a request of a leaver is in flight.
-func (j *job) isLeaving() bool { return j.inFlight && j.change.Lane == 1 }
+func (j *job) isLeaving() bool { return j.inFlight && j.change.Lane == plan.LaneLeavers }
 
 // call is the next call, or the one whose result is uncertain; nil if there is none.
 func (j *job) call() *Call {

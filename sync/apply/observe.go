@@ -14,7 +14,7 @@ import (
 
 // An observation is what an answered call or a reading shows of a user.
 type observation struct {
-	now   state.Observed
+	seen  state.Observed
 	at    time.Time    // when the reading began
 	call  *Call        // that was answered; nil for a reading
 	shows []spec.Field // that are certainly up to date
@@ -44,15 +44,15 @@ func (e *engine) observe(j *job, o observation) (written []spec.Field) {
 		written = nil
 	}
 	for _, f := range written {
-		if want, desired := c.Desired[f]; desired && o.now.Fields[f] == "" {
+		if want, desired := c.Desired[f]; desired && o.seen.Fields[f] == "" {
 			u.Fields[f] = want // the answer does not show it
 		}
 	}
 	j.markPartial(sent, written)
-	u.Applied = e.appliedFields(j, before, o, written)
+	u.LastApplied = e.appliedFields(j, before, o, written)
 	half := without(sent, func(f spec.Field) bool { return slices.Contains(written, f) })
 	if !c.Action.Removes() { // what is written in part is not drift
-		u.Applied = plan.WithWritten(u.Applied, u.Fields, half)
+		u.LastApplied = plan.WithWritten(u.LastApplied, u.Fields, half)
 	}
 	e.Policy.RecordWrite(u, created, sent, now)
 	if before != nil && before.Deleted() && !u.Deleted() {
@@ -64,7 +64,7 @@ func (e *engine) observe(j *job, o observation) (written []spec.Field) {
 	}
 	commit := state.Commit{Users: []*state.User{u}}
 	if created || o.call == nil && before == nil {
-		commit.ClearIntents = []string{c.Key}
+		commit.ClearCreateIntents = []string{c.Key}
 	}
 	e.add(commit)
 	if created || before != nil && len(touched) > 0 {
@@ -83,15 +83,15 @@ func (e *engine) merge(c *plan.Change, before *state.User, o observation) *state
 	if before != nil {
 		*u = *before
 	}
-	u.Observed, u.Fields = o.now, make(spec.Fields, len(o.now.Fields))
-	reliable := o.now.Fields
+	u.Observed, u.Fields = o.seen, make(spec.Fields, len(o.seen.Fields))
+	reliable := o.seen.Fields
 	if before != nil {
 		maps.Copy(u.Fields, before.Fields)
 		reliable = e.Policy.ReliableFields(before, reliable, o.at)
 	}
 	maps.Copy(u.Fields, reliable)
 	for _, f := range o.shows {
-		if v, ok := o.now.Fields[f]; ok {
+		if v, ok := o.seen.Fields[f]; ok {
 			u.Fields[f] = v
 		}
 	}
@@ -120,15 +120,15 @@ func (e *engine) appliedFields(j *job, before *state.User, o observation, writte
 	c, u := j.change, j.change.Current
 	switch {
 	case c.Action.Removes(): // they stay until the user is no longer managed
-		return u.Applied
+		return u.LastApplied
 	case o.call != nil && len(written) > 0 && before != nil && before.Deleted() && !c.OneOff:
 		// Restored: other fields may have been lost.
-		applied := u.Applied
+		applied := u.LastApplied
 		if applied == nil {
 			applied = spec.Fields{}
 		}
 		return plan.WithWritten(applied, c.Desired, written)
-	case u.Applied == nil && (u.Deleted() || len(written) == 0 && !j.created):
+	case u.LastApplied == nil && (u.Deleted() || len(written) == 0 && !j.created):
 		return nil // it was found, and is not managed
 	}
 	return e.plan.Applied(&plan.Change{Desired: c.Desired, Current: u, OneOff: c.OneOff}, written)
@@ -146,12 +146,12 @@ func (e *engine) verifyReadback(c *plan.Change, written []spec.Field) error {
 	return nil
 }
 
-// compare compares a job's user again after a reading, and replaces the calls that are left. It completes the job if none is.
-func (e *engine) compare(j *job) move {
+// replan compares a job's user again after a reading, and replaces the calls that are left. It completes the job if none is.
+func (e *engine) replan(j *job) move {
 	c, policy := j.change, e.Policy
 	next := *c
 	if !next.Action.Removes() {
-		next.Desired = policy.Managers(policy.Managed(next.Desired, next.Current), e.index)
+		next.Desired = policy.ObservedManagers(policy.ManagedFields(next.Desired, next.Current), e.index)
 	}
 	e.plan.Compare(&next)
 	next.SetWithheld(c.Withheld)
@@ -175,14 +175,14 @@ func (e *engine) compare(j *job) move {
 		j.planned.action = plan.Adopt
 	}
 	if j.planned.action != plan.Create && j.planned.action != plan.Restore { // these ignore change windows
-		policy.Schedule.Defer(slices.Values([]*plan.Change{&next}), e.plan.Began)
+		policy.Schedule.Defer(slices.Values([]*plan.Change{&next}), e.plan.At)
 	}
 	c.Deferred, c.Until = next.Deferred, next.Until
 	j.dropPlanned(next.Defers)
 	switch call := j.call(); {
 	case len(next.Fields) == 0:
 		return e.completeUnsent(j, &next)
-	case e.noResend(j.lastErr) && call != nil && (call.Creates && next.Action == plan.Create || slices.ContainsFunc(call.Fields, next.HasField)):
+	case e.verifyInsteadOfResend(j.lastErr) && call != nil && (call.Creates && next.Action == plan.Create || slices.ContainsFunc(call.Fields, next.HasField)):
 		return e.failNotCarriedOut(j)
 	case added && !policy.Create:
 		return e.fail(j, errors.New("the user was deleted, and creating users is switched off"))
@@ -202,13 +202,13 @@ func (e *engine) completeUnsent(j *job, rest *plan.Change) move {
 			return e.fail(j, fmt.Errorf("%s: the API does not return its current value", fc.Field))
 		}
 	}
-	if rest.Current != nil && !rest.Action.Removes() && (rest.Current.Applied == nil || len(rest.Fields) > 0) {
+	if rest.Current != nil && !rest.Action.Removes() && (rest.Current.LastApplied == nil || len(rest.Fields) > 0) {
 		var fields []spec.Field
 		for _, fc := range rest.Fields {
 			fields = append(fields, fc.Field)
 		}
 		managed := *rest.Current
-		managed.Applied = e.plan.Applied(rest, fields)
+		managed.LastApplied = e.plan.Applied(rest, fields)
 		e.index.Put(&managed)
 		j.change.Current = &managed
 		e.add(state.Commit{Users: []*state.User{&managed}})
@@ -224,7 +224,7 @@ func (e *engine) declaredAs(id string) string {
 			return c.Key
 		}
 	}
-	if known := e.index.ByID[id]; known != nil && known.Applied != nil {
+	if known := e.index.ByID[id]; known != nil && known.LastApplied != nil {
 		return known.Declared.Key
 	}
 	return ""

@@ -33,7 +33,7 @@ func (r *recorder) succeed(j *job) move {
 		commit.ClearFailures = []string{c.Key}
 	}
 	if j.created {
-		commit.ClearIntents = []string{c.Key}
+		commit.ClearCreateIntents = []string{c.Key}
 	}
 	if j.planned.action.Removes() {
 		u := *c.Current
@@ -54,7 +54,7 @@ func (r *recorder) succeed(j *job) move {
 // skip completes a job of which nothing is to be done after all.
 func (r *recorder) skip(j *job, note string) move {
 	j.change.Note = note
-	return r.complete(j, plan.Skipped, state.Commit{ClearIntents: []string{j.change.Key}, ClearFailures: []string{j.change.Key}})
+	return r.complete(j, plan.Skipped, state.Commit{ClearCreateIntents: []string{j.change.Key}, ClearFailures: []string{j.change.Key}})
 }
 
 // fail completes a job with an error, and puts the user in quarantine.
@@ -77,7 +77,7 @@ func (r *recorder) fail(j *job, err error) move {
 	}
 	var commit state.Commit
 	if c.Current == nil && !j.created { // the user was certainly not created
-		commit.ClearIntents = []string{c.Key}
+		commit.ClearCreateIntents = []string{c.Key}
 	}
 	if !c.OneOff {
 		commit.Failures = []state.Failure{f}

@@ -56,7 +56,7 @@ func (e *engine) nextJob() *job {
 	}
 	for e.started < len(e.order) && !e.health.Failing() {
 		j := e.order[e.started]
-		if j.change.Lane > 1 && slices.ContainsFunc(e.waiting, (*job).isLeaving) {
+		if j.change.Lane > plan.LaneLeavers && slices.ContainsFunc(e.waiting, (*job).isLeaving) {
 			return nil // requests that are in flight together may overtake each other
 		}
 		e.started++
@@ -102,7 +102,7 @@ func (e *engine) waitsFor(c *plan.Change, call *Call) string {
 		}
 	}
 	for _, key := range c.DependsOn {
-		if !call.Creates && !e.plan.Reachable(key) {
+		if !call.Creates && !e.plan.KeepsAddress(key) {
 			return key
 		}
 	}
@@ -154,11 +154,11 @@ func (e *engine) send(ctx context.Context, ans answer) {
 	go func() {
 		switch ans.state {
 		case toCall:
-			ans.now, ans.err = e.writer.Do(ctx, ans.call)
+			ans.seen, ans.err = e.writer.Do(ctx, ans.call)
 		case toFind:
-			ans.now, ans.err = single(e.writer.Find(ctx, j.change.Key, fields...))
+			ans.seen, ans.err = single(e.writer.Find(ctx, j.change.Key, fields...))
 		default:
-			ans.now, ans.err = single(e.writer.Get(ctx, j.change.Current.ID, fields...))
+			ans.seen, ans.err = single(e.writer.Get(ctx, j.change.Current.ID, fields...))
 		}
 		e.answers <- ans
 	}()

@@ -16,12 +16,12 @@ import (
 
 // Progress is how far a plan is carried out. It counts users.
 type Progress struct {
-	Changed  int // to be changed
-	Applied  int
-	Failed   int
-	InSync   int // declared users that are as declared
-	InFlight int // requests in flight, or waiting for the limiter
-	Repairs  int // fields that somebody else had changed, and that were changed back
+	Changed int // to be changed
+	Applied int
+	Failed  int
+	InSync  int // declared users that are as declared
+	Started int // requests in flight, or waiting for the limiter
+	Repairs int // fields that somebody else had changed, and that were changed back
 }
 
 // Done counts the changes that are complete.
@@ -103,7 +103,7 @@ func (r *recorder) count(c *plan.Change, before *state.User, touched, written []
 func (r *recorder) report(inFlight int) {
 	r.Report(Progress{
 		Changed: r.outcomes[plan.Planned] - r.outcomes[plan.Deferred], Applied: r.outcomes[plan.Applied], Failed: r.outcomes[plan.Failed],
-		InSync: r.plan.Unchanged + r.inSync, InFlight: inFlight, Repairs: r.repairs,
+		InSync: r.plan.Unchanged + r.inSync, Started: inFlight, Repairs: r.repairs,
 	})
 }
 

@@ -31,7 +31,7 @@ func (r *Resolver) Resolve(u *state.User, fields []spec.Field, at time.Time, com
 	guards := plan.Plan{Guards: r.Snap.Guards}
 	resolved, events := state.UserFields{ID: u.ID}, []state.Event(nil)
 	for _, f := range fields {
-		w, interrupted := r.Snap.Writes[u.ID][f]
+		w, interrupted := r.Snap.WriteIntents[u.ID][f]
 		if !interrupted || r.Policy.ReadableFrom(f, w.At).After(at) {
 			continue
 		}
@@ -53,20 +53,20 @@ func (r *Resolver) Resolve(u *state.User, fields []spec.Field, at time.Time, com
 				commit.Guards = &guards.Guards
 			}
 		}
-		switch last, applied := u.Applied[f]; {
+		switch last, applied := u.LastApplied[f]; {
 		case confirmed && f == spec.State && plan.Action(w.Action).Removes():
 			u.Unmanage()
 			u.Removed = w.Action
 		case confirmed:
-			u.Applied = plan.WithWritten(u.Applied, spec.Fields{f: fc.After}, []spec.Field{f})
+			u.LastApplied = plan.WithWritten(u.LastApplied, spec.Fields{f: fc.After}, []spec.Field{f})
 		case applied && (!known || !r.Index.Same(f, last, have)):
-			u.Applied = maps.Clone(u.Applied)
-			delete(u.Applied, f)
+			u.LastApplied = maps.Clone(u.LastApplied)
+			delete(u.LastApplied, f)
 		}
-		delete(r.Snap.Writes[u.ID], f)
+		delete(r.Snap.WriteIntents[u.ID], f)
 	}
 	if len(resolved.Fields) > 0 {
-		commit.ClearWrites = append(commit.ClearWrites, resolved)
+		commit.ClearWriteIntents = append(commit.ClearWriteIntents, resolved)
 	}
 	for _, e := range events {
 		if !inHistory(r.Store, e) {

@@ -56,8 +56,8 @@ func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Op
 			continue
 		}
 		started := time.Time{}
-		if intent, found := snap.Intents[c.Key]; found {
-			started = plan.Earliest(intent.Started, p.Began) // the clock may have been set back
+		if intent, found := snap.CreateIntents[c.Key]; found {
+			started = plan.Earliest(intent.Started, p.At) // the clock may have been set back
 		}
 		j := newJob(c, started)
 		e.jobs[c] = j
@@ -102,7 +102,7 @@ type answer struct {
 	state jobState // toCall, toRead, toReadAll or toFind
 	call  *Call    // that was made, or that a reading verifies; nil for none
 	began time.Time
-	now   []state.Observed
+	seen  []state.Observed
 	err   error
 }
 

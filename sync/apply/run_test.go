@@ -50,7 +50,7 @@ func TestNothingToSend(t *testing.T) {
 			Store: store, Policy: &policy, Workers: 1, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(1, 2)),
 			Report: func(now apply.Progress) { last = now },
 		})
-		if err != nil || last.Applied != changes || last.InFlight != 0 {
+		if err != nil || last.Applied != changes || last.Started != 0 {
 			t.Errorf("%v: %+v", err, last)
 		}
 		for _, c := range p.Changes {

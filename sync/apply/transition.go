@@ -13,7 +13,7 @@ import (
 const (
 	maxConflicts = 3                      // version conflicts of one user in one pass
 	conflictWait = 500 * time.Millisecond // after the first of them, as in the vendor's own provider
-	lookupEvery  = 3 * time.Second        // while a search need not show a new user yet
+	lookupWait   = 3 * time.Second        // while a search need not show a new user yet
 )
 
 // receive takes in an answer: each job that it is for makes a move. An error ends the run.
@@ -44,10 +44,10 @@ func (e *engine) receive(ans answer) error {
 		*count++
 		attempts = *count
 	}
-	final := !called || attempts > e.Retry.Max && !e.noResend(ans.err)
+	final := !called || attempts > e.Retry.Max && !e.verifyInsteadOfResend(ans.err)
 	if err := e.health.Note(ans.job.change.Key, ans.err, final); err != nil {
 		if !uncertain && !errors.Is(err, ErrForbidden) && called && ans.call.Creates && !ans.job.created { // it was never sent
-			e.add(state.Commit{ClearIntents: []string{ans.job.change.Key}})
+			e.add(state.Commit{ClearCreateIntents: []string{ans.job.change.Key}})
 		}
 		return err
 	}
@@ -76,16 +76,16 @@ func (e *engine) receive(ans answer) error {
 func (e *engine) mustSplit(ans answer) bool {
 	call := ans.call
 	return ans.state == toCall && ans.err != nil && call.Repeatable && len(call.Changes) > 1 && !errors.Is(ans.err, ErrUncertain) &&
-		!errors.Is(ans.err, ErrForbidden) && !e.mustResend(ans)
+		!errors.Is(ans.err, ErrForbidden) && !e.resendStale(ans)
 }
 
-// mustResend reports whether a call that was refused as stale is sent again as it is.
-func (e *engine) mustResend(ans answer) bool {
+// resendStale reports whether a call that was refused as stale is sent again as it is.
+func (e *engine) resendStale(ans answer) bool {
 	return ans.call.Repeatable && errors.Is(ans.err, ErrConflict) && ans.call.conflicts <= maxConflicts
 }
 
-// noResend reports whether a call that failed with err is verified instead of being sent again.
-func (e *engine) noResend(err error) bool {
+// verifyInsteadOfResend reports whether a call that failed with err is verified instead of being sent again.
+func (e *engine) verifyInsteadOfResend(err error) bool {
 	ce := (*CallError)(nil)
 	return e.Retry.No5xx && errors.As(err, &ce) && ce.Status >= 500
 }
@@ -98,13 +98,13 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 	case toCall:
 		switch {
 		case ans.err == nil:
-			return e.onSuccess(j, ans.call, ans.now[i])
+			return e.onSuccess(j, ans.call, ans.seen[i])
 		case errors.Is(ans.err, ErrUncertain):
 			return e.onNoAnswer(j, ans, resendAt)
-		case e.mustResend(ans):
+		case e.resendStale(ans):
 			return move{toCall, time.Now().Add(time.Duration(ans.call.conflicts) * conflictWait)}
 		case conflict && !ans.call.Repeatable, missing && j.change.Current != nil:
-			return e.onConflict(j, ans)
+			return e.onStale(j, ans)
 		}
 	case toFind:
 		switch {
@@ -124,11 +124,11 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 	return e.fail(j, ans.err)
 }
 
-func (e *engine) onSuccess(j *job, call *Call, now state.Observed) move {
+func (e *engine) onSuccess(j *job, call *Call, seen state.Observed) move {
 	c := j.change
 	restored := c.Current != nil && c.Current.Deleted()
 	j.calls, j.lastErr = j.calls[1:], nil
-	written := e.observe(j, observation{now: now, at: time.Now(), call: call, shows: call.Fields})
+	written := e.observe(j, observation{seen: seen, at: time.Now(), call: call, shows: call.Fields})
 	switch err := e.verifyReadback(c, written); {
 	case err != nil:
 		return e.fail(j, err)
@@ -150,7 +150,7 @@ func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {
 		j.markPartial(ans.call.Fields, nil)
 	}
 	j.created = j.created || ans.call.Creates
-	if !e.noResend(ans.err) {
+	if !e.verifyInsteadOfResend(ans.err) {
 		switch {
 		case max(ans.call.lostAnswers, j.lostAnswers) > e.Retry.Max:
 			return e.fail(j, ans.err)
@@ -161,8 +161,8 @@ func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {
 	return e.verify(j, ans, resendAt)
 }
 
-// onConflict continues after a call or a reading with a stale version: another round, three at most.
-func (e *engine) onConflict(j *job, ans answer) move {
+// onStale continues after a call or a reading with a stale version: another round, three at most.
+func (e *engine) onStale(j *job, ans answer) move {
 	if j.conflicts++; j.conflicts > maxConflicts {
 		return e.fail(j, ans.err)
 	}
@@ -192,39 +192,39 @@ func (e *engine) verify(j *job, ans answer, at time.Time) move {
 }
 
 func (e *engine) onFind(j *job, ans answer) move {
-	c, now := j.change, ans.now[0]
-	if now.Key() != c.Key {
+	c, seen := j.change, ans.seen[0]
+	if seen.Key() != c.Key {
 		return e.onFindMiss(j) // the index is outdated: that user has another address now
 	}
-	switch owner, declared := e.plan.OwnerOf[now.ID], e.declaredAs(now.ID); {
+	switch owner, declared := e.plan.OwnerOf[seen.ID], e.declaredAs(seen.ID); {
 	case c.Current != nil, owner != "" && owner != c.Key:
-		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is taken by user %s (%s)", now.ID, now.Fields[spec.State].Text())))
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is taken by user %s (%s)", seen.ID, seen.Fields[spec.State].Text())))
 	case !j.created && declared != "" && declared != c.Key:
 		// Somebody else has given the address to a user that is known under another one: the next plan matches it.
-		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is now that of user %s, who was declared as %s; the next pass decides which account it is", now.ID, declared)))
-	case !j.created && !e.Policy.Adopt && now.Fields[spec.State].Text() != state.Deleted:
-		return e.fail(j, j.wrapLast(fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", now.ID)))
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is now that of user %s, who was declared as %s; the next pass decides which account it is", seen.ID, declared)))
+	case !j.created && !e.Policy.Adopt && seen.Fields[spec.State].Text() != state.Deleted:
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", seen.ID)))
 	}
-	e.observe(j, observation{now: now, at: ans.began, shows: j.requestedFields(ans.state)})
-	m := e.compare(j)
+	e.observe(j, observation{seen: seen, at: ans.began, shows: j.requestedFields(ans.state)})
+	m := e.replan(j)
 	j.lastErr = nil
 	return m
 }
 
 func (e *engine) onRead(j *job, ans answer) move {
-	c, now := j.change, ans.now[0]
+	c, seen := j.change, ans.seen[0]
 	switch {
-	case now.Version < c.Current.Version: // older than what is known
-		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", now.Version, c.Current.Version)
-		return e.onConflict(j, ans)
-	case j.planned.action == plan.Adopt && c.Current.Applied == nil && c.Current.Key() == c.Key && now.Key() != c.Key:
+	case seen.Version < c.Current.Version: // older than what is known
+		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", seen.Version, c.Current.Version)
+		return e.onStale(j, ans)
+	case j.planned.action == plan.Adopt && c.Current.LastApplied == nil && c.Current.Key() == c.Key && seen.Key() != c.Key:
 		// It was found by an address that it no longer has, so it may be another person's.
-		return e.fail(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", now.ID))
-	case errors.Is(j.lastErr, ErrConflict) && now.Version == c.Current.Version && c.HasField(spec.Email):
+		return e.fail(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", seen.ID))
+	case errors.Is(j.lastErr, ErrConflict) && seen.Version == c.Current.Version && c.HasField(spec.Email):
 		return move{to: toFind} // the version was right, so the address is taken: find its user
 	}
-	e.observe(j, observation{now: now, at: ans.began, shows: j.requestedFields(ans.state)})
-	return e.compare(j)
+	e.observe(j, observation{seen: seen, at: ans.began, shows: j.requestedFields(ans.state)})
+	return e.replan(j)
 }
 
 // onFindMiss continues after a lookup that found no user. A search shows a new user late, so a creation that may have
@@ -236,10 +236,10 @@ func (e *engine) onFindMiss(j *job) move {
 		return e.fail(j, j.wrapLast(hidden))
 	case time.Since(j.createSent) < e.SearchLag:
 		j.misses++
-		return move{toFind, time.Now().Add(min(lookupEvery<<min(j.misses-1, 8), e.SearchLag))}
+		return move{toFind, time.Now().Add(min(lookupWait<<min(j.misses-1, 8), e.SearchLag))}
 	case conflict:
 		return e.fail(j, j.wrapLast(hidden))
-	case e.noResend(j.lastErr):
+	case e.verifyInsteadOfResend(j.lastErr):
 		return e.failNotCarriedOut(j)
 	}
 	j.created = false // no user has the address: the creation did not happen
@@ -251,7 +251,7 @@ func (e *engine) onFindMiss(j *job) move {
 func (e *engine) onReadMiss(j *job) move {
 	c := j.change
 	if now := time.Now(); now.Sub(j.createSent) < e.SearchLag || !c.Current.ShowsAll(now) {
-		return move{j.state, now.Add(min(lookupEvery, e.SearchLag))}
+		return move{j.state, now.Add(min(lookupWait, e.SearchLag))}
 	}
 	if j.conflicts++; j.conflicts > maxConflicts {
 		return e.fail(j, j.wrapLast("the API shows the user and then does not"))
@@ -263,7 +263,7 @@ func (e *engine) onReadMiss(j *job) move {
 	if c.Current = nil; c.Desired[spec.Name] == "" {
 		return e.fail(j, errors.New("the user no longer exists, and cannot be created again without a name"))
 	}
-	return e.compare(j)
+	return e.replan(j)
 }
 
 // failNotCarriedOut fails a job whose call was answered with 5xx, and was found not to have been carried out.

@@ -34,7 +34,7 @@ func vet(policy *plan.Policy, j *job, next *plan.Change) error {
 	if next.Deactivates() && !next.Action.Removes() && !j.plannedBefore(spec.State) {
 		return errors.New("the user exists and is active; the next pass decides whether to deactivate it")
 	}
-	created := j.created || next.Current.Deleted() && next.Current.Applied == nil // or restored instead
+	created := j.created || next.Current.Deleted() && next.Current.LastApplied == nil // or restored instead
 	if policy.Guard.Reactivations && next.Activates() && !j.plannedBefore(spec.State) && !created && !restore {
 		return errors.New("the user exists and is not active; the next pass decides whether to activate it")
 	}

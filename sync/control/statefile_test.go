@@ -20,7 +20,7 @@ func TestLinesOfAStateFile(t *testing.T) {
 		{from + " 1 user is not in sync because the API rejected the change; each is retried.", control.Status{Status: usersync.Status{Users: 5}, Quarantined: 1}},
 		{from + " After the last pass all 5 users were in sync.", control.Status{Status: usersync.Status{Users: 5}}},
 		{from + " After the last pass all 5 users were in sync, with uncommitted edits.",
-			control.Status{Status: usersync.Status{Users: 5, Applied: &state.Applied{Revision: "3f0c-dirty"}}}},
+			control.Status{Status: usersync.Status{Users: 5, Applied: &state.AppliedTree{Revision: "3f0c-dirty"}}}},
 		{from + " Paused 60 seconds ago: passes plan, and change nothing until usersyncd resume. After the last pass all 5 users were in sync.",
 			control.Status{Now: now, Status: usersync.Status{Users: 5, Paused: &state.Pause{At: now.Add(-time.Minute)}}}},
 		{"All 5 users are in sync.", control.Status{PID: 1, Status: usersync.Status{Phase: usersync.PhaseIdle, Success: now, Users: 5, InSync: 5}}},

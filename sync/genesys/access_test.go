@@ -18,7 +18,7 @@ import (
 // everything is the use of all fields.
 func everything() genesys.Usage {
 	u := genesys.Usage{Create: true, Delete: true, Admins: true}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		u.Fields = append(u.Fields, info.Field)
 	}
 	return u

@@ -22,7 +22,7 @@ import (
 // Read implements usersync.Reader. Whether a listing by id shows inactive and deleted users, and whether it is
 // refused if one of them does not exist, is not documented. So whom it does not show is asked for alone.
 func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field) ([]state.Observed, error) {
-	defer d.expect.listing(0)
+	defer d.expect.expectReads(0)
 	r, err := d.reading(ctx, fields)
 	if err != nil {
 		return nil, err
@@ -37,9 +37,9 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 		if len(batch) == 1 && isOfBatch(err) {
 			return nil
 		}
-		for _, now := range users {
-			if slices.Contains(batch, now.ID) && (found[now.ID].ID == "" || found[now.ID].Version < now.Version) {
-				found[now.ID] = now
+		for _, seen := range users {
+			if slices.Contains(batch, seen.ID) && (found[seen.ID].ID == "" || found[seen.ID].Version < seen.Version) {
+				found[seen.ID] = seen
 			}
 		}
 		return err
@@ -49,20 +49,20 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 	}
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return found[id].ID != "" })
 	if len(missing) > 0 {
-		d.expect.listing(len(missing))
+		d.expect.expectReads(len(missing))
 	}
 	var mu sync.Mutex
 	var unread error // of users who may exist, and could not be read
 	left := len(missing)
 	err = d.each(ctx, missing, func(ctx context.Context, id string) error {
-		now, err := d.get(ctx, id, fields, "", "deleted")
+		seen, err := d.get(ctx, id, fields, "", "deleted")
 		mu.Lock()
 		defer mu.Unlock()
 		left--
-		d.expect.listing(left)
+		d.expect.expectReads(left)
 		switch {
 		case err == nil:
-			found[id] = now
+			found[id] = seen
 		case errors.Is(err, apply.ErrNotFound):
 		case api.IsDenied(err), errors.Is(err, apply.ErrUncertain):
 			unread = errors.Join(unread, fmt.Errorf("user %s: %w", id, err))
@@ -76,8 +76,8 @@ func (d *Directory) Read(ctx context.Context, ids []string, fields ...spec.Field
 	}
 	var list []state.Observed
 	for _, id := range ids {
-		if now, ok := found[id]; ok {
-			list = append(list, now)
+		if seen, ok := found[id]; ok {
+			list = append(list, seen)
 		}
 	}
 	d.addresses.Learn(list...)
@@ -123,7 +123,7 @@ func (d *Directory) users(ctx context.Context, r *reading, request *api.Request)
 
 // Search implements usersync.Reader.
 func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observed, error) {
-	defer d.expect.listing(0)
+	defer d.expect.expectReads(0)
 	keys := make([]string, len(emails))
 	for i, email := range emails {
 		keys[i] = spec.Key(email)
@@ -132,9 +132,9 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 	var list []state.Observed
 	err := d.inBatches(keys, searchUsers.Most, 0, func(batch []string) error {
 		users, err := d.hits(ctx, batch)
-		for _, now := range users {
-			if slices.Contains(batch, now.Key()) && !slices.ContainsFunc(list, func(other state.Observed) bool { return other.ID == now.ID }) {
-				list = append(list, now)
+		for _, seen := range users {
+			if slices.Contains(batch, seen.Key()) && !slices.ContainsFunc(list, func(other state.Observed) bool { return other.ID == seen.ID }) {
+				list = append(list, seen)
 			}
 		}
 		return err
@@ -193,7 +193,7 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]state.Observed
 func (d *Directory) inBatches(all []string, size, after int, read func(batch []string) error) error {
 	left := (len(all) + size - 1) / size
 	for batch := range slices.Chunk(all, size) {
-		d.expect.listing(left + after)
+		d.expect.expectReads(left + after)
 		left--
 		err := read(batch)
 		if len(batch) > 1 && isOfBatch(err) {

@@ -83,11 +83,11 @@ func TestReadNobodyAndDetails(t *testing.T) {
 	if found, err := d.Read(t.Context(), []string{""}); err != nil || len(found) > 0 || d.Stats().Reads != 0 {
 		t.Errorf("%v, %v, %+v", found, err, d.Stats())
 	}
-	found, err := d.Read(t.Context(), []string{s.Users()[1].ID}, genesys.Limits().DetailFields...)
+	found, err := d.Read(t.Context(), []string{s.Users()[1].ID}, genesys.Capabilities().DetailFields...)
 	if err != nil || len(found) != 1 || d.Stats().Reads != 1 {
 		t.Fatalf("%v, %v, %+v", found, err, d.Stats())
 	}
-	for _, f := range genesys.Limits().DetailFields {
+	for _, f := range genesys.Capabilities().DetailFields {
 		if v := found[0].Fields[f]; v != "" {
 			t.Errorf("%s is %s", f, v)
 		}

@@ -59,7 +59,7 @@ func (d *Directory) Compile(changes []*plan.Change) []*apply.Call {
 }
 
 // urgency is 0 for leavers and 1 for all others.
-func urgency(c *plan.Change) int { return min(c.Lane, 2) - 1 }
+func urgency(c *plan.Change) int { return int(min(c.Lane, plan.LaneAccess)) - 1 }
 
 // compile turns one change into its steps.
 func (d *Directory) compile(c *plan.Change) []step {

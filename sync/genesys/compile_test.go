@@ -27,7 +27,7 @@ var (
 // differing returns a change that touches all of the desired fields.
 func differing(action plan.Action, current *state.User, desired spec.Fields) *plan.Change {
 	c := &plan.Change{Key: "ana@example.com", Action: action, Current: current, Desired: desired}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		if v, ok := desired[info.Field]; ok {
 			c.Fields = append(c.Fields, plan.FieldChange{Field: info.Field, After: v})
 		}

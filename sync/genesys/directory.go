@@ -44,7 +44,7 @@ func New(o api.Options) (*Directory, error) {
 	always := slices.DeleteFunc(slices.Clone(rows), func(f field) bool { return f.user == "" || f.expand })
 	d := &Directory{
 		Client: c, fields: rows, always: &reading{rows: always}, order: rows.writes(),
-		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.Kind]*names.Index{}},
+		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.RefKind]*names.Index{}},
 		expect: expectation{limiter: o.Limiter},
 	}
 	d.addresses.Reset(nil)
@@ -60,8 +60,8 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	if org := d.org.Load(); org != nil {
 		return *org, nil
 	}
-	d.expect.listing(3) // this one, and most often the first pages of a listing: so few need not be paced
-	defer d.expect.listing(2)
+	d.expect.expectReads(3) // this one, and most often the first pages of a listing: so few need not be paced
+	defer d.expect.expectReads(2)
 	me, err := d.organization(ctx)
 	if err != nil {
 		return "", err
@@ -97,10 +97,10 @@ func (d *Directory) Get(ctx context.Context, id string, fields ...spec.Field) (s
 
 // get reads one user, trying one state after the other: the API hides deleted users unless they are
 // asked for. "" shows active and inactive ones.
-func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, states ...string) (now state.Observed, err error) {
+func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, states ...string) (seen state.Observed, err error) {
 	r, err := d.reading(ctx, fields)
 	if err != nil {
-		return now, err
+		return seen, err
 	}
 	for _, s := range states {
 		q := r.query()
@@ -108,7 +108,7 @@ func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, sta
 			q.Set("state", s)
 		}
 		_, err = d.Send(ctx, &api.Request{Operation: &getUser, Args: []string{id}, Query: q}, func(answer []byte) (err error) {
-			now, err = r.user(answer)
+			seen, err = r.user(answer)
 			return err
 		})
 		if !errors.Is(err, apply.ErrNotFound) {
@@ -118,8 +118,8 @@ func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, sta
 	if err != nil {
 		return state.Observed{}, err
 	}
-	d.addresses.Learn(now)
-	return now, nil
+	d.addresses.Learn(seen)
+	return seen, nil
 }
 
 // Find implements apply.Writer. What the search shows may be out of date, so whom it names is read
@@ -155,7 +155,7 @@ const fewUsers = 10
 // Details implements usersync.Reader. A field that can be read for many users at once is, where that takes fewer requests
 // than asking for each user.
 func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, got func(state.Observed, error) error) error {
-	defer d.expect.listing(0)
+	defer d.expect.expectReads(0)
 	known := make(map[string]spec.Fields, len(want))
 	rest := maps.Clone(want)
 	for id := range want {
@@ -182,13 +182,13 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 	for _, fields := range rest {
 		left += len(fields)
 	}
-	d.expect.listing(left)
+	d.expect.expectReads(left)
 	return d.each(ctx, slices.Sorted(maps.Keys(rest)), func(ctx context.Context, id string) error {
 		now, err := d.detailsOf(ctx, id, rest[id])
 		mu.Lock()
 		defer mu.Unlock()
 		left -= len(rest[id])
-		d.expect.listing(left)
+		d.expect.expectReads(left)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -199,32 +199,32 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 
 // detailsOf reads fields of one user, each by a request of its own; the user itself is read if it has some of them.
 func (d *Directory) detailsOf(ctx context.Context, id string, fields []spec.Field) (state.Observed, error) {
-	now := state.Observed{ID: id, Fields: spec.Fields{}}
+	seen := state.Observed{ID: id, Fields: spec.Fields{}}
 	if slices.ContainsFunc(fields, func(f spec.Field) bool { return d.fields.of(f).detail == nil }) {
 		u, err := d.get(ctx, id, fields, "", "deleted")
 		if err != nil {
-			return now, err
+			return seen, err
 		}
-		now = u
+		seen = u
 	}
-	return d.withDetails(ctx, now, fields)
+	return d.withDetails(ctx, seen, fields)
 }
 
 // withDetails adds to what was read of a user the fields that no User has.
-func (d *Directory) withDetails(ctx context.Context, now state.Observed, fields []spec.Field) (state.Observed, error) {
-	if now.Deleted() {
-		return now, nil
+func (d *Directory) withDetails(ctx context.Context, seen state.Observed, fields []spec.Field) (state.Observed, error) {
+	if seen.Deleted() {
+		return seen, nil
 	}
 	for _, name := range fields {
 		f := d.fields.of(name)
 		if f.detail == nil {
 			continue
 		}
-		v, err := f.detail(ctx, d, now.ID)
+		v, err := f.detail(ctx, d, seen.ID)
 		if err != nil {
-			return now, err
+			return seen, err
 		}
-		now.Fields[name] = v
+		seen.Fields[name] = v
 	}
-	return now, nil
+	return seen, nil
 }

@@ -32,10 +32,10 @@ type write struct {
 
 // Do implements apply.Writer. The request is made now, from what is now known of the users.
 func (d *Directory) Do(ctx context.Context, call *apply.Call) ([]state.Observed, error) {
-	now, err := d.do(ctx, call)
+	seen, err := d.do(ctx, call)
 	d.expect.done(call, err)
 	if e := (*apply.CallError)(nil); err == nil || errors.As(err, &e) || ctx.Err() != nil {
-		return now, err
+		return seen, err
 	}
 	return nil, &apply.CallError{Kind: apply.ErrRefused, Op: call.Name, Err: err} // what cannot be sent is refused as the API would
 }
@@ -199,10 +199,10 @@ func bulkStep(f *field) step {
 type expectation struct {
 	limiter api.Limiter
 
-	mu    sync.Mutex
-	calls map[*plan.Change][]*apply.Call
-	users map[*apply.Call]int // how many changes still count on a call
-	pages int
+	mu            sync.Mutex
+	calls         map[*plan.Change][]*apply.Call
+	refs          map[*apply.Call]int // how many changes still count on a call
+	expectedReads int
 }
 
 // change changes what is expected, and tells the limiter.
@@ -210,21 +210,21 @@ func (e *expectation) change(change func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	change()
-	e.limiter.Expect(len(e.users) + e.pages)
+	e.limiter.Expect(len(e.refs) + e.expectedReads)
 }
 
 // reset begins a pass; what the last one left undone is not to come.
 func (e *expectation) reset() {
-	e.change(func() { e.calls, e.users, e.pages = map[*plan.Change][]*apply.Call{}, map[*apply.Call]int{}, 0 })
+	e.change(func() { e.calls, e.refs, e.expectedReads = map[*plan.Change][]*apply.Call{}, map[*apply.Call]int{}, 0 })
 }
 
-// listing sets how many pages are still to come.
-func (e *expectation) listing(pages int) { e.change(func() { e.pages = max(pages, 0) }) }
+// expectReads sets how many pages are still to come.
+func (e *expectation) expectReads(pages int) { e.change(func() { e.expectedReads = max(pages, 0) }) }
 
 // compiled replaces what was expected of each change. Listings are over by then.
 func (e *expectation) compiled(changes []*plan.Change, calls []*apply.Call) {
 	e.change(func() {
-		e.pages = 0
+		e.expectedReads = 0
 		for _, c := range changes {
 			e.drop(c)
 		}
@@ -232,7 +232,7 @@ func (e *expectation) compiled(changes []*plan.Change, calls []*apply.Call) {
 			for _, c := range call.Changes {
 				e.calls[c] = append(e.calls[c], call)
 			}
-			e.users[call] = len(call.Changes)
+			e.refs[call] = len(call.Changes)
 		}
 	})
 }
@@ -243,7 +243,7 @@ func (e *expectation) done(call *apply.Call, err error) {
 	e.change(func() {
 		switch {
 		case err == nil:
-			delete(e.users, call)
+			delete(e.refs, call)
 		case !call.Repeatable:
 			for _, c := range call.Changes {
 				e.drop(c)
@@ -255,8 +255,8 @@ func (e *expectation) done(call *apply.Call, err error) {
 // drop takes back what a change counted on.
 func (e *expectation) drop(c *plan.Change) {
 	for _, call := range e.calls[c] {
-		if e.users[call]--; e.users[call] <= 0 {
-			delete(e.users, call)
+		if e.refs[call]--; e.refs[call] <= 0 {
+			delete(e.refs, call)
 		}
 	}
 	delete(e.calls, c)

@@ -17,12 +17,12 @@ type field struct {
 
 	// Its names in the API's User, and in the bodies of POST and PATCH /users; "" where it is not.
 	user, post, patch string
-	expand            bool       // the API shows it if it is asked for; if it is missing all the same, it is unknown and not empty
-	decode            decoder    // from a User
-	encode            encoder    // for POST and PATCH
-	kind              spec.Kind  // what its names refer to, whose index is needed to read it; "" for none
-	fresh             spec.Value // what a new user has; "" if that is not known, or POST takes it
-	bulk              bool       // PATCH /users/bulk takes it, for many users at once
+	expand            bool         // the API shows it if it is asked for; if it is missing all the same, it is unknown and not empty
+	decode            decoder      // from a User
+	encode            encoder      // for POST and PATCH
+	kind              spec.RefKind // what its names refer to, whose index is needed to read it; "" for none
+	fresh             spec.Value   // what a new user has; "" if that is not known, or POST takes it
+	bulk              bool         // PATCH /users/bulk takes it, for many users at once
 
 	// How it is read for one user, if no User has it; and for many, where that takes fewer requests: ok is false where it
 	// does not, or cannot be done.
@@ -113,9 +113,9 @@ func (t table) writes() []*api.Operation {
 	return all
 }
 
-// Limits returns what the API cannot do.
-func Limits() plan.Limits {
-	var l plan.Limits
+// Capabilities returns how the API treats fields.
+func Capabilities() plan.Capabilities {
+	var l plan.Capabilities
 	for _, f := range fields() {
 		if f.detail != nil {
 			l.DetailFields = append(l.DetailFields, f.Field)
@@ -127,5 +127,5 @@ func Limits() plan.Limits {
 	return l
 }
 
-// Limits returns the same, for a pass.
-func (*Directory) Limits() plan.Limits { return Limits() }
+// Capabilities returns the same, for a pass.
+func (*Directory) Capabilities() plan.Capabilities { return Capabilities() }

@@ -14,7 +14,7 @@ import (
 // List implements usersync.Reader. Active and inactive users are listed one after the other, as the
 // vendor's Terraform provider does; one that is met twice, having moved meanwhile, counts as it was last.
 func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Listing, error) {
-	defer d.expect.listing(0)
+	defer d.expect.expectReads(0)
 	if err := d.forgetNames(ctx); err != nil {
 		return usersync.Listing{}, err
 	}
@@ -27,7 +27,7 @@ func (d *Directory) List(ctx context.Context, fields ...spec.Field) (usersync.Li
 	at := map[string]int{}
 	for i, name := range []string{"active", "inactive"} {
 		others := 1 - i // requests that come after this state's
-		d.expect.listing(1 + others)
+		d.expect.expectReads(1 + others)
 		part, err := api.RetryInconsistent(ctx, d.Client, func() (usersync.Listing, error) { return d.listState(ctx, r, name, others) })
 		if err != nil {
 			return usersync.Listing{}, err
@@ -61,7 +61,7 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 	l := api.Listing{
 		Request: api.Request{Operation: &listUsers, Query: r.query()}, What: name + " users", Size: d.Options().PageSize,
 		Parallel: 4, // the vendor's Terraform provider goes from 1 to 75
-		Expect:   func(pages int) { d.expect.listing(pages + others) },
+		Expect:   func(pages int) { d.expect.expectReads(pages + others) },
 	}
 	l.Query.Set("state", name)
 	p := api.NewReader(d.Client, l, r.observed)

@@ -55,7 +55,7 @@ func groupSteps(have, want spec.Value) []step {
 // membership is how users leave and join what has members.
 type membership struct {
 	field       spec.Field
-	kind        spec.Kind
+	kind        spec.RefKind
 	leave, join *api.Operation
 }
 

@@ -26,20 +26,20 @@ const (
 // context's end.
 type nameIndexes struct {
 	turn     *semaphore.Weighted // of 1
-	known    map[spec.Kind]*names.Index
+	known    map[spec.RefKind]*names.Index
 	standard map[string]spec.MediaUtilization // the organization's utilization, by medium
 }
 
 // listOf is the operation that lists the entities of a kind.
-func listOf(kind spec.Kind) *api.Operation {
-	return map[spec.Kind]*api.Operation{
+func listOf(kind spec.RefKind) *api.Operation {
+	return map[spec.RefKind]*api.Operation{
 		spec.KindSkill: &listSkills, spec.KindLanguage: &listLanguages, spec.KindDivision: &listDivisions, spec.KindRole: &listRoles,
 		spec.KindQueue: &listQueues, spec.KindGroup: &listGroups, spec.KindLocation: &listLocations,
 	}[kind]
 }
 
 // namesOf returns the index of a kind, which is read if it is not known.
-func (d *Directory) namesOf(ctx context.Context, kind spec.Kind) (*names.Index, error) {
+func (d *Directory) namesOf(ctx context.Context, kind spec.RefKind) (*names.Index, error) {
 	if err := d.names.turn.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (d *Directory) namesOf(ctx context.Context, kind spec.Kind) (*names.Index, 
 }
 
 // knownNames is namesOf for who has the turn.
-func (d *Directory) knownNames(ctx context.Context, kind spec.Kind) (*names.Index, error) {
+func (d *Directory) knownNames(ctx context.Context, kind spec.RefKind) (*names.Index, error) {
 	if x := d.names.known[kind]; x != nil {
 		return x, nil
 	}
@@ -56,7 +56,7 @@ func (d *Directory) knownNames(ctx context.Context, kind spec.Kind) (*names.Inde
 }
 
 // readNames reads all pages. The caller has the turn.
-func (d *Directory) readNames(ctx context.Context, kind spec.Kind) (*names.Index, error) {
+func (d *Directory) readNames(ctx context.Context, kind spec.RefKind) (*names.Index, error) {
 	op, began := listOf(kind), time.Now()
 	all, err := api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: op}}, api.Same[names.Entity])
 	if err != nil {
@@ -78,7 +78,7 @@ func (d *Directory) forgetNames(ctx context.Context) error {
 		return err
 	}
 	defer d.names.turn.Release(1)
-	d.names.known, d.names.standard = map[spec.Kind]*names.Index{}, nil
+	d.names.known, d.names.standard = map[spec.RefKind]*names.Index{}, nil
 	return nil
 }
 
@@ -127,7 +127,7 @@ func (d *Directory) lookUp(ctx context.Context, ref spec.Ref) (id, wrong string,
 }
 
 // idOf is lookUp for a call that is to be made now.
-func (d *Directory) idOf(ctx context.Context, kind spec.Kind, name string) (string, error) {
+func (d *Directory) idOf(ctx context.Context, kind spec.RefKind, name string) (string, error) {
 	id, wrong, err := d.lookUp(ctx, spec.Ref{Kind: kind, Name: name})
 	if err == nil && id == "" {
 		err = errors.New(wrong)
@@ -137,7 +137,7 @@ func (d *Directory) idOf(ctx context.Context, kind spec.Kind, name string) (stri
 
 // idToRemove returns the id of what a user is to leave or lose. "" is for what does not exist any more; what cannot
 // be seen by that name is known by the id in it.
-func (d *Directory) idToRemove(ctx context.Context, kind spec.Kind, name string) (string, error) {
+func (d *Directory) idToRemove(ctx context.Context, kind spec.RefKind, name string) (string, error) {
 	id, _, err := d.lookUp(ctx, spec.Ref{Kind: kind, Name: name})
 	if err == nil && id == "" {
 		id = names.IDIn(name)

@@ -90,7 +90,7 @@ func TestOtherListsThatCannotBe(t *testing.T) {
 		}
 		return all
 	}
-	check := func(kind spec.Kind, name string) func(*genesys.Directory, *sim.Server) (any, error) {
+	check := func(kind spec.RefKind, name string) func(*genesys.Directory, *sim.Server) (any, error) {
 		return func(d *genesys.Directory, _ *sim.Server) (any, error) {
 			wrong, err := d.Check(t.Context(), []spec.Ref{{Kind: kind, Name: name}})
 			return wrong, err

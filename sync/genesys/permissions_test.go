@@ -45,7 +45,7 @@ func TestPermissionsAreThoseOfTheReadme(t *testing.T) {
 	rest.write = rest.write[:1]
 	delete(told, admins)
 	delete(told, others)
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		f := string(info.Field)
 		p, listed := told[f]
 		if delete(told, f); !listed {

@@ -15,7 +15,7 @@ import (
 // ratings are the skills or the languages of a user: a map that is written entry by entry, in the fewest calls.
 type ratings struct {
 	field       spec.Field
-	kind        spec.Kind
+	kind        spec.RefKind
 	add, remove *api.Operation
 }
 

@@ -56,12 +56,12 @@ type named struct {
 // A reading decodes users: the fields that are always shown, and of the others those that were asked for.
 type reading struct {
 	rows  table
-	names map[spec.Kind]*names.Index
+	names map[spec.RefKind]*names.Index
 }
 
 // reading returns one of the fields, with the names that they refer to. A field whose names cannot be listed is left out.
 func (d *Directory) reading(ctx context.Context, asked []spec.Field) (*reading, error) {
-	r := &reading{names: map[spec.Kind]*names.Index{}}
+	r := &reading{names: map[spec.RefKind]*names.Index{}}
 	for _, f := range d.fields {
 		if f.user == "" || f.expand && !slices.Contains(asked, f.Field) {
 			continue
@@ -124,14 +124,14 @@ func (r *reading) users(answer []byte) ([]state.Observed, error) {
 }
 
 // observed decodes a user.
-func (r *reading) observed(u user) (now state.Observed, err error) {
-	if now.ID, err = optional[string](u["id"]); err != nil || now.ID == "" {
-		return now, fmt.Errorf("a user without an id (%s)", u["id"])
+func (r *reading) observed(u user) (seen state.Observed, err error) {
+	if seen.ID, err = optional[string](u["id"]); err != nil || seen.ID == "" {
+		return seen, fmt.Errorf("a user without an id (%s)", u["id"])
 	}
-	if now.Version, err = optional[int](u["version"]); err != nil {
-		return now, fmt.Errorf("version of user %s: %w", now.ID, err)
+	if seen.Version, err = optional[int](u["version"]); err != nil {
+		return seen, fmt.Errorf("version of user %s: %w", seen.ID, err)
 	}
-	now.Fields, now.Opaque = make(spec.Fields, len(r.rows)), u.contacts()
+	seen.Fields, seen.Opaque = make(spec.Fields, len(r.rows)), u.contacts()
 	var parsed any
 	for i := range r.rows {
 		f := &r.rows[i]
@@ -141,14 +141,14 @@ func (r *reading) observed(u user) (now state.Observed, err error) {
 		}
 		if i == 0 || f.user != r.rows[i-1].user { // two fields may come from one member
 			if parsed, err = f.decode.parse(raw); err != nil {
-				return now, fmt.Errorf("%s of user %s: %w", f.user, now.ID, err)
+				return seen, fmt.Errorf("%s of user %s: %w", f.user, seen.ID, err)
 			}
 		}
 		if v := f.decode.value(parsed, r.names[f.kind]); v != "" {
-			now.Fields[f.Field] = v
+			seen.Fields[f.Field] = v
 		}
 	}
-	return now, nil
+	return seen, nil
 }
 
 // contacts is the user's contacts without white space, so that the same contacts are the same bytes. They are kept as
@@ -295,11 +295,11 @@ func (d *Directory) withContacts(ctx context.Context, c *plan.Change, fields []s
 	if _, err := contact.Merge(c.Current.Opaque, "", ""); err == nil || !slices.Contains(fields, spec.Phones) && !slices.Contains(fields, spec.Emails) {
 		return c, nil
 	}
-	now, err := d.Get(ctx, c.Current.ID)
+	seen, err := d.Get(ctx, c.Current.ID)
 	if err != nil {
 		return nil, err
 	}
 	known := *c
-	known.Current = &state.User{Observed: now}
+	known.Current = &state.User{Observed: seen}
 	return &known, nil
 }

@@ -205,14 +205,14 @@ func (g *guards) holdReactivations() {
 // is assumed for a user that is adopted, unless the user's own spec has a state.
 func (g *guards) deactivatedByOthers(c *Change) bool {
 	known, u := c.Current, g.match.Declared[c.Key]
-	last, managed := known.Applied[spec.State]
+	last, managed := known.LastApplied[spec.State]
 	switch {
 	case known.Removed != "":
 		return false // by usersyncd
 	case known.Suspended != "":
 		return u == nil || u.OwnHash() == known.Suspended
 	case known.Deleted():
-		return known.Applied != nil
+		return known.LastApplied != nil
 	case !managed:
 		return u != nil && !u.Own(spec.State)
 	}

@@ -19,7 +19,7 @@ func TestAdministratorsWhoAreHardToTell(t *testing.T) {
 	tr, snap := crowd(5)
 	tr.Users[0].Fields[spec.Groups] = spec.Strings(nil)
 	snap.Users["id0000"].Fields[spec.Groups] = spec.Strings([]string{"Admins"})
-	snap.Users["id0000"].Applied[spec.Groups] = spec.Strings([]string{"Admins"})
+	snap.Users["id0000"].LastApplied[spec.Groups] = spec.Strings([]string{"Admins"})
 	if n := outcomes(plan.New(tr, snap, pol, &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000"}}, now)); n[plan.Held] != 1 {
 		t.Errorf("out of the group: %v", n)
 	}

@@ -19,11 +19,11 @@ import (
 // based is what a plan records as in force of a user, or what is recorded of it if the plan leaves that as it is.
 func based(t *testing.T, p *plan.Plan, snap *state.Snapshot, id string) spec.Fields {
 	t.Helper()
-	base := snap.Users[id].Applied
+	base := snap.Users[id].LastApplied
 	recorded := 0
 	for _, u := range p.Record.Users {
 		if u.ID == id {
-			base = u.Applied
+			base = u.LastApplied
 			recorded++
 		}
 	}
@@ -80,10 +80,10 @@ func TestTheBaseAdvancesPerField(t *testing.T) {
 		if diff := cmp.Diff(want, based(t, p, snap, "1")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
-		if c := p.Changes[0]; cmp.Diff(want, c.Current.Applied) != "" {
-			t.Errorf("%s: later commits would record %v", tt.name, c.Current.Applied)
+		if c := p.Changes[0]; cmp.Diff(want, c.Current.LastApplied) != "" {
+			t.Errorf("%s: later commits would record %v", tt.name, c.Current.LastApplied)
 		}
-		if len(snap.Users["1"].Applied) != 5 {
+		if len(snap.Users["1"].LastApplied) != 5 {
 			t.Errorf("%s: the plan has changed the snapshot", tt.name)
 		}
 	}
@@ -133,7 +133,7 @@ func TestTheBaseOfWhomAPlanDoesNotLookAt(t *testing.T) {
 			tt.with(&pol)
 		}
 		if p := plan.New(tt.tree, tt.snap, pol, nil, now); len(p.Record.Users) > 0 {
-			t.Errorf("%s: %v is recorded", tt.name, p.Record.Users[0].Applied)
+			t.Errorf("%s: %v is recorded", tt.name, p.Record.Users[0].LastApplied)
 		}
 	}
 }
@@ -205,7 +205,7 @@ func TestEditOrDrift(t *testing.T) {
 					written = append(written, fc.Field)
 				}
 				c.Current = &after
-				after.Applied = p.Applied(c, written)
+				after.LastApplied = p.Applied(c, written)
 				snap.Users["1"] = &after
 			}
 		}
@@ -236,8 +236,8 @@ func TestBasesWhilePaused(t *testing.T) {
 	}
 	tr.Users = tr.Users[:2] // the third is no longer declared
 	p := plan.New(tr, snap, policy(), nil, now)
-	bases := p.AppliedOnly()
-	if len(bases) != 1 || cmp.Diff(fields("email", "0@x.example", "title", "T"), bases[0].Applied) != "" {
+	bases := p.StillManaged()
+	if len(bases) != 1 || cmp.Diff(fields("email", "0@x.example", "title", "T"), bases[0].LastApplied) != "" {
 		t.Errorf("%d are recorded while paused: %v", len(bases), bases)
 	}
 	if len(p.Record.Users) != 3 {

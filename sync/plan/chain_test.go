@@ -19,7 +19,7 @@ func TestAChainOfRenames(t *testing.T) {
 		for i := range n {
 			id, email, next := fmt.Sprintf("id%04d", i), fmt.Sprintf("u%04d@x.example", i), fmt.Sprintf("u%04d@x.example", i+1)
 			known := spec.Fields{spec.Email: spec.Text(email), spec.Name: spec.Text(id), spec.State: spec.Text("active")}
-			snap.Users[id] = &state.User{Observed: state.Observed{ID: id, Version: 1, Fields: known}, Applied: known}
+			snap.Users[id] = &state.User{Observed: state.Observed{ID: id, Version: 1, Fields: known}, LastApplied: known}
 			tree.Users = append(tree.Users, &spec.User{Key: next, ID: id, Pos: spec.Pos{File: "u.yaml", Line: i + 1},
 				Fields: spec.Fields{spec.Email: spec.Text(next), spec.Name: spec.Text(id), spec.State: spec.Text("active")}})
 		}

@@ -90,13 +90,28 @@ type Withheld struct {
 	Until  time.Time // when it is compared again without anybody's action; zero if it is not
 }
 
+// A Lane is the urgency of a change: lower lanes go first.
+type Lane int
+
+// The lanes.
+const (
+	LaneLeavers Lane = iota + 1 // users who lose their access: deactivated, deleted or no longer managed
+	LaneAccess                  // new users, and fields that decide what a person may do
+	LaneRest
+)
+
+// String returns the lane's name, as in estimates.
+func (l Lane) String() string {
+	return [...]string{LaneLeavers: "leavers", LaneAccess: "access", LaneRest: "the rest"}[l]
+}
+
 // Change is one user that differs, and what is to be done.
 type Change struct {
 	Key    string   // spec.User.Key
 	Pos    spec.Pos // where the user is declared; zero if it is not
 	Action Action
 	Cause  Cause
-	Lane   int           // 1 leavers, 2 access, 3 the rest; lower goes first
+	Lane   Lane
 	Fields []FieldChange // in the format's order
 	Drift  []FieldChange // differs, and is only reported
 	// Deferred differs, and waits for a change window, which opens at Until.
@@ -228,17 +243,19 @@ func (c *Change) holdsFields() bool {
 func (c *Change) isPlanned() bool { return c != nil && c.Outcome == Planned }
 
 // compareTo orders changes by lane, then by address.
-func (c *Change) compareTo(d *Change) int { return cmp.Or(c.Lane-d.Lane, cmp.Compare(c.Key, d.Key)) }
+func (c *Change) compareTo(d *Change) int {
+	return cmp.Or(cmp.Compare(c.Lane, d.Lane), cmp.Compare(c.Key, d.Key))
+}
 
 // setCauseAndLane derives the cause and the lane from the action and the fields.
 func (c *Change) setCauseAndLane() {
-	c.Cause, c.Lane = Drift, 3
+	c.Cause, c.Lane = Drift, LaneRest
 	switch c.Action {
 	case Unmanage, Deactivate, Delete:
-		c.Cause, c.Lane = Removed, 1
+		c.Cause, c.Lane = Removed, LaneLeavers
 		return
 	case Create, Restore:
-		c.Cause, c.Lane = Missing, 2
+		c.Cause, c.Lane = Missing, LaneAccess
 		return
 	}
 	for _, fc := range c.Fields {
@@ -246,10 +263,10 @@ func (c *Change) setCauseAndLane() {
 			c.Cause = Edit
 		}
 		if fc.Field == spec.State && fc.After == spec.Text("inactive") {
-			c.Lane = 1
+			c.Lane = LaneLeavers
 		}
-		if info, ok := spec.Lookup(fc.Field); ok && info.Access && c.Lane > 2 {
-			c.Lane = 2
+		if info, ok := spec.Lookup(fc.Field); ok && info.Access && c.Lane > LaneAccess {
+			c.Lane = LaneAccess
 		}
 	}
 }
@@ -258,7 +275,7 @@ func (c *Change) setCauseAndLane() {
 func (c *Change) addEarlier(was *Change, written []FieldChange) {
 	c.Action, c.Cause = was.Action, was.Cause
 	var fields []FieldChange
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		f := info.Field
 		if fc := find(c.Fields, f); fc != nil {
 			fields = append(fields, *fc)

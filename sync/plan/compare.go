@@ -25,7 +25,7 @@ func (p *Plan) Compare(c *Change) {
 		c.Action = Create
 	case c.Current.Deleted():
 		c.Action = Restore
-	case c.Current.Applied == nil:
+	case c.Current.LastApplied == nil:
 		c.Action = Adopt
 	default:
 		c.Action = Update
@@ -48,7 +48,7 @@ func (p *Plan) Compare(c *Change) {
 		if c.Action == Restore {
 			fc.Cause = Missing
 		}
-		if p.reportDrift && c.Current != nil && c.Current.Applied != nil && (fc.Cause == Drift || c.Action == Restore) {
+		if p.reportDrift && c.Current != nil && c.Current.LastApplied != nil && (fc.Cause == Drift || c.Action == Restore) {
 			c.Drift = append(c.Drift, fc) // a managed user that somebody else deleted is drift, too
 		} else {
 			c.Fields = append(c.Fields, fc)
@@ -59,7 +59,7 @@ func (p *Plan) Compare(c *Change) {
 
 func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
 	have, known := current.Fields[f]
-	last, applied := current.Applied[f]
+	last, applied := current.LastApplied[f]
 	edited := !applied || last != want
 	switch {
 	case !known:
@@ -78,13 +78,13 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 // Applied returns the desired fields that are applied: those found equal, and those just written.
 func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	if c.OneOff {
-		return WithWritten(c.Current.Applied, c.Desired, written)
+		return WithWritten(c.Current.LastApplied, c.Desired, written)
 	}
 	in := make(spec.Fields, len(c.Desired))
 	for f, want := range c.Desired {
 		if _, _, differs := p.differs(c.Current, f, want); !differs {
 			in[f] = want
-		} else if last, ok := c.Current.Applied[f]; ok {
+		} else if last, ok := c.Current.LastApplied[f]; ok {
 			in[f] = last // so that drift which was not changed back is still drift
 		}
 	}
@@ -149,13 +149,13 @@ func (c *Change) addsUser() bool {
 // repeatsDeactivation reports whether a user was deactivated before, as declared, and somebody else has activated it since.
 // Only the first deactivation counts.
 func (c *Change) repeatsDeactivation(before *state.User) bool {
-	return before.Applied[spec.State] != "" && before.Applied[spec.State] == c.Desired[spec.State]
+	return before.LastApplied[spec.State] != "" && before.LastApplied[spec.State] == c.Desired[spec.State]
 }
 
 // completesCreation reports whether a user that was found is the one that an earlier pass began to create and did not
 // record.
 func (c *Change) completesCreation(before, after *state.User) bool {
-	return c.creationStarted && before.Applied == nil && after.Applied != nil
+	return c.creationStarted && before.LastApplied == nil && after.LastApplied != nil
 }
 
 // mayEndRoles reports whether a change may take one of the roles from a user, directly or by a group, or disables the user.
@@ -179,7 +179,7 @@ func (c *Change) mayEndRoles(roles []string) bool {
 
 // isUrgent reports whether a change must not wait for fields to be read.
 func (c *Change) isUrgent() bool {
-	return (c.Lane == 1 || c.Action == Create || c.Action == Restore) && c.Action != Unmanage
+	return (c.Lane == LaneLeavers || c.Action == Create || c.Action == Restore) && c.Action != Unmanage
 }
 
 // ignoresWindows reports whether a change is made at any hour: of users that are created or restored, and of removed or

@@ -34,7 +34,7 @@ func repairOnce(t *testing.T, snap *state.Snapshot, u *spec.User, p plan.Policy,
 			written = append(written, fc.Field)
 		}
 		c.Current = &after
-		after.Applied = made.Applied(c, written)
+		after.LastApplied = made.Applied(c, written)
 		made.CountRepairs(c, &after, written, at)
 		snap.Users[after.ID] = &after
 	}
@@ -165,7 +165,7 @@ func TestWhatTakesAccessAwayIsAlwaysRepaired(t *testing.T) {
 		u := declared("a@x.example")
 		u.Fields[tt.field] = tt.ours
 		k := known("1", "a@x.example", fields())
-		k.Fields[tt.field], k.Applied[tt.field] = tt.ours, tt.ours
+		k.Fields[tt.field], k.LastApplied[tt.field] = tt.ours, tt.ours
 		snap := snapshot(k)
 		answers := plan.LookupResults{Names: map[spec.Ref]string{}}
 		for _, ref := range spec.References(tt.field, tt.ours) {

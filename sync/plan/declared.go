@@ -25,12 +25,12 @@ func (p *planner) planUser(u *spec.User) {
 	}
 	c := newChange(u, current)
 	c.Declared = p.declaration(u, matched)
-	c.Desired = p.policy.Managers(p.policy.Managed(u.Fields, current), p.Index)
+	c.Desired = p.policy.ObservedManagers(p.policy.ManagedFields(u.Fields, current), p.Index)
 	p.Compare(c)
 	was := c.Current
 	p.recordApplied(c)
 	p.countCompleted(u, c, was)
-	_, c.creationStarted = p.snap.Intents[u.Key]
+	_, c.creationStarted = p.snap.CreateIntents[u.Key]
 	if c.Current != nil && !p.heldIDs[c.Current.ID] {
 		p.lookUpUnknown(u, c)
 	}
@@ -72,12 +72,12 @@ func (p *planner) planUser(u *spec.User) {
 // leaveDeleted stops managing a deleted user if the state is not managed, and reports that once.
 func (p *planner) leaveDeleted(u *spec.User, current *state.User) {
 	p.Unchanged++
-	if current.Applied == nil {
+	if current.LastApplied == nil {
 		return
 	}
 	p.Notes = append(p.Notes, fmt.Sprintf("%s: %s is deleted in Genesys, and the state is not managed here: not changed", u.Pos, text.Escape(u.Key)))
 	unmanaged := *current
-	unmanaged.Applied = nil
+	unmanaged.LastApplied = nil
 	p.Record.Users = append(p.Record.Users, &unmanaged)
 }
 
@@ -88,13 +88,13 @@ func (p *planner) recordUnchanged(c *Change) {
 		p.Record.ClearFailures = append(p.Record.ClearFailures, c.Key)
 	}
 	if c.creationStarted {
-		p.Record.ClearIntents = append(p.Record.ClearIntents, c.Key)
+		p.Record.ClearCreateIntents = append(p.Record.ClearCreateIntents, c.Key)
 	}
-	if c.Current.Applied != nil || !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "" {
+	if c.Current.LastApplied != nil || !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "" {
 		return // managed already, or not to be adopted
 	}
 	adopted := *c.Current
-	adopted.Applied = c.Desired
+	adopted.LastApplied = c.Desired
 	p.Record.Users = append(p.Record.Users, &adopted)
 	if c.creationStarted { // an earlier pass created the user, and did not record it
 		p.Count(c, c.Current, &adopted, nil, p.now)
@@ -111,7 +111,7 @@ func (p *planner) checkQuarantine(c *Change) {
 
 func (p *planner) inQuarantine(key, hash string) bool {
 	f, failed := p.snap.Failures[key]
-	return failed && (!p.policy.Retry || p.failedBefore[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
+	return failed && (!p.policy.IgnoreQuarantine || p.failedBefore[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
 }
 
 // checkAllowlists reports whether a change gives only what the configuration allows: a checkout is written by more people
@@ -155,7 +155,7 @@ func (p *planner) reduceToDeactivation(u *spec.User, c *Change) bool {
 // declaration is what is recorded for a user that is matched to a spec. It is zero if the match is doubtful or the user is
 // not going to be managed: then the record stays.
 func (p *planner) declaration(u *spec.User, account *state.User) state.Declaration {
-	if p.match.Doubts[u.Key] != "" && p.policy.Guard.Renames || account != nil && account.Applied == nil && !p.policy.Adopt && account.Removed == "" {
+	if p.match.Doubts[u.Key] != "" && p.policy.Guard.Renames || account != nil && account.LastApplied == nil && !p.policy.Adopt && account.Removed == "" {
 		return state.Declaration{}
 	}
 	return state.Declaration{Key: u.Key, File: u.Pos.File, Ordinal: u.Ordinal}
@@ -188,22 +188,22 @@ func (p *planner) redeclare(u *spec.User, account *state.User) *state.User {
 // as declared, one that differs is as it was last written or found equal, and one that is no longer declared is dropped.
 // Later commits of the user include it.
 func (p *planner) recordApplied(c *Change) {
-	if c.Current == nil || c.Current.Applied == nil ||
-		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.Applied) {
+	if c.Current == nil || c.Current.LastApplied == nil ||
+		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.LastApplied) {
 		return
 	}
 	applied := p.Applied(c, nil)
 	for _, f := range p.unknownFields(c) {
-		if _, managed := c.Current.Applied[f]; !managed {
+		if _, managed := c.Current.LastApplied[f]; !managed {
 			delete(applied, f) // it was read too long ago
 		}
 	}
 	repairs := remainingRepairs(c, applied, p.now)
-	if maps.Equal(applied, c.Current.Applied) && len(repairs) == len(c.Current.Repairs) {
+	if maps.Equal(applied, c.Current.LastApplied) && len(repairs) == len(c.Current.Repairs) {
 		return
 	}
 	updated := *c.Current
-	updated.Applied, updated.Repairs = applied, repairs
+	updated.LastApplied, updated.Repairs = applied, repairs
 	p.Record.Users = append(p.Record.Users, &updated)
 	c.Current = &updated
 }
@@ -212,7 +212,7 @@ func (p *planner) recordApplied(c *Change) {
 func remainingRepairs(c *Change, applied spec.Fields, now time.Time) map[spec.Field]state.Repair {
 	repairs := maps.Clone(c.Current.Repairs)
 	maps.DeleteFunc(repairs, func(f spec.Field, r state.Repair) bool {
-		return !contest.Recent(r, now) || applied[f] == "" || applied[f] != c.Current.Applied[f] || applied[f] != c.Desired[f]
+		return !contest.Recent(r, now) || applied[f] == "" || applied[f] != c.Current.LastApplied[f] || applied[f] != c.Desired[f]
 	})
 	if len(repairs) == 0 {
 		return nil
@@ -231,7 +231,7 @@ func (p *planner) countCompleted(u *spec.User, c *Change, was *state.User) {
 	before, after := *was, *c.Current
 	for _, known := range []*state.User{&before, &after} {
 		known.Fields = maps.Clone(known.Fields)
-		maps.Copy(known.Fields, known.Applied)
+		maps.Copy(known.Fields, known.LastApplied)
 	}
 	c.Hash, c.endsAccess = f.Desired, active(&before) && !active(&after)
 	p.Count(c, &before, &after, slices.Sorted(maps.Keys(c.Desired)), p.now)

@@ -42,7 +42,7 @@ func TestAFieldInDoubt(t *testing.T) {
 			cur := known("1", "a@x.example", fields(tt.desired...), string(tt.field), tt.have)
 			snap := snapshot(cur)
 			e := state.Event{At: tt.at, ID: "1", Fields: []state.FieldEvent{{Field: tt.field, After: spec.Text("B")}}}
-			snap.Writes = map[string]map[spec.Field]state.Event{"1": {tt.field: e}}
+			snap.WriteIntents = map[string]map[spec.Field]state.Event{"1": {tt.field: e}}
 			if tt.failed {
 				snap.Failures[u.Key] = state.Failure{Key: u.Key, Desired: u.Hash(), Attempts: 1, Next: now.Add(time.Minute)}
 			}
@@ -63,9 +63,9 @@ func TestAFieldInDoubt(t *testing.T) {
 			if d := cmp.Diff(asked, p.Lookups.Fields["1"]); d != "" {
 				t.Errorf("asked for: %s", d)
 			}
-			dropped := len(p.Record.ClearWrites) == 1 && p.Record.ClearWrites[0].ID == "1"
+			dropped := len(p.Record.ClearWriteIntents) == 1 && p.Record.ClearWriteIntents[0].ID == "1"
 			if dropped != tt.drops {
-				t.Errorf("resolved is %v", p.Record.ClearWrites)
+				t.Errorf("resolved is %v", p.Record.ClearWriteIntents)
 			}
 			if tt.drops && (len(p.Record.Users) == 0 || p.Record.Users[0].Fields[tt.field] != "" || cur.Fields[tt.field] == "") {
 				t.Errorf("what was known of it is not forgotten, or the snapshot is changed: %+v", p.Record.Users)
@@ -90,7 +90,7 @@ func TestAnIntentOfARemoval(t *testing.T) {
 			cur := known("1", "a@x.example", fields(), "state", tt.state)
 			snap := snapshot(cur)
 			e := state.Event{At: now, ID: "1", Action: "deactivate", Fields: []state.FieldEvent{{Field: spec.State, Before: spec.Text("active"), After: spec.Text("inactive")}}}
-			snap.Writes = map[string]map[spec.Field]state.Event{"1": {spec.State: e}}
+			snap.WriteIntents = map[string]map[spec.Field]state.Event{"1": {spec.State: e}}
 			policy := policy()
 			policy.OnRemoval = plan.Deactivate
 			p := plan.New(tree(declared("b@x.example", "name", "B")), snap, policy, nil, now)
@@ -98,8 +98,8 @@ func TestAnIntentOfARemoval(t *testing.T) {
 			for _, u := range p.Record.Users {
 				removed = u.Removed
 			}
-			if removed != tt.removed || (len(p.Record.ClearWrites) > 0) != (tt.removed != "") {
-				t.Errorf("removed by %q, resolved %v:\n%s", removed, p.Record.ClearWrites, strings.Join(lines(p), "\n"))
+			if removed != tt.removed || (len(p.Record.ClearWriteIntents) > 0) != (tt.removed != "") {
+				t.Errorf("removed by %q, resolved %v:\n%s", removed, p.Record.ClearWriteIntents, strings.Join(lines(p), "\n"))
 			}
 		})
 	}

@@ -105,7 +105,7 @@ func TestASkillIsNotTakenFromMany(t *testing.T) {
 				u.Fields[spec.Skills] = spec.Proficiencies(map[string]float64{"Sales": 2})
 			}
 			was := snap.Users[fmt.Sprintf("id%04d", i)]
-			was.Fields[spec.Skills], was.Applied[spec.Skills] = u.Fields[spec.Skills], u.Fields[spec.Skills]
+			was.Fields[spec.Skills], was.LastApplied[spec.Skills] = u.Fields[spec.Skills], u.Fields[spec.Skills]
 			if i < tt.losers {
 				u.Fields[spec.Skills] = spec.Proficiencies(map[string]float64{"Sales": 4})
 			}
@@ -176,7 +176,7 @@ func TestTheLastAdministratorsStay(t *testing.T) {
 			for id, u := range snap.Users {
 				u.Fields[spec.Roles], u.Fields[spec.Title] = admin, spec.Text("T")
 				if id == "id0000" {
-					u.Applied[spec.Roles] = admin
+					u.LastApplied[spec.Roles] = admin
 				}
 			}
 			tt.change(tr)
@@ -263,7 +263,7 @@ func TestRelease(t *testing.T) {
 func TestWhoIsNeverRemoved(t *testing.T) {
 	tr, snap := crowd(6)
 	tr.Users = tr.Users[2:]
-	snap.Users["id0000"].Applied = nil // was never ours
+	snap.Users["id0000"].LastApplied = nil // was never ours
 	p := plan.New(tr, snap, guarded(plan.Delete), nil, now)
 	if len(p.Changes) != 1 || p.Changes[0].Current.ID != "id0001" {
 		t.Errorf("%v", lines(p))

@@ -57,7 +57,7 @@ func sentences() []sentence {
 			o := org(300)
 			for i := range 101 {
 				u := o.snap.Users[idOf(i)]
-				u.Applied, u.Fields[spec.State] = nil, spec.Text(state.Deleted)
+				u.LastApplied, u.Fields[spec.State] = nil, spec.Text(state.Deleted)
 			}
 			o.admins = []string{"id0250", "id0251"}
 			return o
@@ -91,7 +91,7 @@ func sentences() []sentence {
 		{says: "deleted by somebody else", make: with(func(o *orgTest) { o.snap.Users["id0000"].Fields[spec.State] = spec.Text(state.Deleted) }),
 			harm: does(plan.Restore), off: func(g *plan.Guard) { g.Reactivations = false }},
 		{says: "adopted, and active by a default", make: with(func(o *orgTest) {
-			o.snap.Users["id0000"].Applied = nil
+			o.snap.Users["id0000"].LastApplied = nil
 			o.snap.Users["id0000"].Fields[spec.State] = spec.Text("inactive")
 			inherited(o.tree.Users[0], spec.State)
 		}), harm: names(spec.State), off: func(g *plan.Guard) { g.Reactivations = false }},
@@ -102,11 +102,11 @@ func sentences() []sentence {
 		{says: "an administrator's deletion", make: admin(func(o *orgTest) { o.tree.Users = slices.Delete(o.tree.Users, 50, 51) }), harm: does(plan.Delete), off: noAdmins},
 		{says: "an administrator's restore", make: admin(func(o *orgTest) {
 			u := o.snap.Users["id0050"]
-			u.Fields[spec.State], u.Applied, u.Removed = spec.Text(state.Deleted), nil, "delete"
+			u.Fields[spec.State], u.LastApplied, u.Removed = spec.Text(state.Deleted), nil, "delete"
 		}), harm: does(plan.Restore), off: noAdmins},
 		{says: "an administrator's activation", make: admin(func(o *orgTest) {
 			o.snap.Users["id0050"].Fields[spec.State] = spec.Text("inactive")
-			o.snap.Users["id0050"].Applied[spec.State] = spec.Text("inactive")
+			o.snap.Users["id0050"].LastApplied[spec.State] = spec.Text("inactive")
 		}), harm: names(spec.State), off: noAdmins},
 		{says: "the last administrators deactivated", make: admin(func(o *orgTest) { o.tree.Users[50].Fields[spec.State] = spec.Text("inactive") }), harm: names(spec.State), off: noAdmins},
 		{says: "the last administrators removed", make: admin(func(o *orgTest) { o.tree.Users = slices.Delete(o.tree.Users, 50, 51) }), harm: does(plan.Deactivate), off: noAdmins,
@@ -128,7 +128,7 @@ func sentences() []sentence {
 			o.admins = nil
 			for i := range 30 {
 				u := o.snap.Users[idOf(i)]
-				u.Fields[f], u.Applied[f], o.tree.Users[i].Fields[f] = v.have, v.have, v.want
+				u.Fields[f], u.LastApplied[f], o.tree.Users[i].Fields[f] = v.have, v.have, v.want
 			}
 		}), harm: names(f), off: func(g *plan.Guard) { g.Losses = nil }, policy: func(p *plan.Policy) { p.Guard.MinAdmins, p.Guard.Changes = 0, nil }})
 	}

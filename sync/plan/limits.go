@@ -84,7 +84,7 @@ func (g *guards) countUsers() {
 			continue
 		}
 		g.counts.listed++
-		if u.Applied != nil {
+		if u.LastApplied != nil {
 			g.counts.managed++
 		}
 		if g.inScope(id) {
@@ -99,7 +99,7 @@ func (g *guards) countUsers() {
 
 // inScope reports whether a known user is managed or declared.
 func (g *guards) inScope(id string) bool {
-	return g.snap.Users[id].Applied != nil || g.OwnerOf[id] != ""
+	return g.snap.Users[id].LastApplied != nil || g.OwnerOf[id] != ""
 }
 
 // describe names the users that a limit is a share of.
@@ -220,7 +220,7 @@ func (g *guards) substituteHeldAddresses() {
 	for _, c := range g.changes {
 		for i, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
-			if address, held := current[fc.After.Text()]; info.User && held {
+			if address, held := current[fc.After.Text()]; info.RefersToUser && held {
 				c.Fields = slices.Clone(c.Fields)
 				c.Fields[i].After = address
 				c.Desired = maps.Clone(c.Desired)

@@ -285,7 +285,7 @@ func TestRestoresAreCreations(t *testing.T) {
 			if u.ID >= "id0120" {
 				continue
 			}
-			u.Fields[spec.State], u.Applied = spec.Text(state.Deleted), nil
+			u.Fields[spec.State], u.LastApplied = spec.Text(state.Deleted), nil
 			if ours {
 				u.Removed = "delete"
 			}

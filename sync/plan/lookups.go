@@ -92,7 +92,7 @@ func (p *planner) unknownFields(c *Change) []spec.Field {
 	for _, f := range p.policy.DetailFields {
 		_, declared := c.Desired[f]
 		_, known := c.Current.Fields[f]
-		_, managed := c.Current.Applied[f]
+		_, managed := c.Current.LastApplied[f]
 		interval := p.policy.DetailInterval
 		if declared && known && !managed && interval > 0 && p.now.Sub(c.Current.Times.ReadAt(f)) >= interval && !c.Withholds(f) {
 			unknown = append(unknown, f)
@@ -138,7 +138,7 @@ const uncertainNote = "an interrupted call may have changed it; it is compared a
 // withholdUncertain withholds the declared fields that an interrupted call may have written. Of the fields that can be read
 // by now it returns those that must be read, and those that need not be, as they are not declared.
 func (p *planner) withholdUncertain(c *Change) (readable, undeclared []spec.Field) {
-	writes := p.snap.Writes[c.Current.ID]
+	writes := p.snap.WriteIntents[c.Current.ID]
 	if len(writes) == 0 {
 		return nil, nil
 	}
@@ -184,13 +184,13 @@ func (p *planner) dropIntents(u *state.User, fields []spec.Field) *state.User {
 	if len(fields) == 0 {
 		return u
 	}
-	p.Record.ClearWrites = append(p.Record.ClearWrites, state.UserFields{ID: u.ID, Fields: fields})
+	p.Record.ClearWriteIntents = append(p.Record.ClearWriteIntents, state.UserFields{ID: u.ID, Fields: fields})
 	next := *u
-	next.Fields, next.Applied = maps.Clone(u.Fields), maps.Clone(u.Applied)
+	next.Fields, next.LastApplied = maps.Clone(u.Fields), maps.Clone(u.LastApplied)
 	for _, f := range fields {
 		if f != spec.Email && f != spec.Name && f != spec.State {
 			delete(next.Fields, f)
-			delete(next.Applied, f)
+			delete(next.LastApplied, f)
 		}
 	}
 	p.Record.Users = append(p.Record.Users, &next)
@@ -204,10 +204,10 @@ func (p *planner) isReadable(f spec.Field, w state.Event) bool {
 
 // dropUnmanagedIntents drops the intents of users that are no longer managed.
 func (p *planner) dropUnmanagedIntents() {
-	for _, id := range slices.Sorted(maps.Keys(p.snap.Writes)) {
+	for _, id := range slices.Sorted(maps.Keys(p.snap.WriteIntents)) {
 		u := p.snap.Users[id]
 		var fields []spec.Field
-		for f, w := range p.snap.Writes[id] {
+		for f, w := range p.snap.WriteIntents[id] {
 			if p.isReadable(f, w) {
 				fields = append(fields, f)
 			}
@@ -215,8 +215,8 @@ func (p *planner) dropUnmanagedIntents() {
 		slices.Sort(fields)
 		switch {
 		case u == nil:
-			p.Record.ClearWrites = append(p.Record.ClearWrites, state.UserFields{ID: id, Fields: fields})
-		case u.Applied == nil && p.OwnerOf[id] == "":
+			p.Record.ClearWriteIntents = append(p.Record.ClearWriteIntents, state.UserFields{ID: id, Fields: fields})
+		case u.LastApplied == nil && p.OwnerOf[id] == "":
 			p.dropIntents(u, fields)
 		}
 	}
@@ -224,7 +224,7 @@ func (p *planner) dropUnmanagedIntents() {
 
 // interruptedRemoval returns what an interrupted removal has done to a user, as state.User.Removed.
 func (p *planner) interruptedRemoval(u *state.User) string {
-	w, interrupted := p.snap.Writes[u.ID][spec.State]
+	w, interrupted := p.snap.WriteIntents[u.ID][spec.State]
 	if interrupted && Action(w.Action).Removes() && u.Fields[spec.State] == w.Fields[0].After {
 		return w.Action
 	}

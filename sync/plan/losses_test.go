@@ -46,7 +46,7 @@ func TestLosses(t *testing.T) {
 			for i := range 21 {
 				o.tree.Users[i].Fields[tt.field] = tt.want
 				u := o.snap.Users[idOf(i)]
-				u.Fields[tt.field], u.Applied[tt.field] = tt.have, tt.have
+				u.Fields[tt.field], u.LastApplied[tt.field] = tt.have, tt.have
 			}
 			p := o.plan(t, defaults(""), now)
 			if tt.lost == "" {
@@ -127,7 +127,7 @@ func TestOnlyTheFieldIsHeld(t *testing.T) {
 	for i := range 10 {
 		skills := spec.Proficiencies(map[string]float64{"A": 1})
 		u := o.snap.Users[idOf(i)]
-		u.Fields[spec.Skills], u.Applied[spec.Skills], o.tree.Users[i].Fields[spec.Skills] = skills, skills, spec.Proficiencies(nil)
+		u.Fields[spec.Skills], u.LastApplied[spec.Skills], o.tree.Users[i].Fields[spec.Skills] = skills, skills, spec.Proficiencies(nil)
 	}
 	p := o.plan(t, defaults(""), now)
 	if held(p, "max-losses") != 60 || outcomes(p)[plan.Held] != 50 || outcomes(p)[plan.Planned] != 10 {

@@ -38,7 +38,7 @@ func org(n int, kv ...string) *orgTest {
 // stateless is the same organization to a run without a state file.
 func (o *orgTest) stateless() *orgTest {
 	for _, u := range o.snap.Users {
-		u.Applied = nil
+		u.LastApplied = nil
 	}
 	o.snap.Guards = state.Guards{}
 	return o
@@ -106,7 +106,7 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 			copied := *before
 			now = &copied
 		}
-		now.Fields, now.Applied = cloned(now.Fields), cloned(now.Applied)
+		now.Fields, now.LastApplied = cloned(now.Fields), cloned(now.LastApplied)
 		var fields []spec.Field
 		for _, fc := range c.Fields {
 			now.Fields[fc.Field] = fc.After
@@ -114,7 +114,7 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 		}
 		for f, v := range c.Desired {
 			if !c.Withholds(f) {
-				now.Applied[f] = v
+				now.LastApplied[f] = v
 			}
 		}
 		p.Count(c, before, now, fields, at)

@@ -39,7 +39,7 @@ type Plan struct {
 	OwnerOf    map[string]string // Genesys id -> key of the declared user matched to it
 	Revision   string
 	RollbackOf string // of a rollback: what is rolled back
-	Began      time.Time
+	At         time.Time
 	Retained   int // managed users that are not declared, and stay as last applied while the tree has problems
 	Resent     int // calls sent again, after no usable answer or a conflict
 
@@ -52,11 +52,11 @@ type Plan struct {
 	HandledReleases []string     // requests for release that were handled
 	UnknownReleases []string     // requests for release of ids under which nothing is held
 
-	infos          []spec.Info     // of all fields, in the format's order
-	reportDrift    bool            // drift is only reported
-	emailUnmanaged bool            // addresses are not managed, and stay as they are
-	counts         userCounts      // when the pass began
-	keptAddresses  map[string]bool // addresses that users keep for now, as their new ones are held
+	infos          []spec.FieldInfo // of all fields, in the format's order
+	reportDrift    bool             // drift is only reported
+	emailUnmanaged bool             // addresses are not managed, and stay as they are
+	counts         userCounts       // when the pass began
+	keptAddresses  map[string]bool  // addresses that users keep for now, as their new ones are held
 }
 
 // New compares desired, observed and last applied:
@@ -195,8 +195,8 @@ func (p *Plan) Converged() bool {
 	return len(p.Problems) == 0 && !slices.ContainsFunc(p.Changes, func(c *Change) bool { return c.Outcome != Applied || len(c.Deferred)+len(c.Withheld) > 0 })
 }
 
-// Reachable reports whether an address belongs to a user who is not deleted and keeps it.
-func (p *Plan) Reachable(key string) bool {
+// KeepsAddress reports whether an address belongs to a user who is not deleted and keeps it.
+func (p *Plan) KeepsAddress(key string) bool {
 	u := p.Index.Live(key)
 	if u == nil {
 		return false
@@ -218,12 +218,12 @@ func (p *Plan) id() string {
 	return "p-" + hex.EncodeToString(h.Sum(nil)[:4])
 }
 
-// AppliedOnly returns the users of Record of whom only what is applied has changed. It is recorded while changes are
+// StillManaged returns the users of Record of whom only what is applied has changed. It is recorded while changes are
 // paused, too.
-func (p *Plan) AppliedOnly() []*state.User {
+func (p *Plan) StillManaged() []*state.User {
 	return slices.DeleteFunc(slices.Clone(p.Record.Users), func(u *state.User) bool {
 		before := p.Index.ByID[u.ID]
-		return u.Applied == nil || before == nil || before.Applied == nil
+		return u.LastApplied == nil || before == nil || before.LastApplied == nil
 	})
 }
 

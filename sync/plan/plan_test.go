@@ -39,7 +39,7 @@ func known(id, email string, applied spec.Fields, kv ...string) *state.User {
 	if applied != nil {
 		applied[spec.Email] = spec.Text(email)
 	}
-	u := &state.User{Observed: state.Observed{ID: id, Version: 3, Fields: f}, Applied: applied}
+	u := &state.User{Observed: state.Observed{ID: id, Version: 3, Fields: f}, LastApplied: applied}
 	if applied != nil {
 		u.Declared.Key = spec.Key(email)
 	}
@@ -47,7 +47,7 @@ func known(id, email string, applied spec.Fields, kv ...string) *state.User {
 }
 
 func snapshot(users ...*state.User) *state.Snapshot {
-	s := &state.Snapshot{Users: map[string]*state.User{}, Intents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}
+	s := &state.Snapshot{Users: map[string]*state.User{}, CreateIntents: map[string]state.Intent{}, Failures: map[string]state.Failure{}}
 	for _, u := range users {
 		s.Users[u.ID] = u
 	}
@@ -277,7 +277,7 @@ func TestPlanQuarantine(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := policy()
-			p.Retry = tt.retry
+			p.IgnoreQuarantine = tt.retry
 			got := plan.New(tree(tt.user), snap, p, nil, tt.at)
 			if len(got.Changes) != 1 || got.Changes[0].Outcome != tt.want {
 				t.Fatalf("got %v, want one change %s", lines(got), tt.want)

@@ -35,9 +35,9 @@ type planner struct {
 
 func newPlanner(snap *state.Snapshot, policy Policy, results *LookupResults, now time.Time) *planner {
 	p := &planner{
-		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, Began: now,
+		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, At: now,
 			Lookups: Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}, Fresh: map[string]bool{}, Emails: map[string]bool{}},
-			infos:   spec.All(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
+			infos:   spec.AllFields(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
 		policy: policy, results: results, snap: snap, now: now, match: &identity.Matches{},
 		changes: map[string]*Change{}, removals: map[string]*Change{}, unchanged: map[string]bool{}, heldIDs: map[string]bool{},
 		failedBefore: map[string]bool{},
@@ -219,7 +219,7 @@ func (p *planner) resolveDependencies() {
 	for _, c := range p.changes {
 		for _, fc := range c.Fields {
 			info, _ := spec.Lookup(fc.Field)
-			if key := fc.After.Text(); info.User && key != "" && key != c.Key && !p.Reachable(key) {
+			if key := fc.After.Text(); info.RefersToUser && key != "" && key != c.Key && !p.KeepsAddress(key) {
 				c.DependsOn = append(c.DependsOn, key)
 			}
 		}
@@ -275,7 +275,7 @@ func (p *planner) record() {
 			u.Unmanage()
 			if done := p.interruptedRemoval(&u); done != "" {
 				u.Removed = done
-				p.Record.ClearWrites = append(p.Record.ClearWrites, state.UserFields{ID: u.ID, Fields: []spec.Field{spec.State}})
+				p.Record.ClearWriteIntents = append(p.Record.ClearWriteIntents, state.UserFields{ID: u.ID, Fields: []spec.Field{spec.State}})
 			}
 			p.Record.Users = append(p.Record.Users, &u)
 			p.Count(c, c.Current, &u, nil, p.now)

@@ -21,11 +21,11 @@ const ReadLag = state.ReadLag
 
 // Policy is what a plan may do.
 type Policy struct {
-	Create      bool   // declared users that do not exist; restores deleted ones, too
-	Adopt       bool   // manage users that exist already
-	Retry       bool   // tries users in quarantine before their backoff is over
-	OnRemoval   Action // for managed users that are no longer declared: Unmanage (also if empty), Deactivate or Delete
-	ReportDrift bool   // drift is reported, and not changed back
+	Create           bool   // declared users that do not exist; restores deleted ones, too
+	Adopt            bool   // manage users that exist already
+	IgnoreQuarantine bool   // tries users in quarantine before their backoff is over
+	OnRemoval        Action // for managed users that are no longer declared: Unmanage (also if empty), Deactivate or Delete
+	ReportDrift      bool   // drift is reported, and not changed back
 	// LookUpMissing looks up users to be created among the deleted ones, so that the plan shows which will be restored. To
 	// carry the plan out it is not needed.
 	LookUpMissing bool
@@ -44,11 +44,11 @@ type Policy struct {
 
 	Previous *Plan // carried out earlier in the same pass; nil: none
 
-	Limits // of the directory's API; a pass asks the directory for them
+	Capabilities // of the directory's API; a pass asks the directory for them
 }
 
-// Limits says what the API of a directory cannot do.
-type Limits struct {
+// Capabilities say how the API of a directory treats fields.
+type Capabilities struct {
 	DetailFields      []spec.Field // that no listing shows: they are requested for each user
 	UnversionedFields []spec.Field // that are written without a version: for ReadLag a reading may be older
 }
@@ -105,7 +105,7 @@ func (s *Schedule) Closes(now time.Time) time.Time {
 // NextChange returns when the windows require another plan than p: one closes that p writes fields in, or one opens that
 // fields wait for. Zero if there is neither.
 func (s *Schedule) NextChange(p *Plan) time.Time {
-	at, closes := time.Time{}, s.Closes(p.Began)
+	at, closes := time.Time{}, s.Closes(p.At)
 	for _, c := range p.Changes {
 		switch {
 		case len(c.Deferred) > 0:
@@ -165,8 +165,8 @@ func (s *Schedule) Defer(changes iter.Seq[*Change], now time.Time) {
 	}
 }
 
-// Managed returns the fields that are compared and written, of those declared for a user.
-func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields {
+// ManagedFields returns the fields that are compared and written, of those declared for a user.
+func (p *Policy) ManagedFields(declared spec.Fields, current *state.User) spec.Fields {
 	if len(p.Unmanaged) == 0 || current == nil {
 		return declared
 	}
@@ -182,15 +182,15 @@ func (p *Policy) Managed(declared spec.Fields, current *state.User) spec.Fields 
 	return fields
 }
 
-// Managers replaces references to other users by their observed addresses, if addresses are not managed: they will not
+// ObservedManagers replaces references to other users by their observed addresses, if addresses are not managed: they will not
 // become the declared ones.
-func (p *Policy) Managers(fields spec.Fields, index *identity.Index) spec.Fields {
+func (p *Policy) ObservedManagers(fields spec.Fields, index *identity.Index) spec.Fields {
 	if !slices.Contains(p.Unmanaged, spec.Email) {
 		return fields
 	}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		key := fields[info.Field].Text()
-		if id := index.RenamedTo[key]; info.User && id != "" && index.ByID[id] != nil {
+		if id := index.RenamedTo[key]; info.RefersToUser && id != "" && index.ByID[id] != nil {
 			fields = maps.Clone(fields)
 			fields[info.Field] = spec.Text(index.ByID[id].Key())
 		}
@@ -243,7 +243,7 @@ func (p *Policy) ReliableFields(known *state.User, read spec.Fields, at time.Tim
 // was not reliable, and the value is not what was written.
 func (p *Policy) Uncertain(u *state.User, f spec.Field, at time.Time) bool {
 	v, known := u.Fields[f]
-	return !p.Reliable(u, f, at) && (!known || u.Applied[f] != v)
+	return !p.Reliable(u, f, at) && (!known || u.LastApplied[f] != v)
 }
 
 // ReadableFrom returns from when a reading shows what a call has written that had no answer yet at a time.

@@ -109,7 +109,7 @@ func TestASuspensionEnds(t *testing.T) {
 	policy := policy()
 	policy.Guard.Reactivations = true
 	o.apply(o.plan(t, policy, now), now)
-	if u := o.snap.Users["1"]; u.Suspended != "" || u.Applied[spec.State] != spec.Text("inactive") {
+	if u := o.snap.Users["1"]; u.Suspended != "" || u.LastApplied[spec.State] != spec.Text("inactive") {
 		t.Fatalf("%+v", u)
 	}
 	o.tree = tree(declared("a@x.example", "state", "active"))

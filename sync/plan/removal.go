@@ -15,9 +15,9 @@ import (
 // planRemovals plans the users that are managed and no longer declared, as the policy says. In any case they are no longer
 // managed after it.
 func (p *planner) planRemovals() {
-	for key := range p.snap.Intents {
+	for key := range p.snap.CreateIntents {
 		if p.match.Declared[key] == nil {
-			p.Record.ClearIntents = append(p.Record.ClearIntents, key)
+			p.Record.ClearCreateIntents = append(p.Record.ClearCreateIntents, key)
 		}
 	}
 	for _, u := range p.undeclaredUsers() {
@@ -61,7 +61,7 @@ func (p *planner) addressChanged(u *state.User) bool {
 func (p *planner) undeclaredUsers() []*state.User {
 	var users []*state.User
 	for id, u := range p.snap.Users {
-		if u.Applied != nil && p.OwnerOf[id] == "" {
+		if u.LastApplied != nil && p.OwnerOf[id] == "" {
 			users = append(users, u)
 		}
 	}
@@ -80,9 +80,9 @@ func (p *planner) planLastApplied() {
 		if p.addressChanged(u) {
 			continue // the account may be another person's now
 		}
-		c := newChange(&spec.User{Key: key, Fields: u.Applied}, u)
-		c.Hash = (&spec.User{Key: key, Fields: u.Applied}).Hash()
-		c.Desired = p.policy.Managed(u.Applied, u)
+		c := newChange(&spec.User{Key: key, Fields: u.LastApplied}, u)
+		c.Hash = (&spec.User{Key: key, Fields: u.LastApplied}).Hash()
+		c.Desired = p.policy.ManagedFields(u.LastApplied, u)
 		p.Compare(c)
 		p.lookUpUncertain(c)
 		if c.Action != Update || len(c.Fields)+len(c.Drift)+len(c.Withheld) == 0 || p.changes[key] != nil || len(p.policy.Guard.Refuses(c)) > 0 {
@@ -111,7 +111,7 @@ func declaredInactive(u *spec.User) bool {
 func (p *planner) planLeaver(u *spec.User) {
 	current := p.match.Accounts[u.Key]
 	if p.match.Ambiguous[u.Key] || current == nil || current.Deleted() || slices.Contains(p.policy.Unmanaged, spec.State) ||
-		current.Applied == nil && !p.policy.Adopt {
+		current.LastApplied == nil && !p.policy.Adopt {
 		return
 	}
 	if other := p.match.DeclaredAt(u); other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
@@ -119,9 +119,9 @@ func (p *planner) planLeaver(u *spec.User) {
 	}
 	c := newChange(u, current)
 	c.Desired = spec.Fields{}
-	maps.Copy(c.Desired, current.Applied)
+	maps.Copy(c.Desired, current.LastApplied)
 	c.Desired[spec.State] = u.Fields[spec.State]
-	c.Desired = p.policy.Managed(c.Desired, current)
+	c.Desired = p.policy.ManagedFields(c.Desired, current)
 	p.Compare(c)
 	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
 	if c.setCauseAndLane(); !c.Deactivates() {
@@ -187,7 +187,7 @@ func (g *guards) verifyRemovals() {
 	}
 	first := changed[0]
 	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be another person's now",
-		text.Escape(first.Current.Applied[spec.Email].Text()), text.Escape(first.Key))
+		text.Escape(first.Current.LastApplied[spec.Email].Text()), text.Escape(first.Key))
 	if n := len(changed) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
@@ -247,7 +247,7 @@ func (g *guards) resemblances() []identity.Resemblance {
 	var specs []*spec.User
 	for key, u := range g.match.Declared { // also those that will not be created: the account may be theirs
 		known, c := g.match.Accounts[key], g.changes[key]
-		adopted := known != nil && c != nil && known.Applied == nil && known.Removed == "" &&
+		adopted := known != nil && c != nil && known.LastApplied == nil && known.Removed == "" &&
 			(c.Action == Restore || c.Action == Adopt && identity.DifferentName(u, known)) // only because of its address
 		if u.ID == "" && !g.match.Ambiguous[key] && (known == nil || adopted || g.match.Doubts[key] != "") {
 			specs = append(specs, u)
@@ -256,7 +256,7 @@ func (g *guards) resemblances() []identity.Resemblance {
 	var accounts []*state.User // not declared, or not certainly
 	for id, u := range g.snap.Users {
 		owner := g.OwnerOf[id]
-		if u.Applied != nil && !u.Deleted() && !g.heldIDs[id] && (owner == "" || g.match.Ambiguous[owner] || g.match.Doubts[owner] != "") {
+		if u.LastApplied != nil && !u.Deleted() && !g.heldIDs[id] && (owner == "" || g.match.Ambiguous[owner] || g.match.Doubts[owner] != "") {
 			accounts = append(accounts, u)
 		}
 	}

@@ -138,7 +138,7 @@ func NewRollback(r Rollback, users []*UserRollback, snap *state.Snapshot, policy
 
 // rollbackChange returns the change of one user. A field that is not as the writes left it is not changed.
 func (p *planner) rollbackChange(u *UserRollback, current *state.User) *Change {
-	c := &Change{Key: u.Key, Action: Update, Cause: RolledBack, OneOff: true, Lane: 3, Desired: spec.Fields{}, Current: current, Outcome: Planned}
+	c := &Change{Key: u.Key, Action: Update, Cause: RolledBack, OneOff: true, Lane: LaneRest, Desired: spec.Fields{}, Current: current, Outcome: Planned}
 	skip := func(note string) *Change {
 		c.Outcome, c.Note = Skipped, note
 		return c
@@ -172,7 +172,7 @@ func (p *planner) rollbackChange(u *UserRollback, current *state.User) *Change {
 			c.Fields = append(c.Fields, fc)
 			c.Desired[f] = before
 			if info.Access {
-				c.Lane = 2
+				c.Lane = LaneAccess
 			}
 		}
 	}

@@ -163,7 +163,7 @@ func (p *Plan) withholdContested(changes map[string]*Change, known map[string]*s
 		recorded[u.ID] = u
 	}
 	for id, u := range known {
-		if u.Applied == nil || len(u.Repairs) == 0 {
+		if u.LastApplied == nil || len(u.Repairs) == 0 {
 			continue
 		}
 		u = cmp.Or(recorded[id], u)

@@ -66,7 +66,7 @@ func TestUncommittedEdits(t *testing.T) {
 	const revision = "9f3c1d7e2ab84455cc01-dirty"
 	applied := `[...document.querySelectorAll("#facts > div")].find((e) => e.firstChild.textContent === "Applied")`
 	src.set(func(s *control.Status) {
-		s.Revision, s.Dirty, s.Applied = revision, true, &state.Applied{Revision: revision, At: time.Now()}
+		s.Revision, s.Dirty, s.Applied = revision, true, &state.AppliedTree{Revision: revision, At: time.Now()}
 	})
 	b.until("the edits are the head", applied+`.textContent.includes("9f3c1d7e2ab8-dirty, up to date, with uncommitted edits, ")`)
 	if class := ask[string](b, applied+`.className`); class != "" {

@@ -45,7 +45,7 @@ func newScene() *scene {
 		Schema: control.StatusSchema, Version: "v1.4.0", PID: 4711, Started: now.Add(-26 * time.Hour), Dir: "/srv/users", API: "https://api.mypurecloud.ie",
 		Status: usersync.Status{
 			Phase: usersync.PhaseApply, Began: now.Add(-2 * time.Minute), Success: now.Add(-3 * time.Minute), Refresh: now.Add(-4 * time.Minute),
-			Revision: "9f3c1d7e2ab84455cc01", Applied: &state.Applied{Revision: "77aa0be2d1c94f2e8b6d", At: now.Add(-3 * time.Minute)}, Plan: "p-1f3ac24e",
+			Revision: "9f3c1d7e2ab84455cc01", Applied: &state.AppliedTree{Revision: "77aa0be2d1c94f2e8b6d", At: now.Add(-3 * time.Minute)}, Plan: "p-1f3ac24e",
 			Users: 500, InSync: 371,
 			Totals: usersync.Totals{Passes: 1560, FailedPasses: 2, Changes: map[plan.Outcome]uint64{plan.Applied: 8}, Calls: usersync.Calls{Total: 9120, Reads: 7811, Writes: 1309, Throttled: 3, Retried: 2}},
 		},
@@ -61,7 +61,7 @@ func newScene() *scene {
 	}
 	for i := range 260 {
 		s.changes = append(s.changes, plan.Change{Key: fmt.Sprintf("user%03d@example.com", i), Pos: spec.Pos{File: "madrid/team.yaml", Line: 3 * i, Column: 1},
-			Action: plan.Update, Cause: plan.Edit, Lane: 3, Outcome: plan.Planned, Fields: []plan.FieldChange{
+			Action: plan.Update, Cause: plan.Edit, Lane: plan.LaneRest, Outcome: plan.Planned, Fields: []plan.FieldChange{
 				{Field: spec.Department, Before: spec.Text("Sales"), After: spec.Text("Support"), Cause: plan.Edit},
 				{Field: spec.Title, Before: spec.Text("Agent"), After: spec.Text("Senior agent"), Cause: plan.Drift}}})
 	}

@@ -35,7 +35,7 @@ func healthy(now time.Time) control.Status {
 		Schema: "usersyncd.status/v1", Version: "v1.2.3", PID: 42, Now: now, Started: now.Add(-time.Hour),
 		Status: usersync.Status{
 			Phase: usersync.PhaseIdle, Began: now.Add(-31 * time.Second), Beat: now.Add(-time.Second), Moved: now.Add(-30 * time.Second), Success: now.Add(-30 * time.Second),
-			Revision: "aaaa", Applied: &state.Applied{Revision: "aaaa", At: now.Add(-time.Minute)}, Refresh: now.Add(-2 * time.Minute), Users: 500, InSync: 490,
+			Revision: "aaaa", Applied: &state.AppliedTree{Revision: "aaaa", At: now.Add(-time.Minute)}, Refresh: now.Add(-2 * time.Minute), Users: 500, InSync: 490,
 			Totals: usersync.Totals{Passes: 60, FailedPasses: 1, PassSeconds: 71.5, Changes: map[plan.Outcome]uint64{plan.Applied: 40, plan.Failed: 2},
 				Calls: usersync.Calls{Total: 1234, Reads: 1200, Writes: 34, Throttled: 3, Retried: 5}, Damaged: 8, Repairs: 21},
 		},

@@ -51,8 +51,8 @@ func (j *Judge) Stuck(st usersync.Status, limiter aimd.Stats, now time.Time) str
 		if step >= loopTimeout {
 			return fmt.Sprintf("the loop has taken no step for %s, while applying", step.Round(time.Second))
 		}
-		if st.Progress.InFlight > 0 && work >= timeout {
-			return fmt.Sprintf("no request was sent or answered for %s, with %s in flight", work.Round(time.Second), text.Plural(st.Progress.InFlight, "request"))
+		if st.Progress.Started > 0 && work >= timeout {
+			return fmt.Sprintf("no request was sent or answered for %s, with %s in flight", work.Round(time.Second), text.Plural(st.Progress.Started, "request"))
 		}
 	case usersync.PhaseScan:
 		if rest := min(step, work); rest >= scanTimeout {
@@ -72,7 +72,7 @@ func (j *Judge) lastWork(st usersync.Status, limiter aimd.Stats, now time.Time) 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	worked := limiter.Sent != j.seen.Sent || limiter.Cancelled != j.seen.Cancelled || limiter.InFlight != j.seen.InFlight
-	idle := st.Phase == usersync.PhaseIdle || st.Phase == usersync.PhaseApply && st.Progress.InFlight == 0
+	idle := st.Phase == usersync.PhaseIdle || st.Phase == usersync.PhaseApply && st.Progress.Started == 0
 	held := limiter.Waiting > 0 && (limiter.Gate > 0 || limiter.Reason == aimd.Exhausted)
 	if worked || idle || held || j.worked.IsZero() {
 		j.worked = now

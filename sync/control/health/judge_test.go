@@ -39,7 +39,7 @@ func TestJudge(t *testing.T) {
 		{usersync.PhaseScan, 0, 16 * time.Minute, time.Hour, "reading the specs"},
 	} {
 		j := &Judge{RetryMaxWait: time.Minute}
-		st := usersync.Status{Phase: test.phase, Beat: now.Add(-test.step), Progress: apply.Progress{InFlight: test.inFlight}}
+		st := usersync.Status{Phase: test.phase, Beat: now.Add(-test.step), Progress: apply.Progress{Started: test.inFlight}}
 		j.Stuck(st, aimd.Stats{}, now.Add(-test.work)) // it has not been asked before, and so they work
 		why := j.Stuck(st, aimd.Stats{}, now)
 		if (why == "") != (test.want == "") || !strings.Contains(why, test.want) {
@@ -74,7 +74,7 @@ func TestJudgeAllowsForTheRate(t *testing.T) {
 // Workers work if a request begins, ends or is given back; they need not work without requests, and cannot while the API
 // has asked for a pause. That time passes is nothing.
 func TestWorkersWork(t *testing.T) {
-	busy := usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{InFlight: 2}}
+	busy := usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Started: 2}}
 	steady := aimd.Stats{Sent: 7, InFlight: 2, Waiting: 1, Reason: aimd.Rate}
 	with := func(change func(*aimd.Stats)) aimd.Stats {
 		s := steady

@@ -121,7 +121,7 @@ func run(t *testing.T, o sim.Options) *running {
 	d.directory = &stopping{Directory: api}
 	d.Reconciler = &usersync.Reconciler{
 		Specs: spec.NewLoader(d.dir), Store: store, Directory: d.directory, API: api.API(),
-		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, DetailInterval: 24 * time.Hour},
+		Policy: plan.Policy{Create: true, Adopt: true, IgnoreQuarantine: true, DetailInterval: 24 * time.Hour},
 		Retry:  apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second}, SearchLag: time.Minute, Workers: 10,
 		Refresh: 15 * time.Minute, Log: slog.New(d.log), Rand: rand.New(rand.NewPCG(5, 6)),
 	}

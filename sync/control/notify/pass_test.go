@@ -82,7 +82,7 @@ func passTime(t *testing.T) time.Duration {
 	}()
 	r := &usersync.Reconciler{
 		Specs: spec.NewLoader(dir), Store: store, Directory: directory, API: directory.API(),
-		Policy: plan.Policy{Create: true, Adopt: true, Retry: true, DetailInterval: 24 * time.Hour},
+		Policy: plan.Policy{Create: true, Adopt: true, IgnoreQuarantine: true, DetailInterval: 24 * time.Hour},
 		Retry:  apply.Retry{Max: 5, MinWait: time.Second, MaxWait: 30 * time.Second},
 		// One worker: with more, which of them is first is up to the scheduler, and a pass alone varies by milliseconds.
 		SearchLag: time.Minute, Workers: 1, Refresh: 15 * time.Minute, Log: slog.New(slog.DiscardHandler), Rand: rand.New(rand.NewPCG(5, 6)),

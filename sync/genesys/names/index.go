@@ -54,12 +54,12 @@ type Index struct {
 	Read   time.Time            // when it was read
 	Missed map[string]time.Time // names that were looked for in vain, and when
 
-	kind   spec.Kind
+	kind   spec.RefKind
 	plural string
 }
 
 // NewIndex returns an index of the entities. plural is what they are called in messages.
-func NewIndex(kind spec.Kind, plural string, entities []Entity, now time.Time) *Index {
+func NewIndex(kind spec.RefKind, plural string, entities []Entity, now time.Time) *Index {
 	x := &Index{
 		ByID: make(map[string]*Entity, len(entities)), ByName: make(map[string][]*Entity, len(entities)),
 		Read: now, Missed: map[string]time.Time{}, kind: kind, plural: plural,

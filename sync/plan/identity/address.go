@@ -49,7 +49,7 @@ func (m *matcher) matchFormer(u *spec.User) {
 				unsearched = cmp.Or(unsearched, fmt.Sprintf("it is not known whether a deleted user has the address %s: %v", text.Escape(former), err))
 			}
 		case old == nil:
-		case DifferentName(u, old) && !sameIdentity(u, old) && (differentEmployee(u, old) || old.Applied != nil && old.Declared.Key != "" && old.Declared.Key != former):
+		case DifferentName(u, old) && !sameIdentity(u, old) && (differentEmployee(u, old) || old.LastApplied != nil && old.Declared.Key != "" && old.Declared.Key != former):
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who was declared as %s; correct it, or pin the user that is meant with id",
 				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(cmp.Or(old.Declared.Key, former))))
 		case own != nil:
@@ -69,7 +69,7 @@ func (m *matcher) matchFormer(u *spec.User) {
 			return
 		case successor && (known == holder || DifferentName(u, old)) && !DifferentName(u, holder) && !sameIdentity(u, old):
 			return // the rename was done before declarations were recorded
-		case holder.Applied == nil || old.Applied != nil:
+		case holder.LastApplied == nil || old.LastApplied != nil:
 			m.reject(u, "previousEmail", fmt.Sprintf("both %s (id %s) and %s (id %s) exist; pin the one that is meant with id, or remove previousEmail",
 				spec.Text(former).Display(), old.ID, spec.Text(u.Key).Display(), holder.ID))
 			return
@@ -199,11 +199,11 @@ func (m *matcher) matchPassedOn(u *spec.User, cur *state.User) bool {
 // address, and nothing else shows that it is the same person.
 func (m *matcher) matchAddress(u *spec.User) {
 	cur := m.unclaimed(m.Index.ByKey[u.Key])
-	if cur == nil || cur.Applied != nil && m.matchSwapped(u, cur) {
+	if cur == nil || cur.LastApplied != nil && m.matchSwapped(u, cur) {
 		return
 	}
 	m.claim(u, cur)
-	if cur.Applied != nil && cur.Declared.Key != u.Key && DifferentName(u, cur) && !sameIdentity(u, cur) {
+	if cur.LastApplied != nil && cur.Declared.Key != u.Key && DifferentName(u, cur) && !sameIdentity(u, cur) {
 		m.Doubts[u.Key] = fmt.Sprintf("%s: the address is that of %s, who was declared as %s: add previousEmail: %s or id: %s if it is the same person",
 			u.Pos, cur.Fields[spec.Name].Display(), text.Escape(cur.Declared.Key), text.Escape(cur.Declared.Key), cur.ID)
 	}

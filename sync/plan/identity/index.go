@@ -104,7 +104,7 @@ func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 	if spec.Equal(f, desired, observed) {
 		return true
 	}
-	if info, ok := spec.Lookup(f); !ok || !info.User {
+	if info, ok := spec.Lookup(f); !ok || !info.RefersToUser {
 		return false
 	}
 	a, b := r.ResolveID(desired), r.ResolveID(observed)
@@ -119,7 +119,7 @@ func (r *Index) Declarable(u *state.User, fields []spec.Field) *spec.User {
 			continue
 		}
 		info, _ := spec.Lookup(f)
-		if v = r.AsDeclared(f, v); info.User && (strings.HasPrefix(v.Text(), IDPrefix) || v.Text() != "" && r.Live(v.Text()) == nil) {
+		if v = r.AsDeclared(f, v); info.RefersToUser && (strings.HasPrefix(v.Text(), IDPrefix) || v.Text() != "" && r.Live(v.Text()) == nil) {
 			continue
 		}
 		out.Fields[f] = v

@@ -27,7 +27,7 @@ func Resemblances(specs []*spec.User, accounts []*state.User) []Resemblance {
 		if old.Declared.File != "" {
 			index[placeKey(placeOf(old.Declared))] = old
 		}
-		for _, id := range identifiers(old.Fields, old.Applied) {
+		for _, id := range identifiers(old.Fields, old.LastApplied) {
 			index[id] = old
 		}
 		addName(index, old.Fields, old)
@@ -71,7 +71,7 @@ func (m *matcher) renamedSpec(cur *state.User) *spec.User {
 			addName(m.newSpecs, u.Fields, u)
 		}
 	}
-	keys := append(identifiers(cur.Fields, cur.Applied), placeKey(placeOf(cur.Declared)), nameKey(cur.Fields))
+	keys := append(identifiers(cur.Fields, cur.LastApplied), placeKey(placeOf(cur.Declared)), nameKey(cur.Fields))
 	if cur.Key() != cur.Declared.Key {
 		keys = append(keys, "address "+cur.Key())
 	}
@@ -89,10 +89,10 @@ func (m *matcher) recognize(u *spec.User) *state.User {
 		m.recognizable = map[string]*state.User{}
 		for _, id := range slices.Sorted(maps.Keys(m.Index.ByID)) {
 			user := m.Index.ByID[id]
-			if user.Applied == nil || user.Deleted() {
+			if user.LastApplied == nil || user.Deleted() {
 				continue
 			}
-			for _, id := range identifiers(user.Fields, user.Applied) {
+			for _, id := range identifiers(user.Fields, user.LastApplied) {
 				m.recognizable[id] = user
 			}
 			addName(m.recognizable, user.Fields, user)
@@ -126,7 +126,7 @@ func sameIdentity(u *spec.User, cur *state.User) bool {
 	if differentEmployee(u, cur) {
 		return false
 	}
-	have := identifiers(cur.Fields, cur.Applied)
+	have := identifiers(cur.Fields, cur.LastApplied)
 	return cur.Declared.File != "" && placeOf(cur.Declared) == placeOfSpec(u) ||
 		slices.ContainsFunc(identifiers(u.Fields), func(id string) bool { return slices.Contains(have, id) })
 }
@@ -159,7 +159,7 @@ func identifiers(all ...spec.Fields) []string {
 // differentEmployee reports whether a spec and an account have different employee ids; false if one has none.
 func differentEmployee(u *spec.User, cur *state.User) bool {
 	want := employeeID(u.Fields)
-	have := cmp.Or(employeeID(cur.Fields), employeeID(cur.Applied))
+	have := cmp.Or(employeeID(cur.Fields), employeeID(cur.LastApplied))
 	return want != "" && have != "" && want != have
 }
 

@@ -32,7 +32,7 @@ type checker struct {
 // Check returns the invalid references of declared users, and warnings.
 func Check(users []*spec.User, in Input) (wrong []identity.Problem, notes []string) {
 	c := checker{Input: in}
-	fields := slices.DeleteFunc(spec.All(), func(info spec.Info) bool { return !info.User })
+	fields := slices.DeleteFunc(spec.AllFields(), func(info spec.FieldInfo) bool { return !info.RefersToUser })
 	leaving := map[string]int{}    // number of references to users that will be inactive, by key
 	missing := map[string]string{} // results of whyMissing, as many may refer to one
 	for _, u := range users {

@@ -135,7 +135,7 @@ func (d *Daemon) loop(ctx context.Context, hup <-chan os.Signal) error {
 		d.passes.ended(res, err)
 		var next time.Time
 		backoff, next = d.nextPass(res, err, backoff)
-		if err := d.idle(ctx, next, hup); err != nil {
+		if err := d.waitForWork(ctx, next, hup); err != nil {
 			return err
 		}
 	}
@@ -204,9 +204,9 @@ func (d *Daemon) pass(ctx context.Context, hup <-chan os.Signal) (*usersync.Resu
 	return res, err
 }
 
-// idle waits for the next reason to make a pass, handles the requests that need none, and shows meanwhile that the loop is
+// waitForWork waits for the next reason to make a pass, handles the requests that need none, and shows meanwhile that the loop is
 // alive.
-func (d *Daemon) idle(ctx context.Context, next time.Time, hup <-chan os.Signal) error {
+func (d *Daemon) waitForWork(ctx context.Context, next time.Time, hup <-chan os.Signal) error {
 	if d.next.Store(0); !next.IsZero() {
 		d.next.Store(next.Unix())
 	}

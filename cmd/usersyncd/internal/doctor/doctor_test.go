@@ -163,10 +163,10 @@ func TestReadsTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = store.Commit(state.Commit{
-		Refresh:  &state.Refresh{At: time.Now().Add(-3 * time.Hour), Listed: 1},
-		Users:    []*state.User{{Observed: state.Observed{ID: "u1", Fields: spec.Fields{spec.Email: `"a@example.com"`}}}},
-		Intents:  []state.Intent{{Key: "b@example.com", Started: time.Now()}},
-		Failures: []state.Failure{{Key: "c@example.com", Next: time.Now().Add(time.Hour), Message: "no"}},
+		Refresh:       &state.Refresh{At: time.Now().Add(-3 * time.Hour), Listed: 1},
+		Users:         []*state.User{{Observed: state.Observed{ID: "u1", Fields: spec.Fields{spec.Email: `"a@example.com"`}}}},
+		CreateIntents: []state.Intent{{Key: "b@example.com", Started: time.Now()}},
+		Failures:      []state.Failure{{Key: "c@example.com", Next: time.Now().Add(time.Hour), Message: "no"}},
 	})
 	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)

@@ -31,14 +31,14 @@ func (e *examination) usage() genesys.Usage {
 	}
 	if e.snapshot != nil {
 		for _, u := range e.snapshot.Users {
-			for f := range u.Applied {
+			for f := range u.LastApplied {
 				used[f] = true
 			}
 		}
 	}
 	unmanaged, _ := e.Unmanaged() // checked before
 	u := genesys.Usage{Create: e.Create, Delete: e.OnRemoval == string(plan.Delete), Admins: e.MinAdmins > 0}
-	for _, info := range spec.All() {
+	for _, info := range spec.AllFields() {
 		// An unmanaged field is set for new users alone.
 		if used[info.Field] && (e.Create || !slices.Contains(unmanaged, info.Field)) {
 			u.Fields = append(u.Fields, info.Field)

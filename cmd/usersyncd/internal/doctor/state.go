@@ -99,7 +99,7 @@ func (e *examination) stored(path string, info fs.FileInfo, meta state.Meta, now
 	}
 	managed := 0
 	for _, u := range e.snapshot.Users {
-		if u.Applied != nil {
+		if u.LastApplied != nil {
 			managed++
 		}
 	}
@@ -111,10 +111,10 @@ func (e *examination) stored(path string, info fs.FileInfo, meta state.Meta, now
 		found = append(found, warning("usersyncd --once "+text.ShellWord(e.Dir)+" tries them now, and prints the errors", "the API refused %s, such as %s; next attempt at %s",
 			text.Plural(len(keys), "user"), spec.Text(keys[0]).Display(), meta.NextTry.Local().Format("15:04 on 2 Jan")).named("quarantine")...)
 	}
-	if n := meta.Intents; n > 0 {
+	if n := meta.CreateIntents; n > 0 {
 		found = append(found, ok("%s with an unknown outcome; the next pass looks for the users before it creates any", text.Plural(n, "creation")).named("creations")...)
 	}
-	if n := meta.Writes; n > 0 {
+	if n := meta.WriteIntents; n > 0 {
 		found = append(found, ok("%s that a call without a recorded response may have changed; the next pass reads them first", text.Plural(n, "field")).named("interrupted calls")...)
 	}
 	return found
