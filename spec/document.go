@@ -169,18 +169,17 @@ const (
 	maxPreviousEmails  = 10
 )
 
-// The kinds of the keys that are not fields.
-var idKind, previousEmailKind = genesysID(), previousEmails()
+// The kinds of the keys that are not fields. An id is in lower case.
+var (
+	idKind = schema.As(schema.Matching("id", uuid.String(), IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
+
+	previousEmailKind = previousEmails()
+)
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // IsGenesysID reports whether a text is an id as Genesys Cloud gives them: a UUID.
 func IsGenesysID(s string) bool { return uuid.MatchString(s) }
-
-// genesysID is a UUID, in lower case.
-func genesysID() schema.Type[string] {
-	return schema.As(schema.Matching("id", uuid.String(), IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
-}
 
 // previousEmails is an address, or a list of addresses. Those that are valid are returned even with a problem.
 func previousEmails() schema.Type[[]former] {

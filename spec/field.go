@@ -133,17 +133,14 @@ func FieldNamed(name string) (Field, error) {
 
 // Lookup finds a field; ok is false if the format has none of that name.
 func Lookup(f Field) (info FieldInfo, ok bool) {
-	if i, ok := byName[f]; ok {
-		return table[i], true
-	}
-	return FieldInfo{}, false
+	info, ok = byName[f]
+	return info, ok
 }
 
-// byName finds a field in the table.
-var byName = func() map[Field]int {
-	all := make(map[Field]int, len(table))
-	for i, info := range table {
-		all[info.Field] = i
+var byName = func() map[Field]FieldInfo {
+	all := make(map[Field]FieldInfo, len(table))
+	for _, info := range table {
+		all[info.Field] = info
 	}
 	return all
 }()

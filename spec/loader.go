@@ -41,6 +41,15 @@ type parsedFile struct {
 // NewLoader makes a loader for the folder, which may be a symbolic link to one.
 func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewReader(isSpecPath)} }
 
+// ScanAndLoad is Scan, and Load of what it finds.
+func (l *Loader) ScanAndLoad(ctx context.Context) (*Tree, error) {
+	s, err := l.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.Load(ctx, s)
+}
+
 // Load parses the files whose content or inherited defaults changed since the last Load, and checks all files together.
 // What is wrong with the specs is in Tree.Problems. The error is ErrTreeChanged if a file is no longer as it was
 // scanned, or says why the tree could not be read.
@@ -57,7 +66,7 @@ func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
 }
 
 func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
-	root, err := l.open(s)
+	root, err := openRoot(s.root)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,11 +103,11 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 	return t, inherit, nil
 }
 
-// open opens the folder that was scanned.
-func (l *Loader) open(s *Scan) (*os.Root, error) {
-	root, err := os.OpenRoot(s.root)
+// openRoot opens a folder that was there a moment ago.
+func openRoot(dir string) (*os.Root, error) {
+	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s vanished: %w", s.root, ErrTreeChanged)
+		return nil, fmt.Errorf("%s vanished: %w", dir, ErrTreeChanged)
 	}
 	return root, err
 }
@@ -172,15 +181,15 @@ func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.files, err = own.mentioning(ctx, s, key); err != nil {
+	if s.files, err = s.mentioning(ctx, key); err != nil {
 		return nil, err
 	}
 	return own.Load(ctx, s)
 }
 
 // mentioning returns the files that contain a text, in any case, and those of defaults.
-func (l *Loader) mentioning(ctx context.Context, s *Scan, text string) ([]file, error) {
-	root, err := l.open(s)
+func (s *Scan) mentioning(ctx context.Context, text string) ([]file, error) {
+	root, err := openRoot(s.root)
 	if err != nil {
 		return nil, err
 	}

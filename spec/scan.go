@@ -79,10 +79,8 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s vanished: %w", dir, ErrTreeChanged)
-	} else if err != nil {
+	root, err := openRoot(dir)
+	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()

@@ -51,12 +51,8 @@ func IsDirty(revision string) bool { return strings.HasSuffix(revision, dirty) }
 
 // ShortRevision is a revision with a short commit id.
 func ShortRevision(revision string) string {
-	commit, is := CutDirty(revision)
-	commit = commit[:min(len(commit), 12)]
-	if is {
-		return commit + dirty
-	}
-	return commit
+	commit, _ := CutDirty(revision)
+	return commit[:min(len(commit), 12)] + revision[len(commit):]
 }
 
 // User is one declared user, defaults applied.

@@ -48,16 +48,10 @@ func (f Fields) Hash() string {
 func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }
 
 // Text returns the text of a value made by Text; "" for other values.
-func (v Value) Text() string {
-	s, err := Decode[string](v)
-	if err != nil {
-		return ""
-	}
-	return s
-}
+func (v Value) Text() string { return decoded[string](v) }
 
 // Decode reads a value back into the type that its constructor takes: string for Text, bool for Bool,
-// []string for Strings, map[string]float64 for Proficiencies, []Phone for PhoneList, and so on.
+// []string for Strings, map[string]float64 for Proficiencies, []Phone for PhoneList, and so on. With an error it is zero.
 func Decode[T any](v Value) (T, error) {
 	var out, zero T
 	if v == "" {
@@ -150,11 +144,7 @@ func (v Value) Display() string {
 
 // decoded is Decode where a value of another shape holds nothing.
 func decoded[T any](v Value) T {
-	out, err := Decode[T](v)
-	if err != nil {
-		var zero T
-		return zero
-	}
+	out, _ := Decode[T](v)
 	return out
 }
 

@@ -38,11 +38,6 @@ type rule struct {
 // An assignment sets one attribute: "true", "false", "" (unspecified) or a value.
 type assignment struct{ name, value string }
 
-// unreadable stands for rules that cannot be read: they may apply to every file.
-func unreadable() []rule {
-	return []rule{{"**", []assignment{{"filter", "unknown"}}}}
-}
-
 func newAttributes(r repo, c config) *attributes {
 	convert, known := c.truth("core.autocrlf")
 	a := &attributes{workTree: r.workTree, autocrlf: convert || !known, folders: map[string][]rule{}, // "input" is not a boolean
@@ -120,7 +115,7 @@ func (a *attributes) read(name string, macros bool) []rule {
 		return nil
 	}
 	if err != nil {
-		return unreadable()
+		return []rule{{"**", []assignment{{"filter", "unknown"}}}} // they may apply to every file
 	}
 	var rules []rule
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -154,6 +155,5 @@ func (c *Checkout) gone(name string) bool {
 
 // IsPointer reports whether a file is a Git LFS pointer: it stands for a file that is stored elsewhere.
 func IsPointer(content []byte) bool {
-	const begins = "version https://git-lfs.github.com/spec/"
-	return len(content) >= len(begins) && string(content[:len(begins)]) == begins
+	return bytes.HasPrefix(content, []byte("version https://git-lfs.github.com/spec/"))
 }

@@ -4,6 +4,7 @@ package text
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -34,17 +35,13 @@ func Cut(s string, most int) string {
 
 // Key returns the key of a map: a simple word as it is, anything else in quotes.
 func Key(s string) string {
-	for i, r := range s {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_'
-		if !letter && (i == 0 || r != '-' && (r < '0' || r > '9')) {
-			return strconv.Quote(s)
-		}
+	if simpleKey.MatchString(s) {
+		return s
 	}
-	if s == "" {
-		return `""`
-	}
-	return s
+	return strconv.Quote(s)
 }
+
+var simpleKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 // OneLine returns s with every run of white space, line breaks included, as one space.
 func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -58,6 +55,14 @@ func Count(n int, one, several string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + several
+}
+
+// Enclose puts s between two texts; "" if s is empty.
+func Enclose(before, s, after string) string {
+	if s == "" {
+		return ""
+	}
+	return before + s + after
 }
 
 // Number is how many are what.
@@ -113,11 +118,10 @@ func ShortDuration(d time.Duration) string {
 
 // ShellWord is s as one word of a POSIX shell.
 func ShellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+	if plainWord.MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._+,:@%=-]+$`)
