@@ -100,7 +100,6 @@ func (p process) open(c *config.Config, readOnly bool, hint string) (*app, error
 	return a, err
 }
 
-// newLogger makes the logger that the settings ask for, and its level.
 func newLogger(c *config.Config, s *progress.Screen) (*slog.Logger, *slog.LevelVar, error) {
 	log, level, text, err := logging.New(s, s.W, c.LogFormat, logging.Color(s.W, c.Getenv))
 	if err == nil {
@@ -145,7 +144,6 @@ func (a *app) close(err error) error {
 	return errors.Join(err, a.Store.Close())
 }
 
-// calls counts the requests so far.
 func (a *app) calls() usersync.Calls {
 	n := a.genesys.Stats()
 	return usersync.Calls{Total: int(n.Reads + n.Writes), Reads: int(n.Reads), Writes: int(n.Writes),

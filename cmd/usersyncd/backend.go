@@ -28,7 +28,6 @@ type backend interface {
 	Close()
 }
 
-// openBackend finds the daemon, or opens the state file for reading.
 func openBackend(ctx context.Context, c *config.Config) (backend, error) {
 	client, err := dial(ctx, c)
 	if err == nil {
@@ -89,7 +88,6 @@ type stateFile struct {
 	empty error // why there is nothing in it; nil if there is
 }
 
-// Status implements backend.
 func (s stateFile) Status(context.Context) (control.Status, error) {
 	st := control.New(usersync.Status{Applied: s.meta.AppliedTree, Paused: s.meta.Pause, Refresh: s.meta.Refresh.At.UTC()})
 	st.Version, st.Now, st.Quarantined = version(), time.Now().UTC(), s.meta.Failures
@@ -115,13 +113,11 @@ func (s stateFile) Explain(ctx context.Context, email string) (*usersync.Explana
 	return usersync.Explain(ctx, spec.NewLoader(s.c.Dir), s.store, policy, email)
 }
 
-// History implements backend.
 func (s stateFile) History(_ context.Context, q state.Query) ([]state.Event, error) {
 	events, err := s.store.History(q)
 	return events, cmp.Or(s.empty, err)
 }
 
-// Close implements backend.
 func (s stateFile) Close() { _ = s.store.Close() } // it was only read
 
 // change has the daemon change something or, when none runs, writes to the state file what the next pass will find there.
@@ -171,7 +167,6 @@ func (p process) noteWait() (stop func()) {
 	return func() { t.Stop() }
 }
 
-// whoami is the name of the user who runs the program.
 func whoami() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username

@@ -120,12 +120,7 @@ func (d *demo) checkout(ctx context.Context) ([]string, error) {
 	if err := os.CopyFS(d.specs, examples.Org()); err != nil {
 		return nil, err
 	}
-	loader := spec.NewLoader(d.specs)
-	scan, err := loader.Scan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tree, err := loader.Load(ctx, scan)
+	tree, err := spec.NewLoader(d.specs).ScanAndLoad(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ import (
 	usersync "usersyncd/sync"
 )
 
-// exported is the result of export, as JSON.
 type exported struct {
 	Schema    string         `json:"schema"` // usersyncd.export/v1
 	Users     int            `json:"users"`
@@ -114,7 +113,7 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	}
 	report, err := rewrite.Write(ctx, c.Dir, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
-		printProblems(p.stderr, &usersync.ProblemsError{Problems: e.Problems})
+		printProblems(p.stderr, e.Problems)
 		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir)}
 	}
 	if err != nil {

@@ -72,12 +72,8 @@ running daemon or, when none runs, that file.`,
 	return cmd
 }
 
-// printEvent prints a write: a line for the user, and one for each field.
 func printEvent(w io.Writer, e state.Event) {
-	rolledBack := ""
-	if e.RollbackOf != "" {
-		rolledBack = ", rollback of " + spec.ShortRevision(e.RollbackOf)
-	}
+	rolledBack := text.Enclose(", rollback of ", spec.ShortRevision(e.RollbackOf), "")
 	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(rolledBack))
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: no response")
@@ -109,7 +105,7 @@ type shownEvent struct {
 
 type shownField struct {
 	Field  spec.Field      `json:"field"`
-	Before json.RawMessage `json:"before"`
+	Before json.RawMessage `json:"before"` // null if it is unknown, as After
 	After  json.RawMessage `json:"after"`
 }
 
@@ -118,19 +114,11 @@ func shownEvents(events []state.Event) []shownEvent {
 	for _, e := range events {
 		shown := shownEvent{Event: e, Fields: []shownField{}}
 		for _, f := range e.Fields {
-			shown.Fields = append(shown.Fields, shownField{f.Field, rawJSON(f.Before), rawJSON(f.After)})
+			shown.Fields = append(shown.Fields, shownField{f.Field, json.RawMessage(cmp.Or(f.Before, "null")), json.RawMessage(cmp.Or(f.After, "null"))})
 		}
 		out = append(out, shown)
 	}
 	return out
-}
-
-// rawJSON is a value as JSON; null if it is unknown.
-func rawJSON(v spec.Value) json.RawMessage {
-	if v == "" {
-		return json.RawMessage("null")
-	}
-	return json.RawMessage(v)
 }
 
 // parseSince reads a time: how long ago (90m, 2d), a day, or a time with its zone.

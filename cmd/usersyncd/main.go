@@ -26,7 +26,6 @@ func main() {
 	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv}))
 }
 
-// process is the program's environment.
 type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/spec/text"
 	"usersyncd/sync/control/notify"
 )
 
@@ -23,15 +24,8 @@ The URL of the webhook is a secret. It is read from the file of
 --notify-url-file, from systemd's credential notify_url, or from the variable
 USERSYNCD_NOTIFY_URL.`,
 		Example: `  usersyncd notify test`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("notify needs a command: usersyncd notify test sends a test message")
-			}
-			return knownCommand(cmd, args)
-		},
-		RunE:                       func(*cobra.Command, []string) error { return nil }, // Args has refused
-		SuggestionsMinimumDistance: 2,
 	}
+	requireSubcommand(parent, "notify needs a command: usersyncd notify test sends a test message")
 	test := &cobra.Command{
 		Use:   "test",
 		Short: "Send a test message to the webhook",
@@ -52,7 +46,6 @@ give its file with --notify-url-file.`,
 	return parent
 }
 
-// testWebhook sends a test message, and shows how the webhook answered.
 func testWebhook(ctx context.Context, c *config.Config, p process) error {
 	o, err := c.Notifications(version())
 	if err != nil {
@@ -71,11 +64,7 @@ func testWebhook(ctx context.Context, c *config.Config, p process) error {
 		if failed != nil {
 			return
 		}
-		code := ""
-		if r.Code != "" {
-			code = " (" + r.Code + ")"
-		}
-		fmt.Fprintf(w, "answered %d%s after %.1f s\n", r.Status, code, r.Seconds)
+		fmt.Fprintf(w, "answered %d%s after %.1f s\n", r.Status, text.Enclose(" (", r.Code, ")"), r.Seconds)
 		if r.Format == notify.Teams {
 			fmt.Fprintln(w, "If nothing appears in Teams, check the runs of the workflow: it answers before it posts.")
 		}

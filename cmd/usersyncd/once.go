@@ -90,7 +90,7 @@ func refused(p process, res *usersync.Result, err error) error {
 		}
 		return &exitError{exitFailed, fmt.Errorf("%w\n%s", err, left)}
 	case errors.As(err, &problems):
-		printProblems(p.stderr, problems)
+		printProblems(p.stderr, problems.Problems)
 		return &exitError{code: exitInvalid}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; what was sent is recorded, and the next run does the rest")

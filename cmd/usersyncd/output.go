@@ -29,7 +29,6 @@ func (p process) show(format string, v any, text func(w io.Writer)) error {
 	return err
 }
 
-// printResult writes what a pass did.
 func printResult(w io.Writer, res *usersync.Result) {
 	unmanaged := 0
 	for _, c := range res.Changes {
@@ -71,7 +70,6 @@ func printPlan(w io.Writer, res *usersync.Result) {
 	fmt.Fprintln(w)
 }
 
-// printEach writes a line for each.
 func printEach[T any](w io.Writer, list []T) {
 	for _, v := range list {
 		fmt.Fprintln(w, v)
@@ -95,13 +93,13 @@ func printNotes(w io.Writer, res *usersync.Result) {
 }
 
 // printProblems writes a line for each problem, and how many there are.
-func printProblems(w io.Writer, e *usersync.ProblemsError) {
+func printProblems(w io.Writer, problems []spec.Problem) {
 	files := map[string]bool{}
-	for _, p := range e.Problems {
+	for _, p := range problems {
 		files[p.File] = true
 		fmt.Fprintln(w, p)
 	}
-	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(e.Problems), "error"), text.Plural(len(files), "file"))
+	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(problems), "error"), text.Plural(len(files), "file"))
 }
 
 // counts counts changes by what is to be done with them.

@@ -92,7 +92,6 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	return root, c
 }
 
-// directories has the shell complete a directory.
 func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
@@ -111,7 +110,6 @@ func noArgs(cmd *cobra.Command, args []string) error { return atMost(0, "none")(
 
 func oneDir(cmd *cobra.Command, args []string) error { return atMost(1, "one directory")(cmd, args) }
 
-// atMost is for the commands that take at most n arguments.
 func atMost(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {

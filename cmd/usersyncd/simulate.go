@@ -16,10 +16,10 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/rewrite"
+	"usersyncd/sync/control"
 	"usersyncd/sync/genesys/sim"
 )
 
-// simulation has the flags of simulate.
 type simulation struct {
 	sim.Options
 	listen      string
@@ -144,15 +144,10 @@ func serve(ctx context.Context, h http.Handler, address string) (base string, st
 		return "", nil, errors.Join(usage("--listen: %s is no loopback address, such as 127.0.0.1:8790", address), l.Close())
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx)) // until stop is called
 	gone := make(chan error, 1)
-	go func() { gone <- server.Serve(l) }()
-	return "http://" + l.Addr().String(), func() error {
-		err := server.Close()
-		if served := <-gone; !errors.Is(served, http.ErrServerClosed) {
-			err = errors.Join(err, served)
-		}
-		return err
-	}, nil
+	go func() { gone <- control.Serve(serving, server, l, 0) }()
+	return "http://" + l.Addr().String(), func() error { cancel(); return <-gone }, nil
 }
 
 // writeSpecs writes a spec for each user, in folders by department. Existing specs are changed.

@@ -133,14 +133,7 @@ func appliedText(s control.Status) string {
 }
 
 func pausedText(p *state.Pause, now time.Time) string {
-	by := ""
-	if p.By != "" {
-		by = "by " + text.Escape(p.By) + " "
-	}
-	reason := ""
-	if p.Reason != "" {
-		reason = ": " + text.Escape(p.Reason)
-	}
+	by, reason := text.Enclose("by ", text.Escape(p.By), " "), text.Enclose(": ", text.Escape(p.Reason), "")
 	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume)"
 }
 

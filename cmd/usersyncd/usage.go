@@ -19,19 +19,24 @@ func rejectUnknownArgs(root *cobra.Command) {
 			cmd.Example = "  usersyncd help plan"
 		case "completion":
 			cmd.Example = "  source <(usersyncd completion bash)"
-			cmd.SuggestionsMinimumDistance = root.SuggestionsMinimumDistance
-			cmd.Args = func(cmd *cobra.Command, args []string) error {
-				if len(args) == 0 {
-					return usage("no shell: give bash, zsh, fish or powershell")
-				}
-				return knownCommand(cmd, args)
-			}
-			cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args has refused
+			requireSubcommand(cmd, "no shell: give bash, zsh, fish or powershell")
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs
 			}
 		}
 	}
+}
+
+// requireSubcommand makes a command refuse everything but a command below it.
+func requireSubcommand(cmd *cobra.Command, missing string) {
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage("%s", missing)
+		}
+		return knownCommand(cmd, args)
+	}
+	cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args has refused
 }
 
 // knownCommand refuses a path that names no command below cmd.

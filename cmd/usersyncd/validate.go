@@ -9,7 +9,6 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
-	usersync "usersyncd/sync"
 )
 
 func newValidate(c *config.Config, p process) *cobra.Command {
@@ -29,12 +28,7 @@ checked by plan.`,
 			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			loader := spec.NewLoader(c.Dir)
-			scan, err := loader.Scan(cmd.Context())
-			if err != nil {
-				return err
-			}
-			tree, err := loader.Load(cmd.Context(), scan)
+			tree, err := spec.NewLoader(c.Dir).ScanAndLoad(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -45,7 +39,8 @@ checked by plan.`,
 				}
 			})
 			if err == nil && !out.Valid {
-				return refused(p, nil, &usersync.ProblemsError{Problems: tree.Problems})
+				printProblems(p.stderr, tree.Problems)
+				return &exitError{code: exitInvalid}
 			}
 			return err
 		}),
@@ -54,7 +49,6 @@ checked by plan.`,
 	return cmd
 }
 
-// validated is the result of validate, as JSON.
 type validated struct {
 	Schema   string         `json:"schema"`
 	Valid    bool           `json:"valid"`

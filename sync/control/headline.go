@@ -52,14 +52,8 @@ func (s *Status) Lines() []Line {
 		add(levelBad, "error", "Nothing was applied %s: %s", s.sinceSuccess(), s.Error)
 	}
 	if p := s.Paused; p != nil {
-		by, reason := "", ""
-		if p.By != "" {
-			by = " by " + p.By
-		}
-		if p.Reason != "" {
-			reason = " (" + p.Reason + ")"
-		}
-		add(levelWarn, "paused", "Paused%s %s ago%s: passes plan, and change nothing until usersyncd resume", by, text.Duration(s.Now.Sub(p.At)), reason)
+		add(levelWarn, "paused", "Paused%s %s ago%s: passes plan, and change nothing until usersyncd resume",
+			text.Enclose(" by ", p.By, ""), text.Duration(s.Now.Sub(p.At)), text.Enclose(" (", p.Reason, ")"))
 	}
 	if s.Held > 0 {
 		switch {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -52,10 +53,10 @@ type Watcher struct {
 // New makes a watcher for the tree at dir, which may be a symbolic link and need not exist yet. It watches nothing
 // before [Watcher.Run].
 func New(dir string, o Options) *Watcher {
-	o.Quiet = orDefault(o.Quiet, 500*time.Millisecond)
-	o.MaxDelay = orDefault(o.MaxDelay, 5*time.Second)
-	o.Resync = orDefault(o.Resync, time.Minute)
-	o.Poll = min(orDefault(o.Poll, 15*time.Second), o.Resync)
+	o.Quiet = cmp.Or(max(o.Quiet, 0), 500*time.Millisecond)
+	o.MaxDelay = cmp.Or(max(o.MaxDelay, 0), 5*time.Second)
+	o.Resync = cmp.Or(max(o.Resync, 0), time.Minute)
+	o.Poll = min(cmp.Or(max(o.Poll, 0), 15*time.Second), o.Resync)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -65,19 +66,12 @@ func New(dir string, o Options) *Watcher {
 	return w
 }
 
-func orDefault(d, standard time.Duration) time.Duration {
-	if d <= 0 {
-		return standard
-	}
-	return d
-}
-
 // Changes delivers the hints. It is never closed.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
 
 // SetResync changes Options.Resync. It is safe for concurrent use.
 func (w *Watcher) SetResync(d time.Duration) {
-	w.resync.Store(int64(orDefault(d, time.Minute)))
+	w.resync.Store(int64(cmp.Or(max(d, 0), time.Minute)))
 	select {
 	case w.retimed <- struct{}{}:
 	default:
@@ -179,7 +173,6 @@ type burst struct {
 	first, last time.Time // events of the burst; zero if there are none
 }
 
-// hit adds an event.
 func (b *burst) hit(now time.Time) {
 	if b.first.IsZero() {
 		b.first = now
@@ -199,7 +192,6 @@ func (b *burst) due() (end time.Time, ok bool) {
 	return end, true
 }
 
-// reset ends the burst.
 func (b *burst) reset() { b.first, b.last = time.Time{}, time.Time{} }
 
 // notifier is the part of fsnotify that is used.

@@ -147,7 +147,7 @@ func gate(s control.Status) string {
 // Handlers returns the handlers of /livez, /readyz and /metrics, by path.
 //
 // /livez and /readyz respond 200, or 503 with one reason per line; with ?verbose /readyz lists every check, as Kubernetes
-// does. /livez fails if the process must be restarted: not because the API is down, or rejects something, as a restart
+// does; whoever mounts them sets the headers that forbid caching. /livez fails if the process must be restarted: not because the API is down, or rejects something, as a restart
 // does not help then.
 func Handlers(src control.Source, limits func() Limits) map[string]http.Handler {
 	probe := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -156,10 +156,7 @@ func Handlers(src control.Source, limits func() Limits) map[string]http.Handler 
 			all, verbose = all[:1], false
 		}
 		ok, body := report(all, verbose)
-		h := w.Header()
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if !ok {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}

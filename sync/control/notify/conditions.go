@@ -143,7 +143,7 @@ func paused(st *control.Status) condition {
 	}}
 	if p := st.Paused; p != nil && st.Now.Sub(p.At) >= longPause {
 		c.Title = "paused for " + text.Duration(st.Now.Sub(p.At))
-		c.alerts = []alert{{key: "paused", summary: join(sentence("Paused by ", p.By, "."), sentence("Reason: ", p.Reason, ""))}}
+		c.alerts = []alert{{key: "paused", summary: join(text.Enclose("Paused by ", p.By, "."), text.Enclose("Reason: ", p.Reason, ""))}}
 	}
 	return c
 }
@@ -151,11 +151,3 @@ func paused(st *control.Status) condition {
 const othersContinue = "Other users are not affected."
 
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
-
-// sentence is "" if there is nothing to put into it.
-func sentence(before, s, after string) string {
-	if s == "" {
-		return ""
-	}
-	return before + s + after
-}

@@ -20,9 +20,6 @@ const (
 	Teams   Format = "teams"   // a Workflows webhook ("When a Teams webhook request is received")
 )
 
-// Formats returns all of them.
-func Formats() []Format { return []Format{Generic, Slack, Teams} }
-
 // Target is where messages go. Its URL is a secret, since whoever has it can post: however a Target is
 // printed, logged or marshalled, only the host shows.
 type Target struct{ u *url.URL }

@@ -156,14 +156,6 @@ type pageEvent struct {
 	Fields []pageField `json:"fields"`
 }
 
-func newPageEvent(e state.Event) pageEvent {
-	p := pageEvent{Event: e, Fields: []pageField{}}
-	for _, f := range e.Fields {
-		p.Fields = append(p.Fields, newPageField(f.Field, f.Before, f.After, ""))
-	}
-	return p
-}
-
 // serveStatus answers with the status, as usersyncd.status/v1.
 func (l *Listener) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	l.reply(w, l.source.Status(), json.Marshal)
@@ -219,8 +211,12 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 		Most   int         `json:"most"` // that can be requested
 		Events []pageEvent `json:"events"`
 	}{More: len(events) > limit, Limit: limit, Most: mostEvents, Events: []pageEvent{}}
-	for i := range first(events, limit) {
-		out.Events = append(out.Events, newPageEvent(events[i]))
+	for _, e := range first(events, limit) {
+		shown := pageEvent{Event: e, Fields: []pageField{}}
+		for _, f := range e.Fields {
+			shown.Fields = append(shown.Fields, newPageField(f.Field, f.Before, f.After, ""))
+		}
+		out.Events = append(out.Events, shown)
 	}
 	l.reply(w, out, marshal)
 }

@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"usersyncd/spec"
 	"usersyncd/spec/strictyaml"
 	"usersyncd/sync/plan"
 )
@@ -146,10 +148,16 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if !c.Given("create") && c.emailUnmanaged() {
+	unmanaged, _ := c.Unmanaged() // Policy returns the error
+	if !c.Given("create") && slices.Contains(unmanaged, spec.Email) {
 		c.Create = false // a user who is not found under the declared address may exist under another one
 	}
-	return c.check(cmd)
+	for _, s := range c.table {
+		if f := c.flags.Lookup(s.name); f != nil && s.valid != nil && !s.valid() {
+			return c.invalid(f, f.Value.String())
+		}
+	}
+	return nil
 }
 
 // find returns the value of a setting, and where it stands, under its name or a former one; no source if it is not set.
@@ -171,16 +179,6 @@ func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, s
 		}
 	}
 	return "", ""
-}
-
-// check returns an *Error for the first setting of the command with a value that is not allowed.
-func (c *Config) check(cmd *cobra.Command) error {
-	for _, s := range c.table {
-		if f := cmd.Flags().Lookup(s.name); f != nil && s.valid != nil && !s.valid() {
-			return c.invalid(f, f.Value.String())
-		}
-	}
-	return nil
 }
 
 func (c *Config) invalid(f *pflag.Flag, value string) error {
@@ -219,7 +217,6 @@ func (c *Config) Getenv(name string) (value, source string) {
 	return "", ""
 }
 
-// envName is the variable that sets a flag.
 func envName(flag string) string {
 	return "USERSYNCD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

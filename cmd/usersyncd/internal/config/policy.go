@@ -59,11 +59,6 @@ func (c *Config) Unmanaged() ([]spec.Field, error) {
 	return fields, err
 }
 
-func (c *Config) emailUnmanaged() bool {
-	unmanaged, _ := c.Unmanaged() // Policy returns the error
-	return slices.Contains(unmanaged, spec.Email)
-}
-
 // Fields are the fields whose names a setting has.
 func (c *Config) Fields(setting string, names []string) ([]spec.Field, error) {
 	var fields []spec.Field

@@ -125,7 +125,7 @@ func (c *Config) settings() []setting {
 			help: "how long the API's search may not find a new user; a create call without a response is not repeated before then"},
 
 		{name: "notify-url-file", group: Webhook, value: value(&c.NotifyURLFile, ""), help: "`FILE` with the URL of a webhook for notifications, readable only by its owner"},
-		{name: "notify-format", group: Webhook, value: choice(&c.NotifyFormat, "auto", notifyFormats()...), help: "notification format (auto: depends on the host of the webhook)"},
+		{name: "notify-format", group: Webhook, value: choice(&c.NotifyFormat, "auto", "auto", string(notify.Generic), string(notify.Slack), string(notify.Teams)), help: "notification format (auto: depends on the host of the webhook)"},
 		{name: "notify-name", group: Webhook, value: value(&c.NotifyName, ""), help: "`NAME` of this installation in notifications"},
 
 		{name: "notify-repeat", group: Daemon, value: value(&c.NotifyRepeat, 24*time.Hour), rule: notNegative(&c.NotifyRepeat), help: "how often a notification is repeated while its cause lasts; 0: never"},
@@ -148,14 +148,6 @@ func (s setting) declare(f *pflag.FlagSet) {
 	if s.want != "" {
 		_ = f.SetAnnotation(s.name, wantAnnotation, []string{s.want})
 	}
-}
-
-func notifyFormats() []string {
-	all := []string{"auto"}
-	for _, f := range notify.Formats() {
-		all = append(all, string(f))
-	}
-	return all
 }
 
 // Reloadable are the names of the settings that a running daemon takes over.

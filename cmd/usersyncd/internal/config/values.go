@@ -16,7 +16,6 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// A declaration declares a flag with its default.
 type declaration func(f *pflag.FlagSet, name, help string)
 
 // value declares a flag that sets *p, a string, bool, int, float64, time.Duration, []string or *plan.Limit.
@@ -103,7 +102,6 @@ var errInvalid = errors.New("invalid")
 
 func (p *parsed[T]) String() string { return p.format(*p.value) }
 
-// Set implements pflag.Value.
 func (p *parsed[T]) Set(text string) error {
 	v, err := p.parse(text)
 	if err == nil {
@@ -112,7 +110,6 @@ func (p *parsed[T]) Set(text string) error {
 	return err
 }
 
-// Type implements pflag.Value.
 func (p *parsed[T]) Type() string { return p.kind }
 
 func (p *parsed[T]) wanted() string { return p.want }

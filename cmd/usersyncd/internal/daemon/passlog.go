@@ -42,7 +42,6 @@ func (p *passLog) interrupted(res *usersync.Result, err error) {
 		"applied", res.Applied, "failed", res.Failed, "pending", res.Pending)
 }
 
-// ended logs a pass that has ended.
 func (p *passLog) ended(res *usersync.Result, err error) {
 	p.failed(err)
 	if res == nil {

@@ -25,7 +25,6 @@ const (
 	outages    = "run doctor again later; outages: https://status.mypurecloud.com"
 )
 
-// login fetches an access token.
 func (e *examination) login(ctx context.Context) findings {
 	err := e.genesys.Login(ctx)
 	if err == nil {
@@ -52,7 +51,6 @@ func (e *examination) login(ctx context.Context) findings {
 	return e.unreachable(e.genesys.TokenURL(), cmp.Or(failed.Err, error(failed)))
 }
 
-// unreachable says why there was no response.
 func (e *examination) unreachable(base string, err error) findings {
 	curl, host, proxy := "curl -v "+text.ShellWord(base), "", ""
 	if u, err := url.Parse(base); err == nil { // it was checked before

@@ -27,10 +27,8 @@ func (e *examination) checkout(ctx context.Context) findings {
 	}
 	loader := spec.NewLoader(e.Dir)
 	loader.Branch = e.Branch
-	scan, err := loader.Scan(ctx)
-	if err == nil {
-		e.tree, err = loader.Load(ctx, scan)
-	}
+	var err error
+	e.tree, err = loader.ScanAndLoad(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return unchecked("%v", ctx.Err())

@@ -35,7 +35,6 @@ func newListener(d *aimd.Dispatcher) *listener {
 	return &listener{Dispatcher: d, sent: map[uint64]time.Time{}}
 }
 
-// Acquire implements api.Limiter.
 func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
 	ticket, token, err = l.Dispatcher.Acquire(ctx)
 	l.mu.Lock()
@@ -44,7 +43,6 @@ func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err e
 	return ticket, token, err
 }
 
-// Release implements api.Limiter.
 func (l *listener) Release(ticket uint64, status int, header map[string][]string) {
 	l.Dispatcher.Release(ticket, status, header)
 	if status == 0 {
@@ -76,7 +74,6 @@ func (e *examination) quota(context.Context) findings {
 	}
 }
 
-// clock compares the clocks.
 func (e *examination) clock(context.Context) findings {
 	if e.listener == nil || e.listener.fastest == nil {
 		return unchecked("cannot be checked without a response of the API that has a date")

@@ -156,7 +156,6 @@ func literal(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// size is a number of bytes for people.
 func size(n int64) string {
 	switch {
 	case n < 1<<10:

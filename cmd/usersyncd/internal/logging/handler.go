@@ -20,12 +20,10 @@ type handler struct {
 	fields []field // of WithAttrs
 }
 
-// Enabled implements slog.Handler.
 func (h *handler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.level.Level()
 }
 
-// Handle implements slog.Handler.
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	fields := slices.Clone(h.fields)
 	r.Attrs(func(a slog.Attr) bool {
@@ -41,7 +39,6 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	return h.j.send(priorityOf(r.Level), message.String(), fields)
 }
 
-// WithAttrs implements slog.Handler.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *h
 	with.fields = slices.Clone(h.fields)
@@ -51,7 +48,6 @@ func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup implements slog.Handler.
 func (h *handler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h

@@ -95,7 +95,6 @@ func (j *journal) write(data []byte) error {
 	return err
 }
 
-// encodeLine makes the datagram.
 func encodeLine(priority native.Priority, message string, fields []field) []byte {
 	b := appendField(nil, "MESSAGE", message)
 	b = appendField(b, "PRIORITY", strconv.Itoa(int(priority)))

@@ -76,7 +76,6 @@ func (f *changeFilter) pass(s aimd.Stats) bool {
 	return true
 }
 
-// limiterAttrs are the rate and what limits it.
 func limiterAttrs(s aimd.Stats) []any {
 	left, reset := "?", "?"
 	if s.Windowed {

@@ -54,7 +54,10 @@ func (s *Screen) Show(status func() usersync.Status, limiter *aimd.Dispatcher, l
 		if st.Phase == usersync.PhaseIdle {
 			return
 		}
-		done, all := steps(st)
+		done, all := st.Progress.Done(), st.Progress.Changed
+		if st.Phase == usersync.PhaseRead {
+			done, all = st.Read, st.Reading
+		}
 		switch line := Line(st, l, limiter.Estimate(l.Expected)); {
 		case terminal && st.Phase != usersync.PhaseApply && st.Phase != usersync.PhaseRead:
 			s.draw(line, 0, 0)
@@ -67,14 +70,6 @@ func (s *Screen) Show(status func() usersync.Status, limiter *aimd.Dispatcher, l
 		}
 	})
 	return func() { halt(); s.clear() }
-}
-
-// steps says how many of how many users have completed the phase.
-func steps(st usersync.Status) (done, all int) {
-	if st.Phase == usersync.PhaseRead {
-		return st.Read, st.Reading
-	}
-	return st.Progress.Done(), st.Progress.Changed
 }
 
 func (s *Screen) draw(line string, done, all int) {
