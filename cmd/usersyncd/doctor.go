@@ -13,7 +13,7 @@ import (
 )
 
 func newDoctor(c *config.Config, p process) *cobra.Command {
-	cmd := &cobra.Command{
+	return command(c, config.Full, &cobra.Command{
 		Use:   "doctor [flags] DIR",
 		Short: "Check everything a pass needs, and how to fix what is wrong",
 		Long: `doctor checks the checkout, the configuration, the state file, the credentials,
@@ -28,7 +28,7 @@ It exits with 1 if there is a problem. Warnings do not count.`,
   sudo CREDENTIALS_DIRECTORY=/etc/usersyncd/credentials usersyncd doctor \
     --config /etc/usersyncd/config.yaml --state /var/lib/usersyncd/usersyncd.db`,
 		Args: oneDir,
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(c.Only) > 0 || c.Select != "" {
 				return usage("--only and --select are for plan, --once and export: doctor checks everything that is in use")
 			}
@@ -51,8 +51,6 @@ It exits with 1 if there is a problem. Warnings do not count.`,
 				return &exitError{code: exitFatal}
 			}
 			return cmp.Or(err, cmd.Context().Err()) // the findings of an interrupted examination are incomplete
-		}),
-	}
-	c.Declare(cmd, config.Full)
-	return cmd
+		},
+	})
 }

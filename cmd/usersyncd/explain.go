@@ -15,7 +15,7 @@ import (
 )
 
 func newExplain(c *config.Config, p process) *cobra.Command {
-	cmd := &cobra.Command{
+	return command(c, config.Query|config.Plan|config.Guards|config.Read, &cobra.Command{
 		Use:   "explain [flags] EMAIL [DIR]",
 		Short: "Show everything known about one user, and what is pending",
 		Long: `explain shows where a user is declared and which _defaults.yaml files apply;
@@ -34,7 +34,7 @@ file and the specs in DIR.`,
 			}
 			return nil
 		},
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				c.Dir = args[1]
 			}
@@ -49,10 +49,8 @@ file and the specs in DIR.`,
 			}
 			out := explained{e, shownEvents(e.History)}
 			return p.show(c.Output, out, func(w io.Writer) { printExplanation(w, e, time.Now()) })
-		}),
-	}
-	c.Declare(cmd, config.Query|config.Plan|config.Guards|config.Read)
-	return cmd
+		},
+	})
 }
 
 // explained is an explanation as usersyncd.explain/v1.

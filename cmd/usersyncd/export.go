@@ -38,7 +38,7 @@ type leftOut struct {
 func newExport(c *config.Config, p process) *cobra.Command {
 	var by string
 	var fields []string
-	cmd := &cobra.Command{
+	cmd := command(c, config.Org|config.State|config.Select|config.Read|config.Rate|config.Common, &cobra.Command{
 		Use:   "export [flags] DIR",
 		Short: "Write the users of the organization as specs",
 		Long: `export reads the organization and writes a spec for each active or inactive user
@@ -58,7 +58,7 @@ prints a warning.`,
   usersyncd export --by department --fields title,manager,skills,queues ./users
   usersyncd export --select division=EMEA ./users/emea`,
 		Args: oneDir,
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := locate(cmd, args, c); err != nil {
 				return err
 			}
@@ -72,12 +72,11 @@ prints a warning.`,
 				return err
 			}
 			return a.close(a.export(cmd.Context(), chosen, spec.Field(by), c, p))
-		}),
-	}
+		},
+	})
 	f := cmd.Flags()
 	config.ChoiceVar(f, &by, "by", "division", []string{"division", "department"}, "new files go into folders by this field")
 	config.NamesVar(f, &fields, "fields", nil, "`FIELDS` to export besides email and name (default: all)")
-	c.Declare(cmd, config.Org|config.State|config.Select|config.Read|config.Rate|config.Common)
 	return cmd
 }
 

@@ -20,7 +20,7 @@ import (
 func newHistory(c *config.Config, p process) *cobra.Command {
 	var since, revision string
 	limit := 100
-	cmd := &cobra.Command{
+	cmd := command(c, config.Query, &cobra.Command{
 		Use:   "history [flags] [EMAIL]",
 		Short: "Show what was written: when, to whom, for which commit",
 		Long: `history shows the writes that Genesys has confirmed, the newest first: time,
@@ -32,7 +32,7 @@ running daemon or, when none runs, that file.`,
   usersyncd history ana.perez@example.com --output json
   usersyncd history --revision 3f0c1d2e --limit 10`,
 		Args: atMost(1, "one user"),
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])
@@ -63,12 +63,11 @@ running daemon or, when none runs, that file.`,
 					printEvent(w, e)
 				}
 			})
-		}),
-	}
+		},
+	})
 	cmd.Flags().StringVar(&since, "since", "", "only writes since then: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "only writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
 	cmd.Flags().IntVar(&limit, "limit", limit, "maximum number of writes to show")
-	c.Declare(cmd, config.Query)
 	return cmd
 }
 

@@ -26,7 +26,7 @@ USERSYNCD_NOTIFY_URL.`,
 		Example: `  usersyncd notify test`,
 	}
 	requireSubcommand(parent, "notify needs a command: usersyncd notify test sends a test message")
-	test := &cobra.Command{
+	test := command(c, config.Webhook|config.Common, &cobra.Command{
 		Use:   "test",
 		Short: "Send a test message to the webhook",
 		Long: `test sends one message, marked as a test, and shows the response of the webhook.
@@ -37,11 +37,10 @@ give its file with --notify-url-file.`,
 		Example: `  usersyncd notify test --config /etc/usersyncd/config.yaml
   usersyncd notify test --notify-url-file /etc/usersyncd/credentials/notify_url`,
 		Args: noArgs,
-		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return testWebhook(cmd.Context(), c, p)
-		}),
-	}
-	c.Declare(test, config.Webhook|config.Common)
+		},
+	})
 	parent.AddCommand(test)
 	return parent
 }

@@ -13,7 +13,7 @@ import (
 
 func newPause(c *config.Config, p process) *cobra.Command {
 	reason := ""
-	cmd := &cobra.Command{
+	cmd := command(c, config.Query, &cobra.Command{
 		Use:   "pause [flags]",
 		Short: "Stop changing the organization until resume",
 		Long: `pause ends the current pass once the calls in flight have completed. Later
@@ -24,7 +24,7 @@ it with Ctrl-C.`,
 		Example: `  usersyncd pause --reason "incident 4711"
   sudo usersyncd pause`,
 		Args: noArgs,
-		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			const paused = "Paused. usersyncd resume ends it."
 			return change(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
 				return paused, client.Pause(ctx, reason)
@@ -36,15 +36,14 @@ it with Ctrl-C.`,
 				p := daemon.MergePause(meta.Pause, whoami(), reason)
 				return paused, store.Commit(state.Commit{Pause: &p})
 			})
-		}),
-	}
+		},
+	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` that status shows")
-	c.Declare(cmd, config.Query)
 	return cmd
 }
 
 func newResume(c *config.Config, p process) *cobra.Command {
-	cmd := &cobra.Command{
+	return command(c, config.Query, &cobra.Command{
 		Use:   "resume [flags]",
 		Short: "End a pause, also that of a rollback",
 		Long: `resume lets passes change the organization again, and starts one now. After a
@@ -53,7 +52,7 @@ applies it again.`,
 		Example: `  usersyncd resume
   sudo usersyncd resume`,
 		Args: noArgs,
-		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			const resumed, nothing = "Resumed.", "Nothing was paused."
 			return change(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
 				if paused, err := client.Resume(ctx); err != nil || !paused {
@@ -66,8 +65,6 @@ applies it again.`,
 				}
 				return resumed, store.Commit(state.Commit{Pause: &state.Pause{}})
 			})
-		}),
-	}
-	c.Declare(cmd, config.Query)
-	return cmd
+		},
+	})
 }

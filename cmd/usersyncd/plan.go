@@ -20,7 +20,7 @@ import (
 
 func newPlan(c *config.Config, p process) *cobra.Command {
 	detailed := false
-	cmd := &cobra.Command{
+	cmd := command(c, config.Full, &cobra.Command{
 		Use:   "plan [flags] DIR",
 		Short: "Show what would change, and how many calls it takes",
 		Long: `plan reads the organization and the specs, and prints what --once would do. It
@@ -29,7 +29,7 @@ file is opened read-only.`,
 		Example: `  usersyncd plan ./users
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := cmp.Or(locate(cmd, args, c), existing(c.Dir)); err != nil {
 				return err
 			}
@@ -39,11 +39,10 @@ file is opened read-only.`,
 				return err
 			}
 			return a.close(a.plan(cmd, c, p, detailed))
-		}),
-	}
+		},
+	})
 	f := cmd.Flags()
 	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, with 0 if there are none")
-	c.Declare(cmd, config.Full)
 	return cmd
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 func newRelease(c *config.Config, p process) *cobra.Command {
-	cmd := &cobra.Command{
+	return command(c, config.Query, &cobra.Command{
 		Use:   "release [flags] PLAN-ID",
 		Short: "Allow the changes that a guard holds",
 		Long: `release lets the next pass make the changes that a guard holds under a plan id,
@@ -32,7 +32,7 @@ change the setting.`,
 			}
 			return nil
 		},
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			id := args[0]
 			if err := state.CheckPlanID(id); err != nil {
 				return usage("%w", err)
@@ -53,8 +53,6 @@ change the setting.`,
 				return fmt.Sprintf("The next pass releases what is held under %s; if nothing is held under it by then, its log lists what is.", id),
 					store.Commit(state.Commit{AddReleases: []string{id}})
 			})
-		}),
-	}
-	c.Declare(cmd, config.Query)
-	return cmd
+		},
+	})
 }

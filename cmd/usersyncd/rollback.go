@@ -19,7 +19,7 @@ import (
 
 func newRollback(c *config.Config, p process) *cobra.Command {
 	var revision, since, confirmed string
-	cmd := &cobra.Command{
+	cmd := command(c, config.Query|config.Org|config.Guards|config.Read|config.Rate, &cobra.Command{
 		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
 		Short: "Write back the values from before a commit",
 		Long: `rollback writes back the values that fields had before the writes of one commit,
@@ -39,7 +39,7 @@ The running daemon does the rollback; when none runs, the command does it.`,
   usersyncd rollback --revision 3f0c1d2e --confirm p-5b1a77c0
   usersyncd rollback --since 2h`,
 		Args: noArgs,
-		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			target := plan.Rollback{Revision: revision}
 			switch {
 			case revision == "" && since == "":
@@ -65,13 +65,12 @@ The running daemon does the rollback; when none runs, the command does it.`,
 				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(target))
 			}
 			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) { printRollback(w, res, target) })
-		}),
-	}
+		},
+	})
 	f := cmd.Flags()
 	f.StringVar(&revision, "revision", "", "roll back the writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
 	f.StringVar(&since, "since", "", "roll back all writes since then: 90m, 2d, a day or a `TIME`")
 	f.StringVar(&confirmed, "confirm", "", "carry out the plan with this `PLAN-ID`")
-	c.Declare(cmd, config.Query|config.Org|config.Guards|config.Read|config.Rate)
 	return cmd
 }
 

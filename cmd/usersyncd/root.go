@@ -46,7 +46,7 @@ Exit codes:
 func newRoot(p process) (*cobra.Command, *config.Config) {
 	c := config.New(p.lookupEnv)
 	c.Transport = p.transport
-	root := &cobra.Command{
+	root := command(c, config.Full|config.Socket|config.Webhook|config.Daemon, &cobra.Command{
 		Use:   "usersyncd [--once] [flags] DIR",
 		Short: "Keep the users of a Genesys Cloud organization as YAML in git",
 		Long:  longHelp,
@@ -59,12 +59,9 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
-			return runRoot(cmd, args, c, p)
-		}),
-	}
+		RunE:          func(cmd *cobra.Command, args []string) error { return runRoot(cmd, args, c, p) },
+	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	c.Declare(root, config.Full|config.Socket|config.Webhook|config.Daemon)
 	root.SetFlagErrorFunc(config.FlagError)
 	columns := strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", "for more information about a command", "for more")
 	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
@@ -119,14 +116,17 @@ func atMost(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// withSettings makes the RunE of a command that reads its settings first.
-func withSettings(c *config.Config, run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
+// command completes a command with the settings of some groups, which are its flags, and are read before it runs.
+func command(c *config.Config, groups config.Group, cmd *cobra.Command) *cobra.Command {
+	c.Declare(cmd, groups)
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := c.Load(cmd); err != nil {
 			return err
 		}
 		return run(cmd, args)
 	}
+	return cmd
 }
 
 // quiet leaves to the progress bar, on a terminal, what the log would show of a pass.

@@ -17,7 +17,7 @@ import (
 )
 
 func newStatus(c *config.Config, p process) *cobra.Command {
-	cmd := &cobra.Command{
+	return command(c, config.Query, &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Show how many users are in sync, pending or held, and why",
 		Long: `status asks the running daemon or, when none runs, the state file. It answers
@@ -25,7 +25,7 @@ at once, also during a pass.`,
 		Example: `  usersyncd status
   sudo usersyncd status --output json | jq .held`,
 		Args: noArgs,
-		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := openBackend(cmd.Context(), c)
 			if err != nil {
 				return err
@@ -36,10 +36,8 @@ at once, also during a pass.`,
 				return err
 			}
 			return p.show(c.Output, s, func(w io.Writer) { printStatus(w, s) })
-		}),
-	}
-	c.Declare(cmd, config.Query)
-	return cmd
+		},
+	})
 }
 
 // printStatus writes some fifteen lines, the most important first.

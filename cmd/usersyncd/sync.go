@@ -12,7 +12,7 @@ import (
 
 func newSync(c *config.Config, p process) *cobra.Command {
 	refresh := false
-	cmd := &cobra.Command{
+	cmd := command(c, config.Query, &cobra.Command{
 		Use:   "sync [flags]",
 		Short: "Have the daemon make a pass now, and print its result",
 		Long: `sync has the running daemon make a pass as soon as the current one has ended,
@@ -21,7 +21,7 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 		Example: `  usersyncd sync
   sudo usersyncd sync --refresh`,
 		Args: noArgs,
-		RunE: withSettings(c, func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := dial(cmd.Context(), c)
 			if errors.Is(err, rpc.ErrNoDaemon) {
 				return fmt.Errorf("%w; start one, or make a pass with usersyncd --once DIR", err)
@@ -36,9 +36,8 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 				return err
 			}
 			return &exitError{code: exitInvalid} // they are printed, and the other users are applied
-		}),
-	}
+		},
+	})
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")
-	c.Declare(cmd, config.Query)
 	return cmd
 }

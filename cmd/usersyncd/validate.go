@@ -12,7 +12,7 @@ import (
 )
 
 func newValidate(c *config.Config, p process) *cobra.Command {
-	cmd := &cobra.Command{
+	return command(c, config.Common, &cobra.Command{
 		Use:   "validate [flags] DIR",
 		Short: "Check the specs offline, without credentials",
 		Long: `validate reads the specs and prints every problem, one per line. It makes no
@@ -21,7 +21,7 @@ checked by plan.`,
 		Example: `  usersyncd validate ./users
   usersyncd validate --output json ./users`,
 		Args: oneDir,
-		RunE: withSettings(c, func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := specDir(cmd, args, c); err != nil {
 				return err
 			}
@@ -43,10 +43,8 @@ checked by plan.`,
 				return &exitError{code: exitInvalid}
 			}
 			return err
-		}),
-	}
-	c.Declare(cmd, config.Common)
-	return cmd
+		},
+	})
 }
 
 type validated struct {

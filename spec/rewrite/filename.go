@@ -34,12 +34,7 @@ func nameFiles(all []*newUser, taken map[string]bool) {
 		}
 		for _, n := range all {
 			if name := file(n); n.file == "" && (count[name] == 1 && !taken[name] || round == len(names)-1) {
-				n.file = name
-			}
-		}
-		for _, n := range all {
-			if n.file != "" {
-				taken[n.file] = true
+				n.file, taken[name] = name, true
 			}
 		}
 	}

@@ -84,7 +84,10 @@ func New(lookup func(string) (string, bool)) *Config {
 	c := &Config{lookup: lookup, all: pflag.NewFlagSet("all", pflag.ContinueOnError), former: map[string]string{}}
 	c.table = c.settings()
 	for _, s := range c.table {
-		s.declare(c.all)
+		s.value(c.all, s.name, s.help) // sets the default, too
+		if s.want != "" {
+			_ = c.all.SetAnnotation(s.name, wantAnnotation, []string{s.want})
+		}
 		if s.former != "" {
 			c.former[s.former] = s.name
 		}

@@ -67,8 +67,15 @@ func (c *Config) Notifications(version string) (notify.Options, error) {
 // variable; and where it was found.
 func (c *Config) secret(setting, file, credential, variable, source string) (string, string, error) {
 	if file != "" {
-		secret, err := readSecret(c.Source(setting), file)
-		return secret, c.Source(setting), err
+		source = c.Source(setting)
+		data, err := readTrusted(file, true)
+		secret := strings.TrimSpace(string(data))
+		if err != nil {
+			err = Errorf("%s: %w", source, err)
+		} else if secret == "" {
+			err = Errorf("%s: %s is empty", source, file)
+		}
+		return secret, source, err
 	}
 	if secret, err := c.credential(credential); secret != "" || err != nil {
 		return secret, "systemd credential " + credential, err
@@ -90,19 +97,6 @@ func (c *Config) credential(name string) (string, error) {
 		err = Errorf("systemd credential %s: %w", name, untrusted)
 	}
 	return strings.TrimSpace(string(data)), err
-}
-
-// readSecret reads a file that holds a secret and nothing else.
-func readSecret(source, path string) (string, error) {
-	data, err := readTrusted(path, true)
-	if err != nil {
-		return "", Errorf("%s: %w", source, err)
-	}
-	secret := strings.TrimSpace(string(data))
-	if secret == "" {
-		return "", Errorf("%s: %s is empty", source, path)
-	}
-	return secret, nil
 }
 
 // Endpoints are the base URLs of API and login: those given, else the region's.

@@ -3,8 +3,6 @@ package config
 import (
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/control/notify"
 	"usersyncd/sync/genesys/api"
@@ -139,14 +137,6 @@ func (c *Config) settings() []setting {
 			help: "how often the daemon reads the whole organization"},
 		{name: "resync-interval", group: Daemon, value: value(&c.ResyncInterval, time.Minute), rule: positive(&c.ResyncInterval), reload: true,
 			help: "how often the daemon reads all specs, even without a file event"},
-	}
-}
-
-// declare declares the flag of a setting, which sets its default.
-func (s setting) declare(f *pflag.FlagSet) {
-	s.value(f, s.name, s.help)
-	if s.want != "" {
-		_ = f.SetAnnotation(s.name, wantAnnotation, []string{s.want})
 	}
 }
 

@@ -126,13 +126,11 @@ func physical(path string) (string, error) {
 // commit can change them: flags with their values.
 func (c *Config) FilesInCheckout() []string {
 	var found []string
-	for _, f := range []struct{ flag, path string }{{"--config", c.File}, {"--notify-url-file", c.NotifyURLFile}} {
+	state, _ := c.StatePath() // an error is reported where the file is opened
+	for _, f := range []struct{ flag, path string }{{"--config", c.File}, {"--notify-url-file", c.NotifyURLFile}, {"--state", state}} {
 		if InCheckout(f.path, c.Dir) {
 			found = append(found, f.flag+" "+f.path)
 		}
-	}
-	if path, err := c.StatePath(); err == nil && InCheckout(path, c.Dir) { // an error is reported where the file is opened
-		found = append(found, "--state "+path)
 	}
 	return found
 }

@@ -88,7 +88,11 @@ func (e *examination) readState(path string, info fs.FileInfo) findings {
 		return warning(rebuildNote, "%s is damaged, and is set aside by the next pass", path)
 	}
 	e.snapshot, e.org = snapshot, meta.Org
-	return append(e.stored(path, info, meta, time.Now()), modeOf(path, info)...)
+	found := e.stored(path, info, meta, time.Now())
+	if info.Mode().Perm()&0o077 != 0 {
+		found = append(found, warning("chmod 600 "+text.ShellWord(path), "others can read %s, which holds names and phone numbers", path).named("state file mode")...)
+	}
+	return found
 }
 
 // stored says what a sound file holds.
@@ -118,13 +122,6 @@ func (e *examination) stored(path string, info fs.FileInfo, meta state.Meta, now
 		found = append(found, ok("%s that a call without a recorded response may have changed; the next pass reads them first", text.Plural(n, "field")).named("interrupted calls")...)
 	}
 	return found
-}
-
-func modeOf(path string, info fs.FileInfo) findings {
-	if info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	return warning("chmod 600 "+text.ShellWord(path), "others can read %s, which holds names and phone numbers", path).named("state file mode")
 }
 
 // besideState looks at the directory of the file.
