@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -23,7 +22,7 @@ func Schema() []byte {
 	}
 	users := schema.Object{"type", "array", "minItems", 1, "items", schema.Definition("user")}
 	label := `[^\s@\"(),:;<>\[\]\\.]+`
-	text, _ := json.Marshal(schema.Object{ // it has only values that JSON has
+	text, _ := json.MarshalIndent(schema.Object{ // it has only values that JSON has
 		"$schema", "http://json-schema.org/draft-07/schema#",
 		"title", "usersyncd user spec",
 		"description", "A document of a spec file: one user, or users: [...]. The document of a _defaults.yaml is #/definitions/defaults.",
@@ -37,9 +36,6 @@ func Schema() []byte {
 			"name", schema.Object{"type", "string", "pattern", `\S`},
 			"address", schema.Object{"type", "string", "maxLength", 254, "pattern", fmt.Sprintf(`^%s(\.%[1]s)*@(%[1]s\.)+%[1]s$`, label)},
 		},
-	})
-	var b bytes.Buffer
-	_ = json.Indent(&b, text, "", "  ")
-	b.WriteByte('\n')
-	return b.Bytes()
+	}, "", "  ")
+	return append(text, '\n')
 }

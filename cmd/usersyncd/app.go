@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,12 +53,9 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 	for _, setting := range c.FilesInCheckout() {
 		log.Warn("a file of settings is in the checkout, where a commit can change it; move it elsewhere", "setting", setting)
 	}
-	base, login, err := c.Endpoints()
-	if err != nil {
-		return nil, err
-	}
-	found, err := c.Credentials()
-	if err != nil {
+	base, login, noEndpoints := c.Endpoints()
+	found, noCredentials := c.Credentials()
+	if err := cmp.Or(noEndpoints, noCredentials); err != nil {
 		return nil, err
 	}
 	log.Debug("credentials found", "id", found.IDSource, "secret", found.SecretSource)

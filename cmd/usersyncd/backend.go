@@ -159,12 +159,11 @@ func changeFile(c *config.Config, change func(*state.Store) (string, error)) (me
 // waitNote is the time after which a command says what it is waiting for.
 const waitNote = 2 * time.Second
 
-// noteWait says why nothing happens for a while.
-func (p process) noteWait() (stop func()) {
-	t := time.AfterFunc(waitNote, func() {
+// noteWait says why nothing happens for a while, unless it is stopped before.
+func (p process) noteWait() *time.Timer {
+	return time.AfterFunc(waitNote, func() {
 		fmt.Fprintln(p.stderr, "waiting for the daemon; usersyncd status shows what it is doing")
 	})
-	return func() { t.Stop() }
 }
 
 func whoami() string {

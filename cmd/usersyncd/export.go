@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,12 +83,9 @@ prints a warning.`,
 
 // exportFields are those asked for, or all, without those that are not managed.
 func exportFields(names []string, c *config.Config) ([]spec.Field, error) {
-	fields, err := c.Fields("fields", names)
-	if err != nil {
-		return nil, err
-	}
-	unmanaged, err := c.Unmanaged()
-	if err != nil {
+	fields, wrong := c.Fields("fields", names)
+	unmanaged, unknown := c.Unmanaged()
+	if err := cmp.Or(wrong, unknown); err != nil {
 		return nil, err
 	}
 	if len(fields) == 0 {

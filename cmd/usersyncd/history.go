@@ -77,10 +77,7 @@ func printEvent(w io.Writer, e state.Event) {
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: no response")
 	}
-	if e.CorrelationID != "" {
-		fmt.Fprintf(w, " %s", text.Escape(e.CorrelationID))
-	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(w, text.Enclose(" ", text.Escape(e.CorrelationID), ""))
 	for _, f := range e.Fields {
 		if f.Before == "" {
 			fmt.Fprintf(w, "    %s: %s\n", f.Field, f.After.Display())

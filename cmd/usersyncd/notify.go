@@ -68,11 +68,8 @@ func testWebhook(ctx context.Context, c *config.Config, p process) error {
 			fmt.Fprintln(w, "If nothing appears in Teams, check the runs of the workflow: it answers before it posts.")
 		}
 	})
-	switch {
-	case failed != nil && r.Fix != "":
-		return fmt.Errorf("not delivered: %w: %s", failed, r.Fix)
-	case failed != nil:
-		return fmt.Errorf("not delivered: %w", failed)
+	if failed != nil {
+		return fmt.Errorf("not delivered: %w%s", failed, text.Enclose(": ", r.Fix, ""))
 	}
 	return err
 }

@@ -41,8 +41,7 @@ file is opened read-only.`,
 			return a.close(a.plan(cmd, c, p, detailed))
 		},
 	})
-	f := cmd.Flags()
-	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, with 0 if there are none")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, with 0 if there are none")
 	return cmd
 }
 

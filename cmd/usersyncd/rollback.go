@@ -79,7 +79,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	client, err := dial(cmd.Context(), c)
 	if err == nil {
 		defer client.Close()
-		defer p.noteWait()()
+		defer p.noteWait().Stop()
 		res, err := client.Rollback(cmd.Context(), target, confirmed)
 		if confirmed != "" && errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted; the daemon continues the rollback, which usersyncd pause would end")
@@ -112,18 +112,17 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 }
 
 func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback) {
-	switch {
-	case res.DryRun:
+	if res.DryRun {
 		printPlan(w, res)
 		if res.Pending > 0 {
 			fmt.Fprintf(w, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(target), res.Plan)
 		}
 		return
-	case res.Applied+res.Failed+res.Pending == 0: // nothing is paused
-		printResult(w, res)
-		return
 	}
 	printResult(w, res)
+	if res.Applied+res.Failed+res.Pending == 0 { // nothing is paused
+		return
+	}
 	fmt.Fprintln(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume")
 	if res.Skipped > 0 {
 		fmt.Fprintf(w, "%s left unchanged: after resume the specs apply again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))

@@ -30,7 +30,7 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 				return err
 			}
 			defer client.Close()
-			defer p.noteWait()()
+			defer p.noteWait().Stop()
 			res, err := client.Sync(cmd.Context(), refresh)
 			if err := p.finish(c, res, err, printResult); err != nil || len(res.Problems) == 0 {
 				return err

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -33,12 +34,9 @@ func newCollection(s *strictyaml.Source, n *strictyaml.Node) (*collection, error
 		if first == nil {
 			first = e.Value
 		}
-		start, err := s.Start(first)
-		if err != nil {
-			return nil, err
-		}
-		end, err := s.End(e.Value)
-		if err != nil {
+		start, noStart := s.Start(first)
+		end, noEnd := s.End(e.Value)
+		if err := cmp.Or(noStart, noEnd); err != nil {
 			return nil, err
 		}
 		c.all = append(c.all, &textEntry{e, start, end})

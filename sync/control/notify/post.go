@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"usersyncd/spec/text"
 )
 
 const (
@@ -80,10 +82,7 @@ func unreachable(t Target, err error) *DeliveryError {
 
 // rejected explains a response that is no success.
 func rejected(t Target, code string, resp *http.Response) *DeliveryError {
-	e := &DeliveryError{text: fmt.Sprintf("%s responded %d", t.Host(), resp.StatusCode)}
-	if code != "" {
-		e.text += " (" + code + ")"
-	}
+	e := &DeliveryError{text: fmt.Sprintf("%s responded %d%s", t.Host(), resp.StatusCode, text.Enclose(" (", code, ")"))}
 	if seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")); seconds > 0 {
 		e.after = time.Duration(min(seconds, int(maxRetryAfter.Seconds()))) * time.Second
 	}

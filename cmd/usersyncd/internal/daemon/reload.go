@@ -35,24 +35,12 @@ func newSettings(c *config.Config, version string) (*settings, error) {
 	if len(c.Release) > 0 {
 		return nil, config.Errorf("%s is for plan and --once; to release what the daemon holds, run: usersyncd release %s", c.Source("release"), c.Release[0])
 	}
-	api, login, err := c.Endpoints()
-	if err != nil {
-		return nil, err
-	}
-	client, err := c.Credentials()
-	if err != nil {
-		return nil, err
-	}
-	state, err := c.StatePath()
-	if err != nil {
-		return nil, err
-	}
-	socket, err := c.SocketPath()
-	if err != nil {
-		return nil, err
-	}
-	notifications, err := c.Notifications(version)
-	if err != nil {
+	api, login, noEndpoints := c.Endpoints()
+	client, noCredentials := c.Credentials()
+	state, noState := c.StatePath()
+	socket, noSocket := c.SocketPath()
+	notifications, noWebhook := c.Notifications(version)
+	if err := cmp.Or(noEndpoints, noCredentials, noState, noSocket, noWebhook); err != nil {
 		return nil, err
 	}
 	return &settings{c, c.Values(), []resolved{
