@@ -360,6 +360,30 @@ func TestALeaverAtAnAddressThatIsPassedOn(t *testing.T) {
 	})
 }
 
+// Whom the API does not know at all any more, deleted users included, is gone: nothing is made again to be deleted.
+func TestALeaverWhoNoLongerExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5})
+		w.Policy.OnRemoval = plan.Delete
+		ana := w.sim.Users()[0]
+		w.write("other.yaml", "email: other@example.com\nname: Other\n")
+		w.adopted(ana)
+		time.Sleep(time.Minute)
+		w.fault("DELETE 404")
+		w.fault("GET /api/v2/users/" + ana.ID + " 404")
+		w.remove(ana.ID + ".yaml")
+		res := w.pass()
+		if res.Failed > 0 || res.Applied != 1 || w.sim.Ledger().Count("POST /api/v2/users", 200) > 1 {
+			t.Errorf("%+v; %+v", res, w.sim.Ledger())
+		}
+		w.sim.ClearFaults()
+		w.sim.ResetLedger()
+		if res = w.pass(); res.Applied+res.Failed > 0 {
+			t.Errorf("then %+v", res)
+		}
+	})
+}
+
 // Who was deleted by hand a moment ago is not brought back to be deactivated.
 func TestALeaverWhomSomebodyDeletesMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

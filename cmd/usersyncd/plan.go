@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -30,7 +29,10 @@ file is opened read-only.`,
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cmp.Or(locate(cmd, args, c), existing(c.Dir)); err != nil {
+			if err := locate(cmd, args, c); err != nil {
+				return err
+			}
+			if err := existing(c.Dir); err != nil {
 				return err
 			}
 			quiet(c, p)

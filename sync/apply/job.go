@@ -52,11 +52,12 @@ type job struct {
 	at       time.Time // which ends then
 	inFlight bool      // a request of the job is in flight
 
-	created     bool      // usersyncd has created the user, or may have, in this pass or an earlier one
-	createSent  time.Time // when the creation was last sent
-	misses      int       // lookups that found no user
-	conflicts   int       // calls with a stale version
-	lostAnswers int       // calls without a usable answer
+	created       bool      // usersyncd has created the user, or may have, in this pass or an earlier one
+	createSent    time.Time // when the creation was last sent
+	misses        int       // lookups that found no user
+	refusedAsRead bool      // a change was refused though the version was right
+	conflicts     int       // calls with a stale version
+	lostAnswers   int       // calls without a usable answer
 
 	lastErr         error // of the last call
 	uncertain       uncertainty

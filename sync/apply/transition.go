@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"usersyncd/spec"
@@ -11,9 +12,11 @@ import (
 )
 
 const (
-	maxConflicts = 3                      // version conflicts of one user in one pass
-	conflictWait = 500 * time.Millisecond // after the first of them, as in the vendor's own provider
-	lookupWait   = 3 * time.Second        // while a search need not show a new user yet
+	// Version conflicts of one user, or of one repeatable call, in one pass, and the wait after the first of them; it grows
+	// by as much each time. Both as in the vendor's Terraform provider (util_retries.go).
+	maxConflicts = 10
+	conflictWait = 500 * time.Millisecond
+	lookupWait   = 3 * time.Second // while a search need not show a new user yet
 )
 
 // receive takes in an answer: each job that it is for makes a move. An error ends the run.
@@ -161,7 +164,7 @@ func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {
 	return e.verify(j, ans, resendAt)
 }
 
-// onStale continues after a call or a reading with a stale version: another round, three at most.
+// onStale continues after a call or a reading with a stale version: another round, maxConflicts at most.
 func (e *engine) onStale(j *job, ans answer) move {
 	if j.conflicts++; j.conflicts > maxConflicts {
 		return e.fail(j, ans.err)
@@ -220,8 +223,15 @@ func (e *engine) onRead(j *job, ans answer) move {
 	case j.planned.action == plan.Adopt && c.Current.LastApplied == nil && c.Current.Key() == c.Key && seen.Key() != c.Key:
 		// It was found by an address that it no longer has, so it may be another person's.
 		return e.fail(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", seen.ID))
-	case errors.Is(j.lastErr, ErrConflict) && seen.Version == c.Current.Version && c.HasField(spec.Email):
+	case seen.Version > c.Current.Version:
+		j.refusedAsRead = false
+	case !errors.Is(j.lastErr, ErrConflict) && !errors.Is(j.lastErr, ErrNotFound):
+	case errors.Is(j.lastErr, ErrConflict) && c.HasField(spec.Email):
 		return move{to: toFind} // the version was right, so the address is taken: find its user
+	case j.refusedAsRead: // nobody else is writing
+		return e.fail(j, j.wrapLast("the user is as it was read, and still the API does not take the change"))
+	default:
+		j.refusedAsRead = true
 	}
 	e.observe(j, observation{seen: seen, at: ans.began, shows: j.requestedFields(ans.state)})
 	return e.replan(j)
@@ -247,7 +257,7 @@ func (e *engine) onFindMiss(j *job) move {
 }
 
 // onReadMiss continues after a reading that found no such user: a new one need not be shown yet, any other one was deleted
-// permanently, and is created again.
+// permanently: it is created again, unless it was to be removed.
 func (e *engine) onReadMiss(j *job) move {
 	c := j.change
 	if now := time.Now(); now.Sub(j.createSent) < e.SearchLag || !c.Current.ShowsAll(now) {
@@ -255,6 +265,13 @@ func (e *engine) onReadMiss(j *job) move {
 	}
 	if j.conflicts++; j.conflicts > maxConflicts {
 		return e.fail(j, j.wrapLast("the API shows the user and then does not"))
+	}
+	if c.Action.Removes() {
+		gone := *c.Current
+		gone.Fields = maps.Clone(gone.Fields)
+		gone.Fields[spec.State] = spec.Text(state.Deleted)
+		c.Current = &gone
+		return e.succeed(j)
 	}
 	j.uncertain, j.uncertainFields = certain, nil
 	e.clearIntents(j)

@@ -1,6 +1,9 @@
 package genesys
 
-import "usersyncd/sync/genesys/api"
+import (
+	"usersyncd/sync/apply"
+	"usersyncd/sync/genesys/api"
+)
 
 // The permissions that several operations take.
 const (
@@ -36,7 +39,7 @@ var (
 	getUser     = api.Operation{Method: "GET", Path: "/users/{id}", Needs: []string{viewUsers}}
 	createUser  = api.Operation{Method: "POST", Path: "/users", Needs: []string{"directory:user:add"}}
 	deleteUser  = api.Operation{Method: "DELETE", Path: "/users/{id}", Needs: []string{"directory:user:delete"}, Accepts: []string{administer},
-		Repeatable: true, Deletes: true}
+		Repeatable: true}
 	// The API ignores or refuses anything besides state and version, so that the state goes alone.
 	setState    = api.Operation{Method: "PATCH", Path: "/users/{id}", Needs: []string{editUsers}, Accepts: []string{administer}}
 	updateUser  = api.Operation{Method: "PATCH", Path: "/users/{id}", Needs: []string{editUsers}, Accepts: []string{administer}}
@@ -54,7 +57,8 @@ var (
 
 	getHomeDivision = api.Operation{Method: "GET", Path: "/authorization/divisions/home"}
 	moveUsers       = api.Operation{Method: "POST", Path: "/authorization/divisions/{id}/objects/USER", Needs: []string{editUsers},
-		Repeatable: true, Most: 50} // not documented
+		Repeatable: true, Most: 50, // not documented
+		Codes: map[string]error{"bulk.move.unable.to.move": apply.ErrRefused}} // some were moved: each half is sent again, to find whom it is about
 
 	getRole       = api.Operation{Method: "GET", Path: "/authorization/roles/{id}", Params: "userCount=false", Needs: []string{viewRoles}}
 	listRoleUsers = api.Operation{Method: "GET", Path: "/authorization/roles/{id}/users", Needs: []string{viewRoles}, Lists: "users of the role", Most: 100}
@@ -65,9 +69,9 @@ var (
 
 	replaceSkills    = api.Operation{Method: "PUT", Path: "/users/{id}/routingskills/bulk", Needs: []string{assignSkills}, Repeatable: true, Most: 50}
 	addSkills        = api.Operation{Method: "PATCH", Path: "/users/{id}/routingskills/bulk", Needs: []string{assignSkills}, Repeatable: true, Most: 50}
-	removeSkill      = api.Operation{Method: "DELETE", Path: "/users/{id}/routingskills/{skill}", Needs: []string{assignSkills}, Repeatable: true, Deletes: true}
+	removeSkill      = api.Operation{Method: "DELETE", Path: "/users/{id}/routingskills/{skill}", Needs: []string{assignSkills}, Repeatable: true}
 	addLanguages     = api.Operation{Method: "PATCH", Path: "/users/{id}/routinglanguages/bulk", Needs: []string{assignLanguages}, Accepts: []string{assignSkills}, Repeatable: true, Most: 50}
-	removeLanguage   = api.Operation{Method: "DELETE", Path: "/users/{id}/routinglanguages/{language}", Needs: []string{assignLanguages}, Accepts: []string{assignSkills}, Repeatable: true, Deletes: true}
+	removeLanguage   = api.Operation{Method: "DELETE", Path: "/users/{id}/routinglanguages/{language}", Needs: []string{assignLanguages}, Accepts: []string{assignSkills}, Repeatable: true}
 	setProfileSkills = api.Operation{Method: "PUT", Path: "/users/{id}/profileskills", Needs: []string{"directory:userProfile:edit"}, Repeatable: true}
 
 	listUserQueues   = api.Operation{Method: "GET", Path: "/users/{id}/queues", Needs: []string{viewQueues}, Lists: "queues of the user", Most: 100}
@@ -81,10 +85,15 @@ var (
 	getDefaultUtilization = api.Operation{Method: "GET", Path: "/routing/utilization", Needs: []string{viewCapacity}, Accepts: []string{manageCapacity}}
 	getUtilization        = api.Operation{Method: "GET", Path: "/routing/users/{id}/utilization", Needs: []string{viewCapacity}, Accepts: []string{manageCapacity}}
 	setUtilization        = api.Operation{Method: "PUT", Path: "/routing/users/{id}/utilization", Needs: []string{manageCapacity}, Repeatable: true}
-	resetUtilization      = api.Operation{Method: "DELETE", Path: "/routing/users/{id}/utilization", Needs: []string{manageCapacity}, Repeatable: true, Deletes: true}
-	getVoicemail          = api.Operation{Method: "GET", Path: "/voicemail/userpolicies/{id}", Needs: []string{viewVoicemail}, Accepts: []string{editVoicemail}}
-	setVoicemail          = api.Operation{Method: "PATCH", Path: "/voicemail/userpolicies/{id}", Needs: []string{editVoicemail}, Accepts: []string{viewVoicemail}, Repeatable: true}
+	resetUtilization      = api.Operation{Method: "DELETE", Path: "/routing/users/{id}/utilization", Needs: []string{manageCapacity}, Repeatable: true}
+	getVoicemail          = api.Operation{Method: "GET", Path: "/voicemail/userpolicies/{id}", Needs: []string{viewVoicemail}, Accepts: []string{editVoicemail}, Codes: noVoicemail()}
+	setVoicemail          = api.Operation{Method: "PATCH", Path: "/voicemail/userpolicies/{id}", Needs: []string{editVoicemail}, Accepts: []string{viewVoicemail}, Repeatable: true, Codes: noVoicemail()}
 	listExternalIDs       = api.Operation{Method: "GET", Path: "/users/{id}/externalid"}
-	addExternalID         = api.Operation{Method: "POST", Path: "/users/{id}/externalid", Needs: []string{editUsers}}
-	removeExternalID      = api.Operation{Method: "DELETE", Path: "/users/{id}/externalid/{authority}/{key}", Needs: []string{editUsers}, Repeatable: true, Deletes: true}
+	addExternalID         = api.Operation{Method: "POST", Path: "/users/{id}/externalid", Needs: []string{editUsers}, Codes: map[string]error{"general.resource.conflict": apply.ErrRefused}}
+	removeExternalID      = api.Operation{Method: "DELETE", Path: "/users/{id}/externalid/{authority}/{key}", Needs: []string{editUsers}, Repeatable: true}
 )
+
+// noVoicemail is for a 404 that is about the voicemail of a user, and not about the user.
+func noVoicemail() map[string]error {
+	return map[string]error{"voicemailservice.user.usernotfound": apply.ErrRefused}
+}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -197,7 +198,7 @@ func (c *Change) WithholdContested(now time.Time) bool {
 		return false
 	}
 	withheld := false
-	for f := range c.Current.Repairs {
+	for _, f := range slices.Sorted(maps.Keys(c.Current.Repairs)) { // in order: the plan's id depends on it
 		until, contested := contest.Until(c.Current, f, now)
 		if !contested || !now.Before(until) {
 			continue

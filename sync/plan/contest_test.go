@@ -247,3 +247,26 @@ func TestNotesOfManyContests(t *testing.T) {
 		t.Errorf("%q became %q", notes, later)
 	}
 }
+
+// Two contested fields of one user are withheld in the same order each time: the plan's id depends on it.
+func TestContestedFieldsHaveAnOrder(t *testing.T) {
+	tr, snap := crowd(1, "title", "T")
+	tr.Users[0].Fields[spec.Department] = spec.Text("D")
+	for _, u := range snap.Users {
+		u.Fields[spec.Title], u.Fields[spec.Department] = spec.Text("theirs"), spec.Text("theirs")
+		u.LastApplied = maps.Clone(u.LastApplied)
+		u.LastApplied[spec.Department] = spec.Text("D")
+		u.Repairs = map[spec.Field]state.Repair{
+			spec.Title: {At: []time.Time{now}, Pause: time.Hour}, spec.Department: {At: []time.Time{now}, Pause: time.Hour},
+		}
+	}
+	first := plan.New(tr, snap, policy(), nil, now.Add(time.Minute))
+	if n := len(first.Changes[0].Withheld); n != 2 {
+		t.Fatalf("%d fields are withheld", n)
+	}
+	for range 50 {
+		if p := plan.New(tr, snap, policy(), nil, now.Add(time.Minute)); p.ID != first.ID || p.Changes[0].Withheld[0].Field != first.Changes[0].Withheld[0].Field {
+			t.Fatalf("%v, then %v", first.Changes[0].Withheld, p.Changes[0].Withheld)
+		}
+	}
+}

@@ -152,6 +152,9 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 				continue
 			}
 		case http.StatusUnauthorized:
+			if decodeError(a.body).Code == codeAddress {
+				break
+			}
 			slot.Invalidate(token)
 			if !slices.Contains(refused, n) {
 				refused = append(refused, n)
@@ -230,8 +233,6 @@ func withGrace(ctx context.Context, d time.Duration) (context.Context, context.C
 // result decodes a good answer, or explains a bad one. Without decode nothing in the body counts.
 func (c *Client) result(ctx context.Context, r *Request, a answer, err error, decode func([]byte) error) error {
 	switch {
-	case r.Deletes && (a.status == http.StatusNotFound || a.status == http.StatusGone):
-		return nil
 	case a.status != 0 && (a.status < 200 || a.status > 299):
 		return statusError(r, a)
 	case a.status != 0 && decode == nil:

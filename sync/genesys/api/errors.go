@@ -65,49 +65,18 @@ func cut(s string, limit int) string {
 	return s
 }
 
-// staleVersion is what a 400 says when it means 409; the vendor's Terraform provider matches the same
-// words (util_retries.go, IsVersionMismatch).
-const staleVersion = "does not match the current version"
-
-// kindOf sorts an answer that is not 2xx into what a pass can do about it.
-func kindOf(status int, message string) error {
-	switch {
-	case status == http.StatusUnauthorized:
-		return apply.ErrUnauthorized
-	case status == http.StatusForbidden:
-		return apply.ErrForbidden
-	case status == http.StatusNotFound, status == http.StatusGone:
-		return apply.ErrNotFound
-	case status == http.StatusConflict,
-		status == http.StatusBadRequest && strings.Contains(strings.ToLower(message), staleVersion):
-		return apply.ErrConflict
-	case status == http.StatusTooManyRequests:
-		return apply.ErrThrottled
-	case status == http.StatusRequestTimeout, status >= 500, status < 300:
-		return apply.ErrUncertain
-	}
-	return apply.ErrRefused
-}
-
 // statusError is the error of an answer that is not 2xx.
 func statusError(r *Request, a answer) *apply.CallError {
 	body := decodeError(a.body)
 	e := &apply.CallError{
-		Kind: kindOf(a.status, body.Message), Op: r.String(), Status: a.status, Code: body.Code, Message: body.Message,
+		Kind: kindOf(r.Operation, a.status, body.Code, body.Message), Op: r.String(), Status: a.status, Code: body.Code, Message: body.Message,
 		CorrelationID: correlationID(a.header, body.ContextID), RetryAfter: retryAfter(a.header, time.Now()),
 	}
 	if e.Message == "" {
 		e.Message = http.StatusText(a.status)
 	}
-	switch {
-	case a.status == http.StatusUnauthorized:
-		e.Message += "; a new access token was refused as well"
-	case a.status == http.StatusForbidden:
-		if needs := strings.Join(r.Needs, ", "); needs != "" && !strings.Contains(e.Message, needs) {
-			e.Message += " (it needs " + needs + ")"
-		}
-		e.Message += "; give the OAuth client a role with this permission in all divisions"
-	case a.status >= 300 && a.status < 400:
+	e.Message += hint(r, a.status, body.Code, e.Message)
+	if a.status >= 300 && a.status < 400 {
 		e.Message = "redirects are not followed, they would carry the token elsewhere; correct the API URL" + target(a.header)
 	}
 	return e

@@ -18,8 +18,9 @@ type Operation struct {
 
 	Asks       bool // a POST that only asks: it changes nothing, and is sent in read-only mode
 	Repeatable bool // it has the same effect when it is sent twice: it carries no version, and does not depend on what was there
-	Deletes    bool // 404 is success: what is to be deleted does not exist
 	Most       int  // entries in one request or, if it lists, in a page; 0 is one, or Options.PageSize
+
+	Codes map[string]error // what a code of the API means here, where that differs from its meaning elsewhere: a kind of apply.CallError
 
 	// Of an operation that lists.
 	Lists     string // what, in the plural
