@@ -10,7 +10,7 @@ import (
 	"usersyncd/sync/aimd/internal/lab"
 )
 
-// What the limiter promises, in medians of 5 seeds; with LONG=1 of 20, and for 50,000 calls, too. The
+// What the limiter promises, in medians of 5 seeds; with LONG=1, as in .ci/run, of 20, and for 50,000 calls, too. The
 // bound is a scheduler's that knows the server and has no latency, and answers 503 that spend quota count in it.
 func TestTargets(t *testing.T) {
 	const minute = 60.0
