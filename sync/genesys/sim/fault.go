@@ -61,11 +61,11 @@ func (s *Server) AddFault(f Fault) {
 	s.faults = append(s.faults, &f)
 }
 
-// ClearFaults ends all faults.
+// ClearFaults ends all faults; listings show every field that is asked for from now on (Options.DropExpands).
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = nil
+	s.faults, s.o.DropExpands = nil, 0
 	clear(s.listings)
 }
 
