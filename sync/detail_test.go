@@ -100,3 +100,35 @@ func TestAReadingOfAFieldBesidesOneJustWritten(t *testing.T) {
 		}
 	})
 }
+
+// A field that every listing leaves out of a user is read of that user alone once the user has changed, and only then: what
+// somebody changed by hand is found all the same.
+func TestAFieldThatNoListingShowsOfOneUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 6, DropExpands: 3})
+		users := w.sim.Users()
+		for _, u := range users {
+			w.write(u.ID+".yaml", "email: %s\nskills: {Billing: 3}\n", u.Email)
+		}
+		w.pass()
+		time.Sleep(25 * time.Hour)
+		w.pass() // what was written has changed the users
+		w.sim.ResetLedger()
+		time.Sleep(25 * time.Hour)
+		w.pass()
+		if n := w.sim.Ledger().Count("GET /api/v2/users/{id}", 200); n > 0 {
+			t.Errorf("nobody has changed, and %d were read", n)
+		}
+		hidden := users[2]
+		refunds := w.sim.IDOf(sim.Skill, "Refunds")
+		w.sim.Edit(hidden.Email, func(u *sim.User) { u.Skills = map[string]float64{refunds: 1} })
+		time.Sleep(25 * time.Hour)
+		w.pass()
+		if got := w.byID(hidden.ID).Skills; len(got) != 1 || got[w.sim.IDOf(sim.Skill, "Billing")] != 3 {
+			t.Errorf("skills are %v", got)
+		}
+		if n := w.sim.Ledger().Count("GET /api/v2/users/{id}", 200); n != 1 {
+			t.Errorf("%d users were read", n)
+		}
+	})
+}

@@ -142,34 +142,45 @@ func (o *refresher) mergeDetails(u *state.User, read spec.Fields, fields []spec.
 }
 
 // rotateDetails reads the detail fields of some users again, those with the oldest reading first, so that each user is read
-// once within Policy.DetailInterval. since is when it was last called.
+// once within Policy.DetailInterval. After them come users of whom the listing leaves out a managed field that is not known
+// any more, as the user has changed: no drift of it would ever be found. since is when it was last called.
 func (o *refresher) rotateDetails(ctx context.Context, snap *state.Snapshot, since time.Duration) error {
 	if o.Policy.DetailInterval <= 0 || o.dryRun {
 		return nil
 	}
 	now := time.Now()
+	isDetail := func(f spec.Field) bool { return slices.Contains(o.Policy.DetailFields, f) }
 	want, all := map[string][]spec.Field{}, 0
-	var due []*state.User
+	var due, incomplete []*state.User
 	for _, u := range snap.Users {
-		var managed []spec.Field
-		for _, f := range o.Policy.DetailFields {
-			if _, ok := u.LastApplied[f]; ok {
-				managed = append(managed, f)
+		var details, unknown []spec.Field
+		for f := range u.LastApplied {
+			if isDetail(f) {
+				details = append(details, f)
+			} else if _, known := u.Fields[f]; !known {
+				unknown = append(unknown, f)
 			}
 		}
-		if len(managed) == 0 || u.Deleted() {
+		if len(details)+len(unknown) == 0 || u.Deleted() {
 			continue
 		}
 		all++
-		readable := slices.DeleteFunc(managed, func(f spec.Field) bool { return !o.Policy.Reliable(u, f, now) })
-		if age := now.Sub(u.Times.Oldest()); len(readable) > 0 && (u.Stale || age < 0 || age >= o.Policy.DetailInterval) {
+		readable := slices.DeleteFunc(details, func(f spec.Field) bool { return !o.Policy.Reliable(u, f, now) })
+		switch age := now.Sub(u.Times.Oldest()); {
+		case len(readable) > 0 && (u.Stale || age < 0 || age >= o.Policy.DetailInterval):
 			due = append(due, u)
-			want[u.ID] = readable
+			want[u.ID] = slices.Sorted(slices.Values(append(readable, unknown...)))
+		case len(unknown) > 0:
+			incomplete = append(incomplete, u)
+			want[u.ID] = slices.Sorted(slices.Values(unknown))
 		}
 	}
-	slices.SortFunc(due, func(a, b *state.User) int {
+	oldestFirst := func(a, b *state.User) int {
 		return cmp.Or(a.Times.Oldest().Compare(b.Times.Oldest()), cmp.Compare(a.ID, b.ID))
-	})
+	}
+	slices.SortFunc(due, oldestFirst)
+	slices.SortFunc(incomplete, oldestFirst)
+	due = append(due, incomplete...)
 	share := min(1, float64(since)/float64(o.Policy.DetailInterval))
 	for _, u := range due[min(len(due), int(float64(all)*share)+1):] {
 		if !u.Stale {
@@ -182,9 +193,10 @@ func (o *refresher) rotateDetails(ctx context.Context, snap *state.Snapshot, sin
 	unread, err := o.readDetails(ctx, want, snap)
 	var commit state.Commit
 	for id, readErr := range unread {
-		if u := snap.Users[id]; readErr != nil && u != nil { // it counts as read, so that it does not stay first
+		details := slices.DeleteFunc(want[id], func(f spec.Field) bool { return !isDetail(f) })
+		if u := snap.Users[id]; readErr != nil && u != nil && len(details) > 0 { // it counts as read, so that it does not stay first
 			next := *u
-			next.Times, next.Stale = u.Times.WithRead(now, want[id], nil), false
+			next.Times, next.Stale = u.Times.WithRead(now, details, nil), false
 			snap.Users[id] = &next
 			commit.Users = append(commit.Users, &next)
 		}

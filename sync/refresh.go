@@ -24,7 +24,7 @@ type refresher struct {
 	patient bool // it waits for what the API shows late, at most plan.ReadLag
 }
 
-// newRefresher returns one for a pass, and asks the directory what its API can.
+// newRefresher returns one for a pass, and asks the directory how its API treats fields.
 func (r *Reconciler) newRefresher(mode Mode) *refresher {
 	r.Policy.Capabilities = r.Directory.Capabilities()
 	return &refresher{r, mode.DryRun, mode.Strict || mode.DryRun}

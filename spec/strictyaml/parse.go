@@ -141,12 +141,20 @@ func (c *converter) scalar(y *yaml.Node, n *Node) {
 func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 	n.Kind = Mapping
 	n.Entries = make([]Entry, 0, len(y.Content)/2)
-	lines := make(map[string]int, len(y.Content)/2) // of the keys so far
+	var lines map[string]int // of the keys so far; a small mapping is searched instead
+	if len(y.Content) > 64 {
+		lines = make(map[string]int, len(y.Content)/2)
+	}
 	for pair := range slices.Chunk(y.Content, 2) {
 		key := c.convert(pair[0], &Node{parent: n, name: norm.NFC.String(pair[0].Value)}, depth+1)
 		key.Text = keyText(pair[0])
 		value := c.convert(pair[1], &Node{parent: n, name: key.Text}, depth+1)
 		first := lines[key.Text]
+		if lines == nil {
+			if i := slices.IndexFunc(n.Entries, func(e Entry) bool { return e.Key.Text == key.Text }); i >= 0 {
+				first = n.Entries[i].Key.Pos.Line
+			}
+		}
 		switch {
 		case key.Kind == Broken:
 		case key.Kind != Scalar:
@@ -158,7 +166,9 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 		case first > 0:
 			c.problem(key, "is set twice, first in line %d; keep one", first)
 		default:
-			lines[key.Text] = key.Pos.Line
+			if lines != nil {
+				lines[key.Text] = key.Pos.Line
+			}
 			n.Entries = append(n.Entries, Entry{key, value})
 			continue
 		}

@@ -1,5 +1,6 @@
 // Package apply carries out a plan: it makes the calls, in order and concurrently where they may overlap, finds out the
-// result of calls that were not answered, and records each result before the next call of the user. How a call becomes a request is up to the Writer.
+// result of calls that were not answered, and records each result before the next call of the user. How a call
+// becomes a request is up to the Writer.
 //
 // # Types
 //

@@ -53,10 +53,10 @@ type Watcher struct {
 // New makes a watcher for the tree at dir, which may be a symbolic link and need not exist yet. It watches nothing
 // before [Watcher.Run].
 func New(dir string, o Options) *Watcher {
-	o.Quiet = cmp.Or(max(o.Quiet, 0), 500*time.Millisecond)
-	o.MaxDelay = cmp.Or(max(o.MaxDelay, 0), 5*time.Second)
-	o.Resync = cmp.Or(max(o.Resync, 0), time.Minute)
-	o.Poll = min(cmp.Or(max(o.Poll, 0), 15*time.Second), o.Resync)
+	o.Quiet = orDefault(o.Quiet, 500*time.Millisecond)
+	o.MaxDelay = orDefault(o.MaxDelay, 5*time.Second)
+	o.Resync = orDefault(o.Resync, time.Minute)
+	o.Poll = min(orDefault(o.Poll, 15*time.Second), o.Resync)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -66,12 +66,14 @@ func New(dir string, o Options) *Watcher {
 	return w
 }
 
+func orDefault(d, standard time.Duration) time.Duration { return cmp.Or(max(d, 0), standard) }
+
 // Changes delivers the hints. It is never closed.
 func (w *Watcher) Changes() <-chan struct{} { return w.changes }
 
 // SetResync changes Options.Resync. It is safe for concurrent use.
 func (w *Watcher) SetResync(d time.Duration) {
-	w.resync.Store(int64(cmp.Or(max(d, 0), time.Minute)))
+	w.resync.Store(int64(orDefault(d, time.Minute)))
 	select {
 	case w.retimed <- struct{}{}:
 	default:

@@ -147,7 +147,8 @@ func gate(s control.Status) string {
 // Handlers returns the handlers of /livez, /readyz and /metrics, by path.
 //
 // /livez and /readyz respond 200, or 503 with one reason per line; with ?verbose /readyz lists every check, as Kubernetes
-// does; whoever mounts them sets the headers that forbid caching. /livez fails if the process must be restarted: not because the API is down, or rejects something, as a restart
+// does; whoever mounts them sets the headers that forbid caching. /livez fails if the process must be
+// restarted: not because the API is down, or rejects something, as a restart
 // does not help then.
 func Handlers(src control.Source, limits func() Limits) map[string]http.Handler {
 	probe := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

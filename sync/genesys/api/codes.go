@@ -7,11 +7,11 @@ import (
 	"usersyncd/sync/apply"
 )
 
-// The codes that decide more than the kind of an error.
+// Codes whose message needs a hint.
 const (
-	codeAddress    = "ip.not.authorized"
-	codePolicy     = "authz.policy.denied"
-	codeNoSuchType = "app.not.authorized.for.scope"
+	codeAddress = "ip.not.authorized"
+	codePolicy  = "authz.policy.denied"
+	codeScope   = "app.not.authorized.for.scope"
 )
 
 // staleVersion is what a 400 without a code says when it means 409; the vendor's Terraform provider matches the same
@@ -20,7 +20,7 @@ const staleVersion = "does not match the current version"
 
 // kindOf sorts an answer that is not 2xx into what a pass can do about it. The code decides, first that of the operation's
 // row, then what it means everywhere: the API uses the same code under several statuses (general.conflict under 400 and
-// 409). A code that is not listed here says nothing, and the status decides.
+// 409). For any other code the status decides: those of 401, 403 and 429 come with no other.
 //
 // The codes are those of the vendor's description of the API (swagger.json of platform-client-sdk-go, x-inin-error-codes).
 func kindOf(o *Operation, status int, code, message string) error {
@@ -28,14 +28,6 @@ func kindOf(o *Operation, status int, code, message string) error {
 		return kind
 	}
 	switch code {
-	case "too.many.requests", "too.many.requests.retry.after":
-		return apply.ErrThrottled
-	case "authentication.required", "bad.credentials", "credentials.expired", "unauthorized", codeAddress:
-		return apply.ErrUnauthorized
-	case "missing.any.permissions", "missing.permissions", "missing.division.permission", "missing.division.permissions",
-		"missing.any.division.permissions", "insufficient.permissions", "bulk.move.no.permission.division", "not.authorized",
-		codePolicy, codeNoSuchType:
-		return apply.ErrForbidden
 	case "general.conflict", "request.conflict", "conflict", "general.resource.conflict":
 		return apply.ErrConflict
 	case "general.resource.not.found", "resource.not.found", "not.found", "client.not.found", "user.not.found.on.delete":
@@ -72,7 +64,7 @@ func hint(r *Request, status int, code, message string) string {
 		return "; a new access token was refused as well"
 	case code == codePolicy:
 		return "; an access policy of the organization denies it, which a further role does not change"
-	case code == codeNoSuchType:
+	case code == codeScope:
 		return "; use an OAuth client of the type client credentials, which has roles instead of scopes"
 	case status == http.StatusForbidden:
 		needs := strings.Join(r.Needs, ", ")

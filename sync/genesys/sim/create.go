@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"net/http"
 	"net/mail"
 	"strings"
 	"time"
@@ -22,8 +21,8 @@ type creation struct {
 const homeDivision = "d0000000-0000-4000-8000-000000000001"
 
 // conflict is the answer for an address that is taken, by a deleted user as well.
-func conflict() *answer {
-	a := refuse(http.StatusConflict, "general.conflict", "The request conflicts with the current state of the target resource.")
+func conflict(status int) *answer {
+	a := refuse(status, "general.conflict", "The request conflicts with the current state of the target resource.")
 	return &a
 }
 
@@ -62,7 +61,7 @@ func (s *Server) createUser(req *request) answer {
 	case c.DivisionID != "" && s.stores[Division].live(c.DivisionID) == nil:
 		return *invalid("division [%s] does not exist", c.DivisionID)
 	case s.dir.byEmail[strings.ToLower(c.Email)] != nil:
-		return *conflict()
+		return *conflict(s.o.TakenStatus)
 	}
 	contacts, bad := parseContacts(c.Addresses)
 	if bad != nil {

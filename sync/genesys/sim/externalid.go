@@ -51,8 +51,10 @@ func (s *Server) addExternalID(req *request) answer {
 	}
 	key, has := r.ExternalIDs[body.AuthorityName]
 	switch other := s.dir.foreign[foreignKey{body.AuthorityName, body.ExternalKey}]; {
-	case other != nil && other != r, has && key != body.ExternalKey:
-		return *conflict()
+	case has && key != body.ExternalKey:
+		return *conflict(http.StatusConflict)
+	case other != nil && other != r:
+		return refuse(http.StatusConflict, "general.resource.conflict", "The external identifier is in use.")
 	case has:
 		return r.externalIDs()
 	case len(r.ExternalIDs) >= mostExternalIDs:

@@ -61,11 +61,11 @@ func (s *Server) AddFault(f Fault) {
 	s.faults = append(s.faults, &f)
 }
 
-// ClearFaults ends all faults; listings show every field that is asked for from now on (Options.DropExpands).
+// ClearFaults ends all faults.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults, s.o.DropExpands = nil, 0
+	s.faults = nil
 	clear(s.listings)
 }
 

@@ -38,6 +38,7 @@ type Options struct {
 	PasswordAge time.Duration // how old a password must be before it may be changed; 0: no matter
 
 	CreatedStatus      int    // of POST /users: 200 or 201; 200
+	TakenStatus        int    // of POST /users for an address that is taken: 400 or 409; 409
 	RejectMixedState   bool   // a PATCH with state and other fields is 400; otherwise the others are ignored
 	AllowUnknownFields bool   // a body may have fields that the API does not know
 	RestoreForgets     bool   // a restored user has lost manager, contacts and certifications
@@ -65,6 +66,7 @@ func (o Options) withDefaults() Options {
 	o.HiddenStatus = orElse(o.HiddenStatus, http.StatusForbidden)
 	o.Namespace = orElse(o.Namespace, "platform.api")
 	o.IndexLag = orElse(o.IndexLag, 3*time.Second)
+	o.TakenStatus = orElse(o.TakenStatus, http.StatusConflict)
 	o.CreatedStatus = orElse(o.CreatedStatus, http.StatusOK)
 	o.SearchPage = orElse(o.SearchPage, 100)
 	o.SearchValues = orElse(o.SearchValues, 50)

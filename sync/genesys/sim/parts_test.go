@@ -104,7 +104,7 @@ func TestExternalIDs(t *testing.T) {
 		t.Errorf("%s", r.body)
 	}
 	w.refused(w.call(http.MethodPost, self, add("HR", "8")), 409, "general.conflict")
-	w.refused(w.call(http.MethodPost, users+"/u-2/externalid", add("HR", "7")), 409, "general.conflict")
+	w.refused(w.call(http.MethodPost, users+"/u-2/externalid", add("HR", "7")), 409, "general.resource.conflict")
 	for _, body := range []string{`{}`, add("hr", ""), add("", "7"), `{"authority":"x"}`} {
 		w.refused(w.call(http.MethodPost, self, body), 400, "bad.request")
 	}

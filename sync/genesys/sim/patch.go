@@ -110,7 +110,7 @@ func (s *Server) check(r *record, up *update) *answer {
 			return bad
 		}
 		if other := s.dir.byEmail[strings.ToLower(*up.Email)]; other != nil && other != r {
-			return conflict()
+			return conflict(http.StatusConflict)
 		}
 	}
 	if up.Manager != nil && *up.Manager != "" {

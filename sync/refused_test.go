@@ -1,0 +1,130 @@
+package sync_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
+)
+
+// Users whose call the API refuses, though nothing is wrong with it: somebody else was faster.
+
+// Whom the API does not know at all any more, deleted users included, is gone: nothing is made again to be deleted.
+func TestALeaverWhoNoLongerExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5})
+		w.Policy.OnRemoval = plan.Delete
+		ana := w.sim.Users()[0]
+		w.write("other.yaml", "email: other@example.com\nname: Other\n")
+		w.adopted(ana)
+		time.Sleep(time.Minute)
+		w.fault("DELETE 404")
+		w.fault("GET /api/v2/users/" + ana.ID + " 404")
+		w.remove(ana.ID + ".yaml")
+		res := w.pass()
+		if res.Failed > 0 || res.Applied != 1 || w.sim.Ledger().Count("POST /api/v2/users", 200) > 1 {
+			t.Errorf("%+v; %+v", res, w.sim.Ledger())
+		}
+		w.sim.ClearFaults()
+		w.sim.ResetLedger()
+		if res = w.pass(); res.Applied+res.Failed > 0 {
+			t.Errorf("then %+v", res)
+		}
+	})
+}
+
+// Who was deleted by hand a moment ago is not brought back to be deactivated.
+func TestALeaverWhomSomebodyDeletesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 5, ReadLag: 10 * time.Second})
+		w.Policy.OnRemoval = plan.Deactivate
+		ana := w.sim.Users()[0]
+		w.write("other.yaml", "email: other@example.com\nname: Other\n")
+		w.adopted(ana)
+		time.Sleep(time.Minute)
+		w.sim.Edit(ana.Email, func(u *sim.User) { u.State = "deleted" })
+		w.remove(ana.ID + ".yaml")
+		w.pass()
+		if got := w.byID(ana.ID); got.State != "deleted" {
+			t.Errorf("the account is %s", got.State)
+		}
+	})
+}
+
+// Somebody who edits the same user again and again is waited for, as long as each reading shows another version.
+func TestARaceForAVersion(t *testing.T) {
+	for _, words := range []string{"PATCH x8 conflict409", "PATCH x8 conflict400"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 3})
+			ana := w.sim.Users()[0]
+			w.adopted(ana)
+			w.write(ana.ID+".yaml", "email: %s\ntitle: Chief\n", ana.Email)
+			w.fault(words)
+			began := time.Now()
+			res := w.pass()
+			if u := w.byID(ana.ID); res.Applied != 1 || u.Title != "Chief" {
+				t.Errorf("%s: title %q; %v", words, u.Title, res.Failures)
+			}
+			if took := time.Since(began); took < 18*time.Second || took > 30*time.Second { // 0.5 + 1 + ... + 4 s
+				t.Errorf("%s: took %s", words, took)
+			}
+		})
+	}
+}
+
+// Who is refused at the very version that a reading shows is in no race: there is one more try, and no ten.
+func TestNoRaceForAVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		ana := w.sim.Users()[0]
+		w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: %s\ntitle: Chief\n", ana.Email)
+		w.fault("PATCH spurious")
+		w.sim.ResetLedger()
+		res := w.pass()
+		if n := w.sim.Ledger().Count("PATCH /api/v2/users/{id}", 409); n != 2 || res.Failed != 1 {
+			t.Errorf("sent %d times; %+v", n, res.Failures)
+		}
+		if len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Message, "the user is as it was read") {
+			t.Errorf("%+v", res.Failures)
+		}
+	})
+}
+
+// A 404 of a DELETE may be about the address of the request, such as a gateway's, and not about what is to be deleted.
+func TestADeletionThatIsNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3, Full: true})
+		ana := w.sim.Users()[0]
+		w.sim.Edit(ana.Email, func(u *sim.User) { u.ExternalIDs = map[string]string{"badge": "a/b"} })
+		w.write(ana.ID+".yaml", "email: %s\nexternalIds: {}\n", ana.Email)
+		w.fault("DELETE x1 404")
+		res := w.pass()
+		if u := w.byID(ana.ID); res.Applied != 1 || len(u.ExternalIDs) > 0 {
+			t.Errorf("external ids %v; %+v", u.ExternalIDs, res.Failures)
+		}
+	})
+}
+
+// The address of a deleted user is taken, whichever status says so: the user is looked up and restored.
+func TestADeletedAddressIsTaken(t *testing.T) {
+	for _, status := range []int{400, 409} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 3, TakenStatus: status})
+			ana := w.sim.Users()[0]
+			w.sim.Edit(ana.Email, func(u *sim.User) { u.State = "deleted" })
+			time.Sleep(time.Minute)
+			w.write("ana.yaml", "email: %s\nname: Ana\ntitle: Back\n", ana.Email)
+			res := w.pass()
+			if u := w.byID(ana.ID); res.Applied != 1 || u.State != "active" || u.Title != "Back" || len(w.sim.Users()) != 3 {
+				t.Errorf("%d: %s, %q, %d users; %+v", status, u.State, u.Title, len(w.sim.Users()), res.Failures)
+			}
+			if n := w.sim.Ledger().Count("POST /api/v2/users", status); n != 1 {
+				t.Errorf("%d: told %d times", status, n)
+			}
+		})
+	}
+}
