@@ -119,14 +119,14 @@ type wireGroup struct {
 	SelfURI      string `json:"selfUri"`
 }
 
-func (s *Server) group(t listed) wireGroup {
+func (s *Server) group(t listed) any {
 	n := 0
 	for user := range t.members {
 		if s.sees(user) {
 			n++
 		}
 	}
-	return wireGroup{t.id, t.name, n, "active", t.version, "official", true, "public", true, "/api/v2/groups/" + t.id}
+	return t.parts.over(wireGroup{t.id, t.name, n, "active", t.version, "official", true, "public", true, "/api/v2/groups/" + t.id})
 }
 
 func (s *Server) listGroups(req *request) answer {

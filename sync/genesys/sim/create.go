@@ -20,9 +20,12 @@ type creation struct {
 // homeDivision is where a user is put who is not given a division.
 const homeDivision = "d0000000-0000-4000-8000-000000000001"
 
+// conflictText is what the API's description says of general.conflict.
+const conflictText = "The request could not be completed by the server due to a conflict."
+
 // conflict is the answer for an address that is taken, by a deleted user as well.
 func conflict(status int) *answer {
-	a := refuse(status, "general.conflict", "The request conflicts with the current state of the target resource.")
+	a := refuse(status, "general.conflict", "%s", conflictText)
 	return &a
 }
 

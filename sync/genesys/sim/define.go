@@ -57,6 +57,11 @@ func (s *Server) Rename(k Kind, id, name string) bool {
 func (s *Server) Remove(k Kind, id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.remove(k, id)
+}
+
+// remove is Remove with the lock held.
+func (s *Server) remove(k Kind, id string) bool {
 	t := s.stores[k].live(id)
 	if t == nil || k == Division && id == homeDivision {
 		return false

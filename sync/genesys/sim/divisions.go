@@ -24,8 +24,8 @@ func (s *Server) wireDivision(id string) wireDivision {
 	return wireDivision{id, s.stores[Division].nameOf(id), id == homeDivision, "/api/v2/authorization/divisions/" + id}
 }
 
-func division(t listed) wireDivision {
-	return wireDivision{t.id, t.name, t.id == homeDivision, "/api/v2/authorization/divisions/" + t.id}
+func division(t listed) any {
+	return t.parts.over(wireDivision{t.id, t.name, t.id == homeDivision, "/api/v2/authorization/divisions/" + t.id})
 }
 
 func (s *Server) listDivisions(req *request) answer {
@@ -45,10 +45,10 @@ func (s *Server) getHome(*request) answer {
 
 // divisionCursorPage is AuthzDivisionCursorListing, whose cursors are in its links alone.
 type divisionCursorPage struct {
-	Entities []wireDivision `json:"entities"`
-	NextURI  string         `json:"nextUri,omitempty"`
-	PrevURI  string         `json:"previousUri,omitempty"`
-	SelfURI  string         `json:"selfUri"`
+	Entities []any  `json:"entities"`
+	NextURI  string `json:"nextUri,omitempty"`
+	PrevURI  string `json:"previousUri,omitempty"`
+	SelfURI  string `json:"selfUri"`
 }
 
 // queryDivisions is GET /authorization/divisions/query, which shows 200 at the most.
@@ -91,7 +91,7 @@ func (s *Server) queryDivisions(req *request) answer {
 		bare.Request = &http.Request{URL: &u}
 		return another(&bare, name, base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(n))))
 	}
-	p := divisionCursorPage{Entities: []wireDivision{}, SelfURI: req.URL.RequestURI()}
+	p := divisionCursorPage{Entities: []any{}, SelfURI: req.URL.RequestURI()}
 	for _, t := range all[from:to] {
 		p.Entities = append(p.Entities, division(t))
 	}

@@ -7,17 +7,18 @@ type Kind string
 
 // The kinds.
 const (
-	Skill    Kind = "skill"
-	Language Kind = "language"
-	Division Kind = "division"
-	Role     Kind = "role"
-	Queue    Kind = "queue"
-	Location Kind = "location"
-	Group    Kind = "group"
+	Skill      Kind = "skill"
+	Language   Kind = "language"
+	Division   Kind = "division"
+	Role       Kind = "role"
+	Queue      Kind = "queue"
+	Location   Kind = "location"
+	Group      Kind = "group"
+	WrapUpCode Kind = "wrap-up code"
 )
 
 // kinds are all of them.
-var kinds = []Kind{Skill, Language, Division, Role, Queue, Location, Group}
+var kinds = []Kind{Skill, Language, Division, Role, Queue, Location, Group, WrapUpCode}
 
 // unique reports whether a name of a kind is there once. The others may have a name twice.
 func (k Kind) unique() bool { return k != Queue && k != Location && k != Group }
@@ -35,7 +36,10 @@ type thing struct {
 	past    []oldLabel // for listings that lag behind, oldest first
 	version int
 
-	division  string   // of a queue
+	parts     parts    // what else a request said of it
+	division  string   // of a queue or a wrap-up code
+	codes     []string // of a queue: wrap-up codes
+	policy    parts    // of a group: what was changed of its voicemail
 	defaultID string   // of a role that every organization has
 	allows    []string // the permissions of a role
 

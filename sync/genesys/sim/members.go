@@ -82,6 +82,12 @@ func (s *Server) SetMemberGroups(queue string, groups ...string) bool {
 	if q == nil {
 		return false
 	}
+	s.feed(q, groups)
+	return true
+}
+
+// feed makes the members of groups a queue's.
+func (s *Server) feed(q *thing, groups []string) {
 	s.detach(q)
 	for _, id := range groups {
 		if g := s.stores[Group].live(id); g != nil {
@@ -89,7 +95,6 @@ func (s *Server) SetMemberGroups(queue string, groups ...string) bool {
 		}
 	}
 	s.dir.changes++
-	return true
 }
 
 // SetGroupGrants gives a group roles, by hand, which its members then have.

@@ -28,6 +28,11 @@ func Permissions() []string {
 		"routing:utilization:manage", "routing:utilization:view",
 		"telephony:plugin:all",
 		"voicemail:userPolicy:viewOther",
+		// To define what users refer to.
+		"authorization:division:add", "authorization:division:delete", "authorization:division:edit",
+		"directory:group:add", "directory:group:delete", "routing:queue:add", "routing:queue:delete", "routing:skill:manage",
+		"routing:wrapupCode:add", "routing:wrapupCode:delete", "routing:wrapupCode:edit", "routing:wrapupCode:view",
+		"voicemail:groupPolicy:edit", "voicemail:groupPolicy:view",
 		// And those that the real API asks for in places where this one does not.
 		"authorization:division:view", "directory:group:view", "routing:language:view", "routing:queue:edit",
 	}

@@ -5,11 +5,39 @@ import "net/http"
 const orgName = "Example Contact Centre"
 
 func (s *Server) getOrganization(*request) answer {
-	return answer{status: http.StatusOK, body: struct {
-		ID      string `json:"id"`
-		Name    string `json:"name"`
-		SelfURI string `json:"selfUri"`
-	}{s.o.OrgID, orgName, "/api/v2/organizations/me"}}
+	return answer{status: http.StatusOK, body: wireOrganization{
+		ID: s.o.OrgID, Name: orgName, Language: "en-us", Country: "US", ShortName: "example", Domain: "example.com", Version: 1, State: "active",
+		Voicemail: true, Platform: "GenesysCloud", SelfURI: "/api/v2/organizations/me",
+	}}
+}
+
+// wireOrganization is the API's Organization. The vendor's Terraform provider needs the country.
+type wireOrganization struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Language  string `json:"defaultLanguage"`
+	Country   string `json:"defaultCountryCode"`
+	ShortName string `json:"thirdPartyOrgName"`
+	Domain    string `json:"domain"`
+	Version   int    `json:"version"`
+	State     string `json:"state"`
+	Voicemail bool   `json:"voicemailEnabled"`
+	Platform  string `json:"productPlatform"`
+	SelfURI   string `json:"selfUri"`
+}
+
+// product is DomainOrganizationProduct.
+type product struct {
+	ID string `json:"id"`
+}
+
+// listProducts is GET /authorization/products, which has no parameters.
+func (s *Server) listProducts(req *request) answer {
+	if bad := onlyQuery(req); bad != nil {
+		return *bad
+	}
+	p := page[product]{Entities: []product{{"engage3"}, {"collaborateFree"}}, PageSize: 2, PageNumber: 1, Total: 2, PageCount: 1}
+	return answer{status: http.StatusOK, body: p}
 }
 
 // limit is the API's Limit.

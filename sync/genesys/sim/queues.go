@@ -28,7 +28,7 @@ func (s *Server) queue(t listed) wireQueue {
 }
 
 // counted is a queue with the number of its members, and of its direct ones.
-func (s *Server) counted(t listed) wireQueue {
+func (s *Server) counted(t listed) any {
 	w, direct, all := s.queue(t), 0, s.roster(t.thing)
 	for _, m := range all {
 		if m.direct {
@@ -37,7 +37,7 @@ func (s *Server) counted(t listed) wireQueue {
 	}
 	n := len(all)
 	w.MemberCount, w.UserMemberCount = &n, &direct
-	return w
+	return t.parts.over(w)
 }
 
 func (s *Server) listQueues(req *request) answer {

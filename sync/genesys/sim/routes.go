@@ -3,6 +3,7 @@ package sim
 // routes is what the API has, and this server too. A user is {id} in every path, for the faults.
 func (s *Server) routes() {
 	s.route("GET /api/v2/organizations/me", s.getOrganization)
+	s.route("GET /api/v2/authorization/products", s.listProducts)
 	s.route("GET /api/v2/organizations/limits/namespaces", s.listNamespaces)
 	s.route("GET /api/v2/organizations/limits/namespaces/{ns}", s.getLimits)
 	s.route("GET /api/v2/organizations/limits/namespaces/{ns}/defaults", s.getDefaultLimits)
@@ -20,6 +21,7 @@ func (s *Server) routes() {
 	s.partRoutes()
 	s.grantRoutes()
 	s.catalogRoutes()
+	s.definitionRoutes()
 }
 
 // partRoutes is what hangs under a user.

@@ -183,8 +183,11 @@ func TestExpansions(t *testing.T) {
 
 func TestOrganization(t *testing.T) {
 	w := newOrg(t, sim.Options{OrgID: "o-1", Namespace: "ns"})
-	if r := w.must(http.MethodGet, "/api/v2/organizations/me", ""); r.text("id") != "o-1" || r.text("name") == "" {
+	if r := w.must(http.MethodGet, "/api/v2/organizations/me", ""); r.text("id") != "o-1" || r.text("name") == "" || r.text("defaultCountryCode") != "US" {
 		t.Errorf("%s", r.body)
+	}
+	if r := w.must(http.MethodGet, "/api/v2/authorization/products", ""); r.number("total") == 0 || r.number("total") != len(r.list("entities")) {
+		t.Errorf("products: %s", r.body)
 	}
 	const limits = "/api/v2/organizations/limits/namespaces"
 	if r := w.must(http.MethodGet, limits, ""); !strings.Contains(r.body, `["ns"]`) {
