@@ -101,7 +101,7 @@ func (s *Server) readDefinition(req *request, d definable, self *thing) (body de
 		}
 		rest["owners"], _ = json.Marshal(refs)
 	}
-	for _, name := range strings.Fields("id name version state selfUri memberCount homeDivision division ownerIds sourceQueueId") {
+	for name := range strings.FieldsSeq("id name version state selfUri memberCount homeDivision division ownerIds sourceQueueId") {
 		delete(rest, name) // known otherwise, or never shown
 	}
 	maps.DeleteFunc(rest, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
