@@ -29,6 +29,7 @@ type Directory struct {
 	names     nameIndexes
 	groups    groupVersions
 	expect    expectation
+	sweeps    atomic.Int32           // how many readings of a listing divide its fields, as one would be too large; 0 is one
 	org       atomic.Pointer[string] // once it was asked for
 }
 

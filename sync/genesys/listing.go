@@ -1,8 +1,10 @@
 package genesys
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"usersyncd/spec"
@@ -55,9 +57,34 @@ func appendNew(list []state.Observed, at map[string]int, users []state.Observed)
 	return list
 }
 
-// listState reads the users in one state: by pages and, where these do not go far enough, by cursor. others is
-// how many requests come after it.
+// listState reads the users in one state. If even the smallest page would be too large, it reads them in several sweeps,
+// each with a part of the fields that are asked for. others is how many requests come after it.
 func (d *Directory) listState(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
+	parts := r.split(int(d.sweeps.Load()))
+	var whole usersync.Listing
+	at := map[string]int{}
+	for i, part := range parts {
+		l, err := d.sweep(ctx, part, name, others+len(parts)-1-i)
+		if more := 2 * len(parts); api.IsTooLarge(err) && len(r.split(more)) > len(parts) {
+			d.sweeps.Store(int32(more))
+			return d.listState(ctx, r, name, others)
+		}
+		if err != nil {
+			return usersync.Listing{}, err
+		}
+		whole.Gap, whole.Cap = cmp.Or(whole.Gap, l.Gap), cmp.Or(whole.Cap, l.Cap)
+		for _, u := range l.Users {
+			if i, known := at[u.ID]; known && whole.Users[i].Version == u.Version {
+				maps.Copy(whole.Users[i].Fields, u.Fields)
+			}
+		}
+		whole.Users = appendNew(whole.Users, at, l.Users)
+	}
+	return whole, nil
+}
+
+// sweep reads users in one state: by pages and, where these do not go far enough, by cursor.
+func (d *Directory) sweep(ctx context.Context, r *reading, name string, others int) (usersync.Listing, error) {
 	l := api.Listing{
 		Request: api.Request{Operation: &listUsers, Query: r.query()}, What: name + " users", Size: d.Options().PageSize,
 		Parallel: 4, // the vendor's Terraform provider goes from 1 to 75

@@ -32,8 +32,9 @@ var (
 	getToken        = api.Operation{Method: "GET", Path: "/tokens/me"}
 	getOAuthClient  = api.Operation{Method: "GET", Path: "/oauth/clients/{id}", Needs: []string{"oauth:client:view"}}
 
-	listUsers   = api.Operation{Method: "GET", Path: "/users", Needs: []string{viewUsers}, Lists: "users", Cap: 10_000}
-	queryUsers  = api.Operation{Method: "GET", Path: "/users/query", Needs: []string{viewUsers}, Lists: "users", ByCursor: true}
+	listUsers  = api.Operation{Method: "GET", Path: "/users", Needs: []string{viewUsers}, Lists: "users", Cap: 10_000}
+	queryUsers = api.Operation{Method: "GET", Path: "/users/query", Needs: []string{viewUsers}, Lists: "users", ByCursor: true,
+		Fallback: 100} // its largest page is not documented
 	searchUsers = api.Operation{Method: "POST", Path: "/users/search", Needs: []string{viewUsers}, Asks: true, Lists: "users", Most: 50} // not documented
 	readUsers   = api.Operation{Method: "GET", Path: "/users", Params: "state=any&pageSize=100", Needs: []string{viewUsers}, Lists: "users", Most: 100}
 	getUser     = api.Operation{Method: "GET", Path: "/users/{id}", Needs: []string{viewUsers}}

@@ -82,6 +82,30 @@ func (d *Directory) reading(ctx context.Context, asked []spec.Field) (*reading, 
 	return r, nil
 }
 
+// split divides the fields that are asked for among so many readings, or fewer if it has not so many.
+func (r *reading) split(parts int) (all []*reading) {
+	asked := 0
+	for _, f := range r.rows {
+		if f.expand {
+			asked++
+		}
+	}
+	parts = max(1, min(parts, asked))
+	for n := range parts {
+		part, i := &reading{names: r.names}, 0
+		for _, f := range r.rows {
+			if !f.expand || i*parts/asked == n {
+				part.rows = append(part.rows, f)
+			}
+			if f.expand {
+				i++
+			}
+		}
+		all = append(all, part)
+	}
+	return all
+}
+
 // query asks for the fields that the API does not show otherwise.
 func (r *reading) query() url.Values {
 	var expand []string

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,8 @@ type Client struct {
 	slots   []*tokenSlot
 	jitter  func(time.Duration) time.Duration // a random time between half of it and all of it
 	count   counters
+
+	pageSizes sync.Map // by *Operation: the size of a page that is not too large, where the usual one was
 }
 
 type counters struct {

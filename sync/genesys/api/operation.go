@@ -26,6 +26,7 @@ type Operation struct {
 	Lists     string // what, in the plural
 	Uncounted bool   // its pages tell no total: one that is not full is the last
 	ByCursor  bool   // a page names the next, and tells no total. One that is empty is taken for the last
+	Fallback  int    // the size of a page after a 400 to a larger one; 0: none
 	Cap       int    // the API may stop after so many entries, with a 400 or an empty page; 0: it does not
 }
 

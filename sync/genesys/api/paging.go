@@ -62,6 +62,7 @@ type Reader[T Entry, U any] struct {
 	convert func(T) (U, error)
 
 	mu     sync.Mutex
+	size   int // of a page
 	check  pageCheck
 	pages  map[int][]U
 	cursor string         // of the next page
@@ -71,12 +72,24 @@ type Reader[T Entry, U any] struct {
 
 // NewReader returns a reader that has read nothing yet.
 func NewReader[T Entry, U any](c *Client, l Listing, convert func(T) (U, error)) *Reader[T, U] {
-	return &Reader[T, U]{Listing: l, client: c, convert: convert, check: newPageCheck(l.size()), pages: map[int][]U{}, after: map[string]int{}}
+	return &Reader[T, U]{Listing: l, client: c, convert: convert}
 }
 
-// Read reads the first page alone, since it tells how many there are, and then a few at a time. If it does not tell, Read
-// goes on until a page is empty.
+// Read reads all pages. If one of them would be too large, it starts again with smaller ones, and uses nothing of the others.
 func (r *Reader[T, U]) Read(ctx context.Context) error {
+	for {
+		r.size = r.client.pageSize(&r.Listing)
+		r.check, r.pages, r.after = newPageCheck(r.size), map[int][]U{}, map[string]int{}
+		r.cursor, r.done, r.AtCap = "", false, false
+		if err := r.readPages(ctx); err == nil || !r.client.shrinkPages(ctx, &r.Listing, r.size, err) {
+			return err
+		}
+	}
+}
+
+// readPages reads the first page alone, since it tells how many there are, and then a few at a time. If it does not tell, it
+// goes on until a page is empty.
+func (r *Reader[T, U]) readPages(ctx context.Context) error {
 	if err := r.read(ctx, 1); err != nil {
 		return err
 	}
@@ -136,10 +149,10 @@ func (r *Reader[T, U]) read(ctx context.Context, n int) error {
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	beyond := r.Cap > 0 && n*r.size() > r.Cap
+	beyond := r.Cap > 0 && n*r.size > r.Cap
 	e := (*apply.CallError)(nil)
 	switch {
-	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest, beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size()):
+	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest && !IsTooLarge(err), beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size):
 		r.done, r.AtCap = true, true
 		return nil
 	case err != nil:
@@ -149,7 +162,7 @@ func (r *Reader[T, U]) read(ctx context.Context, n int) error {
 		return r.Inconsistent(problem)
 	}
 	r.pages[n] = kept
-	r.done = r.done || len(kept) == 0 || r.Uncounted && len(kept) < r.size() || r.ByCursor && p.Cursor == ""
+	r.done = r.done || len(kept) == 0 || r.Uncounted && len(kept) < r.size || r.ByCursor && p.Cursor == ""
 	if other, again := r.after[p.Cursor]; r.ByCursor && again && !r.done {
 		return r.Inconsistent(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
 	}
@@ -161,10 +174,10 @@ func (r *Reader[T, U]) read(ctx context.Context, n int) error {
 func (r *Reader[T, U]) request(n int) *Request {
 	request := r.Request
 	if r.Body != nil {
-		request.Body = r.Body(r.size(), n)
+		request.Body = r.Body(r.size, n)
 		return &request
 	}
-	request.Query = url.Values{"pageSize": {strconv.Itoa(r.size())}}
+	request.Query = url.Values{"pageSize": {strconv.Itoa(r.size)}}
 	maps.Copy(request.Query, r.Query)
 	switch {
 	case !r.ByCursor:
