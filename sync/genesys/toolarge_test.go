@@ -19,7 +19,8 @@ const tooLarge = `{"code":"response.entity.too.large","message":"The response wo
 // Each of the fields that are asked for makes a user as large as one more does.
 type largeOrg struct {
 	users, most, from int
-	byCursor          func(pageSize int) reply // GET /users/query
+	uncapped          bool                     // the listing goes on after 10,000
+	byCursor          func(pageSize int) reply // GET /users/query; nil: forbidden
 
 	mu    sync.Mutex
 	asked []string // the requests for users: page size, number and what is expanded
@@ -30,6 +31,8 @@ func (o *largeOrg) answer(r *http.Request, _ string) reply {
 	size, _ := strconv.Atoi(q.Get("pageSize"))
 	n, _ := strconv.Atoi(q.Get("pageNumber"))
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/query") && o.byCursor == nil:
+		return jsonReply(403, `{}`)
 	case strings.HasSuffix(r.URL.Path, "/query"):
 		return o.byCursor(size)
 	case !strings.HasSuffix(r.URL.Path, "/users"), q.Get("state") != "active":
@@ -42,7 +45,7 @@ func (o *largeOrg) answer(r *http.Request, _ string) reply {
 	if size*max(1, len(expand)) > o.most && n >= o.from {
 		return jsonReply(400, tooLarge)
 	}
-	if (n-1)*size >= 10_000 {
+	if (n-1)*size >= 10_000 && !o.uncapped {
 		return jsonReply(400, `{"code":"bad.request"}`)
 	}
 	var page []string
@@ -120,15 +123,26 @@ func TestListingThatStaysTooLarge(t *testing.T) {
 
 // An answer that is too large beyond the cap of a listing is not its end.
 func TestTooLargeBeyondTheCap(t *testing.T) {
-	rest := func(size int) reply {
-		if size > 100 {
-			return jsonReply(400, `{"code":"invalid.query.param.value"}`)
-		}
-		return jsonReply(200, `{"entities":`+people(10_000, 10_050)+`,"results":50}`)
-	}
-	org := largeOrg{users: 10_050, most: 250, from: 21, byCursor: rest}
+	org := largeOrg{users: 10_050, most: 250, from: 21, uncapped: true}
 	d, _ := open(t, &fake{api: org.answer}, nil)
 	if l, err := d.List(t.Context()); err != nil || len(l.Users) != 10_050 || !l.Complete() {
 		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
+	}
+}
+
+// How large a page of the query by cursor may be is not known: after any 400 it is 100.
+func TestQueryWithSmallerPages(t *testing.T) {
+	for _, code := range []string{"invalid.query.param.value", "response.entity.too.large", ""} {
+		var sizes []int
+		org := largeOrg{users: 10_050, most: 500, byCursor: func(size int) reply {
+			if sizes = append(sizes, size); size > 100 {
+				return jsonReply(400, `{"code":"`+code+`"}`)
+			}
+			return jsonReply(200, `{"entities":`+people(10_000, 10_050)+`,"results":50}`)
+		}}
+		d, _ := open(t, &fake{api: org.answer}, nil)
+		if l, err := d.List(t.Context()); err != nil || len(l.Users) != 10_050 || !l.Complete() || sizes[0] != 500 {
+			t.Errorf("%s: %d users, complete %t, sizes %v, %v", code, len(l.Users), l.Complete(), sizes, err)
+		}
 	}
 }
