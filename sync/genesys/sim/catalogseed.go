@@ -16,6 +16,9 @@ var seeds = map[Kind][]string{
 	Group:    strings.Split("Madrid,Berlin,Dublin,Austin,Night shift,Coaches", ","),
 }
 
+// employeeRole is what every new user has.
+const employeeRole = "70000000-0000-4000-8000-000000000001"
+
 // defaultRoles are the roles that the API calls by another id in every organization, and what they allow.
 var defaultRoles = map[string][2]string{
 	"Employee":     {"employee", "directory:user:view"},

@@ -75,6 +75,9 @@ func (s *Server) createUser(req *request) answer {
 		State:    orElse(c.State, "inactive"), // no invitation is sent
 		Division: orElse(c.DivisionID, homeDivision), Contacts: contacts, Version: 1, Writes: 1,
 	})
+	if !s.o.NoDefaultRole {
+		r.Grants = []Grant{{employeeRole, homeDivision}}
+	}
 	if c.Password != "" {
 		r.password = time.Now()
 	}

@@ -134,18 +134,35 @@ func (d *directory) remember(r *record, before *User, now time.Time) {
 
 // change edits a user for a request. The lock is held.
 func (s *Server) change(r *record, edit func(*User)) {
-	gone := r.State == "deleted"
+	before := r.State
 	s.dir.change(r, time.Now(), func(u *User) {
 		edit(u)
-		if gone && u.State != "deleted" && s.o.RestoreForgets {
-			u.Manager, u.Contacts, u.Certifications = "", nil, nil
-			u.Skills, u.Languages, u.ProfileSkills, u.Locations, u.Grants, u.Utilization = nil, nil, nil, nil, nil, nil
-		}
+		s.turned(u, before)
 	})
-	if gone && r.State != "deleted" && s.o.RestoreForgets {
+	if before == "deleted" && r.State != before && s.o.RestoreForgets {
 		s.leaveAll(r.ID)
 	}
 	r.Writes++
+}
+
+// turned takes away what a user loses with the state before: an inactive one roles of their own, a deleted one these, the
+// division, extensions and the default station. None comes back with the state (the vendor's help).
+func (s *Server) turned(u *User, before string) {
+	switch {
+	case u.State == before || s.o.KeepRights && u.State != "active":
+	case u.State == "inactive":
+		u.Grants = nil
+	case u.State == "deleted":
+		u.Grants, u.Division, u.Station = nil, homeDivision, ""
+		u.Contacts = slices.DeleteFunc(slices.Clone(u.Contacts), func(c Contact) bool { return c.Extension != "" && c.Address == "" })
+		for i := range u.Contacts {
+			u.Contacts[i].Extension, u.Contacts[i].Pooled = "", false
+		}
+	}
+	if before == "deleted" && u.State != before && s.o.RestoreForgets {
+		u.Manager, u.Contacts, u.Certifications = "", nil, nil
+		u.Skills, u.Languages, u.ProfileSkills, u.Locations, u.Grants, u.Utilization = nil, nil, nil, nil, nil, nil
+	}
 }
 
 // changePart edits something that hangs under a user for a request. Whether that counts the user's

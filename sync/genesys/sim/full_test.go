@@ -36,7 +36,7 @@ func TestFull(t *testing.T) {
 			n[list] = len(r.list(list))
 		}
 		if n["skills"] < 2 || n["skills"] > 5 || n["languages"] < 1 || n["languages"] > 3 || n["locations"] < 1 || n["groups"] < 1 || n["groups"] > 2 ||
-			len(u.ProfileSkills) == 0 || len(u.Certifications) == 0 || u.Employer.DateHire == "" || len(u.Grants) == 0 || len(u.Grants) > 4 || u.Locations[0].Notes == "" {
+			len(u.ProfileSkills) == 0 || len(u.Certifications) == 0 || u.Employer.DateHire == "" || (len(u.Grants) == 0) == (u.State == "active") || len(u.Grants) > 4 || u.Locations[0].Notes == "" {
 			t.Errorf("%s", r.body)
 		}
 		for _, p := range u.Skills {
@@ -44,7 +44,7 @@ func TestFull(t *testing.T) {
 				t.Errorf("proficiency %v", p)
 			}
 		}
-		if auth, _ := r.json["authorization"].(object); len(auth["roles"].([]any)) == 0 {
+		if auth, _ := r.json["authorization"].(object); (len(auth["roles"].([]any)) == 0) == (u.State == "active") {
 			t.Errorf("%s", r.body)
 		}
 		q := strings.Count(w.Snapshot(u.ID), "9e000000-")

@@ -103,12 +103,13 @@ func (s *Server) Edit(email string, edit func(*User)) bool {
 // byHand is no write of a client. The lock is held.
 func (s *Server) byHand(r *record, edit func(*User)) {
 	s.dir.change(r, time.Now(), func(u *User) {
-		unset := u.Voicemail
+		unset, before := u.Voicemail, u.State
 		u.Voicemail = unset.OrDefault() // what the edit does not name is as it reads
 		standard := u.Voicemail
 		if edit(u); u.Voicemail == standard {
 			u.Voicemail = unset
 		}
+		s.turned(u, before)
 	})
 }
 

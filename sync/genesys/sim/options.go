@@ -41,6 +41,8 @@ type Options struct {
 	TakenStatus        int    // of POST /users for an address that is taken: 400 or 409; 409
 	RejectMixedState   bool   // a PATCH with state and other fields is 400; otherwise the others are ignored
 	AllowUnknownFields bool   // a body may have fields that the API does not know
+	KeepRights         bool   // an inactive or deleted user loses neither roles nor division, extensions and station
+	NoDefaultRole      bool   // a new user has no role
 	RestoreForgets     bool   // a restored user has lost manager, contacts and certifications
 	DropExpands        int    // every n-th user of a listing lacks an expanded field; 0: none
 	SearchPage         int    // the largest page of the search; 100

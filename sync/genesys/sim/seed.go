@@ -55,6 +55,7 @@ func (s *Server) seed() {
 		if s.o.Full {
 			full.fill(r, i)
 		}
+		s.turned(&r.User, "active")
 		r.hidden = s.o.Hide > 0 && (i+1)%s.o.Hide == 0
 		if i%20 == 0 && u.State == "active" {
 			lead = r.ID

@@ -14,6 +14,7 @@ type User struct {
 	Texts
 	Username, Manager string // Manager is a user's id; no Username: Email
 	Division          string // an id
+	Station           string // the default one, an id
 	ACDAutoAnswer     bool
 	Certifications    []string
 	Employer          Employer

@@ -24,6 +24,7 @@ func TestCreate(t *testing.T) {
 		"divisionId":"d0000000-0000-4000-8000-000000000001","addresses":[{"address":"+12025550100"}]}`)
 	u, _ := w.User("bob@example.com")
 	want := sim.User{ID: full.text("id"), Name: "Bob", Email: "bob@example.com", State: "active", Texts: sim.Texts{Title: "T", Department: "D"}, Division: u.Division,
+		Grants:   []sim.Grant{{Role: w.IDOf(sim.Role, "Employee"), Division: w.IDOf(sim.Division, "Home")}},
 		Contacts: []sim.Contact{{MediaType: "PHONE", Type: "WORK", Address: "+12025550100"}}, Version: 1, Writes: 1}
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Error(diff)
@@ -81,7 +82,7 @@ func TestPatchFields(t *testing.T) {
 		},
 		`"divisionId":"elsewhere"`:          func(*sim.User) {},
 		`"state":"inactive"`:                func(u *sim.User) { u.State = "inactive" },
-		`"state":"deleted"`:                 func(u *sim.User) { u.State = "deleted" },
+		`"state":"deleted"`:                 func(u *sim.User) { u.State, u.Contacts = "deleted", []sim.Contact{} }, // an extension alone
 		`"state":"inactive","title":"lost"`: func(u *sim.User) { u.State = "inactive" },
 	} {
 		w := newOrg(t, sim.Options{})

@@ -36,6 +36,12 @@ type wireExpanded struct {
 	ProfileSkills  *[]string          `json:"profileSkills,omitempty"`
 	Groups         *[]wireRef         `json:"groups,omitempty"`
 	Authorization  *wireAuthorization `json:"authorization,omitempty"`
+	Station        *wireStations      `json:"station,omitempty"`
+}
+
+// wireStations is UserStations.
+type wireStations struct {
+	Default *ref `json:"defaultStation,omitempty"`
 }
 
 type wireRef struct {
@@ -103,6 +109,11 @@ func (s *Server) expanded(u *User, expand []string) (w wireExpanded) {
 		case "groups":
 			list := s.groupsOf(u)
 			w.Groups = &list
+		case "station":
+			w.Station = &wireStations{}
+			if u.Station != "" {
+				w.Station.Default = &ref{ID: u.Station}
+			}
 		case "authorization":
 			auth := s.authorization(s.dir.byID[u.ID], time.Now())
 			w.Authorization = &auth
