@@ -62,14 +62,17 @@ func (o *refresher) readDetails(ctx context.Context, want map[string][]spec.Fiel
 			readErr = plan.ErrNotShownYet
 		}
 		u := snap.Users[seen.ID]
-		if unread[seen.ID] = readErr; readErr != nil || u == nil {
-			return nil //nolint:nilerr // it concerns only this user
+		fields, writes := want[seen.ID], snap.WriteIntents[seen.ID]
+		if unread[seen.ID] = readErr; readErr != nil { // of some fields, which says nothing of them
+			fields = slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return seen.Fields[f] == "" })
+		}
+		if u == nil || len(fields) == 0 {
+			return nil
 		}
 		if seen.Version > 0 && seen.Version < u.Version {
 			unread[seen.ID] = fmt.Errorf("the API shows version %d of the user, and had shown %d", seen.Version, u.Version)
 			return nil
 		}
-		fields, writes := want[seen.ID], snap.WriteIntents[seen.ID]
 		if seen.Version > 0 { // the user itself was read, too
 			if merged := o.merge(u, seen, fields, began); merged != nil {
 				u = merged

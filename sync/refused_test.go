@@ -128,3 +128,67 @@ func TestADeletedAddressIsTaken(t *testing.T) {
 		})
 	}
 }
+
+const noVoicemail = "404 code=voicemailservice.user.usernotfound"
+
+// A field that is refused costs that field: the others of the user are written, and the next passes say what is left.
+func TestAUserWithoutVoicemail(t *testing.T) {
+	for _, method := range []string{"", "PATCH "} { // it cannot even be read, or cannot be written
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 3})
+			ana := w.sim.Users()[0]
+			w.adopted(ana)
+			w.fault(method + "/api/v2/voicemail/userpolicies/" + ana.ID + " " + noVoicemail)
+			w.write(ana.ID+".yaml", "email: %s\ntitle: Chief\nvoicemail: {alertTimeoutSeconds: 33}\nexternalIds: {hr: '4711'}\nqueues: [Retention]\ngroups: [Madrid]\n", ana.Email)
+			res := w.pass()
+			if res.Failed != 1 || len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Message, "voicemail") {
+				t.Errorf("%s%+v", method, res)
+			}
+			now := w.byID(ana.ID)
+			if u := w.under(now); now.Title != "Chief" || u["queues"] != `["Retention"]` || u["groups"] != `["Madrid"]` || u["externalIds"] != `{"hr":"4711"}` {
+				t.Errorf("%s%s: %v", method, now.Title, u)
+			}
+			w.sim.ResetLedger()
+			time.Sleep(time.Minute)
+			if w.pass(); w.sim.Ledger().Count("PATCH /api/v2/voicemail/userpolicies/{id}") != len(method)/len("PATCH ") { // --once tries it again
+				t.Errorf("%swritten: %+v", method, w.sim.Ledger())
+			}
+			w.sim.ClearFaults()
+			time.Sleep(25 * time.Hour)
+			if res = w.pass(); res.Failed > 0 || w.byID(ana.ID).Voicemail.AlertTimeoutSeconds != 33 {
+				t.Errorf("%sthen %+v", method, res)
+			}
+		})
+	}
+}
+
+// A new user gets a voicemail policy a little later.
+func TestANewUserWithoutVoicemailYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.fault("PATCH /api/v2/voicemail/userpolicies/* x3 " + noVoicemail)
+		w.write("ana.yaml", "email: ana@example.com\nname: Ana\nvoicemail: {alertTimeoutSeconds: 33}\nqueues: [Retention]\n")
+		if res := w.pass(); res.Failed > 0 || res.Applied != 1 {
+			t.Errorf("%+v", res)
+		}
+	})
+}
+
+// What was written before a field is refused is recorded, and what the field itself had is not.
+func TestAnExternalIDThatSomebodyElseHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		users := w.sim.Users()
+		ana, other := users[0], users[1]
+		w.sim.Edit(other.Email, func(u *sim.User) { u.ExternalIDs = map[string]string{"hr": "4711"} })
+		w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: %s\nexternalIds: {hr: '4711', zeta: '1'}\nqueues: [Retention]\n", ana.Email)
+		res := w.pass()
+		if res.Failed != 1 || w.sim.Ledger().Count("POST /api/v2/users/{id}/externalid") != 1 || w.under(w.byID(ana.ID))["queues"] != `["Retention"]` {
+			t.Errorf("%+v; %+v", res, w.sim.Ledger())
+		}
+		if text := res.Failures[0].Message; !strings.Contains(text, other.Email) {
+			t.Errorf("who has it is not said: %s", text)
+		}
+	})
+}

@@ -66,7 +66,7 @@ users, change the quota and make calls fail.`,
 	f.DurationVar(&o.IndexLag, "index-lag", 3*time.Second, "how far the search index is behind")
 	f.DurationVar(&o.TokenLife, "token-life", 24*time.Hour, "lifetime of an access token")
 	f.StringVar(&o.Forbid, "forbid", "", "`PERMISSIONS` that the OAuth client lacks, separated by spaces")
-	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT [retry-after=VALUE]; EFFECT is a status, drop, lost, truncated, html, slow=2s, done=502, conflict409, conflict400, spurious, edited, expired, revoked, or listing=null (or another malformed list)")
+	f.StringArrayVar(&o.faults, "fault", nil, "make calls fail: `FAULT` is [METHOD] [PATH] [user=EMAIL] [N%] [xN] [after=N] [every=N] EFFECT [code=CODE] [retry-after=VALUE]; EFFECT is a status, drop, lost, truncated, html, slow=2s, done=502, conflict409, conflict400, spurious, edited, expired, revoked, or listing=null (or another malformed list)")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -58,6 +59,9 @@ type job struct {
 	refusedAsRead bool      // a change was refused though the version was right
 	conflicts     int       // calls with a stale version
 	lostAnswers   int       // calls without a usable answer
+
+	refused []spec.Field // that cannot be read or written: the calls of the others are made all the same,
+	refusal error        // and then the job fails with this
 
 	lastErr         error // of the last call
 	uncertain       uncertainty
@@ -209,6 +213,22 @@ func (j *job) unbatch() {
 		j.calls[i] = &own
 	}
 }
+
+// leaveOut drops the calls of fields that were refused.
+func (j *job) leaveOut(fields []spec.Field, err error) {
+	j.refused, j.refusal = append(j.refused, fields...), errors.Join(j.refusal, err)
+	var rest []*Call
+	for _, call := range j.calls {
+		if !slices.ContainsFunc(call.Fields, j.isRefused) {
+			rest = append(rest, call)
+		} else if len(call.Changes) > 1 {
+			call.Changes = slices.DeleteFunc(slices.Clone(call.Changes), func(c *plan.Change) bool { return c == j.change })
+		}
+	}
+	j.calls = rest
+}
+
+func (j *job) isRefused(f spec.Field) bool { return slices.Contains(j.refused, f) }
 
 func (j *job) shares() bool {
 	return slices.ContainsFunc(j.calls, func(call *Call) bool { return len(call.Changes) > 1 })

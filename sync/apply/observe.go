@@ -155,6 +155,7 @@ func (e *engine) replan(j *job) move {
 	}
 	e.plan.Compare(&next)
 	next.SetWithheld(c.Withheld)
+	next.Fields = slices.DeleteFunc(slices.Clone(next.Fields), func(fc plan.FieldChange) bool { return j.isRefused(fc.Field) })
 	if next.WithholdContested(time.Now()) { // somebody else has changed them since the pass began
 		c.Withheld = next.Withheld
 		j.dropPlanned(next.Withholds)

@@ -26,7 +26,11 @@ func (r *recorder) complete(j *job, outcome plan.Outcome, commit state.Commit) m
 	return move{to: done}
 }
 
+// succeed completes a job whose calls are made, or fails it if some could not be.
 func (r *recorder) succeed(j *job) move {
+	if j.refusal != nil {
+		return r.fail(j, j.refusal)
+	}
 	c := j.change
 	var commit state.Commit
 	if !c.OneOff { // quarantine is of what the specs ask for

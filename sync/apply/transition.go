@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -46,6 +48,12 @@ func (e *engine) receive(ans answer) error {
 		}
 		*count++
 		attempts = *count
+	}
+	if all := ans.state == toReadAll || ans.state == toFind; all && isRefused(ans.err) && ans.seen[0].ID != "" {
+		ans.job.leaveOut(without(ans.job.requestedFields(ans.state), func(f spec.Field) bool { // that cannot be read
+			return ans.seen[0].Fields[f] != "" || !slices.Contains(e.Policy.DetailFields, f)
+		}), ans.err)
+		ans.err = nil
 	}
 	final := !called || attempts > e.Retry.Max && !e.verifyInsteadOfResend(ans.err)
 	if err := e.health.Note(ans.job.change.Key, ans.err, final); err != nil {
@@ -108,6 +116,8 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 			return move{toCall, time.Now().Add(time.Duration(ans.call.conflicts) * conflictWait)}
 		case conflict && !ans.call.Repeatable, missing && j.change.Current != nil:
 			return e.onStale(j, ans)
+		case errors.Is(ans.err, ErrRefused) && j.uncertain == certain && e.isOfFields(ans.call):
+			return e.onRefusedField(j, ans)
 		}
 	case toFind:
 		switch {
@@ -146,6 +156,29 @@ func (e *engine) onSuccess(j *job, call *Call, seen state.Observed) move {
 	}
 	return move{to: toCall}
 }
+
+// isOfFields reports whether a call is about some fields of a user alone, so that the user's other calls do not depend on it.
+func (e *engine) isOfFields(call *Call) bool {
+	return len(call.Fields) > 0 && len(without(call.Fields, e.Policy.Unversioned)) == 0
+}
+
+// onRefusedField continues with the other calls of the user, who fails in the end. Something that a new user does not have
+// yet is waited for.
+func (e *engine) onRefusedField(j *job, ans answer) move {
+	if ce := (*CallError)(nil); errors.As(ans.err, &ce) && ce.Status == http.StatusNotFound && time.Since(j.createSent) < e.SearchLag {
+		j.misses++
+		return move{toCall, time.Now().Add(lookupWait << min(j.misses-1, 8))}
+	}
+	j.leaveOut(ans.call.Fields, ans.err)
+	e.clearIntents(j)
+	if j.lastErr = nil; len(j.calls) == 0 {
+		return e.succeed(j)
+	}
+	return move{to: toCall}
+}
+
+// isRefused reports whether an error says that something cannot be had, while the user itself can.
+func isRefused(err error) bool { return errors.Is(err, ErrRefused) || errors.Is(err, ErrForbidden) }
 
 // onNoAnswer continues after a call without a usable answer: it is sent again if it is repeatable, and verified otherwise.
 func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {

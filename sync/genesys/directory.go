@@ -17,6 +17,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
+	"usersyncd/sync/plan"
 )
 
 // Directory is an organization of Genesys Cloud as a pass sees it. Make one with New.
@@ -211,21 +212,29 @@ func (d *Directory) detailsOf(ctx context.Context, id string, fields []spec.Fiel
 	return d.withDetails(ctx, seen, fields)
 }
 
-// withDetails adds to what was read of a user the fields that no User has.
+// withDetails adds to what was read of a user the fields that no User has. One that may not be read does not hide the others.
 func (d *Directory) withDetails(ctx context.Context, seen state.Observed, fields []spec.Field) (state.Observed, error) {
 	if seen.Deleted() {
 		return seen, nil
 	}
+	denied := plan.FieldsError{}
 	for _, name := range fields {
 		f := d.fields.of(name)
 		if f.detail == nil {
 			continue
 		}
 		v, err := f.detail(ctx, d, seen.ID)
-		if err != nil {
+		switch {
+		case errors.Is(err, apply.ErrForbidden), errors.Is(err, apply.ErrRefused):
+			denied[name] = err
+		case err != nil:
 			return seen, err
+		default:
+			seen.Fields[name] = v
 		}
-		seen.Fields[name] = v
+	}
+	if len(denied) > 0 {
+		return seen, denied
 	}
 	return seen, nil
 }

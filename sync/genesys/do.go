@@ -28,6 +28,9 @@ type write struct {
 	value func(c *plan.Change) spec.Value                   // of the field after the request
 	shown func(answer []byte, known []state.Observed) error // decodes the answer into what is known
 	sent  func(err error)                                   // called with the outcome of the request
+
+	// refused completes the error of the request, or returns nil if nothing is left to do.
+	refused func(ctx context.Context, err error) error
 }
 
 // Do implements apply.Writer. The request is made now, from what is now known of the users.
@@ -68,6 +71,9 @@ func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, er
 	c.CorrelationID, err = d.Send(ctx, &api.Request{Operation: cmp.Or(w.op, s.op), Args: w.args, Query: w.query, Body: w.body}, decode)
 	if w.sent != nil {
 		w.sent(err)
+	}
+	if err != nil && w.refused != nil {
+		err = w.refused(ctx, err)
 	}
 	if err != nil {
 		return nil, err

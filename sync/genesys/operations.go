@@ -90,9 +90,13 @@ var (
 	getVoicemail          = api.Operation{Method: "GET", Path: "/voicemail/userpolicies/{id}", Needs: []string{viewVoicemail}, Accepts: []string{editVoicemail}, Codes: noVoicemail()}
 	setVoicemail          = api.Operation{Method: "PATCH", Path: "/voicemail/userpolicies/{id}", Needs: []string{editVoicemail}, Accepts: []string{viewVoicemail}, Repeatable: true, Codes: noVoicemail()}
 	listExternalIDs       = api.Operation{Method: "GET", Path: "/users/{id}/externalid"}
-	addExternalID         = api.Operation{Method: "POST", Path: "/users/{id}/externalid", Needs: []string{editUsers}, Codes: map[string]error{"general.resource.conflict": apply.ErrRefused}}
+	findExternalID        = api.Operation{Method: "GET", Path: "/users/externalid/{authority}/{key}"}
+	addExternalID         = api.Operation{Method: "POST", Path: "/users/{id}/externalid", Needs: []string{editUsers}, Codes: map[string]error{codeTaken: apply.ErrRefused}}
 	removeExternalID      = api.Operation{Method: "DELETE", Path: "/users/{id}/externalid/{authority}/{key}", Needs: []string{editUsers}, Repeatable: true}
 )
+
+// codeTaken is the code for an external id that another user has.
+const codeTaken = "general.resource.conflict"
 
 // noVoicemail is for a 404 that is about the voicemail of a user, and not about the user.
 func noVoicemail() map[string]error {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/plan"
@@ -100,18 +102,43 @@ func externalIDSteps(have, want spec.Value) (steps []step) {
 
 // externalIDStep adds one key, or removes one.
 func externalIDStep(op *api.Operation, authority, key string) step {
-	return step{op: op, prepare: func(_ context.Context, _ *Directory, users []*plan.Change) (*write, error) {
+	return step{op: op, prepare: func(_ context.Context, d *Directory, users []*plan.Change) (*write, error) {
 		ids := externalIDsIn(users[0].Current.Fields[spec.ExternalIDs])
 		keys := slices.DeleteFunc(ids.keys(authority), func(k string) bool { return k == key })
 		w := &write{args: append(idsOf(users), authority, key)}
 		if op == &addExternalID {
 			keys = append(keys, key)
 			w.args, w.body = nil, map[string]string{"authorityName": authority, "externalKey": key}
+			w.refused = func(ctx context.Context, err error) error {
+				return d.externalIDTaken(ctx, err, users[0].Current.ID, authority, key)
+			}
 		}
 		ids.set(authority, keys)
 		w.value = as(spec.ExternalIDMap(ids))
 		return w, nil
 	}}
+}
+
+// externalIDTaken says who has an external id that the user id could not be given; nil if it is that user.
+func (d *Directory) externalIDTaken(ctx context.Context, err error, id, authority, key string) error {
+	e := (*apply.CallError)(nil)
+	if !errors.As(err, &e) || e.Code != codeTaken {
+		return err
+	}
+	var holder state.Observed
+	_, lookupErr := d.Send(ctx, &api.Request{Operation: &findExternalID, Args: []string{authority, key}}, func(answer []byte) (err error) {
+		holder, err = d.always.user(answer)
+		return err
+	})
+	switch {
+	case lookupErr != nil: // nobody may see who it is
+		return err
+	case holder.ID == id:
+		return nil
+	}
+	taken := *e
+	taken.Message += fmt.Sprintf("; %s %s is that of user %s (%s)", spec.Text(authority).Display(), spec.Text(key).Display(), holder.Key(), holder.ID)
+	return &taken
 }
 
 // capacity is what an agent can take of one medium (MediaUtilization; its spelling is the API's).

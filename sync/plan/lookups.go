@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"usersyncd/spec"
@@ -52,6 +54,21 @@ type LookupResults struct {
 	Urgent bool
 }
 
+// FieldsError says why some fields of a user could not be read, while the others were.
+type FieldsError map[spec.Field]error
+
+// Error lists the errors in the order of the fields' names.
+func (e FieldsError) Error() string {
+	texts := make([]string, 0, len(e))
+	for _, f := range slices.Sorted(maps.Keys(e)) {
+		texts = append(texts, e[f].Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns all of them.
+func (e FieldsError) Unwrap() []error { return slices.Collect(maps.Values(e)) }
+
 // lookUpUnknown asks for the fields whose current values are not known. Those that could not be read are withheld.
 func (p *planner) lookUpUnknown(u *spec.User, c *Change) {
 	unknown, undeclared := p.withholdUncertain(c)
@@ -75,7 +92,11 @@ func (p *planner) lookUpUnknown(u *spec.User, c *Change) {
 		c.withhold(Withheld{Reason: ByUncertainty, Note: err.Error(), Until: p.now.Add(ReadLag)}, unknown...)
 	case err != nil:
 		for _, f := range unknown {
-			p.withholdProblem(u, c, f, fmt.Sprintf("the current value in Genesys cannot be read, so it is not written: %v", err))
+			why := err
+			if of := (FieldsError)(nil); errors.As(err, &of) {
+				why = cmp.Or(of[f], err)
+			}
+			p.withholdProblem(u, c, f, fmt.Sprintf("the current value in Genesys cannot be read, so it is not written: %v", why))
 		}
 	}
 }

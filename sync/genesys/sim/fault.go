@@ -44,6 +44,7 @@ type Fault struct {
 	Effect Effect  // Listing spares and counts listings, each with all its pages; without a Path, or with *, it is that of users
 
 	Code       int           // of Status and Done
+	APICode    string        // of Status: the code of the body; "": the usual one of the status
 	RetryAfter string        // of Status, as it is sent; "date:90" is the date 90 s from then; "": none
 	Delay      time.Duration // of Slow
 	Shape      string        // of Listing: null, hole, short:3 and so on; "": empty
@@ -218,6 +219,9 @@ func (f *Fault) refusal() answer {
 		a = refuse(f.Code, "too.many.requests.retry.after", "Rate limit exceeded the maximum. Retry the request in [%s] seconds", f.RetryAfter)
 	default:
 		a = refuse(f.Code, faultCode(f.Code), "A fault of the simulator.")
+	}
+	if f.APICode != "" {
+		a = refuse(f.Code, f.APICode, "A fault of the simulator.")
 	}
 	if f.RetryAfter != "" {
 		a.header = http.Header{"Retry-After": {f.RetryAfter}}

@@ -11,7 +11,7 @@ import (
 
 // ParseFault reads a fault in words, in any order:
 //
-//	[METHOD] [PATH] [user=EMAIL] [after=N] [every=N] [N%] [xN] EFFECT [retry-after=VALUE]
+//	[METHOD] [PATH] [user=EMAIL] [after=N] [every=N] [N%] [xN] EFFECT [code=CODE] [retry-after=VALUE]
 //
 // EFFECT is a status, or one of the effects; slow is slow=2s, listing is listing=null or another shape. A * is any
 // method or path, and says nothing.
@@ -36,8 +36,8 @@ func ParseFault(text string) (Fault, error) {
 	switch {
 	case f.Effect == "":
 		return Fault{}, fmt.Errorf("fault %q: it says no status and no effect, such as 503 or lost", text)
-	case f.RetryAfter != "" && f.Effect != Status:
-		return Fault{}, fmt.Errorf("fault %q: retry-after goes with a status, such as 503", text)
+	case f.RetryAfter+f.APICode != "" && f.Effect != Status:
+		return Fault{}, fmt.Errorf("fault %q: a value of retry-after or code goes with a status, such as 503", text)
 	}
 	return f, nil
 }
@@ -106,6 +106,10 @@ func (f *Fault) pair(name, value string) (err error) {
 		f.After, err = positive(value)
 	case "every":
 		f.Every, err = positive(value)
+	case "code":
+		if f.APICode = value; value == "" {
+			return errors.New("has no value, such as code=general.conflict")
+		}
 	case "retry-after":
 		f.RetryAfter = value
 		_, wrong := strconv.Atoi(strings.TrimPrefix(value, "date:"))
@@ -113,7 +117,7 @@ func (f *Fault) pair(name, value string) (err error) {
 			return errors.New("has no value, such as 30, 0, -1, soon or date:30")
 		}
 	default:
-		return errors.New("is not understood; what takes a value is user, after, every, retry-after, slow, done and listing")
+		return errors.New("is not understood; what takes a value is user, after, every, code, retry-after, slow, done and listing")
 	}
 	return err
 }
