@@ -207,7 +207,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (map[string]spe
 		return d.names.standard, nil
 	}
 	u, err := d.readUtilization(ctx, &getDefaultUtilization)
-	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrNotFound) {
+	if err != nil && !api.IsDenied(err) {
 		return nil, err
 	}
 	d.names.standard = u.media()
