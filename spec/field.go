@@ -97,8 +97,8 @@ var table = []FieldInfo{
 		About: "Roles. Without divisions, a role is granted in the home division; do not name that one. `divisions: [\"*\"]` means all divisions, future ones too."},
 	{Field: Queues, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindQueue, decoded[[]string]), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
 	{Field: Groups, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindGroup, decoded[[]string]), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Utilization, typ: schema.As(utilization(), UtilizationOf), equal: equalAs(sameUtilization),
-		About: "How many interactions the agent takes at a time. A medium left out has the organization's default."},
+	{Field: Utilization, typ: schema.As(utilization(), UtilizationOf), refs: named(KindLabel, labelNames), equal: equalAs(sameUtilization),
+		About: "How many interactions the agent takes at a time. A medium left out has the organization's default, and so has a label that is left out of `labels`. Without `labels`, labels are not managed, and neither is a medium's `includeNonAcd` that is left out."},
 	{Field: Voicemail, typ: schema.As(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},
 	{Field: ExternalIDs, typ: schema.As(externalIDs(), ExternalIDMap),
 		About: "The user's keys in other systems, by authority, 100 at most. An authority left out is removed."},
@@ -129,6 +129,18 @@ func FieldNamed(name string) (Field, error) {
 		return "", fmt.Errorf("unknown field %s; did you mean %q?", text.Quote(name), near)
 	}
 	return "", fmt.Errorf("unknown field %s; the fields are %s", text.Quote(name), strings.Join(known, ", "))
+}
+
+// Managed is what of an observed value a desired one manages: of voicemail and utilization the parts that it names, of other
+// fields all of it.
+func Managed(f Field, desired, observed Value) Value {
+	switch f {
+	case Voicemail:
+		return VoicemailOf(decoded[VoicemailPolicy](observed).only(decoded[VoicemailPolicy](desired)))
+	case Utilization:
+		return UtilizationOf(decoded[UtilizationSettings](observed).only(decoded[UtilizationSettings](desired)))
+	}
+	return observed
 }
 
 // Lookup finds a field; ok is false if the format has none of that name.
@@ -198,6 +210,7 @@ const (
 	KindQueue    RefKind = "queue"
 	KindGroup    RefKind = "group"
 	KindLocation RefKind = "location"
+	KindLabel    RefKind = "label"
 )
 
 // Ref is one thing of the organization that a value names.

@@ -3,7 +3,6 @@ package spec
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -101,27 +100,10 @@ func (r *Role) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MediaUtilization is what an agent can take of one medium at a time.
-type MediaUtilization struct {
-	Capacity      int      `json:"capacity"`                // 0..25
-	InterruptedBy []string `json:"interruptedBy,omitempty"` // media: call, callback, chat, email, message
-	// Default says of an observed value that it is what the organization has for everybody.
-	Default bool `json:"default,omitempty"`
-}
-
 // VoicemailPolicy is the value of voicemail. A part that is nil is not managed.
 type VoicemailPolicy struct {
 	AlertTimeoutSeconds    *int  `json:"alertTimeoutSeconds,omitempty"` // seconds
 	SendEmailNotifications *bool `json:"sendEmailNotifications,omitempty"`
-}
-
-func utilization() schema.Type[map[string]MediaUtilization] {
-	const example = `{capacity: 1, interruptedBy: [call]}`
-	media := []string{"call", "callback", "chat", "email", "message"}
-	return schema.Map(schema.Struct(MediaUtilization{}, example,
-		schema.Key("capacity", schema.As(schema.Whole(0, 25), toInt), func(u *MediaUtilization) *int { return &u.Capacity }, "How many at a time.").Required(),
-		schema.Key("interruptedBy", schema.Words(schema.OneOf(media...), "[call]"), func(u *MediaUtilization) *[]string { return &u.InterruptedBy }, "Media that may interrupt this one."),
-	), "{call: "+example+"}", media...)
 }
 
 func voicemail() schema.Type[VoicemailPolicy] {
@@ -167,52 +149,6 @@ func ExternalIDMap(byAuthority map[string]string) Value {
 	return encode(out)
 }
 
-// UtilizationOf is the value of utilization, by medium. A medium that is absent has the
-// organization's default; so {} means that nothing is special about the user.
-func UtilizationOf(byMedia map[string]MediaUtilization) Value {
-	out := make(map[string]MediaUtilization, len(byMedia))
-	for media, u := range byMedia {
-		interrupted := make([]string, len(u.InterruptedBy))
-		for i, m := range u.InterruptedBy {
-			interrupted[i] = strings.ToLower(m)
-		}
-		out[strings.ToLower(strictyaml.Clean(media))] = MediaUtilization{Capacity: u.Capacity, InterruptedBy: set(interrupted), Default: u.Default}
-	}
-	return encode(out)
-}
-
-// Declarable is a value as a spec would have it: of what is observed, without what is only the organization's default.
-func Declarable(f Field, v Value) Value {
-	if f != Utilization {
-		return v
-	}
-	all, err := Decode[map[string]MediaUtilization](v)
-	if err != nil {
-		return v
-	}
-	maps.DeleteFunc(all, func(_ string, m MediaUtilization) bool { return m.Default })
-	return UtilizationOf(all)
-}
-
-// sameUtilization wants every medium that is declared as declared, and every other with the organization's default.
-func sameUtilization(desired, observed map[string]MediaUtilization) bool {
-	for media, o := range observed {
-		d, declared := desired[media]
-		if !declared && !o.Default {
-			return false
-		}
-		if declared && (d.Capacity != o.Capacity || !slices.Equal(d.InterruptedBy, o.InterruptedBy)) {
-			return false
-		}
-	}
-	for media := range desired {
-		if _, shown := observed[media]; !shown {
-			return false
-		}
-	}
-	return true
-}
-
 // VoicemailOf is the value of voicemail.
 func VoicemailOf(v VoicemailPolicy) Value { return encode(v) }
 
@@ -230,13 +166,4 @@ func (v VoicemailPolicy) only(want VoicemailPolicy) VoicemailPolicy {
 		v.SendEmailNotifications = nil
 	}
 	return v
-}
-
-// Managed is what of an observed value a desired one manages: of voicemail the settings that it names, of other fields
-// all of it.
-func Managed(f Field, desired, observed Value) Value {
-	if f != Voicemail {
-		return observed
-	}
-	return VoicemailOf(decoded[VoicemailPolicy](observed).only(decoded[VoicemailPolicy](desired)))
 }

@@ -87,6 +87,15 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 	}
 }
 
+// Editors read the file. After a change of the format, usersyncd schema prints the new one.
+func TestSchemaIsInTheFile(t *testing.T) {
+	text, err := os.ReadFile("schema.json")
+	must(t, err)
+	if !bytes.Equal(text, spec.Schema()) {
+		t.Error("schema.json is not the schema of the format")
+	}
+}
+
 func TestSchemaHasTheFieldsOfTheTable(t *testing.T) {
 	var s struct {
 		Definitions map[string]struct {

@@ -42,7 +42,7 @@ func TestValuesAreNormalised(t *testing.T) {
 			`["A","B",{"role":"B","divisions":["X","Y"]}]`},
 		{"employer", spec.EmployerOf(spec.EmployerInfo{EmployeeID: " 007 "}), `{"employeeId":"007"}`},
 		{"no employer", spec.EmployerOf(spec.EmployerInfo{}), `{}`},
-		{"utilization", spec.UtilizationOf(map[string]spec.MediaUtilization{"CALL": {InterruptedBy: []string{"email", "chat"}}}), `{"call":{"capacity":0,"interruptedBy":["chat","email"]}}`},
+		{"utilization", spec.UtilizationOf(spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{"CALL": {InterruptedBy: []string{"email", "chat"}}}}), `{"call":{"capacity":0,"interruptedBy":["chat","email"]}}`},
 		{"voicemail", spec.VoicemailOf(spec.VoicemailPolicy{AlertTimeoutSeconds: new(0), SendEmailNotifications: new(false)}), `{"alertTimeoutSeconds":0,"sendEmailNotifications":false}`},
 	} {
 		if c.got != c.want {
@@ -64,7 +64,10 @@ func TestDecodeIsTheInverse(t *testing.T) {
 	same(t, []spec.Location{{Name: "a", Notes: "b"}}, spec.LocationList)
 	same(t, roles, spec.RoleList)
 	same(t, spec.EmployerInfo{OfficialName: "a", EmployeeID: "b", EmployeeType: "Full-time", DateHire: "2024-03-01"}, spec.EmployerOf)
-	same(t, map[string]spec.MediaUtilization{"call": {Capacity: 3, InterruptedBy: []string{"chat"}}}, spec.UtilizationOf)
+	limits := map[string]spec.UtilizationLimit{"call": {Capacity: 3, InterruptedBy: []string{"chat"}, IncludeNonACD: new(false), Default: true, OwnNonACD: true}}
+	same(t, spec.UtilizationSettings{Media: limits}, spec.UtilizationOf)
+	same(t, spec.UtilizationSettings{Media: limits, Labels: map[string]spec.UtilizationLimit{"A & B": {Capacity: 1, InterruptedBy: []string{"C"}}}}, spec.UtilizationOf)
+	same(t, spec.UtilizationSettings{Labels: map[string]spec.UtilizationLimit{}}, spec.UtilizationOf)
 	same(t, spec.VoicemailPolicy{AlertTimeoutSeconds: new(3)}, spec.VoicemailOf)
 }
 

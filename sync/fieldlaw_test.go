@@ -98,12 +98,12 @@ var fieldSamples = map[spec.Field]fieldSample{
 		sampleValue{"groups: [Berlin]", `["Berlin"]`, "DELETE /groups/{group}/members, POST /groups/{group}/members"},
 		sampleValue{"groups: []", "null", "DELETE /groups/{group}/members"}, update + ", POST /groups/{group}/members"},
 	spec.Utilization: {"Utilization",
-		sampleValue{"utilization: {call: {capacity: 2}, message: {capacity: 9, interruptedBy: [call, email]}}",
-			`{"call":{"includeNonAcd":false,"interruptableMediaTypes":[],"maximumCapacity":2},"message":{"includeNonAcd":false,"interruptableMediaTypes":["call","email"],"maximumCapacity":9}}`,
+		sampleValue{"utilization: {call: {capacity: 2, includeNonAcd: true}, message: {capacity: 9, interruptedBy: [call, email]}, labels: {VIP: {capacity: 2, interruptedBy: [VIP]}}}",
+			`{"labels":{"VIP":{"interruptingLabelIds":["VIP"],"maximumCapacity":2}},"media":{"call":{"includeNonAcd":true,"interruptableMediaTypes":[],"maximumCapacity":2},"message":{"includeNonAcd":false,"interruptableMediaTypes":["call","email"],"maximumCapacity":9}}}`,
 			hire + ", PUT /routing/users/{id}/utilization"},
-		sampleValue{"utilization: {chat: {capacity: 3, interruptedBy: [call]}}",
-			`{"chat":{"includeNonAcd":false,"interruptableMediaTypes":["call"],"maximumCapacity":3}}`, "PUT /routing/users/{id}/utilization"},
-		sampleValue{"utilization: {}", "null", "DELETE /routing/users/{id}/utilization"}, update + ", PUT /routing/users/{id}/utilization"},
+		sampleValue{"utilization: {call: {capacity: 1, includeNonAcd: false}, chat: {capacity: 3, interruptedBy: [call]}, labels: {VIP: {capacity: 5}}}",
+			`{"labels":{"VIP":{"interruptingLabelIds":[],"maximumCapacity":5}},"media":{"call":{"includeNonAcd":false,"interruptableMediaTypes":[],"maximumCapacity":1},"chat":{"includeNonAcd":false,"interruptableMediaTypes":["call"],"maximumCapacity":3}}}`, "PUT /routing/users/{id}/utilization"},
+		sampleValue{"utilization: {labels: {}}", "null", "DELETE /routing/users/{id}/utilization"}, update + ", PUT /routing/users/{id}/utilization"},
 	spec.Voicemail: {"Voicemail",
 		sampleValue{"voicemail: {alertTimeoutSeconds: 44, sendEmailNotifications: false}", `{"AlertTimeoutSeconds":44,"Enabled":true,"SendEmailNotifications":false}`, policy + ", " + hire},
 		sampleValue{"voicemail: {alertTimeoutSeconds: 31, sendEmailNotifications: true}", `{"AlertTimeoutSeconds":31,"Enabled":true,"SendEmailNotifications":true}`, policy},
@@ -254,8 +254,8 @@ func (w *world) stored(member string) string {
 		w.Fatal(err)
 	}
 	names := []string{}
-	for _, kind := range []sim.Kind{sim.Skill, sim.Language, sim.Division, sim.Role, sim.Queue, sim.Location, sim.Group} {
-		for name := range strings.SplitSeq("Billing,Refunds,Sales,English,Spanish,Home,EMEA,Agent,Supervisor,Billing ES,Sales EN,Madrid HQ,Berlin,Madrid", ",") {
+	for _, kind := range []sim.Kind{sim.Skill, sim.Language, sim.Division, sim.Role, sim.Queue, sim.Location, sim.Group, sim.Label} {
+		for name := range strings.SplitSeq("Billing,Refunds,Sales,English,Spanish,Home,EMEA,Agent,Supervisor,Billing ES,Sales EN,Madrid HQ,Berlin,Madrid,VIP", ",") {
 			if id := w.sim.IDOf(kind, name); id != "" {
 				names = append(names, id, name)
 			}
@@ -267,8 +267,14 @@ func (w *world) stored(member string) string {
 	return strings.NewReplacer(names...).Replace(strings.TrimSpace(out.String()))
 }
 
-// lawful is the user as the checkout declares it.
+// lawful is the lawful user as the checkout declares it.
 func (w *world) lawful() *spec.User {
+	w.Helper()
+	return w.specOf(lawful)
+}
+
+// specOf is a user as the checkout declares it.
+func (w *world) specOf(email string) *spec.User {
 	w.Helper()
 	scan, err := w.Specs.Scan(context.Background())
 	if err != nil {
@@ -279,10 +285,10 @@ func (w *world) lawful() *spec.User {
 		w.Fatal(err)
 	}
 	for _, u := range tree.Users {
-		if u.Key == lawful {
+		if u.Key == spec.Key(email) {
 			return u
 		}
 	}
-	w.Fatalf("no spec declares %s", lawful)
+	w.Fatalf("no spec declares %s", email)
 	return nil
 }

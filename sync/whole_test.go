@@ -81,7 +81,9 @@ func (w *world) under(u sim.User) map[string]string {
 		grants = append(grants, w.sim.NameOf(sim.Role, g.Role)+" in "+division)
 	}
 	own := map[string]sim.Capacity{}
-	maps.Copy(own, u.Utilization)
+	if u.Utilization != nil {
+		maps.Copy(own, u.Utilization.Media)
+	}
 	external := map[string]string{}
 	maps.Copy(external, u.ExternalIDs)
 	return map[string]string{

@@ -33,7 +33,7 @@ languages: {Spanish: 5}
 roles: [Employee, {role: Supervisor, divisions: [EMEA]}]
 queues: [Billing ES]
 groups: [Madrid]
-utilization: {message: {capacity: 9, interruptedBy: [call]}}
+utilization: {message: {capacity: 9, interruptedBy: [call]}, labels: {VIP: {capacity: 2}}}
 voicemail: {alertTimeoutSeconds: 44}
 `, `
 department: There
@@ -47,7 +47,7 @@ languages: {English: 3}
 roles: [Agent]
 queues: [Sales EN]
 groups: [Dublin]
-utilization: {}
+utilization: {labels: {}}
 voicemail: {alertTimeoutSeconds: 31}
 `}
 

@@ -95,7 +95,7 @@ func (w *writer) compare(m matched) *difference {
 			want, ok, key = spec.Text(m.user.Key), true, m.user.Key
 		}
 		got, has := m.spec.Fields[f]
-		if has {
+		if has && f != spec.Utilization { // a part of it that differs brings the others into the file
 			want = spec.Managed(f, got, want)
 		}
 		same := has && spec.Equal(f, got, want) || !has && spec.IsEmpty(f, want)

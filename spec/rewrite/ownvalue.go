@@ -51,13 +51,15 @@ func withEmptyParts(want, inherited spec.Value) spec.Value {
 	out := want.Entries()
 	for _, e := range inherited.Entries() {
 		switch i := slices.IndexFunc(out, func(o spec.Entry) bool { return o.Key == e.Key }); {
-		case i < 0 && e.Value.IsMap(), i < 0 && e.Value.IsList():
-		case i < 0:
+		case i >= 0 && e.Value.IsMap():
+			out[i].Value = withEmptyParts(out[i].Value, e.Value)
+		case i >= 0, e.Value.IsMap():
+		case e.Value.IsList():
+			out = append(out, spec.Entry{Key: e.Key, Value: "[]"})
+		case e.Value == "true":
+			out = append(out, spec.Entry{Key: e.Key, Value: "false"})
+		default:
 			out = append(out, spec.Entry{Key: e.Key, Value: `""`})
-		case e.Value.IsMap():
-			if entries := out[i].Value.Entries(); len(entries) == 1 {
-				out[i].Value = mapOf(append(entries, spec.Entry{Key: "interruptedBy", Value: "[]"}))
-			}
 		}
 	}
 	return mapOf(out)

@@ -64,11 +64,22 @@ var values = map[spec.Field]func(*rapid.T) spec.Value{
 	},
 	spec.Queues: func(t *rapid.T) spec.Value { return spec.Strings(few.Draw(t, "queues")) },
 	spec.Utilization: func(t *rapid.T) spec.Value {
-		media := map[string]spec.MediaUtilization{}
-		for _, m := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"call", "chat", "email", "message"}), 0, 4, rapid.ID).Draw(t, "media") {
-			media[m] = spec.MediaUtilization{Capacity: rapid.IntRange(0, 25).Draw(t, "capacity"), InterruptedBy: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"call", "email"}), 0, 2, rapid.ID).Draw(t, "interrupted")}
+		u := spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{}}
+		limit := func(interruptedBy *rapid.Generator[string]) spec.UtilizationLimit {
+			return spec.UtilizationLimit{Capacity: rapid.IntRange(0, 25).Draw(t, "capacity"), InterruptedBy: rapid.SliceOfNDistinct(interruptedBy, 0, 2, rapid.ID).Draw(t, "interrupted")}
 		}
-		return spec.UtilizationOf(media)
+		for _, m := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"call", "chat", "email", "message"}), 0, 4, rapid.ID).Draw(t, "media") {
+			l := limit(rapid.SampledFrom([]string{"call", "email"}))
+			l.IncludeNonACD = rapid.SampledFrom([]*bool{nil, new(false), new(true)}).Draw(t, "non-ACD")
+			u.Media[m] = l
+		}
+		for _, name := range few.Draw(t, "labels") {
+			if u.Labels == nil {
+				u.Labels = map[string]spec.UtilizationLimit{}
+			}
+			u.Labels[name] = limit(label)
+		}
+		return spec.UtilizationOf(u)
 	},
 	spec.ExternalIDs: func(t *rapid.T) spec.Value {
 		ids := map[string]string{}

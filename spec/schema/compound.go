@@ -70,8 +70,14 @@ type Part[T any] struct {
 
 // Key makes a part: its name, its type, where its value is kept, and what it is.
 func Key[T, P any](name string, t Type[P], at func(*T) *P, about string) Part[T] {
-	return Part[T]{name, t.Form, false, Described(about, t.JSON), func(r *Reader, n *strictyaml.Node, into *T) (ok bool) {
-		*at(into), ok = t.Parse(r, n)
+	return KeyFunc(name, t, func(into *T, v P) { *at(into) = v }, about)
+}
+
+// KeyFunc is Key where the value is put in its place by a function.
+func KeyFunc[T, P any](name string, t Type[P], put func(into *T, v P), about string) Part[T] {
+	return Part[T]{name, t.Form, false, Described(about, t.JSON), func(r *Reader, n *strictyaml.Node, into *T) bool {
+		v, ok := t.Parse(r, n)
+		put(into, v)
 		return ok
 	}}
 }

@@ -80,7 +80,7 @@ func fields() table {
 			steps: languageSteps, writes: ops(&addLanguages, &removeLanguage)},
 		{Field: spec.ProfileSkills, user: "profileSkills", expand: true, decode: list, fresh: "[]",
 			steps: profileSkillSteps, writes: ops(&setProfileSkills)},
-		{Field: spec.Utilization, detail: utilizationOf, reads: ops(&getUtilization), fresh: "{}",
+		{Field: spec.Utilization, detail: utilizationOf, reads: ops(&getUtilization, &listLabels), fresh: "{}",
 			steps: utilizationSteps, writes: ops(&setUtilization, &resetUtilization)},
 		{Field: spec.Voicemail, detail: voicemailOf, reads: ops(&getVoicemail), steps: voicemailSteps, writes: ops(&setVoicemail)},
 		{Field: spec.ExternalIDs, detail: externalIDsOf, reads: ops(&listExternalIDs), fresh: "{}",

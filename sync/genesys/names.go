@@ -12,6 +12,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
+	"usersyncd/sync/genesys/utilization"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 type nameIndexes struct {
 	turn     *semaphore.Weighted // of 1
 	known    map[spec.RefKind]*names.Index
-	standard map[string]spec.MediaUtilization // the organization's utilization, by medium
+	standard *utilization.Settings // the organization's utilization
 }
 
 // listOf is the operation that lists the entities of a kind.
@@ -35,6 +36,7 @@ func listOf(kind spec.RefKind) *api.Operation {
 	return map[spec.RefKind]*api.Operation{
 		spec.KindSkill: &listSkills, spec.KindLanguage: &listLanguages, spec.KindDivision: &listDivisions, spec.KindRole: &listRoles,
 		spec.KindQueue: &listQueues, spec.KindGroup: &listGroups, spec.KindLocation: &listLocations,
+		spec.KindLabel: &listLabels,
 	}[kind]
 }
 

@@ -84,6 +84,7 @@ var (
 	joinGroup        = api.Operation{Method: "POST", Path: "/groups/{id}/members", Needs: []string{editGroups}, Repeatable: true, Most: 50}
 
 	getDefaultUtilization = api.Operation{Method: "GET", Path: "/routing/utilization", Needs: []string{viewCapacity}, Accepts: []string{manageCapacity}}
+	listLabels            = api.Operation{Method: "GET", Path: "/routing/utilization/labels", Needs: []string{viewCapacity}, Lists: "labels", Most: 100} // not documented
 	getUtilization        = api.Operation{Method: "GET", Path: "/routing/users/{id}/utilization", Needs: []string{viewCapacity}, Accepts: []string{manageCapacity}}
 	setUtilization        = api.Operation{Method: "PUT", Path: "/routing/users/{id}/utilization", Needs: []string{manageCapacity}, Repeatable: true}
 	resetUtilization      = api.Operation{Method: "DELETE", Path: "/routing/users/{id}/utilization", Needs: []string{manageCapacity}, Repeatable: true}

@@ -1,6 +1,7 @@
 package genesys
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,15 +9,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
+	"usersyncd/sync/genesys/names"
+	"usersyncd/sync/genesys/utilization"
 	"usersyncd/sync/plan"
 )
 
-// Profile skills, voicemail and external ids.
+// Profile skills, voicemail, external ids and utilization.
 
 func profileSkillSteps(_, _ spec.Value) []step {
 	return []step{{op: &setProfileSkills, prepare: func(_ context.Context, _ *Directory, users []*plan.Change) (*write, error) {
@@ -141,105 +145,104 @@ func (d *Directory) externalIDTaken(ctx context.Context, err error, id, authorit
 	return &taken
 }
 
-// capacity is what an agent can take of one medium (MediaUtilization; its spelling is the API's).
-type capacity struct {
-	Maximum       int      `json:"maximumCapacity"`
-	Interruptable []string `json:"interruptableMediaTypes"`
-	NonACD        bool     `json:"includeNonAcd,omitempty"`
-}
-
-// utilization is what a user, or the organization, can take at once. It is sent as it was read, but for the media.
-type utilization struct {
-	Media      map[string]capacity        `json:"utilization"`
-	Labels     map[string]json.RawMessage `json:"labelUtilizations,omitempty"`
-	MaxInbound *int                       `json:"maxInboundCalls,omitempty"`
-	Level      string                     `json:"level,omitempty"` // Agent, or Organization: nothing of the user's own; only read
-}
-
-// ofOrganization reports whether a user has no utilization of its own.
-func (u utilization) ofOrganization() bool { return strings.EqualFold(u.Level, "Organization") }
-
-// media is what is set, in the normal form of a spec.
-func (u utilization) media() map[string]spec.MediaUtilization {
-	all := make(map[string]spec.MediaUtilization, len(u.Media))
-	for name, c := range u.Media {
-		all[name] = spec.MediaUtilization{Capacity: c.Maximum, InterruptedBy: c.Interruptable}
-	}
-	all, _ = spec.Decode[map[string]spec.MediaUtilization](spec.UtilizationOf(all))
-	return all
-}
-
-// readUtilization reads one. An answer that has none is inconsistent.
-func (d *Directory) readUtilization(ctx context.Context, op *api.Operation, args ...string) (utilization, error) {
-	return api.ReadList(ctx, d.Client, &api.Request{Operation: op, Args: args}, func(u utilization) bool { return u.Media != nil || u.ofOrganization() })
+// readUtilization reads what a user, or the organization, can take at once. An answer that has no media is inconsistent.
+func (d *Directory) readUtilization(ctx context.Context, op *api.Operation, args ...string) (utilization.Settings, error) {
+	return api.ReadList(ctx, d.Client, &api.Request{Operation: op, Args: args}, utilization.Settings.Shown)
 }
 
 // utilizationOf compares what a user can take with the organization's default: only what differs is the
 // user's own.
 func utilizationOf(ctx context.Context, d *Directory, id string) (spec.Value, error) {
-	u, err := d.readUtilization(ctx, &getUtilization, id)
-	if err != nil {
-		return "", err
-	}
-	if u.ofOrganization() {
-		return spec.UtilizationOf(nil), nil
+	user, err := d.readUtilization(ctx, &getUtilization, id)
+	if err != nil || user.OfOrganization() {
+		return utilization.Value(user, user, nil), err
 	}
 	standard, err := d.organizationUtilization(ctx)
 	if err != nil {
 		return "", err
 	}
-	own := u.media()
-	for name, m := range own {
-		s, ok := standard[name]
-		m.Default = ok && s.Capacity == m.Capacity && slices.Equal(s.InterruptedBy, m.InterruptedBy)
-		own[name] = m
+	label, err := d.labelNames(ctx, user, standard)
+	if err != nil {
+		return "", err
 	}
-	return spec.UtilizationOf(own), nil
+	return utilization.Value(user, standard, label), nil
 }
 
 // organizationUtilization is read again with each listing. Where it may not be read, everything is the user's own.
-func (d *Directory) organizationUtilization(ctx context.Context) (map[string]spec.MediaUtilization, error) {
+func (d *Directory) organizationUtilization(ctx context.Context) (utilization.Settings, error) {
 	if err := d.names.turn.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return utilization.Settings{}, err
 	}
 	defer d.names.turn.Release(1)
 	if d.names.standard != nil {
-		return d.names.standard, nil
+		return *d.names.standard, nil
 	}
 	u, err := d.readUtilization(ctx, &getDefaultUtilization)
-	if err != nil && !api.IsDenied(err) {
-		return nil, err
+	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrNotFound) {
+		return utilization.Settings{}, err
 	}
-	d.names.standard = u.media()
-	return d.names.standard, nil
+	d.names.standard = &u
+	return u, nil
+}
+
+// labelNames names the labels of settings. Answers tell the names themselves; they are listed only where one does not.
+func (d *Directory) labelNames(ctx context.Context, all ...utilization.Settings) (func(id string) string, error) {
+	shown := map[string]string{}
+	for _, s := range all {
+		for id, name := range s.Names() {
+			shown[id] = cmp.Or(shown[id], name)
+		}
+	}
+	var labels []names.Entity
+	for id, name := range shown {
+		if name == "" {
+			x, err := d.namesOf(ctx, spec.KindLabel)
+			if err != nil {
+				return nil, fmt.Errorf("labels: %w", err)
+			}
+			return func(id string) string { return x.Label(id, "") }, nil
+		}
+		labels = append(labels, names.Entity{ID: id, Name: name})
+	}
+	x := names.NewIndex(spec.KindLabel, listLabels.Lists, labels, time.Now())
+	return func(id string) string { return x.Label(id, "") }, nil
 }
 
 func utilizationSteps(_, _ spec.Value) []step {
 	return []step{{op: &setUtilization, prepare: prepareUtilization}}
 }
 
-// prepareUtilization sets the media that are declared; the others get the organization's default. What else a
-// user's utilization has (labels, conversations that do not count) is sent as it was, since the call
-// replaces all.
+// prepareUtilization reads what the user has, since the call replaces all: see utilization.Merge.
 func prepareUtilization(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
 	c := users[0]
-	want, err := spec.Decode[map[string]spec.MediaUtilization](after(c, spec.Utilization))
+	want, err := spec.Decode[spec.UtilizationSettings](after(c, spec.Utilization))
 	if err != nil {
 		return nil, err
 	}
-	have, err := d.readUtilization(ctx, &getUtilization, c.Current.ID)
+	user, err := d.readUtilization(ctx, &getUtilization, c.Current.ID)
 	if err != nil {
 		return nil, err
 	}
-	w := &write{}
-	if len(want) == 0 && len(have.Labels) == 0 {
-		w.op = &resetUtilization
-		return w, nil
+	standard, err := d.organizationUtilization(ctx)
+	if err != nil {
+		return nil, err
 	}
-	body := utilization{Media: map[string]capacity{}, Labels: have.Labels, MaxInbound: have.MaxInbound}
-	for name, m := range want {
-		body.Media[name] = capacity{m.Capacity, append([]string{}, m.InterruptedBy...), have.Media[name].NonACD}
+	label, err := d.labelNames(ctx, user, standard)
+	if err != nil {
+		return nil, err
 	}
-	w.body = body
+	declared := map[string]string{}
+	now, body, err := utilization.Merge(user, standard, want, func(name string) (string, error) {
+		id, err := d.idOf(ctx, spec.KindLabel, name)
+		declared[id] = name
+		return id, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &write{body: body, value: as(utilization.Value(now, standard, func(id string) string { return cmp.Or(declared[id], label(id)) }))}
+	if body == nil {
+		w.op, w.body = &resetUtilization, nil
+	}
 	return w, nil
 }

@@ -66,13 +66,14 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 		return "", Edit, edited
 	case have == want:
 		return have, "", false
-	case p.Index.Same(f, want, have):
-		// Equal as far as the API shows it (it rewrites a phone number with an extension), so an edit of it is sent.
-		return p.Index.AsDeclared(f, have), Edit, applied && edited && f == spec.Phones
-	case edited:
-		return p.Index.AsDeclared(f, have), Edit, true
+	case p.Index.Same(f, want, have) && (!applied || !edited || f != spec.Phones):
+		return have, "", false
+	case edited: // of a phone also if it is equal as far as the API shows it, which rewrites a number with an extension
+		cause = Edit
+	default:
+		cause = Drift
 	}
-	return p.Index.AsDeclared(f, have), Drift, true
+	return p.Index.AsDeclared(f, spec.Managed(f, want, have)), cause, true
 }
 
 // Applied returns the desired fields that are applied: those found equal, and those just written.

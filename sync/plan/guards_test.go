@@ -122,7 +122,7 @@ func sentences() []sentence {
 		spec.Groups:      {spec.Strings([]string{"A"}), spec.Strings(nil)},
 		spec.Roles:       {spec.RoleList([]spec.Role{{Name: "A"}}), spec.RoleList(nil)},
 		spec.Locations:   {spec.LocationList([]spec.Location{{Name: "A"}}), spec.LocationList(nil)},
-		spec.Utilization: {spec.UtilizationOf(map[string]spec.MediaUtilization{"call": {Capacity: 1}}), spec.UtilizationOf(map[string]spec.MediaUtilization{"call": {}})},
+		spec.Utilization: {spec.UtilizationOf(spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{"call": {Capacity: 1}}}), spec.UtilizationOf(spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{"call": {}}})},
 	} {
 		all = append(all, sentence{says: "the same of " + string(f), make: with(func(o *orgTest) {
 			o.admins = nil

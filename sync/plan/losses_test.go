@@ -14,7 +14,7 @@ import (
 func TestLosses(t *testing.T) {
 	roles := func(roles ...spec.Role) spec.Value { return spec.RoleList(roles) }
 	media := func(capacity int) spec.Value {
-		return spec.UtilizationOf(map[string]spec.MediaUtilization{"call": {Capacity: capacity}, "chat": {Capacity: 2}})
+		return spec.UtilizationOf(spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{"call": {Capacity: capacity}, "chat": {Capacity: 2}}})
 	}
 	for name, tt := range map[string]struct {
 		field      spec.Field
@@ -35,10 +35,10 @@ func TestLosses(t *testing.T) {
 		"a location":               {spec.Locations, spec.LocationList([]spec.Location{{Name: "HQ"}}), spec.LocationList(nil), `take the location "HQ" from 21`},
 		"another floor":            {spec.Locations, spec.LocationList([]spec.Location{{Name: "HQ", Notes: "1st"}}), spec.LocationList([]spec.Location{{Name: "HQ", Notes: "2nd"}}), ""},
 		"a medium":                 {spec.Utilization, media(1), media(0), `set the capacity for "call" to 0 for 21 of the 21 users who take it`},
-		"a medium as by default":   {spec.Utilization, spec.UtilizationOf(nil), spec.UtilizationOf(map[string]spec.MediaUtilization{"call": {}}), `set the capacity for "call" to 0 for 21`},
+		"a medium as by default":   {spec.Utilization, spec.UtilizationOf(spec.UtilizationSettings{}), spec.UtilizationOf(spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{"call": {}}}), `set the capacity for "call" to 0 for 21`},
 		"less of a medium":         {spec.Utilization, media(5), media(1), ""},
-		"back to the default":      {spec.Utilization, media(5), spec.UtilizationOf(nil), ""},
-		"what was 0 before":        {spec.Utilization, media(0), spec.UtilizationOf(map[string]spec.MediaUtilization{"call": {}}), ""},
+		"back to the default":      {spec.Utilization, media(5), spec.UtilizationOf(spec.UtilizationSettings{}), ""},
+		"what was 0 before":        {spec.Utilization, media(0), spec.UtilizationOf(spec.UtilizationSettings{Media: map[string]spec.UtilizationLimit{"call": {}}}), ""},
 		"something else: no guard": {spec.Certs, spec.Strings([]string{"PCI"}), spec.Strings(nil), ""},
 	} {
 		t.Run(name, func(t *testing.T) {

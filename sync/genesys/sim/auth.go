@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -119,12 +120,12 @@ func (s *Server) Revoke() {
 	clear(s.tokens)
 }
 
-// permitted refuses a call that needs a permission which the client lacks. The lock is held.
-func (s *Server) permitted(permission string) *answer {
-	if s.allowed(permission) {
+// permitted refuses a call that needs a permission, or one of several, which the client lacks. The lock is held.
+func (s *Server) permitted(anyOf ...string) *answer {
+	if slices.ContainsFunc(anyOf, s.allowed) {
 		return nil
 	}
-	return missing(permission)
+	return missing(strings.Join(anyOf, ", "))
 }
 
 func missing(permission string) *answer {

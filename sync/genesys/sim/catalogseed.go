@@ -14,6 +14,7 @@ var seeds = map[Kind][]string{
 	Queue:    strings.Split("Billing ES,Billing EN,Sales ES,Sales EN,Support DE,Support EN,Retention,Complaints", ","),
 	Location: strings.Split("Madrid HQ,Berlin,Dublin,Austin", ","),
 	Group:    strings.Split("Madrid,Berlin,Dublin,Austin,Night shift,Coaches", ","),
+	Label:    {"VIP"},
 }
 
 // employeeRole is what every new user has.
@@ -29,7 +30,7 @@ var defaultRoles = map[string][2]string{
 
 // seedCatalog puts in what users refer to. Its ids are the same in every organization, and cost no chance.
 func (s *Server) seedCatalog() {
-	prefixes := map[Kind]string{Skill: "51", Language: "1a", Division: "d0", Role: "70", Queue: "9e", Location: "10", Group: "90", WrapUpCode: "7c"}
+	prefixes := map[Kind]string{Skill: "51", Language: "1a", Division: "d0", Role: "70", Queue: "9e", Location: "10", Group: "90", Label: "1b", WrapUpCode: "7c"}
 	for _, k := range kinds {
 		for i, name := range seeds[k] {
 			t := s.stores[k].put(fmt.Sprintf("%s000000-0000-4000-8000-%012d", prefixes[k], i+1))

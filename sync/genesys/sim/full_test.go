@@ -87,7 +87,7 @@ func TestSnapshot(t *testing.T) {
 		"profile":     func(u *sim.User) { u.ProfileSkills = nil },
 		"place":       func(u *sim.User) { u.Locations[0].Notes = "x" },
 		"grant":       func(u *sim.User) { u.Grants = u.Grants[1:] },
-		"utilization": func(u *sim.User) { u.Utilization = map[string]sim.Capacity{} },
+		"utilization": func(u *sim.User) { u.Utilization = &sim.Utilization{} },
 		"voicemail":   func(u *sim.User) { u.Voicemail.AlertTimeoutSeconds++ },
 		"external":    func(u *sim.User) { u.ExternalIDs = map[string]string{"hr": "x"} },
 		"employer":    func(u *sim.User) { u.Employer.EmployeeID = "x" },

@@ -15,10 +15,11 @@ const (
 	Location   Kind = "location"
 	Group      Kind = "group"
 	WrapUpCode Kind = "wrap-up code"
+	Label      Kind = "label" // of utilization
 )
 
 // kinds are all of them.
-var kinds = []Kind{Skill, Language, Division, Role, Queue, Location, Group, WrapUpCode}
+var kinds = []Kind{Skill, Language, Division, Role, Queue, Location, Group, WrapUpCode, Label}
 
 // unique reports whether a name of a kind is there once. The others may have a name twice.
 func (k Kind) unique() bool { return k != Queue && k != Location && k != Group }

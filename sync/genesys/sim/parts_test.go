@@ -46,11 +46,50 @@ func TestUtilization(t *testing.T) {
 	for _, body := range []string{
 		`{"utilization":{"fax":{"maximumCapacity":1}}}`, `{"utilization":{"chat":{}}}`, `{"utilization":{"chat":{"maximumCapacity":26}}}`,
 		`{"utilization":{"chat":{"maximumCapacity":-1}}}`, `{"utilization":{"chat":{"maximumCapacity":1,"interruptableMediaTypes":["fax"]}}}`,
-		`{"utilization":{"chat":{"maximumCapacity":1,"interruptibleMediaTypes":["call"]}}}`, `{"maxInboundCalls":2}`, `{"labelUtilizations":{"x":{}}}`, `{"level":"Agent"}`,
+		`{"utilization":{"chat":{"maximumCapacity":1,"interruptibleMediaTypes":["call"]}}}`, `{"labelUtilizations":{"x":{"maximumCapacity":1}}}`, `{"level":"Agent"}`,
 	} {
 		w.refused(w.call(http.MethodPut, self, body), 400, "bad.request")
 	}
 	w.refused(w.call(http.MethodGet, "/api/v2/routing/users/u-9/utilization", ""), 404, "not.found")
+}
+
+// Labels stand beside the media: all of them are shown, with names, which a request does not have.
+func TestUtilizationLabels(t *testing.T) {
+	w := staff(t, sim.Options{})
+	const self, org = "/api/v2/routing/users/u-1/utilization", "/api/v2/routing/utilization"
+	vip, gold := w.Define(sim.Label, "VIP"), w.Define(sim.Label, "Gold")
+	w.EditUtilization(func(u *sim.Utilization) { u.Labels[gold] = sim.LabelCapacity{MaximumCapacity: 3} })
+	shown := func(path string) string {
+		r := w.must(http.MethodGet, path, "")
+		all, _ := r.json["labelUtilizations"].(object)
+		s := ""
+		for _, id := range []string{vip, gold} {
+			c, _ := all[id].(object)
+			s += fmt.Sprintf("%v %v%v, ", c["labelName"], c["maximumCapacity"], len(c["interruptingLabelIds"].([]any)))
+		}
+		return s + fmt.Sprint(r.json["maxInboundCalls"], r.json["level"])
+	}
+	const standard = "VIP 00, Gold 30, <nil>"
+	for _, c := range []struct{ body, want string }{
+		{`{"utilization":{"workitem":{"maximumCapacity":7}},"maxInboundCalls":2}`, "VIP 00, Gold 30, 2Agent"},
+		{`{"labelUtilizations":{"` + vip + `":{"maximumCapacity":2,"interruptingLabelIds":["` + gold + `"]}}}`, "VIP 21, Gold 30, <nil>Agent"},
+		{`{"labelUtilizations":{"` + gold + `":{"maximumCapacity":0}}}`, "VIP 00, Gold 00, <nil>Agent"}, // replaces
+	} {
+		w.must(http.MethodPut, self, c.body)
+		if got := shown(self); got != c.want {
+			t.Errorf("%s: %s, want %s", c.body, got, c.want)
+		}
+	}
+	w.must(http.MethodDelete, self, "")
+	if a, b := shown(self), shown(org); a != standard+"Organization" || b != standard+" <nil>" {
+		t.Errorf("%s; %s", a, b)
+	}
+	for _, body := range []string{`{"maximumCapacity":1,"labelName":"VIP"}`, `{}`, `{"maximumCapacity":26}`, `{"maximumCapacity":1,"interruptingLabelIds":["x"]}`} {
+		w.refused(w.call(http.MethodPut, self, `{"labelUtilizations":{"`+vip+`":`+body+`}}`), 400, "bad.request")
+	}
+	if r := w.must(http.MethodGet, org+"/labels?name=v*", ""); r.number("total") != 1 || !strings.Contains(r.body, `"name":"VIP"`) {
+		t.Errorf("%s", r.body)
+	}
 }
 
 func TestVoicemail(t *testing.T) {

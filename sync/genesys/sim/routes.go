@@ -47,6 +47,7 @@ func (s *Server) partRoutes() {
 	s.route("DELETE /api/v2/users/{id}/externalid/{authority}/{key}", s.removeExternalID)
 	s.route("GET /api/v2/users/externalid/{authority}/{key}", s.findExternalID)
 	s.route("GET /api/v2/routing/utilization", s.getStandardUtilization)
+	s.route("GET /api/v2/routing/utilization/labels", s.listLabels)
 	s.route("GET /api/v2/routing/users/{id}/utilization", s.getUtilization)
 	s.route("PUT /api/v2/routing/users/{id}/utilization", s.putUtilization)
 	s.route("DELETE /api/v2/routing/users/{id}/utilization", s.deleteUtilization)

@@ -70,8 +70,8 @@ func (f *filler) fill(r *record, i int) {
 		f.enrol(Group, g, u.ID)
 	}
 	if i%3 == 0 {
-		u.Utilization = map[string]Capacity{"chat": {MaximumCapacity: 1 + f.rand.IntN(5), InterruptableMediaTypes: []string{"call"}},
-			"email": {MaximumCapacity: 2, InterruptableMediaTypes: []string{}}}
+		u.Utilization = &Utilization{Media: map[string]Capacity{"chat": {MaximumCapacity: 1 + f.rand.IntN(5), InterruptableMediaTypes: []string{"call"}},
+			"email": {MaximumCapacity: 2, InterruptableMediaTypes: []string{}}}}
 	}
 	u.Voicemail = Voicemail{Enabled: true, AlertTimeoutSeconds: 15 + 5*f.rand.IntN(5), SendEmailNotifications: f.rand.IntN(2) == 0}
 	if i%2 == 0 {

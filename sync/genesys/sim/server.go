@@ -40,6 +40,7 @@ type Server struct {
 	listings map[string]*oddListing // by what is listed: those that are read under a fault
 	ledger   Ledger
 	serial   int // of version mismatches
+	standard Utilization
 }
 
 // New makes a server with its users in place.
@@ -47,7 +48,7 @@ func New(o Options) *Server {
 	o = o.withDefaults()
 	o.Quota.Tokens = maps.Clone(o.Quota.Tokens) // SetTokenLimit writes to it
 	s := &Server{o: o, tokens: map[string]*token{}, dir: newDirectory(max(o.IndexLag, o.ReadLag, o.GrantLag)), stores: newStores(),
-		memberLists: map[string]cached[member]{}, grantLists: map[string]cached[held]{}, holderLists: map[string]cached[string]{}, listings: map[string]*oddListing{}}
+		memberLists: map[string]cached[member]{}, grantLists: map[string]cached[held]{}, holderLists: map[string]cached[string]{}, listings: map[string]*oddListing{}, standard: standardUtilization()}
 	s.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	s.ledger.reset()
 	s.seedCatalog()

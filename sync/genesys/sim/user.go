@@ -9,6 +9,9 @@ import (
 
 // A User is one user as the organization stores it. Of queues and groups it is the queue or group that
 // knows its members: see Server.Members.
+//
+// A part AddedLater is one that the API got after the client was written. It can be set by hand, is shown, and is lost where a
+// request replaces the whole without it.
 type User struct {
 	ID, Name, Email, State string // State: active, inactive, deleted
 	Texts
@@ -23,10 +26,10 @@ type User struct {
 	Skills, Languages map[string]float64
 	ProfileSkills     []string
 	Locations         []Place
-	Grants            []Grant             // the user's own, none of a group's
-	Utilization       map[string]Capacity // by media; nil: the organization's
-	Voicemail         Voicemail           // its zero value: nobody has set it, the default counts
-	ExternalIDs       map[string]string   // by authority
+	Grants            []Grant           // the user's own, none of a group's
+	Utilization       *Utilization      // nil: the organization's
+	Voicemail         Voicemail         // its zero value: nobody has set it, the default counts
+	ExternalIDs       map[string]string // by authority
 	Version           int
 
 	Writes int // requests that changed this user, or of what it is a member
@@ -68,13 +71,6 @@ type Grant struct{ Role, Division string }
 // AllDivisions is the division of a grant that is good in every one.
 const AllDivisions = "*"
 
-// Capacity is MediaUtilization: how much of a medium a user handles at a time.
-type Capacity struct {
-	MaximumCapacity         int      `json:"maximumCapacity"`
-	InterruptableMediaTypes []string `json:"interruptableMediaTypes"`
-	IncludeNonACD           bool     `json:"includeNonAcd"`
-}
-
 // Voicemail is a user's policy.
 type Voicemail struct {
 	Enabled                bool
@@ -93,10 +89,9 @@ func (u *User) clone() User {
 	c.Certifications, c.Contacts = slices.Clone(u.Certifications), slices.Clone(u.Contacts)
 	c.Skills, c.Languages = maps.Clone(u.Skills), maps.Clone(u.Languages)
 	c.ProfileSkills, c.Locations, c.Grants = slices.Clone(u.ProfileSkills), slices.Clone(u.Locations), slices.Clone(u.Grants)
-	c.Utilization, c.ExternalIDs = maps.Clone(u.Utilization), maps.Clone(u.ExternalIDs)
-	for media, capacity := range c.Utilization {
-		capacity.InterruptableMediaTypes = slices.Clone(capacity.InterruptableMediaTypes)
-		c.Utilization[media] = capacity
+	c.ExternalIDs = maps.Clone(u.ExternalIDs)
+	if u.Utilization != nil {
+		c.Utilization = new(u.Utilization.clone())
 	}
 	return c
 }

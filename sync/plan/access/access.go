@@ -87,9 +87,9 @@ func Names(f spec.Field, v spec.Value) []string {
 
 // DisabledMedia lists the media with a capacity of 0. One that is not listed has the organization's default.
 func DisabledMedia(utilization spec.Value) []string {
-	media, _ := spec.Decode[map[string]spec.MediaUtilization](utilization)
-	maps.DeleteFunc(media, func(_ string, m spec.MediaUtilization) bool { return m.Capacity > 0 })
-	return slices.Sorted(maps.Keys(media))
+	u, _ := spec.Decode[spec.UtilizationSettings](utilization)
+	maps.DeleteFunc(u.Media, func(_ string, m spec.UtilizationLimit) bool { return m.Capacity > 0 })
+	return slices.Sorted(maps.Keys(u.Media))
 }
 
 // ReducesAccess reports whether a change of a field takes access away from a user.
