@@ -65,7 +65,7 @@ func TestCompileAndDo(t *testing.T) {
 			}),
 			[]string{
 				`POST {"email":"ana@example.com","name":"Ana","state":"active"}`,
-				`PATCH {"acdAutoAnswer":true,"certifications":["A","PCI"],"employerInfo":{"dateHire":"","employeeId":"007123","employeeType":"","officialName":"Ana Pérez"},` +
+				`PATCH {"acdAutoAnswer":true,"certifications":["A","PCI"],"employerInfo":{"officialName":"Ana Pérez","employeeId":"007123"},` +
 					`"manager":"m1","preferredName":"Ani","version":1}`,
 			},
 			[]string{"email name", "manager preferredName acdAutoAnswer certifications employer"},
@@ -90,7 +90,7 @@ func TestCompileAndDo(t *testing.T) {
 				spec.Title: spec.Text(""), spec.Department: spec.Text(""), spec.PreferredName: spec.Text(""), spec.Manager: spec.Text(""),
 				spec.Certs: spec.Strings(nil), spec.Phones: spec.PhoneList(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
 			}),
-			[]string{`PATCH {"addresses":[],"certifications":[],"department":"","employerInfo":{"employeeType":"","officialName":""},"manager":"","preferredName":"","title":"","version":7}`},
+			[]string{`PATCH {"addresses":[],"certifications":[],"department":"","employerInfo":{},"manager":"","preferredName":"","title":"","version":7}`},
 			[]string{"title department manager preferredName certifications employer phones"},
 		},
 		"unmanage": {&plan.Change{Action: plan.Unmanage, Current: there}, nil, nil},

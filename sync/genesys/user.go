@@ -241,35 +241,20 @@ func encodeManager(ctx context.Context, d *Directory, _ *plan.Change, v spec.Val
 	return u.ID, err
 }
 
-// employer is the API's EmployerInfo.
+// employer is the API's EmployerInfo. A PATCH replaces all of it, so that a part is cleared by leaving it out; "" is no
+// employeeType, nor a date, and would fail the whole request.
 type employer struct {
-	OfficialName string `json:"officialName"`
-	EmployeeID   string `json:"employeeId"`
-	EmployeeType string `json:"employeeType"`
-	DateHire     string `json:"dateHire"`
+	OfficialName string `json:"officialName,omitempty"`
+	EmployeeID   string `json:"employeeId,omitempty"`
+	EmployeeType string `json:"employeeType,omitempty"`
+	DateHire     string `json:"dateHire,omitempty"`
 }
 
 func employerValue(e employer) spec.Value { return spec.EmployerOf(spec.EmployerInfo(e)) }
 
-// encodeEmployer names every part that is to have a value, and those that are to lose one. Whether the API
-// replaces the object or merges it is not known; so the outcome is the same.
-func encodeEmployer(_ context.Context, _ *Directory, c *plan.Change, v spec.Value) (any, error) {
+func encodeEmployer(_ context.Context, _ *Directory, _ *plan.Change, v spec.Value) (any, error) {
 	want, err := spec.Decode[spec.EmployerInfo](v)
-	if err != nil {
-		return nil, err
-	}
-	have, unknown := spec.Decode[spec.EmployerInfo](c.Current.Fields[spec.Employer])
-	parts := map[string]string{}
-	put := func(name, want, have string) {
-		if want != "" || have != "" || unknown != nil {
-			parts[name] = want
-		}
-	}
-	put("officialName", want.OfficialName, have.OfficialName)
-	put("employeeId", want.EmployeeID, have.EmployeeID)
-	put("employeeType", want.EmployeeType, have.EmployeeType)
-	put("dateHire", want.DateHire, have.DateHire)
-	return parts, nil
+	return employer(want), err
 }
 
 // place is one of a user's locations as it is read; it is written as id and notes.

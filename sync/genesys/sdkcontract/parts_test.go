@@ -85,7 +85,7 @@ func TestUtilization(t *testing.T) {
 	u := w.member()
 	standard, r, err := w.routes.GetRoutingUtilization()
 	organization := capacities(shows(w, standard, r, err).Utilization)
-	if len(organization) != 5 {
+	if len(organization) != 6 {
 		t.Errorf("media %v", organization)
 	}
 	holds := func(level string, now *sdk.Agentmaxutilizationresponse, own map[string]sim.Capacity) {
@@ -100,12 +100,19 @@ func TestUtilization(t *testing.T) {
 		}
 	}
 	own, r, err := w.users.GetRoutingUserUtilization(u.ID)
-	holds("Agent", shows(w, own, r, err), u.Utilization)
+	holds("Agent", shows(w, own, r, err), u.Utilization.Media)
 	own, r, err = w.users.PutRoutingUserUtilization(u.ID, sdk.Utilizationrequest{Utilization: &map[string]sdk.Mediautilization{
 		"email": {MaximumCapacity: new(7), InterruptableMediaTypes: &[]string{"call"}, IncludeNonAcd: new(true)}}})
 	want := map[string]sim.Capacity{"email": {MaximumCapacity: 7, InterruptableMediaTypes: []string{"call"}, IncludeNonACD: true}}
 	holds("Agent", shows(w, own, r, err), want)
-	same(w, "stored", w.now(u).Utilization["email"], want["email"])
+	same(w, "stored", w.now(u).Utilization.Media["email"], want["email"])
+	labels, r, err := w.routes.GetRoutingUtilizationLabels(100, 1, "ascending", "")
+	label := val(shows(w, labels, r, err).Entities)[0]
+	own, r, err = w.users.PutRoutingUserUtilization(u.ID, sdk.Utilizationrequest{MaxInboundCalls: new(2), LabelUtilizations: &map[string]sdk.Labelutilizationrequest{
+		val(label.Id): {MaximumCapacity: new(3), InterruptingLabelIds: &[]string{val(label.Id)}}}})
+	limit := val(shows(w, own, r, err).LabelUtilizations)[val(label.Id)]
+	same(w, "label", []any{val(limit.LabelName), val(limit.MaximumCapacity), val(limit.InterruptingLabelIds), val(own.MaxInboundCalls)},
+		[]any{val(label.Name), 3, []string{val(label.Id)}, 2})
 	w.goes(w.users.DeleteRoutingUserUtilization(u.ID))
 	own, r, err = w.users.GetRoutingUserUtilization(u.ID)
 	holds("Organization", shows(w, own, r, err), nil)

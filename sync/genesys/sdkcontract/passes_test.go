@@ -139,7 +139,8 @@ externalIds: %s
 		pick("{Billing: 4, Refunds: 2.5}", "{Billing: 5, Sales: 0}", "{}"), pick("{English: 5, Spanish: 3}", "{English: 4, German: 1}", "{}"),
 		pick("[Agent, {role: Supervisor, divisions: [EMEA, APAC]}]", `[Employee, {role: Supervisor, divisions: ["*"]}]`, "[]"),
 		pick("[Billing ES, Retention]", "[Billing EN]", "[]"), pick("[Madrid, Coaches]", "[Berlin]", "[]"),
-		pick("{call: {capacity: 2}, message: {capacity: 3, interruptedBy: [call]}}", "{chat: {capacity: 9, interruptedBy: [call, email]}}", "{}"),
+		pick("{call: {capacity: 2, includeNonAcd: true}, message: {capacity: 3, interruptedBy: [call]}, labels: {VIP: {capacity: 2, interruptedBy: [VIP]}}}",
+			"{chat: {capacity: 9, interruptedBy: [call, email]}}", "{call: {capacity: 1, includeNonAcd: false}, labels: {}}"),
 		pick("{alertTimeoutSeconds: 30, sendEmailNotifications: true}", "{alertTimeoutSeconds: 45, sendEmailNotifications: false}", "{alertTimeoutSeconds: 20}"),
 		pick(fmt.Sprintf(`{"hr / %[1]s": %[1]s-1, crm: %[1]s}`, name), fmt.Sprintf(`{crm: "%s/2 ?"}`, name), "{}"))
 }

@@ -51,6 +51,7 @@ var reads = strings.Fields(`
 	/api/v2/users/{userId}/queues
 	/api/v2/users/{userId}/externalid
 	/api/v2/routing/utilization
+	/api/v2/routing/utilization/labels
 	/api/v2/routing/users/{userId}/utilization
 	/api/v2/voicemail/userpolicies/{userId}
 	/api/v2/authorization/subjects/{subjectId}

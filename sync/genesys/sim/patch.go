@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -19,7 +20,7 @@ type update struct {
 	Manager        *string        `json:"manager"`
 	ACDAutoAnswer  *bool          `json:"acdAutoAnswer"`
 	Certifications *[]string      `json:"certifications"`
-	EmployerInfo   *Employer      `json:"employerInfo"`
+	EmployerInfo   *wireEmployer  `json:"employerInfo"`
 	Addresses      *[]wireContact `json:"addresses"`
 	Biography      *biography     `json:"biography"`
 	ProfileSkills  *[]string      `json:"profileSkills"`
@@ -134,16 +135,33 @@ func (s *Server) check(r *record, up *update) *answer {
 	return nil
 }
 
-func (e *Employer) check() *answer {
+// wireEmployer is EmployerInfo as it is sent. It replaces what is stored; what is nil was not in it, and "" is neither a type nor a
+// date.
+type wireEmployer struct {
+	OfficialName *string `json:"officialName"`
+	EmployeeID   *string `json:"employeeId"`
+	EmployeeType *string `json:"employeeType"`
+	DateHire     *string `json:"dateHire"`
+}
+
+func (e *wireEmployer) check() *answer {
 	kinds := []string{"Full-time", "Part-time", "Contractor"}
-	if e.EmployeeType != "" && !slices.Contains(kinds, e.EmployeeType) {
-		return notAllowed(e.EmployeeType, "employeeType", kinds...)
+	if e.EmployeeType != nil && !slices.Contains(kinds, *e.EmployeeType) {
+		return notAllowed(*e.EmployeeType, "employeeType", kinds...)
 	}
-	if _, err := time.Parse(time.DateOnly, e.DateHire); err != nil && e.DateHire != "" {
-		a := refuse(http.StatusBadRequest, "invalid.date", "dateHire [%s] is not a date", e.DateHire)
-		return &a
+	if e.DateHire != nil {
+		if _, err := time.Parse(time.DateOnly, *e.DateHire); err != nil {
+			a := refuse(http.StatusBadRequest, "invalid.date", "dateHire [%s] is not a date", *e.DateHire)
+			return &a
+		}
 	}
 	return nil
+}
+
+// stored is what it makes of the user.
+func (e *wireEmployer) stored() Employer {
+	text := func(s *string) string { return *cmp.Or(s, new("")) }
+	return Employer{text(e.OfficialName), text(e.EmployeeID), text(e.EmployeeType), text(e.DateHire)}
 }
 
 func validState(v string) *answer {
@@ -173,7 +191,7 @@ func (up *update) apply(u *User) {
 		u.Certifications = slices.Clone(*up.Certifications)
 	}
 	if up.EmployerInfo != nil {
-		u.Employer = *up.EmployerInfo
+		u.Employer = up.EmployerInfo.stored()
 	}
 	if up.Biography != nil {
 		u.Biography = up.Biography.Biography

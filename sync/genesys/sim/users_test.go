@@ -113,12 +113,13 @@ func TestPatchRefuses(t *testing.T) {
 	for body, status := range map[string]int{
 		`"name":""`: 400, `"email":""`: 400, `"email":"x"`: 400, `"email":"GONE@example.com"`: 409, `"manager":"nobody"`: 400, `"manager":"u-2"`: 400,
 		`"state":"gone"`: 400, `"state":""`: 400, `"state":"inactive","title":"x"`: 400, `"title":1`: 400, `"manager":{"id":"u-1"}`: 400,
-		`"employerInfo":{"employeeType":"Boss"}`: 400, `"primaryContactInfo":[]`: 400, `"skills":[]`: 400,
+		`"employerInfo":{"employeeType":"Boss"}`: 400, `"employerInfo":{"employeeType":"","employeeId":"7"}`: 400, `"primaryContactInfo":[]`: 400, `"skills":[]`: 400,
 	} {
 		code := map[int]string{400: "bad.request", 409: "general.conflict"}[status]
 		w.refused(w.call(http.MethodPatch, users+"/u-1", `{"version":1,`+body+`}`), status, code)
 	}
 	w.refused(w.call(http.MethodPatch, users+"/u-1", `{"version":1,"employerInfo":{"dateHire":"2024-02-30"}}`), 400, "invalid.date")
+	w.refused(w.call(http.MethodPatch, users+"/u-1", `{"version":1,"employerInfo":{"dateHire":""}}`), 400, "invalid.date")
 	w.refused(w.call(http.MethodPatch, users+"/u-1", `{"title":"x"}`), 400, "bad.request")
 	w.refused(w.call(http.MethodPatch, users+"/nobody", `{"version":1}`), 404, "not.found")
 	w.refused(w.call(http.MethodPatch, users+"/u-2", `{"version":1,"title":"x"}`), 404, "not.found")
