@@ -65,8 +65,8 @@ func (w *org) is(have sdk.User, want sim.User, expanded bool) {
 			w.Errorf("%s is no member of %s", who, val(g.Name))
 		}
 	}
-	if len(val(have.Groups)) == 0 || len(val(val(have.Authorization).Roles)) == 0 {
-		w.Errorf("%s: no groups or no roles", who)
+	if len(val(have.Groups)) == 0 || (len(val(val(have.Authorization).Roles)) == 0) == (want.State == "active") {
+		w.Errorf("%s: no groups, or no roles although active, or some although not", who)
 	}
 }
 

@@ -35,6 +35,9 @@ func (s *Server) seedCatalog() {
 		for i, name := range seeds[k] {
 			t := s.stores[k].put(fmt.Sprintf("%s000000-0000-4000-8000-%012d", prefixes[k], i+1))
 			t.label = label{name, true}
+			if t.id == employeeRole && s.o.VendorRoles {
+				t.name = "employee"
+			}
 			if standard, is := defaultRoles[name]; is && k == Role {
 				t.defaultID, t.allows = standard[0], []string{standard[1]}
 			}

@@ -102,6 +102,26 @@ func parseContacts(list []wireContact) ([]Contact, *answer) {
 	return out, nil
 }
 
+// extensionPool is the API's ExtensionPool.
+type extensionPool struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Start string `json:"startNumber"`
+	End   string `json:"endNumber"`
+	State string `json:"state"`
+}
+
+func (s *Server) listExtensionPools(req *request) answer {
+	if a := s.permitted("telephony:extensionPool:view"); a != nil {
+		return *a
+	}
+	if bad := onlyQuery(req, "pageSize", "pageNumber", "sortBy", "number", "divisionId"); bad != nil {
+		return *bad
+	}
+	pools := []extensionPool{{"e9000000-0000-4000-8000-000000000001", "Extensions", "1000", "8999", "active"}}
+	return paged(req, pools, func(p extensionPool) extensionPool { return p })
+}
+
 // pooled: extensions that begin with 9 belong to no pool here.
 func pooled(extension string) bool {
 	return extension != "" && !strings.HasPrefix(extension, "9")

@@ -145,3 +145,21 @@ func wireOf(contacts []sim.Contact) []object {
 	}
 	return list
 }
+
+// One contact may have a number and an extension, which is not the pool's then; of an extension alone the pool can be read.
+func TestNumberAndExtension(t *testing.T) {
+	w := newOrg(t, sim.Options{})
+	r := w.must(http.MethodPost, users, `{"name":"Ana","email":"ana@example.com","addresses":[{"address":"+12025550100","extension":"4100"},{"type":"HOME","extension":"4101"}]}`)
+	for i, want := range []object{
+		{"extension": "4100", "display": "(+12 025 550100)", "mediaType": "PHONE", "type": "WORK"},
+		{"extension": "4101", "display": "4101", "address": "+493012344101", "mediaType": "PHONE", "type": "HOME"},
+	} {
+		if diff := cmp.Diff(want, r.list("addresses")[i]); diff != "" {
+			t.Errorf("(-want +shown):\n%s", diff)
+		}
+	}
+	pools := w.must(http.MethodGet, "/api/v2/telephony/providers/edges/extensionpools?pageSize=100&pageNumber=1", "")
+	if list := pools.list("entities"); len(list) != 1 || list[0]["startNumber"] != "1000" || pools.number("total") != 1 {
+		t.Errorf("%s", pools.body)
+	}
+}

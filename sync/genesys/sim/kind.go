@@ -45,6 +45,7 @@ type thing struct {
 	allows    []string // the permissions of a role
 
 	members map[string]bool // of a queue or a group, by the user's id: joined or not
+	rings   map[string]int  // of a queue, by the user's id: in which ring a member is, if not in the first
 	sources []*thing        // groups whose members are this queue's
 	feeds   []*thing        // queues whose members this group's are
 	grants  []Grant         // of a group, for its members

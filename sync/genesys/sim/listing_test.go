@@ -231,3 +231,20 @@ func TestReadLag(t *testing.T) {
 		}
 	})
 }
+
+// An answer that would be too large is a 400, whatever is listed: a smaller page, or fewer expansions, fit.
+func TestAnswerTooLarge(t *testing.T) {
+	w := newOrg(t, sim.Options{Users: 60, Full: true, LargestAnswer: 60_000})
+	for query, ok := range map[string]bool{"pageSize=50": true, "pageSize=60&expand=skills,languages,authorization": false, "pageSize=10&expand=skills,languages,authorization": true} {
+		if r := w.call(http.MethodGet, users+"?"+query, ""); ok && (r.status != 200 || len(r.list("entities")) == 0) {
+			t.Errorf("%s: %d %d bytes", query, r.status, len(r.body))
+		} else if !ok {
+			w.refused(r, 400, "response.entity.too.large")
+		}
+	}
+	small := newOrg(t, sim.Options{Users: 60, Full: true, LargestAnswer: 100})
+	small.refused(small.call(http.MethodGet, "/api/v2/routing/queues", ""), 400, "response.entity.too.large")
+	if r := small.call(http.MethodPost, users, `{"name":"Ana","email":"ana@example.com"}`); r.status != 200 {
+		t.Errorf("a write: %d %s", r.status, r.body)
+	}
+}

@@ -24,6 +24,7 @@ func (s *Server) expel(k Kind, t *thing, user string) bool {
 		return false
 	}
 	delete(t.members, user)
+	delete(t.rings, user)
 	s.stores[k].of[user] = slices.DeleteFunc(s.stores[k].of[user], func(other *thing) bool { return other == t })
 	s.dir.changes++
 	return true

@@ -217,3 +217,26 @@ func TestGroupMembers(t *testing.T) {
 	f.refused(f.call(http.MethodPost, members, body(1, "u-1")), 403, "missing.any.permissions")
 	f.refused(f.call(http.MethodDelete, members+"?ids=u-1", ""), 403, "missing.any.permissions")
 }
+
+// The vendor's Terraform provider reads the ring of every member.
+func TestRings(t *testing.T) {
+	w := newOrg(t, sim.Options{Users: 3})
+	queue, id := w.IDOf(sim.Queue, "Billing ES"), w.first().ID
+	members := "/api/v2/routing/queues/" + queue + "/members"
+	ring := func(want float64) {
+		t.Helper()
+		if list := w.must(http.MethodGet, members, "").list("entities"); len(list) != 1 || list[0]["ringNumber"] != want {
+			t.Errorf("members %v, want one in ring %v", list, want)
+		}
+	}
+	w.refused(w.call(http.MethodPatch, members+"/"+id, `{"ringNumber":2}`), 404, "resource.not.found")
+	w.must(http.MethodPost, members, `[{"id":"`+id+`"}]`)
+	ring(1)
+	if r := w.must(http.MethodPatch, members+"/"+id, `{"id":"`+id+`","ringNumber":2}`); r.status != 202 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	ring(2)
+	w.must(http.MethodPost, members+"?delete=true", `[{"id":"`+id+`"}]`)
+	w.must(http.MethodPost, members, `[{"id":"`+id+`"}]`)
+	ring(1)
+}

@@ -32,6 +32,7 @@ func Permissions() []string {
 		"authorization:division:add", "authorization:division:delete", "authorization:division:edit",
 		"directory:group:add", "directory:group:delete", "routing:queue:add", "routing:queue:delete", "routing:skill:manage",
 		"routing:wrapupCode:add", "routing:wrapupCode:delete", "routing:wrapupCode:edit", "routing:wrapupCode:view",
+		"telephony:extensionPool:view",
 		"voicemail:groupPolicy:edit", "voicemail:groupPolicy:view",
 		// And those that the real API asks for in places where this one does not.
 		"authorization:division:view", "directory:group:view", "routing:language:view", "routing:queue:edit",

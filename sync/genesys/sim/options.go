@@ -42,11 +42,13 @@ type Options struct {
 	RejectMixedState   bool   // a PATCH with state and other fields is 400; otherwise the others are ignored
 	AllowUnknownFields bool   // a body may have fields that the API does not know
 	KeepRights         bool   // an inactive or deleted user loses neither roles nor division, extensions and station
+	VendorRoles        bool   // the role of new users has the vendor's name, employee; otherwise Employee
 	NoDefaultRole      bool   // a new user has no role
 	RestoreForgets     bool   // a restored user has lost manager, contacts and certifications
 	DropExpands        int    // every n-th user of a listing lacks an expanded field; 0: none
 	SearchPage         int    // the largest page of the search; 100
 	SearchValues       int    // the most values in one criterion of the search; 50
+	LargestAnswer      int    // in bytes, of a GET: a larger one is 400; 0: no limit
 	MaxIDs             int    // the most that the listing's filter id takes; 100
 	MissingIDs         bool   // the filter id is 404 if one of the users is not shown
 	IDStates           string // the states that the filter id shows at most, such as "active inactive"; all

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,6 +62,18 @@ func paged[T, W any](req *request, all []T, show func(T) W) answer {
 		return *bad
 	}
 	return answer{status: http.StatusOK, body: p}
+}
+
+// fits refuses a GET whose answer is larger than the API would send.
+func (s *Server) fits(req *request, a answer) answer {
+	if s.o.LargestAnswer == 0 || req.Method != http.MethodGet || a.status != http.StatusOK {
+		return a
+	}
+	if data, _ := json.Marshal(a.body); len(data) <= s.o.LargestAnswer {
+		return a
+	}
+	return refuse(http.StatusBadRequest, "response.entity.too.large",
+		"The response is over the size limit. Reduce pageSize or expand list to reduce response size if applicable")
 }
 
 // inOrder turns a list round if sortOrder says so. The API's description spells the orders in two ways.

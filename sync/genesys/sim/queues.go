@@ -60,6 +60,7 @@ type wireMember struct {
 	ID       string  `json:"id"`
 	Name     string  `json:"name"`
 	User     wireRef `json:"user"`
+	Ring     int     `json:"ringNumber"`
 	Joined   bool    `json:"joined"`
 	MemberBy string  `json:"memberBy"`
 	SelfURI  string  `json:"selfUri"`
@@ -121,7 +122,7 @@ func (s *Server) listMembers(req *request) answer {
 	}
 	p, bad := pageOf(req, queuePage, all, func(m member) wireMember {
 		user := wireRef{m.ID, m.Name, "/api/v2/users/" + m.ID}
-		return wireMember{m.ID, m.Name, user, m.joined, m.by(), "/api/v2/routing/queues/" + q.id + "/members/" + m.ID}
+		return wireMember{m.ID, m.Name, user, orElse(q.rings[m.ID], 1), m.joined, m.by(), "/api/v2/routing/queues/" + q.id + "/members/" + m.ID}
 	})
 	if bad != nil {
 		return *bad
@@ -186,4 +187,39 @@ func (s *Server) changeMembers(req *request) answer {
 		})
 	}
 	return noContent
+}
+
+// patchMember is PATCH /routing/queues/{queue}/members/{member}: the ring, and whether the member is joined.
+func (s *Server) patchMember(req *request) answer {
+	if a := s.permitted("routing:queueMember:manage"); a != nil {
+		return *a
+	}
+	var body struct {
+		ID     string `json:"id"`
+		Ring   int    `json:"ringNumber"`
+		Joined *bool  `json:"joined"`
+	}
+	if bad := s.decode(req, &body); bad != nil {
+		return *bad
+	}
+	q, bad := s.aQueue(req)
+	if bad != nil {
+		return *bad
+	}
+	user := req.PathValue("member")
+	if _, is := q.members[user]; !is {
+		return refuse(http.StatusNotFound, "resource.not.found", "The resource could not be found.")
+	}
+	if body.Ring != 0 {
+		if q.rings == nil {
+			q.rings = map[string]int{}
+		}
+		q.rings[user] = body.Ring
+	}
+	if body.Joined != nil {
+		q.members[user] = *body.Joined
+	}
+	s.dir.byID[user].Writes++
+	s.dir.changes++
+	return answer{status: http.StatusAccepted}
 }

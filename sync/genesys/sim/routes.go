@@ -86,6 +86,8 @@ func (s *Server) catalogRoutes() {
 	s.route("GET /api/v2/routing/queues", s.listQueues)
 	s.route("GET /api/v2/routing/queues/{queue}/members", s.listMembers)
 	s.route("POST /api/v2/routing/queues/{queue}/members", s.changeMembers)
+	s.route("PATCH /api/v2/routing/queues/{queue}/members/{member}", s.patchMember)
+	s.route("GET /api/v2/telephony/providers/edges/extensionpools", s.listExtensionPools)
 	s.route("GET /api/v2/groups", s.listGroups)
 	s.route("GET /api/v2/groups/{group}", s.getGroup)
 	s.route("GET /api/v2/groups/{group}/members", s.listGroupMembers)

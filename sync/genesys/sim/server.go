@@ -133,7 +133,7 @@ func (s *Server) admit(req *request, header http.Header, h handler) answer {
 				return refuse(http.StatusUnsupportedMediaType, "unsupported.media.type", "Content-Type must be application/json")
 			}
 		}
-		return h(req)
+		return s.fits(req, h(req))
 	})
 	if a.status != http.StatusTooManyRequests { // such an answer never tells the quota
 		maps.Copy(header, quota)
