@@ -23,4 +23,6 @@
 // of the program's go.mod and of its go test ./...
 //
 //	cd sync/genesys/sdkcontract && go test ./...
+//
+// The command in terraform drives the vendor's Terraform provider on the simulator; it is no test, since it needs both.
 package sdkcontract

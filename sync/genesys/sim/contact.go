@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -111,6 +112,9 @@ type extensionPool struct {
 	State string `json:"state"`
 }
 
+// pool is the only one: see pooled.
+var pool = extensionPool{"e9000000-0000-4000-8000-000000000001", "Extensions", "1000", "8999", "active"}
+
 func (s *Server) listExtensionPools(req *request) answer {
 	if a := s.permitted("telephony:extensionPool:view"); a != nil {
 		return *a
@@ -118,8 +122,17 @@ func (s *Server) listExtensionPools(req *request) answer {
 	if bad := onlyQuery(req, "pageSize", "pageNumber", "sortBy", "number", "divisionId"); bad != nil {
 		return *bad
 	}
-	pools := []extensionPool{{"e9000000-0000-4000-8000-000000000001", "Extensions", "1000", "8999", "active"}}
-	return paged(req, pools, func(p extensionPool) extensionPool { return p })
+	return paged(req, []extensionPool{pool}, func(p extensionPool) extensionPool { return p })
+}
+
+func (s *Server) getExtensionPool(req *request) answer {
+	if a := s.permitted("telephony:extensionPool:view"); a != nil {
+		return *a
+	}
+	if req.PathValue("pool") != pool.ID {
+		return notFound()
+	}
+	return answer{status: http.StatusOK, body: pool}
 }
 
 // pooled: extensions that begin with 9 belong to no pool here.

@@ -162,4 +162,9 @@ func TestNumberAndExtension(t *testing.T) {
 	if list := pools.list("entities"); len(list) != 1 || list[0]["startNumber"] != "1000" || pools.number("total") != 1 {
 		t.Errorf("%s", pools.body)
 	}
+	const pool = "/api/v2/telephony/providers/edges/extensionpools/"
+	if r := w.must(http.MethodGet, pool+"e9000000-0000-4000-8000-000000000001", ""); r.text("state") != "active" {
+		t.Errorf("%s", r.body)
+	}
+	w.refused(w.call(http.MethodGet, pool+"x", ""), 404, "not.found")
 }

@@ -111,7 +111,7 @@ func (s *Server) readDefinition(req *request, d definable, self *thing) (body de
 // take stores a definition.
 func (s *Server) take(d definable, t *thing, body definition, rest parts) {
 	t.become(label{body.Name, true}, time.Now())
-	t.parts, t.division = rest, orElse(body.Division.ID, homeDivision)
+	t.parts, t.division = rest, orElse(body.Division.ID, t.division)
 	if d.kind == Queue {
 		var groups []string
 		for _, g := range body.MemberGroups {

@@ -94,6 +94,13 @@ func TestDefinitionsOwnRules(t *testing.T) {
 	if queue.number("memberCount") != 1 || queue.number("userMemberCount") != 0 {
 		t.Errorf("members through a group: %s", queue.body)
 	}
+	emea := w.IDOf(sim.Division, "EMEA")
+	w.must(http.MethodPost, divisions+"/"+emea+"/objects/QUEUE", `["`+queue.text("id")+`"]`)
+	w.refused(w.call(http.MethodPost, divisions+"/"+emea+"/objects/QUEUE", `["x"]`), 404, "not.found")
+	moved := w.must(http.MethodPut, "/api/v2/routing/queues/"+queue.text("id"), `{"name":"South"}`)
+	if in, _ := moved.json["division"].(object); in["id"] != emea {
+		t.Errorf("a queue that was moved and then replaced: %s", moved.body)
+	}
 	codes := "/api/v2/routing/queues/" + queue.text("id") + "/wrapupcodes"
 	sold := w.must(http.MethodPost, "/api/v2/routing/wrapupcodes", `{"name":"Sold"}`).text("id")
 	w.must(http.MethodPost, codes, `[{"id":"`+sold+`"}]`)

@@ -104,6 +104,22 @@ func (s *Server) queryDivisions(req *request) answer {
 	return answer{status: http.StatusOK, body: p}
 }
 
+// moveQueues is POST /authorization/divisions/{division}/objects/QUEUE: all are moved, or none.
+func (s *Server) moveQueues(req *request) answer {
+	var ids []string
+	if bad := s.decode(req, &ids); bad != nil {
+		return *bad
+	}
+	to := s.stores[Division].live(req.PathValue("division"))
+	if to == nil || slices.ContainsFunc(ids, func(id string) bool { return s.stores[Queue].live(id) == nil }) {
+		return notFound()
+	}
+	for _, id := range ids {
+		s.stores[Queue].byID[id].division = to.id
+	}
+	return noContent
+}
+
 // moveUsers is POST /authorization/divisions/{division}/objects/USER: all are moved, or none.
 func (s *Server) moveUsers(req *request) answer {
 	var ids []string
@@ -138,5 +154,5 @@ func (s *Server) moveUsers(req *request) answer {
 
 // wrongObject answers the other types of objects, which the API has and this server does not.
 func (s *Server) wrongObject(req *request) answer {
-	return *notAllowed(req.PathValue("type"), "objectType", "USER")
+	return *notAllowed(req.PathValue("type"), "objectType", "USER", "QUEUE")
 }

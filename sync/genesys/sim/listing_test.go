@@ -248,3 +248,21 @@ func TestAnswerTooLarge(t *testing.T) {
 		t.Errorf("a write: %d %s", r.status, r.body)
 	}
 }
+
+// The vendor's Terraform provider takes an employer without any part for one that is to be removed.
+func TestNoEmptyEmployer(t *testing.T) {
+	for _, none := range []bool{false, true} {
+		w := newOrg(t, sim.Options{Users: 1, NoEmptyEmployer: none})
+		has := func() bool {
+			_, is := w.must(http.MethodGet, users+"/"+w.first().ID+"?expand=employerInfo", "").json["employerInfo"]
+			return is
+		}
+		if has() == none {
+			t.Errorf("an employer that is empty is shown, with the option %v", none)
+		}
+		w.Edit(w.first().Email, func(u *sim.User) { u.Employer.EmployeeID = "7" })
+		if !has() {
+			t.Error("the employer is not shown")
+		}
+	}
+}

@@ -43,6 +43,7 @@ type Options struct {
 	AllowUnknownFields bool   // a body may have fields that the API does not know
 	KeepRights         bool   // an inactive or deleted user loses neither roles nor division, extensions and station
 	VendorRoles        bool   // the role of new users has the vendor's name, employee; otherwise Employee
+	NoEmptyEmployer    bool   // the employer of a user who has none is left out although it was asked for
 	NoDefaultRole      bool   // a new user has no role
 	RestoreForgets     bool   // a restored user has lost manager, contacts and certifications
 	DropExpands        int    // every n-th user of a listing lacks an expanded field; 0: none

@@ -219,7 +219,7 @@ func TestDivisionMove(t *testing.T) {
 	}
 	w.refused(w.call(http.MethodPost, divisions+"/nowhere/objects/USER", `["u-3"]`), 404, "not.found")
 	w.refused(w.call(http.MethodPost, divisions+"/*/objects/USER", `["u-3"]`), 404, "not.found")
-	w.refused(w.call(http.MethodPost, divisions+"/"+emea+"/objects/QUEUE", `["u-3"]`), 400, "bad.request")
+	w.refused(w.call(http.MethodPost, divisions+"/"+emea+"/objects/FLOW", `["u-3"]`), 400, "bad.request")
 	if diff := cmp.Diff(before, w.Users()); diff != "" {
 		t.Error(diff)
 	}

@@ -71,6 +71,7 @@ func (s *Server) grantRoutes() {
 	s.route("GET /api/v2/tokens/me", s.getToken)
 	s.route("GET /api/v2/oauth/clients/{client}", s.getClient)
 	s.route("POST /api/v2/authorization/divisions/{division}/objects/USER", s.moveUsers)
+	s.route("POST /api/v2/authorization/divisions/{division}/objects/QUEUE", s.moveQueues)
 	s.route("POST /api/v2/authorization/divisions/{division}/objects/{type}", s.wrongObject)
 }
 
@@ -88,6 +89,7 @@ func (s *Server) catalogRoutes() {
 	s.route("POST /api/v2/routing/queues/{queue}/members", s.changeMembers)
 	s.route("PATCH /api/v2/routing/queues/{queue}/members/{member}", s.patchMember)
 	s.route("GET /api/v2/telephony/providers/edges/extensionpools", s.listExtensionPools)
+	s.route("GET /api/v2/telephony/providers/edges/extensionpools/{pool}", s.getExtensionPool)
 	s.route("GET /api/v2/groups", s.listGroups)
 	s.route("GET /api/v2/groups/{group}", s.getGroup)
 	s.route("GET /api/v2/groups/{group}/members", s.listGroupMembers)

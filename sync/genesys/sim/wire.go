@@ -91,8 +91,9 @@ func (s *Server) expanded(u *User, expand []string) (w wireExpanded) {
 		case "certifications":
 			w.Certifications = copied(u.Certifications)
 		case "employerInfo":
-			employer := u.Employer
-			w.EmployerInfo = &employer
+			if employer := u.Employer; employer != (Employer{}) || !s.o.NoEmptyEmployer {
+				w.EmployerInfo = &employer
+			}
 		case "biography":
 			w.Biography = &wireBio{u.Biography}
 		case "skills":

@@ -1,0 +1,25 @@
+resource "genesyscloud_user" "ana" {
+  email = "ana.terra@example.com"
+  name  = "Ana Terra"
+  state = "active"
+  routing_skills {
+    skill_id    = genesyscloud_routing_skill.fraud.id
+    proficiency = 2
+  }
+}
+
+resource "genesyscloud_user" "ben" {
+  email = "ben.terra@example.com"
+  name  = "Ben Terra"
+}
+
+resource "genesyscloud_user_roles" "ana" {
+  user_id = genesyscloud_user.ana.id
+  roles { role_id = data.genesyscloud_auth_role.employee.id }
+}
+
+resource "genesyscloud_routing_queue" "loans" {
+  name        = "Loans BE"
+  division_id = genesyscloud_auth_division.benelux.id
+}
+
