@@ -24,5 +24,5 @@
 //
 //	cd sync/genesys/sdkcontract && go test ./...
 //
-// The command in terraform drives the vendor's Terraform provider on the simulator; it is no test, since it needs both.
+// The module in terraform drives the vendor's Terraform provider on the simulator.
 package sdkcontract

@@ -235,9 +235,9 @@ func TestEverythingSent(t *testing.T) {
 		}
 		w.pass("move and join", all)
 		for _, email := range there[3:] {
-			all[email] = "queues: []\ngroups: []\n"
+			all[email] = "queues: []\ngroups: []\nutilization: {}\n"
 		}
-		w.pass("leave queues and groups", all)
+		w.pass("leave queues and groups, and have the organization's utilization", all)
 
 		w.sent.check(t)
 		for name, most := range map[string]int{

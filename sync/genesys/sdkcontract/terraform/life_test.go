@@ -1,4 +1,4 @@
-package main
+package terraform
 
 import (
 	"fmt"
@@ -56,7 +56,7 @@ func tell(org *sim.Server) string {
 	slices.Sort(roles)
 	return strings.Join([]string{u.State, u.Name, u.Title, u.Department, org.NameOf(sim.Division, u.Division), fmt.Sprint(roles),
 		rated(org, sim.Skill, u.Skills), rated(org, sim.Language, u.Languages), fmt.Sprint(queues), contacts(u.Contacts),
-		fmt.Sprint(u.ProfileSkills, u.Certifications, len(u.Locations)), fmt.Sprint(u.Employer), media(u.Utilization),
+		fmt.Sprint(u.ProfileSkills, u.Certifications, len(u.Locations)), fmt.Sprint(u.Employer), media(u),
 		fmt.Sprint(u.Voicemail.OrDefault().AlertTimeoutSeconds)}, "; ")
 }
 
@@ -78,8 +78,12 @@ func contacts(all []sim.Contact) string {
 	return fmt.Sprint(list)
 }
 
-func media(all map[string]sim.Capacity) string {
+func media(u sim.User) string {
 	list := []string{}
+	if u.Utilization == nil {
+		return fmt.Sprint(list)
+	}
+	all := u.Utilization.Media
 	for _, m := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, fmt.Sprint(m, " ", all[m].MaximumCapacity, all[m].InterruptableMediaTypes, all[m].IncludeNonACD))
 	}
