@@ -24,7 +24,8 @@ type operation struct {
 	path       string
 	Parameters []parameter `json:"parameters"`
 	Responses  map[string]struct {
-		Schema *schema `json:"schema"`
+		Schema *schema           `json:"schema"`
+		Codes  map[string]string `json:"x-inin-error-codes"` // with their texts
 	} `json:"responses"`
 }
 
