@@ -25,7 +25,12 @@ type org struct {
 // newOrg makes an organization in which everybody has every field, and nothing lags behind.
 func newOrg(t *testing.T) *org {
 	t.Helper()
-	s := sim.New(sim.Options{Users: 30, Inactive: 3, Deleted: 2, Full: true, Seed: 1, IndexLag: -1, GrantLag: -1, Quota: sim.Quota{Limit: 10_000}})
+	return connect(t, sim.New(sim.Options{Users: 30, Inactive: 3, Deleted: 2, Full: true, Seed: 1, IndexLag: -1, GrantLag: -1, Quota: sim.Quota{Limit: 10_000}}))
+}
+
+// connect puts an organization on a socket.
+func connect(t *testing.T, s *sim.Server) *org {
+	t.Helper()
 	listener := httptest.NewServer(s)
 	t.Cleanup(listener.Close)
 	// Without a file, lest somebody's own settings count. The login host is the API's where that is not called api.

@@ -68,8 +68,18 @@ func (free) Release(uint64, int, map[string][]string) {}
 func (free) Cancel(uint64, time.Duration)             {}
 func (free) Expect(int)                               {}
 
-// pass declares users, each in a file of its own, makes them so, and checks that a second pass finds nothing.
+// pass declares users, makes them so, and checks that a second pass finds nothing.
 func (w *world) pass(what string, declared map[string]string) {
+	w.Helper()
+	w.declare(declared)
+	for _, again := range []bool{false, true} {
+		time.Sleep(2 * time.Minute) // the search and the lists catch up
+		w.reconcile(what, again)
+	}
+}
+
+// declare writes users, each into a file of its own, and no others.
+func (w *world) declare(declared map[string]string) {
 	w.Helper()
 	old, err := filepath.Glob(filepath.Join(w.dir, "*.yaml"))
 	if err != nil {
@@ -85,20 +95,22 @@ func (w *world) pass(what string, declared map[string]string) {
 			w.Fatal(err)
 		}
 	}
-	for _, again := range []bool{false, true} {
-		time.Sleep(2 * time.Minute) // the search and the lists catch up
-		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true})
-		if err != nil {
-			w.Fatalf("%s: %v", what, err)
+}
+
+// reconcile makes one pass, in which everybody must be as declared, and nothing left to do if it is made again.
+func (w *world) reconcile(what string, again bool) {
+	w.Helper()
+	res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true})
+	if err != nil {
+		w.Fatalf("%s: %v", what, err)
+	}
+	if res.Failed+res.Held+res.Skipped+res.Quarantined > 0 || again && res.Changed > 0 || !again && res.Changed == 0 {
+		w.Errorf("%s, again %t: %d changed, %d applied, %d failed, %d held, %d skipped", what, again, res.Changed, res.Applied, res.Failed, res.Held, res.Skipped)
+		for _, c := range res.Changes {
+			w.T.Log(c)
 		}
-		if res.Failed+res.Held+res.Skipped+res.Quarantined > 0 || again && res.Changed > 0 || !again && res.Changed == 0 {
-			w.Errorf("%s, again %t: %d changed, %d applied, %d failed, %d held, %d skipped", what, again, res.Changed, res.Applied, res.Failed, res.Held, res.Skipped)
-			for _, c := range res.Changes {
-				w.T.Log(c)
-			}
-			for _, f := range res.Failures {
-				w.Logf("%+v", f)
-			}
+		for _, f := range res.Failures {
+			w.Logf("%+v", f)
 		}
 	}
 }

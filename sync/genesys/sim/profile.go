@@ -59,7 +59,7 @@ func (s *Server) checkPlaces(list []placement) *answer {
 func placesOf(list []placement) []Place {
 	all := []Place{}
 	for _, p := range list {
-		all = append(all, Place{p.ID, p.Notes})
+		all = append(all, Place{p.ID, p.Notes, p.Coordinates})
 	}
 	return all
 }

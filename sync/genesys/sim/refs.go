@@ -41,14 +41,15 @@ func (s *Server) ratings(k Kind, u *User) []wireRated {
 // wirePlace is the API's Location as it reads back: a location is sent by id, and read in
 // locationDefinition.
 type wirePlace struct {
-	Notes      string  `json:"notes,omitempty"`
-	Definition wireRef `json:"locationDefinition"`
+	Notes       string             `json:"notes,omitempty"`
+	Coordinates map[string]float64 `json:"coordinates,omitempty"`
+	Definition  wireRef            `json:"locationDefinition"`
 }
 
 func (s *Server) places(u *User) []wirePlace {
 	list := []wirePlace{}
 	for _, p := range u.Locations {
-		list = append(list, wirePlace{p.Notes, wireRef{p.ID, s.stores[Location].nameOf(p.ID), "/api/v2/locations/" + p.ID}})
+		list = append(list, wirePlace{p.Notes, p.Coordinates, wireRef{p.ID, s.stores[Location].nameOf(p.ID), "/api/v2/locations/" + p.ID}})
 	}
 	return list
 }

@@ -48,7 +48,7 @@ func (f *filler) fill(r *record, i int) {
 	u.ProfileSkills = draw(f.rand, hobbies, 1, 3)
 	u.Certifications = draw(f.rand, certificates, 1, 2)
 	for _, t := range f.some(Location, 1, 2) {
-		u.Locations = append(u.Locations, Place{t.id, notes[f.rand.IntN(len(notes))]})
+		u.Locations = append(u.Locations, Place{ID: t.id, Notes: notes[f.rand.IntN(len(notes))]})
 	}
 	kinds := []string{"Full-time", "Part-time", "Contractor"}
 	u.Employer = Employer{OfficialName: u.Name, EmployeeID: fmt.Sprintf("%06d", i+1), EmployeeType: kinds[f.rand.IntN(len(kinds))],

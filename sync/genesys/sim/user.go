@@ -62,8 +62,11 @@ type Employer struct {
 	DateHire     string `json:"dateHire,omitempty"`
 }
 
-// A Place is a location of a user's.
-type Place struct{ ID, Notes string }
+// A Place is a location of a user's. The coordinates are on its plan, and not managed by the client under test.
+type Place struct {
+	ID, Notes   string
+	Coordinates map[string]float64
+}
 
 // A Grant is a role in a division; both are ids, and the division may be AllDivisions.
 type Grant struct{ Role, Division string }

@@ -251,3 +251,20 @@ func TestState(t *testing.T) {
 		w.refused(w.call(http.MethodPut, users+"/nobody/state", `{"state":"active"}`), 404, "not.found")
 	})
 }
+
+// A user's place on the plan of a location is stored and shown, and gone where a PATCH leaves it out.
+func TestCoordinates(t *testing.T) {
+	w := newOrg(t, sim.Options{})
+	berlin := w.IDOf(sim.Location, "Berlin")
+	w.Add(sim.User{ID: "u-1", Name: "Ana", Email: "ana@example.com"})
+	for version, c := range []struct {
+		sent  string
+		shown any
+	}{{`,"coordinates":{"x":1.5,"y":2}`, object{"x": 1.5, "y": 2.0}}, {``, nil}} {
+		w.must(http.MethodPatch, users+"/u-1", fmt.Sprintf(`{"version":%d,"locations":[{"id":%q%s}]}`, version+1, berlin, c.sent))
+		list := w.must(http.MethodGet, users+"/u-1?expand=locations", "").list("locations")
+		if len(list) != 1 || !cmp.Equal(list[0]["coordinates"], c.shown) {
+			t.Errorf("sent %q, shown %v", c.sent, list)
+		}
+	}
+}
