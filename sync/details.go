@@ -219,6 +219,9 @@ func (o *refresher) readMissing(ctx context.Context, snap *state.Snapshot, ids [
 			continue
 		}
 		for _, f := range fields {
+			if f == spec.Roles && u.Fields[spec.State] == spec.Text("inactive") {
+				continue // see Policy.SetState
+			}
 			_, known := u.Fields[f]
 			old := u.Stale || len(snap.WriteIntents[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= maxDetailAge
 			if !known || old && slices.Contains(o.Policy.DetailFields, f) {

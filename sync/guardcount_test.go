@@ -43,7 +43,7 @@ func deeds() []deed {
 		{name: "loss of a location", line: "locations: [{name: Madrid HQ}]", does: spec("locations: []"), guard: losses, lost: "PATCH done=504"},
 		{name: "loss of a queue", line: "queues: [Billing ES]", does: spec("queues: []"), guard: losses, lost: "POST /api/v2/routing/queues/* x1 done=504"},
 		{name: "loss of a group", line: "groups: [Madrid]", does: spec("groups: []"), guard: losses, lost: "DELETE /api/v2/groups/* x1 done=504"},
-		{name: "loss of a role", line: "roles: [Employee]", does: spec("roles: []"), guard: losses, lost: "POST /api/v2/authorization/* x10 done=504"},
+		{name: "loss of a role", line: "roles: [Supervisor]", does: spec("roles: []"), guard: losses, lost: "POST /api/v2/authorization/* x10 done=504"},
 		{name: "loss of a skill", line: "skills: {Billing: 3}", does: spec("skills: {}"), guard: losses, lost: "PUT x10 done=504"},
 	}
 }

@@ -298,6 +298,9 @@ func (sc *whole) asDeclared(w *world, was map[string]map[string]string) error {
 		is := w.under(u)
 		for field, have := range is {
 			want, managed := fields[field]
+			if field == "roles" && u.State == "inactive" { // neither compared nor written meanwhile
+				continue
+			}
 			if managed && strings.ReplaceAll(want.there, "%s", name) != have {
 				return fmt.Errorf("%s: %s is %s, declared %s", u.Email, field, have, want.yaml)
 			}

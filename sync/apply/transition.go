@@ -139,15 +139,15 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 
 func (e *engine) onSuccess(j *job, call *Call, seen state.Observed) move {
 	c := j.change
-	restored := c.Current != nil && c.Current.Deleted()
+	activated := c.Activates() && slices.Contains(call.Fields, spec.State)
 	j.calls, j.lastErr = j.calls[1:], nil
 	written := e.observe(j, observation{seen: seen, at: time.Now(), call: call, shows: call.Fields})
 	switch err := e.verifyReadback(c, written); {
 	case err != nil:
 		return e.fail(j, err)
-	case restored:
-		// The other values of a restored user are not known: read them, and plan the rest again. A reading of grants or
-		// members may be too early, so they are read once more with the next listing.
+	case activated && !c.Current.Deleted():
+		// The other values of a user that was deleted or inactive are not known: read them, and plan the rest again. A reading
+		// of grants or members may be too early, so they are read once more with the next listing.
 		j.detach()
 		j.calls = nil
 		return move{to: toReadAll}

@@ -70,10 +70,17 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 		return have, "", false
 	case edited: // of a phone also if it is equal as far as the API shows it, which rewrites a number with an extension
 		cause = Edit
+	case keepsDefaultRole(f, want, have):
+		return have, "", false
 	default:
 		cause = Drift
 	}
 	return p.Index.AsDeclared(f, spec.Managed(f, want, have)), cause, true
+}
+
+// keepsDefaultRole reports whether all that differs is the role of every user, which has come back after it was removed.
+func keepsDefaultRole(f spec.Field, want, have spec.Value) bool {
+	return f == spec.Roles && want != have && access.WithoutDefaultRole(have) == want
 }
 
 // Applied returns the desired fields that are applied: those found equal, and those just written.

@@ -27,6 +27,9 @@ func (p *planner) planUser(u *spec.User) {
 	c.Declared = p.declaration(u, matched)
 	c.Desired = p.policy.ObservedManagers(p.policy.ManagedFields(u.Fields, current), p.Index)
 	p.Compare(c)
+	if want, managed := c.Desired[spec.Roles]; managed && c.Current != nil && !c.HasField(spec.Roles) && keepsDefaultRole(spec.Roles, want, c.Current.Fields[spec.Roles]) {
+		p.defaultRole++
+	}
 	was := c.Current
 	p.recordApplied(c)
 	p.countCompleted(u, c, was)

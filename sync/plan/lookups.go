@@ -76,7 +76,7 @@ func (p *planner) lookUpUnknown(u *spec.User, c *Change) {
 	if len(unknown) > 0 && p.inQuarantine(c.Key, u.Hash()) {
 		unknown = nil // nothing is to be written yet
 	}
-	if !c.Current.Deleted() { // a deleted user is read once it is restored
+	if !c.Current.Deleted() && !c.Activates() { // who is to be restored or activated is read after that
 		unknown = append(unknown, p.unknownFields(c)...)
 	}
 	if len(unknown) == 0 {
@@ -115,6 +115,9 @@ func (p *planner) unknownFields(c *Change) []spec.Field {
 		_, known := c.Current.Fields[f]
 		_, managed := c.Current.LastApplied[f]
 		interval := p.policy.DetailInterval
+		if declared && managed && !known && !slices.Contains(unknown, f) {
+			unknown = append(unknown, f)
+		}
 		if declared && known && !managed && interval > 0 && p.now.Sub(c.Current.Times.ReadAt(f)) >= interval && !c.Withholds(f) {
 			unknown = append(unknown, f)
 		}

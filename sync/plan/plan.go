@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
+	"usersyncd/sync/plan/access"
 	"usersyncd/sync/plan/contest"
 	"usersyncd/sync/plan/identity"
 )
@@ -107,6 +109,9 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 		case declaredInactive(u):
 			p.planLeaver(u)
 		}
+	}
+	if n := p.defaultRole; n > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s the role %s again, which was removed once: Genesys Cloud gives it to every user, so it is left", text.Count(n, "user has", "users have"), access.DefaultRole))
 	}
 	p.withholdAddresses()
 	switch {

@@ -29,6 +29,7 @@ type planner struct {
 	removals     map[string]*Change // by id
 	unchanged    map[string]bool    // keys
 	heldIDs      map[string]bool    // of users that the listing should have shown
+	defaultRole  int                // users who have the role of every user again
 	failedBefore map[string]bool    // keys of users that failed earlier in the same pass
 	now          time.Time
 }

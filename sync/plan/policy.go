@@ -165,12 +165,28 @@ func (s *Schedule) Defer(changes iter.Seq[*Change], now time.Time) {
 	}
 }
 
+// staysInactive reports whether a user is, or will be, inactive as declared. Such a user has no roles.
+func (p *Policy) staysInactive(declared spec.Fields, current *state.User) bool {
+	want, managed := declared[spec.State]
+	if managed = managed && (current == nil || !slices.Contains(p.Unmanaged, spec.State)); managed {
+		return want != spec.Text("active")
+	}
+	return stateOf(current) == "inactive" && current.Removed == "" // else it is activated again
+}
+
 // ManagedFields returns the fields that are compared and written, of those declared for a user.
 func (p *Policy) ManagedFields(declared spec.Fields, current *state.User) spec.Fields {
-	if len(p.Unmanaged) == 0 || current == nil {
+	inactive := p.staysInactive(declared, current)
+	if !inactive && (len(p.Unmanaged) == 0 || current == nil) {
 		return declared
 	}
 	fields := maps.Clone(declared)
+	if inactive {
+		delete(fields, spec.Roles)
+	}
+	if current == nil {
+		return fields
+	}
 	for _, f := range p.Unmanaged {
 		if f != spec.Email {
 			delete(fields, f)
@@ -196,6 +212,23 @@ func (p *Policy) ObservedManagers(fields spec.Fields, index *identity.Index) spe
 		}
 	}
 	return fields
+}
+
+// SetState takes in that the state of a user has changed from that of before, if it has. An inactive user has lost the roles,
+// and does not get them back; what else a change of state takes is not documented. So nothing is known of the roles of an
+// inactive user, nor of any detail of one that has been restored or activated. It reports whether the user has been.
+func (p *Policy) SetState(u, before *state.User) (regained bool) {
+	if before == nil {
+		before = &state.User{}
+	}
+	now, was := stateOf(u), stateOf(before)
+	regained = was == state.Deleted && now != was || was == "inactive" && now == "active"
+	for f := range u.Fields {
+		if f == spec.Roles && now == "inactive" || regained && slices.Contains(p.DetailFields, f) {
+			delete(u.Fields, f)
+		}
+	}
+	return regained
 }
 
 // For up to ReadLag after a write without a version, a reading may show the value before, and nothing in it says so. Every

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"usersyncd/spec"
 )
@@ -25,6 +26,19 @@ func Grants(roles spec.Value) []Grant {
 		}
 	}
 	return list
+}
+
+// DefaultRole is the role that the API gives to every new user, in its own spelling or in that of its user interface. Whether
+// it can be taken away for good is not documented.
+const DefaultRole = "employee"
+
+// WithoutDefaultRole returns the roles without DefaultRole.
+func WithoutDefaultRole(roles spec.Value) spec.Value {
+	list, err := spec.Decode[[]spec.Role](roles)
+	if err != nil {
+		return roles
+	}
+	return spec.RoleList(slices.DeleteFunc(list, func(r spec.Role) bool { return strings.EqualFold(r.Name, DefaultRole) }))
 }
 
 // AddedGrants lists the grants that are in the roles after, and not before.
@@ -49,6 +63,9 @@ func Losses(f spec.Field, before, after spec.Value) []string {
 	if f == spec.Utilization {
 		disabled := DisabledMedia(before)
 		return slices.DeleteFunc(DisabledMedia(after), func(medium string) bool { return slices.Contains(disabled, medium) })
+	}
+	if f == spec.Roles {
+		before = WithoutDefaultRole(before)
 	}
 	kept := map[string]bool{}
 	for _, name := range Names(f, after) {
