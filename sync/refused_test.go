@@ -192,3 +192,49 @@ func TestAnExternalIDThatSomebodyElseHas(t *testing.T) {
 		}
 	})
 }
+
+// A list of names that cannot be had costs the fields that need it. Nobody counts as gone because of it.
+func TestACatalogueThatCannotBeRead(t *testing.T) {
+	for field, path := range map[string]string{
+		"skills: {Billing: 3}": "/routing/skills", "languages: {German: 3}": "/routing/languages", "queues: [Retention]": "/routing/queues",
+		"groups: [Madrid]": "/groups", "locations: [{name: Madrid HQ}]": "/locations", "roles: [Agent]": "/authorization/roles", "division: Spain": "/authorization/divisions",
+	} {
+		for _, status := range []string{"404", "403"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 5})
+				ana := w.sim.Users()[0]
+				w.adopted(ana)
+				w.fault("GET /api/v2" + path + " " + status)
+				w.write(ana.ID+".yaml", "email: %s\ntitle: Chief\nexternalIds: {hr: '1'}\n%s\n", ana.Email, field)
+				res := w.pass()
+				if res.Failed != 1 || res.Applied != 1 || res.Partial != 1 {
+					t.Errorf("%s %s: %d failed, %d applied, %d partial: %v", path, status, res.Failed, res.Applied, res.Partial, res.Failures)
+				}
+				if now := w.byID(ana.ID); now.Title != "Chief" || now.ExternalIDs["hr"] != "1" || w.sim.Ledger().Count("POST /api/v2/users") > 0 {
+					t.Errorf("%s %s: %s %v", path, status, now.Title, now.ExternalIDs)
+				}
+			})
+		}
+	}
+}
+
+// A group or a queue that is deleted at that moment costs its field.
+func TestAGroupThatIsGone(t *testing.T) {
+	for field, path := range map[string]string{
+		"groups: [Madrid]": "/groups/*", "queues: [Retention]": "/routing/queues/*", "skills: {Billing: 3}": "/api/v2/users/{id}/routingskills/bulk",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 5})
+			ana := w.sim.Users()[0]
+			w.adopted(ana)
+			path = "/api/v2" + strings.Replace(strings.TrimPrefix(path, "/api/v2"), "{id}", ana.ID, 1)
+			w.fault("PUT " + path + " 404")
+			w.fault("POST " + path + " 404")
+			w.write(ana.ID+".yaml", "email: %s\nprofileSkills: [Wine]\nexternalIds: {hr: '1'}\nutilization: {call: {capacity: 2}}\n%s\n", ana.Email, field)
+			res := w.pass()
+			if now := w.byID(ana.ID); res.Failed != 1 || now.ExternalIDs["hr"] != "1" || w.sim.Ledger().Count("POST /api/v2/users") > 0 {
+				t.Errorf("%s: %+v", path, res)
+			}
+		})
+	}
+}

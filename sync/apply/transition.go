@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -159,13 +158,13 @@ func (e *engine) onSuccess(j *job, call *Call, seen state.Observed) move {
 
 // isOfFields reports whether a call is about some fields of a user alone, so that the user's other calls do not depend on it.
 func (e *engine) isOfFields(call *Call) bool {
-	return len(call.Fields) > 0 && len(without(call.Fields, e.Policy.Unversioned)) == 0
+	return call != nil && len(call.Fields) > 0 && len(without(call.Fields, e.Policy.Unversioned)) == 0
 }
 
 // onRefusedField continues with the other calls of the user, who fails in the end. Something that a new user does not have
 // yet is waited for.
 func (e *engine) onRefusedField(j *job, ans answer) move {
-	if ce := (*CallError)(nil); errors.As(ans.err, &ce) && ce.Status == http.StatusNotFound && time.Since(j.createSent) < e.SearchLag {
+	if ce := (*CallError)(nil); errors.As(ans.err, &ce) && ce.Status == 404 && time.Since(j.createSent) < e.SearchLag {
 		j.misses++
 		return move{toCall, time.Now().Add(lookupWait << min(j.misses-1, 8))}
 	}
@@ -248,7 +247,7 @@ func (e *engine) onFind(j *job, ans answer) move {
 }
 
 func (e *engine) onRead(j *job, ans answer) move {
-	c, seen := j.change, ans.seen[0]
+	c, seen, call, shows := j.change, ans.seen[0], j.call(), j.requestedFields(ans.state)
 	switch {
 	case seen.Version < c.Current.Version: // older than what is known
 		ans.err = fmt.Errorf("the API shows version %d of the user, and had shown %d", seen.Version, c.Current.Version)
@@ -261,12 +260,14 @@ func (e *engine) onRead(j *job, ans answer) move {
 	case !errors.Is(j.lastErr, ErrConflict) && !errors.Is(j.lastErr, ErrNotFound):
 	case errors.Is(j.lastErr, ErrConflict) && c.HasField(spec.Email):
 		return move{to: toFind} // the version was right, so the address is taken: find its user
+	case j.refusedAsRead && e.isOfFields(call): // not the user, but what is referred to does not exist
+		j.leaveOut(call.Fields, j.lastErr)
 	case j.refusedAsRead: // nobody else is writing
 		return e.fail(j, j.wrapLast("the user is as it was read, and still the API does not take the change"))
 	default:
 		j.refusedAsRead = true
 	}
-	e.observe(j, observation{seen: seen, at: ans.began, shows: j.requestedFields(ans.state)})
+	e.observe(j, observation{seen: seen, at: ans.began, shows: shows})
 	return e.replan(j)
 }
 

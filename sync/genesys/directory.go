@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -82,7 +83,7 @@ func (d *Directory) Authorize(ctx context.Context) error {
 // organization reads which one it is. A client without any permission may not; then it is unknown.
 func (d *Directory) organization(ctx context.Context) (reference, error) {
 	me, err := api.Call[reference](ctx, d.Client, &api.Request{Operation: &getOrganization})
-	if errors.Is(err, apply.ErrForbidden) || errors.Is(err, apply.ErrNotFound) {
+	if e := (*apply.CallError)(nil); errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) {
 		err = nil
 	}
 	return me, err

@@ -148,6 +148,9 @@ func (g *groupVersions) version(ctx context.Context, c *api.Client, id string) (
 		return v.(int), nil
 	}
 	e, err := api.Call[names.Entity](ctx, c, &api.Request{Operation: &getGroup, Args: []string{id}})
+	if errors.Is(err, apply.ErrNotFound) {
+		return 0, fmt.Errorf("the group does not exist any more: %v", err) //nolint:errorlint // it is not the user that is missing
+	}
 	if err == nil {
 		g.Store(id, e.GroupVersion())
 	}
@@ -180,7 +183,7 @@ func queuesOf(ctx context.Context, d *Directory, id string) (spec.Value, error) 
 		for _, q := range found {
 			if e := queues.ByID[q.ID]; e != nil && e.Members != nil && e.Users != nil && *e.Members != *e.Users {
 				direct, err := d.queueMembers(ctx, q.ID)
-				if err != nil {
+				if err != nil && !errors.Is(err, apply.ErrNotFound) { // removed meanwhile
 					return "", err
 				}
 				if !slices.Contains(direct, reference{id}) {

@@ -178,7 +178,7 @@ func (d *Directory) organizationUtilization(ctx context.Context) (utilization.Se
 		return *d.names.standard, nil
 	}
 	u, err := d.readUtilization(ctx, &getDefaultUtilization)
-	if err != nil && !errors.Is(err, apply.ErrForbidden) && !errors.Is(err, apply.ErrNotFound) {
+	if err != nil && !api.IsDenied(err) {
 		return utilization.Settings{}, err
 	}
 	d.names.standard = &u

@@ -135,5 +135,5 @@ func (x *Index) unknown(name string) string {
 	if near != "" {
 		return message + "; did you mean " + spec.Text(near).Display() + "?"
 	}
-	return message + "; correct it, or make one of that name in Genesys Cloud"
+	return message + ", or the OAuth client may not see it; correct it, or make one of that name in Genesys Cloud"
 }
