@@ -96,7 +96,7 @@ var table = []FieldInfo{
 	{Field: Roles, Access: true, typ: schema.As(roles(), RoleList), refs: roleRefs,
 		About: "Roles. Without divisions, a role is granted in the home division; do not name that one. `divisions: [\"*\"]` means all divisions, future ones too."},
 	{Field: Queues, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindQueue, decoded[[]string]), About: "Queues that the user is a member of; \"Name (id)\" where several have the name."},
-	{Field: Groups, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindGroup, decoded[[]string]), About: "Groups that the user is a member of; \"Name (id)\" where several have the name."},
+	{Field: Groups, Access: true, typ: schema.As(schema.Words(schema.Name(), namesExample), Strings), refs: named(KindGroup, decoded[[]string]), About: "Groups that the user is a member of; \"Name (id)\" where several have the name. Who is in a group by its rule, or as its owner, stays in it, and that need not be declared."},
 	{Field: Utilization, typ: schema.As(utilization(), UtilizationOf), refs: named(KindLabel, labelNames), equal: equalAs(sameUtilization),
 		About: "How many interactions the agent takes at a time. A medium left out has the organization's default, and so has a label that is left out of `labels`. Without `labels`, labels are not managed, and neither is a medium's `includeNonAcd` that is left out."},
 	{Field: Voicemail, typ: schema.As(voicemail(), VoicemailOf), equal: equalAs(sameVoicemail), About: "Voicemail policy. A part left out is not managed."},

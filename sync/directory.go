@@ -54,6 +54,10 @@ type Reader interface {
 	// Check returns what is wrong with each name, for people; "" for nothing.
 	Check(ctx context.Context, refs []spec.Ref) (map[spec.Ref]string, error)
 
+	// Individuals returns the ids of the members of a group, by its name, whom a call can remove: not those whom it has by a
+	// rule, or as owners. ErrListing if some are missing.
+	Individuals(ctx context.Context, group string) ([]string, error)
+
 	// Holders returns the ids of all users with one of the roles, directly or through a group. A role that does not exist
 	// has none. ErrListing if some are missing.
 	Holders(ctx context.Context, roles []string) ([]string, error)

@@ -81,12 +81,53 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 	if err := refresher.readMissing(ctx, snap, chosen, read, began); err != nil {
 		return nil, err
 	}
+	if slices.Contains(read, spec.Groups) {
+		if err := refresher.leaveOutGiven(ctx, snap, chosen); err != nil {
+			return nil, err
+		}
+	}
 	for _, id := range chosen {
 		out.Users = append(out.Users, index.Declarable(snap.Users[id], without(read, r.omit(snap, id, fields, began, &out.Omitted))))
 	}
 	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
 	r.update(func(s *Status) { s.Phase = PhaseIdle })
 	return out, nil
+}
+
+// leaveOutGiven takes the groups that users are in by a rule, or as owners, out of what is known of them, for an export alone.
+// Where that cannot be read, a user's groups are not known.
+func (o *refresher) leaveOutGiven(ctx context.Context, snap *state.Snapshot, ids []string) error {
+	var all []plan.Membership
+	for _, id := range ids {
+		groups, _ := spec.Decode[[]string](snap.Users[id].Fields[spec.Groups])
+		for _, group := range groups {
+			all = append(all, plan.Membership{Group: group, User: id})
+		}
+	}
+	why := map[plan.Membership]error{}
+	given, err := o.readGiven(ctx, all, why)
+	if err != nil {
+		return err
+	}
+	for _, m := range given {
+		snap.Users[m.User] = withoutGroup(snap.Users[m.User], m.Group)
+	}
+	told := map[string]bool{}
+	for _, m := range all {
+		if why[m] == nil {
+			continue
+		}
+		if u := *snap.Users[m.User]; u.Fields[spec.Groups] != "" {
+			u.Fields = maps.Clone(u.Fields)
+			delete(u.Fields, spec.Groups)
+			snap.Users[m.User] = &u
+		}
+		if !told[m.Group] {
+			told[m.Group] = true
+			o.Log.Warn("it is not known who is in a group by a rule; the groups of its members are not exported", "group", m.Group, "error", why[m])
+		}
+	}
+	return nil
 }
 
 // omit returns the fields of a user, read since a time, whose values are not certain, and counts them.

@@ -19,7 +19,7 @@ import (
 // Before these it returns a plan of what is urgent, if urgent is set and there is anything.
 func (o *refresher) planWithLookups(ctx context.Context, snap *state.Snapshot, open func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
 	results := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
-		Fresh: map[string]error{}, Searched: map[string]error{}}
+		Fresh: map[string]error{}, Searched: map[string]error{}, Memberships: map[plan.Membership]error{}, Given: map[string][]string{}}
 	for {
 		p := newPlan(results)
 		if !p.NeedsLookups() {
@@ -79,6 +79,9 @@ func (o *refresher) lookUp(ctx context.Context, l *plan.Lookups, snap *state.Sna
 	}
 	if err := o.searchDeleted(ctx, slices.Sorted(maps.Keys(l.Emails)), snap, results); err != nil {
 		return fmt.Errorf("look up addresses: %w", err)
+	}
+	if err := o.lookUpMemberships(ctx, l.Memberships, snap, results); err != nil {
+		return err
 	}
 	if len(l.Fields) > 0 {
 		unread, err := o.readDetails(ctx, l.Fields, snap)
@@ -165,4 +168,71 @@ func (o *refresher) searchDeleted(ctx context.Context, emails []string, snap *st
 		results.Searched[email] = err
 	}
 	return o.readFresh(ctx, ids, snap, results)
+}
+
+// lookUpMemberships takes those that a rule gives out of what is known of the users, as nothing can be done about them. A user
+// who was added so recently that a reading may not show it counts as one who can be removed.
+func (o *refresher) lookUpMemberships(ctx context.Context, memberships map[plan.Membership]bool, snap *state.Snapshot, results *plan.LookupResults) error {
+	if len(memberships) == 0 {
+		return nil
+	}
+	began := time.Now()
+	given, err := o.readGiven(ctx, slices.Collect(maps.Keys(memberships)), results.Memberships)
+	if err != nil {
+		return err
+	}
+	var commit state.Commit
+	for _, m := range given {
+		u := snap.Users[m.User]
+		if !o.Policy.Reliable(u, spec.Groups, began) {
+			continue
+		}
+		u = withoutGroup(u, m.Group)
+		snap.Users[m.User] = u
+		commit.Users = append(commit.Users, u)
+		results.Given[m.Group] = append(results.Given[m.Group], u.Key())
+	}
+	for _, users := range results.Given {
+		slices.Sort(users)
+	}
+	if o.dryRun {
+		return nil
+	}
+	return o.Store.Commit(commit)
+}
+
+// readGiven returns which of the memberships a rule gives, or being an owner, in order. why says of each why that could not be
+// read, nil if it was.
+func (o *refresher) readGiven(ctx context.Context, memberships []plan.Membership, why map[plan.Membership]error) (given []plan.Membership, err error) {
+	slices.SortFunc(memberships, func(a, b plan.Membership) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.User, b.User))
+	})
+	var group string
+	var individuals []string
+	var failed error
+	for i, m := range memberships {
+		if i == 0 || m.Group != group {
+			group = m.Group
+			if individuals, failed = o.Directory.Individuals(ctx, group); ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			slices.Sort(individuals)
+		}
+		if why[m] = failed; failed != nil {
+			continue
+		}
+		if _, direct := slices.BinarySearch(individuals, m.User); !direct {
+			given = append(given, m)
+		}
+	}
+	return given, nil
+}
+
+// withoutGroup returns a user that is not in a group.
+func withoutGroup(u *state.User, group string) *state.User {
+	next := *u
+	next.Fields = maps.Clone(u.Fields)
+	groups, _ := spec.Decode[[]string](u.Fields[spec.Groups])
+	next.Fields[spec.Groups] = spec.Strings(slices.DeleteFunc(groups, func(name string) bool { return name == group }))
+	return &next
 }

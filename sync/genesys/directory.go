@@ -59,6 +59,7 @@ func New(o api.Options) (*Directory, error) {
 // id is "".
 func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org string, err error) {
 	d.addresses.Reset(known)
+	d.groups.individuals.Clear()
 	d.expect.reset()
 	if org := d.org.Load(); org != nil {
 		return *org, nil

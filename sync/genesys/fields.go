@@ -87,7 +87,7 @@ func fields() table {
 			steps: externalIDSteps, writes: ops(&removeExternalID, &addExternalID)},
 		{Field: spec.Queues, kind: spec.KindQueue, detail: queuesOf, details: queuesOfMany, reads: ops(&listUserQueues), fresh: "[]",
 			steps: queueSteps, writes: ops(&leaveQueue, &joinQueue)},
-		{Field: spec.Groups, user: "groups", expand: true, kind: spec.KindGroup, decode: decodeNamed(groupsValue), fresh: "[]",
+		{Field: spec.Groups, user: "groups", expand: true, kind: spec.KindGroup, decode: decodeNamed(groupsValue), fresh: "[]", reads: ops(&listIndividuals),
 			steps: groupSteps, writes: ops(&leaveGroup, &joinGroup)},
 	}
 }

@@ -99,8 +99,13 @@ func (m membership) step(op *api.Operation, name string) step {
 			return spec.Strings(list)
 		}
 		w := &write{args: []string{id}, skip: id == "", value: now}
+		ids := idsOf(users)
+		if op == &leaveGroup {
+			ids = d.groups.removable(id, ids)
+			w.skip = w.skip || len(ids) == 0
+		}
 		if !w.skip {
-			err = d.addMembers(ctx, w, op, idsOf(users))
+			err = d.addMembers(ctx, w, op, ids)
 		}
 		return w, err
 	}
@@ -127,7 +132,7 @@ func (d *Directory) addMembers(ctx context.Context, w *write, op *api.Operation,
 		w.body = members
 		return nil
 	}
-	w.sent = func(err error) { d.groups.changed(group, err) }
+	w.sent = func(err error) { d.groups.changed(group, op, ids, err) }
 	return nil
 }
 
@@ -139,9 +144,43 @@ func groupsValue(x *names.Index, list []named) spec.Value {
 	return spec.Strings(labels)
 }
 
+// individuals are those of one group (UserEntityListing, which has no pages here).
+type individuals struct {
+	Entities []reference `json:"entities"`
+	Total    int         `json:"total"`
+}
+
+// Individuals implements usersync.Reader. A group is read once in a pass, unless its members are changed.
+func (d *Directory) Individuals(ctx context.Context, group string) ([]string, error) {
+	id, err := d.idToRemove(ctx, spec.KindGroup, group)
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
+		return nil, fmt.Errorf("no group is called %s", spec.Text(group).Display())
+	}
+	if known, ok := d.groups.individuals.Load(id); ok {
+		return known.([]string), nil
+	}
+	list, err := api.ReadList(ctx, d.Client, &api.Request{Operation: &listIndividuals, Args: []string{id}},
+		func(l individuals) bool { return l.Entities != nil && len(l.Entities) >= l.Total })
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(list.Entities))
+	for i, u := range list.Entities {
+		ids[i] = u.ID
+	}
+	d.groups.individuals.Store(id, ids)
+	return ids, nil
+}
+
 // groupVersions are the versions of groups by id, which adding a member needs. Ours count up with every write; one that
 // is not certain is read again. Calls of one group never overlap.
-type groupVersions struct{ sync.Map }
+type groupVersions struct {
+	sync.Map
+	individuals sync.Map // id of the group -> []string, in this pass
+}
 
 func (g *groupVersions) version(ctx context.Context, c *api.Client, id string) (int, error) {
 	if v, ok := g.Load(id); ok {
@@ -157,8 +196,24 @@ func (g *groupVersions) version(ctx context.Context, c *api.Client, id string) (
 	return e.GroupVersion(), err
 }
 
-// changed records what a write to a group says of its version. After an error it is read again.
-func (g *groupVersions) changed(id string, err error) {
+// removable is whom of some users a call can remove from a group, as far as that is known.
+func (g *groupVersions) removable(id string, users []string) []string {
+	known, ok := g.individuals.Load(id)
+	if !ok {
+		return users
+	}
+	return slices.DeleteFunc(users, func(user string) bool { return !slices.Contains(known.([]string), user) })
+}
+
+// changed records what a write to a group says of its version and its individuals. After an error they are read again.
+func (g *groupVersions) changed(id string, op *api.Operation, users []string, err error) {
+	if known, ok := g.individuals.LoadAndDelete(id); ok && err == nil {
+		rest := slices.DeleteFunc(slices.Clone(known.([]string)), func(user string) bool { return slices.Contains(users, user) })
+		if op == &joinGroup {
+			rest = append(rest, users...)
+		}
+		g.individuals.Store(id, rest)
+	}
 	if v, ok := g.Load(id); ok && err == nil {
 		g.Store(id, v.(int)+1)
 	} else {

@@ -80,6 +80,7 @@ var (
 	leaveQueue       = api.Operation{Method: "POST", Path: "/routing/queues/{id}/members", Params: "delete=true", Needs: []string{editQueues}, Repeatable: true, Most: 100}
 	joinQueue        = api.Operation{Method: "POST", Path: "/routing/queues/{id}/members", Needs: []string{editQueues}, Repeatable: true, Most: 100}
 	getGroup         = api.Operation{Method: "GET", Path: "/groups/{id}", Needs: []string{viewGroups}}
+	listIndividuals  = api.Operation{Method: "GET", Path: "/groups/{id}/individuals", Needs: []string{viewGroups}, Lists: "individuals of the group"}
 	leaveGroup       = api.Operation{Method: "DELETE", Path: "/groups/{id}/members", Needs: []string{editGroups}, Repeatable: true, Most: 50}
 	joinGroup        = api.Operation{Method: "POST", Path: "/groups/{id}/members", Needs: []string{editGroups}, Repeatable: true, Most: 50}
 

@@ -127,6 +127,9 @@ func TestOtherListsThatCannotBe(t *testing.T) {
 		"holders": {"/api/v2/authorization/roles/ROLE/users", []string{`{}`, none, empty, short}, func(d *genesys.Directory, _ *sim.Server) (any, error) {
 			return d.Holders(t.Context(), []string{"Agent"})
 		}, false},
+		"individuals": {"/api/v2/groups/GROUP/individuals", []string{`{}`, none, `{"entities":[],"total":3}`}, func(d *genesys.Directory, _ *sim.Server) (any, error) {
+			return d.Individuals(t.Context(), "Madrid")
+		}, false},
 		"own queues":   {"/api/v2/users/USER/queues", []string{`{}`, none, empty}, details(spec.Queues, 1), false},
 		"own grants":   {"/api/v2/authorization/subjects/USER", []string{`{}`, `{"grants":null}`}, details(spec.Roles, 1), false},
 		"external ids": {"/api/v2/users/USER/externalid", []string{`null`}, details(spec.ExternalIDs, 1), false},
@@ -140,7 +143,7 @@ func TestOtherListsThatCannotBe(t *testing.T) {
 			for _, times := range []int{0, 1, 2} {
 				r := &replacing{body: odd, times: times}
 				d, s := simulate(t, sim.Options{Users: 60, Full: true, Seed: 1, GrantLag: -1}, func(o *api.Options) { r.to, o.Transport = o.Transport, r })
-				r.path = strings.NewReplacer("USER", ids(s)[0], "ROLE", s.IDOf(sim.Role, "Agent"), "QUEUE", s.IDOf(sim.Queue, "Billing ES"),
+				r.path = strings.NewReplacer("USER", ids(s)[0], "ROLE", s.IDOf(sim.Role, "Agent"), "GROUP", s.IDOf(sim.Group, "Madrid"), "QUEUE", s.IDOf(sim.Queue, "Billing ES"),
 					"DIVISION", s.IDOf(sim.Division, "EMEA")).Replace(c.path)
 				got, err := c.read(d, s)
 				text := fmt.Sprint(got)

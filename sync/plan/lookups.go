@@ -12,6 +12,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	"usersyncd/sync/plan/access"
 )
 
 // ErrNotShownYet is why a user could not be read that was created so recently that the API need not show it yet.
@@ -25,11 +26,19 @@ type Lookups struct {
 	Fresh  map[string]bool         // ids of known users that must be read in this pass
 	Emails map[string]bool         // keys: addresses of users that no listing shows, deleted ones
 	Admins bool
+	// Memberships are those that are to be ended: a group may have members by a rule, whom no call removes.
+	Memberships map[Membership]bool
+}
+
+// A Membership is a user's in a group, as a listing shows it.
+type Membership struct {
+	Group string // name, as in a spec
+	User  string // id
 }
 
 // needsQuick reports whether there are lookups other than fields of single users.
 func (l *Lookups) needsQuick() bool {
-	return len(l.Names)+len(l.IDs)+len(l.Fresh)+len(l.Emails) > 0 || l.Admins
+	return len(l.Names)+len(l.IDs)+len(l.Fresh)+len(l.Emails)+len(l.Memberships) > 0 || l.Admins
 }
 
 // Quick returns the lookups without those that take a request or more for each user; false if there are no others.
@@ -49,6 +58,10 @@ type LookupResults struct {
 	Admins     []string            // ids of the users with an administrator's role
 	AdminsRead bool                // whether Admins was looked up
 	AdminsErr  error               // why it could not be
+	// Memberships are those that were looked up: why that failed, nil for a membership that can be ended, or that is not in the
+	// snapshot any more, as it cannot. Given has the addresses of the latter's users, by group.
+	Memberships map[Membership]error
+	Given       map[string][]string
 	// Urgent withholds unknown fields instead of asking for them: reading them may take hours, and what is urgent needs none
 	// of them. See Plan.Urgent.
 	Urgent bool
@@ -123,6 +136,36 @@ func (p *planner) unknownFields(c *Change) []spec.Field {
 		}
 	}
 	return unknown
+}
+
+// lookUpMemberships asks which of the memberships that are to be ended can be, and withholds the groups where that is not known.
+func (p *planner) lookUpMemberships(u *spec.User, c *Change) {
+	fc := find(c.Fields, spec.Groups)
+	if fc == nil || c.Current == nil || c.Action == Create || c.Action == Restore || p.inQuarantine(c.Key, u.Hash()) {
+		return
+	}
+	for _, group := range access.AddedNames(fc.After, c.Current.Fields[spec.Groups]) {
+		m := Membership{group, c.Current.ID}
+		switch err, read := p.results.Memberships[m]; {
+		case !read:
+			p.Lookups.Memberships[m] = true
+		case err != nil:
+			p.withholdProblem(u, c, spec.Groups, fmt.Sprintf("it is not known who is in the group %s by a rule, so nobody is removed from it: %v", spec.Text(group).Display(), err))
+			return
+		}
+	}
+}
+
+// noteGiven notes whom groups have by a rule, or as owners: no spec needs to say so, and nothing is changed.
+func (p *planner) noteGiven() {
+	for _, group := range slices.Sorted(maps.Keys(p.results.Given)) {
+		var users []string
+		for _, key := range p.results.Given[group] {
+			users = append(users, text.Escape(key))
+		}
+		p.Notes = append(p.Notes, fmt.Sprintf("the group %s has %s by a rule, or as owners; they stay, whatever their specs say",
+			spec.Text(group).Display(), text.List(users, 3, len(users))))
+	}
 }
 
 // maxSearched is how many addresses of users to be created are looked up at most, to tell which will be restored.

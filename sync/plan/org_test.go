@@ -55,7 +55,7 @@ func (o *orgTest) pinned() *orgTest {
 // plan makes a plan at a time, with an answer to all that it asks for.
 func (o *orgTest) plan(t *testing.T, policy plan.Policy, at time.Time) *plan.Plan {
 	t.Helper()
-	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{}, Fresh: map[string]error{}, Searched: map[string]error{}}
+	answers := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{}, Fresh: map[string]error{}, Searched: map[string]error{}, Memberships: map[plan.Membership]error{}}
 	for range 10 {
 		p := plan.New(o.tree, o.snap, policy, answers, at)
 		if !p.NeedsLookups() {
@@ -63,6 +63,9 @@ func (o *orgTest) plan(t *testing.T, policy plan.Policy, at time.Time) *plan.Pla
 		}
 		for ref := range p.Lookups.Names {
 			answers.Names[ref] = ""
+		}
+		for m := range p.Lookups.Memberships {
+			answers.Memberships[m] = nil
 		}
 		for id, fields := range p.Lookups.Fields {
 			answers.Unread[id] = nil

@@ -65,7 +65,8 @@ var reads = strings.Fields(`
 	/api/v2/routing/queues/{queueId}/members
 	/api/v2/locations
 	/api/v2/groups
-	/api/v2/groups/{groupId}`)
+	/api/v2/groups/{groupId}
+	/api/v2/groups/{groupId}/individuals`)
 
 // laxer says where the description asks for more than the API does.
 var laxer = map[string]string{

@@ -121,7 +121,7 @@ type wireGroup struct {
 
 func (s *Server) group(t listed) any {
 	n := 0
-	for user := range t.members {
+	for user := range t.everybody() {
 		if s.sees(user) {
 			n++
 		}

@@ -52,7 +52,7 @@ func (s *Server) ownGrants(r *record, now time.Time) (list []held, until time.Ti
 // grantsOf are the grants that a user has, own ones first, then those of groups.
 func (s *Server) grantsOf(r *record, now time.Time) []held {
 	list, _ := s.ownGrants(r, now)
-	for _, group := range s.stores[Group].of[r.ID] {
+	for _, group := range s.groupsWith(r.ID) {
 		for _, g := range group.grants {
 			list = append(list, held{g, group.id, longAgo})
 		}

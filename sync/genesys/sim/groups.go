@@ -42,6 +42,27 @@ func (s *Server) listGroupMembers(req *request) answer {
 	return paged(req, all, func(m member) wireUser { return s.wire(&m.User, expand) })
 }
 
+// listIndividuals shows those whom requests add and remove, all at once.
+func (s *Server) listIndividuals(req *request) answer {
+	if bad := onlyQuery(req); bad != nil {
+		return *bad
+	}
+	g, bad := s.aGroup(req)
+	if bad != nil {
+		return *bad
+	}
+	p := page[wireUser]{Entities: []wireUser{}, PageNumber: 1}
+	for _, m := range s.roster(g) {
+		if m.direct {
+			p.Entities = append(p.Entities, s.wire(&m.User, nil))
+		}
+	}
+	p.Total = len(p.Entities)
+	p.PageSize = max(p.Total, defaultPage)
+	p.finish(req)
+	return answer{status: http.StatusOK, body: p}
+}
+
 // addGroupMembers needs the group's current version, and counts it up. Who is a member stays one.
 func (s *Server) addGroupMembers(req *request) answer {
 	if a := s.permitted("directory:group:edit"); a != nil {

@@ -49,6 +49,7 @@ type thing struct {
 	sources []*thing        // groups whose members are this queue's
 	feeds   []*thing        // queues whose members this group's are
 	grants  []Grant         // of a group, for its members
+	given   map[string]bool // of a group, by the user's id: members by a rule or as owners, which requests cannot change
 }
 
 type oldLabel struct {

@@ -98,6 +98,49 @@ func (s *Server) feed(q *thing, groups []string) {
 	s.dir.changes++
 }
 
+// SetGiven makes users members of a group by a rule or as owners, and nobody else, by hand. Who is one directly stays one.
+func (s *Server) SetGiven(group string, users ...string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.stores[Group].live(group)
+	if g == nil {
+		return false
+	}
+	g.given = map[string]bool{}
+	for _, user := range users {
+		g.given[user] = true
+	}
+	g.version++
+	s.dir.changes++
+	return true
+}
+
+// everybody is the members of a queue or group, in whichever way but through another.
+func (t *thing) everybody() map[string]bool {
+	all := maps.Clone(t.members)
+	for user := range t.given {
+		all[user] = true
+	}
+	return all
+}
+
+// has reports whether a user is among everybody.
+func (t *thing) has(user string) bool {
+	_, direct := t.members[user]
+	return direct || t.given[user]
+}
+
+// groupsWith are the groups that a user is a member of, in whichever way: the direct ones first.
+func (s *Server) groupsWith(user string) []*thing {
+	all := slices.Clone(s.stores[Group].of[user])
+	for _, g := range s.stores[Group].order {
+		if g.there && g.given[user] && !slices.Contains(all, g) {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
 // SetGroupGrants gives a group roles, by hand, which its members then have.
 func (s *Server) SetGroupGrants(group string, grants ...Grant) bool {
 	s.mu.Lock()
@@ -142,9 +185,14 @@ func (s *Server) roster(t *thing) []member {
 	for user, joined := range t.members {
 		see(user, true, joined)
 	}
+	for user := range t.given {
+		if _, direct := t.members[user]; !direct {
+			see(user, false, true)
+		}
+	}
 	seen := map[string]bool{}
 	for _, group := range t.sources {
-		for user := range group.members {
+		for user := range group.everybody() {
 			if _, direct := t.members[user]; !direct && !seen[user] {
 				seen[user] = true
 				see(user, false, true)
@@ -164,13 +212,13 @@ func (s *Server) sees(user string) bool {
 
 // through reports whether a user is a member of a queue through a group.
 func (t *thing) through(user string) bool {
-	return slices.ContainsFunc(t.sources, func(g *thing) bool { _, is := g.members[user]; return is })
+	return slices.ContainsFunc(t.sources, func(g *thing) bool { return g.has(user) })
 }
 
 // queuesOf are the queues that a user is a member of, in whichever way.
 func (s *Server) queuesOf(user string) []*thing {
 	all := slices.Clone(s.stores[Queue].of[user])
-	for _, group := range s.stores[Group].of[user] {
+	for _, group := range s.groupsWith(user) {
 		for _, q := range group.feeds {
 			if !slices.Contains(all, q) {
 				all = append(all, q)

@@ -106,6 +106,44 @@ func TestQueueMembers(t *testing.T) {
 	f.refused(f.call(http.MethodPost, queues+"/"+queue+"/members", ids("u-1")), 403, "missing.any.permissions")
 }
 
+// Whom a group has by a rule or as owners is shown, and cannot be removed.
+func TestGivenMembers(t *testing.T) {
+	w := staff(t, sim.Options{})
+	queue, group := w.IDOf(sim.Queue, "Billing ES"), w.IDOf(sim.Group, "Madrid")
+	path := groups + "/" + group
+	w.SetMembers(sim.Group, group, "u-1", "u-2")
+	w.SetGiven(group, "u-2", "u-3", "u-9")
+	w.SetMemberGroups(queue, group)
+	names := func(path string) string {
+		var all []string
+		for _, u := range w.must(http.MethodGet, path, "").list("entities") {
+			all = append(all, fmt.Sprint(u["name"]))
+		}
+		return strings.Join(all, " ")
+	}
+	shows := func(members, individuals string) {
+		t.Helper()
+		if got := names(path+"/members") + "; " + names(path+"/individuals"); got != members+"; "+individuals {
+			t.Errorf("%s, want %s; %s", got, members, individuals)
+		}
+		if n := w.must(http.MethodGet, path, "").number("memberCount"); n != len(strings.Fields(members)) {
+			t.Errorf("%d members", n)
+		}
+	}
+	shows("Ana Bob Cy", "Ana Bob")
+	w.must(http.MethodDelete, path+"/members?ids=u-1,u-2,u-3", "")
+	shows("Bob Cy", "")
+	for id, in := range map[string]bool{"u-1": false, "u-2": true, "u-3": true} {
+		if got := strings.Contains(w.must(http.MethodGet, users+"/"+id+"?expand=groups", "").body, group); got != in {
+			t.Errorf("%s: %t", id, got)
+		}
+	}
+	if got := w.must(http.MethodGet, queues+"/"+queue+"/members", "").members(); got != "Bob group true, Cy group true" {
+		t.Errorf("%s", got)
+	}
+	w.refused(w.call(http.MethodGet, path+"/individuals?pageSize=5", ""), 400, "invalid.query.param.value")
+}
+
 // What a queue is told is carried out later, in the order in which it was told.
 func TestQueueDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

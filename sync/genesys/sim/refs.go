@@ -56,7 +56,7 @@ func (s *Server) places(u *User) []wirePlace {
 
 func (s *Server) groupsOf(u *User) []wireRef {
 	list := []wireRef{}
-	for _, g := range s.stores[Group].of[u.ID] {
+	for _, g := range s.groupsWith(u.ID) {
 		list = append(list, wireRef{g.id, g.name, "/api/v2/groups/" + g.id})
 	}
 	slices.SortFunc(list, func(a, b wireRef) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })

@@ -93,6 +93,7 @@ func (s *Server) catalogRoutes() {
 	s.route("GET /api/v2/groups", s.listGroups)
 	s.route("GET /api/v2/groups/{group}", s.getGroup)
 	s.route("GET /api/v2/groups/{group}/members", s.listGroupMembers)
+	s.route("GET /api/v2/groups/{group}/individuals", s.listIndividuals)
 	s.route("POST /api/v2/groups/{group}/members", s.addGroupMembers)
 	s.route("DELETE /api/v2/groups/{group}/members", s.removeGroupMembers)
 }
