@@ -99,6 +99,8 @@ type UserFields struct {
 type Repair struct {
 	At    []time.Time   `json:"at"`              // the last times, oldest first; to the second, in UTC
 	Pause time.Duration `json:"pause,omitempty"` // after the last of them, in which it is not changed back; 0: it is not contested
+	Found spec.Value    `json:"found,omitempty"` // what it was last changed back from
+	Times int           `json:"times,omitempty"` // how often it was changed back from that, one time after the other
 }
 
 // Failure is a user in quarantine.

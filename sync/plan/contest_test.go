@@ -95,6 +95,40 @@ func TestDriftNowAndThen(t *testing.T) {
 	}
 }
 
+// What is found undone in the same way each time, however far apart, is told after the third time. What was changed to
+// something else, or declared otherwise, is another matter.
+func TestRepairsThatNeverStick(t *testing.T) {
+	for name, c := range map[string]struct {
+		values []string // that somebody sets, a day apart
+		told   []bool
+	}{
+		"the same":     {[]string{"A", "A", "A", "A", "A"}, []bool{false, false, false, true, true}},
+		"now and then": {[]string{"A", "", "A", "", "A", "A"}, []bool{false, false, false, false, false, true}},
+		"various":      {[]string{"A", "B", "A", "B", "A", "B"}, []bool{false, false, false, false, false, false}},
+		"another":      {[]string{"A", "A", "A", "B", "A", "A", "A", "A"}, []bool{false, false, false, false, false, false, false, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, snap := fighter()
+			for day, v := range c.values {
+				if v != "" {
+					tamper(snap, "title", spec.Text(v))
+				}
+				p := repairOnce(t, snap, u, policy(), now.Add(time.Duration(day)*24*time.Hour))
+				if told := slices.ContainsFunc(p.AllNotes(), func(n string) bool {
+					return strings.HasPrefix(n, "title of a@x.example was changed back 3 times or more, and is each time found as before")
+				}); told != c.told[day] || snap.Users["1"].Fields["title"] != spec.Text("T") {
+					t.Fatalf("day %d: %q", day, p.AllNotes())
+				}
+			}
+			tamper(snap, "title", spec.Text(c.values[len(c.values)-1]))
+			u.Fields["title"] = spec.Text("T2")
+			if p := repairOnce(t, snap, u, policy(), now.Add(30*24*time.Hour)); len(p.AllNotes()) > 0 || len(snap.Users["1"].Repairs) > 0 {
+				t.Errorf("after an edit: %q, %v", p.AllNotes(), snap.Users["1"].Repairs)
+			}
+		})
+	}
+}
+
 // A contest is over, and forgotten, when the spec changes the field or no longer has it, when nobody has changed the
 // field back for an hour after the pause, and when the clock is set.
 func TestTheEndOfAContest(t *testing.T) {

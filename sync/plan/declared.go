@@ -203,7 +203,7 @@ func (p *planner) recordApplied(c *Change) {
 		}
 	}
 	repairs := remainingRepairs(c, applied, p.now)
-	if maps.Equal(applied, c.Current.LastApplied) && len(repairs) == len(c.Current.Repairs) {
+	if maps.Equal(applied, c.Current.LastApplied) && maps.EqualFunc(repairs, c.Current.Repairs, func(a, b state.Repair) bool { return len(a.At) == len(b.At) }) {
 		return
 	}
 	updated := *c.Current
@@ -216,10 +216,15 @@ func (p *planner) recordApplied(c *Change) {
 func remainingRepairs(c *Change, applied spec.Fields, now time.Time) map[spec.Field]state.Repair {
 	repairs := maps.Clone(c.Current.Repairs)
 	maps.DeleteFunc(repairs, func(f spec.Field, r state.Repair) bool {
-		return !contest.Recent(r, now) || applied[f] == "" || applied[f] != c.Current.LastApplied[f] || applied[f] != c.Desired[f]
+		return !contest.Remembered(r, now) || applied[f] == "" || applied[f] != c.Current.LastApplied[f] || applied[f] != c.Desired[f]
 	})
 	if len(repairs) == 0 {
 		return nil
+	}
+	for f, r := range repairs {
+		if !contest.Recent(r, now) {
+			repairs[f] = state.Repair{At: r.At[len(r.At)-1:], Found: r.Found, Times: r.Times}
+		}
 	}
 	return repairs
 }

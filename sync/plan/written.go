@@ -135,7 +135,7 @@ func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, 
 			if repairs == nil {
 				repairs = map[spec.Field]state.Repair{}
 			}
-			repairs[fc.Field] = contest.AddRepair(repairs[fc.Field], now.UTC().Truncate(time.Second))
+			repairs[fc.Field] = contest.AddRepair(repairs[fc.Field], fc.Before, now.UTC().Truncate(time.Second))
 			n++
 		}
 	}
@@ -151,12 +151,21 @@ func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, 
 	return n
 }
 
-// withholdContested withholds contested fields, and lists them.
+// withholdContested withholds contested fields, and lists them. It notes the repairs that never stick.
 func (p *Plan) withholdContested(changes map[string]*Change, known map[string]*state.User, now time.Time) {
+	futile := map[spec.Field][]string{}
 	for _, c := range changes {
 		if c.Outcome == Planned {
 			c.WithholdContested(now)
 		}
+		for _, fc := range c.Fields {
+			if fc.Cause == Drift && c.Current != nil && contest.Futile(c.Current.Repairs[fc.Field], fc.Before) {
+				futile[fc.Field] = append(futile[fc.Field], c.Key)
+			}
+		}
+	}
+	for _, f := range slices.Sorted(maps.Keys(futile)) {
+		p.Notes = append(p.Notes, contest.FutileNote(f, futile[f]))
 	}
 	recorded := map[string]*state.User{}
 	for _, u := range p.Record.Users {

@@ -2,6 +2,8 @@
 // a field back and forth for ever. A field that was repaired three times within an hour is contested: it is not repaired for a
 // pause, which doubles with each further repair. The contest ends when the spec changes the field, or when nobody has changed
 // it back within an hour after a pause.
+//
+// A repair that is found undone in the same way three times, however far apart, is told: nothing shows that it ever will stick.
 package contest
 
 import (
@@ -20,6 +22,7 @@ const (
 	period       = time.Hour
 	firstPause   = 15 * time.Minute
 	longestPause = 6 * time.Hour
+	memory       = 90 * 24 * time.Hour // of a repair that may be found undone
 )
 
 // A Contest is a field of a user that somebody else keeps changing back.
@@ -86,11 +89,34 @@ func Until(u *state.User, f spec.Field, now time.Time) (until time.Time, contest
 	return r.At[len(r.At)-1].Add(r.Pause), true
 }
 
-// AddRepair adds a repair.
-func AddRepair(r state.Repair, now time.Time) state.Repair {
+// Remembered reports whether a repair may still be found undone.
+func Remembered(r state.Repair, now time.Time) bool {
+	return Recent(r, now) || len(r.At) > 0 && r.Found != "" && now.Sub(r.At[len(r.At)-1]).Abs() < memory
+}
+
+// Futile reports whether a field that was found with a value was changed back from it three times, one after the other.
+func Futile(r state.Repair, found spec.Value) bool { return r.Times >= threshold && r.Found == found }
+
+// FutileNote is a warning about the users of whom the repair of a field is futile.
+func FutileNote(f spec.Field, users []string) string {
+	slices.Sort(users)
+	for i, u := range users {
+		users[i] = text.Escape(u)
+	}
+	return fmt.Sprintf("%s of %s was changed back %d times or more, and is each time found as before: Genesys Cloud does not keep it, or something else sets it. It is changed back again; find out which, or change the specs",
+		f, text.List(users, 3, len(users)), threshold)
+}
+
+// AddRepair adds a repair of a field that was found with a value.
+func AddRepair(r state.Repair, found spec.Value, now time.Time) state.Repair {
+	times := 1
+	if r.Found == found {
+		times += r.Times
+	}
 	if !Recent(r, now) {
 		r = state.Repair{}
 	}
+	r.Found, r.Times = found, times
 	paused := len(r.At) > 0 && now.Sub(r.At[len(r.At)-1]) < r.Pause
 	at := slices.DeleteFunc(slices.Clone(r.At), func(t time.Time) bool { return t.After(now) || now.Sub(t) >= period })
 	at = append(at, now)
