@@ -37,8 +37,7 @@ const (
 	addStep       = 0.02             // additive increase of the rate, in requests/s per second
 	tailMargin    = 2 * time.Second  // how long before its end the budget of a window is used up
 	burst         = 1                // a pause must not accumulate a burst
-	slowStartStep = 2.0              // req/s per answer of slow start: the rate grows e-fold in half a second, and stops with the answers
-	rushStart     = 20.0             // req/s at which slow start begins if all remaining work fits
+	slowStartStep = 3.0              // req/s per answer of slow start: the rate grows e-fold in a third of a second, and stops with the answers
 	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
 	shrinkMin     = 0.9              // a decrease is at least a tenth
 	goodputShare  = 0.8              // of the requests accepted in the last minute: a decrease does not go below
@@ -46,8 +45,9 @@ const (
 	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s without Retry-After
 	distrustFor   = 10 * time.Minute // after a 429 within the budget of the headers: no slow start, no rush
 	max429s       = 8                // consecutive failed probes, over at least RetryAfterCap, that park the limiter
-	failureSpan   = 20               // answers; if more than half of them failed, the rate is cut once
 	longestPause  = 24 * time.Hour   // longest time taken from a header
+	probeHangs    = 3 * time.Second  // without an answer to a probe, before a second one is sent
+	parkedProbe   = time.Hour        // between the probes of a parked limiter
 	minWait       = 50 * time.Microsecond
 )
 

@@ -21,12 +21,13 @@ type Controller struct {
 	grownAt       time.Time
 	decreasedAt   uint64    // last request sent before the last decrease
 	distrustUntil time.Time // until then the headers are not trusted
-	failures      uint32    // the last answers, one bit each
 
-	gate            gate
-	unproven        bool   // the next request is a probe
-	probe           uint64 // the probe in flight, or 0
-	failures429     int    // episodes and failed probes since the last accepted probe
+	state           state
+	gate            time.Time // in the states gated and parked: no request before; it never shortens
+	probedAt        time.Time // when the last probe was sent that was the first of its kind,
+	firstProbe      uint64    // and its number
+	probes          int       // in flight, in the state probing
+	failures429     int       // episodes and failed probes since the last accepted probe
 	failing429Since time.Time
 
 	win         window
@@ -54,19 +55,19 @@ type flight struct {
 	answered uint64  // requests answered when it was sent
 	eff      float64 // the rate it was sent at
 	reason   Reason  // Rate or Rush if the rate was the limit
+	probe    bool
 }
 
 // NewController returns a controller whose first request is a probe.
 func NewController(cfg Config) *Controller {
 	cfg = cfg.withDefaults()
 	return &Controller{
-		cfg:      cfg,
-		lim:      rate.NewLimiter(rate.Limit(cfg.StartRate), burst),
-		rate:     cfg.StartRate,
-		win:      window{share: share{reserve: cfg.Reserve}},
-		unproven: true,
-		cold:     true,
-		flights:  make([]flight, 0, cfg.MaxInFlight),
+		cfg:     cfg,
+		lim:     rate.NewLimiter(rate.Limit(cfg.StartRate), burst),
+		rate:    cfg.StartRate,
+		win:     window{share: share{reserve: cfg.Reserve}},
+		cold:    true,
+		flights: make([]flight, 0, cfg.MaxInFlight),
 	}
 }
 
@@ -87,27 +88,10 @@ func (c *Controller) Acquire(now time.Time) (wait time.Duration, ok bool) {
 	return max(time.Duration(math.Ceil(missing/c.eff*float64(time.Second))), minWait), false
 }
 
-// blocked returns why nothing can be sent, and for how long, 0 until an answer comes; "" if something can be.
-func (c *Controller) blocked(now time.Time) (why Reason, wait time.Duration) {
-	switch {
-	case c.gate.shut(now) && c.gate.parked:
-		return Parked, c.gate.until.Sub(now)
-	case c.gate.shut(now):
-		return Gate, c.gate.until.Sub(now)
-	case c.probe != 0:
-		return Probe, 0
-	case len(c.flights) >= c.cfg.MaxInFlight:
-		return InFlight, 0
-	case c.win.live(now) && c.win.left() < 1:
-		return Exhausted, c.win.wake().Sub(now)
-	}
-	return "", 0
-}
-
-// Parked reports whether the gate is longer than RetryAfterCap, and when it opens.
-func (c *Controller) Parked(now time.Time) (until time.Time, parked bool) {
-	now = c.clamp(now)
-	return c.gate.until, c.gate.shut(now) && c.gate.parked
+// Parked reports whether the gate is longer than RetryAfterCap, and when the next probe may be sent.
+func (c *Controller) Parked(now time.Time) (until time.Time, yes bool) {
+	c.clamp(now)
+	return c.opensAt(), c.state == parked
 }
 
 // OnSend records that a request is being sent and returns its number, from 1.
@@ -119,9 +103,7 @@ func (c *Controller) OnSend(now time.Time) (seq uint64) {
 		f.reason = ""
 	}
 	c.limited = false
-	if c.needsProbe(now) {
-		c.probe = f.seq
-	}
+	c.launch(&f)
 	if c.win.live(now) {
 		c.win.used++
 	}
@@ -134,12 +116,11 @@ func (c *Controller) OnSend(now time.Time) (seq uint64) {
 // nothing is sent for so long.
 func (c *Controller) Cancel(now time.Time, seq uint64, pause time.Duration) {
 	now = c.clamp(now)
-	if _, ok := c.removeFlight(seq); !ok {
+	f, ok := c.removeFlight(seq)
+	if !ok {
 		return
 	}
-	if c.probe == seq {
-		c.probe = 0
-	}
+	c.land(f, false)
 	if c.win.live(now) && c.win.used > c.win.maxCount {
 		c.win.used--
 	}
@@ -156,12 +137,12 @@ func (c *Controller) Cancel(now time.Time, seq uint64, pause time.Duration) {
 // leaves less to others, one that is too high costs time; neither costs a 429. OnSend counts it down, and a 429 up again.
 func (c *Controller) Expect(n int) { c.expectKnown, c.expect = true, max(0, n) }
 
+// clamp returns the time, which never runs backwards, and makes the transitions that are due.
 func (c *Controller) clamp(now time.Time) time.Time {
 	c.now = later(now, c.now)
+	c.advance(c.now)
 	return c.now
 }
-
-func (c *Controller) needsProbe(now time.Time) bool { return c.unproven || c.win.over(now) }
 
 // removeFlight removes seq from the requests in flight.
 func (c *Controller) removeFlight(seq uint64) (f flight, ok bool) {
@@ -180,7 +161,7 @@ func (c *Controller) removeFlight(seq uint64) (f flight, ok bool) {
 
 // budget is how many requests the window still allows; 0 if nothing can be sent.
 func (c *Controller) budget(now time.Time) int {
-	if !c.win.live(now) || c.gate.shut(now) {
+	if !c.win.live(now) || c.isShut() {
 		return 0
 	}
 	return max(0, c.win.left())

@@ -63,15 +63,15 @@ func TestProbe(t *testing.T) {
 		c := exact()
 		now := epoch
 		seq := send(t, c, now)
-		for range 3 {
-			now = now.Add(10 * time.Second)
-			if wait, ok := c.Acquire(now); ok || wait != 0 {
-				t.Fatalf("beside the probe: %v, %t; want to wait for its answer", wait, ok)
+		for left := 3 * time.Second; left > 0; left -= time.Second {
+			if wait, ok := c.Acquire(now); ok || wait != left {
+				t.Fatalf("beside the probe: %v, %t; want to wait for its answer, %v at most", wait, ok, left)
 			}
+			now = now.Add(time.Second)
 		}
 		c.OnResponse(now, seq, tt.status, nil)
 		send(t, c, now) // the slot is free again, whatever came
-		now = now.Add(10 * time.Second)
+		now = now.Add(2 * time.Second)
 		if _, ok := c.Acquire(now); ok != tt.opens {
 			t.Errorf("after a probe answered %d: open %t, want %t", tt.status, ok, tt.opens)
 		}
@@ -186,17 +186,27 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-func TestFailuresOfTheServerSlowDownOnce(t *testing.T) {
-	c, now := open(t, nil)
-	for i := range 20 {
-		if s := c.Stats(now); i < 11 && s.Decreases != 0 {
-			t.Fatalf("decreased after %d failures", i)
-		}
-		call(t, c, now, 500, nil)
-		now = now.Add(time.Second)
+// A probe that hangs is given 3 s: then a second one is sent, and no third.
+func TestProbeThatHangs(t *testing.T) {
+	c := exact()
+	first := send(t, c, epoch)
+	now := epoch.Add(3 * time.Second)
+	if wait, ok := c.Acquire(now.Add(-time.Millisecond)); ok || wait != time.Millisecond {
+		t.Errorf("before: %v, %t", wait, ok)
 	}
-	if s := c.Stats(now); s.Decreases != 1 || s.Rate != 2.5 || s.Gate != 0 {
-		t.Errorf("%v, %d decreases; want one", s, s.Decreases)
+	second := send(t, c, now)
+	now = now.Add(time.Minute)
+	if wait, ok := c.Acquire(now); ok || wait != 0 || c.Stats(now).Reason != aimd.Probe {
+		t.Errorf("a third probe: %v, %t, %v", wait, ok, c.Stats(now))
+	}
+	c.OnResponse(now, second, 0, nil)
+	if wait, ok := c.Acquire(now); ok != true || wait != 0 {
+		t.Errorf("in place of the second: %v, %t", wait, ok)
+	}
+	c.OnResponse(now, first, 200, nil)
+	for range 2 {
+		now = now.Add(time.Second)
+		send(t, c, now)
 	}
 }
 

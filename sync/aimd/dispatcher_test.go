@@ -146,10 +146,10 @@ func TestDispatcherWakes(t *testing.T) {
 				d := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
 				probe := acquire(t, d)
 				start := time.Now()
-				time.AfterFunc(5*time.Second, func() { tt.wake(d, probe) })
+				time.AfterFunc(2*time.Second, func() { tt.wake(d, probe) })
 				d.Release(acquire(t, d), 200, nil)
-				if waited := time.Since(start); waited != 5*time.Second {
-					t.Errorf("waited %v, want 5 s", waited)
+				if waited := time.Since(start); waited != 2*time.Second {
+					t.Errorf("waited %v, want 2 s", waited)
 				}
 			})
 		})

@@ -19,43 +19,28 @@ func (e *ParkedError) Error() string {
 
 func (e *ParkedError) Unwrap() error { return ErrParked }
 
-// gate stops all requests of a token until a time. It never shortens.
-type gate struct {
-	until  time.Time
-	parked bool // while it is shut
-}
-
-func (g *gate) shut(now time.Time) bool { return now.Before(g.until) }
-
-// extend closes the gate until a time, unless it is closed for longer.
-func (g *gate) extend(now, until time.Time, park bool) {
-	g.parked = park || g.parked && g.shut(now)
-	g.until = later(g.until, until)
-}
-
 // throttled closes the gate after a 429, and decreases the rate if the 429 begins an episode.
 //
 // Answers to requests that were sent before the decrease belong to the same episode. A probe was the only request in
 // flight, so if it fails after a gate, or with the budget spent by others, the rate was not the cause.
-func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, header map[string][]string) {
+func (c *Controller) throttled(now time.Time, f flight, q quota, header map[string][]string) {
 	c.stats.Throttled++
 	if c.expectKnown {
 		c.expect++ // it will be sent again
 	}
-	c.unproven = true
 	asked, hasAsked := retryAfter(header, now)
 
 	if c.win.bias == 0 && c.win.over(now) && c.win.used >= c.win.allowed && hasAsked && asked <= time.Second {
 		// The budget was spent, and the window has not ended as announced: the server rounds down.
 		c.win.bias = time.Second
-		c.gate.extend(now, later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
+		c.shut(later(c.win.wake(), now.Add(max(asked, shortestGate))).Add(c.jitter()), false)
 		return
 	}
 
 	fresh := f.seq > c.decreasedAt
 	spent := q.hasCount && q.hasAllowed && q.count >= q.allowed
-	explained := probe && (c.failures429 > 0 || spent)
-	if probe || fresh {
+	explained := f.probe && (c.failures429 > 0 || spent)
+	if f.probe || fresh {
 		if c.failures429 == 0 {
 			c.failing429Since = now
 		}
@@ -80,14 +65,13 @@ func (c *Controller) throttled(now time.Time, f flight, probe bool, q quota, hea
 		c.distrustUntil = now.Add(distrustFor)
 	}
 	hopeless := k >= max429s && now.Sub(c.failing429Since) >= RetryAfterCap
-	c.gate.extend(now, now.Add(d+c.jitter()), d > RetryAfterCap || hopeless)
+	c.shut(now.Add(d+c.jitter()), d > RetryAfterCap || hopeless)
 }
 
 // unavailable closes the gate for the Retry-After of a 502, 503 or 504, which does not cut the rate.
 func (c *Controller) unavailable(now time.Time, asked time.Duration) {
-	c.unproven = true
 	d := max(asked, shortestGate)
-	c.gate.extend(now, now.Add(d+c.jitter()), d > RetryAfterCap)
+	c.shut(now.Add(d+c.jitter()), d > RetryAfterCap)
 }
 
 // backoff returns 1, 2, 4 ... 60 s.
@@ -103,11 +87,4 @@ func (c *Controller) jitter() time.Duration {
 		return 0
 	}
 	return time.Duration(c.cfg.Rand.Int64N(int64(c.cfg.Jitter)))
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

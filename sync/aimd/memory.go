@@ -1,6 +1,9 @@
 package aimd
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // maxMemoryAge is how long a learned rate is used.
 const maxMemoryAge = 15 * time.Minute
@@ -18,7 +21,8 @@ type TokenMemory struct {
 	Window time.Duration `json:"window,omitempty"` // its length, in nanoseconds
 	Bias   time.Duration `json:"bias,omitempty"`   // 1 s where the server rounds the time left down
 	Gate   time.Time     `json:"gate,omitzero"`    // no request before
-	Parked bool          `json:"parked,omitempty"` // it is longer than RetryAfterCap
+	Parked bool          `json:"parked,omitempty"` // it was not waited for
+	Probed time.Time     `json:"probed,omitzero"`  // with Gate: when the last probe was sent
 	Doubt  time.Time     `json:"doubt,omitzero"`   // until then the headers are not trusted
 }
 
@@ -26,7 +30,7 @@ type TokenMemory struct {
 func (p *Pool) Memory(now time.Time) Memory {
 	m := Memory{Saved: now.Round(0)}
 	for i, c := range p.tokens {
-		if i < p.used || c.gate.shut(now) { // the latter from before a restart
+		if i < p.used || now.Before(c.gate) { // the latter from before a restart
 			for len(m.Tokens) < i {
 				m.Tokens = append(m.Tokens, TokenMemory{})
 			}
@@ -42,6 +46,7 @@ func (p *Pool) Restore(now time.Time, m Memory) {
 	age := now.Sub(m.Saved)
 	for i, t := range m.Tokens {
 		if i < len(p.tokens) {
+			t.Probed = cmp.Or(t.Probed, m.Saved)
 			p.tokens[i].restore(now, t, age >= 0 && age < maxMemoryAge)
 		}
 	}
@@ -55,8 +60,8 @@ func (c *Controller) memory(now time.Time) TokenMemory {
 	if c.win.known {
 		m.Quota, m.Window = c.win.allowed, c.length
 	}
-	if c.gate.shut(now) {
-		m.Gate, m.Parked = c.gate.until.Round(0), c.gate.parked
+	if now.Before(c.gate) {
+		m.Gate, m.Parked, m.Probed = c.gate.Round(0), c.state != gated, c.probedAt.Round(0)
 	}
 	if now.Before(c.distrustUntil) {
 		m.Doubt = c.distrustUntil.Round(0)
@@ -67,7 +72,10 @@ func (c *Controller) memory(now time.Time) TokenMemory {
 func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 	now = c.clamp(now)
 	if m.Gate.After(now) {
-		c.gate.extend(now, now.Add(min(m.Gate.Sub(now), longestPause)), m.Parked)
+		c.shut(now.Add(min(m.Gate.Sub(now), longestPause)), false)
+		if c.probedAt = m.Probed; m.Probed.After(now) { // the clock was ahead
+			c.probedAt = time.Time{}
+		}
 	}
 	if !fresh {
 		return

@@ -106,12 +106,12 @@ func (p *Pool) needsToken(now time.Time) bool {
 	if p.used == len(p.tokens) || now.Before(p.checkedAt.Add(checkEvery)) {
 		return false
 	}
-	if last := p.tokens[p.used-1]; last.unproven && !last.gate.shut(now) {
+	if last := p.tokens[p.used-1]; last.state == start || last.state == probing {
 		return false
 	}
 	done, capped := 0, p.total > 0
 	for _, c := range p.tokens[:p.used] {
-		capped = capped && !c.gate.shut(now) && c.sustained(now) >= c.cfg.MaxRate
+		capped = capped && !c.isShut() && c.sustained(now) >= c.cfg.MaxRate
 		done += c.within(now, addTokenAfter, p.expect)
 	}
 	if done >= p.expect || capped {
@@ -201,7 +201,7 @@ func (p *Pool) Stats(now time.Time) Stats {
 // Estimate returns how long n more requests will take with all tokens; see [Controller.Estimate].
 func (p *Pool) Estimate(now time.Time, n int) time.Duration {
 	tokens := p.tokens
-	if p.tokens[p.used-1].gate.shut(now) { // others may be gated, too
+	if p.tokens[p.used-1].isShut() { // others may be gated, too
 		tokens = p.tokens[:p.used]
 	}
 	d := p.estimate(now, n, tokens)
@@ -221,7 +221,7 @@ func (p *Pool) estimate(now time.Time, n int, tokens []*Controller) time.Duratio
 		for i, c := range tokens {
 			if i >= p.used { // not in use yet: like the first, with its own window
 				fresh := *p.tokens[0]
-				fresh.win.hi, fresh.gate, fresh.learned.opened = now, gate{}, time.Time{}
+				fresh.win.hi, fresh.state, fresh.gate, fresh.learned.opened = now, start, time.Time{}, time.Time{}
 				c = &fresh
 			}
 			done += c.within(now, time.Duration(ms)*time.Millisecond, n)

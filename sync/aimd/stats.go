@@ -67,7 +67,12 @@ func (s Stats) shut() time.Duration {
 
 // Stats returns the state of the controller. It changes nothing.
 func (c *Controller) Stats(now time.Time) Stats {
-	now = later(now, c.now)
+	seen := *c
+	return seen.describe(now)
+}
+
+func (c *Controller) describe(now time.Time) Stats {
+	now = c.clamp(now)
 	s := c.stats
 	s.Rate = c.allowance(now)
 	s.Effective, s.Reason = c.effective(now)
@@ -78,10 +83,12 @@ func (c *Controller) Stats(now time.Time) Stats {
 		s.Left = max(0, c.win.left())
 		s.Reset = c.win.wake().Sub(now)
 	}
-	s.Gate = max(0, c.gate.until.Sub(now))
+	if c.isShut() {
+		s.Gate = c.gate.Sub(now)
+	}
 	if why, _ := c.blocked(now); why != "" {
 		s.Reason = why
-	} else if c.needsProbe(now) {
+	} else if c.state == start || c.state == probing {
 		s.Reason = Probe
 	}
 	return s
@@ -94,7 +101,10 @@ func (c *Controller) Estimate(now time.Time, n int) time.Duration {
 		return 0
 	}
 	now = later(now, c.now)
-	gated := max(0, c.gate.until.Sub(now))
+	gated := time.Duration(0)
+	if c.isShut() {
+		gated = max(0, c.gate.Sub(now))
+	}
 	at := now.Add(gated)
 	w := c.forecast(at)
 	if w.quota == 0 {
@@ -166,12 +176,13 @@ func (c *Controller) spend(at time.Time, n int, rest time.Duration) time.Duratio
 		return c.latency + max(toDuration(float64(n)/top), toDuration(float64(n)/c.pace(n, rest)))
 	}
 	// Slow start gains slowStartStep per answer, so the rate grows exponentially to top.
-	start := min(max(c.rate, rushStart), top)
-	ramp := (top - start) / slowStartStep
+	first := min(c.rate, top)
+	ramp := (top - first) / slowStartStep
+	late := c.latency + toDuration(1/first)
 	if float64(n) < ramp {
-		return c.latency + toDuration(math.Log(1+slowStartStep*float64(n)/start)/slowStartStep)
+		return late + toDuration(math.Log(1+slowStartStep*float64(n)/first)/slowStartStep)
 	}
-	return c.latency + toDuration(math.Log(top/start)/slowStartStep+(float64(n)-ramp)/top)
+	return late + toDuration(math.Log(top/first)/slowStartStep+(float64(n)-ramp)/top)
 }
 
 // measure updates the moving average of latencies.

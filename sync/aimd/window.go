@@ -60,6 +60,9 @@ func (w *window) live(now time.Time) bool { return w.known && now.Before(w.wake(
 
 func (w *window) over(now time.Time) bool { return w.known && !now.Before(w.wake()) }
 
+// spent reports whether nothing can be sent before the window ends.
+func (w *window) spent(now time.Time) bool { return w.live(now) && w.left() < 1 }
+
 // left is the budget without what is left to others. It is at least one call of a new window, or we would never learn
 // that it allows more.
 func (w *window) left() int {
