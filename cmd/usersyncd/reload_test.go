@@ -45,7 +45,7 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 		if err := a.configure(c); err != nil {
 			t.Fatal(err)
 		}
-		ticket, _, err := a.limiter.Acquire(t.Context())
+		ticket, _, err := a.limiter.Acquire(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

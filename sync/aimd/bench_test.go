@@ -48,7 +48,7 @@ func BenchmarkPool(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(time.Second)
-		ticket, _, _, ok := p.Acquire(now)
+		ticket, _, _, ok := p.Acquire(now, aimd.Request{})
 		if !ok {
 			b.Fatal(p.Stats(now))
 		}
@@ -66,13 +66,13 @@ func BenchmarkPoolRefusal(b *testing.B) {
 		if i == 0 {
 			count = 300
 		}
-		ticket, _, _, _ := p.Acquire(now)
+		ticket, _, _, _ := p.Acquire(now, aimd.Request{})
 		p.OnResponse(now, ticket, 200, lab.Quota(count, 300, 60))
 	}
 	p.Expect(100)
 	now = now.Add(time.Second)
 	for {
-		ticket, _, _, ok := p.Acquire(now)
+		ticket, _, _, ok := p.Acquire(now, aimd.Request{})
 		if !ok {
 			break
 		}
@@ -81,7 +81,7 @@ func BenchmarkPoolRefusal(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(time.Microsecond)
-		if ticket, _, _, ok := p.Acquire(now); ok {
+		if ticket, _, _, ok := p.Acquire(now, aimd.Request{}); ok {
 			p.OnResponse(now, ticket, 200, nil)
 			p.Expect(100)
 		}

@@ -45,6 +45,7 @@ const (
 	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s without Retry-After
 	distrustFor   = 10 * time.Minute // after a 429 within the budget of the headers: no slow start, no rush
 	max429s       = 8                // consecutive failed probes, over at least RetryAfterCap, that park the limiter
+	maxRefusals   = 8                // of one request, while others are accepted
 	longestPause  = 24 * time.Hour   // longest time taken from a header
 	probeHangs    = 3 * time.Second  // without an answer to a probe, before a second one is sent
 	parkedProbe   = time.Hour        // between the probes of a parked limiter

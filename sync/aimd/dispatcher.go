@@ -8,25 +8,30 @@ import (
 	"time"
 )
 
-// Dispatcher makes a [Pool] usable by concurrent callers, first come, first served. It has no goroutine: the caller at
-// the head of the queue asks the pool again when its wait is over, an answer came, or the expected number changed.
+// Dispatcher makes a [Pool] usable by concurrent callers, first come, first served, but for requests that were refused. It has
+// no goroutine: the caller whose turn it is asks the pool again when its wait is over, an answer came, or the expected number
+// changed.
 type Dispatcher struct {
 	mu    sync.Mutex
 	p     *Pool
 	queue []*waiter
 }
 
-type waiter struct{ wake chan struct{} } // capacity 1
+type waiter struct {
+	Request
+	wake chan struct{} // capacity 1
+}
 
 // NewDispatcher returns a dispatcher for p, which must not be used directly afterwards.
 func NewDispatcher(p *Pool) *Dispatcher { return &Dispatcher{p: p} }
 
-// Acquire waits for permission to send one request with the token of this number. The ticket must be returned exactly
-// once, with Release or Cancel. The error is the context's, or a [*ParkedError].
-func (d *Dispatcher) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
+// Acquire waits for permission to send one request with the token of this number. operation and id are those of [Request].
+// The ticket must be returned exactly once, with Release or Cancel. The error is the context's, a [*ParkedError] or a
+// [*RefusedError].
+func (d *Dispatcher) Acquire(ctx context.Context, operation, id string) (ticket uint64, token int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	w := &waiter{wake: make(chan struct{}, 1)}
+	w := &waiter{Request{operation, id}, make(chan struct{}, 1)}
 	d.queue = append(d.queue, w)
 	defer d.dequeue(w)
 	for {
@@ -34,13 +39,16 @@ func (d *Dispatcher) Acquire(ctx context.Context) (ticket uint64, token int, err
 			return 0, 0, fmt.Errorf("wait for the rate limiter: %w", err)
 		}
 		var wait time.Duration
-		if d.queue[0] == w {
-			now := time.Now()
+		now := time.Now()
+		if refused := d.p.Refused(now, w.Request); refused != nil {
+			return 0, 0, refused
+		}
+		if d.first() == w {
 			if until, parked := d.p.Parked(now); parked {
 				return 0, 0, &ParkedError{Until: until}
 			}
 			var ok bool
-			if ticket, token, wait, ok = d.p.Acquire(now); ok {
+			if ticket, token, wait, ok = d.p.Acquire(now, w.Request); ok {
 				return ticket, token, nil
 			}
 		}
@@ -72,14 +80,26 @@ func (d *Dispatcher) dequeue(w *waiter) {
 	d.wake()
 }
 
-// wake makes the head of the queue ask again.
-func (d *Dispatcher) wake() {
-	if len(d.queue) == 0 {
-		return
+// first returns whose turn it is: of those whose request was refused only if nobody else waits.
+func (d *Dispatcher) first() *waiter {
+	for _, w := range d.queue {
+		if !d.p.Suspect(w.Request) {
+			return w
+		}
 	}
-	select {
-	case d.queue[0].wake <- struct{}{}:
-	default: // it has one already
+	if len(d.queue) > 0 {
+		return d.queue[0]
+	}
+	return nil
+}
+
+// wake makes whose turn it is ask again.
+func (d *Dispatcher) wake() {
+	if w := d.first(); w != nil {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it has one already
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func opened(t *testing.T, cfg aimd.Config) *aimd.Dispatcher {
 
 func acquire(t *testing.T, d *aimd.Dispatcher) uint64 {
 	t.Helper()
-	ticket, token, err := d.Acquire(t.Context())
+	ticket, token, err := d.Acquire(t.Context(), "", "")
 	if err != nil || token != 0 {
 		t.Fatalf("token %d, %v", token, err)
 	}
@@ -71,7 +71,7 @@ func TestDispatcherCancelledWait(t *testing.T) {
 		errs := make([]error, 5)
 		var wg sync.WaitGroup
 		for i := range errs {
-			wg.Go(func() { _, _, errs[i] = d.Acquire(ctx) })
+			wg.Go(func() { _, _, errs[i] = d.Acquire(ctx, "", "") })
 		}
 		served := false
 		wg.Go(func() { // behind them, and patient
@@ -95,7 +95,7 @@ func TestDispatcherCancelledWait(t *testing.T) {
 		if s := d.Stats(); s.Waiting != 0 || s.InFlight != 0 || s.Sent != 2 {
 			t.Errorf("at the end: %+v", s)
 		}
-		if _, _, err := d.Acquire(ctx); !errors.Is(err, context.Canceled) {
+		if _, _, err := d.Acquire(ctx, "", ""); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v before waiting", err)
 		}
 	})
@@ -108,7 +108,7 @@ func TestDispatcherDeadline(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		start := time.Now()
-		if _, _, err := d.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+		if _, _, err := d.Acquire(ctx, "", ""); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
@@ -179,7 +179,7 @@ func TestDispatcherParks(t *testing.T) {
 		start := time.Now()
 		d.Release(acquire(t, d), 429, map[string][]string{"Retry-After": {"30"}})
 		for i := range errs {
-			wg.Go(func() { _, _, errs[i] = d.Acquire(t.Context()) })
+			wg.Go(func() { _, _, errs[i] = d.Acquire(t.Context(), "", "") })
 		}
 		synctest.Wait()
 		d.Release(ticket, 429, map[string][]string{"Retry-After": {"3600"}})
@@ -212,7 +212,7 @@ func TestDispatcherUnderLoad(t *testing.T) {
 		attempt := func(rnd *rand.Rand) (finished bool) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+rnd.IntN(50))*time.Second)
 			defer cancel()
-			ticket, _, err := d.Acquire(ctx)
+			ticket, _, err := d.Acquire(ctx, "", "")
 			if err != nil {
 				return false
 			}

@@ -24,10 +24,7 @@ func (e *ParkedError) Unwrap() error { return ErrParked }
 // Answers to requests that were sent before the decrease belong to the same episode. A probe was the only request in
 // flight, so if it fails after a gate, or with the budget spent by others, the rate was not the cause.
 func (c *Controller) throttled(now time.Time, f flight, q quota, header map[string][]string) {
-	c.stats.Throttled++
-	if c.expectKnown {
-		c.expect++ // it will be sent again
-	}
+	c.refused()
 	asked, hasAsked := retryAfter(header, now)
 
 	if c.win.bias == 0 && c.win.over(now) && c.win.used >= c.win.allowed && hasAsked && asked <= time.Second {
@@ -66,6 +63,14 @@ func (c *Controller) throttled(now time.Time, f flight, q quota, header map[stri
 	}
 	hopeless := k >= max429s && now.Sub(c.failing429Since) >= RetryAfterCap
 	c.shut(now.Add(d+c.jitter()), d > RetryAfterCap || hopeless)
+}
+
+// refused counts a 429.
+func (c *Controller) refused() {
+	c.stats.Throttled++
+	if c.expectKnown {
+		c.expect++ // it will be sent again
+	}
 }
 
 // unavailable closes the gate for the Retry-After of a 502, 503 or 504, which does not cut the rate.

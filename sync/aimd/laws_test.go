@@ -81,7 +81,7 @@ func (l *laws) answered(_ time.Time, seq uint64, status int, before, after aimd.
 	if after.InFlight != before.InFlight-1 {
 		l.t.Fatalf("an answer did not free its slot:\n%v\n%v", before, after)
 	}
-	if status != 200 && after.Rate > before.Rate { // 6
+	if status != 200 && after.Rate > before.Rate && after.Expected == before.Expected { // 6; what comes back may be rushed
 		l.t.Fatalf("a %d raised the rate:\n%v\n%v", status, before, after)
 	}
 	sameWindow := before.Windowed && after.Windowed && after.Reset <= before.Reset+time.Second

@@ -38,7 +38,7 @@ func TestMemoryGate(t *testing.T) {
 		until := epoch.Add(p.Stats(epoch).Gate)
 
 		p = restart(t, p, epoch.Add(time.Second), epoch.Add(time.Minute))
-		_, _, wait, ok := p.Acquire(epoch.Add(time.Minute))
+		_, _, wait, ok := p.Acquire(epoch.Add(time.Minute), aimd.Request{})
 		if ok || !epoch.Add(time.Minute+wait).Equal(until) {
 			t.Errorf("Retry-After %s: a restart waits %v (allowed: %t), want until %v", tt.after, wait, ok, until)
 		}

@@ -5,6 +5,15 @@ import "time"
 // OnResponse records the answer to request seq: its status, or 0 if there was none, and its headers. An unknown seq is
 // ignored.
 func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header map[string][]string) {
+	c.receive(now, seq, status, header, false)
+}
+
+// OnRefusal records a refusal that concerns its request alone: it neither closes the gate nor cuts the rate.
+func (c *Controller) OnRefusal(now time.Time, seq uint64, status int, header map[string][]string) {
+	c.receive(now, seq, status, header, true)
+}
+
+func (c *Controller) receive(now time.Time, seq uint64, status int, header map[string][]string, alone bool) {
 	now = c.clamp(now)
 	f, ok := c.removeFlight(seq)
 	if !ok {
@@ -14,7 +23,10 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 		c.ramp = 0 // slow start ends with its window
 	}
 	q := readQuota(header)
-	if status == 429 { // before the window is renewed, which shows whether the probe was early
+	switch {
+	case status == 429 && alone:
+		c.refused()
+	case status == 429: // before the window is renewed, which shows whether the probe was early
 		c.throttled(now, f, q, header)
 	}
 	if status != 0 {
@@ -24,19 +36,15 @@ func (c *Controller) OnResponse(now time.Time, seq uint64, status int, header ma
 		}
 		c.cold = c.cold && !c.win.known
 	}
-	switch probe := c.land(f, accepts(status)); {
-	case status == 429:
-	case status == 502 || status == 503 || status == 504:
-		if asked, ok := retryAfter(header, now); ok {
-			c.learned.accept(f.sentAt)
-			c.unavailable(now, asked)
-		} else {
-			c.learned.accept(f.sentAt) // it may have used quota
-		}
-	case !accepts(status):
-		c.learned.accept(f.sentAt)
-	default:
+	probe := c.land(f, accepts(status))
+	switch asked, ok := retryAfter(header, now); {
+	case accepts(status):
 		c.accepted(now, f, probe, q)
+	case status != 429:
+		c.learned.accept(f.sentAt) // it may have used quota
+		if isUnavailable(status) && ok && !alone {
+			c.unavailable(now, asked)
+		}
 	}
 }
 
@@ -62,3 +70,6 @@ func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 func accepts(status int) bool {
 	return status >= 200 && status < 500 && status != 401 && status != 408 && status != 429
 }
+
+// isUnavailable reports whether an answer with a Retry-After asks for a pause without being a 429.
+func isUnavailable(status int) bool { return status == 502 || status == 503 || status == 504 }

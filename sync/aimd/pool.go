@@ -26,12 +26,14 @@ type Pool struct {
 	checkedAt   time.Time // when another token was last found unnecessary
 	expectKnown bool
 	expect      int
+	sent        map[uint64]sending // by ticket: requests in flight, without those of nobody
+	refusals    refusals
 }
 
 // NewPool returns a pool of 1 to MaxTokens tokens.
 func NewPool(tokens int, cfg Config) *Pool {
 	cfg = cfg.withDefaults()
-	p := &Pool{used: 1, total: cfg.TotalRate}
+	p := &Pool{used: 1, total: cfg.TotalRate, sent: map[uint64]sending{}, refusals: refusals{known: map[string]*refusal{}}}
 	for range min(max(tokens, 1), MaxTokens) {
 		p.tokens = append(p.tokens, NewController(cfg))
 	}
@@ -40,8 +42,9 @@ func NewPool(tokens int, cfg Config) *Pool {
 }
 
 // Acquire asks to send one request. If ok, the caller sends it at once, with that token, and returns the ticket with
-// OnResponse or Cancel. If not, it asks again as with [Controller.Acquire].
-func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Duration, ok bool) {
+// OnResponse or Cancel. If not, it asks again as with [Controller.Acquire]. [Pool.Refused]
+// is asked before.
+func (p *Pool) Acquire(now time.Time, r Request) (ticket uint64, token int, wait time.Duration, ok bool) {
 	p.share(now)
 	for i := 0; i < p.used || p.needsToken(now); i++ {
 		if i == p.used {
@@ -51,7 +54,7 @@ func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Durat
 		}
 		w, ok := p.tokens[i].Acquire(now)
 		if ok {
-			return p.send(now, i), i, 0, true
+			return p.send(now, i, r), i, 0, true
 		}
 		if w > 0 && (wait == 0 || w < wait) {
 			wait = w
@@ -63,10 +66,21 @@ func (p *Pool) Acquire(now time.Time) (ticket uint64, token int, wait time.Durat
 	return 0, 0, wait, false
 }
 
-func (p *Pool) send(now time.Time, token int) (ticket uint64) {
+func (p *Pool) send(now time.Time, token int, r Request) (ticket uint64) {
 	p.expect = max(0, p.expect-1)
-	return p.tokens[token].OnSend(now)*uint64(len(p.tokens)) + uint64(token)
+	ticket = p.tokens[token].OnSend(now)*uint64(len(p.tokens)) + uint64(token)
+	if r.ID != "" {
+		p.sent[ticket] = sending{r, now, token}
+	}
+	return ticket
 }
+
+// Refused returns why a request is not to be sent now although others are; nil if it may be.
+func (p *Pool) Refused(now time.Time, r Request) *RefusedError { return p.refusals.check(now, r.ID) }
+
+// Suspect reports whether a request was refused, and no other one has been accepted since. It is to be sent after others,
+// whose answers show whom the refusal concerned.
+func (p *Pool) Suspect(r Request) bool { return p.refusals.suspect(r.ID) }
 
 // splitRate gives each token in use its part of the total rate.
 func (p *Pool) splitRate() {
@@ -125,15 +139,35 @@ func (p *Pool) needsToken(now time.Time) bool {
 func (p *Pool) OnResponse(now time.Time, ticket uint64, status int, header map[string][]string) {
 	c, seq := p.find(ticket)
 	before := c.stats.Throttled
-	c.OnResponse(now, seq, status, header)
+	if s, known := p.sent[ticket]; known && p.concernsOne(now, s, status, header) {
+		c.OnRefusal(now, seq, status, header)
+	} else {
+		c.OnResponse(now, seq, status, header)
+	}
+	delete(p.sent, ticket)
 	if p.expectKnown && c.stats.Throttled > before {
 		p.expect++ // it will be sent again
 	}
 }
 
+// concernsOne records the answer to a request, and reports whether it is a refusal that concerns nobody else.
+func (p *Pool) concernsOne(now time.Time, s sending, status int, header map[string][]string) bool {
+	asked, ok := retryAfter(header, now)
+	switch {
+	case status == 429:
+		return p.refusals.throttled(now, s, asked, ok)
+	case isUnavailable(status) && ok:
+		return p.refusals.unavailable(now, s, asked)
+	case accepts(status):
+		p.refusals.accept(s)
+	}
+	return false
+}
+
 // Cancel takes back a request that was not sent; see [Controller.Cancel].
 func (p *Pool) Cancel(now time.Time, ticket uint64, pause time.Duration) {
 	c, seq := p.find(ticket)
+	delete(p.sent, ticket)
 	before := c.stats.Cancelled
 	c.Cancel(now, seq, pause)
 	if p.expectKnown && c.stats.Cancelled > before {

@@ -11,7 +11,7 @@ import (
 // take asks a pool for one request and fails the test if it may not be sent.
 func take(t *testing.T, p *aimd.Pool, now time.Time) (ticket uint64, token int) {
 	t.Helper()
-	ticket, token, _, ok := p.Acquire(now)
+	ticket, token, _, ok := p.Acquire(now, aimd.Request{})
 	if !ok {
 		t.Fatalf("not allowed to send: %v", p.Stats(now))
 	}
@@ -21,7 +21,7 @@ func take(t *testing.T, p *aimd.Pool, now time.Time) (ticket uint64, token int) 
 // blocked fails the test if a request may be sent.
 func blocked(t *testing.T, p *aimd.Pool, now time.Time) {
 	t.Helper()
-	if _, token, _, ok := p.Acquire(now); ok {
+	if _, token, _, ok := p.Acquire(now, aimd.Request{}); ok {
 		t.Fatalf("allowed to send with token %d: %v", token, p.Stats(now))
 	}
 }
@@ -49,7 +49,7 @@ func TestPoolTakesTokensAsNeeded(t *testing.T) {
 	ticket, _ := take(t, p, now)
 	p.OnResponse(now, ticket, 200, lab.Quota(1, 300, 60))
 	for p.Stats(now).Expected > 0 {
-		ticket, token, wait, ok := p.Acquire(now)
+		ticket, token, wait, ok := p.Acquire(now, aimd.Request{})
 		if !ok {
 			now = now.Add(wait)
 			continue
@@ -119,7 +119,7 @@ func TestPoolGoesOnWithoutOne(t *testing.T) {
 				now = now.Add(30 * time.Second)
 				var tickets []uint64
 				for range 2 {
-					if ticket, token, _, ok := p.Acquire(now); ok {
+					if ticket, token, _, ok := p.Acquire(now, aimd.Request{}); ok {
 						tickets = append(tickets, ticket)
 						if token == 1 {
 							again = now
@@ -184,7 +184,7 @@ func TestPoolTotalRate(t *testing.T) {
 	}
 	sent := 0
 	for now := epoch; now.Before(epoch.Add(100 * time.Second)); {
-		ticket, _, wait, ok := p.Acquire(now)
+		ticket, _, wait, ok := p.Acquire(now, aimd.Request{})
 		if !ok {
 			now = now.Add(wait)
 			continue
@@ -204,7 +204,7 @@ func TestPoolSize(t *testing.T) {
 		p.Expect(1_000_000)
 		used := 0
 		for now := epoch; ; {
-			ticket, token, _, ok := p.Acquire(now)
+			ticket, token, _, ok := p.Acquire(now, aimd.Request{})
 			if !ok {
 				break
 			}

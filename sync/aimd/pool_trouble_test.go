@@ -53,7 +53,7 @@ func TestPoolWaitsForTheFirst(t *testing.T) {
 	p.Expect(5000)
 	ticket, _ := take(t, p, epoch)
 	p.OnResponse(epoch, ticket, 200, lab.Quota(300, 300, 60))
-	if _, _, wait, ok := p.Acquire(epoch); ok || wait > 5*time.Second {
+	if _, _, wait, ok := p.Acquire(epoch, aimd.Request{}); ok || wait > 5*time.Second {
 		t.Errorf("waits %v (allowed: %t) while the other token opens in 5 s", wait, ok)
 	}
 }
@@ -68,7 +68,7 @@ func TestPoolReason(t *testing.T) {
 	p.OnResponse(epoch, ticket, 200, lab.Quota(1, 300, 30))
 	now := epoch.Add(time.Second)
 	s := p.Stats(now)
-	if _, token, _, ok := p.Acquire(now); !ok || s.Reason == aimd.Exhausted {
+	if _, token, _, ok := p.Acquire(now, aimd.Request{}); !ok || s.Reason == aimd.Exhausted {
 		t.Errorf("%v, and yet token %d sends: %t", s, token, ok)
 	}
 }
@@ -78,7 +78,7 @@ func TestPoolTakesNoNeedlessTokens(t *testing.T) {
 	p := aimd.NewPool(10, aimd.Config{Jitter: -1, TotalRate: 2})
 	p.Expect(1000)
 	for now := epoch; now.Before(epoch.Add(30 * time.Second)); {
-		ticket, _, wait, ok := p.Acquire(now)
+		ticket, _, wait, ok := p.Acquire(now, aimd.Request{})
 		if !ok {
 			now = now.Add(wait)
 			continue

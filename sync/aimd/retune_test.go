@@ -20,7 +20,7 @@ func TestRetuneRate(t *testing.T) {
 				var wg sync.WaitGroup
 				for range calls {
 					wg.Go(func() {
-						ticket, _, err := d.Acquire(t.Context())
+						ticket, _, err := d.Acquire(t.Context(), "", "")
 						if err != nil {
 							t.Error(err)
 							return

@@ -37,7 +37,8 @@
 //	          another user has it ............................... done (failed)
 //	          no user yet: a search shows a new one late ........ find
 //	          no user ........................................... call (the creation, again)
-//	any       refused, or tried too often ....................... done (failed)
+//	any       refused for now, while others are accepted ........ the same
+//	          refused, or tried too often ....................... done (failed)
 //
 // A state that is entered later is entered through backoff. A job that waits for another user that does not come is done
 // (skipped) in the end. A call for several users that is refused is made again for each half of them, which changes no

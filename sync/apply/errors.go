@@ -29,7 +29,13 @@ var (
 	ErrListing = errors.New("the list contradicts itself")
 	// ErrThrottled is returned when the API asks for a longer pause than usersyncd waits.
 	ErrThrottled = errors.New("throttled")
+	// ErrRequestThrottled is an ErrThrottled of one request: the API refuses it and accepts others. It was not carried out, and
+	// is to be sent again after CallError.RetryAfter.
+	ErrRequestThrottled = fmt.Errorf("%w: this request alone", ErrThrottled)
 )
+
+// LongestPause is the longest pause of a single request that is waited for.
+const LongestPause = 10 * time.Minute
 
 // CallError has the request and the API's answer. It unwraps to one of the errors above and to Err.
 type CallError struct {
@@ -62,6 +68,14 @@ func (e *CallError) Error() string {
 		fmt.Fprintf(&b, " (correlation id %s)", e.CorrelationID)
 	}
 	return b.String()
+}
+
+// RetryAfter returns the pause that the API asks for; 0 if none.
+func RetryAfter(err error) time.Duration {
+	if e := (*CallError)(nil); errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
 }
 
 // Unwrap returns the kind and the cause.

@@ -64,6 +64,7 @@ type job struct {
 	refusal error        // and then the job fails with this
 
 	lastErr         error // of the last call
+	throttled       error // why it waits, if that is an ErrRequestThrottled
 	uncertain       uncertainty
 	uncertainFields []spec.Field // of the last call, if its result is uncertain
 	intents         []spec.Field // that are in the state file
@@ -96,7 +97,7 @@ func (j *job) enter(m move) {
 
 func (j *job) wake(now time.Time) {
 	if j.state == backoff && !j.at.After(now) {
-		j.state = j.then
+		j.state, j.throttled = j.then, nil
 	}
 }
 

@@ -120,6 +120,12 @@ func (e *engine) run(outer context.Context) error {
 			}
 			break
 		}
+		if e.inFlight == 0 && wait > LongestPause {
+			if err := e.throttled(); err != nil {
+				e.stop(err)
+				continue
+			}
+		}
 		ended := ctx.Done()
 		if e.stopped != nil {
 			ended = nil
@@ -153,6 +159,16 @@ func (e *engine) run(outer context.Context) error {
 		err = broken
 	}
 	return cmp.Or(e.broken, err)
+}
+
+// throttled returns why nothing more can be done for a long time; nil if that is not because single requests are refused.
+func (e *engine) throttled() error {
+	for _, j := range e.waiting {
+		if j.throttled != nil {
+			return j.throttled
+		}
+	}
+	return nil
 }
 
 // receiveAll takes in an answer, and those that have arrived meanwhile.

@@ -31,6 +31,12 @@ func (e *engine) receive(ans answer) error {
 	if called {
 		delete(e.calls, ans.call)
 		delete(e.objects, ans.call.Object)
+	}
+	if errors.Is(ans.err, ErrRequestThrottled) {
+		e.retryLater(ans, served, now)
+		return nil
+	}
+	if called {
 		if ans.call.Creates {
 			ans.job.createSent = now // at the latest: the request may have been delayed
 		}
@@ -79,6 +85,17 @@ func (e *engine) receive(ans answer) error {
 		}
 	}
 	return nil
+}
+
+// retryLater lets a request that the API refuses for now wait without holding up others.
+func (e *engine) retryLater(ans answer, served []*job, now time.Time) {
+	if ans.state == toCall && ans.call.Creates && !ans.job.created { // it was not carried out
+		e.add(state.Commit{ClearCreateIntents: []string{ans.job.change.Key}})
+	}
+	for _, j := range served {
+		j.enter(move{ans.state, now.Add(RetryAfter(ans.err))})
+		j.throttled = ans.err
+	}
 }
 
 // mustSplit reports whether a call that was refused for several users is made again for each half of them, so that one user

@@ -158,9 +158,9 @@ func TestTimeoutStartsWithTheLeave(t *testing.T) {
 
 type slow struct{ *fakeLimiter }
 
-func (s slow) Acquire(ctx context.Context) (uint64, int, error) {
+func (s slow) Acquire(ctx context.Context, operation, id string) (uint64, int, error) {
 	time.Sleep(time.Minute)
-	return s.fakeLimiter.Acquire(ctx)
+	return s.fakeLimiter.Acquire(ctx, operation, id)
 }
 
 // The caller's own end is told as such, and not as the API's failure.

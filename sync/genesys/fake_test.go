@@ -134,7 +134,7 @@ type fakeLimiter struct {
 	shut     map[int]time.Time
 }
 
-func (b *fakeLimiter) Acquire(ctx context.Context) (uint64, int, error) {
+func (b *fakeLimiter) Acquire(ctx context.Context, _, _ string) (uint64, int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {

@@ -108,7 +108,7 @@ func TestNoTicketIsHeldInAPause(t *testing.T) {
 					}
 					// Somebody else's request goes out at once.
 					began := time.Now()
-					ticket, _, err := b.Acquire(t.Context())
+					ticket, _, err := b.Acquire(t.Context(), "", "")
 					if err != nil || time.Since(began) > 0 {
 						t.Errorf("waited %v, %v", time.Since(began), err)
 					}

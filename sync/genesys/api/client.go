@@ -124,13 +124,15 @@ func (c *Client) Send(ctx context.Context, r *Request, decode func(body []byte) 
 // sendLimited sends r once as far as its effect goes: a 429 and the first 401 of a token were not carried out.
 func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decode func([]byte) error) (correlation string, err error) {
 	var refused []int // tokens that were renewed for this request
+	var throttled answer
+	id := r.Method + r.url("") + string(body)
 	for {
-		ticket, n, err := c.options.Limiter.Acquire(ctx)
+		ticket, n, err := c.options.Limiter.Acquire(ctx, r.Operation.String(), id)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return correlation, fmt.Errorf("%v: %w", r, ctx.Err())
 		case err != nil:
-			return correlation, &apply.CallError{Kind: apply.ErrThrottled, Op: r.String(), Err: err}
+			return correlation, throttledError(r, throttled, err)
 		case n < 0 || n >= len(c.slots):
 			c.options.Limiter.Cancel(ticket, 0)
 			return correlation, &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.slots))}
@@ -151,6 +153,7 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 		switch a.status {
 		case http.StatusTooManyRequests:
 			c.count.throttled.Add(1)
+			throttled = a
 			if !c.options.Retry.No429 {
 				continue
 			}

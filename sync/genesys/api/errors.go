@@ -82,6 +82,23 @@ func statusError(r *Request, a answer) *apply.CallError {
 	return e
 }
 
+// throttledError is the error of a request that the limiter does not let out. last is the API's last 429 to it, if any.
+func throttledError(r *Request, last answer, err error) *apply.CallError {
+	e := &apply.CallError{Op: r.String()}
+	if own := (interface{ RetryAfter() time.Duration })(nil); errors.As(err, &own) {
+		if last.status != 0 {
+			e = statusError(r, last)
+		}
+		if e.Kind, e.RetryAfter = apply.ErrRequestThrottled, own.RetryAfter(); e.RetryAfter == 0 {
+			e.Kind = apply.ErrRefused
+		}
+	} else {
+		e.Kind = apply.ErrThrottled
+	}
+	e.Err = err
+	return e
+}
+
 // answerError is the error of a request without an answer, or with a 2xx that cannot be read. Whether it
 // was carried out is not known.
 func answerError(op string, a answer, err error) *apply.CallError {

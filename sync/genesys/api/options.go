@@ -20,9 +20,11 @@ import (
 
 // Limiter paces the requests. Package aimd has one.
 type Limiter interface {
-	// Acquire waits until a request may be sent. It returns a ticket and the number of the token to
-	// send it with. An error that is not ctx's means that the wait would be too long.
-	Acquire(ctx context.Context) (ticket uint64, token int, err error)
+	// Acquire waits until a request of an operation may be sent. It returns a ticket and the number of the token to send
+	// it with. id is the same whenever a request is sent again, and no other request's. An error that is not ctx's means
+	// that the wait would be too long. If it has a method RetryAfter() time.Duration, it concerns this request alone, which
+	// the API refuses while it accepts others: 0 is for good, else the request is not to be sent before.
+	Acquire(ctx context.Context, operation, id string) (ticket uint64, token int, err error)
 	// Release hands the ticket back with the answer's status and headers; status 0 is no answer.
 	Release(ticket uint64, status int, header map[string][]string)
 	// Cancel hands a ticket back that was not used. If that was because its token cannot be fetched for a

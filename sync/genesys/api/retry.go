@@ -14,21 +14,29 @@ import (
 // no ticket is held in them.
 func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() error) error {
 	wait := c.options.Retry.MinWait
-	for left := c.options.Retry.Max; ; left-- {
+	for left := c.options.Retry.Max; ; {
 		err := attempt()
+		pause := time.Duration(0)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return fmt.Errorf("%v: %w", r, ctx.Err())
+		case errors.Is(err, apply.ErrRequestThrottled): // it was not sent
+			if pause = apply.RetryAfter(err); pause > apply.LongestPause {
+				return err
+			}
 		case err == nil || left == 0 || !c.temporary(err):
 			return err
+		default:
+			left--
+			c.count.retried.Add(1)
+			pause = c.jitter(wait)
+			wait = min(2*wait, c.options.Retry.MaxWait)
 		}
-		c.count.retried.Add(1)
 		select {
-		case <-time.After(c.jitter(wait)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return fmt.Errorf("%v: %w", r, ctx.Err())
 		}
-		wait = min(2*wait, c.options.Retry.MaxWait)
 	}
 }
 

@@ -61,7 +61,7 @@ func newWorld(t *testing.T, o sim.Options) *world {
 // free grants every request at once: how fast they go is not the question here.
 type free struct{}
 
-func (free) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
+func (free) Acquire(ctx context.Context, _, _ string) (ticket uint64, token int, err error) {
 	return 0, 0, ctx.Err()
 }
 func (free) Release(uint64, int, map[string][]string) {}

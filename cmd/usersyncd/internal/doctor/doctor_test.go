@@ -199,7 +199,7 @@ func TestPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		limiter := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
-		ticket, _, err := limiter.Acquire(t.Context())
+		ticket, _, err := limiter.Acquire(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

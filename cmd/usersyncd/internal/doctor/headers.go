@@ -35,8 +35,8 @@ func newListener(d *aimd.Dispatcher) *listener {
 	return &listener{Dispatcher: d, sent: map[uint64]time.Time{}}
 }
 
-func (l *listener) Acquire(ctx context.Context) (ticket uint64, token int, err error) {
-	ticket, token, err = l.Dispatcher.Acquire(ctx)
+func (l *listener) Acquire(ctx context.Context, operation, id string) (ticket uint64, token int, err error) {
+	ticket, token, err = l.Dispatcher.Acquire(ctx, operation, id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent[ticket] = time.Now()

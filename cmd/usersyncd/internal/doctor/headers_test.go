@@ -71,7 +71,7 @@ func TestQuotasThatCannotBeRead(t *testing.T) {
 		want                  Verdict
 	}{{"300", "12", "41", OK}, {"", "12", "41", Warning}, {"300", "x", "41", Warning}, {"300", "1", "", Warning}, {"0", "1", "2", Warning}} {
 		l := newListener(aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})))
-		ticket, _, err := l.Acquire(t.Context())
+		ticket, _, err := l.Acquire(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ func (r *program) kill() {
 
 func (r *program) acquire() (ticket uint64, token int) {
 	r.Helper()
-	ticket, token, err := r.limiter.Acquire(r.Context())
+	ticket, token, err := r.limiter.Acquire(r.Context(), "", "")
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestAParkedLimiter(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		r = start(t, path, clientID, 1)
 		defer r.kill()
-		_, _, err := r.limiter.Acquire(t.Context())
+		_, _, err := r.limiter.Acquire(t.Context(), "", "")
 		var parked *aimd.ParkedError
 		if !errors.As(err, &parked) || parked.Until.Sub(began) < time.Hour || parked.Until.Sub(began) > time.Hour+time.Second {
 			t.Errorf("%v, began %v", err, began)

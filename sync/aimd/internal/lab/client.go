@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // refusalLatency is how long a 429 takes: it is not worked on.
 const refusalLatency = 30 * time.Millisecond
@@ -12,6 +15,9 @@ type Client struct {
 	Latency Latency
 
 	Calls int // to be made in all
+	// Spoiled, if it is not nil, answers a call in the server's place unless the status is 0.
+	Spoiled func(call int) (status int, header Header)
+	Near    bool // requests arrive at once, and all of the latency is the answer's
 	// Each of them ends in one of two ways. Lost: the policy gave up.
 	Done, Lost int
 
@@ -42,6 +48,22 @@ func (c *Client) Take() (call int, ok bool) {
 	return 0, false
 }
 
+// TakeFirst takes the first call of which ok holds, or else the first of which maybe holds.
+func (c *Client) TakeFirst(ok, maybe func(call int) bool) (call int, found bool) {
+	for _, suits := range []func(int) bool{ok, maybe} {
+		if i := slices.IndexFunc(c.back, suits); i >= 0 {
+			call = c.back[i]
+			c.back = slices.Delete(slices.Clone(c.back), i, i+1)
+			return call, true
+		}
+		if c.fresh < c.Calls {
+			c.fresh++
+			return c.fresh - 1, true
+		}
+	}
+	return 0, false
+}
+
 // PutBack makes a call that was taken the next to be taken.
 func (c *Client) PutBack(call int) { c.back = append([]int{call}, c.back...) }
 
@@ -68,13 +90,22 @@ func (c *Client) Took() time.Duration {
 	return c.DoneAt[len(c.DoneAt)-1].Sub(c.Began)
 }
 
-// Send makes a request with a token. The way there and the way back are drawn apart, so that requests
+// Send makes a call with a token. The way there and the way back are drawn apart, so that requests
 // and answers overtake each other.
-func (c *Client) Send(token int, answered func(status int, header Header)) {
+func (c *Client) Send(token, call int, answered func(status int, header Header)) {
 	c.Sent++
-	c.After(c.Latency()/2, func() {
-		status, header := c.Servers[token].Serve(c.now)
-		back := c.Latency() / 2
+	there, back := c.Latency()/2, c.Latency()/2
+	if c.Near {
+		there, back = 0, 2*back
+	}
+	c.After(there, func() {
+		status, header := 0, Header(nil)
+		if c.Spoiled != nil {
+			status, header = c.Spoiled(call)
+		}
+		if status == 0 {
+			status, header = c.Servers[token].Serve(c.now)
+		}
 		if status == 429 {
 			c.Throttled++
 			c.ThrottledAt = append(c.ThrottledAt, c.now)

@@ -35,10 +35,10 @@ func (c *Client) each(workers int, begin func(call int, next func())) {
 func Script(workers int) Policy {
 	const most, first, longest = 5, 2 * time.Second, time.Minute
 	return func(c *Client, _ *rand.Rand) {
-		c.each(workers, func(_ int, next func()) {
+		c.each(workers, func(call int, next func()) {
 			var try func(attempt int)
 			try = func(attempt int) {
-				c.Send(0, func(status int, _ Header) {
+				c.Send(0, call, func(status int, _ Header) {
 					if c.ended(status, attempt == most, next) {
 						return
 					}
@@ -67,10 +67,10 @@ func (c *Client) ended(status int, last bool, next func()) bool {
 // Sequential makes one request after the other, and waits as long as it is asked to.
 func Sequential() Policy {
 	return func(c *Client, _ *rand.Rand) {
-		c.each(1, func(_ int, next func()) {
+		c.each(1, func(call int, next func()) {
 			var try func(refusals int)
 			try = func(refusals int) {
-				c.Send(0, func(status int, header Header) {
+				c.Send(0, call, func(status int, header Header) {
 					if c.ended(status, false, next) {
 						return
 					}
@@ -92,7 +92,7 @@ func Naive(workers int) Policy {
 	const start, least, step = 5.0, 0.5, 0.1
 	return func(c *Client, _ *rand.Rand) {
 		rate, grown, turn := start, c.now, c.now
-		c.each(workers, func(_ int, next func()) {
+		c.each(workers, func(call int, next func()) {
 			var try func()
 			answered := func(status int, _ Header) {
 				if status == 429 {
@@ -112,7 +112,7 @@ func Naive(workers int) Policy {
 				}
 				wait := turn.Sub(c.now)
 				turn = turn.Add(time.Duration(float64(time.Second) / rate))
-				c.After(wait, func() { c.Send(0, answered) })
+				c.After(wait, func() { c.Send(0, call, answered) })
 			}
 			try()
 		})
@@ -125,14 +125,14 @@ func Cubic(workers int) Policy {
 	const most, longest = 5, 20 * time.Second
 	return func(c *Client, rnd *rand.Rand) {
 		b := &cubic{began: c.now}
-		c.each(workers, func(_ int, next func()) {
+		c.each(workers, func(call int, next func()) {
 			var try func(attempt int)
 			try = func(attempt int) {
 				if wait := b.acquire(c.now); wait > 0 {
 					c.After(wait, func() { try(attempt) })
 					return
 				}
-				c.Send(0, func(status int, _ Header) {
+				c.Send(0, call, func(status int, _ Header) {
 					b.update(c.now, status == 429)
 					if !c.ended(status, attempt == most, next) {
 						wait := min(time.Second<<attempt, longest)

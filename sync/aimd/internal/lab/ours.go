@@ -3,6 +3,7 @@ package lab
 import (
 	"cmp"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"usersyncd/sync/aimd"
@@ -70,8 +71,13 @@ func (o *Ours) pump() {
 		if o.Sending != nil {
 			before = o.Pool.Stats(o.now())
 		}
-		ticket, token, wait, ok := o.Pool.Acquire(o.now())
+		call, found := o.take()
+		if !found {
+			return
+		}
+		ticket, token, wait, ok := o.Pool.Acquire(o.now(), request(call))
 		if !ok {
+			o.c.PutBack(call)
 			if wait > 0 {
 				o.again(wait)
 			}
@@ -80,9 +86,40 @@ func (o *Ours) pump() {
 		if o.Sending != nil {
 			o.Sending(o.c.now, ticket, before)
 		}
-		call, _ := o.c.Take()
-		o.c.Send(token, func(status int, header Header) { o.answer(call, ticket, status, header) })
+		o.c.Send(token, call, func(status int, header Header) { o.answer(call, ticket, status, header) })
 	}
+}
+
+// request is the identity of a call. All are of one operation.
+func request(call int) aimd.Request { return aimd.Request{Operation: "call", ID: strconv.Itoa(call)} }
+
+// take takes the next call that may be sent. Those that alone were refused come back later, or are lost.
+func (o *Ours) take() (call int, found bool) {
+	for {
+		call, found = o.c.TakeFirst(func(call int) bool { return !o.Pool.Suspect(request(call)) }, func(int) bool { return true })
+		refused := (*aimd.RefusedError)(nil)
+		if found {
+			refused = o.Pool.Refused(o.now(), request(call))
+		}
+		switch {
+		case refused == nil:
+			return call, found
+		case refused.Final:
+			o.c.Lose()
+		default:
+			o.later(call, refused.After)
+		}
+	}
+}
+
+// later puts a call back after a while.
+func (o *Ours) later(call int, wait time.Duration) {
+	o.resting++
+	o.c.After(wait, func() {
+		o.resting--
+		o.c.PutBack(call)
+		o.pump()
+	})
 }
 
 // again asks once more after a while, unless something else leads to it before.
@@ -122,12 +159,7 @@ func (o *Ours) rest(call int) {
 		o.c.Lose()
 		return
 	}
-	o.resting++
-	o.Pool.Expect(o.c.Waiting() + o.resting)
 	wait := min(firstTry<<min(o.tries[call]-1, 10), lastTry)
-	o.c.After(wait/2+time.Duration(o.Rand.Int64N(int64(wait/2))), func() {
-		o.resting--
-		o.c.PutBack(call)
-		o.pump()
-	})
+	o.later(call, wait/2+time.Duration(o.Rand.Int64N(int64(wait/2))))
+	o.Pool.Expect(o.c.Waiting() + o.resting)
 }
