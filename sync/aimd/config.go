@@ -33,22 +33,21 @@ const (
 )
 
 const (
-	beta          = 0.5              // factor of a decrease, as in Chiu and Jain (1989) and TCP Reno
-	addStep       = 0.02             // additive increase of the rate, in requests/s per second
-	tailMargin    = 2 * time.Second  // how long before its end the budget of a window is used up
-	burst         = 1                // a pause must not accumulate a burst
-	slowStartStep = 3.0              // req/s per answer of slow start: the rate grows e-fold in a third of a second, and stops with the answers
-	growthPeriod  = 30.0             // seconds of calm after which the additive step has doubled
-	shrinkMin     = 0.9              // a decrease is at least a tenth
-	goodputShare  = 0.8              // of the requests accepted in the last minute: a decrease does not go below
-	shortestGate  = time.Second / 4  // also after Retry-After: 0
-	bareGateMax   = time.Minute      // end of the series 1, 2, 4 ... s without Retry-After
-	distrustFor   = 10 * time.Minute // after a 429 within the budget of the headers: no slow start, no rush
-	max429s       = 8                // consecutive failed probes, over at least RetryAfterCap, that park the limiter
-	maxRefusals   = 8                // of one request, while others are accepted
-	longestPause  = 24 * time.Hour   // longest time taken from a header
-	probeHangs    = 3 * time.Second  // without an answer to a probe, before a second one is sent
-	parkedProbe   = time.Hour        // between the probes of a parked limiter
+	beta          = 0.5             // factor of a decrease, as in Chiu and Jain (1989) and TCP Reno
+	addStep       = 0.02            // additive increase of the rate, in requests/s per second
+	tailMargin    = 2 * time.Second // how long before its end the budget of a window is used up
+	burst         = 1               // a pause must not accumulate a burst
+	slowStartStep = 3.0             // req/s per answer of slow start: the rate grows e-fold in a third of a second, and stops with the answers
+	growthPeriod  = 30.0            // seconds of calm after which the additive step has doubled
+	shrinkMin     = 0.9             // a decrease is at least a tenth
+	goodputShare  = 0.8             // of the requests accepted in the last minute: a decrease does not go below
+	shortestGate  = time.Second / 4 // also after Retry-After: 0
+	bareGateMax   = time.Minute     // end of the series 1, 2, 4 ... s without Retry-After
+	max429s       = 8               // consecutive failed probes, over at least RetryAfterCap, that park the limiter
+	maxRefusals   = 8               // of one request, while others are accepted
+	longestPause  = 24 * time.Hour  // longest time taken from a header
+	probeHangs    = 3 * time.Second // without an answer to a probe, before a second one is sent
+	parkedProbe   = time.Hour       // between the probes of a parked limiter
 	minWait       = 50 * time.Microsecond
 )
 

@@ -35,6 +35,8 @@ type Controller struct {
 	cold        bool    // nothing has limited the rate yet: no headers, no 429, no memory
 	goodput     goodput
 	flights     []flight
+	concurrency concurrency
+	before      *learnt // the last 429; nil if there was none
 	answered    uint64
 	expectKnown bool // Expect has been called
 	expect      int
@@ -48,26 +50,17 @@ type Controller struct {
 	stats   Stats         // counters only
 }
 
-// flight is a request without an answer.
-type flight struct {
-	seq      uint64
-	sentAt   time.Time
-	answered uint64  // requests answered when it was sent
-	eff      float64 // the rate it was sent at
-	reason   Reason  // Rate or Rush if the rate was the limit
-	probe    bool
-}
-
 // NewController returns a controller whose first request is a probe.
 func NewController(cfg Config) *Controller {
 	cfg = cfg.withDefaults()
 	return &Controller{
-		cfg:     cfg,
-		lim:     rate.NewLimiter(rate.Limit(cfg.StartRate), burst),
-		rate:    cfg.StartRate,
-		win:     window{share: share{reserve: cfg.Reserve}},
-		cold:    true,
-		flights: make([]flight, 0, cfg.MaxInFlight),
+		cfg:         cfg,
+		lim:         rate.NewLimiter(rate.Limit(cfg.StartRate), burst),
+		rate:        cfg.StartRate,
+		win:         window{share: share{reserve: cfg.Reserve}},
+		cold:        true,
+		flights:     make([]flight, 0, cfg.MaxInFlight),
+		concurrency: concurrency{most: cfg.MaxInFlight},
 	}
 }
 
@@ -98,7 +91,7 @@ func (c *Controller) Parked(now time.Time) (until time.Time, yes bool) {
 func (c *Controller) OnSend(now time.Time) (seq uint64) {
 	now = c.clamp(now)
 	c.stats.Sent++
-	f := flight{seq: c.stats.Sent, sentAt: now, answered: c.answered, eff: c.eff, reason: c.reason}
+	f := flight{seq: c.stats.Sent, sentAt: now, answered: c.answered, beside: len(c.flights) + 1, eff: c.eff, reason: c.reason}
 	if !c.limited {
 		f.reason = ""
 	}

@@ -12,9 +12,13 @@
 //   - The pace: what the headers allow. The rest of the budget over the rest of the window, minus what other clients of
 //     the token may need.
 //
-// In one case the headers allow more than experience: while they show a budget, and no 429 contradicted them in the last
-// ten minutes, slow start raises the speed with every answer. If all remaining work fits into the budget, it is not paced but
-// rushed.
+// In one case the headers allow more than experience: while they show a budget, and no 429 contradicted them lately, slow start
+// raises the speed with every answer. If all remaining work fits into the budget, it is not paced but rushed.
+//
+// A 429 with budget left comes from a limit of the requests in flight, from a limit of the rate that the headers do not show,
+// or from nothing that lasts. At first half as many are in flight as were, and the rate stays. If there is another one within
+// ten seconds although no more are in flight than that, it is the rate, which is cut; the headers are distrusted for 10 s, and
+// each time for twice as long, ten minutes at most.
 //
 // Without headers the limiter uses slow start until the first 429, whose Retry-After reveals the window. From then on
 // there is only the rate, and a rush if the rest fits into such a window.
@@ -34,19 +38,31 @@
 //
 //	                   accepted               budget spent
 //	START ---> PROBE ----------------> OPEN ---------------> EXHAUSTED
-//	           ^   |                    |                        |
-//	  it opens |   | 429                | 429, or 503 with       | the window ends
-//	           |   v                    | Retry-After            v
-//	           GATED <------------------'                      PROBE
-//	           |
-//	           '---> PARKED, if the pause is longer than RetryAfterCap, or all probes of ten minutes are refused
+//	  ^            |                    |                        |
+//	  | it opens   | 429                | 429, or 503 with       | the window ends
+//	  |            v                    | Retry-After            v
+//	  '--------- GATED <----------------'                      START
+//	               |
+//	               '---> PARKED, if the pause is longer than RetryAfterCap, or all probes of ten minutes are refused
 //
-// OPEN goes back to PROBE too when its window ends, as nothing is known of the next one.
+// They are the type state. PROBE goes back to START if the probe proves nothing, and OPEN when its window ends, as nothing is
+// known of the next one. PARKED goes to START once an hour.
+//
+// # Refusals of one request
+//
+// A 429 closes the gate for all, as the request says nothing of who is to blame. The probe after it is another request, if
+// there is one. If that is accepted, the refused request is on its own: it waits for its own Retry-After, and its 429s concern
+// nobody else until a different request is refused. What its first one has changed for all is taken back once the API refuses
+// it and accepts others at the same time. After eight refusals of which the same holds it is refused for good. A 503 with a
+// Retry-After concerns its request alone, until a second one has it with no accepted request in between.
+//
+//	RefusedError{After}   the caller sends the request again after that, and holds nothing up meanwhile
+//	RefusedError{Final}   the caller gives it up
 //
 // # Terms
 //
 //   - Probe: a single request, before others follow. Requests that were in flight when the gate closed are no probes. If
-//     a probe gets no answer, or one that proves nothing, another is sent.
+//     a probe gets no answer, or one that proves nothing, another is sent; if it hangs for 3 s, a second one.
 //   - Gate: no request before its end. It is set by Retry-After, or without one by 1, 2, 4 ... 60 s. It never shortens.
 //   - Episode: all 429s with one cause. Answers to requests that were sent before the rate was cut do not cut it again,
 //     and neither does a probe that fails after a gate.
@@ -56,7 +72,8 @@
 //     they used in the window before, or will at their speed in this one, but no more than half, and less towards the end
 //     of the window if they stay away. [Config].Reserve is left in any case.
 //   - Rush: the remaining work is sent at the rate, not at the pace, because it fits into the window.
-//   - Parked: the gate is longer than [RetryAfterCap], or all probes of ten minutes were refused. Acquire then returns [ErrParked] instead of waiting.
+//   - Parked: the gate is longer than [RetryAfterCap], or all probes of ten minutes were refused. Acquire then returns
+//     [ErrParked] instead of waiting, but for one probe an hour: the pause may be a mistake, or a clock's.
 //   - Ticket: the permission to send one request. It is returned with the answer.
 //   - Memory: what a restart need not find out again: a rate that was cut, the window, whether the headers can be
 //     trusted, and the gate.
@@ -67,7 +84,7 @@
 // that tests play hours of throttling in milliseconds. [Pool] spreads one queue over the controllers of several tokens, and [Dispatcher] makes a
 // pool usable by concurrent callers:
 //
-//	ticket, token, err := d.Acquire(ctx)
+//	ticket, token, err := d.Acquire(ctx, "PATCH /users/{id}", "PATCH /users/3f0c")
 //	if err != nil {
 //		return err
 //	}

@@ -52,14 +52,15 @@ func (c *Controller) throttled(now time.Time, f flight, q quota, header map[stri
 		}
 	}
 	d = max(d, shortestGate)
-	if hasAsked && !c.win.known {
+	if hasAsked && (!c.win.known || !spent) {
 		c.learned.throttled(now, asked)
 	}
-	if fresh && !explained {
+	switch {
+	case c.win.live(now) && !spent:
+		c.contradicted(f, now.Add(d))
+	case fresh && !explained:
+		c.remember()
 		c.decrease(f, now.Add(d))
-	}
-	if c.win.live(now) && !spent {
-		c.distrustUntil = now.Add(distrustFor)
 	}
 	hopeless := k >= max429s && now.Sub(c.failing429Since) >= RetryAfterCap
 	c.shut(now.Add(d+c.jitter()), d > RetryAfterCap || hopeless)

@@ -21,12 +21,13 @@ type laws struct {
 	effAt     map[uint64]float64 // of each request
 	episodeAt uint64             // requests sent at the last decrease
 	sends     uint64
-	cold      bool // the first decrease ends the slow start, and gives back what that had borrowed
-	lent      bool // a rush without headers has borrowed since the last decrease
+	floor     float64 // the rate after the last decrease
+	cold      bool    // the first decrease ends the slow start, and gives back what that had borrowed
+	lent      bool    // a rush without headers has borrowed since the last decrease
 }
 
 func (l *laws) watch(r *run) {
-	l.cold = true
+	l.cold, l.floor = true, aimd.DefaultStartRate
 	r.asked = func(_ time.Time, s aimd.Stats) { l.rates(s) }
 	r.sent = l.sent
 	r.answered = l.answered
@@ -101,6 +102,9 @@ func (l *laws) decrease(seq uint64, before, after aimd.Stats) {
 	case 0:
 	case 1:
 		low, high := min(before.Rate, l.effAt[seq])/2, before.Rate*0.9
+		if before.Windowed { // trusting the headers
+			low = min(low, l.floor/2)
+		}
 		if before.Windowed && !after.Windowed || l.lent {
 			low, l.lent = 0, false
 		}
@@ -113,7 +117,7 @@ func (l *laws) decrease(seq uint64, before, after aimd.Stats) {
 		if seq <= l.episodeAt {
 			l.t.Fatalf("request %d was sent before the last decrease, at %d, and decreased again", seq, l.episodeAt)
 		}
-		l.episodeAt = l.sends
+		l.episodeAt, l.floor = l.sends, after.Rate
 	default:
 		l.t.Fatalf("more than one decrease:\n%v\n%v", before, after)
 	}

@@ -57,7 +57,7 @@ func (c *Controller) memory(now time.Time) TokenMemory {
 	if c.kept == 0 && c.stats.Decreases > 0 { // else nothing has limited it yet
 		m.Rate = c.rate
 	}
-	if c.win.known {
+	if c.win.known && !now.Before(c.distrustUntil) {
 		m.Quota, m.Window = c.win.allowed, c.length
 	}
 	if now.Before(c.gate) {
@@ -81,7 +81,7 @@ func (c *Controller) restore(now time.Time, m TokenMemory, fresh bool) {
 		return
 	}
 	if m.Doubt.After(now) {
-		c.distrustUntil = now.Add(min(m.Doubt.Sub(now), distrustFor))
+		c.distrustUntil = now.Add(min(m.Doubt.Sub(now), longestDoubt))
 	}
 	if m.Rate > 0 {
 		c.cold, c.kept = false, min(m.Rate, c.cfg.MaxRate)

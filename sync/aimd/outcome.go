@@ -56,12 +56,13 @@ func (c *Controller) accepted(now time.Time, f flight, probe bool, q quota) {
 		if c.failures429 > 0 { // after a 503 or a pause the window continues
 			c.learned.open(f.sentAt)
 		}
-		c.failures429, c.ramp = 0, 0
+		c.failures429 = 0
 		if !q.complete() && c.win.over(now) { // the server sends no headers any more
 			c.win = window{bias: c.win.bias, share: c.win.share}
 		}
 	}
 	c.learned.accept(f.sentAt)
+	c.widen(f)
 	c.grow(now, f)
 }
 

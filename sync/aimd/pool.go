@@ -159,7 +159,9 @@ func (p *Pool) concernsOne(now time.Time, s sending, status int, header map[stri
 	case isUnavailable(status) && ok:
 		return p.refusals.unavailable(now, s, asked)
 	case accepts(status):
-		p.refusals.accept(s)
+		if p.refusals.accept(s) {
+			p.tokens[s.token].Pardon()
+		}
 	}
 	return false
 }

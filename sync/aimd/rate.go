@@ -23,8 +23,8 @@ func (c *Controller) limit(rate float64) {
 // trustsHeaders reports whether the headers show a budget that no recent 429 contradicted, or whether all remaining
 // requests fit into a learned window.
 func (c *Controller) trustsHeaders(now time.Time) bool {
-	if c.win.known {
-		return c.win.live(now) && !now.Before(c.distrustUntil)
+	if c.win.known && !now.Before(c.distrustUntil) {
+		return c.win.live(now)
 	}
 	return c.learned.fits(now, c.expect, len(c.flights))
 }
@@ -61,7 +61,7 @@ func (c *Controller) grow(now time.Time, f flight) {
 	c.grownAt = now
 	c.calm += dt
 	switch {
-	case f.reason != Rate && f.reason != Rush, f.seq <= c.decreasedAt:
+	case f.reason != Rate && f.reason != Rush, f.seq <= c.decreasedAt, f.seq <= c.concurrency.episode:
 	case c.trustsHeaders(now):
 		c.ramp = min(max(c.rate, c.ramp)+slowStartStep, c.cfg.MaxRate)
 	case c.cold:

@@ -37,16 +37,19 @@ type refusals struct {
 // A refusal is what is known of a refused request, until it is accepted.
 type refusal struct {
 	operation string
-	at        time.Time // of the last refusal,
-	token     int       // and the token it was sent with
-	until     time.Time // the end of its own pause
+	at        time.Time     // of the last refusal,
+	token     int           // and the token it was sent with
+	asked     time.Duration // its Retry-After; 0: none
+	until     time.Time     // the end of its own pause
 	// Of its 429s:
 	count    int       // all
 	first    time.Time // of them
 	alone    bool      // another request was accepted after one of them: they concern nobody else
-	charged  int       // of those since then, with another one of its operation accepted between each two
+	again    bool      // the last two came without any other answer in between: there is nobody else to be concerned
+	charged  int       // of those since then, with another one of its operation accepted between each two, see accept
 	accepted bool      // another request was, since the last of them
-	same     bool      // one of its operation
+	same     bool      // one of its operation, so soon that the API refuses this one alone
+	cause    bool      // it was the only one to be refused when the gate was last closed
 }
 
 // sending is a request in flight.
@@ -56,8 +59,9 @@ type sending struct {
 	token int
 }
 
-// note records that a request was refused. other is whether another one was, since a request was last accepted.
-func (r *refusals) note(now time.Time, s sending) (f *refusal, other bool) {
+// note records that a request was refused. again and other are whether it was, or another one, since a request was last
+// accepted.
+func (r *refusals) note(now time.Time, s sending) (f *refusal, again, other bool) {
 	for id, old := range r.known { // nobody sends these any more
 		if now.Sub(later(old.at, old.until)) > 2*parkedProbe {
 			delete(r.known, id)
@@ -68,29 +72,31 @@ func (r *refusals) note(now time.Time, s sending) (f *refusal, other bool) {
 		r.known[s.ID] = f
 	}
 	f.at, f.token = now, s.token
-	other = r.last != "" && r.last != s.ID
+	again, other = r.last == s.ID, r.last != "" && r.last != s.ID
 	r.last = s.ID
-	return f, other
+	return f, again, other
 }
 
 // throttled records a 429, and reports whether it concerns this request alone. asked is the Retry-After, if it has one.
 func (r *refusals) throttled(now time.Time, s sending, asked time.Duration, hasAsked bool) (alone bool) {
-	f, other := r.note(now, s)
+	f, again, other := r.note(now, s)
 	if f.count == 0 {
 		f.first = now
 	}
+	f.again = again && f.count > 0
 	f.count++
-	if !hasAsked {
-		asked = backoff(f.count - 1)
+	if f.asked = asked; !hasAsked || asked <= time.Second {
+		asked = max(asked, backoff(f.count-1))
 	}
 	f.until = now.Add(max(asked, shortestGate))
-	if !f.alone || other {
+	if other || !f.alone && !f.again {
 		for _, f := range r.known { // it concerns everybody, so none of these can be charged to one request
-			f.alone, f.charged = false, 0
+			f.alone, f.charged, f.cause = false, 0, false
 		}
+		f.cause = !other
 		return false
 	}
-	if f.charged == 0 || f.same {
+	if f.alone && (f.charged == 0 || f.same) {
 		f.charged++
 	}
 	if !f.accepted { // there is nobody else, so it may be everybody who is refused
@@ -106,26 +112,36 @@ func (r *refusals) throttled(now time.Time, s sending, asked time.Duration, hasA
 // unavailable records a 502, 503 or 504 with a Retry-After, and reports whether it concerns this request alone: not if
 // another one was refused since a request was last accepted.
 func (r *refusals) unavailable(now time.Time, s sending, asked time.Duration) (alone bool) {
-	f, other := r.note(now, s)
+	f, _, other := r.note(now, s)
 	f.until = now.Add(max(asked, shortestGate))
 	return !other
 }
 
-// accept records an accepted request. It proves nothing for one that was refused after it was sent, or with another token.
-func (r *refusals) accept(s sending) {
+// accept records an accepted request. It proves nothing for one that was refused after it was sent, or with another token. A
+// refusal is charged to its request only if another one was accepted that was sent before the Retry-After, in whole seconds,
+// was over: so a limit of all charges nobody. pardon is whether what the refusal has changed for all is to be taken back.
+func (r *refusals) accept(s sending) (pardon bool) {
 	r.last = ""
 	delete(r.known, s.ID)
 	for _, f := range r.known {
-		if f.token == s.token && s.at.After(f.at) {
-			f.alone, f.accepted, f.same = f.count > 0, true, f.same || f.operation == s.Operation
+		if f.token != s.token || !s.at.After(f.at) {
+			continue
+		}
+		f.alone, f.accepted = f.count > 0, true
+		if f.operation == s.Operation && (f.asked <= time.Second || s.at.Before(f.at.Add(f.asked-time.Second))) {
+			f.same = true
+			if f.cause && (f.charged > 2 || f.charged > 0 && f.asked > time.Second) {
+				f.cause, pardon = false, true
+			}
 		}
 	}
+	return pardon
 }
 
 // check returns why a request is not to be sent now, if that is because it alone was refused.
 func (r *refusals) check(now time.Time, id string) *RefusedError {
 	switch f := r.known[id]; {
-	case f == nil, f.count > 0 && !f.alone:
+	case f == nil, f.count > 0 && !f.alone && !f.again: // the gate is shut
 	case f.charged >= maxRefusals:
 		f.charged = 0 // whoever sends it again begins anew
 		return &RefusedError{Final: true}

@@ -52,7 +52,7 @@ func (c *Controller) blocked(now time.Time) (why Reason, wait time.Duration) {
 		return Probe, 0
 	case c.state == probing && now.Before(c.probedAt.Add(probeHangs)):
 		return Probe, c.probedAt.Add(probeHangs).Sub(now)
-	case len(c.flights) >= c.cfg.MaxInFlight:
+	case len(c.flights) >= c.concurrency.most:
 		return InFlight, 0
 	case c.win.spent(now): // also in the state start, after a gate
 		return Exhausted, c.win.wake().Sub(now)

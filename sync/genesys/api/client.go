@@ -125,7 +125,10 @@ func (c *Client) Send(ctx context.Context, r *Request, decode func(body []byte) 
 func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decode func([]byte) error) (correlation string, err error) {
 	var refused []int // tokens that were renewed for this request
 	var throttled answer
-	id := r.Method + r.url("") + string(body)
+	id := r.Method + r.url("")
+	if len(r.Args) == 0 { // the body says what it is about
+		id += string(body)
+	}
 	for {
 		ticket, n, err := c.options.Limiter.Acquire(ctx, r.Operation.String(), id)
 		switch {

@@ -76,13 +76,17 @@ func Play(s Scenario, p Policy, calls int, seed uint64) ([]*Client, Figures) {
 	servers := make([]Server, len(b.servers))
 	for i, server := range b.servers {
 		broken[i] = &Broken{Server: server, Share: breakage, Rand: b.rnd}
+		if s.Calls > 0 {
+			broken[i].Share = 0 // a few calls in a case of their own
+		}
 		servers[i] = broken[i]
 	}
 	latency := LogNormal(b.rnd, median)
-	if s.Fast {
-		latency = Constant(fast)
+	if s.Latency > 0 {
+		latency = Constant(s.Latency)
 	}
 	clients := []*Client{NewClient(b.Lab, calls, latency, servers...)}
+	clients[0].Near, clients[0].Spoiled = s.Near, s.Spoiled
 	if s.Pair {
 		clients = append(clients, NewClient(b.Lab, calls, latency, servers...))
 		b.After(secondStart, func() {

@@ -104,7 +104,7 @@ func (o *Ours) take() (call int, found bool) {
 		switch {
 		case refused == nil:
 			return call, found
-		case refused.Final:
+		case refused.Final, refused.After > aimd.RetryAfterCap && !o.Patient:
 			o.c.Lose()
 		default:
 			o.later(call, refused.After)

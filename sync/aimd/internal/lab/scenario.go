@@ -40,7 +40,10 @@ func Policies() []Named {
 const (
 	limit       = 300 // requests a minute, the API's documented default
 	median      = 180 * time.Millisecond
+	large       = 3000
 	fast        = 30 * time.Millisecond
+	slow        = 300 * time.Millisecond
+	near        = 10 * time.Millisecond
 	breakage    = 0.01
 	secondStart = 17 * time.Second // of two clients
 	cutAt       = 130 * time.Second
@@ -53,9 +56,14 @@ type Scenario struct {
 	What   string
 	Tokens int // a client has; 0 is 1. Only our limiter uses more than one
 	Pair   bool
-	Fast   bool // the API answers in 30 ms
-	build  func(s *setup)
-	bound  func(calls int) time.Duration // the least time for so many accepted requests; nil: as per minute
+	Calls  int // it is made for so many; 0: for any number, of which the API breaks one in a hundred
+
+	Latency time.Duration                              // of every call; 0: log-normal around 180 ms
+	Near    bool                                       // requests arrive at once, and all of the latency is the API's
+	Spoiled func(call int) (status int, header Header) // see Client
+
+	build func(s *setup)
+	bound func(calls int) time.Duration // the least time for so many accepted requests; nil: as per minute
 }
 
 // setup is one run of a scenario, before anything has happened.
@@ -98,7 +106,7 @@ func Scenarios() []Scenario {
 		{Name: "S3", What: "sliding window, 300 in any minute, Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
 		}},
-		{Name: "S3f", What: "the same, responses in 30 ms", Fast: true, build: func(b *setup) {
+		{Name: "S3f", What: "the same, responses in 30 ms", Latency: fast, build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
 		}},
 		{Name: "S4", What: "token bucket, 5 per second, burst 20, Retry-After", build: func(b *setup) {
@@ -106,11 +114,40 @@ func Scenarios() []Scenario {
 		}, bound: bucketBound},
 		{Name: "S5", What: "S1 with a rival that uses 30 to 70 %", build: rival(false)},
 		{Name: "S5b", What: "the same without headers", build: rival(true)},
-		{Name: "S6", What: "S1, halved for five minutes", build: cut(false), bound: cutBound},
-		{Name: "S6b", What: "S2, halved for five minutes", build: cut(true), bound: cutBound},
+		{Name: "S6", What: "S1, halved for five minutes", build: cut(false), bound: cutBound(limit, limit/2)},
+		{Name: "S6b", What: "S2, halved for five minutes", build: cut(true), bound: cutBound(limit, limit/2)},
 		{Name: "S7", What: "headers report 300, a hidden layer allows 180", build: func(b *setup) {
 			b.servers = []Server{&Layered{Told: PerMinute(limit), Hidden: &Sliding{Allowed: 180, Window: time.Minute}}}
 		}, bound: perMinute(180)},
+		{Name: "S7f", What: "the same, the hidden layer has fixed windows", build: func(b *setup) {
+			b.servers = []Server{&Layered{Told: PerMinute(limit), Hidden: &Fixed{Allowed: 180, Window: time.Minute, Bare: true}}}
+		}, bound: perMinute(180)},
+		{Name: "S10", What: "300 in any minute, with headers", build: func(b *setup) {
+			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute, Headers: true}}
+		}},
+		{Name: "S10c", What: "the same, the reset is always 60", build: func(b *setup) {
+			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute, Headers: true, Constant: true}}
+		}},
+		{Name: "S11", What: "3,000 per minute, Retry-After, cut to a tenth for five minutes", build: func(b *setup) {
+			s := &Fixed{Allowed: large, Window: time.Minute, Bare: true}
+			b.servers = []Server{s}
+			b.cut(s, limit)
+		}, bound: cutBound(large, limit)},
+		{Name: "S12", What: "S1, one stray 429 with quota left", Calls: 250, Latency: 100 * time.Millisecond, build: func(b *setup) {
+			b.servers = []Server{&Stray{Server: PerMinute(limit), At: 30}}
+		}, bound: inFlight(10, 100*time.Millisecond)},
+		{Name: "S13", What: "S1, five requests at once", Calls: 250, Latency: slow, Near: true, build: func(b *setup) {
+			b.servers = []Server{&AtOnce{Server: PerMinute(limit), Most: 5, Lab: b.Lab, Takes: slow}}
+		}, bound: inFlight(5, slow)},
+		{Name: "S13b", What: "the same with a hidden limit of 180 per minute", Calls: 1000, Latency: slow, Near: true, build: func(b *setup) {
+			hidden := &Layered{Told: PerMinute(limit), Hidden: &Fixed{Allowed: 180, Window: time.Minute, Bare: true}}
+			b.servers = []Server{&AtOnce{Server: hidden, Most: 5, Lab: b.Lab, Takes: slow}}
+		}, bound: perMinute(180)},
+		{Name: "S14", What: "one call is always answered 429", Calls: 100, Latency: near, Spoiled: only(429, 3), build: plain, bound: inFlight(10, near)},
+		{Name: "S14b", What: "one call is always answered 503 with Retry-After", Calls: 100, Latency: near, Spoiled: only(503, 20), build: plain, bound: inFlight(10, near)},
+		{Name: "S15", What: "headers that deny the quota", Calls: 500, build: func(b *setup) {
+			b.servers = []Server{&Denying{Server: &Fixed{Allowed: limit, Window: time.Minute, Bare: true}}}
+		}},
 		{Name: "S8", What: "two processes on S1, the second 17 s later", Pair: true, build: func(b *setup) { b.servers = []Server{PerMinute(limit)} }},
 		{Name: "S8b", What: "two processes on S2", Pair: true, build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true}}
@@ -156,25 +193,46 @@ func cut(bare bool) func(*setup) {
 	return func(b *setup) {
 		s := &Fixed{Allowed: limit, Window: time.Minute, Bare: bare}
 		b.servers = []Server{s}
-		b.cut(s)
+		b.cut(s, limit/2)
 	}
 }
 
-func (b *setup) cut(s *Fixed) {
-	b.After(cutAt, func() { s.Allowed = limit / 2 })
-	b.After(restoredAt, func() { s.Allowed = limit })
+func (b *setup) cut(s *Fixed, to int) {
+	before := s.Allowed
+	b.After(cutAt, func() { s.Allowed = to })
+	b.After(restoredAt, func() { s.Allowed = before })
+}
+
+func plain(b *setup) { b.servers = []Server{PerMinute(limit)} }
+
+// only answers the 50th call.
+func only(status int, after float64) func(call int) (int, Header) {
+	return func(call int) (int, Header) {
+		if call != 50 {
+			return 0, nil
+		}
+		_, header := refuse(after)
+		return status, header
+	}
+}
+
+// inFlight is how long calls take that fit into a window, so many at a time.
+func inFlight(most int, latency time.Duration) func(int) time.Duration {
+	return func(calls int) time.Duration { return time.Duration(calls) * latency / time.Duration(most) }
 }
 
 // cutBound spends each window at once, so the cut comes too late for the window that it falls into.
-func cutBound(calls int) time.Duration {
-	for at := time.Duration(0); ; at += time.Minute {
-		room := limit
-		if at > cutAt && at+time.Minute <= restoredAt {
-			room = limit / 2
+func cutBound(allowed, cut int) func(calls int) time.Duration {
+	return func(calls int) time.Duration {
+		for at := time.Duration(0); ; at += time.Minute {
+			room := allowed
+			if at > cutAt && at+time.Minute <= restoredAt {
+				room = cut
+			}
+			if calls <= room {
+				return at
+			}
+			calls -= room
 		}
-		if calls <= room {
-			return at
-		}
-		calls -= room
 	}
 }

@@ -76,12 +76,13 @@ func refuse(seconds float64) (int, Header) {
 	return 429, Header{"Retry-After": {strconv.Itoa(int(math.Ceil(seconds)))}}
 }
 
-// Sliding allows so many requests in any span of the window's length, and says nothing of it but
-// Retry-After.
+// Sliding allows so many requests in any span of the window's length. It says how long to wait in Retry-After.
 type Sliding struct {
-	Allowed int
-	Window  time.Duration
-	log     []time.Time
+	Allowed  int
+	Window   time.Duration
+	Headers  bool // the reset is when the oldest request is no longer counted,
+	Constant bool // or always the length of the window
+	log      []time.Time
 }
 
 // Serve implements Server.
@@ -93,7 +94,14 @@ func (s *Sliding) Serve(now time.Time) (int, Header) {
 		return refuse((s.Window - now.Sub(s.log[0])).Seconds())
 	}
 	s.log = append(s.log, now)
-	return 200, nil
+	if !s.Headers {
+		return 200, nil
+	}
+	rest := s.Window
+	if !s.Constant {
+		rest -= now.Sub(s.log[0])
+	}
+	return 200, Quota(len(s.log), s.Allowed, int(math.Ceil(rest.Seconds())))
 }
 
 // Bucket is a token bucket that says nothing of itself but Retry-After.

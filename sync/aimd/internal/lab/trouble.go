@@ -63,3 +63,52 @@ func (r *Rival) Use(l *Lab, s Server) {
 	}
 	l.After(r.At[0].Sub(l.now), next)
 }
+
+// Stray answers one request with 429, the At-th, and asks for a second.
+type Stray struct {
+	Server
+	At, met int
+}
+
+// Serve implements Server.
+func (s *Stray) Serve(now time.Time) (int, Header) {
+	if s.met++; s.met == s.At {
+		return refuse(1)
+	}
+	return s.Server.Serve(now)
+}
+
+// AtOnce answers requests beyond so many at a time with 429, and asks for a second.
+type AtOnce struct {
+	Server
+	Most  int
+	Lab   *Lab
+	Takes time.Duration // each of them
+
+	busy int
+}
+
+// Serve implements Server.
+func (s *AtOnce) Serve(now time.Time) (int, Header) {
+	if s.busy >= s.Most {
+		return refuse(1)
+	}
+	status, header := s.Server.Serve(now)
+	if status != 429 {
+		s.busy++
+		s.Lab.After(s.Takes, func() { s.busy-- })
+	}
+	return status, header
+}
+
+// Denying says in the headers of what it accepts that nothing is allowed.
+type Denying struct{ Server }
+
+// Serve implements Server.
+func (s *Denying) Serve(now time.Time) (int, Header) {
+	status, header := s.Server.Serve(now)
+	if status == 200 {
+		header = Quota(1, 0, 60)
+	}
+	return status, header
+}
