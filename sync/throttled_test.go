@@ -116,7 +116,7 @@ func TestOneUserThrottledFails(t *testing.T) {
 			t.Errorf("%d times 429", calls)
 		}
 		for _, c := range res.Changes {
-			if e := (*apply.CallError)(nil); c.Err != nil && (!errors.As(c.Err, &e) || e.Status != 429 || e.Kind != apply.ErrRefused) {
+			if e := (*apply.CallError)(nil); c.Err != nil && (!errors.As(c.Err, &e) || e.Status != 429 || !errors.Is(e.Kind, apply.ErrRefused)) {
 				t.Errorf("%+v", c.Err)
 			}
 		}

@@ -139,25 +139,26 @@ func TestInFlightGrows(t *testing.T) {
 // Distrust of the headers begins with 10 s, and doubles up to ten minutes.
 func TestDistrustDoubles(t *testing.T) {
 	c, now := windowed(t)
-	for _, want := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
+	for _, seconds := range []int{10, 20, 40, 80, 160, 320, 600, 600} {
+		want := time.Duration(seconds) * time.Second
 		call(t, c, now, 200, lab.Quota(1, 1000, 600))
 		now = now.Add(3 * time.Second)
 		call(t, c, now, 429, header{"Retry-After": {"3"}})
 		now = now.Add(3 * time.Second)
 		call(t, c, now, 200, lab.Quota(1, 1000, 600))
 		for _, trusted := range []bool{false, true} {
-			if trusted && want == 600 { // no window is longer
+			if trusted && want == aimd.RetryAfterCap { // no window is longer
 				break
 			}
 			c.Expect(500)
-			at := now.Add(want*time.Second - time.Second)
+			at := now.Add(want - time.Second)
 			if trusted {
-				at = now.Add(want * time.Second)
+				at = now.Add(want)
 			}
 			if s := c.Stats(at); (s.Reason == aimd.Rush) != trusted {
-				t.Fatalf("%v after the gate: %v, want trust after %v s", at.Sub(now), s, int64(want))
+				t.Fatalf("%v after the gate: %v, want trust after %v", at.Sub(now), s, want)
 			}
 		}
-		now = now.Add(want*time.Second + 3*time.Second)
+		now = now.Add(want + 3*time.Second)
 	}
 }

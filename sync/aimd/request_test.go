@@ -1,6 +1,7 @@
 package aimd_test
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,7 +295,8 @@ func TestDispatcherSendsOthersFirst(t *testing.T) {
 		}
 		synctest.Wait()
 		began = time.Now()
-		if _, err := get("one"); err == nil || err.(*aimd.RefusedError).RetryAfter() != 3*time.Second || time.Since(began) > 0 {
+		_, err = get("one")
+		if refusal := (*aimd.RefusedError)(nil); !errors.As(err, &refusal) || refusal.RetryAfter() != 3*time.Second || time.Since(began) > 0 {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
