@@ -34,7 +34,7 @@ const (
 
 const (
 	beta          = 0.5             // factor of a decrease, as in Chiu and Jain (1989) and TCP Reno
-	addStep       = 0.02            // additive increase of the rate, in requests/s per second
+	addStep       = 0.02            // additive increase of a rate of DefaultStartRate, in requests/s per second; in proportion above
 	tailMargin    = 2 * time.Second // how long before its end the budget of a window is used up
 	burst         = 1               // a pause must not accumulate a burst
 	slowStartStep = 3.0             // req/s per answer of slow start: the rate grows e-fold in a third of a second, and stops with the answers

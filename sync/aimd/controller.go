@@ -31,8 +31,9 @@ type Controller struct {
 	failing429Since time.Time
 
 	win         window
-	learned     learned // used if the headers describe no window
-	cold        bool    // nothing has limited the rate yet: no headers, no 429, no memory
+	denied      time.Time // until then the headers are ignored: they deny what was accepted
+	learned     learned   // used if the headers describe no window
+	cold        bool      // nothing has limited the rate yet: no headers, no 429, no memory
 	goodput     goodput
 	flights     []flight
 	concurrency concurrency

@@ -177,9 +177,9 @@ func TestGrowth(t *testing.T) {
 		}
 		return c.Stats(now).Rate
 	}
-	// 2.5 + 0.02 x (t + t^2/60) at t = 120 s
-	if got := grow(true); got < 9.2 || got > 10 {
-		t.Errorf("rate %.2f two minutes after the decrease, want about 9.7", got)
+	// 2.5 + 0.02 x (t + t^2/60) up to 5/s, at 68 s, and then exponentially, by 0.004 x (1 + t/30)
+	if got := grow(true); got < 11.5 || got > 13.5 {
+		t.Errorf("rate %.2f two minutes after the decrease, want about 12.5", got)
 	}
 	if got := grow(false); got != 2.5 {
 		t.Errorf("rate %.2f, want 2.5: it held nobody back", got)

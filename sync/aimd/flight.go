@@ -21,7 +21,7 @@ type concurrency struct {
 	refused int       // in flight when one was last refused; 0: none was
 	good    int       // requests accepted beside as many as are allowed
 	episode uint64    // the last request sent before most was last lowered
-	until   time.Time // a 429 before is one of the rate, which is not raised meanwhile
+	until   time.Time // a 429 before is one of the rate
 	doubt   time.Duration
 }
 

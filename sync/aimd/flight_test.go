@@ -138,27 +138,34 @@ func TestInFlightGrows(t *testing.T) {
 
 // Distrust of the headers begins with 10 s, and doubles up to ten minutes.
 func TestDistrustDoubles(t *testing.T) {
-	c, now := windowed(t)
+	c, now, count := exact(), epoch, 0
+	accept := func() {
+		t.Helper()
+		gone := int(now.Sub(epoch).Seconds())
+		if count++; gone/60 != int(now.Add(-5*time.Second).Sub(epoch).Seconds())/60 {
+			count = 1
+		}
+		call(t, c, now, 200, lab.Quota(count, 1000, 60-gone%60))
+	}
+	accept()
 	for _, seconds := range []int{10, 20, 40, 80, 160, 320, 600, 600} {
 		want := time.Duration(seconds) * time.Second
-		call(t, c, now, 200, lab.Quota(1, 1000, 600))
-		now = now.Add(3 * time.Second)
-		call(t, c, now, 429, header{"Retry-After": {"3"}})
-		now = now.Add(3 * time.Second)
-		call(t, c, now, 200, lab.Quota(1, 1000, 600))
-		for _, trusted := range []bool{false, true} {
-			if trusted && want == aimd.RetryAfterCap { // no window is longer
-				break
-			}
+		now = now.Add(5 * time.Second)
+		accept()
+		now = now.Add(5 * time.Second)
+		call(t, c, now, 429, header{"Retry-After": {"5"}})
+		now = now.Add(5 * time.Second)
+		for end := now.Add(want); now.Before(end); now = now.Add(5 * time.Second) {
+			accept()
 			c.Expect(500)
-			at := now.Add(want - time.Second)
-			if trusted {
-				at = now.Add(want)
-			}
-			if s := c.Stats(at); (s.Reason == aimd.Rush) != trusted {
-				t.Fatalf("%v after the gate: %v, want trust after %v", at.Sub(now), s, want)
+			if s := c.Stats(now); s.Reason == aimd.Rush {
+				t.Fatalf("%v before the end of %v: %v", end.Sub(now), want, s)
 			}
 		}
-		now = now.Add(want + 3*time.Second)
+		accept()
+		c.Expect(500)
+		if s := c.Stats(now); s.Reason != aimd.Rush {
+			t.Fatalf("after %v: %v, want trust", want, s)
+		}
 	}
 }

@@ -17,6 +17,11 @@ type quota struct {
 
 func (q quota) complete() bool { return q.hasCount && q.hasAllowed && q.hasReset }
 
+// denies reports whether the headers say that the request they came with is one too many.
+func (q quota) denies() bool {
+	return q.hasAllowed && (q.allowed == 0 || q.hasCount && q.count > q.allowed)
+}
+
 // readQuota reads the three headers. A malformed one counts as missing; of several values the most careful is taken.
 func readQuota(header map[string][]string) (q quota) {
 	if _, n, ok := numbers(lookup(header, countHeader), whole); ok {

@@ -1,6 +1,9 @@
 package aimd
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // OnResponse records the answer to request seq: its status, or 0 if there was none, and its headers. An unknown seq is
 // ignored.
@@ -23,6 +26,15 @@ func (c *Controller) receive(now time.Time, seq uint64, status int, header map[s
 		c.ramp = 0 // slow start ends with its window
 	}
 	q := readQuota(header)
+	if accepts(status) && q.denies() {
+		if c.win.known {
+			c.win, c.ramp = window{bias: c.win.bias, share: c.win.share}, 0
+		}
+		c.denied = now.Add(cmp.Or(q.reset, time.Minute))
+	}
+	if now.Before(c.denied) {
+		q = quota{}
+	}
 	switch {
 	case status == 429 && alone:
 		c.refused()

@@ -42,19 +42,14 @@ func (c *Controller) effective(now time.Time) (eff float64, why Reason) {
 	if c.trustsHeaders(now) && 0 < c.expect && c.expect <= left {
 		return eff, Rush
 	}
-	if pace := c.pace(left, c.win.wake().Sub(now)); pace < eff {
+	if pace := c.win.pace(now); pace < eff {
 		return max(pace, c.cfg.MinRate), Paced
 	}
 	return eff, Rate
 }
 
-// pace spreads the left requests over the rest of a window, up to a margin before its end.
-func (c *Controller) pace(left int, rest time.Duration) float64 {
-	return float64(left) / max(rest-tailMargin, rest/2).Seconds()
-}
-
 // grow raises the rate after an accepted request that the rate had limited: other requests prove nothing about it. Slow
-// start is clocked by answers, as in TCP; the additive step by time, of which no more counts than passes between two
+// start is clocked by answers, as in TCP; the additive step, which is larger for a larger rate, by time, of which no more counts than passes between two
 // calls at MinRate.
 func (c *Controller) grow(now time.Time, f flight) {
 	dt := min(now.Sub(c.grownAt).Seconds(), 1/c.cfg.MinRate)
@@ -68,7 +63,7 @@ func (c *Controller) grow(now time.Time, f flight) {
 		c.rate = min(c.rate+slowStartStep, c.cfg.MaxRate)
 	default:
 		c.kept = 0
-		c.rate = min(c.rate+addStep*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
+		c.rate = min(c.rate+addStep*max(1, c.rate/DefaultStartRate)*(1+c.calm/growthPeriod)*dt, c.cfg.MaxRate)
 	}
 }
 

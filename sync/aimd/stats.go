@@ -34,6 +34,7 @@ type Stats struct {
 	Left     int           // of the rest, without what is left to others
 	Others   int           // requests in it that this process did not send, at least
 	Reset    time.Duration // until it ends
+	Rolling  bool          // it never does: the server counts what was sent in as long a time; Used may fall
 
 	Gate     time.Duration // until the gate opens; 0 if it is open
 	InFlight int           // requests sent and not answered
@@ -78,7 +79,7 @@ func (c *Controller) describe(now time.Time) Stats {
 	s.Effective, s.Reason = c.effective(now)
 	s.InFlight, s.Expected = len(c.flights), c.expect
 	if c.win.live(now) {
-		s.Windowed = true
+		s.Windowed, s.Rolling = true, c.win.rolling.length > 0
 		s.Allowed, s.Used, s.Others = c.win.allowed, c.win.used, c.win.others
 		s.Left = max(0, c.win.left())
 		s.Reset = c.win.wake().Sub(now)
@@ -129,6 +130,8 @@ type forecast struct {
 
 func (c *Controller) forecast(at time.Time) (f forecast) {
 	switch l := c.learned; {
+	case c.win.rolling.length > 0:
+		f = forecast{quota: max(1, c.win.allowed), length: c.win.rolling.length}
 	case c.win.known:
 		full := window{known: true, allowed: c.win.allowed, share: c.win.share}
 		f = forecast{quota: max(1, full.left()), length: max(c.length, time.Second)}
@@ -173,7 +176,7 @@ func (c *Controller) spend(at time.Time, n int, rest time.Duration) time.Duratio
 	top := c.ceiling()
 	if at.Before(c.distrustUntil) {
 		top = min(top, max(c.rate, c.cfg.MinRate))
-		return c.latency + max(toDuration(float64(n)/top), toDuration(float64(n)/c.pace(n, rest)))
+		return c.latency + max(toDuration(float64(n)/top), toDuration(float64(n)/spread(n, rest)))
 	}
 	// Slow start gains slowStartStep per answer, so the rate grows exponentially to top.
 	first := min(c.rate, top)

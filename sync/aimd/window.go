@@ -21,6 +21,7 @@ type window struct {
 	others   int       // part of used that is not ours, at least
 	began    time.Time // time of the first answer
 	share    share
+	rolling  rolling
 }
 
 // share is the part of each window that is left to other clients of the token.
@@ -98,6 +99,11 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 	}
 
 	switch afterEnd := w.over(f.sentAt); {
+	case w.rolling.length > 0:
+		w.roll(now, lo, next, q)
+	case w.known && lo.After(w.hi.Add(w.bias)) && f.sentAt.Before(w.lo) && q.count >= w.maxCount:
+		w.rolling = rolling{length: q.reset, at: now, hi: hi}
+		w.roll(now, lo, next, q)
 	case !w.known || lo.After(w.hi):
 		*w = next
 	case afterEnd:
@@ -122,6 +128,49 @@ func (w *window) observe(now time.Time, f flight, q quota, sent uint64) {
 			w.share.trend = float64(w.others) * length / age
 		}
 	}
+}
+
+// rolling is a window that never ends: the server counts the requests of the last minute, say, and the announced end moves
+// with the time. The count does not restart, so to spread what is left over the rest would use half of the quota for ever.
+type rolling struct {
+	length time.Duration // 0: it is not rolling
+	at     time.Time     // of the answer that is compared with,
+	hi     time.Time     // and the end that it announced
+}
+
+const (
+	rollingShare = 0.98            // of the quota: the answers are counted when they arrive, not when they are sent
+	rollingLook  = 2 * time.Second // an older count says little: then a probe reads it
+	rollingCheck = 5 * time.Second // after which the announced end must have moved
+)
+
+// roll processes the headers of a rolling window, which next takes for a new one, until its end stays where it is.
+func (w *window) roll(now, lo time.Time, next window, q quota) {
+	next.rolling, next.others, next.share = w.rolling, w.others, w.share
+	if r := &next.rolling; now.Sub(r.at) > rollingCheck {
+		if !lo.After(r.hi) {
+			next.rolling = rolling{}
+			*w = next
+			return
+		}
+		r.at, r.hi = now, next.hi
+	}
+	next.lo, next.hi = now.Add(rollingLook), now.Add(rollingLook)
+	next.rolling.length = q.reset
+	*w = next
+}
+
+// pace spreads the budget over the rest of the window, up to a margin before its end. It is in requests/s.
+func (w *window) pace(now time.Time) float64 {
+	if length := w.rolling.length; length > 0 {
+		return rollingShare * (1 - w.share.reserve) * float64(w.allowed) / length.Seconds()
+	}
+	return spread(w.left(), w.wake().Sub(now))
+}
+
+// spread is the rate at which so many requests take the rest of a window, but for a margin before its end.
+func spread(left int, rest time.Duration) float64 {
+	return float64(left) / max(rest-tailMargin, rest/2).Seconds()
 }
 
 // count raises used to what the server has counted. used includes all our requests, so the excess is from others.

@@ -37,7 +37,16 @@ func TestWindow(t *testing.T) {
 		{"the next window", []answer{{0, 0, lab.Quota(1, 300, 60)}, {61, 61, lab.Quota(1, 300, 60)}}, 61, 299, 300, 60 * time.Second},
 		{"a straggler of the old one is ignored", []answer{{0, 0, lab.Quota(1, 300, 60)}, {61, 61, lab.Quota(1, 300, 60)}, {59, 62, lab.Quota(250, 300, 1)}}, 62, 298, 300, 59 * time.Second},
 		{"over and not renewed", []answer{{0, 0, lab.Quota(1, 300, 60)}}, 60, -1, 0, 0},
-		{"more counted than allowed", []answer{{0, 0, lab.Quota(400, 300, 60)}}, 0, 0, 300, 60 * time.Second},
+		{"more counted than allowed, and accepted", []answer{{0, 0, lab.Quota(400, 300, 60)}}, 0, -1, 0, 0},
+		{"none allowed, and accepted", []answer{{0, 0, lab.Quota(1, 0, 60)}}, 0, -1, 0, 0},
+		{"denied, and ignored for the window", []answer{{0, 0, lab.Quota(1, 0, 60)}, {30, 30, lab.Quota(2, 300, 30)}}, 30, -1, 0, 0},
+		{"and no longer", []answer{{0, 0, lab.Quota(1, 0, 60)}, {61, 61, lab.Quota(1, 300, 60)}}, 61, 299, 300, 60 * time.Second},
+		{"denied in a window that is known", []answer{{0, 0, lab.Quota(1, 300, 60)}, {1, 1, lab.Quota(301, 300, 59)}}, 1, -1, 0, 0},
+
+		{"the announced end moves, and the count goes on", []answer{{0, 0, lab.Quota(1, 300, 60)}, {1, 1, lab.Quota(2, 300, 60)}, {2, 2, lab.Quota(3, 300, 60)}}, 2, 297, 300, 2 * time.Second},
+		{"until the end stays where it is", []answer{
+			{0, 0, lab.Quota(1, 300, 60)}, {2, 2, lab.Quota(2, 300, 60)}, {6, 6, lab.Quota(3, 300, 56)}, {9, 9, lab.Quota(4, 300, 53)},
+		}, 9, 296, 300, 53 * time.Second},
 
 		{"no headers", []answer{{0, 0, nil}}, 0, -1, 0, 0},
 		{"one is missing", []answer{{0, 0, header{"inin-ratelimit-count": {"1"}, "inin-ratelimit-allowed": {"300"}}}}, 0, -1, 0, 0},
@@ -221,5 +230,20 @@ func TestRush(t *testing.T) {
 		if s := c.Stats(now); s.Reason != tt.want {
 			t.Errorf("after a 429, %s: %v, want %s", tt.name, s, tt.want)
 		}
+	}
+}
+
+// A window that is rolling is paced by what it allows, not by what is left of it.
+func TestRollingWindow(t *testing.T) {
+	c := exact()
+	for i := range 100 {
+		call(t, c, epoch.Add(time.Duration(i)*time.Second), 200, lab.Quota(min(i+1, 60)*4, 300, 60))
+	}
+	now := epoch.Add(100 * time.Second)
+	if s := c.Stats(now); s.Effective < 4.8 || s.Effective > 5 || !s.Rolling || s.Left != 60 {
+		t.Errorf("%v, rolling %t; want 300 a minute", s, s.Rolling)
+	}
+	if d := c.Estimate(now, 3000); d < 9*time.Minute || d > 11*time.Minute {
+		t.Errorf("3,000 requests are estimated to take %v", d)
 	}
 }

@@ -56,7 +56,7 @@ func (o options) comparison(b *strings.Builder, calls int) {
 	}
 	b.WriteString("\n| --- | --- |" + strings.Repeat(" --- |", len(policies)) + "\n")
 	for _, s := range lab.Scenarios() {
-		if !o.wants(s) || s.Pair || s.Tokens > 1 {
+		if !o.wants(s) || s.Pair || s.Tokens > 1 || s.Calls > 0 && o.scenario == "" {
 			continue
 		}
 		fmt.Fprintf(b, "| %s | %s |", s.Name, s.What)
@@ -74,13 +74,21 @@ func cell(f lab.Figures, seeds int) string {
 	if f.Denied > 0 {
 		text += fmt.Sprintf(", rival denied %.0f %%", f.Denied)
 	}
-	switch lost := float64(f.Lost) / float64(seeds); {
-	case lost >= 1:
-		text += fmt.Sprintf(", **%.0f lost**", lost)
-	case lost > 0:
-		text += ", **some lost**"
+	if lost := lost(f, seeds); lost != "" {
+		text += ", **" + lost + "**"
 	}
 	return text
+}
+
+// lost is how many calls were given up in a run.
+func lost(f lab.Figures, seeds int) string {
+	switch lost := float64(f.Lost) / float64(seeds); {
+	case lost >= 1:
+		return fmt.Sprintf("%.0f lost", lost)
+	case lost > 0:
+		return "some lost"
+	}
+	return ""
 }
 
 // ours are the cases that only a limiter which knows what it does can be asked about.
@@ -110,6 +118,12 @@ func (o options) ours(b *strings.Builder) {
 	row("S1", 50_000, nothing)
 	row("S6", 5000, recovery)
 	row("S6b", 5000, recovery)
+	row("S11", 20_000, recovery)
+	for _, s := range lab.Scenarios() {
+		if s.Calls > 0 {
+			row(s.Name, s.Calls, func(f lab.Figures) string { return lost(f, o.seeds) })
+		}
+	}
 	row("S8", 1500, jain)
 	row("S8b", 1500, jain)
 	row("S8c", 1500, jain)
@@ -125,7 +139,7 @@ func (o options) worst(b *strings.Builder) {
 	limiter := policies[len(policies)-1].Policy
 	b.WriteString("| | 500 calls | 5,000 calls |\n| --- | --- | --- |\n")
 	for _, s := range lab.Scenarios() {
-		if s.Pair || s.Tokens > 1 {
+		if s.Pair || s.Tokens > 1 || s.Calls > 0 {
 			continue
 		}
 		fmt.Fprintf(b, "| %s |", s.Name)

@@ -86,6 +86,55 @@ func Sequential() Policy {
 	}
 }
 
+// Shared is the strongest simple program: a few workers that share what they learn. When the headers say that the quota is
+// spent, all wait for the reset, and after a 429 for its Retry-After. What is left to others does not concern it.
+func Shared(workers int) Policy {
+	return func(c *Client, _ *rand.Rand) {
+		resume, refusals := c.now, 0
+		c.each(workers, func(call int, next func()) {
+			var try func()
+			try = func() {
+				if wait := resume.Sub(c.now); wait > 0 {
+					c.After(wait, try)
+					return
+				}
+				c.Send(0, call, func(status int, header Header) {
+					wait, asked := retryAfter(header)
+					switch {
+					case status == 429 && !asked:
+						wait = min(time.Second<<min(refusals, 6), time.Minute)
+						refusals++
+					case status == 503 && wait == 0:
+						wait = time.Second
+					case status == 200:
+						refusals = 0
+						if count, allowed, reset := number(header, "Count"), number(header, "Allowed"), number(header, "Reset"); allowed > 0 && count >= allowed {
+							wait = time.Duration(reset) * time.Second
+						}
+					}
+					if until := c.now.Add(wait); until.After(resume) && (status != 503 || asked) {
+						resume = until
+					}
+					if !c.ended(status, false, next) {
+						c.After(wait, try)
+					}
+				})
+			}
+			try()
+		})
+	}
+}
+
+// number reads a header of the quota; 0 if it has none.
+func number(h Header, name string) int {
+	for _, v := range h["Inin-Ratelimit-"+name] {
+		if n, err := strconv.Atoi(v); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
 // Naive is AIMD without the rest: half of the rate for every 429, a tenth of a request a second more for
 // every second, and workers that reserve their turn and sleep until then. It loses nothing.
 func Naive(workers int) Policy {

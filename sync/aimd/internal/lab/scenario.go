@@ -33,6 +33,7 @@ func Policies() []Named {
 		{"sequential", Sequential()},
 		{"naive AIMD", Naive(8)},
 		{"CUBIC", Cubic(8)},
+		{"shared", Shared(5)},
 		{"usersyncd", Limiter(aimd.Config{})},
 	}
 }
@@ -103,6 +104,9 @@ func Scenarios() []Scenario {
 		{Name: "S2b", What: "the same without Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true, NoRetryAfter: true}}
 		}},
+		{Name: "S2c", What: "the same, Retry-After is always a second", build: func(b *setup) {
+			b.servers = []Server{&Fixed{Allowed: limit, Window: time.Minute, Bare: true, Short: true}}
+		}},
 		{Name: "S3", What: "sliding window, 300 in any minute, Retry-After", build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute}}
 		}},
@@ -128,11 +132,11 @@ func Scenarios() []Scenario {
 		{Name: "S10c", What: "the same, the reset is always 60", build: func(b *setup) {
 			b.servers = []Server{&Sliding{Allowed: limit, Window: time.Minute, Headers: true, Constant: true}}
 		}},
-		{Name: "S11", What: "3,000 per minute, Retry-After, cut to a tenth for five minutes", build: func(b *setup) {
+		{Name: "S11", What: "S6b with 3,000 per minute", Calls: 50_000, build: func(b *setup) {
 			s := &Fixed{Allowed: large, Window: time.Minute, Bare: true}
 			b.servers = []Server{s}
-			b.cut(s, limit)
-		}, bound: cutBound(large, limit)},
+			b.cut(s, large/2)
+		}, bound: cutBound(large, large/2)},
 		{Name: "S12", What: "S1, one stray 429 with quota left", Calls: 250, Latency: 100 * time.Millisecond, build: func(b *setup) {
 			b.servers = []Server{&Stray{Server: PerMinute(limit), At: 30}}
 		}, bound: inFlight(10, 100*time.Millisecond)},

@@ -22,6 +22,7 @@ type Fixed struct {
 	Floor         bool // seconds are rounded down instead of up
 	Bare          bool // no quota headers
 	NoRetryAfter  bool
+	Short         bool // Retry-After is always a second
 	CountRejected bool
 
 	Hits []int // accepted requests of each window
@@ -52,6 +53,9 @@ func (s *Fixed) Serve(now time.Time) (int, Header) {
 		}
 		if s.NoRetryAfter {
 			return 429, nil
+		}
+		if s.Short {
+			rest = 1
 		}
 		return refuse(rest)
 	}

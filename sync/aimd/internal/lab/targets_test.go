@@ -27,6 +27,7 @@ func TestTargets(t *testing.T) {
 		denied    float64 // percent of the rival's
 		recovery  float64 // s; 0: any
 		jain      float64
+		lost      int // in each run
 	}{
 		{scenario: "S1", calls: 100, seconds: 6},
 		// The bound that counts ten in flight: 205 calls of the second window at 0.2155 s (the mean latency).
@@ -52,6 +53,21 @@ func TestTargets(t *testing.T) {
 		{scenario: "S2b", calls: 5000, ratio: 1.25, throttled: 1.5},
 		{scenario: "S5b", calls: 5000, throttled: 1, denied: 25},
 		{scenario: "S7", calls: 5000, ratio: 1.12, throttled: 1},
+		{scenario: "S2c", calls: 5000, ratio: 1.25, throttled: 1.7},
+		{scenario: "S7", calls: 500, ratio: 1.4, throttled: 1}, // a scheduler that does not know of the hidden layer: 1.30
+		{scenario: "S7f", calls: 500, ratio: 1.12, throttled: 1},
+		{scenario: "S7f", calls: 5000, ratio: 1.12, throttled: 1},
+		{scenario: "S10", calls: 500, ratio: 1.72}, // it cannot be known before the first window has ended
+		{scenario: "S10", calls: 5000, ratio: 1.12},
+		{scenario: "S10c", calls: 500, ratio: 1.72},
+		{scenario: "S10c", calls: 5000, ratio: 1.12},
+		{scenario: "S11", calls: 50_000, ratio: 1.17, throttled: 1},
+		{scenario: "S12", calls: 250, seconds: 17, throttled: 1},
+		{scenario: "S13", calls: 250, ratio: 1.3, throttled: 1},
+		{scenario: "S13b", calls: 1000, ratio: 1.15, throttled: 1},
+		{scenario: "S14", calls: 100, seconds: 10, throttled: 20, lost: 1}, // nobody is there to compare with any more
+		{scenario: "S14b", calls: 100, seconds: 6, lost: 1},
+		{scenario: "S15", calls: 500, ratio: 1.25, throttled: 2},
 		{scenario: "S9c", calls: 5000, ratio: 1.1, throttled: 0.1},
 		{scenario: "S9b", calls: 5000, ratio: 1.12, throttled: 1},
 	} {
@@ -65,7 +81,7 @@ func TestTargets(t *testing.T) {
 			switch {
 			case tt.scenario == "S1" && f.WorstThrottled > 0:
 				t.Errorf("a seed has %.2f %% 429, want none in any", f.WorstThrottled)
-			case f.Lost > 0:
+			case f.Lost != seeds*tt.lost:
 				t.Errorf("%d lost", f.Lost)
 			case tt.ratio > 0 && f.Ratio > tt.ratio:
 				t.Errorf("%.3f of the bound, want at most %.2f", f.Ratio, tt.ratio)
