@@ -72,7 +72,7 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 	}
 	a.Directory, a.API = a.genesys, a.genesys.API()
 	a.learned = limiterstore.New(a.Store, found.ID, a.API, readOnly, log)
-	a.learned.Restore(a.limiter)
+	a.learned.Restore(a.limiter, c.IgnorePause)
 	a.stop = progress.WatchLimiter(a.limiter, log, func(now time.Time) { a.learned.Save(a.limiter, now) })
 	return a, nil
 }

@@ -25,7 +25,7 @@ import (
 func fixed() []string {
 	return []string{
 		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "env-file", "state", "output", "log-format",
-		"socket", "notify-url-file", "notify-format", "notify-name", "notify-repeat", "notify-details", "listen", "listen-hosts", "ready-max-held", "ready-max-quarantined", "tokens", "max-in-flight", "retry-max", "retry-429", "retry-5xx", "retry-min-wait", "retry-max-wait",
+		"socket", "notify-url-file", "notify-format", "notify-name", "notify-repeat", "notify-details", "listen", "listen-hosts", "ready-max-held", "ready-max-quarantined", "tokens", "max-in-flight", "retry-max", "retry-429", "ignore-pause", "retry-5xx", "retry-min-wait", "retry-max-wait",
 	}
 }
 

@@ -187,7 +187,7 @@ func (r *running) waits() bool {
 			return false // copied in the middle of a commit
 		}
 		l := aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
-		limiterstore.New(store, "demo", r.api, true, slog.New(slog.DiscardHandler)).Restore(l)
+		limiterstore.New(store, "demo", r.api, true, slog.New(slog.DiscardHandler)).Restore(l, false)
 		if err := store.Close(); err != nil {
 			r.Fatal(err)
 		}

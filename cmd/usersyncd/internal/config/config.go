@@ -63,7 +63,7 @@ type Config struct {
 	MaxRate                               float64 // calls a second; 0: no limit
 	MaxInFlight, Tokens                   int
 	Reserve                               float64 // a share, 0 to 0.9
-	Retry429, Retry5xx                    bool
+	Retry429, Retry5xx, IgnorePause       bool
 	RetryMax                              int
 	RetryMinWait, RetryMaxWait, SearchLag time.Duration
 

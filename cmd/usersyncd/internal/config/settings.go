@@ -114,6 +114,7 @@ func (c *Config) settings() []setting {
 		{name: "reserve", group: Rate, value: share(&c.Reserve), reload: true,
 			help: "share of the API quota to leave to other programs, 0% to 90%; more is left if they are seen using it"},
 		{name: "retry-429", group: Rate, value: value(&c.Retry429, true), help: "wait as long as a 429 response asks for, and go on; false: end the pass with the first one"},
+		{name: "ignore-pause", group: Rate, value: value(&c.IgnorePause, false), help: "send the first call although the API has asked an earlier run for a pause that is not over"},
 		{name: "retry-5xx", group: Rate, value: value(&c.Retry5xx, true), help: "retry after a 5xx response; false: the user fails, unless the call is found to have succeeded"},
 		{name: "retry-max", group: Rate, value: value(&c.RetryMax, 5), rule: atLeast(&c.RetryMax, 0), help: "maximum retries of a call without a usable response in one pass"},
 		{name: "retry-min-wait", group: Rate, value: value(&c.RetryMinWait, time.Second), rule: positive(&c.RetryMinWait), help: "wait before the first retry; doubles with each retry"},

@@ -79,7 +79,7 @@ func (e *examination) readState(path string, info fs.FileInfo) findings {
 	empty := store.Empty()
 	if err == nil && !empty && !e.blocked["credentials"] && !e.blocked["region"] {
 		// A pause that the API has asked for holds for doctor, too.
-		limiterstore.New(store, e.account.ID, e.genesys.API(), true, e.log).Restore(e.listener.Dispatcher)
+		limiterstore.New(store, e.account.ID, e.genesys.API(), true, e.log).Restore(e.listener.Dispatcher, e.IgnorePause)
 	}
 	switch err = errors.Join(err, store.Close()); {
 	case err != nil:

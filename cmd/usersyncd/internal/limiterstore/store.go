@@ -37,8 +37,9 @@ func New(store *state.Store, clientID, api string, readOnly bool, log *slog.Logg
 	return &Store{store: store, client: hex.EncodeToString(sum[:8]), readOnly: readOnly, log: log}
 }
 
-// Restore gives the limiter what was saved. If that cannot be read, the limiter starts from scratch.
-func (s *Store) Restore(l *aimd.Dispatcher) {
+// Restore gives the limiter what was saved, without the pauses if they are to be ignored. If it cannot be read, the limiter
+// starts from scratch.
+func (s *Store) Restore(l *aimd.Dispatcher, ignorePause bool) {
 	data, err := s.store.Limiter(s.client)
 	if data == nil && err == nil {
 		return
@@ -50,6 +51,11 @@ func (s *Store) Restore(l *aimd.Dispatcher) {
 	if err != nil {
 		s.log.Debug("the saved state of the rate limiter cannot be read; the limiter starts from scratch", "error", err)
 		return
+	}
+	for i := range learned.Tokens {
+		if ignorePause {
+			learned.Tokens[i].Gate = time.Time{}
+		}
 	}
 	l.Restore(learned)
 	s.saved = learned.Tokens

@@ -45,7 +45,7 @@ func startWith(t *testing.T, store *state.Store, client string, tokens int, read
 	r := &program{T: t, store: store, limiter: aimd.NewDispatcher(aimd.NewPool(tokens, aimd.Config{}))}
 	log := slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.saved = New(store, client, apiURL, readOnly, log)
-	r.saved.Restore(r.limiter)
+	r.saved.Restore(r.limiter, false)
 	return r
 }
 
@@ -157,6 +157,105 @@ func TestAParkedLimiter(t *testing.T) {
 		var parked *aimd.ParkedError
 		if !errors.As(err, &parked) || parked.Until.Sub(began) < time.Hour || parked.Until.Sub(began) > time.Hour+time.Second {
 			t.Errorf("%v, began %v", err, began)
+		}
+	})
+}
+
+// Such a pause may be a mistake: one request an hour finds out, whichever process sends it, and if it is accepted the pause
+// is over.
+func TestAParkedLimiterProbesOnceAnHour(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "usersyncd.db")
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, path, clientID, 1)
+		r.request(429, pause("86400"))
+		sent := 1
+		for range 26 * 6 { // every ten minutes
+			r.saved.Flush(r.limiter)
+			r.kill()
+			time.Sleep(10 * time.Minute)
+			r = start(t, path, clientID, 1)
+			ticket, _, err := r.limiter.Acquire(t.Context(), "", "")
+			if err == nil {
+				sent++
+				r.limiter.Release(ticket, 429, pause("86400"))
+			}
+		}
+		if sent != 1+26 {
+			t.Errorf("%d requests in 26 hours, want one an hour", sent)
+		}
+		time.Sleep(time.Hour)
+		r.request(200, nil)
+		r.request(200, nil)
+		r.saved.Flush(r.limiter)
+		r.kill()
+		r = start(t, path, clientID, 1)
+		defer r.kill()
+		if s := r.limiter.Stats(); s.Gate != 0 {
+			t.Errorf("still paused after an accepted request: %v", s)
+		}
+	})
+}
+
+// A clock that was ahead when a pause was saved, or a person who knows better, is not waited for.
+func TestAPauseThatIsIgnored(t *testing.T) {
+	for name, restart := range map[string]func(r *program) *program{
+		"clock": func(r *program) *program {
+			kept := r.kept()
+			kept.Saved = kept.Saved.AddDate(1, 0, 0)
+			for _, at := range []*time.Time{&kept.Tokens[0].Gate, &kept.Tokens[0].Probed} {
+				*at = at.AddDate(1, 0, 0)
+			}
+			data, err := json.Marshal(kept)
+			if err != nil {
+				r.Fatal(err)
+			}
+			if err := r.store.SaveLimiter(r.saved.client, data); err != nil {
+				r.Fatal(err)
+			}
+			path := r.store.Path()
+			r.kill()
+			return start(r.T, path, clientID, 1)
+		},
+		"person": func(r *program) *program {
+			r.limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
+			r.saved.Restore(r.limiter, true)
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "usersyncd.db")
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, path, clientID, 1)
+				r.request(429, pause("3600"))
+				r.saved.Flush(r.limiter)
+				r = restart(r)
+				defer r.kill()
+				began := time.Now()
+				r.request(200, nil)
+				r.request(200, nil)
+				if waited := time.Since(began); waited > time.Second {
+					t.Errorf("waited %v", waited)
+				}
+			})
+		})
+	}
+}
+
+// What is left of a long pause is waited for once it is short enough.
+func TestTheRestOfALongPause(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "usersyncd.db")
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, path, clientID, 1)
+		began := time.Now()
+		r.request(429, pause("3000"))
+		r.saved.Flush(r.limiter)
+		r.kill()
+		time.Sleep(45 * time.Minute)
+		r = start(t, path, clientID, 1)
+		defer r.kill()
+		r.request(200, nil)
+		if waited := time.Since(began); waited < 50*time.Minute || waited > 50*time.Minute+time.Second {
+			t.Errorf("sent %v after the 429, which asked for 50 min", waited)
 		}
 	})
 }
