@@ -148,13 +148,13 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 			*n++
 		}
 		switch {
-		case c.Outcome == plan.Failed:
+		case c.Outcome == plan.Failed, c.Outcome == plan.Planned && c.Err != nil: // or refused for now
 			f := newFailure(c.Key, c.Pos, c.Err.Error())
 			if ce := (*apply.CallError)(nil); errors.As(c.Err, &ce) {
 				f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 			}
 			res.Failures = append(res.Failures, f)
-			if !wrong[c.Key] {
+			if c.Outcome == plan.Failed && !wrong[c.Key] {
 				res.Failed++
 			}
 		case c.Outcome == plan.Quarantined:

@@ -61,13 +61,13 @@ func TestOneUserThrottled(t *testing.T) {
 		}
 		began := time.Now()
 		res, err := wait()
-		if !errors.Is(err, apply.ErrThrottled) || res.Applied != 99 || res.Failed != 0 || res.Pending != 1 {
+		if err != nil || res.Applied != 99 || res.Failed != 0 || res.Pending != 1 || len(res.Failures) != 1 {
 			t.Errorf("%v; %d applied, %d failed, %d pending", err, res.Applied, res.Failed, res.Pending)
 		}
 		if took := time.Since(began); took > 12*time.Minute {
 			t.Errorf("it was given up after %v", took)
 		}
-		if after := apply.RetryAfter(err); after != time.Hour {
+		if after := time.Until(res.Retry); after.Round(time.Minute) != time.Hour {
 			t.Errorf("to be tried again after %v", after)
 		}
 		w.sim.ClearFaults()
@@ -140,4 +140,26 @@ func TestOneUserUnavailable(t *testing.T) {
 			t.Errorf("the user was given up after %v, want five pauses of 20 s", took)
 		}
 	})
+}
+
+// A pass does not wait a day for one user, whoever asks for that.
+func TestOneUserIsToWaitADay(t *testing.T) {
+	for _, fault := range []string{"PATCH user=%s 503 retry-after=86400", "PATCH user=%s 503 retry-after=date:86400"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: 20, Latency: 10 * time.Millisecond})
+			_, wait := w.changedButOne(10, fault)
+			began := time.Now()
+			res, err := wait()
+			if err != nil || res.Applied != 19 || res.Pending != 1 || time.Since(began) > time.Minute {
+				t.Errorf("after %v: %v; %d applied, %d pending", time.Since(began), err, res.Applied, res.Pending)
+			}
+			if wait := time.Until(res.Retry); wait < 23*time.Hour || wait > 24*time.Hour {
+				t.Errorf("the next pass is due in %v", wait)
+			}
+			w.sim.ClearFaults()
+			time.Sleep(24 * time.Hour)
+			w.pass()
+			w.settled()
+		})
+	}
 }

@@ -106,6 +106,9 @@ func (j *job) isIdle() bool {
 	return !j.inFlight && j.state != backoff && j.state != done
 }
 
+// isThrottled reports whether the job waits because the API refuses its request alone.
+func (j *job) isThrottled() bool { return j.state == backoff && j.throttled != nil }
+
 // isLeaving reports whether a request of a leaver is in flight.
 func (j *job) isLeaving() bool { return j.inFlight && j.change.Lane == plan.LaneLeavers }
 

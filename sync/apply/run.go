@@ -120,11 +120,8 @@ func (e *engine) run(outer context.Context) error {
 			}
 			break
 		}
-		if e.inFlight == 0 && wait > LongestPause {
-			if err := e.throttled(); err != nil {
-				e.stop(err)
-				continue
-			}
+		if e.inFlight == 0 && wait > LongestPause && slices.ContainsFunc(e.waiting, (*job).isThrottled) {
+			break // the next pass does the rest
 		}
 		ended := ctx.Done()
 		if e.stopped != nil {
@@ -147,6 +144,10 @@ func (e *engine) run(outer context.Context) error {
 	for _, j := range e.order {
 		switch {
 		case j.state == done:
+		case err == nil && j.isThrottled():
+			j.change.Err, j.change.Retry = j.throttled, j.at
+			e.recordUncertain(j)
+			e.clearIntents(j)
 		case err == nil: // the user that it waits for did not come
 			j.change.WaitsFor = e.waitsFor(j.change, j.call())
 			e.complete(j, plan.Skipped, state.Commit{})
@@ -159,16 +160,6 @@ func (e *engine) run(outer context.Context) error {
 		err = broken
 	}
 	return cmp.Or(e.broken, err)
-}
-
-// throttled returns why nothing more can be done for a long time; nil if that is not because single requests are refused.
-func (e *engine) throttled() error {
-	for _, j := range e.waiting {
-		if j.throttled != nil {
-			return j.throttled
-		}
-	}
-	return nil
 }
 
 // receiveAll takes in an answer, and those that have arrived meanwhile.

@@ -146,7 +146,7 @@ type Change struct {
 	creationStarted bool // an intent to create the user was found
 
 	Hash  string    // of all that is desired of the user; a failure is dropped when it changes
-	Retry time.Time // when it leaves quarantine
+	Retry time.Time // when it leaves quarantine, or the API may be asked again
 }
 
 // newChange returns the change of a declared user, for Compare to complete.
