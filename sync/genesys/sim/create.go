@@ -29,6 +29,12 @@ func conflict(status int) *answer {
 	return &a
 }
 
+// taken reports whether a new user cannot have an address.
+func (s *Server) taken(email string) bool {
+	r := s.dir.byEmail[strings.ToLower(email)]
+	return r != nil && (r.State != "deleted" || !s.o.DeletedFree)
+}
+
 func validEmail(s string) *answer {
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || !strings.Contains(s, ".") {
 		return invalid("email [%s] is not valid", s)
@@ -63,7 +69,7 @@ func (s *Server) createUser(req *request) answer {
 		return *notAllowed(c.State, "state", "active", "inactive")
 	case c.DivisionID != "" && s.stores[Division].live(c.DivisionID) == nil:
 		return *invalid("division [%s] does not exist", c.DivisionID)
-	case s.dir.byEmail[strings.ToLower(c.Email)] != nil:
+	case s.taken(c.Email):
 		return *conflict(s.o.TakenStatus)
 	}
 	contacts, bad := parseContacts(c.Addresses)

@@ -52,7 +52,7 @@ type directory struct {
 	order   []*record
 	byID    map[string]*record
 	byEmail map[string]*record // lower case; deleted users keep their address
-	moved   []*record          // with an address that was another: what lags still has that
+	moved   []*record          // with an address that was another, which what lags still has, or that a further user has
 	memory  time.Duration      // how long the past is kept
 	foreign map[foreignKey]*record
 	changes int // of anything: what was worked out before the last one does not count
@@ -68,6 +68,9 @@ func newDirectory(memory time.Duration) directory {
 // add puts a user in who has always been there.
 func (d *directory) add(u User) *record {
 	r := &record{User: u, turn: turn{version: 1}, subject: 1}
+	if old := d.byEmail[strings.ToLower(u.Email)]; old != nil {
+		d.moved = append(d.moved, old) // deleted, and still to be found
+	}
 	d.order = append(d.order, r)
 	d.byID[u.ID], d.byEmail[strings.ToLower(u.Email)] = r, r
 	d.index(r, nil, u.ExternalIDs)

@@ -39,6 +39,7 @@ type Options struct {
 
 	CreatedStatus      int    // of POST /users: 200 or 201; 200
 	TakenStatus        int    // of POST /users for an address that is taken: 400 or 409; 409
+	DeletedFree        bool   // POST /users takes the address of a deleted user, and makes a second account
 	RejectMixedState   bool   // a PATCH with state and other fields is 400; otherwise the others are ignored
 	AllowUnknownFields bool   // a body may have fields that the API does not know
 	KeepRights         bool   // an inactive or deleted user loses neither roles nor division, extensions and station

@@ -95,6 +95,9 @@ func (s *Server) check(r *record, up *update) *answer {
 		if bad := validState(*up.State); bad != nil {
 			return bad
 		}
+		if other := s.dir.byEmail[strings.ToLower(r.Email)]; other != r && *up.State != "deleted" {
+			return conflict(s.o.TakenStatus) // it was deleted, and a further user has the address
+		}
 		var members map[string]json.RawMessage
 		_ = json.Unmarshal(up.sent, &members) // it was decoded before
 		if len(members) > 2 && s.o.RejectMixedState {

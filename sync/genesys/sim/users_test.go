@@ -268,3 +268,33 @@ func TestCoordinates(t *testing.T) {
 		}
 	}
 }
+
+// The address of a deleted user is taken, or a create makes a second account: help says that it may.
+func TestAddressOfADeletedUser(t *testing.T) {
+	for _, free := range []bool{false, true} {
+		w := newOrg(t, sim.Options{DeletedFree: free, IndexLag: -1})
+		const ana = `{"name":"Ana","email":"Ana@example.com"}`
+		first := w.must(http.MethodPost, users, `{"name":"Ana","email":"ana@example.com"}`).text("id")
+		w.refused(w.call(http.MethodPost, users, ana), 409, "general.conflict")
+		w.must(http.MethodDelete, users+"/"+first, "")
+		second := w.call(http.MethodPost, users, ana)
+		if !free {
+			w.refused(second, 409, "general.conflict")
+			continue
+		}
+		if second.status != 200 || second.text("id") == first {
+			t.Fatalf("%d %s", second.status, second.body)
+		}
+		for state, id := range map[string]string{"deleted": first, "inactive": second.text("id")} {
+			criteria := `{"query":[{"type":"EXACT","fields":["email"],"value":"ana@example.com"},{"type":"EXACT","fields":["state"],"value":"` + state + `"}]}`
+			if list := w.must(http.MethodPost, users+"/search", criteria).list("results"); len(list) != 1 || list[0]["id"] != id {
+				t.Errorf("%s: %v", state, list)
+			}
+			if list := w.must(http.MethodGet, users+"?state="+state, "").list("entities"); len(list) != 1 || list[0]["id"] != id {
+				t.Errorf("%s: %v", state, list)
+			}
+		}
+		w.refused(w.call(http.MethodPatch, users+"/"+first, `{"version":2,"state":"active"}`), 409, "general.conflict")
+		w.refused(w.call(http.MethodPost, users, ana), 409, "general.conflict")
+	}
+}
