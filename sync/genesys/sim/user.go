@@ -65,7 +65,7 @@ type Employer struct {
 // A Place is a location of a user's. The coordinates are on its plan, and not managed by the client under test.
 type Place struct {
 	ID, Notes   string
-	Coordinates map[string]float64
+	Coordinates map[string]float64 `json:",omitempty"`
 }
 
 // A Grant is a role in a division; both are ids, and the division may be AllDivisions.
