@@ -71,11 +71,12 @@ type ref struct {
 
 // definition is what the bodies have that means something here.
 type definition struct {
-	Name         string   `json:"name"`
-	Version      *int     `json:"version"` // of a group
-	Division     ref      `json:"division"`
-	OwnerIDs     []string `json:"ownerIds"`     // of a group
-	MemberGroups []ref    `json:"memberGroups"` // of a queue
+	Name          string   `json:"name"`
+	Version       *int     `json:"version"` // of a group
+	Division      ref      `json:"division"`
+	OwnerIDs      []string `json:"ownerIds"`      // of a group
+	IncludeOwners bool     `json:"includeOwners"` // of a group
+	MemberGroups  []ref    `json:"memberGroups"`  // of a queue
 }
 
 // readDefinition reads a body into what means something, and the parts.
@@ -112,6 +113,14 @@ func (s *Server) readDefinition(req *request, d definable, self *thing) (body de
 func (s *Server) take(d definable, t *thing, body definition, rest parts) {
 	t.become(label{body.Name, true}, time.Now())
 	t.parts, t.division = rest, orElse(body.Division.ID, t.division)
+	for _, id := range body.OwnerIDs {
+		if t.given == nil {
+			t.given = map[string]bool{}
+		}
+		if delete(t.given, id); body.IncludeOwners {
+			t.given[id] = true
+		}
+	}
 	if d.kind == Queue {
 		var groups []string
 		for _, g := range body.MemberGroups {

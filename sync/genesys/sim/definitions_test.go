@@ -83,13 +83,20 @@ func TestDefinitionsOwnRules(t *testing.T) {
 	if r := w.must(http.MethodPut, one, `{"name":"South","version":1,"ownerIds":[" "]}`); r.text("type") != "official" || r.list("owners") != nil || r.number("version") != 2 {
 		t.Errorf("changed into %s", r.body)
 	}
+	members := func() int { return len(w.must(http.MethodGet, one+"/members", "").list("entities")) }
+	for version, include := range []bool{true, false} {
+		w.must(http.MethodPut, one, fmt.Sprintf(`{"name":"South","version":%d,"ownerIds":[%q],"includeOwners":%t}`, version+2, w.first().ID, include))
+		if n := members(); n == 1 != include {
+			t.Errorf("owners are members %t, and there are %d", include, n)
+		}
+	}
 	policy := "/api/v2/voicemail/groups/" + group.text("id") + "/policy"
 	w.must(http.MethodPatch, policy, `{"enabled":true,"rotateCallsSecs":15}`)
 	if r := w.must(http.MethodGet, policy, ""); r.json["enabled"] != true || r.number("rotateCallsSecs") != 15 {
 		t.Errorf("voicemail: %s", r.body)
 	}
 
-	w.must(http.MethodPost, one+"/members", `{"memberIds":["`+w.first().ID+`"],"version":2}`)
+	w.must(http.MethodPost, one+"/members", `{"memberIds":["`+w.first().ID+`"],"version":4}`)
 	queue := w.must(http.MethodPost, "/api/v2/routing/queues", `{"name":"South","memberGroups":[{"id":"`+group.text("id")+`","type":"GROUP"}]}`)
 	if queue.number("memberCount") != 1 || queue.number("userMemberCount") != 0 {
 		t.Errorf("members through a group: %s", queue.body)

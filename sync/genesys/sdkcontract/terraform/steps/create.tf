@@ -86,3 +86,13 @@ resource "genesyscloud_routing_queue" "loans" {
     ring_num = 1
   }
 }
+
+resource "genesyscloud_group" "night" {
+  name           = "Night watch"
+  type           = "official"
+  visibility     = "public"
+  rules_visible  = true
+  include_owners = true
+  owner_ids      = [genesyscloud_user.ben.id]
+  member_ids     = [genesyscloud_user.ana.id]
+}

@@ -8,3 +8,12 @@ resource "genesyscloud_routing_queue" "loans" {
   division_id = genesyscloud_auth_division.benelux.id
 }
 
+resource "genesyscloud_group" "night" {
+  name           = "Night watch"
+  type           = "official"
+  visibility     = "public"
+  rules_visible  = true
+  include_owners = true
+  owner_ids      = [genesyscloud_user.ben.id]
+  member_ids     = []
+}
