@@ -22,7 +22,8 @@ func (e *ParkedError) Unwrap() error { return ErrParked }
 // throttled closes the gate after a 429, and decreases the rate if the 429 begins an episode.
 //
 // Answers to requests that were sent before the decrease belong to the same episode. A probe was the only request in
-// flight, so if it fails after a gate, or with the budget spent by others, the rate was not the cause.
+// flight, so if it fails after a gate, or with the budget spent by others, the rate was not the cause. A 429 with budget left
+// may have another cause, too; see contradicted.
 func (c *Controller) throttled(now time.Time, f flight, q quota, header map[string][]string) {
 	c.refused()
 	asked, hasAsked := retryAfter(header, now)

@@ -49,12 +49,12 @@ func (c *Controller) receive(now time.Time, seq uint64, status int, header map[s
 		c.cold = c.cold && !c.win.known
 	}
 	probe := c.land(f, accepts(status))
-	switch asked, ok := retryAfter(header, now); {
+	switch {
 	case accepts(status):
 		c.accepted(now, f, probe, q)
 	case status != 429:
 		c.learned.accept(f.sentAt) // it may have used quota
-		if isUnavailable(status) && ok && !alone {
+		if asked, ok := unavailableFor(status, header, now); ok && !alone {
 			c.unavailable(now, asked)
 		}
 	}
@@ -84,5 +84,10 @@ func accepts(status int) bool {
 	return status >= 200 && status < 500 && status != 401 && status != 408 && status != 429
 }
 
-// isUnavailable reports whether an answer with a Retry-After asks for a pause without being a 429.
-func isUnavailable(status int) bool { return status == 502 || status == 503 || status == 504 }
+// unavailableFor returns the Retry-After of a 502, 503 or 504, if it has one.
+func unavailableFor(status int, header map[string][]string, now time.Time) (asked time.Duration, ok bool) {
+	if status != 502 && status != 503 && status != 504 {
+		return 0, false
+	}
+	return retryAfter(header, now)
+}

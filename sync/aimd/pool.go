@@ -152,18 +152,18 @@ func (p *Pool) OnResponse(now time.Time, ticket uint64, status int, header map[s
 
 // concernsOne records the answer to a request, and reports whether it is a refusal that concerns nobody else.
 func (p *Pool) concernsOne(now time.Time, s sending, status int, header map[string][]string) bool {
-	asked, ok := retryAfter(header, now)
-	switch {
-	case status == 429:
-		return p.refusals.throttled(now, s, asked, ok)
-	case isUnavailable(status) && ok:
-		return p.refusals.unavailable(now, s, asked)
-	case accepts(status):
+	if accepts(status) {
 		if p.refusals.accept(s) {
 			p.tokens[s.token].Pardon()
 		}
+		return false
 	}
-	return false
+	if status == 429 {
+		asked, ok := retryAfter(header, now)
+		return p.refusals.throttled(now, s, asked, ok)
+	}
+	asked, ok := unavailableFor(status, header, now)
+	return ok && p.refusals.unavailable(now, s, asked)
 }
 
 // Cancel takes back a request that was not sent; see [Controller.Cancel].
