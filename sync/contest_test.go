@@ -85,14 +85,15 @@ func TestAnotherProgramSetsATitle(t *testing.T) {
 			}
 		}
 
-		// The other program ends: what is remembered of it is forgotten.
+		// The other program ends: the contest is forgotten, and what it set is remembered.
 		time.Sleep(8 * time.Hour)
 		w.pass()
 		time.Sleep(8 * time.Hour)
 		if res := w.pass(); len(res.Notes)+len(res.Contested) > 0 || w.user(email).Title != "Ours" {
 			t.Errorf("still told: %v", res.Notes)
 		}
-		if found, err := w.Store.Lookup(email); err != nil || len(found[0].Repairs) > 0 {
+		found, err := w.Store.Lookup(email)
+		if r := found[0].Repairs[spec.Title]; err != nil || r.Pause > 0 || len(r.At) != 1 || r.Found != spec.Text("Theirs") {
 			t.Errorf("remembered: %v %v", found[0].Repairs, err)
 		}
 	})

@@ -65,7 +65,7 @@ func TestCompileAndDo(t *testing.T) {
 			}),
 			[]string{
 				`POST {"email":"ana@example.com","name":"Ana","state":"active"}`,
-				`PATCH {"acdAutoAnswer":true,"certifications":["A","PCI"],"employerInfo":{"officialName":"Ana Pérez","employeeId":"007123"},` +
+				`PATCH {"acdAutoAnswer":true,"certifications":["A","PCI"],"employerInfo":{"employeeId":"007123","officialName":"Ana Pérez"},` +
 					`"manager":"m1","preferredName":"Ani","version":1}`,
 			},
 			[]string{"email name", "manager preferredName acdAutoAnswer certifications employer"},

@@ -18,6 +18,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
+	"usersyncd/sync/genesys/unmanaged"
 	"usersyncd/sync/plan"
 )
 
@@ -30,6 +31,7 @@ type Directory struct {
 	addresses names.Addresses
 	names     nameIndexes
 	groups    groupVersions
+	unmanaged unmanaged.Known
 	expect    expectation
 	sweeps    atomic.Int32           // how many readings of a listing divide its fields, as one would be too large; 0 is one
 	org       atomic.Pointer[string] // once it was asked for
@@ -50,7 +52,9 @@ func New(o api.Options) (*Directory, error) {
 		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.RefKind]*names.Index{}},
 		expect: expectation{limiter: o.Limiter},
 	}
+	d.always.known = &d.unmanaged
 	d.addresses.Reset(nil)
+	d.unmanaged.Reset()
 	d.expect.reset()
 	return d, nil
 }
@@ -59,6 +63,10 @@ func New(o api.Options) (*Directory, error) {
 // id is "".
 func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org string, err error) {
 	d.addresses.Reset(known)
+	d.unmanaged.Reset()
+	for id, u := range known {
+		d.unmanaged.Put(id, u.Opaque)
+	}
 	d.groups.individuals.Clear()
 	d.expect.reset()
 	if org := d.org.Load(); org != nil {

@@ -83,7 +83,7 @@ func TestSimulatedListing(t *testing.T) {
 			spec.Email: spec.Text(spec.Key(there.Email)), spec.Name: spec.Text(there.Name), spec.State: spec.Text(there.State),
 			spec.Title: spec.Text(there.Title), spec.Department: spec.Text(there.Department), spec.PreferredName: spec.Text(there.PreferredName),
 			spec.Manager: manager, spec.ACDAutoAnswer: spec.Bool(there.ACDAutoAnswer), spec.Certs: spec.Strings(there.Certifications),
-			spec.Employer: spec.EmployerOf(spec.EmployerInfo(there.Employer)),
+			spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: there.Employer.OfficialName, EmployeeID: there.Employer.EmployeeID, EmployeeType: there.Employer.EmployeeType, DateHire: there.Employer.DateHire}),
 			spec.Phones:   u.Fields[spec.Phones], spec.Emails: u.Fields[spec.Emails], spec.Division: spec.Text("Home"),
 		}
 		if diff := cmp.Diff(want, withoutNew(u, state.Observed{Fields: want}).Fields); diff != "" || u.Version != there.Version {

@@ -47,6 +47,10 @@ func voicemailSteps(_, _ spec.Value) []step {
 // has one at most, and cannot have this.
 const keySeparator = "\n"
 
+// scimAuthority begins the authority of the key that an identity provider has for a user through SCIM. It cannot be changed
+// (ScimUserExtensions), so that it is nothing that a spec could manage.
+const scimAuthority = "x-pc:scimv2:v1"
+
 // externalIDs are a user's keys elsewhere, by authority.
 type externalIDs map[string]string
 
@@ -82,6 +86,9 @@ func externalIDsOf(ctx context.Context, d *Directory, id string) (spec.Value, er
 	}
 	ids := externalIDs{}
 	for _, e := range list {
+		if strings.HasPrefix(e.Authority, scimAuthority) {
+			continue
+		}
 		ids.set(e.Authority, append(ids.keys(e.Authority), e.Key))
 	}
 	return spec.ExternalIDMap(ids), nil

@@ -17,6 +17,7 @@ import (
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/contact"
 	"usersyncd/sync/genesys/names"
+	"usersyncd/sync/genesys/unmanaged"
 	"usersyncd/sync/plan"
 )
 
@@ -57,11 +58,12 @@ type named struct {
 type reading struct {
 	rows  table
 	names map[spec.RefKind]*names.Index
+	known *unmanaged.Known
 }
 
 // reading returns one of the fields, with the names that they refer to. A field whose names cannot be listed is left out.
 func (d *Directory) reading(ctx context.Context, asked []spec.Field) (*reading, error) {
-	r := &reading{names: map[spec.RefKind]*names.Index{}}
+	r := &reading{names: map[spec.RefKind]*names.Index{}, known: &d.unmanaged}
 	for _, f := range d.fields {
 		if f.user == "" || f.expand && !slices.Contains(asked, f.Field) {
 			continue
@@ -92,7 +94,7 @@ func (r *reading) split(parts int) (all []*reading) {
 	}
 	parts = max(1, min(parts, asked))
 	for n := range parts {
-		part, i := &reading{names: r.names}, 0
+		part, i := &reading{names: r.names, known: r.known}, 0
 		for _, f := range r.rows {
 			if !f.expand || i*parts/asked == n {
 				part.rows = append(part.rows, f)
@@ -155,7 +157,11 @@ func (r *reading) observed(u user) (seen state.Observed, err error) {
 	if seen.Version, err = optional[int](u["version"]); err != nil {
 		return seen, fmt.Errorf("version of user %s: %w", seen.ID, err)
 	}
-	seen.Fields, seen.Opaque = make(spec.Fields, len(r.rows)), u.contacts()
+	parts, err := r.known.Learn(seen.ID, u.contacts(), u["employerInfo"], u["locations"])
+	if err != nil {
+		return seen, fmt.Errorf("user %s: %w", seen.ID, err)
+	}
+	seen.Fields, seen.Opaque = make(spec.Fields, len(r.rows)), parts.Opaque()
 	var parsed any
 	for i := range r.rows {
 		f := &r.rows[i]
@@ -252,9 +258,12 @@ type employer struct {
 
 func employerValue(e employer) spec.Value { return spec.EmployerOf(spec.EmployerInfo(e)) }
 
-func encodeEmployer(_ context.Context, _ *Directory, _ *plan.Change, v spec.Value) (any, error) {
+func encodeEmployer(_ context.Context, d *Directory, c *plan.Change, v spec.Value) (any, error) {
 	want, err := spec.Decode[spec.EmployerInfo](v)
-	return employer(want), err
+	if err != nil {
+		return nil, err
+	}
+	return d.unmanaged.Of(c.Current.ID).Employer.With(employer(want))
 }
 
 // place is one of a user's locations as it is read; it is written as id and notes.
@@ -276,24 +285,30 @@ func locationsValue(x *names.Index, list []place) spec.Value {
 	return spec.LocationList(places)
 }
 
-func encodeLocations(ctx context.Context, d *Directory, _ *plan.Change, v spec.Value) (any, error) {
+func encodeLocations(ctx context.Context, d *Directory, c *plan.Change, v spec.Value) (any, error) {
 	list, err := spec.Decode[[]spec.Location](v)
-	places := make([]place, len(list))
+	if err != nil {
+		return nil, err
+	}
+	known := d.unmanaged.Of(c.Current.ID).Locations
+	places := make([]unmanaged.Members, len(list))
 	for i, l := range list {
 		id, err := d.idOf(ctx, spec.KindLocation, l.Name)
 		if err != nil {
 			return nil, err
 		}
-		places[i] = place{ID: id, Notes: l.Notes}
+		if places[i], err = known[id].With(place{ID: id, Notes: l.Notes}); err != nil {
+			return nil, err
+		}
 	}
-	return places, err
+	return places, nil
 }
 
 // encodeContacts is for phones and emails alike: the API replaces the whole list.
 func encodeContacts(_ context.Context, _ *Directory, c *plan.Change, _ spec.Value) (any, error) {
 	known := json.RawMessage("[]")
 	if c.Current != nil {
-		known = c.Current.Opaque
+		known = unmanaged.Parse(c.Current.Opaque).Addresses
 	}
 	return contact.Merge(known, after(c, spec.Phones), after(c, spec.Emails))
 }
@@ -301,7 +316,7 @@ func encodeContacts(_ context.Context, _ *Directory, c *plan.Change, _ spec.Valu
 // withContacts returns the change with what is known of the user, which is read again if its contacts are to be written
 // and not known: the list is replaced as a whole, and entries that no spec manages would be lost.
 func (d *Directory) withContacts(ctx context.Context, c *plan.Change, fields []spec.Field) (*plan.Change, error) {
-	if _, err := contact.Merge(c.Current.Opaque, "", ""); err == nil || !slices.Contains(fields, spec.Phones) && !slices.Contains(fields, spec.Emails) {
+	if _, err := contact.Merge(unmanaged.Parse(c.Current.Opaque).Addresses, "", ""); err == nil || !slices.Contains(fields, spec.Phones) && !slices.Contains(fields, spec.Emails) {
 		return c, nil
 	}
 	seen, err := d.Get(ctx, c.Current.ID)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,7 +124,7 @@ func (c Contact) email() (spec.EmailAddress, bool) {
 
 // Merge returns the whole list to be written: the entries of known that are not managed as they were, then those of the
 // managed kinds as desired. A value "" is a kind that is not managed. An entry that is as desired already keeps what else
-// the API knows of it, such as an integration.
+// the API knows of it, such as an integration. One that gets another number or address keeps what is not known here.
 func Merge(known json.RawMessage, phones, emails spec.Value) ([]map[string]json.RawMessage, error) {
 	var raw []map[string]json.RawMessage
 	var list []Contact
@@ -138,11 +139,15 @@ func Merge(known json.RawMessage, phones, emails spec.Value) ([]map[string]json.
 	if err != nil {
 		return nil, err
 	}
+	kept := map[string]map[string]json.RawMessage{} // entries that change, by media and type
 	out := make([]map[string]json.RawMessage, 0, len(raw)+len(wantPhones)+len(wantEmails))
 	for i, c := range list {
 		if p, ok := c.phone(); ok && phones != "" {
 			at := slices.Index(wantPhones, p)
 			if at < 0 {
+				if at := slices.IndexFunc(wantPhones, func(w spec.Phone) bool { return w.Type == p.Type && w.Media == p.Media }); at >= 0 {
+					kept[wantPhones[at].Media+" "+wantPhones[at].Type] = raw[i]
+				}
 				continue
 			}
 			wantPhones = slices.Delete(wantPhones, at, at+1)
@@ -152,6 +157,7 @@ func Merge(known json.RawMessage, phones, emails spec.Value) ([]map[string]json.
 				return w.Type == e.Type && spec.Key(w.Address) == spec.Key(e.Address)
 			})
 			if at < 0 {
+				kept["email "+e.Type] = raw[i]
 				continue
 			}
 			wantEmails = slices.Delete(wantEmails, at, at+1)
@@ -161,10 +167,10 @@ func Merge(known json.RawMessage, phones, emails spec.Value) ([]map[string]json.
 		}
 	}
 	for _, p := range wantPhones {
-		out = append(out, entry(Contact{MediaType: p.Media, Type: p.Type, Address: p.Number, Extension: p.Extension}))
+		out = append(out, entry(kept[p.Media+" "+p.Type], Contact{MediaType: p.Media, Type: p.Type, Address: p.Number, Extension: p.Extension}))
 	}
 	for _, e := range wantEmails {
-		out = append(out, entry(Contact{MediaType: "email", Type: e.Type, Address: e.Address}))
+		out = append(out, entry(kept["email "+e.Type], Contact{MediaType: "email", Type: e.Type, Address: e.Address}))
 	}
 	return out, nil
 }
@@ -200,8 +206,16 @@ func set(raw map[string]json.RawMessage, name, text string) {
 	}
 }
 
-func entry(c Contact) map[string]json.RawMessage {
-	raw := map[string]json.RawMessage{"mediaType": quote(strings.ToUpper(c.MediaType)), "type": quote(strings.ToUpper(c.Type))}
+// entry is a new one in the place of another, of which it keeps what is not known here.
+func entry(before map[string]json.RawMessage, c Contact) map[string]json.RawMessage {
+	raw := maps.Clone(before)
+	if raw == nil {
+		raw = map[string]json.RawMessage{}
+	}
+	for _, name := range []string{"display", "countryCode", "integration"} { // of what was there
+		delete(raw, name)
+	}
+	raw["mediaType"], raw["type"] = quote(strings.ToUpper(c.MediaType)), quote(strings.ToUpper(c.Type))
 	set(raw, "address", c.Address)
 	set(raw, "extension", c.Extension)
 	return raw

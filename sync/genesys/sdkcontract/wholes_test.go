@@ -22,13 +22,13 @@ func TestUnknownPartsSurvive(t *testing.T) {
 	whole := sdk.Utilizationrequest{Utilization: &map[string]sdk.Mediautilization{"call": media, "workitem": media},
 		LabelUtilizations: &map[string]sdk.Labelutilizationrequest{vip: label}, MaxInboundCalls: new(4)}
 	phone := sdk.Contact{Address: new("+12025550100"), Extension: new("4100"), MediaType: new("PHONE"), VarType: new("WORK"), CountryCode: new("US"), Integration: new("crm")}
-	place := sdk.Location{Id: new(w.IDOf(sim.Location, "Berlin")), Notes: new("2nd floor")}
+	place := sdk.Location{Id: new(w.IDOf(sim.Location, "Berlin")), Notes: new("2nd floor"), Coordinates: &map[string]float64{"x": 1, "y": 2}}
 	// What the models have besides is computed, read-only, or of the answer alone.
 	complete(t, media)
 	complete(t, label)
 	complete(t, whole)
 	complete(t, phone, "Display")
-	complete(t, place, "FloorplanId", "LocationDefinition", "Coordinates") // coordinates are lost: see README.md
+	complete(t, place, "FloorplanId", "LocationDefinition")
 
 	set, r, err := w.users.PutRoutingUserUtilization(user.ID, whole)
 	shows(w, set, r, err)
@@ -67,6 +67,7 @@ locations: [{name: Berlin, notes: 3rd floor}, {name: Dublin}]
 	for _, l := range val(is.Locations) {
 		if val(l.LocationDefinition.Id) == val(place.Id) {
 			same(w, "notes", val(l.Notes), "3rd floor")
+			same(w, "coordinates", val(l.Coordinates), val(place.Coordinates))
 		}
 	}
 }

@@ -13,6 +13,7 @@ type Contact struct {
 	Extension         string
 	Pooled            bool   // the extension belongs to a pool
 	Integration, Land string // the tag of an external system; a country's code
+	AddedLater        string `json:",omitempty"`
 }
 
 // wireContact is the API's Contact. Display is computed: what a client sends there does not count.
@@ -24,6 +25,7 @@ type wireContact struct {
 	Extension   string `json:"extension,omitempty"`
 	CountryCode string `json:"countryCode,omitempty"`
 	Integration string `json:"integration,omitempty"`
+	AddedLater  string `json:"addedLater,omitempty"`
 }
 
 var (
@@ -36,7 +38,7 @@ var (
 // address that the server adds; a number with an extension in display; an extension without a pool in
 // display alone.
 func (c Contact) wire() wireContact {
-	w := wireContact{MediaType: c.MediaType, Type: c.Type, CountryCode: c.Land, Integration: c.Integration}
+	w := wireContact{MediaType: c.MediaType, Type: c.Type, CountryCode: c.Land, Integration: c.Integration, AddedLater: c.AddedLater}
 	switch {
 	case c.MediaType == "EMAIL":
 		w.Address = c.Address
@@ -65,7 +67,7 @@ func parseContacts(list []wireContact) ([]Contact, *answer) {
 	seen := map[string]bool{}
 	out := []Contact{}
 	for _, w := range list {
-		c := Contact{MediaType: orElse(w.MediaType, "PHONE"), Type: orElse(w.Type, "WORK"), Land: w.CountryCode, Integration: w.Integration}
+		c := Contact{MediaType: orElse(w.MediaType, "PHONE"), Type: orElse(w.Type, "WORK"), Land: w.CountryCode, Integration: w.Integration, AddedLater: w.AddedLater}
 		if !slices.Contains(mediaTypes, c.MediaType) {
 			return nil, notAllowed(c.MediaType, "mediaType", mediaTypes...)
 		}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // mostExternalIDs is "Limit 100 per entity" of the API's description.
@@ -78,6 +79,9 @@ func (s *Server) removeExternalID(req *request) answer {
 		return *bad
 	}
 	authority := req.PathValue("authority")
+	if strings.HasPrefix(authority, "x-pc:scimv2:v1") {
+		return *invalid("The external identifier of authority %s cannot be changed", authority)
+	}
 	if key, has := r.ExternalIDs[authority]; !has || key != req.PathValue("key") {
 		return notFound()
 	}

@@ -145,6 +145,7 @@ type wireEmployer struct {
 	EmployeeID   *string `json:"employeeId"`
 	EmployeeType *string `json:"employeeType"`
 	DateHire     *string `json:"dateHire"`
+	AddedLater   *string `json:"addedLater"`
 }
 
 func (e *wireEmployer) check() *answer {
@@ -164,7 +165,7 @@ func (e *wireEmployer) check() *answer {
 // stored is what it makes of the user.
 func (e *wireEmployer) stored() Employer {
 	text := func(s *string) string { return *cmp.Or(s, new("")) }
-	return Employer{text(e.OfficialName), text(e.EmployeeID), text(e.EmployeeType), text(e.DateHire)}
+	return Employer{text(e.OfficialName), text(e.EmployeeID), text(e.EmployeeType), text(e.DateHire), text(e.AddedLater)}
 }
 
 func validState(v string) *answer {

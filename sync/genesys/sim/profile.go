@@ -42,6 +42,7 @@ type placement struct {
 	Notes       string             `json:"notes"`
 	FloorplanID string             `json:"floorplanId"`
 	Coordinates map[string]float64 `json:"coordinates"`
+	AddedLater  string             `json:"addedLater"`
 }
 
 func (s *Server) checkPlaces(list []placement) *answer {
@@ -59,7 +60,7 @@ func (s *Server) checkPlaces(list []placement) *answer {
 func placesOf(list []placement) []Place {
 	all := []Place{}
 	for _, p := range list {
-		all = append(all, Place{p.ID, p.Notes, p.Coordinates})
+		all = append(all, Place{p.ID, p.Notes, p.Coordinates, p.AddedLater})
 	}
 	return all
 }

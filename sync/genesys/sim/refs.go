@@ -43,13 +43,14 @@ func (s *Server) ratings(k Kind, u *User) []wireRated {
 type wirePlace struct {
 	Notes       string             `json:"notes,omitempty"`
 	Coordinates map[string]float64 `json:"coordinates,omitempty"`
+	AddedLater  string             `json:"addedLater,omitempty"`
 	Definition  wireRef            `json:"locationDefinition"`
 }
 
 func (s *Server) places(u *User) []wirePlace {
 	list := []wirePlace{}
 	for _, p := range u.Locations {
-		list = append(list, wirePlace{p.Notes, p.Coordinates, wireRef{p.ID, s.stores[Location].nameOf(p.ID), "/api/v2/locations/" + p.ID}})
+		list = append(list, wirePlace{p.Notes, p.Coordinates, p.AddedLater, wireRef{p.ID, s.stores[Location].nameOf(p.ID), "/api/v2/locations/" + p.ID}})
 	}
 	return list
 }

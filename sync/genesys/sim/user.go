@@ -60,12 +60,14 @@ type Employer struct {
 	EmployeeID   string `json:"employeeId,omitempty"`
 	EmployeeType string `json:"employeeType,omitempty"`
 	DateHire     string `json:"dateHire,omitempty"`
+	AddedLater   string `json:"addedLater,omitempty"`
 }
 
 // A Place is a location of a user's. The coordinates are on its plan, and not managed by the client under test.
 type Place struct {
 	ID, Notes   string
 	Coordinates map[string]float64 `json:",omitempty"`
+	AddedLater  string             `json:",omitempty"`
 }
 
 // A Grant is a role in a division; both are ids, and the division may be AllDivisions.
