@@ -163,3 +163,20 @@ func TestOneUserIsToWaitADay(t *testing.T) {
 		})
 	}
 }
+
+// A reading that waits for its own pause, after a lost answer, leaves its place to others. Here there is one.
+func TestAReadingThatWaitsHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 100, Latency: 50 * time.Millisecond})
+		w.Workers = 1
+		w.fault("GET x1 /api/v2/users/" + w.sim.Users()[0].ID + " 503 retry-after=60")
+		others, wait := w.changedButOne(0, "PATCH user=%s x1 lost")
+		if others > 30*time.Second {
+			t.Errorf("everybody else was changed after %v", others)
+		}
+		if res, err := wait(); err != nil || res.Failed > 0 {
+			t.Errorf("%v; %d failed", err, res.Failed)
+		}
+		w.settled()
+	})
+}

@@ -34,6 +34,20 @@ var (
 	ErrRequestThrottled = fmt.Errorf("%w: this request alone", ErrThrottled)
 )
 
+// noWait is the key of a context whose requests do not wait for their own pauses.
+type noWait struct{}
+
+// WithoutWaiting returns a context whose requests return an ErrRequestThrottled instead of waiting: whoever made them has
+// others to make meanwhile.
+func WithoutWaiting(ctx context.Context) context.Context {
+	return context.WithValue(ctx, noWait{}, true)
+}
+
+// Waits reports whether a request waits for its own pause: not with a context of WithoutWaiting, and not for long.
+func Waits(ctx context.Context, pause time.Duration) bool {
+	return ctx.Value(noWait{}) == nil && pause <= LongestPause
+}
+
 // LongestPause is the longest pause of a single request that is waited for.
 const LongestPause = 10 * time.Minute
 

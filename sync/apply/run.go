@@ -108,7 +108,7 @@ type answer struct {
 
 // run takes turns: it takes in answers, decides what comes next, records both in one commit, and sends.
 func (e *engine) run(outer context.Context) error {
-	ctx, cancel := context.WithCancel(outer) // stop cancels the requests that wait for the limiter
+	ctx, cancel := context.WithCancel(WithoutWaiting(outer)) // stop cancels the requests that wait for the limiter
 	e.cancel = cancel
 	defer cancel()
 	for {

@@ -17,7 +17,8 @@ type Writer interface {
 	// sends nothing.
 	Compile(changes []*plan.Change) []*Call
 
-	// Do makes a call once: it handles 429 and an expired token, and returns every other error. It returns what is now known
+	// Do makes a call once: it handles 429 and an expired token, and returns every other error, ErrRequestThrottled included. It
+	// returns what is now known
 	// of each of the call's users, in their order.
 	Do(ctx context.Context, call *Call) ([]state.Observed, error)
 

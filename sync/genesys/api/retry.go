@@ -21,7 +21,7 @@ func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() err
 		case err != nil && ctx.Err() != nil:
 			return fmt.Errorf("%v: %w", r, ctx.Err())
 		case errors.Is(err, apply.ErrRequestThrottled): // it was not sent
-			if pause = apply.RetryAfter(err); pause > apply.LongestPause {
+			if pause = apply.RetryAfter(err); !apply.Waits(ctx, pause) {
 				return err
 			}
 		case err == nil || left == 0 || !c.temporary(err):
