@@ -40,11 +40,9 @@ type Reader interface {
 	// only some cannot be read, err is about these, and found has all others. They are in the order of the ids.
 	Read(ctx context.Context, ids []string, fields ...spec.Field) (found []state.Observed, err error)
 
-	// Search looks up the users with one of the addresses, deleted ones included: up to 50 addresses in one request. It
-	// returns the fields that need not be requested. Unlike apply.Writer's Find it does not read the users again, so a result
-	// may be outdated, and a user that is not found may exist: no write may depend on it alone. Users come in the order of the
-	// addresses, deleted ones last for each. ErrListing if some are missing.
-	Search(ctx context.Context, emails []string) (found []state.Observed, err error)
+	// Deleted looks up the deleted users who have one of the addresses, with the fields that need not be requested. It does not
+	// read them again, so a result may be outdated: no write may depend on it alone. ErrListing if some are missing.
+	Deleted(ctx context.Context, emails []string) (found []state.Observed, err error)
 
 	// Details reads the requested fields of each user, by id, in the fewest requests. It calls got as it reads, one call at a
 	// time; a user that cannot be read comes with an error instead. An error of got ends it. now has the user's version, as

@@ -132,7 +132,7 @@ type searchless struct {
 	err error
 }
 
-func (d searchless) Search(context.Context, []string) ([]state.Observed, error) { return nil, d.err }
+func (d searchless) Deleted(context.Context, []string) ([]state.Observed, error) { return nil, d.err }
 
 // A search that failed does not tell that no deleted user has an address: nobody is created in that one's place, and
 // everything else goes on.
@@ -160,12 +160,12 @@ func TestSearchThatFails(t *testing.T) {
 			}
 			w.settled()
 
-			// The command plan says that it is not known.
+			// Nobody is created while that is not known, and plan says so.
 			w.write("c.yaml", "email: other@example.com\nname: Other\n")
-			w.Directory, w.Policy.LookUpMissing = searchless{directory, &apply.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}, true
+			w.Directory = searchless{directory, &apply.CallError{Kind: kind, Op: "POST /api/v2/users/search"}}
 			res, err := w.Reconcile(t.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
-			if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "1 user to be created: it is not known which were deleted before") {
-				t.Errorf("%v: %v, %v", kind, err, res.Notes)
+			if err != nil || res.Skipped != 1 || !strings.Contains(show(res), "it is not known whether a deleted user has the address") {
+				t.Errorf("%v: %v, %s", kind, err, show(res))
 			}
 		})
 	}

@@ -154,13 +154,13 @@ func (o *refresher) searchDeleted(ctx context.Context, emails []string, snap *st
 	if len(emails) == 0 {
 		return nil
 	}
-	found, err := o.Directory.Search(ctx, emails)
-	if err != nil && !isAny(err, apply.ErrForbidden, apply.ErrRefused, apply.ErrListing) {
+	found, err := o.Directory.Deleted(ctx, emails)
+	if err != nil && !isAny(err, apply.ErrForbidden, apply.ErrRefused, apply.ErrListing, apply.ErrUncertain) {
 		return err
 	}
 	var ids []string
 	for _, now := range found {
-		if now.Deleted() && snap.Users[now.ID] == nil {
+		if snap.Users[now.ID] == nil {
 			ids = append(ids, now.ID)
 		}
 	}

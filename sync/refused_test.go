@@ -109,7 +109,7 @@ func TestADeletionThatIsNotFound(t *testing.T) {
 	})
 }
 
-// The address of a deleted user is taken, whichever status says so: the user is looked up and restored.
+// The address of a deleted user whom no search shows yet is taken, whichever status says so: the user is looked up and restored.
 func TestADeletedAddressIsTaken(t *testing.T) {
 	for _, status := range []int{400, 409} {
 		synctest.Test(t, func(t *testing.T) {
@@ -117,6 +117,8 @@ func TestADeletedAddressIsTaken(t *testing.T) {
 			ana := w.sim.Users()[0]
 			w.sim.Edit(ana.Email, func(u *sim.User) { u.State = "deleted" })
 			time.Sleep(time.Minute)
+			directory := w.Directory
+			w.Directory = searchless{directory, nil}
 			w.write("ana.yaml", "email: %s\nname: Ana\ntitle: Back\n", ana.Email)
 			res := w.pass()
 			if u := w.byID(ana.ID); res.Applied != 1 || u.State != "active" || u.Title != "Back" || len(w.sim.Users()) != 3 {
@@ -124,6 +126,28 @@ func TestADeletedAddressIsTaken(t *testing.T) {
 			}
 			if n := w.sim.Ledger().Count("POST /api/v2/users", status); n != 1 {
 				t.Errorf("%d: told %d times", status, n)
+			}
+		})
+	}
+}
+
+// Where the API would create a second user with the address of a deleted one, the deleted one is restored all the same.
+func TestADeletedAddressIsFree(t *testing.T) {
+	for _, deleted := range []int{1, 120} { // found by a search, or by a listing of all deleted users
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, sim.Options{Users: deleted + 2, DeletedFree: true})
+			for _, u := range w.sim.Users()[:deleted] {
+				w.sim.Edit(u.Email, func(u *sim.User) { u.State = "deleted" })
+				w.write(u.Email+".yaml", "email: %s\nname: %q\n", u.Email, u.Name)
+			}
+			time.Sleep(time.Minute)
+			res := w.pass()
+			ledger := w.sim.Ledger()
+			if len(w.sim.Users()) != deleted+2 || res.Applied != deleted || ledger.Count("POST /api/v2/users") > 0 {
+				t.Errorf("%d: %d users, %d applied: %v", deleted, len(w.sim.Users()), res.Applied, res.Failures)
+			}
+			if searches := ledger.Count("POST /api/v2/users/search"); searches != (deleted+49)/50%3 { // three searches are more than two pages
+				t.Errorf("%d: %d searches", deleted, searches)
 			}
 		})
 	}

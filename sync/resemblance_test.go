@@ -208,7 +208,6 @@ func TestPlanTellsWhoIsRestored(t *testing.T) {
 		}
 		w.write("new.yaml", "email: new@example.com\nname: New\n")
 		time.Sleep(time.Hour)
-		w.Policy.LookUpMissing = true
 		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
 		if err != nil {
 			w.Fatal(err)
@@ -217,19 +216,6 @@ func TestPlanTellsWhoIsRestored(t *testing.T) {
 			w.Error(text)
 		}
 		if n := w.sim.Ledger().Count("POST /api/v2/users/search"); n != 1 {
-			w.Errorf("%d searches", n)
-		}
-	})
-	inWorld(t, "too many", func(w *world) {
-		for i := range 501 {
-			w.write(fmt.Sprintf("u%03d.yaml", i), "email: n%03d@example.com\nname: N\n", i)
-		}
-		w.Policy.LookUpMissing = true
-		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true, DryRun: true})
-		if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "501 users are to be created") {
-			w.Errorf("%v %v", err, res.Notes)
-		}
-		if n := w.sim.Ledger().Count("POST /api/v2/users/search"); n != 0 {
 			w.Errorf("%d searches", n)
 		}
 	})

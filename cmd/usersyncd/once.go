@@ -48,7 +48,6 @@ func (p process) finish(c *config.Config, res *usersync.Result, err error, print
 // onePass makes the pass of --once and plan, and warns of what is not known without a state file.
 func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun bool) (*usersync.Result, error) {
 	a.Policy.IgnoreQuarantine = true // also those in quarantine
-	a.Policy.LookUpMissing = dryRun
 	for _, id := range c.Release {
 		if err := state.CheckPlanID(id); err != nil {
 			return nil, usage("%s: %w", c.Source("release"), err)

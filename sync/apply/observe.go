@@ -155,6 +155,14 @@ func (e *engine) replan(j *job) move {
 	}
 	e.plan.Compare(&next)
 	next.SetWithheld(c.Withheld)
+	added := next.Action == plan.Create || next.Action == plan.Restore // it was deleted since
+	if !added {
+		for _, r := range policy.Guard.Refuses(&next) { // what the user has lost since the plan was made
+			if !j.isRefused(r.Field) {
+				j.leaveOut([]spec.Field{r.Field}, fmt.Errorf("%s: %s", r.Field, r))
+			}
+		}
+	}
 	next.Fields = slices.DeleteFunc(slices.Clone(next.Fields), func(fc plan.FieldChange) bool { return j.isRefused(fc.Field) })
 	if next.WithholdContested(time.Now()) { // somebody else has changed them since the pass began
 		c.Withheld = next.Withheld
@@ -163,7 +171,6 @@ func (e *engine) replan(j *job) move {
 	if err := vet(policy, j, &next); err != nil {
 		return e.fail(j, err)
 	}
-	added := next.Action == plan.Create || next.Action == plan.Restore // it was deleted since
 	switch {
 	case next.Action == plan.Restore && c.Current.Removed == "" && slices.Contains(policy.Unmanaged, spec.State):
 		return e.skip(j, "the user is deleted in Genesys, and the state is not managed here: not changed")

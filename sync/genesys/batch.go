@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -121,7 +122,51 @@ func (d *Directory) users(ctx context.Context, r *reading, request *api.Request)
 	return list, err
 }
 
-// Search implements usersync.Reader.
+// Deleted implements usersync.Reader. All deleted users are listed, if that takes fewer requests than a search for each of
+// so many addresses, and the listing does not stop before its end.
+func (d *Directory) Deleted(ctx context.Context, emails []string) ([]state.Observed, error) {
+	defer d.expect.expectReads(0)
+	found, err := d.listDeleted(ctx, (len(emails)+searchUsers.Most-1)/searchUsers.Most)
+	if found == nil && err == nil {
+		found, err = d.Search(ctx, emails)
+	}
+	keys := map[string]bool{}
+	for _, email := range emails {
+		keys[spec.Key(email)] = true
+	}
+	return slices.DeleteFunc(found, func(u state.Observed) bool { return !u.Deleted() || !keys[u.Key()] }), err
+}
+
+// listDeleted lists all deleted users, if that takes less than so many requests. It returns nil if it does not, or if they are
+// not all shown.
+func (d *Directory) listDeleted(ctx context.Context, requests int) ([]state.Observed, error) {
+	if requests < 3 { // to count them takes one
+		return nil, nil
+	}
+	l := api.Listing{Request: api.Request{Operation: &listUsers, Query: url.Values{"state": {state.Deleted}}}, Size: d.Options().PageSize, Complete: true}
+	type counted struct {
+		Total *int `json:"total"`
+	}
+	first := l.Request
+	first.Query = url.Values{"state": {state.Deleted}, "pageSize": {"1"}}
+	d.expect.expectReads(requests)
+	n, err := api.Call[counted](ctx, d.Client, &first)
+	switch {
+	case api.IsDenied(err), err == nil && (n.Total == nil || *n.Total >= listUsers.Cap || *n.Total/l.Size+2 >= requests):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	all, err := api.ReadAll(ctx, d.Client, l, d.always.observed)
+	if api.IsDenied(err) || errors.Is(err, apply.ErrListing) {
+		return nil, nil
+	}
+	return append([]state.Observed{}, all...), err
+}
+
+// Search looks up the users who have one of the addresses, deleted ones included, up to 50 addresses in one request. Unlike
+// Find it does not read the users again. They come in the order of the addresses, deleted ones last for each. ErrListing if
+// some are missing.
 func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observed, error) {
 	defer d.expect.expectReads(0)
 	keys := make([]string, len(emails))

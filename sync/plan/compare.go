@@ -70,7 +70,7 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 		return have, "", false
 	case edited: // of a phone also if it is equal as far as the API shows it, which rewrites a number with an extension
 		cause = Edit
-	case keepsDefaultRole(f, want, have):
+	case f == spec.Roles && keepsDefaultRole(current, want):
 		return have, "", false
 	default:
 		cause = Drift
@@ -78,9 +78,11 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 	return p.Index.AsDeclared(f, spec.Managed(f, want, have)), cause, true
 }
 
-// keepsDefaultRole reports whether all that differs is the role of every user, which has come back after it was removed.
-func keepsDefaultRole(f spec.Field, want, have spec.Value) bool {
-	return f == spec.Roles && want != have && access.WithoutDefaultRole(have) == want
+// keepsDefaultRole reports whether all that differs from the desired roles is the role of every user, which has come back after
+// it was removed.
+func keepsDefaultRole(u *state.User, want spec.Value) bool {
+	have := u.Fields[spec.Roles]
+	return want != have && access.WithoutDefaultRole(have) == want && u.Repairs[spec.Roles].Found == have
 }
 
 // Applied returns the desired fields that are applied: those found equal, and those just written.

@@ -27,7 +27,7 @@ func (p *planner) planUser(u *spec.User) {
 	c.Declared = p.declaration(u, matched)
 	c.Desired = p.policy.ObservedManagers(p.policy.ManagedFields(u.Fields, current), p.Index)
 	p.Compare(c)
-	if want, managed := c.Desired[spec.Roles]; managed && c.Current != nil && !c.HasField(spec.Roles) && keepsDefaultRole(spec.Roles, want, c.Current.Fields[spec.Roles]) {
+	if want, managed := c.Desired[spec.Roles]; managed && c.Current != nil && !c.HasField(spec.Roles) && keepsDefaultRole(c.Current, want) {
 		p.defaultRole++
 	}
 	was := c.Current

@@ -168,30 +168,16 @@ func (p *planner) noteGiven() {
 	}
 }
 
-// maxSearched is how many addresses of users to be created are looked up at most, to tell which will be restored.
-const maxSearched = 500
-
-// lookUpMissing looks up which of the users to be created are deleted: they will be restored.
-func (p *planner) lookUpMissing() {
-	if !p.policy.LookUpMissing {
-		return
-	}
-	missing := p.plannedChanges(func(c *Change) bool { return c.Action == Create })
-	if len(missing) > maxSearched {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d users are to be created, too many to look up each: those that were deleted before will be restored instead", len(missing)))
-		return
-	}
-	failed, reason := 0, error(nil)
-	for _, c := range missing {
+// lookUpDeleted looks up which of the users to be created were deleted: they are restored. The API need not refuse to create
+// another user with the same address, so nobody is created while that is not known.
+func (p *planner) lookUpDeleted() {
+	for _, c := range p.plannedChanges(func(c *Change) bool { return c.Action == Create && !c.creationStarted }) {
 		switch err, searched := p.results.Searched[c.Key]; {
 		case !searched:
 			p.Lookups.Emails[c.Key] = true
 		case err != nil:
-			failed, reason = failed+1, err
+			c.Outcome, c.Note = Skipped, fmt.Sprintf("it is not known whether a deleted user has the address: %v", err)
 		}
-	}
-	if failed > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s to be created: it is not known which were deleted before, and will be restored instead: %v", text.Plural(failed, "user"), reason))
 	}
 }
 

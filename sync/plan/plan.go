@@ -111,7 +111,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 		}
 	}
 	if n := p.defaultRole; n > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s the role %s again, which was removed once: Genesys Cloud gives it to every user, so it is left", text.Count(n, "user has", "users have"), access.DefaultRole))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s the role %s again, which was removed: Genesys Cloud gives it to every user, so it is left", text.Count(n, "user has", "users have"), access.DefaultRole))
 	}
 	p.withholdAddresses()
 	switch {
@@ -137,7 +137,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 	g.verifyRemovals()
 	g.verifyRestores()
 	g.saveReleases(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
-	p.lookUpMissing()
+	p.lookUpDeleted()
 	p.noteGiven()
 	policy.Schedule.Defer(maps.Values(p.changes), now) // after the guards: a hold is reported before the window opens
 	p.finish()

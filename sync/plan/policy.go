@@ -26,9 +26,6 @@ type Policy struct {
 	IgnoreQuarantine bool   // tries users in quarantine before their backoff is over
 	OnRemoval        Action // for managed users that are no longer declared: Unmanage (also if empty), Deactivate or Delete
 	ReportDrift      bool   // drift is reported, and not changed back
-	// LookUpMissing looks up users to be created among the deleted ones, so that the plan shows which will be restored. To
-	// carry the plan out it is not needed.
-	LookUpMissing bool
 	// LeaversOnly changes only users that are declared inactive: the tree has problems, and is not applied.
 	LeaversOnly bool
 	Select      Selection
