@@ -51,7 +51,8 @@ type job struct {
 	state    jobState
 	then     jobState  // after backoff,
 	at       time.Time // which ends then
-	inFlight bool      // a request of the job is in flight
+	inFlight bool      // a request of the job is in flight,
+	began    time.Time // since then
 
 	created       bool      // usersyncd has created the user, or may have, in this pass or an earlier one
 	createSent    time.Time // when the creation was last sent
@@ -109,8 +110,7 @@ func (j *job) isIdle() bool {
 // isThrottled reports whether the job waits because the API refuses its request alone.
 func (j *job) isThrottled() bool { return j.state == backoff && j.throttled != nil }
 
-// isLeaving reports whether a request of a leaver is in flight.
-func (j *job) isLeaving() bool { return j.inFlight && j.change.Lane == plan.LaneLeavers }
+func (j *job) isLeaver() bool { return j.change.Lane == plan.LaneLeavers }
 
 // call is the next call, or the one whose result is uncertain; nil if there is none.
 func (j *job) call() *Call {

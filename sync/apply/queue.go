@@ -18,7 +18,7 @@ func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool
 	}
 	var begun []answer
 	for e.stopped == nil && e.inFlight < e.Workers {
-		j := e.nextJob()
+		j := e.nextJob(now)
 		if j == nil {
 			break
 		}
@@ -42,26 +42,46 @@ func (e *engine) dispatch(ctx context.Context) (wait time.Duration, delayed bool
 		return wait, false
 	}
 	for _, j := range e.waiting {
-		if j.state == backoff {
+		switch slow := slowAfter - now.Sub(j.began); {
+		case j.state == backoff:
 			wait, delayed = min(wait, j.at.Sub(now)), true
+		case j.isLeaver() && j.inFlight && slow > 0:
+			wait = min(wait, slow)
 		}
 	}
 	return wait, delayed
 }
 
+// slowAfter is from when a leaver's request that is not answered counts as slow.
+const slowAfter = 3 * time.Second
+
 // nextJob returns the first job that is ready: one that was started, else the next in the plan's order; nil if there is none.
-func (e *engine) nextJob() *job {
-	if i := slices.IndexFunc(e.waiting, e.ready); i >= 0 {
+//
+// Leavers are first in both orders. At most half of the slots are theirs, and others begin when the requests of all leavers
+// were sent, or when that half has waited for slow answers: an API that does not answer for leavers holds up nobody else.
+func (e *engine) nextJob(now time.Time) *job {
+	leaving, slow := 0, 0
+	for _, j := range e.waiting {
+		if j.isLeaver() && j.inFlight {
+			leaving++
+			if now.Sub(j.began) >= slowAfter {
+				slow++
+			}
+		}
+	}
+	half := (e.Workers + 1) / 2
+	ready := func(j *job) bool { return e.ready(j) && (leaving < half || !j.isLeaver()) }
+	if i := slices.IndexFunc(e.waiting, ready); i >= 0 {
 		return e.waiting[i]
 	}
 	for e.started < len(e.order) && !e.health.Failing() {
 		j := e.order[e.started]
-		if j.change.Lane > plan.LaneLeavers && slices.ContainsFunc(e.waiting, (*job).isLeaving) {
-			return nil // requests that are in flight together may overtake each other
+		if leaving >= half && slow < half && j.isLeaver() {
+			return nil
 		}
 		e.started++
 		e.waiting = append(e.waiting, j)
-		if e.ready(j) {
+		if ready(j) {
 			return j
 		}
 	}
@@ -126,7 +146,7 @@ func (e *engine) breakWaits() bool {
 func (e *engine) begin(j *job, now time.Time) answer {
 	ans := answer{job: j, state: j.state, call: j.call(), began: now}
 	for _, served := range e.jobs.of(ans) {
-		served.inFlight = true
+		served.inFlight, served.began = true, now
 	}
 	e.inFlight++
 	if ans.state != toCall {
