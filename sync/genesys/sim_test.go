@@ -294,7 +294,7 @@ func TestSimulatedFaults(t *testing.T) {
 		"PATCH conflict400":      apply.ErrConflict,
 		"PATCH spurious":         apply.ErrConflict,
 		"PATCH edited":           apply.ErrConflict,
-		"PATCH revoked":          apply.ErrUnauthorized,
+		"PATCH revoked":          apply.ErrRefused, // as the other requests are accepted
 		"PATCH x1 revoked":       nil,
 		"PATCH x3 429":           nil,
 		"GET x3 503":             nil,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -39,7 +40,8 @@ type Client struct {
 	jitter  func(time.Duration) time.Duration // a random time between half of it and all of it
 	count   counters
 
-	pageSizes sync.Map // by *Operation: the size of a page that is not too large, where the usual one was
+	acceptance acceptance
+	pageSizes  sync.Map // by *Operation: the size of a page that is not too large, where the usual one was
 }
 
 type counters struct {
@@ -161,16 +163,23 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 				continue
 			}
 		case http.StatusUnauthorized:
-			if decodeError(a.body).Code == codeAddress {
-				break
+			if decodeError(a.body).Code == codeAddress { // no token helps
+				return correlation, c.result(ctx, r, a, err, decode)
 			}
-			slot.Invalidate(token)
-			if !slices.Contains(refused, n) {
+			if !slices.Contains(refused, n) && slot.Refused(token, time.Now()) {
 				refused = append(refused, n)
 				continue
 			}
 		}
-		return correlation, c.result(ctx, r, a, err, decode)
+		err = c.result(ctx, r, a, err, decode)
+		e := (*apply.CallError)(nil)
+		switch alone := c.acceptance.note(a.status); {
+		case alone && errors.As(err, &e):
+			e.Kind, e.Message = apply.ErrRefused, e.Message+"; other requests are accepted, so this one alone is refused"
+		case a.status == http.StatusUnauthorized:
+			slot.Forget(token)
+		}
+		return correlation, err
 	}
 }
 

@@ -70,7 +70,7 @@ func hint(r *Request, status int, code, message string) string {
 	case code == codeAddress:
 		return "; the organization's list of allowed IP addresses does not have this machine's: a new token would not help"
 	case status == http.StatusUnauthorized:
-		return "; a new access token was refused as well"
+		return "; the API refuses the access token"
 	case code == codePolicy:
 		return "; an access policy of the organization denies it, which a further role does not change"
 	case code == codeScope:

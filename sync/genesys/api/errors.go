@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,10 +110,18 @@ func answerError(op string, a answer, err error) *apply.CallError {
 	switch {
 	case errors.Is(err, ErrReadOnly):
 		e.Kind = apply.ErrRefused
+	case isCertificate(err):
+		e.Kind, e.Message = apply.ErrUnreachable, "the server's certificate is not trusted; if a proxy inspects TLS, set SSL_CERT_FILE to the file of its CA"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Message = "no answer in time"
 	}
 	return e
+}
+
+// isCertificate reports whether a server could not prove who it is: nothing was sent to it.
+func isCertificate(err error) bool {
+	_, is := errors.AsType[*tls.CertificateVerificationError](err)
+	return is
 }
 
 // IsDenied reports whether an answer says that something cannot be had, as opposed to no usable answer.

@@ -24,7 +24,7 @@ const tokenPath = "/oauth/token" // below the login service's base URL
 
 const (
 	refusedPause = 5 * time.Minute // after refused credentials: they may be enabled, or rotated
-	longestPause = time.Minute     // after other failures, unless Retry-After is longer
+	longestPause = time.Minute     // between two tokens because the API refuses them
 	sparePause   = time.Minute     // after any failure, before a further token is fetched: the known limits count by the minute
 	// At most so many failing requests in this time, so that our patience does not overload the login service.
 	failureLimit = 10
@@ -86,7 +86,10 @@ func (l *login) request(ctx context.Context) (*oauth2.Token, *apply.CallError) {
 		return nil, l.refusal(answer{status: r.Response.StatusCode, header: r.Response.Header, body: r.Body})
 	}
 	e := answerError("POST "+tokenPath, answer{}, err)
-	e.Kind, e.Message = apply.ErrUnreachable, "no access token could be fetched; check the region or login URL, and the network"
+	e.Kind = apply.ErrUnreachable
+	if e.Message == "" || !isCertificate(err) {
+		e.Message = "no access token could be fetched; check the region or login URL, and the network"
+	}
 	if shown := e.Err.Error(); l.redact(shown) != shown { // x/oauth2 quotes an answer that it cannot read
 		e.Err = errors.New(l.redact(shown))
 	}
@@ -157,12 +160,12 @@ func (l *login) succeeded() {
 	l.streak, l.again, l.err = 0, time.Time{}, nil
 }
 
-// failed sets the pause after a failure: 1, 4, 16, 60 s and so on, half of it random, or what the
-// service asks for if that is longer.
+// failed sets the pause after a failure: the same as before the API is read again, or what the service asks for if that is
+// longer.
 func (l *login) failed(now time.Time, e *apply.CallError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	pause := min(time.Second<<(2*min(l.streak, 3)), longestPause)
+	pause := min(l.options.Retry.MinWait<<min(l.streak, 10), l.options.Retry.MaxWait)
 	pause = max(l.jitter(pause), e.RetryAfter)
 	if errors.Is(e, apply.ErrUnauthorized) {
 		pause = max(pause, refusedPause)

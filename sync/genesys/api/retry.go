@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -42,9 +41,9 @@ func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() err
 
 // temporary reports whether another attempt may succeed.
 func (c *Client) temporary(err error) bool {
-	answered, certificate := (*apply.CallError)(nil), (*tls.CertificateVerificationError)(nil)
+	answered := (*apply.CallError)(nil)
 	if c.options.Retry.No5xx && errors.As(err, &answered) && answered.Status >= 500 {
 		return false
 	}
-	return errors.Is(err, apply.ErrUncertain) && !errors.As(err, &certificate)
+	return errors.Is(err, apply.ErrUncertain)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ type tokenSlot struct {
 	token   string
 	renewAt time.Time
 	expires time.Time
+
+	renewable time.Time     // not renewed before, if the API refuses it
+	wait      time.Duration // after the last time
 }
 
 // Token returns a valid token. It waits for a request in flight, of whichever slot, but no longer than ctx allows, and
@@ -59,13 +63,56 @@ func (s *tokenSlot) Token(ctx context.Context) (token string, pause time.Duratio
 	return "", pause, err
 }
 
-// Invalidate forgets exactly this token, which the API refused. A newer one stays.
-func (s *tokenSlot) Invalidate(token string) {
+// Refused reports whether a request that the API refused with this token is to be sent again: there is a newer token, or one
+// may be fetched. That is done again after 1 s, 2 s ... 1 min, so that a request which no token helps does not cost one each
+// time.
+func (s *tokenSlot) Refused(token string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.token != token && s.token != "":
+		return true
+	case now.Before(s.renewable):
+		return false
+	case now.Sub(s.renewable) > longestPause:
+		s.wait = 0
+	}
+	s.wait = min(max(2*s.wait, time.Second), longestPause)
+	s.token, s.renewable = "", now.Add(s.wait)
+	return true
+}
+
+// Forget forgets this token, which the API refuses for every request. A newer one stays.
+func (s *tokenSlot) Forget(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token == token {
 		s.token = ""
 	}
+}
+
+// refusedUsers is after how many requests in a row the credentials count as refused, and not the requests.
+const refusedUsers = 3
+
+// acceptance tells a request that is refused from credentials that are.
+type acceptance struct {
+	mu      sync.Mutex
+	ever    bool // a request was accepted
+	refused int  // requests in a row with 401, whatever the token
+}
+
+// note records the status of an answer. It reports whether that is a 401 of this request alone.
+func (a *acceptance) note(status int) (alone bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case status == http.StatusUnauthorized:
+		a.refused++
+		return a.ever && a.refused < refusedUsers
+	case status != 0 && status < 500:
+		a.ever, a.refused = true, 0
+	}
+	return false
 }
 
 // current returns the token if it has not expired, and whether it is time to renew it.
@@ -100,10 +147,10 @@ func (c *Client) tryAnother(number int, pause time.Duration, failure error) bool
 		return false // the caller's context has ended
 	case number > 0:
 		return true
-	case errors.Is(failure, apply.ErrUnauthorized):
+	case errors.Is(failure, apply.ErrUnauthorized), isCertificate(failure):
 		return false
-	case pause <= retry.MaxWait && (!errors.Is(failure, apply.ErrUnreachable) || c.login.failing() <= retry.Max):
-		return true
+	case !errors.Is(failure, apply.ErrUnreachable), c.login.failing() <= retry.Max:
+		return true // the limiter waits for it, or says that it is too long
 	}
 	for _, s := range c.slots[1:] {
 		if token, _ := s.current(time.Now()); token != "" {

@@ -21,7 +21,7 @@ func newTransport(o Options) *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		ResponseHeaderTimeout:  20 * time.Second,
 		ExpectContinueTimeout:  time.Second,
-		IdleConnTimeout:        time.Minute,
+		IdleConnTimeout:        45 * time.Second, // load balancers close at 60 s, and a request may be lost in that moment
 		MaxConnsPerHost:        o.MaxConns,
 		MaxIdleConnsPerHost:    o.MaxConns,
 		MaxResponseHeaderBytes: 64 << 10,
