@@ -75,7 +75,12 @@ func PhoneList(phones []Phone) Value {
 
 // PhoneNumber is a number without its spaces, parentheses, dots and dashes; nothing else is done to make it E.164.
 func PhoneNumber(s string) string {
-	return strings.NewReplacer(" ", "", "\u00a0", "", "(", "", ")", "", ".", "", "-", "").Replace(s)
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \u00a0().-", r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // samePhones ignores the number where an entry has an extension: media, type and extension decide, because the API

@@ -81,7 +81,7 @@ type roleInDivisions struct {
 // MarshalJSON writes the bare name, or {"role": ..., "divisions": [...]}.
 func (r Role) MarshalJSON() ([]byte, error) {
 	if len(r.Divisions) == 0 {
-		return []byte(encode(r.Name)), nil
+		return []byte(Text(r.Name)), nil
 	}
 	return []byte(encode(roleInDivisions{r.Name, r.Divisions})), nil
 }

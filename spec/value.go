@@ -159,10 +159,6 @@ func equalAs[T any](same func(desired, observed T) bool) func(desired, observed 
 
 // encode makes the canonical JSON of strings, finite numbers, and maps, slices and structs of these.
 func encode(v any) Value {
-	escaped := func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
-	if s, ok := v.(string); ok && !strings.ContainsFunc(s, escaped) { // as most are
-		return Value(`"` + s + `"`)
-	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // readable as it is stored
@@ -171,7 +167,13 @@ func encode(v any) Value {
 }
 
 // Text is the value of a field that is one text; "" empties the field. Of email and manager it is Text(Key(address)).
-func Text(s string) Value { return encode(strictyaml.Clean(s)) }
+func Text(s string) Value {
+	s = strictyaml.Clean(s)
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return encode(s)
+	}
+	return Value(`"` + s + `"`) // as most are
+}
 
 // Bool is the value of acdAutoAnswer.
 func Bool(b bool) Value { return encode(b) }

@@ -31,14 +31,17 @@ func (u user) Key() string {
 }
 
 // optional decodes a member; the zero value if it is missing or null.
-func optional[T any](raw json.RawMessage) (v T, err error) {
-	if text, ok := any(&v).(*string); ok && len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		*text = string(raw[1 : len(raw)-1]) // as most are
+func optional[T any](raw json.RawMessage) (T, error) {
+	if len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		if text, ok := any(string(raw[1 : len(raw)-1])).(T); ok { // as most are
+			return text, nil
+		}
+	}
+	var v T
+	if len(raw) == 0 {
 		return v, nil
 	}
-	if len(raw) > 0 {
-		err = json.Unmarshal(raw, &v)
-	}
+	err := json.Unmarshal(raw, &v)
 	return v, err
 }
 
