@@ -34,8 +34,11 @@ func (s *Store) Commit(commits ...Commit) error {
 	}
 	err := s.write(func(tx *bolt.Tx) error {
 		for i, c := range commits {
-			if err := errors.Join(c.apply(tx, puts[i]), s.appendEvents(tx, c.Events)); err != nil {
+			if err := c.apply(tx, puts[i]); err != nil {
 				return err
+			}
+			if err := s.appendEvents(tx, c.Events); err != nil {
+				return fmt.Errorf("history: %w", err)
 			}
 		}
 		return nil
@@ -192,8 +195,8 @@ func decodeIntent(key string, payload []byte) (Intent, bool) {
 func writeKey(id string, f spec.Field) string { return id + " " + string(f) }
 
 // readWrites reads the intents of writes, and reports whether all are sound, as readAll does.
-func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, bool, error) {
-	all, sound, err := readAll(tx, bucketWrites, decodeWrite)
+func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, bool) {
+	all, sound := readAll(tx, bucketWrites, decodeWrite)
 	var byUser map[string]map[spec.Field]Event
 	for _, e := range all {
 		if byUser == nil {
@@ -204,7 +207,7 @@ func readWrites(tx *bolt.Tx) (map[string]map[spec.Field]Event, bool, error) {
 		}
 		byUser[e.ID][e.Fields[0].Field] = e
 	}
-	return byUser, sound, err
+	return byUser, sound
 }
 
 func decodeWrite(key string, payload []byte) (Event, bool) {

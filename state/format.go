@@ -59,12 +59,7 @@ func laterBuckets() []string { return []string{bucketHistory, bucketWrites} }
 // are those of a damaged file; nil if there was none.
 func initialize(records *salvaged) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
-		for _, name := range bucketNames() {
-			if _, err := tx.CreateBucket([]byte(name)); err != nil {
-				return err
-			}
-		}
-		if err := putMeta(tx, keyFormat, formatRecord{Version: fileFormat}); err != nil {
+		if err := addBuckets(tx); err != nil {
 			return err
 		}
 		if records != nil {
@@ -72,6 +67,16 @@ func initialize(records *salvaged) func(*bolt.Tx) error {
 		}
 		return putMeta(tx, keyStatus, statusRecord{})
 	}
+}
+
+// addBuckets makes the buckets that a file does not have, and sets its version.
+func addBuckets(tx *bolt.Tx) error {
+	for _, name := range bucketNames() {
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return putMeta(tx, keyFormat, formatRecord{Version: fileFormat})
 }
 
 // checkFormat refuses a sound file of another program or of a newer usersyncd.
@@ -88,13 +93,12 @@ func checkFormat(path string) func(*bolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		without := 0
+		missing := 0
 		for _, name := range bucketNames() {
-			switch {
-			case tx.Bucket([]byte(name)) != nil:
+			if tx.Bucket([]byte(name)) != nil {
 				ours++
-			case slices.Contains(laterBuckets(), name):
-				without++
+			} else if !slices.Contains(laterBuckets(), name) {
+				missing++
 			}
 		}
 		if others -= ours; ours == 0 && others > 0 {
@@ -103,7 +107,7 @@ func checkFormat(path string) func(*bolt.Tx) error {
 		if noBucket != "" {
 			return damagef("%q is not a bucket", noBucket)
 		}
-		if missing := len(bucketNames()) - ours - without; missing > 0 {
+		if missing > 0 {
 			return damagef("%d of %d buckets are missing", missing, len(bucketNames()))
 		}
 		var f formatRecord
@@ -128,28 +132,17 @@ func newerError(path string, version int) error {
 // upgrade adds the later buckets to an older file, and sets the format version, so that an older usersyncd refuses the
 // file instead of dropping what it does not know. Records are read in either form.
 func (s *Store) upgrade() error {
-	var missing []string
+	missing := false
 	var f formatRecord
 	err := s.view(func(tx *bolt.Tx) error {
-		for _, name := range bucketNames() {
-			if tx.Bucket([]byte(name)) == nil {
-				missing = append(missing, name)
-			}
-		}
+		missing = slices.ContainsFunc(laterBuckets(), func(name string) bool { return tx.Bucket([]byte(name)) == nil })
 		getMeta(tx, keyFormat, &f)
 		return nil
 	})
-	if err != nil || s.readOnly || len(missing) == 0 && f.Version == fileFormat {
+	if err != nil || s.readOnly || !missing && f.Version == fileFormat {
 		return err
 	}
-	return s.update(func(tx *bolt.Tx) error {
-		for _, name := range missing {
-			if _, err := tx.CreateBucket([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return putMeta(tx, keyFormat, formatRecord{Version: fileFormat})
-	})
+	return s.update(addBuckets)
 }
 
 // recordID names a record.
@@ -161,11 +154,8 @@ type recordID struct {
 // checkRecords returns ErrDamaged if the checksum of a record or the sum of a bucket is wrong.
 func checkRecords(tx *bolt.Tx) error {
 	for _, name := range bucketNames() {
-		b, s := tx.Bucket([]byte(name)), bucketSum(0)
-		if b == nil {
-			continue
-		}
-		err := b.ForEach(func(key, record []byte) error {
+		s := bucketSum(0)
+		for key, record := range records(tx, name) {
 			if record == nil {
 				return damagef("bucket %s holds a bucket", name)
 			}
@@ -173,12 +163,8 @@ func checkRecords(tx *bolt.Tx) error {
 				return damagef("%s %q has a wrong checksum", name, key)
 			}
 			s = s.with(record)
-			return nil
-		})
-		if err != nil {
-			return err
 		}
-		if s != bucketSum(b.Sequence()) {
+		if s != storedSum(tx, name) {
 			return damagef("bucket %s has a wrong sum", name)
 		}
 	}

@@ -39,11 +39,9 @@ func (q *Query) matchesRevision(revision string) bool {
 
 // History returns the selected events, the newest first.
 func (s *Store) History(q Query) (events []Event, err error) {
-	email := []byte(nil)
+	var email []byte
 	if q.Email != "" {
-		if email, err = json.Marshal(q.Email); err != nil { // as it is in a record
-			return nil, fmt.Errorf("read history: %w", err)
-		}
+		email, _ = json.Marshal(q.Email) // as it is in a record
 	}
 	err = s.read(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte(bucketHistory))
@@ -75,24 +73,21 @@ func (s *Store) History(q Query) (events []Event, err error) {
 }
 
 // HistoryStart returns the time of the oldest event if older ones were dropped for space; else the zero time.
-func (s *Store) HistoryStart() (time.Time, error) {
-	var first Event
-	err := s.read(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte(bucketHistory))
-		if b == nil {
-			return nil
-		}
-		c := b.Cursor()
-		key, record := c.First()
-		if string(key) == eventKey(0) {
-			return nil
-		}
-		for ; key != nil && !openJSON(bucketHistory, key, record, &first); key, record = c.Next() {
-			first = Event{} // damage is handled when the file is opened next
+func (s *Store) HistoryStart() (start time.Time, err error) {
+	err = s.read(func(tx *bolt.Tx) error {
+		for key, record := range records(tx, bucketHistory) {
+			var e Event
+			if string(key) == eventKey(0) {
+				return nil
+			}
+			if openJSON(bucketHistory, key, record, &e) { // damage is handled when the file is opened next
+				start = e.At
+				return nil
+			}
 		}
 		return nil
 	})
-	return first.At, err
+	return start, err
 }
 
 // eventKey is the key of the n-th event: hexadecimal, of equal length, so that keys sort as the numbers do.
@@ -107,14 +102,14 @@ func (s *Store) appendEvents(tx *bolt.Tx, events []Event) error {
 	var next uint64
 	if last, _ := b.Cursor().Last(); last != nil {
 		if _, err := fmt.Sscanf(string(last), "%016x", &next); err != nil {
-			return fmt.Errorf("history: key %q: %w", last, err)
+			return fmt.Errorf("key %q: %w", last, err)
 		}
 		next++
 	}
 	if !s.counted {
 		s.historyBytes = 0
-		if err := b.ForEach(func(_, record []byte) error { s.historyBytes += len(record); return nil }); err != nil {
-			return fmt.Errorf("history: %w", err)
+		for _, record := range records(tx, bucketHistory) {
+			s.historyBytes += len(record)
 		}
 		s.counted = true
 	}
@@ -122,22 +117,22 @@ func (s *Store) appendEvents(tx *bolt.Tx, events []Event) error {
 		e.At = e.At.UTC()
 		key := eventKey(next + uint64(i))
 		sealed, err := sealJSON(bucketHistory, key, e)
-		if err != nil {
-			return fmt.Errorf("history: %w", err)
+		if err == nil {
+			err = setRecord(tx, bucketHistory, key, sealed)
 		}
-		if err := setRecord(tx, bucketHistory, key, sealed); err != nil {
-			return fmt.Errorf("history: %w", err)
+		if err != nil {
+			return err
 		}
 		s.historyBytes += len(sealed)
 	}
 	for {
 		oldest, record := b.Cursor().First()
-		if n := countRecords(tx, bucketHistory); n <= len(events) || n <= s.maxEvents && s.historyBytes <= s.maxHistoryBytes {
+		if n := storedSum(tx, bucketHistory).records(); n <= len(events) || n <= s.maxEvents && s.historyBytes <= s.maxHistoryBytes {
 			return nil // new events are stored whatever their size
 		}
 		s.historyBytes -= len(record)
 		if err := deleteRecord(tx, bucketHistory, string(oldest)); err != nil {
-			return fmt.Errorf("history: %w", err)
+			return err
 		}
 	}
 }

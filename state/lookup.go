@@ -24,35 +24,34 @@ func (s *Store) User(id string) (*User, error) {
 // declared by it. It scans all records, which takes some ten milliseconds for 50,000 users.
 func (s *Store) Lookup(keys ...string) (found []*User, err error) {
 	err = s.read(func(tx *bolt.Tx) error {
-		found, err = lookup(tx.Bucket([]byte(bucketUsers)), keys)
-		return err
-	})
-	return found, err
-}
-
-func lookup(b *bolt.Bucket, keys []string) (found []*User, err error) {
-	err = b.ForEach(func(id, record []byte) error {
-		if !slices.ContainsFunc(keys, func(key string) bool { return mayContain(record, key) }) {
-			return nil
-		}
-		u := openUser(id, record)
-		if u != nil && slices.ContainsFunc([]string{u.Declared.Key, u.Key(), u.AppliedKey()}, func(key string) bool { return key != "" && slices.Contains(keys, key) }) {
-			found = append(found, u)
-		}
+		found = lookup(tx, keys)
 		return nil
 	})
 	return found, err
 }
 
+func lookup(tx *bolt.Tx, keys []string) (found []*User) {
+	for id, record := range records(tx, bucketUsers) {
+		if !slices.ContainsFunc(keys, func(key string) bool { return mayContain(record, key) }) {
+			continue
+		}
+		u := openUser(id, record)
+		if u != nil && slices.ContainsFunc([]string{u.Declared.Key, u.Key(), u.AppliedKey()}, func(key string) bool { return key != "" && slices.Contains(keys, key) }) {
+			found = append(found, u)
+		}
+	}
+	return found
+}
+
 // Addresses returns the addresses of all known users, in lower case, deleted ones included.
 func (s *Store) Addresses() (keys []string, err error) {
 	err = s.read(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte(bucketUsers)).ForEach(func(id, record []byte) error {
+		for id, record := range records(tx, bucketUsers) {
 			if u := openUser(id, record); u != nil && u.Key() != "" {
 				keys = append(keys, u.Key())
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	return keys, err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc32"
+	"iter"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -84,8 +85,7 @@ func checksum(record []byte) bucketSum {
 
 // setRecord and deleteRecord update the bucket's sum. Buckets are changed in no other way.
 func setRecord(tx *bolt.Tx, bucket, key string, record []byte) error {
-	b := tx.Bucket([]byte(bucket))
-	s := bucketSum(b.Sequence())
+	b, s := tx.Bucket([]byte(bucket)), storedSum(tx, bucket)
 	if old := b.Get([]byte(key)); old != nil {
 		s = s.without(old)
 	}
@@ -101,15 +101,29 @@ func deleteRecord(tx *bolt.Tx, bucket, key string) error {
 	if old == nil {
 		return nil
 	}
-	if err := b.SetSequence(uint64(bucketSum(b.Sequence()).without(old))); err != nil {
+	if err := b.SetSequence(uint64(storedSum(tx, bucket).without(old))); err != nil {
 		return err
 	}
 	return b.Delete([]byte(key))
 }
 
-func countRecords(tx *bolt.Tx, bucket string) int {
+// storedSum returns a bucket's sum. An older file that is open for reading only may not have the bucket.
+func storedSum(tx *bolt.Tx, bucket string) bucketSum {
 	if b := tx.Bucket([]byte(bucket)); b != nil {
-		return bucketSum(b.Sequence()).records()
+		return bucketSum(b.Sequence())
 	}
-	return 0 // an older file, open for reading only
+	return 0
+}
+
+// records returns those of a bucket, by key; none if there is no such bucket.
+func records(tx *bolt.Tx, bucket string) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, record []byte) bool) {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil {
+			return
+		}
+		c := b.Cursor()
+		for key, record := c.First(); key != nil && yield(key, record); key, record = c.Next() {
+		}
+	}
 }

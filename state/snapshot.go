@@ -28,15 +28,15 @@ func (s *Store) Meta() (Meta, error) {
 	m := Meta{Rebuilt: s.rebuilt}
 	err := s.read(func(tx *bolt.Tx) error {
 		m = readMeta(tx)
-		m.CreateIntents, m.WriteIntents = countRecords(tx, bucketIntents), countRecords(tx, bucketWrites)
-		failures, _, err := readAll(tx, bucketFailures, decodeFailure)
+		m.CreateIntents, m.WriteIntents = storedSum(tx, bucketIntents).records(), storedSum(tx, bucketWrites).records()
+		failures, _ := readAll(tx, bucketFailures, decodeFailure)
 		for _, f := range failures {
 			if m.NextTry.IsZero() || f.Next.Before(m.NextTry) {
 				m.NextTry = f.Next
 			}
 		}
 		m.Failures = len(failures)
-		return err
+		return nil
 	})
 	if err != nil {
 		return Meta{}, err
@@ -64,31 +64,29 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 // SnapshotOf reads what Snapshot does, but of the users only those with one of some addresses, as Lookup finds them, or
 // one of some ids. It leaves damage to Snapshot. It is for queries about few users while a pass runs.
 func (s *Store) SnapshotOf(keys, ids []string) (*Snapshot, error) {
-	snap, _, err := s.snapshot(func(tx *bolt.Tx) (map[string]*User, bool, error) {
-		b := tx.Bucket([]byte(bucketUsers))
-		found, err := lookup(b, keys)
-		for _, id := range ids {
-			if u := openUser([]byte(id), b.Get([]byte(id))); u != nil {
-				found = append(found, u)
-			}
-		}
+	snap, _, err := s.snapshot(func(tx *bolt.Tx) (map[string]*User, bool) {
 		users := map[string]*User{}
-		for _, u := range found {
+		for _, u := range lookup(tx, keys) {
 			users[u.ID] = u
 		}
-		return users, true, err
+		for _, id := range ids {
+			if u := openUser([]byte(id), tx.Bucket([]byte(bucketUsers)).Get([]byte(id))); u != nil {
+				users[id] = u
+			}
+		}
+		return users, true
 	})
 	return snap, err
 }
 
 // snapshot makes a snapshot with the users that readUsers returns, and reports whether all is sound, as readAll does.
-func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool, error)) (snap *Snapshot, sound bool, err error) {
+func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool)) (snap *Snapshot, sound bool, err error) {
 	snap = &Snapshot{Users: map[string]*User{}, CreateIntents: map[string]Intent{}, Failures: map[string]Failure{}, Rebuilt: s.rebuilt}
 	if s.Empty() && s.rebuilt {
 		snap.Guards.Tallies = []Tally{incompleteTally(time.Now())}
 	}
 	sound = true
-	err = s.read(func(tx *bolt.Tx) (err error) {
+	err = s.read(func(tx *bolt.Tx) error {
 		m := readMeta(tx)
 		snap.Refresh, snap.Rebuilt, snap.Damaged = m.Refresh, m.Rebuilt, m.Damaged
 		getMeta(tx, keyGuards, &snap.Guards)
@@ -97,18 +95,10 @@ func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool, error
 		}
 		getMeta(tx, keyCheckout, &snap.Checkout)
 		var users, intents, writes, failures bool
-		if snap.Users, users, err = readUsers(tx); err != nil {
-			return err
-		}
-		if snap.CreateIntents, intents, err = readAll(tx, bucketIntents, decodeIntent); err != nil {
-			return err
-		}
-		if snap.WriteIntents, writes, err = readWrites(tx); err != nil {
-			return err
-		}
-		if snap.Failures, failures, err = readAll(tx, bucketFailures, decodeFailure); err != nil {
-			return err
-		}
+		snap.Users, users = readUsers(tx)
+		snap.CreateIntents, intents = readAll(tx, bucketIntents, decodeIntent)
+		snap.WriteIntents, writes = readWrites(tx)
+		snap.Failures, failures = readAll(tx, bucketFailures, decodeFailure)
 		sound = users && intents && writes && failures
 		return nil
 	})
@@ -118,7 +108,7 @@ func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool, error
 	return snap, sound, nil
 }
 
-func readUsers(tx *bolt.Tx) (map[string]*User, bool, error) {
+func readUsers(tx *bolt.Tx) (map[string]*User, bool) {
 	now := time.Now()
 	return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
 }
@@ -146,14 +136,10 @@ func getMetaPtr[T any](tx *bolt.Tx, key string) *T {
 }
 
 // readAll decodes a bucket. It is not sound if a record is damaged, which is left out, or if the bucket's sum is wrong.
-func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (all map[string]T, sound bool, err error) {
-	b, s := tx.Bucket([]byte(bucket)), bucketSum(0)
-	if b == nil { // an older file, open for reading only
-		return map[string]T{}, true, nil
-	}
-	want := bucketSum(b.Sequence())
+func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload []byte) (T, bool)) (all map[string]T, sound bool) {
+	want, s := storedSum(tx, bucket), bucketSum(0)
 	all, sound = make(map[string]T, min(want.records(), 1<<20)), true // the number may be damaged, too
-	err = b.ForEach(func(k, record []byte) error {
+	for k, record := range records(tx, bucket) {
 		s = s.with(record)
 		key := string(k)
 		payload, ok := unseal(bucket, k, record)
@@ -164,7 +150,6 @@ func readAll[T any](tx *bolt.Tx, bucket string, decode func(key string, payload 
 			}
 		}
 		sound = sound && ok
-		return nil
-	})
-	return all, sound && s == want, err
+	}
+	return all, sound && s == want
 }
