@@ -26,10 +26,7 @@ func (o *refresher) readDetails(ctx context.Context, want map[string][]spec.Fiel
 	var commit state.Commit
 	flush := func() error {
 		defer func() { commit = state.Commit{} }()
-		if o.dryRun {
-			return nil
-		}
-		return o.Store.Commit(commit)
+		return o.commit(commit)
 	}
 	o.startSending()
 	o.update(func(s *Status) { s.Phase, s.Reading, s.Read = PhaseRead, len(want), 0 })

@@ -128,10 +128,7 @@ func (o *refresher) readFresh(ctx context.Context, ids []string, snap *state.Sna
 	read := make(map[string]bool, len(found))
 	for _, now := range found {
 		read[now.ID], results.Fresh[now.ID] = true, nil
-		if u := o.merge(snap.Users[now.ID], now, fields, began); u != nil {
-			snap.Users[now.ID] = u
-			commit.Users = append(commit.Users, u)
-		}
+		o.observe(now, fields, began, snap, &commit)
 	}
 	for _, id := range ids {
 		switch {
@@ -143,10 +140,7 @@ func (o *refresher) readFresh(ctx context.Context, ids []string, snap *state.Sna
 			commit.Forget = append(commit.Forget, id)
 		}
 	}
-	if o.dryRun {
-		return nil
-	}
-	return o.Store.Commit(commit)
+	return o.commit(commit)
 }
 
 // searchDeleted finds deleted users by their addresses, which no listing shows, and reads them, as a search may be outdated.
@@ -195,10 +189,7 @@ func (o *refresher) lookUpMemberships(ctx context.Context, memberships map[plan.
 	for _, users := range results.Given {
 		slices.Sort(users)
 	}
-	if o.dryRun {
-		return nil
-	}
-	return o.Store.Commit(commit)
+	return o.commit(commit)
 }
 
 // readGiven returns which of the memberships a rule gives, or being an owner, in order. why says of each why that could not be

@@ -53,10 +53,7 @@ func (o *refresher) refresh(ctx, interruptible context.Context, snap *state.Snap
 	listed := make(map[string]bool, len(listing.Users))
 	for _, seen := range listing.Users {
 		listed[seen.ID] = true
-		if u := o.merge(snap.Users[seen.ID], seen, fields, began); u != nil {
-			snap.Users[seen.ID] = u
-			commit.Users = append(commit.Users, u)
-		}
+		o.observe(seen, fields, began, snap, &commit)
 	}
 	if listing.Complete() {
 		if err := o.checkUnlisted(ctx, snap, fields, listed, &commit); err != nil {
@@ -78,6 +75,22 @@ func (o *refresher) refresh(ctx, interruptible context.Context, snap *state.Snap
 		since = began.Sub(before)
 	}
 	return o.rotateDetails(interruptible, snap, since)
+}
+
+// commit stores what was read, unless nothing may be written.
+func (o *refresher) commit(read state.Commit) error {
+	if o.dryRun {
+		return nil
+	}
+	return o.Store.Commit(read)
+}
+
+// observe merges an observation into the snapshot and the commit, as merge does.
+func (o *refresher) observe(seen state.Observed, fields []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
+	if u := o.merge(snap.Users[seen.ID], seen, fields, at); u != nil {
+		snap.Users[seen.ID] = u
+		commit.Users = append(commit.Users, u)
+	}
 }
 
 // merge merges an observation into what is known of a user, before. It returns nil if it adds nothing, or is older than what
@@ -150,10 +163,7 @@ func (o *refresher) checkUnlisted(ctx context.Context, snap *state.Snapshot, fie
 			now, err := o.Directory.Get(ctx, id, o.listable(fields)...)
 			switch {
 			case err == nil:
-				if updated := o.merge(u, now, fields, at); updated != nil {
-					snap.Users[id] = updated
-					commit.Users = append(commit.Users, updated)
-				}
+				o.observe(now, fields, at, snap, commit)
 				continue
 			case errors.Is(err, apply.ErrForbidden), errors.Is(err, apply.ErrUncertain), errors.Is(err, apply.ErrRefused):
 				o.Log.Warn("a managed user is not listed and cannot be read; it is taken as unchanged", "user", u.Key(), "error", err)
@@ -216,10 +226,8 @@ func (o *refresher) awaitWrites(ctx context.Context, snap *state.Snapshot) error
 			until = plan.Latest(until, o.Policy.ReadableFrom(f, w.At))
 		}
 	}
-	if !o.dryRun {
-		if err := o.Store.Commit(future); err != nil {
-			return err
-		}
+	if err := o.commit(future); err != nil {
+		return err
 	}
 	_, err := o.await(ctx, until, "waiting until the API shows what interrupted calls have changed", len(snap.WriteIntents))
 	return err
