@@ -43,15 +43,19 @@ func WithoutDefaultRole(roles spec.Value) spec.Value {
 
 // AddedGrants lists the grants that are in the roles after, and not before.
 func AddedGrants(before, after spec.Value) []Grant {
-	have := Grants(before)
-	return slices.DeleteFunc(Grants(after), func(g Grant) bool { return slices.Contains(have, g) })
+	return without(Grants(after), Grants(before))
 }
 
 // AddedNames lists the names that are in a list after, and not before.
 func AddedNames(before, after spec.Value) []string {
 	have, _ := spec.Decode[[]string](before)
 	want, _ := spec.Decode[[]string](after)
-	return slices.DeleteFunc(want, func(name string) bool { return slices.Contains(have, name) })
+	return without(want, have)
+}
+
+// without returns the elements of a list that are not in another one.
+func without[T comparable](all, others []T) []T {
+	return slices.DeleteFunc(all, func(one T) bool { return slices.Contains(others, one) })
 }
 
 // Losses lists what a user has of a field before, by name, and not after. A role counts by its name, and by each division in
@@ -61,17 +65,12 @@ func Losses(f spec.Field, before, after spec.Value) []string {
 		return nil
 	}
 	if f == spec.Utilization {
-		disabled := DisabledMedia(before)
-		return slices.DeleteFunc(DisabledMedia(after), func(medium string) bool { return slices.Contains(disabled, medium) })
+		return without(DisabledMedia(after), DisabledMedia(before))
 	}
 	if f == spec.Roles {
 		before = WithoutDefaultRole(before)
 	}
-	kept := map[string]bool{}
-	for _, name := range Names(f, after) {
-		kept[name] = true
-	}
-	return slices.DeleteFunc(Names(f, before), func(name string) bool { return kept[name] })
+	return without(Names(f, before), Names(f, after))
 }
 
 // Names lists what a user has of a field, by name.
