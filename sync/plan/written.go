@@ -124,29 +124,26 @@ func (p *Plan) useReleases(tokens ...string) bool {
 
 // CountRepairs records in what is known of a user which of the written fields were repairs, and returns their number. It
 // must be called wherever a change succeeds. A field that was written for another reason is no longer contested.
-func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, now time.Time) int {
-	repairs, n := maps.Clone(after.Repairs), 0
+func (p *Plan) CountRepairs(c *Change, after *state.User, written []spec.Field, now time.Time) (n int) {
+	after.Repairs = maps.Clone(after.Repairs)
 	for _, fc := range c.Fields {
 		switch {
 		case !slices.Contains(written, fc.Field):
 		case fc.Cause != Drift:
-			delete(repairs, fc.Field)
+			delete(after.Repairs, fc.Field)
 		default:
-			if repairs == nil {
-				repairs = map[spec.Field]state.Repair{}
+			if after.Repairs == nil {
+				after.Repairs = map[spec.Field]state.Repair{}
 			}
-			repairs[fc.Field] = contest.AddRepair(repairs[fc.Field], fc.Before, now.UTC().Truncate(time.Second))
+			after.Repairs[fc.Field] = contest.AddRepair(after.Repairs[fc.Field], fc.Before, now.UTC().Truncate(time.Second))
+			if until, contested := contest.Until(after, fc.Field, now); contested {
+				p.Contested = contest.Insert(p.Contested, contest.Contest{Email: c.Key, Field: fc.Field, Until: until})
+			}
 			n++
 		}
 	}
-	if len(repairs) == 0 {
-		repairs = nil
-	}
-	after.Repairs = repairs
-	for _, fc := range c.Fields {
-		if until, contested := contest.Until(after, fc.Field, now); contested && slices.Contains(written, fc.Field) {
-			p.Contested = contest.Insert(p.Contested, contest.Contest{Email: c.Key, Field: fc.Field, Until: until})
-		}
+	if len(after.Repairs) == 0 {
+		after.Repairs = nil
 	}
 	return n
 }
