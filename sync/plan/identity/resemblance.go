@@ -22,28 +22,17 @@ type Resemblance struct {
 func Resemblances(specs []*spec.User, accounts []*state.User) []Resemblance {
 	slices.SortFunc(accounts, func(a, b *state.User) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(specs, func(a, b *spec.User) int { return cmp.Compare(a.Key, b.Key) })
-	index := map[string]*state.User{}
+	index, declared := map[string]*state.User{}, map[string]*spec.User{}
 	for _, old := range accounts {
-		if old.Declared.File != "" {
-			index[placeKey(placeOf(old.Declared))] = old
-		}
-		for _, id := range identifiers(old.Fields, old.LastApplied) {
-			index[id] = old
-		}
-		addName(index, old.Fields, old)
+		add(index, old, accountKeys(old))
 	}
-	names := map[string]*spec.User{}
 	for _, u := range specs {
-		addName(names, u.Fields, u)
+		add(declared, u, specKeys(u))
 	}
 	var pairs []Resemblance
 	for _, u := range specs {
-		keys := append(identifiers(u.Fields), placeKey(placeOfSpec(u)))
-		if name := nameKey(u.Fields); names[name] != nil {
-			keys = append(keys, name)
-		}
-		for _, key := range keys {
-			if old := index[key]; old != nil && !differentEmployee(u, old) {
+		for _, key := range specKeys(u) {
+			if old := index[key]; old != nil && declared[key] != nil && !differentEmployee(u, old) {
 				kind, _, _ := strings.Cut(key, " ")
 				pairs = append(pairs, Resemblance{old, u, "the same " + kind})
 				break
@@ -63,15 +52,10 @@ func (m *matcher) renamedSpec(cur *state.User) *spec.User {
 			if known := m.unclaimed(m.recorded[u.Key]); u.ID != "" || known != nil && (!DifferentName(u, known) || sameIdentity(u, known)) {
 				continue
 			}
-			m.newSpecs["address "+u.Key] = u
-			m.newSpecs[placeKey(placeOfSpec(u))] = u
-			for _, id := range identifiers(u.Fields) {
-				m.newSpecs[id] = u
-			}
-			addName(m.newSpecs, u.Fields, u)
+			add(m.newSpecs, u, append(specKeys(u), "address "+u.Key))
 		}
 	}
-	keys := append(identifiers(cur.Fields, cur.LastApplied), placeKey(placeOf(cur.Declared)), nameKey(cur.Fields))
+	keys := accountKeys(cur)
 	if cur.Key() != cur.Declared.Key {
 		keys = append(keys, "address "+cur.Key())
 	}
@@ -88,14 +72,9 @@ func (m *matcher) recognize(u *spec.User) *state.User {
 	if m.recognizable == nil {
 		m.recognizable = map[string]*state.User{}
 		for _, id := range slices.Sorted(maps.Keys(m.Index.ByID)) {
-			user := m.Index.ByID[id]
-			if user.LastApplied == nil || user.Deleted() {
-				continue
+			if user := m.Index.ByID[id]; user.LastApplied != nil && !user.Deleted() {
+				add(m.recognizable, user, accountKeys(user))
 			}
-			for _, id := range identifiers(user.Fields, user.LastApplied) {
-				m.recognizable[id] = user
-			}
-			addName(m.recognizable, user.Fields, user)
 		}
 	}
 	for _, key := range append(identifiers(u.Fields), nameKey(u.Fields)) {
@@ -106,20 +85,39 @@ func (m *matcher) recognize(u *spec.User) *state.User {
 	return nil
 }
 
-// addName indexes a user by name, if it has one; nil if several have the name.
-func addName[T any](index map[string]*T, fields spec.Fields, user *T) {
-	if fields[spec.Name] == "" {
-		return
+// add indexes a user by its keys; nil if several have the name.
+func add[T any](index map[string]*T, user *T, keys []string) {
+	for _, key := range keys {
+		if _, several := index[key]; several && strings.HasPrefix(key, "name ") {
+			index[key] = nil
+		} else if key != "" {
+			index[key] = user
+		}
 	}
-	name := nameKey(fields)
-	if _, several := index[name]; several {
-		user = nil
-	}
-	index[name] = user
 }
 
-func nameKey(fields spec.Fields) string { return "name " + string(fields[spec.Name]) }
-func placeKey(p place) string           { return fmt.Sprintf("file %s %d", p.file, p.ordinal) }
+// accountKeys and specKeys return what shows who a user is, the surest first. A key of what the user does not have is "".
+func accountKeys(u *state.User) []string {
+	return append(identifiers(u.Fields, u.LastApplied), placeKey(placeOf(u.Declared)), nameKey(u.Fields))
+}
+
+func specKeys(u *spec.User) []string {
+	return append(identifiers(u.Fields), placeKey(placeOfSpec(u)), nameKey(u.Fields))
+}
+
+func nameKey(fields spec.Fields) string {
+	if fields[spec.Name] == "" {
+		return ""
+	}
+	return "name " + string(fields[spec.Name])
+}
+
+func placeKey(p place) string {
+	if p.file == "" {
+		return ""
+	}
+	return fmt.Sprintf("file %s %d", p.file, p.ordinal)
+}
 
 // sameIdentity reports whether a spec and an account are of the same person by place or identifier, whatever the name.
 func sameIdentity(u *spec.User, cur *state.User) bool {
