@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/sync/apply"
@@ -97,5 +100,26 @@ func TestLostAnswerIsNotSentAgain(t *testing.T) {
 	}
 	if got := fmt.Sprint(b.statuses); got != "[200 0 200 0 200]" {
 		t.Errorf("the limiter heard of %s", got)
+	}
+}
+
+// A certificate that is not trusted is told at once, at the login and at the API, and nothing was sent.
+func TestUntrustedCertificate(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer s.Close()
+	for name, login := range map[string]string{"login": "", "api": "http://" + s.Listener.Addr().String()} {
+		ours, _ := serve(t, http.NotFound) // gives out tokens
+		if login != "" {
+			login = ours.API()
+		}
+		d, b := open(t, &fake{}, func(o *api.Options) {
+			o.API, o.Login, o.Transport = s.URL, login, nil
+			o.Retry = &api.Retry{Max: 5, MinWait: time.Hour} // which no test survives
+		})
+		if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrUnreachable) || !strings.Contains(err.Error(), "certificate is not trusted") || len(b.statuses) > 1 {
+			t.Errorf("%s: %v, %v", name, err, b.statuses)
+		}
+		d.Close()
 	}
 }
