@@ -262,3 +262,31 @@ func TestAGroupThatIsGone(t *testing.T) {
 		})
 	}
 }
+
+// A conflict of what carries no version is a race: the call is made again, whichever status says so.
+func TestAConflictWithoutAVersion(t *testing.T) {
+	for path, line := range map[string]string{
+		"DELETE /api/v2/users/*": "", "PUT /api/v2/users/*": "skills: {Billing: 3}", "POST /api/v2/groups/*": "groups: [Madrid]",
+		"PUT /api/v2/routing/users/*": "utilization: {call: {capacity: 2}}",
+	} {
+		for _, status := range []string{"400", "409"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 8})
+				w.Policy.OnRemoval = plan.Delete
+				ana := w.sim.Users()[0]
+				w.write("other.yaml", "email: other@example.com\nname: Other\n")
+				w.adopted(ana)
+				time.Sleep(time.Hour)
+				w.fault(path + " x2 " + status + " code=general.conflict")
+				if w.write(ana.ID+".yaml", "email: %s\n%s\n", ana.Email, line); line == "" {
+					w.remove(ana.ID + ".yaml")
+				}
+				if res := w.pass(); res.Applied != 1 || res.Failed > 0 {
+					t.Errorf("%s %s: %+v", path, status, res)
+				}
+				time.Sleep(time.Minute)
+				w.settled()
+			})
+		}
+	}
+}
