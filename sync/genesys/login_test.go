@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,6 +37,27 @@ func TestLoginServiceIsDown(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A login service that fails a few times is asked again, after the pauses that the API is read again after.
+func TestLoginServiceFailsTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{t: t, api: func(*http.Request, string) reply { return jsonReply(200, `{"id":"u1","version":1}`) }}
+		f.token = func(n int) reply {
+			if n <= 2 {
+				return jsonReply(500, `{}`)
+			}
+			return jsonReply(200, `{"access_token":"t","token_type":"bearer","expires_in":86400}`)
+		}
+		d, _ := open(t, f, func(o *api.Options) { o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{})) })
+		began := time.Now()
+		if _, err := d.Get(t.Context(), "u1"); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 4*time.Second { // 1 s and 2 s, and a little jitter
+			t.Errorf("after %v", took)
+		}
+	})
 }
 
 // A service that quotes what it was sent gives nothing away.
