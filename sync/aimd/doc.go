@@ -6,9 +6,10 @@
 // when it is spent. The limits are not documented reliably, and there are several layers of them, so none is hard-coded.
 // The limiter knows two speeds, and uses the slower one:
 //
-//   - The rate: what experience allows. It is halved after a 429, and grows by an additive step while it is what limits
-//     requests (AIMD, additive increase and multiplicative decrease, which converges to a fair share among clients that
-//     do not know each other; Chiu and Jain, 1989). It does not fall far below what the server accepted in the last minute.
+//   - The rate: what experience allows. It is halved after a 429, and grows by an additive step, larger for a larger rate,
+//     while it is what limits requests (AIMD, additive increase and multiplicative decrease, which converges to a fair share
+//     among clients that do not know each other; Chiu and Jain, 1989). It does not fall far below what the server accepted
+//     in the last minute.
 //   - The pace: what the headers allow. The rest of the budget over the rest of the window, minus what other clients of
 //     the token may need.
 //
@@ -81,8 +82,8 @@
 // # Usage
 //
 // [Controller] is the algorithm for one token. It has no clock and does no I/O: the time and the answers are passed in, so
-// that tests play hours of throttling in milliseconds. [Pool] spreads one queue over the controllers of several tokens, and [Dispatcher] makes a
-// pool usable by concurrent callers:
+// that tests play hours of throttling in milliseconds. [Pool] spreads one queue over the controllers of several tokens, and
+// [Dispatcher] makes a pool usable by concurrent callers:
 //
 //	ticket, token, err := d.Acquire(ctx, "PATCH /users/{id}", "PATCH /users/3f0c")
 //	if err != nil {

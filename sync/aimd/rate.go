@@ -48,9 +48,9 @@ func (c *Controller) effective(now time.Time) (eff float64, why Reason) {
 	return eff, Rate
 }
 
-// grow raises the rate after an accepted request that the rate had limited: other requests prove nothing about it. Slow
-// start is clocked by answers, as in TCP; the additive step, which is larger for a larger rate, by time, of which no more counts than passes between two
-// calls at MinRate.
+// grow raises the rate after an accepted request that the rate had limited: other requests prove nothing about it. Slow start
+// is clocked by answers, as in TCP; the additive step by time, of which no more counts than passes between two calls at MinRate.
+// The step is larger for a larger rate.
 func (c *Controller) grow(now time.Time, f flight) {
 	dt := min(now.Sub(c.grownAt).Seconds(), 1/c.cfg.MinRate)
 	c.grownAt = now
