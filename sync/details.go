@@ -85,15 +85,42 @@ func (o *refresher) readDetails(ctx context.Context, want map[string][]spec.Fiel
 		}
 		return nil
 	})
-	if forbidden != nil { // for the other users, too
+	if forbidden != nil {
 		err = nil
-		for id := range want {
-			if _, read := unread[id]; !read {
-				unread[id] = forbidden
-			}
+	}
+	if err = errors.Join(err, flush()); err != nil || forbidden == nil {
+		return unread, err
+	}
+	denied, rest := forbiddenFields(forbidden), map[string][]spec.Field{}
+	for id, fields := range want {
+		if _, read := unread[id]; read {
+			continue
+		}
+		unread[id] = forbidden // it is so of the other users, too
+		if fields = without(fields, denied); len(denied) > 0 && len(fields) > 0 {
+			rest[id] = fields
 		}
 	}
-	return unread, errors.Join(err, flush())
+	if len(rest) == 0 {
+		return unread, nil
+	}
+	others, err := o.readDetails(ctx, rest, snap)
+	for id, readErr := range others {
+		unread[id] = errors.Join(unread[id], readErr)
+	}
+	return unread, err
+}
+
+// forbiddenFields returns the fields that the OAuth client may not read, if an error says which.
+func forbiddenFields(err error) (fields []spec.Field) {
+	of := plan.FieldsError(nil)
+	_ = errors.As(err, &of)
+	for f, why := range of {
+		if errors.Is(why, apply.ErrForbidden) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 // mergeDetails merges fields of a user that were read at a time into what is known: those of the requested fields that are

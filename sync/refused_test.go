@@ -242,6 +242,46 @@ func TestACatalogueThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// So does one that is needed for many users at once.
+func TestACatalogueForMany(t *testing.T) {
+	for field, path := range map[string]string{"queues: [Retention]": "/routing/queues", "roles: [Agent]": "/authorization/roles", "roles: [Supervisor]": "/authorization/divisions"} {
+		for _, status := range []string{"404", "403"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sim.Options{Users: 15})
+				w.fault("GET /api/v2" + path + " " + status)
+				w.declareAll("title: Chief\nprofileSkills: [Wine]\nutilization: {call: {capacity: 2}}\n" + field)
+				res := w.pass()
+				for _, u := range w.sim.Users() {
+					if u.Title != "Chief" || len(u.ProfileSkills) != 1 || u.Utilization == nil {
+						t.Errorf("%s %s: %s: %q, %v, %v", path, status, u.Email, u.Title, u.ProfileSkills, u.Utilization)
+					}
+				}
+				if n := w.sim.Ledger().Count("GET /api/v2" + path); res.Failed != 15 || n > 2 {
+					t.Errorf("%s %s: %d failed, read %d times", path, status, res.Failed, n)
+				}
+			})
+		}
+	}
+}
+
+// A field that may be read of nobody is not read of everybody, and the others of every user are.
+func TestAFieldThatMayNotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 40})
+		w.declareAll("voicemail: {alertTimeoutSeconds: 33}\nutilization: {call: {capacity: 3}}\nexternalIds: {}")
+		w.fault("GET /api/v2/voicemail/* 403")
+		res := w.pass()
+		for _, u := range w.sim.Users() {
+			if u.Utilization == nil {
+				t.Errorf("%s has no utilization", u.Email)
+			}
+		}
+		if n := w.sim.Ledger().Count("GET /api/v2/voicemail/userpolicies/{id}"); res.Failed != 40 || len(res.Problems) != 40 || n > 20 {
+			t.Errorf("%d failed, %d problems, read %d times", res.Failed, len(res.Problems), n)
+		}
+	})
+}
+
 // A group or a queue that is deleted at that moment costs its field.
 func TestAGroupThatIsGone(t *testing.T) {
 	for field, path := range map[string]string{

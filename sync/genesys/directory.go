@@ -49,7 +49,7 @@ func New(o api.Options) (*Directory, error) {
 	always := slices.DeleteFunc(slices.Clone(rows), func(f field) bool { return f.user == "" || f.expand })
 	d := &Directory{
 		Client: c, fields: rows, always: &reading{rows: always}, order: rows.writes(),
-		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.RefKind]*names.Index{}},
+		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.RefKind]*names.Index{}, denied: map[spec.RefKind]error{}},
 		expect: expectation{limiter: o.Limiter},
 	}
 	d.always.known = &d.unmanaged
@@ -179,7 +179,7 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 			continue
 		}
 		values, ok, err := f.details(ctx, d, ids)
-		if err != nil {
+		if err != nil && !api.IsDenied(err) { // else each user is told why
 			return err
 		}
 		for _, id := range ids {

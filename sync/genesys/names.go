@@ -23,12 +23,13 @@ const (
 	missedFor = 15 * time.Minute
 )
 
-// nameIndexes are kept until the next listing. Whoever holds the turn may read one; the others wait for it, or for their
+// nameIndexes, and why there is none, are kept until the next listing. Whoever holds the turn may read one; the others wait for it, or for their
 // context's end.
 type nameIndexes struct {
 	turn     *semaphore.Weighted // of 1
 	known    map[spec.RefKind]*names.Index
-	standard *utilization.Settings // the organization's utilization
+	denied   map[spec.RefKind]error // why a kind cannot be listed
+	standard *utilization.Settings  // the organization's utilization
 }
 
 // listOf is the operation that lists the entities of a kind.
@@ -54,6 +55,9 @@ func (d *Directory) knownNames(ctx context.Context, kind spec.RefKind) (*names.I
 	if x := d.names.known[kind]; x != nil {
 		return x, nil
 	}
+	if err := d.names.denied[kind]; err != nil {
+		return nil, err
+	}
 	return d.readNames(ctx, kind)
 }
 
@@ -61,6 +65,9 @@ func (d *Directory) knownNames(ctx context.Context, kind spec.RefKind) (*names.I
 func (d *Directory) readNames(ctx context.Context, kind spec.RefKind) (*names.Index, error) {
 	op, began := listOf(kind), time.Now()
 	all, err := api.ReadAll(ctx, d.Client, api.Listing{Request: api.Request{Operation: op}}, api.Same[names.Entity])
+	if api.IsDenied(err) {
+		d.names.denied[kind] = err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +87,7 @@ func (d *Directory) forgetNames(ctx context.Context) error {
 		return err
 	}
 	defer d.names.turn.Release(1)
-	d.names.known, d.names.standard = map[spec.RefKind]*names.Index{}, nil
+	d.names.known, d.names.denied, d.names.standard = map[spec.RefKind]*names.Index{}, map[spec.RefKind]error{}, nil
 	return nil
 }
 
