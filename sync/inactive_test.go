@@ -64,6 +64,27 @@ func TestActivatedByHand(t *testing.T) {
 	}
 }
 
+// An inactive user has no roles: they wait with the activation for the change window.
+func TestRolesWaitWithTheActivation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		ana := w.sim.Users()[0]
+		const file = "email: %s\nstate: %s\nroles: [Supervisor]\n"
+		w.write("ana.yaml", file, ana.Email, "inactive")
+		w.pass()
+		w.Policy.Schedule = hours(t, "Sat 06:00-08:00 UTC")
+		w.write("ana.yaml", file, ana.Email, "active")
+		w.sim.ResetLedger()
+		if res := w.pass(); res.Failed > 0 || res.Deferred != 1 || len(w.writes()) > 0 {
+			t.Errorf("sent %v: %+v", w.writes(), res)
+		}
+		time.Sleep(6 * time.Hour)
+		if w.pass(); grantsOf(w, ana.ID) != `["Supervisor in Home"]` || w.byID(ana.ID).State != "active" {
+			t.Errorf("then %s, %s", w.byID(ana.ID).State, grantsOf(w, ana.ID))
+		}
+	})
+}
+
 // The role of every new user is removed if the spec does not name it. If it comes back, it is removed once more; if it comes
 // back again, that is told and left.
 func TestTheRoleOfEveryUser(t *testing.T) {

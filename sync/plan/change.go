@@ -169,12 +169,15 @@ func (c *Change) withhold(w Withheld, fields ...spec.Field) {
 	c.withholdIf(w, func(fc FieldChange) bool { return slices.Contains(fields, fc.Field) })
 }
 
-// withholdIf moves the fields that meet a condition from Fields to Withheld, and reports whether there are any.
+// withholdIf moves the fields that meet a condition from Fields to Withheld, and reports whether there are any. With an
+// activation it withholds the roles, which an inactive user cannot have.
 func (c *Change) withholdIf(w Withheld, is func(FieldChange) bool) bool {
 	before := len(c.Withheld)
 	var rest []FieldChange
+	activation := find(c.Fields, spec.State)
+	inactive := activation != nil && c.Activates() && is(*activation)
 	for _, fc := range c.Fields {
-		if is(fc) {
+		if is(fc) || inactive && fc.Field == spec.Roles {
 			w.FieldChange = fc
 			c.Withheld = append(c.Withheld, w)
 		} else {

@@ -132,7 +132,11 @@ func Latest(a, b time.Time) time.Time {
 
 // windowed reports whether a field of a change may be written only while a window is open.
 func (s *Schedule) windowed(c *Change, fc FieldChange) bool {
-	return !c.ignoresWindows() && slices.Contains(s.Fields, fc.Field) && !slices.Contains(s.Partial[c.Key], fc.Field)
+	f := fc.Field
+	if f == spec.Roles && c.Activates() {
+		f = spec.State // an inactive user has none
+	}
+	return !c.ignoresWindows() && slices.Contains(s.Fields, f) && !slices.Contains(s.Partial[c.Key], f)
 }
 
 // Defer defers the fields of planned changes that wait for a window, if none is open.

@@ -118,6 +118,18 @@ func TestASuspensionEnds(t *testing.T) {
 	}
 }
 
+// An inactive user has no roles, so that they are held with the activation.
+func TestRolesAreHeldWithTheActivation(t *testing.T) {
+	u := inherited(declared("a@x.example", "state", "active", "title", "New"), spec.State)
+	u.Fields[spec.Roles] = spec.RoleList([]spec.Role{{Name: "Agent"}})
+	policy := policy()
+	policy.Guard.Reactivations = true
+	p := plan.New(tree(u), snapshot(known("1", "a@x.example", nil, "state", "inactive", "title", "Old")), policy, &plan.LookupResults{Names: map[spec.Ref]string{{Kind: spec.KindRole, Name: "Agent"}: ""}}, now)
+	if todo := p.Todo(); len(todo) != 1 || len(todo[0].Fields) != 1 || todo[0].Fields[0].Field != spec.Title {
+		t.Errorf("%v", lines(p))
+	}
+}
+
 // All of them are one hold, and what else changes of them goes on.
 func TestReactivationsAreOneHold(t *testing.T) {
 	o := org(60)
