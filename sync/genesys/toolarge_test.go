@@ -113,6 +113,33 @@ func TestListingInSweeps(t *testing.T) {
 	}
 }
 
+// What no spec manages is kept from every sweep.
+func TestUnknownPartsOfSweeps(t *testing.T) {
+	d, _ := open(t, &fake{api: func(r *http.Request, _ string) reply {
+		user := `{"id":"u1","version":1,"state":"active","email":"u1@example.com"`
+		switch expand := r.URL.Query().Get("expand"); {
+		case !strings.HasSuffix(r.URL.Path, "/users") || r.URL.Query().Get("state") != "active":
+			return jsonReply(200, `{"entities":[{"id":"l1","name":"Berlin"}],"total":1,"pageCount":1}`)
+		case strings.Contains(expand, ","):
+			return jsonReply(400, tooLarge)
+		case expand == "employerInfo":
+			user += `,"employerInfo":{"badge":"7"}`
+		case expand == "locations":
+			user += `,"locations":[{"id":"l1","desk":"12"}]`
+		}
+		return jsonReply(200, `{"entities":[`+user+`}],"total":1,"pageCount":1}`)
+	}}, nil)
+	l, err := d.List(t.Context(), spec.Employer, spec.Locations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range l.Users {
+		if kept := string(u.Opaque); u.ID == "u1" && (!strings.Contains(kept, "badge") || !strings.Contains(kept, "desk")) {
+			t.Errorf("kept is %s", kept)
+		}
+	}
+}
+
 func TestListingThatStaysTooLarge(t *testing.T) {
 	org := largeOrg{users: 60, most: 1}
 	d, _ := open(t, &fake{api: org.answer}, nil)
