@@ -100,10 +100,6 @@ func (m membership) step(op *api.Operation, name string) step {
 		}
 		w := &write{args: []string{id}, skip: id == "", value: now}
 		ids := idsOf(users)
-		if op == &leaveGroup {
-			ids = d.groups.removable(id, ids)
-			w.skip = w.skip || len(ids) == 0
-		}
 		if !w.skip {
 			err = d.addMembers(ctx, w, op, ids)
 		}
@@ -194,15 +190,6 @@ func (g *groupVersions) version(ctx context.Context, c *api.Client, id string) (
 		g.Store(id, e.GroupVersion())
 	}
 	return e.GroupVersion(), err
-}
-
-// removable is whom of some users a call can remove from a group, as far as that is known.
-func (g *groupVersions) removable(id string, users []string) []string {
-	known, ok := g.individuals.Load(id)
-	if !ok {
-		return users
-	}
-	return slices.DeleteFunc(users, func(user string) bool { return !slices.Contains(known.([]string), user) })
 }
 
 // changed records what a write to a group says of its version and its individuals. After an error they are read again.

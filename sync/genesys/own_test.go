@@ -12,6 +12,24 @@ import (
 	"usersyncd/sync/plan"
 )
 
+// A list of individuals may be older than the membership: whom it does not show is removed all the same.
+func TestLeavingAGroupThatDoesNotShowTheUserYet(t *testing.T) {
+	f := &fake{api: func(r *http.Request, _ string) reply {
+		if strings.HasSuffix(r.URL.Path, "/groups") {
+			return jsonReply(200, `{"entities":[{"id":"g1","name":"Berlin"}],"total":1,"pageCount":1}`)
+		}
+		return jsonReply(200, `{"entities":[],"total":0}`)
+	}}
+	d, _ := open(t, f, nil)
+	if _, err := d.Individuals(t.Context(), "Berlin"); err != nil {
+		t.Fatal(err)
+	}
+	c := differing(plan.Update, known(spec.Fields{spec.Groups: `["Berlin"]`}), spec.Fields{spec.Groups: "[]"})
+	if _, err := do(t, d, c); err != nil || f.count("DELETE /api/v2/groups/g1/members") != 1 {
+		t.Errorf("%v, sent %v", err, f.requests())
+	}
+}
+
 // The grants of the OAuth client that usersyncd itself runs as are never written, whatever a spec pins.
 func TestOwnGrantsAreNotWritten(t *testing.T) {
 	f := &fake{api: func(*http.Request, string) reply {
