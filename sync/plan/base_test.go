@@ -107,6 +107,26 @@ func TestTheBaseOfAUserWithAProblem(t *testing.T) {
 	}
 }
 
+// A managed field that is not known any more, and cannot be read, is neither as declared nor different.
+func TestAManagedFieldThatCannotBeRead(t *testing.T) {
+	const email = "a@x.example"
+	for name, tt := range map[string]struct {
+		err      error
+		problems int
+	}{"forbidden": {errors.New("forbidden"), 1}, "not shown yet": {plan.ErrNotShownYet, 0}} {
+		policy := policy()
+		policy.DetailFields = []spec.Field{spec.Voicemail}
+		snap := snapshot(known("1", email, fields("title", "T", "voicemail", "V"), "title", "T"))
+		p := plan.New(tree(declared(email, "title", "T", "voicemail", "V")), snap, policy, &plan.LookupResults{Unread: map[string]error{"1": tt.err}}, now)
+		if p.Unchanged != 0 || p.DeclaredUsers() != 1 || len(p.Problems) != tt.problems || len(p.Todo()) > 0 || p.Converged() {
+			t.Errorf("%s: %d unchanged of %d, %v, %v", name, p.Unchanged, p.DeclaredUsers(), p.Problems, lines(p))
+		}
+		if base := based(t, p, snap, "1"); base[spec.Voicemail] != spec.Text("V") {
+			t.Errorf("%s: applied is %v", name, base)
+		}
+	}
+}
+
 // Whom a plan does not look at stays as recorded: who is not selected, whom a tree with problems does not show, who
 // is not managed and does not become so.
 func TestTheBaseOfWhomAPlanDoesNotLookAt(t *testing.T) {

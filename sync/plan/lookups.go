@@ -96,6 +96,11 @@ func (p *planner) lookUpUnknown(u *spec.User, c *Change) {
 		return
 	}
 	err, read := p.results.Unread[c.Current.ID]
+	for _, f := range unknown { // what was applied and cannot be read is neither as declared nor different
+		if err != nil && !c.HasField(f) && !c.Withholds(f) {
+			c.Fields = append(c.Fields, FieldChange{Field: f, After: c.Desired[f], Cause: Drift})
+		}
+	}
 	switch {
 	case !read && p.Urgent:
 		c.withhold(Withheld{Reason: ByUncertainty, Note: "it is read first"}, unknown...)
