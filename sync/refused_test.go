@@ -94,6 +94,23 @@ func TestNoRaceForAVersion(t *testing.T) {
 	})
 }
 
+// Each call of a user has its second try.
+func TestTwoRacesForAVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		ana := w.sim.Users()[0]
+		w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: %s\nstate: inactive\ntitle: Chief\n", ana.Email)
+		w.fault("PATCH x1 spurious")
+		w.fault("PATCH after=1 x1 spurious")
+		w.sim.ResetLedger()
+		res := w.pass()
+		if n := w.sim.Ledger().Count("PATCH /api/v2/users/{id}", 409); n != 2 || res.Failed > 0 || w.byID(ana.ID).Title != "Chief" {
+			t.Errorf("refused %d times; %+v", n, res.Failures)
+		}
+	})
+}
+
 // A 404 of a DELETE may be about the address of the request, such as a gateway's, and not about what is to be deleted.
 func TestADeletionThatIsNotFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -278,6 +295,21 @@ func TestAFieldThatMayNotBeRead(t *testing.T) {
 		}
 		if n := w.sim.Ledger().Count("GET /api/v2/voicemail/userpolicies/{id}"); res.Failed != 40 || len(res.Problems) != 40 || n > 20 {
 			t.Errorf("%d failed, %d problems, read %d times", res.Failed, len(res.Problems), n)
+		}
+	})
+}
+
+// A permission that is missing for one field costs that field.
+func TestAFieldThatMayNotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		ana := w.sim.Users()[0]
+		w.adopted(ana)
+		w.write(ana.ID+".yaml", "email: %s\nroles: [Supervisor]\nqueues: [Retention]\nexternalIds: {hr: '1'}\n", ana.Email)
+		w.fault("POST /api/v2/authorization/* 403")
+		res := w.pass()
+		if u := w.under(w.byID(ana.ID)); res.Failed != 1 || u["queues"] != `["Retention"]` || u["externalIds"] != `{"hr":"1"}` || u["roles"] != "[]" {
+			t.Errorf("%v; %+v", u, res.Failures)
 		}
 	})
 }

@@ -57,7 +57,7 @@ type job struct {
 	created       bool      // usersyncd has created the user, or may have, in this pass or an earlier one
 	createSent    time.Time // when the creation was last sent
 	misses        int       // lookups that found no user
-	refusedAsRead bool      // a change was refused though the version was right
+	refusedAsRead bool      // the call was refused though the version was right
 	conflicts     int       // calls with a stale version
 	lostAnswers   int       // calls without a usable answer
 

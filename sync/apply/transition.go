@@ -132,7 +132,7 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 			return move{toCall, time.Now().Add(time.Duration(ans.call.conflicts) * conflictWait)}
 		case conflict && !ans.call.Repeatable, missing && j.change.Current != nil:
 			return e.onStale(j, ans)
-		case errors.Is(ans.err, ErrRefused) && j.uncertain == certain && e.isOfFields(ans.call):
+		case isRefused(ans.err) && j.uncertain == certain && e.isOfFields(ans.call):
 			return e.onRefusedField(j, ans)
 		}
 	case toFind:
@@ -156,7 +156,7 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 func (e *engine) onSuccess(j *job, call *Call, seen state.Observed) move {
 	c := j.change
 	activated := c.Activates() && slices.Contains(call.Fields, spec.State)
-	j.calls, j.lastErr = j.calls[1:], nil
+	j.calls, j.lastErr, j.refusedAsRead = j.calls[1:], nil, false
 	written := e.observe(j, observation{seen: seen, at: time.Now(), call: call, shows: call.Fields})
 	switch err := e.verifyReadback(c, written); {
 	case err != nil:
@@ -178,7 +178,8 @@ func (e *engine) isOfFields(call *Call) bool {
 	return call != nil && len(call.Fields) > 0 && len(without(call.Fields, e.Policy.Unversioned)) == 0
 }
 
-// onRefusedField continues with the other calls of the user, who fails in the end. Something that a new user does not have
+// onRefusedField continues with the other calls of the user, who fails in the end. A permission may be missing for one field,
+// or in the division of one queue. Something that a new user does not have
 // yet is waited for.
 func (e *engine) onRefusedField(j *job, ans answer) move {
 	if ce := (*CallError)(nil); errors.As(ans.err, &ce) && ce.Status == 404 && time.Since(j.createSent) < e.SearchLag {

@@ -207,6 +207,10 @@ func TestSearchPages(t *testing.T) {
 	if found, err := d.Search(t.Context(), []string{"a@example.com", "b@example.com"}); err != nil || len(found) > 0 || f.count("POST /api/v2/users/search") != 3 {
 		t.Errorf("%v, %v, %v", found, err, f.requests())
 	}
+	f.api = func(*http.Request, string) reply { return jsonReply(404, `<html>`) } // a gateway's
+	if found, err := d.Search(t.Context(), []string{"a@example.com", "b@example.com"}); !errors.Is(err, apply.ErrRefused) {
+		t.Errorf("%v, %v", found, err)
+	}
 }
 
 // A search whose answer cannot be is no proof that nobody has an address.

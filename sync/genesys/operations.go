@@ -35,11 +35,12 @@ var (
 	listUsers  = api.Operation{Method: "GET", Path: "/users", Needs: []string{viewUsers}, Lists: "users", Cap: 10_000}
 	queryUsers = api.Operation{Method: "GET", Path: "/users/query", Needs: []string{viewUsers}, Lists: "users", ByCursor: true,
 		Fallback: 100} // its largest page is not documented
-	searchUsers = api.Operation{Method: "POST", Path: "/users/search", Needs: []string{viewUsers}, Asks: true, Lists: "users", Most: 50} // not documented
-	readUsers   = api.Operation{Method: "GET", Path: "/users", Params: "state=any&pageSize=100", Needs: []string{viewUsers}, Lists: "users", Most: 100}
-	getUser     = api.Operation{Method: "GET", Path: "/users/{id}", Needs: []string{viewUsers}}
-	createUser  = api.Operation{Method: "POST", Path: "/users", Needs: []string{"directory:user:add"}}
-	deleteUser  = api.Operation{Method: "DELETE", Path: "/users/{id}", Needs: []string{"directory:user:delete"}, Accepts: []string{administer},
+	searchUsers = api.Operation{Method: "POST", Path: "/users/search", Needs: []string{viewUsers}, Asks: true, Lists: "users", Most: 50, // not documented
+		Codes: map[string]error{"resource.not.found": apply.ErrNotFound}} // nobody; any other 404 is not about users
+	readUsers  = api.Operation{Method: "GET", Path: "/users", Params: "state=any&pageSize=100", Needs: []string{viewUsers}, Lists: "users", Most: 100}
+	getUser    = api.Operation{Method: "GET", Path: "/users/{id}", Needs: []string{viewUsers}}
+	createUser = api.Operation{Method: "POST", Path: "/users", Needs: []string{"directory:user:add"}}
+	deleteUser = api.Operation{Method: "DELETE", Path: "/users/{id}", Needs: []string{"directory:user:delete"}, Accepts: []string{administer},
 		Repeatable: true}
 	// The API ignores or refuses anything besides state and version, so that the state goes alone.
 	setState    = api.Operation{Method: "PATCH", Path: "/users/{id}", Needs: []string{editUsers}, Accepts: []string{administer}}

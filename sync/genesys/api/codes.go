@@ -25,17 +25,17 @@ const staleVersion = "does not match the current version"
 //
 // The codes are those of the vendor's description of the API (swagger.json of platform-client-sdk-go, x-inin-error-codes).
 func kindOf(o *Operation, status int, code, message string) error {
-	kind := generalKind(o, status, code, message)
-	if errors.Is(kind, apply.ErrNotFound) && o.Method == http.MethodGet && !strings.Contains(o.Path, "{") {
+	if kind := o.Codes[code]; kind != nil {
+		return kind
+	}
+	kind := generalKind(status, code, message)
+	if errors.Is(kind, apply.ErrNotFound) && !o.Writes() && !strings.Contains(o.Path, "{") {
 		return apply.ErrRefused // it names nothing that could be missing: this is not about a user
 	}
 	return kind
 }
 
-func generalKind(o *Operation, status int, code, message string) error {
-	if kind := o.Codes[code]; kind != nil {
-		return kind
-	}
+func generalKind(status int, code, message string) error {
 	switch code {
 	case "general.conflict", "request.conflict", "conflict", "general.resource.conflict":
 		return apply.ErrConflict
