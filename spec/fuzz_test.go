@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -90,7 +91,8 @@ func FuzzDefaults(f *testing.F) {
 	})
 }
 
-// FuzzValue: what was loaded is written as YAML that loads to the same.
+// FuzzValue: what was loaded is written as files that load to the same. An empty field is left out, and no file has former
+// addresses.
 func FuzzValue(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
@@ -98,19 +100,19 @@ func FuzzValue(f *testing.F) {
 		if len(first.Users) == 0 {
 			return
 		}
-		text, err := rewrite.Marshal(first.Users...)
-		must(t, err)
-		if len(text) > 60_000 { // it may be longer than what it was read from, and a file has a limit
+		dir := t.TempDir()
+		report, err := rewrite.Write(t.Context(), dir, first.Users, rewrite.Options{})
+		if errors.Is(err, spec.ErrTooLarge) { // it may be longer than what it was read from, and a file has a limit
 			return
 		}
-		second := load(t, spec.NewLoader(checkout(t, map[string]string{"u.yaml": string(text)})))
-		if diff := cmp.Diff(first.Users, second.Users, ignorePlaces); diff != "" || len(second.Problems) > 0 {
-			t.Errorf("%q\nbecomes %q\n%q\n%s", content, text, texts(second.Problems), diff)
+		must(t, err)
+		for _, u := range first.Users {
+			maps.DeleteFunc(u.Fields, spec.IsEmpty)
 		}
-		for i, u := range second.Users {
-			if u.Fields.Hash() != first.Users[i].Fields.Hash() {
-				t.Error("another hash")
-			}
+		second := load(t, spec.NewLoader(dir))
+		diff := cmp.Diff(first.Users, second.Users, ignorePlaces, cmpopts.IgnoreFields(spec.User{}, "PreviousEmails"))
+		if diff != "" || len(second.Problems)+len(report.Skipped) > 0 {
+			t.Errorf("%q\n%q\n%q\n%s", content, texts(report.Skipped), texts(second.Problems), diff)
 		}
 	})
 }

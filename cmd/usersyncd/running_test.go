@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/limiterstore"
-	"usersyncd/spec/rewrite"
 	"usersyncd/state"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/genesys/sim"
@@ -150,12 +149,8 @@ func (r *running) declare(email, title string) {
 	r.Helper()
 	u, _ := r.sim.User(email)
 	u.Title = title
-	data, err := rewrite.Marshal(specOf(u))
-	if err != nil {
-		r.Fatal(err)
-	}
 	path := specPath(r.specs, u)
-	write(r.T, path+".tmp", string(data))
+	write(r.T, path+".tmp", specText(u))
 	if err := os.Rename(path+".tmp", path); err != nil {
 		r.Fatal(err)
 	}

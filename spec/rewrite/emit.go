@@ -1,8 +1,6 @@
 package rewrite
 
 import (
-	"encoding/json"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -14,38 +12,6 @@ const (
 	mostOnLine = 3   // entries
 	widestLine = 100 // bytes
 )
-
-// Marshal writes users as YAML, one document each, their fields in the format's order. Loading the text
-// gives the same fields again, provided that they are valid: what the organization holds may not be.
-func Marshal(users ...*spec.User) ([]byte, error) {
-	var b strings.Builder
-	for i, u := range users {
-		if i > 0 {
-			b.WriteString("---\n")
-		}
-		for _, info := range spec.AllFields() {
-			v, ok := u.Fields[info.Field]
-			if !ok {
-				continue
-			}
-			if !json.Valid([]byte(v)) || v == "null" {
-				return nil, fmt.Errorf("writing %s as YAML: %s is %q", u.Key, info.Field, string(v))
-			}
-			b.WriteString(string(info.Field) + ": " + flow(v) + "\n")
-			if info.Field == spec.Email && u.ID != "" {
-				b.WriteString(spec.KeyID + ": " + scalar(u.ID) + "\n")
-			}
-			switch former := u.PreviousEmails; {
-			case info.Field != spec.Email || len(former) == 0:
-			case len(former) == 1:
-				b.WriteString(spec.KeyPreviousEmail + ": " + scalar(former[0]) + "\n")
-			default:
-				b.WriteString(spec.KeyPreviousEmail + ": " + flow(listOf(former)) + "\n")
-			}
-		}
-	}
-	return []byte(b.String()), nil
-}
 
 // mapOf is the map with these entries.
 func mapOf(all []spec.Entry) spec.Value {

@@ -21,11 +21,7 @@ func TestOwnHashUnderAnyDefaults(t *testing.T) {
 		defer func() { _ = os.RemoveAll(dir) }()
 		read := func(defaults, own *spec.User) *spec.User {
 			for name, u := range map[string]*spec.User{"_defaults.yaml": defaults, "a.yaml": own} {
-				text, err := rewrite.Marshal(u)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(rewrite.Marshal(u)), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
