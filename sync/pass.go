@@ -50,7 +50,7 @@ func (p *pass) refresh(ctx, interruptible context.Context) (*state.Snapshot, err
 		return nil, err
 	}
 	p.asOf = time.Now()
-	fields := p.refresher.fieldsInUse(p.tree, snap)
+	fields := plan.FieldsInUse(p.tree, snap)
 	p.open = p.refresher.openOnce(ctx, snap)
 	if p.carriedOut == nil && (p.due || !p.refresher.isCovered(snap.Refresh, fields)) {
 		p.update(func(s *Status) { s.Phase, s.Users, s.Revision = PhaseRefresh, len(p.tree.Users), p.tree.Revision })

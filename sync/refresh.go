@@ -184,28 +184,6 @@ func (o *refresher) listable(fields []spec.Field) []spec.Field {
 	return without(fields, o.Policy.DetailFields)
 }
 
-// fieldsInUse returns the fields that a pass must know: those that are declared, and those that were applied.
-func (o *refresher) fieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
-	used := map[spec.Field]bool{}
-	for _, u := range tree.Users {
-		for f := range u.Fields {
-			used[f] = true
-		}
-	}
-	for _, u := range snap.Users {
-		for f := range u.LastApplied {
-			used[f] = true
-		}
-	}
-	var fields []spec.Field
-	for _, info := range spec.AllFields() {
-		if used[info.Field] {
-			fields = append(fields, info.Field)
-		}
-	}
-	return fields
-}
-
 func (o *refresher) isCovered(last state.Refresh, fields []spec.Field) bool {
 	return len(without(o.listable(fields), last.Fields)) == 0
 }

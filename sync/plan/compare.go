@@ -121,6 +121,29 @@ func copyFields(to, from spec.Fields, fields []spec.Field) {
 	}
 }
 
+// FieldsInUse returns the fields that a pass must know, in the order of the format: those that are declared, and those that
+// were applied.
+func FieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
+	used := map[spec.Field]bool{}
+	for _, u := range tree.Users {
+		for f := range u.Fields {
+			used[f] = true
+		}
+	}
+	for _, u := range snap.Users {
+		for f := range u.LastApplied {
+			used[f] = true
+		}
+	}
+	var fields []spec.Field
+	for _, info := range spec.AllFields() {
+		if used[info.Field] {
+			fields = append(fields, info.Field)
+		}
+	}
+	return fields
+}
+
 // Deactivates reports whether a user that is active will not be.
 func (c *Change) Deactivates() bool {
 	fc := find(c.Fields, spec.State)

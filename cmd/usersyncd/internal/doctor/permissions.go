@@ -1,12 +1,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
+	"usersyncd/state"
 	"usersyncd/sync/genesys"
 	"usersyncd/sync/plan"
 )
@@ -23,25 +25,11 @@ func (e *examination) permissions(ctx context.Context) findings {
 
 // usage is what the permissions are for: the fields declared, and those applied before.
 func (e *examination) usage() genesys.Usage {
-	used := map[spec.Field]bool{}
-	for _, u := range e.tree.Users {
-		for f := range u.Fields {
-			used[f] = true
-		}
-	}
-	if e.snapshot != nil {
-		for _, u := range e.snapshot.Users {
-			for f := range u.LastApplied {
-				used[f] = true
-			}
-		}
-	}
 	unmanaged, _ := e.Unmanaged() // checked before
 	u := genesys.Usage{Create: e.Create, Delete: e.OnRemoval == string(plan.Delete), Admins: e.MinAdmins > 0}
-	for _, info := range spec.AllFields() {
-		// An unmanaged field is set for new users alone.
-		if used[info.Field] && (e.Create || !slices.Contains(unmanaged, info.Field)) {
-			u.Fields = append(u.Fields, info.Field)
+	for _, f := range plan.FieldsInUse(e.tree, cmp.Or(e.snapshot, &state.Snapshot{})) {
+		if e.Create || !slices.Contains(unmanaged, f) { // an unmanaged field is set for new users alone
+			u.Fields = append(u.Fields, f)
 		}
 	}
 	return u
