@@ -30,24 +30,22 @@ var (
 
 // Phones is the telephone numbers among contacts, as a spec would have them.
 func Phones(list []Contact) spec.Value {
-	var phones []spec.Phone
-	for _, c := range list {
-		if p, ok := c.phone(); ok {
-			phones = append(phones, p)
-		}
-	}
-	return spec.PhoneList(phones)
+	return spec.PhoneList(managed(list, Contact.phone))
 }
 
 // Emails is the further addresses among contacts, as a spec would have them.
 func Emails(list []Contact) spec.Value {
-	var emails []spec.EmailAddress
+	return spec.EmailList(managed(list, Contact.email))
+}
+
+// managed returns the contacts that a spec could write.
+func managed[T any](list []Contact, inSpec func(Contact) (T, bool)) (all []T) {
 	for _, c := range list {
-		if e, ok := c.email(); ok {
-			emails = append(emails, e)
+		if v, ok := inSpec(c); ok {
+			all = append(all, v)
 		}
 	}
-	return spec.EmailList(emails)
+	return all
 }
 
 // media is phone, sms or email; the API's default is phone.
