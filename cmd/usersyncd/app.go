@@ -89,13 +89,20 @@ func (a *app) configure(c *config.Config) error {
 	return a.level.UnmarshalText([]byte(c.LogLevel))
 }
 
-// open makes the program, with a hint for when another process uses the state file.
-func (p process) open(c *config.Config, readOnly bool, hint string) (*app, error) {
-	a, err := newApp(c, readOnly, &progress.Screen{W: p.stderr})
-	if errors.Is(err, state.ErrLocked) {
-		err = fmt.Errorf("%w; %s", err, hint)
+// run runs a command of the program, with a hint for when another process uses the state file. On a terminal the progress
+// bar shows what the log would show of a pass.
+func (p process) run(c *config.Config, readOnly bool, hint string, command func(*app) error) error {
+	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
+		c.LogLevel = "warn"
 	}
-	return a, err
+	a, err := newApp(c, readOnly, &progress.Screen{W: p.stderr})
+	switch {
+	case errors.Is(err, state.ErrLocked):
+		return fmt.Errorf("%w; %s", err, hint)
+	case err != nil:
+		return err
+	}
+	return a.close(command(a))
 }
 
 func newLogger(c *config.Config, s *progress.Screen) (*slog.Logger, *slog.LevelVar, error) {

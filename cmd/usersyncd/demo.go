@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/examples"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -66,7 +67,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if d.app, err = d.open(d.settings(base), false, ""); err != nil {
+	if d.app, err = newApp(d.settings(base), false, &progress.Screen{W: d.stderr}); err != nil {
 		return err
 	}
 	defer func() { err = d.close(err) }()

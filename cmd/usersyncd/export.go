@@ -63,16 +63,13 @@ prints a warning.`,
 			if err := locate(cmd, args, c); err != nil {
 				return err
 			}
-			quiet(c, p)
 			chosen, err := exportFields(fields, c)
 			if err != nil {
 				return err
 			}
-			a, err := p.open(c, false, "or keep what export reads in another file: --state FILE, which need not exist")
-			if err != nil {
-				return err
-			}
-			return a.close(a.export(cmd.Context(), chosen, spec.Field(by), c, p))
+			return p.run(c, false, "or keep what export reads in another file: --state FILE, which need not exist", func(a *app) error {
+				return a.export(cmd.Context(), chosen, spec.Field(by), c, p)
+			})
 		},
 	})
 	f := cmd.Flags()

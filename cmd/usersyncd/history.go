@@ -15,6 +15,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 func newHistory(c *config.Config, p process) *cobra.Command {
@@ -110,7 +111,7 @@ func shownEvents(events []state.Event) []shownEvent {
 	for _, e := range events {
 		shown := shownEvent{Event: e, Fields: []shownField{}}
 		for _, f := range e.Fields {
-			shown.Fields = append(shown.Fields, shownField{f.Field, json.RawMessage(cmp.Or(f.Before, "null")), json.RawMessage(cmp.Or(f.After, "null"))})
+			shown.Fields = append(shown.Fields, shownField{f.Field, plan.RawJSON(f.Before), plan.RawJSON(f.After)})
 		}
 		out = append(out, shown)
 	}

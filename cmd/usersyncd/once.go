@@ -20,16 +20,13 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 	if err := existing(c.Dir); err != nil {
 		return err
 	}
-	quiet(c, p)
-	a, err := p.open(c, false, "if that is the daemon, usersyncd sync starts a pass now")
-	if err != nil {
-		return err
-	}
-	res, err := a.onePass(ctx, c, p, false)
-	if res != nil {
-		res.Mode = "once"
-	}
-	return a.close(p.finish(c, res, err, printResult))
+	return p.run(c, false, "if that is the daemon, usersyncd sync starts a pass now", func(a *app) error {
+		res, err := a.onePass(ctx, c, p, false)
+		if res != nil {
+			res.Mode = "once"
+		}
+		return p.finish(c, res, err, printResult)
+	})
 }
 
 // finish prints the result of a pass, nil if it had no plan yet, and returns what its exit code is made of.

@@ -35,12 +35,9 @@ file is opened read-only.`,
 			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			quiet(c, p)
-			a, err := p.open(c, true, "or run plan without that file: --state FILE, which need not exist")
-			if err != nil {
-				return err
-			}
-			return a.close(a.plan(cmd, c, p, detailed))
+			return p.run(c, true, "or run plan without that file: --state FILE, which need not exist", func(a *app) error {
+				return a.plan(cmd, c, p, detailed)
+			})
 		},
 	})
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, with 0 if there are none")
@@ -97,7 +94,7 @@ func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 
 // estimated is an estimate as text: the whole and, if there are several lanes, when each is complete.
 func estimated(e *usersync.Estimate) string {
-	about := func(s float64) string { return text.ShortDuration(time.Duration(s * float64(time.Second))) }
+	about := func(s float64) string { return text.ShortDuration(seconds(s)) }
 	all := text.Plural(e.Calls, "call")
 	if e.Calls > 0 {
 		all += ", about " + about(e.Seconds)

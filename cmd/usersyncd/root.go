@@ -129,13 +129,6 @@ func command(c *config.Config, groups config.Group, cmd *cobra.Command) *cobra.C
 	return cmd
 }
 
-// quiet leaves to the progress bar, on a terminal, what the log would show of a pass.
-func quiet(c *config.Config, p process) {
-	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
-		c.LogLevel = "warn"
-	}
-}
-
 // locate finds the directory of specs, and the env file, which depends on it.
 func locate(cmd *cobra.Command, args []string, c *config.Config) error {
 	if err := specDir(cmd, args, c); err != nil {
