@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/spec"},
 	"usersyncd/sync/genesys": {
 		"usersyncd/sync/genesys/api", "usersyncd/sync/genesys/names", "usersyncd/sync/genesys/contact", "usersyncd/sync/genesys/unmanaged", "usersyncd/sync/genesys/utilization",
-		"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec",
+		"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/state", "usersyncd/spec",
 	},
 	"usersyncd/sync/genesys/api":         {"usersyncd/sync/apply", "usersyncd/spec"},
 	"usersyncd/sync/genesys/names":       {"usersyncd/state", "usersyncd/spec"},

@@ -15,6 +15,7 @@ import (
 	"usersyncd/sync/genesys/api"
 	"usersyncd/sync/genesys/names"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/access"
 )
 
 // What many users may be put into with one call: a division, queues, groups.
@@ -61,17 +62,11 @@ type membership struct {
 
 // steps leaves and joins what differs.
 func (m membership) steps(have, want spec.Value) (steps []step) {
-	before, _ := spec.Decode[[]string](have)
-	after, _ := spec.Decode[[]string](want)
-	for _, name := range before {
-		if !slices.Contains(after, name) {
-			steps = append(steps, m.step(m.leave, name))
-		}
+	for _, name := range access.AddedNames(want, have) {
+		steps = append(steps, m.step(m.leave, name))
 	}
-	for _, name := range after {
-		if !slices.Contains(before, name) {
-			steps = append(steps, m.step(m.join, name))
-		}
+	for _, name := range access.AddedNames(have, want) {
+		steps = append(steps, m.step(m.join, name))
 	}
 	return steps
 }
