@@ -59,6 +59,10 @@ func (o *refresher) readDetails(ctx context.Context, want map[string][]spec.Fiel
 			readErr = plan.ErrNotShownYet
 		}
 		u := snap.Users[seen.ID]
+		if u != nil && readErr == nil && !u.ShowsAll(began) && u.Fields[spec.Roles] == "" && seen.Fields[spec.Roles] != "" {
+			readErr = plan.ErrNotShownYet // the role that every new user gets
+			delete(seen.Fields, spec.Roles)
+		}
 		fields, writes := want[seen.ID], snap.WriteIntents[seen.ID]
 		if unread[seen.ID] = readErr; readErr != nil { // of some fields, which says nothing of them
 			fields = slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return seen.Fields[f] == "" })

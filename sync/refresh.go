@@ -87,7 +87,11 @@ func (o *refresher) commit(read state.Commit) error {
 
 // observe merges an observation into the snapshot and the commit, as merge does.
 func (o *refresher) observe(seen state.Observed, fields []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
-	if u := o.merge(snap.Users[seen.ID], seen, fields, at); u != nil {
+	before := snap.Users[seen.ID]
+	if u := o.merge(before, seen, fields, at); u != nil {
+		if intent, created := snap.CreateIntents[u.Key()]; created && before == nil { // by a process that was killed
+			u.CreatedAt = intent.Started.Unix()
+		}
 		snap.Users[seen.ID] = u
 		commit.Users = append(commit.Users, u)
 	}

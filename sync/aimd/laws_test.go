@@ -102,6 +102,9 @@ func (l *laws) decrease(seq uint64, before, after aimd.Stats) {
 	case 0:
 	case 1:
 		low, high := min(before.Rate, l.effAt[seq])/2, before.Rate*0.9
+		if after.Rate > high { // the same answer has taken back an earlier decrease, which was for one request alone
+			high = l.effAt[seq] * 0.9
+		}
 		if before.Windowed { // trusting the headers
 			low = min(low, l.floor/2)
 		}

@@ -57,8 +57,8 @@ const slowAfter = 3 * time.Second
 
 // nextJob returns the first job that is ready: one that was started, else the next in the plan's order; nil if there is none.
 //
-// Leavers are first in both orders. At most half of the slots are theirs, and others begin when the requests of all leavers
-// were sent, or when that half has waited for slow answers: an API that does not answer for leavers holds up nobody else.
+// Leavers are first in both orders. At most half of the slots are theirs. Others begin when the requests of all leavers are
+// answered or slow, or when that half is slow: an API that does not answer for leavers holds up nobody else.
 func (e *engine) nextJob(now time.Time) *job {
 	leaving, slow := 0, 0
 	for _, j := range e.waiting {
@@ -76,7 +76,10 @@ func (e *engine) nextJob(now time.Time) *job {
 	}
 	for e.started < len(e.order) && !e.health.Failing() {
 		j := e.order[e.started]
-		if leaving >= half && slow < half && j.isLeaver() {
+		switch {
+		case j.isLeaver() && leaving >= half && slow < half:
+			return nil
+		case !j.isLeaver() && leaving > slow: // requests that begin together may overtake each other
 			return nil
 		}
 		e.started++

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -106,7 +105,6 @@ func TestLostAnswerIsNotSentAgain(t *testing.T) {
 // A certificate that is not trusted is told at once, at the login and at the API, and nothing was sent.
 func TestUntrustedCertificate(t *testing.T) {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	defer s.Close()
 	for name, login := range map[string]string{"login": "", "api": "http://" + s.Listener.Addr().String()} {
 		ours, _ := serve(t, http.NotFound) // gives out tokens

@@ -70,7 +70,7 @@ func (s *tokenSlot) Refused(token string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.token != token && s.token != "":
+	case s.token != token: // or another request fetches it
 		return true
 	case now.Before(s.renewable):
 		return false
