@@ -21,7 +21,7 @@ type field struct {
 	decode            decoder      // from a User
 	encode            encoder      // for POST and PATCH
 	kind              spec.RefKind // what its names refer to, whose index is needed to read it; "" for none
-	fresh             spec.Value   // what a new user has; "" if that is not known, or POST takes it
+	fresh             spec.Value   // what a new user has, as JSON: a creation with it needs no further call; "" if that is not known, or POST takes it
 	bulk              bool         // PATCH /users/bulk takes it, for many users at once
 
 	// How it is read for one user, if no User has it; and for many, where that takes fewer requests: ok is false where it

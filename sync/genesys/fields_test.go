@@ -1,6 +1,7 @@
 package genesys
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -29,6 +30,12 @@ func TestEveryFieldHasARow(t *testing.T) {
 			t.Errorf("the row of %s lacks something, or has too much", f.Field)
 		case f.details != nil && f.detail == nil, f.expand && f.user == "", f.bulk && f.patch == "":
 			t.Errorf("the row of %s contradicts itself", f.Field)
+		}
+		switch {
+		case f.fresh != "" && f.fresh != "false" && string(f.fresh) != cmp.Or(info.Empty(), `""`):
+			t.Errorf("a new user has %s in %s, which is empty as %s", f.fresh, f.Field, info.Empty())
+		case f.bulk && f.Field != spec.ACDAutoAnswer: // UserBulk has nothing else
+			t.Errorf("%s is not taken by PATCH /users/bulk", f.Field)
 		}
 		for _, op := range f.reads {
 			if op.Writes() {
