@@ -248,7 +248,7 @@ func (o *refresher) readMissing(ctx context.Context, snap *state.Snapshot, ids [
 		}
 		for _, f := range fields {
 			if f == spec.Roles && u.Fields[spec.State] == spec.Text("inactive") {
-				continue // see Policy.SetState
+				continue // see Policy.ForgetLost
 			}
 			_, known := u.Fields[f]
 			old := u.Stale || len(snap.WriteIntents[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= maxDetailAge

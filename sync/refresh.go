@@ -119,7 +119,7 @@ func (o *refresher) merge(before *state.User, seen state.Observed, fields []spec
 		}
 	}
 	maps.Copy(u.Fields, seen.Fields)
-	o.Policy.SetState(&u, before)
+	o.Policy.ForgetLost(&u, before)
 	if u.Fields[spec.State] == spec.Text("active") {
 		u.Removed, u.Suspended = "", ""
 	}

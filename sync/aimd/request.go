@@ -143,7 +143,7 @@ func (r *refusals) check(now time.Time, id string) *RefusedError {
 	switch f := r.known[id]; {
 	case f == nil, f.count > 0 && !f.alone && !f.again: // the gate is shut
 	case f.charged >= maxRefusals:
-		f.charged = 0 // whoever sends it again begins anew
+		f.charged = 0 // if it is sent again, the count starts from zero
 		return &RefusedError{Final: true}
 	case now.Before(f.until):
 		return &RefusedError{After: f.until.Sub(now)}

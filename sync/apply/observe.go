@@ -55,7 +55,7 @@ func (e *engine) observe(j *job, o observation) (written []spec.Field) {
 		u.LastApplied = plan.WithWritten(u.LastApplied, u.Fields, half)
 	}
 	e.Policy.RecordWrite(u, created, sent, now)
-	if e.Policy.SetState(u, before) {
+	if e.Policy.ForgetLost(u, before) {
 		u.Stale = true
 	}
 	e.index.Put(u)

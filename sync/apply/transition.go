@@ -54,7 +54,7 @@ func (e *engine) receive(ans answer) error {
 		*count++
 		attempts = *count
 	}
-	if all := ans.state == toReadAll || ans.state == toFind; all && isRefused(ans.err) && ans.seen[0].ID != "" {
+	if all := ans.state == toReadAll || ans.state == toFind; all && isDenied(ans.err) && ans.seen[0].ID != "" {
 		ans.job.leaveOut(without(ans.job.requestedFields(ans.state), func(f spec.Field) bool { // that cannot be read
 			return ans.seen[0].Fields[f] != "" || !slices.Contains(e.Policy.DetailFields, f)
 		}), ans.err)
@@ -132,7 +132,7 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 			return move{toCall, time.Now().Add(time.Duration(ans.call.conflicts) * conflictWait)}
 		case conflict && !ans.call.Repeatable, missing && j.change.Current != nil:
 			return e.onStale(j, ans)
-		case isRefused(ans.err) && j.uncertain == certain && e.isOfFields(ans.call):
+		case isDenied(ans.err) && j.uncertain == certain && e.isOfFields(ans.call):
 			return e.onRefusedField(j, ans)
 		}
 	case toFind:
@@ -179,8 +179,7 @@ func (e *engine) isOfFields(call *Call) bool {
 }
 
 // onRefusedField continues with the other calls of the user, who fails in the end. A permission may be missing for one field,
-// or in the division of one queue. Something that a new user does not have
-// yet is waited for.
+// or in the division of one queue. If a new user does not have something yet, the call is made again for a while.
 func (e *engine) onRefusedField(j *job, ans answer) move {
 	if ce := (*CallError)(nil); errors.As(ans.err, &ce) && ce.Status == 404 && time.Since(j.createSent) < e.SearchLag {
 		j.misses++
@@ -194,8 +193,8 @@ func (e *engine) onRefusedField(j *job, ans answer) move {
 	return move{to: toCall}
 }
 
-// isRefused reports whether an error says that something cannot be had, while the user itself can.
-func isRefused(err error) bool { return errors.Is(err, ErrRefused) || errors.Is(err, ErrForbidden) }
+// isDenied reports whether an error says that something cannot be had, while the user itself can.
+func isDenied(err error) bool { return errors.Is(err, ErrRefused) || errors.Is(err, ErrForbidden) }
 
 // onNoAnswer continues after a call without a usable answer: it is sent again if it is repeatable, and verified otherwise.
 func (e *engine) onNoAnswer(j *job, ans answer, resendAt time.Time) move {

@@ -77,7 +77,6 @@ func (d *Directory) listState(ctx context.Context, r *reading, name string, othe
 			if i, known := at[u.ID]; known && whole.Users[i].Version == u.Version {
 				maps.Copy(whole.Users[i].Fields, u.Fields)
 				whole.Users[i].Opaque = u.Opaque // it has the parts that earlier sweeps showed, too
-				whole.Users[i].Opaque = u.Opaque // it has the parts that earlier sweeps showed, too
 			}
 		}
 		whole.Users = appendNew(whole.Users, at, l.Users)

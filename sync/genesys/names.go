@@ -23,8 +23,8 @@ const (
 	missedFor = 15 * time.Minute
 )
 
-// nameIndexes, and why there is none, are kept until the next listing. Whoever holds the turn may read one; the others wait for it, or for their
-// context's end.
+// nameIndexes, and why there is none, are kept until the next listing. Whoever holds the turn may read one; the others wait for
+// it, or for their context's end.
 type nameIndexes struct {
 	turn     *semaphore.Weighted // of 1
 	known    map[spec.RefKind]*names.Index

@@ -215,10 +215,10 @@ func (p *Policy) ObservedManagers(fields spec.Fields, index *identity.Index) spe
 	return fields
 }
 
-// SetState takes in that the state of a user has changed from that of before, if it has. An inactive user has lost the roles,
+// ForgetLost removes from u what a change of state since before has taken from the user. An inactive user has lost the roles,
 // and does not get them back; what else a change of state takes is not documented. So nothing is known of the roles of an
 // inactive user, nor of any detail of one that has been restored or activated. It reports whether the user has been.
-func (p *Policy) SetState(u, before *state.User) (regained bool) {
+func (p *Policy) ForgetLost(u, before *state.User) (regained bool) {
 	if before == nil {
 		before = &state.User{}
 	}

@@ -24,7 +24,6 @@ const tokenPath = "/oauth/token" // below the login service's base URL
 
 const (
 	refusedPause = 5 * time.Minute // after refused credentials: they may be enabled, or rotated
-	longestPause = time.Minute     // between two tokens because the API refuses them
 	sparePause   = time.Minute     // after any failure, before a further token is fetched: the known limits count by the minute
 	// At most so many failing requests in this time, so that our patience does not overload the login service.
 	failureLimit = 10
@@ -87,7 +86,7 @@ func (l *login) request(ctx context.Context) (*oauth2.Token, *apply.CallError) {
 	}
 	e := answerError("POST "+tokenPath, answer{}, err)
 	e.Kind = apply.ErrUnreachable
-	if e.Message == "" || !isCertificate(err) {
+	if !isCertificate(err) {
 		e.Message = "no access token could be fetched; check the region or login URL, and the network"
 	}
 	if shown := e.Err.Error(); l.redact(shown) != shown { // x/oauth2 quotes an answer that it cannot read

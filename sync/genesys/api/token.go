@@ -16,6 +16,7 @@ import (
 const (
 	shortestLife = 5 * time.Minute // the shortest an OAuth client can be set to; assumed where expires_in is missing
 	longestLife  = 24 * time.Hour  // the vendor's default; the legal maximum is 48 h
+	longestPause = time.Minute     // between two tokens that are fetched because the API refuses them
 )
 
 // A tokenSlot keeps one access token: fetched when first needed, renewed before it expires, by one caller at a time.
@@ -109,7 +110,7 @@ func (a *acceptance) note(status int) (alone bool) {
 	case status == http.StatusUnauthorized:
 		a.refused++
 		return a.ever && a.refused < refusedUsers
-	case status != 0 && status < 500:
+	case status != 0 && status != http.StatusTooManyRequests && status < 500:
 		a.ever, a.refused = true, 0
 	}
 	return false

@@ -81,7 +81,7 @@ func TestErrorCodes(t *testing.T) {
 			for code = range response.Codes {
 				listed[code], own[code] = true, true
 				if status < 300 {
-					continue // an answer that is good is no error
+					continue // a success
 				}
 				want := u.Codes[code]
 				if want == nil {

@@ -35,7 +35,7 @@ func TestWhatIsKept(t *testing.T) {
 	}
 	for _, wrong := range [][2]string{{"[]", ""}, {"", "{}"}, {"1", ""}} {
 		if _, err := k.Learn("u", nil, json.RawMessage(wrong[0]), json.RawMessage(wrong[1])); err == nil {
-			t.Errorf("%v is no error", wrong)
+			t.Errorf("no error for %v", wrong)
 		}
 	}
 }
