@@ -45,10 +45,15 @@ func (c *Controller) contradicted(f flight, gate time.Time) {
 		k.episode, k.until = c.stats.Sent, gate.Add(firstDoubt)
 		return
 	}
+	doubted := k.doubt > 0
 	k.doubt = min(max(2*k.doubt, firstDoubt), longestDoubt)
 	k.most, k.refused, k.until = c.cfg.MaxInFlight, 0, gate.Add(2*k.doubt)
-	c.distrustUntil = later(c.distrustUntil, gate.Add(k.doubt))
-	c.decrease(f, gate) // from the rate of AIMD: slow start has trusted the headers
+	distrust := later(c.distrustUntil, gate.Add(k.doubt))
+	if doubted { // cut the rate of AIMD: what slow start has reached was due to headers that were wrong before
+		c.distrustUntil = distrust
+	}
+	c.decrease(f, gate)
+	c.distrustUntil = distrust
 }
 
 // learnt is what a 429 may change.

@@ -169,3 +169,19 @@ func TestDistrustDoubles(t *testing.T) {
 		}
 	}
 }
+
+// The first 429 of the rate cuts the speed that slow start had reached, not the rate from before slow start.
+func TestThrottledAfterSlowStart(t *testing.T) {
+	c, now := windowed(t)
+	for range 40 {
+		flights, at := crowd(t, c, now, 1)
+		now = at.Add(10 * time.Millisecond)
+		c.OnResponse(now, flights[0], 200, nil)
+	}
+	flights, now := crowd(t, c, now, 1)
+	before := c.Stats(now).Rate
+	c.OnResponse(now, flights[0], 429, header{"Retry-After": {"1"}})
+	if after := c.Stats(now).Rate; before < 50 || after < before/2 || after > before*0.9 {
+		t.Errorf("cut from %.1f to %.1f", before, after)
+	}
+}
