@@ -30,13 +30,13 @@ const (
 
 // An activePass is the pass or the rollback under way, for other goroutines.
 type activePass struct {
-	interrupt     context.CancelCauseFunc
-	isRollback    bool
-	interruptible chan struct{} // closed when it begins to read or change single users: only then edits interrupt it
-	over          chan struct{} // closed when it has ended
+	interrupt  context.CancelCauseFunc
+	isRollback bool
+	sending    chan struct{} // closed when it begins to read or change single users: only then edits interrupt it
+	over       chan struct{} // closed when it has ended
 
-	planning  time.Time // when it began to load and to plan, plus the time that it has waited since
-	notBefore time.Time // edits interrupt it from then on: it has been sending for as long as it was planning
+	planningSince time.Time // when it began to load and to plan, plus the time that it has waited since
+	notBefore     time.Time // edits interrupt it from then on: it has been sending for as long as it was planning
 }
 
 // An interrupter lets other goroutines end the pass under way.
@@ -48,7 +48,7 @@ type interrupter struct {
 // begin registers a pass or a rollback. The returned context ends when it is interrupted.
 func (i *interrupter) begin(ctx context.Context, isRollback bool) (context.Context, *activePass) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a := &activePass{interrupt: cancel, isRollback: isRollback, interruptible: make(chan struct{}), over: make(chan struct{}), planning: time.Now()}
+	a := &activePass{interrupt: cancel, isRollback: isRollback, sending: make(chan struct{}), over: make(chan struct{}), planningSince: time.Now()}
 	i.active.Store(a)
 	return ctx, a
 }
@@ -62,7 +62,7 @@ func (i *interrupter) end(a *activePass) {
 // excludeWait excludes the time since then from the time that the pass was planning.
 func (i *interrupter) excludeWait(since time.Time) {
 	if a := i.active.Load(); a != nil {
-		a.planning = a.planning.Add(time.Since(since))
+		a.planningSince = a.planningSince.Add(time.Since(since))
 	}
 }
 
@@ -73,11 +73,11 @@ func (i *interrupter) startSending() {
 		return // an export
 	}
 	select {
-	case <-a.interruptible:
+	case <-a.sending:
 	default:
 		now := time.Now()
-		a.notBefore = now.Add(now.Sub(a.planning))
-		close(a.interruptible)
+		a.notBefore = now.Add(now.Sub(a.planningSince))
+		close(a.sending)
 	}
 }
 
@@ -114,7 +114,7 @@ func (r *Reconciler) Recheck(ctx context.Context) (current bool) {
 		return false
 	}
 	select {
-	case <-a.interruptible:
+	case <-a.sending:
 	case <-a.over:
 		return false
 	case <-ctx.Done():

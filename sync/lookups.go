@@ -19,7 +19,7 @@ import (
 // Before these it returns a plan of what is urgent, if urgent is set and there is anything.
 func (o *refresher) planWithLookups(ctx context.Context, snap *state.Snapshot, open func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
 	results := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
-		Fresh: map[string]error{}, Searched: map[string]error{}, Memberships: map[plan.Membership]error{}, Given: map[string][]string{}}
+		Fresh: map[string]error{}, Searched: map[string]error{}, Memberships: map[plan.Membership]error{}, MembersByRule: map[string][]string{}}
 	for {
 		p := newPlan(results)
 		if !p.NeedsLookups() {
@@ -184,9 +184,9 @@ func (o *refresher) lookUpMemberships(ctx context.Context, memberships map[plan.
 		u = withoutGroup(u, m.Group)
 		snap.Users[m.User] = u
 		commit.Users = append(commit.Users, u)
-		results.Given[m.Group] = append(results.Given[m.Group], u.Key())
+		results.MembersByRule[m.Group] = append(results.MembersByRule[m.Group], u.Key())
 	}
-	for _, users := range results.Given {
+	for _, users := range results.MembersByRule {
 		slices.Sort(users)
 	}
 	return o.commit(commit)

@@ -54,12 +54,12 @@ type job struct {
 	inFlight bool      // a request of the job is in flight,
 	began    time.Time // since then
 
-	created       bool      // usersyncd has created the user, or may have, in this pass or an earlier one
-	createSent    time.Time // when the creation was last sent
-	misses        int       // lookups that found no user
-	refusedAsRead bool      // the call was refused though the version was right
-	conflicts     int       // calls with a stale version
-	lostAnswers   int       // calls without a usable answer
+	created                 bool      // usersyncd has created the user, or may have, in this pass or an earlier one
+	createSent              time.Time // when the creation was last sent
+	misses                  int       // lookups that found no user
+	refusedAtCurrentVersion bool      // the call was refused though the version was right
+	conflicts               int       // calls with a stale version
+	lostAnswers             int       // calls without a usable answer
 
 	refused []spec.Field // that cannot be read or written: the calls of the others are made all the same,
 	refusal error        // and then the job fails with this

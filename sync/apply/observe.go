@@ -189,7 +189,7 @@ func (e *engine) replan(j *job) move {
 	j.dropPlanned(next.Defers)
 	switch call := j.call(); {
 	case len(next.Fields) == 0:
-		return e.completeUnsent(j, &next)
+		return e.completeWithoutCall(j, &next)
 	case e.verifyInsteadOfResend(j.lastErr) && call != nil && (call.Creates && next.Action == plan.Create || slices.ContainsFunc(call.Fields, next.HasField)):
 		return e.failNotCarriedOut(j)
 	case added && !policy.Create:
@@ -198,13 +198,13 @@ func (e *engine) replan(j *job) move {
 	j.detach()
 	*c = next
 	if j.calls = e.writer.Compile([]*plan.Change{c}); len(j.calls) == 0 {
-		return e.completeUnsent(j, c)
+		return e.completeWithoutCall(j, c)
 	}
 	return move{to: toCall}
 }
 
-// completeUnsent completes a job that has nothing to send: the rest of its change is as desired, and the user is managed.
-func (e *engine) completeUnsent(j *job, rest *plan.Change) move {
+// completeWithoutCall completes a job that has nothing to send: the rest of its change is as desired, and the user is managed.
+func (e *engine) completeWithoutCall(j *job, rest *plan.Change) move {
 	for _, fc := range rest.Fields {
 		if rest.Current != nil && rest.Current.Fields[fc.Field] == "" && slices.Contains(e.Policy.DetailFields, fc.Field) {
 			return e.fail(j, fmt.Errorf("%s: the API does not return its current value", fc.Field))

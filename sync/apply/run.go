@@ -70,7 +70,7 @@ func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Op
 	}
 	for _, j := range e.order {
 		if j.state == toCall && j.call() == nil {
-			j.enter(e.completeUnsent(j, j.change))
+			j.enter(e.completeWithoutCall(j, j.change))
 		}
 	}
 	err = e.run(ctx)

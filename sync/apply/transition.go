@@ -156,7 +156,7 @@ func (e *engine) next(j *job, ans answer, i int, resendAt time.Time) move {
 func (e *engine) onSuccess(j *job, call *Call, seen state.Observed) move {
 	c := j.change
 	activated := c.Activates() && slices.Contains(call.Fields, spec.State)
-	j.calls, j.lastErr, j.refusedAsRead = j.calls[1:], nil, false
+	j.calls, j.lastErr, j.refusedAtCurrentVersion = j.calls[1:], nil, false
 	written := e.observe(j, observation{seen: seen, at: time.Now(), call: call, shows: call.Fields})
 	switch err := e.verifyReadback(c, written); {
 	case err != nil:
@@ -273,16 +273,16 @@ func (e *engine) onRead(j *job, ans answer) move {
 		// It was found by an address that it no longer has, so it may be another person's.
 		return e.fail(j, fmt.Errorf("the user %s had the address when it was listed, and has another one now", seen.ID))
 	case seen.Version > c.Current.Version:
-		j.refusedAsRead = false
+		j.refusedAtCurrentVersion = false
 	case !errors.Is(j.lastErr, ErrConflict) && !errors.Is(j.lastErr, ErrNotFound):
 	case errors.Is(j.lastErr, ErrConflict) && c.HasField(spec.Email):
 		return move{to: toFind} // the version was right, so the address is taken: find its user
-	case j.refusedAsRead && e.isOfFields(call): // not the user, but what is referred to does not exist
+	case j.refusedAtCurrentVersion && e.isOfFields(call): // not the user, but what is referred to does not exist
 		j.leaveOut(call.Fields, j.lastErr)
-	case j.refusedAsRead: // nobody else is writing
+	case j.refusedAtCurrentVersion: // nobody else is writing
 		return e.fail(j, j.wrapLast("the user is as it was read, and still the API does not take the change"))
 	default:
-		j.refusedAsRead = true
+		j.refusedAtCurrentVersion = true
 	}
 	e.observe(j, observation{seen: seen, at: ans.began, shows: shows})
 	return e.replan(j)

@@ -295,7 +295,7 @@ func (t *trial) somebody(ctx context.Context) (id string, err error) {
 	if t.asked {
 		return t.user, nil
 	}
-	users, err := t.users(ctx, t.always, &api.Request{Operation: &listUsers, Query: url.Values{"pageSize": {"1"}}})
+	users, err := t.users(ctx, t.defaultReading, &api.Request{Operation: &listUsers, Query: url.Values{"pageSize": {"1"}}})
 	if err != nil && !api.IsDenied(err) {
 		return "", err
 	}

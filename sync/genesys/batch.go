@@ -157,7 +157,7 @@ func (d *Directory) listDeleted(ctx context.Context, requests int) ([]state.Obse
 	case err != nil:
 		return nil, err
 	}
-	all, err := api.ReadAll(ctx, d.Client, l, d.always.observed)
+	all, err := api.ReadAll(ctx, d.Client, l, d.defaultReading.observed)
 	if api.IsDenied(err) || errors.Is(err, apply.ErrListing) {
 		return nil, nil
 	}
@@ -226,7 +226,7 @@ func (d *Directory) hits(ctx context.Context, emails []string) ([]state.Observed
 	users, err := api.ReadAll(ctx, d.Client, api.Listing{
 		Request: api.Request{Operation: &searchUsers}, Size: max(25, len(emails)), Complete: true,
 		Body: func(size, n int) any { return search{PageSize: size, PageNumber: n, Query: query} },
-	}, d.always.observed)
+	}, d.defaultReading.observed)
 	if errors.Is(err, apply.ErrNotFound) { // how it may say that there is nobody
 		return nil, nil
 	}

@@ -41,13 +41,13 @@ func (d *Directory) Compile(changes []*plan.Change) []*apply.Call {
 		if a.op != b.op || !a.shared {
 			return cmp.Compare(slices.Index(d.order, a.op), slices.Index(d.order, b.op))
 		}
-		return cmp.Or(cmp.Compare(urgency(a.change), urgency(b.change)), cmp.Compare(a.target, b.target))
+		return cmp.Or(cmp.Compare(laneGroup(a.change), laneGroup(b.change)), cmp.Compare(a.target, b.target))
 	})
 	var calls []*apply.Call
 	var open *apply.Call
 	var last step
 	for _, s := range steps {
-		if open == nil || !s.shared || s.op != last.op || s.target != last.target || urgency(s.change) != urgency(last.change) || len(open.Changes) == s.op.Most {
+		if open == nil || !s.shared || s.op != last.op || s.target != last.target || laneGroup(s.change) != laneGroup(last.change) || len(open.Changes) == s.op.Most {
 			open = &apply.Call{Name: s.op.String(), Fields: s.fields, Creates: s.op == &createUser, Repeatable: s.op.Repeatable, Object: s.object, Op: s}
 			calls = append(calls, open)
 		}
@@ -58,8 +58,8 @@ func (d *Directory) Compile(changes []*plan.Change) []*apply.Call {
 	return calls
 }
 
-// urgency is 0 for leavers and 1 for all others.
-func urgency(c *plan.Change) int { return int(min(c.Lane, plan.LaneAccess)) - 1 }
+// laneGroup is 0 for leavers and 1 for all others.
+func laneGroup(c *plan.Change) int { return int(min(c.Lane, plan.LaneAccess)) - 1 }
 
 // compile turns one change into its steps.
 func (d *Directory) compile(c *plan.Change) []step {
@@ -79,7 +79,7 @@ func (d *Directory) compile(c *plan.Change) []step {
 		var first []spec.Field
 		for _, fc := range c.Fields { // and not what is desired besides, and withheld
 			f := d.fields.of(fc.Field)
-			if f.post != "" || f.fresh != "" && fc.After == f.fresh {
+			if f.post != "" || f.initial != "" && fc.After == f.initial {
 				first = append(first, fc.Field)
 			} else {
 				todo = append(todo, fc.Field)

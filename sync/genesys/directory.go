@@ -25,16 +25,16 @@ import (
 // Directory is an organization of Genesys Cloud as a pass sees it. Make one with New.
 type Directory struct {
 	*api.Client
-	fields    table
-	always    *reading         // of the fields that need not be asked for
-	order     []*api.Operation // see table.writes
-	addresses names.Addresses
-	names     nameIndexes
-	groups    groupVersions
-	unmanaged unmanaged.Known
-	expect    expectation
-	sweeps    atomic.Int32           // how many readings of a listing divide its fields, as one would be too large; 0 is one
-	org       atomic.Pointer[string] // once it was asked for
+	fields         table
+	defaultReading *reading         // of the fields that need not be asked for
+	order          []*api.Operation // see table.writes
+	addresses      names.Addresses
+	names          nameIndexes
+	groups         groupVersions
+	unmanaged      unmanaged.Known
+	expect         expectation
+	sweeps         atomic.Int32           // how many readings of a listing divide its fields, as one would be too large; 0 is one
+	org            atomic.Pointer[string] // once it was asked for
 }
 
 var _ usersync.Directory = (*Directory)(nil)
@@ -48,11 +48,11 @@ func New(o api.Options) (*Directory, error) {
 	rows := fields()
 	always := slices.DeleteFunc(slices.Clone(rows), func(f field) bool { return f.user == "" || f.expand })
 	d := &Directory{
-		Client: c, fields: rows, always: &reading{rows: always}, order: rows.writes(),
+		Client: c, fields: rows, defaultReading: &reading{rows: always}, order: rows.writes(),
 		names:  nameIndexes{turn: semaphore.NewWeighted(1), known: map[spec.RefKind]*names.Index{}, denied: map[spec.RefKind]error{}},
 		expect: expectation{limiter: o.Limiter},
 	}
-	d.always.known = &d.unmanaged
+	d.defaultReading.known = &d.unmanaged
 	d.addresses.Reset(nil)
 	d.unmanaged.Reset()
 	d.expect.reset()

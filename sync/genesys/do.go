@@ -25,12 +25,12 @@ type write struct {
 	body  any
 	skip  bool // nothing has to be sent
 
-	value func(c *plan.Change) spec.Value                   // of the field after the request
-	shown func(answer []byte, known []state.Observed) error // decodes the answer into what is known
-	sent  func(err error)                                   // called with the outcome of the request
+	valueAfter func(c *plan.Change) spec.Value                   // of the field after the request
+	decode     func(answer []byte, known []state.Observed) error // decodes the answer into what is known
+	onResult   func(err error)                                   // called with the outcome of the request
 
-	// refused completes the error of the request, or returns nil if nothing is left to do.
-	refused func(ctx context.Context, err error) error
+	// onError completes the error of the request, or returns nil if nothing is left to do.
+	onError func(ctx context.Context, err error) error
 }
 
 // Do implements apply.Writer. The request is made now, from what is now known of the users.
@@ -65,15 +65,15 @@ func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, er
 		w.args = idsOf(c.Changes)
 	}
 	var decode func([]byte) error
-	if w.shown != nil {
-		decode = func(answer []byte) error { return w.shown(answer, known) }
+	if w.decode != nil {
+		decode = func(answer []byte) error { return w.decode(answer, known) }
 	}
 	c.CorrelationID, err = d.Send(ctx, &api.Request{Operation: cmp.Or(w.op, s.op), Args: w.args, Query: w.query, Body: w.body}, decode)
-	if w.sent != nil {
-		w.sent(err)
+	if w.onResult != nil {
+		w.onResult(err)
 	}
-	if err != nil && w.refused != nil {
-		err = w.refused(ctx, err)
+	if err != nil && w.onError != nil {
+		err = w.onError(ctx, err)
 	}
 	if err != nil {
 		return nil, err
@@ -93,8 +93,8 @@ func (w *write) assume(c *apply.Call) []state.Observed {
 		known[i].Fields = make(spec.Fields, len(c.Fields))
 		for _, f := range c.Fields {
 			known[i].Fields[f] = after(ch, f)
-			if w.value != nil {
-				known[i].Fields[f] = w.value(ch)
+			if w.valueAfter != nil {
+				known[i].Fields[f] = w.valueAfter(ch)
 			}
 		}
 	}
@@ -116,7 +116,7 @@ func idsOf(users []*plan.Change) []string {
 
 // showsUser is for an answer that shows the user.
 func (d *Directory) showsUser(answer []byte, known []state.Observed) (err error) {
-	known[0], err = d.always.user(answer)
+	known[0], err = d.defaultReading.user(answer)
 	return err
 }
 
@@ -149,11 +149,11 @@ func prepareCreate(ctx context.Context, d *Directory, users []*plan.Change) (*wr
 	if body["email"] == nil || body["name"] == nil {
 		return nil, errors.New("a user cannot be created without email and name")
 	}
-	return &write{body: body, shown: d.showsUser}, nil
+	return &write{body: body, decode: d.showsUser}, nil
 }
 
 func prepareDelete(context.Context, *Directory, []*plan.Change) (*write, error) {
-	return &write{value: as(spec.Text(state.Deleted))}, nil
+	return &write{valueAfter: as(spec.Text(state.Deleted))}, nil
 }
 
 // updateStep sends fields that a user itself has, with its version.
@@ -170,7 +170,7 @@ func updateStep(op *api.Operation, c *plan.Change, fields ...spec.Field) step {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		return &write{body: body, shown: d.showsUser}, nil
+		return &write{body: body, decode: d.showsUser}, nil
 	}}
 }
 
@@ -186,7 +186,7 @@ func bulkStep(f *field) step {
 			}
 		}
 		shown := func(answer []byte, known []state.Observed) error {
-			list, err := d.always.users(answer)
+			list, err := d.defaultReading.users(answer)
 			for i := range known {
 				for _, u := range list {
 					if u.ID == known[i].ID {
@@ -196,7 +196,7 @@ func bulkStep(f *field) step {
 			}
 			return err
 		}
-		return &write{body: items, shown: shown}, nil
+		return &write{body: items, decode: shown}, nil
 	}}
 }
 

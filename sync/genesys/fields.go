@@ -21,7 +21,7 @@ type field struct {
 	decode            decoder      // from a User
 	encode            encoder      // for POST and PATCH
 	kind              spec.RefKind // what its names refer to, whose index is needed to read it; "" for none
-	fresh             spec.Value   // what a new user has, as JSON: a creation with it needs no further call; "" if that is not known, or POST takes it
+	initial           spec.Value   // what a new user has, as JSON: a creation with it needs no further call; "" if that is not known, or POST takes it
 	bulk              bool         // PATCH /users/bulk takes it, for many users at once
 
 	// How it is read for one user, if no User has it; and for many, where that takes fewer requests: ok is false where it
@@ -59,35 +59,35 @@ func fields() table {
 		{Field: spec.State, user: "state", post: "state", patch: "state", decode: decodeAs(stateValue), encode: encodeAs[string]},
 		{Field: spec.Title, user: "title", post: "title", patch: "title", decode: text, encode: encodeAs[string]},
 		{Field: spec.Department, user: "department", post: "department", patch: "department", decode: text, encode: encodeAs[string]},
-		{Field: spec.PreferredName, user: "preferredName", patch: "preferredName", decode: text, encode: encodeAs[string], fresh: `""`},
-		{Field: spec.Manager, user: "manager", patch: "manager", decode: decodeAs(managerValue), encode: encodeManager, fresh: `""`},
+		{Field: spec.PreferredName, user: "preferredName", patch: "preferredName", decode: text, encode: encodeAs[string], initial: `""`},
+		{Field: spec.Manager, user: "manager", patch: "manager", decode: decodeAs(managerValue), encode: encodeManager, initial: `""`},
 		{Field: spec.ACDAutoAnswer, user: "acdAutoAnswer", patch: "acdAutoAnswer", bulk: true,
-			decode: decodeAs(spec.Bool), encode: encodeAs[bool], fresh: "false"},
-		{Field: spec.Certs, user: "certifications", expand: true, patch: "certifications", decode: list, encode: encodeAs[[]string], fresh: "[]"},
+			decode: decodeAs(spec.Bool), encode: encodeAs[bool], initial: "false"},
+		{Field: spec.Certs, user: "certifications", expand: true, patch: "certifications", decode: list, encode: encodeAs[[]string], initial: "[]"},
 		{Field: spec.Employer, user: "employerInfo", expand: true, patch: "employerInfo",
-			decode: decodeAs(employerValue), encode: encodeEmployer, fresh: "{}"},
+			decode: decodeAs(employerValue), encode: encodeEmployer, initial: "{}"},
 		{Field: spec.Phones, user: "addresses", post: "addresses", patch: "addresses", decode: decodeAs(contact.Phones), encode: encodeContacts},
 		{Field: spec.Emails, user: "addresses", post: "addresses", patch: "addresses", decode: decodeAs(contact.Emails), encode: encodeContacts},
 		{Field: spec.Locations, user: "locations", expand: true, patch: "locations", kind: spec.KindLocation,
-			decode: decodeNamed(locationsValue), encode: encodeLocations, fresh: "[]"},
+			decode: decodeNamed(locationsValue), encode: encodeLocations, initial: "[]"},
 		{Field: spec.Division, user: "division", post: "divisionId", decode: decodeAs(divisionValue), encode: encodeDivision,
 			steps: divisionSteps, writes: ops(&moveUsers), reads: ops(&listDivisions)},
 		{Field: spec.Roles, kind: spec.KindRole, detail: rolesOf, details: rolesOfMany, reads: ops(&getGrants),
 			steps: roleSteps, writes: ops(&replaceGrants)},
-		{Field: spec.Skills, user: "skills", expand: true, kind: spec.KindSkill, decode: decodeNamed(ratingsValue), fresh: "{}",
+		{Field: spec.Skills, user: "skills", expand: true, kind: spec.KindSkill, decode: decodeNamed(ratingsValue), initial: "{}",
 			steps: skillSteps, writes: ops(&replaceSkills, &addSkills, &removeSkill)},
-		{Field: spec.Languages, user: "languages", expand: true, kind: spec.KindLanguage, decode: decodeNamed(ratingsValue), fresh: "{}",
+		{Field: spec.Languages, user: "languages", expand: true, kind: spec.KindLanguage, decode: decodeNamed(ratingsValue), initial: "{}",
 			steps: languageSteps, writes: ops(&addLanguages, &removeLanguage)},
-		{Field: spec.ProfileSkills, user: "profileSkills", expand: true, decode: list, fresh: "[]",
+		{Field: spec.ProfileSkills, user: "profileSkills", expand: true, decode: list, initial: "[]",
 			steps: profileSkillSteps, writes: ops(&setProfileSkills)},
-		{Field: spec.Utilization, detail: utilizationOf, reads: ops(&getUtilization, &listLabels), fresh: "{}",
+		{Field: spec.Utilization, detail: utilizationOf, reads: ops(&getUtilization, &listLabels), initial: "{}",
 			steps: utilizationSteps, writes: ops(&setUtilization, &resetUtilization)},
 		{Field: spec.Voicemail, detail: voicemailOf, reads: ops(&getVoicemail), steps: voicemailSteps, writes: ops(&setVoicemail)},
-		{Field: spec.ExternalIDs, detail: externalIDsOf, reads: ops(&listExternalIDs), fresh: "{}",
+		{Field: spec.ExternalIDs, detail: externalIDsOf, reads: ops(&listExternalIDs), initial: "{}",
 			steps: externalIDSteps, writes: ops(&removeExternalID, &addExternalID)},
-		{Field: spec.Queues, kind: spec.KindQueue, detail: queuesOf, details: queuesOfMany, reads: ops(&listUserQueues), fresh: "[]",
+		{Field: spec.Queues, kind: spec.KindQueue, detail: queuesOf, details: queuesOfMany, reads: ops(&listUserQueues), initial: "[]",
 			steps: queueSteps, writes: ops(&leaveQueue, &joinQueue)},
-		{Field: spec.Groups, user: "groups", expand: true, kind: spec.KindGroup, decode: decodeNamed(groupsValue), fresh: "[]", reads: ops(&listIndividuals),
+		{Field: spec.Groups, user: "groups", expand: true, kind: spec.KindGroup, decode: decodeNamed(groupsValue), initial: "[]", reads: ops(&listIndividuals),
 			steps: groupSteps, writes: ops(&leaveGroup, &joinGroup)},
 	}
 }

@@ -32,8 +32,8 @@ func TestEveryFieldHasARow(t *testing.T) {
 			t.Errorf("the row of %s contradicts itself", f.Field)
 		}
 		switch {
-		case f.fresh != "" && f.fresh != "false" && string(f.fresh) != cmp.Or(info.Empty(), `""`):
-			t.Errorf("a new user has %s in %s, which is empty as %s", f.fresh, f.Field, info.Empty())
+		case f.initial != "" && f.initial != "false" && string(f.initial) != cmp.Or(info.Empty(), `""`):
+			t.Errorf("a new user has %s in %s, which is empty as %s", f.initial, f.Field, info.Empty())
 		case f.bulk && f.Field != spec.ACDAutoAnswer: // UserBulk has nothing else
 			t.Errorf("%s is not taken by PATCH /users/bulk", f.Field)
 		}

@@ -93,7 +93,7 @@ func (m membership) step(op *api.Operation, name string) step {
 			}
 			return spec.Strings(list)
 		}
-		w := &write{args: []string{id}, skip: id == "", value: now}
+		w := &write{args: []string{id}, skip: id == "", valueAfter: now}
 		ids := idsOf(users)
 		if !w.skip {
 			err = d.addMembers(ctx, w, op, ids)
@@ -123,7 +123,7 @@ func (d *Directory) addMembers(ctx context.Context, w *write, op *api.Operation,
 		w.body = members
 		return nil
 	}
-	w.sent = func(err error) { d.groups.changed(group, op, ids, err) }
+	w.onResult = func(err error) { d.groups.changed(group, op, ids, err) }
 	return nil
 }
 

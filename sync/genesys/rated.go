@@ -111,7 +111,7 @@ func (t ratings) put(op *api.Operation, names []string) step {
 			}
 			items[i], now[name] = item{id, want[name]}, want[name]
 		}
-		return &write{body: items, value: as(spec.Proficiencies(now))}, nil
+		return &write{body: items, valueAfter: as(spec.Proficiencies(now))}, nil
 	}}
 }
 
@@ -122,7 +122,7 @@ func (t ratings) removes(names []string) (steps []step) {
 			id, err := d.idToRemove(ctx, t.kind, name)
 			now := t.known(users[0])
 			delete(now, name)
-			return &write{args: []string{users[0].Current.ID, id}, skip: id == "", value: as(spec.Proficiencies(now))}, err
+			return &write{args: []string{users[0].Current.ID, id}, skip: id == "", valueAfter: as(spec.Proficiencies(now))}, err
 		}})
 	}
 	return steps

@@ -25,7 +25,7 @@ import (
 func profileSkillSteps(_, _ spec.Value) []step {
 	return []step{{op: &setProfileSkills, prepare: func(_ context.Context, _ *Directory, users []*plan.Change) (*write, error) {
 		want, err := spec.Decode[[]string](after(users[0], spec.ProfileSkills))
-		return &write{body: want, shown: showsField(spec.ProfileSkills, spec.Strings)}, err
+		return &write{body: want, decode: showsField(spec.ProfileSkills, spec.Strings)}, err
 	}}}
 }
 
@@ -39,7 +39,7 @@ func voicemailOf(ctx context.Context, d *Directory, id string) (spec.Value, erro
 
 func voicemailSteps(_, _ spec.Value) []step {
 	return []step{{op: &setVoicemail, prepare: func(_ context.Context, _ *Directory, users []*plan.Change) (*write, error) {
-		return &write{body: json.RawMessage(after(users[0], spec.Voicemail)), shown: showsField(spec.Voicemail, spec.VoicemailOf)}, nil
+		return &write{body: json.RawMessage(after(users[0], spec.Voicemail)), decode: showsField(spec.Voicemail, spec.VoicemailOf)}, nil
 	}}}
 }
 
@@ -120,12 +120,12 @@ func externalIDStep(op *api.Operation, authority, key string) step {
 		if op == &addExternalID {
 			keys = append(keys, key)
 			w.args, w.body = nil, map[string]string{"authorityName": authority, "externalKey": key}
-			w.refused = func(ctx context.Context, err error) error {
+			w.onError = func(ctx context.Context, err error) error {
 				return d.externalIDTaken(ctx, err, users[0].Current.ID, authority, key)
 			}
 		}
 		ids.set(authority, keys)
-		w.value = as(spec.ExternalIDMap(ids))
+		w.valueAfter = as(spec.ExternalIDMap(ids))
 		return w, nil
 	}}
 }
@@ -138,7 +138,7 @@ func (d *Directory) externalIDTaken(ctx context.Context, err error, id, authorit
 	}
 	var holder state.Observed
 	_, lookupErr := d.Send(ctx, &api.Request{Operation: &findExternalID, Args: []string{authority, key}}, func(answer []byte) (err error) {
-		holder, err = d.always.user(answer)
+		holder, err = d.defaultReading.user(answer)
 		return err
 	})
 	switch {
@@ -247,7 +247,7 @@ func prepareUtilization(ctx context.Context, d *Directory, users []*plan.Change)
 	if err != nil {
 		return nil, err
 	}
-	w := &write{body: body, value: as(utilization.Value(now, standard, func(id string) string { return cmp.Or(declared[id], label(id)) }))}
+	w := &write{body: body, valueAfter: as(utilization.Value(now, standard, func(id string) string { return cmp.Or(declared[id], label(id)) }))}
 	if body == nil {
 		w.op, w.body = &resetUtilization, nil
 	}

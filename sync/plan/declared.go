@@ -36,7 +36,7 @@ func (p *planner) planUser(u *spec.User) {
 	_, c.creationStarted = p.snap.CreateIntents[u.Key]
 	if c.Current != nil && !p.heldIDs[c.Current.ID] {
 		p.lookUpUnknown(u, c)
-		p.lookUpMemberships(u, c)
+		p.askForMemberships(u, c)
 	}
 	if len(c.Fields)+len(c.Drift)+len(c.Withheld) > 0 {
 		c.Hash = u.Hash()

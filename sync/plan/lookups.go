@@ -60,8 +60,8 @@ type LookupResults struct {
 	AdminsErr  error               // why it could not be
 	// Memberships are those that were looked up: why that failed, nil for a membership that can be ended, or that is not in the
 	// snapshot any more, as it cannot. Given has the addresses of the latter's users, by group.
-	Memberships map[Membership]error
-	Given       map[string][]string
+	Memberships   map[Membership]error
+	MembersByRule map[string][]string
 	// Urgent withholds unknown fields instead of asking for them: reading them may take hours, and what is urgent needs none
 	// of them. See Plan.Urgent.
 	Urgent bool
@@ -143,8 +143,8 @@ func (p *planner) unknownFields(c *Change) []spec.Field {
 	return unknown
 }
 
-// lookUpMemberships asks which of the memberships that are to be ended can be, and withholds the groups where that is not known.
-func (p *planner) lookUpMemberships(u *spec.User, c *Change) {
+// askForMemberships asks which of the memberships that are to be ended can be, and withholds the groups where that is not known.
+func (p *planner) askForMemberships(u *spec.User, c *Change) {
 	fc := find(c.Fields, spec.Groups)
 	if fc == nil || c.Current == nil || c.Action == Create || c.Action == Restore || p.inQuarantine(c.Key, u.Hash()) {
 		return
@@ -161,11 +161,11 @@ func (p *planner) lookUpMemberships(u *spec.User, c *Change) {
 	}
 }
 
-// noteGiven notes whom groups have by a rule, or as owners: no spec needs to say so, and nothing is changed.
-func (p *planner) noteGiven() {
-	for _, group := range slices.Sorted(maps.Keys(p.results.Given)) {
+// noteMembersByRule notes whom groups have by a rule, or as owners: no spec needs to say so, and nothing is changed.
+func (p *planner) noteMembersByRule() {
+	for _, group := range slices.Sorted(maps.Keys(p.results.MembersByRule)) {
 		var users []string
-		for _, key := range p.results.Given[group] {
+		for _, key := range p.results.MembersByRule[group] {
 			users = append(users, text.Escape(key))
 		}
 		p.Notes = append(p.Notes, fmt.Sprintf("the group %s has %s by a rule, or as owners; they stay, whatever their specs say",

@@ -138,7 +138,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 	g.verifyRestores()
 	g.saveReleases(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.lookUpDeleted()
-	p.noteGiven()
+	p.noteMembersByRule()
 	policy.Schedule.Defer(maps.Values(p.changes), now) // after the guards: a hold is reported before the window opens
 	p.finish()
 	slices.SortFunc(p.Problems, func(a, b Problem) int { return ByPlace(a.Problem, b.Problem) })

@@ -242,7 +242,7 @@ func setWithheldOutcomes(changes map[string]*Change) {
 		if c.Outcome != Planned && c.Outcome != Deferred || len(c.Withheld) == 0 || len(c.Fields)+len(c.Deferred) > 0 {
 			continue
 		}
-		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(rank(a.Reason), rank(b.Reason)) })
+		first := slices.MinFunc(c.Withheld, func(a, b Withheld) int { return cmp.Compare(reportOrder(a.Reason), reportOrder(b.Reason)) })
 		switch first.Reason {
 		case ByGuard:
 			c.Outcome, c.Hold, c.Note = Held, first.Hold, first.Note
@@ -258,8 +258,8 @@ func setWithheldOutcomes(changes map[string]*Change) {
 	}
 }
 
-// rank orders reasons by what is reported first.
-func rank(r Reason) int {
+// reportOrder orders reasons by what is reported first.
+func reportOrder(r Reason) int {
 	return slices.Index([]Reason{ByGuard, ByContest, ByUncertainty, ByProblem}, r)
 }
 
