@@ -3,6 +3,7 @@ package spec_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"maps"
 	"os"
 	"regexp"
@@ -16,6 +17,8 @@ import (
 
 	"usersyncd/spec"
 )
+
+var update = flag.Bool("update", false, "rewrite schema.json and the table of fields in README.md")
 
 // compiled is the schema, or the part of it that ref names.
 func compiled(t *testing.T, ref string) *jsonschema.Schema {
@@ -91,8 +94,18 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 func TestSchemaIsInTheFile(t *testing.T) {
 	text, err := os.ReadFile("schema.json")
 	must(t, err)
-	if !bytes.Equal(text, spec.Schema()) {
-		t.Error("schema.json is not the schema of the format; write it again, in this folder: go run ../cmd/usersyncd schema > new.json && mv new.json schema.json")
+	derived(t, "schema.json", string(text), string(spec.Schema()))
+}
+
+// derived checks that a file is as it follows from the table of fields.
+func derived(t *testing.T, name, text, want string) {
+	t.Helper()
+	switch {
+	case text == want:
+	case *update:
+		must(t, os.WriteFile(name, []byte(want), 0o644))
+	default:
+		t.Errorf("%s does not have the fields of field.go; run: go test ./spec -update", name)
 	}
 }
 
@@ -128,13 +141,18 @@ func TestSchemaHasTheFieldsOfTheTable(t *testing.T) {
 	}
 }
 
-// The table of the README is that of the format. After a change of the format, put the new one in.
+// The table of the README is that of the format. And its examples are valid.
 func TestReadmeHasTheTableOfFields(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	must(t, err)
-	if want := spec.MarkdownTable(); !strings.Contains(string(text), "\n\n"+want+"\n") {
-		t.Errorf("README.md does not have this table:\n%s", want)
+	table := spec.MarkdownTable()
+	head, _, _ := strings.Cut(table, "|---")
+	before, rest, ok := strings.Cut(string(text), head)
+	_, after, more := strings.Cut(rest, "\n\n")
+	if !ok || !more {
+		t.Fatalf("README.md has no table with the head %s", head)
 	}
+	derived(t, "README.md", string(text), before+table+"\n"+after)
 	for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		name := "a.yaml"
 		files := map[string]string{"other.yaml": "email: other@example.com\n"}

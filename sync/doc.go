@@ -26,9 +26,9 @@
 // # One interruption
 //
 // When the input of a pass changes (the checkout, settings, a command), it is interrupted, see [Reconciler.Interrupt] and
-// [Reconciler.Recheck]: no further change is begun, writes in flight are awaited for at most 20 seconds
-// and recorded, and the next pass plans again. When a
-// change window opens or closes, the pass itself makes another plan.
+// [Reconciler.Recheck]: no further change is begun, writes in flight are awaited for at most 20 seconds and recorded, and the
+// next pass plans again. When a change window opens or closes, the pass itself makes another plan. SIGTERM ends the context of
+// the pass: it ends in the same way, a listing is given up as well, and no pass follows.
 //
 // # Invariants
 //

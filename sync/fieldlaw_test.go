@@ -114,7 +114,7 @@ var fieldSamples = map[spec.Field]fieldSample{
 		sampleValue{"externalIds: {}", "null", "2 DELETE /users/{id}/externalid/{authority}/{key}"}, "2 POST /users/{id}/externalid, " + update},
 }
 
-const lawful = "lawful@example.com"
+const sampleEmail = "lawful@example.com"
 
 // Whatever field a user has: the user is created with it, it is changed and emptied, it comes back with a restored user,
 // and it is exported. After each step the organization has what was declared, by the fewest requests, and a further pass
@@ -156,7 +156,7 @@ func (s fieldSample) run(t *testing.T, f spec.Field) {
 		}
 	}
 	step("create", s.first)
-	if state := w.user(lawful).State; state != "active" && f != spec.State {
+	if state := w.user(sampleEmail).State; state != "active" && f != spec.State {
 		t.Errorf("a new user is %s", state) // the API's default is inactive
 	}
 	step("change", s.second)
@@ -173,11 +173,11 @@ func (s fieldSample) run(t *testing.T, f spec.Field) {
 	}
 	step("restore", again)
 
-	declared := w.lawful()
+	declared := w.sampleUser()
 	w.remove("u.yaml")
 	w.forget()
 	i := slices.IndexFunc(w.export(f).Users, func(u *spec.User) bool { return u.Key == declared.Key })
-	if exported := w.lawful(); i < 0 || exported.Fields[f] != declared.Fields[f] {
+	if exported := w.sampleUser(); i < 0 || exported.Fields[f] != declared.Fields[f] {
 		t.Errorf("exported %v, declared %v", exported, declared.Fields)
 	}
 	if got := w.sentByPass(); got != "" {
@@ -197,9 +197,9 @@ func unneeded(f spec.Field) string {
 	return strings.Join(slices.DeleteFunc(sim.Permissions(), func(p string) bool { return slices.Contains(needed, p) }), " ")
 }
 
-// specWith is a spec of the lawful user with some more lines, which may be the address and the name themselves.
+// specWith is a spec of the sample user with some more lines, which may be the address and the name themselves.
 func specWith(lines string) string {
-	for _, line := range []string{"name: Ana Lawful", "email: " + lawful} {
+	for _, line := range []string{"name: Ana Lawful", "email: " + sampleEmail} {
 		if key, _, _ := strings.Cut(line, " "); !strings.Contains("\n"+lines, "\n"+key) {
 			lines = line + "\n" + lines
 		}
@@ -228,17 +228,17 @@ func (w *world) sentByPass() string {
 	return strings.Join(sent, ", ")
 }
 
-// stored is what the organization keeps of the lawful user, with names for ids.
+// stored is what the organization keeps of the sample user, with names for ids.
 func (w *world) stored(member string) string {
 	w.Helper()
-	text := cmp.Or(w.sim.Snapshot(lawful), w.sim.Snapshot("other@example.com"))
+	text := cmp.Or(w.sim.Snapshot(sampleEmail), w.sim.Snapshot("other@example.com"))
 	var members map[string]any
 	if err := json.Unmarshal([]byte(text), &members); err != nil {
 		w.Fatalf("the user is not there: %v", err)
 	}
 	if member == "Contacts" {
 		contacts := []string{}
-		for _, c := range w.user(lawful).Contacts {
+		for _, c := range w.user(sampleEmail).Contacts {
 			extension := ""
 			if c.Extension != "" {
 				extension = "x" + c.Extension
@@ -267,10 +267,10 @@ func (w *world) stored(member string) string {
 	return strings.NewReplacer(names...).Replace(strings.TrimSpace(out.String()))
 }
 
-// lawful is the lawful user as the checkout declares it.
-func (w *world) lawful() *spec.User {
+// sampleUser is the sample user as the checkout declares it.
+func (w *world) sampleUser() *spec.User {
 	w.Helper()
-	return w.specOf(lawful)
+	return w.specOf(sampleEmail)
 }
 
 // specOf is a user as the checkout declares it.

@@ -81,9 +81,9 @@ func (i *interrupter) startSending() {
 	}
 }
 
-// Interrupt ends the pass or the rollback under way, and reports whether there is one. No further change is begun;
-// writes in flight are awaited for at most 20 seconds and recorded, and a listing under way is completed. It returns at once; the pass returns ErrInterrupted with the
-// reason.
+// Interrupt ends the pass or the rollback under way, and reports whether there is one. No further change is begun; writes in
+// flight are awaited for at most 20 seconds and recorded, and a listing under way is completed. It returns at once; the pass
+// returns ErrInterrupted with the reason.
 func (i *interrupter) Interrupt(reason string) bool {
 	a := i.active.Load()
 	if a != nil {

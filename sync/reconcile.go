@@ -77,8 +77,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 	return res, err
 }
 
-// pass makes one attempt at a pass. When ctx ends, it ends at once. When interruptible does, it completes a listing
-// under way, and awaits the requests in flight.
+// pass makes one attempt at a pass. When ctx or interruptible ends, it begins no further
+// call, awaits the writes in flight for at most 20 seconds, and records them. A listing under way is given up when ctx ends,
+// and completed when only interruptible does.
 func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Result, error) {
 	p := &pass{Reconciler: r, mode: mode, before: r.Status().Totals, refresher: r.newRefresher(mode), began: time.Now(), releases: mode.Release}
 	p.policy = r.Policy

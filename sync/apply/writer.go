@@ -18,8 +18,8 @@ type Writer interface {
 	Compile(changes []*plan.Change) []*Call
 
 	// Do makes a call once: it handles 429 and an expired token, and returns every other error, ErrRequestThrottled included. It
-	// returns what is now known
-	// of each of the call's users, in their order.
+	// returns what is now known of each of the call's users, in their order. When ctx ends, a call that waits for the limiter
+	// is not sent, and one that was sent is awaited for at most 20 seconds: after that ErrUncertain.
 	Do(ctx context.Context, call *Call) ([]state.Observed, error)
 
 	// Get reads one user, deleted ones included, with the fields. ErrNotFound. It sends a request without a usable answer

@@ -17,9 +17,9 @@ import (
 )
 
 // A write is the request of a call, and what is known of the users after it: the fields of the call have the desired
-// values, unless value or shown says otherwise.
+// values, unless valueAfter or decode says otherwise.
 type write struct {
-	op    *api.Operation // another one than the step's
+	op    *api.Operation // nil: that of the step
 	args  []string       // of the operation's path; nil for the user's id
 	query url.Values
 	body  any

@@ -26,10 +26,20 @@ func TestEveryFieldHasARow(t *testing.T) {
 			t.Errorf("%s is to be read from a User, or as a detail", f.Field)
 		case (f.patch == "") == (f.steps == nil):
 			t.Errorf("%s is to be written with PATCH, or in steps", f.Field)
-		case (f.user != "") != (f.decode.parse != nil), (f.post+f.patch != "") != (f.encode != nil), (f.steps != nil) != (len(f.writes) > 0), (f.detail != nil) != (len(f.reads) > 0 && f.user == ""):
-			t.Errorf("the row of %s lacks something, or has too much", f.Field)
-		case f.details != nil && f.detail == nil, f.expand && f.user == "", f.bulk && f.patch == "":
-			t.Errorf("the row of %s contradicts itself", f.Field)
+		case (f.user != "") != (f.decode.parse != nil):
+			t.Errorf("%s needs decode if it has user, and only then", f.Field)
+		case (f.post+f.patch != "") != (f.encode != nil):
+			t.Errorf("%s needs encode if it has post or patch, and only then", f.Field)
+		case (f.steps != nil) != (len(f.writes) > 0):
+			t.Errorf("%s needs writes if it has steps, and only then", f.Field)
+		case f.user == "" && len(f.reads) == 0:
+			t.Errorf("%s needs reads, as it is a detail", f.Field)
+		case f.details != nil && f.detail == nil:
+			t.Errorf("%s has details, which need detail", f.Field)
+		case f.user == "" && f.expand:
+			t.Errorf("%s has expand, which needs user", f.Field)
+		case f.bulk && f.patch == "":
+			t.Errorf("%s has bulk, which needs patch", f.Field)
 		}
 		switch {
 		case f.initial != "" && f.initial != "false" && string(f.initial) != cmp.Or(info.Empty(), `""`):

@@ -22,7 +22,7 @@ type User struct {
 	Certifications    []string
 	Employer          Employer
 	Contacts          []Contact
-	Biography         string // not managed by the client under test: it must survive everything
+	Biography         string // no field of the format: it must survive every write
 	Skills, Languages map[string]float64
 	ProfileSkills     []string
 	Locations         []Place

@@ -108,7 +108,7 @@ func (d *Daemon) Run(ctx context.Context, hup <-chan os.Signal) error {
 	}
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
-		d.Log.Info("stopped; all requests that were sent are recorded")
+		d.Log.Info("stopped; requests without an answer are looked up by the next start")
 		return nil
 	}
 	return err
