@@ -35,6 +35,7 @@ type Omitted struct {
 func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy spec.Field) (*ExportResult, error) {
 	began := time.Now()
 	r.update(func(s *Status) { s.Phase, s.Began = PhaseRefresh, began.UTC() })
+	defer r.update(func(s *Status) { s.Phase = PhaseIdle })
 	snap, err := r.Store.Snapshot()
 	if err != nil {
 		return nil, err
@@ -90,7 +91,6 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 		out.Users = append(out.Users, index.Declarable(snap.Users[id], without(read, r.omit(snap, id, fields, began, &out.Omitted))))
 	}
 	slices.SortFunc(out.Users, func(a, b *spec.User) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) })
-	r.update(func(s *Status) { s.Phase = PhaseIdle })
 	return out, nil
 }
 

@@ -179,11 +179,16 @@ func (g *guards) holdReactivations() {
 	if !g.policy.Guard.Reactivations {
 		return
 	}
+	var agreed []string
 	for id, u := range g.snap.Users {
 		declared := g.match.Declared[g.OwnerOf[id]]
 		if u.Suspended != "" && declared != nil && !u.Deleted() && declared.Fields[spec.State] == u.Fields[spec.State] { // the spec now says the same
-			g.amend(u, func(u *state.User) { u.Suspended = "" })
+			agreed = append(agreed, id)
 		}
+	}
+	slices.Sort(agreed) // the record has the same order each time
+	for _, id := range agreed {
+		g.amend(g.snap.Users[id], func(u *state.User) { u.Suspended = "" })
 	}
 	var portions []portion
 	for _, c := range g.plannedChanges(func(c *Change) bool { return c.Activates() && g.deactivatedByOthers(c) }) {

@@ -135,6 +135,7 @@ func (g *guards) limitDeactivations() {
 		return !c.Action.Removes() && c.Deactivates() && !g.isReleased(c, guardDeactivations) && !c.repeatsDeactivation(c.Current)
 	})
 	all := g.counts.inScope
+	// After damage of the state file earlier deactivations may be missing. They can be taken back, and leavers must not wait.
 	u := usage{guard: guardDeactivations, limit: g.policy.Guard.Deactivations, planned: len(changes), recent: g.counts.recent.Deactivated, all: all, users: g.counts.floor}
 	if u.exceeded() {
 		g.hold(guardDeactivations, u.reason(fmt.Sprintf("would deactivate %d of %s", len(changes), g.counts.describe(all))), changes)

@@ -15,7 +15,7 @@ import (
 // planRemovals plans the users that are managed and no longer declared, as the policy says. In any case they are no longer
 // managed after it.
 func (p *planner) planRemovals() {
-	for key := range p.snap.CreateIntents {
+	for _, key := range slices.Sorted(maps.Keys(p.snap.CreateIntents)) {
 		if p.match.Declared[key] == nil {
 			p.Record.ClearCreateIntents = append(p.Record.ClearCreateIntents, key)
 		}
@@ -27,7 +27,7 @@ func (p *planner) planRemovals() {
 		}
 		p.changes[c.Key], p.removals[u.ID] = c, c
 	}
-	for key := range p.snap.Failures {
+	for _, key := range slices.Sorted(maps.Keys(p.snap.Failures)) {
 		if c := p.changes[key]; p.match.Declared[key] == nil && (c == nil || c.Action == Unmanage) {
 			p.Record.ClearFailures = append(p.Record.ClearFailures, key)
 		}

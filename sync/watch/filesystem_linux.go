@@ -1,10 +1,6 @@
 package watch
 
-import (
-	"fmt"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // silent are the file systems that change without events, by their type in statfs(2): others write to them, on another
 // machine or in another process, or the kernel itself does (inotify(7)).
@@ -15,14 +11,12 @@ var silent = map[uint32]string{
 	unix.PROC_SUPER_MAGIC: "proc", unix.SYSFS_MAGIC: "sysfs",
 }
 
-// unreported returns why changes of dir may cause no events; nil if they always do.
-func unreported(dir string) error {
+// SilentFileSystem returns the name of the file system of a path if its changes may cause no events; "" if they always do,
+// or it is not known.
+func SilentFileSystem(path string) string {
 	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return nil //nolint:nilerr // it was just removed, which was reported
+	if err := unix.Statfs(path, &fs); err != nil {
+		return ""
 	}
-	if name, ok := silent[uint32(fs.Type)]; ok {
-		return fmt.Errorf("%s is on a file system (%s) that does not report every change", dir, name)
-	}
-	return nil
+	return silent[uint32(fs.Type)]
 }

@@ -2,5 +2,5 @@
 
 package watch
 
-// unreported is implemented for Linux only.
-func unreported(string) error { return nil }
+// SilentFileSystem is implemented for Linux only.
+func SilentFileSystem(string) string { return "" }

@@ -16,6 +16,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	"usersyncd/sync/watch"
 )
 
 const (
@@ -133,10 +134,10 @@ func besideState(path string) (found findings) {
 	if bad, _ := filepath.Glob(literal(path) + ".bad-*"); len(bad) > 0 {
 		found = append(found, warning("rm "+text.ShellWord(bad[0])+", when it is not needed any more", "%s set aside as damaged beside the state file", text.Plural(len(bad), "file")).named("set aside")...)
 	}
-	kind, remote, free, known := fileSystem(dir)
-	if remote {
+	if kind := watch.SilentFileSystem(dir); kind != "" { // the same ones are written to by other machines
 		found = append(found, warning("--state on a local file system", "%s is on %s, where its lock may not keep out a second usersyncd", path, kind).named("state file system")...)
 	}
+	free, known := freeSpace(dir)
 	fix := "free space: df -h " + text.ShellWord(dir)
 	switch {
 	case !known:

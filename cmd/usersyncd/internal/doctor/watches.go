@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/sync/watch"
 )
 
 // pollInterval is how often package watch looks for changes by itself where it cannot watch: its default.
@@ -27,7 +28,7 @@ func (e *examination) watches(context.Context) findings {
 	if err != nil {
 		return unchecked("%v", err)
 	}
-	if kind, remote, _, _ := fileSystem(dir); remote {
+	if kind := watch.SilentFileSystem(dir); kind != "" {
 		return warning("keep the checkout on a local file system, or accept the delay",
 			"%s is on %s, which may not report changes made on other machines: they are found within --resync-interval", e.Dir, kind)
 	}
