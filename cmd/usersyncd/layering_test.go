@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	},
 	"usersyncd/cmd/usersyncd/internal/doctor": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/limiterstore",
-		"usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/aimd", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout",
+		"usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/aimd", "usersyncd/sync/watch", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout",
 	},
 	"usersyncd/cmd/usersyncd/internal/daemon": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/progress",
