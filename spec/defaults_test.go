@@ -83,7 +83,7 @@ func TestTwoDefaultsInAFolder(t *testing.T) {
 	})
 	l := spec.NewLoader(dir)
 	tree := load(t, l)
-	want := []string{`_defaults.yml:1:1: is beside a _defaults.yaml; keep one of the two`}
+	want := []string{`_defaults.yml:1:1: is beside _defaults.yaml; keep one of the two`}
 	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" || len(tree.Users) > 0 {
 		t.Errorf("users %q, %s", keys(tree), diff)
 	}

@@ -37,6 +37,10 @@ func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declara
 	var r schema.Reader
 	var out []declaration
 	docs = slices.DeleteFunc(docs, isNothing)
+	if resemblesDefaults(file) && len(docs) > 0 && !slices.ContainsFunc(docs, declaresUsers) {
+		r.Problem(docs[0], "declares no user, as it has neither email nor users; rename the file to _defaults.yaml if it is for all users of the folder")
+		return nil, r.Problems
+	}
 	for _, doc := range docs {
 		if doc.Get(keyUsers) == nil {
 			out = append(out, readUser(&r, doc, above))
@@ -57,6 +61,11 @@ func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declara
 
 // isNothing reports whether a document is empty, such as after a last "---".
 func isNothing(doc *strictyaml.Node) bool { return doc.IsNull() && doc.Text == "" }
+
+// declaresUsers reports whether a document is of a user, or of several.
+func declaresUsers(doc *strictyaml.Node) bool {
+	return doc.Get(string(Email)) != nil || doc.Get(keyUsers) != nil
+}
 
 // readList reads a document that is a list of users. What is written beside the list was meant for all of them.
 func readList(r *schema.Reader, doc *strictyaml.Node, above inherited) (out []declaration) {

@@ -83,10 +83,10 @@ func (o *opener) read(name string) (content []byte, err error) {
 	return o.buf[:n], nil
 }
 
-// isSpecFile reports whether a file of this name is a spec file.
+// isSpecFile reports whether a file of this name is a spec file. Case does not count, as on many file systems.
 func isSpecFile(name string) bool {
 	ext := path.Ext(name)
-	return !isHidden(name) && (ext == ".yaml" || ext == ".yml")
+	return !isHidden(name) && (strings.EqualFold(ext, ".yaml") || strings.EqualFold(ext, ".yml"))
 }
 
 // isSpecPath reports whether a path, relative to the root, is that of a spec file, or of a folder that may have some.
@@ -102,8 +102,13 @@ func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 // IsDefaults reports whether a file of the tree is a _defaults.yaml, whose fields others inherit.
 func IsDefaults(name string) bool {
 	base := path.Base(name)
-	return base == "_defaults.yaml" || base == "_defaults.yml"
+	return isSpecFile(base) && strings.EqualFold(stem(base), defaultsName)
 }
+
+const defaultsName = "_defaults"
+
+// stem is a name without its extension.
+func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 
 // safeName reports whether a name has only visible characters.
 func safeName(name string) bool {

@@ -27,6 +27,9 @@ type Loader struct {
 	dir    string
 	git    *checkout.Reader
 	parsed map[string]parsedFile // by path
+
+	loaded   string    // Scan.Digest of the last Load
+	warnings []Problem // about what it read
 }
 
 // parsedFile is the result of reading a file under what it inherited then.
@@ -36,6 +39,7 @@ type parsedFile struct {
 	declarations []declaration    // of a file of users
 	defaults     *strictyaml.Node // of a _defaults.yaml; nil if the file is unusable
 	problems     []Problem
+	warnings     []Problem
 }
 
 // NewLoader makes a loader for the folder, which may be a symbolic link to one.
@@ -80,7 +84,7 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 			users = append(users, f)
 		}
 	}
-	t := &Tree{Digest: s.Digest, Revision: s.Revision, State: s.State, Files: s.Files}
+	t := &Tree{Digest: s.Digest, Revision: s.Revision, Warnings: s.names, State: s.State, Files: s.Files}
 	t.Problems = append(t.Problems, s.problems...)
 	next := make(map[string]parsedFile, len(s.files))
 	if err := l.read(ctx, root, defaults, make([]inherited, len(defaults)), next, t); err != nil {
@@ -94,7 +98,11 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 	if err := l.read(ctx, root, users, above, next, t); err != nil {
 		return nil, nil, err
 	}
-	l.parsed = next
+	l.parsed, l.loaded, l.warnings = next, s.Digest, nil
+	for _, f := range s.files {
+		l.warnings = append(l.warnings, next[f.path].warnings...)
+	}
+	t.Warnings.add(l.warnings...)
 	var all []declaration
 	for _, f := range users {
 		all = append(all, next[f.path].declarations...)
@@ -147,7 +155,7 @@ func parseFile(o *opener, f *file, above inherited) (parsedFile, error) {
 		return p, err
 	}
 	docs, problems := strictyaml.Parse(f.path, content)
-	p.problems = problems
+	p.problems, p.warnings = problems, leftovers(content, docs)
 	switch {
 	case len(docs) == 0 && len(problems) > 0: // it is unusable
 	case IsDefaults(f.path):

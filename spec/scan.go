@@ -38,11 +38,13 @@ type Scan struct {
 	Digest   string // SHA-256, in hex, of every spec file's path and content
 	Revision string // git commit of HEAD, with "-dirty" if files differ from it; Digest outside git, or if the commit is unknown
 	Files    int    // spec files, _defaults.yaml included
+	Warnings Warnings
 	checkout.State
 
 	root     string // links resolved
 	files    []file // by path
 	problems []Problem
+	names    Warnings // about names of files, which are part of Warnings
 }
 
 // file is one spec file.
@@ -63,8 +65,8 @@ func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	s, err := l.scan(ctx)
 	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !IsDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
-		for _, gap := range s.Incomplete {
-			err = fmt.Errorf("%w; %s", err, gap)
+		for _, note := range s.Notes() {
+			err = fmt.Errorf("%w; %s", err, note)
 		}
 	}
 	if err != nil {
@@ -115,6 +117,9 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	s.Files = len(s.files)
 	s.Digest = s.digest()
 	s.Revision = revision(git.Commit(), s.DirtyFiles > 0, s.Digest)
+	if s.Warnings = s.names; s.Digest == l.loaded { // it is not loaded again
+		s.Warnings.add(l.warnings...)
+	}
 	return s, nil
 }
 
@@ -130,7 +135,12 @@ func (l *Loader) stillLeadsTo(root *os.Root) bool {
 }
 
 func (s *Scan) problem(name, format string, args ...any) {
-	s.problems = append(s.problems, Problem{Pos: Pos{File: text.Escape(name), Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...)})
+	s.problems = append(s.problems, problemOf(name, fmt.Sprintf(format, args...)))
+}
+
+// problemOf is a problem of a file as a whole.
+func problemOf(name, message string) Problem {
+	return Problem{Pos: Pos{File: text.Escape(name), Line: 1, Column: 1}, Message: message}
 }
 
 // list collects the spec files of a folder and below. Hidden files and folders, such as .git, are skipped.
@@ -148,7 +158,7 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 		s.problem(folder, "%s", whyUnread(err))
 		return nil
 	}
-	defaults := 0
+	defaults := ""
 	for _, e := range entries {
 		name := path.Join(folder, e.Name())
 		switch {
@@ -156,6 +166,8 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 		case !e.IsDir() && !isSpecFile(e.Name()):
 			if e.Type()&fs.ModeSymlink != 0 && leadsToFolder(root, name) {
 				s.problem(name, "is a symbolic link to a folder; %s", insteadOfLink(root, name, "folder"))
+			} else if resemblesSpecFile(e.Name()) {
+				s.names.add(problemOf(name, "is not read, as its name does not end in .yaml or .yml; rename it, or move it elsewhere"))
 			}
 		case !safeName(e.Name()):
 			s.problem(name, "has invisible characters in its name; rename it")
@@ -169,15 +181,15 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 			s.problem(name, "is a symbolic link; %s", insteadOfLink(root, name, "file"))
 		case !e.Type().IsRegular():
 			s.problem(name, "%s", errNotRegular)
+		case IsDefaults(name) && defaults != "":
+			s.problem(name, "is beside %s; keep one of the two", defaults)
+			s.files = append(s.files, file{path: name})
 		case IsDefaults(name):
-			defaults++
+			defaults = e.Name()
 			s.files = append(s.files, file{path: name})
 		default:
 			s.files = append(s.files, file{path: name})
 		}
-	}
-	if defaults > 1 {
-		s.problem(path.Join(folder, "_defaults.yml"), "is beside a _defaults.yaml; keep one of the two")
 	}
 	return nil
 }

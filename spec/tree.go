@@ -19,6 +19,7 @@ type Problem = strictyaml.Problem
 type Tree struct {
 	Digest   string // hash of every file's path and content
 	Revision string // see Scan.Revision
+	Warnings Warnings
 	checkout.State
 	Users    []*User   // the users without problems, by Key
 	Leavers  []*User   // users with problems who are certainly to be inactive, by Key; they only have email and state

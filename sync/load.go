@@ -107,7 +107,7 @@ func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 	}
-	return p.publishResult(&plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Gaps(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
+	return p.publishResult(&plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
 }
 
 // confirmScan scans a changed tree again, and returns ErrTreeChanged if it is different: somebody may be writing files. (A scan

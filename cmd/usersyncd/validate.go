@@ -32,12 +32,15 @@ checked by plan.`,
 			if err != nil {
 				return err
 			}
-			out := validated{"usersyncd.validate/v1", len(tree.Problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, tree.Problems...)}
+			out := validated{"usersyncd.validate/v1", len(tree.Problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, tree.Problems...), tree.Warnings.First, tree.Warnings.Count}
 			err = p.show(c.Output, out, func(w io.Writer) {
 				if out.Valid {
 					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(out.Users, "user"), text.Plural(out.Files, "file"))
 				}
 			})
+			for _, line := range tree.Warnings.Lines() {
+				fmt.Fprintln(p.stderr, "warning:", line)
+			}
 			if err == nil && !out.Valid {
 				printProblems(p.stderr, tree.Problems)
 				return &exitError{code: exitInvalid}
@@ -53,6 +56,9 @@ type validated struct {
 	Users    int            `json:"users"` // without problems in their own spec
 	Files    int            `json:"files"`
 	Problems []spec.Problem `json:"problems"`
+
+	Warnings     []spec.Problem `json:"warnings,omitempty"` // the first of them
+	WarningCount int            `json:"warningCount,omitempty"`
 }
 
 func newSchema() *cobra.Command {

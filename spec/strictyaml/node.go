@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -198,6 +199,28 @@ func (n *Node) Named(name string) *Node {
 		}
 	}
 	return nil
+}
+
+// Scalars are the scalars below the node, keys included, and the node itself if it is one.
+func (n *Node) Scalars() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) { n.scalars(yield) }
+}
+
+func (n *Node) scalars(yield func(*Node) bool) bool {
+	if n.Kind == Scalar && !yield(n) {
+		return false
+	}
+	for _, item := range n.Items {
+		if !item.scalars(yield) {
+			return false
+		}
+	}
+	for _, e := range n.Entries {
+		if !e.Key.scalars(yield) || !e.Value.scalars(yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // first returns the first result of find for the values below the node that is not nil.

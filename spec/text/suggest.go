@@ -15,15 +15,15 @@ func Suggest(word string, candidates []string) string {
 		if strings.EqualFold(word, c) {
 			return c
 		}
-		if d := distance(strings.ToLower(word), strings.ToLower(c), limit); d <= limit && d < len(c) {
+		if d := Distance(strings.ToLower(word), strings.ToLower(c), limit); d <= limit && d < len(c) {
 			best, limit = c, d-1
 		}
 	}
 	return best
 }
 
-// distance is the Levenshtein distance, in bytes, or anything over a limit if it is over that.
-func distance(a, b string, limit int) int {
+// Distance is the Levenshtein distance, in bytes, or anything over a limit if it is over that.
+func Distance(a, b string, limit int) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

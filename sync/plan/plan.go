@@ -90,7 +90,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 	}
 	p := newPlanner(snap, policy, results, now)
 	p.Urgent = results.Urgent
-	p.Revision, p.Notes = tree.Revision, tree.Gaps()
+	p.Revision, p.Notes = tree.Revision, tree.Notes()
 	p.matchUsers(tree)
 	ambiguous := len(p.Problems) > 0 // a user that seems to be removed may be the one that is meant
 	for _, u := range tree.Users {

@@ -50,6 +50,9 @@ func (e *examination) checkout(ctx context.Context) findings {
 		found = problem("usersyncd validate "+dir, "%s in %s; the first: %s", text.Plural(n, "problem"), text.Plural(len(files), "file"), e.tree.Problems[0])
 		found.blocking(false) // what could be read shows most fields
 	}
+	if w := e.tree.Warnings; w.Count > 0 {
+		found = append(found, warning("usersyncd validate "+dir, "%s; the first: %s", text.Plural(w.Count, "warning"), w.First[0])...)
+	}
 	return append(found, e.committed()...)
 }
 
