@@ -162,17 +162,16 @@ func (s *Store) rebuild(reason error, deadline time.Time) (next *Store, err erro
 	return next, nil
 }
 
-// temporary makes a store to read the records of a damaged file. Its own file has no name.
+// temporary makes a store to read the records of a damaged file.
 func temporary(path string, records *salvaged) (*Store, error) {
 	if len(records.records) == 0 {
 		return &Store{path: path, readOnly: true, rebuilt: true}, nil
 	}
-	f, err := os.CreateTemp("", "usersyncd-*.db")
+	s, err := newTemporary(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, file: f}
-	if err := errors.Join(os.Remove(f.Name()), s.fill(records)); err != nil {
+	if err := s.fill(records); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	s.readOnly = true

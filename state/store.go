@@ -25,7 +25,7 @@ var (
 	ErrForeign = errors.New("not a state file of usersyncd")
 	// ErrOtherOrg is returned when the file holds another organization's users.
 	ErrOtherOrg = errors.New("state file belongs to another organization")
-	// ErrReadOnly is returned by the writing methods of a store from OpenReadOnly.
+	// ErrReadOnly is returned by the writing methods of a store from OpenReadOnly or OpenCopy.
 	ErrReadOnly = errors.New("state file is open for reading only")
 	// ErrDamaged is returned when the file turns out to be damaged while it is open.
 	ErrDamaged = errors.New("state file is damaged")
@@ -74,6 +74,9 @@ func (s *Store) SetAside() string {
 
 // Path returns the path of the file.
 func (s *Store) Path() string { return s.path }
+
+// ReadOnly reports whether the writing methods return ErrReadOnly.
+func (s *Store) ReadOnly() bool { return s.readOnly }
 
 // Empty reports whether there is nothing to read: OpenReadOnly found no file, or a damaged one with no sound record.
 func (s *Store) Empty() bool { return s.database() == nil }

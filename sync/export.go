@@ -27,7 +27,7 @@ type Omitted struct {
 }
 
 // Export reads the organization and returns its users as specs, by key: with the fields, the address, the name and the Genesys
-// id. Policy.Select selects them. What it reads is written to the state file, and detail fields are not read again within an
+// id. Policy.Select selects them. What it reads is written to the state file, unless that is read-only, and detail fields are not read again within an
 // hour, so that it can be interrupted, and the next plan need not read them. The users do not become managed.
 //
 // A field whose value is not certain is omitted, so that the caller can leave it in the files as it is. folderBy is read and
@@ -40,7 +40,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 	if err != nil {
 		return nil, err
 	}
-	refresher := r.newRefresher(Mode{Strict: true})
+	refresher := r.newRefresher(Mode{Strict: true, DryRun: r.Store.ReadOnly()})
 	if err := refresher.awaitWrites(ctx, snap); err != nil {
 		return nil, err
 	}

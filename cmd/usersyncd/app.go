@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,12 +32,13 @@ type app struct {
 	log     *slog.Logger
 	level   *slog.LevelVar // of the log
 	screen  *progress.Screen
+	beside  *besideDaemon
 	stop    func() // ends what runs beside the passes
 }
 
 // newApp connects the parts for the directory of specs. With readOnly nothing can be changed: not in the
-// organization, not in the state file.
-func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, error) {
+// organization, not in the state file. A copy of the daemon's state file replaces the state file.
+func newApp(c *config.Config, readOnly bool, stderr *progress.Screen, copied *state.Store) (*app, error) {
 	log, level, err := newLogger(c, stderr)
 	if err != nil {
 		return nil, err
@@ -67,8 +69,10 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen) (*app, err
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	if a.Store, err = openState(c, readOnly, log); err != nil {
-		return nil, err
+	if a.Store = copied; copied == nil {
+		if a.Store, err = openState(c, readOnly, log); err != nil {
+			return nil, err
+		}
 	}
 	a.Directory, a.API = a.genesys, a.genesys.API()
 	a.learned = limiterstore.New(a.Store, found.ID, a.API, readOnly, log)
@@ -89,19 +93,32 @@ func (a *app) configure(c *config.Config) error {
 	return a.level.UnmarshalText([]byte(c.LogLevel))
 }
 
+// runBeside runs a command that changes nothing but, with keep, the state file: with a copy of that of the daemon, if one runs.
+func (p process) runBeside(ctx context.Context, c *config.Config, keep bool, command func(*app) error) error {
+	daemon, err := askDaemon(ctx, c)
+	if err != nil {
+		return err
+	}
+	return p.run(c, !keep || daemon.store != nil, daemon, "if that is a daemon, give its socket with --socket", command)
+}
+
 // run runs a command of the program, with a hint for when another process uses the state file. On a terminal the progress
 // bar shows what the log would show of a pass.
-func (p process) run(c *config.Config, readOnly bool, hint string, command func(*app) error) error {
+func (p process) run(c *config.Config, readOnly bool, daemon *besideDaemon, hint string, command func(*app) error) error {
 	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn"
 	}
-	a, err := newApp(c, readOnly, &progress.Screen{W: p.stderr})
+	a, err := newApp(c, readOnly, &progress.Screen{W: p.stderr}, daemon.store)
+	if err != nil && daemon.store != nil {
+		err = errors.Join(err, daemon.store.Close())
+	}
 	switch {
 	case errors.Is(err, state.ErrLocked):
 		return fmt.Errorf("%w; %s", err, hint)
 	case err != nil:
 		return err
 	}
+	a.beside = daemon
 	return a.close(command(a))
 }
 

@@ -22,7 +22,7 @@ func readOnlyApp(t *testing.T, url string, log *slog.Logger) *app {
 	t.Helper()
 	c := config.New(func(name string) (string, bool) { return "demo", strings.HasPrefix(name, "GENESYSCLOUD_OAUTH") })
 	c.Dir, c.APIURL, c.State = t.TempDir(), url, filepath.Join(t.TempDir(), "usersyncd.db")
-	a, err := newApp(c, true, &progress.Screen{W: &strings.Builder{}})
+	a, err := newApp(c, true, &progress.Screen{W: &strings.Builder{}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

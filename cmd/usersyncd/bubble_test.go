@@ -162,7 +162,7 @@ func (b *bubble) build(state string) {
 	if err := errors.Join(c.Load(cmd), locate(cmd, cmd.Flags().Args(), c)); err != nil {
 		b.Fatal(err)
 	}
-	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
+	a, err := newApp(c, false, &progress.Screen{W: p.stderr}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 // runDaemon is the root command without --once.
 func runDaemon(cmd *cobra.Command, c *config.Config, p process) error {
-	a, err := newApp(c, false, &progress.Screen{W: p.stderr})
+	a, err := newApp(c, false, &progress.Screen{W: p.stderr}, nil)
 	if err != nil {
 		return err
 	}

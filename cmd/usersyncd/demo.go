@@ -67,7 +67,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if d.app, err = newApp(d.settings(base), false, &progress.Screen{W: d.stderr}); err != nil {
+	if d.app, err = newApp(d.settings(base), false, &progress.Screen{W: d.stderr}, nil); err != nil {
 		return err
 	}
 	defer func() { err = d.close(err) }()

@@ -29,7 +29,7 @@ func TestNoGuardStopsTheDemo(t *testing.T) {
 				if stateless {
 					c.State = filepath.Join(t.TempDir(), "state.db")
 				}
-				if d.app, err = newApp(c, false, &progress.Screen{W: io.Discard}); err != nil {
+				if d.app, err = newApp(c, false, &progress.Screen{W: io.Discard}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -50,7 +50,8 @@ nothing in Genesys.
 
 Roles, queues, utilization, voicemail and external ids are not part of a user
 listing, and may take one call per user and field. They are not read again
-within an hour, so an interrupted export continues when it is run again.
+within an hour, so an interrupted export continues when it is run again. Beside
+a running daemon, export uses what the daemon knows, and keeps nothing.
 
 What usersyncd has written within the last minute may not be readable yet. Where
 it does not know the value, export leaves the field in the file as it is, and
@@ -67,7 +68,7 @@ prints a warning.`,
 			if err != nil {
 				return err
 			}
-			return p.run(c, false, "or keep what export reads in another file: --state FILE, which need not exist", func(a *app) error {
+			return p.runBeside(cmd.Context(), c, true, func(a *app) error {
 				return a.export(cmd.Context(), chosen, spec.Field(by), c, p)
 			})
 		},

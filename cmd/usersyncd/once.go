@@ -20,7 +20,7 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 	if err := existing(c.Dir); err != nil {
 		return err
 	}
-	return p.run(c, false, "if that is the daemon, usersyncd sync starts a pass now", func(a *app) error {
+	return p.run(c, false, &besideDaemon{}, "if that is the daemon, usersyncd sync starts a pass now", func(a *app) error {
 		res, err := a.onePass(ctx, c, p, false)
 		if res != nil {
 			res.Mode = "once"
@@ -61,6 +61,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 		return nil, err
 	}
 	res.Calls.Add(a.calls(), usersync.Calls{})
+	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
 	if meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0 {
 		note := "no earlier run has left a state file (" + a.Store.Path() + "): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known"
 		if c.Output == "json" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -80,6 +81,9 @@ func printEach[T any](w io.Writer, list []T) {
 func printNotes(w io.Writer, res *usersync.Result) {
 	if spec.IsDirty(res.Revision) {
 		fmt.Fprintf(w, "Revision %s: the specs have uncommitted edits; git status or usersyncd doctor lists the files.\n", spec.ShortRevision(res.Revision))
+	}
+	if res.Paused != nil && (res.DryRun || res.Pending == 0) && res.Mode != "rollback" { // otherwise it is the error
+		fmt.Fprintf(w, "Note: paused %s; until then nothing is changed\n", pausedText(res.Paused, time.Now()))
 	}
 	for _, note := range res.Notes {
 		fmt.Fprintln(w, "Note:", note)

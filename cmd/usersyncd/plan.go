@@ -24,7 +24,8 @@ func newPlan(c *config.Config, p process) *cobra.Command {
 		Short: "Show what would change, and how many calls it takes",
 		Long: `plan reads the organization and the specs, and prints what --once would do. It
 changes nothing: the HTTP client refuses every call that writes, and the state
-file is opened read-only.`,
+file is opened read-only. Beside a running daemon it plans from a copy of the
+daemon's state, and its notes say where the daemon would do something else.`,
 		Example: `  usersyncd plan ./users
   usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
 		Args: oneDir,
@@ -35,7 +36,7 @@ file is opened read-only.`,
 			if err := existing(c.Dir); err != nil {
 				return err
 			}
-			return p.run(c, true, "or run plan without that file: --state FILE, which need not exist", func(a *app) error {
+			return p.runBeside(cmd.Context(), c, false, func(a *app) error {
 				return a.plan(cmd, c, p, detailed)
 			})
 		},

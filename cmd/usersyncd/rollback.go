@@ -93,7 +93,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	if err := c.ReadEnvFile(); err != nil { // c.Dir may be "": the state file is enough
 		return nil, err
 	}
-	a, err := newApp(c, confirmed == "", &progress.Screen{W: p.stderr})
+	a, err := newApp(c, confirmed == "", &progress.Screen{W: p.stderr}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ import (
 //	person EMAIL FIELD V   the organization has V there
 //
 //	exits CODE CMD...      runs a command that must exit with CODE
+//	follow CODE REGEX      the last command has printed a command, the first group of REGEX, which must exit with CODE
 //	json FILE PATH VALUE   the JSON has that value at changes.0.cause, say
 //	keys FILE WANT         all paths in the JSON are those listed in WANT
 //	schema FILE            the file is a JSON Schema that compiles
@@ -86,6 +88,7 @@ func TestScripts(t *testing.T) {
 			"reset":   needs(0, func(ts *testscript.TestScript, _ []string) { simOf(ts).ResetLedger() }),
 			"person":  needs(3, scriptPerson),
 			"exits":   needs(2, scriptExits),
+			"follow":  needs(2, scriptFollow),
 			"json":    needs(3, scriptJSON),
 			"keys":    needs(2, scriptKeys),
 			"schema":  needs(1, scriptSchema),
@@ -171,6 +174,17 @@ func scriptExits(ts *testscript.TestScript, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, not %d", got, want)
 	}
+}
+
+// scriptFollow does what a message says, as a person does who pastes it into a shell.
+func scriptFollow(ts *testscript.TestScript, args []string) {
+	printed := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(printed)
+	if len(found) < 2 {
+		ts.Fatalf("nothing to follow matches %s in\n%s", args[1], printed)
+	}
+	ts.Logf("> %s", found[1])
+	scriptExits(ts, []string{args[0], "sh", "-c", found[1]})
 }
 
 // readJSON reads a file, or stdout, that must hold one JSON value and nothing else.

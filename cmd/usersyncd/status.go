@@ -132,7 +132,7 @@ func appliedText(s control.Status) string {
 
 func pausedText(p *state.Pause, now time.Time) string {
 	by, reason := text.Enclose("by ", text.Escape(p.By), " "), text.Enclose(": ", text.Escape(p.Reason), "")
-	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume)"
+	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume ends it)"
 }
 
 // rateText is the rate of calls, and what limits it.

@@ -87,32 +87,42 @@ func (c *Client) Rollback(ctx context.Context, rollback plan.Rollback, planID st
 
 func call[R any](ctx context.Context, c *Client, method string, args any) (R, error) {
 	var r response[R]
-	body, err := json.Marshal(args)
+	body, err := c.send(ctx, method, args)
 	if err != nil {
 		return r.Result, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://usersyncd"+routes+method, bytes.NewReader(body))
-	if err != nil {
-		return r.Result, err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		if ctx.Err() != nil {
-			return r.Result, ctx.Err()
-		}
-		return r.Result, c.noResponse(errors.Unwrap(err))
-	}
-	defer func() { _ = resp.Body.Close() }() // read to its end, or given up
-	if resp.StatusCode != http.StatusOK {
-		return r.Result, fmt.Errorf("the daemon on %s responded %s; is it of another version?", c.path, resp.Status)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
+	defer func() { _ = body.Close() }() // read to its end, or given up
+	if err := json.NewDecoder(body).Decode(&r); err != nil {
 		return r.Result, c.noResponse(err)
 	}
 	if r.Error != nil {
 		return r.Result, r.Error
 	}
 	return r.Result, nil
+}
+
+// send calls a method, and returns the body of the response.
+func (c *Client) send(ctx context.Context, method string, args any) (io.ReadCloser, error) {
+	data, err := json.Marshal(args)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://usersyncd"+routes+method, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, c.noResponse(errors.Unwrap(err))
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close() // it is of no use
+		return nil, fmt.Errorf("the daemon on %s responded %s to %q; is it of another version? Then restart it", c.path, resp.Status, method)
+	}
+	return resp.Body, nil
 }
 
 // noResponse explains a missing or incomplete response of a daemon that was there when the client was made.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -29,6 +30,9 @@ type Daemon interface {
 
 	// Explain explains the state of the user with an address.
 	Explain(ctx context.Context, email string) (*usersync.Explanation, error)
+
+	// CopyState is state.Store.WriteCopy for the daemon's state file.
+	CopyState(begin func(StateFile) (io.Writer, error)) error
 
 	// Sync makes a pass as soon as the one under way has ended, and returns its result. With refresh it reads the
 	// organization first, however recent the last reading is.
@@ -76,6 +80,7 @@ func handler(d Daemon, log *slog.Logger) http.Handler {
 		}
 		return d.History(q)
 	})
+	mux.HandleFunc("POST "+routes+"state", copyState(d))
 	handle(mux, log, "sync", func(r *http.Request, refresh bool) (*usersync.Result, error) { return d.Sync(r.Context(), refresh) })
 	handle(mux, log, "pause", func(r *http.Request, reason string) (any, error) { return nil, d.Pause(caller(r), reason) })
 	handle(mux, log, "resume", func(r *http.Request, _ any) (bool, error) { return d.Resume(caller(r)) })

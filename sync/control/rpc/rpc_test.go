@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -30,6 +31,7 @@ type fake struct {
 	asked []any
 	res   *usersync.Result
 	err   error
+	state string        // the file
 	block chan struct{} // Sync waits for it, or for its context
 }
 
@@ -61,6 +63,16 @@ func (f *fake) Sync(ctx context.Context, refresh bool) (*usersync.Result, error)
 		}
 	}
 	return f.res, f.err
+}
+func (f *fake) CopyState(begin func(rpc.StateFile) (io.Writer, error)) error {
+	if f.err != nil {
+		return f.err
+	}
+	w, err := begin(rpc.StateFile{Path: "/x.db", Size: int64(len(f.state)), Settings: map[string]string{"create": "true"}})
+	if err == nil {
+		_, err = io.Copy(w, strings.NewReader(f.state))
+	}
+	return err
 }
 func (f *fake) Pause(by, reason string) error  { f.note(by, reason); return f.err }
 func (f *fake) Resume(by string) (bool, error) { f.note(by); return true, f.err }
@@ -317,5 +329,30 @@ func TestDaemonThatHasGone(t *testing.T) {
 	}
 	if _, err := c.Sync(t.Context(), false); !errors.Is(err, rpc.ErrEnded) {
 		t.Error(err)
+	}
+}
+
+// The state file comes with what it is, whole or with an error.
+func TestCopyState(t *testing.T) {
+	for size, f := range map[int]*fake{3 << 20: {state: strings.Repeat("\n{\x00", 1<<20)}, 0: {err: state.ErrDamaged}} {
+		path := socketPath(t)
+		stop := serve(t, path, f)
+		c, body, err := dial(t, path).CopyState(t.Context())
+		if f.err != nil {
+			if err == nil || err.Error() != f.err.Error() {
+				t.Errorf("%v, not %v", err, f.err)
+			}
+		} else {
+			got, failed := io.ReadAll(body)
+			if err := errors.Join(err, failed, body.Close()); err != nil || string(got) != f.state || len(got) != size {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			if c.File.Path != "/x.db" || c.File.Size != int64(size) || c.File.Settings["create"] != "true" || c.Status.PID != 7 || len(c.Status.Holds) != 1 {
+				t.Errorf("%+v", c)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
 	}
 }

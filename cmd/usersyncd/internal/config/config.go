@@ -201,16 +201,19 @@ func (c *Config) Values() map[string]string {
 	return values
 }
 
-// Fingerprint changes with every setting that decides what is to be changed.
-func (c *Config) Fingerprint() string {
-	var b strings.Builder
+// Effects are the settings that decide what is to be changed, as text, by name.
+func (c *Config) Effects() map[string]string {
+	effects := map[string]string{}
 	for _, s := range c.table {
 		if s.group&(Plan|Guards|Read) != 0 {
-			fmt.Fprintf(&b, "%s=%s ", s.name, c.all.Lookup(s.name).Value)
+			effects[s.name] = c.all.Lookup(s.name).Value.String()
 		}
 	}
-	return b.String()
+	return effects
 }
+
+// Fingerprint changes with every one of the Effects.
+func (c *Config) Fingerprint() string { return fmt.Sprint(c.Effects()) }
 
 // Getenv returns the value of a variable of the process and where it was found. An empty variable counts as not set.
 func (c *Config) Getenv(name string) (value, source string) {

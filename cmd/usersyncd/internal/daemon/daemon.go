@@ -66,7 +66,8 @@ type Daemon struct {
 	started  time.Time
 	settings *settings // as they were at the start, with what reloads have changed
 	limits   atomic.Pointer[health.Limits]
-	invalid  atomic.Pointer[string] // what is wrong with the new configuration, on one line
+	effects  atomic.Pointer[map[string]string] // config.Config.Effects of the settings in use
+	invalid  atomic.Pointer[string]            // what is wrong with the new configuration, on one line
 	judge    health.Judge
 	next     atomic.Int64 // when the next pass is due, in Unix seconds; 0: when something happens
 
@@ -89,7 +90,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{Options: o, started: time.Now(), settings: s, commands: make(chan command), wake: make(chan struct{}, 1),
 		judge: health.Judge{RetryMaxWait: o.Reconciler.Retry.MaxWait}, passes: passLog{log: o.Log, calls: o.Calls}}
-	d.setLimits(o.Config)
+	d.publish(o.Config)
 	return d, nil
 }
 

@@ -107,10 +107,12 @@ func (d *Daemon) reload() {
 	}
 	d.settings.Config = c
 	d.Watcher.SetResync(c.ResyncInterval)
-	d.setLimits(c)
+	d.publish(c)
 }
 
-// setLimits publishes what readiness is judged by.
-func (d *Daemon) setLimits(c *config.Config) {
+// publish publishes what others are told of the settings: what readiness is judged by, and what decides about changes.
+func (d *Daemon) publish(c *config.Config) {
+	effects := c.Effects()
+	d.effects.Store(&effects)
 	d.limits.Store(&health.Limits{Interval: c.ResyncInterval, MaxHeld: d.Config.ReadyMaxHeld, MaxQuarantined: d.Config.ReadyMaxQuarantined})
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/plan"
 )
 
@@ -58,4 +60,15 @@ func (d *Daemon) History(q state.Query) ([]state.Event, error) {
 // Explain implements rpc.Daemon.
 func (d *Daemon) Explain(ctx context.Context, email string) (*usersync.Explanation, error) {
 	return d.Reconciler.Explain(ctx, email)
+}
+
+// CopyState implements rpc.Daemon.
+func (d *Daemon) CopyState(begin func(rpc.StateFile) (io.Writer, error)) error {
+	store, file := d.Reconciler.Store, d.Config.File
+	if path, err := filepath.Abs(file); err == nil && file != "" {
+		file = path
+	}
+	return store.WriteCopy(func(size int64) (io.Writer, error) {
+		return begin(rpc.StateFile{Path: store.Path(), Size: size, Settings: *d.effects.Load(), Config: file})
+	})
 }
