@@ -115,7 +115,7 @@ func unique(texts []string) (list []string) {
 
 // users makes a request whose answer shows several users.
 func (d *Directory) users(ctx context.Context, r *reading, request *api.Request) (list []state.Observed, err error) {
-	_, err = d.Send(ctx, request, func(answer []byte) (err error) {
+	_, err = d.Send(ctx, request, func(answer *api.Body) (err error) {
 		list, err = r.users(answer)
 		return err
 	})

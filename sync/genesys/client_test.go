@@ -241,16 +241,6 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-func TestAnswersAreLimited(t *testing.T) {
-	f := &fake{api: func(*http.Request, string) reply {
-		return jsonReply(200, `{"id":"u1","version":1,"title":"`+strings.Repeat("x", 16<<20)+`"}`)
-	}}
-	d, _ := open(t, f, tries(0))
-	if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrUncertain) || !strings.Contains(err.Error(), "larger than 16 MiB") {
-		t.Error(err)
-	}
-}
-
 // The log tells what was asked and answered, and nothing of what was said.
 func TestDebugLog(t *testing.T) {
 	var log bytes.Buffer

@@ -119,7 +119,7 @@ func (d *Directory) get(ctx context.Context, id string, fields []spec.Field, sta
 		if s != "" {
 			q.Set("state", s)
 		}
-		_, err = d.Send(ctx, &api.Request{Operation: &getUser, Args: []string{id}, Query: q}, func(answer []byte) (err error) {
+		_, err = d.Send(ctx, &api.Request{Operation: &getUser, Args: []string{id}, Query: q}, func(answer *api.Body) (err error) {
 			seen, err = r.user(answer)
 			return err
 		})

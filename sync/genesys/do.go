@@ -25,9 +25,9 @@ type write struct {
 	body  any
 	skip  bool // nothing has to be sent
 
-	valueAfter func(c *plan.Change) spec.Value                   // of the field after the request
-	decode     func(answer []byte, known []state.Observed) error // decodes the answer into what is known
-	onResult   func(err error)                                   // called with the outcome of the request
+	valueAfter func(c *plan.Change) spec.Value                      // of the field after the request
+	decode     func(answer *api.Body, known []state.Observed) error // decodes the answer into what is known
+	onResult   func(err error)                                      // called with the outcome of the request
 
 	// onError completes the error of the request, or returns nil if nothing is left to do.
 	onError func(ctx context.Context, err error) error
@@ -64,9 +64,9 @@ func (d *Directory) do(ctx context.Context, c *apply.Call) ([]state.Observed, er
 	if w.args == nil && strings.Contains(s.op.Path, "{") {
 		w.args = idsOf(c.Changes)
 	}
-	var decode func([]byte) error
+	var decode func(*api.Body) error
 	if w.decode != nil {
-		decode = func(answer []byte) error { return w.decode(answer, known) }
+		decode = func(answer *api.Body) error { return w.decode(answer, known) }
 	}
 	c.CorrelationID, err = d.Send(ctx, &api.Request{Operation: cmp.Or(w.op, s.op), Args: w.args, Query: w.query, Body: w.body}, decode)
 	if w.onResult != nil {
@@ -115,15 +115,16 @@ func idsOf(users []*plan.Change) []string {
 }
 
 // showsUser is for an answer that shows the user.
-func (d *Directory) showsUser(answer []byte, known []state.Observed) (err error) {
+func (d *Directory) showsUser(answer *api.Body, known []state.Observed) (err error) {
 	known[0], err = d.defaultReading.user(answer)
 	return err
 }
 
 // showsField is for an answer that shows one field alone.
-func showsField[T any](f spec.Field, value func(T) spec.Value) func([]byte, []state.Observed) error {
-	return func(answer []byte, known []state.Observed) error {
-		v, err := optional[T](answer)
+func showsField[T any](f spec.Field, value func(T) spec.Value) func(*api.Body, []state.Observed) error {
+	return func(answer *api.Body, known []state.Observed) error {
+		var v T
+		err := answer.Decode(&v)
 		known[0].Fields[f] = value(v)
 		return err
 	}
@@ -185,7 +186,7 @@ func bulkStep(f *field) step {
 				return nil, err
 			}
 		}
-		shown := func(answer []byte, known []state.Observed) error {
+		shown := func(answer *api.Body, known []state.Observed) error {
 			list, err := d.defaultReading.users(answer)
 			for i := range known {
 				for _, u := range list {

@@ -26,6 +26,7 @@ type reply struct {
 	status int
 	header map[string]string
 	body   string
+	stream io.Reader // instead of body
 	delay  time.Duration
 	cut    bool
 	err    error
@@ -90,6 +91,9 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 		h.Set(k, v)
 	}
 	var content io.Reader = strings.NewReader(a.body)
+	if a.stream != nil {
+		content = a.stream
+	}
 	if a.cut {
 		content = io.MultiReader(strings.NewReader(a.body[:len(a.body)/2]), broken{})
 	}

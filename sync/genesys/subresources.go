@@ -137,7 +137,7 @@ func (d *Directory) externalIDTaken(ctx context.Context, err error, id, authorit
 		return err
 	}
 	var holder state.Observed
-	_, lookupErr := d.Send(ctx, &api.Request{Operation: &findExternalID, Args: []string{authority, key}}, func(answer []byte) (err error) {
+	_, lookupErr := d.Send(ctx, &api.Request{Operation: &findExternalID, Args: []string{authority, key}}, func(answer *api.Body) (err error) {
 		holder, err = d.defaultReading.user(answer)
 		return err
 	})

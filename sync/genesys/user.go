@@ -126,30 +126,26 @@ func (r *reading) query() url.Values {
 }
 
 // user decodes an answer that shows one.
-func (r *reading) user(answer []byte) (state.Observed, error) {
+func (r *reading) user(answer *api.Body) (state.Observed, error) {
 	var u user
-	if err := json.Unmarshal(answer, &u); err != nil {
+	if err := answer.Decode(&u); err != nil {
 		return state.Observed{}, err
 	}
 	return r.observed(u)
 }
 
 // users decodes an answer that shows several.
-func (r *reading) users(answer []byte) ([]state.Observed, error) {
-	var p struct {
-		Entities []user `json:"entities"`
-	}
-	if err := json.Unmarshal(answer, &p); err != nil {
-		return nil, err
-	}
-	list := make([]state.Observed, len(p.Entities))
-	for i, u := range p.Entities {
-		var err error
-		if list[i], err = r.observed(u); err != nil {
-			return nil, err
+func (r *reading) users(answer *api.Body) (list []state.Observed, err error) {
+	_, err = answer.Entries("entities", func() error {
+		var u user
+		if err := answer.Decode(&u); err != nil {
+			return err
 		}
-	}
-	return list, nil
+		seen, err := r.observed(u)
+		list = append(list, seen)
+		return err
+	}, nil)
+	return list, err
 }
 
 // observed decodes a user.

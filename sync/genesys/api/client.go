@@ -7,26 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"usersyncd/spec/text"
 	"usersyncd/sync/apply"
 )
 
-const (
-	// maxAnswer limits an answer. A page of 500 users with the fields we ask for is about 1 MiB; with the most that an
-	// organization could plausibly put into them it stays under 16.
-	maxAnswer = 16 << 20
-	// grace is how long a write in flight may go on when the program is told to stop: its outcome is worth more
-	// than the seconds. A read is given up at once.
-	grace = 20 * time.Second
-)
+// grace is how long a write in flight may go on when the program is told to stop: its outcome is worth more
+// than the seconds. A read is given up at once.
+const grace = 20 * time.Second
 
 // Client sends requests at the rate of a Limiter, with a valid access token. Make one with New. Its methods are safe for
 // concurrent use.
@@ -78,19 +70,19 @@ func (c *Client) Close() {
 	}
 }
 
-// An answer is what came back: whole, or as far as it went.
+// An answer is what came back.
 type answer struct {
 	status int // 0: none
 	header http.Header
-	body   []byte
+	body   []byte // if it is not 2xx: its beginning
 }
 
 // Call sends r and returns its answer decoded, after its Check if it has one. The error is a *apply.CallError, or ctx's.
 func Call[T any](ctx context.Context, c *Client, r *Request) (T, error) {
 	var out T
-	_, err := c.Send(ctx, r, func(body []byte) error {
+	_, err := c.Send(ctx, r, func(body *Body) error {
 		var fresh T // of every attempt its own: json would mix an answer into the one before
-		if err := json.Unmarshal(body, &fresh); err != nil {
+		if err := body.Decode(&fresh); err != nil {
 			return err
 		}
 		out = fresh
@@ -102,9 +94,10 @@ func Call[T any](ctx context.Context, c *Client, r *Request) (T, error) {
 	return out, err
 }
 
-// Send sends r and hands the body of its answer to decode; nil if the status alone counts. A read is retried as the options
-// say, also if decode fails; a write is not. The correlation id is that of the last answer, "" if there was none.
-func (c *Client) Send(ctx context.Context, r *Request, decode func(body []byte) error) (correlationID string, err error) {
+// Send sends r and hands the body of its answer to decode, which must not send anything; nil if the status alone counts. A read
+// is retried as the options say, also if decode fails; a write is not. The correlation id is that of the last answer, "" if
+// there was none.
+func (c *Client) Send(ctx context.Context, r *Request, decode func(*Body) error) (correlationID string, err error) {
 	var body []byte
 	if r.Body != nil {
 		if body, err = json.Marshal(r.Body); err != nil {
@@ -124,7 +117,7 @@ func (c *Client) Send(ctx context.Context, r *Request, decode func(body []byte) 
 }
 
 // sendLimited sends r once as far as its effect goes: a 429 and the first 401 of a token were not carried out.
-func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decode func([]byte) error) (correlation string, err error) {
+func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decode func(*Body) error) (correlation string, err error) {
 	var refused []int // tokens that were renewed for this request
 	var throttled answer
 	id := r.Method + r.url("")
@@ -152,7 +145,7 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 			c.options.Limiter.Cancel(ticket, pause)
 			continue
 		}
-		a, err := c.send(ctx, r, body, token)
+		a, err := c.send(ctx, r, body, token, decode)
 		c.options.Limiter.Release(ticket, a.status, a.header)
 		correlation = correlationID(a.header, "")
 		switch a.status {
@@ -164,14 +157,14 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 			}
 		case http.StatusUnauthorized:
 			if decodeError(a.body).Code == codeAddress { // no token helps
-				return correlation, c.result(ctx, r, a, err, decode)
+				return correlation, c.result(ctx, r, a, err)
 			}
 			if !slices.Contains(refused, n) && slot.Refused(token, time.Now()) {
 				refused = append(refused, n)
 				continue
 			}
 		}
-		err = c.result(ctx, r, a, err, decode)
+		err = c.result(ctx, r, a, err)
 		e := (*apply.CallError)(nil)
 		switch alone := c.acceptance.note(a.status); {
 		case alone && errors.As(err, &e):
@@ -184,8 +177,8 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 }
 
 // send makes one request. The timeout starts here, after the wait for the limiter. The answer holds what was received
-// even if the error says that it was not all.
-func (c *Client) send(ctx context.Context, r *Request, body []byte, token string) (a answer, err error) {
+// even if the error says that it was not all, or cannot be read.
+func (c *Client) send(ctx context.Context, r *Request, body []byte, token string, decode func(*Body) error) (a answer, err error) {
 	began := time.Now()
 	defer func() {
 		c.options.Logger.DebugContext(ctx, "request", "method", r.Method, "path", root+r.Path, "status", a.status,
@@ -221,19 +214,9 @@ func (c *Client) send(ctx context.Context, r *Request, body []byte, token string
 		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, or given up
-	a, err = read(resp)
+	a, err = r.read(resp, decode)
 	if a.status > 299 {
 		a.body = bytes.ReplaceAll(a.body, []byte(token), []byte(redacted)) // a gateway may quote what it refuses
-	}
-	return a, err
-}
-
-// read reads an answer to its end, or as far as it goes.
-func read(resp *http.Response) (a answer, err error) {
-	a = answer{status: resp.StatusCode, header: resp.Header}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && len(a.body) > maxAnswer {
-		a.body, err = nil, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 	}
 	return a, err
 }
@@ -248,23 +231,15 @@ func withGrace(ctx context.Context, d time.Duration) (context.Context, context.C
 	return late, func() { stop(); cancel() }
 }
 
-// result decodes a good answer, or explains a bad one. Without decode nothing in the body counts.
-func (c *Client) result(ctx context.Context, r *Request, a answer, err error, decode func([]byte) error) error {
+// result is the error of a request, nil for a good answer.
+func (c *Client) result(ctx context.Context, r *Request, a answer, err error) error {
 	switch {
 	case a.status != 0 && (a.status < 200 || a.status > 299):
 		return statusError(r, a)
-	case a.status != 0 && decode == nil:
-		return nil
 	case err != nil && ctx.Err() != nil && !r.Writes():
 		return fmt.Errorf("%v: %w", r, ctx.Err()) // but a write that was sent may have been carried out
 	case err != nil:
 		return answerError(r.String(), a, err)
-	}
-	if media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); media != "application/json" && !strings.HasSuffix(media, "+json") {
-		return answerError(r.String(), a, fmt.Errorf("the answer is %q and not JSON: is this the API, or a proxy's page?", cut(text.Escape(media), 60)))
-	}
-	if err := decode(a.body); err != nil {
-		return answerError(r.String(), a, fmt.Errorf("the answer cannot be read: %w", err))
 	}
 	return nil
 }

@@ -12,7 +12,8 @@
 //   - options.go, regions.go, secret.go: what a client is made from
 //   - login.go, token.go: access tokens; transport.go: connections, and the read-only guard
 //   - retry.go: pauses between the attempts of a read
-//   - paging.go, pagecheck.go: listings in pages, and whether they contradict themselves
+//   - body.go: an answer is decoded as it arrives, and how large it may be
+//   - paging.go, pagecheck.go: listings in pages, whether they contradict themselves, and where they end
 //   - errors.go: what an answer means that is not 2xx
 //
 // # What is sent again

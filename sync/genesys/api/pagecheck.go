@@ -1,51 +1,74 @@
 package api
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"usersyncd/spec/text"
 	"usersyncd/sync/apply"
 )
 
-// unknown is a count that an answer does not tell.
-const unknown = -1
+const (
+	unknown    = -1   // a count that an answer does not tell
+	maxPages   = 4000 // of a listing: 100,000 users in the smallest pages
+	maxRepeats = 3    // pages in a row with nothing new: one user with many roles may fill a page, too
+)
 
 // A pageCheck collects what the pages of one listing show, and finds where they contradict themselves or each
 // other. Entries come and go while a large organization is listed: one may be shown twice or not at
 // all, a total may change from page to page, and the last page may be empty by the time it is read.
 type pageCheck struct {
-	size   int // of a full page
-	pages  map[int]pageFacts
-	starts map[string]int // by the id that a page starts with: its number
+	size    int // of a full page
+	pages   map[int]pageFacts
+	shown   map[[sha256.Size]byte]int // by the hash of the ids that a page shows: its number
+	ids     map[string]struct{}       // of all pages
+	repeats int                       // pages in a row that show no other ids
+	longest int                       // entries of a page
+	counted int                       // number of the last page with entries and a count of pages; 0: none
 }
 
 // pageFacts is what one page says of the listing.
 type pageFacts struct {
-	ids              []string // in order
-	listed           bool     // it has a list, be it empty
-	total, pageCount int      // of all pages, or unknown
+	entries          int
+	listed           bool // it has a list, be it empty
+	total, pageCount int  // of all pages, or unknown
 }
 
 func newPageCheck(size int) pageCheck {
-	return pageCheck{size: size, pages: map[int]pageFacts{}, starts: map[string]int{}}
+	return pageCheck{size: size, pages: map[int]pageFacts{}, shown: map[[sha256.Size]byte]int{}, ids: map[string]struct{}{}}
 }
 
-// add records a page. It returns what is wrong with it, "" for nothing.
-func (c *pageCheck) add(n int, f pageFacts) (problem string) {
-	switch empty := len(f.ids) == 0; {
+// add records a page and the ids that it shows. It returns what is wrong with it, "" for nothing.
+func (c *pageCheck) add(n int, f pageFacts, ids []string) (problem string) {
+	before := len(c.ids)
+	for _, id := range ids {
+		c.ids[id] = struct{}{}
+	}
+	switch empty := f.entries == 0; {
 	case !f.listed && (f.total != 0 || f.pageCount > 0):
 		return fmt.Sprintf("page %d has no list (%s)", n, f.counts())
 	case empty && (n == 1 && f.total > 0 || f.pageCount > n):
 		return fmt.Sprintf("page %d is empty (%s)", n, f.counts())
 	case !empty:
-		if other, again := c.starts[f.ids[0]]; again && slices.Equal(f.ids, c.pages[other].ids) {
-			return fmt.Sprintf("page %d shows the same %d as page %d (%s)", n, len(f.ids), other, f.counts())
+		hash := sha256.Sum256([]byte(strings.Join(ids, "\x00")))
+		if other, again := c.shown[hash]; again {
+			return fmt.Sprintf("page %d shows the same %d as page %d (%s)", n, f.entries, other, f.counts())
 		}
-		c.starts[f.ids[0]] = n
+		c.shown[hash] = n
+		if c.repeats++; len(c.ids) > before {
+			c.repeats = 0
+		}
+		if c.repeats == maxRepeats {
+			return fmt.Sprintf("page %d shows, as %d before it, what other pages show (%s)", n, maxRepeats-1, f.counts())
+		}
 	}
-	c.pages[n] = f
+	if c.pages[n] = f; f.entries > 0 && f.pageCount > 0 {
+		c.counted = max(c.counted, n)
+	}
+	c.longest = max(c.longest, f.entries)
 	return ""
 }
 
@@ -54,8 +77,8 @@ func (c *pageCheck) verdict(shown, limit int) (problem, gap string) {
 	last := c.last()
 	first, end := c.pages[1], c.pages[last]
 	for _, n := range slices.Sorted(maps.Keys(c.pages)) {
-		if len(c.pages[n].ids) == 0 && (n < last || n < end.pageCount) {
-			return fmt.Sprintf("page %d is empty, and page %d shows %d (%s)", n, last, len(end.ids), end.counts()), ""
+		if c.pages[n].entries == 0 && (n < last || n < end.pageCount) {
+			return fmt.Sprintf("page %d is empty, and page %d shows %d (%s)", n, last, end.entries, end.counts()), ""
 		}
 	}
 	// An entry that was added meanwhile need not be on any page, but is in the last total.
@@ -84,9 +107,9 @@ func (c *pageCheck) shortPages() string {
 		f := c.pages[n]
 		full := min(c.size, f.total-(n-1)*c.size) // negative if the total is unknown, or has shrunk
 		switch {
-		case len(f.ids) >= full:
+		case f.entries >= full:
 		case first == "":
-			first = fmt.Sprintf("; page %d shows %d of %d", n, len(f.ids), full)
+			first = fmt.Sprintf("; page %d shows %d of %d", n, f.entries, full)
 		default:
 			others++
 		}
@@ -97,21 +120,23 @@ func (c *pageCheck) shortPages() string {
 	return first
 }
 
-// count is how many pages there are, says the last one that tells; 0 if none does.
+// count is how many pages there are, says the last one that tells; 0 if none does. They are no more than the total can fill.
 func (c *pageCheck) count() int {
-	for _, n := range slices.Backward(slices.Sorted(maps.Keys(c.pages))) {
-		if f := c.pages[n]; f.pageCount > 0 && len(f.ids) > 0 {
-			return f.pageCount
-		}
+	switch f := c.pages[c.counted]; {
+	case c.counted == 0:
+		return 0
+	case f.total == unknown:
+		return f.pageCount
+	default:
+		return min(f.pageCount, max(1, (f.total+c.longest-1)/c.longest))
 	}
-	return 0
 }
 
 // last is the number of the last page that shows anything, or 1.
 func (c *pageCheck) last() int {
 	last := 1
 	for n, f := range c.pages {
-		if len(f.ids) > 0 {
+		if f.entries > 0 {
 			last = max(last, n)
 		}
 	}

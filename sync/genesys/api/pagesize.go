@@ -12,10 +12,10 @@ import (
 // for every operation, and advises smaller pages or fewer expands.
 const codeTooLarge = "response.entity.too.large"
 
-// IsTooLarge reports whether the API refused a request because its answer would be too large.
+// IsTooLarge reports whether an answer is too large: the API refused to send it, or it was not read to its end.
 func IsTooLarge(err error) bool {
 	e := (*apply.CallError)(nil)
-	return errors.As(err, &e) && e.Code == codeTooLarge
+	return errors.As(err, &e) && e.Code == codeTooLarge || errors.Is(err, errTooLarge)
 }
 
 // pageSize is how many entries a page of the listing has: what it asks for, unless that was too large before.

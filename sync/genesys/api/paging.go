@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -45,19 +44,19 @@ func inconsistent(r *Request, problem string) error {
 	return &apply.CallError{Kind: apply.ErrListing, Op: r.String(), Message: problem}
 }
 
-// page is one answer of a listing, in the envelope that all listings of the API share. What it does not tell is nil.
-type page[T Entry] struct {
-	Entities  []T             `json:"entities"` // nil: missing, or null
-	Results   json.RawMessage `json:"results"`  // of a search: the entities; of a listing by cursor: how many this page has
-	Total     *int            `json:"total"`    // of all pages
-	PageCount *int            `json:"pageCount"`
-	Cursor    string          `json:"cursor"` // where the next page begins; "" after the last
+// page is one answer of a listing: what is kept of it.
+type page[U any] struct {
+	facts  pageFacts
+	ids    []string
+	kept   []U
+	cursor string // where the next page begins; "" after the last
 }
 
 // A Reader reads a listing page by page, and converts each entry into what is kept of it: what the API sends is larger.
 type Reader[T Entry, U any] struct {
 	Listing
-	AtCap   bool // the API has stopped at the operation's Cap
+	Take    func([]U) // is given what a page shows, one page at a time and of a reading that starts again, too; nil: All has it
+	AtCap   bool      // the API has stopped at the operation's Cap
 	client  *Client
 	convert func(T) (U, error)
 
@@ -93,7 +92,7 @@ func (r *Reader[T, U]) readPages(ctx context.Context) error {
 	if err := r.read(ctx, 1); err != nil {
 		return err
 	}
-	for n := 2; ; {
+	for n := 2; n <= maxPages; {
 		to, done := r.progress()
 		if to == 0 && r.Body == nil { // not told; of a search it would be
 			to = n
@@ -101,11 +100,16 @@ func (r *Reader[T, U]) readPages(ctx context.Context) error {
 		if done || n > to {
 			return nil
 		}
+		to = min(to, maxPages)
 		if err := r.readTo(ctx, n, to); err != nil {
 			return err
 		}
 		n = to + 1
 	}
+	if to, done := r.progress(); done || to == maxPages {
+		return nil
+	}
+	return r.Inconsistent(fmt.Sprintf("it does not end after %d pages", maxPages))
 }
 
 // readTo reads the pages from one to another, or to the end if that comes before.
@@ -136,15 +140,9 @@ func (r *Reader[T, U]) progress() (pages int, done bool) {
 
 // read reads one page.
 func (r *Reader[T, U]) read(ctx context.Context, n int) error {
-	var p page[T]
-	var facts pageFacts
-	var kept []U
-	_, err := r.client.Send(ctx, r.request(n), func(body []byte) (err error) {
-		p = page[T]{}
-		if err := json.Unmarshal(body, &p); err != nil {
-			return err
-		}
-		facts, kept, err = r.decode(p)
+	var p page[U]
+	_, err := r.client.Send(ctx, r.request(n), func(body *Body) (err error) {
+		p, err = r.decode(body)
 		return err
 	})
 	r.mu.Lock()
@@ -152,21 +150,25 @@ func (r *Reader[T, U]) read(ctx context.Context, n int) error {
 	beyond := r.Cap > 0 && n*r.size > r.Cap
 	e := (*apply.CallError)(nil)
 	switch {
-	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest && !IsTooLarge(err), beyond && err == nil && len(kept) == 0 && !facts.endBefore(n, r.size):
+	case beyond && errors.As(err, &e) && e.Status == http.StatusBadRequest && !IsTooLarge(err), beyond && err == nil && len(p.kept) == 0 && !p.facts.endBefore(n, r.size):
 		r.done, r.AtCap = true, true
 		return nil
 	case err != nil:
 		return err
 	}
-	if problem := r.check.add(n, facts); problem != "" {
+	if problem := r.check.add(n, p.facts, p.ids); problem != "" {
 		return r.Inconsistent(problem)
 	}
-	r.pages[n] = kept
-	r.done = r.done || len(kept) == 0 || r.Uncounted && len(kept) < r.size || r.ByCursor && p.Cursor == ""
-	if other, again := r.after[p.Cursor]; r.ByCursor && again && !r.done {
+	if r.Take != nil {
+		r.Take(p.kept)
+	} else {
+		r.pages[n] = p.kept
+	}
+	r.done = r.done || len(p.kept) == 0 || r.Uncounted && len(p.kept) < r.size || r.ByCursor && p.cursor == ""
+	if other, again := r.after[p.cursor]; r.ByCursor && again && !r.done {
 		return r.Inconsistent(fmt.Sprintf("page %d and page %d are followed by the same", other, n))
 	}
-	r.cursor, r.after[p.Cursor] = p.Cursor, n
+	r.cursor, r.after[p.cursor] = p.cursor, n
 	return nil
 }
 
@@ -188,40 +190,31 @@ func (r *Reader[T, U]) request(n int) *Request {
 	return &request
 }
 
-// decode converts the entries of a page.
-func (r *Reader[T, U]) decode(p page[T]) (facts pageFacts, kept []U, err error) {
-	facts = pageFacts{listed: p.Entities != nil, total: told(p.Total), pageCount: told(p.PageCount)}
-	if r.Body != nil {
-		if p.Entities, err = optional[[]T](p.Results); err != nil {
-			return facts, nil, err
-		}
-		facts.listed = p.Entities != nil || facts.total == 0 // without a hit the list may be left out
+// decode decodes a page, and converts its entries one by one. All listings of the API share the envelope.
+func (r *Reader[T, U]) decode(body *Body) (p page[U], err error) {
+	var total, pageCount *int
+	list, others := "entities", map[string]any{"total": &total, "pageCount": &pageCount}
+	switch {
+	case r.Body != nil: // a search
+		list = "results"
+	case r.ByCursor:
+		others = map[string]any{"results": &total, "cursor": &p.cursor, "pageCount": &pageCount} // results: of this page
 	}
-	if r.ByCursor {
-		count, err := optional[*int](p.Results)
-		if err != nil {
-			return facts, nil, err
+	p.facts.listed, err = body.Entries(list, func() error {
+		var e T
+		if err := body.Decode(&e); err != nil {
+			return err
 		}
-		facts.total = told(count)
-	}
-	kept, facts.ids = make([]U, len(p.Entities)), make([]string, len(p.Entities))
-	for i, e := range p.Entities {
-		if facts.ids[i] = e.Key(); facts.ids[i] == "" {
-			return facts, nil, errors.New("an entry without an id")
+		if e.Key() == "" {
+			return errors.New("an entry without an id")
 		}
-		if kept[i], err = r.convert(e); err != nil {
-			return facts, nil, err
-		}
-	}
-	return facts, kept, nil
-}
-
-// optional decodes a member that may be missing.
-func optional[V any](raw json.RawMessage) (v V, err error) {
-	if len(raw) > 0 {
-		err = json.Unmarshal(raw, &v)
-	}
-	return v, err
+		kept, err := r.convert(e)
+		p.ids, p.kept = append(p.ids, e.Key()), append(p.kept, kept)
+		return err
+	}, others)
+	p.facts.entries, p.facts.total, p.facts.pageCount = len(p.kept), told(total), told(pageCount)
+	p.facts.listed = p.facts.listed || r.Body != nil && p.facts.total == 0 // without a hit the list may be left out
+	return p, err
 }
 
 // told is a count, or unknown.

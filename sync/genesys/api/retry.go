@@ -45,5 +45,5 @@ func (c *Client) temporary(err error) bool {
 	if c.options.Retry.No5xx && errors.As(err, &answered) && answered.Status >= 500 {
 		return false
 	}
-	return errors.Is(err, apply.ErrUncertain)
+	return errors.Is(err, apply.ErrUncertain) && !errors.Is(err, errTooLarge)
 }
