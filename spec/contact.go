@@ -6,25 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode"
 
 	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
 	"usersyncd/spec/text"
 )
-
-// A dot-atom, an @, and a domain of at least two labels; any letters (RFC 6531).
-var addressPattern = regexp.MustCompile(`^[^\s@"(),:;<>\[\]\\.]+(\.[^\s@"(),:;<>\[\]\\.]+)*@([\p{L}\p{M}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+[\p{L}\p{M}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?$`)
-
-// address is an e-mail address, as a [Key]. Only its form is checked.
-func address() schema.Type[string] {
-	t := schema.Matching("e-mail address", "", func(s string) bool {
-		local, _, _ := strings.Cut(s, "@")
-		return len(s) <= 254 && utf8.RuneCountInString(local) <= 64 && addressPattern.MatchString(s)
-	}, "VALUE is not an e-mail address; write it as name@example.com")
-	t.JSON = schema.Definition("address")
-	return schema.As(t, Key)
-}
 
 // Phone is one entry of phones. Words are lower case, as in the YAML.
 type Phone struct {
@@ -35,16 +22,18 @@ type Phone struct {
 }
 
 var (
-	e164      = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	e164      = regexp.MustCompile(`^\+[1-9][0-9]{2,14}$`)
 	allDigits = regexp.MustCompile(`^[0-9]{1,20}$`)
+	// trunkZero is the digit that is dialled within a country only: +44 (0)20 7946 0000.
+	trunkZero = regexp.MustCompile(`\([ \x{a0}]*0[ \x{a0}]*\)`)
 )
 
 func phones() schema.Type[[]Phone] {
 	const example = `{type: work, number: "+34600000001"}`
-	number := schema.Matching("international number, in quotes", "^[ \u00a0().-]*\\+[ \u00a0().-]*[1-9]([ \u00a0().-]*[0-9]){6,14}[ \u00a0().-]*$",
-		func(s string) bool { return e164.MatchString(PhoneNumber(s)) },
-		`VALUE is not an international number; write "+", the country code and the number, such as "+34600000001"`)
-	extension := schema.Matching("digits, in quotes", allDigits.String(), allDigits.MatchString, `VALUE is not an extension; write digits only, such as "4021"`)
+	number := schema.Matching("international number, in quotes", "^[ \u00a0().-]*\\+[ \u00a0().-]*[1-9]([ \u00a0().-]*[0-9]){2,14}[ \u00a0().-]*$").
+		Check(func(_ *strictyaml.Node, s string) string { return notInternational(s) }).
+		WithJSON("not", schema.Object{"pattern", "\\([ \u00a0]*0[ \u00a0]*\\)"})
+	extension := schema.Matching("digits, in quotes", allDigits.String()).Must(allDigits.MatchString, `VALUE is not an extension; write digits only, such as "4021"`)
 	phone := schema.Struct(Phone{Type: "work", Media: "phone"}, example,
 		schema.Key("type", schema.OneOf("work", "work2", "work3", "work4", "home", "mobile", "other").WithJSON("default", "work"),
 			func(p *Phone) *string { return &p.Type }, "Which phone; work if left out."),
@@ -73,14 +62,41 @@ func PhoneList(phones []Phone) Value {
 	}))
 }
 
-// PhoneNumber is a number without its spaces, parentheses, dots and dashes; nothing else is done to make it E.164.
+// PhoneNumber is a number without its spaces, parentheses, dots and dashes; nothing else is done to make it E.164. A number
+// with a trunk zero stays as it is: without the parentheses it would be another number.
 func PhoneNumber(s string) string {
+	if trunkZero.MatchString(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" \u00a0().-", r) {
 			return -1
 		}
 		return r
 	}, s)
+}
+
+// notInternational says what is wrong with a number; "" if nothing is.
+func notInternational(s string) string {
+	if e164.MatchString(PhoneNumber(s)) {
+		return ""
+	}
+	better := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Z, unicode.P, unicode.Cf) {
+			return -1
+		}
+		return r
+	}, trunkZero.ReplaceAllString(s, ""))
+	if number, abroad := strings.CutPrefix(better, "00"); abroad {
+		better = "+" + number
+	}
+	switch {
+	case !e164.MatchString(better):
+		return `VALUE is not an international number; write "+", the country code and the number, such as "+34600000001"`
+	case trunkZero.MatchString(s):
+		return "VALUE has a (0), which is dialled within the country only; write " + text.Quote(better)
+	}
+	return "VALUE is not an international number; write " + text.Quote(better)
 }
 
 // samePhones ignores the number where an entry has an extension: media, type and extension decide, because the API
@@ -130,7 +146,7 @@ type EmployerInfo struct {
 }
 
 func employer() schema.Type[EmployerInfo] {
-	date := schema.Matching("yyyy-MM-dd", "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", func(s string) bool {
+	date := schema.Matching("yyyy-MM-dd", "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$").Must(func(s string) bool {
 		_, err := time.Parse(time.DateOnly, s)
 		return err == nil
 	}, "VALUE is not a date; write it as 2024-03-01 (year-month-day)")

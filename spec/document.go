@@ -180,7 +180,7 @@ const (
 
 // The kinds of the keys that are not fields. An id is in lower case.
 var (
-	idKind = schema.As(schema.Matching("id", uuid.String(), IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
+	idKind = schema.As(schema.Matching("id", uuid.String()).Must(IsGenesysID, "VALUE is not a Genesys id; it looks like 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"), strings.ToLower)
 
 	previousEmailKind = previousEmails()
 )

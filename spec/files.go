@@ -112,8 +112,9 @@ func stem(name string) string { return strings.TrimSuffix(name, path.Ext(name)) 
 
 // safeName reports whether a name has only visible characters.
 func safeName(name string) bool {
-	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
-		return strictyaml.Invisible(r) || !unicode.IsPrint(r)
+	_, hidden := strictyaml.Hidden(name)
+	return !hidden && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsPrint(r) && !unicode.Is(unicode.Join_Control, r)
 	})
 }
 

@@ -21,7 +21,7 @@ func Schema() []byte {
 		}
 	}
 	users := schema.Object{"type", "array", "minItems", 1, "items", schema.Definition("user")}
-	label := `[^\s@\"(),:;<>\[\]\\.]+`
+	label := `[^\s@"(),:;<>\[\]\\.]+`            // as in addressPattern; unlike Go's, other engines refuse \"
 	text, _ := json.MarshalIndent(schema.Object{ // it has only values that JSON has
 		"$schema", "http://json-schema.org/draft-07/schema#",
 		"title", "usersyncd user spec",
@@ -34,7 +34,7 @@ func Schema() []byte {
 			"users", schema.Mapping("A list of users.", schema.Object{"users", schema.Described("The users.", users)}, "required", []string{"users"}),
 			"defaults", schema.Mapping("What every user below a folder has in common (_defaults.yaml).", defaults, "minProperties", 1),
 			"name", schema.Object{"type", "string", "pattern", `\S`},
-			"address", schema.Object{"type", "string", "maxLength", 254, "pattern", fmt.Sprintf(`^%s(\.%[1]s)*@(%[1]s\.)+%[1]s$`, label)},
+			"address", schema.Object{"type", "string", "maxLength", 254, "pattern", schema.Spaced(fmt.Sprintf(`^%s(\.%[1]s)*@(%[1]s\.)+%[1]s$`, label))},
 		},
 	}, "", "  ")
 	return append(text, '\n')

@@ -2,9 +2,11 @@ package rewrite
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/strictyaml"
 )
 
 // How much of a list or map is written on one line of a new spec.
@@ -65,6 +67,9 @@ var (
 
 // scalar writes a text without quotes if every YAML reader reads the same text, and else as JSON, which is YAML, too.
 func scalar(s string) string {
+	if _, hidden := strictyaml.Hidden(s); hidden || spec.LooksLikeAnother(s) {
+		return strconv.QuoteToASCII(s)
+	}
 	if plainText.MatchString(s) && !notPlain.MatchString(s) {
 		return s
 	}

@@ -26,6 +26,14 @@ type fieldEdit struct {
 	want spec.Value
 }
 
+// at is where a field is set, or else where the user is declared.
+func (d *difference) at(f spec.Field) spec.Pos {
+	if at, ok := d.spec.At.Of(f); ok {
+		return at
+	}
+	return d.spec.Pos
+}
+
 // dropsPrevious reports whether a former address is removed.
 func (d *difference) dropsPrevious() bool { return len(d.previous) < len(d.spec.PreviousEmails) }
 
@@ -98,8 +106,17 @@ func (w *writer) compare(m matched) *difference {
 		if has && f != spec.Utilization { // a part of it that differs brings the others into the file
 			want = spec.Managed(f, got, want)
 		}
-		same := has && spec.Equal(f, got, want) || !has && spec.IsEmpty(f, want)
-		if ok && !same {
+		same := func() bool { return has && spec.Equal(f, got, want) || !has && spec.IsEmpty(f, want) }
+		if !ok || same() {
+			continue
+		}
+		if rest, left := expressible(info, want); len(left) > 0 {
+			want = rest
+			for _, p := range left {
+				w.skipEntry(d.at(f), m.user, p)
+			}
+		}
+		if !same() {
 			d.fields = append(d.fields, fieldEdit{info, want})
 		}
 	}
@@ -130,11 +147,7 @@ func (w *writer) editUser(u *userEditor, d *difference, defaults *strictyaml.Nod
 			err = readable(c.info, value, c.want, defaults.Get(key))
 		}
 		if err != nil {
-			at, ok := d.spec.At.Of(c.info.Field)
-			if !ok {
-				at = d.spec.Pos
-			}
-			w.skip(at, d.user, key, err)
+			w.skip(d.at(c.info.Field), d.user, key, err)
 			continue
 		}
 		written = append(written, c)

@@ -62,6 +62,17 @@ func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (c
 			err = readable(info, own, want, defaults.Get(string(f)))
 		}
 		if err != nil {
+			rest, left := expressible(info, want)
+			for _, p := range left {
+				fmt.Fprintf(&b, "# %s: not exported: %s\n", p.Field, p.Message)
+				w.skipEntry(spec.Pos{File: n.file, Line: 1, Column: 1}, n.user, p)
+			}
+			if len(left) > 0 {
+				want = rest
+				own, err = ownValue(info, want, defaults, nil)
+			}
+		}
+		if err != nil {
 			cannot(string(f), err)
 			continue
 		}

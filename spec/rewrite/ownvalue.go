@@ -70,17 +70,9 @@ func readable(info spec.FieldInfo, written, want spec.Value, above *strictyaml.N
 	if !json.Valid([]byte(written)) {
 		return errors.New("it is not a value")
 	}
-	field := string(info.Field)
-	docs, problems := strictyaml.Parse("", []byte(field+": "+flow(written)+"\n"))
-	if len(problems) == 0 && (len(docs) != 1 || docs[0].Get(field) == nil) {
-		return errors.New("it cannot be written as YAML")
-	}
-	var got spec.Value
-	if len(problems) == 0 {
-		got, problems = info.Parse(strictyaml.Merge(above, docs[0].Get(field)))
-	}
+	got, problems := readBack(info, written, above)
 	switch {
-	case len(problems) > 0 && (problems[0].Field == "" || problems[0].Field == field):
+	case len(problems) > 0 && (problems[0].Field == "" || problems[0].Field == string(info.Field)):
 		return errors.New(problems[0].Message)
 	case len(problems) > 0:
 		return errors.New(problems[0].Field + ": " + problems[0].Message)
@@ -90,6 +82,19 @@ func readable(info spec.FieldInfo, written, want spec.Value, above *strictyaml.N
 		return fmt.Errorf("a _defaults.yaml above sets %s too, and a user's file cannot remove it", text.Cut(surplus(got, want), 120))
 	}
 	return fmt.Errorf("it would be read as %s", text.Cut(got.Display(), 120))
+}
+
+// readBack writes a value, and reads it with what is inherited.
+func readBack(info spec.FieldInfo, written spec.Value, above *strictyaml.Node) (spec.Value, []spec.Problem) {
+	field := string(info.Field)
+	docs, problems := strictyaml.Parse("", []byte(field+": "+flow(written)+"\n"))
+	switch {
+	case len(problems) > 0:
+		return "", problems
+	case len(docs) != 1 || docs[0].Get(field) == nil:
+		return "", []spec.Problem{{Message: "it cannot be written as YAML"}}
+	}
+	return info.Parse(strictyaml.Merge(above, docs[0].Get(field)))
 }
 
 // surplus names the entries of a map that are not wanted.

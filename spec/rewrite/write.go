@@ -126,6 +126,13 @@ func (w *writer) plan(ctx context.Context, users []*spec.User) error {
 	return nil
 }
 
+// skipEntry reports an entry of a list or map that is left out of it. The rest of it is written, and so it is declared that
+// the user does not have the entry.
+func (w *writer) skipEntry(at spec.Pos, u *spec.User, p spec.Problem) {
+	w.report.Skipped = append(w.report.Skipped, spec.Problem{Pos: at, Field: p.Field,
+		Message: text.Escape(u.Key) + ": not exported, so that a sync would remove it: " + p.Message})
+}
+
 func (w *writer) skip(at spec.Pos, u *spec.User, field string, why error) {
 	w.report.Skipped = append(w.report.Skipped, spec.Problem{Pos: at, Field: field, Message: fmt.Sprintf("%s: not exported: %s", text.Escape(u.Key), why)})
 }

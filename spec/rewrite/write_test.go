@@ -147,7 +147,7 @@ email: a@x.example
 # id: not exported: it is not a Genesys id
 name: "N"
 # title: not exported: "A\u200bB" contains an invisible character (U+200B); remove it
-# department: not exported: has a text direction character (U+202E) here, which hides or reorders text; remove it
+# department: not exported: "A\u202eB" contains a text direction character (U+202E); remove it
 # preferredName: not exported: "A\nB" contains a line break (U+000A); remove it
 # phones: not exported: phones[0].number: "600" is not an international number; write "+", the country code and the number, such as "+34600000001"
 # skills: not exported: skills.A: "6" is out of range; it must be a number from 0 to 5

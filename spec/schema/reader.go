@@ -35,7 +35,7 @@ func (r *Reader) Present(n *strictyaml.Node, empty string) bool {
 	return false
 }
 
-// text is a scalar's text as it is written. Unquoted text that YAML reads as a number or a boolean must be put in
+// text is a scalar's text, without space around it. Unquoted text that YAML reads as a number or a boolean must be put in
 // quotes, because other tools would rewrite it (007123 is 3667 to some).
 func (r *Reader) text(n *strictyaml.Node) (string, bool) {
 	switch {
@@ -44,7 +44,7 @@ func (r *Reader) text(n *strictyaml.Node) (string, bool) {
 	case n.IsTyped():
 		r.Problem(n, "YAML reads this as a number or a boolean; put it in quotes: %s", text.Quote(n.Text))
 	default:
-		return n.Text, true
+		return strictyaml.Clean(n.Text), true
 	}
 	return "", false
 }

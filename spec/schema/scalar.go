@@ -47,15 +47,21 @@ func OneOf(words ...string) Type[string] {
 	return t
 }
 
-// Matching is text in a form of its own. JSON Schema knows it by a pattern.
-func Matching(form, pattern string, pass func(string) bool, complaint string) Type[string] {
-	return Func(form, Object{"type", "string", "pattern", pattern}, (*Reader).text).Must(pass, complaint)
+// Matching is text in a form of its own, which the caller checks. JSON Schema knows it by a pattern, from ^ to $, around
+// which there may be space.
+func Matching(form, pattern string) Type[string] {
+	return Func(form, Object{"type", "string", "pattern", Spaced(pattern)}, (*Reader).text)
+}
+
+// Spaced is a pattern from ^ to $ that allows space around the text.
+func Spaced(pattern string) string {
+	return `^\s*` + strings.TrimSuffix(strings.TrimPrefix(pattern, "^"), "$") + `\s*$`
 }
 
 // OrEmpty is what t is, or "".
 func OrEmpty(t Type[string]) Type[string] {
 	out := Func(t.Form, Object{"anyOf", []Object{t.JSON, {"const", ""}}}, func(r *Reader, n *strictyaml.Node) (string, bool) {
-		if n.Kind == strictyaml.Scalar && n.Quoted && n.Text == "" {
+		if n.Kind == strictyaml.Scalar && n.Quoted && strictyaml.Clean(n.Text) == "" {
 			return "", true
 		}
 		return t.read(r, n)

@@ -36,13 +36,26 @@ func (t Type[T]) Parse(r *Reader, n *strictyaml.Node) (v T, ok bool) {
 
 // Must adds a check, with what to say of a value that fails it. VALUE in complaint stands for its text.
 func (t Type[T]) Must(pass func(T) bool, complaint string) Type[T] {
+	return t.Check(func(_ *strictyaml.Node, v T) string {
+		if pass(v) {
+			return ""
+		}
+		return complaint
+	})
+}
+
+// Check adds a check, which returns what to say of a value that fails it, as Must does; "" if it passes.
+func (t Type[T]) Check(complaint func(n *strictyaml.Node, v T) string) Type[T] {
 	read := t.read
 	t.read = func(r *Reader, n *strictyaml.Node) (v T, ok bool) {
-		if v, ok = read(r, n); ok && !pass(v) {
-			r.Problem(n, "%s", strings.ReplaceAll(complaint, "VALUE", text.Quote(n.Text)))
-			ok = false
+		if v, ok = read(r, n); !ok {
+			return v, false
 		}
-		return v, ok
+		if said := complaint(n, v); said != "" {
+			r.Problem(n, "%s", strings.ReplaceAll(said, "VALUE", text.Quote(n.Text)))
+			return v, false
+		}
+		return v, true
 	}
 	return t
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -13,27 +12,6 @@ import (
 // Clean brings a text to the form in which it is compared: valid UTF-8, NFC, without space around it.
 func Clean(s string) string {
 	return strings.TrimSpace(norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD")))
-}
-
-// Visible returns a text without the characters that cannot be seen.
-func Visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if Invisible(r) {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// Invisible reports whether a character has no place in a value or a file name: it hides or reorders text, or takes no
-// room.
-func Invisible(r rune) bool {
-	return deceptive(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
-}
-
-// deceptive characters are control characters, line separators (which end a YAML comment unseen) and bidi controls.
-func deceptive(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }
 
 // checkEncoding refuses bytes that a parser and the reader of a pull request would understand differently, in comments
@@ -57,7 +35,7 @@ func checkEncoding(file string, content []byte) []Problem {
 		case r == '\r' && !bytes.HasPrefix(content[i+1:], []byte("\n")):
 			return at(line, column, "has a lone carriage return; end lines with LF or CR LF")
 		case r != '\t' && r != '\n' && r != '\r' && deceptive(r):
-			return at(line, column, "has %s here, which hides or reorders text; remove it", describe(r))
+			return at(line, column, "has %s here, which hides or reorders text; remove it", Describe(r))
 		}
 		i += size
 		column++
@@ -66,19 +44,4 @@ func checkEncoding(file string, content []byte) []Problem {
 		}
 	}
 	return nil
-}
-
-func describe(r rune) string {
-	what := "an invisible character"
-	switch {
-	case r == '\n':
-		what = "a line break"
-	case r == '\t':
-		what = "a tab"
-	case unicode.IsControl(r):
-		what = "a control character"
-	case unicode.Is(unicode.Bidi_Control, r):
-		what = "a text direction character"
-	}
-	return fmt.Sprintf("%s (%U)", what, r)
 }

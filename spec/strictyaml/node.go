@@ -65,6 +65,8 @@ type Node struct {
 	Tag    string // what an unquoted scalar would resolve to, such as !!int
 	Text   string // the scalar as written, in NFC; of a key, without space around it
 	Pos    Pos
+	// Escaped says of a scalar with other characters than ASCII that all of them are written as escapes, such as "\u0430".
+	Escaped bool
 
 	Items   []*Node // of a list
 	Entries []Entry // of a mapping
@@ -105,6 +107,9 @@ func (n *Node) IsTyped() bool { return n.Kind == Scalar && !n.Quoted && isTyped(
 
 func isTyped(tag string) bool { return tag == "!!int" || tag == "!!float" || tag == "!!bool" }
 
+// Written is the text of a scalar before it is brought to NFC.
+func (n *Node) Written() string { return n.yaml.Value }
+
 // Content is the node as Go values: string, []any and map[string]any.
 func (n *Node) Content() any {
 	switch n.Kind {
@@ -132,12 +137,17 @@ func (n *Node) Path() string {
 	case n.parent.Kind == List:
 		return n.parent.Path() + "[" + strconv.Itoa(n.index) + "]"
 	}
-	name := text.Key(n.name)
+	return PathOf(n.parent.Path(), n.name)
+}
+
+// PathOf is the path of a key in the map at a path.
+func PathOf(mapping, key string) string {
+	name := text.Key(key)
 	if len(name) > 40 {
-		name = text.Quote(n.name)
+		name = text.Quote(key)
 	}
-	if p := n.parent.Path(); p != "" {
-		return p + "." + name
+	if mapping != "" {
+		return mapping + "." + name
 	}
 	return name
 }

@@ -34,7 +34,7 @@ func Parse(file string, content []byte) (docs []*Node, problems []Problem) {
 	if err != nil {
 		return nil, []Problem{syntaxProblem(file, err)}
 	}
-	c := converter{file: file}
+	c := converter{file: file, content: content}
 	for _, y := range raw {
 		for _, content := range y.Content { // one, or none
 			docs = append(docs, c.convert(content, &Node{}, 1))
@@ -84,6 +84,8 @@ func syntaxProblem(file string, err error) Problem {
 // converter turns the library's nodes into ours, and reports what is refused.
 type converter struct {
 	file     string
+	content  []byte
+	source   *Source // of content, once it is needed
 	problems []Problem
 	nodes    int
 }
@@ -132,10 +134,23 @@ func (c *converter) scalar(y *yaml.Node, n *Node) {
 	n.Quoted = y.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	n.Tag = y.Tag
 	n.Text = norm.NFC.String(y.Value)
-	if i := strings.IndexFunc(n.Text, Invisible); i >= 0 {
-		r, _ := utf8.DecodeRuneInString(n.Text[i:])
-		c.problem(n, "%s contains %s; remove it", text.Quote(n.Text), describe(r))
+	n.Escaped = y.Style&yaml.DoubleQuotedStyle != 0 && !isASCII(y.Value) && c.writtenInASCII(n)
+	if r, found := Hidden(n.Text); found {
+		c.problem(n, "%s contains %s; remove it", text.Quote(n.Text), Describe(r))
 	}
+}
+
+func (c *converter) writtenInASCII(n *Node) bool {
+	if c.source == nil {
+		c.source = NewSource(c.content)
+	}
+	start, noStart := c.source.Start(n)
+	end, noEnd := c.source.End(n)
+	return noStart == nil && noEnd == nil && isASCII(c.source.Text[start:end])
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
