@@ -130,7 +130,7 @@ type Refresh struct {
 // Guards is what the guards remember between passes.
 type Guards struct {
 	Tallies  []Tally  `json:"done,omitempty"`     // by time
-	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, as tokens of package plan
+	Released []string `json:"released,omitempty"` // what a person has released and was not done yet, as sorted tokens of package plan
 	// FirstImport is since when users are created in an organization that was new; zero once a tree was fully applied.
 	FirstImport time.Time `json:"firstImport,omitzero"`
 }

@@ -72,6 +72,7 @@ var allowed = map[string][]string{
 	"usersyncd/spec/checkout":            {},
 	"usersyncd/spec/checkout/gittest":    {}, // for tests alone
 	"usersyncd/spec/memtemp":             {}, // for tests alone
+	"usersyncd/spec/growth":              {}, // for tests alone
 	"usersyncd/spec/text":                {},
 	"usersyncd/sync/aimd":                {},
 	"usersyncd/sync/aimd/internal/lab":   {"usersyncd/sync/aimd"},

@@ -75,7 +75,7 @@ func (g *guards) holdTakeovers(changes []*Change) {
 // their roles are read, and one that cannot be read may have any.
 func (g *guards) isAdmin(u *state.User) bool {
 	if !u.Deleted() {
-		return slices.Contains(g.results.Admins, u.ID)
+		return g.admins[u.ID]
 	}
 	if roles, known := u.Fields[spec.Roles]; known {
 		return g.policy.Guard.grantsAdmin(roles)
@@ -152,7 +152,7 @@ func (g *guards) holdLastAdmins(changes []*Change) {
 	}
 	var losing []*Change
 	for i, c := range append(released, risky...) {
-		if !slices.Contains(g.results.Admins, c.Current.ID) || !active(c.Current) {
+		if !g.admins[c.Current.ID] || !active(c.Current) {
 			continue
 		}
 		if i < len(released) {

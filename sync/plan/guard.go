@@ -124,11 +124,15 @@ func Guards() []string {
 type guards struct {
 	*planner
 	releasedTokens map[string]bool        // what a person has released
+	admins         map[string]bool        // ids of the users with an administrator's role, once they were looked up
 	amended        map[string]*state.User // by id: Record.Users, once one of them was amended
 }
 
 func newGuards(p *planner) *guards {
-	g := &guards{planner: p, releasedTokens: map[string]bool{}}
+	g := &guards{planner: p, releasedTokens: map[string]bool{}, admins: make(map[string]bool, len(p.results.Admins))}
+	for _, id := range p.results.Admins {
+		g.admins[id] = true
+	}
 	for _, t := range p.snap.Guards.Released {
 		g.releasedTokens[t] = true
 	}
@@ -218,6 +222,7 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 	if slices.Contains(g.snap.Releases, h.ID) {
 		g.HandledReleases = append(g.HandledReleases, h.ID)
 		g.Guards.Released = append(g.Guards.Released, tokens...)
+		slices.Sort(g.Guards.Released)
 		for _, t := range tokens {
 			g.releasedTokens[t] = true
 		}

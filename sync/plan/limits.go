@@ -292,9 +292,11 @@ func (g *guards) limitLosses() {
 
 // holders counts the users in scope that have each entitlement.
 func (g *guards) holders(losers map[entitlement][]*Change) map[entitlement]int {
-	byField := map[spec.Field]bool{}
+	byField, media := map[spec.Field]bool{}, []entitlement{}
 	for e := range losers {
-		byField[e.field] = true
+		if byField[e.field] = true; e.field == spec.Utilization {
+			media = append(media, e)
+		}
 	}
 	holders := map[entitlement]int{}
 	for id, u := range g.snap.Users {
@@ -312,8 +314,9 @@ func (g *guards) holders(losers map[entitlement][]*Change) map[entitlement]int {
 				}
 				continue
 			}
-			for e := range losers {
-				if e.field == f && !slices.Contains(access.DisabledMedia(v), e.name) {
+			disabled := access.DisabledMedia(v)
+			for _, e := range media {
+				if !slices.Contains(disabled, e.name) {
 					holders[e]++
 				}
 			}

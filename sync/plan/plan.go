@@ -85,11 +85,8 @@ type Plan struct {
 // It reads no clock, logs nothing, and changes neither tree nor snapshot. results is what was looked up for it; nil is
 // nothing.
 func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupResults, now time.Time) *Plan {
-	if results == nil {
-		results = &LookupResults{}
-	}
 	p := newPlanner(snap, policy, results, now)
-	p.Urgent = results.Urgent
+	p.Urgent = p.results.Urgent
 	p.Revision, p.Notes = tree.Revision, tree.Notes()
 	p.matchUsers(tree)
 	ambiguous := len(p.Problems) > 0 // a user that seems to be removed may be the one that is meant

@@ -6,11 +6,9 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"usersyncd/spec"
-	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
 	"usersyncd/sync/plan/reference"
@@ -35,6 +33,9 @@ type planner struct {
 }
 
 func newPlanner(snap *state.Snapshot, policy Policy, results *LookupResults, now time.Time) *planner {
+	if results == nil {
+		results = &LookupResults{}
+	}
 	p := &planner{
 		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, At: now,
 			Lookups: Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}, Fresh: map[string]bool{}, Emails: map[string]bool{}, Memberships: map[Membership]bool{}},
@@ -68,7 +69,7 @@ func (p *planner) matchUsers(tree *spec.Tree) {
 
 func (p *planner) loadGuards() {
 	stored := p.snap.Guards
-	p.Guards.Released, p.Guards.Tallies = slices.Clone(stored.Released), tally.Prune(stored.Tallies, p.now)
+	p.Guards.Released, p.Guards.Tallies = slices.Sorted(slices.Values(stored.Released)), tally.Prune(stored.Tallies, p.now)
 	if first := stored.FirstImport; !first.IsZero() && p.now.Sub(first) < tally.Window {
 		p.Guards.FirstImport = tally.Clamp(first, p.now)
 	}
@@ -180,13 +181,10 @@ func (a *addressChecker) check(c *Change) {
 func (a *addressChecker) refuseCycle(cycle []*Change) {
 	keys := make([]string, len(cycle))
 	for i, c := range cycle {
-		keys[i] = text.Escape(c.Key)
+		keys[i] = c.Key
 	}
-	if n := len(keys) - 10; n > 0 {
-		keys = append(keys[:10], fmt.Sprintf("%d more", n))
-	}
-	why := fmt.Sprintf("cannot be written: these users exchange addresses (%s -> %s), and an address is unique; give one of them another address first",
-		strings.Join(keys, " -> "), keys[0])
+	why := fmt.Sprintf("cannot be written: these users exchange addresses (%s), and an address is unique; give one of them another address first",
+		reference.Cycle(keys))
 	for _, c := range cycle {
 		a.refuse(c, why)
 	}
@@ -225,12 +223,21 @@ func (p *planner) resolveDependencies() {
 			}
 		}
 	}
-	for again := true; again; {
-		again = false
-		for _, c := range p.changes {
-			i := slices.IndexFunc(c.DependsOn, func(key string) bool { return !p.changes[key].isPlanned() })
-			if c.Outcome == Planned && i >= 0 {
-				c.Outcome, c.WaitsFor, again = Skipped, c.DependsOn[i], true
+	waiting := map[string][]*Change{} // by what they depend on
+	for _, c := range p.changes {
+		for _, key := range c.DependsOn {
+			waiting[key] = append(waiting[key], c)
+		}
+	}
+	for missing := slices.Collect(maps.Keys(waiting)); len(missing) > 0; {
+		key := missing[len(missing)-1]
+		if missing = missing[:len(missing)-1]; p.changes[key].isPlanned() {
+			continue
+		}
+		for _, c := range waiting[key] {
+			if c.Outcome == Planned {
+				c.Outcome, c.WaitsFor = Skipped, key
+				missing = append(missing, c.Key)
 			}
 		}
 	}

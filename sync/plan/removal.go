@@ -201,7 +201,7 @@ func (g *guards) holdRenames() {
 		return
 	}
 	var reasons []string
-	held := map[*Change]bool{}
+	held, doubtful := map[*Change]bool{}, map[string]bool{}
 	for _, r := range g.resemblances() {
 		created, removed := g.changes[r.Spec.Key], g.removals[r.Old.ID]
 		if created == nil && removed == nil {
@@ -220,11 +220,12 @@ func (g *guards) holdRenames() {
 			}
 		}
 		if known := g.match.Accounts[r.Spec.Key]; known != nil { // the match is doubtful
-			g.redeclared = slices.DeleteFunc(g.redeclared, func(u *state.User) bool { return u.ID == known.ID })
+			doubtful[known.ID] = true
 		}
 		reasons = append(reasons, fmt.Sprintf("%s: %s looks like %s under another address (%s): add previousEmail: %s if it is the same person",
 			r.Spec.Pos, text.Escape(r.Spec.Key), text.Escape(r.Old.Declared.Key), r.Why, text.Escape(r.Old.Declared.Key)))
 	}
+	g.redeclared = slices.DeleteFunc(g.redeclared, func(u *state.User) bool { return doubtful[u.ID] })
 	for key, why := range g.match.Doubts {
 		if c := g.changes[key]; c.isPlanned() && !g.isReleased(c, guardRenames) {
 			held[c] = true

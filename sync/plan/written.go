@@ -73,7 +73,7 @@ func (p *Plan) Count(c *Change, before, after *state.User, fields []spec.Field, 
 func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field, now time.Time) state.Tally {
 	var t state.Tally
 	one := func(tokens ...string) int {
-		if slices.ContainsFunc(tokens, func(t string) bool { return slices.Contains(p.Guards.Released, t) }) {
+		if slices.ContainsFunc(tokens, p.released) {
 			return 0
 		}
 		return 1
@@ -114,11 +114,18 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 
 func lossKey(f spec.Field, name string) string { return string(f) + " " + name }
 
+// released reports whether a person has released what a token is of.
+func (p *Plan) released(token string) bool {
+	_, found := slices.BinarySearch(p.Guards.Released, token)
+	return found
+}
+
 // useReleases drops releases that apply only once, and reports whether there were any.
 func (p *Plan) useReleases(tokens ...string) bool {
-	rest := slices.DeleteFunc(slices.Clone(p.Guards.Released), func(t string) bool { return slices.Contains(tokens, t) })
-	used := len(rest) < len(p.Guards.Released)
-	p.Guards.Released = rest
+	used := slices.ContainsFunc(tokens, p.released)
+	if used {
+		p.Guards.Released = slices.DeleteFunc(slices.Clone(p.Guards.Released), func(t string) bool { return slices.Contains(tokens, t) })
+	}
 	return used
 }
 

@@ -55,7 +55,11 @@ func AddedNames(before, after spec.Value) []string {
 
 // without returns the elements of a list that are not in another one.
 func without[T comparable](all, others []T) []T {
-	return slices.DeleteFunc(all, func(one T) bool { return slices.Contains(others, one) })
+	drop := make(map[T]bool, len(others))
+	for _, other := range others {
+		drop[other] = true
+	}
+	return slices.DeleteFunc(all, func(one T) bool { return drop[one] })
 }
 
 // Losses lists what a user has of a field before, by name, and not after. A role counts by its name, and by each division in

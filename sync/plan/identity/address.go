@@ -124,8 +124,10 @@ func (m *matcher) mayBeReplaced(u *spec.User, cur *state.User) bool {
 			}
 		}
 	}
-	return cur.Declared.File != "" && cur.Declared.File != u.Pos.File &&
-		slices.ContainsFunc(m.withoutAccount, func(other *spec.User) bool { return m.Accounts[other.Key] == nil })
+	for len(m.withoutAccount) > 0 && m.Accounts[m.withoutAccount[0].Key] != nil {
+		m.withoutAccount = m.withoutAccount[1:] // a match is final
+	}
+	return cur.Declared.File != "" && cur.Declared.File != u.Pos.File && len(m.withoutAccount) > 0
 }
 
 // ownAccount returns the account that a spec means by its name and place, if cur, which it means by address, is another one;

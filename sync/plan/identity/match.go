@@ -157,7 +157,7 @@ func (m *matcher) matchIDs() {
 		}
 		cur := m.Index.ByID[u.ID]
 		switch {
-		case cur == nil && !m.LookedUp[u.ID] && len(m.IDs) < maxLookups:
+		case cur == nil && !m.LookedUp[u.ID] && len(m.LookedUp)+len(m.IDs) < maxLookups:
 			m.IDs = append(m.IDs, u.ID) // no listing shows deleted users
 			m.Ambiguous[u.Key] = true
 			continue

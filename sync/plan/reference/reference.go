@@ -35,6 +35,7 @@ func Check(users []*spec.User, in Input) (wrong []identity.Problem, notes []stri
 	fields := slices.DeleteFunc(spec.AllFields(), func(info spec.FieldInfo) bool { return !info.RefersToUser })
 	leaving := map[string]int{}    // number of references to users that will be inactive, by key
 	missing := map[string]string{} // results of whyMissing, as many may refer to one
+	circles := map[spec.Field]map[string]string{}
 	for _, u := range users {
 		for _, info := range fields {
 			key := u.Fields[info.Field].Text()
@@ -53,7 +54,10 @@ func Check(users []*spec.User, in Input) (wrong []identity.Problem, notes []stri
 			if in.Deactivates(key) {
 				leaving[key]++
 			}
-			if path := cycle(in.Declared, u.Key, info.Field); path != "" {
+			if circles[info.Field] == nil {
+				circles[info.Field] = cycles(in.Declared, info.Field)
+			}
+			if path := circles[info.Field][u.Key]; path != "" {
 				notes = append(notes, fmt.Sprintf("%s: the %ss form a cycle: %s", u.Pos, info.Field, path))
 			}
 		}
@@ -107,27 +111,34 @@ func DidYouMean(key string, candidates []string) string {
 	return ""
 }
 
-// cycle returns the path of references from a declared user back to it; "" if there is none, or if the cycle is reported for
-// another user. Genesys Cloud accepts cycles, so they are not errors.
-func cycle(declared map[string]*spec.User, key string, f spec.Field) string {
-	path := []string{key}
-	for next := key; len(path) <= len(declared); {
-		u := declared[next]
-		if u == nil {
-			return ""
+// cycles returns the paths of references from declared users back to them, by the first address of each cycle. Genesys Cloud
+// accepts cycles, so they are not errors.
+func cycles(declared map[string]*spec.User, f spec.Field) map[string]string {
+	paths := map[string]string{}
+	seenFrom := make(map[string]string, len(declared)) // where the walk began that came by first
+	for start := range declared {
+		var walk []string
+		key := start
+		for declared[key] != nil && seenFrom[key] == "" {
+			seenFrom[key] = start
+			walk = append(walk, key)
+			key = declared[key].Fields[f].Text()
 		}
-		if next = u.Fields[f].Text(); next == "" {
-			return ""
-		}
-		if path = append(path, next); next == key {
-			return text.Escape(strings.Join(path, " -> "))
-		}
-		if next < key {
-			return ""
-		}
-		if slices.Contains(path[:len(path)-1], next) {
-			return "" // a cycle that the user is not in
+		if i := slices.Index(walk, key); i >= 0 { // else it leads to nobody, or to where an earlier walk came by
+			cycle := walk[i:]
+			first := slices.Min(cycle)
+			at := slices.Index(cycle, first)
+			paths[first] = Cycle(slices.Concat(cycle[at:], cycle[:at]))
 		}
 	}
-	return ""
+	return paths
+}
+
+// Cycle returns the addresses of a cycle in one line, of a long one the first ten.
+func Cycle(keys []string) string {
+	shown := slices.Clone(keys[:min(len(keys), 10)])
+	if n := len(keys) - len(shown); n > 0 {
+		shown = append(shown, fmt.Sprintf("%d more", n))
+	}
+	return text.Escape(strings.Join(append(shown, keys[0]), " -> "))
 }
