@@ -5,6 +5,7 @@ package growth
 
 import (
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -14,12 +15,13 @@ const (
 	factor = 8                // between the two sizes: linear work takes 8 times as long, quadratic work 64 times
 	most   = 14               // times as long, at most
 	tries  = 5                // the quickest of each size counts
-	short  = time.Millisecond // work that is over sooner is not compared: its time is that of the clock
+	short  = 2 * time.Millisecond // work that is over sooner is not compared: its time is that of the clock
 )
 
 // Check fails if work on 8 times as much takes more than 14 times as long. setup prepares work on n things.
 func Check(t *testing.T, n int, setup func(n int) (work func())) {
 	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only large work would have garbage collected
 	small, large := time.Duration(1<<62), time.Duration(1<<62)
 	for range tries {
 		small, large = min(small, measure(setup(n))), min(large, measure(setup(factor*n)))
