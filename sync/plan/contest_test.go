@@ -95,7 +95,7 @@ func TestDriftNowAndThen(t *testing.T) {
 	}
 }
 
-// What is found undone in the same way each time, however far apart, is told after the third time. What was changed to
+// What is found reverted in the same way each time, however far apart, is told after the third time. What was changed to
 // something else, or declared otherwise, is another matter.
 func TestRepairsThatNeverStick(t *testing.T) {
 	for name, c := range map[string]struct {

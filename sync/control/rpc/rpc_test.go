@@ -80,8 +80,8 @@ func (f *fake) Release(by, id string) (plan.Hold, error) {
 	f.note(by, id)
 	return plan.Hold{ID: id, Users: []string{"ana@example.com"}}, f.err
 }
-func (f *fake) Rollback(_ context.Context, undo plan.Rollback, agreed, by string) (*usersync.Result, error) {
-	f.note(undo, agreed, by)
+func (f *fake) Rollback(_ context.Context, rb plan.Rollback, agreed, by string) (*usersync.Result, error) {
+	f.note(rb, agreed, by)
 	return f.res, f.err
 }
 
@@ -225,7 +225,7 @@ func TestCommandsCross(t *testing.T) {
 	err6 := c.Pause(ctx, "incident <4711>\n")
 	was, err7 := c.Resume(ctx)
 	released, err8 := c.Release(ctx, "p-2")
-	undone, err9 := c.Rollback(ctx, plan.Rollback{Since: since}, "p-3")
+	rolledBack, err9 := c.Rollback(ctx, plan.Rollback{Since: since}, "p-3")
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +237,8 @@ func TestCommandsCross(t *testing.T) {
 	if !reflect.DeepEqual(f.asked, want) {
 		t.Errorf("it was asked\n%v, not\n%v", f.asked, want)
 	}
-	if status.Users != 3 || status.Holds[0].ID != "p-1" || explained.Status != "in sync" || synced.Applied != 3 || !was || released.Users[0] != "ana@example.com" || undone.Plan != "p-1" {
-		t.Errorf("the answers are %+v %+v %+v %v %+v %+v", status, explained, synced, was, released, undone)
+	if status.Users != 3 || status.Holds[0].ID != "p-1" || explained.Status != "in sync" || synced.Applied != 3 || !was || released.Users[0] != "ana@example.com" || rolledBack.Plan != "p-1" {
+		t.Errorf("the answers are %+v %+v %+v %v %+v %+v", status, explained, synced, was, released, rolledBack)
 	}
 	if len(events) != 1 || events[0].Fields[0].Before != `"<a>"` {
 		t.Errorf("the history is %+v", events)
@@ -260,8 +260,8 @@ func TestErrorsCross(t *testing.T) {
 			f.err = errors.Join(kind, errors.New("in particular"))
 		}
 		_, released := c.Release(ctx, "p-1")
-		_, undone := c.Rollback(ctx, plan.Rollback{}, "")
-		for _, err := range []error{released, undone} {
+		_, rolledBack := c.Rollback(ctx, plan.Rollback{}, "")
+		for _, err := range []error{released, rolledBack} {
 			if err == nil || err.Error() != f.err.Error() || kind != nil && !errors.Is(err, kind) {
 				t.Errorf("%v arrived as %v", f.err, err)
 			}

@@ -3,7 +3,7 @@
 // pause, which doubles with each further repair. The contest ends when the spec changes the field, or when nobody has changed
 // it back within an hour after a pause.
 //
-// A repair that is found undone in the same way three times, however far apart, is told: nothing shows that it ever will stick.
+// A repair that is found reverted in the same way three times, however far apart, is told: nothing shows that it ever will stick.
 package contest
 
 import (
@@ -22,7 +22,7 @@ const (
 	period       = time.Hour
 	firstPause   = 15 * time.Minute
 	longestPause = 6 * time.Hour
-	memory       = 90 * 24 * time.Hour // of a repair that may be found undone
+	memory       = 90 * 24 * time.Hour // of a repair that may be found reverted
 )
 
 // A Contest is a field of a user that somebody else keeps changing back.
@@ -89,7 +89,7 @@ func Until(u *state.User, f spec.Field, now time.Time) (until time.Time, contest
 	return r.At[len(r.At)-1].Add(r.Pause), true
 }
 
-// Remembered reports whether a repair may still be found undone.
+// Remembered reports whether a repair may still be found reverted.
 func Remembered(r state.Repair, now time.Time) bool {
 	return Recent(r, now) || len(r.At) > 0 && r.Found != "" && now.Sub(r.At[len(r.At)-1]).Abs() < memory
 }
