@@ -16,7 +16,8 @@ type laws struct {
 	cfg    aimd.Config
 	skewed bool // the limiter's clock is not ours
 
-	probes    []uint64 // in flight: one, and a second one if it has had no answer for 3 s
+	probes    []uint64  // in flight: one, and a second one if it has had no answer for 3 s
+	probedAt  time.Time // the first of them
 	lastSent  time.Time
 	effSince  float64            // highest effective rate seen since the last send
 	effAt     map[uint64]float64 // of each request
@@ -52,13 +53,16 @@ func (l *laws) sent(now time.Time, seq uint64, s aimd.Stats) {
 	if s.InFlight >= l.cfg.MaxInFlight { // 3
 		l.t.Fatalf("sent beyond the cap of %d in flight: %v", l.cfg.MaxInFlight, s)
 	}
-	if hangs := l.skewed || now.Sub(l.lastSent) >= 3*time.Second; len(l.probes) > 1 || len(l.probes) == 1 && !(hangs && s.Reason == aimd.Probe) { // 2
-		l.t.Fatalf("sent with %d probes in flight: %v", len(l.probes), s)
+	if hangs := l.skewed || now.Sub(l.probedAt) >= 3*time.Second; len(l.probes) > 1 || len(l.probes) == 1 && !(hangs && s.Reason == aimd.Probe) { // 2
+		l.t.Fatalf("sent with %d probes in flight, the first since %v: %v", len(l.probes), now.Sub(l.probedAt), s)
 	}
 	if s.Windowed && s.Left < 1 {
 		l.t.Fatalf("sent without budget: %v", s)
 	}
 	if s.Reason == aimd.Probe {
+		if len(l.probes) == 0 {
+			l.probedAt = now
+		}
 		l.probes = append(l.probes, seq)
 	}
 	l.lent = l.lent || s.Reason == aimd.Rush && !s.Windowed
@@ -72,7 +76,13 @@ func (l *laws) sent(now time.Time, seq uint64, s aimd.Stats) {
 }
 
 func (l *laws) answered(_ time.Time, seq uint64, status int, before, after aimd.Stats) {
-	l.probes = slices.DeleteFunc(l.probes, func(p uint64) bool { return p == seq })
+	accepted := status != 0 && status < 500 && status != 429
+	switch i := slices.Index(l.probes, seq); {
+	case i >= 0 && accepted, after.Gate > 0: // it opens the limiter; what was in flight when the gate closes is no probe
+		l.probes = nil
+	case i >= 0:
+		l.probes = slices.Delete(l.probes, i, i+1)
+	}
 	l.rates(before)
 	l.rates(after)
 	if after.Gate < before.Gate { // 9
