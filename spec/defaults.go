@@ -47,7 +47,7 @@ func (f *folders) above(folder string) inherited {
 		in = f.above(path.Dir(folder))
 	}
 	if p, ok := f.parsed[folder]; ok {
-		in.bad = in.bad || p.defaults == nil || len(p.problems) > 0
+		in.bad = in.bad || p.defaults == nil || len(p.problems.Problems) > 0
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %x %t", in.digest, p.hash, in.bad))
 		in.digest = hex.EncodeToString(sum[:])
 		in.node = strictyaml.Merge(in.node, p.defaults)

@@ -38,9 +38,16 @@ type parsedFile struct {
 	inherited    string           // inherited.digest
 	declarations []declaration    // of a file of users
 	defaults     *strictyaml.Node // of a _defaults.yaml; nil if the file is unusable
-	problems     []Problem
+	problems     ProblemList
 	warnings     []Problem
 }
+
+// How many problems are kept: a committer can make a million of them.
+const (
+	MaxProblems     = 200    // of a tree
+	maxFileProblems = 20     // of a file
+	maxKept         = 20_000 // of all files, and then one of each
+)
 
 // NewLoader makes a loader for the folder, which may be a symbolic link to one.
 func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewReader(isSpecPath)} }
@@ -123,7 +130,7 @@ func openRoot(dir string) (*os.Root, error) {
 // read parses files, unless neither they nor what they inherit have changed, and adds them to next and to the tree.
 func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []inherited, next map[string]parsedFile, t *Tree) error {
 	read := make([]parsedFile, len(files))
-	var parsed atomic.Int64
+	var parsed, kept atomic.Int64
 	err := inChunks(ctx, len(files), root, func(o *opener, i int) (err error) {
 		f := &files[i]
 		old, hit := l.parsed[f.path]
@@ -135,6 +142,9 @@ func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []
 			parsed.Add(1)
 			read[i], err = parseFile(o, f, above[i])
 		}
+		if kept.Add(int64(len(read[i].problems.Problems))) > maxKept {
+			read[i].problems.limit(1)
+		}
 		return err
 	})
 	if err != nil {
@@ -143,7 +153,8 @@ func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []
 	t.Parsed += int(parsed.Load())
 	for i, f := range files {
 		next[f.path] = read[i]
-		t.Problems = append(t.Problems, read[i].problems...)
+		t.Problems = append(t.Problems, read[i].problems.Problems...)
+		t.ProblemsLeftOut += read[i].problems.ProblemsLeftOut
 	}
 	return nil
 }
@@ -155,16 +166,18 @@ func parseFile(o *opener, f *file, above inherited) (parsedFile, error) {
 		return p, err
 	}
 	docs, problems := strictyaml.Parse(f.path, content)
-	p.problems, p.warnings = problems, leftovers(content, docs)
+	p.warnings = leftovers(content, docs)
+	var more []Problem
 	switch {
 	case len(docs) == 0 && len(problems) > 0: // it is unusable
 	case IsDefaults(f.path):
-		p.defaults, problems = readDefaults(f.path, docs)
-		p.problems = append(p.problems, problems...)
+		p.defaults, more = readDefaults(f.path, docs)
 	default:
-		p.declarations, problems = readUsers(f.path, docs, above)
-		p.problems = append(p.problems, problems...)
+		p.declarations, more = readUsers(f.path, docs, above)
 	}
+	p.problems.Problems = append(problems, more...)
+	strictyaml.SortProblems(p.problems.Problems)
+	p.problems.limit(maxFileProblems)
 	return p, nil
 }
 

@@ -14,13 +14,13 @@ import (
 )
 
 // InvalidError is returned where specs have problems and may not have any.
-type InvalidError struct{ Problems []Problem }
+type InvalidError struct{ ProblemList }
 
 func (e *InvalidError) Error() string {
-	if len(e.Problems) == 1 {
+	if e.ProblemCount() == 1 {
 		return e.Problems[0].String()
 	}
-	return fmt.Sprintf("%s (and %d more problems)", e.Problems[0], len(e.Problems)-1)
+	return fmt.Sprintf("%s (and %d more problems)", e.Problems[0], e.ProblemCount()-1)
 }
 
 // An Overlay is a folder of specs in which some files are replaced in memory, to check them before they are written.
@@ -46,7 +46,7 @@ func OpenOverlay(ctx context.Context, dir string) (o *Overlay, err error) {
 		return nil, err
 	}
 	if len(tree.Problems) > 0 {
-		return nil, &InvalidError{tree.Problems}
+		return nil, &InvalidError{tree.ProblemList}
 	}
 	o.Users, o.inherit = tree.Users, inherit
 	for name, p := range l.parsed {
@@ -93,11 +93,11 @@ func (o *Overlay) Replace(name, content string) error {
 	}
 	docs, problems := strictyaml.Parse(name, []byte(content))
 	if len(problems) > 0 {
-		return &InvalidError{problems}
+		return &InvalidError{ProblemList{Problems: problems}}
 	}
 	all, problems := readUsers(name, docs, o.inherit.above(path.Dir(name)))
 	if len(problems) > 0 {
-		return &InvalidError{problems}
+		return &InvalidError{ProblemList{Problems: problems}}
 	}
 	o.declared[name] = all
 	return nil
@@ -111,7 +111,7 @@ func (o *Overlay) Check() error {
 	}
 	var tree Tree
 	if tree.check(all); len(tree.Problems) > 0 {
-		return &InvalidError{tree.Problems}
+		return &InvalidError{tree.ProblemList}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package spec
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"usersyncd/spec/checkout"
@@ -15,17 +16,34 @@ type Pos = strictyaml.Pos
 // Problem is one thing that is wrong with a spec, in words that tell its author what to change.
 type Problem = strictyaml.Problem
 
+// A ProblemList has the first problems of a tree, and counts the others.
+type ProblemList struct {
+	Problems        []Problem `json:"problems,omitempty"`        // by file, line, column
+	ProblemsLeftOut int       `json:"problemsLeftOut,omitempty"` // 0 if Problems is empty
+}
+
+// ProblemCount is how many problems there are.
+func (l ProblemList) ProblemCount() int { return len(l.Problems) + l.ProblemsLeftOut }
+
+// limit leaves out problems beyond so many.
+func (l *ProblemList) limit(most int) {
+	if n := len(l.Problems) - most; n > 0 {
+		l.Problems = slices.Clone(l.Problems[:most]) // the others are not kept in memory
+		l.ProblemsLeftOut += n
+	}
+}
+
 // Tree is what a folder of specs declares.
 type Tree struct {
 	Digest   string // hash of every file's path and content
 	Revision string // see Scan.Revision
 	Warnings Warnings
 	checkout.State
-	Users    []*User   // the users without problems, by Key
-	Leavers  []*User   // users with problems who are certainly to be inactive, by Key; they only have email and state
-	Problems []Problem // by file, line, column; if there are any, Users is incomplete
-	Files    int       // spec files, _defaults.yaml included
-	Parsed   int       // of them, those that were parsed: the rest was cached
+	Users       []*User // the users without problems, by Key
+	Leavers     []*User // users with problems who are certainly to be inactive, by Key; they only have email and state
+	ProblemList         // if there are any, Users is incomplete
+	Files       int     // spec files, _defaults.yaml included
+	Parsed      int     // of them, those that were parsed: the rest was cached
 }
 
 // dirty is the end of a revision whose files differ from the commit.

@@ -67,7 +67,7 @@ func TestACopiedID(t *testing.T) {
 			for range 2 {
 				res, err := w.once()
 				if errors.Is(err, usersync.ErrProblems) { // the specs alone show it
-					res = &usersync.Result{Failed: 2, Problems: make([]spec.Problem, 2)}
+					res = &usersync.Result{Failed: 2, ProblemList: spec.ProblemList{Problems: make([]spec.Problem, 2)}}
 				} else if err != nil {
 					w.Fatal(err)
 				}

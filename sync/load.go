@@ -24,10 +24,10 @@ const (
 var ErrProblems = errors.New("the specs have problems")
 
 // ProblemsError lists the problems of a tree.
-type ProblemsError struct{ Problems []spec.Problem }
+type ProblemsError struct{ spec.ProblemList }
 
 func (e *ProblemsError) Error() string {
-	return fmt.Sprintf("the specs have problems, %d in all; the first: %s", len(e.Problems), e.Problems[0])
+	return fmt.Sprintf("the specs have problems, %d in all; the first: %s", e.ProblemCount(), e.Problems[0])
 }
 
 // Is makes errors.Is find ErrProblems.
@@ -64,9 +64,9 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 		return nil, err
 	}
 	p.loaded.Store(p.tree)
-	p.problems = p.tree.Problems
+	p.problems = p.tree.ProblemList
 	if p.mode.Strict && len(p.tree.Problems) > 0 {
-		p.problems, p.invalid = nil, &ProblemsError{p.tree.Problems}
+		p.problems, p.invalid = spec.ProblemList{}, &ProblemsError{p.tree.ProblemList}
 		if !plan.HasLeavers(p.tree) {
 			return nil, p.invalid
 		}
@@ -107,7 +107,7 @@ func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 	}
-	return p.publishResult(&plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}, nil), nil
+	return p.publishResult(&plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}, spec.ProblemList{}), nil
 }
 
 // confirmScan scans a changed tree again, and returns ErrTreeChanged if it is different: somebody may be writing files. (A scan

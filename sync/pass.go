@@ -27,11 +27,11 @@ type pass struct {
 	scan     *spec.Scan
 	tree     *spec.Tree
 	meta     state.Meta
-	due      bool           // a refresh is due
-	problems []spec.Problem // because of which users are excluded
-	invalid  error          // why a strict pass refuses the tree; leavers are deactivated nevertheless
-	open     func() error   // of refresher.openOnce
-	releases []string       // those of mode.Release that no plan has handled
+	due      bool             // a refresh is due
+	problems spec.ProblemList // because of which users are excluded
+	invalid  error            // why a strict pass refuses the tree; leavers are deactivated nevertheless
+	open     func() error     // of refresher.openOnce
+	releases []string         // those of mode.Release that no plan has handled
 
 	urgentDone bool       // what is urgent was carried out
 	asOf       time.Time  // what is known of the organization is not older

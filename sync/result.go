@@ -42,9 +42,9 @@ type Result struct {
 	Changes     []*plan.Change    `json:"changes"`
 	Failures    []Failure         `json:"failures"`
 
-	Problems []spec.Problem `json:"problems,omitempty"` // because of which users were excluded
-	Retained int            `json:"kept"`               // as in plan.Plan
-	Retry    time.Time      `json:"-"`                  // when the next pass has something to do: a quarantine ends, a change window opens, or a withheld field is compared again; zero if never
+	spec.ProblemList           // because of which users were excluded. Those that only the organization shows are all among the failures
+	Retained         int       `json:"kept"` // as in plan.Plan
+	Retry            time.Time `json:"-"`    // when the next pass has something to do: a quarantine ends, a change window opens, or a withheld field is compared again; zero if never
 
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
 	WaitingForWindow int                  `json:"-"` // users with fields that wait for a change window
@@ -100,7 +100,7 @@ func newFailure(key string, pos spec.Pos, message string) Failure {
 	return Failure{Email: key, File: pos.File, Line: pos.Line, Column: pos.Column, Message: message}
 }
 
-func (p *pass) publishResult(last *plan.Plan, problems []spec.Problem) *Result {
+func (p *pass) publishResult(last *plan.Plan, problems spec.ProblemList) *Result {
 	res := p.newResult(p.began, p.mode, last, problems, p.failures)
 	p.publishPlan(last)
 	p.update(func(s *Status) {
@@ -120,11 +120,11 @@ func (p *pass) publishResult(last *plan.Plan, problems []spec.Problem) *Result {
 }
 
 // newResult makes the result of a plan. failures are those before the pass.
-func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems []spec.Problem, failures map[string]state.Failure) *Result {
+func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems spec.ProblemList, failures map[string]state.Failure) *Result {
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: p.Revision, Seconds: time.Since(began).Seconds(),
 		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes), Retained: p.Retained,
-		Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), Problems: slices.Clip(problems),
+		Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), ProblemList: problems,
 		Notes: p.AllNotes(), Contested: slices.Clone(p.Contested), Calls: Calls{Retried: p.Resent}, Paused: b.Status().Paused,
 		UserOutcomes: map[plan.Outcome]int{},
 	}
@@ -133,7 +133,11 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 	}
 	wrong := map[string]bool{}
 	for _, problem := range p.Problems {
-		res.Problems = append(res.Problems, problem.Problem)
+		if len(res.Problems) < spec.MaxProblems {
+			res.Problems = append(slices.Clip(res.Problems), problem.Problem)
+		} else {
+			res.ProblemsLeftOut++
+		}
 		res.Failures = append(res.Failures, newFailure(problem.Key, problem.Pos, problem.Field+": "+problem.Message))
 		wrong[problem.Key] = true
 	}

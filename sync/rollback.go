@@ -114,7 +114,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 		policy.Schedule = plan.Schedule{} // no later pass would write what waits
 		_, err = r.carryOut(interruptible, p, snap, &policy)
 	}
-	res := r.newResult(began, Mode{DryRun: confirmed == ""}, p, nil, snap.Failures)
+	res := r.newResult(began, Mode{DryRun: confirmed == ""}, p, spec.ProblemList{}, snap.Failures)
 	res.Mode = "rollback"
 	return res, err
 }

@@ -108,7 +108,7 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	}
 	report, err := rewrite.Write(ctx, c.Dir, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
-		printProblems(p.stderr, e.Problems)
+		printProblems(p.stderr, e.ProblemList)
 		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir)}
 	}
 	if err != nil {

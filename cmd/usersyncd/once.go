@@ -87,7 +87,7 @@ func refused(p process, res *usersync.Result, err error) error {
 		}
 		return &exitError{exitFailed, fmt.Errorf("%w\n%s", err, left)}
 	case errors.As(err, &problems):
-		printProblems(p.stderr, problems.Problems)
+		printProblems(p.stderr, problems.ProblemList)
 		return &exitError{code: exitInvalid}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; what was sent is recorded, and the next run does the rest")

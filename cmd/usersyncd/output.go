@@ -32,16 +32,18 @@ func (p process) show(format string, v any, text func(w io.Writer)) error {
 
 func printResult(w io.Writer, res *usersync.Result) {
 	unmanaged := 0
+	var notable []*plan.Change
 	for _, c := range res.Changes {
 		if c.Hold == "" && (c.Outcome != plan.Applied && c.Outcome != plan.Planned || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0) {
-			fmt.Fprintln(w, c)
+			notable = append(notable, c)
 		}
 		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
 			unmanaged++
 		}
 	}
-	printEach(w, res.Problems)
-	printEach(w, res.Holds)
+	printFirst(w, "", notable, 0, "user")
+	printFirst(w, "", res.Problems, res.ProblemsLeftOut, "problem")
+	printFirst(w, "", res.Holds, 0, "hold")
 	printNotes(w, res)
 	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
 		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
@@ -60,7 +62,7 @@ func printPlan(w io.Writer, res *usersync.Result) {
 	if len(res.Changes) > 0 {
 		fmt.Fprintln(w)
 	}
-	printEach(w, res.Holds)
+	printFirst(w, "", res.Holds, 0, "hold")
 	printNotes(w, res)
 	fmt.Fprintf(w, "Plan %s: %s", res.Plan, counts(res.Changes))
 	if e := res.Estimate; e != nil { // a rollback has none
@@ -77,6 +79,20 @@ func printEach[T any](w io.Writer, list []T) {
 	}
 }
 
+// mostPrinted is how many of one kind a text lists, besides the changes of a plan.
+const mostPrinted = 200
+
+// printFirst writes a line for each of the first of a list, and how many more there are, with those that the list leaves out.
+func printFirst[T any](w io.Writer, label string, list []T, leftOut int, noun string) {
+	n := min(len(list), mostPrinted)
+	for _, v := range list[:n] {
+		fmt.Fprintf(w, "%s%v\n", label, v)
+	}
+	if n = len(list) - n + leftOut; n > 0 {
+		fmt.Fprintf(w, "%sand %s\n", label, text.Plural(n, "more "+noun))
+	}
+}
+
 // printNotes writes what qualifies a result: uncommitted edits, notes, removals held back, and what waits for a window.
 func printNotes(w io.Writer, res *usersync.Result) {
 	if spec.IsDirty(res.Revision) {
@@ -85,9 +101,7 @@ func printNotes(w io.Writer, res *usersync.Result) {
 	if res.Paused != nil && (res.DryRun || res.Pending == 0) && res.Mode != "rollback" { // otherwise it is the error
 		fmt.Fprintf(w, "Note: paused %s; until then nothing is changed\n", pausedText(res.Paused, time.Now()))
 	}
-	for _, note := range res.Notes {
-		fmt.Fprintln(w, "Note:", note)
-	}
+	printFirst(w, "Note: ", res.Notes, 0, "note")
 	if res.Retained > 0 {
 		fmt.Fprintf(w, "%s no longer declared, or with problems: no user counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
 	}
@@ -97,13 +111,17 @@ func printNotes(w io.Writer, res *usersync.Result) {
 }
 
 // printProblems writes a line for each problem, and how many there are.
-func printProblems(w io.Writer, problems []spec.Problem) {
+func printProblems(w io.Writer, found spec.ProblemList) {
 	files := map[string]bool{}
-	for _, p := range problems {
+	for _, p := range found.Problems {
 		files[p.File] = true
 		fmt.Fprintln(w, p)
 	}
-	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(problems), "error"), text.Plural(len(files), "file"))
+	if found.ProblemsLeftOut > 0 {
+		fmt.Fprintf(w, "%d errors; the first %d are shown\n", found.ProblemCount(), len(found.Problems))
+		return
+	}
+	fmt.Fprintf(w, "%s in %s\n", text.Plural(len(found.Problems), "error"), text.Plural(len(files), "file"))
 }
 
 // counts counts changes by what is to be done with them.

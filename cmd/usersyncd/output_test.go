@@ -18,7 +18,7 @@ import (
 )
 
 func TestExitCodes(t *testing.T) {
-	problems := &usersync.ProblemsError{Problems: []spec.Problem{{Message: "is wrong"}}}
+	problems := &usersync.ProblemsError{ProblemList: spec.ProblemList{Problems: []spec.Problem{{Message: "is wrong"}}}}
 	for _, test := range []struct {
 		err  error
 		want int

@@ -64,7 +64,7 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 		return refused(p, res, err)
 	}
 	if len(res.Problems) > 0 { // only the organization shows them; --once leaves these users out, too
-		printProblems(p.stderr, res.Problems)
+		printProblems(p.stderr, res.ProblemList)
 		return &exitError{code: exitFailed}
 	}
 	if res.Held+len(res.Holds) > 0 {

@@ -32,7 +32,7 @@ checked by plan.`,
 			if err != nil {
 				return err
 			}
-			out := validated{"usersyncd.validate/v1", len(tree.Problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, tree.Problems...), tree.Warnings.First, tree.Warnings.Count}
+			out := validated{"usersyncd.validate/v1", len(tree.Problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, tree.Problems...), tree.ProblemsLeftOut, tree.Warnings.First, tree.Warnings.Count}
 			err = p.show(c.Output, out, func(w io.Writer) {
 				if out.Valid {
 					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(out.Users, "user"), text.Plural(out.Files, "file"))
@@ -42,7 +42,7 @@ checked by plan.`,
 				fmt.Fprintln(p.stderr, "warning:", line)
 			}
 			if err == nil && !out.Valid {
-				printProblems(p.stderr, tree.Problems)
+				printProblems(p.stderr, tree.ProblemList)
 				return &exitError{code: exitInvalid}
 			}
 			return err
@@ -55,7 +55,9 @@ type validated struct {
 	Valid    bool           `json:"valid"`
 	Users    int            `json:"users"` // without problems in their own spec
 	Files    int            `json:"files"`
-	Problems []spec.Problem `json:"problems"`
+	Problems []spec.Problem `json:"problems"` // the first of them
+
+	ProblemsLeftOut int `json:"problemsLeftOut,omitempty"`
 
 	Warnings     []spec.Problem `json:"warnings,omitempty"` // the first of them
 	WarningCount int            `json:"warningCount,omitempty"`

@@ -42,7 +42,13 @@ type recorder struct {
 	outcomes  map[plan.Outcome]int // completed changes; Planned: all changes
 	inSync    int                  // declared users that have become as declared
 	repairs   int
+	warned    int // lines of the log about users who fail or wait
 }
+
+const (
+	mostWarned    = 200  // of a plan
+	longestLogged = 1000 // characters of a field
+)
 
 func (r *recorder) add(c state.Commit) { r.commits = append(r.commits, c) }
 
@@ -118,7 +124,7 @@ func (r *recorder) logChange(c *plan.Change) {
 	}
 	texts := func(fields []plan.FieldChange) (all []string) {
 		for _, fc := range fields {
-			all = append(all, fc.String())
+			all = append(all, text.Cut(fc.String(), longestLogged))
 		}
 		return all
 	}
@@ -135,6 +141,14 @@ func (r *recorder) logChange(c *plan.Change) {
 	case c.WaitsFor != "":
 		level = slog.LevelWarn
 		attrs = append(attrs, "waits for", c.WaitsFor)
+	}
+	if level == slog.LevelWarn {
+		switch r.warned++; {
+		case r.warned == mostWarned:
+			defer r.Log.Warn("more users that fail or wait are not logged; usersyncd status --output json and the result list them")
+		case r.warned > mostWarned:
+			return
+		}
 	}
 	r.Log.Log(context.Background(), level, "user "+string(c.Outcome), attrs...)
 }

@@ -123,7 +123,7 @@ func New(st usersync.Status) Status {
 	if r := st.Result; r != nil {
 		s.Pending, s.Failed, s.Quarantined, s.Skipped = r.Pending, r.Failed, r.Quarantined, r.Skipped
 		s.Held, s.Deferred, s.Opens = r.UserOutcomes[plan.Held], r.UserOutcomes[plan.Deferred], r.WindowOpens
-		s.Holds, s.Notes, s.Problems, s.Contested = r.Holds, r.Notes, len(r.Problems), len(r.Contested)
+		s.Holds, s.Notes, s.Problems, s.Contested = r.Holds, r.Notes, r.ProblemCount(), len(r.Contested)
 		s.Failures, s.Specs, s.Contests = first(r.Failures, mostListed), append(s.Specs, first(r.Problems, mostListed)...), first(r.Contested, mostListed)
 		users := map[string]bool{}
 		for _, c := range r.Contested {

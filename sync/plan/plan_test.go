@@ -158,7 +158,7 @@ func TestPlan(t *testing.T) {
 			want: []string{"- unmanage a@x.example (no longer declared; not changed in Genesys)"},
 		}, {
 			name: "nothing is removed while a spec is broken",
-			tree: &spec.Tree{Problems: []spec.Problem{{}}},
+			tree: &spec.Tree{ProblemList: spec.ProblemList{Problems: []spec.Problem{{}}}},
 			snap: snapshot(known("1", "a@x.example", fields())),
 			want: []string{},
 		}, {

@@ -138,7 +138,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			want: []string{"planned: ~ update a@x.example (edit, u.yaml:1:1)\n    title: \"T\" -> \"New\"\n    skills: {A: 4} -> {} (held under p-...)"},
 		}, {
 			name: "what a broken tree does not show waits, too",
-			tree: &spec.Tree{Problems: []spec.Problem{{Message: "broken"}}},
+			tree: &spec.Tree{ProblemList: spec.ProblemList{Problems: []spec.Problem{{Message: "broken"}}}},
 			snap: snapshot(func() *state.User {
 				u := has(known("1", "a@x.example", fields()), four)
 				u.LastApplied[spec.Skills] = spec.Proficiencies(five)

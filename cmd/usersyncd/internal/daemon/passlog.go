@@ -1,10 +1,10 @@
 package daemon
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -17,6 +17,8 @@ const (
 	// A pull takes seconds. A checkout that is changing for longer has an open merge, or the lock of a git that was killed,
 	// and a person has to end that.
 	checkoutBusyAlarm = 5 * time.Minute
+	// Lines of one kind that the end of a pass logs.
+	mostLogged = 50
 	// It is scanned again at least so often.
 	maxCheckoutBackoff = time.Minute
 )
@@ -26,10 +28,10 @@ const (
 type passLog struct {
 	log    *slog.Logger
 	calls  func() usersync.Calls
-	result string    // of the last pass that had one, as text
-	notes  []string  // of that pass
-	err    string    // of the last pass; "" if it succeeded
-	busy   time.Time // since when the checkout is changing; zero if it is not
+	result [sha256.Size]byte // hash of the last pass' result; zero before the first
+	notes  map[string]bool   // of that pass
+	err    string            // of the last pass; "" if it succeeded
+	busy   time.Time         // since when the checkout is changing; zero if it is not
 }
 
 // interrupted logs a pass that ends because another one is to begin.
@@ -47,35 +49,50 @@ func (p *passLog) ended(res *usersync.Result, err error) {
 	if res == nil {
 		return
 	}
-	before := p.result
-	p.result = fmt.Sprint(res.Problems, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Retained, res.WaitingForWindow, res.WindowOpens)
-	if p.result == before && res.Applied == 0 {
+	before, hash := p.result, sha256.New()
+	fmt.Fprint(hash, res.ProblemList, res.Failures, res.Holds, res.Notes, res.Held, res.Skipped, res.Retained, res.WaitingForWindow, res.WindowOpens)
+	if hash.Sum(p.result[:0]); p.result == before && res.Applied == 0 {
 		return
 	}
 	if res.Retained > 0 {
 		p.log.Warn("users that are no longer declared, or whose specs have problems, are kept as last applied until the specs are fixed", "users", res.Retained)
 	}
+	logged := p.notes
+	p.notes = make(map[string]bool, len(res.Notes))
+	var notes []string
 	for _, note := range res.Notes {
-		if !slices.Contains(p.notes, note) {
-			p.log.Warn("warning", "note", note)
+		if p.notes[note] = true; !logged[note] {
+			notes = append(notes, note)
 		}
 	}
-	p.notes = res.Notes
-	for _, h := range res.Holds {
+	for _, note := range notes[:min(len(notes), mostLogged)] {
+		p.log.Warn("warning", "note", note)
+	}
+	p.more("notes", len(notes))
+	for _, h := range res.Holds[:min(len(res.Holds), mostLogged)] {
 		p.log.Warn("held: a person must release it", "guard", h.Guard, "users", len(h.Users), "first", h.Users[:min(len(h.Users), 10)], "reason", h.Reason, "release", "usersyncd release "+h.ID)
 	}
+	p.more("holds", len(res.Holds))
 	if res.WaitingForWindow > 0 {
 		p.log.Info("waiting for the change window", "users", res.WaitingForWindow, "until", window.Format(res.WindowOpens))
 	}
-	for _, problem := range res.Problems {
+	for _, problem := range res.Problems[:min(len(res.Problems), mostLogged)] {
 		p.log.Warn("problem in the specs", "problem", problem.String())
 	}
-	if before == "" || res.Changed > 0 || len(res.Problems) > 0 {
+	p.more("problems", res.ProblemCount())
+	if before == [sha256.Size]byte{} || res.Changed > 0 || len(res.Problems) > 0 {
 		c := p.calls()
 		p.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,
 			"applied", res.Applied, "failed", res.Failed, "quarantined", res.Quarantined, "skipped", res.Skipped, "held", res.Held, "deferred", res.Deferred,
 			"pending", res.Pending, "unchanged", res.Unchanged, "seconds", fmt.Sprintf("%.1f", res.Seconds),
 			"calls_total", c.Total, "throttled_total", c.Throttled)
+	}
+}
+
+// more says that some of what a pass has are not logged.
+func (p *passLog) more(what string, n int) {
+	if n > mostLogged {
+		p.log.Warn("and more "+what+", which are not logged", "count", n-mostLogged)
 	}
 }
 

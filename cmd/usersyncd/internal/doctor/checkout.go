@@ -42,7 +42,7 @@ func (e *examination) checkout(ctx context.Context) findings {
 		return problem("let the user that usersyncd runs as read it: chmod -R a+rX "+dir, "%v", err)
 	}
 	found := ok("%s in %s, %s", text.Plural(len(e.tree.Users), "user"), text.Plural(e.tree.Files, "file"), revision(e.Dir, e.tree))
-	if n := len(e.tree.Problems); n > 0 {
+	if n := e.tree.ProblemCount(); n > 0 {
 		files := map[string]bool{}
 		for _, p := range e.tree.Problems {
 			files[p.File] = true

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+// unknownKeys makes a tree of files with so many unknown keys each.
+func unknownKeys(t *testing.T, files, keys int) string {
+	dir := t.TempDir()
+	for i := range files {
+		text := fmt.Sprintf("email: u%d@example.com\nname: Someone\n", i)
+		for k := range keys {
+			text += fmt.Sprintf("x%d: 1\n", k)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("u%03d.yaml", i)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// A committer can make any number of problems. The first ones are shown, and the others counted.
+func TestProblemsInTheOutputAreBounded(t *testing.T) {
+	const files, keys = 60, 100
+	dir := unknownKeys(t, files, keys)
+	for _, format := range []string{"text", "json"} {
+		var stdout, stderr bytes.Buffer
+		code := run([]string{"validate", "--output", format, dir}, process{stdout: &stdout, stderr: &stderr, lookupEnv: func(string) (string, bool) { return "", false }})
+		if n := stdout.Len() + stderr.Len(); code != exitInvalid || n > 256<<10 {
+			t.Errorf("%s: exit code %d, %d bytes of output", format, code, n)
+		}
+		if want := fmt.Sprintf("%d errors; the first %d are shown\n", files*keys, spec.MaxProblems); !strings.HasSuffix(stderr.String(), want) {
+			t.Errorf("%s: %q is missing in ...%s", format, want, stderr.String()[max(0, stderr.Len()-200):])
+		}
+		var out validated
+		if format == "json" {
+			if err := json.Unmarshal(stdout.Bytes(), &out); err != nil || out.Valid || len(out.Problems) != spec.MaxProblems || out.ProblemsLeftOut != files*keys-spec.MaxProblems {
+				t.Errorf("valid %t, %d problems, %d left out, %v", out.Valid, len(out.Problems), out.ProblemsLeftOut, err)
+			}
+		}
+	}
+}
+
+// A text lists the first of a kind; the JSON has all failures, holds and changes.
+func TestResultIsBounded(t *testing.T) {
+	const many = 5000
+	res := &usersync.Result{Users: many, Failed: many, ProblemList: spec.ProblemList{Problems: make([]spec.Problem, spec.MaxProblems), ProblemsLeftOut: 7}}
+	for i := range many {
+		key := fmt.Sprintf("u%d@example.com", i)
+		res.Changes = append(res.Changes, &plan.Change{Key: key, Action: plan.Update, Outcome: plan.Failed, Err: errors.New("refused")})
+		res.Failures = append(res.Failures, usersync.Failure{Email: key})
+		res.Holds = append(res.Holds, plan.Hold{ID: "p-1", Users: []string{key}})
+		res.Notes = append(res.Notes, "note")
+	}
+	var b strings.Builder
+	printResult(&b, res)
+	for _, want := range []string{"and 4800 more users\n", "and 7 more problems\n", "and 4800 more holds\n", "Note: and 4800 more notes\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if n := strings.Count(b.String(), "\n"); n > 1010 {
+		t.Errorf("%d lines", n)
+	}
+	data, err := json.Marshal(res)
+	var got struct{ Changes, Failures, Holds []json.RawMessage }
+	if err = errors.Join(err, json.Unmarshal(data, &got)); err != nil || len(got.Changes) != many || len(got.Failures) != many || len(got.Holds) != many || !bytes.Contains(data, []byte(`"problemsLeftOut":7`)) {
+		t.Errorf("%d changes, %d failures, %d holds, %v", len(got.Changes), len(got.Failures), len(got.Holds), err)
+	}
+}
