@@ -233,32 +233,44 @@ func (s *Scan) mentioning(ctx context.Context, text string) ([]file, error) {
 	return slices.DeleteFunc(slices.Clone(s.files), func(file) bool { i++; return !has[i] }), nil
 }
 
-// Place returns the position of a name inside a field, for a message about that name: at is where the field
-// was set (see User.At), which may be in a _defaults.yaml. The file is read again. If the name is not found, because the
-// file changed or the name is inherited, Place returns at.
-func (l *Loader) Place(at Pos, name string) Pos {
+// Placer returns a function that returns the position of a name inside a field, for a message about that name: at is where
+// the field was set (see User.At), which may be in a _defaults.yaml. The file is read again, once for names in a row. If the
+// name is not found, because the file changed or the name is inherited, the position is at.
+func (l *Loader) Placer() func(at Pos, name string) Pos {
+	var file string
+	var docs []*strictyaml.Node
+	return func(at Pos, name string) Pos {
+		if at.File != file {
+			file, docs = at.File, l.parse(at.File)
+		}
+		for _, doc := range docs {
+			if value := doc.ValueAt(at); value != nil {
+				if found := value.Named(strictyaml.Clean(name)); found != nil {
+					return found.Pos
+				}
+			}
+		}
+		return at
+	}
+}
+
+// parse parses a file as it is now; nil if it cannot be read.
+func (l *Loader) parse(file string) []*strictyaml.Node {
 	dir, err := filepath.EvalSymlinks(l.dir)
 	if err != nil {
-		return at
+		return nil
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return at
+		return nil
 	}
 	defer func() { _ = root.Close() }() // only read from
 	o := newOpener(root)
 	defer o.close()
-	content, err := o.read(at.File)
+	content, err := o.read(file)
 	if err != nil {
-		return at
+		return nil
 	}
-	docs, _ := strictyaml.Parse(at.File, content)
-	for _, doc := range docs {
-		if value := doc.ValueAt(at); value != nil {
-			if found := value.Named(strictyaml.Clean(name)); found != nil {
-				return found.Pos
-			}
-		}
-	}
-	return at
+	docs, _ := strictyaml.Parse(file, content)
+	return docs
 }

@@ -51,7 +51,7 @@ users:
 		{0, spec.Queues, "Nothing", "a.yaml:3:1"},
 		{1, spec.Queues, "Billing ES", "a.yaml:14:44"},
 	} {
-		if got := l.Place(at(tree.Users[c.user], c.field), c.name).String(); got != c.want {
+		if got := l.Placer()(at(tree.Users[c.user], c.field), c.name).String(); got != c.want {
 			t.Errorf("%s in %s of %s: got %s, want %s", c.name, c.field, tree.Users[c.user].Key, got, c.want)
 		}
 	}
@@ -61,24 +61,28 @@ func TestPlaceStaysWhereItCannotLook(t *testing.T) {
 	dir := checkout(t, map[string]string{"a.yaml": "queues: [A]\n"})
 	at := spec.Pos{File: "a.yaml", Line: 1, Column: 1}
 	l := spec.NewLoader(dir)
-	if got := l.Place(at, "A").String(); got != "a.yaml:1:10" {
+	place := l.Placer()
+	if got := place(at, "A").String(); got != "a.yaml:1:10" {
 		t.Errorf("got %s", got)
 	}
 	for _, at := range []spec.Pos{{}, {File: "b.yaml", Line: 1, Column: 1}, {File: "a.yaml", Line: 2, Column: 1}, {File: "../a.yaml", Line: 1, Column: 1}} {
-		if got := l.Place(at, "A"); got != at {
+		if got := l.Placer()(at, "A"); got != at {
 			t.Errorf("%s became %s", at, got)
 		}
 	}
 	write(t, dir, "a.yaml", "queues: [A\n")
-	if got := l.Place(at, "A"); got != at {
+	if got := l.Placer()(at, "A"); got != at {
 		t.Errorf("broken YAML: got %s", got)
 	}
 	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
+	if got := place(at, "A").String(); got != "a.yaml:1:10" {
+		t.Errorf("a file is read again for each of its names: got %s", got)
+	}
 	must(t, os.Symlink("/etc/hostname", filepath.Join(dir, "a.yaml")))
-	if got := l.Place(at, "A"); got != at {
+	if got := l.Placer()(at, "A"); got != at {
 		t.Errorf("a link: got %s", got)
 	}
-	if got := spec.NewLoader(filepath.Join(dir, "gone")).Place(at, "A"); got != at {
+	if got := spec.NewLoader(filepath.Join(dir, "gone")).Placer()(at, "A"); got != at {
 		t.Errorf("no folder: got %s", got)
 	}
 }

@@ -74,9 +74,10 @@ func (p *pass) plan(ctx, interruptible context.Context, snap *state.Snapshot) (*
 	if err != nil {
 		return nil, err
 	}
-	for i, problem := range next.Problems {
+	place := p.Specs.Placer()
+	for i, problem := range next.Problems[:min(len(next.Problems), spec.MaxProblems)] { // by file
 		if problem.Name != "" {
-			next.Problems[i].Pos = p.Specs.Place(problem.Pos, problem.Name)
+			next.Problems[i].Pos = place(problem.Pos, problem.Name)
 		}
 	}
 	slices.SortFunc(next.Problems, func(a, b plan.Problem) int { return plan.ByPlace(a.Problem, b.Problem) })

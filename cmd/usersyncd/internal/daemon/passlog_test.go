@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 // What stands for days is said once; a user that was applied is always news.
@@ -24,6 +26,10 @@ func TestPassLog(t *testing.T) {
 		return strings.Count(log.String(), "\n")
 	}
 	problem := spec.Problem{Pos: spec.Pos{File: "a.yaml", Line: 1, Column: 1}, Message: "is wrong"}
+	var many []string
+	for i := range 300 {
+		many = append(many, strconv.Itoa(i))
+	}
 	for i, test := range []struct {
 		res  usersync.Result
 		err  error
@@ -36,6 +42,9 @@ func TestPassLog(t *testing.T) {
 		{usersync.Result{ProblemList: spec.ProblemList{Problems: []spec.Problem{problem}}}, nil, 2},
 		{usersync.Result{ProblemList: spec.ProblemList{Problems: []spec.Problem{problem}}}, nil, 0},
 		{usersync.Result{ProblemList: spec.ProblemList{Problems: []spec.Problem{problem, problem}}}, nil, 3},
+		{usersync.Result{ProblemList: spec.ProblemList{Problems: make([]spec.Problem, 200), ProblemsLeftOut: 300}}, nil, 52},
+		{usersync.Result{ProblemList: spec.ProblemList{Problems: make([]spec.Problem, 200), ProblemsLeftOut: 301}}, nil, 52},
+		{usersync.Result{Notes: many, Holds: make([]plan.Hold, 300)}, nil, 102},
 		{usersync.Result{Changed: 1, Failed: 1, Failures: []usersync.Failure{{Email: "ana@example.com", Message: "refused"}}}, nil, 1},
 		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: "ana@example.com", Message: "waits"}}}, nil, 1},
 		{usersync.Result{Changed: 1, Quarantined: 1, Failures: []usersync.Failure{{Email: "ana@example.com", Message: "waits"}}}, nil, 0},
