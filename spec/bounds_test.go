@@ -52,12 +52,12 @@ func TestProblemsAreBounded(t *testing.T) {
 
 // What is inherited is one problem, however many users report it, and does not push out the others.
 func TestInheritedProblemsAreBounded(t *testing.T) {
-	files := map[string]string{"_defaults.yaml": "title: [1]\n", "z.yaml": "email: z@example.com\nnmae: Z\n"}
+	files := map[string]string{"_defaults.yaml": "title: [1]\n", "z.yaml": "email: z@example.com\nhobby: Z\n"}
 	for i := range 300 {
 		files[fmt.Sprintf("u%03d.yaml", i)] = fmt.Sprintf("email: u%d@example.com\n", i)
 	}
 	tree := load(t, spec.NewLoader(checkout(t, files)))
-	if all := strings.Join(texts(tree.Problems), "\n"); tree.ProblemCount() != 2 || !strings.Contains(all, "z.yaml:2:1: nmae") {
+	if all := strings.Join(texts(tree.Problems), "\n"); tree.ProblemCount() != 2 || !strings.Contains(all, "z.yaml:2:1: hobby") {
 		t.Errorf("%d problems: %s", tree.ProblemCount(), all)
 	}
 }

@@ -43,7 +43,7 @@ func (t *Tree) check(all []declaration) {
 	slices.SortFunc(t.Leavers, byKey)
 	strictyaml.SortProblems(t.Problems)
 	t.Problems = slices.Compact(t.Problems) // every user below a bad default reports it
-	t.ProblemList.limit(MaxProblems)
+	t.limit(MaxProblems)
 }
 
 func (c *checker) refuse(d *declaration, at Pos, field, message string) {
