@@ -2,7 +2,7 @@ package text
 
 import "strings"
 
-// Suggest returns the candidate that a misspelt word most likely means; "" if none is close.
+// Suggest returns the candidate that a misspelt word most likely means, never the word itself; "" if none is close.
 func Suggest(word string, candidates []string) string {
 	if len(word) > 40 {
 		return ""
@@ -12,6 +12,9 @@ func Suggest(word string, candidates []string) string {
 		limit = max(1, local/3) // what is after it most addresses of an organization share
 	}
 	for _, c := range candidates {
+		if c == word {
+			continue
+		}
 		if strings.EqualFold(word, c) {
 			return c
 		}

@@ -18,6 +18,8 @@ func TestSuggest(t *testing.T) {
 		{"emial", fields, "email"},
 		{"Title", fields, "title"},
 		{"skills", fields, ""},
+		{"title", fields, ""}, // it is not misspelt
+		{"bo@example.com", people, ""},
 		{"ana.gomes@example.com", people, "ana.gomez@example.com"},
 		{"anagomez@example.com", people, "ana.gomez@example.com"},
 		{"ana.gomez@exmaple.com", people, "ana.gomez@example.com"},

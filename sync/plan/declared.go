@@ -119,12 +119,12 @@ func (p *planner) inQuarantine(key, hash string) bool {
 }
 
 // checkAllowlists reports whether a change gives only what the configuration allows: a checkout is written by more people
-// than may grant access.
+// than may grant access. What does not exist is checkNames' to report.
 func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
-	refused := p.policy.Guard.Refuses(c)
+	refused := slices.DeleteFunc(p.policy.Guard.Refuses(c), func(r Refusal) bool { return p.results.Names[r.Ref] != "" })
 	for _, r := range refused {
 		p.addProblem(u, r.Field, r.String())
-		p.Problems[len(p.Problems)-1].Name = r.Name
+		p.Problems[len(p.Problems)-1].Name = r.Ref.Name
 	}
 	return len(refused) == 0
 }

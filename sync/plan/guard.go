@@ -52,23 +52,24 @@ func (g *Guard) Protects(c *Change) bool {
 
 // A Refusal is one value that the configuration does not allow.
 type Refusal struct {
-	Field            spec.Field
-	Name, what, flag string
+	Field      spec.Field
+	Ref        spec.Ref
+	what, flag string
 }
 
 func (r Refusal) String() string {
 	return fmt.Sprintf("%s is not allowed: %s is not in --%s; add it to %s in the configuration, if it is intended",
-		r.what, spec.Text(r.Name).Display(), r.flag, r.flag)
+		r.what, spec.Text(r.Ref.Name).Display(), r.flag, r.flag)
 }
 
 // Refuses lists what a change would give and the configuration does not allow.
 func (g *Guard) Refuses(c *Change) []Refusal {
 	var all []Refusal
-	check := func(f spec.Field, what, flag string, allowed []string, names ...string) (ok bool) {
+	check := func(f spec.Field, kind spec.RefKind, what, flag string, allowed []string, names ...string) (ok bool) {
 		before := len(all)
 		for _, name := range names {
 			if !slices.Contains(allowed, "*") && !slices.Contains(allowed, name) {
-				all = append(all, Refusal{f, name, what, flag})
+				all = append(all, Refusal{f, spec.Ref{Kind: kind, Name: name}, what, flag})
 			}
 		}
 		return len(all) == before
@@ -77,16 +78,16 @@ func (g *Guard) Refuses(c *Change) []Refusal {
 		switch fc.Field {
 		case spec.Roles:
 			for _, grant := range access.AddedGrants(fc.Before, fc.After) {
-				if check(spec.Roles, "this role", "allow-roles", g.Roles, grant.Role) && grant.Division != "" {
-					check(spec.Roles, "a role in this division", "allow-divisions", g.Divisions, grant.Division)
+				if check(spec.Roles, spec.KindRole, "this role", "allow-roles", g.Roles, grant.Role) && grant.Division != "" {
+					check(spec.Roles, spec.KindDivision, "a role in this division", "allow-divisions", g.Divisions, grant.Division)
 				}
 			}
 		case spec.Division:
-			check(spec.Division, "this division", "allow-divisions", g.Divisions, fc.After.Text())
+			check(spec.Division, spec.KindDivision, "this division", "allow-divisions", g.Divisions, fc.After.Text())
 		case spec.Queues:
-			check(spec.Queues, "this queue", "allow-queues", g.Queues, access.AddedNames(fc.Before, fc.After)...)
+			check(spec.Queues, spec.KindQueue, "this queue", "allow-queues", g.Queues, access.AddedNames(fc.Before, fc.After)...)
 		case spec.Groups:
-			check(spec.Groups, "this group", "allow-groups", g.Groups, access.AddedNames(fc.Before, fc.After)...)
+			check(spec.Groups, spec.KindGroup, "this group", "allow-groups", g.Groups, access.AddedNames(fc.Before, fc.After)...)
 		}
 	}
 	return all

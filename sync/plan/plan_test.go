@@ -224,6 +224,15 @@ func TestPlan(t *testing.T) {
 			with: func(p *plan.Policy) { p.Guard.Divisions = []string{"EMEA"} },
 			want: []string{"u.yaml:1:1: division: this division is not allowed: \"Board\" is not in --allow-divisions; add it to allow-divisions in the configuration, if it is intended"},
 		}, {
+			name: "a division that does not exist is not one to be allowed",
+			tree: tree(declared("a@x.example", "title", "New", "division", "EMAE")),
+			snap: snapshot(known("1", "a@x.example", fields(), "division", "Home")),
+			with: func(p *plan.Policy) { p.Guard.Divisions = []string{"EMEA"} },
+			want: []string{
+				"~ update a@x.example (edit, u.yaml:1:1)\n    title: \"New\"\n    division: \"Home\" -> \"EMAE\" (not written: see problems)",
+				"u.yaml:1:1: division: no division is called EMAE",
+			},
+		}, {
 			name: "leavers first, then access, then the rest",
 			tree: tree(declared("a@x.example", "title", "New"), declared("b@x.example", "name", "B"), declared("c@x.example", "state", "inactive")),
 			snap: snapshot(known("1", "a@x.example", fields()), known("3", "c@x.example", fields())),
@@ -244,7 +253,7 @@ func TestPlan(t *testing.T) {
 			if tt.with != nil {
 				tt.with(&p)
 			}
-			looked := &plan.LookupResults{IDs: map[string]bool{"9": true}}
+			looked := &plan.LookupResults{IDs: map[string]bool{"9": true}, Names: map[spec.Ref]string{{Kind: spec.KindDivision, Name: "EMAE"}: "no division is called EMAE"}}
 			got := plan.New(tt.tree, tt.snap, p, looked, now)
 			if diff := cmp.Diff(tt.want, lines(got)); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
