@@ -26,7 +26,7 @@ const (
 // process has the file, Open waits for Options.Timeout and then returns ErrLocked.
 func Open(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("directory of state file %s: %w", path, err)
+		return nil, fmt.Errorf("directory of state file %s: %w; create it, or give a file elsewhere with --state", path, err)
 	}
 	deadline := o.deadline()
 	for {
@@ -49,7 +49,7 @@ func Open(path string, o Options) (*Store, error) {
 		if s.fileInfo, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
 		}
-		lockfile.WritePID(path)
+		lockfile.WritePID(path, o.Process)
 		return s, nil
 	}
 }

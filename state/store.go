@@ -34,10 +34,14 @@ var (
 	ErrReplaced = errors.New("state file was removed or replaced")
 )
 
+// A LockedError is an ErrLocked.
+type LockedError = lockfile.LockedError
+
 // Options of Open and OpenReadOnly. The zero value is ready to use.
 type Options struct {
 	Timeout       time.Duration // how long to wait for the lock of another process; 0: 2 s
 	MaxEvents     int           // how many events the history has at most; 0: 50,000
+	Process       string        // what this process is, for the error message of others, such as "usersyncd --once"
 	MaxEventBytes int           // how many bytes they take at most; 0: 128 MiB
 	// Untrusted is for a file in a place that others may write to: its releases are ignored.
 	Untrusted bool

@@ -99,12 +99,33 @@ func (p process) runBeside(ctx context.Context, c *config.Config, keep bool, com
 	if err != nil {
 		return err
 	}
-	return p.run(c, !keep || daemon.store != nil, daemon, "if that is a daemon, give its socket with --socket", command)
+	return p.run(c, !keep || daemon.store != nil, daemon, command)
 }
 
-// run runs a command of the program, with a hint for when another process uses the state file. On a terminal the progress
-// bar shows what the log would show of a pass.
-func (p process) run(c *config.Config, readOnly bool, daemon *besideDaemon, hint string, command func(*app) error) error {
+// lockHint says what to do if another process uses the state file.
+func lockHint(c *config.Config, err error) error {
+	locked, ok := errors.AsType[*state.LockedError](err)
+	if !ok {
+		return err
+	}
+	daemon := "give its socket with --socket"
+	switch c.Process {
+	case config.DaemonProcess:
+		daemon = "stop it, or give each its own file with --state"
+	case "usersyncd --once":
+		daemon = "usersyncd sync has it make a pass now"
+	}
+	switch locked.Process {
+	case config.DaemonProcess:
+		return fmt.Errorf("%w: %s", err, daemon)
+	case "":
+		return fmt.Errorf("%w: wait until it has ended; if it is a daemon, %s", err, daemon)
+	}
+	return fmt.Errorf("%w: wait until it has ended", err)
+}
+
+// run runs a command of the program. On a terminal the progress bar shows what the log would show of a pass.
+func (p process) run(c *config.Config, readOnly bool, daemon *besideDaemon, command func(*app) error) error {
 	if logging.IsTerminal(p.stderr) && !c.Given("log-level") {
 		c.LogLevel = "warn"
 	}
@@ -112,10 +133,7 @@ func (p process) run(c *config.Config, readOnly bool, daemon *besideDaemon, hint
 	if err != nil && daemon.store != nil {
 		err = errors.Join(err, daemon.store.Close())
 	}
-	switch {
-	case errors.Is(err, state.ErrLocked):
-		return fmt.Errorf("%w; %s", err, hint)
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	a.beside = daemon
@@ -148,9 +166,9 @@ func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store,
 	if exposed {
 		log.Warn("the state file is in the checkout: releases in it are ignored", "state", path)
 	}
-	store, err := open(path, state.Options{Untrusted: exposed})
+	store, err := open(path, state.Options{Untrusted: exposed, Process: c.Process})
 	if err != nil {
-		return nil, err
+		return nil, lockHint(c, err)
 	}
 	if aside := store.SetAside(); aside != "" {
 		log.Warn("the state file was damaged and set aside, and its intact records were recovered; all users are read again, and removals, creations and changes of email addresses are held for 24 hours", "moved", aside)

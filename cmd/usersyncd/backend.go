@@ -42,7 +42,7 @@ func openBackend(ctx context.Context, c *config.Config) (backend, error) {
 	}
 	store, failed := state.OpenReadOnly(path, state.Options{})
 	if errors.Is(failed, state.ErrLocked) {
-		return nil, fmt.Errorf("%w, but a process uses the state file %s; if that is a daemon, give its socket with --socket", err, path)
+		return nil, lockHint(c, failed)
 	}
 	if failed != nil {
 		return nil, failed
@@ -148,9 +148,9 @@ func changeFile(c *config.Config, change func(*state.Store) (string, error)) (me
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("no daemon runs, and there is no state file: %w; give one of them with --socket or --state", err)
 	}
-	store, err := state.Open(path, state.Options{})
+	store, err := state.Open(path, state.Options{Process: c.Process})
 	if err != nil {
-		return "", err
+		return "", lockHint(c, err)
 	}
 	message, err = change(store)
 	return message, errors.Join(err, store.Close())

@@ -20,7 +20,7 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 	if err := existing(c.Dir); err != nil {
 		return err
 	}
-	return p.run(c, false, &besideDaemon{}, "if that is the daemon, usersyncd sync starts a pass now", func(a *app) error {
+	return p.run(c, false, &besideDaemon{}, func(a *app) error {
 		res, err := a.onePass(ctx, c, p, false)
 		if res != nil {
 			res.Mode = "once"

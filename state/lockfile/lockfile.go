@@ -36,10 +36,7 @@ func Open(path string, flag int, deadline time.Time) (*os.File, error) {
 		}
 		f, err := os.OpenFile(path, flag|openFlags, 0o600)
 		if err != nil {
-			if errors.Is(err, fs.ErrPermission) {
-				return nil, fmt.Errorf("%w: run usersyncd as the file's owner, or `chmod 600 %s`", err, path)
-			}
-			return nil, err
+			return nil, denied(path, err)
 		}
 		if err := waitLock(f, flag&os.O_RDWR == 0, deadline); err != nil {
 			return nil, errors.Join(err, f.Close())
@@ -58,6 +55,24 @@ func Open(path string, flag int, deadline time.Time) (*os.File, error) {
 	return nil, fmt.Errorf("state file %s: replaced each time it was opened: keep it on a local file system", path)
 }
 
+// denied says what to do about a file that cannot be opened, or created.
+func denied(path string, err error) error {
+	_, missing := os.Lstat(path)
+	switch readOnly := errors.Is(err, syscall.EROFS); {
+	case !readOnly && !errors.Is(err, fs.ErrPermission):
+		return err
+	case missing != nil:
+		why := fmt.Errorf("user id %d may not create a file in it (%w)", os.Geteuid(), fs.ErrPermission)
+		if readOnly {
+			why = syscall.EROFS
+		}
+		return fmt.Errorf("state file %s: its directory cannot be written: %w; give a file in another directory with --state", strings.TrimSuffix(path, NewSuffix), why)
+	case readOnly:
+		return fmt.Errorf("%w; give a file elsewhere with --state", err)
+	}
+	return fmt.Errorf("%w: run usersyncd as the file's owner, or `chmod 600 %s`", err, path)
+}
+
 // waitLock takes the lock of f, or says who has it once the deadline has passed.
 func waitLock(f *os.File, shared bool, deadline time.Time) error {
 	poll := time.NewTicker(lockPoll)
@@ -69,7 +84,8 @@ func waitLock(f *os.File, shared bool, deadline time.Time) error {
 		}
 		if !time.Now().Before(deadline) {
 			path := strings.TrimSuffix(f.Name(), NewSuffix)
-			return &lockedError{path: path, pid: holder(path)}
+			pid, process := holder(path)
+			return &LockedError{path, pid, process}
 		}
 		<-poll.C
 	}

@@ -67,6 +67,7 @@ type Config struct {
 	RetryMax                              int
 	RetryMinWait, RetryMaxWait, SearchLag time.Duration
 
+	Process   string            // what the program is doing: "usersyncd plan", say, or DaemonProcess
 	Dir       string            // of the specs: $USERSYNCD_DIR, else dir in the file; a command's argument replaces it
 	Account   AccountFile       // the env file, once ReadEnvFile has read it
 	Transport http.RoundTripper // replaces the network in tests
@@ -78,6 +79,9 @@ type Config struct {
 	lookup  func(string) (string, bool)
 	sources map[string]string // where the value of a setting came from that was not given on the command line
 }
+
+// DaemonProcess is Config.Process of the daemon.
+const DaemonProcess = "the usersyncd daemon"
 
 // New returns the defaults. lookup reads an environment variable.
 func New(lookup func(string) (string, bool)) *Config {
@@ -123,7 +127,7 @@ func Complete(cmd *cobra.Command) {
 // Load fills the settings that were not given on the command line: from the environment, else from the configuration
 // file, which may hold the flags of all commands below cmd's root. It returns an *Error for what it does not understand.
 func (c *Config) Load(cmd *cobra.Command) error {
-	c.flags = cmd.Flags()
+	c.flags, c.Process = cmd.Flags(), cmd.CommandPath()
 	if c.File == "" && !c.Given("config") {
 		c.File, _ = c.Getenv(envName("config"))
 	}
@@ -150,6 +154,11 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	})
 	if err != nil {
 		return err
+	}
+	if c.flags.Lookup("once") != nil { // the root command
+		if c.Process = DaemonProcess; c.Once {
+			c.Process = "usersyncd --once"
+		}
 	}
 	unmanaged, _ := c.Unmanaged() // Policy returns the error
 	if !c.Given("create") && slices.Contains(unmanaged, spec.Email) {

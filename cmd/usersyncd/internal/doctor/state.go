@@ -35,7 +35,7 @@ func (e *examination) stateFile(context.Context) findings {
 	var found findings
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		found = newStateFile(path)
+		found = e.newStateFile(path)
 	case err != nil:
 		return problem("run doctor as the user of the service, or with sudo", "%v", err)
 	default:
@@ -45,18 +45,32 @@ func (e *examination) stateFile(context.Context) findings {
 }
 
 // newStateFile is about a file that the first pass creates.
-func newStateFile(path string) findings {
+func (e *examination) newStateFile(path string) findings {
 	dir := filepath.Dir(path)
-	for { // the nearest that is there
+	there := nearest(dir)
+	fix := fmt.Sprintf("sudo install -d -m 700 -o $(id -un) %s", text.ShellWord(dir))
+	switch {
+	case mayWrite(there):
+		return ok("%s does not exist yet: the first pass creates it, and reads the whole organization", path)
+	case there == dir: // it is somebody else's, who relies on its mode
+		fix = "run usersyncd as the owner of " + text.ShellWord(dir)
+	}
+	own := *e.Config // the default of this user
+	own.State = ""
+	if other, err := own.StatePath(); err == nil && other != path && mayWrite(nearest(filepath.Dir(other))) {
+		fix += "; or: --state " + text.ShellWord(other)
+	}
+	return problem(fix, "%s does not exist, and %s is not writable", path, there)
+}
+
+// nearest is the directory, or the nearest above it that is there.
+func nearest(dir string) string {
+	for {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			break
+			return dir
 		}
 		dir = filepath.Dir(dir)
 	}
-	if !mayWrite(dir) {
-		return problem(fmt.Sprintf("sudo install -d -m 700 -o $(id -un) %s, or --state elsewhere", text.ShellWord(filepath.Dir(path))), "%s does not exist, and %s is not writable", path, dir)
-	}
-	return ok("%s does not exist yet: the first pass creates it, and reads the whole organization", path)
 }
 
 func (e *examination) readState(path string, info fs.FileInfo) findings {
