@@ -7,9 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // unprivileged returns a function that runs the program as a user who is not root, in a shell, and the user's name for
@@ -104,5 +107,35 @@ func TestAdviceOnTheStateDirectory(t *testing.T) {
 	}
 	if info, err := os.Stat(theirs); err != nil || info.Mode().Perm() != fs.FileMode(0o555) {
 		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// Wrong usage of any command leads to that command's own help, which is there.
+func TestUsageLeadsToTheCommandsHelp(t *testing.T) {
+	t.Parallel()
+	var commands [][]string
+	var walk func(path []string, cmd *cobra.Command)
+	walk = func(path []string, cmd *cobra.Command) {
+		commands = append(commands, path)
+		for _, sub := range cmd.Commands() {
+			walk(append(slices.Clip(path), sub.Name()), sub)
+		}
+	}
+	walk(nil, rootOf(process{}))
+	for _, path := range commands {
+		var out, errs strings.Builder
+		p := process{stdout: &out, stderr: &errs, lookupEnv: func(string) (string, bool) { return "", false }}
+		if code := run(append(slices.Clip(path), "--no-such-flag"), p); code != exitUsage {
+			t.Errorf("%v: exit code %d", path, code)
+		}
+		_, advice, _ := strings.Cut(errs.String(), `Run "usersyncd `)
+		advice, _, _ = strings.Cut(advice, `"`)
+		follow := strings.Fields(advice)
+		if len(path) > 0 && path[0] != "help" && !slices.Equal(follow, append(slices.Clip(path), "--help")) {
+			t.Errorf("%v: %s", path, errs.String())
+		}
+		if code := run(follow, p); code != 0 || !strings.Contains(out.String(), "Usage:\n  usersyncd") {
+			t.Errorf("%v: %s: exit code %d", path, advice, code)
+		}
 	}
 }

@@ -52,6 +52,9 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen, copied *st
 		return nil, err
 	}
 	c.Account.Log(log)
+	for _, variable := range c.Misspelt {
+		log.Warn("an environment variable is not a setting", "name", variable.Name, "did you mean", variable.Meant)
+	}
 	for _, setting := range c.FilesInCheckout() {
 		log.Warn("a file of settings is in the checkout, where a commit can change it; move it elsewhere", "setting", setting)
 	}

@@ -42,7 +42,7 @@ func openBackend(ctx context.Context, c *config.Config) (backend, error) {
 	}
 	store, failed := state.OpenReadOnly(path, state.Options{})
 	if errors.Is(failed, state.ErrLocked) {
-		return nil, lockHint(c, failed)
+		return nil, fmt.Errorf("%w; %w", err, lockHint(c, failed))
 	}
 	if failed != nil {
 		return nil, failed

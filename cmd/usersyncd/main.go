@@ -23,13 +23,14 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv}))
+	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environment: os.Environ()}))
 }
 
 type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(string) (string, bool)
+	environment    []string          // NAME=value, to find misspelt names
 	args           []string          // of the command line, for a daemon that reads its settings again
 	transport      http.RoundTripper // instead of the network; nil outside tests
 }
@@ -47,13 +48,16 @@ func run(args []string, p process) int {
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(err)
 	if message := errorText(err); message != "" {
 		fmt.Fprintln(p.stderr, message)
 	}
 	if code == exitUsage {
-		fmt.Fprintln(p.stderr, `Run "usersyncd help" for usage.`)
+		if cmd.Name() == "help" {
+			cmd = root
+		}
+		fmt.Fprintf(p.stderr, "Run \"%s --help\" for usage.\n", cmd.CommandPath())
 	}
 	return code
 }

@@ -45,7 +45,7 @@ Exit codes:
 // newRoot builds the command tree, and the settings that its commands share.
 func newRoot(p process) (*cobra.Command, *config.Config) {
 	c := config.New(p.lookupEnv)
-	c.Transport = p.transport
+	c.Transport, c.Environment = p.transport, p.environment
 	root := command(c, config.Full|config.Socket|config.Webhook|config.Daemon, &cobra.Command{
 		Use:   "usersyncd [--once] [flags] DIR",
 		Short: "Keep the users of a Genesys Cloud organization as YAML in git",

@@ -72,6 +72,10 @@ type Config struct {
 	Account   AccountFile       // the env file, once ReadEnvFile has read it
 	Transport http.RoundTripper // replaces the network in tests
 
+	Environment []string   // of the process, NAME=value
+	Misspelt    []Misspelt // variables in it, once loaded
+	Others      *Config    // of a command that makes a pass: the settings that the file and the environment have for other commands
+
 	table   []setting
 	former  map[string]string // former names of settings, and the present ones
 	all     *pflag.FlagSet    // a flag for each of them
@@ -138,6 +142,7 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	if c.Dir, _ = c.Getenv("USERSYNCD_DIR"); c.Dir == "" {
 		c.Dir = file["dir"].Value
 	}
+	c.Misspelt = c.findMisspelt(cmd.Root())
 	c.sources = map[string]string{}
 	c.flags.VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "config" || f.Name == "help" || err != nil {
@@ -158,6 +163,11 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	if c.flags.Lookup("once") != nil { // the root command
 		if c.Process = DaemonProcess; c.Once {
 			c.Process = "usersyncd --once"
+		}
+	}
+	if c.flags.Lookup("branch") != nil { // the command makes a pass, or checks what one needs
+		if c.Others, err = c.readOthers(cmd, file); err != nil {
+			return err
 		}
 	}
 	unmanaged, _ := c.Unmanaged() // Policy returns the error
@@ -232,8 +242,10 @@ func (c *Config) Getenv(name string) (value, source string) {
 	return "", ""
 }
 
+const envPrefix = "USERSYNCD_"
+
 func envName(flag string) string {
-	return "USERSYNCD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // Error is wrong usage: a setting or an argument that is missing, unknown or not allowed.

@@ -80,7 +80,7 @@ func (c *Config) secret(setting, file, credential, variable, source string) (str
 	if secret, err := c.credential(credential); secret != "" || err != nil {
 		return secret, "systemd credential " + credential, err
 	}
-	return variable, source, nil
+	return strings.TrimSpace(variable), source, nil
 }
 
 // credential reads one of systemd's credentials; "" if there is none.

@@ -19,9 +19,9 @@ import (
 // it was found. An env file gives no other variable: who may write it may not be who configures the program.
 func (c *Config) account(name string) (value, source string) {
 	if value, source = c.Getenv(name); source != "" {
-		return value, source
+		return strings.TrimSpace(value), source
 	}
-	if v := c.Account.values[name]; v != "" {
+	if v := strings.TrimSpace(c.Account.values[name]); v != "" {
 		return v, name + " in " + c.Account.Path
 	}
 	return "", ""

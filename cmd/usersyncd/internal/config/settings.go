@@ -130,7 +130,7 @@ func (c *Config) settings() []setting {
 		{name: "notify-repeat", group: Daemon, value: value(&c.NotifyRepeat, 24*time.Hour), rule: notNegative(&c.NotifyRepeat), help: "how often a notification is repeated while its cause lasts; 0: never"},
 		{name: "notify-details", group: Daemon, value: value(&c.NotifyDetails, true), help: "name users, files and errors in notifications; false: only counts and commands"},
 		{name: "once", group: Daemon, value: value(&c.Once, false), help: "make one full pass, then exit"},
-		{name: "listen", group: Daemon, value: value(&c.Listen, ""), help: "serve the status page, metrics and health checks on `HOST:PORT`, such as 127.0.0.1:8787 (default: not served)"},
+		{name: "listen", group: Daemon, value: value(&c.Listen, ""), rule: address(&c.Listen), help: "serve the status page, metrics and health checks on `HOST:PORT`, such as 127.0.0.1:8787 (default: not served)"},
 		{name: "listen-hosts", group: Daemon, value: value(&c.ListenHosts, nil), help: "further host `NAMES` under which browsers may open the status page"},
 		{name: "ready-max-held", group: Daemon, value: value(&c.ReadyMaxHeld, 100), help: "/readyz fails while more users are held; -1: no limit"},
 		{name: "ready-max-quarantined", group: Daemon, value: value(&c.ReadyMaxQuarantined, 100), help: "/readyz fails while more users are quarantined; -1: no limit"},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -27,7 +28,7 @@ func (e *UntrustedError) Error() string { return fmt.Sprintf("%s: %s %q", e.Reas
 
 // readTrusted reads a file that decides what the program does or holds a secret: every file but the specs and the state
 // file. It returns an *UntrustedError for one that anybody but its reader and root may have written, and for a private
-// one that others can read.
+// one that others can read. A group of the reader, and root's, may read it: Kubernetes passes secrets on in this way (fsGroup).
 func readTrusted(path string, private bool) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -39,8 +40,12 @@ func readTrusted(path string, private bool) ([]byte, error) {
 		return nil, err
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode()&fs.ModeDevice == 0 { // what is written to /dev/null or a terminal is not read
-		owner, caller := ids{int(st.Uid), int(st.Gid)}, ids{os.Geteuid(), os.Getegid()}
-		if err := checkOwner(path, info.Mode().Perm(), owner, caller, private); err != nil {
+		groups, err := os.Getgroups()
+		if err == nil {
+			owner, caller := ids{int(st.Uid), int(st.Gid)}, ids{os.Geteuid(), os.Getegid()}
+			err = checkOwner(path, info.Mode().Perm(), owner, caller, groups, private)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -54,23 +59,32 @@ func readTrusted(path string, private bool) ([]byte, error) {
 // ids are a user and a group, of a file or of a process.
 type ids struct{ user, group int }
 
-// checkOwner returns an *UntrustedError for the owner or the mode of a file that the caller reads; nil if they are right.
-func checkOwner(path string, mode fs.FileMode, owner, caller ids, private bool) error {
-	reason, fix := "", ""
+// checkOwner returns an *UntrustedError for the owner or the mode of a file that the caller, who also has other groups,
+// reads; nil if they are right.
+func checkOwner(path string, mode fs.FileMode, owner, caller ids, groups []int, private bool) error {
+	word := text.ShellWord(path)
+	chown := "chown " + strconv.Itoa(caller.user) + " " + word
+	reason, fix, readers := "", "", fs.FileMode(0o077)
+	if owner.group == 0 || owner.group == caller.group || slices.Contains(groups, owner.group) {
+		readers = 0o037
+	}
 	switch {
 	case owner.user != 0 && owner.user != caller.user:
 		reason = fmt.Sprintf("%s belongs to user id %d, and usersyncd runs as %d", path, owner.user, caller.user)
-		fix = "chown " + strconv.Itoa(caller.user)
-	case private && mode&0o077 != 0:
-		reason, fix = "others can read "+path, "chmod 600"
+		fix = chown
+	case private && mode&readers != 0:
+		reason, fix = "others can read "+path, "chmod 600 "+word
+		if owner.user != caller.user { // who could not read it any more
+			fix = chown + " && " + fix
+		}
 	case mode&0o002 != 0:
-		reason, fix = "everybody can write "+path, "chmod o-w"
+		reason, fix = "everybody can write "+path, "chmod o-w "+word
 	case mode&0o020 != 0 && owner.group != caller.group:
-		reason, fix = fmt.Sprintf("group id %d can write %s", owner.group, path), "chmod g-w"
+		reason, fix = fmt.Sprintf("group id %d can write %s", owner.group, path), "chmod g-w "+word
 	default:
 		return nil
 	}
-	return &UntrustedError{reason, "run", fix + " " + text.ShellWord(path)}
+	return &UntrustedError{reason, "run", fix}
 }
 
 // workTree is the root of the git work tree that a directory is in; "" outside of git. Unlike for a

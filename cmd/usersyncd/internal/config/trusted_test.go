@@ -29,7 +29,15 @@ func TestCheckOwner(t *testing.T) {
 		{0o660, ids{0, 100}, me, false, ""},
 		{0o644, ids{0, 0}, ids{0, 0}, false, ""},
 
-		{0o640, me, me, true, `others can read f: run "chmod 600 f"`},
+		{0o440, ids{0, 100}, me, true, ""},
+		{0o440, ids{0, 7}, me, true, ""}, // another group of ours: fsGroup of Kubernetes
+		{0o440, ids{0, 0}, me, true, ""},
+		{0o640, me, me, true, ""},
+
+		{0o440, ids{0, 101}, me, true, `others can read f: run "chown 1000 f && chmod 600 f"`},
+		{0o640, ids{1000, 101}, me, true, `others can read f: run "chmod 600 f"`},
+		{0o444, ids{0, 100}, me, true, `others can read f: run "chown 1000 f && chmod 600 f"`},
+		{0o460, ids{0, 7}, me, true, `others can read f: run "chown 1000 f && chmod 600 f"`},
 		{0o604, me, me, true, `others can read f: run "chmod 600 f"`},
 		{0o620, me, me, true, `others can read f: run "chmod 600 f"`},
 		{0o646, me, me, false, `everybody can write f: run "chmod o-w f"`},
@@ -42,12 +50,23 @@ func TestCheckOwner(t *testing.T) {
 		{0o644, ids{1001, 100}, ids{0, 0}, false, `f belongs to user id 1001, and usersyncd runs as 0: run "chown 0 f"`},
 	} {
 		got := ""
-		if err := checkOwner("f", test.mode, test.owner, test.caller, test.private); err != nil {
+		if err := checkOwner("f", test.mode, test.owner, test.caller, []int{7, 8}, test.private); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
 			t.Errorf("%+v: %q", test, got)
 		}
+	}
+}
+
+// What comes from the environment may end with a line break, as what comes from a file.
+func TestSecretsAreTrimmed(t *testing.T) {
+	env := map[string]string{"GENESYSCLOUD_OAUTHCLIENT_ID": " id\n", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "s\r\n", "GENESYSCLOUD_REGION": "eu-west-1\n", "USERSYNCD_NOTIFY_URL": "https://hooks.example/x\n"}
+	c := New(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	found, err := c.Credentials()
+	hook, wrong := c.Webhook()
+	if err := errors.Join(err, wrong); err != nil || found.ID != "id" || found.Secret != "s" || c.RegionName() != "eu-west-1" || hook.IsZero() {
+		t.Errorf("%q %q, region %q, %v", found.ID, string(found.Secret), c.RegionName(), err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -192,6 +193,10 @@ func atLeast(p *int, least int) rule {
 
 func between(p *int, least, most int) rule {
 	return rule{fmt.Sprintf("a whole number from %d to %d", least, most), func() bool { return *p >= least && *p <= most }}
+}
+
+func address(p *string) rule {
+	return rule{"HOST:PORT, such as 127.0.0.1:8787", func() bool { _, _, err := net.SplitHostPort(*p); return *p == "" || err == nil }}
 }
 
 func finite(p *float64) rule {

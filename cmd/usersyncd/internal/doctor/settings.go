@@ -16,10 +16,22 @@ import (
 	"usersyncd/sync/genesys/api"
 )
 
-// configuration looks whether a commit can change what usersyncd does.
+// configuration looks whether a commit can change what usersyncd does, and for misspelt variables. Load has checked the values.
 func (e *examination) configuration(context.Context) (found findings) {
 	for _, setting := range e.FilesInCheckout() {
 		found = append(found, warning("move it to a directory outside the checkout", "%s is in the checkout, where a commit can change it", setting)...)
+	}
+	if e.Others != nil {
+		if _, err := e.Others.Webhook(); err != nil {
+			fix := "write the URL of the webhook, and nothing else, into the file that is named"
+			if untrusted, ok := errors.AsType[*config.UntrustedError](err); ok {
+				fix = untrusted.Fix
+			}
+			found = append(found, problem(fix, "the service does not start: %v", err).named("webhook")...)
+		}
+	}
+	for _, v := range e.Misspelt {
+		found = append(found, warning("set "+v.Meant+" instead, or unset "+v.Name, "%s is not a setting", v.Name).named("environment")...)
 	}
 	if len(found) == 0 && e.File != "" {
 		found = ok("%s, outside the checkout", e.File)
