@@ -28,7 +28,7 @@ type Result struct {
 	HeldInPart  int               `json:"heldInPart,omitempty"` // of the others: a guard holds some fields
 	Quarantined int               `json:"quarantined"`
 	Skipped     int               `json:"skipped"`
-	Waiting     int               `json:"waiting"`  // of those skipped: for another user
+	Waiting     int               `json:"waiting"`  // of those skipped: for another user, whom no setting leaves out
 	Deferred    int               `json:"deferred"` // all of what differs waits for a change window
 	Pending     int               `json:"pending"`  // not tried: in a dry run, or a pass that ended early
 	Unchanged   int               `json:"unchanged"`
@@ -165,7 +165,7 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 			f := newFailure(c.Key, c.Pos, c.Note)
 			f.Status, f.Code, f.CorrelationID = failures[c.Key].Status, failures[c.Key].Code, failures[c.Key].CorrelationID
 			res.Failures = append(res.Failures, f)
-		case c.Outcome == plan.Skipped && c.WaitsFor != "":
+		case c.Outcome == plan.Skipped && c.WaitsFor != "" && !c.WaitsForLeftOut:
 			res.Waiting++
 		}
 		if c.HeldInPart() {

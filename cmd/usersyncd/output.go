@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +104,15 @@ func printNotes(w io.Writer, res *usersync.Result) {
 		fmt.Fprintf(w, "Note: paused %s; until then nothing is changed\n", pausedText(res.Paused, time.Now()))
 	}
 	printFirst(w, "Note: ", res.Notes, 0, "note")
+	leftOut := map[string]int{}
+	for _, c := range res.Changes {
+		if c.LeftOut() {
+			leftOut[c.Note]++
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(leftOut)) {
+		fmt.Fprintf(w, "Note: %s left as they are: %s\n", text.Plural(leftOut[why], "user"), why)
+	}
 	if res.Retained > 0 {
 		fmt.Fprintf(w, "%s no longer declared, or with problems: no user counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
 	}

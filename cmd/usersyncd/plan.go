@@ -41,7 +41,7 @@ daemon's state, and its notes say where the daemon would do something else.`,
 			})
 		},
 	})
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, with 0 if there are none")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if anything differs, also what a setting leaves out, with 0 if nothing does")
 	return cmd
 }
 

@@ -52,7 +52,7 @@ func values(f *pflag.Flag) [3]string {
 	for name, choices := range map[string][3]string{
 		"output": {"json", "text", "json"}, "log-format": {"json", "text", "json"}, "log-level": {"debug", "warn", "error"},
 		"on-removal": {"delete", "deactivate", "delete"}, "on-drift": {"report", "enforce", "report"},
-		"notify-format": {"slack", "teams", "generic"},
+		"notify-format": {"slack", "teams", "generic"}, "listen": {"a:1", "b:2", "c:3"},
 	} {
 		if f.Name == name {
 			return choices

@@ -91,6 +91,19 @@ type Withheld struct {
 	Until  time.Time // when it is compared again without anybody's action; zero if it is not
 }
 
+// Why a change is skipped that a setting leaves out.
+const (
+	createOff   = "creating users is switched off (--create=false)"
+	createUnset = "no user has the address, and addresses are not managed here: add the id of the account; users are only created with --create"
+	adoptOff    = "adopting users is switched off (--adopt=false)"
+	reportOnly  = "drift is only reported (--on-drift report)"
+)
+
+// LeftOut reports whether nothing is wrong with the change, and a setting leaves it out.
+func (c *Change) LeftOut() bool {
+	return c.Outcome == Skipped && slices.Contains([]string{createOff, createUnset, adoptOff, reportOnly}, c.Note)
+}
+
 // A Lane is the urgency of a change: lower lanes go first.
 type Lane int
 
@@ -120,6 +133,8 @@ type Change struct {
 	Until     time.Time
 	Withheld  []Withheld
 	DependsOn []string // keys of users that must exist before anything but the creation of this one
+	// WaitsForLeftOut is whether the user that WaitsFor names, or the one that this waits for, is left out.
+	WaitsForLeftOut bool
 
 	// Declared is recorded with the first call that succeeds; zero if the user is not declared, or not certainly this one.
 	Declared state.Declaration

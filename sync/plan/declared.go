@@ -51,18 +51,18 @@ func (p *planner) planUser(u *spec.User) {
 	case len(c.Fields) == 0 && len(c.Withheld) > 0:
 		p.checkQuarantine(c) // otherwise setWithheldOutcomes sets the outcome
 	case len(c.Fields) == 0:
-		c.Outcome, c.Note = Skipped, "drift is only reported"
+		c.Outcome, c.Note = Skipped, reportOnly
 	case c.Action == Create && u.Fields[spec.Name] == "":
 		p.addProblem(u, spec.Name, "is required to create this user")
 		return
 	case c.Action == Create && !p.policy.Create && p.emailUnmanaged:
-		c.Outcome, c.Note = Skipped, "no user has the address, and addresses are not managed here: add the id of the account; users are only created if create is set"
+		c.Outcome, c.Note = Skipped, createUnset
 	case c.Action == Create && p.snap.Refresh.Gap != "":
 		c.Outcome, c.Note = Skipped, "the user may exist: the listing is incomplete ("+p.snap.Refresh.Gap+")"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
-		c.Outcome, c.Note = Skipped, "creating users is switched off"
+		c.Outcome, c.Note = Skipped, createOff
 	case c.Action == Adopt && !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "":
-		c.Outcome, c.Note = Skipped, "adopting users is switched off"
+		c.Outcome, c.Note = Skipped, adoptOff
 	default:
 		allowed, found := p.checkAllowlists(u, c), p.checkNames(u, c)
 		if !allowed && !p.reduceToDeactivation(u, c) || !found {

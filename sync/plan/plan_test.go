@@ -135,7 +135,7 @@ func TestPlan(t *testing.T) {
 			tree: tree(declared("a@x.example", "title", "T")),
 			snap: snapshot(known("1", "a@x.example", nil, "title", "Other")),
 			with: func(p *plan.Policy) { p.Adopt = false },
-			want: []string{"~ adopt a@x.example (edit, u.yaml:1:1) skipped: adopting users is switched off\n    title: \"Other\" -> \"T\""},
+			want: []string{"~ adopt a@x.example (edit, u.yaml:1:1) skipped: adopting users is switched off (--adopt=false)\n    title: \"Other\" -> \"T\""},
 		}, {
 			name: "missing",
 			tree: tree(declared("a@x.example", "name", "A")),

@@ -237,6 +237,9 @@ func (p *planner) resolveDependencies() {
 		for _, c := range waiting[key] {
 			if c.Outcome == Planned {
 				c.Outcome, c.WaitsFor = Skipped, key
+				if on := p.changes[key]; on != nil {
+					c.WaitsForLeftOut = on.LeftOut() || on.WaitsForLeftOut
+				}
 				missing = append(missing, c.Key)
 			}
 		}

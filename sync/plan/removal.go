@@ -89,7 +89,7 @@ func (p *planner) planLastApplied() {
 			continue
 		}
 		if len(c.Fields)+len(c.Withheld) == 0 {
-			c.Outcome, c.Note = Skipped, "drift is only reported"
+			c.Outcome, c.Note = Skipped, reportOnly
 		} else {
 			p.checkQuarantine(c)
 		}

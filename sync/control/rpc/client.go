@@ -27,6 +27,9 @@ type Client struct {
 
 // Dial returns a client of the daemon that listens on path, or ErrNoDaemon.
 func Dial(ctx context.Context, path string) (*Client, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("%w on %s: the path is too long for a socket", ErrNoDaemon, path)
+	}
 	d := net.Dialer{Timeout: 2 * time.Second}
 	conn, err := d.DialContext(ctx, "unix", path)
 	switch {

@@ -202,7 +202,7 @@ func TestSocketRefuses(t *testing.T) {
 	}
 	refused(link, "is not a socket")
 	long := filepath.Join(filepath.Dir(path), strings.Repeat("x", 100))
-	refused(long, "a socket can have at most")
+	refused(long, "give a shorter one with --socket")
 	refused(filepath.Join(filepath.Dir(path), "none", "s"), "no such file")
 }
 

@@ -37,7 +37,7 @@ type Socket struct {
 // ErrRunning if another daemon answers there.
 func ListenSocket(ctx context.Context, path string, log *slog.Logger) (*Socket, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes; a socket can have at most %d", path, len(path), maxSocketPath)
+		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, of at most %d; give a shorter one with --socket", path, len(path), maxSocketPath)
 	}
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
