@@ -18,9 +18,10 @@ type Result struct {
 	Mode        string            `json:"mode"` // once, plan or daemon
 	DryRun      bool              `json:"dryRun"`
 	Plan        string            `json:"plan"`
-	Revision    string            `json:"revision"` // git commit, or hash of the tree's content
-	Users       int               `json:"users"`    // declared
-	Changed     int               `json:"changed"`  // users that differed
+	Digest      string            `json:"digest,omitempty"` // of a plan: sha256 of what it would do
+	Revision    string            `json:"revision"`         // git commit, or hash of the tree's content
+	Users       int               `json:"users"`            // declared
+	Changed     int               `json:"changed"`          // users that differed
 	Applied     int               `json:"applied"`
 	Failed      int               `json:"failed"`  // users of whom anything failed
 	Partial     int               `json:"partial"` // of these, those that are also counted elsewhere, for the rest of their changes
@@ -122,7 +123,7 @@ func (p *pass) publishResult(last *plan.Plan, problems spec.ProblemList) *Result
 // newResult makes the result of a plan. failures are those before the pass.
 func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems spec.ProblemList, failures map[string]state.Failure) *Result {
 	res := &Result{
-		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Revision: p.Revision, Seconds: time.Since(began).Seconds(),
+		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Digest: p.Digest, Revision: p.Revision, Seconds: time.Since(began).Seconds(),
 		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes), Retained: p.Retained,
 		Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), ProblemList: problems,
 		Notes: p.AllNotes(), Contested: slices.Clone(p.Contested), Calls: Calls{Retried: p.Resent}, Paused: b.Status().Paused,

@@ -10,6 +10,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/plan/access"
 	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/digest"
 )
 
 // Cause is why a field, and so a user, differs.
@@ -235,6 +236,41 @@ func (c *Change) SetWithheld(withheld []Withheld) {
 		c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(fc FieldChange) bool { return c.Withholds(fc.Field) })
 		c.setCauseAndLane()
 	}
+}
+
+// effect is what the change does, and what guards hold of it; false if nothing. What waits for a change window is done. guards
+// are the names of the guards, by the id of the hold.
+func (c *Change) effect(guards map[string]string) (e digest.Effect, any bool) {
+	e = digest.Effect{User: c.Key, Action: string(c.Action)}
+	if c.Current != nil && c.Action != Create {
+		e.User = c.Current.ID
+	}
+	add := func(fc FieldChange, held string) {
+		e.Fields = append(e.Fields, digest.Field{Name: fc.Field, Before: fc.Before, After: fc.After, Held: held})
+	}
+	switch c.Outcome {
+	case Held:
+		e.Held = cmp.Or(guards[c.Hold], "refused")
+		fallthrough
+	case Planned, Deferred:
+		for _, fc := range slices.Concat(c.Fields, c.Deferred) {
+			add(fc, "")
+		}
+	}
+	for _, w := range c.Withheld {
+		if w.Reason == ByGuard {
+			add(w.FieldChange, guards[w.Hold])
+		}
+	}
+	switch c.Action {
+	case Unmanage: // nothing changes in Genesys
+		return e, false
+	case Adopt:
+		e.Action = string(Update)
+	case Create, Restore, Delete, Deactivate:
+		return e, len(e.Fields) > 0 || c.Outcome == Planned || c.Outcome == Held || c.Outcome == Deferred
+	}
+	return e, len(e.Fields) > 0
 }
 
 // UserOutcome is the outcome for the user: deferred if anything waits for a change window, held or skipped if anything else

@@ -2,8 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/plan/access"
 	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/digest"
 	"usersyncd/sync/plan/identity"
 )
 
@@ -22,7 +21,8 @@ const MaxQuarantine = 6 * time.Hour
 
 // Plan is what would make the organization match the tree. Equal input gives equal plans, including the order and the id.
 type Plan struct {
-	ID        string
+	ID        string            // the beginning of Digest, for people
+	Digest    string            // of what would be done and what is held, see package digest
 	Changes   []*Change         // every user that differs, in the order of application; Outcome is Planned for those to be applied
 	Unchanged int               // declared users that do not differ
 	Problems  []Problem         // of specs, as the organization shows; by file and line. These users or fields are left out
@@ -211,14 +211,20 @@ func (p *Plan) KeepsAddress(key string) bool {
 	return owner == "" || owner == key || p.emailUnmanaged || p.keptAddresses[key]
 }
 
-func (p *Plan) id() string {
-	h := sha256.New()
-	for _, c := range p.Changes {
-		same := *c
-		same.Until = time.Time{} // so that the id is the same when the next window is a later one
-		fmt.Fprintln(h, c.Outcome, &same)
+// setID sets what identifies the plan.
+func (p *Plan) setID() {
+	guards := map[string]string{} // by the id of a hold
+	for _, h := range p.Holds {
+		guards[h.ID] = h.Guard
 	}
-	return "p-" + hex.EncodeToString(h.Sum(nil)[:4])
+	var effects []digest.Effect
+	for _, c := range p.Changes {
+		if e, ok := c.effect(guards); ok {
+			effects = append(effects, e)
+		}
+	}
+	p.Digest = digest.Sum(effects)
+	p.ID = digest.Short(p.Digest)
 }
 
 // StillManaged returns the users of Record of whom only what is applied has changed. It is recorded while changes are
@@ -249,7 +255,7 @@ func (p *Plan) AllNotes() []string {
 // AddEarlier adds to a plan that was carried out what an earlier plan of the same pass had done before it was interrupted.
 func (p *Plan) AddEarlier(before *Plan) {
 	if p.Resent += before.Resent; !before.Urgent {
-		p.ID = before.ID
+		p.ID, p.Digest = before.ID, before.Digest
 	}
 	type userKey struct {
 		key     string

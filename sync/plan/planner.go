@@ -208,7 +208,7 @@ func (p *planner) finish() {
 	setWithheldOutcomes(p.changes)
 	p.resolveDependencies()
 	p.Changes = slices.SortedFunc(maps.Values(p.changes), (*Change).compareTo)
-	p.ID = p.id()
+	p.setID()
 }
 
 // resolveDependencies finds, for each change, the users that must exist before it can refer to them, and skips the changes

@@ -178,7 +178,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 	}
 }
 
-// The plan keeps its id while the same waits, from window to window, and the JSON says what waits until when.
+// The plan has the same id whether its changes wait for a window or not, and the JSON says what waits until when.
 func TestWhatWaitsIsNamed(t *testing.T) {
 	p := policy()
 	p.Schedule = hours(t, nights)
@@ -187,7 +187,7 @@ func TestWhatWaitsIsNamed(t *testing.T) {
 		return plan.New(tree(u), snapshot(known("1", "a@x.example", fields("title", "T"), "title", "T", "state", "inactive")), p, nil, at)
 	}
 	sunday, tuesday, within := plan(now), plan(now.Add(48*time.Hour)), plan(now.Add(36*time.Hour))
-	if sunday.ID != tuesday.ID || sunday.ID == within.ID {
+	if sunday.ID != tuesday.ID || sunday.ID != within.ID {
 		t.Errorf("ids: %s, %s and within a window %s", sunday.ID, tuesday.ID, within.ID)
 	}
 	data, err := json.Marshal(sunday.Changes[0])
