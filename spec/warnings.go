@@ -68,8 +68,8 @@ func leftovers(content []byte, docs []*strictyaml.Node) (found []Problem) {
 		return nil
 	}
 	for _, doc := range docs {
-		for n := range doc.Scalars() {
-			if m := placeholder.FindString(n.Text); m != "" {
+		for n := range doc.All() {
+			if m := placeholder.FindString(n.Text); n.Kind == strictyaml.Scalar && m != "" {
 				found = append(found, Problem{Pos: n.Pos, Field: n.Path(), Message: "contains " + text.Quote(m) + ", which a template engine leaves where it replaced nothing; write the value itself"})
 			}
 		}

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	factor = 8                // between the two sizes: linear work takes 8 times as long, quadratic work 64 times
-	most   = 14               // times as long, at most
-	tries  = 5                // the quickest of each size counts
+	factor = 8                    // between the two sizes: linear work takes 8 times as long, quadratic work 64 times
+	most   = 18                   // times as long, at most
+	tries  = 5                    // the quickest of each size counts
 	short  = 2 * time.Millisecond // work that is over sooner is not compared: its time is that of the clock
 )
 
-// Check fails if work on 8 times as much takes more than 14 times as long. setup prepares work on n things.
+// Check fails if work on 8 times as much takes more than 18 times as long. setup prepares work on n things.
 func Check(t *testing.T, n int, setup func(n int) (work func())) {
 	t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only large work would have garbage collected

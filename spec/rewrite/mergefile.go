@@ -55,10 +55,10 @@ func (w *writer) mergeFile(name string, matches []matched) error {
 	}
 	src := strictyaml.NewSource(content)
 	docs, _ := strictyaml.Parse(name, content) // without problems, as OpenOverlay has checked
-	defaults := w.Defaults(path.Dir(name))
+	mappings, defaults := mappingsOf(docs), w.Defaults(path.Dir(name))
 	for _, d := range differ {
 		before := src.Edits()
-		u, err := newUserEditor(src, docs, d.spec.Pos)
+		u, err := newUserEditor(src, mappings[d.spec.Pos])
 		if err != nil {
 			return err
 		}

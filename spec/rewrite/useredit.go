@@ -15,14 +15,25 @@ type userEditor struct {
 	dropped string       // a key that is removed
 }
 
-func newUserEditor(src *strictyaml.Source, docs []*strictyaml.Node, at spec.Pos) (*userEditor, error) {
+func newUserEditor(src *strictyaml.Source, user *strictyaml.Node) (*userEditor, error) {
+	if user == nil {
+		return nil, strictyaml.ErrUnusual
+	}
+	c, err := newCollection(src, user)
+	return &userEditor{collection: c}, err
+}
+
+// mappingsOf returns the mappings of documents by where they begin.
+func mappingsOf(docs []*strictyaml.Node) map[spec.Pos]*strictyaml.Node {
+	mappings := map[spec.Pos]*strictyaml.Node{}
 	for _, doc := range docs {
-		if n := doc.At(at); n != nil {
-			c, err := newCollection(src, n)
-			return &userEditor{collection: c}, err
+		for n := range doc.All() {
+			if n.Kind == strictyaml.Mapping && mappings[n.Pos] == nil {
+				mappings[n.Pos] = n
+			}
 		}
 	}
-	return nil, strictyaml.ErrUnusual
+	return mappings
 }
 
 // A parser reads a value of a field.

@@ -176,14 +176,6 @@ func Merge(parent, child *Node) *Node {
 	return &out
 }
 
-// At returns the mapping that begins at a position, which may be the node itself; nil if there is none.
-func (n *Node) At(at Pos) *Node {
-	if n.Kind == Mapping && n.Pos == at {
-		return n
-	}
-	return n.first(func(below *Node) *Node { return below.At(at) })
-}
-
 // ValueAt returns the value of the key at a position; nil if there is none.
 func (n *Node) ValueAt(key Pos) *Node {
 	for _, e := range n.Entries {
@@ -211,28 +203,6 @@ func (n *Node) Named(name string) *Node {
 	return nil
 }
 
-// Scalars are the scalars below the node, keys included, and the node itself if it is one.
-func (n *Node) Scalars() iter.Seq[*Node] {
-	return func(yield func(*Node) bool) { n.scalars(yield) }
-}
-
-func (n *Node) scalars(yield func(*Node) bool) bool {
-	if n.Kind == Scalar && !yield(n) {
-		return false
-	}
-	for _, item := range n.Items {
-		if !item.scalars(yield) {
-			return false
-		}
-	}
-	for _, e := range n.Entries {
-		if !e.Key.scalars(yield) || !e.Value.scalars(yield) {
-			return false
-		}
-	}
-	return true
-}
-
 // first returns the first result of find for the values below the node that is not nil.
 func (n *Node) first(find func(below *Node) *Node) *Node {
 	for _, item := range n.Items {
@@ -246,4 +216,26 @@ func (n *Node) first(find func(below *Node) *Node) *Node {
 		}
 	}
 	return nil
+}
+
+// All are the node and all below it, keys included, each before those below it.
+func (n *Node) All() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) { n.all(yield) }
+}
+
+func (n *Node) all(yield func(*Node) bool) bool {
+	if !yield(n) {
+		return false
+	}
+	for _, item := range n.Items {
+		if !item.all(yield) {
+			return false
+		}
+	}
+	for _, e := range n.Entries {
+		if !e.Key.all(yield) || !e.Value.all(yield) {
+			return false
+		}
+	}
+	return true
 }

@@ -174,12 +174,17 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 		keys[i] = spec.Key(email)
 	}
 	keys = unique(keys)
+	order := make(map[string]int, len(keys))
+	for i, key := range keys {
+		order[key] = i
+	}
 	var list []state.Observed
+	listed := map[string]bool{}
 	err := d.inBatches(keys, searchUsers.Most, 0, func(batch []string) error {
 		users, err := d.hits(ctx, batch)
 		for _, seen := range users {
-			if slices.Contains(batch, seen.Key()) && !slices.ContainsFunc(list, func(other state.Observed) bool { return other.ID == seen.ID }) {
-				list = append(list, seen)
+			if slices.Contains(batch, seen.Key()) && !listed[seen.ID] {
+				list, listed[seen.ID] = append(list, seen), true
 			}
 		}
 		return err
@@ -188,7 +193,7 @@ func (d *Directory) Search(ctx context.Context, emails []string) ([]state.Observ
 		return nil, err
 	}
 	slices.SortStableFunc(list, func(a, b state.Observed) int {
-		return cmp.Or(cmp.Compare(slices.Index(keys, a.Key()), slices.Index(keys, b.Key())), deletedLast(a, b))
+		return cmp.Or(cmp.Compare(order[a.Key()], order[b.Key()]), deletedLast(a, b))
 	})
 	return list, nil
 }

@@ -54,8 +54,10 @@ type Index struct {
 	Read   time.Time            // when it was read
 	Missed map[string]time.Time // names that were looked for in vain, and when
 
-	kind   spec.RefKind
-	plural string
+	kind      spec.RefKind
+	plural    string
+	sorted    []string // names, once one is suggested
+	suggested int      // how often one was looked for
 }
 
 // NewIndex returns an index of the entities. plural is what they are called in messages.
@@ -125,15 +127,27 @@ func IDIn(name string) string {
 	return ""
 }
 
+// maxSuggested is for how many unknown names a similar one is looked for: each is compared with all names.
+const maxSuggested = 100
+
 func (x *Index) unknown(name string) string {
-	candidates := slices.Sorted(maps.Keys(x.ByName))
 	message := fmt.Sprintf("no %s is called %s", x.kind, spec.Text(name).Display())
-	near := text.Suggest(name, candidates)
-	if i := slices.IndexFunc(candidates, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
-		near = candidates[i]
-	}
-	if near != "" {
+	if near := x.suggest(name); near != "" {
 		return message + "; did you mean " + spec.Text(near).Display() + "?"
 	}
 	return message + ", or the OAuth client may not see it; correct it, or make one of that name in Genesys Cloud"
+}
+
+// suggest returns a name that differs in case, else one that is similar; "" if there is none.
+func (x *Index) suggest(name string) string {
+	if x.suggested++; x.suggested > maxSuggested {
+		return ""
+	}
+	if x.sorted == nil {
+		x.sorted = slices.Sorted(maps.Keys(x.ByName))
+	}
+	if i := slices.IndexFunc(x.sorted, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
+		return x.sorted[i]
+	}
+	return text.Suggest(name, x.sorted)
 }
