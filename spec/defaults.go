@@ -14,6 +14,7 @@ import (
 // inherited is the content of the _defaults.yaml files above a user, merged.
 type inherited struct {
 	node   *strictyaml.Node // nil if there are none
+	values Fields           // those of its entries that can be read
 	digest string           // of the files; "" if there are none
 	bad    bool             // one of them has a problem, so no user below can be applied
 }
@@ -51,9 +52,27 @@ func (f *folders) above(folder string) inherited {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %x %t", in.digest, p.hash, in.bad))
 		in.digest = hex.EncodeToString(sum[:])
 		in.node = strictyaml.Merge(in.node, p.defaults)
+		in.values = readValues(in.node)
 	}
 	f.known[folder] = in
 	return in
+}
+
+// readValues reads the entries of a mapping, without those that have a problem.
+func readValues(n *strictyaml.Node) Fields {
+	values := Fields{}
+	if n == nil {
+		return values
+	}
+	for _, e := range n.Entries {
+		var r schema.Reader
+		if info, known := Lookup(Field(e.Key.Text)); known {
+			if v, ok := info.typ.Parse(&r, e.Value); ok {
+				values[info.Field] = v
+			}
+		}
+	}
+	return values
 }
 
 // readDefaults checks a _defaults.yaml, and returns the mapping that users inherit.

@@ -104,7 +104,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 	u, n := d.user, strictyaml.Merge(above.node, own)
 	u.Fields = make(Fields, len(n.Entries))
 	u.At = make(Positions, 0, len(n.Entries))
-	for _, e := range n.Entries {
+	for i, e := range n.Entries {
 		switch name := e.Key.Text; name {
 		case KeyID:
 			u.ID, _ = idKind.Parse(r, e.Value)
@@ -119,7 +119,15 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 			if !known {
 				continue
 			}
-			if v, ok := info.typ.Parse(r, e.Value); ok {
+			inherited := i >= len(own.Entries)
+			v, ok := above.values[info.Field]
+			switch {
+			case !ok && above.bad && (inherited || e.Value != own.Entries[i].Value):
+				continue // its problem is reported, and not again for each user
+			case !ok || !inherited:
+				v, ok = info.typ.Parse(r, e.Value)
+			}
+			if ok {
 				u.Fields[info.Field], u.At = v, append(u.At, FieldPos{info.Field, e.Key.Pos})
 				u.addOwnPart(info, own.Get(name), e.Value)
 			}

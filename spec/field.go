@@ -143,6 +143,9 @@ func Managed(f Field, desired, observed Value) Value {
 	return observed
 }
 
+// ComparesParts reports whether values that are not the same text may be equal all the same: see [Equal].
+func (i FieldInfo) ComparesParts() bool { return i.equal != nil }
+
 // Lookup finds a field; ok is false if the format has none of that name.
 func Lookup(f Field) (info FieldInfo, ok bool) {
 	info, ok = byName[f]

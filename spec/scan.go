@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -53,6 +54,9 @@ type file struct {
 	hash [sha256.Size]byte
 	bad  bool // it cannot be read; a problem says why
 }
+
+// maxFolders is how deep folders may be nested: users inherit from all above them, and each is opened from the root.
+const maxFolders = 50
 
 // chunk is how many files a worker takes at a time.
 const chunk = 128
@@ -173,6 +177,8 @@ func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
 			s.problem(name, "has invisible characters in its name; rename it")
 		case e.IsDir() && isSpecFile(e.Name()):
 			s.problem(name, "is a folder with the name of a spec file; rename it")
+		case e.IsDir() && strings.Count(name, "/") >= maxFolders:
+			s.problem(name, "is in more than %d folders, one in the other; move it up", maxFolders)
 		case e.IsDir():
 			if err := s.list(ctx, root, name); err != nil {
 				return err

@@ -68,6 +68,15 @@ func TestWhatIsNoRegularFileIsAProblem(t *testing.T) {
 	}
 }
 
+// Users inherit from every folder above them, so the folders are limited.
+func TestFoldersAreNestedToALimit(t *testing.T) {
+	deepest := strings.Repeat("d/", 50)
+	tree := load(t, spec.NewLoader(checkout(t, map[string]string{deepest + "a.yaml": "email: a@x.example\n", deepest + "d/b.yaml": "email: b@x.example\n"})))
+	if diff := cmp.Diff([]string{deepest + "d:1:1: is in more than 50 folders, one in the other; move it up"}, texts(tree.Problems)); diff != "" || len(tree.Users) != 1 {
+		t.Error(keys(tree), diff)
+	}
+}
+
 func TestAFileOfExactlyTheLimitIsRead(t *testing.T) {
 	content := "email: a@x.example\n# "
 	content += strings.Repeat("x", 64<<10-len(content))

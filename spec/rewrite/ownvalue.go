@@ -36,10 +36,8 @@ func ownValue(info spec.FieldInfo, want spec.Value, defaults, declared *strictya
 
 // withoutInherited leaves out the entries of a map that are inherited, except for those that the file has already.
 func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spec.Value {
-	has := inherited.Entries()
-	out := slices.DeleteFunc(want.Entries(), func(e spec.Entry) bool {
-		return slices.Contains(has, e) && declared.Get(e.Key) == nil
-	})
+	has, own := setOf(inherited.Entries()), declared.Getter()
+	out := slices.DeleteFunc(want.Entries(), func(e spec.Entry) bool { return has[e] && own(e.Key) == nil })
 	if len(out) == 0 { // {} would mean none
 		return want
 	}
@@ -49,11 +47,15 @@ func withoutInherited(want, inherited spec.Value, declared *strictyaml.Node) spe
 // withEmptyParts adds empty values for parts that would be inherited. Only employer and utilization have such parts.
 func withEmptyParts(want, inherited spec.Value) spec.Value {
 	out := want.Entries()
+	at := make(map[string]int, len(out))
+	for i, o := range out {
+		at[o.Key] = i
+	}
 	for _, e := range inherited.Entries() {
-		switch i := slices.IndexFunc(out, func(o spec.Entry) bool { return o.Key == e.Key }); {
-		case i >= 0 && e.Value.IsMap():
+		switch i, wanted := at[e.Key]; {
+		case wanted && e.Value.IsMap():
 			out[i].Value = withEmptyParts(out[i].Value, e.Value)
-		case i >= 0, e.Value.IsMap():
+		case wanted, e.Value.IsMap():
 		case e.Value.IsList():
 			out = append(out, spec.Entry{Key: e.Key, Value: "[]"})
 		case e.Value == "true":
@@ -100,10 +102,19 @@ func readBack(info spec.FieldInfo, written spec.Value, above *strictyaml.Node) (
 // surplus names the entries of a map that are not wanted.
 func surplus(got, want spec.Value) string {
 	var names []string
+	wanted := setOf(want.Entries())
 	for _, e := range got.Entries() {
-		if !slices.Contains(want.Entries(), e) {
+		if !wanted[e] {
 			names = append(names, text.Key(e.Key))
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+func setOf(entries []spec.Entry) map[spec.Entry]bool {
+	set := make(map[spec.Entry]bool, len(entries))
+	for _, e := range entries {
+		set[e] = true
+	}
+	return set
 }

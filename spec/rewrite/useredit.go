@@ -112,21 +112,18 @@ func (u *userEditor) setEntries(i int, parse parser, v spec.Value) (done bool, e
 	for k, e := range c.all {
 		has[k] = readEntry(e.Entry, parse)
 	}
+	find := finder(field, has)
 	kept := make([]bool, len(has))
 	last := -1 // the last one that is kept
 	var missing []spec.Entry
 	for _, want := range v.Entries() {
-		k := slices.IndexFunc(has, func(h spec.Entry) bool { return sameEntry(field, h, want) })
-		changed := k < 0 && v.IsMap()
-		if changed {
-			k = slices.IndexFunc(has, func(h spec.Entry) bool { return h.Key == want.Key })
-		}
+		k := find(want)
 		if k < 0 || kept[k] {
 			missing = append(missing, want)
 			continue
 		}
 		kept[k], last = true, max(last, k)
-		if changed {
+		if !sameEntry(field, has[k], want) {
 			if err := c.put(k, want.Value); err != nil {
 				return false, err
 			}
@@ -151,6 +148,29 @@ func (u *userEditor) setEntries(i int, parse parser, v spec.Value) (done bool, e
 		}
 	}
 	return true, nil
+}
+
+// finder returns a function that finds the entry of a map with the key of a wanted one, or the item of a list that can stay as
+// it is; -1 for none.
+func finder(field spec.Field, has []spec.Entry) func(want spec.Entry) int {
+	keys, items := map[string]int{}, map[spec.Value]int{}
+	for k, e := range slices.Backward(has) { // the first counts
+		keys[e.Key], items[e.Value] = k, k
+	}
+	info, _ := spec.Lookup(field)
+	return func(want spec.Entry) int {
+		index, found := keys[want.Key]
+		if want.Key == "" {
+			index, found = items[want.Value]
+		}
+		switch {
+		case found:
+			return index
+		case want.Key == "" && info.ComparesParts():
+			return slices.IndexFunc(has, func(h spec.Entry) bool { return sameEntry(field, h, want) })
+		}
+		return -1
+	}
 }
 
 // clear removes the entries of a block, and leaves the comments between them.

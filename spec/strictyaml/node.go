@@ -165,11 +165,12 @@ func Merge(parent, child *Node) *Node {
 	}
 	out := *child
 	out.Entries = slices.Clone(child.Entries)
+	above, below := parent.Getter(), child.Getter()
 	for i, e := range out.Entries {
-		out.Entries[i].Value = Merge(parent.Get(e.Key.Text), e.Value)
+		out.Entries[i].Value = Merge(above(e.Key.Text), e.Value)
 	}
 	for _, e := range parent.Entries {
-		if child.Get(e.Key.Text) == nil {
+		if below(e.Key.Text) == nil {
 			out.Entries = append(out.Entries, e)
 		}
 	}
@@ -216,6 +217,21 @@ func (n *Node) first(find func(below *Node) *Node) *Node {
 		}
 	}
 	return nil
+}
+
+// manyEntries is from how many entries on a mapping is indexed to be searched again and again.
+const manyEntries = 32
+
+// Getter returns Get, for many keys.
+func (n *Node) Getter() func(key string) *Node {
+	if n == nil || len(n.Entries) < manyEntries {
+		return n.Get
+	}
+	values := make(map[string]*Node, len(n.Entries))
+	for _, e := range n.Entries {
+		values[e.Key.Text] = e.Value
+	}
+	return func(key string) *Node { return values[key] }
 }
 
 // All are the node and all below it, keys included, each before those below it.

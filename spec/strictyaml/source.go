@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -20,8 +19,10 @@ type Source struct {
 	Text    string
 	Newline string // "\n" or "\r\n"
 
-	lines []int // offsets of the lines
-	edits []edit
+	lines   []int // offsets of the lines
+	line    int   // the last one that Start was asked for, from 1
+	columns []int // offsets of its characters, and of its end
+	edits   []edit
 }
 
 // edit replaces a part of the source.
@@ -88,13 +89,19 @@ func (s *Source) Start(n *Node) (int, error) {
 	if n.yaml.Line < 1 || n.yaml.Line > len(s.lines) || n.yaml.Column < 1 {
 		return 0, ErrUnusual
 	}
-	at := s.lines[n.yaml.Line-1]
-	for range n.yaml.Column - 1 { // in characters
-		_, size := utf8.DecodeRuneInString(s.Text[at:])
-		if size == 0 {
-			return 0, ErrUnusual
+	if s.line != n.yaml.Line {
+		s.line, s.columns = n.yaml.Line, s.columns[:0]
+		start, end := s.lines[s.line-1], len(s.Text)
+		if s.line < len(s.lines) {
+			end = s.lines[s.line]
 		}
-		at += size
+		for at := range s.Text[start:end] {
+			s.columns = append(s.columns, start+at)
+		}
+		s.columns = append(s.columns, end)
 	}
-	return at, nil
+	if n.yaml.Column > len(s.columns) {
+		return 0, ErrUnusual
+	}
+	return s.columns[n.yaml.Column-1], nil
 }
