@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -19,9 +20,11 @@ import (
 )
 
 const (
-	maxBody   = 64 << 10 // bytes of a request
-	maxEvents = 50_000   // of the history in one response
-	routes    = "/v1/"   // before the name of a method
+	maxBody      = 64 << 10         // bytes of a request
+	bodyTimeout  = 10 * time.Second // to read them
+	writeTimeout = 30 * time.Second // of a response
+	maxEvents    = 50_000           // of the history in one response
+	routes       = "/v1/"           // before the name of a method
 )
 
 // Daemon is what the socket serves. Its methods are safe for concurrent use.
@@ -96,9 +99,12 @@ func handle[A, R any](mux *http.ServeMux, log *slog.Logger, method string, call 
 	mux.HandleFunc("POST "+routes+method, func(w http.ResponseWriter, r *http.Request) {
 		var args A
 		var resp response[R]
+		connection := http.NewResponseController(w)
+		_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
 		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 		d.DisallowUnknownFields()
 		err := d.Decode(&args)
+		_ = connection.SetReadDeadline(time.Time{}) // the client may wait for hours
 		if err != nil {
 			err = fmt.Errorf("%w: is the command of another version? %w", ErrBadRequest, err)
 		} else {
@@ -112,6 +118,7 @@ func handle[A, R any](mux *http.ServeMux, log *slog.Logger, method string, call 
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		_ = connection.SetWriteDeadline(time.Now().Add(writeTimeout))
 		_, _ = w.Write(data) // the client may be gone
 	})
 }

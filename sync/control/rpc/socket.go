@@ -73,15 +73,8 @@ func ListenSocket(ctx context.Context, path string, log *slog.Logger) (*Socket, 
 
 // Serve serves until ctx ends, and removes the socket.
 func (s *Socket) Serve(ctx context.Context, d Daemon) error {
-	server := &http.Server{
-		Handler:           handler(d, s.log),
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       withPeer,
-	}
+	server := newServer(ctx, d, s.log)
+	control.LimitConnections(server, control.MaxConnections)
 	err := control.Serve(ctx, server, s.listener, closeWait)
 	if removed := os.Remove(s.path); !errors.Is(removed, fs.ErrNotExist) {
 		err = errors.Join(err, removed)
@@ -90,6 +83,18 @@ func (s *Socket) Serve(ctx context.Context, d Daemon) error {
 		err = fmt.Errorf("socket %s: %w", s.path, err)
 	}
 	return err
+}
+
+func newServer(ctx context.Context, d Daemon, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler(d, log),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withPeer,
+	}
 }
 
 // peerKey is the key of the peer's user id in the context of a request.

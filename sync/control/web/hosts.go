@@ -33,15 +33,16 @@ func newHosts(address string, more []string) (hosts, error) {
 }
 
 // allows reports whether a request is for us. The port does not count: tunnels and proxies change it. The IP address that
-// the connection came in on is ours as well, and cannot be rebound.
-func (h hosts) allows(r *http.Request) bool {
+// the connection came in on is ours as well, and cannot be rebound. For what is probed any address is allowed: a pod or a
+// service is scraped by one that the pod does not know.
+func (h hosts) allows(r *http.Request, probed bool) bool {
 	bare, ok := requested(r)
 	if !ok || h[bare] {
 		return ok
 	}
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	ip, err := netip.ParseAddr(bare)
-	return ok && err == nil && local.AddrPort().Addr().Unmap() == ip
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return err == nil && (probed || ok && local.AddrPort().Addr().Unmap() == ip)
 }
 
 // requested returns the host name of a request, without its port.

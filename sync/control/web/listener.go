@@ -17,13 +17,12 @@ import (
 
 // Limits of the listener: the daemon's memory and descriptors are for its work.
 const (
-	maxConnections = 128
-	maxStreams     = 16
-	readTimeout    = 10 * time.Second
-	writeTimeout   = 30 * time.Second // of a response; a stream has one for each write
-	idleTimeout    = time.Minute
-	endTimeout     = 5 * time.Second // for requests under way when the listener ends
-	maxHeader      = 16 << 10
+	maxStreams   = 16
+	readTimeout  = 10 * time.Second
+	writeTimeout = 30 * time.Second // of a response; a stream has one for each write
+	idleTimeout  = time.Minute
+	endTimeout   = 5 * time.Second // for requests under way when the listener ends
+	maxHeader    = 16 << 10
 )
 
 // policy allows our own files, and nothing else: no inline script or style, no other server, no frame around the page, and
@@ -48,6 +47,7 @@ type Listener struct {
 	hosts   hosts
 	assets  *assets
 	routes  map[string]http.Handler
+	mounted map[string]bool
 	mux     *http.ServeMux
 	samples samples
 	frame   atomic.Pointer[frame]
@@ -86,7 +86,7 @@ func newListener(o Options, allowed hosts) (*Listener, error) {
 		return nil, fmt.Errorf("files of the status page: %w", err)
 	}
 	l := &Listener{
-		source: o.Source, log: o.Log, hosts: allowed, assets: files, mux: http.NewServeMux(),
+		source: o.Source, log: o.Log, hosts: allowed, assets: files, mux: http.NewServeMux(), mounted: map[string]bool{},
 		samples: samples{size: samplesKept}, streams: make(chan struct{}, maxStreams),
 		every: sampleEvery, heartbeat: 15 * time.Second, stall: 5 * time.Second,
 	}
@@ -107,7 +107,7 @@ func newListener(o Options, allowed hosts) (*Listener, error) {
 		if l.routes[path] != nil {
 			return nil, fmt.Errorf("mount %q: the status page has this path", path)
 		}
-		l.routes[path] = handler
+		l.routes[path], l.mounted[path] = handler, true
 	}
 	for path, handler := range l.routes {
 		l.mux.Handle(path, handler)
@@ -126,24 +126,14 @@ func (l *Listener) Run(ctx context.Context) error {
 	sampler.Go(func() { l.sample(sampling) })
 	defer sampler.Wait()
 	defer stop()
-	var open atomic.Int64
 	server := &http.Server{
 		Handler:           l,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       slog.NewLogLogger(l.log.Handler(), slog.LevelDebug), // clients that went away
-		ConnState: func(c net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				if open.Add(1) > maxConnections {
-					_ = c.Close()
-				}
-			case http.StateClosed, http.StateHijacked:
-				open.Add(-1)
-			}
-		},
 	}
+	control.LimitConnections(server, control.MaxConnections)
 	l.log.Info("serving status page, metrics and health checks", "url", "http://"+l.socket.Addr().String()+"/")
 	if err := control.Serve(ctx, server, l.socket, endTimeout); err != nil {
 		return fmt.Errorf("status page: %w", err)
@@ -160,7 +150,7 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	switch {
-	case !l.hosts.allows(r):
+	case !l.hosts.allows(r, l.mounted[r.URL.Path]):
 		l.hosts.refuse(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")

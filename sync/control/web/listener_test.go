@@ -76,6 +76,14 @@ func TestOnlyOurHosts(t *testing.T) {
 			t.Errorf("Host %q is refused, and still answered: %s", host, w.Body)
 		}
 	}
+	// Probes and scrapers name an address that need not be ours, as it cannot be rebound; a name can.
+	for _, path := range []string{"/livez", "/metrics"} {
+		for host, want := range map[string]int{"10.42.0.17:8787": 200, "[fd00::17]:8787": 200, "evil.example": 421, "[127.0.0.1]": 421, "": 421} {
+			if w := get(l, http.MethodGet, path, host); w.Code != want {
+				t.Errorf("%s at %q: %d, want %d", path, host, w.Code, want)
+			}
+		}
+	}
 	if said := get(l, http.MethodGet, "/", "evil.example:80").Body.String(); !strings.Contains(said, `"evil.example:80"`) || !strings.Contains(said, "--listen-hosts evil.example ") {
 		t.Errorf("a refusal does not say what to set: %s", said)
 	}
@@ -89,7 +97,7 @@ func TestOwnAddress(t *testing.T) {
 	l := page(t, &script{})
 	local := &net.TCPAddr{IP: net.ParseIP("192.0.2.1"), Port: 8787}
 	for host, want := range map[string]int{"192.0.2.1:8787": 200, "192.0.2.2:8787": 421, "evil.example": 421} {
-		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, net.Addr(local)), http.MethodGet, "/livez", nil)
+		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, net.Addr(local)), http.MethodGet, "/api/samples", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
 		if l.ServeHTTP(w, r); w.Code != want {
@@ -216,7 +224,7 @@ func serving(t *testing.T, src control.Source) (l *Listener, stop func()) {
 	return l, stop
 }
 
-// Too many connections do not take the daemon's descriptors: those beyond the limit are closed, and the others served.
+// Too many connections do not take the daemon's descriptors, and idle ones do not keep others out, such as a health check.
 func TestConnectionsAreLimited(t *testing.T) {
 	l, _ := serving(t, &script{})
 	var conns []net.Conn
@@ -225,7 +233,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	for range maxConnections + 1 {
+	for range control.MaxConnections + 1 {
 		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -238,10 +246,10 @@ func TestConnectionsAreLimited(t *testing.T) {
 		n, _ := c.Read(buf)
 		return string(buf[:n])
 	}
-	if got := answer(conns[maxConnections]); got != "" {
-		t.Errorf("one too many is answered: %q", got)
+	if got := answer(conns[control.MaxConnections]); got != "HTTP/1.1 200" {
+		t.Errorf("the last one is answered %q", got)
 	}
-	if got := answer(conns[0]); got != "HTTP/1.1 200" {
-		t.Errorf("the first one is answered %q", got)
+	if got := answer(conns[0]); got != "" {
+		t.Errorf("the first one, which has waited the longest, is answered %q", got)
 	}
 }
