@@ -60,7 +60,7 @@ func TestBadDefaults(t *testing.T) {
 		{"empty", "# nothing\n", `_defaults.yaml:1:1: sets nothing; delete the file`},
 		{"two documents", "title: A\n---\ntitle: B\n", `_defaults.yaml:3:1: a _defaults.yaml has one document; merge this one into the first`},
 		{"a list", "- title\n", `_defaults.yaml:1:1: must be a map, such as {department: Support}`},
-		{"not YAML", "title: [\n", `_defaults.yaml:1:1: not valid YAML near line 1: did not find expected node content`},
+		{"not YAML", "title: [\n", `_defaults.yaml:1:8: opens a list that is not closed; write "]" at its end`},
 		{"alias", "title: &a A\n", `_defaults.yaml:1:8: title: has a YAML anchor (&name); write the value out where it is needed, or put it into a _defaults.yaml`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

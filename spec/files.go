@@ -18,9 +18,10 @@ import (
 )
 
 // ErrTooLarge is returned for a spec file that is larger than the limit.
-var ErrTooLarge = fmt.Errorf("is larger than %d KiB; split it into several files", strictyaml.MaxFileSize>>10)
+var ErrTooLarge = fmt.Errorf("is larger than %d MiB; split it into several files", strictyaml.MaxFileSize>>20)
 
 var (
+	errLargeDefaults = fmt.Errorf("is larger than %d KiB, which is too much for what every user below has; move some of it to the users", strictyaml.LargeFile>>10)
 	errNotRegular = errors.New("is not a regular file; put the file itself there")
 	errPointer    = errors.New("is a Git LFS pointer, not the file itself; run git lfs pull in the checkout")
 )
@@ -36,7 +37,7 @@ type opener struct {
 }
 
 func newOpener(root *os.Root) *opener {
-	return &opener{root: root, buf: make([]byte, strictyaml.MaxFileSize+1)}
+	return &opener{root: root, buf: make([]byte, strictyaml.LargeFile)}
 }
 
 func (o *opener) close() {
@@ -73,6 +74,9 @@ func (o *opener) read(name string) (content []byte, err error) {
 		return nil, ErrTooLarge
 	}
 	o.info = info
+	if int(info.Size()) >= len(o.buf) { // one byte more shows that the file has grown
+		o.buf = make([]byte, strictyaml.MaxFileSize+1)
+	}
 	n, err := io.ReadAtLeast(f, o.buf, int(info.Size()))
 	switch {
 	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
@@ -121,7 +125,7 @@ func safeName(name string) bool {
 // whyUnread says what to do about a file that could not be read.
 func whyUnread(err error) string {
 	switch {
-	case errors.Is(err, errNotRegular), errors.Is(err, ErrTooLarge), errors.Is(err, errPointer):
+	case errors.Is(err, errNotRegular), errors.Is(err, ErrTooLarge), errors.Is(err, errPointer), errors.Is(err, errLargeDefaults):
 		return err.Error()
 	case errors.Is(err, fs.ErrPermission):
 		return "may not be read by the user that usersyncd runs as; change its permissions"

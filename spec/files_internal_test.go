@@ -85,7 +85,7 @@ func TestWhyUnread(t *testing.T) {
 		"may not be read by the user that usersyncd runs as; change its permissions": &fs.PathError{Op: "openat", Path: "a.yaml", Err: syscall.EACCES},
 		"cannot be read: input/output error":                                         &fs.PathError{Op: "read", Path: "a.yaml", Err: syscall.EIO},
 		`cannot be read: a\x1b`:                                                      errors.New("a\x1b"),
-		"is larger than 64 KiB; split it into several files":                         ErrTooLarge,
+		"is larger than 2 MiB; split it into several files":                          ErrTooLarge,
 	} {
 		if got := whyUnread(err); got != want {
 			t.Errorf("%v: %q", err, got)

@@ -115,8 +115,8 @@ var leaverCases = map[string]struct {
 	"a control character":          {files: one(left + "# \x1b\n")},
 	"not UTF-8":                    {files: one(left + "# \xe9\n")},
 	"an alias of nothing":          {files: one(left + "title: *t\n")},
-	"too many values":              {files: one(left + "roles: [" + strings.Repeat("A,", 20_000) + "]\n")},
-	"too large":                    {files: one(left + "#" + strings.Repeat("a", 64<<10))},
+	"too many values":              {files: one(left + "roles: [" + strings.Repeat("A,", 200_000) + "]\n")},
+	"too large":                    {files: one(left + "#" + strings.Repeat("a", 2<<20))},
 
 	// Two specs of one user.
 	"both inactive":                       {files: two("email: a@x.example\nstate: inactive\n", "email: A@x.example\nstate: inactive\n"), want: []string{"a@x.example"}},

@@ -24,6 +24,7 @@ type Loader struct {
 	Branch string // the branch that the checkout must be on; "": any. It must not be changed during a call
 
 	mu     sync.Mutex
+	large  sync.Mutex // held while a large file is parsed, as its nodes take much memory
 	dir    string
 	git    *checkout.Reader
 	parsed map[string]parsedFile // by path
@@ -140,7 +141,7 @@ func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []
 			read[i] = old
 		default:
 			parsed.Add(1)
-			read[i], err = parseFile(o, f, above[i])
+			read[i], err = l.parseFile(o, f, above[i])
 		}
 		if kept.Add(int64(len(read[i].problems.Problems))) > maxKept {
 			read[i].problems.limit(1)
@@ -159,11 +160,15 @@ func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []
 	return nil
 }
 
-func parseFile(o *opener, f *file, above inherited) (parsedFile, error) {
+func (l *Loader) parseFile(o *opener, f *file, above inherited) (parsedFile, error) {
 	p := parsedFile{hash: f.hash, inherited: above.digest}
 	content, err := readScanned(o, f)
 	if err != nil {
 		return p, err
+	}
+	if len(content) > strictyaml.LargeFile {
+		l.large.Lock()
+		defer l.large.Unlock()
 	}
 	docs, problems := strictyaml.Parse(f.path, content)
 	p.warnings = leftovers(content, docs)

@@ -220,8 +220,11 @@ func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Compa
 		case err != nil:
 			f.bad, why[i] = true, err
 		default:
-			if checkout.IsPointer(content) {
+			switch {
+			case checkout.IsPointer(content):
 				f.bad, why[i] = true, errPointer
+			case IsDefaults(f.path) && len(content) > strictyaml.LargeFile:
+				f.bad, why[i] = true, errLargeDefaults
 			}
 			f.hash = sha256.Sum256(content)
 			compared.File(i, o.info, content, f.hash)

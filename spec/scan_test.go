@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"fmt"
 	"context"
 	"errors"
 	"io/fs"
@@ -26,7 +27,7 @@ func TestWhatIsNoRegularFileIsAProblem(t *testing.T) {
 	dir := checkout(t, map[string]string{
 		"good.yaml": "email: good@x.example\n", "target/in.yaml": "email: in@x.example\n",
 		"esc\x1b[31m.yaml": "email: e@x.example\n", "rtl\u202e.yaml": "email: e@x.example\n", "new\nline/x.yaml": "email: e@x.example\n",
-		"not utf8 \xff.yaml": "email: e@x.example\n", "big.yaml": "# " + strings.Repeat("x", 64<<10),
+		"not utf8 \xff.yaml": "email: e@x.example\n", "big.yaml": "# " + strings.Repeat("x", 2<<20), "huge/_defaults.yaml": "title: A\n#" + strings.Repeat("x", 64<<10),
 		"esc\x1b.md": "not a spec file",
 	})
 	outside := checkout(t, map[string]string{"secret.yaml": "email: secret@x.example\n"})
@@ -46,10 +47,11 @@ func TestWhatIsNoRegularFileIsAProblem(t *testing.T) {
 	tree := load(t, spec.NewLoader(dir))
 	const name, link = "has invisible characters in its name; rename it", "is a symbolic link; put the file itself there"
 	want := []string{
-		`big.yaml:1:1: is larger than 64 KiB; split it into several files`,
+		`big.yaml:1:1: is larger than 2 MiB; split it into several files`,
 		`esc\x1b[31m.yaml:1:1: ` + name,
 		`fifo.yaml:1:1: is not a regular file; put the file itself there`,
 		`folder.yaml:1:1: is a folder with the name of a spec file; rename it`,
+		`huge/_defaults.yaml:1:1: is larger than 64 KiB, which is too much for what every user below has; move some of it to the users`,
 		`in.yaml:1:1: ` + link,
 		`inside:1:1: is a symbolic link to a folder; put the folder itself there`,
 		`loop.yaml:1:1: ` + link,
@@ -58,7 +60,7 @@ func TestWhatIsNoRegularFileIsAProblem(t *testing.T) {
 		`out.yaml:1:1: ` + link,
 		`outside:1:1: is a symbolic link to a folder; put the folder itself there`,
 		`rtl\u202e.yaml:1:1: ` + name,
-		`sparse.yaml:1:1: is larger than 64 KiB; split it into several files`,
+		`sparse.yaml:1:1: is larger than 2 MiB; split it into several files`,
 	}
 	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" {
 		t.Error(diff)
@@ -79,23 +81,24 @@ func TestFoldersAreNestedToALimit(t *testing.T) {
 
 func TestAFileOfExactlyTheLimitIsRead(t *testing.T) {
 	content := "email: a@x.example\n# "
-	content += strings.Repeat("x", 64<<10-len(content))
+	content += strings.Repeat("x", 2<<20-len(content))
 	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"a.yaml": content})))
 	if len(tree.Problems) > 0 || len(tree.Users) != 1 {
 		t.Errorf("%q, %q", keys(tree), texts(tree.Problems))
 	}
 }
 
-func TestAListThatFillsAFileIsRead(t *testing.T) {
+// A file of all of a company's agents, as another system may export them.
+func TestAListOfAThousandUsersIsRead(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("users:\n")
-	n := 0
-	for ; b.Len() < 64<<10-40; n++ {
-		b.WriteString("- {email: u" + strings.Repeat("1", n%5+1) + "." + string(rune('a'+n%26)) + string(rune('a'+n/26%26)) + string(rune('a'+n/676)) + "@x.example}\n")
+	for i := range 1000 {
+		user := strings.ReplaceAll(everything[strings.Index(everything, "name:"):], "id: 3F0C9D2E-5b1a-4c7d-9e8f-0a1b2c3d4e5f\npreviousEmail: Ana@example.com\n", "")
+		fmt.Fprintf(&b, "- email: a%d@x.example\n  %s\n", i, strings.ReplaceAll(strings.TrimSpace(user), "\n", "\n  "))
 	}
 	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"a.yaml": b.String()})))
-	if len(tree.Problems) > 0 || len(tree.Users) != n {
-		t.Errorf("%d users of %d, %q", len(tree.Users), n, texts(tree.Problems)[:1])
+	if len(tree.Problems) > 0 || len(tree.Users) != 1000 {
+		t.Errorf("%d users in %d bytes, %q", len(tree.Users), b.Len(), texts(tree.Problems)[:1])
 	}
 }
 

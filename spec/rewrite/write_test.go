@@ -230,7 +230,7 @@ func TestWriteExportsTheFieldsAskedFor(t *testing.T) {
 }
 
 func TestWriteRefuses(t *testing.T) {
-	big := "email: a@x.example\n" + strings.Repeat("# "+strings.Repeat("x", 98)+"\n", 646)
+	big := "email: a@x.example\n" + strings.Repeat("# "+strings.Repeat("x", 98)+"\n", 20_762)
 	for name, c := range map[string]struct {
 		files map[string]string
 		users []*spec.User
@@ -240,7 +240,7 @@ func TestWriteRefuses(t *testing.T) {
 		"problems":              {files: map[string]string{"a.yaml": "emial: a@x.example\n", "b.yaml": "email: b@x.example\n"}, want: "a.yaml:1:1: needs an email, which identifies the user (and 1 more problems)"},
 		"an unknown field":      {o: rewrite.Options{Fields: []spec.Field{"x"}}, want: `there is no field "x"`},
 		"other folders":         {o: rewrite.Options{By: spec.Title}, want: `folders can be made by division or department, not by "title"`},
-		"too large":             {files: map[string]string{"a.yaml": big}, users: []*spec.User{person("a@x.example", "title", `"`+strings.Repeat("x", 600)+`"`)}, want: "a.yaml: is larger than 64 KiB"},
+		"too large":             {files: map[string]string{"a.yaml": big}, users: []*spec.User{person("a@x.example", "title", `"`+strings.Repeat("x", 600)+`"`)}, want: "a.yaml: is larger than 2 MiB"},
 		"two with one id":       {users: []*spec.User{person("a@x.example", "id", someID), person("b@x.example", "id", someID)}, want: "contradict each other"},
 		"a key that is no line": {files: map[string]string{"a.yaml": "? email\n: a@x.example\n"}, users: []*spec.User{person("a@x.example")}, want: "a.yaml: "},
 	} {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -17,11 +15,12 @@ import (
 	"usersyncd/spec/text"
 )
 
-// Limits of a file: the YAML library's time grows with the square of a hostile input's size.
+// Limits of a file. A list of some thousand users is within them.
 const (
-	MaxFileSize = 64 << 10 // bytes
+	MaxFileSize = 2 << 20  // bytes
+	LargeFile   = 64 << 10 // bytes: the nodes of a larger file are counted before they are built, of which a hostile one has a hundred times its size
 	maxDepth    = 8        // the spec format needs 7
-	maxNodes    = 20_000   // more than 64 KiB of users can have
+	maxNodes    = 200_000
 )
 
 // Parse reads the documents of a file. A node that is refused is Broken and has a Problem. No documents at all means
@@ -30,9 +29,18 @@ func Parse(file string, content []byte) (docs []*Node, problems []Problem) {
 	if problems = checkEncoding(file, content); len(problems) > 0 {
 		return nil, problems
 	}
+	content, problems = withoutVersion(file, content)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	if len(content) > LargeFile {
+		if nodes, _ := scan(string(content), maxNodes); nodes > maxNodes {
+			return nil, []Problem{{Pos: Pos{file, 1, 1}, Message: tooManyNodes}}
+		}
+	}
 	raw, err := decode(content)
 	if err != nil {
-		return nil, []Problem{syntaxProblem(file, err)}
+		return nil, []Problem{syntaxProblem(file, string(content), err)}
 	}
 	c := converter{file: file, content: content}
 	for _, y := range raw {
@@ -40,11 +48,10 @@ func Parse(file string, content []byte) (docs []*Node, problems []Problem) {
 			docs = append(docs, c.convert(content, &Node{}, 1))
 		}
 	}
-	if c.nodes > maxNodes {
-		return nil, []Problem{{Pos: Pos{file, 1, 1}, Message: fmt.Sprintf("has more than %d values; split it into several files", maxNodes)}}
-	}
 	return docs, c.problems
 }
+
+var tooManyNodes = fmt.Sprintf("has more than %d values; split it into several files", maxNodes)
 
 // decode never lets the library build maps or structs: there it is quadratic, and panics on "<<:\n? -".
 func decode(content []byte) (docs []*yaml.Node, err error) {
@@ -65,21 +72,8 @@ func decode(content []byte) (docs []*yaml.Node, err error) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?`)
-
-// syntaxProblem says "near" because the library's line may be off by one.
-func syntaxProblem(file string, err error) Problem {
-	m := yamlLine.FindStringSubmatch(err.Error())
-	why := text.Escape(strings.TrimPrefix(err.Error(), m[0]))
-	if why == "did not find expected <document start>" {
-		why = "text follows the end of a document; write --- between two documents"
-	}
-	line, convErr := strconv.Atoi(m[1])
-	if convErr != nil || line < 1 {
-		return Problem{Pos: Pos{file, 1, 1}, Message: "not valid YAML: " + why}
-	}
-	return Problem{Pos: Pos{file, line, 1}, Message: fmt.Sprintf("not valid YAML near line %d: %s", line, why)}
-}
+// smallMapping is how many keys are searched faster than a map of them is made.
+const smallMapping = 32
 
 // converter turns the library's nodes into ours, and reports what is refused.
 type converter struct {
@@ -87,7 +81,6 @@ type converter struct {
 	content  []byte
 	source   *Source // of content, once it is needed
 	problems []Problem
-	nodes    int
 }
 
 func (c *converter) problem(n *Node, format string, args ...any) {
@@ -101,9 +94,6 @@ func (c *converter) problem(n *Node, format string, args ...any) {
 // convert fills n, whose place in the tree is set, from the library's node.
 func (c *converter) convert(y *yaml.Node, n *Node, depth int) *Node {
 	n.Pos, n.yaml = Pos{c.file, max(y.Line, 1), max(y.Column, 1)}, y
-	if c.nodes++; c.nodes > maxNodes {
-		return n
-	}
 	switch {
 	case y.Kind == yaml.AliasNode:
 		c.problem(n, "is a YAML alias (*name); write the value out, or put it into a _defaults.yaml")
@@ -157,7 +147,7 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 	n.Kind = Mapping
 	n.Entries = make([]Entry, 0, len(y.Content)/2)
 	var lines map[string]int // of the keys so far; a small mapping is searched instead
-	if len(y.Content) > 64 {
+	if len(y.Content) > 2*smallMapping {
 		lines = make(map[string]int, len(y.Content)/2)
 	}
 	for pair := range slices.Chunk(y.Content, 2) {
@@ -173,6 +163,10 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 		switch {
 		case key.Kind == Broken:
 		case key.Kind != Scalar:
+			if key.InFlow() && n.InFlow() && key.Pos == (Pos{c.file, n.Pos.Line, n.Pos.Column + 1}) {
+				c.problem(n, "begins with {{, as a template does; write what the template engine should have made of it")
+				return
+			}
 			c.problem(key, "a key must be text, not a list or a map")
 		case key.Tag == "!!merge":
 			c.problem(key, "<< (a YAML merge key) is not supported; put what users share into a _defaults.yaml")
