@@ -21,7 +21,10 @@ func (s *scanner) open(c byte) {
 
 // endEntry ends an entry of brackets.
 func (s *scanner) endEntry(in *level) {
-	if s.slot == value || in.open == '{' && !in.colon && s.slot == noSlot {
+	if s.slot == value {
+		s.nodes++
+	}
+	if in.open == '{' && !in.colon && s.slot != entry {
 		s.nodes++
 	}
 	s.keys[len(s.flow)].possible = false
