@@ -34,8 +34,11 @@ func Parse(file string, content []byte) (docs []*Node, problems []Problem) {
 		return nil, problems
 	}
 	if len(content) > LargeFile {
-		if nodes, _ := scan(string(content), maxNodes); nodes > maxNodes {
+		switch nodes, wrong := scan(string(content), maxNodes); {
+		case nodes > maxNodes:
 			return nil, []Problem{{Pos: Pos{file, 1, 1}, Message: tooManyNodes}}
+		case wrong != nil: // not all nodes were counted
+			return nil, []Problem{syntaxProblem(file, string(content), nil)}
 		}
 	}
 	raw, err := decode(content)

@@ -14,7 +14,7 @@ var (
 	lfsPointer     = "version https://git-lfs.github.com/spec/"
 )
 
-// syntaxProblem says what is wrong with a file that the library does not read.
+// syntaxProblem says what is wrong with a file that the library, with an error, or the scanner does not read.
 func syntaxProblem(file, content string, err error) Problem {
 	at := func(m mark, message string) Problem {
 		return Problem{Pos: Pos{file, m.line + 1, m.column + 1}, Message: message}
