@@ -15,7 +15,7 @@ var ordinary = []string{
 	"a: |\n  b\n   c\n\n  d\ne: >-\n  f\n", "a: |2\n    b\n   c\n", "a: 'it''s'\nb: \"x\\\"y\\u00e9\\x41\\U0001F600\"\n", "a: b c\n  d e\nf: g\n", "a: \"b\n  c\"\nd: e\n", "--- a\n--- b\n...\n---\n",
 	"# c\na: b # d\n\n# e\nf:\n  # g\n  - h # i\n", "a: &x [b]\nc: *x\n&y d: !!str e\n? !z f\n: g\n", "a: b:c\nd: e#f\ng: h, i\nj: -k\nl: ?m\nn: :o\n", "a:\r\n  b: c\r\n", "{\"a\":b, 'c':d}", "\"a\": b\n'c' : d\n",
 	"a: [\n  b,\n  c,\n]\nd: {\n  e: f\n}\n", "\ufeffa: b\n", "%TAG ! tag:x,2000:\n---\na: b\n", "[[], {}, [{}]]", "- {a: b}\n- [c]\n", "é: ü\n  ß\nx: y\n", "a: 1\n---\nb: 2\n", "a:\tb\n", "a: b\t# c\n", "- a: b\n\n  c: d\n", "{a: b\n, c: d}", "a: \n  b\n", "?\n: a\n", ": a\n", "[? a : b, ? c]",
-	"[:, :]", "{:, : a}", "{a, &b}", "- # c\n  a\n", "a: >\n\n  b\n", "a: |\n", "x: 'a\n\n  b'\n", "a: -\n", "- -\n", "a b: c\n", "...\na: b\n",
+	"[:, :]", "#\n\t\n\n#", "?\t# a\n", "{:, : a}", "{a, &b}", "- # c\n  a\n", "a: >\n\n  b\n", "a: |\n", "x: 'a\n\n  b'\n", "a: -\n", "- -\n", "a b: c\n", "...\na: b\n",
 }
 
 func FuzzScan(f *testing.F) {

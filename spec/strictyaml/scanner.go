@@ -129,16 +129,19 @@ func (s *scanner) skipLine() {
 
 // skipSpace goes to the next token, past comments.
 func (s *scanner) skipSpace() {
-	sameLine := true
+	before := " \t" // what may be between here and a comment, and be a tab
 	for !s.ended() {
 		switch c := s.peek(0); {
-		case c == ' ', c == '\r', c == '\t' && sameLine && strings.HasPrefix(strings.TrimLeft(s.text[s.at:], " \t"), "#"), c == '\t' && (len(s.flow) > 0 || !s.keyAllowed), s.column == 0 && strings.HasPrefix(s.text[s.at:], "\ufeff"):
+		case c == ' ', c == '\r', c == '\t' && strings.HasPrefix(strings.TrimLeft(s.text[s.at:], before), "#"), c == '\t' && (len(s.flow) > 0 || !s.keyAllowed), s.column == 0 && strings.HasPrefix(s.text[s.at:], "\ufeff"):
 			s.skip()
 		case c == '#':
 			s.skipLine()
+			before = space
 		case c == '\n':
 			s.skip()
-			s.keyAllowed, sameLine = s.keyAllowed || len(s.flow) == 0, false
+			if s.keyAllowed = s.keyAllowed || len(s.flow) == 0; before != space {
+				before = ""
+			}
 		default:
 			return
 		}
