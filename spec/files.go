@@ -22,8 +22,8 @@ var ErrTooLarge = fmt.Errorf("is larger than %d MiB; split it into several files
 
 var (
 	errLargeDefaults = fmt.Errorf("is larger than %d KiB, which is too much for what every user below has; move some of it to the users", strictyaml.LargeFile>>10)
-	errNotRegular = errors.New("is not a regular file; put the file itself there")
-	errPointer    = errors.New("is a Git LFS pointer, not the file itself; run git lfs pull in the checkout")
+	errNotRegular    = errors.New("is not a regular file; put the file itself there")
+	errPointer       = errors.New("is a Git LFS pointer, not the file itself; run git lfs pull in the checkout")
 )
 
 // opener reads files below a root. It keeps the folder of the last file open, which saves the walk from the root, and
