@@ -75,9 +75,6 @@ func decode(content []byte) (docs []*yaml.Node, err error) {
 	}
 }
 
-// smallMapping is how many keys are searched faster than a map of them is made.
-const smallMapping = 32
-
 // converter turns the library's nodes into ours, and reports what is refused.
 type converter struct {
 	file     string
@@ -150,7 +147,7 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 	n.Kind = Mapping
 	n.Entries = make([]Entry, 0, len(y.Content)/2)
 	var lines map[string]int // of the keys so far; a small mapping is searched instead
-	if len(y.Content) > 2*smallMapping {
+	if len(y.Content) > 64 {
 		lines = make(map[string]int, len(y.Content)/2)
 	}
 	for pair := range slices.Chunk(y.Content, 2) {
