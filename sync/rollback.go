@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 )
@@ -159,5 +160,5 @@ func (r *Reconciler) missingHistory(rb plan.Rollback, events []state.Event, meta
 	if !cut {
 		return interrupted, nil
 	}
-	return fmt.Sprintf(": the history goes back to %s only%s", start.UTC().Format(time.RFC3339), interrupted), nil
+	return fmt.Sprintf(": the history goes back to %s only%s", text.Time(start.UTC()), interrupted), nil
 }

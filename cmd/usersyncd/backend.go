@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"usersyncd/sync/control"
 	"usersyncd/sync/control/rpc"
 	"usersyncd/sync/genesys"
+	"usersyncd/sync/plan"
 )
 
 // A backend answers the commands that only read: the daemon or, when none runs, the state file.
@@ -120,40 +122,51 @@ func (s stateFile) History(_ context.Context, q state.Query) ([]state.Event, err
 
 func (s stateFile) Close() { _ = s.store.Close() } // it was only read
 
+// A change is what pause, resume or release has changed, as usersyncd.change/v1.
+type change struct {
+	Schema  string     `json:"schema"`
+	Command string     `json:"command"`
+	Daemon  bool       `json:"daemon"`         // the daemon did it; false: it is in the state file, for the next pass
+	Changed bool       `json:"changed"`        // false: there was nothing to do
+	ID      string     `json:"id,omitempty"`   // that was released
+	Hold    *plan.Hold `json:"hold,omitempty"` // under the id; without a daemon it is not known
+	Message string     `json:"message"`
+}
+
 // change has the daemon change something or, when none runs, writes to the state file what the next pass will find there.
-// Either returns the message to print.
-func change(cmd *cobra.Command, c *config.Config, p process, daemon func(context.Context, *rpc.Client) (string, error), file func(*state.Store) (string, error)) error {
-	message := ""
+func (p process) change(cmd *cobra.Command, c *config.Config, daemon func(context.Context, *rpc.Client) (change, error), file func(*state.Store) (change, error)) error {
+	var done change
 	client, err := dial(cmd.Context(), c)
 	switch {
 	case err == nil:
 		defer client.Close()
-		message, err = daemon(cmd.Context(), client)
+		done, err = daemon(cmd.Context(), client)
+		done.Daemon = true
 	case errors.Is(err, rpc.ErrNoDaemon):
-		message, err = changeFile(c, file)
+		done, err = changeFile(c, file)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, message)
-	return err
+	done.Schema, done.Command = "usersyncd.change/v1", cmd.Name()
+	return p.show(c.Output, done, func(w io.Writer) { fmt.Fprintln(w, done.Message) })
 }
 
 // changeFile changes an existing state file.
-func changeFile(c *config.Config, change func(*state.Store) (string, error)) (message string, err error) {
+func changeFile(c *config.Config, file func(*state.Store) (change, error)) (done change, err error) {
 	path, err := c.StatePath()
 	if err != nil {
-		return "", err
+		return done, err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("no daemon runs, and there is no state file: %w; give one of them with --socket or --state", err)
+		return done, fmt.Errorf("no daemon runs, and there is no state file: %w; give one of them with --socket or --state", err)
 	}
 	store, err := state.Open(path, state.Options{Process: c.Process})
 	if err != nil {
-		return "", lockHint(c, err)
+		return done, lockHint(c, err)
 	}
-	message, err = change(store)
-	return message, errors.Join(err, store.Close())
+	done, err = file(store)
+	return done, errors.Join(err, store.Close())
 }
 
 // waitNote is the time after which a command says what it is waiting for.

@@ -69,7 +69,6 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 	}
 	fmt.Fprintln(w)
 	line := func(name, format string, args ...any) { printFact(w, "  ", name, format, args...) }
-	at := func(t time.Time) string { return t.Local().Format(time.DateTime) }
 	line("why", "%s", e.Why)
 	if e.Release != "" {
 		line("release", "usersyncd release %s", e.Release)
@@ -77,9 +76,9 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 	switch in := text.ShortDuration(e.Next.Sub(now)); {
 	case e.Next.IsZero():
 	case e.WaitsForWindow:
-		line("window", "opens at %s (in %s)", at(e.Next), in)
+		line("window", "opens at %s (in %s)", text.Time(e.Next.Local()), in)
 	default:
-		line("retry", "at %s (in %s), or as soon as the spec changes", at(e.Next), in)
+		line("retry", "at %s (in %s), or as soon as the spec changes", text.Time(e.Next.Local()), in)
 	}
 	if e.Paused != nil {
 		line("paused", "%s", pausedText(e.Paused, now))
@@ -98,10 +97,10 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 		line("genesys", "no user with that address")
 	}
 	if e.ID != "" && !e.Listed.IsZero() {
-		line("live as of", "%s", at(e.Listed))
+		line("live as of", "%s", text.Time(e.Listed.Local()))
 	}
 	if !e.Read.IsZero() {
-		line("", "%s for roles, queues, utilization, voicemail and external ids", at(e.Read))
+		line("", "%s for roles, queues, utilization, voicemail and external ids", text.Time(e.Read.Local()))
 	}
 	for _, p := range e.Problems {
 		line("problem", "%s", p)
@@ -119,7 +118,7 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 			}
 			verdict := f.Verdict
 			if !f.Until.IsZero() {
-				verdict += " until " + f.Until.Local().Format(time.DateTime)
+				verdict += " until " + text.Time(f.Until.Local())
 			}
 			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, verdict, text.Cut(desired, longestValue), text.Cut(applied, longestValue), text.Cut(live, longestValue), at)
 		}

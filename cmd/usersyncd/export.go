@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -141,5 +140,5 @@ func omittedText(o usersync.Omitted) string {
 		why = "the state file was rebuilt, so the last writes are not known, and the API may not show them yet"
 	}
 	return fmt.Sprintf("%s of %s not exported and left as in the files: %s; run export again after %s",
-		text.Plural(o.Fields, "field"), text.Plural(o.Users, "user"), why, o.Until.Local().Format(time.TimeOnly))
+		text.Plural(o.Fields, "field"), text.Plural(o.Users, "user"), why, text.Time(o.Until.Local()))
 }

@@ -74,7 +74,7 @@ running daemon or, when none runs, that file.`,
 
 func printEvent(w io.Writer, e state.Event) {
 	rolledBack := text.Enclose(", rollback of ", spec.ShortRevision(e.RollbackOf), "")
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", e.At.Local().Format(time.DateTime), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(rolledBack))
+	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", text.Time(e.At.Local()), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(rolledBack))
 	if e.Uncertain {
 		fmt.Fprint(w, " uncertain: no response")
 	}

@@ -21,6 +21,7 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 		return err
 	}
 	return p.run(c, false, &besideDaemon{}, func(a *app) error {
+		a.FailuresShown = c.Output != "json"
 		res, err := a.onePass(ctx, c, p, false)
 		if res != nil {
 			res.Mode = "once"
@@ -83,7 +84,7 @@ func refused(p process, res *usersync.Result, err error) error {
 			left = fmt.Sprintf("left to do: %d of %s", res.Pending, text.Plural(res.Changed, "user"))
 		}
 		if until, ok := daemon.ThrottledUntil(err, time.Now()); ok {
-			left += "; run it again after " + until.Format(time.RFC3339)
+			left += "; run it again after " + text.Time(until)
 		}
 		return &exitError{exitFailed, fmt.Errorf("%w\n%s", err, left)}
 	case errors.As(err, &problems):

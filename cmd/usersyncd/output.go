@@ -19,15 +19,19 @@ import (
 )
 
 // show writes what a command found to stdout: as JSON, or as text, whichever --output asks for.
-func (p process) show(format string, v any, text func(w io.Writer)) error {
+func (p process) show(format string, v any, print func(w io.Writer)) error {
+	var b bytes.Buffer
 	if format == "json" {
-		e := json.NewEncoder(p.stdout)
+		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
-		return e.Encode(v)
+		if err := e.Encode(v); err != nil {
+			return err
+		}
+		_, err := p.stdout.Write(text.EscapeJSON(b.Bytes()))
+		return err
 	}
-	var b bytes.Buffer
-	text(&b)
+	print(&b)
 	_, err := p.stdout.Write(b.Bytes())
 	return err
 }

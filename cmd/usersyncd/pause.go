@@ -25,13 +25,13 @@ it with Ctrl-C.`,
   sudo usersyncd pause`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			const paused = "Paused. usersyncd resume ends it."
-			return change(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
+			paused := change{Changed: true, Message: "Paused. usersyncd resume ends it."}
+			return p.change(cmd, c, func(ctx context.Context, client *rpc.Client) (change, error) {
 				return paused, client.Pause(ctx, reason)
-			}, func(store *state.Store) (string, error) {
+			}, func(store *state.Store) (change, error) {
 				meta, err := store.Meta()
 				if err != nil {
-					return "", err
+					return change{}, err
 				}
 				p := daemon.MergePause(meta.Pause, whoami(), reason)
 				return paused, store.Commit(state.Commit{Pause: &p})
@@ -53,13 +53,13 @@ applies it again.`,
   sudo usersyncd resume`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			const resumed, nothing = "Resumed.", "Nothing was paused."
-			return change(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
+			resumed, nothing := change{Changed: true, Message: "Resumed."}, change{Message: "Nothing was paused."}
+			return p.change(cmd, c, func(ctx context.Context, client *rpc.Client) (change, error) {
 				if paused, err := client.Resume(ctx); err != nil || !paused {
 					return nothing, err
 				}
 				return resumed, nil
-			}, func(store *state.Store) (string, error) {
+			}, func(store *state.Store) (change, error) {
 				if meta, err := store.Meta(); err != nil || meta.Pause == nil {
 					return nothing, err
 				}

@@ -37,10 +37,10 @@ change the setting.`,
 			if err := state.CheckPlanID(id); err != nil {
 				return usage("%w", err)
 			}
-			return change(cmd, c, p, func(ctx context.Context, client *rpc.Client) (string, error) {
+			return p.change(cmd, c, func(ctx context.Context, client *rpc.Client) (change, error) {
 				h, err := client.Release(ctx, id)
 				if errors.Is(err, rpc.ErrNotHeld) {
-					return "", usage("%w", err)
+					return change{}, usage("%w", err)
 				}
 				next := "The daemon starts a pass now."
 				if h.Rollback {
@@ -48,9 +48,9 @@ change the setting.`,
 				} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
 					next = "It is paused: nothing is changed before usersyncd resume."
 				}
-				return fmt.Sprintf("Released: %s, held by --%s. %s", text.Plural(len(h.Users), "user"), h.Guard, next), err
-			}, func(store *state.Store) (string, error) {
-				return fmt.Sprintf("The next pass releases what is held under %s; if nothing is held under it by then, its log lists what is.", id),
+				return change{Changed: true, ID: id, Hold: &h, Message: fmt.Sprintf("Released: %s, held by --%s. %s", text.Plural(len(h.Users), "user"), h.Guard, next)}, err
+			}, func(store *state.Store) (change, error) {
+				return change{Changed: true, ID: id, Message: fmt.Sprintf("The next pass releases what is held under %s; if nothing is held under it by then, its log lists what is.", id)},
 					store.Commit(state.Commit{AddReleases: []string{id}})
 			})
 		},

@@ -58,8 +58,9 @@ The running daemon does the rollback; when none runs, the command does it.`,
 				return usage("%w", err)
 			}
 			if errors.Is(err, usersync.ErrNoNetChange) {
-				_, err = fmt.Fprintln(p.stdout, text.Escape(err.Error()))
-				return err
+				nothing := &usersync.Result{Schema: "usersyncd.result/v1", Mode: "rollback", DryRun: confirmed == "", Notes: []string{err.Error()},
+					Holds: []plan.Hold{}, Changes: []*plan.Change{}, Failures: []usersync.Failure{}}
+				return p.show(c.Output, nothing, func(w io.Writer) { fmt.Fprintln(w, text.Escape(err.Error())) })
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
 				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(target))
@@ -97,6 +98,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	if err != nil {
 		return nil, err
 	}
+	a.FailuresShown = c.Output != "json"
 	meta, err := a.Store.Meta()
 	if err != nil {
 		return nil, a.close(err)
@@ -132,7 +134,7 @@ func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback) {
 // argument is the flag that asks for a rollback.
 func argument(target plan.Rollback) string {
 	if target.Revision == "" {
-		return "--since " + target.Since.UTC().Format(time.RFC3339)
+		return "--since " + text.Time(target.Since.UTC())
 	}
 	return "--revision " + target.Revision
 }

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
+
+	"usersyncd/spec/text"
 )
 
 // ErrBranch is returned when the checkout is not on the branch that is wanted.
@@ -146,7 +147,7 @@ func (r repo) busy() error {
 		name := filepath.Join(r.gitDir, u.name)
 		switch info, err := os.Lstat(name); {
 		case err == nil:
-			return fmt.Errorf("%w: %s (%s exists since %s; %s)", ErrTreeChanged, u.what, name, info.ModTime().Format(time.RFC3339), u.end)
+			return fmt.Errorf("%w: %s (%s exists since %s; %s)", ErrTreeChanged, u.what, name, text.Time(info.ModTime()), u.end)
 		case errors.Is(err, fs.ErrPermission):
 			return fmt.Errorf("%s %w", name, errUnreadable)
 		}

@@ -95,6 +95,9 @@ func List(names []string, most, all int) string {
 	return list
 }
 
+// Time is a moment in a sentence, in its own zone, as --since takes it: "2026-11-24T03:20:00Z".
+func Time(t time.Time) string { return t.Format(time.RFC3339) }
+
 // Duration is d in a sentence, in one unit: "45 seconds", "3 hours".
 func Duration(d time.Duration) string {
 	switch d = max(d, 0); {

@@ -119,8 +119,11 @@ func (r *recorder) logChange(c *plan.Change) {
 		r.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; not changed in Genesys")
 		return
 	}
-	level, attrs := slog.LevelInfo, []any{
+	level, failure, attrs := slog.LevelInfo, slog.LevelWarn, []any{
 		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.Where(),
+	}
+	if r.FailuresShown {
+		failure = slog.LevelDebug
 	}
 	texts := func(fields []plan.FieldChange) (all []string) {
 		for _, fc := range fields {
@@ -136,10 +139,10 @@ func (r *recorder) logChange(c *plan.Change) {
 	}
 	switch {
 	case c.Err != nil:
-		level = slog.LevelWarn
+		level = failure
 		attrs = append(attrs, "error", text.Escape(c.Err.Error()))
 	case c.WaitsFor != "":
-		level = slog.LevelWarn
+		level = failure
 		attrs = append(attrs, "waits for", c.WaitsFor)
 	}
 	if level == slog.LevelWarn {

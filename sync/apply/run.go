@@ -25,8 +25,10 @@ type Options struct {
 	SearchLag time.Duration // how long the directory's Find may not see a new user
 	Workers   int           // requests under way at once, at most
 	Log       *slog.Logger
-	Rand      *rand.Rand     // jitter
-	Report    func(Progress) // called at every step, and at least every few seconds; it returns at once
+	// FailuresShown is whether the caller shows a person which changes have failed: the log does not say it, too, but with debug.
+	FailuresShown bool
+	Rand          *rand.Rand     // jitter
+	Report        func(Progress) // called at every step, and at least every few seconds; it returns at once
 }
 
 // Retry says how a call without a usable answer is repeated within one pass.

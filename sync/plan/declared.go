@@ -109,7 +109,7 @@ func (p *planner) recordUnchanged(c *Change) {
 func (p *planner) checkQuarantine(c *Change) {
 	if f := p.snap.Failures[c.Key]; p.inQuarantine(c.Key, c.Hash) {
 		c.Outcome, c.Retry = Quarantined, f.Next
-		c.Note = fmt.Sprintf("failed %s, next attempt %s: %s", text.Plural(f.Attempts, "time"), f.Next.UTC().Format(time.RFC3339), f.Message)
+		c.Note = fmt.Sprintf("failed %s, next attempt %s: %s", text.Plural(f.Attempts, "time"), text.Time(f.Next.UTC()), f.Message)
 	}
 }
 

@@ -107,7 +107,7 @@ func (w Withheld) Why() string {
 		why += ": " + text.Escape(w.Note)
 	}
 	if !w.Until.IsZero() {
-		why += "; next attempt " + w.Until.UTC().Format(time.RFC3339)
+		why += "; next attempt " + text.Time(w.Until.UTC())
 	}
 	return why
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 )
 
@@ -25,7 +26,7 @@ func (r Rollback) String() string {
 	if r.Revision != "" {
 		return r.Revision
 	}
-	return "since " + r.Since.UTC().Format(time.RFC3339)
+	return "since " + text.Time(r.Since.UTC())
 }
 
 // Allowed reports whether nobody has paused passes since the rollback was requested.

@@ -59,7 +59,7 @@ func checks(s control.Status, l Limits, now time.Time) []check {
 	}
 	paused := ""
 	if s.Paused != nil { // a person's wish, and no fault
-		paused = fmt.Sprintf("paused since %s: no changes are made until usersyncd resume", s.Paused.At.UTC().Format(time.RFC3339))
+		paused = fmt.Sprintf("paused since %s: no changes are made until usersyncd resume", text.Time(s.Paused.At.UTC()))
 	}
 	err, note := checkPasses(s, l, now)
 	return []check{

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
@@ -119,6 +120,6 @@ func handle[A, R any](mux *http.ServeMux, log *slog.Logger, method string, call 
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = connection.SetWriteDeadline(time.Now().Add(writeTimeout))
-		_, _ = w.Write(data) // the client may be gone
+		_, _ = w.Write(text.EscapeJSON(data)) // the client may be gone
 	})
 }

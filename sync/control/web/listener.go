@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"usersyncd/spec/text"
 	"usersyncd/sync/control"
 )
 
@@ -168,5 +169,5 @@ func (l *Listener) reply(w http.ResponseWriter, v any, marshal func(any) ([]byte
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(append(body, '\n')) // the client may be gone
+	_, _ = w.Write(append(text.EscapeJSON(body), '\n')) // the client may be gone
 }

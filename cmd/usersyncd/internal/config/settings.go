@@ -49,7 +49,7 @@ func (c *Config) settings() []setting {
 	return []setting{
 		{name: "output", group: Output, value: choice(&c.Output, "text", "text", "json"), help: "output format"},
 		{name: "config", group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
-		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log format (auto: depends on stderr)"},
+		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log format (auto: journal if it reads stderr, else text)"},
 		{name: "log-level", group: Logging, value: choice(&c.LogLevel, "info", "debug", "info", "warn", "error"), reload: true, help: "log level"},
 
 		{name: "region", group: Org, value: suggested(&c.Region, api.Regions()), help: "AWS `REGION` of the organization, such as eu-west-1"},

@@ -128,7 +128,7 @@ func (e *examination) stored(path string, info fs.FileInfo, meta state.Meta, now
 	}
 	if keys := slices.Sorted(maps.Keys(e.snapshot.Failures)); len(keys) > 0 {
 		found = append(found, warning("usersyncd --once "+text.ShellWord(e.Dir)+" tries them now, and prints the errors", "the API refused %s, such as %s; next attempt at %s",
-			text.Plural(len(keys), "user"), spec.Text(keys[0]).Display(), meta.NextTry.Local().Format("15:04 on 2 Jan")).named("quarantine")...)
+			text.Plural(len(keys), "user"), spec.Text(keys[0]).Display(), text.Time(meta.NextTry.Local())).named("quarantine")...)
 	}
 	if n := meta.CreateIntents; n > 0 {
 		found = append(found, ok("%s with an unknown outcome; the next pass looks for the users before it creates any", text.Plural(n, "creation")).named("creations")...)
