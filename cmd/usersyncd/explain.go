@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
@@ -47,8 +47,15 @@ file and the specs in DIR.`,
 			if err != nil {
 				return err
 			}
+			if e.IsNobody() && c.Output != "json" {
+				return fmt.Errorf("%s: %s", e.Email, e.Why)
+			}
 			out := explained{e, shownEvents(e.History)}
-			return p.show(c.Output, out, func(w io.Writer) { printExplanation(w, e, time.Now()) })
+			err = p.show(c.Output, out, func(w io.Writer) { printExplanation(sheet{w, logging.Width(p.stdout)}, e, time.Now()) })
+			if err == nil && e.IsNobody() {
+				return &exitError{code: exitFatal}
+			}
+			return err
 		},
 	})
 }
@@ -59,16 +66,13 @@ type explained struct {
 	History []shownEvent `json:"history"`
 }
 
-// longestValue is how many characters of a value the table has; --output json has all of it.
-const longestValue = 37
-
-func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
-	fmt.Fprintf(w, "%s: %s", text.Escape(e.Email), e.Status)
+func printExplanation(w sheet, e *usersync.Explanation, now time.Time) {
+	todo := ""
 	if e.Action != "" && e.Status != "in sync" {
-		fmt.Fprintf(w, " (%s, %s)", e.Action, e.Cause)
+		todo = fmt.Sprintf(" (%s, %s)", e.Action, e.Cause)
 	}
-	fmt.Fprintln(w)
-	line := func(name, format string, args ...any) { printFact(w, "  ", name, format, args...) }
+	w.line(4, "%s: %s%s", e.Email, e.Status, todo)
+	line := func(name, format string, args ...any) { w.fact("  ", name, format, args...) }
 	line("why", "%s", e.Why)
 	if e.Release != "" {
 		line("release", "usersyncd release %s", e.Release)
@@ -107,27 +111,52 @@ func printExplanation(w io.Writer, e *usersync.Explanation, now time.Time) {
 	}
 	if len(e.Fields) > 0 {
 		fmt.Fprintln(w)
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "  field\t\tdesired\tapplied\tlive\tdeclared at")
-		for i := range e.Fields {
-			f := &e.Fields[i]
-			desired, applied, live := f.Values()
-			at := ""
-			if f.File != "" {
-				at = fmt.Sprintf("%s:%d", text.Escape(f.File), f.Line)
-			}
-			verdict := f.Verdict
-			if !f.Until.IsZero() {
-				verdict += " until " + text.Time(f.Until.Local())
-			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Field, verdict, text.Cut(desired, longestValue), text.Cut(applied, longestValue), text.Cut(live, longestValue), at)
-		}
-		_ = t.Flush() // to memory
+		printFields(w, e.Fields)
 	}
 	if len(e.History) > 0 {
 		fmt.Fprint(w, "\nlast writes\n")
 		for _, ev := range e.History {
 			printEvent(w, ev)
+		}
+	}
+}
+
+// longestValue is how many characters of a value a table has that no terminal shows; --output json has all of it.
+const longestValue = 37
+
+// printFields writes a table of the fields or, where it does not fit, a paragraph for each with the whole values.
+func printFields(w sheet, fields []usersync.FieldStatus) {
+	rows := [][]string{{"  field", "", "desired", "applied", "live", "declared at"}}
+	for i := range fields {
+		f := &fields[i]
+		desired, applied, live := f.Values()
+		if w.columns == 0 {
+			desired, applied, live = text.Cut(desired, longestValue), text.Cut(applied, longestValue), text.Cut(live, longestValue)
+		}
+		at, verdict := "", f.Verdict
+		if f.File != "" {
+			at = fmt.Sprintf("%s:%d", text.Escape(f.File), f.Line)
+		}
+		if !f.Until.IsZero() {
+			verdict += " until " + text.Time(f.Until.Local())
+		}
+		rows = append(rows, []string{"  " + string(f.Field), verdict, desired, applied, live, at})
+	}
+	if w.table(rows) {
+		return
+	}
+	for _, row := range rows[1:] {
+		desired, applied, live := row[2], row[3], row[4]
+		only := ""
+		switch {
+		case desired == applied && desired == live:
+			only = ", " + live
+		case desired == "-" && applied == "-":
+			only = ", live " + live
+		}
+		w.line(4, "%s: %s%s%s", row[0], row[1], only, text.Enclose(", declared at ", row[5], ""))
+		for i := 2; i <= 4 && only == ""; i++ {
+			w.line(12, "    %-7s %s", rows[0][i], row[i])
 		}
 	}
 }

@@ -61,7 +61,7 @@ running daemon or, when none runs, that file.`,
 			}
 			return p.show(c.Output, history{"usersyncd.history/v1", shownEvents(events)}, func(w io.Writer) {
 				for _, e := range events {
-					printEvent(w, e)
+					printEvent(sheet{Writer: w}, e)
 				}
 			})
 		},
@@ -72,19 +72,19 @@ running daemon or, when none runs, that file.`,
 	return cmd
 }
 
-func printEvent(w io.Writer, e state.Event) {
-	rolledBack := text.Enclose(", rollback of ", spec.ShortRevision(e.RollbackOf), "")
-	fmt.Fprintf(w, "%s %s %s (%s, %s%s)", text.Time(e.At.Local()), text.Escape(e.Action), text.Escape(e.Email), text.Escape(e.Cause), cmp.Or(text.Escape(spec.ShortRevision(e.Revision)), "no revision"), text.Escape(rolledBack))
+func printEvent(w sheet, e state.Event) {
+	uncertain, rolledBack := "", text.Enclose(", rollback of ", spec.ShortRevision(e.RollbackOf), "")
 	if e.Uncertain {
-		fmt.Fprint(w, " uncertain: no response")
+		uncertain = " uncertain: no response"
 	}
-	fmt.Fprintln(w, text.Enclose(" ", text.Escape(e.CorrelationID), ""))
+	w.line(4, "%s %s %s (%s, %s%s)%s%s", text.Time(e.At.Local()), e.Action, e.Email, e.Cause, cmp.Or(spec.ShortRevision(e.Revision), "no revision"), rolledBack, uncertain,
+		text.Enclose(" ", e.CorrelationID, ""))
 	for _, f := range e.Fields {
-		if f.Before == "" {
-			fmt.Fprintf(w, "    %s: %s\n", f.Field, f.After.Display())
-		} else {
-			fmt.Fprintf(w, "    %s: %s -> %s\n", f.Field, f.Before.Display(), f.After.Display())
+		before := ""
+		if f.Before != "" {
+			before = f.Before.Display() + " -> "
 		}
+		w.line(8, "    %s: %s%s", f.Field, before, f.After.Display())
 	}
 }
 

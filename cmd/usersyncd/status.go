@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
@@ -35,14 +36,14 @@ at once, also during a pass.`,
 			if err != nil {
 				return err
 			}
-			return p.show(c.Output, s, func(w io.Writer) { printStatus(w, s) })
+			return p.show(c.Output, s, func(w io.Writer) { printStatus(sheet{w, logging.Width(p.stdout)}, s) })
 		},
 	})
 }
 
 // printStatus writes some fifteen lines, the most important first.
-func printStatus(w io.Writer, s control.Status) {
-	line := func(name, format string, args ...any) { printFact(w, "", name, format, args...) }
+func printStatus(w sheet, s control.Status) {
+	line := func(name, format string, args ...any) { w.fact("", name, format, args...) }
 	ago := func(t time.Time) string {
 		if t.IsZero() {
 			return "never"
@@ -90,13 +91,6 @@ func printStatus(w io.Writer, s control.Status) {
 	}
 	if n := len(s.Failures) + s.Problems - min(len(s.Failures), most) - min(len(s.Specs), most); n > 0 {
 		line("", "and %d more: usersyncd status --output json", n)
-	}
-}
-
-// printFact writes a line of a name and a text, unless the text is empty.
-func printFact(w io.Writer, indent, name, format string, args ...any) {
-	if fact := fmt.Sprintf(format, args...); fact != "" {
-		fmt.Fprintf(w, "%s%-10s %s\n", indent, name, text.Escape(fact))
 	}
 }
 

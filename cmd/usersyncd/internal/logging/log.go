@@ -71,6 +71,16 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// Width is how many columns the terminal has that shows what is written to w; 0 if none does.
+func Width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
+}
+
 // Color reports whether output to w is to have colors. It follows NO_COLOR, FORCE_COLOR and TERM as other programs do.
 func Color(w io.Writer, getenv func(string) (value, source string)) bool {
 	if v, _ := getenv("NO_COLOR"); v != "" {

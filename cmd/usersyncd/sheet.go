@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"usersyncd/spec/text"
+)
+
+// A sheet is what a command prints on, as wide as the terminal.
+type sheet struct {
+	io.Writer
+	columns int // 0: it is not a terminal, and lines may be of any length
+}
+
+// line writes a line. If it is too long, it goes on in the next one behind an indent.
+func (s sheet) line(indent int, format string, args ...any) {
+	fmt.Fprintln(s, text.Wrap(text.Escape(fmt.Sprintf(format, args...)), s.columns, indent))
+}
+
+// fact writes a name and a text, unless the text is empty.
+func (s sheet) fact(left, name, format string, args ...any) {
+	if fact := fmt.Sprintf(format, args...); fact != "" {
+		s.line(len(left)+11, "%s%-10s %s", left, name, fact)
+	}
+}
+
+// table writes rows of the same length, and reports whether they fit; if they do not, it writes nothing.
+func (s sheet) table(rows [][]string) bool {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for j, cell := range row {
+			widths[j] = max(widths[j], text.Columns(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		line := ""
+		for j, cell := range row {
+			line += text.Pad(cell, widths[j]) + "  "
+		}
+		line = strings.TrimRight(line, " ")
+		if s.columns > 0 && text.Columns(line) > s.columns {
+			return false
+		}
+		b.WriteString(line + "\n")
+	}
+	fmt.Fprint(s, b.String())
+	return true
+}
