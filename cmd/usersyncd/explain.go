@@ -22,7 +22,7 @@ func newExplain(c *config.Config, p process) *cobra.Command {
 for each field the desired, the last applied and the live value; what is to be
 done, or why it is held, quarantined or waiting, and when the next attempt is;
 and the last writes. It asks the running daemon or, when none runs, the state
-file and the specs in DIR.`,
+file and the specs in DIR. It exits with 1 if nobody has the address.`,
 		Example: `  usersyncd explain ana.perez@example.com
   usersyncd explain ana.perez@example.com ./users --output json`,
 		Args: func(_ *cobra.Command, args []string) error {
