@@ -45,7 +45,9 @@ type Explanation struct {
 }
 
 // IsNobody reports whether no file declares the address, and no user is known who has it or has had it.
-func (e *Explanation) IsNobody() bool { return e.File == "" && e.ID == "" && len(e.Problems)+len(e.History) == 0 }
+func (e *Explanation) IsNobody() bool {
+	return e.File == "" && e.ID == "" && len(e.Problems)+len(e.History) == 0
+}
 
 // maxEvents is how many writes an explanation has at most.
 const maxEvents = 5
