@@ -62,7 +62,7 @@ func (r *running) start(args ...string) {
 func (r *running) launch(cmd *exec.Cmd) {
 	r.Helper()
 	r.cmd = cmd
-	r.cmd.Env, r.cmd.Dir = r.env, r.TempDir()
+	r.cmd.Env, r.cmd.Dir = append(r.env, "USERSYNCD_LOG_FORMAT=json"), r.TempDir()
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.Fatal(err)
