@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/progress"
@@ -56,30 +57,49 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestProgressLine(t *testing.T) {
-	for _, test := range []struct {
-		st   usersync.Status
-		l    aimd.Stats
-		want string
-	}{
-		{usersync.Status{Phase: usersync.PhaseRefresh}, aimd.Stats{Effective: 5}, "refresh: 5.0/s, quota ?, 0 throttled"},
-		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40, Applied: 7, Failed: 1}}, aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2, Expected: 33},
-			"8/40 users, 1 failed, 1m30s left, 4.2/s, quota 12/300, 2 throttled, 33 calls to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.Exhausted, Windowed: true, Allowed: 300, Reset: 2e9, Expected: 40},
-			"0/40 users, 1m30s left, quota spent, waiting 2.0s, 0 throttled, 40 calls to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Gate: 9e9, Expected: 1}, "0/40 users, 1m30s left, waiting 9.0s, 0 throttled, 1 call to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.InFlight, InFlight: 10, Effective: 40, Windowed: true, Left: 7, Allowed: 300},
-			"0/40 users, 1m30s left, 10 calls under way, quota 7/300, 0 throttled, 0 calls to go"},
-		{usersync.Status{Phase: usersync.PhaseApply, Progress: apply.Progress{Changed: 40}}, aimd.Stats{Reason: aimd.Rate, Effective: 2.5, Throttled: 3},
-			"0/40 users, 1m30s left, 2.5/s after 429s, quota ?, 3 throttled, 0 calls to go"},
-	} {
-		got := progress.Line(test.st, test.l, 90e9)
-		if got != test.want {
-			t.Errorf("%q, not %q", got, test.want)
-		}
-		if test.st.Phase == usersync.PhaseApply && !strings.Contains(got[:60-16-len("...")], " left") { // as fit cuts it on 60 columns
-			t.Errorf("%q: a narrow terminal does not show the time left", got)
-		}
+	applying := func(p apply.Progress) usersync.Status {
+		return usersync.Status{Phase: usersync.PhaseApply, Progress: p}
 	}
+	busy := aimd.Stats{Effective: 4.25, Windowed: true, Left: 12, Allowed: 300, Throttled: 2, Expected: 33}
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			st      usersync.Status
+			l       aimd.Stats
+			columns int
+			want    string
+		}{
+			{usersync.Status{Phase: usersync.PhaseRefresh}, aimd.Stats{Effective: 5}, 0, "refresh: 5.0/s, quota ?"},
+			{usersync.Status{Phase: usersync.PhaseRead, Reading: 9, Read: 2}, busy, 0, "read: 2/9 users, 1m30s left, 4.2/s, quota 12/300, 2 throttled"},
+			{usersync.Status{Phase: usersync.PhaseWait}, busy, 0, "wait: until the API shows what was written a moment ago"},
+			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 0, "8/40 users, 1 failed, 1m30s left, 4.2/s, quota 12/300, 2 throttled, 33 calls to go"},
+			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 79, "8/40 users, 1 failed, 1m30s left, 4.2/s, quota 12/300, 33 calls to go"},
+			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 64, "8/40 users, 1 failed, 1m30s left, 4.2/s"},
+			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 39, "8/40 users, 1 failed, 1m30s left, 4.2/s"},
+			{applying(apply.Progress{Changed: 50000, Applied: 12000, Failed: 1}), busy, 39, "12001/50000 users, 1m30s left, 4.2/s"},
+			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 20, "8/40 users"},
+			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 5, "8/40 "},
+			{applying(apply.Progress{Changed: 40}), aimd.Stats{Reason: aimd.Exhausted, Windowed: true, Allowed: 300, Reset: 2e9, Expected: 40}, 79, "0/40 users, 1m30s left, quota spent, waiting 2.0s, 40 calls to go"},
+			{applying(apply.Progress{Changed: 40}), aimd.Stats{Gate: 9e9, Expected: 1}, 79, "0/40 users, 1m30s left, waiting 9.0s, 1 call to go"},
+			{applying(apply.Progress{Changed: 40}), aimd.Stats{Reason: aimd.InFlight, InFlight: 10, Effective: 40, Windowed: true, Left: 7, Allowed: 300, Expected: 9}, 79,
+				"0/40 users, 1m30s left, 10 calls under way, quota 7/300, 9 calls to go"},
+			{applying(apply.Progress{Changed: 40}), aimd.Stats{Reason: aimd.Rate, Effective: 2.5, Throttled: 3, Expected: 2}, 0,
+				"0/40 users, 1m30s left, 2.5/s after 429s, quota ?, 3 throttled, 2 calls to go"},
+			// Nothing is to be sent now.
+			{applying(apply.Progress{Changed: 40, Applied: 38, Unanswered: 2, Until: time.Now().Add(6500 * time.Millisecond)}), aimd.Stats{Effective: 9}, 79,
+				"38/40 users, 6.5s left, looking up 2 calls without a response"},
+			{applying(apply.Progress{Changed: 40, Applied: 38, Unanswered: 1, Started: 1}), aimd.Stats{Effective: 9}, 79, "38/40 users, looking up 1 call without a response"},
+			{applying(apply.Progress{Changed: 40, Applied: 38, Started: 2}), aimd.Stats{Effective: 9}, 79, "38/40 users, waiting for 2 responses"},
+			{applying(apply.Progress{Changed: 40, Applied: 38, Until: time.Now().Add(time.Minute)}), aimd.Stats{Effective: 9}, 79, "38/40 users, 1m0s left, waiting to try again"},
+		} {
+			left := 90 * time.Second
+			if test.l.Expected == 0 && test.st.Phase == usersync.PhaseApply {
+				left = 0
+			}
+			if got := progress.Line(test.st, test.l, left, test.columns); got != test.want {
+				t.Errorf("%d columns: %q, not %q", test.columns, got, test.want)
+			}
+		}
+	})
 }
 
 // Nothing that a spec or Genesys holds can forge a line of the result or move the cursor.

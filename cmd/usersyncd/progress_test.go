@@ -78,7 +78,7 @@ func TestLinesElsewhere(t *testing.T) {
 		if took < time.Minute || len(lines) != int(took/progress.LineInterval) {
 			t.Errorf("%d lines in %s", len(lines), took)
 		}
-		good := regexp.MustCompile(`^(refresh: |\d+/30 users, \S+ left, )(\d+\.\d/s, quota (\?|\d+/15)|\d+ calls under way, quota \d+/15|(quota spent, )?waiting \S+), \d+ throttled(, \d+ calls? to go)?$`)
+		good := regexp.MustCompile(`^(refresh: |\d+/30 users, \S+ left, )(\d+\.\d/s, quota (\?|\d+/15)|\d+ calls under way, quota \d+/15|(quota spent, )?waiting \S+)(, \d+ throttled)?(, \d+ calls? to go)?$`)
 		for _, line := range lines {
 			if !good.MatchString(line) {
 				t.Errorf("%q", line)
@@ -86,6 +86,33 @@ func TestLinesElsewhere(t *testing.T) {
 		}
 		if _, lines := pass(); len(lines) > 0 {
 			t.Errorf("a pass with nothing to do: %q", lines)
+		}
+	})
+}
+
+// While calls that had no response are looked up, and no other call is to be made, the line says so, and for how long.
+func TestLinesOfLostAnswers(t *testing.T) {
+	inBubble(t, sim.Options{Users: 6}, "retry-min-wait: 5s\n", func(b *bubble) {
+		b.sim.AddFault(sim.Fault{Method: "PATCH", Effect: sim.Lost})
+		b.sim.Edit(mei, func(u *sim.User) { u.Title = "Boss" })
+	}, func(b *bubble) {
+		waits := 0
+		for range 300 {
+			time.Sleep(100 * time.Millisecond)
+			st, l := b.app.Status(), b.app.limiter.Stats()
+			if st.Phase != usersync.PhaseApply {
+				continue
+			}
+			line := progress.Line(st, l, b.app.limiter.Estimate(l.Expected), 79)
+			if strings.Contains(line, " 0 calls") || strings.Contains(line, " 0.0s") {
+				t.Errorf("%q", line)
+			}
+			if regexp.MustCompile(`^0/1 users, [1-5]\.\ds left, looking up 1 call without a response$`).MatchString(line) {
+				waits++
+			}
+		}
+		if waits < 20 {
+			t.Errorf("it is said only %d times what is waited for", waits)
 		}
 	})
 }

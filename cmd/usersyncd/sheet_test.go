@@ -3,12 +3,15 @@ package main
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/control"
+	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
 
@@ -59,5 +62,45 @@ func TestExplanationFits(t *testing.T) {
 				t.Errorf("%d columns: %q is shown: %v\n%s", columns, want, !where, out.String())
 			}
 		}
+	}
+}
+
+func TestStatusOfTheFirstPass(t *testing.T) {
+	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	s := control.Status{PID: 1, Now: now, Started: now, Status: usersync.Status{Phase: usersync.PhaseRefresh, Began: now.Add(-3 * time.Second)}}
+	for _, first := range []bool{true, false} {
+		var out strings.Builder
+		if !first {
+			s.Totals.Passes, s.Refresh = 1, now.Add(-time.Minute)
+		}
+		printStatus(sheet{Writer: &out}, s)
+		for want, where := range map[string]bool{
+			"refresh    organization last read: not yet; the first pass is under way\n":  first,
+			"success    last successful sync: not yet; the first pass is under way\n":    first,
+			"organization last read: 1m0s ago\nsuccess    last successful sync: never\n": !first,
+		} {
+			if strings.Contains(out.String(), want) != where {
+				t.Errorf("first pass %v: %q is shown: %v\n%s", first, want, !where, out.String())
+			}
+		}
+	}
+}
+
+// From its first moment the daemon's status has what the state file says.
+func TestStatusBeforeTheFirstPass(t *testing.T) {
+	var seen, want time.Time
+	inBubble(t, sim.Options{Users: 1}, "", func(b *bubble) {
+		b.at = func(step string) {
+			if step == "pass" && want.IsZero() {
+				want = time.Now().Add(-time.Minute)
+				if err := b.app.Store.Commit(state.Commit{Refresh: &state.Refresh{At: want}}); err != nil {
+					b.Error(err)
+				}
+				seen = b.d.Status().Refresh
+			}
+		}
+	}, func(*bubble) { synctest.Wait() })
+	if !seen.Equal(want) || want.IsZero() {
+		t.Errorf("read at %v, want %v", seen, want)
 	}
 }

@@ -44,9 +44,13 @@ at once, also during a pass.`,
 // printStatus writes some fifteen lines, the most important first.
 func printStatus(w sheet, s control.Status) {
 	line := func(name, format string, args ...any) { w.fact("", name, format, args...) }
+	never := "never"
+	if s.PassUnderWay() && s.Totals.Passes == 0 {
+		never = "not yet; the first pass is under way"
+	}
 	ago := func(t time.Time) string {
 		if t.IsZero() {
-			return "never"
+			return never
 		}
 		return text.ShortDuration(s.Now.Sub(t)) + " ago"
 	}
@@ -69,7 +73,7 @@ func printStatus(w sheet, s control.Status) {
 	if s.Phase != "" && s.Phase != usersync.PhaseIdle {
 		done := ""
 		if s.Changing > 0 {
-			done = fmt.Sprintf(": %d of %d users, %s left", s.Done, s.Changing, text.ShortDuration(seconds(s.Limiter.Estimate)))
+			done = fmt.Sprintf(": %d of %d users%s", s.Done, s.Changing, text.Enclose(", ", s.Left(), ""))
 		}
 		line("pass", "%s for %s%s", s.Phase, text.ShortDuration(s.Now.Sub(s.Began)), done)
 	}
@@ -110,7 +114,7 @@ func usersText(s control.Status) string {
 func appliedText(s control.Status) string {
 	a := s.Applied
 	if a == nil {
-		return "never fully applied"
+		return "not fully applied yet"
 	}
 	revision, ago := spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At))+" ago"
 	switch {

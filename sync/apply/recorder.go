@@ -21,6 +21,10 @@ type Progress struct {
 	Failed  int
 	InSync  int // declared users that are as declared
 	Started int // requests in flight, or waiting for the limiter
+	// Unanswered are users whose last call had no usable answer, so that it is made again, or what it did is looked up.
+	Unanswered int
+	// Until is when the last request that waits for a time is made; zero if none does.
+	Until time.Time
 	Repairs int // fields that somebody else had changed, and that were changed back
 }
 
@@ -106,11 +110,12 @@ func (r *recorder) count(c *plan.Change, before *state.User, touched, written []
 	r.repairs += r.plan.CountRepairs(c, c.Current, written, now)
 }
 
-func (r *recorder) report(inFlight int) {
-	r.Report(Progress{
+// progress counts the outcomes so far.
+func (r *recorder) progress() Progress {
+	return Progress{
 		Changed: r.outcomes[plan.Planned] - r.outcomes[plan.Deferred], Applied: r.outcomes[plan.Applied], Failed: r.outcomes[plan.Failed],
-		InSync: r.plan.Unchanged + r.inSync, Started: inFlight, Repairs: r.repairs,
-	})
+		InSync: r.plan.Unchanged + r.inSync, Repairs: r.repairs,
+	}
 }
 
 // logChange logs a completed change in one line.

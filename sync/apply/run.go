@@ -115,7 +115,7 @@ func (e *engine) run(outer context.Context) error {
 	defer cancel()
 	for {
 		wait, delayed := e.dispatch(ctx)
-		e.report(e.inFlight)
+		e.report()
 		if e.inFlight == 0 && !delayed {
 			if e.stopped == nil && e.breakWaits() {
 				continue
@@ -162,6 +162,21 @@ func (e *engine) run(outer context.Context) error {
 		err = broken
 	}
 	return cmp.Or(e.broken, err)
+}
+
+// report reports how far the run is, and what it waits for.
+func (e *engine) report() {
+	now := e.progress()
+	now.Started = e.inFlight
+	for _, j := range e.waiting {
+		if j.uncertain == lostAnswer {
+			now.Unanswered++
+		}
+		if j.state == backoff {
+			now.Until = plan.Latest(now.Until, j.at)
+		}
+	}
+	e.Report(now)
 }
 
 // receiveAll takes in an answer, and those that have arrived meanwhile.

@@ -85,15 +85,11 @@ func (s *Status) Lines() []Line {
 	}
 	switch {
 	case s.Phase == usersync.PhaseApply && s.Pending > 0:
-		left := ""
-		if s.Limiter.Estimate >= 1 {
-			left = ", about " + text.Duration(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
-		}
 		verb := "Changing"
 		if s.RollbackOf != "" {
 			verb = "Rolling back"
 		}
-		add(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, left)
+		add(levelBusy, "apply", verb+" %s: %d done, %d to go%s", text.Plural(s.Changing, "user"), s.Done, s.Pending, text.Enclose(", ", s.Left(), ""))
 	case running && s.Success.IsZero() && s.Error == "" && s.Stuck == "":
 		add(levelBusy, "starting", "Starting: the first pass is under way (%s)", cmp.Or(s.Phase, usersync.PhaseIdle))
 	case s.Pending > 0 && s.Paused == nil && s.Error == "":
@@ -138,6 +134,17 @@ func (s *Status) Lines() []Line {
 	rank := map[string]int{levelBad: 0, levelWarn: 1, levelBusy: 2, levelOK: 3}
 	slices.SortStableFunc(all, func(a, b Line) int { return rank[a.Level] - rank[b.Level] })
 	return all
+}
+
+// Left says how long the pass under way will send calls, or what it waits for instead; "" if that is not worth a word.
+func (s *Status) Left() string {
+	switch {
+	case s.Limiter.Estimate >= 1:
+		return "about " + text.Duration(time.Duration(s.Limiter.Estimate*float64(time.Second))) + " left"
+	case s.Limiter.Expected == 0 && s.Unanswered > 0:
+		return "looking up " + text.Plural(s.Unanswered, "call") + " without a response"
+	}
+	return ""
 }
 
 // sinceSuccess is for how long no pass has succeeded.

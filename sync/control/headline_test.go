@@ -40,6 +40,9 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) {
 			s.Phase, s.Changing, s.Done, s.Pending, s.InSync, s.Limiter.Estimate = "apply", 120, 40, 80, 380, 150
 		}, "busy", "Changing 120 users: 40 done, 80 to go, about 3 minutes left", 1},
+		{func(s *Status) {
+			s.Phase, s.Changing, s.Done, s.Pending, s.InSync, s.Unanswered = "apply", 120, 118, 2, 498, 2
+		}, "busy", "Changing 120 users: 118 done, 2 to go, looking up 2 calls without a response", 1},
 		{func(s *Status) { s.Pending, s.InSync = 2, 498 }, "busy", "2 users are to be changed", 1},
 		{func(s *Status) { s.Deferred, s.InSync = 1, 499 }, "ok", "1 user waits for a change window", 1},
 		{func(s *Status) {

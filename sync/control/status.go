@@ -55,9 +55,10 @@ type Status struct {
 	Dirty      bool   `json:"dirty"`              // spec files differ from head's commit: its revision ends in -dirty
 	Settings   string `json:"settings,omitempty"` // why the configuration on disk is invalid, and not in use
 
-	Pending     int `json:"pending"`  // to be changed, and not yet
-	Changing    int `json:"changing"` // in the pass under way
-	Done        int `json:"done"`     // of these
+	Pending     int `json:"pending"`              // to be changed, and not yet
+	Changing    int `json:"changing"`             // in the pass under way
+	Done        int `json:"done"`                 // of these
+	Unanswered  int `json:"unanswered,omitempty"` // of the others: their last call had no usable response, so that it is made again, or what it did is looked up
 	Failed      int `json:"failed"`
 	Held        int `json:"held"`
 	Quarantined int `json:"quarantined"`
@@ -132,7 +133,7 @@ func New(st usersync.Status) Status {
 		s.ContestedUsers = len(users)
 	}
 	if p := st.Progress; st.Phase == usersync.PhaseApply {
-		s.Changing, s.Done, s.Failed, s.Pending = p.Changed, p.Done(), p.Failed, max(0, p.Changed-p.Done())
+		s.Changing, s.Done, s.Failed, s.Pending, s.Unanswered = p.Changed, p.Done(), p.Failed, max(0, p.Changed-p.Done()), p.Unanswered
 	}
 	return s
 }

@@ -29,8 +29,8 @@ func (d *Daemon) Status() control.Status {
 	if reason := d.invalid.Load(); reason != nil {
 		s.Settings = *reason
 	}
-	if meta, err := d.Reconciler.Store.Meta(); err == nil { // a pause that no pass has met yet counts, too
-		s.Paused = meta.Pause
+	if meta, err := d.Reconciler.Store.Meta(); err == nil { // what no pass has met yet counts, too
+		s.Paused, s.Refresh, s.Applied = meta.Pause, meta.Refresh.At.UTC(), meta.AppliedTree
 	}
 	w := d.Watcher.State()
 	s.Watch = control.Watch{Mode: string(w.Mode), Dirs: w.Dirs, Reason: w.Reason}

@@ -2,48 +2,103 @@ package progress
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 )
 
-// Line says how far a pass is, with an estimate of the time that is left. What matters most comes first, as a narrow
-// terminal cuts the end off.
-func Line(st usersync.Status, l aimd.Stats, left time.Duration) string {
+// A part of a line is left out where the line is too long; those of the highest rank first.
+type part struct {
+	rank int
+	text string // "": nothing is to be said
+}
+
+const maxRank = 4
+
+// Line says how far a pass is, with an estimate of the time that is left, in a number of columns; 0: as many as it takes.
+func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) string {
+	title, parts := string(st.Phase)+": ", pace(l)
 	switch st.Phase {
-	case usersync.PhaseApply:
 	case usersync.PhaseWait:
-		return "wait: until the API shows what was written a moment ago"
+		parts = []part{{0, "until the API shows what was written a moment ago"}}
 	case usersync.PhaseRead:
-		return fmt.Sprintf("read: %d/%d users, %s left, %s", st.Read, st.Reading, text.ShortDuration(left), Pace(l))
-	default:
-		return string(st.Phase) + ": " + Pace(l)
+		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Read, st.Reading)}, {1, remaining(left)}}, parts...)
+	case usersync.PhaseApply:
+		title = ""
+		parts = append(parts, part{3, text.Plural(l.Expected, "call") + " to go"})
+		if l.Expected == 0 {
+			parts = []part{{1, awaited(st.Progress)}}
+		}
+		left = max(left, time.Until(st.Progress.Until))
+		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Progress.Done(), st.Progress.Changed)}, {2, nonZero(st.Progress.Failed, "failed")}, {1, remaining(left)}}, parts...)
 	}
-	failed := ""
-	if st.Progress.Failed > 0 {
-		failed = fmt.Sprintf(", %d failed", st.Progress.Failed)
+	line := ""
+	for rank := maxRank; rank >= 0; rank-- {
+		if line = title + join(parts, rank); columns <= 0 || len(line) <= columns {
+			return line
+		}
 	}
-	return fmt.Sprintf("%d/%d users%s, %s left, %s, %s", st.Progress.Done(), st.Progress.Changed, failed, text.ShortDuration(left), Pace(l), text.Plural(l.Expected, "call")+" to go")
+	return line[:columns]
 }
 
 // Pace says how fast calls are sent, and what limits it.
-func Pace(l aimd.Stats) string {
-	quota := "quota ?"
+func Pace(l aimd.Stats) string { return join(pace(l), maxRank) }
+
+func pace(l aimd.Stats) []part {
+	speed, quota := fmt.Sprintf("%.1f/s", l.Effective), "quota ?"
 	if l.Windowed {
 		quota = fmt.Sprintf("quota %d/%d", l.Left, l.Allowed)
 	}
-	speed := fmt.Sprintf("%.1f/s, %s", l.Effective, quota)
 	switch {
 	case l.Gate > 0:
-		speed = "waiting " + text.ShortDuration(l.Gate)
+		speed, quota = "waiting "+text.ShortDuration(l.Gate), ""
 	case l.Reason == aimd.Exhausted:
-		speed = fmt.Sprintf("quota spent, waiting %s", text.ShortDuration(l.Reset))
+		speed, quota = "quota spent, waiting "+text.ShortDuration(l.Reset), ""
 	case l.Reason == aimd.InFlight:
-		speed = fmt.Sprintf("%d calls under way, %s", l.InFlight, quota)
+		speed = text.Plural(l.InFlight, "call") + " under way"
 	case l.Reason == aimd.Rate && l.Throttled > 0:
-		speed = fmt.Sprintf("%.1f/s after 429s, %s", l.Effective, quota)
+		speed += " after 429s"
 	}
-	return fmt.Sprintf("%s, %d throttled", speed, l.Throttled)
+	return []part{{1, speed}, {3, quota}, {4, nonZero(l.Throttled, "throttled")}}
+}
+
+// awaited says what a run waits for that has nothing to send now.
+func awaited(p apply.Progress) string {
+	switch {
+	case p.Unanswered > 0:
+		return "looking up " + text.Plural(p.Unanswered, "call") + " without a response"
+	case p.Started > 0:
+		return "waiting for " + text.Plural(p.Started, "response")
+	}
+	return "waiting to try again"
+}
+
+// remaining is the time that is left, if it is worth a word.
+func remaining(left time.Duration) string {
+	if left < 100*time.Millisecond {
+		return ""
+	}
+	return text.ShortDuration(left) + " left"
+}
+
+func nonZero[N int | uint64](n N, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// join joins the parts up to a rank.
+func join(parts []part, rank int) string {
+	var texts []string
+	for _, p := range parts {
+		if p.rank <= rank && p.text != "" {
+			texts = append(texts, p.text)
+		}
+	}
+	return strings.Join(texts, ", ")
 }

@@ -2,15 +2,13 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"usersyncd/cmd/usersyncd/internal/logging"
 	usersync "usersyncd/sync"
@@ -21,6 +19,10 @@ const (
 	barInterval = 100 * time.Millisecond
 	// LineInterval is the time between two lines where there is no terminal.
 	LineInterval = 10 * time.Second
+
+	defaultWidth = 80 // of a terminal that does not say
+	minBar       = 8  // columns
+	spinner      = `|/-\`
 )
 
 // Screen is stderr as the log and the progress share it. On a terminal a log line first clears the bar, which is drawn
@@ -29,16 +31,14 @@ type Screen struct {
 	W    io.Writer
 	JSON bool // the log is JSON
 
-	mu  sync.Mutex
-	bar *progressbar.ProgressBar // nil: none is shown
+	mu    sync.Mutex
+	shown string // the line on a terminal; "" if there is none
 }
 
 func (s *Screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bar != nil {
-		_ = s.bar.Clear()
-	}
+	s.erase()
 	return s.W.Write(p)
 }
 
@@ -49,6 +49,7 @@ func (s *Screen) Show(status func() usersync.Status, limiter *aimd.Dispatcher, l
 	if terminal {
 		interval = barInterval
 	}
+	drawn := 0
 	halt := every(interval, func(time.Time) {
 		st, l := status(), limiter.Stats()
 		if st.Phase == usersync.PhaseIdle {
@@ -58,55 +59,57 @@ func (s *Screen) Show(status func() usersync.Status, limiter *aimd.Dispatcher, l
 		if st.Phase == usersync.PhaseRead {
 			done, all = st.Read, st.Reading
 		}
-		switch line := Line(st, l, limiter.Estimate(l.Expected)); {
-		case terminal && st.Phase != usersync.PhaseApply && st.Phase != usersync.PhaseRead:
-			s.draw(line, 0, 0)
+		left, counted := limiter.Estimate(l.Expected), st.Phase == usersync.PhaseApply || st.Phase == usersync.PhaseRead
+		columns := cmp.Or(logging.Width(s.W), defaultWidth) - 1 // text in the last one may move the cursor to the next line
+		switch {
+		case terminal && counted:
+			line := Line(st, l, left, columns)
+			s.draw(line + bar(done, all, columns-len(line)))
 		case terminal:
-			s.draw(line, done, all)
+			drawn++
+			s.draw(string(spinner[drawn%len(spinner)]) + " " + Line(st, l, left, columns-2))
 		case s.JSON:
-			log.Info("progress", "phase", st.Phase, "done", done, "of", all, "status", line)
+			log.Info("progress", "phase", st.Phase, "done", done, "of", all, "status", Line(st, l, left, 0))
 		default:
-			fmt.Fprintln(s, line)
+			fmt.Fprintln(s, Line(st, l, left, 0))
 		}
 	})
 	return func() { halt(); s.clear() }
 }
 
-func (s *Screen) draw(line string, done, all int) {
+// draw replaces the line.
+func (s *Screen) draw(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bar == nil {
-		s.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(s.W),
-			progressbar.OptionUseANSICodes(true), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(false),
-			progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine of its own draws over the log for ever
-	}
-	s.bar.Describe(fit(s.W, line))
-	if all > 0 {
-		s.bar.ChangeMax(all)
-		_ = s.bar.Set(done)
+	if line != s.shown {
+		fmt.Fprint(s.W, "\r", line, "\x1b[0K")
+		s.shown = line
 	}
 }
 
 func (s *Screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bar != nil {
-		_ = s.bar.Clear()
-		s.bar = nil
+	s.erase()
+}
+
+func (s *Screen) erase() {
+	if s.shown != "" {
+		fmt.Fprint(s.W, "\r\x1b[2K")
+		s.shown = ""
 	}
 }
 
-// fit cuts a text to the terminal's width, less the percentage behind it: a bar that wraps cannot be cleared.
-func fit(w io.Writer, text string) string {
-	const behind = 16
-	f, ok := w.(*os.File)
-	if !ok {
-		return text
+// bar is a percentage and, if there is room, a bar.
+func bar(done, all, columns int) string {
+	if all == 0 || columns < len(" 100%") {
+		return ""
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || width <= behind || len(text) <= width-behind {
-		return text
+	percent := fmt.Sprintf(" %3d%%", 100*done/all)
+	inside := columns - len(" 100% []")
+	if inside < minBar {
+		return percent
 	}
-	return text[:width-behind-3] + "..."
+	full := inside * done / all
+	return fmt.Sprintf("%s [%s%s]", percent, strings.Repeat("#", full), strings.Repeat(" ", inside-full))
 }
