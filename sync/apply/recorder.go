@@ -24,7 +24,7 @@ type Progress struct {
 	// Unanswered are users whose last call had no usable answer, so that it is made again, or what it did is looked up.
 	Unanswered int
 	// Until is when the last request that waits for a time is made; zero if none does.
-	Until time.Time
+	Until   time.Time
 	Repairs int // fields that somebody else had changed, and that were changed back
 }
 
