@@ -33,7 +33,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	d := net.Dialer{Timeout: 2 * time.Second}
 	conn, err := d.DialContext(ctx, "unix", path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EINVAL): // a path too long for any socket
 		return nil, fmt.Errorf("%w on %s", ErrNoDaemon, path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w: only the socket's owner and group may use it; try with sudo", err)

@@ -148,6 +148,9 @@ func TestSocketIsMadeAndRemoved(t *testing.T) {
 	if _, err := rpc.Dial(t.Context(), path); !errors.Is(err, rpc.ErrNoDaemon) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a daemon that is gone: %v", err)
 	}
+	if _, err := rpc.Dial(t.Context(), "/"+strings.Repeat("x", 120)); !errors.Is(err, rpc.ErrNoDaemon) {
+		t.Errorf("a path that no socket can have: %v", err)
+	}
 }
 
 // What was left behind by a daemon that was killed is replaced, whether it died before or after the rename.
