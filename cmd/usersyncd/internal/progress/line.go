@@ -8,7 +8,6 @@ import (
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
-	"usersyncd/sync/apply"
 )
 
 // A part of a line is left out where the line is too long; those of the highest rank first.
@@ -31,7 +30,7 @@ func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) str
 		title = ""
 		parts = append(parts, part{3, text.Plural(l.Expected, "call") + " to go"})
 		if l.Expected == 0 {
-			parts = []part{{1, awaited(st.Progress)}}
+			parts = []part{{1, awaited(st)}}
 		}
 		left = max(left, time.Until(st.Progress.Until))
 		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Progress.Done(), st.Progress.Changed)}, {2, nonZero(st.Progress.Failed, "failed")}, {1, remaining(left)}}, parts...)
@@ -67,8 +66,8 @@ func pace(l aimd.Stats) []part {
 }
 
 // awaited says what a run waits for that has nothing to send now.
-func awaited(p apply.Progress) string {
-	switch {
+func awaited(st usersync.Status) string {
+	switch p := st.Progress; {
 	case p.Unanswered > 0:
 		return "looking up " + text.Plural(p.Unanswered, "call") + " without a response"
 	case p.Started > 0:
