@@ -41,7 +41,7 @@ func phones() schema.Type[[]Phone] {
 		schema.Key("number", number, func(p *Phone) *string { return &p.Number }, `International number (E.164), in quotes: "+", country code, number.`),
 		schema.Key("extension", extension, func(p *Phone) *string { return &p.Extension }, "Internal extension, in quotes."),
 	).Must(func(p Phone) bool { return p.Number != "" || p.Extension != "" }, "needs a number or an extension, such as "+example)
-	phone = phone.WithJSON("anyOf", []schema.Object{{"required", []string{"number"}}, {"required", []string{"extension"}}})
+	phone = phone.WithJSON("anyOf", []schema.Object{schema.Has("number"), schema.Has("extension")})
 	return schema.List(phone, "["+example+"]", func(p Phone) (id, what string) {
 		return p.Media + " " + p.Type, "a " + p.Type + " number for " + p.Media
 	})

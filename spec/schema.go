@@ -26,7 +26,7 @@ func Schema() []byte {
 		"$schema", "http://json-schema.org/draft-07/schema#",
 		"title", "usersyncd user spec",
 		"description", "A document of a spec file: one user, or users: [...]. The document of a _defaults.yaml is #/definitions/defaults.",
-		"if", schema.Object{"type", "object", "required", []string{"users"}},
+		"if", schema.Has("users"),
 		"then", schema.Definition("users"),
 		"else", schema.Definition("user"),
 		"definitions", schema.Object{

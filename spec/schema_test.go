@@ -18,7 +18,16 @@ import (
 	"usersyncd/spec"
 )
 
-var update = flag.Bool("update", false, "rewrite schema.json and the table of fields in README.md")
+var (
+	update      = flag.Bool("update", false, "rewrite schema.json and the table of fields in README.md")
+	schemaCases = flag.String("schema-cases", "", "file to write the cases of TestSchemaAndLoaderAgree to, for another validator")
+)
+
+// schemaCase is a text, and whether the schema, or a part of it, takes it.
+type schemaCase struct {
+	Name, Part, Text string
+	Valid            bool
+}
 
 // compiled is the schema, or the part of it that ref names.
 func compiled(t *testing.T, ref string) *jsonschema.Schema {
@@ -59,11 +68,14 @@ func instance(t *testing.T, text string) any {
 }
 
 func TestSchemaAndLoaderAgree(t *testing.T) {
-	s, defaults := compiled(t, ""), compiled(t, "#/definitions/defaults")
-	check := func(name string, s *jsonschema.Schema, text string, want bool) {
-		if err := s.Validate(instance(t, text)); (err == nil) != want {
+	const s, defaults = "", "#/definitions/defaults"
+	parts := map[string]*jsonschema.Schema{s: compiled(t, s), defaults: compiled(t, defaults)}
+	var all []schemaCase
+	check := func(name, part, text string, want bool) {
+		if err := parts[part].Validate(instance(t, text)); (err == nil) != want {
 			t.Errorf("%s: it should be %t, and the schema says %v", name, want, err)
 		}
+		all = append(all, schemaCase{name, part, text, want})
 	}
 	for _, c := range fixtures {
 		field := string(c.field) + ": " + c.yaml + "\n"
@@ -87,6 +99,11 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 	}
 	for _, text := range []string{"{}\n", "email: a@x.example\n", "name: A\n", "id: 3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f\n"} {
 		check(text, defaults, text, false)
+	}
+	if *schemaCases != "" {
+		j, err := json.Marshal(all)
+		must(t, err)
+		must(t, os.WriteFile(*schemaCases, j, 0o600))
 	}
 }
 

@@ -36,6 +36,11 @@ func (o Object) MarshalJSON() ([]byte, error) {
 // Definition refers to one of the schema's definitions.
 func Definition(name string) Object { return Object{"$ref", "#/definitions/" + name} }
 
+// Has is the schema of a map with a key. It names the key twice, as strict validators want it.
+func Has(key string) Object {
+	return Object{"type", "object", "required", []string{key}, "properties", Object{key, true}}
+}
+
 // Described adds a description. What stands beside a $ref does not count in draft-07.
 func Described(about string, o Object) Object {
 	out := Object{"description", strings.ReplaceAll(about, "`", "")}
