@@ -74,7 +74,11 @@ func count(st *state.Store) error {
 func fillDisk(st *state.Store) error {
 	const limit = 1 << 20
 	signal.Ignore(syscall.SIGXFSZ)
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+	var former syscall.Rlimit
+	if err := errors.Join(st.CheckWritable(), syscall.Getrlimit(syscall.RLIMIT_FSIZE, &former)); err != nil {
+		return err
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: former.Max}); err != nil {
 		return err
 	}
 	for n := 1; ; n++ {
@@ -87,7 +91,10 @@ func fillDisk(st *state.Store) error {
 			}
 			small := st.Commit(state.Commit{Forget: []string{user(1, 1).ID}, Converged: &state.Converged{Users: n - 2}})
 			fmt.Println(err)
-			return small
+			if full := st.CheckWritable(); small == nil && full == nil {
+				return errors.New("a small commit proves that there is room")
+			}
+			return errors.Join(small, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &former), st.CheckWritable())
 		}
 		if n > 100 {
 			return errors.New("the limit does not work")

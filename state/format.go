@@ -27,6 +27,7 @@ const (
 	keyPause     = "pause"
 	keyCheckout  = "checkout"
 	keyReleases  = "releases"
+	keyProbe     = "probe" // see CheckWritable
 )
 
 // fileFormat is the version of the file; a change of any record's form increments it. The format record itself never

@@ -45,7 +45,7 @@ func Open(path string, o Options) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.untrusted, s.maxEvents, s.maxHistoryBytes = o.Untrusted, cmp.Or(o.MaxEvents, defaultEvents), cmp.Or(o.MaxEventBytes, defaultHistoryBytes)
+		s.untrusted, s.db.MaxSize, s.maxEvents, s.maxHistoryBytes = o.Untrusted, cmp.Or(o.MaxSize, maxSize), cmp.Or(o.MaxEvents, defaultEvents), cmp.Or(o.MaxEventBytes, defaultHistoryBytes)
 		if s.fileInfo, err = s.file.Stat(); err != nil {
 			return nil, errors.Join(err, s.release())
 		}

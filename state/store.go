@@ -43,6 +43,7 @@ type Options struct {
 	MaxEvents     int           // how many events the history has at most; 0: 50,000
 	Process       string        // what this process is, for the error message of others, such as "usersyncd --once"
 	MaxEventBytes int           // how many bytes they take at most; 0: 128 MiB
+	MaxSize       int           // how many bytes the file has at most; 0: 1 GiB
 	// Untrusted is for a file in a place that others may write to: its releases are ignored.
 	Untrusted bool
 }
@@ -66,6 +67,7 @@ type Store struct {
 	historyBytes int        // size of all events, if counted; both are guarded by historyMu
 	counted      bool
 	broken       atomic.Pointer[damage]
+	failed       atomic.Bool // a commit has failed since CheckWritable succeeded
 	closed       atomic.Bool
 }
 
@@ -136,9 +138,29 @@ func (s *Store) write(fn func(*bolt.Tx) error) error {
 		err = s.update(fn)
 	}
 	if err != nil {
+		s.failed.Store(true)
 		return fmt.Errorf("write state file %s: %w", s.path, err)
 	}
 	return nil
+}
+
+// probeSize is how many bytes CheckWritable writes: more than the results of all calls in flight take.
+const probeSize = 256 << 10
+
+// CheckWritable returns nil, unless a commit has failed and the file still has no room for the next ones. A small commit may
+// succeed on a full disk, as it finds room in the file; so this writes, and removes, what is larger.
+func (s *Store) CheckWritable() error {
+	if !s.failed.Load() {
+		return nil
+	}
+	err := s.write(func(tx *bolt.Tx) error {
+		return setRecord(tx, bucketMeta, keyProbe, seal(bucketMeta, keyProbe, make([]byte, probeSize)))
+	})
+	if err == nil {
+		err = s.write(func(tx *bolt.Tx) error { return deleteRecord(tx, bucketMeta, keyProbe) })
+	}
+	s.failed.Store(err != nil)
+	return err
 }
 
 func (s *Store) view(fn func(*bolt.Tx) error) error {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"usersyncd/state"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -31,6 +33,53 @@ func TestFailuresInTheLogAreBounded(t *testing.T) {
 		}
 		if n := log.Len() / failed; n > 2000 {
 			t.Errorf("%d bytes for each of them", n)
+		}
+	})
+}
+
+// After a commit that failed, as the disk is full, nothing is sent until the state file has room again: what is sent could not
+// be recorded. A small commit may succeed meanwhile.
+func TestAFullDiskIsNotTriedWithCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 40})
+		w.declareAll("title: One\n")
+		w.pass()
+		reopen := func(size int) {
+			err := w.Store.Close()
+			if err == nil {
+				w.Store, err = state.Open(w.state, state.Options{MaxSize: size})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		file, err := os.Stat(w.state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reopen(int(file.Size()))
+		sent := func() int { return w.sim.Ledger().Count("PATCH /api/v2/users/{id}") }
+		last := 0 // sent when the first commit fails
+		for i := range 10 {
+			w.declareAll(fmt.Sprintf("title: %d %s\n", i, strings.Repeat("x", 200)))
+			if last > 0 {
+				if err := w.Store.Commit(state.Commit{Pause: &state.Pause{}}); err != nil {
+					t.Errorf("a small commit: %v", err)
+				}
+			}
+			switch _, err := w.once(); {
+			case err != nil && last == 0:
+				last = sent()
+			case last > 0 && (err == nil || sent() > last):
+				t.Errorf("pass %d has sent %d calls: %v", i, sent()-last, err)
+			}
+		}
+		if last == 0 {
+			t.Error("the disk was never full")
+		}
+		reopen(0)
+		if w.pass(); sent() == last {
+			t.Error("nothing is sent when there is room again")
 		}
 	})
 }

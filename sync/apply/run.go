@@ -49,6 +49,9 @@ func Run(ctx context.Context, p *plan.Plan, snap *state.Snapshot, w Writer, o Op
 	rec := &recorder{Options: o, plan: p, index: p.Index, jobs: jobIndex{}, failures: snap.Failures, outcomes: map[plan.Outcome]int{plan.Planned: len(todo)}}
 	e := &engine{recorder: rec, writer: w, answers: make(chan answer), calls: map[*Call]bool{}, objects: map[string]bool{}}
 	partial = o.Policy.Schedule.Partial
+	if err := o.Store.CheckWritable(); err != nil {
+		return partial, err
+	}
 	if err := rec.recordPlan(todo); err != nil {
 		return partial, err
 	}
