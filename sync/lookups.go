@@ -19,7 +19,7 @@ import (
 // Before these it returns a plan of what is urgent, if urgent is set and there is anything.
 func (o *refresher) planWithLookups(ctx context.Context, snap *state.Snapshot, open func() error, urgent bool, newPlan func(*plan.LookupResults) *plan.Plan) (*plan.Plan, error) {
 	results := &plan.LookupResults{Names: map[spec.Ref]string{}, Unread: map[string]error{}, IDs: map[string]bool{},
-		Fresh: map[string]error{}, Searched: map[string]error{}, Memberships: map[plan.Membership]error{}, MembersByRule: map[string][]string{}}
+		Fresh: map[string]error{}, Searched: map[string]error{}, Memberships: map[plan.Membership]error{}, MembersByRule: map[string][]string{}, Reads: map[spec.Field]int{}}
 	for {
 		p := newPlan(results)
 		if !p.NeedsLookups() {
@@ -84,6 +84,7 @@ func (o *refresher) lookUp(ctx context.Context, l *plan.Lookups, snap *state.Sna
 		return err
 	}
 	if len(l.Fields) > 0 {
+		o.countReads(l.Fields, results.Reads)
 		unread, err := o.readDetails(ctx, l.Fields, snap)
 		if err != nil {
 			return err
@@ -104,6 +105,28 @@ func (o *refresher) lookUp(ctx context.Context, l *plan.Lookups, snap *state.Sna
 		}
 	}
 	return nil
+}
+
+// manyReads is from how many on the requests for single users are announced in the log: they take minutes.
+const manyReads = 1000
+
+// countReads adds to the number of users of whom fields are read that take a request for each user.
+func (o *refresher) countReads(want map[string][]spec.Field, reads map[spec.Field]int) {
+	all, attrs := 0, []any{}
+	for _, f := range o.Policy.PerUserFields {
+		n := 0
+		for _, fields := range want {
+			if slices.Contains(fields, f) {
+				n++
+			}
+		}
+		if n > 0 {
+			all, reads[f], attrs = all+n, reads[f]+n, append(attrs, string(f), n)
+		}
+	}
+	if all >= manyReads {
+		o.Log.Info("reading what no listing shows, a request for each user and field; leavers and new users do not wait for it", attrs...)
+	}
 }
 
 // dropNotShown drops the results of users that were not shown, so that they are looked up again.

@@ -48,6 +48,7 @@ type Result struct {
 	Retry            time.Time `json:"-"`    // when the next pass has something to do: a quarantine ends, a change window opens, or a withheld field is compared again; zero if never
 
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
+	Reads            map[spec.Field]int   `json:"-"` // see plan.LookupResults
 	WaitingForWindow int                  `json:"-"` // users with fields that wait for a change window
 	WindowOpens      time.Time            `json:"-"` // for the first of them
 }
@@ -57,6 +58,14 @@ type Estimate struct {
 	Calls   int            `json:"calls"`
 	Seconds float64        `json:"seconds"`
 	Lanes   []LaneEstimate `json:"lanes"`
+	Reads   []ReadEstimate `json:"reads,omitempty"` // what must be read before, by field
+}
+
+// ReadEstimate is what it takes to read a field that takes a call for each user. Leavers and new users do not wait for it.
+type ReadEstimate struct {
+	Field   spec.Field `json:"field"`
+	Users   int        `json:"users"`
+	Seconds float64    `json:"seconds"`
 }
 
 // LaneEstimate is what a lane will take, with those before it.
@@ -125,7 +134,7 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 	res := &Result{
 		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Digest: p.Digest, Revision: p.Revision, Seconds: time.Since(began).Seconds(),
 		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes), Retained: p.Retained,
-		Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), ProblemList: problems,
+		Reads: p.Reads, Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), ProblemList: problems,
 		Notes: p.AllNotes(), Contested: slices.Clone(p.Contested), Calls: Calls{Retried: p.Resent}, Paused: b.Status().Paused,
 		UserOutcomes: map[plan.Outcome]int{},
 	}

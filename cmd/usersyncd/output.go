@@ -70,13 +70,29 @@ func printPlan(w io.Writer, res *usersync.Result) {
 	}
 	printFirst(w, "", res.Holds, 0, "hold")
 	printNotes(w, res)
+	e := res.Estimate
+	if e != nil && len(e.Reads) > 0 {
+		fmt.Fprintf(w, "Before it is carried out: %s. Leavers and new users do not wait for it.\n", estimatedReads(e.Reads))
+	}
 	fmt.Fprintf(w, "Plan %s: %s", res.Plan, counts(res.Changes))
-	if e := res.Estimate; e != nil { // a rollback has none
+	if e != nil { // a rollback has none
 		parts := append([]string{fmt.Sprintf(", %d unchanged", res.Unchanged)},
 			text.NonZero(text.Of(res.Failed-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
 		fmt.Fprint(w, strings.Join(parts, ", "), "; ", estimated(e))
 	}
 	fmt.Fprintln(w)
+}
+
+// estimatedReads is what must be read as text: "reads voicemail of 50000 users: about 2h46m40s at 300/min".
+func estimatedReads(reads []usersync.ReadEstimate) string {
+	parts := make([]string, len(reads))
+	for i, r := range reads {
+		parts[i] = fmt.Sprintf("reads %s of %s", r.Field, text.Plural(r.Users, "user"))
+		if r.Seconds >= 1 {
+			parts[i] += fmt.Sprintf(": about %s at %.0f/min", text.ShortDuration(seconds(r.Seconds)), float64(r.Users)/r.Seconds*60)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func printEach[T any](w io.Writer, list []T) {

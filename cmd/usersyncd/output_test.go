@@ -135,3 +135,11 @@ func TestCounts(t *testing.T) {
 		}
 	}
 }
+
+// What is read before a plan is carried out is told with its time, unless that is over at once.
+func TestEstimatedReads(t *testing.T) {
+	got := estimatedReads([]usersync.ReadEstimate{{Field: spec.Voicemail, Users: 50_000, Seconds: 10_000}, {Field: spec.ExternalIDs, Users: 1, Seconds: 0.1}})
+	if want := "reads voicemail of 50000 users: about 2h46m40s at 300/min, reads externalIds of 1 user"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
@@ -57,6 +58,7 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 		}
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
+	res.Estimate.Reads = a.estimateReads(res.Reads)
 	if err := p.show(c.Output, res, func(w io.Writer) { printPlan(w, res) }); err != nil {
 		return err
 	}
@@ -91,6 +93,16 @@ func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 		e.Lanes = append(e.Lanes, usersync.LaneEstimate{Lane: int(lane), Name: lane.String(), Calls: n, Seconds: e.Seconds})
 	}
 	return e
+}
+
+// estimateReads says how long it takes to read the fields that take a call for each user.
+func (a *app) estimateReads(reads map[spec.Field]int) (all []usersync.ReadEstimate) {
+	for _, info := range spec.AllFields() {
+		if n := reads[info.Field]; n > 0 {
+			all = append(all, usersync.ReadEstimate{Field: info.Field, Users: n, Seconds: a.limiter.Estimate(n).Seconds()})
+		}
+	}
+	return all
 }
 
 // estimated is an estimate as text: the whole and, if there are several lanes, when each is complete.

@@ -119,6 +119,9 @@ func Capabilities() plan.Capabilities {
 	for _, f := range fields() {
 		if f.detail != nil {
 			l.DetailFields = append(l.DetailFields, f.Field)
+			if f.details == nil {
+				l.PerUserFields = append(l.PerUserFields, f.Field)
+			}
 		}
 		if f.steps != nil { // only PATCH and POST have the version
 			l.UnversionedFields = append(l.UnversionedFields, f.Field)

@@ -62,6 +62,8 @@ type LookupResults struct {
 	// snapshot any more, as it cannot. Given has the addresses of the latter's users, by group.
 	Memberships   map[Membership]error
 	MembersByRule map[string][]string
+	// Reads is of how many users fields were read that take a request for each: Policy.PerUserFields.
+	Reads map[spec.Field]int
 	// Urgent withholds unknown fields instead of asking for them: reading them may take hours, and what is urgent needs none
 	// of them. See Plan.Urgent.
 	Urgent bool

@@ -49,10 +49,11 @@ type Plan struct {
 	// fields that need no lookup: see LookupResults.Urgent. Everything else is left to the plan after it.
 	Urgent bool
 
-	Lookups         Lookups      // what must be known before it may be carried out
-	Guards          state.Guards // to be stored; its Released are those that still have something to release
-	HandledReleases []string     // requests for release that were handled
-	UnknownReleases []string     // requests for release of ids under which nothing is held
+	Reads           map[spec.Field]int // see LookupResults.Reads
+	Lookups         Lookups            // what must be known before it may be carried out
+	Guards          state.Guards       // to be stored; its Released are those that still have something to release
+	HandledReleases []string           // requests for release that were handled
+	UnknownReleases []string           // requests for release of ids under which nothing is held
 
 	infos          []spec.FieldInfo // of all fields, in the format's order
 	reportDrift    bool             // drift is only reported

@@ -39,7 +39,7 @@ func newPlanner(snap *state.Snapshot, policy Policy, results *LookupResults, now
 	p := &planner{
 		Plan: &Plan{Index: identity.NewIndex(snap.Users), OwnerOf: map[string]string{}, At: now,
 			Lookups: Lookups{Names: map[spec.Ref]bool{}, Fields: map[string][]spec.Field{}, Fresh: map[string]bool{}, Emails: map[string]bool{}, Memberships: map[Membership]bool{}},
-			infos:   spec.AllFields(), reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
+			infos:   spec.AllFields(), Reads: results.Reads, reportDrift: policy.ReportDrift, emailUnmanaged: slices.Contains(policy.Unmanaged, spec.Email)},
 		policy: policy, results: results, snap: snap, now: now, match: &identity.Matches{},
 		changes: map[string]*Change{}, removals: map[string]*Change{}, unchanged: map[string]bool{}, heldIDs: map[string]bool{},
 		failedBefore: map[string]bool{},

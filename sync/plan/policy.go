@@ -47,6 +47,7 @@ type Policy struct {
 // Capabilities say how the API of a directory treats fields.
 type Capabilities struct {
 	DetailFields      []spec.Field // that no listing shows: they are requested for each user
+	PerUserFields     []spec.Field // of these, those that take a request for each user, however many users they are
 	UnversionedFields []spec.Field // that are written without a version: for ReadLag a reading may be older
 }
 
