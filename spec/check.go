@@ -199,7 +199,8 @@ func (d *declaration) leaver() *User {
 	u := &User{Key: d.user.Key, Pos: d.user.Pos, Ordinal: d.user.Ordinal, Fields: Fields{}}
 	for _, f := range []Field{Email, State} {
 		at, _ := d.user.At.Of(f)
-		u.Fields[f], u.At = d.user.Fields[f], append(u.At, FieldPos{f, at})
+		u.Fields[f] = d.user.Fields[f]
+		u.At.Set(f, at)
 	}
 	if !slices.Contains(d.doubtful, KeyID) {
 		u.ID = d.user.ID

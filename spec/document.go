@@ -103,7 +103,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 	}
 	u, n := d.user, strictyaml.Merge(above.node, own)
 	u.Fields = make(Fields, len(n.Entries))
-	u.At = make(Positions, 0, len(n.Entries))
+	u.At.at = make([]uint64, 0, len(n.Entries))
 	for i, e := range n.Entries {
 		switch name := e.Key.Text; name {
 		case KeyID:
@@ -128,7 +128,8 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 				v, ok = info.typ.Parse(r, e.Value)
 			}
 			if ok {
-				u.Fields[info.Field], u.At = v, append(u.At, FieldPos{info.Field, e.Key.Pos})
+				u.Fields[info.Field] = v
+				u.At.Set(info.Field, e.Key.Pos)
 				u.addOwnPart(info, own.Get(name), e.Value)
 			}
 		}

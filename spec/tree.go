@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -74,6 +75,23 @@ func ShortRevision(revision string) string {
 	return commit[:min(len(commit), 12)] + revision[len(commit):]
 }
 
+// User returns the user with a key; nil if none is declared, or it has a problem.
+func (t *Tree) User(key string) *User {
+	i, ok := slices.BinarySearchFunc(t.Users, key, func(u *User, key string) int { return cmp.Compare(u.Key, key) })
+	if !ok {
+		return nil
+	}
+	return t.Users[i]
+}
+
+// Fields returns the fields of the user with a key; nil if there is none.
+func (t *Tree) Fields(key string) Fields {
+	if u := t.User(key); u != nil {
+		return u.Fields
+	}
+	return nil
+}
+
 // User is one declared user, defaults applied.
 type User struct {
 	Key            string    // the e-mail address, lower case and NFC: the identity within a tree
@@ -84,25 +102,6 @@ type User struct {
 	Fields         Fields    // what is managed; always holds Email
 	At             Positions // where each field was set, which may be a _defaults.yaml
 	OwnParts       Fields    // of maps that are merged with an inherited one: the user's own part
-}
-
-// Positions are the positions of fields. (A map would take three times the memory.)
-type Positions []FieldPos
-
-// FieldPos is the position of one field.
-type FieldPos struct {
-	Field Field
-	Pos   Pos
-}
-
-// Of returns where a field was set.
-func (p Positions) Of(f Field) (at Pos, ok bool) {
-	for _, fp := range p {
-		if fp.Field == f {
-			return fp.Pos, true
-		}
-	}
-	return Pos{}, false
 }
 
 // Hash is the SHA-256, in hex, of the user's fields, id and former addresses. If it changes, a user that the API refused

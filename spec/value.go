@@ -33,6 +33,15 @@ type Value string
 // A field that is absent is not managed, or not known; it is not empty.
 type Fields map[Field]Value
 
+// Share makes the values that are those of others, too, the same memory.
+func (f Fields) Share(others Fields) {
+	for field, v := range f {
+		if others[field] == v {
+			f[field] = others[field]
+		}
+	}
+}
+
 // Hash is the SHA-256, in hex, of the fields and their values. It does not depend on map order.
 func (f Fields) Hash() string {
 	h := sha256.New()
