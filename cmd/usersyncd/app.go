@@ -13,6 +13,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/limiterstore"
 	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/cmd/usersyncd/internal/memory"
 	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -80,7 +81,11 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen, copied *st
 	a.Directory, a.API = a.genesys, a.genesys.API()
 	a.learned = limiterstore.New(a.Store, found.ID, a.API, readOnly, log)
 	a.learned.Restore(a.limiter, c.IgnorePause)
-	a.stop = progress.WatchLimiter(a.limiter, log, func(now time.Time) { a.learned.Save(a.limiter, now) })
+	alarm := memory.Alarm{Log: log}
+	a.stop = progress.WatchLimiter(a.limiter, log, func(now time.Time) {
+		a.learned.Save(a.limiter, now)
+		alarm.Check()
+	})
 	return a, nil
 }
 

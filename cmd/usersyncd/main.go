@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/memory"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -23,6 +24,7 @@ import (
 )
 
 func main() {
+	memory.Limit(os.LookupEnv)
 	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environment: os.Environ()}))
 }
 
