@@ -49,6 +49,21 @@ func (s *Store) Commit(commits ...Commit) error {
 	return err
 }
 
+// usersAtOnce is how many users CommitMost commits at once. A commit holds the records of its users in memory, twice.
+const usersAtOnce = 2000
+
+// CommitMost commits users, each of whom may be recorded without the others, some of them at a time. It returns those that are
+// left for a commit with something else: at most 2,000.
+func (s *Store) CommitMost(users []*User) (rest []*User, err error) {
+	for len(users) > usersAtOnce {
+		if err := s.Commit(Commit{Users: users[:usersAtOnce]}); err != nil {
+			return nil, err
+		}
+		users = users[usersAtOnce:]
+	}
+	return users, nil
+}
+
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
 	return len(c.Users)+len(c.Forget)+len(c.CreateIntents)+len(c.ClearCreateIntents)+len(c.WriteIntents)+len(c.ClearWriteIntents)+len(c.Failures)+len(c.ClearFailures)+len(c.Events) == 0 &&

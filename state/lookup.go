@@ -92,7 +92,7 @@ func openUser(id, record []byte) *User {
 	if !ok {
 		return nil
 	}
-	if u, ok := decodeUser(string(id), payload, time.Now()); ok {
+	if u, ok := decodeUser(string(id), payload, time.Now(), nil); ok {
 		return u
 	}
 	return nil

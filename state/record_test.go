@@ -62,7 +62,7 @@ func FuzzDecodeUser(f *testing.F) {
 	f.Add([]byte("{}\n=a 1\n"))
 	f.Add([]byte("{\"managed\":true}\n=a 1\n<a 2\n>a 3\n"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		u, ok := decodeUser("id", payload, now)
+		u, ok := decodeUser("id", payload, now, nil)
 		if !ok {
 			if u != nil {
 				t.Error("refused, and a user")
@@ -73,7 +73,7 @@ func FuzzDecodeUser(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, ok := decodeUser("id", again, now)
+		back, ok := decodeUser("id", again, now, nil)
 		if !ok {
 			t.Fatalf("%q cannot be read", again)
 		}

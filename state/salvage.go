@@ -68,7 +68,7 @@ func (s *salvaged) add(id recordID, record []byte, now time.Time) bool {
 	payload, ok := record[recordHead:], true
 	switch id.bucket {
 	case bucketUsers:
-		u, ok := decodeUser(id.key, payload, now)
+		u, ok := decodeUser(id.key, payload, now, nil)
 		if ok && u.forgetObserved() {
 			if payload, err := encodeUser(u); err == nil { // as it was read
 				s.records[id] = seal(id.bucket, id.key, payload)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"usersyncd/spec"
 )
 
 // Meta has the small records: what a pass that has nothing to do must know.
@@ -44,10 +46,16 @@ func (s *Store) Meta() (Meta, error) {
 	return m, nil
 }
 
-// Snapshot reads everything. The caller may change the maps and the users. If it finds damage that was not there when the
-// file was opened, the file is set aside and replaced as by Open.
-func (s *Store) Snapshot() (*Snapshot, error) {
+// Snapshot reads everything. The caller may change its maps and the users, but not a user's LastApplied, see SnapshotFor. If
+// it finds damage that was not there when the file was opened, the file is set aside and replaced as by Open.
+func (s *Store) Snapshot() (*Snapshot, error) { return s.SnapshotFor(nil) }
+
+// SnapshotFor is Snapshot where many of the users are declared: declared returns the fields of a declaration, by its key, nil if
+// there is none; of a user that is not managed, it is that at the observed address. Values that a user has as declared are the
+// same memory, and if all applied fields are, LastApplied is the map of the declaration: for 50,000 users, half of the memory.
+func (s *Store) SnapshotFor(declared func(key string) spec.Fields) (*Snapshot, error) {
 	db := s.database()
+	readUsers := func(tx *bolt.Tx) (map[string]*User, bool) { return readUsers(tx, declared) }
 	snap, sound, err := s.snapshot(readUsers)
 	if sound || err != nil {
 		return snap, err
@@ -108,9 +116,9 @@ func (s *Store) snapshot(readUsers func(*bolt.Tx) (map[string]*User, bool)) (sna
 	return snap, sound, nil
 }
 
-func readUsers(tx *bolt.Tx) (map[string]*User, bool) {
+func readUsers(tx *bolt.Tx, declared func(key string) spec.Fields) (map[string]*User, bool) {
 	now := time.Now()
-	return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now) })
+	return readAll(tx, bucketUsers, func(id string, payload []byte) (*User, bool) { return decodeUser(id, payload, now, declared) })
 }
 
 func readMeta(tx *bolt.Tx) Meta {

@@ -21,7 +21,8 @@ type Observed struct {
 // User is what is known of one Genesys user.
 type User struct {
 	Observed
-	// LastApplied has each managed field as it was last written or found equal. It is nil for a user that was never managed.
+	// LastApplied has each managed field as it was last written or found equal. It is nil for a user that was never managed. It
+	// is replaced, never changed: it may be the map of a declaration.
 	LastApplied spec.Fields `json:"applied,omitempty"`
 	Times       Times       `json:"times,omitzero"`
 	// CreatedAt is when usersyncd created the account, in Unix time, as long as a reading may lack what the organization

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"usersyncd/spec"
 )
@@ -124,22 +123,6 @@ func (t Times) suffix(f spec.Field, wrote int64) string {
 	return text
 }
 
-// splitName splits a field's name from its times.
-func splitName(text string, head *userHead) (o FieldTime, ok bool) {
-	name, later, read := strings.Cut(text, string(readMark))
-	name, ago, wrote := strings.Cut(name, string(wroteMark))
-	o.Field, ok = spec.Field(name), true
-	if read {
-		n, err := strconv.ParseInt(later, 10, 64)
-		o.Read, ok = head.ReadAt+n, err == nil
-	}
-	if wrote {
-		n, err := strconv.ParseInt(ago, 10, 64)
-		o.Wrote, ok = head.WroteAt-n, ok && err == nil
-	}
-	return o, ok
-}
-
 func writeField(b *bytes.Buffer, mark byte, f spec.Field, times string, v spec.Value) error {
 	if f == "" || strings.ContainsAny(string(f), " \n~+") {
 		return fmt.Errorf("field name %q: must be one word", f)
@@ -154,97 +137,4 @@ func writeField(b *bytes.Buffer, mark byte, f spec.Field, times string, v spec.V
 	b.WriteString(string(v))
 	b.WriteByte('\n')
 	return nil
-}
-
-// decodeUser decodes a payload, and reports whether it is valid. The user does not refer to payload. Times of writing that
-// no longer matter now are dropped.
-func decodeUser(id string, payload []byte, now time.Time) (*User, bool) {
-	first, rest, ok := bytes.Cut(payload, []byte("\n"))
-	var head userHead
-	if !ok || json.Unmarshal(first, &head) != nil {
-		return nil, false
-	}
-	if head.ReadAt == 1 {
-		head.ReadAt, head.Stale = 0, true
-	}
-	if !recent(head.Created, now) {
-		head.Created = 0
-	}
-	lines := string(rest) // one allocation for all names and values
-	u := &User{
-		Observed: Observed{ID: id, Version: head.Version, Opaque: head.Opaque}, Times: Times{Read: head.ReadAt}, CreatedAt: head.Created, Stale: head.Stale,
-		Declared: Declaration{head.As, head.File, head.Ordinal}, FormerKeys: head.Formerly, Removed: head.Removed, Suspended: head.Suspended,
-		Repairs: head.Repairs,
-	}
-	observed, applied := countFields(lines)
-	u.Fields = make(spec.Fields, observed)
-	if head.Managed {
-		u.LastApplied = make(spec.Fields, applied)
-	}
-	add := func(o FieldTime) {
-		if !recent(o.Wrote, now) {
-			o.Wrote = 0
-		}
-		if o.Wrote != 0 || o.Read != 0 {
-			u.Times = u.Times.with(o)
-		}
-	}
-	for _, o := range head.Times {
-		add(o)
-	}
-	hasTimes := false // whether a field has its own time of writing
-	for lines != "" {
-		line, rest, ended := strings.Cut(lines, "\n")
-		name, value, ok := strings.Cut(line, " ")
-		if !ended || !ok || len(name) < 2 || (name[0] != inObserved && !head.Managed) {
-			return nil, false
-		}
-		o, ok := splitName(name[1:], &head)
-		if !ok || o.Field == "" {
-			return nil, false
-		}
-		f, v := o.Field, spec.Value(value)
-		switch name[0] {
-		case inBoth:
-			u.Fields[f], u.LastApplied[f] = v, v
-		case inObserved:
-			u.Fields[f] = v
-		case inApplied:
-			u.LastApplied[f] = v
-		default:
-			return nil, false
-		}
-		hasTimes = hasTimes || o.Wrote != 0
-		add(o)
-		lines = rest
-	}
-	if !hasTimes && recent(head.WroteAt, now) {
-		u.Times = u.Times.WithWritten(unixTime(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.LastApplied)))...)
-	}
-	if len(u.FormerKeys) == 0 {
-		u.FormerKeys = nil
-	}
-	if len(u.Repairs) == 0 {
-		u.Repairs = nil
-	}
-	if u.Declared.Key == "" { // in a file of format 1
-		u.Declared.Key = u.AppliedKey()
-	}
-	return u, true
-}
-
-// countFields returns the size of each map, so that neither has to grow.
-func countFields(lines string) (observed, applied int) {
-	for lines != "" {
-		switch lines[0] {
-		case inBoth:
-			observed, applied = observed+1, applied+1
-		case inObserved:
-			observed++
-		case inApplied:
-			applied++
-		}
-		_, lines, _ = strings.Cut(lines, "\n")
-	}
-	return observed, applied
 }

@@ -169,7 +169,7 @@ func (o *refresher) mergeDetails(u *state.User, read spec.Fields, fields []spec.
 		next.Times = u.Times.WithRead(at, fresh, others)
 		next.Stale = stale || u.Stale && len(others) > 0
 	}
-	return &next
+	return o.share(&next)
 }
 
 // rotateDetails reads the detail fields of some users again, those with the oldest reading first, so that each user is read

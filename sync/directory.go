@@ -28,8 +28,10 @@ type Reader interface {
 	// Authorize asks the API whether it accepts the credentials. It costs one request.
 	Authorize(ctx context.Context) error
 
-	// List reads every active and inactive user, with those of the fields that a listing can show. ErrListing.
-	List(ctx context.Context, fields ...spec.Field) (Listing, error)
+	// List reads every active and inactive user, with those of the fields that a listing can show. It calls page with users as
+	// it reads, one call at a time. A user may be there again, as it was then or with others of the fields: of two readings the
+	// one with the higher version counts. ErrListing; after an error nothing counts.
+	List(ctx context.Context, page func(users []state.Observed), fields ...spec.Field) (Listing, error)
 
 	// Get reads one user, deleted ones included, with the fields. ErrNotFound. Like the other reads, it sends a request
 	// without a usable answer again itself, so its ErrUncertain is final.
@@ -61,11 +63,10 @@ type Reader interface {
 	Holders(ctx context.Context, roles []string) ([]string, error)
 }
 
-// Listing is a reading of the whole organization.
+// Listing is what is known of a reading of the whole organization, besides its users.
 type Listing struct {
-	Users []state.Observed
-	Gap   string // what the API counts and does not list, for people; "" for nothing
-	Cap   string // why users beyond the API's limit are not listed, for people; "" if there are none
+	Gap string // what the API counts and does not list, for people; "" for nothing
+	Cap string // why users beyond the API's limit are not listed, for people; "" if there are none
 }
 
 // Complete reports whether no user is missing. Otherwise a user that is not listed may exist.

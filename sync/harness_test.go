@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -151,8 +152,16 @@ func (w *world) kill(at moment, n int, matches func(line string) bool) bool {
 
 func anyCall(string) bool { return true }
 
+// close ends the program. What it has read of the specs must still be as the files say: what is known to be applied is partly
+// the same memory, and never changed in place.
 func (w *world) close() {
 	w.Helper()
+	if kept, err := w.Specs.ScanAndLoad(context.Background()); err == nil {
+		fresh, err := spec.NewLoader(w.dir).ScanAndLoad(context.Background())
+		if err != nil || !reflect.DeepEqual(kept.Users, fresh.Users) || !reflect.DeepEqual(kept.Leavers, fresh.Leavers) {
+			w.Error("what was read of the specs was changed", err)
+		}
+	}
 	if err := w.Store.Close(); err != nil {
 		w.Error(err)
 	}

@@ -40,7 +40,8 @@ type pass struct {
 
 // refresh returns what is known of the organization. It reads the organization first if that is due.
 func (p *pass) refresh(ctx, interruptible context.Context) (*state.Snapshot, error) {
-	snap, err := p.Store.Snapshot()
+	p.refresher.tree = p.tree
+	snap, err := p.Store.SnapshotFor(p.tree.Fields)
 	if err != nil {
 		return nil, err
 	}

@@ -20,14 +20,15 @@ import (
 // A refresher reads the organization into a snapshot of what is known, and into the state file.
 type refresher struct {
 	*Reconciler
-	dryRun  bool // nothing is written to the state file
-	patient bool // it waits for what the API shows late, at most plan.ReadLag
+	dryRun  bool       // nothing is written to the state file
+	patient bool       // it waits for what the API shows late, at most plan.ReadLag
+	tree    *spec.Tree // with which users share the values that they have as declared; nil: none
 }
 
 // newRefresher returns one for a pass, and asks the directory how its API treats fields.
 func (r *Reconciler) newRefresher(mode Mode) *refresher {
 	r.Policy.Capabilities = r.Directory.Capabilities()
-	return &refresher{r, mode.DryRun, mode.Strict || mode.DryRun}
+	return &refresher{Reconciler: r, dryRun: mode.DryRun, patient: mode.Strict || mode.DryRun}
 }
 
 // openOnce returns a function that opens the directory on the first call. A pass that needs no request does not call it.
@@ -41,29 +42,38 @@ func (o *refresher) openOnce(ctx context.Context, snap *state.Snapshot) func() e
 	})
 }
 
-// refresh reads the organization and merges it into the snapshot, and into the state file in one commit. interruptible
-// ends the reading of single users after that.
+// refresh reads the organization and merges it into the snapshot and the state file. interruptible ends the reading of single
+// users after that.
 func (o *refresher) refresh(ctx, interruptible context.Context, snap *state.Snapshot, fields []spec.Field) error {
 	began, before := time.Now(), snap.Refresh.At
-	listing, err := o.Directory.List(ctx, fields...)
+	listed, changed := map[string]bool{}, map[string]*state.User{}
+	listing, err := o.Directory.List(ctx, func(users []state.Observed) { // of most users nothing has changed, and nothing is kept
+		for _, seen := range users {
+			listed[seen.ID] = true
+			if u := o.merge(cmp.Or(changed[seen.ID], snap.Users[seen.ID]), seen, fields, began); u != nil {
+				changed[seen.ID] = u
+			}
+		}
+	}, fields...)
 	if err != nil {
 		return err
 	}
-	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listing.Users), Fields: fields, Gap: listing.Gap}}
-	listed := make(map[string]bool, len(listing.Users))
-	for _, seen := range listing.Users {
-		listed[seen.ID] = true
-		o.observe(seen, fields, began, snap, &commit)
+	commit := state.Commit{Refresh: &state.Refresh{At: time.Now(), Listed: len(listed), Fields: fields, Gap: listing.Gap}}
+	for _, id := range slices.Sorted(maps.Keys(changed)) {
+		o.record(changed[id], snap, &commit)
 	}
 	if listing.Complete() {
 		if err := o.checkUnlisted(ctx, snap, fields, listed, &commit); err != nil {
 			return err
 		}
 	} else {
-		o.Log.Warn("the API did not list every user; missing users are taken as unchanged", "listed", len(listing.Users), "missing", cmp.Or(listing.Gap, listing.Cap))
+		o.Log.Warn("the API did not list every user; missing users are taken as unchanged", "listed", len(listed), "missing", cmp.Or(listing.Gap, listing.Cap))
 	}
 	snap.Refresh, snap.Rebuilt = *commit.Refresh, false
 	if !o.dryRun {
+		if commit.Users, err = o.Store.CommitMost(commit.Users); err != nil {
+			return err
+		}
 		if err := o.Store.Commit(commit); err != nil {
 			return err
 		}
@@ -87,21 +97,25 @@ func (o *refresher) commit(read state.Commit) error {
 
 // observe merges an observation into the snapshot and the commit, as merge does.
 func (o *refresher) observe(seen state.Observed, fields []spec.Field, at time.Time, snap *state.Snapshot, commit *state.Commit) {
-	before := snap.Users[seen.ID]
-	if u := o.merge(before, seen, fields, at); u != nil {
-		if intent, created := snap.CreateIntents[u.Key()]; created && before == nil { // by a process that was killed
-			u.CreatedAt = intent.Started.Unix()
-		}
-		snap.Users[seen.ID] = u
-		commit.Users = append(commit.Users, u)
+	if u := o.merge(snap.Users[seen.ID], seen, fields, at); u != nil {
+		o.record(u, snap, commit)
 	}
+}
+
+// record puts what is now known of a user into the snapshot and the commit.
+func (o *refresher) record(u *state.User, snap *state.Snapshot, commit *state.Commit) {
+	if intent, created := snap.CreateIntents[u.Key()]; created && snap.Users[u.ID] == nil { // by a process that was killed
+		u.CreatedAt = intent.Started.Unix()
+	}
+	snap.Users[u.ID] = u
+	commit.Users = append(commit.Users, u)
 }
 
 // merge merges an observation into what is known of a user, before. It returns nil if it adds nothing, or is older than what
 // is known. fields were requested with it, at a time.
 func (o *refresher) merge(before *state.User, seen state.Observed, fields []spec.Field, at time.Time) *state.User {
 	if before == nil {
-		return &state.User{Observed: seen}
+		return o.share(&state.User{Observed: seen})
 	}
 	if seen.Version < before.Version {
 		return nil
@@ -123,7 +137,15 @@ func (o *refresher) merge(before *state.User, seen state.Observed, fields []spec
 	if u.Fields[spec.State] == spec.Text("active") {
 		u.Removed, u.Suspended = "", ""
 	}
-	return &u
+	return o.share(&u)
+}
+
+// share makes what was observed as declared the same memory, see state.Store.SnapshotFor.
+func (o *refresher) share(u *state.User) *state.User {
+	if o.tree != nil {
+		u.Fields.Share(o.tree.Fields(cmp.Or(u.Declared.Key, u.Key())))
+	}
+	return u
 }
 
 func showsMore(before *state.User, seen state.Observed) bool {

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -84,11 +83,7 @@ func (v *View) user(key string) *spec.User {
 	if v.tree == nil {
 		return nil
 	}
-	i, ok := slices.BinarySearchFunc(v.tree.Users, key, func(u *spec.User, key string) int { return cmp.Compare(u.Key, key) })
-	if !ok {
-		return nil
-	}
-	return v.tree.Users[i]
+	return v.tree.User(key)
 }
 
 func (v *View) change(key string) *plan.Change {

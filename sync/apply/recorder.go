@@ -85,12 +85,39 @@ func (r *recorder) recordPlan(todo []*plan.Change) error {
 			r.setOutcome(c, plan.Applied)
 		}
 	}
-	record := r.plan.Record
+	record, err := r.recordEqual(r.plan.Record)
+	if err != nil {
+		r.broken = err
+		return err
+	}
 	if record.ClearReleases = r.plan.HandledReleases; !r.plan.Urgent { // an urgent plan does not know all holds
 		record.ClearReleases = append(slices.Clip(record.ClearReleases), r.plan.UnknownReleases...)
 	}
 	r.add(record)
 	return r.flush()
+}
+
+// recordEqual records most of the managed users that have nothing else to record, as they may be all of the organization, and
+// returns the record without these.
+func (r *recorder) recordEqual(record state.Commit) (state.Commit, error) {
+	intents := make(map[string]bool, len(record.ClearCreateIntents)+len(record.ClearWriteIntents))
+	for _, key := range record.ClearCreateIntents {
+		intents[key] = true
+	}
+	for _, w := range record.ClearWriteIntents {
+		intents[w.ID] = true
+	}
+	var alone, others []*state.User
+	for _, u := range record.Users {
+		if u.LastApplied != nil && !intents[u.ID] && !intents[u.Declared.Key] {
+			alone = append(alone, u)
+		} else {
+			others = append(others, u)
+		}
+	}
+	alone, err := r.Store.CommitMost(alone)
+	record.Users = append(alone, others...)
+	return record, err
 }
 
 func (r *recorder) setOutcome(c *plan.Change, outcome plan.Outcome) {

@@ -30,7 +30,7 @@ func BenchmarkList(b *testing.B) {
 	d, _ := open(b, f, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if l, err := d.List(b.Context()); err != nil || len(l.Users) != 5000 {
+		if l, err := list(b.Context(), d); err != nil || len(l.Users) != 5000 {
 			b.Fatal(len(l.Users), err)
 		}
 	}

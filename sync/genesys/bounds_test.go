@@ -56,7 +56,7 @@ func TestPagesEnd(t *testing.T) {
 			return jsonReply(200, c.page(n))
 		}}
 		d, limiter := open(t, f, func(o *api.Options) { o.PageSize = 3 })
-		l, err := d.List(t.Context())
+		l, err := list(t.Context(), d)
 		got := f.count("GET /api/v2/users")
 		if c.users > 0 {
 			got-- // those of inactive users
@@ -132,7 +132,7 @@ func TestAnswersAreLimited(t *testing.T) {
 		if c.single {
 			_, err = d.Get(t.Context(), "u0")
 		} else {
-			_, err = d.List(t.Context())
+			_, err = list(t.Context(), d)
 		}
 		if e := (*apply.CallError)(nil); !errors.As(err, &e) || api.IsTooLarge(err) != (e.Status == 200) || len(bodies) > 1 {
 			t.Errorf("%s: %d requests, %v", name, len(bodies), err)

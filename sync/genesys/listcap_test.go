@@ -66,7 +66,7 @@ func TestListingBeyondTheCap(t *testing.T) {
 	} {
 		f := &fake{api: beyond(c.page, c.byCursor)}
 		d, _ := open(t, f, nil)
-		l, err := d.List(t.Context())
+		l, err := list(t.Context(), d)
 		switch {
 		case c.odd != "":
 			if !errors.Is(err, apply.ErrListing) || !strings.Contains(err.Error(), c.odd) {

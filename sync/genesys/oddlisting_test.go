@@ -115,7 +115,7 @@ func TestListingThatCannotBe(t *testing.T) {
 			b := &book{readings: append(slices.Repeat([][]string{c.odd}, times), seven)}
 			f := &fake{api: b.answer}
 			d, limiter := open(t, f, func(o *api.Options) { o.PageSize = size })
-			l, err := d.List(t.Context())
+			l, err := list(t.Context(), d)
 			if last := limiter.expected[len(limiter.expected)-1]; last != 0 {
 				t.Errorf("%s: %d requests still expected", name, last)
 			}
@@ -167,7 +167,7 @@ func TestListingThatMoves(t *testing.T) {
 		b := &book{readings: [][]string{c.pages}}
 		f := &fake{api: b.answer}
 		d, _ := open(t, f, func(o *api.Options) { o.PageSize = 3 })
-		l, err := d.List(t.Context())
+		l, err := list(t.Context(), d)
 		if err != nil || len(l.Users) != c.users || l.Gap != c.gap || l.Complete() != (c.gap == "") || b.begun != 1 {
 			t.Errorf("%s: %d users, complete %t, gap %q, %d readings, %v", name, len(l.Users), l.Complete(), l.Gap, b.begun, err)
 		}
@@ -181,7 +181,7 @@ func TestHowManyMayBeMissing(t *testing.T) {
 			b := &book{readings: [][]string{{shown(people(0, c.total-c.missing-more), c.total, 1)}}}
 			f := &fake{api: b.answer}
 			d, _ := open(t, f, nil)
-			l, err := d.List(t.Context())
+			l, err := list(t.Context(), d)
 			if errors.Is(err, apply.ErrListing) != (more == 1) || err == nil && l.Complete() {
 				t.Errorf("%d of %d missing: complete %t, %v", c.missing+more, c.total, l.Complete(), err)
 			}
@@ -219,7 +219,7 @@ func TestListingWhileOthersWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := d.List(t.Context())
+		l, err := list(t.Context(), d)
 		if err != nil {
 			t.Fatalf("%v, after %d changes", err, added)
 		}

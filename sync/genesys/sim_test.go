@@ -62,7 +62,7 @@ func applyAll(ctx context.Context, d *genesys.Directory, c *plan.Change) (state.
 
 func TestSimulatedListing(t *testing.T) {
 	d, s := simulate(t, sim.Options{Users: 1203, Inactive: 510, Deleted: 7, Seed: 1}, nil)
-	l, err := d.List(t.Context(), spec.Certs, spec.Employer)
+	l, err := list(t.Context(), d, spec.Certs, spec.Employer)
 	if err != nil || len(l.Users) != 1203 || !l.Complete() {
 		t.Fatalf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
@@ -100,7 +100,7 @@ func TestSimulatedListing(t *testing.T) {
 func TestSimulatedCap(t *testing.T) {
 	// A client that does not see every division may not go on by cursor.
 	d, s := simulate(t, sim.Options{Users: 10_151, Inactive: 10_100, Seed: 1, Hide: 10_151}, func(o *api.Options) { o.PageSize = 499 })
-	l, err := d.List(t.Context())
+	l, err := list(t.Context(), d)
 	if err != nil || l.Complete() || len(l.Users) != 51+20*499 {
 		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
@@ -112,7 +112,7 @@ func TestSimulatedCap(t *testing.T) {
 // Beyond the cap it goes on by cursor, for whoever may see every division.
 func TestSimulatedBeyondTheCap(t *testing.T) {
 	d, s := simulate(t, sim.Options{Users: 10_750, Inactive: 10_700, Seed: 1}, nil)
-	l, err := d.List(t.Context())
+	l, err := list(t.Context(), d)
 	if err != nil || !l.Complete() || len(l.Users) != 10_750 {
 		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
@@ -124,7 +124,7 @@ func TestSimulatedBeyondTheCap(t *testing.T) {
 // A field that the API left out of a listing is unknown, and not empty.
 func TestSimulatedDroppedExpands(t *testing.T) {
 	d, _ := simulate(t, sim.Options{Users: 30, Seed: 1, DropExpands: 3}, nil)
-	l, err := d.List(t.Context(), spec.Certs)
+	l, err := list(t.Context(), d, spec.Certs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestSimulatedLife(t *testing.T) {
 				}
 			}
 		}
-		if _, err := d.List(ctx); err != nil {
+		if _, err := list(ctx, d); err != nil {
 			t.Fatal(err)
 		}
 		s.ResetLedger()
@@ -209,7 +209,7 @@ func TestSimulatedLife(t *testing.T) {
 // What is not managed stays, to the byte, whatever else of the user is written.
 func TestSimulatedUnmanagedStays(t *testing.T) {
 	d, s := simulate(t, sim.Options{Users: 60, Seed: 7}, nil)
-	l, err := d.List(t.Context())
+	l, err := list(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 		}
 	}
 	d, s := simulate(t, sim.Options{Users: 2}, func(o *api.Options) { o.ReadOnly = true })
-	l, err := d.List(t.Context())
+	l, err := list(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func TestSimulatedHours(t *testing.T) {
 			o.Limiter = limiter
 		})
 		began := time.Now()
-		l, err := d.List(t.Context())
+		l, err := list(t.Context(), d)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func (o *largeOrg) answer(r *http.Request, _ string) reply {
 	}
 	var page []string
 	for i := (n - 1) * size; i < min(n*size, o.users); i++ {
-		u := fmt.Sprintf(`"id":"u%d","version":%d,"state":"active","email":"u%d@example.com"`, i, size, i) // who reads what tells the version
+		u := fmt.Sprintf(`"id":"u%d","version":%d,"state":"active","email":"u%d@example.com"`, i, 1000-size, i) // a later reading shows a newer version
 		for _, name := range expand {
 			u += fmt.Sprintf(`,%q:[]`, name)
 		}
@@ -72,13 +72,13 @@ func TestListingWithSmallerPages(t *testing.T) {
 	} {
 		d, _ := open(t, &fake{api: c.org.answer}, func(o *api.Options) { o.MaxConns = 1 })
 		for range 2 {
-			l, err := d.List(t.Context())
+			l, err := list(t.Context(), d)
 			if err != nil || len(l.Users) != c.org.users || !l.Complete() {
 				t.Fatalf("%s: %d users, %v", name, len(l.Users), err)
 			}
 			for _, u := range l.Users {
-				if u.Version != c.size {
-					t.Fatalf("%s: a user of a page of %d is used", name, u.Version)
+				if u.Version != 1000-c.size {
+					t.Fatalf("%s: a user of a page of %d is used", name, 1000-u.Version)
 				}
 			}
 			if got := c.org.asked[:len(c.begins)]; name != "on a later page" && !slices.Equal(got, c.begins) {
@@ -96,7 +96,7 @@ func TestListingInSweeps(t *testing.T) {
 	fields := []spec.Field{spec.Certs, spec.ProfileSkills, spec.Locations}
 	for range 2 {
 		org.asked = nil
-		l, err := d.List(t.Context(), fields...)
+		l, err := list(t.Context(), d, fields...)
 		if err != nil || len(l.Users) != 60 || !l.Complete() {
 			t.Fatalf("%d users, %v", len(l.Users), err)
 		}
@@ -129,7 +129,7 @@ func TestUnknownPartsOfSweeps(t *testing.T) {
 		}
 		return jsonReply(200, `{"entities":[`+user+`}],"total":1,"pageCount":1}`)
 	}}, nil)
-	l, err := d.List(t.Context(), spec.Employer, spec.Locations)
+	l, err := list(t.Context(), d, spec.Employer, spec.Locations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestUnknownPartsOfSweeps(t *testing.T) {
 func TestListingThatStaysTooLarge(t *testing.T) {
 	org := largeOrg{users: 60, most: 1}
 	d, _ := open(t, &fake{api: org.answer}, nil)
-	if l, err := d.List(t.Context(), spec.Certs); !api.IsTooLarge(err) || len(l.Users) > 0 {
+	if l, err := list(t.Context(), d, spec.Certs); !api.IsTooLarge(err) || len(l.Users) > 0 {
 		t.Errorf("%d users, %v", len(l.Users), err)
 	}
 }
@@ -152,7 +152,7 @@ func TestListingThatStaysTooLarge(t *testing.T) {
 func TestTooLargeBeyondTheCap(t *testing.T) {
 	org := largeOrg{users: 10_050, most: 250, from: 21, uncapped: true}
 	d, _ := open(t, &fake{api: org.answer}, nil)
-	if l, err := d.List(t.Context()); err != nil || len(l.Users) != 10_050 || !l.Complete() {
+	if l, err := list(t.Context(), d); err != nil || len(l.Users) != 10_050 || !l.Complete() {
 		t.Errorf("%d users, complete %t, %v", len(l.Users), l.Complete(), err)
 	}
 }
@@ -168,7 +168,7 @@ func TestQueryWithSmallerPages(t *testing.T) {
 			return jsonReply(200, `{"entities":`+people(10_000, 10_050)+`,"results":50}`)
 		}}
 		d, _ := open(t, &fake{api: org.answer}, nil)
-		if l, err := d.List(t.Context()); err != nil || len(l.Users) != 10_050 || !l.Complete() || sizes[0] != 500 {
+		if l, err := list(t.Context(), d); err != nil || len(l.Users) != 10_050 || !l.Complete() || sizes[0] != 500 {
 			t.Errorf("%s: %d users, complete %t, sizes %v, %v", code, len(l.Users), l.Complete(), sizes, err)
 		}
 	}

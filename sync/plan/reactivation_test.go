@@ -12,13 +12,13 @@ import (
 
 // own makes a field one of the user's own file, as a loader notes it.
 func own(u *spec.User, f spec.Field) *spec.User {
-	u.At = append(u.At, spec.FieldPos{Field: f, Pos: spec.Pos{File: "u.yaml", Line: 2, Column: 1}})
+	u.At.Set(f, spec.Pos{File: "u.yaml", Line: 2, Column: 1})
 	return u
 }
 
 // inherited makes it one of a _defaults.yaml.
 func inherited(u *spec.User, f spec.Field) *spec.User {
-	u.At = append(u.At, spec.FieldPos{Field: f, Pos: spec.Pos{File: "_defaults.yaml", Line: 1, Column: 1}})
+	u.At.Set(f, spec.Pos{File: "_defaults.yaml", Line: 1, Column: 1})
 	return u
 }
 

@@ -62,9 +62,9 @@ type stopping struct {
 	list, do failpoint
 }
 
-func (d *stopping) List(ctx context.Context, fields ...spec.Field) (usersync.Listing, error) {
+func (d *stopping) List(ctx context.Context, page func([]state.Observed), fields ...spec.Field) (usersync.Listing, error) {
 	d.list.pass()
-	return d.Directory.List(ctx, fields...)
+	return d.Directory.List(ctx, page, fields...)
 }
 
 func (d *stopping) Do(ctx context.Context, call *apply.Call) ([]state.Observed, error) {
