@@ -15,20 +15,22 @@ import (
 type inherited struct {
 	node   *strictyaml.Node // nil if there are none
 	values Fields           // those of its entries that can be read
-	digest string           // of the files; "" if there are none
+	digest string           // of the files and their names; "" if there are none
 	bad    bool             // one of them has a problem, so no user below can be applied
 }
 
 // folders holds the defaults of each folder.
 type folders struct {
 	parsed map[string]parsedFile // its _defaults.yaml, by folder
+	names  map[string]string     // of these files, by folder
 	known  map[string]inherited
 }
 
 func newFolders(files []file, parsed map[string]parsedFile) *folders {
-	out := &folders{parsed: map[string]parsedFile{}, known: map[string]inherited{}}
+	out := &folders{parsed: map[string]parsedFile{}, names: map[string]string{}, known: map[string]inherited{}}
 	for _, f := range files {
 		folder := path.Dir(f.path)
+		out.names[folder] = f.path
 		if _, second := out.parsed[folder]; second {
 			out.parsed[folder] = parsedFile{} // which of them counts is not certain
 		} else {
@@ -49,7 +51,7 @@ func (f *folders) above(folder string) inherited {
 	}
 	if p, ok := f.parsed[folder]; ok {
 		in.bad = in.bad || p.defaults == nil || len(p.problems.Problems) > 0
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s %x %t", in.digest, p.hash, in.bad))
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %x %t", in.digest, f.names[folder], p.hash, in.bad))
 		in.digest = hex.EncodeToString(sum[:])
 		in.node = strictyaml.Merge(in.node, p.defaults)
 		in.values = readValues(in.node)

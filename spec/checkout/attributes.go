@@ -108,14 +108,18 @@ func (a *attributes) fill(has map[string]string, all []assignment) {
 	}
 }
 
+// maxRules is how many rules of one file are known: each is compared with every file that differs from the index.
+const maxRules = 1000
+
 // read reads a file of rules. Macros may be defined in the root folder and in info/attributes.
 func (a *attributes) read(name string, macros bool) []rule {
+	anyFile := []rule{{"**", []assignment{{"filter", "unknown"}}}} // what is not known may apply to every file
 	text, err := readFile(name, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return []rule{{"**", []assignment{{"filter", "unknown"}}}} // they may apply to every file
+		return anyFile
 	}
 	var rules []rule
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
@@ -130,7 +134,9 @@ func (a *attributes) read(name string, macros bool) []rule {
 			}
 			continue
 		}
-		rules = append(rules, rule{globOf(pattern), assigns})
+		if rules = append(rules, rule{globOf(pattern), assigns}); len(rules) > maxRules {
+			return anyFile
+		}
 	}
 	return rules
 }

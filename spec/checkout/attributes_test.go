@@ -113,10 +113,11 @@ func TestHostilePatternEnds(t *testing.T) {
 func TestUnreadableRules(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "big/.gitattributes", strings.Repeat("# nothing\n", maxConfig/10+1))
-	write(t, dir, "small/.gitattributes", "# nothing\n")
+	write(t, dir, "many/.gitattributes", strings.Repeat("a\n", maxRules+1))
+	write(t, dir, "small/.gitattributes", strings.Repeat("a\n", maxRules))
 	a := newAttributes(repo{workTree: dir, gitDir: dir, commonDir: dir}, config{})
-	if big, small := a.of("big/a.yaml"), a.of("small/a.yaml"); big != anything || small != none {
-		t.Errorf("%d, %d", big, small)
+	if big, many, small := a.of("big/a.yaml"), a.of("many/a.yaml"), a.of("small/a.yaml"); big != anything || many != anything || small != none {
+		t.Errorf("%d, %d, %d", big, many, small)
 	}
 }
 
