@@ -48,7 +48,7 @@ change the setting.`,
 				} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
 					next = "It is paused: nothing is changed before usersyncd resume."
 				}
-				return change{Changed: true, ID: id, Hold: &h, Message: fmt.Sprintf("Released: %s, held by --%s. %s", text.Plural(len(h.Users), "user"), h.Guard, next)}, err
+				return change{Changed: true, ID: id, Hold: &h, Message: fmt.Sprintf("Released: %s, held by the guard %s. %s", text.Plural(len(h.Users), "user"), h.Guard, next)}, err
 			}, func(store *state.Store) (change, error) {
 				return change{Changed: true, ID: id, Message: fmt.Sprintf("The next pass releases what is held under %s; if nothing is held under it by then, its log lists what is.", id)},
 					store.Commit(state.Commit{AddReleases: []string{id}})
