@@ -51,7 +51,9 @@ file and the specs in DIR. It exits with 1 if nobody has the address.`,
 				return fmt.Errorf("%s: %s", e.Email, e.Why)
 			}
 			out := explained{e, shownEvents(e.History)}
-			err = p.show(c.Output, out, func(w io.Writer) { printExplanation(sheet{w, logging.Width(p.stdout)}, e, time.Now()) })
+			err = p.show(c.Output, out, func(w io.Writer) {
+				printExplanation(sheet{w, logging.Width(p.stdout)}, e, time.Now(), c.Same("config", "state", "socket"))
+			})
 			if err == nil && e.IsNobody() {
 				return &exitError{code: exitFatal}
 			}
@@ -66,7 +68,7 @@ type explained struct {
 	History []shownEvent `json:"history"`
 }
 
-func printExplanation(w sheet, e *usersync.Explanation, now time.Time) {
+func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same string) {
 	todo := ""
 	if e.Action != "" && e.Status != "in sync" {
 		todo = fmt.Sprintf(" (%s, %s)", e.Action, e.Cause)
@@ -75,7 +77,7 @@ func printExplanation(w sheet, e *usersync.Explanation, now time.Time) {
 	line := func(name, format string, args ...any) { w.fact("  ", name, format, args...) }
 	line("why", "%s", e.Why)
 	if e.Release != "" {
-		line("release", "usersyncd release %s", e.Release)
+		line("release", "usersyncd release%s %s", same, e.Release)
 	}
 	switch in := text.ShortDuration(e.Next.Sub(now)); {
 	case e.Next.IsZero():

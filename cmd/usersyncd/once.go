@@ -63,7 +63,9 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	}
 	res.Calls.Add(a.calls(), usersync.Calls{})
 	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
-	if meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0 {
+	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
+	res.ReleaseWith = releaseWith(c, first)
+	if first {
 		note := "no earlier run has left a state file (" + a.Store.Path() + "): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known"
 		if c.Output == "json" {
 			a.log.Warn(note)
@@ -72,6 +74,17 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 		}
 	}
 	return res, err
+}
+
+// releaseWith returns the command that releases the hold of an id: that of the run itself, if no state file lasts that could
+// keep the release.
+func releaseWith(c *config.Config, first bool) func(id string) string {
+	return func(id string) string {
+		if first {
+			return "usersyncd --once" + c.Same("config", "state") + " --release " + id + " " + text.ShellWord(c.Dir)
+		}
+		return "usersyncd release" + c.Same("config", "state", "socket") + " " + id
+	}
 }
 
 // refused explains why a pass ended early, and prints the problems of a tree. res is nil if the pass had no plan yet.

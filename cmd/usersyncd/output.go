@@ -49,7 +49,7 @@ func printResult(w io.Writer, res *usersync.Result) {
 	}
 	printFirst(w, "", notable, 0, "user")
 	printFirst(w, "", res.Problems, res.ProblemsLeftOut, "problem")
-	printFirst(w, "", res.Holds, 0, "hold")
+	printHolds(w, res)
 	printNotes(w, res)
 	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
 		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
@@ -62,13 +62,23 @@ func printResult(w io.Writer, res *usersync.Result) {
 		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
 }
 
+func printHolds(w io.Writer, res *usersync.Result) {
+	texts := make([]string, len(res.Holds))
+	for i, h := range res.Holds {
+		if texts[i] = h.String(); res.ReleaseWith != nil {
+			texts[i] = h.ReleasedWith(res.ReleaseWith(h.ID))
+		}
+	}
+	printFirst(w, "", texts, 0, "hold")
+}
+
 // printPlan writes what a pass, or a rollback, would do.
 func printPlan(w io.Writer, res *usersync.Result) {
 	printEach(w, res.Changes)
 	if len(res.Changes) > 0 {
 		fmt.Fprintln(w)
 	}
-	printFirst(w, "", res.Holds, 0, "hold")
+	printHolds(w, res)
 	printNotes(w, res)
 	e := res.Estimate
 	if e != nil && len(e.Reads) > 0 {

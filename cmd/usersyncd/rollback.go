@@ -63,9 +63,11 @@ The running daemon does the rollback; when none runs, the command does it.`,
 				return p.show(c.Output, nothing, func(w io.Writer) { fmt.Fprintln(w, text.Escape(err.Error())) })
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
-				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback %s", err, argument(target))
+				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback%s %s", err, c.Same("config", "state", "socket"), argument(target))
 			}
-			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) { printRollback(w, res, target) })
+			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) {
+				printRollback(w, res, target, c.Same("config", "state", "socket"))
+			})
 		},
 	})
 	f := cmd.Flags()
@@ -113,11 +115,12 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	return res, a.close(err)
 }
 
-func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback) {
+// printRollback writes what a rollback would do, or has done. same are the flags that the next command is to have, too.
+func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback, same string) {
 	if res.DryRun {
 		printPlan(w, res)
 		if res.Pending > 0 {
-			fmt.Fprintf(w, "To carry it out: usersyncd rollback %s --confirm %s\n", argument(target), res.Plan)
+			fmt.Fprintf(w, "To carry it out: usersyncd rollback%s %s --confirm %s\n", same, argument(target), res.Plan)
 		}
 		return
 	}
@@ -125,7 +128,7 @@ func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback) {
 	if res.Applied+res.Failed+res.Pending == 0 { // nothing is paused
 		return
 	}
-	fmt.Fprintln(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume")
+	fmt.Fprintf(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume%s\n", same)
 	if res.Skipped > 0 {
 		fmt.Fprintf(w, "%s left unchanged: after resume the specs apply again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
 	}

@@ -113,12 +113,15 @@ func (w Withheld) Why() string {
 }
 
 // String says what is held, why and how to release it; then the users.
-func (h Hold) String() string {
+func (h Hold) String() string { return h.ReleasedWith("usersyncd release " + h.ID) }
+
+// ReleasedWith is String with another command that releases it.
+func (h Hold) ReleasedWith(command string) string {
 	when := "If this is intended"
 	if h.Guard == guardRenames {
 		when = "If they are two people"
 	}
-	return fmt.Sprintf("Held: %s. %s: usersyncd release %s\n  %s", text.Escape(h.Reason), when, h.ID, text.Escape(listNames(h.Users)))
+	return fmt.Sprintf("Held: %s. %s: %s\n  %s", text.Escape(h.Reason), when, command, text.Escape(listNames(h.Users)))
 }
 
 func listNames(names []string) string { return text.List(names, 10, len(names)) }

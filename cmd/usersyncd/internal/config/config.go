@@ -15,6 +15,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 	"usersyncd/sync/plan"
 )
 
@@ -209,6 +210,18 @@ func (c *Config) invalid(f *pflag.Flag, value string) error {
 
 // Source names where a setting was given: a flag, a variable, or a line of the configuration file.
 func (c *Config) Source(name string) string { return cmp.Or(c.sources[name], "--"+name) }
+
+// Same are those of some flags that were given on the command line, to be given to another command, too: each with a space
+// before it.
+func (c *Config) Same(names ...string) string {
+	var b strings.Builder
+	for _, name := range names {
+		if f := c.flags.Lookup(name); f != nil && f.Changed && c.sources[name] == "" {
+			fmt.Fprintf(&b, " --%s %s", name, text.ShellWord(f.Value.String()))
+		}
+	}
+	return b.String()
+}
 
 // Given reports whether a setting was given, wherever.
 func (c *Config) Given(name string) bool { return c.flags.Changed(name) }
