@@ -110,6 +110,36 @@ func TestAdviceOnTheStateDirectory(t *testing.T) {
 	}
 }
 
+// Specs that the user may not read become readable for that user, and for nobody else.
+func TestAdviceOnUnreadableSpecs(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		return // only root can have files that are somebody else's, and give them away
+	}
+	run, _ := unprivileged(t)
+	specs := filepath.Join(t.TempDir(), "users")
+	write(t, filepath.Join(specs, "a.yaml"), "email: a@example.com\n")
+	if err := errors.Join(os.Chmod(filepath.Dir(filepath.Dir(specs)), 0o755), os.Chmod(filepath.Join(specs, "a.yaml"), 0o600), os.Chmod(specs, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	doctor := "usersyncd doctor --state x.db " + specs
+	out, _ := run(doctor)
+	fix := regexp.MustCompile(`(?m)^problem +checkout .*\n +fix: .*: (sudo chgrp .*)$`).FindStringSubmatch(out)
+	if fix == nil {
+		t.Fatalf("no fix in\n%s", out)
+	}
+	asRoot := strings.NewReplacer("sudo ", "", "$(id -g)", "65534").Replace(fix[1])
+	if out, err := exec.Command("sh", "-c", asRoot).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", asRoot, err, out)
+	}
+	if out, _ = run(doctor); !regexp.MustCompile(`(?m)^ok +checkout `).MatchString(out) {
+		t.Errorf("%s\n%s", asRoot, out)
+	}
+	if info, err := os.Stat(filepath.Join(specs, "a.yaml")); err != nil || info.Mode().Perm()&0o007 != 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
 // Wrong usage of any command leads to that command's own help, which is there.
 func TestUsageLeadsToTheCommandsHelp(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,8 +39,10 @@ func (e *examination) checkout(ctx context.Context) findings {
 		return problem("git -C "+dir+" switch "+text.ShellWord(e.Branch)+", or another --branch", "%v: no pass starts", err).named("branch")
 	case errors.Is(err, spec.ErrNoSpecs):
 		return problem("give the right directory, or start with: usersyncd export "+dir, "%v", err)
+	case errors.Is(err, fs.ErrPermission): // specs are personal data: nobody else is to read them
+		return problem("let the user that usersyncd runs as read it: sudo chgrp -R $(id -g) "+dir+" && sudo chmod -R g+rX "+dir, "%v", err)
 	case err != nil:
-		return problem("let the user that usersyncd runs as read it: chmod -R a+rX "+dir, "%v", err)
+		return problem("resolve what the message says", "%v", err)
 	}
 	found := ok("%s in %s, %s", text.Plural(len(e.tree.Users), "user"), text.Plural(e.tree.Files, "file"), revision(e.Dir, e.tree))
 	if n := e.tree.ProblemCount(); n > 0 {
