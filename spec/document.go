@@ -98,7 +98,11 @@ func readList(r *schema.Reader, doc *strictyaml.Node, above inherited) (out []de
 func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declaration {
 	before := len(r.Problems)
 	d := declaration{user: &User{Pos: own.Pos}, path: own.Path()}
-	if !r.Present(own, schema.EmptyMap) || !r.Mapping(own, "{email: ana@example.com}", userKeys...) && own.Kind != strictyaml.Mapping {
+	keys := userKeys
+	if d.path == "" { // then it may have been meant as a list
+		keys = append(slices.Clip(keys), keyUsers)
+	}
+	if !r.Present(own, schema.EmptyMap) || !r.Mapping(own, "{email: ana@example.com}", keys...) && own.Kind != strictyaml.Mapping {
 		return d
 	}
 	u, n := d.user, strictyaml.Merge(above.node, own)

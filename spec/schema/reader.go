@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,14 @@ type Reader struct{ Problems []strictyaml.Problem }
 // Problem reports something at a node.
 func (r *Reader) Problem(n *strictyaml.Node, format string, args ...any) {
 	r.Problems = append(r.Problems, strictyaml.Problem{Pos: n.Pos, Field: n.Path(), Message: fmt.Sprintf(format, args...)})
+}
+
+// problem reports that a node is neither list nor map, or what keeps it from being one.
+func (r *Reader) problem(n *strictyaml.Node, why string) {
+	if n.Kind == strictyaml.Scalar && !n.Quoted {
+		why = cmp.Or(strictyaml.WithoutSpace(n.Text), why)
+	}
+	r.Problem(n, "%s", why)
 }
 
 // Present reports whether a node can be read. Null is refused: it could mean either that the value is not managed or
@@ -52,7 +61,7 @@ func (r *Reader) text(n *strictyaml.Node) (string, bool) {
 // List reports whether a node is a list.
 func (r *Reader) List(n *strictyaml.Node, example string) bool {
 	if n.Kind != strictyaml.List {
-		r.Problem(n, "must be a list, such as %s", example)
+		r.problem(n, "must be a list, such as "+example)
 		return false
 	}
 	return true
@@ -61,7 +70,7 @@ func (r *Reader) List(n *strictyaml.Node, example string) bool {
 // Mapping reports whether a node is a map with these keys; without keys, any name is one.
 func (r *Reader) Mapping(n *strictyaml.Node, example string, keys ...string) bool {
 	if n.Kind != strictyaml.Mapping {
-		r.Problem(n, "must be a map, such as %s", example)
+		r.problem(n, "must be a map, such as "+example)
 		return false
 	}
 	ok := !n.Bad

@@ -51,13 +51,27 @@ func (s *scanner) reserved(c byte) (mark, string) {
 	return s.mark, s.quotes(s.mark, "begins with "+string(c)+", which YAML reserves")
 }
 
-var keyWithoutSpace = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*):(\S.*)$`)
+var (
+	keyWithoutSpace  = regexp.MustCompile(`^([\p{L}\p{N}_ -]+):([^\s:/].*)$`)
+	itemWithoutSpace = regexp.MustCompile(`^-([\p{L}\p{N}]\S*)`)
+)
+
+// WithoutSpace says of a text that it is probably a key or a list item without the space that makes it one; "" if it is not.
+func WithoutSpace(s string) string {
+	if m := keyWithoutSpace.FindStringSubmatch(s); m != nil {
+		return "has no space after the colon; write " + text.Cut(m[1]+": "+m[2], 60)
+	}
+	if m := itemWithoutSpace.FindStringSubmatch(s); m != nil {
+		return "has no space after the dash; write - " + m[1]
+	}
+	return ""
+}
 
 // noColon is about a text where a key has to be.
 func (s *scanner) noColon(at mark) string {
 	rest := s.rest(at)
-	if m := keyWithoutSpace.FindStringSubmatch(rest); m != nil {
-		return "has no space after the colon; write " + text.Cut(m[1]+": "+m[2], 60)
+	if why := WithoutSpace(rest); why != "" {
+		return why
 	}
 	if s.indent().list {
 		return keyAmongItems
@@ -70,6 +84,9 @@ func (s *scanner) colonInText() (mark, string) {
 	line := s.text[strings.LastIndexByte(s.text[:s.at], '\n')+1:]
 	if s.last.line == s.line && !strings.HasPrefix(line, "---") {
 		return s.last.mark, s.quotes(s.last.mark, "has a colon and a space in a text without quotes")
+	}
+	if len(s.flow) > 0 {
+		return s.last.mark, "begins a text of several lines in brackets, and then comes a colon; write a comma between entries, and # before a comment"
 	}
 	at := s.mark
 	before := line[:s.at-(len(s.text)-len(line))]

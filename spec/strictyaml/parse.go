@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -170,6 +171,11 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 			c.problem(key, "a key must be text, not a list or a map")
 		case key.Tag == "!!merge":
 			c.problem(key, "<< (a YAML merge key) is not supported; put what users share into a _defaults.yaml")
+		case strings.TrimLeftFunc(pair[0].Value, isWideSpace) != pair[0].Value:
+			r, _ := utf8.DecodeRuneInString(pair[0].Value)
+			c.problem(key, "begins with %U, a space that does not indent; write ordinary spaces", r)
+		case !key.Quoted && value.IsNull() && value.Text == "" && WithoutSpace(key.Text) != "":
+			c.problem(key, "%s", WithoutSpace(key.Text))
 		case !key.Quoted && (key.Tag == "!!null" || isTyped(key.Tag)):
 			c.problem(key, "YAML does not read this key as text; put it in quotes: %s", text.Quote(key.Text))
 		case first > 0:
@@ -184,6 +190,8 @@ func (c *converter) mapping(y *yaml.Node, n *Node, depth int) {
 		n.Refused = append(n.Refused, Entry{key, value})
 	}
 }
+
+func isWideSpace(r rune) bool { return r >= utf8.RuneSelf && unicode.IsSpace(r) }
 
 // keyText is the text of a key, also of one that is refused.
 func keyText(y *yaml.Node) string {
