@@ -374,6 +374,7 @@ func TestNothingIsDirtyWithoutACommit(t *testing.T) {
 func TestShortRevision(t *testing.T) {
 	for revision, want := range map[string]string{
 		"": "", "abc": "abc", commit1: "0123456789ab", commit1 + "-dirty": "0123456789ab-dirty", "abc-dirty": "abc-dirty",
+		"since 2026-11-24T03:20:00Z": "since 2026-11-24T03:20:00Z",
 	} {
 		if got := spec.ShortRevision(revision); got != want {
 			t.Errorf("%s: %s", revision, got)

@@ -72,6 +72,9 @@ func IsDirty(revision string) bool { return strings.HasSuffix(revision, dirty) }
 // ShortRevision is a revision with a short commit id.
 func ShortRevision(revision string) string {
 	commit, _ := CutDirty(revision)
+	if strings.Trim(commit, "0123456789abcdef") != "" { // not a revision, such as the time of a rollback
+		return revision
+	}
 	return commit[:min(len(commit), 12)] + revision[len(commit):]
 }
 

@@ -24,6 +24,7 @@ type Result struct {
 	Changed     int               `json:"changed"`          // users that differed
 	Applied     int               `json:"applied"`
 	Failed      int               `json:"failed"`  // users of whom anything failed
+	Wrong       int               `json:"-"`       // of these, those with problems in their specs
 	Partial     int               `json:"partial"` // of these, those that are also counted elsewhere, for the rest of their changes
 	Held        int               `json:"held"`
 	HeldInPart  int               `json:"heldInPart,omitempty"` // of the others: a guard holds some fields
@@ -105,6 +106,8 @@ type Failure struct {
 	Code          string `json:"code,omitempty"`
 	Message       string `json:"message"`
 	CorrelationID string `json:"correlationId,omitempty"`
+	// Problem is whether the spec has a problem that only the organization shows; it is among the problems, too.
+	Problem bool `json:"problem,omitempty"`
 }
 
 func newFailure(key string, pos spec.Pos, message string) Failure {
@@ -149,10 +152,12 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 		} else {
 			res.ProblemsLeftOut++
 		}
-		res.Failures = append(res.Failures, newFailure(problem.Key, problem.Pos, problem.Field+": "+problem.Message))
+		f := newFailure(problem.Key, problem.Pos, problem.Field+": "+problem.Message)
+		f.Problem = true
+		res.Failures = append(res.Failures, f)
 		wrong[problem.Key] = true
 	}
-	res.Failed = len(wrong)
+	res.Failed, res.Wrong = len(wrong), len(wrong)
 	counts := map[plan.Outcome]*int{plan.Applied: &res.Applied, plan.Held: &res.Held, plan.Quarantined: &res.Quarantined, plan.Skipped: &res.Skipped,
 		plan.Deferred: &res.Deferred, plan.Planned: &res.Pending}
 	for _, c := range p.Changes {

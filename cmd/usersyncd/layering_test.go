@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 
 	"usersyncd/sync/control":        {"usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/control/rpc":    {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
-	"usersyncd/sync/control/web":    {"usersyncd/sync/control", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/control/web":    {"usersyncd/sync", "usersyncd/sync/control", "usersyncd/sync/plan", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/control/health": {"usersyncd/sync/control", "usersyncd/sync", "usersyncd/sync/aimd", "usersyncd/sync/plan"},
 	"usersyncd/sync/control/notify": {"usersyncd/sync/control", "usersyncd/spec"},
 	"usersyncd/sync/genesys": {

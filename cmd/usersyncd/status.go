@@ -84,7 +84,8 @@ func printStatus(w sheet, s control.Status) {
 	}
 	printEach(w, s.Holds)
 	const most = 5
-	for _, f := range s.Failures[:min(len(s.Failures), most)] {
+	rejected := s.Rejected()
+	for _, f := range rejected[:min(len(rejected), most)] {
 		line("failed", "%s (%s:%d): %s", f.Email, f.File, f.Line, f.Message)
 	}
 	for _, note := range s.Notes[:min(len(s.Notes), most)] {
@@ -93,7 +94,7 @@ func printStatus(w sheet, s control.Status) {
 	for _, p := range s.Specs[:min(len(s.Specs), most)] {
 		line("problem", "%s", p)
 	}
-	if n := len(s.Failures) + s.Problems - min(len(s.Failures), most) - min(len(s.Specs), most); n > 0 {
+	if n := len(rejected) + s.Problems - min(len(rejected), most) - min(len(s.Specs), most); n > 0 {
 		line("", "and %d more: usersyncd status --output json", n)
 	}
 }
@@ -142,5 +143,5 @@ func rateText(l control.Limiter) string {
 	if l.Gate > 0 {
 		wait = "waiting " + text.ShortDuration(seconds(l.Gate)) + ", as the API asks; "
 	}
-	return fmt.Sprintf("%s%.1f/s (%s), %s, %d throttled", wait, l.Rate, l.Reason, quota, l.Throttled)
+	return fmt.Sprintf("%s%.1f/s%s, %s, %d throttled", wait, l.Rate, text.Enclose(", limited by ", l.LimitedBy(), ""), quota, l.Throttled)
 }

@@ -21,7 +21,7 @@ const (
 	levelOK   = "ok"
 	levelBusy = "busy" // something is being done
 	levelWarn = "warn" // a person should review it
-	levelBad  = "bad"  // nothing is applied until a person acts
+	levelBad  = "bad"  // changes fail, of all users or of some
 )
 
 // A Line is one sentence about the daemon.
@@ -39,7 +39,7 @@ func (s *Status) Lines() []Line {
 	}
 	running := s.PID != 0
 	if !running {
-		add(levelWarn, "daemon", "No daemon is running, or it has no socket; this is from the state file")
+		add(levelBad, "daemon", "No daemon is running, or it has no socket; this is from the state file")
 	}
 	recovers := s.Error != "" && !s.CredentialsDead && s.Progresses()
 	if s.Stuck != "" {
@@ -59,8 +59,6 @@ func (s *Status) Lines() []Line {
 		switch {
 		case len(s.Holds) == 0:
 			add(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held))
-		case len(s.Holds) == 1 && len(s.Holds[0].Users) == s.Held:
-			add(levelWarn, "held", "%s held: %s", areOf(s.Held), s.Holds[0].Reason)
 		default:
 			add(levelWarn, "held", "%s held; review %s", areOf(s.Held), text.Plural(len(s.Holds), "hold"))
 		}
@@ -71,8 +69,8 @@ func (s *Status) Lines() []Line {
 	if s.Dirty {
 		add(levelWarn, "dirty", "The checkout has uncommitted edits: its revision is %s", spec.ShortRevision(s.Revision))
 	}
-	if n := s.Failed + s.Quarantined; n > 0 {
-		add(levelWarn, "failed", "%s not in sync because the API rejected the change; each is retried", areOf(n))
+	if n := s.RejectedUsers(); n > 0 {
+		add(levelBad, "failed", "%s not in sync because the API rejected the change; each is retried", areOf(n))
 	}
 	if s.Contested > 0 {
 		add(levelWarn, "contested", "Somebody else keeps changing %s back: see the notes", text.Plural(s.Contested, "field"))

@@ -27,13 +27,19 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Error, s.Success = "no route to host", time.Time{} }, "bad", "Nothing was applied since the start, 3 hours ago: no route to host", 0},
 		{func(s *Status) { s.Stuck, s.Error = "no step for 2 minutes", "x" }, "bad", "The daemon is stuck: no step for 2 minutes", 2},
 		{func(s *Status) { s.Paused = &state.Pause{At: now.Add(-time.Minute), By: "ana", Reason: "migration"} }, "warn", "Paused by ana 60 seconds ago (migration): passes plan, and change nothing until usersyncd resume", 1},
-		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held: 3 removals are too many", 1},
+		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held; review 1 hold", 1},
 		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; review 1 hold", 1},
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 1},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and no users are removed", 1},
 		{func(s *Status) { s.Dirty, s.Revision = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",
 			"The checkout has uncommitted edits: its revision is 3f0c1a2b4d5e-dirty", 1},
-		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "warn", "2 users are not in sync because the API rejected the change; each is retried", 1},
+		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "bad", "2 users are not in sync because the API rejected the change; each is retried", 1},
+		{func(s *Status) { // the worst is first
+			s.Problems, s.Held, s.Holds, s.Quarantined, s.InSync = 1, 3, three, 1, 490
+		}, "bad", "1 user is not in sync because the API rejected the change; each is retried", 3},
+		{func(s *Status) { // what is wrong in a spec was not rejected by the API
+			s.Problems, s.Failed, s.FailedSpecs, s.InSync = 2, 2, 2, 498
+		}, "warn", "2 problems in the specs: these users stay as last applied, and no users are removed", 1},
 		{func(s *Status) { s.Contested = 2 }, "warn", "Somebody else keeps changing 2 fields back: see the notes", 1},
 		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The new configuration is invalid, and the previous one is in use; fix it, then reload (SIGHUP): config.yaml:3: unknown key", 1},
 		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "The checkout is polled for changes: no watches left", 1},

@@ -6,6 +6,7 @@ import (
 
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/aimd"
 	"usersyncd/sync/control"
 )
 
@@ -34,6 +35,15 @@ func TestLinesOfAStateFile(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%q, not %q", got, tt.want)
+		}
+	}
+}
+
+// Whatever limits the rate, there are words for it.
+func TestLimitedBy(t *testing.T) {
+	for _, reason := range []aimd.Reason{aimd.Parked, aimd.Gate, aimd.Probe, aimd.InFlight, aimd.Exhausted, aimd.Rush, aimd.Paced, aimd.Rate} {
+		if l := (control.Limiter{Reason: string(reason)}); l.LimitedBy() == "" {
+			t.Errorf("%s: no words", reason)
 		}
 	}
 }

@@ -60,6 +60,7 @@ type Status struct {
 	Done        int `json:"done"`                 // of these
 	Unanswered  int `json:"unanswered,omitempty"` // of the others: their last call had no usable response, so that it is made again, or what it did is looked up
 	Failed      int `json:"failed"`
+	FailedSpecs int `json:"failedSpecs,omitempty"` // of these, those with problems in their specs that only the organization shows
 	Held        int `json:"held"`
 	Quarantined int `json:"quarantined"`
 	Skipped     int `json:"skipped"`
@@ -108,6 +109,28 @@ type Limiter struct {
 	Tokens    int     `json:"tokens"`
 }
 
+// LimitedBy says what limits the rate.
+func (l *Limiter) LimitedBy() string {
+	return map[string]string{
+		"paced":     "the quota, spread over the rest of its window",
+		"rush":      "--max-rate alone: all calls fit into the quota",
+		"inflight":  "the maximum number of calls in flight",
+		"rate":      "the rate limit",
+		"exhausted": "the quota, which is used up",
+		"gate":      "a pause that the API asked for",
+		"parked":    "a long pause that the API asked for",
+		"probe":     "a test call, whose response shows the quota",
+	}[l.Reason]
+}
+
+// Rejected are the listed failures that are not among the problems of the specs.
+func (s *Status) Rejected() []usersync.Failure {
+	return slices.DeleteFunc(slices.Clone(s.Failures), func(f usersync.Failure) bool { return f.Problem })
+}
+
+// RejectedUsers counts the users whose change the API has rejected, in this pass or before.
+func (s *Status) RejectedUsers() int { return s.Failed - s.FailedSpecs + s.Quarantined }
+
 // mostListed is how many failures, problems and contests a status lists. It counts all of them.
 const mostListed = 50
 
@@ -123,6 +146,7 @@ func New(st usersync.Status) Status {
 	}
 	if r := st.Result; r != nil {
 		s.Pending, s.Failed, s.Quarantined, s.Skipped = r.Pending, r.Failed, r.Quarantined, r.Skipped
+		s.FailedSpecs = r.Wrong
 		s.Held, s.Deferred, s.Opens = r.UserOutcomes[plan.Held], r.UserOutcomes[plan.Deferred], r.WindowOpens
 		s.Holds, s.Notes, s.Problems, s.Contested = r.Holds, r.Notes, r.ProblemCount(), len(r.Contested)
 		s.Failures, s.Specs, s.Contests = first(r.Failures, mostListed), append(s.Specs, first(r.Problems, mostListed)...), first(r.Contested, mostListed)
@@ -133,7 +157,7 @@ func New(st usersync.Status) Status {
 		s.ContestedUsers = len(users)
 	}
 	if p := st.Progress; st.Phase == usersync.PhaseApply {
-		s.Changing, s.Done, s.Failed, s.Pending, s.Unanswered = p.Changed, p.Done(), p.Failed, max(0, p.Changed-p.Done()), p.Unanswered
+		s.Changing, s.Done, s.Failed, s.FailedSpecs, s.Pending, s.Unanswered = p.Changed, p.Done(), p.Failed, 0, max(0, p.Changed-p.Done()), p.Unanswered
 	}
 	return s
 }

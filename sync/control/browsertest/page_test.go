@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -31,9 +32,9 @@ func TestThePageShowsWhatThereIs(t *testing.T) {
 	b.until("the history is there", `document.querySelectorAll("#history > li").length === 50`)
 	text := ask[string](b, `document.body.innerText`)
 	for _, want := range []string{
-		"3 users are held: would remove 3", "usersyncd release p-77aa0be2", "madrid/jo.yaml:4:8", "did you mean", "kim.lee@example.com", "next attempt 2026-11-24", "9f3c1d7e2ab8",
+		"3 users are held; review 1 hold", "would remove 3 of 52", "2 users are not in sync because the API rejected the change", "usersyncd release p-77aa0be2", "madrid/jo.yaml:4:8", "did you mean", "kim.lee@example.com", "next attempt 2026-11-24", "9f3c1d7e2ab8",
 		"not up to date", "watching 12 folders", "260 changes, the first 200", "user000@example.com", `"Sales" → "Support"`, `skills: {Billing: 4, Refunds: 2.5}`, "agent000@example.com",
-		"of 300 requests left", "403: the OAuth client's role", "wait for a change window", "8 of 120",
+		"Limited by the quota, spread over the rest of its window", "of 300 requests left", "403: the OAuth client's role", "wait for a change window", "8 of 120",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not show %q", want)
@@ -49,6 +50,15 @@ func TestThePageShowsWhatThereIs(t *testing.T) {
 	b.until("the chart has two more samples", count+" >= "+ask[string](b, `String(`+count+` + 2)`))
 	if now := ask[int](b, count); now <= samples || before == ask[string](b, picture) {
 		t.Errorf("the chart stands still: %d samples, then %d", samples, now)
+	}
+
+	// The labels of the axes fit, also if they are long.
+	ask[bool](b, `(() => { chart.replace([0, 1, 2].map((i) => ({ ...newest, at: newest.at + i, rate: 1200, sent: 900, aimd: 1500, left: 12000, allowed: 30000, throttled: 0 }))); return true; })()`)
+	for axis, label := range map[string]string{"1": "1000/s", "2": "30000"} {
+		room := `chart.plot.axes[` + axis + `]._size - 15 - (() => { const c = document.createElement("canvas").getContext("2d"); c.font = "12px system-ui, sans-serif"; return c.measureText("` + label + `").width; })()`
+		if left := ask[float64](b, room); left < 0 || left > 30 {
+			t.Errorf("axis %s: %.0f px are left beside %s", axis, left, label)
+		}
 	}
 
 	// A state that changes is told once, and drawn at once.
@@ -245,6 +255,19 @@ func TestShots(t *testing.T) {
 		shift func(*control.Status)
 	}{
 		{"busy", func(*control.Status) {}},
+		{"failing", func(s *control.Status) {
+			one := s.Failures[0]
+			s.Quarantined, s.Failures, s.Phase = 96, nil, "idle"
+			for i := range 50 { // of one kind, as the API sends them
+				one.Email, one.Line = fmt.Sprintf("user%02d@example.com", i), 3*i+1
+				one.CorrelationID = fmt.Sprintf("3f0c5a2e-8a7e-4d0e-9a55-%012x", i)
+				one.Message = fmt.Sprintf("failed 3 times, next attempt 2026-11-24T03:%02d:00Z: PATCH /api/v2/users/%s: 400 bad.request: the phone number is not E.164 (correlation id %[2]s)", i, one.CorrelationID)
+				s.Failures = append(s.Failures, one)
+			}
+		}},
+		{"held", func(s *control.Status) {
+			s.Failures, s.Quarantined, s.Failed, s.Specs, s.Problems, s.Phase, s.Pending = nil, 0, 0, nil, 0, "idle", 0
+		}},
 		{"dead", func(s *control.Status) {
 			s.Phase, s.Error, s.CredentialsDead = "idle", "401 from https://login.mypurecloud.ie: invalid_client", true
 		}},
@@ -255,13 +278,16 @@ func TestShots(t *testing.T) {
 		}},
 	} {
 		src.set(scene.shift)
-		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "dead": `"idle"`, "calm": `", up to date"`}[scene.name]+`)`)
+		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "failing": `"idle"`, "held": `"idle"`, "dead": `"idle"`, "calm": `", up to date"`}[scene.name]+`)`)
 		for _, width := range []int64{360, 1280} {
 			for _, scheme := range []string{"light", "dark"} {
 				b.size(width, 900)
 				b.media("prefers-color-scheme", scheme)
 				b.until("the chart fits", `Math.abs(document.querySelector("#chart").clientWidth - chart.plot.width) < 2`)
 				b.fits()
+				if tall := ask[int](b, `document.querySelector("#failures").offsetHeight`); tall > 900 {
+					b.Errorf("%s: the failures are %d px high", scene.name, tall)
+				}
 				shot(b, scene.name+"-"+scheme, width)
 			}
 		}

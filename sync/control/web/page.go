@@ -31,8 +31,11 @@ const (
 // pageStatus is the status as the page shows it: bounded, and with sentences.
 type pageStatus struct {
 	control.Status
-	Lines []control.Line `json:"lines"`
-	Holds []pageHold     `json:"holds"`
+	Lines     []control.Line `json:"lines"`
+	Holds     []pageHold     `json:"holds"`
+	Failures  []pageFailure  `json:"failures"`
+	Rejected  int            `json:"rejected"`  // users whose failures these are, and those that are not listed
+	LimitedBy string         `json:"limitedBy"` // what limits the rate
 }
 
 type pageHold struct {
@@ -42,13 +45,13 @@ type pageHold struct {
 
 // newPageStatus leaves the lists of the status as they are: they may be shared.
 func newPageStatus(s control.Status) pageStatus {
-	p := pageStatus{Status: s, Lines: s.Lines(), Holds: []pageHold{}}
+	p := pageStatus{Status: s, Lines: s.Lines(), Holds: []pageHold{}, Failures: foldFailures(first(s.Rejected(), shownList)), Rejected: s.RejectedUsers(), LimitedBy: s.Limiter.LimitedBy()}
 	for _, h := range first(s.Holds, shownList) {
 		count := len(h.Users)
 		h.Users = first(h.Users, shownOfHold)
 		p.Holds = append(p.Holds, pageHold{h, count})
 	}
-	p.Specs, p.Failures, p.Notes = first(s.Specs, shownList), first(s.Failures, shownList), first(s.Notes, shownList)
+	p.Specs, p.Notes = first(s.Specs, shownList), first(s.Notes, shownList)
 	p.Contests = nil // they are among the notes
 	return p
 }
@@ -116,7 +119,10 @@ type pageChange struct {
 }
 
 func newPageChange(c *plan.Change) pageChange {
-	p := pageChange{Email: c.Key, Action: c.Action, Cause: c.Cause, Result: c.Outcome, Note: c.Note, Hold: c.Hold, Fields: []pageField{}}
+	p := pageChange{Email: c.Key, Action: c.Action, Cause: c.Cause, Result: c.Outcome, Hold: c.Hold, Fields: []pageField{}}
+	if c.Hold == "" { // the hold has the reason
+		p.Note = c.Note
+	}
 	if c.Pos.File != "" {
 		p.At = fmt.Sprintf("%s:%d", c.Pos.File, c.Pos.Line)
 	}

@@ -117,7 +117,7 @@ func TestStatusOfThePage(t *testing.T) {
 		Holds: []plan.Hold{{ID: "p-1", Guard: "max-removals", Reason: "a\x1bb"}}, Error: "x\u2066y"}
 	for i := range 100 {
 		s.Holds[0].Users = append(s.Holds[0].Users, fmt.Sprintf("u%d\n@example.com", i))
-		s.Failures = append(s.Failures, usersync.Failure{Email: "a\tb", Message: strings.Repeat("ü", 1500)})
+		s.Failures = append(s.Failures, usersync.Failure{Email: "a\tb", Message: string(rune('ä'+i)) + strings.Repeat("ü", 1500)})
 		s.Specs = append(s.Specs, spec.Problem{Pos: spec.Pos{File: "a\nb.yaml", Line: 1, Column: 2}, Message: "m"})
 	}
 	l := page(t, &script{status: s})

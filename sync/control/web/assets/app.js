@@ -4,7 +4,7 @@
 const $ = (id) => document.getElementById(id);
 const marks = { ok: "✓", busy: "↻", warn: "!", bad: "✕" };
 const signs = { create: "+", restore: "+", adopt: "~", update: "~", unmanage: "-", deactivate: "-", delete: "-" };
-const weights = { failed: "bad", held: "warn", quarantined: "warn", applied: "ok" };
+const weights = { failed: "bad", held: "warn", quarantined: "bad", applied: "ok" };
 
 // visible escapes characters that cannot be seen, or that change the direction of text.
 const visible = (s) => String(s).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
@@ -46,9 +46,10 @@ function duration(ms) {
   return Math.floor(s / 86400) + " days";
 }
 
-const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB", { timeZoneName: "short" });
+const zone = clock(Date.now()).replace(/^[\d:]* /, "");
 const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-const short = (revision) => (revision || "none").replace(/^(.{12}).*?(-dirty)?$/, "$1$2");
+const short = (revision) => (revision || "none").replace(/^([0-9a-f]{12})[0-9a-f]*(-dirty)?$/, "$1$2");
 
 // --- the status
 
@@ -82,7 +83,7 @@ function show(s) {
   put($("progress-text"), number.format(s.done) + " of " + number.format(total));
 
   fill($("counts"), [
-    ["In sync", s.inSync, ""], ["Pending", s.pending, ""], ["Held", s.held, "warn"], ["Quarantined", s.quarantined, "warn"],
+    ["In sync", s.inSync, ""], ["Pending", s.pending, ""], ["Held", s.held, "warn"], ["Quarantined", s.quarantined, "bad"],
     ["Failed", s.failed, "bad"], ["Skipped", s.skipped, ""], ["Deferred", s.deferred, ""],
   ], ([name, n, weight]) => el("div", n ? weight : "zero", el("dt", "", name), el("dd", "", number.format(n))));
 
@@ -90,10 +91,11 @@ function show(s) {
   lists(s);
 
   const l = s.limiter;
+  const limit = s.limitedBy ? "Limited by " + s.limitedBy : "No call was made yet";
   const quota = l.windowed ? `; ${number.format(l.left)} of ${number.format(l.allowed)} requests left for ${Math.ceil(l.reset)} s` : "; quota not known yet";
   const others = l.windowed && l.others ? `, ${number.format(l.others)} used by other programs` : "";
   const gate = l.gate > 0 ? `; nothing is sent for ${Math.ceil(l.gate)} s` : "";
-  put($("pace"), `Rate limit: ${l.reason || "unknown"}${quota}${others}${gate}; 429 responses since start: ${number.format(l.throttled)}.`);
+  put($("pace"), `${limit}${quota}${others}${gate}; 429 responses since start: ${number.format(l.throttled)}.`);
 }
 
 function facts(s, now, ago) {
@@ -113,29 +115,32 @@ function facts(s, now, ago) {
     ["Organization", "read " + ago(s.refresh)],
     ["Checkout", watch[s.watch.mode] || s.watch.mode || "not watched", s.watch.mode === "polling" ? "warn" : ""],
     ["Configuration", s.settings ? "invalid, the previous one is in use: " + s.settings : "valid", s.settings ? "warn" : ""],
-    ["Paused", s.paused ? "since " + clock(moment(s.paused.at)) + (s.paused.by ? " by " + s.paused.by : "") : "no", s.paused ? "warn" : ""],
+    ["Paused", s.paused ? "since " + day(moment(s.paused.at)) + " " + clock(moment(s.paused.at)) + (s.paused.by ? " by " + s.paused.by : "") : "no", s.paused ? "warn" : ""],
     ["Requests", `${number.format(c.total)}: ${number.format(c.reads)} reads, ${number.format(c.writes)} writes, ${number.format(c.retried)} retried`],
     ["Passes", `${number.format(s.totals.passes)}, ${number.format(s.totals.passErrors)} failed`, ""],
     ["Up", moment(s.started) ? "for " + duration(now - moment(s.started)) : "unknown"],
   ].map(([name, text, weight]) => [name, text, weight || ""]);
 }
 
+const users = (n) => `${number.format(n)} ${n === 1 ? "user" : "users"}`;
+const names = ({ users, count }) => users.join(", ") + (count > users.length ? ` and ${number.format(count - users.length)} more` : "");
+
 function lists(s) {
-  const list = (name, all, total, make) => {
+  const list = (name, all, left, make) => {
     $(name).hidden = all.length === 0;
-    const left = total - all.length;
     fill($(name + "-list"), left > 0 ? [...all, left] : all, (one) => (typeof one === "number" ? el("li", "entry muted", `and ${number.format(one)} more`) : make(one)));
   };
   list("holds", s.holds, 0, (h) => el("li", "entry",
-    el("div", "who", el("strong", "", `${number.format(h.count)} ${h.count === 1 ? "user" : "users"}`), el("span", "tag warn", "--" + h.guard)),
+    el("div", "who", el("strong", "", users(h.count)), el("span", "tag warn", "--" + h.guard)),
     el("p", "", h.reason),
-    el("p", "small muted", h.users.join(", ") + (h.count > h.users.length ? ` and ${number.format(h.count - h.users.length)} more` : "")),
+    el("p", "small muted", names(h)),
     el("p", "run small", "To release: ", el("code", "", "usersyncd release " + h.id))));
-  list("problems", s.specs, s.problems, (p) => el("li", "entry", el("span", "mono", `${p.file}:${p.line}:${p.column}`), p.field ? ": " + p.field : "", ": " + p.message));
+  list("problems", s.specs, s.problems - s.specs.length, (p) => el("li", "entry", el("span", "mono", `${p.file}:${p.line}:${p.column}`), p.field ? ": " + p.field : "", ": " + p.message));
   const next = moment(s.next) > moment(s.now) ? "retried in the next pass" : "";
-  list("failures", s.failures, s.failed + s.quarantined, (f) => el("li", "entry",
-    el("div", "who", el("strong", "", f.email), f.status ? el("span", "tag bad", f.status + (f.code ? " " + f.code : "")) : "", f.file ? el("span", "mono muted", f.file + ":" + f.line) : ""),
+  list("failures", s.failures, s.rejected - s.failures.reduce((n, f) => n + f.count, 0), (f) => el("li", "entry",
+    el("div", "who", el("strong", "", users(f.count)), f.status ? el("span", "tag bad", f.status + (f.code ? " " + f.code : "")) : ""),
     el("p", "", f.message),
+    el("p", "small muted", names(f)),
     el("p", "small muted", [f.correlationId ? "correlation id " + f.correlationId : "", next].filter(Boolean).join(" · "))));
   list("notes", (s.notes || []).map((n) => ({ n })), 0, ({ n }) => el("li", "entry", n));
 }
@@ -151,7 +156,7 @@ function announce(line) {
 // --- the chart
 
 const legend = [
-  ["sent", "sent", (s) => s.sent.toFixed(1) + "/s"], ["rate", "rate", (s) => s.rate.toFixed(1) + "/s"], ["aimd", "AIMD allows", (s) => s.aimd.toFixed(1) + "/s"],
+  ["sent", "sent", (s) => s.sent.toFixed(1) + "/s"], ["rate", "target rate", (s) => s.rate.toFixed(1) + "/s"], ["aimd", "rate limit", (s) => s.aimd.toFixed(1) + "/s"],
   ["left", "quota left", (s) => (s.left === null ? "?" : number.format(s.left))], ["hit", "429", (s) => String(s.throttled)],
 ];
 let newest = null;
@@ -163,6 +168,7 @@ function drawLegend() {
   fill($("legend"), legend.map(([kind, name, value]) => [kind, name, value(s)]), ([kind, name, value]) => el("div", "", el("dt", "", el("span", "key " + kind), " ", name), el("dd", "", value)));
 }
 
+put($("zone"), zone);
 const chart = new Chart($("chart"), (i) => {
   pointed = null;
   if (i !== null && i !== undefined && chart.data[1][i] !== null && chart.data[1][i] !== undefined) {
@@ -236,7 +242,7 @@ async function fetchHistory() {
     at.title = e.at;
     return el("li", "entry",
       el("div", "who", at, el("span", "sign", signs[e.action] || "?"), el("strong", "", e.email), el("span", "tag", e.action), el("span", "tag", e.cause),
-        e.undoes ? el("span", "tag warn", "rolls back " + e.undoes) : "", e.uncertain ? el("span", "tag warn", "uncertain: the response was lost") : "", el("span", "mono muted", short(e.revision))),
+        e.undoes ? el("span", "tag warn", "rolls back " + short(e.undoes)) : "", e.uncertain ? el("span", "tag warn", "uncertain: the response was lost") : "", el("span", "mono muted", short(e.revision))),
       fields(e.fields), e.correlationId ? el("p", "small muted", "correlation id " + e.correlationId) : "");
   });
 }

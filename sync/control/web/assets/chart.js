@@ -61,6 +61,11 @@ class Chart {
     const css = getComputedStyle(document.documentElement);
     const colour = (name) => css.getPropertyValue("--" + name).trim();
     const axis = { stroke: colour("muted"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
+    // room is the width of an axis: that of its longest label, and of the ticks.
+    const room = (u, labels) => {
+      u.ctx.font = 12 * devicePixelRatio + "px system-ui, sans-serif";
+      return 18 + Math.ceil(Math.max(24, ...(labels || []).map((l) => u.ctx.measureText(l).width / devicePixelRatio)));
+    };
     const two = (n) => String(n).padStart(2, "0");
     this.plot = new uPlot({
       width: this.width(), height: this.height(),
@@ -73,8 +78,8 @@ class Chart {
       },
       axes: [
         { ...axis, space: 60, values: (_, ticks) => ticks.map((t) => { const d = new Date(t * 1000); return two(d.getHours()) + ":" + two(d.getMinutes()); }), incrs: [60, 120, 180, 300] },
-        { ...axis, scale: "y", size: 42, values: (_, ticks) => ticks.map((v) => v + "/s") },
-        { ...axis, scale: "quota", side: 1, size: 42, grid: { show: false } },
+        { ...axis, scale: "y", size: room, values: (_, ticks) => ticks.map((v) => v + "/s") },
+        { ...axis, scale: "quota", side: 1, size: room, values: (_, ticks) => ticks.map(String), grid: { show: false } },
       ],
       series: [
         {},
