@@ -7,6 +7,7 @@ import (
 	"time"
 
 	usersync "usersyncd/sync"
+	"usersyncd/spec"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -195,7 +196,7 @@ func TestARollbackIsPaused(t *testing.T) {
 	if still == 0 || still == users {
 		t.Errorf("%d of %d are as the bad commit left them", still, users)
 	}
-	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "rollback of "+head+"; revert it in the checkout, too, before you resume; stop that" {
+	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "rollback of "+spec.ShortRevision(head)+"; revert it in the checkout, too, before you resume; stop that" {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
 }
