@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	usersync "usersyncd/sync"
 	"usersyncd/spec"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/genesys/sim"
 )
 
