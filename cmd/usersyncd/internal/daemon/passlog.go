@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan/window"
 )
 
@@ -104,6 +106,9 @@ func (p *passLog) failed(err error) {
 		attrs = append(attrs, "note", "nothing is lost; usersyncd resumes by itself then")
 	} else if err != nil {
 		text = err.Error()
+		if e, ok := errors.AsType[*apply.CallError](err); ok && e.CorrelationID != "" { // it differs from try to try
+			text = strings.ReplaceAll(text, e.CorrelationID, "")
+		}
 	}
 	if !errors.Is(err, spec.ErrTreeChanged) {
 		p.busy = time.Time{}

@@ -13,6 +13,7 @@ import (
 
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 )
 
@@ -101,4 +102,17 @@ func TestOpenMergeIsOneAlarm(t *testing.T) {
 		p.ended(nil, nil)
 		said("its end", "sync recovered")
 	})
+}
+
+// An API that is down is one line, however often it is tried: only the correlation id differs.
+func TestOutageIsToldOnce(t *testing.T) {
+	var log strings.Builder
+	p := passLog{log: slog.New(slog.NewTextHandler(&log, nil))}
+	for i := range 3 {
+		p.ended(nil, fmt.Errorf("list: %w", &apply.CallError{Kind: apply.ErrUncertain, Op: "GET /api/v2/users", Status: 503, CorrelationID: fmt.Sprintf("3f0c5a2e-%d", i)}))
+	}
+	p.ended(nil, &apply.CallError{Kind: apply.ErrUncertain, Op: "GET /api/v2/users", Status: 504})
+	if got := log.String(); strings.Count(got, "pass failed") != 2 || !strings.Contains(got, "3f0c5a2e-0") || !strings.Contains(got, "504") {
+		t.Errorf("%s", got)
+	}
 }

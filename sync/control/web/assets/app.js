@@ -59,7 +59,7 @@ let receivedAt = 0; // when, by this machine's clock
 function show(s) {
   current = s;
   const now = moment(s.now);
-  const ago = (t) => (moment(t) ? duration(now - moment(t)) + " ago" : "never");
+  const ago = (t) => (moment(t) ? duration(now - moment(t)) + " ago" : s.totals.passes ? "never" : "not yet");
   const [top, ...rest] = s.lines;
   $("hero").dataset.level = top.level;
   put($("mark"), marks[top.level]);
