@@ -31,6 +31,7 @@ type Client struct {
 	slots   []*tokenSlot
 	jitter  func(time.Duration) time.Duration // a random time between half of it and all of it
 	count   counters
+	silence silence
 
 	acceptance acceptance
 	pageSizes  sync.Map // by *Operation: the size of a page that is not too large, where the usual one was
@@ -104,20 +105,21 @@ func (c *Client) Send(ctx context.Context, r *Request, decode func(*Body) error)
 			return "", &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: err}
 		}
 	}
-	send := func() (err error) {
-		correlationID, err = c.sendLimited(ctx, r, body, decode)
-		return err
+	send := func(timeout time.Duration) (took time.Duration, err error) {
+		correlationID, took, err = c.sendLimited(ctx, r, body, timeout, decode)
+		return took, err
 	}
 	if r.Writes() {
-		err = send()
+		_, err = send(c.options.Timeout)
 	} else {
 		err = c.withRetries(ctx, r, send)
 	}
 	return correlationID, err
 }
 
-// sendLimited sends r once as far as its effect goes: a 429 and the first 401 of a token were not carried out.
-func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decode func(*Body) error) (correlation string, err error) {
+// sendLimited sends r once as far as its effect goes: a 429 and the first 401 of a token were not carried out. It took so long
+// from the last sending.
+func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, timeout time.Duration, decode func(*Body) error) (correlation string, took time.Duration, err error) {
 	var refused []int // tokens that were renewed for this request
 	var throttled answer
 	id := r.Method + r.url("")
@@ -128,24 +130,26 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 		ticket, n, err := c.options.Limiter.Acquire(ctx, r.Operation.String(), id)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return correlation, fmt.Errorf("%v: %w", r, ctx.Err())
+			return correlation, took, fmt.Errorf("%v: %w", r, ctx.Err())
 		case err != nil:
-			return correlation, throttledError(r, throttled, err)
+			return correlation, took, throttledError(r, throttled, err)
 		case n < 0 || n >= len(c.slots):
 			c.options.Limiter.Cancel(ticket, 0)
-			return correlation, &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.slots))}
+			return correlation, took, &apply.CallError{Kind: apply.ErrRefused, Op: r.String(), Err: fmt.Errorf("the limiter names token %d of %d", n, len(c.slots))}
 		}
 		slot := c.slots[n]
 		token, pause, err := slot.Token(ctx)
 		if err != nil {
 			if !c.tryAnother(n, pause, err) {
 				c.options.Limiter.Cancel(ticket, 0)
-				return correlation, err
+				return correlation, took, err
 			}
 			c.options.Limiter.Cancel(ticket, pause)
 			continue
 		}
-		a, err := c.send(ctx, r, body, token, decode)
+		began := time.Now()
+		a, err := c.send(ctx, r, body, token, timeout, decode)
+		took = time.Since(began)
 		c.options.Limiter.Release(ticket, a.status, a.header)
 		correlation = correlationID(a.header, "")
 		switch a.status {
@@ -157,7 +161,7 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 			}
 		case http.StatusUnauthorized:
 			if decodeError(a.body).Code == codeAddress { // no token helps
-				return correlation, c.result(ctx, r, a, err)
+				return correlation, took, c.result(ctx, r, a, err)
 			}
 			if !slices.Contains(refused, n) && slot.Refused(token, time.Now()) {
 				refused = append(refused, n)
@@ -172,13 +176,13 @@ func (c *Client) sendLimited(ctx context.Context, r *Request, body []byte, decod
 		case a.status == http.StatusUnauthorized:
 			slot.Forget(token)
 		}
-		return correlation, err
+		return correlation, took, err
 	}
 }
 
 // send makes one request. The timeout starts here, after the wait for the limiter. The answer holds what was received
 // even if the error says that it was not all, or cannot be read.
-func (c *Client) send(ctx context.Context, r *Request, body []byte, token string, decode func(*Body) error) (a answer, err error) {
+func (c *Client) send(ctx context.Context, r *Request, body []byte, token string, timeout time.Duration, decode func(*Body) error) (a answer, err error) {
 	began := time.Now()
 	defer func() {
 		c.options.Logger.DebugContext(ctx, "request", "method", r.Method, "path", root+r.Path, "status", a.status,
@@ -192,7 +196,7 @@ func (c *Client) send(ctx context.Context, r *Request, body []byte, token string
 	} else {
 		c.count.reads.Add(1)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var reader io.Reader
 	if body != nil {
@@ -209,8 +213,9 @@ func (c *Client) send(ctx context.Context, r *Request, body []byte, token string
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	answered := c.silence.watch(ctx, r.String())
 	resp, err := c.http.Do(req)
-	if err != nil {
+	if answered(err); err != nil {
 		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, or given up

@@ -38,13 +38,15 @@ type login struct {
 	http    *http.Client
 	jitter  func(time.Duration) time.Duration
 	count   *counters
+	silence *silence
 
 	turn *semaphore.Weighted // of 1: held by the slot that fetches
 
 	mu       sync.Mutex
-	streak   int         // failures in a row
-	failures []time.Time // the last ones
-	again    time.Time   // no request before
+	streak   int           // failures in a row
+	silent   time.Duration // that requests in a row waited without an answer
+	failures []time.Time   // the last ones
+	again    time.Time     // no request before
 	err      *apply.CallError
 }
 
@@ -55,6 +57,7 @@ func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause t
 		return nil, pause, err
 	}
 	var failure *apply.CallError
+	began := time.Now()
 	if ctx.Err() == nil {
 		t, failure = l.request(ctx)
 	}
@@ -67,7 +70,7 @@ func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause t
 		return t, 0, nil
 	}
 	now := time.Now()
-	l.failed(now, failure)
+	l.failed(now, failure, now.Sub(began))
 	pause, err = l.paused(now, number)
 	l.options.Logger.WarnContext(ctx, "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
 	return nil, pause, err
@@ -77,11 +80,18 @@ func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause t
 func (l *login) request(ctx context.Context) (*oauth2.Token, *apply.CallError) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, l.http), l.options.Timeout)
 	defer cancel()
+	answered := l.silence.watch(ctx, "POST "+tokenPath)
 	t, err := l.config.Token(ctx)
+	r, refused := errors.AsType[*oauth2.RetrieveError](err)
+	if refused {
+		answered(nil)
+	} else {
+		answered(err)
+	}
 	if err == nil {
 		return t, nil
 	}
-	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+	if refused {
 		return nil, l.refusal(answer{status: r.Response.StatusCode, header: r.Response.Header, body: r.Body})
 	}
 	e := answerError("POST "+tokenPath, answer{}, err)
@@ -156,14 +166,17 @@ func (l *login) paused(now time.Time, number int) (time.Duration, error) {
 func (l *login) succeeded() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.streak, l.again, l.err = 0, time.Time{}, nil
+	l.streak, l.silent, l.again, l.err = 0, 0, time.Time{}, nil
 }
 
 // failed sets the pause after a failure: the same as before the API is read again, or what the service asks for if that is
-// longer.
-func (l *login) failed(now time.Time, e *apply.CallError) {
+// longer. The request took so long.
+func (l *login) failed(now time.Time, e *apply.CallError, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.silent += took; !isTimeout(e) {
+		l.silent = 0
+	}
 	pause := min(l.options.Retry.MinWait<<min(l.streak, 10), l.options.Retry.MaxWait)
 	pause = max(l.jitter(pause), e.RetryAfter)
 	if errors.Is(e, apply.ErrUnauthorized) {
@@ -178,9 +191,9 @@ func (l *login) failed(now time.Time, e *apply.CallError) {
 	l.again, l.err = now.Add(pause), e
 }
 
-// failing returns how often in a row it has failed.
-func (l *login) failing() int {
+// patient reports whether another request is worth waiting for, after failures in a row.
+func (l *login) patient() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.streak
+	return l.streak <= l.options.Retry.Max && l.silent < silenceLimit/2
 }

@@ -146,10 +146,10 @@ func New(o Options, asking ...*Operation) (*Client, error) {
 		defer mu.Unlock()
 		return d/2 + time.Duration(o.Rand.Int64N(int64(d/2)+1))
 	}
-	c := &Client{options: o, base: api.String(), http: newHTTPClient(transport), own: own, jitter: jitter}
+	c := &Client{options: o, base: api.String(), http: newHTTPClient(transport), own: own, jitter: jitter, silence: silence{log: o.Logger}}
 	c.login = &login{
 		config:  clientcredentials.Config{ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInHeader},
-		options: o, http: newHTTPClient(basicAuth{transport, o}), jitter: jitter, count: &c.count, turn: semaphore.NewWeighted(1),
+		options: o, http: newHTTPClient(basicAuth{transport, o}), jitter: jitter, count: &c.count, silence: &c.silence, turn: semaphore.NewWeighted(1),
 	}
 	for n := range o.Tokens {
 		c.slots = append(c.slots, &tokenSlot{login: c.login, number: n})

@@ -11,10 +11,13 @@ import (
 
 // withRetries makes a read until another attempt would not change the outcome. The pauses double from MinWait to MaxWait;
 // no ticket is held in them.
-func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() error) error {
-	wait := c.options.Retry.MinWait
+func (c *Client) withRetries(ctx context.Context, r *Request, attempt func(timeout time.Duration) (took time.Duration, err error)) error {
+	wait, silent := c.options.Retry.MinWait, time.Duration(0)
 	for left := c.options.Retry.Max; ; {
-		err := attempt()
+		took, err := attempt(min(c.options.Timeout, silenceLimit-silent))
+		if silent += took; !isTimeout(err) {
+			silent = 0
+		}
 		pause := time.Duration(0)
 		switch {
 		case err != nil && ctx.Err() != nil:
@@ -30,6 +33,12 @@ func (c *Client) withRetries(ctx context.Context, r *Request, attempt func() err
 			c.count.retried.Add(1)
 			pause = c.jitter(wait)
 			wait = min(2*wait, c.options.Retry.MaxWait)
+			if silent > 0 {
+				silent += pause
+			}
+			if silent > silenceLimit-shortestTry {
+				return err
+			}
 		}
 		select {
 		case <-time.After(pause):

@@ -142,7 +142,6 @@ func (s *tokenSlot) keep(now time.Time, t *oauth2.Token) string {
 // does not name this one before the pause is over. Otherwise the failure is the request's error: the first slot stands
 // for the credentials, and for a login service that is down for longer.
 func (c *Client) tryAnother(number int, pause time.Duration, failure error) bool {
-	retry := c.options.Retry
 	switch {
 	case pause <= 0:
 		return false // the caller's context has ended
@@ -150,7 +149,7 @@ func (c *Client) tryAnother(number int, pause time.Duration, failure error) bool
 		return true
 	case errors.Is(failure, apply.ErrUnauthorized), isCertificate(failure):
 		return false
-	case !errors.Is(failure, apply.ErrUnreachable), c.login.failing() <= retry.Max:
+	case !errors.Is(failure, apply.ErrUnreachable), c.login.patient():
 		return true // the limiter waits for it, or says that it is too long
 	}
 	for _, s := range c.slots[1:] {
