@@ -42,3 +42,22 @@ func TestABlackHoleAtTheListing(t *testing.T) {
 		}
 	})
 }
+
+// An API that refuses every token costs the login service one of them for each pass, after the first.
+func TestATokenForEachBackOff(t *testing.T) {
+	inBubble(t, sim.Options{Users: 6}, "resync-interval: 1m\nrefresh-interval: 1m\n", nil, func(b *bubble) {
+		time.Sleep(time.Minute)
+		b.sim.AddFault(sim.Fault{Path: "/api/v2/*", Effect: sim.Status, Code: http.StatusUnauthorized})
+		tokens, passes := b.sim.Ledger().Count("POST /oauth/token"), b.d.Status().Totals.Passes
+		time.Sleep(time.Hour)
+		tokens, passes = b.sim.Ledger().Count("POST /oauth/token")-tokens, b.d.Status().Totals.Passes-passes
+		if passes < 12 || tokens > int(passes)+1 {
+			b.Errorf("%d tokens for %d passes", tokens, passes)
+		}
+		b.sim.ClearFaults()
+		time.Sleep(10 * time.Minute)
+		if s := b.d.Status(); s.Error != "" {
+			b.Errorf("after: %s", s.Error)
+		}
+	})
+}

@@ -330,3 +330,31 @@ func TestEachSlotHasItsToken(t *testing.T) {
 		t.Errorf("%d tokens counted", n)
 	}
 }
+
+// Workers that are refused one after the other do not fetch a token each.
+func TestRefusedWorkersShareATokenAndItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{api: func(*http.Request, string) reply {
+			return reply{status: 401, body: `{"code":"bad.credentials"}`, delay: 200 * time.Millisecond}
+		}}
+		d, _ := open(t, f, nil)
+		var workers sync.WaitGroup
+		for i := range 40 {
+			workers.Go(func() {
+				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+				if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrUnauthorized) {
+					t.Error(err)
+				}
+			})
+		}
+		workers.Wait()
+		if n := f.count("POST /oauth/token"); n != 2 {
+			t.Errorf("%d tokens", n)
+		}
+		time.Sleep(5 * time.Second)
+		_, _ = d.Get(t.Context(), "u1")
+		if n := f.count("POST /oauth/token"); n != 3 {
+			t.Errorf("%d tokens after the pause", n)
+		}
+	})
+}

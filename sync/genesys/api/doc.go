@@ -27,6 +27,6 @@
 //
 // Tokens are fetched one at a time, when they are first named. A slot without a token never fails a request that another
 // slot can send. After a failure the first slot asks again in 1, 4, 16, 60 s, the spare ones after a minute, and refused
-// credentials are left alone for five. A request fails only because of the first slot: if credentials are refused, or if
+// credentials are left alone for five. A new token that the API refuses is forgotten, and for 5 s none is fetched. A request fails only because of the first slot: if credentials are refused, or if
 // the pause is longer than Retry.MaxWait while no other slot has a token.
 package api

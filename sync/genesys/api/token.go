@@ -17,6 +17,7 @@ const (
 	shortestLife = 5 * time.Minute // the shortest an OAuth client can be set to; assumed where expires_in is missing
 	longestLife  = 24 * time.Hour  // the vendor's default; the legal maximum is 48 h
 	longestPause = time.Minute     // between two tokens that are fetched because the API refuses them
+	forgetPause  = 5 * time.Second // before a token is fetched after one that was forgotten; a pass is not made before, either
 )
 
 // A tokenSlot keeps one access token: fetched when first needed, renewed before it expires, by one caller at a time.
@@ -33,6 +34,7 @@ type tokenSlot struct {
 
 	renewable time.Time     // not renewed before, if the API refuses it
 	wait      time.Duration // after the last time
+	forgotten time.Time     // when a token was forgotten, since the last one was fetched; else zero
 }
 
 // Token returns a valid token. It waits for a request in flight, of whichever slot, but no longer than ctx allows, and
@@ -53,6 +55,10 @@ func (s *tokenSlot) Token(ctx context.Context) (token string, pause time.Duratio
 	defer s.login.turn.Release(1)
 	if token, renew = s.current(time.Now()); token != "" && !renew { // somebody else has renewed it
 		return token, 0, nil
+	}
+	if pause := s.forgetPause(time.Now()); pause > 0 {
+		return "", pause, &apply.CallError{Kind: apply.ErrUnauthorized, Op: "POST " + tokenPath, RetryAfter: pause,
+			Message: "no access token is fetched, as the API has just refused a new one"}
 	}
 	t, pause, err := s.login.fetch(ctx, s.number)
 	if err == nil {
@@ -88,8 +94,15 @@ func (s *tokenSlot) Forget(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token == token {
-		s.token = ""
+		s.token, s.forgotten = "", time.Now()
 	}
+}
+
+// forgetPause is how long no token is fetched, as one was forgotten: else each request under way would fetch one.
+func (s *tokenSlot) forgetPause(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forgotten.Add(forgetPause).Sub(now)
 }
 
 // refusedUsers is after how many requests in a row the credentials count as refused, and not the requests.
@@ -134,6 +147,9 @@ func (s *tokenSlot) keep(now time.Time, t *oauth2.Token) string {
 	early := min(max(time.Minute, life/20), life/2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.forgotten.IsZero() { // if this one is refused, too, another one will not help
+		s.forgotten, s.renewable = time.Time{}, now.Add(longestPause)
+	}
 	s.token, s.expires, s.renewAt = t.AccessToken, now.Add(life), now.Add(life-early)
 	return s.token
 }
