@@ -37,7 +37,7 @@ func TestABlackHole(t *testing.T) {
 			d, _ := open(t, f, func(o *api.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 			began := time.Now()
 			ended := make(chan error)
-			go func() { _, err := d.List(t.Context()); ended <- err }()
+			go func() { _, err := list(t.Context(), d); ended <- err }()
 			time.Sleep(10*time.Second - time.Millisecond)
 			synctest.Wait()
 			if strings.Contains(log.String(), "no answer yet") {
@@ -57,7 +57,7 @@ func TestABlackHole(t *testing.T) {
 			}
 			hole = false
 			time.Sleep(time.Hour)
-			if _, err := d.List(t.Context()); err != nil || strings.Count(log.String(), "answered again") != 1 {
+			if _, err := list(t.Context(), d); err != nil || strings.Count(log.String(), "answered again") != 1 {
 				t.Errorf("%s: when it answers: %v\n%s", name, err, &log)
 			}
 		})
@@ -75,7 +75,7 @@ func TestOneLostAnswer(t *testing.T) {
 			return jsonReply(200, shown(`[]`, 0, 0))
 		}}
 		d, _ := open(t, f, nil)
-		if _, err := d.List(t.Context()); err != nil {
+		if _, err := list(t.Context(), d); err != nil {
 			t.Error(err)
 		}
 	})
