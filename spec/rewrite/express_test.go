@@ -13,9 +13,10 @@ import (
 
 // One entry that the format cannot express is left out; the others are written.
 func TestWriteLeavesOutEntries(t *testing.T) {
+	const persian = "\u0645\u06cc\u200c\u062e"
 	dir := checkout(t, map[string]string{"a.yaml": "email: a@x.example\nskills: {Old: 1} # mine\nqueues: [Q]\n"})
 	fields := spec.Fields{
-		spec.Skills:      spec.Proficiencies(map[string]float64{"A": 1, "B\u2060": 2, "\u0645\u06cc\u200c\u062e": 3}),
+		spec.Skills:      spec.Proficiencies(map[string]float64{"A": 1, "B\u2060": 2, persian: 3}),
 		spec.Queues:      spec.Strings([]string{"Q", "X\u202eY", "Z\u200d"}),
 		spec.Roles:       spec.RoleList([]spec.Role{{Name: "R"}, {Name: "S", Divisions: []string{"D\u2060"}}}),
 		spec.Phones:      spec.PhoneList([]spec.Phone{{Type: "work", Media: "phone", Number: "+157197"}, {Type: "home", Media: "phone", Number: "600"}}),
@@ -31,7 +32,7 @@ email: b@x.example
 # phones[0].number: not exported: "600" is not an international number; write "+", the country code and the number, such as "+34600000001"
 phones: [{type: work, media: phone, number: "+157197"}]
 # skills."B\u2060": not exported: "B\u2060" contains an invisible character (U+2060); remove it
-skills: {A: 1, "می‌خ": 3}
+skills: {A: 1, "` + persian + `": 3}
 # roles[1].divisions[0]: not exported: "D\u2060" contains an invisible character (U+2060); remove it
 roles: [R]
 # queues[1]: not exported: "X\u202eY" contains a text direction character (U+202E); remove it

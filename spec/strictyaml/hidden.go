@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -91,9 +92,9 @@ func pictograph(r rune) bool { return r > unicode.MaxLatin1 && unicode.IsSymbol(
 
 // lastBase is the last character that is not a mark, a variation selector or the skin tone of an emoji; 0 if there is none.
 func lastBase(all []rune) rune {
-	for i := len(all) - 1; i >= 0; i-- {
-		if !unicode.In(all[i], unicode.M, unicode.Sk) {
-			return all[i]
+	for _, r := range slices.Backward(all) {
+		if !unicode.In(r, unicode.M, unicode.Sk) {
+			return r
 		}
 	}
 	return 0

@@ -19,6 +19,9 @@ func unclosed(in level) *mistake {
 
 // rest is the text from a place to the end of its line, and within brackets to the end of the entry; without a comment.
 func (s *scanner) rest(from mark) string {
+	if s.failed() {
+		return ""
+	}
 	line := s.text[from.at:]
 	if end := strings.IndexAny(line, "\r\n"); end >= 0 {
 		line = line[:end]
@@ -81,6 +84,9 @@ func (s *scanner) noColon(at mark) string {
 
 // colonInText is about a colon that can end no key.
 func (s *scanner) colonInText() (mark, string) {
+	if s.failed() {
+		return s.mark, ""
+	}
 	line := s.text[strings.LastIndexByte(s.text[:s.at], '\n')+1:]
 	if s.last.line == s.line && !strings.HasPrefix(line, "---") {
 		return s.last.mark, s.quotes(s.last.mark, "has a colon and a space in a text without quotes")
@@ -100,6 +106,9 @@ func (s *scanner) colonInText() (mark, string) {
 
 // noComma is about a node in brackets that follows another one.
 func (s *scanner) noComma() string {
+	if s.failed() {
+		return ""
+	}
 	return "follows " + text.Quote(text.OneLine(s.text[s.last.at:s.last.end])) + " in brackets without a comma between; write the comma"
 }
 

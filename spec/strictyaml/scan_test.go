@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"usersyncd/spec/growth"
 )
 
 // ordinary are texts in every form of YAML.
@@ -85,5 +87,17 @@ func TestTooManyNodesAreNotBuilt(t *testing.T) {
 	}
 	if took := after.TotalAlloc - before.TotalAlloc; took > 8<<20 {
 		t.Errorf("%d bytes for %d", took, len(content))
+	}
+}
+
+// The scan of a hostile file takes time in proportion to its size, also after the first mistake.
+func TestScanGrowsWithTheText(t *testing.T) {
+	for _, c := range []struct{ before, repeated string }{
+		{"[", "!a!b, "}, {"[", "a: b: c "}, {"[", "\"a\" b "}, {"[", "*a, "}, {"[", "? "}, {"[", "\t"}, {"a:", "\t"}, {"?", "\t"}, {"[", "@, "}, {"[", "[a], b c\nd: "}, {"#\n", "\t\n"}, {"a: |\n", "\n"},
+	} {
+		growth.Check(t, 10_000, func(n int) func() {
+			text := c.before + strings.Repeat(c.repeated, n) + "#"
+			return func() { scan(text, math.MaxInt) }
+		})
 	}
 }

@@ -21,6 +21,7 @@ type scanner struct {
 	slot       slot
 	last       token // the last node
 	anchors    map[string]bool
+	tags       bool // the text declares handles of tags
 
 	nodes   int
 	mistake *mistake
@@ -75,12 +76,15 @@ type token struct {
 
 // scan reads a text to its end, or to the first mistake, or until there are more than most nodes.
 func scan(text string, most int) (nodes int, wrong *mistake) {
-	s := scanner{text: text, keys: make([]key, 1), keyAllowed: true, slot: value, anchors: map[string]bool{}}
+	s := scanner{text: text, keys: make([]key, 1), keyAllowed: true, slot: value, anchors: map[string]bool{}, tags: strings.Contains(text, "%TAG")}
 	for !s.done && s.nodes <= most {
 		s.next()
 	}
 	return s.nodes, s.mistake
 }
+
+// failed reports whether there is a mistake already, so that no other one needs to be described.
+func (s *scanner) failed() bool { return s.mistake != nil }
 
 // fail records a mistake. Within brackets the scan goes on, as the mistake may be that a bracket is not closed.
 func (s *scanner) fail(at mark, message string) {
@@ -132,8 +136,12 @@ func (s *scanner) skipSpace() {
 	before := " \t" // what may be between here and a comment, and be a tab
 	for !s.ended() {
 		switch c := s.peek(0); {
-		case c == ' ', c == '\r', c == '\t' && strings.HasPrefix(strings.TrimLeft(s.text[s.at:], before), "#"), c == '\t' && (len(s.flow) > 0 || !s.keyAllowed), s.column == 0 && strings.HasPrefix(s.text[s.at:], "\ufeff"):
+		case c == ' ', c == '\r', c == '\t' && (len(s.flow) > 0 || !s.keyAllowed), s.column == 0 && strings.HasPrefix(s.text[s.at:], "\ufeff"):
 			s.skip()
+		case c == '\t' && strings.HasPrefix(strings.TrimLeft(s.text[s.at:], before), "#"):
+			for s.peek(0) != '#' {
+				s.skip()
+			}
 		case c == '#':
 			s.skipLine()
 			before = space

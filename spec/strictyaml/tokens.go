@@ -158,14 +158,14 @@ func (s *scanner) node(c byte) {
 	s.beginNode(c != '|' && c != '>')
 	s.nodes++
 	end, allowed := 0, false
-	switch {
-	case c == '*':
+	switch c {
+	case '*':
 		s.alias()
-	case c == '|' || c == '>':
+	case '|', '>':
 		s.removeKey()
 		s.block()
 		allowed = true
-	case c == '"' || c == '\'':
+	case '"', '\'':
 		s.quotedScalar(c)
 	default:
 		end, allowed = s.plain()
@@ -190,7 +190,7 @@ func (s *scanner) property(c byte) {
 	for !s.blank(0) {
 		s.skip()
 	}
-	if m := tag.FindStringSubmatch(s.text[start.at:s.at]); m == nil || m[1] != "" && !strings.Contains(s.text, "%TAG") {
+	if m := tag.FindStringSubmatch(s.text[start.at:s.at]); m == nil || m[1] != "" && !s.tags {
 		s.fail(start, s.quotes(start, "begins with !, which makes it a YAML tag"))
 	}
 }
