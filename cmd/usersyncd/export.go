@@ -38,7 +38,7 @@ type leftOut struct {
 func newExport(c *config.Config, p process) *cobra.Command {
 	var by string
 	var fields []string
-	cmd := command(c, config.Org|config.State|config.Select|config.Read|config.Rate|config.Common, &cobra.Command{
+	cmd := command(c, config.Org|config.State|config.Socket|config.Select|config.Read|config.Rate|config.Common, &cobra.Command{
 		Use:   "export [flags] DIR",
 		Short: "Write the users of the organization as specs",
 		Long: `export reads the organization and writes a spec for each active or inactive user

@@ -20,7 +20,7 @@ import (
 
 func newPlan(c *config.Config, p process) *cobra.Command {
 	detailed := false
-	cmd := command(c, config.Full, &cobra.Command{
+	cmd := command(c, config.Full|config.Socket, &cobra.Command{
 		Use:   "plan [flags] DIR",
 		Short: "Show what would change, and how many calls it takes",
 		Long: `plan reads the organization and the specs, and prints what --once would do. It
