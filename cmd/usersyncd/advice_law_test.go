@@ -96,18 +96,17 @@ func TestTextsNameWhatExists(t *testing.T) {
 		variables = append(variables, "USERSYNCD_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")))
 	})
 	// What may follow the program's name where that is the subject of a sentence, and the flags of other programs.
-	verbs := strings.Fields("an as changed daemon finds has is knows loses makes polls resumes runs sets that tries use user with")
+	verbs := strings.Fields("an as changed daemon finds has is knows loses makes polls resumes runs sets slow that tries use user with")
 	foreign := strings.Fields("abort continue init recursive no-assume-unchanged system")
 
 	command := regexp.MustCompile(`\busersyncd ([a-z]+)([^;,.()\n"]*)`)
 	flag := regexp.MustCompile(`(?:^|[\s("'=/])--([a-z][a-z0-9-]*[a-z0-9])`)
 	variable := regexp.MustCompile(`\b(?:USERSYNCD|GENESYSCLOUD)_[A-Z_]*[A-Z]\b`)
-	used := map[string]bool{}
 	literals(t, func(at token.Position, text string) {
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			own, there := flags[m[1]]
-			if used[m[1]] = true; !there && !slices.Contains(verbs, m[1]) {
-				t.Errorf("%s: there is no command usersyncd %s: %s", at, m[1], text)
+			if !there && !slices.Contains(verbs, m[1]) {
+				t.Errorf("%s: there is no command usersyncd %s; if it is the verb of a sentence, add it to this test: %s", at, m[1], text)
 			}
 			for _, f := range flag.FindAllStringSubmatch(m[2], -1) {
 				if there && own.Lookup(f[1]) == nil {
@@ -135,9 +134,4 @@ func TestTextsNameWhatExists(t *testing.T) {
 			}
 		}
 	})
-	for _, verb := range verbs {
-		if !used[verb] {
-			t.Errorf("no text says usersyncd %s any more", verb)
-		}
-	}
 }
