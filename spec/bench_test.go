@@ -87,13 +87,25 @@ func BenchmarkScan(b *testing.B) {
 	b.Run("copy", scan)
 }
 
-// BenchmarkLoad is a first pass (everything is parsed) and one after an edit of one file.
+// BenchmarkLoad is a first pass (everything is parsed), one with a cache file, and one after an edit of one file.
 func BenchmarkLoad(b *testing.B) {
 	dir := bigTree(b)
 	b.Run("first", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			benchLoad(b, spec.NewLoader(dir), benchUsers+1)
+		}
+		perFile(b)
+	})
+	b.Run("cached", func(b *testing.B) {
+		l, file := spec.NewLoader(dir), filepath.Join(b.TempDir(), "cache")
+		benchLoad(b, l, benchUsers+1)
+		must(b, l.WriteCache(file))
+		b.ReportAllocs()
+		for b.Loop() {
+			l = spec.NewLoader(dir)
+			must(b, l.ReadCache(file))
+			benchLoad(b, l, 1)
 		}
 		perFile(b)
 	})

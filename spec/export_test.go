@@ -18,3 +18,6 @@ func MarkdownTable() string {
 	}
 	return b.String()
 }
+
+// Uncached sets how many files were parsed since the cache file was written.
+func (l *Loader) Uncached(n int) { l.uncached = n }

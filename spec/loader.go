@@ -29,6 +29,7 @@ type Loader struct {
 	git    *checkout.Reader
 	parsed map[string]parsedFile // by path
 
+	uncached int       // files that were parsed since the cache file was written
 	loaded   string    // Scan.Digest of the last Load
 	warnings []Problem // about what it read
 }
@@ -152,6 +153,7 @@ func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []
 		return err
 	}
 	t.Parsed += int(parsed.Load())
+	l.uncached += int(parsed.Load())
 	for i, f := range files {
 		next[f.path] = read[i]
 		t.Problems = append(t.Problems, read[i].problems.Problems...)

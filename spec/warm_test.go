@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ func TestALoaderKeepsNothingThatHasChanged(t *testing.T) {
 		must(t, err)
 		defer func() { _ = os.RemoveAll(dir) }()
 		write(t, dir, "first.yaml", "email: first@x.example\n")
-		warm := spec.NewLoader(dir)
+		warm, file := spec.NewLoader(dir), filepath.Join(t.TempDir(), "cache")
 		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
 			for range rapid.IntRange(1, 4).Draw(rt, "edits") {
 				name := rapid.SampledFrom(names).Draw(rt, "name")
@@ -40,8 +41,18 @@ func TestALoaderKeepsNothingThatHasChanged(t *testing.T) {
 					_ = os.Remove(filepath.Join(dir, name))
 				}
 			}
-			if diff := cmp.Diff(described(load(t, spec.NewLoader(dir))), described(load(t, warm))); diff != "" {
+			want := described(load(t, spec.NewLoader(dir)))
+			if diff := cmp.Diff(want, described(load(t, warm))); diff != "" {
 				rt.Fatal(diff)
+			}
+			cached := spec.NewLoader(dir)
+			must(t, cached.ReadCache(file))
+			if diff := cmp.Diff(want, described(load(t, cached))); diff != "" {
+				rt.Fatal("with a cache file: ", diff)
+			}
+			if rapid.Bool().Draw(rt, "written") {
+				cached.Uncached(1000)
+				must(t, cached.WriteCache(file))
 			}
 		}
 	})
@@ -58,4 +69,38 @@ func described(tree *spec.Tree) (all []string) {
 		}
 	}
 	return append(all, texts(tree.Problems)...)
+}
+
+// A cache file saves the parsing of what has not changed. One that is damaged, or another program's, is not used.
+func TestACacheFile(t *testing.T) {
+	dir := checkout(t, map[string]string{"_defaults.yaml": "title: A\n", "a.yaml": "email: a@x.example\nskills: {A: 1}\n", "b.yaml": "email: b@x.example\n", "bad.yaml": "name: A\n"})
+	file := filepath.Join(t.TempDir(), "cache")
+	first := spec.NewLoader(dir)
+	want := described(load(t, first))
+	must(t, first.WriteCache(file))
+	if _, err := os.Stat(file); err == nil {
+		t.Error("it is written for a few files")
+	}
+	first.Uncached(1000)
+	must(t, first.WriteCache(file))
+	write(t, dir, "b.yaml", "email: b@x.example\n\n")
+	l := spec.NewLoader(dir)
+	must(t, l.ReadCache(file))
+	if tree := load(t, l); tree.Parsed != 3 { // all but a.yaml
+		t.Errorf("%d files were parsed", tree.Parsed)
+	} else if diff := cmp.Diff(want, described(tree)); diff != "" {
+		t.Error(diff)
+	}
+	content, err := os.ReadFile(file)
+	must(t, err)
+	for i := range content {
+		damaged := bytes.Clone(content)
+		damaged[i] ^= 1 << (i % 8)
+		for _, text := range [][]byte{damaged, content[:i]} {
+			must(t, os.WriteFile(file, text, 0o600))
+			if err := spec.NewLoader(dir).ReadCache(file); err == nil {
+				t.Fatalf("damage at %d of %d is not seen", i, len(content))
+			}
+		}
+	}
 }

@@ -64,6 +64,11 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 		return nil, err
 	}
 	p.loaded.Store(p.tree)
+	if p.SpecCache != "" && !p.mode.DryRun {
+		if err := p.Specs.WriteCache(p.SpecCache); err != nil {
+			p.Log.Warn("the cache of parsed specs cannot be written; the next start parses all of them", "error", err)
+		}
+	}
 	p.problems = p.tree.ProblemList
 	if p.mode.Strict && len(p.tree.Problems) > 0 {
 		p.problems, p.invalid = spec.ProblemList{}, &ProblemsError{p.tree.ProblemList}

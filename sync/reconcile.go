@@ -19,6 +19,7 @@ import (
 // Status, View, Explain, Interrupt and Recheck may be called while a pass is running.
 type Reconciler struct {
 	Specs     *spec.Loader
+	SpecCache string // file of Specs.WriteCache; "" for none
 	Store     *state.Store
 	Directory Directory
 	API       string // base URL: a state file belongs to one organization of one API

@@ -78,6 +78,7 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen, copied *st
 			return nil, err
 		}
 	}
+	a.readSpecCache(c)
 	a.Directory, a.API = a.genesys, a.genesys.API()
 	a.learned = limiterstore.New(a.Store, found.ID, a.API, readOnly, log)
 	a.learned.Restore(a.limiter, c.IgnorePause)
@@ -182,6 +183,19 @@ func openState(c *config.Config, readOnly bool, log *slog.Logger) (*state.Store,
 		log.Warn("the state file was damaged and set aside, and its intact records were recovered; all users are read again, and removals, creations and changes of email addresses are held for 24 hours", "moved", aside)
 	}
 	return store, nil
+}
+
+// readSpecCache makes the first pass use the specs that an earlier process has parsed. A cache that is in the checkout may have
+// been put there by a commit.
+func (a *app) readSpecCache(c *config.Config) {
+	path, err := c.StatePath()
+	if err != nil || config.InCheckout(path, c.Dir) {
+		return
+	}
+	a.SpecCache = path + ".specs"
+	if err := a.Specs.ReadCache(a.SpecCache); err != nil {
+		a.log.Debug("all specs are parsed, as the cache of parsed ones cannot be used", "error", err)
+	}
 }
 
 // close ends what runs beside the passes, saves the state of the limiter, and closes the state file.
