@@ -144,3 +144,14 @@ func TestAnswersAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// An error quotes an answer that cannot be read in part.
+func TestErrorsAreLimited(t *testing.T) {
+	long := strings.Repeat("1", 100_000)
+	for _, body := range []string{`{"id":"u1","version":"` + long + `"}`, `{"id":"u1","version":1` + long + `}`, `{"id":{"x":` + long + `}}`, `{"id":"u1","addresses":` + long + `}`} {
+		d, _ := open(t, &fake{api: func(*http.Request, string) reply { return jsonReply(200, body) }}, tries(0))
+		if _, err := d.Get(t.Context(), "u1"); !errors.Is(err, apply.ErrUncertain) || len(err.Error()) > 1000 {
+			t.Errorf("%d bytes: %.300v", len(err.Error()), err)
+		}
+	}
+}

@@ -135,5 +135,8 @@ func (o *Operation) read(resp *http.Response, decode func(*Body) error) (a answe
 	if b.err != nil {
 		return a, b.err
 	}
+	if why := err.Error(); len(why) > 500 { // it quotes the answer
+		err = errors.New(foreign(why, 500))
+	}
 	return a, fmt.Errorf("the answer cannot be read: %w", err)
 }
