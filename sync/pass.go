@@ -214,6 +214,10 @@ func (p *pass) recordConverged(revision string, users int, commit state.Commit) 
 		return nil
 	}
 	p.update(func(s *Status) { s.Applied = &state.AppliedTree{Revision: revision, At: time.Now().UTC()} })
+	var err error
+	if commit.Users, err = p.Store.CommitMost(commit.Users); err != nil {
+		return err
+	}
 	commit.Converged = &state.Converged{Digest: p.digest(), Users: users, Revision: revision}
 	return p.Store.Commit(commit)
 }

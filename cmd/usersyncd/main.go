@@ -25,6 +25,11 @@ import (
 
 func main() {
 	memory.Limit(os.LookupEnv)
+	start()
+}
+
+// start is main without the settings of the garbage collector, which tests have of their own.
+func start() {
 	os.Exit(run(os.Args[1:], process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environment: os.Environ()}))
 }
 

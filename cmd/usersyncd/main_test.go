@@ -22,11 +22,10 @@ func TestMain(m *testing.M) {
 		flag.Set("test.parallel", "16"),
 		// A process under the race detector would wait a second before it exits.
 		os.Setenv("GORACE", "atexit_sleep_ms=0"),
-		os.Setenv("GOGC", "400"), // the tests allocate much and keep little
 	)
 	if err != nil {
 		panic(err)
 	}
-	debug.SetGCPercent(400) // of this process, too, in which Go has read the variable before
-	testscript.Main(memtemp.M{M: m}, map[string]func(){"usersyncd": main})
+	debug.SetGCPercent(400) // the tests allocate much and keep little
+	testscript.Main(memtemp.M{M: m}, map[string]func(){"usersyncd": start})
 }

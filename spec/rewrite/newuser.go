@@ -110,6 +110,7 @@ func (w *writer) check(n *newUser, content string, defaults *strictyaml.Node, wa
 	if len(users) != 1 {
 		return fmt.Errorf("it would declare %d users", len(users))
 	}
+	users[0].Fields.Share(wanted) // they stay in memory until all files are checked together
 	got := users[0].Fields
 	for f, want := range wanted {
 		if !spec.Equal(f, got[f], want) {
