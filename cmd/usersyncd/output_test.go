@@ -143,3 +143,14 @@ func TestEstimatedReads(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// JSON has the same value as what it shows, and no character that cannot be seen.
+func TestJSONIsPrintable(t *testing.T) {
+	var out strings.Builder
+	if err := (process{stdout: &out}).show("json", map[string]string{"title": "a\u202eb <c>"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\n  \"title\": \"a\\u202eb <c>\"\n}\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

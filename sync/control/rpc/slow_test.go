@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,5 +79,22 @@ func TestSlowClients(t *testing.T) {
 			_ = ours.Close()
 			synctest.Wait()
 		})
+	}
+}
+
+// A turned is a daemon with an address that turns the direction of a text around.
+type turned struct{ Daemon }
+
+func (turned) Explain(context.Context, string) (*usersync.Explanation, error) {
+	return &usersync.Explanation{Email: "a\u202eb@example.com"}, nil
+}
+
+// A response shows no character that cannot be seen.
+func TestResponseIsPrintable(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, routes+"explain", strings.NewReader(`"a@example.com"`))
+	handler(turned{}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+	if body := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(body, `a\u202eb@example.com`) || strings.Contains(body, "\u202e") {
+		t.Errorf("%d %q", w.Code, body)
 	}
 }

@@ -124,6 +124,9 @@ func TestStatusOfThePage(t *testing.T) {
 	if got := answer[control.Status](t, l, "/api/status"); got.Error != s.Error || len(got.Holds[0].Users) != 100 || got.Schema != "usersyncd.status/v1" {
 		t.Errorf("%+v", got)
 	}
+	if body := get(l, http.MethodGet, "/api/status", "localhost").Body.String(); strings.ContainsAny(body, "\u202e\u2066") || !strings.Contains(body, `x\u2066y`) {
+		t.Errorf("not printable: %q", body[:200])
+	}
 	p := newPageStatus(s)
 	if len(p.Failures) != shownList || len(p.Specs) != shownList || len(p.Holds[0].Users) != shownOfHold || p.Holds[0].Count != 100 {
 		t.Errorf("not bounded: %d failures, %d problems, %d users", len(p.Failures), len(p.Specs), len(p.Holds[0].Users))
