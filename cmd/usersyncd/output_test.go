@@ -87,6 +87,7 @@ func TestProgressLine(t *testing.T) {
 			// Nothing is to be sent now.
 			{applying(apply.Progress{Changed: 40, Applied: 38, Unanswered: 2, Until: time.Now().Add(6500 * time.Millisecond)}), aimd.Stats{Effective: 9}, 79,
 				"38/40 users, 6.5s left, looking up 2 calls without a response"},
+			{applying(apply.Progress{Changed: 40, Applied: 38, Unanswered: 2, Until: time.Now().Add(6500 * time.Millisecond)}), aimd.Stats{Effective: 9}, 39, "38/40 users, 6.5s left"},
 			{applying(apply.Progress{Changed: 40, Applied: 38, Unanswered: 1, Started: 1}), aimd.Stats{Effective: 9}, 79, "38/40 users, looking up 1 call without a response"},
 			{applying(apply.Progress{Changed: 40, Applied: 38, Started: 2}), aimd.Stats{Effective: 9}, 79, "38/40 users, waiting for 2 responses"},
 			{applying(apply.Progress{Changed: 40, Applied: 38, Until: time.Now().Add(time.Minute)}), aimd.Stats{Effective: 9}, 79, "38/40 users, 1m0s left, waiting to try again"},

@@ -30,7 +30,7 @@ func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) str
 		title = ""
 		parts = append(parts, part{3, text.Plural(l.Expected, "call") + " to go"})
 		if l.Expected == 0 {
-			parts = []part{{1, awaited(st)}}
+			parts = []part{{3, awaited(st)}}
 		}
 		left = max(left, time.Until(st.Progress.Until))
 		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Progress.Done(), st.Progress.Changed)}, {2, nonZero(st.Progress.Failed, "failed")}, {1, remaining(left)}}, parts...)
