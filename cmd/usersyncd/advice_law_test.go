@@ -96,7 +96,7 @@ func TestTextsNameWhatExists(t *testing.T) {
 		variables = append(variables, "USERSYNCD_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")))
 	})
 	// What may follow the program's name where that is the subject of a sentence, and the flags of other programs.
-	verbs := strings.Fields("an as changed daemon finds has is knows loses makes polls resumes runs sets slow that tries use user with")
+	verbs := strings.Fields("an as changed daemon finds has is knows loses makes parsed polls resumes runs sets slow that tries use user with")
 	foreign := strings.Fields("abort continue init recursive no-assume-unchanged system")
 
 	command := regexp.MustCompile(`\busersyncd ([a-z]+)([^;,.()\n"]*)`)
