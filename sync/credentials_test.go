@@ -61,6 +61,7 @@ func TestCredentialsAreAccepted(t *testing.T) {
 		w.declareAll("title: One")
 		w.sim.ClearFaults()
 		w.sim.ResetLedger()
+		time.Sleep(5 * time.Second) // as the daemon does after a pass that failed; before, no token is fetched
 		if err := look(); err != nil || w.Status().LastError != nil {
 			t.Fatalf("%v, and the trouble is %v", err, w.Status().LastError)
 		}
