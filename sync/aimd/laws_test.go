@@ -53,7 +53,7 @@ func (l *laws) sent(now time.Time, seq uint64, s aimd.Stats) {
 	if s.InFlight >= l.cfg.MaxInFlight { // 3
 		l.t.Fatalf("sent beyond the cap of %d in flight: %v", l.cfg.MaxInFlight, s)
 	}
-	if hangs := l.skewed || now.Sub(l.probedAt) >= 3*time.Second; len(l.probes) > 1 || len(l.probes) == 1 && !(hangs && s.Reason == aimd.Probe) { // 2
+	if hangs := l.skewed || now.Sub(l.probedAt) >= 3*time.Second; len(l.probes) > 1 || len(l.probes) == 1 && (!hangs || s.Reason != aimd.Probe) { // 2
 		l.t.Fatalf("sent with %d probes in flight, the first since %v: %v", len(l.probes), now.Sub(l.probedAt), s)
 	}
 	if s.Windowed && s.Left < 1 {
