@@ -78,6 +78,7 @@ func TestCredentialsAreAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.sim.ClearFaults()
+		time.Sleep(5 * time.Second)
 		w.fault("PATCH slow=5s")
 		done := make(chan error)
 		go func() { done <- look() }()
