@@ -9,12 +9,12 @@
 // and the answer becomes a value or an *apply.CallError of one kind:
 //
 //   - client.go: the way of one request; operation.go: what is known of it
-//   - options.go, regions.go, secret.go: what a client is made from
+//   - options.go, regions.go: what a client is made from
 //   - login.go, token.go: access tokens; transport.go: connections, and the read-only guard
-//   - retry.go: pauses between the attempts of a read; silence.go: what is done where nobody answers
+//   - retry.go: pauses between the attempts of a read, and what is done where nobody answers
 //   - body.go: an answer is decoded as it arrives, and how large it may be
-//   - paging.go, pagecheck.go: listings in pages, whether they contradict themselves, and where they end
-//   - errors.go: what an answer means that is not 2xx
+//   - paging.go, pagesize.go, pagecheck.go: listings in pages, how large these are, whether they contradict themselves, and where they end
+//   - errors.go, codes.go: what an answer means that is not 2xx
 //
 // # What is sent again
 //

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -59,6 +60,30 @@ type Options struct {
 	Rand   *rand.Rand   // for jitter; used under a lock
 	Logger *slog.Logger // each request at level debug, waits for a token as warnings; never headers or bodies
 }
+
+// Secret is a string that shows itself to nobody: however it is printed, logged or marshalled it
+// reads [redacted]. The one way to its content is string(s).
+type Secret string
+
+const redacted = "[redacted]"
+
+// String returns [redacted].
+func (Secret) String() string { return redacted }
+
+// GoString returns [redacted].
+func (Secret) GoString() string { return redacted }
+
+// Format writes [redacted] for every verb and flag.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue returns [redacted].
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON returns "[redacted]".
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// MarshalText returns [redacted].
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Retry says what is sent again, in the terms of the vendor's SDK (its RetryConfiguration, and
 // go-retryablehttp below it). Three things differ: the SDK retries nothing unless it is told to, it
