@@ -178,6 +178,19 @@ func temporary(path string, records *salvaged) (*Store, error) {
 	return s, nil
 }
 
+// newTemporary makes a store with an empty private file that has no name, which stands for the one at path.
+func newTemporary(path string) (*Store, error) {
+	f, err := os.CreateTemp("", "usersyncd-*.db")
+	if err != nil {
+		return nil, fmt.Errorf("temporary state file: %w; set TMPDIR to a directory that can be written", err)
+	}
+	s := &Store{path: path, file: f}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
 // replace rebuilds the file of an open store, in whose database damage was found.
 func (s *Store) replace(damaged *bolt.DB) error {
 	s.historyMu.Lock()
