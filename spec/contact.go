@@ -120,6 +120,9 @@ type EmailAddress struct {
 	Address string `json:"address"`
 }
 
+// address is an e-mail address, as a [Key].
+func address() schema.Type[string] { return schema.As(schema.Address(), Key) }
+
 func emails() schema.Type[[]EmailAddress] {
 	const example = `{type: home, address: ana@example.com}`
 	email := schema.Struct(EmailAddress{}, example,

@@ -21,7 +21,7 @@ func Schema() []byte {
 		}
 	}
 	users := schema.Object{"type", "array", "minItems", 1, "items", schema.Definition("user")}
-	label := `[^\s@"(),:;<>\[\]\\.]+`            // as in addressPattern; unlike Go's, other engines refuse \"
+	label := `[^\s@"(),:;<>\[\]\\.]+`            // as in that of schema.Address; unlike Go's, other engines refuse \"
 	text, _ := json.MarshalIndent(schema.Object{ // it has only values that JSON has
 		"$schema", "http://json-schema.org/draft-07/schema#",
 		"title", "usersyncd user spec",

@@ -66,7 +66,7 @@ var allowed = map[string][]string{
 	"usersyncd/state":                    {"usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/spec"},
 	"usersyncd/state/boltfile":           {},
 	"usersyncd/state/lockfile":           {},
-	"usersyncd/spec/rewrite":             {"usersyncd/spec", "usersyncd/spec/strictyaml"},
+	"usersyncd/spec/rewrite":             {"usersyncd/spec", "usersyncd/spec/schema", "usersyncd/spec/strictyaml"},
 	"usersyncd/spec/selection":           {"usersyncd/spec", "usersyncd/spec/strictyaml"},
 	"usersyncd/spec":                     {"usersyncd/spec/checkout", "usersyncd/spec/schema", "usersyncd/spec/strictyaml"},
 	"usersyncd/spec/schema":              {"usersyncd/spec/strictyaml"},

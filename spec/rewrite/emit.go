@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
 )
 
@@ -67,7 +68,7 @@ var (
 
 // scalar writes a text without quotes if every YAML reader reads the same text, and else as JSON, which is YAML, too.
 func scalar(s string) string {
-	if _, hidden := strictyaml.Hidden(s); hidden || spec.LooksLikeAnother(s) {
+	if _, hidden := strictyaml.Hidden(s); hidden || schema.LooksLikeAnother(s) {
 		return strconv.QuoteToASCII(s)
 	}
 	if plainText.MatchString(s) && !notPlain.MatchString(s) {

@@ -1,4 +1,4 @@
-package spec
+package schema
 
 import (
 	"fmt"
@@ -10,28 +10,27 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"usersyncd/spec/schema"
 	"usersyncd/spec/strictyaml"
 )
 
 // A dot-atom, an @, and a domain of at least two labels; any letters (RFC 6531).
 var addressPattern = regexp.MustCompile(`^[^\s@"(),:;<>\[\]\\.]+(\.[^\s@"(),:;<>\[\]\\.]+)*@([\p{L}\p{M}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+[\p{L}\p{M}\p{N}]([\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?$`)
 
-// address is an e-mail address, as a [Key]. Its form is checked, and that it is the address that a reader sees.
-func address() schema.Type[string] {
-	t := schema.Matching("e-mail address", "").Must(func(s string) bool {
+// Address is an e-mail address. Its form is checked, and that it is the address that a reader sees.
+func Address() Type[string] {
+	t := Matching("e-mail address", "").Must(func(s string) bool {
 		local, _, _ := strings.Cut(s, "@")
 		return len(s) <= 254 && utf8.RuneCountInString(local) <= 64 && addressPattern.MatchString(s)
 	}, "VALUE is not an e-mail address; write it as name@example.com").Check(deceives)
-	t.JSON = schema.Definition("address")
-	return schema.As(t, Key)
+	t.JSON = Definition("address")
+	return t
 }
 
 // deceives says what makes an address look like another one; "" if nothing does. An address of an organization may be such
 // a one, and is declared with escapes, which a reader sees.
 func deceives(n *strictyaml.Node, address string) string {
 	for _, r := range n.Written() {
-		if r >= utf8.RuneSelf && len(Key(string(r))) == 1 {
+		if r >= utf8.RuneSelf && len(norm.NFC.String(strings.ToLower(string(r)))) == 1 {
 			return fmt.Sprintf("VALUE is written with %q (%U), which is read as %q; write that", r, r, norm.NFC.String(string(r)))
 		}
 	}
