@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"usersyncd/spec/schema"
+	"usersyncd/spec/specfile"
 	"usersyncd/spec/strictyaml"
 	"usersyncd/spec/text"
 )
@@ -37,7 +38,7 @@ func readUsers(file string, docs []*strictyaml.Node, above inherited) ([]declara
 	var r schema.Reader
 	var out []declaration
 	docs = slices.DeleteFunc(docs, isNothing)
-	if resemblesDefaults(file) && len(docs) > 0 && !slices.ContainsFunc(docs, declaresUsers) {
+	if specfile.ResemblesDefaults(file) && len(docs) > 0 && !slices.ContainsFunc(docs, declaresUsers) {
 		r.Problem(docs[0], "declares no user, as it has neither email nor users; rename the file to _defaults.yaml if it is for all users of the folder")
 		return nil, r.Problems
 	}
@@ -183,6 +184,24 @@ func isSetOnce(n *strictyaml.Node, f Field) bool {
 		}
 	}
 	return count == 1 && n.Get(string(f)) != nil
+}
+
+// What templates of Jinja, Helm, GitHub Actions and envsubst consist of.
+var placeholder = regexp.MustCompile(`\$?\{\{.*?\}\}|\$\{.*?\}|\{%.*?%\}`)
+
+// leftovers warns of what a template engine should have replaced.
+func leftovers(content []byte, docs []*strictyaml.Node) (found []Problem) {
+	if !placeholder.Match(content) { // as in most files
+		return nil
+	}
+	for _, doc := range docs {
+		for n := range doc.All() {
+			if m := placeholder.FindString(n.Text); n.Kind == strictyaml.Scalar && m != "" {
+				found = append(found, Problem{Pos: n.Pos, Field: n.Path(), Message: "contains " + text.Quote(m) + ", which a template engine leaves where it replaced nothing; write the value itself"})
+			}
+		}
+	}
+	return found
 }
 
 const (

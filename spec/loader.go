@@ -1,21 +1,17 @@
 package spec
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/specfile"
 	"usersyncd/spec/strictyaml"
 )
 
@@ -52,7 +48,9 @@ const (
 )
 
 // NewLoader makes a loader for the folder, which may be a symbolic link to one.
-func NewLoader(dir string) *Loader { return &Loader{dir: dir, git: checkout.NewReader(isSpecPath)} }
+func NewLoader(dir string) *Loader {
+	return &Loader{dir: dir, git: checkout.NewReader(specfile.IsPath)}
+}
 
 // ScanAndLoad is Scan, and Load of what it finds.
 func (l *Loader) ScanAndLoad(ctx context.Context) (*Tree, error) {
@@ -79,7 +77,7 @@ func (l *Loader) Load(ctx context.Context, s *Scan) (*Tree, error) {
 }
 
 func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
-	root, err := openRoot(s.root)
+	root, err := specfile.OpenRoot(s.root)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,7 +85,7 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 
 	var users, defaults []file
 	for _, f := range s.files {
-		if IsDefaults(f.path) {
+		if specfile.IsDefaults(f.path) {
 			defaults = append(defaults, f)
 		} else {
 			users = append(users, f)
@@ -120,20 +118,11 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 	return t, inherit, nil
 }
 
-// openRoot opens a folder that was there a moment ago.
-func openRoot(dir string) (*os.Root, error) {
-	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s vanished: %w", dir, ErrTreeChanged)
-	}
-	return root, err
-}
-
 // read parses files, unless neither they nor what they inherit have changed, and adds them to next and to the tree.
 func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []inherited, next map[string]parsedFile, t *Tree) error {
 	read := make([]parsedFile, len(files))
 	var parsed, kept atomic.Int64
-	err := inChunks(ctx, len(files), root, func(o *opener, i int) (err error) {
+	err := specfile.InChunks(ctx, len(files), root, func(o *specfile.Opener, i int) (err error) {
 		f := &files[i]
 		old, hit := l.parsed[f.path]
 		switch {
@@ -162,7 +151,7 @@ func (l *Loader) read(ctx context.Context, root *os.Root, files []file, above []
 	return nil
 }
 
-func (l *Loader) parseFile(o *opener, f *file, above inherited) (parsedFile, error) {
+func (l *Loader) parseFile(o *specfile.Opener, f *file, above inherited) (parsedFile, error) {
 	p := parsedFile{hash: f.hash, inherited: above.digest}
 	content, err := readScanned(o, f)
 	if err != nil {
@@ -177,7 +166,7 @@ func (l *Loader) parseFile(o *opener, f *file, above inherited) (parsedFile, err
 	var more []Problem
 	switch {
 	case len(docs) == 0 && len(problems) > 0: // it is unusable
-	case IsDefaults(f.path):
+	case specfile.IsDefaults(f.path):
 		p.defaults, more = readDefaults(f.path, docs)
 	default:
 		p.declarations, more = readUsers(f.path, docs, above)
@@ -189,10 +178,10 @@ func (l *Loader) parseFile(o *opener, f *file, above inherited) (parsedFile, err
 }
 
 // readScanned reads a file. The error is ErrTreeChanged if it is not as it was scanned.
-func readScanned(o *opener, f *file) ([]byte, error) {
-	content, err := o.read(f.path)
+func readScanned(o *specfile.Opener, f *file) ([]byte, error) {
+	content, err := o.Read(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", f.path, whyUnread(err), ErrTreeChanged)
+		return nil, fmt.Errorf("%s %s: %w", f.path, specfile.WhyUnread(err), ErrTreeChanged)
 	}
 	if sha256.Sum256(content) != f.hash {
 		return nil, fmt.Errorf("%s changed: %w", f.path, ErrTreeChanged)
@@ -213,31 +202,6 @@ func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
 		return nil, err
 	}
 	return own.Load(ctx, s)
-}
-
-// mentioning returns the files that contain a text, in any case, and those of defaults.
-func (s *Scan) mentioning(ctx context.Context, text string) ([]file, error) {
-	root, err := openRoot(s.root)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = root.Close() }() // only read from
-	want := []byte(strings.ToLower(text))
-	has := make([]bool, len(s.files))
-	err = inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
-		f := &s.files[i]
-		if has[i] = IsDefaults(f.path); has[i] || f.bad {
-			return nil
-		}
-		content, err := readScanned(o, f)
-		has[i] = bytes.Contains(bytes.ToLower(content), want)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	i := -1
-	return slices.DeleteFunc(slices.Clone(s.files), func(file) bool { i++; return !has[i] }), nil
 }
 
 // Placer returns a function that returns the position of a name inside a field, for a message about that name: at is where
@@ -272,9 +236,9 @@ func (l *Loader) parse(file string) []*strictyaml.Node {
 		return nil
 	}
 	defer func() { _ = root.Close() }() // only read from
-	o := newOpener(root)
-	defer o.close()
-	content, err := o.read(file)
+	o := specfile.NewOpener(root)
+	defer o.Close()
+	content, err := o.Read(file)
 	if err != nil {
 		return nil
 	}

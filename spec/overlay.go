@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 
+	"usersyncd/spec/specfile"
 	"usersyncd/spec/strictyaml"
 )
 
@@ -29,7 +30,7 @@ type Overlay struct {
 	Users []*User // as declared on disk, by Key
 
 	scan     *Scan
-	opener   *opener
+	opener   *specfile.Opener
 	inherit  *folders
 	declared map[string][]declaration // by path, replaced files included
 }
@@ -55,13 +56,13 @@ func OpenOverlay(ctx context.Context, dir string) (o *Overlay, err error) {
 	if o.Root, err = os.OpenRoot(o.scan.root); err != nil {
 		return nil, err
 	}
-	o.opener = newOpener(o.Root)
+	o.opener = specfile.NewOpener(o.Root)
 	return o, nil
 }
 
 // Close closes the folder.
 func (o *Overlay) Close() {
-	o.opener.close()
+	o.opener.Close()
 	_ = o.Root.Close() // only read from
 }
 

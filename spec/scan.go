@@ -1,7 +1,7 @@
 package spec
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,21 +10,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/specfile"
 	"usersyncd/spec/strictyaml"
-	"usersyncd/spec/text"
 )
 
-// Errors of a scan.
+// Errors of a scan and of an [Overlay].
 var (
 	// ErrTreeChanged is returned if the tree changed while it was read. The caller scans again.
 	ErrTreeChanged = checkout.ErrTreeChanged
@@ -32,6 +27,8 @@ var (
 	ErrBranch = checkout.ErrBranch
 	// ErrNoSpecs is returned if there is no spec file: the folder is probably the wrong one.
 	ErrNoSpecs = errors.New("no spec file")
+	// ErrTooLarge is returned for a spec file that is larger than the limit.
+	ErrTooLarge = specfile.ErrTooLarge
 )
 
 // Scan is the state of the files of a tree. Two scans of an unchanged tree have the same Digest.
@@ -55,19 +52,13 @@ type file struct {
 	bad  bool // it cannot be read; a problem says why
 }
 
-// maxFolders is how deep folders may be nested: users inherit from all above them, and each is opened from the root.
-const maxFolders = 50
-
-// chunk is how many files a worker takes at a time.
-const chunk = 128
-
 // Scan lists, reads and hashes every spec file; it parses nothing. The error is ErrTreeChanged, ErrBranch, ErrNoSpecs, or
 // says why the folder cannot be read.
 func (l *Loader) Scan(ctx context.Context) (*Scan, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, err := l.scan(ctx)
-	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !IsDefaults(f.path) }) && len(s.problems) == 0 {
+	if err == nil && !slices.ContainsFunc(s.files, func(f file) bool { return !specfile.IsDefaults(f.path) }) && len(s.problems) == 0 {
 		err = fmt.Errorf("%w: expected *.yaml or *.yml in it or below it", ErrNoSpecs)
 		for _, note := range s.Notes() {
 			err = fmt.Errorf("%w; %s", err, note)
@@ -85,7 +76,7 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := openRoot(dir)
+	root, err := specfile.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +91,16 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 			return nil, err
 		}
 	}
-	s := &Scan{root: dir}
-	if err := s.list(ctx, root, "."); err != nil {
+	listing, err := specfile.List(ctx, root)
+	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(s.files, func(a, b file) int { return cmp.Compare(a.path, b.path) })
-	compared := git.Compare(s.paths())
+	s := &Scan{root: dir, files: make([]file, len(listing.Paths)), problems: listing.Problems}
+	for i, name := range listing.Paths {
+		s.files[i].path = name
+	}
+	s.names.add(listing.Misnamed...)
+	compared := git.Compare(listing.Paths)
 	pointers, err := s.hash(ctx, root, compared)
 	if err != nil {
 		return nil, err
@@ -138,82 +133,12 @@ func (l *Loader) stillLeadsTo(root *os.Root) bool {
 	return err == nil && os.SameFile(was, is)
 }
 
-func (s *Scan) problem(name, format string, args ...any) {
-	s.problems = append(s.problems, problemOf(name, fmt.Sprintf(format, args...)))
-}
-
-// problemOf is a problem of a file as a whole.
-func problemOf(name, message string) Problem {
-	return Problem{Pos: Pos{File: text.Escape(name), Line: 1, Column: 1}, Message: message}
-}
-
-// list collects the spec files of a folder and below. Hidden files and folders, such as .git, are skipped.
-func (s *Scan) list(ctx context.Context, root *os.Root, folder string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	entries, err := fs.ReadDir(root.FS(), folder)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s vanished: %w", text.Escape(folder), ErrTreeChanged)
-	case err != nil && folder == ".":
-		return err
-	case err != nil:
-		s.problem(folder, "%s", whyUnread(err))
-		return nil
-	}
-	defaults := ""
-	for _, e := range entries {
-		name := path.Join(folder, e.Name())
-		switch {
-		case isHidden(e.Name()):
-		case !e.IsDir() && !isSpecFile(e.Name()):
-			if e.Type()&fs.ModeSymlink != 0 && leadsToFolder(root, name) {
-				s.problem(name, "is a symbolic link to a folder; %s", insteadOfLink(root, name, "folder"))
-			} else if resemblesSpecFile(e.Name()) {
-				s.names.add(problemOf(name, "is not read, as its name does not end in .yaml or .yml; rename it, or move it elsewhere"))
-			}
-		case !safeName(e.Name()):
-			s.problem(name, "has invisible characters in its name; rename it")
-		case e.IsDir() && isSpecFile(e.Name()):
-			s.problem(name, "is a folder with the name of a spec file; rename it")
-		case e.IsDir() && strings.Count(name, "/") >= maxFolders:
-			s.problem(name, "is in more than %d folders, one in the other; move it up", maxFolders)
-		case e.IsDir():
-			if err := s.list(ctx, root, name); err != nil {
-				return err
-			}
-		case e.Type()&fs.ModeSymlink != 0:
-			s.problem(name, "is a symbolic link; %s", insteadOfLink(root, name, "file"))
-		case !e.Type().IsRegular():
-			s.problem(name, "%s", errNotRegular)
-		case IsDefaults(name) && defaults != "":
-			s.problem(name, "is beside %s; keep one of the two", defaults)
-			s.files = append(s.files, file{path: name})
-		case IsDefaults(name):
-			defaults = e.Name()
-			s.files = append(s.files, file{path: name})
-		default:
-			s.files = append(s.files, file{path: name})
-		}
-	}
-	return nil
-}
-
-func (s *Scan) paths() []string {
-	paths := make([]string, len(s.files))
-	for i := range s.files {
-		paths[i] = s.files[i].path
-	}
-	return paths
-}
-
 // hash reads every file, on all cores, and compares it with the commit. It returns the files that are Git LFS pointers.
 func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Comparison) (pointers []string, err error) {
 	why := make([]error, len(s.files))
-	err = inChunks(ctx, len(s.files), root, func(o *opener, i int) error {
+	err = specfile.InChunks(ctx, len(s.files), root, func(o *specfile.Opener, i int) error {
 		f := &s.files[i]
-		content, err := o.read(f.path)
+		content, err := o.Read(f.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%s vanished: %w", f.path, ErrTreeChanged)
@@ -222,52 +147,49 @@ func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Compa
 		default:
 			switch {
 			case checkout.IsPointer(content):
-				f.bad, why[i] = true, errPointer
-			case IsDefaults(f.path) && len(content) > strictyaml.LargeFile:
-				f.bad, why[i] = true, errLargeDefaults
+				f.bad, why[i] = true, specfile.ErrPointer
+			case specfile.IsDefaults(f.path) && len(content) > strictyaml.LargeFile:
+				f.bad, why[i] = true, specfile.ErrLargeDefaults
 			}
 			f.hash = sha256.Sum256(content)
-			compared.File(i, o.info, content, f.hash)
+			compared.File(i, o.Info, content, f.hash)
 		}
 		return nil
 	})
 	for i, err := range why {
 		if err != nil {
-			s.problem(s.files[i].path, "%s", whyUnread(err))
+			s.problems = append(s.problems, specfile.Problem(s.files[i].path, specfile.WhyUnread(err)))
 		}
-		if errors.Is(err, errPointer) {
+		if errors.Is(err, specfile.ErrPointer) {
 			pointers = append(pointers, s.files[i].path)
 		}
 	}
 	return pointers, err
 }
 
-// inChunks calls do for 0..n-1 from one goroutine per core, each with its own opener, and waits for them. Consecutive
-// numbers go to the same goroutine.
-func inChunks(ctx context.Context, n int, root *os.Root, do func(o *opener, i int) error) error {
-	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	for range min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk) {
-		g.Go(func() error {
-			o := newOpener(root)
-			defer o.close()
-			for {
-				end := int(next.Add(chunk))
-				if end-chunk >= n {
-					return nil
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				for i := end - chunk; i < min(end, n); i++ {
-					if err := do(o, i); err != nil {
-						return err
-					}
-				}
-			}
-		})
+// mentioning returns the files that contain a text, in any case, and those of defaults.
+func (s *Scan) mentioning(ctx context.Context, text string) ([]file, error) {
+	root, err := specfile.OpenRoot(s.root)
+	if err != nil {
+		return nil, err
 	}
-	return g.Wait()
+	defer func() { _ = root.Close() }() // only read from
+	want := []byte(strings.ToLower(text))
+	has := make([]bool, len(s.files))
+	err = specfile.InChunks(ctx, len(s.files), root, func(o *specfile.Opener, i int) error {
+		f := &s.files[i]
+		if has[i] = specfile.IsDefaults(f.path); has[i] || f.bad {
+			return nil
+		}
+		content, err := readScanned(o, f)
+		has[i] = bytes.Contains(bytes.ToLower(content), want)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	i := -1
+	return slices.DeleteFunc(slices.Clone(s.files), func(file) bool { i++; return !has[i] }), nil
 }
 
 func (s *Scan) digest() string {

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"usersyncd/spec/checkout"
+	"usersyncd/spec/specfile"
 	"usersyncd/spec/strictyaml"
+	"usersyncd/spec/text"
 )
 
 // Pos is a place in a spec file; File is relative to the tree's root.
@@ -33,6 +35,37 @@ func (l *ProblemList) limit(most int) {
 		l.ProblemsLeftOut += n
 	}
 }
+
+// Warnings are what is probably a mistake, but keeps no user from being applied.
+type Warnings struct {
+	First []Problem // at most maxWarnings, by place
+	Count int       // of all
+}
+
+const maxWarnings = 20
+
+func (w *Warnings) add(all ...Problem) {
+	w.Count += len(all)
+	w.First = append(slices.Clip(w.First), all[:min(len(all), maxWarnings-len(w.First))]...)
+}
+
+// Lines are the warnings as sentences. The last one counts those that are left out.
+func (w *Warnings) Lines() []string {
+	var lines []string
+	for _, p := range w.First {
+		lines = append(lines, p.String())
+	}
+	if n := w.Count - len(w.First); n > 0 {
+		lines = append(lines, "and "+text.Plural(n, "more warning")+" in the specs")
+	}
+	return lines
+}
+
+// Notes are what qualifies the tree: what of the commit is missing, and the warnings.
+func (s *Scan) Notes() []string { return append(s.Gaps(), s.Warnings.Lines()...) }
+
+// Notes are those of the scan, and the warnings about the content of files.
+func (t *Tree) Notes() []string { return append(t.Gaps(), t.Warnings.Lines()...) }
 
 // Tree is what a folder of specs declares.
 type Tree struct {
@@ -117,7 +150,7 @@ func (u *User) Hash() string {
 // Own reports whether a field was set in the user's own mapping, and not only in a _defaults.yaml.
 func (u *User) Own(f Field) bool {
 	at, ok := u.At.Of(f)
-	return ok && !IsDefaults(at.File)
+	return ok && !specfile.IsDefaults(at.File)
 }
 
 // OwnHash is Hash without what is inherited: an edit of the user's own mapping changes it, an edit of a _defaults.yaml

@@ -68,7 +68,8 @@ var allowed = map[string][]string{
 	"usersyncd/state/lockfile":           {},
 	"usersyncd/spec/rewrite":             {"usersyncd/spec", "usersyncd/spec/schema", "usersyncd/spec/strictyaml"},
 	"usersyncd/spec/selection":           {"usersyncd/spec", "usersyncd/spec/strictyaml"},
-	"usersyncd/spec":                     {"usersyncd/spec/checkout", "usersyncd/spec/schema", "usersyncd/spec/strictyaml"},
+	"usersyncd/spec":                     {"usersyncd/spec/checkout", "usersyncd/spec/schema", "usersyncd/spec/specfile", "usersyncd/spec/strictyaml"},
+	"usersyncd/spec/specfile":            {"usersyncd/spec/checkout", "usersyncd/spec/strictyaml"},
 	"usersyncd/spec/schema":              {"usersyncd/spec/strictyaml"},
 	"usersyncd/spec/strictyaml":          {},
 	"usersyncd/spec/checkout":            {},
@@ -86,7 +87,7 @@ var allowed = map[string][]string{
 
 // offline packages never reach the network's HTTP, not even through somebody else's package.
 var offline = []string{
-	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/spec/schema", "usersyncd/spec/selection", "usersyncd/spec/strictyaml", "usersyncd/spec/text", "usersyncd/state", "usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/sync", "usersyncd/sync/apply",
+	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/spec/schema", "usersyncd/spec/selection", "usersyncd/spec/specfile", "usersyncd/spec/strictyaml", "usersyncd/spec/text", "usersyncd/state", "usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/sync", "usersyncd/sync/apply",
 	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 	"usersyncd/sync/aimd", "usersyncd/sync/aimd/internal/lab", "usersyncd/sync/watch",
 }

@@ -1,4 +1,4 @@
-package spec
+package specfile
 
 import (
 	"errors"
@@ -36,46 +36,33 @@ func TestOpenerTrustsNoEarlierLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	o := newOpener(root)
-	defer o.close()
+	o := NewOpener(root)
+	defer o.Close()
 	for name, want := range map[string]string{"file.yaml": "one", "sub/file.yaml": "two"} {
-		if got, err := o.read(name); string(got) != want || err != nil {
+		if got, err := o.Read(name); string(got) != want || err != nil {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 	for name, want := range map[string]error{
 		"fifo.yaml": errNotRegular, "folder.yaml": errNotRegular, "big.yaml": ErrTooLarge, "gone.yaml": fs.ErrNotExist, "gone/a.yaml": fs.ErrNotExist,
 	} {
-		if got, err := o.read(name); !errors.Is(err, want) || got != nil {
+		if got, err := o.Read(name); !errors.Is(err, want) || got != nil {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 	for _, name := range []string{"out.yaml", "up/file.yaml"} {
-		if got, err := o.read(name); err == nil {
+		if got, err := o.Read(name); err == nil {
 			t.Errorf("%s leads out of the root and was read: %q", name, got)
 		}
 	}
 
-	git, err := checkout.NewReader(isSpecPath).Open(dir, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := Scan{files: []file{{path: "file.yaml"}, {path: "gone.yaml"}}}
-	if _, err := s.hash(t.Context(), root, git.Compare(s.paths())); !errors.Is(err, ErrTreeChanged) {
-		t.Errorf("a file that vanished: %v", err)
-	}
-	s = Scan{files: []file{{path: "fifo.yaml"}, {path: "file.yaml"}}}
-	if _, err := s.hash(t.Context(), root, git.Compare(s.paths())); err != nil || len(s.problems) != 1 || !s.files[0].bad || s.files[1].bad {
-		t.Errorf("a file that became a FIFO: %v, %v", err, s.problems)
-	}
-
 	// What is no folder any more, or may not be read, is a problem; what is gone means that the tree moves.
-	s = Scan{}
-	if err := s.list(t.Context(), root, "file.yaml"); err != nil || len(s.problems) != 1 ||
-		s.problems[0].String() != "file.yaml:1:1: cannot be read: not a directory" {
-		t.Errorf("a folder that became a file: %v, %v", err, s.problems)
+	var l Listing
+	if err := l.folder(t.Context(), root, "file.yaml"); err != nil || len(l.Problems) != 1 ||
+		l.Problems[0].String() != "file.yaml:1:1: cannot be read: not a directory" {
+		t.Errorf("a folder that became a file: %v, %v", err, l.Problems)
 	}
-	if err := s.list(t.Context(), root, "gone"); !errors.Is(err, ErrTreeChanged) {
+	if err := l.folder(t.Context(), root, "gone"); !errors.Is(err, checkout.ErrTreeChanged) {
 		t.Errorf("a folder that vanished: %v", err)
 	}
 }
@@ -87,7 +74,7 @@ func TestWhyUnread(t *testing.T) {
 		`cannot be read: a\x1b`:                                                      errors.New("a\x1b"),
 		"is larger than 2 MiB; split it into several files":                          ErrTooLarge,
 	} {
-		if got := whyUnread(err); got != want {
+		if got := WhyUnread(err); got != want {
 			t.Errorf("%v: %q", err, got)
 		}
 	}
