@@ -52,15 +52,15 @@ func (p *planner) planUser(u *spec.User) {
 		p.checkQuarantine(c) // otherwise setWithheldOutcomes sets the outcome
 	case len(c.Fields) == 0:
 		c.Outcome, c.Note = Skipped, reportOnly
-	case c.Action == Create && u.Fields[spec.Name] == "":
-		p.addProblem(u, spec.Name, "is required to create this user")
-		return
 	case c.Action == Create && !p.policy.Create && p.emailUnmanaged:
 		c.Outcome, c.Note = Skipped, createUnset
 	case c.Action == Create && p.snap.Refresh.Gap != "":
 		c.Outcome, c.Note = Skipped, "the user may exist: the listing is incomplete ("+p.snap.Refresh.Gap+")"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, createOff
+	case c.Action == Create && u.Fields[spec.Name] == "":
+		p.addProblem(u, spec.Name, "is required to create this user")
+		return
 	case c.Action == Adopt && !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "":
 		c.Outcome, c.Note = Skipped, adoptOff
 	default:

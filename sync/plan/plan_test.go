@@ -147,6 +147,12 @@ func TestPlan(t *testing.T) {
 			snap: snapshot(),
 			want: []string{"u.yaml:1:1: name: is required to create this user"},
 		}, {
+			name: "who is not to be created needs no name",
+			tree: tree(declared("a@x.example", "title", "T")),
+			snap: snapshot(),
+			with: func(p *plan.Policy) { p.Create = false },
+			want: []string{"+ create a@x.example (missing, u.yaml:1:1) skipped: creating users is switched off (--create=false)\n    email: \"a@x.example\"\n    title: \"T\""},
+		}, {
 			name: "deleted is restored, as active unless declared",
 			tree: tree(declared("a@x.example", "title", "T")),
 			snap: snapshot(known("1", "a@x.example", titled("T"), "title", "T", "state", "deleted")),
