@@ -24,8 +24,8 @@ type Phone struct {
 var (
 	e164      = regexp.MustCompile(`^\+[1-9][0-9]{2,14}$`)
 	allDigits = regexp.MustCompile(`^[0-9]{1,20}$`)
-	// trunkZero is the digit that is dialled within a country only: +44 (0)20 7946 0000.
-	trunkZero = regexp.MustCompile(`\([ \x{a0}]*0[ \x{a0}]*\)`)
+	// trunkZero is the digit that is dialled within a country only, in brackets of any kind: +44 (0)20 7946 0000.
+	trunkZero = regexp.MustCompile(`\p{Ps}\p{Zs}*0\p{Zs}*\p{Pe}`)
 )
 
 func phones() schema.Type[[]Phone] {

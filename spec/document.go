@@ -99,11 +99,14 @@ func readList(r *schema.Reader, doc *strictyaml.Node, above inherited) (out []de
 func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declaration {
 	before := len(r.Problems)
 	d := declaration{user: &User{Pos: own.Pos}, path: own.Path()}
-	keys := userKeys
+	keys, example := userKeys, "{email: ana@example.com}"
 	if d.path == "" { // then it may have been meant as a list
 		keys = append(slices.Clip(keys), keyUsers)
+		if own.Kind == strictyaml.List {
+			example = "{users: [{email: ana@example.com}]}"
+		}
 	}
-	if !r.Present(own, schema.EmptyMap) || !r.Mapping(own, "{email: ana@example.com}", keys...) && own.Kind != strictyaml.Mapping {
+	if !r.Present(own, schema.EmptyMap) || !r.Mapping(own, example, keys...) && own.Kind != strictyaml.Mapping {
 		return d
 	}
 	u, n := d.user, strictyaml.Merge(above.node, own)

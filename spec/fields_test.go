@@ -49,6 +49,8 @@ var fixtures = []struct {
 	{field: "phones", yaml: `[{number: "+157197"}]`, value: `[{"type":"work","media":"phone","number":"+157197"}]`},
 	{field: "phones", yaml: `[{number: "+44 (0)20 7946 0000"}]`, problems: []string{`19: phones[0].number: "+44 (0)20 7946 0000" has a (0), which is dialled within the country only; write "+442079460000"`}},
 	{field: "phones", yaml: `[{number: "+49( 0 )30/1234-56"}]`, problems: []string{`19: phones[0].number: "+49( 0 )30/1234-56" has a (0), which is dialled within the country only; write "+4930123456"`}},
+	{field: "phones", yaml: `[{number: "+44 [0]20 7946 0000"}]`, problems: []string{`19: phones[0].number: "+44 [0]20 7946 0000" has a (0), which is dialled within the country only; write "+442079460000"`}},
+	{field: "phones", yaml: `[{number: "+44 （0）20 7946 0000"}]`, problems: []string{`19: phones[0].number: "+44 （0）20 7946 0000" has a (0), which is dialled within the country only; write "+442079460000"`}},
 	{field: "phones", yaml: `[{number: "0049 30 1234–56"}]`, problems: []string{`19: phones[0].number: "0049 30 1234–56" is not an international number; write "+4930123456"`}},
 	{field: "phones", yaml: `[{number: "+1"}]`, problems: []string{`19: phones[0].number: "+1" is not an international number; write "+", the country code and the number, such as "+34600000001"`}},
 	{field: "preferredName", yaml: `Ana`, value: `"Ana"`},

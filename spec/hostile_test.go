@@ -47,7 +47,7 @@ var hostile = []struct {
 	{"null list of users", "users:\n", []string{`1:7: users: has no value; leave the field out to not manage it, or write [] to empty it`}},
 	{"null user", "users: [~]\n", []string{`1:9: users[0]: has no value; remove the item`}},
 	{"text as document", "hello\n", []string{`1:1: must be a map, such as {email: ana@example.com}`}},
-	{"list as document", "- email: a@x.example\n", []string{`1:1: must be a map, such as {email: ana@example.com}`}},
+	{"list as document", "- email: a@x.example\n", []string{`1:1: must be a map, such as {users: [{email: ana@example.com}]}`}},
 	{"fields beside a list of users", "users: [{email: a@x.example}]\ntitle: A\n", []string{`2:1: title: unknown field; the fields here are users`}},
 	{"merge key beside a list of users", "users: [{email: a@x.example}]\n<<: {title: A}\n", []string{`2:1: "<<": << (a YAML merge key) is not supported; put what users share into a _defaults.yaml`}},
 	{"two lists of users", "users: [{email: a@x.example}]\nusers: [{email: b@x.example}]\n", []string{`2:1: users: is set twice, first in line 1; keep one`}},

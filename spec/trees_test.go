@@ -60,7 +60,7 @@ var clumsyTrees = []specTree{
 	}},
 	{name: "JSON, line by line", files: map[string]string{"a.yaml": "{\"email\": \"a@x.example\"}\n{\"email\": \"b@x.example\"}\n", "b.yaml": "[{\"email\": \"c@x.example\"}]\n", "c.yaml": "{\n  \"email\": \"d@x.example\",\n  // the boss\n  \"title\": \"Boss\"\n}\n"}, want: []string{
 		`a.yaml:2:1: follows the end of a document; write --- between two documents`,
-		`b.yaml:1:1: must be a map, such as {email: ana@example.com}`,
+		`b.yaml:1:1: must be a map, such as {users: [{email: ana@example.com}]}`,
 		`c.yaml:3:3: begins a text of several lines in brackets, and then comes a colon; write a comma between entries, and # before a comment`,
 	}},
 	{name: "users that are not a list", files: map[string]string{"a.yaml": "users:\n  email: a@x.example\n", "b.yaml": "users:\n- b@x.example\n- email: c@x.example\n", "c.yaml": "user:\n- email: d@x.example\n"}, want: []string{

@@ -115,6 +115,8 @@ func (s *scanner) noComma() string {
 // misplaced is about a node where none is expected.
 func (s *scanner) misplaced(at mark) string {
 	switch {
+	case s.last.end > s.last.at && strings.IndexByte("|>", s.text[s.last.at]) >= 0:
+		return "is indented less than the text above, which begins after " + s.text[s.last.at:s.last.at+1] + "; give all lines of that text the same indentation"
 	case !strings.Contains(s.text[min(s.last.end, at.at):at.at], "\n"):
 		return "follows " + text.Quote(text.OneLine(s.text[s.last.at:s.last.end])) + " in its line, where nothing can; put all of it in quotes, or remove it"
 	case s.indent().list && s.indent().column == at.column:

@@ -53,6 +53,7 @@ var mistakes = []struct{ text, want string }{
 	{"a: b\nc:d\ne: f\n", `2:1: has no space after the colon; write c: d`},
 	{"a: b\nc d\n", `2:1: "c d" stands where a key is expected, and no colon follows it; write it as KEY: VALUE, or indent it if it continues the value above`},
 	{"{a: b}\n{c: d}\n", `2:1: follows the end of a document; write --- between two documents`},
+	{"t: |\n  a\n b\n", `3:2: is indented less than the text above, which begins after |; give all lines of that text the same indentation`},
 	{"[a] b\n", `1:5: follows "[a]" in its line, where nothing can; put all of it in quotes, or remove it`},
 	{"a: >b\n", `1:4: begins with >, which begins a text of several lines; put the text in quotes: ">b"`},
 	{"a: |b\n", `1:4: begins with |, which begins a text of several lines; put the text in quotes: "|b"`},
