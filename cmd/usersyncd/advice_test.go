@@ -73,13 +73,12 @@ func TestAdviceOnTheStateDirectory(t *testing.T) {
 	path := filepath.Join(theirs, "x.db")
 	out, _ := run("mkdir users; echo 'email: a@example.com' >users/a.yaml; usersyncd doctor --state " + path + " users")
 	verdict, fix := state(out)
-	_, other, _ := strings.Cut(fix, "; or: ")
-	if verdict != "problem" || strings.Contains(fix, "install") || !strings.HasPrefix(fix, "run usersyncd as the owner of "+theirs) || !strings.HasPrefix(other, "--state ") {
+	if verdict != "problem" || !strings.HasPrefix(fix, "--state ") { // not to run as root, who often owns the directory
 		t.Fatalf("%s: %s", verdict, fix)
 	}
-	out, _ = run("usersyncd doctor " + other + " users")
-	if verdict, fix := state(out); verdict != "ok" {
-		t.Errorf("%s: %s: %s", other, verdict, fix)
+	out, _ = run("usersyncd doctor " + fix + " users")
+	if verdict, now := state(out); verdict != "ok" {
+		t.Errorf("%s: %s: %s", fix, verdict, now)
 	}
 
 	out, code := run("GENESYSCLOUD_OAUTHCLIENT_ID=x GENESYSCLOUD_OAUTHCLIENT_SECRET=y usersyncd --once --state " + path + " users")

@@ -22,7 +22,11 @@ func (s sheet) line(indent int, format string, args ...any) {
 // fact writes a name and a text, unless the text is empty.
 func (s sheet) fact(left, name, format string, args ...any) {
 	if fact := fmt.Sprintf(format, args...); fact != "" {
-		s.line(len(left)+11, "%s%-10s %s", left, name, fact)
+		indent := len(left) + 11
+		if s.columns < 60 { // an id has 36 columns
+			indent = len(left) + 1
+		}
+		s.line(indent, "%s%-10s %s", left, name, fact)
 	}
 }
 

@@ -39,7 +39,8 @@ func TestExplanationFits(t *testing.T) {
 		printExplanation(sheet{&out, columns}, explanation(now), now, "")
 		for line := range strings.Lines(out.String()) {
 			line = strings.TrimRight(line, "\n")
-			if columns > 0 && text.Columns(line) > columns && len(strings.Fields(line)) > 1 {
+			word := text.Columns(strings.TrimSpace(line)) // a line of one word may be too long if the word is
+			if columns > 0 && text.Columns(line) > columns && (len(strings.Fields(line)) > 1 || word <= columns-3) {
 				t.Errorf("%d columns: %q has %d", columns, line, text.Columns(line))
 			}
 			if strings.TrimRight(line, " ") != line {

@@ -49,15 +49,19 @@ func (e *examination) newStateFile(path string) findings {
 	dir := filepath.Dir(path)
 	there := nearest(dir)
 	fix := fmt.Sprintf("sudo install -d -m 700 -o $(id -un) %s", text.ShellWord(dir))
-	switch {
-	case mayWrite(there):
+	if mayWrite(there) {
 		return ok("%s does not exist yet: the first pass creates it, and reads the whole organization", path)
-	case there == dir: // it is somebody else's, who relies on its mode
-		fix = "run usersyncd as the owner of " + text.ShellWord(dir)
 	}
 	own := *e.Config // the default of this user
 	own.State = ""
-	if other, err := own.StatePath(); err == nil && other != path && mayWrite(nearest(filepath.Dir(other))) {
+	other, err := own.StatePath()
+	useOther := err == nil && other != path && mayWrite(nearest(filepath.Dir(other)))
+	switch {
+	case there == dir && useOther: // the directory is somebody else's, often root's, who relies on its mode
+		fix = "--state " + text.ShellWord(other)
+	case there == dir:
+		fix = "--state with a file in a directory where this user may write"
+	case useOther:
 		fix += "; or: --state " + text.ShellWord(other)
 	}
 	return problem(fix, "%s does not exist, and %s is not writable", path, there)
