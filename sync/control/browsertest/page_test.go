@@ -278,7 +278,8 @@ func TestShots(t *testing.T) {
 		}},
 	} {
 		src.set(scene.shift)
-		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "failing": `"idle"`, "held": `"idle"`, "dead": `"idle"`, "calm": `", up to date"`}[scene.name]+`)`)
+		b.until("it is drawn", `document.querySelector("#facts").textContent.includes(`+map[string]string{"busy": `"changing users"`, "failing": `"idle"`, "held": `"idle"`, "dead": `"idle"`, "calm": `", up to date"`}[scene.name]+`) && `+
+			`document.querySelector("#headline").textContent.includes("`+map[string]string{"busy": "2 users", "failing": "96 users", "held": "held", "dead": "credentials", "calm": "500"}[scene.name]+`")`)
 		for _, width := range []int64{360, 1280} {
 			for _, scheme := range []string{"light", "dark"} {
 				b.size(width, 900)
@@ -300,6 +301,8 @@ func shot(b *tab, name string, width int64) {
 	dir := os.Getenv("USERSYNCD_SHOTS")
 	if dir == "" {
 		dir = b.TempDir()
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		b.Fatal(err)
 	}
 	take := chromedp.FullScreenshot(100)
 	if name == "hostile" {
