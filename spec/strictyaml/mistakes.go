@@ -11,6 +11,8 @@ import (
 const (
 	tabIndents    = "is a tab, which does not indent in YAML; use spaces"
 	keyAmongItems = "is among list items; write - before it, or indent it if it belongs to the item above"
+
+	betweenDocuments = "follows the end of a document; write --- between two documents"
 )
 
 func unclosed(in level) *mistake {
@@ -56,6 +58,7 @@ func (s *scanner) reserved(c byte) (mark, string) {
 
 var (
 	keyWithoutSpace  = regexp.MustCompile(`^([\p{L}\p{N}_ -]+):([^\s:/].*)$`)
+	commaAtEnd       = regexp.MustCompile(`^,[ \t\r]*(\n|$)`)
 	itemWithoutSpace = regexp.MustCompile(`^-([\p{L}\p{N}]\S*)`)
 )
 
@@ -121,8 +124,8 @@ func (s *scanner) misplaced(at mark) string {
 		return "follows " + text.Quote(text.OneLine(s.text[s.last.at:s.last.end])) + " in its line, where nothing can; put all of it in quotes, or remove it"
 	case s.indent().list && s.indent().column == at.column:
 		return keyAmongItems
-	case len(s.indents) == 0:
-		return "follows the end of a document; write --- between two documents"
+	case len(s.indents) == 0 && s.text[strings.LastIndexByte(s.text[:s.last.at], '\n')+1] != ' ':
+		return betweenDocuments
 	}
 	return "is indented differently from the lines above; give the keys of a map, and the items of a list, the same indentation"
 }
@@ -140,6 +143,8 @@ func (s *scanner) afterQuote(start mark, quote byte) {
 	case rest == "", strings.IndexByte("\r\n#", rest[0]) >= 0, flow && strings.IndexByte(",]}:", rest[0]) >= 0, rest[0] == ':' && (len(rest) == 1 || strings.IndexByte(space, rest[1]) >= 0):
 	case s.line > start.line:
 		s.fail(start, fmt.Sprintf("begins with a quote that is closed only in line %d, before other text; write %c at the end of the text", s.line+1, quote))
+	case !flow && commaAtEnd.MatchString(rest):
+		s.fail(start, "has a comma after its closing quote, as in JSON; remove the comma")
 	case !flow || rest[0] != '"' && rest[0] != '\'':
 		s.fail(start, "has text after its closing quote; "+insteadOfQuote(quote))
 	}

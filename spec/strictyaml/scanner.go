@@ -22,6 +22,7 @@ type scanner struct {
 	last       token // the last node
 	anchors    map[string]bool
 	tags       bool // the text declares handles of tags
+	closed     bool // the document was closed with ...
 
 	nodes   int
 	mistake *mistake
@@ -171,10 +172,12 @@ func (s *scanner) next() {
 		s.directive()
 	case s.atDocumentMark():
 		s.endDocument()
-		s.slot, s.keyAllowed = value, false
+		s.slot, s.keyAllowed, s.closed = value, false, c == '.'
 		for range 3 {
 			s.skip()
 		}
+	case s.closed:
+		s.fail(s.mark, betweenDocuments)
 	case c == '[' || c == '{':
 		s.open(c)
 	case c == ']' || c == '}':

@@ -113,7 +113,7 @@ type Limiter struct {
 func (l *Limiter) LimitedBy() string {
 	return map[string]string{
 		"paced":     "the quota, spread over the rest of its window",
-		"rush":      "--max-rate alone: all calls fit into the quota",
+		"rush":      "the maximum rate: all calls fit into the quota",
 		"inflight":  "the maximum number of calls in flight",
 		"rate":      "the rate limit",
 		"exhausted": "the quota, which is used up",
