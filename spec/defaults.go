@@ -53,11 +53,24 @@ func (f *folders) above(folder string) inherited {
 		in.bad = in.bad || p.defaults == nil || len(p.problems.Problems) > 0
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %x %t", in.digest, f.names[folder], p.hash, in.bad))
 		in.digest = hex.EncodeToString(sum[:])
-		in.node = strictyaml.Merge(in.node, p.defaults)
+		in.node = cut(strictyaml.Merge(in.node, p.defaults))
 		in.values = readValues(in.node)
 	}
 	f.known[folder] = in
 	return in
+}
+
+// cut shortens the maps that are too long: they stay too long, which is a problem, and merging takes no time in proportion to them.
+func cut(n *strictyaml.Node) *strictyaml.Node {
+	if n == nil || n.Kind != strictyaml.Mapping {
+		return n
+	}
+	out := *n
+	out.Entries = slices.Clone(n.Entries[:min(len(n.Entries), schema.MaxEntries+1)])
+	for i, e := range out.Entries {
+		out.Entries[i].Value = cut(e.Value)
+	}
+	return &out
 }
 
 // readValues reads the entries of a mapping, without those that have a problem.

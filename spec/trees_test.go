@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,14 @@ type specTree struct {
 	files map[string]string
 	do    func(t *testing.T, dir string)
 	want  []string // problems, and then warnings
+}
+
+func manySkills(prefix string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ", %s%d: 1", prefix, i)
+	}
+	return "skills: {" + b.String()[2:] + "}\n"
 }
 
 // clumsyTrees are what people write who mean well. What is said of it names the place, and what to write.
@@ -112,6 +121,10 @@ var hostileTrees = []specTree{
 		`_defaults.yaml:2:1: id: belongs to one user and cannot be a default; move it into the user's file`,
 		`_defaults.yaml:3:1: previousEmail: belongs to one user and cannot be a default; move it into the user's file`,
 		`_defaults.yaml:4:1: users: unknown field; the fields here are state, title, department, manager, division, preferredName, acdAutoAnswer, certifications, profileSkills, employer, phones, emails, locations, skills, languages, roles, queues, groups, utilization, voicemail, externalIds`,
+	}},
+	{name: "a map that grows from folder to folder", files: map[string]string{"_defaults.yaml": manySkills("A", 600), "s/_defaults.yaml": manySkills("B", 400), "s/a.yaml": "email: a@x.example\n", "s/b.yaml": "email: b@x.example\nskills: {C: 1}\n", "s/s/_defaults.yaml": manySkills("D", 700), "s/s/c.yaml": "users:\n- email: c@x.example\n- email: d@x.example\n  skills: {}\n"}, want: []string{
+		`s/b.yaml:2:9: skills: has more than 1000 entries, with those that it inherits; remove some`,
+		`s/s/_defaults.yaml:1:9: skills: has more than 1000 entries, with those that it inherits; remove some`,
 	}},
 	{name: "two defaults", files: map[string]string{"_defaults.yaml": "roles: [Employee]\n", "_DEFAULTS.YML": "roles: [Admin]\n", "a.yaml": "email: a@x.example\n"}, want: []string{
 		`_defaults.yaml:1:1: is beside _DEFAULTS.YML; keep one of the two`,

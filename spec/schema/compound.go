@@ -35,6 +35,9 @@ func Words(item Type[string], example string) Type[[]string] {
 	return List(item, example, func(s string) (id, what string) { return s, text.Quote(s) })
 }
 
+// MaxEntries bounds a map: each user who adds to an inherited one has a value of its own, as long as all of it.
+const MaxEntries = 1000
+
 // Map is a map of keys to values; without keys, any name is one.
 func Map[T any](value Type[T], example string, keys ...string) Type[map[string]T] {
 	form := "map of name to " + value.Form
@@ -48,6 +51,10 @@ func Map[T any](value Type[T], example string, keys ...string) Type[map[string]T
 		json = Object{"type", "object", "additionalProperties", false, "properties", properties}
 	}
 	t := Func(form, json, func(r *Reader, n *strictyaml.Node) (map[string]T, bool) {
+		if len(n.Entries) > MaxEntries {
+			r.Problem(n, "has more than %d entries, with those that it inherits; remove some", MaxEntries)
+			return nil, false
+		}
 		ok := r.Mapping(n, example, keys...)
 		all := make(map[string]T, len(n.Entries))
 		for _, e := range n.Entries {
