@@ -77,6 +77,7 @@ func TestProgressLine(t *testing.T) {
 			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 39, "8/40 users, 1 failed, 1m30s left, 4.2/s"},
 			{applying(apply.Progress{Changed: 50000, Applied: 12000, Failed: 1}), busy, 39, "12001/50000 users, 1m30s left, 4.2/s"},
 			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 20, "8/40 users"},
+			{applying(apply.Progress{Changed: 100, Applied: 57}), aimd.Stats{Reason: aimd.Rate, Effective: 18.2, Throttled: 3, Expected: 43}, 39, "57/100 users, 1m30s left"},
 			{applying(apply.Progress{Changed: 40, Applied: 7, Failed: 1}), busy, 5, "8/40 "},
 			{applying(apply.Progress{Changed: 40}), aimd.Stats{Reason: aimd.Exhausted, Windowed: true, Allowed: 300, Reset: 2e9, Expected: 40}, 79, "0/40 users, 1m30s left, quota spent, waiting 2.0s, 40 calls to go"},
 			{applying(apply.Progress{Changed: 40}), aimd.Stats{Gate: 9e9, Expected: 1}, 79, "0/40 users, 1m30s left, waiting 9.0s, 1 call to go"},

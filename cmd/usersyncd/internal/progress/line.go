@@ -16,7 +16,7 @@ type part struct {
 	text string // "": nothing is to be said
 }
 
-const maxRank = 4
+const maxRank = 5
 
 // Line says how far a pass is, with an estimate of the time that is left, in a number of columns; 0: as many as it takes.
 func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) string {
@@ -28,12 +28,12 @@ func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) str
 		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Read, st.Reading)}, {1, remaining(left)}}, parts...)
 	case usersync.PhaseApply:
 		title = ""
-		parts = append(parts, part{3, text.Plural(l.Expected, "call") + " to go"})
+		parts = append(parts, part{4, text.Plural(l.Expected, "call") + " to go"})
 		if l.Expected == 0 {
-			parts = []part{{3, awaited(st)}}
+			parts = []part{{4, awaited(st)}}
 		}
 		left = max(left, time.Until(st.Progress.Until))
-		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Progress.Done(), st.Progress.Changed)}, {2, nonZero(st.Progress.Failed, "failed")}, {1, remaining(left)}}, parts...)
+		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Progress.Done(), st.Progress.Changed)}, {3, nonZero(st.Progress.Failed, "failed")}, {1, remaining(left)}}, parts...)
 	}
 	line := ""
 	for rank := maxRank; rank >= 0; rank-- {
@@ -62,7 +62,7 @@ func pace(l aimd.Stats) []part {
 	case l.Reason == aimd.Rate && l.Throttled > 0:
 		speed += " after 429s"
 	}
-	return []part{{1, speed}, {3, quota}, {4, nonZero(l.Throttled, "throttled")}}
+	return []part{{2, speed}, {4, quota}, {5, nonZero(l.Throttled, "throttled")}}
 }
 
 // awaited says what a run waits for that has nothing to send now.
