@@ -64,8 +64,12 @@ type CallError struct {
 }
 
 func (e *CallError) Error() string {
+	kind := e.Kind.Error()
+	if errors.Is(e.Kind, ErrUncertain) && strings.HasPrefix(e.Op, "GET ") {
+		kind = "no usable answer" // it changes nothing
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %v", e.Op, e.Kind)
+	fmt.Fprintf(&b, "%s: %s", e.Op, kind)
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": %d", e.Status)
 	}

@@ -113,10 +113,16 @@ func answerError(op string, a answer, err error) *apply.CallError {
 	case isCertificate(err):
 		e.Kind, e.Message = apply.ErrUnreachable, "the server's certificate is not trusted; if a proxy inspects TLS, set SSL_CERT_FILE to the file of its CA"
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Message = "no answer in time"
+		e.Err = timeoutError{err}
 	}
 	return e
 }
+
+// A timeoutError is an error of the network package, without its words.
+type timeoutError struct{ error }
+
+func (timeoutError) Error() string   { return "no answer in time" }
+func (e timeoutError) Unwrap() error { return e.error }
 
 // isCertificate reports whether a server could not prove who it is: nothing was sent to it.
 func isCertificate(err error) bool {
