@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,11 +15,29 @@ import (
 	"usersyncd/sync/genesys/api"
 )
 
+// A lockedLog is written to by other goroutines.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // Where nobody answers, the log says so after 10 s, and a read is given up within 45 s: the listing, one user, and a token.
 func TestABlackHole(t *testing.T) {
 	for name, login := range map[string]bool{"the API": false, "the login service": true} {
 		synctest.Test(t, func(t *testing.T) {
-			var log bytes.Buffer
+			var log lockedLog
 			hole := true
 			f := &fake{api: func(r *http.Request, body string) reply {
 				if hole && !login {
