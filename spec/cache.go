@@ -68,8 +68,14 @@ func (l *Loader) WriteCache(name string) error {
 	if err == nil {
 		_, err = out.Write(sum.Sum(nil))
 	}
-	if err = errors.Join(err, out.Flush(), f.Close()); err == nil {
+	if err == nil {
+		err = out.Flush()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(temporary, name)
+	}
+	if err != nil {
+		_ = os.Remove(temporary) // it takes room, and is written again in any case
 	}
 	return err
 }
@@ -114,6 +120,9 @@ func (c *cacheCoder) files(all map[string]parsedFile) (map[string]parsedFile, er
 	}
 	if c.out != nil {
 		for name, p := range all {
+			if c.err != nil {
+				break
+			}
 			if p.defaults == nil && p.problems.ProblemCount() == 0 && len(p.warnings) == 0 && len(p.declarations) > 0 {
 				c.file(&name, &p)
 			}
@@ -211,6 +220,13 @@ func (c *cacheCoder) truth(b *bool) {
 
 func (c *cacheCoder) number(n *int) { codeNumber(c, n) }
 
+// length codes how long a text or a list is.
+func (c *cacheCoder) length(n *int) {
+	if c.number(n); c.err == nil && (*n < 0 || *n > maxCached) {
+		c.err = errCache
+	}
+}
+
 func codeNumber[T int | uint64](c *cacheCoder, n *T) {
 	switch {
 	case c.err != nil:
@@ -239,8 +255,7 @@ func (c *cacheCoder) bytes(b []byte) {
 
 func (c *cacheCoder) text(s *string) {
 	n := len(*s)
-	if c.number(&n); c.err != nil || n < 0 || n > maxCached {
-		c.err = errors.Join(c.err, errCache)
+	if c.length(&n); c.err != nil {
 		return
 	}
 	if c.out != nil {
@@ -261,9 +276,7 @@ func (c *cacheCoder) text(s *string) {
 // codeList codes a list: nil and an empty one are the same.
 func codeList[T any](c *cacheCoder, list *[]T, each func(*T)) {
 	n := len(*list)
-	if c.number(&n); n < 0 || n > maxCached {
-		c.err = errors.Join(c.err, errCache)
-	}
+	c.length(&n)
 	for i := 0; i < n && c.err == nil; i++ {
 		if i == len(*list) {
 			var one T

@@ -2,9 +2,12 @@ package spec_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -102,5 +105,25 @@ func TestACacheFile(t *testing.T) {
 				t.Fatalf("damage at %d of %d is not seen", i, len(content))
 			}
 		}
+	}
+}
+
+// A cache file for which there is no room is given up at once, and nothing is left of it.
+func TestACacheFileOnAFullDisk(t *testing.T) {
+	files := map[string]string{}
+	for i := range 300 {
+		files[fmt.Sprintf("%d.yaml", i)] = fmt.Sprintf("email: u%d@x.example\ntitle: %s\n", i, strings.Repeat("A", 800))
+	}
+	l := spec.NewLoader(checkout(t, files))
+	load(t, l)
+	l.Uncached(1000)
+	file := filepath.Join(t.TempDir(), "cache")
+	must(t, os.Symlink("/dev/full", file+".new"))
+	err := l.WriteCache(file)
+	if !errors.Is(err, syscall.ENOSPC) || len(err.Error()) > 200 {
+		t.Errorf("%.300v", err)
+	}
+	if left, _ := filepath.Glob(file + "*"); len(left) > 0 {
+		t.Errorf("%v is left", left)
 	}
 }

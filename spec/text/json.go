@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// EscapeJSON returns JSON in which what is not printable is escaped as \uXXXX, such as characters that turn the direction
-// of a text around. It has the same value as data. All JSON that leaves the program passes through here, since encoding/json
+// EscapeJSON returns JSON in which what is not printable is escaped by its code, such as \u202e, which turns the
+// direction of a text around. It has the same value as data. All JSON that leaves the program passes through here, since encoding/json
 // escapes control characters only.
 func EscapeJSON(data []byte) []byte {
 	if !bytes.ContainsFunc(data, hidden) {
