@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,59 @@ import (
 
 // symbols begin the lines of changes, so that the meaning does not depend on colour.
 var symbols = map[Action]string{Create: "+", Restore: "+", Adopt: "~", Update: "~", Unmanage: "-", Deactivate: "-", Delete: "-"}
+
+// Group is what a change means for the people concerned, by which plans are shown: what may hurt somebody comes first.
+type Group string
+
+// The groups, in the order in which they are shown.
+const (
+	Removals  Group = "removals"  // users who are deactivated or deleted, whatever the reason
+	Access    Group = "access"    // roles, groups and division change, or the user is activated
+	Renames   Group = "renames"   // the email address changes
+	Creations Group = "creations" // users who do not exist
+	Restores  Group = "restores"  // users who were deleted
+	Updates   Group = "updates"   // of any other field
+	Reported  Group = "drift"     // differs, and is only reported
+	Unmanaged Group = "unmanaged" // no longer managed, and not changed in Genesys
+)
+
+// Groups returns all groups, in the order in which they are shown.
+func Groups() []Group {
+	return []Group{Removals, Access, Renames, Creations, Restores, Updates, Reported, Unmanaged}
+}
+
+// Group returns the first group that fits what is written for the user or, if nothing is, what is withheld.
+func (c *Change) Group() Group {
+	switch c.Action {
+	case Unmanage:
+		return Unmanaged
+	case Deactivate, Delete:
+		return Removals
+	case Create:
+		return Creations
+	case Restore:
+		return Restores
+	}
+	fields := slices.Concat(c.Fields, c.Deferred)
+	if len(fields) == 0 {
+		fields = each(c.Withheld, func(w Withheld) FieldChange { return w.FieldChange })
+	}
+	if len(fields) == 0 && len(c.Drift) > 0 {
+		return Reported
+	}
+	group := Updates
+	for _, fc := range fields {
+		switch info, _ := spec.Lookup(fc.Field); {
+		case fc.Field == spec.State && fc.After == spec.Text("inactive"):
+			return Removals
+		case info.Access && (fc.Field == spec.State || !slices.Contains(RoutingFields(), fc.Field)):
+			group = Access
+		case fc.Field == spec.Email && group != Access:
+			group = Renames
+		}
+	}
+	return group
+}
 
 // String formats the change as plan, log and page show it: a line for the user, a line per field. Text from specs and from
 // Genesys is escaped.
