@@ -67,6 +67,7 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
 	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
 		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newNotify(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	addMan(root, p.lookupEnv)
 	config.Complete(root)
 	for _, cmd := range append(root.Commands(), root) {
 		switch cmd.Name() {

@@ -134,7 +134,7 @@ func Complete(cmd *cobra.Command) {
 func (c *Config) Load(cmd *cobra.Command) error {
 	c.flags, c.Process = cmd.Flags(), cmd.CommandPath()
 	if c.File == "" && !c.Given("config") {
-		c.File, _ = c.Getenv(envName("config"))
+		c.File, _ = c.Getenv(Variable("config"))
 	}
 	file, err := c.readFile(cmd.Root())
 	if err != nil {
@@ -192,7 +192,7 @@ func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, s
 		}
 	}
 	for _, name := range names {
-		if value, source = c.Getenv(envName(name)); source != "" {
+		if value, source = c.Getenv(Variable(name)); source != "" {
 			return value, source
 		}
 	}
@@ -257,7 +257,8 @@ func (c *Config) Getenv(name string) (value, source string) {
 
 const envPrefix = "USERSYNCD_"
 
-func envName(flag string) string {
+// Variable is the environment variable of a setting.
+func Variable(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 

@@ -59,7 +59,7 @@ type Misspelt struct{ Name, Meant string }
 func (c *Config) findMisspelt(root *cobra.Command) (found []Misspelt) {
 	known := []string{"NOTIFY_URL"}
 	for _, name := range append(names(root), slices.Collect(maps.Keys(c.former))...) {
-		known = append(known, strings.TrimPrefix(envName(name), envPrefix))
+		known = append(known, strings.TrimPrefix(Variable(name), envPrefix))
 	}
 	slices.Sort(known) // so that the result does not depend on their order
 	for _, variable := range c.Environment {
