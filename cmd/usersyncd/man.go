@@ -73,9 +73,9 @@ func writeMan(cmd *cobra.Command, dir string, header doc.GenManHeader) error {
 		if strings.Contains(f.Usage, "\nVariable ") { // a flag that several commands have is the same one
 			return
 		}
-		f.Usage = escape.Replace(f.Usage)
+		f.Usage = asMarkdown.Replace(f.Usage)
 		if settings && f.Name != "help" {
-			f.Usage += ".\nVariable " + escape.Replace(config.Variable(f.Name)) + "."
+			f.Usage += ".\nVariable " + asMarkdown.Replace(config.Variable(f.Name)) + "."
 		}
 	})
 	var page bytes.Buffer
@@ -88,8 +88,8 @@ func writeMan(cmd *cobra.Command, dir string, header doc.GenManHeader) error {
 	return os.WriteFile(filepath.Join(dir, name), options, 0o644)
 }
 
-// escape keeps what markdown would take for emphasis, or for HTML.
-var escape = strings.NewReplacer("*", `\*`, "_", `\_`, "<", `\<`)
+// asMarkdown keeps what markdown would take for emphasis, or for HTML.
+var asMarkdown = strings.NewReplacer("*", `\*`, "_", `\_`, "<", `\<`)
 
 // markdown makes a help text what doc.GenMan reads: lines that are indented stay lines.
 func markdown(help string) string {
@@ -101,7 +101,7 @@ func markdown(help string) string {
 			inside = indented
 		}
 		if !inside {
-			line = escape.Replace(line)
+			line = asMarkdown.Replace(line)
 		}
 		b.WriteString(line + "\n")
 	}
