@@ -150,7 +150,7 @@ func (p process) run(c *config.Config, readOnly bool, daemon *besideDaemon, comm
 }
 
 func newLogger(c *config.Config, s *progress.Screen) (*slog.Logger, *slog.LevelVar, error) {
-	log, level, text, err := logging.New(s, s.W, c.LogFormat, logging.Color(s.W, c.Getenv))
+	log, level, text, err := logging.New(s, s.W, c.LogFormat, colored(c, s.W))
 	if err == nil {
 		err = level.UnmarshalText([]byte(c.LogLevel))
 	}

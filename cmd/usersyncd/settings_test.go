@@ -50,7 +50,7 @@ func values(f *pflag.Flag) [3]string {
 		return [3]string{"11s", "12s", "13s"}
 	}
 	for name, choices := range map[string][3]string{
-		"output": {"json", "text", "json"}, "log-format": {"json", "text", "json"}, "log-level": {"debug", "warn", "error"},
+		"output": {"json", "text", "json"}, "log-format": {"json", "text", "json"}, "log-level": {"debug", "warn", "error"}, "color": {"always", "never", "always"},
 		"on-removal": {"delete", "deactivate", "delete"}, "on-drift": {"report", "enforce", "report"},
 		"notify-format": {"slack", "teams", "generic"}, "listen": {"a:1", "b:2", "c:3"},
 	} {

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"usersyncd/cmd/usersyncd/internal/config"
-	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/sync/genesys/sim"
 )
 
@@ -46,7 +45,8 @@ func openTerminal(t *testing.T, columns uint16) (person, program *os.File) {
 	return person, program
 }
 
-// Colors: on a terminal, unless NO_COLOR is set or it is dumb; elsewhere only on demand.
+// Whether text has colors is decided by the first rule that says something, for each stream by itself: here one is a terminal, and
+// the other a file.
 func TestColors(t *testing.T) {
 	_, terminal := openTerminal(t, 80)
 	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -54,34 +54,46 @@ func TestColors(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	writers := map[string]io.Writer{"terminal": terminal, "file": file, "buffer": io.Discard}
 	for _, test := range []struct {
-		no, force, term       string
+		color, environment    string
 		onTerminal, elsewhere bool
 	}{
-		{"", "", "", true, false},
-		{"", "", "xterm", true, false},
-		{"", "", "dumb", false, false},
-		{"", "1", "", true, true},
-		{"", "1", "dumb", true, true},
-		{"", "0", "", true, false},
-		{"", "0", "dumb", false, false},
-		{"1", "", "", false, false},
-		{"1", "", "dumb", false, false},
-		{"1", "1", "", false, false},
-		{"0", "1", "xterm", false, false}, // any value counts, says no-color.org
+		// 1 --color
+		{"always", "NO_COLOR=1 CLICOLOR=0 TERM=dumb", true, true},
+		{"never", "CLICOLOR_FORCE=1 FORCE_COLOR=1 TERM=xterm", false, false},
+		// 2 NO_COLOR
+		{"auto", "NO_COLOR=1 TERM=xterm", false, false},
+		{"auto", "NO_COLOR=1 CLICOLOR_FORCE=1 FORCE_COLOR=1", false, false},
+		{"auto", "NO_COLOR=0 FORCE_COLOR=1", false, false},
+		{"auto", "NO_COLOR= TERM=xterm", true, false},
+		// 3 CLICOLOR_FORCE, FORCE_COLOR
+		{"auto", "CLICOLOR_FORCE=1 CLICOLOR=0", true, true},
+		{"auto", "FORCE_COLOR=1 TERM=dumb", true, true},
+		{"auto", "FORCE_COLOR=0 CLICOLOR_FORCE=1", true, true},
+		{"auto", "FORCE_COLOR=0 CLICOLOR_FORCE=0", true, false},
+		// 4 CLICOLOR, TERM
+		{"auto", "CLICOLOR=0 TERM=xterm", false, false},
+		{"auto", "CLICOLOR=1 TERM=dumb", false, false},
+		{"auto", "CLICOLOR=1 TERM=xterm", true, false},
+		// 5 is it a terminal?
+		{"auto", "", true, false},
 	} {
-		c := config.New(func(name string) (string, bool) {
-			v := map[string]string{"NO_COLOR": test.no, "FORCE_COLOR": test.force, "TERM": test.term}[name]
-			return v, v != ""
-		})
-		for name, w := range writers {
-			want := test.elsewhere
-			if name == "terminal" {
-				want = test.onTerminal
-			}
-			if got := logging.Color(w, c.Getenv); got != want {
-				t.Errorf("%+v: %v on a %s", test, got, name)
+		environment := map[string]string{}
+		for variable := range strings.FieldsSeq(test.environment) {
+			name, value, _ := strings.Cut(variable, "=")
+			environment[name] = value
+		}
+		c := config.New(func(name string) (string, bool) { v, ok := environment[name]; return v, ok })
+		c.Color = test.color
+		for _, streams := range []process{{stdout: terminal, stderr: file}, {stdout: file, stderr: terminal}} {
+			for _, w := range []io.Writer{streams.stdout, streams.stderr} {
+				want := test.elsewhere
+				if w == terminal {
+					want = test.onTerminal
+				}
+				if got := colored(c, w); got != want {
+					t.Errorf("--color %s, %s: %v, terminal: %v", test.color, test.environment, got, w == terminal)
+				}
 			}
 		}
 	}

@@ -23,7 +23,7 @@ import (
 type Config struct {
 	File string // --config
 
-	Output, LogFormat, LogLevel string
+	Output, Color, LogFormat, LogLevel string
 
 	Region, APIURL, LoginURL   string
 	ClientID, ClientSecretFile string

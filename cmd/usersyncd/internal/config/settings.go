@@ -15,7 +15,7 @@ type Group uint
 // The groups of settings.
 const (
 	Output  Group = 1 << iota // what stdout gets
-	Logging                   // the log, and the configuration file
+	Logging                   // the log, colors, and the configuration file
 	Org                       // the organization, and how to log in
 	State                     // the state file
 	Socket                    // where daemon and commands meet
@@ -49,6 +49,7 @@ func (c *Config) settings() []setting {
 	return []setting{
 		{name: "output", group: Output, value: choice(&c.Output, "text", "text", "json"), help: "output format"},
 		{name: "config", group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
+		{name: "color", group: Logging, value: choice(&c.Color, "auto", "auto", "always", "never"), help: "colors in text (auto: on a terminal, as NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR, CLICOLOR and TERM say)"},
 		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log format (auto: journal if it reads stderr, else text)"},
 		{name: "log-level", group: Logging, value: choice(&c.LogLevel, "info", "debug", "info", "warn", "error"), reload: true, help: "log level"},
 

@@ -80,17 +80,3 @@ func Width(w io.Writer) int {
 	}
 	return 0
 }
-
-// Color reports whether output to w is to have colors. It follows NO_COLOR, FORCE_COLOR and TERM as other programs do.
-func Color(w io.Writer, getenv func(string) (value, source string)) bool {
-	if v, _ := getenv("NO_COLOR"); v != "" {
-		return false
-	}
-	if v, _ := getenv("FORCE_COLOR"); v != "" && v != "0" {
-		return true
-	}
-	if v, _ := getenv("TERM"); v == "dumb" {
-		return false
-	}
-	return IsTerminal(w)
-}
