@@ -16,6 +16,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/memory"
+	"usersyncd/cmd/usersyncd/internal/stream"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -50,6 +51,7 @@ func run(args []string, p process) int {
 	context.AfterFunc(ctx, stop)
 
 	p.args = args
+	p.stdout, p.stderr = stream.New(p.stdout), stream.New(p.stderr)
 	root, _ := newRoot(p)
 	root.SetArgs(args)
 	root.SetIn(p.stdin)

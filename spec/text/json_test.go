@@ -16,6 +16,7 @@ func TestEscapeJSON(t *testing.T) {
 		"\"a\u202eb\u2066\u200b\ufeff\"":   `"a\u202eb\u2066\u200b\ufeff"`,
 		"\"\x7f\u00a0\u0085\"":             `"\u007f\u00a0\u0085"`,
 		"\"\U000e0041\"":                   `"\udb40\udc41"`,
+		`{"##[a]": "###"}`:                 `{"\u0023#[a]": "\u0023\u0023#"}`,
 		"\"\xff\"":                         "\"\xff\"", // is not JSON, and stays as it is
 	} {
 		if got := string(EscapeJSON([]byte(in))); got != want {
@@ -43,6 +44,9 @@ func TestEscapeJSONLaw(t *testing.T) {
 		}
 		if i := strings.IndexFunc(string(data), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
 			t.Fatalf("%q is not printable at %d", data, i)
+		}
+		if bytes.Contains(data, []byte("##")) {
+			t.Fatalf("%q has a command", data)
 		}
 	})
 }

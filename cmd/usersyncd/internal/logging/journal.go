@@ -124,7 +124,7 @@ func appendField(b []byte, name, value string) []byte {
 
 // isJournal reports whether what is written there ends up in the journal anyway, line by line.
 func isJournal(w io.Writer) bool {
-	if w != os.Stderr {
+	if f, ok := w.(file); !ok || f.Fd() != os.Stderr.Fd() {
 		return false
 	}
 	stream, err := native.StderrIsJournalStream()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -65,15 +64,18 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
+// A file is an os.File, or a writer that leads to one.
+type file interface{ Fd() uintptr }
+
 // IsTerminal reports whether a terminal shows what is written to w.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(file)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // Width is how many columns the terminal has that shows what is written to w; 0 if none does.
 func Width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
+	if f, ok := w.(file); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			return width
 		}
