@@ -35,8 +35,9 @@ func newDemo(p process) *cobra.Command {
 applies a change to all of them, reverts a manual edit, waits while the quota is
 used up, and prints how many calls that took. It takes less than half a minute,
 and leaves nothing behind.`,
-		Example: `  usersyncd demo`,
-		Args:    noArgs,
+		Example: `  usersyncd demo
+  usersyncd demo 2>/dev/null`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			dir, err := os.MkdirTemp("", "usersyncd-demo-")
 			if err != nil {

@@ -56,7 +56,7 @@ func manDate(lookupEnv func(string) (string, bool)) (time.Time, error) {
 // writeMan writes the pages of a command and of those below it.
 func writeMan(cmd *cobra.Command, dir string, header doc.GenManHeader) error {
 	for _, sub := range cmd.Commands() {
-		if sub.IsAvailableCommand() {
+		if sub.IsAvailableCommand() || sub.IsAdditionalHelpTopicCommand() {
 			if err := writeMan(sub, dir, header); err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func writeMan(cmd *cobra.Command, dir string, header doc.GenManHeader) error {
 	cmd.DisableAutoGenTag = true
 	if cmd.Long = markdown(cmd.Long); !cmd.HasParent() {
 		_, codes, _ := strings.Cut(exitHelp, ":\n")
-		cmd.Long += "# EXIT STATUS\n" + markdown(codes)
+		cmd.Long += "All settings are in usersyncd-settings(1).\n\n# EXIT STATUS\n" + markdown(codes)
 	}
 	cmd.InitDefaultHelpFlag()
 	settings := cmd.Flags().Lookup("config") != nil

@@ -23,7 +23,8 @@ problems, or a pause was forgotten; and again when it is resolved.
 The URL of the webhook is a secret. It is read from the file of
 --notify-url-file, from systemd's credential notify_url, or from the variable
 USERSYNCD_NOTIFY_URL.`,
-		Example: `  usersyncd notify test`,
+		Example: `  usersyncd notify test
+  usersyncd notify test --config /etc/usersyncd/config.yaml`,
 	}
 	requireSubcommand(parent, "notify needs a command: usersyncd notify test sends a test message")
 	test := command(c, config.Webhook|config.Common, &cobra.Command{

@@ -32,6 +32,9 @@ func TestReadmeSettings(t *testing.T) {
 
 	var table strings.Builder
 	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "version" { // no setting
+			return
+		}
 		name, usage := pflag.UnquoteUsage(f)
 		value := f.DefValue
 		if value != "" {

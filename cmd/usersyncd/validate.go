@@ -70,8 +70,9 @@ func newSchema() *cobra.Command {
 		Long: `schema prints the JSON Schema (draft-07) of a spec file. Editors with a YAML
 language server complete and check specs that start with
   # yaml-language-server: $schema=user.schema.json`,
-		Example: `  usersyncd schema > user.schema.json`,
-		Args:    noArgs,
+		Example: `  usersyncd schema > user.schema.json
+  usersyncd schema | jq '.definitions | keys'`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(spec.Schema())
 			return err

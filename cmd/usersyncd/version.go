@@ -44,22 +44,28 @@ func buildInfo() build {
 
 func version() string { return buildInfo().Version }
 
+// versionText is the line of usersyncd version.
+func versionText() string {
+	b := buildInfo()
+	text := "usersyncd " + b.Version
+	if b.Commit != "" {
+		text += " (" + b.Commit + ", " + b.Date + ")"
+	}
+	return text + ", " + b.Go
+}
+
 func newVersion(c *config.Config) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: `  usersyncd version --output json`,
-		Args:    noArgs,
+		Use:   "version",
+		Short: "Print the version",
+		Example: `  usersyncd version
+  usersyncd version --output json | jq -r .commit`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b := buildInfo()
 			if c.Output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(buildInfo())
 			}
-			text := "usersyncd " + b.Version
-			if b.Commit != "" {
-				text += " (" + b.Commit + ", " + b.Date + ")"
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), text+", "+b.Go)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())
 			return err
 		},
 	}

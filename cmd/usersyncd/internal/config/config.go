@@ -94,6 +94,9 @@ func New(lookup func(string) (string, bool)) *Config {
 	c.table = c.settings()
 	for _, s := range c.table {
 		s.value(c.all, s.name, s.help) // sets the default, too
+		if !s.basic {
+			_ = c.all.SetAnnotation(s.name, advancedAnnotation, nil)
+		}
 		if s.want != "" {
 			_ = c.all.SetAnnotation(s.name, wantAnnotation, []string{s.want})
 		}
@@ -146,7 +149,7 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	c.Misspelt = c.findMisspelt(cmd.Root())
 	c.sources = map[string]string{}
 	c.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "config" || f.Name == "help" || err != nil {
+		if f.Changed || f.Name == "config" || !isSetting(f) || err != nil {
 			return
 		}
 		value, source := c.find(f.Name, file)

@@ -18,11 +18,18 @@ func names(root *cobra.Command) []string {
 	known := []string{"dir"}
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.Flags().Lookup("config") != nil {
-			cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+			cmd.Flags().VisitAll(func(f *pflag.Flag) {
+				if isSetting(f) {
+					known = append(known, f.Name)
+				}
+			})
 		}
 	}
-	return slices.DeleteFunc(known, func(name string) bool { return name == "help" })
+	return known
 }
+
+// isSetting reports whether a flag can be given in other ways, too: not one that shows something in place of what a command does.
+func isSetting(f *pflag.Flag) bool { return f.Name != "help" && f.Name != "version" }
 
 // readOthers reads the settings that other commands have from the environment and the configuration file. One that is
 // invalid would stop the daemon at its next start.
@@ -35,7 +42,7 @@ func (c *Config) readOthers(cmd *cobra.Command, file map[string]strictyaml.Setti
 	var err error
 	others.all.VisitAll(func(f *pflag.Flag) {
 		value, source := c.find(f.Name, file)
-		if source == "" || err != nil || c.flags.Lookup(f.Name) != nil {
+		if source == "" || err != nil || c.flags.Lookup(f.Name) != nil || !isSetting(f) {
 			return
 		}
 		others.sources[f.Name] = source
@@ -57,7 +64,7 @@ type Misspelt struct{ Name, Meant string }
 // findMisspelt finds variables of the environment that are no settings, and resemble one. Other names are somebody else's:
 // Kubernetes sets USERSYNCD_PORT and more for a service of that name.
 func (c *Config) findMisspelt(root *cobra.Command) (found []Misspelt) {
-	known := []string{"NOTIFY_URL"}
+	known := []string{"NOTIFY_URL", "VERSION"} // the latter is what images and scripts call the one to install
 	for _, name := range append(names(root), slices.Collect(maps.Keys(c.former))...) {
 		known = append(known, strings.TrimPrefix(Variable(name), envPrefix))
 	}

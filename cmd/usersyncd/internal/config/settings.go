@@ -3,6 +3,8 @@ package config
 import (
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/control/notify"
 	"usersyncd/sync/genesys/api"
@@ -33,12 +35,22 @@ const (
 	Query  = State | Socket | Common                                            // of a command that asks the daemon
 )
 
+// title is what the help calls a group.
+func (g Group) title() string {
+	return map[Group]string{
+		Output: "Output", Logging: "Configuration file and log", Org: "Organization and login", State: "State file", Socket: "Socket of the service",
+		Pass: "One pass", Select: "Which users", Plan: "When and whether users are changed", Guards: "Guards", Read: "What is read", Rate: "Rate and retries",
+		Webhook: "Notifications", Daemon: "Service",
+	}[g]
+}
+
 // setting is a row of the table of settings.
 type setting struct {
 	name   string
 	group  Group
 	value  declaration // and the default
 	rule               // which values are allowed
+	basic  bool        // it is in the help of each command that has it, and not only in that of settings
 	reload bool        // a running daemon takes over a new value
 	former string      // a name that it had before, which is still understood
 	help   string      // with the `NAME` of the value
@@ -47,27 +59,27 @@ type setting struct {
 // settings is the table. Its rows point into c.
 func (c *Config) settings() []setting {
 	return []setting{
-		{name: "output", group: Output, value: choice(&c.Output, "text", "text", "json"), help: "output format"},
-		{name: "config", group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
-		{name: "color", group: Logging, value: choice(&c.Color, "auto", "auto", "always", "never"), help: "colors in text (auto: on a terminal, as NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR, CLICOLOR and TERM say)"},
-		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log format (auto: journal if it reads stderr, else text)"},
-		{name: "log-level", group: Logging, value: choice(&c.LogLevel, "info", "debug", "info", "warn", "error"), reload: true, help: "log level"},
+		{name: "output", basic: true, group: Output, value: choice(&c.Output, "text", "text", "json"), help: "output format"},
+		{name: "config", basic: true, group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
+		{name: "color", group: Logging, value: choice(&c.Color, "auto", "auto", "always", "never"), help: "`WHEN` text has colors (auto: on a terminal, as NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR, CLICOLOR and TERM say)"},
+		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log `FORMAT` (auto: journal if it reads stderr, else text)"},
+		{name: "log-level", basic: true, group: Logging, value: choice(&c.LogLevel, "info", "debug", "info", "warn", "error"), reload: true, help: "log `LEVEL`"},
 
-		{name: "region", group: Org, value: suggested(&c.Region, api.Regions()), help: "AWS `REGION` of the organization, such as eu-west-1"},
+		{name: "region", basic: true, group: Org, value: suggested(&c.Region, api.Regions()), help: "AWS `REGION` of the organization, such as eu-west-1"},
 		{name: "api-url", group: Org, value: value(&c.APIURL, ""), help: "base `URL` of the API instead of the region's, for a gateway or the simulator"},
 		{name: "login-url", group: Org, value: value(&c.LoginURL, ""), help: "base `URL` of the login service (default: derived from the API URL)"},
 		{name: "client-id", group: Org, value: value(&c.ClientID, ""), help: "`ID` of the OAuth client (grant type Client Credentials)"},
 		{name: "client-secret-file", group: Org, value: value(&c.ClientSecretFile, ""), help: "`FILE` with the OAuth client secret, readable only by its owner"},
 		{name: "env-file", group: Org, value: value(&c.EnvFile, ""), help: "`FILE` with GENESYSCLOUD_ variables, readable only by its owner (default: .env in the working directory, outside of git)"},
 
-		{name: "state", group: State, value: value(&c.State, ""), help: "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)"},
+		{name: "state", basic: true, group: State, value: value(&c.State, ""), help: "state `FILE` (default $STATE_DIRECTORY/usersyncd.db, else $XDG_STATE_HOME/usersyncd/usersyncd.db)"},
 		{name: "socket", group: Socket, value: value(&c.Socket, ""), help: "`PATH` of the daemon's socket, or none (default $RUNTIME_DIRECTORY/usersyncd.sock, else the state file's path with .sock)"},
 
 		{name: "branch", group: Pass, value: value(&c.Branch, ""), reload: true, help: "`NAME` of the only branch whose specs are applied (default: any branch)"},
 		{name: "no-refresh", group: Pass, value: value(&c.NoRefresh, false), reload: true, help: "do not read the organization first, unless nothing is known about it"},
-		{name: "release", group: Pass, value: value(&c.Release, nil), help: "release the held changes with these `IDS` in this run (plan and --once only)"},
-		{name: "only", group: Select, value: value(&c.Only, nil), help: "process only the users with these email `ADDRESSES`"},
-		{name: "select", group: Select, value: value(&c.Select, ""), help: "process only the users declared with `FIELD=VALUE,...`"},
+		{name: "release", basic: true, group: Pass, value: value(&c.Release, nil), help: "release the held changes with these `IDS` in this run (plan and --once only)"},
+		{name: "only", basic: true, group: Select, value: value(&c.Only, nil), help: "process only the users with these email `ADDRESSES`"},
+		{name: "select", basic: true, group: Select, value: value(&c.Select, ""), help: "process only the users declared with `FIELD=VALUE,...`"},
 
 		{name: "create", group: Plan, value: value(&c.Create, true), reload: true,
 			help: "create declared users that do not exist, and restore deleted ones; the default is false while email is unmanaged"},
@@ -77,10 +89,10 @@ func (c *Config) settings() []setting {
 		{name: "change-window-fields", group: Plan, value: value(&c.ChangeWindowFields, fieldNames(plan.RoutingFields())), reload: true,
 			help: "`FIELDS` that wait for a change window; deactivations and removals never wait"},
 
-		{name: "on-removal", group: Guards, value: choice(&c.OnRemoval, "unmanage", "unmanage", "deactivate", "delete"), reload: true,
-			help: "what to do with managed users whose spec was removed"},
+		{name: "on-removal", basic: true, group: Guards, value: choice(&c.OnRemoval, "unmanage", "unmanage", "deactivate", "delete"), reload: true,
+			help: "`ACTION` for managed users whose spec was removed"},
 		{name: "on-drift", group: Guards, value: choice(&c.OnDrift, "enforce", "enforce", "report"), reload: true,
-			help: "what to do with changes made in Genesys"},
+			help: "`ACTION` for changes made in Genesys"},
 		{name: "max-removals", group: Guards, value: value(&c.MaxRemovals, &plan.Limit{Percent: 5, Floor: 10}), reload: true,
 			help: "maximum number of users removed in 24 hours: a percentage or a number, whichever is larger; others are held until released"},
 		{name: "max-deactivations", group: Guards, value: value(&c.MaxDeactivations, &plan.Limit{Percent: 10, Floor: 20}), reload: true,
@@ -125,13 +137,13 @@ func (c *Config) settings() []setting {
 			help: "how long the API's search may not find a new user; a create call without a response is not repeated before then"},
 
 		{name: "notify-url-file", group: Webhook, value: value(&c.NotifyURLFile, ""), help: "`FILE` with the URL of a webhook for notifications, readable only by its owner"},
-		{name: "notify-format", group: Webhook, value: choice(&c.NotifyFormat, "auto", "auto", string(notify.Generic), string(notify.Slack), string(notify.Teams)), help: "notification format (auto: depends on the host of the webhook)"},
+		{name: "notify-format", group: Webhook, value: choice(&c.NotifyFormat, "auto", "auto", string(notify.Generic), string(notify.Slack), string(notify.Teams)), help: "notification `FORMAT` (auto: depends on the host of the webhook)"},
 		{name: "notify-name", group: Webhook, value: value(&c.NotifyName, ""), help: "`NAME` of this installation in notifications"},
 
 		{name: "notify-repeat", group: Daemon, value: value(&c.NotifyRepeat, 24*time.Hour), rule: notNegative(&c.NotifyRepeat), help: "how often a notification is repeated while its cause lasts; 0: never"},
 		{name: "notify-details", group: Daemon, value: value(&c.NotifyDetails, true), help: "name users, files and errors in notifications; false: only counts and commands"},
-		{name: "once", group: Daemon, value: value(&c.Once, false), help: "make one full pass, then exit"},
-		{name: "listen", group: Daemon, value: value(&c.Listen, ""), rule: address(&c.Listen), help: "serve the status page, metrics and health checks on `HOST:PORT`, such as 127.0.0.1:8787 (default: not served)"},
+		{name: "once", basic: true, group: Daemon, value: value(&c.Once, false), help: "make one full pass, then exit"},
+		{name: "listen", basic: true, group: Daemon, value: value(&c.Listen, ""), rule: address(&c.Listen), help: "serve the status page, metrics and health checks on `HOST:PORT`, such as 127.0.0.1:8787 (default: not served)"},
 		{name: "listen-hosts", group: Daemon, value: value(&c.ListenHosts, nil), help: "further host `NAMES` under which browsers may open the status page"},
 		{name: "ready-max-held", group: Daemon, value: value(&c.ReadyMaxHeld, 100), help: "/readyz fails while more users are held; -1: no limit"},
 		{name: "ready-max-quarantined", group: Daemon, value: value(&c.ReadyMaxQuarantined, 100), help: "/readyz fails while more users are quarantined; -1: no limit"},
@@ -140,6 +152,22 @@ func (c *Config) settings() []setting {
 		{name: "resync-interval", group: Daemon, value: value(&c.ResyncInterval, time.Minute), rule: positive(&c.ResyncInterval), reload: true,
 			help: "how often the daemon reads all specs, even without a file event"},
 	}
+}
+
+// A Setting is a row of the table, for texts that list it.
+type Setting struct {
+	Group  string // its title
+	Flag   *pflag.Flag
+	Reload bool // a running daemon takes over a new value
+}
+
+// Settings are all settings, group by group.
+func (c *Config) Settings() []Setting {
+	all := make([]Setting, len(c.table))
+	for i, s := range c.table {
+		all[i] = Setting{s.group.title(), c.all.Lookup(s.name), s.reload}
+	}
+	return all
 }
 
 // Reloadable are the names of the settings that a running daemon takes over.

@@ -211,6 +211,15 @@ func notNegative(p *time.Duration) rule {
 	return rule{"a duration, such as 24h, or 0", func() bool { return *p >= 0 }}
 }
 
+// advancedAnnotation is the annotation of a flag that is in the help of settings only.
+const advancedAnnotation = "advanced"
+
+// IsAdvanced reports whether a flag is left to the help of settings where a command has too many.
+func IsAdvanced(f *pflag.Flag) bool {
+	_, is := f.Annotations[advancedAnnotation]
+	return is
+}
+
 // wantAnnotation is the annotation of a flag with the values that a rule wants.
 const wantAnnotation = "want"
 
