@@ -45,7 +45,7 @@ func TestOrgIsValid(t *testing.T) {
 func TestOrgShowsEveryField(t *testing.T) {
 	used := map[spec.Field]bool{}
 	for _, u := range load(t).Users {
-		for f := range u.Fields {
+		for f := range u.Fields.All() {
 			used[f] = true
 		}
 	}
@@ -60,10 +60,10 @@ func TestManagersAreInTheTree(t *testing.T) {
 	users := load(t).Users
 	managers := map[spec.Value]spec.Value{} // by e-mail address
 	for _, u := range users {
-		managers[u.Fields[spec.Email]] = u.Fields[spec.Manager]
+		managers[u.Fields.Get(spec.Email)] = u.Fields.Get(spec.Manager)
 	}
 	for _, u := range users {
-		boss, managed := u.Fields[spec.Manager]
+		boss, managed := u.Fields.Lookup(spec.Manager)
 		if !managed {
 			continue
 		}
@@ -90,7 +90,7 @@ func TestNobodyIsReal(t *testing.T) {
 		`1\d{3}55501\d{2}`,           // North America: NANPA, 555-0100 to 555-0199
 	}, "|") + `)$`)
 	for _, u := range load(t).Users {
-		for f, v := range u.Fields {
+		for f, v := range u.Fields.All() {
 			for _, m := range domain.FindAllStringSubmatch(string(v), -1) {
 				if m[1] != "example.com" && !strings.HasSuffix(m[1], ".example") { // RFC 2606
 					t.Errorf("%v: %s: the domain of %s may be somebody's", at(u, f), f, m[0])

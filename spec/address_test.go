@@ -2,7 +2,7 @@ package spec_test
 
 import (
 	"fmt"
-	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,15 +43,15 @@ func TestAddressesThatLookLikeOthers(t *testing.T) {
 // Such an address of an organization is exported with escapes, which a reader of the spec sees.
 func TestAddressThatLooksLikeAnotherIsExported(t *testing.T) {
 	dir := t.TempDir()
-	users := []*spec.User{{Key: "\u0430na@x.example", Fields: spec.Fields{spec.Name: `"A"`, spec.Manager: spec.Text("\uff42o@x.example")}}}
+	users := []*spec.User{{Key: "\u0430na@x.example", Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Name: `"A"`, spec.Manager: spec.Text("\uff42o@x.example")})}}
 	report, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{})
 	must(t, err)
 	if report.Created != 1 || len(report.Skipped) > 0 {
 		t.Fatalf("%+v", report)
 	}
 	tree := load(t, spec.NewLoader(dir))
-	want := maps.Clone(users[0].Fields)
-	want[spec.Email] = spec.Text(users[0].Key)
+	want := slices.Clone(users[0].Fields)
+	want.Set(spec.Email, spec.Text(users[0].Key))
 	if diff := cmp.Diff(want, tree.Users[0].Fields); diff != "" || len(tree.Problems) > 0 {
 		t.Errorf("%s%q", diff, texts(tree.Problems))
 	}

@@ -192,12 +192,12 @@ func (c *cacheCoder) fields(all *Fields) {
 		return
 	}
 	if c.out == nil {
-		*all = make(Fields, min(n, len(table)))
+		*all = make(Fields, 0, min(n, len(table)))
 	}
 	for i := range table {
-		v := string((*all)[table[i].Field])
+		v := string(all.Get(table[i].Field))
 		if c.text(&v); c.out == nil && v != "" {
-			(*all)[table[i].Field] = Value(v)
+			all.Set(table[i].Field, Value(v))
 		}
 	}
 }

@@ -79,8 +79,8 @@ func (c *checker) renames(d *declaration) {
 // succeeds reports whether a user who is declared at a former address of another is another person, such as a new
 // hire: they have another name. Without one, it may be the spec from before the rename.
 func (d *declaration) succeeds(renamed *declaration) bool {
-	name := d.user.Fields[Name]
-	return name != "" && name != renamed.user.Fields[Name]
+	name := d.user.Fields.Get(Name)
+	return name != "" && name != renamed.user.Fields.Get(Name)
 }
 
 // successors refuses users that are declared at a former address of a user with a problem: until that user can be
@@ -199,7 +199,7 @@ func (d *declaration) leaver() *User {
 	u := &User{Key: d.user.Key, Pos: d.user.Pos, Ordinal: d.user.Ordinal, Fields: Fields{}}
 	for _, f := range []Field{Email, State} {
 		at, _ := d.user.At.Of(f)
-		u.Fields[f] = d.user.Fields[f]
+		u.Fields.Set(f, d.user.Fields.Get(f))
 		u.At.Set(f, at)
 	}
 	if !slices.Contains(d.doubtful, KeyID) {

@@ -83,7 +83,7 @@ func readValues(n *strictyaml.Node) Fields {
 		var r schema.Reader
 		if info, known := Lookup(Field(e.Key.Text)); known {
 			if v, ok := info.typ.Parse(&r, e.Value); ok {
-				values[info.Field] = v
+				values.Set(info.Field, v)
 			}
 		}
 	}

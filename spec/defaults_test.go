@@ -24,18 +24,18 @@ func TestDefaultsMergeAndNearerWins(t *testing.T) {
 	}
 	const far = `{"call":{"capacity":1,"interruptedBy":["chat"]},"chat":{"capacity":2}}`
 	want := map[string]spec.Fields{
-		"far@x.example":   {"title": `"Far"`, "division": `"EMEA"`, "skills": `{"A":1,"B":1}`, "roles": `["Employee"]`, "utilization": far},
-		"other@x.example": {"title": `"Far"`, "division": `"EMEA"`, "skills": `{"A":1,"B":1}`, "roles": `["Employee"]`, "utilization": far},
-		"near@x.example": {
+		"far@x.example":   spec.FieldsOf(map[spec.Field]spec.Value{"title": `"Far"`, "division": `"EMEA"`, "skills": `{"A":1,"B":1}`, "roles": `["Employee"]`, "utilization": far}),
+		"other@x.example": spec.FieldsOf(map[spec.Field]spec.Value{"title": `"Far"`, "division": `"EMEA"`, "skills": `{"A":1,"B":1}`, "roles": `["Employee"]`, "utilization": far}),
+		"near@x.example": spec.FieldsOf(map[spec.Field]spec.Value{
 			"title": `"Near"`, "division": `"EMEA"`, "skills": `{"A":1,"B":2,"C":3}`, "roles": `["Supervisor"]`, "languages": `{"English":5}`,
 			"utilization": `{"call":{"capacity":9,"interruptedBy":["chat"]},"chat":{"capacity":2}}`,
-		},
-		"deep@x.example":  {"title": `"Near"`, "division": `"EMEA"`, "skills": `{"A":1,"B":2}`, "roles": `["Employee"]`, "languages": `{"English":5}`, "utilization": far},
-		"empty@x.example": {"title": `""`, "division": `"EMEA"`, "skills": `{}`, "roles": `[]`, "languages": `{"English":5}`, "utilization": far},
+		}),
+		"deep@x.example":  spec.FieldsOf(map[spec.Field]spec.Value{"title": `"Near"`, "division": `"EMEA"`, "skills": `{"A":1,"B":2}`, "roles": `["Employee"]`, "languages": `{"English":5}`, "utilization": far}),
+		"empty@x.example": spec.FieldsOf(map[spec.Field]spec.Value{"title": `""`, "division": `"EMEA"`, "skills": `{}`, "roles": `[]`, "languages": `{"English":5}`, "utilization": far}),
 	}
 	got := map[string]spec.Fields{}
 	for _, u := range tree.Users {
-		delete(u.Fields, spec.Email)
+		u.Fields = u.Fields.Without(spec.Email)
 		got[u.Key] = u.Fields
 		place := map[string]string{"far@x.example": "_defaults.yaml:1:1", "other@x.example": "_defaults.yaml:1:1",
 			"near@x.example": "sub/_defaults.yml:1:1", "deep@x.example": "sub/_defaults.yml:1:1", "empty@x.example": "sub/empty.yaml:4:1"}
@@ -88,7 +88,7 @@ func TestTwoDefaultsInAFolder(t *testing.T) {
 		t.Errorf("users %q, %s", keys(tree), diff)
 	}
 	remove(t, dir, "_defaults.yaml")
-	if tree = load(t, l); len(tree.Problems) > 0 || len(tree.Users) != 1 || tree.Users[0].Fields[spec.Title] != `"B"` {
+	if tree = load(t, l); len(tree.Problems) > 0 || len(tree.Users) != 1 || tree.Users[0].Fields.Get(spec.Title) != `"B"` {
 		t.Errorf("after removing one: %q, %q", keys(tree), texts(tree.Problems))
 	}
 }

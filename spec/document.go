@@ -110,8 +110,14 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 		return d
 	}
 	u, n := d.user, strictyaml.Merge(above.node, own)
-	u.Fields = make(Fields, len(n.Entries))
-	u.At.at = make([]uint64, 0, len(n.Entries))
+	fields := len(n.Entries)
+	for _, key := range []string{KeyID, KeyPreviousEmail} {
+		if n.Get(key) != nil {
+			fields--
+		}
+	}
+	u.Fields = make(Fields, 0, fields)
+	u.At.at = make([]uint64, 0, fields)
 	for i, e := range n.Entries {
 		switch name := e.Key.Text; name {
 		case KeyID:
@@ -128,7 +134,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 				continue
 			}
 			inherited := i >= len(own.Entries)
-			v, ok := above.values[info.Field]
+			v, ok := above.values.Lookup(info.Field)
 			switch {
 			case !ok && above.bad && (inherited || e.Value != own.Entries[i].Value):
 				continue // its problem is reported, and not again for each user
@@ -136,13 +142,13 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 				v, ok = info.typ.Parse(r, e.Value)
 			}
 			if ok {
-				u.Fields[info.Field] = v
+				u.Fields.Set(info.Field, v)
 				u.At.Set(info.Field, e.Key.Pos)
 				u.addOwnPart(info, own.Get(name), e.Value)
 			}
 		}
 	}
-	if v, ok := u.Fields[Email]; ok {
+	if v, ok := u.Fields.Lookup(Email); ok {
 		u.Key = v.Text()
 		d.emailAt = own.Get(string(Email)).Pos
 	} else if own.Get(string(Email)) == nil && !own.Bad {
@@ -157,7 +163,7 @@ func readUser(r *schema.Reader, own *strictyaml.Node, above inherited) declarati
 	for _, e := range own.Refused {
 		d.doubtful = append(d.doubtful, e.Key.Text)
 	}
-	d.inactive = u.Key != "" && u.Fields[State] == inactive && isSetOnce(own, Email) && isSetOnce(own, State)
+	d.inactive = u.Key != "" && u.Fields.Get(State) == inactive && isSetOnce(own, Email) && isSetOnce(own, State)
 	d.ok = len(r.Problems) == before && !own.Bad && !above.bad
 	return d
 }
@@ -174,7 +180,7 @@ func (u *User) addOwnPart(info FieldInfo, own, merged *strictyaml.Node) {
 	if u.OwnParts == nil {
 		u.OwnParts = Fields{}
 	}
-	u.OwnParts[info.Field] = part
+	u.OwnParts.Set(info.Field, part)
 }
 
 // isSetOnce reports whether a mapping has a key, and no other that may have been meant as it: the same key again, in

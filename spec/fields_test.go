@@ -148,7 +148,7 @@ func TestFields(t *testing.T) {
 			}
 			var got spec.Value
 			if len(tree.Users) > 0 {
-				got = tree.Users[0].Fields[c.field]
+				got = tree.Users[0].Fields.Get(c.field)
 			}
 			if got != c.value {
 				t.Errorf("got %s, want %s", got, c.value)

@@ -2,7 +2,6 @@ package spec_test
 
 import (
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,10 +54,10 @@ func FuzzLoad(f *testing.F) {
 			if u.Pos.File == "u.yaml" {
 				declared++
 			}
-			if u.Key == "" || u.Fields[spec.Email] != spec.Text(u.Key) || u.Key != spec.Key(u.Key) || slices.Contains(u.PreviousEmails, u.Key) {
-				t.Errorf("user %q has email %s, was %q", u.Key, u.Fields[spec.Email], u.PreviousEmails)
+			if u.Key == "" || u.Fields.Get(spec.Email) != spec.Text(u.Key) || u.Key != spec.Key(u.Key) || slices.Contains(u.PreviousEmails, u.Key) {
+				t.Errorf("user %q has email %s, was %q", u.Key, u.Fields.Get(spec.Email), u.PreviousEmails)
 			}
-			for field, v := range u.Fields {
+			for field, v := range u.Fields.All() {
 				if v == "" || at(u, field) == (spec.Pos{}) || !spec.Equal(field, v, v) {
 					t.Errorf("%s: %s at %v", field, v, at(u, field))
 				}
@@ -107,7 +106,7 @@ func FuzzValue(f *testing.F) {
 		}
 		must(t, err)
 		for _, u := range first.Users {
-			maps.DeleteFunc(u.Fields, spec.IsEmpty)
+			u.Fields = slices.DeleteFunc(u.Fields, func(v spec.FieldValue) bool { return spec.IsEmpty(v.Field, v.Value) })
 		}
 		second := load(t, spec.NewLoader(dir))
 		diff := cmp.Diff(first.Users, second.Users, ignorePlaces, cmpopts.IgnoreFields(spec.User{}, "PreviousEmails"))
@@ -133,8 +132,10 @@ func FuzzWrite(f *testing.F) {
 		}
 		var users []*spec.User
 		for _, u := range first.Users {
-			fields := maps.Clone(u.Fields)
-			fields[spec.Title], fields[spec.Queues], fields[spec.Skills] = `"T"`, `["A","C"]`, `{"A":1,"C":2}`
+			fields := slices.Clone(u.Fields)
+			fields.Set(spec.Title, `"T"`)
+			fields.Set(spec.Queues, `["A","C"]`)
+			fields.Set(spec.Skills, `{"A":1,"C":2}`)
 			users = append(users, &spec.User{Key: u.Key, ID: u.ID, Fields: fields})
 		}
 		if _, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{}); err != nil {

@@ -185,7 +185,7 @@ func checkLeavers(t *testing.T, tree *spec.Tree) {
 			t.Errorf("%q leaves, and is among the users or a leaver already", u.Key)
 		}
 		byKey[u.Key] = true
-		if want := (spec.Fields{spec.Email: spec.Text(u.Key), spec.State: `"inactive"`}); !cmp.Equal(want, u.Fields) {
+		if want := (spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text(u.Key), spec.State: `"inactive"`})); !cmp.Equal(want, u.Fields) {
 			t.Errorf("%s leaves with %v", u.Key, u.Fields)
 		}
 		for _, f := range []spec.Field{spec.Email, spec.State} {

@@ -2,7 +2,6 @@ package spec_test
 
 import (
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,7 +68,7 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 	for _, info := range spec.AllFields() {
 		if yaml, value := fixtureOf(info); !strings.Contains(everything, "\n"+string(info.Field)+": ") {
 			text += string(info.Field) + ": " + yaml + "\n"
-			rest[info.Field] = value
+			rest.Set(info.Field, value)
 		}
 	}
 	tree := load(t, spec.NewLoader(checkout(t, map[string]string{"users/madrid/ana.yaml": text})))
@@ -80,7 +79,7 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 	want := &spec.User{
 		Key: "ana.perez@example.com", ID: "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f", PreviousEmails: []string{"ana@example.com"},
 		Pos: spec.Pos{File: "users/madrid/ana.yaml", Line: 2, Column: 1},
-		Fields: spec.Fields{
+		Fields: spec.FieldsOf(map[spec.Field]spec.Value{
 			spec.Email: `"ana.perez@example.com"`, spec.Name: `"Ana Pérez"`, spec.State: `"active"`,
 			spec.Title: `"Senior agent"`, spec.Department: `"Support"`, spec.Manager: `"luis.gomez@example.com"`,
 			spec.Division: `"EMEA"`, spec.PreferredName: `"Ana"`, spec.ACDAutoAnswer: `false`,
@@ -92,13 +91,13 @@ func TestLoadReadsTheWholeFormat(t *testing.T) {
 			spec.Roles: `["Employee",{"role":"Supervisor","divisions":["EMEA"]}]`, spec.Queues: `["Billing ES"]`, spec.Groups: `["Madrid"]`,
 			spec.Utilization: `{"call":{"capacity":1},"message":{"capacity":3,"interruptedBy":["call"]}}`,
 			spec.Voicemail:   `{"alertTimeoutSeconds":30,"sendEmailNotifications":true}`, spec.ExternalIDs: `{"workday":"W-1"}`,
-		},
+		}),
 	}
-	maps.Copy(want.Fields, rest)
+	want.Fields = want.Fields.With(rest)
 	if diff := cmp.Diff(want, u, cmpopts.IgnoreFields(spec.User{}, "At")); diff != "" {
 		t.Error(diff)
 	}
-	for f := range u.Fields {
+	for f := range u.Fields.All() {
 		if _, ok := u.At.Of(f); !ok {
 			t.Errorf("%s has no place", f)
 		}
@@ -232,8 +231,8 @@ func TestOnlyChangedFilesAreParsed(t *testing.T) {
 		if tree.Parsed != s.parsed {
 			t.Errorf("%s: parsed %d files, want %d", s.what, tree.Parsed, s.parsed)
 		}
-		if u := tree.Users[len(tree.Users)-1]; u.Fields[spec.Title] != s.title {
-			t.Errorf("%s: %s has title %s, want %s", s.what, u.Key, u.Fields[spec.Title], s.title)
+		if u := tree.Users[len(tree.Users)-1]; u.Fields.Get(spec.Title) != s.title {
+			t.Errorf("%s: %s has title %s, want %s", s.what, u.Key, u.Fields.Get(spec.Title), s.title)
 		}
 		fresh := load(t, spec.NewLoader(dir))
 		fresh.Parsed = tree.Parsed

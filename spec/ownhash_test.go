@@ -71,7 +71,7 @@ func TestOwn(t *testing.T) {
 			t.Errorf("%s: %t", f, u.Own(f))
 		}
 	}
-	if part := u.OwnParts; len(part) != 1 || part[spec.Skills] != `{"Refunds":1}` {
+	if part := u.OwnParts; len(part) != 1 || part.Get(spec.Skills) != `{"Refunds":1}` {
 		t.Errorf("parts: %v", part)
 	}
 }

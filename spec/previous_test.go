@@ -137,7 +137,7 @@ func TestANewHireAtAFormerAddress(t *testing.T) {
 // A hash that was stored when there was one former address is the same now.
 func TestHashOfFormerAddresses(t *testing.T) {
 	hash := func(former ...string) string {
-		return (&spec.User{Fields: spec.Fields{spec.Email: `"a@x.example"`}, PreviousEmails: former}).Hash()
+		return (&spec.User{Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: `"a@x.example"`}), PreviousEmails: former}).Hash()
 	}
 	const stored, storedNone = "8c093e4322c22e3780962e92d1a57d3775e9123f123e011bfa75df9e078e73a9", "ffe9bf2e024d1a199192ff687970c7b95c414e54af03759c00b05dc7e6b2f51e"
 	if one, none := hash("old@x.example"), hash(); one != stored || none != storedNone {

@@ -142,8 +142,8 @@ func TestRevisionIsOfTheTreeThatWasScanned(t *testing.T) {
 		must(t, os.Symlink(tree, link+".new"))
 		must(t, os.Rename(link+".new", link))
 		got := load(t, l)
-		if title := map[string]string{"main": "Ours", "theirs": "Theirs"}[branch]; got.Revision != commit || string(got.Users[0].Fields[spec.Title]) != `"`+title+`"` {
-			t.Errorf("%s: revision %s with title %s", branch, got.Revision, got.Users[0].Fields[spec.Title])
+		if title := map[string]string{"main": "Ours", "theirs": "Theirs"}[branch]; got.Revision != commit || string(got.Users[0].Fields.Get(spec.Title)) != `"`+title+`"` {
+			t.Errorf("%s: revision %s with title %s", branch, got.Revision, got.Users[0].Fields.Get(spec.Title))
 		}
 	}
 }

@@ -156,13 +156,13 @@ func (u *User) Own(f Field) bool {
 // OwnHash is Hash without what is inherited: an edit of the user's own mapping changes it, an edit of a _defaults.yaml
 // does not.
 func (u *User) OwnHash() string {
-	own := User{ID: u.ID, PreviousEmails: u.PreviousEmails, Fields: make(Fields, len(u.Fields))}
-	for f, v := range u.Fields {
-		if part, merged := u.OwnParts[f]; merged {
+	own := User{ID: u.ID, PreviousEmails: u.PreviousEmails, Fields: make(Fields, 0, len(u.Fields))}
+	for f, v := range u.Fields.All() {
+		if part, merged := u.OwnParts.Lookup(f); merged {
 			v = part
 		}
 		if u.Own(f) {
-			own.Fields[f] = v
+			own.Fields.Set(f, v)
 		}
 	}
 	return own.Hash()

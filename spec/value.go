@@ -2,13 +2,10 @@ package spec
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,39 +16,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// formatVersion is part of every hash: if it changes, all users are compared again.
-const formatVersion = 1
-
 // Value is the value of a field: canonical JSON of its normalised form, so that two values are the same exactly if their
 // texts are. It is stored, hashed and compared as it is.
 //
 // The constructor of the field (Text, Strings, PhoneList, ...) makes it: the YAML reader and the API adapter agree because
 // both use them. Decode reads it back.
 type Value string
-
-// Fields maps each field that is managed (desired) or known (observed, applied) to its value.
-// A field that is absent is not managed, or not known; it is not empty.
-type Fields map[Field]Value
-
-// Share makes the values that are those of others, too, the same memory.
-func (f Fields) Share(others Fields) {
-	for field, v := range f {
-		if others[field] == v {
-			f[field] = others[field]
-		}
-	}
-}
-
-// Hash is the SHA-256, in hex, of the fields and their values. It does not depend on map order.
-func (f Fields) Hash() string {
-	h := sha256.New()
-	h.Write([]byte{formatVersion})
-	for _, field := range slices.Sorted(maps.Keys(f)) {
-		// Canonical JSON holds no NUL, so the parts cannot run into each other.
-		_, _ = io.WriteString(h, string(field)+"\x00"+string(f[field])+"\x00")
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
 
 // Key is the identity of a user within a tree: the e-mail address in lower case and NFC.
 func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }

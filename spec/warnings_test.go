@@ -20,7 +20,7 @@ func TestCaseOfNamesDoesNotCount(t *testing.T) {
 	if diff := cmp.Diff([]string{"a@x.example", "b@x.example", "c@x.example"}, keys(tree)); diff != "" || len(tree.Problems) > 0 || tree.Warnings.Count > 0 {
 		t.Errorf("%s; %q; %q", diff, texts(tree.Problems), tree.Warnings.Lines())
 	}
-	if title := tree.Users[2].Fields[spec.Title]; title != `"A"` || tree.Users[2].Own(spec.Title) {
+	if title := tree.Users[2].Fields.Get(spec.Title); title != `"A"` || tree.Users[2].Own(spec.Title) {
 		t.Errorf("title %s is inherited: %t", title, !tree.Users[2].Own(spec.Title))
 	}
 	r := teams(t)

@@ -3,7 +3,6 @@ package state_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"runtime"
 	"strings"
@@ -17,7 +16,7 @@ import (
 // agent is a user as contact centres have them: 15 fields, size bytes of values in all, and one
 // field that was changed in Genesys since it was applied.
 func agent(n, version, size int) *state.User {
-	f := spec.Fields{
+	f := spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: value("agent.number%05d@contact-centre.example.com", n), spec.Name: value("Agent Number %05d", n),
 		spec.State: `"active"`, spec.Title: value("Senior agent, level %d", version),
 		spec.Department: value("Support %d", n%40), spec.Division: `"EMEA"`,
@@ -26,9 +25,9 @@ func agent(n, version, size int) *state.User {
 		spec.Phones:    `[{"extension":"4021","media":"phone","number":"+34600000001","type":"work"}]`,
 		spec.Languages: `{"English":3,"Spanish":5}`, spec.Roles: `["Employee",{"divisions":["EMEA"],"role":"Supervisor"}]`,
 		spec.Queues: `["Billing ES","Refunds ES"]`, spec.Groups: `["Madrid"]`,
-	}
+	})
 	total := 0
-	for _, v := range f {
+	for _, v := range f.All() {
 		total += len(v)
 	}
 	var skills []string
@@ -36,10 +35,10 @@ func agent(n, version, size int) *state.User {
 		s := fmt.Sprintf(`"Skill %03d of %02d":%d.5`, i, n%50, i%5)
 		skills, total = append(skills, s), total+len(s)+1
 	}
-	f[spec.Skills] = spec.Value("{" + strings.Join(skills, ",") + "}")
-	applied := make(spec.Fields, len(f))
-	maps.Copy(applied, f)
-	applied[spec.Title] = `"Agent"`
+	f.Set(spec.Skills, spec.Value("{"+strings.Join(skills, ",")+"}"))
+	applied := make(spec.Fields, 0, len(f))
+	applied = applied.With(f)
+	applied.Set(spec.Title, `"Agent"`)
 	return &state.User{
 		Observed: state.Observed{
 			ID:      fmt.Sprintf("%08x-3f0c-4c8e-9d3a-%012x", n*2654435761&0xffffffff, n),
@@ -48,7 +47,7 @@ func agent(n, version, size int) *state.User {
 		},
 		LastApplied: applied,
 		Times:       state.Times{}.WithRead(now, []spec.Field{spec.Roles, spec.Queues}, nil).WithWritten(time.Now(), spec.Skills),
-		Declared:    state.Declaration{Key: applied[spec.Email].Text(), File: fmt.Sprintf("users/madrid/agent-%05d.yaml", n)},
+		Declared:    state.Declaration{Key: applied.Get(spec.Email).Text(), File: fmt.Sprintf("users/madrid/agent-%05d.yaml", n)},
 	}
 }
 

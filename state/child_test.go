@@ -83,7 +83,7 @@ func fillDisk(st *state.Store) error {
 	}
 	for n := 1; ; n++ {
 		big := user(n, 1)
-		big.Fields[spec.Title] = value("%s", strings.Repeat("x", 64<<10))
+		big.Fields.Set(spec.Title, value("%s", strings.Repeat("x", 64<<10)))
 		if err := st.Commit(state.Commit{Users: []*state.User{big}}); err != nil {
 			snap, readErr := st.Snapshot()
 			if readErr != nil || len(snap.Users) != n-1 {

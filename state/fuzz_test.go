@@ -66,7 +66,7 @@ func FuzzOpen(f *testing.F) {
 		mustSnapshot(t, st)
 		mustCommit(t, st, state.Commit{Users: []*state.User{user(2, 9), user(4, 9)}, Forget: []string{"id-00001"}, ClearCreateIntents: []string{"k"}})
 		for id, u := range mustSnapshot(t, st).Users {
-			if u.ID != id || cmp.Or(u.Fields["email"], u.LastApplied["email"]) != value("u%s@example.com", id[len(id)-1:]) {
+			if u.ID != id || cmp.Or(u.Fields.Get("email"), u.LastApplied.Get("email")) != value("u%s@example.com", id[len(id)-1:]) {
 				t.Errorf("%s: %+v", id, u)
 			}
 		}

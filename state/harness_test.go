@@ -155,11 +155,11 @@ func byID(users ...*state.User) map[string]*state.User {
 // user returns a managed user whose every part depends on n and version.
 func user(n, version int) *state.User {
 	fields := func(title string) spec.Fields {
-		return spec.Fields{
+		return spec.FieldsOf(map[spec.Field]spec.Value{
 			spec.Email: value("u%d@example.com", n), spec.Name: value("User %d", n),
 			spec.State: `"active"`, spec.Title: value("%s %d", title, version),
 			spec.Skills: `{"Billing":4,"Refunds":2.5}`,
-		}
+		})
 	}
 	return &state.User{
 		Observed: state.Observed{

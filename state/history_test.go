@@ -156,10 +156,12 @@ func TestPauseAndApplied(t *testing.T) {
 func TestLookup(t *testing.T) {
 	st := open(t, tempFile(t))
 	ana, luis := user(1, 7), user(2, 3)
-	ana.Fields[spec.Email], ana.LastApplied = spec.Text("Ana@Example.com"), spec.Fields{spec.Email: spec.Text("old@example.com")}
-	luis.Fields[spec.Email], luis.LastApplied = spec.Text("luis@example.com"), nil
+	ana.Fields.Set(spec.Email, spec.Text("Ana@Example.com"))
+	ana.LastApplied = spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("old@example.com")})
+	luis.Fields.Set(spec.Email, spec.Text("luis@example.com"))
+	luis.LastApplied = nil
 	luis.Declared = state.Declaration{}
-	luis.Fields[spec.Manager] = spec.Text("ana@example.com") // a mention is no address
+	luis.Fields.Set(spec.Manager, spec.Text("ana@example.com")) // a mention is no address
 	mustCommit(t, st, state.Commit{Users: []*state.User{ana, luis}})
 	for key, want := range map[string]string{"ana@example.com": ana.ID, "old@example.com": ana.ID, "luis@example.com": luis.ID, "nobody@example.com": ""} {
 		found, err := st.Lookup(key)
@@ -194,7 +196,7 @@ func TestPart(t *testing.T) {
 	var all []*state.User
 	for i, email := range odd {
 		u := user(i+1, 1)
-		u.Fields[spec.Email] = spec.Text(strings.ToUpper(email[:1]) + email[1:])
+		u.Fields.Set(spec.Email, spec.Text(strings.ToUpper(email[:1])+email[1:]))
 		all = append(all, u)
 	}
 	mustCommit(t, st, state.Commit{Users: all, Events: []state.Event{{At: now, Email: odd[0], ID: "1"}, {At: now, Email: odd[1], ID: "2"}},

@@ -189,12 +189,12 @@ func users() *rapid.Generator[*state.User] {
 			Observed: state.Observed{ID: keys().Draw(t, "id"), Version: rapid.Int().Draw(t, "version"), Fields: fields().Draw(t, "fields")},
 		}
 		if rapid.Bool().Draw(t, "managed") {
-			u.LastApplied = maps.Clone(u.Fields) // mostly equal, as in life
+			u.LastApplied = slices.Clone(u.Fields) // mostly equal, as in life
 			if u.LastApplied == nil {
 				u.LastApplied = spec.Fields{}
 			}
-			maps.Copy(u.LastApplied, fields().Draw(t, "applied"))
-			delete(u.LastApplied, spec.Title)
+			u.LastApplied = u.LastApplied.With(fields().Draw(t, "applied"))
+			u.LastApplied = u.LastApplied.Without(spec.Title)
 			u.Declared = state.Declaration{Key: addresses().Draw(t, "declared"), File: text().Draw(t, "file"), Ordinal: rapid.IntRange(0, 3).Draw(t, "ordinal")}
 			u.FormerKeys = rapid.SliceOfN(addresses(), 1, 3).Draw(t, "formerly")
 			u.Suspended = text().Draw(t, "suspended")
@@ -227,7 +227,7 @@ func users() *rapid.Generator[*state.User] {
 
 func fields() *rapid.Generator[spec.Fields] {
 	return rapid.Custom(func(t *rapid.T) spec.Fields {
-		return rapid.MapOfN(fieldNames(), values(), -1, 5).Draw(t, "fields")
+		return spec.FieldsOf(rapid.MapOfN(fieldNames(), values(), -1, 5).Draw(t, "fields"))
 	})
 }
 

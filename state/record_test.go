@@ -40,9 +40,9 @@ func FuzzRecord(f *testing.F) {
 func FuzzDecodeUser(f *testing.F) {
 	for _, u := range []*User{
 		{},
-		{Observed: Observed{Version: 7, Fields: spec.Fields{"a": `"x"`, "b": "", "c": "{}"}, Opaque: []byte(`{"x":1}`)}, LastApplied: spec.Fields{"a": `"x"`, "b": "1", "d": "[]"}},
+		{Observed: Observed{Version: 7, Fields: spec.FieldsOf(map[spec.Field]spec.Value{"a": `"x"`, "b": "", "c": "{}"}), Opaque: []byte(`{"x":1}`)}, LastApplied: spec.FieldsOf(map[spec.Field]spec.Value{"a": `"x"`, "b": "1", "d": "[]"})},
 		{LastApplied: spec.Fields{}},
-		{LastApplied: spec.Fields{"email": `"a@x.example"`}, Declared: Declaration{"b@x.example", "u.yaml", 2}, FormerKeys: []string{"c@x.example"}, Suspended: "h"},
+		{LastApplied: spec.FieldsOf(map[spec.Field]spec.Value{"email": `"a@x.example"`}), Declared: Declaration{"b@x.example", "u.yaml", 2}, FormerKeys: []string{"c@x.example"}, Suspended: "h"},
 		{Removed: "delete"},
 	} {
 		payload, err := encodeUser(u)
@@ -53,7 +53,7 @@ func FuzzDecodeUser(f *testing.F) {
 	}
 	now := time.Unix(1_767_323_045, 0)
 	times := Times{}.WithRead(now, []spec.Field{"a"}, nil).WithRead(now.Add(time.Minute), []spec.Field{"b"}, []spec.Field{"a"}).WithWritten(now, "a", "d")
-	payload, err := encodeUser(&User{Observed: Observed{Fields: spec.Fields{"a": "1", "b": "2"}}, LastApplied: spec.Fields{"d": "1"}, Times: times, Stale: true})
+	payload, err := encodeUser(&User{Observed: Observed{Fields: spec.FieldsOf(map[spec.Field]spec.Value{"a": "1", "b": "2"})}, LastApplied: spec.FieldsOf(map[spec.Field]spec.Value{"d": "1"}), Times: times, Stale: true})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -105,8 +105,8 @@ func (u *User) forgetObserved() bool {
 	if u.Deleted() {
 		observed.Fields = spec.Fields{}
 		for _, f := range []spec.Field{spec.State, spec.Email, spec.Name} {
-			if v, known := u.Fields[f]; known {
-				observed.Fields[f] = v
+			if v, known := u.Fields.Lookup(f); known {
+				observed.Fields.Set(f, v)
 			}
 		}
 	}

@@ -21,8 +21,8 @@ func unobserved(u *state.User) *state.User {
 	kept := &state.User{LastApplied: u.LastApplied, Declared: u.Declared, FormerKeys: u.FormerKeys, Removed: u.Removed, Suspended: u.Suspended}
 	kept.ID, kept.Fields = u.ID, spec.Fields{}
 	for _, f := range []spec.Field{spec.State, spec.Email, spec.Name} {
-		if v, known := u.Fields[f]; known && u.Deleted() {
-			kept.Fields[f] = v
+		if v, known := u.Fields.Lookup(f); known && u.Deleted() {
+			kept.Fields.Set(f, v)
 		}
 	}
 	if kept.LastApplied == nil && kept.Declared == (state.Declaration{}) && len(kept.FormerKeys) == 0 && kept.Removed == "" && kept.Suspended == "" {
@@ -35,7 +35,8 @@ func unobserved(u *state.User) *state.User {
 func marked() (removed, renamed, suspended *state.User) {
 	removed, renamed, suspended = user(1001, 1), user(1002, 1), user(1003, 1)
 	removed.Unmanage()
-	removed.Removed, removed.Fields[spec.State] = "delete", spec.Text(state.Deleted)
+	removed.Removed = "delete"
+	removed.Fields.Set(spec.State, spec.Text(state.Deleted))
 	renamed.Redeclare(state.Declaration{Key: "renamed@example.com", File: "new.yaml"})
 	suspended.Suspended = "hash"
 	return removed, renamed, suspended
@@ -222,7 +223,7 @@ func TestReplacedWhileInUse(t *testing.T) {
 	history(t, path)
 	st := open(t, path)
 	b := read(t, path)
-	b = bytes.ReplaceAll(b, []byte(user(7, 3).Fields[spec.Email]), []byte(user(8, 3).Fields[spec.Email]))
+	b = bytes.ReplaceAll(b, []byte(user(7, 3).Fields.Get(spec.Email)), []byte(user(8, 3).Fields.Get(spec.Email)))
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

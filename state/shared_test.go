@@ -1,8 +1,8 @@
 package state_test
 
 import (
-	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -17,23 +17,23 @@ func TestSnapshotFor(t *testing.T) {
 	st := open(t, tempFile(t))
 	rapid.Check(t, func(t *rapid.T) {
 		fields := func(label string) spec.Fields {
-			return rapid.MapOfN(rapid.SampledFrom([]spec.Field{spec.Title, spec.Name, spec.Roles, "x"}),
-				rapid.SampledFrom([]spec.Value{`"a value"`, `"another"`}), 0, 4).Draw(t, label)
+			return spec.FieldsOf(rapid.MapOfN(rapid.SampledFrom([]spec.Field{spec.Title, spec.Name, spec.Roles, "x"}),
+				rapid.SampledFrom([]spec.Value{`"a value"`, `"another"`}), 0, 4).Draw(t, label))
 		}
 		u := user(1, 1)
 		u.Fields, u.LastApplied = fields("observed"), fields("applied")
 		key := rapid.SampledFrom([]string{"", "ana@example.com"}).Draw(t, "declared as")
 		if u.Declared = (state.Declaration{Key: key}); key == "" && len(u.LastApplied) > 0 {
 			key = "ana@example.com"
-			u.LastApplied[spec.Email] = `"Ana@example.com"` // the key is that of the address last applied
+			u.LastApplied.Set(spec.Email, `"Ana@example.com"`) // the key is that of the address last applied
 		}
 		if key == "" && rapid.Bool().Draw(t, "has an address") {
 			key = "luis@example.com"
-			u.Fields[spec.Email] = `"luis@example.com"`
+			u.Fields.Set(spec.Email, `"luis@example.com"`)
 		}
 		declared := fields("declared")
 		if rapid.Bool().Draw(t, "as declared") {
-			declared = maps.Clone(u.LastApplied)
+			declared = slices.Clone(u.LastApplied)
 		}
 		if err := st.Commit(state.Commit{Users: []*state.User{u}}); err != nil {
 			t.Fatal(err)
@@ -55,12 +55,12 @@ func TestSnapshotFor(t *testing.T) {
 			return
 		}
 		known := got.Users[u.ID]
-		if maps.Equal(known.LastApplied, declared) && reflect.ValueOf(known.LastApplied).Pointer() != reflect.ValueOf(declared).Pointer() {
-			t.Error("the applied fields are those of the declaration, and another map")
+		if slices.Equal(known.LastApplied, declared) && reflect.ValueOf(known.LastApplied).Pointer() != reflect.ValueOf(declared).Pointer() {
+			t.Error("the applied fields are those of the declaration, and other memory")
 		}
-		for f, v := range declared {
+		for f, v := range declared.All() {
 			for _, has := range []spec.Fields{known.Fields, known.LastApplied} {
-				if has[f] == v && unsafe.StringData(string(has[f])) != unsafe.StringData(string(v)) {
+				if has.Get(f) == v && unsafe.StringData(string(has.Get(f))) != unsafe.StringData(string(v)) {
 					t.Errorf("%s is as declared, and another text", f)
 				}
 			}

@@ -10,41 +10,41 @@ import (
 
 // Observed is what the API last returned for one user.
 type Observed struct {
-	ID      string      `json:"id"`
-	Version int         `json:"version"`
-	Fields  spec.Fields `json:"fields"` // Fields[spec.State] may also be "deleted"; a field that is absent is unknown
+	ID      string
+	Version int
+	Fields  spec.Fields // spec.State may also be "deleted"; a field that is absent is unknown
 	// Opaque is what the directory needs to write this user without loss (contacts that no spec manages). Only the directory
 	// interprets it.
-	Opaque json.RawMessage `json:"opaque,omitempty"`
+	Opaque json.RawMessage
 }
 
 // User is what is known of one Genesys user.
 type User struct {
 	Observed
 	// LastApplied has each managed field as it was last written or found equal. It is nil for a user that was never managed. It
-	// is replaced, never changed: it may be the map of a declaration.
-	LastApplied spec.Fields `json:"applied,omitempty"`
-	Times       Times       `json:"times,omitzero"`
+	// is replaced, never changed: it may be the memory of a declaration.
+	LastApplied spec.Fields
+	Times       Times
 	// CreatedAt is when usersyncd created the account, in Unix time, as long as a reading may lack what the organization
 	// assigns to every new user; 0 otherwise.
-	CreatedAt int64 `json:"made,omitempty"`
+	CreatedAt int64
 	// Stale is whether the fields that no listing shows were read so soon after the user was restored that the values may
 	// be older than that: they are read again with the next listing.
-	Stale bool `json:"stale,omitempty"`
+	Stale bool
 
 	// Declared is the declaration that the user was last matched to; zero for a user that never was, or is no longer
 	// managed. It identifies the user even when the address is changed in Genesys.
-	Declared Declaration `json:"declared,omitzero"`
+	Declared Declaration
 	// FormerKeys are earlier values of Declared.Key, the newest last; at most MaxFormerKeys.
-	FormerKeys []string `json:"formerly,omitempty"`
+	FormerKeys []string
 	// Removed is what was done to the user when it was no longer declared: deactivate or delete; "" for nothing. If it is
 	// declared again, that is reverted.
-	Removed string `json:"removed,omitempty"`
+	Removed string
 	// Suspended is spec.User.OwnHash of the declaration at the time when somebody else was found to have deactivated or
 	// deleted the user; "" if nobody has.
-	Suspended string `json:"suspended,omitempty"`
+	Suspended string
 	// Repairs are the fields that were changed back within the last hours, because somebody else had changed them.
-	Repairs map[spec.Field]Repair `json:"repairs,omitempty"`
+	Repairs map[spec.Field]Repair
 }
 
 // Declaration is where a user is declared.
@@ -75,13 +75,13 @@ func (u *User) Unmanage() {
 const Deleted = "deleted"
 
 // Deleted reports whether the user was deleted when it was last observed.
-func (o *Observed) Deleted() bool { return o.Fields[spec.State].Text() == Deleted }
+func (o *Observed) Deleted() bool { return o.Fields.Get(spec.State).Text() == Deleted }
 
 // Key returns the observed address, in the form of spec.User.Key; "" for none.
-func (o *Observed) Key() string { return spec.Key(o.Fields[spec.Email].Text()) }
+func (o *Observed) Key() string { return spec.Key(o.Fields.Get(spec.Email).Text()) }
 
 // AppliedKey returns the address last applied, in the form of spec.User.Key; "" for a user that is not managed.
-func (u *User) AppliedKey() string { return spec.Key(u.LastApplied[spec.Email].Text()) }
+func (u *User) AppliedKey() string { return spec.Key(u.LastApplied.Get(spec.Email).Text()) }
 
 // Intent says that a user is about to be created; it is cleared by the commit that records the outcome.
 type Intent struct {

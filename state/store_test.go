@@ -24,10 +24,10 @@ func TestCommitIsReadBack(t *testing.T) {
 	odd := &state.User{
 		Observed: state.Observed{
 			ID: "odd", Version: -1,
-			Fields: spec.Fields{spec.State: `"deleted"`, spec.Title: "", spec.Department: `"<b> & = < > \u2028"`, "x": `{"a":[1, 2]}`},
+			Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.State: `"deleted"`, spec.Title: "", spec.Department: `"<b> & = < > \u2028"`, "x": `{"a":[1, 2]}`}),
 			Opaque: json.RawMessage(`{"a":"<&>","n":1.50}`),
 		},
-		LastApplied: spec.Fields{spec.Title: `""`, spec.Name: `"Ünï 漢字 \n"`, "x": `{"a":[1, 2]}`},
+		LastApplied: spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: `""`, spec.Name: `"Ünï 漢字 \n"`, "x": `{"a":[1, 2]}`}),
 	}
 	c := state.Commit{
 		Users:         []*state.User{user(1, 7), bare, managedNothing, odd},
@@ -68,8 +68,8 @@ func TestSnapshotIsTheCallersOwn(t *testing.T) {
 	st := open(t, tempFile(t))
 	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1)}})
 	snap := mustSnapshot(t, st)
-	snap.Users["id-00001"].Fields[spec.Title] = `"changed"`
-	snap.Users["id-00001"].LastApplied[spec.Name] = `"changed"`
+	snap.Users["id-00001"].Fields.Set(spec.Title, `"changed"`)
+	snap.Users["id-00001"].LastApplied.Set(spec.Name, `"changed"`)
 	delete(snap.Users, "id-00002")
 	if d := diff(byID(user(1, 1)), mustSnapshot(t, st).Users); d != "" {
 		t.Error(d)
@@ -133,10 +133,10 @@ func TestCommitRefusesWhatItCouldNotReadBack(t *testing.T) {
 		"no id":            odd(func(u *state.User) { u.ID = "" }),
 		"nil":              {Users: []*state.User{user(1, 2), nil}},
 		"id of 40 KB":      odd(func(u *state.User) { u.ID = strings.Repeat("x", 40_000) }),
-		"value of 2 lines": odd(func(u *state.User) { u.Fields[spec.Title] = "\"a\nb\"" }),
-		"applied 2 lines":  odd(func(u *state.User) { u.LastApplied[spec.Title] = "\n" }),
-		"field of 2 words": odd(func(u *state.User) { u.Fields["two words"] = "1" }),
-		"no field":         odd(func(u *state.User) { u.Fields[""] = "1" }),
+		"value of 2 lines": odd(func(u *state.User) { u.Fields.Set(spec.Title, "\"a\nb\"") }),
+		"applied 2 lines":  odd(func(u *state.User) { u.LastApplied.Set(spec.Title, "\n") }),
+		"field of 2 words": odd(func(u *state.User) { u.Fields.Set("two words", "1") }),
+		"no field":         odd(func(u *state.User) { u.Fields.Set("", "1") }),
 		"opaque no JSON":   odd(func(u *state.User) { u.Opaque = json.RawMessage(`{`) }),
 		"intent no key":    {Users: []*state.User{user(1, 2)}, CreateIntents: []state.Intent{{}}},
 		"failure no key":   {Users: []*state.User{user(1, 2)}, Failures: []state.Failure{{}}},

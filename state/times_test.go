@@ -22,7 +22,7 @@ func TestTimesOfFields(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		u := user(1, 1)
 		for _, f := range fields {
-			u.Fields[f] = `[]`
+			u.Fields.Set(f, `[]`)
 		}
 		last := time.Now().Truncate(time.Second)
 		at := last.Add(-40 * 24 * time.Hour)
@@ -87,9 +87,9 @@ func writtenAt(u *state.User, f spec.Field) time.Time {
 func TestTimesOfAFieldWithoutAValue(t *testing.T) {
 	st := open(t, tempFile(t))
 	u := user(1, 1)
-	u.Fields[spec.Roles] = `[]`
-	delete(u.Fields, spec.Queues)
-	delete(u.LastApplied, spec.Queues)
+	u.Fields.Set(spec.Roles, `[]`)
+	u.Fields = u.Fields.Without(spec.Queues)
+	u.LastApplied = u.LastApplied.Without(spec.Queues)
 	at := time.Now()
 	u.Times = u.Times.WithRead(at.Add(-time.Hour), []spec.Field{spec.Roles}, nil).WithRead(at.Add(-time.Minute), []spec.Field{spec.Skills}, []spec.Field{spec.Roles}).WithWritten(at, spec.Queues)
 	mustCommit(t, st, state.Commit{Users: []*state.User{u}})
@@ -142,7 +142,7 @@ func TestTimesOfAnOlderRecord(t *testing.T) {
 				t.Errorf("%s: %+v", f, three)
 			}
 		}
-		if snap.WriteIntents != nil || one.LastApplied[spec.Roles] != `["~"]` || one.Declared.Key != "u@example.com" {
+		if snap.WriteIntents != nil || one.LastApplied.Get(spec.Roles) != `["~"]` || one.Declared.Key != "u@example.com" {
 			t.Errorf("intents %v, %+v", snap.WriteIntents, one)
 		}
 		mustClose(t, st)
@@ -160,7 +160,7 @@ func TestSeveralCommitsAreOne(t *testing.T) {
 	st := open(t, tempFile(t))
 	mustCommit(t, st, state.Commit{Users: []*state.User{user(1, 1)}})
 	broken := user(3, 1)
-	broken.Fields["two words"] = `1`
+	broken.Fields.Set("two words", `1`)
 	if err := st.Commit(state.Commit{Users: []*state.User{user(2, 1)}, Forget: []string{"id-00001"}}, state.Commit{Users: []*state.User{broken}}); err == nil {
 		t.Fatal("a field with two words was stored")
 	}

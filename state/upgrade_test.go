@@ -42,7 +42,7 @@ func TestFormat1(t *testing.T) {
 	mustCommit(t, st, state.Commit{Users: []*state.User{ana}})
 	mustClose(t, st)
 	again := mustSnapshot(t, open(t, path)).Users["id-1"]
-	if d := diff(ana, again); d != "" || len(again.FormerKeys) != 1 || again.FormerKeys[0] != "ana@x.example" || again.LastApplied[spec.Email] != `"Ana@X.example"` {
+	if d := diff(ana, again); d != "" || len(again.FormerKeys) != 1 || again.FormerKeys[0] != "ana@x.example" || again.LastApplied.Get(spec.Email) != `"Ana@X.example"` {
 		t.Errorf("%s %+v", d, again)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -78,9 +76,8 @@ func encodeUser(u *User) ([]byte, error) {
 	if err := enc.Encode(head); err != nil {
 		return nil, err
 	}
-	for _, f := range slices.Sorted(maps.Keys(u.Fields)) {
-		observed := u.Fields[f]
-		applied, managed := u.LastApplied[f]
+	for f, observed := range u.Fields.All() {
+		applied, managed := u.LastApplied.Lookup(f)
 		mark := byte(inObserved)
 		if managed && applied == observed {
 			mark = inBoth
@@ -89,16 +86,16 @@ func encodeUser(u *User) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for _, f := range slices.Sorted(maps.Keys(u.LastApplied)) {
-		observed, known := u.Fields[f]
-		if known && observed == u.LastApplied[f] {
+	for f, applied := range u.LastApplied.All() {
+		observed, known := u.Fields.Lookup(f)
+		if known && observed == applied {
 			continue
 		}
 		times := ""
 		if !known {
 			times = u.Times.suffix(f, head.WroteAt)
 		}
-		if err := writeField(&b, inApplied, f, times, u.LastApplied[f]); err != nil {
+		if err := writeField(&b, inApplied, f, times, applied); err != nil {
 			return nil, err
 		}
 	}
@@ -106,8 +103,8 @@ func encodeUser(u *User) ([]byte, error) {
 }
 
 func (u *User) hasValue(f spec.Field) bool {
-	_, observed := u.Fields[f]
-	_, applied := u.LastApplied[f]
+	_, observed := u.Fields.Lookup(f)
+	_, applied := u.LastApplied.Lookup(f)
 	return observed || applied
 }
 

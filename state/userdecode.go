@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +67,7 @@ func decodeUser(id string, payload []byte, now time.Time, declared func(key stri
 		add(l.times)
 	}
 	if !hasTimes && recent(head.WroteAt, now) {
-		u.Times = u.Times.WithWritten(unixTime(head.WroteAt), slices.Concat(slices.Collect(maps.Keys(u.Fields)), slices.Collect(maps.Keys(u.LastApplied)))...)
+		u.Times = u.Times.WithWritten(unixTime(head.WroteAt), slices.Concat(u.Fields.Names(), u.LastApplied.Names())...)
 	}
 	if len(u.FormerKeys) == 0 {
 		u.FormerKeys = nil
@@ -119,7 +118,7 @@ func (u *User) setFields(lines []fieldLine, managed bool, declared spec.Fields) 
 	observed, applied, asDeclared := 0, 0, managed && declared != nil
 	for i := range lines {
 		l := &lines[i]
-		if want := declared[l.times.Field]; want == l.value {
+		if want := declared.Get(l.times.Field); want == l.value {
 			l.value = want
 		} else if declared != nil { // a part of the text would keep all of it
 			l.value = spec.Value(strings.Clone(string(l.value)))
@@ -132,20 +131,20 @@ func (u *User) setFields(lines []fieldLine, managed bool, declared spec.Fields) 
 			applied++
 		}
 	}
-	u.Fields = make(spec.Fields, observed)
+	u.Fields = make(spec.Fields, 0, observed)
 	asDeclared = asDeclared && applied == len(declared)
 	switch {
 	case asDeclared:
 		u.LastApplied = declared
 	case managed:
-		u.LastApplied = make(spec.Fields, applied)
+		u.LastApplied = make(spec.Fields, 0, applied)
 	}
 	for _, l := range lines {
 		if l.mark != inApplied {
-			u.Fields[l.times.Field] = l.value
+			u.Fields.Set(l.times.Field, l.value)
 		}
 		if l.mark != inObserved && !asDeclared {
-			u.LastApplied[l.times.Field] = l.value
+			u.LastApplied.Set(l.times.Field, l.value)
 		}
 	}
 }

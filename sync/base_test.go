@@ -132,7 +132,7 @@ func TestWhoIsFoundEqualIsManaged(t *testing.T) {
 				t.Fatal(err)
 			}
 			found, err := w.Store.Lookup("new@example.com")
-			if err != nil || len(found) != 1 || found[0].LastApplied["name"] == "" || res.Applied != 1 {
+			if err != nil || len(found) != 1 || found[0].LastApplied.Get("name") == "" || res.Applied != 1 {
 				t.Fatalf("ours %v: %v %v\n%s", ours, found, err, show(res))
 			}
 			w.Policy.Adopt = false

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -59,13 +58,13 @@ func (o *refresher) readDetails(ctx context.Context, want map[string][]spec.Fiel
 			readErr = plan.ErrNotShownYet
 		}
 		u := snap.Users[seen.ID]
-		if u != nil && readErr == nil && !u.ShowsAll(began) && u.Fields[spec.Roles] == "" && seen.Fields[spec.Roles] != "" {
+		if u != nil && readErr == nil && !u.ShowsAll(began) && u.Fields.Get(spec.Roles) == "" && seen.Fields.Get(spec.Roles) != "" {
 			readErr = plan.ErrNotShownYet // the role that every new user gets
-			delete(seen.Fields, spec.Roles)
+			seen.Fields = seen.Fields.Without(spec.Roles)
 		}
 		fields, writes := want[seen.ID], snap.WriteIntents[seen.ID]
 		if unread[seen.ID] = readErr; readErr != nil { // of some fields, which says nothing of them
-			fields = slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return seen.Fields[f] == "" })
+			fields = slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return seen.Fields.Get(f) == "" })
 		}
 		if u == nil || len(fields) == 0 {
 			return nil
@@ -131,44 +130,44 @@ func forbiddenFields(err error) (fields []spec.Field) {
 // reliable. Other detail fields that are not managed are dropped when they are too old to be compared.
 func (o *refresher) mergeDetails(u *state.User, read spec.Fields, fields []spec.Field, writes map[spec.Field]state.Event, at time.Time) *state.User {
 	next := *u
-	next.Fields = make(spec.Fields, len(u.Fields)+len(fields))
-	maps.Copy(next.Fields, u.Fields)
+	next.Fields = append(make(spec.Fields, 0, len(u.Fields)+len(fields)), u.Fields...)
 	var fresh, others []spec.Field
 	stale := false // a value may be older than a write of usersyncd, and no other is known
 	for _, f := range fields {
-		v, shown := read[f]
-		_, known := u.Fields[f]
+		v, shown := read.Lookup(f)
+		_, known := u.Fields.Lookup(f)
 		w, interrupted := writes[f]
 		switch {
 		case interrupted && o.Policy.ReadableFrom(f, w.At).After(at):
 			continue
 		case interrupted && !shown:
-			delete(next.Fields, f)
+			next.Fields = next.Fields.Without(f)
 		case !shown, known && !interrupted && !o.Policy.Reliable(u, f, at):
 			continue
 		default:
-			next.Fields[f] = v
+			next.Fields.Set(f, v)
 			stale = stale || !interrupted && !o.Policy.Reliable(u, f, at)
 		}
 		if slices.Contains(o.Policy.DetailFields, f) {
 			fresh = append(fresh, f)
 		}
 	}
-	for f := range u.Fields {
+	for f := range u.Fields.All() {
 		if !slices.Contains(o.Policy.DetailFields, f) || slices.Contains(fresh, f) {
 			continue
 		}
-		_, managed := u.LastApplied[f]
+		_, managed := u.LastApplied.Lookup(f)
 		if interval := o.Policy.DetailInterval; managed || slices.Contains(fields, f) || interval <= 0 || at.Sub(u.Times.ReadAt(f)) < interval {
 			others = append(others, f)
 		} else {
-			delete(next.Fields, f)
+			next.Fields = next.Fields.Without(f)
 		}
 	}
 	if len(fresh) > 0 {
 		next.Times = u.Times.WithRead(at, fresh, others)
 		next.Stale = stale || u.Stale && len(others) > 0
 	}
+	next.Fields = slices.Clone(next.Fields) // in the size that it has
 	return o.share(&next)
 }
 
@@ -185,10 +184,10 @@ func (o *refresher) rotateDetails(ctx context.Context, snap *state.Snapshot, sin
 	var due, incomplete []*state.User
 	for _, u := range snap.Users {
 		var details, unknown []spec.Field
-		for f := range u.LastApplied {
+		for f := range u.LastApplied.All() {
 			if isDetail(f) {
 				details = append(details, f)
-			} else if _, known := u.Fields[f]; !known {
+			} else if _, known := u.Fields.Lookup(f); !known {
 				unknown = append(unknown, f)
 			}
 		}
@@ -247,10 +246,10 @@ func (o *refresher) readMissing(ctx context.Context, snap *state.Snapshot, ids [
 			continue
 		}
 		for _, f := range fields {
-			if f == spec.Roles && u.Fields[spec.State] == spec.Text("inactive") {
+			if f == spec.Roles && u.Fields.Get(spec.State) == spec.Text("inactive") {
 				continue // see Policy.ForgetLost
 			}
-			_, known := u.Fields[f]
+			_, known := u.Fields.Lookup(f)
 			old := u.Stale || len(snap.WriteIntents[id]) > 0 || now.Sub(u.Times.ReadAt(f)).Abs() >= maxDetailAge
 			if !known || old && slices.Contains(o.Policy.DetailFields, f) {
 				want[id] = append(want[id], f)

@@ -208,8 +208,8 @@ func TestExportAfterAnInterruptedCall(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, e := range out.Users {
-					if e.Key == spec.Key(u.Email) && string(e.Fields[spec.Field(field.name)]) != field.want {
-						t.Errorf("exported are %s", e.Fields[spec.Field(field.name)])
+					if e.Key == spec.Key(u.Email) && string(e.Fields.Get(spec.Field(field.name))) != field.want {
+						t.Errorf("exported are %s", e.Fields.Get(spec.Field(field.name)))
 					}
 				}
 				w.pass()
@@ -273,8 +273,8 @@ func TestAFieldInDoubtWhileTheSpecsHaveProblems(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.tick()
 		snap, err := w.Store.Snapshot()
-		if err != nil || snap.Users[u.ID].LastApplied[spec.Roles] != `["Supervisor"]` || w.intents() != 0 {
-			t.Errorf("%v, applied is %s, %d intents", err, snap.Users[u.ID].LastApplied[spec.Roles], w.intents())
+		if err != nil || snap.Users[u.ID].LastApplied.Get(spec.Roles) != `["Supervisor"]` || w.intents() != 0 {
+			t.Errorf("%v, applied is %s, %d intents", err, snap.Users[u.ID].LastApplied.Get(spec.Roles), w.intents())
 		}
 		w.write("u.yaml", "email: %s\ntitle: One\nroles: []\n", u.Email)
 		w.tick()

@@ -212,8 +212,8 @@ func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) 
 	known = cmp.Or(known, &state.User{})
 	for _, info := range spec.AllFields() {
 		f := info.Field
-		desired, applied := declared.Fields[f], known.LastApplied[f]
-		live, err := asDeclared(store, spec.Declarable(f, known.Fields[f]))
+		desired, applied := declared.Fields.Get(f), known.LastApplied.Get(f)
+		live, err := asDeclared(store, spec.Declarable(f, known.Fields.Get(f)))
 		if err != nil {
 			return err
 		}

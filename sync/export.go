@@ -99,7 +99,7 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 func (o *refresher) leaveOutGiven(ctx context.Context, snap *state.Snapshot, ids []string) error {
 	var all []plan.Membership
 	for _, id := range ids {
-		groups, _ := spec.Decode[[]string](snap.Users[id].Fields[spec.Groups])
+		groups, _ := spec.Decode[[]string](snap.Users[id].Fields.Get(spec.Groups))
 		for _, group := range groups {
 			all = append(all, plan.Membership{Group: group, User: id})
 		}
@@ -117,9 +117,8 @@ func (o *refresher) leaveOutGiven(ctx context.Context, snap *state.Snapshot, ids
 		if why[m] == nil {
 			continue
 		}
-		if u := *snap.Users[m.User]; u.Fields[spec.Groups] != "" {
-			u.Fields = maps.Clone(u.Fields)
-			delete(u.Fields, spec.Groups)
+		if u := *snap.Users[m.User]; u.Fields.Get(spec.Groups) != "" {
+			u.Fields = u.Fields.Without(spec.Groups)
 			snap.Users[m.User] = &u
 		}
 		if !told[m.Group] {

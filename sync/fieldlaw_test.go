@@ -177,7 +177,7 @@ func (s fieldSample) run(t *testing.T, f spec.Field) {
 	w.remove("u.yaml")
 	w.forget()
 	i := slices.IndexFunc(w.export(f).Users, func(u *spec.User) bool { return u.Key == declared.Key })
-	if exported := w.sampleUser(); i < 0 || exported.Fields[f] != declared.Fields[f] {
+	if exported := w.sampleUser(); i < 0 || exported.Fields.Get(f) != declared.Fields.Get(f) {
 		t.Errorf("exported %v, declared %v", exported, declared.Fields)
 	}
 	if got := w.sentByPass(); got != "" {

@@ -105,7 +105,7 @@ func TestWhatARuleGivesIsNotExported(t *testing.T) {
 		w, people := ruled(t)
 		w.export(spec.Groups)
 		for i, want := range []spec.Value{`["Berlin"]`, "", ""} {
-			if got := w.specOf(people[i].Email).Fields[spec.Groups]; got != want && (want != "" || got != "[]") {
+			if got := w.specOf(people[i].Email).Fields.Get(spec.Groups); got != want && (want != "" || got != "[]") {
 				t.Errorf("%s: exported %s", people[i].Email, got)
 			}
 		}
@@ -119,7 +119,7 @@ func TestWhatARuleGivesIsNotExported(t *testing.T) {
 			w.forget()
 		}
 		w.fault("GET /api/v2/groups/* 403")
-		if u := w.export(spec.Groups).Users; slices.ContainsFunc(u, func(u *spec.User) bool { return u.Key == people[0].Email && u.Fields[spec.Groups] != "" }) {
+		if u := w.export(spec.Groups).Users; slices.ContainsFunc(u, func(u *spec.User) bool { return u.Key == people[0].Email && u.Fields.Get(spec.Groups) != "" }) {
 			t.Error("exported what is not known")
 		}
 	})

@@ -236,7 +236,7 @@ type lateDivisions struct {
 func (d lateDivisions) Get(ctx context.Context, id string, fields ...spec.Field) (state.Observed, error) {
 	now, err := d.Directory.Get(ctx, id, fields...)
 	if err == nil && time.Now().Before(d.until) {
-		now.Fields[spec.Division] = spec.Text("Home")
+		now.Fields.Set(spec.Division, spec.Text("Home"))
 	}
 	return now, err
 }

@@ -163,7 +163,7 @@ func (sc *life) record(p *person) *state.User {
 func (sc *life) recognizable(p *person) bool {
 	rec := sc.record(p)
 	return rec == nil || p.employee != "" || p.pinned == p.account || p.key == rec.Declared.Key || slices.Contains(p.previous, rec.Declared.Key) ||
-		p.file == rec.Declared.File || p.name == rec.Fields[spec.Name].Text()
+		p.file == rec.Declared.File || p.name == rec.Fields.Get(spec.Name).Text()
 }
 
 func owning(p *person) bool { return p.account != "" }

@@ -245,8 +245,8 @@ func (o *refresher) readGiven(ctx context.Context, memberships []plan.Membership
 // withoutGroup returns a user that is not in a group.
 func withoutGroup(u *state.User, group string) *state.User {
 	next := *u
-	next.Fields = maps.Clone(u.Fields)
-	groups, _ := spec.Decode[[]string](u.Fields[spec.Groups])
-	next.Fields[spec.Groups] = spec.Strings(slices.DeleteFunc(groups, func(name string) bool { return name == group }))
+	next.Fields = slices.Clone(u.Fields)
+	groups, _ := spec.Decode[[]string](u.Fields.Get(spec.Groups))
+	next.Fields.Set(spec.Groups, spec.Strings(slices.DeleteFunc(groups, func(name string) bool { return name == group })))
 	return &next
 }

@@ -126,15 +126,15 @@ func (o *refresher) merge(before *state.User, seen state.Observed, fields []spec
 	}
 	u := *before
 	u.Observed = seen
-	u.Fields = make(spec.Fields, len(before.Fields))
-	for f, v := range before.Fields {
+	kept := make(spec.Fields, 0, len(before.Fields))
+	for f, v := range before.Fields.All() {
 		if seen.Version == before.Version || slices.Contains(o.Policy.DetailFields, f) || !slices.Contains(fields, f) || !o.Policy.Reliable(before, f, at) {
-			u.Fields[f] = v // it stays, though it is not shown
+			kept.Set(f, v) // it stays, though it is not shown
 		}
 	}
-	maps.Copy(u.Fields, seen.Fields)
+	u.Fields = kept.With(seen.Fields)
 	o.Policy.ForgetLost(&u, before)
-	if u.Fields[spec.State] == spec.Text("active") {
+	if u.Fields.Get(spec.State) == spec.Text("active") {
 		u.Removed, u.Suspended = "", ""
 	}
 	return o.share(&u)
@@ -149,8 +149,8 @@ func (o *refresher) share(u *state.User) *state.User {
 }
 
 func showsMore(before *state.User, seen state.Observed) bool {
-	for f, v := range seen.Fields {
-		if before.Fields[f] != v {
+	for f, v := range seen.Fields.All() {
+		if before.Fields.Get(f) != v {
 			return true
 		}
 	}

@@ -123,7 +123,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 func (o *refresher) readForRollback(ctx context.Context, users []*plan.UserRollback, snap *state.Snapshot) error {
 	used, details := map[spec.Field]bool{}, map[string][]spec.Field{}
 	for _, u := range users {
-		for f := range u.Before {
+		for f := range u.Before.All() {
 			used[f] = true
 			if slices.Contains(o.Policy.DetailFields, f) && snap.Users[u.ID] != nil {
 				details[u.ID] = append(details[u.ID], f)

@@ -138,8 +138,8 @@ func TestRollbackWithLostAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, u := range snap.Users {
-			if u.LastApplied[spec.Title] != spec.Text("One") {
-				t.Errorf("%s: live %s, remembered as applied %s", u.ID, u.Fields[spec.Title], u.LastApplied[spec.Title])
+			if u.LastApplied.Get(spec.Title) != spec.Text("One") {
+				t.Errorf("%s: live %s, remembered as applied %s", u.ID, u.Fields.Get(spec.Title), u.LastApplied.Get(spec.Title))
 			}
 		}
 	})

@@ -131,13 +131,13 @@ func TestUtilizationIsExported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, email, own := routed(t)
 		w.export(spec.Utilization)
-		exported := w.specOf(email).Fields[spec.Utilization]
+		exported := w.specOf(email).Fields.Get(spec.Utilization)
 		want := spec.Value(`{"call":{"capacity":1,"includeNonAcd":true},"labels":{"VIP":{"capacity":2,"interruptedBy":["Gold"]}},"message":{"capacity":4,"includeNonAcd":false}}`)
 		if exported != want {
 			t.Errorf("exported %s, want %s", exported, want)
 		}
-		if other := w.specOf(w.sim.Users()[1].Email).Fields; other[spec.Utilization] != "" && other[spec.Utilization] != "{}" {
-			t.Errorf("exported %s of who has nothing of its own", other[spec.Utilization])
+		if other := w.specOf(w.sim.Users()[1].Email).Fields; other.Get(spec.Utilization) != "" && other.Get(spec.Utilization) != "{}" {
+			t.Errorf("exported %s of who has nothing of its own", other.Get(spec.Utilization))
 		}
 		for range 2 {
 			if got := w.sentByPass(); got != "" {

@@ -46,8 +46,8 @@ func newView(tree *spec.Tree, p *plan.Plan) *View {
 // planFor makes a plan for one user, from a tree of it, its manager and the users that had its address.
 func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*View, error) {
 	manager := key
-	if u := v.user(key); u != nil && u.Fields[spec.Manager] != "" {
-		manager = spec.Key(u.Fields[spec.Manager].Text())
+	if u := v.user(key); u != nil && u.Fields.Get(spec.Manager) != "" {
+		manager = spec.Key(u.Fields.Get(spec.Manager).Text())
 	}
 	keys, ids := []string{key, manager}, []string{}
 	tree := *v.tree

@@ -43,7 +43,7 @@ func TestPlanCannotWrite(t *testing.T) {
 	a := readOnlyApp(t, loopback.URL, slog.New(slog.DiscardHandler))
 	u, _ := server.User(ana)
 	calls := a.genesys.Compile([]*plan.Change{{
-		Key: ana, Action: plan.Update, Desired: spec.Fields{spec.Email: `"` + ana + `"`, spec.Title: `"Chief"`},
+		Key: ana, Action: plan.Update, Desired: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: `"` + ana + `"`, spec.Title: `"Chief"`}),
 		Fields:  []plan.FieldChange{{Field: spec.Title, Before: `"Agent"`, After: `"Chief"`}},
 		Current: &state.User{Observed: state.Observed{ID: u.ID, Version: u.Version}},
 	}})

@@ -136,7 +136,7 @@ func (d *demo) checkout(ctx context.Context) ([]string, error) {
 	}
 	var people []string
 	for _, u := range tree.Users {
-		name, err := spec.Decode[string](u.Fields[spec.Name])
+		name, err := spec.Decode[string](u.Fields.Get(spec.Name))
 		if err != nil {
 			return nil, err
 		}

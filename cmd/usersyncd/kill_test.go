@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -227,9 +226,9 @@ func declare(t testing.TB, path string, u sim.User) {
 
 // specText is the spec of a user. JSON is YAML.
 func specText(u sim.User) string {
-	text, fields := "", specOf(u).Fields
-	for _, f := range slices.Sorted(maps.Keys(fields)) {
-		text += fmt.Sprintf("%s: %s\n", f, fields[f])
+	text := ""
+	for f, v := range specOf(u).Fields.All() {
+		text += fmt.Sprintf("%s: %s\n", f, v)
 	}
 	return text
 }

@@ -164,7 +164,7 @@ func writeSpecs(ctx context.Context, dir string, users []sim.User) error {
 }
 
 func specOf(u sim.User) *spec.User {
-	return &spec.User{Key: u.Email, Fields: spec.Fields{
+	return &spec.User{Key: u.Email, Fields: spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: spec.Text(u.Email), spec.Name: spec.Text(u.Name), spec.Title: spec.Text(u.Title), spec.Department: spec.Text(u.Department),
-	}}
+	})}
 }

@@ -17,7 +17,7 @@ func Marshal(users ...*spec.User) string {
 			b.WriteString("---\n")
 		}
 		for _, info := range spec.AllFields() {
-			if v, ok := u.Fields[info.Field]; ok {
+			if v, ok := u.Fields.Lookup(info.Field); ok {
 				b.WriteString(string(info.Field) + ": " + flow(v) + "\n")
 			}
 			if info.Field != spec.Email {

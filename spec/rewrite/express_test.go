@@ -15,7 +15,7 @@ import (
 func TestWriteLeavesOutEntries(t *testing.T) {
 	const persian = "\u0645\u06cc\u200c\u062e"
 	dir := checkout(t, map[string]string{"a.yaml": "email: a@x.example\nskills: {Old: 1} # mine\nqueues: [Q]\n"})
-	fields := spec.Fields{
+	fields := spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Skills:      spec.Proficiencies(map[string]float64{"A": 1, "B\u2060": 2, persian: 3}),
 		spec.Queues:      spec.Strings([]string{"Q", "X\u202eY", "Z\u200d"}),
 		spec.Roles:       spec.RoleList([]spec.Role{{Name: "R"}, {Name: "S", Divisions: []string{"D\u2060"}}}),
@@ -23,7 +23,7 @@ func TestWriteLeavesOutEntries(t *testing.T) {
 		spec.Utilization: spec.UtilizationOf(spec.UtilizationSettings{Labels: map[string]spec.UtilizationLimit{"V\u2060": {Capacity: 1}, "W": {Capacity: 2}}}),
 		spec.Groups:      spec.Strings([]string{"G\u2060"}), // nothing is left: the field is
 		spec.Locations:   `[]`,
-	}
+	})
 	users := []*spec.User{{Key: "a@x.example", Fields: fields}, {Key: "b@x.example", Fields: fields}}
 	report, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{})
 	must(t, err)
@@ -52,7 +52,7 @@ utilization: {labels: {W: {capacity: 2}}}
 		t.Errorf("%q", all)
 	}
 	tree := load(t, spec.NewLoader(dir))
-	if diff := cmp.Diff(tree.Users[1].Fields[spec.Skills], tree.Users[0].Fields[spec.Skills]); diff != "" || tree.Users[0].Fields[spec.Queues] != `["Q"]` {
+	if diff := cmp.Diff(tree.Users[1].Fields.Get(spec.Skills), tree.Users[0].Fields.Get(spec.Skills)); diff != "" || tree.Users[0].Fields.Get(spec.Queues) != `["Q"]` {
 		t.Error(diff, tree.Users[0].Fields)
 	}
 	again, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{})

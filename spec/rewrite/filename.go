@@ -61,7 +61,7 @@ func (w *writer) taken(users []*newUser) (map[string]bool, error) {
 
 // folderOf is the folder of a new user: one for each value of the field, the root for users without.
 func folderOf(u *spec.User, by spec.Field) string {
-	name := u.Fields[by].Text()
+	name := u.Fields.Get(by).Text()
 	if name == "" {
 		return "."
 	}

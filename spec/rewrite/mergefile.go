@@ -98,11 +98,11 @@ func (w *writer) compare(m matched) *difference {
 	key := m.spec.Key
 	for _, info := range w.fields {
 		f := info.Field
-		want, ok := m.user.Fields[f]
+		want, ok := m.user.Fields.Lookup(f)
 		if f == spec.Email {
 			want, ok, key = spec.Text(m.user.Key), true, m.user.Key
 		}
-		got, has := m.spec.Fields[f]
+		got, has := m.spec.Fields.Lookup(f)
 		if has && f != spec.Utilization { // a part of it that differs brings the others into the file
 			want = spec.Managed(f, got, want)
 		}
@@ -211,16 +211,16 @@ func verifyUser(before, after *spec.User, d *difference) error {
 	}
 	wanted := spec.Fields{}
 	for _, c := range d.fields {
-		wanted[c.info.Field] = c.want
+		wanted.Set(c.info.Field, c.want)
 	}
 	for _, info := range spec.AllFields() {
 		f := info.Field
-		got, has := after.Fields[f]
-		if want, ok := wanted[f]; ok {
+		got, has := after.Fields.Lookup(f)
+		if want, ok := wanted.Lookup(f); ok {
 			if !has || !spec.Equal(f, got, want) {
 				return fmt.Errorf("%s would be read as %s", f, got.Display())
 			}
-		} else if old, had := before.Fields[f]; had != has || old != got {
+		} else if old, had := before.Fields.Lookup(f); had != has || old != got {
 			return fmt.Errorf("%s would change to %s", f, got.Display())
 		}
 	}

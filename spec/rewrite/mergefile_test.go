@@ -15,7 +15,7 @@ import (
 // unsaid leaves a fact out of person's.
 func unsaid(u *spec.User, fields ...spec.Field) *spec.User {
 	for _, f := range fields {
-		delete(u.Fields, f)
+		u.Fields = u.Fields.Without(f)
 	}
 	return u
 }
@@ -23,8 +23,8 @@ func unsaid(u *spec.User, fields ...spec.Field) *spec.User {
 // nameless has no name but for the one among the pairs.
 func nameless(pairs ...string) *spec.User {
 	u := person("a@x.example", pairs...)
-	if u.Fields[spec.Name] == `"N"` {
-		delete(u.Fields, spec.Name)
+	if u.Fields.Get(spec.Name) == `"N"` {
+		u.Fields = u.Fields.Without(spec.Name)
 	}
 	return u
 }

@@ -50,7 +50,7 @@ func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (c
 	}
 	for _, info := range w.forNew {
 		f := info.Field
-		want, ok := n.user.Fields[f]
+		want, ok := n.user.Fields.Lookup(f)
 		if f == spec.Email {
 			want, ok = spec.Text(n.user.Key), true
 		}
@@ -76,7 +76,7 @@ func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (c
 			cannot(string(f), err)
 			continue
 		}
-		wanted[f] = want
+		wanted.Set(f, want)
 		b.WriteString(strings.Join(entryLines(string(f), own), "\n") + "\n")
 		switch id := n.user.ID; {
 		case f != spec.Email || id == "":
@@ -112,13 +112,13 @@ func (w *writer) check(n *newUser, content string, defaults *strictyaml.Node, wa
 	}
 	users[0].Fields.Share(wanted) // they stay in memory until all files are checked together
 	got := users[0].Fields
-	for f, want := range wanted {
-		if !spec.Equal(f, got[f], want) {
-			return fmt.Errorf("%s would be read as %s", f, got[f].Display())
+	for f, want := range wanted.All() {
+		if !spec.Equal(f, got.Get(f), want) {
+			return fmt.Errorf("%s would be read as %s", f, got.Get(f).Display())
 		}
 	}
-	for f := range got {
-		if _, ok := wanted[f]; !ok && defaults.Get(string(f)) == nil {
+	for f := range got.All() {
+		if _, ok := wanted.Lookup(f); !ok && defaults.Get(string(f)) == nil {
 			return fmt.Errorf("%s would be set", f)
 		}
 	}

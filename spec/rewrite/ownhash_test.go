@@ -33,9 +33,10 @@ func TestOwnHashUnderAnyDefaults(t *testing.T) {
 		}
 		defaults := func() *spec.User {
 			u := organization(t, "a@x.example")[0]
-			u.ID, u.Fields[spec.Department] = "", `"Support"` // an empty file would be a problem
-			delete(u.Fields, spec.Email)
-			delete(u.Fields, spec.Name)
+			u.ID = ""
+			u.Fields.Set(spec.Department, `"Support"`) // an empty file would be a problem
+			u.Fields = u.Fields.Without(spec.Email)
+			u.Fields = u.Fields.Without(spec.Name)
 			return u
 		}
 		one, other := organization(t, "a@x.example")[0], organization(t, "a@x.example")[0]

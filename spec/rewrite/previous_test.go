@@ -29,7 +29,7 @@ func TestWriteTakesFormerAddressesOutOfAList(t *testing.T) {
 			dir := checkout(t, map[string]string{"u.yaml": c.old})
 			for _, u := range c.users {
 				if strings.Contains(c.old, "title") {
-					u.Fields[spec.Title] = `"A"`
+					u.Fields.Set(spec.Title, `"A"`)
 				}
 			}
 			export(t, dir, rewrite.Options{}, c.users...)

@@ -104,7 +104,7 @@ func organization(t *rapid.T, keys ...string) (users []*spec.User) {
 		u := person(key, "id", fmt.Sprintf("%08d-5b1a-4c7d-9e8f-0a1b2c3d4e5f", i))
 		for _, info := range spec.AllFields() {
 			if draw := values[info.Field]; draw != nil && rapid.Bool().Draw(t, "has") {
-				u.Fields[info.Field] = draw(t)
+				u.Fields.Set(info.Field, draw(t))
 			}
 		}
 		users = append(users, u)
@@ -122,8 +122,8 @@ func agree(t *rapid.T, dir string, users []*spec.User, skipped ...spec.Problem) 
 		if u.Key != users[i].Key || u.ID != users[i].ID {
 			t.Fatalf("%s %s instead of %s %s", u.Key, u.ID, users[i].Key, users[i].ID)
 		}
-		for f, want := range users[i].Fields {
-			got, ok := u.Fields[f]
+		for f, want := range users[i].Fields.All() {
+			got, ok := u.Fields.Lookup(f)
 			if slices.ContainsFunc(skipped, func(p spec.Problem) bool { return p.Field == string(f) && strings.HasPrefix(p.Message, u.Key) }) {
 				continue
 			}
@@ -197,8 +197,8 @@ func TestWriteThenLoadUnderDefaults(t *testing.T) {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		shared := organization(t, "a@x.example")[0]
-		delete(shared.Fields, spec.Email)
-		delete(shared.Fields, spec.Name)
+		shared.Fields = shared.Fields.Without(spec.Email)
+		shared.Fields = shared.Fields.Without(spec.Name)
 		shared.ID = ""
 		if len(shared.Fields) > 0 && os.WriteFile(filepath.Join(dir, "_defaults.yaml"), []byte(rewrite.Marshal(shared)), 0o600) != nil {
 			t.Fatal("no _defaults.yaml")
@@ -255,7 +255,7 @@ func byHand(t *rapid.T, users []*spec.User) string {
 				start = "- "
 			}
 			key, _, _ := strings.Cut(line, ":")
-			v := u.Fields[spec.Field(key)]
+			v := u.Fields.Get(spec.Field(key))
 			if (strings.HasPrefix(string(v), "{") || strings.HasPrefix(string(v), "[")) && len(v) > 2 && rapid.Bool().Draw(t, "block") {
 				b.WriteString(start + key + ": # t\n")
 				for _, entry := range rewrite.BlockLines(v) {

@@ -20,13 +20,13 @@ import (
 
 // person is a user of an organization; pairs are fields and values.
 func person(key string, pairs ...string) *spec.User {
-	u := &spec.User{Key: key, Fields: spec.Fields{spec.Email: spec.Text(key), spec.Name: `"N"`}}
+	u := &spec.User{Key: key, Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text(key), spec.Name: `"N"`})}
 	for p := range slices.Chunk(pairs, 2) {
 		if p[0] == "id" {
 			u.ID = p[1]
 			continue
 		}
-		u.Fields[spec.Field(p[0])] = spec.Value(p[1])
+		u.Fields.Set(spec.Field(p[0]), spec.Value(p[1]))
 	}
 	return u
 }
@@ -211,7 +211,7 @@ employer: {}
 		t.Error(texts(report.Skipped))
 	}
 	for _, u := range load(t, spec.NewLoader(dir)).Users {
-		if u.Key == "b@x.example" && (u.Fields[spec.Employer] != `{"employeeId":"8"}` || u.Fields[spec.Utilization] != `{"call":{"capacity":2}}` || u.Fields[spec.Skills] != `{}`) {
+		if u.Key == "b@x.example" && (u.Fields.Get(spec.Employer) != `{"employeeId":"8"}` || u.Fields.Get(spec.Utilization) != `{"call":{"capacity":2}}` || u.Fields.Get(spec.Skills) != `{}`) {
 			t.Errorf("%v", u.Fields)
 		}
 	}
@@ -330,7 +330,7 @@ func BenchmarkWrite(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			for _, u := range users {
-				u.Fields[spec.Title] = spec.Text(fmt.Sprint("Title ", i))
+				u.Fields.Set(spec.Title, spec.Text(fmt.Sprint("Title ", i)))
 			}
 			export(b, dir, rewrite.Options{By: spec.Division}, users...)
 		}

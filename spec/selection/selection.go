@@ -27,7 +27,7 @@ func (s Selection) Empty() bool { return len(s.wants) == 0 }
 // absent does not match.
 func (s Selection) Matches(f spec.Fields) bool {
 	for _, w := range s.wants {
-		v, ok := f[w.field]
+		v, ok := f.Lookup(w.field)
 		if !ok || !w.matches(v) {
 			return false
 		}

@@ -12,14 +12,14 @@ import (
 )
 
 func TestSelectionMatches(t *testing.T) {
-	ana := spec.Fields{
+	ana := spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: `"ana@x.example"`, spec.Name: `"Ana Pérez"`, spec.State: `"active"`, spec.Department: `"Sales, EMEA"`, spec.Title: `""`,
 		spec.Division: `"EMEA"`, spec.Manager: `"luis@x.example"`, spec.ACDAutoAnswer: `false`,
 		spec.Skills: `{"Billing":4}`, spec.Queues: `["Billing ES"]`, spec.Certs: `[]`,
 		spec.Roles:  `["Employee",{"role":"Supervisor","divisions":["APAC"]}]`,
 		spec.Phones: `[{"type":"work","media":"phone","number":"+34600000001"}]`, spec.Emails: `[{"type":"home","address":"a@home.example"}]`,
 		spec.Locations: `[{"name":"HQ","notes":"3rd floor"}]`, spec.ExternalIDs: `{"workday":"W-1"}`,
-	}
+	})
 	for text, want := range map[string]bool{
 		``:                                     true,
 		`  `:                                   true,
@@ -112,7 +112,7 @@ func TestSelectionReadsWhatItWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !s.Matches(spec.Fields{spec.Title: spec.Text(value), spec.State: `"active"`}) || s.Matches(spec.Fields{spec.Title: spec.Text(value + "x"), spec.State: `"active"`}) {
+		if !s.Matches(spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text(value), spec.State: `"active"`})) || s.Matches(spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text(value + "x"), spec.State: `"active"`})) {
 			t.Fatalf("%q", s)
 		}
 	})

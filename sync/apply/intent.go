@@ -35,7 +35,7 @@ func (r *recorder) recordIntents(call *Call, now time.Time) {
 func (r *recorder) mayChange(c *plan.Change, call *Call) []spec.Field {
 	fields := slices.Clone(call.Fields)
 	if c.Current.Deleted() {
-		for f := range c.Desired {
+		for f := range c.Desired.All() {
 			if r.Policy.Unversioned(f) && !slices.Contains(fields, f) {
 				fields = append(fields, f)
 			}

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -124,7 +123,7 @@ func (j *job) call() *Call {
 // else those of the call that it is about.
 func (j *job) requestedFields(in jobState) []spec.Field {
 	if in == toFind || in == toReadAll || j.change.Current.Deleted() {
-		return slices.Sorted(maps.Keys(j.change.Desired))
+		return j.change.Desired.Names()
 	}
 	return j.calls[0].Fields
 }
@@ -160,7 +159,7 @@ func (j *job) interrupt() (partial []spec.Field) {
 		}
 	}
 	if (j.planned.action == plan.Create || j.planned.action == plan.Restore) && c.Current != nil && !c.Current.Deleted() {
-		return slices.Collect(maps.Keys(c.Desired))
+		return c.Desired.Names()
 	}
 	return slices.Clone(j.partial)
 }

@@ -3,7 +3,6 @@ package apply
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -44,8 +43,8 @@ func (e *engine) observe(j *job, o observation) (written []spec.Field) {
 		written = nil
 	}
 	for _, f := range written {
-		if want, desired := c.Desired[f]; desired && o.seen.Fields[f] == "" {
-			u.Fields[f] = want // the answer does not show it
+		if want, desired := c.Desired.Lookup(f); desired && o.seen.Fields.Get(f) == "" {
+			u.Fields.Set(f, want) // the answer does not show it
 		}
 	}
 	j.markPartial(sent, written)
@@ -83,22 +82,22 @@ func (e *engine) merge(c *plan.Change, before *state.User, o observation) *state
 	if before != nil {
 		*u = *before
 	}
-	u.Observed, u.Fields = o.seen, make(spec.Fields, len(o.seen.Fields))
+	var known spec.Fields
 	reliable := o.seen.Fields
 	if before != nil {
-		maps.Copy(u.Fields, before.Fields)
+		known = before.Fields
 		reliable = e.Policy.ReliableFields(before, reliable, o.at)
 	}
-	maps.Copy(u.Fields, reliable)
+	u.Observed, u.Fields = o.seen, known.With(reliable)
 	for _, f := range o.shows {
-		if v, ok := o.seen.Fields[f]; ok {
-			u.Fields[f] = v
+		if v, ok := o.seen.Fields.Lookup(f); ok {
+			u.Fields.Set(f, v)
 		}
 	}
 	if c.Declared.Key != "" {
 		u.Redeclare(c.Declared)
 	}
-	if u.Fields[spec.State] == spec.Text("active") {
+	if u.Fields.Get(spec.State) == spec.Text("active") {
 		u.Removed, u.Suspended = "", ""
 	}
 	return u
@@ -108,7 +107,7 @@ func (e *engine) merge(c *plan.Change, before *state.User, o observation) *state
 func (e *engine) confirmedFields(j *job, u *state.User) []spec.Field {
 	var confirmed []spec.Field
 	for _, fc := range j.change.Fields {
-		if slices.Contains(j.uncertainFields, fc.Field) && isConfirmed(e.index, fc.Field, fc.Before, fc.After, u.Fields[fc.Field]) {
+		if slices.Contains(j.uncertainFields, fc.Field) && isConfirmed(e.index, fc.Field, fc.Before, fc.After, u.Fields.Get(fc.Field)) {
 			confirmed = append(confirmed, fc.Field)
 		}
 	}
@@ -138,8 +137,8 @@ func (e *engine) appliedFields(j *job, before *state.User, o observation, writte
 // another would be written to in every pass.
 func (e *engine) verifyReadback(c *plan.Change, written []spec.Field) error {
 	for _, f := range written {
-		want, managed := c.Desired[f]
-		if have := c.Current.Fields[f]; managed && !e.index.Same(f, want, have) {
+		want, managed := c.Desired.Lookup(f)
+		if have := c.Current.Fields.Get(f); managed && !e.index.Same(f, want, have) {
 			return fmt.Errorf("%s: the API accepted %s and reads back %s; declare it as it reads back", f, want.Display(), e.index.AsDeclared(f, have).Display())
 		}
 	}
@@ -206,7 +205,7 @@ func (e *engine) replan(j *job) move {
 // completeWithoutCall completes a job that has nothing to send: the rest of its change is as desired, and the user is managed.
 func (e *engine) completeWithoutCall(j *job, rest *plan.Change) move {
 	for _, fc := range rest.Fields {
-		if rest.Current != nil && rest.Current.Fields[fc.Field] == "" && slices.Contains(e.Policy.DetailFields, fc.Field) {
+		if rest.Current != nil && rest.Current.Fields.Get(fc.Field) == "" && slices.Contains(e.Policy.DetailFields, fc.Field) {
 			return e.fail(j, fmt.Errorf("%s: the API does not return its current value", fc.Field))
 		}
 	}

@@ -42,7 +42,7 @@ func (r *recorder) succeed(j *job) move {
 	if j.planned.action.Removes() {
 		u := *c.Current
 		u.Unmanage()
-		if u.Fields[spec.State] == c.Desired[spec.State] { // otherwise somebody has deleted the user meanwhile
+		if u.Fields.Get(spec.State) == c.Desired.Get(spec.State) { // otherwise somebody has deleted the user meanwhile
 			u.Removed = string(j.planned.action)
 		}
 		c.Current = &u

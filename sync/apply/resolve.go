@@ -1,7 +1,7 @@
 package apply
 
 import (
-	"maps"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
@@ -37,7 +37,7 @@ func (r *Resolver) Resolve(u *state.User, fields []spec.Field, at time.Time, com
 		}
 		resolved.Fields = append(resolved.Fields, f)
 		fc := w.Fields[0]
-		have, known := u.Fields[f]
+		have, known := u.Fields.Lookup(f)
 		confirmed := isConfirmed(r.Index, f, fc.Before, fc.After, have)
 		if known && (confirmed || fc.Before != "") && !r.Index.Same(f, fc.Before, have) {
 			if w.Uncertain = true; !confirmed {
@@ -53,15 +53,14 @@ func (r *Resolver) Resolve(u *state.User, fields []spec.Field, at time.Time, com
 				commit.Guards = &guards.Guards
 			}
 		}
-		switch last, applied := u.LastApplied[f]; {
+		switch last, applied := u.LastApplied.Lookup(f); {
 		case confirmed && f == spec.State && plan.Action(w.Action).Removes():
 			u.Unmanage()
 			u.Removed = w.Action
 		case confirmed:
-			u.LastApplied = plan.WithWritten(u.LastApplied, spec.Fields{f: fc.After}, []spec.Field{f})
+			u.LastApplied = plan.WithWritten(u.LastApplied, spec.Fields{{Field: f, Value: fc.After}}, []spec.Field{f})
 		case applied && (!known || !r.Index.Same(f, last, have)):
-			u.LastApplied = maps.Clone(u.LastApplied)
-			delete(u.LastApplied, f)
+			u.LastApplied = u.LastApplied.Without(f)
 		}
 		delete(r.Snap.WriteIntents[u.ID], f)
 	}
@@ -79,14 +78,14 @@ func (r *Resolver) Resolve(u *state.User, fields []spec.Field, at time.Time, com
 func interruptedChange(u *state.User, w *state.Event) *plan.Change {
 	f := w.Fields[0]
 	return &plan.Change{
-		Key: w.Email, Action: plan.Action(w.Action), Cause: plan.Cause(w.Cause), Current: u, Desired: spec.Fields{f.Field: f.After},
+		Key: w.Email, Action: plan.Action(w.Action), Cause: plan.Cause(w.Cause), Current: u, Desired: spec.Fields{{Field: f.Field, Value: f.After}},
 		Fields: []plan.FieldChange{{Field: f.Field, Before: f.Before, After: f.After, Cause: plan.Cause(w.Cause)}},
 	}
 }
 
 func withValue(u *state.User, f spec.Field, v spec.Value) *state.User {
 	next := *u
-	next.Fields = maps.Clone(u.Fields)
-	next.Fields[f] = v
+	next.Fields = slices.Clone(u.Fields)
+	next.Fields.Set(f, v)
 	return &next
 }

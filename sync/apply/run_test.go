@@ -26,16 +26,16 @@ func TestNothingToSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	known := &state.User{Observed: state.Observed{ID: "a", Version: 1, Fields: spec.Fields{
+	known := &state.User{Observed: state.Observed{ID: "a", Version: 1, Fields: spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: spec.Text("a@x.example"), spec.Name: spec.Text("A"), spec.State: spec.Text("active"),
-	}}}
+	})}}
 	if err := store.Commit(state.Commit{Users: []*state.User{known}, Refresh: &state.Refresh{At: time.Now(), Listed: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	policy := plan.Policy{Create: true, Adopt: true}
-	tree := &spec.Tree{Users: []*spec.User{{Key: "a@x.example", Fields: spec.Fields{
+	tree := &spec.Tree{Users: []*spec.User{{Key: "a@x.example", Fields: spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: spec.Text("a@x.example"), spec.Name: spec.Text("A"), spec.Title: spec.Text(""),
-	}}}}
+	})}}}
 	for _, changes := range []int{1, 0} {
 		snap, err := store.Snapshot()
 		if err != nil {

@@ -3,7 +3,6 @@ package apply
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -56,7 +55,7 @@ func (e *engine) receive(ans answer) error {
 	}
 	if all := ans.state == toReadAll || ans.state == toFind; all && isDenied(ans.err) && ans.seen[0].ID != "" {
 		ans.job.leaveOut(without(ans.job.requestedFields(ans.state), func(f spec.Field) bool { // that cannot be read
-			return ans.seen[0].Fields[f] != "" || !slices.Contains(e.Policy.DetailFields, f)
+			return ans.seen[0].Fields.Get(f) != "" || !slices.Contains(e.Policy.DetailFields, f)
 		}), ans.err)
 		ans.err = nil
 	}
@@ -250,11 +249,11 @@ func (e *engine) onFind(j *job, ans answer) move {
 	}
 	switch owner, declared := e.plan.OwnerOf[seen.ID], e.declaredAs(seen.ID); {
 	case c.Current != nil, owner != "" && owner != c.Key:
-		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is taken by user %s (%s)", seen.ID, seen.Fields[spec.State].Text())))
+		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is taken by user %s (%s)", seen.ID, seen.Fields.Get(spec.State).Text())))
 	case !j.created && declared != "" && declared != c.Key:
 		// Somebody else has given the address to a user that is known under another one: the next plan matches it.
 		return e.fail(j, j.wrapLast(fmt.Sprintf("the address is now that of user %s, who was declared as %s; the next pass decides which account it is", seen.ID, declared)))
-	case !j.created && !e.Policy.Adopt && seen.Fields[spec.State].Text() != state.Deleted:
+	case !j.created && !e.Policy.Adopt && seen.Fields.Get(spec.State).Text() != state.Deleted:
 		return e.fail(j, j.wrapLast(fmt.Sprintf("the address belongs to the existing user %s, and adopting users is switched off", seen.ID)))
 	}
 	e.observe(j, observation{seen: seen, at: ans.began, shows: j.requestedFields(ans.state)})
@@ -319,8 +318,8 @@ func (e *engine) onReadMiss(j *job) move {
 	}
 	if c.Action.Removes() {
 		gone := *c.Current
-		gone.Fields = maps.Clone(gone.Fields)
-		gone.Fields[spec.State] = spec.Text(state.Deleted)
+		gone.Fields = slices.Clone(gone.Fields)
+		gone.Fields.Set(spec.State, spec.Text(state.Deleted))
 		c.Current = &gone
 		return e.succeed(j)
 	}
@@ -328,7 +327,7 @@ func (e *engine) onReadMiss(j *job) move {
 	e.clearIntents(j)
 	e.add(state.Commit{Forget: []string{c.Current.ID}})
 	e.index.Forget(c.Current.ID)
-	if c.Current = nil; c.Desired[spec.Name] == "" {
+	if c.Current = nil; c.Desired.Get(spec.Name) == "" {
 		return e.fail(j, errors.New("the user no longer exists, and cannot be created again without a name"))
 	}
 	return e.replan(j)

@@ -69,7 +69,7 @@ func TestReadMany(t *testing.T) {
 			}
 			for _, now := range []state.Observed{found[0], found[len(found)-1]} { // a deleted one, and an active one
 				one, err := d.Get(t.Context(), now.ID, spec.Certs)
-				if diff := cmp.Diff(one, now); err != nil || diff != "" || now.Fields[spec.Certs] == "" {
+				if diff := cmp.Diff(one, now); err != nil || diff != "" || now.Fields.Get(spec.Certs) == "" {
 					t.Errorf("%v (-alone +among many):\n%s", err, diff)
 				}
 			}
@@ -88,7 +88,7 @@ func TestReadNobodyAndDetails(t *testing.T) {
 		t.Fatalf("%v, %v, %+v", found, err, d.Stats())
 	}
 	for _, f := range genesys.Capabilities().DetailFields {
-		if v := found[0].Fields[f]; v != "" {
+		if v := found[0].Fields.Get(f); v != "" {
 			t.Errorf("%s is %s", f, v)
 		}
 	}
@@ -167,7 +167,7 @@ func TestSearchMany(t *testing.T) {
 		if diff := cmp.Diff(want, idsOf(found)); err != nil || diff != "" {
 			t.Fatalf("%s: %v (-want +found):\n%s", name, err, diff)
 		}
-		if now := found[len(found)-1]; now.Fields[spec.State] != spec.Text("deleted") || now.Fields[spec.Email] == "" || now.Version == 0 {
+		if now := found[len(found)-1]; now.Fields.Get(spec.State) != spec.Text("deleted") || now.Fields.Get(spec.Email) == "" || now.Version == 0 {
 			t.Errorf("%s: %+v", name, now)
 		}
 		l := s.Ledger()
@@ -307,7 +307,7 @@ func TestSearchLags(t *testing.T) {
 		email := s.Users()[0].Email
 		s.Edit(email, func(u *sim.User) { u.State = "deleted" })
 		for _, want := range []string{"active", "deleted"} {
-			if found, err := d.Search(t.Context(), []string{email}); err != nil || len(found) != 1 || found[0].Fields[spec.State] != spec.Text(want) {
+			if found, err := d.Search(t.Context(), []string{email}); err != nil || len(found) != 1 || found[0].Fields.Get(spec.State) != spec.Text(want) {
 				t.Errorf("%+v, %v; want %s", found, err, want)
 			}
 			time.Sleep(time.Minute)

@@ -30,7 +30,7 @@ func retitle() *plan.Change {
 	return &plan.Change{
 		Key: "ana@example.com", Action: plan.Update, Current: known(nil),
 		Fields:  []plan.FieldChange{{Field: spec.Title, After: spec.Text("Lead")}},
-		Desired: spec.Fields{spec.Email: spec.Text("ana@example.com"), spec.Title: spec.Text("Lead")},
+		Desired: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("ana@example.com"), spec.Title: spec.Text("Lead")}),
 	}
 }
 
@@ -88,7 +88,7 @@ func TestReadSucceedsAfterFailures(t *testing.T) {
 		}}
 		d, _ := open(t, f, nil)
 		u, err := d.Get(t.Context(), "u1")
-		if err != nil || u.ID != "u1" || u.Fields[spec.Title] != spec.Text("") {
+		if err != nil || u.ID != "u1" || u.Fields.Get(spec.Title) != spec.Text("") {
 			t.Errorf("%+v, %v", u, err)
 		}
 	})
@@ -225,7 +225,7 @@ func TestReadOnly(t *testing.T) {
 		t.Error(err)
 	}
 	before := len(f.requests())
-	create := &plan.Change{Action: plan.Create, Desired: spec.Fields{spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text("B")}}
+	create := &plan.Change{Action: plan.Create, Desired: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text("B")})}
 	for _, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
 		if !errors.Is(err, api.ErrReadOnly) || !errors.Is(err, apply.ErrRefused) {

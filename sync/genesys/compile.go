@@ -103,7 +103,7 @@ func (d *Directory) compile(c *plan.Change) []step {
 		case f.steps != nil:
 			have := spec.Value("")
 			if c.Current != nil {
-				have = c.Current.Fields[name]
+				have = c.Current.Fields.Get(name)
 			}
 			for _, s := range f.steps(have, after(c, name)) {
 				add(s, name)
@@ -121,7 +121,7 @@ func (d *Directory) compile(c *plan.Change) []step {
 
 // after is what a field is to become.
 func after(c *plan.Change, f spec.Field) spec.Value {
-	if v, ok := c.Desired[f]; ok {
+	if v, ok := c.Desired.Lookup(f); ok {
 		return v
 	}
 	for _, fc := range c.Fields {

@@ -28,7 +28,7 @@ var (
 func differing(action plan.Action, current *state.User, desired spec.Fields) *plan.Change {
 	c := &plan.Change{Key: "ana@example.com", Action: action, Current: current, Desired: desired}
 	for _, info := range spec.AllFields() {
-		if v, ok := desired[info.Field]; ok {
+		if v, ok := desired.Lookup(info.Field); ok {
 			c.Fields = append(c.Fields, plan.FieldChange{Field: info.Field, After: v})
 		}
 	}
@@ -37,32 +37,32 @@ func differing(action plan.Action, current *state.User, desired spec.Fields) *pl
 
 // The calls of a change, in order, and their bodies. A POST answers with version 1, a PATCH with one more.
 func TestCompileAndDo(t *testing.T) {
-	there := known(spec.Fields{spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: "A", EmployeeType: "Full-time"})})
+	there := known(spec.FieldsOf(map[spec.Field]spec.Value{spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: "A", EmployeeType: "Full-time"})}))
 	for name, tt := range map[string]struct {
 		change *plan.Change
 		want   []string // method and body
 		fields []string // what each call settles
 	}{
 		"create, the least": {
-			differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")}),
+			differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: ana, spec.Name: spec.Text("Ana")})),
 			[]string{`POST {"email":"ana@example.com","name":"Ana","state":"active"}`},
 			[]string{"email name"},
 		},
 		"create with what POST takes, and nothing of the rest": {
-			differing(plan.Create, nil, spec.Fields{
+			differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{
 				spec.Email: ana, spec.Name: spec.Text("Ana"), spec.State: inactive, spec.Title: spec.Text("Lead"), spec.Department: spec.Text(""),
 				spec.Phones: phones, spec.Emails: emails, spec.Manager: spec.Text(""), spec.PreferredName: spec.Text(""),
 				spec.ACDAutoAnswer: spec.Bool(false), spec.Certs: spec.Strings(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
-			}),
+			})),
 			[]string{`POST {"addresses":[{"address":"+34600000001","extension":"4021","mediaType":"PHONE","type":"WORK"},` +
 				`{"address":"ana@home.example","mediaType":"EMAIL","type":"HOME"}],"email":"ana@example.com","name":"Ana","state":"inactive","title":"Lead"}`},
 			[]string{"email name state title department manager preferredName acdAutoAnswer certifications employer phones emails"},
 		},
 		"create with everything": {
-			differing(plan.Create, nil, spec.Fields{
+			differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{
 				spec.Email: ana, spec.Name: spec.Text("Ana"), spec.Manager: spec.Text("luis@example.com"), spec.PreferredName: spec.Text("Ani"),
 				spec.ACDAutoAnswer: spec.Bool(true), spec.Certs: spec.Strings([]string{"PCI", "A"}), spec.Employer: employer,
-			}),
+			})),
 			[]string{
 				`POST {"email":"ana@example.com","name":"Ana","state":"active"}`,
 				`PATCH {"acdAutoAnswer":true,"certifications":["A","PCI"],"employerInfo":{"employeeId":"007123","officialName":"Ana Pérez"},` +
@@ -71,25 +71,25 @@ func TestCompileAndDo(t *testing.T) {
 			[]string{"email name", "manager preferredName acdAutoAnswer certifications employer"},
 		},
 		"state alone and first": {
-			differing(plan.Update, there, spec.Fields{spec.State: inactive, spec.Title: spec.Text("Lead")}),
+			differing(plan.Update, there, spec.FieldsOf(map[spec.Field]spec.Value{spec.State: inactive, spec.Title: spec.Text("Lead")})),
 			[]string{`PATCH {"state":"inactive","version":7}`, `PATCH {"title":"Lead","version":8}`},
 			[]string{"state", "title"},
 		},
 		"restore": {
-			differing(plan.Restore, there, spec.Fields{spec.Title: spec.Text("Lead")}),
+			differing(plan.Restore, there, spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text("Lead")})),
 			[]string{`PATCH {"state":"active","version":7}`, `PATCH {"title":"Lead","version":8}`},
 			[]string{"state", "title"},
 		},
 		"restore as inactive": {
-			differing(plan.Restore, there, spec.Fields{spec.State: inactive}),
+			differing(plan.Restore, there, spec.FieldsOf(map[spec.Field]spec.Value{spec.State: inactive})),
 			[]string{`PATCH {"state":"inactive","version":7}`},
 			[]string{"state"},
 		},
 		"clear": {
-			differing(plan.Adopt, there, spec.Fields{
+			differing(plan.Adopt, there, spec.FieldsOf(map[spec.Field]spec.Value{
 				spec.Title: spec.Text(""), spec.Department: spec.Text(""), spec.PreferredName: spec.Text(""), spec.Manager: spec.Text(""),
 				spec.Certs: spec.Strings(nil), spec.Phones: spec.PhoneList(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
-			}),
+			})),
 			[]string{`PATCH {"addresses":[],"certifications":[],"department":"","employerInfo":{},"manager":"","preferredName":"","title":"","version":7}`},
 			[]string{"title department manager preferredName certifications employer phones"},
 		},
@@ -107,7 +107,7 @@ func TestCompileAndDo(t *testing.T) {
 				return jsonReply(200, string(text))
 			}}
 			d, b := open(t, f, nil)
-			luis := &state.User{Observed: state.Observed{ID: "m1", Fields: spec.Fields{spec.Email: spec.Text("luis@example.com")}}}
+			luis := &state.User{Observed: state.Observed{ID: "m1", Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("luis@example.com")})}}
 			if _, err := d.Open(t.Context(), map[string]*state.User{"m1": luis}); err != nil {
 				t.Fatal(err)
 			}
@@ -141,11 +141,11 @@ func TestCompileAndDo(t *testing.T) {
 }
 
 func TestDoRefusesWhatItCannotSend(t *testing.T) {
-	create := differing(plan.Create, nil, spec.Fields{spec.Email: ana})
-	unknown := differing(plan.Update, known(nil), spec.Fields{spec.Skills: spec.Proficiencies(map[string]float64{"Billing": 3})})
-	homeless := differing(plan.Update, nil, spec.Fields{spec.Title: spec.Text("x")})
-	broken := differing(plan.Update, known(nil), spec.Fields{spec.Title: "not json"})
-	nobody := differing(plan.Update, known(nil), spec.Fields{spec.Manager: spec.Text("nobody@example.com")})
+	create := differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: ana}))
+	unknown := differing(plan.Update, known(nil), spec.FieldsOf(map[spec.Field]spec.Value{spec.Skills: spec.Proficiencies(map[string]float64{"Billing": 3})}))
+	homeless := differing(plan.Update, nil, spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text("x")}))
+	broken := differing(plan.Update, known(nil), spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: "not json"}))
+	nobody := differing(plan.Update, known(nil), spec.FieldsOf(map[spec.Field]spec.Value{spec.Manager: spec.Text("nobody@example.com")}))
 	for want, c := range map[string]*plan.Change{
 		"without email and name": create, "no skill is called": unknown, "not known to exist": homeless,
 		"title: decoding": broken, `no user has the address "nobody@example.com"`: nobody,
@@ -177,7 +177,7 @@ func TestExpectedCalls(t *testing.T) {
 	}}
 	d, b := open(t, f, nil)
 	last := func() int { return b.expected[len(b.expected)-1] }
-	two := differing(plan.Update, known(nil), spec.Fields{spec.State: inactive, spec.Title: spec.Text("x")})
+	two := differing(plan.Update, known(nil), spec.FieldsOf(map[spec.Field]spec.Value{spec.State: inactive, spec.Title: spec.Text("x")}))
 	calls := d.Compile([]*plan.Change{two, retitle()})
 	if last() != 3 {
 		t.Errorf("%d expected of 3", last())

@@ -112,16 +112,16 @@ func TestContactsReadBackAsWritten(t *testing.T) {
 		d, _ := open(t, &fake{api: o.api}, nil)
 		c := &plan.Change{Action: plan.Update, Current: known(nil)}
 		for _, round := range []string{"first ", "second "} {
-			c.Desired = spec.Fields{
+			c.Desired = spec.FieldsOf(map[spec.Field]spec.Value{
 				spec.Phones: spec.PhoneList(drawPhones(rt, round)), spec.Emails: spec.EmailList(drawEmails(rt, round)),
-			}
+			})
 			c.Fields = []plan.FieldChange{{Field: spec.Phones}, {Field: spec.Emails}}
 			now, err := do(t, d, c)
 			if err != nil {
 				rt.Fatal(err)
 			}
-			for f, want := range c.Desired {
-				if have := now[0].Fields[f]; !spec.Equal(f, want, have) {
+			for f, want := range c.Desired.All() {
+				if have := now[0].Fields.Get(f); !spec.Equal(f, want, have) {
 					rt.Fatalf("%s: wrote %s, read %s", f, want, have)
 				}
 			}
@@ -161,10 +161,10 @@ func TestUnmanagedContactsSurvive(t *testing.T) {
 		}
 		managed, other := spec.Phones, spec.Emails
 		c := &plan.Change{Action: plan.Update, Current: &state.User{Observed: before}}
-		c.Desired = spec.Fields{spec.Phones: spec.PhoneList(drawPhones(rt, "new "))}
+		c.Desired = spec.FieldsOf(map[spec.Field]spec.Value{spec.Phones: spec.PhoneList(drawPhones(rt, "new "))})
 		if rapid.Bool().Draw(rt, "manage emails") {
 			managed, other = other, managed
-			c.Desired = spec.Fields{spec.Emails: spec.EmailList(drawEmails(rt, "new "))}
+			c.Desired = spec.FieldsOf(map[spec.Field]spec.Value{spec.Emails: spec.EmailList(drawEmails(rt, "new "))})
 		}
 		c.Fields = []plan.FieldChange{{Field: managed}}
 		kept := func() []object {
@@ -187,14 +187,14 @@ func TestUnmanagedContactsSurvive(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if now[0].Fields[other] != before.Fields[other] {
-			rt.Fatalf("%s changed from %s to %s", other, before.Fields[other], now[0].Fields[other])
+		if now[0].Fields.Get(other) != before.Fields.Get(other) {
+			rt.Fatalf("%s changed from %s to %s", other, before.Fields.Get(other), now[0].Fields.Get(other))
 		}
 		if diff := cmp.Diff(were, kept()); diff != "" {
 			rt.Fatalf("entries that are not managed (-were +are):\n%s", diff)
 		}
-		if !spec.Equal(managed, c.Desired[managed], now[0].Fields[managed]) {
-			rt.Fatalf("%s: wrote %s, read %s", managed, c.Desired[managed], now[0].Fields[managed])
+		if !spec.Equal(managed, c.Desired.Get(managed), now[0].Fields.Get(managed)) {
+			rt.Fatalf("%s: wrote %s, read %s", managed, c.Desired.Get(managed), now[0].Fields.Get(managed))
 		}
 	})
 }
@@ -226,10 +226,10 @@ func TestContactShapes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := u.Fields[spec.Phones], spec.PhoneList(tt.phones); got != want {
+			if got, want := u.Fields.Get(spec.Phones), spec.PhoneList(tt.phones); got != want {
 				t.Errorf("phones %s, want %s", got, want)
 			}
-			if got, want := u.Fields[spec.Emails], spec.EmailList(tt.emails); got != want {
+			if got, want := u.Fields.Get(spec.Emails), spec.EmailList(tt.emails); got != want {
 				t.Errorf("emails %s, want %s", got, want)
 			}
 		})
@@ -243,12 +243,12 @@ func TestUnknownContactsAreReadFirst(t *testing.T) {
 	d, _ := open(t, f, nil)
 	for _, opaque := range []string{"", "null and void", "{}"} {
 		c := &plan.Change{
-			Action: plan.Update, Desired: spec.Fields{spec.Emails: spec.EmailList([]spec.EmailAddress{{Type: "home", Address: "a@b.example"}})},
+			Action: plan.Update, Desired: spec.FieldsOf(map[spec.Field]spec.Value{spec.Emails: spec.EmailList([]spec.EmailAddress{{Type: "home", Address: "a@b.example"}})}),
 			Fields:  []plan.FieldChange{{Field: spec.Emails}},
 			Current: &state.User{Observed: state.Observed{ID: "u1", Version: 3, Opaque: json.RawMessage(opaque)}},
 		}
 		now, err := do(t, d, c)
-		if err != nil || now[0].Fields[spec.Phones] != spec.PhoneList([]spec.Phone{{Media: "phone", Type: "work", Number: "+34600000001"}}) {
+		if err != nil || now[0].Fields.Get(spec.Phones) != spec.PhoneList([]spec.Phone{{Media: "phone", Type: "work", Number: "+34600000001"}}) {
 			t.Errorf("opaque %q: %+v, %v", opaque, now, err)
 		}
 	}
@@ -279,14 +279,14 @@ func FuzzUser(f *testing.F) {
 		if u.ID == "" || len(u.Opaque) == 0 {
 			t.Errorf("%+v", u)
 		}
-		for field, v := range u.Fields {
+		for field, v := range u.Fields.All() {
 			if !json.Valid([]byte(v)) {
 				t.Errorf("%s is %q", field, v)
 			}
 		}
 		c := &plan.Change{
 			Action: plan.Update, Current: &state.User{Observed: u}, Fields: []plan.FieldChange{{Field: spec.Phones}},
-			Desired: spec.Fields{spec.Phones: u.Fields[spec.Phones]},
+			Desired: spec.FieldsOf(map[spec.Field]spec.Value{spec.Phones: u.Fields.Get(spec.Phones)}),
 		}
 		if _, err := do(t, d, c); err != nil || !json.Valid([]byte(written)) {
 			t.Errorf("wrote %q, %v", written, err)

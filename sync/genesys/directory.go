@@ -170,9 +170,6 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 	defer d.expect.expectReads(0)
 	known := make(map[string]spec.Fields, len(want))
 	rest := maps.Clone(want)
-	for id := range want {
-		known[id] = spec.Fields{}
-	}
 	for _, f := range d.fields {
 		ids := slices.DeleteFunc(slices.Sorted(maps.Keys(want)), func(id string) bool { return !slices.Contains(want[id], f.Field) })
 		if f.details == nil || len(ids) < fewUsers {
@@ -184,7 +181,7 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 		}
 		for _, id := range ids {
 			if ok {
-				known[id][f.Field] = values[id]
+				known[id] = known[id].With(spec.Fields{{Field: f.Field, Value: values[id]}})
 				rest[id] = slices.DeleteFunc(slices.Clone(rest[id]), func(other spec.Field) bool { return other == f.Field })
 			}
 		}
@@ -204,7 +201,7 @@ func (d *Directory) Details(ctx context.Context, want map[string][]spec.Field, g
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		maps.Copy(now.Fields, known[id])
+		now.Fields = now.Fields.With(known[id])
 		return got(now, err)
 	})
 }
@@ -240,7 +237,7 @@ func (d *Directory) withDetails(ctx context.Context, seen state.Observed, fields
 		case err != nil:
 			return seen, err
 		default:
-			seen.Fields[name] = v
+			seen.Fields.Set(name, v)
 		}
 	}
 	if len(denied) > 0 {

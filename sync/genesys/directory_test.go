@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -49,8 +48,7 @@ func TestOpenAsksOnce(t *testing.T) {
 
 // withoutNew leaves out empty texts that are not wanted: those of fields that the format has got since.
 func withoutNew(now, want state.Observed) state.Observed {
-	now.Fields = maps.Clone(now.Fields)
-	maps.DeleteFunc(now.Fields, func(f spec.Field, v spec.Value) bool { return want.Fields[f] == "" && v == spec.Text("") })
+	now.Fields = slices.DeleteFunc(slices.Clone(now.Fields), func(v spec.FieldValue) bool { return want.Fields.Get(v.Field) == "" && v.Value == spec.Text("") })
 	return now
 }
 
@@ -71,12 +69,12 @@ func TestObservedFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := state.Observed{ID: "u1", Version: 4, Opaque: json.RawMessage(`[{"mediaType":"PHONE","type":"WORK","address":"+34600000001"}]`), Fields: spec.Fields{
+	want := state.Observed{ID: "u1", Version: 4, Opaque: json.RawMessage(`[{"mediaType":"PHONE","type":"WORK","address":"+34600000001"}]`), Fields: spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: ana, spec.Name: spec.Text("Ana"), spec.PreferredName: spec.Text("Ani"), spec.Title: spec.Text("Lead"),
 		spec.Department: spec.Text("Support"), spec.State: inactive, spec.Manager: spec.Text("id:m1"), spec.ACDAutoAnswer: spec.Bool(true),
 		spec.Certs: spec.Strings([]string{"A", "PCI"}), spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: "Ana P", EmployeeID: "007"}),
 		spec.Phones: spec.PhoneList([]spec.Phone{{Media: "phone", Type: "work", Number: "+34600000001"}}), spec.Emails: spec.EmailList(nil),
-	}}
+	})}
 	if diff := cmp.Diff(want, withoutNew(full, want)); diff != "" {
 		t.Errorf("full (-want +got):\n%s", diff)
 	}
@@ -85,11 +83,11 @@ func TestObservedFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = state.Observed{ID: "bare", Version: 2, Opaque: json.RawMessage(`[]`), Fields: spec.Fields{
+	want = state.Observed{ID: "bare", Version: 2, Opaque: json.RawMessage(`[]`), Fields: spec.FieldsOf(map[spec.Field]spec.Value{
 		spec.Email: spec.Text("b@example.com"), spec.Name: spec.Text(""), spec.PreferredName: spec.Text(""), spec.Title: spec.Text(""),
 		spec.Department: spec.Text(""), spec.State: active, spec.Manager: spec.Text(""), spec.ACDAutoAnswer: spec.Bool(false),
 		spec.Phones: spec.PhoneList(nil), spec.Emails: spec.EmailList(nil),
-	}}
+	})}
 	if diff := cmp.Diff(want, withoutNew(bare, want)); diff != "" {
 		t.Errorf("bare (-want +got):\n%s", diff)
 	}
@@ -104,7 +102,7 @@ func TestGetLooksAmongTheDeleted(t *testing.T) {
 	}}
 	d, _ := open(t, f, nil)
 	u, err := d.Get(t.Context(), "u1")
-	if err != nil || u.Fields[spec.State] != spec.Text("deleted") {
+	if err != nil || u.Fields.Get(spec.State) != spec.Text("deleted") {
 		t.Errorf("%+v, %v", u, err)
 	}
 	if _, err := d.Get(t.Context(), "gone"); !errors.Is(err, apply.ErrNotFound) || f.count("GET ") != 4 {
@@ -249,7 +247,7 @@ func TestListedTwice(t *testing.T) {
 	}}
 	d, _ := open(t, f, nil)
 	l, err := list(t.Context(), d)
-	if err != nil || len(l.Users) != 1 || l.Users[0].Version != 4 || l.Users[0].Fields[spec.State] != inactive {
+	if err != nil || len(l.Users) != 1 || l.Users[0].Version != 4 || l.Users[0].Fields.Get(spec.State) != inactive {
 		t.Errorf("%+v, %v", l, err)
 	}
 }
@@ -277,8 +275,8 @@ func TestManagerIsFound(t *testing.T) {
 		return jsonReply(200, `{"id":"read","version":1,"email":"read@example.com"}`)
 	}}
 	d, _ := open(t, f, nil)
-	kept := &state.User{Observed: state.Observed{ID: "kept", Fields: spec.Fields{spec.Email: spec.Text("kept@example.com"), spec.State: active}}}
-	dead := &state.User{Observed: state.Observed{ID: "dead", Fields: spec.Fields{spec.Email: spec.Text("kept@example.com"), spec.State: spec.Text("deleted")}}}
+	kept := &state.User{Observed: state.Observed{ID: "kept", Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("kept@example.com"), spec.State: active})}}
+	dead := &state.User{Observed: state.Observed{ID: "dead", Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("kept@example.com"), spec.State: spec.Text("deleted")})}}
 	if _, err := d.Open(t.Context(), map[string]*state.User{"kept": kept, "dead": dead}); err != nil {
 		t.Fatal(err)
 	}
@@ -288,12 +286,12 @@ func TestManagerIsFound(t *testing.T) {
 	if _, err := d.Get(t.Context(), "read"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := do(t, d, differing(plan.Create, nil, spec.Fields{spec.Email: spec.Text("made@example.com"), spec.Name: spec.Text("M")})); err != nil {
+	if _, err := do(t, d, differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text("made@example.com"), spec.Name: spec.Text("M")}))); err != nil {
 		t.Fatal(err)
 	}
 	for _, who := range []string{"kept", "listed", "read", "made", "found"} {
 		sent = nil
-		if _, err := do(t, d, differing(plan.Update, known(nil), spec.Fields{spec.Manager: spec.Text(who + "@example.com")})); err != nil {
+		if _, err := do(t, d, differing(plan.Update, known(nil), spec.FieldsOf(map[spec.Field]spec.Value{spec.Manager: spec.Text(who + "@example.com")}))); err != nil {
 			t.Fatal(err)
 		}
 		if want := fmt.Sprintf(`{"manager":%q,"version":7}`, who); len(sent) != 1 || sent[0] != want {

@@ -90,11 +90,11 @@ func (w *write) assume(c *apply.Call) []state.Observed {
 	}
 	for i, ch := range c.Changes {
 		known[i] = ch.Current.Observed
-		known[i].Fields = make(spec.Fields, len(c.Fields))
+		known[i].Fields = make(spec.Fields, 0, len(c.Fields))
 		for _, f := range c.Fields {
-			known[i].Fields[f] = after(ch, f)
+			known[i].Fields.Set(f, after(ch, f))
 			if w.valueAfter != nil {
-				known[i].Fields[f] = w.valueAfter(ch)
+				known[i].Fields.Set(f, w.valueAfter(ch))
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func showsField[T any](f spec.Field, value func(T) spec.Value) func(*api.Body, [
 	return func(answer *api.Body, known []state.Observed) error {
 		var v T
 		err := answer.Decode(&v)
-		known[0].Fields[f] = value(v)
+		known[0].Fields.Set(f, value(v))
 		return err
 	}
 }
@@ -135,7 +135,7 @@ func showsField[T any](f spec.Field, value func(T) spec.Value) func(*api.Body, [
 func prepareCreate(ctx context.Context, d *Directory, users []*plan.Change) (*write, error) {
 	c, body := users[0], map[string]any{}
 	for _, f := range d.fields {
-		v := c.Desired[f.Field]
+		v := c.Desired.Get(f.Field)
 		if f.Field == spec.State {
 			v = after(c, spec.State)
 		}

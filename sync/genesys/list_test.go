@@ -2,7 +2,6 @@ package genesys_test
 
 import (
 	"context"
-	"maps"
 
 	"usersyncd/spec"
 	"usersyncd/state"
@@ -27,7 +26,7 @@ func list(ctx context.Context, d *genesys.Directory, fields ...spec.Field) (l li
 				at[u.ID] = len(l.Users)
 				l.Users = append(l.Users, u)
 			case u.Version == l.Users[i].Version:
-				maps.Copy(l.Users[i].Fields, u.Fields)
+				l.Users[i].Fields = l.Users[i].Fields.With(u.Fields)
 				l.Users[i].Opaque = u.Opaque
 			case u.Version > l.Users[i].Version:
 				l.Users[i] = u

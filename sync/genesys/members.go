@@ -86,7 +86,7 @@ func (m membership) step(op *api.Operation, name string) step {
 			return nil, fmt.Errorf("%s: %w", m.field, err)
 		}
 		now := func(c *plan.Change) spec.Value {
-			list, _ := spec.Decode[[]string](c.Current.Fields[m.field])
+			list, _ := spec.Decode[[]string](c.Current.Fields.Get(m.field))
 			list = slices.DeleteFunc(list, func(n string) bool { return n == name })
 			if op == m.join {
 				list = append(list, name)

@@ -104,7 +104,7 @@ func TestOtherListsThatCannotBe(t *testing.T) {
 			}
 			var each error
 			err := d.Details(t.Context(), want, func(now state.Observed, err error) error {
-				read[now.ID] = now.Fields[f]
+				read[now.ID] = now.Fields.Get(f)
 				each = errors.Join(each, err)
 				return nil
 			})

@@ -24,7 +24,7 @@ func TestLeavingAGroupThatDoesNotShowTheUserYet(t *testing.T) {
 	if _, err := d.Individuals(t.Context(), "Berlin"); err != nil {
 		t.Fatal(err)
 	}
-	c := differing(plan.Update, known(spec.Fields{spec.Groups: `["Berlin"]`}), spec.Fields{spec.Groups: "[]"})
+	c := differing(plan.Update, known(spec.FieldsOf(map[spec.Field]spec.Value{spec.Groups: `["Berlin"]`})), spec.FieldsOf(map[spec.Field]spec.Value{spec.Groups: "[]"}))
 	if _, err := do(t, d, c); err != nil || f.count("DELETE /api/v2/groups/g1/members") != 1 {
 		t.Errorf("%v, sent %v", err, f.requests())
 	}
@@ -38,7 +38,7 @@ func TestOwnGrantsAreNotWritten(t *testing.T) {
 	d, _ := open(t, f, nil)
 	for id, refused := range map[string]bool{"client": true, "u1": false} {
 		c := differing(plan.Update, &state.User{Observed: state.Observed{ID: id, Version: 1}},
-			spec.Fields{spec.Roles: spec.RoleList([]spec.Role{{Name: "Agent"}})})
+			spec.FieldsOf(map[spec.Field]spec.Value{spec.Roles: spec.RoleList([]spec.Role{{Name: "Agent"}})}))
 		_, err := d.Do(t.Context(), d.Compile([]*plan.Change{c})[0])
 		if errors.Is(err, apply.ErrRefused) != refused || refused && !strings.Contains(err.Error(), "own OAuth client") {
 			t.Errorf("%s: %v", id, err)

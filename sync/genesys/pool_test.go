@@ -51,7 +51,7 @@ func (m *member) retitle(ctx context.Context, users []sim.User) {
 	var changes []*plan.Change
 	for _, u := range users {
 		known := &state.User{Observed: state.Observed{ID: u.ID, Version: u.Version}}
-		changes = append(changes, differing(plan.Update, known, spec.Fields{spec.Title: spec.Text("Coach")}))
+		changes = append(changes, differing(plan.Update, known, spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text("Coach")})))
 	}
 	queue := make(chan *apply.Call)
 	var wg sync.WaitGroup

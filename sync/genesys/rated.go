@@ -130,7 +130,7 @@ func (t ratings) removes(names []string) (steps []step) {
 
 // known is what is known of a user's ratings.
 func (t ratings) known(c *plan.Change) map[string]float64 {
-	all, err := spec.Decode[map[string]float64](c.Current.Fields[t.field])
+	all, err := spec.Decode[map[string]float64](c.Current.Fields.Get(t.field))
 	if err != nil {
 		return map[string]float64{}
 	}

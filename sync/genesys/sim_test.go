@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -79,13 +78,13 @@ func TestSimulatedListing(t *testing.T) {
 		if there.Manager != "" {
 			manager = spec.Text("id:" + there.Manager)
 		}
-		want := spec.Fields{
+		want := spec.FieldsOf(map[spec.Field]spec.Value{
 			spec.Email: spec.Text(spec.Key(there.Email)), spec.Name: spec.Text(there.Name), spec.State: spec.Text(there.State),
 			spec.Title: spec.Text(there.Title), spec.Department: spec.Text(there.Department), spec.PreferredName: spec.Text(there.PreferredName),
 			spec.Manager: manager, spec.ACDAutoAnswer: spec.Bool(there.ACDAutoAnswer), spec.Certs: spec.Strings(there.Certifications),
 			spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: there.Employer.OfficialName, EmployeeID: there.Employer.EmployeeID, EmployeeType: there.Employer.EmployeeType, DateHire: there.Employer.DateHire}),
-			spec.Phones:   u.Fields[spec.Phones], spec.Emails: u.Fields[spec.Emails], spec.Division: spec.Text("Home"),
-		}
+			spec.Phones:   u.Fields.Get(spec.Phones), spec.Emails: u.Fields.Get(spec.Emails), spec.Division: spec.Text("Home"),
+		})
 		if diff := cmp.Diff(want, withoutNew(u, state.Observed{Fields: want}).Fields); diff != "" || u.Version != there.Version {
 			t.Fatalf("%s (-there +observed):\n%s", there.Email, diff)
 		}
@@ -130,7 +129,7 @@ func TestSimulatedDroppedExpands(t *testing.T) {
 	}
 	missing := 0
 	for _, u := range l.Users {
-		if _, ok := u.Fields[spec.Certs]; !ok {
+		if _, ok := u.Fields.Lookup(spec.Certs); !ok {
 			missing++
 		}
 	}
@@ -146,12 +145,12 @@ func TestSimulatedLife(t *testing.T) {
 		d, s := simulate(t, sim.Options{Users: 3, Seed: 1, CreatedStatus: 201, RejectMixedState: strict}, nil)
 		ctx := t.Context()
 		boss := s.Users()[0]
-		desired := spec.Fields{
+		desired := spec.FieldsOf(map[spec.Field]spec.Value{
 			spec.Email: ana, spec.Name: spec.Text("Ana Pérez"), spec.State: active, spec.Title: spec.Text("Lead"),
 			spec.Department: spec.Text("Support"), spec.Manager: spec.Text(spec.Key(boss.Email)), spec.PreferredName: spec.Text("Ana"),
 			spec.ACDAutoAnswer: spec.Bool(true), spec.Certs: spec.Strings([]string{"PCI"}), spec.Phones: phones, spec.Emails: emails,
 			spec.Employer: spec.EmployerOf(spec.EmployerInfo{OfficialName: "Ana", EmployeeID: "007", EmployeeType: "Full-time", DateHire: "2024-03-01"}),
-		}
+		})
 		holds := func(what string, now state.Observed, err error) {
 			t.Helper()
 			if err != nil {
@@ -160,8 +159,8 @@ func TestSimulatedLife(t *testing.T) {
 			if now, err = d.Get(ctx, now.ID, spec.Certs, spec.Employer); err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
-			for f, want := range desired {
-				have := now.Fields[f]
+			for f, want := range desired.All() {
+				have := now.Fields.Get(f)
 				if f == spec.Manager && want != spec.Text("") {
 					want = spec.Text("id:" + boss.ID)
 				}
@@ -178,24 +177,26 @@ func TestSimulatedLife(t *testing.T) {
 		now, err := applyAll(ctx, d, create)
 		holds("create", now, err)
 
-		desired[spec.State] = inactive
-		maps.Copy(desired, spec.Fields{
+		desired.Set(spec.State, inactive)
+		desired = desired.With(spec.FieldsOf(map[spec.Field]spec.Value{
 			spec.Title: spec.Text(""), spec.Department: spec.Text(""), spec.Manager: spec.Text(""), spec.PreferredName: spec.Text(""),
 			spec.ACDAutoAnswer: spec.Bool(false), spec.Certs: spec.Strings(nil), spec.Phones: spec.PhoneList(nil),
 			spec.Emails: spec.EmailList(nil), spec.Employer: spec.EmployerOf(spec.EmployerInfo{}),
-		})
+		}))
 		now, err = applyAll(ctx, d, differing(plan.Update, create.Current, desired))
 		holds("empty", now, err)
 
 		s.Edit("ana@example.com", func(u *sim.User) { u.State = "deleted" })
 		gone, err := d.Find(ctx, "ana@example.com")
-		if err != nil || gone.Fields[spec.State] != spec.Text("deleted") {
+		if err != nil || gone.Fields.Get(spec.State) != spec.Text("deleted") {
 			t.Fatalf("%+v, %v", gone, err)
 		}
 		if _, err := applyAll(ctx, d, differing(plan.Create, nil, desired)); !errors.Is(err, apply.ErrConflict) {
 			t.Errorf("the address of a deleted user: %v", err)
 		}
-		desired[spec.State], desired[spec.Title], desired[spec.Email] = active, spec.Text("Coach"), spec.Text("ana.married@example.com")
+		desired.Set(spec.State, active)
+		desired.Set(spec.Title, spec.Text("Coach"))
+		desired.Set(spec.Email, spec.Text("ana.married@example.com"))
 		now, err = applyAll(ctx, d, differing(plan.Restore, &state.User{Observed: gone}, desired))
 		holds("restore", now, err)
 
@@ -226,7 +227,7 @@ func TestSimulatedUnmanagedStays(t *testing.T) {
 		desired := spec.Fields{}
 		for f, v := range writes {
 			if r.IntN(3) == 0 {
-				desired[f] = v
+				desired.Set(f, v)
 			}
 		}
 		if len(desired) == 0 {
@@ -239,7 +240,7 @@ func TestSimulatedUnmanagedStays(t *testing.T) {
 		now, _ := s.User(mail)
 		want := before[u.ID]
 		want.Version, want.Writes = now.Version, now.Writes
-		for f := range desired {
+		for f := range desired.All() {
 			switch f {
 			case spec.Name:
 				want.Name = "New Name"
@@ -260,7 +261,7 @@ func TestSimulatedUnmanagedStays(t *testing.T) {
 				if c.MediaType == "EMAIL" {
 					field = spec.Emails
 				}
-				if _, managed := desired[field]; !managed {
+				if _, managed := desired.Lookup(field); !managed {
 					c.Pooled = c.Pooled && c.Extension != "" // else it means nothing
 					kept[c.MediaType+" "+c.Type] = c
 				}
@@ -318,7 +319,7 @@ func TestSimulatedFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text("Lead")}))
+				_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: u}, spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text("Lead")})))
 				if !errors.Is(err, kind) {
 					t.Errorf("error %v, want %v", err, kind)
 				}
@@ -332,8 +333,8 @@ func TestSimulatedFaults(t *testing.T) {
 
 func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 	for forbid, change := range map[string]*plan.Change{
-		"directory:user:edit": differing(plan.Update, known(nil), spec.Fields{spec.Title: spec.Text("x")}),
-		"directory:user:add":  differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("A")}),
+		"directory:user:edit": differing(plan.Update, known(nil), spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text("x")})),
+		"directory:user:add":  differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: ana, spec.Name: spec.Text("A")})),
 	} {
 		d, _ := simulate(t, sim.Options{Users: 1, Forbid: forbid}, nil)
 		if _, err := applyAll(t.Context(), d, change); !errors.Is(err, apply.ErrForbidden) {
@@ -348,7 +349,7 @@ func TestSimulatedPermissionAndReadOnly(t *testing.T) {
 	if _, err := d.Find(t.Context(), s.Users()[0].Email); err != nil {
 		t.Error(err)
 	}
-	_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: l.Users[0]}, spec.Fields{spec.Title: spec.Text("x")}))
+	_, err = applyAll(t.Context(), d, differing(plan.Update, &state.User{Observed: l.Users[0]}, spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text("x")})))
 	if !errors.Is(err, api.ErrReadOnly) || s.Ledger().Count("PATCH /api/v2/users/{id}") > 0 {
 		t.Errorf("%v, %v", err, s.Ledger().Calls)
 	}
@@ -368,7 +369,7 @@ func TestSimulatedHours(t *testing.T) {
 		}
 		var changes []*plan.Change
 		for i, u := range l.Users {
-			changes = append(changes, differing(plan.Update, &state.User{Observed: u}, spec.Fields{spec.Title: spec.Text(fmt.Sprint("Agent ", i))}))
+			changes = append(changes, differing(plan.Update, &state.User{Observed: u}, spec.FieldsOf(map[spec.Field]spec.Value{spec.Title: spec.Text(fmt.Sprint("Agent ", i))})))
 		}
 		queue := make(chan *apply.Call)
 		var wg sync.WaitGroup

@@ -114,7 +114,7 @@ func externalIDSteps(have, want spec.Value) (steps []step) {
 // externalIDStep adds one key, or removes one.
 func externalIDStep(op *api.Operation, authority, key string) step {
 	return step{op: op, prepare: func(_ context.Context, d *Directory, users []*plan.Change) (*write, error) {
-		ids := externalIDsIn(users[0].Current.Fields[spec.ExternalIDs])
+		ids := externalIDsIn(users[0].Current.Fields.Get(spec.ExternalIDs))
 		keys := slices.DeleteFunc(ids.keys(authority), func(k string) bool { return k == key })
 		w := &write{args: append(idsOf(users), authority, key)}
 		if op == &addExternalID {

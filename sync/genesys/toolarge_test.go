@@ -102,8 +102,8 @@ func TestListingInSweeps(t *testing.T) {
 		}
 		for _, u := range l.Users {
 			for _, f := range fields {
-				if u.Fields[f] != "[]" {
-					t.Fatalf("%s of %s is %q", f, u.ID, u.Fields[f])
+				if u.Fields.Get(f) != "[]" {
+					t.Fatalf("%s of %s is %q", f, u.ID, u.Fields.Get(f))
 				}
 			}
 		}

@@ -47,7 +47,7 @@ func TestRealConnection(t *testing.T) {
 	})
 	get(t, d)
 	now, err := do(t, d, retitle())
-	if err != nil || now[0].Version != 8 || now[0].Fields[spec.Title] != spec.Text("Lead") {
+	if err != nil || now[0].Version != 8 || now[0].Fields.Get(spec.Title) != spec.Text("Lead") {
 		t.Errorf("%+v, %v", now, err)
 	}
 }
@@ -89,7 +89,7 @@ func TestLostAnswerIsNotSentAgain(t *testing.T) {
 		_ = c.Close()
 	})
 	get(t, d)
-	create := differing(plan.Create, nil, spec.Fields{spec.Email: ana, spec.Name: spec.Text("Ana")})
+	create := differing(plan.Create, nil, spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: ana, spec.Name: spec.Text("Ana")}))
 	for i, c := range []*plan.Change{retitle(), create} {
 		_, err := do(t, d, c)
 		if !errors.Is(err, apply.ErrUncertain) || applied.Load() != int64(i+1) {

@@ -160,7 +160,7 @@ func (r *reading) observed(u user) (seen state.Observed, err error) {
 	if err != nil {
 		return seen, fmt.Errorf("user %s: %w", seen.ID, err)
 	}
-	seen.Fields, seen.Opaque = make(spec.Fields, len(r.rows)), parts.Opaque()
+	seen.Fields, seen.Opaque = make(spec.Fields, 0, len(r.rows)), parts.Opaque()
 	var parsed any
 	for i := range r.rows {
 		f := &r.rows[i]
@@ -174,7 +174,7 @@ func (r *reading) observed(u user) (seen state.Observed, err error) {
 			}
 		}
 		if v := f.decode.value(parsed, r.names[f.kind]); v != "" {
-			seen.Fields[f.Field] = v
+			seen.Fields.Set(f.Field, v)
 		}
 	}
 	return seen, nil

@@ -77,7 +77,7 @@ func (g *guards) isAdmin(u *state.User) bool {
 	if !u.Deleted() {
 		return g.admins[u.ID]
 	}
-	if roles, known := u.Fields[spec.Roles]; known {
+	if roles, known := u.Fields.Lookup(spec.Roles); known {
 		return g.policy.Guard.grantsAdmin(roles)
 	}
 	err, read := g.results.Unread[u.ID]
@@ -92,7 +92,7 @@ func (g *Guard) RestoresAdmin(c *Change) bool {
 	if c.Action != Restore || !g.countsAdmins() {
 		return false
 	}
-	roles, known := c.Current.Fields[spec.Roles]
+	roles, known := c.Current.Fields.Lookup(spec.Roles)
 	return !known || g.grantsAdmin(roles)
 }
 
@@ -169,7 +169,7 @@ func (g *guards) holdLastAdmins(changes []*Change) {
 
 // lostAdminRole reports whether usersyncd has just removed the roles from a user, which the API may not show yet.
 func (g *guards) lostAdminRole(u *state.User) bool {
-	roles, known := u.Fields[spec.Roles]
+	roles, known := u.Fields.Lookup(spec.Roles)
 	return known && !u.Times.Shows(spec.Roles, g.now) && !g.policy.Guard.grantsAdmin(roles)
 }
 
@@ -182,7 +182,7 @@ func (g *guards) holdReactivations() {
 	var agreed []string
 	for id, u := range g.snap.Users {
 		declared := g.match.Declared[g.OwnerOf[id]]
-		if u.Suspended != "" && declared != nil && !u.Deleted() && declared.Fields[spec.State] == u.Fields[spec.State] { // the spec now says the same
+		if u.Suspended != "" && declared != nil && !u.Deleted() && declared.Fields.Get(spec.State) == u.Fields.Get(spec.State) { // the spec now says the same
 			agreed = append(agreed, id)
 		}
 	}
@@ -210,7 +210,7 @@ func (g *guards) holdReactivations() {
 // is assumed for a user that is adopted, unless the user's own spec has a state.
 func (g *guards) deactivatedByOthers(c *Change) bool {
 	known, u := c.Current, g.match.Declared[c.Key]
-	last, managed := known.LastApplied[spec.State]
+	last, managed := known.LastApplied.Lookup(spec.State)
 	switch {
 	case known.Removed != "":
 		return false // by usersyncd

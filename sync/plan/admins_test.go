@@ -17,9 +17,9 @@ func TestAdministratorsWhoAreHardToTell(t *testing.T) {
 	pol := guarded("")
 	pol.Guard.AdminRoles, pol.Guard.MinAdmins = []string{"Master Admin"}, 2
 	tr, snap := crowd(5)
-	tr.Users[0].Fields[spec.Groups] = spec.Strings(nil)
-	snap.Users["id0000"].Fields[spec.Groups] = spec.Strings([]string{"Admins"})
-	snap.Users["id0000"].LastApplied[spec.Groups] = spec.Strings([]string{"Admins"})
+	tr.Users[0].Fields.Set(spec.Groups, spec.Strings(nil))
+	snap.Users["id0000"].Fields.Set(spec.Groups, spec.Strings([]string{"Admins"}))
+	snap.Users["id0000"].LastApplied.Set(spec.Groups, spec.Strings([]string{"Admins"}))
 	if n := outcomes(plan.New(tr, snap, pol, &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000"}}, now)); n[plan.Held] != 1 {
 		t.Errorf("out of the group: %v", n)
 	}
@@ -94,7 +94,7 @@ func TestNoFirstImportAfterDamage(t *testing.T) {
 // the user goes on.
 func TestAdministratorsAccounts(t *testing.T) {
 	was := func(state string) func(*orgTest, int) {
-		return func(o *orgTest, i int) { o.snap.Users[o.tree.Users[i].ID].Fields[spec.State] = spec.Text(state) }
+		return func(o *orgTest, i int) { o.snap.Users[o.tree.Users[i].ID].Fields.Set(spec.State, spec.Text(state)) }
 	}
 	for name, tt := range map[string]struct {
 		change func(o *orgTest, i int) // of one user
@@ -103,12 +103,12 @@ func TestAdministratorsAccounts(t *testing.T) {
 	}{
 		"another address": {change: func(o *orgTest, i int) {
 			o.tree.Users[i].Key = "evil@x.example"
-			o.tree.Users[i].Fields[spec.Email] = spec.Text("evil@x.example")
-			o.tree.Users[i].Fields[spec.Title] = spec.Text("New")
+			o.tree.Users[i].Fields.Set(spec.Email, spec.Text("evil@x.example"))
+			o.tree.Users[i].Fields.Set(spec.Title, spec.Text("New"))
 		}, fields: []spec.Field{spec.Email}, what: "would change the address of 1 of 3 administrators"},
 		"an address that drifted": {change: func(o *orgTest, i int) {
-			o.snap.Users[o.tree.Users[i].ID].Fields[spec.Email] = spec.Text("other@x.example")
-			o.tree.Users[i].Fields[spec.Title] = spec.Text("New")
+			o.snap.Users[o.tree.Users[i].ID].Fields.Set(spec.Email, spec.Text("other@x.example"))
+			o.tree.Users[i].Fields.Set(spec.Title, spec.Text("New"))
 		}, fields: []spec.Field{spec.Email}, what: "would change the address of 1 of 3 administrators"},
 		"deletion":   {change: func(o *orgTest, i int) { o.tree.Users = slices.Delete(o.tree.Users, i, i+1) }, what: "would delete 1 of 3 administrators"},
 		"restore":    {change: was(state.Deleted), what: "would restore 1 of 3 administrators"},
@@ -122,7 +122,7 @@ func TestAdministratorsAccounts(t *testing.T) {
 				o := org(20).pinned()
 				if o.admins = []string{"id0005", "id0006", "id0007"}; admin {
 					o.admins[0] = "id0000"
-					o.snap.Users["id0000"].Fields[spec.Roles] = spec.RoleList([]spec.Role{{Name: "Master Admin"}})
+					o.snap.Users["id0000"].Fields.Set(spec.Roles, spec.RoleList([]spec.Role{{Name: "Master Admin"}}))
 				}
 				tt.change(o, 0)
 				p := o.plan(t, policy, now)
@@ -164,10 +164,10 @@ func TestAdministratorsWhoCannotBeTold(t *testing.T) {
 		change func(o *orgTest)
 		held   int
 	}{
-		"a title":       {change: func(o *orgTest) { o.tree.Users[0].Fields[spec.Title] = spec.Text("New") }},
+		"a title":       {change: func(o *orgTest) { o.tree.Users[0].Fields.Set(spec.Title, spec.Text("New")) }},
 		"a hire":        {change: func(o *orgTest) { trespasses()["creations"].does(o, 1) }},
 		"three renames": {change: func(o *orgTest) { trespasses()["renames"].does(o, 3) }, held: 3},
-		"an activation": {change: func(o *orgTest) { o.snap.Users["id0000"].Fields[spec.State] = spec.Text("inactive") }, held: 1},
+		"an activation": {change: func(o *orgTest) { o.snap.Users["id0000"].Fields.Set(spec.State, spec.Text("inactive")) }, held: 1},
 	} {
 		o := org(20)
 		tt.change(o)

@@ -3,7 +3,6 @@ package plan_test
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -121,7 +120,7 @@ func TestAManagedFieldThatCannotBeRead(t *testing.T) {
 		if p.Unchanged != 0 || p.DeclaredUsers() != 1 || len(p.Problems) != tt.problems || len(p.Todo()) > 0 || p.Converged() {
 			t.Errorf("%s: %d unchanged of %d, %v, %v", name, p.Unchanged, p.DeclaredUsers(), p.Problems, lines(p))
 		}
-		if base := based(t, p, snap, "1"); base[spec.Voicemail] != spec.Text("V") {
+		if base := based(t, p, snap, "1"); base.Get(spec.Voicemail) != spec.Text("V") {
 			t.Errorf("%s: applied is %v", name, base)
 		}
 	}
@@ -172,12 +171,12 @@ func TestEditOrDrift(t *testing.T) {
 
 		pass := func(report, write bool) {
 			d := declared(email)
-			maps.Copy(d.Fields, declaredNow)
+			d.Fields = d.Fields.With(declaredNow)
 			pol := policy()
 			pol.ReportDrift = report
 			p := plan.New(tree(d), snap, pol, nil, now)
 			current := snap.Users["1"]
-			maps.DeleteFunc(inForce, func(f spec.Field, _ spec.Value) bool { return declaredNow[f] == "" })
+			inForce = slices.DeleteFunc(inForce, func(v spec.FieldValue) bool { return declaredNow.Get(v.Field) == "" })
 			cause := map[spec.Field]plan.Cause{}
 			for _, c := range p.Changes {
 				for _, fc := range slices.Concat(c.Fields, c.Drift) {
@@ -192,21 +191,21 @@ func TestEditOrDrift(t *testing.T) {
 					}
 				}
 			}
-			for f, want := range declaredNow {
-				was, known := inForce[f]
+			for f, want := range declaredNow.All() {
+				was, known := inForce.Lookup(f)
 				expected := plan.Cause("")
 				switch {
-				case current.Fields[f] == want:
+				case current.Fields.Get(f) == want:
 				case !known || was != want:
 					expected = plan.Edit
 				default:
 					expected = plan.Drift
 				}
 				if cause[f] != expected {
-					rt.Fatalf("%s: declared %s, there is %s, in force was %q: the cause is %q, want %q", f, want, current.Fields[f], was, cause[f], expected)
+					rt.Fatalf("%s: declared %s, there is %s, in force was %q: the cause is %q, want %q", f, want, current.Fields.Get(f), was, cause[f], expected)
 				}
 				if expected == "" {
-					inForce[f] = want
+					inForce.Set(f, want)
 				}
 			}
 			for _, recorded := range p.Record.Users {
@@ -217,11 +216,11 @@ func TestEditOrDrift(t *testing.T) {
 					continue
 				}
 				after := *c.Current
-				after.Fields = maps.Clone(c.Current.Fields)
+				after.Fields = slices.Clone(c.Current.Fields)
 				var written []spec.Field
 				for _, fc := range c.Fields {
-					after.Fields[fc.Field] = fc.After
-					inForce[fc.Field] = fc.After
+					after.Fields.Set(fc.Field, fc.After)
+					inForce.Set(fc.Field, fc.After)
 					written = append(written, fc.Field)
 				}
 				c.Current = &after
@@ -230,13 +229,13 @@ func TestEditOrDrift(t *testing.T) {
 			}
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"edit the spec": func(rt *rapid.T) { declaredNow[field.Draw(rt, "field")] = spec.Text(value.Draw(rt, "value")) },
-			"take out":      func(rt *rapid.T) { delete(declaredNow, field.Draw(rt, "field")) },
+			"edit the spec": func(rt *rapid.T) { declaredNow.Set(field.Draw(rt, "field"), spec.Text(value.Draw(rt, "value"))) },
+			"take out":      func(rt *rapid.T) { declaredNow = declaredNow.Without(field.Draw(rt, "field")) },
 			"edit by hand": func(rt *rapid.T) {
 				changed := *snap.Users["1"]
 				changed.Version++
-				changed.Fields = maps.Clone(changed.Fields)
-				changed.Fields[field.Draw(rt, "field")] = spec.Text(value.Draw(rt, "value"))
+				changed.Fields = slices.Clone(changed.Fields)
+				changed.Fields.Set(field.Draw(rt, "field"), spec.Text(value.Draw(rt, "value")))
 				snap.Users["1"] = &changed
 			},
 			"pass":   func(rt *rapid.T) { pass(rapid.Bool().Draw(rt, "report"), rapid.Bool().Draw(rt, "write")) },

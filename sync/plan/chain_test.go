@@ -18,10 +18,10 @@ func TestAChainOfRenames(t *testing.T) {
 		tree, snap := &spec.Tree{}, &state.Snapshot{Users: map[string]*state.User{}, Refresh: state.Refresh{At: now}}
 		for i := range n {
 			id, email, next := fmt.Sprintf("id%04d", i), fmt.Sprintf("u%04d@x.example", i), fmt.Sprintf("u%04d@x.example", i+1)
-			known := spec.Fields{spec.Email: spec.Text(email), spec.Name: spec.Text(id), spec.State: spec.Text("active")}
+			known := spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text(email), spec.Name: spec.Text(id), spec.State: spec.Text("active")})
 			snap.Users[id] = &state.User{Observed: state.Observed{ID: id, Version: 1, Fields: known}, LastApplied: known}
 			tree.Users = append(tree.Users, &spec.User{Key: next, ID: id, Pos: spec.Pos{File: "u.yaml", Line: i + 1},
-				Fields: spec.Fields{spec.Email: spec.Text(next), spec.Name: spec.Text(id), spec.State: spec.Text("active")}})
+				Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text(next), spec.Name: spec.Text(id), spec.State: spec.Text("active")})})
 		}
 		return tree, snap
 	}
@@ -30,7 +30,7 @@ func TestAChainOfRenames(t *testing.T) {
 		t.Errorf("free at the end: %d of %d are planned, %d problems", len(p.Todo()), n, len(p.Problems))
 	}
 	tree, snap = chain()
-	last := spec.Fields{spec.Email: spec.Text(fmt.Sprintf("u%04d@x.example", n)), spec.Name: spec.Text("Another"), spec.State: spec.Text("active")}
+	last := spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: spec.Text(fmt.Sprintf("u%04d@x.example", n)), spec.Name: spec.Text("Another"), spec.State: spec.Text("active")})
 	snap.Users["other"] = &state.User{Observed: state.Observed{ID: "other", Version: 1, Fields: last}}
 	p := plan.New(tree, snap, plan.Policy{}, nil, now)
 	if len(p.Todo()) != 0 || len(p.Problems) != n {
@@ -42,7 +42,7 @@ func TestAChainOfRenames(t *testing.T) {
 	tree, snap = chain()
 	first := tree.Users[n-1]
 	first.Key = "u0000@x.example"
-	first.Fields[spec.Email] = spec.Text(first.Key)
+	first.Fields.Set(spec.Email, spec.Text(first.Key))
 	if p := plan.New(tree, snap, plan.Policy{}, nil, now); len(p.Todo()) != 0 || len(p.Problems) != n || !strings.Contains(p.Problems[0].Message, "these users exchange addresses") {
 		t.Errorf("a cycle: %d are planned, %d problems", len(p.Todo()), len(p.Problems))
 	}

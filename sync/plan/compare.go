@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -15,8 +14,8 @@ func (p *Plan) Compare(c *Change) {
 	c.Fields, c.Drift, c.Deferred, c.Until = nil, nil, nil, time.Time{}
 	switch {
 	case c.Action.Removes():
-		want := c.Desired[spec.State]
-		if have := c.Current.Fields[spec.State]; c.Action != Unmanage && have != want && !c.Current.Deleted() {
+		want := c.Desired.Get(spec.State)
+		if have := c.Current.Fields.Get(spec.State); c.Action != Unmanage && have != want && !c.Current.Deleted() {
 			c.Fields = []FieldChange{{Field: spec.State, Before: have, After: want, Cause: Removed}}
 		}
 		c.setCauseAndLane()
@@ -31,7 +30,7 @@ func (p *Plan) Compare(c *Change) {
 		c.Action = Update
 	}
 	for _, info := range p.infos {
-		want, managed := c.Desired[info.Field]
+		want, managed := c.Desired.Lookup(info.Field)
 		if info.Field == spec.State && !managed && (c.Action == Restore || c.Current != nil && c.Current.Removed != "") {
 			want, managed = spec.Text("active"), true // a user that usersyncd removed is activated again
 		}
@@ -58,8 +57,8 @@ func (p *Plan) Compare(c *Change) {
 }
 
 func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (before spec.Value, cause Cause, differs bool) {
-	have, known := current.Fields[f]
-	last, applied := current.LastApplied[f]
+	have, known := current.Fields.Lookup(f)
+	last, applied := current.LastApplied.Lookup(f)
 	edited := !applied || last != want
 	switch {
 	case !known:
@@ -81,7 +80,7 @@ func (p *Plan) differs(current *state.User, f spec.Field, want spec.Value) (befo
 // keepsDefaultRole reports whether all that differs from the desired roles is the role of every user, which has come back after
 // it was removed.
 func keepsDefaultRole(u *state.User, want spec.Value) bool {
-	have := u.Fields[spec.Roles]
+	have := u.Fields.Get(spec.Roles)
 	return want != have && access.WithoutDefaultRole(have) == want && u.Repairs[spec.Roles].Found == have
 }
 
@@ -90,15 +89,15 @@ func (p *Plan) Applied(c *Change, written []spec.Field) spec.Fields {
 	if c.OneOff {
 		return WithWritten(c.Current.LastApplied, c.Desired, written)
 	}
-	in := make(spec.Fields, len(c.Desired))
-	for f, want := range c.Desired {
+	in := make(spec.Fields, 0, len(c.Desired))
+	for f, want := range c.Desired.All() {
 		if _, _, differs := p.differs(c.Current, f, want); !differs {
-			in[f] = want
-		} else if last, ok := c.Current.LastApplied[f]; ok {
-			in[f] = last // so that drift which was not changed back is still drift
+			in.Set(f, want)
+		} else if last, ok := c.Current.LastApplied.Lookup(f); ok {
+			in.Set(f, last) // so that drift which was not changed back is still drift
 		}
 	}
-	copyFields(in, c.Desired, written)
+	copyFields(&in, c.Desired, written)
 	return in
 }
 
@@ -108,15 +107,15 @@ func WithWritten(applied, desired spec.Fields, written []spec.Field) spec.Fields
 	if applied == nil || len(written) == 0 {
 		return applied
 	}
-	in := maps.Clone(applied)
-	copyFields(in, desired, written)
+	in := slices.Clone(applied)
+	copyFields(&in, desired, written)
 	return in
 }
 
-func copyFields(to, from spec.Fields, fields []spec.Field) {
+func copyFields(to *spec.Fields, from spec.Fields, fields []spec.Field) {
 	for _, f := range fields {
-		if v, ok := from[f]; ok {
-			to[f] = v
+		if v, ok := from.Lookup(f); ok {
+			to.Set(f, v)
 		}
 	}
 }
@@ -126,12 +125,12 @@ func copyFields(to, from spec.Fields, fields []spec.Field) {
 func FieldsInUse(tree *spec.Tree, snap *state.Snapshot) []spec.Field {
 	used := map[spec.Field]bool{}
 	for _, u := range tree.Users {
-		for f := range u.Fields {
+		for f := range u.Fields.All() {
 			used[f] = true
 		}
 	}
 	for _, u := range snap.Users {
-		for f := range u.LastApplied {
+		for f := range u.LastApplied.All() {
 			used[f] = true
 		}
 	}
@@ -163,7 +162,7 @@ func stateOf(u *state.User) string {
 	if u == nil {
 		return ""
 	}
-	return u.Fields[spec.State].Text()
+	return u.Fields.Get(spec.State).Text()
 }
 
 func active(u *state.User) bool { return stateOf(u) == "active" }
@@ -182,7 +181,7 @@ func (c *Change) addsUser() bool {
 // repeatsDeactivation reports whether a user was deactivated before, as declared, and somebody else has activated it since.
 // Only the first deactivation counts.
 func (c *Change) repeatsDeactivation(before *state.User) bool {
-	return before.LastApplied[spec.State] != "" && before.LastApplied[spec.State] == c.Desired[spec.State]
+	return before.LastApplied.Get(spec.State) != "" && before.LastApplied.Get(spec.State) == c.Desired.Get(spec.State)
 }
 
 // completesCreation reports whether a user that was found is the one that an earlier pass began to create and did not
@@ -221,7 +220,7 @@ func (c *Change) ignoresWindows() bool {
 	if c.Action == Create || c.Action == Restore || c.Action.Removes() {
 		return true
 	}
-	state := c.Current.Fields[spec.State].Text()
+	state := c.Current.Fields.Get(spec.State).Text()
 	if fc := find(c.Fields, spec.State); fc != nil {
 		state = fc.After.Text()
 	}

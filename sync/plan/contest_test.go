@@ -2,7 +2,6 @@ package plan_test
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -27,10 +26,10 @@ func repairOnce(t *testing.T, snap *state.Snapshot, u *spec.User, p plan.Policy,
 			continue
 		}
 		after := *c.Current
-		after.Fields = maps.Clone(c.Current.Fields)
+		after.Fields = slices.Clone(c.Current.Fields)
 		var written []spec.Field
 		for _, fc := range c.Fields {
-			after.Fields[fc.Field] = fc.After
+			after.Fields.Set(fc.Field, fc.After)
 			written = append(written, fc.Field)
 		}
 		c.Current = &after
@@ -44,8 +43,8 @@ func repairOnce(t *testing.T, snap *state.Snapshot, u *spec.User, p plan.Policy,
 // tamper changes a field of the only user by hand.
 func tamper(snap *state.Snapshot, f spec.Field, v spec.Value) {
 	changed := *snap.Users["1"]
-	changed.Fields = maps.Clone(changed.Fields)
-	changed.Fields[f] = v
+	changed.Fields = slices.Clone(changed.Fields)
+	changed.Fields.Set(f, v)
 	snap.Users["1"] = &changed
 }
 
@@ -62,7 +61,7 @@ func TestContestedFieldsAreRepairedLessAndLessOften(t *testing.T) {
 		tamper(snap, "title", spec.Text("Other"))
 		before := snap.Users["1"]
 		p := repairOnce(t, snap, u, policy(), now.Add(d))
-		if snap.Users["1"].Fields["title"] != before.Fields["title"] {
+		if snap.Users["1"].Fields.Get("title") != before.Fields.Get("title") {
 			repaired = append(repaired, d)
 			continue
 		}
@@ -89,7 +88,7 @@ func TestDriftNowAndThen(t *testing.T) {
 	u, snap := fighter()
 	for d := time.Duration(0); d < 10*time.Hour; d += 31 * time.Minute {
 		tamper(snap, "title", spec.Text("Other"))
-		if p := repairOnce(t, snap, u, policy(), now.Add(d)); len(p.Contested) > 0 || snap.Users["1"].Fields["title"] != spec.Text("T") {
+		if p := repairOnce(t, snap, u, policy(), now.Add(d)); len(p.Contested) > 0 || snap.Users["1"].Fields.Get("title") != spec.Text("T") {
 			t.Fatalf("after %s: %v", d, lines(p))
 		}
 	}
@@ -116,12 +115,12 @@ func TestRepairsThatNeverStick(t *testing.T) {
 				p := repairOnce(t, snap, u, policy(), now.Add(time.Duration(day)*24*time.Hour))
 				if told := slices.ContainsFunc(p.AllNotes(), func(n string) bool {
 					return strings.HasPrefix(n, "title of a@x.example was changed back 3 times or more, and is each time found as before")
-				}); told != c.told[day] || snap.Users["1"].Fields["title"] != spec.Text("T") {
+				}); told != c.told[day] || snap.Users["1"].Fields.Get("title") != spec.Text("T") {
 					t.Fatalf("day %d: %q", day, p.AllNotes())
 				}
 			}
 			tamper(snap, "title", spec.Text(c.values[len(c.values)-1]))
-			u.Fields["title"] = spec.Text("T2")
+			u.Fields.Set("title", spec.Text("T2"))
 			if p := repairOnce(t, snap, u, policy(), now.Add(30*24*time.Hour)); len(p.AllNotes()) > 0 || len(snap.Users["1"].Repairs) > 0 {
 				t.Errorf("after an edit: %q, %v", p.AllNotes(), snap.Users["1"].Repairs)
 			}
@@ -134,15 +133,15 @@ func TestRepairsThatNeverStick(t *testing.T) {
 func TestTheEndOfAContest(t *testing.T) {
 	for name, end := range map[string]func(u *spec.User, snap *state.Snapshot) time.Time{
 		"edit": func(u *spec.User, _ *state.Snapshot) time.Time {
-			u.Fields["title"] = spec.Text("New")
+			u.Fields.Set("title", spec.Text("New"))
 			return now.Add(5 * time.Minute)
 		},
 		"as the other": func(u *spec.User, _ *state.Snapshot) time.Time {
-			u.Fields["title"] = spec.Text("Other")
+			u.Fields.Set("title", spec.Text("Other"))
 			return now.Add(5 * time.Minute)
 		},
 		"taken out": func(u *spec.User, _ *state.Snapshot) time.Time {
-			delete(u.Fields, "title")
+			u.Fields = u.Fields.Without("title")
 			return now.Add(5 * time.Minute)
 		},
 		"nobody changes": func(_ *spec.User, snap *state.Snapshot) time.Time {
@@ -165,7 +164,7 @@ func TestTheEndOfAContest(t *testing.T) {
 		if r := snap.Users["1"].Repairs[spec.Title]; len(p.Contested) > 0 || r.Pause > 0 || len(r.At) > 1 {
 			t.Errorf("%s: still contested: %v %v", name, p.AllNotes(), r)
 		}
-		if got, want := snap.Users["1"].Fields["title"], u.Fields["title"]; want != "" && got != want {
+		if got, want := snap.Users["1"].Fields.Get("title"), u.Fields.Get("title"); want != "" && got != want {
 			t.Errorf("%s: the title is %s, declared %s", name, got, want)
 		}
 	}
@@ -197,9 +196,10 @@ func TestWhatTakesAccessAwayIsAlwaysRepaired(t *testing.T) {
 		{spec.Title, spec.Text("T"), spec.Text("Other"), true},
 	} {
 		u := declared("a@x.example")
-		u.Fields[tt.field] = tt.ours
+		u.Fields.Set(tt.field, tt.ours)
 		k := known("1", "a@x.example", fields())
-		k.Fields[tt.field], k.LastApplied[tt.field] = tt.ours, tt.ours
+		k.Fields.Set(tt.field, tt.ours)
+		k.LastApplied.Set(tt.field, tt.ours)
 		snap := snapshot(k)
 		answers := plan.LookupResults{Names: map[spec.Ref]string{}}
 		for _, ref := range spec.References(tt.field, tt.ours) {
@@ -214,8 +214,8 @@ func TestWhatTakesAccessAwayIsAlwaysRepaired(t *testing.T) {
 			for _, c := range made.Todo() {
 				repaired++
 				after := *c.Current
-				after.Fields = maps.Clone(after.Fields)
-				after.Fields[tt.field] = tt.ours
+				after.Fields = slices.Clone(after.Fields)
+				after.Fields.Set(tt.field, tt.ours)
 				made.CountRepairs(c, &after, []spec.Field{tt.field}, at)
 				snap.Users["1"] = &after
 			}
@@ -258,8 +258,8 @@ func TestOneLeaverDoesNotUseUpTheLimit(t *testing.T) {
 		}
 		c := made.Todo()[0]
 		after := *c.Current
-		after.Fields = maps.Clone(after.Fields)
-		after.Fields[spec.State] = spec.Text("inactive")
+		after.Fields = slices.Clone(after.Fields)
+		after.Fields.Set(spec.State, spec.Text("inactive"))
 		made.Count(c, c.Current, &after, []spec.Field{spec.State}, at)
 		made.CountRepairs(c, &after, []spec.Field{spec.State}, at)
 		snap.Users["1"], snap.Guards = &after, made.Guards
@@ -285,11 +285,12 @@ func TestNotesOfManyContests(t *testing.T) {
 // Two contested fields of one user are withheld in the same order each time: the plan's id depends on it.
 func TestContestedFieldsHaveAnOrder(t *testing.T) {
 	tr, snap := crowd(1, "title", "T")
-	tr.Users[0].Fields[spec.Department] = spec.Text("D")
+	tr.Users[0].Fields.Set(spec.Department, spec.Text("D"))
 	for _, u := range snap.Users {
-		u.Fields[spec.Title], u.Fields[spec.Department] = spec.Text("theirs"), spec.Text("theirs")
-		u.LastApplied = maps.Clone(u.LastApplied)
-		u.LastApplied[spec.Department] = spec.Text("D")
+		u.Fields.Set(spec.Title, spec.Text("theirs"))
+		u.Fields.Set(spec.Department, spec.Text("theirs"))
+		u.LastApplied = slices.Clone(u.LastApplied)
+		u.LastApplied.Set(spec.Department, spec.Text("D"))
 		u.Repairs = map[spec.Field]state.Repair{
 			spec.Title: {At: []time.Time{now}, Pause: time.Hour}, spec.Department: {At: []time.Time{now}, Pause: time.Hour},
 		}

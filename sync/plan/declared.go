@@ -27,7 +27,7 @@ func (p *planner) planUser(u *spec.User) {
 	c.Declared = p.declaration(u, matched)
 	c.Desired = p.policy.ObservedManagers(p.policy.ManagedFields(u.Fields, current), p.Index)
 	p.Compare(c)
-	if want, managed := c.Desired[spec.Roles]; managed && c.Current != nil && !c.HasField(spec.Roles) && keepsDefaultRole(c.Current, want) {
+	if want, managed := c.Desired.Lookup(spec.Roles); managed && c.Current != nil && !c.HasField(spec.Roles) && keepsDefaultRole(c.Current, want) {
 		p.defaultRole++
 	}
 	was := c.Current
@@ -58,7 +58,7 @@ func (p *planner) planUser(u *spec.User) {
 		c.Outcome, c.Note = Skipped, "the user may exist: the listing is incomplete ("+p.snap.Refresh.Gap+")"
 	case (c.Action == Create || c.Action == Restore) && !p.policy.Create:
 		c.Outcome, c.Note = Skipped, createOff
-	case c.Action == Create && u.Fields[spec.Name] == "":
+	case c.Action == Create && u.Fields.Get(spec.Name) == "":
 		p.addProblem(u, spec.Name, "is required to create this user")
 		return
 	case c.Action == Adopt && !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "":
@@ -193,17 +193,17 @@ func (p *planner) redeclare(u *spec.User, account *state.User) *state.User {
 // Later commits of the user include it.
 func (p *planner) recordApplied(c *Change) {
 	if c.Current == nil || c.Current.LastApplied == nil ||
-		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && maps.Equal(c.Desired, c.Current.LastApplied) {
+		len(c.Fields)+len(c.Drift)+len(c.Current.Repairs) == 0 && slices.Equal(c.Desired, c.Current.LastApplied) {
 		return
 	}
 	applied := p.Applied(c, nil)
 	for _, f := range p.unknownFields(c) {
-		if _, managed := c.Current.LastApplied[f]; !managed {
-			delete(applied, f) // it was read too long ago
+		if _, managed := c.Current.LastApplied.Lookup(f); !managed {
+			applied = applied.Without(f) // it was read too long ago
 		}
 	}
 	repairs := remainingRepairs(c, applied, p.now)
-	if maps.Equal(applied, c.Current.LastApplied) && maps.EqualFunc(repairs, c.Current.Repairs, func(a, b state.Repair) bool { return len(a.At) == len(b.At) }) {
+	if slices.Equal(applied, c.Current.LastApplied) && maps.EqualFunc(repairs, c.Current.Repairs, func(a, b state.Repair) bool { return len(a.At) == len(b.At) }) {
 		return
 	}
 	updated := *c.Current
@@ -216,7 +216,7 @@ func (p *planner) recordApplied(c *Change) {
 func remainingRepairs(c *Change, applied spec.Fields, now time.Time) map[spec.Field]state.Repair {
 	repairs := maps.Clone(c.Current.Repairs)
 	maps.DeleteFunc(repairs, func(f spec.Field, r state.Repair) bool {
-		return !contest.Remembered(r, now) || applied[f] == "" || applied[f] != c.Current.LastApplied[f] || applied[f] != c.Desired[f]
+		return !contest.Remembered(r, now) || applied.Get(f) == "" || applied.Get(f) != c.Current.LastApplied.Get(f) || applied.Get(f) != c.Desired.Get(f)
 	})
 	if len(repairs) == 0 {
 		return nil
@@ -239,9 +239,8 @@ func (p *planner) countCompleted(u *spec.User, c *Change, was *state.User) {
 	}
 	before, after := *was, *c.Current
 	for _, known := range []*state.User{&before, &after} {
-		known.Fields = maps.Clone(known.Fields)
-		maps.Copy(known.Fields, known.LastApplied)
+		known.Fields = known.Fields.With(known.LastApplied)
 	}
 	c.Hash, c.endsAccess = f.Desired, active(&before) && !active(&after)
-	p.Count(c, &before, &after, slices.Sorted(maps.Keys(c.Desired)), p.now)
+	p.Count(c, &before, &after, c.Desired.Names(), p.now)
 }

@@ -16,9 +16,9 @@ func TestTheIDIsThatOfTheEffects(t *testing.T) {
 	planOf := func(edit func(*orgTest, *plan.Policy)) *plan.Plan {
 		o, p := org(40, "title", "T", "department", "D"), defaults(plan.Deactivate)
 		u := o.tree.Users[3]
-		u.Fields["title"] = spec.Text("New")
-		u.Fields["skills"] = skill
-		o.tree.Users[4].Fields["department"] = spec.Text("E")
+		u.Fields.Set("title", spec.Text("New"))
+		u.Fields.Set("skills", skill)
+		o.tree.Users[4].Fields.Set("department", spec.Text("E"))
 		o.tree.Users = append(o.tree.Users, declared("new@x.example", "name", "New"))
 		edit(o, &p)
 		return o.plan(t, p, now)
@@ -38,7 +38,7 @@ func TestTheIDIsThatOfTheEffects(t *testing.T) {
 			o.tree.Users[3], o.tree.Users[30] = o.tree.Users[30], o.tree.Users[3]
 		}, true},
 		"another revision":         {func(o *orgTest, _ *plan.Policy) { o.tree.Revision = "abc" }, true},
-		"drift instead of an edit": {func(o *orgTest, _ *plan.Policy) { o.snap.Users[idOf(3)].LastApplied["title"] = spec.Text("New") }, true},
+		"drift instead of an edit": {func(o *orgTest, _ *plan.Policy) { o.snap.Users[idOf(3)].LastApplied.Set("title", spec.Text("New")) }, true},
 		"no state is kept":         {func(o *orgTest, _ *plan.Policy) { o.stateless() }, true},
 		"a user is no longer managed": {func(o *orgTest, p *plan.Policy) {
 			o.tree.Users = o.tree.Users[:len(o.tree.Users)-1]
@@ -50,10 +50,10 @@ func TestTheIDIsThatOfTheEffects(t *testing.T) {
 			u := o.tree.Users[3]
 			o.snap.Failures[u.Key] = state.Failure{Key: u.Key, Desired: u.Hash(), Attempts: 1, Next: now.Add(time.Hour)}
 		}, false},
-		"another value":                 {func(o *orgTest, _ *plan.Policy) { o.tree.Users[3].Fields["title"] = spec.Text("Newer") }, false},
-		"another value before":          {func(o *orgTest, _ *plan.Policy) { o.snap.Users[idOf(3)].Fields["title"] = spec.Text("U") }, false},
-		"another user":                  {func(o *orgTest, _ *plan.Policy) { o.tree.Users[5].Fields["title"] = spec.Text("New") }, false},
-		"a user less":                   {func(o *orgTest, _ *plan.Policy) { o.tree.Users[4].Fields["department"] = spec.Text("D") }, false},
+		"another value":                 {func(o *orgTest, _ *plan.Policy) { o.tree.Users[3].Fields.Set("title", spec.Text("Newer")) }, false},
+		"another value before":          {func(o *orgTest, _ *plan.Policy) { o.snap.Users[idOf(3)].Fields.Set("title", spec.Text("U")) }, false},
+		"another user":                  {func(o *orgTest, _ *plan.Policy) { o.tree.Users[5].Fields.Set("title", spec.Text("New")) }, false},
+		"a user less":                   {func(o *orgTest, _ *plan.Policy) { o.tree.Users[4].Fields.Set("department", spec.Text("D")) }, false},
 		"another user is created":       {func(o *orgTest, _ *plan.Policy) { o.tree.Users[40] = declared("other@x.example", "name", "New") }, false},
 		"nobody is created":             {func(_ *orgTest, p *plan.Policy) { p.Create = false }, false},
 		"a user is deactivated":         {func(o *orgTest, _ *plan.Policy) { o.tree.Users = o.tree.Users[1:] }, false},

@@ -67,7 +67,7 @@ func TestAFieldInDoubt(t *testing.T) {
 			if dropped != tt.drops {
 				t.Errorf("resolved is %v", p.Record.ClearWriteIntents)
 			}
-			if tt.drops && (len(p.Record.Users) == 0 || p.Record.Users[0].Fields[tt.field] != "" || cur.Fields[tt.field] == "") {
+			if tt.drops && (len(p.Record.Users) == 0 || p.Record.Users[0].Fields.Get(tt.field) != "" || cur.Fields.Get(tt.field) == "") {
 				t.Errorf("what was known of it is not forgotten, or the snapshot is changed: %+v", p.Record.Users)
 			}
 			if tt.asks && tt.want != "" { // it cannot be read

@@ -3,7 +3,6 @@ package plan_test
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -19,12 +18,13 @@ import (
 func TestPlanningGrowsWithItsInput(t *testing.T) {
 	email := func(i int) string { return fmt.Sprintf("u%04d@x.example", i) }
 	set := func(o *orgTest, i int, kv ...string) { // what is declared
-		maps.Copy(o.tree.Users[i].Fields, fields(kv...))
+		o.tree.Users[i].Fields = o.tree.Users[i].Fields.With(fields(kv...))
 	}
 	put := func(o *orgTest, i int, f spec.Field, declared, observed spec.Value) {
-		o.tree.Users[i].Fields[f] = declared
+		o.tree.Users[i].Fields.Set(f, declared)
 		u := o.snap.Users[idOf(i)]
-		u.Fields[f], u.LastApplied[f] = observed, observed
+		u.Fields.Set(f, observed)
+		u.LastApplied.Set(f, observed)
 	}
 	numbered := func(n int, what string) (names []string) {
 		for i := range n {
@@ -35,7 +35,7 @@ func TestPlanningGrowsWithItsInput(t *testing.T) {
 	move := func(o *orgTest, i int, to string) {
 		u := o.tree.Users[i]
 		u.Key = to
-		u.Fields[spec.Email] = spec.Text(to)
+		u.Fields.Set(spec.Email, spec.Text(to))
 	}
 	for _, row := range []struct {
 		name string
@@ -69,7 +69,7 @@ func TestPlanningGrowsWithItsInput(t *testing.T) {
 				delete(o.snap.Users, idOf(i))
 				set(o, i, "manager", email(min(i+1, n-1)), "name", "A")
 			}
-			o.tree.Users[n-1].Fields["name"] = ""
+			o.tree.Users[n-1].Fields.Set("name", "")
 		}},
 		{"unknown managers", 150, func(o *orgTest, n int) {
 			for i := range n {
@@ -180,14 +180,14 @@ func TestPlanningGrowsWithItsInput(t *testing.T) {
 		}},
 		{"all deleted in the organization", 150, func(o *orgTest, n int) {
 			for i := range n {
-				o.snap.Users[idOf(i)].Fields[spec.State] = spec.Text(state.Deleted)
+				o.snap.Users[idOf(i)].Fields.Set(spec.State, spec.Text(state.Deleted))
 			}
 		}},
 		{"all contested", 150, func(o *orgTest, n int) {
 			for i := range n {
 				put(o, i, spec.Department, spec.Text("A"), spec.Text("B"))
 				u := o.snap.Users[idOf(i)]
-				u.LastApplied[spec.Department] = spec.Text("A")
+				u.LastApplied.Set(spec.Department, spec.Text("A"))
 				u.Repairs = map[spec.Field]state.Repair{spec.Department: {At: []time.Time{now.Add(-time.Minute)}, Pause: time.Hour, Found: spec.Text("B"), Times: 5}}
 			}
 		}},
@@ -220,9 +220,10 @@ func TestARollbackGrowsWithItsInput(t *testing.T) {
 		events := make([]state.Event, n)
 		for i := range n {
 			u := o.snap.Users[idOf(i)]
-			u.Fields[spec.Title], u.Fields[spec.Email] = spec.Text("B"), spec.Text(fmt.Sprintf("new%04d@x.example", i))
+			u.Fields.Set(spec.Title, spec.Text("B"))
+			u.Fields.Set(spec.Email, spec.Text(fmt.Sprintf("new%04d@x.example", i)))
 			events[i] = state.Event{ID: u.ID, Email: u.Key(), Fields: []state.FieldEvent{{Field: spec.Title, Before: spec.Text("A"), After: spec.Text("B")},
-				{Field: spec.Email, Before: u.LastApplied[spec.Email], After: u.Fields[spec.Email]}}}
+				{Field: spec.Email, Before: u.LastApplied.Get(spec.Email), After: u.Fields.Get(spec.Email)}}}
 		}
 		return func() {
 			p := plan.NewRollback(plan.Rollback{Since: now}, plan.UserRollbacks(events, false), o.snap, policy(), nil, now)

@@ -252,7 +252,7 @@ func token(guard string, c *Change) string { return guard + " " + c.subject(guar
 
 // fieldToken is token for one field of a change: it does not depend on the user's other changes.
 func fieldToken(guard string, c *Change, f spec.Field) string {
-	sum := sha256.Sum256([]byte(c.Desired[f]))
+	sum := sha256.Sum256([]byte(c.Desired.Get(f)))
 	return guard + " " + c.subject(guard) + " " + string(f) + " " + hex.EncodeToString(sum[:8])
 }
 

@@ -80,9 +80,9 @@ func TestDeactivationsAreLimited(t *testing.T) {
 	}{{inactive: 30}, {inactive: 31, held: true}, {inactive: 20, lately: 15, held: true}} {
 		tr, snap := crowd(300)
 		for _, u := range tr.Users[:tt.inactive] {
-			u.Fields[spec.State] = spec.Text("inactive")
+			u.Fields.Set(spec.State, spec.Text("inactive"))
 		}
-		tr.Users[299].Fields[spec.Title] = spec.Text("New")
+		tr.Users[299].Fields.Set(spec.Title, spec.Text("New"))
 		snap.Guards.Tallies = []state.Tally{{At: now.Add(-time.Hour), Deactivated: tt.lately}}
 		p := plan.New(tr, snap, guarded(""), nil, now)
 		n := outcomes(p)
@@ -100,14 +100,15 @@ func TestASkillIsNotTakenFromMany(t *testing.T) {
 	}{{losers: 30}, {losers: 31, held: true}} {
 		tr, snap := crowd(100)
 		for i, u := range tr.Users {
-			u.Fields[spec.Skills] = both
+			u.Fields.Set(spec.Skills, both)
 			if i >= 60 { // 60 have Billing
-				u.Fields[spec.Skills] = spec.Proficiencies(map[string]float64{"Sales": 2})
+				u.Fields.Set(spec.Skills, spec.Proficiencies(map[string]float64{"Sales": 2}))
 			}
 			was := snap.Users[fmt.Sprintf("id%04d", i)]
-			was.Fields[spec.Skills], was.LastApplied[spec.Skills] = u.Fields[spec.Skills], u.Fields[spec.Skills]
+			was.Fields.Set(spec.Skills, u.Fields.Get(spec.Skills))
+			was.LastApplied.Set(spec.Skills, u.Fields.Get(spec.Skills))
 			if i < tt.losers {
-				u.Fields[spec.Skills] = spec.Proficiencies(map[string]float64{"Sales": 4})
+				u.Fields.Set(spec.Skills, spec.Proficiencies(map[string]float64{"Sales": 4}))
 			}
 		}
 		answers := &plan.LookupResults{Names: map[spec.Ref]string{{Kind: spec.KindSkill, Name: "Sales"}: ""}}
@@ -124,9 +125,9 @@ func TestASkillIsNotTakenFromMany(t *testing.T) {
 func TestProtectedUsersAreNeverChanged(t *testing.T) {
 	for _, who := range []string{"id0000", "U0000@X.example"} {
 		for name, change := range map[string]func(*spec.Tree){
-			"an edit":      func(tr *spec.Tree) { tr.Users[0].Fields[spec.Title] = spec.Text("New") },
+			"an edit":      func(tr *spec.Tree) { tr.Users[0].Fields.Set(spec.Title, spec.Text("New")) },
 			"a rename":     func(tr *spec.Tree) { tr.Users[0] = declared("other@x.example"); tr.Users[0].ID = "id0000" },
-			"deactivation": func(tr *spec.Tree) { tr.Users[0].Fields[spec.State] = spec.Text("inactive") },
+			"deactivation": func(tr *spec.Tree) { tr.Users[0].Fields.Set(spec.State, spec.Text("inactive")) },
 			"a removal":    func(tr *spec.Tree) { tr.Users = tr.Users[1:] },
 		} {
 			tr, snap := crowd(3)
@@ -165,18 +166,19 @@ func TestTheLastAdministratorsStay(t *testing.T) {
 			answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001", "id0002"}}},
 		"one of two is removed": {change: func(tr *spec.Tree) { tr.Users = tr.Users[1:] }, held: 1,
 			answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001"}}},
-		"one of two loses the role": {change: func(tr *spec.Tree) { tr.Users[0].Fields[spec.Roles] = spec.RoleList(nil) }, held: 1,
+		"one of two loses the role": {change: func(tr *spec.Tree) { tr.Users[0].Fields.Set(spec.Roles, spec.RoleList(nil)) }, held: 1,
 			answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001"}}},
 		"others leave":      {change: leave(4), answers: &plan.LookupResults{AdminsRead: true, Admins: []string{"id0000", "id0001"}}},
 		"it cannot be told": {change: leave(4), held: 1, answers: &plan.LookupResults{AdminsRead: true, AdminsErr: apply.ErrForbidden}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, snap := crowd(5)
-			tr.Users[0].Fields[spec.Roles] = admin
+			tr.Users[0].Fields.Set(spec.Roles, admin)
 			for id, u := range snap.Users {
-				u.Fields[spec.Roles], u.Fields[spec.Title] = admin, spec.Text("T")
+				u.Fields.Set(spec.Roles, admin)
+				u.Fields.Set(spec.Title, spec.Text("T"))
 				if id == "id0000" {
-					u.LastApplied[spec.Roles] = admin
+					u.LastApplied.Set(spec.Roles, admin)
 				}
 			}
 			tt.change(tr)
@@ -194,7 +196,7 @@ func TestTheLastAdministratorsStay(t *testing.T) {
 }
 
 func leave(i int) func(*spec.Tree) {
-	return func(tr *spec.Tree) { tr.Users[i].Fields[spec.State] = spec.Text("inactive") }
+	return func(tr *spec.Tree) { tr.Users[i].Fields.Set(spec.State, spec.Text("inactive")) }
 }
 
 // What is given must be on the lists of the configuration; what a user has already need not be.
@@ -219,8 +221,8 @@ func TestWhatMayBeGiven(t *testing.T) {
 		"fewer of what is not there": {field: spec.Queues, have: spec.Strings([]string{"VIP", "Billing"}), want: spec.Strings([]string{"Billing"})},
 	} {
 		tr, snap := crowd(1)
-		tr.Users[0].Fields[tt.field] = tt.want
-		snap.Users["id0000"].Fields[tt.field] = tt.have
+		tr.Users[0].Fields.Set(tt.field, tt.want)
+		snap.Users["id0000"].Fields.Set(tt.field, tt.have)
 		pol := guarded("")
 		pol.Guard.Roles, pol.Guard.Divisions, pol.Guard.Queues = []string{"Agent"}, []string{"EMEA"}, []string{"Billing"}
 		p := plan.New(tr, snap, pol, nil, now)

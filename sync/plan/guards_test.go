@@ -38,7 +38,7 @@ func sentences() []sentence {
 	}
 	admin := func(change func(o *orgTest)) func() *orgTest { // of the user 50, who is one
 		return with(func(o *orgTest) {
-			o.snap.Users["id0050"].Fields[spec.Roles] = spec.RoleList([]spec.Role{{Name: "Master Admin"}})
+			o.snap.Users["id0050"].Fields.Set(spec.Roles, spec.RoleList([]spec.Role{{Name: "Master Admin"}}))
 			change(o)
 		})
 	}
@@ -57,7 +57,8 @@ func sentences() []sentence {
 			o := org(300)
 			for i := range 101 {
 				u := o.snap.Users[idOf(i)]
-				u.LastApplied, u.Fields[spec.State] = nil, spec.Text(state.Deleted)
+				u.LastApplied = nil
+				u.Fields.Set(spec.State, spec.Text(state.Deleted))
 			}
 			o.admins = []string{"id0250", "id0251"}
 			return o
@@ -65,54 +66,56 @@ func sentences() []sentence {
 		{says: "renames", make: trespass("renames", 6), harm: names(spec.Email), off: func(g *plan.Guard) { g.Addresses = nil }},
 		{says: "renames by drift", make: with(func(o *orgTest) {
 			for i := range 6 {
-				o.snap.Users[idOf(i)].Fields[spec.Email] = spec.Text("other." + o.tree.Users[i].Key)
+				o.snap.Users[idOf(i)].Fields.Set(spec.Email, spec.Text("other."+o.tree.Users[i].Key))
 			}
 		}), harm: names(spec.Email), off: func(g *plan.Guard) { g.Addresses = nil }},
 		{says: "what looks like a rename", make: func() *orgTest {
 			o := org(100)
-			o.snap.Users["id0000"].Fields[spec.Name] = spec.Text("Ana")
+			o.snap.Users["id0000"].Fields.Set(spec.Name, spec.Text("Ana"))
 			o.tree.Users[0] = declared("ana.perez@x.example", "name", "Ana", "state", "active")
 			return o
 		}, harm: does(plan.Create), off: func(g *plan.Guard) { g.Renames = false }},
 		{says: "who looks renamed", make: func() *orgTest {
 			o := org(100)
-			o.snap.Users["id0000"].Fields[spec.Name] = spec.Text("Ana")
+			o.snap.Users["id0000"].Fields.Set(spec.Name, spec.Text("Ana"))
 			o.tree.Users[0] = declared("ana.perez@x.example", "name", "Ana", "state", "active")
 			return o
 		}, harm: does(plan.Delete), off: func(g *plan.Guard) { g.Renames = false }},
 		{says: "an id that was copied", make: with(func(o *orgTest) {
-			o.snap.Users["id0000"].Fields[spec.Name] = spec.Text("Ana")
+			o.snap.Users["id0000"].Fields.Set(spec.Name, spec.Text("Ana"))
 			o.tree.Users[0] = declared("bo@x.example", "name", "Bo")
 			o.tree.Users[0].ID = "id0000"
 		}), harm: names(spec.Name), off: func(g *plan.Guard) { g.Renames = false }},
 		{says: "plain changes", make: trespass("plain changes", 21), harm: names(spec.Title), off: func(g *plan.Guard) { g.Changes = nil }},
-		{says: "deactivated by somebody else", make: with(func(o *orgTest) { o.snap.Users["id0000"].Fields[spec.State] = spec.Text("inactive") }),
+		{says: "deactivated by somebody else", make: with(func(o *orgTest) { o.snap.Users["id0000"].Fields.Set(spec.State, spec.Text("inactive")) }),
 			harm: names(spec.State), off: func(g *plan.Guard) { g.Reactivations = false }},
-		{says: "deleted by somebody else", make: with(func(o *orgTest) { o.snap.Users["id0000"].Fields[spec.State] = spec.Text(state.Deleted) }),
+		{says: "deleted by somebody else", make: with(func(o *orgTest) { o.snap.Users["id0000"].Fields.Set(spec.State, spec.Text(state.Deleted)) }),
 			harm: does(plan.Restore), off: func(g *plan.Guard) { g.Reactivations = false }},
 		{says: "adopted, and active by a default", make: with(func(o *orgTest) {
 			o.snap.Users["id0000"].LastApplied = nil
-			o.snap.Users["id0000"].Fields[spec.State] = spec.Text("inactive")
+			o.snap.Users["id0000"].Fields.Set(spec.State, spec.Text("inactive"))
 			inherited(o.tree.Users[0], spec.State)
 		}), harm: names(spec.State), off: func(g *plan.Guard) { g.Reactivations = false }},
 		{says: "an administrator's address", make: admin(func(o *orgTest) {
 			o.tree.Users[50].Key = "evil@x.example"
-			o.tree.Users[50].Fields[spec.Email] = spec.Text("evil@x.example")
+			o.tree.Users[50].Fields.Set(spec.Email, spec.Text("evil@x.example"))
 		}), harm: names(spec.Email), off: noAdmins},
 		{says: "an administrator's deletion", make: admin(func(o *orgTest) { o.tree.Users = slices.Delete(o.tree.Users, 50, 51) }), harm: does(plan.Delete), off: noAdmins},
 		{says: "an administrator's restore", make: admin(func(o *orgTest) {
 			u := o.snap.Users["id0050"]
-			u.Fields[spec.State], u.LastApplied, u.Removed = spec.Text(state.Deleted), nil, "delete"
+			u.Fields.Set(spec.State, spec.Text(state.Deleted))
+			u.LastApplied = nil
+			u.Removed = "delete"
 		}), harm: does(plan.Restore), off: noAdmins},
 		{says: "an administrator's activation", make: admin(func(o *orgTest) {
-			o.snap.Users["id0050"].Fields[spec.State] = spec.Text("inactive")
-			o.snap.Users["id0050"].LastApplied[spec.State] = spec.Text("inactive")
+			o.snap.Users["id0050"].Fields.Set(spec.State, spec.Text("inactive"))
+			o.snap.Users["id0050"].LastApplied.Set(spec.State, spec.Text("inactive"))
 		}), harm: names(spec.State), off: noAdmins},
-		{says: "the last administrators deactivated", make: admin(func(o *orgTest) { o.tree.Users[50].Fields[spec.State] = spec.Text("inactive") }), harm: names(spec.State), off: noAdmins},
+		{says: "the last administrators deactivated", make: admin(func(o *orgTest) { o.tree.Users[50].Fields.Set(spec.State, spec.Text("inactive")) }), harm: names(spec.State), off: noAdmins},
 		{says: "the last administrators removed", make: admin(func(o *orgTest) { o.tree.Users = slices.Delete(o.tree.Users, 50, 51) }), harm: does(plan.Deactivate), off: noAdmins,
 			policy: func(p *plan.Policy) { p.OnRemoval = plan.Deactivate }},
-		{says: "the last administrators without the role", make: admin(func(o *orgTest) { o.tree.Users[50].Fields[spec.Roles] = spec.RoleList(nil) }), harm: names(spec.Roles), off: noAdmins},
-		{says: "protected users", make: with(func(o *orgTest) { o.tree.Users[0].Fields[spec.Title] = spec.Text("New") }), harm: names(spec.Title),
+		{says: "the last administrators without the role", make: admin(func(o *orgTest) { o.tree.Users[50].Fields.Set(spec.Roles, spec.RoleList(nil)) }), harm: names(spec.Roles), off: noAdmins},
+		{says: "protected users", make: with(func(o *orgTest) { o.tree.Users[0].Fields.Set(spec.Title, spec.Text("New")) }), harm: names(spec.Title),
 			off: func(g *plan.Guard) { g.Protected = nil }, policy: func(p *plan.Policy) { p.Guard.Protected = []string{"id0000"} }},
 	}
 	for f, v := range map[spec.Field]struct{ have, want spec.Value }{
@@ -128,7 +131,9 @@ func sentences() []sentence {
 			o.admins = nil
 			for i := range 30 {
 				u := o.snap.Users[idOf(i)]
-				u.Fields[f], u.LastApplied[f], o.tree.Users[i].Fields[f] = v.have, v.have, v.want
+				u.Fields.Set(f, v.have)
+				u.LastApplied.Set(f, v.have)
+				o.tree.Users[i].Fields.Set(f, v.want)
 			}
 		}), harm: names(f), off: func(g *plan.Guard) { g.Losses = nil }, policy: func(p *plan.Policy) { p.Guard.MinAdmins, p.Guard.Changes = 0, nil }})
 	}
@@ -146,8 +151,8 @@ func sentences() []sentence {
 			want = spec.Text("A")
 		}
 		all = append(all, sentence{says: "what may be given: " + string(f), make: with(func(o *orgTest) {
-			o.snap.Users["id0000"].Fields[f] = spec.Strings(nil)
-			o.tree.Users[0].Fields[f] = want
+			o.snap.Users["id0000"].Fields.Set(f, spec.Strings(nil))
+			o.tree.Users[0].Fields.Set(f, want)
 		}), harm: names(f), off: func(g *plan.Guard) { *may(g) = []string{"*"} }, policy: func(p *plan.Policy) { *may(&p.Guard) = nil }})
 	}
 	return all

@@ -224,8 +224,8 @@ func (g *guards) substituteHeldAddresses() {
 			if address, held := current[fc.After.Text()]; info.RefersToUser && held {
 				c.Fields = slices.Clone(c.Fields)
 				c.Fields[i].After = address
-				c.Desired = maps.Clone(c.Desired)
-				c.Desired[fc.Field] = address
+				c.Desired = slices.Clone(c.Desired)
+				c.Desired.Set(fc.Field, address)
 			}
 		}
 	}
@@ -249,7 +249,7 @@ func (g *guards) limitLosses() {
 			if g.isFieldReleased(c, fc.Field, guardLosses) {
 				continue
 			}
-			for _, name := range access.Losses(fc.Field, c.Current.Fields[fc.Field], fc.After) {
+			for _, name := range access.Losses(fc.Field, c.Current.Fields.Get(fc.Field), fc.After) {
 				losers[entitlement{fc.Field, name}] = append(losers[entitlement{fc.Field, name}], c)
 			}
 		}
@@ -304,7 +304,7 @@ func (g *guards) holders(losers map[entitlement][]*Change) map[entitlement]int {
 			continue
 		}
 		for f := range byField {
-			v, known := u.Fields[f]
+			v, known := u.Fields.Lookup(f)
 			if !known {
 				continue
 			}

@@ -285,7 +285,8 @@ func TestRestoresAreCreations(t *testing.T) {
 			if u.ID >= "id0120" {
 				continue
 			}
-			u.Fields[spec.State], u.LastApplied = spec.Text(state.Deleted), nil
+			u.Fields.Set(spec.State, spec.Text(state.Deleted))
+			u.LastApplied = nil
 			if ours {
 				u.Removed = "delete"
 			}
@@ -312,7 +313,7 @@ func TestRestoresAreCreations(t *testing.T) {
 func TestTheRestGoesOn(t *testing.T) {
 	o := org(40)
 	for _, u := range o.tree.Users {
-		u.Fields[spec.Title] = spec.Text("New")
+		u.Fields.Set(spec.Title, spec.Text("New"))
 	}
 	trespasses()["renames"].does(o, 40)
 	o.tree.Users = append(o.tree.Users, declared("zz@x.example", "name", "New hire", "manager", "renamed.u0003@x.example"))
@@ -328,8 +329,8 @@ func TestTheRestGoesOn(t *testing.T) {
 	for _, c := range p.Changes {
 		switch {
 		case c.Action == plan.Create:
-			if c.Desired[spec.Manager] != spec.Text("u0003@x.example") || len(c.DependsOn) > 0 {
-				t.Errorf("the hire's manager is %s, who is waited for as %v", c.Desired[spec.Manager], c.DependsOn)
+			if c.Desired.Get(spec.Manager) != spec.Text("u0003@x.example") || len(c.DependsOn) > 0 {
+				t.Errorf("the hire's manager is %s, who is waited for as %v", c.Desired.Get(spec.Manager), c.DependsOn)
 			}
 		case c.HasField(spec.Email) || !c.HasField(spec.Title) || !c.Withholds(spec.Email) || !c.HeldInPart():
 			t.Errorf("%s", c)
@@ -348,10 +349,11 @@ func TestARollbackIsLimited(t *testing.T) {
 	var events []state.Event
 	for i := range 6 {
 		u := o.snap.Users[idOf(i)]
-		u.Fields[spec.Email], u.Fields[spec.Title] = spec.Text(fmt.Sprintf("new%d@x.example", i)), spec.Text("New")
+		u.Fields.Set(spec.Email, spec.Text(fmt.Sprintf("new%d@x.example", i)))
+		u.Fields.Set(spec.Title, spec.Text("New"))
 		events = append(events, state.Event{At: now, Revision: "r", ID: u.ID, Email: u.Key(), Action: "update", Cause: "edit", Fields: []state.FieldEvent{
-			{Field: spec.Email, Before: spec.Text(fmt.Sprintf("u%04d@x.example", i)), After: u.Fields[spec.Email]},
-			{Field: spec.Title, Before: spec.Text("Old"), After: u.Fields[spec.Title]},
+			{Field: spec.Email, Before: spec.Text(fmt.Sprintf("u%04d@x.example", i)), After: u.Fields.Get(spec.Email)},
+			{Field: spec.Title, Before: spec.Text("Old"), After: u.Fields.Get(spec.Title)},
 		}})
 	}
 	policy := policy()

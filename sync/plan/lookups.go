@@ -100,7 +100,7 @@ func (p *planner) lookUpUnknown(u *spec.User, c *Change) {
 	err, read := p.results.Unread[c.Current.ID]
 	for _, f := range unknown { // what was applied and cannot be read is neither as declared nor different
 		if err != nil && !c.HasField(f) && !c.Withholds(f) {
-			c.Fields = append(c.Fields, FieldChange{Field: f, After: c.Desired[f], Cause: Drift})
+			c.Fields = append(c.Fields, FieldChange{Field: f, After: c.Desired.Get(f), Cause: Drift})
 		}
 	}
 	switch {
@@ -126,14 +126,14 @@ func (p *planner) lookUpUnknown(u *spec.User, c *Change) {
 func (p *planner) unknownFields(c *Change) []spec.Field {
 	var unknown []spec.Field
 	for _, fc := range c.Fields {
-		if _, known := c.Current.Fields[fc.Field]; !known {
+		if _, known := c.Current.Fields.Lookup(fc.Field); !known {
 			unknown = append(unknown, fc.Field)
 		}
 	}
 	for _, f := range p.policy.DetailFields {
-		_, declared := c.Desired[f]
-		_, known := c.Current.Fields[f]
-		_, managed := c.Current.LastApplied[f]
+		_, declared := c.Desired.Lookup(f)
+		_, known := c.Current.Fields.Lookup(f)
+		_, managed := c.Current.LastApplied.Lookup(f)
 		interval := p.policy.DetailInterval
 		if declared && managed && !known && !slices.Contains(unknown, f) {
 			unknown = append(unknown, f)
@@ -151,7 +151,7 @@ func (p *planner) askForMemberships(u *spec.User, c *Change) {
 	if fc == nil || c.Current == nil || c.Action == Create || c.Action == Restore || p.inQuarantine(c.Key, u.Hash()) {
 		return
 	}
-	for _, group := range access.AddedNames(fc.After, c.Current.Fields[spec.Groups]) {
+	for _, group := range access.AddedNames(fc.After, c.Current.Fields.Get(spec.Groups)) {
 		m := Membership{group, c.Current.ID}
 		switch err, read := p.results.Memberships[m]; {
 		case !read:
@@ -206,7 +206,7 @@ func (p *planner) withholdUncertain(c *Change) (readable, undeclared []spec.Fiel
 	for _, info := range p.infos {
 		f := info.Field
 		w, interrupted := writes[f]
-		want, declared := c.Desired[f]
+		want, declared := c.Desired.Lookup(f)
 		switch {
 		case !interrupted:
 			continue
@@ -246,13 +246,8 @@ func (p *planner) dropIntents(u *state.User, fields []spec.Field) *state.User {
 	}
 	p.Record.ClearWriteIntents = append(p.Record.ClearWriteIntents, state.UserFields{ID: u.ID, Fields: fields})
 	next := *u
-	next.Fields, next.LastApplied = maps.Clone(u.Fields), maps.Clone(u.LastApplied)
-	for _, f := range fields {
-		if f != spec.Email && f != spec.Name && f != spec.State {
-			delete(next.Fields, f)
-			delete(next.LastApplied, f)
-		}
-	}
+	dropped := slices.DeleteFunc(slices.Clone(fields), func(f spec.Field) bool { return f == spec.Email || f == spec.Name || f == spec.State })
+	next.Fields, next.LastApplied = u.Fields.Without(dropped...), u.LastApplied.Without(dropped...)
 	p.Record.Users = append(p.Record.Users, &next)
 	return &next
 }
@@ -285,7 +280,7 @@ func (p *planner) dropUnmanagedIntents() {
 // interruptedRemoval returns what an interrupted removal has done to a user, as state.User.Removed.
 func (p *planner) interruptedRemoval(u *state.User) string {
 	w, interrupted := p.snap.WriteIntents[u.ID][spec.State]
-	if interrupted && Action(w.Action).Removes() && u.Fields[spec.State] == w.Fields[0].After {
+	if interrupted && Action(w.Action).Removes() && u.Fields.Get(spec.State) == w.Fields[0].After {
 		return w.Action
 	}
 	return ""

@@ -44,9 +44,10 @@ func TestLosses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := org(100)
 			for i := range 21 {
-				o.tree.Users[i].Fields[tt.field] = tt.want
+				o.tree.Users[i].Fields.Set(tt.field, tt.want)
 				u := o.snap.Users[idOf(i)]
-				u.Fields[tt.field], u.LastApplied[tt.field] = tt.have, tt.have
+				u.Fields.Set(tt.field, tt.have)
+				u.LastApplied.Set(tt.field, tt.have)
 			}
 			p := o.plan(t, defaults(""), now)
 			if tt.lost == "" {
@@ -69,10 +70,10 @@ func TestLeaversAreNoLosers(t *testing.T) {
 		o := org(100)
 		trespasses()["losses"].does(o, 23)
 		for i := 23; i < 100; i++ {
-			o.snap.Users[idOf(i)].Fields[spec.Queues] = spec.Strings(nil)
+			o.snap.Users[idOf(i)].Fields.Set(spec.Queues, spec.Strings(nil))
 		}
 		for i := range leavers {
-			o.tree.Users[i].Fields[spec.State] = spec.Text("inactive")
+			o.tree.Users[i].Fields.Set(spec.State, spec.Text("inactive"))
 		}
 		p := o.plan(t, defaults(""), now)
 		if want := map[int]int{0: 23, 5: 0}[leavers]; held(p, "max-losses") != want {
@@ -85,7 +86,7 @@ func TestLeaversAreNoLosers(t *testing.T) {
 	}
 	o := org(100)
 	trespasses()["losses"].does(o, 60)
-	o.tree.Users[0].Fields[spec.State] = spec.Text("inactive")
+	o.tree.Users[0].Fields.Set(spec.State, spec.Text("inactive"))
 	p := o.plan(t, defaults(""), now)
 	if held(p, "max-losses") != 59 || outcomes(p)[plan.Planned] != 1 || p.Todo()[0].Key != "u0000@x.example" || len(p.Todo()[0].Fields) != 2 {
 		t.Errorf("%v, %v", p.Holds, outcomes(p))
@@ -107,7 +108,7 @@ func TestHoldersAreThoseOfYesterday(t *testing.T) {
 		o := org(100)
 		trespasses()["losses"].does(o, tt.losers)
 		for i := tt.holders; i < 100; i++ {
-			o.snap.Users[idOf(i)].Fields[spec.Queues] = spec.Strings(nil)
+			o.snap.Users[idOf(i)].Fields.Set(spec.Queues, spec.Strings(nil))
 		}
 		o.snap.Guards.Tallies = []state.Tally{{At: now, Losses: map[string]int{"queues Billing": tt.lost}}}
 		p := o.plan(t, defaults(""), now)
@@ -127,7 +128,9 @@ func TestOnlyTheFieldIsHeld(t *testing.T) {
 	for i := range 10 {
 		skills := spec.Proficiencies(map[string]float64{"A": 1})
 		u := o.snap.Users[idOf(i)]
-		u.Fields[spec.Skills], u.LastApplied[spec.Skills], o.tree.Users[i].Fields[spec.Skills] = skills, skills, spec.Proficiencies(nil)
+		u.Fields.Set(spec.Skills, skills)
+		u.LastApplied.Set(spec.Skills, skills)
+		o.tree.Users[i].Fields.Set(spec.Skills, spec.Proficiencies(nil))
 	}
 	p := o.plan(t, defaults(""), now)
 	if held(p, "max-losses") != 60 || outcomes(p)[plan.Held] != 50 || outcomes(p)[plan.Planned] != 10 {

@@ -63,7 +63,7 @@ func TestLastGoodOrder(t *testing.T) {
 	seen := map[string]bool{}
 	for range 200 {
 		u1 := known("1", "a@x.example", fields("title", "T"), "title", "Drift")
-		u1.Fields[spec.Email] = spec.Text("typo@x.example")
+		u1.Fields.Set(spec.Email, spec.Text("typo@x.example"))
 		u2 := known("2", "a@x.example", fields("title", "T"), "title", "Drift")
 		p := plan.New(&spec.Tree{ProblemList: spec.ProblemList{Problems: []spec.Problem{{}}}}, snapshot(u1, u2), policy(), nil, now)
 		for _, c := range p.Changes {

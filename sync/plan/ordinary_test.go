@@ -54,10 +54,10 @@ func TestOrdinaryUse(t *testing.T) {
 			o := org(2_000).stateless()
 			for i := range unknown {
 				delete(o.snap.Users, idOf(i))
-				o.tree.Users[i].Fields[spec.Name] = spec.Text("N")
+				o.tree.Users[i].Fields.Set(spec.Name, spec.Text("N"))
 			}
 			for _, u := range o.tree.Users {
-				u.Fields[spec.Title] = spec.Text("Agent")
+				u.Fields.Set(spec.Title, spec.Text("Agent"))
 			}
 			return o
 		}
@@ -72,9 +72,10 @@ func TestOrdinaryUse(t *testing.T) {
 			for i, u := range o.tree.Users {
 				by(u, idOf(i))
 				u.Key = fmt.Sprintf("u%04d@new.example", i)
-				u.Fields[spec.Email], u.Fields[spec.Title] = spec.Text(u.Key), spec.Text("Agent")
+				u.Fields.Set(spec.Email, spec.Text(u.Key))
+				u.Fields.Set(spec.Title, spec.Text("Agent"))
 				if i > 0 {
-					u.Fields[spec.Manager] = spec.Text("u0000@new.example")
+					u.Fields.Set(spec.Manager, spec.Text("u0000@new.example"))
 				}
 			}
 			return o
@@ -112,7 +113,8 @@ func TestABulkHoldsItsFieldAlone(t *testing.T) {
 	o := org(500)
 	for i, u := range o.tree.Users {
 		u.ID, u.Key = idOf(i), fmt.Sprintf("u%04d@new.example", i)
-		u.Fields[spec.Email], u.Fields[spec.Title] = spec.Text(u.Key), spec.Text("Agent")
+		u.Fields.Set(spec.Email, spec.Text(u.Key))
+		u.Fields.Set(spec.Title, spec.Text("Agent"))
 	}
 	p := o.plan(t, defaults(""), now)
 	for _, c := range p.Todo() {
@@ -138,7 +140,7 @@ func TestHoldsKeepTheirIDs(t *testing.T) {
 			}
 			if i > 1 && !tt.whole {
 				for _, u := range o.tree.Users {
-					u.Fields[spec.Department] = spec.Text("New")
+					u.Fields.Set(spec.Department, spec.Text("New"))
 				}
 			}
 			policy := tt.policyFor(10)

@@ -2,7 +2,6 @@ package plan_test
 
 import (
 	"fmt"
-	"maps"
 	"testing"
 	"time"
 
@@ -70,7 +69,7 @@ func (o *orgTest) plan(t *testing.T, policy plan.Policy, at time.Time) *plan.Pla
 		for id, fields := range p.Lookups.Fields {
 			answers.Unread[id] = nil
 			for _, f := range fields {
-				o.snap.Users[id].Fields[f] = spec.Strings(nil)
+				o.snap.Users[id].Fields.Set(f, spec.Strings(nil))
 			}
 		}
 		for _, id := range p.Lookups.IDs {
@@ -104,7 +103,7 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 			continue
 		}
 		var before *state.User
-		now := &state.User{Observed: state.Observed{ID: "new " + c.Key, Fields: spec.Fields{spec.State: spec.Text("active")}}}
+		now := &state.User{Observed: state.Observed{ID: "new " + c.Key, Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.State: spec.Text("active")})}}
 		if before = c.Current; before != nil {
 			copied := *before
 			now = &copied
@@ -112,12 +111,12 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 		now.Fields, now.LastApplied = cloned(now.Fields), cloned(now.LastApplied)
 		var fields []spec.Field
 		for _, fc := range c.Fields {
-			now.Fields[fc.Field] = fc.After
+			now.Fields.Set(fc.Field, fc.After)
 			fields = append(fields, fc.Field)
 		}
-		for f, v := range c.Desired {
+		for f, v := range c.Desired.All() {
 			if !c.Withholds(f) {
-				now.LastApplied[f] = v
+				now.LastApplied.Set(f, v)
 			}
 		}
 		p.Count(c, before, now, fields, at)
@@ -135,7 +134,7 @@ func (o *orgTest) begin(p *plan.Plan, most int, at time.Time) {
 
 func cloned(f spec.Fields) spec.Fields {
 	out := spec.Fields{}
-	maps.Copy(out, f)
+	out = out.With(f)
 	return out
 }
 
@@ -172,8 +171,8 @@ func trespasses() map[string]trespass {
 		"deactivations": {
 			guard: "max-deactivations", whole: true,
 			does: func(o *orgTest, n int) {
-				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.State] == spec.Text("active") }) {
-					u.Fields[spec.State] = spec.Text("inactive")
+				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields.Get(spec.State) == spec.Text("active") }) {
+					u.Fields.Set(spec.State, spec.Text("inactive"))
 				}
 			},
 			done:  func(n int) state.Tally { return state.Tally{Deactivated: n} },
@@ -199,7 +198,7 @@ func trespasses() map[string]trespass {
 						n--
 						u.ID = idOf(i)
 						u.Key = "renamed." + u.Key
-						u.Fields[spec.Email] = spec.Text(u.Key)
+						u.Fields.Set(spec.Email, spec.Text(u.Key))
 					}
 				}
 			},
@@ -210,12 +209,12 @@ func trespasses() map[string]trespass {
 		"losses": {
 			guard: "max-losses",
 			does: func(o *orgTest, n int) {
-				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.Queues] == "" }) {
-					u.Fields[spec.Queues] = spec.Strings([]string{"Sales"})
+				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields.Get(spec.Queues) == "" }) {
+					u.Fields.Set(spec.Queues, spec.Strings([]string{"Sales"}))
 				}
 				for _, u := range o.snap.Users {
-					if u.Fields[spec.Queues] == "" {
-						u.Fields[spec.Queues] = spec.Strings([]string{"Billing", "Sales"})
+					if u.Fields.Get(spec.Queues) == "" {
+						u.Fields.Set(spec.Queues, spec.Strings([]string{"Billing", "Sales"}))
 					}
 				}
 			},
@@ -226,8 +225,8 @@ func trespasses() map[string]trespass {
 		"plain changes": {
 			guard: "max-changes",
 			does: func(o *orgTest, n int) {
-				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields[spec.Title] == "" }) {
-					u.Fields[spec.Title] = spec.Text("New")
+				for _, u := range pick(o, n, func(u *spec.User) bool { return u.Fields.Get(spec.Title) == "" }) {
+					u.Fields.Set(spec.Title, spec.Text("New"))
 				}
 			},
 			off:   func(g *plan.Guard) { g.Changes = nil },

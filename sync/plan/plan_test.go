@@ -17,14 +17,14 @@ var now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 // declared makes a user as a loader would.
 func declared(email string, kv ...string) *spec.User {
 	u := &spec.User{Key: spec.Key(email), Pos: spec.Pos{File: "u.yaml", Line: 1, Column: 1}, Fields: fields(kv...)}
-	u.Fields[spec.Email] = spec.Text(u.Key)
+	u.Fields.Set(spec.Email, spec.Text(u.Key))
 	return u
 }
 
 func fields(kv ...string) spec.Fields {
 	f := spec.Fields{}
 	for i := 0; i < len(kv); i += 2 {
-		f[spec.Field(kv[i])] = spec.Text(kv[i+1])
+		f.Set(spec.Field(kv[i]), spec.Text(kv[i+1]))
 	}
 	return f
 }
@@ -32,12 +32,12 @@ func fields(kv ...string) spec.Fields {
 // known makes a user as a store would hold it.
 func known(id, email string, applied spec.Fields, kv ...string) *state.User {
 	f := fields(kv...)
-	f[spec.Email] = spec.Text(email)
-	if _, ok := f[spec.State]; !ok {
-		f[spec.State] = spec.Text("active")
+	f.Set(spec.Email, spec.Text(email))
+	if _, ok := f.Lookup(spec.State); !ok {
+		f.Set(spec.State, spec.Text("active"))
 	}
 	if applied != nil {
-		applied[spec.Email] = spec.Text(email)
+		applied.Set(spec.Email, spec.Text(email))
 	}
 	u := &state.User{Observed: state.Observed{ID: id, Version: 3, Fields: f}, LastApplied: applied}
 	if applied != nil {

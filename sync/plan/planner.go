@@ -168,7 +168,7 @@ func (a *addressChecker) check(c *Change) {
 		}
 		a.check(next)
 	}
-	who := fmt.Sprintf("is the address of another user (%s, id %s)", holder.Fields[spec.Name].Display(), holder.ID)
+	who := fmt.Sprintf("is the address of another user (%s, id %s)", holder.Fields.Get(spec.Name).Display(), holder.ID)
 	switch {
 	case renamed(), c.Outcome != Planned, !c.HasField(spec.Email): // its turn comes, it is not made anyway, or it is in a cycle
 	case owner == "":

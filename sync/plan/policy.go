@@ -169,7 +169,7 @@ func (s *Schedule) Defer(changes iter.Seq[*Change], now time.Time) {
 
 // staysInactive reports whether a user is, or will be, inactive as declared. Such a user has no roles.
 func (p *Policy) staysInactive(declared spec.Fields, current *state.User) bool {
-	want, managed := declared[spec.State]
+	want, managed := declared.Lookup(spec.State)
 	if managed = managed && (current == nil || !slices.Contains(p.Unmanaged, spec.State)); managed {
 		return want != spec.Text("active")
 	}
@@ -182,20 +182,16 @@ func (p *Policy) ManagedFields(declared spec.Fields, current *state.User) spec.F
 	if !inactive && (len(p.Unmanaged) == 0 || current == nil) {
 		return declared
 	}
-	fields := maps.Clone(declared)
+	var dropped []spec.Field
 	if inactive {
-		delete(fields, spec.Roles)
+		dropped = append(dropped, spec.Roles)
 	}
-	if current == nil {
-		return fields
+	if current != nil {
+		dropped = append(dropped, p.Unmanaged...)
 	}
-	for _, f := range p.Unmanaged {
-		if f != spec.Email {
-			delete(fields, f)
-		}
-	}
-	if slices.Contains(p.Unmanaged, spec.Email) { // it stays as it is in Genesys
-		fields[spec.Email] = current.Fields[spec.Email]
+	fields := declared.Without(dropped...)
+	if current != nil && slices.Contains(p.Unmanaged, spec.Email) { // it stays as it is in Genesys
+		fields.Set(spec.Email, current.Fields.Get(spec.Email))
 	}
 	return fields
 }
@@ -207,10 +203,10 @@ func (p *Policy) ObservedManagers(fields spec.Fields, index *identity.Index) spe
 		return fields
 	}
 	for _, info := range spec.AllFields() {
-		key := fields[info.Field].Text()
+		key := fields.Get(info.Field).Text()
 		if id := index.RenamedTo[key]; info.RefersToUser && id != "" && index.ByID[id] != nil {
-			fields = maps.Clone(fields)
-			fields[info.Field] = spec.Text(index.ByID[id].Key())
+			fields = slices.Clone(fields)
+			fields.Set(info.Field, spec.Text(index.ByID[id].Key()))
 		}
 	}
 	return fields
@@ -225,11 +221,9 @@ func (p *Policy) ForgetLost(u, before *state.User) (regained bool) {
 	}
 	now, was := stateOf(u), stateOf(before)
 	regained = was == state.Deleted && now != was || was == "inactive" && now == "active"
-	for f := range u.Fields {
-		if f == spec.Roles && now == "inactive" || regained && slices.Contains(p.DetailFields, f) {
-			delete(u.Fields, f)
-		}
-	}
+	u.Fields = slices.DeleteFunc(u.Fields, func(v spec.FieldValue) bool {
+		return v.Field == spec.Roles && now == "inactive" || regained && slices.Contains(p.DetailFields, v.Field)
+	})
 	return regained
 }
 
@@ -258,15 +252,14 @@ func (p *Policy) Reliable(u *state.User, f spec.Field, at time.Time) bool {
 // replaced by the known values, if there are any.
 func (p *Policy) ReliableFields(known *state.User, read spec.Fields, at time.Time) spec.Fields {
 	var fields spec.Fields
-	for f, v := range known.Fields {
-		if read[f] == v || p.Reliable(known, f, at) {
+	for f, v := range known.Fields.All() {
+		if read.Get(f) == v || p.Reliable(known, f, at) {
 			continue
 		}
 		if fields == nil {
-			fields = make(spec.Fields, len(read)+1)
-			maps.Copy(fields, read)
+			fields = slices.Clone(read)
 		}
-		fields[f] = v
+		fields.Set(f, v)
 	}
 	if fields == nil {
 		return read
@@ -277,8 +270,8 @@ func (p *Policy) ReliableFields(known *state.User, read spec.Fields, at time.Tim
 // Uncertain reports whether the known value of a field, read at a time, may be older than a write of usersyncd: the reading
 // was not reliable, and the value is not what was written.
 func (p *Policy) Uncertain(u *state.User, f spec.Field, at time.Time) bool {
-	v, known := u.Fields[f]
-	return !p.Reliable(u, f, at) && (!known || u.LastApplied[f] != v)
+	v, known := u.Fields.Lookup(f)
+	return !p.Reliable(u, f, at) && (!known || u.LastApplied.Get(f) != v)
 }
 
 // ReadableFrom returns from when a reading shows what a call has written that had no answer yet at a time.

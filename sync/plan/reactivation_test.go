@@ -89,7 +89,7 @@ func TestReactivations(t *testing.T) {
 			o.apply(q, now)
 			off1 := *o.snap.Users["1"] // and again: what was released is done
 			off1.Suspended, off1.Fields = "", cloned(off1.Fields)
-			off1.Fields[spec.State] = tt.known.Fields[spec.State]
+			off1.Fields.Set(spec.State, tt.known.Fields.Get(spec.State))
 			o.snap.Users["1"] = &off1
 			if q := o.plan(t, policy, now); held(q, "reactivations") != 1 {
 				t.Errorf("off once more: %v", lines(q))
@@ -109,7 +109,7 @@ func TestASuspensionEnds(t *testing.T) {
 	policy := policy()
 	policy.Guard.Reactivations = true
 	o.apply(o.plan(t, policy, now), now)
-	if u := o.snap.Users["1"]; u.Suspended != "" || u.LastApplied[spec.State] != spec.Text("inactive") {
+	if u := o.snap.Users["1"]; u.Suspended != "" || u.LastApplied.Get(spec.State) != spec.Text("inactive") {
 		t.Fatalf("%+v", u)
 	}
 	o.tree = tree(declared("a@x.example", "state", "active"))
@@ -121,7 +121,7 @@ func TestASuspensionEnds(t *testing.T) {
 // An inactive user has no roles, so that they are held with the activation.
 func TestRolesAreHeldWithTheActivation(t *testing.T) {
 	u := inherited(declared("a@x.example", "state", "active", "title", "New"), spec.State)
-	u.Fields[spec.Roles] = spec.RoleList([]spec.Role{{Name: "Agent"}})
+	u.Fields.Set(spec.Roles, spec.RoleList([]spec.Role{{Name: "Agent"}}))
 	policy := policy()
 	policy.Guard.Reactivations = true
 	p := plan.New(tree(u), snapshot(known("1", "a@x.example", nil, "state", "inactive", "title", "Old")), policy, &plan.LookupResults{Names: map[spec.Ref]string{{Kind: spec.KindRole, Name: "Agent"}: ""}}, now)
@@ -134,8 +134,8 @@ func TestRolesAreHeldWithTheActivation(t *testing.T) {
 func TestReactivationsAreOneHold(t *testing.T) {
 	o := org(60)
 	for i, u := range o.tree.Users {
-		u.Fields[spec.Title] = spec.Text("New")
-		o.snap.Users[idOf(i)].Fields[spec.State] = spec.Text("inactive")
+		u.Fields.Set(spec.Title, spec.Text("New"))
+		o.snap.Users[idOf(i)].Fields.Set(spec.State, spec.Text("inactive"))
 	}
 	p := o.plan(t, defaults(""), now)
 	if len(p.Holds) != 1 || held(p, "reactivations") != 60 || !slices.Equal(p.Holds[0].Fields, []spec.Field{spec.State}) || len(p.Todo()) != 60 {
@@ -155,7 +155,7 @@ func TestReactivationsAreOneHold(t *testing.T) {
 func TestOneReleaseForRestores(t *testing.T) {
 	o := org(300)
 	for i := range 150 {
-		o.snap.Users[idOf(i)].Fields[spec.State] = spec.Text(state.Deleted)
+		o.snap.Users[idOf(i)].Fields.Set(spec.State, spec.Text(state.Deleted))
 	}
 	p := o.plan(t, defaults(""), now)
 	if len(p.Holds) != 1 || held(p, "reactivations") != 150 {

@@ -36,7 +36,7 @@ func (p *planner) planRemovals() {
 
 func (p *planner) removal(u *state.User) *Change {
 	c := &Change{Key: u.Key(), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
-	c.Desired = spec.Fields{spec.State: spec.Text(map[Action]string{Deactivate: "inactive", Delete: state.Deleted}[c.Action])}
+	c.Desired = spec.Fields{{Field: spec.State, Value: spec.Text(map[Action]string{Deactivate: "inactive", Delete: state.Deleted}[c.Action])}}
 	p.Compare(c)
 	c.Hash = string(c.Action)
 	if p.addressChanged(u) { // earlier releases do not apply
@@ -103,7 +103,7 @@ func HasLeavers(tree *spec.Tree) bool {
 }
 
 func declaredInactive(u *spec.User) bool {
-	return u.Own(spec.State) && u.Fields[spec.State] == spec.Text("inactive")
+	return u.Own(spec.State) && u.Fields.Get(spec.State) == spec.Text("inactive")
 }
 
 // planLeaver plans the deactivation of a user that is declared inactive in a spec with problems. Everything else stays as
@@ -114,13 +114,12 @@ func (p *planner) planLeaver(u *spec.User) {
 		current.LastApplied == nil && !p.policy.Adopt {
 		return
 	}
-	if other := p.match.DeclaredAt(u); other != nil && other != current && u.Ordinal == 0 && u.Fields[spec.Name] == "" {
+	if other := p.match.DeclaredAt(u); other != nil && other != current && u.Ordinal == 0 && u.Fields.Get(spec.Name) == "" {
 		return // the file declared another user until now, and no name says which one is meant
 	}
 	c := newChange(u, current)
-	c.Desired = spec.Fields{}
-	maps.Copy(c.Desired, current.LastApplied)
-	c.Desired[spec.State] = u.Fields[spec.State]
+	c.Desired = slices.Clone(current.LastApplied)
+	c.Desired.Set(spec.State, u.Fields.Get(spec.State))
 	c.Desired = p.policy.ManagedFields(c.Desired, current)
 	p.Compare(c)
 	c.Fields = slices.DeleteFunc(c.Fields, func(fc FieldChange) bool { return fc.Field != spec.State })
@@ -187,7 +186,7 @@ func (g *guards) verifyRemovals() {
 	}
 	first := changed[0]
 	reason := fmt.Sprintf("the address was changed in Genesys since it was last applied, from %s to %s, and the account may be another person's now",
-		text.Escape(first.Current.LastApplied[spec.Email].Text()), text.Escape(first.Key))
+		text.Escape(first.Current.LastApplied.Get(spec.Email).Text()), text.Escape(first.Key))
 	if n := len(changed) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}

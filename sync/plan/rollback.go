@@ -96,14 +96,14 @@ func UserRollbacks(events []state.Event, ofRevision bool) []*UserRollback {
 			if ofRevision && cmp.Or(f.Cause, e.Cause) == string(Drift) {
 				continue // the commit did not ask for it
 			}
-			if _, later := u.After[f.Field]; !later {
-				u.After[f.Field] = f.After
+			if _, later := u.After.Lookup(f.Field); !later {
+				u.After.Set(f.Field, f.After)
 			}
-			u.Before[f.Field] = f.Before
+			u.Before.Set(f.Field, f.Before)
 		}
 	}
 	for id, u := range byID {
-		maps.DeleteFunc(u.Before, func(f spec.Field, v spec.Value) bool { return v == u.After[f] })
+		u.Before = slices.DeleteFunc(u.Before, func(v spec.FieldValue) bool { return v.Value == u.After.Get(v.Field) })
 		if len(u.Before) == 0 {
 			delete(byID, id)
 		}
@@ -149,7 +149,7 @@ func (p *planner) rollbackChange(u *UserRollback, current *state.User) *Change {
 		return skip("the user was created, and stays; deactivate or delete it by hand if it is not wanted")
 	case u.restored:
 		return skip("the user had been deleted and was restored, and stays; deactivate or delete it by hand if it is not wanted")
-	case current == nil && u.After[spec.State] == spec.Text(state.Deleted):
+	case current == nil && u.After.Get(spec.State) == spec.Text(state.Deleted):
 		return skip("the user was deleted; the next pass restores it once the commit is reverted in the checkout")
 	case current == nil:
 		return skip("the user does not exist any more")
@@ -157,8 +157,8 @@ func (p *planner) rollbackChange(u *UserRollback, current *state.User) *Change {
 	why := "changed since: not rolled back"
 	for _, info := range p.infos {
 		f := info.Field
-		before, written := u.Before[f]
-		have := current.Fields[f]
+		before, written := u.Before.Lookup(f)
+		have := current.Fields.Get(f)
 		fc := FieldChange{Field: f, Before: p.Index.AsDeclared(f, have), After: before, Cause: RolledBack}
 		switch {
 		case !written, before != "" && p.Index.Same(f, before, have):
@@ -167,11 +167,11 @@ func (p *planner) rollbackChange(u *UserRollback, current *state.User) *Change {
 		case slices.Contains(p.policy.Unmanaged, f): // since then
 			why = "the field is no longer managed: not rolled back"
 			c.Drift = append(c.Drift, fc)
-		case before == "", !p.Index.Same(f, u.After[f], have):
+		case before == "", !p.Index.Same(f, u.After.Get(f), have):
 			c.Drift = append(c.Drift, fc)
 		default:
 			c.Fields = append(c.Fields, fc)
-			c.Desired[f] = before
+			c.Desired.Set(f, before)
 			if info.Access {
 				c.Lane = LaneAccess
 			}
@@ -184,7 +184,7 @@ func (p *planner) rollbackChange(u *UserRollback, current *state.User) *Change {
 		}
 	}
 	if c.HasField(spec.Email) {
-		c.Key = spec.Key(c.Desired[spec.Email].Text()) // as in any plan
+		c.Key = spec.Key(c.Desired.Get(spec.Email).Text()) // as in any plan
 	}
 	c.Hash = (&spec.User{Key: c.Key, Fields: c.Desired}).Hash()
 	switch refused := p.policy.Guard.Refuses(c); {

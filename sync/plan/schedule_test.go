@@ -38,13 +38,13 @@ func hours(t testing.TB, windows ...string) plan.Schedule {
 
 func TestPlanOutsideOfChangeWindows(t *testing.T) {
 	skilled := func(u *spec.User, skills map[string]float64) *spec.User {
-		u.Fields[spec.Skills] = spec.Proficiencies(skills)
+		u.Fields.Set(spec.Skills, spec.Proficiencies(skills))
 		return u
 	}
 	has := func(u *state.User, skills map[string]float64) *state.User {
-		u.Fields[spec.Skills] = spec.Proficiencies(skills)
+		u.Fields.Set(spec.Skills, spec.Proficiencies(skills))
 		if u.LastApplied != nil {
-			u.LastApplied[spec.Skills] = u.Fields[spec.Skills]
+			u.LastApplied.Set(spec.Skills, u.Fields.Get(spec.Skills))
 		}
 		return u
 	}
@@ -77,7 +77,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			tree: tree(skilled(declared("a@x.example", "title", "T"), five)),
 			snap: snapshot(func() *state.User {
 				u := has(known("1", "a@x.example", fields("title", "T"), "title", "By hand"), four)
-				u.LastApplied[spec.Skills] = spec.Proficiencies(five)
+				u.LastApplied.Set(spec.Skills, spec.Proficiencies(five))
 				return u
 			}()),
 			want: []string{"planned: ~ update a@x.example (drift, u.yaml:1:1)\n    title: \"By hand\" -> \"T\"\n    " + until + "\n        skills: {A: 4} -> {A: 5}"},
@@ -141,7 +141,7 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			tree: &spec.Tree{ProblemList: spec.ProblemList{Problems: []spec.Problem{{Message: "broken"}}}},
 			snap: snapshot(func() *state.User {
 				u := has(known("1", "a@x.example", fields()), four)
-				u.LastApplied[spec.Skills] = spec.Proficiencies(five)
+				u.LastApplied.Set(spec.Skills, spec.Proficiencies(five))
 				return u
 			}()),
 			want: []string{"deferred: ~ update a@x.example (drift, as last applied; the specs have problems) deferred\n    " + until + "\n        skills: {A: 4} -> {A: 5}"},
@@ -211,8 +211,9 @@ func TestGuardsLookAtWhatWaits(t *testing.T) {
 		var users []*state.User
 		for _, id := range []string{"a", "b", "c"} {
 			d, u := declared(id+"@x.example"), known(id, id+"@x.example", fields())
-			d.Fields[spec.Skills], u.Fields[spec.Skills] = spec.Proficiencies(map[string]float64{}), spec.Proficiencies(map[string]float64{"A": 1})
-			u.LastApplied[spec.Skills] = u.Fields[spec.Skills]
+			d.Fields.Set(spec.Skills, spec.Proficiencies(map[string]float64{}))
+			u.Fields.Set(spec.Skills, spec.Proficiencies(map[string]float64{"A": 1}))
+			u.LastApplied.Set(spec.Skills, u.Fields.Get(spec.Skills))
 			declarations, users = append(declarations, d), append(users, u)
 		}
 		p.Guard.Losses = &plan.Limit{Percent: 50}

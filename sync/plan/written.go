@@ -31,7 +31,7 @@ func (p *Plan) Intent(c *Change, fields []spec.Field, at time.Time) state.Event 
 	for _, f := range fields {
 		fc := find(c.Fields, f)
 		if fc == nil {
-			fc = &FieldChange{Field: f, Before: c.Desired[f], After: c.Desired[f], Cause: c.Cause}
+			fc = &FieldChange{Field: f, Before: c.Desired.Get(f), After: c.Desired.Get(f), Cause: c.Cause}
 		}
 		e.Fields = append(e.Fields, fieldEvent(&e, *fc))
 	}
@@ -79,7 +79,7 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 		return 1
 	}
 	switch {
-	case c.Action == Unmanage, c.Action.Removes() && before != nil && stateOf(before) != stateOf(after) && after.Fields[spec.State] == c.Desired[spec.State]:
+	case c.Action == Unmanage, c.Action.Removes() && before != nil && stateOf(before) != stateOf(after) && after.Fields.Get(spec.State) == c.Desired.Get(spec.State):
 		t.Removed = one(token(guardRemovals, c))
 	case c.Action.Removes():
 	case before == nil || before.Deleted() || c.completesCreation(before, after):
@@ -100,7 +100,7 @@ func (p *Plan) tallyOf(c *Change, before, after *state.User, fields []spec.Field
 		if contest.Recent(before.Repairs[f], now) {
 			continue // somebody else gives it again and again: it counted the first time
 		}
-		for _, name := range access.Losses(f, before.Fields[f], after.Fields[f]) {
+		for _, name := range access.Losses(f, before.Fields.Get(f), after.Fields.Get(f)) {
 			if one(fieldToken(guardLosses, c, f)) > 0 {
 				if t.Losses == nil {
 					t.Losses = map[string]int{}

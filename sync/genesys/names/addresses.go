@@ -40,11 +40,11 @@ func (a *Addresses) Learn(users ...state.Observed) {
 }
 
 func (a *Addresses) put(id string, f spec.Fields) {
-	key := spec.Key(f[spec.Email].Text())
+	key := spec.Key(f.Get(spec.Email).Text())
 	if key == "" {
 		return
 	}
-	now := entry{id: id, live: f[spec.State] != spec.Text("deleted")}
+	now := entry{id: id, live: f.Get(spec.State) != spec.Text("deleted")}
 	if old := a.keys[id]; old != key && a.ids[old].id == id {
 		delete(a.ids, old)
 	}

@@ -51,13 +51,13 @@ func (m *matcher) matchFormer(u *spec.User) {
 		case old == nil:
 		case DifferentName(u, old) && !sameIdentity(u, old) && (differentEmployee(u, old) || old.LastApplied != nil && old.Declared.Key != "" && old.Declared.Key != former):
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who was declared as %s; correct it, or pin the user that is meant with id",
-				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(cmp.Or(old.Declared.Key, former))))
+				text.Escape(former), old.Fields.Get(spec.Name).Display(), old.ID, text.Escape(cmp.Or(old.Declared.Key, former))))
 		case own != nil:
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), and the spec was that of %s (%s) before; correct it, or pin the user that is meant with id",
-				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, text.Escape(own.Declared.Key), own.ID))
+				text.Escape(former), old.Fields.Get(spec.Name).Display(), old.ID, text.Escape(own.Declared.Key), own.ID))
 		case successor && DifferentName(u, old) && !sameIdentity(u, old) && (!DifferentName(next, old) || sameIdentity(next, old)): // that is the successor's account
 			taken = cmp.Or(taken, fmt.Sprintf("%s is the address of %s (%s), who is declared at %s; correct it, or pin the user that is meant with id",
-				text.Escape(former), old.Fields[spec.Name].Display(), old.ID, next.Pos))
+				text.Escape(former), old.Fields.Get(spec.Name).Display(), old.ID, next.Pos))
 		case known != nil && known != old && !known.Deleted() && successor && (!old.Deleted() || DifferentName(u, old) || !DifferentName(u, known)):
 			return // the rename is done, whatever the address is now
 		case known != nil && known != old && !known.Deleted():
@@ -97,7 +97,7 @@ func (m *matcher) matchRecord(u *spec.User) {
 		// Somebody has deleted the account, and created another one with the address.
 		if live.Declared.Key == "" && DifferentName(u, live) {
 			m.reject(u, spec.Email, fmt.Sprintf("the account that it was declared for (%s) is deleted, and the address is now that of %s (%s); pin the one that is meant with id",
-				cur.ID, live.Fields[spec.Name].Display(), live.ID))
+				cur.ID, live.Fields.Get(spec.Name).Display(), live.ID))
 		} else if live.Declared.Key == "" {
 			m.claim(u, live)
 		}
@@ -109,7 +109,7 @@ func (m *matcher) matchRecord(u *spec.User) {
 	default:
 		m.claim(u, cur)
 		m.Doubts[u.Key] = fmt.Sprintf("%s: the account %s was declared by this address before, and is that of %s (%s): add id: %s if it is the same person",
-			u.Pos, cur.ID, cur.Fields[spec.Name].Display(), text.Escape(cur.Key()), cur.ID)
+			u.Pos, cur.ID, cur.Fields.Get(spec.Name).Display(), text.Escape(cur.Key()), cur.ID)
 	}
 }
 
@@ -159,7 +159,7 @@ func (m *matcher) matchSwapped(u *spec.User, cur *state.User) bool {
 	}
 	m.reject(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and the spec was that of %s (%s) before; pin the one that is meant with id, "+
 		"and give %s another address first if this user is to get it",
-		cur.Fields[spec.Name].Display(), cur.ID, text.Escape(meant.Declared.Key), meant.ID, cur.Fields[spec.Name].Display()))
+		cur.Fields.Get(spec.Name).Display(), cur.ID, text.Escape(meant.Declared.Key), meant.ID, cur.Fields.Get(spec.Name).Display()))
 	return true
 }
 
@@ -179,7 +179,7 @@ func (m *matcher) matchPassedOn(u *spec.User, cur *state.User) bool {
 	switch {
 	case renamed == nil && m.Incomplete: // the account may be that of a spec with problems
 		m.reject(u, spec.Email, fmt.Sprintf("is the address of %s (%s), and a spec with problems may be theirs: correct those first, or pin the user that is meant with id",
-			cur.Fields[spec.Name].Display(), cur.ID))
+			cur.Fields.Get(spec.Name).Display(), cur.ID))
 		return true
 	case renamed == nil:
 		return false
@@ -188,12 +188,12 @@ func (m *matcher) matchPassedOn(u *spec.User, cur *state.User) bool {
 		return true
 	}
 	m.reject(u, spec.Email, fmt.Sprintf("is the address of %s (%s), who seems to be declared at %s now: add previousEmail: %s there, or id: %s here if the account is this person's",
-		cur.Fields[spec.Name].Display(), cur.ID, renamed.Pos, text.Escape(u.Key), cur.ID))
+		cur.Fields.Get(spec.Name).Display(), cur.ID, renamed.Pos, text.Escape(u.Key), cur.ID))
 	if m.Ambiguous[renamed.Key] {
 		return true
 	}
 	m.reject(renamed, spec.Email, fmt.Sprintf("looks like a new address of %s (%s): add previousEmail: %s if it is the same person, or id: %s to the spec at %s if not",
-		cur.Fields[spec.Name].Display(), cur.ID, text.Escape(u.Key), cur.ID, u.Pos))
+		cur.Fields.Get(spec.Name).Display(), cur.ID, text.Escape(u.Key), cur.ID, u.Pos))
 	return true
 }
 
@@ -207,6 +207,6 @@ func (m *matcher) matchAddress(u *spec.User) {
 	m.claim(u, cur)
 	if cur.LastApplied != nil && cur.Declared.Key != u.Key && DifferentName(u, cur) && !sameIdentity(u, cur) {
 		m.Doubts[u.Key] = fmt.Sprintf("%s: the address is that of %s, who was declared as %s: add previousEmail: %s or id: %s if it is the same person",
-			u.Pos, cur.Fields[spec.Name].Display(), text.Escape(cur.Declared.Key), text.Escape(cur.Declared.Key), cur.ID)
+			u.Pos, cur.Fields.Get(spec.Name).Display(), text.Escape(cur.Declared.Key), text.Escape(cur.Declared.Key), cur.ID)
 	}
 }

@@ -114,7 +114,7 @@ func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 // Declarable returns the spec of a known user, with some fields. A manager that does not exist, or is not visible, is left out.
 func (r *Index) Declarable(u *state.User, fields []spec.Field) *spec.User {
 	out := &spec.User{Key: u.Key(), ID: u.ID, Fields: spec.Fields{}}
-	for f, v := range u.Fields {
+	for f, v := range u.Fields.All() {
 		if f != spec.Email && f != spec.Name && !slices.Contains(fields, f) {
 			continue
 		}
@@ -122,7 +122,7 @@ func (r *Index) Declarable(u *state.User, fields []spec.Field) *spec.User {
 		if v = r.AsDeclared(f, v); info.RefersToUser && (strings.HasPrefix(v.Text(), IDPrefix) || v.Text() != "" && r.Live(v.Text()) == nil) {
 			continue
 		}
-		out.Fields[f] = v
+		out.Fields.Set(f, v)
 	}
 	return out
 }

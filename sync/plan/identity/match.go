@@ -181,7 +181,7 @@ func (m *matcher) matchIDs() {
 		if looksCopied(u, cur) {
 			m.Doubts[u.Key] = fmt.Sprintf("%s: id %s is that of %s (%s), with another name and address: "+
 				"remove the id if the spec was copied, or add previousEmail: %s if it is the same person",
-				u.Pos, cur.ID, text.Escape(cur.Key()), cur.Fields[spec.Name].Display(), text.Escape(cur.Key()))
+				u.Pos, cur.ID, text.Escape(cur.Key()), cur.Fields.Get(spec.Name).Display(), text.Escape(cur.Key()))
 		}
 	}
 }
@@ -192,7 +192,7 @@ func (m *matcher) matchIDs() {
 func (m *matcher) otherSpec(u *spec.User, cur *state.User) *spec.User {
 	for _, key := range []string{cur.Declared.Key, cur.Key()} {
 		other := m.Declared[key]
-		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (looksCopied(u, cur) || differentEmployee(u, cur) || other.Fields[spec.Name] == "" || other.Fields[spec.Name] == cur.Fields[spec.Name]) {
+		if other != nil && other != u && other.ID == "" && len(other.PreviousEmails) == 0 && (looksCopied(u, cur) || differentEmployee(u, cur) || other.Fields.Get(spec.Name) == "" || other.Fields.Get(spec.Name) == cur.Fields.Get(spec.Name)) {
 			return other
 		}
 	}

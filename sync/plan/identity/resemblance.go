@@ -106,10 +106,10 @@ func specKeys(u *spec.User) []string {
 }
 
 func nameKey(fields spec.Fields) string {
-	if fields[spec.Name] == "" {
+	if fields.Get(spec.Name) == "" {
 		return ""
 	}
-	return "name " + string(fields[spec.Name])
+	return "name " + string(fields.Get(spec.Name))
 }
 
 func placeKey(p place) string {
@@ -131,7 +131,7 @@ func sameIdentity(u *spec.User, cur *state.User) bool {
 
 // DifferentName reports whether a spec and an account have different names; false if one has none.
 func DifferentName(u *spec.User, cur *state.User) bool {
-	want, have := u.Fields[spec.Name], cur.Fields[spec.Name]
+	want, have := u.Fields.Get(spec.Name), cur.Fields.Get(spec.Name)
 	return want != "" && have != "" && want != have
 }
 
@@ -142,7 +142,7 @@ func identifiers(all ...spec.Fields) []string {
 		if id := employeeID(fields); id != "" {
 			list = append(list, "employeeId "+id)
 		}
-		ids, err := spec.Decode[map[string]string](fields[spec.ExternalIDs])
+		ids, err := spec.Decode[map[string]string](fields.Get(spec.ExternalIDs))
 		if err != nil {
 			continue // it has none
 		}
@@ -162,7 +162,7 @@ func differentEmployee(u *spec.User, cur *state.User) bool {
 }
 
 func employeeID(fields spec.Fields) string {
-	info, err := spec.Decode[spec.EmployerInfo](fields[spec.Employer])
+	info, err := spec.Decode[spec.EmployerInfo](fields.Get(spec.Employer))
 	if err != nil {
 		return "" // it has none
 	}

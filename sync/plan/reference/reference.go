@@ -38,7 +38,7 @@ func Check(users []*spec.User, in Input) (wrong []identity.Problem, notes []stri
 	circles := map[spec.Field]map[string]string{}
 	for _, u := range users {
 		for _, info := range fields {
-			key := u.Fields[info.Field].Text()
+			key := u.Fields.Get(info.Field).Text()
 			if key == "" {
 				continue
 			}
@@ -122,7 +122,7 @@ func cycles(declared map[string]*spec.User, f spec.Field) map[string]string {
 		for declared[key] != nil && seenFrom[key] == "" {
 			seenFrom[key] = start
 			walk = append(walk, key)
-			key = declared[key].Fields[f].Text()
+			key = declared[key].Fields.Get(f).Text()
 		}
 		if i := slices.Index(walk, key); i >= 0 { // else it leads to nobody, or to where an earlier walk came by
 			cycle := walk[i:]

@@ -164,7 +164,7 @@ func TestReadsTheState(t *testing.T) {
 	}
 	err = store.Commit(state.Commit{
 		Refresh:       &state.Refresh{At: time.Now().Add(-3 * time.Hour), Listed: 1},
-		Users:         []*state.User{{Observed: state.Observed{ID: "u1", Fields: spec.Fields{spec.Email: `"a@example.com"`}}}},
+		Users:         []*state.User{{Observed: state.Observed{ID: "u1", Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Email: `"a@example.com"`})}}},
 		CreateIntents: []state.Intent{{Key: "b@example.com", Started: time.Now()}},
 		Failures:      []state.Failure{{Key: "c@example.com", Next: time.Now().Add(time.Hour), Message: "no"}},
 	})
