@@ -38,7 +38,7 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	root.SetFlagErrorFunc(flagError)
 	setHelp(root)
 	addGroup(root, groupSpecs, newValidate(c, p), newPlan(c, p), newExport(c, p))
-	addGroup(root, groupAsk, newStatus(c, p), newExplain(c, p), newHistory(c, p), newDoctor(c, p))
+	addGroup(root, groupAsk, newStatus(c, p), newExplain(c, p), newHistory(c, p), newConfig(c, p), newDoctor(c, p))
 	addGroup(root, groupControl, newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newNotify(c, p))
 	addGroup(root, groupTry, newDemo(p), newSimulate(p))
 	addGroup(root, groupOther, newSchema(), newVersion(c), newSettings(c))
@@ -48,7 +48,7 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	config.Complete(root)
 	for _, cmd := range append(root.Commands(), root) {
 		switch cmd.Name() {
-		case "plan", "validate", "export", "doctor", "usersyncd":
+		case "plan", "validate", "export", "config", "doctor", "usersyncd":
 			cmd.ValidArgsFunction = directories
 		case "explain":
 			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -82,7 +82,7 @@ type Config struct {
 	all     *pflag.FlagSet    // a flag for each of them
 	flags   *pflag.FlagSet    // those of the command, once loaded
 	lookup  func(string) (string, bool)
-	sources map[string]string // where the value of a setting came from that was not given on the command line
+	sources map[string]origin // where the value of a setting came from that was not given on the command line; also that of dir
 }
 
 // DaemonProcess is Config.Process of the daemon.
@@ -136,24 +136,24 @@ func Complete(cmd *cobra.Command) {
 // file, which may hold the flags of all commands below cmd's root. It returns an *Error for what it does not understand.
 func (c *Config) Load(cmd *cobra.Command) error {
 	c.flags, c.Process = cmd.Flags(), cmd.CommandPath()
+	c.sources = map[string]origin{}
 	if c.File == "" && !c.Given("config") {
-		c.File, _ = c.Getenv(Variable("config"))
+		if c.File, _ = c.Getenv(Variable("config")); c.File != "" {
+			c.sources["config"] = origin{variable: Variable("config")}
+		}
 	}
 	file, err := c.readFile(cmd.Root())
 	if err != nil {
 		return err
 	}
-	if c.Dir, _ = c.Getenv("USERSYNCD_DIR"); c.Dir == "" {
-		c.Dir = file["dir"].Value
-	}
+	c.Dir, c.sources["dir"] = c.find("dir", file)
 	c.Misspelt = c.findMisspelt(cmd.Root())
-	c.sources = map[string]string{}
 	c.flags.VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "config" || !isSetting(f) || err != nil {
 			return
 		}
 		value, source := c.find(f.Name, file)
-		if source == "" {
+		if source == (origin{}) {
 			return
 		}
 		c.sources[f.Name] = source
@@ -186,8 +186,22 @@ func (c *Config) Load(cmd *cobra.Command) error {
 	return nil
 }
 
-// find returns the value of a setting, and where it stands, under its name or a former one; no source if it is not set.
-func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, source string) {
+// An origin is where a setting was given, but for the command line.
+type origin struct {
+	variable string // of the environment, or else
+	pos      strictyaml.Pos
+	key      string // in the configuration file
+}
+
+func (o origin) String() string {
+	if o.variable != "" {
+		return "environment variable " + o.variable
+	}
+	return o.pos.String() + ": " + o.key
+}
+
+// find returns the value of a setting, and where it stands, under its name or a former one; no origin if it is not set.
+func (c *Config) find(name string, file map[string]strictyaml.Setting) (string, origin) {
 	names := []string{name}
 	for former, now := range c.former {
 		if now == name {
@@ -195,16 +209,16 @@ func (c *Config) find(name string, file map[string]strictyaml.Setting) (value, s
 		}
 	}
 	for _, name := range names {
-		if value, source = c.Getenv(Variable(name)); source != "" {
-			return value, source
+		if value, source := c.Getenv(Variable(name)); source != "" {
+			return value, origin{variable: Variable(name)}
 		}
 	}
 	for _, name := range names {
 		if s, ok := file[name]; ok {
-			return s.Value, s.Pos.String() + ": " + name
+			return s.Value, origin{pos: s.Pos, key: name}
 		}
 	}
-	return "", ""
+	return "", origin{}
 }
 
 func (c *Config) invalid(f *pflag.Flag, value string) error {
@@ -212,14 +226,19 @@ func (c *Config) invalid(f *pflag.Flag, value string) error {
 }
 
 // Source names where a setting was given: a flag, a variable, or a line of the configuration file.
-func (c *Config) Source(name string) string { return cmp.Or(c.sources[name], "--"+name) }
+func (c *Config) Source(name string) string {
+	if o := c.sources[name]; o != (origin{}) {
+		return o.String()
+	}
+	return "--" + name
+}
 
 // Same are those of some flags that were given on the command line, to be given to another command, too: each with a space
 // before it.
 func (c *Config) Same(names ...string) string {
 	var b strings.Builder
 	for _, name := range names {
-		if f := c.flags.Lookup(name); f != nil && f.Changed && c.sources[name] == "" {
+		if f := c.flags.Lookup(name); f != nil && f.Changed && c.sources[name] == (origin{}) {
 			fmt.Fprintf(&b, " --%s %s", name, text.ShellWord(f.Value.String()))
 		}
 	}

@@ -22,15 +22,10 @@ type Credentials struct {
 // Credentials finds the id and the secret, each in the first of: its flag, systemd's credentials directory, and the
 // variable that the vendor's own tools use, in the environment or in an env file.
 func (c *Config) Credentials() (found Credentials, err error) {
-	found.ID, found.IDSource = c.ClientID, c.Source("client-id")
-	if found.ID == "" {
-		id, source := c.account("GENESYSCLOUD_OAUTHCLIENT_ID")
-		if found.ID, found.IDSource, err = c.secret("", "", "client_id", id, source); err != nil {
-			return found, err
-		}
+	if found.ID, found.IDSource, err = c.clientID(); err != nil {
+		return found, err
 	}
-	variable, source := c.account("GENESYSCLOUD_OAUTHCLIENT_SECRET")
-	secret, source, err := c.secret("client-secret-file", c.ClientSecretFile, "client_secret", variable, source)
+	secret, source, err := c.clientSecret()
 	found.Secret, found.SecretSource = api.Secret(secret), source
 	if err == nil && (found.ID == "" || secret == "") {
 		err = Errorf("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET to an OAuth client (grant type Client Credentials), or use --client-id and --client-secret-file%s", c.Account.Note())
@@ -38,11 +33,28 @@ func (c *Config) Credentials() (found Credentials, err error) {
 	return found, err
 }
 
+func (c *Config) clientID() (id, source string, err error) {
+	if c.ClientID != "" {
+		return c.ClientID, c.Source("client-id"), nil
+	}
+	id, source = c.account("GENESYSCLOUD_OAUTHCLIENT_ID")
+	return c.secret("", "", "client_id", id, source)
+}
+
+func (c *Config) clientSecret() (secret, source string, err error) {
+	variable, source := c.account("GENESYSCLOUD_OAUTHCLIENT_SECRET")
+	return c.secret("client-secret-file", c.ClientSecretFile, "client_secret", variable, source)
+}
+
+func (c *Config) webhookURL() (secret, source string, err error) {
+	variable, source := c.Getenv("USERSYNCD_NOTIFY_URL")
+	return c.secret("notify-url-file", c.NotifyURLFile, "notify_url", variable, source)
+}
+
 // Webhook finds the URL that notifications are sent to, which is a secret: in the file of --notify-url-file, systemd's
 // credentials directory, or the variable. It is zero if there is none.
 func (c *Config) Webhook() (notify.Target, error) {
-	variable, source := c.Getenv("USERSYNCD_NOTIFY_URL")
-	raw, source, err := c.secret("notify-url-file", c.NotifyURLFile, "notify_url", variable, source)
+	raw, source, err := c.webhookURL()
 	if err != nil || raw == "" {
 		return notify.Target{}, err
 	}

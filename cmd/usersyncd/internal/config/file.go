@@ -35,14 +35,14 @@ func isSetting(f *pflag.Flag) bool { return f.Name != "help" && f.Name != "versi
 // invalid would stop the daemon at its next start.
 func (c *Config) readOthers(cmd *cobra.Command, file map[string]strictyaml.Setting) (*Config, error) {
 	others := New(c.lookup)
-	others.flags, others.sources = others.all, map[string]string{}
+	others.flags, others.sources = others.all, map[string]origin{}
 	for _, other := range append(cmd.Root().Commands(), cmd.Root()) {
 		others.all.AddFlagSet(other.Flags()) // those of the table are there
 	}
 	var err error
 	others.all.VisitAll(func(f *pflag.Flag) {
 		value, source := c.find(f.Name, file)
-		if source == "" || err != nil || c.flags.Lookup(f.Name) != nil || !isSetting(f) {
+		if source == (origin{}) || err != nil || c.flags.Lookup(f.Name) != nil || !isSetting(f) {
 			return
 		}
 		others.sources[f.Name] = source
@@ -51,7 +51,7 @@ func (c *Config) readOthers(cmd *cobra.Command, file map[string]strictyaml.Setti
 		}
 	})
 	for _, s := range others.table {
-		if f := others.all.Lookup(s.name); err == nil && others.sources[s.name] != "" && s.valid != nil && !s.valid() {
+		if f := others.all.Lookup(s.name); err == nil && others.sources[s.name] != (origin{}) && s.valid != nil && !s.valid() {
 			err = others.invalid(f, f.Value.String())
 		}
 	}
