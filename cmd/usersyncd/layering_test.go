@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"usersyncd/sync":                     {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/apply":               {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan": {
-		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
+		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/saved", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 		"usersyncd/state", "usersyncd/spec", "usersyncd/spec/selection",
 	},
 	"usersyncd/sync/plan/access":         {"usersyncd/spec"},
@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 	"usersyncd/sync/plan/tally":          {"usersyncd/state"},
 	"usersyncd/sync/plan/digest":         {"usersyncd/spec"},
 	"usersyncd/sync/plan/identity":       {"usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync/plan/saved":          {"usersyncd/sync/plan/digest", "usersyncd/spec"},
 	"usersyncd/sync/plan/window":         {},
 	"usersyncd/state":                    {"usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/spec"},
 	"usersyncd/state/boltfile":           {},
@@ -90,7 +91,7 @@ var allowed = map[string][]string{
 // offline packages never reach the network's HTTP, not even through somebody else's package.
 var offline = []string{
 	"usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/spec/schema", "usersyncd/spec/selection", "usersyncd/spec/specfile", "usersyncd/spec/strictyaml", "usersyncd/spec/text", "usersyncd/state", "usersyncd/state/boltfile", "usersyncd/state/lockfile", "usersyncd/sync", "usersyncd/sync/apply",
-	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
+	"usersyncd/sync/plan", "usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/saved", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",
 	"usersyncd/sync/aimd", "usersyncd/sync/aimd/internal/lab", "usersyncd/sync/watch",
 }
 

@@ -241,16 +241,13 @@ func (c *Change) SetWithheld(withheld []Withheld) {
 // effect is what the change does, and what guards hold of it; false if nothing. What waits for a change window is done. guards
 // are the names of the guards, by the id of the hold.
 func (c *Change) effect(guards map[string]string) (e digest.Effect, any bool) {
-	e = digest.Effect{User: c.Key, Action: string(c.Action)}
-	if c.Current != nil && c.Action != Create {
-		e.User = c.Current.ID
-	}
-	add := func(fc FieldChange, held string) {
-		e.Fields = append(e.Fields, digest.Field{Name: fc.Field, Before: fc.Before, After: fc.After, Held: held})
+	e = digest.Effect{User: c.effectUser(), Action: c.effectAction(), Email: c.Key, Pos: c.Pos}
+	add := func(fc FieldChange, hold string) {
+		e.Fields = append(e.Fields, digest.Field{Name: fc.Field, Before: fc.Before, After: fc.After, Held: guards[hold], Hold: hold})
 	}
 	switch c.Outcome {
 	case Held:
-		e.Held = cmp.Or(guards[c.Hold], "refused")
+		e.Held, e.Hold = cmp.Or(guards[c.Hold], "refused"), c.Hold
 		fallthrough
 	case Planned, Deferred:
 		for _, fc := range slices.Concat(c.Fields, c.Deferred) {
@@ -259,18 +256,32 @@ func (c *Change) effect(guards map[string]string) (e digest.Effect, any bool) {
 	}
 	for _, w := range c.Withheld {
 		if w.Reason == ByGuard {
-			add(w.FieldChange, guards[w.Hold])
+			add(w.FieldChange, w.Hold)
 		}
 	}
 	switch c.Action {
 	case Unmanage: // nothing changes in Genesys
 		return e, false
-	case Adopt:
-		e.Action = string(Update)
 	case Create, Restore, Delete, Deactivate:
 		return e, len(e.Fields) > 0 || c.Outcome == Planned || c.Outcome == Held || c.Outcome == Deferred
 	}
 	return e, len(e.Fields) > 0
+}
+
+// effectUser identifies the user by id, or by address if it is to be created.
+func (c *Change) effectUser() string {
+	if c.Current == nil || c.Action == Create {
+		return c.Key
+	}
+	return c.Current.ID
+}
+
+// effectAction is what the action does in Genesys, whether or not the user was managed before.
+func (c *Change) effectAction() string {
+	if c.Action == Adopt {
+		return string(Update)
+	}
+	return string(c.Action)
 }
 
 // UserOutcome is the outcome for the user: deferred if anything waits for a change window, held or skipped if anything else

@@ -101,6 +101,8 @@ type Hold struct {
 	Fields   []spec.Field `json:"fields,omitempty"` // that are held; none: all of the users' changes
 	Reason   string       `json:"reason"`
 	Rollback bool         `json:"undo,omitempty"` // of a rollback
+	// Differences say what of each user is not as in an approved plan, see Approved.
+	Differences []string `json:"differences,omitempty"`
 }
 
 // The guards that a person may override.
@@ -229,12 +231,17 @@ func (g *guards) holdPortions(guard, reason string, portions []portion) {
 		}
 		return
 	}
+	g.holdAll(h, portions)
+}
+
+// holdAll holds portions of changes, whatever was released.
+func (g *guards) holdAll(h Hold, portions []portion) {
 	g.Holds = append(g.Holds, h)
 	for _, w := range portions {
 		if len(w.fields) == 0 {
-			w.Outcome, w.Hold, w.Note = Held, h.ID, reason
+			w.Outcome, w.Hold, w.Note = Held, h.ID, h.Reason
 		} else {
-			w.withhold(Withheld{Reason: ByGuard, Hold: h.ID, Note: reason}, w.fields...)
+			w.withhold(Withheld{Reason: ByGuard, Hold: h.ID, Note: h.Reason}, w.fields...)
 		}
 	}
 }

@@ -137,6 +137,7 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 	g.saveReleases(policy.Select.All() && len(tree.Problems)+len(p.Problems) == 0)
 	p.lookUpDeleted()
 	p.noteMembersByRule()
+	g.holdUnapproved()
 	policy.Schedule.Defer(maps.Values(p.changes), now) // after the guards: a hold is reported before the window opens
 	p.finish()
 	slices.SortFunc(p.Problems, func(a, b Problem) int { return ByPlace(a.Problem, b.Problem) })
@@ -212,19 +213,23 @@ func (p *Plan) KeepsAddress(key string) bool {
 	return owner == "" || owner == key || p.emailUnmanaged || p.keptAddresses[key]
 }
 
-// setID sets what identifies the plan.
-func (p *Plan) setID() {
+// Effects returns what changes do, and what is held of them.
+func Effects(changes []*Change, holds []Hold) (effects []digest.Effect) {
 	guards := map[string]string{} // by the id of a hold
-	for _, h := range p.Holds {
+	for _, h := range holds {
 		guards[h.ID] = h.Guard
 	}
-	var effects []digest.Effect
-	for _, c := range p.Changes {
+	for _, c := range changes {
 		if e, ok := c.effect(guards); ok {
 			effects = append(effects, e)
 		}
 	}
-	p.Digest = digest.Sum(effects)
+	return effects
+}
+
+// setID sets what identifies the plan.
+func (p *Plan) setID() {
+	p.Digest = digest.Sum(Effects(p.Changes, p.Holds))
 	p.ID = digest.Short(p.Digest)
 }
 

@@ -39,7 +39,8 @@ type Policy struct {
 	// DetailInterval is within which time the fields that no listing shows are read again for every user; 0: never.
 	DetailInterval time.Duration
 
-	Previous *Plan // carried out earlier in the same pass; nil: none
+	Previous *Plan     // carried out earlier in the same pass; nil: none
+	Approved *Approved // all that may be done; nil: it is not limited so
 
 	Capabilities // of the directory's API; a pass asks the directory for them
 }

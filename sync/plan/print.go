@@ -171,6 +171,9 @@ func (h Hold) String() string { return h.ReleasedWith("usersyncd release " + h.I
 
 // ReleasedWith is String with another command that releases it.
 func (h Hold) ReleasedWith(command string) string {
+	if h.Guard == guardPlan {
+		return fmt.Sprintf("Held: %s. If this is intended, plan again.\n  %s", h.Reason, strings.Join(h.Differences, "\n  "))
+	}
 	when := "If this is intended"
 	if h.Guard == guardRenames {
 		when = "If they are two people"

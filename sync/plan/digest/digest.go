@@ -18,6 +18,11 @@ type Effect struct {
 	Action string  `json:"action"` // create, restore, update, deactivate, delete
 	Fields []Field `json:"fields"` // that are written, by name
 	Held   string  `json:"held,omitempty"`
+
+	// What follows is not in the digest: where the user is declared, and the id of the hold.
+	Email string   `json:"-"`
+	Pos   spec.Pos `json:"-"`
+	Hold  string   `json:"-"`
 }
 
 // A Field is written, or held by the guard of that name.
@@ -26,6 +31,7 @@ type Field struct {
 	Before spec.Value `json:"before"` // "" if it is not known
 	After  spec.Value `json:"after"`
 	Held   string     `json:"held,omitempty"`
+	Hold   string     `json:"-"` // not in the digest
 }
 
 // Sum returns "sha256:" and 64 hexadecimal digits. The order of effects and fields does not count.
