@@ -276,7 +276,9 @@ func (c *cacheCoder) text(s *string) {
 // codeList codes a list: nil and an empty one are the same.
 func codeList[T any](c *cacheCoder, list *[]T, each func(*T)) {
 	n := len(*list)
-	c.length(&n)
+	if c.length(&n); c.out == nil && c.err == nil {
+		*list = slices.Grow(*list, min(n, 1<<10)) // what is read may be damaged
+	}
 	for i := 0; i < n && c.err == nil; i++ {
 		if i == len(*list) {
 			var one T

@@ -111,13 +111,17 @@ func (f *Fields) Set(name Field, v Value) {
 	*f = slices.Insert(*f, at, FieldValue{name, v})
 }
 
-// Share makes the values that are those of others, too, the same memory.
-func (f *Fields) Share(others Fields) {
-	for i, v := range *f {
-		if other, found := others.Lookup(v.Field); found && other == v.Value {
-			(*f)[i].Value = other
+// Share returns f in as much memory of others as possible: others if they are equal, else f with the values that are equal.
+func (f Fields) Share(others Fields) Fields {
+	if slices.Equal(f, others) {
+		return others
+	}
+	for i, v := range f {
+		if other := others.Get(v.Field); other == v.Value {
+			f[i].Value = other
 		}
 	}
+	return f
 }
 
 // Hash is the SHA-256, in hex, of the fields and their values.

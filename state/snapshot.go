@@ -46,13 +46,13 @@ func (s *Store) Meta() (Meta, error) {
 	return m, nil
 }
 
-// Snapshot reads everything. The caller may change its maps and the users, but not a user's LastApplied, see SnapshotFor. If
+// Snapshot reads everything. The caller may change its maps and the users, see User. If
 // it finds damage that was not there when the file was opened, the file is set aside and replaced as by Open.
 func (s *Store) Snapshot() (*Snapshot, error) { return s.SnapshotFor(nil) }
 
 // SnapshotFor is Snapshot where many of the users are declared: declared returns the fields of a declaration, by its key, nil if
-// there is none; of a user that is not managed, it is that at the observed address. Values that a user has as declared are the
-// same memory, and if all applied fields are, LastApplied is the map of the declaration: for 50,000 users, half of the memory.
+// there is none; of a user that is not managed, it is that at the observed address. What a user has as declared is the same memory:
+// the whole of Fields or LastApplied, or single values.
 func (s *Store) SnapshotFor(declared func(key string) spec.Fields) (*Snapshot, error) {
 	db := s.database()
 	readUsers := func(tx *bolt.Tx) (map[string]*User, bool) { return readUsers(tx, declared) }

@@ -18,11 +18,11 @@ type Observed struct {
 	Opaque json.RawMessage
 }
 
-// User is what is known of one Genesys user.
+// User is what is known of one Genesys user. Fields and LastApplied are replaced, never changed: they may be the memory of a
+// declaration, or each other's.
 type User struct {
 	Observed
-	// LastApplied has each managed field as it was last written or found equal. It is nil for a user that was never managed. It
-	// is replaced, never changed: it may be the memory of a declaration.
+	// LastApplied has each managed field as it was last written or found equal. It is nil for a user that was never managed.
 	LastApplied spec.Fields
 	Times       Times
 	// CreatedAt is when usersyncd created the account, in Unix time, as long as a reading may lack what the organization

@@ -113,40 +113,42 @@ func splitFields(lines []fieldLine, text string, head *userHead) (all []fieldLin
 	return lines, true
 }
 
-// setFields sets the observed and applied fields. Those that are declared so are the same memory as in the declaration.
+// setFields sets the observed and applied fields. What is declared so is the same memory as in the declaration.
 func (u *User) setFields(lines []fieldLine, managed bool, declared spec.Fields) {
-	observed, applied, asDeclared := 0, 0, managed && declared != nil
 	for i := range lines {
 		l := &lines[i]
 		if want := declared.Get(l.times.Field); want == l.value {
 			l.value = want
 		} else if declared != nil { // a part of the text would keep all of it
 			l.value = spec.Value(strings.Clone(string(l.value)))
-			asDeclared = asDeclared && l.mark == inObserved
-		}
-		if l.mark != inApplied {
-			observed++
-		}
-		if l.mark != inObserved {
-			applied++
 		}
 	}
-	u.Fields = make(spec.Fields, 0, observed)
-	asDeclared = asDeclared && applied == len(declared)
-	switch {
-	case asDeclared:
-		u.LastApplied = declared
-	case managed:
-		u.LastApplied = make(spec.Fields, 0, applied)
+	u.Fields = fieldsOf(lines, inApplied, declared)
+	if managed {
+		u.LastApplied = fieldsOf(lines, inObserved, declared)
 	}
+}
+
+// fieldsOf returns the fields of the lines that do not have a mark. They are those that are declared if they are equal.
+func fieldsOf(lines []fieldLine, mark byte, declared spec.Fields) spec.Fields {
+	n, asDeclared := 0, declared != nil
 	for _, l := range lines {
-		if l.mark != inApplied {
-			u.Fields.Set(l.times.Field, l.value)
-		}
-		if l.mark != inObserved && !asDeclared {
-			u.LastApplied.Set(l.times.Field, l.value)
+		if l.mark != mark {
+			n++
+			want, found := declared.Lookup(l.times.Field)
+			asDeclared = asDeclared && found && want == l.value
 		}
 	}
+	if asDeclared && n == len(declared) {
+		return declared
+	}
+	fields := make(spec.Fields, 0, n)
+	for _, l := range lines {
+		if l.mark != mark {
+			fields.Set(l.times.Field, l.value)
+		}
+	}
+	return fields
 }
 
 // splitName splits a field's name from its times.

@@ -143,7 +143,7 @@ func (o *refresher) merge(before *state.User, seen state.Observed, fields []spec
 // share makes what was observed as declared the same memory, see state.Store.SnapshotFor.
 func (o *refresher) share(u *state.User) *state.User {
 	if o.tree != nil {
-		u.Fields.Share(o.tree.Fields(cmp.Or(u.Declared.Key, u.Key())))
+		u.Fields = u.Fields.Share(o.tree.Fields(cmp.Or(u.Declared.Key, u.Key())))
 	}
 	return u
 }

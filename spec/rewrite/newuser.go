@@ -43,7 +43,7 @@ func (w *writer) compose(n *newUser) error {
 func (w *writer) newText(n *newUser, defaults *strictyaml.Node, tryEach bool) (content string, wanted spec.Fields) {
 	var b strings.Builder
 	b.WriteString(schemaHint + strings.Repeat("../", strings.Count(n.file, "/")) + schemaFile + "\n")
-	wanted = spec.Fields{}
+	wanted = make(spec.Fields, 0, len(n.user.Fields)+1)
 	cannot := func(field string, why error) {
 		fmt.Fprintf(&b, "# %s: not exported: %s\n", field, why)
 		w.skip(spec.Pos{File: n.file, Line: 1, Column: 1}, n.user, field, why)
@@ -110,7 +110,7 @@ func (w *writer) check(n *newUser, content string, defaults *strictyaml.Node, wa
 	if len(users) != 1 {
 		return fmt.Errorf("it would declare %d users", len(users))
 	}
-	users[0].Fields.Share(wanted) // they stay in memory until all files are checked together
+	users[0].Fields = users[0].Fields.Share(n.user.Fields) // they stay in memory until all files are checked together
 	got := users[0].Fields
 	for f, want := range wanted.All() {
 		if !spec.Equal(f, got.Get(f), want) {

@@ -113,7 +113,7 @@ func (r *Index) Same(f spec.Field, desired, observed spec.Value) bool {
 
 // Declarable returns the spec of a known user, with some fields. A manager that does not exist, or is not visible, is left out.
 func (r *Index) Declarable(u *state.User, fields []spec.Field) *spec.User {
-	out := &spec.User{Key: u.Key(), ID: u.ID, Fields: spec.Fields{}}
+	out := &spec.User{Key: u.Key(), ID: u.ID, Fields: make(spec.Fields, 0, len(u.Fields))}
 	for f, v := range u.Fields.All() {
 		if f != spec.Email && f != spec.Name && !slices.Contains(fields, f) {
 			continue
