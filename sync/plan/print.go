@@ -37,6 +37,12 @@ func Groups() []Group {
 	return []Group{Removals, Access, Renames, Creations, Restores, Updates, Reported, Unmanaged}
 }
 
+// GivesAccess reports whether a field decides what a user may do, and not only which conversations reach the user.
+func GivesAccess(f spec.Field) bool {
+	info, _ := spec.Lookup(f)
+	return info.Access && (f == spec.State || !slices.Contains(RoutingFields(), f))
+}
+
 // Group returns the first group that fits what is written for the user or, if nothing is, what is withheld.
 func (c *Change) Group() Group {
 	switch c.Action {
@@ -58,10 +64,10 @@ func (c *Change) Group() Group {
 	}
 	group := Updates
 	for _, fc := range fields {
-		switch info, _ := spec.Lookup(fc.Field); {
+		switch {
 		case fc.Field == spec.State && fc.After == spec.Text("inactive"):
 			return Removals
-		case info.Access && (fc.Field == spec.State || !slices.Contains(RoutingFields(), fc.Field)):
+		case GivesAccess(fc.Field):
 			group = Access
 		case fc.Field == spec.Email && group != Access:
 			group = Renames

@@ -1,0 +1,75 @@
+package report
+
+import (
+	"path"
+	"strings"
+
+	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+// flags are the settings of the guards that have another name than their setting.
+var flags = map[string]string{"reactivations": "hold-reactivations"}
+
+// holdLines are what a guard holds, why, and what to do about it.
+func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
+	by := flags[h.Guard]
+	if strings.HasPrefix(h.Guard, "max-") || h.Guard == "min-admins" {
+		by = h.Guard
+	}
+	title := "Held: " + text.Plural(len(h.Users), "user")
+	if len(h.Fields) > 0 {
+		names := make([]string, len(h.Fields))
+		for i, f := range h.Fields {
+			names[i] = string(f)
+		}
+		title += " (" + text.List(names, mostParts, len(names)) + ")"
+	}
+	lines := []Line{{"=", title + text.Enclose(", by --", by, "")}, {Text: text.Escape(h.Reason)}, {Text: fitNames(h.Users, t.columns()-6)}}
+	if folder := commonFolder(res, h); folder != "" {
+		lines = append(lines, Line{Text: "all in " + text.Escape(folder)})
+	}
+	release, meant := "usersyncd release "+h.ID, "If it is meant:"
+	if res.ReleaseWith != nil {
+		release = res.ReleaseWith(h.ID)
+	}
+	if h.Guard == "renames" {
+		meant = "If they are two people:"
+	}
+	advice := func(what, do string) { lines = append(lines, Line{Text: text.Pad(what, 24) + do}) }
+	advice(meant, release)
+	if len(h.Users) > 1 && t.DetailsCommand != "" {
+		advice("To see them:", t.DetailsCommand)
+	}
+	advice("If it is a mistake:", "restore or correct the specs; none of it is applied")
+	return lines
+}
+
+// commonFolder is the folder that all users of a hold are declared in, or were: a lost folder is what most often explains a
+// hold. It is "" if there is none, or one user alone.
+func commonFolder(res *usersync.Result, h plan.Hold) string {
+	if len(h.Users) < 2 {
+		return ""
+	}
+	held := make(map[string]bool, len(h.Users))
+	for _, key := range h.Users {
+		held[key] = true
+	}
+	folder := ""
+	for _, c := range res.Changes {
+		if !held[c.Key] {
+			continue
+		}
+		file := c.Pos.File
+		if file == "" && c.Current != nil {
+			file = c.Current.Declared.File
+		}
+		dir := path.Dir(file) + "/"
+		if file == "" || dir == "./" || folder != "" && folder != dir {
+			return ""
+		}
+		folder = dir
+	}
+	return folder
+}

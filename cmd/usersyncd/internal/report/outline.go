@@ -1,0 +1,191 @@
+package report
+
+import (
+	"slices"
+
+	"usersyncd/spec"
+	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+// A Section has the changes of one group.
+type Section struct {
+	Group plan.Group
+	Users int // with a change in this group
+	// entries have equal changes in one, the largest first.
+	entries []entry
+}
+
+// titles of the groups.
+var titles = map[plan.Group]string{
+	plan.Removals: "Removals and deactivations", plan.Access: "Access", plan.Renames: "Renames", plan.Creations: "Creations",
+	plan.Restores: "Restores", plan.Updates: "Updates", plan.Reported: "Drift, only reported", plan.Unmanaged: "No longer managed",
+}
+
+// namesUsers reports whether everybody in a group is named: who is removed, renamed, or may do other things than before.
+func namesUsers(g plan.Group) bool {
+	return g == plan.Removals || g == plan.Access || g == plan.Renames
+}
+
+// Sections returns what a plan changes, or a pass has changed: of the latter only the groups in which everybody is named, as the
+// rest is in the log. What is held, failed or waits for another user is left out.
+func Sections(res *usersync.Result) []Section {
+	folds := map[plan.Group]*folder{}
+	for _, c := range res.Changes {
+		g := c.Group()
+		switch c.Outcome {
+		case plan.Planned, plan.Deferred:
+			if !res.DryRun && c.Outcome == plan.Planned {
+				continue // not reached
+			}
+		case plan.Applied:
+			if !namesUsers(g) && len(c.Deferred)+len(c.Withheld) == 0 {
+				continue
+			}
+		case plan.Skipped:
+			if g != plan.Reported {
+				continue
+			}
+		default:
+			continue
+		}
+		if folds[g] == nil {
+			folds[g] = newFolder()
+		}
+		folds[g].add(c)
+	}
+	var all []Section
+	for _, g := range plan.Groups() {
+		if f := folds[g]; f != nil {
+			all = append(all, Section{Group: g, Users: f.users, entries: f.sorted()})
+		}
+	}
+	return all
+}
+
+// Title is the section's heading, with the number of its users. That of access names the fields.
+func (s Section) Title() string {
+	title := titles[s.Group]
+	if s.Group == plan.Access {
+		var fields []string
+		for _, e := range s.entries {
+			for _, f := range e.fields() {
+				if plan.GivesAccess(spec.Field(f)) && !slices.Contains(fields, f) {
+					fields = append(fields, f)
+				}
+			}
+		}
+		slices.Sort(fields)
+		title += text.Enclose(" (", text.List(fields, 6, len(fields)), ")")
+	}
+	return title + ": " + text.Plural(s.Users, "user")
+}
+
+// A Line is one of the lines of a section.
+type Line struct {
+	Symbol string // "+", "~", "-" or "." of a new entry; "" if the line goes on with the one before
+	Text   string
+}
+
+// A Detail is how much of a section is shown.
+type Detail int
+
+// The details, from much to little.
+const (
+	Folded Detail = iota // equal changes in one entry
+	Terse                // entries of few users folded once more, by their fields, and addresses on one line
+	Counts               // no line
+)
+
+// The most entries and addresses that are shown.
+const (
+	mostEntries = 12
+	mostNamed   = 50 // in a group in which everybody is named
+	fewUsers    = 10 // entries of fewer are folded once more if there are more than mostEntries
+)
+
+// Lines returns the section's lines, without its title. Only lists of addresses are broken, at so many columns; an address, a
+// value or a command never is. with names what shows all of them: "and 7 more entries: WITH".
+func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
+	if detail == Counts {
+		return nil
+	}
+	named := namesUsers(s.Group) && detail == Folded
+	entries, most := s.entries, mostNamed
+	if !namesUsers(s.Group) {
+		most = mostEntries
+	}
+	if len(entries) > mostEntries && !named {
+		entries = foldByFields(entries)
+	}
+	shown := entries[:min(len(entries), most)]
+	for _, e := range shown {
+		lines = append(lines, e.lines(columns, named)...)
+	}
+	if rest := entries[len(shown):]; len(rest) > 0 {
+		users := 0
+		for _, e := range rest {
+			users += len(e.users)
+		}
+		more := "and " + text.Count(len(rest), "more entry", "more entries") + " of " + text.Plural(users, "user")
+		lines = append(lines, Line{Text: more + text.Enclose(": ", with, "")})
+	}
+	return lines
+}
+
+// lines of one entry.
+func (e entry) lines(columns int, named bool) []Line {
+	head, below := e.head()
+	lines := []Line{{e.symbol, head}}
+	for _, line := range below {
+		lines = append(lines, Line{Text: line})
+	}
+	if len(e.users) == 1 {
+		return lines
+	}
+	width := columns - 6
+	if !named {
+		return append(lines, Line{Text: fitNames(e.users, width)})
+	}
+	shown := e.users[:min(len(e.users), mostNamed)]
+	for _, line := range listLines(shown, width) {
+		lines = append(lines, Line{Text: line})
+	}
+	if rest := len(e.users) - len(shown); rest > 0 {
+		lines = append(lines, Line{Text: "and " + text.Count(rest, "more", "more")})
+	}
+	return lines
+}
+
+// fitNames lists as many addresses as fit into a line, at least one, and counts the rest.
+func fitNames(users []string, columns int) string {
+	line := text.List(users, 1, len(users))
+	for n := 2; n <= len(users); n++ {
+		longer := text.List(users, n, len(users))
+		if text.Columns(longer) > columns {
+			break
+		}
+		line = longer
+	}
+	return text.Escape(line)
+}
+
+// listLines is a list in lines that are broken behind commas.
+func listLines(list []string, columns int) (lines []string) {
+	line := ""
+	for i, word := range list {
+		if word = text.Escape(word); i < len(list)-1 {
+			word += ","
+		}
+		switch {
+		case line == "":
+			line = word
+		case text.Columns(line)+1+text.Columns(word) <= columns:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,198 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/spec/text"
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/window"
+)
+
+// Text writes for people.
+type Text struct {
+	Columns        int    // of the terminal; 0: there is none
+	Color          bool   // of symbols and headings
+	Details        bool   // a block for each change instead of groups
+	DetailsCommand string // that shows the details, if there is one
+	Now            time.Time
+}
+
+// columns is the width at which lists of addresses and totals are broken.
+func (t Text) columns() int {
+	if t.Columns == 0 {
+		return 80
+	}
+	return min(max(t.Columns, 60), 120)
+}
+
+// symbolColors are SGR codes; a heading is bold.
+var symbolColors = map[string]string{"-": "31", "!": "31", "+": "32", "~": "33", "=": "35"}
+
+func (t Text) paint(color, s string) string {
+	if !t.Color || color == "" {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
+func (t Text) heading(w io.Writer, title string) { fmt.Fprintln(w, t.paint("1", title)) }
+
+// lines writes lines behind an indent.
+func (t Text) lines(w io.Writer, indent string, lines []Line) {
+	for _, l := range lines {
+		if l.Symbol == "" {
+			fmt.Fprintf(w, "%s    %s\n", indent, l.Text)
+			continue
+		}
+		fmt.Fprintf(w, "%s%s %s\n", indent, t.paint(symbolColors[l.Symbol], l.Symbol), l.Text)
+	}
+}
+
+// Plan writes what a pass, or a rollback, would do.
+func (t Text) Plan(w io.Writer, res *usersync.Result) {
+	t.changes(w, res)
+	t.rest(w, res)
+	t.list(w, "Fields: ", fieldTotals(res))
+	t.list(w, "Plan "+res.Plan+": ", counts(res))
+	if res.Estimate != nil { // a rollback has none
+		if len(res.Estimate.Reads) > 0 {
+			fmt.Fprintln(w, text.Wrap("Before it is carried out: "+reads(res.Estimate.Reads)+". Leavers and new users do not wait for it.", t.columns(), 2))
+		}
+		fmt.Fprintln(w, text.Wrap("Takes "+takes(res.Estimate), t.columns(), 2))
+	}
+}
+
+// Result writes what a pass, or a rollback, has done.
+func (t Text) Result(w io.Writer, res *usersync.Result) {
+	t.changes(w, res)
+	t.rest(w, res)
+	unmanaged := 0
+	for _, c := range res.Changes {
+		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
+			unmanaged++
+		}
+	}
+	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
+		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
+		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "quarantined"),
+		text.Of(res.Skipped, "skipped"), text.Of(res.Deferred, "deferred"), text.Of(res.Pending, "not reached"),
+	)...)
+	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
+		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
+	fmt.Fprintf(w, "%s: %s; %s (%s) in %.1fs\n", text.Plural(res.Users, "user"), strings.Join(users, ", "),
+		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
+}
+
+// list writes a list behind a title, on several lines if it is long.
+func (t Text) list(w io.Writer, title string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	list = slices.Concat([]string{title + list[0]}, list[1:])
+	for i, line := range listLines(list, t.columns()-2) {
+		fmt.Fprintln(w, strings.Repeat(" ", min(2*i, 2))+line)
+	}
+}
+
+// changes writes the groups.
+func (t Text) changes(w io.Writer, res *usersync.Result) {
+	if t.Details {
+		for _, c := range res.Changes {
+			if res.DryRun || c.Outcome != plan.Applied || c.Action.Removes() || len(c.Deferred)+len(c.Withheld) > 0 {
+				fmt.Fprintln(w, c)
+			}
+		}
+		if len(res.Changes) > 0 {
+			fmt.Fprintln(w)
+		}
+		return
+	}
+	for _, s := range Sections(res) {
+		t.heading(w, s.Title())
+		t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
+		fmt.Fprintln(w)
+	}
+}
+
+// rest writes what is not changed, and why: what waits, problems, failures, holds, notes.
+func (t Text) rest(w io.Writer, res *usersync.Result) {
+	var lines []Line
+	if !t.Details {
+		lines = waiting(res)
+	}
+	for _, p := range res.Problems {
+		lines = append(lines, Line{"!", p.String()})
+	}
+	if res.ProblemsLeftOut > 0 {
+		lines = append(lines, Line{Text: "and " + text.Plural(res.ProblemsLeftOut, "more problem")})
+	}
+	all := failures(res)
+	for _, f := range all[:min(len(all), mostFailures)] {
+		lines = append(lines, f.lines(t.columns())...)
+	}
+	if n := len(all) - mostFailures; n > 0 {
+		lines = append(lines, Line{Text: "and " + text.Plural(n, "more failure") + ", which are in the log"})
+	}
+	for _, h := range res.Holds[:min(len(res.Holds), mostFailures)] {
+		lines = append(lines, t.holdLines(res, h)...)
+	}
+	if n := len(res.Holds) - mostFailures; n > 0 {
+		lines = append(lines, Line{Text: "and " + text.Plural(n, "more hold")})
+	}
+	t.lines(w, "", lines)
+	if len(lines) > 0 && res.DryRun {
+		fmt.Fprintln(w)
+	}
+	t.notes(w, res)
+}
+
+// notes writes what qualifies a result: uncommitted edits, notes, removals held back, and what waits for a window.
+func (t Text) notes(w io.Writer, res *usersync.Result) {
+	if spec.IsDirty(res.Revision) {
+		fmt.Fprintf(w, "Revision %s: the specs have uncommitted edits; git status or usersyncd doctor lists the files.\n", spec.ShortRevision(res.Revision))
+	}
+	if res.Paused != nil && (res.DryRun || res.Pending == 0) && res.Mode != "rollback" { // otherwise it is the error
+		fmt.Fprintf(w, "Note: paused %s; until then nothing is changed\n", Paused(res.Paused, t.Now))
+	}
+	for _, note := range res.Notes[:min(len(res.Notes), mostFailures)] {
+		fmt.Fprintln(w, "Note:", note)
+	}
+	if n := len(res.Notes) - mostFailures; n > 0 {
+		fmt.Fprintf(w, "Note: and %s\n", text.Plural(n, "more note"))
+	}
+	leftOut, adopted := map[string]int{}, 0
+	for _, c := range res.Changes {
+		if c.Action == plan.Adopt && c.Outcome == plan.Planned {
+			adopted++
+		}
+		if c.LeftOut() {
+			leftOut[c.Note]++
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(leftOut)) {
+		fmt.Fprintf(w, "Note: %s left as they are: %s\n", text.Plural(leftOut[why], "user"), why)
+	}
+	if adopted > 0 && res.DryRun {
+		fmt.Fprintf(w, "Note: %s managed from now on\n", text.Count(adopted, "user is", "users are"))
+	}
+	if res.Retained > 0 {
+		fmt.Fprintf(w, "%s no longer declared, or with problems: no user counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
+	}
+	if res.WaitingForWindow > 0 {
+		fmt.Fprintf(w, "Waiting for the change window, %s: %s\n", window.Format(res.WindowOpens), text.Plural(res.WaitingForWindow, "user"))
+	}
+}
+
+// Paused tells who has paused the changes, when and why, and how to end it.
+func Paused(p *state.Pause, now time.Time) string {
+	by, reason := text.Enclose("by ", text.Escape(p.By), " "), text.Enclose(": ", text.Escape(p.Reason), "")
+	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume ends it)"
+}
