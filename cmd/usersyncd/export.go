@@ -38,7 +38,7 @@ type leftOut struct {
 func newExport(c *config.Config, p process) *cobra.Command {
 	var by string
 	var fields []string
-	cmd := command(c, config.Org|config.State|config.Socket|config.Select|config.Read|config.Rate|config.Common, &cobra.Command{
+	cmd := command(c, config.Org|config.State|config.Socket|config.Select|config.Time|config.Read|config.Rate|config.Common, &cobra.Command{
 		Use:   "export [flags] DIR",
 		Short: "Write the users of the organization as specs",
 		Long: `export reads the organization and writes a spec for each active or inactive user
@@ -95,9 +95,14 @@ func exportFields(names []string, c *config.Config) ([]spec.Field, error) {
 
 func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c *config.Config, p process) error {
 	stop := a.screen.Show(a.Status, a.limiter, a.log)
-	found, err := a.Export(ctx, fields, by)
+	reading, release := withTimeout(ctx, c)
+	found, err := a.Export(reading, fields, by)
+	late := timeoutOf(reading, err)
+	release()
 	stop()
 	switch {
+	case late != nil:
+		return &exitError{exitFailed, fmt.Errorf("%w: no file was written; run it again to continue", late)}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted, no file was written; run it again to continue")
 	case err != nil:

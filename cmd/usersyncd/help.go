@@ -34,7 +34,8 @@ Exit codes:
   2   plan --detailed-exitcode: there are changes
   3   the specs are invalid
   4   a guard holds changes, or passes are paused; the rest is applied
-  5   some users failed, or the API asked for a long pause; the rest is applied
+  5   some users failed, or time ran out (--timeout, a long pause that the API
+      asks for); the rest is applied
   64  wrong usage: command line or configuration
 `
 

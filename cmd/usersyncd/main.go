@@ -90,7 +90,7 @@ const (
 	exitChanges = 2  // plan --detailed-exitcode: there are changes
 	exitInvalid = 3  // the specs are invalid
 	exitHeld    = 4  // a guard holds changes, or passes are paused; the rest is applied
-	exitFailed  = 5  // some users failed, or the API asked for a long pause; the rest is applied
+	exitFailed  = 5  // some users failed, or time ran out; the rest is applied
 	exitUsage   = 64 // wrong usage: command line or configuration
 )
 

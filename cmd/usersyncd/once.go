@@ -55,9 +55,14 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	if err != nil {
 		return nil, err
 	}
+	ctx, release := withTimeout(ctx, c)
+	defer release()
 	stop := a.screen.Show(a.Status, a.limiter, a.log)
 	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.NoRefresh, ForceRefresh: !c.NoRefresh, Release: c.Release})
 	stop()
+	if late := timeoutOf(ctx, err); late != nil && !errors.As(err, new(*usersync.ProblemsError)) {
+		err = late
+	}
 	if res == nil {
 		return nil, err
 	}
@@ -90,7 +95,10 @@ func releaseWith(c *config.Config, first bool) func(id string) string {
 // refused explains why a pass ended early, and prints the problems of a tree. res is nil if the pass had no plan yet.
 func refused(p process, res *usersync.Result, err error) error {
 	var problems *usersync.ProblemsError
+	var late *timedOut
 	switch {
+	case errors.As(err, &late):
+		return late.left(res)
 	case errors.Is(err, apply.ErrThrottled):
 		left := "nothing was changed"
 		if res != nil {

@@ -146,5 +146,8 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 	if c.Once {
 		return runOnce(cmd.Context(), c, p)
 	}
+	if c.Given("timeout") && c.Source("timeout") == "--timeout" { // elsewhere it may stand for other commands
+		return usage("--timeout is for --once, plan and export; the service runs until it is stopped")
+	}
 	return runDaemon(cmd, c, p)
 }

@@ -142,6 +142,7 @@ func TestInvalidSettings(t *testing.T) {
 		{"notify-format", "pigeon", "auto, generic, slack or teams"},
 		{"notify-repeat", "-1s", "a duration"},
 		{"search-lag", "-1s", "a positive duration"},
+		{"timeout", "-1s", "a duration"},
 		{"refresh-interval", "0s", "a positive duration"},
 		{"resync-interval", "-1m", "a positive duration"},
 	} {

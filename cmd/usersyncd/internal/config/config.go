@@ -45,6 +45,7 @@ type Config struct {
 	Branch    string
 	NoRefresh bool
 	Release   []string
+	Timeout   time.Duration
 	Only      []string
 	Select    string
 

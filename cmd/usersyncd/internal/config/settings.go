@@ -22,6 +22,7 @@ const (
 	State                     // the state file
 	Socket                    // where daemon and commands meet
 	Pass                      // what one pass does
+	Time                      // how long a command may take
 	Select                    // which users
 	Plan                      // when and whether users may be changed
 	Guards                    // what may be changed without a person's release
@@ -30,16 +31,16 @@ const (
 	Webhook                   // where notifications are sent
 	Daemon                    // the daemon's own
 
-	Common = Output | Logging                                                   // of every command that reads settings
-	Full   = Org | State | Pass | Select | Plan | Guards | Read | Rate | Common // of a command that makes a pass
-	Query  = State | Socket | Common                                            // of a command that asks the daemon
+	Common = Output | Logging                                                          // of every command that reads settings
+	Full   = Org | State | Pass | Time | Select | Plan | Guards | Read | Rate | Common // of a command that makes a pass
+	Query  = State | Socket | Common                                                   // of a command that asks the daemon
 )
 
 // title is what the help calls a group.
 func (g Group) title() string {
 	return map[Group]string{
 		Output: "Output", Logging: "Configuration file and log", Org: "Organization and login", State: "State file", Socket: "Socket of the service",
-		Pass: "One pass", Select: "Which users", Plan: "When and whether users are changed", Guards: "Guards", Read: "What is read", Rate: "Rate and retries",
+		Pass: "One pass", Time: "One pass", Select: "Which users", Plan: "When and whether users are changed", Guards: "Guards", Read: "What is read", Rate: "Rate and retries",
 		Webhook: "Notifications", Daemon: "Service",
 	}[g]
 }
@@ -78,6 +79,7 @@ func (c *Config) settings() []setting {
 		{name: "branch", group: Pass, value: value(&c.Branch, ""), reload: true, help: "`NAME` of the only branch whose specs are applied (default: any branch)"},
 		{name: "no-refresh", group: Pass, value: value(&c.NoRefresh, false), reload: true, help: "do not read the organization first, unless nothing is known about it"},
 		{name: "release", basic: true, group: Pass, value: value(&c.Release, nil), help: "release the held changes with these `IDS` in this run (plan and --once only)"},
+		{name: "timeout", basic: true, group: Time, value: value(&c.Timeout, 0), rule: notNegative(&c.Timeout), help: "end --once, plan or export in good order after this time; 0: never"},
 		{name: "only", basic: true, group: Select, value: value(&c.Only, nil), help: "process only the users with these email `ADDRESSES`"},
 		{name: "select", basic: true, group: Select, value: value(&c.Select, ""), help: "process only the users declared with `FIELD=VALUE,...`"},
 
