@@ -11,6 +11,9 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 )
 
+// release is the version that .ci/release builds. The linker sets it.
+var release string
+
 // build is what the binary knows of itself.
 type build struct {
 	Version string `json:"version"`
@@ -28,6 +31,9 @@ func buildInfo() build {
 	}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		b.Version = v
+	}
+	if release != "" {
+		b.Version = release
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
