@@ -44,7 +44,7 @@ func TestAddressesThatLookLikeOthers(t *testing.T) {
 func TestAddressThatLooksLikeAnotherIsExported(t *testing.T) {
 	dir := t.TempDir()
 	users := []*spec.User{{Key: "\u0430na@x.example", Fields: spec.FieldsOf(map[spec.Field]spec.Value{spec.Name: `"A"`, spec.Manager: spec.Text("\uff42o@x.example")})}}
-	report, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{})
+	report, err := rewrite.Write(t.Context(), spec.NewLoader(dir), users, rewrite.Options{})
 	must(t, err)
 	if report.Created != 1 || len(report.Skipped) > 0 {
 		t.Fatalf("%+v", report)

@@ -100,7 +100,7 @@ func FuzzValue(f *testing.F) {
 			return
 		}
 		dir := t.TempDir()
-		report, err := rewrite.Write(t.Context(), dir, first.Users, rewrite.Options{})
+		report, err := rewrite.Write(t.Context(), spec.NewLoader(dir), first.Users, rewrite.Options{})
 		if errors.Is(err, spec.ErrTooLarge) { // it may be longer than what it was read from, and a file has a limit
 			return
 		}
@@ -138,7 +138,7 @@ func FuzzWrite(f *testing.F) {
 			fields.Set(spec.Skills, `{"A":1,"C":2}`)
 			users = append(users, &spec.User{Key: u.Key, ID: u.ID, Fields: fields})
 		}
-		if _, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{}); err != nil {
+		if _, err := rewrite.Write(t.Context(), spec.NewLoader(dir), users, rewrite.Options{}); err != nil {
 			if got, readErr := os.ReadFile(filepath.Join(dir, "u.yaml")); readErr != nil || string(got) != string(content) {
 				t.Errorf("%q became %q (%v), and %v", content, got, readErr, err)
 			}

@@ -52,6 +52,9 @@ func NewLoader(dir string) *Loader {
 	return &Loader{dir: dir, git: checkout.NewReader(specfile.IsPath)}
 }
 
+// Dir is the folder.
+func (l *Loader) Dir() string { return l.dir }
+
 // ScanAndLoad is Scan, and Load of what it finds.
 func (l *Loader) ScanAndLoad(ctx context.Context) (*Tree, error) {
 	s, err := l.Scan(ctx)

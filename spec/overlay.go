@@ -3,6 +3,7 @@ package spec
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -29,16 +30,16 @@ type Overlay struct {
 	Root  *os.Root
 	Users []*User // as declared on disk, by Key
 
-	scan     *Scan
-	opener   *specfile.Opener
-	inherit  *folders
-	declared map[string][]declaration // by path, replaced files included
+	loader  *Loader // has parsed the replaced files as well
+	scan    *Scan
+	opener  *specfile.Opener
+	inherit *folders
 }
 
-// OpenOverlay reads a folder, which may be without specs. The error is an [InvalidError] if the specs have problems.
-func OpenOverlay(ctx context.Context, dir string) (o *Overlay, err error) {
-	l := NewLoader(dir)
-	o = &Overlay{declared: map[string][]declaration{}}
+// OpenOverlay reads the folder of a loader, which may be without specs, and must not be used by others until the overlay is
+// closed. The error is an [InvalidError] if the specs have problems.
+func OpenOverlay(ctx context.Context, l *Loader) (o *Overlay, err error) {
+	o = &Overlay{loader: l}
 	if o.scan, err = l.scan(ctx); err != nil {
 		return nil, err
 	}
@@ -50,9 +51,6 @@ func OpenOverlay(ctx context.Context, dir string) (o *Overlay, err error) {
 		return nil, &InvalidError{tree.ProblemList}
 	}
 	o.Users, o.inherit = tree.Users, inherit
-	for name, p := range l.parsed {
-		o.declared[name] = p.declarations // none of a _defaults.yaml
-	}
 	if o.Root, err = os.OpenRoot(o.scan.root); err != nil {
 		return nil, err
 	}
@@ -81,7 +79,7 @@ func (o *Overlay) Defaults(folder string) *strictyaml.Node { return o.inherit.ab
 
 // Declared are the users of a file, in order.
 func (o *Overlay) Declared(name string) (users []*User) {
-	for _, d := range o.declared[name] {
+	for _, d := range o.loader.parsed[name].declarations {
 		users = append(users, d.user)
 	}
 	return users
@@ -96,19 +94,21 @@ func (o *Overlay) Replace(name, content string) error {
 	if len(problems) > 0 {
 		return &InvalidError{ProblemList{Problems: problems}}
 	}
-	all, problems := readUsers(name, docs, o.inherit.above(path.Dir(name)))
-	if len(problems) > 0 {
+	above := o.inherit.above(path.Dir(name))
+	p := parsedFile{hash: sha256.Sum256([]byte(content)), inherited: above.digest, warnings: leftovers([]byte(content), docs)}
+	if p.declarations, problems = readUsers(name, docs, above); len(problems) > 0 {
 		return &InvalidError{ProblemList{Problems: problems}}
 	}
-	o.declared[name] = all
+	o.loader.parsed[name] = p
+	o.loader.uncached++
 	return nil
 }
 
 // Check checks all files together.
 func (o *Overlay) Check() error {
 	var all []declaration
-	for _, name := range slices.Sorted(maps.Keys(o.declared)) {
-		all = append(all, o.declared[name]...)
+	for _, name := range slices.Sorted(maps.Keys(o.loader.parsed)) {
+		all = append(all, o.loader.parsed[name].declarations...) // none of a _defaults.yaml
 	}
 	var tree Tree
 	if tree.check(all); len(tree.Problems) > 0 {

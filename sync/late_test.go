@@ -35,7 +35,7 @@ func (w *world) export(fields ...spec.Field) *usersync.ExportResult {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if _, err := rewrite.Write(context.Background(), w.dir, out.Users, rewrite.Options{Fields: fields}); err != nil {
+	if _, err := rewrite.Write(context.Background(), spec.NewLoader(w.dir), out.Users, rewrite.Options{Fields: fields}); err != nil {
 		w.Fatal(err)
 	}
 	return out

@@ -64,10 +64,8 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 		return nil, err
 	}
 	p.loaded.Store(p.tree)
-	if p.SpecCache != "" && !p.mode.DryRun {
-		if err := p.Specs.WriteCache(p.SpecCache); err != nil {
-			p.Log.Warn("the cache of parsed specs cannot be written; the next start parses all of them", "error", err)
-		}
+	if !p.mode.DryRun {
+		p.WriteSpecCache()
 	}
 	p.problems = p.tree.ProblemList
 	if p.mode.Strict && len(p.tree.Problems) > 0 {
@@ -133,4 +131,14 @@ func (p *pass) confirmScan(ctx context.Context) error {
 	}
 	p.confirmed.Store(p.scan)
 	return nil
+}
+
+// WriteSpecCache writes the file SpecCache, if that is worth it.
+func (r *Reconciler) WriteSpecCache() {
+	if r.SpecCache == "" {
+		return
+	}
+	if err := r.Specs.WriteCache(r.SpecCache); err != nil {
+		r.Log.Warn("the cache of parsed specs cannot be written; the next start parses all of them", "error", err)
+	}
 }

@@ -110,13 +110,17 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	case len(found.Users) == 0:
 		return errors.New("no user in the organization is selected; no file was written")
 	}
-	report, err := rewrite.Write(ctx, c.Dir, found.Users, rewrite.Options{By: by, Fields: fields})
+	a.Specs.Branch = "" // the export may be for another one
+	report, err := rewrite.Write(ctx, a.Specs, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
 		printProblems(p.stderr, e.ProblemList)
 		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir)}
 	}
 	if err != nil {
 		return err
+	}
+	if !a.Store.ReadOnly() {
+		a.WriteSpecCache()
 	}
 	calls := a.calls()
 	out := exported{Schema: "usersyncd.export/v1", Users: len(found.Users), Created: report.Created, Updated: report.Updated,

@@ -12,11 +12,11 @@ import (
 	"usersyncd/sync/genesys/sim"
 )
 
-// An organization of 2,000 users with every field: exported, planned, exported again. Nothing is written
+// An organization with every field: exported, planned, exported again. Nothing is written
 // there, nothing differs, and the second export changes no byte. (BenchmarkWholeOrganization has 50,000.)
 func TestExportThenPlan(t *testing.T) {
 	t.Parallel()
-	const users = 700 // of more than one page
+	const users = 1000 // of more than one page, and enough for a cache of the specs
 	server := sim.New(sim.Options{Users: users, Inactive: 100, Deleted: 20, Full: true, Quota: sim.Quota{Limit: 1_000_000}})
 	loopback := httptest.NewServer(server)
 	defer loopback.Close()
@@ -34,6 +34,9 @@ func TestExportThenPlan(t *testing.T) {
 	}
 	run(fmt.Sprint(users, " new"), "export")
 	before := contents(t, specs)
+	if _, err := os.Stat(filepath.Join(dir, "state.db.specs")); err != nil {
+		t.Error(err)
+	}
 	run(fmt.Sprintf("nothing to do, %d unchanged; 0 calls", users), "plan", "--detailed-exitcode")
 	run(fmt.Sprintf("0 changed, %d as they were", users), "export")
 	for name, text := range contents(t, specs) {

@@ -159,7 +159,7 @@ func writeSpecs(ctx context.Context, dir string, users []sim.User) error {
 			specs = append(specs, specOf(u))
 		}
 	}
-	_, err := rewrite.Write(ctx, dir, specs, rewrite.Options{By: spec.Department, Fields: fields})
+	_, err := rewrite.Write(ctx, spec.NewLoader(dir), specs, rewrite.Options{By: spec.Department, Fields: fields})
 	return err
 }
 

@@ -25,7 +25,7 @@ func TestWriteLeavesOutEntries(t *testing.T) {
 		spec.Locations:   `[]`,
 	})
 	users := []*spec.User{{Key: "a@x.example", Fields: fields}, {Key: "b@x.example", Fields: fields}}
-	report, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{})
+	report, err := rewrite.Write(t.Context(), spec.NewLoader(dir), users, rewrite.Options{})
 	must(t, err)
 	want := `# yaml-language-server: $schema=schema.json
 email: b@x.example
@@ -55,7 +55,7 @@ utilization: {labels: {W: {capacity: 2}}}
 	if diff := cmp.Diff(tree.Users[1].Fields.Get(spec.Skills), tree.Users[0].Fields.Get(spec.Skills)); diff != "" || tree.Users[0].Fields.Get(spec.Queues) != `["Q"]` {
 		t.Error(diff, tree.Users[0].Fields)
 	}
-	again, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{})
+	again, err := rewrite.Write(t.Context(), spec.NewLoader(dir), users, rewrite.Options{})
 	must(t, err)
 	if again.Unchanged != 2 || len(again.Skipped) != 14 {
 		t.Errorf("again: %+v", again)

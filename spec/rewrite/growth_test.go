@@ -66,7 +66,7 @@ func TestWritingGrowsWithItsInput(t *testing.T) {
 					users = append(users, row.user(n, i))
 				}
 				return func() {
-					if _, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{Fields: []spec.Field{spec.Title, spec.Skills, spec.Queues}}); err != nil {
+					if _, err := rewrite.Write(t.Context(), spec.NewLoader(dir), users, rewrite.Options{Fields: []spec.Field{spec.Title, spec.Skills, spec.Queues}}); err != nil {
 						t.Error(err)
 					}
 				}

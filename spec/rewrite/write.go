@@ -24,8 +24,8 @@ type Report struct {
 	Skipped                     []spec.Problem // values that the format cannot express; by file
 }
 
-// Write writes users of an organization as specs below a folder, which is made if it does not exist. Loading the folder
-// afterwards gives the same values, except for those in Report.Skipped.
+// Write writes users of an organization as specs below the folder of a loader, which is made if it does not exist. Loading it
+// afterwards gives the same values, except for those in Report.Skipped, and parses nothing.
 //
 // If a spec declares the user already, values that differ (by [spec.Equal]) are changed there and missing ones are added;
 // all other text stays as it is. For other users new files are made. Each file is replaced atomically. Files without
@@ -33,10 +33,10 @@ type Report struct {
 //
 // The error is a [*spec.InvalidError] if the folder's specs have problems, [spec.ErrTreeChanged] if they change
 // meanwhile, or names the file that cannot be written.
-func Write(ctx context.Context, dir string, users []*spec.User, o Options) (Report, error) {
-	report, err := write(ctx, dir, users, o)
+func Write(ctx context.Context, specs *spec.Loader, users []*spec.User, o Options) (Report, error) {
+	report, err := write(ctx, specs, users, o)
 	if err != nil {
-		return Report{}, fmt.Errorf("writing specs to %s: %w", dir, err)
+		return Report{}, fmt.Errorf("writing specs to %s: %w", specs.Dir(), err)
 	}
 	return report, nil
 }
@@ -53,15 +53,15 @@ type writer struct {
 	content   map[string][]byte     // of the files to write, by path
 }
 
-func write(ctx context.Context, dir string, users []*spec.User, o Options) (Report, error) {
+func write(ctx context.Context, specs *spec.Loader, users []*spec.User, o Options) (Report, error) {
 	w, err := newWriter(o)
 	if err != nil {
 		return Report{}, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(specs.Dir(), 0o755); err != nil {
 		return Report{}, err
 	}
-	if w.Overlay, err = spec.OpenOverlay(ctx, dir); err != nil {
+	if w.Overlay, err = spec.OpenOverlay(ctx, specs); err != nil {
 		return Report{}, err
 	}
 	defer w.Close()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -148,9 +149,17 @@ func loadIn(t *rapid.T, dir string) *spec.Tree {
 }
 
 func exportIn(t *rapid.T, dir string, users []*spec.User) rewrite.Report {
-	report, err := rewrite.Write(t.Context(), dir, users, rewrite.Options{By: spec.Division})
+	writer := spec.NewLoader(dir)
+	report, err := rewrite.Write(t.Context(), writer, users, rewrite.Options{By: spec.Division})
 	if err != nil {
 		t.Fatal(err)
+	}
+	written, err := writer.ScanAndLoad(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if written.Parsed > 0 || !reflect.DeepEqual(written.Users, loadIn(t, dir).Users) {
+		t.Fatalf("%d of the files are parsed again, or what was written is known as something else", written.Parsed)
 	}
 	return report
 }

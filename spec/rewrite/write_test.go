@@ -35,7 +35,7 @@ const someID = "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"
 
 func export(t testing.TB, dir string, o rewrite.Options, users ...*spec.User) rewrite.Report {
 	t.Helper()
-	report, err := rewrite.Write(t.Context(), dir, users, o)
+	report, err := rewrite.Write(t.Context(), spec.NewLoader(dir), users, o)
 	must(t, err)
 	return report
 }
@@ -246,7 +246,7 @@ func TestWriteRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := checkout(t, c.files)
-			_, err := rewrite.Write(t.Context(), dir, c.users, c.o)
+			_, err := rewrite.Write(t.Context(), spec.NewLoader(dir), c.users, c.o)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatal(err)
 			}
@@ -268,12 +268,12 @@ func TestWriteFollowsNoLinks(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Symlink(filepath.Join(outside, "schema.json"), filepath.Join(dir, "schema.json")))
 	must(t, os.Symlink(outside, filepath.Join(dir, "emea")))
-	if _, err := rewrite.Write(t.Context(), dir, []*spec.User{person("a@x.example", "division", `"EMEA"`)}, rewrite.Options{By: spec.Division}); err == nil {
+	if _, err := rewrite.Write(t.Context(), spec.NewLoader(dir), []*spec.User{person("a@x.example", "division", `"EMEA"`)}, rewrite.Options{By: spec.Division}); err == nil {
 		t.Fatal("a link to a folder was taken")
 	}
 	must(t, os.Remove(filepath.Join(dir, "emea")))
 	must(t, os.Symlink(filepath.Join(outside, "gone"), filepath.Join(dir, "emea")))
-	if _, err := rewrite.Write(t.Context(), dir, []*spec.User{person("a@x.example", "division", `"EMEA"`)}, rewrite.Options{By: spec.Division}); err == nil {
+	if _, err := rewrite.Write(t.Context(), spec.NewLoader(dir), []*spec.User{person("a@x.example", "division", `"EMEA"`)}, rewrite.Options{By: spec.Division}); err == nil {
 		t.Fatal("a link to nothing was followed")
 	}
 	export(t, dir, rewrite.Options{}, person("a@x.example"))
