@@ -24,13 +24,13 @@ import (
 // fixed are the settings that a daemon is built around: they need a restart, which is cheap and loses nothing.
 func fixed() []string {
 	return []string{
-		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "env-file", "state", "output", "log-format",
+		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "env-file", "state", "output", "color", "log-format",
 		"socket", "notify-url-file", "notify-format", "notify-name", "notify-repeat", "notify-details", "listen", "listen-hosts", "ready-max-held", "ready-max-quarantined", "tokens", "max-in-flight", "retry-max", "retry-429", "ignore-pause", "retry-5xx", "retry-min-wait", "retry-max-wait",
 	}
 }
 
-// refusedByDaemon are the settings of one pass: a part of the users, and what is released. A daemon looks after everybody.
-func refusedByDaemon() []string { return []string{"only", "select", "release"} }
+// refusedByDaemon are the settings of one pass: a part of the users, what is released, and how long it may take. A daemon looks after everybody.
+func refusedByDaemon() []string { return []string{"only", "select", "release", "timeout"} }
 
 // Every setting can either be changed while the daemon runs, or is one that needs a restart, or one that a
 // daemon refuses; and a setting that is said to be changed is part of what reload changes.
@@ -59,7 +59,7 @@ func TestEverySettingIsReloadableOrNeedsARestart(t *testing.T) {
 	}
 	before := inEffect()
 	rootOf(process{}).Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Name == "help" {
+		if f.Name == "help" || f.Name == "version" {
 			return
 		}
 		places := 0

@@ -45,30 +45,11 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
 	addMan(root, p.lookupEnv)
-	config.Complete(root)
-	for _, cmd := range append(root.Commands(), root) {
-		switch cmd.Name() {
-		case "plan", "validate", "export", "config", "doctor", "usersyncd":
-			cmd.ValidArgsFunction = directories
-		case "explain":
-			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-				if len(args) == 1 { // after the email address
-					return directories(cmd, nil, "")
-				}
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-		case "status", "history", "sync", "pause", "resume", "release", "rollback":
-			cmd.ValidArgsFunction = cobra.NoFileCompletions
-		}
-	}
+	setCompletion(root, c)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	rejectUnknownArgs(root)
 	return root, c
-}
-
-func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
 // rootArgs takes one directory, and recognizes a mistyped command.
@@ -145,9 +126,6 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 	}
 	if c.Once {
 		return runOnce(cmd.Context(), c, p)
-	}
-	if c.Given("timeout") && c.Source("timeout") == "--timeout" { // elsewhere it may stand for other commands
-		return usage("--timeout is for --once, plan and export; the service runs until it is stopped")
 	}
 	return runDaemon(cmd, c, p)
 }

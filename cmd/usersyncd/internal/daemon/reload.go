@@ -35,6 +35,9 @@ func newSettings(c *config.Config, version string) (*settings, error) {
 	if len(c.Release) > 0 {
 		return nil, config.Errorf("%s is for plan and --once; to release what the daemon holds, run: usersyncd release %s", c.Source("release"), c.Release[0])
 	}
+	if c.Timeout > 0 {
+		return nil, config.Errorf("%s is for plan, --once and export: a daemon runs until it is stopped", c.Source("timeout"))
+	}
 	api, login, noEndpoints := c.Endpoints()
 	client, noCredentials := c.Credentials()
 	state, noState := c.StatePath()
