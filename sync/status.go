@@ -79,6 +79,9 @@ type publisher struct {
 	loaded atomic.Pointer[spec.Tree] // that was read last
 }
 
+// Tree returns the specs that were read last; nil before. It is safe to call at any time.
+func (p *publisher) Tree() *spec.Tree { return p.loaded.Load() }
+
 // Status returns the current status. It is safe to call at any time.
 func (p *publisher) Status() Status {
 	if s := p.status.Load(); s != nil {

@@ -15,6 +15,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/cmd/usersyncd/internal/memory"
 	"usersyncd/cmd/usersyncd/internal/progress"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -204,6 +205,12 @@ func (a *app) close(err error) error {
 	a.learned.Flush(a.limiter)
 	a.genesys.Close()
 	return errors.Join(err, a.Store.Close())
+}
+
+// org is the organization, as far as it was read.
+func (a *app) org() report.Org {
+	id, name := a.genesys.Opened()
+	return report.Org{ID: id, Name: name, API: a.API}
 }
 
 func (a *app) calls() usersync.Calls {

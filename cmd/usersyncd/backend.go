@@ -149,7 +149,7 @@ func (p process) change(cmd *cobra.Command, c *config.Config, daemon func(contex
 		return err
 	}
 	done.Schema, done.Command = "usersyncd.change/v1", cmd.Name()
-	return p.show(c.Output, done, func(w io.Writer) { fmt.Fprintln(w, done.Message) })
+	return p.show(c, done, func(w io.Writer) { fmt.Fprintln(w, done.Message) })
 }
 
 // changeFile changes an existing state file.

@@ -43,7 +43,11 @@ func TestProblemsInTheOutputAreBounded(t *testing.T) {
 		if want := fmt.Sprintf("%d errors; the first %d are shown\n", files*keys, spec.MaxProblems); !strings.HasSuffix(stderr.String(), want) {
 			t.Errorf("%s: %q is missing in ...%s", format, want, stderr.String()[max(0, stderr.Len()-200):])
 		}
-		var out validated
+		var out struct {
+			Valid           bool
+			Problems        []spec.Problem
+			ProblemsLeftOut int
+		}
 		if format == "json" {
 			if err := json.Unmarshal(stdout.Bytes(), &out); err != nil || out.Valid || len(out.Problems) != spec.MaxProblems || out.ProblemsLeftOut != files*keys-spec.MaxProblems {
 				t.Errorf("valid %t, %d problems, %d left out, %v", out.Valid, len(out.Problems), out.ProblemsLeftOut, err)

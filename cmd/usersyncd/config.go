@@ -39,7 +39,7 @@ that does not exist is an error. Nothing is sent, and nothing is changed.`,
 			if c.Account.Unread != nil {
 				fmt.Fprintf(p.stderr, "warning: %s is not read: %v\n", c.Account.Path, c.Account.Unread)
 			}
-			return p.show(c.Output, out, func(w io.Writer) { printConfig(sheet{w, logging.Width(p.stdout)}, out) })
+			return p.show(c, out, func(w io.Writer) { printConfig(sheet{w, logging.Width(p.stdout)}, out) })
 		},
 	})
 }

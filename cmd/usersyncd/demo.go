@@ -175,7 +175,7 @@ func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	res, err := d.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true})
 	stop()
 	if err != nil {
-		return nil, refused(d.process, res, err)
+		return nil, refused(res, err)
 	}
 	res.Calls.Add(d.calls(), before)
 	summary := *res

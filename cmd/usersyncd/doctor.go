@@ -46,7 +46,7 @@ It exits with 1 if there is a problem. Warnings do not count.`,
 				return err
 			}
 			r := doctor.Examine(cmd.Context(), c, version(), log)
-			err = p.show(c.Output, r, func(w io.Writer) { fmt.Fprint(w, r) })
+			err = p.show(c, r, func(w io.Writer) { fmt.Fprint(w, r) })
 			if err == nil && r.Problems > 0 {
 				return &exitError{code: exitFatal}
 			}

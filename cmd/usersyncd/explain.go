@@ -47,11 +47,11 @@ file and the specs in DIR. It exits with 1 if nobody has the address.`,
 			if err != nil {
 				return err
 			}
-			if e.IsNobody() && c.Output != "json" {
+			if e.IsNobody() && c.PrintsText() {
 				return fmt.Errorf("%s: %s", e.Email, e.Why)
 			}
 			out := explained{e, shownEvents(e.History)}
-			err = p.show(c.Output, out, func(w io.Writer) {
+			err = p.show(c, out, func(w io.Writer) {
 				printExplanation(sheet{w, logging.Width(p.stdout)}, e, time.Now(), c.Same("config", "state", "socket"))
 			})
 			if err == nil && e.IsNobody() {

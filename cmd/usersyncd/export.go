@@ -102,19 +102,18 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	stop()
 	switch {
 	case late != nil:
-		return &exitError{exitFailed, fmt.Errorf("%w: no file was written; run it again to continue", late)}
+		return &exitError{code: exitFailed, err: fmt.Errorf("%w: no file was written; run it again to continue", late)}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted, no file was written; run it again to continue")
 	case err != nil:
-		return refused(p, nil, err)
+		return refused(nil, err)
 	case len(found.Users) == 0:
 		return errors.New("no user in the organization is selected; no file was written")
 	}
 	a.Specs.Branch = "" // the export may be for another one
 	report, err := rewrite.Write(ctx, a.Specs, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
-		printProblems(p.stderr, e.ProblemList)
-		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir)}
+		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir), e.ProblemList}
 	}
 	if err != nil {
 		return err
@@ -128,7 +127,7 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	for _, s := range report.Skipped {
 		out.Skipped = append(out.Skipped, leftOut{s.File, s.Field, s.Message})
 	}
-	return p.show(c.Output, out, func(w io.Writer) {
+	return p.show(c, out, func(w io.Writer) {
 		printEach(p.stderr, report.Skipped)
 		if o := found.Omitted; o.Fields > 0 {
 			fmt.Fprintln(p.stderr, omittedText(o))

@@ -46,6 +46,12 @@ func elsewhere() map[string]string {
 
 // flagError explains a flag that a command does not have: what somebody who knows it from another tool, or another command, wants.
 func flagError(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok { // -once is -o nce for pflag
+		value, _, _ := strings.Cut(e.GetValue(), "=")
+		if word := e.GetFlag().Shorthand + value; len(word) > len(value) && cmd.Flags().Lookup(word) != nil {
+			return usage("unknown flag: -%s; did you mean %q?", word, "--"+word)
+		}
+	}
 	e, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return config.FlagError(cmd, err)

@@ -56,10 +56,10 @@ running daemon or, when none runs, that file.`,
 			if err != nil {
 				return err
 			}
-			if c.Output != "json" && len(events) == 0 {
+			if c.PrintsText() && len(events) == 0 {
 				fmt.Fprintln(p.stderr, "no matching writes")
 			}
-			return p.show(c.Output, history{"usersyncd.history/v1", shownEvents(events)}, func(w io.Writer) {
+			return p.show(c, history{"usersyncd.history/v1", shownEvents(events)}, func(w io.Writer) {
 				for _, e := range events {
 					printEvent(sheet{Writer: w}, e)
 				}

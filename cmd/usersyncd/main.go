@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/memory"
 	"usersyncd/cmd/usersyncd/internal/stream"
@@ -41,6 +43,7 @@ type process struct {
 	environment    []string          // NAME=value, to find misspelt names
 	args           []string          // of the command line, for a daemon that reads its settings again
 	transport      http.RoundTripper // instead of the network; nil outside tests
+	end            *ending           // of the command; run has one
 }
 
 // run is main without the process: it returns the exit code.
@@ -49,28 +52,39 @@ func run(args []string, p process) int {
 	defer stop()
 	// The first signal ends the work in an orderly way; the second one ends the process.
 	context.AfterFunc(ctx, stop)
+	return execute(ctx, args, p)
+}
 
-	p.args = args
+// execute is run until ctx ends.
+func execute(ctx context.Context, args []string, p process) int {
+	p.args, p.end = args, new(ending)
 	p.stdout, p.stderr = stream.New(p.stdout), stream.New(p.stderr)
-	root, _ := newRoot(p)
+	root, c := newRoot(p)
 	root.SetArgs(args)
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	code := exitCode(err)
-	if message := errorText(err); message != "" {
-		fmt.Fprintln(p.stderr, message)
+	return p.finish(cmd, c, err)
+}
+
+// tell writes to stderr why a command has failed.
+func (p process) tell(cmd *cobra.Command, err error) {
+	if e := (*exitError)(nil); errors.As(err, &e) && len(e.problems.Problems) > 0 {
+		printProblems(p.stderr, e.problems)
 	}
-	if code == exitUsage {
+	if message := errorText(err); message != "" {
+		fmt.Fprintln(p.stderr, "usersyncd:", message)
+	}
+	if exitCode(err) == exitUsage {
 		if cmd.Name() == "help" {
-			cmd = root
+			cmd = cmd.Root()
 		}
 		fmt.Fprintf(p.stderr, "Run \"%s --help\" for usage.\n", cmd.CommandPath())
 	}
-	return code
 }
 
+// errorText is what is left to say of an error; "" if nothing is.
 func errorText(err error) string {
 	var quiet *exitError
 	if err == nil || errors.As(err, &quiet) && quiet.err == nil {
@@ -80,7 +94,7 @@ func errorText(err error) string {
 	for i, line := range lines {
 		lines[i] = text.Escape(line) // it may come from specs or from the API
 	}
-	return "usersyncd: " + strings.Join(lines, "\n")
+	return strings.Join(lines, "\n")
 }
 
 // Exit codes; the README and "usersyncd help" show this table.
@@ -94,10 +108,11 @@ const (
 	exitUsage   = 64 // wrong usage: command line or configuration
 )
 
-// An exitError ends the program with a code. Without an error inside there is nothing left to print.
+// An exitError ends the program with a code. Without an error and problems inside there is nothing left to print.
 type exitError struct {
-	code int
-	err  error
+	code     int
+	err      error
+	problems spec.ProblemList // in the specs
 }
 
 func (e *exitError) Error() string {
@@ -134,7 +149,7 @@ func outcome(res *usersync.Result) error {
 	case res.DryRun:
 		return nil
 	case res.Paused != nil && res.Pending > 0:
-		return &exitError{exitHeld, fmt.Errorf("paused %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
+		return &exitError{code: exitHeld, err: fmt.Errorf("paused %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
 		return &exitError{code: exitFailed}
 	case res.Held+len(res.Holds) > 0:

@@ -59,7 +59,7 @@ func testWebhook(ctx context.Context, c *config.Config, p process) error {
 		return usage("%w", err)
 	}
 	r, failed := n.Test(ctx)
-	err = p.show(c.Output, r, func(w io.Writer) {
+	err = p.show(c, r, func(w io.Writer) {
 		fmt.Fprintf(w, "sent to %s as %s: %q\n", r.Host, r.Format, r.Title)
 		if failed != nil {
 			return

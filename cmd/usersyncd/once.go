@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
@@ -21,26 +20,13 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 		return err
 	}
 	return p.run(c, false, &besideDaemon{}, func(a *app) error {
-		a.FailuresShown = c.Output != "json"
+		a.FailuresShown = c.PrintsText()
 		res, err := a.onePass(ctx, c, p, false)
 		if res != nil {
 			res.Mode = "once"
 		}
-		return p.finish(c, res, err, printResult)
+		return p.end.pass(res, err, printResult)
 	})
-}
-
-// finish prints the result of a pass, nil if it had no plan yet, and returns what its exit code is made of.
-func (p process) finish(c *config.Config, res *usersync.Result, err error, print func(io.Writer, *usersync.Result)) error {
-	if res != nil {
-		if err := p.show(c.Output, res, func(w io.Writer) { print(w, res) }); err != nil {
-			return err
-		}
-	}
-	if err != nil {
-		return refused(p, res, err)
-	}
-	return outcome(res)
 }
 
 // onePass makes the pass of --once and plan, and warns of what is not known without a state file.
@@ -63,6 +49,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	if late := timeoutOf(ctx, err); late != nil && !errors.As(err, new(*usersync.ProblemsError)) {
 		err = late
 	}
+	p.end.Tree, p.end.Org = a.Tree(), a.org()
 	if res == nil {
 		return nil, err
 	}
@@ -72,10 +59,8 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	res.ReleaseWith = releaseWith(c, first)
 	if first {
 		note := "no earlier run has left a state file (" + a.Store.Path() + "): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known"
-		if c.Output == "json" {
+		if p.end.note = note; !c.PrintsText() {
 			a.log.Warn(note)
-		} else {
-			fmt.Fprintln(p.stdout, "Note:", note)
 		}
 	}
 	return res, err
@@ -92,8 +77,8 @@ func releaseWith(c *config.Config, first bool) func(id string) string {
 	}
 }
 
-// refused explains why a pass ended early, and prints the problems of a tree. res is nil if the pass had no plan yet.
-func refused(p process, res *usersync.Result, err error) error {
+// refused explains why a pass ended early. res is nil if the pass had no plan yet.
+func refused(res *usersync.Result, err error) error {
 	var problems *usersync.ProblemsError
 	var late *timedOut
 	switch {
@@ -107,10 +92,9 @@ func refused(p process, res *usersync.Result, err error) error {
 		if until, ok := daemon.ThrottledUntil(err, time.Now()); ok {
 			left += "; run it again after " + text.Time(until)
 		}
-		return &exitError{exitFailed, fmt.Errorf("%w\n%s", err, left)}
+		return &exitError{code: exitFailed, err: fmt.Errorf("%w\n%s", err, left)}
 	case errors.As(err, &problems):
-		printProblems(p.stderr, problems.ProblemList)
-		return &exitError{code: exitInvalid}
+		return &exitError{code: exitInvalid, problems: problems.ProblemList}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; what was sent is recorded, and the next run does the rest")
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -18,22 +19,28 @@ import (
 	"usersyncd/sync/plan/window"
 )
 
-// show writes what a command found to stdout: as JSON, or as text, whichever --output asks for.
-func (p process) show(format string, v any, print func(w io.Writer)) error {
-	var b bytes.Buffer
-	if format == "json" {
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		if err := e.Encode(v); err != nil {
+// show writes what a command without reports has found: as JSON, or as text, to stdout or files, as --output asks for.
+func (p process) show(c *config.Config, v any, print func(w io.Writer)) error {
+	for _, o := range c.Outputs {
+		var b bytes.Buffer
+		if o.Format == config.JSON {
+			data, err := report.Encode(v)
+			if err != nil {
+				return err
+			}
+			b.Write(data)
+		} else {
+			print(&b)
+		}
+		if o.File != "" {
+			if err := writeFile(o.File, b.Bytes()); err != nil {
+				return err
+			}
+		} else if _, err := p.stdout.Write(b.Bytes()); err != nil {
 			return err
 		}
-		_, err := p.stdout.Write(text.EscapeJSON(b.Bytes()))
-		return err
 	}
-	print(&b)
-	_, err := p.stdout.Write(b.Bytes())
-	return err
+	return nil
 }
 
 func printResult(w io.Writer, res *usersync.Result) {

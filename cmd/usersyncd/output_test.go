@@ -27,28 +27,28 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{nil, 0, ""},
 		{outcome(&usersync.Result{Changed: 3, Applied: 3}), 0, ""},
-		{errors.New("no state"), 1, "usersyncd: no state"},
-		{fmt.Errorf("list: %w", apply.ErrUnauthorized), 1, "usersyncd: list: credentials refused"},
-		{fmt.Errorf("list: %w", apply.ErrThrottled), 5, "usersyncd: list: throttled"},
-		{refused(process{}, nil, fmt.Errorf("list: %w", apply.ErrThrottled)), 5, "usersyncd: list: throttled\nnothing was changed"},
+		{errors.New("no state"), 1, "no state"},
+		{fmt.Errorf("list: %w", apply.ErrUnauthorized), 1, "list: credentials refused"},
+		{fmt.Errorf("list: %w", apply.ErrThrottled), 5, "list: throttled"},
+		{refused(nil, fmt.Errorf("list: %w", apply.ErrThrottled)), 5, "list: throttled\nnothing was changed"},
 		{
-			refused(process{}, &usersync.Result{Changed: 500, Pending: 380}, &apply.CallError{
+			refused(&usersync.Result{Changed: 500, Pending: 380}, &apply.CallError{
 				Kind: apply.ErrThrottled, Op: "PATCH /u", Err: &aimd.ParkedError{Until: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
 			}), 5,
-			"usersyncd: PATCH /u: throttled: the API asks for a pause that is too long to wait for: no request before 2026-03-01T10:00:00Z\n" +
+			"PATCH /u: throttled: the API asks for a pause that is too long to wait for: no request before 2026-03-01T10:00:00Z\n" +
 				"left to do: 380 of 500 users; run it again after 2026-03-01T10:00:00Z",
 		},
-		{refused(process{}, nil, context.Canceled), 1, "usersyncd: interrupted; what was sent is recorded, and the next run does the rest"},
+		{refused(nil, context.Canceled), 1, "interrupted; what was sent is recorded, and the next run does the rest"},
 		{&exitError{code: exitChanges}, 2, ""},
-		{refused(process{stderr: new(strings.Builder)}, nil, problems), 3, ""},
-		{fmt.Errorf("load: %w", problems), 3, "usersyncd: load: the specs have problems, 1 in all; the first: :0:0: is wrong"},
-		{fmt.Errorf("scanning d: %w", spec.ErrNoSpecs), 3, "usersyncd: scanning d: no spec file"},
+		{refused(nil, problems), 3, ""},
+		{fmt.Errorf("load: %w", problems), 3, "load: the specs have problems, 1 in all; the first: :0:0: is wrong"},
+		{fmt.Errorf("scanning d: %w", spec.ErrNoSpecs), 3, "scanning d: no spec file"},
 		{outcome(&usersync.Result{Held: 1}), 4, ""},
 		{outcome(&usersync.Result{Held: 1, Failed: 1}), 5, ""},
 		{outcome(&usersync.Result{Quarantined: 1}), 5, ""},
 		{outcome(&usersync.Result{Skipped: 1, Waiting: 1}), 5, ""},
 		{outcome(&usersync.Result{Pending: 1}), 5, ""},
-		{usage("--output: %q is wrong", "x"), 64, `usersyncd: --output: "x" is wrong`},
+		{usage("--output: %q is wrong", "x"), 64, `--output: "x" is wrong`},
 	} {
 		if got, text := exitCode(test.err), errorText(test.err); got != test.want || text != test.text {
 			t.Errorf("%v: exit code %d with %q, not %d with %q", test.err, got, text, test.want, test.text)
@@ -143,16 +143,5 @@ func TestEstimatedReads(t *testing.T) {
 	got := estimatedReads([]usersync.ReadEstimate{{Field: spec.Voicemail, Users: 50_000, Seconds: 10_000}, {Field: spec.ExternalIDs, Users: 1, Seconds: 0.1}})
 	if want := "reads voicemail of 50000 users: about 2h46m40s at 300/min, reads externalIds of 1 user"; got != want {
 		t.Errorf("%s, want %s", got, want)
-	}
-}
-
-// JSON has the same value as what it shows, and no character that cannot be seen.
-func TestJSONIsPrintable(t *testing.T) {
-	var out strings.Builder
-	if err := (process{stdout: &out}).show("json", map[string]string{"title": "a\u202eb <c>"}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if want := "{\n  \"title\": \"a\\u202eb <c>\"\n}\n"; out.String() != want {
-		t.Errorf("%q, want %q", out.String(), want)
 	}
 }

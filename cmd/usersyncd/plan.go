@@ -20,7 +20,7 @@ import (
 
 func newPlan(c *config.Config, p process) *cobra.Command {
 	detailed := false
-	cmd := command(c, config.Full|config.Socket, &cobra.Command{
+	cmd := command(c, config.Full|config.Socket, p.reporting(c, &cobra.Command{
 		Use:   "plan [flags] DIR",
 		Short: "Show what would change, and how many calls it takes",
 		Long: `plan reads the organization and the specs, and prints what --once would do. It
@@ -41,7 +41,7 @@ daemon's state, and its notes say where the daemon would do something else.`,
 				return a.plan(cmd, c, p, detailed)
 			})
 		},
-	})
+	}, reportFormats()...))
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if anything differs, also what a setting leaves out, with 0 if nothing does")
 	return cmd
 }
@@ -49,7 +49,7 @@ daemon's state, and its notes say where the daemon would do something else.`,
 func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed bool) error {
 	res, err := a.onePass(cmd.Context(), c, p, true)
 	if res == nil {
-		return refused(p, nil, err)
+		return refused(nil, err)
 	}
 	var todo []*plan.Change
 	for _, ch := range res.Changes {
@@ -59,15 +59,12 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
 	res.Estimate.Reads = a.estimateReads(res.Reads)
-	if err := p.show(c.Output, res, func(w io.Writer) { printPlan(w, res) }); err != nil {
-		return err
-	}
+	p.end.Result, p.end.text = res, func(w io.Writer) { printPlan(w, res) }
 	if err != nil { // the specs have problems, and this is done in spite of them
-		return refused(p, res, err)
+		return refused(res, err)
 	}
 	if len(res.Problems) > 0 { // only the organization shows them; --once leaves these users out, too
-		printProblems(p.stderr, res.ProblemList)
-		return &exitError{code: exitFailed}
+		return &exitError{code: exitFailed, problems: res.ProblemList}
 	}
 	if res.Held+len(res.Holds) > 0 {
 		return &exitError{code: exitHeld}

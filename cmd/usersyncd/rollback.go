@@ -19,7 +19,7 @@ import (
 
 func newRollback(c *config.Config, p process) *cobra.Command {
 	var revision, since, confirmed string
-	cmd := command(c, config.Query|config.Org|config.Guards|config.Read|config.Rate, &cobra.Command{
+	cmd := command(c, config.Query|config.Org|config.Guards|config.Read|config.Rate, p.reporting(c, &cobra.Command{
 		Use:   "rollback [flags] (--revision COMMIT | --since TIME)",
 		Short: "Write back the values from before a commit",
 		Long: `rollback writes back the values that fields had before the writes of one commit,
@@ -60,16 +60,16 @@ The running daemon does the rollback; when none runs, the command does it.`,
 			if errors.Is(err, usersync.ErrNoNetChange) {
 				nothing := &usersync.Result{Schema: "usersyncd.result/v1", Mode: "rollback", DryRun: confirmed == "", Notes: []string{err.Error()},
 					Holds: []plan.Hold{}, Changes: []*plan.Change{}, Failures: []usersync.Failure{}}
-				return p.show(c.Output, nothing, func(w io.Writer) { fmt.Fprintln(w, text.Escape(err.Error())) })
+				return p.end.pass(nothing, nil, func(w io.Writer, _ *usersync.Result) { fmt.Fprintln(w, text.Escape(err.Error())) })
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
 				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback%s %s", err, c.Same("config", "state", "socket"), argument(target))
 			}
-			return p.finish(c, res, err, func(w io.Writer, res *usersync.Result) {
+			return p.end.pass(res, err, func(w io.Writer, res *usersync.Result) {
 				printRollback(w, res, target, c.Same("config", "state", "socket"))
 			})
 		},
-	})
+	}))
 	f := cmd.Flags()
 	f.StringVar(&revision, "revision", "", "roll back the writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
 	f.StringVar(&since, "since", "", "roll back all writes since then: 90m, 2d, a day or a `TIME`")
@@ -100,7 +100,7 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	if err != nil {
 		return nil, err
 	}
-	a.FailuresShown = c.Output != "json"
+	a.FailuresShown = c.PrintsText()
 	meta, err := a.Store.Meta()
 	if err != nil {
 		return nil, a.close(err)

@@ -270,7 +270,7 @@ func TestSyncOverProblems(t *testing.T) {
 // What comes from elsewhere cannot move a cursor, in an error either.
 func TestErrorTextIsVisible(t *testing.T) {
 	got := errorText(usage("the API says \x1b[31m\"no\"\u202e\nC:\\x\tü"))
-	if want := "usersyncd: the API says \\x1b[31m\"no\"\\u202e\nC:\\x\\tü"; got != want {
+	if want := "the API says \\x1b[31m\"no\"\\u202e\nC:\\x\\tü"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 }

@@ -32,6 +32,7 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, args []string) error { return runRoot(cmd, args, c, p) },
 	})
+	config.TakeFormats(root, reportFormats()...)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.Flags().Bool("version", false, "print the version") // otherwise cobra adds it, and -v, which people take for verbose
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -41,7 +42,7 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	addGroup(root, groupAsk, newStatus(c, p), newExplain(c, p), newHistory(c, p), newConfig(c, p), newDoctor(c, p))
 	addGroup(root, groupControl, newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newNotify(c, p))
 	addGroup(root, groupTry, newDemo(p), newSimulate(p))
-	addGroup(root, groupOther, newSchema(), newVersion(c), newSettings(c))
+	addGroup(root, groupOther, newSchema(), newVersion(c, p), newSettings(c))
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
 	addMan(root, p.lookupEnv)
@@ -83,6 +84,9 @@ func command(c *config.Config, groups config.Group, cmd *cobra.Command) *cobra.C
 		if err := c.Load(cmd); err != nil {
 			return err
 		}
+		if err := c.CheckOutputs(config.FormatsOf(cmd), cmd.CommandPath()); err != nil {
+			return err
+		}
 		return run(cmd, args)
 	}
 	return cmd
@@ -118,6 +122,13 @@ func existing(dir string) error {
 }
 
 func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) error {
+	if c.Once {
+		if err := p.begin(c); err != nil {
+			return err
+		}
+	} else if err := c.CheckNoReport(); err != nil {
+		return err
+	}
 	if err := locate(cmd, args, c); err != nil {
 		if c.Dir == "" && !c.Once && logging.IsTerminal(p.stdout) {
 			return cmd.Help() // usersyncd without arguments, typed by a person

@@ -196,7 +196,7 @@ func readJSON(ts *testscript.TestScript, name string) any {
 
 func scriptJSON(ts *testscript.TestScript, args []string) {
 	v := readJSON(ts, args[0])
-	for name := range strings.SplitSeq(args[1], ".") {
+	for name := range strings.FieldsFuncSeq(args[1], func(r rune) bool { return r == '.' }) { // of '' none: the whole
 		switch at := v.(type) {
 		case map[string]any:
 			v = at[name]

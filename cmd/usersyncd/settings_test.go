@@ -123,7 +123,8 @@ func setting(t *testing.T, command string, f *pflag.Flag, flag, variable, file s
 // Every flag has a rule if some of its values make no sense, and is told by the name under which it was set.
 func TestInvalidSettings(t *testing.T) {
 	for _, test := range []struct{ flag, value, want string }{
-		{"output", "yaml", "text or json"},
+		{"output", "yaml", "FORMAT or FORMAT=FILE, where FORMAT is text, json, markdown, github, junit, gitlab or gitlab-plan"},
+		{"output", "junit=", "FORMAT or FORMAT=FILE"},
 		{"log-format", "xml", "auto, text, json or journal"},
 		{"log-level", "loud", "debug, info, warn or error"},
 		{"max-rate", "-1", "a number of calls per second, or 0"},

@@ -36,7 +36,7 @@ at once, also during a pass.`,
 			if err != nil {
 				return err
 			}
-			return p.show(c.Output, s, func(w io.Writer) { printStatus(sheet{w, logging.Width(p.stdout)}, s) })
+			return p.show(c, s, func(w io.Writer) { printStatus(sheet{w, logging.Width(p.stdout)}, s) })
 		},
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 func newSync(c *config.Config, p process) *cobra.Command {
 	refresh := false
-	cmd := command(c, config.Query, &cobra.Command{
+	cmd := command(c, config.Query, p.reporting(c, &cobra.Command{
 		Use:   "sync [flags]",
 		Short: "Have the daemon make a pass now, and print its result",
 		Long: `sync has the running daemon make a pass as soon as the current one has ended,
@@ -32,12 +32,12 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 			defer client.Close()
 			defer p.noteWait().Stop()
 			res, err := client.Sync(cmd.Context(), refresh)
-			if err := p.finish(c, res, err, printResult); err != nil || len(res.Problems) == 0 {
+			if err := p.end.pass(res, err, printResult); err != nil || len(res.Problems) == 0 {
 				return err
 			}
 			return &exitError{code: exitInvalid} // they are printed, and the other users are applied
 		},
-	})
+	}))
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")
 	return cmd
 }

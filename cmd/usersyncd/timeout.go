@@ -45,5 +45,5 @@ func (t *timedOut) left(res *usersync.Result) error {
 	if res != nil {
 		what = fmt.Sprintf("%d of %s not reached", res.Pending, text.Plural(res.Changed, "user"))
 	}
-	return &exitError{exitFailed, fmt.Errorf("%w: %s; run it again to go on", t, what)}
+	return &exitError{code: exitFailed, err: fmt.Errorf("%w: %s; run it again to go on", t, what)}
 }

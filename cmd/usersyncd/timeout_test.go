@@ -23,13 +23,9 @@ func withinTime(t *testing.T, server *sim.Server, dir string, args ...string) (s
 		}[name]
 		return v, ok
 	}}
-	root := rootOf(p)
-	root.SetArgs(args)
-	root.SetOut(&out)
-	root.SetErr(&errs)
 	began := time.Now()
-	err := root.ExecuteContext(t.Context()) // run would wait for signals outside the bubble
-	return out.String(), errs.String() + errorText(err), exitCode(err), time.Since(began)
+	code = execute(t.Context(), args, p) // run would wait for signals outside the bubble
+	return out.String(), errs.String(), code, time.Since(began)
 }
 
 // A run that takes too long ends as with SIGTERM: what was sent is recorded, the rest is not reached, and the next run does that.

@@ -12,7 +12,7 @@ import (
 )
 
 func newValidate(c *config.Config, p process) *cobra.Command {
-	return command(c, config.Common, &cobra.Command{
+	return command(c, config.Common, p.reporting(c, &cobra.Command{
 		Use:   "validate [flags] DIR",
 		Short: "Check the specs offline, without credentials",
 		Long: `validate reads the specs and prints every problem, one per line. It makes no
@@ -32,35 +32,23 @@ checked by plan.`,
 			if err != nil {
 				return err
 			}
-			out := validated{"usersyncd.validate/v1", len(tree.Problems) == 0, len(tree.Users), tree.Files, append([]spec.Problem{}, tree.Problems...), tree.ProblemsLeftOut, tree.Warnings.First, tree.Warnings.Count}
-			err = p.show(c.Output, out, func(w io.Writer) {
-				if out.Valid {
-					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(out.Users, "user"), text.Plural(out.Files, "file"))
+			p.end.Tree = tree
+			p.end.text = func(w io.Writer) {
+				if len(tree.Problems) == 0 {
+					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))
 				}
-			})
-			for _, line := range tree.Warnings.Lines() {
-				fmt.Fprintln(p.stderr, "warning:", line)
 			}
-			if err == nil && !out.Valid {
-				printProblems(p.stderr, tree.ProblemList)
-				return &exitError{code: exitInvalid}
+			p.end.after = func(w io.Writer) {
+				for _, line := range tree.Warnings.Lines() {
+					fmt.Fprintln(w, "warning:", line)
+				}
 			}
-			return err
+			if len(tree.Problems) > 0 {
+				return &exitError{code: exitInvalid, problems: tree.ProblemList}
+			}
+			return nil
 		},
-	})
-}
-
-type validated struct {
-	Schema   string         `json:"schema"`
-	Valid    bool           `json:"valid"`
-	Users    int            `json:"users"` // without problems in their own spec
-	Files    int            `json:"files"`
-	Problems []spec.Problem `json:"problems"` // the first of them
-
-	ProblemsLeftOut int `json:"problemsLeftOut,omitempty"`
-
-	Warnings     []spec.Problem `json:"warnings,omitempty"` // the first of them
-	WarningCount int            `json:"warningCount,omitempty"`
+	}, config.GitHub, config.JUnit, config.GitLab))
 }
 
 func newSchema() *cobra.Command {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -60,7 +60,7 @@ func versionText() string {
 	return text + ", " + b.Go
 }
 
-func newVersion(c *config.Config) *cobra.Command {
+func newVersion(c *config.Config, p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -68,11 +68,10 @@ func newVersion(c *config.Config) *cobra.Command {
   usersyncd version --output json | jq -r .commit`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.Output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(buildInfo())
+			if err := c.CheckOutputs(config.FormatsOf(cmd), cmd.CommandPath()); err != nil {
+				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())
-			return err
+			return p.show(c, buildInfo(), func(w io.Writer) { fmt.Fprintln(w, versionText()) })
 		},
 	}
 	c.Declare(cmd, config.Output)

@@ -32,6 +32,19 @@ func GitDir(dir string) string {
 	return r.gitDir
 }
 
+// WorkTree is the work tree that a folder is in, links resolved; "" outside git.
+func WorkTree(dir string) string {
+	dir, err := realPath(dir)
+	if err != nil {
+		return ""
+	}
+	r, err := find(dir)
+	if err != nil {
+		return ""
+	}
+	return r.workTree
+}
+
 // realPath is an absolute path with links resolved.
 func realPath(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)

@@ -33,8 +33,8 @@ type Directory struct {
 	groups         groupVersions
 	unmanaged      unmanaged.Known
 	expect         expectation
-	sweeps         atomic.Int32           // how many readings of a listing divide its fields, as one would be too large; 0 is one
-	org            atomic.Pointer[string] // once it was asked for
+	sweeps         atomic.Int32          // how many readings of a listing divide its fields, as one would be too large; 0 is one
+	org            atomic.Pointer[named] // once it was asked for
 }
 
 var _ usersync.Directory = (*Directory)(nil)
@@ -70,7 +70,7 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	d.groups.individuals.Clear()
 	d.expect.reset()
 	if org := d.org.Load(); org != nil {
-		return *org, nil
+		return org.ID, nil
 	}
 	d.expect.expectReads(3) // this one, and most often the first pages of a listing: so few need not be paced
 	defer d.expect.expectReads(2)
@@ -78,8 +78,16 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	if err != nil {
 		return "", err
 	}
-	d.org.Store(&me.ID)
+	d.org.Store(&me)
 	return me.ID, nil
+}
+
+// Opened returns the organization that Open has read; "" for what is not known of it.
+func (d *Directory) Opened() (id, name string) {
+	if org := d.org.Load(); org != nil {
+		return org.ID, org.Name
+	}
+	return "", ""
 }
 
 // Authorize implements usersync.Reader.
@@ -90,8 +98,8 @@ func (d *Directory) Authorize(ctx context.Context) error {
 }
 
 // organization reads which one it is. A client without any permission may not; then it is unknown.
-func (d *Directory) organization(ctx context.Context) (reference, error) {
-	me, err := api.Call[reference](ctx, d.Client, &api.Request{Operation: &getOrganization})
+func (d *Directory) organization(ctx context.Context) (named, error) {
+	me, err := api.Call[named](ctx, d.Client, &api.Request{Operation: &getOrganization})
 	if e := (*apply.CallError)(nil); errors.As(err, &e) && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) {
 		err = nil
 	}

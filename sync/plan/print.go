@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
+	"usersyncd/state"
 	"usersyncd/sync/plan/window"
 )
 
@@ -193,6 +195,8 @@ func listNames(names []string) string { return text.List(names, 10, len(names)) 
 
 type changeJSON struct {
 	Email  string      `json:"email"`
+	ID     string      `json:"id,omitempty"` // in Genesys
+	Group  Group       `json:"group"`
 	File   string      `json:"file,omitempty"`
 	Line   int         `json:"line,omitempty"`
 	Column int         `json:"column,omitempty"`
@@ -261,7 +265,7 @@ func each[A, B any](list []A, convert func(A) B) (out []B) {
 
 // MarshalJSON encodes the change for a pass's output and the daemon's API.
 func (c *Change) MarshalJSON() ([]byte, error) {
-	out := changeJSON{Email: c.Key, File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
+	out := changeJSON{Email: c.Key, Group: c.Group(), File: c.Pos.File, Line: c.Pos.Line, Column: c.Pos.Column, Cause: c.Cause, Action: c.Action,
 		Fields: each(c.Fields, c.fieldToJSON), Drift: each(c.Drift, c.fieldToJSON), Result: c.Outcome, Note: c.Note, Hold: c.Hold}
 	if out.Deferred = each(c.Deferred, c.fieldToJSON); len(out.Deferred) > 0 {
 		out.Until = c.Until.UTC()
@@ -278,7 +282,14 @@ func (c *Change) MarshalJSON() ([]byte, error) {
 	case c.Err != nil:
 		out.Note = c.Err.Error()
 	}
-	return json.Marshal(out)
+	if c.Current != nil {
+		out.ID = c.Current.ID
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // as whoever encodes the whole may want it
+	err := e.Encode(out)
+	return b.Bytes(), err
 }
 
 // UnmarshalJSON decodes what MarshalJSON writes, to be shown. Such a change cannot be applied.
@@ -289,6 +300,9 @@ func (c *Change) UnmarshalJSON(data []byte) error {
 	}
 	*c = Change{Key: in.Email, Pos: spec.Pos{File: in.File, Line: in.Line, Column: in.Column}, Cause: in.Cause, Action: in.Action,
 		Outcome: in.Result, Note: in.Note, Hold: in.Hold}
+	if in.ID != "" {
+		c.Current = &state.User{Observed: state.Observed{ID: in.ID}}
+	}
 	c.Fields, c.Drift = each(in.Fields, c.fieldFromJSON), each(in.Drift, c.fieldFromJSON)
 	c.Deferred, c.Until = each(in.Deferred, c.fieldFromJSON), in.Until
 	for _, w := range in.Withheld {

@@ -194,7 +194,7 @@ func TestWhatWaitsIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"email":"a@x.example","file":"u.yaml","line":1,"column":1,"cause":"edit","action":"update","fields":[{"field":"title","before":"T","after":"New"}],` +
+	want := `{"email":"a@x.example","id":"1","group":"access","file":"u.yaml","line":1,"column":1,"cause":"edit","action":"update","fields":[{"field":"title","before":"T","after":"New"}],` +
 		`"result":"planned","deferred":[{"field":"state","before":"inactive","after":"active"}],"until":"2026-03-02T19:00:00Z"}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Error(diff)

@@ -23,7 +23,8 @@ import (
 type Config struct {
 	File string // --config
 
-	Output, Color, LogFormat, LogLevel string
+	Outputs                    []Target // at least one
+	Color, LogFormat, LogLevel string
 
 	Region, APIURL, LoginURL   string
 	ClientID, ClientSecretFile string
@@ -127,8 +128,12 @@ func Complete(cmd *cobra.Command) {
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if values := f.Annotations[valuesAnnotation]; values != nil {
+			complete := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+			if _, ok := f.Value.(*outputList); ok {
+				complete = completeOutput
+			}
 			// It fails only for a flag that is not there, or was given values already.
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, complete)
 		}
 	})
 }
@@ -158,7 +163,7 @@ func (c *Config) Load(cmd *cobra.Command) error {
 			return
 		}
 		c.sources[f.Name] = source
-		if c.flags.Set(f.Name, value) != nil {
+		if set(c.flags, f, value) != nil {
 			err = c.invalid(f, value)
 		}
 	})

@@ -46,7 +46,7 @@ func (c *Config) readOthers(cmd *cobra.Command, file map[string]strictyaml.Setti
 			return
 		}
 		others.sources[f.Name] = source
-		if f.Value.Set(value) != nil {
+		if set(others.all, f, value) != nil {
 			err = others.invalid(f, value)
 		}
 	})

@@ -60,7 +60,8 @@ type setting struct {
 // settings is the table. Its rows point into c.
 func (c *Config) settings() []setting {
 	return []setting{
-		{name: "output", basic: true, group: Output, value: choice(&c.Output, "text", "text", "json"), help: "output format"},
+		{name: "output", basic: true, group: Output, value: outputs(&c.Outputs),
+			help: "write the result as `FORMAT[=FILE]`, without FILE to stdout: text or json; plan, validate and --once also as markdown, github, junit, gitlab and gitlab-plan; give it again for each further file"},
 		{name: "config", basic: true, group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
 		{name: "color", group: Logging, value: choice(&c.Color, "auto", "auto", "always", "never"), help: "`WHEN` text has colors (auto: on a terminal, as NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR, CLICOLOR and TERM say)"},
 		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log `FORMAT` (auto: journal if it reads stderr, else text)"},

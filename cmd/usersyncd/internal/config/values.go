@@ -75,8 +75,7 @@ func NamesVar(f *pflag.FlagSet, p *[]string, name string, def []string, help str
 // ChoiceVar declares a flag that takes one of a few values. The help text gets their list.
 func ChoiceVar(f *pflag.FlagSet, p *string, name, def string, values []string, help string) {
 	*p = def
-	last := len(values) - 1
-	want := strings.Join(values[:last], ", ") + " or " + values[last]
+	want := enumerate(values)
 	f.Var(&parsed[string]{p, "string", want, func(text string) (string, error) {
 		if !slices.Contains(values, text) {
 			return "", errInvalid

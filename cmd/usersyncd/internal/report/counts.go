@@ -46,35 +46,24 @@ func counts(res *usersync.Result) []string {
 
 // fieldTotals counts the users of each field, the most first, with what lists and maps gain and lose.
 func fieldTotals(res *usersync.Result) []string {
-	type total struct{ users, added, removed int }
-	totals := map[spec.Field]total{}
-	for _, c := range res.Changes {
-		if g := c.Group(); c.Outcome != plan.Planned || g != plan.Access && g != plan.Updates {
-			continue
-		}
-		for _, fc := range c.Fields {
-			t := totals[fc.Field]
-			added, removed, _ := Parts(fc)
-			totals[fc.Field] = total{t.users + 1, t.added + len(added), t.removed + len(removed)}
-		}
-	}
+	totals := TotalsOf(res.Changes).Fields
 	fields := make([]spec.Field, 0, len(totals))
 	for f := range totals {
 		fields = append(fields, f)
 	}
 	slices.SortFunc(fields, func(a, b spec.Field) int {
-		return cmp.Or(cmp.Compare(totals[b].users, totals[a].users), strings.Compare(string(a), string(b)))
+		return cmp.Or(cmp.Compare(totals[b].Users, totals[a].Users), strings.Compare(string(a), string(b)))
 	})
 	parts := make([]string, len(fields))
 	for i, f := range fields {
 		t := totals[f]
-		parts[i] = fmt.Sprintf("%s %d", f, t.users)
+		parts[i] = fmt.Sprintf("%s %d", f, t.Users)
 		var moved []string
-		if t.added > 0 {
-			moved = append(moved, fmt.Sprintf("+%d", t.added))
+		if t.Added > 0 {
+			moved = append(moved, fmt.Sprintf("+%d", t.Added))
 		}
-		if t.removed > 0 {
-			moved = append(moved, fmt.Sprintf("-%d", t.removed))
+		if t.Removed > 0 {
+			moved = append(moved, fmt.Sprintf("-%d", t.Removed))
 		}
 		parts[i] += text.Enclose(" (", strings.Join(moved, " "), ")")
 	}

@@ -9,15 +9,20 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// flags are the settings of the guards that have another name than their setting.
-var flags = map[string]string{"reactivations": "hold-reactivations"}
+// guardFlag is the flag of a guard, without its dashes; "" if it has none.
+func guardFlag(guard string) string {
+	switch {
+	case guard == "reactivations":
+		return "hold-reactivations"
+	case strings.HasPrefix(guard, "max-"), guard == "min-admins":
+		return guard
+	}
+	return ""
+}
 
 // holdLines are what a guard holds, why, and what to do about it.
 func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
-	by := flags[h.Guard]
-	if strings.HasPrefix(h.Guard, "max-") || h.Guard == "min-admins" {
-		by = h.Guard
-	}
+	by := guardFlag(h.Guard)
 	title := "Held: " + text.Plural(len(h.Users), "user")
 	if len(h.Fields) > 0 {
 		names := make([]string, len(h.Fields))

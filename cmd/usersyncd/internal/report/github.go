@@ -1,0 +1,168 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"usersyncd/spec"
+	"usersyncd/spec/text"
+	"usersyncd/sync/plan"
+)
+
+// mostAnnotations is how many annotations of a kind GitHub shows of a step.
+const mostAnnotations = 10
+
+// GitHub is the report as workflow commands of GitHub Actions, a line each: annotations of what is wrong or held, the most
+// severe first, and a notice of the totals.
+func (r *Report) GitHub() []string {
+	var errors, warnings annotations
+	if r.Error != "" {
+		list := &errors
+		if r.Result != nil && r.Result.Paused != nil {
+			list = &warnings
+		}
+		list.add("usersyncd", r.Error, "", spec.Pos{})
+	}
+	for _, f := range r.findings() {
+		title, message := cmp.Or(fieldName.FindString(f.field), "specs"), f.message
+		if !f.spec {
+			title, message = "failed", text.Enclose("", f.user, ": ")+f.message
+		}
+		errors.add("usersyncd: "+title, text.Escape(message), masked(f.text()), r.inRepository(f.pos))
+	}
+	if n := r.Problems.ProblemsLeftOut; n > 0 {
+		errors.add("usersyncd: specs", text.Plural(n, "more problem"), "", spec.Pos{})
+	}
+	if r.Tree != nil && r.Command == "validate" {
+		for _, w := range r.Tree.Warnings.First {
+			warnings.add("usersyncd: "+cmp.Or(fieldName.FindString(w.Field), "warning"), text.Escape(w.Message), masked(w.Message), r.inRepository(w.Pos))
+		}
+	}
+	lines := errors.lines("error")
+	if r.Result != nil {
+		for _, h := range r.Result.Holds {
+			warnings.add("usersyncd: held", fmt.Sprintf("%s held by %s: %s", text.Count(len(h.Users), "user is", "users are"), guardName(h), r.holdText(h)), "", spec.Pos{})
+		}
+	}
+	lines = append(lines, warnings.lines("warning")...)
+	if title, totals := r.totalsText(); totals != "" {
+		lines = append(lines, command("notice", title, totals, spec.Pos{}))
+	}
+	return lines
+}
+
+// GitHubOutputs are the outputs of a step, one line each, as in the file of $GITHUB_OUTPUT. No text of users is in them.
+func (r *Report) GitHubOutputs() []byte {
+	if r.Result == nil {
+		return nil
+	}
+	return fmt.Appendf(nil, "plan=%s\ndigest=%s\nchanged=%d\nheld=%d\n", r.Result.Plan, r.Result.Digest, r.Result.Changed, r.Result.Held)
+}
+
+// totalsText is a title and what it is about: how many users are changed, or would be.
+func (r *Report) totalsText() (title, totals string) {
+	if r.Command == "validate" {
+		if r.Tree == nil || len(r.Tree.Problems) > 0 {
+			return "", ""
+		}
+		return "usersyncd validate", text.Plural(len(r.Tree.Users), "user") + " in " + text.Plural(r.Tree.Files, "file") + ", no problems"
+	}
+	if r.Result == nil {
+		return "", ""
+	}
+	words := map[plan.Group][2]string{
+		plan.Removals: {"deactivate", "deactivated"}, plan.Access: {"change access", "with other access"}, plan.Renames: {"rename", "renamed"},
+		plan.Creations: {"create", "created"}, plan.Restores: {"restore", "restored"}, plan.Updates: {"update", "updated"},
+	}
+	var parts []text.Number
+	n := TotalsOf(r.Result.Changes).Groups
+	for _, g := range plan.Groups() {
+		if w, ok := words[g]; ok && r.Result.DryRun {
+			parts = append(parts, text.Of(n[g], "to "+w[0]))
+		} else if ok {
+			parts = append(parts, text.Of(n[g], w[1]))
+		}
+	}
+	parts = append(parts, text.Of(r.Result.Held, "held"), text.Of(r.Result.Failed+r.Result.Quarantined, "failed"))
+	return "usersyncd " + r.Command + " " + r.Result.Plan, cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do")
+}
+
+func (r *Report) inRepository(pos spec.Pos) spec.Pos {
+	if pos.File != "" {
+		pos.File = r.path(pos.File)
+	}
+	return pos
+}
+
+// annotations are those of a kind.
+type annotations struct {
+	list []*annotation
+	same map[string]*annotation
+}
+
+type annotation struct {
+	title, message string
+	pos            spec.Pos
+	more           int // others of the same kind
+}
+
+// add adds an annotation. Those with the same key, unless it is "", are one.
+func (a *annotations) add(title, message, key string, pos spec.Pos) {
+	if known := a.same[key]; known != nil {
+		known.more++
+		return
+	}
+	one := &annotation{title: title, message: message, pos: pos}
+	a.list = append(a.list, one)
+	if a.same == nil {
+		a.same = map[string]*annotation{}
+	}
+	if key != "" {
+		a.same[key] = one
+	}
+}
+
+// lines are the annotations as commands: no more than GitHub shows.
+func (a *annotations) lines(kind string) (lines []string) {
+	list, left := a.list, 0
+	if len(list) > mostAnnotations {
+		list, left = list[:mostAnnotations-1], len(list)-mostAnnotations+1
+	}
+	for _, one := range list {
+		message := one.message
+		if one.more > 0 {
+			message += fmt.Sprintf(" (and %d more like this)", one.more)
+		}
+		lines = append(lines, command(kind, one.title, message, one.pos))
+	}
+	if left > 0 {
+		lines = append(lines, command(kind, "usersyncd", fmt.Sprintf("and %d more: see the log", left), spec.Pos{}))
+	}
+	return lines
+}
+
+// command is a workflow command, as actions/runner reads it: src/Runner.Common/ActionCommand.cs.
+func command(kind, title, message string, pos spec.Pos) string {
+	var properties []string
+	if pos.File != "" {
+		properties = append(properties, "file="+propertyEscape.Replace(runnerSafe(pos.File)),
+			fmt.Sprintf("line=%d", max(1, pos.Line)), fmt.Sprintf("col=%d", max(1, pos.Column)))
+	}
+	properties = append(properties, "title="+propertyEscape.Replace(runnerSafe(title)))
+	var lines []string
+	for line := range strings.SplitSeq(message, "\n") {
+		lines = append(lines, runnerSafe(line))
+	}
+	return "::" + kind + " " + strings.Join(properties, ",") + "::" + messageEscape.Replace(strings.Join(lines, "\n"))
+}
+
+// runnerSafe is one line of printable text without the beginning of the older form of commands.
+func runnerSafe(s string) string {
+	return strings.ReplaceAll(text.Escape(s), "##", `\x23#`)
+}
+
+var (
+	messageEscape  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscape = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)

@@ -1,0 +1,52 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"usersyncd/spec"
+	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+// A Report is what a command has found.
+type Report struct {
+	Command  string // validate, plan or once
+	Name     string // of the installation, or of the folder
+	Specs    string // the folder of the specs, as it was given
+	Dir      string // of the specs, relative to the top of the repository; slash-separated, "" if it is the top
+	Began    time.Time
+	Took     time.Duration
+	Tree     *spec.Tree       // nil: the specs were not read
+	Problems spec.ProblemList // also those that only the organization shows
+	Result   *usersync.Result // nil: there is no plan, as of validate
+	Org      Org
+	Error    string // why the command has ended early, on one line or several; "" if it has not
+	ExitCode int
+}
+
+// Org is the organization.
+type Org struct {
+	ID   string `json:"id,omitempty"`   // "" if it may not be read
+	Name string `json:"name,omitempty"` // "" if it was not read
+	API  string `json:"api"`
+}
+
+// Encode is v as indented JSON without a character that cannot be seen.
+func Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return text.EscapeJSON(b.Bytes()), nil
+}
+
+// done reports whether the change is carried out, or would be: guards, windows and failures keep others.
+func done(c *plan.Change) bool {
+	return c.Outcome == plan.Applied || c.Outcome == plan.Planned && c.Err == nil
+}
