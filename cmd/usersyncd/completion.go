@@ -29,6 +29,8 @@ func setCompletion(root *cobra.Command, c *config.Config) {
 	o := completer{c}
 	for _, cmd := range append(root.Commands(), root) {
 		switch cmd.Name() {
+		case root.Name():
+			cmd.ValidArgsFunction = commandsOrDirectories
 		case "explain":
 			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 				if len(args) == 1 { // after the email address
@@ -63,6 +65,16 @@ func setCompletion(root *cobra.Command, c *config.Config) {
 
 func directories(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// commandsOrDirectories are for the first word: to a shell that is asked for directories commands are nothing.
+func commandsOrDirectories(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	for _, sub := range cmd.Commands() {
+		if len(args) == 0 && sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), word) {
+			return nil, cobra.ShellCompDirectiveNoFileComp // cobra offers them
+		}
+	}
+	return directories(cmd, args, word)
 }
 
 // A finder returns what may be in place of a word, behind arguments. Only what begins with the word is used.
