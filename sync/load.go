@@ -97,7 +97,7 @@ func (p *pass) refreshIsDue() bool {
 // isApplied reports whether the tree is known to be fully applied, and nothing else is to be done.
 func (p *pass) isApplied() bool {
 	c := p.meta.Converged
-	return !p.due && len(p.mode.Release) == 0 && c != nil && c.Digest == p.digest() && p.meta.WriteIntents == 0
+	return !p.due && len(p.mode.Release) == 0 && p.mode.Plan == "" && c != nil && c.Digest == p.digest() && p.meta.WriteIntents == 0
 }
 
 func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {

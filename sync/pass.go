@@ -33,6 +33,7 @@ type pass struct {
 	open     func() error     // of refresher.openOnce
 	releases []string         // those of mode.Release that no plan has handled
 
+	checked    bool       // the plan is the one of mode.Plan
 	urgentDone bool       // what is urgent was carried out
 	asOf       time.Time  // what is known of the organization is not older
 	carriedOut *plan.Plan // the last plan that was; nil: none
@@ -68,7 +69,7 @@ func (p *pass) refresh(ctx, interruptible context.Context) (*state.Snapshot, err
 // plan makes the plan, with the lookups that it needs. A plan without changes needs none.
 func (p *pass) plan(ctx, interruptible context.Context, snap *state.Snapshot) (*plan.Plan, error) {
 	p.policy.Schedule.Partial, p.policy.Previous = p.partial, p.carriedOut
-	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil
+	urgent := !p.urgentDone && !p.mode.DryRun && p.meta.Pause == nil && (p.mode.Plan == "" || p.checked)
 	next, err := p.refresher.planWithLookups(interruptible, snap, p.open, urgent, func(results *plan.LookupResults) *plan.Plan {
 		return plan.New(p.tree, snap, p.policy, results, p.asOf)
 	})

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/saved"
 )
 
 // Reconciler makes the organization match the checkout, one pass at a time. Fields are set once, before the first pass; only
@@ -53,6 +55,11 @@ type Mode struct {
 	ForceRefresh bool // refresh, however recent the last reading is
 	// Release are ids of holds that a person has released for this pass.
 	Release []string
+	// Approved is a plan that a person has approved: what it does not have is held.
+	Approved *plan.Approved
+	// Plan is the digest, or the id, of the only plan that may be carried out; "" for any. If the plan is another one, the pass
+	// ends with a *PlanChangedError.
+	Plan string
 }
 
 // Reconcile makes one pass:
@@ -86,6 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Result, error) {
 	p := &pass{Reconciler: r, mode: mode, before: r.Status().Totals, refresher: r.newRefresher(mode), began: time.Now(), releases: mode.Release}
 	p.policy = r.Policy
+	p.policy.Approved = mode.Approved
 	if done, err := p.load(ctx); done != nil || err != nil {
 		return done, err
 	}
@@ -101,6 +109,9 @@ func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Resul
 		case p.invalid != nil && len(next.Changes) == 0 && p.carriedOut == nil:
 			return nil, p.invalid
 		}
+		if err := p.checkPlan(next); err != nil {
+			return p.report(next, err)
+		}
 		if err := p.checkAuthorized(ctx); err != nil || mode.DryRun {
 			return p.report(next, err)
 		}
@@ -114,6 +125,34 @@ func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Resul
 			return p.report(next, stopped)
 		}
 	}
+}
+
+// A PlanChangedError is returned for a plan that is not the one to be carried out. Nothing was applied.
+type PlanChangedError struct{ Now, Want string } // ids or digests
+
+func (e *PlanChangedError) Error() string {
+	return fmt.Sprintf("the plan is %s now, not %s: nothing was applied", e.Now, e.Want)
+}
+
+// checkPlan requires that the first plan of the pass is the one to be carried out. What the pass plans after it is limited to
+// what it has.
+func (p *pass) checkPlan(next *plan.Plan) error {
+	want := p.mode.Plan
+	if want == "" || p.checked {
+		return nil
+	}
+	if want != next.ID && want != next.Digest {
+		now := next.Digest
+		if len(want) < len(now) {
+			now = next.ID
+		}
+		return &PlanChangedError{now, want}
+	}
+	p.checked = true
+	if p.policy.Approved == nil {
+		p.policy.Approved = &plan.Approved{Plan: saved.New(plan.Effects(next.Changes, next.Holds)), Name: next.ID}
+	}
+	return nil
 }
 
 // publishEnd publishes that a pass has ended. An error does not count if the caller has cancelled it.

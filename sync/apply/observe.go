@@ -162,6 +162,13 @@ func (e *engine) replan(j *job) move {
 			}
 		}
 	}
+	if policy.Approved != nil && j.isAsPlanned(&next) {
+		for _, f := range j.unplanned(&next) {
+			if !j.isRefused(f) {
+				j.leaveOut([]spec.Field{f}, fmt.Errorf("%s: it is not as it was when it was planned; plan again", f))
+			}
+		}
+	}
 	next.Fields = slices.DeleteFunc(slices.Clone(next.Fields), func(fc plan.FieldChange) bool { return j.isRefused(fc.Field) })
 	if next.WithholdContested(time.Now()) { // somebody else has changed them since the pass began
 		c.Withheld = next.Withheld

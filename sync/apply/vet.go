@@ -12,6 +12,9 @@ import (
 // vet refuses what the guards of the plan have not seen, as it came up only now: a user that was found may be protected, and
 // a value that the user has lost since may not be allowed. What needs a guard that counts is left to the next pass.
 func vet(policy *plan.Policy, j *job, next *plan.Change) error {
+	if policy.Approved != nil && !j.isAsPlanned(next) {
+		return errors.New("it is not as it was when it was planned; plan again")
+	}
 	if next.Current == nil {
 		return nil
 	}
@@ -42,4 +45,29 @@ func vet(policy *plan.Policy, j *job, next *plan.Change) error {
 		return errors.New("somebody else has changed the address; the next pass decides whether to change it back")
 	}
 	return nil
+}
+
+// isAsPlanned reports whether what is left of a change is the change that was planned, whatever its fields.
+func (j *job) isAsPlanned(next *plan.Change) bool {
+	was, now := j.planned.action, next.Action
+	existed := func(a plan.Action) bool { return a == plan.Update || a == plan.Adopt }
+	return was == now || existed(now) && (existed(was) || j.hasMade())
+}
+
+// hasMade reports whether the job has created or restored its user.
+func (j *job) hasMade() bool {
+	return j.planned.action == plan.Create && j.created || j.planned.action == plan.Restore && slices.Contains(j.written, spec.State)
+}
+
+// unplanned returns the fields of what is left of a change that were not planned, or not so. What a user is given that was just
+// made was not known before.
+func (j *job) unplanned(next *plan.Change) (fields []spec.Field) {
+	for _, fc := range next.Fields {
+		if !slices.ContainsFunc(j.planned.fields, func(was plan.FieldChange) bool {
+			return was.Field == fc.Field && was.After == fc.After && (was.Before == fc.Before || was.Before == "" || j.hasMade())
+		}) {
+			fields = append(fields, fc.Field)
+		}
+	}
+	return fields
 }

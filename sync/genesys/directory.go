@@ -69,17 +69,24 @@ func (d *Directory) Open(ctx context.Context, known map[string]*state.User) (org
 	}
 	d.groups.individuals.Clear()
 	d.expect.reset()
+	org, _, err = d.Identify(ctx)
+	return org, err
+}
+
+// Identify returns the id and the name of the organization; "" if they may not be read. It costs one request in the life of
+// the directory.
+func (d *Directory) Identify(ctx context.Context) (id, name string, err error) {
 	if org := d.org.Load(); org != nil {
-		return org.ID, nil
+		return org.ID, org.Name, nil
 	}
 	d.expect.expectReads(3) // this one, and most often the first pages of a listing: so few need not be paced
 	defer d.expect.expectReads(2)
 	me, err := d.organization(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	d.org.Store(&me)
-	return me.ID, nil
+	return me.ID, me.Name, nil
 }
 
 // Opened returns the organization that Open has read; "" for what is not known of it.

@@ -1,0 +1,337 @@
+package sync_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"usersyncd/state"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/genesys/sim"
+	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/digest"
+	"usersyncd/sync/plan/saved"
+)
+
+// planned makes a plan as usersyncd plan does.
+func (w *world) planned() *usersync.Result {
+	w.Helper()
+	res, err := w.Reconcile(context.Background(), usersync.Mode{Strict: true, DryRun: true, ForceRefresh: true})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return res
+}
+
+// carryOut makes a pass that is limited to a plan.
+func (w *world) carryOut(approved *plan.Approved, id string) (*usersync.Result, error) {
+	return w.Reconcile(context.Background(), usersync.Mode{Strict: true, ForceRefresh: true, Approved: approved, Plan: id})
+}
+
+func approvedPlan(res *usersync.Result) *plan.Approved {
+	return &plan.Approved{Plan: saved.New(plan.Effects(res.Changes, res.Holds)), Name: "plan.json"}
+}
+
+// Everybody has fields that take a read for each user. Who leaves goes ahead of these reads, and that only if the plan has it:
+// on runners without state, and with fields that wait until the window opens in the pass.
+func TestOnlyThePlanIsCarriedOut(t *testing.T) {
+	for _, form := range []string{"file", "id", "digest"} {
+		t.Run(form, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const count = 120
+				w := tapped(t, sim.Options{Users: count, Full: true, Latency: 50 * time.Millisecond, Quota: sim.Quota{Limit: 600}})
+				users := w.sim.Users()
+				w.declareFresh(count / 2)
+				w.write("new.yaml", "email: new@example.com\nname: New\ntitle: T\n")
+				first := w.planned()
+				w.forget()
+				w.Policy.Schedule = hours(t, "Sat 00:02-00:50 UTC")
+				var approved *plan.Approved
+				id := map[string]string{"id": first.Plan, "digest": first.Digest}[form]
+				if form == "file" {
+					approved = approvedPlan(first)
+				}
+
+				// Another leaver and another new user, and somebody else has moved a user.
+				w.write(users[3].Email+".yaml", "email: %s\nstate: inactive\ntitle: T\n", users[3].Email)
+				w.write("newer.yaml", "email: newer@example.com\nname: Newer\n")
+				w.sim.Edit(users[4].Email, func(u *sim.User) { u.Title = "Moved" })
+				if form != "file" {
+					began := time.Now()
+					res, err := w.carryOut(nil, id)
+					if changed := (*usersync.PlanChangedError)(nil); !errors.As(err, &changed) || len(changed.Now) != len(id) || changed.Want != id || res == nil || res.Applied > 0 {
+						t.Fatal(err)
+					}
+					if n := len(after(w.tap, began)); n > 0 {
+						t.Errorf("%d writes of another plan", n)
+					}
+					w.declareFresh(count / 2)
+					w.remove("newer.yaml")
+					w.sim.Edit(users[4].Email, func(u *sim.User) { u.Title = users[4].Title })
+				}
+				res, err := w.carryOut(approved, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if form == "file" {
+					if u := w.user(users[3].Email); u.State != "active" || u.Title != "T" {
+						t.Errorf("who was to move has left: %+v", u)
+					}
+					if u := w.user(users[4].Email); u.Title != "Moved" {
+						t.Errorf("the title is %s", u.Title)
+					}
+					if _, found := w.sim.User("newer@example.com"); found {
+						t.Error("somebody else was created")
+					}
+					if len(res.Holds) != 1 || len(res.Holds[0].Users) != 3 || res.HeldInPart != 2 || res.Held != 1 {
+						t.Errorf("%+v", res.Holds)
+					}
+				} else if len(res.Holds) > 0 || res.Applied != count+1 {
+					t.Errorf("%d were applied, %v", res.Applied, res.Holds)
+				}
+				if u := w.user(users[count/2].Email); u.State != "inactive" || u.Title != "T" {
+					t.Errorf("the leaver: %+v", u)
+				}
+				if u := w.user("new@example.com"); u.Title != "T" || res.Failed+res.Deferred+res.Pending > 0 {
+					t.Errorf("the new user: %+v; %v", u, res.Failures)
+				}
+				time.Sleep(time.Second)
+				began := time.Now()
+				if again, err := w.carryOut(approvedPlan(first), ""); err != nil || len(after(w.tap, began)) > 0 {
+					t.Errorf("the second time: %v, %q, %v", err, after(w.tap, began), again.Failures)
+				}
+			})
+		})
+	}
+}
+
+// Somebody deletes a user, creates another one, and moves a third one, just before the pass gets to them: it does not restore, adopt or
+// change back what its plan does not say.
+func TestSomebodyElseIsQuicker(t *testing.T) {
+	for _, limited := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := tapped(t, sim.Options{Users: 4, Latency: 50 * time.Millisecond})
+			users := w.sim.Users()
+			deleted, moved := users[0].Email, users[1].Email
+			w.declareAll("title: T\ndepartment: D")
+			w.pass()
+			w.declareAll("title: New\ndepartment: D")
+			w.write("new.yaml", "email: new@example.com\nname: New\ntitle: New\n")
+			first := w.planned()
+			var approved *plan.Approved
+			if limited {
+				approved = approvedPlan(first)
+			}
+			var once sync.Once
+			w.tap.Hook = func(line string, answered bool) error {
+				if name, _, _ := strings.Cut(line, "?"); name == "POST /api/v2/users" || strings.HasPrefix(name, "PATCH") {
+					once.Do(func() {
+						w.sim.Edit(deleted, func(u *sim.User) { u.State = "deleted" })
+						w.sim.Edit(moved, func(u *sim.User) { u.Department = "X" })
+						w.sim.Add(sim.User{Email: "new@example.com", Name: "Somebody", State: "active", Texts: sim.Texts{Title: "Boss"}})
+					})
+				}
+				return nil
+			}
+			res, err := w.carryOut(approved, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.tap.Hook = nil
+			var failed []string
+			for _, f := range res.Failures {
+				failed = append(failed, f.Email+": "+f.Message)
+			}
+			slices.Sort(failed)
+			gone, _ := w.sim.User(deleted)
+			now := []string{gone.State, w.user(moved).Title, w.user(moved).Department, w.user("new@example.com").Title, w.user(users[2].Email).Title}
+			if !limited { // then all of it is made as declared
+				if !slices.Equal(now, []string{"active", "New", "D", "New", "New"}) || len(failed) > 0 {
+					t.Errorf("%q %q", now, failed)
+				}
+				return
+			}
+			if !slices.Equal(now, []string{"deleted", "New", "X", "Boss", "New"}) || len(failed) != 3 {
+				t.Errorf("%q %q", now, failed)
+			}
+			for i, want := range []string{deleted + ": it is not as it was", moved + ": department: it is not as it was", "new@example.com: it is not as it was"} {
+				if !slices.ContainsFunc(failed, func(f string) bool { return strings.HasPrefix(f, want) }) {
+					t.Errorf("%d: %q has not %s", i, failed, want)
+				}
+			}
+		})
+	}
+}
+
+// A planLaw is drawn whole before it runs, since a bubble may not draw.
+type planLaw struct {
+	org           sim.Options
+	onRemoval     plan.Action
+	managed       bool       // by a pass before
+	withoutValues bool       // of the saved plan
+	first         []planEdit // until it is made
+	later         []planEdit // from then on
+	faults        []sim.Fault
+}
+
+// A planEdit is of a spec, or by hand.
+type planEdit struct {
+	kind, email string
+	values      [4]string
+}
+
+func drawEdits(r *rapid.T, label string, people []string) (edits []planEdit) {
+	for range rapid.IntRange(0, 6).Draw(r, label) {
+		e := planEdit{kind: rapid.SampledFrom([]string{"declare", "declare", "new", "title", "name", "state", "remove"}).Draw(r, "kind"), email: rapid.SampledFrom(people).Draw(r, "whom")}
+		if e.kind == "new" {
+			e.email = rapid.SampledFrom([]string{"new1@example.com", "new2@example.com"}).Draw(r, "new")
+		}
+		edits = append(edits, e.draw(r))
+	}
+	return edits
+}
+
+func (e planEdit) draw(r *rapid.T) planEdit {
+	e.values = [4]string{rapid.SampledFrom([]string{"A", "B", "C"}).Draw(r, "text"), rapid.SampledFrom([]string{"active", "active", "inactive", "deleted"}).Draw(r, "state"),
+		rapid.SampledFrom([]string{"1", "2", "3"}).Draw(r, "skill"), rapid.SampledFrom([]string{"Employee", "Employee, Supervisor"}).Draw(r, "roles")}
+	return e
+}
+
+func (e planEdit) make(w *world) {
+	text, state := e.values[0], e.values[1]
+	switch e.kind {
+	case "declare", "new":
+		if state == "deleted" {
+			state = "inactive"
+		}
+		w.write(e.email+".yaml", "email: %s\nname: %s\ntitle: %s\nstate: %s\nskills: {Billing: %s}\nroles: [%s]\n", e.email, text, text, state, e.values[2], e.values[3])
+	case "remove":
+		_ = os.Remove(filepath.Join(w.dir, e.email+".yaml")) // it need not be there
+	default:
+		w.sim.Edit(e.email, func(u *sim.User) {
+			switch e.kind {
+			case "title":
+				u.Title = text
+			case "name":
+				u.Name = text
+			default:
+				u.State = state
+			}
+		})
+	}
+}
+
+// Whatever happens between a plan and its application, and meanwhile: what was written is in the plan, and the second time
+// nothing is written, unless something had failed.
+func TestThePlanLaw(t *testing.T) {
+	t.Parallel() // it is one of the longest
+	rapid.Check(t, func(r *rapid.T) {
+		law := planLaw{org: sim.Options{Users: 6, Full: true, Latency: 20 * time.Millisecond, Seed: rapid.Uint64Range(1, 5).Draw(r, "seed")},
+			onRemoval: rapid.SampledFrom([]plan.Action{plan.Unmanage, plan.Deactivate, plan.Delete}).Draw(r, "removal"),
+			managed:   rapid.Bool().Draw(r, "managed"), withoutValues: rapid.Bool().Draw(r, "without values")}
+		var people []string
+		for _, u := range sim.New(law.org).Users() {
+			people = append(people, u.Email)
+			law.first = append(law.first, planEdit{kind: "declare", email: u.Email}.draw(r))
+		}
+		law.first = append(law.first, drawEdits(r, "before", people)...)
+		law.later = drawEdits(r, "since", people)
+		for _, words := range rapid.SliceOfN(rapid.SampledFrom([]string{"PATCH 30% lost", "PATCH 20% conflict409", "10% 503", "POST /api/v2/users 50% lost", "PATCH 40% edited", "PUT 20% 400"}), 0, 3).Draw(r, "faults") {
+			f, err := sim.ParseFault(words)
+			if err != nil {
+				r.Fatal(err)
+			}
+			law.faults = append(law.faults, f)
+		}
+		var failure error
+		synctest.Test(t, func(t *testing.T) { failure = law.run(t) })
+		if failure != nil {
+			r.Fatal(failure)
+		}
+	})
+}
+
+func (law *planLaw) run(t *testing.T) error {
+	w := newWorld(t, law.org)
+	w.Policy.OnRemoval = law.onRemoval
+	for i, e := range law.first {
+		if i == law.org.Users && law.managed {
+			w.pass()
+			time.Sleep(time.Hour)
+		}
+		e.make(w)
+	}
+	time.Sleep(time.Hour)
+	first := w.planned()
+	approved := approvedPlan(first)
+	if law.withoutValues {
+		approved.Org = saved.Org{ID: "org", API: "api"}
+		approved.Plan = approved.WithoutValues()
+	}
+	for _, e := range law.later {
+		e.make(w)
+	}
+	time.Sleep(time.Hour)
+	for _, f := range law.faults {
+		w.sim.AddFault(f)
+	}
+	written := func() ([]state.Event, *usersync.Result, error) {
+		since := time.Now()
+		res, err := w.carryOut(approved, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		events, err := w.Store.History(state.Query{Since: since})
+		return events, res, err
+	}
+	events, res, err := written()
+	if err != nil && len(law.faults) > 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if err := isInPlan(approved, e); err != nil {
+			return err
+		}
+	}
+	if w.sim.ClearFaults(); res.Failed+res.Pending > 0 {
+		return nil
+	}
+	time.Sleep(time.Hour)
+	if again, _, err := written(); err != nil || len(again) > 0 {
+		return fmt.Errorf("the second time: %w %+v\n%s", err, again, show(res))
+	}
+	return nil
+}
+
+// isInPlan requires that what was written is in the plan.
+func isInPlan(approved *plan.Approved, e state.Event) error {
+	var actions [][2]string // of whom; the rest of a creation or a restoration is an update
+	for _, action := range []plan.Action{plan.Action(e.Action), plan.Update, plan.Restore} {
+		if action == plan.Adopt {
+			action = plan.Update
+		}
+		actions = append(actions, [2]string{e.ID, string(action)})
+	}
+	actions = append(actions, [2]string{e.Email, string(plan.Create)})
+	for _, f := range e.Fields {
+		if f.Before != f.After && !slices.ContainsFunc(actions, func(a [2]string) bool {
+			return approved.PermitsField(a[0], a[1], digest.Field{Name: f.Field, Before: f.Before, After: f.After}, nil)
+		}) {
+			return fmt.Errorf("not in the plan: %s %s %s: %s -> %s\n%+v", e.Action, e.Email, f.Field, f.Before, f.After, approved.Changes)
+		}
+	}
+	return nil
+}
