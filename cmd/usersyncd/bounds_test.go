@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"testing"
 
 	"usersyncd/spec"
-	usersync "usersyncd/sync"
-	"usersyncd/sync/plan"
 )
 
 // unknownKeys makes a tree of files with so many unknown keys each.
@@ -53,33 +50,5 @@ func TestProblemsInTheOutputAreBounded(t *testing.T) {
 				t.Errorf("valid %t, %d problems, %d left out, %v", out.Valid, len(out.Problems), out.ProblemsLeftOut, err)
 			}
 		}
-	}
-}
-
-// A text lists the first of a kind; the JSON has all failures, holds and changes.
-func TestResultIsBounded(t *testing.T) {
-	const many = 5000
-	res := &usersync.Result{Users: many, Failed: many, ProblemList: spec.ProblemList{Problems: make([]spec.Problem, spec.MaxProblems), ProblemsLeftOut: 7}}
-	for i := range many {
-		key := fmt.Sprintf("u%d@example.com", i)
-		res.Changes = append(res.Changes, &plan.Change{Key: key, Action: plan.Update, Outcome: plan.Failed, Err: errors.New("refused")})
-		res.Failures = append(res.Failures, usersync.Failure{Email: key})
-		res.Holds = append(res.Holds, plan.Hold{ID: "p-1", Users: []string{key}})
-		res.Notes = append(res.Notes, "note")
-	}
-	var b strings.Builder
-	printResult(&b, res)
-	for _, want := range []string{"and 4800 more users\n", "and 7 more problems\n", "and 4800 more holds\n", "Note: and 4800 more notes\n"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("%q is missing", want)
-		}
-	}
-	if n := strings.Count(b.String(), "\n"); n > 1010 {
-		t.Errorf("%d lines", n)
-	}
-	data, err := json.Marshal(res)
-	var got struct{ Changes, Failures, Holds []json.RawMessage }
-	if err = errors.Join(err, json.Unmarshal(data, &got)); err != nil || len(got.Changes) != many || len(got.Failures) != many || len(got.Holds) != many || !bytes.Contains(data, []byte(`"problemsLeftOut":7`)) {
-		t.Errorf("%d changes, %d failures, %d holds, %v", len(got.Changes), len(got.Failures), len(got.Holds), err)
 	}
 }

@@ -180,7 +180,7 @@ func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	res.Calls.Add(d.calls(), before)
 	summary := *res
 	summary.Changes = nil
-	printResult(d.stdout, &summary)
+	d.text(d.settings("")).Result(d.stdout, &summary)
 	return res, nil
 }
 

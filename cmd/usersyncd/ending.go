@@ -21,10 +21,9 @@ import (
 type ending struct {
 	report.Report
 	began bool
-	text  func(io.Writer) // nil: nothing was found
-	note  string          // for people, above the text
-	after func(io.Writer) // for stderr, behind the text
-	token string          // between whose lines GitHub obeys no command; "" for none
+	text  func(report.Text, io.Writer) // nil: nothing was found
+	after func(io.Writer)              // for stderr, behind the text
+	token string                       // between whose lines GitHub obeys no command; "" for none
 }
 
 // reporting makes a command leave an ending. It takes further formats.
@@ -67,9 +66,9 @@ func reportFormats() []string {
 }
 
 // pass records what a pass has found, nil if it had no plan yet, and returns what the exit code is made of.
-func (e *ending) pass(res *usersync.Result, err error, print func(io.Writer, *usersync.Result)) error {
+func (e *ending) pass(res *usersync.Result, err error, print func(report.Text, io.Writer, *usersync.Result)) error {
 	if e.Result = res; res != nil {
-		e.text = func(w io.Writer) { print(w, res) }
+		e.text = func(t report.Text, w io.Writer) { print(t, w, res) }
 	}
 	if err != nil {
 		return refused(res, err)

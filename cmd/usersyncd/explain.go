@@ -10,6 +10,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 )
@@ -87,7 +88,7 @@ func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same stri
 		line("retry", "at %s (in %s), or as soon as the spec changes", text.Time(e.Next.Local()), in)
 	}
 	if e.Paused != nil {
-		line("paused", "%s", pausedText(e.Paused, now))
+		line("paused", "%s", report.Paused(e.Paused, now))
 	}
 	if e.File != "" {
 		line("declared", "%s:%d", e.File, e.Line)

@@ -18,6 +18,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/memory"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/cmd/usersyncd/internal/stream"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -149,9 +150,9 @@ func outcome(res *usersync.Result) error {
 	case res.DryRun:
 		return nil
 	case res.Paused != nil && res.Pending > 0:
-		return &exitError{code: exitHeld, err: fmt.Errorf("paused %s; %s would be changed", pausedText(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
+		return &exitError{code: exitHeld, err: fmt.Errorf("paused %s; %s would be changed", report.Paused(res.Paused, time.Now()), text.Plural(res.Pending, "user"))}
 	case res.Failed+res.Quarantined+res.Waiting+res.Pending > 0:
-		return &exitError{code: exitFailed}
+		return &exitError{code: exitFailed, problems: res.ProblemList}
 	case res.Held+len(res.Holds) > 0:
 		return &exitError{code: exitHeld}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/daemon"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -25,7 +26,7 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 		if res != nil {
 			res.Mode = "once"
 		}
-		return p.end.pass(res, err, printResult)
+		return p.end.pass(res, err, report.Text.Result)
 	})
 }
 
@@ -58,10 +59,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
 	res.ReleaseWith = releaseWith(c, first)
 	if first {
-		note := "no earlier run has left a state file (" + a.Store.Path() + "): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known"
-		if p.end.note = note; !c.PrintsText() {
-			a.log.Warn(note)
-		}
+		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known")
 	}
 	return res, err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +13,6 @@ import (
 	usersync "usersyncd/sync"
 	"usersyncd/sync/aimd"
 	"usersyncd/sync/apply"
-	"usersyncd/sync/plan"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -102,46 +99,4 @@ func TestProgressLine(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Nothing that a spec or Genesys holds can forge a line of the result or move the cursor.
-func TestResultIsPrintable(t *testing.T) {
-	res := &usersync.Result{Users: 1, Changes: []*plan.Change{{
-		Key: "a@example.com\x1b[2J", Action: plan.Update, Cause: plan.Edit, Outcome: plan.Failed,
-		Err:    errors.New("refused\n0 users: all good\x07"),
-		Fields: []plan.FieldChange{{Field: spec.Title, Before: `"a\nb\u001b[31m"`, After: `"c"`}},
-	}}}
-	var b strings.Builder
-	printResult(&b, res)
-	if strings.ContainsAny(b.String(), "\x1b\x07\r") || strings.Count(b.String(), "\n") != 3 {
-		t.Errorf("%q", b.String())
-	}
-}
-
-func TestCounts(t *testing.T) {
-	change := func(a plan.Action, o plan.Outcome) *plan.Change {
-		return &plan.Change{Action: a, Outcome: o}
-	}
-	for want, changes := range map[string][]*plan.Change{
-		"nothing to do": nil,
-		"2 to create, 1 to update, 1 waiting or skipped": {
-			change(plan.Update, plan.Planned), change(plan.Create, plan.Planned),
-			change(plan.Create, plan.Planned), change(plan.Update, plan.Quarantined),
-		},
-		"1 to restore, 1 to adopt, 1 to unmanage": {
-			change(plan.Unmanage, plan.Planned), change(plan.Adopt, plan.Planned), change(plan.Restore, plan.Planned),
-		},
-	} {
-		if got := counts(slices.Clone(changes)); got != want {
-			t.Errorf("%q, not %q", got, want)
-		}
-	}
-}
-
-// What is read before a plan is carried out is told with its time, unless that is over at once.
-func TestEstimatedReads(t *testing.T) {
-	got := estimatedReads([]usersync.ReadEstimate{{Field: spec.Voicemail, Users: 50_000, Seconds: 10_000}, {Field: spec.ExternalIDs, Users: 1, Seconds: 0.1}})
-	if want := "reads voicemail of 50000 users: about 2h46m40s at 300/min, reads externalIds of 1 user"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
 }

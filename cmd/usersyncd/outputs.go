@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/cmd/usersyncd/internal/stream"
 	"usersyncd/spec/checkout"
 )
@@ -30,7 +31,11 @@ func (p process) writeReports(c *config.Config) (failed []error) {
 	}
 	slices.SortStableFunc(outputs, func(a, b config.Target) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, o := range outputs {
-		data, err := p.end.render(o)
+		t := p.text(c)
+		if o.File != "" {
+			t.Columns, t.Color = 0, false
+		}
+		data, err := p.end.render(o, t)
 		if err == nil && o.File == "" {
 			_, err = p.stdout.Write(data)
 		} else if err == nil {
@@ -64,7 +69,7 @@ func (e *ending) appendForGitHub(c *config.Config) (failed []error) {
 }
 
 // render makes the report of one output.
-func (e *ending) render(o config.Target) ([]byte, error) {
+func (e *ending) render(o config.Target, t report.Text) ([]byte, error) {
 	switch o.Format {
 	case config.JSON:
 		return e.JSON()
@@ -80,11 +85,8 @@ func (e *ending) render(o config.Target) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	safe := stream.New(&b) // as a file is printed by somebody, too
-	if e.note != "" {
-		fmt.Fprintln(safe, "Note:", e.note)
-	}
 	if e.text != nil {
-		e.text(safe)
+		e.text(t, safe)
 	}
 	return b.Bytes(), nil
 }

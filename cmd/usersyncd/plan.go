@@ -1,16 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -19,7 +18,7 @@ import (
 )
 
 func newPlan(c *config.Config, p process) *cobra.Command {
-	detailed := false
+	detailed, details := false, false
 	cmd := command(c, config.Full|config.Socket, p.reporting(c, &cobra.Command{
 		Use:   "plan [flags] DIR",
 		Short: "Show what would change, and how many calls it takes",
@@ -38,15 +37,16 @@ daemon's state, and its notes say where the daemon would do something else.`,
 				return err
 			}
 			return p.runBeside(cmd.Context(), c, false, func(a *app) error {
-				return a.plan(cmd, c, p, detailed)
+				return a.plan(cmd, c, p, detailed, details)
 			})
 		},
 	}, reportFormats()...))
+	cmd.Flags().BoolVar(&details, "details", false, "show each user alone, with file, line and cause")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if anything differs, also what a setting leaves out, with 0 if nothing does")
 	return cmd
 }
 
-func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed bool) error {
+func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed, details bool) error {
 	res, err := a.onePass(cmd.Context(), c, p, true)
 	if res == nil {
 		return refused(nil, err)
@@ -59,7 +59,12 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed boo
 	}
 	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
 	res.Estimate.Reads = a.estimateReads(res.Reads)
-	p.end.Result, p.end.text = res, func(w io.Writer) { printPlan(w, res) }
+	p.end.Result, p.end.text = res, func(t report.Text, w io.Writer) {
+		if t.Details = details; !details {
+			t.DetailsCommand = "usersyncd plan --details" + c.Same("config", "state", "socket") + " " + text.ShellWord(c.Dir)
+		}
+		t.Plan(w, res)
+	}
 	if err != nil { // the specs have problems, and this is done in spite of them
 		return refused(res, err)
 	}
@@ -98,23 +103,6 @@ func (a *app) estimateReads(reads map[spec.Field]int) (all []usersync.ReadEstima
 		if n := reads[info.Field]; n > 0 {
 			all = append(all, usersync.ReadEstimate{Field: info.Field, Users: n, Seconds: a.limiter.Estimate(n).Seconds()})
 		}
-	}
-	return all
-}
-
-// estimated is an estimate as text: the whole and, if there are several lanes, when each is complete.
-func estimated(e *usersync.Estimate) string {
-	about := func(s float64) string { return text.ShortDuration(seconds(s)) }
-	all := text.Plural(e.Calls, "call")
-	if e.Calls > 0 {
-		all += ", about " + about(e.Seconds)
-	}
-	var lanes []string
-	for _, l := range e.Lanes[:max(0, len(e.Lanes)-1)] {
-		lanes = append(lanes, fmt.Sprintf("%s after %s", l.Name, about(l.Seconds)))
-	}
-	if len(lanes) > 0 {
-		all += " (" + strings.Join(lanes, ", ") + ")"
 	}
 	return all
 }

@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/progress"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control/rpc"
@@ -60,13 +61,13 @@ The running daemon does the rollback; when none runs, the command does it.`,
 			if errors.Is(err, usersync.ErrNoNetChange) {
 				nothing := &usersync.Result{Schema: "usersyncd.result/v1", Mode: "rollback", DryRun: confirmed == "", Notes: []string{err.Error()},
 					Holds: []plan.Hold{}, Changes: []*plan.Change{}, Failures: []usersync.Failure{}}
-				return p.end.pass(nothing, nil, func(w io.Writer, _ *usersync.Result) { fmt.Fprintln(w, text.Escape(err.Error())) })
+				return p.end.pass(nothing, nil, func(_ report.Text, w io.Writer, _ *usersync.Result) { fmt.Fprintln(w, text.Escape(err.Error())) })
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
 				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback%s %s", err, c.Same("config", "state", "socket"), argument(target))
 			}
-			return p.end.pass(res, err, func(w io.Writer, res *usersync.Result) {
-				printRollback(w, res, target, c.Same("config", "state", "socket"))
+			return p.end.pass(res, err, func(t report.Text, w io.Writer, res *usersync.Result) {
+				printRollback(w, t, res, target, c.Same("config", "state", "socket"))
 			})
 		},
 	}))
@@ -116,15 +117,15 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 }
 
 // printRollback writes what a rollback would do, or has done. same are the flags that the next command is to have, too.
-func printRollback(w io.Writer, res *usersync.Result, target plan.Rollback, same string) {
+func printRollback(w io.Writer, t report.Text, res *usersync.Result, target plan.Rollback, same string) {
 	if res.DryRun {
-		printPlan(w, res)
+		t.Plan(w, res)
 		if res.Pending > 0 {
 			fmt.Fprintf(w, "To carry it out: usersyncd rollback%s %s --confirm %s\n", same, argument(target), res.Plan)
 		}
 		return
 	}
-	printResult(w, res)
+	t.Result(w, res)
 	if res.Applied+res.Failed+res.Pending == 0 { // nothing is paused
 		return
 	}

@@ -12,7 +12,6 @@ import (
 	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
-	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
 )
@@ -127,11 +126,6 @@ func appliedText(s control.Status) string {
 		return "fully applied " + ago
 	}
 	return "last fully applied: " + revision + ", " + ago
-}
-
-func pausedText(p *state.Pause, now time.Time) string {
-	by, reason := text.Enclose("by ", text.Escape(p.By), " "), text.Enclose(": ", text.Escape(p.Reason), "")
-	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume ends it)"
 }
 
 // rateText is the rate of calls, and what limits it.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/sync/control/rpc"
 )
 
@@ -32,10 +33,10 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 			defer client.Close()
 			defer p.noteWait().Stop()
 			res, err := client.Sync(cmd.Context(), refresh)
-			if err := p.end.pass(res, err, printResult); err != nil || len(res.Problems) == 0 {
+			if err := p.end.pass(res, err, report.Text.Result); err != nil || len(res.Problems) == 0 {
 				return err
 			}
-			return &exitError{code: exitInvalid} // they are printed, and the other users are applied
+			return &exitError{code: exitInvalid, problems: res.ProblemList} // the other users are applied
 		},
 	}))
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "read the organization first")

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 )
@@ -33,7 +34,7 @@ checked by plan.`,
 				return err
 			}
 			p.end.Tree = tree
-			p.end.text = func(w io.Writer) {
+			p.end.text = func(_ report.Text, w io.Writer) {
 				if len(tree.Problems) == 0 {
 					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))
 				}

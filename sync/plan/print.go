@@ -146,7 +146,7 @@ func (c *Change) Where() string {
 	case c.Pos.File == "":
 		return "as last applied; the specs have problems"
 	}
-	return c.Pos.String()
+	return text.Escape(c.Pos.String())
 }
 
 // String formats one field: before and after, or only after if before is not known.

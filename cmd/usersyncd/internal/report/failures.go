@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,36 +84,31 @@ func (f failure) lines(columns int) []Line {
 	return lines
 }
 
-// waiting are the changes that are not made now, by the reason: they wait for another user, or are skipped. Those that a
-// setting leaves out are notes.
-func waiting(res *usersync.Result) (lines []Line) {
-	byReason := map[string][]string{}
+// waiting are the changes that are not made now, by the reason: a person protects the user ("="), they wait for another user, or
+// a setting leaves them out (".").
+func waiting(res *usersync.Result, columns int) (lines []Line) {
+	type reason struct{ symbol, why string }
+	users := map[reason][]string{}
 	for _, c := range res.Changes {
-		if c.Outcome != plan.Skipped || c.LeftOut() {
+		r := reason{".", cmp.Or(c.Note, "skipped")}
+		switch {
+		case c.Outcome == plan.Held && c.Hold == "":
+			r.symbol = "="
+		case c.Outcome != plan.Skipped, len(c.Withheld) > 0, c.Group() == plan.Reported && c.LeftOut():
 			continue
+		case c.WaitsFor != "":
+			r.why = "waits for " + c.WaitsFor
 		}
-		why := cmp.Or(c.Note, "skipped")
-		if c.WaitsFor != "" {
-			why = "waits for " + c.WaitsFor
-		}
-		byReason[why] = append(byReason[why], c.Key)
+		users[r] = append(users[r], c.Key)
 	}
-	reasons := make([]string, 0, len(byReason))
-	for why := range byReason {
-		reasons = append(reasons, why)
-	}
-	slices.SortFunc(reasons, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(byReason[b]), len(byReason[a])), strings.Compare(a, b))
+	reasons := slices.SortedFunc(maps.Keys(users), func(a, b reason) int {
+		return cmp.Or(cmp.Compare(len(users[b]), len(users[a])), strings.Compare(a.why, b.why))
 	})
-	for _, why := range reasons {
-		users := byReason[why]
-		slices.SortFunc(users, compareNames)
-		lines = append(lines, failure{users: users, message: why}.lines(80)...)
-	}
-	for i := range lines {
-		if lines[i].Symbol != "" {
-			lines[i].Symbol = "."
-		}
+	for _, r := range reasons {
+		slices.SortFunc(users[r], compareNames)
+		all := failure{users: users[r], message: r.why}.lines(columns)
+		all[0].Symbol = r.symbol
+		lines = append(lines, all...)
 	}
 	return lines
 }

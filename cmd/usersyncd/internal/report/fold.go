@@ -170,7 +170,7 @@ func does(c *plan.Change) (symbol, verb string) {
 	default:
 		symbol = "~"
 	}
-	if c.Outcome == plan.Deferred {
+	if c.Outcome == plan.Deferred || c.Outcome == plan.Skipped && c.Group() != plan.Reported {
 		symbol = "."
 	}
 	return symbol, verb

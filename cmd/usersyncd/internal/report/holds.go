@@ -35,7 +35,7 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 	if folder := commonFolder(res, h); folder != "" {
 		lines = append(lines, Line{Text: "all in " + text.Escape(folder)})
 	}
-	release, meant := "usersyncd release "+h.ID, "If it is meant:"
+	release, meant := "usersyncd release "+h.ID, "If this is intended:"
 	if res.ReleaseWith != nil {
 		release = res.ReleaseWith(h.ID)
 	}

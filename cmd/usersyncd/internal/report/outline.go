@@ -29,7 +29,7 @@ func namesUsers(g plan.Group) bool {
 }
 
 // Sections returns what a plan changes, or a pass has changed: of the latter only the groups in which everybody is named, as the
-// rest is in the log. What is held, failed or waits for another user is left out.
+// rest is in the log. What is held as a whole, has failed or waits for another user is left out.
 func Sections(res *usersync.Result) []Section {
 	folds := map[plan.Group]*folder{}
 	for _, c := range res.Changes {
@@ -40,11 +40,11 @@ func Sections(res *usersync.Result) []Section {
 				continue // not reached
 			}
 		case plan.Applied:
-			if !namesUsers(g) && len(c.Deferred)+len(c.Withheld) == 0 {
+			if !namesUsers(g) && g != plan.Unmanaged && len(c.Deferred)+len(c.Withheld) == 0 {
 				continue
 			}
 		case plan.Skipped:
-			if g != plan.Reported {
+			if g != plan.Reported && len(c.Withheld) == 0 {
 				continue
 			}
 		default:

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -122,17 +121,11 @@ func (t Text) changes(w io.Writer, res *usersync.Result) {
 	}
 }
 
-// rest writes what is not changed, and why: what waits, problems, failures, holds, notes.
+// rest writes what is not changed, and why: what waits, failures, holds and notes. Problems of specs are errors, and on stderr.
 func (t Text) rest(w io.Writer, res *usersync.Result) {
 	var lines []Line
 	if !t.Details {
-		lines = waiting(res)
-	}
-	for _, p := range res.Problems {
-		lines = append(lines, Line{"!", p.String()})
-	}
-	if res.ProblemsLeftOut > 0 {
-		lines = append(lines, Line{Text: "and " + text.Plural(res.ProblemsLeftOut, "more problem")})
+		lines = waiting(res, t.columns())
 	}
 	all := failures(res)
 	for _, f := range all[:min(len(all), mostFailures)] {
@@ -168,17 +161,11 @@ func (t Text) notes(w io.Writer, res *usersync.Result) {
 	if n := len(res.Notes) - mostFailures; n > 0 {
 		fmt.Fprintf(w, "Note: and %s\n", text.Plural(n, "more note"))
 	}
-	leftOut, adopted := map[string]int{}, 0
+	adopted := 0
 	for _, c := range res.Changes {
 		if c.Action == plan.Adopt && c.Outcome == plan.Planned {
 			adopted++
 		}
-		if c.LeftOut() {
-			leftOut[c.Note]++
-		}
-	}
-	for _, why := range slices.Sorted(maps.Keys(leftOut)) {
-		fmt.Fprintf(w, "Note: %s left as they are: %s\n", text.Plural(leftOut[why], "user"), why)
 	}
 	if adopted > 0 && res.DryRun {
 		fmt.Fprintf(w, "Note: %s managed from now on\n", text.Count(adopted, "user is", "users are"))
