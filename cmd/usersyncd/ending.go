@@ -62,7 +62,7 @@ func (p process) command(line string) error {
 
 // reportFormats are those of a command that makes a plan.
 func reportFormats() []string {
-	return []string{config.GitHub, config.JUnit, config.GitLab, config.GitLabPlan}
+	return []string{config.Markdown, config.GitHub, config.JUnit, config.GitLab, config.GitLabPlan}
 }
 
 // pass records what a pass has found, nil if it had no plan yet, and returns what the exit code is made of.

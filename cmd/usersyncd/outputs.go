@@ -32,7 +32,7 @@ func (p process) writeReports(c *config.Config) (failed []error) {
 	slices.SortStableFunc(outputs, func(a, b config.Target) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, o := range outputs {
 		t := p.text(c)
-		if o.File != "" {
+		if o.File != "" || o.Format != config.Text {
 			t.Columns, t.Color = 0, false
 		}
 		data, err := p.end.render(o, t)
@@ -49,10 +49,11 @@ func (p process) writeReports(c *config.Config) (failed []error) {
 	return failed
 }
 
-// appendForGitHub appends the outputs of the step to the file that GitHub Actions names.
+// appendForGitHub appends the summary and the outputs of the step to the files that GitHub Actions names.
 func (e *ending) appendForGitHub(c *config.Config) (failed []error) {
-	output, _ := c.Getenv("GITHUB_OUTPUT")
-	for name, data := range map[string][]byte{output: e.GitHubOutputs()} {
+	summary, _ := c.Getenv("GITHUB_STEP_SUMMARY")
+	outputs, _ := c.Getenv("GITHUB_OUTPUT")
+	for name, data := range map[string][]byte{summary: e.Markdown(), outputs: e.GitHubOutputs()} {
 		if name == "" || len(data) == 0 {
 			continue
 		}
@@ -62,7 +63,7 @@ func (e *ending) appendForGitHub(c *config.Config) (failed []error) {
 			err = errors.Join(err, f.Close())
 		}
 		if err != nil {
-			failed = append(failed, fmt.Errorf("the outputs of the step are not written: %w", err))
+			failed = append(failed, fmt.Errorf("what GitHub shows of the step is not written: %w", err))
 		}
 	}
 	return failed
@@ -73,6 +74,8 @@ func (e *ending) render(o config.Target, t report.Text) ([]byte, error) {
 	switch o.Format {
 	case config.JSON:
 		return e.JSON()
+	case config.Markdown:
+		return e.Markdown(), nil
 	case config.JUnit:
 		return e.JUnit()
 	case config.GitLab:

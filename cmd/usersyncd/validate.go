@@ -49,7 +49,7 @@ checked by plan.`,
 			}
 			return nil
 		},
-	}, config.GitHub, config.JUnit, config.GitLab))
+	}, config.Markdown, config.GitHub, config.JUnit, config.GitLab))
 }
 
 func newSchema() *cobra.Command {

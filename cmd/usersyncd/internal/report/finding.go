@@ -65,7 +65,7 @@ func (r *Report) holdText(h plan.Hold) string {
 	if r.Result.ReleaseWith != nil {
 		command = r.Result.ReleaseWith(h.ID)
 	}
-	return text.Escape(fmt.Sprintf("%s. If it is meant: %s", h.Reason, command))
+	return text.Escape(fmt.Sprintf("%s. If this is intended: %s", h.Reason, command))
 }
 
 // guardName is a guard as people know it: by its flag, if it has one.

@@ -84,7 +84,7 @@ func (r *Report) totalsText() (title, totals string) {
 			parts = append(parts, text.Of(n[g], w[1]))
 		}
 	}
-	parts = append(parts, text.Of(r.Result.Held, "held"), text.Of(r.Result.Failed+r.Result.Quarantined, "failed"))
+	parts = append(parts, text.Of(r.Result.Held, "held"), text.Of(r.Result.Failed+r.Result.Quarantined, failedWord(r.Result)))
 	return "usersyncd " + r.Command + " " + r.Result.Plan, cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do")
 }
 

@@ -36,10 +36,12 @@ var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*`)
 // GitLab is the report as a code quality report of GitLab: problems and failures, what is held, who loses access or is renamed.
 func (r *Report) GitLab() ([]byte, error) {
 	all, seen := []quality{}, map[string]int{}
-	add := func(severity, check, user, field, description string, pos spec.Pos, folder string) {
-		file, line := r.location(pos, folder)
-		// Of equal fingerprints GitLab shows one, and it compares branches by them: the line is no part of it.
-		identity := strings.Join([]string{check, file, user, field, description}, "\x00")
+	folders := r.folders()
+	// Of equal fingerprints GitLab shows one, and it compares branches by them: nothing is part of it that differs from run to
+	// run, or from line to line.
+	add := func(severity, check, user, field, same, description string, pos spec.Pos) {
+		file, line := r.location(pos, folders[user])
+		identity := strings.Join([]string{check, file, user, field, masked(same)}, "\x00")
 		seen[identity]++
 		if n := seen[identity]; n > 1 {
 			identity += fmt.Sprint("\x00", n)
@@ -47,18 +49,17 @@ func (r *Report) GitLab() ([]byte, error) {
 		sum := sha256.Sum256([]byte(identity))
 		all = append(all, quality{text.Escape(description), "usersyncd." + check, hex.EncodeToString(sum[:]), severity, location{text.Escape(file), lines{line}}})
 	}
-	folders := r.folders()
 	for _, f := range r.findings() {
 		check, description := "failed", text.Enclose("", f.user, ": ")+f.text()
 		if f.spec {
 			check, description = strings.TrimSuffix("specs."+fieldName.FindString(f.field), "."), f.text()
 		}
-		add("critical", check, f.user, f.field, description, f.pos, folders[f.user])
+		add("critical", check, f.user, f.field, f.message, description, f.pos)
 	}
 	if r.Tree != nil && r.Command == "validate" {
 		for _, w := range r.Tree.Warnings.First {
 			f := finding{pos: w.Pos, field: w.Field, message: w.Message}
-			add("minor", "warning", "", w.Field, f.text(), w.Pos, "")
+			add("minor", "warning", "", w.Field, w.Message, f.text(), w.Pos)
 		}
 	}
 	if r.Result == nil {
@@ -70,7 +71,7 @@ func (r *Report) GitLab() ([]byte, error) {
 	}
 	for _, h := range r.Result.Holds {
 		for _, user := range h.Users {
-			add("major", "held", user, "", fmt.Sprintf("%s: held by %s: %s", user, guardName(h), r.holdText(h)), at[user], folders[user])
+			add("major", "held", user, "", h.Guard, fmt.Sprintf("%s: held by %s: %s", user, guardName(h), r.holdText(h)), at[user])
 		}
 	}
 	for _, c := range r.Result.Changes {
@@ -79,11 +80,11 @@ func (r *Report) GitLab() ([]byte, error) {
 		}
 		switch g := c.Group(); g {
 		case plan.Removals:
-			add("info", string(g), c.Key, "", "deactivation of "+c.Key, c.Pos, folders[c.Key])
+			add("info", string(g), c.Key, "", "", "deactivation of "+c.Key, c.Pos)
 		case plan.Access:
-			add("info", string(g), c.Key, "", "change of the access of "+c.Key, c.Pos, folders[c.Key])
+			add("info", string(g), c.Key, "", "", "change of the access of "+c.Key, c.Pos)
 		case plan.Renames:
-			add("info", string(g), c.Key, "", "new address of "+c.Key, c.Pos, folders[c.Key])
+			add("info", string(g), c.Key, "", "", "new address of "+c.Key, c.Pos)
 		}
 	}
 	return Encode(all)

@@ -1,0 +1,271 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"usersyncd/cmd/usersyncd/internal/stream"
+	"usersyncd/spec"
+	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+// mostMarkdown is how many bytes a report has: a comment on GitHub may have 65,536 characters.
+const mostMarkdown = 60_000
+
+// A block is a section of the report: a title of our own words, and lines that may have text of users.
+type block struct {
+	title string
+	open  bool
+	lines [2][]Line // by Detail; of Counts there are none
+}
+
+// Markdown is the report as a comment on a pull request. The first line is a marker by which the comment is found again, to be
+// replaced. Text of users is in fenced blocks alone. If it is too long, sections are shown in less detail, the last ones first,
+// then left out; the counts are always those of all.
+func (r *Report) Markdown() []byte {
+	head, blocks, foot := r.head(), r.blocks(), r.foot()
+	details := make([]Detail, len(blocks))
+	out := assemble(head, blocks, details, foot)
+	for _, less := range []Detail{Terse, Counts, leftOut} {
+		for i := len(blocks) - 1; i >= 0 && len(out) > mostMarkdown; i-- {
+			details[i] = less
+			out = assemble(head, blocks, details, foot)
+		}
+	}
+	return out
+}
+
+// leftOut is the Detail of a section that is not there.
+const leftOut = Counts + 1
+
+// head is what stands above the sections: marker, title, error and totals.
+func (r *Report) head() string {
+	var w strings.Builder
+	fmt.Fprintf(&w, "<!-- usersyncd:%s %s -->\n### usersyncd: %s\n", r.Command, marker(r.Name), r.headline())
+	if r.Error != "" {
+		var lines []Line
+		for line := range strings.SplitSeq(text.Cut(r.Error, 2000), "\n") {
+			lines = append(lines, Line{"!", text.Escape(line)})
+		}
+		fmt.Fprintf(&w, "\n%s", fenced(lines))
+	}
+	if rows := r.rows(); len(rows) > 0 {
+		fmt.Fprintf(&w, "\n| | users |\n| --- | ---: |\n%s", strings.Join(rows, ""))
+	}
+	if r.Result != nil {
+		if fields := fieldTotals(r.Result); len(fields) > 0 {
+			fmt.Fprintf(&w, "\nFields: %s\n", strings.Join(fields, ", "))
+		}
+	}
+	return w.String()
+}
+
+// assemble is the whole report, with each section in some detail.
+func assemble(head string, blocks []block, details []Detail, foot string) []byte {
+	var b bytes.Buffer
+	w := stream.New(&b) // the report is also printed to logs
+	fmt.Fprint(w, head)
+	left := 0
+	for i, s := range blocks {
+		switch details[i] {
+		case leftOut:
+			left++
+		case Counts:
+			fmt.Fprintf(w, "\n%s; see the job's log\n", s.title)
+		default:
+			open := map[bool]string{true: " open"}[s.open]
+			fmt.Fprintf(w, "\n<details%s><summary>%s</summary>\n\n%s\n</details>\n", open, s.title, fenced(s.lines[details[i]]))
+		}
+	}
+	if left > 0 {
+		fmt.Fprintf(w, "\nLeft out: %s, see the job's log\n", text.Plural(left, "section"))
+	}
+	if foot != "" {
+		fmt.Fprintf(w, "\n%s\n", foot)
+	}
+	return b.Bytes()
+}
+
+// notInMarker are the characters that a comment of HTML may not have, or that somebody may not expect in one.
+var notInMarker = regexp.MustCompile(`[^\pL\pN ._/@-]|--+`)
+
+// marker is a name in the comment of HTML that the report begins with.
+func marker(name string) string { return notInMarker.ReplaceAllString(text.Cut(name, 200), "_") }
+
+// fenced is a block of code. Its fence is longer than every run of backticks in it.
+func fenced(lines []Line) string {
+	var b bytes.Buffer
+	for _, l := range lines {
+		if l.Symbol == "~" {
+			l.Symbol = "!" // which has a color in a diff
+		}
+		Text{}.lines(&b, "", []Line{l})
+	}
+	fence := "```"
+	for run := range bytes.FieldsFuncSeq(b.Bytes(), func(r rune) bool { return r != '`' }) {
+		if len(run) >= len(fence) {
+			fence = strings.Repeat("`", len(run)+1)
+		}
+	}
+	return fence + "diff\n" + b.String() + fence + "\n"
+}
+
+// headline says the most important in one line, in our own words.
+func (r *Report) headline() string {
+	problems := ""
+	if n := r.Problems.ProblemCount(); n > 0 {
+		problems = text.Plural(n, "problem") + " in the specs"
+	}
+	switch {
+	case r.Result != nil:
+	case problems != "" && r.Command == "validate":
+		return problems
+	case problems != "":
+		return problems + ", and nothing was changed"
+	case r.Error == "" && r.Tree != nil:
+		return text.Plural(len(r.Tree.Users), "user") + " in " + text.Plural(r.Tree.Files, "file") + ", no problems"
+	default:
+		return fmt.Sprintf("%s failed with exit code %d", r.Command, r.ExitCode)
+	}
+	changed := 0
+	for g, n := range TotalsOf(r.Result.Changes).Groups {
+		if g != plan.Reported && g != plan.Unmanaged {
+			changed += n
+		}
+	}
+	verb := map[bool]string{true: "would change", false: "changed"}[r.Result.DryRun]
+	parts := append([]string{text.Plural(changed, "user") + " " + verb}, text.NonZero(text.Of(r.Result.Held, "held"),
+		text.Of(r.Result.Failed+r.Result.Quarantined, failedWord(r.Result)))...)
+	if problems != "" {
+		parts = append(parts, problems)
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users)
+}
+
+// failedWord says what it means for a user to fail: in a plan only what the specs have can.
+func failedWord(res *usersync.Result) string {
+	if res.DryRun {
+		return "left out"
+	}
+	return "failed"
+}
+
+// rows are those of the table of totals. A row that is 0 is not there.
+func (r *Report) rows() (rows []string) {
+	add := func(n int, what string) {
+		if n > 0 {
+			rows = append(rows, fmt.Sprintf("| %s | %d |\n", what, n))
+		}
+	}
+	res := r.Result
+	if res == nil {
+		return nil
+	}
+	n := TotalsOf(res.Changes).Groups
+	for _, g := range plan.Groups() {
+		if g == plan.Removals && n[g] > 0 {
+			rows = append(rows, fmt.Sprintf("| **%s** | **%d** |\n", strings.ToLower(titles[g]), n[g]))
+			continue
+		}
+		add(n[g], strings.ToLower(titles[g]))
+	}
+	add(res.Held, "held")
+	add(res.HeldInPart, "held in part")
+	add(res.Failed-res.Partial, failedWord(res))
+	add(res.Partial, failedWord(res)+" in part")
+	add(res.Quarantined, "quarantined")
+	add(res.Deferred, "waiting for a change window")
+	add(res.Skipped, "waiting or skipped")
+	if !res.DryRun {
+		add(res.Pending, "not reached")
+	}
+	return rows
+}
+
+// blocks are the sections, the most important first.
+func (r *Report) blocks() (all []block) {
+	add := func(title string, open bool, entries [][]Line, more int, noun string) {
+		if len(entries)+more == 0 {
+			return
+		}
+		b := block{title: title, open: open}
+		for detail, most := range []int{len(entries), mostEntries} {
+			shown := entries[:min(len(entries), most)]
+			for _, e := range shown {
+				b.lines[detail] = append(b.lines[detail], e...)
+			}
+			if n := len(entries) - len(shown) + more; n > 0 {
+				b.lines[detail] = append(b.lines[detail], Line{Text: "and " + text.Plural(n, "more "+noun)})
+			}
+		}
+		all = append(all, b)
+	}
+	res := r.Result
+	if res != nil {
+		var holds [][]Line
+		for _, h := range res.Holds {
+			holds = append(holds, Text{}.holdLines(res, h))
+		}
+		add("Held: "+text.Plural(len(holds), "hold"), true, holds, 0, "hold")
+	}
+	var problems, warnings [][]Line
+	for _, p := range r.Problems.Problems {
+		problems = append(problems, []Line{{"!", text.Escape(p.String())}})
+	}
+	add("Problems in the specs: "+fmt.Sprint(r.Problems.ProblemCount()), r.Command == "validate", problems, r.Problems.ProblemsLeftOut, "problem")
+	if r.Tree != nil && r.Command == "validate" {
+		for _, p := range r.Tree.Warnings.First {
+			warnings = append(warnings, []Line{{"!", text.Escape(p.String())}})
+		}
+		add("Warnings: "+fmt.Sprint(r.Tree.Warnings.Count), false, warnings, r.Tree.Warnings.Count-len(warnings), "warning")
+	}
+	if res == nil {
+		return all
+	}
+	var failed [][]Line
+	users := 0
+	for _, f := range failures(res) {
+		failed = append(failed, f.lines(80))
+		users += len(f.users)
+	}
+	add("Failed: "+text.Plural(users, "user"), false, failed, 0, "failure")
+	for _, s := range Sections(res) {
+		all = append(all, block{title: s.Title(), open: s.Group == plan.Removals || s.Group == plan.Access,
+			lines: [2][]Line{s.Lines(80, Folded, ""), s.Lines(80, Terse, "")}})
+	}
+	var waits, notes [][]Line
+	for _, l := range waiting(res, 80) {
+		if l.Symbol != "" || len(waits) == 0 {
+			waits = append(waits, nil)
+		}
+		waits[len(waits)-1] = append(waits[len(waits)-1], l)
+	}
+	add("Waiting or skipped: "+text.Plural(res.Skipped, "user"), false, waits, 0, "reason")
+	for _, n := range res.Notes {
+		notes = append(notes, []Line{{"!", text.Escape(text.OneLine(n))}})
+	}
+	add("Notes: "+fmt.Sprint(len(notes)), false, notes, 0, "note")
+	return all
+}
+
+// foot says what it takes, and of which commit it is.
+func (r *Report) foot() string {
+	res := r.Result
+	if res == nil {
+		return ""
+	}
+	var parts []string
+	if res.Estimate != nil {
+		parts = append(parts, takes(res.Estimate)+".")
+	} else {
+		parts = append(parts, fmt.Sprintf("%s in %.1fs.", text.Plural(res.Calls.Total, "call"), res.Seconds))
+	}
+	return strings.Join(append(parts, "Plan `"+res.Plan+"`"+text.Enclose(" of `", inCode(spec.ShortRevision(res.Revision)), "`")), " ")
+}
+
+// inCode is text in backticks.
+func inCode(s string) string { return strings.ReplaceAll(text.Escape(s), "`", "'") }
