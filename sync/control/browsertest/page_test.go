@@ -295,13 +295,14 @@ func TestShots(t *testing.T) {
 	}
 }
 
-// shot writes what the page looks like, the whole of it.
+// shot writes what the page looks like, the whole of it, if somebody wants to see it.
 func shot(b *tab, name string, width int64) {
 	b.Helper()
 	dir := os.Getenv("USERSYNCD_SHOTS")
 	if dir == "" {
-		dir = b.TempDir()
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		b.Fatal(err)
 	}
 	take := chromedp.FullScreenshot(100)
