@@ -13,13 +13,16 @@ import (
 	"usersyncd/sync/plan"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables in the README")
+var update = flag.Bool("update", false, "rewrite the table of settings in README.md")
 
-const readme = "../../README.md"
+const (
+	readme         = "../../README.md"
+	settingsReadme = "README.md"
+)
 
-// The settings that the README lists are those of the code, with their defaults.
+// The settings that the README of this folder lists are those of the code, with their defaults.
 func TestReadmeSettings(t *testing.T) {
-	data, err := os.ReadFile(readme)
+	data, err := os.ReadFile(settingsReadme)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +57,7 @@ func TestReadmeSettings(t *testing.T) {
 	if !*update {
 		t.Fatalf("the README's table of settings is not that of the code; run: go test ./cmd/usersyncd -run TestReadmeSettings -update\n%s", table.String())
 	}
-	if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+	if err := os.WriteFile(settingsReadme, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

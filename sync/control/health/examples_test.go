@@ -168,7 +168,7 @@ func TestDashboardIsAboutMetricsThatExist(t *testing.T) {
 
 // The metrics that the README lists exist.
 func TestReadmeMetricsExist(t *testing.T) {
-	data, err := os.ReadFile("../../../README.md")
+	data, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func (c *Config) settings() []setting {
 
 		{name: "max-rate", group: Rate, value: value(&c.MaxRate, 0), rule: finite(&c.MaxRate), reload: true, help: "maximum API calls per second; 0: what the API allows"},
 		{name: "max-in-flight", group: Rate, value: value(&c.MaxInFlight, 10), rule: atLeast(&c.MaxInFlight, 1), help: "maximum API calls in flight for each access token"},
-		{name: "tokens", group: Rate, value: value(&c.Tokens, 1), rule: between(&c.Tokens, 1, aimd.MaxTokens), help: "maximum number of access tokens in use at once, 1 to 10; see the README before you raise it"},
+		{name: "tokens", group: Rate, value: value(&c.Tokens, 1), rule: between(&c.Tokens, 1, aimd.MaxTokens), help: "maximum number of access tokens in use at once, 1 to 10; the vendor advises against more than one"},
 		{name: "reserve", group: Rate, value: share(&c.Reserve), reload: true,
 			help: "share of the API quota to leave to other programs, 0% to 90%; more is left if they are seen using it"},
 		{name: "retry-429", group: Rate, value: value(&c.Retry429, true), help: "wait as long as a 429 response asks for, and go on; false: end the pass with the first one"},
