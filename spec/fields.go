@@ -16,10 +16,9 @@ const formatVersion = 1
 // Fields are the fields that are managed (desired) or known (observed, applied), each with its value.
 // A field that is absent is not managed, or not known; it is not empty.
 //
-// They are sorted by name, and only the methods change them. A map would take twice the memory, which matters as there are
-// two or three Fields for each user. A copy refers to the same memory, as that of any slice does: the methods with a pointer
-// receiver are for the one who has made the Fields, and still has them alone. Who has got them from elsewhere calls
-// [slices.Clone] first. [slices.Equal] compares.
+// They are sorted by name, and only the methods change them. A map would take twice the memory, which matters as every user
+// has them, desired and observed. A copy refers to the same memory, as that of any slice does: Set and Share are for the one
+// who has made the Fields, and still has them alone. Others call [slices.Clone] first. [slices.Equal] compares.
 type Fields []FieldValue
 
 // FieldValue is a field and its value.

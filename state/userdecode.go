@@ -16,7 +16,8 @@ import (
 type fieldLine struct {
 	mark  byte
 	times FieldTime
-	value spec.Value
+	text  []byte     // of the value, in the payload
+	value spec.Value // the same, in memory that may be kept
 }
 
 // decodeUser decodes a payload, and reports whether it is valid. The user does not refer to payload. Times of writing that
@@ -34,7 +35,7 @@ func decodeUser(id string, payload []byte, now time.Time, declared func(key stri
 		head.Created = 0
 	}
 	var few [32]fieldLine // not on the heap, as long as there are no more fields
-	lines, ok := splitFields(few[:0], string(rest), &head)
+	lines, ok := splitFields(few[:0], rest, &head)
 	if !ok {
 		return nil, false
 	}
@@ -84,7 +85,7 @@ func keysIn(lines []fieldLine) (observed, applied string) {
 		if l.times.Field != spec.Email {
 			continue
 		}
-		key := spec.Key(l.value.Text())
+		key := spec.Key(spec.Value(l.text).Text())
 		if l.mark != inApplied {
 			observed = key
 		}
@@ -96,19 +97,19 @@ func keysIn(lines []fieldLine) (observed, applied string) {
 }
 
 // splitFields splits the lines after the first one, and reports whether they are valid.
-func splitFields(lines []fieldLine, text string, head *userHead) (all []fieldLine, ok bool) {
-	for text != "" {
-		line, rest, ended := strings.Cut(text, "\n")
-		name, value, ok := strings.Cut(line, " ")
+func splitFields(lines []fieldLine, payload []byte, head *userHead) (all []fieldLine, ok bool) {
+	for len(payload) > 0 {
+		line, rest, ended := bytes.Cut(payload, []byte("\n"))
+		name, value, ok := bytes.Cut(line, []byte(" "))
 		if !ended || !ok || len(name) < 2 || !strings.ContainsRune("=<>", rune(name[0])) || name[0] != inObserved && !head.Managed {
 			return nil, false
 		}
-		o, ok := splitName(name[1:], head)
+		o, ok := splitName(string(name[1:]), head)
 		if !ok || o.Field == "" {
 			return nil, false
 		}
-		lines = append(lines, fieldLine{name[0], o, spec.Value(value)})
-		text = rest
+		lines = append(lines, fieldLine{mark: name[0], times: o, text: value})
+		payload = rest
 	}
 	return lines, true
 }
@@ -117,10 +118,8 @@ func splitFields(lines []fieldLine, text string, head *userHead) (all []fieldLin
 func (u *User) setFields(lines []fieldLine, managed bool, declared spec.Fields) {
 	for i := range lines {
 		l := &lines[i]
-		if want := declared.Get(l.times.Field); want == l.value {
-			l.value = want
-		} else if declared != nil { // a part of the text would keep all of it
-			l.value = spec.Value(strings.Clone(string(l.value)))
+		if l.value = declared.Get(l.times.Field); string(l.value) != string(l.text) {
+			l.value = spec.Value(l.text)
 		}
 	}
 	u.Fields = fieldsOf(lines, inApplied, declared)
