@@ -28,15 +28,17 @@ const (
 )
 
 func newDemo(p process) *cobra.Command {
-	return &cobra.Command{
-		Use:   "demo",
+	page := false
+	cmd := &cobra.Command{
+		Use:   "demo [flags]",
 		Short: "Watch it work on a simulated organization; needs no setup",
 		Long: `demo starts a simulated Genesys Cloud with 500 users and a short quota window,
 applies a change to all of them, reverts a manual edit, waits while the quota is
 used up, and prints how many calls that took. It takes less than half a minute,
-and leaves nothing behind.`,
+and leaves nothing behind. With --page it runs the service instead, whose status
+page is then there to look at, until Ctrl-C.`,
 		Example: `  usersyncd demo
-  usersyncd demo 2>/dev/null`,
+  usersyncd demo --page`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			dir, err := os.MkdirTemp("", "usersyncd-demo-")
@@ -44,23 +46,31 @@ and leaves nothing behind.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-			return (&demo{process: p, dir: dir, specs: filepath.Join(dir, "users")}).run(cmd.Context())
+			d := &demo{process: p, dir: dir, level: "warn", specs: filepath.Join(dir, "users")}
+			if page {
+				d.level = "error" // the page shows what fails, and what is held
+				return d.runPage(cmd.Context())
+			}
+			return d.run(cmd.Context())
 		},
 	}
+	cmd.Flags().BoolVar(&page, "page", false, "run the service with its status page, where something happens now and then, until Ctrl-C")
+	return cmd
 }
 
 // A demo is an organization, a checkout, and the program between them.
 type demo struct {
 	process
 	dir, specs string
+	level      string // of the log
 	sim        *sim.Server
+	people     []string // the addresses of the example's people
 	*app
 }
 
-func (d *demo) run(ctx context.Context) (err error) {
-	began := time.Now()
-	people, err := d.checkout(ctx)
-	if err != nil {
+// connected makes the checkout, serves the organization, and connects the program to it for as long as do runs.
+func (d *demo) connected(ctx context.Context, do func(c *config.Config, base string) error) (err error) {
+	if err = d.checkout(ctx); err != nil {
 		return err
 	}
 	base, stop, err := serve(ctx, d.sim, "127.0.0.1:0")
@@ -68,23 +78,35 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if d.app, err = newApp(d.settings(base), false, &progress.Screen{W: d.stderr}, nil); err != nil {
+	c, err := d.settings(base)
+	if err != nil {
+		return err
+	}
+	if d.app, err = newApp(c, false, &progress.Screen{W: d.stderr}, nil); err != nil {
 		return err
 	}
 	defer func() { err = d.close(err) }()
+	return do(c, base)
+}
 
+func (d *demo) run(ctx context.Context) error {
+	return d.connected(ctx, func(_ *config.Config, base string) error { return d.passes(ctx, base) })
+}
+
+func (d *demo) passes(ctx context.Context, base string) error {
+	began := time.Now()
 	d.say("A simulated Genesys Cloud is on %s:", base)
 	d.say("%d users, and a quota of %d calls every %s (a real one is for a minute).", demoUsers, demoLimit, demoWindow)
 	d.say("The specs change every user. Applying:\n")
 	first := time.Now()
-	if _, err = d.pass(ctx); err != nil {
+	if _, err := d.pass(ctx); err != nil {
 		return err
 	}
 	took, calls := time.Since(first), d.calls()
 	bound := lowerBound(calls.Total, demoLimit, demoWindow, demoLatency, d.Workers)
 
 	d.say("\nSomebody changes a title in Genesys by hand. The next pass reverts it:\n")
-	who := people[len(people)/2]
+	who := d.people[len(d.people)/2]
 	d.sim.Edit(who, func(u *sim.User) { u.Title = "Chief of everything" })
 	res, err := d.pass(ctx)
 	if err != nil {
@@ -96,7 +118,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 	d.say("\nNow 100 users get a new department, while another program has used up the")
 	d.say("quota. Watch it wait:\n")
-	if err := d.rename(ctx, 100); err != nil {
+	if err := d.rename(ctx, 100, "Customer happiness"); err != nil {
 		return err
 	}
 	d.sim.Consume(demoLimit)
@@ -116,57 +138,67 @@ func (d *demo) run(ctx context.Context) (err error) {
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.stdout, format+"\n", args...) }
 
 // checkout writes the example organization, and specs for as many made-up people as are missing to
-// demoUsers; all of them exist in the organization, and all of them differ from it. It returns the
-// addresses of the example's people.
-func (d *demo) checkout(ctx context.Context) ([]string, error) {
+// demoUsers; all of them exist in the organization, and all of them differ from it.
+func (d *demo) checkout(ctx context.Context) error {
 	if err := os.CopyFS(d.specs, examples.Org()); err != nil {
-		return nil, err
+		return err
 	}
 	tree, err := spec.NewLoader(d.specs).ScanAndLoad(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.sim = sim.New(sim.Options{
 		Users: demoUsers - len(tree.Users), Seed: 1, Latency: demoLatency,
 		Quota: sim.Quota{Limit: demoLimit, Window: demoWindow},
 	})
-	more := filepath.Join(d.specs, "more")
-	if err := writeSpecs(ctx, more, d.sim.Users()); err != nil {
-		return nil, err
+	if err := writeSpecs(ctx, d.more(), d.sim.Users()); err != nil {
+		return err
 	}
-	var people []string
 	for _, u := range tree.Users {
 		name, err := spec.Decode[string](u.Fields.Get(spec.Name))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		d.sim.Add(sim.User{Email: u.Key, Name: name, Texts: sim.Texts{Department: "Not sorted yet"}})
-		people = append(people, u.Key)
+		d.people = append(d.people, u.Key)
 	}
 	defaults := "acdAutoAnswer: true\ncertifications: [Data protection]\n"
-	return people, os.WriteFile(filepath.Join(more, "_defaults.yaml"), []byte(defaults), 0o600)
+	return os.WriteFile(filepath.Join(d.more(), "_defaults.yaml"), []byte(defaults), 0o600)
 }
+
+// more is the folder of the generated users.
+func (d *demo) more() string { return filepath.Join(d.specs, "more") }
 
 // rename gives n of the generated users, who are the first, a new department.
-func (d *demo) rename(ctx context.Context, n int) error {
+func (d *demo) rename(ctx context.Context, n int, department string) error {
 	users := d.sim.Users()[:n]
 	for i := range users {
-		users[i].Department = "Customer happiness"
+		users[i].Department = department
 	}
-	return writeSpecs(ctx, filepath.Join(d.specs, "more"), users)
+	return writeSpecs(ctx, d.more(), users)
 }
 
-// settings are the defaults, but for the roles that may be given.
-func (d *demo) settings(base string) *config.Config {
-	c := config.New(func(name string) (string, bool) {
-		if name == "GENESYSCLOUD_OAUTHCLIENT_ID" || name == "GENESYSCLOUD_OAUTHCLIENT_SECRET" {
+// settings are the defaults, but for the roles that may be given, and how often the service reads. Nothing of the environment
+// counts except for colors: the webhook in it, say, is not for a demo.
+func (d *demo) settings(base string) (*config.Config, error) {
+	root, c := newRoot(process{stderr: d.stderr, transport: d.transport, lookupEnv: func(name string) (string, bool) {
+		switch name {
+		case "GENESYSCLOUD_OAUTHCLIENT_ID", "GENESYSCLOUD_OAUTHCLIENT_SECRET":
 			return "demo", true
+		case "NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "CLICOLOR", "TERM":
+			return d.lookupEnv(name)
 		}
-		return d.lookupEnv(name)
-	})
-	c.Dir, c.APIURL, c.State, c.LogLevel = d.specs, base, filepath.Join(d.dir, "state", "usersyncd.db"), "warn"
-	c.AllowRoles = []string{"Employee", "Agent"} // as the configuration of a real organization would
-	return c
+		return "", false
+	}})
+	if err := root.ParseFlags([]string{
+		"--api-url", base, "--state", filepath.Join(d.dir, "state", "usersyncd.db"), "--socket", filepath.Join(d.dir, "sock"), "--log-level", d.level,
+		"--allow-roles=Employee,Agent", "--refresh-interval=5s", // as the configuration of a real organization would, and would not
+	}); err != nil {
+		return nil, err
+	}
+	err := c.Load(root)
+	c.Dir = d.specs
+	return c, err
 }
 
 func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {

@@ -16,16 +16,18 @@ func TestNoGuardStopsTheDemo(t *testing.T) {
 	for _, stateless := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			dir := t.TempDir()
-			d := &demo{dir: dir, specs: filepath.Join(dir, "users"),
+			d := &demo{dir: dir, level: "warn", specs: filepath.Join(dir, "users"),
 				process: process{stdout: io.Discard, stderr: io.Discard, lookupEnv: func(string) (string, bool) { return "", false }}}
-			people, err := d.checkout(t.Context())
-			if err != nil {
+			if err := d.checkout(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			d.sim.SetLimit(100_000)
 			start := func() {
-				c := d.settings("https://api.example.com")
-				c.Transport = d.sim.Transport()
+				d.transport = d.sim.Transport()
+				c, err := d.settings("https://api.example.com")
+				if err != nil {
+					t.Fatal(err)
+				}
 				if stateless {
 					c.State = filepath.Join(t.TempDir(), "state.db")
 				}
@@ -49,9 +51,9 @@ func TestNoGuardStopsTheDemo(t *testing.T) {
 				time.Sleep(time.Minute)
 			}
 			pass(demoUsers)
-			d.sim.Edit(people[len(people)/2], func(u *sim.User) { u.Title = "Chief of everything" })
+			d.sim.Edit(d.people[len(d.people)/2], func(u *sim.User) { u.Title = "Chief of everything" })
 			pass(1)
-			if err := d.rename(t.Context(), 100); err != nil {
+			if err := d.rename(t.Context(), 100, "Customer happiness"); err != nil {
 				t.Fatal(err)
 			}
 			pass(100)

@@ -19,14 +19,13 @@ import (
 )
 
 // addMan adds the command that writes the manual pages. Only the build of a release has it: what makes the pages would be
-// half a megabyte of the program.
+// half a megabyte of the program. go run -tags man ./cmd/usersyncd man DIR
 func addMan(root *cobra.Command, lookupEnv func(string) (string, bool)) {
 	root.AddCommand(&cobra.Command{
-		Use:     "man DIR",
-		Short:   "Write the manual pages",
-		Example: "  go run -tags man ./cmd/usersyncd man dist/man",
-		Hidden:  true,
-		Args:    cobra.ExactArgs(1),
+		Use:    "man DIR",
+		Short:  "Write the manual pages",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			date, err := manDate(lookupEnv)
 			if err != nil {
