@@ -65,6 +65,7 @@ type demo struct {
 	level      string // of the log
 	sim        *sim.Server
 	people     []string // the addresses of the example's people
+	config     *config.Config
 	*app
 }
 
@@ -197,7 +198,7 @@ func (d *demo) settings(base string) (*config.Config, error) {
 		return nil, err
 	}
 	err := c.Load(root)
-	c.Dir = d.specs
+	c.Dir, d.config = d.specs, c
 	return c, err
 }
 
@@ -212,7 +213,7 @@ func (d *demo) pass(ctx context.Context) (*usersync.Result, error) {
 	res.Calls.Add(d.calls(), before)
 	summary := *res
 	summary.Changes = nil
-	d.text(d.settings("")).Result(d.stdout, &summary)
+	d.text(d.config).Result(d.stdout, &summary)
 	return res, nil
 }
 
