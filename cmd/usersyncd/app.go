@@ -122,7 +122,7 @@ func lockHint(c *config.Config, err error) error {
 	switch c.Process {
 	case config.DaemonProcess:
 		daemon = "stop it, or give each its own file with --state"
-	case "usersyncd --once":
+	case "usersyncd --once", "usersyncd apply":
 		daemon = "usersyncd sync has it make a pass now"
 	}
 	switch locked.Process {

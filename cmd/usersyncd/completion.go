@@ -40,6 +40,7 @@ func setCompletion(root *cobra.Command, c *config.Config) {
 			}
 		case "history":
 			cmd.ValidArgsFunction = o.first(o.addresses)
+		case "apply": // files, too
 		case "release":
 			cmd.ValidArgsFunction = o.first(o.held)
 		case "status", "sync", "pause", "resume", "rollback":

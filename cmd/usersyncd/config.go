@@ -11,7 +11,7 @@ import (
 )
 
 func newConfig(c *config.Config, p process) *cobra.Command {
-	return command(c, config.Full|config.Socket|config.Webhook|config.Daemon, &cobra.Command{
+	return command(c, config.Full|config.Saved|config.Socket|config.Webhook|config.Daemon, &cobra.Command{
 		Use:   "config [flags] [DIR]",
 		Short: "Show the settings in effect, and where each was given",
 		Long: `config shows every setting with its value, and where that was given: by a flag,

@@ -17,9 +17,9 @@ func elsewhere() map[string]string {
 	hints := map[string]string{}
 	for names, hint := range map[string]string{
 		"dry-run dryrun noop no-op preview check what-if diff simulate n": "usersyncd plan is the dry run",
-		"apply confirm execute run":                                       "usersyncd --once applies, and usersyncd plan shows what it would do",
+		"apply confirm execute run":                                       "usersyncd apply shows the plan, asks, and applies it; --once does not ask",
 		"force overwrite":                                                 "usersyncd release ID lets through what is held",
-		"yes y assume-yes auto-approve auto-apply non-interactive input":  "usersyncd --once does not ask",
+		"yes y assume-yes auto-approve auto-apply non-interactive input":  "usersyncd --once does not ask, and usersyncd apply takes --yes",
 		"target targets t filter include user users selector l":           "--only ADDRESSES and --select FIELD=VALUE choose users; history and explain take an address as the argument",
 		"refresh":                    "the organization is read unless --no-refresh is given",
 		"parallelism concurrency j":  "--max-in-flight limits the calls at once",

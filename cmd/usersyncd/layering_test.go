@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/daemon", "usersyncd/cmd/usersyncd/internal/doctor", "usersyncd/cmd/usersyncd/internal/limiterstore", "usersyncd/cmd/usersyncd/internal/logging", "usersyncd/cmd/usersyncd/internal/memory", "usersyncd/cmd/usersyncd/internal/progress", "usersyncd/cmd/usersyncd/internal/report", "usersyncd/cmd/usersyncd/internal/stream",
 		"usersyncd/sync/control", "usersyncd/sync/control/rpc", "usersyncd/sync/control/web", "usersyncd/sync/control/health", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
-		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/examples",
+		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/saved", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/examples",
 	},
 	"usersyncd/cmd/usersyncd/internal/config": {
 		"usersyncd/sync/control/notify", "usersyncd/sync/genesys/api", "usersyncd/sync/aimd", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/spec",

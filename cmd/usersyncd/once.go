@@ -9,6 +9,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/daemon"
 	"usersyncd/cmd/usersyncd/internal/report"
+	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
@@ -22,7 +23,11 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 	}
 	return p.run(c, false, &besideDaemon{}, func(a *app) error {
 		a.FailuresShown = c.PrintsText()
-		res, err := a.onePass(ctx, c, p, false)
+		approved, id, err := a.approved(ctx, c, c.SavedPlan)
+		if err != nil {
+			return err
+		}
+		res, err := a.onePass(ctx, c, p, usersync.Mode{Approved: approved, Plan: id})
 		if res != nil {
 			res.Mode = "once"
 		}
@@ -30,8 +35,8 @@ func runOnce(ctx context.Context, c *config.Config, p process) error {
 	})
 }
 
-// onePass makes the pass of --once and plan, and warns of what is not known without a state file.
-func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun bool) (*usersync.Result, error) {
+// onePass makes the pass of --once, apply and plan, and warns of what is not known without a state file.
+func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode usersync.Mode) (*usersync.Result, error) {
 	a.Policy.IgnoreQuarantine = true // also those in quarantine
 	for _, id := range c.Release {
 		if err := state.CheckPlanID(id); err != nil {
@@ -44,8 +49,9 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 	}
 	ctx, release := withTimeout(ctx, c)
 	defer release()
+	mode.Strict, mode.NoRefresh, mode.ForceRefresh, mode.Release = true, c.NoRefresh, !c.NoRefresh, c.Release
 	stop := a.screen.Show(a.Status, a.limiter, a.log)
-	res, err := a.Reconcile(ctx, usersync.Mode{Strict: true, DryRun: dryRun, NoRefresh: c.NoRefresh, ForceRefresh: !c.NoRefresh, Release: c.Release})
+	res, err := a.Reconcile(ctx, mode)
 	stop()
 	if late := timeoutOf(ctx, err); late != nil && !errors.As(err, new(*usersync.ProblemsError)) {
 		err = late
@@ -55,6 +61,10 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, dryRun b
 		return nil, err
 	}
 	res.Calls.Add(a.calls(), usersync.Calls{})
+	if saved := mode.Approved; saved != nil && saved.Revision != res.Revision {
+		res.Notes = append(res.Notes, fmt.Sprintf("the specs are of revision %s, and were of %s when %s was made; only what it has is done",
+			spec.ShortRevision(res.Revision), spec.ShortRevision(saved.Revision), text.Escape(saved.Name)))
+	}
 	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
 	res.ReleaseWith = releaseWith(c, first)
@@ -91,6 +101,8 @@ func refused(res *usersync.Result, err error) error {
 			left += "; run it again after " + text.Time(until)
 		}
 		return &exitError{code: exitFailed, err: fmt.Errorf("%w\n%s", err, left)}
+	case errors.As(err, new(*usersync.PlanChangedError)):
+		return &exitError{code: exitHeld, err: err}
 	case errors.As(err, &problems):
 		return &exitError{code: exitInvalid, problems: problems.ProblemList}
 	case errors.Is(err, context.Canceled):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"maps"
 	"slices"
@@ -18,16 +19,21 @@ import (
 )
 
 func newPlan(c *config.Config, p process) *cobra.Command {
-	detailed, details := false, false
+	detailed, details, out, noValues := false, false, "", false
 	cmd := command(c, config.Full|config.Socket, p.reporting(c, &cobra.Command{
 		Use:   "plan [flags] DIR",
 		Short: "Show what would change, and how many calls it takes",
 		Long: `plan reads the organization and the specs, and prints what --once would do. It
 changes nothing: the HTTP client refuses every call that writes, and the state
 file is opened read-only. Beside a running daemon it plans from a copy of the
-daemon's state, and its notes say where the daemon would do something else.`,
+daemon's state, and its notes say where the daemon would do something else.
+
+--out writes the plan to a file, for apply or --once --plan to do exactly that.
+Personal data is in it: keep it private. --no-values leaves out names and values
+and keeps hashes of them, which is enough to apply it.`,
 		Example: `  usersyncd plan ./users
-  usersyncd plan --detailed-exitcode --output json ./users > plan.json`,
+  usersyncd plan --detailed-exitcode --output json ./users
+  usersyncd plan --out plan.json ./users`,
 		Args: oneDir,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := locate(cmd, args, c); err != nil {
@@ -36,29 +42,37 @@ daemon's state, and its notes say where the daemon would do something else.`,
 			if err := existing(c.Dir); err != nil {
 				return err
 			}
+			switch {
+			case out == "" && noValues:
+				return usage("--no-values is of a plan in a file: give --out, too")
+			case out != "":
+				if err := replaceable(out); err != nil {
+					return err
+				}
+			}
 			return p.runBeside(cmd.Context(), c, false, func(a *app) error {
-				return a.plan(cmd, c, p, detailed, details)
+				return a.plan(cmd.Context(), c, p, detailed, details, func(res *usersync.Result) error {
+					if out == "" {
+						return nil
+					}
+					return a.savePlan(cmd.Context(), c, p, res, out, !noValues)
+				})
 			})
 		},
 	}, reportFormats()...))
 	cmd.Flags().BoolVar(&details, "details", false, "show each user alone, with file, line and cause")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if anything differs, also what a setting leaves out, with 0 if nothing does")
+	cmd.Flags().StringVar(&out, "out", "", "write the plan to this `FILE`, which its owner alone can read")
+	cmd.Flags().BoolVar(&noValues, "no-values", false, "with --out, leave out names and values, and keep hashes of them")
 	return cmd
 }
 
-func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed, details bool) error {
-	res, err := a.onePass(cmd.Context(), c, p, true)
+func (a *app) plan(ctx context.Context, c *config.Config, p process, detailed, details bool, save func(*usersync.Result) error) error {
+	res, err := a.onePass(ctx, c, p, usersync.Mode{DryRun: true})
 	if res == nil {
 		return refused(nil, err)
 	}
-	var todo []*plan.Change
-	for _, ch := range res.Changes {
-		if ch.Outcome == plan.Planned && ch.Action != plan.Unmanage {
-			todo = append(todo, ch)
-		}
-	}
-	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
-	res.Estimate.Reads = a.estimateReads(res.Reads)
+	a.complete(res)
 	p.end.Result, p.end.text = res, func(t report.Text, w io.Writer) {
 		if t.Details = details; !details {
 			t.DetailsCommand = "usersyncd plan --details" + c.Same("config", "state", "socket") + " " + text.ShellWord(c.Dir)
@@ -68,14 +82,37 @@ func (a *app) plan(cmd *cobra.Command, c *config.Config, p process, detailed, de
 	if err != nil { // the specs have problems, and this is done in spite of them
 		return refused(res, err)
 	}
+	if err := save(res); err != nil {
+		return err
+	}
+	if err := planOutcome(res); err != nil {
+		return err
+	}
+	if detailed && len(res.Changes) > 0 {
+		return &exitError{code: exitChanges}
+	}
+	return nil
+}
+
+// complete adds to a plan what only the program knows.
+func (a *app) complete(res *usersync.Result) {
+	var todo []*plan.Change
+	for _, ch := range res.Changes {
+		if ch.Outcome == plan.Planned && ch.Action != plan.Unmanage {
+			todo = append(todo, ch)
+		}
+	}
+	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
+	res.Estimate.Reads = a.estimateReads(res.Reads)
+}
+
+// planOutcome is the exit code of a plan.
+func planOutcome(res *usersync.Result) error {
 	if len(res.Problems) > 0 { // only the organization shows them; --once leaves these users out, too
 		return &exitError{code: exitFailed, problems: res.ProblemList}
 	}
 	if res.Held+len(res.Holds) > 0 {
 		return &exitError{code: exitHeld}
-	}
-	if detailed && len(res.Changes) > 0 {
-		return &exitError{code: exitChanges}
 	}
 	return nil
 }

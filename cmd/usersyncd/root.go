@@ -8,19 +8,21 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/spec/text"
 )
 
 // newRoot builds the command tree, and the settings that its commands share.
 func newRoot(p process) (*cobra.Command, *config.Config) {
 	c := config.New(p.lookupEnv)
 	c.Transport, c.Environment = p.transport, p.environment
-	root := command(c, config.Full|config.Socket|config.Webhook|config.Daemon, &cobra.Command{
+	root := command(c, config.Full|config.Saved|config.Socket|config.Webhook|config.Daemon, &cobra.Command{
 		Use:   "usersyncd [--once] [flags] DIR",
 		Short: "Keep the users of a Genesys Cloud organization as YAML in git",
 		Long:  longHelp,
 		Example: `  usersyncd demo              # watch it work on a simulated organization
   usersyncd export ./users    # write the current users as specs
   usersyncd plan ./users      # show what would change; write nothing
+  usersyncd apply ./users     # show it, ask, and do it
   usersyncd --once ./users    # apply the specs, then exit: for CI and cron
   usersyncd ./users           # keep applying the specs, as a service does`,
 		Args:    rootArgs,
@@ -38,7 +40,7 @@ func newRoot(p process) (*cobra.Command, *config.Config) {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	setHelp(root)
-	addGroup(root, groupSpecs, newValidate(c, p), newPlan(c, p), newExport(c, p))
+	addGroup(root, groupSpecs, newValidate(c, p), newPlan(c, p), newApply(c, p), newExport(c, p))
 	addGroup(root, groupAsk, newStatus(c, p), newExplain(c, p), newHistory(c, p), newConfig(c, p), newDoctor(c, p))
 	addGroup(root, groupControl, newSync(c, p), newPause(c, p), newResume(c, p), newRelease(c, p), newRollback(c, p), newNotify(c, p))
 	addGroup(root, groupTry, newDemo(p), newSimulate(p))
@@ -128,6 +130,8 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 		}
 	} else if err := c.CheckNoReport(); err != nil {
 		return err
+	} else if c.SavedPlan != "" {
+		return usage("%s is for --once: usersyncd --once --plan %s DIR", c.Source("plan"), text.ShellWord(c.SavedPlan))
 	}
 	if err := locate(cmd, args, c); err != nil {
 		if c.Dir == "" && !c.Once && logging.IsTerminal(p.stdout) {

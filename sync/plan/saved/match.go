@@ -166,7 +166,7 @@ func (p *Plan) CheckAge(now time.Time, most time.Duration) error {
 		if age >= 48*time.Hour {
 			old = text.Plural(int(age.Hours()/24), "day")
 		}
-		return fmt.Errorf("is %s old, and may be %s (--plan-max-age): plan again", old, text.ShortDuration(most))
+		return fmt.Errorf("is %s old, and may be %s (--plan-max-age): plan again", old, most)
 	case age < -clockSkew:
 		return fmt.Errorf("was made at %s, which is in the future: check the clocks, and plan again", text.Time(p.Created.UTC()))
 	}

@@ -30,6 +30,15 @@ func (p *Plan) Encode() ([]byte, error) {
 	return text.EscapeJSON(b.Bytes()), nil
 }
 
+// IsPlan reports whether a file is meant to be a plan, of whatever version and state.
+func IsPlan(data []byte) bool {
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	_ = json.NewDecoder(bytes.NewReader(data)).Decode(&head) // what is not JSON has no schema
+	return strings.HasPrefix(head.Schema, "usersyncd.plan/")
+}
+
 // Parse reads what Encode returns. Every error is an ErrFormat.
 func Parse(data []byte) (*Plan, error) {
 	var head struct {

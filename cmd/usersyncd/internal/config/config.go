@@ -43,12 +43,14 @@ type Config struct {
 	NotifyRepeat                            time.Duration
 	NotifyDetails                           bool
 
-	Branch    string
-	NoRefresh bool
-	Release   []string
-	Timeout   time.Duration
-	Only      []string
-	Select    string
+	Branch     string
+	NoRefresh  bool
+	Release    []string
+	SavedPlan  string
+	PlanMaxAge time.Duration
+	Timeout    time.Duration
+	Only       []string
+	Select     string
 
 	Create, Adopt                         bool
 	ChangeWindow, ChangeWindowFields      []string
@@ -270,6 +272,21 @@ func (c *Config) Effects() map[string]string {
 		}
 	}
 	return effects
+}
+
+// Decisive are the settings that a plan depends on, as text, by name: when its changes are made is not among them, nor how often
+// something is read.
+func (c *Config) Decisive() map[string]string {
+	decisive := c.Effects()
+	for _, name := range []string{"change-window", "change-window-fields", "detail-interval"} {
+		delete(decisive, name)
+	}
+	for _, s := range c.table {
+		if s.group == Select {
+			decisive[s.name] = c.all.Lookup(s.name).Value.String()
+		}
+	}
+	return decisive
 }
 
 // Fingerprint changes with every one of the Effects.

@@ -23,6 +23,7 @@ const (
 	Socket                    // where daemon and commands meet
 	Pass                      // what one pass does
 	Time                      // how long a command may take
+	Saved                     // plans in files
 	Select                    // which users
 	Plan                      // when and whether users may be changed
 	Guards                    // what may be changed without a person's release
@@ -40,7 +41,7 @@ const (
 func (g Group) title() string {
 	return map[Group]string{
 		Output: "Output", Logging: "Configuration file and log", Org: "Organization and login", State: "State file", Socket: "Socket of the service",
-		Pass: "One pass", Time: "One pass", Select: "Which users", Plan: "When and whether users are changed", Guards: "Guards", Read: "What is read", Rate: "Rate and retries",
+		Pass: "One pass", Time: "One pass", Saved: "One pass", Select: "Which users", Plan: "When and whether users are changed", Guards: "Guards", Read: "What is read", Rate: "Rate and retries",
 		Webhook: "Notifications", Daemon: "Service",
 	}[g]
 }
@@ -61,7 +62,7 @@ type setting struct {
 func (c *Config) settings() []setting {
 	return []setting{
 		{name: "output", basic: true, group: Output, value: outputs(&c.Outputs),
-			help: "write the result as `FORMAT[=FILE]`, without FILE to stdout: text or json; plan, validate and --once also as markdown, github, junit, gitlab and gitlab-plan; give it again for each further file"},
+			help: "write the result as `FORMAT[=FILE]`, without FILE to stdout: text or json; plan, validate, apply and --once also as markdown, github, junit, gitlab and gitlab-plan; give it again for each further file"},
 		{name: "config", basic: true, group: Logging, value: value(&c.File, ""), help: "read settings from this YAML `FILE`; its keys are names of flags"},
 		{name: "color", group: Logging, value: choice(&c.Color, "auto", "auto", "always", "never"), help: "`WHEN` text has colors (auto: on a terminal, as NO_COLOR, CLICOLOR_FORCE, FORCE_COLOR, CLICOLOR and TERM say)"},
 		{name: "log-format", group: Logging, value: choice(&c.LogFormat, "auto", "auto", "text", "json", "journal"), help: "log `FORMAT` (auto: journal if it reads stderr, else text)"},
@@ -79,8 +80,10 @@ func (c *Config) settings() []setting {
 
 		{name: "branch", group: Pass, value: value(&c.Branch, ""), reload: true, help: "`NAME` of the only branch whose specs are applied (default: any branch)"},
 		{name: "no-refresh", group: Pass, value: value(&c.NoRefresh, false), reload: true, help: "do not read the organization first, unless nothing is known about it"},
-		{name: "release", basic: true, group: Pass, value: value(&c.Release, nil), help: "release the held changes with these `IDS` in this run (plan and --once only)"},
-		{name: "timeout", basic: true, group: Time, value: value(&c.Timeout, 0), rule: notNegative(&c.Timeout), help: "end --once, plan or export in good order after this time; 0: never"},
+		{name: "release", basic: true, group: Pass, value: value(&c.Release, nil), help: "release the held changes with these `IDS` in this run (plan, apply and --once only)"},
+		{name: "timeout", basic: true, group: Time, value: value(&c.Timeout, 0), rule: notNegative(&c.Timeout), help: "end --once, apply, plan or export in good order after this time; 0: never"},
+		{name: "plan", basic: true, group: Daemon, value: value(&c.SavedPlan, ""), help: "with --once, do what this `PLAN` has and nothing else: a file of plan --out or, all or nothing, an id or a digest (sha256:...)"},
+		{name: "plan-max-age", group: Saved, value: value(&c.PlanMaxAge, 24*time.Hour), rule: positive(&c.PlanMaxAge), help: "how old a file of plan --out may be"},
 		{name: "only", basic: true, group: Select, value: value(&c.Only, nil), help: "process only the users with these email `ADDRESSES`"},
 		{name: "select", basic: true, group: Select, value: value(&c.Select, ""), help: "process only the users declared with `FIELD=VALUE,...`"},
 

@@ -25,7 +25,7 @@ type block struct {
 
 // Markdown is the report as a comment on a pull request. The first line is a marker by which the comment is found again, to be
 // replaced. Text of users is in fenced blocks alone. If it is too long, sections are shown in less detail, the last ones first,
-// or left out; the counts are always those of all.
+// then left out; the counts are always those of all.
 func (r *Report) Markdown() []byte {
 	head, blocks, foot := r.head(), r.blocks(), r.foot()
 	details := make([]Detail, len(blocks))
@@ -34,16 +34,6 @@ func (r *Report) Markdown() []byte {
 		for i := len(blocks) - 1; i >= 0 && len(out) > mostMarkdown; i-- {
 			details[i] = less
 			out = assemble(head, blocks, details, foot)
-		}
-	}
-	for i, less := range details { // there may be room for some again, now that others are small
-		for detail := Folded; detail < less; detail++ {
-			details[i] = detail
-			if larger := assemble(head, blocks, details, foot); len(larger) <= mostMarkdown {
-				out = larger
-				break
-			}
-			details[i] = less
 		}
 	}
 	return out

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/cmd/usersyncd/internal/report"
+	"usersyncd/spec/text"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+func newApply(c *config.Config, p process) *cobra.Command {
+	yes := false
+	cmd := command(c, config.Full|config.Saved, p.reporting(c, &cobra.Command{
+		Use:   "apply [flags] [PLAN] DIR",
+		Short: "Show what would change, ask, and change it",
+		Long: `apply shows the plan, asks, and carries out that plan and no other. After the
+answer it plans again: if the plan is another one by then, it shows that, and
+asks again. Ten or more removals and deactivations are confirmed by their
+number.
+
+With a PLAN, a file of plan --out, it does what the file has and nothing else.
+What is different now is held, and listed. The directory may be left out: the
+file has it.
+
+The answer is read from a terminal. Without one, add --yes, which answers both
+questions; if the plan is another one then, nothing is applied.`,
+		Example: `  usersyncd apply ./users
+  usersyncd apply plan.json
+  usersyncd apply --yes --release p-1f3ac24e ./users`,
+		Args: atMost(2, "a plan and a directory"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f, ok := p.stdin.(*os.File); !yes && (!ok || !logging.IsTerminal(f)) {
+				return usage("there is no terminal to ask on: add --yes, or use --once")
+			}
+			file := ""
+			if len(args) > 0 {
+				if info, err := os.Stat(args[0]); len(args) == 2 || err == nil && !info.IsDir() {
+					file, args = args[0], args[1:]
+				}
+			}
+			if file != "" && len(args) == 0 && c.Dir == "" {
+				s, err := readPlan(file)
+				if err != nil {
+					return err
+				}
+				c.Dir = s.Dir
+			}
+			if err := locate(cmd, args, c); err != nil {
+				return err
+			}
+			if err := existing(c.Dir); err != nil {
+				return err
+			}
+			return p.run(c, false, &besideDaemon{}, func(a *app) error {
+				a.FailuresShown = c.PrintsText()
+				return a.apply(cmd.Context(), c, p, file, yes)
+			})
+		},
+	}, reportFormats()...))
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// apply shows the plan until a person agrees to it as it is, and carries it out.
+func (a *app) apply(ctx context.Context, c *config.Config, p process, file string, yes bool) error {
+	approved, _, err := a.approved(ctx, c, file)
+	if err != nil {
+		return err
+	}
+	answers := bufio.NewReader(p.stdin)
+	for {
+		shown, err := a.onePass(ctx, c, p, usersync.Mode{DryRun: true, Approved: approved})
+		if shown == nil {
+			return refused(nil, err)
+		}
+		a.complete(shown)
+		p.end.Result = shown
+		p.showPlan(c, shown)
+		if err != nil { // the specs have problems
+			return refused(shown, err)
+		}
+		if n, removals := size(shown); n > 0 && shown.Paused == nil && !yes {
+			if err := p.ask(ctx, answers, n, removals, a.orgText()); err != nil {
+				return err
+			}
+		}
+		res, err := a.onePass(ctx, c, p, usersync.Mode{Approved: approved, Plan: shown.Digest})
+		if errors.As(err, new(*usersync.PlanChangedError)) && !yes {
+			fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", res.Plan, shown.Plan)
+			continue
+		}
+		if res != nil {
+			res.Mode = "apply"
+		}
+		return p.end.pass(res, err, report.Text.Result)
+	}
+}
+
+// showPlan writes a plan for a person: to stdout, unless something else is written there.
+func (p process) showPlan(c *config.Config, res *usersync.Result) {
+	w := p.stderr
+	if c.PrintsText() {
+		w = p.stdout
+	}
+	report.Text{Columns: logging.Width(w), Color: colored(c, w), Now: time.Now()}.Plan(w, res)
+}
+
+// size counts the users that a plan changes in Genesys, and those of them who lose their access.
+func size(res *usersync.Result) (n, removals int) {
+	for _, c := range res.Changes {
+		if c.Outcome != plan.Planned && c.Outcome != plan.Deferred || c.Action == plan.Unmanage {
+			continue
+		}
+		if n++; c.Group() == plan.Removals {
+			removals++
+		}
+	}
+	return n, removals
+}
+
+// orgText names the organization in the question.
+func (a *app) orgText() string {
+	if org := a.org(); org.Name != "" {
+		return text.Quote(org.Name)
+	}
+	return "the organization at " + text.Escape(a.API)
+}
+
+// manyRemovals is from how many removals on a person must type their number: yes is typed too easily.
+const manyRemovals = 10
+
+// ask asks a person whether to apply a plan. An error says that the answer was another one.
+func (p process) ask(ctx context.Context, answers *bufio.Reader, n, removals int, org string) error {
+	question, want := fmt.Sprintf("Apply these %s to %s?", text.Plural(n, "change"), org), "yes"
+	if removals >= manyRemovals {
+		want = strconv.Itoa(removals)
+		question += fmt.Sprintf(" %s of them end a user's access: type their number: ", want)
+	} else {
+		question += ` Only "yes" is taken: `
+	}
+	fmt.Fprint(p.stderr, question)
+	read := make(chan string, 1)
+	go func() { // a read of a terminal cannot be ended: the process ends with it
+		line, _ := answers.ReadString('\n')
+		read <- strings.TrimSpace(line)
+	}()
+	select {
+	case answer := <-read:
+		if answer == want {
+			return nil
+		}
+		return errors.New("not confirmed: nothing was applied")
+	case <-ctx.Done():
+		fmt.Fprintln(p.stderr)
+		return errors.New("interrupted: nothing was applied")
+	}
+}

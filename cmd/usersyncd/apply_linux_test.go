@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// An asked is usersyncd apply on a terminal, with a person who reads and types.
+type asked struct {
+	*running
+	cmd    *exec.Cmd
+	person *os.File
+	stdout strings.Builder
+	seen   string
+}
+
+func (r *running) apply(args ...string) *asked {
+	r.Helper()
+	person, program := openTerminal(r.T, 120)
+	a := &asked{running: r, person: person, cmd: exec.Command("usersyncd", append([]string{"apply"}, args...)...)}
+	a.cmd.Env, a.cmd.Dir = append(r.env, "TERM=xterm"), r.TempDir()
+	a.cmd.Stdin, a.cmd.Stdout, a.cmd.Stderr = program, &a.stdout, program
+	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := a.cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	_ = program.Close()
+	return a
+}
+
+// reads reads until the terminal shows a text that matches, and has not been read before.
+func (a *asked) reads(want string) {
+	a.Helper()
+	pattern := regexp.MustCompile(want)
+	from := len(a.seen)
+	for buffer := make([]byte, 1000); !pattern.MatchString(a.seen[from:]); {
+		n, err := a.person.Read(buffer)
+		if a.seen += string(buffer[:n]); err != nil {
+			a.Fatalf("%s does not appear: %v\n%s", want, err, a.seen)
+		}
+	}
+}
+
+func (a *asked) types(text string) {
+	a.Helper()
+	if _, err := a.person.WriteString(text); err != nil {
+		a.Fatal(err)
+	}
+}
+
+// ends reads the rest, and returns the exit code.
+func (a *asked) ends() int {
+	a.Helper()
+	for buffer := make([]byte, 1000); ; { // ends with EIO
+		n, err := a.person.Read(buffer)
+		if a.seen += string(buffer[:n]); err != nil {
+			break
+		}
+	}
+	if err := a.cmd.Wait(); err != nil {
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			a.Fatal(err)
+		}
+	}
+	return a.cmd.ProcessState.ExitCode()
+}
+
+const question = `Apply these \d+ changes to "Example Contact Centre"\? Only "yes" is taken: `
+
+// It shows the plan, asks, and does it when the answer is yes.
+func TestApplyAsks(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	users := r.sim.Users()
+	for _, u := range users[:2] {
+		r.declare(u.Email, "Moved")
+	}
+	for _, answer := range []string{"\n", "y\n", "2\n", "no\n", "\x04", "\x03"} {
+		a := r.apply(r.specs)
+		a.reads(question)
+		a.types(answer)
+		if code := a.ends(); code != exitFatal || !strings.Contains(a.seen, "nothing was applied") || strings.Count(a.stdout.String(), `-> "Moved"`) == 0 {
+			t.Errorf("%q: exit code %d\n%s\n%s", answer, code, a.seen, a.stdout.String())
+		}
+	}
+	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n > 0 {
+		t.Fatalf("%d writes", n)
+	}
+	a := r.apply(r.specs)
+	a.reads(question)
+	a.types("yes\n")
+	if code := a.ends(); code != 0 || r.title(users[0].Email) != "Moved" || !strings.Contains(a.stdout.String(), "6 users: 2 applied, 4 unchanged") {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+	a = r.apply(r.specs) // there is nothing to ask
+	if code := a.ends(); code != 0 || strings.Contains(a.seen, "Apply") {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+}
+
+// If the plan has changed before the answer, it is shown and asked about again. With --yes, which no one can ask, it ends.
+func TestApplyPlansAgain(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	users := r.sim.Users()
+	r.declare(users[0].Email, "Moved")
+	r.declare(users[1].Email, "Moved")
+	a := r.apply(r.specs)
+	a.reads(question)
+	r.sim.Edit(users[2].Email, func(u *sim.User) { u.Title = "By hand" })
+	a.types("yes\n")
+	a.reads(`The plan is p-\w+ now, not p-\w+\. It is shown again; nothing was applied\.(?s:.*)` + question)
+	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n > 0 {
+		t.Errorf("%d writes before the second answer", n)
+	}
+	a.types("yes\n")
+	if code := a.ends(); code != 0 || r.title(users[0].Email) != "Moved" || r.title(users[2].Email) == "By hand" || strings.Count(a.stdout.String(), "\nPlan p-") != 2 {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+}
+
+// Ten removals are confirmed by their number.
+func TestApplyAsksForTheNumber(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 30})
+	users := r.sim.Users()
+	r.env = append(r.env, "USERSYNCD_MAX_DEACTIVATIONS=50%,20")
+	for _, u := range users[:10] {
+		write(t, specPath(r.specs, u), "email: "+u.Email+"\nstate: inactive\n")
+	}
+	for _, answer := range []string{"yes\n", "9\n", "10\n"} {
+		a := r.apply(r.specs)
+		a.reads(`Apply these 10 changes to "Example Contact Centre"\? 10 of them end a user's access: type their number: `)
+		a.types(answer)
+		code, left := a.ends(), 0
+		for _, u := range r.sim.Users() {
+			if u.State == "inactive" {
+				left++
+			}
+		}
+		if done := answer == "10\n"; done != (code == 0) || done != (left == 10) {
+			t.Errorf("%q: exit code %d, %d have left\n%s", answer, code, left, a.seen)
+		}
+	}
+}
