@@ -165,9 +165,10 @@ func (o completer) ask(ctx context.Context, do func(*rpc.Client, control.Status)
 	}
 }
 
-// shown leaves out what a shell would show as something else.
+// shown leaves out what a shell would take for something else, as addresses are what the authors of specs write: some shells put
+// them into the command line as they are.
 func shown(words []string) []cobra.Completion {
-	return slices.DeleteFunc(words, func(word string) bool { return text.Escape(word) != word })
+	return slices.DeleteFunc(words, func(word string) bool { return text.ShellWord(word) != word || strings.HasPrefix(word, "-") })
 }
 
 // fieldsBut finds the names of fields.
