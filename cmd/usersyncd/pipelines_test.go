@@ -1,0 +1,348 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3" //nolint:depguard // a pipeline, no spec
+
+	"usersyncd/sync/genesys/sim"
+)
+
+// A pipeline is a workspace with specs, and a simulated organization that the steps of an example change. Instead of the
+// runner's machine the steps have a folder of programs: what installs and what speaks to the runner's host is replaced.
+type pipeline struct {
+	*testing.T
+	sim       *sim.Server
+	workspace string            // with the specs in users
+	bin       string            // before everything else in PATH
+	env       map[string]string // of every step
+}
+
+func newPipeline(t *testing.T) *pipeline {
+	t.Helper()
+	for _, name := range []string{"bash", "gpg", "jq", "unzip", "curl"} {
+		if _, err := exec.LookPath(name); err != nil && os.Getenv("CI") == "" {
+			t.Skip("the steps of a pipeline need ", name) // .ci/run installs it
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &pipeline{T: t, sim: sim.New(sim.Options{Users: 12, Seed: 7, Latency: time.Millisecond, IndexLag: -1}), workspace: t.TempDir(), bin: t.TempDir()}
+	loopback := httptest.NewServer(p.sim)
+	t.Cleanup(loopback.Close)
+	program, err := exec.LookPath("usersyncd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// gpg wants a short home for its socket, and takes one that nobody else can read.
+	home, err := os.MkdirTemp("", "gpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	p.env = map[string]string{"HOME": home, "PATH": p.bin + ":" + filepath.Dir(program) + ":" + os.Getenv("PATH"), "SPECS": "users", "CI": "true",
+		"USERSYNCD_API_URL": loopback.URL, "USERSYNCD_ON_REMOVAL": "deactivate", "USERSYNCD_RETRY_MIN_WAIT": "10ms", "GORACE": os.Getenv("GORACE")}
+	if err := writeSpecs(t.Context(), filepath.Join(p.workspace, "users"), p.sim.Users()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// program puts a shell script into PATH.
+func (p *pipeline) program(name, script string) {
+	p.Helper()
+	if err := os.WriteFile(filepath.Join(p.bin, name), []byte("#!/bin/bash\nset -e\n"+script), 0o755); err != nil { //nolint:gosec // a program
+		p.Fatal(err)
+	}
+}
+
+// step runs a script as a runner does.
+func (p *pipeline) step(script string, env map[string]string) (output string, code int) {
+	p.Helper()
+	cmd := exec.CommandContext(p.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+	cmd.Dir = p.workspace
+	for _, vars := range []map[string]string{p.env, env} {
+		for name, value := range vars {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		p.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// edit changes a spec, or removes it.
+func (p *pipeline) edit(email, line string) {
+	p.Helper()
+	found, err := filepath.Glob(filepath.Join(p.workspace, "users", "*", strings.TrimSuffix(email, "@example.com")+".yaml"))
+	if err != nil || len(found) != 1 {
+		p.Fatal(found, err)
+	}
+	if line == "" {
+		if err := os.Remove(found[0]); err != nil {
+			p.Fatal(err)
+		}
+		return
+	}
+	write(p.T, found[0], "email: "+email+"\n"+line+"\n")
+}
+
+func (p *pipeline) person(email string) sim.User {
+	p.Helper()
+	u, ok := p.sim.User(email)
+	if !ok {
+		p.Fatalf("there is no %s", email)
+	}
+	return u
+}
+
+// A githubJob is a job of a workflow.
+type githubJob struct {
+	Outputs map[string]string
+	Steps   []struct {
+		Name, ID, Uses, Run, If string
+		Env, With               map[string]string
+	}
+}
+
+// github is a runner of GitHub Actions, as far as the example needs it.
+type github struct {
+	*pipeline
+	jobs      map[string]githubJob
+	temp      string
+	values    map[string]string // of expressions
+	artifacts map[string]string // files
+}
+
+func newGithub(t *testing.T) *github {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/ci/github-actions.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w struct{ Jobs map[string]githubJob }
+	if err := yaml.Unmarshal(text, &w); err != nil {
+		t.Fatal(err)
+	}
+	g := &github{pipeline: newPipeline(t), jobs: w.Jobs, artifacts: map[string]string{}, values: map[string]string{
+		"secrets.GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "secrets.GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo", "vars.GENESYSCLOUD_REGION": "",
+		"secrets.USERSYNCD_STATE_KEY": "a long random text", "github.token": "token", "github.event.number": "7", "inputs.release": "",
+	}}
+	g.env["GITHUB_REPOSITORY"], g.env["GITHUB_WORKSPACE"] = "acme/users", g.workspace
+	// Comments are in the file comment, the state in state.zip.
+	g.program("gh", `cd "$FAKE"
+echo "$*" >> gh.log
+case "$*" in
+*/zip) cat state.zip ;;
+*artifacts*) [ ! -f state.zip ] || echo 1 ;;
+*--jq*) [ ! -f comment ] || echo 4711 ;;
+*body=@*) for a in "$@"; do case $a in body=@*) cp "${a#body=@}" comment ;; esac; done ;;
+esac
+`)
+	g.env["FAKE"] = t.TempDir()
+	return g
+}
+
+var expression = regexp.MustCompile(`\$\{\{ *([^ }]*) *\}\}`)
+
+func (g *github) expand(s string) string {
+	return expression.ReplaceAllStringFunc(s, func(e string) string {
+		value, ok := g.values[expression.FindStringSubmatch(e)[1]]
+		if !ok {
+			g.Fatalf("%s has no value here", e)
+		}
+		return value
+	})
+}
+
+// run runs a job, and returns what it printed, and the code of the first step that failed.
+func (g *github) run(name string) (output string, code int) {
+	g.Helper()
+	g.temp = g.TempDir()
+	g.values["runner.temp"] = g.temp
+	for _, s := range g.jobs[name].Steps {
+		if s.Name == "Install usersyncd" || code != 0 && s.If != "always()" {
+			continue
+		}
+		path := g.expand(s.With["path"])
+		switch action, _, _ := strings.Cut(s.Uses, "@"); action {
+		case "actions/checkout":
+		case "actions/upload-artifact":
+			data, err := os.ReadFile(path)
+			if err != nil && s.With["if-no-files-found"] != "ignore" {
+				g.Fatal(err)
+			}
+			g.artifacts[s.With["name"]] = string(data)
+			if strings.HasSuffix(path, ".gpg") {
+				write(g.T, filepath.Join(g.env["FAKE"], "state.zip"), zipped(g.T, filepath.Base(path), data))
+			}
+		case "actions/download-artifact":
+			write(g.T, filepath.Join(path, "plan.json"), g.artifacts[s.With["name"]])
+		case "":
+			env := map[string]string{"RUNNER_TEMP": g.temp, "GITHUB_OUTPUT": filepath.Join(g.temp, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(g.temp, "summary")}
+			for name, value := range s.Env {
+				env[name] = g.expand(value)
+			}
+			out, c := g.step(s.Run, env)
+			output += out
+			if c != 0 {
+				code = c
+			}
+			g.outputs(s.ID, env["GITHUB_OUTPUT"])
+		default:
+			g.Fatalf("%s: nobody knows the action %s", s.Name, s.Uses)
+		}
+	}
+	for output, value := range g.jobs[name].Outputs {
+		if code == 0 {
+			g.values["needs."+name+".outputs."+output] = g.expand(value)
+		}
+	}
+	return output, code
+}
+
+// outputs takes what a step has written into the file of outputs.
+func (g *github) outputs(id, file string) {
+	data, _ := os.ReadFile(file)
+	for line := range strings.Lines(string(data)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			g.values["steps."+id+".outputs."+name] = value
+		}
+	}
+	_ = os.Remove(file)
+}
+
+func zipped(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(name)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The workflow for GitHub Actions as its runner runs it: the plan of a pull request is one comment; main is planned with the
+// state of the run before, and applied as it was planned.
+func TestGitHubWorkflow(t *testing.T) {
+	t.Parallel()
+	g := newGithub(t)
+	job := func(name string, want int, parts ...string) {
+		t.Helper()
+		out, code := g.run(name)
+		if code != want {
+			t.Fatalf("%s: exit code %d, not %d:\n%s", name, code, want, out)
+		}
+		for _, part := range parts {
+			if !strings.Contains(out, part) {
+				t.Fatalf("%s: %q is missing in:\n%s", name, part, out)
+			}
+		}
+	}
+	comment := func() string {
+		data, _ := os.ReadFile(filepath.Join(g.env["FAKE"], "comment"))
+		return string(data)
+	}
+	log := func() string {
+		data, _ := os.ReadFile(filepath.Join(g.env["FAKE"], "gh.log"))
+		return string(data)
+	}
+
+	job("validate", 0, "12 users in 12 files")
+	g.edit("ana.perez@example.com", "title: Chief")
+	job("plan", 0)
+	if !strings.HasPrefix(comment(), "<!-- usersyncd:plan ") || !strings.Contains(comment(), "Chief") || strings.Contains(log(), "PATCH") {
+		t.Fatalf("%s\n%s", comment(), log())
+	}
+	g.edit("ana.perez@example.com", "title: Boss")
+	job("plan", 0)
+	if !strings.Contains(comment(), "Boss") || strings.Count(log(), "PATCH repos/acme/users/issues/comments/4711") != 1 {
+		t.Fatalf("%s\n%s", comment(), log())
+	}
+
+	// What is merged is planned, approved, and applied.
+	job("plan-main", 0, "Boss")
+	if g.values["needs.plan-main.outputs.changed"] != "1" || strings.Contains(g.artifacts["usersyncd-plan"], "Boss") || strings.Contains(g.artifacts["usersyncd-plan"], "ana.perez") {
+		t.Fatalf("%v\n%s", g.values, g.artifacts["usersyncd-plan"])
+	}
+	job("apply", 0, "12 users: 1 applied, 11 unchanged")
+	if u := g.person("ana.perez@example.com"); u.Title != "Boss" {
+		t.Fatal(u.Title)
+	}
+
+	// The next run knows from the state file who is no longer declared. What is changed after the approval is held.
+	g.edit("mei.perez@example.com", "")
+	job("plan-main", 0, "deactivate, no longer declared")
+	g.edit("ana.perez@example.com", "title: Not approved")
+	job("apply", exitHeld)
+	if a, m := g.person("ana.perez@example.com"), g.person("mei.perez@example.com"); a.Title != "Boss" || m.State != "inactive" {
+		t.Fatal(a.Title, m.State)
+	}
+
+	// Another file than the approved one is refused.
+	job("plan-main", 0, "Not approved")
+	g.artifacts["usersyncd-plan"] += " "
+	job("apply", 1, "plan.json: FAILED")
+	if a := g.person("ana.perez@example.com"); a.Title != "Boss" {
+		t.Fatal(a.Title)
+	}
+
+	// Specs with a problem fail the job, and the comment says why.
+	g.edit("ana.perez@example.com", "titel: Boss")
+	job("validate", exitInvalid, "::error file=users/")
+	job("plan", exitInvalid)
+	if !strings.Contains(comment(), "titel: unknown field") {
+		t.Fatal(comment())
+	}
+}
+
+// Every download of the program is checked before it is installed.
+func TestPipelinesCheckTheProgram(t *testing.T) {
+	g := newGithub(t)
+	program, err := os.ReadFile("main.go") // anything
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.program("sudo", `exec "$@"`)
+	g.program("install", `cp "$3" `+filepath.Join(g.bin, "installed"))
+	g.program("curl", `while [ "$1" != --output ]; do shift; done; cp "$PROGRAM" "$2"`)
+	n := 0
+	for name, job := range g.jobs {
+		for _, s := range job.Steps {
+			if s.Name != "Install usersyncd" {
+				continue
+			}
+			n++
+			for _, sum := range []string{fmt.Sprintf("%x", sha256.Sum256(program)), strings.Repeat("0", 64)} {
+				wrong := sum[:4] == "0000"
+				_ = os.Remove(filepath.Join(g.bin, "installed"))
+				main, _ := filepath.Abs("main.go")
+				out, code := g.step(s.Run, map[string]string{"RUNNER_TEMP": t.TempDir(), "PROGRAM": main, "BINARY_URL": "x", "BINARY_SHA256": sum})
+				_, err := os.Stat(filepath.Join(g.bin, "installed"))
+				if (code != 0) != wrong || (err != nil) != wrong {
+					t.Errorf("%s: exit code %d, %v\n%s", name, code, err, out)
+				}
+			}
+		}
+	}
+	if n < 4 {
+		t.Errorf("%d jobs install the program", n)
+	}
+}
