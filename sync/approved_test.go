@@ -173,6 +173,49 @@ func TestSomebodyElseIsQuicker(t *testing.T) {
 	}
 }
 
+// A pass that ends early does the rest of the plan the next time. What is left of a creation is done soon after it, as nothing tells
+// later who has created the account.
+func TestThePlanGoesOn(t *testing.T) {
+	for n := 1; n <= 12; n++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := tapped(t, sim.Options{Users: 4, Full: true, Latency: 50 * time.Millisecond})
+			w.declareAll("title: New\nskills: {Billing: 3}\nroles: [Employee]\nvoicemail: {alertTimeoutSeconds: 33}")
+			w.write("new.yaml", "email: new@example.com\nname: New\ntitle: New\nskills: {Billing: 3}\nroles: [Employee, Supervisor]\nvoicemail: {alertTimeoutSeconds: 33}\n")
+			first := w.planned()
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			var mu sync.Mutex
+			written := 0
+			w.tap.Hook = func(line string, answered bool) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if !answered || strings.HasPrefix(line, "GET ") || strings.Contains(line, "/oauth/") || strings.Contains(line, "/search") {
+					return nil
+				}
+				if written++; written == n {
+					cancel()
+					if n%2 == 0 {
+						return errors.New("the answer is lost")
+					}
+				}
+				return nil
+			}
+			_, err := w.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true, Approved: approvedPlan(first)})
+			w.tap.Hook = nil
+			if err == nil {
+				t.Fatalf("%d: it was complete", n)
+			}
+			time.Sleep(time.Second)
+			res, err := w.carryOut(approvedPlan(first), "")
+			if err != nil || len(res.Holds)+res.Failed+res.Pending > 0 {
+				t.Errorf("%d: %v %v %v", n, err, res.Holds, res.Failures)
+			}
+			time.Sleep(time.Hour)
+			w.settled()
+		})
+	}
+}
+
 // A planLaw is drawn whole before it runs, since a bubble may not draw.
 type planLaw struct {
 	org           sim.Options

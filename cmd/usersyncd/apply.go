@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,7 +106,11 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 		if res != nil {
 			res.Mode = "apply"
 		}
-		return p.end.pass(res, err, report.Text.Result)
+		return p.end.pass(res, err, func(t report.Text, w io.Writer, res *usersync.Result) {
+			rest := *res
+			rest.Notes = slices.DeleteFunc(slices.Clone(res.Notes), func(note string) bool { return slices.Contains(shown.Notes, note) })
+			t.Result(w, &rest)
+		})
 	}
 }
 

@@ -67,19 +67,29 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 	}
 	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
-	res.ReleaseWith = releaseWith(c, first)
+	res.ReleaseWith = releaseWith(c, mode, first)
 	if first {
 		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known")
 	}
 	return res, err
 }
 
-// releaseWith returns the command that releases the hold of an id: that of the run itself, if no state file lasts that could
-// keep the release.
-func releaseWith(c *config.Config, first bool) func(id string) string {
+// releaseWith returns the command that releases the hold of an id: that of the run itself, if it asks, is limited to a plan, or
+// leaves no state file that could keep the release.
+func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id string) string {
+	same, dir := c.Same("config", "state"), text.ShellWord(c.Dir)
 	return func(id string) string {
-		if first {
-			return "usersyncd --once" + c.Same("config", "state") + " --release " + id + " " + text.ShellWord(c.Dir)
+		switch asks := c.Process == "usersyncd apply"; {
+		case asks && mode.Approved != nil:
+			return "usersyncd apply" + same + " --release " + id + " " + text.ShellWord(mode.Approved.Name) + " " + dir
+		case asks:
+			return "usersyncd apply" + same + " --release " + id + " " + dir
+		case mode.Approved != nil:
+			return "usersyncd --once" + same + " --plan " + text.ShellWord(mode.Approved.Name) + " --release " + id + " " + dir
+		case mode.Plan != "": // with the release it is another plan
+			return "usersyncd plan" + same + " --release " + id + " " + dir
+		case first:
+			return "usersyncd --once" + same + " --release " + id + " " + dir
 		}
 		return "usersyncd release" + c.Same("config", "state", "socket") + " " + id
 	}

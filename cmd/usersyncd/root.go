@@ -8,7 +8,6 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
-	"usersyncd/spec/text"
 )
 
 // newRoot builds the command tree, and the settings that its commands share.
@@ -130,8 +129,6 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 		}
 	} else if err := c.CheckNoReport(); err != nil {
 		return err
-	} else if c.SavedPlan != "" {
-		return usage("%s is for --once: usersyncd --once --plan %s DIR", c.Source("plan"), text.ShellWord(c.SavedPlan))
 	}
 	if err := locate(cmd, args, c); err != nil {
 		if c.Dir == "" && !c.Once && logging.IsTerminal(p.stdout) {

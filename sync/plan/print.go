@@ -174,12 +174,15 @@ func (w Withheld) Why() string {
 	return why
 }
 
+// Releasable reports whether a person can release it. What an approved plan does not have needs another plan.
+func (h Hold) Releasable() bool { return h.Guard != guardPlan }
+
 // String says what is held, why and how to release it; then the users.
 func (h Hold) String() string { return h.ReleasedWith("usersyncd release " + h.ID) }
 
 // ReleasedWith is String with another command that releases it.
 func (h Hold) ReleasedWith(command string) string {
-	if h.Guard == guardPlan {
+	if !h.Releasable() {
 		return fmt.Sprintf("Held: %s. If this is intended, plan again.\n  %s", h.Reason, strings.Join(h.Differences, "\n  "))
 	}
 	when := "If this is intended"

@@ -33,10 +33,13 @@ func newSettings(c *config.Config, version string) (*settings, error) {
 		return nil, config.Errorf("--only and --select are for plan, --once and export: a daemon manages all users")
 	}
 	if len(c.Release) > 0 {
-		return nil, config.Errorf("%s is for plan and --once; to release what the daemon holds, run: usersyncd release %s", c.Source("release"), c.Release[0])
+		return nil, config.Errorf("%s is for plan, apply and --once; to release what the daemon holds, run: usersyncd release %s", c.Source("release"), c.Release[0])
+	}
+	if c.SavedPlan != "" {
+		return nil, config.Errorf("%s is for --once: usersyncd --once --plan %s DIR", c.Source("plan"), text.ShellWord(c.SavedPlan))
 	}
 	if c.Timeout > 0 {
-		return nil, config.Errorf("%s is for plan, --once and export: a daemon runs until it is stopped", c.Source("timeout"))
+		return nil, config.Errorf("%s is for plan, apply, --once and export: a daemon runs until it is stopped", c.Source("timeout"))
 	}
 	api, login, noEndpoints := c.Endpoints()
 	client, noCredentials := c.Credentials()

@@ -65,6 +65,9 @@ func (r *Report) holdText(h plan.Hold) string {
 	if r.Result.ReleaseWith != nil {
 		command = r.Result.ReleaseWith(h.ID)
 	}
+	if !h.Releasable() {
+		command = "plan again, and apply that"
+	}
 	return text.Escape(fmt.Sprintf("%s. If this is intended: %s", h.Reason, command))
 }
 

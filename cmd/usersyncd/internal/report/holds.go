@@ -32,12 +32,12 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 		title += " (" + text.List(names, mostParts, len(names)) + ")"
 	}
 	lines := []Line{{"=", title + text.Enclose(", by --", by, "")}, {Text: text.Escape(h.Reason)}, {Text: fitNames(h.Users, t.columns()-6)}}
-	if len(h.Differences) > 0 { // of an approved plan, which only another one replaces
+	if !h.Releasable() {
 		lines = lines[:2]
 		for _, d := range h.Differences {
 			lines = append(lines, Line{Text: d})
 		}
-		return append(lines, Line{Text: "If it is meant: plan again, and apply that"})
+		return append(lines, Line{Text: "If this is intended:    plan again, and apply that"})
 	}
 	if folder := commonFolder(res, h); folder != "" {
 		lines = append(lines, Line{Text: "all in " + text.Escape(folder)})
