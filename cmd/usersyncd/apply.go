@@ -99,9 +99,11 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 			}
 		}
 		res, err := a.onePass(ctx, c, p, usersync.Mode{Approved: approved, Plan: shown.Digest})
-		if errors.As(err, new(*usersync.PlanChangedError)) && !yes {
-			fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", res.Plan, shown.Plan)
-			continue
+		if errors.As(err, new(*usersync.PlanChangedError)) {
+			if err = (&usersync.PlanChangedError{Now: res.Plan, Want: shown.Plan}); !yes {
+				fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", res.Plan, shown.Plan)
+				continue
+			}
 		}
 		if res != nil {
 			res.Mode = "apply"
