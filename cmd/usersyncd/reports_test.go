@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -192,4 +193,75 @@ func TestReports(t *testing.T) {
 			t.Errorf("validate: only %v", formats)
 		}
 	})
+}
+
+// Whatever stands in specs, in names of files and in the organization, each report has the form that its readers expect, and
+// GitHub's runner obeys our commands alone.
+func TestHostileReports(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	synctest.Test(t, func(t *testing.T) {
+		server := sim.New(sim.Options{Users: len(hostile) + 2, Seed: 3, IndexLag: -1})
+		specs, wrong := hostileSpecs(t, server, ".")
+		users := server.Users()
+		escaped := map[string]string{"json": `\u0023#[error]`, "gitlab": `\u0023#[error]`, "junit": "&#35;#[error]", "github": `\x23#[error]`, "markdown": `##\x5berror]`}
+		for _, args := range [][]string{
+			{"validate", wrong}, {"validate", specs}, {"plan", wrong}, {"plan", specs}, {"--once", wrong}, {"plan", "##[error]x"}, {"plan", "--only", "::error::x", specs},
+			{"plan", "--max-changes", "0%,1", specs}, {"--once", specs},
+		} {
+			if args[0] == "--once" {
+				server.AddFault(sim.Fault{Method: "PATCH", User: users[1].Email, Effect: sim.Status, Code: 400})
+			}
+			formats := planFormats
+			if args[0] == "validate" {
+				formats = "json markdown junit gitlab"
+			}
+			reports, code := reported(t, server, formats, args...)
+			if code == exitDone && args[1] != specs {
+				t.Errorf("%q: exit code 0", args)
+			}
+			check(t, reports, args[0] == "validate")
+			for format, data := range reports {
+				if bytes.Contains(data, []byte(escaped[format])) {
+					delete(escaped, format)
+				}
+				if i := bytes.IndexFunc(data, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+					t.Errorf("%q: %s is not printable at %d: %q", args, format, i, data[max(0, i-60):min(len(data), i+60)])
+				}
+			}
+		}
+		if len(escaped) > 0 {
+			t.Errorf("nothing had to be escaped as %q; the test says little", escaped)
+		}
+	})
+}
+
+// Paths in reports are relative to the work tree of git, else to what the runner calls the repository, else to the working
+// directory.
+func TestRepositoryDir(t *testing.T) {
+	top := t.TempDir()
+	t.Chdir(top)
+	write(t, "org/eu/users/a.yaml", "")
+	write(t, "git/.git/HEAD", "ref: refs/heads/main\n")
+	write(t, "git/eu/users/a.yaml", "")
+	if err := os.Symlink("git/eu", "current"); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ dir, variable, value, want string }{
+		{"org/eu/users", "", "", "org/eu/users"},
+		{"./org/../org/eu/users/", "", "", "org/eu/users"},
+		{".", "", "", "."},
+		{"org/eu/users", "GITHUB_WORKSPACE", top + "/org", "eu/users"},
+		{"org/eu/users", "CI_PROJECT_DIR", top + "/org/eu/users", "."},
+		{"org/eu/users", "CI_PROJECT_DIR", top + "/git", "org/eu/users"},
+		{"git/eu/users", "GITHUB_WORKSPACE", top, "eu/users"},
+		{"current/users", "", "", "eu/users"},
+		{"nowhere/users/", "", "", "nowhere/users"},
+	} {
+		_, c := newRoot(process{lookupEnv: func(name string) (string, bool) { return test.value, name == test.variable }})
+		c.Dir = test.dir
+		if got := repositoryDir(c); got != test.want {
+			t.Errorf("%s with %s=%s: %q, want %q", test.dir, test.variable, test.value, got, test.want)
+		}
+	}
 }

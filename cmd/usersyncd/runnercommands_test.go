@@ -19,19 +19,16 @@ import (
 var hostile = []string{
 	"##[error]pwned", "a ##vso[task.setvariable variable=x]y", "::error title=x::pwned", " ::add-mask::e", "::stop-commands::x", "%0A::error::x",
 	"a\n::error::b", "a\r\n::error::b", "a\r::error::b", "\x1b[31mred", "\x1b]0;title\x07", "\u009b31m", "a\u202eb\u2066", "a\u2028::error::b", "\x00", "a\u0085::error::b",
+	"```\n</details>", "`````", "|a|b| <script>&amp;\"'", "-->", "]]><x y=\"1\">", "@team #12 ![](x) \\", "###[a] ##", "%25,a=b:c",
 }
 
 // obeyed finds what a runner takes as a command; see package stream.
 var obeyed = regexp.MustCompile(`(?i)(^|[\r\n\x{85}\x{2028}])\s*::|##\[|##vso\[`)
 
-// Nothing that is written by others becomes a command to a CI runner, or a control sequence of a terminal: not in the text,
-// the JSON or the log of any command, whether they stand in specs, in names of files, in arguments or in the organization.
-func TestNothingWrittenByOthersIsACommand(t *testing.T) {
-	server := sim.New(sim.Options{Users: len(hostile) + 2, Seed: 3, IndexLag: -1})
-	loopback := httptest.NewServer(server)
-	t.Cleanup(loopback.Close)
-	dir := t.TempDir()
-	specs, wrong := filepath.Join(dir, "::set-env name=a::specs"), filepath.Join(dir, "wrong")
+// hostileSpecs gives users of an organization hostile titles, and declares them with others, and once more with problems.
+func hostileSpecs(t *testing.T, server *sim.Server, dir string) (specs, wrong string) {
+	t.Helper()
+	specs, wrong = filepath.Join(dir, "::set-env name=a::specs"), filepath.Join(dir, "wrong")
 	users := server.Users()
 	for i, h := range hostile {
 		u := users[i]
@@ -43,12 +40,25 @@ func TestNothingWrittenByOthersIsACommand(t *testing.T) {
 			}
 			return r
 		}, h)
+		name := strings.NewReplacer("\x00", "", "/", "_")
 		title, _ := json.Marshal(visible + "!")
-		write(t, filepath.Join(specs, fmt.Sprint(visible, i, ".yaml")), fmt.Sprintf("email: %s\nname: %q\ntitle: %s\nprofileSkills: [%[3]s]\n", u.Email, u.Name, title))
-		file := strings.ReplaceAll(h, "\x00", "")
+		write(t, filepath.Join(specs, fmt.Sprint(name.Replace(visible), i, ".yaml")), fmt.Sprintf("email: %s\nname: %q\ntitle: %s\nprofileSkills: [%[3]s]\n", u.Email, u.Name, title))
+		file := name.Replace(h)
 		write(t, filepath.Join(wrong, file+".yaml"), fmt.Sprintf("email: %s\nname: %q\ntitle: %q\nmanager: %s\n%s: 1\nskills: {%s: 9}\n", title, u.Name, h, title, title, title))
 		write(t, filepath.Join(wrong, file, file+".yaml.txt"), "")
 	}
+	return specs, wrong
+}
+
+// Nothing that is written by others becomes a command to a CI runner, or a control sequence of a terminal: not in the text,
+// the JSON or the log of any command, whether they stand in specs, in names of files, in arguments or in the organization.
+func TestNothingWrittenByOthersIsACommand(t *testing.T) {
+	server := sim.New(sim.Options{Users: len(hostile) + 2, Seed: 3, IndexLag: -1})
+	loopback := httptest.NewServer(server)
+	t.Cleanup(loopback.Close)
+	dir := t.TempDir()
+	specs, wrong := hostileSpecs(t, server, dir)
+	users := server.Users()
 	env := map[string]string{"USERSYNCD_API_URL": loopback.URL, "GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo",
 		"USERSYNCD_STATE": filepath.Join(dir, "state.db"), "USERSYNCD_RETRY_MIN_WAIT": "10ms", "HOME": dir}
 	escaped := 0 // outputs in which something had to be

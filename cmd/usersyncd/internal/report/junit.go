@@ -174,7 +174,7 @@ func (j *junit) addUsers() {
 				j.quiet++
 			}
 		}
-		j.order = append(j.order, &testCase{Class: "usersyncd", Name: text.Plural(j.quiet, "user") + " as declared"})
+		j.order = append(j.order, &testCase{Class: "usersyncd", Name: text.Plural(j.quiet, "other user")})
 	}
 }
 

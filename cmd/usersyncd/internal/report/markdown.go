@@ -25,7 +25,7 @@ type block struct {
 
 // Markdown is the report as a comment on a pull request. The first line is a marker by which the comment is found again, to be
 // replaced. Text of users is in fenced blocks alone. If it is too long, sections are shown in less detail, the last ones first,
-// then left out; the counts are always those of all.
+// or left out; the counts are always those of all.
 func (r *Report) Markdown() []byte {
 	head, blocks, foot := r.head(), r.blocks(), r.foot()
 	details := make([]Detail, len(blocks))
@@ -34,6 +34,16 @@ func (r *Report) Markdown() []byte {
 		for i := len(blocks) - 1; i >= 0 && len(out) > mostMarkdown; i-- {
 			details[i] = less
 			out = assemble(head, blocks, details, foot)
+		}
+	}
+	for i, less := range details { // there may be room for some again, now that others are small
+		for detail := Folded; detail < less; detail++ {
+			details[i] = detail
+			if larger := assemble(head, blocks, details, foot); len(larger) <= mostMarkdown {
+				out = larger
+				break
+			}
+			details[i] = less
 		}
 	}
 	return out
@@ -245,8 +255,10 @@ func (r *Report) blocks() (all []block) {
 		waits[len(waits)-1] = append(waits[len(waits)-1], l)
 	}
 	add("Waiting or skipped: "+text.Plural(res.Skipped, "user"), false, waits, 0, "reason")
-	for _, n := range res.Notes {
-		notes = append(notes, []Line{{"!", text.Escape(text.OneLine(n))}})
+	var b strings.Builder
+	Text{Now: r.Began.Add(r.Took)}.notes(&b, res)
+	for line := range strings.Lines(b.String()) {
+		notes = append(notes, []Line{{Text: text.Escape(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "Note: "))}})
 	}
 	add("Notes: "+fmt.Sprint(len(notes)), false, notes, 0, "note")
 	return all

@@ -211,6 +211,8 @@ type Result struct {
 		Fields []string `json:"fields"`
 		Reason string   `json:"reason"`
 		Undo   bool     `json:"undo"`
+
+		Differences []string `json:"differences"`
 	} `json:"holds"`
 	Notes     []string `json:"notes"`
 	Contested []struct {

@@ -1,0 +1,275 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"usersyncd/cmd/usersyncd/internal/report/reporttest"
+	"usersyncd/spec"
+	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
+)
+
+// problemAt is a problem of a user's spec.
+func problemAt(file string, line int, field, message string) spec.Problem {
+	return spec.Problem{Pos: spec.Pos{File: file, Line: line, Column: 3}, Field: field, Message: message}
+}
+
+// declaring returns specs of so many users.
+func declaring(n int) *spec.Tree {
+	tree := &spec.Tree{Files: n}
+	for i := range n {
+		tree.Users = append(tree.Users, &spec.User{Key: fmt.Sprintf("u%d@example.com", i), Pos: spec.Pos{File: fmt.Sprintf("sales/u%d.yaml", i), Line: 1}})
+	}
+	return tree
+}
+
+// JSON has the same value as what it shows, and no character that cannot be seen or begins a command.
+func TestEncode(t *testing.T) {
+	data, err := Encode(map[string]string{"title": "a\u202eb <c> ##[d]"})
+	if want := "{\n  \"title\": \"a\\u202eb <c> \\u0023#[d]\"\n}\n"; err != nil || string(data) != want {
+		t.Errorf("%q, want %q: %v", data, want, err)
+	}
+}
+
+// The JSON of changes does not escape what HTML does, and counts what is done, not what is held or failed.
+func TestJSONTotals(t *testing.T) {
+	held, failed := change(plan.Update, "h@example.com", "a.yaml", textField(spec.Title, "a", "b")), change(plan.Create, "f@example.com", "a.yaml")
+	held.Outcome, failed.Outcome, failed.Err = plan.Held, plan.Failed, os.ErrInvalid
+	adopted := change(plan.Adopt, "a@example.com", "a.yaml", textField(spec.Title, "<b>", "&"), skills(map[string]float64{"A": 1, "B": 2}, map[string]float64{"B": 3, "C": 1, "D": 2}))
+	r := Report{Command: "plan", ExitCode: 4, Org: Org{ID: "o", API: "https://api.example.com"}, Result: planned(9, held, failed, adopted, change(plan.Delete, "d@example.com", "a.yaml"))}
+	r.Result.Schema, r.Result.Holds, r.Result.Failures = "usersyncd.result/v1", []plan.Hold{}, []usersync.Failure{}
+	data, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := reporttest.ReadResult(data)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	groups := map[string]int{"removals": 1, "access": 0, "renames": 0, "creations": 0, "restores": 0, "updates": 1, "drift": 0, "unmanaged": 0}
+	if diff := cmp.Diff(groups, got.Totals.Groups); diff != "" {
+		t.Error(diff)
+	}
+	if f := got.Totals.Fields["skills"]; len(got.Totals.Fields) != 2 || f.Users != 1 || f.Added != 2 || f.Removed != 1 {
+		t.Errorf("fields: %+v", got.Totals.Fields)
+	}
+	if *got.ExitCode != 4 || got.ManagedFromNow != 1 || got.Org.API != "https://api.example.com" || got.Changes[2].Group != "updates" || !bytes.Contains(data, []byte(`"<b>"`)) {
+		t.Errorf("%s", data)
+	}
+}
+
+// A comment has at most 60,000 bytes, whatever there is, and its counts are those of all. What matters most is kept longest.
+func TestMarkdownFits(t *testing.T) {
+	res := many()
+	for i := range 600 { // each differs from all others
+		text := strings.Repeat(fmt.Sprintf("%d `x` ", i), 40)
+		res.Changes = append(res.Changes, change(plan.Update, fmt.Sprintf("long%d@example.com", i), "a.yaml", textField(spec.Title, text, text+"!"), textField(spec.Department, text, text+"!")),
+			change(plan.Update, fmt.Sprintf("role%d@example.com", i), "a.yaml", roles(nil, []spec.Role{{Name: text}})))
+		res.Failures = append(res.Failures, usersync.Failure{Email: fmt.Sprintf("fails%d@example.com", i), Message: text, Status: 400})
+	}
+	res.Failed = 600
+	r := Report{Command: "plan", Name: "users", Result: res}
+	for i := range 200 {
+		r.Problems.Problems = append(r.Problems.Problems, problemAt("a.yaml", i, "title", strings.Repeat("wrong ", 100)))
+	}
+	r.Problems.ProblemsLeftOut = 77
+	data := r.Markdown()
+	totals, fenced, err := reporttest.Markdown(data)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	want := map[string]int{"removals and deactivations": 9, "access": 602, "renames": 2, "creations": 15, "updates": 1163, "left out": 600}
+	if diff := cmp.Diff(want, totals); diff != "" {
+		t.Error(diff)
+	}
+	for _, want := range []string{"\nProblems in the specs: 277", "<summary>Removals and deactivations: 9 users<", "Access (roles): 602 users", "Updates: 1163 users"} {
+		if !strings.Contains(strings.ReplaceAll(string(data), "<summary>Problems", "\nProblems"), want) {
+			t.Errorf("%q is missing in\n%s", want, data)
+		}
+	}
+	if len(data) < 20_000 || !strings.Contains(fenced, "agent4@example.com, agent5@example.com") { // not even one of six who are removed is behind a number
+		t.Errorf("too much was left out: %d bytes are left\n%s", len(data), data)
+	}
+}
+
+// Sections that have no room even as a count are left out, and counted.
+func TestMarkdownLeavesOut(t *testing.T) {
+	r := Report{Command: "plan", Name: "users", Error: strings.Repeat("x", 100_000), Result: planned(1)}
+	blocks := []block{{title: "A: 1", lines: [2][]Line{{{"!", "a"}}, {{"!", "a"}}}}, {title: "B: 1", lines: [2][]Line{{{"!", "b"}}, {{"!", "b"}}}}}
+	out := assemble(r.head(), blocks, []Detail{leftOut, Counts}, "")
+	if _, _, err := reporttest.Markdown(out); err != nil || !strings.Contains(string(out), "\nB: 1; see the job's log\n") || !strings.Contains(string(out), "\nLeft out: 1 section, see the job's log\n") || len(out) > 3000 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// A fence is longer than what is in it, and a name cannot end the marker.
+func TestMarkdownIsNotBroken(t *testing.T) {
+	if got, want := fenced([]Line{{"~", "a"}, {"", "b ```` c"}}), "`````diff\n! a\n    b ```` c\n`````\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SampledFrom([]string{"`", "```", "a", "\n", "-->", "<b>", "::x::", "##[y]", "|", "--", " ", "é"})
+		s := strings.Join(rapid.SliceOf(parts).Draw(t, "text"), "")
+		c := change(plan.Update, "a@example.com"+s, s+".yaml", textField(spec.Title, s, s+"!"))
+		r := Report{Command: "plan", Name: s, Error: s + "x", Result: planned(3, c), Problems: spec.ProblemList{Problems: []spec.Problem{problemAt(s, 1, s, s)}}}
+		r.Result.Notes = []string{s}
+		r.Result.Failures = []usersync.Failure{{Email: s, Message: s}}
+		r.Result.Holds = []plan.Hold{{ID: "p-1", Guard: "max-changes", Users: []string{s}, Reason: s}}
+		data := r.Markdown()
+		if _, _, err := reporttest.Markdown(data); err != nil || len(reporttest.Commands(string(data))) > 0 {
+			t.Fatalf("%v, %q\n%s", err, reporttest.Commands(string(data)), data)
+		}
+	})
+}
+
+// GitHub shows ten annotations of a kind: equal ones are one, and the last one counts the others.
+func TestGitHubLimits(t *testing.T) {
+	r := Report{Command: "plan", Dir: "org/users", Result: planned(30)}
+	for i := range 30 {
+		r.Problems.Problems = append(r.Problems.Problems, problemAt(fmt.Sprintf("a,%d.yaml", i), i, "phones[1].number", fmt.Sprintf("is %d%% wrong", i)),
+			problemAt("b.yaml", i, "title", "is wrong"))
+	}
+	r.Problems.ProblemsLeftOut = 5
+	for i := range 12 {
+		r.Result.Holds = append(r.Result.Holds, plan.Hold{ID: fmt.Sprint("p-", i), Guard: "renames", Users: []string{"a", "b"}, Reason: "too many"})
+	}
+	output := "::stop-commands::0123456789abcdef0123456789abcdef\ntext\n::0123456789abcdef0123456789abcdef::\n" + strings.Join(r.GitHub(), "\n") + "\n"
+	got, err := reporttest.Annotations(output)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	kinds := map[string][]reporttest.Command{}
+	for _, c := range got {
+		kinds[c.Name] = append(kinds[c.Name], c)
+	}
+	if len(kinds["error"]) != 10 || len(kinds["warning"]) != 10 || len(kinds["notice"]) != 1 {
+		t.Fatalf("%d errors, %d warnings, %d notices", len(kinds["error"]), len(kinds["warning"]), len(kinds["notice"]))
+	}
+	want := map[string]string{"file": "org/users/a,0.yaml", "line": "1", "col": "3", "title": "usersyncd: phones"}
+	if diff := cmp.Diff(want, kinds["error"][0].Properties); diff != "" || kinds["error"][0].Message != "is 0% wrong" {
+		t.Errorf("%s%q", diff, kinds["error"][0].Message)
+	}
+	if m := kinds["error"][1].Message; m != "is wrong (and 29 more like this)" {
+		t.Errorf("%q", m)
+	}
+	if last := kinds["error"][9]; last.Message != "and 23 more: see the log" || last.Properties["file"] != "" { // 31 kinds, and that more is left out
+		t.Errorf("%q", last)
+	}
+	if m := kinds["warning"][0].Message; m != "2 users are held by the guard renames: too many. If this is intended: usersyncd release p-0" {
+		t.Errorf("%q", m)
+	}
+}
+
+// Up to 5,000 declared users each have a case; of more, those of whom there is something to say.
+func TestJUnitOfMany(t *testing.T) {
+	for n, want := range map[int]int{5000: 5000, 5001: 3} {
+		tree := declaring(n)
+		r := Report{Command: "once", Tree: tree, Result: planned(n, change(plan.Update, "u1@example.com", "sales/u1.yaml", textField(spec.Title, "a", "b")))}
+		r.Result.DryRun = false
+		r.Result.Failures = []usersync.Failure{{Email: "u2@example.com", File: "sales/u2.yaml", Line: 1, Message: "refused", Status: 400, Code: "bad.request"}}
+		data, err := r.JUnit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := reporttest.JUnit(data)
+		if err != nil || len(got.Cases) != want {
+			t.Fatalf("%d users: %d cases, %v\n%s", n, len(got.Cases), err, data[:min(len(data), 2000)])
+		}
+		for name, verdict := range map[string]string{"u1@example.com": "skipped", "u2@example.com": "error"} {
+			i := slices.IndexFunc(got.Cases, func(c reporttest.Case) bool { return c.Name == name })
+			if i < 0 || got.Cases[i].Verdict != verdict || got.Cases[i].File != "sales/"+name[:2]+".yaml" || got.Cases[i].Class != "sales" {
+				t.Errorf("%s: %+v", name, got.Cases[max(i, 0)])
+			}
+		}
+		if last := got.Cases[len(got.Cases)-1]; n > 5000 && last.Name != "4999 other users" {
+			t.Errorf("%+v", last)
+		}
+	}
+}
+
+// What GitLab recognizes an issue by is the same wherever the line is, and whatever id an answer has, and differs for each issue.
+func TestGitLabFingerprints(t *testing.T) {
+	fingerprints := func(line int, id string, more ...spec.Problem) (all []string) {
+		r := Report{Command: "plan", Result: planned(1), Problems: spec.ProblemList{Problems: append([]spec.Problem{problemAt("a.yaml", line, "title", "is wrong"), problemAt("a.yaml", line+1, "title", "is wrong")}, more...)}}
+		r.Result.Failures = []usersync.Failure{{Email: "a@example.com", File: "a.yaml", Line: line, Message: "refused (correlation id " + id + ")"}}
+		data, err := r.GitLab()
+		if err != nil {
+			t.Fatal(err)
+		}
+		issues, err := reporttest.GitLab(data) // which refuses two that are the same
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range issues {
+			all = append(all, i.Fingerprint)
+		}
+		slices.Sort(all)
+		return all
+	}
+	first := fingerprints(3, "0a1b2c3d-0000-4000-8000-000000000001")
+	if diff := cmp.Diff(first, fingerprints(9, "ffffffff-0000-4000-8000-000000000002")); diff != "" || len(first) != 3 {
+		t.Error(diff)
+	}
+	if other := fingerprints(3, "", problemAt("b.yaml", 3, "title", "is wrong")); len(other) != 4 {
+		t.Errorf("%q", other)
+	}
+}
+
+// Somebody without a file is shown at the defaults of the folder that they were declared in or, if it has none, at that of the specs.
+func TestLocationOfTheRemoved(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "sales"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sales", "_defaults.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := Report{Command: "plan", Specs: dir, Dir: "users", Result: planned(2, change(plan.Deactivate, "a@example.com", "sales/a.yaml"), change(plan.Deactivate, "b@example.com", "b/b.yaml"))}
+	data, err := r.GitLab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	issues, err := reporttest.GitLab(data)
+	if err != nil || len(issues) != 2 || issues[0].Location.Path != "users/sales/_defaults.yaml" || issues[1].Location.Path != "users" {
+		t.Errorf("%+v, %v", issues, err)
+	}
+}
+
+// If there is no plan, no report says that nothing changes.
+func TestNoPlan(t *testing.T) {
+	r := Report{Command: "plan", Specs: "users", Dir: "users", Error: "the API says no\nand more", ExitCode: 1}
+	gitlab, err := r.GitLab()
+	if err != nil || string(gitlab) != "[]\n" {
+		t.Errorf("%q, %v", gitlab, err)
+	}
+	terraform, err := r.GitLabPlan()
+	if _, _, _, numbers, wrong := reporttest.GitLabPlan(terraform); err != nil || wrong != nil || numbers {
+		t.Errorf("%q, %v, %v", terraform, err, wrong)
+	}
+	if data, err := r.JSON(); err != nil || len(data) > 0 {
+		t.Errorf("%q, %v", data, err)
+	}
+	xml, _ := r.JUnit()
+	suites, err := reporttest.JUnit(xml)
+	if err != nil || len(suites.Cases) != 1 || suites.Cases[0].Name != "usersyncd" || suites.Cases[0].Verdict != "error" || suites.Cases[0].Message != "the API says no" {
+		t.Errorf("%+v, %v", suites, err)
+	}
+	if got, want := r.GitHub(), []string{"::error title=usersyncd::the API says no%0Aand more"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if _, fenced, err := reporttest.Markdown(r.Markdown()); err != nil || !strings.Contains(fenced, "! the API says no\n! and more\n") {
+		t.Errorf("%q, %v", fenced, err)
+	}
+	if r.GitHubOutputs() != nil {
+		t.Errorf("%q", r.GitHubOutputs())
+	}
+}
