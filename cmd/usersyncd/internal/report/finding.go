@@ -61,9 +61,6 @@ func zeroAsNothing(n int) string {
 
 // holdText says why users are held, and how they are released.
 func (r *Report) holdText(h plan.Hold) string {
-	if !h.Releasable() {
-		return text.Escape(h.Reason) + ". If this is intended: plan again, and apply that"
-	}
 	command := "usersyncd release " + h.ID
 	if r.Result.ReleaseWith != nil {
 		command = r.Result.ReleaseWith(h.ID)

@@ -37,7 +37,7 @@ func (r *Report) Markdown() []byte {
 		}
 	}
 	for i, less := range details { // there may be room for some again, now that others are small
-		for detail := Folded; detail < less; detail++ {
+		for detail := range less {
 			details[i] = detail
 			if larger := assemble(head, blocks, details, foot); len(larger) <= mostMarkdown {
 				out = larger

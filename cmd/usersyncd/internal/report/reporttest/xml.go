@@ -5,9 +5,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -53,8 +52,8 @@ func JUnit(data []byte) (s Suites, err error) {
 	if err := d.Decode(&root); err != nil {
 		return s, err
 	}
-	if t, err := d.Token(); err != io.EOF && strings.TrimSpace(fmt.Sprintf("%s", t)) != "" {
-		return s, fmt.Errorf("more behind the end: %v %v", t, err)
+	if rest := data[d.InputOffset():]; string(rest) != "\n" {
+		return s, fmt.Errorf("more behind the end: %q", rest)
 	}
 	all, err := root.attrs("testsuites")
 	if err != nil || len(root.Children) != 1 {
@@ -74,11 +73,11 @@ func JUnit(data []byte) (s Suites, err error) {
 		if err != nil {
 			return s, err
 		}
-		if key := (Case{Class: c.Class, Name: c.Name}); seen[key] {
+		key := Case{Class: c.Class, Name: c.Name}
+		if seen[key] {
 			return s, fmt.Errorf("two cases %v", key)
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		counts[c.Verdict]++
 		s.Cases = append(s.Cases, c)
 	}
@@ -131,18 +130,9 @@ func (e element) attrs(name string) (map[string]string, error) {
 		}
 	}
 	for key := range has {
-		if !contains(known[0], key) && !contains(known[1], key) {
+		if !slices.Contains(known[0], key) && !slices.Contains(known[1], key) {
 			return nil, fmt.Errorf("<%s> with %s", name, key)
 		}
 	}
 	return has, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
 }
