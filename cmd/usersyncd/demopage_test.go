@@ -110,9 +110,10 @@ func TestDemoWithThePage(t *testing.T) {
 			socket = rest
 		}
 	}
+	client := http.Client{Timeout: 10 * time.Second}
 	for _, path := range []string{"", "api/status", "livez"} {
 		if !eventually(func() bool {
-			resp, err := http.Get(url + path)
+			resp, err := client.Get(url + path)
 			if err != nil {
 				return false
 			}

@@ -98,7 +98,7 @@ func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id strin
 // refused explains why a pass ended early. res is nil if the pass had no plan yet.
 func refused(res *usersync.Result, err error) error {
 	var problems *usersync.ProblemsError
-	var late *timedOut
+	var late *timeoutError
 	switch {
 	case errors.As(err, &late):
 		return late.left(res)
