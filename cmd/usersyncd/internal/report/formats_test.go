@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -111,22 +112,43 @@ func TestMarkdownLeavesOut(t *testing.T) {
 	}
 }
 
-// A fence is longer than what is in it, and a name cannot end the marker.
-func TestMarkdownIsNotBroken(t *testing.T) {
+// A fence is longer than every run of backticks in it.
+func TestFence(t *testing.T) {
 	if got, want := fenced([]Line{{"~", "a"}, {"", "b ```` c"}}), "`````diff\n! a\n    b ```` c\n`````\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// Whatever stands in a text of users, it is no part of a format.
+func TestNoTextBreaksAFormat(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SampledFrom([]string{"`", "```", "a", "\n", "-->", "<b>", "::x::", "##[y]", "|", "--", " ", "é"})
-		s := strings.Join(rapid.SliceOf(parts).Draw(t, "text"), "")
+		parts := rapid.SampledFrom([]string{"`", "```", "a", "\n", "\r", "-->", "<b>", "&#0;", "]]>", "::x::", "##[y]", "#", "|", "--", " ", "é", "%0A", ",line=1", "\"", "\x00", "\x1b", "\u202e", "\ufffe", "\xff"})
+		s := "m" + strings.Join(rapid.SliceOf(parts).Draw(t, "text"), "")
 		c := change(plan.Update, "a@example.com"+s, s+".yaml", textField(spec.Title, s, s+"!"))
-		r := Report{Command: "plan", Name: s, Error: s + "x", Result: planned(3, c), Problems: spec.ProblemList{Problems: []spec.Problem{problemAt(s, 1, s, s)}}}
+		r := Report{Command: "plan", Name: s, Error: s + "x", Tree: declaring(2), Result: planned(3, c), Problems: spec.ProblemList{Problems: []spec.Problem{problemAt(s, 1, s, s)}}}
 		r.Result.Notes = []string{s}
 		r.Result.Failures = []usersync.Failure{{Email: s, Message: s}}
 		r.Result.Holds = []plan.Hold{{ID: "p-1", Guard: "max-changes", Users: []string{s}, Reason: s}}
+		read := func(data []byte, wrong, err error) {
+			if found := reporttest.Commands(string(data)); err != nil || wrong != nil || len(found) > 0 {
+				t.Fatalf("%v, %v, %q\n%s", err, wrong, found, data)
+			}
+			if i := bytes.IndexFunc(data, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+				t.Fatalf("not printable at %d\n%q", i, data)
+			}
+		}
 		data := r.Markdown()
-		if _, _, err := reporttest.Markdown(data); err != nil || len(reporttest.Commands(string(data))) > 0 {
-			t.Fatalf("%v, %q\n%s", err, reporttest.Commands(string(data)), data)
+		_, _, err := reporttest.Markdown(data)
+		read(data, nil, err)
+		data, wrong := r.JUnit()
+		_, err = reporttest.JUnit(data)
+		read(data, wrong, err)
+		data, wrong = r.GitLab()
+		_, err = reporttest.GitLab(data)
+		read(data, wrong, err)
+		output := "::stop-commands::0123456789abcdef0123456789abcdef\n::0123456789abcdef0123456789abcdef::\n" + strings.Join(r.GitHub(), "\n") + "\n"
+		if all, err := reporttest.Annotations(output); err != nil || len(all) != 5 {
+			t.Fatalf("%d annotations, %v\n%s", len(all), err, output)
 		}
 	})
 }

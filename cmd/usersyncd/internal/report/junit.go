@@ -71,9 +71,14 @@ func (r *Report) JUnit() ([]byte, error) {
 	if r.Result != nil && r.Result.Plan != "" {
 		out.Name += " " + r.Result.Plan
 	}
+	seen := map[[2]string]int{} // of equal class and name, GitLab shows the first one alone
 	n := &out.Suite.tally
 	n.Time = fmt.Sprintf("%.3f", r.Took.Seconds())
 	for _, c := range j.order {
+		key := [2]string{c.Class, c.Name}
+		if seen[key]++; seen[key] > 1 {
+			c.Name += fmt.Sprintf(" (%d)", seen[key])
+		}
 		c.Time = "0"
 		n.Tests++
 		switch {
@@ -200,12 +205,16 @@ func (j *junit) addFindings() {
 			line = fmt.Sprintf("%s:%d:%d: %s", text.Escape(j.path(f.pos.File)), f.pos.Line, f.pos.Column, line)
 		}
 		switch {
-		case !f.spec:
-			c.Error = &verdict{f.text(), f.kind, line}
-		case c.Failure != nil:
+		case c.Failure != nil && f.spec:
 			c.Failure.Text += "\n" + line
-		default:
+		case c.Failure != nil: // a case has one verdict
+			c.Failure, c.Error = nil, &verdict{f.text(), f.kind, line + "\n" + c.Failure.Text}
+		case c.Error != nil:
+			c.Error.Text += "\n" + line
+		case f.spec:
 			c.Failure = &verdict{f.text(), "specs", line}
+		default:
+			c.Error = &verdict{f.text(), f.kind, line}
 		}
 	}
 	if n := j.Problems.ProblemsLeftOut; n > 0 {
