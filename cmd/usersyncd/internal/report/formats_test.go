@@ -295,3 +295,43 @@ func TestNoPlan(t *testing.T) {
 		t.Errorf("%q", r.GitHubOutputs())
 	}
 }
+
+// The verdict of a user is the worst that there is to say.
+func TestJUnitVerdicts(t *testing.T) {
+	res := once()
+	res.Holds = []plan.Hold{{ID: "p-1c2d3e4f", Guard: "max-losses", Users: []string{"partly@example.com", "agent0@example.com"}, Fields: []spec.Field{spec.Roles}, Reason: "too many"}}
+	res.Changes = append(res.Changes, change(plan.Update, "late@example.com", "a.yaml", textField(spec.Title, "a", "b")))
+	r := Report{Command: "once", Result: res, Problems: spec.ProblemList{ProblemsLeftOut: 3, Problems: []spec.Problem{problemAt("support/agent1.yaml", 2, "title", "is wrong"), problemAt("b.yaml", 1, "", "is empty"), problemAt("b.yaml", 7, "", "is odd")}}}
+	res.Failures = append(res.Failures, usersync.Failure{Email: "agent1@example.com", File: "support/agent1.yaml", Line: 2, Column: 3, Message: "title: is wrong", Problem: true})
+	data, err := r.JUnit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	suites, err := reporttest.JUnit(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, c := range suites.Cases {
+		got[c.Name] = c.Verdict + " " + c.Type + " " + c.Message[:min(len(c.Message), 40)]
+	}
+	want := map[string]string{
+		"report0@example.com": "skipped  waits for boss@example.com", "report1@example.com": "skipped  waits for boss@example.com", "report2@example.com": "skipped  waits for boss@example.com",
+		"window@example.com": "skipped  waits for the change window, Mon 2026-03", "late@example.com": "skipped  not reached",
+		"partly@example.com": "failure held held by --max-losses", "luis.gomez@example.com": "error 403 needs routing:skill:assign: add it to a ",
+		"b.yaml": "failure specs is empty", "3 more problems": "failure specs 3 more problems",
+	}
+	for i := range 6 {
+		want[fmt.Sprintf("agent%d@example.com", i)] = "error 400 bad.request " + fmt.Sprintf("PATCH /api/v2/users/3b61ed2c-86ec-4f32-bb2c-%012d", i)[:40]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	i := slices.IndexFunc(suites.Cases, func(c reporttest.Case) bool { return c.Name == "agent1@example.com" })
+	if text := suites.Cases[i].Text; !strings.Contains(text, "refused: 400") || !strings.HasSuffix(text, "\nsupport/agent1.yaml:2:3: title: is wrong") {
+		t.Errorf("%q", text)
+	}
+	if errors := slices.DeleteFunc(r.GitHub(), func(line string) bool { return !strings.Contains(line, "refused: 400") }); len(errors) != 1 || !strings.HasSuffix(errors[0], " (and 5 more like this)") {
+		t.Errorf("%q", errors)
+	}
+}
