@@ -26,11 +26,12 @@ func fixed() []string {
 	return []string{
 		"config", "once", "region", "api-url", "login-url", "client-id", "client-secret-file", "env-file", "state", "output", "color", "log-format",
 		"socket", "notify-url-file", "notify-format", "notify-name", "notify-repeat", "notify-details", "listen", "listen-hosts", "ready-max-held", "ready-max-quarantined", "tokens", "max-in-flight", "retry-max", "retry-429", "ignore-pause", "retry-5xx", "retry-min-wait", "retry-max-wait",
+		"plan-max-age", // not for a daemon
 	}
 }
 
 // refusedByDaemon are the settings of one pass: a part of the users, what is released, and how long it may take. A daemon looks after everybody.
-func refusedByDaemon() []string { return []string{"only", "select", "release", "timeout"} }
+func refusedByDaemon() []string { return []string{"only", "select", "release", "timeout", "plan"} }
 
 // Every setting can either be changed while the daemon runs, or is one that needs a restart, or one that a
 // daemon refuses; and a setting that is said to be changed is part of what reload changes.
