@@ -35,7 +35,10 @@ func (g *guards) holdUnapproved() {
 	begun := g.begun()
 	var portions []portion
 	var tokens []string
-	for _, c := range g.plannedChanges(func(c *Change) bool { return c.Action != Unmanage }) {
+	writes := func(c *Change) bool { // other guards may hold all fields of an update
+		return c.Action != Unmanage && (c.effectAction() != string(Update) || len(c.Fields) > 0)
+	}
+	for _, c := range g.plannedChanges(writes) {
 		others, known := approved.unapproved(c, begun[c.Key])
 		if known && len(others) == 0 {
 			continue

@@ -36,6 +36,20 @@ func effectLines(p *plan.Plan) (lines []string) {
 	return lines
 }
 
+// What a guard holds is not held a second time because it was held when it was planned.
+func TestWhatIsHeldIsNotUnapproved(t *testing.T) {
+	o, policy := org(100), defaults(plan.Deactivate)
+	trespasses()["losses"].does(o, 60) // the queue alone, which max-losses holds
+	planned := o.plan(t, policy, now)
+	if len(planned.Holds) != 1 || len(planned.Todo()) != 0 {
+		t.Fatal(planned.Holds, lines(planned))
+	}
+	policy.Approved = approved(planned)
+	if p := o.plan(t, policy, now); len(p.Holds) != 1 || p.Holds[0].Guard == "plan" {
+		t.Error(p.Holds)
+	}
+}
+
 // What is not in the approved plan is held, whatever came up since; what is in it is done.
 func TestOnlyWhatIsApprovedIsDone(t *testing.T) {
 	first := func() *orgTest { // a title, a department, a leaver and a new user
