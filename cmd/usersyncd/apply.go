@@ -48,7 +48,11 @@ questions; if the plan is another one then, nothing is applied.`,
 			}
 			file := ""
 			if len(args) > 0 {
-				if info, err := os.Stat(args[0]); len(args) == 2 || err == nil && !info.IsDir() {
+				info, err := os.Stat(args[0])
+				if err != nil {
+					return usage("%w: give a file of plan --out, or the directory that holds the specs", err)
+				}
+				if len(args) == 2 || !info.IsDir() {
 					file, args = args[0], args[1:]
 				}
 			}
