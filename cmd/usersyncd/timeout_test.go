@@ -73,9 +73,10 @@ func TestTimeout(t *testing.T) {
 // Nor is a reading waited for.
 func TestTimeoutOfAReading(t *testing.T) {
 	for command, want := range map[string]string{
-		"--once": "there is no plan yet, and nothing was changed",
-		"plan":   "there is no plan yet, and nothing was changed",
-		"export": "no file was written",
+		"--once":      "there is no plan yet, and nothing was changed",
+		"plan":        "there is no plan yet, and nothing was changed",
+		"apply --yes": "there is no plan yet, and nothing was changed",
+		"export":      "no file was written",
 	} {
 		t.Run(command, func(t *testing.T) {
 			dir := t.TempDir()
@@ -84,7 +85,7 @@ func TestTimeoutOfAReading(t *testing.T) {
 				server := sim.New(sim.Options{Users: 4})
 				write(t, filepath.Join(specs, "ana.yaml"), "email: "+server.Users()[0].Email+"\ntitle: After\n")
 				server.AddFault(sim.Fault{Method: "GET", Path: "/api/v2/users", Effect: sim.Slow, Delay: time.Hour})
-				stdout, stderr, code, took := withinTime(t, server, dir, command, "--timeout=3s", specs)
+				stdout, stderr, code, took := withinTime(t, server, dir, append(strings.Fields(command), "--timeout=3s", specs)...)
 				if code != exitFailed || took < 3*time.Second || took > 4*time.Second || !strings.Contains(stderr, "timed out after 3s (--timeout): "+want) || stdout != "" {
 					t.Errorf("exit code %d after %s, %q, %q", code, took, stdout, stderr)
 				}
