@@ -9,6 +9,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
 	"usersyncd/cmd/usersyncd/internal/report"
+	"usersyncd/cmd/usersyncd/internal/stream"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 )
@@ -24,7 +25,7 @@ func (p process) show(c *config.Config, v any, print func(w io.Writer)) error {
 			}
 			b.Write(data)
 		} else {
-			print(&b)
+			print(stream.New(&b)) // as a file is printed by somebody, too
 		}
 		if o.File != "" {
 			if err := writeFile(o.File, b.Bytes()); err != nil {
