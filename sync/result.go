@@ -49,6 +49,7 @@ type Result struct {
 	Retry            time.Time `json:"-"`    // when the next pass has something to do: a quarantine ends, a change window opens, or a withheld field is compared again; zero if never
 
 	ReleaseWith      func(string) string  `json:"-"` // the command that releases the hold of an id; set by the caller, nil for usersyncd release
+	RollbackWith     string               `json:"-"` // the command that takes back what was written; set by the caller, "" if none does
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
 	Reads            map[spec.Field]int   `json:"-"` // see plan.LookupResults
 	WaitingForWindow int                  `json:"-"` // users with fields that wait for a change window

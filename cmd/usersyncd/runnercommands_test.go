@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
@@ -76,7 +75,7 @@ func TestNothingWrittenByOthersIsACommand(t *testing.T) {
 				}
 			}
 			var stdout, stderr bytes.Buffer
-			run(append(args, "--output", format), process{stdout: &stdout, stderr: &stderr, transport: http.DefaultTransport,
+			run(append(args, "--output", format), process{stdout: &stdout, stderr: &stderr,
 				lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 			for stream, out := range map[string]string{"stdout": stdout.String(), "stderr": stderr.String()} {
 				if found := obeyed.FindString(out); found != "" {

@@ -117,6 +117,9 @@ func (t Text) changes(w io.Writer, res *usersync.Result) {
 	for _, s := range Sections(res) {
 		t.heading(w, s.Title())
 		t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
+		if s.Group == plan.Removals && !res.DryRun && res.RollbackWith != "" {
+			fmt.Fprintln(w, "  To take it back: "+res.RollbackWith)
+		}
 		fmt.Fprintln(w)
 	}
 }

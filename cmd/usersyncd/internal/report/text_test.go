@@ -184,6 +184,7 @@ func once() *usersync.Result {
 	for _, c := range res.Changes[len(res.Changes)-2:] {
 		c.Outcome = plan.Applied
 	}
+	res.RollbackWith = "usersyncd rollback --revision 3f0c1d2e4b5a"
 	for i := range 6 {
 		c := change(plan.Update, fmt.Sprintf("agent%d@example.com", i), fmt.Sprintf("support/agent%d.yaml", i), textField(spec.Title, "a", "b"))
 		c.Outcome, c.Err = plan.Failed, errors.New("no")
