@@ -59,12 +59,12 @@ func (j *job) hasMade() bool {
 	return j.planned.action == plan.Create && j.created || j.planned.action == plan.Restore && slices.Contains(j.written, spec.State)
 }
 
-// unplanned returns the fields of what is left of a change that were not planned, or not so. What a user is given that was just
-// made was not known before.
+// unplanned returns the fields of what is left of a change that were not planned, or not so. What was not known of a field when it
+// was planned, as of all fields of a new user, may have been anything.
 func (j *job) unplanned(next *plan.Change) (fields []spec.Field) {
 	for _, fc := range next.Fields {
 		if !slices.ContainsFunc(j.planned.fields, func(was plan.FieldChange) bool {
-			return was.Field == fc.Field && was.After == fc.After && (was.Before == fc.Before || was.Before == "" || j.hasMade())
+			return was.Field == fc.Field && was.After == fc.After && (was.Before == fc.Before || was.Before == "")
 		}) {
 			fields = append(fields, fc.Field)
 		}
