@@ -46,7 +46,7 @@ func counts(res *usersync.Result) []string {
 
 // fieldTotals counts the users of each field, the most first, with what lists and maps gain and lose.
 func fieldTotals(res *usersync.Result) []string {
-	totals := TotalsOf(res.Changes).Fields
+	totals := TotalsOf(res).Fields
 	fields := make([]spec.Field, 0, len(totals))
 	for f := range totals {
 		fields = append(fields, f)

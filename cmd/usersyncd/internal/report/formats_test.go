@@ -68,6 +68,46 @@ func TestJSONTotals(t *testing.T) {
 	}
 }
 
+// What a pass has not reached is not counted as done, by any format: it timed out, say, or the plan was another one.
+func TestNotReached(t *testing.T) {
+	res := planned(3, change(plan.Deactivate, "a@example.com", "a.yaml"), change(plan.Create, "b@example.com", "b.yaml"),
+		change(plan.Adopt, "c@example.com", "c.yaml", textField(spec.Title, "a", "b")))
+	res.Mode, res.DryRun, res.Pending = "once", false, 3
+	res.Schema, res.Holds, res.Failures = "usersyncd.result/v1", []plan.Hold{}, []usersync.Failure{}
+	r := Report{Command: "once", Name: "users", Result: res, Error: "the plan is another one now", ExitCode: 4}
+	data, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := reporttest.ReadResult(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for group, n := range got.Totals.Groups {
+		if n != 0 {
+			t.Errorf("%s: %d", group, n)
+		}
+	}
+	if len(got.Totals.Fields) != 0 || got.ManagedFromNow != 0 {
+		t.Errorf("%s", data)
+	}
+	totals, _, err := reporttest.Markdown(r.Markdown())
+	if diff := cmp.Diff(map[string]int{"not reached": 3}, totals); diff != "" || err != nil || !bytes.Contains(r.Markdown(), []byte("### usersyncd: 0 users changed (3 declared)\n")) {
+		t.Errorf("%v %s\n%s", err, diff, r.Markdown())
+	}
+	if lines := strings.Join(r.GitHub(), "\n"); strings.Contains(lines, "deactivated") || !strings.Contains(lines, "::3 not reached") {
+		t.Error(lines)
+	}
+	quality, err := r.GitLab()
+	if err != nil || string(quality) != "[]\n" {
+		t.Errorf("%v\n%s", err, quality)
+	}
+	numbers, err := r.GitLabPlan()
+	if want := "{\n  \"create\": 0,\n  \"update\": 0,\n  \"delete\": 0\n}\n"; err != nil || string(numbers) != want {
+		t.Errorf("%v\n%s", err, numbers)
+	}
+}
+
 // A comment has at most 60,000 bytes, whatever there is, and its counts are those of all. What matters most is kept longest.
 func TestMarkdownFits(t *testing.T) {
 	res := many()

@@ -76,7 +76,7 @@ func (r *Report) totalsText() (title, totals string) {
 		plan.Creations: {"create", "created"}, plan.Restores: {"restore", "restored"}, plan.Updates: {"update", "updated"},
 	}
 	var parts []text.Number
-	n := TotalsOf(r.Result.Changes).Groups
+	n := TotalsOf(r.Result).Groups
 	for _, g := range plan.Groups() {
 		if w, ok := words[g]; ok && r.Result.DryRun {
 			parts = append(parts, text.Of(n[g], "to "+w[0]))
@@ -85,6 +85,9 @@ func (r *Report) totalsText() (title, totals string) {
 		}
 	}
 	parts = append(parts, text.Of(r.Result.Held, "held"), text.Of(r.Result.Failed+r.Result.Quarantined, failedWord(r.Result)))
+	if !r.Result.DryRun {
+		parts = append(parts, text.Of(r.Result.Pending, "not reached"))
+	}
 	return "usersyncd " + r.Command + " " + r.Result.Plan, cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do")
 }
 

@@ -75,7 +75,7 @@ func (r *Report) GitLab() ([]byte, error) {
 		}
 	}
 	for _, c := range r.Result.Changes {
-		if !done(c) {
+		if !done(r.Result, c) {
 			continue
 		}
 		switch g := c.Group(); g {
@@ -103,7 +103,7 @@ func (r *Report) GitLabPlan() ([]byte, error) {
 	if r.Result == nil {
 		return Encode(struct{}{})
 	}
-	n := TotalsOf(r.Result.Changes).Groups
+	n := TotalsOf(r.Result).Groups
 	return Encode(terraform{
 		Create: n[plan.Creations] + n[plan.Restores],
 		Update: n[plan.Access] + n[plan.Renames] + n[plan.Updates],

@@ -57,12 +57,12 @@ func (r *Report) JSON() ([]byte, error) {
 		return nil, nil
 	}
 	out := resultJSON{Schema: res.Schema, Mode: res.Mode, DryRun: res.DryRun, ExitCode: r.ExitCode, Plan: res.Plan, Digest: res.Digest,
-		Totals: TotalsOf(res.Changes), Result: res, ProblemList: r.Problems}
+		Totals: TotalsOf(res), Result: res, ProblemList: r.Problems}
 	if r.Org.API != "" {
 		out.Org = &r.Org
 	}
 	for _, c := range res.Changes {
-		if c.Action == plan.Adopt && done(c) {
+		if c.Action == plan.Adopt && done(res, c) {
 			out.ManagedFromNow++
 		}
 	}

@@ -142,7 +142,7 @@ func (r *Report) headline() string {
 		return fmt.Sprintf("%s failed with exit code %d", r.Command, r.ExitCode)
 	}
 	changed := 0
-	for g, n := range TotalsOf(r.Result.Changes).Groups {
+	for g, n := range TotalsOf(r.Result).Groups {
 		if g != plan.Reported && g != plan.Unmanaged {
 			changed += n
 		}
@@ -175,7 +175,7 @@ func (r *Report) rows() (rows []string) {
 	if res == nil {
 		return nil
 	}
-	n := TotalsOf(res.Changes).Groups
+	n := TotalsOf(res).Groups
 	for _, g := range plan.Groups() {
 		if g == plan.Removals && n[g] > 0 {
 			rows = append(rows, fmt.Sprintf("| **%s** | **%d** |\n", strings.ToLower(titles[g]), n[g]))

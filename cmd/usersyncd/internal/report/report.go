@@ -46,7 +46,7 @@ func Encode(v any) ([]byte, error) {
 	return text.EscapeJSON(b.Bytes()), nil
 }
 
-// done reports whether the change is carried out, or would be: guards, windows and failures keep others.
-func done(c *plan.Change) bool {
-	return c.Outcome == plan.Applied || c.Outcome == plan.Planned && c.Err == nil
+// done reports whether the change is carried out or, of a plan, would be: guards, windows and failures keep others.
+func done(res *usersync.Result, c *plan.Change) bool {
+	return c.Outcome == plan.Applied || res.DryRun && c.Outcome == plan.Planned && c.Err == nil
 }

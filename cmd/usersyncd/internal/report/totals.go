@@ -2,6 +2,7 @@ package report
 
 import (
 	"usersyncd/spec"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
 
@@ -18,14 +19,14 @@ type FieldTotal struct {
 	Removed int `json:"removed,omitempty"` // and that go
 }
 
-// TotalsOf counts the changes that are carried out, or would be.
-func TotalsOf(changes []*plan.Change) Totals {
+// TotalsOf counts the changes that are carried out or, of a plan, would be.
+func TotalsOf(res *usersync.Result) Totals {
 	t := Totals{Groups: map[plan.Group]int{}, Fields: map[spec.Field]FieldTotal{}}
 	for _, g := range plan.Groups() {
 		t.Groups[g] = 0
 	}
-	for _, c := range changes {
-		if g := c.Group(); g == plan.Reported || done(c) {
+	for _, c := range res.Changes {
+		if g := c.Group(); g == plan.Reported || done(res, c) {
 			t.Groups[g]++
 			if g == plan.Access || g == plan.Updates {
 				t.addFields(c.Fields)
