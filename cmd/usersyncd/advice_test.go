@@ -147,7 +147,9 @@ func TestUsageLeadsToTheCommandsHelp(t *testing.T) {
 	walk = func(path []string, cmd *cobra.Command) {
 		commands = append(commands, path)
 		for _, sub := range cmd.Commands() {
-			walk(append(slices.Clip(path), sub.Name()), sub)
+			if !sub.IsAdditionalHelpTopicCommand() { // whose help is a text, and no usage
+				walk(append(slices.Clip(path), sub.Name()), sub)
+			}
 		}
 	}
 	walk(nil, rootOf(process{}))
