@@ -94,7 +94,7 @@ func (l *Loader) load(ctx context.Context, s *Scan) (*Tree, *folders, error) {
 			users = append(users, f)
 		}
 	}
-	t := &Tree{Digest: s.Digest, Revision: s.Revision, Warnings: s.names, State: s.State, Files: s.Files}
+	t := &Tree{Digest: s.Digest, Revision: s.Revision, Misnamed: s.Misnamed, Warnings: s.names, State: s.State, Files: s.Files}
 	t.Problems = append(t.Problems, s.problems...)
 	next := make(map[string]parsedFile, len(s.files))
 	if err := l.read(ctx, root, defaults, make([]inherited, len(defaults)), next, t); err != nil {

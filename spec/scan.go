@@ -33,9 +33,10 @@ var (
 
 // Scan is the state of the files of a tree. Two scans of an unchanged tree have the same Digest.
 type Scan struct {
-	Digest   string // SHA-256, in hex, of every spec file's path and content
-	Revision string // git commit of HEAD, with "-dirty" if files differ from it; Digest outside git, or if the commit is unknown
-	Files    int    // spec files, _defaults.yaml included
+	Digest   string   // SHA-256, in hex, of every spec file's path and content
+	Revision string   // git commit of HEAD, with "-dirty" if files differ from it; Digest outside git, or if the commit is unknown
+	Files    int      // spec files, _defaults.yaml included
+	Misnamed []string // files that are not read, and whose names are nearly those of spec files; relative to the root
 	Warnings Warnings
 	checkout.State
 
@@ -99,7 +100,10 @@ func (l *Loader) scan(ctx context.Context) (*Scan, error) {
 	for i, name := range listing.Paths {
 		s.files[i].path = name
 	}
-	s.names.add(listing.Misnamed...)
+	s.Misnamed = listing.Misnamed
+	for _, name := range listing.Misnamed {
+		s.names.add(specfile.Problem(name, "is not read, as its name does not end in .yaml or .yml; rename it, or move it elsewhere"))
+	}
 	compared := git.Compare(listing.Paths)
 	pointers, err := s.hash(ctx, root, compared)
 	if err != nil {

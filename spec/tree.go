@@ -69,8 +69,9 @@ func (t *Tree) Notes() []string { return append(t.Gaps(), t.Warnings.Lines()...)
 
 // Tree is what a folder of specs declares.
 type Tree struct {
-	Digest   string // hash of every file's path and content
-	Revision string // see Scan.Revision
+	Digest   string   // hash of every file's path and content
+	Revision string   // see Scan.Revision
+	Misnamed []string // see Scan.Misnamed
 	Warnings Warnings
 	checkout.State
 	Users       []*User // the users without problems, by Key

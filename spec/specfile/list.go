@@ -20,7 +20,7 @@ import (
 type Listing struct {
 	Paths    []string             // of the spec files, sorted; slash-separated, relative to the folder
 	Problems []strictyaml.Problem // what is not a spec file, and may not be there
-	Misnamed []strictyaml.Problem // files that are not read, and were probably meant to be
+	Misnamed []string             // files that are not read, and were probably meant to be
 }
 
 // maxFolders is how deep folders may be nested: users inherit from all above them, and each is opened from the root.
@@ -68,7 +68,7 @@ func (l *Listing) folder(ctx context.Context, root *os.Root, folder string) erro
 			if e.Type()&fs.ModeSymlink != 0 && leadsToFolder(root, name) {
 				l.problem(name, "is a symbolic link to a folder; %s", insteadOfLink(root, name, "folder"))
 			} else if resemblesSpecFile(e.Name()) {
-				l.Misnamed = append(l.Misnamed, Problem(name, "is not read, as its name does not end in .yaml or .yml; rename it, or move it elsewhere"))
+				l.Misnamed = append(l.Misnamed, name)
 			}
 		case !safeName(e.Name()):
 			l.problem(name, "has invisible characters in its name; rename it")

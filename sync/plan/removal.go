@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
@@ -14,7 +16,8 @@ import (
 
 // planRemovals plans the users that are managed and no longer declared, as the policy says. In any case they are no longer
 // managed after it.
-func (p *planner) planRemovals() {
+func (p *planner) planRemovals(misnamed []string) {
+	renamed := renamedFiles(misnamed)
 	for _, key := range slices.Sorted(maps.Keys(p.snap.CreateIntents)) {
 		if p.match.Declared[key] == nil {
 			p.Record.ClearCreateIntents = append(p.Record.ClearCreateIntents, key)
@@ -25,6 +28,9 @@ func (p *planner) planRemovals() {
 		if p.changes[c.Key] != nil {
 			continue // the address went to a declared user: removed by the next pass
 		}
+		if now := renamed[stem(u.Declared.File)]; now != "" && c.Action != Unmanage {
+			c.Outcome, c.Note = Held, "the file that declared the user is "+text.Escape(now)+" now, which is not read: rename it back, or delete it if the user is to leave"
+		}
 		p.changes[c.Key], p.removals[u.ID] = c, c
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.snap.Failures)) {
@@ -33,6 +39,23 @@ func (p *planner) planRemovals() {
 		}
 	}
 }
+
+// renamedFiles returns files that are not read by the names that they may have had, without the extension: ana.yaml.txt was
+// ana.yaml.
+func renamedFiles(misnamed []string) map[string]string {
+	was := map[string]string{}
+	for _, name := range misnamed {
+		for i := len(name) - 1; i > strings.LastIndexByte(name, '/'); i-- {
+			if name[i] == '.' {
+				was[name[:i]] = name
+			}
+		}
+	}
+	return was
+}
+
+// stem is a name without its extension.
+func stem(file string) string { return strings.TrimSuffix(file, path.Ext(file)) }
 
 func (p *planner) removal(u *state.User) *Change {
 	c := &Change{Key: u.Key(), Current: u, Outcome: Planned, Action: cmp.Or(p.policy.OnRemoval, Unmanage)}
