@@ -4,6 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,13 +65,21 @@ func TestReadmeSettings(t *testing.T) {
 	}
 }
 
-// The README's table of guards has every guard, with the default that the help shows.
+// The tables of guards in the README and in that of package sync have every guard, with the default that the help shows.
 func TestReadmeGuards(t *testing.T) {
-	data, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
+	for path, head := range map[string]string{
+		readme: "| guard, with its default | what it holds |\n", "../../sync/README.md": "| guard | what it holds | by default |\n",
+	} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, table, _ := strings.Cut(string(data), head)
+		checkGuards(t, table)
 	}
-	_, table, _ := strings.Cut(string(data), "| guard | what it holds | by default |\n")
+}
+
+func checkGuards(t *testing.T, table string) {
 	table, _, _ = strings.Cut(table, "\n\n")
 	flags := rootOf(process{}).Flags()
 	for _, guard := range plan.Guards() {
@@ -89,12 +100,12 @@ func TestReadmeGuards(t *testing.T) {
 			name = "`--" + name
 		}
 		if !strings.Contains(table, "| "+name) {
-			t.Errorf("the README's table of guards has no row %s", name)
+			t.Errorf("the table of guards has no row %s", name)
 		}
 	}
 	for _, name := range []string{"protect", "allow-roles", "allow-divisions", "allow-queues", "allow-groups"} {
 		if !strings.Contains(table, "`--"+name) {
-			t.Errorf("the README's table of guards does not name --%s", name)
+			t.Errorf("the table of guards does not name --%s", name)
 		}
 	}
 }
@@ -113,4 +124,107 @@ func TestReadmeExitCodes(t *testing.T) {
 			t.Errorf("the help does not list exit code %d", code)
 		}
 	}
+}
+
+// The README shows figures of the rate limiter, as they are in the table that .ci/run checks.
+func TestReadmeFigures(t *testing.T) {
+	const head = "### 5,000 calls\n\n"
+	data, err := os.ReadFile("../../sync/aimd/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), head)
+	all, _, ok := strings.Cut(rest, "\n\n")
+	if !ok {
+		t.Fatalf("the README of the limiter has no table below %s", head)
+	}
+	cells := func(line string) []string { return strings.Split(strings.Trim(line, "| "), " | ") }
+	lines := strings.Split(all, "\n")
+	names := append([]string{""}, cells(lines[0])...)
+	var table strings.Builder
+	rows := 0
+	for _, line := range lines {
+		row := cells(line)
+		if line == lines[0] {
+			row = names
+		}
+		if row[0] != "" && !slices.Contains([]string{"S1", "S3", "S5", "S7"}, row[0]) {
+			continue
+		}
+		table.WriteString("|")
+		for i, name := range names {
+			if slices.Contains([]string{"the API", "script", "shared", "usersyncd"}, name) {
+				fmt.Fprintf(&table, " %s |", row[i])
+			}
+		}
+		table.WriteString("\n")
+		if rows++; rows == 1 {
+			table.WriteString("| --- | --- | --- | --- |\n")
+		}
+	}
+	if rows != 5 {
+		t.Fatalf("%d rows, want the head and four others:\n%s", rows, table.String())
+	}
+
+	data, err = os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(data), "TestReadmeFigures -update -->\n")
+	_, after, ok := strings.Cut(rest, "<!-- end -->")
+	if !ok {
+		t.Fatal("the README has no place for the figures")
+	}
+	want := before + "TestReadmeFigures -update -->\n" + table.String() + "<!-- end -->" + after
+	if want == string(data) {
+		return
+	}
+	if !*update {
+		t.Fatal("the README's figures are not those of sync/aimd/README.md; run: go test ./cmd/usersyncd -run TestReadmeFigures -update")
+	}
+	if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The README is short enough to be read, and what it links to is there.
+func TestReadmeLinks(t *testing.T) {
+	documents(t, func(path, text string) {
+		if filepath.Ext(path) != ".md" {
+			return
+		}
+		if n := strings.Count(text, "\n"); path == readme && n > 250 {
+			t.Errorf("the README has %d lines, of at most 250", n)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
+			file, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(file, "://") {
+				continue
+			}
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			data, err := os.ReadFile(target)
+			if info, statErr := os.Stat(target); statErr == nil && info.IsDir() && anchor == "" {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(string(data)), anchor) {
+				t.Errorf("%s: %s has no heading for #%s", path, target, anchor)
+			}
+		}
+	})
+}
+
+// anchors are the names under which the headings of a document can be linked to.
+func anchors(text string) (names []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
 }
