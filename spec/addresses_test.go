@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"usersyncd/spec"
+	"usersyncd/spec/specfile"
 )
 
 func TestAddressesForAChoice(t *testing.T) {
@@ -22,15 +23,15 @@ func TestAddressesForAChoice(t *testing.T) {
 		"broken.yaml":     "email: [\nemail: kofi@example.com\n",
 	})
 	want := []string{"ana.perez@example.com", "ida@example.com", "kofi@example.com", "luis@example.com", "mei@example.com", "omar@example.com"}
-	if diff := cmp.Diff(want, spec.Addresses(t.Context(), dir)); diff != "" {
+	if diff := cmp.Diff(want, specfile.Addresses(t.Context(), dir)); diff != "" {
 		t.Error(diff)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := spec.Addresses(over, dir); len(got) > 0 {
+	if got := specfile.Addresses(over, dir); len(got) > 0 {
 		t.Errorf("without time: %v", got)
 	}
-	if got := spec.Addresses(t.Context(), dir+"/none"); len(got) > 0 {
+	if got := specfile.Addresses(t.Context(), dir+"/none"); len(got) > 0 {
 		t.Errorf("without a folder: %v", got)
 	}
 }
@@ -44,7 +45,7 @@ func TestAddressesAreThoseOfTheTree(t *testing.T) {
 	dir := checkout(t, files)
 	want := keys(load(t, spec.NewLoader(dir)))
 	slices.Sort(want)
-	if diff := cmp.Diff(want, spec.Addresses(t.Context(), dir)); diff != "" {
+	if diff := cmp.Diff(want, specfile.Addresses(t.Context(), dir)); diff != "" {
 		t.Error(diff)
 	}
 }

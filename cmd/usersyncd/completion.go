@@ -11,6 +11,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
+	"usersyncd/spec/specfile"
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control"
@@ -124,11 +125,11 @@ func (o completer) addresses(cmd *cobra.Command, args []string, _ string) []cobr
 		o.Dir = args[0]
 	}
 	if o.Dir != "" {
-		return shown(spec.Addresses(ctx, o.Dir))
+		return shown(specfile.Addresses(ctx, o.Dir))
 	}
 	var found []string
 	o.ask(ctx, func(client *rpc.Client, s control.Status) {
-		if found = spec.Addresses(ctx, s.Dir); len(found) > 0 {
+		if found = specfile.Addresses(ctx, s.Dir); len(found) > 0 {
 			return
 		}
 		events, _ := client.History(ctx, state.Query{Limit: 1000})

@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd": {
 		"usersyncd/cmd/usersyncd/internal/config", "usersyncd/cmd/usersyncd/internal/daemon", "usersyncd/cmd/usersyncd/internal/doctor", "usersyncd/cmd/usersyncd/internal/limiterstore", "usersyncd/cmd/usersyncd/internal/logging", "usersyncd/cmd/usersyncd/internal/memory", "usersyncd/cmd/usersyncd/internal/progress", "usersyncd/cmd/usersyncd/internal/report", "usersyncd/cmd/usersyncd/internal/stream",
 		"usersyncd/sync/control", "usersyncd/sync/control/rpc", "usersyncd/sync/control/web", "usersyncd/sync/control/health", "usersyncd/sync/control/notify", "usersyncd/sync/genesys", "usersyncd/sync/genesys/api", "usersyncd/sync/genesys/sim", "usersyncd/sync/aimd",
-		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/saved", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/examples",
+		"usersyncd/sync/watch", "usersyncd/sync", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/saved", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec", "usersyncd/spec/checkout", "usersyncd/spec/rewrite", "usersyncd/spec/specfile", "usersyncd/examples",
 	},
 	"usersyncd/cmd/usersyncd/internal/config": {
 		"usersyncd/sync/control/notify", "usersyncd/sync/genesys/api", "usersyncd/sync/aimd", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/spec",
@@ -98,6 +98,7 @@ var offline = []string{
 
 type listed struct {
 	ImportPath    string
+	GoFiles       []string // without tests
 	Imports, Deps []string
 }
 
@@ -127,6 +128,16 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
+// A package of more files is two packages; the command and the simulator have a file for each command and each kind of thing.
+func TestPackagesAreSmall(t *testing.T) {
+	const most = 15
+	for name, p := range listPackages(t) {
+		if n := len(p.GoFiles); n > most && name != "usersyncd/cmd/usersyncd" && name != "usersyncd/sync/genesys/sim" {
+			t.Errorf("%s has %d files, more than %d", name, n, most)
+		}
+	}
+}
+
 func ours(path string) bool { return path == "usersyncd" || strings.HasPrefix(path, "usersyncd/") }
 
 // listPackages asks the go command for every package of the module, tests left out.
@@ -138,7 +149,7 @@ func listPackages(t *testing.T) map[string]listed {
 // list asks the go command for packages.
 func list(t *testing.T, names ...string) map[string]listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, names...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,GoFiles,Imports,Deps"}, names...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

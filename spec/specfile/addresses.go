@@ -1,12 +1,10 @@
-package spec
+package specfile
 
 import (
 	"context"
 	"regexp"
 	"slices"
 	"sync"
-
-	"usersyncd/spec/specfile"
 )
 
 // declaredEmail finds the address of a user where people write it: behind "email:", in a line of its own or among the fields of
@@ -17,15 +15,15 @@ var declaredEmail = regexp.MustCompile(`(?m)^(?:[^#\n]*[\s{,])?email:[ \t]*["']?
 // completes a word. Nothing is parsed or checked, so that it takes a fraction of the time of Loader.Load, and one that is written
 // in an uncommon way is missing. When ctx ends, it returns what it has found by then.
 func Addresses(ctx context.Context, dir string) []string {
-	root, err := specfile.OpenRoot(dir)
+	root, err := OpenRoot(dir)
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	listing, _ := specfile.List(ctx, root)
+	listing, _ := List(ctx, root)
 	var mu sync.Mutex
 	var found []string
-	_ = specfile.InChunks(ctx, len(listing.Paths), root, func(o *specfile.Opener, i int) error {
+	_ = InChunks(ctx, len(listing.Paths), root, func(o *Opener, i int) error {
 		content, err := o.Read(listing.Paths[i])
 		if err != nil {
 			return nil //nolint:nilerr // the other files are read
