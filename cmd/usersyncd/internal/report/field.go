@@ -1,8 +1,8 @@
 package report
 
 import (
+	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,19 +13,22 @@ import (
 	"usersyncd/sync/plan/window"
 )
 
-// mostParts is how many parts of a list or map a line names.
+// mostParts is how many parts of a list or map a line names, unless they give access.
 const mostParts = 20
 
 // A fieldLine tells what happens to a field.
 type fieldLine struct {
 	field spec.Field
 	text  string
+	whole string // text, with all parts: what is equal is equal in this
 }
 
 // fieldLines has a line for each field of a change, also for those that are not written now.
 func fieldLines(c *plan.Change) (lines []fieldLine) {
 	add := func(fc plan.FieldChange, why string) {
-		lines = append(lines, fieldLine{fc.Field, describe(fc) + text.Enclose(" (", why, ")")})
+		line, whole := describe(fc)
+		why = text.Enclose(" (", why, ")")
+		lines = append(lines, fieldLine{fc.Field, line + why, whole + why})
 	}
 	for _, fc := range c.Fields {
 		why := ""
@@ -55,8 +58,8 @@ func fieldLines(c *plan.Change) (lines []fieldLine) {
 }
 
 // describe is a change of a field on one line: of a list or map what comes and goes, of anything else the value before and
-// after.
-func describe(fc plan.FieldChange) string {
+// after. whole has all parts, and line those for which there is room.
+func describe(fc plan.FieldChange) (line, whole string) {
 	added, removed, changed := Parts(fc)
 	var parts []string
 	for _, name := range added {
@@ -65,17 +68,23 @@ func describe(fc plan.FieldChange) string {
 	for _, name := range removed {
 		parts = append(parts, "-"+name)
 	}
-	all := strings.Join(slices.Concat(parts, changed), ", ")
-	if len(changed) == 0 {
-		all = strings.Join(parts, " ")
+	separator, most := " ", mostParts
+	if len(changed) > 0 {
+		separator = ", "
 	}
-	switch n := len(parts) + len(changed); {
-	case n == 0: // not a list, or in another order
-		return fc.String()
-	case n > mostParts:
-		all = text.List(slices.Concat(parts, changed), mostParts, n)
+	if plan.GivesAccess(fc.Field) {
+		most = mostNamed
 	}
-	return string(fc.Field) + ": " + all
+	parts = append(parts, changed...)
+	n := len(parts)
+	if n == 0 { // not a list, or in another order
+		return fc.String(), fc.String()
+	}
+	line = strings.Join(parts[:min(n, most)], separator)
+	if n > most {
+		line += fmt.Sprintf(" and %d more", n-most)
+	}
+	return string(fc.Field) + ": " + line, string(fc.Field) + ": " + strings.Join(parts, separator)
 }
 
 // Parts are the parts of a list or map that a change adds, removes, and changes ("Sales 2 -> 4"). There are none where the

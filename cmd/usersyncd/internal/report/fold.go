@@ -86,7 +86,10 @@ func (f *folder) add(c *plan.Change) {
 	if c.Action == plan.Create {
 		same.changes = e.without(spec.Email, spec.Name) // every new user has others
 	}
-	key := strings.Join(append(same.texts(), symbol, verb), "\x00")
+	key := symbol + "\x00" + verb
+	for _, line := range same.changes {
+		key += "\x00" + line.whole
+	}
 	if equal := f.entries[key]; equal != nil {
 		equal.changes, equal.where = same.changes, ""
 		equal.users = append(equal.users, c.Key)

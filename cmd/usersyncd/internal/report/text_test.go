@@ -278,6 +278,25 @@ func TestTextLaw(t *testing.T) {
 	})
 }
 
+// Changes that differ only in what has no room on the line are not taken for equal, and of what gives access 50 parts are named.
+func TestLongListsDiffer(t *testing.T) {
+	add := func(n int, last string) plan.FieldChange {
+		list := make([]spec.Role, n)
+		for i := range list {
+			list[i].Name = fmt.Sprintf("Role %02d", i)
+		}
+		return roles([]spec.Role{{Name: "Agent"}}, append(list, spec.Role{Name: last}))
+	}
+	got := string(show(Text{}, planned(9, change(plan.Update, "a@example.com", "a.yaml", add(30, "Z admin")), change(plan.Update, "b@example.com", "b.yaml", add(30, "Z guest")),
+		change(plan.Update, "c@example.com", "c.yaml", add(60, "Z admin")), change(plan.Update, "d@example.com", "d.yaml", add(60, "Z guest")))))
+	for _, want := range []string{"  ~ a@example.com (a.yaml:1)\n", "+Role 29 +Z admin -Agent\n", "  ~ b@example.com (b.yaml:1)\n", "+Role 29 +Z guest -Agent\n",
+		"  ~ c@example.com (c.yaml:1)\n", "+Role 49 and 12 more\n", "  ~ d@example.com (d.yaml:1)\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	list := func(names ...string) spec.Value { return spec.Strings(names) }
 	for _, tt := range []struct {
@@ -292,8 +311,8 @@ func TestDescribe(t *testing.T) {
 		{roles([]spec.Role{{Name: "Agent"}, {Name: "Admin", Divisions: []string{"APAC", "*"}}}, []spec.Role{{Name: "Agent", Divisions: []string{"APAC"}}}), "roles: +Agent (APAC) -Admin (*) -Admin (APAC) -Agent"},
 		{plan.FieldChange{Field: spec.Voicemail, Before: `{"alertTimeoutSeconds":30}`, After: `{"alertTimeoutSeconds":35,"sendEmailNotifications":true}`}, `voicemail: +sendEmailNotifications true, alertTimeoutSeconds 30 -> 35`},
 	} {
-		if got := describe(tt.change); got != tt.want {
-			t.Errorf("%s, want %s", got, tt.want)
+		if got, whole := describe(tt.change); got != tt.want || whole != tt.want {
+			t.Errorf("%s and %s, want %s", got, whole, tt.want)
 		}
 	}
 }
