@@ -8,6 +8,7 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/report"
+	"usersyncd/state"
 	"usersyncd/sync/control/rpc"
 )
 
@@ -25,6 +26,11 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := dial(cmd.Context(), c)
 			if errors.Is(err, rpc.ErrNoDaemon) {
+				if b, err := openBackend(cmd.Context(), c); err == nil {
+					b.Close()
+				} else if errors.Is(err, state.ErrLocked) { // it says who has the state file
+					return err
+				}
 				return fmt.Errorf("%w; start one, or make a pass with usersyncd --once DIR", err)
 			}
 			if err != nil {
