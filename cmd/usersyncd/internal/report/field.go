@@ -76,6 +76,12 @@ func describe(fc plan.FieldChange) (line, whole string) {
 		most = mostNamed
 	}
 	parts = append(parts, changed...)
+	if fc.Field == spec.Roles && fc.Before == "" {
+		separator = ", "
+		for _, e := range entries(fc.Field, fc.After) {
+			parts = append(parts, e.Key)
+		}
+	}
 	n := len(parts)
 	if n == 0 { // not a list, or in another order
 		return fc.String(), fc.String()

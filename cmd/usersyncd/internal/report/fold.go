@@ -125,11 +125,15 @@ func foldByFields(entries []entry) []entry {
 			all = append(all, e)
 			continue
 		}
-		key := e.symbol + "\x00" + e.verb + "\x00" + strings.Join(e.fields(), "\x00")
+		same := e
+		if e.symbol == "+" {
+			same.changes = e.without(spec.Email, spec.Name) // every new user has others
+		}
+		key := e.symbol + "\x00" + e.verb + "\x00" + strings.Join(same.fields(), "\x00")
 		if one := folded[key]; one != nil {
+			one.changes, one.where = same.changes, ""
 			one.users = append(one.users, e.users...)
 			one.different++
-			one.where = ""
 			continue
 		}
 		e.users = slices.Clone(e.users)

@@ -111,19 +111,30 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 	if detail == Counts {
 		return nil
 	}
-	named := namesUsers(s.Group) && detail == Folded
-	entries, most := s.entries, mostNamed
-	if !namesUsers(s.Group) {
-		most = mostEntries
+	var named, others, rest []entry
+	for _, e := range s.entries {
+		if namesUsers(s.Group) || e.givesAccess() {
+			named = append(named, e)
+		} else {
+			others = append(others, e)
+		}
 	}
-	if len(entries) > mostEntries && !named {
-		entries = foldByFields(entries)
+	if detail != Folded && len(s.entries) > mostEntries {
+		named = foldByFields(named)
 	}
-	shown := entries[:min(len(entries), most)]
-	for _, e := range shown {
-		lines = append(lines, e.lines(columns, named)...)
+	if len(others) > mostEntries {
+		others = foldByFields(others)
 	}
-	if rest := entries[len(shown):]; len(rest) > 0 {
+	show := func(entries []entry, most int, named bool) {
+		most = min(len(entries), most)
+		for _, e := range entries[:most] {
+			lines = append(lines, e.lines(columns, named)...)
+		}
+		rest = append(rest, entries[most:]...)
+	}
+	show(named, mostNamed, detail == Folded)
+	show(others, mostEntries, false)
+	if len(rest) > 0 {
 		users := 0
 		for _, e := range rest {
 			users += len(e.users)
@@ -132,6 +143,11 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 		lines = append(lines, Line{Text: more + text.Enclose(": ", with, "")})
 	}
 	return lines
+}
+
+// givesAccess reports whether an entry is of users who are made to exist with access.
+func (e entry) givesAccess() bool {
+	return e.symbol == "+" && slices.ContainsFunc(e.changes, func(line fieldLine) bool { return line.field != spec.State && plan.GivesAccess(line.field) })
 }
 
 // lines of one entry.
