@@ -140,7 +140,7 @@ func TestReadmeFigures(t *testing.T) {
 	}
 	cells := func(line string) []string { return strings.Split(strings.Trim(line, "| "), " | ") }
 	lines := strings.Split(all, "\n")
-	names := append([]string{""}, cells(lines[0])...)
+	names := append([]string{""}, cells(lines[0])...) // the first column has no name
 	var table strings.Builder
 	rows := 0
 	for _, line := range lines {
@@ -153,13 +153,13 @@ func TestReadmeFigures(t *testing.T) {
 		}
 		table.WriteString("|")
 		for i, name := range names {
-			if slices.Contains([]string{"the API", "script", "shared", "usersyncd"}, name) {
+			if slices.Contains([]string{"", "the API", "script", "shared", "usersyncd"}, name) {
 				fmt.Fprintf(&table, " %s |", row[i])
 			}
 		}
 		table.WriteString("\n")
 		if rows++; rows == 1 {
-			table.WriteString("| --- | --- | --- | --- |\n")
+			table.WriteString("| --- | --- | --- | --- | --- |\n")
 		}
 	}
 	if rows != 5 {
