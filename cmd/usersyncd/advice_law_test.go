@@ -125,7 +125,13 @@ func TestTextsNameWhatExists(t *testing.T) {
 			}
 		}
 	})
+	quoted := regexp.MustCompile("`(?:sudo )?usersyncd ([a-z][^\\s`]*)")
 	documents(t, func(path, text string) {
+		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+			if _, there := flags[m[1]]; !there && m[1] != "users" { // a directory
+				t.Errorf("%s: there is no command usersyncd %s", path, m[1])
+			}
+		}
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			for _, f := range flag.FindAllStringSubmatch(m[2], -1) {
 				if own, there := flags[m[1]]; there && own.Lookup(f[1]) == nil {
