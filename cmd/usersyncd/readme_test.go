@@ -126,9 +126,8 @@ func TestReadmeExitCodes(t *testing.T) {
 	}
 }
 
-// The README shows figures of the rate limiter, as they are in the table that .ci/run checks.
+// Two documents show figures of the rate limiter, as they are in the table that .ci/run checks.
 func TestReadmeFigures(t *testing.T) {
-	const head = "### 5,000 calls\n\n"
 	data, err := os.ReadFile("../../sync/aimd/README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -140,59 +139,60 @@ func TestReadmeFigures(t *testing.T) {
 			t.Errorf("sync/aimd/README.md speaks of %s, which is not in its tables", figure)
 		}
 	}
+	_, rest, _ := strings.Cut(tables, "### 5,000 calls\n\n")
+	all, _, _ := strings.Cut(rest, "\n\n")
 
-	_, rest, _ := strings.Cut(tables, head)
-	all, _, ok := strings.Cut(rest, "\n\n")
-	if !ok {
-		t.Fatalf("the README of the limiter has no table below %s", head)
+	const begin, end = "TestReadmeFigures -update -->\n", "<!-- end -->"
+	for path, rows := range map[string][]string{
+		readme:                            {"S1", "S3", "S5", "S7"},
+		"../../examples/from-a-script.md": {"S1", "S2", "S2b", "S2c", "S5"},
+	} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, _ := strings.Cut(string(data), begin)
+		_, after, ok := strings.Cut(rest, end)
+		if !ok {
+			t.Fatalf("%s has no place for the figures", path)
+		}
+		want := before + begin + figures(t, all, rows) + end + after
+		switch {
+		case want == string(data):
+		case !*update:
+			t.Errorf("the figures of %s are not those of sync/aimd/README.md; run: go test ./cmd/usersyncd -run TestReadmeFigures -update", path)
+		default:
+			write(t, path, want)
+		}
 	}
+}
+
+// figures are those rows of a table, in the columns of the programs that are compared.
+func figures(t *testing.T, all string, rows []string) string {
+	t.Helper()
 	cells := func(line string) []string { return strings.Split(strings.Trim(line, "| "), " | ") }
 	lines := strings.Split(all, "\n")
 	names := append([]string{""}, cells(lines[0])...) // the first column has no name
-	var table strings.Builder
-	rows := 0
-	for _, line := range lines {
-		row := cells(line)
-		if line == lines[0] {
-			row = names
-		}
-		if row[0] != "" && !slices.Contains([]string{"S1", "S3", "S5", "S7"}, row[0]) {
-			continue
-		}
-		table.WriteString("|")
+	row := func(of []string) string {
+		text := "|"
 		for i, name := range names {
 			if slices.Contains([]string{"", "the API", "script", "shared", "usersyncd"}, name) {
-				fmt.Fprintf(&table, " %s |", row[i])
+				text += " " + of[i] + " |"
 			}
 		}
-		table.WriteString("\n")
-		if rows++; rows == 1 {
-			table.WriteString("| --- | --- | --- | --- | --- |\n")
+		return text + "\n"
+	}
+	table, n := row(names)+"| --- | --- | --- | --- | --- |\n", 0
+	for _, line := range lines[1:] {
+		if of := cells(line); slices.Contains(rows, of[0]) {
+			table += row(of)
+			n++
 		}
 	}
-	if rows != 5 {
-		t.Fatalf("%d rows, want the head and four others:\n%s", rows, table.String())
+	if n != len(rows) {
+		t.Fatalf("%d of the rows %q are in\n%s", n, rows, all)
 	}
-
-	data, err = os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, _ := strings.Cut(string(data), "TestReadmeFigures -update -->\n")
-	_, after, ok := strings.Cut(rest, "<!-- end -->")
-	if !ok {
-		t.Fatal("the README has no place for the figures")
-	}
-	want := before + "TestReadmeFigures -update -->\n" + table.String() + "<!-- end -->" + after
-	if want == string(data) {
-		return
-	}
-	if !*update {
-		t.Fatal("the README's figures are not those of sync/aimd/README.md; run: go test ./cmd/usersyncd -run TestReadmeFigures -update")
-	}
-	if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return table
 }
 
 // The README is short enough to be read, and what it links to is there.
