@@ -30,8 +30,7 @@ func TestFailedLogins(t *testing.T) {
 			return true
 		}
 	}
-	closed := httptest.NewServer(nil)
-	closed.Close()
+	const nobodyThere = "http://127.0.0.1:1" // no test gets a port below 1024
 	encrypted := httptest.NewUnstartedServer(nil)
 	encrypted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	encrypted.StartTLS()
@@ -51,7 +50,7 @@ func TestFailedLogins(t *testing.T) {
 		"throttled":   {served(t, sim.Options{}, answer(429, `{"error":"invalid_request"}`)), "asks for a pause", "wait", Warning, 0},
 		"outage":      {served(t, sim.Options{}, answer(503, `<html>`)), "the login service failed", "status.mypurecloud.com", Problem, 1},
 		"a page":      {served(t, sim.Options{}, answer(200, `<html>Log in to the guest network</html>`, "Content-Type", "text/html")), "no usable response", "curl -v", Problem, 1},
-		"refused":     {closed.URL, "refused; $HTTPS_PROXY is set, so the request goes through that proxy", "curl -v " + closed.URL + "/oauth/token", Problem, 1},
+		"refused":     {nobodyThere, "refused; $HTTPS_PROXY is set, so the request goes through that proxy", "curl -v " + nobodyThere + "/oauth/token", Problem, 1},
 		"certificate": {encrypted.URL, "is not trusted", "SSL_CERT_FILE", Problem, 1},
 		"no TLS":      {strings.Replace(plain, "http:", "https:", 1), "does not speak TLS", "curl -v https://127.0.0.1", Problem, 1},
 	} {
