@@ -250,7 +250,8 @@ func newShell(t *testing.T) *shell {
 		t.Fatal(err)
 	}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir + "/home", "TMPDIR=" + s.dir + "/tmp", "GORACE=" + os.Getenv("GORACE"),
-		"USERSYNCD_LOG_LEVEL=warn", // the log of a terminal
+		"USERSYNCD_LOG_LEVEL=warn",              // the log of a terminal
+		"USERSYNCD_SOCKET=" + s.dir + "/socket", // that beside the state file would have too long a path
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@example.com", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@example.com",
 		"GIT_AUTHOR_DATE=2026-11-24T19:00:00Z", "GIT_COMMITTER_DATE=2026-11-24T19:00:00Z"}
 	in, stdin, err := os.Pipe()
@@ -327,7 +328,7 @@ func (s *shell) background(command string) {
 	s.must(command + " >" + printed + " 2>&1 3>&- & BACKGROUND=\"$BACKGROUND $!\"")
 	if !eventually(func() bool {
 		if !simulator {
-			_, code := s.run("usersyncd status")
+			_, code := s.run("usersyncd sync") // which waits for a pass
 			return code == 0
 		}
 		data, err := os.ReadFile(printed)
