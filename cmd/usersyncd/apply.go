@@ -114,6 +114,9 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 		}
 		return p.end.pass(res, err, func(t report.Text, w io.Writer, res *usersync.Result) {
 			rest := *res
+			if rest.Revision == shown.Revision {
+				rest.Revision = "" // what there is to say of it is said
+			}
 			rest.Notes = slices.DeleteFunc(slices.Clone(res.Notes), func(note string) bool { return slices.Contains(shown.Notes, note) })
 			t.Result(w, &rest)
 		})
@@ -129,10 +132,10 @@ func (p process) showPlan(c *config.Config, res *usersync.Result) {
 	report.Text{Columns: logging.Width(w), Color: colored(c, w), Now: time.Now()}.Plan(w, res)
 }
 
-// size counts the users that a plan changes in Genesys, and those of them who lose their access.
+// size counts the users that a plan changes, or who are no longer managed, and those of them who lose their access.
 func size(res *usersync.Result) (n, removals int) {
 	for _, c := range res.Changes {
-		if c.Outcome != plan.Planned && c.Outcome != plan.Deferred || c.Action == plan.Unmanage {
+		if c.Outcome != plan.Planned && c.Outcome != plan.Deferred {
 			continue
 		}
 		if n++; c.Group() == plan.Removals {
@@ -155,7 +158,11 @@ const manyRemovals = 10
 
 // ask asks a person whether to apply a plan. An error says that the answer was another one.
 func (p process) ask(ctx context.Context, answers *bufio.Reader, n, removals int, org string) error {
-	question, want := fmt.Sprintf("Apply these %s to %s?", text.Plural(n, "change"), org), "yes"
+	what := "this change"
+	if n > 1 {
+		what = fmt.Sprintf("these %d changes", n)
+	}
+	question, want := fmt.Sprintf("Apply %s to %s?", what, org), "yes"
 	if removals >= manyRemovals {
 		want = strconv.Itoa(removals)
 		question += fmt.Sprintf(" %s of them end a user's access: type their number: ", want)
@@ -165,7 +172,10 @@ func (p process) ask(ctx context.Context, answers *bufio.Reader, n, removals int
 	fmt.Fprint(p.stderr, question)
 	read := make(chan string, 1)
 	go func() { // a read of a terminal cannot be ended: the process ends with it
-		line, _ := answers.ReadString('\n')
+		line, err := answers.ReadString('\n')
+		if err != nil {
+			fmt.Fprintln(p.stderr)
+		}
 		read <- strings.TrimSpace(line)
 	}()
 	select {

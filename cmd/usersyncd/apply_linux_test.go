@@ -124,6 +124,36 @@ func TestApplyPlansAgain(t *testing.T) {
 	}
 }
 
+// One change is asked about as one, and so are users who are no longer managed. What ends the input ends the line of the question.
+func TestApplyAsksInWords(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	users := r.sim.Users()
+	r.declare(users[0].Email, "Moved")
+	a := r.apply(r.specs)
+	a.reads(`Apply this change to "Example Contact Centre"\? Only "yes" is taken: `)
+	a.types("\x04")
+	if code := a.ends(); code != exitFatal || !strings.Contains(a.seen, "is taken: \r\nusersyncd: not confirmed") {
+		t.Errorf("exit code %d\n%q", code, a.seen)
+	}
+	a = r.apply(r.specs)
+	a.reads(`Only "yes" is taken: `)
+	a.types("yes\n")
+	if code := a.ends(); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, a.seen)
+	}
+	for _, u := range users[:2] {
+		if err := os.Remove(specPath(r.specs, u)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a = r.apply(r.specs)
+	a.reads(`Apply these 2 changes to "Example Contact Centre"\? Only "yes" is taken: `)
+	a.types("no\n")
+	if code := a.ends(); code != exitFatal || !strings.Contains(a.stdout.String(), "No longer managed: 2 users\n") {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+}
+
 // Ten removals are confirmed by their number.
 func TestApplyAsksForTheNumber(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 30})

@@ -113,6 +113,9 @@ func (a *app) approved(ctx context.Context, c *config.Config, name string) (appr
 	if regexp.MustCompile(planIDs).MatchString(name) {
 		return nil, name, nil
 	}
+	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+		return nil, "", usage("--plan %s: no such file or directory: give a file of plan --out, or the id or digest of a plan", name)
+	}
 	s, err := readPlan(name)
 	if err != nil {
 		return nil, "", err
