@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
@@ -14,6 +15,7 @@ import (
 	"usersyncd/state"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/apply"
+	"usersyncd/sync/plan/saved"
 )
 
 // runOnce is the root command with --once.
@@ -61,9 +63,9 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 		return nil, err
 	}
 	res.Calls.Add(a.calls(), usersync.Calls{})
-	if saved := mode.Approved; saved != nil && saved.Revision != res.Revision {
+	if approved := mode.Approved; approved != nil && approved.Revision != res.Revision {
 		res.Notes = append(res.Notes, fmt.Sprintf("the specs are of revision %s, and were of %s when %s was made; only what it has is done",
-			spec.ShortRevision(res.Revision), spec.ShortRevision(saved.Revision), text.Escape(saved.Name)))
+			spec.ShortRevision(res.Revision), spec.ShortRevision(approved.Revision), text.Escape(approved.Name)))
 	}
 	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
@@ -80,15 +82,16 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id string) string {
 	same, dir := c.Same("config", "state"), text.ShellWord(c.Dir)
 	return func(id string) string {
+		unknown := mode.Approved != nil && !slices.ContainsFunc(mode.Approved.Holds, func(h saved.Hold) bool { return h.ID == id })
 		switch asks := c.Process == "usersyncd apply"; {
+		case unknown, mode.Approved == nil && mode.Plan != "" && !asks: // with the release it is another plan
+			return "usersyncd plan" + same + " --release " + id + " " + dir
 		case asks && mode.Approved != nil:
 			return "usersyncd apply" + same + " --release " + id + " " + text.ShellWord(mode.Approved.Name) + " " + dir
 		case asks:
 			return "usersyncd apply" + same + " --release " + id + " " + dir
 		case mode.Approved != nil:
 			return "usersyncd --once" + same + " --plan " + text.ShellWord(mode.Approved.Name) + " --release " + id + " " + dir
-		case mode.Plan != "": // with the release it is another plan
-			return "usersyncd plan" + same + " --release " + id + " " + dir
 		case first:
 			return "usersyncd --once" + same + " --release " + id + " " + dir
 		}
