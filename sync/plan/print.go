@@ -177,6 +177,14 @@ func (w Withheld) Why() string {
 // Releasable reports whether a person can release it. What an approved plan does not have needs another plan.
 func (h Hold) Releasable() bool { return h.Guard != guardPlan }
 
+// ReleasedIf begins the advice to release it.
+func (h Hold) ReleasedIf() string {
+	if h.Guard == guardRenames {
+		return "If they are two people"
+	}
+	return "If this is intended"
+}
+
 // String says what is held, why and how to release it; then the users.
 func (h Hold) String() string { return h.ReleasedWith("usersyncd release " + h.ID) }
 
@@ -185,11 +193,7 @@ func (h Hold) ReleasedWith(command string) string {
 	if !h.Releasable() {
 		return fmt.Sprintf("Held: %s. If this is intended, plan again.\n  %s", h.Reason, strings.Join(h.Differences, "\n  "))
 	}
-	when := "If this is intended"
-	if h.Guard == guardRenames {
-		when = "If they are two people"
-	}
-	return fmt.Sprintf("Held: %s. %s: %s\n  %s", text.Escape(h.Reason), when, command, text.Escape(listNames(h.Users)))
+	return fmt.Sprintf("Held: %s. %s: %s\n  %s", text.Escape(h.Reason), h.ReleasedIf(), command, text.Escape(listNames(h.Users)))
 }
 
 func listNames(names []string) string { return text.List(names, 10, len(names)) }

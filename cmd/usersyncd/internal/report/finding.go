@@ -68,7 +68,7 @@ func (r *Report) holdText(h plan.Hold) string {
 	if !h.Releasable() {
 		command = "plan again, and apply that"
 	}
-	return text.Escape(fmt.Sprintf("%s. If this is intended: %s", h.Reason, command))
+	return text.Escape(fmt.Sprintf("%s. %s: %s", h.Reason, h.ReleasedIf(), command))
 }
 
 // guardName is a guard as people know it: by its flag, if it has one.

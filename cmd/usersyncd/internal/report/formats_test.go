@@ -108,6 +108,24 @@ func TestNotReached(t *testing.T) {
 	}
 }
 
+// What may be two people is asked about as such in every format.
+func TestHeldRename(t *testing.T) {
+	res := planned(2, change(plan.Update, "a@example.com", "a.yaml"))
+	res.Changes[0].Outcome, res.Changes[0].Hold = plan.Held, "p-0000000a"
+	res.Holds = []plan.Hold{{ID: "p-0000000a", Guard: "renames", Users: []string{"a@example.com"}, Reason: "a@example.com looks like b@example.com"}}
+	r := Report{Command: "plan", Name: "users", Result: res}
+	junit, err := r.JUnit()
+	quality, err2 := r.GitLab()
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	for name, got := range map[string]string{"text": string(show(Text{}, res)), "markdown": string(r.Markdown()), "github": strings.Join(r.GitHub(), "\n"), "junit": string(junit), "gitlab": string(quality)} {
+		if !strings.Contains(got, "If they are two people: usersyncd release p-0000000a") || strings.Contains(got, "If this is intended") {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+}
+
 // A comment has at most 60,000 bytes, whatever there is, and its counts are those of all. What matters most is kept longest.
 func TestMarkdownFits(t *testing.T) {
 	res := many()

@@ -42,15 +42,12 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 	if folder := commonFolder(res, h); folder != "" {
 		lines = append(lines, Line{Text: "all in " + text.Escape(folder)})
 	}
-	release, meant := "usersyncd release "+h.ID, "If this is intended:"
+	release := "usersyncd release " + h.ID
 	if res.ReleaseWith != nil {
 		release = res.ReleaseWith(h.ID)
 	}
-	if h.Guard == "renames" {
-		meant = "If they are two people:"
-	}
 	advice := func(what, do string) { lines = append(lines, Line{Text: text.Pad(what, 24) + do}) }
-	advice(meant, release)
+	advice(h.ReleasedIf()+":", release)
 	if len(h.Users) > 1 && t.DetailsCommand != "" {
 		advice("To see them:", t.DetailsCommand)
 	}
