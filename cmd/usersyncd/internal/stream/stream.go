@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Stream writes to stdout or stderr, and escapes the beginning of what CI runners take as a command:
 //
-//   - "::" at the beginning of a line, after blanks, as ":\x3a" (GitHub Actions)
+//   - "::" at the beginning of a line, after white space of any script, as ":\x3a" (GitHub Actions)
 //   - "##[" and "##vso[" anywhere, as "##\x5b" (GitHub Actions, Azure Pipelines)
 //
 // Text escapes these and what is not printable before; a Stream is where all output passes, also that of other packages.
@@ -20,6 +22,7 @@ type Stream struct {
 	w    io.Writer
 	mu   sync.Mutex
 	line lineState
+	part []byte // the first bytes of a character at the beginning of a line
 	last []byte // the end of what was written, up to the length of a prefix
 }
 
@@ -45,8 +48,8 @@ func (s *Stream) Write(p []byte) (int, error) {
 	for _, c := range p {
 		switch {
 		case c == '\n' || c == '\r':
-			s.line = lineStart
-		case s.line == lineStart && bytes.IndexByte([]byte(" \t\v\f"), c) >= 0:
+			s.line, s.part = lineStart, nil
+		case s.line == lineStart && s.blank(c):
 		case s.line == lineStart && c == ':':
 			s.line = oneColon
 		case s.line == oneColon && c == ':':
@@ -72,6 +75,18 @@ func (s *Stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// blank reports whether a byte at the beginning of a line is white space, or may become some with the bytes that follow.
+func (s *Stream) blank(c byte) bool {
+	s.part = append(s.part, c)
+	if !utf8.FullRune(s.part) {
+		return true
+	}
+	r, size := utf8.DecodeRune(s.part)
+	whole := size == len(s.part)
+	s.part = nil
+	return whole && unicode.IsSpace(r)
+}
+
 // Command writes a line that is a command to the runner, on a line of its own.
 func (s *Stream) Command(line string) error {
 	s.mu.Lock()
@@ -79,7 +94,7 @@ func (s *Stream) Command(line string) error {
 	if s.line != lineStart {
 		line = "\n" + line
 	}
-	s.line = lineStart
+	s.line, s.part = lineStart, nil
 	_, err := io.WriteString(s.w, line+"\n")
 	return err
 }

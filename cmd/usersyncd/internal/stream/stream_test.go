@@ -9,7 +9,7 @@ import (
 )
 
 // command finds what a runner obeys: actions/runner, src/Runner.Common/ActionCommand.cs, and the Azure Pipelines agent.
-var command = regexp.MustCompile(`(?i)(^|[\r\n])[ \t\v\f]*::|##\[|##vso\[`)
+var command = regexp.MustCompile(`(?i)(^|[\r\n])[\s\v\x{85}\p{Z}]*::|##\[|##vso\[`)
 
 func TestStream(t *testing.T) {
 	for _, tt := range []struct {
@@ -19,6 +19,8 @@ func TestStream(t *testing.T) {
 		{[]string{"Updates: 1 user\n  ~ ana: \"a::b ::c\"\n"}, "Updates: 1 user\n  ~ ana: \"a::b ::c\"\n"},
 		{[]string{"::error file=x::pwned.yaml:3:1: wrong"}, `:\x3aerror file=x::pwned.yaml:3:1: wrong`},
 		{[]string{"a\n \t::add-mask::x"}, "a\n \t:\\x3aadd-mask::x"},
+		{[]string{"\u3000\u00a0::error::x\n\u2028 ", "\xe3\x80", "\x80::b"}, "\u3000\u00a0:\\x3aerror::x\n\u2028 \u3000:\\x3ab"},
+		{[]string{"日::a\n\xe3::b\n\xc2\xc2\xa0::c"}, "日::a\n\xe3:\\x3ab\n\xc2\xc2\xa0::c"},
 		{[]string{"a\r:", ":stop"}, "a\r:\\x3astop"},
 		{[]string{":", "\n:", "a"}, ":\n:a"},
 		{[]string{"a ##[error]b"}, `a ##\x5berror]b`},
@@ -41,7 +43,7 @@ func TestStream(t *testing.T) {
 
 // However text is cut into writes, no command comes out, and everything else does.
 func TestNoCommandPassesAStream(t *testing.T) {
-	parts := rapid.SampledFrom([]string{":", "::", "#", "##", "[", "##[error]", "##vso[", "vso", "V", "\n", "\r", " ", "\t", "a", "é", "::error::x"})
+	parts := rapid.SampledFrom([]string{":", "::", "#", "##", "[", "##[error]", "##vso[", "vso", "V", "\n", "\r", " ", "\t", "\u3000", "\u0085", "\xc2", "\xa0", "a", "é", "::error::x"})
 	rapid.Check(t, func(t *rapid.T) {
 		var b strings.Builder
 		s := New(&b)
