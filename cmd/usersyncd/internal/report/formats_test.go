@@ -108,6 +108,16 @@ func TestNotReached(t *testing.T) {
 	}
 }
 
+// The headline of a plan of wrong specs does not speak of changes.
+func TestHeadlineOfProblems(t *testing.T) {
+	for command, want := range map[string]string{"plan": "1 problem in the specs, and there is no plan", "once": "1 problem in the specs, and nothing was changed", "validate": "1 problem in the specs"} {
+		r := Report{Command: command, Name: "users", Problems: spec.ProblemList{Problems: []spec.Problem{problemAt("a.yaml", 1, "title", "is wrong")}}}
+		if got := r.Markdown(); !bytes.Contains(got, []byte("### usersyncd: "+want+"\n")) {
+			t.Errorf("%s", got)
+		}
+	}
+}
+
 // What may be two people is asked about as such in every format.
 func TestHeldRename(t *testing.T) {
 	res := planned(2, change(plan.Update, "a@example.com", "a.yaml"))
@@ -244,7 +254,7 @@ func TestGitHubLimits(t *testing.T) {
 	if last := kinds["error"][9]; last.Message != "and 23 more: see the log" || last.Properties["file"] != "" { // 31 kinds, and that more is left out
 		t.Errorf("%q", last)
 	}
-	if m := kinds["warning"][0].Message; m != "2 users are held by the guard renames: too many. If this is intended: usersyncd release p-0" {
+	if m := kinds["warning"][0].Message; m != "2 users are held by the guard renames: too many. If they are two people: usersyncd release p-0" {
 		t.Errorf("%q", m)
 	}
 }

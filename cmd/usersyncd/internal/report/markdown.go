@@ -134,6 +134,8 @@ func (r *Report) headline() string {
 	case r.Result != nil:
 	case problems != "" && r.Command == "validate":
 		return problems
+	case problems != "" && r.Command == "plan":
+		return problems + ", and there is no plan"
 	case problems != "":
 		return problems + ", and nothing was changed"
 	case r.Error == "" && r.Tree != nil:
