@@ -86,10 +86,11 @@ func (f *folder) add(c *plan.Change) {
 	if c.Action == plan.Create {
 		same.changes = e.without(spec.Email, spec.Name) // every new user has others
 	}
-	key := symbol + "\x00" + verb
+	parts := []string{symbol, verb}
 	for _, line := range same.changes {
-		key += "\x00" + line.whole
+		parts = append(parts, line.whole)
 	}
+	key := strings.Join(parts, "\x00")
 	if equal := f.entries[key]; equal != nil {
 		equal.changes, equal.where = same.changes, ""
 		equal.users = append(equal.users, c.Key)
