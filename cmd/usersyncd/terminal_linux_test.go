@@ -156,6 +156,26 @@ func left(seen string) string {
 	return screen.String()
 }
 
+// Typed alone it is a question, which the help answers with examples. In a pipe, or as a service, it is a mistake.
+func TestTypedAlone(t *testing.T) {
+	for _, args := range [][]string{nil, {"--once"}} {
+		person, program := openTerminal(t, 80)
+		cmd := exec.Command("usersyncd", args...)
+		cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(os.Environ(), "HOME="+t.TempDir(), "USERSYNCD_DIR="), t.TempDir(), program, program
+		err := cmd.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = program.Close()
+		seen, _ := io.ReadAll(person) // ends with EIO
+		err = cmd.Wait()
+		help := strings.Contains(string(seen), "  usersyncd demo  ") && strings.Contains(string(seen), "  usersyncd plan ./users  ")
+		if alone := args == nil; help != alone || alone != (err == nil) || !alone && !strings.Contains(string(seen), "no directory of specs") {
+			t.Errorf("%q: %v\n%s", args, err, seen)
+		}
+	}
+}
+
 // A person sees a bar with all that matters, and nothing of it at the end. What has failed is in the result.
 func TestBar(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 8, Latency: 200 * time.Millisecond})
