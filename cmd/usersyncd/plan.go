@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -46,7 +47,7 @@ and keeps hashes of them, which is enough to apply it.`,
 			case out == "" && noValues:
 				return usage("--no-values is of a plan in a file: give --out, too")
 			case out != "":
-				if err := replaceable(out); err != nil {
+				if err := errors.Join(apart(c, out), replaceable(out)); err != nil {
 					return err
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"usersyncd/cmd/usersyncd/internal/config"
@@ -48,6 +49,17 @@ func (a *app) savePlan(ctx context.Context, c *config.Config, p process, res *us
 	}
 	p.end.after = func(w io.Writer) {
 		fmt.Fprintf(w, "Saved in %s. To carry it out: usersyncd apply %s\n", text.Escape(name), text.ShellWord(name))
+	}
+	return nil
+}
+
+// apart refuses an output that is written to the file of a plan, and keeps what is in it.
+func apart(c *config.Config, plan string) error {
+	for i, o := range c.Outputs {
+		if o.File != "" && filepath.Clean(o.File) == filepath.Clean(plan) {
+			c.Outputs = slices.Delete(c.Outputs, i, i+1)
+			return usage("--out: %s and the plan are both written to %s: give one of them another file", o.Format, o.File)
+		}
 	}
 	return nil
 }

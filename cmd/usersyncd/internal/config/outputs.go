@@ -65,11 +65,15 @@ func (c *Config) CheckOutputs(formats []string, command string) error {
 		if !slices.Contains(formats, o.Format) {
 			return Errorf("%s: %s takes %s, not %s", c.Source("output"), command, enumerate(formats), o.Format)
 		}
-		if other, taken := seen[o.File]; taken {
+		file := o.File
+		if file != "" {
+			file = filepath.Clean(file)
+		}
+		if other, taken := seen[file]; taken {
 			return Errorf("%s: %s and %s are both written to %s: give %s another file, as in %s=FILE",
 				c.Source("output"), other.Format, o.Format, cmp.Or(o.File, "stdout"), o.Format, o.Format)
 		}
-		seen[o.File] = o
+		seen[file] = o
 		if o.File == "" {
 			continue
 		}
