@@ -77,7 +77,11 @@ func takes(e *usersync.Estimate) string {
 	}
 	var lanes []string
 	for _, l := range e.Lanes[:max(0, len(e.Lanes)-1)] {
-		lanes = append(lanes, l.Name+" after "+about(l.Seconds))
+		name := l.Name
+		if l.Lane == int(plan.LaneAccess) {
+			name = "new users and access"
+		}
+		lanes = append(lanes, name+" after "+about(l.Seconds))
 	}
 	return text.Plural(e.Calls, "call") + ", about " + about(e.Seconds) + text.Enclose(": ", strings.Join(lanes, ", "), "")
 }

@@ -82,6 +82,9 @@ func (f *folder) add(c *plan.Change) {
 	if c.Group() == plan.Removals {
 		e.changes = e.without(spec.State) // the verb tells it
 	}
+	if c.Action == plan.Create && slices.ContainsFunc(c.Fields, func(fc plan.FieldChange) bool { return fc.Field == spec.Email && fc.After == spec.Text(c.Key) }) {
+		e.changes = e.without(spec.Email) // the line above has it
+	}
 	same := e
 	if c.Action == plan.Create {
 		same.changes = e.without(spec.Email, spec.Name) // every new user has others
