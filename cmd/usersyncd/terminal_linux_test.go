@@ -183,7 +183,7 @@ func TestBar(t *testing.T) {
 		r.declare(u.Email, "Moved")
 	}
 	r.sim.AddFault(sim.Fault{Method: "PATCH", User: mei, Effect: sim.Status, Code: 400})
-	stdout, seen, code := screenOf(r, 80, "--once")
+	stdout, seen, code := screenOf(r, 100, "--once") // room for the bar beside a failure, whenever that comes
 	if code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
