@@ -50,6 +50,7 @@ type Result struct {
 
 	ReleaseWith      func(string) string  `json:"-"` // the command that releases the hold of an id; set by the caller, nil for usersyncd release
 	RollbackWith     string               `json:"-"` // the command that takes back what was written; set by the caller, "" if none does
+	AdoptedUnchanged int                  `json:"-"` // see plan.Plan
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
 	Reads            map[spec.Field]int   `json:"-"` // see plan.LookupResults
 	WaitingForWindow int                  `json:"-"` // users with fields that wait for a change window
@@ -146,6 +147,7 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 	if res.Changes == nil {
 		res.Changes = []*plan.Change{}
 	}
+	res.AdoptedUnchanged = p.AdoptedUnchanged()
 	wrong := map[string]bool{}
 	for _, problem := range p.Problems {
 		if len(res.Problems) < spec.MaxProblems {

@@ -165,7 +165,7 @@ func (p process) ask(ctx context.Context, answers *bufio.Reader, n, removals int
 	question, want := fmt.Sprintf("Apply %s to %s?", what, org), "yes"
 	if removals >= manyRemovals {
 		want = strconv.Itoa(removals)
-		question += fmt.Sprintf(" %s of them end a user's access: type their number: ", want)
+		question += fmt.Sprintf(" %s of them end a user's access. Type %s to confirm: ", want, want)
 	} else {
 		question += ` Only "yes" is taken: `
 	}

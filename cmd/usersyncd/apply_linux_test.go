@@ -164,7 +164,7 @@ func TestApplyAsksForTheNumber(t *testing.T) {
 	}
 	for _, answer := range []string{"yes\n", "9\n", "10\n"} {
 		a := r.apply(r.specs)
-		a.reads(`Apply these 10 changes to "Example Contact Centre"\? 10 of them end a user's access: type their number: `)
+		a.reads(`Apply these 10 changes to "Example Contact Centre"\? 10 of them end a user's access. Type 10 to confirm: `)
 		a.types(answer)
 		code, left := a.ends(), 0
 		for _, u := range r.sim.Users() {

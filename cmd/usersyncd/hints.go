@@ -63,6 +63,9 @@ func flagError(cmd *cobra.Command, err error) error {
 			return usage("%w; did you mean %q?", err, "--"+word)
 		}
 	}
+	if name == "plan" && cmd.Name() == "apply" {
+		return usage("%w; the plan is the argument: usersyncd apply plan.json", err)
+	}
 	if hint := elsewhere()[name]; hint != "" {
 		return usage("%w; %s", err, hint)
 	}

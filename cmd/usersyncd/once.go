@@ -80,7 +80,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 // releaseWith returns the command that releases the hold of an id: that of the run itself, if it asks, is limited to a plan, or
 // leaves no state file that could keep the release.
 func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id string) string {
-	same, dir := c.Same("config", "state"), text.ShellWord(c.Dir)
+	same, dir := c.SamePass(), text.ShellWord(c.Dir)
 	return func(id string) string {
 		unknown := mode.Approved != nil && !slices.ContainsFunc(mode.Approved.Holds, func(h saved.Hold) bool { return h.ID == id })
 		switch asks := c.Process == "usersyncd apply"; {

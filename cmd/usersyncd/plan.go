@@ -76,7 +76,7 @@ func (a *app) plan(ctx context.Context, c *config.Config, p process, detailed, d
 	a.complete(res)
 	p.end.Result, p.end.text = res, func(t report.Text, w io.Writer) {
 		if t.Details = details; !details {
-			t.DetailsCommand = "usersyncd plan --details" + c.Same("config", "state", "socket") + " " + text.ShellWord(c.Dir)
+			t.DetailsCommand = "usersyncd plan --details" + c.SamePass() + c.Same("socket") + " " + text.ShellWord(c.Dir)
 		}
 		t.Plan(w, res)
 	}

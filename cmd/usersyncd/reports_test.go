@@ -87,7 +87,7 @@ func check(t *testing.T, reports map[string][]byte, validate bool) {
 		case "gitlab-plan":
 			_, _, _, _, err = reporttest.GitLabPlan(data)
 		case "outputs":
-			if !regexp.MustCompile(`^(plan=p-[0-9a-f]+\ndigest=(sha256:[0-9a-f]{64})?\nchanged=\d+\nheld=\d+\n)?$`).Match(data) {
+			if !regexp.MustCompile(`^(plan=p-[0-9a-f]+\ndigest=(sha256:[0-9a-f]{64})?\nchanged=\d+\nheld=\d+\nmanaged=\d+\n)?$`).Match(data) {
 				err = fmt.Errorf("%q", data)
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,13 +96,17 @@ func (o *simulation) run(ctx context.Context, p process) error {
 			return errors.Join(err, stop())
 		}
 	}
+	state, err := os.MkdirTemp("", "usersyncd-simulated-") // the organization is new, and what an earlier one had is wrong of it
+	if err != nil {
+		return errors.Join(err, stop())
+	}
 	fmt.Fprintf(p.stdout, `# %d users, %d requests every %s. Stop with Ctrl-C.
 export USERSYNCD_API_URL=%s
 export USERSYNCD_STATE=%s
 export GENESYSCLOUD_OAUTHCLIENT_ID=demo GENESYSCLOUD_OAUTHCLIENT_SECRET=demo
-`, o.Users, o.Quota.Limit, o.Quota.Window, base, stateFor(base))
+`, o.Users, o.Quota.Limit, o.Quota.Window, base, filepath.Join(state, "usersyncd.db"))
 	<-ctx.Done()
-	return stop()
+	return errors.Join(stop(), os.RemoveAll(state))
 }
 
 // quota completes the quota from the flags.
@@ -127,11 +130,6 @@ func (o *simulation) quota() error {
 		q.Tokens[n] = limit
 	}
 	return nil
-}
-
-// stateFor is a state file apart from that of a real organization.
-func stateFor(base string) string {
-	return filepath.Join(os.TempDir(), "usersyncd-simulated-"+base[strings.LastIndex(base, ":")+1:], "usersyncd.db")
 }
 
 // serve makes a server reachable on a loopback address, and on no other.

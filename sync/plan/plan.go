@@ -128,6 +128,9 @@ func New(tree *spec.Tree, snap *state.Snapshot, policy Policy, results *LookupRe
 			p.planLeaver(u)
 		}
 	}
+	if !policy.Select.All() && len(tree.Users) > 0 && !slices.ContainsFunc(tree.Users, policy.Select.Selects) {
+		p.Notes = append(p.Notes, "no user is declared so that --select or --only chooses them")
+	}
 	for _, u := range tree.Users {
 		switch {
 		case !policy.Select.Selects(u):
@@ -260,6 +263,16 @@ func Effects(changes []*Change, holds []Hold) (effects []digest.Effect) {
 func (p *Plan) setID() {
 	p.Digest = digest.Sum(Effects(p.Changes, p.Holds))
 	p.ID = digest.Short(p.Digest)
+}
+
+// AdoptedUnchanged counts the users who were not managed, were found to be as declared, and are managed from now on.
+func (p *Plan) AdoptedUnchanged() (n int) {
+	for _, u := range p.Record.Users {
+		if before := p.Index.ByID[u.ID]; u.LastApplied != nil && (before == nil || before.LastApplied == nil) {
+			n++
+		}
+	}
+	return n
 }
 
 // StillManaged returns the users of Record of whom only what is applied has changed. It is recorded while changes are

@@ -246,11 +246,27 @@ func (c *Config) Source(name string) string {
 func (c *Config) Same(names ...string) string {
 	var b strings.Builder
 	for _, name := range names {
-		if f := c.flags.Lookup(name); f != nil && f.Changed && c.sources[name] == (origin{}) {
+		f := c.flags.Lookup(name)
+		switch {
+		case f == nil || !f.Changed || c.sources[name] != (origin{}):
+		case f.NoOptDefVal != "": // a word of its own would be an argument
+			fmt.Fprintf(&b, " --%s=%s", name, f.Value.String())
+		default:
 			fmt.Fprintf(&b, " --%s %s", name, text.ShellWord(f.Value.String()))
 		}
 	}
 	return b.String()
+}
+
+// SamePass is Same for a command that is to make the same plan: all that decides it, but for what is released.
+func (c *Config) SamePass() string {
+	names := []string{"config"}
+	for _, s := range c.table {
+		if s.group&(Org|State|Select|Plan|Guards|Read) != 0 {
+			names = append(names, s.name)
+		}
+	}
+	return c.Same(names...)
 }
 
 // Given reports whether a setting was given, wherever.

@@ -52,12 +52,19 @@ func (r *Report) GitHub() []string {
 	return lines
 }
 
-// GitHubOutputs are the outputs of a step, one line each, as in the file of $GITHUB_OUTPUT. No text of users is in them.
+// GitHubOutputs are the outputs of a step, one line each, as in the file of $GITHUB_OUTPUT: changed and managed say whether
+// there is anything to apply. No text of users is in them.
 func (r *Report) GitHubOutputs() []byte {
 	if r.Result == nil {
 		return nil
 	}
-	return fmt.Appendf(nil, "plan=%s\ndigest=%s\nchanged=%d\nheld=%d\n", r.Result.Plan, r.Result.Digest, r.Result.Changed, r.Result.Held)
+	changed := 0
+	for _, c := range r.Result.Changes {
+		if done(r.Result, c) {
+			changed++
+		}
+	}
+	return fmt.Appendf(nil, "plan=%s\ndigest=%s\nchanged=%d\nheld=%d\nmanaged=%d\n", r.Result.Plan, r.Result.Digest, changed, r.Result.Held, managedFromNow(r.Result))
 }
 
 // totalsText is a title and what it is about: how many users are changed, or would be.
@@ -74,6 +81,7 @@ func (r *Report) totalsText() (title, totals string) {
 	words := map[plan.Group][2]string{
 		plan.Removals: {"deactivate", "deactivated"}, plan.Access: {"change access", "with other access"}, plan.Renames: {"rename", "renamed"},
 		plan.Creations: {"create", "created"}, plan.Restores: {"restore", "restored"}, plan.Updates: {"update", "updated"},
+		plan.Unmanaged: {"stop managing", "no longer managed"},
 	}
 	var parts []text.Number
 	n := TotalsOf(r.Result).Groups

@@ -23,7 +23,7 @@ func guardFlag(guard string) string {
 // holdLines are what a guard holds, why, and what to do about it.
 func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 	by := guardFlag(h.Guard)
-	title := "Held: " + text.Plural(len(h.Users), "user")
+	title := "Held: " + text.Plural(len(h.Users), "user") + text.Enclose(" to ", heldRemoval(res, h), "")
 	if len(h.Fields) > 0 {
 		names := make([]string, len(h.Fields))
 		for i, f := range h.Fields {
@@ -53,6 +53,25 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 	}
 	advice("If it is a mistake:", "restore or correct the specs; none of it is applied")
 	return lines
+}
+
+// heldRemoval is how all users of a hold would be removed; "" if they would not, or not all in the same way.
+func heldRemoval(res *usersync.Result, h plan.Hold) string {
+	removal := ""
+	for _, c := range res.Changes {
+		if c.Hold != h.ID || h.ID == "" {
+			continue
+		}
+		how := string(c.Action)
+		if c.Action == plan.Unmanage {
+			how = "stop managing"
+		}
+		if !c.Action.Removes() || removal != "" && removal != how {
+			return ""
+		}
+		removal = how
+	}
+	return removal
 }
 
 // commonFolder is the folder that all users of a hold are declared in, or were: a lost folder is what most often explains a

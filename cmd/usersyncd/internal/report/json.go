@@ -61,10 +61,17 @@ func (r *Report) JSON() ([]byte, error) {
 	if r.Org.API != "" {
 		out.Org = &r.Org
 	}
+	out.ManagedFromNow = managedFromNow(res)
+	return Encode(out)
+}
+
+// managedFromNow counts the users who exist, and were not managed before.
+func managedFromNow(res *usersync.Result) int {
+	n := res.AdoptedUnchanged
 	for _, c := range res.Changes {
 		if c.Action == plan.Adopt && done(res, c) {
-			out.ManagedFromNow++
+			n++
 		}
 	}
-	return Encode(out)
+	return n
 }

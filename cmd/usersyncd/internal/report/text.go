@@ -164,14 +164,8 @@ func (t Text) notes(w io.Writer, res *usersync.Result) {
 	if n := len(res.Notes) - mostFailures; n > 0 {
 		fmt.Fprintf(w, "Note: and %s\n", text.Plural(n, "more note"))
 	}
-	adopted := 0
-	for _, c := range res.Changes {
-		if c.Action == plan.Adopt && c.Outcome == plan.Planned {
-			adopted++
-		}
-	}
-	if adopted > 0 && res.DryRun {
-		fmt.Fprintf(w, "Note: %s managed from now on\n", text.Count(adopted, "user is", "users are"))
+	if n := managedFromNow(res); n > 0 && res.DryRun {
+		fmt.Fprintf(w, "Note: %s managed once this is applied\n", text.Count(n, "user is", "users are"))
 	}
 	if res.Retained > 0 {
 		fmt.Fprintf(w, "%s no longer declared, or with problems: no user counts as removed until the problems and notes above are resolved.\n", text.Plural(res.Retained, "managed user"))
