@@ -23,6 +23,22 @@ import (
 // both use them. Decode reads it back.
 type Value string
 
+// RawJSON is the value as JSON: null if nothing is known.
+func (v Value) RawJSON() json.RawMessage {
+	if v == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(v)
+}
+
+// FromRawJSON is what RawJSON was made of.
+func FromRawJSON(raw json.RawMessage) Value {
+	if string(raw) == "null" {
+		return ""
+	}
+	return Value(raw)
+}
+
 // Key is the identity of a user within a tree: the e-mail address in lower case and NFC.
 func Key(email string) string { return norm.NFC.String(strings.ToLower(email)) }
 

@@ -220,7 +220,7 @@ func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) 
 		if desired == "" && applied == "" && live == "" {
 			continue
 		}
-		s := FieldStatus{Field: f, Desired: plan.RawJSON(desired), Applied: plan.RawJSON(applied), Live: plan.RawJSON(live), Verdict: "unknown"}
+		s := FieldStatus{Field: f, Desired: desired.RawJSON(), Applied: applied.RawJSON(), Live: live.RawJSON(), Verdict: "unknown"}
 		if v.tree != nil {
 			s.Verdict, s.Until = verdict(f, desired, applied, live, known, change)
 		}

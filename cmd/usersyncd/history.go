@@ -15,7 +15,6 @@ import (
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
-	"usersyncd/sync/plan"
 )
 
 func newHistory(c *config.Config, p process) *cobra.Command {
@@ -111,7 +110,7 @@ func shownEvents(events []state.Event) []shownEvent {
 	for _, e := range events {
 		shown := shownEvent{Event: e, Fields: []shownField{}}
 		for _, f := range e.Fields {
-			shown.Fields = append(shown.Fields, shownField{f.Field, plan.RawJSON(f.Before), plan.RawJSON(f.After)})
+			shown.Fields = append(shown.Fields, shownField{f.Field, f.Before.RawJSON(), f.After.RawJSON()})
 		}
 		out = append(out, shown)
 	}

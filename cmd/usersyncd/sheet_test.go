@@ -16,7 +16,7 @@ import (
 )
 
 func explanation(now time.Time) *usersync.Explanation {
-	value := func(s string) []byte { return plan.RawJSON(spec.Text(s)) }
+	value := func(s string) []byte { return spec.Text(s).RawJSON() }
 	return &usersync.Explanation{
 		Email: "ana.perez@example.com", Status: "quarantined", Action: plan.Update, Cause: plan.Edit, ID: "0b1ad508-0693-42dd-afba-779ce581bc3f", Version: 12, Managed: true,
 		Why:  "failed 3 times, next attempt 2026-11-24T03:20:00Z: PATCH /api/v2/users/0b1ad508: 400 bad.request: the phone number is not E.164",

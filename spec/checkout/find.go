@@ -20,29 +20,22 @@ type repo struct {
 
 // GitDir is the git directory of the checkout that a folder is in: its .git, or what that names in a worktree or
 // submodule. It is "" outside git, and where it cannot be read, for which [Reader.Open] returns an error.
-func GitDir(dir string) string {
-	dir, err := realPath(dir)
-	if err != nil {
-		return ""
-	}
-	r, err := find(dir)
-	if err != nil {
-		return ""
-	}
-	return r.gitDir
-}
+func GitDir(dir string) string { return repoOf(dir).gitDir }
 
 // WorkTree is the work tree that a folder is in, links resolved; "" outside git.
-func WorkTree(dir string) string {
+func WorkTree(dir string) string { return repoOf(dir).workTree }
+
+// repoOf is the repository that a folder is in, empty if there is none that can be read.
+func repoOf(dir string) repo {
 	dir, err := realPath(dir)
 	if err != nil {
-		return ""
+		return repo{}
 	}
 	r, err := find(dir)
 	if err != nil {
-		return ""
+		return repo{}
 	}
-	return r.workTree
+	return r
 }
 
 // realPath is an absolute path with links resolved.

@@ -235,23 +235,8 @@ type fieldJSON struct {
 	Cause  Cause           `json:"cause,omitempty"` // if it is not the change's
 }
 
-// RawJSON returns a value as JSON; null if nothing is known.
-func RawJSON(v spec.Value) json.RawMessage {
-	if v == "" {
-		return json.RawMessage("null")
-	}
-	return json.RawMessage(v)
-}
-
-func valueOf(v json.RawMessage) spec.Value {
-	if string(v) == "null" {
-		return ""
-	}
-	return spec.Value(v)
-}
-
 func (c *Change) fieldToJSON(fc FieldChange) fieldJSON {
-	f := fieldJSON{Field: fc.Field, Before: RawJSON(fc.Before), After: RawJSON(fc.After)}
+	f := fieldJSON{Field: fc.Field, Before: fc.Before.RawJSON(), After: fc.After.RawJSON()}
 	if fc.Cause != c.Cause {
 		f.Cause = fc.Cause
 	}
@@ -259,7 +244,7 @@ func (c *Change) fieldToJSON(fc FieldChange) fieldJSON {
 }
 
 func (c *Change) fieldFromJSON(f fieldJSON) FieldChange {
-	return FieldChange{Field: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Cause: cmp.Or(f.Cause, c.Cause)}
+	return FieldChange{Field: f.Field, Before: spec.FromRawJSON(f.Before), After: spec.FromRawJSON(f.After), Cause: cmp.Or(f.Cause, c.Cause)}
 }
 
 // each converts a list; nil if it is empty.

@@ -125,7 +125,7 @@ func (c *Change) validate(values bool) error {
 		if _, known := spec.Lookup(f.Field); !known {
 			return fmt.Errorf("unknown field %s", text.Quote(string(f.Field)))
 		}
-		if values && (valueOf(f.After) == "" || f.Hash != "") || !values && (f.Before != nil || f.After != nil || !isHash(f.Hash)) || f.Held == "" && f.Hold != "" {
+		if values && (spec.FromRawJSON(f.After) == "" || f.Hash != "") || !values && (f.Before != nil || f.After != nil || !isHash(f.Hash)) || f.Held == "" && f.Hold != "" {
 			return fmt.Errorf("%s: not as the file says values", f.Field)
 		}
 		if values {
@@ -138,20 +138,6 @@ func (c *Change) validate(values bool) error {
 func isHash(s string) bool {
 	raw, err := hex.DecodeString(s)
 	return err == nil && len(raw) == 32 && s == strings.ToLower(s)
-}
-
-func rawJSON(v spec.Value) json.RawMessage {
-	if v == "" {
-		return json.RawMessage("null")
-	}
-	return json.RawMessage(v)
-}
-
-func valueOf(raw json.RawMessage) spec.Value {
-	if string(raw) == "null" {
-		return ""
-	}
-	return spec.Value(raw)
 }
 
 // canonical returns valid JSON as a spec.Value has it: without white space, and without an escape that is not needed. The file

@@ -89,7 +89,7 @@ func New(effects []digest.Effect) *Plan {
 			c.User = ""
 		}
 		for _, f := range e.Fields {
-			c.Fields = append(c.Fields, Field{Field: f.Name, Before: rawJSON(f.Before), After: rawJSON(f.After), Held: f.Held, Hold: f.Hold})
+			c.Fields = append(c.Fields, Field{Field: f.Name, Before: f.Before.RawJSON(), After: f.After.RawJSON(), Held: f.Held, Hold: f.Hold})
 		}
 		p.Changes = append(p.Changes, c)
 	}
@@ -141,7 +141,7 @@ func (p *Plan) WithoutValues() *Plan {
 
 // Effect is the field as the digest has it.
 func (f *Field) Effect() digest.Field {
-	return digest.Field{Name: f.Field, Before: valueOf(f.Before), After: valueOf(f.After), Held: f.Held, Hold: f.Hold}
+	return digest.Field{Name: f.Field, Before: spec.FromRawJSON(f.Before), After: spec.FromRawJSON(f.After), Held: f.Held, Hold: f.Hold}
 }
 
 func (p *Plan) effects() []digest.Effect {
