@@ -150,8 +150,9 @@ func (r *running) declare(email, title string) {
 	u, _ := r.sim.User(email)
 	u.Title = title
 	path := specPath(r.specs, u)
-	write(r.T, path+".tmp", specText(u))
-	if err := os.Rename(path+".tmp", path); err != nil {
+	hidden := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)) // as editors do, so that a pass never sees it
+	write(r.T, hidden, specText(u))
+	if err := os.Rename(hidden, path); err != nil {
 		r.Fatal(err)
 	}
 }
