@@ -136,57 +136,6 @@ func TestHeldRename(t *testing.T) {
 	}
 }
 
-// A comment has at most 60,000 bytes, whatever there is, and its counts are those of all. What matters most is kept longest.
-func TestMarkdownFits(t *testing.T) {
-	res := many()
-	for i := range 600 { // each differs from all others
-		text := strings.Repeat(fmt.Sprintf("%d `x` ", i), 40)
-		res.Changes = append(res.Changes, change(plan.Update, fmt.Sprintf("long%d@example.com", i), "a.yaml", textField(spec.Title, text, text+"!"), textField(spec.Department, text, text+"!")),
-			change(plan.Update, fmt.Sprintf("role%d@example.com", i), "a.yaml", roles(nil, []spec.Role{{Name: text}})))
-		res.Failures = append(res.Failures, usersync.Failure{Email: fmt.Sprintf("fails%d@example.com", i), Message: text, Status: 400})
-	}
-	res.Failed = 600
-	r := Report{Command: "plan", Name: "users", Result: res}
-	for i := range 200 {
-		r.Problems.Problems = append(r.Problems.Problems, problemAt("a.yaml", i, "title", strings.Repeat("wrong ", 100)))
-	}
-	r.Problems.ProblemsLeftOut = 77
-	data := r.Markdown()
-	totals, fenced, err := reporttest.Markdown(data)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, data)
-	}
-	want := map[string]int{"removals and deactivations": 9, "access": 602, "renames": 2, "creations": 15, "updates": 1163, "left out": 600}
-	if diff := cmp.Diff(want, totals); diff != "" {
-		t.Error(diff)
-	}
-	for _, want := range []string{"\nProblems in the specs: 277", "<summary>Removals and deactivations: 9 users<", "Access (roles): 602 users", "Updates: 1163 users"} {
-		if !strings.Contains(strings.ReplaceAll(string(data), "<summary>Problems", "\nProblems"), want) {
-			t.Errorf("%q is missing in\n%s", want, data)
-		}
-	}
-	if len(data) < 20_000 || !strings.Contains(fenced, "agent4@example.com, agent5@example.com") { // not even one of six who are removed is behind a number
-		t.Errorf("too much was left out: %d bytes are left\n%s", len(data), data)
-	}
-}
-
-// Sections that have no room even as a count are left out, and counted.
-func TestMarkdownLeavesOut(t *testing.T) {
-	r := Report{Command: "plan", Name: "users", Error: strings.Repeat("x", 100_000), Result: planned(1)}
-	blocks := []block{{title: "A: 1", lines: [2][]Line{{{"!", "a"}}, {{"!", "a"}}}}, {title: "B: 1", lines: [2][]Line{{{"!", "b"}}, {{"!", "b"}}}}}
-	out := assemble(r.head(), blocks, []Detail{leftOut, Counts}, "")
-	if _, _, err := reporttest.Markdown(out); err != nil || !strings.Contains(string(out), "\nB: 1; see the job's log\n") || !strings.Contains(string(out), "\nLeft out: 1 section, see the job's log\n") || len(out) > 3000 {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-// A fence is longer than every run of backticks in it.
-func TestFence(t *testing.T) {
-	if got, want := fenced([]Line{{"~", "a"}, {"", "b ```` c"}}), "`````diff\n! a\n    b ```` c\n`````\n"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 // Whatever stands in a text of users, it is no part of a format.
 func TestNoTextBreaksAFormat(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
