@@ -70,7 +70,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
 	res.ReleaseWith = releaseWith(c, mode, first)
-	res.RollbackWith = "usersyncd rollback" + c.Same("config", "state", "socket") + " --revision " + spec.ShortRevision(res.Revision)
+	res.RollbackWith = "usersyncd rollback" + c.SameRollback() + " --revision " + spec.ShortRevision(res.Revision)
 	if first {
 		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known")
 	}

@@ -64,10 +64,10 @@ The running daemon does the rollback; when none runs, the command does it.`,
 				return p.end.pass(nothing, nil, func(_ report.Text, w io.Writer, _ *usersync.Result) { fmt.Fprintln(w, text.Escape(err.Error())) })
 			}
 			if errors.Is(err, usersync.ErrPlanChanged) {
-				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback%s %s", err, c.Same("config", "state", "socket"), argument(target))
+				return fmt.Errorf("%w; nothing was written. Plan it again: usersyncd rollback%s %s", err, c.SameRollback(), argument(target))
 			}
 			return p.end.pass(res, err, func(t report.Text, w io.Writer, res *usersync.Result) {
-				printRollback(w, t, res, target, c.Same("config", "state", "socket"))
+				printRollback(w, t, res, target, c)
 			})
 		},
 	}))
@@ -116,12 +116,12 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	return res, a.close(err)
 }
 
-// printRollback writes what a rollback would do, or has done. same are the flags that the next command is to have, too.
-func printRollback(w io.Writer, t report.Text, res *usersync.Result, target plan.Rollback, same string) {
+// printRollback writes what a rollback would do, or has done.
+func printRollback(w io.Writer, t report.Text, res *usersync.Result, target plan.Rollback, c *config.Config) {
 	if res.DryRun {
 		t.Plan(w, res)
 		if res.Pending > 0 {
-			fmt.Fprintf(w, "To carry it out: usersyncd rollback%s %s --confirm %s\n", same, argument(target), res.Plan)
+			fmt.Fprintf(w, "To carry it out: usersyncd rollback%s %s --confirm %s\n", c.SameRollback(), argument(target), res.Plan)
 		}
 		return
 	}
@@ -129,7 +129,7 @@ func printRollback(w io.Writer, t report.Text, res *usersync.Result, target plan
 	if res.Applied+res.Failed+res.Pending == 0 { // nothing is paused
 		return
 	}
-	fmt.Fprintf(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume%s\n", same)
+	fmt.Fprintf(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume%s\n", c.Same("config", "state", "socket"))
 	if res.Skipped > 0 {
 		fmt.Fprintf(w, "%s left unchanged: after resume the specs apply again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
 	}

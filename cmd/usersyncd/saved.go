@@ -48,7 +48,7 @@ func (a *app) savePlan(ctx context.Context, c *config.Config, p process, res *us
 		return fmt.Errorf("the plan is not saved: %w", err)
 	}
 	p.end.after = func(w io.Writer) {
-		fmt.Fprintf(w, "Saved in %s. To carry it out: usersyncd apply %s\n", text.Escape(name), text.ShellWord(name))
+		fmt.Fprintf(w, "Saved in %s. To carry it out: usersyncd apply%s %s\n", text.Escape(name), c.SamePass(), text.ShellWord(name))
 	}
 	return nil
 }

@@ -259,10 +259,15 @@ func (c *Config) Same(names ...string) string {
 }
 
 // SamePass is Same for a command that is to make the same plan: all that decides it, but for what is released.
-func (c *Config) SamePass() string {
+func (c *Config) SamePass() string { return c.sameOf(Org | State | Select | Plan | Guards | Read) }
+
+// SameRollback is Same for usersyncd rollback.
+func (c *Config) SameRollback() string { return c.sameOf(Org | State | Socket | Guards | Read) }
+
+func (c *Config) sameOf(groups Group) string {
 	names := []string{"config"}
 	for _, s := range c.table {
-		if s.group&(Org|State|Select|Plan|Guards|Read) != 0 {
+		if s.group&groups != 0 {
 			names = append(names, s.name)
 		}
 	}
