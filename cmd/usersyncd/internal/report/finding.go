@@ -61,14 +61,7 @@ func zeroAsNothing(n int) string {
 
 // holdText says why users are held, and how they are released.
 func (r *Report) holdText(h plan.Hold) string {
-	command := "usersyncd release " + h.ID
-	if r.Result.ReleaseWith != nil {
-		command = r.Result.ReleaseWith(h.ID)
-	}
-	if !h.Releasable() {
-		command = "plan again, and apply that"
-	}
-	return text.Escape(fmt.Sprintf("%s. %s: %s", h.Reason, h.ReleasedIf(), command))
+	return text.Escape(fmt.Sprintf("%s. %s: %s", h.Reason, h.ReleasedIf(), releasedBy(r.Result, h)))
 }
 
 // guardName is a guard as people know it: by its flag, if it has one.

@@ -37,22 +37,29 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 		for _, d := range h.Differences {
 			lines = append(lines, Line{Text: d})
 		}
-		return append(lines, Line{Text: "If this is intended:    plan again, and apply that"})
+		return append(lines, Line{Text: text.Pad(h.ReleasedIf()+":", 24) + releasedBy(res, h)})
 	}
 	if folder := commonFolder(res, h); folder != "" {
 		lines = append(lines, Line{Text: "all in " + text.Escape(folder)})
 	}
-	release := "usersyncd release " + h.ID
-	if res.ReleaseWith != nil {
-		release = res.ReleaseWith(h.ID)
-	}
 	advice := func(what, do string) { lines = append(lines, Line{Text: text.Pad(what, 24) + do}) }
-	advice(h.ReleasedIf()+":", release)
+	advice(h.ReleasedIf()+":", releasedBy(res, h))
 	if len(h.Users) > 1 && t.DetailsCommand != "" {
 		advice("To see them:", t.DetailsCommand)
 	}
 	advice("If it is a mistake:", "restore or correct the specs; none of it is applied")
 	return lines
+}
+
+// releasedBy is what lets through what is held.
+func releasedBy(res *usersync.Result, h plan.Hold) string {
+	switch {
+	case !h.Releasable():
+		return "plan again, and apply that"
+	case res.ReleaseWith != nil:
+		return res.ReleaseWith(h.ID)
+	}
+	return "usersyncd release " + h.ID
 }
 
 // heldRemoval is how all users of a hold would be removed; "" if they would not, or not all in the same way.
