@@ -32,6 +32,7 @@ type passLog struct {
 	calls  func() usersync.Calls
 	result [sha256.Size]byte // hash of the last pass' result; zero before the first
 	notes  map[string]bool   // of that pass
+	wrong  string            // its problems
 	err    string            // of the last pass; "" if it succeeded
 	busy   time.Time         // since when the checkout is changing; zero if it is not
 }
@@ -78,10 +79,13 @@ func (p *passLog) ended(res *usersync.Result, err error) {
 	if res.WaitingForWindow > 0 {
 		p.log.Info("waiting for the change window", "users", res.WaitingForWindow, "until", window.Format(res.WindowOpens))
 	}
-	for _, problem := range res.Problems[:min(len(res.Problems), mostLogged)] {
-		p.log.Warn("problem in the specs", "problem", problem.String())
+	if wrong := fmt.Sprint(res.ProblemList); wrong != p.wrong { // all of them, as one that has gone is news, too
+		p.wrong = wrong
+		for _, problem := range res.Problems[:min(len(res.Problems), mostLogged)] {
+			p.log.Warn("problem in the specs", "problem", problem.String())
+		}
+		p.more("problems", res.ProblemCount())
 	}
-	p.more("problems", res.ProblemCount())
 	if before == [sha256.Size]byte{} || res.Changed > 0 || len(res.Problems) > 0 {
 		c := p.calls()
 		p.log.Info("pass done", "plan", res.Plan, "revision", res.Revision, "users", res.Users, "changed", res.Changed,

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -114,5 +115,20 @@ func TestOutageIsToldOnce(t *testing.T) {
 	p.ended(nil, &apply.CallError{Kind: apply.ErrUncertain, Op: "GET /api/v2/users", Status: 504})
 	if got := log.String(); strings.Count(got, "pass failed") != 2 || !strings.Contains(got, "3f0c5a2e-0") || !strings.Contains(got, "504") {
 		t.Errorf("%s", got)
+	}
+}
+
+// A problem is logged once for as long as it stays, whatever else is new meanwhile.
+func TestAProblemIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	p := passLog{log: slog.New(slog.NewTextHandler(&log, nil)), calls: func() usersync.Calls { return usersync.Calls{} }}
+	result := func(problem string, notes ...string) *usersync.Result {
+		return &usersync.Result{Notes: notes, ProblemList: spec.ProblemList{Problems: []spec.Problem{{Field: "title", Message: problem}}}}
+	}
+	for _, res := range []*usersync.Result{result("first"), result("first", "a file is not read"), result("first"), result("second"), result("first")} {
+		p.ended(res, nil)
+	}
+	if n := strings.Count(log.String(), "problem in the specs"); n != 3 {
+		t.Errorf("%d, not 3:\n%s", n, log.String())
 	}
 }
