@@ -36,7 +36,7 @@ func (g *guards) holdUnapproved() {
 	var portions []portion
 	var tokens []string
 	writes := func(c *Change) bool { // other guards may hold all fields of an update
-		return c.Action != Unmanage && (c.effectAction() != string(Update) || len(c.Fields) > 0)
+		return c.effectAction() != string(Update) || len(c.Fields) > 0
 	}
 	for _, c := range g.plannedChanges(writes) {
 		others, known := approved.unapproved(c, begun[c.Key])
@@ -94,6 +94,8 @@ func (a *Approved) unapproved(c *Change, begun Action) (others []FieldChange, kn
 		user, action = c.Key, string(Create)
 	case action == string(Update) && begun == Restore && a.Permits(user, string(Restore), a.Released):
 		action = string(Restore)
+	case c.Action == Unmanage && (a.Permits(user, string(Deactivate), a.Released) || a.Permits(user, string(Delete), a.Released)):
+		return nil, true // somebody else has done it
 	default:
 		return c.Fields, false
 	}
@@ -111,7 +113,11 @@ func (a *Approved) difference(c *Change, others []FieldChange) string {
 	if len(fields) == 0 {
 		fields = []string{"not planned"}
 	}
-	return fmt.Sprintf("%s %s: %s", c.effectAction(), text.Escape(c.Key), strings.Join(fields, "; "))
+	action := c.effectAction()
+	if c.Action == Unmanage {
+		action = "stop managing"
+	}
+	return fmt.Sprintf("%s %s: %s", action, text.Escape(c.Key), strings.Join(fields, "; "))
 }
 
 // was says what a field is in the approved plan.

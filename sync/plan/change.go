@@ -260,9 +260,7 @@ func (c *Change) effect(guards map[string]string) (e digest.Effect, any bool) {
 		}
 	}
 	switch c.Action {
-	case Unmanage: // nothing changes in Genesys
-		return e, false
-	case Create, Restore, Delete, Deactivate:
+	case Create, Restore, Delete, Deactivate, Unmanage:
 		return e, len(e.Fields) > 0 || c.Outcome == Planned || c.Outcome == Held || c.Outcome == Deferred
 	}
 	return e, len(e.Fields) > 0

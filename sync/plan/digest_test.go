@@ -44,7 +44,7 @@ func TestTheIDIsThatOfTheEffects(t *testing.T) {
 			o.tree.Users = o.tree.Users[:len(o.tree.Users)-1]
 			p.OnRemoval = ""
 			o.tree.Users = append(o.tree.Users[1:], declared("new@x.example", "name", "New"))
-		}, true},
+		}, false},
 		"a field waits for a window": {func(_ *orgTest, p *plan.Policy) { p.Schedule = hours(t, "Sun 00:00-00:01 UTC") }, true},
 		"a change is in quarantine": {func(o *orgTest, _ *plan.Policy) {
 			u := o.tree.Users[3]

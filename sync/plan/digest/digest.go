@@ -15,7 +15,7 @@ import (
 // An Effect is what is done to one user.
 type Effect struct {
 	User   string  `json:"user"`   // Genesys id; the address of one to be created
-	Action string  `json:"action"` // create, restore, update, deactivate, delete
+	Action string  `json:"action"` // create, restore, update, deactivate, delete, unmanage
 	Fields []Field `json:"fields"` // that are written, by name
 	Held   string  `json:"held,omitempty"`
 
@@ -46,6 +46,9 @@ func Sum(effects []Effect) string {
 	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
+
+// IsEmpty reports whether a digest is that of a plan that does nothing.
+func IsEmpty(sum string) bool { return sum == Sum(nil) }
 
 // Short is the name of a plan for people: "p-" and the first 8 digits of its digest. It tells plans apart that differ by
 // accident; approve a plan by its whole digest.

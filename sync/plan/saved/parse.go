@@ -113,7 +113,7 @@ func (p *Plan) validate() error {
 
 func (c *Change) validate(values bool) error {
 	switch {
-	case !slices.Contains([]string{"create", "restore", "update", "deactivate", "delete"}, c.Action):
+	case !slices.Contains([]string{"create", "restore", "update", "deactivate", "delete", "unmanage"}, c.Action):
 		return fmt.Errorf("unknown action %s", text.Quote(c.Action))
 	case values && (c.user() == "" || c.Hash != "" || c.creates() && c.User != ""), !values && (c.User+c.Email+c.File != "" || !isHash(c.Hash)):
 		return errors.New("the user is not as the file says users")

@@ -54,7 +54,7 @@ type Change struct {
 	Email  string  `json:"email,omitempty"`
 	File   string  `json:"file,omitempty"`
 	Line   int     `json:"line,omitempty"`
-	Action string  `json:"action"` // create, restore, update, deactivate, delete
+	Action string  `json:"action"` // create, restore, update, deactivate, delete, unmanage
 	Fields []Field `json:"fields"`
 	Held   string  `json:"held,omitempty"` // name of the guard that holds all of it
 	Hold   string  `json:"hold,omitempty"` // what releases it

@@ -96,7 +96,7 @@ func (r *Report) totalsText() (title, totals string) {
 	if !r.Result.DryRun {
 		parts = append(parts, text.Of(r.Result.Pending, "not reached"))
 	}
-	return "usersyncd " + r.Command + " " + r.Result.Plan, cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do")
+	return "usersyncd " + r.Command + text.Enclose(" ", planID(r.Result), ""), cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do")
 }
 
 func (r *Report) inRepository(pos spec.Pos) spec.Pos {

@@ -143,14 +143,14 @@ func (r *Report) headline() string {
 	default:
 		return fmt.Sprintf("%s failed with exit code %d", r.Command, r.ExitCode)
 	}
-	changed := 0
-	for g, n := range TotalsOf(r.Result).Groups {
+	changed, groups := 0, TotalsOf(r.Result).Groups
+	for g, n := range groups {
 		if g != plan.Reported && g != plan.Unmanaged {
 			changed += n
 		}
 	}
 	verb := map[bool]string{true: "would change", false: "changed"}[r.Result.DryRun]
-	parts := append([]string{text.Plural(changed, "user") + " " + verb}, text.NonZero(text.Of(r.Result.Held, "held"),
+	parts := append([]string{text.Plural(changed, "user") + " " + verb}, text.NonZero(text.Of(groups[plan.Unmanaged], "no longer managed"), text.Of(r.Result.Held, "held"),
 		text.Of(r.Result.Failed+r.Result.Quarantined, failedWord(r.Result)))...)
 	if problems != "" {
 		parts = append(parts, problems)
@@ -278,7 +278,8 @@ func (r *Report) foot() string {
 	} else {
 		parts = append(parts, fmt.Sprintf("%s in %.1fs.", text.Plural(res.Calls.Total, "call"), res.Seconds))
 	}
-	return strings.Join(append(parts, "Plan `"+res.Plan+"`"+text.Enclose(" of `", inCode(spec.ShortRevision(res.Revision)), "`")), " ")
+	of := text.Enclose(" `", planID(res), "`") + text.Enclose(" of `", inCode(spec.ShortRevision(res.Revision)), "`")
+	return strings.Join(append(parts, text.Enclose("Plan", of, "")), " ")
 }
 
 // inCode is text in backticks.

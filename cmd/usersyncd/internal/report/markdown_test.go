@@ -11,6 +11,7 @@ import (
 	"usersyncd/spec"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/digest"
 )
 
 // A comment has at most 60,000 bytes, whatever there is, and its counts are those of all. What matters most is kept longest.
@@ -44,6 +45,32 @@ func TestMarkdownFits(t *testing.T) {
 	}
 	if len(data) < 20_000 || !strings.Contains(fenced, "agent4@example.com, agent5@example.com") { // not even one of six who are removed is behind a number
 		t.Errorf("too much was left out: %d bytes are left\n%s", len(data), data)
+	}
+}
+
+// A plan that does nothing has no id: nobody could tell it from another one. One that only ends the management of users has.
+func TestPlanOfNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		changes                  []*plan.Change
+		line, notice, head, foot string
+	}{
+		"nothing": {nil, "Plan: nothing to do, 9 unchanged\n", "usersyncd plan", "0 users would change (9 declared)", "no call. Plan of `4711`\n"},
+		"no longer managed": {[]*plan.Change{change(plan.Unmanage, "a@example.com", "a.yaml")}, "Plan p-", "usersyncd plan p-",
+			"0 users would change, 1 no longer managed (9 declared)", "no call. Plan `p-"},
+	} {
+		res := planned(9, tt.changes...)
+		res.Digest, res.Revision, res.Estimate = digest.Sum(plan.Effects(tt.changes, nil)), "4711", &usersync.Estimate{}
+		res.Plan = digest.Short(res.Digest)
+		r := &Report{Command: "plan", Result: res}
+		if got := string(show(Text{}, res)); !strings.Contains(got, tt.line) {
+			t.Errorf("%s: %s", name, got)
+		}
+		if title, _ := r.totalsText(); !strings.HasPrefix(title, tt.notice) || tt.notice == "usersyncd plan" && title != tt.notice {
+			t.Errorf("%s: %s", name, title)
+		}
+		if got := string(r.Markdown()); r.headline() != tt.head || !strings.Contains(got, tt.foot) {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 

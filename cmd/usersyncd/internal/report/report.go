@@ -15,6 +15,7 @@ import (
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/digest"
 )
 
 // A Report is what a command has found.
@@ -50,6 +51,14 @@ func Encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return text.EscapeJSON(b.Bytes()), nil
+}
+
+// planID identifies a plan for people; "" if it does nothing.
+func planID(res *usersync.Result) string {
+	if digest.IsEmpty(res.Digest) {
+		return ""
+	}
+	return res.Plan
 }
 
 // done reports whether the change is carried out or, of a plan, would be: guards, windows and failures keep others.
