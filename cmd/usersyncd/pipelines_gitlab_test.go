@@ -68,7 +68,7 @@ func newGitlab(t *testing.T) *gitlab {
 		"GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo", "STATE": filepath.Join(g.workspace, ".state", "usersyncd.db"), "PLAN": "plan.json",
 		"CI_PROJECT_DIR": g.workspace, "CI_API_V4_URL": api.URL, "CI_PROJECT_ID": "9", "CI_MERGE_REQUEST_IID": "7", "CI_JOB_TOKEN": "job", "USERSYNCD_NOTE_TOKEN": "note",
 		"USERSYNCD_STATE_KEY": "a long random text", "STATE_PACKAGE": api.URL + "/projects/9/packages/generic/usersyncd-state/1/usersyncd.db.gpg",
-		"USERSYNCD_URL": api.URL + "/program", "USERSYNCD_SHA256": fmt.Sprintf("%x", sha256.Sum256(program)),
+		"PROGRAM_VERSION": "0.1.0", "PROGRAM_SHA256": fmt.Sprintf("%x", sha256.Sum256(program)),
 	})
 	g.program("apt-get", "")
 	g.program("install", `cp "$3" `+filepath.Join(g.bin, "installed"))
@@ -82,7 +82,7 @@ func (g *gitlab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.log = append(g.log, r.Method+" "+r.URL.Path)
 	token := map[string]string{"note": r.Header.Get("PRIVATE-TOKEN"), "job": r.Header.Get("JOB-TOKEN")}
 	switch path := r.URL.Path; {
-	case path == "/program":
+	case path == "/projects/9/packages/generic/usersyncd/0.1.0/usersyncd" && token["job"] == "job":
 		_, _ = io.WriteString(w, "a program")
 	case path == "/user" && token["note"] == "note":
 		_, _ = io.WriteString(w, `{"id": 3}`)

@@ -138,14 +138,15 @@ func newGithub(t *testing.T) *github {
 		t.Fatal(err)
 	}
 	g := &github{pipeline: newPipeline(t), jobs: w.Jobs, artifacts: map[string]string{}, values: map[string]string{
-		"secrets.GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "secrets.GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo", "vars.GENESYSCLOUD_REGION": "",
+		"secrets.GENESYSCLOUD_OAUTHCLIENT_ID": "demo", "secrets.GENESYSCLOUD_OAUTHCLIENT_SECRET": "demo",
 		"secrets.USERSYNCD_STATE_KEY": "a long random text", "github.token": "token", "github.event.number": "7", "inputs.release": "",
 	}}
 	g.env["GITHUB_REPOSITORY"], g.env["GITHUB_WORKSPACE"] = "acme/users", g.workspace
-	// Comments are in the file comment, the state in state.zip.
+	// Comments are in the file comment, the state in state.zip; $PROGRAM is what the release has.
 	g.program("gh", `cd "$FAKE"
 echo "$*" >> gh.log
 case "$*" in
+"release download usersyncd-0.1.0 --repo acme/users --pattern usersyncd --dir "*) cp "$PROGRAM" "${@: -1}/usersyncd" ;;
 */zip) cat state.zip ;;
 *artifacts*) [ ! -f state.zip ] || echo 1 ;;
 *--jq*) [ ! -f comment ] || echo 4711 ;;
@@ -322,7 +323,6 @@ func TestPipelinesCheckTheProgram(t *testing.T) {
 	}
 	g.program("sudo", `exec "$@"`)
 	g.program("install", `cp "$3" `+filepath.Join(g.bin, "installed"))
-	g.program("curl", `while [ "$1" != --output ]; do shift; done; cp "$PROGRAM" "$2"`)
 	n := 0
 	for name, job := range g.jobs {
 		for _, s := range job.Steps {
@@ -334,7 +334,7 @@ func TestPipelinesCheckTheProgram(t *testing.T) {
 				wrong := sum[:4] == "0000"
 				_ = os.Remove(filepath.Join(g.bin, "installed"))
 				main, _ := filepath.Abs("main.go")
-				out, code := g.step(s.Run, map[string]string{"RUNNER_TEMP": t.TempDir(), "PROGRAM": main, "BINARY_URL": "x", "BINARY_SHA256": sum})
+				out, code := g.step(s.Run, map[string]string{"RUNNER_TEMP": t.TempDir(), "PROGRAM": main, "PROGRAM_VERSION": "0.1.0", "PROGRAM_SHA256": sum})
 				_, err := os.Stat(filepath.Join(g.bin, "installed"))
 				if (code != 0) != wrong || (err != nil) != wrong {
 					t.Errorf("%s: exit code %d, %v\n%s", name, code, err, out)
