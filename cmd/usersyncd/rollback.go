@@ -32,8 +32,8 @@ the checkout.
 Without --confirm it prints a plan and changes nothing. With --confirm and the
 id of that plan it carries out that plan and no other. It ends a pass that is
 running. (A plan waits for the pass; usersyncd pause ends it at once.) Before it
-writes, it pauses passes, as the checkout still asks for the changes: revert
-them there, too (git revert), then run usersyncd resume.
+writes, it pauses passes, as the specs still ask for the changes: take them back
+there, too, with git revert or by hand; then run usersyncd resume.
 
 The running daemon does the rollback; when none runs, the command does it.`,
 		Example: `  usersyncd rollback --revision 3f0c1d2e
@@ -129,7 +129,7 @@ func printRollback(w io.Writer, t report.Text, res *usersync.Result, target plan
 	if res.Applied+res.Failed+res.Pending == 0 { // nothing is paused
 		return
 	}
-	fmt.Fprintf(w, "Paused. Revert the change in the checkout, too (git revert), then: usersyncd resume%s\n", c.Same("config", "state", "socket"))
+	fmt.Fprintf(w, "Paused. Take the change back in the specs, too, with git revert or by hand; then: usersyncd resume%s\n", c.Same("config", "state", "socket"))
 	if res.Skipped > 0 {
 		fmt.Fprintf(w, "%s left unchanged: after resume the specs apply again, so declare there what is to stay.\n", text.Plural(res.Skipped, "user"))
 	}
