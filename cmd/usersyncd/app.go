@@ -35,6 +35,7 @@ type app struct {
 	level   *slog.LevelVar // of the log
 	screen  *progress.Screen
 	beside  *besideDaemon
+	client  string // the id of the OAuth client
 	stop    func() // ends what runs beside the passes
 }
 
@@ -74,21 +75,50 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen, copied *st
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	if a.Store = copied; copied == nil {
-		if a.Store, err = openState(c, readOnly, log); err != nil {
+	a.client, a.Directory, a.API = found.ID, a.genesys, a.genesys.API()
+	if copied == nil {
+		if copied, err = openState(c, readOnly, log); err != nil {
 			return nil, err
 		}
 	}
 	a.readSpecCache(c)
-	a.Directory, a.API = a.genesys, a.genesys.API()
-	a.learned = limiterstore.New(a.Store, found.ID, a.API, readOnly, log)
+	a.useState(c, copied, readOnly)
+	return a, nil
+}
+
+// useState makes the app work with a state file, and with what that has learned of the limiter.
+func (a *app) useState(c *config.Config, store *state.Store, readOnly bool) {
+	a.Store = store
+	a.learned = limiterstore.New(store, a.client, a.API, readOnly, a.log)
 	a.learned.Restore(a.limiter, c.IgnorePause)
-	alarm := memory.Alarm{Log: log}
-	a.stop = progress.WatchLimiter(a.limiter, log, func(now time.Time) {
+	alarm := memory.Alarm{Log: a.log}
+	a.stop = progress.WatchLimiter(a.limiter, a.log, func(now time.Time) {
 		a.learned.Save(a.limiter, now)
 		alarm.Check()
 	})
-	return a, nil
+}
+
+// closeState saves the state of the limiter, and closes the state file. No pass may be running.
+func (a *app) closeState() error {
+	a.stop()
+	a.stop = func() {}
+	a.learned.Flush(a.limiter)
+	return a.Store.Close()
+}
+
+// withoutState calls do while other processes may use the state file, and opens it again.
+func (a *app) withoutState(c *config.Config, do func() error) error {
+	if err := a.closeState(); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	store, err := openState(c, false, a.log)
+	if err == nil {
+		a.useState(c, store, false)
+	}
+	return err
 }
 
 // configure puts the settings into effect that may change while the daemon runs, or none of them. No pass may be running.
@@ -199,12 +229,11 @@ func (a *app) readSpecCache(c *config.Config) {
 	}
 }
 
-// close ends what runs beside the passes, saves the state of the limiter, and closes the state file.
+// close ends what runs beside the passes, and closes the state file.
 func (a *app) close(err error) error {
-	a.stop()
-	a.learned.Flush(a.limiter)
+	closed := a.closeState()
 	a.genesys.Close()
-	return errors.Join(err, a.Store.Close())
+	return errors.Join(err, closed)
 }
 
 // org is the organization, as far as it was read.

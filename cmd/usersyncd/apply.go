@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,13 +90,20 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 			return refused(nil, err)
 		}
 		a.complete(shown)
-		p.end.Result = shown
 		p.showPlan(c, shown)
+		p.end.planShown(shown)
 		if err != nil { // the specs have problems
 			return refused(shown, err)
 		}
+		if endsHere(shown) {
+			res := *shown
+			res.Mode, res.DryRun, res.Estimate = "apply", false, nil
+			p.end.Result = &res
+			return outcome(&res)
+		}
 		if n, removals := size(shown); n > 0 && shown.Paused == nil && !yes {
-			if err := p.ask(ctx, answers, n, removals, a.orgText()); err != nil {
+			err := a.withoutState(c, func() error { return p.ask(ctx, answers, n, removals, a.orgText()) })
+			if err != nil {
 				return err
 			}
 		}
@@ -112,15 +117,14 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 		if res != nil {
 			res.Mode = "apply"
 		}
-		return p.end.pass(res, err, func(t report.Text, w io.Writer, res *usersync.Result) {
-			rest := *res
-			if rest.Revision == shown.Revision {
-				rest.Revision = "" // what there is to say of it is said
-			}
-			rest.Notes = slices.DeleteFunc(slices.Clone(res.Notes), func(note string) bool { return slices.Contains(shown.Notes, note) })
-			t.Result(w, &rest)
-		})
+		return p.end.pass(res, err, report.Text.Result)
 	}
+}
+
+// endsHere reports whether all that differs is held, or left out: a pass would do nothing, and record nothing.
+func endsHere(shown *usersync.Result) bool {
+	n, _ := size(shown)
+	return n == 0 && len(shown.Changes)+len(shown.Problems) > 0 && shown.AdoptedUnchanged == 0
 }
 
 // showPlan writes a plan for a person: to stdout, unless something else is written there.
@@ -135,7 +139,7 @@ func (p process) showPlan(c *config.Config, res *usersync.Result) {
 // size counts the users that a plan changes, or who are no longer managed, and those of them who lose their access.
 func size(res *usersync.Result) (n, removals int) {
 	for _, c := range res.Changes {
-		if c.Outcome != plan.Planned && c.Outcome != plan.Deferred {
+		if c.Outcome != plan.Planned {
 			continue
 		}
 		if n++; c.Group() == plan.Removals {

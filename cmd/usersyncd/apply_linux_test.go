@@ -124,6 +124,45 @@ func TestApplyPlansAgain(t *testing.T) {
 	}
 }
 
+// While the question is open, another run may use the state file. The answer is to a plan, so what is made of it then is
+// planned from what that run has left: another plan is shown again, and the same one is carried out.
+func TestApplyLetsOthersRunWhileItAsks(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	users := r.sim.Users()
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("usersyncd", args...)
+		cmd.Env, cmd.Dir = r.env, t.TempDir()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	r.declare(users[0].Email, "Moved")
+	a := r.apply(r.specs)
+	a.reads(`Only "yes" is taken: `)
+	run("--once", r.specs)
+	a.types("yes\n")
+	if code := a.ends(); code != 0 || !strings.Contains(a.seen, "It is shown again; nothing was applied.") || !strings.Contains(a.stdout.String(), "6 users: 0 applied, 6 unchanged") {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 {
+		t.Errorf("%d writes", n)
+	}
+	run("--once", r.specs)
+	r.declare(users[1].Email, "Moved")
+	a = r.apply(r.specs)
+	a.reads(`Only "yes" is taken: `)
+	a.types("yes\n")
+	if code := a.ends(); code != 0 || r.title(users[1].Email) != "Moved" || strings.Contains(a.seen, "again") {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+	if out := run("history", users[1].Email); !strings.Contains(out, `"Moved"`) {
+		t.Errorf("the change is not in the history:\n%s", out)
+	}
+}
+
 // One change is asked about as one, and so are users who are no longer managed. What ends the input ends the line of the question.
 func TestApplyAsksInWords(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 6})

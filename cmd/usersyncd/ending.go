@@ -23,6 +23,7 @@ type ending struct {
 	began bool
 	text  func(report.Text, io.Writer) // nil: nothing was found
 	after func(io.Writer)              // for stderr, behind the text
+	shown *usersync.Result             // a plan that a person was shown before
 	token string                       // between whose lines GitHub obeys no command; "" for none
 }
 
@@ -76,6 +77,16 @@ func (e *ending) pass(res *usersync.Result, err error, print func(report.Text, i
 	return outcome(res)
 }
 
+// planShown records that a person was shown a plan, which is all there is until a pass has carried it out.
+func (e *ending) planShown(res *usersync.Result) {
+	e.Result, e.shown = res, res
+	e.text = func(t report.Text, w io.Writer) {
+		if t.Shown == nil {
+			t.Plan(w, res)
+		}
+	}
+}
+
 // finish writes the reports of a command and says on stderr why it has failed. It returns the exit code.
 func (p process) finish(cmd *cobra.Command, c *config.Config, err error) int {
 	e, code := p.end, exitCode(err)
@@ -87,6 +98,9 @@ func (p process) finish(cmd *cobra.Command, c *config.Config, err error) int {
 	var unwritten []error
 	if c.CheckOutputs(config.FormatsOf(cmd), "") == nil {
 		unwritten = p.writeReports(c)
+	}
+	if c.Stdout() == "" && (e.Result == nil || e.Result != e.shown) {
+		printEach(p.stderr, e.Summary(e.shown))
 	}
 	if e.after != nil {
 		e.after(p.stderr)

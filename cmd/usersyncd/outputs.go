@@ -32,6 +32,9 @@ func (p process) writeReports(c *config.Config) (failed []error) {
 	slices.SortStableFunc(outputs, func(a, b config.Target) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, o := range outputs {
 		t := p.text(c)
+		if o.File == "" {
+			t.Shown = p.end.shown
+		}
 		if o.File != "" || o.Format != config.Text {
 			t.Columns, t.Color = 0, false
 		}

@@ -9,7 +9,6 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
-	"usersyncd/spec/text"
 )
 
 func newValidate(c *config.Config, p process) *cobra.Command {
@@ -36,7 +35,7 @@ checked by plan.`,
 			p.end.Tree = tree
 			p.end.text = func(_ report.Text, w io.Writer) {
 				if len(tree.Problems) == 0 {
-					fmt.Fprintf(w, "%s in %s, no problems\n", text.Plural(len(tree.Users), "user"), text.Plural(tree.Files, "file"))
+					fmt.Fprintln(w, report.Valid(tree))
 				}
 			}
 			p.end.after = func(w io.Writer) {

@@ -73,7 +73,7 @@ func (r *Report) totalsText() (title, totals string) {
 		if r.Tree == nil || len(r.Tree.Problems) > 0 {
 			return "", ""
 		}
-		return "usersyncd validate", text.Plural(len(r.Tree.Users), "user") + " in " + text.Plural(r.Tree.Files, "file") + ", no problems"
+		return "usersyncd validate", Valid(r.Tree)
 	}
 	if r.Result == nil {
 		return "", ""

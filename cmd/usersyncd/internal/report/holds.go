@@ -22,16 +22,7 @@ func guardFlag(guard string) string {
 
 // holdLines are what a guard holds, why, and what to do about it.
 func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
-	by := guardFlag(h.Guard)
-	title := "Held: " + text.Plural(len(h.Users), "user") + text.Enclose(" to ", heldRemoval(res, h), "")
-	if len(h.Fields) > 0 {
-		names := make([]string, len(h.Fields))
-		for i, f := range h.Fields {
-			names[i] = string(f)
-		}
-		title += " (" + text.List(names, mostParts, len(names)) + ")"
-	}
-	lines := []Line{{"=", title + text.Enclose(", by --", by, "")}, {Text: text.Escape(h.Reason)}, {Text: fitNames(h.Users, t.columns()-6)}}
+	lines := []Line{{"=", heldTitle(res, h)}, {Text: text.Escape(h.Reason)}, {Text: fitNames(h.Users, t.columns()-6)}}
 	if !h.Releasable() {
 		lines = lines[:2]
 		for _, d := range h.Differences {
@@ -49,6 +40,19 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 	}
 	advice("If it is a mistake:", "restore or correct the specs; none of it is applied")
 	return lines
+}
+
+// heldTitle says how many users a guard holds, of what, and by which flag.
+func heldTitle(res *usersync.Result, h plan.Hold) string {
+	title := "Held: " + text.Plural(len(h.Users), "user") + text.Enclose(" to ", heldRemoval(res, h), "")
+	if len(h.Fields) > 0 {
+		names := make([]string, len(h.Fields))
+		for i, f := range h.Fields {
+			names[i] = string(f)
+		}
+		title += " (" + text.List(names, mostParts, len(names)) + ")"
+	}
+	return title + text.Enclose(", by --", guardFlag(h.Guard), "")
 }
 
 // releasedBy is what lets through what is held.

@@ -139,7 +139,7 @@ func (r *Report) headline() string {
 	case problems != "":
 		return problems + ", and nothing was changed"
 	case r.Error == "" && r.Tree != nil:
-		return text.Plural(len(r.Tree.Users), "user") + " in " + text.Plural(r.Tree.Files, "file") + ", no problems"
+		return Valid(r.Tree)
 	default:
 		return fmt.Sprintf("%s failed with exit code %d", r.Command, r.ExitCode)
 	}

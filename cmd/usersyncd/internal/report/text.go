@@ -18,10 +18,11 @@ import (
 
 // Text writes for people.
 type Text struct {
-	Columns        int    // of the terminal; 0: there is none
-	Color          bool   // of symbols and headings
-	Details        bool   // a block for each change instead of groups
-	DetailsCommand string // that shows the details, if there is one
+	Columns        int              // of the terminal; 0: there is none
+	Color          bool             // of symbols and headings
+	Details        bool             // a block for each change instead of groups
+	DetailsCommand string           // that shows the details, if there is one
+	Shown          *usersync.Result // the plan that was shown before: a result is written without what that has said
 	Now            time.Time
 }
 
@@ -74,23 +75,16 @@ func (t Text) Plan(w io.Writer, res *usersync.Result) {
 
 // Result writes what a pass, or a rollback, has done.
 func (t Text) Result(w io.Writer, res *usersync.Result) {
-	t.changes(w, res)
-	t.rest(w, res)
-	unmanaged := 0
-	for _, c := range res.Changes {
-		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
-			unmanaged++
-		}
+	rest := *res
+	if t.Shown != nil {
+		rest = without(res, t.Shown)
 	}
-	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
-		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
-		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "quarantined"),
-		text.Of(res.Skipped, "skipped"), text.Of(res.Deferred, "deferred"), text.Of(res.Pending, "not reached"),
-	)...)
-	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
-		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
-	fmt.Fprintf(w, "%s: %s; %s (%s) in %.1fs\n", text.Plural(res.Users, "user"), strings.Join(users, ", "),
-		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
+	t.changes(w, &rest)
+	if removes(res) && !removes(&rest) {
+		t.takeBack(w, "", res)
+	}
+	t.rest(w, &rest)
+	fmt.Fprintln(w, resultLine(res))
 }
 
 // list writes a list behind a title, on several lines if it is long.
@@ -120,10 +114,17 @@ func (t Text) changes(w io.Writer, res *usersync.Result) {
 	for _, s := range Sections(res) {
 		t.heading(w, s.Title())
 		t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
-		if s.Group == plan.Removals && !res.DryRun && res.RollbackWith != "" {
-			fmt.Fprintln(w, "  To take it back: "+res.RollbackWith)
+		if s.Group == plan.Removals && !res.DryRun {
+			t.takeBack(w, "  ", res)
 		}
 		fmt.Fprintln(w)
+	}
+}
+
+// takeBack writes the command that takes removals back.
+func (t Text) takeBack(w io.Writer, indent string, res *usersync.Result) {
+	if res.RollbackWith != "" {
+		fmt.Fprintln(w, indent+"To take it back: "+res.RollbackWith)
 	}
 }
 
