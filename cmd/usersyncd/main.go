@@ -74,6 +74,9 @@ func (p process) tell(cmd *cobra.Command, err error) {
 	if e := (*exitError)(nil); errors.As(err, &e) && len(e.problems.Problems) > 0 {
 		printProblems(p.stderr, e.problems)
 	}
+	for _, line := range p.end.Warnings().Lines() {
+		fmt.Fprintln(p.stderr, "warning:", line)
+	}
 	if message := errorText(err); message != "" {
 		fmt.Fprintln(p.stderr, "usersyncd:", message)
 	}

@@ -38,11 +38,6 @@ checked by plan.`,
 					fmt.Fprintln(w, report.Valid(tree))
 				}
 			}
-			p.end.after = func(w io.Writer) {
-				for _, line := range tree.Warnings.Lines() {
-					fmt.Fprintln(w, "warning:", line)
-				}
-			}
 			if len(tree.Problems) > 0 {
 				return &exitError{code: exitInvalid, problems: tree.ProblemList}
 			}

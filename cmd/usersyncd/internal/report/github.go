@@ -34,10 +34,8 @@ func (r *Report) GitHub() []string {
 	if n := r.Problems.ProblemsLeftOut; n > 0 {
 		errors.add("usersyncd: specs", text.Plural(n, "more problem"), "", spec.Pos{})
 	}
-	if r.Tree != nil && r.Command == "validate" {
-		for _, w := range r.Tree.Warnings.First {
-			warnings.add("usersyncd: "+cmp.Or(fieldName.FindString(w.Field), "warning"), text.Escape(w.Message), masked(w.Message), r.inRepository(w.Pos))
-		}
+	for _, w := range r.Warnings().First {
+		warnings.add("usersyncd: "+cmp.Or(fieldName.FindString(w.Field), "warning"), text.Escape(w.Message), masked(w.Message), r.inRepository(w.Pos))
 	}
 	lines := errors.lines("error")
 	if r.Result != nil {

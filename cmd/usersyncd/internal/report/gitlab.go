@@ -56,11 +56,9 @@ func (r *Report) GitLab() ([]byte, error) {
 		}
 		add("critical", check, f.user, f.field, f.message, description, f.pos)
 	}
-	if r.Tree != nil && r.Command == "validate" {
-		for _, w := range r.Tree.Warnings.First {
-			f := finding{pos: w.Pos, field: w.Field, message: w.Message}
-			add("minor", "warning", "", w.Field, w.Message, f.text(), w.Pos)
-		}
+	for _, w := range r.Warnings().First {
+		f := finding{pos: w.Pos, field: w.Field, message: w.Message}
+		add("minor", "warning", "", w.Field, w.Message, f.text(), w.Pos)
 	}
 	if r.Result == nil {
 		return Encode(all)

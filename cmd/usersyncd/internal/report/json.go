@@ -51,7 +51,7 @@ func (r *Report) JSON() ([]byte, error) {
 	res := r.Result
 	if res == nil && len(r.Problems.Problems) > 0 {
 		res = &usersync.Result{Schema: "usersyncd.result/v1", Mode: r.Command, DryRun: r.Command == "plan",
-			Holds: []plan.Hold{}, Changes: []*plan.Change{}, Failures: []usersync.Failure{}}
+			Holds: []plan.Hold{}, Notes: r.Warnings().Lines(), Changes: []*plan.Change{}, Failures: []usersync.Failure{}}
 	}
 	if res == nil {
 		return nil, nil

@@ -229,12 +229,10 @@ func (r *Report) blocks() (all []block) {
 		problems = append(problems, []Line{{"!", text.Escape(p.String())}})
 	}
 	add("Problems in the specs: "+fmt.Sprint(r.Problems.ProblemCount()), r.Command == "validate", problems, r.Problems.ProblemsLeftOut, "problem")
-	if r.Tree != nil && r.Command == "validate" {
-		for _, p := range r.Tree.Warnings.First {
-			warnings = append(warnings, []Line{{"!", text.Escape(p.String())}})
-		}
-		add("Warnings: "+fmt.Sprint(r.Tree.Warnings.Count), false, warnings, r.Tree.Warnings.Count-len(warnings), "warning")
+	for _, p := range r.Warnings().First {
+		warnings = append(warnings, []Line{{"!", text.Escape(p.String())}})
 	}
+	add("Warnings: "+fmt.Sprint(r.Warnings().Count), false, warnings, r.Warnings().Count-len(warnings), "warning")
 	if res == nil {
 		return all
 	}

@@ -41,6 +41,14 @@ type Org struct {
 	API  string `json:"api"`
 }
 
+// Warnings are those of the specs, unless they are among the notes of a result, or something else has ended the command.
+func (r *Report) Warnings() *spec.Warnings {
+	if r.Tree == nil || r.Command != "validate" && (r.Result != nil || len(r.Problems.Problems) == 0) {
+		return &spec.Warnings{}
+	}
+	return &r.Tree.Warnings
+}
+
 // Encode is v as indented JSON without a character that cannot be seen.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer

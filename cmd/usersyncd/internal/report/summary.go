@@ -26,7 +26,7 @@ func (r *Report) Summary(shown *usersync.Result) (lines []string) {
 	case res != nil:
 		totals := resultLine(res)
 		if res.DryRun {
-			totals = "Plan " + res.Plan + ": " + strings.Join(counts(res), ", ")
+			totals = "Plan" + text.Enclose(" ", planID(res), "") + ": " + strings.Join(counts(res), ", ")
 		}
 		lines = append(lines, totals)
 		holds := res.Holds
