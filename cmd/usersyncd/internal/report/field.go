@@ -23,6 +23,9 @@ type fieldLine struct {
 	whole string // text, with all parts: what is equal is equal in this
 }
 
+// givesAccess reports whether the field lets a user do more than log in.
+func (l fieldLine) givesAccess() bool { return l.field != spec.State && plan.GivesAccess(l.field) }
+
 // fieldLines has a line for each field of a change, also for those that are not written now.
 func fieldLines(c *plan.Change) (lines []fieldLine) {
 	add := func(fc plan.FieldChange, why string) {
@@ -76,7 +79,7 @@ func describe(fc plan.FieldChange) (line, whole string) {
 		most = mostNamed
 	}
 	parts = append(parts, changed...)
-	if fc.Field == spec.Roles && fc.Before == "" {
+	if fc.Before == "" && (fc.Field == spec.Roles || fc.Field == spec.Queues || fc.Field == spec.Groups) {
 		separator = ", "
 		for _, e := range entries(fc.Field, fc.After) {
 			parts = append(parts, e.Key)

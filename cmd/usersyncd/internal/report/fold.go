@@ -21,18 +21,23 @@ type entry struct {
 	users     []string // addresses
 	where     string   // of a single user: where it is declared
 	different int      // of an entry that is folded by fields: how many different changes it has
+	creates   bool     // users who are made to exist
+	others    []string // of users with the same access: the fields in which they differ
 }
 
-// head is the entry's first line, and what stands below it.
-func (e entry) head() (head string, below []string) {
+// head is the entry's first line, and what stands below it, in so many columns.
+func (e entry) head(columns int) (head string, below []string) {
 	what := e.texts()
-	if e.different > 0 {
+	switch {
+	case e.different > 0:
 		names := e.fields()
 		what = []string{text.Enclose("", text.List(names, mostParts, len(names)), ": ") + text.Plural(e.different, "different change")}
+	case e.creates && len(what)+len(e.others) > 1:
+		what = e.compact(columns)
 	}
 	if len(e.users) == 1 {
 		head = text.Escape(e.users[0]) + text.Enclose(" (", text.Escape(e.where), ")")
-		if e.verb != "" && e.symbol != "+" {
+		if e.verb != "" && e.symbol != "+" { // which says it
 			head += ": " + e.verb
 		}
 		return head, what
@@ -41,7 +46,7 @@ func (e entry) head() (head string, below []string) {
 	if e.verb != "" {
 		head += " " + e.verb
 	}
-	if len(what) == 1 {
+	if len(what) == 1 && (e.different > 0 || len(e.changes) == 1 && len(e.others) == 0) {
 		return strings.TrimSuffix(head, ":") + map[bool]string{true: ": ", false: ", "}[e.verb == ""] + what[0], nil
 	}
 	return head, what
@@ -78,7 +83,7 @@ func newFolder() *folder { return &folder{entries: map[string]*entry{}} }
 func (f *folder) add(c *plan.Change) {
 	f.users++
 	symbol, verb := does(c)
-	e := entry{symbol: symbol, verb: verb, changes: fieldLines(c), users: []string{c.Key}, where: where(c)}
+	e := entry{symbol: symbol, verb: verb, changes: fieldLines(c), users: []string{c.Key}, where: where(c), creates: c.Action == plan.Create || c.Action == plan.Restore}
 	if c.Group() == plan.Removals {
 		e.changes = e.without(spec.State) // the verb tells it
 	}
@@ -130,7 +135,7 @@ func foldByFields(entries []entry) []entry {
 			continue
 		}
 		same := e
-		if e.symbol == "+" {
+		if e.creates {
 			same.changes = e.without(spec.Email, spec.Name) // every new user has others
 		}
 		key := e.symbol + "\x00" + e.verb + "\x00" + strings.Join(same.fields(), "\x00")

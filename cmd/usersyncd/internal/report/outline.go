@@ -102,6 +102,7 @@ const (
 const (
 	mostEntries = 12
 	mostNamed   = 50 // in a group in which everybody is named
+	mostHires   = 4  // of new users with access, before they are folded by it
 	fewUsers    = 10 // entries of fewer are folded once more if there are more than mostEntries
 )
 
@@ -118,6 +119,9 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 		} else {
 			others = append(others, e)
 		}
+	}
+	if creates := slices.ContainsFunc(named, entry.givesAccess); creates && len(named) > mostHires {
+		named = foldByAccess(named)
 	}
 	if detail != Folded && len(s.entries) > mostEntries {
 		named = foldByFields(named)
@@ -145,14 +149,9 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 	return lines
 }
 
-// givesAccess reports whether an entry is of users who are made to exist with access.
-func (e entry) givesAccess() bool {
-	return e.symbol == "+" && slices.ContainsFunc(e.changes, func(line fieldLine) bool { return line.field != spec.State && plan.GivesAccess(line.field) })
-}
-
 // lines of one entry.
 func (e entry) lines(columns int, named bool) []Line {
-	head, below := e.head()
+	head, below := e.head(columns - 6)
 	lines := []Line{{e.symbol, head}}
 	for _, line := range below {
 		lines = append(lines, Line{Text: line})
@@ -188,11 +187,14 @@ func fitNames(users []string, columns int) string {
 }
 
 // listLines is a list in lines that are broken behind commas.
-func listLines(list []string, columns int) (lines []string) {
+func listLines(list []string, columns int) (lines []string) { return breakBehind(",", list, columns) }
+
+// breakBehind is a list in lines that are broken behind its separator.
+func breakBehind(separator string, list []string, columns int) (lines []string) {
 	line := ""
 	for i, word := range list {
 		if word = text.Escape(word); i < len(list)-1 {
-			word += ","
+			word += separator
 		}
 		switch {
 		case line == "":
