@@ -77,11 +77,19 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 	return res, err
 }
 
-// releaseWith returns the command that releases the hold of an id: that of the run itself, if it asks, is limited to a plan, or
-// leaves no state file that could keep the release.
+// releaseWith returns what releases the hold of an id: another run of the pipeline, as those of examples/ci take the id; else the
+// command of the run itself, if it asks, is limited to a plan, or leaves no state file that could keep the release.
 func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id string) string {
 	same, dir := c.SamePass(), text.ShellWord(c.Dir)
+	github, _ := c.Getenv("GITHUB_ACTIONS")
+	gitlab, _ := c.Getenv("GITLAB_CI")
 	return func(id string) string {
+		switch command := ", or this command with --release " + id; {
+		case github == "true":
+			return "run the workflow with release = " + id + command
+		case gitlab == "true":
+			return "run the pipeline with RELEASE = " + id + command
+		}
 		unknown := mode.Approved != nil && !slices.ContainsFunc(mode.Approved.Holds, func(h saved.Hold) bool { return h.ID == id })
 		switch asks := c.Process == "usersyncd apply"; {
 		case unknown, mode.Approved == nil && mode.Plan != "" && !asks: // with the release it is another plan
