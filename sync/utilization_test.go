@@ -100,6 +100,20 @@ func TestUtilizationIsKept(t *testing.T) {
 	})
 }
 
+// A new user has what the organization has: a spec that says so sends nothing.
+func TestUtilizationOfNewUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, _ := routed(t)
+		w.write("u.yaml", "email: new@example.com\nname: New\nutilization: {labels: {}}\n")
+		if got, want := w.sentByPass(), "POST /users"; got != want {
+			t.Errorf("sent %q, not %q", got, want)
+		}
+		if got := w.sentByPass(); got != "" {
+			t.Errorf("a further pass sent %q", got)
+		}
+	})
+}
+
 // A plan shows of a utilization what the spec manages, and a label that does not exist is a problem of the spec.
 func TestUtilizationInPlans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

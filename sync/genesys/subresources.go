@@ -249,7 +249,7 @@ func prepareUtilization(ctx context.Context, d *Directory, users []*plan.Change)
 	}
 	w := &write{body: body, valueAfter: as(utilization.Value(now, standard, func(id string) string { return cmp.Or(declared[id], label(id)) }))}
 	if body == nil {
-		w.op, w.body = &resetUtilization, nil
+		w.op, w.body, w.skip = &resetUtilization, nil, user.OfOrganization() // as a new user's
 	}
 	return w, nil
 }
