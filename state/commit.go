@@ -67,7 +67,7 @@ func (s *Store) CommitMost(users []*User) (rest []*User, err error) {
 // Empty reports whether there is nothing to commit.
 func (c *Commit) Empty() bool {
 	return len(c.Users)+len(c.Forget)+len(c.CreateIntents)+len(c.ClearCreateIntents)+len(c.WriteIntents)+len(c.ClearWriteIntents)+len(c.Failures)+len(c.ClearFailures)+len(c.Events) == 0 &&
-		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Checkout == "" && !c.RolledBack && len(c.AddReleases)+len(c.ClearReleases) == 0
+		c.Refresh == nil && c.Converged == nil && c.Guards == nil && c.Pause == nil && c.Pass == nil && c.Checkout == "" && !c.RolledBack && len(c.AddReleases)+len(c.ClearReleases) == 0
 }
 
 // put is a record to be written.
@@ -175,6 +175,9 @@ func (c *Commit) applyMeta(tx *bolt.Tx) error {
 	}
 	if c.Checkout != "" {
 		put(keyCheckout, c.Checkout)
+	}
+	if c.Pass != nil {
+		put(keyPass, json.RawMessage(c.Pass))
 	}
 	if c.RolledBack {
 		if a := getMetaPtr[AppliedTree](tx, keyApplied); a != nil {

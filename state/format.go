@@ -27,6 +27,7 @@ const (
 	keyPause     = "pause"
 	keyCheckout  = "checkout"
 	keyReleases  = "releases"
+	keyPass      = "pass"
 	keyProbe     = "probe" // see CheckWritable
 )
 

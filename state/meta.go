@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -69,6 +70,18 @@ func (s *Store) Limiter(client string) (data []byte, err error) {
 		return nil
 	})
 	return data, err
+}
+
+// LastPass returns what a commit has recorded of the last pass; nil if that was never done, as by an older usersyncd, or if the
+// record is damaged: the next pass records it again.
+func (s *Store) LastPass() (record []byte, err error) {
+	err = s.read(func(tx *bolt.Tx) error {
+		if m := getMetaPtr[json.RawMessage](tx, keyPass); m != nil {
+			record = *m
+		}
+		return nil
+	})
+	return record, err
 }
 
 // ErrPlanID is returned for a release of what cannot be the id of a plan.

@@ -27,7 +27,7 @@ func TestReadmeNamesWhatIsInTheFile(t *testing.T) {
 	u.Repairs = map[spec.Field]state.Repair{spec.Title: {At: []time.Time{now}}}
 	e := event(1)
 	mustCommit(t, st, state.Commit{Users: []*state.User{u}, CreateIntents: []state.Intent{{Key: "a"}}, WriteIntents: []state.Event{e}, Failures: []state.Failure{{Key: "a"}}, Events: []state.Event{e},
-		Guards: &state.Guards{}, Refresh: &state.Refresh{At: now}, Converged: &state.Converged{Revision: "r"}, Checkout: "c", AddReleases: []string{"p-1"}, Pause: &state.Pause{At: now}})
+		Guards: &state.Guards{}, Refresh: &state.Refresh{At: now}, Converged: &state.Converged{Revision: "r"}, Checkout: "c", AddReleases: []string{"p-1"}, Pass: []byte("{}"), Pause: &state.Pause{At: now}})
 	if err := st.Bind(state.Org{ID: "org"}); err != nil {
 		t.Fatal(err)
 	}

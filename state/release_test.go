@@ -1,9 +1,12 @@
 package state_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
+
+	bolt "go.etcd.io/bbolt"
 
 	"usersyncd/state"
 )
@@ -53,5 +56,50 @@ func TestReleasesInAFileOfOthers(t *testing.T) {
 			}
 			mustClose(t, st)
 		}
+	}
+}
+
+// What is recorded of the last pass leaves what else is known as it was, is in no damaged file's heir, and counts only if it is whole.
+func TestLastPass(t *testing.T) {
+	path := tempFile(t)
+	st := open(t, path)
+	has := func(st *state.Store, want string) {
+		t.Helper()
+		if got, err := st.LastPass(); err != nil || string(got) != want {
+			t.Errorf("%s, not %q: %v", got, want, err)
+		}
+	}
+	has(st, "")
+	mustCommit(t, st, state.Commit{Converged: &state.Converged{Digest: "d", Revision: "r"}})
+	mustCommit(t, st, state.Commit{Pass: []byte(`{"users":1}`)})
+	mustCommit(t, st, state.Commit{Guards: &state.Guards{}})
+	has(st, `{"users":1}`)
+	if m, err := st.Meta(); err != nil || m.Converged == nil {
+		t.Errorf("%+v, %v", m.Converged, err)
+	}
+	if err := st.Commit(state.Commit{Pass: []byte("{")}); err == nil {
+		t.Error("what is no JSON was recorded")
+	}
+	has(st, `{"users":1}`)
+	mustClose(t, st)
+	for _, open := range openers() {
+		st, err := open(path, state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		has(st, `{"users":1}`)
+		mustClose(t, st)
+	}
+	editBolt(t, path, func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte("meta"))
+		record := bytes.Clone(b.Get([]byte("pass")))
+		record[len(record)-2]++
+		return b.Put([]byte("pass"), record)
+	})
+	st = open(t, path)
+	defer mustClose(t, st)
+	has(st, "")
+	if st.SetAside() == "" {
+		t.Error("a record with a wrong checksum was not found")
 	}
 }

@@ -23,6 +23,7 @@ type Meta struct {
 	NextTry       time.Time    // the earliest Failure.Next; zero if there is no failure
 	AppliedTree   *AppliedTree // the tree that was last fully applied; nil: none was
 	Pause         *Pause       // nil: none
+	Releases      []string     // as in Snapshot, whoever may write to the file
 }
 
 // Meta reads the small records, and no users.
@@ -124,7 +125,7 @@ func readUsers(tx *bolt.Tx, declared func(key string) spec.Fields) (map[string]*
 func readMeta(tx *bolt.Tx) Meta {
 	status := cmp.Or(getMetaPtr[statusRecord](tx, keyStatus), &statusRecord{Rebuilt: true})
 	m := Meta{Rebuilt: status.Rebuilt, Damaged: status.Damaged, Org: getMetaPtr[Org](tx, keyOrg), AppliedTree: getMetaPtr[AppliedTree](tx, keyApplied),
-		Pause: getMetaPtr[Pause](tx, keyPause)}
+		Pause: getMetaPtr[Pause](tx, keyPause), Releases: releases(tx)}
 	if status.Refresh != nil {
 		m.Refresh = *status.Refresh
 	}

@@ -242,4 +242,5 @@ type Commit struct {
 	Pause              *Pause   // the zero value ends a pause
 	AddReleases        []string // ids of holds that a person asks the next pass to release
 	ClearReleases      []string // those that were handled
+	Pass               []byte   // JSON: how the last pass ended, see Store.LastPass
 }

@@ -32,6 +32,7 @@ type Explanation struct {
 	Paused         *state.Pause  `json:"paused,omitempty"`
 	Plan           string        `json:"plan,omitempty"`
 	Revision       string        `json:"revision,omitempty"` // of the checkout that was read
+	AsOf           time.Time     `json:"asOf,omitzero"`      // when no daemon runs: when the pass ended that has left the user so
 	File           string        `json:"file,omitempty"`
 	Line           int           `json:"line,omitempty"`
 	Defaults       []string      `json:"defaults"` // the _defaults.yaml files that set fields of the user
@@ -48,6 +49,9 @@ type Explanation struct {
 func (e *Explanation) IsNobody() bool {
 	return e.File == "" && e.ID == "" && len(e.Problems)+len(e.History) == 0
 }
+
+// statusWrong is the Status of a user whose spec has problems.
+const statusWrong = "wrong"
 
 // maxEvents is how many writes an explanation has at most.
 const maxEvents = 5
@@ -117,7 +121,42 @@ func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *E
 	if err := e.addFields(v, store, known); err != nil {
 		return nil, err
 	}
-	return e, e.sumUp(v, store, known)
+	if err := e.sumUp(v, store, known); err != nil || !v.partial {
+		return e, err
+	}
+	return e, e.addLastPass(store, v.change(key))
+}
+
+// addLastPass adds how the last pass has left a user who is not as declared now: it has counted all users, as most guards do, and
+// has the answers of the API.
+func (e *Explanation) addLastPass(store *state.Store, now *plan.Change) error {
+	last, err := ReadLastPass(store)
+	if err != nil || last == nil {
+		return err
+	}
+	removed := now == nil && e.Managed && e.File == ""
+	if !removed && (now == nil || now.Outcome != plan.Planned) { // what holds now tells more
+		return nil
+	}
+	was, at := last.of(e.Email)
+	if was == nil {
+		return nil
+	}
+	e.AsOf, e.Status, e.Why, e.Action, e.Cause, e.Next, e.WaitsForWindow = at, was.Status, was.Why, was.Action, was.Cause, was.Next, was.Window
+	for _, h := range last.AllHolds() {
+		if !slices.Contains(was.Holds, h.ID) {
+			continue
+		}
+		if h.Releasable() {
+			e.Release = cmp.Or(e.Release, h.ID)
+		}
+		for i := range e.Fields {
+			if f := &e.Fields[i]; slices.Contains(h.Fields, f.Field) && slices.Contains([]string{string(plan.Edit), string(plan.Drift), string(plan.Missing)}, f.Verdict) {
+				f.Verdict = string(plan.Held)
+			}
+		}
+	}
+	return nil
 }
 
 const neverRead = "the organization was never read: whether the user exists is not known yet"
@@ -137,7 +176,7 @@ func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) erro
 			e.Why = cmp.Or(e.Why, "unless a guard holds it: most guards count all users, and usersyncd plan shows what they hold")
 		}
 	case len(e.Problems) > 0:
-		e.Status, e.Why = "wrong", "the spec has problems; the user is not changed until they are solved"
+		e.Status, e.Why = statusWrong, "the spec has problems; the user is not changed until they are solved"
 	case declared:
 		e.Status = "in sync"
 	case known == nil:

@@ -114,7 +114,7 @@ func TestExplain(t *testing.T) {
 		if e := w.told(left, false); e.Status != "held" || e.Release == "" || e.Action != plan.Unmanage {
 			t.Errorf("who is held: %+v", e)
 		}
-		if e := w.told(left, true); e.Status != "not declared" || !e.Managed {
+		if e := w.told(left, true); e.Status != "held" || e.Release == "" || !e.Managed || e.AsOf.IsZero() {
 			t.Errorf("who is held, looked at from outside: %+v", e)
 		}
 		w.write("broken.yaml", "email: broken@example.com\ntitel: x\n")

@@ -100,17 +100,21 @@ func (p *pass) isApplied() bool {
 	return !p.due && len(p.mode.Release) == 0 && p.mode.Plan == "" && c != nil && c.Digest == p.digest() && p.meta.WriteIntents == 0
 }
 
-func (p *pass) finishUnchanged(ctx context.Context) (*Result, error) {
+func (p *pass) finishUnchanged(ctx context.Context) (res *Result, err error) {
 	if err := p.checkAuthorized(ctx); err != nil {
 		return nil, err
 	}
 	users := p.meta.Converged.Users
+	unchanged := &plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}
+	if p.mode.DryRun {
+		return p.publishResult(unchanged, spec.ProblemList{}), nil
+	}
 	if a := p.meta.AppliedTree; a == nil || a.Revision != p.scan.Revision { // a commit that changes no spec
-		if err := p.recordConverged(p.scan.Revision, users, state.Commit{}); err != nil {
+		if p.closing, err = p.converged(p.scan.Revision, users, state.Commit{}); err != nil {
 			return nil, err
 		}
 	}
-	return p.publishResult(&plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}, spec.ProblemList{}), nil
+	return p.report(unchanged, nil)
 }
 
 // confirmScan scans a changed tree again, and returns ErrTreeChanged if it is different: somebody may be writing files. (A scan

@@ -33,10 +33,11 @@ type pass struct {
 	open     func() error     // of refresher.openOnce
 	releases []string         // those of mode.Release that no plan has handled
 
-	checked    bool       // the plan is the one of mode.Plan
-	urgentDone bool       // what is urgent was carried out
-	asOf       time.Time  // what is known of the organization is not older
-	carriedOut *plan.Plan // the last plan that was; nil: none
+	checked    bool         // the plan is the one of mode.Plan
+	urgentDone bool         // what is urgent was carried out
+	asOf       time.Time    // what is known of the organization is not older
+	carriedOut *plan.Plan   // the last plan that was; nil: none
+	closing    state.Commit // what is committed with the result
 }
 
 // refresh returns what is known of the organization. It reads the organization first if that is due.
@@ -163,15 +164,16 @@ func (p *pass) send(interruptible context.Context, next *plan.Plan, snap *state.
 		defer cancel()
 	}
 	p.partial, stopped = p.carryOut(interruptible, next, snap, &p.policy)
+	p.closing = state.Commit{}
 	switch converged := len(p.tree.Problems) == 0 && next.Converged() && p.policy.Select.All(); {
 	case stopped != nil:
 		return stopped
 	case converged:
-		return p.recordConverged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.DeclarationUpdates, Guards: next.EndImport()})
+		p.closing, stopped = p.converged(p.tree.Revision, len(p.tree.Users), state.Commit{Users: next.DeclarationUpdates, Guards: next.EndImport()})
 	case p.meta.Converged != nil && p.meta.Converged.Digest != "":
-		return p.Store.Commit(state.Commit{Converged: &state.Converged{}}) // no tree has an empty digest
+		p.closing = state.Commit{Converged: &state.Converged{}} // no tree has an empty digest
 	}
-	return nil
+	return stopped
 }
 
 // report ends the pass with its result. stopped is why it has ended early, if it has.
@@ -179,7 +181,11 @@ func (p *pass) report(last *plan.Plan, stopped error) (*Result, error) {
 	if last.Urgent { // the other holds are not known
 		last.Holds = nil
 	}
-	return p.publishResult(last, p.problems), cmp.Or(stopped, p.invalid)
+	res, stopped := p.publishResult(last, p.problems), cmp.Or(stopped, p.invalid)
+	if p.mode.DryRun {
+		return res, stopped
+	}
+	return res, cmp.Or(stopped, p.recordResult(last, res, stopped))
 }
 
 // checkAuthorized asks the API whether it accepts credentials that it has refused: otherwise a pass that sends nothing would
@@ -210,15 +216,13 @@ func (p *pass) warnNotHeld(next *plan.Plan, ids []string) {
 	}
 }
 
-func (p *pass) recordConverged(revision string, users int, commit state.Commit) error {
-	if p.mode.DryRun {
-		return nil
-	}
+// converged returns a commit that also records that a tree is fully applied. Most of its users are recorded at once.
+func (p *pass) converged(revision string, users int, commit state.Commit) (state.Commit, error) {
 	p.update(func(s *Status) { s.Applied = &state.AppliedTree{Revision: revision, At: time.Now().UTC()} })
 	var err error
 	if commit.Users, err = p.Store.CommitMost(commit.Users); err != nil {
-		return err
+		return state.Commit{}, err
 	}
 	commit.Converged = &state.Converged{Digest: p.digest(), Users: users, Revision: revision}
-	return p.Store.Commit(commit)
+	return commit, nil
 }

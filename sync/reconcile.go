@@ -82,6 +82,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 			res, err = r.pass(ctx, interruptible, mode)
 		}
 	}
+	if res == nil && err != nil && !mode.DryRun && !errors.Is(err, ErrInterrupted) {
+		_ = r.recordEnd(state.Commit{}, nil, err, mode.Strict) // err may be why it cannot be written
+	}
 	r.end(active)
 	r.publishEnd(began, res, err, ctx.Err() != nil)
 	return res, err
@@ -116,7 +119,8 @@ func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Resul
 			return p.report(next, err)
 		}
 		if p.meta.Pause != nil { // nothing is changed, but what is applied is recorded
-			return p.report(next, p.Store.Commit(state.Commit{Users: next.StillManaged()}))
+			p.closing.Users = next.StillManaged()
+			return p.report(next, nil)
 		}
 		stopped := p.apply(interruptible, next, snap)
 		replan := errors.Is(stopped, errWindow)

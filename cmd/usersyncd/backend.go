@@ -50,7 +50,9 @@ func openBackend(ctx context.Context, c *config.Config) (backend, error) {
 		return nil, failed
 	}
 	meta, failed := store.Meta()
-	s := stateFile{store: store, meta: meta, c: c}
+	last, unread := usersync.ReadLastPass(store)
+	failed = cmp.Or(failed, unread)
+	s := stateFile{store: store, meta: meta, last: last, c: c}
 	switch {
 	case failed != nil:
 		return nil, errors.Join(failed, store.Close())
@@ -86,18 +88,30 @@ func dial(ctx context.Context, c *config.Config) (*rpc.Client, error) {
 type stateFile struct {
 	store *state.Store
 	meta  state.Meta
+	last  *usersync.LastPass // nil: none is recorded
 	c     *config.Config
 	empty error // why there is nothing in it; nil if there is
 }
 
 func (s stateFile) Status(context.Context) (control.Status, error) {
-	st := control.New(usersync.Status{Applied: s.meta.AppliedTree, Paused: s.meta.Pause, Refresh: s.meta.Refresh.At.UTC()})
-	st.Version, st.Now, st.Quarantined = version(), time.Now().UTC(), s.meta.Failures
+	published := usersync.Status{}
+	if s.last != nil {
+		published = s.last.Status()
+	}
+	published.Applied, published.Paused, published.Refresh = s.meta.AppliedTree, s.meta.Pause, s.meta.Refresh.At.UTC()
+	st := control.New(published)
+	st.Version, st.Now, st.Released = version(), time.Now().UTC(), s.meta.Releases
 	if s.meta.Org != nil {
 		st.API = s.meta.Org.API
 	}
-	if s.meta.Converged != nil && s.meta.Converged.Digest != "" {
+	switch {
+	case s.last != nil:
+		st.AsOf, st.ErrorAt = s.last.Shown().At, s.last.ErrorAt
+	case s.meta.Converged != nil && s.meta.Converged.Digest != "": // by an older usersyncd
 		st.Users, st.InSync = s.meta.Converged.Users, s.meta.Converged.Users
+		fallthrough
+	default:
+		st.Quarantined = s.meta.Failures
 	}
 	return st, s.empty
 }

@@ -17,7 +17,7 @@ func TestStatusShowsUncommittedEdits(t *testing.T) {
 	s := control.Status{PID: 1, Now: now, Started: now, Dirty: true,
 		Status: usersync.Status{Success: now, Phase: usersync.PhaseIdle, Users: 5, InSync: 5, Revision: revision, Applied: &state.AppliedTree{Revision: revision, At: now.Add(-time.Second)}}, Notes: []string{"1 path of the commit is not checked out"}}
 	var out strings.Builder
-	printStatus(sheet{Writer: &out}, s)
+	printStatus(sheet{Writer: &out}, s, "")
 	for _, want := range []string{
 		"The checkout has uncommitted edits: its revision is 0123456789ab-dirty.\n",
 		"checkout   at 0123456789ab-dirty, applied 1.0s ago with uncommitted edits\n",

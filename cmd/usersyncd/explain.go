@@ -72,13 +72,16 @@ type explained struct {
 func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same string) {
 	todo := ""
 	if e.Action != "" && e.Status != "in sync" {
-		todo = fmt.Sprintf(" (%s, %s)", e.Action, e.Cause)
+		todo = fmt.Sprintf(" (%s, %s)", e.Action.Words(), e.Cause.Words())
 	}
 	w.line(4, "%s: %s%s", e.Email, e.Status, todo)
 	line := func(name, format string, args ...any) { w.fact("  ", name, format, args...) }
 	line("why", "%s", e.Why)
 	if e.Release != "" {
-		line("release", "usersyncd release%s %s", same, e.Release)
+		w.command("  ", "release", "usersyncd release"+same+" "+e.Release)
+	}
+	if !e.AsOf.IsZero() {
+		line("as of", "the last pass, %s ago; no daemon is running, or it has no socket", text.ShortDuration(now.Sub(e.AsOf)))
 	}
 	switch in := text.ShortDuration(e.Next.Sub(now)); {
 	case e.Next.IsZero():

@@ -69,7 +69,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 	}
 	res.Notes = append(res.Notes, a.beside.notes(c, res.Holds)...)
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
-	res.ReleaseWith = releaseWith(c, mode, first)
+	res.ReleaseWith = releaseWith(c, mode, a.keepsRelease(first))
 	res.RollbackWith = "usersyncd rollback" + c.SameRollback() + " --revision " + spec.ShortRevision(res.Revision)
 	if first {
 		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known")
@@ -78,8 +78,8 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 }
 
 // releaseWith returns what releases the hold of an id: another run of the pipeline, as those of examples/ci take the id; else the
-// command of the run itself, if it asks, is limited to a plan, or leaves no state file that could keep the release.
-func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id string) string {
+// command of the run itself, if it asks, is limited to a plan, or leaves no state file that keeps the release.
+func releaseWith(c *config.Config, mode usersync.Mode, kept func(id string) bool) func(id string) string {
 	same, dir := c.SamePass(), text.ShellWord(c.Dir)
 	github, _ := c.Getenv("GITHUB_ACTIONS")
 	gitlab, _ := c.Getenv("GITLAB_CI")
@@ -100,7 +100,7 @@ func releaseWith(c *config.Config, mode usersync.Mode, first bool) func(id strin
 			return "usersyncd apply" + same + " --release " + id + " " + dir
 		case mode.Approved != nil:
 			return "usersyncd --once" + same + " --plan " + text.ShellWord(mode.Approved.Name) + " --release " + id + " " + dir
-		case first:
+		case !kept(id):
 			return "usersyncd --once" + same + " --release " + id + " " + dir
 		}
 		return "usersyncd release" + c.Same("config", "state", "socket") + " " + id

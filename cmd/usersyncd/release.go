@@ -10,17 +10,23 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	usersync "usersyncd/sync"
 	"usersyncd/sync/control/rpc"
+	"usersyncd/sync/plan"
 )
 
 func newRelease(c *config.Config, p process) *cobra.Command {
-	return command(c, config.Query, &cobra.Command{
+	force := false
+	cmd := command(c, config.Query, &cobra.Command{
 		Use:   "release [flags] PLAN-ID",
 		Short: "Allow the changes that a guard holds",
 		Long: `release lets the next pass make the changes that a guard holds under a plan id,
-and no others: users who are held later stay held. plan, --once and the service
-print the id with the reason. A running service starts a pass at once. A run
-without a state file, such as in CI, takes the id itself: --once --release.
+and no others: users who are held later stay held. --once and the service print
+the id with the reason, and status lists it. A running service starts a pass at
+once. Without one the state file keeps the id for the next pass; it is refused
+if the last pass holds nothing under it. A run without a state file, as in CI,
+takes the id itself, and so does one for what plan alone has held so far:
+--once --release.
 
 What a setting forbids (--protect, --allow-roles and so on) cannot be released:
 change the setting.`,
@@ -49,10 +55,62 @@ change the setting.`,
 					next = "It is paused: nothing is changed before usersyncd resume."
 				}
 				return change{Changed: true, ID: id, Hold: &h, Message: fmt.Sprintf("Released: %s, held by the guard %s. %s", text.Plural(len(h.Users), "user"), h.Guard, next)}, err
-			}, func(store *state.Store) (change, error) {
-				return change{Changed: true, ID: id, Message: fmt.Sprintf("The next pass releases what is held under %s; if nothing is held under it by then, its log lists what is.", id)},
-					store.Commit(state.Commit{AddReleases: []string{id}})
-			})
+			}, func(store *state.Store) (change, error) { return releaseInFile(store, id, force) })
 		},
 	})
+	cmd.Flags().BoolVar(&force, "force", false, "without a service, keep an ID under which the last pass holds nothing, such as that of a rollback's plan")
+	return cmd
+}
+
+// releaseInFile keeps a release for the next pass, if the last one holds something under the id.
+func releaseInFile(store *state.Store, id string, force bool) (change, error) {
+	done := change{Changed: true, ID: id, Message: fmt.Sprintf("The next pass releases what is held under %s; if nothing is held under it by then, its log lists what is.", id)}
+	last, err := usersync.ReadLastPass(store)
+	if err != nil {
+		return change{}, err
+	}
+	if last != nil && !last.Latest().IsZero() {
+		h, err := heldBy(last, id)
+		switch {
+		case err == nil:
+			done.Hold = &h
+			done.Message = fmt.Sprintf("Released: %s, held by %s. The next pass applies it.", text.Plural(len(h.Users), "user"), h.By())
+		case !force:
+			return change{}, usage("%w in %s; if another state file has it, give that with --state", err, store.Path())
+		}
+	}
+	return done, store.Commit(state.Commit{AddReleases: []string{id}})
+}
+
+// keepsRelease returns whether the daemon, or the state file, takes the release of an id: of what no pass has met yet it does not.
+// first is whether this is the first run that has the file, and it may not be kept.
+func (a *app) keepsRelease(first bool) func(id string) bool {
+	last, err := usersync.ReadLastPass(a.Store) // it may be closed when the id is asked for
+	return func(id string) bool {
+		if last == nil || a.beside.store != nil {
+			return err == nil && !first
+		}
+		_, notHeld := heldBy(last, id)
+		return notHeld == nil && !first
+	}
+}
+
+// heldBy returns what the last pass holds under an id.
+func heldBy(last *usersync.LastPass, id string) (plan.Hold, error) {
+	var others []string
+	for _, h := range last.AllHolds() {
+		switch {
+		case h.ID == id && h.Releasable():
+			return h, nil
+		case h.ID == id:
+			return h, fmt.Errorf("what is held under %s is not in the plan that was to be applied, and cannot be released: plan again", id)
+		}
+		others = append(others, fmt.Sprintf("%s (%s, by %s)", h.ID, text.Plural(len(h.Users), "user"), h.By()))
+	}
+	const most = 5
+	held := "nothing else is held"
+	if len(others) > 0 {
+		held = "held are " + text.List(others, most, len(others))
+	}
+	return plan.Hold{}, fmt.Errorf("the last pass, which ended at %s, holds nothing under %s; %s", text.Time(last.Shown().At), id, held)
 }

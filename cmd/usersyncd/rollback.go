@@ -112,6 +112,9 @@ func rollback(cmd *cobra.Command, c *config.Config, p process, target plan.Rollb
 	stop()
 	if res != nil {
 		res.Calls.Add(a.calls(), usersync.Calls{})
+		res.ReleaseWith = func(id string) string {
+			return "usersyncd release" + c.Same("config", "state", "socket") + " --force " + id
+		}
 	}
 	return res, a.close(err)
 }

@@ -23,11 +23,27 @@ func (s sheet) line(indent int, format string, args ...any) {
 func (s sheet) fact(left, name, format string, args ...any) {
 	if fact := fmt.Sprintf(format, args...); fact != "" {
 		indent := len(left) + 11
-		if s.columns < 60 { // an id has 36 columns
+		if s.columns > 0 && s.columns < 60 { // an id has 36 columns
 			indent = len(left) + 1
+		}
+		if name == "" {
+			s.line(indent, "%*s%s", indent, "", fact)
+			return
 		}
 		s.line(indent, "%s%-10s %s", left, name, fact)
 	}
+}
+
+// command writes a name and a command for people to copy, which is never broken: if it is too long, it has a line of its own.
+func (s sheet) command(left, name, command string) {
+	line := fmt.Sprintf("%s%-10s %s", left, name, command)
+	if s.columns > 0 && text.Columns(line) > s.columns {
+		if name != "" {
+			fmt.Fprintln(s, left+name)
+		}
+		line = left + " " + command
+	}
+	fmt.Fprintln(s, line)
 }
 
 // table writes rows of the same length, and reports whether they fit; if they do not, it writes nothing.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control"
+	"usersyncd/sync/plan"
 )
 
 func newStatus(c *config.Config, p process) *cobra.Command {
@@ -35,13 +37,15 @@ at once, also during a pass.`,
 			if err != nil {
 				return err
 			}
-			return p.show(c, s, func(w io.Writer) { printStatus(sheet{w, logging.Width(p.stdout)}, s) })
+			return p.show(c, s, func(w io.Writer) {
+				printStatus(sheet{w, logging.Width(p.stdout)}, s, c.Same("config", "state", "socket"))
+			})
 		},
 	})
 }
 
-// printStatus writes some fifteen lines, the most important first.
-func printStatus(w sheet, s control.Status) {
+// printStatus writes some fifteen lines, the most important first. same are the flags of a further command that asks the same.
+func printStatus(w sheet, s control.Status, same string) {
 	line := func(name, format string, args ...any) { w.fact("", name, format, args...) }
 	never := "never"
 	if s.PassUnderWay() && s.Totals.Passes == 0 {
@@ -54,7 +58,7 @@ func printStatus(w sheet, s control.Status) {
 		return text.ShortDuration(s.Now.Sub(t)) + " ago"
 	}
 	for _, sentence := range s.Lines() {
-		fmt.Fprintln(w, sentence.Text+".")
+		w.line(2, "%s.", sentence.Text)
 	}
 	if s.PID != 0 {
 		line("daemon", "pid %d, version %s, up %s, directory %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), s.Dir)
@@ -77,12 +81,19 @@ func printStatus(w sheet, s control.Status) {
 		line("pass", "%s for %s%s", s.Phase, text.ShortDuration(s.Now.Sub(s.Began)), done)
 	}
 	line("refresh", "organization last read: %s", ago(s.Refresh))
-	if s.PID != 0 {
-		line("success", "last successful sync: %s", ago(s.Success))
-		line("rate", "%s", rateText(s.Limiter))
+	if s.PID != 0 || !s.Success.IsZero() {
+		line("success", "last successful pass: %s", ago(s.Success))
 	}
-	printEach(w, s.Holds)
+	if s.PID != 0 {
+		line("calls", "%s", callsText(s))
+	}
 	const most = 5
+	for _, h := range s.Holds[:min(len(s.Holds), most)] {
+		printHold(w, h, slices.Contains(s.Released, h.ID), same)
+	}
+	if n := len(s.Holds) - most; n > 0 {
+		line("", "and %s: usersyncd status --output json", text.Plural(n, "more hold"))
+	}
 	rejected := s.Rejected()
 	for _, f := range rejected[:min(len(rejected), most)] {
 		line("failed", "%s (%s:%d): %s", f.Email, f.File, f.Line, f.Message)
@@ -98,17 +109,42 @@ func printStatus(w sheet, s control.Status) {
 	}
 }
 
+// printHold writes what a guard holds, why, and what lets it through. No command is broken.
+func printHold(w sheet, h plan.Hold, released bool, same string) {
+	fields := make([]string, len(h.Fields))
+	for i, f := range h.Fields {
+		fields[i] = string(f)
+	}
+	line := func(name, format string, args ...any) { w.fact("", name, format, args...) }
+	line("held", "%s%s, by %s: %s", text.Plural(len(h.Users), "user"), text.Enclose(" (", text.List(fields, 3, len(fields)), ")"), h.By(), h.Reason)
+	line("", "%s", text.List(h.Users, 2, len(h.Users)))
+	switch {
+	case released:
+		line("", "released: the next pass applies it")
+	case h.Releasable():
+		line("", "%s:", strings.ToLower(h.ReleasedIf()[:1])+h.ReleasedIf()[1:])
+		w.command("", "", "usersyncd release"+same+" "+h.ID)
+	default:
+		line("", "not in the plan that was to be applied: plan again")
+	}
+}
+
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {
-	parts := append([]string{fmt.Sprintf("%d in sync", s.InSync)}, text.NonZero(
-		text.Of(s.Pending, "pending"), text.Of(s.Failed, "failed"), text.Of(s.Held, "held"), text.Of(s.Quarantined, "quarantined"),
-		text.Of(s.Skipped, "skipped"), text.Of(s.Deferred, "waiting for a change window"))...)
-	if s.Problems > 0 {
-		parts = append(parts, text.Plural(s.Problems, "problem")+" in the specs")
+	others := strings.Join(text.NonZero(
+		text.Of(s.Pending, "to be changed"), text.Of(s.Failed, "failed"), text.Of(s.Held, "held"), text.Of(s.Quarantined, "quarantined"),
+		text.Of(s.Skipped, "skipped"), text.Of(s.Deferred, "waiting for a change window")), ", ")
+	before := ", "
+	if s.InSync == s.Users {
+		before = "; no longer declared: "
 	}
-	return strings.Join(parts, ", ")
+	problems := ""
+	if s.Problems > 0 {
+		problems = "; " + text.Plural(s.Problems, "problem") + " in the specs"
+	}
+	return fmt.Sprintf("%d in sync%s%s", s.InSync, text.Enclose(before, others, ""), problems)
 }
 
 func appliedText(s control.Status) string {
@@ -128,14 +164,21 @@ func appliedText(s control.Status) string {
 	return "last fully applied: " + revision + ", " + ago
 }
 
-// rateText is the rate of calls, and what limits it.
-func rateText(l control.Limiter) string {
-	quota, wait := "no quota reported", ""
+// callsText is how fast the API is called and what limits that or, if no call is made, what it says of the next one.
+func callsText(s control.Status) string {
+	l, quota := s.Limiter, ""
+	throttled := fmt.Sprintf("%d made, %d answered 429 (too many)", l.Sent, l.Throttled)
+	if l.Throttled == 0 {
+		throttled = fmt.Sprintf("%d made, none answered 429 (too many)", l.Sent)
+	}
 	if l.Windowed {
-		quota = fmt.Sprintf("%d of %d requests left for %.0fs", l.Left, l.Allowed, l.Reset)
+		quota = fmt.Sprintf("%d of %d calls left for %s; ", l.Left, l.Allowed, text.ShortDuration(seconds(l.Reset)))
 	}
-	if l.Gate > 0 {
-		wait = "waiting " + text.ShortDuration(seconds(l.Gate)) + ", as the API asks; "
+	switch {
+	case l.Gate > 0:
+		return "none for " + text.ShortDuration(seconds(l.Gate)) + ", as the API asks; " + throttled
+	case l.InFlight == 0 && l.Expected == 0:
+		return "none under way; " + quota + throttled
 	}
-	return fmt.Sprintf("%s%.1f/s%s, %s, %d throttled", wait, l.Rate, text.Enclose(", limited by ", l.LimitedBy(), ""), quota, l.Throttled)
+	return fmt.Sprintf("%.1f a second%s; %s%s", l.Rate, text.Enclose(", limited by ", l.LimitedBy(), ""), quota, throttled)
 }

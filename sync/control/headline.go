@@ -39,7 +39,11 @@ func (s *Status) Lines() []Line {
 	}
 	running := s.PID != 0
 	if !running {
-		add(levelBad, "daemon", "No daemon is running, or it has no socket; this is from the state file")
+		from := "; this is from the state file"
+		if !s.AsOf.IsZero() {
+			from += ", as the last pass left it " + text.Duration(s.Now.Sub(s.AsOf)) + " ago"
+		}
+		add(levelBad, "daemon", "No daemon is running, or it has no socket%s", from)
 	}
 	recovers := s.Error != "" && !s.CredentialsDead && s.Progresses()
 	if s.Stuck != "" {
@@ -48,6 +52,8 @@ func (s *Status) Lines() []Line {
 	switch {
 	case s.CredentialsDead:
 		add(levelBad, "credentials", "Nothing was applied %s: the API rejects the credentials (%s)", s.sinceSuccess(), cmp.Or(s.Error, "no details"))
+	case s.Error != "" && !running:
+		add(levelBad, "error", "The last pass ended early, %s ago: %s", text.Duration(s.Now.Sub(s.ErrorAt)), s.Error)
 	case s.Error != "" && !recovers:
 		add(levelBad, "error", "Nothing was applied %s: %s", s.sinceSuccess(), s.Error)
 	}
@@ -60,7 +66,13 @@ func (s *Status) Lines() []Line {
 		case len(s.Holds) == 0:
 			add(levelWarn, "held", "%s held: the configuration protects them, and they are never changed", areOf(s.Held))
 		default:
-			add(levelWarn, "held", "%s held; review %s", areOf(s.Held), text.Plural(len(s.Holds), "hold"))
+			var by []string
+			for _, h := range s.Holds {
+				if !slices.Contains(by, h.By()) {
+					by = append(by, h.By())
+				}
+			}
+			add(levelWarn, "held", "%s held by %s until a person releases them", areOf(s.Held), text.List(by, 3, len(by)))
 		}
 	}
 	if s.Problems > 0 {
@@ -104,14 +116,16 @@ func (s *Status) Lines() []Line {
 		add(levelOK, "deferred", "%s for a change window%s", text.Count(s.Deferred, "user waits", "users wait"), opens)
 	}
 	switch rest := s.Users - s.InSync; {
-	case !running && (s.Users == 0 || s.Quarantined > 0): // nothing is known of them
+	case !running && (s.Users == 0 || s.AsOf.IsZero() && s.Quarantined > 0): // nothing is known of them
+	case !running && rest > 0:
+		add(levelOK, "insync", "After the last pass %d of %s in sync", s.InSync, text.Count(s.Users, "user was", "users were"))
 	case !running:
 		edits := ""
 		if s.Applied != nil && spec.IsDirty(s.Applied.Revision) {
 			edits = ", with uncommitted edits"
 		}
-		add(levelOK, "insync", "After the last pass all %d users were in sync%s", s.Users, edits)
-	case s.Success.IsZero(): // nor is it known
+		add(levelOK, "insync", "After the last pass all %d%s users were in sync%s", s.Users, s.declared(), edits)
+	case s.Success.IsZero(): // it is not known
 	case rest > 0:
 		level, skipped := levelOK, ""
 		if len(all) == 0 {
@@ -127,11 +141,19 @@ func (s *Status) Lines() []Line {
 	case s.Users == 1:
 		add(levelOK, "insync", "The one user is in sync")
 	default:
-		add(levelOK, "insync", "All %d users are in sync", s.Users)
+		add(levelOK, "insync", "All %d%s users are in sync", s.Users, s.declared())
 	}
 	rank := map[string]int{levelBad: 0, levelWarn: 1, levelBusy: 2, levelOK: 3}
 	slices.SortStableFunc(all, func(a, b Line) int { return rank[a.Level] - rank[b.Level] })
 	return all
+}
+
+// declared is said of users who are all in sync beside others, who are not, and who are no longer declared.
+func (s *Status) declared() string {
+	if s.Unsynced() > 0 {
+		return " declared"
+	}
+	return ""
 }
 
 // Left says how long the pass under way will send calls, or what it waits for instead; "" if that is not worth a word.

@@ -13,7 +13,12 @@ func TestTheMostImportantSentence(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 	well := Status{PID: 1, Now: now, Started: now.Add(-3 * time.Hour),
 		Status: usersync.Status{Success: now.Add(-20 * time.Minute), Phase: usersync.PhaseIdle, Users: 500, InSync: 500}}
-	three := []plan.Hold{{ID: "p-1", Reason: "3 removals are too many", Users: []string{"a", "b", "c"}}}
+	three := []plan.Hold{{ID: "p-1", Guard: "max-removals", Reason: "3 removals are too many", Users: []string{"a", "b", "c"}}}
+	held := well
+	held.Held, held.Holds = 3, three
+	if lines := held.Lines(); lines[len(lines)-1].Text != "All 500 declared users are in sync" {
+		t.Errorf("beside users who are held: %+v", lines)
+	}
 	for _, c := range []struct {
 		change      func(*Status)
 		level, want string
@@ -27,8 +32,11 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Error, s.Success = "no route to host", time.Time{} }, "bad", "Nothing was applied since the start, 3 hours ago: no route to host", 0},
 		{func(s *Status) { s.Stuck, s.Error = "no step for 2 minutes", "x" }, "bad", "The daemon is stuck: no step for 2 minutes", 2},
 		{func(s *Status) { s.Paused = &state.Pause{At: now.Add(-time.Minute), By: "ana", Reason: "migration"} }, "warn", "Paused by ana 60 seconds ago (migration): passes plan, and change nothing until usersyncd resume", 1},
-		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held; review 1 hold", 1},
-		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held; review 1 hold", 1},
+		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held by --max-removals until a person releases them", 1},
+		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held by --max-removals until a person releases them", 1},
+		{func(s *Status) { // who are not declared any more
+			s.Held, s.Holds = 4, append(three, plan.Hold{Guard: "renames"}, plan.Hold{Guard: "renames"})
+		}, "warn", "4 users are held by --max-removals, the guard renames until a person releases them", 1},
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 1},
 		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and no users are removed", 1},
 		{func(s *Status) { s.Dirty, s.Revision = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",

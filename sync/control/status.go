@@ -48,6 +48,10 @@ type Status struct {
 	Next  time.Time `json:"next,omitzero"`   // when the next pass is due, if nothing happens before
 	Stuck string    `json:"stuck,omitempty"` // why the loop or a worker counts as stuck
 	Error string    `json:"error,omitempty"` // LastError, on one line
+	// AsOf is, if no daemon runs, when the pass ended that has left all this; zero if none is recorded. ErrorAt is when a pass ended
+	// with Error.
+	AsOf    time.Time `json:"asOf,omitzero"`
+	ErrorAt time.Time `json:"errorAt,omitzero"`
 	// CredentialsDead is whether the API, or its login service, has rejected the credentials, and not accepted them since.
 	CredentialsDead bool `json:"credentialsDead"`
 	// StateError is why the state file cannot be read or written; "" if it can.
@@ -70,9 +74,10 @@ type Status struct {
 	Opens time.Time `json:"opens,omitzero"`
 
 	Holds    []plan.Hold        `json:"holds"`
-	Failures []usersync.Failure `json:"failures"`        // the first ones, failed or in quarantine
-	Specs    []spec.Problem     `json:"specs"`           // the first problems in the specs
-	Notes    []string           `json:"notes,omitempty"` // warnings
+	Released []string           `json:"released,omitempty"` // ids that a person has released, for the next pass
+	Failures []usersync.Failure `json:"failures"`           // the first ones, failed or in quarantine
+	Specs    []spec.Problem     `json:"specs"`              // the first problems in the specs
+	Notes    []string           `json:"notes,omitempty"`    // warnings
 
 	Contested      int               `json:"contested"`          // fields that somebody else keeps changing back
 	ContestedUsers int               `json:"contestedUsers"`     // whose fields these are
@@ -119,7 +124,7 @@ func (l *Limiter) LimitedBy() string {
 		"exhausted": "the quota, which is used up",
 		"gate":      "a pause that the API asked for",
 		"parked":    "a long pause that the API asked for",
-		"probe":     "a test call, whose response shows the quota",
+		"probe":     "a single call, whose answer shows the quota; the others wait for it",
 	}[l.Reason]
 }
 
@@ -130,6 +135,11 @@ func (s *Status) Rejected() []usersync.Failure {
 
 // RejectedUsers counts the users whose change the API has rejected, in this pass or before.
 func (s *Status) RejectedUsers() int { return s.Failed - s.FailedSpecs + s.Quarantined }
+
+// Unsynced counts the users who are not in sync: those who are declared, and others.
+func (s *Status) Unsynced() int {
+	return s.Pending + s.Failed + s.Held + s.Quarantined + s.Skipped + s.Deferred
+}
 
 // mostListed is how many failures, problems and contests a status lists. It counts all of them.
 const mostListed = 50

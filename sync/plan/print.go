@@ -78,6 +78,30 @@ func (c *Change) Group() Group {
 	return group
 }
 
+// Words is the action for people: that a user becomes managed is told beside it.
+func (a Action) Words() string {
+	switch a {
+	case Adopt:
+		return "update"
+	case Unmanage:
+		return "no longer managed"
+	}
+	return string(a)
+}
+
+// Words is the cause for people.
+func (c Cause) Words() string {
+	switch c {
+	case Missing:
+		return "not in Genesys"
+	case Removed:
+		return "no longer declared"
+	case RolledBack:
+		return "rollback"
+	}
+	return string(c)
+}
+
 // String formats the change as plan, log and page show it: a line for the user, a line per field. Text from specs and from
 // Genesys is escaped.
 func (c *Change) String() string {
@@ -176,6 +200,25 @@ func (w Withheld) Why() string {
 
 // Releasable reports whether a person can release it. What an approved plan does not have needs another plan.
 func (h Hold) Releasable() bool { return h.Guard != guardPlan }
+
+// By is the guard in a sentence, by the flag that sets it, if one does: "--max-removals", "the guard renames".
+func (h Hold) By() string {
+	if flag := h.Flag(); flag != "" {
+		return "--" + flag
+	}
+	return "the guard " + h.Guard
+}
+
+// Flag is the flag that sets the guard, without its dashes; "" if none does.
+func (h Hold) Flag() string {
+	switch {
+	case h.Guard == guardReactivations:
+		return "hold-reactivations"
+	case strings.HasPrefix(h.Guard, "max-"), h.Guard == guardAdmins:
+		return h.Guard
+	}
+	return ""
+}
 
 // ReleasedIf begins the advice to release it.
 func (h Hold) ReleasedIf() string {

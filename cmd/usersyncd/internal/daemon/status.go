@@ -30,7 +30,7 @@ func (d *Daemon) Status() control.Status {
 		s.Settings = *reason
 	}
 	if meta, err := d.Reconciler.Store.Meta(); err == nil { // what no pass has met yet counts, too
-		s.Paused, s.Refresh, s.Applied = meta.Pause, meta.Refresh.At.UTC(), meta.AppliedTree
+		s.Paused, s.Refresh, s.Applied, s.Released = meta.Pause, meta.Refresh.At.UTC(), meta.AppliedTree, meta.Releases
 	}
 	w := d.Watcher.State()
 	s.Watch = control.Watch{Mode: string(w.Mode), Dirs: w.Dirs, Reason: w.Reason}

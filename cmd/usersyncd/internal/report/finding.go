@@ -66,7 +66,7 @@ func (r *Report) holdText(h plan.Hold) string {
 
 // guardName is a guard as people know it: by its flag, if it has one.
 func guardName(h plan.Hold) string {
-	if flag := guardFlag(h.Guard); flag != "" {
+	if flag := h.Flag(); flag != "" {
 		return "--" + flag
 	}
 	return "the guard " + h.Guard

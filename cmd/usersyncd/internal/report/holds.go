@@ -2,23 +2,11 @@ package report
 
 import (
 	"path"
-	"strings"
 
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
-
-// guardFlag is the flag of a guard, without its dashes; "" if it has none.
-func guardFlag(guard string) string {
-	switch {
-	case guard == "reactivations":
-		return "hold-reactivations"
-	case strings.HasPrefix(guard, "max-"), guard == "min-admins":
-		return guard
-	}
-	return ""
-}
 
 // holdLines are what a guard holds, why, and what to do about it.
 func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
@@ -52,7 +40,7 @@ func heldTitle(res *usersync.Result, h plan.Hold) string {
 		}
 		title += " (" + text.List(names, mostParts, len(names)) + ")"
 	}
-	return title + text.Enclose(", by --", guardFlag(h.Guard), "")
+	return title + text.Enclose(", by --", h.Flag(), "")
 }
 
 // releasedBy is what lets through what is held.
