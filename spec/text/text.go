@@ -67,8 +67,8 @@ func Enclose(before, s, after string) string {
 
 // Number is how many are what.
 type Number struct {
-	n    int
-	what string
+	N    int
+	What string
 }
 
 // Of is the Number of n users, say, who are what: 3, "failed".
@@ -77,8 +77,8 @@ func Of(n int, what string) Number { return Number{n, what} }
 // NonZero writes the numbers that are not 0: "3 failed".
 func NonZero(numbers ...Number) (parts []string) {
 	for _, n := range numbers {
-		if n.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n.n, n.what))
+		if n.N > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n.N, n.What))
 		}
 	}
 	return parts

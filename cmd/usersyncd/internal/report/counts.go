@@ -15,33 +15,69 @@ import (
 
 // counts counts the users of a plan by what is to be done with them.
 func counts(res *usersync.Result) []string {
-	groups, outcomes, deleted, inPart := map[plan.Group]int{}, map[plan.Outcome]int{}, 0, 0
-	for _, c := range res.Changes {
-		outcomes[c.Outcome]++
-		switch {
-		case c.Outcome != plan.Planned:
-		case c.Action == plan.Delete:
-			deleted++
-		default:
-			groups[c.Group()]++
-		}
-		if c.HeldInPart() {
-			inPart++
-		}
-	}
-	waiting := len(res.Changes) - outcomes[plan.Planned] - outcomes[plan.Held] - outcomes[plan.Deferred]
-	parts := text.NonZero(text.Of(groups[plan.Removals], "to deactivate"), text.Of(deleted, "to delete"), text.Of(groups[plan.Access], "to change access"),
-		text.Of(groups[plan.Renames], "to rename"), text.Of(groups[plan.Creations], "to create"), text.Of(groups[plan.Restores], "to restore"),
-		text.Of(groups[plan.Updates], "to update"), text.Of(groups[plan.Unmanaged], "no longer managed"), text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"),
-		text.Of(outcomes[plan.Deferred], "deferred"), text.Of(waiting, "waiting or skipped"))
+	parts := text.NonZero(slices.Concat(groupCounts(res), keptCounts(res))...)
 	if len(parts) == 0 {
 		parts = []string{"nothing to do"}
 	}
 	if res.Estimate != nil { // a rollback has none, and says nothing of others
 		parts = append(parts, fmt.Sprintf("%d unchanged", res.Unchanged))
-		parts = append(parts, text.NonZero(text.Of(res.Failed-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems"))...)
+		parts = append(parts, text.NonZero(slices.Concat(leftOutCounts(res), failedCounts(res))...)...)
 	}
 	return parts
+}
+
+// groupCounts counts the users with whom something is done or, of a plan, would be.
+func groupCounts(res *usersync.Result) []text.Number {
+	deleted := 0
+	for _, c := range res.Changes {
+		if c.Action == plan.Delete && done(res, c) {
+			deleted++
+		}
+	}
+	n := TotalsOf(res).Groups
+	words := func(n int, planned, past string) text.Number {
+		if res.DryRun {
+			return text.Of(n, planned)
+		}
+		return text.Of(n, past)
+	}
+	return []text.Number{
+		words(n[plan.Removals]-deleted, "to deactivate", "deactivated"), words(deleted, "to delete", "deleted"),
+		words(n[plan.Access], "to change access", "with other access"), words(n[plan.Renames], "to rename", "renamed"),
+		words(n[plan.Creations], "to create", "created"), words(n[plan.Restores], "to restore", "restored"), words(n[plan.Updates], "to update", "updated"),
+		text.Of(n[plan.Unmanaged], "no longer managed"),
+	}
+}
+
+// keptCounts counts the users with whom something is not done now, although nothing is wrong with it.
+func keptCounts(res *usersync.Result) []text.Number {
+	outcomes, inPart := map[plan.Outcome]int{}, 0
+	for _, c := range res.Changes {
+		outcomes[c.Outcome]++
+		if c.HeldInPart() {
+			inPart++
+		}
+	}
+	return []text.Number{text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"), text.Of(outcomes[plan.Deferred], "deferred"),
+		text.Of(outcomes[plan.Skipped], "waiting or skipped")}
+}
+
+// leftOutCounts counts the users with problems in their specs.
+func leftOutCounts(res *usersync.Result) []text.Number {
+	return []text.Number{text.Of(res.Wrong-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems")}
+}
+
+// failedCounts counts the users whom the API has refused.
+func failedCounts(res *usersync.Result) []text.Number {
+	return []text.Number{text.Of(res.Failed-res.Wrong, "failed"), text.Of(res.Quarantined, "quarantined")}
+}
+
+// pendingCount counts the users whom a pass has not reached.
+func pendingCount(res *usersync.Result) text.Number {
+	if res.DryRun {
+		return text.Of(0, "")
+	}
+	return text.Of(res.Pending, "not reached")
 }
 
 // fieldTotals counts the users of each field, the most first, with what lists and maps gain and lose.

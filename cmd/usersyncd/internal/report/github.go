@@ -3,11 +3,11 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"usersyncd/spec"
 	"usersyncd/spec/text"
-	"usersyncd/sync/plan"
 )
 
 // mostAnnotations is how many annotations of a kind GitHub shows of a step.
@@ -76,24 +76,7 @@ func (r *Report) totalsText() (title, totals string) {
 	if r.Result == nil {
 		return "", ""
 	}
-	words := map[plan.Group][2]string{
-		plan.Removals: {"deactivate", "deactivated"}, plan.Access: {"change access", "with other access"}, plan.Renames: {"rename", "renamed"},
-		plan.Creations: {"create", "created"}, plan.Restores: {"restore", "restored"}, plan.Updates: {"update", "updated"},
-		plan.Unmanaged: {"stop managing", "no longer managed"},
-	}
-	var parts []text.Number
-	n := TotalsOf(r.Result).Groups
-	for _, g := range plan.Groups() {
-		if w, ok := words[g]; ok && r.Result.DryRun {
-			parts = append(parts, text.Of(n[g], "to "+w[0]))
-		} else if ok {
-			parts = append(parts, text.Of(n[g], w[1]))
-		}
-	}
-	parts = append(parts, text.Of(r.Result.Held, "held"), text.Of(r.Result.Failed+r.Result.Quarantined, failedWord(r.Result)))
-	if !r.Result.DryRun {
-		parts = append(parts, text.Of(r.Result.Pending, "not reached"))
-	}
+	parts := slices.Concat(groupCounts(r.Result), keptCounts(r.Result), leftOutCounts(r.Result), failedCounts(r.Result), []text.Number{pendingCount(r.Result)})
 	return "usersyncd " + r.Command + text.Enclose(" ", planID(r.Result), ""), cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do")
 }
 

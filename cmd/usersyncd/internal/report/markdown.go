@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"usersyncd/cmd/usersyncd/internal/stream"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
-	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
 )
 
@@ -150,20 +150,14 @@ func (r *Report) headline() string {
 		}
 	}
 	verb := map[bool]string{true: "would change", false: "changed"}[r.Result.DryRun]
-	parts := append([]string{text.Plural(changed, "user") + " " + verb}, text.NonZero(text.Of(groups[plan.Unmanaged], "no longer managed"), text.Of(r.Result.Held, "held"),
-		text.Of(r.Result.Failed+r.Result.Quarantined, failedWord(r.Result)))...)
+	parts := append([]string{text.Plural(changed, "user") + " " + verb}, text.NonZero(
+		slices.Concat([]text.Number{text.Of(groups[plan.Unmanaged], "no longer managed"), text.Of(r.Result.Held, "held")}, failedCounts(r.Result))...)...)
 	if problems != "" {
 		parts = append(parts, problems)
+	} else {
+		parts = append(parts, text.NonZero(leftOutCounts(r.Result)...)...)
 	}
 	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users)
-}
-
-// failedWord says what it means for a user to fail: in a plan only what the specs have can.
-func failedWord(res *usersync.Result) string {
-	if res.DryRun {
-		return "left out"
-	}
-	return "failed"
 }
 
 // rows are those of the table of totals. A row that is 0 is not there.
@@ -185,15 +179,8 @@ func (r *Report) rows() (rows []string) {
 		}
 		add(n[g], strings.ToLower(titles[g]))
 	}
-	add(res.Held, "held")
-	add(res.HeldInPart, "held in part")
-	add(res.Failed-res.Partial, failedWord(res))
-	add(res.Partial, failedWord(res)+" in part")
-	add(res.Quarantined, "quarantined")
-	add(res.Deferred, "waiting for a change window")
-	add(res.Skipped, "waiting or skipped")
-	if !res.DryRun {
-		add(res.Pending, "not reached")
+	for _, n := range slices.Concat(keptCounts(res), leftOutCounts(res), failedCounts(res), []text.Number{pendingCount(res)}) {
+		add(n.N, n.What)
 	}
 	return rows
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"usersyncd/spec"
@@ -52,10 +53,7 @@ func resultLine(res *usersync.Result) string {
 		}
 	}
 	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
-		text.Of(unmanaged, "no longer declared"), text.Of(res.Failed-res.Partial, "failed"), text.Of(res.Partial, "failed in part"),
-		text.Of(res.Held, "held"), text.Of(res.HeldInPart, "held in part"), text.Of(res.Quarantined, "quarantined"),
-		text.Of(res.Skipped, "skipped"), text.Of(res.Deferred, "deferred"), text.Of(res.Pending, "not reached"),
-	)...)
+		slices.Concat([]text.Number{text.Of(unmanaged, "no longer managed")}, leftOutCounts(res), failedCounts(res), keptCounts(res), []text.Number{pendingCount(res)})...)...)
 	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
 		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
 	return fmt.Sprintf("%s: %s; %s (%s) in %.1fs", text.Plural(res.Users, "user"), strings.Join(users, ", "),
