@@ -56,9 +56,9 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 	users := plan.UserRollbacks(events, rb.Revision != "")
 	switch {
 	case len(events) == 0:
-		return nil, fmt.Errorf("roll back %s: %w%s", rb, ErrNothingToRollBack, missing)
+		return nil, fmt.Errorf("roll back %s: %w%s", spec.ShortRevision(rb.String()), ErrNothingToRollBack, missing)
 	case len(users) == 0:
-		return nil, fmt.Errorf("roll back %s: %w%s", rb, ErrNoNetChange, missing)
+		return nil, fmt.Errorf("roll back %s: %w%s", spec.ShortRevision(rb.String()), ErrNoNetChange, missing)
 	}
 	snap, err := r.Store.Snapshot()
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 		p.Notes = append(p.Notes, "this may be incomplete"+missing)
 	}
 	if confirmed != "" && p.ID != confirmed {
-		return nil, fmt.Errorf("roll back %s: %w: %s", rb, ErrPlanChanged, p.ID)
+		return nil, fmt.Errorf("roll back %s: %w: %s", spec.ShortRevision(rb.String()), ErrPlanChanged, p.ID)
 	}
 	if confirmed != "" && p.Sends() {
 		if err := context.Cause(interruptible); err != nil { // before anything is recorded

@@ -186,11 +186,11 @@ func newSettings(c *config.Config) *cobra.Command {
 	return cmd
 }
 
-const aboutSettings = `Every setting is a flag, an environment variable, and a key of the YAML file that
---config names. The flag overrides the variable, which overrides the key, which
-overrides the default; an empty variable counts as not set. "usersyncd config"
-shows the values in effect, and where each was given. A running service takes
-over those marked "reload" on SIGHUP; the others need a restart.
+const aboutSettings = `Every setting is a flag, an environment variable, and a key of the YAML file
+that --config names. The flag overrides the variable, which overrides the key,
+which overrides the default; an empty variable counts as not set. "usersyncd
+config" shows the values in effect, and where each was given. A running service
+takes over those marked "reload" on SIGHUP; the others need a restart.
 
 The specs are in the directory that is the argument, else in that of
 USERSYNCD_DIR, else in that of the key dir. Flags that one command alone has can

@@ -101,9 +101,11 @@ func TestFlagsOfHelp(t *testing.T) {
 			t.Errorf("--%s is in a group without a title", s.Flag.Name)
 		}
 	}
-	for line := range strings.SplitSeq(settingsHelp(c, 40), "\n") {
-		if text.Columns(line) > 40 && len(strings.Fields(line)) > 1 {
-			t.Errorf("%d columns of 40: %q", text.Columns(line), line)
+	for _, columns := range []int{40, helpColumns} {
+		for line := range strings.SplitSeq(settingsHelp(c, columns), "\n") {
+			if text.Columns(line) > columns && len(strings.Fields(line)) > 1 {
+				t.Errorf("%d columns of %d: %q", text.Columns(line), columns, line)
+			}
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 	res.ReleaseWith = releaseWith(c, mode, a.keepsRelease(first))
 	res.RollbackWith = "usersyncd rollback" + c.SameRollback() + " --revision " + spec.ShortRevision(res.Revision)
 	if first {
-		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else, is not known")
+		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): it is not known which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else")
 	}
 	return res, err
 }
@@ -117,7 +117,7 @@ func refused(res *usersync.Result, err error) error {
 	case errors.Is(err, apply.ErrThrottled):
 		left := "nothing was changed"
 		if res != nil {
-			left = fmt.Sprintf("left to do: %d of %s", res.Pending, text.Plural(res.Changed, "user"))
+			left = fmt.Sprintf("%d of %s not reached", res.Pending, text.Plural(res.Changed, "user"))
 		}
 		if until, ok := daemon.ThrottledUntil(err, time.Now()); ok {
 			left += "; run it again after " + text.Time(until)

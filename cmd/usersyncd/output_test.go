@@ -33,7 +33,7 @@ func TestExitCodes(t *testing.T) {
 				Kind: apply.ErrThrottled, Op: "PATCH /u", Err: &aimd.ParkedError{Until: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
 			}), 5,
 			"PATCH /u: throttled: the API asks for a pause that is too long to wait for: no request before 2026-03-01T10:00:00Z\n" +
-				"left to do: 380 of 500 users; run it again after 2026-03-01T10:00:00Z",
+				"380 of 500 users not reached; run it again after 2026-03-01T10:00:00Z",
 		},
 		{refused(nil, context.Canceled), 1, "interrupted; what was sent is recorded, and the next run does the rest"},
 		{&exitError{code: exitChanges}, 2, ""},

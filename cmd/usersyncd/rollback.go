@@ -12,6 +12,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/progress"
 	"usersyncd/cmd/usersyncd/internal/report"
+	"usersyncd/spec"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/control/rpc"
@@ -143,5 +144,5 @@ func argument(target plan.Rollback) string {
 	if target.Revision == "" {
 		return "--since " + text.Time(target.Since.UTC())
 	}
-	return "--revision " + target.Revision
+	return "--revision " + spec.ShortRevision(target.Revision)
 }

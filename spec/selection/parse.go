@@ -19,15 +19,15 @@ func Parse(s string) (Selection, error) {
 	for more := rest != ""; more; {
 		name, after, ok := strings.Cut(rest, "=")
 		if !ok {
-			return Selection{}, fmt.Errorf("selection: %s is not of the form field=value", text.Quote(rest))
+			return Selection{}, fmt.Errorf("%s is not of the form field=value", text.Quote(rest))
 		}
 		field, err := spec.FieldNamed(strings.TrimSpace(name))
 		if err != nil {
-			return Selection{}, fmt.Errorf("selection: %w", err)
+			return Selection{}, err
 		}
 		var value string
 		if value, rest, more, err = cutValue(after); err != nil {
-			return Selection{}, fmt.Errorf("selection: %s: %w", field, err)
+			return Selection{}, fmt.Errorf("%s: %w", field, err)
 		}
 		if err := checkWanted(field, value); err != nil {
 			return Selection{}, err
@@ -53,7 +53,7 @@ func checkWanted(f spec.Field, value string) error {
 	info, _ := spec.Lookup(f)
 	words := info.Words()
 	if words != nil && !slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, value) }) {
-		return fmt.Errorf("selection: %s is %s, not %s", f, strings.Join(words, " or "), text.Quote(value))
+		return fmt.Errorf("%s is %s, not %s", f, strings.Join(words, " or "), text.Quote(value))
 	}
 	return nil
 }

@@ -78,18 +78,18 @@ func TestParseRefuses(t *testing.T) {
 	}
 	fields := strings.Join(all, ", ")
 	for text, want := range map[string]string{
-		`departement=Sales`:     `selection: unknown field "departement"; did you mean "department"?`,
-		`id=1`:                  `selection: unknown field "id"; the fields are ` + fields,
-		`Sales`:                 `selection: "Sales" is not of the form field=value`,
-		`state=active,`:         `selection: "" is not of the form field=value`,
-		`state=active,Sales`:    `selection: "Sales" is not of the form field=value`,
-		`state=on`:              `selection: state is active or inactive, not "on"`,
-		`acdAutoAnswer=yes`:     `selection: acdAutoAnswer is true or false, not "yes"`,
-		`title="A`:              `selection: title: "\"A" has no closing quote`,
-		`title="A" B`:           `selection: title: "B" follows the closing quote; a comma goes there`,
-		`title=A "B"`:           `selection: title: "A \"B\"" has a quote inside; put the whole value in quotes`,
-		`title="A"title="B"`:    `selection: title: "title=\"B\"" follows the closing quote; a comma goes there`,
-		"\x1b[31m\u202e=Sales!": `selection: unknown field "\x1b[31m\u202e"; the fields are ` + fields,
+		`departement=Sales`:     `unknown field "departement"; did you mean "department"?`,
+		`id=1`:                  `unknown field "id"; the fields are ` + fields,
+		`Sales`:                 `"Sales" is not of the form field=value`,
+		`state=active,`:         `"" is not of the form field=value`,
+		`state=active,Sales`:    `"Sales" is not of the form field=value`,
+		`state=on`:              `state is active or inactive, not "on"`,
+		`acdAutoAnswer=yes`:     `acdAutoAnswer is true or false, not "yes"`,
+		`title="A`:              `title: "\"A" has no closing quote`,
+		`title="A" B`:           `title: "B" follows the closing quote; a comma goes there`,
+		`title=A "B"`:           `title: "A \"B\"" has a quote inside; put the whole value in quotes`,
+		`title="A"title="B"`:    `title: "title=\"B\"" follows the closing quote; a comma goes there`,
+		"\x1b[31m\u202e=Sales!": `unknown field "\x1b[31m\u202e"; the fields are ` + fields,
 	} {
 		s, err := selection.Parse(text)
 		if err == nil || err.Error() != want || !s.Empty() {

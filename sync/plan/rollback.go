@@ -64,7 +64,7 @@ func (r Rollback) ResolveRevision(events []state.Event) (string, error) {
 	revision := r.Revision
 	for _, e := range events {
 		if revision != r.Revision && e.Revision != revision {
-			return "", fmt.Errorf("%w: %q matches %s and %s", ErrAmbiguous, r.Revision, revision, e.Revision)
+			return "", fmt.Errorf("%w: %q matches %s and %s", ErrAmbiguous, r.Revision, spec.ShortRevision(revision), spec.ShortRevision(e.Revision))
 		}
 		revision = e.Revision
 	}

@@ -100,7 +100,7 @@ func (c *Config) settings() []setting {
 		{name: "on-drift", group: Guards, value: choice(&c.OnDrift, "enforce", "enforce", "report"), reload: true,
 			help: "`ACTION` for changes made in Genesys"},
 		{name: "max-removals", group: Guards, value: value(&c.MaxRemovals, &plan.Limit{Percent: 5, Floor: 10}), reload: true,
-			help: "maximum number of users removed in 24 hours: a percentage or a number, whichever is larger; others are held until released"},
+			help: "maximum number of users removed in 24 hours: a percentage and a number, of which the larger counts; others are held until released"},
 		{name: "max-deactivations", group: Guards, value: value(&c.MaxDeactivations, &plan.Limit{Percent: 10, Floor: 20}), reload: true,
 			help: "maximum number of users deactivated in 24 hours"},
 		{name: "max-creations", group: Guards, value: value(&c.MaxCreations, &plan.Limit{Percent: 10, Floor: 100}), reload: true,
