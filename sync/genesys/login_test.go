@@ -1,9 +1,11 @@
 package genesys_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -56,6 +58,37 @@ func TestLoginServiceFailsTwice(t *testing.T) {
 		}
 		if took := time.Since(began); took > 4*time.Second { // 1 s and 2 s, and a little jitter
 			t.Errorf("after %v", took)
+		}
+	})
+}
+
+// A service that is down for long is not warned of with every try: at first, when the pauses have become ten times as long, and
+// when it fails in another way.
+func TestFewWarningsOfALoginServiceThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		f := &fake{api: userReply, token: func(n int) reply {
+			switch {
+			case n == 9:
+				return jsonReply(502, `{}`)
+			case n == 10:
+				return token(3600)(n)
+			}
+			return reply{err: errors.New("connection refused")}
+		}}
+		d, _ := open(t, f, func(o *api.Options) {
+			o.Limiter = aimd.NewDispatcher(aimd.NewPool(1, aimd.Config{}))
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			o.Retry = &api.Retry{Max: 20, MinWait: time.Second, MaxWait: 30 * time.Second}
+		})
+		get(t, d)
+		if n := strings.Count(log.String(), "level=WARN"); f.minted != 10 || n < 2 || n > 4 {
+			t.Errorf("%d warnings of %d tries:\n%s", n, f.minted, log.String())
+		}
+		for _, want := range []string{"pause=1s", "502"} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("%q is missing in\n%s", want, log.String())
+			}
 		}
 	})
 }

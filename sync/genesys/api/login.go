@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,6 +49,9 @@ type login struct {
 	failures []time.Time   // the last ones
 	again    time.Time     // no request before
 	err      *apply.CallError
+
+	warned      *apply.CallError // of the failures in a row, the last one that was logged as a warning
+	warnedPause time.Duration
 }
 
 // fetch asks for a token for the slot with that number; the caller holds the turn. Without a token it returns the pause
@@ -72,7 +76,7 @@ func (l *login) fetch(ctx context.Context, number int) (t *oauth2.Token, pause t
 	now := time.Now()
 	l.failed(now, failure, now.Sub(began))
 	pause, err = l.paused(now, number)
-	l.options.Logger.WarnContext(ctx, "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
+	l.options.Logger.Log(ctx, l.level(failure, pause), "no access token", "token", number+1, "pause", pause.Round(time.Second).String(), "error", err)
 	return nil, pause, err
 }
 
@@ -166,7 +170,19 @@ func (l *login) paused(now time.Time, number int) (time.Duration, error) {
 func (l *login) succeeded() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.streak, l.silent, l.again, l.err = 0, 0, time.Time{}, nil
+	l.streak, l.silent, l.again, l.err, l.warned = 0, 0, time.Time{}, nil, nil
+}
+
+// level is how a failure is logged: of those in a row the first is a warning, one of another kind, and one whose pause is ten
+// times that of the last warning.
+func (l *login) level(e *apply.CallError, pause time.Duration) slog.Level {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w := l.warned; w != nil && w.Kind == e.Kind && w.Status == e.Status && w.Code == e.Code && pause < 10*l.warnedPause {
+		return slog.LevelDebug
+	}
+	l.warned, l.warnedPause = e, pause
+	return slog.LevelWarn
 }
 
 // failed sets the pause after a failure: the same as before the API is read again, or what the service asks for if that is

@@ -58,7 +58,7 @@ type Options struct {
 	MaxConns  int         // connections to a host, for each token; 10, no more than the limiter lets requests out
 
 	Rand   *rand.Rand   // for jitter; used under a lock
-	Logger *slog.Logger // each request at level debug, waits for a token as warnings; never headers or bodies
+	Logger *slog.Logger // each request at level debug, long waits for a token as warnings; never headers or bodies
 }
 
 // Secret is a string that shows itself to nobody: however it is printed, logged or marshalled it
