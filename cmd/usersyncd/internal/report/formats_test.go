@@ -194,7 +194,7 @@ func TestGitHubLimits(t *testing.T) {
 		t.Fatalf("%d errors, %d warnings, %d notices", len(kinds["error"]), len(kinds["warning"]), len(kinds["notice"]))
 	}
 	want := map[string]string{"file": "org/users/a,0.yaml", "line": "1", "col": "3", "title": "usersyncd: phones"}
-	if diff := cmp.Diff(want, kinds["error"][0].Properties); diff != "" || kinds["error"][0].Message != "is 0% wrong" {
+	if diff := cmp.Diff(want, kinds["error"][0].Properties); diff != "" || kinds["error"][0].Message != "phones[1].number: is 0% wrong" {
 		t.Errorf("%s%q", diff, kinds["error"][0].Message)
 	}
 	if m := kinds["error"][1].Message; m != "is wrong (and 29 more like this)" {

@@ -25,7 +25,7 @@ func (r *Report) GitHub() []string {
 		list.add("usersyncd", r.Error, "", spec.Pos{})
 	}
 	for _, f := range r.findings() {
-		title, message := cmp.Or(fieldName.FindString(f.field), "specs"), f.message
+		title, message := f.annotation("specs")
 		if !f.spec {
 			title, message = "failed", text.Enclose("", f.user, ": ")+f.message
 		}
@@ -35,7 +35,8 @@ func (r *Report) GitHub() []string {
 		errors.add("usersyncd: specs", text.Plural(n, "more problem"), "", spec.Pos{})
 	}
 	for _, w := range r.Warnings().First {
-		warnings.add("usersyncd: "+cmp.Or(fieldName.FindString(w.Field), "warning"), text.Escape(w.Message), masked(w.Message), r.inRepository(w.Pos))
+		title, message := finding{field: w.Field, message: w.Message}.annotation("warning")
+		warnings.add("usersyncd: "+title, text.Escape(message), masked(w.Message), r.inRepository(w.Pos))
 	}
 	lines := errors.lines("error")
 	if r.Result != nil {
@@ -63,6 +64,17 @@ func (r *Report) GitHubOutputs() []byte {
 		}
 	}
 	return fmt.Appendf(nil, "plan=%s\ndigest=%s\nchanged=%d\nheld=%d\nmanaged=%d\n", r.Result.Plan, r.Result.Digest, changed, r.Result.Held, managedFromNow(r.Result))
+}
+
+// annotation is the field as a title and, unless there is none, the message, which has the part of the field that is meant.
+func (f finding) annotation(none string) (title, message string) {
+	switch title = fieldName.FindString(f.field); title {
+	case "":
+		return none, text.Enclose("", f.field, ": ") + f.message
+	case f.field:
+		return title, f.message
+	}
+	return title, f.field + ": " + f.message
 }
 
 // totalsText is a title and what it is about: how many users are changed, or would be.
