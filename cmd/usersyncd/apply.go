@@ -54,12 +54,8 @@ questions; if the plan is another one then, nothing is applied.`,
 					file, args = args[0], args[1:]
 				}
 			}
-			if file != "" && len(args) == 0 && c.Dir == "" {
-				s, err := readPlan(file)
-				if err != nil {
-					return err
-				}
-				c.Dir = s.Dir
+			if err := dirOfPlan(args, c, file); err != nil {
+				return err
 			}
 			if err := locate(cmd, args, c); err != nil {
 				return err

@@ -130,6 +130,11 @@ func runRoot(cmd *cobra.Command, args []string, c *config.Config, p process) err
 	} else if err := c.CheckNoReport(); err != nil {
 		return err
 	}
+	if c.Once {
+		if err := dirOfPlan(args, c, c.SavedPlan); err != nil {
+			return err
+		}
+	}
 	if err := locate(cmd, args, c); err != nil {
 		if c.Dir == "" && !c.Once && logging.IsTerminal(p.stdout) {
 			return cmd.Help() // usersyncd without arguments, typed by a person

@@ -106,6 +106,9 @@ func readFile(name string) ([]byte, error) {
 
 // readPlan reads a file of plan --out.
 func readPlan(name string) (*saved.Plan, error) {
+	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+		return nil, usage("--plan %s: no such file or directory: give a file of plan --out, or the id or digest of a plan", name)
+	}
 	data, err := readFile(name)
 	if err != nil {
 		return nil, err
@@ -117,16 +120,27 @@ func readPlan(name string) (*saved.Plan, error) {
 	return s, nil
 }
 
+func isPlanID(name string) bool { return regexp.MustCompile(planIDs).MatchString(name) }
+
+// dirOfPlan makes the directory that a file of a plan names, if it is given one, that of the specs, unless another one is given.
+func dirOfPlan(args []string, c *config.Config, name string) error {
+	if name == "" || isPlanID(name) || len(args) > 0 || c.Dir != "" {
+		return nil
+	}
+	s, err := readPlan(name)
+	if err == nil {
+		c.Dir = s.Dir
+	}
+	return err
+}
+
 // approved returns what is limited to by a name: the plan of a file, which may be carried out by this run, or an id or a digest.
 func (a *app) approved(ctx context.Context, c *config.Config, name string) (approved *plan.Approved, id string, err error) {
 	if name == "" {
 		return nil, "", nil
 	}
-	if regexp.MustCompile(planIDs).MatchString(name) {
+	if isPlanID(name) {
 		return nil, name, nil
-	}
-	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-		return nil, "", usage("--plan %s: no such file or directory: give a file of plan --out, or the id or digest of a plan", name)
 	}
 	s, err := readPlan(name)
 	if err != nil {
