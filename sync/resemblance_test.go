@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,39 @@ func TestWhatLooksLikeARename(t *testing.T) {
 				w.settled()
 			})
 		}
+	}
+}
+
+// A new user who looks like an account that nobody declares is created, with a note: what it says makes it a rename.
+func TestANamesakeWhomNobodyDeclares(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec  string
+		noted bool
+	}{
+		"the same name": {"name: '%s'", true},
+		"another name":  {"name: Somebody Else", false},
+		"a namesake with an employee id of their own": {"name: '%s'\nemployer: {employeeId: '8'}", false},
+	} {
+		inWorld(t, name, func(w *world) {
+			u := w.sim.Users()[0]
+			w.sim.Edit(u.Email, func(u *sim.User) { u.Employer.EmployeeID = "7" })
+			w.write("new.yaml", "email: new@example.com\n%s\n", strings.ReplaceAll(c.spec, "%s", u.Name))
+			before := w.accounts()
+			res := w.planned()
+			note := "new.yaml:1:1: new@example.com looks like " + u.Email + ", whom no spec declares (the same name): add previousEmail: " + u.Email + " if it is the same person"
+			if slices.Contains(res.Notes, note) != c.noted || len(res.Holds) > 0 || len(res.Changes) != 1 || res.Changes[0].Action != plan.Create {
+				w.Fatalf("%v\n%s", res.Notes, show(res))
+			}
+			if !c.noted {
+				return
+			}
+			w.write("new.yaml", "email: new@example.com\npreviousEmail: %s\n%s\n", u.Email, strings.ReplaceAll(c.spec, "%s", u.Name))
+			if res := w.pass(); res.Applied != 1 || len(res.Notes) > 0 {
+				w.Errorf("%v\n%s", res.Notes, show(res))
+			}
+			w.sameAccounts(before)
+			w.settled()
+		})
 	}
 }
 

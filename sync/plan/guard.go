@@ -158,6 +158,7 @@ func (g *guards) run() {
 	g.limitLosses()
 	g.limitChanges()
 	g.substituteHeldAddresses()
+	g.noteNamesakes()
 }
 
 // holdProtected holds the changes of protected users. They cannot be released.

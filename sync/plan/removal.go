@@ -285,3 +285,36 @@ func (g *guards) resemblances() []identity.Resemblance {
 	}
 	return identity.Resemblances(specs, accounts)
 }
+
+// noteNamesakes notes new users who look like an account that is neither declared nor managed: what an edited address is, if
+// nothing was applied before. Nobody is removed for it, so it is not held.
+func (g *guards) noteNamesakes() {
+	var specs []*spec.User
+	names := map[spec.Value]bool{}
+	for key, c := range g.changes {
+		if u := g.match.Declared[key]; u != nil && c.Action == Create && c.isPlanned() {
+			specs = append(specs, u)
+			names[u.Fields.Get(spec.Name)] = true
+		}
+	}
+	if len(specs) == 0 {
+		return
+	}
+	var accounts []*state.User
+	for id, u := range g.snap.Users {
+		if u.LastApplied == nil && !u.Deleted() && g.OwnerOf[id] == "" && names[u.Fields.Get(spec.Name)] {
+			accounts = append(accounts, u)
+		}
+	}
+	all := identity.Resemblances(specs, accounts)
+	if len(all) == 0 {
+		return
+	}
+	first := all[0]
+	note := fmt.Sprintf("%s: %s looks like %s, whom no spec declares (%s): add previousEmail: %s if it is the same person",
+		first.Spec.Pos, text.Escape(first.Spec.Key), text.Escape(first.Old.Key()), first.Why, text.Escape(first.Old.Key()))
+	if n := len(all) - 1; n > 0 {
+		note += fmt.Sprintf("; and %d more like it", n)
+	}
+	g.Notes = append(g.Notes, note)
+}
