@@ -122,7 +122,10 @@ func (p *planner) inQuarantine(key, hash string) bool {
 // than may grant access. What does not exist is checkNames' to report.
 func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
 	refused := slices.DeleteFunc(p.policy.Guard.Refuses(c), func(r Refusal) bool { return p.results.Names[r.Ref] != "" })
-	for _, r := range refused {
+	for i, r := range refused {
+		if slices.Contains(refused[:i], r) { // a role in several divisions
+			continue
+		}
 		p.addProblem(u, r.Field, r.String())
 		p.Problems[len(p.Problems)-1].Name = r.Ref.Name
 	}
