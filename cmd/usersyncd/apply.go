@@ -18,6 +18,7 @@ import (
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/digest"
 )
 
 func newApply(c *config.Config, p process) *cobra.Command {
@@ -106,7 +107,11 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 		res, err := a.onePass(ctx, c, p, usersync.Mode{Approved: approved, Plan: shown.Digest})
 		if errors.As(err, new(*usersync.PlanChangedError)) {
 			if err = (&usersync.PlanChangedError{Now: res.Plan, Want: shown.Plan}); !yes {
-				fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", res.Plan, shown.Plan)
+				now := res.Plan
+				if digest.IsEmpty(res.Digest) {
+					now = "empty"
+				}
+				fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", now, shown.Plan)
 				continue
 			}
 		}

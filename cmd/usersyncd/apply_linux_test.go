@@ -144,7 +144,7 @@ func TestApplyLetsOthersRunWhileItAsks(t *testing.T) {
 	a.reads(`Only "yes" is taken: `)
 	run("--once", r.specs)
 	a.types("yes\n")
-	if code := a.ends(); code != 0 || !strings.Contains(a.seen, "It is shown again; nothing was applied.") || !strings.Contains(a.stdout.String(), "6 users: 0 applied, 6 unchanged") {
+	if code := a.ends(); code != 0 || !strings.Contains(a.seen, "The plan is empty now, not p-") || !strings.Contains(a.stdout.String(), "6 users: 0 applied, 6 unchanged") {
 		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
 	}
 	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 {
