@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
 	"usersyncd/sync/plan"
-	"usersyncd/sync/plan/digest"
 )
 
 func newApply(c *config.Config, p process) *cobra.Command {
@@ -107,11 +107,7 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 		res, err := a.onePass(ctx, c, p, usersync.Mode{Approved: approved, Plan: shown.Digest})
 		if errors.As(err, new(*usersync.PlanChangedError)) {
 			if err = (&usersync.PlanChangedError{Now: res.Plan, Want: shown.Plan}); !yes {
-				now := res.Plan
-				if digest.IsEmpty(res.Digest) {
-					now = "empty"
-				}
-				fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", now, shown.Plan)
+				fmt.Fprintf(p.stderr, "The plan is %s now, not %s. It is shown again; nothing was applied.\n", cmp.Or(report.PlanID(res), "empty"), shown.Plan)
 				continue
 			}
 		}

@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"usersyncd/cmd/usersyncd/internal/logging":           {},
 	"usersyncd/cmd/usersyncd/internal/memory":            {},
 	"usersyncd/cmd/usersyncd/internal/progress":          {"usersyncd/cmd/usersyncd/internal/logging", "usersyncd/sync", "usersyncd/sync/aimd"},
-	"usersyncd/cmd/usersyncd/internal/report":            {"usersyncd/cmd/usersyncd/internal/stream", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/plan/access", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/window", "usersyncd/spec", "usersyncd/spec/checkout"},
+	"usersyncd/cmd/usersyncd/internal/report":            {"usersyncd/cmd/usersyncd/internal/stream", "usersyncd/state", "usersyncd/sync", "usersyncd/sync/plan/access", "usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/window", "usersyncd/spec", "usersyncd/spec/checkout"},
 	"usersyncd/cmd/usersyncd/internal/report/reporttest": {}, // for tests alone
 	"usersyncd/cmd/usersyncd/internal/stream":            {},
 	"usersyncd/cmd/usersyncd/internal/limiterstore":      {"usersyncd/sync/aimd", "usersyncd/state"},

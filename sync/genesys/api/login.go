@@ -178,7 +178,7 @@ func (l *login) succeeded() {
 func (l *login) level(e *apply.CallError, pause time.Duration) slog.Level {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w := l.warned; w != nil && w.Kind == e.Kind && w.Status == e.Status && w.Code == e.Code && pause < 10*l.warnedPause {
+	if w := l.warned; w != nil && errors.Is(w, e.Kind) && w.Status == e.Status && w.Code == e.Code && pause < 10*l.warnedPause {
 		return slog.LevelDebug
 	}
 	l.warned, l.warnedPause = e, pause

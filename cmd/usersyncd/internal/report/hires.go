@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"usersyncd/spec"
 )
@@ -38,12 +39,13 @@ func (e entry) compact(columns int) (all []string) {
 func foldByAccess(entries []entry) []entry {
 	folded := map[string]*entry{}
 	for _, e := range entries {
-		key := e.symbol + "\x00" + e.verb
+		parts := []string{e.symbol, e.verb}
 		for _, line := range e.changes {
 			if line.givesAccess() {
-				key += "\x00" + line.whole
+				parts = append(parts, line.whole)
 			}
 		}
+		key := strings.Join(parts, "\x00")
 		one := folded[key]
 		if one == nil {
 			e.users = slices.Clone(e.users)

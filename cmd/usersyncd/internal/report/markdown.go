@@ -263,7 +263,7 @@ func (r *Report) foot() string {
 	} else {
 		parts = append(parts, fmt.Sprintf("%s in %.1fs.", text.Plural(res.Calls.Total, "call"), res.Seconds))
 	}
-	of := text.Enclose(" `", planID(res), "`") + text.Enclose(" of `", inCode(spec.ShortRevision(res.Revision)), "`")
+	of := text.Enclose(" `", PlanID(res), "`") + text.Enclose(" of `", inCode(spec.ShortRevision(res.Revision)), "`")
 	return strings.Join(append(parts, text.Enclose("Plan", of, "")), " ")
 }
 

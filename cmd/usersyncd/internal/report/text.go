@@ -62,7 +62,7 @@ func (t Text) Plan(w io.Writer, res *usersync.Result) {
 	t.changes(w, res)
 	t.rest(w, res)
 	t.list(w, "Fields: ", fieldTotals(res))
-	t.list(w, "Plan"+text.Enclose(" ", planID(res), "")+": ", counts(res))
+	t.list(w, "Plan"+text.Enclose(" ", PlanID(res), "")+": ", counts(res))
 	if res.Estimate != nil { // a rollback has none
 		then := ""
 		if len(res.Estimate.Reads) > 0 {
