@@ -26,10 +26,11 @@ func newApply(c *config.Config, p process) *cobra.Command {
 	cmd := command(c, config.Full|config.Saved, p.reporting(c, &cobra.Command{
 		Use:   "apply [flags] [PLAN] DIR",
 		Short: "Show what would change, ask, and change it",
-		Long: `apply shows the plan, asks, and carries out that plan and no other. After the
-answer it plans again: if the plan is another one by then, it shows that, and
-asks again. Ten or more removals and deactivations are confirmed by their
-number.
+		Long: `apply shows the plan, asks, and carries out that plan and no other. Other runs
+may use the state file while it waits. After the answer it plans again: if the
+plan is another one by then, it shows that, and asks again. Ten or more removals
+and deactivations are confirmed by their number. If all that differs is held, it
+ends with the plan.
 
 With a PLAN, a file of plan --out, it does what the file has and nothing else.
 What is different now is held, and listed. The directory may be left out: the
