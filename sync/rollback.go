@@ -53,6 +53,7 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 	if err != nil {
 		return nil, err
 	}
+	events = slices.DeleteFunc(events, func(e state.Event) bool { return len(e.Fields) == 0 }) // who was only no longer managed
 	users := plan.UserRollbacks(events, rb.Revision != "")
 	switch {
 	case len(events) == 0:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,27 +11,39 @@ import (
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
+	"usersyncd/cmd/usersyncd/internal/logging"
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	"usersyncd/sync/plan"
 )
 
 func newHistory(c *config.Config, p process) *cobra.Command {
 	var since, revision string
-	limit := 100
+	details, limit := false, 0
 	cmd := command(c, config.Query, &cobra.Command{
 		Use:   "history [flags] [EMAIL]",
 		Short: "Show what was written: when, to whom, for which commit",
-		Long: `history shows the writes that Genesys has confirmed, the newest first: time,
-user, commit, each field before and after, and the correlation id for the
-vendor's support. It also shows writes without a response, if their outcome
-could not be read. The newest 50,000 are kept in the state file. It asks the
+		Long: `history shows the writes that Genesys has confirmed, the newest pass first:
+time, revision of the specs, users, and each field before and after. Equal
+writes of one pass are one entry, as in plan; --details and JSON have each alone,
+with the correlation id for the vendor's support. It also shows writes without a
+response, if their outcome could not be read, and who is no longer managed, which
+is no write to Genesys. The newest 50,000 are kept in the state file. It asks the
 running daemon or, when none runs, that file.`,
 		Example: `  usersyncd history --since 2h
   usersyncd history ana.perez@example.com --output json
   usersyncd history --revision 3f0c1d2e --limit 10`,
 		Args: atMost(1, "one user"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			folded, limited := c.PrintsText() && !details, cmd.Flags().Changed("limit")
+			if limited && limit < 1 {
+				return usage("--limit: invalid value \"%d\": must be a whole number of at least 1", limit)
+			}
+			if !limited {
+				limit = map[bool]int{true: mostFolded, false: mostAlone}[folded]
+			}
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])
@@ -42,9 +53,6 @@ running daemon or, when none runs, that file.`,
 				if q.Since, err = parseSince(since, time.Now()); err != nil {
 					return err
 				}
-			}
-			if limit < 1 {
-				return usage("--limit: invalid value \"%d\": must be a whole number of at least 1", limit)
 			}
 			b, err := openBackend(cmd.Context(), c)
 			if err != nil {
@@ -58,32 +66,67 @@ running daemon or, when none runs, that file.`,
 			if c.PrintsText() && len(events) == 0 {
 				fmt.Fprintln(p.stderr, "no matching writes")
 			}
-			return p.show(c, history{"usersyncd.history/v1", shownEvents(events)}, func(w io.Writer) {
-				for _, e := range events {
-					printEvent(sheet{Writer: w}, e)
+			left := 0
+			err = p.show(c, history{"usersyncd.history/v1", shownEvents(events)}, func(w io.Writer) {
+				if !folded {
+					for _, e := range events {
+						printEvent(sheet{w, logging.Width(p.stdout)}, e)
+					}
+					return
 				}
+				t, most := p.text(c), mostPasses
+				if limited {
+					most = len(events)
+				}
+				t.DetailsCommand = "usersyncd history --details" + c.Same("config", "state", "socket")
+				left = t.History(w, events, most)
 			})
+			switch {
+			case left > 0:
+				fmt.Fprintf(p.stderr, "%s not shown: --since or --revision selects, --limit N shows the newest N writes\n", text.Count(left, "earlier pass is", "earlier passes are"))
+			case len(events) == limit:
+				fmt.Fprintf(p.stderr, "these are the newest %s; --limit N shows more\n", text.Plural(limit, "write"))
+			}
+			return err
 		},
 	})
+	cmd.Flags().BoolVar(&details, "details", false, "show each write alone, with its correlation id")
 	cmd.Flags().StringVar(&since, "since", "", "only writes since then: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "only writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
-	cmd.Flags().IntVar(&limit, "limit", limit, "maximum number of writes to show")
+	cmd.Flags().IntVar(&limit, "limit", 0, "the newest `N` writes (default the last 50 passes, of at most 10,000 writes; with --details or JSON 100 writes)")
 	return cmd
 }
 
+// What is shown if --limit does not say how many writes.
+const (
+	mostAlone  = 100    // writes
+	mostFolded = 10_000 // writes of at most
+	mostPasses = 50     // passes
+)
+
 func printEvent(w sheet, e state.Event) {
-	uncertain, rolledBack := "", text.Enclose(", rollback of ", spec.ShortRevision(e.RollbackOf), "")
-	if e.Uncertain {
-		uncertain = " uncertain: no response"
+	words := plan.Action(e.Action).Words()
+	switch plan.Action(e.Action) {
+	case plan.Unmanage:
+		words = "no longer managed, not changed in Genesys:"
+	case plan.Adopt:
+		words = "managed from now on, update"
 	}
-	w.line(4, "%s %s %s (%s, %s%s)%s%s", text.Time(e.At.Local()), e.Action, e.Email, e.Cause, cmp.Or(spec.ShortRevision(e.Revision), "no revision"), rolledBack, uncertain,
-		text.Enclose(" ", e.CorrelationID, ""))
+	cause := ""
+	if e.RollbackOf == "" {
+		cause = plan.Cause(e.Cause).Words() + ", "
+	}
+	w.line(4, "%s %s %s (%s%s)", text.Time(e.At.Local()), words, e.Email, cause, report.Why(e))
 	for _, f := range e.Fields {
 		before := ""
 		if f.Before != "" {
 			before = f.Before.Display() + " -> "
 		}
-		w.line(8, "    %s: %s%s", f.Field, before, f.After.Display())
+		cause := text.Enclose(" (", plan.Cause(f.Cause).Words(), ")")
+		w.line(8, "    %s: %s%s%s", f.Field, before, f.After.Display(), cause)
+	}
+	if e.CorrelationID != "" {
+		w.line(8, "    correlation id %s", e.CorrelationID)
 	}
 }
 

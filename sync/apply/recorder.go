@@ -80,9 +80,11 @@ func (r *recorder) recordPlan(todo []*plan.Change) error {
 	for _, u := range r.plan.Record.Users {
 		r.index.Put(u)
 	}
+	var unmanaged []state.Event
 	for _, c := range todo {
 		if c.Action == plan.Unmanage {
 			r.setOutcome(c, plan.Applied)
+			unmanaged = append(unmanaged, r.plan.Unmanaged(c, time.Now()))
 		}
 	}
 	record, err := r.recordEqual(r.plan.Record)
@@ -90,6 +92,7 @@ func (r *recorder) recordPlan(todo []*plan.Change) error {
 		r.broken = err
 		return err
 	}
+	record.Events = append(record.Events, unmanaged...)
 	if record.ClearReleases = r.plan.HandledReleases; !r.plan.Urgent { // an urgent plan does not know all holds
 		record.ClearReleases = append(slices.Clip(record.ClearReleases), r.plan.UnknownReleases...)
 	}

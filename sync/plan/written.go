@@ -38,6 +38,13 @@ func (p *Plan) Intent(c *Change, fields []spec.Field, at time.Time) state.Event 
 	return e
 }
 
+// Unmanaged returns the event of a user who is no longer managed. It has no fields, as nothing is written to Genesys.
+func (p *Plan) Unmanaged(c *Change, at time.Time) state.Event {
+	e := p.newEvent(c, at)
+	e.Fields = []state.FieldEvent{}
+	return e
+}
+
 func (p *Plan) newEvent(c *Change, at time.Time) state.Event {
 	e := state.Event{
 		At: at, Revision: p.Revision, Plan: p.ID, ID: c.Current.ID, Email: c.Key,

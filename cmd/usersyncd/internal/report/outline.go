@@ -31,7 +31,7 @@ func namesUsers(g plan.Group) bool {
 // Sections returns what a plan changes, or a pass has changed: of the latter only the groups in which everybody is named, as the
 // rest is in the log. What is held as a whole, has failed or waits for another user is left out.
 func Sections(res *usersync.Result) []Section {
-	folds := map[plan.Group]*folder{}
+	var shown []*plan.Change
 	for _, c := range res.Changes {
 		g := c.Group()
 		switch c.Outcome {
@@ -50,18 +50,9 @@ func Sections(res *usersync.Result) []Section {
 		default:
 			continue
 		}
-		if folds[g] == nil {
-			folds[g] = newFolder()
-		}
-		folds[g].add(c)
+		shown = append(shown, c)
 	}
-	var all []Section
-	for _, g := range plan.Groups() {
-		if f := folds[g]; f != nil {
-			all = append(all, Section{Group: g, Users: f.users, entries: f.sorted()})
-		}
-	}
-	return all
+	return fold(shown)
 }
 
 // Title is the section's heading, with the number of its users. That of access names the fields.
