@@ -35,6 +35,7 @@ type Reconciler struct {
 	Rand      *rand.Rand // jitter
 
 	FailuresShown bool // see apply.Options
+	ChangesShown  bool // see apply.Options
 
 	publisher
 	interrupter
@@ -182,7 +183,7 @@ func (r *Reconciler) carryOut(ctx context.Context, p *plan.Plan, snap *state.Sna
 	before, users := r.Status(), p.DeclaredUsers()
 	return apply.Run(ctx, p, snap, r.Directory, apply.Options{
 		Store: r.Store, Policy: policy, Retry: r.Retry, SearchLag: r.SearchLag, Workers: r.Workers, Log: r.Log, Rand: r.Rand,
-		FailuresShown: r.FailuresShown,
+		FailuresShown: r.FailuresShown, ChangesShown: r.ChangesShown,
 		Report: func(now apply.Progress) {
 			r.update(func(s *Status) {
 				s.Phase, s.Plan, s.Progress, s.Reading, s.Read = PhaseApply, p.ID, now, 0, 0

@@ -49,7 +49,8 @@ func newApp(c *config.Config, readOnly bool, stderr *progress.Screen, copied *st
 	a := &app{log: log, level: level, screen: stderr, limiter: aimd.NewDispatcher(aimd.NewPool(c.Tokens, aimd.Config{MaxInFlight: c.MaxInFlight})),
 		Reconciler: &usersync.Reconciler{
 			Specs: spec.NewLoader(c.Dir), Log: log, Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Workers: c.MaxInFlight * c.Tokens,
-			Retry: apply.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No5xx: !c.Retry5xx},
+			ChangesShown: c.Process != config.DaemonProcess, // by a report, and by history
+			Retry:        apply.Retry{Max: c.RetryMax, MinWait: c.RetryMinWait, MaxWait: c.RetryMaxWait, No5xx: !c.Retry5xx},
 		}}
 	if err := a.configure(c); err != nil {
 		return nil, err

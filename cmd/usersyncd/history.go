@@ -27,11 +27,11 @@ func newHistory(c *config.Config, p process) *cobra.Command {
 		Short: "Show what was written: when, to whom, for which commit",
 		Long: `history shows the writes that Genesys has confirmed, the newest pass first:
 time, revision of the specs, users, and each field before and after. Equal
-writes of one pass are one entry, as in plan; --details and JSON have each alone,
-with the correlation id for the vendor's support. It also shows writes without a
-response, if their outcome could not be read, and who is no longer managed, which
-is no write to Genesys. The newest 50,000 are kept in the state file. It asks the
-running daemon or, when none runs, that file.`,
+writes of one pass are one entry, as in plan. --details and JSON have each write
+alone, with the correlation id for the vendor's support. It also shows writes
+without a response, if their outcome could not be read, and who is no longer
+managed, which is no write to Genesys. The newest 50,000 are kept in the state
+file. It asks the running daemon or, when none runs, that file.`,
 		Example: `  usersyncd history --since 2h
   usersyncd history ana.perez@example.com --output json
   usersyncd history --revision 3f0c1d2e --limit 10`,
@@ -108,9 +108,9 @@ func printEvent(w sheet, e state.Event) {
 	words := plan.Action(e.Action).Words()
 	switch plan.Action(e.Action) {
 	case plan.Unmanage:
-		words = "no longer managed, not changed in Genesys:"
+		words += ", not changed in Genesys:"
 	case plan.Adopt:
-		words = "managed from now on, update"
+		words += ", managed from now on:"
 	}
 	cause := ""
 	if e.RollbackOf == "" {
@@ -126,7 +126,7 @@ func printEvent(w sheet, e state.Event) {
 		w.line(8, "    %s: %s%s%s", f.Field, before, f.After.Display(), cause)
 	}
 	if e.CorrelationID != "" {
-		w.line(8, "    correlation id %s", e.CorrelationID)
+		w.line(4, "    correlation id %s", e.CorrelationID) // an id has 36 columns
 	}
 }
 

@@ -57,7 +57,8 @@ func TestExplanationFits(t *testing.T) {
 			`department: in sync, "Support", declared at madrid/_defaults.yaml:1 manager: not managed, live "Oslo"`: !table,
 			`department in sync "Support" "Support" "Support" madrid/_defaults.yaml:1`:                              table,
 			`"Senior agent of the night shift in M...`:                                                              columns == 0,
-			" update ana.perez@example.com (edit, 77aa0be2d1c9) 8c1e2f30":                                           true,
+			" update ana.perez@example.com (edit, revision 77aa0be2d1c9)":                                           true,
+			" correlation id 8c1e2f30": true,
 		} {
 			if strings.Contains(flat, want) != where {
 				t.Errorf("%d columns: %q is shown: %v\n%s", columns, want, !where, out.String())

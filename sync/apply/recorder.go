@@ -150,11 +150,15 @@ func (r *recorder) progress() Progress {
 
 // logChange logs a completed change in one line.
 func (r *recorder) logChange(c *plan.Change) {
+	level, failure := slog.LevelInfo, slog.LevelWarn
+	if r.ChangesShown {
+		level = slog.LevelDebug
+	}
 	if c.Action == plan.Unmanage {
-		r.Log.Info("user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; not changed in Genesys")
+		r.Log.Log(context.Background(), level, "user no longer managed", "user", c.Key, "cause", c.Cause, "note", "no longer declared; not changed in Genesys")
 		return
 	}
-	level, failure, attrs := slog.LevelInfo, slog.LevelWarn, []any{
+	attrs := []any{
 		"user", c.Key, "action", c.Action, "cause", c.Cause, "result", c.Outcome, "at", c.Where(),
 	}
 	if r.FailuresShown {

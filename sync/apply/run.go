@@ -27,8 +27,10 @@ type Options struct {
 	Log       *slog.Logger
 	// FailuresShown is whether the caller shows a person which changes have failed: the log does not say it, too, but with debug.
 	FailuresShown bool
-	Rand          *rand.Rand     // jitter
-	Report        func(Progress) // called at every step, and at least every few seconds; it returns at once
+	// ChangesShown is the same of those that were applied.
+	ChangesShown bool
+	Rand         *rand.Rand     // jitter
+	Report       func(Progress) // called at every step, and at least every few seconds; it returns at once
 }
 
 // Retry says how a call without a usable answer is repeated within one pass.

@@ -129,18 +129,18 @@ func TestPlan(t *testing.T) {
 			name: "adopt",
 			tree: tree(declared("A@x.example", "title", "T")),
 			snap: snapshot(known("1", "a@x.example", nil, "title", "Other")),
-			want: []string{"~ adopt a@x.example (edit, u.yaml:1:1)\n    title: \"Other\" -> \"T\""},
+			want: []string{"~ update a@x.example (edit, u.yaml:1:1, managed from now on)\n    title: \"Other\" -> \"T\""},
 		}, {
 			name: "adoption switched off",
 			tree: tree(declared("a@x.example", "title", "T")),
 			snap: snapshot(known("1", "a@x.example", nil, "title", "Other")),
 			with: func(p *plan.Policy) { p.Adopt = false },
-			want: []string{"~ adopt a@x.example (edit, u.yaml:1:1) skipped: adopting users is switched off (--adopt=false)\n    title: \"Other\" -> \"T\""},
+			want: []string{"~ update a@x.example (edit, u.yaml:1:1) skipped: adopting users is switched off (--adopt=false)\n    title: \"Other\" -> \"T\""},
 		}, {
 			name: "missing",
 			tree: tree(declared("a@x.example", "name", "A")),
 			snap: snapshot(),
-			want: []string{"+ create a@x.example (missing, u.yaml:1:1)\n    email: \"a@x.example\"\n    name: \"A\""},
+			want: []string{"+ create a@x.example (not in Genesys, u.yaml:1:1)\n    email: \"a@x.example\"\n    name: \"A\""},
 		}, {
 			name: "a new user needs a name",
 			tree: tree(declared("a@x.example", "title", "T")),
@@ -151,12 +151,12 @@ func TestPlan(t *testing.T) {
 			tree: tree(declared("a@x.example", "title", "T")),
 			snap: snapshot(),
 			with: func(p *plan.Policy) { p.Create = false },
-			want: []string{"+ create a@x.example (missing, u.yaml:1:1) skipped: creating users is switched off (--create=false)\n    email: \"a@x.example\"\n    title: \"T\""},
+			want: []string{"+ create a@x.example (not in Genesys, u.yaml:1:1) skipped: creating users is switched off (--create=false)\n    email: \"a@x.example\"\n    title: \"T\""},
 		}, {
 			name: "deleted is restored, as active unless declared",
 			tree: tree(declared("a@x.example", "title", "T")),
 			snap: snapshot(known("1", "a@x.example", titled("T"), "title", "T", "state", "deleted")),
-			want: []string{"+ restore a@x.example (missing, u.yaml:1:1)\n    state: \"deleted\" -> \"active\""},
+			want: []string{"+ restore a@x.example (not in Genesys, u.yaml:1:1)\n    state: \"deleted\" -> \"active\""},
 		}, {
 			name: "removed is reported and left",
 			tree: tree(declared("b@x.example")),
@@ -187,7 +187,7 @@ func TestPlan(t *testing.T) {
 			tree: tree(pinned(declared("new@x.example"), "1"), declared("old@x.example", "name", "B")),
 			snap: snapshot(known("1", "old@x.example", fields())),
 			want: []string{
-				"+ create old@x.example (missing, u.yaml:1:1)\n    email: \"old@x.example\"\n    name: \"B\"",
+				"+ create old@x.example (not in Genesys, u.yaml:1:1)\n    email: \"old@x.example\"\n    name: \"B\"",
 				"~ update new@x.example (edit, u.yaml:1:1)\n    email: \"old@x.example\" -> \"new@x.example\"",
 			},
 		}, {
@@ -244,7 +244,7 @@ func TestPlan(t *testing.T) {
 			snap: snapshot(known("1", "a@x.example", fields()), known("3", "c@x.example", fields())),
 			want: []string{
 				"~ update c@x.example (edit, u.yaml:1:1)\n    state: \"active\" -> \"inactive\"",
-				"+ create b@x.example (missing, u.yaml:1:1)\n    email: \"b@x.example\"\n    name: \"B\"",
+				"+ create b@x.example (not in Genesys, u.yaml:1:1)\n    email: \"b@x.example\"\n    name: \"B\"",
 				"~ update a@x.example (edit, u.yaml:1:1)\n    title: \"New\"",
 			},
 		}, {

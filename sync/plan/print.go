@@ -106,7 +106,11 @@ func (c Cause) Words() string {
 // Genesys is escaped.
 func (c *Change) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], c.Action, text.Escape(c.Key))
+	does := c.Action
+	if c.Action == Adopt { // told behind it
+		does = Update
+	}
+	fmt.Fprintf(&b, "%s %s %s", symbols[c.Action], does, text.Escape(c.Key))
 	switch {
 	case c.Action == Unmanage:
 		b.WriteString(" (no longer declared; not changed in Genesys)")
@@ -115,7 +119,11 @@ func (c *Change) String() string {
 	case c.Cause == RolledBack:
 		b.WriteString(" (rollback)")
 	default:
-		fmt.Fprintf(&b, " (%s, %s)", c.Cause, c.Where())
+		from := ""
+		if c.Action == Adopt && c.Outcome != Skipped {
+			from = ", managed from now on"
+		}
+		fmt.Fprintf(&b, " (%s, %s%s)", c.Cause.Words(), c.Where(), from)
 	}
 	if c.Outcome != Planned && c.Outcome != Applied {
 		fmt.Fprintf(&b, " %s", c.Outcome)

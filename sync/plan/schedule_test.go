@@ -113,17 +113,17 @@ func TestPlanOutsideOfChangeWindows(t *testing.T) {
 			name: "who is made goes whole",
 			tree: tree(skilled(declared("a@x.example", "name", "A"), five)),
 			snap: snapshot(),
-			want: []string{"planned: + create a@x.example (missing, u.yaml:1:1)\n    email: \"a@x.example\"\n    name: \"A\"\n    skills: {A: 5}"},
+			want: []string{"planned: + create a@x.example (not in Genesys, u.yaml:1:1)\n    email: \"a@x.example\"\n    name: \"A\"\n    skills: {A: 5}"},
 		}, {
 			name: "who is brought back goes whole",
 			tree: tree(skilled(declared("a@x.example"), five)),
 			snap: snapshot(has(known("1", "a@x.example", fields(), "state", "deleted"), four)),
-			want: []string{"planned: + restore a@x.example (missing, u.yaml:1:1)\n    state: \"deleted\" -> \"active\"\n    skills: {A: 4} -> {A: 5}"},
+			want: []string{"planned: + restore a@x.example (not in Genesys, u.yaml:1:1)\n    state: \"deleted\" -> \"active\"\n    skills: {A: 4} -> {A: 5}"},
 		}, {
 			name: "who is adopted waits",
 			tree: tree(skilled(declared("a@x.example"), five)),
 			snap: snapshot(has(known("1", "a@x.example", nil), four)),
-			want: []string{"deferred: ~ adopt a@x.example (edit, u.yaml:1:1) deferred\n    " + until + "\n        skills: {A: 4} -> {A: 5}"},
+			want: []string{"deferred: ~ update a@x.example (edit, u.yaml:1:1, managed from now on) deferred\n    " + until + "\n        skills: {A: 4} -> {A: 5}"},
 		}, {
 			name: "what a guard holds is held by day",
 			tree: tree(skilled(declared("a@x.example"), none)),

@@ -112,6 +112,8 @@ type pageChange struct {
 	At     string       `json:"at,omitempty"` // file:line
 	Action plan.Action  `json:"action"`
 	Cause  plan.Cause   `json:"cause"`
+	Does   string       `json:"does"` // the action and
+	Why    string       `json:"why"`  // the cause, for people
 	Result plan.Outcome `json:"result"`
 	Note   string       `json:"note,omitempty"`
 	Hold   string       `json:"hold,omitempty"`
@@ -119,7 +121,7 @@ type pageChange struct {
 }
 
 func newPageChange(c *plan.Change) pageChange {
-	p := pageChange{Email: c.Key, Action: c.Action, Cause: c.Cause, Result: c.Outcome, Hold: c.Hold, Fields: []pageField{}}
+	p := pageChange{Email: c.Key, Action: c.Action, Cause: c.Cause, Does: c.Action.Words(), Why: c.Cause.Words(), Result: c.Outcome, Hold: c.Hold, Fields: []pageField{}}
 	if c.Hold == "" { // the hold has the reason
 		p.Note = c.Note
 	}
@@ -135,7 +137,7 @@ func newPageChange(c *plan.Change) pageChange {
 	for _, fc := range c.Fields {
 		note := ""
 		if fc.Cause != c.Cause {
-			note = string(fc.Cause)
+			note = fc.Cause.Words()
 		}
 		p.Fields = append(p.Fields, newPageField(fc.Field, fc.Before, fc.After, note))
 	}
@@ -150,7 +152,7 @@ func newPageChange(c *plan.Change) pageChange {
 
 // has reports whether a text, in lower case, is anywhere in the change.
 func (p *pageChange) has(text string) bool {
-	shown := []string{p.Email, p.At, string(p.Action), string(p.Cause), string(p.Result), p.Note, p.Hold}
+	shown := []string{p.Email, p.At, p.Does, p.Why, string(p.Result), p.Note, p.Hold}
 	for _, f := range p.Fields {
 		shown = append(shown, string(f.Field), f.Before, f.After)
 	}
@@ -159,6 +161,8 @@ func (p *pageChange) has(text string) bool {
 
 type pageEvent struct {
 	state.Event
+	Does   string      `json:"does"` // as in pageChange
+	Why    string      `json:"why"`
 	Fields []pageField `json:"fields"`
 }
 
@@ -218,7 +222,7 @@ func (l *Listener) serveHistory(w http.ResponseWriter, r *http.Request) {
 		Events []pageEvent `json:"events"`
 	}{More: len(events) > limit, Limit: limit, Most: mostEvents, Events: []pageEvent{}}
 	for _, e := range first(events, limit) {
-		shown := pageEvent{Event: e, Fields: []pageField{}}
+		shown := pageEvent{Event: e, Does: plan.Action(e.Action).Words(), Why: plan.Cause(e.Cause).Words(), Fields: []pageField{}}
 		for _, f := range e.Fields {
 			shown.Fields = append(shown.Fields, newPageField(f.Field, f.Before, f.After, ""))
 		}

@@ -28,8 +28,7 @@ func namesUsers(g plan.Group) bool {
 	return g == plan.Removals || g == plan.Access || g == plan.Renames
 }
 
-// Sections returns what a plan changes, or a pass has changed: of the latter only the groups in which everybody is named, as the
-// rest is in the log. What is held as a whole, has failed or waits for another user is left out.
+// Sections returns what a plan changes, or a pass has changed. What is held as a whole, has failed or waits for another user is left out.
 func Sections(res *usersync.Result) []Section {
 	var shown []*plan.Change
 	for _, c := range res.Changes {
@@ -40,9 +39,6 @@ func Sections(res *usersync.Result) []Section {
 				continue // not reached
 			}
 		case plan.Applied:
-			if !namesUsers(g) && g != plan.Unmanaged && len(c.Deferred)+len(c.Withheld) == 0 {
-				continue
-			}
 		case plan.Skipped:
 			if g != plan.Reported && len(c.Withheld) == 0 {
 				continue

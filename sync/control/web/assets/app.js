@@ -222,7 +222,7 @@ async function fetchPlan() {
   put($("plan-count"), plan.total === 0 ? "No changes." : q === "" ? `${number.format(plan.total)} changes${shown < plan.total ? `, the first ${shown} of them` : ""}`
     : `${number.format(plan.matches)} of ${number.format(plan.total)} changes${shown < plan.matches ? `, the first ${shown} of them` : ""}`);
   fill($("plan"), plan.changes, (c) => el("li", "entry",
-    el("div", "who", el("span", "sign", signs[c.action] || "?"), el("strong", "", c.email), el("span", "tag", c.action), el("span", "tag", c.cause),
+    el("div", "who", el("span", "sign", signs[c.action] || "?"), el("strong", "", c.email), el("span", "tag", c.does), el("span", "tag", c.why),
       c.result !== "planned" ? el("span", "tag " + (weights[c.result] || ""), c.result) : "", c.at ? el("span", "mono muted", c.at) : ""),
     c.note ? el("p", "small", c.note) : "", c.hold ? el("p", "small", "held under ", el("code", "", c.hold)) : "", fields(c.fields)));
 }
@@ -241,7 +241,7 @@ async function fetchHistory() {
     at.dateTime = e.at;
     at.title = e.at;
     return el("li", "entry",
-      el("div", "who", at, el("span", "sign", signs[e.action] || "?"), el("strong", "", e.email), el("span", "tag", e.action), el("span", "tag", e.cause),
+      el("div", "who", at, el("span", "sign", signs[e.action] || "?"), el("strong", "", e.email), el("span", "tag", e.does), el("span", "tag", e.why),
         e.undoes ? el("span", "tag warn", "rolls back " + short(e.undoes)) : "", e.uncertain ? el("span", "tag warn", "uncertain: the response was lost") : "", el("span", "mono muted", short(e.revision))),
       fields(e.fields), e.correlationId ? el("p", "small muted", "correlation id " + e.correlationId) : "");
   });
