@@ -38,6 +38,7 @@ type PassSummary struct {
 	Quarantined int            `json:"quarantined,omitempty"`
 	Skipped     int            `json:"skipped,omitempty"`
 	Deferred    int            `json:"deferred,omitempty"` // also in part
+	Undeclared  int            `json:"undeclared,omitempty"`
 	Opens       time.Time      `json:"opens,omitzero"`
 	Problems    int            `json:"problems,omitempty"`
 	Specs       []spec.Problem `json:"specs,omitempty"`    // the first of them
@@ -163,7 +164,7 @@ func (l *LastPass) Status() Status {
 	s := l.Shown()
 	st := Status{Revision: s.Revision, Plan: s.Plan, Users: s.Users, InSync: s.InSync, Success: l.Success, Result: &Result{
 		Revision: s.Revision, Plan: s.Plan, Users: s.Users, Pending: s.Pending, Failed: s.Failed, Wrong: s.Wrong, Held: s.Held, Quarantined: s.Quarantined,
-		Skipped: s.Skipped, Deferred: s.Deferred, WindowOpens: s.Opens, Failures: append([]Failure{}, s.Failures...), Notes: slices.Clone(s.Notes),
+		Skipped: s.Skipped, Deferred: s.Deferred, Undeclared: s.Undeclared, WindowOpens: s.Opens, Failures: append([]Failure{}, s.Failures...), Notes: slices.Clone(s.Notes),
 		Holds: append([]plan.Hold{}, l.AllHolds()...), UserOutcomes: map[plan.Outcome]int{plan.Held: s.Held, plan.Deferred: s.Deferred},
 		ProblemList: spec.ProblemList{Problems: s.Specs, ProblemsLeftOut: s.Problems - len(s.Specs)},
 	}}

@@ -72,7 +72,7 @@ func (r *Reconciler) recordEnd(commit state.Commit, change func(*LastPass), stop
 func summarize(last *plan.Plan, res *Result, inSync int, now time.Time) PassSummary {
 	s := PassSummary{
 		At: now.UTC(), Revision: res.Revision, Plan: res.Plan, Users: res.Users, InSync: inSync, Pending: res.Pending, Failed: res.Failed, Wrong: res.Wrong,
-		Held: res.UserOutcomes[plan.Held], Quarantined: res.Quarantined, Skipped: res.Skipped, Deferred: res.UserOutcomes[plan.Deferred],
+		Held: res.UserOutcomes[plan.Held], Quarantined: res.Quarantined, Skipped: res.Skipped, Deferred: res.UserOutcomes[plan.Deferred], Undeclared: res.Undeclared,
 		Opens: res.WindowOpens.UTC(), Problems: res.ProblemCount(), Specs: res.Problems[:min(len(res.Problems), mostRecorded)],
 		Holds: slices.Clone(res.Holds), Left: leftBy(last),
 	}

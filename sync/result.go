@@ -53,6 +53,7 @@ type Result struct {
 	AdoptedUnchanged int                  `json:"-"` // see plan.Plan
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
 	Reads            map[spec.Field]int   `json:"-"` // see plan.LookupResults
+	Undeclared       int                  `json:"-"` // users who are no longer declared, and of whom this was not applied
 	WaitingForWindow int                  `json:"-"` // users with fields that wait for a change window
 	WindowOpens      time.Time            `json:"-"` // for the first of them
 }
@@ -169,6 +170,9 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 		}
 		if n := counts[c.Outcome]; n != nil {
 			*n++
+		}
+		if c.Action.Removes() && c.Outcome != plan.Applied {
+			res.Undeclared++
 		}
 		switch {
 		case c.Outcome == plan.Failed, c.Outcome == plan.Planned && c.Err != nil: // or refused for now

@@ -53,7 +53,8 @@ file and the specs in DIR. It exits with 1 if nobody has the address.`,
 			}
 			out := explained{e, shownEvents(e.History)}
 			err = p.show(c, out, func(w io.Writer) {
-				printExplanation(sheet{w, logging.Width(p.stdout)}, e, time.Now(), c.Same("config", "state", "socket"))
+				_, noDaemon := b.(stateFile)
+				printExplanation(sheet{w, logging.Width(p.stdout)}, e, time.Now(), c.Same("config", "state", "socket"), noDaemon)
 			})
 			if err == nil && e.IsNobody() {
 				return &exitError{code: exitFatal}
@@ -69,7 +70,7 @@ type explained struct {
 	History []shownEvent `json:"history"`
 }
 
-func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same string) {
+func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same string, noDaemon bool) {
 	todo := ""
 	if e.Action != "" && e.Status != "in sync" {
 		todo = fmt.Sprintf(" (%s, %s)", e.Action.Words(), e.Cause.Words())
@@ -80,8 +81,12 @@ func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same stri
 	if e.Release != "" {
 		w.command("  ", "release", "usersyncd release"+same+" "+e.Release)
 	}
-	if !e.AsOf.IsZero() {
-		line("as of", "the last pass, %s ago; no daemon is running, or it has no socket", text.ShortDuration(now.Sub(e.AsOf)))
+	if noDaemon {
+		asOf := "now, from the specs and the state file"
+		if !e.AsOf.IsZero() {
+			asOf = "the last pass, " + text.ShortDuration(now.Sub(e.AsOf)) + " ago"
+		}
+		line("as of", "%s; no daemon is running, or it has no socket", asOf)
 	}
 	switch in := text.ShortDuration(e.Next.Sub(now)); {
 	case e.Next.IsZero():

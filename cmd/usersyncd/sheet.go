@@ -37,7 +37,7 @@ func (s sheet) fact(left, name, format string, args ...any) {
 // command writes a name and a command for people to copy, which is never broken: if it is too long, it has a line of its own.
 func (s sheet) command(left, name, command string) {
 	line := fmt.Sprintf("%s%-10s %s", left, name, command)
-	if s.columns > 0 && text.Columns(line) > s.columns {
+	if s.columns > 0 && (text.Columns(line) > s.columns || name == "" && s.columns < 60) {
 		if name != "" {
 			fmt.Fprintln(s, left+name)
 		}

@@ -36,7 +36,7 @@ func TestExplanationFits(t *testing.T) {
 	now := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
 	for _, columns := range []int{0, 40, 60, 80, 100, 200} {
 		var out strings.Builder
-		printExplanation(sheet{&out, columns}, explanation(now), now, "")
+		printExplanation(sheet{&out, columns}, explanation(now), now, "", true)
 		for line := range strings.Lines(out.String()) {
 			line = strings.TrimRight(line, "\n")
 			word := text.Columns(strings.TrimSpace(line)) // a line of one word may be too long if the word is

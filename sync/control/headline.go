@@ -52,6 +52,8 @@ func (s *Status) Lines() []Line {
 	switch {
 	case s.CredentialsDead:
 		add(levelBad, "credentials", "Nothing was applied %s: the API rejects the credentials (%s)", s.sinceSuccess(), cmp.Or(s.Error, "no details"))
+	case s.Error != "" && !running && !s.AsOf.IsZero() && s.ErrorAt.After(s.AsOf):
+		add(levelBad, "error", "A later pass failed, %s ago: %s", text.Duration(s.Now.Sub(s.ErrorAt)), s.Error)
 	case s.Error != "" && !running:
 		add(levelBad, "error", "The last pass ended early, %s ago: %s", text.Duration(s.Now.Sub(s.ErrorAt)), s.Error)
 	case s.Error != "" && !recovers:
@@ -148,9 +150,9 @@ func (s *Status) Lines() []Line {
 	return all
 }
 
-// declared is said of users who are all in sync beside others, who are not, and who are no longer declared.
+// declared is said of users who are all in sync beside others who are no longer declared.
 func (s *Status) declared() string {
-	if s.Unsynced() > 0 {
+	if s.Undeclared > 0 {
 		return " declared"
 	}
 	return ""

@@ -15,7 +15,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 		Status: usersync.Status{Success: now.Add(-20 * time.Minute), Phase: usersync.PhaseIdle, Users: 500, InSync: 500}}
 	three := []plan.Hold{{ID: "p-1", Guard: "max-removals", Reason: "3 removals are too many", Users: []string{"a", "b", "c"}}}
 	held := well
-	held.Held, held.Holds = 3, three
+	held.Held, held.Undeclared, held.Holds = 3, 3, three
 	if lines := held.Lines(); lines[len(lines)-1].Text != "All 500 declared users are in sync" {
 		t.Errorf("beside users who are held: %+v", lines)
 	}

@@ -69,7 +69,9 @@ type Status struct {
 	Quarantined int `json:"quarantined"`
 	Skipped     int `json:"skipped"`
 	Deferred    int `json:"deferred"` // wait for a change window
-	Problems    int `json:"problems"` // in the specs
+	// Undeclared counts those among the others who are no longer declared: Users does not have them.
+	Undeclared int `json:"undeclared,omitempty"`
+	Problems   int `json:"problems"` // in the specs
 	// Opens is when the change window opens for the first of those who wait for it.
 	Opens time.Time `json:"opens,omitzero"`
 
@@ -136,11 +138,6 @@ func (s *Status) Rejected() []usersync.Failure {
 // RejectedUsers counts the users whose change the API has rejected, in this pass or before.
 func (s *Status) RejectedUsers() int { return s.Failed - s.FailedSpecs + s.Quarantined }
 
-// Unsynced counts the users who are not in sync: those who are declared, and others.
-func (s *Status) Unsynced() int {
-	return s.Pending + s.Failed + s.Held + s.Quarantined + s.Skipped + s.Deferred
-}
-
 // mostListed is how many failures, problems and contests a status lists. It counts all of them.
 const mostListed = 50
 
@@ -156,7 +153,7 @@ func New(st usersync.Status) Status {
 	}
 	if r := st.Result; r != nil {
 		s.Pending, s.Failed, s.Quarantined, s.Skipped = r.Pending, r.Failed, r.Quarantined, r.Skipped
-		s.FailedSpecs = r.Wrong
+		s.FailedSpecs, s.Undeclared = r.Wrong, r.Undeclared
 		s.Held, s.Deferred, s.Opens = r.UserOutcomes[plan.Held], r.UserOutcomes[plan.Deferred], r.WindowOpens
 		s.Holds, s.Notes, s.Problems, s.Contested = r.Holds, r.Notes, r.ProblemCount(), len(r.Contested)
 		s.Failures, s.Specs, s.Contests = first(r.Failures, mostListed), append(s.Specs, first(r.Problems, mostListed)...), first(r.Contested, mostListed)

@@ -20,7 +20,7 @@ func TestStatusText(t *testing.T) {
 	}{
 		{func(*control.Status) {}, "All 3 users are in sync; revision 0123456789ab"},
 		{func(s *control.Status) { s.Revision += "-dirty" }, "All 3 users are in sync; revision 0123456789ab-dirty"},
-		{func(s *control.Status) { s.Held = 2 }, "2 users are held: the configuration protects them, and they are never changed; All 3 declared users are in sync; revision 0123456789ab"}, // no spec declares them
+		{func(s *control.Status) { s.Held = 2 }, "2 users are held: the configuration protects them, and they are never changed; All 3 users are in sync; revision 0123456789ab"}, // no spec declares them
 		{func(s *control.Status) { s.InSync, s.Pending = 2, 1 }, "1 user is to be changed; 2 of 3 users are in sync; revision 0123456789ab"},
 		{func(s *control.Status) { s.Error = "a\nMAINPID=1" }, `Nothing was applied for 60 seconds: a\nMAINPID=1; All 3 users are in sync; revision 0123456789ab`},
 		{func(s *control.Status) { s.Phase = usersync.PhaseScan }, "All 3 users are in sync; revision 0123456789ab"},
