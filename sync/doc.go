@@ -13,7 +13,7 @@
 //	lookups.go   package plan: plan.New compares desired, observed and applied, and is repeated until it needs no lookups;
 //	             details.go reads detail fields, which no listing shows
 //	pass.go      package apply: apply.Run carries the plan out, call by call, through a Directory (package genesys)
-//	result.go    the Result, and the Status and View for other goroutines
+//	result.go    the Result; status.go has the Status and View for other goroutines, lastpass.go what the state file keeps of it
 //
 // explain.go, export.go and rollback.go are the other operations.
 //

@@ -12,7 +12,6 @@ import (
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/logging"
-	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
@@ -79,7 +78,7 @@ file. It asks the running daemon or, when none runs, that file.`,
 					most = len(events)
 				}
 				t.DetailsCommand = "usersyncd history --details" + c.Same("config", "state", "socket")
-				left = t.History(w, events, most)
+				left = printHistory(t, w, events, most)
 			})
 			switch {
 			case left > 0:
@@ -116,7 +115,7 @@ func printEvent(w sheet, e state.Event) {
 	if e.RollbackOf == "" {
 		cause = plan.Cause(e.Cause).Words() + ", "
 	}
-	w.line(4, "%s %s %s (%s%s)", text.Time(e.At.Local()), words, e.Email, cause, report.Why(e))
+	w.line(4, "%s %s %s (%s%s)", text.Time(e.At.Local()), words, e.Email, cause, whyWritten(e))
 	for _, f := range e.Fields {
 		before := ""
 		if f.Before != "" {

@@ -48,7 +48,26 @@ func Sections(res *usersync.Result) []Section {
 		}
 		shown = append(shown, c)
 	}
-	return fold(shown)
+	return Fold(shown)
+}
+
+// Fold puts changes into their groups, equal ones into one entry.
+func Fold(changes []*plan.Change) []Section {
+	folds := map[plan.Group]*folder{}
+	for _, c := range changes {
+		g := c.Group()
+		if folds[g] == nil {
+			folds[g] = newFolder()
+		}
+		folds[g].add(c)
+	}
+	var all []Section
+	for _, g := range plan.Groups() {
+		if f := folds[g]; f != nil {
+			all = append(all, Section{Group: g, Users: f.users, entries: f.sorted()})
+		}
+	}
+	return all
 }
 
 // Title is the section's heading, with the number of its users. That of access names the fields.

@@ -128,6 +128,19 @@ func (t Text) takeBack(w io.Writer, indent string, res *usersync.Result) {
 	}
 }
 
+// Pass writes what one pass has written to users, below a title.
+func (t Text) Pass(w io.Writer, title string, sections []Section) {
+	fmt.Fprintln(w, t.paint("1", text.Wrap(title, t.Columns, 2)))
+	for _, s := range sections {
+		if s.Group == plan.Unmanaged {
+			for i := range s.entries {
+				s.entries[i].verb = "no longer managed, not changed in Genesys"
+			}
+		}
+		t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
+	}
+}
+
 // rest writes what is not changed, and why: what waits, failures, holds and notes. Problems of specs are errors, and on stderr.
 func (t Text) rest(w io.Writer, res *usersync.Result) {
 	var lines []Line

@@ -1,4 +1,4 @@
-package report
+package main
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/state"
 )
@@ -43,7 +44,7 @@ func TestHistoryIsFoldedByPass(t *testing.T) {
 		write(0, "a", "r1", nil),
 	}
 	var out strings.Builder
-	left := Text{Columns: 100}.History(&out, events, 100)
+	left := printHistory(report.Text{Columns: 100}, &out, events, 100)
 	utc := func(after time.Duration) string { return start.Add(after).Local().Format(time.RFC3339) }
 	want := fmt.Sprintf(`%s, rollback of r1
   ~ a@example.com
@@ -74,7 +75,7 @@ func TestHistoryIsFoldedByPass(t *testing.T) {
 		t.Errorf("%d left out\n%s\nwant\n%s", left, got, want)
 	}
 	out.Reset()
-	if left := (Text{}).History(&out, events, 2); left != 4 || strings.Count(out.String(), "\n2026-") != 1 {
+	if left := printHistory(report.Text{}, &out, events, 2); left != 4 || strings.Count(out.String(), "\n2026-") != 1 {
 		t.Errorf("two passes, and %d left out:\n%s", left, out.String())
 	}
 }

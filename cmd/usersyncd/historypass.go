@@ -1,4 +1,4 @@
-package report
+package main
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
@@ -84,11 +85,11 @@ func (p *passWrites) title() string {
 	if newest.At.Sub(oldest.At) >= time.Second {
 		title += " to " + text.Time(newest.At.Local())
 	}
-	return title + ", " + Why(newest)
+	return title + ", " + whyWritten(newest)
 }
 
-// Why is for which revision a write was made, or what it has rolled back.
-func Why(e state.Event) string {
+// whyWritten is for which revision a write was made, or what it has rolled back.
+func whyWritten(e state.Event) string {
 	words := "no revision"
 	if e.Revision != "" {
 		words = "revision " + spec.ShortRevision(e.Revision)
@@ -102,43 +103,16 @@ func Why(e state.Event) string {
 	return words
 }
 
-// History writes what was written to users, the newest pass first, at most so many: as plan shows it, equal changes in one entry.
-// It returns how many passes are left out.
-func (t Text) History(w io.Writer, events []state.Event, most int) (left int) {
+// printHistory writes what was written to users, the newest pass first, at most so many: as plan shows it, equal changes in one
+// entry. It returns how many passes are left out.
+func printHistory(t report.Text, w io.Writer, events []state.Event, most int) (left int) {
 	passes := byPass(events)
 	shown := passes[:min(len(passes), most)]
 	for _, p := range shown {
-		fmt.Fprintln(w, t.paint("1", text.Wrap(p.title(), t.Columns, 2)))
-		for _, s := range fold(p.changes()) {
-			if s.Group == plan.Unmanaged {
-				for i := range s.entries {
-					s.entries[i].verb = "no longer managed, not changed in Genesys"
-				}
-			}
-			t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
-		}
+		t.Pass(w, p.title(), report.Fold(p.changes()))
 		if id := p.events[0].CorrelationID; id != "" && len(p.events) == 1 {
 			fmt.Fprintln(w, "      correlation id "+text.Escape(id))
 		}
 	}
 	return len(passes) - len(shown)
-}
-
-// fold puts changes into their groups, equal ones into one entry.
-func fold(changes []*plan.Change) []Section {
-	folds := map[plan.Group]*folder{}
-	for _, c := range changes {
-		g := c.Group()
-		if folds[g] == nil {
-			folds[g] = newFolder()
-		}
-		folds[g].add(c)
-	}
-	var all []Section
-	for _, g := range plan.Groups() {
-		if f := folds[g]; f != nil {
-			all = append(all, Section{Group: g, Users: f.users, entries: f.sorted()})
-		}
-	}
-	return all
 }
