@@ -69,7 +69,7 @@ func releaseInFile(store *state.Store, id string, force bool) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	if last != nil && !last.Latest().IsZero() {
+	if last != nil && !last.Shown().At.IsZero() {
 		h, err := heldBy(last, id)
 		switch {
 		case err == nil:
@@ -87,7 +87,7 @@ func releaseInFile(store *state.Store, id string, force bool) (change, error) {
 func (a *app) keepsRelease(first bool) func(id string) bool {
 	last, err := usersync.ReadLastPass(a.Store) // it may be closed when the id is asked for
 	return func(id string) bool {
-		if last == nil || a.beside.store != nil {
+		if last == nil || last.Shown().At.IsZero() || a.beside.store != nil {
 			return err == nil && !first
 		}
 		_, notHeld := heldBy(last, id)
