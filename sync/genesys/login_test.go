@@ -68,10 +68,10 @@ func TestFewWarningsOfALoginServiceThatIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		f := &fake{api: userReply, token: func(n int) reply {
-			switch {
-			case n == 9:
+			switch n {
+			case 9:
 				return jsonReply(502, `{}`)
-			case n == 10:
+			case 10:
 				return token(3600)(n)
 			}
 			return reply{err: errors.New("connection refused")}
