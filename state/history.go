@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,9 +94,22 @@ func (s *Store) HistoryStart() (start time.Time, err error) {
 // eventKey is the key of the n-th event: hexadecimal, of equal length, so that keys sort as the numbers do.
 func eventKey(n uint64) string { return fmt.Sprintf("%016x", n) }
 
+// limitUnmanaged leaves out the last of many events without fields, of users who are no longer managed: a commit may have one for
+// each user of the organization, and they would push out the writes, which a rollback needs. It keeps a tenth of the history.
+func (s *Store) limitUnmanaged(events []Event) []Event {
+	unmanaged, most := 0, s.maxEvents/10
+	return slices.DeleteFunc(slices.Clone(events), func(e Event) bool {
+		if len(e.Fields) > 0 {
+			return false
+		}
+		unmanaged++
+		return unmanaged > most
+	})
+}
+
 // appendEvents adds events to the history, and drops the oldest beyond its limits.
 func (s *Store) appendEvents(tx *bolt.Tx, events []Event) error {
-	if len(events) == 0 {
+	if events = s.limitUnmanaged(events); len(events) == 0 {
 		return nil
 	}
 	b := tx.Bucket([]byte(bucketHistory))

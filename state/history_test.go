@@ -109,6 +109,39 @@ func TestHistory(t *testing.T) {
 	mustClose(t, st)
 }
 
+// Many users who are no longer managed at once push out few of the writes, which a rollback needs.
+func TestHistoryKeepsWritesWhenManyAreNoLongerManaged(t *testing.T) {
+	st, err := state.Open(tempFile(t), state.Options{MaxEvents: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 30 {
+		mustCommit(t, st, state.Commit{Events: []state.Event{event(n)}})
+	}
+	var unmanaged []state.Event
+	for n := 30; n < 130; n++ {
+		e := event(n)
+		e.Action, e.Fields = "unmanage", []state.FieldEvent{}
+		unmanaged = append(unmanaged, e)
+	}
+	mustCommit(t, st, state.Commit{Events: append([]state.Event{event(200)}, unmanaged...)})
+	kept, writes := events(t, st, state.Query{}), 0
+	for _, e := range kept {
+		if len(e.Fields) > 0 {
+			writes++
+		}
+	}
+	if len(kept) != 30 || writes != 27 {
+		t.Errorf("%d events, %d of them writes", len(kept), writes)
+	}
+	if d := diff(unmanaged[2], kept[0]); d != "" {
+		t.Errorf("the newest is not the third of those: %s", d)
+	}
+	if kept[3].At != event(200).At.UTC() {
+		t.Errorf("the write of the same commit is not kept: %+v", kept[3])
+	}
+}
+
 // A file of a usersyncd that had no history is as good as any other: it can be read, and gets one.
 func TestAFileWithoutHistory(t *testing.T) {
 	path := tempFile(t)
