@@ -14,6 +14,7 @@ import (
 	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan"
+	"usersyncd/sync/plan/contest"
 )
 
 // LastPass is what the state file has of the last pass, by which status and explain answer when no daemon runs. Its JSON may
@@ -51,6 +52,8 @@ type PassSummary struct {
 	Notes       []string       `json:"notes,omitempty"`    // the first of them
 	Holds       []plan.Hold    `json:"holds,omitempty"`    // their users are in Left
 	Left        []LeftUsers    `json:"left,omitempty"`
+
+	Contested []contest.Contest `json:"contested,omitempty"` // at most mostContested
 }
 
 // LeftUsers are users whom a pass has left in the same way, in the terms of an Explanation.
@@ -71,7 +74,8 @@ type left struct {
 
 // Bounds of the record: 50,000 users who are all held or failed take 2 MB, and the reasons at most 1 MB.
 const (
-	mostRecorded    = 50   // failures, problems and notes
+	mostRecorded    = 50 // failures, problems and notes
+	mostContested   = 1000
 	mostReasons     = 2000 // different ones; the users of others are recorded without
 	longestRecorded = 500  // characters of a text
 )
@@ -170,7 +174,7 @@ func (l *LastPass) Status() Status {
 	st := Status{Revision: s.Revision, Plan: s.Plan, Users: s.Users, InSync: s.InSync, Success: l.Success, Result: &Result{
 		Revision: s.Revision, Plan: s.Plan, Users: s.Users, Pending: s.Pending, Failed: s.Failed, Wrong: s.Wrong, Held: s.Held, Quarantined: s.Quarantined,
 		Skipped: s.Skipped, Deferred: s.Deferred, Undeclared: s.Undeclared, WindowOpens: s.Opens, Failures: append([]Failure{}, s.Failures...), Notes: slices.Clone(s.Notes),
-		Holds: append([]plan.Hold{}, l.AllHolds()...), UserOutcomes: map[plan.Outcome]int{plan.Held: s.Held, plan.Deferred: s.Deferred},
+		Holds: append([]plan.Hold{}, l.AllHolds()...), UserOutcomes: map[plan.Outcome]int{plan.Held: s.Held, plan.Deferred: s.Deferred}, Contested: s.Contested,
 		ProblemList: spec.ProblemList{Problems: s.Specs, ProblemsLeftOut: s.Problems - len(s.Specs)},
 	}}
 	if l.Error != "" {
@@ -211,7 +215,7 @@ func (r *Reconciler) recordEnd(commit state.Commit, change func(*LastPass), stop
 		l.Success, l.ErrorAt = now, time.Time{}
 	case !errors.Is(stopped, ErrInterrupted): // another pass follows at once
 		l.Error, l.ErrorAt = text.Cut(text.OneLine(stopped.Error()), longestRecorded), now
-		if strings.Contains(l.Error, context.Canceled.Error()) {
+		if errors.Is(stopped, context.Canceled) {
 			l.Error = "it was interrupted"
 		}
 	}
@@ -238,7 +242,7 @@ func summarize(last *plan.Plan, res *Result, inSync int, now time.Time) PassSumm
 		At: now.UTC(), Revision: res.Revision, Plan: res.Plan, Users: res.Users, InSync: inSync, Pending: res.Pending, Failed: res.Failed, Wrong: res.Wrong,
 		Held: res.UserOutcomes[plan.Held], Quarantined: res.Quarantined, Skipped: res.Skipped, Deferred: res.UserOutcomes[plan.Deferred], Undeclared: res.Undeclared,
 		Opens: res.WindowOpens.UTC(), Problems: res.ProblemCount(), Specs: res.Problems[:min(len(res.Problems), mostRecorded)],
-		Holds: slices.Clone(res.Holds), Left: leftBy(last),
+		Holds: slices.Clone(res.Holds), Left: leftBy(last), Contested: res.Contested[:min(len(res.Contested), mostContested)],
 	}
 	for _, f := range res.Failures[:min(len(res.Failures), mostRecorded)] {
 		f.Message = text.Cut(f.Message, longestRecorded)

@@ -3,14 +3,18 @@ package sync_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"usersyncd/spec"
 	"usersyncd/state"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/apply"
+	"usersyncd/sync/control"
 	"usersyncd/sync/genesys/sim"
 	"usersyncd/sync/plan"
 )
@@ -85,6 +89,67 @@ func TestTheStateFileHasFieldsThatAreHeld(t *testing.T) {
 		res := w.pass()
 		if e := w.told(w.sim.Users()[0].Email, true); len(res.Holds) != 1 || e.Status != "held" || e.Release != res.Holds[0].ID || !strings.Contains(verdicts(e), "title held") {
 			t.Errorf("held %v; %+v, fields %s", res.Holds, e, verdicts(e))
+		}
+	})
+}
+
+// What status says without a daemon is what the daemon said of the same pass, whatever that has left: held as a whole and in part,
+// failed, in quarantine, wrong, waiting for a window, contested.
+func TestTheStateFileHasTheNumbersOfTheDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 30})
+		users := w.sim.Users()
+		w.Policy.IgnoreQuarantine = false
+		w.declareAll("title: Agent")
+		daemon := func() *usersync.Result {
+			t.Helper()
+			res, err := w.Reconcile(context.Background(), usersync.Mode{ForceRefresh: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return res
+		}
+		declare := func(i int, more string) { w.write(users[i].Email+".yaml", "email: %s\n%s\n", users[i].Email, more) }
+		declare(5, "title: Agent\nstate: active")
+		daemon()
+		for range 5 {
+			w.sim.Edit(users[0].Email, func(u *sim.User) { u.Title = "Theirs" })
+			daemon()
+			time.Sleep(5 * time.Minute)
+		}
+		w.fault("PATCH 400 user=" + users[1].Email)
+		declare(1, "title: Boss")
+		daemon()
+		w.fault("PATCH 400 user=" + users[2].Email)
+		declare(2, "title: Boss")
+		declare(3, "title: Boss\nskills: {No such skill: 3}")
+		declare(4, "title: Boss\nqueues: [No such queue]")
+		w.sim.Edit(users[5].Email, func(u *sim.User) { u.State, u.Title = "inactive", "Theirs" })
+		w.sim.Edit(users[0].Email, func(u *sim.User) { u.Title = "Theirs" })
+		w.write("broken.yaml", "email: broken@example.com\ntitle: [1]\n")
+		w.Policy.Schedule = plan.Schedule{Windows: hours(t, "Sun 00:00-01:00 UTC").Windows, Fields: []spec.Field{spec.Department}}
+		declare(6, "title: Agent\ndepartment: New")
+		declare(7, "title: Boss\ndepartment: New")
+		w.Policy.Guard.Reactivations = true
+		w.Policy.Guard.Deactivations = &plan.Limit{Percent: 1, Floor: 1}
+		for i := 8; i < 13; i++ {
+			declare(i, "title: Boss\nstate: inactive")
+		}
+		res := daemon()
+		if o := res.UserOutcomes; o[plan.Held] < 5 || res.HeldInPart == 0 || o[plan.Deferred] == 0 || res.Failed-res.Wrong == 0 || res.Wrong == 0 || res.Quarantined == 0 || res.Skipped == 0 ||
+			len(res.Contested) != 1 || len(res.Holds) != 2 || len(res.Problems) == 0 || len(res.Notes) == 0 {
+			t.Fatalf("%+v\n%s", res, show(res))
+		}
+		said := func(st usersync.Status) string {
+			st.Phase, st.Began, st.Beat, st.Moved, st.Refresh, st.Applied, st.Totals, st.Progress = "", time.Time{}, time.Time{}, time.Time{}, time.Time{}, nil, usersync.Totals{}, apply.Progress{}
+			data, err := json.MarshalIndent(control.New(st), "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(data)
+		}
+		if published, recorded := said(w.Status()), said(w.lastPass().Status()); published != recorded {
+			t.Errorf("the daemon says\n%s\nthe state file says\n%s", published, recorded)
 		}
 	})
 }
