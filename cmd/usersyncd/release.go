@@ -52,14 +52,20 @@ change the setting.`,
 				if h.Rollback {
 					next = "Plan the rollback again."
 				} else if st, err := client.Status(ctx); err == nil && st.Paused != nil {
-					next = "It is paused: nothing is changed before usersyncd resume."
+					next = untilResume
 				}
-				return change{Changed: true, ID: id, Hold: &h, Message: fmt.Sprintf("Released: %s, held by the guard %s. %s", text.Plural(len(h.Users), "user"), h.Guard, next)}, err
+				return released(h, next), err
 			}, func(store *state.Store) (change, error) { return releaseInFile(store, id, force) })
 		},
 	})
 	cmd.Flags().BoolVar(&force, "force", false, "without a service, keep an ID under which the last pass holds nothing, such as that of a rollback's plan")
 	return cmd
+}
+
+const untilResume = "It is paused: nothing is changed before usersyncd resume."
+
+func released(h plan.Hold, next string) change {
+	return change{Changed: true, ID: h.ID, Hold: &h, Message: fmt.Sprintf("Released: %s, held by %s. %s", text.Plural(len(h.Users), "user"), h.By(), next)}
 }
 
 // releaseInFile keeps a release for the next pass, if the last one holds something under the id.
@@ -73,10 +79,19 @@ func releaseInFile(store *state.Store, id string, force bool) (change, error) {
 		h, err := heldBy(last, id)
 		switch {
 		case err == nil:
-			done.Hold = &h
-			done.Message = fmt.Sprintf("Released: %s, held by %s. The next pass applies it.", text.Plural(len(h.Users), "user"), h.By())
+			meta, err := store.Meta()
+			if err != nil {
+				return change{}, err
+			}
+			next := "The next pass applies it."
+			if meta.Pause != nil {
+				next = untilResume
+			}
+			done = released(h, next)
+		case h.ID != "":
+			return change{}, usage("%w", err)
 		case !force:
-			return change{}, usage("%w in %s; if another state file has it, give that with --state", err, store.Path())
+			return change{}, usage("%w; if another state file than %s has it, give that with --state; --force keeps the id for the next pass", err, store.Path())
 		}
 	}
 	return done, store.Commit(state.Commit{AddReleases: []string{id}})

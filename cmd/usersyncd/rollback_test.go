@@ -241,7 +241,7 @@ func TestReleaseOfARollback(t *testing.T) {
 		t.Fatalf("nothing is held of it:\n%s", held)
 	}
 	r.told(exitUsage, "release", "p-01234567")
-	if a := r.told(0, "release", "--output=json", id); !strings.Contains(a.out, `"message": "Released: 3 users, held by the guard max-deactivations. Plan the rollback again."`) ||
+	if a := r.told(0, "release", "--output=json", id); !strings.Contains(a.out, `"message": "Released: 3 users, held by --max-deactivations. Plan the rollback again."`) ||
 		!strings.Contains(a.out, `"guard": "max-deactivations"`) {
 		t.Errorf("it says\n%s", a.out)
 	}

@@ -273,7 +273,7 @@ func TestReleaseThroughTheDaemon(t *testing.T) {
 		t.Errorf("what is not held: %s", a.err)
 	}
 	r.told(exitHeld, "sync")
-	if a := r.told(0, "release", id); !strings.Contains(a.out, "Released: 1 user, held by the guard max-deactivations") {
+	if a := r.told(0, "release", id); !strings.Contains(a.out, "Released: 1 user, held by --max-deactivations") {
 		t.Errorf("release says %s", a.out)
 	}
 	r.waitFor("it is let through", func() bool { u, _ := r.sim.User(ana); return u.State == "inactive" })

@@ -64,14 +64,6 @@ func (r *Report) holdText(h plan.Hold) string {
 	return text.Escape(fmt.Sprintf("%s. %s: %s", h.Reason, h.ReleasedIf(), releasedBy(r.Result, h)))
 }
 
-// guardName is a guard as people know it: by its flag, if it has one.
-func guardName(h plan.Hold) string {
-	if flag := h.Flag(); flag != "" {
-		return "--" + flag
-	}
-	return "the guard " + h.Guard
-}
-
 // location is where a finding is shown: a path in the repository, and a line. What has no file is at the defaults of its folder
 // or, if there are none, at the folder of the specs.
 func (r *Report) location(pos spec.Pos, folder string) (file string, line int) {

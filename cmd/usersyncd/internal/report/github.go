@@ -41,7 +41,7 @@ func (r *Report) GitHub() []string {
 	lines := errors.lines("error")
 	if r.Result != nil {
 		for _, h := range r.Result.Holds {
-			warnings.add("usersyncd: held", fmt.Sprintf("%s held by %s: %s", text.Count(len(h.Users), "user is", "users are"), guardName(h), r.holdText(h)), "", spec.Pos{})
+			warnings.add("usersyncd: held", fmt.Sprintf("%s held by %s: %s", text.Count(len(h.Users), "user is", "users are"), h.By(), r.holdText(h)), "", spec.Pos{})
 		}
 	}
 	lines = append(lines, warnings.lines("warning")...)

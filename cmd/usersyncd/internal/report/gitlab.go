@@ -69,7 +69,7 @@ func (r *Report) GitLab() ([]byte, error) {
 	}
 	for _, h := range r.Result.Holds {
 		for _, user := range h.Users {
-			add("major", "held", user, "", h.Guard, fmt.Sprintf("%s: held by %s: %s", user, guardName(h), r.holdText(h)), at[user])
+			add("major", "held", user, "", h.Guard, fmt.Sprintf("%s: held by %s: %s", user, h.By(), r.holdText(h)), at[user])
 		}
 	}
 	for _, c := range r.Result.Changes {

@@ -228,7 +228,7 @@ func (j *junit) addChanges() {
 	for _, h := range j.Result.Holds {
 		for _, key := range h.Users {
 			if c := j.user(key); c.Failure == nil && c.Error == nil {
-				c.Failure = &verdict{"held by " + guardName(h), "held", j.holdText(h)}
+				c.Failure = &verdict{"held by " + h.By(), "held", j.holdText(h)}
 			}
 		}
 	}
