@@ -215,7 +215,7 @@ func (r *Reconciler) recordEnd(commit state.Commit, change func(*LastPass), stop
 		l.Success, l.ErrorAt = now, time.Time{}
 	case !errors.Is(stopped, ErrInterrupted): // another pass follows at once
 		l.Error, l.ErrorAt = text.Cut(text.OneLine(stopped.Error()), longestRecorded), now
-		if errors.Is(stopped, context.Canceled) {
+		if strings.Contains(l.Error, context.Canceled.Error()) { // other cancellations, such as a timeout, say what they are
 			l.Error = "it was interrupted"
 		}
 	}

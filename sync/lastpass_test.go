@@ -196,8 +196,22 @@ func TestAPassThatFailsIsRecorded(t *testing.T) {
 		if l := w.lastPass(); l.Error != "it was interrupted" {
 			t.Errorf("after one that was interrupted: %+v", l)
 		}
+		ctx, timeOut := context.WithCancelCause(context.Background())
+		timeOut(timedOut{})
+		if _, err := w.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true}); err == nil {
+			t.Fatal("no error")
+		}
+		if l := w.lastPass(); l.Error != "timed out after 10m" {
+			t.Errorf("after one that timed out: %+v", l)
+		}
 	})
 }
+
+// timedOut is the error of --timeout, which counts as a cancellation.
+type timedOut struct{}
+
+func (timedOut) Error() string        { return "timed out after 10m" }
+func (timedOut) Is(target error) bool { return target == context.Canceled }
 
 // The daemon makes a pass every minute: what is as it was is recorded again once in a while only.
 func TestQuietPassesRecordNothing(t *testing.T) {

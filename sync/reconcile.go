@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +85,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 		}
 	}
 	if res == nil && err != nil && !mode.DryRun && !errors.Is(err, ErrInterrupted) {
-		_ = r.recordEnd(state.Commit{}, nil, err, mode.Strict) // err may be why it cannot be written
+		stopped := err
+		if apply.IsCancelled(err) {
+			stopped = cmp.Or(context.Cause(ctx), err)
+		}
+		_ = r.recordEnd(state.Commit{}, nil, stopped, mode.Strict) // err may be why it cannot be written
 	}
 	r.end(active)
 	r.publishEnd(began, res, err, ctx.Err() != nil)
