@@ -32,7 +32,7 @@ func TestThePageShowsWhatThereIs(t *testing.T) {
 	b.until("the history is there", `document.querySelectorAll("#history > li").length === 50`)
 	text := ask[string](b, `document.body.innerText`)
 	for _, want := range []string{
-		"3 users are held; review 1 hold", "would remove 3 of 52", "2 users are not in sync because the API rejected the change", "usersyncd release p-77aa0be2", "madrid/jo.yaml:4:8", "did you mean", "kim.lee@example.com", "next attempt 2026-11-24", "9f3c1d7e2ab8",
+		"3 users are held by --max-removals until a person releases them", "would remove 3 of 52", "2 users are not in sync because the API rejected the change", "usersyncd release p-77aa0be2", "madrid/jo.yaml:4:8", "did you mean", "kim.lee@example.com", "next attempt 2026-11-24", "9f3c1d7e2ab8",
 		"not up to date", "watching 12 folders", "260 changes, the first 200", "user000@example.com", `"Sales" → "Support"`, `skills: {Billing: 4, Refunds: 2.5}`, "agent000@example.com",
 		"Limited by the quota, spread over the rest of its window", "of 300 requests left", "403: the OAuth client's role", "wait for a change window", "8 of 120",
 	} {
