@@ -50,6 +50,8 @@ type Result struct {
 
 	ReleaseWith      func(string) string  `json:"-"` // the command that releases the hold of an id; set by the caller, nil for usersyncd release
 	RollbackWith     string               `json:"-"` // the command that takes back what was written; set by the caller, "" if none does
+	NoState          bool                 `json:"-"` // no earlier pass has left a state file, so nobody counts as removed; set by the caller
+	WithoutSpec      int                  `json:"-"` // of a dry run: active users of the organization who are not declared
 	AdoptedUnchanged int                  `json:"-"` // see plan.Plan
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
 	Reads            map[spec.Field]int   `json:"-"` // see plan.LookupResults
@@ -149,6 +151,9 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 		res.Changes = []*plan.Change{}
 	}
 	res.AdoptedUnchanged = p.AdoptedUnchanged()
+	if mode.DryRun && len(problems.Problems) == 0 {
+		res.WithoutSpec = p.ActiveWithoutSpec()
+	}
 	wrong := map[string]bool{}
 	for _, problem := range p.Problems {
 		if len(res.Problems) < spec.MaxProblems {

@@ -71,7 +71,7 @@ func (a *app) onePass(ctx context.Context, c *config.Config, p process, mode use
 	first := meta.Refresh.At.IsZero() && !meta.Rebuilt && meta.Damaged == 0
 	res.ReleaseWith = releaseWith(c, mode, a.keepsRelease(first))
 	res.RollbackWith = "usersyncd rollback" + c.SameRollback() + " --revision " + spec.ShortRevision(res.Revision)
-	if first {
+	if res.NoState = first; first {
 		res.Notes = append(res.Notes, "no earlier run has left a state file ("+a.Store.Path()+"): it is not known which users to remove, what was changed in the last 24 hours, and who was deactivated by somebody else")
 	}
 	return res, err

@@ -213,6 +213,19 @@ func (p *Plan) Sends() bool {
 // NeedsLookups reports whether lookups are needed before the plan is complete.
 func (p *Plan) NeedsLookups() bool { return p.Lookups.needsQuick() || len(p.Lookups.Fields) > 0 }
 
+// ActiveWithoutSpec counts the active users of the organization whom no declared user was matched to.
+func (p *Plan) ActiveWithoutSpec() (n int) {
+	if p.Index == nil {
+		return 0
+	}
+	for id, u := range p.Index.ByID {
+		if p.OwnerOf[id] == "" && u.Fields.Get(spec.State) == spec.Text("active") {
+			n++
+		}
+	}
+	return n
+}
+
 // DeclaredUsers counts the declared users that the plan covers, including those with problems.
 func (p *Plan) DeclaredUsers() int {
 	n, wrong := p.Unchanged, map[string]bool{}

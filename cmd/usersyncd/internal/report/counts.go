@@ -80,6 +80,18 @@ func pendingCount(res *usersync.Result) text.Number {
 	return text.Of(res.Pending, "not reached")
 }
 
+// unknownRemovals says that a plan cannot show whom it removes; "" if it can.
+func unknownRemovals(res *usersync.Result) string {
+	if !res.NoState || !res.DryRun {
+		return ""
+	}
+	without := ""
+	if n := res.WithoutSpec; n > 0 {
+		without = " (" + text.Plural(n, "active user") + " of the organization without a spec)"
+	}
+	return "removals are not shown, as there is no state file" + without
+}
+
 // fieldTotals counts the users of each field, the most first, with what lists and maps gain and lose.
 func fieldTotals(res *usersync.Result) []string {
 	totals := TotalsOf(res).Fields

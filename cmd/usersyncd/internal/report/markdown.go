@@ -157,7 +157,7 @@ func (r *Report) headline() string {
 	} else {
 		parts = append(parts, text.NonZero(leftOutCounts(r.Result)...)...)
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users)
+	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users) + text.Enclose("; ", unknownRemovals(r.Result), "")
 }
 
 // rows are those of the table of totals. A row that is 0 is not there.
@@ -243,11 +243,11 @@ func (r *Report) blocks() (all []block) {
 	}
 	add("Waiting or skipped: "+text.Plural(res.Skipped, "user"), false, waits, 0, "reason")
 	var b strings.Builder
-	Text{Now: r.Began.Add(r.Took)}.notes(&b, res)
+	Text{Now: r.Began.Add(r.Took), withoutManaged: res.NoState}.notes(&b, res)
 	for line := range strings.Lines(b.String()) {
 		notes = append(notes, []Line{{Text: text.Escape(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "Note: "))}})
 	}
-	add("Notes: "+fmt.Sprint(len(notes)), false, notes, 0, "note")
+	add("Notes: "+fmt.Sprint(len(notes)), unknownRemovals(res) != "", notes, 0, "note")
 	return all
 }
 

@@ -90,3 +90,25 @@ func TestFence(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// Without a state file nobody counts as removed. A plan in which everything is equal says so where nobody overlooks it: in the
+// headline, the notice and the totals.
+func TestNoStateFileIsSaid(t *testing.T) {
+	const said = "removals are not shown, as there is no state file (103 active users of the organization without a spec)"
+	res := planned(397)
+	res.NoState, res.WithoutSpec, res.AdoptedUnchanged, res.Notes = true, 103, 397, []string{"no earlier run has left a state file"}
+	r := &Report{Command: "plan", Result: res}
+	md := string(r.Markdown())
+	for what, got := range map[string]string{"headline": r.headline(), "notice": strings.Join(r.GitHub(), "\n"), "totals": strings.Join(r.Summary(nil), "\n")} {
+		if !strings.HasSuffix(got, said) {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	if !strings.Contains(md, "<details open><summary>Notes: 1<") || strings.Contains(md, "managed once") {
+		t.Error(md)
+	}
+	res.NoState = false
+	if md = string(r.Markdown()); strings.Contains(md, "state file (") || strings.Contains(md, "<details open>") || !strings.Contains(md, "397 users are managed once this is applied") {
+		t.Error(md)
+	}
+}

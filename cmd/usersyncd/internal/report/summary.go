@@ -27,7 +27,7 @@ func (r *Report) Summary(shown *usersync.Result) (lines []string) {
 	case res != nil:
 		totals := resultLine(res)
 		if res.DryRun {
-			totals = "Plan" + text.Enclose(" ", PlanID(res), "") + ": " + strings.Join(counts(res), ", ")
+			totals = "Plan" + text.Enclose(" ", PlanID(res), "") + ": " + strings.Join(counts(res), ", ") + text.Enclose("; ", unknownRemovals(res), "")
 		}
 		lines = append(lines, totals)
 		holds := res.Holds

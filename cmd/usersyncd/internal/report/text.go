@@ -24,6 +24,8 @@ type Text struct {
 	DetailsCommand string           // that shows the details, if there is one
 	Shown          *usersync.Result // the plan that was shown before: a result is written without what that has said
 	Now            time.Time
+
+	withoutManaged bool // no note of who is managed from now on: without a state file that is everybody
 }
 
 // columns is the width at which lists of addresses and totals are broken.
@@ -181,7 +183,7 @@ func (t Text) notes(w io.Writer, res *usersync.Result) {
 	if n := len(res.Notes) - mostFailures; n > 0 {
 		fmt.Fprintf(w, "Note: and %s\n", text.Plural(n, "more note"))
 	}
-	if n := managedFromNow(res); n > 0 && res.DryRun {
+	if n := managedFromNow(res); n > 0 && res.DryRun && !t.withoutManaged {
 		fmt.Fprintf(w, "Note: %s managed once this is applied\n", text.Count(n, "user is", "users are"))
 	}
 	if res.Retained > 0 {
