@@ -197,7 +197,7 @@ func TestAPassThatFailsIsRecorded(t *testing.T) {
 			t.Errorf("after one that was interrupted: %+v", l)
 		}
 		ctx, timeOut := context.WithCancelCause(context.Background())
-		timeOut(timedOut{})
+		timeOut(timeoutError{})
 		if _, err := w.Reconcile(ctx, usersync.Mode{Strict: true, ForceRefresh: true}); err == nil {
 			t.Fatal("no error")
 		}
@@ -207,11 +207,11 @@ func TestAPassThatFailsIsRecorded(t *testing.T) {
 	})
 }
 
-// timedOut is the error of --timeout, which counts as a cancellation.
-type timedOut struct{}
+// timeoutError is the error of --timeout, which counts as a cancellation.
+type timeoutError struct{}
 
-func (timedOut) Error() string        { return "timed out after 10m" }
-func (timedOut) Is(target error) bool { return target == context.Canceled }
+func (timeoutError) Error() string        { return "timed out after 10m" }
+func (timeoutError) Is(target error) bool { return target == context.Canceled }
 
 // The daemon makes a pass every minute: what is as it was is recorded again once in a while only.
 func TestQuietPassesRecordNothing(t *testing.T) {

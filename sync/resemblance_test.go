@@ -110,6 +110,33 @@ func TestANamesakeWhomNobodyDeclares(t *testing.T) {
 	}
 }
 
+// Whose removal was released, or is done, is somebody else: that was asked before.
+func TestANamesakeOfWhoWasRemoved(t *testing.T) {
+	inWorld(t, "removed", func(w *world) {
+		u := w.sim.Users()[0]
+		w.write("other.yaml", "email: %s\n", w.sim.Users()[1].Email)
+		w.write("u.yaml", "email: %s\nname: %q\n", u.Email, u.Name)
+		w.pass()
+		w.remove("u.yaml")
+		hire := func() { w.write("new.yaml", "email: new@example.com\nname: %q\n", u.Name) }
+		hire()
+		held := w.planned()
+		if len(held.Holds) != 1 {
+			w.Fatal(show(held))
+		}
+		released, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, DryRun: true, Release: []string{held.Holds[0].ID}})
+		if err != nil || len(released.Holds) > 0 || len(released.Notes) > 0 {
+			w.Errorf("%v, %v\n%s", err, released.Notes, show(released))
+		}
+		w.remove("new.yaml")
+		w.pass()
+		hire()
+		if res := w.planned(); len(res.Notes) > 0 || len(res.Changes) != 1 || res.Changes[0].Action != plan.Create {
+			w.Errorf("%v\n%s", res.Notes, show(res))
+		}
+	})
+}
+
 // The domain of sixty specs is replaced: one hold, and what it says ends it.
 func TestAnotherDomainForEverybody(t *testing.T) {
 	inWorld(t, "sixty", func(w *world) {

@@ -82,7 +82,7 @@ func TestFewWarningsOfALoginServiceThatIsDown(t *testing.T) {
 			o.Retry = &api.Retry{Max: 20, MinWait: time.Second, MaxWait: 30 * time.Second}
 		})
 		get(t, d)
-		if n := strings.Count(log.String(), "level=WARN"); f.minted != 10 || n < 2 || n > 4 {
+		if n := strings.Count(log.String(), "level=WARN"); f.minted != 10 || n < 3 || n > 4 {
 			t.Errorf("%d warnings of %d tries:\n%s", n, f.minted, log.String())
 		}
 		for _, want := range []string{"pause=1s", "502"} {

@@ -143,6 +143,28 @@ func TestOnlyWhatIsApprovedIsDone(t *testing.T) {
 	}
 }
 
+// Who was to be deactivated or deleted, and is by somebody else meanwhile, is no longer managed as planned; somebody else's user is not.
+func TestAnApprovedRemovalIsDoneBySomebodyElse(t *testing.T) {
+	for _, tt := range []struct {
+		removal plan.Action
+		state   string
+	}{{plan.Deactivate, "inactive"}, {plan.Delete, "deleted"}} {
+		o, policy := org(40, "title", "T", "state", "active"), defaults(tt.removal)
+		o.tree.Users = slices.Delete(o.tree.Users, 5, 6)
+		planned := o.plan(t, policy, now)
+		policy.Approved = approved(planned)
+		o.snap.Users[idOf(5)].Fields.Set("state", spec.Text(tt.state))
+		if p := o.plan(t, policy, now); len(p.Holds) > 0 || len(p.Todo()) != 1 {
+			t.Errorf("%s, %s: %v, %v", tt.removal, tt.state, p.Holds, lines(p))
+		}
+		o.snap.Users[idOf(6)].Fields.Set("state", spec.Text(tt.state))
+		o.tree.Users = slices.Delete(o.tree.Users, 5, 6)
+		if p := o.plan(t, policy, now); len(p.Holds) != 1 || fmt.Sprint(p.Holds[0].Users) != "[u0006@x.example]" {
+			t.Errorf("%s, %s, and another user: %v, %v", tt.removal, tt.state, p.Holds, lines(p))
+		}
+	}
+}
+
 // What a guard held when the plan was made stays held, unless it is released for this pass; the release of what the plan does
 // not have changes nothing.
 func TestAnApprovedPlanReleasesNothing(t *testing.T) {

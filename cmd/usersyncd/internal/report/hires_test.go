@@ -69,8 +69,8 @@ func TestHiresFitOnAPage(t *testing.T) {
 	if got := string(show(Text{}, planned(63, many...))); !strings.Contains(got, "+ 30 users: create, title, department: 30 different changes\n") {
 		t.Error(got)
 	}
-	got := string(show(Text{}, planned(63, hires(2)...)))
-	for _, want := range []string{`name: "New 0"`, `name: "New 1"`, `officialName: "New 0"`, `queues: Complaints, Sales 0`, `skills: {Sales: 1}`} {
+	got := string(show(Text{}, planned(63, hires(4)...)))
+	for _, want := range []string{`name: "New 0"`, `name: "New 1"`, `name: "New 3"`, `officialName: "New 0"`, `queues: Complaints, Sales 0`, `skills: {Sales: 1}`} {
 		if !strings.Contains(got, want) {
 			t.Fatalf("%q is missing in\n%s", want, got)
 		}
