@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/access"
 )
@@ -32,7 +33,8 @@ type Guard struct {
 	AdminRoles []string // names of the roles whose last holders are protected
 	MinAdmins  int      // how many active users must keep one of them; 0: not checked
 
-	// What may be given to a user that does not have it; "*" is anything. A role is granted in divisions: both lists apply.
+	// What may be given to a user that does not have it, by names as in specs: case counts; "*" is anything. A role is granted in
+	// divisions: both lists apply.
 	Roles, Divisions, Queues, Groups []string
 }
 
@@ -52,15 +54,31 @@ func (g *Guard) Protects(c *Change) bool {
 
 // A Refusal is one value that the configuration does not allow.
 type Refusal struct {
-	Field      spec.Field
-	Ref        spec.Ref
-	what, flag string
+	Field spec.Field
+	Ref   spec.Ref
+
+	what, flag, remedy string
 }
 
 func (r Refusal) String() string {
-	return fmt.Sprintf("%s is not allowed: %s is not in --%s; add it to %s in the configuration, if it is intended",
-		r.what, spec.Text(r.Ref.Name).Display(), r.flag, r.flag)
+	return fmt.Sprintf("%s is not allowed: %s is not in --%s%s", r.what, spec.Text(r.Ref.Name).Display(), r.flag, r.remedy)
 }
+
+// remedy says what to set so that a name is allowed, too.
+func remedy(flag string, allowed []string, name string) string {
+	similar := ""
+	if i := slices.IndexFunc(allowed, func(a string) bool { return strings.EqualFold(a, name) }); i >= 0 {
+		similar = ", which has " + spec.Text(allowed[i]).Display() + ": case counts"
+	}
+	set := "add it to " + flag + " in the configuration"
+	if list := strings.Join(append(slices.Clone(allowed), name), ","); len(list) <= mostAllowed && !strings.Contains(name, ",") {
+		set = "set --" + flag + " " + text.ShellWord(list)
+	}
+	return similar + "; if it is intended, " + set
+}
+
+// mostAllowed is how long a list is at most that a message repeats.
+const mostAllowed = 200
 
 // Refuses lists what a change would give and the configuration does not allow.
 func (g *Guard) Refuses(c *Change) []Refusal {
@@ -68,8 +86,8 @@ func (g *Guard) Refuses(c *Change) []Refusal {
 	check := func(f spec.Field, kind spec.RefKind, what, flag string, allowed []string, names ...string) (ok bool) {
 		before := len(all)
 		for _, name := range names {
-			if !slices.Contains(allowed, "*") && !slices.Contains(allowed, name) {
-				all = append(all, Refusal{f, spec.Ref{Kind: kind, Name: name}, what, flag})
+			if !slices.ContainsFunc(allowed, func(a string) bool { return a == "*" || spec.Text(a).Text() == name }) {
+				all = append(all, Refusal{f, spec.Ref{Kind: kind, Name: name}, what, flag, remedy(flag, allowed, name)})
 			}
 		}
 		return len(all) == before

@@ -55,7 +55,7 @@ func TestRemovalsAreLimited(t *testing.T) {
 		{users: 1000, gone: 50},
 		{users: 1000, gone: 51, held: true},
 		{users: 1000, gone: 310, held: true},
-		{users: 1000, gone: 40, lately: 12, at: now.Add(-time.Hour)}, // 5 % of 1,012, rounded down, is 50: 52 are too many
+		{users: 1000, gone: 40, lately: 12, at: now.Add(-time.Hour)}, // 5 % of 1,000 is 50: 52 are too many
 		{users: 1000, gone: 40, lately: 30, at: now.Add(-25 * time.Hour)},
 		{users: 1000, gone: 1, lately: 60, at: now.Add(-23 * time.Hour), held: true},
 	} {
@@ -228,6 +228,30 @@ func TestWhatMayBeGiven(t *testing.T) {
 		p := plan.New(tr, snap, pol, nil, now)
 		if refused := len(p.Problems) == 1 && len(p.Changes) == 0; refused != (tt.refused != "") || refused && !strings.Contains(p.Problems[0].Message, `"`+tt.refused+`"`) {
 			t.Errorf("%s: %v", name, lines(p))
+		}
+	}
+}
+
+// What is refused says what to type. Names are compared as those of specs are: case counts, and an accent may be a character of its own.
+func TestRefusal(t *testing.T) {
+	for _, tt := range []struct {
+		allowed []string
+		role    string
+		want    string // what the message ends with; "": it is allowed
+	}{
+		{nil, "Agent", `"Agent" is not in --allow-roles; if it is intended, set --allow-roles Agent`},
+		{[]string{"employee", "supervisor"}, "Employee",
+			`"Employee" is not in --allow-roles, which has "employee": case counts; if it is intended, set --allow-roles employee,supervisor,Employee`},
+		{[]string{"Agent"}, "Master Admin", `; if it is intended, set --allow-roles 'Agent,Master Admin'`},
+		{[]string{"Agent"}, "Billing, EMEA", `; if it is intended, add it to allow-roles in the configuration`},
+		{slices.Repeat([]string{"Agent"}, 50), "Other", `; if it is intended, add it to allow-roles in the configuration`},
+		{[]string{"Te\u0301cnico"}, "T\u00e9cnico", ""},
+		{[]string{"*"}, "Agent", ""},
+	} {
+		c := &plan.Change{Fields: []plan.FieldChange{{Field: spec.Roles, Before: spec.RoleList(nil), After: spec.RoleList([]spec.Role{{Name: tt.role}})}}}
+		refused := (&plan.Guard{Roles: tt.allowed, Divisions: []string{"*"}}).Refuses(c)
+		if tt.want == "" && len(refused) > 0 || tt.want != "" && (len(refused) != 1 || !strings.HasSuffix(refused[0].String(), tt.want)) {
+			t.Errorf("%s, of %q: %v", tt.role, tt.allowed, refused)
 		}
 	}
 }

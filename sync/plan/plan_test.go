@@ -228,7 +228,7 @@ func TestPlan(t *testing.T) {
 			tree: tree(declared("a@x.example", "title", "New", "division", "Board")),
 			snap: snapshot(known("1", "a@x.example", fields(), "division", "Home")),
 			with: func(p *plan.Policy) { p.Guard.Divisions = []string{"EMEA"} },
-			want: []string{"u.yaml:1:1: division: this division is not allowed: \"Board\" is not in --allow-divisions; add it to allow-divisions in the configuration, if it is intended"},
+			want: []string{"u.yaml:1:1: division: this division is not allowed: \"Board\" is not in --allow-divisions; if it is intended, set --allow-divisions EMEA,Board"},
 		}, {
 			name: "a division that does not exist is not one to be allowed",
 			tree: tree(declared("a@x.example", "title", "New", "division", "EMAE")),

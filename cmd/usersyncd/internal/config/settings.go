@@ -117,7 +117,7 @@ func (c *Config) settings() []setting {
 		{name: "admin-roles", group: Guards, value: value(&c.AdminRoles, []string{"Master Admin", "admin"}), reload: true, help: "`ROLES` of administrators"},
 		{name: "min-admins", group: Guards, value: value(&c.MinAdmins, 2), rule: atLeast(&c.MinAdmins, 0), reload: true,
 			help: "minimum number of active users who keep one of the --admin-roles; 0: not checked"},
-		{name: "allow-roles", group: Guards, value: value(&c.AllowRoles, nil), reload: true, help: "`ROLES` that specs may give to users who do not have them; '*': any"},
+		{name: "allow-roles", group: Guards, value: value(&c.AllowRoles, nil), reload: true, help: "`ROLES` that specs may give to users who do not have them, written as in specs (case counts); '*': any"},
 		{name: "allow-divisions", group: Guards, value: value(&c.AllowDivisions, []string{"*"}), reload: true, help: "`DIVISIONS` that specs may put users and roles into"},
 		{name: "allow-queues", group: Guards, value: value(&c.AllowQueues, []string{"*"}), reload: true, help: "`QUEUES` that specs may add users to"},
 		{name: "allow-groups", group: Guards, value: value(&c.AllowGroups, []string{"*"}), reload: true, help: "`GROUPS` that specs may add users to; groups can grant roles"},
