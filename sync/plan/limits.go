@@ -71,6 +71,7 @@ func (u *usage) reason(would string) string {
 // userCounts are what limits are measured against.
 type userCounts struct {
 	managed int
+	former  int // no longer managed, at most: those whom usersyncd has removed, or is set to leave as they are
 	listed  int // managed or not
 	inScope int // managed, or declared and existing
 	recent  state.Tally
@@ -80,6 +81,9 @@ type userCounts struct {
 func (g *guards) countUsers() {
 	g.counts = userCounts{recent: tally.Recent(g.Guards.Tallies, g.now)}
 	for id, u := range g.snap.Users {
+		if u.LastApplied == nil && (u.Removed != "" || !u.Deleted() && cmp.Or(g.policy.OnRemoval, Unmanage) == Unmanage) {
+			g.counts.former++
+		}
 		if u.Deleted() {
 			continue
 		}
@@ -115,7 +119,7 @@ func (n userCounts) describe(all int) string {
 func (g *guards) limitRemovals() {
 	changes := g.plannedChanges(func(c *Change) bool { return c.Action.Removes() && !g.isReleased(c, guardRemovals) })
 	done := g.counts.recent
-	all := g.counts.managed + done.Removed
+	all := g.counts.managed + min(done.Removed, g.counts.former) // some may be back
 	u := usage{guard: guardRemovals, limit: g.policy.Guard.Removals, planned: len(changes), recent: done.Removed, all: all, users: all,
 		noun: "removals", unknown: done.Incomplete}
 	if !u.exceeded() {
@@ -264,7 +268,7 @@ func (g *guards) limitLosses() {
 		return cmp.Or(len(losers[b])-len(losers[a]), cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name))
 	}) {
 		n, done := len(losers[e]), g.counts.recent.Losses[lossKey(e.field, e.name)]
-		all := holders[e] + done
+		all := min(holders[e]+done, g.counts.inScope) // some may have it again
 		u := usage{guard: guardLosses, limit: g.policy.Guard.Losses, planned: n, recent: done, all: all, users: g.counts.floor}
 		if !u.exceeded() {
 			continue

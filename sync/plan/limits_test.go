@@ -109,6 +109,42 @@ func TestLimitsCountForADay(t *testing.T) {
 	}
 }
 
+// A limit is a share of users, each of whom counts once: not once more because it was removed, or lost something, within the last
+// 24 hours and is back.
+func TestLimitsCountAUserOnce(t *testing.T) {
+	for _, action := range []plan.Action{plan.Unmanage, plan.Deactivate, plan.Delete} {
+		for _, back := range []int{0, 4, 14} {
+			o, policy := org(500), guarded(action)
+			policy.Guard.Removals = &plan.Limit{Percent: 5, Floor: 10}
+			all := o.tree.Users
+			for _, declared := range [][]*spec.User{all[14:], all[14-back:], all[14-back : 400]} {
+				o.tree.Users = declared
+				o.apply(o.plan(t, policy, now), now)
+			}
+			p := o.plan(t, policy, now)
+			if want := "would remove 100 of 500 managed users, after 14 in"; len(p.Holds) != 1 || !strings.HasPrefix(p.Holds[0].Reason, want) {
+				t.Errorf("%s, %d are back: %v, want %s", action, back, p.Holds, want)
+			}
+		}
+	}
+	o, policy := org(60), guarded("")
+	policy.Guard.Losses = &plan.Limit{Percent: 50, Floor: 0}
+	set := func(n int, queues ...string) {
+		for _, u := range o.tree.Users[:n] {
+			u.Fields.Set(spec.Queues, spec.Strings(queues))
+		}
+		o.apply(o.plan(t, policy, now), now)
+	}
+	set(60, "Billing")
+	set(20)
+	set(20, "Billing")
+	set(11)
+	p := o.plan(t, policy, now)
+	if want := `would take the queue "Billing" from 11 of the 60 users who have it, after 20 in`; len(p.Holds) != 1 || !strings.HasPrefix(p.Holds[0].Reason, want) {
+		t.Errorf("%v, want %s", p.Holds, want)
+	}
+}
+
 // The floor of removals, deactivations, renames and losses is at most half of the users; that of creations and of plain
 // changes stays. The message names the limit in force.
 func TestFloorsInASmallOrganization(t *testing.T) {
