@@ -116,10 +116,11 @@ func (a *app) withoutState(c *config.Config, do func() error) error {
 		return err
 	}
 	store, err := openState(c, false, a.log)
-	if err == nil {
-		a.useState(c, store, false)
+	if err != nil {
+		return fmt.Errorf("nothing was applied: %w", err)
 	}
-	return err
+	a.useState(c, store, false)
+	return nil
 }
 
 // configure puts the settings into effect that may change while the daemon runs, or none of them. No pass may be running.

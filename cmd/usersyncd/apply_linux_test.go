@@ -163,6 +163,24 @@ func TestApplyLetsOthersRunWhileItAsks(t *testing.T) {
 	}
 }
 
+// If a daemon has the state file when the answer comes, the daemon applies the specs, and apply does nothing.
+func TestApplyFindsADaemon(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	user := r.sim.Users()[0].Email
+	r.declare(user, "Moved")
+	a := r.apply(r.specs)
+	a.reads(`Only "yes" is taken: `)
+	r.start()
+	r.settled()
+	a.types("yes\n")
+	if code := a.ends(); code == 0 || !strings.Contains(a.seen, "usersyncd: nothing was applied: the usersyncd daemon (pid ") || strings.Contains(a.stdout.String(), "applied") {
+		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
+	}
+	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 || r.title(user) != "Moved" {
+		t.Errorf("%d writes, title %s", n, r.title(user))
+	}
+}
+
 // One change is asked about as one, and so are users who are no longer managed. What ends the input ends the line of the question.
 func TestApplyAsksInWords(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 6})
