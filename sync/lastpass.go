@@ -188,8 +188,9 @@ func (p *pass) recordResult(last *plan.Plan, res *Result, stopped error) error {
 	if last.Urgent || p.policy.LeaversOnly { // the result is not of all users
 		return p.recordEnd(p.closing, nil, stopped, true)
 	}
-	s := summarize(last, res, p.Status().InSync, time.Now())
-	return p.recordEnd(p.closing, func(l *LastPass) {
+	s := summarize(last, res, p.Status().InSync)
+	return p.recordEnd(p.closing, func(l *LastPass, now time.Time) {
+		s.At = now
 		if p.policy.Select.All() {
 			*l = LastPass{PassSummary: s, Success: l.Success}
 		} else {
@@ -200,7 +201,7 @@ func (p *pass) recordResult(last *plan.Plan, res *Result, stopped error) error {
 
 // recordEnd adds to a commit how a pass has ended: what change sets and, if it has ended early, why. Unless always, nothing is
 // recorded that is as it was not long ago: the daemon makes a pass every minute.
-func (r *Reconciler) recordEnd(commit state.Commit, change func(*LastPass), stopped error, always bool) error {
+func (r *Reconciler) recordEnd(commit state.Commit, change func(l *LastPass, now time.Time), stopped error, always bool) error {
 	before, err := r.Store.LastPass()
 	if err != nil {
 		return err
@@ -208,7 +209,7 @@ func (r *Reconciler) recordEnd(commit state.Commit, change func(*LastPass), stop
 	l, now := decodeLastPass(before), time.Now().UTC()
 	was := *l
 	if change != nil {
-		change(l)
+		change(l, now)
 	}
 	switch l.Error = ""; {
 	case stopped == nil:
@@ -236,10 +237,10 @@ func (r *Reconciler) recordEnd(commit state.Commit, change func(*LastPass), stop
 	return r.Store.Commit(commit)
 }
 
-// summarize makes the summary of a plan whose pass has ended.
-func summarize(last *plan.Plan, res *Result, inSync int, now time.Time) PassSummary {
+// summarize makes the summary of a plan whose pass has ended, without when.
+func summarize(last *plan.Plan, res *Result, inSync int) PassSummary {
 	s := PassSummary{
-		At: now.UTC(), Revision: res.Revision, Plan: res.Plan, Users: res.Users, InSync: inSync, Pending: res.Pending, Failed: res.Failed, Wrong: res.Wrong,
+		Revision: res.Revision, Plan: res.Plan, Users: res.Users, InSync: inSync, Pending: res.Pending, Failed: res.Failed, Wrong: res.Wrong,
 		Held: res.UserOutcomes[plan.Held], Quarantined: res.Quarantined, Skipped: res.Skipped, Deferred: res.UserOutcomes[plan.Deferred], Undeclared: res.Undeclared,
 		Opens: res.WindowOpens.UTC(), Problems: res.ProblemCount(), Specs: res.Problems[:min(len(res.Problems), mostRecorded)],
 		Holds: slices.Clone(res.Holds), Left: leftBy(last), Contested: res.Contested[:min(len(res.Contested), mostContested)],

@@ -52,6 +52,7 @@ type Result struct {
 	RollbackWith     string               `json:"-"` // the command that takes back what was written; set by the caller, "" if none does
 	NoState          bool                 `json:"-"` // no earlier pass has left a state file, so nobody counts as removed; set by the caller
 	WithoutSpec      int                  `json:"-"` // of a dry run: active users of the organization who are not declared
+	LeaversOnly      bool                 `json:"-"` // see plan.Policy: the result has no other users, and does not say whether they are in sync
 	AdoptedUnchanged int                  `json:"-"` // see plan.Plan
 	UserOutcomes     map[plan.Outcome]int `json:"-"` // changes by Change.UserOutcome
 	Reads            map[spec.Field]int   `json:"-"` // see plan.LookupResults
@@ -121,6 +122,7 @@ func newFailure(key string, pos spec.Pos, message string) Failure {
 
 func (p *pass) publishResult(last *plan.Plan, problems spec.ProblemList) *Result {
 	res := p.newResult(p.began, p.mode, last, problems, p.failures)
+	res.LeaversOnly = p.policy.LeaversOnly
 	p.publishPlan(last)
 	p.update(func(s *Status) {
 		s.Phase, s.Began, s.Revision, s.Plan, s.Users, s.Result, s.Reading, s.Read = PhaseIdle, p.began.UTC(), res.Revision, res.Plan, res.Users, res, 0, 0

@@ -90,18 +90,25 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 		a.complete(shown)
 		p.showPlan(c, shown)
 		p.end.planShown(shown)
-		if err != nil { // the specs have problems
+		n, removals := size(shown)
+		var invalid *usersync.ProblemsError
+		switch {
+		case errors.As(err, &invalid) && n > 0:
+			fmt.Fprintln(p.stderr, "The specs have problems, listed at the end: only users with state: inactive can be deactivated until they are correct.")
+		case err != nil:
 			return refused(shown, err)
-		}
-		if endsHere(shown) {
+		case endsHere(shown):
 			res := *shown
 			res.Mode, res.DryRun, res.Estimate = "apply", false, nil
 			p.end.Result = &res
 			return outcome(&res)
 		}
-		if n, removals := size(shown); n > 0 && shown.Paused == nil && !yes {
+		if n > 0 && shown.Paused == nil && !yes {
 			err := a.withoutState(c, func() error { return p.ask(ctx, answers, n, removals, a.orgText()) })
-			if err != nil {
+			switch {
+			case err != nil && invalid != nil:
+				return &exitError{code: exitCode(err), err: err, problems: invalid.ProblemList}
+			case err != nil:
 				return err
 			}
 		}

@@ -234,3 +234,23 @@ func TestApplyAsksForTheNumber(t *testing.T) {
 		}
 	}
 }
+
+// While the specs have problems, it asks about the leavers alone.
+func TestApplyAsksAboutLeavers(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	users := r.sim.Users()
+	write(t, specPath(r.specs, users[0]), "email: "+users[0].Email+"\nstate: inactive\n")
+	write(t, specPath(r.specs, users[1]), "email: "+users[1].Email+"\ntitel: Typo\n")
+	for _, tt := range []struct {
+		answer, state string
+		code          int
+	}{{"no\n", "active", exitFatal}, {"yes\n", "inactive", exitInvalid}} {
+		a := r.apply(r.specs)
+		a.reads(`only users with state: inactive can be deactivated until they are correct\.\s+Apply this change to "Example Contact Centre"\? Only "yes" is taken: `)
+		a.types(tt.answer)
+		code := a.ends()
+		if u, _ := r.sim.User(users[0].Email); code != tt.code || u.State != tt.state || strings.Count(a.seen, "titel: unknown field") != 1 {
+			t.Errorf("%q: exit code %d, %s is %s\n%s", tt.answer, code, u.Email, u.State, a.seen)
+		}
+	}
+}

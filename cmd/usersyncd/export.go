@@ -113,7 +113,7 @@ func (a *app) export(ctx context.Context, fields []spec.Field, by spec.Field, c 
 	a.Specs.Branch = "" // the export may be for another one
 	report, err := rewrite.Write(ctx, a.Specs, found.Users, rewrite.Options{By: by, Fields: fields})
 	if e, ok := errors.AsType[*spec.InvalidError](err); ok {
-		return &exitError{exitInvalid, fmt.Errorf("no file was written: the specs in %s have problems", c.Dir), e.ProblemList}
+		return &exitError{code: exitInvalid, err: fmt.Errorf("no file was written: the specs in %s have problems", c.Dir), problems: e.ProblemList}
 	}
 	if err != nil {
 		return err

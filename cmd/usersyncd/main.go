@@ -73,6 +73,9 @@ func execute(ctx context.Context, args []string, p process) int {
 func (p process) tell(cmd *cobra.Command, err error) {
 	if e := (*exitError)(nil); errors.As(err, &e) && len(e.problems.Problems) > 0 {
 		printProblems(p.stderr, e.problems)
+		if e.notDone != "" {
+			defer fmt.Fprintln(p.stderr, "usersyncd:", e.notDone)
+		}
 	}
 	for _, line := range p.end.Warnings().Lines() {
 		fmt.Fprintln(p.stderr, "warning:", line)
@@ -117,6 +120,7 @@ type exitError struct {
 	code     int
 	err      error
 	problems spec.ProblemList // in the specs
+	notDone  string           // because of them
 }
 
 func (e *exitError) Error() string {

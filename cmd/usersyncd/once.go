@@ -126,9 +126,17 @@ func refused(res *usersync.Result, err error) error {
 	case errors.As(err, new(*usersync.PlanChangedError)):
 		return &exitError{code: exitHeld, err: err}
 	case errors.As(err, &problems):
-		return &exitError{code: exitInvalid, problems: problems.ProblemList}
+		return &exitError{code: exitInvalid, problems: problems.ProblemList, notDone: notDone(res)}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; what was sent is recorded, and the next run does the rest")
 	}
 	return err
+}
+
+// notDone says what is not done while the specs have problems.
+func notDone(res *usersync.Result) string {
+	if res != nil && res.LeaversOnly {
+		return "the specs have problems: only users with state: inactive are deactivated, all others stay as they are until the specs are correct"
+	}
+	return "the specs have problems: nothing is changed until they are correct"
 }

@@ -160,7 +160,11 @@ func usersText(s control.Status) string {
 	if s.Problems > 0 {
 		problems = "; " + text.Plural(s.Problems, "problem") + " in the specs"
 	}
-	return fmt.Sprintf("%d in sync%s%s%s", s.InSync, text.Enclose(", ", others, ""), undeclared, problems)
+	before := ""
+	if s.Outdated() {
+		before = ", before the pass that failed"
+	}
+	return fmt.Sprintf("%d in sync%s%s%s%s", s.InSync, text.Enclose(", ", others, ""), undeclared, problems, before)
 }
 
 func appliedText(s control.Status) string {

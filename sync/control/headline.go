@@ -52,7 +52,7 @@ func (s *Status) Lines() []Line {
 	switch {
 	case s.CredentialsDead:
 		add(levelBad, "credentials", "Nothing was applied %s: the API rejects the credentials (%s)", s.sinceSuccess(), cmp.Or(s.Error, "no details"))
-	case s.Error != "" && !running && !s.AsOf.IsZero() && s.ErrorAt.After(s.AsOf):
+	case s.Outdated():
 		add(levelBad, "error", "A later pass failed, %s ago: %s", text.Duration(s.Now.Sub(s.ErrorAt)), s.Error)
 	case s.Error != "" && !running:
 		add(levelBad, "error", "The last pass ended early, %s ago: %s", text.Duration(s.Now.Sub(s.ErrorAt)), s.Error)
@@ -119,6 +119,8 @@ func (s *Status) Lines() []Line {
 	}
 	switch rest := s.Users - s.InSync; {
 	case !running && (s.Users == 0 || s.AsOf.IsZero() && s.Quarantined > 0): // nothing is known of them
+	case s.Outdated():
+		add(levelOK, "insync", "How many users are in sync is not known: before that pass %d of %d were", s.InSync, s.Users)
 	case !running && rest > 0:
 		add(levelOK, "insync", "After the last pass %d of %s in sync", s.InSync, text.Count(s.Users, "user was", "users were"))
 	case !running:

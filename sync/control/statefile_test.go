@@ -25,7 +25,7 @@ func TestLinesOfAStateFile(t *testing.T) {
 			control.Status{Status: usersync.Status{Users: 5, InSync: 5, Applied: &state.AppliedTree{Revision: "3f0c-dirty"}}}},
 		{from + " Paused 60 seconds ago: passes plan, and change nothing until usersyncd resume. After the last pass all 5 users were in sync.",
 			control.Status{Now: now, Status: usersync.Status{Users: 5, InSync: 5, Paused: &state.Pause{At: now.Add(-time.Minute)}}}},
-		{from[:len(from)-1] + ", as the last pass left it 60 seconds ago. A later pass failed, 30 seconds ago: no route to host. After the last pass 4 of 5 users were in sync.",
+		{from[:len(from)-1] + ", as the last pass left it 60 seconds ago. A later pass failed, 30 seconds ago: no route to host. How many users are in sync is not known: before that pass 4 of 5 were.",
 			control.Status{Now: now, AsOf: now.Add(-time.Minute), ErrorAt: now.Add(-30 * time.Second), Error: "no route to host", Status: usersync.Status{Users: 5, InSync: 4}}},
 		{from[:len(from)-1] + ", as the last pass left it 60 seconds ago. 2 users are held by --max-losses until a person releases them. After the last pass all 5 declared users were in sync.",
 			control.Status{Now: now, AsOf: now.Add(-time.Minute), Held: 2, Undeclared: 2, Holds: []plan.Hold{{Guard: "max-losses"}}, Status: usersync.Status{Users: 5, InSync: 5}}},

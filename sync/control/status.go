@@ -169,6 +169,11 @@ func New(st usersync.Status) Status {
 	return s
 }
 
+// Outdated reports whether the numbers are of a pass before the last one, which failed before it had compared all users.
+func (s *Status) Outdated() bool {
+	return s.PID == 0 && s.Error != "" && !s.AsOf.IsZero() && s.ErrorAt.After(s.AsOf)
+}
+
 // PassUnderWay reports whether a pass is under way.
 func (s *Status) PassUnderWay() bool { return s.Phase != usersync.PhaseIdle && s.Phase != "" }
 

@@ -20,7 +20,9 @@ func counts(res *usersync.Result) []string {
 		parts = []string{"nothing to do"}
 	}
 	if res.Estimate != nil { // a rollback has none, and says nothing of others
-		parts = append(parts, fmt.Sprintf("%d unchanged", res.Unchanged))
+		if !res.LeaversOnly {
+			parts = append(parts, fmt.Sprintf("%d unchanged", res.Unchanged))
+		}
 		parts = append(parts, text.NonZero(slices.Concat(leftOutCounts(res), failedCounts(res))...)...)
 	}
 	return parts

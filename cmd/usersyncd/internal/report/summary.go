@@ -52,11 +52,15 @@ func resultLine(res *usersync.Result) string {
 			unmanaged++
 		}
 	}
-	users := append([]string{fmt.Sprintf("%d applied", res.Applied-unmanaged), fmt.Sprintf("%d unchanged", res.Unchanged)}, text.NonZero(
+	users, of := []string{fmt.Sprintf("%d applied", res.Applied-unmanaged)}, ""
+	if !res.LeaversOnly {
+		users, of = append(users, fmt.Sprintf("%d unchanged", res.Unchanged)), text.Plural(res.Users, "user")+": "
+	}
+	users = append(users, text.NonZero(
 		slices.Concat([]text.Number{text.Of(unmanaged, "no longer managed")}, leftOutCounts(res), failedCounts(res), keptCounts(res), []text.Number{pendingCount(res)})...)...)
 	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
 		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
-	return fmt.Sprintf("%s: %s; %s (%s) in %.1fs", text.Plural(res.Users, "user"), strings.Join(users, ", "),
+	return fmt.Sprintf("%s%s; %s (%s) in %.1fs", of, strings.Join(users, ", "),
 		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
 }
 
