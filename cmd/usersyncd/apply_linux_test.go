@@ -173,7 +173,7 @@ func TestApplyFindsADaemon(t *testing.T) {
 	r.start()
 	r.settled()
 	a.types("yes\n")
-	if code := a.ends(); code == 0 || !strings.Contains(a.seen, "usersyncd: nothing was applied: the usersyncd daemon (pid ") || strings.Contains(a.stdout.String(), "applied") {
+	if code := a.ends(); code == 0 || !strings.Contains(a.seen, "usersyncd: nothing was applied: the usersyncd daemon (pid ") || strings.Contains(a.stdout.String(), "1 applied") {
 		t.Errorf("exit code %d\n%s\n%s", code, a.seen, a.stdout.String())
 	}
 	if n := r.sim.Ledger().Count("PATCH /api/v2/users/{id}"); n != 1 || r.title(user) != "Moved" {
