@@ -243,6 +243,24 @@ func TestARemovalIsReverted(t *testing.T) {
 			})
 		}
 	}
+	inWorld(t, "the user had roles that specs may not give", func(w *world) {
+		w.Policy.OnRemoval, w.Policy.Guard.Roles = plan.Deactivate, nil
+		u := w.sim.Users()[0]
+		agent := sim.Grant{Role: w.sim.IDOf(sim.Role, "Agent"), Division: u.Division}
+		w.sim.Edit(u.Email, func(u *sim.User) { u.Grants = []sim.Grant{agent} })
+		time.Sleep(time.Minute)
+		w.declareAll("title: T")
+		declared := fmt.Sprintf("email: %s\ntitle: T\nroles: [Agent]\n", u.Email)
+		w.write(u.Email+".yaml", "%s", declared)
+		w.pass()
+		w.remove(u.Email + ".yaml")
+		w.pass()
+		w.write(u.Email+".yaml", "%s", declared)
+		res, err := w.Reconcile(w.Context(), usersync.Mode{Strict: true, ForceRefresh: true})
+		if got := w.byID(u.ID); got.State != "active" || len(got.Grants) > 0 || !slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, "1 user becomes active without a role") }) {
+			w.Errorf("%v: %s, with roles %v\n%s", err, got.State, got.Grants, show(res))
+		}
+	})
 	inWorld(t, "the spec says otherwise", func(w *world) {
 		w.Policy.OnRemoval = plan.Deactivate
 		u := w.sim.Users()[0]

@@ -64,9 +64,11 @@ func (p *planner) planUser(u *spec.User) {
 	case c.Action == Adopt && !p.policy.Adopt && !c.creationStarted && c.Current.Removed == "":
 		c.Outcome, c.Note = Skipped, adoptOff
 	default:
-		allowed, found := p.checkAllowlists(u, c), p.checkNames(u, c)
-		if !allowed && !p.reduceToDeactivation(u, c) || !found {
-			return
+		refused := p.policy.Guard.Refuses(c)
+		p.checkNames(u, c)
+		p.withholdRefused(u, c, refused)
+		if (c.Action == Create || c.Action == Restore) && c.Withholds(spec.Division) {
+			return // the user would be in another one
 		}
 		p.checkQuarantine(c)
 	}
@@ -118,23 +120,20 @@ func (p *planner) inQuarantine(key, hash string) bool {
 	return failed && (!p.policy.IgnoreQuarantine || p.failedBefore[key]) && f.Desired == hash && p.now.Before(f.Next) && f.Next.Sub(p.now) <= MaxQuarantine
 }
 
-// checkAllowlists reports whether a change gives only what the configuration allows: a checkout is written by more people
-// than may grant access. What does not exist is checkNames' to report.
-func (p *planner) checkAllowlists(u *spec.User, c *Change) bool {
-	refused := slices.DeleteFunc(p.policy.Guard.Refuses(c), func(r Refusal) bool { return p.results.Names[r.Ref] != "" })
+// withholdRefused withholds the fields that would give what the configuration does not allow: a checkout is written by more
+// people than may grant access. What does not exist is checkNames' to report.
+func (p *planner) withholdRefused(u *spec.User, c *Change, refused []Refusal) {
 	for i, r := range refused {
-		if slices.Contains(refused[:i], r) { // a role in several divisions
+		if p.results.Names[r.Ref] != "" || slices.Contains(refused[:i], r) { // a role in several divisions
 			continue
 		}
-		p.addProblem(u, r.Field, r.String())
+		p.withholdProblem(u, c, r.Field, r.String())
 		p.Problems[len(p.Problems)-1].Name = r.Ref.Name
 	}
-	return len(refused) == 0
 }
 
-// checkNames looks up the names that a change refers to, and withholds the fields that have one which does not exist. It
-// returns false if the user cannot be created without them.
-func (p *planner) checkNames(u *spec.User, c *Change) bool {
+// checkNames looks up the names that a change refers to, and withholds the fields that have one which does not exist.
+func (p *planner) checkNames(u *spec.User, c *Change) {
 	for _, fc := range slices.Clone(c.Fields) {
 		for _, ref := range spec.References(fc.Field, fc.After) {
 			wrong, known := p.results.Names[ref]
@@ -146,17 +145,6 @@ func (p *planner) checkNames(u *spec.User, c *Change) bool {
 			}
 		}
 	}
-	return (c.Action != Create && c.Action != Restore) || !c.Withholds(spec.Division)
-}
-
-// reduceToDeactivation withholds everything but a deactivation, if the change has one: a user that is to be inactive is
-// deactivated, whatever else is wrong.
-func (p *planner) reduceToDeactivation(u *spec.User, c *Change) bool {
-	if !c.Deactivates() || !u.Own(spec.State) {
-		return false
-	}
-	c.withholdIf(Withheld{Reason: ByProblem, Note: "the configuration does not allow what the user would be given"}, func(fc FieldChange) bool { return fc.Field != spec.State })
-	return true
 }
 
 // declaration is what is recorded for a user that is matched to a spec. It is zero if the match is doubtful or the user is

@@ -224,11 +224,14 @@ func TestPlan(t *testing.T) {
 				"u.yaml:1:1: manager: no user has the address \"nobody@x.example\", neither in the organization nor in the specs",
 			},
 		}, {
-			name: "a division that may not be given is refused, before anything is written",
+			name: "a division that may not be given is left out, and the rest is written",
 			tree: tree(declared("a@x.example", "title", "New", "division", "Board")),
 			snap: snapshot(known("1", "a@x.example", fields(), "division", "Home")),
 			with: func(p *plan.Policy) { p.Guard.Divisions = []string{"EMEA"} },
-			want: []string{"u.yaml:1:1: division: this division is not allowed: \"Board\" is not in --allow-divisions; if it is intended, set --allow-divisions EMEA,Board"},
+			want: []string{
+				"~ update a@x.example (edit, u.yaml:1:1)\n    title: \"New\"\n    division: \"Home\" -> \"Board\" (not written: see problems)",
+				"u.yaml:1:1: division: this division is not allowed: \"Board\" is not in --allow-divisions; if it is intended, set --allow-divisions EMEA,Board",
+			},
 		}, {
 			name: "a division that does not exist is not one to be allowed",
 			tree: tree(declared("a@x.example", "title", "New", "division", "EMAE")),

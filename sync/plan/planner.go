@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
 	"usersyncd/sync/plan/reference"
@@ -209,6 +210,26 @@ func (p *planner) finish() {
 	p.resolveDependencies()
 	p.Changes = slices.SortedFunc(maps.Values(p.changes), (*Change).compareTo)
 	p.setID()
+	p.noteLostRoles()
+}
+
+// noteLostRoles notes users who become active and get no role: Genesys Cloud takes the roles of inactive users, and does not give
+// them back.
+func (p *planner) noteLostRoles() {
+	n := 0
+	for _, c := range p.Changes {
+		if _, declared := c.Desired.Lookup(spec.Roles); c.Outcome == Planned && c.Activates() && (!declared || c.Withholds(spec.Roles)) {
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	then := "declare roles in the specs, or give them there"
+	if p.RollbackOf != "" {
+		then = "after usersyncd resume, the next pass gives those that the specs declare and --allow-roles has"
+	}
+	p.Notes = append(p.Notes, fmt.Sprintf("%s active without a role, as Genesys Cloud takes the roles of inactive users: %s", text.Count(n, "user becomes", "users become"), then))
 }
 
 // resolveDependencies finds, for each change, the users that must exist before it can refer to them, and skips the changes
