@@ -26,6 +26,11 @@ type gitlab struct {
 		Before []string `yaml:"before_script"`
 		Script []string
 		After  []string `yaml:"after_script"`
+		Needs  []string
+		Rules  []struct {
+			When         string
+			AllowFailure bool `yaml:"allow_failure"`
+		}
 	}
 	before []string
 	mu     sync.Mutex
@@ -190,5 +195,28 @@ func TestGitLabPipeline(t *testing.T) {
 	g.run("apply", 1, "plan.json: FAILED")
 	if a := g.person("ana.perez@example.com"); a.Title != "Boss" {
 		t.Fatal(a.Title)
+	}
+
+	// If all that differs is held, the pipeline does not look as if all were well; it is not blocked by a plan of nothing.
+	write(t, filepath.Join(g.workspace, "plan.json"), "")
+	g.edit("ana.perez@example.com", "title: Boss")
+	g.run("plan default branch", 0)
+	if apply := g.jobs["apply"]; len(apply.Rules) != 1 || apply.Rules[0].When != "manual" || !apply.Rules[0].AllowFailure {
+		t.Errorf("%+v", apply.Rules)
+	}
+	g.env["USERSYNCD_MAX_REMOVALS"] = "0%,0"
+	g.edit("luis.perez@example.com", "")
+	g.run("plan default branch", exitHeld, "Held: 1 user")
+	g.edit("ana.perez@example.com", "title: Chief")
+	g.run("plan default branch", 0, "Held: 1 user")
+
+	// Specs with a problem are in the note, whatever became of the job validate.
+	if needs := g.jobs["usersyncd plan"].Needs; needs == nil || len(needs) > 0 {
+		t.Error(needs)
+	}
+	g.edit("ana.perez@example.com", "titel: Boss")
+	g.run("usersyncd plan", exitInvalid)
+	if note := fmt.Sprint(g.notes[len(g.notes)-1]["body"]); !strings.Contains(note, "titel: unknown field") {
+		t.Error(note)
 	}
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -111,8 +113,13 @@ func (p *pipeline) person(email string) sim.User {
 
 // A githubJob is a job of a workflow.
 type githubJob struct {
-	Outputs map[string]string
-	Steps   []struct {
+	Needs, If   string
+	Outputs     map[string]string
+	Concurrency struct {
+		Group  string
+		Cancel bool `yaml:"cancel-in-progress"`
+	}
+	Steps []struct {
 		Name, ID, Uses, Run, If string
 		Env, With               map[string]string
 	}
@@ -142,27 +149,44 @@ func newGithub(t *testing.T) *github {
 		"secrets.USERSYNCD_STATE_KEY": "a long random text", "github.token": "token", "github.event.number": "7", "inputs.release": "",
 	}}
 	g.env["GITHUB_REPOSITORY"], g.env["GITHUB_WORKSPACE"] = "acme/users", g.workspace
-	// Comments are in the file comment, the state in state.zip; $PROGRAM is what the release has.
+	// Comments are in the file comment, the state in state.zip, its list in artifacts.json; $PROGRAM is what the release has.
 	g.program("gh", `cd "$FAKE"
 echo "$*" >> gh.log
 case "$*" in
 "release download usersyncd-0.1.0 --repo acme/users --pattern usersyncd --dir "*) cp "$PROGRAM" "${@: -1}/usersyncd" ;;
 */zip) cat state.zip ;;
-*artifacts*) [ ! -f state.zip ] || echo 1 ;;
+*artifacts*) jq -r "${@: -1}" artifacts.json ;;
 *--jq*) [ ! -f comment ] || echo 4711 ;;
 *body=@*) for a in "$@"; do case $a in body=@*) cp "${a#body=@}" comment ;; esac; done ;;
 esac
 `)
 	g.env["FAKE"] = t.TempDir()
+	g.keep(nil, 0)
 	return g
+}
+
+// keep makes the state file, encrypted, the newest artifact of main, so many days old: the others are of a fork and an older run.
+func (g *github) keep(data []byte, days int) {
+	g.Helper()
+	at := func(days int) string { return time.Now().AddDate(0, 0, -days).UTC().Format(time.RFC3339) }
+	artifact := func(id, days, repository int) string {
+		return fmt.Sprintf(`{"id": %d, "expired": false, "created_at": %q, "workflow_run": {"head_branch": "main", "repository_id": 1, "head_repository_id": %d}}`, id, at(days), repository)
+	}
+	list := []string{artifact(3, 0, 2)}
+	if data != nil {
+		write(g.T, filepath.Join(g.env["FAKE"], "state.zip"), zipped(g.T, "usersyncd.db.gpg", data))
+		list = append(list, artifact(1, days+1, 1), artifact(2, days, 1))
+	}
+	write(g.T, filepath.Join(g.env["FAKE"], "artifacts.json"), `{"artifacts": [`+strings.Join(list, ",")+`]}`)
 }
 
 var expression = regexp.MustCompile(`\$\{\{ *([^ }]*) *\}\}`)
 
 func (g *github) expand(s string) string {
 	return expression.ReplaceAllStringFunc(s, func(e string) string {
-		value, ok := g.values[expression.FindStringSubmatch(e)[1]]
-		if !ok {
+		name := expression.FindStringSubmatch(e)[1]
+		value, ok := g.values[name]
+		if !ok && !strings.HasPrefix(name, "steps.") { // an output that a step has not set is ""
 			g.Fatalf("%s has no value here", e)
 		}
 		return value
@@ -174,6 +198,7 @@ func (g *github) run(name string) (output string, code int) {
 	g.Helper()
 	g.temp = g.TempDir()
 	g.values["runner.temp"] = g.temp
+	maps.DeleteFunc(g.values, func(name, _ string) bool { return strings.HasPrefix(name, "steps.") })
 	for _, s := range g.jobs[name].Steps {
 		if s.Name == "Install usersyncd" || code != 0 && s.If != "always()" {
 			continue
@@ -186,9 +211,12 @@ func (g *github) run(name string) (output string, code int) {
 			if err != nil && s.With["if-no-files-found"] != "ignore" {
 				g.Fatal(err)
 			}
+			if err != nil {
+				continue
+			}
 			g.artifacts[s.With["name"]] = string(data)
 			if strings.HasSuffix(path, ".gpg") {
-				write(g.T, filepath.Join(g.env["FAKE"], "state.zip"), zipped(g.T, filepath.Base(path), data))
+				g.keep(data, 0)
 			}
 		case "actions/download-artifact":
 			write(g.T, filepath.Join(path, "plan.json"), g.artifacts[s.With["name"]])
@@ -199,18 +227,14 @@ func (g *github) run(name string) (output string, code int) {
 			}
 			out, c := g.step(s.Run, env)
 			output += out
-			if c != 0 {
-				code = c
-			}
+			code = cmp.Or(code, c)
 			g.outputs(s.ID, env["GITHUB_OUTPUT"])
 		default:
 			g.Fatalf("%s: nobody knows the action %s", s.Name, s.Uses)
 		}
 	}
 	for output, value := range g.jobs[name].Outputs {
-		if code == 0 {
-			g.values["needs."+name+".outputs."+output] = g.expand(value)
-		}
+		g.values["needs."+name+".outputs."+output] = map[bool]string{true: g.expand(value)}[code == 0]
 	}
 	return output, code
 }
@@ -266,6 +290,13 @@ func TestGitHubWorkflow(t *testing.T) {
 		return string(data)
 	}
 
+	applies := func(want string) {
+		t.Helper()
+		if got := g.values["needs.plan-main.outputs.apply"]; got != want || g.jobs["apply"].If != "needs.plan-main.outputs.apply == 'true'" {
+			t.Fatalf("apply: %q, want %q", got, want)
+		}
+	}
+
 	job("validate", 0, "12 users in 12 files")
 	g.edit("ana.perez@example.com", "title: Chief")
 	job("plan", 0)
@@ -280,7 +311,7 @@ func TestGitHubWorkflow(t *testing.T) {
 
 	// What is merged is planned, approved, and applied.
 	job("plan-main", 0, "Boss")
-	if g.values["needs.plan-main.outputs.changed"] != "1" || strings.Contains(g.artifacts["usersyncd-plan"], "Boss") || strings.Contains(g.artifacts["usersyncd-plan"], "ana.perez") {
+	if g.values["needs.plan-main.outputs.apply"] != "true" || strings.Contains(g.artifacts["usersyncd-plan"], "Boss") || strings.Contains(g.artifacts["usersyncd-plan"], "ana.perez") {
 		t.Fatalf("%v\n%s", g.values, g.artifacts["usersyncd-plan"])
 	}
 	job("apply", 0, "12 users: 1 applied, 11 unchanged")
@@ -305,12 +336,66 @@ func TestGitHubWorkflow(t *testing.T) {
 		t.Fatal(a.Title)
 	}
 
-	// Specs with a problem fail the job, and the comment says why.
+	// With nothing to do nothing is applied, unless the state file would soon be deleted: it is kept again.
+	g.edit("ana.perez@example.com", "title: Boss")
+	job("plan-main", 0)
+	applies("")
+	state := []byte(g.artifacts["usersyncd-state"])
+	g.keep(state, 29)
+	job("plan-main", 0)
+	applies("")
+	g.keep(state, 31)
+	job("plan-main", 0)
+	applies("true")
+	job("apply", 0, " 0 applied, 11 unchanged")
+	if newest := g.artifacts["usersyncd-state"]; newest == "" || newest == string(state) {
+		t.Fatal("the state file is not kept again")
+	}
+
+	// If all that differs is held, the run does not look as if all were well.
+	g.env["USERSYNCD_MAX_REMOVALS"] = "0%,0"
+	g.edit("luis.perez@example.com", "")
+	job("plan-main", exitHeld, "Held: 1 user")
+	applies("")
+	g.edit("ana.perez@example.com", "title: Chief")
+	job("plan-main", 0, "Held: 1 user")
+	applies("true")
+
+	// The plan of a pull request has no state file, and says that it cannot know who is no longer declared.
+	job("plan", 0)
+	if !strings.Contains(comment(), "removals are not shown, as there is no state file (1 active user of the organization without a spec)") {
+		t.Fatal(comment())
+	}
+
+	// Specs with a problem fail the job, and the comment says why, whatever became of the job validate.
+	if needs := g.jobs["plan"].Needs; needs != "" {
+		t.Fatal(needs)
+	}
 	g.edit("ana.perez@example.com", "titel: Boss")
 	job("validate", exitInvalid, "::error file=users/")
 	job("plan", exitInvalid)
 	if !strings.Contains(comment(), "titel: unknown field") {
 		t.Fatal(comment())
+	}
+}
+
+// An older state file never replaces a newer one: who keeps it has fetched it in the same job, of which one runs at a time.
+func TestWorkflowKeepsTheNewestState(t *testing.T) {
+	g, keeps := newGithub(t), 0
+	for name, job := range g.jobs {
+		fetched := false
+		for _, s := range job.Steps {
+			fetched = fetched || s.Name == "Fetch the state file of the previous run"
+			if s.With["name"] != "usersyncd-state" {
+				continue
+			}
+			if keeps++; !fetched || job.Concurrency.Group == "" || job.Concurrency.Cancel {
+				t.Errorf("the job %s keeps a state file that may be older than the newest", name)
+			}
+		}
+	}
+	if keeps != 1 {
+		t.Errorf("%d steps keep the state file", keeps)
 	}
 }
 
