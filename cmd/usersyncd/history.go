@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ import (
 )
 
 func newHistory(c *config.Config, p process) *cobra.Command {
-	var since, revision string
+	var begin, revision string
 	details, limit := false, 0
 	cmd := command(c, config.Query, &cobra.Command{
 		Use:   "history [flags] [EMAIL]",
@@ -47,10 +48,14 @@ file. It asks the running daemon or, when none runs, that file.`,
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])
 			}
-			if since != "" {
+			var from time.Time
+			if begin != "" {
 				var err error
-				if q.Since, err = parseSince(since, time.Now()); err != nil {
+				if from, err = parseSince(begin, time.Now()); err != nil {
 					return err
+				}
+				if q.Since = from; folded {
+					q.Since = from.Add(-passGap) // to see whether it cuts a pass in two
 				}
 			}
 			b, err := openBackend(cmd.Context(), c)
@@ -62,6 +67,8 @@ file. It asks the running daemon or, when none runs, that file.`,
 			if err != nil {
 				return err
 			}
+			passes := since(from, byPass(events))
+			events = slices.DeleteFunc(events, func(e state.Event) bool { return e.At.Before(from) })
 			if c.PrintsText() && len(events) == 0 {
 				fmt.Fprintln(p.stderr, "no matching writes")
 			}
@@ -78,7 +85,7 @@ file. It asks the running daemon or, when none runs, that file.`,
 					most = len(events)
 				}
 				t.DetailsCommand = "usersyncd history --details" + c.Same("config", "state", "socket")
-				left = printHistory(t, w, events, most)
+				left = printHistory(t, w, passes, most)
 			})
 			switch {
 			case left > 0:
@@ -90,7 +97,7 @@ file. It asks the running daemon or, when none runs, that file.`,
 		},
 	})
 	cmd.Flags().BoolVar(&details, "details", false, "show each write alone, with its correlation id")
-	cmd.Flags().StringVar(&since, "since", "", "only writes since then: 90m, 2d, a day or a `TIME`")
+	cmd.Flags().StringVar(&begin, "since", "", "only writes since then: 90m, 2d, a day or a `TIME`")
 	cmd.Flags().StringVar(&revision, "revision", "", "only writes for this `COMMIT`, or for COMMIT-dirty (uncommitted edits); an abbreviation is enough")
 	cmd.Flags().IntVar(&limit, "limit", 0, "the newest `N` writes (default the last 50 passes, of at most 10,000 writes; with --details or JSON 100 writes)")
 	return cmd

@@ -20,6 +20,7 @@ const passGap = 15 * time.Minute
 type passWrites struct {
 	events []state.Event
 	fields map[string]bool // that were written, with their users: a pass writes none of them twice
+	cut    bool            // earlier ones are left out
 }
 
 // byPass groups events, which are the newest first. A pass has no number: it is recognized by its plan.
@@ -78,6 +79,16 @@ func writtenFields(e state.Event) (all []plan.FieldChange) {
 	return all
 }
 
+// since leaves out what was written before a time, and the passes of which nothing is left.
+func since(at time.Time, passes []*passWrites) []*passWrites {
+	for _, p := range passes {
+		all := len(p.events)
+		p.events = slices.DeleteFunc(p.events, func(e state.Event) bool { return e.At.Before(at) })
+		p.cut = len(p.events) < all
+	}
+	return slices.DeleteFunc(passes, func(p *passWrites) bool { return len(p.events) == 0 })
+}
+
 // title says when a pass wrote, and for which revision or what else.
 func (p *passWrites) title() string {
 	newest, oldest := p.events[0], p.events[len(p.events)-1]
@@ -85,7 +96,10 @@ func (p *passWrites) title() string {
 	if newest.At.Sub(oldest.At) >= time.Second {
 		title += " to " + text.Time(newest.At.Local())
 	}
-	return title + ", " + whyWritten(newest)
+	if title += ", " + whyWritten(newest); p.cut {
+		title += ", without its writes before --since"
+	}
+	return title
 }
 
 // whyWritten is for which revision a write was made, or what it has rolled back.
@@ -103,14 +117,13 @@ func whyWritten(e state.Event) string {
 	return words
 }
 
-// printHistory writes what was written to users, the newest pass first, at most so many: as plan shows it, equal changes in one
-// entry. It returns how many passes are left out.
-func printHistory(t report.Text, w io.Writer, events []state.Event, most int) (left int) {
-	passes := byPass(events)
+// printHistory writes what passes have written to users, at most so many: as plan shows it, equal changes in one entry. It returns
+// how many passes are left out.
+func printHistory(t report.Text, w io.Writer, passes []*passWrites, most int) (left int) {
 	shown := passes[:min(len(passes), most)]
 	for _, p := range shown {
 		t.Pass(w, p.title(), report.Fold(p.changes()))
-		if id := p.events[0].CorrelationID; id != "" && len(p.events) == 1 {
+		if id := p.events[0].CorrelationID; id != "" && len(p.events) == 1 && !p.cut {
 			fmt.Fprintln(w, "      correlation id "+text.Escape(id))
 		}
 	}

@@ -44,7 +44,7 @@ func TestHistoryIsFoldedByPass(t *testing.T) {
 		write(0, "a", "r1", nil),
 	}
 	var out strings.Builder
-	left := printHistory(report.Text{Columns: 100}, &out, events, 100)
+	left := printHistory(report.Text{Columns: 100}, &out, byPass(events), 100)
 	utc := func(after time.Duration) string { return start.Add(after).Local().Format(time.RFC3339) }
 	want := fmt.Sprintf(`%s, rollback of r1
   ~ a@example.com
@@ -75,7 +75,50 @@ func TestHistoryIsFoldedByPass(t *testing.T) {
 		t.Errorf("%d left out\n%s\nwant\n%s", left, got, want)
 	}
 	out.Reset()
-	if left := printHistory(report.Text{}, &out, events, 2); left != 4 || strings.Count(out.String(), "\n2026-") != 1 {
+	if left := printHistory(report.Text{}, &out, byPass(events), 2); left != 4 || strings.Count(out.String(), "\n2026-") != 1 {
 		t.Errorf("two passes, and %d left out:\n%s", left, out.String())
+	}
+}
+
+// A time within a pass cuts it in two, and the title says so; one between two passes does not.
+func TestHistorySinceCutsAPass(t *testing.T) {
+	start := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	var events []state.Event // the newest first
+	for i := range 6 {
+		e := state.Event{At: start.Add(-time.Duration(i) * time.Minute), Plan: "p-2", Revision: "r2", ID: fmt.Sprint(i), Email: fmt.Sprintf("u%d@example.com", i), Action: "update",
+			Fields: []state.FieldEvent{{Field: spec.Title, After: spec.Text("Boss")}}, CorrelationID: "id"}
+		if i >= 4 {
+			e.Plan, e.Revision = "p-1", "r1"
+		}
+		events = append(events, e)
+	}
+	for minutes, want := range map[int]string{
+		0: "revision r2, without its writes before --since\n  ~ u0@example.com\n",
+		2: "revision r2, without its writes before --since\n  ~ 3 users:",
+		3: "revision r2\n  ~ 4 users:",
+		4: "revision r1, without its writes before --since\n  ~ u4@example.com\n",
+		5: "revision r1\n  ~ 2 users:",
+	} {
+		var out strings.Builder
+		printHistory(report.Text{Columns: 100}, &out, since(start.Add(-time.Duration(minutes)*time.Minute), byPass(events)), 100)
+		if !strings.Contains(out.String(), want) || strings.Count(out.String(), "--since") != strings.Count(want, "--since") {
+			t.Errorf("%d minutes ago: %s\nwant %s", minutes, out.String(), want)
+		}
+	}
+}
+
+// What one pass has done to one user in two ways is always in the order in which it was written.
+func TestHistoryOrderOfOneUser(t *testing.T) {
+	at := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+	write := func(action string, f spec.Field, v spec.Value) state.Event {
+		return state.Event{At: at, Plan: "p-1", Revision: "r1", ID: "a", Email: "a@example.com", Action: action, Fields: []state.FieldEvent{{Field: f, After: v}}}
+	}
+	events := []state.Event{write("update", spec.Department, spec.Text("Sales")), write("adopt", spec.Title, spec.Text("Boss"))}
+	for range 50 {
+		var out strings.Builder
+		printHistory(report.Text{Columns: 100}, &out, byPass(events), 100)
+		if title, department := strings.Index(out.String(), "title"), strings.Index(out.String(), "department"); title < 0 || title > department {
+			t.Fatal(out.String())
+		}
 	}
 }

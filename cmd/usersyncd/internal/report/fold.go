@@ -23,6 +23,7 @@ type entry struct {
 	different int      // of an entry that is folded by fields: how many different changes it has
 	creates   bool     // users who are made to exist
 	others    []string // of users with the same access: the fields in which they differ
+	order     int      // of the first change among all; no two entries have the same
 }
 
 // head is the entry's first line, and what stands below it, in so many columns.
@@ -83,7 +84,7 @@ func newFolder() *folder { return &folder{entries: map[string]*entry{}} }
 func (f *folder) add(c *plan.Change) {
 	f.users++
 	symbol, verb := does(c)
-	e := entry{symbol: symbol, verb: verb, changes: fieldLines(c), users: []string{c.Key}, where: where(c), creates: c.Action == plan.Create || c.Action == plan.Restore}
+	e := entry{symbol: symbol, verb: verb, changes: fieldLines(c), users: []string{c.Key}, where: where(c), creates: c.Action == plan.Create || c.Action == plan.Restore, order: f.users}
 	if c.Group() == plan.Removals {
 		e.changes = e.without(spec.State) // the verb tells it
 	}
@@ -120,9 +121,9 @@ func (f *folder) sorted() []entry {
 // compareNames compares as people sort: a2 before a10.
 func compareNames(a, b string) int { return cmp.Or(natural.Compare(a, b), strings.Compare(a, b)) }
 
-// compare orders entries: the largest first, then by address.
+// compare orders entries: the largest first, then by address, then as the changes are given: the history has several of a user.
 func (e entry) compare(other entry) int {
-	return cmp.Or(cmp.Compare(len(other.users), len(e.users)), compareNames(e.users[0], other.users[0]), cmp.Compare(e.verb, other.verb))
+	return cmp.Or(cmp.Compare(len(other.users), len(e.users)), compareNames(e.users[0], other.users[0]), cmp.Compare(e.order, other.order))
 }
 
 // foldByFields puts the entries of few users into one for each set of fields.
@@ -142,6 +143,7 @@ func foldByFields(entries []entry) []entry {
 		if one := folded[key]; one != nil {
 			one.changes, one.where = same.changes, ""
 			one.users = append(one.users, e.users...)
+			one.order = min(one.order, e.order)
 			one.different++
 			continue
 		}
