@@ -28,6 +28,9 @@ if the last pass holds nothing under it. A run without a state file, as in CI,
 takes the id itself, and so does one for what plan alone has held so far:
 --once --release.
 
+To release a part of it, restore the specs of the users who are to stay as they
+are. What is then held has a new id, which the next pass or plan prints.
+
 What a setting forbids (--protect, --allow-roles and so on) cannot be released:
 change the setting.`,
 		Example: `  usersyncd release p-1f3ac24e

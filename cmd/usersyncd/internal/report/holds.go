@@ -1,7 +1,12 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
@@ -18,8 +23,8 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 		}
 		return append(lines, Line{Text: text.Pad(h.ReleasedIf()+":", 24) + releasedBy(res, h)})
 	}
-	if folder := commonFolder(res, h); folder != "" {
-		lines = append(lines, Line{Text: "all in " + text.Escape(folder)})
+	if folders := folders(res, h); folders != "" {
+		lines = append(lines, Line{Text: folders})
 	}
 	advice := func(what, do string) { lines = append(lines, Line{Text: text.Pad(what, 24) + do}) }
 	advice(h.ReleasedIf()+":", releasedBy(res, h))
@@ -30,7 +35,7 @@ func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
 	return lines
 }
 
-// heldTitle says how many users a guard holds, of what, and by which flag.
+// heldTitle says how many users a guard holds, of what, and by which guard.
 func heldTitle(res *usersync.Result, h plan.Hold) string {
 	title := "Held: " + text.Plural(len(h.Users), "user") + text.Enclose(" to ", heldRemoval(res, h), "")
 	if len(h.Fields) > 0 {
@@ -40,7 +45,10 @@ func heldTitle(res *usersync.Result, h plan.Hold) string {
 		}
 		title += " (" + text.List(names, mostParts, len(names)) + ")"
 	}
-	return title + text.Enclose(", by --", h.Flag(), "")
+	if !h.Releasable() {
+		return title
+	}
+	return title + ", by " + h.By()
 }
 
 // releasedBy is what lets through what is held.
@@ -73,30 +81,42 @@ func heldRemoval(res *usersync.Result, h plan.Hold) string {
 	return removal
 }
 
-// commonFolder is the folder that all users of a hold are declared in, or were: a lost folder is what most often explains a
-// hold. It is "" if there is none, or one user alone.
-func commonFolder(res *usersync.Result, h plan.Hold) string {
-	if len(h.Users) < 2 {
-		return ""
-	}
+// mostFolders is how many folders of a hold are named.
+const mostFolders = 3
+
+// folders says how many users of a hold are declared in which folders, or were: a lost folder is what most often explains a hold. It
+// is "" where there are no folders, or as many as users.
+func folders(res *usersync.Result, h plan.Hold) string {
 	held := make(map[string]bool, len(h.Users))
 	for _, key := range h.Users {
 		held[key] = true
 	}
-	folder := ""
+	users, all := map[string]int{}, 0
 	for _, c := range res.Changes {
-		if !held[c.Key] {
-			continue
-		}
 		file := c.Pos.File
 		if file == "" && c.Current != nil {
 			file = c.Current.Declared.File
 		}
-		dir := path.Dir(file) + "/"
-		if file == "" || dir == "./" || folder != "" && folder != dir {
-			return ""
+		if held[c.Key] && file != "" {
+			users[path.Dir(file)+"/"]++
+			all++
 		}
-		folder = dir
 	}
-	return folder
+	delete(users, "./")
+	if len(users) == 0 || len(users) >= len(h.Users) {
+		return ""
+	}
+	names := slices.SortedFunc(maps.Keys(users), func(a, b string) int { return cmp.Or(users[b]-users[a], compareNames(a, b)) })
+	if users[names[0]] == len(h.Users) {
+		return "all in " + text.Escape(names[0])
+	}
+	var parts []string
+	for _, name := range names[:min(len(names), mostFolders)] {
+		parts = append(parts, fmt.Sprintf("%d in %s", users[name], text.Escape(name)))
+		all -= users[name]
+	}
+	if all > 0 {
+		parts = append(parts, fmt.Sprintf("%d elsewhere", all))
+	}
+	return strings.Join(parts, ", ")
 }
