@@ -34,7 +34,9 @@ func TestHoldNamesGuardAndFolders(t *testing.T) {
 		}
 		lines := Text{}.holdLines(planned(len(all), all...), h)
 		for _, want := range tt.want {
-			if !slices.ContainsFunc(lines, func(l Line) bool { return l.Text == want || strings.HasPrefix(want, ", ") && strings.HasSuffix(l.Text, want) }) {
+			if !slices.ContainsFunc(lines, func(l Line) bool {
+				return l.Text == want || strings.HasPrefix(want, ", ") && strings.HasSuffix(l.Text, want)
+			}) {
 				t.Errorf("%s of %v: %q, without %q", tt.guard, tt.users, lines, want)
 			}
 		}
