@@ -192,16 +192,16 @@ func readScanned(o *specfile.Opener, f *file) ([]byte, error) {
 	return content, nil
 }
 
-// Find loads only the files that contain an address (User.Key), and the _defaults.yaml files. It reads every file and
+// Find loads only the files that contain an address (User.Key), those with further paths, and the _defaults.yaml files. It reads every file and
 // parses few, so it takes a second where Load takes many. Most other users are missing from the tree. An address that is
 // written with escapes is not found.
-func (l *Loader) Find(ctx context.Context, key string) (*Tree, error) {
+func (l *Loader) Find(ctx context.Context, key string, further ...string) (*Tree, error) {
 	own := NewLoader(l.dir) // its own, so that l keeps its cache and is not blocked
 	s, err := own.Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.files, err = s.mentioning(ctx, key); err != nil {
+	if s.files, err = s.mentioning(ctx, key, further); err != nil {
 		return nil, err
 	}
 	return own.Load(ctx, s)

@@ -171,8 +171,8 @@ func (s *Scan) hash(ctx context.Context, root *os.Root, compared *checkout.Compa
 	return pointers, err
 }
 
-// mentioning returns the files that contain a text, in any case, and those of defaults.
-func (s *Scan) mentioning(ctx context.Context, text string) ([]file, error) {
+// mentioning returns the files that contain a text, in any case, those with further paths, and those of defaults.
+func (s *Scan) mentioning(ctx context.Context, text string, further []string) ([]file, error) {
 	root, err := specfile.OpenRoot(s.root)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (s *Scan) mentioning(ctx context.Context, text string) ([]file, error) {
 	has := make([]bool, len(s.files))
 	err = specfile.InChunks(ctx, len(s.files), root, func(o *specfile.Opener, i int) error {
 		f := &s.files[i]
-		if has[i] = specfile.IsDefaults(f.path); has[i] || f.bad {
+		if has[i] = specfile.IsDefaults(f.path) || slices.Contains(further, f.path); has[i] || f.bad {
 			return nil
 		}
 		content, err := readScanned(o, f)

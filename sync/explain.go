@@ -31,8 +31,9 @@ type Explanation struct {
 	WaitsForWindow bool          `json:"opens,omitempty"` // Next is when the change window opens
 	Paused         *state.Pause  `json:"paused,omitempty"`
 	Plan           string        `json:"plan,omitempty"`
-	Revision       string        `json:"revision,omitempty"` // of the checkout that was read
-	AsOf           time.Time     `json:"asOf,omitzero"`      // when no daemon runs: when the pass ended that has left the user so
+	Revision       string        `json:"revision,omitempty"`   // of the checkout that was read
+	AsOf           time.Time     `json:"asOf,omitzero"`        // when no daemon runs: when the pass ended that has left the user so
+	DeclaredAs     string        `json:"declaredAs,omitempty"` // the address in the specs, if it is another one; all else is of that one
 	File           string        `json:"file,omitempty"`
 	Line           int           `json:"line,omitempty"`
 	Defaults       []string      `json:"defaults"` // the _defaults.yaml files that set fields of the user
@@ -68,30 +69,46 @@ func (r *Reconciler) Explain(ctx context.Context, email string) (*Explanation, e
 	if !reading && !v.complete(key) {
 		return Explain(ctx, r.Specs, r.Store, policy, email)
 	}
-	return v.explain(r.Store, policy, key)
+	return v.explain(r.Specs, r.Store, policy, key)
 }
 
 // Explain explains the user from the files that mention it, and the state file. It does not have what depends on other users or
 // on the organization.
 func Explain(ctx context.Context, specs *spec.Loader, store *state.Store, policy plan.Policy, email string) (*Explanation, error) {
 	key := spec.Key(email)
-	tree, err := specs.Find(ctx, key)
+	accounts, err := store.Lookup(key)
 	if err != nil {
 		return nil, err
 	}
-	return (&View{tree: tree, partial: true}).explain(store, policy, key)
+	var further []string
+	for _, u := range accounts {
+		further = append(further, u.Declared.File) // it may have another address there now
+	}
+	tree, err := specs.Find(ctx, key, further...)
+	if err != nil {
+		return nil, err
+	}
+	return (&View{tree: tree, partial: true}).explain(specs, store, policy, key)
 }
 
 // explain uses the tree, the plan and the state file. If there is no plan, it makes one for the user.
-func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *Explanation, err error) {
+func (v *View) explain(specs *spec.Loader, store *state.Store, policy plan.Policy, key string) (e *Explanation, err error) {
+	all := v
 	if v.tree != nil && v.Plan == "" {
-		if v, err = v.planFor(store, policy, key); err != nil {
+		if v, err = v.planFor(specs, store, policy, key); err != nil {
 			return nil, err
 		}
 	}
 	known, err := v.known(store, key)
 	if err != nil {
 		return nil, err
+	}
+	if known != nil && v.user(key) == nil && v.user(v.owners[known.ID]) != nil { // under another address
+		e, err = all.explain(specs, store, policy, v.owners[known.ID])
+		if e != nil {
+			e.Email, e.DeclaredAs = key, e.Email
+		}
+		return e, err
 	}
 	meta, err := store.Meta()
 	if err != nil {
@@ -118,10 +135,10 @@ func (v *View) explain(store *state.Store, policy plan.Policy, key string) (e *E
 		return nil, err
 	}
 	e.History = append(e.History, events...)
-	if err := e.addFields(v, store, known); err != nil {
+	if err := e.addFields(v, store, policy, known); err != nil {
 		return nil, err
 	}
-	if err := e.sumUp(v, store, known); err != nil || !v.partial {
+	if err := e.sumUp(all, v, store, known); err != nil || !v.partial {
 		return e, err
 	}
 	return e, e.addLastPass(store, v.change(key))
@@ -161,8 +178,8 @@ func (e *Explanation) addLastPass(store *state.Store, now *plan.Change) error {
 
 const neverRead = "the organization was never read: whether the user exists is not known yet"
 
-// sumUp sets the status and the reason.
-func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) error {
+// sumUp sets the status and the reason. v has the user's plan, and all its whole tree.
+func (e *Explanation) sumUp(all, v *View, store *state.Store, known *state.User) error {
 	change := v.change(e.Email)
 	e.Status = "not declared"
 	switch declared := v.user(e.Email) != nil; {
@@ -189,6 +206,9 @@ func (e *Explanation) sumUp(v *View, store *state.Store, known *state.User) erro
 		return err
 	case known.LastApplied != nil:
 		e.Why = "it is managed, and no longer declared"
+		if u := all.inPlaceOf(known); u != nil {
+			e.Why += fmt.Sprintf("; %s, where it was, declares %s now", u.Pos, u.Key)
+		}
 	case known.Deleted():
 		e.Why = "it is deleted in the organization, and no file declares it"
 	default:
@@ -230,7 +250,7 @@ type FieldStatus struct {
 	Desired   json.RawMessage `json:"desired"`
 	Applied   json.RawMessage `json:"applied"`
 	Live      json.RawMessage `json:"live"`
-	Verdict   string          `json:"verdict"`        // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, unknown
+	Verdict   string          `json:"verdict"`        // in sync, edit, drift, missing, deferred, held, problem, contested, uncertain, not declared, not managed, not compared while inactive, unknown
 	Until     time.Time       `json:"until,omitzero"` // of a contested or uncertain field: it is not changed before
 }
 
@@ -246,7 +266,8 @@ func shown(v json.RawMessage) string {
 	return spec.Value(v).Display()
 }
 
-func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) error {
+func (e *Explanation) addFields(v *View, store *state.Store, policy plan.Policy, known *state.User) error {
+	compared := policy.ManagedFields(cmp.Or(v.user(e.Email), &spec.User{}).Fields, known)
 	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
 	known = cmp.Or(known, &state.User{})
 	for _, info := range spec.AllFields() {
@@ -262,6 +283,12 @@ func (e *Explanation) addFields(v *View, store *state.Store, known *state.User) 
 		s := FieldStatus{Field: f, Desired: desired.RawJSON(), Applied: applied.RawJSON(), Live: live.RawJSON(), Verdict: "unknown"}
 		if v.tree != nil {
 			s.Verdict, s.Until = verdict(f, desired, applied, live, known, change)
+		}
+		switch exists := known.ID != ""; {
+		case exists && slices.Contains(policy.Unmanaged, f):
+			s.Verdict = "not managed"
+		case desired != "" && compared.Get(f) == "":
+			s.Verdict = "not compared while inactive"
 		}
 		if at, ok := declared.At.Of(f); ok {
 			s.File, s.Line, s.Inherited = at.File, at.Line, !declared.Own(f)

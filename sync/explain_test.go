@@ -260,3 +260,65 @@ func TestExplainBeforeTheOrganizationIsRead(t *testing.T) {
 		}
 	})
 }
+
+// Who is declared under another address is not "not declared" under the one that Genesys has.
+func TestExplainTheFormerAddress(t *testing.T) {
+	inWorld(t, "former", func(w *world) {
+		us := w.sim.Users()
+		declare := func(renamed bool) {
+			for i, u := range us[:2] {
+				email, former := u.Email, ""
+				if renamed {
+					email = "new." + u.Email
+				}
+				if renamed && i == 0 {
+					former = "previousEmail: " + u.Email + "\n"
+				}
+				w.write(u.ID+".yaml", "%semail: %s\nname: %q\n", former, email, u.Name)
+			}
+		}
+		declare(false)
+		w.pass()
+		declare(true)
+		check := func(fresh bool, status string) {
+			e := w.told(us[0].Email, fresh)
+			if e.Email != us[0].Email || e.DeclaredAs != "new."+us[0].Email || e.File != us[0].ID+".yaml" || e.Line != 1 || e.Status != status || !e.Managed {
+				w.Errorf("fresh %v: %+v", fresh, e)
+			}
+		}
+		check(true, "planned")
+		e := w.told(us[1].Email, true)
+		if want := "it is managed, and no longer declared; " + us[1].ID + ".yaml:1:1, where it was, declares new." + us[1].Email + " now"; e.Why != want || e.DeclaredAs != "" {
+			w.Errorf("by its place: %+v, not %s", e, want)
+		}
+		w.Policy.Guard.Addresses = &plan.Limit{}
+		w.pass()
+		for _, fresh := range []bool{false, true} {
+			check(fresh, "held")
+			if e := w.told(us[1].Email, fresh); e.Status != "held" || !strings.Contains(e.Why, "looks like "+us[1].Email) {
+				w.Errorf("fresh %v, by its place: %+v", fresh, e)
+			}
+		}
+	})
+}
+
+// A problem is at the same place as in the plan, and what is not compared is not said to be unknown.
+func TestExplainTheSame(t *testing.T) {
+	inWorld(t, "same", func(w *world) {
+		us := w.sim.Users()
+		w.Policy.Guard.Roles = []string{"Employee"}
+		w.write("a.yaml", "email: %s\nroles:\n  - Employee\n  - Supervisor\n", us[0].Email)
+		w.write("b.yaml", "email: %s\nroles: [Employee]\n", us[1].Email)
+		w.pass()
+		w.write("b.yaml", "email: %s\nroles: [Employee]\nstate: inactive\n", us[1].Email)
+		res := w.pass()
+		for _, fresh := range []bool{false, true} {
+			if e := w.told(us[0].Email, fresh); len(res.Problems) != 1 || len(e.Problems) != 1 || e.Problems[0] != res.Problems[0].String() || res.Problems[0].Line != 4 {
+				w.Errorf("fresh %v: %v, and in the plan %v", fresh, e.Problems, res.Problems)
+			}
+			if e := w.told(us[1].Email, fresh); e.Status != "in sync" || !strings.Contains(verdicts(e), "roles not compared while inactive") {
+				w.Errorf("fresh %v: %s: %s", fresh, e.Status, verdicts(e))
+			}
+		}
+	})
+}

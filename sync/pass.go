@@ -77,13 +77,7 @@ func (p *pass) plan(ctx, interruptible context.Context, snap *state.Snapshot) (*
 	if err != nil {
 		return nil, err
 	}
-	place := p.Specs.Placer()
-	for i, problem := range next.Problems[:min(len(next.Problems), spec.MaxProblems)] { // by file
-		if problem.Name != "" {
-			next.Problems[i].Pos = place(problem.Pos, problem.Name)
-		}
-	}
-	slices.SortFunc(next.Problems, func(a, b plan.Problem) int { return plan.ByPlace(a.Problem, b.Problem) })
+	placeProblems(next.Problems, p.Specs)
 	if err := p.verifyRemovals(ctx, next); err != nil {
 		return nil, err
 	}
@@ -95,6 +89,17 @@ func (p *pass) plan(ctx, interruptible context.Context, snap *state.Snapshot) (*
 		p.warnNotHeld(next, p.releases)
 	}
 	return next, nil
+}
+
+// placeProblems makes the position of a problem of one name within a field that of the name.
+func placeProblems(problems []plan.Problem, specs *spec.Loader) {
+	place := specs.Placer()
+	for i, problem := range problems[:min(len(problems), spec.MaxProblems)] { // by file
+		if problem.Name != "" {
+			problems[i].Pos = place(problem.Pos, problem.Name)
+		}
+	}
+	slices.SortFunc(problems, func(a, b plan.Problem) int { return plan.ByPlace(a.Problem, b.Problem) })
 }
 
 // endEarly ends a pass that has no plan, or no further one.

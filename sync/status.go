@@ -141,7 +141,7 @@ func newView(tree *spec.Tree, p *plan.Plan) *View {
 }
 
 // planFor makes a plan for one user, from a tree of it, its manager and the users that had its address.
-func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*View, error) {
+func (v *View) planFor(specs *spec.Loader, store *state.Store, policy plan.Policy, key string) (*View, error) {
 	manager := key
 	if u := v.user(key); u != nil && u.Fields.Get(spec.Manager) != "" {
 		manager = spec.Key(u.Fields.Get(spec.Manager).Text())
@@ -165,6 +165,7 @@ func (v *View) planFor(store *state.Store, policy plan.Policy, key string) (*Vie
 	policy.Guard = policy.Guard.ForOne()
 	p := plan.New(&tree, snap, policy, nil, time.Now())
 	p.ID = "" // no pass carries it out
+	placeProblems(p.Problems, specs)
 	planned := newView(&tree, p)
 	planned.partial = v.partial
 	return planned, nil
@@ -207,6 +208,17 @@ func (v *View) known(store *state.Store, key string) (known *state.User, err err
 		}
 	}
 	return known, err
+}
+
+// inPlaceOf returns the user who is declared where another one was; nil if there is none.
+func (v *View) inPlaceOf(was *state.User) *spec.User {
+	i := slices.IndexFunc(v.tree.Users, func(u *spec.User) bool {
+		return was.Declared.File != "" && u.Pos.File == was.Declared.File && u.Ordinal == was.Declared.Ordinal && u.Key != was.Declared.Key
+	})
+	if i < 0 {
+		return nil
+	}
+	return v.tree.Users[i]
 }
 
 // problemsOf returns the problems of a user's spec, or of the tree if it does not declare the user.

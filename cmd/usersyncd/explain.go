@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/report"
 	"usersyncd/spec/text"
 	usersync "usersyncd/sync"
+	"usersyncd/sync/plan"
 )
 
 func newExplain(c *config.Config, p process) *cobra.Command {
@@ -92,6 +94,8 @@ func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same stri
 	case e.Next.IsZero():
 	case e.WaitsForWindow:
 		line("window", "opens at %s (in %s)", text.Time(e.Next.Local()), in)
+	case noDaemon && slices.Contains([]string{string(plan.Failed), string(plan.Quarantined)}, e.Status):
+		line("retry", "with the next usersyncd --once or apply; a daemon waits until %s, or until the spec changes", text.Time(e.Next.Local()))
 	default:
 		line("retry", "at %s (in %s), or as soon as the spec changes", text.Time(e.Next.Local()), in)
 	}
@@ -99,7 +103,7 @@ func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same stri
 		line("paused", "%s", report.Paused(e.Paused, now))
 	}
 	if e.File != "" {
-		line("declared", "%s:%d", e.File, e.Line)
+		line("declared", "%s:%d%s", e.File, e.Line, text.Enclose(", as ", e.DeclaredAs, ""))
 	}
 	line("defaults", "%s", strings.Join(e.Defaults, ", "))
 	managed := map[bool]string{true: "managed", false: "not managed"}[e.Managed]
