@@ -13,6 +13,7 @@ import (
 	"usersyncd/spec"
 	"usersyncd/spec/text"
 	"usersyncd/state"
+	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
 )
@@ -215,7 +216,11 @@ func (r *Reconciler) recordEnd(commit state.Commit, change func(l *LastPass, now
 	case stopped == nil:
 		l.Success, l.ErrorAt = now, time.Time{}
 	case !errors.Is(stopped, ErrInterrupted): // another pass follows at once
-		l.Error, l.ErrorAt = text.Cut(text.OneLine(stopped.Error()), longestRecorded), now
+		l.Error, l.ErrorAt = text.OneLine(stopped.Error()), now
+		if e, ok := errors.AsType[*apply.CallError](stopped); ok && e.CorrelationID != "" { // it differs from try to try; the log has it
+			l.Error = strings.ReplaceAll(l.Error, " (correlation id "+e.CorrelationID+")", "")
+		}
+		l.Error = text.Cut(l.Error, longestRecorded)
 		if strings.Contains(l.Error, context.Canceled.Error()) { // other cancellations, such as a timeout, say what they are
 			l.Error = "it was interrupted"
 		}

@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,37 @@ func TestAnInterruptedPassIsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if l := w.lastPass(); l.Error != "" || !l.At.Equal(time.Now()) || l.Pending == 0 || l.Pending+l.InSync != 60 || len(l.Left) > 0 {
+			t.Errorf("%+v", l)
+		}
+	})
+}
+
+// While the API is down the daemon fails every minute: that is recorded at first, and then once in a while.
+func TestFailuresInARowRecordLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, sim.Options{Users: 3})
+		w.declareAll("title: Agent")
+		w.pass()
+		w.fault("GET /api/v2/users 403")
+		recorded, before := 0, []byte(nil)
+		for range 60 {
+			time.Sleep(time.Minute)
+			if _, err := w.Reconcile(context.Background(), usersync.Mode{ForceRefresh: true}); err == nil {
+				t.Fatal("no error")
+			}
+			now, err := w.Store.LastPass()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(now, before) {
+				recorded++
+			}
+			before = now
+		}
+		if recorded < 3 || recorded > 6 {
+			t.Errorf("an hour of passes that fail was recorded %d times", recorded)
+		}
+		if l := w.lastPass(); !strings.Contains(l.Error, "403") || time.Since(l.ErrorAt) > w.Refresh {
 			t.Errorf("%+v", l)
 		}
 	})
