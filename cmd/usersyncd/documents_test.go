@@ -40,7 +40,7 @@ type documented struct {
 // TestDocuments runs the commands of every document in the order in which they are there, and compares what they print with what the
 // document shows. The commands are in blocks of sh, or of console, which has the output, too. A section is run if one of its commands
 // is one of usersyncd. It has a directory and an organization of its own, as simulate serves it: users has its specs, in git, unless
-// the section begins with simulate or export, which write them.
+// the section has the command simulate, or begins with export, which write them.
 //
 //	# exit code 4   at the end of a command: that is the exit code, and not 0
 //	...             in an output: lines that are left out
@@ -143,7 +143,7 @@ func playDocument(t *testing.T, path string, commands []documented) {
 	for i, c := range commands {
 		if i == 0 || c.section != commands[i-1].section {
 			s = newShell(t)
-			s.prepare(c.command)
+			s.prepare(commands[i:])
 		}
 		at := fmt.Sprintf("%s:%d: %s", path, c.line+1, c.command)
 		if longLived(c.command) {
@@ -171,11 +171,14 @@ func playDocument(t *testing.T, path string, commands []documented) {
 	}
 }
 
-// prepare makes the organization of a section, if its first command does not.
-func (s *shell) prepare(command string) {
+// prepare makes the organization of a section, if none of its commands does. They are the first of some.
+func (s *shell) prepare(commands []documented) {
 	s.Helper()
-	switch words := strings.Fields(command); {
-	case strings.HasPrefix(command, "usersyncd simulate"):
+	simulates := func(c documented) bool {
+		return c.section == commands[0].section && strings.HasPrefix(c.command, "usersyncd simulate")
+	}
+	switch words := strings.Fields(commands[0].command); {
+	case slices.ContainsFunc(commands, simulates):
 	case len(words) > 1 && words[1] == "export":
 		s.background("usersyncd simulate --limit 100000") // some fields take a call for each user
 		s.must("git init -q -b main && git commit -q --allow-empty -m 'Nothing yet'")

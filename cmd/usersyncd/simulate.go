@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec"
 	"usersyncd/spec/rewrite"
+	"usersyncd/spec/text"
 	"usersyncd/sync/control"
 	"usersyncd/sync/genesys/sim"
 )
@@ -45,7 +47,7 @@ users, change the quota and make calls fail.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8790", "loopback `ADDRESS` to serve on; port 0: any free port")
-	f.StringVar(&o.specs, "specs", "", "write a spec for every user to this new `DIR`")
+	f.StringVar(&o.specs, "specs", "", "write a spec for every user to this `DIR`, unless it has specs already")
 	f.IntVar(&o.Users, "users", 500, "number of users to generate")
 	f.BoolVar(&o.Full, "full", false, "give the users every field: skills, roles, queues and so on")
 	f.IntVar(&o.Inactive, "inactive", 0, "number of these users that are inactive")
@@ -77,8 +79,8 @@ func (o *simulation) run(ctx context.Context, p process) error {
 		return err
 	}
 	server := sim.New(o.Options)
-	for _, text := range o.faults {
-		f, err := sim.ParseFault(text)
+	for _, fault := range o.faults {
+		f, err := sim.ParseFault(fault)
 		if err != nil {
 			return usage("--fault: %w", err)
 		}
@@ -89,10 +91,7 @@ func (o *simulation) run(ctx context.Context, p process) error {
 		return err
 	}
 	if o.specs != "" {
-		if entries, err := os.ReadDir(o.specs); err == nil && len(entries) > 0 {
-			return errors.Join(usage("--specs: %s is not empty", o.specs), stop())
-		}
-		if err := writeSpecs(ctx, o.specs, server.Users()); err != nil {
+		if err := o.makeSpecs(ctx, p, server); err != nil {
 			return errors.Join(err, stop())
 		}
 	}
@@ -109,6 +108,21 @@ export GENESYSCLOUD_OAUTHCLIENT_ID=demo GENESYSCLOUD_OAUTHCLIENT_SECRET=demo
 	return errors.Join(stop(), os.RemoveAll(state))
 }
 
+// makeSpecs writes the specs into a directory that is empty or new. Those of an earlier run stay as they are.
+func (o *simulation) makeSpecs(ctx context.Context, p process, server *sim.Server) error {
+	entries, err := os.ReadDir(o.specs)
+	if err != nil || len(entries) == 0 {
+		return writeSpecs(ctx, o.specs, server.Users()) // it has the error, too
+	}
+	tree, err := spec.NewLoader(o.specs).ScanAndLoad(ctx)
+	if err != nil || len(tree.Users) == 0 {
+		return usage("--specs: %s is not empty, and has no specs: give a new directory", o.specs)
+	}
+	fmt.Fprintf(p.stderr, "%s has the specs of %s: they stay as they are. The simulated organization is new; remove the directory to begin anew.\n",
+		o.specs, text.Plural(len(tree.Users), "user"))
+	return nil
+}
+
 // quota completes the quota from the flags.
 func (o *simulation) quota() error {
 	q := &o.Quota
@@ -122,10 +136,10 @@ func (o *simulation) quota() error {
 		return usage("--token-limit: with --quota-per client no token has a limit of its own; leave one of them out")
 	}
 	q.Tokens = map[int]int{}
-	for _, text := range o.tokenLimits {
+	for _, given := range o.tokenLimits {
 		var n, limit int
-		if _, err := fmt.Sscanf(text+" ", "%d=%d ", &n, &limit); err != nil || n < 1 || limit < 1 {
-			return usage("--token-limit: %q is not N=LIMIT with two positive numbers, such as 2=60", text)
+		if _, err := fmt.Sscanf(given+" ", "%d=%d ", &n, &limit); err != nil || n < 1 || limit < 1 {
+			return usage("--token-limit: %q is not N=LIMIT with two positive numbers, such as 2=60", given)
 		}
 		q.Tokens[n] = limit
 	}
@@ -135,7 +149,10 @@ func (o *simulation) quota() error {
 // serve makes a server reachable on a loopback address, and on no other.
 func serve(ctx context.Context, h http.Handler, address string) (base string, stop func() error, err error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "", nil, fmt.Errorf("serve the simulator: %w; give --listen 127.0.0.1:0 for a free port, or end the program that has this one", err)
+	case err != nil:
 		return "", nil, fmt.Errorf("serve the simulator: %w", err)
 	}
 	if host, ok := l.Addr().(*net.TCPAddr); !ok || !host.IP.IsLoopback() {
