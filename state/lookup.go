@@ -30,6 +30,22 @@ func (s *Store) Lookup(keys ...string) (found []*User, err error) {
 	return found, err
 }
 
+// Former returns the users who were declared by an address before, and are by another one now. It scans all records, as Lookup.
+func (s *Store) Former(key string) (found []*User, err error) {
+	err = s.read(func(tx *bolt.Tx) error {
+		for id, record := range records(tx, bucketUsers) {
+			if !mayContain(record, key) {
+				continue
+			}
+			if u := openUser(id, record); u != nil && slices.Contains(u.FormerKeys, key) {
+				found = append(found, u)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 func lookup(tx *bolt.Tx, keys []string) (found []*User) {
 	for id, record := range records(tx, bucketUsers) {
 		if !slices.ContainsFunc(keys, func(key string) bool { return mayContain(record, key) }) {

@@ -201,6 +201,14 @@ func (e *Explanation) sumUp(all, v *View, store *state.Store, known *state.User)
 		if e.Listed.IsZero() {
 			why = neverRead
 		}
+		had, err := store.Former(e.Email)
+		if err != nil {
+			return err
+		}
+		if len(had) > 0 {
+			e.Status, e.Why = "unknown", "no file declares the address; it was an address of "+had[0].Declared.Key
+			return nil
+		}
 		suggestion, err := v.suggest(store, e.Email)
 		e.Status, e.Why = "unknown", "no file declares the address, and "+why+suggestion
 		return err

@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"usersyncd/state"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/identity"
+	"usersyncd/sync/plan/reference"
 )
 
 // ExportResult has the exported users.
@@ -76,8 +78,12 @@ func (r *Reconciler) Export(ctx context.Context, fields []spec.Field, folderBy s
 			chosen = append(chosen, id)
 		}
 	}
-	if err := r.Policy.Select.Check(exist); err != nil {
-		return nil, err
+	if key := r.Policy.Select.Unknown(exist); key != "" {
+		if _, deleted := exist[key]; deleted {
+			return nil, fmt.Errorf("--only: %w %s; a deleted user has it", plan.ErrUnknownAddress, spec.Text(key).Display())
+		}
+		maps.DeleteFunc(exist, func(_ string, exists bool) bool { return !exists })
+		return nil, fmt.Errorf("--only: %w %s%s", plan.ErrUnknownAddress, spec.Text(key).Display(), reference.DidYouMean(key, slices.Collect(maps.Keys(exist))))
 	}
 	if err := refresher.readMissing(ctx, snap, chosen, read, began); err != nil {
 		return nil, err

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"usersyncd/spec"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/reference"
 )
 
 const (
@@ -75,14 +79,51 @@ func (p *pass) load(ctx context.Context) (done *Result, err error) {
 		}
 		p.policy.LeaversOnly = true // then the tree is refused
 	}
-	if len(p.policy.Select.Only) > 0 {
-		declared := make(map[string]bool, len(p.tree.Users))
-		for _, u := range p.tree.Users {
-			declared[u.Key] = true
-		}
-		return nil, p.policy.Select.Check(declared)
+	return nil, p.checkOnly()
+}
+
+// checkOnly returns an error if users are selected by an address that no spec declares.
+func (p *pass) checkOnly() error {
+	if len(p.policy.Select.Only) == 0 {
+		return nil
 	}
-	return nil, nil
+	declared := make(map[string]bool, len(p.tree.Users))
+	for _, u := range slices.Concat(p.tree.Users, p.tree.Leavers) {
+		declared[u.Key] = true
+	}
+	key := p.policy.Select.Unknown(declared)
+	if key == "" {
+		return nil
+	}
+	hint, err := p.whoElse(key, declared)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("--only: %w %s%s", plan.ErrUndeclaredAddress, spec.Text(key).Display(), hint)
+}
+
+// whoElse says of an address that no spec declares whose it is or, if it is certainly nobody's, which similar one is declared:
+// a known user is never taken for another one.
+func (p *pass) whoElse(key string, declared map[string]bool) (string, error) {
+	if i := slices.IndexFunc(p.tree.Users, func(u *spec.User) bool { return slices.Contains(u.PreviousEmails, key) }); i >= 0 {
+		return fmt.Sprintf("; it is the previousEmail of %s (%s)", text.Escape(p.tree.Users[i].Key), p.tree.Users[i].Pos), nil
+	}
+	has, err := p.Store.Lookup(key)
+	if err != nil {
+		return "", err
+	}
+	had, err := p.Store.Former(key)
+	switch {
+	case err != nil:
+		return "", err
+	case len(has) > 0:
+		return "; a known user has it: usersyncd explain says more", nil
+	case len(had) > 0:
+		return "; it was an address of " + text.Escape(had[0].Declared.Key), nil
+	case p.meta.Refresh.At.IsZero(): // an account that was not read yet may have it
+		return "", nil
+	}
+	return reference.DidYouMean(key, slices.Collect(maps.Keys(declared))), nil
 }
 
 // refreshIsDue reports whether the pass reads the organization. A pass after an interrupted one first continues its work.

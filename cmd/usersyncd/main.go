@@ -143,7 +143,7 @@ func exitCode(err error) int {
 		return e.code
 	case errors.Is(err, apply.ErrThrottled):
 		return exitFailed
-	case errors.Is(err, plan.ErrUnknownAddress), errors.As(err, new(*config.Error)):
+	case errors.Is(err, plan.ErrUnknownAddress), errors.Is(err, plan.ErrUndeclaredAddress), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, usersync.ErrProblems), errors.Is(err, spec.ErrNoSpecs):
 		return exitInvalid

@@ -2,9 +2,7 @@ package plan
 
 import (
 	"errors"
-	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"usersyncd/spec/selection"
 	"usersyncd/state"
 	"usersyncd/sync/plan/identity"
-	"usersyncd/sync/plan/reference"
 	"usersyncd/sync/plan/window"
 )
 
@@ -66,17 +63,20 @@ func (s *Selection) Selects(u *spec.User) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, u.Key)) && (s.Where.Empty() || s.Where.Matches(u.Fields))
 }
 
-// ErrUnknownAddress is returned for a selection by an address that no user has.
-var ErrUnknownAddress = errors.New("no user has the address")
+// Errors of a selection by an address.
+var (
+	ErrUnknownAddress    = errors.New("no user has the address")
+	ErrUndeclaredAddress = errors.New("no spec declares the address")
+)
 
-// Check returns an error if the selection names an address that is not a key of users.
-func (s *Selection) Check(users map[string]bool) error {
+// Unknown returns the first address of the selection that is not a key of users; "" if there is none.
+func (s *Selection) Unknown(users map[string]bool) (key string) {
 	for _, key := range s.Only {
 		if !users[key] {
-			return fmt.Errorf("--only: %w %s%s", ErrUnknownAddress, spec.Text(key).Display(), reference.DidYouMean(key, slices.Collect(maps.Keys(users))))
+			return key
 		}
 	}
-	return nil
+	return ""
 }
 
 // Schedule says when fields that affect routing may be changed. The zero value is always.

@@ -35,7 +35,7 @@ var (
 func kinds() []error {
 	return []error{
 		ErrRollbackUnderWay, ErrPaused, ErrNotHeld, usersync.ErrNothingToRollBack, usersync.ErrNoNetChange, usersync.ErrPlanChanged,
-		plan.ErrAmbiguous, ErrBadRequest, ErrStopping, usersync.ErrProblems, spec.ErrNoSpecs, plan.ErrUnknownAddress,
+		plan.ErrAmbiguous, ErrBadRequest, ErrStopping, usersync.ErrProblems, spec.ErrNoSpecs, plan.ErrUnknownAddress, plan.ErrUndeclaredAddress,
 		apply.ErrUnauthorized, apply.ErrThrottled,
 	}
 }

@@ -93,6 +93,18 @@ func (c *checker) suggest(key string) string {
 	if c.suggested++; c.suggested > maxSuggested {
 		return ""
 	}
+	if c.Index.ByKey[key] != nil { // no other user is meant
+		return "; a deleted user has it"
+	}
+	renamed := ""
+	for _, u := range c.Index.ByID {
+		if now := u.Declared.Key; now != "" && slices.Contains(u.FormerKeys, key) && (renamed == "" || now < renamed) {
+			renamed = now
+		}
+	}
+	if renamed != "" {
+		return "; it was an address of " + text.Escape(renamed)
+	}
 	candidates := slices.Collect(maps.Keys(c.Declared))
 	for known, u := range c.Index.ByKey {
 		if !u.Deleted() && known != key && c.Declared[known] == nil {
