@@ -37,7 +37,7 @@ func TestExportThenPlan(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "state.db.specs")); err != nil {
 		t.Error(err)
 	}
-	run(fmt.Sprintf("nothing to do, %d unchanged\nTakes no call", users), "plan", "--detailed-exitcode")
+	run(fmt.Sprintf("nothing to do, %d unchanged\nTakes no write", users), "plan", "--detailed-exitcode")
 	run(fmt.Sprintf("0 changed, %d as they were", users), "export")
 	for name, text := range contents(t, specs) {
 		if before[name] != text {

@@ -83,8 +83,14 @@ func releaseWith(c *config.Config, mode usersync.Mode, kept func(id string) bool
 	same, dir := c.SamePass(), text.ShellWord(c.Dir)
 	github, _ := c.Getenv("GITHUB_ACTIONS")
 	gitlab, _ := c.Getenv("GITLAB_CI")
+	event, _ := c.Getenv("GITHUB_EVENT_NAME")
+	source, _ := c.Getenv("CI_PIPELINE_SOURCE")
 	return func(id string) string {
 		switch command := ", or this command with --release " + id; {
+		case event == "pull_request": // of which no run applies anything
+			return "after the merge, run the workflow with release = " + id
+		case source == "merge_request_event":
+			return "after the merge, run the pipeline with RELEASE = " + id
 		case github == "true":
 			return "run the workflow with release = " + id + command
 		case gitlab == "true":

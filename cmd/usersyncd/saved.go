@@ -48,6 +48,10 @@ func (a *app) savePlan(ctx context.Context, c *config.Config, p process, res *us
 		return fmt.Errorf("the plan is not saved: %w", err)
 	}
 	p.end.after = func(w io.Writer) {
+		if ci, _ := c.Getenv("CI"); ci == "true" { // another job does it, without a terminal to ask on
+			fmt.Fprintf(w, "Saved in %s\n", text.Escape(name))
+			return
+		}
 		fmt.Fprintf(w, "Saved in %s. To carry it out: usersyncd apply%s %s\n", text.Escape(name), c.SamePass(), text.ShellWord(name))
 	}
 	return nil

@@ -123,7 +123,7 @@ func fieldTotals(res *usersync.Result) []string {
 // takes is an estimate as text: the whole and, if there are several lanes, when each is complete.
 func takes(e *usersync.Estimate) string {
 	if e.Calls == 0 {
-		return "no call"
+		return "no write"
 	}
 	var lanes []string
 	for _, l := range e.Lanes[:max(0, len(e.Lanes)-1)] {
@@ -133,7 +133,7 @@ func takes(e *usersync.Estimate) string {
 		}
 		lanes = append(lanes, name+" after "+about(l.Seconds))
 	}
-	return text.Plural(e.Calls, "call") + ", about " + about(e.Seconds) + text.Enclose(": ", strings.Join(lanes, ", "), "")
+	return text.Plural(e.Calls, "write") + ", about " + about(e.Seconds) + text.Enclose(": ", strings.Join(lanes, ", "), "")
 }
 
 // reads is what must be read as text: "reads voicemail of 50000 users: about 2h46m40s at 300/min".

@@ -215,7 +215,7 @@ func (r *Report) blocks() (all []block) {
 	for _, p := range r.Problems.Problems {
 		problems = append(problems, []Line{{"!", text.Escape(p.String())}})
 	}
-	add("Problems in the specs: "+fmt.Sprint(r.Problems.ProblemCount()), r.Command == "validate", problems, r.Problems.ProblemsLeftOut, "problem")
+	add("Problems in the specs: "+fmt.Sprint(r.Problems.ProblemCount()), res == nil, problems, r.Problems.ProblemsLeftOut, "problem")
 	for _, p := range r.Warnings().First {
 		warnings = append(warnings, []Line{{"!", text.Escape(p.String())}})
 	}
@@ -259,7 +259,7 @@ func (r *Report) foot() string {
 	}
 	var parts []string
 	if res.Estimate != nil {
-		parts = append(parts, takes(res.Estimate)+".")
+		parts = append(parts, "Takes "+takes(res.Estimate)+".")
 	} else {
 		parts = append(parts, fmt.Sprintf("%s in %.1fs.", text.Plural(res.Calls.Total, "call"), res.Seconds))
 	}

@@ -54,9 +54,9 @@ func TestPlanOfNothing(t *testing.T) {
 		changes                  []*plan.Change
 		line, notice, head, foot string
 	}{
-		"nothing": {nil, "Plan: nothing to do, 9 unchanged\n", "usersyncd plan", "0 users would change (9 declared)", "no call. Plan of `4711`\n"},
+		"nothing": {nil, "Plan: nothing to do, 9 unchanged\n", "usersyncd plan", "0 users would change (9 declared)", "Takes no write. Plan of `4711`\n"},
 		"no longer managed": {[]*plan.Change{change(plan.Unmanage, "a@example.com", "a.yaml")}, "Plan p-", "usersyncd plan p-",
-			"0 users would change, 1 no longer managed (9 declared)", "no call. Plan `p-"},
+			"0 users would change, 1 no longer managed (9 declared)", "Takes no write. Plan `p-"},
 	} {
 		res := planned(9, tt.changes...)
 		res.Digest, res.Revision, res.Estimate = digest.Sum(plan.Effects(tt.changes, nil)), "4711", &usersync.Estimate{}
@@ -110,5 +110,20 @@ func TestNoStateFileIsSaid(t *testing.T) {
 	res.NoState = false
 	if md = string(r.Markdown()); strings.Contains(md, "state file (") || strings.Contains(md, "<details open>") || !strings.Contains(md, "397 users are managed once this is applied") {
 		t.Error(md)
+	}
+}
+
+// What is all there is to a report is not behind a click.
+func TestOnlyContentIsOpen(t *testing.T) {
+	problems := spec.ProblemList{Problems: []spec.Problem{problemAt("a.yaml", 2, "titel", "unknown field")}}
+	for _, command := range []string{"validate", "plan", "once"} {
+		r := &Report{Command: command, Problems: problems, ExitCode: 3}
+		if got := string(r.Markdown()); !strings.Contains(got, "<details open><summary>Problems in the specs: 1<") {
+			t.Errorf("%s: %s", command, got)
+		}
+	}
+	r := &Report{Command: "plan", Problems: problems, Result: planned(9, change(plan.Delete, "a@example.com", "a.yaml"))}
+	if got := string(r.Markdown()); !strings.Contains(got, "<details><summary>Problems") {
+		t.Error(got)
 	}
 }

@@ -12,14 +12,13 @@ import (
 // outside are the lines that a report in Markdown may have outside of fenced blocks. None has text of users.
 var outside = []*regexp.Regexp{
 	regexp.MustCompile(`^$`),
-	regexp.MustCompile(`^### usersyncd: [a-z0-9 ,()]+$`),
+	regexp.MustCompile(`^### usersyncd: [a-z0-9 ,;()]+$`),
 	regexp.MustCompile(`^\| \| users \|$`), regexp.MustCompile(`^\| --- \| ---: \|$`), row,
 	regexp.MustCompile(`^Fields: [A-Za-z]+ \d+( \([-+ 0-9]+\))?(, [A-Za-z]+ \d+( \([-+ 0-9]+\))?)*$`),
 	regexp.MustCompile(`^<details( open)?><summary>[A-Za-z ,()]+: \d+( [a-z]+)?</summary>$`), regexp.MustCompile(`^</details>$`),
 	regexp.MustCompile(`^[A-Za-z ,()]+: \d+( [a-z]+)?; see the job's log$`),
 	regexp.MustCompile(`^Left out: \d+ sections?, see the job's log$`),
-	regexp.MustCompile("^(\\d+|no) calls?(, about| in|\\.)[a-z0-9 .,:]*\\. Plan `p-[0-9a-f]+`( of `[0-9a-f]+(-dirty)?`)?$"),
-	regexp.MustCompile("^no call\\. Plan `p-[0-9a-f]+`( of `[0-9a-f]+(-dirty)?`)?$"),
+	regexp.MustCompile("^(Takes (\\d+|no) writes?(, about|\\.)|(\\d+|no) calls? in)[a-z0-9 .,:]*\\. Plan `p-[0-9a-f]+`( of `[0-9a-f]+(-dirty)?`)?$"),
 }
 
 var (
