@@ -25,6 +25,23 @@ const (
 	PhaseIdle    Phase = "idle"    // no pass is under way
 )
 
+// Words say for people what a pass is doing.
+func (p Phase) Words() string {
+	switch p {
+	case PhaseScan:
+		return "reading the specs"
+	case PhaseWait:
+		return "waiting until the API shows the last writes"
+	case PhaseRefresh:
+		return "reading the organization"
+	case PhaseRead:
+		return "reading single users"
+	case PhaseApply:
+		return "changing users"
+	}
+	return string(p)
+}
+
 // Phases returns all of them.
 func Phases() []Phase {
 	return []Phase{PhaseScan, PhaseWait, PhaseRefresh, PhaseRead, PhaseApply, PhaseIdle}

@@ -93,7 +93,11 @@ func (a *app) useState(c *config.Config, store *state.Store, readOnly bool) {
 	a.learned = limiterstore.New(store, a.client, a.API, readOnly, a.log)
 	a.learned.Restore(a.limiter, c.IgnorePause)
 	alarm := memory.Alarm{Log: a.log}
-	a.stop = progress.WatchLimiter(a.limiter, a.log, func(now time.Time) {
+	level := slog.LevelDebug
+	if c.Process == config.DaemonProcess { // the others show the progress of their pass
+		level = slog.LevelInfo
+	}
+	a.stop = progress.WatchLimiter(a.limiter, a.log, level, func(now time.Time) {
 		a.learned.Save(a.limiter, now)
 		alarm.Check()
 	})

@@ -82,7 +82,7 @@ func TestNotify(t *testing.T) {
 	if r.title(mei) == "Captain" {
 		t.Error("READY only after the specs were applied, which may take an hour")
 	}
-	heard(0, `^STATUS=Starting: .*\(refresh\); revision [0-9a-f]{12}; [0-9.]+/s, quota `)
+	heard(0, `^STATUS=Starting: .*\(refresh\); revision [0-9a-f]{12}; [0-9.]+ calls/s`)
 	synced := heard(0, `^STATUS=All 6 users are in sync; revision [0-9a-f]{12}$`)
 	heard(synced, `^WATCHDOG=1$`)
 

@@ -56,7 +56,7 @@ func TestLinesElsewhere(t *testing.T) {
 		}}
 		a.log = a.Log
 		a.learned = limiterstore.New(store, "demo", directory.API(), false, a.log)
-		a.stop = progress.WatchLimiter(limiter, a.log, func(now time.Time) { a.learned.Save(limiter, now) })
+		a.stop = progress.WatchLimiter(limiter, a.log, slog.LevelInfo, func(now time.Time) { a.learned.Save(limiter, now) })
 		defer func() {
 			if err := a.close(nil); err != nil {
 				t.Error(err)
@@ -78,7 +78,7 @@ func TestLinesElsewhere(t *testing.T) {
 		if took < time.Minute || len(lines) != int(took/progress.LineInterval) {
 			t.Errorf("%d lines in %s", len(lines), took)
 		}
-		good := regexp.MustCompile(`^(refresh: |\d+/30 users, \S+ left, )(\d+\.\d/s, quota (\?|\d+/15)|\d+ calls under way, quota \d+/15|(quota spent, )?waiting \S+)(, \d+ throttled)?(, \d+ calls? to go)?$`)
+		good := regexp.MustCompile(`^(reading the organization: |\d+/30 users, \S+ left, )((\d+\.\d calls/s|\d+ calls under way)(, \d+ of 15 calls left)?|waiting \S+(, as the API asks| for the next calls))(, \d+ answered 429)?(, \d+ calls? to go)?$`)
 		for _, line := range lines {
 			if !good.MatchString(line) {
 				t.Errorf("%q", line)

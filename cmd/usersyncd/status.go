@@ -78,7 +78,7 @@ func printStatus(w sheet, s control.Status, same string) {
 		if s.Changing > 0 {
 			done = fmt.Sprintf(": %d of %d users%s", s.Done, s.Changing, text.Enclose(", ", s.Left(), ""))
 		}
-		line("pass", "%s for %s%s", phaseText(s.Phase), text.ShortDuration(s.Now.Sub(s.Began)), done)
+		line("pass", "%s for %s%s", s.Phase.Words(), text.ShortDuration(s.Now.Sub(s.Began)), done)
 	}
 	line("refresh", "organization last read: %s", ago(s.Refresh))
 	if s.PID != 0 || !s.Success.IsZero() {
@@ -130,23 +130,6 @@ func printHold(w sheet, h plan.Hold, released bool, same string) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// phaseText is what a pass is doing.
-func phaseText(p usersync.Phase) string {
-	switch p {
-	case usersync.PhaseScan:
-		return "reading the specs"
-	case usersync.PhaseWait:
-		return "waiting until the API shows the last writes"
-	case usersync.PhaseRefresh:
-		return "reading the organization"
-	case usersync.PhaseRead:
-		return "reading single users"
-	case usersync.PhaseApply:
-		return "changing users"
-	}
-	return string(p)
-}
 
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {

@@ -187,7 +187,7 @@ func TestBar(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	for _, want := range []string{"refresh: ", "/8 users, ", "/s, quota ", " left", " calls to go", "% [###"} {
+	for _, want := range []string{"reading the organization: ", "/8 users, ", " calls/s, ", " left", " calls to go", "% [###"} {
 		if !strings.Contains(seen, want) {
 			t.Errorf("the terminal does not show %q", want)
 		}
@@ -210,7 +210,7 @@ func TestBar(t *testing.T) {
 func TestBarOfPlan(t *testing.T) {
 	r := newRunning(t, sim.Options{Users: 3, Latency: 250 * time.Millisecond})
 	stdout, seen, code := screenOf(r, 40, "plan")
-	if code != 0 || !strings.Contains(seen, "refresh: ") || !strings.Contains(stdout, "nothing to do, 3 unchanged") {
+	if code != 0 || !strings.Contains(seen, "reading the organization") || !strings.Contains(stdout, "nothing to do, 3 unchanged") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, seen)
 	}
 }

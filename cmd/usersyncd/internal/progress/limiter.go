@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -14,14 +15,14 @@ const (
 	windowTail = 5 * time.Second
 )
 
-// WatchLimiter watches the limiter every second until stop is called. It logs a line whenever what limits the rate has
+// WatchLimiter watches the limiter every second until stop is called. It logs a line at a level whenever what limits the rate has
 // changed, and calls each.
-func WatchLimiter(limiter *aimd.Dispatcher, log *slog.Logger, each func(now time.Time)) (stop func()) {
+func WatchLimiter(limiter *aimd.Dispatcher, log *slog.Logger, level slog.Level, each func(now time.Time)) (stop func()) {
 	var f changeFilter
 	return every(watchInterval, func(now time.Time) {
 		s := limiter.Stats()
 		if f.pass(s) {
-			log.Info("rate limit", limiterAttrs(s)...)
+			log.Log(context.Background(), level, "rate limit", limiterAttrs(s)...)
 		}
 		each(now)
 	})

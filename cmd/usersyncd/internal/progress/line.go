@@ -20,12 +20,12 @@ const maxRank = 5
 
 // Line says how far a pass is, with an estimate of the time that is left, in a number of columns; 0: as many as it takes.
 func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) string {
-	title, parts := string(st.Phase)+": ", pace(l)
+	title, parts := st.Phase.Words(), pace(l)
 	switch st.Phase {
-	case usersync.PhaseWait:
-		parts = []part{{0, "until the API shows what was written a moment ago"}}
+	case usersync.PhaseScan, usersync.PhaseWait:
+		parts = nil // no call is made
 	case usersync.PhaseRead:
-		parts = append([]part{{0, fmt.Sprintf("%d/%d users", st.Read, st.Reading)}, {1, remaining(left)}}, parts...)
+		parts = append([]part{{0, fmt.Sprintf("%d/%d", st.Read, st.Reading)}, {1, remaining(left)}}, parts...)
 	case usersync.PhaseApply:
 		title = ""
 		parts = append(parts, part{4, text.Plural(l.Expected, "call") + " to go"})
@@ -37,7 +37,11 @@ func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) str
 	}
 	line := ""
 	for rank := maxRank; rank >= 0; rank-- {
-		if line = title + join(parts, rank); columns <= 0 || len(line) <= columns {
+		line = join(parts, rank)
+		if title != "" {
+			line = title + text.Enclose(": ", line, "")
+		}
+		if columns <= 0 || len(line) <= columns {
 			return line
 		}
 	}
@@ -48,22 +52,25 @@ func Line(st usersync.Status, l aimd.Stats, left time.Duration, columns int) str
 func Pace(l aimd.Stats) string { return join(pace(l), maxRank) }
 
 func pace(l aimd.Stats) []part {
-	speed, quota := fmt.Sprintf("%.1f/s", l.Effective), "quota ?"
+	speed, quota := fmt.Sprintf("%.1f calls/s", l.Effective), ""
 	if l.Windowed {
-		quota = fmt.Sprintf("quota %d/%d", l.Left, l.Allowed)
+		quota = fmt.Sprintf("%d of %d calls left", l.Left, l.Allowed)
 	}
 	switch {
-	case l.Gate > 0:
-		speed, quota = "waiting "+text.ShortDuration(l.Gate), ""
-	case l.Reason == aimd.Exhausted:
-		speed, quota = "quota spent, waiting "+text.ShortDuration(l.Reset), ""
+	case l.Gate >= shortestWait:
+		speed, quota = fmt.Sprintf("waiting %s, as the API asks", text.ShortDuration(l.Gate)), ""
+	case l.Reason == aimd.Exhausted && l.Reset >= shortestWait:
+		speed, quota = fmt.Sprintf("waiting %s for the next calls", text.ShortDuration(l.Reset)), ""
 	case l.Reason == aimd.InFlight:
 		speed = text.Plural(l.InFlight, "call") + " under way"
 	case l.Reason == aimd.Rate && l.Throttled > 0:
-		speed += " after 429s"
+		speed += ", slower after a 429"
 	}
-	return []part{{2, speed}, {4, quota}, {5, nonZero(l.Throttled, "throttled")}}
+	return []part{{2, speed}, {5, quota}, {5, nonZero(l.Throttled, "answered 429")}}
 }
+
+// shortestWait is how long nothing is sent at least for that to be said.
+const shortestWait = time.Second
 
 // awaited says what a run waits for that has nothing to send now.
 func awaited(st usersync.Status) string {
