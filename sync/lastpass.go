@@ -26,8 +26,16 @@ type LastPass struct {
 	// Error is why the last pass ended early, at ErrorAt. If it had a plan, the summary is of it, otherwise of one before.
 	Error   string    `json:"error,omitempty"`
 	ErrorAt time.Time `json:"errorAt,omitzero"`
+	// RolledBack is what rollbacks have changed since, of which the summary does not know; nil: nothing.
+	RolledBack *RolledBack `json:"rolledBack,omitempty"`
 	// Selected is of a later pass for some of the users alone (--only, --select); nil: there was none.
 	Selected *PassSummary `json:"selected,omitempty"`
+}
+
+// RolledBack is what rollbacks have changed after a pass.
+type RolledBack struct {
+	At    time.Time `json:"at"`    // of the last of them
+	Users int       `json:"users"` // by the last of them
 }
 
 // PassSummary is the result of a pass that had a plan. Of the users it has those who are not as declared. The numbers are as in

@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -118,7 +119,25 @@ func (r *Reconciler) Rollback(ctx context.Context, rb plan.Rollback, confirmed, 
 	}
 	res := r.newResult(began, Mode{DryRun: confirmed == ""}, p, spec.ProblemList{}, snap.Failures)
 	res.Mode = "rollback"
+	if res.Applied > 0 {
+		before.InSync = max(0, before.InSync-res.Applied)
+		err = errors.Join(err, r.recordRollback(res.Applied))
+	}
 	return res, err
+}
+
+// recordRollback adds a rollback to what is recorded of the last pass.
+func (r *Reconciler) recordRollback(users int) error {
+	record, err := r.Store.LastPass()
+	if err != nil || record == nil {
+		return err
+	}
+	l := decodeLastPass(record)
+	l.RolledBack = &RolledBack{At: time.Now().UTC(), Users: users}
+	if record, err = json.Marshal(l); err != nil {
+		return err
+	}
+	return r.Store.Commit(state.Commit{Pass: record})
 }
 
 func (o *refresher) readForRollback(ctx context.Context, users []*plan.UserRollback, snap *state.Snapshot) error {

@@ -106,7 +106,7 @@ func (s stateFile) Status(context.Context) (control.Status, error) {
 	}
 	switch {
 	case s.last != nil:
-		st.AsOf, st.ErrorAt = s.last.Shown().At, s.last.ErrorAt
+		st.AsOf, st.ErrorAt, st.RolledBack = s.last.Shown().At, s.last.ErrorAt, s.last.RolledBack
 	case s.meta.Converged != nil && s.meta.Converged.Digest != "": // by an older usersyncd
 		st.Users, st.InSync = s.meta.Converged.Users, s.meta.Converged.Users
 		fallthrough

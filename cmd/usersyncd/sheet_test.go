@@ -77,9 +77,9 @@ func TestStatusOfTheFirstPass(t *testing.T) {
 		}
 		printStatus(sheet{Writer: &out}, s, "")
 		for want, where := range map[string]bool{
-			"refresh    organization last read: not yet; the first pass is under way\n":  first,
-			"success    last successful pass: not yet; the first pass is under way\n":    first,
-			"organization last read: 1m0s ago\nsuccess    last successful pass: never\n": !first,
+			"refresh    organization last read: not yet; the first pass is under way\n": first,
+			"success    last completed pass: not yet; the first pass is under way\n":    first,
+			"organization last read: 1m0s ago\nsuccess    last completed pass: never\n": !first,
 		} {
 			if strings.Contains(out.String(), want) != where {
 				t.Errorf("first pass %v: %q is shown: %v\n%s", first, want, !where, out.String())

@@ -82,7 +82,7 @@ func printStatus(w sheet, s control.Status, same string) {
 	}
 	line("refresh", "organization last read: %s", ago(s.Refresh))
 	if s.PID != 0 || !s.Success.IsZero() {
-		line("success", "last successful pass: %s", ago(s.Success))
+		line("success", "last completed pass: %s", ago(s.Success))
 	}
 	if s.PID != 0 {
 		line("calls", "%s", callsText(s))
@@ -144,7 +144,10 @@ func usersText(s control.Status) string {
 		problems = "; " + text.Plural(s.Problems, "problem") + " in the specs"
 	}
 	before := ""
-	if s.Outdated() {
+	switch {
+	case s.RolledBack != nil:
+		before = ", before the rollback"
+	case s.Outdated():
 		before = ", before the pass that failed"
 	}
 	return fmt.Sprintf("%d in sync%s%s%s%s", s.InSync, text.Enclose(", ", others, ""), undeclared, problems, before)
@@ -158,7 +161,7 @@ func appliedText(s control.Status) string {
 	revision, ago := spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At))+" ago"
 	switch {
 	case a.RolledBack:
-		return revision + " was fully applied " + ago + ", and partly rolled back since"
+		return revision + " was fully applied " + ago + ", and a rollback has changed users since"
 	case a.Revision == s.Revision && s.Dirty:
 		return "applied " + ago + " with uncommitted edits"
 	case a.Revision == s.Revision:

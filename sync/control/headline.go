@@ -119,6 +119,9 @@ func (s *Status) Lines() []Line {
 	}
 	switch rest := s.Users - s.InSync; {
 	case !running && (s.Users == 0 || s.AsOf.IsZero() && s.Quarantined > 0): // nothing is known of them
+	case s.RolledBack != nil:
+		add(levelWarn, "insync", "A rollback has changed %s since, %s ago: before it %d of %d were in sync", text.Plural(s.RolledBack.Users, "user"),
+			text.Duration(s.Now.Sub(s.RolledBack.At)), s.InSync, s.Users)
 	case s.Outdated():
 		add(levelOK, "insync", "How many users are in sync is not known: before that pass %d of %d were", s.InSync, s.Users)
 	case !running && rest > 0:
@@ -171,7 +174,7 @@ func (s *Status) Left() string {
 	return ""
 }
 
-// sinceSuccess is for how long no pass has succeeded.
+// sinceSuccess is for how long no pass has completed.
 func (s *Status) sinceSuccess() string {
 	switch {
 	case !s.Success.IsZero():

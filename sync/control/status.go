@@ -52,6 +52,8 @@ type Status struct {
 	// with Error.
 	AsOf    time.Time `json:"asOf,omitzero"`
 	ErrorAt time.Time `json:"errorAt,omitzero"`
+	// RolledBack is, if no daemon runs, what a rollback has changed after that pass.
+	RolledBack *usersync.RolledBack `json:"rolledBack,omitempty"`
 	// CredentialsDead is whether the API, or its login service, has rejected the credentials, and not accepted them since.
 	CredentialsDead bool `json:"credentialsDead"`
 	// StateError is why the state file cannot be read or written; "" if it can.

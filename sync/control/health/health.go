@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// overdueAfter intervals without a successful pass are too many.
+	// overdueAfter intervals without a completed pass are too many.
 	overdueAfter = 3
 	// A pass may make no visible progress for so long: while it lists users, which are not counted; and while it changes
 	// them, however short the interval, as a call may wait for the end of a quota window of a minute and then be one of several.
@@ -90,9 +90,9 @@ func checkPasses(s control.Status, l Limits, now time.Time) (err, note string) {
 	case never && s.Error == "" && !progresses:
 		return "starting: no pass has ended yet, " + activity(s), ""
 	case never && !progresses:
-		return "starting: no pass has succeeded yet, " + failure(s), ""
+		return "starting: no pass has completed yet, " + failure(s), ""
 	case !s.PassUnderWay(), s.Error != "" && !progresses:
-		return fmt.Sprintf("no pass has succeeded for %s, %s", now.Sub(s.Success).Round(time.Second), failure(s)), ""
+		return fmt.Sprintf("no pass has completed for %s, %s", now.Sub(s.Success).Round(time.Second), failure(s)), ""
 	}
 	timeout := listTimeout
 	if s.Phase == usersync.PhaseApply || s.Phase == usersync.PhaseRead {

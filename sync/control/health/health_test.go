@@ -41,9 +41,9 @@ func TestReady(t *testing.T) {
 	}{
 		"all is well":             {func(*control.Status) {}, default100, nil},
 		"a success 3 minutes ago": {func(s *control.Status) { s.Success = ago(3 * time.Minute) }, default100, nil},
-		"none for longer":         {func(s *control.Status) { s.Success = ago(3*time.Minute + time.Second) }, default100, []string{"no pass has succeeded for 3m1s, and none is under way"}},
+		"none for longer":         {func(s *control.Status) { s.Success = ago(3*time.Minute + time.Second) }, default100, []string{"no pass has completed for 3m1s, and none is under way"}},
 		"the interval is longer":  {func(s *control.Status) { s.Success = ago(10 * time.Minute) }, Limits{Interval: 5 * time.Minute, MaxHeld: -1, MaxQuarantined: -1}, nil},
-		"the interval is shorter": {func(s *control.Status) { s.Success = ago(31 * time.Second) }, Limits{Interval: 10 * time.Second, MaxHeld: -1, MaxQuarantined: -1}, []string{"succeeded for 31s"}},
+		"the interval is shorter": {func(s *control.Status) { s.Success = ago(31 * time.Second) }, Limits{Interval: 10 * time.Second, MaxHeld: -1, MaxQuarantined: -1}, []string{"completed for 31s"}},
 		"one pass was lost":       {func(s *control.Status) { s.Error, s.Success = "x", ago(2*time.Minute) }, default100, nil},
 
 		"nothing has begun":              {fresh, default100, []string{"starting: no pass has ended yet, between two passes"}},
@@ -53,7 +53,7 @@ func TestReady(t *testing.T) {
 		"the first pass changed nobody":  {func(s *control.Status) { fresh(s); s.Phase, s.Pending = "apply", 50000 }, default100, []string{"starting: no pass has ended yet, applying, 0 users done and 50000 pending"}},
 		"the first pass works":           {func(s *control.Status) { late(s); s.Success, s.Applied = time.Time{}, nil }, default100, nil},
 		"everybody fails in the first":   {func(s *control.Status) { late(s); s.Success, s.Failed = time.Time{}, 400 }, default100, []string{"starting: no pass has ended yet, applying, 400"}},
-		"the first pass failed":          {func(s *control.Status) { fresh(s); s.Phase, s.Error = "idle", "x" }, default100, []string{"starting: no pass has succeeded yet, the last one failed"}},
+		"the first pass failed":          {func(s *control.Status) { fresh(s); s.Phase, s.Error = "idle", "x" }, default100, []string{"starting: no pass has completed yet, the last one failed"}},
 
 		"hours of work":      {late, default100, nil},
 		"it gets nowhere":    {func(s *control.Status) { late(s); s.Moved = ago(4 * time.Minute) }, default100, []string{"no progress for 4m0s, applying, 400 users done and 49600 pending"}},
@@ -78,9 +78,9 @@ func TestReady(t *testing.T) {
 			s.Phase, s.Done, s.Moved, s.Beat = "refresh", 0, ago(10*time.Minute), ago(10*time.Minute)
 		}, default100, nil},
 
-		"the API is down, idle":           {failed, default100, []string{"no pass has succeeded for 1h0m0s, the last one failed"}},
-		"the API is down, it tries again": {func(s *control.Status) { failed(s); s.Phase, s.Moved = "refresh", now }, default100, []string{"succeeded for 1h0m0s"}},
-		"the API is down, all fail":       {func(s *control.Status) { failed(s); s.Phase, s.Moved, s.Done, s.Failed = "apply", now, 20, 20 }, default100, []string{"succeeded for 1h0m0s"}},
+		"the API is down, idle":           {failed, default100, []string{"no pass has completed for 1h0m0s, the last one failed"}},
+		"the API is down, it tries again": {func(s *control.Status) { failed(s); s.Phase, s.Moved = "refresh", now }, default100, []string{"completed for 1h0m0s"}},
+		"the API is down, all fail":       {func(s *control.Status) { failed(s); s.Phase, s.Moved, s.Done, s.Failed = "apply", now, 20, 20 }, default100, []string{"completed for 1h0m0s"}},
 		"reads after a pass in which all failed": {func(s *control.Status) {
 			failed(s)
 			s.Phase, s.Moved, s.Done, s.Failed, s.Reading, s.Read = "read", now, 0, 4000, 500, 300
@@ -103,7 +103,7 @@ func TestReady(t *testing.T) {
 		"the clock was set back": {func(s *control.Status) {
 			s.Success, s.Beat, s.Moved = ago(-time.Hour), ago(-time.Hour), ago(-time.Hour)
 		}, default100, nil},
-		"several troubles, in full": {func(s *control.Status) { s.CredentialsDead, s.Held = true, 500; failed(s) }, default100, []string{"succeeded for 1h0m0s, the API rejects the credentials", "API rejects the credentials", "500 users"}},
+		"several troubles, in full": {func(s *control.Status) { s.CredentialsDead, s.Held = true, 500; failed(s) }, default100, []string{"completed for 1h0m0s, the API rejects the credentials", "API rejects the credentials", "500 users"}},
 	} {
 		s := healthy(now)
 		tt.change(&s)

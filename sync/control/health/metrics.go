@@ -162,7 +162,7 @@ func (e exporter) users(s *control.Status) {
 }
 
 func (e exporter) passes(s *control.Status) {
-	e.timestamp("usersyncd_last_success_timestamp_seconds", "When a pass last succeeded", s.Success)
+	e.timestamp("usersyncd_last_success_timestamp_seconds", "When a pass last completed", s.Success)
 	e.timestamp("usersyncd_last_refresh_timestamp_seconds", "When the organization was last read", s.Refresh)
 	e.flag("usersyncd_pass_in_progress", "Whether a pass is under way.", s.PassUnderWay())
 	e.timestamp("usersyncd_pass_begun_timestamp_seconds", "When the pass under way, or else the last one, began", s.Began)

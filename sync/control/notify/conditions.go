@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	outage    = 15 * time.Minute // without a successful pass, before that is an alert
+	outage    = 15 * time.Minute // without a completed pass, before that is an alert
 	longPause = 24 * time.Hour   // of a pause by a person, before that is an alert
 )
 
@@ -77,7 +77,7 @@ func stopped(st *control.Status) condition {
 		c.Title, c.Text, c.Fix = "the daemon is stuck", "It makes no progress.", "See its log; systemctl restart usersyncd loses nothing."
 		c.alerts = []alert{{key: "stuck", summary: st.Stuck}}
 	case st.Error != "" && !st.CredentialsDead && !st.Progresses() && idle >= outage:
-		c.Title, c.Text, c.Fix = "no pass has succeeded for "+text.Duration(idle), "The last pass failed; usersyncd tries again by itself.", "usersyncd status"
+		c.Title, c.Text, c.Fix = "no pass has completed for "+text.Duration(idle), "The last pass failed; usersyncd tries again by itself.", "usersyncd status"
 		c.alerts = []alert{{key: "error", summary: st.Error}}
 	}
 	return c

@@ -20,7 +20,7 @@ func TestAnOutageIsToldWhenItLasts(t *testing.T) {
 	s.broken, s.st.Error = true, "dial tcp: connection refused"
 	s.want(t, 14*time.Minute, "short")
 	s.want(t, 3*time.Minute, "long", "stopped firing")
-	if m := s.last(); m.Title != "no pass has succeeded for 16 minutes" || !strings.HasSuffix(m.Text, "dial tcp: connection refused") {
+	if m := s.last(); m.Title != "no pass has completed for 16 minutes" || !strings.HasSuffix(m.Text, "dial tcp: connection refused") {
 		t.Errorf("%+v", m)
 	}
 	s.st.Error = "dial tcp: i/o timeout"

@@ -105,7 +105,7 @@ function facts(s, now, ago) {
   const watch = { watching: `watching ${number.format(s.watch.dirs)} folders`, polling: "polling: " + (s.watch.reason || "no events"), starting: "starting" };
   const c = s.totals.calls;
   const edits = s.dirty ? ", with uncommitted edits" : "";
-  const how = !s.applied ? "" : s.applied.undone ? ", partly rolled back" : same ? ", up to date" + edits : ", not up to date";
+  const how = !s.applied ? "" : s.applied.undone ? ", rolled back since" : same ? ", up to date" + edits : ", not up to date";
   return [
     ["Now", (doing[s.phase] || s.phase || "not running") + (s.phase === "idle" ? next : moment(s.began) ? ", for " + duration(now - moment(s.began)) : ""), s.stuck ? "bad" : ""],
     ["Head", short(s.head) + edits, s.dirty ? "warn" : ""],
