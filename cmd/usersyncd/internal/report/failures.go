@@ -71,13 +71,13 @@ func masked(message string) string {
 	return longNumber.ReplaceAllString(message, "NUMBER")
 }
 
-// lines of a failure: the first has the symbol.
-func (f failure) lines(columns int) []Line {
+// lines of a failure: the first has the symbol. names is as of nameLines.
+func (f failure) lines(columns, names int) []Line {
 	message := text.Escape(f.message)
 	if len(f.users) == 1 {
 		return []Line{{"!", text.Escape(f.users[0]) + text.Enclose(" (", f.where, ")") + ": " + message}}
 	}
-	lines := []Line{{"!", text.Plural(len(f.users), "user") + ": " + message}, {Text: fitNames(f.users, columns-6)}}
+	lines := append([]Line{{"!", text.Plural(len(f.users), "user") + ": " + message}}, nameLines(f.users, columns-6, names)...)
 	if f.sample != "" {
 		lines = append(lines, Line{Text: "correlation id of one: " + text.Escape(f.sample)})
 	}
@@ -85,8 +85,8 @@ func (f failure) lines(columns int) []Line {
 }
 
 // waiting are the changes that are not made now, by the reason: a person protects the user ("="), they wait for another user, or
-// a setting leaves them out (".").
-func waiting(res *usersync.Result, columns int) (lines []Line) {
+// a setting leaves them out ("."). names is as of nameLines.
+func waiting(res *usersync.Result, columns, names int) (lines []Line) {
 	type reason struct{ symbol, why string }
 	users := map[reason][]string{}
 	for _, c := range res.Changes {
@@ -106,7 +106,7 @@ func waiting(res *usersync.Result, columns int) (lines []Line) {
 	})
 	for _, r := range reasons {
 		slices.SortFunc(users[r], compareNames)
-		all := failure{users: users[r], message: r.why}.lines(columns)
+		all := failure{users: users[r], message: r.why}.lines(columns, names)
 		all[0].Symbol = r.symbol
 		lines = append(lines, all...)
 	}

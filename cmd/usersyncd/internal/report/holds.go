@@ -13,11 +13,12 @@ import (
 	"usersyncd/sync/plan"
 )
 
-// holdLines are what a guard holds, why, and what to do about it.
-func (t Text) holdLines(res *usersync.Result, h plan.Hold) []Line {
-	lines := []Line{{"=", heldTitle(res, h)}, {Text: text.Escape(h.Reason)}, {Text: fitNames(h.Users, t.columns()-6)}}
-	if !h.Releasable() {
-		lines = lines[:2]
+// holdLines are what a guard holds, why, and what to do about it. names is as of nameLines.
+func (t Text) holdLines(res *usersync.Result, h plan.Hold, names int) []Line {
+	lines := []Line{{"=", heldTitle(res, h)}, {Text: text.Escape(h.Reason)}}
+	if h.Releasable() {
+		lines = append(lines, nameLines(h.Users, t.columns()-6, names)...)
+	} else {
 		for _, d := range h.Differences {
 			lines = append(lines, Line{Text: d})
 		}

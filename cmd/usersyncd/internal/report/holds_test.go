@@ -32,7 +32,7 @@ func TestHoldNamesGuardAndFolders(t *testing.T) {
 				all, h.Users = append(all, c), append(h.Users, c.Key)
 			}
 		}
-		lines := Text{}.holdLines(planned(len(all), all...), h)
+		lines := Text{}.holdLines(planned(len(all), all...), h, 0)
 		for _, want := range tt.want {
 			if !slices.ContainsFunc(lines, func(l Line) bool {
 				return l.Text == want || strings.HasPrefix(want, ", ") && strings.HasSuffix(l.Text, want)

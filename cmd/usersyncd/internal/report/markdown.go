@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,8 +21,20 @@ const mostMarkdown = 60_000
 type block struct {
 	title string
 	open  bool
-	lines [2][]Line // by Detail; of Counts there are none
+	texts [Counts]string // by Detail; of Counts there is none
 }
+
+// newBlock makes a block of the lines of each detail.
+func newBlock(title string, open bool, lines func(Detail) []Line) block {
+	b := block{title: title, open: open}
+	for d := range b.texts {
+		b.texts[d] = fenced(lines(Detail(d)))
+	}
+	return b
+}
+
+// fits reports whether a report could have room for a block in some detail.
+func (b block) fits(d Detail) bool { return d >= Counts || len(b.texts[d]) < mostMarkdown }
 
 // Markdown is the report as a comment on a pull request. The first line is a marker by which the comment is found again, to be
 // replaced. Text of users is in fenced blocks alone. If it is too long, sections are shown in less detail, the last ones first,
@@ -29,15 +42,23 @@ type block struct {
 func (r *Report) Markdown() []byte {
 	head, blocks, foot := r.head(), r.blocks(), r.foot()
 	details := make([]Detail, len(blocks))
+	for i, b := range blocks {
+		for !b.fits(details[i]) {
+			details[i]++
+		}
+	}
 	out := assemble(head, blocks, details, foot)
-	for _, less := range []Detail{Terse, Counts, leftOut} {
+	for _, less := range []Detail{Folded, Terse, Counts, leftOut} {
 		for i := len(blocks) - 1; i >= 0 && len(out) > mostMarkdown; i-- {
-			details[i] = less
+			details[i] = max(details[i], less)
 			out = assemble(head, blocks, details, foot)
 		}
 	}
 	for i, less := range details { // there may be room for some again, now that others are small
 		for detail := range less {
+			if !blocks[i].fits(detail) {
+				continue
+			}
 			details[i] = detail
 			if larger := assemble(head, blocks, details, foot); len(larger) <= mostMarkdown {
 				out = larger
@@ -88,7 +109,7 @@ func assemble(head string, blocks []block, details []Detail, foot string) []byte
 			fmt.Fprintf(w, "\n%s; see the job's log\n", s.title)
 		default:
 			open := map[bool]string{true: " open"}[s.open]
-			fmt.Fprintf(w, "\n<details%s><summary>%s</summary>\n\n%s\n</details>\n", open, s.title, fenced(s.lines[details[i]]))
+			fmt.Fprintf(w, "\n<details%s><summary>%s</summary>\n\n%s\n</details>\n", open, s.title, s.texts[details[i]])
 		}
 	}
 	if left > 0 {
@@ -187,29 +208,35 @@ func (r *Report) rows() (rows []string) {
 
 // blocks are the sections, the most important first.
 func (r *Report) blocks() (all []block) {
-	add := func(title string, open bool, entries [][]Line, more int, noun string) {
-		if len(entries)+more == 0 {
+	// entries takes how many users of each are named, as nameLines does.
+	addNaming := func(title string, open bool, entries func(names int) [][]Line, more int, noun string) {
+		if len(entries(0))+more == 0 {
 			return
 		}
-		b := block{title: title, open: open}
-		for detail, most := range []int{len(entries), mostEntries} {
-			shown := entries[:min(len(entries), most)]
-			for _, e := range shown {
-				b.lines[detail] = append(b.lines[detail], e...)
+		all = append(all, newBlock(title, open, func(d Detail) (lines []Line) {
+			list := entries(map[bool]int{true: math.MaxInt}[d == Full])
+			shown := list
+			if d == Terse {
+				shown = list[:min(len(list), mostEntries)]
 			}
-			if n := len(entries) - len(shown) + more; n > 0 {
-				b.lines[detail] = append(b.lines[detail], Line{Text: "and " + text.Plural(n, "more "+noun)})
+			lines = slices.Concat(shown...)
+			if n := len(list) - len(shown) + more; n > 0 {
+				lines = append(lines, Line{Text: "and " + text.Plural(n, "more "+noun)})
 			}
-		}
-		all = append(all, b)
+			return lines
+		}))
+	}
+	add := func(title string, open bool, entries [][]Line, more int, noun string) {
+		addNaming(title, open, func(int) [][]Line { return entries }, more, noun)
 	}
 	res := r.Result
 	if res != nil {
-		var holds [][]Line
-		for _, h := range res.Holds {
-			holds = append(holds, Text{}.holdLines(res, h))
-		}
-		add("Held: "+text.Plural(len(holds), "hold"), true, holds, 0, "hold")
+		addNaming("Held: "+text.Plural(len(res.Holds), "hold"), true, func(names int) (holds [][]Line) {
+			for _, h := range res.Holds {
+				holds = append(holds, Text{}.holdLines(res, h, names))
+			}
+			return holds
+		}, 0, "hold")
 	}
 	var problems, warnings [][]Line
 	for _, p := range r.Problems.Problems {
@@ -223,25 +250,29 @@ func (r *Report) blocks() (all []block) {
 	if res == nil {
 		return all
 	}
-	var failed [][]Line
-	users := 0
-	for _, f := range failures(res) {
-		failed = append(failed, f.lines(80))
+	users, list := 0, failures(res)
+	for _, f := range list {
 		users += len(f.users)
 	}
-	add("Failed: "+text.Plural(users, "user"), false, failed, 0, "failure")
-	for _, s := range Sections(res) {
-		all = append(all, block{title: s.Title(), open: s.Group == plan.Removals || s.Group == plan.Access,
-			lines: [2][]Line{s.Lines(80, Folded, ""), s.Lines(80, Terse, "")}})
-	}
-	var waits, notes [][]Line
-	for _, l := range waiting(res, 80) {
-		if l.Symbol != "" || len(waits) == 0 {
-			waits = append(waits, nil)
+	addNaming("Failed: "+text.Plural(users, "user"), false, func(names int) (failed [][]Line) {
+		for _, f := range list {
+			failed = append(failed, f.lines(80, names))
 		}
-		waits[len(waits)-1] = append(waits[len(waits)-1], l)
+		return failed
+	}, 0, "failure")
+	for _, s := range Sections(res) {
+		all = append(all, newBlock(s.Title(), s.Group == plan.Removals || s.Group == plan.Access, func(d Detail) []Line { return s.Lines(80, d, "") }))
 	}
-	add("Waiting or skipped: "+text.Plural(res.Skipped, "user"), false, waits, 0, "reason")
+	addNaming("Waiting or skipped: "+text.Plural(res.Skipped, "user"), false, func(names int) (waits [][]Line) {
+		for _, l := range waiting(res, 80, names) {
+			if l.Symbol != "" || len(waits) == 0 {
+				waits = append(waits, nil)
+			}
+			waits[len(waits)-1] = append(waits[len(waits)-1], l)
+		}
+		return waits
+	}, 0, "reason")
+	var notes [][]Line
 	var b strings.Builder
 	Text{Now: r.Began.Add(r.Took), withoutManaged: res.NoState}.notes(&b, res)
 	for line := range strings.Lines(b.String()) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,7 +78,7 @@ func TestPlanOfNothing(t *testing.T) {
 // Sections that have no room even as a count are left out, and counted.
 func TestMarkdownLeavesOut(t *testing.T) {
 	r := Report{Command: "plan", Name: "users", Error: strings.Repeat("x", 100_000), Result: planned(1)}
-	blocks := []block{{title: "A: 1", lines: [2][]Line{{{"!", "a"}}, {{"!", "a"}}}}, {title: "B: 1", lines: [2][]Line{{{"!", "b"}}, {{"!", "b"}}}}}
+	blocks := []block{{title: "A: 1", texts: [Counts]string{"a"}}, {title: "B: 1", texts: [Counts]string{"b"}}}
 	out := assemble(r.head(), blocks, []Detail{leftOut, Counts}, "")
 	if _, _, err := reporttest.Markdown(out); err != nil || !strings.Contains(string(out), "\nB: 1; see the job's log\n") || !strings.Contains(string(out), "\nLeft out: 1 section, see the job's log\n") || len(out) > 3000 {
 		t.Errorf("%v\n%s", err, out)
@@ -124,6 +125,53 @@ func TestOnlyContentIsOpen(t *testing.T) {
 	}
 	r := &Report{Command: "plan", Problems: problems, Result: planned(9, change(plan.Delete, "a@example.com", "a.yaml"))}
 	if got := string(r.Markdown()); !strings.Contains(got, "<details><summary>Problems") {
+		t.Error(got)
+	}
+}
+
+// What is approved is the whole plan, so all of it is shown for as long as there is room: every value and every address, also of
+// those who are held. Without room it is folded, the last section first.
+func TestMarkdownShowsWhatItDoes(t *testing.T) {
+	titles := func(n int) (all []*plan.Change) {
+		for i := range n {
+			all = append(all, change(plan.Update, fmt.Sprintf("agent%d@example.com", i), "a.yaml", textField(spec.Title, fmt.Sprintf("Before %d", i), fmt.Sprintf("After %d", i))))
+		}
+		return all
+	}
+	equal := titles(40)
+	for i, c := range equal {
+		c.Key, c.Fields = fmt.Sprintf("same%d@example.com", i), []plan.FieldChange{textField(spec.Department, "Sales", "Support")}
+	}
+	res := planned(500, slices.Concat(titles(30), equal)...)
+	guarded := held()
+	res.Changes, res.Holds = append(res.Changes, guarded.Changes...), guarded.Holds
+	got := string((&Report{Command: "plan", Result: res}).Markdown())
+	for _, c := range res.Changes {
+		if !strings.Contains(got, c.Key) {
+			t.Fatalf("%s is not named in\n%s", c.Key, got)
+		}
+	}
+	if !strings.Contains(got, `title: "Before 29" -> "After 29"`) || !strings.Contains(got, `! 40 users: department: "Sales" -> "Support"`) || strings.Contains(got, " more") {
+		t.Error(got)
+	}
+	res.Changes = slices.Concat(res.Changes[:0:0], titles(3000), guarded.Changes)
+	got = string((&Report{Command: "plan", Result: res}).Markdown())
+	if !strings.Contains(got, "! 3000 users: title: 3000 different changes") || !strings.Contains(got, "agent106@example.com") || len(got) > mostMarkdown {
+		t.Error(got)
+	}
+}
+
+// A text on a terminal says what shows those whom it has no room for.
+func TestTextSaysWhatShowsEveryUser(t *testing.T) {
+	var all []*plan.Change
+	for i := range 30 {
+		all = append(all, change(plan.Update, fmt.Sprintf("agent%d@example.com", i), "a.yaml", textField(spec.Title, "a", fmt.Sprint(i))))
+	}
+	with := Text{DetailsCommand: "usersyncd plan --details users"}
+	if got := string(show(with, planned(500, all...))); !strings.Contains(got, "and 27 more\n\nTo see every user: usersyncd plan --details users\n\n") {
+		t.Error(got)
+	}
+	if got := string(show(with, planned(500, all[:2]...))); strings.Contains(got, "To see every user") {
 		t.Error(got)
 	}
 }

@@ -99,7 +99,8 @@ type Detail int
 
 // The details, from much to little.
 const (
-	Folded Detail = iota // equal changes in one entry
+	Full   Detail = iota // equal changes in one entry, and everybody is named
+	Folded               // the same, but of many entries those of few users folded once more, by their fields, and fewer addresses
 	Terse                // entries of few users folded once more, by their fields, and addresses on one line
 	Counts               // no line
 )
@@ -126,6 +127,17 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 			others = append(others, e)
 		}
 	}
+	show := func(entries []entry, most, names int) {
+		most = min(len(entries), most)
+		for _, e := range entries[:most] {
+			lines = append(lines, e.lines(columns, names)...)
+		}
+		rest = append(rest, entries[most:]...)
+	}
+	if detail == Full {
+		show(slices.Concat(named, others), len(s.entries), s.Users)
+		return lines
+	}
 	if creates := slices.ContainsFunc(named, entry.givesAccess); creates && len(named) > mostHires {
 		named = foldByAccess(named)
 	}
@@ -135,15 +147,8 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 	if len(others) > mostEntries {
 		others = foldByFields(others)
 	}
-	show := func(entries []entry, most int, named bool) {
-		most = min(len(entries), most)
-		for _, e := range entries[:most] {
-			lines = append(lines, e.lines(columns, named)...)
-		}
-		rest = append(rest, entries[most:]...)
-	}
-	show(named, mostNamed, detail == Folded)
-	show(others, mostEntries, false)
+	show(named, mostNamed, map[bool]int{true: mostNamed}[detail == Folded])
+	show(others, mostEntries, 0)
 	if len(rest) > 0 {
 		users := 0
 		for _, e := range rest {
@@ -155,8 +160,13 @@ func (s Section) Lines(columns int, detail Detail, with string) (lines []Line) {
 	return lines
 }
 
-// lines of one entry.
-func (e entry) lines(columns int, named bool) []Line {
+// abridges reports whether Lines leaves something out in this detail.
+func (s Section) abridges(columns int, detail Detail) bool {
+	return !slices.Equal(s.Lines(columns, detail, ""), s.Lines(columns, Full, ""))
+}
+
+// lines of one entry, with the addresses of so many users; 0: of those for which one line has room.
+func (e entry) lines(columns, names int) []Line {
 	head, below := e.head(columns - 6)
 	lines := []Line{{e.symbol, head}}
 	for _, line := range below {
@@ -165,15 +175,19 @@ func (e entry) lines(columns int, named bool) []Line {
 	if len(e.users) == 1 {
 		return lines
 	}
-	width := columns - 6
-	if !named {
-		return append(lines, Line{Text: fitNames(e.users, width)})
+	return append(lines, nameLines(e.users, columns-6, names)...)
+}
+
+// nameLines are the addresses of so many users; 0: of those for which one line has room.
+func nameLines(users []string, columns, most int) (lines []Line) {
+	if most == 0 {
+		return []Line{{Text: fitNames(users, columns)}}
 	}
-	shown := e.users[:min(len(e.users), mostNamed)]
-	for _, line := range listLines(shown, width) {
+	shown := users[:min(len(users), most)]
+	for _, line := range listLines(shown, columns) {
 		lines = append(lines, Line{Text: line})
 	}
-	if rest := len(e.users) - len(shown); rest > 0 {
+	if rest := len(users) - len(shown); rest > 0 {
 		lines = append(lines, Line{Text: "and " + text.Count(rest, "more", "more")})
 	}
 	return lines

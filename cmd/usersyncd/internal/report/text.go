@@ -113,13 +113,18 @@ func (t Text) changes(w io.Writer, res *usersync.Result) {
 		}
 		return
 	}
+	abridged := false
 	for _, s := range Sections(res) {
 		t.heading(w, s.Title())
 		t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
+		abridged = abridged || s.abridges(t.columns(), Folded)
 		if s.Group == plan.Removals && !res.DryRun {
 			t.takeBack(w, "  ", res)
 		}
 		fmt.Fprintln(w)
+	}
+	if abridged && t.DetailsCommand != "" {
+		fmt.Fprint(w, "To see every user: ", t.DetailsCommand, "\n\n")
 	}
 }
 
@@ -147,17 +152,17 @@ func (t Text) Pass(w io.Writer, title string, sections []Section) {
 func (t Text) rest(w io.Writer, res *usersync.Result) {
 	var lines []Line
 	if !t.Details {
-		lines = waiting(res, t.columns())
+		lines = waiting(res, t.columns(), 0)
 	}
 	all := failures(res)
 	for _, f := range all[:min(len(all), mostFailures)] {
-		lines = append(lines, f.lines(t.columns())...)
+		lines = append(lines, f.lines(t.columns(), 0)...)
 	}
 	if n := len(all) - mostFailures; n > 0 {
 		lines = append(lines, Line{Text: "and " + text.Plural(n, "more failure") + ", which are in the log"})
 	}
 	for _, h := range res.Holds[:min(len(res.Holds), mostFailures)] {
-		lines = append(lines, t.holdLines(res, h)...)
+		lines = append(lines, t.holdLines(res, h, 0)...)
 	}
 	if n := len(res.Holds) - mostFailures; n > 0 {
 		lines = append(lines, Line{Text: "and " + text.Plural(n, "more hold")})
