@@ -27,18 +27,6 @@ const longHelp = `usersyncd makes a Genesys Cloud organization match a directory
 specs. It compares the specs with what it last applied, and changes only the
 users that differ, as fast as the API accepts.`
 
-const exitHelp = `
-Exit codes:
-  0   success, or nothing to do
-  1   failure: credentials, API or state file
-  2   plan --detailed-exitcode: there are changes
-  3   the specs are invalid
-  4   a guard holds changes, or passes are paused; the rest is applied
-  5   some users failed, or time ran out (--timeout, a long pause that the API
-      asks for); the rest is applied
-  64  wrong usage: command line or configuration
-`
-
 // addGroup adds commands as one group of the list in the help.
 func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
 	root.AddGroup(&cobra.Group{ID: title, Title: title})
@@ -126,7 +114,7 @@ func usageText(cmd *cobra.Command, columns int) string {
 	if more != "" {
 		b.WriteString("\n" + narrow(more, columns))
 	}
-	b.WriteString(narrow(exitHelp, columns))
+	section("Exit codes", exitText(exitsOf(cmd)))
 	return b.String()
 }
 
@@ -136,15 +124,12 @@ func listedFlags(cmd *cobra.Command) (listed *pflag.FlagSet, left int) {
 	all := cmd.LocalFlags()
 	n := 0
 	all.VisitAll(func(*pflag.Flag) { n++ })
-	if n <= mostFlags {
-		return all, 0
-	}
 	listed = pflag.NewFlagSet("listed", pflag.ContinueOnError)
 	all.VisitAll(func(f *pflag.Flag) {
-		if config.IsAdvanced(f) {
+		if n > mostFlags && config.IsAdvanced(f) {
 			left++
 		} else {
-			listed.AddFlag(f)
+			listed.AddFlag(config.FlagOf(cmd, f))
 		}
 	})
 	return listed, left

@@ -2,12 +2,14 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/spec/text"
 )
 
@@ -48,6 +50,33 @@ func TestHelp(t *testing.T) {
 		for line := range strings.SplitSeq(usage+"\n"+after, "\n") {
 			if text.Columns(line) > 40 && len(strings.Fields(line)) > 1 && len(strings.TrimSpace(line)) < 40-8 {
 				t.Errorf("%s: %d columns of 40: %s", cmd.CommandPath(), text.Columns(line), line)
+			}
+		}
+	})
+}
+
+// The help of a command has its own exit codes and formats, and no others.
+func TestHelpOfOneCommand(t *testing.T) {
+	eachCommand(rootOf(process{}), func(cmd *cobra.Command) {
+		page := usageText(cmd, helpColumns)
+		_, codes, _ := strings.Cut(page, "\nExit codes:\n")
+		makesPlan := cmd.Name() == "plan" || cmd.Name() == "apply" || !cmd.HasParent()
+		for code, has := range map[string]bool{
+			"0": true, "2": cmd.Name() == "plan" || !cmd.HasParent(), "3": makesPlan || slices.Contains([]string{"validate", "export", "explain", "sync"}, cmd.Name()),
+			"4": makesPlan || cmd.Name() == "sync" || cmd.Name() == "rollback", "64": true,
+		} {
+			if strings.Contains("\n"+codes, "\n  "+code+" ") != has {
+				t.Errorf("%s has exit code %s: %v, want %v", cmd.CommandPath(), code, !has, has)
+			}
+		}
+		if cmd.Flags().Lookup("output") == nil || !cmd.HasParent() {
+			return
+		}
+		for _, format := range config.Formats() {
+			_, usage, _ := strings.Cut(page, "--output FORMAT[=FILE]")
+			usage, _, _ = strings.Cut(usage, ";")
+			if has := slices.Contains(config.FormatsOf(cmd), format); slices.Contains(strings.FieldsFunc(usage, func(r rune) bool { return strings.ContainsRune(" ,\n", r) }), format) != has {
+				t.Errorf("%s has the format %s: %v, want %v", cmd.CommandPath(), format, !has, has)
 			}
 		}
 	})

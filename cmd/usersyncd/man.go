@@ -63,8 +63,10 @@ func writeMan(cmd *cobra.Command, dir string, header doc.GenManHeader) error {
 	}
 	cmd.DisableAutoGenTag = true
 	if cmd.Long = markdown(cmd.Long); !cmd.HasParent() {
-		_, codes, _ := strings.Cut(exitHelp, ":\n")
-		cmd.Long += "All settings are in usersyncd-settings(1).\n\n# EXIT STATUS\n" + markdown(codes)
+		cmd.Long += "All settings are in usersyncd-settings(1).\n"
+	}
+	if cmd.Runnable() {
+		cmd.Long += "\n# EXIT STATUS\n" + markdown(exitText(exitsOf(cmd)))
 	}
 	cmd.InitDefaultHelpFlag()
 	settings := cmd.Flags().Lookup("config") != nil

@@ -57,6 +57,16 @@ func FormatsOf(cmd *cobra.Command) []string {
 // HasReports reports whether a command takes more than text and JSON.
 func HasReports(cmd *cobra.Command) bool { return len(FormatsOf(cmd)) > 2 }
 
+// FlagOf is a flag as the help of a command below the program shows it: --output with the formats that the command takes.
+func FlagOf(cmd *cobra.Command, f *pflag.Flag) *pflag.Flag {
+	if _, ok := f.Value.(*outputList); !ok || !cmd.HasParent() {
+		return f
+	}
+	own := *f
+	own.Usage = "write the result as `FORMAT[=FILE]`, without FILE to stdout: " + enumerate(FormatsOf(cmd)) + "; give it again for each further file"
+	return &own
+}
+
 // CheckOutputs returns an *Error if the command does not take one of the formats, two outputs share stdout or a file, or a file
 // certainly cannot be written.
 func (c *Config) CheckOutputs(formats []string, command string) error {
