@@ -187,7 +187,7 @@ func (p *pass) report(last *plan.Plan, stopped error) (*Result, error) {
 		last.Holds = nil
 	}
 	res, stopped := p.publishResult(last, p.problems), cmp.Or(stopped, p.invalid)
-	if p.mode.DryRun {
+	if p.mode.DryRun && (!p.mode.Record || len(last.Todo()) > 0 || p.meta.Refresh.At.IsZero()) {
 		return res, stopped
 	}
 	return res, cmp.Or(stopped, p.recordResult(last, res, stopped))

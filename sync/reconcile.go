@@ -54,6 +54,7 @@ type Reconciler struct {
 type Mode struct {
 	Strict       bool // refuse a tree with problems, instead of excluding the users that have them
 	DryRun       bool // plan, and change neither the organization nor the state file
+	Record       bool // of a dry run: if nothing is to be done, or can be, record that as the last pass
 	NoRefresh    bool // use what is known, unless nothing is
 	ForceRefresh bool // refresh, however recent the last reading is
 	// Release are ids of holds that a person has released for this pass.
@@ -85,7 +86,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, mode Mode) (*Result, error) 
 			res, err = r.pass(ctx, interruptible, mode)
 		}
 	}
-	if res == nil && err != nil && !mode.DryRun && !errors.Is(err, ErrInterrupted) {
+	if res == nil && err != nil && (!mode.DryRun || mode.Record) && !errors.Is(err, ErrInterrupted) {
 		stopped := err
 		if apply.IsCancelled(err) {
 			stopped = cmp.Or(context.Cause(ctx), err)

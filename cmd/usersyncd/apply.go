@@ -83,7 +83,7 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 	}
 	answers := bufio.NewReader(p.stdin)
 	for {
-		shown, err := a.onePass(ctx, c, p, usersync.Mode{DryRun: true, Approved: approved})
+		shown, err := a.onePass(ctx, c, p, usersync.Mode{DryRun: true, Record: true, Approved: approved})
 		if shown == nil {
 			return refused(nil, err)
 		}
@@ -126,7 +126,7 @@ func (a *app) apply(ctx context.Context, c *config.Config, p process, file strin
 	}
 }
 
-// endsHere reports whether all that differs is held, or left out: a pass would do nothing, and record nothing.
+// endsHere reports whether all that differs is held, or left out: a pass would do nothing. That is recorded.
 func endsHere(shown *usersync.Result) bool {
 	n, _ := size(shown)
 	return n == 0 && len(shown.Changes)+len(shown.Problems) > 0 && shown.AdoptedUnchanged == 0
