@@ -69,7 +69,7 @@ type Estimate struct {
 	Reads   []ReadEstimate `json:"reads,omitempty"` // what must be read before, by field
 }
 
-// ReadEstimate is what it takes to read a field that takes a call for each user. Leavers and new users do not wait for it.
+// ReadEstimate is what it takes to read a field that takes a call for each user, with those before it. Leavers and new users do not wait for it.
 type ReadEstimate struct {
 	Field   spec.Field `json:"field"`
 	Users   int        `json:"users"`

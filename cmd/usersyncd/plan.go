@@ -103,8 +103,9 @@ func (a *app) complete(res *usersync.Result) {
 			todo = append(todo, ch)
 		}
 	}
-	res.Mode, res.Estimate = "plan", a.estimate(a.genesys.Compile(todo))
-	res.Estimate.Reads = a.estimateReads(res.Reads)
+	reads, n := estimateReads(res.Reads, a.limiter.Estimate)
+	res.Mode, res.Estimate = "plan", estimate(a.genesys.Compile(todo), n, a.limiter.Estimate)
+	res.Estimate.Reads = reads
 }
 
 // planOutcome is the exit code of a plan.
@@ -118,8 +119,9 @@ func planOutcome(res *usersync.Result) error {
 	return nil
 }
 
-// estimate says how many calls a plan takes, and when each lane is complete.
-func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
+// estimate says how many calls a plan takes, and when each lane is complete. The rest waits for so many reads, which are not
+// counted, but use up the quota.
+func estimate(calls []*apply.Call, reads int, takes func(n int) time.Duration) *usersync.Estimate {
 	perLane := map[plan.Lane]int{}
 	for _, call := range calls {
 		perLane[call.Changes[0].Lane]++
@@ -129,18 +131,23 @@ func (a *app) estimate(calls []*apply.Call) *usersync.Estimate {
 	for _, lane := range slices.Sorted(maps.Keys(perLane)) {
 		n := perLane[lane]
 		sum += n
-		e.Seconds = max(a.limiter.Estimate(sum), 100*time.Millisecond).Seconds()
+		took := takes(sum)
+		if lane == plan.LaneRest {
+			took = takes(reads+sum) - takes(reads)
+		}
+		e.Seconds = max(e.Seconds, took.Seconds(), 0.1)
 		e.Lanes = append(e.Lanes, usersync.LaneEstimate{Lane: int(lane), Name: lane.String(), Calls: n, Seconds: e.Seconds})
 	}
 	return e
 }
 
-// estimateReads says how long it takes to read the fields that take a call for each user.
-func (a *app) estimateReads(reads map[spec.Field]int) (all []usersync.ReadEstimate) {
+// estimateReads says how long it takes to read the fields that take a call for each user, and how many calls they are.
+func estimateReads(reads map[spec.Field]int, takes func(n int) time.Duration) (all []usersync.ReadEstimate, calls int) {
 	for _, info := range spec.AllFields() {
 		if n := reads[info.Field]; n > 0 {
-			all = append(all, usersync.ReadEstimate{Field: info.Field, Users: n, Seconds: a.limiter.Estimate(n).Seconds()})
+			calls += n
+			all = append(all, usersync.ReadEstimate{Field: info.Field, Users: n, Seconds: takes(calls).Seconds()})
 		}
 	}
-	return all
+	return all, calls
 }

@@ -60,10 +60,13 @@ func TestTextIsBounded(t *testing.T) {
 	}
 }
 
-// What is read before a plan is carried out is told with its time, unless that is over at once.
+// What is read before a plan is carried out is one sentence, with the time of all of it.
 func TestReads(t *testing.T) {
-	got := reads([]usersync.ReadEstimate{{Field: spec.Voicemail, Users: 50_000, Seconds: 10_000}, {Field: spec.ExternalIDs, Users: 1, Seconds: 0.1}})
-	if want := "reads voicemail of 50000 users: about 2h46m40s at 300/min, reads externalIds of 1 user"; got != want {
+	got := reads([]usersync.ReadEstimate{{Field: spec.Utilization, Users: 167, Seconds: 2.6}, {Field: spec.Voicemail, Users: 499, Seconds: 133}})
+	if want := "666 calls read utilization of 167 users, voicemail of 499 users, about 2m13s"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	if got := reads([]usersync.ReadEstimate{{Field: spec.Voicemail, Users: 1, Seconds: 0.1}}); got != "1 call reads voicemail of 1 user, about 0.1s" {
+		t.Error(got)
 	}
 }

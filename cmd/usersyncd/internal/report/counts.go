@@ -136,16 +136,14 @@ func takes(e *usersync.Estimate) string {
 	return text.Plural(e.Calls, "write") + ", about " + about(e.Seconds) + text.Enclose(": ", strings.Join(lanes, ", "), "")
 }
 
-// reads is what must be read as text: "reads voicemail of 50000 users: about 2h46m40s at 300/min".
+// reads is what must be read as text: "666 calls read utilization of 167 users, voicemail of 499 users, about 2m13s".
 func reads(all []usersync.ReadEstimate) string {
-	parts := make([]string, len(all))
+	calls, fields := 0, make([]string, len(all))
 	for i, r := range all {
-		parts[i] = fmt.Sprintf("reads %s of %s", r.Field, text.Plural(r.Users, "user"))
-		if r.Seconds >= 1 {
-			parts[i] += fmt.Sprintf(": about %s at %.0f/min", about(r.Seconds), float64(r.Users)/r.Seconds*60)
-		}
+		calls += r.Users
+		fields[i] = fmt.Sprintf("%s of %s", r.Field, text.Plural(r.Users, "user"))
 	}
-	return strings.Join(parts, ", ")
+	return text.Count(calls, "call reads", "calls read") + " " + strings.Join(fields, ", ") + ", about " + about(all[len(all)-1].Seconds)
 }
 
 func about(seconds float64) string {

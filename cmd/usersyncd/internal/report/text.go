@@ -68,7 +68,7 @@ func (t Text) Plan(w io.Writer, res *usersync.Result) {
 	if res.Estimate != nil { // a rollback has none
 		then := ""
 		if len(res.Estimate.Reads) > 0 {
-			fmt.Fprintln(w, text.Wrap("Before it is carried out: "+reads(res.Estimate.Reads)+". Leavers and new users do not wait for it.", t.columns(), 2))
+			fmt.Fprintln(w, text.Wrap("Before it is carried out, "+reads(res.Estimate.Reads)+". Leavers and new users do not wait for it.", t.columns(), 2))
 			then = "After that it takes "
 		}
 		fmt.Fprintln(w, text.Wrap(cmp.Or(then, "Takes ")+takes(res.Estimate), t.columns(), 2))
