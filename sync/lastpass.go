@@ -54,6 +54,7 @@ type PassSummary struct {
 	Skipped     int            `json:"skipped,omitempty"`
 	Deferred    int            `json:"deferred,omitempty"` // also in part
 	Undeclared  int            `json:"undeclared,omitempty"`
+	Retained    int            `json:"kept,omitempty"`
 	Opens       time.Time      `json:"opens,omitzero"`
 	Problems    int            `json:"problems,omitempty"`
 	Specs       []spec.Problem `json:"specs,omitempty"`    // the first of them
@@ -182,7 +183,7 @@ func (l *LastPass) Status() Status {
 	s := l.Shown()
 	st := Status{Revision: s.Revision, Plan: s.Plan, Users: s.Users, InSync: s.InSync, Success: l.Success, Result: &Result{
 		Revision: s.Revision, Plan: s.Plan, Users: s.Users, Pending: s.Pending, Failed: s.Failed, Wrong: s.Wrong, Held: s.Held, Quarantined: s.Quarantined,
-		Skipped: s.Skipped, Deferred: s.Deferred, Undeclared: s.Undeclared, WindowOpens: s.Opens, Failures: append([]Failure{}, s.Failures...), Notes: slices.Clone(s.Notes),
+		Skipped: s.Skipped, Deferred: s.Deferred, Undeclared: s.Undeclared, Retained: s.Retained, WindowOpens: s.Opens, Failures: append([]Failure{}, s.Failures...), Notes: slices.Clone(s.Notes),
 		Holds: append([]plan.Hold{}, l.AllHolds()...), UserOutcomes: map[plan.Outcome]int{plan.Held: s.Held, plan.Deferred: s.Deferred}, Contested: s.Contested,
 		ProblemList: spec.ProblemList{Problems: s.Specs, ProblemsLeftOut: s.Problems - len(s.Specs)},
 	}}
@@ -255,7 +256,7 @@ func summarize(last *plan.Plan, res *Result, inSync int) PassSummary {
 	s := PassSummary{
 		Revision: res.Revision, Plan: res.Plan, Users: res.Users, InSync: inSync, Pending: res.Pending, Failed: res.Failed, Wrong: res.Wrong,
 		Held: res.UserOutcomes[plan.Held], Quarantined: res.Quarantined, Skipped: res.Skipped, Deferred: res.UserOutcomes[plan.Deferred], Undeclared: res.Undeclared,
-		Opens: res.WindowOpens.UTC(), Problems: res.ProblemCount(), Specs: res.Problems[:min(len(res.Problems), mostRecorded)],
+		Retained: res.Retained, Opens: res.WindowOpens.UTC(), Problems: res.ProblemCount(), Specs: res.Problems[:min(len(res.Problems), mostRecorded)],
 		Holds: slices.Clone(res.Holds), Left: leftBy(last), Contested: res.Contested[:min(len(res.Contested), mostContested)],
 	}
 	for _, f := range res.Failures[:min(len(res.Failures), mostRecorded)] {

@@ -78,7 +78,11 @@ func (s *Status) Lines() []Line {
 		}
 	}
 	if s.Problems > 0 {
-		add(levelWarn, "problems", "%s in the specs: these users stay as last applied, and no users are removed", text.Plural(s.Problems, "problem"))
+		removed := ""
+		if s.Retained > 0 {
+			removed = "; no users are removed until they are solved"
+		}
+		add(levelWarn, "problems", "%s in the specs: what they concern stays as last applied%s", text.Plural(s.Problems, "problem"), removed)
 	}
 	if s.Dirty {
 		add(levelWarn, "dirty", "The checkout has uncommitted edits: its revision is %s", spec.ShortRevision(s.Revision))

@@ -38,7 +38,7 @@ func TestTheMostImportantSentence(t *testing.T) {
 			s.Held, s.Holds = 4, append(three, plan.Hold{Guard: "renames"}, plan.Hold{Guard: "renames"})
 		}, "warn", "4 users are held by --max-removals, the guard renames until a person releases them", 1},
 		{func(s *Status) { s.Held, s.InSync = 1, 499 }, "warn", "1 user is held: the configuration protects them, and they are never changed", 1},
-		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: these users stay as last applied, and no users are removed", 1},
+		{func(s *Status) { s.Problems, s.InSync = 1, 499 }, "warn", "1 problem in the specs: what they concern stays as last applied", 1},
 		{func(s *Status) { s.Dirty, s.Revision = true, "3f0c1a2b4d5e6f708192a3b4c5d6e7f801234567-dirty" }, "warn",
 			"The checkout has uncommitted edits: its revision is 3f0c1a2b4d5e-dirty", 1},
 		{func(s *Status) { s.Failed, s.Quarantined, s.InSync = 1, 1, 498 }, "bad", "2 users are not in sync because the API rejected the change; each is retried", 1},
@@ -47,7 +47,8 @@ func TestTheMostImportantSentence(t *testing.T) {
 		}, "bad", "1 user is not in sync because the API rejected the change; each is retried", 3},
 		{func(s *Status) { // what is wrong in a spec was not rejected by the API
 			s.Problems, s.Failed, s.FailedSpecs, s.InSync = 2, 2, 2, 498
-		}, "warn", "2 problems in the specs: these users stay as last applied, and no users are removed", 1},
+		}, "warn", "2 problems in the specs: what they concern stays as last applied", 1},
+		{func(s *Status) { s.Problems, s.InSync, s.Retained = 1, 499, 1 }, "warn", "1 problem in the specs: what they concern stays as last applied; no users are removed until they are solved", 1},
 		{func(s *Status) { s.Contested = 2 }, "warn", "Somebody else keeps changing 2 fields back: see the notes", 1},
 		{func(s *Status) { s.Settings = "config.yaml:3: unknown key" }, "warn", "The new configuration is invalid, and the previous one is in use; fix it, then reload (SIGHUP): config.yaml:3: unknown key", 1},
 		{func(s *Status) { s.Watch = Watch{Mode: "polling", Reason: "no watches left"} }, "warn", "The checkout is polled for changes: no watches left", 1},

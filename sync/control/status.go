@@ -74,6 +74,9 @@ type Status struct {
 	// Undeclared counts those among the others who are no longer declared: Users does not have them.
 	Undeclared int `json:"undeclared,omitempty"`
 	Problems   int `json:"problems"` // in the specs
+	// Retained counts managed users who are not declared, or have problems, and stay because of problems in the specs, or an
+	// incomplete reading. Problems that only the organization shows, such as unknown names, keep nobody else.
+	Retained int `json:"kept,omitempty"`
 	// Opens is when the change window opens for the first of those who wait for it.
 	Opens time.Time `json:"opens,omitzero"`
 
@@ -155,7 +158,7 @@ func New(st usersync.Status) Status {
 	}
 	if r := st.Result; r != nil {
 		s.Pending, s.Failed, s.Quarantined, s.Skipped = r.Pending, r.Failed, r.Quarantined, r.Skipped
-		s.FailedSpecs, s.Undeclared = r.Wrong, r.Undeclared
+		s.FailedSpecs, s.Undeclared, s.Retained = r.Wrong, r.Undeclared, r.Retained
 		s.Held, s.Deferred, s.Opens = r.UserOutcomes[plan.Held], r.UserOutcomes[plan.Deferred], r.WindowOpens
 		s.Holds, s.Notes, s.Problems, s.Contested = r.Holds, r.Notes, r.ProblemCount(), len(r.Contested)
 		s.Failures, s.Specs, s.Contests = first(r.Failures, mostListed), append(s.Specs, first(r.Problems, mostListed)...), first(r.Contested, mostListed)

@@ -129,8 +129,14 @@ func specs(st *control.Status) condition {
 	problems := max(st.Problems, len(st.Specs))
 	c := condition{resolvedTitle: "the specs have no problems", Message: Message{
 		Kind: "specs", Users: problems, Title: text.Plural(problems, "problem") + " in the specs",
-		Text: "The users concerned are kept as last applied, and no users are removed. " + othersContinue, Fix: "usersyncd validate " + cmp.Or(st.Dir, "DIR"),
+		Text: "What they concern stays as last applied. " + othersContinue, Fix: "usersyncd validate " + cmp.Or(st.Dir, "DIR"),
 	}}
+	if st.Retained > 0 {
+		c.Text += " No users are removed until they are solved."
+	}
+	if st.FailedSpecs > 0 { // only the organization shows them
+		c.Fix = "usersyncd plan " + cmp.Or(st.Dir, "DIR")
+	}
 	for _, p := range st.Specs {
 		c.alerts = append(c.alerts, alert{key: fmt.Sprintf("%q %q %q", p.File, p.Field, p.Message), examples: []string{p.String()}})
 	}
