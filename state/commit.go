@@ -188,7 +188,7 @@ func (c *Commit) applyMeta(tx *bolt.Tx) error {
 	if p := c.Pause; p != nil && p.At.IsZero() {
 		errs = append(errs, deleteRecord(tx, bucketMeta, keyPause))
 	} else if p != nil {
-		put(keyPause, Pause{At: p.At.UTC(), By: p.By, Reason: p.Reason})
+		put(keyPause, Pause{At: p.At.UTC(), By: p.By, Reason: p.Reason, Rollback: p.Rollback})
 	}
 	return errors.Join(errs...)
 }

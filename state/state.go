@@ -169,6 +169,8 @@ type Pause struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by,omitempty"`
 	Reason string    `json:"reason,omitempty"`
+	// Rollback is whether a rollback has paused them: the specs still ask for what it has taken back.
+	Rollback bool `json:"rollback,omitempty"`
 }
 
 // Event is one write to one user, as the API has confirmed it.

@@ -347,7 +347,7 @@ func TestRollbackThatGoesOnKeepsThePause(t *testing.T) {
 			}
 			rb.Paused = meta.Pause
 		}
-		want := "rollback of " + spec.ShortRevision(rb.Revision) + "; revert it in the checkout, too, before you resume; it was paused before: incident 4711"
+		want := "rollback of " + spec.ShortRevision(rb.Revision) + "; it was paused before: incident 4711"
 		if p := rb.Paused; p.Reason != want || time.Since(p.At) < 2*time.Hour {
 			t.Errorf("paused since %s: %s", p.At, p.Reason)
 		}

@@ -123,7 +123,7 @@ func TestRollbackEndsThePass(t *testing.T) {
 	if next == 0 || next == users-bad {
 		t.Errorf("%d of %d were written by the pass that was to be ended", next, users-bad)
 	}
-	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "revert it in the checkout, too") {
+	if s := r.settled(); s.Paused == nil || !s.Paused.Rollback {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
 	if a := r.told(0, "history", "--limit", "1"); !strings.Contains(a.out, "rollback of ") {
@@ -197,7 +197,7 @@ func TestARollbackIsPaused(t *testing.T) {
 	if still == 0 || still == users {
 		t.Errorf("%d of %d are as the bad commit left them", still, users)
 	}
-	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "rollback of "+spec.ShortRevision(head)+"; revert it in the checkout, too, before you resume; stop that" {
+	if s := r.settled(); s.Paused == nil || s.Paused.Reason != "rollback of "+spec.ShortRevision(head)+"; stop that" {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
 }
@@ -253,7 +253,7 @@ func TestReleaseOfARollback(t *testing.T) {
 			t.Errorf("%s is %s", u.Email, u.State)
 		}
 	}
-	if s := r.settled(); s.Paused == nil || !strings.Contains(s.Paused.Reason, "revert it in the checkout, too") || !strings.Contains(s.Paused.Reason, "incident 4711") {
+	if s := r.settled(); s.Paused == nil || !s.Paused.Rollback || !strings.Contains(s.Paused.Reason, "incident 4711") {
 		t.Errorf("the pause is %+v", s.Paused)
 	}
 }

@@ -60,8 +60,11 @@ func (s *Status) Lines() []Line {
 		add(levelBad, "error", "Nothing was applied %s: %s", s.sinceSuccess(), s.Error)
 	}
 	if p := s.Paused; p != nil {
-		add(levelWarn, "paused", "Paused%s %s ago%s: passes plan, and change nothing until usersyncd resume",
-			text.Enclose(" by ", p.By, ""), text.Duration(s.Now.Sub(p.At)), text.Enclose(" (", p.Reason, ")"))
+		end := "passes plan, and change nothing until usersyncd resume"
+		if p.Rollback {
+			end = "take that change back in the specs, too, then: usersyncd resume"
+		}
+		add(levelWarn, "paused", "Paused%s %s ago%s: %s", text.Enclose(" by ", p.By, ""), text.Duration(s.Now.Sub(p.At)), text.Enclose(" (", p.Reason, ")"), end)
 	}
 	if s.Held > 0 {
 		switch {

@@ -31,6 +31,10 @@ func TestTheMostImportantSentence(t *testing.T) {
 		{func(s *Status) { s.Error, s.CredentialsDead = "401", true }, "bad", "Nothing was applied for 20 minutes: the API rejects the credentials (401)", 1},
 		{func(s *Status) { s.Error, s.Success = "no route to host", time.Time{} }, "bad", "Nothing was applied since the start, 3 hours ago: no route to host", 0},
 		{func(s *Status) { s.Stuck, s.Error = "no step for 2 minutes", "x" }, "bad", "The daemon is stuck: no step for 2 minutes", 2},
+		{func(s *Status) {
+			s.Paused = &state.Pause{At: now.Add(-time.Minute), By: "ana", Reason: "rollback of 1f3a", Rollback: true}
+		}, "warn",
+			"Paused by ana 60 seconds ago (rollback of 1f3a): take that change back in the specs, too, then: usersyncd resume", 1},
 		{func(s *Status) { s.Paused = &state.Pause{At: now.Add(-time.Minute), By: "ana", Reason: "migration"} }, "warn", "Paused by ana 60 seconds ago (migration): passes plan, and change nothing until usersyncd resume", 1},
 		{func(s *Status) { s.Held, s.InSync, s.Holds = 3, 497, three }, "warn", "3 users are held by --max-removals until a person releases them", 1},
 		{func(s *Status) { s.Held, s.InSync, s.Holds = 4, 496, three }, "warn", "4 users are held by --max-removals until a person releases them", 1},

@@ -36,7 +36,7 @@ func (r Rollback) Allowed(now *state.Pause) bool {
 
 // Pause returns the pause that a rollback begins with. If it continues an earlier one, that is its pause.
 func (r Rollback) Pause(at time.Time, by string) state.Pause {
-	p := state.Pause{At: at, By: by, Reason: fmt.Sprintf("rollback of %s; revert it in the checkout, too, before you resume", spec.ShortRevision(r.String()))}
+	p := state.Pause{At: at, By: by, Reason: "rollback of " + spec.ShortRevision(r.String()), Rollback: true}
 	switch before := r.Paused; {
 	case before == nil || before.Reason == "":
 	case strings.HasPrefix(before.Reason, p.Reason):

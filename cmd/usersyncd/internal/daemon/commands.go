@@ -39,7 +39,7 @@ func MergePause(before *state.Pause, by, reason string) state.Pause {
 	if before == nil {
 		return p
 	}
-	p.At = before.At
+	p.At, p.Rollback = before.At, before.Rollback
 	switch {
 	case reason == "":
 		p.By, p.Reason = before.By, before.Reason

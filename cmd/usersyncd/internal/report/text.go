@@ -180,7 +180,7 @@ func (t Text) notes(w io.Writer, res *usersync.Result) {
 		fmt.Fprintf(w, "Revision %s: the specs have uncommitted edits; git status or usersyncd doctor lists the files.\n", spec.ShortRevision(res.Revision))
 	}
 	if res.Paused != nil && (res.DryRun || res.Pending == 0) && res.Mode != "rollback" { // otherwise it is the error
-		fmt.Fprintf(w, "Note: paused %s; until then nothing is changed\n", Paused(res.Paused, t.Now))
+		fmt.Fprintf(w, "Note: paused %s\n", Paused(res.Paused, t.Now))
 	}
 	for _, note := range res.Notes[:min(len(res.Notes), mostFailures)] {
 		fmt.Fprintln(w, "Note:", note)
@@ -201,6 +201,10 @@ func (t Text) notes(w io.Writer, res *usersync.Result) {
 
 // Paused tells who has paused the changes, when and why, and how to end it.
 func Paused(p *state.Pause, now time.Time) string {
-	by, reason := text.Enclose("by ", text.Escape(p.By), " "), text.Enclose(": ", text.Escape(p.Reason), "")
-	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + " (usersyncd resume ends it)"
+	by, reason := text.Enclose("by ", text.Escape(p.By), " "), text.Enclose(" (", text.Escape(p.Reason), ")")
+	end := "nothing is changed until usersyncd resume"
+	if p.Rollback {
+		end = "take that change back in the specs, too, then: usersyncd resume"
+	}
+	return by + text.ShortDuration(now.Sub(p.At)) + " ago" + reason + ": " + end
 }
