@@ -23,7 +23,7 @@ func newExplain(c *config.Config, p process) *cobra.Command {
 		Short: "Show everything known about one user, and what is pending",
 		Long: `explain shows where a user is declared and which _defaults.yaml files apply;
 for each field the desired, the last applied and the live value; what is to be
-done, or why it is held, quarantined or waiting, and when the next attempt is;
+done, or why it is held, has failed or waits, and when the next attempt is;
 and the last writes. It asks the running daemon or, when none runs, the state
 file and the specs in DIR. It exits with 1 if nobody has the address.`,
 		Example: `  usersyncd explain ana.perez@example.com
@@ -72,12 +72,25 @@ type explained struct {
 	History []shownEvent `json:"history"`
 }
 
+// statusWords are the status of a user in the words of a pass and of status.
+func statusWords(e *usersync.Explanation) string {
+	switch {
+	case e.Status == "wrong":
+		return "left out because of problems"
+	case e.Status == string(plan.Skipped) && len(e.Problems) > 0:
+		return "left out in part because of problems"
+	case e.Status == string(plan.Quarantined):
+		return string(plan.Failed)
+	}
+	return e.Status
+}
+
 func printExplanation(w sheet, e *usersync.Explanation, now time.Time, same string, noDaemon bool) {
 	todo := ""
 	if e.Action != "" && e.Status != "in sync" {
 		todo = fmt.Sprintf(" (%s, %s)", e.Action.Words(), e.Cause.Words())
 	}
-	w.line(4, "%s: %s%s", e.Email, e.Status, todo)
+	w.line(4, "%s: %s%s", e.Email, statusWords(e), todo)
 	line := func(name, format string, args ...any) { w.fact("  ", name, format, args...) }
 	line("why", "%s", e.Why)
 	if e.Release != "" {

@@ -66,7 +66,7 @@ func printStatus(w sheet, s control.Status, same string) {
 	if s.Users > 0 || s.PID != 0 {
 		line("users", "%d declared: %s", s.Users, usersText(s))
 	} else if s.Quarantined > 0 {
-		line("users", "%d quarantined", s.Quarantined)
+		line("users", "%d failed", s.Quarantined)
 	}
 	if s.Revision != "" {
 		line("checkout", "at %s, %s", spec.ShortRevision(s.Revision), appliedText(s))
@@ -134,8 +134,8 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 // usersText counts the users by what they wait for.
 func usersText(s control.Status) string {
 	others := strings.Join(text.NonZero(
-		text.Of(s.Pending, "to be changed"), text.Of(s.Failed, "failed"), text.Of(s.Held, "held"), text.Of(s.Quarantined, "quarantined"),
-		text.Of(s.Skipped, "skipped"), text.Of(s.Deferred, "waiting for a change window")), ", ")
+		text.Of(s.Pending, "to be changed"), text.Of(s.FailedSpecs, "left out because of problems"), text.Of(s.RejectedUsers(), "failed"), text.Of(s.Held, "held"),
+		text.Of(s.Skipped, "skipped"), text.Of(s.Deferred, "deferred")), ", ")
 	undeclared, problems := "", ""
 	if s.Undeclared > 0 {
 		undeclared = fmt.Sprintf(" (%d of these no longer declared)", s.Undeclared)

@@ -61,7 +61,7 @@ func keptCounts(res *usersync.Result) []text.Number {
 		}
 	}
 	return []text.Number{text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"), text.Of(outcomes[plan.Deferred], "deferred"),
-		text.Of(outcomes[plan.Skipped], "waiting or skipped")}
+		text.Of(outcomes[plan.Skipped], "skipped")}
 }
 
 // leftOutCounts counts the users with problems in their specs.
@@ -69,9 +69,9 @@ func leftOutCounts(res *usersync.Result) []text.Number {
 	return []text.Number{text.Of(res.Wrong-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems")}
 }
 
-// failedCounts counts the users whom the API has refused.
+// failedCounts counts the users whom the API has refused, in this pass or before.
 func failedCounts(res *usersync.Result) []text.Number {
-	return []text.Number{text.Of(res.Failed-res.Wrong, "failed"), text.Of(res.Quarantined, "quarantined")}
+	return []text.Number{text.Of(res.Failed-res.Wrong+res.Quarantined, "failed")}
 }
 
 // pendingCount counts the users whom a pass has not reached.

@@ -83,8 +83,9 @@ function show(s) {
   put($("progress-text"), number.format(s.done) + " of " + number.format(total));
 
   fill($("counts"), [
-    ["In sync", s.inSync, ""], ["Pending", s.pending, ""], ["Held", s.held, "warn"], ["Quarantined", s.quarantined, "bad"],
-    ["Failed", s.failed, "bad"], ["Skipped", s.skipped, ""], ["Deferred", s.deferred, ""],
+    ["In sync", s.inSync, ""], ["To be changed", s.pending, ""], ["Held", s.held, "warn"],
+    ["Left out: problems", s.failedSpecs || 0, "bad"], ["Failed", s.failed - (s.failedSpecs || 0) + s.quarantined, "bad"],
+    ["Skipped", s.skipped, ""], ["Deferred", s.deferred, ""],
   ], ([name, n, weight]) => el("div", n ? weight : "zero", el("dt", "", name), el("dd", "", number.format(n))));
 
   fill($("facts"), facts(s, now, ago), ([name, text, weight]) => el("div", weight, el("dt", "", name), el("dd", "", text)));
