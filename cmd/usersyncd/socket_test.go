@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -326,4 +327,18 @@ func (r *running) client() *rpc.Client {
 	}
 	r.Fatal(errors.New("no state file"))
 	return nil
+}
+
+// sync says when the organization was last read, unless it was for this pass.
+func TestSyncSaysWhatItHasNotRead(t *testing.T) {
+	r := newRunning(t, sim.Options{Users: 6})
+	r.start("--log-format=json", "--resync-interval=1h")
+	r.settled()
+	hint := regexp.MustCompile(`(?m)^The organization was last read \S+ ago\. To read it now: usersyncd sync( .*)? --refresh$`)
+	if a := r.told(0, "sync"); !hint.MatchString(a.err) || strings.Contains(a.out, "last read") {
+		t.Errorf("%s%s", a.out, a.err)
+	}
+	if a := r.told(0, "sync", "--refresh"); hint.MatchString(a.err) {
+		t.Errorf("%s", a.err)
+	}
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"usersyncd/cmd/usersyncd/internal/config"
 	"usersyncd/cmd/usersyncd/internal/report"
+	"usersyncd/spec/text"
 	"usersyncd/state"
 	"usersyncd/sync/control/rpc"
 )
@@ -38,7 +41,14 @@ so that changes made in Genesys are seen. The exit code is that of --once.`,
 			}
 			defer client.Close()
 			defer p.noteWait().Stop()
+			began := time.Now()
 			res, err := client.Sync(cmd.Context(), refresh)
+			if st, failed := client.Status(cmd.Context()); failed == nil && res != nil && !st.Refresh.IsZero() && st.Refresh.Before(began) {
+				p.end.after = func(w io.Writer) {
+					fmt.Fprintf(w, "The organization was last read %s ago. To read it now: usersyncd sync%s --refresh\n",
+						text.ShortDuration(st.Now.Sub(st.Refresh)), c.Same("config", "state", "socket"))
+				}
+			}
 			if err := p.end.pass(res, err, report.Text.Result); err != nil || len(res.Problems) == 0 {
 				return err
 			}
