@@ -44,6 +44,9 @@ file. It asks the running daemon or, when none runs, that file.`,
 			if !limited {
 				limit = map[bool]int{true: mostFolded, false: mostAlone}[folded]
 			}
+			if err := checkRevision(revision); err != nil {
+				return err
+			}
 			q := state.Query{Revision: revision, Limit: limit}
 			if len(args) == 1 {
 				q.Email = spec.Key(args[0])

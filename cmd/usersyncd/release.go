@@ -86,7 +86,7 @@ func releaseInFile(store *state.Store, id string, force bool) (change, error) {
 			if err != nil {
 				return change{}, err
 			}
-			next := "The next pass applies it."
+			next := "The next pass applies it, if it has the same settings."
 			if meta.Pause != nil {
 				next = untilResume
 			}

@@ -20,7 +20,7 @@ func TestReleaseInAStateFile(t *testing.T) {
 	}{
 		{"", "p-1", "The next pass releases what is held under p-1; if nothing is held under it by then, its log lists what is.", false},
 		{`{"users":"many"}`, "p-1", "The next pass releases", false}, // of another version
-		{holds, "p-1", "Released: 2 users, held by --max-losses. The next pass applies it.", false},
+		{holds, "p-1", "Released: 2 users, held by --max-losses. The next pass applies it, if it has the same settings.", false},
 		{holds, "p-1", "Released: 2 users, held by --max-losses. It is paused: nothing is changed before usersyncd resume.", true},
 		{holds, "p-2", "what is held under p-2 is not in the plan that was to be applied, and cannot be released: plan again", false},
 		{holds, "p-3", "holds nothing under p-3; held are p-1 (2 users, by --max-losses), p-2 (0 users, by the guard plan)", false},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,9 @@ The running daemon does the rollback; when none runs, the command does it.`,
 					return err
 				}
 				target.Since = at.Truncate(time.Second) // as printed with the plan, so that its id is that of the same time
+			}
+			if err := checkRevision(revision); err != nil {
+				return err
 			}
 			res, err := rollback(cmd, c, p, target, confirmed)
 			if errors.Is(err, plan.ErrAmbiguous) || errors.Is(err, usersync.ErrNothingToRollBack) {
@@ -145,4 +149,13 @@ func argument(target plan.Rollback) string {
 		return "--since " + text.Time(target.Since.UTC())
 	}
 	return "--revision " + spec.ShortRevision(target.Revision)
+}
+
+// checkRevision refuses what is no beginning of a revision: git knows further names of commits, and the history does not.
+func checkRevision(revision string) error {
+	commit, _ := spec.CutDirty(revision)
+	if strings.Trim(strings.ToLower(commit), "0123456789abcdef") == "" {
+		return nil
+	}
+	return usage("--revision %s: give the hash of the commit: git rev-parse %s", text.Escape(revision), text.ShellWord(commit))
 }
