@@ -216,7 +216,7 @@ func (p *pass) warnNotHeld(next *plan.Plan, ids []string) {
 	}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		if !slices.Contains(next.HandledReleases, id) {
-			p.Log.Warn("nothing is held under the id to be released: what is held, or a setting, has changed since; release what is held, or will be", "id", id, "held now", held)
+			p.Log.Warn("nothing is held under the id to be released: what is held, or a setting, has changed since; release that under its own id", "id", id, "held now", held)
 		}
 	}
 }

@@ -32,6 +32,9 @@ plan is another one by then, it shows that, and asks again. Ten or more removals
 and deactivations are confirmed by their number. If all that differs is held, it
 ends with the plan.
 
+While the specs have problems, it does no more than deactivate the users with
+state: inactive, and exits with 3.
+
 With a PLAN, a file of plan --out, it does what the file has and nothing else.
 What is different now is held, and listed. The directory may be left out: the
 file has it.
