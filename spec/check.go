@@ -51,10 +51,11 @@ func (c *checker) refuse(d *declaration, at Pos, field, message string) {
 	d.ok = false
 }
 
-// duplicates refuses a user who is declared twice.
+// duplicates refuses a user who is declared twice. One problem says so: what else a copied file repeats is not told.
 func (c *checker) duplicates(d *declaration) {
 	if other := c.byEmail.besides(d.user.Key, d); other != nil {
 		c.refuse(d, d.emailAt, d.pathOf(string(Email)), text.Quote(d.user.Key)+" is also declared at "+other.emailAt.String()+"; keep one of the two")
+		return
 	}
 	if other := c.byID.besides(d.user.ID, d); other != nil {
 		c.refuse(d, d.idAt, d.pathOf(KeyID), text.Quote(d.user.ID)+" is also the id at "+other.idAt.String()+"; correct one of the two")
@@ -67,7 +68,7 @@ func (c *checker) renames(d *declaration) {
 		if f.key == d.user.Key {
 			continue // a problem already
 		}
-		if other := c.byFormer.besides(f.key, d); other != nil {
+		if other := c.byFormer.besides(f.key, d); other != nil && other.user.Key != d.user.Key {
 			c.refuse(d, f.at, f.field, text.Quote(f.key)+" is also a previousEmail at "+other.formerAt(f.key).String()+"; correct one of the two")
 		}
 		if holder := c.byEmail.besides(f.key, nil); holder != nil && !holder.succeeds(d) {

@@ -280,7 +280,7 @@ func TestLoadNoticesThatTheTreeMoved(t *testing.T) {
 }
 
 func TestDuplicateUsersAreBothRefused(t *testing.T) {
-	const id = "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"
+	const id, other = "3f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f", "4f0c9d2e-5b1a-4c7d-9e8f-0a1b2c3d4e5f"
 	tree := load(t, spec.NewLoader(checkout(t, map[string]string{
 		"a.yaml": "email: Ana@x.example\n",
 		"b.yaml": "title: A\nemail: ANA@X.example\n",
@@ -291,6 +291,8 @@ func TestDuplicateUsersAreBothRefused(t *testing.T) {
 		"g.yaml": "email: g@x.example\nid: " + strings.ToUpper(id) + "\n",
 		"h.yaml": "email: h@x.example\ntitle: 7\n", // has a problem of its own, and still counts
 		"i.yaml": "email: h@x.example\n",
+		"p.yaml": "email: p@x.example\nid: " + other + "\npreviousEmail: p.old@x.example\n", // a copy is one problem
+		"q.yaml": "email: p@x.example\nid: " + other + "\npreviousEmail: p.old@x.example\n",
 		"j.yaml": "email: j@x.example\npreviousEmail: K@x.example\n",
 		"k.yaml": "email: k@x.example\n",
 		"l.yaml": "email: l@x.example\npreviousEmail: L@x.example\n",
@@ -313,6 +315,8 @@ func TestDuplicateUsersAreBothRefused(t *testing.T) {
 		`l.yaml:2:16: previousEmail: is the same as email; remove it`,
 		`m.yaml:2:16: previousEmail: "old@x.example" is also a previousEmail at n.yaml:2:16; correct one of the two`,
 		`n.yaml:2:16: previousEmail: "old@x.example" is also a previousEmail at m.yaml:2:16; correct one of the two`,
+		`p.yaml:1:8: email: "p@x.example" is also declared at q.yaml:1:8; keep one of the two`,
+		`q.yaml:1:8: email: "p@x.example" is also declared at p.yaml:1:8; keep one of the two`,
 	}
 	if diff := cmp.Diff(want, texts(tree.Problems)); diff != "" {
 		t.Error(diff)

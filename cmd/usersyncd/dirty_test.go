@@ -31,3 +31,17 @@ func TestStatusShowsUncommittedEdits(t *testing.T) {
 		t.Error(out.String())
 	}
 }
+
+// The sentence of an error that ends in a question has no full stop after it.
+func TestStatusPunctuation(t *testing.T) {
+	for settings, want := range map[string]string{
+		`unknown field "titel"; did you mean "title"?`: `did you mean "title"?` + "\n",
+		"no such file": "no such file.\n",
+	} {
+		var out strings.Builder
+		printStatus(sheet{Writer: &out}, control.Status{PID: 1, Settings: settings}, "")
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q\nwithout %q", out.String(), want)
+		}
+	}
+}

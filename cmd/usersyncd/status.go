@@ -58,7 +58,11 @@ func printStatus(w sheet, s control.Status, same string) {
 		return text.ShortDuration(s.Now.Sub(t)) + " ago"
 	}
 	for _, sentence := range s.Lines() {
-		w.line(2, "%s.", sentence.Text)
+		end := "."
+		if strings.HasSuffix(sentence.Text, "?") || strings.HasSuffix(sentence.Text, ".") { // of an error
+			end = ""
+		}
+		w.line(2, "%s%s", sentence.Text, end)
 	}
 	if s.PID != 0 {
 		line("daemon", "pid %d, version %s, up %s, directory %s", s.PID, s.Version, text.ShortDuration(s.Now.Sub(s.Started)), s.Dir)
