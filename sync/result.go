@@ -140,13 +140,20 @@ func (p *pass) publishResult(last *plan.Plan, problems spec.ProblemList) *Result
 	return res
 }
 
-// newResult makes the result of a plan. failures are those before the pass.
 func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems spec.ProblemList, failures map[string]state.Failure) *Result {
+	res := NewResult(mode, p, problems, failures)
+	res.Seconds, res.Paused = time.Since(began).Seconds(), b.Status().Paused
+	return res
+}
+
+// NewResult makes the result of a plan. failures are those before the pass. Every user is counted once, except by HeldInPart and
+// Partial: declared ones (Users), and those who are no longer declared, of whom each has a change.
+func NewResult(mode Mode, p *plan.Plan, problems spec.ProblemList, failures map[string]state.Failure) *Result {
 	res := &Result{
-		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Digest: p.Digest, Revision: p.Revision, Seconds: time.Since(began).Seconds(),
+		Schema: "usersyncd.result/v1", DryRun: mode.DryRun, Plan: p.ID, Digest: p.Digest, Revision: p.Revision,
 		Unchanged: p.Unchanged, Users: p.DeclaredUsers(), Changed: len(p.Changes), Retained: p.Retained,
 		Reads: p.Reads, Changes: p.Changes, Failures: []Failure{}, Holds: append([]plan.Hold{}, p.Holds...), ProblemList: problems,
-		Notes: p.AllNotes(), Contested: slices.Clone(p.Contested), Calls: Calls{Retried: p.Resent}, Paused: b.Status().Paused,
+		Notes: p.AllNotes(), Contested: slices.Clone(p.Contested), Calls: Calls{Retried: p.Resent},
 		UserOutcomes: map[plan.Outcome]int{},
 	}
 	if res.Changes == nil {
@@ -172,7 +179,8 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 	counts := map[plan.Outcome]*int{plan.Applied: &res.Applied, plan.Held: &res.Held, plan.Quarantined: &res.Quarantined, plan.Skipped: &res.Skipped,
 		plan.Deferred: &res.Deferred, plan.Planned: &res.Pending}
 	for _, c := range p.Changes {
-		if wrong[c.Key] && !c.Action.Removes() {
+		left := wrong[c.Key] && !c.Action.Removes() // a part of the user: somebody who is no longer declared may have the same address
+		if left && c.Outcome != plan.Failed {
 			res.Partial++
 		}
 		if n := counts[c.Outcome]; n != nil {
@@ -188,7 +196,7 @@ func (b *publisher) newResult(began time.Time, mode Mode, p *plan.Plan, problems
 				f.Status, f.Code, f.CorrelationID = ce.Status, ce.Code, ce.CorrelationID
 			}
 			res.Failures = append(res.Failures, f)
-			if c.Outcome == plan.Failed && !wrong[c.Key] {
+			if c.Outcome == plan.Failed && !left {
 				res.Failed++
 			}
 		case c.Outcome == plan.Quarantined:

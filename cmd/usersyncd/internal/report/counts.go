@@ -25,7 +25,13 @@ func counts(res *usersync.Result) []string {
 		}
 		parts = append(parts, text.NonZero(slices.Concat(leftOutCounts(res), failedCounts(res))...)...)
 	}
+	parts[len(parts)-1] += ofThese(res)
 	return parts
+}
+
+// ofThese says of how many of the users who were counted a part is held or left out.
+func ofThese(res *usersync.Result) string {
+	return text.Enclose("; of these ", strings.Join(text.NonZero(partCounts(res)...), ", "), "")
 }
 
 // groupCounts counts the users with whom something is done or, of a plan, would be.
@@ -53,20 +59,27 @@ func groupCounts(res *usersync.Result) []text.Number {
 
 // keptCounts counts the users with whom something is not done now, although nothing is wrong with it.
 func keptCounts(res *usersync.Result) []text.Number {
-	outcomes, inPart := map[plan.Outcome]int{}, 0
+	outcomes := map[plan.Outcome]int{}
 	for _, c := range res.Changes {
 		outcomes[c.Outcome]++
-		if c.HeldInPart() {
-			inPart++
-		}
 	}
-	return []text.Number{text.Of(outcomes[plan.Held], "held"), text.Of(inPart, "held in part"), text.Of(outcomes[plan.Deferred], "deferred"),
-		text.Of(outcomes[plan.Skipped], "skipped")}
+	return []text.Number{text.Of(outcomes[plan.Held], "held"), text.Of(outcomes[plan.Deferred], "deferred"), text.Of(outcomes[plan.Skipped], "skipped")}
 }
 
-// leftOutCounts counts the users with problems in their specs.
+// leftOutCounts counts the users of whom nothing is done because of problems in their specs.
 func leftOutCounts(res *usersync.Result) []text.Number {
-	return []text.Number{text.Of(res.Wrong-res.Partial, "left out because of problems"), text.Of(res.Partial, "left out in part because of problems")}
+	return []text.Number{text.Of(res.Wrong-res.Partial, "left out because of problems")}
+}
+
+// partCounts counts users who are among those of the other counts: something else of them is done, held or skipped.
+func partCounts(res *usersync.Result) []text.Number {
+	held := 0
+	for _, c := range res.Changes {
+		if c.HeldInPart() {
+			held++
+		}
+	}
+	return []text.Number{text.Of(held, "held in part"), text.Of(res.Partial, "left out in part because of problems")}
 }
 
 // failedCounts counts the users whom the API has refused, in this pass or before.
@@ -109,6 +122,9 @@ func fieldTotals(res *usersync.Result) []string {
 		t := totals[f]
 		parts[i] = fmt.Sprintf("%s %d", f, t.Users)
 		var moved []string
+		if t.unknown { // they would be of some users alone
+			continue
+		}
 		if t.Added > 0 {
 			moved = append(moved, fmt.Sprintf("+%d", t.Added))
 		}
@@ -161,6 +177,8 @@ type FieldTotal struct {
 	Users   int `json:"users"`
 	Added   int `json:"added,omitempty"`   // of a list or map: entries that come
 	Removed int `json:"removed,omitempty"` // and that go
+
+	unknown bool // of some users it is not known what they had before, and so not what comes and goes
 }
 
 // TotalsOf counts the changes that are carried out or, of a plan, would be.
@@ -184,6 +202,7 @@ func (t Totals) addFields(fields []plan.FieldChange) {
 	for _, fc := range fields {
 		f := t.Fields[fc.Field]
 		f.Users++
+		f.unknown = f.unknown || fc.Before == "" && len(entries(fc.Field, fc.After)) > 0
 		added, removed, _ := Parts(fc)
 		f.Added += len(added)
 		f.Removed += len(removed)

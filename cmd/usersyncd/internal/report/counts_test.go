@@ -32,6 +32,9 @@ func TestOneWordForOneThing(t *testing.T) {
 		for _, want := range words {
 			n, what, _ := strings.Cut(want, " ")
 			row := "| " + what + " | " + n + " |\n"
+			if strings.Contains(want, "in part") {
+				row = strings.Replace(row, "| ", "| of these ", 1)
+			}
 			if !strings.Contains(text, want) || !strings.Contains(totals, want) || !strings.Contains(strings.Join(r.rows(), ""), row) {
 				t.Errorf("%q is missing in one of\n%s\n%s\n%s", want, text, totals, r.rows())
 			}

@@ -89,7 +89,7 @@ func (r *Report) totalsText() (title, totals string) {
 		return "", ""
 	}
 	parts := slices.Concat(groupCounts(r.Result), keptCounts(r.Result), leftOutCounts(r.Result), failedCounts(r.Result), []text.Number{pendingCount(r.Result)})
-	return "usersyncd " + r.Command + text.Enclose(" ", PlanID(r.Result), ""), cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do") + text.Enclose("; ", unknownRemovals(r.Result), "")
+	return "usersyncd " + r.Command + text.Enclose(" ", PlanID(r.Result), ""), cmp.Or(strings.Join(text.NonZero(parts...), ", "), "nothing to do") + ofThese(r.Result) + text.Enclose("; ", unknownRemovals(r.Result), "")
 }
 
 func (r *Report) inRepository(pos spec.Pos) spec.Pos {

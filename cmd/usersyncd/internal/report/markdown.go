@@ -176,7 +176,7 @@ func (r *Report) headline() string {
 	if problems != "" {
 		parts = append(parts, problems)
 	} else {
-		parts = append(parts, text.NonZero(leftOutCounts(r.Result)...)...)
+		parts = append(parts, text.NonZero(append(leftOutCounts(r.Result), text.Of(r.Result.Partial, "left out in part because of problems"))...)...)
 	}
 	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users) + text.Enclose("; ", unknownRemovals(r.Result), "")
 }
@@ -202,6 +202,9 @@ func (r *Report) rows() (rows []string) {
 	}
 	for _, n := range slices.Concat(keptCounts(res), leftOutCounts(res), failedCounts(res), []text.Number{pendingCount(res)}) {
 		add(n.N, n.What)
+	}
+	for _, n := range partCounts(res) {
+		add(n.N, "of these "+n.What)
 	}
 	return rows
 }

@@ -46,21 +46,28 @@ func (r *Report) Summary(shown *usersync.Result) (lines []string) {
 
 // resultLine counts the users of a pass by what has become of them, and its calls.
 func resultLine(res *usersync.Result) string {
-	unmanaged := 0
+	unmanaged, undeclared := 0, 0
 	for _, c := range res.Changes {
 		if c.Action == plan.Unmanage && c.Outcome == plan.Applied {
 			unmanaged++
 		}
+		if c.Action.Removes() {
+			undeclared++
+		}
 	}
 	users, of := []string{fmt.Sprintf("%d applied", res.Applied-unmanaged)}, ""
 	if !res.LeaversOnly {
-		users, of = append(users, fmt.Sprintf("%d unchanged", res.Unchanged)), text.Plural(res.Users, "user")+": "
+		users, of = append(users, fmt.Sprintf("%d unchanged", res.Unchanged)), text.Plural(res.Users, "user")
+		if undeclared > 0 {
+			of += fmt.Sprintf(" and %d no longer declared", undeclared)
+		}
+		of += ": "
 	}
 	users = append(users, text.NonZero(
 		slices.Concat([]text.Number{text.Of(unmanaged, "no longer managed")}, leftOutCounts(res), failedCounts(res), keptCounts(res), []text.Number{pendingCount(res)})...)...)
 	calls := append([]string{text.Plural(res.Calls.Reads, "read"), text.Plural(res.Calls.Writes, "write")},
 		text.NonZero(text.Of(res.Calls.Throttled, "throttled"), text.Of(res.Calls.Retried, "retried"))...)
-	return fmt.Sprintf("%s%s; %s (%s) in %.1fs", of, strings.Join(users, ", "),
+	return fmt.Sprintf("%s%s; %s (%s) in %.1fs", of, strings.Join(users, ", ")+ofThese(res),
 		text.Plural(res.Calls.Total, "call"), strings.Join(calls, ", "), res.Seconds)
 }
 
