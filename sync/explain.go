@@ -233,6 +233,8 @@ func (e *Explanation) addChange(c *plan.Change) {
 		e.Status, e.Why = "not declared", fmt.Sprintf("no longer declared; applied by the last pass (%s)", c.Action)
 	case c.UserOutcome() == plan.Applied:
 		e.Status, e.Why = "in sync", "applied with the last pass"
+	case c.UserOutcome() == plan.Skipped && slices.ContainsFunc(c.Withheld, func(w plan.Withheld) bool { return w.Reason == plan.ByProblem }):
+		e.Status = statusWrong // in part
 	}
 	e.Release, e.Next = c.Hold, c.Retry
 	for _, w := range c.Withheld {

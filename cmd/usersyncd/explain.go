@@ -75,10 +75,10 @@ type explained struct {
 // statusWords are the status of a user in the words of a pass and of status.
 func statusWords(e *usersync.Explanation) string {
 	switch {
+	case e.Status == "wrong" && e.Action != "":
+		return "left out in part because of problems"
 	case e.Status == "wrong":
 		return "left out because of problems"
-	case e.Status == string(plan.Skipped) && len(e.Problems) > 0:
-		return "left out in part because of problems"
 	case e.Status == string(plan.Quarantined):
 		return string(plan.Failed)
 	}
