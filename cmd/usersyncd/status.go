@@ -165,6 +165,9 @@ func appliedText(s control.Status) string {
 	revision, ago := spec.ShortRevision(a.Revision), text.ShortDuration(s.Now.Sub(a.At))+" ago"
 	switch {
 	case a.RolledBack:
+		if a.Revision == s.Revision {
+			revision = "it"
+		}
 		return revision + " was fully applied " + ago + ", and a rollback has changed users since"
 	case a.Revision == s.Revision && s.Dirty:
 		return "applied " + ago + " with uncommitted edits"
