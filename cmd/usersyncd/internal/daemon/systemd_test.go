@@ -24,11 +24,11 @@ func TestStatusText(t *testing.T) {
 		{func(s *control.Status) { s.InSync, s.Pending = 2, 1 }, "1 user is to be changed; 2 of 3 users are in sync; revision 0123456789ab"},
 		{func(s *control.Status) { s.Error = "a\nMAINPID=1" }, `Nothing was applied for 60 seconds: a\nMAINPID=1; All 3 users are in sync; revision 0123456789ab`},
 		{func(s *control.Status) { s.Phase = usersync.PhaseScan }, "All 3 users are in sync; revision 0123456789ab"},
-		{func(s *control.Status) { s.Phase = usersync.PhaseRefresh }, "All 3 users are in sync; revision 0123456789ab; 4.2/s, quota 212/300"},
+		{func(s *control.Status) { s.Phase = usersync.PhaseRefresh }, "All 3 users are in sync; revision 0123456789ab; 4.2 calls/s, 212 of 300 calls left"},
 		{func(s *control.Status) { s.Phase, s.Success, s.Revision = usersync.PhaseScan, time.Time{}, "" }, "Starting: the first pass is under way (scan)"},
 		{func(s *control.Status) {
 			s.Phase, s.InSync, s.Changing, s.Done, s.Pending, s.Failed = usersync.PhaseApply, 1, 3, 2, 1, 1
-		}, "1 user is not in sync because the API rejected the change; each is retried; Changing 3 users: 2 done, 1 to go; 1 of 3 users are in sync; revision 0123456789ab; 4.2/s, quota 212/300"},
+		}, "1 user is not in sync because the API rejected the change; each is retried; Changing 3 users: 2 done, 1 to go; 1 of 3 users are in sync; revision 0123456789ab; 4.2 calls/s, 212 of 300 calls left"},
 	} {
 		s := &control.Status{PID: 1, Now: now, Status: usersync.Status{
 			Phase: usersync.PhaseIdle, Success: now.Add(-time.Minute), Users: 3, InSync: 3, Revision: "0123456789abcdef0123456789abcdef01234567",
