@@ -44,6 +44,70 @@ func (r *Report) Summary(shown *usersync.Result) (lines []string) {
 	return lines
 }
 
+// headline says the most important in one line, in our own words.
+func (r *Report) headline() string {
+	problems := ""
+	if n := r.Problems.ProblemCount(); n > 0 {
+		problems = text.Plural(n, "problem") + " in the specs"
+	}
+	switch {
+	case r.Result != nil:
+	case problems != "" && r.Command == "validate":
+		return problems
+	case problems != "" && r.Command == "plan":
+		return problems + ", and there is no plan"
+	case problems != "":
+		return problems + ", and nothing was changed"
+	case r.Error == "" && r.Tree != nil:
+		return Valid(r.Tree)
+	default:
+		return fmt.Sprintf("%s failed with exit code %d", r.Command, r.ExitCode)
+	}
+	changed, groups := 0, TotalsOf(r.Result).Groups
+	for g, n := range groups {
+		if g != plan.Reported && g != plan.Unmanaged {
+			changed += n
+		}
+	}
+	verb := map[bool]string{true: "would change", false: "changed"}[r.Result.DryRun]
+	parts := append([]string{text.Plural(changed, "user") + " " + verb}, text.NonZero(
+		slices.Concat([]text.Number{text.Of(groups[plan.Unmanaged], "no longer managed"), text.Of(r.Result.Held, "held")}, failedCounts(r.Result))...)...)
+	if problems != "" {
+		parts = append(parts, problems)
+	} else {
+		parts = append(parts, text.NonZero(append(leftOutCounts(r.Result), text.Of(r.Result.Partial, "left out in part because of problems"))...)...)
+	}
+	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users) + text.Enclose("; ", unknownRemovals(r.Result), "")
+}
+
+// rows are those of the table of totals. A row that is 0 is not there.
+func (r *Report) rows() (rows []string) {
+	add := func(n int, what string) {
+		if n > 0 {
+			rows = append(rows, fmt.Sprintf("| %s | %d |\n", what, n))
+		}
+	}
+	res := r.Result
+	if res == nil {
+		return nil
+	}
+	n := TotalsOf(res).Groups
+	for _, g := range plan.Groups() {
+		if g == plan.Removals && n[g] > 0 {
+			rows = append(rows, fmt.Sprintf("| **%s** | **%d** |\n", strings.ToLower(titles[g]), n[g]))
+			continue
+		}
+		add(n[g], strings.ToLower(titles[g]))
+	}
+	for _, n := range slices.Concat(keptCounts(res), leftOutCounts(res), failedCounts(res), []text.Number{pendingCount(res)}) {
+		add(n.N, n.What)
+	}
+	for _, n := range partCounts(res) {
+		add(n.N, "of these "+n.What)
+	}
+	return rows
+}
+
 // resultLine counts the users of a pass by what has become of them, and its calls.
 func resultLine(res *usersync.Result) string {
 	unmanaged, undeclared := 0, 0
