@@ -18,7 +18,7 @@ var outside = []*regexp.Regexp{
 	regexp.MustCompile(`^<details( open)?><summary>[A-Za-z ,()]+: \d+( [a-z]+)?</summary>$`), regexp.MustCompile(`^</details>$`),
 	regexp.MustCompile(`^[A-Za-z ,()]+: \d+( [a-z]+)?; see the job's log$`),
 	regexp.MustCompile(`^Left out: \d+ sections?, see the job's log$`),
-	regexp.MustCompile("^(Takes (\\d+|no) writes?(, about|\\.)|(\\d+|no) calls? in)[a-z0-9 .,:]*\\. Plan `p-[0-9a-f]+`( of `[0-9a-f]+(-dirty)?`)?$"),
+	regexp.MustCompile("^(Takes (\\d+|no) writes?(, about)?|(\\d+|no) calls? in)[a-z0-9 .,:]*\\. Plan `p-[0-9a-f]+`( of `[0-9a-f]+(-dirty)?`)?$"),
 }
 
 var (
