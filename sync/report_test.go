@@ -47,6 +47,20 @@ func TestProblemCount(t *testing.T) {
 	})
 }
 
+// A new user of whom a role is wrong is counted once, also if the pass has planned again since it made the user.
+func TestAProblemOfANewUserIsCountedOnce(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.Policy.Guard.Roles = nil
+		for i, role := range []string{"Master Admin", "Nosuch"} { // one is not allowed, one does not exist
+			w.write(fmt.Sprintf("%d.yaml", i), "email: new%d@example.com\nname: New\nroles: [%s]\n", i, role)
+			res := w.pass()
+			if res.Users != i+1 || res.Applied != 1 || res.Unchanged != 0 || res.Failed != i+1 || res.Partial != 1 {
+				w.Errorf("%d users: %d applied, %d unchanged, %d left out, %d of them in part\n%s", res.Users, res.Applied, res.Unchanged, res.Failed, res.Partial, show(res))
+			}
+		}
+	})
+}
+
 // A user that turns out to be deleted is restored, and reported as that.
 func TestActionReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

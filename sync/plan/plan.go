@@ -228,16 +228,22 @@ func (p *Plan) ActiveWithoutSpec() (n int) {
 
 // DeclaredUsers counts the declared users that the plan covers, including those with problems.
 func (p *Plan) DeclaredUsers() int {
-	n, wrong := p.Unchanged, map[string]bool{}
-	for _, problem := range p.Problems {
-		wrong[problem.Key] = true
-	}
+	n, wrong := p.Unchanged, p.wrongUsers()
 	for _, c := range p.Changes {
 		if !c.Action.Removes() && !wrong[c.Key] {
 			n++
 		}
 	}
 	return n + len(wrong)
+}
+
+// wrongUsers are the users with problems, by address.
+func (p *Plan) wrongUsers() map[string]bool {
+	wrong := make(map[string]bool, len(p.Problems))
+	for _, problem := range p.Problems {
+		wrong[problem.Key] = true
+	}
+	return wrong
 }
 
 // Converged reports whether the tree was fully applied: nothing failed, waits or was excluded.
@@ -327,6 +333,7 @@ func (p *Plan) AddEarlier(before *Plan) {
 	for _, c := range p.Changes {
 		now[keyOf(c)] = c
 	}
+	wrong := p.wrongUsers()
 	var all []*Change
 	for _, was := range before.Changes {
 		c := now[keyOf(was)]
@@ -344,7 +351,7 @@ func (p *Plan) AddEarlier(before *Plan) {
 				was.Outcome, was.Fields = Applied, was.Written
 			}
 			all = append(all, was)
-			if !was.Action.Removes() {
+			if !was.Action.Removes() && !wrong[was.Key] { // otherwise a problem is all that is left of the user's change
 				p.Unchanged--
 			}
 		}
