@@ -14,6 +14,7 @@ import (
 	"usersyncd/sync/apply"
 	"usersyncd/sync/plan"
 	"usersyncd/sync/plan/contest"
+	"usersyncd/sync/plan/digest"
 	"usersyncd/sync/plan/reference"
 )
 
@@ -146,7 +147,8 @@ func (p *pass) finishUnchanged(ctx context.Context) (res *Result, err error) {
 		return nil, err
 	}
 	users := p.meta.Converged.Users
-	unchanged := &plan.Plan{ID: "p-0", Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}
+	nothing := digest.Sum(nil)
+	unchanged := &plan.Plan{ID: digest.Short(nothing), Digest: nothing, Revision: p.scan.Revision, Unchanged: users, Notes: p.scan.Notes(), Contested: contest.Remaining(p.contested, p.began)}
 	if p.mode.DryRun {
 		return p.publishResult(unchanged, spec.ProblemList{}), nil
 	}

@@ -143,7 +143,7 @@ func (r *Reconciler) pass(ctx, interruptible context.Context, mode Mode) (*Resul
 type PlanChangedError struct{ Now, Want string } // ids or digests
 
 func (e *PlanChangedError) Error() string {
-	if empty := digest.Sum(nil); e.Now == empty || e.Now == digest.Short(empty) {
+	if digest.IsEmpty(e.Now) {
 		return fmt.Sprintf("there is nothing to do now, and the plan was to be %s: nothing was applied", e.Want)
 	}
 	return fmt.Sprintf("the plan is %s now, not %s: nothing was applied", e.Now, e.Want)

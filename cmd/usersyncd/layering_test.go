@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"usersyncd/sync/genesys/contact":     {"usersyncd/spec"},
 	"usersyncd/sync/genesys/unmanaged":   {},
 	"usersyncd/sync/genesys/utilization": {"usersyncd/spec"},
-	"usersyncd/sync":                     {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/saved", "usersyncd/state", "usersyncd/spec"},
+	"usersyncd/sync":                     {"usersyncd/sync/apply", "usersyncd/sync/plan", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/saved", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/apply":               {"usersyncd/sync/plan", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/window", "usersyncd/state", "usersyncd/spec"},
 	"usersyncd/sync/plan": {
 		"usersyncd/sync/plan/access", "usersyncd/sync/plan/contest", "usersyncd/sync/plan/digest", "usersyncd/sync/plan/identity", "usersyncd/sync/plan/reference", "usersyncd/sync/plan/saved", "usersyncd/sync/plan/tally", "usersyncd/sync/plan/window",

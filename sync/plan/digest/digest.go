@@ -47,8 +47,11 @@ func Sum(effects []Effect) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// IsEmpty reports whether a digest is that of a plan that does nothing.
-func IsEmpty(sum string) bool { return sum == Sum(nil) }
+// IsEmpty reports whether a digest, or the short name of one, is that of a plan that does nothing.
+func IsEmpty(id string) bool {
+	empty := Sum(nil)
+	return id == empty || id == Short(empty)
+}
 
 // Short is the name of a plan for people: "p-" and the first 8 digits of its digest. It tells plans apart that differ by
 // accident; approve a plan by its whole digest.
