@@ -167,8 +167,13 @@ func TestTextSaysWhatShowsEveryUser(t *testing.T) {
 	for i := range 30 {
 		all = append(all, change(plan.Update, fmt.Sprintf("agent%d@example.com", i), "a.yaml", textField(spec.Title, "a", fmt.Sprint(i))))
 	}
-	with := Text{DetailsCommand: "usersyncd plan --details users"}
+	with := Text{DetailsCommand: "usersyncd plan --details users", Columns: 80}
 	if got := string(show(with, planned(500, all...))); !strings.Contains(got, "and 27 more\n\nTo see every user: usersyncd plan --details users\n\n") {
+		t.Error(got)
+	}
+	piped := with
+	piped.Columns = 0
+	if got := string(show(piped, planned(500, all...))); strings.Contains(got, "To see every user") {
 		t.Error(got)
 	}
 	if got := string(show(with, planned(500, all[:2]...))); strings.Contains(got, "To see every user") {

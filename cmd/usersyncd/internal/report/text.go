@@ -123,7 +123,7 @@ func (t Text) changes(w io.Writer, res *usersync.Result) {
 		}
 		fmt.Fprintln(w)
 	}
-	if abridged && t.DetailsCommand != "" {
+	if abridged && t.DetailsCommand != "" && t.Columns > 0 { // elsewhere nobody types it
 		fmt.Fprint(w, "To see every user: ", t.DetailsCommand, "\n\n")
 	}
 }
