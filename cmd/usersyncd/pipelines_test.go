@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	//nolint:depguard // a pipeline, no spec
-
 	"usersyncd/sync/genesys/sim"
 )
 
