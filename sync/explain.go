@@ -277,8 +277,8 @@ func shown(v json.RawMessage) string {
 }
 
 func (e *Explanation) addFields(v *View, store *state.Store, policy plan.Policy, known *state.User) error {
-	compared := policy.ManagedFields(cmp.Or(v.user(e.Email), &spec.User{}).Fields, known)
 	declared, change := cmp.Or(v.user(e.Email), &spec.User{}), cmp.Or(v.change(e.Email), &plan.Change{})
+	compared := policy.ManagedFields(declared.Fields, known)
 	known = cmp.Or(known, &state.User{})
 	for _, info := range spec.AllFields() {
 		f := info.Field

@@ -219,21 +219,11 @@ func TestQuietPassesRecordNothing(t *testing.T) {
 		w := newWorld(t, sim.Options{Users: 4})
 		w.Policy.Guard.Changes = &plan.Limit{Floor: 2}
 		w.declareAll("title: Boss") // is held, so that no pass has nothing to do
-		recorded, before := 0, []byte(nil)
-		for range 60 {
+		recorded := w.recordsOfAnHour(func() {
 			if _, err := w.Reconcile(context.Background(), usersync.Mode{}); err != nil {
 				t.Fatal(err)
 			}
-			now, err := w.Store.LastPass()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(now, before) {
-				recorded++
-			}
-			before = now
-			time.Sleep(time.Minute)
-		}
+		})
 		if recorded < 3 || recorded > 6 {
 			t.Errorf("an hour of passes that change nothing was recorded %d times", recorded)
 		}
@@ -305,4 +295,23 @@ func TestTheRecordIsSmall(t *testing.T) {
 			t.Errorf("%d held, %d named", l.Held, len(l.Holds[0].Users))
 		}
 	})
+}
+
+// recordsOfAnHour makes a pass every minute, and counts how often it was recorded otherwise than before.
+func (w *world) recordsOfAnHour(pass func()) (recorded int) {
+	w.Helper()
+	var before []byte
+	for range 60 {
+		time.Sleep(time.Minute)
+		pass()
+		now, err := w.Store.LastPass()
+		if err != nil {
+			w.Fatal(err)
+		}
+		if !bytes.Equal(now, before) {
+			recorded++
+		}
+		before = now
+	}
+	return recorded
 }

@@ -118,7 +118,7 @@ func (o *simulation) makeSpecs(ctx context.Context, p process, server *sim.Serve
 	if err != nil || len(tree.Users) == 0 {
 		return usage("--specs: %s is not empty, and has no specs: give a new directory", o.specs)
 	}
-	fmt.Fprintf(p.stderr, "%s has the specs of %s: they stay as they are. The simulated organization is new; remove the directory to begin anew.\n",
+	fmt.Fprintf(p.stderr, "%s has the specs of %s: they stay as they are. The simulated organization is new; remove the directory to start over.\n",
 		o.specs, text.Plural(len(tree.Users), "user"))
 	return nil
 }

@@ -96,7 +96,7 @@ func printStatus(w sheet, s control.Status, same string) {
 		printHold(w, h, slices.Contains(s.Released, h.ID), same)
 	}
 	if n := len(s.Holds) - most; n > 0 {
-		line("", "and %s: usersyncd status --output json", text.Plural(n, "more hold"))
+		line("", "and %s: usersyncd status%s --output json", text.Plural(n, "more hold"), same)
 	}
 	rejected := s.Rejected()
 	for _, f := range rejected[:min(len(rejected), most)] {

@@ -113,11 +113,7 @@ func (a *Approved) difference(c *Change, others []FieldChange) string {
 	if len(fields) == 0 {
 		fields = []string{"not planned"}
 	}
-	action := c.effectAction()
-	if c.Action == Unmanage {
-		action = "stop managing"
-	}
-	return fmt.Sprintf("%s %s: %s", action, text.Escape(c.Key), strings.Join(fields, "; "))
+	return fmt.Sprintf("%s %s: %s", c.Action.Verb(), text.Escape(c.Key), strings.Join(fields, "; "))
 }
 
 // was says what a field is in the approved plan.

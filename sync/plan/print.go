@@ -89,6 +89,14 @@ func (a Action) Words() string {
 	return string(a)
 }
 
+// Verb says for people what the action would do.
+func (a Action) Verb() string {
+	if a == Unmanage {
+		return "stop managing"
+	}
+	return a.Words()
+}
+
 // Words is the cause for people.
 func (c Cause) Words() string {
 	switch c {

@@ -79,7 +79,7 @@ func (p *passLog) ended(res *usersync.Result, err error) {
 	if res.WaitingForWindow > 0 {
 		p.log.Info("waiting for the change window", "users", res.WaitingForWindow, "until", window.Format(res.WindowOpens))
 	}
-	if wrong := fmt.Sprint(res.ProblemList); wrong != p.wrong { // all of them, as one that has gone is news, too
+	if wrong := fmt.Sprint(res.ProblemList); wrong != p.wrong { // all of them, as one that is solved counts as a change, too
 		p.wrong = wrong
 		for _, problem := range res.Problems[:min(len(res.Problems), mostLogged)] {
 			p.log.Warn("problem in the specs", "problem", problem.String())

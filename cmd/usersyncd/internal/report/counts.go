@@ -79,7 +79,12 @@ func partCounts(res *usersync.Result) []text.Number {
 			held++
 		}
 	}
-	return []text.Number{text.Of(held, "held in part"), text.Of(res.Partial, "left out in part because of problems")}
+	return []text.Number{text.Of(held, "held in part"), partlyLeftOut(res)}
+}
+
+// partlyLeftOut counts the users of whom a part is left out because of problems in their specs.
+func partlyLeftOut(res *usersync.Result) text.Number {
+	return text.Of(res.Partial, "left out in part because of problems")
 }
 
 // failedCounts counts the users whom the API has refused, in this pass or before.

@@ -70,10 +70,7 @@ func heldRemoval(res *usersync.Result, h plan.Hold) string {
 		if c.Hold != h.ID || h.ID == "" {
 			continue
 		}
-		how := string(c.Action)
-		if c.Action == plan.Unmanage {
-			how = "stop managing"
-		}
+		how := c.Action.Verb()
 		if !c.Action.Removes() || removal != "" && removal != how {
 			return ""
 		}

@@ -75,7 +75,7 @@ func (r *Report) headline() string {
 	if problems != "" {
 		parts = append(parts, problems)
 	} else {
-		parts = append(parts, text.NonZero(append(leftOutCounts(r.Result), text.Of(r.Result.Partial, "left out in part because of problems"))...)...)
+		parts = append(parts, text.NonZero(append(leftOutCounts(r.Result), partlyLeftOut(r.Result))...)...)
 	}
 	return strings.Join(parts, ", ") + fmt.Sprintf(" (%d declared)", r.Result.Users) + text.Enclose("; ", unknownRemovals(r.Result), "")
 }

@@ -113,17 +113,18 @@ func (t Text) changes(w io.Writer, res *usersync.Result) {
 		}
 		return
 	}
+	hint := t.DetailsCommand != "" && t.Columns > 0 // elsewhere nobody types it
 	abridged := false
 	for _, s := range Sections(res) {
 		t.heading(w, s.Title())
 		t.lines(w, "  ", s.Lines(t.columns(), Folded, t.DetailsCommand))
-		abridged = abridged || s.abridges(t.columns(), Folded)
+		abridged = abridged || hint && s.abridges(t.columns(), Folded)
 		if s.Group == plan.Removals && !res.DryRun {
 			t.takeBack(w, "  ", res)
 		}
 		fmt.Fprintln(w)
 	}
-	if abridged && t.DetailsCommand != "" && t.Columns > 0 { // elsewhere nobody types it
+	if abridged {
 		fmt.Fprint(w, "To see every user: ", t.DetailsCommand, "\n\n")
 	}
 }
